@@ -17,7 +17,7 @@ from typing import Final
 RESAMPLES: Final = 2_000
 CONFIDENCE: Final = 0.95
 SEED: Final = 12
-"""The same measurements give the same interval."""
+"""Seed of the bootstrap: equal measurements give an equal interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Interval:
 
     @property
     def significant(self) -> bool:
-        """Whether the interval leaves out 1."""
+        """True if the interval excludes 1."""
         return not self.low <= 1 <= self.high
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Interval:
 def speed_ratio(
     base: Sequence[Sequence[float]], other: Sequence[Sequence[float]], *, seed: int = SEED
 ) -> Interval:
-    """Return how many times faster `other` is than `base`.
+    """Return the speed of `other` divided by that of `base`.
 
     Both hold processor times by launch; figures at the same place were measured one after the
     other. ValueError if there are none, if shapes differ, or if a time is not positive.

@@ -46,15 +46,15 @@ AGAIN: Final = "base again"
 HERE: Final = "this tree"
 ARMS: Final = (BASE, AGAIN, HERE)
 SLOWER: Final = 0.95
-"""A speed below this part of the base's needs its cause found."""
+"""Ratio below which the cause of a lower speed must be found."""
 PATIENCE: Final = 600.0
 """Seconds until a worker that does not answer is ended."""
 WIDTH: Final = 160
 WORKER: Final = Path(__file__).with_name("worker.py")
 ATTEMPTS: Final = 2
-"""Times that a workload is prepared: on a shared machine a node may find its port taken."""
+"""Attempts to prepare a workload: on a shared machine a node may find its port taken."""
 FEW: Final = 3
-"""Rounds that a verdict needs at least."""
+"""Minimum number of rounds for a verdict."""
 
 
 class AbsentError(Exception):
@@ -74,7 +74,7 @@ def git(*arguments: str) -> str:
 
 @contextmanager
 def checkout(commit: str, folder: Path) -> Iterator[Path]:
-    """Check a commit out beside this tree for as long as the body lasts."""
+    """Check a commit out beside this tree; remove it when the body ends."""
     git("worktree", "add", "--quiet", "--detach", str(folder), commit)
     try:
         yield folder
@@ -97,7 +97,7 @@ def environment(tree: Path, folder: Path) -> Path:
 
 
 class Worker:
-    """A process that measures one workload of one tree whenever it is asked."""
+    """A process that measures one workload of one tree on request."""
 
     def __init__(self, python: Path, tree: Path, name: str, *, quick: bool, seed: int) -> None:
         command = [str(python), "-P", str(WORKER), str(tree), name]
@@ -124,7 +124,7 @@ class Worker:
         return float(found["cpu"]) / int(found["units"])
 
     def _read(self) -> dict[str, str]:
-        """Return the next answer. AbsentError or RuntimeError if it is none of figures."""
+        """Return the next answer. Raises AbsentError or RuntimeError if it contains no figures."""
         if self._process.stdout is None:
             raise RuntimeError("the worker has no output")
         watchdog = threading.Timer(PATIENCE, self._process.kill)
@@ -143,7 +143,7 @@ class Worker:
         return answer
 
     def close(self) -> None:
-        """End the process; its own processes end with its input."""
+        """End the process; its own child processes end when its input closes."""
         if self._process.stdin is not None:
             self._process.stdin.close()
         try:
@@ -155,7 +155,7 @@ class Worker:
 
 @dataclass(slots=True)
 class Outcome:
-    """What is known about one workload."""
+    """The measurements of one workload, by arm."""
 
     name: str
     times: dict[str, list[list[float]]] = field(default_factory=lambda: {arm: [] for arm in ARMS})
@@ -170,7 +170,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much is measured."""
+    """Number of rounds and repeats, and the size of the workloads."""
 
     rounds: int
     repeats: int
@@ -185,7 +185,7 @@ def compare(name: str, trees: Trees, plan: Plan) -> Outcome:
     """Measure one workload with all arms in turn."""
     outcome = Outcome(name)
     for number in range(plan.rounds):
-        # Another one goes first each round: what heats the machine up meets all.
+        # Another arm goes first each round, so that heating of the machine affects all of them.
         order = [*ARMS[number % len(ARMS) :], *ARMS[: number % len(ARMS)]]
         arm = order[0]
         times: dict[str, list[float]] = {arm: [] for arm in ARMS}
@@ -254,7 +254,7 @@ def duration(rounds: Sequence[Sequence[float]]) -> str:
 
 
 def verdict(outcome: Outcome) -> str:
-    """Return what a ratio means beside the noise."""
+    """Return an assessment of a ratio compared with the noise."""
     here, noise = outcome.ratio(HERE), outcome.ratio(AGAIN)
     if len(outcome.times[BASE]) < FEW:
         return "too few rounds for a verdict"

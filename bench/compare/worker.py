@@ -1,4 +1,5 @@
-"""Measure one workload of one tree: a process that `bench/compare/run.py` starts and asks in turn.
+"""Measure one workload of one tree: a process that `bench/compare/run.py` starts and queries in
+turn.
 
     python bench/compare/worker.py TREE WORKLOAD quick|full
 
@@ -28,7 +29,7 @@ PACKAGES: Final = ("btt_chain", "runtime", "storage", "p2p", "genesis", "cli")
 
 def main(tree: str, name: str, size: str) -> None:
     """Prepare the workload and measure it once for each line of standard input."""
-    # What a workload prints goes to standard error: standard output carries the figures.
+    # The output of a workload goes to standard error: standard output carries the figures.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
 

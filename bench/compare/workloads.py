@@ -1,11 +1,11 @@
 """The workloads of `make bench-compare`: each runs on an old tree as on a new one.
 
 A workload is prepared once in a process and measured many times; a measurement returns the
-processor time it took, and how many units of work that was. What a tree's own benchmarks and test
-helpers have (`bench.chains`, `bench.submit`, `support.chain`) is taken from that tree, so a changed
-interface changes with them. Imports stand in the functions: one that fails makes one workload
-`absent`, not all of them. Units are never shared between measurements: nothing is cached from one
-to the next, unless a node would have it cached as well.
+processor time it took, and how many units of work that was. The tree's own benchmarks and test
+helpers (`bench.chains`, `bench.submit`, `support.chain`) are taken from that tree, so they follow
+its interfaces. Imports stand in the functions: one that fails makes one workload `absent`, not all
+of them. Units are never shared between measurements: nothing is cached from one to the next, unless
+a node would have it cached as well.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ Preparation = Callable[[Path, bool], AbstractContextManager[Measure]]
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """Something that two trees do in turn."""
+    """A unit of measured work that two trees perform in turn."""
 
     unit: str
     open: Preparation
     optional: bool = False
-    """Runs only when it is asked for by name."""
+    """True if it runs only when it is requested by name."""
 
 
 def cpu_of(work: Callable[[], object], units: int) -> tuple[float, int]:
-    """Measure the calling thread: LevelDB sorts in a thread of its own when it likes."""
+    """Measure the calling thread only: LevelDB may sort in a thread of its own at any time."""
     begun = time.thread_time()
     work()
     return time.thread_time() - begun, units
@@ -64,7 +64,7 @@ class InMemory:
 
 
 def in_memory(accounts: int) -> InMemory:
-    """Return a chain of so many accounts."""
+    """Return a chain with that many accounts."""
     from bench.chains import Sender, Wallet, key_of, populated
     from btt_chain.chain.client import Client
     from btt_chain.chain.memory import settle_memory
@@ -145,7 +145,7 @@ def trie(_: Path, quick: bool) -> Iterator[Measure]:
 
 @lru_cache(maxsize=1)
 def no_cache() -> None:
-    """Stand in where a tree has no such cache."""
+    """Replace a cache reset in a tree that has no such cache."""
 
 
 @contextmanager
@@ -288,7 +288,7 @@ REQUESTS: Final[tuple[tuple[str, list[str]], ...]] = (
 
 @contextmanager
 def rpc(folder: Path, quick: bool) -> Iterator[Measure]:
-    """Ask a node small questions over WebSockets, one after the other; its processor time."""
+    """Send small requests to a node over WebSockets, one after the other; its processor time."""
     import orjson
     import uvloop
     from aiohttp import ClientSession, WSMsgType
@@ -373,7 +373,8 @@ def network(folder: Path, quick: bool) -> Iterator[Measure]:
     turns = itertools.count()
 
     def measure() -> tuple[float, int]:
-        # A network lives only while it is measured: an idle one would take slots from the others.
+        # A network lives only while it is measured: an idle one would use processor time of the
+        # others.
         with validators(folder / str(next(turns)), 2 if quick else 4, 2_000) as net:
             found = load(net, rate, seconds, payers(net))
         if not found.finalised:

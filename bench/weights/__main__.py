@@ -36,7 +36,7 @@ def main() -> int:
 
 def measure(path: Path, options: argparse.Namespace) -> int:
     """Measure over a new database in `path`; return an exit code."""
-    # Only now can the runtime be imported, which needs every name.
+    # Import here: the runtime can only be imported once every name is defined.
     from bench.weights import fill, run
     from bench.weights.state import Bench
 

@@ -1,4 +1,4 @@
-"""What the block itself costs, around its calls: base, bytes, and keys of the database."""
+"""Costs of the block itself, around its calls: base, bytes, and keys of the database."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ SIGNATURES: Final[Mapping[Scheme, Callable[[bytes], MultiSignature]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Picoseconds of what surrounds a call."""
+    """Picoseconds of the work that surrounds a call."""
 
     read: int
     write: int
@@ -85,7 +85,7 @@ def measure(bench: Bench) -> Costs:
 
 
 def least(work: Callable[[], object], rounds: int = ROUNDS) -> int:
-    """Return the picoseconds that `work` takes at least."""
+    """Return the minimum of the picoseconds that `work` takes."""
     spent = []
     for _ in range(rounds):
         gc.collect(0)
@@ -102,7 +102,7 @@ def _filler(number: int) -> bytes:
 
 
 def _read(bench: Bench) -> int:
-    """Return what reading a key costs that the block has not read yet."""
+    """Return the cost of reading a key that the block has not read yet."""
     prefix = bench.runtime.system.account.prefix
     keys = [prefix + _filler(number) for number in range(1_000)]
 
@@ -115,7 +115,7 @@ def _read(bench: Bench) -> int:
 
 
 def _writes(bench: Bench) -> tuple[int, int, int]:
-    """Return what a changed key costs at the end of a block, and bytes of new and old values."""
+    """Return the costs of a changed key at the end of a block, of a new byte and of an old byte."""
     prefix = bench.runtime.system.account.prefix
 
     def accounts(count: int, size: int) -> int:
@@ -132,7 +132,7 @@ def _writes(bench: Bench) -> tuple[int, int, int]:
 
 
 def _commit(bench: Bench, changes: Mapping[bytes, bytes | None]) -> int:
-    """Return what the end of a block with these changes takes: its root, and writing them."""
+    """Return the time of ending a block with these changes: computing its root and writing them."""
     store = bench.store
     assert store is not None
     best = store.blocks.best
@@ -154,7 +154,7 @@ def _commit(bench: Bench, changes: Mapping[bytes, bytes | None]) -> int:
 
 
 def _add_senders(bench: Bench, scheme: Scheme) -> None:
-    """Give money to those who sign; they are in the database, not in memory."""
+    """Endow the signers; their accounts are in the database, not in memory."""
     account = bench.runtime.system.account
     raw = codec(AccountInfo).encode(
         AccountInfo(providers=u32(1), data=AccountData(free=u128(MONEY)))
@@ -180,12 +180,12 @@ def sign(bench: Bench, number: int, scheme: Scheme, call: Call) -> bytes:
 
 
 def executive(bench: Bench) -> Executive:
-    """Return an executive that remembers no signature."""
+    """Return an executive without a signature cache."""
     return Executive(bench.runtime, check_signature=check_signature, ordered_root=extrinsics_root)
 
 
 def _extrinsics(bench: Bench, scheme: Scheme, call: Call, write: int, written_byte: int) -> int:
-    """Return what one signed extrinsic costs, of many senders in one block."""
+    """Return the cost of one signed extrinsic, with many senders in one block."""
     raws = [sign(bench, number, scheme, call) for number in range(SIGNERS)]
     runner = executive(bench)
     changed = 0, 0
@@ -208,7 +208,7 @@ def _extrinsics(bench: Bench, scheme: Scheme, call: Call, write: int, written_by
 
 
 def _bytes(bench: Bench) -> int:
-    """Return what each byte of an extrinsic costs, whatever it means."""
+    """Return the cost of each byte of an extrinsic, independent of its content."""
     runner = executive(bench)
 
     def apply(size: int) -> int:
@@ -229,7 +229,7 @@ def _bytes(bench: Bench) -> int:
 
 
 def _block(bench: Bench, write: int, written_byte: int) -> int:
-    """Return what opening and closing a block costs that holds nothing but its inherent."""
+    """Return the cost of opening and closing a block that contains only its inherent."""
     runner, runtime = executive(bench), bench.runtime
     changed = 0, 0
 

@@ -1,4 +1,4 @@
-"""How a benchmark is declared: one function for each call, and its components.
+"""Declaration of benchmarks: one function for each call, and its components.
 
     @benchmark("Utility.batch", calls=(0, 1_000))
     def batch(b: Bench, calls: int) -> Case:
@@ -6,7 +6,7 @@
         return b.signed(who, "Utility", "batch", calls=[b.remark()] * calls)
 
 The name is that of the call. A component is a number that the cost depends on linearly, with its
-least and greatest value. The generated weight is a constant without components, and else a
+minimum and maximum value. Without components the generated weight is a constant, otherwise a
 function of them in the order of declaration. A function that is no call (a step of a hook) has a
 name of its own after the pallet's and returns `Case(run=...)`.
 """
@@ -31,16 +31,18 @@ Point = Mapping[str, int]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is measured on a prepared state: a call, or a function."""
+    """The call or function that is measured on a prepared state."""
 
     call: Call | None = None
     origin: Origin = NONE
     run: Callable[[], object] | None = None
-    """Measured instead of a call."""
+    """Function that is measured instead of a call."""
     without: tuple[tuple[Origin, Call, int], ...] = ()
-    """Calls whose own cost, so many times, is not part of this one's: they bring their weight."""
+    """Calls whose own cost, that many times, is subtracted from this one: they have their own
+    weight.
+    """
     fails: bool = False
-    """The worst case of this call fails; any other failure is an error of the benchmark."""
+    """True if the call fails in its worst case; any other failure is an error of the benchmark."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +60,14 @@ class Benchmark:
         return f"{self.pallet}.{self.name}"
 
     def case(self, bench: Bench, point: Point) -> Case:
-        """Prepare the state for a point of the components; return what to measure on it."""
+        """Prepare the state for a point of the components; return the case to measure on it."""
         return self.prepare(bench, **point)
 
     def points(self) -> Iterator[Point]:
-        """Yield the points that are measured: each component over its range, others at both ends.
+        """Yield the points that are measured: each component over its range, the others at both
+        ends.
 
-        Few enough that all benchmarks together take minutes.
+        They are few enough that all benchmarks together take minutes.
         """
         names = list(self.components)
         if len(names) <= 1:
@@ -79,18 +82,18 @@ class Benchmark:
 
     @property
     def smallest(self) -> Point:
-        """Return the point with all components at their least."""
+        """Return the point with all components at their minimum."""
         return {name: least for name, (least, _) in self.components.items()}
 
     @property
     def largest(self) -> Point:
-        """Return the point with all components at their greatest."""
+        """Return the point with all components at their maximum."""
         return {name: most for name, (_, most) in self.components.items()}
 
 
 @dataclass(slots=True)
 class Registry:
-    """All benchmarks that were declared, by name."""
+    """All declared benchmarks, by name."""
 
     found: dict[str, Benchmark] = field(default_factory=dict)
 
@@ -105,7 +108,7 @@ REGISTRY: Final = Registry()
 def benchmark(
     name: str, **components: tuple[int, int]
 ) -> Callable[[Callable[..., Case]], Callable[..., Case]]:
-    """Declare the benchmark of `Pallet.call`; `components` are (least, greatest) by name."""
+    """Declare the benchmark of `Pallet.call`; `components` are (minimum, maximum) by name."""
     pallet, _, call = name.partition(".")
 
     def declare(prepare: Callable[..., Case]) -> Callable[..., Case]:

@@ -1,8 +1,8 @@
 """Blocks that are full by weight: does their import fit into a third of the slot?
 
-A call is made by as many signers as the weight of a normal block lets in, each with the same
-preparation, in one block that is executed with its root, stored, and taken back. Every signature
-is checked, and every account is read from the database.
+A call is made by as many signers as the weight of a normal block admits, each with the same
+preparation, in one block that is executed with its root, stored, and reverted. Every signature is
+checked, and every account is read from the database.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from runtime.frame import Call
 from runtime.pallets.proxy import ProxyType
 
 MOST: Final = 6_000
-"""Signers that are prepared; a call that is too light for that many is not a worst one."""
+"""Maximum number of prepared signers; a call that needs more to fill a block is no worst case."""
 NORMAL_PERCENT: Final = 75
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """A call that fills a block: who signs the n-th one, and what it says."""
+    """A call that fills a block: the signer and the arguments of the n-th one."""
 
     name: str
     call: Callable[[Bench, int], Call]
@@ -87,7 +87,9 @@ FILLINGS: Final = (
 
 
 def fill(bench: Bench) -> int:
-    """Print for each call how many fill a block, and what its import takes of a third of a slot."""
+    """Print for each call how many fill a block, and the part of a third of a slot its import
+    takes.
+    """
     slow = 0
     for filling in FILLINGS:
         count, length, spent, weight = import_full(bench, filling)
@@ -131,10 +133,10 @@ def import_full(bench: Bench, filling: Filling) -> tuple[int, int, float, int]:
 
 
 def _import(bench: Bench, endowed: Mapping[bytes, bytes], raws: list[bytes]) -> float:
-    """Execute extrinsics in a new block, with its root, and store what comes of it."""
+    """Execute extrinsics in a new block, with its root, and store the result."""
     store = bench.store
     assert store is not None
-    bench.keep(endowed)  # what was taken back took the accounts with it
+    bench.keep(endowed)  # reverting the block removed the accounts as well
     best, runner, overlay = store.blocks.best, executive(bench), bench.enter()
     gc.collect()
     gc.disable()

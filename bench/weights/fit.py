@@ -1,4 +1,4 @@
-"""From samples to a formula: non-negative least squares, relative to what was measured."""
+"""Fit a formula to samples: non-negative least squares, relative to the measured values."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 def fit(rows: Sequence[Sequence[int]], values: Sequence[int]) -> list[int]:
     """Return a constant and a slope for each component, none negative.
 
-    `rows` are the components' values at each point, `values` what was measured there. The formula
-    meets the point with the least components; the slopes explain by how much the others exceed it,
-    chosen among all subsets of the components, errors relative to the value. Then the slopes are
-    raised until no point lies above.
+    `rows` are the components' values at each point, `values` the measurements there. The formula is
+    exact at the point with the smallest components; the slopes explain by how much the others
+    exceed it, chosen among all subsets of the components, errors relative to the value. Then the
+    slopes are raised until no point lies above.
     """
     places = sorted(range(len(rows)), key=lambda place: sum(rows[place]))
     points = np.array([rows[place] for place in places], dtype=float)
@@ -28,7 +28,7 @@ def fit(rows: Sequence[Sequence[int]], values: Sequence[int]) -> list[int]:
     reached = fitted > 0
     if reached.any():
         slopes *= max(1.0, float((excess[reached] / fitted[reached]).max()))
-    # What no slope explains, the constant bears.
+    # The constant takes what no slope explains.
     constant = float((target - points @ slopes).max())
     return [max(0, round(constant)), *(round(slope) for slope in slopes)]
 

@@ -1,4 +1,4 @@
-"""Measure benchmarks and write what comes out, or compare it with what the runtime declares."""
+"""Measure benchmarks and write the results, or compare them with the runtime's declarations."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from runtime.weights import block
 
 LOWEST: Final = 0.3
 HIGHEST: Final = 1.5
-"""What a call may really cost, of what it declares."""
+"""Upper bound of a call's real cost as a multiple of its declared cost."""
 
 
 def chosen(only: Sequence[str]) -> dict[str, list[Benchmark]]:
@@ -61,7 +61,7 @@ def write(bench: Bench, only: Sequence[str]) -> int:
 
 
 def declared_costs() -> database.Costs:
-    """Return the costs around calls as they were measured last, without the margin."""
+    """Return the costs around calls as last measured, without the margin."""
     return database.Costs(
         *(
             part * 100 // MARGIN_PERCENT
@@ -96,9 +96,9 @@ def check(bench: Bench, only: Sequence[str]) -> int:
 
 
 def compare(bench: Bench, each: Benchmark, point: Point, costs: database.Costs) -> bool:
-    """Print what an extrinsic with the call really costs, of what it declares; tell if it is well.
+    """Print real / declared of an extrinsic with the call. Return True if it is within bounds.
 
-    All of it counts, calls within the call and the extrinsic around it.
+    The costs of nested calls and of the extrinsic around the call count as well.
     """
     bench.enter()
     case = each.case(bench, point)

@@ -44,33 +44,33 @@ from storage.overlay import Keys, Overlay
 from storage.state import StateReader
 
 ACCOUNTS: Final = 50_000
-"""Accounts of the reference state: the trie is as deep as it is in a small public chain."""
+"""Accounts of the reference state: the trie has the depth of that of a small public chain."""
 MONEY: Final = 10**24
-"""What each of the benchmarks' accounts has, in planck."""
+"""Balance of each of the benchmarks' accounts, in planck."""
 LONG_VALUES: Final = 4
 LONG_VALUE: Final = 1 << 20
-"""Values that only `database.py` touches: how many, and how many bytes each has."""
+"""Number and length in bytes of the values that only `database.py` reads."""
 VALIDATORS: Final = 16
 BLOCK: Final = 20_000
-"""Height of the block at hand, and slots since the first one."""
+"""Height of the current block, and number of slots since the first one."""
 REPEATS: Final = 40
 ENOUGH: Final = 0.5
-"""Seconds after which a point is not repeated any more."""
+"""Seconds after which a point is not repeated."""
 FEW: Final = 3
-"""Repeats at least, however long one takes."""
+"""Minimum number of repeats, however long one takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one point took: picoseconds of execution, keys written and their bytes."""
+    """The cost of one point: picoseconds of execution, keys written and their bytes."""
 
     picos: int
     writes: int
     written: int
     removed: int = 0
-    """Bytes of the values that were there before."""
+    """Bytes of the previous values."""
     declared: int = 0
-    """What the runtime charges for this call at present."""
+    """Present weight of this call in the runtime."""
 
 
 def key_of(number: int, scheme: Scheme = Scheme.SR25519) -> KeyPair:
@@ -97,25 +97,25 @@ def specification() -> ChainSpec:
 
 
 def lesser(one: Sample | None, other: Sample) -> Sample:
-    """Return the sample that took less."""
+    """Return the sample with the lower cost."""
     return other if one is None or other.picos < one.picos else one
 
 
 class Rootless(Overlay):
-    """Changes over a state whose root is not worked out: what that costs, each key brings."""
+    """Changes over a state whose root is not computed: each key includes the cost of that."""
 
     __slots__ = ()
 
     def root(self) -> bytes:
-        """Return what stands for the root."""
+        """Return a placeholder for the root."""
         return bytes(32)
 
 
 class Bench:
-    """A runtime over the reference state, and the means to prepare and to measure."""
+    """A runtime over the reference state, with methods to prepare and to measure."""
 
     def __init__(self, path: Path | None, accounts: int = ACCOUNTS) -> None:
-        """Over a new database in `path`; None keeps the state in memory, for tests."""
+        """Open over a new database in `path`; None keeps the state in memory, for tests."""
         state = self._genesis(accounts)
         self.store: ChainStore | None = None
         self.memory: dict[bytes, bytes] = state
@@ -169,18 +169,18 @@ class Bench:
         self.at(BLOCK)
 
     def at(self, slot: int) -> None:
-        """Move the clock to so many slots after the first block; the last one set the time."""
+        """Move the clock to that many slots after the first block; the last one set the time."""
         babe = self.runtime.babe
         now = int(babe.genesis_slot.value) + slot
         babe.current_slot.value = Slot(now)
         self.runtime.timestamp.now.value = u64((now - 1) * int(self.params.slot_ms))
 
     def enter(self) -> Rootless:
-        """Go on over the state as it was prepared, with nothing read or written yet."""
+        """Continue over the prepared state with an empty overlay."""
         overlay = self._overlay()
         runtime = self.runtime
         runtime.host.enter(overlay)
-        # The block at hand has read these long before.
+        # The current block read these long before.
         for item in (runtime.system.number, runtime.babe.current_slot, runtime.babe.genesis_slot):
             overlay.get(item.prefix)
         overlay.begin()
@@ -195,14 +195,14 @@ class Bench:
         return Rootless(kept.get, _walk(kept))
 
     def keep(self, values: Mapping[bytes, bytes]) -> None:
-        """Write into the database for good."""
+        """Write values into the database permanently."""
         if self.reader is None:
             self.memory |= values
         else:
             self.kv.write({STATE + key: value for key, value in values.items()})
 
     def open_block(self, runner: Executive, overlay: Rootless) -> None:
-        """Open the block after the one at hand, in the next slot, made by the first validator."""
+        """Open the block after the current one, in the next slot, made by the first validator."""
         zero = H256(bytes(32))
         slot = Slot(int(self.runtime.babe.current_slot.value) + 1)
         claim = pre_runtime(SecondaryPlain(SecondaryPlainClaim(u32(0), slot)))
@@ -210,7 +210,7 @@ class Bench:
 
     @contextmanager
     def prepared(self) -> Iterator[None]:
-        """Write what was prepared into the database; take it out again at the end."""
+        """Write the prepared state into the database; remove it again at the end."""
         state = self.runtime.host.state
         assert isinstance(state, Overlay)
         changes = state.changes()
@@ -229,9 +229,9 @@ class Bench:
     # ---- measuring
 
     def measure(self, case: Case, repeats: int = REPEATS) -> Sample:
-        """Return what a case takes at least, over a state that it was prepared on.
+        """Return the minimum cost of a case, over a state that it was prepared on.
 
-        What is to be left out is measured in turn with it, so that both meet the same machine.
+        Excluded calls are measured in turn with it, so that both meet the same machine load.
         """
         cases = [case, *(self._many(*others) for others in case.without)]
         least: list[Sample | None] = [None] * len(cases)
@@ -247,7 +247,7 @@ class Bench:
         return replace(first, picos=max(0, first.picos - sum(each.picos for each in others)))
 
     def _many(self, origin: Origin, call: Call, times: int) -> Case:
-        """Return the case of a call that is decoded, weighed and made so many times."""
+        """Return the case of a call that is decoded, weighed and made that many times."""
         runtime, raw = self.runtime, call.raw
 
         def run() -> None:
@@ -260,7 +260,7 @@ class Bench:
         return Case(run=run)
 
     def once(self, case: Case) -> Sample:
-        """Measure once, over a cold overlay."""
+        """Measure once, over an empty overlay."""
         overlay, runtime = self.enter(), self.runtime
         declared, post, call = 0, None, case.call
         gc.collect(0)
@@ -307,7 +307,7 @@ class Bench:
         return self.endow(who, free)
 
     def endow(self, who: AccountId, free: int = MONEY) -> AccountId:
-        """Give an account money, locks against it, holds, freezes and reserves."""
+        """Give an account money, with locks, holds, freezes and reserves."""
         runtime = self.runtime
         balances = runtime.balances
         if balances.locks[who]:
@@ -343,15 +343,15 @@ class Bench:
         return Case(self.call(pallet, name, **args), signed(who))
 
     def root(self, pallet: str, name: str, /, **args: object) -> Case:
-        """Return the case of a call of the chain itself."""
+        """Return the case of a call with the root origin."""
         return Case(self.call(pallet, name, **args), ROOT)
 
     def weight(self, picos: int) -> Weight:
-        """Return a weight of so many picoseconds."""
+        """Return a weight of that many picoseconds."""
         return Weight(u64(picos))
 
     def remark(self) -> Call:
-        """Return the smallest call there is."""
+        """Return the smallest call."""
         return self.call("System", "remark", remark=b"")
 
     def does(self, who: AccountId, pallet: str, name: str, /, **args: object) -> None:
@@ -359,7 +359,7 @@ class Bench:
         self.runtime.dispatch(signed(who), self.call(pallet, name, **args))
 
     def decides(self, pallet: str, name: str, /, **args: object) -> None:
-        """Make a call of the chain itself as part of the preparation."""
+        """Make a root call as part of the preparation."""
         self.runtime.dispatch(ROOT, self.call(pallet, name, **args))
 
 
@@ -369,7 +369,7 @@ def address(who: AccountId) -> Id:
 
 
 def _walk(state: Mapping[bytes, bytes]) -> Keys:
-    """Return how to walk over a state in memory."""
+    """Return a walk over the keys of a state in memory."""
     ordered = sorted(state)
 
     def keys(prefix: bytes, after: bytes | None) -> Iterator[bytes]:

@@ -1,7 +1,8 @@
-"""Names of weights that pallets use before anything was measured.
+"""Names of weights that pallets use before any measurement.
 
-The runtime needs a number for each call before it can be loaded, and to measure one it must be
-loaded. A name that no generated module has yet is added with a weight that is far too high.
+The runtime needs a number for each call before it can be loaded, and it must be loaded before one
+can be measured. A name that no generated module has yet is added with a weight that is far too
+high.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ HEAD: Final = '"""Weights that are not measured yet: run `make weights`."""\n\n'
 
 
 def missing() -> dict[str, list[str]]:
-    """Return the names that the runtime uses and no module of weights defines, by module."""
+    """Return the names that the runtime uses and no weights module defines, by module."""
     found = {}
     for module, names in sorted(used().items()):
         path = _path(module)
@@ -34,7 +35,7 @@ def _path(module: str) -> Path:
 
 
 def add() -> list[str]:
-    """Add what is missing; return the names, as `module.NAME`."""
+    """Define the missing names; return them as `module.NAME`."""
     added = []
     for module, names in missing().items():
         path = _path(module)
@@ -65,7 +66,7 @@ def used() -> dict[str, set[str]]:
 
 
 def imported(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield how a module calls each module of weights, and that one's own name."""
+    """Yield the alias of each weights module in a module, and its own name."""
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module == PACKAGE:
             for alias in node.names:

@@ -1,4 +1,4 @@
-"""From benchmarks to `runtime/weights/`: modules of integers that the pallets use."""
+"""Write measured benchmarks to `runtime/weights/`: modules of integers that the pallets use."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ from runtime.frame.pallet import snake
 ROOT: Final = Path(__file__).resolve().parents[2]
 WEIGHTS: Final = ROOT / "runtime" / "weights"
 MARGIN_PERCENT: Final = 115
-"""What is declared, of what was measured: other machines, fuller caches, deeper tries."""
+"""Declared weight in percent of the measured one: for other machines, fuller caches, deeper
+tries.
+"""
 ROUND: Final = 100_000
-"""Weights are multiples of it, in picoseconds: a tenth of a microsecond."""
+"""Unit to which weights are rounded, in picoseconds: a tenth of a microsecond."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """The formula of one benchmark, and the point with the greatest values."""
+    """The formula of one benchmark, and the point with the largest values."""
 
     benchmark: Benchmark
     formula: Sequence[int]
@@ -37,7 +39,7 @@ class Weighed:
 
 
 def total(sample: Sample, costs: Costs) -> int:
-    """Return what a sample costs with the keys it writes, in picoseconds."""
+    """Return the cost of a sample with the keys it writes, in picoseconds."""
     bytes_ = sample.written * costs.written_byte + sample.removed * costs.removed_byte
     return sample.picos + sample.writes * costs.write + bytes_
 
@@ -63,7 +65,7 @@ def header(title: str) -> list[str]:
         f'"""{title} Written by `make weights`: do not edit.',
         "",
         f"Measured on {machine()}, {interpreter()},",
-        # No commit: this one is not made yet, and the one before it is lost by a rebase.
+        # No commit: the present one does not exist yet, and a rebase loses the one before it.
         f"on {datetime.now(UTC).date().isoformat()}; `git log` of this file names the commit.",
         f"Picoseconds, with a margin of {MARGIN_PERCENT - 100} percent, and keys that are written.",
         '"""',
@@ -89,7 +91,7 @@ def interpreter() -> str:
 
 
 def rounded(picos: int) -> int:
-    """Return a weight as it is written: rounded up to three digits, or to `ROUND`."""
+    """Return a weight in its written form: rounded up to three digits, or to `ROUND`."""
     step = 1
     while picos // step >= 1_000:
         step *= 10
@@ -137,12 +139,12 @@ def function_of(each: Weighed) -> list[str]:
 
 
 def touched(sample: Sample) -> str:
-    """Tell how many keys a call writes."""
+    """Return the number of keys a call writes, in words."""
     return f"{sample.writes} keys written." if sample.writes != 1 else "1 key written."
 
 
 def block_module(costs: Costs) -> str:
-    """Return the text of the module of what surrounds calls."""
+    """Return the text of the module of costs that surround calls."""
     lines = header("Weights of a block, around its calls.")
     names: Mapping[str, tuple[int, str]] = {
         "BASE_BLOCK": (costs.block, "Opening and closing a block, with its inherent."),
@@ -161,7 +163,7 @@ def block_module(costs: Costs) -> str:
 
 
 def write(name: str, text: str) -> Path:
-    """Write a generated module; return where it lies."""
+    """Write a generated module; return its path."""
     path = WEIGHTS / f"{snake(name)}.py"
     path.write_text(text)
     formatter = Path(sys.executable).with_name("ruff")

@@ -1,1 +1,1 @@
-"""Useful work off the chain: blobs and their transport, sealing, and who computes and checks."""
+"""Useful work off the chain: blobs and their transport, sealing, providers and verifiers."""

@@ -1,8 +1,8 @@
-"""The chain as a daemon of useful work sees it: heads, views of `WorkApi`, and transactions.
+"""The interface of useful-work daemons to the chain: heads, views of `WorkApi`, transactions.
 
-`Chain` is what the daemons are written against; `RpcChain` is a node behind a WebSocket. What a
-call or a view looks like on the wire follows from the law that this program carries: it is taken
-from the chain's state at the start, so a daemon that is too old says so at once (`NoLaw`).
+The daemons use the protocol `Chain`; `RpcChain` implements it by a node's WebSocket. The wire
+format of a call or a view follows from this program's runtime, which is compared with the chain's
+state at the start, so an outdated daemon fails at once (`NoLaw`).
 """
 
 from __future__ import annotations
@@ -63,11 +63,11 @@ __all__ = [
 ]
 
 LIFE: Final = 64
-"""Blocks for which a transaction is good."""
+"""Lifetime of a transaction, in blocks."""
 SUBMIT_SECONDS: Final = 120.0
-"""How long a transaction is waited for."""
+"""Seconds until a transaction must be in a block."""
 RETRIES: Final = 3
-"""How often one is signed anew whose number another one took."""
+"""Number of new signatures for a transaction whose nonce another one took."""
 
 _EVENTS_KEY: Final = twox_128(b"System") + twox_128(b"Events")
 _EVENTS: Final = codec(list[EventRecord])
@@ -77,19 +77,19 @@ _METHODS: Final[Mapping[str, Method]] = {
 
 
 class ChainError(Exception):
-    """The chain did not do what was asked; the text says why."""
+    """A request to the chain failed; the text says why."""
 
 
 class ChainGone(ChainError):
-    """The node went away, or the chain went on to another law: connect again."""
+    """The node went away, or the chain changed to another runtime: connect again."""
 
 
 class TransactionRefused(ChainError):
-    """The pool does not take the transaction: what it says is not so (any more), or nobody pays."""
+    """The pool refuses the transaction: it is invalid (by now), or nobody can pay for it."""
 
 
 class NotIncluded(ChainError):
-    """The transaction came into no block in time: look at the state, and send it again."""
+    """The transaction came into no block in time: check the state, and send it again."""
 
 
 class DispatchRefused(ChainError):
@@ -103,7 +103,9 @@ class DispatchRefused(ChainError):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """A best block, and the last final one now: above it, if there is a better one by now."""
+    """The best block, and the last final one: it is higher if a better best block is known by
+    now.
+    """
 
     number: int
     hash: bytes
@@ -114,15 +116,15 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Included:
-    """A call that was carried out."""
+    """A call that was executed."""
 
     block: bytes
     events: tuple[Event, ...]
-    """What it left, in order."""
+    """Its events, in order."""
 
 
 class Chain(Protocol):
-    """A chain to work for."""
+    """The chain that a daemon works for."""
 
     @property
     def genesis(self) -> bytes:
@@ -133,35 +135,36 @@ class Chain(Protocol):
         """Milliseconds of a slot."""
 
     async def head(self) -> Head:
-        """Return where the chain is. Raises ChainGone."""
+        """Return the present head. Raises ChainGone."""
 
     def heads(self) -> AsyncIterator[Head]:
-        """Every new best block, beginning with the present one; the newest only, if it is late.
+        """Yield every new best block, beginning with the present one; only the newest to a slow
+        caller.
 
         Raises ChainGone.
         """
 
     async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
-        """Return what a runtime API says on the best block's state, or on that of `at`.
+        """Call a runtime API on the state of the best block, or of `at`.
 
-        `method` is like `WorkApi_job`; arguments and answer are of the types that its method is
-        annotated with. Raises ChainGone, ChainError.
+        `method` is like `WorkApi_job`; arguments and result have the types of its method's
+        annotations. Raises ChainGone, ChainError.
         """
 
     async def submit(
         self, pallet: str, call: str, /, *, signer: KeyPair | None = None, **args: object
     ) -> Included:
-        """Send a call and wait until it is in a block; without a `signer` it goes bare.
+        """Send a call and wait until it is in a block; without a `signer` it is unsigned.
 
-        One signer's calls go out one after the other. Raises DispatchRefused when it failed there,
-        TransactionRefused when the pool does not take it, NotIncluded when it came into no block,
-        EncodeError for arguments that do not fit, ChainGone. What was included may be undone by a
-        fork: decide by the state, not by this answer.
+        Calls of one signer are sent one after the other. Raises DispatchRefused if it failed there,
+        TransactionRefused if the pool refuses it, NotIncluded if it came into no block, EncodeError
+        for unfit arguments, ChainGone. A fork may revert its block: decide by the state, not by
+        this result.
         """
 
 
 def asked(method: str, *args: object) -> bytes:
-    """Return the arguments of a runtime API's method as they go to it. Raises ChainError."""
+    """Return the encoded arguments of a runtime API's method. Raises ChainError."""
     found = _METHODS.get(method)
     if found is None or len(found.inputs) != len(args):
         raise ChainError(f"there is no {method} with {len(args)} arguments")
@@ -169,7 +172,7 @@ def asked(method: str, *args: object) -> bytes:
 
 
 def answered(method: str, raw: bytes) -> Any:
-    """Read the answer of a runtime API's method. Raises ChainError."""
+    """Decode the result of a runtime API's method. Raises ChainError."""
     try:
         return _METHODS[method].output.decode_all(raw)
     except DecodeError as error:
@@ -203,7 +206,9 @@ class RpcChain:
         return await self._head_of(await self._call("chain_getHeader"))
 
     async def heads(self) -> AsyncIterator[Head]:
-        """Every new best block, beginning with the present one; the newest only, if it is late."""
+        """Yield every new best block, beginning with the present one; only the newest to a slow
+        caller.
+        """
         newest: asyncio.Queue[Json | ChainGone] = asyncio.Queue()
 
         async def read(items: AsyncIterator[Json]) -> None:
@@ -232,7 +237,7 @@ class RpcChain:
             raise ChainGone(str(error)) from None
 
     async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
-        """Return what a runtime API says. Raises ChainGone, ChainError."""
+        """Call a runtime API. Raises ChainGone, ChainError."""
         params: list[Json] = [method, _hex(asked(method, *args))]
         if at is not None:
             params.append(_hex(at))
@@ -252,13 +257,13 @@ class RpcChain:
                 continue  # another program signs for the same account
         raise NotIncluded("other transactions of this account are always quicker")
 
-    # ---- inside
+    # ---- internals
 
     async def _send(self, raw: bytes, signer: KeyPair | None) -> Included:
         async with AsyncExitStack() as stack:
             async with AsyncExitStack() as turn:
                 if signer is not None:
-                    # Until it is in the pool, where the next one's number is counted from.
+                    # Until it is in the pool, from where the next nonce is counted.
                     lock = self._signing.setdefault(signer.public, asyncio.Lock())
                     await turn.enter_async_context(lock)
                 wire = opaque(bare(raw) if signer is None else await self._signed(raw, signer))
@@ -284,7 +289,7 @@ class RpcChain:
         account = AccountId(signer.account_id)
         nonce = _number(await self._call("system_accountNextIndex", encode_address(account)))
         head = await self.head()
-        # Late enough to live long, early enough that a fork will hardly undo the block it names.
+        # Late enough for a long lifetime, early enough that a fork hardly reverts the named block.
         current = max(head.final_number, head.number - LIFE // 2, 0)
         era = Mortal.at(current, LIFE)
         birth = _bytes(await self._call("chain_getBlockHash", era.birth(current)))
@@ -302,7 +307,7 @@ class RpcChain:
         return signed(Id(account), _SIGNATURES[signer.scheme](signature), carried, raw)
 
     async def _outcome(self, block: bytes, wire: bytes) -> Included:
-        """Return what a transaction did in its block. Raises DispatchRefused, ChainError."""
+        """Return the result of a transaction in its block. Raises DispatchRefused, ChainError."""
         found = await self._call("chain_getBlock", _hex(block))
         body = found["block"]["extrinsics"]  # type: ignore[index,call-overload]
         if not isinstance(body, list) or _hex(wire) not in body:
@@ -343,7 +348,7 @@ class RpcChain:
         return Head(int(header.number), bytes(header.hash()), slot, number, final)
 
     async def _same_law(self) -> None:
-        """Raise ChainGone when the chain went on to another law: all would be read wrongly."""
+        """Raise ChainGone if the chain changed to another runtime: decoding would go wrong."""
         told = await self._call("state_getRuntimeVersion")
         now = told.get("specVersion") if isinstance(told, dict) else told
         known = int(self._runtime.version.spec_version)
@@ -360,12 +365,12 @@ class RpcChain:
 
 
 class _Overtaken(Exception):
-    """Another transaction of the account has the same number."""
+    """Another transaction of the account has the same nonce."""
 
 
 _NUMBER_TAKEN: Final = (AlreadyImported.code, TooLowPriority.code)
 _OUTDATED: Final = validity.describe(validity.Stale())
-"""What the pool says of a number that is used."""
+"""The pool's error for a nonce that is used."""
 _SIGNATURES: Final[Mapping[Scheme, Callable[[bytes], MultiSignature]]] = {
     Scheme.ED25519: Ed25519Signature,
     Scheme.SR25519: Sr25519Signature,
@@ -375,7 +380,7 @@ _SIGNATURES: Final[Mapping[Scheme, Callable[[bytes], MultiSignature]]] = {
 
 @asynccontextmanager
 async def open_chain(url: str, timeout: float = 60.0) -> AsyncIterator[RpcChain]:
-    """Connect to a node. Raises ChainGone, ChainError; NoLaw if its law is not carried here."""
+    """Connect to a node. Raises ChainGone, ChainError; NoLaw if its runtime is not supported."""
     try:
         client = await Client.connect(url, timeout)
     except Disconnected as error:

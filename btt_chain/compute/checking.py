@@ -1,14 +1,13 @@
-"""What a verifier does to a receipt: execute what it was drawn for, and compare. Needs numpy.
+"""Checks of a verifier: execute the selected items of a receipt, and compare. Needs numpy.
 
-A job is checked by computing its items again: for that only their inputs are fetched, and
-the roots behind the receipt. When every root is the same, so is every byte. Only where one differs
-the provider's tensors are fetched as well, to find the first element that is wrong, from which a
-proof is made. A requester does the same with a confidential job, whose inputs and key only it has.
-Large models whose owner chose so are checked with random vectors instead, as far as
-the provider serves its accumulators.
+Items are computed again: for that only their inputs and the roots behind the receipt are fetched.
+When every root is the same, so is every byte. Only where one differs the provider's tensors are
+fetched as well, to find the first element that is wrong, from which a proof is made. A requester
+does the same with a confidential job, whose inputs and key only it has. Large models are checked
+with random vectors instead if their owner chose so, as far as the provider serves its accumulators.
 
-Nothing of the provider is believed. What does not lead to the roots of the receipt is as good as
-nothing: both end in `Withheld`, which names a leaf that the provider has to show on the chain then.
+No data of the provider is trusted. Data that do not match the roots of the receipt count as
+missing: both end in `Withheld`, which names a leaf that the provider must then open on the chain.
 """
 
 from __future__ import annotations
@@ -44,14 +43,14 @@ from runtime.pallets.receipts.types import Missing, Valid, Wrong, WrongEdge
 R = TypeVar("R")
 
 VECTORS_FROM: Final = 500_000_000
-"""Multiplications of an item from which on random vectors may be cheaper than computing it again.
+"""Minimum multiplications of an item for which random vectors may be cheaper than recomputation.
 
-Below, fetching and hashing all tensors costs more than it spares (docs/work.md, speed).
+Below, fetching and hashing all tensors costs more than it saves (docs/work.md, speed).
 """
 
 
 class Withheld(Exception):
-    """Something of an item cannot be had, or is not what was committed to."""
+    """A part of an item cannot be fetched, or is not what was committed to."""
 
     def __init__(self, item: int, why: str) -> None:
         super().__init__(f"item {item}: {why}")
@@ -60,38 +59,38 @@ class Withheld(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What there is to look at, and for whom."""
+    """The task of a check: a receipt, its roots, and the items to check."""
 
     receipt: H256
     items: int
-    """How many the job has."""
+    """Number of items of the job."""
     input_root: H256
     item_root: H256
     output_root: H256
     rho: H256
-    """The verifier's luck: secret until it has committed."""
+    """The verifier's randomness: secret until it has committed."""
     chosen: Sequence[int]
-    """The items that it drew."""
+    """The selected items."""
     vectors: bool = False
-    """Whether the model's owner wants products to be checked with random vectors."""
+    """True if the model's owner chose checks of products with random vectors."""
     key: bytes | None = None
-    """The key of the leaves, of a confidential job."""
+    """The key of the leaves of a confidential job."""
 
 
 class Finding(NamedTuple):
-    """What a look brought."""
+    """The result of a check."""
 
     verdict: Valid | Wrong | WrongEdge | Missing
     digest: H256
-    """The root over all leaves that were looked at; zero if not all were to be had."""
+    """The root over all checked leaves; zero if not all were available."""
     fraud: FraudProof | None = None
     edge: EdgeProof | None = None
     why: str = ""
-    """For the log, where something was withheld."""
+    """Reason for the log, if data were withheld."""
 
 
 class Source(Protocol):
-    """The blobs of the provider. Raises NotHad when they cannot be had (any more)."""
+    """The provider's blobs. Methods raise NotHad if a blob cannot be fetched (any more)."""
 
     async def blob(self, name: str, most: int) -> bytes:
         """Return a whole blob."""
@@ -100,7 +99,7 @@ class Source(Protocol):
         """Return the first bytes of a blob."""
 
     async def besides(self, name: str, most: int) -> bytes:
-        """Return a blob that need not be there: one that is not, is not waited for."""
+        """Return an optional blob: if it is missing, it is not waited for."""
 
 
 class NotHad(Exception):
@@ -108,14 +107,14 @@ class NotHad(Exception):
 
 
 class Worker(Protocol):
-    """Where items are executed: never on the event loop."""
+    """Executes items outside of the event loop."""
 
     async def run(self, work: Callable[[], R]) -> R:
-        """Carry out something that takes long."""
+        """Run a long computation."""
 
 
 async def look_at(look: Look, executor: Executor, source: Source, worker: Worker) -> Finding:
-    """Check what the look is at. Never raises for anything that a provider does."""
+    """Check the items of a task. Never raises for anything that a provider does."""
     try:
         return await _Looking(look, executor, source, worker).all()
     except Withheld as error:
@@ -141,11 +140,11 @@ class _Looking:
         self._worker = worker
 
     async def all(self) -> Finding:
-        """Look at every item, whatever is found: the digest is over all of them."""
+        """Check every item, whatever is found: the digest is over all of them."""
         look = self._look
         roots, trees = await self._roots()
         vectors = look.vectors and self._executor.model.manifest.macs >= VECTORS_FROM
-        # All inputs first: computing takes time in which the provider may go.
+        # All inputs first: the provider may go offline during the computation.
         inputs = {} if vectors else {item: await self._input(item) for item in look.chosen}
         leaves: list[bytes] = []
         worst: Finding | None = None
@@ -154,14 +153,14 @@ class _Looking:
                 item, finding = await self._one(number, inputs.get(number), roots, trees)
             except Withheld:
                 if worst is not None:
-                    return worst  # that is proven already; the digest stays open
+                    return worst  # already proven; the digest stays open
                 raise
             leaves += await self._worker.run(lambda item=item: self._digest(item))  # type: ignore[misc]
             worst = worst or finding
         digest = ids.digest_tree(leaves).root
         return Finding(Valid(), digest) if worst is None else worst._replace(digest=digest)
 
-    # ---- what is fetched
+    # ---- fetching
 
     async def _roots(self) -> tuple[Roots, RootTrees]:
         look = self._look
@@ -210,7 +209,7 @@ class _Looking:
             return None
         return read_sums(self._graph, raw) if len(raw) == size else None
 
-    # ---- what is computed
+    # ---- computing
 
     async def _one(
         self, number: int, given: bytes | None, roots: Roots, trees: RootTrees
@@ -234,7 +233,7 @@ class _Looking:
         return item, None
 
     def _execute(self, number: int, given: bytes) -> _Item | None:
-        """Return what an honest provider has; None for what the model does not take."""
+        """Return an honest provider's tensors; None for input that the model refuses."""
         try:
             batch = self._executor.run(tensor_of(self._graph.input, given)[None])
         except InputRefused:
@@ -259,7 +258,7 @@ class _Looking:
                 try:
                     return await self._worker.run(lambda: self._by_vectors(elements, sums))
                 except AccumulatorsRefused:
-                    return None  # a lie that nobody can be shown: what was committed is right
+                    return None  # a lie without a proof: what was committed is right
         return await self._worker.run(lambda: first_fault(self._executor, elements))
 
     def _by_vectors(self, elements: Sequence[Elements], sums: Accumulators) -> Fault | None:
@@ -291,7 +290,7 @@ class _Looking:
 
 
 def missing_leaf(graph: Graph, rho: bytes, item: int) -> tuple[u32, u16, u32]:
-    """Return which leaf of an item that cannot be had is asked for: nobody can tell before."""
+    """Return the leaf to request of an unavailable item: it is not known in advance."""
     counts = ids.leaf_counts(graph)
     luck = sha256(b"btt missing" + rho + item.to_bytes(4, "little")).digest()
     place = int.from_bytes(luck, "little") % sum(counts)
@@ -318,7 +317,7 @@ def sums_of(graph: Graph, accumulators: Accumulators) -> bytes:
 
 
 def sums_size(graph: Graph) -> int:
-    """Return how many bytes that blob has."""
+    """Return the size in bytes of that blob."""
     return sum(
         4 * graph.nodes[at].out.size for at in range(len(graph.nodes)) if is_checked(graph, at)
     )

@@ -1,8 +1,8 @@
-"""How a requester checks a confidential result: nobody else may, so it looks as a verifier would.
+"""A requester's check of a confidential result: no verifier may do it, so the requester does.
 
-One item in sixteen is computed again, or all if the job was posted so; a secret of the job draws
-them, so that nobody could know which. If all of them are what the receipt commits to, it is
-accepted and the provider paid at once; if not, the chain is shown the first element that is wrong.
+One item in sixteen is computed again, or all if the job was posted so; the items are selected by a
+secret of the job and so are unknown to all others. If all match the receipt, it is accepted and the
+provider paid at once; if not, the first wrong element is proven to the chain.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class CannotLook(Exception):
-    """What it takes to check a result is not here: numpy, the model, or the inputs."""
+    """A requirement of the check is missing: numpy, the model, or the inputs."""
 
 
 async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) -> Finding:
@@ -49,7 +49,7 @@ async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) ->
     except ImportError as missing:
         raise CannotLook(str(missing)) from None
     count, rho, over = int(record.items), luck_of(record, receipt.id), asyncio.Event()
-    over.set()  # what is not served now is asked for again with the next block
+    over.set()  # what is not served now is requested again at the next block
     chosen = ids.sample(rho, count, int(receipt.looked_at))
     task = Look(
         receipt.id, count, view.input_root, receipt.item_root, receipt.output_root, rho, chosen,
@@ -60,7 +60,7 @@ async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) ->
 
 
 async def answer(chain: Chain, signer: Signer, view: JobView, finding: Finding) -> bool:
-    """Accept a result that is right, prove one that is wrong; False if there is nothing to send.
+    """Accept a right result, or prove a wrong one. Return True if a transaction was sent.
 
     Raises ChainError.
     """
@@ -82,7 +82,7 @@ async def answer(chain: Chain, signer: Signer, view: JobView, finding: Finding) 
 
 
 async def prove(chain: Chain, pair: KeyPair, receipt: bytes, finding: Finding) -> Included | None:
-    """Send the proof of what was found; None if it has none. Raises ChainError."""
+    """Send the proof of a finding; None if it has none. Raises ChainError."""
     if finding.fraud is not None:
         return await chain.submit(
             "Receipts", "prove_fraud", signer=pair, receipt=receipt, proof=finding.fraud
@@ -108,7 +108,7 @@ def _executor(folder: Folder, record: Record) -> Executor:
 
 
 class _Own:
-    """What a provider serves of our job: inputs are here, and tensors are sealed to us."""
+    """A provider's blobs of our job: inputs are taken from here, and tensors are sealed to us."""
 
     def __init__(self, source: Source, record: Record, receipt: bytes, items: bytes) -> None:
         self._source: Final = source
@@ -137,7 +137,7 @@ class _Own:
         return self._items[at : at + length]
 
     async def besides(self, name: str, most: int) -> bytes:
-        """Return what need not be there. Raises NotHad."""
+        """Return an optional blob. Raises NotHad."""
         return await self._source.besides(name, most)
 
 
@@ -146,8 +146,8 @@ def _item_of(name: str) -> int:
 
 
 class _Aside:
-    """Where items are executed: on a thread of their own."""
+    """Executes items on a thread of its own."""
 
     async def run(self, work: Callable[[], R]) -> R:
-        """Carry out something that takes long. Raises what it raises."""
+        """Run a long computation. Raises what it raises."""
         return await asyncio.to_thread(work)

@@ -1,4 +1,4 @@
-"""What checking needs from others: models, and the blobs of a provider. Needs numpy."""
+"""Fetches what a check needs: models, and the blobs of a provider. Needs numpy."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from btt_chain.work.package import MOST_FILE, loads
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS: Final = 1.0
-"""Until a provider that had nothing is asked again."""
+"""Seconds until the next request to a provider without a result."""
 ATTEMPT_SECONDS: Final = 60.0
-"""What one attempt may take."""
+"""Maximum seconds of one attempt."""
 GRACE_SECONDS: Final = 10.0
-"""What one attempt may take when the provider's time is over: something new may be needed then."""
+"""Maximum seconds of one attempt after the provider's time is over: for blobs needed only then."""
 MOST_EXECUTORS: Final = 2
-"""Models that are kept ready in memory."""
+"""Number of models that are kept ready in memory."""
 
 
 class NoModel(Exception):
-    """A model cannot be had: nobody serves it, or what is served is another."""
+    """A model cannot be fetched: no endpoint serves it, or another one is served."""
 
 
 class ProviderSource:
-    """The blobs of one provider, asked for again and again until it had enough time."""
+    """The blobs of one provider, requested again and again until its time is over."""
 
     def __init__(self, host: BlobHost, endpoints: Sequence[str], enough: asyncio.Event) -> None:
-        """`enough` is set when its time is over: what is not here then is `NotHad`."""
+        """`enough` is set when its time is over: blobs missing then raise `NotHad`."""
         self._host: Final = host
         self._endpoints: Final = list(endpoints)
         self._enough: Final = enough
@@ -50,7 +50,7 @@ class ProviderSource:
         return await self._had(lambda: self._begin(name, length))
 
     async def besides(self, name: str, most: int) -> bytes:
-        """Return a blob that need not be there; it is asked for once. Raises NotHad."""
+        """Return an optional blob; it is requested once. Raises NotHad."""
         return await self._had(lambda: self._load(name, most), again=False)
 
     async def _load(self, name: str, most: int) -> bytes:
@@ -79,7 +79,7 @@ class ProviderSource:
             over.cancel()
 
     async def _once(self, attempt: asyncio.Future[Any], over: asyncio.Future[Any]) -> bytes | str:
-        """Return what one attempt brought, or why it brought nothing."""
+        """Return the result of one attempt, or the reason of its failure."""
         try:
             await asyncio.wait({attempt, over}, return_when=asyncio.FIRST_COMPLETED)
             if not attempt.done():
@@ -95,7 +95,7 @@ class ModelShelf:
     """Models, fetched once and kept ready."""
 
     def __init__(self, store: BlobStore, host: BlobHost, worker: Worker) -> None:
-        """Models are kept in `store`; when it is full, those that are not needed now go."""
+        """Keep models in `store`; when it is full, those that are not needed now are dropped."""
         self._store: Final = store
         self._host: Final = host
         self._worker: Final = worker
@@ -103,8 +103,8 @@ class ModelShelf:
         self._locks: Final[dict[bytes, asyncio.Lock]] = {}
 
     async def executor(self, model: bytes, endpoints: Sequence[str]) -> Executor:
-        """Return a model ready to be executed; it is fetched if it is not here. Raises NoModel."""
-        # One lock for each: whoever serves one slowly holds up nobody else.
+        """Return a model ready for execution; it is fetched if it is missing. Raises NoModel."""
+        # One lock per model: a slow endpoint must not delay the others.
         lock = self._locks.setdefault(model, asyncio.Lock())
         try:
             async with lock:
@@ -133,7 +133,7 @@ class ModelShelf:
                 await self._fetch(name, endpoint)
                 return await self._worker.run(lambda: self._read(model))
             except (FetchFailed, NotKept, BlobError, WorkError, OSError) as error:
-                # One endpoint that serves another model is no reason not to ask the next.
+                # One endpoint that serves another model is no reason to skip the next.
                 whys.append(str(error))
                 self._store.drop(name)
         raise NoModel(f"the model {model.hex()} cannot be had: {'; '.join(whys) or 'no endpoint'}")
@@ -147,7 +147,9 @@ class ModelShelf:
             await self._host.fetch([endpoint], name, self._store, limit=MOST_FILE)
 
     def _read(self, model: bytes) -> Executor:
-        """Raises WorkError for what is another model, or none."""
+        """Return the executor of a stored model. Raises WorkError if it is another model, or
+        none.
+        """
         package = loads(self._store.load(model_name(model), MOST_FILE))
         if ids.model_id(package.manifest) != model:
             raise WorkError("it is another model")

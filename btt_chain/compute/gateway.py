@@ -1,12 +1,12 @@
-"""The requester's side of useful work: payloads out, results in, and nothing lost in between.
+"""The requester's side of useful work: serves payloads and fetches results, across restarts.
 
-A job's inputs and its secret are on the disk before it is posted; whatever stops this program, the
-next one goes on from there. Inputs are sealed only to a provider whose assignment is final (ruling
-38), and to the next one anew if it is another. A result counts only if it is what the receipt on
-the chain commits to. What is computed for whom stays in the folder: files are private, and no log
-line says more than a job's id.
+A job's inputs and its secret are on the disk before it is posted; after a restart the program
+continues from there. Inputs are sealed only to a provider whose assignment is final, and sealed
+again to another one assigned later. A result counts only if it is what the receipt on the chain
+commits to. Names and data stay in the folder: files are private, and log lines contain only a job's
+id.
 
-`decide` is the decision, `Gateway` does its input and output; files are in `job_folder`.
+`decide` makes the decisions, `Gateway` does input and output; files are in `job_folder`.
 """
 
 from __future__ import annotations
@@ -58,9 +58,9 @@ log = logging.getLogger(__name__)
 
 READ: Final = 1 << 20
 FETCH: Final = 300.0
-"""Seconds for a result; then the chain is looked at again."""
+"""Seconds for a result; then the chain is read again."""
 GIVE_UP: Final = 86_400.0
-"""Seconds after which a job that the chain does not know was never posted, or is forgotten."""
+"""Seconds after which a job that is unknown to the chain was never posted, or is forgotten."""
 PAGE: Final = 100
 
 
@@ -72,31 +72,31 @@ LOST: Final = (JobState.Refunded, JobState.Slashed)
 ENDED: Final = (JobState.Finalised, *LOST)
 
 
-# ---- what is kept
+# ---- records
 
 
-# ---- what is to be done
+# ---- decisions
 
 
 class Step(Enum):
-    """What a gateway does next about a job."""
+    """The gateway's next step for a job."""
 
     WAIT = auto()
     SEAL = auto()
-    """Seal the payload to the provider that is finally assigned, and serve it."""
+    """Seal the payload to the provider whose assignment is final, and serve it."""
     FETCH = auto()
-    """Fetch the result, and see whether it is what the receipt says."""
+    """Fetch the result, and compare it with the receipt."""
     CHECK = auto()
-    """See whether a confidential result is right: nobody else does."""
+    """Check a confidential result: no verifier does."""
     CLOSE = auto()
-    """It is over: forget the inputs."""
+    """Forget the inputs of a job that is over."""
 
 
 def decide(record: Record, best: JobView, final: JobView | None, *, has_result: bool) -> Step:
-    """What to do about a job, by what the best and the last final block say of it.
+    """Return the next step of a job, by its views in the best and the last final block.
 
-    To whom a payload is sealed follows from the final one alone: a fork that gives the job to
-    somebody else must not have made two people see it.
+    The payload is sealed to the provider in the final block only: a fork that assigns the job to
+    another provider must not disclose the inputs to two.
     """
     if best.state in LOST:
         return Step.CLOSE
@@ -115,10 +115,11 @@ def decide(record: Record, best: JobView, final: JobView | None, *, has_result: 
 
 
 def may_ask(record: Record, best: JobView, window: int) -> bool:
-    """Tell whether it is time to ask on the chain for what the provider does not serve.
+    """Return True if it is time to request on the chain what the provider does not serve.
 
-    That costs 1 % of the price, so the provider has half of the time in which it can be done;
-    `window` is how many slots it has to answer. Of a trap it may not serve the result yet.
+    The request costs 1 % of the price, so the provider has half of the available time; `window` is
+    its number of slots to answer. The result of a receipt with a planted error may not be served
+    yet.
     """
     receipt = best.receipt
     if receipt is None or receipt.phase is not Phase.Pending or receipt.trapped:
@@ -130,11 +131,11 @@ def may_ask(record: Record, best: JobView, window: int) -> bool:
 
 
 class ResultRefused(Exception):
-    """What came as the result is not what the receipt commits to, or does not open."""
+    """The fetched result does not match the receipt's commitment, or does not open."""
 
 
 def open_result(record: Record, job: bytes, output_root: bytes, sealed: Iterable[bytes]) -> bytes:
-    """Open a result and hold it against the receipt. Raises ResultRefused."""
+    """Open a result and compare it with the receipt. Raises ResultRefused."""
     try:
         outputs = b"".join(open_pieces(sealed, record.keys.reply_secret, result_context(job)))
     except SealError as error:
@@ -159,7 +160,8 @@ class Gateway:
         tell: Callable[[Record, JobView], None] = lambda *_: None,
         signer: Signer | None = None,
     ) -> None:
-        """`tell` hears of every look at a job that is not over; `store` is what `host` serves.
+        """`tell` is called with every view of a job that is not over; `store` is what `host`
+        serves.
 
         Without a `signer` nothing is sent to the chain, and confidential results are not checked.
         """
@@ -171,12 +173,12 @@ class Gateway:
         self._signer = signer
         self._window: int | None = None
         self._settled: set[str] = set()
-        """Jobs whose result has nothing more done about it."""
+        """Jobs whose result needs no further action."""
         self._at_work: dict[str, asyncio.Task[None]] = {}
         self._served: set[str] = set()
 
     async def run(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Go on with every block. Raises ChainGone, and what the folder raises."""
+        """Process every block. Raises ChainGone, and the errors of the folder."""
         try:
             async for head in self._chain.heads():
                 await self.step(head)
@@ -189,7 +191,7 @@ class Gateway:
             self._at_work.clear()
 
     async def step(self, head: Head) -> None:
-        """Look at every job once. What takes long goes on by itself. Raises ChainGone, Damaged."""
+        """Process every job once. Long operations continue in tasks. Raises ChainGone, Damaged."""
         self._serve_shared()
         for record in self._folder.records():
             if record.over:
@@ -202,7 +204,7 @@ class Gateway:
                 log.warning("job %s: %s; trying again", _id(record), error)
 
     async def settle(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until all tasks have ended."""
         while self._at_work:
             await asyncio.gather(*self._at_work.values(), return_exceptions=True)
 
@@ -211,7 +213,7 @@ class Gateway:
             return
         best = await self._chain.api("WorkApi_job", record.job)
         if best is None:
-            # A fork may have undone the posting; what was final or is old was forgotten instead.
+            # A fork may have undone the posting; a final or old job was forgotten instead.
             if record.sealed_for is not None or self._folder.age(record) > GIVE_UP:
                 self._close(record)
             return
@@ -220,7 +222,8 @@ class Gateway:
         self._tell(record, best)
         step = decide(record, best, final, has_result=has_result)
         if step is Step.FETCH and await self._may_ask(record, best):
-            # Whatever goes on: who sends a byte now and then must not pass for one who delivers.
+            # In all cases: a peer that sends a byte now and then must not pass for one that
+            # delivers.
             self._begin(f"{record.name} asking", record, self._ask(record, best))
         if record.name in self._at_work:
             return
@@ -234,7 +237,9 @@ class Gateway:
             self._begin(record.name, record, self._check(record, best))
 
     async def _adopt(self, record: Record) -> bool:
-        """Find the job of a record that a program left behind as it posted it."""
+        """Find the job of a record that a program left while posting it. Return True if it was
+        found.
+        """
         reply, after = record.keys.reply_public, None
         while True:
             args = (record.requester, True, after, u32(PAGE))
@@ -252,7 +257,7 @@ class Gateway:
         return False
 
     def _begin(self, name: str, record: Record, work: Coroutine[object, object, None]) -> None:
-        """Let something go on by itself; nothing else is begun under this name meanwhile."""
+        """Start a task; no other one is started under this name meanwhile."""
 
         async def attempt() -> None:
             try:
@@ -281,7 +286,7 @@ class Gateway:
         log.info("job %s: the payload waits for its provider", _id(record))
 
     async def _fetch(self, record: Record, best: JobView) -> None:
-        """Raises what fetching and opening raise."""
+        """Fetch and open a result. Raises what fetching and opening raise."""
         if best.provider_info is None or best.receipt is None:
             return
         name = result_name(best.id)
@@ -294,12 +299,12 @@ class Gateway:
                 open_result, record, best.id, best.receipt.output_root, self._store.pieces(name)
             )
         finally:
-            # Sealed or not, it is of no use any more: what was opened is kept.
+            # Sealed or not, it is not needed any more: the opened result is kept.
             self._store.drop(name)
         self._folder.keep_result(record, outputs)
         log.info("job %s: the result is here", _id(record))
 
-    # ---- what a requester signs
+    # ---- transactions of the requester
 
     def _signer_of(self, record: Record) -> Signer | None:
         signer = self._signer
@@ -316,7 +321,7 @@ class Gateway:
         return may_ask(record, best, self._window)
 
     async def _ask(self, record: Record, best: JobView, place: Missing | None = None) -> None:
-        """Have the provider show a leaf on the chain; one of an output, unless told otherwise."""
+        """Request a leaf of the provider on the chain; by default one of an output."""
         signer = self._signer_of(record)
         if best.receipt is None or signer is None:
             return
@@ -333,7 +338,7 @@ class Gateway:
         )
 
     async def _check(self, record: Record, best: JobView) -> None:
-        """See to a confidential result. Raises ChainError."""
+        """Check a confidential result. Raises ChainError."""
         from btt_chain.compute import confirm  # noqa: PLC0415 - an extra
 
         signer = self._signer_of(record)
@@ -355,7 +360,7 @@ class Gateway:
     # ---- afterwards
 
     def _close(self, record: Record) -> None:
-        """Forget what nobody needs any more; what the requester may want to see stays."""
+        """Delete data that are not needed any more; what the requester may want to see stays."""
         if record.job is not None:
             self._store.drop(payload_name(record.job))
         self._folder.drop_items(record)

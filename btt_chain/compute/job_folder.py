@@ -35,13 +35,13 @@ if TYPE_CHECKING:
 
 
 MOST_ENDPOINTS: Final = 256
-"""Bytes of addresses that a job holds."""
+"""Maximum bytes of addresses in a job."""
 
 
 @path("btt_gateway::Record")
 @dataclass(slots=True)
 class Record:
-    """What a requester keeps of a job."""
+    """A requester's record of a job."""
 
     secret: Annotated[bytes, Fixed(32)]
     """All keys of the job follow from it (`sealing.job_keys`)."""
@@ -53,16 +53,16 @@ class Record:
     output: Tensor
     output_scale: Binary32
     last: u16
-    """The place of the output among the tensors that are committed to."""
+    """Number of the output among the committed tensors."""
     names: list[str]
-    """What each item came from."""
+    """Origin of each item."""
     labels: list[str]
-    """What the outputs are called."""
+    """Labels of the outputs."""
     job: H256 | None = None
-    """None: it is not known yet whether it was posted."""
+    """None: unknown whether it was posted."""
     sealed_for: AccountId | None = None
     over: bool = False
-    """Nothing is to be done about it any more."""
+    """True if no action remains for it."""
 
     @property
     def keys(self) -> JobKeys:
@@ -76,7 +76,7 @@ class Record:
 
     @property
     def name(self) -> str:
-        """What its files are called."""
+        """Name of its files."""
         return self.keys.reply_public.hex()
 
 
@@ -87,7 +87,7 @@ def new_record(
     manifest: Manifest, model: bytes, requester: bytes, names: list[str], labels: list[str],
     tier: Tier,
 ) -> Record:  # fmt: skip
-    """A record with a new secret."""
+    """Return a record with a new secret."""
     graph = manifest.graph
     return Record(
         secrets.token_bytes(32), AccountId(requester), H256(model), tier, u32(len(names)),
@@ -97,32 +97,32 @@ def new_record(
 
 
 class Damaged(Exception):
-    """A file of the gateway is not what it wrote: move it away, and restore it from a copy."""
+    """A file of the gateway was changed or damaged: move it away, and restore it from a copy."""
 
 
 class Folder:
-    """All that a gateway keeps for one chain. Any number of programs may add to it.
+    """A gateway's files for one chain. Any number of programs may add to it.
 
-    Only the one that holds `lock` serves, and touches `blobs`.
+    Only the one that holds `lock` serves, and uses `blobs`.
     """
 
     def __init__(self, base: Path, genesis: bytes) -> None:
-        """Open or make it. Raises OSError."""
+        """Open or create it. Raises OSError."""
         self.path: Final = base / "gateway" / genesis.hex()[:16]
         for part in ("jobs", "items", "results", "models", "inputs"):
             make_private_folder(self.path / part)
 
     def lock(self) -> Lock:
-        """Become the one that serves. Raises keystore.files.Held while another does."""
+        """Become the serving program. Raises keystore.files.Held while another one serves."""
         return Lock(self.path / "lock")
 
     @property
     def blobs(self) -> Path:
-        """Where the store of the serving gateway lies."""
+        """Folder of the serving gateway's store."""
         return self.path / "blobs"
 
     def seed(self) -> bytes:
-        """What our identity on the network follows from; drawn the first time. Raises OSError."""
+        """Return the seed of the network identity; created at first use. Raises OSError."""
         file = self.path / "network-key"
         with suppress(FileNotFoundError):
             return file.read_bytes()
@@ -131,9 +131,9 @@ class Folder:
         return seed
 
     def tell_endpoints(self, listen: str, endpoints: Sequence[str]) -> None:
-        """Note where the serving gateway is reached, for those who post. Raises OSError.
+        """Store the serving gateway's addresses, for programs that post. Raises OSError.
 
-        Jobs that are posted name the port, so a port that was any is this one from now on.
+        Posted jobs name the port, so a port that was chosen freely stays the same from now on.
         """
         host, _, port = listen.rpartition("/")
         if port == "0":
@@ -142,70 +142,72 @@ class Folder:
         _write(self.path / "endpoints", joined(endpoints))
 
     def listen(self) -> str | None:
-        """Where the last gateway listened."""
+        """Listen address of the last gateway."""
         with suppress(FileNotFoundError):
             return (self.path / "listen").read_text()
         return None
 
     def endpoints(self) -> bytes:
-        """Where the gateway is reached, as a job holds it; nothing if none ever ran."""
+        """Return the gateway's addresses as a job holds them; empty if none ever ran."""
         with suppress(FileNotFoundError):
             return (self.path / "endpoints").read_bytes()
         return b""
 
     def add(self, record: Record, items: bytes) -> None:
-        """Keep a job and its inputs, before it is posted. Raises OSError."""
+        """Store a job and its inputs, before it is posted. Raises OSError."""
         _write(self.path / "items" / record.name, items)
         self.save(record)
 
     def save(self, record: Record) -> None:
-        """Keep what changed of a job. Raises OSError."""
+        """Store the changes of a job. Raises OSError."""
         _write(self._job(record.name), _RECORD.encode(record))
 
     def forget(self, record: Record) -> None:
-        """Forget a job that was never posted."""
+        """Delete a job that was never posted."""
         self._job(record.name).unlink(missing_ok=True)
         self.drop_items(record)
 
     def age(self, record: Record) -> float:
-        """Seconds since anything of a job changed here."""
+        """Return the seconds since the last change of a job's files."""
         return time.time() - self._job(record.name).stat().st_mtime
 
     def records(self) -> list[Record]:
-        """All jobs, the oldest first. Raises Damaged, OSError."""
+        """Return all jobs, the oldest first. Raises Damaged, OSError."""
         files = sorted((self.path / "jobs").glob("*.job"), key=lambda file: file.stat().st_mtime_ns)
         return [self._read(file) for file in files]
 
     def record_of(self, job: bytes) -> Record | None:
-        """The record of a job; None if it was not posted from here. Raises Damaged, OSError."""
+        """Return the record of a job; None if it was not posted from here. Raises Damaged,
+        OSError.
+        """
         return next((record for record in self.records() if record.job == job), None)
 
     def items(self, record: Record) -> bytes | None:
-        """The inputs of a job, as long as they are needed."""
+        """Return the inputs of a job, as long as they are needed."""
         with suppress(FileNotFoundError):
             return (self.path / "items" / record.name).read_bytes()
         return None
 
     def drop_items(self, record: Record) -> None:
-        """Forget the inputs of a job."""
+        """Delete the inputs of a job."""
         (self.path / "items" / record.name).unlink(missing_ok=True)
 
     def keep_result(self, record: Record, outputs: bytes) -> None:
-        """Keep the outputs of a job, opened. Raises OSError."""
+        """Store the opened outputs of a job. Raises OSError."""
         _write(self.path / "results" / record.name, outputs)
 
     def result(self, record: Record) -> bytes | None:
-        """The outputs of a job; None until they came."""
+        """Return the outputs of a job; None before they arrive."""
         with suppress(FileNotFoundError):
             return (self.path / "results" / record.name).read_bytes()
         return None
 
     def add_model(self, model: bytes, package: bytes) -> None:
-        """Keep a model to serve. Raises OSError."""
+        """Store a model to serve. Raises OSError."""
         _write(self.path / "models" / model.hex(), package)
 
     def package(self, model: bytes) -> Package | None:
-        """A model that is kept here; None if it is not, or damaged. Needs numpy."""
+        """Return a stored model; None if it is missing or damaged. Needs numpy."""
         from btt_chain.work.errors import WorkError  # noqa: PLC0415 - an extra
         from btt_chain.work.package import load  # noqa: PLC0415 - an extra
 
@@ -215,14 +217,15 @@ class Folder:
             return None
 
     def add_inputs(self, root: bytes, payload: bytes) -> None:
-        """Keep the inputs of a job of the chain itself to serve; they are public. Raises OSError.
+        """Store the inputs of a protocol job to serve; they are public. Raises OSError.
 
-        `root` is over the roots of all items' inputs, `payload` what a provider fetches.
+        `root` is over the roots of all items' inputs, `payload` is the blob that a provider
+        fetches.
         """
         _write(self.path / "inputs" / root.hex(), payload)
 
     def shared(self) -> Iterator[tuple[str, Path]]:
-        """What everybody may fetch: the names and files of models and public inputs."""
+        """Yield the public blobs: the names and files of models and public inputs."""
         for part, name_of in (("models", model_name), ("inputs", payload_name)):
             for file in sorted((self.path / part).iterdir()):
                 if not file.name.startswith("."):
@@ -239,7 +242,7 @@ class Folder:
 
 
 def joined(endpoints: Iterable[str]) -> bytes:
-    """Addresses as a job holds them: as many as fit, a line each."""
+    """Return addresses as a job holds them: as many as fit, a line each."""
     lines: list[str] = []
     for endpoint in endpoints:
         if len("\n".join([*lines, endpoint])) > MOST_ENDPOINTS:
@@ -249,7 +252,7 @@ def joined(endpoints: Iterable[str]) -> bytes:
 
 
 def split(endpoints: bytes) -> list[str]:
-    """Addresses out of what the chain holds; what is none is left out."""
+    """Return the addresses in the chain's form; invalid ones are skipped."""
     return [line for line in endpoints.decode("ascii", "ignore").split("\n") if line]
 
 
@@ -259,17 +262,17 @@ def _write(file: Path, data: bytes) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Who signs for a requester, and what for.
+    """The requester's signing key, and its permissions.
 
-    Confidential results are accepted if they are right, and proven wrong if not; what a provider
-    does not serve is asked for on the chain.
+    Confidential results are accepted if they are right, and proven wrong if not; data that a
+    provider does not serve are requested on the chain.
     """
 
     pair: KeyPair
     shows: bool = True
-    """Whether proofs and answers may show everybody a piece of a confidential item."""
+    """True if proofs and answers may disclose a piece of a confidential item to the public."""
 
 
 def luck_of(record: Record, receipt: bytes) -> H256:
-    """What a requester draws by what it looks at of a receipt: nobody else can tell, ever."""
+    """Return the secret seed by which a requester selects items of a receipt."""
     return H256(sha256(b"btt requester" + record.secret + receipt).digest())

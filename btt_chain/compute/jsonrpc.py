@@ -18,11 +18,11 @@ import aiohttp
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 LARGEST_MESSAGE: Final = 64 << 20
-"""Bytes; metadata and blocks of busy chains are a few MiB."""
+"""Maximum bytes of a message; metadata and blocks of busy chains are a few MiB."""
 
 
 class RpcFailure(Exception):
-    """A call brought nothing; the text says why."""
+    """A call failed; the text says why."""
 
 
 class RpcError(RpcFailure):
@@ -36,11 +36,11 @@ class RpcError(RpcFailure):
 
 
 class Disconnected(RpcFailure):
-    """No node answers, or it went away in the middle: connect again."""
+    """No node answers, or the connection broke: connect again."""
 
 
 class TimedOut(Disconnected):
-    """The node did not answer in time: wait longer, or look whether it is overloaded."""
+    """The node did not answer in time: wait longer, or check whether it is overloaded."""
 
 
 class Client:
@@ -73,7 +73,7 @@ class Client:
     async def connect(cls, url: str, timeout: float = 60.0) -> Self:
         """Connect to a node. `timeout` in seconds, for this and for each answer.
 
-        Disconnected if nobody listens there or it is no WebSocket, ValueError for no URL.
+        Disconnected if nothing listens there or it is no WebSocket, ValueError if it is no URL.
         """
         address = web_socket(url)
         session = aiohttp.ClientSession()
@@ -103,7 +103,9 @@ class Client:
         await self._session.close()
 
     async def call(self, method: str, *params: Json) -> Json:
-        """The result of a method. RpcError if the node refuses, Disconnected if it goes away."""
+        """Return the result of a method. RpcError if the node refuses, Disconnected if it goes
+        away.
+        """
         if self._lost is not None:
             raise self._lost
         self._number += 1
@@ -138,7 +140,7 @@ class Client:
     async def subscribe(
         self, method: str, unsubscribe: str, *params: Json
     ) -> AsyncIterator[AsyncIterator[Json]]:
-        """Notifications of a subscription, until the end of `async with`."""
+        """Yield the notifications of a subscription, until the end of `async with`."""
         name = await self.call(method, *params)
         if not isinstance(name, str):
             raise self.REFUSED(
@@ -170,7 +172,7 @@ class Client:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     self._take(json.loads(message.data))
         except (aiohttp.ClientError, OSError, ValueError, RecursionError):
-            pass  # what is no JSON is as good as a closed connection
+            pass  # a message that is no JSON counts as a closed connection
         self._lost = self._gone()
         for answer in self._waiting.values():
             if not answer.done():
@@ -185,7 +187,7 @@ class Client:
         if isinstance(params, dict):
             name = params.get("subscription")
             if isinstance(name, str):
-                # Made here when a notification overtakes the task that asked for it.
+                # Created here if a notification arrives before the task that subscribed runs.
                 queue = self._subscriptions.setdefault(name, asyncio.Queue())
                 queue.put_nowait(params.get("result"))
             return
@@ -199,7 +201,7 @@ class Client:
 
 
 def web_socket(url: str) -> str:
-    """The WebSocket URL that `url` means; http and https are the same port. ValueError if none."""
+    """Return the WebSocket URL of `url`; http and https have the same port. ValueError if none."""
     for scheme, real in (("ws", "ws"), ("wss", "wss"), ("http", "ws"), ("https", "wss")):
         if url.startswith(f"{scheme}://") and len(url) > len(scheme) + 3:
             return real + url[len(scheme) :]

@@ -1,11 +1,11 @@
-"""What travels between a requester and its provider, before it is sealed.
+"""Messages between a requester and its provider, before they are sealed.
 
     payload = version 1 ‖ 0 or 1 ‖ key of the leaves, 32 bytes, if 1 ‖ items, one after another
     result  = outputs, one after another
 
 Items and outputs are the elements of the model's first and last tensor in C order, and nothing
-else. The key comes with confidential jobs (`work.commit.TensorKey`), whose tensors go back sealed
-as well. All are sealed with the contexts below.
+else. The key is part of confidential jobs (`work.commit.TensorKey`), whose tensors are returned
+sealed as well. All are sealed with the contexts below.
 """
 
 from __future__ import annotations
@@ -23,34 +23,36 @@ KEY: Final = 32
 
 
 class BadPayload(ValueError):
-    """The payload is not what the job says: other items, or a form that is not known."""
+    """The payload does not match the job: other items, or an unknown form."""
 
 
 class Payload(NamedTuple):
-    """A payload that was opened."""
+    """An opened payload."""
 
     leaf_key: bytes | None
-    """The key of the job's leaves, of a confidential job."""
+    """The key of the leaves of a confidential job."""
     items: memoryview
 
 
 def payload_context(job: bytes) -> bytes:
-    """What ties a sealed payload to its job."""
+    """Return the context that binds a sealed payload to its job."""
     return b"payload" + job
 
 
 def result_context(job: bytes) -> bytes:
-    """What ties a sealed result to its job."""
+    """Return the context that binds a sealed result to its job."""
     return b"result" + job
 
 
 def transcript_context(receipt: bytes, item: int) -> bytes:
-    """What ties the tensors of an item, sealed to the requester, to their receipt."""
+    """Return the context that binds an item's tensors, sealed to the requester, to their
+    receipt.
+    """
     return b"transcript" + receipt + item.to_bytes(4, "little")
 
 
 def payload_pieces(leaf_key: bytes | None, items: Iterable[bytes]) -> Iterator[bytes]:
-    """The bytes of a payload, to be sealed piece by piece."""
+    """Yield the bytes of a payload, to be sealed piece by piece."""
     yield bytes([VERSION, leaf_key is not None]) + (leaf_key or b"")
     yield from items
 
@@ -69,9 +71,9 @@ def read_payload(raw: bytes, items: int, each: int, *, confidential: bool) -> Pa
 
 
 def edge_root(tensor: Tensor, number: int, items: bytes | memoryview, key: bytes | None) -> H256:
-    """The root over one tensor of all items, as jobs (number 0) and receipts (the last) name it.
+    """Return the root over one tensor of all items, as in jobs (number 0) and receipts (the last).
 
-    ValueError if there are not whole items.
+    ValueError unless the items are whole.
     """
     view, each = memoryview(items).cast("B"), tensor.nbytes
     if not view or len(view) % each:

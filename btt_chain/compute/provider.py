@@ -1,13 +1,13 @@
-"""A provider's decisions: what to take on, what to send and when, what to keep and serve. Pure.
+"""The decisions of a provider: which jobs to accept, when to send, keep and serve. Pure.
 
-Events in (what the chain says of a job, what fetching and computing brought, what is on the disk),
-actions out. What a receipt will say is a `Record`, and on the disk with everything behind it before
-the receipt leaves. From then on the job is never computed again: whatever happens to the program,
-it submits what the record says, serves it, and answers for it. Everything before that is done
-anew from what the chain says, so a crash costs time and nothing else.
+Events in (a job's state on the chain, results of fetching and computing, records on the disk),
+actions out. The content of a receipt is a `Record`, and on the disk with all its data before the
+receipt is sent. From then on the job is never computed again: after any restart, the program
+submits what the record says, serves it, and answers for it. Everything before that is repeated from
+the chain's state, so a crash only costs time.
 
-A requester is blamed (`Refuse`) only for what did not come or does not open, and only once it has
-known for long enough to whom to seal it; what goes wrong here is never its fault.
+A requester is blamed (`Refuse`) only for a payload that did not arrive or does not open, and only
+once its provider has been final for long enough; a local failure is never its fault.
 """
 
 from __future__ import annotations
@@ -25,22 +25,24 @@ from runtime.pallets.receipts.types import Phase
 from runtime.work_views import JobView, ProviderView, ReceiptView
 
 RESEND_SLOTS: Final = 3
-"""What was included and is not in the state is sent again after so many slots: a fork undid it."""
+"""Slots after which an included call that is not in the state is sent again: a fork reverted it."""
 SPARE_SLOTS: Final = 2
-"""What is sent so long before a deadline comes into a block in time. A payload that is not here
-then is refused, and a job that is still weighed is taken.
+"""Slots in which a call is expected to come into a block.
+
+A payload that is missing so long before a deadline is refused, and a job that is still being
+assessed is accepted.
 """
 FORGET_SLOTS: Final = 64
-"""How long a job that went to somebody else is remembered, in case a fork brings it back."""
+"""Slots for which a job of another provider is remembered, in case a fork brings it back."""
 KEEP_DAYS: Final = 7
-"""How long what is behind a receipt is served once its job is over."""
+"""Days for which the data of a receipt are served once its job is over."""
 DAY_MS: Final = 86_400_000
 
 
 @path("btt_provider::Flip")
 @dataclass(frozen=True, slots=True)
 class Flip:
-    """A byte of a transcript that a trap has wrong, and what is right."""
+    """A byte of a transcript that is wrong by a planted error, and the right value."""
 
     item: u32
     offset: u64
@@ -50,7 +52,7 @@ class Flip:
 @path("btt_provider::Trap")
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """What is right where a receipt is wrong on purpose."""
+    """The right values of a receipt with a planted error."""
 
     item_root: H256
     output_root: H256
@@ -61,12 +63,12 @@ class Trap:
 @path("btt_provider::Record")
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What was computed for a job: what its receipt says, and how long that is served."""
+    """The computed result of a job: the content of its receipt, and the end of its service."""
 
     job: H256
     attempt: u8
     seed: H256
-    """What drew us: another draw of the same job is another receipt."""
+    """Seed of our selection: another selection for the same job has another receipt."""
     receipt: H256
     items: u32
     item_root: H256
@@ -76,23 +78,23 @@ class Record:
     finished: u32
     trap: Trap | None = None
     righted: bool = False
-    """Whether what is served is right, after a trap was revealed."""
+    """True if the right data are served, after a planted error was revealed."""
     published: bool = False
-    """Whether the result is served; that of a trap is not before the job is paid."""
+    """True if the result is served; with a planted error not before the job is paid."""
     until: u32 = u32(0)
-    """The slot in which everything is forgotten; 0: the job is not over."""
+    """Slot in which everything is deleted; 0: the job is not over."""
 
     def encode(self) -> bytes:
-        """Return what lies on the disk."""
+        """Return the bytes on the disk."""
         return _RECORD.encode(self)
 
     @classmethod
     def decode(cls, raw: bytes) -> Record:
-        """Read it. Raises DecodeError."""
+        """Decode a stored record. Raises DecodeError."""
         return _RECORD.decode_all(raw)
 
     def is_of(self, view: JobView) -> bool:
-        """Whether it is of the draw that a job is in now."""
+        """Return True if it belongs to the present selection of a job."""
         return self.attempt == view.attempt and self.seed == view.seed
 
 
@@ -103,71 +105,73 @@ _RECORD: Final = codec(Record)
 
 
 class Weigh(NamedTuple):
-    """Find out whether the job can be done here, and have its model ready: `weighed`."""
+    """Assess whether the job can be done here, and prepare its model; answer with `weighed`."""
 
     job: JobView
 
 
 class Accept(NamedTuple):
-    """Send it: `sent`."""
+    """Send the acceptance; answer with `sent`."""
 
     job: H256
 
 
 class Decline(NamedTuple):
-    """Send it: `sent`."""
+    """Send the refusal of the offer; answer with `sent`."""
 
     job: H256
     why: str
 
 
 class Fetch(NamedTuple):
-    """Fetch the payload and see whether it opens: `fetched`, `missing` or `failed`."""
+    """Fetch the payload and try to open it; answer with `fetched`, `missing` or `failed`."""
 
     job: JobView
 
 
 class Refuse(NamedTuple):
-    """Send that the payload is missing or bad: `sent`."""
+    """Send that the payload is missing or bad; answer with `sent`."""
 
     job: H256
     why: str
 
 
 class Compute(NamedTuple):
-    """Execute, commit, write all that is served: `computed` or `failed`."""
+    """Execute, commit, and write all that is served; answer with `computed` or `failed`."""
 
     job: JobView
 
 
 class Keep(NamedTuple):
-    """Force a record to the disk: `kept` or `failed`."""
+    """Force a record to the disk; answer with `kept` or `not_kept`."""
 
     record: Record
 
 
 class Submit(NamedTuple):
-    """Send the receipt: `sent`."""
+    """Send the receipt; answer with `sent`."""
 
     record: Record
     accepted: int
-    """Where the chain says it began, which forks may move."""
+    """Slot of acceptance on the chain, which a fork may change."""
 
 
 class RevealTrap(NamedTuple):
-    """Send what is right: `sent`."""
+    """Send the right values; answer with `sent`."""
 
     record: Record
 
 
 class Expose(NamedTuple):
-    """Show what a trap had wrong, so that lazy verifiers pay: `sent`."""
+    """Prove which items had planted errors, so that lazy verifiers are slashed; answer with
+    `sent`.
+    """
 
     record: Record
 
 
 class Answer(NamedTuple):
-    """Show a leaf on the chain: `sent`."""
+    """Open a leaf on the chain; answer with `sent`."""
 
     record: Record
     job: JobView
@@ -177,47 +181,47 @@ class Answer(NamedTuple):
 
 
 class Right(NamedTuple):
-    """Serve what is right from now on: `kept` with the record that comes back."""
+    """Serve the right data from now on; answer with `kept` and the new record."""
 
     record: Record
 
 
 class Publish(NamedTuple):
-    """Serve the result: `kept` with the record that comes back."""
+    """Serve the result; answer with `kept` and the new record."""
 
     record: Record
 
 
 class Abandon(NamedTuple):
-    """Stop what is under way for a job; the inputs are not needed any more."""
+    """Stop the tasks of a job; its inputs are not needed any more."""
 
     job: H256
 
 
 class Forget(NamedTuple):
-    """Drop the record, and all that is served of it."""
+    """Delete the record, and all served data of it."""
 
     record: Record
 
 
 class Ended(NamedTuple):
-    """Tell that a job of ours is over."""
+    """Report that one of our jobs is over."""
 
     job: JobView
 
 
 class Lost(NamedTuple):
-    """Tell that there is a receipt of ours that nothing is known of here."""
+    """Report a receipt of ours without a record here."""
 
     job: JobView
 
 
 class Heartbeat(NamedTuple):
-    """Send one: `sent`."""
+    """Send a heartbeat; answer with `sent`."""
 
 
 class Claim(NamedTuple):
-    """Have what was earned in an era paid: `sent`."""
+    """Claim the rewards of an era; answer with `sent`."""
 
     era: int
 
@@ -237,14 +241,14 @@ class _Stage(Enum):
     DECLINING = auto()
     FETCHING = auto()
     WAITING = auto()
-    """The payload did not come, or something here failed: it is tried again."""
+    """The payload did not arrive, or a local step failed: it is tried again."""
     READY = auto()
-    """The payload is here, and others are computed first."""
+    """The payload is here; other jobs are computed first."""
     COMPUTING = auto()
     STORING = auto()
     KEPT = auto()
     NOTHING = auto()
-    """Nothing is to be done about it here."""
+    """No action here."""
 
 
 @dataclass(slots=True)
@@ -253,24 +257,24 @@ class _State:
     view: JobView | None = None
     record: Record | None = None
     why: str = ""
-    """Why it is declined, or what is wrong with its payload."""
+    """Reason of declining, or the fault of its payload."""
     blames: bool = False
-    """Whether what it waits for is the requester's to deliver."""
+    """True if it waits for something that the requester must deliver."""
     again: int = 0
     final_since: int | None = None
-    """Since when it has been final that we do this job: then the requester can seal."""
+    """Slot since which the assignment to us has been final: then the requester can seal."""
     gone_since: int | None = None
     told: bool = False
-    """Whether its end, or the loss of its receipt, was told."""
+    """True if its end, or the loss of its record, was reported."""
     exposed: bool = False
-    """Whether it was shown what a trap had wrong; the chain does not tell that."""
+    """True if the planted errors were exposed; the chain does not show that."""
     writing: bool = False
     flying: set[object] = field(default_factory=set)
     done: dict[object, int] = field(default_factory=dict)
 
 
 class Provider:
-    """What one provider does about all its jobs. Times are in slots since genesis."""
+    """The state of all jobs of one provider. Times are in slots since genesis."""
 
     def __init__(
         self,
@@ -282,7 +286,7 @@ class Provider:
         keep_slots: int | None = None,
         records: Iterable[Record] = (),
     ) -> None:
-        """`payload_slots`: how long a requester may take; `records`: those on the disk."""
+        """`payload_slots`: time of a requester to deliver; `records`: those on the disk."""
         self._account: Final = account
         self._payload_slots: Final = payload_slots
         self._at_a_time: Final = at_a_time
@@ -294,17 +298,17 @@ class Provider:
         }
         self._upkeep = _State(_Stage.NOTHING)
 
-    # ---- what is asked of the chain
+    # ---- queries
 
     def open_jobs(self) -> list[H256]:
-        """Return the jobs of which the next look has to tell, whoever they are given to now."""
+        """Return the jobs that the next update must include, whoever has them now."""
         return [
             job for job, case in self._cases.items() if case.record is None or not case.record.until
         ]
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job waits for anything that is done here."""
+        """True if no job waits for an action here."""
         return all(case.stage in (_Stage.KEPT, _Stage.NOTHING) for case in self._cases.values())
 
     # ---- events
@@ -312,7 +316,7 @@ class Provider:
     def seen(
         self, now: int, views: Mapping[H256, JobView | None], final: Mapping[H256, JobView]
     ) -> list[Action]:
-        """Hear what the best block says of jobs, and the last final block of those we do."""
+        """Handle the best block's views of jobs, and the last final block's views of ours."""
         actions: list[Action] = []
         for job, view in views.items():
             case = self._cases.get(job)
@@ -331,7 +335,7 @@ class Provider:
         return actions + self._begin()
 
     def upkeep(self, now: int, me: ProviderView, era: int, earned: Sequence[int]) -> list[Action]:
-        """Hear how we stand in the era that runs, and in which eras there is something earned."""
+        """Handle our state in the present era, and the list of eras with unclaimed rewards."""
         actions: list[Action] = []
         if me.heard < era and self._may_send(self._upkeep, Heartbeat, now):
             actions.append(Heartbeat())
@@ -339,12 +343,12 @@ class Provider:
         return actions
 
     def upkept(self, action: Heartbeat | Claim, now: int, *, ok: bool) -> None:
-        """Hear that one of these was carried out, or was not."""
+        """Handle the success or failure of a heartbeat or claim."""
         kind = Heartbeat if isinstance(action, Heartbeat) else action.era
         self._sent(self._upkeep, kind, now, ok=ok)
 
     def weighed(self, job: H256, now: int, why: str | None) -> list[Action]:
-        """Hear that a job can be done here; with `why` that it cannot."""
+        """Handle an assessment: the job can be done here, or with `why` it cannot."""
         case = self._cases.get(job)
         if case is None or case.stage is not _Stage.WEIGHING:
             return []
@@ -353,22 +357,22 @@ class Provider:
         return self._hear(job, case, now)
 
     def fetched(self, job: H256) -> list[Action]:
-        """Hear that the payload is here, opens, and is what was agreed on."""
+        """Handle a payload that arrived, opens, and is what was agreed on."""
         case = self._cases.get(job)
         if case is not None and case.stage is _Stage.FETCHING:
             case.stage = _Stage.READY
         return self._begin()
 
     def missing(self, job: H256, now: int, why: str) -> list[Action]:
-        """Hear that the payload did not come, or is no good."""
+        """Handle a payload that did not arrive, or is bad."""
         return self._again(job, now, why, blames=True)
 
     def failed(self, job: H256, now: int, why: str) -> list[Action]:
-        """Hear that something went wrong here."""
+        """Handle a local failure."""
         return self._again(job, now, why, blames=False)
 
     def computed(self, record: Record) -> list[Action]:
-        """Hear that a job is computed, and that what is served of it is on the disk."""
+        """Handle a computed job whose served data are on the disk."""
         case = self._cases.get(record.job)
         if case is None or case.stage is not _Stage.COMPUTING:
             return [Forget(record), *self._begin()]
@@ -376,7 +380,7 @@ class Provider:
         return [Keep(record), *self._begin()]
 
     def kept(self, record: Record, now: int) -> list[Action]:
-        """Hear that a record is on the disk."""
+        """Handle a record that is on the disk."""
         case = self._cases.get(record.job)
         if case is None or case.record is None or case.record.receipt != record.receipt:
             return []
@@ -386,26 +390,26 @@ class Provider:
         return self._hear(record.job, case, now)
 
     def not_kept(self, record: Record, now: int) -> list[Action]:
-        """Hear that the disk did not take a record."""
+        """Handle a record that could not be written."""
         case = self._cases.get(record.job)
         if case is None:
             return []
         case.writing = False
         if case.stage is not _Stage.STORING:
             return []
-        # Nothing left yet, so it can be done once more.
+        # Nothing was sent yet, so it can be done again.
         case.stage, case.record = _Stage.WAITING, None
         case.blames, case.again = False, now + RESEND_SLOTS
         return [Forget(record), *self._begin()]
 
     def sent(self, action: Action, now: int, *, ok: bool) -> None:
-        """Hear that something that was to be sent is in a block, or came to nothing."""
+        """Handle an action that came into a block, or failed."""
         case = self._cases.get(job_of(action))
         if case is not None:
             self._sent(case, kind_of(action), now, ok=ok)
             case.exposed |= ok and isinstance(action, Expose)
 
-    # ---- inside
+    # ---- internals
 
     def _note_final(self, case: _State, final: JobView | None, now: int) -> None:
         view = case.view
@@ -442,7 +446,8 @@ class Provider:
             case.stage = _Stage.WEIGHING
             return [Weigh(view)]
         if case.stage is _Stage.WEIGHING and now >= int(view.due) - SPARE_SLOTS:
-            # What is weighed so long is on its way here; a refusal would have come at once.
+            # A model whose job was assessed this long is on its way here; a refusal would have come
+            # at once.
             case.stage = _Stage.TAKING
         if case.stage is _Stage.DECLINING:
             return [Decline(job, case.why)] if self._may_send(case, Decline, now) else []
@@ -491,7 +496,7 @@ class Provider:
     def _answerable(
         self, case: _State, view: JobView, receipt: ReceiptView, record: Record, now: int
     ) -> list[Action]:
-        """Do what a receipt asks of us that is looked at, or can be disputed."""
+        """Answer for a receipt that is being checked, or can be disputed."""
         actions: list[Action] = []
         if receipt.trapped and not record.righted and not case.writing:
             case.writing = True
@@ -525,7 +530,7 @@ class Provider:
         return actions
 
     def _gone(self, job: H256, case: _State, now: int) -> list[Action]:
-        """The job is not ours (any more), as far as the best block says."""
+        """Handle a job that is not ours (any more) in the best block."""
         actions: list[Action] = []
         if case.gone_since is None:
             case.gone_since = now
@@ -540,7 +545,7 @@ class Provider:
         return actions if case.record is None else [*actions, Forget(case.record)]
 
     def _not_ours(self, job: H256, case: _State, view: JobView) -> list[Action]:
-        """The job has a receipt of ours that was made somewhere else, or lost here."""
+        """Handle a job with a receipt of ours that was made elsewhere, or lost here."""
         if case.record is not None and case.stage is _Stage.KEPT and not case.writing:
             return [*self._drop(case), *self._not_ours(job, case, view)]
         if view.state in ENDED:
@@ -566,7 +571,7 @@ class Provider:
         return self._begin()
 
     def _begin(self) -> list[Action]:
-        """Compute what is due first, as long as there is room."""
+        """Compute the jobs that are due first, as long as there is room."""
         room = self._at_a_time - sum(
             case.stage in (_Stage.COMPUTING, _Stage.STORING) for case in self._cases.values()
         )
@@ -584,7 +589,7 @@ class Provider:
         return actions
 
     def _may_send(self, case: _State, kind: object, now: int) -> bool:
-        """Note that something is sent, unless it is under way or was included a moment ago."""
+        """Note that an action is sent. Return True if it is neither under way nor just included."""
         last = case.done.get(kind)
         if kind in case.flying or (last is not None and last <= now < last + RESEND_SLOTS):
             return False
@@ -593,12 +598,12 @@ class Provider:
 
     def _sent(self, case: _State, kind: object, now: int, *, ok: bool) -> None:
         case.flying.discard(kind)
-        # What came to nothing is tried with the next block.
+        # A failed action is repeated with the next block.
         case.done[kind] = now if ok else now - RESEND_SLOTS + 1
 
 
 def job_of(action: Action) -> H256:
-    """Return the job that something is sent about."""
+    """Return the job of an action."""
     match action:
         case Accept(job) | Decline(job) | Refuse(job):
             return job
@@ -609,7 +614,7 @@ def job_of(action: Action) -> H256:
 
 
 def kind_of(action: Action) -> object:
-    """Return what is sent at most once at a time."""
+    """Return the key by which an action is sent at most once at a time."""
     if isinstance(action, Answer):
         return action.item, action.tensor, action.leaf
     return type(action)

@@ -12,7 +12,7 @@ from btt_chain.work.package import Package
 
 
 class OnCluster:
-    """Executes on other people's cores; what comes out is the same, byte by byte."""
+    """Executes items on a cluster; the result is the same, byte by byte."""
 
     def __init__(self, address: str, memory: int) -> None:
         """Connect; `memory`: bytes of tensors of a piece. Raises NoCluster."""

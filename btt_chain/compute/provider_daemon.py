@@ -1,7 +1,8 @@
-"""The rim of a provider: the chain, the network, the disk and the processor around `provider.py`.
+"""The driver of a provider: the chain, the network, the disk and the processor around
+`provider.py`.
 
-`run` is called with one connection after the other; jobs that are under way go on in between. What
-is written to the log says ids and reasons, never what was computed. Needs numpy.
+`run` is called with one connection after the other; jobs under way continue in between. The log
+contains ids and reasons, never computed data. Needs numpy.
 """
 
 from __future__ import annotations
@@ -77,11 +78,11 @@ from runtime.work_views import JobView, ModelView, ProviderView, Rules
 log = logging.getLogger(__name__)
 
 FETCH_SECONDS: Final = 600.0
-"""What one attempt to fetch a payload may take."""
+"""Maximum seconds of one attempt to fetch a payload."""
 UPKEEP_SLOTS: Final = 5
-"""How often heartbeats and rewards are looked after."""
+"""Slots between checks of heartbeats and rewards."""
 CLAIM_ERAS: Final = 2_016
-"""How far back unclaimed rewards are looked for: 84 days of an hour each."""
+"""Number of past eras that are searched for unclaimed rewards: 84 days of an hour each."""
 ERAS_AT_ONCE: Final = 16
 MOST_MEMORY: Final = 1 << 30
 SPARE_DISK: Final = 1 << 30
@@ -91,37 +92,39 @@ _VRF: Final = SchnorrkelVrf()
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a provider works."""
+    """The settings of a provider."""
 
     account: AccountId
     folder: Folder
     pair: KeyPair
-    """Who signs."""
+    """The signing key of the provider's account."""
     engine: Engine
     at_a_time: int = 1
-    """Jobs that are computed together."""
+    """Number of jobs that are computed at the same time."""
     keep_slots: int | None = None
-    """How long what is behind a receipt is served once its job is over; None: seven days."""
+    """Slots for which the data of a receipt are served once its job is over; None: seven days."""
     memory: int = MOST_MEMORY
     """Bytes that the tensors of one item may take."""
     tell: Callable[[str], None] = log.info
-    """Told what people like to see."""
+    """Called with messages for the user."""
     progress: Callable[[H256, int, int], None] = lambda *_: None
-    """Told how many of a job's items are computed."""
+    """Called with the number of a job's computed items."""
     vrf: Vrf = _VRF
 
 
 class NotRegistered(Exception):
-    """The account is no provider (any more): `btt-chain provider register` makes it one."""
+    """The account is not registered as a provider (any more): `btt-chain provider register` makes
+    it one.
+    """
 
 
 class Providing:
-    """Works for the chain until it is cancelled."""
+    """Runs a provider until it is cancelled."""
 
     def __init__(
         self, settings: Settings, host: BlobHost, inbox: BlobStore, served: BlobStore, rules: Rules
     ) -> None:
-        """`served` is what `host` serves. Raises provider_folder.Damaged, OSError."""
+        """`served` is the store that `host` serves. Raises provider_folder.Damaged, OSError."""
         self._settings = settings
         self._host = host
         self._inbox = inbox
@@ -141,7 +144,7 @@ class Providing:
             records=records,
         )
         for job in {name.split("/")[1] for name in served.names("making/")}:
-            # What a crash left half done.
+            # Removes what a crash left unfinished.
             self._workshop.abandon(H256(bytes.fromhex(job)), payload=False)
         self._processor: Final = ThreadPoolExecutor(settings.at_a_time, "provider")
         self._disk: Final = ThreadPoolExecutor(1, "provider-disk")
@@ -157,10 +160,10 @@ class Providing:
         self._earned: set[int] = set()
         self._why: str | None = None
         self._broken: BaseException | None = None
-        """What nobody expected: how far that step came only a restart finds out."""
+        """An unexpected failure: only a restart finds out how far the step came."""
 
     async def run(self, chain: Chain) -> None:
-        """Go on with every block. Raises ChainGone, NotRegistered."""
+        """Process every block. Raises ChainGone, NotRegistered."""
         self._chain = chain
         async for head in chain.heads():
             if self._broken is not None:
@@ -173,7 +176,7 @@ class Providing:
                 log.warning("block %s: %s; looking at the next", head.number, error)
 
     async def close(self) -> None:
-        """Stop everything. What is not on the disk is done anew the next time."""
+        """Stop everything. Steps that are not on the disk are repeated after a restart."""
         for stop in self._stops.values():
             stop.set()
         for task in self._tasks:
@@ -183,7 +186,7 @@ class Providing:
         self._disk.shutdown(wait=True)
         self._shelf_worker.close()
 
-    # ---- looking
+    # ---- reading
 
     async def _look(self, head: Head) -> None:
         self._now = now = head.slot - int(self._rules.genesis_slot)
@@ -220,7 +223,7 @@ class Providing:
         self._do(self._machine.upkeep(now, view, era, sorted(self._earned)))
 
     def _warn(self, view: ProviderView) -> None:
-        """Say why no jobs come, once."""
+        """Log the reason why no jobs come, once."""
         why = None
         if view.chilled:
             why = "it takes no jobs: it was chilled, or slashed; `providers.resume` ends that"
@@ -238,7 +241,7 @@ class Providing:
             raise ChainGone("not connected")
         return await self._chain.api(method, *args, at=at)
 
-    # ---- doing
+    # ---- actions
 
     def _do(self, actions: Iterable[Action]) -> None:
         for action in actions:
@@ -284,7 +287,7 @@ class Providing:
             self._broken = error
 
     async def _weigh(self, view: JobView) -> None:
-        """Find out whether a job can be done here."""
+        """Assess whether a job can be done here."""
         why = None
         try:
             model: ModelView | None = await self._api("WorkApi_model", view.model)
@@ -304,7 +307,7 @@ class Providing:
         except NoModel as error:
             why = str(error)
         except ChainError as error:
-            # It is weighed until the offer is about to end; then it is taken.
+            # The assessment lasts until the offer is about to end; then the job is accepted.
             log.warning("job %s: %s", _id(view.id), error)
             return
         if why is not None:
@@ -312,7 +315,7 @@ class Providing:
         self._do(self._machine.weighed(view.id, self._now, why))
 
     async def _fetch(self, view: JobView) -> None:
-        """Fetch the payload and see whether it is what it must be."""
+        """Fetch the payload and check it."""
         name = payload_of(view)
         try:
             executor = await self._executor(view)
@@ -369,7 +372,9 @@ class Providing:
             del self._stops[view.id]
 
     def _is_trap(self, view: JobView) -> bool:
-        """Whether our luck says that this receipt is to be a trap, and we could show that."""
+        """Return True if our VRF requires a planted error in this receipt, and we could prove
+        that.
+        """
         ppm, info = int(self._rules.trap_ppm), view.provider_info
         if not ppm or view.tier is not Tier.Open:
             return False

@@ -1,4 +1,4 @@
-"""What a provider keeps on its disk: its keys, its records, and the blobs behind them."""
+"""A provider's files: its keys, its records, and the blobs behind them."""
 
 from __future__ import annotations
 
@@ -17,55 +17,56 @@ KEY: Final = 32
 
 
 class Damaged(Exception):
-    """A file of the provider is not what it wrote: put back a copy, or move it away.
+    """A file of the provider was changed or damaged: restore a copy, or move it away.
 
-    Without a record a receipt cannot be answered for; without a key the provider must `update`.
+    Without a record no challenge of a receipt can be answered; without a key the provider must
+    `update`.
     """
 
 
 class Folder:
-    """All that one provider keeps for one chain. `served` is for others, `inbox` for nobody."""
+    """The files of one provider for one chain. `served` is public, `inbox` is private."""
 
     def __init__(self, base: Path, genesis: bytes, account: bytes) -> None:
-        """Open or make it. Raises OSError."""
+        """Open or create it. Raises OSError."""
         self.path: Final = base / "provider" / genesis.hex()[:16] / account.hex()[:16]
         make_private_folder(self.path / "records")
         self._records = self.path / "records"
 
     def lock(self) -> Lock:
-        """Become the one that works here. Raises keystore.files.Held while another does."""
+        """Become the program that works here. Raises keystore.files.Held while another one does."""
         return Lock(self.path / "lock")
 
     @property
     def served(self) -> Path:
-        """Where the store lies that others fetch from."""
+        """Folder of the store that others fetch from."""
         return self.path / "blobs"
 
     @property
     def inbox(self) -> Path:
-        """Where payloads lie, sealed as they came."""
+        """Folder of payloads, sealed as received."""
         return self.path / "inbox"
 
-    # ---- keys: drawn the first time they are asked for. All raise Damaged, OSError.
+    # ---- keys: created at their first use. All raise Damaged, OSError.
 
     @property
     def vrf(self) -> KeyPair:
-        """What decides about traps."""
+        """The key that decides about planted errors."""
         return KeyPair.from_seed(self._key("vrf-key"))
 
     @property
     def seal_secret(self) -> bytes:
-        """What opens payloads."""
+        """The secret key that opens payloads."""
         return self._key("seal-key")
 
     @property
     def seal_public(self) -> bytes:
-        """What payloads are sealed to."""
+        """The public key that payloads are sealed to."""
         return public_of(self.seal_secret)
 
     @property
     def network_seed(self) -> bytes:
-        """What our identity on the network follows from."""
+        """The seed of the network identity."""
         return self._key("network-key")
 
     def _key(self, name: str) -> bytes:
@@ -79,17 +80,19 @@ class Folder:
         _write(file, key)
         return key
 
-    # ---- where it listens
+    # ---- the listen address
 
     def tell_listen(self, listen: str, endpoints: list[str]) -> None:
-        """Note where we listen; a port that was any is this one from now on. Raises OSError."""
+        """Store the listen address; a port that was chosen freely stays the same. Raises
+        OSError.
+        """
         host, _, port = listen.rpartition("/")
         if port == "0":
             port = endpoints[0].split("/")[4]
         _write(self.path / "listen", f"{host}/{port}".encode())
 
     def listen(self) -> str | None:
-        """Where we listened last."""
+        """The last listen address."""
         with suppress(FileNotFoundError):
             return (self.path / "listen").read_text()
         return None
@@ -101,14 +104,14 @@ class Folder:
         _write(self._file(record), record.encode())
 
     def forget(self, record: Record) -> None:
-        """Drop a record, unless another is there by now. Raises OSError."""
+        """Delete a record, unless another one has replaced it. Raises OSError."""
         file = self._file(record)
         with suppress(FileNotFoundError):
             if _read(file).receipt == record.receipt:
                 file.unlink()
 
     def records(self) -> list[Record]:
-        """Return all of them. Raises Damaged, OSError."""
+        """Return all records. Raises Damaged, OSError."""
         return [_read(file) for file in sorted(self._records.glob("*.rec"))]
 
     def _file(self, record: Record) -> Path:

@@ -1,9 +1,9 @@
-"""What a provider does with a job: open, execute, commit, write down what it serves. With numpy.
+"""The computation of a job: open, execute, commit, write the served data. Needs numpy.
 
 Memory is bounded by a few batches, whatever the job: payloads are opened piece by piece, twice,
-because nothing of a sealed blob may be used before its end was seen; tensors go to the disk as they
-are made. A confidential job's lie there sealed, to us while the receipt has no name, then to the
-requester.
+because no part of a sealed blob may be used before its end was read; tensors are written to the
+disk as they are made. Those of a confidential job are sealed there, to us while the receipt has no
+id, then to the requester.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ from runtime.pallets.receipts.types import LeafProof
 from runtime.work_views import JobView, ModelView
 
 BATCH_BYTES: Final = 16 << 20
-"""Inputs that are read together."""
+"""Bytes of inputs that are read together."""
 MOST_OPENED: Final = 256
-"""Leaves of one opening."""
+"""Maximum number of leaves of one opening."""
 
 
 class Stopped(Exception):
@@ -70,7 +70,7 @@ class Stopped(Exception):
 
 
 class Engine(Protocol):
-    """What executes. Any number of jobs at a time, each on a thread of its own."""
+    """An executor of items. Runs any number of jobs at a time, each on a thread of its own."""
 
     def stream(
         self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
@@ -79,7 +79,7 @@ class Engine(Protocol):
 
 
 class Processor:
-    """An engine: the processor of the machine that the program runs on."""
+    """The engine that uses the local processor."""
 
     def __init__(self, memory: int = DEFAULT_MEMORY) -> None:
         """`memory`: bytes of tensors at a time."""
@@ -93,16 +93,16 @@ class Processor:
 
 
 class Needs(NamedTuple):
-    """What a job takes, in bytes."""
+    """The requirements of a job, in bytes."""
 
     memory: int
-    """Of the tensors of one item."""
+    """Memory for the tensors of one item."""
     disk: int
-    """Of payload, tensors and result together."""
+    """Disk for payload, tensors and result together."""
 
 
 def needs_of(graph: Graph, items: int, *, sums: bool = False) -> Needs:
-    """Return what a job takes; `sums`: whether its accumulators are served."""
+    """Return the requirements of a job; `sums`: whether its accumulators are served."""
     memory = sum(tensor.nbytes for tensor in graph.tensors)
     each = sum(tensor.nbytes for tensor in graph.committed)
     ends = graph.input.nbytes + graph.output.nbytes
@@ -111,26 +111,26 @@ def needs_of(graph: Graph, items: int, *, sums: bool = False) -> Needs:
 
 
 def serves_sums(model: ModelView, view: JobView) -> bool:
-    """Tell whether verifiers of a job check products with random vectors."""
+    """Return True if verifiers of a job check products with random vectors."""
     vectors = model.check is CheckMode.Vectors and model.macs >= VECTORS_FROM
     return vectors and view.tier is Tier.Open
 
 
 def payload_of(view: JobView) -> str:
-    """Return what a job's inputs are called: those of the chain's own jobs are public.
+    """Return the name of a job's inputs: those of protocol jobs are public.
 
-    These stay in the inbox, since the job of the next era has the same.
+    Public ones stay in the inbox, since the job of the next era has the same.
     """
     return payload_name(view.input_root if view.requester is None else view.id)
 
 
 def payload_size(graph: Graph, items: int) -> int:
-    """Return how many bytes a sealed payload may have."""
+    """Return the maximum size of a sealed payload, in bytes."""
     return sealed_size(2 + KEY + items * graph.input.nbytes)
 
 
 class Workshop:
-    """Where one provider's jobs are done; different jobs may be at the same time."""
+    """The computation of one provider's jobs; different jobs may run at the same time."""
 
     def __init__(
         self,
@@ -141,7 +141,7 @@ class Workshop:
         served: BlobStore,
         engine: Engine,
     ) -> None:
-        """`inbox` is for payloads, `served` for what others fetch."""
+        """`inbox` holds payloads, `served` the blobs that others fetch."""
         self._account: Final = account
         self._genesis: Final = genesis
         self._secret: Final = seal_secret
@@ -152,7 +152,7 @@ class Workshop:
     # ---- payloads
 
     def check_payload(self, view: JobView, graph: Graph) -> None:
-        """See whether a payload opens and is what was agreed on. Raises DoesNotOpen, BadPayload."""
+        """Check that a payload opens and is what was agreed on. Raises DoesNotOpen, BadPayload."""
         layout = tensor_layout(graph.input)
         key, items = self._opened(view, graph)
         roots = [
@@ -163,7 +163,9 @@ class Workshop:
             raise BadPayload("these are not the inputs that the job was posted over")
 
     def _opened(self, view: JobView, graph: Graph) -> tuple[bytes | None, Iterator[bytes]]:
-        """The key of the leaves, and the items as they are opened. Raises as `check_payload`."""
+        """Return the key of the leaves, and the items while they are opened. Raises as
+        `check_payload`.
+        """
         raw = self._inbox.pieces(payload_of(view))
         pieces = raw
         if view.requester is not None:
@@ -205,10 +207,10 @@ class Workshop:
         progress: Callable[[int, int], None],
         stop: Event,
     ) -> Record:
-        """Do a job; all that is served of it is on the disk when this returns.
+        """Compute a job; all its served data are on the disk when this returns.
 
-        `slot` tells the time; with `sums` accumulators are served as well, if the engine has them.
-        Raises Stopped, WorkError, SealError, BadPayload, BlobError, OSError.
+        `slot` returns the present slot; with `sums` accumulators are served as well, if the engine
+        has them. Raises Stopped, WorkError, SealError, BadPayload, BlobError, OSError.
         """
         graph, count = executor.model.graph, int(view.items)
         started = max(slot(), int(view.accepted))
@@ -259,7 +261,7 @@ class Workshop:
         )  # fmt: skip
 
     def _lay_aside(self, view: JobView, item: int, raw: bytes) -> None:
-        """Write an item's tensors down; what they will be called follows from all of them."""
+        """Write an item's tensors; their final name follows from all of them."""
         if view.tier is Tier.Confidential:
             raw = seal(raw, public_of(self._secret), _making_context(view.id, item))
         self._served.put(_making(view.id, item), raw, durable=False)
@@ -271,7 +273,7 @@ class Workshop:
         return open_sealed(raw, self._secret, _making_context(view.id, item))
 
     def _result(self, view: JobView, graph: Graph, flips: Sequence[Flip]) -> Iterator[bytes]:
-        """The outputs as they are right, sealed to the requester; public ones are nobody's."""
+        """Yield the right outputs, sealed to the requester; public ones are served unsealed."""
         start = sum(tensor.nbytes for tensor in graph.committed) - graph.output.nbytes
 
         def outputs() -> Iterator[bytes]:
@@ -284,7 +286,7 @@ class Workshop:
         return seal_pieces(outputs(), view.reply_key, result_context(view.id))
 
     def _name(self, view: JobView, record: Record, said: Roots, right: Roots) -> None:
-        """Call what was written what verifiers ask for, and force it to the disk."""
+        """Give the written blobs the names that verifiers request, and force them to the disk."""
         result = result_name(view.id) if record.published else _held(view.id)
         names = [roots_name(record.receipt), result]
         for item in range(int(view.items)):
@@ -309,7 +311,7 @@ class Workshop:
     # ---- afterwards
 
     def right(self, record: Record) -> Record:
-        """Serve what is right in the place of a trap. Raises BlobError, OSError."""
+        """Serve the right data in the place of planted errors. Raises BlobError, OSError."""
         if record.trap is None:
             return replace(record, righted=True)
         for flip in record.trap.flips:
@@ -324,10 +326,11 @@ class Workshop:
         return replace(record, righted=True)
 
     def exposure(self, record: Record) -> tuple[Opening, Opening]:
-        """The roots of items as a trap had them, and as they are right. Raises BlobError, OSError.
+        """Open the roots of items with planted errors, and the right ones. Raises BlobError,
+        OSError.
 
-        Of as many as can be opened at once: of 4096 items a verifier looks at 256 that nobody
-        could choose, so it is one in ten million that none of them is among the first.
+        Opens as many as fit: a verifier checks 256 of 4096 items at random, so the probability that
+        none of them is among the first is one in ten million.
         """
         count = int(record.items)
         places = list(range(min(count, MOST_OPENED)))
@@ -339,7 +342,9 @@ class Workshop:
         return openings[0], openings[1]
 
     def publish(self, record: Record) -> Record:
-        """Serve the result of a trap. May be repeated. Raises BlobError, OSError."""
+        """Serve the result of a receipt with a planted error. Idempotent. Raises BlobError,
+        OSError.
+        """
         if self._served.has(_held(record.job)):
             self._served.rename(_held(record.job), result_name(record.job))
             self._served.sync([result_name(record.job)])
@@ -371,10 +376,10 @@ class Workshop:
     def _tensors(
         self, record: Record, view: JobView, executor: Executor, item: int
     ) -> tuple[bytes | None, Sequence[bytes | memoryview]]:
-        """The tensors of an item, as they were committed to."""
+        """Return the committed tensors of an item."""
         graph = executor.model.graph
         if view.tier is Tier.Confidential:
-            # They lie sealed to the requester: what is right is made once more.
+            # They are sealed to the requester: the right ones are computed once more.
             key, items = self._opened(view, graph)
             given = next(islice(items, item, None))
             batches = _batches(graph, iter([given]))
@@ -388,14 +393,14 @@ class Workshop:
         return None, tensors
 
     def abandon(self, job: H256, *, payload: bool = True) -> None:
-        """Drop what was written before a job had a receipt, and its inputs. Raises OSError."""
+        """Delete the data of a job without a receipt, and its inputs. Raises OSError."""
         if payload:
             self._inbox.drop(payload_name(job))
         for name in self._served.names(f"making/{job.hex()}/"):
             self._served.drop(name)
 
     def forget(self, record: Record) -> None:
-        """Drop all that is served of a receipt. Raises OSError."""
+        """Delete all served data of a receipt. Raises OSError."""
         self.abandon(record.job)
         for item in range(int(record.items)):
             self._served.drop(transcript_name(record.receipt, item))
@@ -420,13 +425,13 @@ def _batches(graph: Graph, items: Iterator[bytes]) -> Iterator[Elements]:
 
 
 def _add(roots: Roots, item: ItemCommitment) -> None:
-    """Add an item's roots: its trees are too large to be kept."""
+    """Add an item's roots: its trees are too large to keep."""
     for kept, root in zip(roots, Roots.of([item]), strict=True):
         kept.extend(root)  # type: ignore[attr-defined]
 
 
 def _spoil(tensors: list[bytes | memoryview], item: int) -> Flip:
-    """Change a byte of one tensor that was committed to; any other element there is wrong."""
+    """Change a byte of one committed tensor; any other value of the element is wrong."""
     number = 1 + secrets.randbelow(len(tensors) - 1)
     raw = bytearray(tensors[number])
     at = secrets.randbelow(len(raw))

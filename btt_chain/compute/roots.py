@@ -1,7 +1,8 @@
-"""The roots behind a receipt: what a provider serves besides the tensors themselves.
+"""The roots behind a receipt, which a provider serves besides the tensors themselves.
 
 A receipt names three roots over all items: of their inputs (the job's), of the items, of their
-outputs. What lies under those is served as one blob, 96 bytes an item. It proves itself.
+outputs. The roots below those are served as one blob, 96 bytes an item, which is checked against
+them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ _HASH = 32
 
 
 class NotTheRoots(Exception):
-    """These are not the roots of the receipt: whoever serves them is at fault."""
+    """The blob does not match the roots of the receipt: its server is at fault."""
 
 
 class Roots(NamedTuple):
@@ -29,7 +30,7 @@ class Roots(NamedTuple):
 
     @classmethod
     def of(cls, commitments: Sequence[ItemCommitment]) -> Roots:
-        """Return the roots of items that were committed to, in order."""
+        """Return the roots of committed items, in order."""
         return cls(
             [item.tensors[0].root for item in commitments],
             [item.root for item in commitments],
@@ -49,7 +50,7 @@ class Roots(NamedTuple):
         return cls(hashes[:items], hashes[items : 2 * items], hashes[2 * items :])
 
     def trees(self, input_root: bytes, item_root: bytes, output_root: bytes) -> RootTrees:
-        """Return the trees over them. Raises NotTheRoots if their roots are others than these."""
+        """Return the trees over them. Raises NotTheRoots if their roots differ from these."""
         trees = RootTrees(*map(roots_tree, self))
         wanted = (input_root, item_root, output_root)
         for name, tree, root in zip(RootTrees._fields, trees, wanted, strict=True):
@@ -67,5 +68,5 @@ class RootTrees(NamedTuple):
 
 
 def roots_size(items: int) -> int:
-    """Return how many bytes the blob has."""
+    """Return the size of the blob, in bytes."""
     return 3 * _HASH * items

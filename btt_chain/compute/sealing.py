@@ -1,13 +1,13 @@
-"""Sealing: what only the holder of one X25519 key can read, in pieces, with bounded memory.
+"""Sealing: encryption to one X25519 key, in pieces, with bounded memory.
 
     sealed = version 1 ‖ ephemeral public key 32 ‖ pieces of CHUNK bytes, each with its tag of 16
     key    = HKDF-SHA256(shared secret, salt: both public keys, info: "btt-work seal" ‖ context)
     nonce  = number of the piece, 11 bytes big-endian ‖ 1 for the last piece, else 0
 
-The context ties a seal to its place (a job, a receipt), so what is sealed for one cannot be put in
-another's. The number and the mark of the last piece in the nonce make any cut, repetition or
-change of order fail (the construction STREAM, of Hoang, Reyhanitabar, Rogaway and Vizár, 2015).
-Nothing is authenticated about who sealed: on the chain that is a matter of the job's roots.
+The context binds a seal to its place (a job, a receipt), so it cannot be moved to another. The
+number and the mark of the last piece in the nonce make any cut, repetition or change of order fail
+(the construction STREAM, of Hoang, Reyhanitabar, Rogaway and Vizár, 2015). The sealer is not
+authenticated: the roots of the job on the chain do that.
 """
 
 from __future__ import annotations
@@ -31,29 +31,29 @@ _HEADER: Final = len(VERSION) + KEY
 
 
 class SealError(Exception):
-    """Something cannot be sealed or opened."""
+    """A sealing or opening failed."""
 
 
 class BadSealKey(SealError):
-    """The public key is none that can be sealed to: ask its owner for another."""
+    """The public key cannot be sealed to: request another one of its owner."""
 
 
 class DoesNotOpen(SealError):
-    """These bytes are not what was sealed to this key in this place, or not all of it.
+    """The bytes were not sealed to this key in this place, or are incomplete.
 
-    Fetch them again; if they stay so, whoever sealed them is at fault.
+    Fetch them again; if that does not help, the sealer is at fault.
     """
 
 
 class JobKeys(NamedTuple):
-    """What follows from the one secret that a requester keeps for a confidential job."""
+    """The keys that follow from a requester's secret of a confidential job."""
 
     leaves: bytes
-    """The key of the job's leaves (`work.commit.TensorKey`); travels in the payload."""
+    """The key of the job's leaves (`work.commit.TensorKey`); part of the payload."""
     reply_secret: bytes
-    """What opens the result; stays with the requester."""
+    """The key that opens the result; stays with the requester."""
     reply_public: bytes
-    """What the result is sealed to; stands in the job."""
+    """The key that the result is sealed to; part of the job."""
 
     def __repr__(self) -> str:
         return f"JobKeys(reply_public={self.reply_public.hex()})"
@@ -68,17 +68,17 @@ def job_keys(secret: bytes) -> JobKeys:
 
 
 def new_secret() -> bytes:
-    """Return a secret X25519 key that nobody has seen."""
+    """Return a new secret X25519 key."""
     return secrets.token_bytes(KEY)
 
 
 def public_of(secret: bytes) -> bytes:
-    """Return the public key of a secret X25519 key. ValueError for what has not 32 bytes."""
+    """Return the public key of a secret X25519 key. ValueError unless it has 32 bytes."""
     return X25519PrivateKey.from_private_bytes(secret).public_key().public_bytes_raw()
 
 
 def sealed_size(plain: int) -> int:
-    """Return how many bytes so many bytes have once they are sealed."""
+    """Return the sealed size of that many bytes."""
     return _HEADER + plain + TAG * max(1, -(-plain // CHUNK))
 
 
@@ -88,14 +88,14 @@ def seal(plain: bytes, to: bytes, context: bytes) -> bytes:
 
 
 def open_sealed(sealed: bytes, secret: bytes, context: bytes) -> bytes:
-    """Open what was sealed to the public key of `secret`. Raises DoesNotOpen."""
+    """Open bytes that were sealed to the public key of `secret`. Raises DoesNotOpen."""
     return b"".join(open_pieces([sealed], secret, context))
 
 
 def seal_pieces(plain: Iterable[bytes], to: bytes, context: bytes) -> Iterator[bytes]:
-    """Seal what comes in pieces of any length; at most two pieces are in memory.
+    """Seal pieces of any length; at most two pieces are in memory.
 
-    Raises BadSealKey, before anything is sealed.
+    Raises BadSealKey, before any output.
     """
     ephemeral = X25519PrivateKey.generate()
     public = ephemeral.public_key().public_bytes_raw()
@@ -110,9 +110,9 @@ def seal_pieces(plain: Iterable[bytes], to: bytes, context: bytes) -> Iterator[b
 
 
 def open_pieces(sealed: Iterable[bytes], secret: bytes, context: bytes) -> Iterator[bytes]:
-    """Open what comes in pieces of any length, with bounded memory. Raises DoesNotOpen.
+    """Open pieces of any length, with bounded memory. Raises DoesNotOpen.
 
-    Nothing of it is to be used before the end is reached: a cut shows only there.
+    Do not use any output before the end is reached: truncation is detected only there.
     """
     chunks = _Cut(sealed)
     header = chunks.take(_HEADER)
@@ -145,7 +145,7 @@ def _nonce(number: int, *, last: bool) -> bytes:
 
 
 class _Cut:
-    """Bytes that come in pieces, taken in other pieces."""
+    """A stream of bytes, read in pieces of other sizes."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
@@ -163,13 +163,13 @@ class _Cut:
         return taken
 
     def rest(self) -> Iterator[bytes]:
-        """Return what is left, as it comes."""
+        """Return the rest, in the pieces as they arrive."""
         yield bytes(self._buffer)
         yield from self._pieces
 
 
 def _chunks(pieces: Iterable[bytes], size: int) -> Iterator[tuple[bytes, bool]]:
-    """Cut anew into `size` bytes and whether it is the last piece; one empty piece for nothing."""
+    """Yield pieces of `size` bytes, and whether each is the last; one empty piece for no input."""
     cut = _Cut(pieces)
     piece = cut.take(size)
     while True:

@@ -2,8 +2,8 @@
 
 A file begins with the SHA-256 of what follows, so that size and hash of a blob are known without
 reading it. Names never become paths: a name has a narrow alphabet, and its slashes are written as
-another sign, so all blobs lie in one folder. What a crash leaves of an unfinished blob is removed
-when the store is opened again.
+another sign, so all blobs lie in one folder. The rest of an unfinished blob after a crash is
+removed when the store is opened again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import BinaryIO, Final, NamedTuple, Self
 from btt_chain.keystore.files import PRIVATE_FILE, make_private_folder, sync_folder
 
 HEADER: Final = 32
-"""Bytes in front of a blob: its SHA-256."""
+"""Bytes before a blob: its SHA-256."""
 READ: Final = 1 << 20
 """Bytes in memory while a whole blob is read."""
 
@@ -31,26 +31,26 @@ _UNFINISHED: Final = ".new-"
 
 
 class Blob(NamedTuple):
-    """What is known of a blob without reading it."""
+    """Size and hash of a blob."""
 
     size: int
     sha256: bytes
 
 
 class BlobError(Exception):
-    """A blob cannot be kept or read."""
+    """An operation on a blob failed."""
 
 
 class BadName(BlobError):
-    """A blob cannot be called that: use 1 to 128 of a-z, 0-9, `_`, `.`, `-` and `/`."""
+    """The name is not allowed: use 1 to 128 of a-z, 0-9, `_`, `.`, `-` and `/`."""
 
 
 class NoSuchBlob(BlobError):
-    """No blob has this name; it was never here, or it was dropped."""
+    """No blob has this name; it was never stored, or it was dropped."""
 
 
 class StoreFull(BlobError):
-    """The blob would pass a limit: drop what is not needed any more, or raise the limit."""
+    """The blob would exceed a limit: drop unneeded blobs, or raise the limit."""
 
 
 class BlobDamaged(BlobError):
@@ -58,12 +58,12 @@ class BlobDamaged(BlobError):
 
 
 class BlobStore:
-    """A folder of blobs. May be used from several threads; one process at a time."""
+    """A folder of blobs. Safe for several threads of one process."""
 
     def __init__(
         self, folder: Path, *, most_bytes: int = 64 << 30, most_blobs: int = 100_000
     ) -> None:
-        """Open a folder; it is made when it is missing. `most_bytes` bounds all blobs together.
+        """Open a folder, created if it is missing. `most_bytes` bounds all blobs together.
 
         Raises OSError.
         """
@@ -86,11 +86,11 @@ class BlobStore:
 
     @property
     def total_bytes(self) -> int:
-        """Bytes of all blobs, those that are being written included."""
+        """Bytes of all blobs, unfinished ones included."""
         return self._total
 
     def has(self, name: str) -> bool:
-        """Whether a blob is here. Raises BadName."""
+        """Return True if a blob is here. Raises BadName."""
         self._path(name)
         return name in self._sizes
 
@@ -100,10 +100,10 @@ class BlobStore:
             return sorted(name for name in self._sizes if name.startswith(prefix))
 
     def put(self, name: str, data: bytes | Iterable[bytes], *, durable: bool = True) -> Blob:
-        """Keep a blob; one of the same name is replaced. It is on the disk when this returns.
+        """Store a blob; one of the same name is replaced. It is on the disk when this returns.
 
         Without `durable` it is so only after `sync`, which is quicker for many small ones.
-        Raises BadName, StoreFull; OSError when the disk does not take it. Nothing changes then.
+        Raises BadName, StoreFull; OSError if writing fails. Nothing changes then.
         """
         with self.writer(name) as writer:
             for piece in [data] if isinstance(data, bytes) else data:
@@ -111,7 +111,7 @@ class BlobStore:
             return writer.commit(durable=durable)
 
     def rename(self, name: str, to: str) -> None:
-        """Call a blob something else; one of that name is replaced. Not `durable`, as in `put`.
+        """Rename a blob; one of that name is replaced. Not `durable`, as in `put`.
 
         Raises BadName, NoSuchBlob, OSError.
         """
@@ -132,7 +132,7 @@ class BlobStore:
         sync_folder(self.folder)
 
     def writer(self, name: str) -> Writer:
-        """Begin a blob that comes in pieces. Raises BadName, StoreFull, OSError."""
+        """Begin a blob that is written in pieces. Raises BadName, StoreFull, OSError."""
         path = self._path(name)
         with self._lock:
             if name not in self._sizes and len(self._sizes) >= self._most_blobs:
@@ -157,7 +157,9 @@ class BlobStore:
             return os.pread(file.fileno(), max(0, length), HEADER + max(0, offset))
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """Return a whole blob in pieces. Raises as `read`, and BlobDamaged at the end if it is."""
+        """Return a whole blob in pieces. Raises as `read`; BlobDamaged at the end if it is
+        damaged.
+        """
         with self._file(name) as file:
             blob, hasher = _blob(file.fileno()), sha256()
             file.seek(HEADER)
@@ -174,7 +176,7 @@ class BlobStore:
         return b"".join(self.pieces(name))
 
     def drop(self, name: str) -> None:
-        """Forget a blob; one that is not here is none. Raises BadName, OSError."""
+        """Delete a blob; a missing one is ignored. Raises BadName, OSError."""
         path = self._path(name)
         with self._lock, suppress(FileNotFoundError):
             self._total -= self._sizes.pop(name, 0)
@@ -193,7 +195,7 @@ class BlobStore:
             self._total += more
 
     def shrink(self, less: int) -> None:
-        """Count them no more."""
+        """Undo the count of bytes."""
         with self._lock:
             self._total -= less
 
@@ -201,7 +203,7 @@ class BlobStore:
         """Put a finished file in its place. Raises OSError."""
         with self._lock:
             os.replace(aside, self._path(name))  # noqa: PTH105 - as keystore/files.py does
-            # What was counted as it grew stays counted; what it replaces does not.
+            # Its counted bytes stay counted; those of a replaced blob do not.
             self._total -= self._sizes.get(name, 0)
             self._sizes[name] = size
             if durable:
@@ -223,7 +225,7 @@ class BlobStore:
 
 
 class Writer:
-    """An unfinished blob; left without `commit`, nothing of it stays."""
+    """An unfinished blob; without `commit` it is removed."""
 
     def __init__(self, store: BlobStore, name: str, path: Path) -> None:
         self._store = store
@@ -249,11 +251,11 @@ class Writer:
         self._hasher.update(data)
 
     def digest(self) -> bytes:
-        """Return the SHA-256 of what was written so far."""
+        """Return the SHA-256 of the written bytes."""
         return self._hasher.digest()
 
     def rewind(self) -> None:
-        """Forget what was written, and begin anew. Raises OSError."""
+        """Discard the written bytes, and begin again. Raises OSError."""
         if self._descriptor is None:
             raise ValueError("this blob is finished")
         os.ftruncate(self._descriptor, HEADER)
@@ -270,12 +272,12 @@ class Writer:
             os.fsync(self._descriptor)
         blob = Blob(self.size, self.digest())
         self._store.settle(self._aside, self._name, self.size, durable=durable)
-        self.size = 0  # it is the store's now
+        self.size = 0  # the store counts it from now on
         self.close()
         return blob
 
     def close(self) -> None:
-        """Let go; what was not committed is removed."""
+        """Close the file; an uncommitted blob is removed."""
         if self._descriptor is None:
             return
         os.close(self._descriptor)

@@ -1,6 +1,6 @@
-"""Blobs between machines: the store served to others, and others' blobs fetched into it.
+"""Transfer of blobs between machines: the store served to others, and blobs fetched into it.
 
-`p2p/host/blob_host.py` moves the bytes; here are the names, and what is kept of them.
+`p2p/host/blob_host.py` moves the bytes; this module has the names, and stores the results.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ __all__ = [
 
 
 class BlobHost:
-    """A store that others may fetch from, and a way to fetch from others; used with asyncio.
+    """A store that others may fetch from, and a client to fetch from others; used with asyncio.
 
     Only blobs with one of the names below are served; a store may hold others, which stay private.
     """
 
     def __init__(self, settings: BlobSettings, store: BlobStore | None = None) -> None:
-        """`store` is what is served; None for a host that only fetches."""
+        """`store` is served to others; None for a host that only fetches."""
         self._host: Final = blob_host.BlobHost(settings, store)
 
     @property
@@ -58,11 +58,11 @@ class BlobHost:
         await self._host.stop()
 
     def endpoints(self) -> list[str]:
-        """Return where others fetch from us, as multiaddresses that end in our peer id."""
+        """Return our multiaddresses, which end in our peer id."""
         return self._host.endpoints()
 
     def counters(self) -> dict[str, int]:
-        """Return numbers for metrics."""
+        """Return counters for metrics."""
         return self._host.counters()
 
     async def fetch(
@@ -78,9 +78,9 @@ class BlobHost:
         """Fetch a blob of at most `limit` bytes into a store, under the same name.
 
         Endpoints are tried in order; a connection that breaks is made anew and the blob continued.
-        Its hash is what the endpoint named: whether it is the right blob, the caller must find out.
-        Raises NotThere, FetchFailed (also when `seconds` are over); NotKept when the store does
-        not take it; BadName.
+        Its hash is the one that the endpoint named: the caller must check that it is the right
+        blob. Raises NotThere, FetchFailed (also when `seconds` are over); NotKept if the store
+        refuses it; BadName.
         """
         writer = into.writer(name)
         try:
@@ -106,7 +106,7 @@ class BlobHost:
     ) -> bytes:
         """Fetch the first `length` bytes of a blob, fewer if it is shorter. Raises as `fetch`.
 
-        No hash is checked: compare what comes with something.
+        No hash is checked: the caller must check the bytes.
         """
         found: list[bytes] = []
 
@@ -128,33 +128,33 @@ class BlobHost:
 
 
 def model_name(model: bytes) -> str:
-    """Return what a model's manifest and weights are called."""
+    """Return the name of a model's manifest and weights."""
     return f"model/{model.hex()}"
 
 
 def payload_name(job: bytes) -> str:
-    """Return what a job's inputs are called, sealed to the provider."""
+    """Return the name of a job's inputs, sealed to the provider."""
     return f"payload/{job.hex()}"
 
 
 def result_name(job: bytes) -> str:
-    """Return what a job's outputs are called, sealed to the reply key."""
+    """Return the name of a job's outputs, sealed to the reply key."""
     return f"result/{job.hex()}"
 
 
 def roots_name(receipt: bytes) -> str:
-    """Return what the roots of a receipt are called (`roots.Roots`)."""
+    """Return the name of a receipt's roots (`roots.Roots`)."""
     return f"roots/{receipt.hex()}"
 
 
 def transcript_name(receipt: bytes, item: int) -> str:
-    """Return what the tensors of an item are called, one after the other."""
+    """Return the name of an item's tensors, one after the other."""
     return f"transcript/{receipt.hex()}/{item}"
 
 
 def sums_name(receipt: bytes, item: int) -> str:
-    """Return what the accumulators of an item are called (`checking.sums_of`).
+    """Return the name of an item's accumulators (`checking.sums_of`).
 
-    They are served only where the model's owner wants random vectors, and it is large enough.
+    They are served only if the model's owner chose random vectors, and the model is large enough.
     """
     return f"sums/{receipt.hex()}/{item}"

@@ -1,12 +1,12 @@
-"""A verifier's decisions: what to look at, what to commit to, when to reveal. Pure.
+"""The decisions of a verifier: which receipts to check, when to commit and to reveal. Pure.
 
-Events in (duties of a block, what a look brought, what is on the disk), actions out. One machine
+Events in (duties of a block, results of checks, records on the disk), actions out. One machine
 serves all verifiers whose session keys a node has; a case is one verifier's seat on one receipt.
 
-What a verifier committed to is a `Record`, and on the disk before the commitment leaves. From then
-on the case is never looked at again, whatever happens to the node: it reveals what the record says
-or nothing. Who cannot look at a receipt for reasons of its own (no model, no time, no numpy) keeps
-silent: only what the provider withholds is voted on as missing.
+A verifier's commitment is a `Record`, and on the disk before the commitment is sent. From then on
+the case is never checked again, whatever happens to the node: it reveals what the record says or
+nothing. A verifier that cannot check a receipt for local reasons (no model, no time, no numpy)
+stays silent: only data that the provider withholds are voted on as missing.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from runtime.pallets.receipts.types import Verdict
 from runtime.work_views import Duty, ReceiptView, Task
 
 RESEND_SLOTS: Final = 3
-"""What was sent and is in no block yet is sent again after so many slots."""
+"""Slots after which an action that is in no block yet is sent again."""
 KEEP_SLOTS: Final = 100_800
-"""How long a record outlives its receipt's votes: a week of six seconds each, for disputes."""
+"""Slots for which a record is kept after its receipt's votes: a week of six seconds each, for
+disputes.
+"""
 MOST_LOOKS: Final = 16
-"""Receipts that are looked at together; the others wait, the most urgent comes first."""
+"""Receipts that are checked at a time; the others wait, the most urgent comes first."""
 
 _VERDICT: Final = codec(Verdict)
 
@@ -45,28 +47,28 @@ class Case(NamedTuple):
 @path("btt_work::Record")
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What a verifier commits to, and all that it needs to reveal and prove it."""
+    """A verifier's commitment, and all data to reveal and prove it."""
 
     verifier: AccountId
     receipt: H256
     beacon: H256
     key: Annotated[bytes, Fixed(32)]
-    """The BABE session key that it draws and signs with here."""
+    """The BABE session key that selects items and signs here."""
     verdict: Verdict
     digest: H256
     salt: H256
     fraud: FraudProof | None
     edge: EdgeProof | None
     until: u32
-    """The slot until which it was to be revealed."""
+    """The slot until which it must be revealed."""
 
     @property
     def case(self) -> Case:
-        """Whose it is."""
+        """The case of the record."""
         return Case(self.verifier, self.receipt, self.beacon)
 
     def commitment(self, genesis: bytes) -> H256:
-        """What is committed to."""
+        """Return the hash that is committed to."""
         return ids.attestation(
             genesis,
             self.receipt,
@@ -77,7 +79,7 @@ class Record:
         )
 
     def encode(self) -> bytes:
-        """The record as it is stored."""
+        """Return the record as it is stored."""
         return _RECORD.encode(self)
 
     @classmethod
@@ -90,7 +92,7 @@ _RECORD: Final = codec(Record)
 
 
 class Found(NamedTuple):
-    """What a look brought (`checking.Finding`, without numpy)."""
+    """The result of a check (`checking.Finding`, without numpy)."""
 
     verdict: Verdict
     digest: H256
@@ -102,32 +104,32 @@ class Found(NamedTuple):
 
 
 class Look(NamedTuple):
-    """Fetch, execute and compare; then tell `found` or `failed`."""
+    """Fetch, execute and compare; answer with `found` or `failed`."""
 
     case: Case
     duty: Duty
 
 
 class Enough(NamedTuple):
-    """The provider had its time: wait for nothing more of it."""
+    """Stop waiting: the provider's time is over."""
 
     case: Case
 
 
 class Leave(NamedTuple):
-    """The case is over, or too late: stop looking."""
+    """Stop the check: the case is over, or too late."""
 
     case: Case
 
 
 class Keep(NamedTuple):
-    """Force a record to the disk, then tell `kept`."""
+    """Force a record to the disk; answer with `kept` or `not_kept`."""
 
     record: Record
 
 
 class Forget(NamedTuple):
-    """A record is of no use any more."""
+    """Delete a record that is not needed any more."""
 
     record: Record
 
@@ -139,7 +141,7 @@ class Commit(NamedTuple):
 
 
 class Reveal(NamedTuple):
-    """Send what was committed to, with the proof of the draw."""
+    """Reveal a commitment, with the proof of the selection."""
 
     record: Record
 
@@ -151,7 +153,7 @@ class Prove(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """There is something to reveal or prove, and no record of it: another disk, or another node."""
+    """Report a missing record of a commitment to reveal or prove: another disk, or another node."""
 
     case: Case
 
@@ -160,10 +162,10 @@ Action: TypeAlias = Look | Enough | Leave | Keep | Forget | Commit | Reveal | Pr
 
 
 def reveals_from(receipt: ReceiptView) -> int:
-    """Return the slot from which on a verdict is revealed.
+    """Return the first slot in which a verdict is revealed.
 
-    One later than the chain takes it, if there is time: a node that is a block behind would take
-    it for one that comes too early, refuse it, and not look at it again for half an hour.
+    One later than the chain accepts it, if there is time: a node that is a block behind would
+    refuse it as too early, and ban it for half an hour.
     """
     first = int(receipt.commit_until)
     return max(first, min(first + 1, int(receipt.reveal_until) - 2))
@@ -187,7 +189,7 @@ class _State:
     record: Record | None = None
     given_up: bool = False
     sent: dict[Task, int] = field(default_factory=dict)
-    """When each thing was sent last, in slots."""
+    """Slot in which each action was sent last."""
 
 
 class Verifiers:
@@ -196,13 +198,15 @@ class Verifiers:
     def __init__(self, commit_slots: int, records: Iterable[Record] = ()) -> None:
         """`commit_slots` is the chain's window; `records` are those on the disk."""
         self._spare: Final = max(3, commit_slots // 2)
-        """Slots that are left to commit when what is not served yet counts as withheld."""
+        """Slots before the end of the commit window from which on unserved data count as
+        withheld.
+        """
         self._cases: dict[Case, _State] = {
             record.case: _State(_Stage.KEPT, record=record) for record in records
         }
 
     def duties(self, verifier: AccountId, now: int, duties: Sequence[Duty]) -> list[Action]:
-        """Hear what a verifier has to do as of the best block."""
+        """Handle a verifier's duties as of the best block."""
         actions: list[Action] = []
         present = {self._case(duty): duty for duty in duties}
         for case, duty in present.items():
@@ -213,13 +217,13 @@ class Verifiers:
         return actions + self._begin()
 
     def found(self, case: Case, found: Found, salt: bytes, now: int) -> list[Action]:
-        """Hear what a look brought; `salt` are 32 bytes that nobody else knows."""
+        """Handle the result of a check; `salt` are 32 secret bytes."""
         state = self._cases.get(case)
         if state is None or state.stage is not _Stage.LOOKING or state.duty is None:
             return self._begin()
         receipt = state.duty.job.receipt
         if receipt is None or now >= receipt.commit_until:
-            state.stage = _Stage.SILENT  # too late: there is nothing to keep
+            state.stage = _Stage.SILENT  # too late: no record to keep
             return self._begin()
         state.stage = _Stage.STORING
         state.record = Record(
@@ -237,14 +241,14 @@ class Verifiers:
         return [Keep(state.record), *self._begin()]
 
     def failed(self, case: Case) -> list[Action]:
-        """Hear that a receipt cannot be looked at, for reasons of our own."""
+        """Handle a receipt that cannot be checked for local reasons."""
         state = self._cases.get(case)
         if state is not None and state.stage is _Stage.LOOKING:
             state.stage = _Stage.SILENT
         return self._begin()
 
     def kept(self, case: Case, now: int) -> list[Action]:
-        """Hear that a record is on the disk."""
+        """Handle a record that is on the disk."""
         state = self._cases.get(case)
         if state is None or state.stage is not _Stage.STORING or state.record is None:
             return []
@@ -253,12 +257,12 @@ class Verifiers:
         return [Commit(state.record)]
 
     def not_kept(self, case: Case) -> None:
-        """Hear that the disk did not take a record: nothing was sent, and nothing is."""
+        """Handle a record that could not be written: no commitment was sent, and none will be."""
         state = self._cases.get(case)
         if state is not None and state.stage is _Stage.STORING:
             state.stage, state.record = _Stage.SILENT, None
 
-    # ---- inside
+    # ---- internals
 
     def _case(self, duty: Duty) -> Case:
         receipt = duty.job.receipt
@@ -304,7 +308,7 @@ class Verifiers:
                 return [] if record.fraud is None and record.edge is None else [Prove(record)]
 
     def _miss(self, case: Case, state: _State, now: int) -> list[Action]:
-        """There is nothing to do about a case as of this block; a fork may bring it back."""
+        """Handle a case without a duty in this block; a fork may bring it back."""
         match state.stage:
             case _Stage.LOOKING:
                 del self._cases[case]
@@ -320,7 +324,7 @@ class Verifiers:
         return []
 
     def _begin(self) -> list[Action]:
-        """Look at the most urgent of those that wait, as long as there is room."""
+        """Start the most urgent of the waiting checks, as long as there is room."""
         looking = sum(state.stage is _Stage.LOOKING for state in self._cases.values())
         waiting = sorted(
             (self._give_up_at(state.duty), case)
@@ -337,6 +341,6 @@ class Verifiers:
         return actions
 
     def _give_up_at(self, duty: Duty) -> int:
-        """Return the slot from which on what the provider does not serve counts as withheld."""
+        """Return the first slot in which unserved data count as withheld."""
         receipt = duty.job.receipt
         return 0 if receipt is None else int(receipt.commit_until) - self._spare

@@ -1,4 +1,4 @@
-"""A thread for what takes long, so that the event loop turns on."""
+"""A thread for long computations, so that the event loop is not blocked."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from typing import Final, TypeVar
 R = TypeVar("R")
 
 NICE: Final = 10
-"""How much the system prefers everything else, where it can tell threads apart."""
+"""Nice value of the thread, where the system has one for threads."""
 
 
 class ThreadWorker:
-    """One thread; numpy lets go of the interpreter in all that is large.
+    """One thread; numpy releases the interpreter lock in large operations.
 
-    Import numpy in it: then the threads of its BLAS are as modest as this one.
+    Import numpy in it: then the threads of its BLAS inherit its priority.
     """
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="work", initializer=_be_modest)
 
     async def run(self, work: Callable[[], R]) -> R:
-        """Carry out something that takes long. Raises what it raises."""
+        """Run a long computation. Raises what it raises."""
         return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def close(self) -> None:
-        """Begin nothing any more; what runs ends by itself."""
+        """Accept no more work; running work ends by itself."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _be_modest() -> None:
-    with suppress(OSError, AttributeError):  # elsewhere than on Linux this is no thread's business
+    with suppress(OSError, AttributeError):  # only Linux has a priority for each thread
         thread = threading.get_native_id()
         now = os.getpriority(os.PRIO_PROCESS, thread)
         os.setpriority(os.PRIO_PROCESS, thread, max(now, NICE))

@@ -58,7 +58,7 @@ def verifier(b: Bench, number: int = TECHNICAL) -> AccountId:
 
 
 def voted(b: Bench, state: State = State.Voting) -> AccountId:
-    """Let the vote on an asset be over, with a reward for one vote; return the issuer."""
+    """Close the vote on an asset, with a reward for one vote; return the issuer."""
     who, registry = registered(b, state), b.runtime.asset_registry
     now = int(registry.clock.now())
     for number, role in ((LEGAL, Role.Regulatory), (TECHNICAL, Role.Technical)):
@@ -108,13 +108,13 @@ def vote(b: Bench) -> Case:
 
 @benchmark("AssetRegistry.issue")
 def issue(b: Bench) -> Case:
-    """Pay the fee and get all units."""
+    """Pay the fee and receive all units."""
     return b.signed(voted(b), "AssetRegistry", "issue", id=ID)
 
 
 @benchmark("AssetRegistry.claim_vote_reward")
 def claim_vote_reward(b: Bench) -> Case:
-    """Get a part of a fee."""
+    """Claim a part of a fee."""
     voted(b, State.Issued)
     who = b.account(1)
     b.runtime.asset_registry.votes[ID, who] = Vote(aye=True, weight=u128(BTT))
@@ -123,7 +123,7 @@ def claim_vote_reward(b: Bench) -> Case:
 
 @benchmark("AssetRegistry.expire_vote_reward")
 def expire_vote_reward(b: Bench) -> Case:
-    """Send what was not claimed to the treasury."""
+    """Send an unclaimed reward to the treasury."""
     voted(b, State.Issued)
     registry = b.runtime.asset_registry
     b.endow(registry.treasury)
@@ -154,7 +154,7 @@ def request_revaluation(b: Bench) -> Case:
 
 @benchmark("AssetRegistry.submit_revaluation")
 def submit_revaluation(b: Bench) -> Case:
-    """Name the last value that there is room for, as the second verifier."""
+    """Submit the last value that fits, as the second verifier."""
     issued(b)
     other, who = verifier(b, LEGAL), verifier(b)
     b.runtime.asset_registry.requests[ID] = Request(Mode.Full, None, (other, VALUE))
@@ -181,13 +181,13 @@ def thaw_asset(b: Bench) -> Case:
 
 @benchmark("AssetRegistry.distribute_revenue")
 def distribute_revenue(b: Bench) -> Case:
-    """Set revenue aside."""
+    """Reserve revenue."""
     return b.signed(issued(b), "AssetRegistry", "distribute_revenue", id=ID, amount=u128(BTT))
 
 
 @benchmark("AssetRegistry.claim_revenue")
 def claim_revenue(b: Bench) -> Case:
-    """Get the revenue of one's units."""
+    """Claim the revenue of the caller's units."""
     return b.signed(earning(b), "AssetRegistry", "claim_revenue", id=ID)
 
 
@@ -202,7 +202,7 @@ def offer_buy_back(b: Bench) -> Case:
 
 @benchmark("AssetRegistry.sell_back")
 def sell_back(b: Bench) -> Case:
-    """Sell all units back that the issuer offers to buy, and keep none."""
+    """Sell back all units that the issuer offers to buy, and keep none."""
     who, units, price = earning(b), u128(1_000), u128(BTT // 100)
     b.does(b.account(0), "AssetRegistry", "offer_buy_back", id=ID, price=price, units=units)
     return b.signed(who, "AssetRegistry", "sell_back", id=ID, units=units, least_price=price)
@@ -210,7 +210,7 @@ def sell_back(b: Bench) -> Case:
 
 @benchmark("AssetRegistry.retire")
 def retire(b: Bench) -> Case:
-    """Destroy all units; a valuation was asked for, and revenue is left over."""
+    """Destroy all units; a revaluation is pending, and revenue is left over."""
     who, registry = issued(b), b.runtime.asset_registry
     registry.requests[ID] = Request(Mode.Full, (who, VALUE), None)
     registry.currency.hold(reason(b, registry.HoldReason.Revenue), who, u128(BTT))
@@ -233,13 +233,13 @@ def appoint_verifier(b: Bench) -> Case:
 
 @benchmark("AssetRegistry.leave")
 def leave(b: Bench) -> Case:
-    """Stop verifying."""
+    """Resign as a verifier."""
     return b.signed(verifier(b), "AssetRegistry", "leave")
 
 
 @benchmark("AssetRegistry.withdraw_bond")
 def withdraw_bond(b: Bench) -> Case:
-    """Take a bond out."""
+    """Withdraw a bond."""
     who = verifier(b)
     b.runtime.asset_registry.verifiers[who] = Verifier(BOND, leaving=u64(1))
     return b.signed(who, "AssetRegistry", "withdraw_bond")
@@ -260,5 +260,5 @@ def set_params(b: Bench) -> Case:
 
 @benchmark("AssetRegistry.withdraw")
 def withdraw(b: Bench) -> Case:
-    """Give up an asset that no verifier attested."""
+    """Withdraw an asset that no verifier attested."""
     return b.signed(registered(b), "AssetRegistry", "withdraw", id=ID)

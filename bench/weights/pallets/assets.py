@@ -28,7 +28,7 @@ HELD = u128(1_000)
 
 
 def reason(b: Bench, why: AssetRegistry.HoldReason) -> Reason:
-    """Return why the registry holds money."""
+    """Return the registry's hold reason."""
     return Reason(b.runtime.asset_registry.index, why)
 
 
@@ -61,7 +61,7 @@ def registered(b: Bench, state: State = State.Registered) -> AccountId:
 
 
 def issued(b: Bench) -> AccountId:
-    """Put all units into the issuer's account; return the issuer."""
+    """Give all units to the issuer's account; return the issuer."""
     who, registry = registered(b, State.Issued), b.runtime.asset_registry
     b.runtime.assets.create(ID, registry.keeper, TEXT, TEXT, u8(0))
     b.runtime.assets.issue(ID, who, UNITS)
@@ -69,7 +69,7 @@ def issued(b: Bench) -> AccountId:
 
 
 def earning(b: Bench, amount: u128 = HELD) -> AccountId:
-    """Let a part of the issuer hold units that brought revenue since; return the holder."""
+    """Give units that have earned revenue since to a part of the issuer; return the holder."""
     who, holds = issued(b), holder(b)
     b.runtime.assets.move(ID, who, holds, amount)
     b.does(who, "AssetRegistry", "distribute_revenue", id=ID, amount=u128(BTT))
@@ -94,7 +94,7 @@ def transfer_keep_alive(b: Bench) -> Case:
 
 @benchmark("Assets.touch")
 def touch(b: Bench) -> Case:
-    """Make room for units by a deposit."""
+    """Create an account for units against a deposit."""
     issued(b)
     return b.signed(holder(b), "Assets", "touch", id=ID)
 

@@ -20,7 +20,7 @@ def transfer_allow_death(b: Bench) -> Case:
 
 @benchmark("Balances.force_transfer")
 def force_transfer(b: Bench) -> Case:
-    """As the transfer that closes one account and opens another."""
+    """Transfer as root, closing one account and opening another."""
     sender = b.plain(0, 2 * BTT)
     return b.root(
         "Balances", "force_transfer",
@@ -46,7 +46,7 @@ def transfer_all(b: Bench) -> Case:
 
 @benchmark("Balances.force_unreserve")
 def force_unreserve(b: Bench) -> Case:
-    """Free what was reserved without a name."""
+    """Unreserve an unnamed reserve."""
     who = b.account(0)
     b.runtime.balances.reserve(who, 5 * BTT)
     return b.root("Balances", "force_unreserve", who=address(who), amount=2 * BTT)
@@ -54,12 +54,12 @@ def force_unreserve(b: Bench) -> Case:
 
 @benchmark("Balances.force_set_balance")
 def force_set_balance(b: Bench) -> Case:
-    """Close an account; what it had goes to the treasury."""
+    """Close an account; its balance goes to the treasury."""
     who = b.plain(0)
     return b.root("Balances", "force_set_balance", who=address(who), new_free=u128(0))
 
 
 @benchmark("Balances.burn")
 def burn(b: Bench) -> Case:
-    """Destroy all that an account has, and close it."""
+    """Destroy the whole balance of an account, and close it."""
     return b.signed(b.plain(0, 2 * BTT), "Balances", "burn", value=2 * BTT, keep_alive=False)

@@ -39,14 +39,14 @@ def person(b: Bench, number: int) -> AccountId:
 
 
 def deposit(b: Bench, who: AccountId) -> u128:
-    """Let an account have the deposit of a candidate; return it."""
+    """Reserve the deposit of a candidate in an account; return it."""
     pallet = b.runtime.chambers
     pallet.currency.reserve_named(RESERVE_ID, who, pallet.candidacy_deposit)
     return u128(pallet.candidacy_deposit)
 
 
 def standing(b: Bench, count: int) -> list[AccountId]:
-    """Let that many accounts stand, each with some backing; return them."""
+    """Register that many accounts as candidates, each with some backing; return them."""
     pallet = b.runtime.chambers
     people = [person(b, number) for number in range(count)]
     for place, who in enumerate(people):
@@ -57,7 +57,7 @@ def standing(b: Bench, count: int) -> list[AccountId]:
 
 
 def representing(b: Bench, count: int = SEATS) -> list[AccountId]:
-    """Let that many accounts sit for the community; return them."""
+    """Seat that many accounts as representatives of the community; return them."""
     pallet = b.runtime.chambers
     people = [person(b, 1_000 + number) for number in range(count)]
     pallet.representatives.value = [Seat(who, BACKING, deposit(b, who)) for who in people]
@@ -65,7 +65,7 @@ def representing(b: Bench, count: int = SEATS) -> list[AccountId]:
 
 
 def backing(b: Bench, who: AccountId, names: list[AccountId]) -> None:
-    """Let an account back candidates."""
+    """Record that an account backs candidates."""
     if names:
         b.does(who, "Chambers", "vote_representative", candidates=names, value=BACKING)
 
@@ -79,7 +79,7 @@ def seated(b: Bench, count: int = MAX_INSTITUTIONS) -> AccountId:
 
 @benchmark("Chambers.add_institution")
 def add_institution(b: Bench) -> Case:
-    """Seat the last one that there is room for, which backs as many candidates as possible."""
+    """Seat the last institution that fits, which backs as many candidates as possible."""
     who, names = b.account(1), standing(b, SEATS)
     representing(b)
     backing(b, who, names)
@@ -89,28 +89,28 @@ def add_institution(b: Bench) -> Case:
 
 @benchmark("Chambers.remove_institution")
 def remove_institution(b: Bench) -> Case:
-    """Take the last of all seats away."""
+    """Remove the last of all seats."""
     return b.root("Chambers", "remove_institution", who=address(seated(b)))
 
 
 @benchmark("Chambers.submit_candidacy")
 def submit_candidacy(b: Bench) -> Case:
-    """Stand as the last one that there is room for."""
+    """Become the last candidate that fits."""
     seated(b)
     standing(b, MAX_CANDIDATES - 1)
-    # The candidate itself stands behind its account, so it has the identity.
+    # The candidate itself is the beneficiary of its account, so it has the identity.
     return b.signed(named(b, MAX_SUBS, paid=False), "Chambers", "submit_candidacy")
 
 
 @benchmark("Chambers.withdraw_candidacy")
 def withdraw_candidacy(b: Bench) -> Case:
-    """Leave the last of all seats."""
+    """Resign from the last of all seats."""
     return b.signed(representing(b)[-1], "Chambers", "withdraw_candidacy")
 
 
 @benchmark("Chambers.vote_representative", old=(0, SEATS), names=(1, SEATS))
 def vote_representative(b: Bench, old: int, names: int) -> Case:
-    """Back that many candidates instead of so many others, with all stakes and schedules."""
+    """Back that many candidates instead of `old` others, with all stakes and schedules."""
     who = voter(b)
     people = standing(b, 2 * SEATS)
     seated(b)
@@ -123,7 +123,7 @@ def vote_representative(b: Bench, old: int, names: int) -> Case:
 
 @benchmark("Chambers.remove_rep_vote", names=(0, SEATS))
 def remove_rep_vote(b: Bench, names: int) -> Case:
-    """Back nobody any more; without names the election is over."""
+    """Remove all backing; without names the election is over."""
     who, people, pallet = b.account(1), standing(b, SEATS), b.runtime.chambers
     backing(b, who, people[: max(1, names)])
     if not names:
@@ -139,7 +139,7 @@ def set_mode(b: Bench) -> Case:
 
 @benchmark("Chambers.remove_representative")
 def remove_representative(b: Bench) -> Case:
-    """Take the last of all seats away, with its deposit."""
+    """Remove the last of all seats, with its deposit."""
     return b.root("Chambers", "remove_representative", who=address(representing(b)[-1]))
 
 
@@ -157,7 +157,7 @@ def open_block(b: Bench) -> Case:
 
 @benchmark("Chambers.clear", ballots=(0, CLEARED))
 def clear(b: Bench, ballots: int) -> Case:
-    """Forget that many ballots of a referendum that is over, before which another one was."""
+    """Remove that many ballots of a closed referendum that followed another one."""
     pallet = b.runtime.chambers
     for place in range(ballots):
         pallet.ballots[OVER, b.poor(place)] = Counted()
@@ -168,7 +168,7 @@ def clear(b: Bench, ballots: int) -> Case:
 
 @benchmark("Chambers.conclude", candidates=(0, MAX_CANDIDATES), sitting=(0, SEATS))
 def conclude(b: Bench, candidates: int, sitting: int) -> Case:
-    """Seat the first of that many candidates, instead of those who sit."""
+    """Seat the first of that many candidates in place of the sitting ones."""
     seated(b)
     standing(b, candidates)
     representing(b, sitting)

@@ -33,11 +33,11 @@ from runtime.pallets.session import Seat, SessionKeys
 BOND = 100_000 * BTT
 SEATS = (1, 100)
 LOGS = (4, 2 * MAX_LOGS)
-"""As many as the main network's; a chain with more weighs in proportion."""
+"""As many as on the main network; a chain with more adds weight in proportion."""
 ELECTIONS = (1, 147)
 CANDIDATES = (0, 256)
 AT = 33
-"""The session at hand."""
+"""The current session."""
 ELECTION = 1
 """The session whose election put the bonds at stake."""
 
@@ -63,7 +63,7 @@ def keys_of(number: int) -> SessionKeys:
 
 
 def bonded(b: Bench, number: int, *, keys: bool = True) -> AccountId:
-    """Let a validator have a bond, which is at stake, and keys."""
+    """Give a validator a bond, which is at stake, and keys."""
     who, authorities, session = b.endow(stash(number)), b.runtime.authorities, b.runtime.session
     authorities.currency.hold(authorities.reason, who, BOND)
     authorities.ledger[who] = Ledger(BOND)
@@ -75,7 +75,7 @@ def bonded(b: Bench, number: int, *, keys: bool = True) -> AccountId:
 
 
 def seated(b: Bench, count: int) -> list[AccountId]:
-    """Let that many validators be in the session, all of them elected and at stake."""
+    """Put that many validators into the session, all of them elected and at stake."""
     runtime = b.runtime
     session, authorities = runtime.session, runtime.authorities
     for who, _ in list(authorities.candidates.items()):
@@ -100,7 +100,7 @@ def seated(b: Bench, count: int) -> list[AccountId]:
 
 
 def ownership(b: Bench, who: AccountId, number: int) -> bytes:
-    """Return the proof that the keys of a validator are an account's."""
+    """Return the proof that an account owns the keys of a validator."""
     del b
     said = b"POP_" + bytes(who)
     return author(number).sign(said) + voter(number).sign(said)
@@ -115,14 +115,14 @@ def set_keys(b: Bench) -> Case:
 
 @benchmark("Session.purge_keys")
 def purge_keys(b: Bench) -> Case:
-    """Forget the keys."""
+    """Remove the keys."""
     who = bonded(b, 0)
     return b.signed(who, "Session", "purge_keys")
 
 
 @benchmark("Session.rotate", seats=SEATS)
 def rotate(b: Bench, seats: int) -> Case:
-    """Turn the session; the election is weighed by Authorities."""
+    """Rotate the session; the election is weighed by Authorities."""
     found = seated(b, seats)
     lenders = [AccountId(blake2_256(b"lender %d" % place)) for place in range(8)]
     for who in found:
@@ -154,13 +154,13 @@ def bond(b: Bench) -> Case:
 
 @benchmark("Authorities.bond_extra")
 def bond_extra(b: Bench) -> Case:
-    """Add to a candidate's bond, of which as many parts as possible are on their way out."""
+    """Add to a candidate's bond that has the maximum number of unbonding chunks."""
     who = unbonding(b, MAX_CHUNKS, 1)
     return b.signed(who, "Authorities", "bond_extra", amount=u128(BTT))
 
 
 def unbonding(b: Bench, chunks: int, elections: int) -> AccountId:
-    """Let a candidate have unbonded so often; that many elections put something at stake."""
+    """Let a candidate have that many unbonding chunks; that many elections put a bond at stake."""
     who, authorities = bonded(b, 0), b.runtime.authorities
     held = [UnlockChunk(u128(BTT), u32(1 + place)) for place in range(chunks)]
     authorities.currency.hold(authorities.reason, who, u128(chunks * BTT))
@@ -174,14 +174,14 @@ def unbonding(b: Bench, chunks: int, elections: int) -> AccountId:
 
 @benchmark("Authorities.unbond", elections=ELECTIONS)
 def unbond(b: Bench, elections: int) -> Case:
-    """Unbond once more than there is room for: what is ripe is withdrawn first."""
+    """Unbond once more than there is room for: chunks that are due are withdrawn first."""
     who = unbonding(b, MAX_CHUNKS, elections)
     return b.signed(who, "Authorities", "unbond", amount=u128(BTT))
 
 
 @benchmark("Authorities.withdraw_unbonded", elections=ELECTIONS)
 def withdraw_unbonded(b: Bench, elections: int) -> Case:
-    """Withdraw as many parts as there can be."""
+    """Withdraw the maximum number of chunks."""
     return b.signed(unbonding(b, MAX_CHUNKS, elections), "Authorities", "withdraw_unbonded")
 
 
@@ -201,26 +201,26 @@ def validate(b: Bench, candidates: int) -> Case:
 
 @benchmark("Authorities.chill")
 def chill(b: Bench) -> Case:
-    """Be a candidate no more."""
+    """Stop being a candidate."""
     return b.signed(bonded(b, 0), "Authorities", "chill")
 
 
 @benchmark("Authorities.chill_other")
 def chill_other(b: Bench) -> Case:
-    """Take a candidate without keys off the list."""
+    """Remove a candidate without keys from the list."""
     who = bonded(b, 0, keys=False)
     return b.signed(b.account(0), "Authorities", "chill_other", stash=address(who))
 
 
 @benchmark("Authorities.set_minimum_bond")
 def set_minimum_bond(b: Bench) -> Case:
-    """Set a number."""
+    """Set the minimum bond."""
     return b.root("Authorities", "set_minimum_bond", amount=u128(2_000 * BTT))
 
 
 @benchmark("Authorities.set_validator_count")
 def set_validator_count(b: Bench) -> Case:
-    """Set a number."""
+    """Set the number of validators."""
     return b.root("Authorities", "set_validator_count", count=u32(10))
 
 
@@ -229,7 +229,7 @@ def set_validator_count(b: Bench) -> Case:
 
 @benchmark("Offences.disable_again", validators=SEATS)
 def disable_again(b: Bench, validators: int) -> Case:
-    """Look whom a new session has let in again; a third of them offended."""
+    """Disable the offenders that a new session enabled again: a third of the validators."""
     found = seated(b, validators)
     for who in found[: validators // 3]:
         b.runtime.authorities.barred[who] = u32(AT + 5)
@@ -240,7 +240,7 @@ def disable_again(b: Bench, validators: int) -> Case:
 
 @benchmark("Offences.prune", reports=(1, 8))
 def prune(b: Bench, reports: int) -> Case:
-    """Forget reports of one slot that are past."""
+    """Remove expired reports of one slot."""
     offences = b.runtime.offences
     b.runtime.session.current_index.value = u32(1_000)
     for number in range(reports):
@@ -251,7 +251,7 @@ def prune(b: Bench, reports: int) -> Case:
 def reported(
     b: Bench, who: AccountId, validators: int, when: int, session: int, kind: bytes = OFFENCE
 ) -> None:
-    """Let an account have been reported; it paid a hundredth so far."""
+    """Record a report against an account, which paid a hundredth so far."""
     offences, timeslot = b.runtime.offences, opaque(when)
     report = report_id(kind, timeslot, who)
     offences.reports[report] = OffenceDetails((who, Charged(BOND, BOND)), [])
@@ -265,7 +265,7 @@ def reported(
 
 
 def doubled(b: Bench, validators: int, logs: int) -> EquivocationProof:
-    """Return the proof of two blocks of the first validator; all others did it in that slot.
+    """Return the proof of two blocks of the first validator; all others equivocated in that slot.
 
     The headers have `logs` digest items in all, claims and seals among them.
     """
@@ -291,7 +291,7 @@ def doubled(b: Bench, validators: int, logs: int) -> EquivocationProof:
 
 @benchmark("Babe.report_equivocation", validators=SEATS, logs=LOGS)
 def babe_report(b: Bench, validators: int, logs: int) -> Case:
-    """Report the last of all validators; what the others pay is raised."""
+    """Report the last of all validators; the slashes of the others are raised."""
     proof = doubled(b, validators, logs)
     membership = MembershipProof(u32(AT), [], u32(validators))
     return b.signed(
@@ -302,7 +302,7 @@ def babe_report(b: Bench, validators: int, logs: int) -> Case:
 
 @benchmark("Babe.report_equivocation_unsigned", validators=SEATS, logs=LOGS)
 def babe_report_unsigned(b: Bench, validators: int, logs: int) -> Case:
-    """As the signed one, and judged once more before."""
+    """As the signed call, with one more validation before."""
     proof = doubled(b, validators, logs)
     membership = MembershipProof(u32(AT), [], u32(validators))
     call = b.call(
@@ -314,7 +314,7 @@ def babe_report_unsigned(b: Bench, validators: int, logs: int) -> Case:
 
 @benchmark("Babe.plan_config_change")
 def plan_config_change(b: Bench) -> Case:
-    """Set two numbers."""
+    """Plan a change of the two BABE parameters."""
     config = V1((u64(1), u64(4)), AllowedSlots.PrimaryAndSecondaryVRFSlots)
     return b.root("Babe", "plan_config_change", config=config)
 
@@ -324,14 +324,14 @@ def plan_config_change(b: Bench) -> Case:
 
 @benchmark("Grandpa.report_equivocation", validators=SEATS)
 def grandpa_report(b: Bench, validators: int) -> Case:
-    """Report the last of all validators; what the others pay is raised."""
+    """Report the last of all validators; the slashes of the others are raised."""
     call = grandpa_call(b, "report_equivocation", validators)
     return Case(call, signed(b.account(0)))
 
 
 @benchmark("Grandpa.report_equivocation_unsigned", validators=SEATS)
 def grandpa_report_unsigned(b: Bench, validators: int) -> Case:
-    """As the signed one, and judged once more before."""
+    """As the signed call, with one more validation before."""
     return Case(grandpa_call(b, "report_equivocation_unsigned", validators), NONE)
 
 
@@ -351,6 +351,6 @@ def grandpa_call(b: Bench, name: str, validators: int) -> Call:
 
 @benchmark("Grandpa.note_stalled")
 def note_stalled(b: Bench) -> Case:
-    """Be refused: nothing is stored here."""
+    """Fail: nothing is stored here."""
     numbers = {"delay": u32(600), "best_finalized_block_number": u32(BLOCK - 100)}
     return Case(b.call("Grandpa", "note_stalled", **numbers), ROOT, fails=True)

@@ -1,4 +1,4 @@
-"""Benchmarks of ConvictionVoting: voters of all chambers, and alarms that find full agendas."""
+"""Benchmarks of ConvictionVoting: voters of all chambers, and alarms that meet full agendas."""
 
 from __future__ import annotations
 
@@ -44,11 +44,11 @@ STAKE = u128(BTT)
 AYE = Standard(vote_of(aye=True), STAKE)
 KINDS = (0, 150)
 FAR = 1_000_000
-"""Where the slots of other referenda's alarms begin."""
+"""First slot of the alarms of other referenda."""
 
 
 def chambers(b: Bench) -> None:
-    """Seat all institutions and representatives; note work on as many days as are kept."""
+    """Seat all institutions and representatives; record work on the maximum number of days."""
     pallet = b.runtime.chambers
     pallet.institutions.value = [
         Institution(b.poor(1_000 + place), STAKE) for place in range(MAX_INSTITUTIONS)
@@ -75,7 +75,7 @@ def voter(b: Bench) -> AccountId:
 
 
 def decided(b: Bench) -> u32:
-    """Let a referendum be decided, whose alarm is in a full agenda."""
+    """Let a referendum be in its decision period, with its alarm in a full agenda."""
     index = deposited(b)
     referenda = b.runtime.referenda
     b.at(BLOCK + int(referenda._track(TRACK).prepare_period) + 1)  # noqa: SLF001
@@ -87,7 +87,7 @@ def decided(b: Bench) -> u32:
 
 
 def full(b: Bench, slot: int, left: int = 0) -> None:
-    """Fill the agenda of a slot with long calls, behind what is in it."""
+    """Fill the agenda of a slot with long calls, behind its present tasks."""
     scheduler = b.runtime.scheduler
     known = scheduler.agenda[u32(slot)]
     agenda(b, MAX_SCHEDULED - left - len(known), slot)
@@ -95,7 +95,7 @@ def full(b: Bench, slot: int, left: int = 0) -> None:
 
 
 def crowd(b: Bench) -> None:
-    """Let the two slots ahead be full, and the third but for one place."""
+    """Fill the next two slots, and the third except for one place."""
     now = b.runtime.babe.now()
     full(b, now + 1)
     full(b, now + 2)
@@ -103,7 +103,7 @@ def crowd(b: Bench) -> None:
 
 
 def record(b: Bench, who: AccountId, count: int, *own: u32) -> None:
-    """Let an account have that many votes in referenda that are over, and votes in `own`."""
+    """Give an account that many votes in closed referenda, and votes in `own`."""
     listed = [(u32(FAR + place), Split(STAKE, STAKE)) for place in range(count)]
     cast = [(index, AYE) for index in own]
     record = Casting([*cast, *listed], Delegations(STAKE, STAKE), PriorLock(u32(5), STAKE))
@@ -127,7 +127,7 @@ def vote(b: Bench, votes: int, opens: int, moved: int) -> Case:
 
 
 def target(b: Bench, over: int, counted: int, moved: int) -> AccountId:
-    """Return an account with so many votes of each kind."""
+    """Return an account with that many votes of each kind."""
     referenda, voting = b.runtime.referenda, b.runtime.conviction_voting
     who = b.account(3)
     quiet, busy = submitted(b), decided(b)
@@ -162,7 +162,7 @@ def target(b: Bench, over: int, counted: int, moved: int) -> AccountId:
 
 @benchmark("ConvictionVoting.delegate", over=KINDS, counted=KINDS, moved=(0, 50))
 def delegate(b: Bench, over: int, counted: int, moved: int) -> Case:
-    """Lend to an account with votes of these kinds."""
+    """Delegate to an account with votes of these kinds."""
     who = lender(b)
     to = target(b, over, counted, moved)
     return b.signed(
@@ -172,7 +172,7 @@ def delegate(b: Bench, over: int, counted: int, moved: int) -> Case:
 
 
 def lender(b: Bench) -> AccountId:
-    """Return an account with all stakes, which votes as a holder alone."""
+    """Return an account with all stakes, which votes only as a holder."""
     who, voting = staker(b), b.runtime.conviction_voting
     chambers(b)
     voting.class_locks_for[who] = [(track, STAKE) for track in voting.polls.classes()[1:]]
@@ -181,7 +181,7 @@ def lender(b: Bench) -> AccountId:
 
 @benchmark("ConvictionVoting.undelegate", over=KINDS, counted=KINDS, moved=(0, 50))
 def undelegate(b: Bench, over: int, counted: int, moved: int) -> Case:
-    """Take back what was lent to an account with votes of these kinds."""
+    """End a delegation to an account with votes of these kinds."""
     who, voting = lender(b), b.runtime.conviction_voting
     to = target(b, over, counted, moved)
     known = voting.voting_for[(to, TRACK)]
@@ -198,14 +198,14 @@ def undelegate(b: Bench, over: int, counted: int, moved: int) -> Case:
 
 @benchmark("ConvictionVoting.unlock", votes=(0, MAX_VOTES))
 def unlock(b: Bench, votes: int) -> Case:
-    """Free what a former vote locked; the record keeps that many."""
+    """Release the lock of a former vote; the record keeps that many."""
     who = voter(b)
     record(b, who, votes)
     return b.signed(b.account(1), "ConvictionVoting", "unlock", target=address(who), **IN_TRACK)
 
 
 def removing(b: Bench, votes: int, moved: int) -> tuple[AccountId, u32]:
-    """Let an account have that many votes, one of them in a referendum that is not over."""
+    """Give an account that many votes, one of them in an open referendum."""
     who = voter(b)
     index = decided(b) if moved else submitted(b)
     b.does(who, "ConvictionVoting", "vote", poll_index=index, vote=AYE)
@@ -223,14 +223,16 @@ def removing(b: Bench, votes: int, moved: int) -> tuple[AccountId, u32]:
 
 @benchmark("ConvictionVoting.remove_vote", votes=(1, MAX_VOTES), moved=(0, 1))
 def remove_vote(b: Bench, votes: int, moved: int) -> Case:
-    """Take the first of that many votes back."""
+    """Remove the first of that many votes."""
     who, index = removing(b, votes, moved)
     return b.signed(who, "ConvictionVoting", "remove_vote", index=index, **IN_TRACK)
 
 
 @benchmark("ConvictionVoting.remove_other_vote", votes=(1, MAX_VOTES), moved=(0, 1))
 def remove_other_vote(b: Bench, votes: int, moved: int) -> Case:
-    """As `remove_vote`, of the account itself: others remove only what locks nothing."""
+    """As `remove_vote`, for the caller's own account: others remove only votes that lock
+    nothing.
+    """
     who, index = removing(b, votes, moved)
     return b.signed(
         who, "ConvictionVoting", "remove_other_vote",

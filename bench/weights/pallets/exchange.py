@@ -1,4 +1,6 @@
-"""Benchmarks of Exchange: deep books, and owners that are verified as parts of another account."""
+"""Benchmarks of Exchange: deep order books, and owners that are verified as parts of another
+account.
+"""
 
 from __future__ import annotations
 
@@ -33,11 +35,13 @@ MAKER, TAKER = u16(50), u16(100)
 REVENUE = u128(BTT)
 LAST, MAX_WAITING = MAX_OWN_ORDERS - 1, MAX_IMMEDIATE - 1
 DEEP = 2 * MAX_LEVELS - 1
-"""Levels that one order walks over at most: all of the other side, and all but one of its own."""
+"""Maximum number of levels that one order matches: all of the other side, and all but one of its
+own.
+"""
 
 
 def traded(b: Bench) -> AccountId:
-    """List an asset that has had as many auctions as are remembered; return the issuer."""
+    """List an asset with the maximum number of past auctions; return the issuer."""
     who, exchange = issued(b), b.runtime.exchange
     exchange.listings[ID] = Listing(u64(1))
     past = Trade(u64(1), u128(PRICE), u128(1))
@@ -47,7 +51,9 @@ def traded(b: Bench) -> AccountId:
 
 
 def owner(b: Bench, number: int, units: int = 0) -> AccountId:
-    """Return an account that is a verified part of the issuer, pays less, and has units."""
+    """Return an account that is a verified part of the issuer, has a fee discount, and holds
+    units.
+    """
     who, main = b.endow(AccountId(blake2_256(b"owner %d" % number))), b.account(0)
     b.runtime.identity.super_of[who] = (main, LONG)
     b.runtime.identity.agreed[who] = ()
@@ -60,7 +66,7 @@ def owner(b: Bench, number: int, units: int = 0) -> AccountId:
 
 
 def stand(b: Bench, who: AccountId, side: Side, price: int, units: int = 1) -> u64:
-    """Put an order into the book, without what the exchange checks; return its number."""
+    """Put an order into the book without the exchange's checks; return its number."""
     exchange = b.runtime.exchange
     escrow = u128(0)
     if side is Side.Buy:
@@ -80,9 +86,9 @@ def stand(b: Bench, who: AccountId, side: Side, price: int, units: int = 1) -> u
 
 
 def deep(b: Bench, levels: int) -> None:
-    """Fill the book, so that a bid at the middle walks over that many levels.
+    """Fill the book, so that a bid at the middle price passes that many levels.
 
-    The first ones are of asks; the others are of bids that meet the best of them.
+    The first ones are of asks; the others are of bids that match the best of them.
     """
     asks = min(levels, MAX_LEVELS)
     for place in range(asks):
@@ -92,14 +98,16 @@ def deep(b: Bench, levels: int) -> None:
 
 
 def busy(b: Bench, who: AccountId, orders: int) -> AccountId:
-    """Let an account have that many bids far below the middle."""
+    """Give an account that many bids far below the middle price."""
     for place in range(orders):
         stand(b, who, Side.Buy, PRICE // 2 - place * STEP)
     return who
 
 
 def waiting_ends(b: Bench, count: int) -> None:
-    """Let that many immediate orders, all of different owners and prices, end with the block."""
+    """Queue that many immediate orders, all of different owners and prices, to end with the
+    block.
+    """
     exchange = b.runtime.exchange
     exchange.immediate.value = [
         stand(b, owner(b, 2_000 + place), Side.Buy, PRICE // 3 - place * STEP)
@@ -109,7 +117,7 @@ def waiting_ends(b: Bench, count: int) -> None:
 
 @benchmark("Exchange.list_asset")
 def list_asset(b: Bench) -> Case:
-    """List an asset with orders from before that cross."""
+    """List an asset with earlier orders that cross."""
     who, exchange = traded(b), b.runtime.exchange
     del exchange.listings[ID]
     stand(b, owner(b, 0, 1), Side.Sell, PRICE)
@@ -119,13 +127,13 @@ def list_asset(b: Bench) -> Case:
 
 @benchmark("Exchange.list_premium")
 def list_premium(b: Bench) -> Case:
-    """Pay for being shown first."""
+    """Pay for a premium listing."""
     return b.signed(traded(b), "Exchange", "list_premium", asset=ID)
 
 
 @benchmark("Exchange.delist")
 def delist(b: Bench) -> Case:
-    """Take an asset off that waits for its auction."""
+    """Delist an asset that waits for its auction."""
     traded(b)
     b.runtime.exchange.crossing[ID] = Crossing(u64(1), u64(1))
     return b.root("Exchange", "delist", asset=ID)
@@ -135,7 +143,7 @@ def delist(b: Bench) -> Case:
     "Exchange.place_order", own=(0, LAST), levels=(0, DEEP), immediate=(0, MAX_IMMEDIATE - 1)
 )
 def place_order(b: Bench, own: int, levels: int, immediate: int) -> Case:
-    """Bid with that many orders, over that many levels, behind so many immediate orders."""
+    """Bid with that many own orders, over that many levels, behind that many immediate orders."""
     traded(b)
     who = busy(b, owner(b, 5_000), own)
     deep(b, levels)
@@ -165,7 +173,7 @@ def set_params(b: Bench) -> Case:
 
 @benchmark("Exchange.readmit")
 def readmit(b: Bench) -> Case:
-    """Let an asset be listed again."""
+    """Allow an asset to be listed again."""
     b.runtime.exchange.barred[ID] = True
     return b.root("Exchange", "readmit", asset=ID)
 
@@ -175,7 +183,7 @@ def readmit(b: Bench) -> Case:
 
 @benchmark("Exchange.open_block", assets=(0, 100), retired=(0, 100))
 def open_block(b: Bench, assets: int, retired: int) -> Case:
-    """Pass over that many frozen assets that wait, and forget others that were retired."""
+    """Skip that many frozen assets that wait, and remove retired ones."""
     traded(b)
     pallet, registry = b.runtime.exchange, b.runtime.asset_registry
     info = registry.registered.get(ID)
@@ -194,9 +202,10 @@ def open_block(b: Bench, assets: int, retired: int) -> Case:
 
 @benchmark("Exchange.hold_auction", orders=(2, 2 * MAX_MATCHES))
 def hold_auction(b: Bench, orders: int) -> Case:
-    """Let all orders trade, each with two others, in levels and of owners of their own.
+    """Match all orders, each with two others, at distinct levels and of distinct owners.
 
-    The buyers get their first units and the sellers give away their last; revenue is due to them.
+    The buyers receive their first units and the sellers transfer their last; revenue is due to
+    them.
     """
     who = traded(b)
     half = orders // 2

@@ -1,4 +1,6 @@
-"""Benchmarks of Identity: all fields, all registrars, as many parts as the component says."""
+"""Benchmarks of Identity: all fields, all registrars, as many sub-accounts as the component
+says.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,7 @@ NAME = b"btt/iden"
 
 
 def part(number: int) -> AccountId:
-    """Return an account that is part of another."""
+    """Return a sub-account."""
     return AccountId(blake2_256(b"part %d" % number))
 
 
@@ -42,7 +44,7 @@ def registrars(b: Bench, count: int = MAX_REGISTRARS) -> AccountId:
 
 
 def named(b: Bench, parts: int, *, paid: bool = True) -> AccountId:
-    """Let an account have a full identity with all judgements, and that many agreed parts."""
+    """Give an account a full identity with all judgements, and that many agreed sub-accounts."""
     registrars(b)
     who, identity = b.account(0), b.runtime.identity
     judgement: Judgement = FeePaid(FEE) if paid else Reasonable()
@@ -61,7 +63,7 @@ def named(b: Bench, parts: int, *, paid: bool = True) -> AccountId:
 
 @benchmark("Identity.add_registrar")
 def add_registrar(b: Bench) -> Case:
-    """Appoint the last one that there is room for."""
+    """Appoint the last registrar that fits."""
     registrars(b, LAST)
     return b.root("Identity", "add_registrar", account=address(b.account(1)))
 
@@ -75,7 +77,7 @@ def set_identity(b: Bench) -> Case:
 
 @benchmark("Identity.set_subs", old=(0, MAX_SUBS), subs=(0, MAX_SUBS))
 def set_subs(b: Bench, old: int, subs: int) -> Case:
-    """Replace parts by others."""
+    """Replace sub-accounts by others."""
     who = named(b, old)
     new = [(part(MAX_SUBS + number), LONG) for number in range(subs)]
     return b.signed(who, "Identity", "set_subs", subs=new)
@@ -83,26 +85,26 @@ def set_subs(b: Bench, old: int, subs: int) -> Case:
 
 @benchmark("Identity.clear_identity", subs=(0, MAX_SUBS))
 def clear_identity(b: Bench, subs: int) -> Case:
-    """Take everything back."""
+    """Clear the caller's identity with its sub-accounts."""
     return b.signed(named(b, subs), "Identity", "clear_identity")
 
 
 @benchmark("Identity.kill_identity", subs=(0, MAX_SUBS))
 def kill_identity(b: Bench, subs: int) -> Case:
-    """Take everything away."""
+    """Remove an account's identity with its sub-accounts."""
     return b.root("Identity", "kill_identity", target=address(named(b, subs)))
 
 
 @benchmark("Identity.request_judgement")
 def request_judgement(b: Bench) -> Case:
-    """Ask the last registrar anew."""
+    """Request a judgement of the last registrar again."""
     who = named(b, MAX_SUBS, paid=False)
     return b.signed(who, "Identity", "request_judgement", reg_index=u32(LAST), max_fee=FEE)
 
 
 @benchmark("Identity.cancel_request")
 def cancel_request(b: Bench) -> Case:
-    """Ask the last registrar no more."""
+    """Cancel the request to the last registrar."""
     return b.signed(named(b, MAX_SUBS), "Identity", "cancel_request", reg_index=u32(LAST))
 
 
@@ -128,7 +130,7 @@ def set_fields(b: Bench) -> Case:
 
 @benchmark("Identity.provide_judgement")
 def provide_judgement(b: Bench) -> Case:
-    """Judge a full identity, and be paid."""
+    """Judge a full identity, and receive the fee."""
     registrar, who = registrars(b), named(b, MAX_SUBS)
     return b.signed(
         registrar, "Identity", "provide_judgement", reg_index=u32(LAST), target=address(who),
@@ -138,35 +140,35 @@ def provide_judgement(b: Bench) -> Case:
 
 @benchmark("Identity.add_sub")
 def add_sub(b: Bench) -> Case:
-    """Name the last part that there is room for."""
+    """Add the last sub-account that fits."""
     who = named(b, MAX_SUBS - 1)
     return b.signed(who, "Identity", "add_sub", sub=address(part(MAX_SUBS)), data=LONG)
 
 
 @benchmark("Identity.rename_sub")
 def rename_sub(b: Bench) -> Case:
-    """Give one of all parts another name."""
+    """Rename one of all sub-accounts."""
     who = named(b, MAX_SUBS)
     return b.signed(who, "Identity", "rename_sub", sub=address(part(0)), data=LONG)
 
 
 @benchmark("Identity.remove_sub")
 def remove_sub(b: Bench) -> Case:
-    """Part with the last of all parts."""
+    """Remove the last of all sub-accounts."""
     who = named(b, MAX_SUBS)
     return b.signed(who, "Identity", "remove_sub", sub=address(part(MAX_SUBS - 1)))
 
 
 @benchmark("Identity.quit_sub")
 def quit_sub(b: Bench) -> Case:
-    """Be the last of all parts no more."""
+    """Leave as the last of all sub-accounts."""
     named(b, MAX_SUBS)
     return b.signed(b.endow(part(MAX_SUBS - 1)), "Identity", "quit_sub")
 
 
 @benchmark("Identity.agree_sub")
 def agree_sub(b: Bench) -> Case:
-    """Agree to be a part."""
+    """Agree to be a sub-account."""
     who = named(b, MAX_SUBS)
     del b.runtime.identity.agreed[part(0)]
     return b.signed(b.endow(part(0)), "Identity", "agree_sub", main=address(who))

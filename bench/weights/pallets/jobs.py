@@ -1,4 +1,4 @@
-"""Benchmarks of Jobs: providers and requesters with all that they can have, the largest model."""
+"""Benchmarks of Jobs: providers and requesters with the longest records, the largest model."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ROOT: Final = H256(bytes(range(32)))
 
 
 def lucky(b: Bench) -> None:
-    """Let there be beacons of all blocks that are remembered, by all validators in turn."""
+    """Store beacons of the maximum number of blocks, by all validators in turn."""
     babe = b.runtime.babe
     first = int(babe.genesis_slot.value)
     for number in range(BLOCK - BEACONS + 1, BLOCK + 1):
@@ -42,7 +42,7 @@ def lucky(b: Bench) -> None:
 
 
 def rich(b: Bench) -> None:
-    """Let Carry have money for jobs of the chain."""
+    """Endow the unallocated emission, which pays for jobs of the chain."""
     mining = b.runtime.mining
     b.endow(MINING)
     mining.carry.value = u128(10**5 * BTT)
@@ -61,21 +61,21 @@ def order(model: H256) -> dict[str, object]:
 
 
 def belongs(b: Bench, who: AccountId, parent: AccountId) -> None:
-    """Let an account have agreed to be a part of another, whose identity is full."""
+    """Make an account an agreed sub-account of another, whose identity is full."""
     identity = b.runtime.identity
     identity.super_of[who] = (parent, NAME)
     identity.agreed[who] = ()
 
 
 def requester(b: Bench) -> AccountId:
-    """Return an account that posts jobs, and posted others before."""
+    """Return an account that has posted jobs before."""
     who = b.account(1)
     b.runtime.jobs.nonces[who] = u64(7)
     return who
 
 
 def posted(b: Bench, manifest: Manifest | None = None) -> tuple[H256, Job]:
-    """Post a job long enough ago that its beacon is there; return its id, and the job."""
+    """Post a job early enough that its beacon is known; return its id, and the job."""
     era(b)
     lucky(b)
     model = known(b, b.account(3), manifest)
@@ -90,7 +90,7 @@ def posted(b: Bench, manifest: Manifest | None = None) -> tuple[H256, Job]:
 
 
 def assigned(b: Bench, manifest: Manifest | None = None) -> tuple[H256, Job, AccountId]:
-    """Assign a job to its last provider, whose conduct is not settled for eras."""
+    """Assign a job to its last provider, whose conduct has not been settled for eras."""
     id, _ = posted(b, manifest)
     who = provider(b, number=2)
     book, jobs = b.runtime.providers, b.runtime.jobs
@@ -108,7 +108,7 @@ def assigned(b: Bench, manifest: Manifest | None = None) -> tuple[H256, Job, Acc
 
 
 def retire(b: Bench, model: H256) -> None:
-    """Let a model go with its last job."""
+    """Let a model be removed with its last job."""
     record = b.runtime.models.models[model]
     record.retired = True
     b.runtime.models.models[model] = record
@@ -117,7 +117,7 @@ def retire(b: Bench, model: H256) -> None:
 def computing(
     b: Bench, due: int = BLOCK + 1, manifest: Manifest | None = None
 ) -> tuple[H256, Job, AccountId]:
-    """Let a job be computed that has to be delivered before slot `due`."""
+    """Put a job into computation that must be delivered before slot `due`."""
     id, _, who = assigned(b, manifest)
     book, jobs = b.runtime.providers, b.runtime.jobs
     conduct = book.conduct[who]
@@ -134,7 +134,7 @@ def computing(
 
 @benchmark("Jobs.post")
 def post(b: Bench) -> Case:
-    """Post a job for a model that has others open."""
+    """Post a job for a model with other open jobs."""
     era(b)
     model, who = known(b, b.account(3)), requester(b)
     return b.signed(who, "Jobs", "post", **order(model))
@@ -142,7 +142,7 @@ def post(b: Bench) -> Case:
 
 @benchmark("Jobs.cancel")
 def cancel(b: Bench) -> Case:
-    """Call off a job that is assigned, the last of its model."""
+    """Cancel an assigned job, the last of its model."""
     id, _, _ = assigned(b)
     return b.signed(requester(b), "Jobs", "cancel", job=id)
 
@@ -156,20 +156,20 @@ def accept(b: Bench) -> Case:
 
 @benchmark("Jobs.decline")
 def decline(b: Bench) -> Case:
-    """Decline an offer, the last one of the job, and be fined."""
+    """Decline an offer, the last one of the job, and pay the fine."""
     id, _, who = assigned(b)
     return b.signed(who, "Jobs", "decline", job=id)
 
 
 @benchmark("Jobs.refuse_payload")
 def refuse_payload(b: Bench) -> Case:
-    """Give a job back, the last of its model."""
+    """Return a job, the last of its model."""
     id, _, who = computing(b, BLOCK + DEADLINE)
     return b.signed(who, "Jobs", "refuse_payload", job=id)
 
 
 def sets(b: Bench, count: int, model: H256) -> None:
-    """Let the chain have so many jobs computed in each era."""
+    """Let the chain have that many sets computed in each era."""
     jobs = b.runtime.jobs
     for number in range(count):
         jobs.protocol_sets[u32(number)] = ProtocolSet(
@@ -180,7 +180,7 @@ def sets(b: Bench, count: int, model: H256) -> None:
 
 @benchmark("Jobs.add_protocol_set")
 def add_protocol_set(b: Bench) -> Case:
-    """Add the last set that there is room for."""
+    """Add the last set that fits."""
     era(b)
     model = known(b, b.account(3))
     sets(b, MAX_SETS - 1, model)
@@ -199,7 +199,7 @@ def remove_protocol_set(b: Bench) -> Case:
 
 @benchmark("Jobs.set_params")
 def set_params(b: Bench) -> Case:
-    """Set all parameters to what they are."""
+    """Set all parameters to their present values."""
     return b.root("Jobs", "set_params", params=b.runtime.jobs.params.value)
 
 
@@ -208,7 +208,7 @@ def set_params(b: Bench) -> Case:
 
 @benchmark("Jobs.look")
 def look(b: Bench) -> Case:
-    """Look into all lanes when nothing is due."""
+    """Check all queues when nothing is due."""
     posted(b)
     jobs = b.runtime.jobs
     pace = jobs.pace.value
@@ -221,7 +221,7 @@ def look(b: Bench) -> Case:
 
 @benchmark("Jobs.move_price", members=(0, MAX_MEMBERS))
 def move_price(b: Bench, members: int) -> Case:
-    """Move the price of a class with so many members."""
+    """Move the price of a class with that many members."""
     era(b)
     fill(b, 0, 1, members, silent=False)
     jobs = b.runtime.jobs
@@ -253,7 +253,7 @@ def expire(b: Bench) -> Case:
 
 @benchmark("Jobs.draw", members=(0, MAX_MEMBERS))
 def draw(b: Bench, members: int) -> Case:
-    """Draw for a job from a class in which everybody can be drawn, and is part of somebody."""
+    """Select a provider from a class in which every member is eligible and a sub-account."""
     id, job = posted(b)
     fill(b, 0, 1, members, silent=False)
     jobs, book, parent = b.runtime.jobs, b.runtime.providers, named(b, 0, paid=False)
@@ -273,7 +273,7 @@ def draw(b: Bench, members: int) -> Case:
 
 @benchmark("Jobs.forget", jobs=(1, MOST_FORGOTTEN))
 def forget(b: Bench, jobs: int) -> Case:
-    """Forget so many jobs that ended long ago."""
+    """Remove that many jobs that ended long ago."""
     pallet = b.runtime.jobs
     job = Job(
         b.poor(0), ROOT, u16(0), u32(MAX_ITEMS), ROOT, Tier.Open, Check.Full, Urgency.Urgent,

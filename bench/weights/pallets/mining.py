@@ -1,4 +1,4 @@
-"""Benchmarks of Mining: shares with as many receipts as they can have."""
+"""Benchmarks of Mining: shares with the maximum number of receipts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCORE = u128(10**9)
 
 
 def eras(b: Bench, count: int, settled: int, expires: int = BLOCK + 1_000) -> AccountId:
-    """Let that many eras be over; return an account with shares in the last `settled` of them."""
+    """Close that many eras; return an account with shares in the last `settled` of them."""
     mining, who = b.runtime.mining, b.account(0)
     b.endow(MINING)
     budget = u128(100 * BTT)
@@ -36,7 +36,7 @@ def eras(b: Bench, count: int, settled: int, expires: int = BLOCK + 1_000) -> Ac
 
 @benchmark("Mining.claim_rewards", eras=(1, MAX_CLAIM_ERAS))
 def claim_rewards(b: Bench, **components: int) -> Case:
-    """Claim a share in each of the eras that are named."""
+    """Claim a share in each of the named eras."""
     count = components["eras"]
     who = eras(b, count, count)
     return b.signed(who, "Mining", "claim_rewards", era_from=u32(0), era_to=u32(count - 1))
@@ -51,7 +51,7 @@ def operator(b: Bench) -> AccountId:
 
 @benchmark("Mining.attest_region")
 def attest_region(b: Bench) -> Case:
-    """Tell an operator's region; the list of regions is as long as it can be."""
+    """Set an operator's region; the list of regions has its maximum length."""
     mining = b.runtime.mining
     params = mining.params.value
     params.regions = [*params.regions, u32(7)]
@@ -62,19 +62,19 @@ def attest_region(b: Bench) -> Case:
 
 @benchmark("Mining.attest_energy")
 def attest_energy(b: Bench) -> Case:
-    """Tell an operator's use of energy."""
+    """Set an operator's use of energy."""
     return b.root("Mining", "attest_energy", operator=operator(b), units_per_kwh=u64(7))
 
 
 @benchmark("Mining.set_params")
 def set_params(b: Bench) -> Case:
-    """Set all parameters to what they are."""
+    """Set all parameters to their present values."""
     return b.root("Mining", "set_params", params=b.runtime.mining.params.value)
 
 
 @benchmark("Mining.close")
 def close(b: Bench) -> Case:
-    """End an era in which somebody scored."""
+    """Close an era with at least one score."""
     mining = b.runtime.mining
     mining.began.value = u32(30)
     fees = u128(100 * BTT)
@@ -85,7 +85,7 @@ def close(b: Bench) -> Case:
 
 @benchmark("Mining.expire")
 def expire(b: Bench) -> Case:
-    """Take back what nobody claimed of an era, and remove as many shares as one step does."""
+    """Recover the unclaimed rewards of an era, and remove as many shares as one step does."""
     eras(b, 1, 0, expires=BLOCK - 1)
     mining = b.runtime.mining
     steps = [

@@ -1,4 +1,4 @@
-"""Benchmarks of Models: manifests as large as they can be."""
+"""Benchmarks of Models: manifests of maximum size."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ from runtime.pallets.models.types import MAX_NAME, CheckMode, ModelClass
 
 MAX_NODES: Final = 512
 MAX_TABLES: Final = 43
-"""Tables that fit into a manifest besides as many nodes as there can be."""
+"""Number of tables that fit into a manifest beside the maximum number of nodes."""
 ENDPOINTS: Final = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWSomebody"
 SIDE: Final = 16
-"""Height and width of the image that the nodes read and make."""
+"""Height and width of the nodes' input and output image."""
 
 
 def image() -> Tensor:
-    """Return the tensor that each node reads and makes."""
+    """Return the input and output tensor of each node."""
     return Tensor(Kind.I8, [u32(SIDE), u32(SIDE), u32(1)], i16(0), u16(LEAF_BYTES))
 
 
@@ -54,7 +54,7 @@ def softmax(x: int) -> Softmax:
 
 
 def manifest(nodes: int, tables: int = 0) -> Manifest:
-    """Return a manifest of a chain of so many nodes, `tables` of them with a table of weights."""
+    """Return a manifest of a chain of that many nodes, `tables` of them with a table of weights."""
     made = []
     for number in range(nodes):
         # The image after a table counts from its smallest element, and so do all others.
@@ -67,7 +67,7 @@ def manifest(nodes: int, tables: int = 0) -> Manifest:
 
 
 def known(b: Bench, owner: AccountId, wanted: Manifest | None = None) -> H256:
-    """Register a model, the largest one unless told otherwise; return its id."""
+    """Register a model, by default the largest one; return its id."""
     found = manifest(MAX_NODES, MAX_TABLES) if wanted is None else wanted
     b.runtime.models.classes[u16(0)] = klass()
     b.does(
@@ -95,7 +95,7 @@ def register(b: Bench, nodes: int, tables: int) -> Case:
 
 @benchmark("Models.retire")
 def retire(b: Bench) -> Case:
-    """Retire the largest model, which goes at once."""
+    """Retire the largest model, which is removed at once."""
     who = b.account()
     return b.signed(who, "Models", "retire", model=known(b, who))
 
@@ -108,7 +108,7 @@ def suspend(b: Bench) -> Case:
 
 @benchmark("Models.resume")
 def resume(b: Bench) -> Case:
-    """Resume the largest model, which was retired meanwhile and goes."""
+    """Resume the largest model, which was retired meanwhile and is removed."""
     models, model = b.runtime.models, known(b, b.account())
     record = models.models[model]
     record.suspended = record.retired = True
@@ -118,7 +118,7 @@ def resume(b: Bench) -> Case:
 
 @benchmark("Models.revoke")
 def revoke(b: Bench) -> Case:
-    """Burn the bond of the largest model, which goes at once."""
+    """Burn the bond of the largest model, which is removed at once."""
     return b.root("Models", "revoke", model=known(b, b.account()))
 
 
@@ -131,13 +131,13 @@ def set_class(b: Bench) -> Case:
 
 @benchmark("Models.set_params")
 def set_params(b: Bench) -> Case:
-    """Set the parameters to what they are."""
+    """Set the parameters to their present values."""
     return b.root("Models", "set_params", params=b.runtime.models.params.value)
 
 
 @benchmark("Models.set_endpoints")
 def set_endpoints(b: Bench) -> Case:
-    """Tell as many addresses as there can be."""
+    """Set the maximum number of addresses."""
     who = b.account()
     wanted = b"\n".join([ENDPOINTS] * 5)
     model = known(b, who)

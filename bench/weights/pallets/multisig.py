@@ -15,13 +15,13 @@ WHEN = Timepoint(u32(BLOCK - 1), u32(1))
 
 
 def others(b: Bench, count: int) -> list[AccountId]:
-    """Return that many owners beside the caller, in order."""
+    """Return that many owners besides the caller, in order."""
     del b
     return sorted(AccountId(blake2_256(b"owner %d" % place)) for place in range(count))
 
 
 def waiting(b: Bench, count: int, call: Call, *, approvals: int, own: bool) -> AccountId:
-    """Let a call wait for its last approvals; return the caller, who paid for it if `own`."""
+    """Let a call wait for its last approvals; return the caller, who paid the deposit if `own`."""
     who, rest = b.account(0), others(b, count)
     account = multi_account_id([who, *rest], count + 1)
     pallet = b.runtime.multisig
@@ -36,7 +36,7 @@ def waiting(b: Bench, count: int, call: Call, *, approvals: int, own: bool) -> A
 
 @benchmark("Multisig.as_multi_threshold_1", others=OTHERS)
 def as_multi_threshold_1(b: Bench, **components: int) -> Case:
-    """Act alone for an account of many."""
+    """Make a call alone for an account with several owners."""
     count, who = components["others"], b.account(0)
     call = b.call(
         "Multisig", "as_multi_threshold_1",
@@ -71,7 +71,7 @@ def approve_as_multi(b: Bench, **components: int) -> Case:
 
 @benchmark("Multisig.cancel_as_multi", others=OTHERS)
 def cancel_as_multi(b: Bench, **components: int) -> Case:
-    """Take back a call that all others approved."""
+    """Cancel a call that all others approved."""
     count, inner = components["others"], b.remark()
     who = waiting(b, count, inner, approvals=count, own=True)
     return b.signed(
@@ -82,7 +82,7 @@ def cancel_as_multi(b: Bench, **components: int) -> Case:
 
 @benchmark("Multisig.poke_deposit", others=OTHERS)
 def poke_deposit(b: Bench, **components: int) -> Case:
-    """Bring a deposit to what it would be."""
+    """Adjust a deposit to the present rate."""
     count, inner = components["others"], b.remark()
     who = waiting(b, count, inner, approvals=count, own=True)
     account = multi_account_id([who, *others(b, count)], count + 1)

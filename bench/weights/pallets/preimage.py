@@ -17,7 +17,7 @@ LONG = 1 << 20
 NAME = bytes(32)
 SOON = BLOCK + 10
 INLINE = 120
-"""Bytes of a long call that is still kept in the agenda itself."""
+"""Bytes of a long call that is still kept in the scheduler's agenda itself."""
 
 
 def content(length: int) -> bytes:
@@ -39,27 +39,27 @@ def note_preimage(b: Bench, length: int) -> Case:
 
 @benchmark("Preimage.unnote_preimage")
 def unnote_preimage(b: Bench) -> Case:
-    """Take back the longest that there is: its old value is read again by the database."""
+    """Remove the longest preimage: the database reads its old value again."""
     hash = noted(b)
     return b.signed(b.account(0), "Preimage", "unnote_preimage", hash=hash)
 
 
 @benchmark("Preimage.request_preimage")
 def request_preimage(b: Bench) -> Case:
-    """Need what is noted."""
+    """Request a noted preimage."""
     return b.root("Preimage", "request_preimage", hash=noted(b))
 
 
 @benchmark("Preimage.unrequest_preimage")
 def unrequest_preimage(b: Bench) -> Case:
-    """Need the longest that there is no more; it has no owner and goes."""
+    """Unrequest the longest preimage; it has no owner and is removed."""
     b.decides("Preimage", "note_preimage", bytes=content(MAX_SIZE))
     return b.root("Preimage", "unrequest_preimage", hash=H256(blake2_256(content(MAX_SIZE))))
 
 
 @benchmark("Preimage.ensure_updated", hashes=(1, MAX_HASHES))
 def ensure_updated(b: Bench, hashes: int) -> Case:
-    """Nothing but decoding."""
+    """Decode only."""
     return b.signed(b.account(0), "Preimage", "ensure_updated", hashes=[H256(NAME)] * hashes)
 
 
@@ -67,20 +67,20 @@ def ensure_updated(b: Bench, hashes: int) -> Case:
 
 
 def long_call(b: Bench, length: int) -> Call:
-    """Return a call of root's that is that long and does next to nothing."""
+    """Return a root call of that length that does next to nothing."""
     remark = b.call("System", "remark", remark=content(length))
     return b.call("Utility", "force_batch", calls=[remark])
 
 
 @benchmark("Whitelist.whitelist_call")
 def whitelist_call(b: Bench) -> Case:
-    """Vouch for a call that is noted."""
+    """Whitelist a noted call."""
     return b.root("Whitelist", "whitelist_call", call_hash=noted(b))
 
 
 @benchmark("Whitelist.remove_whitelisted_call")
 def remove_whitelisted_call(b: Bench) -> Case:
-    """Vouch no more for the longest that there is, which has no owner and goes."""
+    """Remove the longest call from the whitelist; its preimage has no owner and is removed."""
     b.decides("Preimage", "note_preimage", bytes=content(MAX_SIZE))
     hash = H256(blake2_256(content(MAX_SIZE)))
     b.decides("Whitelist", "whitelist_call", call_hash=hash)
@@ -90,7 +90,7 @@ def remove_whitelisted_call(b: Bench) -> Case:
 
 @benchmark("Whitelist.dispatch_whitelisted_call", length=(0, LONG))
 def dispatch_whitelisted_call(b: Bench, length: int) -> Case:
-    """Read a call that is noted, and make it."""
+    """Read a noted call, and make it."""
     inner = long_call(b, length)
     b.does(b.account(0), "Preimage", "note_preimage", bytes=inner.raw)
     hash = H256(blake2_256(inner.raw))
@@ -104,7 +104,7 @@ def dispatch_whitelisted_call(b: Bench, length: int) -> Case:
 
 @benchmark("Whitelist.dispatch_whitelisted_call_with_preimage", length=(0, LONG))
 def dispatch_whitelisted_call_with_preimage(b: Bench, length: int) -> Case:
-    """Make a call that is brought, slow to decode for its size."""
+    """Make a call that is supplied with its bytes, slow to decode for its size."""
     inner = carried(b, 0, length)
     b.decides("Whitelist", "whitelist_call", call_hash=H256(blake2_256(inner.raw)))
     return Case(b.call("Whitelist", "dispatch_whitelisted_call_with_preimage", call=inner), ROOT)
@@ -114,7 +114,7 @@ def dispatch_whitelisted_call_with_preimage(b: Bench, length: int) -> Case:
 
 
 def agenda(b: Bench, tasks: int, when: int = SOON) -> None:
-    """Let a slot have that many tasks, each with a long call; the last one has a name."""
+    """Give a slot that many tasks, each with a long call; the last one has a name."""
     scheduler = b.runtime.scheduler
     raw = b.call("System", "remark", remark=content(INLINE)).raw
     origin = SystemOrigin(RawRoot())
@@ -127,7 +127,7 @@ def agenda(b: Bench, tasks: int, when: int = SOON) -> None:
 
 
 def retried(b: Bench) -> tuple[u32, u32]:
-    """Let the last task of a full agenda be tried again; return where it is."""
+    """Set a retry for the last task of a full agenda; return its place."""
     agenda(b, MAX_SCHEDULED)
     address = (u32(SOON), u32(MAX_SCHEDULED - 1))
     b.runtime.scheduler.retries[address] = RetryConfig(u8(3), u8(3), u32(5))
@@ -135,7 +135,7 @@ def retried(b: Bench) -> tuple[u32, u32]:
 
 
 def unnamed(b: Bench) -> tuple[u32, u32]:
-    """Fill an agenda; return where its first task is."""
+    """Fill an agenda; return the place of its first task."""
     agenda(b, MAX_SCHEDULED)
     return u32(SOON), u32(0)
 
@@ -162,7 +162,7 @@ def schedule(b: Bench, length: int) -> Case:
 
 @benchmark("Scheduler.schedule_after", length=(0, LONG))
 def schedule_after(b: Bench, length: int) -> Case:
-    """As `schedule`, by how long it is off."""
+    """As `schedule`, with a delay."""
     agenda(b, MAX_SCHEDULED - 1)
     return b.root(
         "Scheduler", "schedule_after", after=u32(SOON - BLOCK - 1), maybe_periodic=None,
@@ -183,7 +183,7 @@ def schedule_named_after(b: Bench, length: int) -> Case:
 
 @benchmark("Scheduler.cancel")
 def cancel(b: Bench) -> Case:
-    """Take a task out of a full agenda, and the longest preimage with it."""
+    """Remove a task from a full agenda, and the longest preimage with it."""
     when, place = unnamed(b)
     scheduler = b.runtime.scheduler
     tasks = scheduler.agenda[when]
@@ -210,7 +210,7 @@ def cancel_named(b: Bench) -> Case:
 
 @benchmark("Scheduler.set_retry")
 def set_retry(b: Bench) -> Case:
-    """Let a task of a full agenda be tried again."""
+    """Set a retry for a task of a full agenda."""
     return b.root("Scheduler", "set_retry", task=unnamed(b), retries=u8(3), period=u32(5))
 
 
@@ -223,7 +223,7 @@ def set_retry_named(b: Bench) -> Case:
 
 @benchmark("Scheduler.cancel_retry")
 def cancel_retry(b: Bench) -> Case:
-    """Let a task of a full agenda not be tried again."""
+    """Cancel the retry of a task of a full agenda."""
     return b.root("Scheduler", "cancel_retry", task=retried(b))
 
 
@@ -236,7 +236,7 @@ def cancel_retry_named(b: Bench) -> Case:
 
 @benchmark("Scheduler.look", tasks=(1, MAX_SCHEDULED))
 def look(b: Bench, tasks: int) -> Case:
-    """Find and take an agenda of which nothing fits, and put it back."""
+    """Find and load an agenda none of whose tasks fit, and store it again."""
     agenda(b, tasks, BLOCK)
     scheduler = b.runtime.scheduler
 

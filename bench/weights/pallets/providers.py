@@ -23,14 +23,14 @@ from runtime.pallets.providers.types import (
 )
 
 ERA: Final = 100
-"""The era that runs."""
+"""The current era."""
 BOND: Final = 2_000 * int(BTT)
 CLASSES: Final = (0, 2 * MAX_CLASSES)
 MEMBERS: Final = (0, MAX_CLASSES * MAX_MEMBERS)
 
 
 def info(first: int, count: int) -> ProviderInfo:
-    """Return what a provider tells of itself that serves so many classes."""
+    """Return the information of a provider that serves that many classes."""
     classes = [u16(first + place) for place in range(count)]
     many = b"\n".join([ENDPOINTS] * 5)
     key = bytes(32)
@@ -38,7 +38,7 @@ def info(first: int, count: int) -> ProviderInfo:
 
 
 def ledger(heard: int = ERA) -> Ledger:
-    """Return a long ledger: parts of the bond are on their way out, and hours are told."""
+    """Return a long ledger: parts of the bond are unbonding, and hours are set."""
     return Ledger(
         active=u128(BOND),
         unlocking=[UnlockChunk(u128(BTT), u32(ERA + 1 + place)) for place in range(MAX_CHUNKS)],
@@ -49,19 +49,19 @@ def ledger(heard: int = ERA) -> Ledger:
 
 
 def times() -> list[Timed]:
-    """Return the counts of jobs that took as many different times as there can be."""
+    """Return the counts of jobs with the maximum number of distinct times."""
     return [Timed(u8(step), u32(3)) for step in range(MAX_TIMES)]
 
 
 def era(b: Bench) -> None:
-    """Let an era run after many others, and let there be all classes that providers name."""
+    """Start an era after many others, and create all classes that providers name."""
     b.runtime.mining.era_index.value = u32(ERA)
     for number in range(2 * MAX_CLASSES):
         b.runtime.models.classes[u16(number)] = klass()
 
 
 def provider(b: Bench, classes: int = 1, *, first: int = 0, number: int = 0) -> AccountId:
-    """Return a provider of so many classes, not settled for eras, with all that it can have."""
+    """Return a provider of that many classes, not settled for eras, with the longest records."""
     era(b)
     who = b.account(number)
     b.does(who, "Providers", "register", info=info(first, 1), bond=u128(BOND))
@@ -86,7 +86,7 @@ def member(b: Bench, klass_: int, place: int, heard: int = ERA) -> AccountId:
 
 
 def fill(b: Bench, first: int, classes: int, members: int, *, silent: bool = True) -> None:
-    """Let each of so many classes have so many members; the last of them is silent."""
+    """Give each of that many classes that many members; the last of them is silent."""
     for number in range(first, first + classes):
         b.runtime.providers.members[u16(number)] = [
             member(b, number, place, ERA - 9 if silent and place == members - 1 else ERA)
@@ -95,7 +95,7 @@ def fill(b: Bench, first: int, classes: int, members: int, *, silent: bool = Tru
 
 
 def join(b: Bench, who: AccountId, first: int, classes: int) -> None:
-    """Let a provider be a member of so many full classes, the last one of each."""
+    """Make a provider a member of that many full classes, the last one of each."""
     members = b.runtime.providers.members
     for number in range(first, first + classes):
         others = [AccountId(blake2_256(b"%d" % place)) for place in range(MAX_MEMBERS - 1)]
@@ -104,9 +104,9 @@ def join(b: Bench, who: AccountId, first: int, classes: int) -> None:
 
 @benchmark("Providers.joining", classes=CLASSES, members=MEMBERS)
 def joining(b: Bench, classes: int, members: int) -> Case:
-    """Leave classes that are full, then join others, and look at so many members of these.
+    """Leave classes that are full, then join others, and check that many members of these.
 
-    This is `update`, the dearest of the calls that change classes.
+    This is `update`, the most expensive of the calls that change classes.
     """
     return moved(b, classes, members)
 
@@ -125,7 +125,7 @@ def moved(b: Bench, classes: int, members: int) -> Case:
 
 @benchmark("Providers.register")
 def register(b: Bench) -> Case:
-    """Register, and take a place in as many full classes as there can be."""
+    """Register, and join the maximum number of full classes."""
     era(b)
     fill(b, 0, MAX_CLASSES, MAX_MEMBERS)
     wanted = info(0, MAX_CLASSES)
@@ -134,7 +134,7 @@ def register(b: Bench) -> Case:
 
 @benchmark("Providers.update")
 def update(b: Bench) -> Case:
-    """Leave as many full classes as there can be, and take a place in as many others."""
+    """Leave the maximum number of full classes, and join as many others."""
     return moved(b, 2 * MAX_CLASSES, MAX_CLASSES * MAX_MEMBERS)
 
 
@@ -146,7 +146,7 @@ def bond_extra(b: Bench) -> Case:
 
 @benchmark("Providers.unbond")
 def unbond(b: Bench) -> Case:
-    """Start taking out of a bond of which nearly as many parts as there can be are on their way."""
+    """Unbond from a bond that has all unbonding chunks but one."""
     who = provider(b)
     found = b.runtime.providers.ledgers[who]
     found.unlocking = found.unlocking[:-1]
@@ -156,7 +156,7 @@ def unbond(b: Bench) -> Case:
 
 @benchmark("Providers.withdraw")
 def withdraw(b: Bench) -> Case:
-    """Withdraw all parts that there can be."""
+    """Withdraw the maximum number of chunks."""
     who = provider(b)
     b.runtime.mining.era_index.value = u32(ERA + 1 + MAX_CHUNKS)
     return b.signed(who, "Providers", "withdraw")
@@ -164,7 +164,7 @@ def withdraw(b: Bench) -> Case:
 
 @benchmark("Providers.chill")
 def chill(b: Bench) -> Case:
-    """Leave as many full classes as there can be."""
+    """Leave the maximum number of full classes."""
     who = provider(b, MAX_CLASSES)
     join(b, who, 0, MAX_CLASSES)
     return b.signed(who, "Providers", "chill")
@@ -172,7 +172,7 @@ def chill(b: Bench) -> Case:
 
 @benchmark("Providers.resume")
 def resume(b: Bench) -> Case:
-    """Take a place in as many full classes as there can be."""
+    """Join the maximum number of full classes."""
     who = provider(b, MAX_CLASSES)
     fill(b, 0, MAX_CLASSES, MAX_MEMBERS)
     return b.signed(who, "Providers", "resume")
@@ -180,19 +180,19 @@ def resume(b: Bench) -> Case:
 
 @benchmark("Providers.set_availability")
 def set_availability(b: Bench) -> Case:
-    """Tell hours, many eras after the last call."""
+    """Set hours, many eras after the last call."""
     return b.signed(provider(b), "Providers", "set_availability", hours=b"\x7f" * 21)
 
 
 @benchmark("Providers.heartbeat")
 def heartbeat(b: Bench) -> Case:
-    """Say that one is there, many eras after the last call."""
+    """Send a heartbeat, many eras after the last call."""
     return b.signed(provider(b), "Providers", "heartbeat")
 
 
 @benchmark("Providers.lend_score")
 def lend_score(b: Bench) -> Case:
-    """Lend to a validator that has nearly as many lenders as it can have."""
+    """Delegate the score to a validator that has all its delegators but one."""
     who, to = provider(b), b.poor(0)
     book = b.runtime.providers
     lenders = [b.poor(1 + place) for place in range(MAX_LENDERS - 1)]
@@ -204,7 +204,7 @@ def lend_score(b: Bench) -> Case:
 
 @benchmark("Providers.dismiss_lender")
 def dismiss_lender(b: Bench) -> Case:
-    """Dismiss a lender."""
+    """Dismiss a delegator."""
     who = b.account()
     b.runtime.mining.era_index.value = u32(ERA)
     b.runtime.providers.loans[b.poor(0)] = Loan(None, who, u32(3))
@@ -213,7 +213,7 @@ def dismiss_lender(b: Bench) -> Case:
 
 @benchmark("Providers.deregister")
 def deregister(b: Bench) -> Case:
-    """Leave as many full classes as there can be, with all that is remembered."""
+    """Leave the maximum number of full classes, with all records."""
     who = provider(b, MAX_CLASSES)
     join(b, who, 0, MAX_CLASSES)
     book = b.runtime.providers
@@ -225,5 +225,5 @@ def deregister(b: Bench) -> Case:
 
 @benchmark("Providers.set_params")
 def set_params(b: Bench) -> Case:
-    """Set all parameters to what they are."""
+    """Set all parameters to their present values."""
     return b.root("Providers", "set_params", params=b.runtime.providers.params.value)

@@ -33,7 +33,7 @@ def appoint(b: Bench, proxies: int, *, delay: int = 0) -> tuple[AccountId, Accou
     deposit = pallet.deposit_for(proxies)
     if deposit:
         pallet.currency.reserve_named(b"py/proxy", real, deposit)
-    # Not in order: what is looked for stands at the end.
+    # Not in order: the searched entry is at the end.
     pallet.proxies[real] = ([*others, *own], deposit)
     return real, delegate
 
@@ -58,7 +58,7 @@ def hash_of(call: Call) -> H256:
 
 @benchmark("Proxy.proxy", proxies=(1, MAX_PROXIES))
 def proxy(b: Bench, proxies: int) -> Case:
-    """Make the smallest call; the proxy stands last."""
+    """Make the smallest call; the proxy is last in the list."""
     real, delegate = appoint(b, proxies)
     call = b.call("Proxy", "proxy", real=address(real), force_proxy_type=None, call=b.remark())
     return Case(call, signed(delegate), without=((signed(real), b.remark(), 1),))
@@ -66,7 +66,7 @@ def proxy(b: Bench, proxies: int) -> Case:
 
 @benchmark("Proxy.add_proxy")
 def add_proxy(b: Bench) -> Case:
-    """Add the last one that there is room for."""
+    """Add the last proxy that fits."""
     real, _ = appoint(b, MAX_PROXIES - 1)
     return b.signed(
         real, "Proxy", "add_proxy",
@@ -93,7 +93,7 @@ def remove_proxies(b: Bench) -> Case:
 
 @benchmark("Proxy.create_pure")
 def create_pure(b: Bench) -> Case:
-    """Make an account."""
+    """Create an account."""
     return b.signed(
         b.account(REAL), "Proxy", "create_pure",
         proxy_type=ProxyType.Any, delay=u32(0), index=u16(0),
@@ -102,7 +102,7 @@ def create_pure(b: Bench) -> Case:
 
 @benchmark("Proxy.kill_pure")
 def kill_pure(b: Bench) -> Case:
-    """End an account without a key that has as many proxies as it can."""
+    """Remove an account without a key that has the maximum number of proxies."""
     maker = b.account(REAL)
     b.does(maker, "Proxy", "create_pure", proxy_type=ProxyType.Any, delay=u32(0), index=u16(0))
     pure = b.endow(pure_account(maker, ProxyType.Any, 0, BLOCK, 0))
@@ -121,7 +121,7 @@ def kill_pure(b: Bench) -> Case:
 
 @benchmark("Proxy.announce")
 def announce_call(b: Bench) -> Case:
-    """Announce the last call that there is room for."""
+    """Announce the last call that fits."""
     real, delegate = appoint(b, MAX_PROXIES)
     announce(b, real, delegate, MAX_PENDING - 1, H256(bytes(32)))
     return b.signed(delegate, "Proxy", "announce", real=address(real), call_hash=H256(b"x" * 32))
@@ -129,7 +129,7 @@ def announce_call(b: Bench) -> Case:
 
 @benchmark("Proxy.remove_announcement")
 def remove_announcement(b: Bench) -> Case:
-    """Take the last of a full list back."""
+    """Remove the last announcement of a full list."""
     real, delegate = appoint(b, MAX_PROXIES)
     announce(b, real, delegate, MAX_PENDING, H256(bytes(32)))
     return b.signed(
@@ -139,7 +139,7 @@ def remove_announcement(b: Bench) -> Case:
 
 @benchmark("Proxy.reject_announcement")
 def reject_announcement(b: Bench) -> Case:
-    """Refuse the last of a full list."""
+    """Reject the last announcement of a full list."""
     real, delegate = appoint(b, MAX_PROXIES)
     announce(b, real, delegate, MAX_PENDING, H256(bytes(32)))
     return b.signed(
@@ -150,7 +150,7 @@ def reject_announcement(b: Bench) -> Case:
 
 @benchmark("Proxy.proxy_announced", proxies=(1, MAX_PROXIES), pending=(1, MAX_PENDING))
 def proxy_announced(b: Bench, proxies: int, pending: int) -> Case:
-    """Make the call that was announced last, as somebody else."""
+    """Make the call that was announced last, as another account."""
     real, delegate = appoint(b, proxies)
     inner = b.remark()
     announce(b, real, delegate, pending, hash_of(inner))
@@ -163,7 +163,7 @@ def proxy_announced(b: Bench, proxies: int, pending: int) -> Case:
 
 @benchmark("Proxy.poke_deposit")
 def poke_deposit(b: Bench) -> Case:
-    """Bring both deposits of two full lists to what they would be."""
+    """Adjust both deposits of two full lists to the present rate."""
     real, delegate = appoint(b, MAX_PROXIES)
     announce(b, real, delegate, MAX_PENDING, H256(bytes(32)))
     pallet = b.runtime.proxy

@@ -1,6 +1,6 @@
-"""Benchmarks of Receipts: the largest graphs, proofs and committees, and all verifiers at work.
+"""Benchmarks of Receipts: the largest graphs, proofs and committees, and all verifiers active.
 
-Proofs of draws are checked in Python: a node need not have the faster arithmetic.
+Sortition proofs are checked in Python: a node need not have the faster arithmetic.
 """
 
 from __future__ import annotations
@@ -74,9 +74,9 @@ from runtime.params import MAX_COMMITTEE
 HEIGHT: Final = MOST_LINES
 WIDTH: Final = 16
 JUDGED: Final = 7
-"""The node whose element is proven wrong."""
+"""Node whose element is proven wrong."""
 OPENED: Final = 256
-"""Leaves of one opening."""
+"""Number of leaves of one opening."""
 BOND: Final = u128(10_000 * BTT)
 ID: Final = H256(bytes(range(1, 33)))
 SALT: Final = H256(bytes(32))
@@ -85,7 +85,7 @@ LATER: Final = BLOCK + 40
 
 
 class ColdVerification(PythonVerification):
-    """The arithmetic in Python, which has seen neither key nor input before."""
+    """The arithmetic in Python, with an empty cache of keys and inputs."""
 
     __slots__ = ()
 
@@ -98,7 +98,7 @@ class ColdVerification(PythonVerification):
         return super().nonces(public, message, pre_output, challenge, response)
 
 
-# ---- the model, and what is said of it
+# ---- the model, and the claims about it
 
 
 @cache
@@ -123,7 +123,7 @@ def judged() -> Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a provider says of all items: the same, and wrong, of each."""
+    """A provider's claim about all items: the same wrong one about each."""
 
     evidence: fraud.Evidence
     said: Tree
@@ -135,7 +135,7 @@ class Claim:
 
 
 ITEM: Final = ids.sample(RHO, MAX_ITEMS, ids.sample_size(MAX_ITEMS, full=False))[0]
-"""An item that everybody with this luck looks at."""
+"""An item that every verifier with this randomness checks."""
 
 
 @cache
@@ -149,7 +149,7 @@ def claim() -> Claim:
 
 
 def shown() -> LeafProof:
-    """Show the first leaf of the input."""
+    """Open the first leaf of the input."""
     evidence = claim().evidence
     one = evidence.commitment
 
@@ -185,7 +185,7 @@ def genesis(b: Bench) -> bytes:
 
 
 def rules(b: Bench) -> None:
-    """Let committees be as large as they can be on any chain."""
+    """Allow committees of the maximum size of any chain."""
     receipts = b.runtime.receipts
     receipts.vrf = SchnorrkelVrf(ColdVerification())
     receipts.committee = b.runtime.jobs.committee = u32(MAX_COMMITTEE)
@@ -194,9 +194,9 @@ def rules(b: Bench) -> None:
 
 
 def verifiers(b: Bench, count: int = MAX_VERIFIERS) -> None:
-    """Let so many verifiers be at work; those that can sit on a receipt have their bonds on hold.
+    """Register that many active verifiers; those that can be on a committee have their bonds held.
 
-    Each was silent so often that once more is too often.
+    Each has been silent so often that one more time exceeds the limit.
     """
     rules(b)
     receipts = b.runtime.receipts
@@ -213,10 +213,10 @@ def verifiers(b: Bench, count: int = MAX_VERIFIERS) -> None:
 
 
 def checked(b: Bench, phase: Phase, *verdicts: Verdict | None, due: int = LATER) -> Receipt:
-    """Let there be a receipt in this phase, with a full committee that found this.
+    """Store a receipt in this phase, with a full committee that voted this.
 
-    The last of the verdicts is that of all others. As many leaves as can be are asked for, and
-    the receipt was a trap once.
+    The last of the verdicts is that of all others. The maximum number of leaves is requested, and
+    the receipt had a planted error once.
     """
     verifiers(b)
     job_id, job, provider = computing(b, manifest=judged())
@@ -248,7 +248,7 @@ def checked(b: Bench, phase: Phase, *verdicts: Verdict | None, due: int = LATER)
 
 
 def asked(b: Bench, found: Receipt) -> None:
-    """Have as many leaves asked for as can be, half of them by people, the first leaf of all."""
+    """Request the maximum number of leaves, half of them by accounts, the first leaf by all."""
     receipts = b.runtime.receipts
     reason = receipts._reason(receipts.HoldReason.Challenge)  # noqa: SLF001
     for number in range(MAX_CHALLENGES):
@@ -260,7 +260,7 @@ def asked(b: Bench, found: Receipt) -> None:
 
 
 def trapped(b: Bench, found: Receipt) -> Receipt:
-    """Let a receipt have been a trap: half of its committee did not find it."""
+    """Let a receipt have had a planted error that half of its committee missed."""
     half = MAX_COMMITTEE // 2
     found.trap = Trap(
         found.item_root,
@@ -336,7 +336,7 @@ def attest_reveal(b: Bench) -> Case:
 
 @benchmark("Receipts.prove_fraud")
 def prove_fraud(b: Bench) -> Case:
-    """Prove an element wrong that takes all that a proof can hold; all others overlooked it."""
+    """Prove an element wrong with the largest proof; all others missed it."""
     trapped(b, checked(b, Phase.Pending, WRONG, Valid()))
     proof = fraud.prove(judged().graph, claim().evidence, JUDGED, 0)
     return Case(b.call("Receipts", "prove_fraud", receipt=ID, proof=proof), NONE)
@@ -344,7 +344,7 @@ def prove_fraud(b: Bench) -> Case:
 
 @benchmark("Receipts.prove_edge")
 def prove_edge(b: Bench) -> Case:
-    """Prove an output wrong; all others overlooked it."""
+    """Prove an output wrong; all others missed it."""
     trapped(b, checked(b, Phase.Pending, EDGE, Valid()))
     said = claim()
     proof = fraud.prove_edge(judged().graph, said.evidence, said.said, ROOT, output=True)
@@ -353,7 +353,7 @@ def prove_edge(b: Bench) -> Case:
 
 @benchmark("Receipts.reveal_trap")
 def reveal_trap(b: Bench) -> Case:
-    """Reveal a trap; half of the committee found it, and some say that they missed something."""
+    """Reveal a planted error; half of the committee found it, and some claim missing data."""
     found = checked(b, Phase.Trapping, *[Missing(u32(ITEM), u16(0), u32(0))] * 7, Valid())
     receipts, pair = b.runtime.receipts, key(0)
     receipts.trap_ppm = u32(1_000_000)
@@ -371,7 +371,7 @@ def reveal_trap(b: Bench) -> Case:
 
 @benchmark("Receipts.accept_result")
 def accept_result(b: Bench) -> Case:
-    """Accept a confidential result, all of whose leaves were shown."""
+    """Accept a confidential result, all of whose leaves were opened."""
     found = checked(b, Phase.Pending, Valid())
     for seat in found.seats:
         del b.runtime.receipts.duties[seat.verifier, ID]
@@ -385,7 +385,7 @@ def accept_result(b: Bench) -> Case:
 
 
 def answered(b: Bench, found: Receipt) -> None:
-    """Let all leaves have been shown that were asked for."""
+    """Let all requested leaves have been opened."""
     for one in found.challenges:
         one.answered = True
     b.runtime.receipts.receipts[ID] = found
@@ -393,7 +393,7 @@ def answered(b: Bench, found: Receipt) -> None:
 
 @benchmark("Receipts.challenge_data")
 def challenge_data(b: Bench) -> Case:
-    """Ask for the last leaf that can be asked for."""
+    """Request the last leaf that fits."""
     found = checked(b, Phase.Checking, Valid())
     found.challenges = found.challenges[: MOST_ASKED - 1] + found.challenges[MOST_ASKED:]
     b.runtime.receipts.receipts[ID] = found
@@ -405,14 +405,14 @@ def challenge_data(b: Bench) -> Case:
 
 @benchmark("Receipts.answer_data")
 def answer_data(b: Bench) -> Case:
-    """Show a leaf that everybody asked for."""
+    """Open a leaf that all challengers requested."""
     checked(b, Phase.Pending, Valid())
     return b.signed(b.account(), "Receipts", "answer_data", receipt=ID, proof=shown())
 
 
 @benchmark("Receipts.dispute_digest")
 def dispute_digest(b: Bench) -> Case:
-    """Prove a digest wrong without which the receipt does not stand, and nobody can look again."""
+    """Prove a digest wrong on which the receipt depends, when no further check is possible."""
     found = checked(b, Phase.Pending, Valid())
     receipts = b.runtime.receipts
     receipts.quorum = u32(MAX_COMMITTEE)
@@ -433,7 +433,7 @@ def dispute_digest(b: Bench) -> Case:
 
 @benchmark("Receipts.join")
 def join(b: Bench) -> Case:
-    """Become the last verifier that there can be."""
+    """Become the last verifier that fits."""
     verifiers(b, MAX_VERIFIERS - 1)
     new = b.account()
     b.runtime.session.next_keys[new] = b.runtime.session.next_keys[who(0)]
@@ -449,14 +449,14 @@ def bond_extra(b: Bench) -> Case:
 
 @benchmark("Receipts.leave")
 def leave(b: Bench) -> Case:
-    """Be drawn no more."""
+    """Stop being selected."""
     verifiers(b)
     return b.signed(who(0), "Receipts", "leave")
 
 
 @benchmark("Receipts.withdraw")
 def withdraw(b: Bench) -> Case:
-    """Take a bond back."""
+    """Withdraw a bond."""
     verifiers(b)
     b.runtime.receipts.verifiers[who(0)] = Verifier(BOND, free_at=u32(BLOCK - 1))
     return b.signed(who(0), "Receipts", "withdraw")
@@ -464,7 +464,7 @@ def withdraw(b: Bench) -> Case:
 
 @benchmark("Receipts.expose_voters", items=(1, OPENED))
 def expose_voters(b: Bench, items: int) -> Case:
-    """Show so many items that a trap had wrong, which everybody found valid."""
+    """Open that many items with planted errors, which all voters found valid."""
     found = checked(b, Phase.Pending, Valid())
     right = roots_tree([SALT] * MAX_ITEMS)
     trap = Trap(found.item_root, [(who(number), RHO) for number in range(MAX_COMMITTEE)], [])
@@ -505,14 +505,14 @@ def stepped(b: Bench, found: Receipt) -> Case:
 
 @benchmark("Receipts.look")
 def look(b: Bench) -> Case:
-    """Look into all lanes when nothing is due."""
+    """Check all queues when nothing is due."""
     checked(b, Phase.Pending, Valid())
     return Case(run=lambda: b.runtime.receipts.on_initialize(BLOCK))
 
 
 @benchmark("Receipts.draw")
 def draw(b: Bench) -> Case:
-    """Draw a whole committee out of all verifiers."""
+    """Select a whole committee from all verifiers."""
     found = checked(b, Phase.Waiting, Valid())
     for seat in found.seats:
         del b.runtime.receipts.duties[seat.verifier, ID]
@@ -523,7 +523,7 @@ def draw(b: Bench) -> Case:
 
 @benchmark("Receipts.close_round")
 def close_round(b: Bench) -> Case:
-    """Count votes: half of the committee is silent once too often, others missed something."""
+    """Count votes: half of the committee is silent once too often, others report missing data."""
     missing = Missing(u32(ITEM), u16(0), u32(0))
     found = checked(b, Phase.Checking, *[None] * 8, missing)
     found.redraws, found.exposed = u8(MAX_REDRAWS), True
@@ -533,7 +533,7 @@ def close_round(b: Bench) -> Case:
 
 @benchmark("Receipts.convict")
 def convict(b: Bench) -> Case:
-    """End a receipt that was proven wrong, which all but one of the committee found valid."""
+    """End a receipt that was proven wrong, which all of the committee but one found valid."""
     found = trapped(b, checked(b, Phase.Trapping, WRONG, Valid()))
     found.proven = Proven(who(0), WRONG)
     return stepped(b, found)
@@ -541,7 +541,7 @@ def convict(b: Bench) -> Case:
 
 @benchmark("Receipts.dispute")
 def dispute(b: Bench) -> Case:
-    """Punish a whole committee that did not prove what it said, the last one of a receipt."""
+    """Slash a whole committee that did not prove its verdict, the last one of a receipt."""
     found = trapped(b, checked(b, Phase.Disputed, WRONG))
     found.redraws = u8(MAX_REDRAWS)
     return stepped(b, found)
@@ -549,14 +549,14 @@ def dispute(b: Bench) -> Case:
 
 @benchmark("Receipts.withhold")
 def withhold(b: Bench) -> Case:
-    """Refuse a receipt of which nothing was shown, all of whose committee is paid."""
+    """Refuse a receipt of which no data was opened, all of whose committee is paid."""
     missing = Missing(u32(ITEM), u16(0), u32(0))
     return stepped(b, trapped(b, checked(b, Phase.Withheld, missing)))
 
 
 @benchmark("Receipts.finalise")
 def finalise(b: Bench) -> Case:
-    """Pay for the work, all of the committee, and those who found a trap."""
+    """Pay for the work, all of the committee, and the finders of a planted error."""
     found = trapped(b, checked(b, Phase.Pending, Valid()))
     answered(b, found)
     return stepped(b, found)
@@ -564,7 +564,7 @@ def finalise(b: Bench) -> Case:
 
 @benchmark("Receipts.expire")
 def expire(b: Bench) -> Case:
-    """Refuse a receipt of which a leaf was not shown that somebody asked for."""
+    """Refuse a receipt of which a requested leaf was not opened."""
     found = checked(b, Phase.Checking, Missing(u32(ITEM), u16(0), u32(0)))
     receipts = b.runtime.receipts
     for one in found.challenges:
@@ -581,7 +581,7 @@ def expire(b: Bench) -> Case:
 
 @benchmark("Receipts.forget", receipts=(1, MOST_STEPS))
 def forget(b: Bench, receipts: int) -> Case:
-    """Forget so many receipts that ended long ago."""
+    """Remove that many receipts that ended long ago."""
     pallet, found = b.runtime.receipts, checked(b, Phase.Ended, Valid())
     for number in range(receipts):
         id = H256(blake2_256(b"receipt %d" % number))

@@ -1,4 +1,4 @@
-"""Benchmarks of Referenda: full queues, and agendas with as many alarms as they take."""
+"""Benchmarks of Referenda: full queues, and agendas with as many alarms as fit."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ ROOT_TRACK = u16(0)
 
 
 def crowded(b: Bench) -> None:
-    """Let the slots ahead have agendas of which an alarm finds no room in the first ones."""
+    """Fill the agendas of the next slots, so that an alarm does not fit into the first ones."""
     for slot in range(BLOCK + 1, BLOCK + 4):
         agenda(b, MAX_SCHEDULED // 2 - 1, slot)
 
 
 def submitted(b: Bench, number: int = 0) -> u32:
-    """Let an account have submitted a referendum of root's track; return its index."""
+    """Submit a referendum of root's track; return its index."""
     who = b.account(number)
     index = b.runtime.referenda.referendum_count.value
     raw = b.call("System", "remark", remark=bytes(100)).raw
@@ -36,14 +36,14 @@ def submitted(b: Bench, number: int = 0) -> u32:
 
 
 def deposited(b: Bench) -> u32:
-    """Let it have its deposit for the decision as well."""
+    """Submit a referendum with its decision deposit; return its index."""
     index = submitted(b)
     b.does(b.account(1), "Referenda", "place_decision_deposit", index=index)
     return index
 
 
 def queued(b: Bench) -> u32:
-    """Let the track's queue be full behind one that is ready and has more ayes than the last."""
+    """Fill the track's queue behind a ready referendum that has more ayes than the last."""
     index = deposited(b)
     referenda = b.runtime.referenda
     rival = deposited(b)
@@ -64,7 +64,7 @@ def queued(b: Bench) -> u32:
 
 
 def over(b: Bench) -> u32:
-    """Let a referendum be approved whose deposits were not given back."""
+    """Approve a referendum whose deposits were not refunded."""
     index = deposited(b)
     referenda = b.runtime.referenda
     info = referenda.referendum_info_for.get(index)
@@ -97,18 +97,18 @@ def place_decision_deposit(b: Bench) -> Case:
 
 @benchmark("Referenda.refund_decision_deposit")
 def refund_decision_deposit(b: Bench) -> Case:
-    """Give a deposit back."""
+    """Refund a deposit."""
     return b.signed(b.account(2), "Referenda", "refund_decision_deposit", index=over(b))
 
 
 @benchmark("Referenda.refund_submission_deposit")
 def refund_submission_deposit(b: Bench) -> Case:
-    """Give a deposit back."""
+    """Refund a deposit."""
     return b.signed(b.account(2), "Referenda", "refund_submission_deposit", index=over(b))
 
 
 def deciding(b: Bench) -> u32:
-    """Let a referendum be decided, with a text that explains it."""
+    """Put a referendum with an explaining text into its decision period."""
     index = ready(b)
     b.decides("Referenda", "nudge_referendum", index=index)
     b.runtime.referenda.metadata_of[index] = H256(bytes(32))
@@ -116,7 +116,7 @@ def deciding(b: Bench) -> u32:
 
 
 def ready(b: Bench) -> u32:
-    """Let a referendum have all that its decision needs, the alarm included."""
+    """Prepare a referendum for its decision period, the alarm included."""
     crowded(b)
     index = deposited(b)
     b.at(BLOCK + int(b.runtime.referenda._track(ROOT_TRACK).prepare_period) + 1)  # noqa: SLF001
@@ -125,14 +125,14 @@ def ready(b: Bench) -> u32:
 
 @benchmark("Referenda.cancel")
 def cancel(b: Bench) -> Case:
-    """End one that is being decided."""
+    """Cancel a referendum in its decision period."""
     index = deciding(b)
     return b.root("Referenda", "cancel", index=index)
 
 
 @benchmark("Referenda.kill")
 def kill(b: Bench) -> Case:
-    """As `cancel`; both deposits are lost, and its text is taken away."""
+    """As `cancel`; both deposits are slashed, and its text is removed."""
     index = deciding(b)
     return b.root("Referenda", "kill", index=index)
 
@@ -153,7 +153,7 @@ def one_fewer_deciding(b: Bench) -> Case:
 
 @benchmark("Referenda.set_metadata")
 def set_metadata(b: Bench) -> Case:
-    """Explain a referendum by a text that is noted."""
+    """Set a noted text as the explanation of a referendum."""
     index = submitted(b)
     return b.signed(
         b.account(0), "Referenda", "set_metadata", index=index, maybe_hash=noted(b, 1_000)

@@ -14,7 +14,7 @@ LONG = 1 << 20
 
 @benchmark("System.remark")
 def remark(b: Bench) -> Case:
-    """Nothing; bytes count with the length of the extrinsic."""
+    """Do nothing; bytes count with the length of the extrinsic."""
     return b.signed(b.account(0), "System", "remark", remark=b"")
 
 
@@ -38,7 +38,7 @@ def _holder(b: Bench) -> None:
 
 @benchmark("Sudo.sudo")
 def sudo(b: Bench) -> Case:
-    """Make the smallest call as root; it is refused, which costs no less."""
+    """Make the smallest call as root; the call fails, which costs no less."""
     _holder(b)
     return b.signed(b.account(0), "Sudo", "sudo", call=b.remark())
 
@@ -54,7 +54,7 @@ def sudo_unchecked_weight(b: Bench) -> Case:
 
 @benchmark("Sudo.set_key")
 def set_key(b: Bench) -> Case:
-    """Pass the key on."""
+    """Transfer the key."""
     _holder(b)
     return b.signed(b.account(0), "Sudo", "set_key", new=address(b.account(1)))
 
@@ -68,7 +68,7 @@ def sudo_as(b: Bench) -> Case:
 
 @benchmark("Sudo.remove_key")
 def remove_key(b: Bench) -> Case:
-    """Give the key up."""
+    """Remove the key."""
     _holder(b)
     return b.signed(b.account(0), "Sudo", "remove_key")
 
@@ -91,7 +91,7 @@ def _next_version(b: Bench, length: int) -> bytes:
 
 @benchmark("Upgrade.schedule", length=(0, KIB_64))
 def schedule(b: Bench, length: int) -> Case:
-    """Plan a version whose code is that long."""
+    """Schedule a version whose code has that length."""
     slot = u64(b.runtime.babe.now() + int(b.runtime.upgrade.least_notice))
     call = b.call("Upgrade", "schedule", code=_next_version(b, length), slot=slot)
     return Case(call, ROOT)
@@ -99,7 +99,7 @@ def schedule(b: Bench, length: int) -> Case:
 
 @benchmark("Upgrade.cancel")
 def cancel(b: Bench) -> Case:
-    """Give up a version that is planned."""
+    """Cancel a scheduled version."""
     slot = u64(b.runtime.babe.now() + int(b.runtime.upgrade.least_notice))
     b.decides("Upgrade", "schedule", code=_next_version(b, KIB_64), slot=slot)
     return b.root("Upgrade", "cancel")

@@ -1,4 +1,4 @@
-"""Benchmarks of TierStaking: accounts with as many stakes as they can have."""
+"""Benchmarks of TierStaking: accounts with the maximum number of stakes."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ def staker(b: Bench, stakes: int = MAX_STAKES) -> AccountId:
 
 
 def later(b: Bench, days: int) -> None:
-    """Let days pass, and the stakers have their part of what came in."""
+    """Let days pass, and credit the stakers with their part of the income."""
     slots = days * DAY_MS // int(b.params.slot_ms)
     b.at(BLOCK + slots)
     b.runtime.tier_staking.on_initialize(BLOCK)
 
 
 def last(b: Bench) -> u64:
-    """Return the number of the stake that was opened last."""
+    """Return the number of the newest stake."""
     return u64(int(b.runtime.tier_staking.next_id.value) - 1)
 
 
 @benchmark("TierStaking.stake")
 def stake(b: Bench) -> Case:
-    """Open the last stake that there is room for."""
+    """Open the last stake that fits."""
     who = staker(b, MAX_STAKES - 1)
     return b.signed(who, "TierStaking", "stake", amount=AMOUNT, tier=u8(0), min_reward=None)
 
 
 @benchmark("TierStaking.claim")
 def claim(b: Bench) -> Case:
-    """Have a reward paid."""
+    """Claim a reward."""
     who = staker(b)
     later(b, 20)
     return b.signed(who, "TierStaking", "claim", id=last(b))
@@ -53,7 +53,7 @@ def claim(b: Bench) -> Case:
 
 @benchmark("TierStaking.unstake")
 def unstake(b: Bench) -> Case:
-    """Close the last of all stakes, with all that is due."""
+    """Close the last of all stakes, with all due payments."""
     who = staker(b)
     later(b, 2_000)
     return b.signed(who, "TierStaking", "unstake", id=last(b))
@@ -61,7 +61,7 @@ def unstake(b: Bench) -> Case:
 
 @benchmark("TierStaking.force_unstake")
 def force_unstake(b: Bench) -> Case:
-    """Close it before its time."""
+    """Close a stake before the end of its term."""
     who = staker(b)
     later(b, 20)
     return b.root("TierStaking", "force_unstake", who=address(who), id=last(b))
@@ -77,7 +77,7 @@ def extend(b: Bench) -> Case:
 
 @benchmark("TierStaking.claim_dividend")
 def claim_dividend(b: Bench) -> Case:
-    """Have a share of the fees paid."""
+    """Claim a share of the fees."""
     who = staker(b)
     later(b, 20)
     return b.signed(who, "TierStaking", "claim_dividend", id=last(b))
@@ -85,7 +85,7 @@ def claim_dividend(b: Bench) -> Case:
 
 @benchmark("TierStaking.claim_contribution")
 def claim_contribution(b: Bench) -> Case:
-    """Have the contributions of a quarter paid."""
+    """Claim the contributions of a quarter."""
     who, pallet = staker(b), b.runtime.tier_staking
     pallet.contrib_points[u32(0), who] = ContributionPoints(u32(20), u32(20))
     pallet.quarters[u32(0)] = Quarter(u64(40), u128(10 * BTT))
@@ -96,7 +96,7 @@ def claim_contribution(b: Bench) -> Case:
 
 @benchmark("TierStaking.request_premium")
 def request_premium(b: Bench) -> Case:
-    """Ask for a service that only the last of all stakes opens."""
+    """Request a service for which only the last of all stakes qualifies."""
     who = staker(b)
     b.runtime.tier_staking.premium_services[SERVICE] = u8(0)
     later(b, 5)
@@ -105,38 +105,38 @@ def request_premium(b: Bench) -> Case:
 
 @benchmark("TierStaking.top_up")
 def top_up(b: Bench) -> Case:
-    """Give to the pool."""
+    """Add to the pool."""
     return b.signed(b.account(0), "TierStaking", "top_up", amount=AMOUNT)
 
 
 @benchmark("TierStaking.set_tier")
 def set_tier(b: Bench) -> Case:
-    """Change terms to what they are."""
+    """Set the terms of a tier to their present values."""
     terms = b.runtime.tier_staking.current_tiers.value[0]
     return b.root("TierStaking", "set_tier", tier=u8(0), terms=terms)
 
 
 @benchmark("TierStaking.set_dividend_bps")
 def set_dividend_bps(b: Bench) -> Case:
-    """Set a number."""
+    """Set the dividend's share."""
     return b.root("TierStaking", "set_dividend_bps", bps=u32(100))
 
 
 @benchmark("TierStaking.set_premium")
 def set_premium(b: Bench) -> Case:
-    """Open a service."""
+    """Set a service."""
     return b.root("TierStaking", "set_premium", service=SERVICE, min_tier=u8(0))
 
 
 @benchmark("TierStaking.set_contribution_budget")
 def set_contribution_budget(b: Bench) -> Case:
-    """Set a number."""
+    """Set the contribution budget."""
     return b.root("TierStaking", "set_contribution_budget", amount=AMOUNT)
 
 
 @benchmark("TierStaking.feed")
 def feed(b: Bench) -> Case:
-    """Share out what came in, at the end of an era."""
+    """Distribute the income at the end of an era."""
     staker(b, 1)
     later(b, 5)
     pallet = b.runtime.tier_staking

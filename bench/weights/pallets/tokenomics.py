@@ -17,7 +17,7 @@ AMOUNT = u128(1_000 * BTT)
 
 
 def attested(b: Bench, status: MilestoneStatus = MilestoneStatus.Attested) -> AccountId:
-    """Let all milestones of a programme have this status; return the Foundation."""
+    """Give all milestones of a programme this status; return the Foundation."""
     pallet = b.runtime.tokenomics
     record = pallet.programmes.get(FIRST)
     assert record is not None
@@ -38,7 +38,7 @@ def last(b: Bench) -> u32:
 
 @benchmark("Tokenomics.release_discretionary")
 def release_discretionary(b: Bench) -> Case:
-    """Pay out of a pool, and open an account by it."""
+    """Pay out of a pool, which opens an account."""
     from runtime.pallets.tokenomics.pallet import id_of
 
     return b.root(
@@ -49,7 +49,7 @@ def release_discretionary(b: Bench) -> Case:
 
 @benchmark("Tokenomics.attest_milestone")
 def attest_milestone(b: Bench) -> Case:
-    """Say that the last milestone is reached."""
+    """Attest the last milestone."""
     foundation = attested(b, MilestoneStatus.Open)
     return b.signed(
         foundation, "Tokenomics", "attest_milestone",
@@ -66,14 +66,14 @@ def object_milestone(b: Bench) -> Case:
 
 @benchmark("Tokenomics.confirm_milestone")
 def confirm_milestone(b: Bench) -> Case:
-    """Let the last milestone count."""
+    """Confirm the last milestone."""
     attested(b)
     return b.root("Tokenomics", "confirm_milestone", programme=FIRST, index=last(b))
 
 
 @benchmark("Tokenomics.claim_programme")
 def claim_programme(b: Bench) -> Case:
-    """Have all milestones counted at once, and paid."""
+    """Claim a programme whose milestones are all counted at once, and paid."""
     attested(b)
     b.at(3 * MONTH_MS // int(b.params.slot_ms))
     return b.signed(b.account(0), "Tokenomics", "claim_programme", programme=FIRST)
@@ -81,13 +81,13 @@ def claim_programme(b: Bench) -> Case:
 
 @benchmark("Tokenomics.unlock_reserve")
 def unlock_reserve(b: Bench) -> Case:
-    """Unlock a part."""
+    """Unlock a part of the reserve."""
     return b.root("Tokenomics", "unlock_reserve", cap=AMOUNT, expiry=u64(BLOCK + 100))
 
 
 @benchmark("Tokenomics.spend_reserve")
 def spend_reserve(b: Bench) -> Case:
-    """Pay out of the reserve, and open an account by it."""
+    """Pay out of the reserve, which opens an account."""
     pallet = b.runtime.tokenomics
     who = pallet.reserve.get()
     assert who is not None
@@ -102,32 +102,32 @@ def spend_reserve(b: Bench) -> Case:
 
 @benchmark("Tokenomics.execute_milestone_burn")
 def execute_milestone_burn(b: Bench) -> Case:
-    """Destroy what is to be destroyed when chains are linked."""
+    """Burn the amount that is due when chains are linked."""
     b.runtime.tokenomics.cross_chain.value = True
     return b.signed(b.account(0), "Tokenomics", "execute_milestone_burn", id=BurnId.CrossChain)
 
 
 @benchmark("Tokenomics.attest_cross_chain")
 def attest_cross_chain(b: Bench) -> Case:
-    """Set a flag."""
+    """Set the cross-chain flag."""
     return b.root("Tokenomics", "attest_cross_chain")
 
 
 @benchmark("Tokenomics.pause_discretionary")
 def pause_discretionary(b: Bench) -> Case:
-    """Set a number."""
+    """Set the end of the pause."""
     return b.root("Tokenomics", "pause_discretionary", until=u64(BLOCK + 100))
 
 
 @benchmark("Tokenomics.set_ceiling_mode")
 def set_ceiling_mode(b: Bench) -> Case:
-    """Set a mode."""
+    """Set the ceiling mode."""
     return b.root("Tokenomics", "set_ceiling_mode", mode=CeilingMode.Advisory)
 
 
 @benchmark("Tokenomics.top_up_pool")
 def top_up_pool(b: Bench) -> Case:
-    """Give money to a pool."""
+    """Transfer money to a pool."""
     from runtime.pallets.tokenomics.pallet import FED_BY_ANYBODY, id_of
 
     pool = next(iter(sorted(FED_BY_ANYBODY)))

@@ -33,7 +33,7 @@ INDEX = u32(7)
 
 
 def approved(b: Bench, count: int) -> None:
-    """Let that many payments wait for the end of the period."""
+    """Approve that many payments for the end of the period."""
     treasury = b.runtime.treasury
     for place in range(count):
         treasury.proposals[u32(place)] = Proposal(b.poor(place), VALUE, b.poor(place), u128(0))
@@ -43,7 +43,7 @@ def approved(b: Bench, count: int) -> None:
 
 
 def promised(b: Bench, *, paid: bool = False) -> None:
-    """Let a payment be promised."""
+    """Approve a spend."""
     status = Paid(u64(7)) if paid else Promised()
     treasury = b.runtime.treasury
     b.endow(treasury.pot_account)
@@ -54,21 +54,21 @@ def promised(b: Bench, *, paid: bool = False) -> None:
 
 @benchmark("Treasury.spend_local")
 def spend_local(b: Bench) -> Case:
-    """Approve the last payment that there is room for."""
+    """Approve the last payment that fits."""
     approved(b, MAX_APPROVALS - 1)
     return b.root("Treasury", "spend_local", amount=VALUE, beneficiary=address(b.poor(200)))
 
 
 @benchmark("Treasury.remove_approval")
 def remove_approval(b: Bench) -> Case:
-    """Take the last of all approvals back."""
+    """Remove the last of all approvals."""
     approved(b, MAX_APPROVALS)
     return b.root("Treasury", "remove_approval", proposal_id=u32(MAX_APPROVALS - 1))
 
 
 @benchmark("Treasury.spend")
 def spend(b: Bench) -> Case:
-    """Promise a payment."""
+    """Approve a spend."""
     return b.root(
         "Treasury", "spend", asset_kind=AssetKind.Native, amount=VALUE,
         beneficiary=address(b.poor(1)), valid_from=None,
@@ -77,28 +77,28 @@ def spend(b: Bench) -> Case:
 
 @benchmark("Treasury.payout")
 def payout(b: Bench) -> Case:
-    """Pay, and open an account by it."""
+    """Pay out a spend, which opens an account."""
     promised(b)
     return b.signed(b.account(0), "Treasury", "payout", index=INDEX)
 
 
 @benchmark("Treasury.check_status")
 def check_status(b: Bench) -> Case:
-    """Clear away what was paid."""
+    """Remove a paid spend."""
     promised(b, paid=True)
     return b.signed(b.account(0), "Treasury", "check_status", index=INDEX)
 
 
 @benchmark("Treasury.void_spend")
 def void_spend(b: Bench) -> Case:
-    """Take a promise back."""
+    """Void a spend."""
     promised(b)
     return b.root("Treasury", "void_spend", index=INDEX)
 
 
 @benchmark("Treasury.pay_approved", payments=QUEUE)
 def pay_approved(b: Bench, payments: int) -> Case:
-    """Make all payments that wait."""
+    """Make all approved payments."""
     approved(b, payments)
     return Case(run=b.runtime.treasury._spend_approved)  # noqa: SLF001
 
@@ -107,7 +107,7 @@ def pay_approved(b: Bench, payments: int) -> Case:
 
 
 def bounty(b: Bench, status: BountyStatus, index: u32 = INDEX) -> AccountId:
-    """Let there be a bounty with money; return its proposer, who is its curator as well."""
+    """Create a funded bounty; return its proposer, who is its curator as well."""
     who, bounties = b.account(0), b.runtime.bounties
     bond = bounties._bond(bytes(MAX_REASON))  # noqa: SLF001
     deposit = u128(50 * BTT)
@@ -120,7 +120,7 @@ def bounty(b: Bench, status: BountyStatus, index: u32 = INDEX) -> AccountId:
 
 
 def waiting(b: Bench, count: int) -> None:
-    """Let that many bounties wait for money."""
+    """Approve that many bounties that wait for funding."""
     b.endow(GRANTS)
     for place in range(count):
         bounty(b, Approved(), u32(100 + place))
@@ -137,7 +137,7 @@ def propose_bounty(b: Bench, length: int) -> Case:
 
 @benchmark("Bounties.approve_bounty")
 def approve_bounty(b: Bench) -> Case:
-    """Approve the last bounty that there is room for."""
+    """Approve the last bounty that fits."""
     waiting(b, MAX_APPROVALS - 1)
     bounty(b, Proposed())
     return b.root("Bounties", "approve_bounty", bounty_id=INDEX)
@@ -156,7 +156,7 @@ def approve_bounty_with_curator(b: Bench) -> Case:
 
 @benchmark("Bounties.propose_curator")
 def propose_curator(b: Bench) -> Case:
-    """Choose a curator."""
+    """Propose a curator."""
     bounty(b, Funded())
     return b.root(
         "Bounties", "propose_curator",
@@ -166,7 +166,7 @@ def propose_curator(b: Bench) -> Case:
 
 @benchmark("Bounties.unassign_curator")
 def unassign_curator(b: Bench) -> Case:
-    """Dismiss a curator, whose deposit goes to the treasury."""
+    """Unassign a curator, whose deposit goes to the treasury."""
     who = bounty(b, Funded())
     bounty(b, Awarded(who, b.account(1), u32(BLOCK)))
     return b.root("Bounties", "unassign_curator", bounty_id=INDEX)
@@ -181,7 +181,7 @@ def accept_curator(b: Bench) -> Case:
 
 @benchmark("Bounties.award_bounty")
 def award_bounty(b: Bench) -> Case:
-    """Award it."""
+    """Award a bounty."""
     who = bounty(b, Active(b.account(0), u32(BLOCK + 5)))
     return b.signed(
         who, "Bounties", "award_bounty", bounty_id=INDEX, beneficiary=address(b.poor(1))
@@ -198,7 +198,7 @@ def claim_bounty(b: Bench) -> Case:
 
 @benchmark("Bounties.close_bounty")
 def close_bounty(b: Bench) -> Case:
-    """Give a bounty up that is worked on: deposit and money go back."""
+    """Close an active bounty: deposit and money are returned."""
     bounty(b, Active(b.account(0), u32(BLOCK + 5)))
     b.plain_account(b.runtime.bounties.account_of(INDEX), int(VALUE))
     return b.root("Bounties", "close_bounty", bounty_id=INDEX)
@@ -206,7 +206,7 @@ def close_bounty(b: Bench) -> Case:
 
 @benchmark("Bounties.extend_bounty_expiry")
 def extend_bounty_expiry(b: Bench) -> Case:
-    """Report on it; the text weighs by its length alone."""
+    """Extend a bounty with a report; the text weighs by its length alone."""
     who = bounty(b, Active(b.account(0), u32(BLOCK + 5)))
     return b.signed(
         who, "Bounties", "extend_bounty_expiry", bounty_id=INDEX, remark=bytes(MAX_REASON)
@@ -215,7 +215,7 @@ def extend_bounty_expiry(b: Bench) -> Case:
 
 @benchmark("Bounties.poke_deposit")
 def poke_deposit(b: Bench) -> Case:
-    """Bring the deposit to what it would be."""
+    """Adjust the deposit to the present rate."""
     who = bounty(b, Proposed())
     bounties = b.runtime.bounties
     known = bounties.bounties.get(INDEX)
@@ -227,6 +227,6 @@ def poke_deposit(b: Bench) -> Case:
 
 @benchmark("Bounties.fund", bounties=QUEUE)
 def fund(b: Bench, bounties: int) -> Case:
-    """Give all bounties that wait their money."""
+    """Fund all bounties that wait."""
     waiting(b, bounties)
     return Case(run=b.runtime.bounties.spend_funds)

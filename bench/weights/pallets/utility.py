@@ -1,4 +1,4 @@
-"""Benchmarks of Utility: what carrying calls costs, without the calls' own weight."""
+"""Benchmarks of Utility: the cost of nesting calls, without the calls' own weight."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from runtime.pallets.proxy import ProxyType, Within
 
 HASH = 32
 HASHES = 2_048
-"""Hashes that one call takes."""
+"""Number of hashes that one call takes."""
 LONG = 1 << 20
 
 
 def limited(b: Bench) -> Origin:
-    """Return an account that acts through a limited proxy: each inner call is looked at."""
+    """Return an origin that acts through a limited proxy, so that each inner call is checked."""
     return signed(b.account(0)).filtered(Within(b.runtime.proxy, ProxyType.NonTransfer))
 
 
@@ -42,19 +42,19 @@ def one(b: Bench, origin: Origin, name: str, **args: object) -> Case:
 
 @benchmark("Utility.batch", calls=(0, 1_000))
 def batch(b: Bench, calls: int) -> Case:
-    """Make them one after the other."""
+    """Make the calls one after the other."""
     return many(b, "batch", calls)
 
 
 @benchmark("Utility.batch_all", calls=(0, 1_000))
 def batch_all(b: Bench, calls: int) -> Case:
-    """Make all or none."""
+    """Make all calls or none."""
     return many(b, "batch_all", calls)
 
 
 @benchmark("Utility.force_batch", calls=(0, 1_000))
 def force_batch(b: Bench, calls: int) -> Case:
-    """Make them whether they fail or not; remarks of root fail, and the events say why."""
+    """Make all calls, whether they fail or not; remarks of root fail, and the events say why."""
     return Case(
         b.call("Utility", "force_batch", calls=[b.remark()] * calls),
         ROOT,
@@ -64,7 +64,7 @@ def force_batch(b: Bench, calls: int) -> Case:
 
 @benchmark("Utility.as_derivative")
 def as_derivative(b: Bench) -> Case:
-    """Make a call as one of many accounts."""
+    """Make a call as a derivative account."""
     return one(b, limited(b), "as_derivative", index=u16(7))
 
 
@@ -91,7 +91,7 @@ def with_weight(b: Bench) -> Case:
 @benchmark("Utility.if_else")
 def if_else(b: Bench) -> Case:
     """Make a call that fails, and then another."""
-    main, fallback = b.remark(), b.call("Utility", "batch", calls=[])  # root signs no remark
+    main, fallback = b.remark(), b.call("Utility", "batch", calls=[])  # root cannot sign a remark
     return Case(
         b.call("Utility", "if_else", main=main, fallback=fallback),
         ROOT,
@@ -100,7 +100,9 @@ def if_else(b: Bench) -> Case:
 
 
 def carried(b: Bench, calls: int, length: int) -> Call:
-    """Return a call with that many calls in it and that many bytes, slow to decode for its size."""
+    """Return a call with that many nested calls and that many bytes, slow to decode for its
+    size.
+    """
     inner = [b.remark()] * calls
     for first in range(0, length // HASH, HASHES):
         hashes = [H256(bytes(HASH))] * min(HASHES, length // HASH - first)
@@ -110,7 +112,7 @@ def carried(b: Bench, calls: int, length: int) -> Call:
 
 @benchmark("Utility.carrying", calls=(1, 1_000), length=(0, LONG))
 def carrying(b: Bench, calls: int, length: int) -> Case:
-    """Decode and weigh calls that are never made."""
+    """Decode and weigh calls that are never executed."""
     raw = carried(b, calls, length).raw
 
     def run() -> None:

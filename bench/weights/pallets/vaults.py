@@ -1,4 +1,4 @@
-"""Benchmarks of Vaults: revenue and fees are due, and vaults have as many orders as possible."""
+"""Benchmarks of Vaults: revenue and fees are due, and vaults have the maximum number of orders."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SHARES = u128(BTT)
 
 
 def later(b: Bench) -> None:
-    """Let ten days pass, with revenue at their end: fees and revenue are due."""
+    """Advance ten days, with revenue at their end: fees and revenue are due."""
     b.at(BLOCK + 10 * DAY_MS // int(b.params.slot_ms))
     b.does(b.account(0), "AssetRegistry", "distribute_revenue", id=ID, amount=u128(1_000 * BTT))
 
 
 def managed(b: Bench, orders: int = 0) -> AccountId:
-    """Let a vault have that many orders, the first of them a sale; return its manager."""
+    """Give a vault that many orders, the first of them a sale; return its manager."""
     traded(b)
     who, vaults = owner(b, 9_000, UNITS), b.runtime.vaults
     b.does(
@@ -43,7 +43,7 @@ def managed(b: Bench, orders: int = 0) -> AccountId:
 
 @benchmark("Vaults.create_vault")
 def create_vault(b: Bench) -> Case:
-    """Begin a vault with all units of an account, on which revenue is due."""
+    """Create a vault with all units of an account, on which revenue is due."""
     traded(b)
     who = owner(b, 9_000, UNITS)
     later(b)
@@ -67,7 +67,7 @@ def deposit_vault(b: Bench) -> Case:
 
 @benchmark("Vaults.withdraw_vault", orders=(0, MAX_OWN_ORDERS))
 def withdraw_vault(b: Bench, orders: int) -> Case:
-    """Take the last shares out: that many orders are cancelled, and the vault is removed."""
+    """Redeem the last shares: that many orders are cancelled, and the vault is removed."""
     who = managed(b, orders)
     later(b)
     return b.signed(who, "Vaults", "withdraw_vault", id=VAULT, shares=u128.MAX)
@@ -99,7 +99,7 @@ def cancel_vault_order(b: Bench) -> Case:
 
 @benchmark("Vaults.accrue_fee")
 def accrue_fee(b: Bench) -> Case:
-    """Give the manager its fee, and the vault its revenue."""
+    """Pay the manager its fee, and the vault its revenue."""
     managed(b)
     later(b)
     return b.signed(b.account(1), "Vaults", "accrue_fee", id=VAULT)

@@ -28,7 +28,7 @@ def holder(b: Bench, schedules: int, number: int = 1) -> AccountId:
 
 @benchmark("Vesting.vest", schedules=(1, MAX_SCHEDULES))
 def vest(b: Bench, schedules: int) -> Case:
-    """Bring the lock up to date."""
+    """Update the caller's lock."""
     who = holder(b, schedules)
     b.at(BLOCK + 5)
     return b.signed(who, "Vesting", "vest")
@@ -36,7 +36,7 @@ def vest(b: Bench, schedules: int) -> Case:
 
 @benchmark("Vesting.vest_other", schedules=(1, MAX_SCHEDULES))
 def vest_other(b: Bench, schedules: int) -> Case:
-    """Bring another's lock up to date."""
+    """Update the lock of another account."""
     who = holder(b, schedules)
     b.at(BLOCK + 5)
     return b.signed(b.account(2), "Vesting", "vest_other", target=address(who))
@@ -44,7 +44,7 @@ def vest_other(b: Bench, schedules: int) -> Case:
 
 @benchmark("Vesting.vested_transfer", schedules=(0, MAX_SCHEDULES - 1))
 def vested_transfer(b: Bench, schedules: int) -> Case:
-    """Add a schedule to those that there are."""
+    """Add a schedule to the existing ones."""
     who = holder(b, schedules)
     return b.signed(
         b.account(0), "Vesting", "vested_transfer", target=address(who), schedule=info(b)
@@ -53,7 +53,7 @@ def vested_transfer(b: Bench, schedules: int) -> Case:
 
 @benchmark("Vesting.force_vested_transfer", schedules=(0, MAX_SCHEDULES - 1))
 def force_vested_transfer(b: Bench, schedules: int) -> Case:
-    """As `vested_transfer`, of another's money."""
+    """As `vested_transfer`, with the money of another account."""
     who = holder(b, schedules)
     return b.root(
         "Vesting", "force_vested_transfer",
@@ -63,7 +63,7 @@ def force_vested_transfer(b: Bench, schedules: int) -> Case:
 
 @benchmark("Vesting.merge_schedules", schedules=(2, MAX_SCHEDULES))
 def merge_schedules(b: Bench, schedules: int) -> Case:
-    """Make one of the last two."""
+    """Merge the last two schedules."""
     who = holder(b, schedules)
     return b.signed(
         who, "Vesting", "merge_schedules",
@@ -73,7 +73,7 @@ def merge_schedules(b: Bench, schedules: int) -> Case:
 
 @benchmark("Vesting.force_remove_vesting_schedule")
 def force_remove_vesting_schedule(b: Bench) -> Case:
-    """End the last of a full list, part of which cannot move."""
+    """Remove the last schedule of a full list, part of which is not transferable."""
     who = holder(b, MAX_SCHEDULES)
     balances = b.runtime.balances
     held = balances.free(who) - info(b).locked * (MAX_SCHEDULES - 1) - 10 * BTT
