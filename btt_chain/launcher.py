@@ -1,6 +1,6 @@
-"""The console script `btt-chain`: runs the command line with our packages, whatever else is there.
+"""The console script `btt-chain`: runs the command line with our own packages only.
 
-Our top-level packages have everyday names (`cli`, `storage`, ...). A folder of the user's on
+Our top-level packages have common names (`cli`, `storage`, ...). A folder of the user's on
 PYTHONPATH, the current folder under `python -m`, or another project's editable install may have
 packages of the same names in front of ours. So those names are looked up in one place only: the
 folder that this file is installed in.
@@ -27,14 +27,14 @@ class PackageFinder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return where one of our packages lies; None leaves any other module to the others."""
+        """Return the location of one of our packages; None for any other module."""
         if path is not None or name not in PACKAGES:
             return None
         return PathFinder.find_spec(name, [str(self.home)], target)
 
 
 def main() -> None:
-    """Run the command that was typed."""
+    """Run the command line."""
     # Typed as Any: importlib's protocol differs between the versions of Python's stubs.
     finder: Any = PackageFinder(HOME)
     sys.meta_path.insert(0, finder)

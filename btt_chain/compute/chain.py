@@ -85,7 +85,7 @@ class ChainGone(ChainError):
 
 
 class TransactionRefused(ChainError):
-    """The pool refuses the transaction: it is invalid (by now), or nobody can pay for it."""
+    """The pool refuses the transaction: it is invalid (by now), or its fee cannot be paid."""
 
 
 class NotIncluded(ChainError):

@@ -301,7 +301,9 @@ class Provider:
     # ---- queries
 
     def open_jobs(self) -> list[H256]:
-        """Return the jobs that the next update must include, whoever has them now."""
+        """Return the jobs that the next update must include, also those of other providers by
+        now.
+        """
         return [
             job for job, case in self._cases.items() if case.record is None or not case.record.until
         ]

@@ -1,5 +1,6 @@
-"""Hashes, signatures and keys, as Substrate has them.
+"""Hashes, signatures and keys, compatible with Substrate.
 
-Verdicts decide consensus: a signature that one node accepts and another refuses splits the chain,
-so each scheme has exactly one verifier here. Secrets never show up in `repr`, `str` or errors.
+Verification is part of consensus: a signature that one node accepts and another refuses splits the
+chain, so each scheme has exactly one verifier here. Secrets never appear in `repr`, `str` or
+errors.
 """

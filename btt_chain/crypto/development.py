@@ -1,4 +1,4 @@
-"""The keys of the public development phrase, which everybody has: Alice, Bob, ..."""
+"""The keys of the public development phrase: Alice, Bob, ..."""
 
 from __future__ import annotations
 

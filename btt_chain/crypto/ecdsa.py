@@ -1,8 +1,8 @@
-"""ECDSA on secp256k1, over blake2_256 of the message, with a signature the signer can be read from.
+"""ECDSA on secp256k1, over blake2_256 of the message, with public key recovery from the signature.
 
 A signature is r || s || v: 65 bytes, v the recovery id. Both halves of s are accepted, as in
-Substrate: a signature can be turned into its twin, so its bytes identify nothing. An account is
-blake2_256 of the compressed public key.
+Substrate: a signature can be turned into a second valid one, so its bytes identify nothing. An
+account is blake2_256 of the compressed public key.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _DERIVATION_TAG = bytes([len("Secp256k1HDKD") << 2]) + b"Secp256k1HDKD"  # a SCA
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` over `message` is by the 33-byte `public`; malformed input is False.
+    """Return True if `signature` over `message` is by the 33-byte `public`, False if malformed.
 
-    v must be 0..3, as in sp_core's `ecdsa::Pair::verify`; only `recover` takes Ethereum's v.
+    v must be 0..3, as in sp_core's `ecdsa::Pair::verify`; only `recover` accepts Ethereum's v.
     """
     if len(signature) != SIGNATURE_LENGTH or signature[64] > _LAST_RECOVERY_ID:
         return False
@@ -32,7 +32,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def recover(message: bytes, signature: bytes) -> bytes | None:
-    """The compressed public key that signed `message`, or None if there is none.
+    """Return the compressed public key that signed `message`, or None if there is none.
 
     v may be 0..3 or 27..30, as in sp_io's `secp256k1_ecdsa_recover_compressed`, by which extrinsics
     are checked. Overflowing or zero r and s give None.
@@ -54,20 +54,24 @@ def recover(message: bytes, signature: bytes) -> bytes | None:
 
 
 def account_of(public: bytes) -> bytes:
-    """The 32-byte account of a compressed public key."""
+    """Return the 32-byte account of a compressed public key."""
     return blake2_256(public)
 
 
 def public_from_seed(seed: bytes) -> bytes:
-    """The compressed public key of a 32-byte secret; ValueError unless 0 < secret < curve order."""
+    """Return the compressed public key of a 32-byte secret; ValueError unless 0 < secret < curve
+    order.
+    """
     return PrivateKey(seed).public_key.format()
 
 
 def sign(seed: bytes, message: bytes) -> bytes:
-    """The signature r || s || v of 65 bytes, s in the lower half, v in 0..3 (RFC 6979 nonce)."""
+    """Return the signature r || s || v of 65 bytes, s in the lower half, v in 0..3 (RFC 6979
+    nonce).
+    """
     return PrivateKey(seed).sign_recoverable(blake2_256(message), hasher=None)
 
 
 def derive_hard(seed: bytes, chain_code: bytes) -> bytes:
-    """The secret of a hard junction's child; secp256k1 has no soft ones here."""
+    """Return the secret of a hard junction's child; secp256k1 has no soft ones here."""
     return blake2_256(_DERIVATION_TAG + seed + chain_code)

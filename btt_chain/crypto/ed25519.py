@@ -1,8 +1,8 @@
-"""Ed25519 with the verdicts of ZIP-215.
+"""Ed25519 with the validation rules of ZIP-215.
 
 RFC 8032 leaves open what to do with small-order points and non-canonical encodings, and libraries
 differ. Substrate verifies with ed25519-zebra, which accepts them and checks the cofactored equation
-(https://zips.z.cash/zip-0215). So does this module, by that very library; libsodium and OpenSSL
+(https://zips.z.cash/zip-0215). So does this module, with that library; libsodium and OpenSSL
 refuse some of these signatures and must not decide about blocks.
 """
 
@@ -16,22 +16,22 @@ _DERIVATION_TAG = bytes([len("Ed25519HDKD") << 2]) + b"Ed25519HDKD"  # a SCALE s
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `signature` (64 bytes) over `message` is by `public`; malformed input is False."""
+    """Return True if `signature` (64 bytes) over `message` is by `public`, False if malformed."""
     return bool(ed25519_zebra.ed_verify(signature, message, public))
 
 
 def public_from_seed(seed: bytes) -> bytes:
-    """The public key of a 32-byte seed (RFC 8032 5.1.5)."""
+    """Return the public key of a 32-byte seed (RFC 8032 5.1.5)."""
     _, public = ed25519_zebra.ed_from_seed(seed)
     return bytes(public)
 
 
 def sign(seed: bytes, message: bytes) -> bytes:
-    """The signature of RFC 8032: 64 bytes, the same every time."""
+    """Return the signature of RFC 8032: 64 bytes, deterministic."""
     signature: bytes = ed25519_zebra.ed_sign(seed, message)
     return signature
 
 
 def derive_hard(seed: bytes, chain_code: bytes) -> bytes:
-    """The seed of a hard junction's child; Ed25519 has no soft ones."""
+    """Return the seed of a hard junction's child; Ed25519 has no soft ones."""
     return blake2_256(_DERIVATION_TAG + seed + chain_code)

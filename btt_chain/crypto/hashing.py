@@ -1,8 +1,8 @@
 """The hashes of chain and storage.
 
 BLAKE2b (RFC 7693) without a key at three lengths, and twox: xxHash64 of the same data under the
-seeds 0, 1, 2, ..., each digest in little-endian order. twox is fast and collides on purpose-made
-input: only for keys no user chooses.
+seeds 0, 1, 2, ..., each digest in little-endian order. twox is fast, but collisions are easy to
+construct: only for keys that no user chooses.
 """
 
 from __future__ import annotations
@@ -43,17 +43,17 @@ def twox_256(data: bytes) -> bytes:
 
 
 def blake2_128_concat(data: bytes) -> bytes:
-    """The storage hasher that keeps its key readable: 16 bytes of hash, then the key."""
+    """Return the storage hash with a readable key: 16 bytes of hash, then the key."""
     return blake2b(data, digest_size=16).digest() + data
 
 
 def twox_64_concat(data: bytes) -> bytes:
-    """The storage hasher for keys no user chooses: 8 bytes of hash, then the key."""
+    """Return the storage hash for keys that no user chooses: 8 bytes of hash, then the key."""
     return xxh64_intdigest(data, 0).to_bytes(8, "little") + data
 
 
 def identity(data: bytes) -> bytes:
-    """The storage hasher for keys that are hashes already: the key itself."""
+    """Return the storage hash for keys that are hashes already: the key itself."""
     return data
 
 

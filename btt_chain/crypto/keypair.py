@@ -1,6 +1,6 @@
-"""Key pairs: made from a URI, a seed or luck; they sign and verify.
+"""Key pairs from a URI, a seed or randomness; they sign and verify.
 
-Python cannot wipe memory: a secret lives until its pages are reused. What is promised is that it
+Python cannot wipe memory: a secret lives until its pages are reused. The only guarantee is that it
 never appears in `repr`, `str` or an error.
 """
 
@@ -28,7 +28,7 @@ class KeyPair:
     """32 bytes; 33 for ECDSA."""
 
     secret: bytes = field(compare=False)
-    """What signs: a 32-byte seed, or for sr25519 the 64 bytes of scalar and nonce. Keep it safe."""
+    """Secret key: a 32-byte seed, or for sr25519 the 64 bytes of scalar and nonce. Keep it safe."""
 
     seed: bytes | None = field(compare=False)
     """The 32 bytes `from_seed` takes; None for an sr25519 key that was derived."""
@@ -37,10 +37,10 @@ class KeyPair:
     def from_uri(
         cls, uri: str, scheme: Scheme = Scheme.SR25519, password: str | None = None
     ) -> Self:
-        """The pair of a secret URI, as `subkey` finds it: `phrase//hard/soft///password`.
+        """Return the pair of a secret URI, as `subkey` derives it: `phrase//hard/soft///password`.
 
         The phrase may be `0x` and a 32-byte seed, which no password changes, or be left out, which
-        means the public development phrase. A `password` given here goes before the URI's own.
+        means the public development phrase. A `password` given here overrides the URI's own.
         SecretError says what is wrong; ed25519 and ecdsa have no soft junctions.
         """
         parts = SecretUri.parse(uri)
@@ -54,7 +54,7 @@ class KeyPair:
 
     @classmethod
     def from_seed(cls, seed: bytes, scheme: Scheme = Scheme.SR25519) -> Self:
-        """The pair of a 32-byte seed (sr25519: mini-secret); SecretError if it is none."""
+        """Return the pair of a 32-byte seed (sr25519: mini-secret); SecretError if it is none."""
         if len(seed) != _SEED_LENGTH:
             raise SecretError(f"a seed has {_SEED_LENGTH} bytes, not {len(seed)}")
         match scheme:
@@ -70,7 +70,7 @@ class KeyPair:
 
     @classmethod
     def from_secret(cls, secret: bytes, scheme: Scheme = Scheme.SR25519) -> Self:
-        """The pair whose `secret` this is: 64 bytes of sr25519, or a seed of any scheme."""
+        """Return the pair with this `secret`: 64 bytes of sr25519, or a seed of any scheme."""
         if scheme is not Scheme.SR25519 or len(secret) == _SEED_LENGTH:
             return cls.from_seed(secret, scheme)
         if len(secret) != sr25519.SECRET_LENGTH:
@@ -83,7 +83,7 @@ class KeyPair:
 
     @classmethod
     def generate(cls, words: int = 12, scheme: Scheme = Scheme.SR25519) -> tuple[Self, str]:
-        """A new pair, and the phrase of `words` words that brings it back."""
+        """Return a new pair, and the phrase of `words` words from which it is derived."""
         phrase = mnemonic.generate(words)
         return cls.from_seed(mnemonic.mini_secret(phrase), scheme), phrase
 
@@ -95,7 +95,7 @@ class KeyPair:
         return self.public
 
     def sign(self, message: bytes) -> bytes:
-        """A signature over `message`: 64 bytes, 65 for ECDSA."""
+        """Return a signature over `message`: 64 bytes, 65 for ECDSA."""
         match self.scheme:
             case Scheme.SR25519:
                 return sr25519.sign(self.public, self.secret, message)
@@ -107,7 +107,7 @@ class KeyPair:
                 assert_never(self.scheme)
 
     def verify(self, message: bytes, signature: bytes) -> bool:
-        """Whether this key signed `message`; a malformed signature is False."""
+        """Return True if this key signed `message`; False also for a malformed signature."""
         match self.scheme:
             case Scheme.SR25519:
                 return sr25519.verify(self.public, message, signature)
@@ -119,7 +119,9 @@ class KeyPair:
                 assert_never(self.scheme)
 
     def derive(self, *junctions: Junction) -> Self:
-        """The pair at the end of a path; UriError for a soft junction where there are none."""
+        """Return the pair at the end of a path; UriError for a soft junction where there are
+        none.
+        """
         pair = self
         for junction in junctions:
             pair = pair._child(junction)
@@ -142,7 +144,7 @@ class KeyPair:
 def _seed_from_hex(digits: str) -> bytes:
     if len(digits) != 2 * _SEED_LENGTH:
         raise SecretError(f"a seed has {2 * _SEED_LENGTH} hex digits, not {len(digits)}")
-    if " " in digits:  # which `fromhex` forgives
+    if " " in digits:  # `fromhex` accepts spaces
         raise SecretError("the seed after 0x is not hex")
     try:
         return bytes.fromhex(digits)

@@ -1,13 +1,13 @@
-"""Merlin: what two parties of a proof have said so far, as one running hash.
+"""Merlin: the transcript of a proof between two parties, as one running hash.
 
-A transcript takes labelled messages in and gives labelled challenges out; each challenge depends on
-all that went before it. Below it lies STROBE-128, of which Merlin uses three operations.
+A transcript absorbs labelled messages and returns labelled challenges; each challenge depends on
+all that went before it. It is built on STROBE-128, of which Merlin uses three operations.
 Sources: merlin.cool, STROBE 1.0.2 (strobe.sourceforge.io), FIPS 202, NIST SP 800-185.
 
-STROBE closes its blocks with the very padding of cSHAKE128, and what a challenge overwrites in the
-state is known to whoever draws it. So a transcript is a series of cSHAKE128 inputs, and OpenSSL
-can do the hashing: 1 us per block instead of 130 us. `PythonSponge` is the plain twin; it is used
-where Python's OpenSSL does not have that hash, or gives other bytes than the twin does.
+STROBE closes its blocks with the padding of cSHAKE128, and the bytes that a challenge overwrites in
+the state are known to its receiver. So a transcript is a series of cSHAKE128 inputs, and OpenSSL
+can do the hashing: 1 us per block instead of 130 us. `PythonSponge` is the reference
+implementation; it is used if Python's OpenSSL lacks that hash, or returns other bytes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from copy import copy
 from struct import Struct
 from typing import Final, Protocol, Self, cast
 
-# The rate of Keccak with 256 bits of capacity; STROBE keeps the last two bytes of it for itself.
+# The rate of Keccak with 256 bits of capacity; STROBE reserves the last two bytes of it.
 RATE: Final = 168
 _STROBE_RATE: Final = RATE - 2
 
@@ -37,13 +37,13 @@ class Sponge(Protocol):
     """cSHAKE128 without its prefix: Keccak, rate 168, domain 0x04."""
 
     def update(self, data: bytes, /) -> None:
-        """Take `data` in."""
+        """Absorb `data`."""
 
     def copy(self) -> Self:
-        """Return a twin that goes its own way."""
+        """Return an independent copy."""
 
     def digest(self, length: int, /) -> bytes:
-        """Return the hash of all taken in, which may go on afterwards; `length` >= 1."""
+        """Return the hash of all absorbed data; more may be absorbed afterwards. `length` >= 1."""
 
 
 class Transcript:
@@ -51,9 +51,9 @@ class Transcript:
 
     __slots__ = ("_sponge", "_padding", "_block", "_begin")
 
-    # `_sponge` has taken in all blocks of the past, the last one without its padding: so its
-    # digest is the state that STROBE squeezes from, and `_padding` is what it still owes.
-    # `_block` holds the bytes of the block at hand; `_begin` is STROBE's pos_begin.
+    # `_sponge` has absorbed all past blocks, the last one without its padding: so its digest is the
+    # state that STROBE squeezes from, and `_padding` is still missing. `_block` holds the bytes of
+    # the present block; `_begin` is STROBE's pos_begin.
 
     def __init__(self, label: bytes) -> None:
         """Open a transcript; `label` names the protocol."""
@@ -65,35 +65,36 @@ class Transcript:
         self.append(b"dom-sep", label)
 
     def append(self, label: bytes, message: bytes) -> None:
-        """Take a message in."""
+        """Absorb a message."""
         self._operate(_META_AD, label + len(message).to_bytes(4, "little"))
         self._operate(_AD, message)
 
     def append_u64(self, label: bytes, number: int) -> None:
-        """Take a number in, as 8 bytes in little-endian order."""
+        """Absorb a number, as 8 bytes in little-endian order."""
         self.append(label, number.to_bytes(8, "little"))
 
     def challenge(self, label: bytes, length: int) -> bytes:
-        """Draw `length` bytes, which become part of the past."""
+        """Return `length` challenge bytes, which are absorbed as well."""
         self._operate(_META_AD, label + length.to_bytes(4, "little"))
         self._operate(_PRF, b"")
         if self._block:
             self._permute()
         drawn = bytearray()
         while len(drawn) < length:
-            # A draw never starts within a block: it was closed above, or is full from the draw.
+            # A challenge never starts within a block: it was closed above, or a challenge filled
+            # it.
             part = self._sponge.digest(min(length - len(drawn), _STROBE_RATE))
             drawn += part
             self._absorb(part)
         return bytes(drawn)
 
     def _operate(self, flags: int, data: bytes) -> None:
-        """Begin an operation of STROBE and take its data in."""
+        """Begin an operation of STROBE and absorb its data."""
         before, self._begin = self._begin, len(self._block) + 1
         self._absorb(bytes((before, flags)) + data)
 
     def _absorb(self, data: bytes) -> None:
-        """Fill the block with `data`, closing it as often as it is full."""
+        """Fill the block with `data`, and close it each time it is full."""
         room = _STROBE_RATE - len(self._block)
         while len(data) >= room:
             self._block += data[:room]
@@ -113,7 +114,7 @@ class Transcript:
 
 
 def _padding_after(size: int) -> bytes:
-    """Return what fills a block that holds `size` bytes, at most 167."""
+    """Return the padding of a block that holds `size` bytes, at most 167."""
     if size == RATE - 1:
         return _WHOLE_PADDING
     return _PADDING[:1] + _PADDING[size + 1 :]
@@ -127,22 +128,22 @@ _State = tuple[int, ...]
 
 
 class PythonSponge:
-    """The sponge in Python: what OpenSSL is measured by, and what stands in for it.
+    """The sponge in Python: the reference for OpenSSL's, and its substitute.
 
-    `digest` gives at most one block, which is all that STROBE asks for.
+    `digest` returns at most one block, which is all that STROBE needs.
     """
 
     __slots__ = ("_state", "_rest", "_closed")
 
     def __init__(self) -> None:
-        """Start from nothing."""
+        """Create an empty sponge."""
         self._state: _State = (0,) * 25
         self._rest = b""
-        # The last block a digest was made of and the state after it: STROBE goes on with it.
+        # The last block that was hashed, and the state after it: STROBE continues from it.
         self._closed: tuple[_State, bytes, _State] | None = None
 
     def update(self, data: bytes, /) -> None:
-        """Take `data` in."""
+        """Absorb `data`."""
         data = self._rest + data
         whole = len(data) - len(data) % RATE
         for at in range(0, whole, RATE):
@@ -150,11 +151,11 @@ class PythonSponge:
         self._rest = data[whole:]
 
     def copy(self) -> PythonSponge:
-        """Return a twin that goes its own way."""
+        """Return an independent copy."""
         return copy(self)
 
     def digest(self, length: int, /) -> bytes:
-        """Return the hash of all taken in; ValueError for more than 168 bytes."""
+        """Return the hash of all absorbed data; ValueError for more than 168 bytes."""
         if length > RATE:
             raise ValueError(f"{length} bytes are more than one block")
         last = self._rest + _padding_after(len(self._rest))
@@ -185,7 +186,7 @@ def _round_constants() -> list[int]:
 
 
 def _source() -> str:
-    """Return the source of `keccak_f`: a round with its lanes in local variables.
+    """Return the source of `keccak_f`: a round with its words in local variables.
 
     Rotations and places follow FIPS 202, 3.2; loops over lists would take four times as long.
     """
@@ -220,14 +221,14 @@ def _compiled() -> Callable[[_State], _State]:
 
 _MASK: Final = hex((1 << 64) - 1)
 keccak_f: Final = _compiled()
-"""The permutation Keccak-f[1600] of 25 lanes (FIPS 202, 3.3)."""
+"""The permutation Keccak-f[1600] of 25 words of 64 bits (FIPS 202, 3.3)."""
 
 
 # ---- the sponge in use
 
 
 def _fastest() -> Sponge:
-    """Return an empty sponge: OpenSSL's if it is there and agrees with ours, else ours."""
+    """Return an empty sponge: OpenSSL's if it is available and agrees with ours, else ours."""
     message = bytes(range(RATE + 7))
     plain = PythonSponge()
     plain.update(message)

@@ -1,8 +1,8 @@
-"""Secret phrases: BIP-39 words, and Substrate's own way from them to a key.
+"""Secret phrases: BIP-39 words, and Substrate's own derivation of a key from them.
 
-The words are BIP-39's, with its checksum. The seed is not: Substrate stretches the entropy the
-words stand for, not their text (crate `substrate-bip39`), so BIP-39 wallets find other keys for the
-same phrase.
+The words are BIP-39's, with its checksum. The seed is not: Substrate stretches the entropy of the
+words, not their text (crate `substrate-bip39`), so BIP-39 wallets derive other keys from the same
+phrase.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class MnemonicError(SecretError):
 
 
 def generate(words: int = 12) -> str:
-    """A new phrase of 12, 15, 18, 21 or 24 words, from the operating system's randomness."""
+    """Return a new phrase of 12, 15, 18, 21 or 24 words, from the operating system's randomness."""
     size = _BYTES_BY_WORDS.get(words)
     if size is None:
         raise MnemonicError(f"a phrase has 12, 15, 18, 21 or 24 words, not {words}")
@@ -32,12 +32,14 @@ def generate(words: int = 12) -> str:
 
 
 def validate(phrase: str) -> None:
-    """MnemonicError, saying what is wrong, unless `phrase` is a phrase with a right checksum."""
+    """Raise MnemonicError, saying what is wrong, unless `phrase` has known words and a right
+    checksum.
+    """
     entropy_from_phrase(phrase)
 
 
 def mini_secret(phrase: str, password: str = "") -> bytes:
-    """The 32-byte seed of a phrase.
+    """Return the 32-byte seed of a phrase.
 
     PBKDF2-HMAC-SHA512 over the entropy with the salt "mnemonic" + password, 2048 rounds, the first
     32 of 64 bytes. It is slow on purpose (about a millisecond).
@@ -48,7 +50,7 @@ def mini_secret(phrase: str, password: str = "") -> bytes:
 
 
 def phrase_from_entropy(entropy: bytes) -> str:
-    """The words for 16, 20, 24, 28 or 32 bytes, the checksum in the last one."""
+    """Return the words of 16, 20, 24, 28 or 32 bytes, the checksum in the last one."""
     if len(entropy) not in _BYTES_BY_WORDS.values():
         raise MnemonicError(f"entropy has 16, 20, 24, 28 or 32 bytes, not {len(entropy)}")
     checksum_bits = len(entropy) // 4
@@ -60,10 +62,10 @@ def phrase_from_entropy(entropy: bytes) -> str:
 
 
 def entropy_from_phrase(phrase: str) -> bytes:
-    """The entropy a phrase stands for; spaces between words do not count, capitals do.
+    """Return the entropy of a phrase; spaces between words do not count, capitals do.
 
-    MnemonicError names the position of an unknown word, not the word: a slip of one letter still
-    gives most of it away.
+    MnemonicError names the position of an unknown word, not the word: with one wrong letter it
+    still discloses most of it.
     """
     given = phrase.split()
     size = _BYTES_BY_WORDS.get(len(given))
@@ -86,13 +88,13 @@ def entropy_from_phrase(phrase: str) -> bytes:
 
 
 def _checksum(entropy: bytes) -> int:
-    """The first bits of SHA-256, one for every four bytes of entropy."""
+    """Return the first bits of SHA-256, one for every four bytes of entropy."""
     return hashlib.sha256(entropy).digest()[0] >> 8 - len(entropy) // 4
 
 
 @cache
 def _words() -> tuple[str, ...]:
-    """The English list of BIP-39: 2048 words, in alphabetical order."""
+    """Return the English list of BIP-39: 2048 words, in alphabetical order."""
     return tuple(files("btt_chain.crypto").joinpath("english.txt").read_text("ascii").split())
 
 

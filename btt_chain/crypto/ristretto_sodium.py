@@ -1,8 +1,8 @@
 """ristretto255 by libsodium, for checking VRF proofs: the optional package `rbcl`.
 
-Python's own arithmetic in `vrf` gives the same verdict on every proof, four times slower. libsodium
-accepts exactly the encodings of RFC 9496, and refuses a product that is the identity; what else
-differs (lengths, zero and non-canonical scalars) the caller checks before.
+Python's own arithmetic in `vrf` gives the same result for every proof, four times slower. libsodium
+accepts exactly the encodings of RFC 9496, and refuses a product that is the identity; the caller
+checks other differences before (lengths, zero and non-canonical scalars).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ class Ristretto:
     """The operations of the group on encoded points and scalars, 32 bytes each."""
 
     from_hash: Callable[[bytes], bytes]
-    """The point that 64 uniform bytes lead to (RFC 9496, 4.3.4)."""
+    """Maps 64 uniform bytes to a point (RFC 9496, 4.3.4)."""
     add: Callable[[bytes, bytes], bytes]
     multiply: Callable[[bytes, bytes], bytes]
-    """Scalar times point; RuntimeError if it is no point, or if the product is the identity."""
+    """Scalar times point; RuntimeError for an invalid point, or if the product is the identity."""
     multiply_base: Callable[[bytes], bytes]
     """Scalar times generator; RuntimeError if the scalar is zero."""
 
@@ -33,7 +33,7 @@ def load() -> Ristretto | None:
     """Return libsodium's group, or None where `rbcl` is not installed or cannot be loaded.
 
     `rbcl` writes its library to a temporary file and loads it from there, which fails where that
-    folder is full, read-only or not executable; and it leaves the file behind.
+    folder is full, read-only or not executable; and it does not remove the file.
     """
     try:
         from rbcl import rbcl  # noqa: PLC0415 - a tenth of a second, only where proofs are checked
@@ -49,7 +49,7 @@ def load() -> Ristretto | None:
 
 
 def _remove_temporary(library: Path) -> None:
-    """Remove the file that a library was loaded from, if it is temporary; it stays mapped."""
+    """Remove the temporary file that a library was loaded from; it stays mapped."""
     if library.parent == Path(tempfile.gettempdir()):
         with suppress(OSError):
             library.unlink()

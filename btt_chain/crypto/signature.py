@@ -1,4 +1,4 @@
-"""The three signature schemes under one roof: which there are, and who signed what."""
+"""The three signature schemes: their indices, and verification by account."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Scheme(Enum):
 
 
 def verify(scheme: Scheme, who: bytes, message: bytes, signature: bytes) -> bool:
-    """Whether `who` signed `message`: the rule of Substrate's MultiSignature.
+    """Return True if `who` signed `message`, by the rule of Substrate's MultiSignature.
 
     `who` is an account id. For ed25519 and sr25519 that is the public key; for ECDSA it is the
     hash of the key, which is recovered from the signature. A 33-byte ECDSA public key is

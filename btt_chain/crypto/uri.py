@@ -1,8 +1,8 @@
-"""Secret URIs: how a key is named on a command line.
+"""Secret URIs: the form of a key on a command line.
 
 `phrase//hard/soft///password`, where the phrase may be words, `0x` and a seed in hex, or nothing
-(then it is the development phrase everybody knows). The grammar is sp_core's `AddressUri`, and two
-different URIs can name the same key.
+(then it is the public development phrase). The grammar is sp_core's `AddressUri`, and different
+URIs can name the same key.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from btt_chain.crypto.errors import SecretError, utf8
 from btt_chain.crypto.hashing import blake2_256
 
 DEV_PHRASE = "bottom drive obey lake curtain smoke basket hold race lonely fit walk"
-"""The phrase of the well-known development accounts; whoever uses it shares it with everybody."""
+"""The public phrase of the well-known development accounts: its keys are no secret."""
 
 CHAIN_CODE_LENGTH = 32
 
 _PHRASE = re.compile(r"[a-zA-Z0-9 ]*")
-_NUMBER = re.compile(r"\+?[0-9]+")  # what Rust reads as an unsigned number
+_NUMBER = re.compile(r"\+?[0-9]+")  # as Rust parses an unsigned number
 _U64_DIGITS = 20
 
 
@@ -37,7 +37,7 @@ class Junction:
 
 @dataclass(frozen=True, slots=True)
 class SecretUri:
-    """A secret URI, taken apart."""
+    """The parts of a secret URI."""
 
     phrase: str = field(repr=False)
     junctions: tuple[Junction, ...]
@@ -45,7 +45,7 @@ class SecretUri:
 
     @classmethod
     def parse(cls, uri: str) -> SecretUri:
-        """Take `uri` apart; SecretError if it does not follow the grammar."""
+        """Split `uri` into its parts; SecretError if it does not follow the grammar."""
         utf8(uri, "the secret URI")
         found = _PHRASE.match(uri)
         at = found.end() if found else 0
@@ -73,10 +73,10 @@ class SecretUri:
 
 
 def chain_code(item: str) -> bytes:
-    """The 32 bytes a path item stands for.
+    """Return the 32 bytes of a path item.
 
-    The item as SCALE, a number below 2^64 as u64 and all else as a string; filled up with zeros, or
-    hashed with blake2_256 if longer than 32 bytes.
+    The item as SCALE, a number below 2^64 as u64 and any other text as a string; padded with zeros,
+    or hashed with blake2_256 if longer than 32 bytes.
     """
     encoded = _scale(item)
     if len(encoded) > CHAIN_CODE_LENGTH:
@@ -87,7 +87,7 @@ def chain_code(item: str) -> bytes:
 def _scale(item: str) -> bytes:
     if _NUMBER.fullmatch(item):
         digits = item.lstrip("+").lstrip("0")
-        # Python refuses to read numbers of thousands of digits; these are none anyway.
+        # Python refuses to parse numbers of thousands of digits; these are too large anyway.
         if len(digits) <= _U64_DIGITS and (number := int(digits or "0")) < 1 << 64:
             return number.to_bytes(8, "little")
     raw = item.encode()
@@ -95,7 +95,9 @@ def _scale(item: str) -> bytes:
 
 
 def _compact(length: int) -> bytes:
-    """A SCALE compact length; written out here because `scale` is this package's neighbour."""
+    """Return a SCALE compact length; written here so that this package does not depend on
+    `scale`.
+    """
     if length < 1 << 6:
         return bytes([length << 2])
     if length < 1 << 14:

@@ -1,16 +1,16 @@
-"""The VRF of sr25519: a draw that its key alone can make, and that everybody can check.
+"""The VRF of sr25519: an output that only its key can compute, and that anyone can verify.
 
-From a key and an input follows exactly one output point. The proof shows that output and public key
-belong to one secret (a DLEQ proof, in the order of messages that schnorrkel calls Kusama's); bytes
-for any use are drawn from input and output together. Sources: schnorrkel's `vrf`, RFC 9496.
+A key and an input have exactly one output point. The proof shows that output and public key belong
+to one secret (a DLEQ proof, in the order of messages that schnorrkel calls Kusama's); bytes for any
+use are hashed from input and output together. Sources: schnorrkel's `vrf`, RFC 9496.
 
 Secrets stay in libsodium, whose arithmetic takes the same time for all of them: the key and the
 proof's nonce are multiplied, reduced and subtracted there and never become Python integers. Python
-computes with public points only. libsodium does not know ristretto255, so a point is handed to it
-eight times over, which clears its small-order part, and scalars are divided by eight for it.
+computes with public points only. PyNaCl's libsodium has no ristretto255, so a point is passed to it
+multiplied by eight, which clears its small-order part, and scalars are divided by eight for it.
 
-The verdict on a proof decides about blocks. The points of a check are computed by libsodium's
-ristretto255 where the extra `fast-vrf` is installed, else in Python; both give the same verdict on
+Verification of a proof is part of consensus. The points of a check are computed by libsodium's
+ristretto255 where the extra `fast-vrf` is installed, else in Python; both give the same result on
 every input.
 """
 
@@ -44,13 +44,13 @@ PUBLIC_LENGTH: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class VrfInput:
-    """What is drawn for: the name of a protocol and its labelled messages, in order."""
+    """The input of a VRF: the name of a protocol and its labelled messages, in order."""
 
     domain: bytes
     messages: tuple[tuple[bytes, bytes], ...]
 
     def transcript(self) -> Transcript:
-        """The input as Merlin hears it."""
+        """Return the Merlin transcript of the input."""
         transcript = Transcript(self.domain)
         for label, message in self.messages:
             transcript.append(label, message)
@@ -62,40 +62,40 @@ class Draw(Protocol):
 
     @property
     def pre_output(self) -> bytes:
-        """The output point, 32 bytes: what travels with the proof."""
+        """The output point, 32 bytes, which is sent with the proof."""
 
     def make_bytes(self, context: bytes, length: int) -> bytes:
-        """`length` random bytes for the use that `context` names."""
+        """Return `length` random bytes for the use that `context` names."""
 
 
 class Vrf(Protocol):
-    """A verifiable random function of sr25519 keys; pairs of other schemes are a ValueError."""
+    """A verifiable random function of sr25519 keys; other schemes raise ValueError."""
 
     def evaluate(self, pair: KeyPair, message: VrfInput) -> Draw:
-        """The draw of one's own key, without a proof."""
+        """Return the output of a key pair, without a proof."""
 
     def sign(self, pair: KeyPair, message: VrfInput) -> tuple[Draw, bytes]:
-        """The draw of one's own key, and 64 bytes that prove it."""
+        """Return the output of a key pair, and its proof of 64 bytes."""
 
     def verify(
         self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
     ) -> Draw | None:
-        """The draw if the proof holds, else None; malformed input is None."""
+        """Return the output if the proof is valid, else None; malformed input is None."""
 
     def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> Draw:
-        """The draw that `pre_output` stands for, unchecked: `verify` must have passed it."""
+        """Return the result of `pre_output`, unchecked: `verify` must have accepted it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SchnorrkelDraw:
-    """The points of a draw, encoded."""
+    """The encoded points of a VRF result."""
 
     point: bytes
-    """The input as a point; it depends on the public key too."""
+    """The input as a point, which depends on the public key too."""
     pre_output: bytes
 
     def make_bytes(self, context: bytes, length: int) -> bytes:
-        """`length` random bytes for the use that `context` names."""
+        """Return `length` random bytes for the use that `context` names."""
         transcript = Transcript(b"VRFResult")
         transcript.append(b"", context)
         transcript.append(b"vrf-in", self.point)
@@ -104,7 +104,7 @@ class SchnorrkelDraw:
 
 
 class Verification(Protocol):
-    """The arithmetic of a check; its results are the same for every implementation."""
+    """The arithmetic of a verification; all implementations have the same results."""
 
     def input_point(self, public: bytes, message: VrfInput) -> bytes:
         """Return the encoded point of an input for this key."""
@@ -112,10 +112,10 @@ class Verification(Protocol):
     def nonces(
         self, public: bytes, message: VrfInput, pre_output: bytes, challenge: bytes, response: bytes
     ) -> tuple[bytes, bytes] | None:
-        """Return what the prover multiplied by its nonce: the base and the input point.
+        """Return the prover's nonce times the base point, and times the input point.
 
-        The response times base and input, plus the challenge times key and output. None if key or
-        output is no point, or the identity; scalars are canonical and not zero.
+        They are the response times base and input, plus the challenge times key and output. None if
+        key or output is no point, or the identity; scalars are canonical and not zero.
         """
 
 
@@ -157,7 +157,7 @@ class SodiumVerification:
 
     def __init__(self, group: ristretto_sodium.Ristretto) -> None:
         self._group = group
-        # A header is verified and then its draw attached: both ask for the same point.
+        # A header is verified and then its result attached: both need the same point.
         self._input = lru_cache(maxsize=256)(self._hashed)
 
     def _hashed(self, public: bytes, message: VrfInput) -> bytes:
@@ -194,30 +194,30 @@ def fastest_verification() -> Verification:
 
 
 class SchnorrkelVrf:
-    """The VRF of BABE: what every node runs."""
+    """The VRF of BABE, used by every node."""
 
     __slots__ = ("_verification",)
 
     def __init__(self, verification: Verification | None = None) -> None:
-        """Check proofs with this arithmetic, or with the fastest there is."""
+        """Verify proofs with this arithmetic, or with the fastest available."""
         self._verification = verification
 
     @property
     def verification(self) -> Verification:
-        """The arithmetic of its checks."""
+        """The arithmetic of verifications."""
         return self._verification or fastest_verification()
 
     def evaluate(self, pair: KeyPair, message: VrfInput) -> SchnorrkelDraw:
-        """The draw of one's own key, without a proof."""
+        """Return the output of a key pair, without a proof."""
         scalar, _ = _secret(pair)
         point, point8 = _input_point(pair.public, message)
         return SchnorrkelDraw(point, _encode_doubled([_half(scalar, point8)])[0])
 
     def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SchnorrkelDraw, bytes]:
-        """The draw of one's own key, and 64 bytes that prove it: challenge and response.
+        """Return the output of a key pair, and its proof of 64 bytes: challenge and response.
 
-        The nonce hangs on the key, on the input and on luck: neither a repeated random number nor
-        a poor one gives the key away.
+        The nonce depends on the key, on the input and on randomness: neither a repeated nor a weak
+        random number discloses the key.
         """
         scalar, nonce_seed = _secret(pair)
         point, point8 = _input_point(pair.public, message)
@@ -242,7 +242,7 @@ class SchnorrkelVrf:
     def verify(
         self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
     ) -> SchnorrkelDraw | None:
-        """The draw if the proof holds, else None; malformed input is None."""
+        """Return the output if the proof is valid, else None; malformed input is None."""
         if len(proof) != PROOF_LENGTH:
             return None
         challenge, response = proof[:32], proof[32:]
@@ -258,47 +258,46 @@ class SchnorrkelVrf:
         return SchnorrkelDraw(point, pre_output)
 
     def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> SchnorrkelDraw:
-        """The draw that `pre_output` stands for, unchecked: `verify` must have passed it."""
+        """Return the result of `pre_output`, unchecked: `verify` must have accepted it."""
         return SchnorrkelDraw(self.verification.input_point(public, message), pre_output)
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedDraw:
-    """A draw of `SimulatedVrf`."""
+    """An output of `SimulatedVrf`."""
 
     pre_output: bytes
 
     def make_bytes(self, context: bytes, length: int) -> bytes:
-        """`length` random bytes, at most 64, for the use that `context` names."""
+        """Return `length` random bytes, at most 64, for the use that `context` names."""
         return hashlib.blake2b(context, key=self.pre_output, digest_size=length).digest()
 
 
 class SimulatedVrf:
-    """A stand-in for simulations: keyed BLAKE2b, hundreds of times faster, and no VRF.
+    """A substitute for simulations: keyed BLAKE2b, hundreds of times faster, and no VRF.
 
-    Whoever checks a draw must hold the secret it was made with. So it can only be made by somebody
-    who holds the keys of all authors, as a simulator does and no node can; a draw of a key that it
-    does not hold is refused.
+    Verification needs the secret key. So it works only with the keys of all authors, which a
+    simulator has and a node does not; an output of an unknown key is refused.
     """
 
     __slots__ = ("_pairs",)
 
     def __init__(self, pairs: Iterable[KeyPair]) -> None:
-        """Play with these keys."""
+        """Use these key pairs."""
         self._pairs = {pair.public: pair for pair in pairs}
 
     def evaluate(self, pair: KeyPair, message: VrfInput) -> SimulatedDraw:
-        """The draw of one's own key, without a proof."""
+        """Return the output of a key pair, without a proof."""
         return SimulatedDraw(self._hash(pair, message, b"output", OUTPUT_LENGTH))
 
     def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SimulatedDraw, bytes]:
-        """The draw of one's own key, and 64 bytes in the place of a proof."""
+        """Return the output of a key pair, and 64 bytes in the place of a proof."""
         return self.evaluate(pair, message), self._hash(pair, message, b"proof", PROOF_LENGTH)
 
     def verify(
         self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
     ) -> SimulatedDraw | None:
-        """The draw if it is the one that this key makes, else None."""
+        """Return the output if this key makes the same one, else None."""
         pair = self._pairs.get(public)
         if pair is None:
             return None
@@ -306,7 +305,7 @@ class SimulatedVrf:
         return draw if (draw.pre_output, right_proof) == (pre_output, proof) else None
 
     def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> SimulatedDraw:
-        """The draw that `pre_output` stands for, unchecked."""
+        """Return the result of `pre_output`, unchecked."""
         return SimulatedDraw(pre_output)
 
     @staticmethod
@@ -327,8 +326,8 @@ def _secret(pair: KeyPair) -> tuple[bytes, bytes]:
     return pair.secret[:32], pair.secret[32:]
 
 
-# A claim is evaluated and then signed, a header verified and then its draw attached: each asks for
-# the same point within moments, and hashing to a point is a third of the work.
+# A claim is evaluated and then signed, a header verified and then its result attached: both need
+# the same point twice, and hashing to a point is a third of the work.
 @lru_cache(maxsize=256)
 def _input_point(public: bytes, message: VrfInput) -> tuple[bytes, bytes]:
     """Return the input as a point of this key: encoded, and eight times it for libsodium."""
@@ -337,7 +336,7 @@ def _input_point(public: bytes, message: VrfInput) -> tuple[bytes, bytes]:
 
 
 def _input_hash(public: bytes, message: VrfInput) -> bytes:
-    """Return the 64 uniform bytes that the input's point is made from."""
+    """Return the 64 uniform bytes from which the input's point is made."""
     transcript = message.transcript()
     transcript.append(b"vrf-nm-pk", public)
     return transcript.challenge(b"VRFHash", 64)
@@ -358,9 +357,9 @@ def _challenge(
 
 
 def _is_scalar(raw: bytes) -> bool:
-    """Tell whether 32 bytes are a scalar in its one encoding, and not zero.
+    """Return True if 32 bytes are the canonical encoding of a scalar other than zero.
 
-    A zero cannot be in a proof that anyone can make, and libsodium does not multiply by it.
+    No proof that can be made contains zero, and libsodium does not multiply by it.
     """
     return 0 < int.from_bytes(raw, "little") < _ORDER
 
@@ -378,17 +377,17 @@ def _half(scalar: bytes, point8: bytes) -> bytes:
 def _point8(raw: bytes) -> bytes | None:
     """Return eight times the point that `raw` encodes, for libsodium; None if there is none."""
     point = _decode(raw)
-    if point is None or not any(raw):  # the identity: a key or an output that is everybody's
+    if point is None or not any(raw):  # the identity: a key or an output without a secret
         return None
     return _times_8(point)
 
 
 _known_point8 = lru_cache(maxsize=1024)(_point8)
-"""The same for public keys, which come back in every header of an author."""
+"""The same for public keys, which recur in every header of an author."""
 
 
 def is_public(raw: bytes) -> bool:
-    """Tell whether these bytes are a public key: a point that is not everybody's."""
+    """Return True if these bytes are a public key: a point other than the identity."""
     return _point8(raw) is not None
 
 
@@ -464,9 +463,9 @@ def _encode(point: _Point) -> bytes:
 
 
 def _encode_doubled(halves: Sequence[bytes]) -> list[bytes]:
-    """Return the encodings of twice the points that libsodium's encodings stand for.
+    """Return the encodings of the doubled points, from libsodium's encodings.
 
-    Twice a point is encoded without a square root, which is why its half was asked for; the one
+    A doubled point is encoded without a square root, which is why halves are passed; the one
     inversion is shared (H. de Valence, "Double and compress", curve25519-dalek).
     """
     fields: list[tuple[int, int, int, int]] = []
@@ -535,14 +534,14 @@ def _add(p: _Point, q: _Point) -> _Point:
 
 
 def _hash_to_point(uniform: bytes) -> _Point:
-    """Return the point that 64 random bytes lead to (RFC 9496, 4.3.4)."""
+    """Return the point of 64 random bytes (RFC 9496, 4.3.4)."""
     mask = (1 << 255) - 1
     first, second = (int.from_bytes(half, "little") & mask for half in (uniform[:32], uniform[32:]))
     return _add(_elligator(first), _elligator(second))
 
 
 def _elligator(t: int) -> _Point:
-    """Return the point that a field element leads to (RFC 9496, 4.3.4, MAP)."""
+    """Return the point of a field element (RFC 9496, 4.3.4, MAP)."""
     r = _SQRT_M1 * t * t % _P
     u = (r + 1) * (1 - _D * _D) % _P
     v = (-1 - r * _D) * (r + _D) % _P

@@ -1,4 +1,4 @@
-"""The words that everybody shares: accounts, headers, blocks, extrinsics, eras, proportions."""
+"""Shared types: accounts, headers, blocks, extrinsics, eras, proportions."""
 
 from btt_chain.primitives.account import (
     AccountData,

@@ -1,4 +1,4 @@
-"""Accounts: who they are, how they are addressed, how they sign, what is kept of them.
+"""Accounts: ids, addresses, signatures, and the stored record.
 
 The byte layouts and type names are Substrate's: wallets recognise accounts by them.
 Source: sp_core::crypto, sp_runtime::{MultiAddress, MultiSignature}, frame_system and
@@ -14,7 +14,7 @@ from btt_chain.scale import Compact, Fixed, FixedBytes, Path, TypeName, Variant,
 
 
 class AccountId(FixedBytes, size=32, path="sp_core::crypto::AccountId32"):
-    """An account: a public key, or blake2_256 of one, or an id that nobody can sign for."""
+    """An account id: a public key, or blake2_256 of one, or an id without a key."""
 
     __slots__ = ()
 
@@ -29,13 +29,13 @@ class Id(Variant, index=0, unnamed=True):
 
 
 class Index(Variant, index=1, unnamed=True):
-    """An account by its index. Accounts have no indices here, so this carries nothing."""
+    """An account by its index. Accounts have no indices here, so this is empty."""
 
     index: Annotated[Compact[tuple[()]], TypeName("AccountIndex")]
 
 
 class Raw(Variant, index=2, unnamed=True):
-    """An account by bytes of some other meaning."""
+    """An account by bytes of another meaning."""
 
     data: bytes
 
@@ -47,7 +47,7 @@ class Address32(Variant, index=3, unnamed=True):
 
 
 class Address20(Variant, index=4, unnamed=True):
-    """An account by 20 bytes, as Ethereum has it."""
+    """An account by 20 bytes, as in Ethereum."""
 
     data: Annotated[bytes, Fixed(20)]
 
@@ -65,7 +65,7 @@ MultiAddress: TypeAlias = Annotated[
 
 
 class Ed25519Signature(Variant, index=0, unnamed=True, name="Ed25519"):
-    """A signature of an ed25519 key (RFC 8032, verdicts as in ZIP 215)."""
+    """A signature of an ed25519 key (RFC 8032, validated as in ZIP 215)."""
 
     signature: Annotated[bytes, Fixed(64), TypeName("ed25519::Signature")]
 
@@ -87,17 +87,17 @@ MultiSignature: TypeAlias = Annotated[
 ]
 
 
-# --- what is kept -----------------------------------------------------------
+# --- the record --------------------------------------------------------------
 
 
 class ExtraFlags(u128, path="pallet_balances::types::ExtraFlags"):
-    """Bits about an account; the highest says that its freezes and holds are of the new kind."""
+    """Flags of an account; the highest marks freezes and holds of the new kind."""
 
     __slots__ = ()
 
 
 NEW_LOGIC = ExtraFlags(1 << 127)
-"""The flags of every account made here."""
+"""Flags of every account created here."""
 
 Nonce: TypeAlias = Annotated[u32, TypeName("Nonce")]
 RefCount: TypeAlias = Annotated[u32, TypeName("RefCount")]
@@ -107,28 +107,28 @@ Balance: TypeAlias = Annotated[u128, TypeName("Balance")]
 @path("pallet_balances::types::AccountData", params={"Balance": u128})
 @dataclass(slots=True)
 class AccountData:
-    """The money of one account, in planck."""
+    """The balance of one account, in planck."""
 
     free: Balance = u128(0)
-    """What can be sent, as far as it is not frozen."""
+    """Balance that can be transferred, as far as it is not frozen."""
     reserved: Balance = u128(0)
-    """What is held for a purpose and still belongs to the account."""
+    """Balance that is held for a purpose and still belongs to the account."""
     frozen: Balance = u128(0)
-    """How much of free and reserved together must stay."""
+    """Minimum of free and reserved balance together."""
     flags: ExtraFlags = NEW_LOGIC
 
 
 @path("frame_system::AccountInfo", params={"Nonce": u32, "AccountData": AccountData})
 @dataclass(slots=True)
 class AccountInfo:
-    """All that is kept of one account: 80 bytes."""
+    """The record of one account: 80 bytes."""
 
     nonce: Nonce = u32(0)
-    """The number of the account's next transaction. The first may be above 0."""
+    """Nonce of the account's next transaction. The first may be above 0."""
     consumers: RefCount = u32(0)
-    """How many modules need the account to stay."""
+    """Number of modules that need the account to exist."""
     providers: RefCount = u32(0)
-    """How many modules keep the account alive; at zero it goes."""
+    """Number of modules that keep the account alive; at zero it is removed."""
     sufficients: RefCount = u32(0)
-    """How many modules keep the account alive for their own sake alone."""
+    """Number of modules that keep the account alive for their own purpose only."""
     data: AccountData = field(default_factory=AccountData)

@@ -1,7 +1,7 @@
 """Proportions in whole numbers.
 
-Products are computed in plain ints, which cannot overflow; only results are checked. Each
-function says how it rounds. The newtypes hold raw parts: `Perbill(500_000_000)` is a half.
+Products are computed in plain ints, which cannot overflow; only results are checked. The rounding
+is stated by each function. The newtypes hold raw parts: `Perbill(500_000_000)` is a half.
 Source: sp_arithmetic (per_things, fixed_point) for names and units.
 """
 
@@ -14,7 +14,7 @@ from btt_chain.scale import DivisionByZero, u8, u32, u128
 
 
 class Rounding(Enum):
-    """What happens to the rest of a division."""
+    """The rounding of a division."""
 
     DOWN = "down"
     UP = "up"
@@ -23,7 +23,7 @@ class Rounding(Enum):
 
 
 def mul_div(a: int, b: int, c: int, rounding: Rounding = Rounding.DOWN) -> int:
-    """`a * b / c` for numbers that are not negative; `DivisionByZero` if `c` is zero."""
+    """Return `a * b / c` for numbers that are not negative; `DivisionByZero` if `c` is zero."""
     if c == 0:
         raise DivisionByZero
     # Plain ints: the product may well be larger than the type of its factors.
@@ -43,11 +43,11 @@ class Perbill(u32, path="sp_arithmetic::per_things::Perbill", top=1_000_000_000)
 
     @classmethod
     def from_rational(cls, part: int, whole: int) -> Self:
-        """`part / whole`, rounded down; one if it is more than one."""
+        """Return `part / whole`, rounded down; one if it is more than one."""
         return cls.saturated(mul_div(part, cls.WHOLE, whole))
 
     def of(self, amount: int, rounding: Rounding = Rounding.DOWN) -> int:
-        """The share of `amount`."""
+        """Return the share of `amount`."""
         return mul_div(amount, self, self.WHOLE, rounding)
 
 
@@ -59,11 +59,11 @@ class Permill(u32, path="sp_arithmetic::per_things::Permill", top=1_000_000):
 
     @classmethod
     def from_rational(cls, part: int, whole: int) -> Self:
-        """`part / whole`, rounded down; one if it is more than one."""
+        """Return `part / whole`, rounded down; one if it is more than one."""
         return cls.saturated(mul_div(part, cls.WHOLE, whole))
 
     def of(self, amount: int, rounding: Rounding = Rounding.DOWN) -> int:
-        """The share of `amount`."""
+        """Return the share of `amount`."""
         return mul_div(amount, self, self.WHOLE, rounding)
 
 
@@ -75,11 +75,11 @@ class Percent(u8, path="sp_arithmetic::per_things::Percent", top=100):
 
     @classmethod
     def from_rational(cls, part: int, whole: int) -> Self:
-        """`part / whole`, rounded down; one if it is more than one."""
+        """Return `part / whole`, rounded down; one if it is more than one."""
         return cls.saturated(mul_div(part, cls.WHOLE, whole))
 
     def of(self, amount: int, rounding: Rounding = Rounding.DOWN) -> int:
-        """The share of `amount`."""
+        """Return the share of `amount`."""
         return mul_div(amount, self, self.WHOLE, rounding)
 
 
@@ -91,9 +91,9 @@ class FixedU128(u128, path="sp_arithmetic::fixed_point::FixedU128"):
 
     @classmethod
     def from_rational(cls, a: int, b: int, rounding: Rounding = Rounding.DOWN) -> Self:
-        """`a / b`; `Overflow` if it does not fit."""
+        """Return `a / b`; `Overflow` if it does not fit."""
         return cls(mul_div(a, cls.ONE, b, rounding))
 
     def of(self, amount: int, rounding: Rounding = Rounding.DOWN) -> int:
-        """So many times `amount`."""
+        """Return the number times `amount`."""
         return mul_div(amount, self, self.ONE, rounding)

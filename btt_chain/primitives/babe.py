@@ -1,8 +1,8 @@
-"""BABE's words in a header: who claims a slot, and by what right.
+"""BABE's claim in a header: the slot, its author, and the kind of claim.
 
 Every block carries exactly one pre-runtime digest of engine `BABE`; it names the slot and the
-author. Blocks sealed by hand carry the plain secondary claim of authority 0 (ruling A2).
-Source: Substrate's `sp_consensus_babe::digests`, as real headers show it.
+author. Blocks sealed by hand carry the plain secondary claim of authority 0.
+Source: Substrate's `sp_consensus_babe::digests`, as found in real headers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class NoPreDigest(ValueError):
 @path("sp_core::sr25519::vrf::VrfSignature")
 @dataclass(slots=True)
 class VrfSignature:
-    """A verifiable draw: its output and the proof that the author's key gives it."""
+    """A VRF result: its output, and the proof that it is of the author's key."""
 
     pre_output: Annotated[bytes, Fixed(32), TypeName("VrfPreOutput")]
     proof: Annotated[bytes, Fixed(64), TypeName("VrfProof")]
@@ -37,7 +37,7 @@ class VrfSignature:
 @path("sp_consensus_babe::digests::PrimaryPreDigest")
 @dataclass(slots=True)
 class PrimaryClaim:
-    """The author's draw lies below its threshold."""
+    """A claim by a VRF output below the author's threshold."""
 
     authority_index: Annotated[u32, TypeName("super::AuthorityIndex")]
     slot: Annotated[Slot, TypeName("Slot")]
@@ -47,7 +47,7 @@ class PrimaryClaim:
 @path("sp_consensus_babe::digests::SecondaryPlainPreDigest")
 @dataclass(slots=True)
 class SecondaryPlainClaim:
-    """It was the author's turn; no draw."""
+    """A claim of the author to whom the slot is assigned; no VRF output."""
 
     authority_index: Annotated[u32, TypeName("super::AuthorityIndex")]
     slot: Annotated[Slot, TypeName("Slot")]
@@ -56,7 +56,7 @@ class SecondaryPlainClaim:
 @path("sp_consensus_babe::digests::SecondaryVRFPreDigest")
 @dataclass(slots=True)
 class SecondaryVrfClaim:
-    """It was the author's turn, and it gives its draw for the randomness."""
+    """A claim of the author to whom the slot is assigned, with a VRF output for the randomness."""
 
     authority_index: Annotated[u32, TypeName("super::AuthorityIndex")]
     slot: Annotated[Slot, TypeName("Slot")]
@@ -76,7 +76,7 @@ class SecondaryPlain(Variant, index=2, unnamed=True):
 
 
 class SecondaryVrf(Variant, index=3, unnamed=True, name="SecondaryVRF"):
-    """The slot was assigned, and the claim carries a draw."""
+    """The slot was assigned, and the claim contains a VRF output."""
 
     claim: Annotated[SecondaryVrfClaim, TypeName("SecondaryVRFPreDigest")]
 
@@ -101,5 +101,5 @@ def pre_digest(logs: Sequence[DigestItem]) -> Claim:
 
 
 def pre_runtime(claim: Claim) -> PreRuntime:
-    """Return the digest item that carries `claim`."""
+    """Return the digest item of `claim`."""
     return PreRuntime(BABE, PRE_DIGEST.encode(claim))

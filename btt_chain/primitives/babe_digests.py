@@ -1,4 +1,4 @@
-"""What the runtime tells BABE in a header: the next epoch, its parameters, who is out.
+"""The runtime's messages to BABE in a header: next epoch, its parameters, disabled authors.
 
 The first block of each epoch announces the one after it. Everything here is wire format.
 Source: Substrate's `sp_consensus_babe::digests`.
@@ -33,12 +33,12 @@ class AuthorityId(FixedBytes, size=32, path="sp_consensus_babe::app::Public"):
 
 
 class BadAnnouncement(ValueError):
-    """What a header tells BABE is malformed or said twice; the message says which."""
+    """A message to BABE in a header is malformed or duplicated; the error says which."""
 
 
 @path("sp_consensus_babe::AllowedSlots")
 class AllowedSlots(IntEnum):
-    """Which claims an epoch admits."""
+    """The kinds of claims that an epoch admits."""
 
     PrimarySlots = 0
     PrimaryAndSecondaryPlainSlots = 1
@@ -51,14 +51,14 @@ class EpochConfig:
     """The parameters of an epoch."""
 
     c: Annotated[tuple[u64, u64], TypeName("(u64, u64)")]
-    """How probable it is that a slot has a primary author, as a fraction."""
+    """Probability that a slot has a primary author, as a fraction."""
     allowed_slots: Annotated[AllowedSlots, TypeName("AllowedSlots")]
 
 
 @path("sp_consensus_babe::digests::NextEpochDescriptor")
 @dataclass(frozen=True, slots=True)
 class NextEpochDescriptor:
-    """Who makes the blocks of the next epoch, with what weight, and the luck it is drawn by."""
+    """The authors of the next epoch, their weights, and its randomness."""
 
     authorities: Annotated[
         list[tuple[AuthorityId, u64]], TypeName("Vec<(AuthorityId, BabeAuthorityWeight)>")
@@ -67,7 +67,7 @@ class NextEpochDescriptor:
 
 
 class V1(Variant, index=1):
-    """The only version of `NextConfigDescriptor` there is."""
+    """The only version of `NextConfigDescriptor`."""
 
     c: Annotated[tuple[u64, u64], TypeName("(u64, u64)")]
     allowed_slots: Annotated[AllowedSlots, TypeName("AllowedSlots")]
@@ -85,7 +85,7 @@ class NextEpochData(Variant, index=1, unnamed=True):
 
 
 class OnDisabled(Variant, index=2, unnamed=True):
-    """The authority of this index is not to make blocks any more in this epoch."""
+    """The authority with this index must not author any more blocks in this epoch."""
 
     authority_index: Annotated[u32, TypeName("AuthorityIndex")]
 
@@ -104,15 +104,17 @@ CONSENSUS_LOG: Final = codec(ConsensusLog)
 
 
 class Announced(NamedTuple):
-    """What a header says about the next epoch."""
+    """A header's announcements about the next epoch."""
 
     epoch: NextEpochDescriptor | None
     config: EpochConfig | None
-    """None: as before."""
+    """None: unchanged."""
 
 
 def announced(logs: Sequence[DigestItem]) -> Announced:
-    """Return what the digest says about the next epoch; BadAnnouncement if it is not clear."""
+    """Return a digest's announcements about the next epoch; BadAnnouncement if they are not
+    clear.
+    """
     epoch: NextEpochDescriptor | None = None
     config: EpochConfig | None = None
     for item in logs:
@@ -139,5 +141,5 @@ def announced(logs: Sequence[DigestItem]) -> Announced:
 
 
 def consensus(log: NextEpochData | OnDisabled | NextConfigData) -> Consensus:
-    """Return the digest item that carries `log`."""
+    """Return the digest item of `log`."""
     return Consensus(BABE, CONSENSUS_LOG.encode(log))

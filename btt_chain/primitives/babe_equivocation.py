@@ -1,7 +1,7 @@
-"""Equivocation: one author, one slot, two headers. The proof needs no trust: it carries both.
+"""Equivocation: one author, one slot, two headers. The proof contains both headers.
 
-As in Substrate, two seals over one and the same block count: their hashes differ, and the chain
-can split over them. An author therefore keeps its seal, and does not make it anew.
+As in Substrate, two seals over the same block count: their hashes differ, and the chain
+can split over them. An author therefore stores its seal, and never makes a second one.
 Source: Substrate's `sp_consensus_slots::EquivocationProof`.
 """
 
@@ -19,7 +19,7 @@ from btt_chain.scale import TypeName, path
 
 
 class NoEquivocation(ValueError):
-    """The proof proves nothing; the message says why."""
+    """The proof is invalid; the message says why."""
 
 
 @path("sp_consensus_slots::EquivocationProof", params={"Header": Header, "Id": AuthorityId})
@@ -34,9 +34,9 @@ class EquivocationProof:
 
 
 def check(proof: EquivocationProof) -> None:
-    """Pass a proof that stands on its own: NoEquivocation otherwise.
+    """Check a proof by itself; raise NoEquivocation if it is invalid.
 
-    That the offender was an authority then, and whose key it is, follows from the session.
+    The session shows whether the offender was an authority then, and whose key it is.
     """
     headers = (proof.first_header, proof.second_header)
     if headers[0].hash() == headers[1].hash():

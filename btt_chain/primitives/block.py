@@ -1,4 +1,4 @@
-"""Blocks: a header and what happened under it.
+"""Blocks: a header and its extrinsics.
 
 `Block.extrinsics` holds the inner bytes of each extrinsic, without the length in front that
 it has on the wire. JSON as Substrate's `chain_getBlock` answers.
@@ -17,7 +17,7 @@ from btt_chain.primitives.limits import BLOCK
 from btt_chain.scale import codec, path
 
 Justification: TypeAlias = tuple[ConsensusEngineId, bytes]
-"""Which engine says that a block is final, and its proof."""
+"""A consensus engine's id, and its proof that a block is final."""
 
 
 class BlockJson(TypedDict):
@@ -43,16 +43,16 @@ class Block:
     extrinsics: list[bytes] = field(default_factory=list)
 
     def encode(self) -> bytes:
-        """The block's bytes."""
+        """Return the block's bytes."""
         return _BLOCK.encode(self)
 
     @classmethod
     def decode(cls, raw: bytes) -> Block:
-        """The block that `raw` is; `DecodeError` if it is none."""
+        """Return the block that `raw` encodes; `DecodeError` if it is none."""
         return BLOCK.decode(_BLOCK, raw)
 
     def to_json(self) -> BlockJson:
-        """The block as JSON-RPC shows it."""
+        """Return the block in JSON-RPC's form."""
         return {
             "header": self.header.to_json(),
             "extrinsics": ["0x" + opaque(inner).hex() for inner in self.extrinsics],
@@ -60,7 +60,7 @@ class Block:
 
     @classmethod
     def from_json(cls, json: Mapping[str, object]) -> Block:
-        """Read what `to_json` wrote; `ValueError` if it is not that."""
+        """Read the result of `to_json`; `ValueError` if it is something else."""
         match json:
             case {"header": dict(header), "extrinsics": list(extrinsics)} if all(
                 isinstance(item, str) for item in extrinsics
@@ -72,13 +72,13 @@ class Block:
 
 @dataclass(slots=True)
 class SignedBlock:
-    """A block and, if it is known to be final by proof, the proofs."""
+    """A block with the proofs of its finality, if there are any."""
 
     block: Block
     justifications: list[Justification] | None = None
 
     def to_json(self) -> SignedBlockJson:
-        """The block as `chain_getBlock` answers."""
+        """Return the block in the form of `chain_getBlock`."""
         justifications = None
         if self.justifications is not None:
             justifications = [[list(engine), list(proof)] for engine, proof in self.justifications]

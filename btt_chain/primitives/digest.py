@@ -1,4 +1,4 @@
-"""Hashes, and the digest of a header: notes that consensus leaves for whoever reads the block.
+"""Hashes, and the digest of a header: its messages of consensus.
 
 Every item and their order count: a header is hashed over its bytes, so what was decoded
 must encode to the same bytes again. Source: sp_runtime::generic::digest.
@@ -30,7 +30,7 @@ class H256(FixedBytes, size=32, path="primitive_types::H256"):
 
     @classmethod
     def of(cls, data: bytes) -> H256:
-        """The blake2_256 hash of `data`."""
+        """Return the blake2_256 hash of `data`."""
         return bytes.__new__(cls, hashlib.blake2b(data, digest_size=32).digest())
 
 
@@ -45,7 +45,7 @@ Payload: TypeAlias = Annotated[bytes, MaxLen(MAX_LOG_BYTES)]
 
 
 class Other(Variant, index=0, unnamed=True):
-    """Bytes without an agreed meaning."""
+    """Bytes without a specified meaning."""
 
     data: Payload
 
@@ -84,7 +84,7 @@ DigestItem: TypeAlias = Annotated[
 @path("sp_runtime::generic::digest::Digest")
 @dataclass(slots=True)
 class Digest:
-    """The notes of one header, in order."""
+    """The digest items of one header, in order."""
 
     logs: Annotated[list[DigestItem], MaxLen(MAX_LOGS), MaxBytes(MAX_DIGEST_BYTES)] = field(
         default_factory=list

@@ -1,7 +1,7 @@
-"""Epochs: a run of slots with one list of authorities, one luck and one set of parameters.
+"""Epochs: slots with one list of authorities, one randomness and one set of parameters.
 
-Epochs are numbered by their slots, counted from the first block's; a chain that makes no block for
-a whole epoch skips its number, and the announced data serve the epoch in which it goes on.
+Epochs are numbered by their slots, counted from the first block's; a chain without blocks for a
+whole epoch skips its number, and the announced data apply to the epoch of its next block.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ RANDOMNESS_LENGTH = 32
 
 
 def epoch_index(slot: int, genesis_slot: int, length: int) -> int:
-    """Return the number of the epoch that a slot lies in; `genesis_slot` is the first block's."""
+    """Return the number of the epoch of a slot; `genesis_slot` is the first block's."""
     if slot < genesis_slot:
         raise ValueError(f"slot {slot} lies before the first, {genesis_slot}")
     return (slot - genesis_slot) // length
 
 
 def next_randomness(current: bytes, next_index: int, contributions: Iterable[bytes]) -> bytes:
-    """Return r(E + 1), computed at the start of epoch E (ruling A5).
+    """Return r(E + 1), computed at the start of epoch E.
 
     `current` is r(E), `next_index` is E + 1 and `contributions` are the 32 bytes each of the
-    primary claims of the epoch before E that had a block, in the order of blocks.
+    primary claims with a block in the epoch before E, in the order of blocks.
     """
     return blake2_256(current + next_index.to_bytes(8, "little") + b"".join(contributions))
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """All that is needed to claim a slot of an epoch, and to check claims. ValueError if unfit."""
+    """The data to claim slots of an epoch, and to verify claims. ValueError if invalid."""
 
     index: int
     start: int
@@ -63,38 +63,38 @@ class Epoch:
 
     @property
     def end(self) -> int:
-        """The first slot behind it."""
+        """The first slot after it."""
         return self.start + self.length
 
     @cached_property
     def cumulated(self) -> tuple[int, ...]:
-        """For each authority, the weights of it and of all before it."""
+        """For each authority, the sum of its weight and of all weights before it."""
         return tuple(accumulate(weight for _, weight in self.authorities))
 
     def __contains__(self, slot: int) -> bool:
-        """Tell whether a slot lies in this epoch."""
+        """Return True if a slot is in this epoch."""
         return self.start <= slot < self.end
 
     def begins(self, parent_slot: int) -> bool:
-        """Tell whether a block on a parent of that slot is the first of this epoch."""
+        """Return True if a block on a parent of that slot is the first of this epoch."""
         return parent_slot < self.start
 
     def threshold(self, authority: int) -> int:
-        """Return what an authority's draw must lie below to win a slot."""
+        """Return the bound below which an authority's VRF output wins a slot."""
         _, weight = self.authorities[authority]
         c = self.config.c
         return lottery.threshold((int(c[0]), int(c[1])), weight, self.cumulated[-1])
 
     def secondary_author(self, slot: int) -> int:
-        """Return the index of the authority to whom a slot falls if nobody wins it."""
+        """Return the index of the authority to whom a slot without a winner is assigned."""
         return lottery.secondary_author(self.secondary_rule, self.randomness, slot, self.cumulated)
 
     def input(self, slot: int) -> VrfInput:
-        """Return what is drawn for in a slot."""
+        """Return the VRF input of a slot."""
         return lottery.slot_input(self.randomness, slot, self.index)
 
     def next(self, announced: NextEpochDescriptor, config: EpochConfig | None = None) -> Epoch:
-        """Return the epoch after this one, as its first block announced it."""
+        """Return the epoch after this one, as announced by its first block."""
         return replace(
             self,
             index=self.index + 1,
@@ -105,10 +105,10 @@ class Epoch:
         )
 
     def at(self, slot: int) -> Epoch:
-        """Return this epoch, moved on by whole epochs so that `slot` lies in it.
+        """Return this epoch, moved by whole epochs so that it contains `slot`.
 
-        For slots behind its end: no block was made in all of its slots, and its data serve a later
-        one, with that one's number. ValueError for slots before it.
+        For slots after its end: none of its slots had a block, and its data apply to a later epoch
+        with another number. ValueError for slots before it.
         """
         if slot < self.start:
             raise ValueError(f"slot {slot} lies before epoch {self.index}, from slot {self.start}")

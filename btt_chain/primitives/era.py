@@ -1,8 +1,8 @@
-"""Eras: for which blocks a transaction is good.
+"""Eras: the blocks in which a transaction is valid.
 
-A mortal transaction names a period (a power of two of blocks) and a phase in it. It is born
-at the last block of that phase and dies one period later; the hash of its birth block is
-signed along, which ties it to one fork. Source: sp_runtime::generic::era.
+A mortal transaction names a period (a power of two of blocks) and a phase in it. It is born at the
+last block of that phase and dies one period later; the hash of its birth block is part of the
+signed payload, which binds it to one fork. Source: sp_runtime::generic::era.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from btt_chain.scale import Codec, DecodeError, Shape, codec, u8
 from btt_chain.scale.shape import Field, VariantOf, VariantShape
 
 FOR_EVER: Final = (1 << 64) - 1
-"""The block at which immortal transactions die."""
+"""The death block of immortal transactions."""
 
 SHORTEST: Final = 4
 LONGEST: Final = 1 << 16
@@ -23,20 +23,20 @@ LONGEST: Final = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Immortal:
-    """Good for ever; the genesis hash is signed along."""
+    """Valid for ever; the genesis hash is part of the signed payload."""
 
     def birth(self, current: int) -> int:
-        """Zero: the genesis block."""
+        """Return zero, the genesis block."""
         return 0
 
     def death(self, current: int) -> int:
-        """A block that never comes."""
+        """Return a block number that is never reached."""
         return FOR_EVER
 
 
 @dataclass(frozen=True, slots=True)
 class Mortal:
-    """Good for `period` blocks from the block whose number is `phase` modulo `period`."""
+    """Valid for `period` blocks from the block whose number is `phase` modulo `period`."""
 
     period: int
     phase: int
@@ -49,26 +49,26 @@ class Mortal:
 
     @classmethod
     def at(cls, current: int, period: int) -> Mortal:
-        """The era that begins at block `current` and lasts about `period` blocks.
+        """Return the era that begins at block `current` and lasts about `period` blocks.
 
-        The period is raised to a power of two from 4 to 65536, and the phase lowered to
-        what can be written.
+        The period is raised to a power of two from 4 to 65536, and the phase lowered to a multiple
+        of the encoding's step.
         """
         period = min(max(1 << max(period - 1, 0).bit_length(), SHORTEST), LONGEST)
         phase = current % period
         return cls(period, phase - phase % _step(period))
 
     def birth(self, current: int) -> int:
-        """The block at which the era began that holds at block `current`."""
+        """Return the birth block of the era that is valid at block `current`."""
         return (max(current, self.phase) - self.phase) // self.period * self.period + self.phase
 
     def death(self, current: int) -> int:
-        """The first block at which the era that holds at block `current` is over."""
+        """Return the first block after the era that is valid at block `current`."""
         return self.birth(current) + self.period
 
 
 def _step(period: int) -> int:
-    """Phases of long periods are written in steps, so that they fit twelve bits."""
+    """Return the step of phases: long periods have coarse phases that fit twelve bits."""
     return max(period >> 12, 1)
 
 
@@ -93,13 +93,13 @@ def _decode(raw: bytes, at: int) -> tuple[Immortal | Mortal, int]:
 
 @lru_cache(maxsize=1 << 12)
 def _mortal(word: int) -> Mortal:
-    """The era that two bytes stand for; the eras of one hour are few, so they are kept."""
+    """Return the era of two bytes; there are few eras in an hour, so they are cached."""
     period = 2 << (word & 15)
     return Mortal(period, (word >> 4) * _step(period))
 
 
 def _describe() -> VariantOf:
-    # The first byte of a mortal era is told apart by a variant for each of its values.
+    # Each value of a mortal era's first byte is a variant of its own.
     byte = (Field(None, codec(u8)),)
     mortal = (VariantShape(f"Mortal{first}", first, byte) for first in range(1, 256))
     return VariantOf((VariantShape("Immortal", 0), *mortal))
@@ -112,4 +112,4 @@ _ERA: Codec[Immortal | Mortal] = Codec(
 )
 
 Era: TypeAlias = Annotated[Immortal | Mortal, _ERA]
-"""How long a transaction is good for."""
+"""Validity period of a transaction."""

@@ -1,12 +1,12 @@
-"""Extrinsics: what blocks are made of, as envelopes around a call.
+"""Extrinsics: the entries of blocks, envelopes around a call.
 
     0x84 | address | signature | extra | call     signed, version 4
     0x04 | call                                   bare (unsigned), version 4
     0x05 | call                                   bare, version 5
     0x45 | extension version | extra | call       general, version 5
 
-The call stays raw here: only a runtime knows what it means. On the wire an extrinsic has its
-length in front (`opaque`), and that form is what is hashed.
+The call stays raw here: decoding it needs the runtime. On the wire an extrinsic has its length in
+front (`opaque`), and its hash is over that form.
 Source: sp_runtime::generic::unchecked_extrinsic.
 """
 
@@ -39,7 +39,7 @@ PAYLOAD_LIMIT: Final = 256
 
 
 class ExtrinsicKind(Enum):
-    """How an extrinsic is authorised."""
+    """The authorization of an extrinsic."""
 
     BARE = "bare"
     SIGNED = "signed"
@@ -48,10 +48,10 @@ class ExtrinsicKind(Enum):
 
 @dataclass(slots=True)
 class Extrinsic:
-    """An opened envelope.
+    """A decoded envelope.
 
-    `extra_raw` and `extra` are the transaction extensions' data, raw and decoded; a bare
-    extrinsic has none (`b""` and None).
+    `extra_raw` and `extra` are the transaction extensions' data, raw and decoded; a bare extrinsic
+    has none (`b""` and None).
     """
 
     version: int
@@ -64,7 +64,7 @@ class Extrinsic:
     extension_version: int = 0
 
     def encode(self) -> bytes:
-        """The inner bytes, without the length in front."""
+        """Return the inner bytes, without the length in front."""
         if self.kind is ExtrinsicKind.GENERAL:
             head = bytes((GENERAL_V5, self.extension_version))
             return head + self.extra_raw + self.call_raw
@@ -76,7 +76,7 @@ class Extrinsic:
 
 
 def decode_extrinsic(inner: bytes, extra: Codec[Any]) -> Extrinsic:
-    """Open an envelope; `extra` is the codec of the tuple of extensions.
+    """Decode an envelope; `extra` is the codec of the tuple of extensions.
 
     `DecodeError` for an unknown version, malformed parts, or a missing call.
     """
@@ -105,9 +105,9 @@ def decode_extrinsic(inner: bytes, extra: Codec[Any]) -> Extrinsic:
 
 
 def _signer(inner: bytes) -> tuple[MultiAddress, MultiSignature, int]:
-    """Who signed, the signature, and the offset behind both."""
-    # Nearly always an account id and a signature of 64 bytes: cut out without asking the
-    # codecs, which saves a third of the time that an envelope takes.
+    """Return the signer's address, the signature, and the offset after both."""
+    # Nearly always an account id and a signature of 64 bytes: slices without the codecs save a
+    # third of the time that an envelope takes.
     if len(inner) > 99 and inner[1] == 0 and inner[34] < 2:
         account = bytes.__new__(AccountId, inner[2:34])
         return Id(account), _SHORT[inner[34]](inner[35:99]), 99
@@ -122,19 +122,19 @@ _SHORT: Final = (Ed25519Signature, Sr25519Signature)
 def signed(
     address: MultiAddress, signature: MultiSignature, extra_raw: bytes, call_raw: bytes
 ) -> bytes:
-    """The inner bytes of a signed extrinsic, version 4."""
+    """Return the inner bytes of a signed extrinsic, version 4."""
     return b"\x84" + _ADDRESS.encode(address) + _SIGNATURE.encode(signature) + extra_raw + call_raw
 
 
 def bare(call_raw: bytes) -> bytes:
-    """The inner bytes of an unsigned extrinsic, version 4."""
+    """Return the inner bytes of an unsigned extrinsic, version 4."""
     return b"\x04" + call_raw
 
 
 def signing_payload(call_raw: bytes, extra_raw: bytes, implicit_raw: bytes) -> bytes:
-    """What a signed extrinsic's key signs: the parts in a row, or their hash if they are long.
+    """Return the signed bytes of an extrinsic: the concatenated parts, or their hash if long.
 
-    `implicit_raw` is what the extensions add without sending it (versions, genesis hash...).
+    `implicit_raw` is the unsent data of the extensions (versions, genesis hash...).
     """
     payload = call_raw + extra_raw + implicit_raw
     if len(payload) > PAYLOAD_LIMIT:
@@ -143,24 +143,26 @@ def signing_payload(call_raw: bytes, extra_raw: bytes, implicit_raw: bytes) -> b
 
 
 def opaque(inner: bytes) -> bytes:
-    """The form on the wire: the compact length, then the inner bytes."""
+    """Return the form on the wire: the compact length, then the inner bytes."""
     return compact_encode(len(inner)) + inner
 
 
 def unwrap(wire: bytes) -> bytes:
-    """The inner bytes of the form on the wire; `DecodeError` unless the length is exact."""
+    """Return the inner bytes of the form on the wire; `DecodeError` unless the length is exact."""
     return BYTES.decode_all(wire)
 
 
 def extrinsic_hash(inner: bytes) -> H256:
-    """The hash that names an extrinsic: blake2_256 of its form on the wire."""
+    """Return the hash that names an extrinsic: blake2_256 of its form on the wire."""
     return H256.of(opaque(inner))
 
 
 def unchecked_extrinsic(
     address: Codec[Any], call: Codec[Any], signature: Codec[Any], extra: Codec[Any]
 ) -> Codec[bytes]:
-    """The extrinsic type of a runtime, as metadata describes it: bytes with four parameters."""
+    """Return the extrinsic codec of a runtime, which metadata shows as bytes with four
+    parameters.
+    """
     return newtype(
         BYTES,
         "UncheckedExtrinsic",

@@ -1,7 +1,7 @@
-"""GRANDPA's words: votes, what is signed, commits, justifications, proofs of double voting.
+"""GRANDPA's types: votes, signed payloads, commits, justifications, equivocation proofs.
 
-Whoever reads or checks finality needs these, the runtime too: it announces changes of the voters
-and judges proofs against them. Everything here is wire format, or follows from it alone.
+Nodes and the runtime use them: the runtime announces changes of the voters and checks equivocation
+proofs. Everything here is wire format, or follows from it alone.
 Sources: Substrate's `sp_consensus_grandpa` and `finality_grandpa`; w3f/polkadot-spec, "Finality";
 the strict rule for justifications is that of Polkadot's bridges (`bp_header_chain`).
 """
@@ -59,7 +59,7 @@ class Stage(IntEnum):
 
 
 class Target(NamedTuple):
-    """A block, as votes name it."""
+    """A block, as in votes."""
 
     hash: H256
     number: int
@@ -71,7 +71,7 @@ class Target(NamedTuple):
 @path("finality_grandpa::Prevote", params=_HASH_AND_NUMBER)
 @dataclass(frozen=True, slots=True)
 class Prevote:
-    """First step: the best chain that the voter sees."""
+    """First step: the head of the voter's best chain."""
 
     target_hash: Annotated[H256, TypeName("H")]
     target_number: Annotated[u32, TypeName("N")]
@@ -80,7 +80,7 @@ class Prevote:
 @path("finality_grandpa::Precommit", params=_HASH_AND_NUMBER)
 @dataclass(frozen=True, slots=True)
 class Precommit:
-    """Second step: what the voter saw prevoted by more than two thirds."""
+    """Second step: the highest block that the voter saw prevoted by more than two thirds."""
 
     target_hash: Annotated[H256, TypeName("H")]
     target_number: Annotated[u32, TypeName("N")]
@@ -89,26 +89,26 @@ class Precommit:
 @path("finality_grandpa::PrimaryPropose", params=_HASH_AND_NUMBER)
 @dataclass(frozen=True, slots=True)
 class PrimaryPropose:
-    """The primary voter's hint about the round before; it has no weight."""
+    """The primary voter's hint about the last round; it has no weight."""
 
     target_hash: Annotated[H256, TypeName("H")]
     target_number: Annotated[u32, TypeName("N")]
 
 
 class PrevoteMessage(Variant, index=0, unnamed=True, name="Prevote"):
-    """A prevote among messages."""
+    """A prevote as a message."""
 
     vote: Annotated[Prevote, TypeName("Prevote<H, N>")]
 
 
 class PrecommitMessage(Variant, index=1, unnamed=True, name="Precommit"):
-    """A precommit among messages."""
+    """A precommit as a message."""
 
     vote: Annotated[Precommit, TypeName("Precommit<H, N>")]
 
 
 class ProposeMessage(Variant, index=2, unnamed=True, name="PrimaryPropose"):
-    """A primary's hint among messages."""
+    """A primary's hint as a message."""
 
     vote: Annotated[PrimaryPropose, TypeName("PrimaryPropose<H, N>")]
 
@@ -141,7 +141,7 @@ def message_for(stage: Stage, target: Target) -> AnyMessage:
 
 
 def stage_of(message: AnyMessage) -> Stage:
-    """Return the step of a round that a message belongs to."""
+    """Return the step of the round of a message."""
     match message:
         case PrevoteMessage():
             return Stage.PREVOTE
@@ -154,7 +154,7 @@ def stage_of(message: AnyMessage) -> Stage:
 @path("finality_grandpa::SignedMessage", params=_SIGNED_PARAMS)
 @dataclass(frozen=True, slots=True)
 class SignedMessage:
-    """A message and who stands by it; round and set are told by the envelope."""
+    """A message with its voter and signature; round and set are in the envelope."""
 
     message: Annotated[Message, TypeName("Message<H, N>")]
     signature: Annotated[AuthoritySignature, TypeName("S")]
@@ -164,7 +164,7 @@ class SignedMessage:
 @path("finality_grandpa::SignedPrevote", params=_SIGNED_PARAMS)
 @dataclass(frozen=True, slots=True)
 class SignedPrevote:
-    """A prevote and who stands by it."""
+    """A prevote with its voter and signature."""
 
     prevote: Annotated[Prevote, TypeName("Prevote<H, N>")]
     signature: Annotated[AuthoritySignature, TypeName("S")]
@@ -174,7 +174,7 @@ class SignedPrevote:
 @path("finality_grandpa::SignedPrecommit", params=_SIGNED_PARAMS)
 @dataclass(frozen=True, slots=True)
 class SignedPrecommit:
-    """A precommit and who stands by it."""
+    """A precommit with its voter and signature."""
 
     precommit: Annotated[Precommit, TypeName("Precommit<H, N>")]
     signature: Annotated[AuthoritySignature, TypeName("S")]
@@ -191,7 +191,7 @@ def signing_payload(message: AnyMessage, round_number: int, set_id: int) -> byte
 
 
 def is_signed(message: SignedMessage, round_number: int, set_id: int) -> bool:
-    """Tell whether a message is its sender's, for this round of this set."""
+    """Return True if a message is signed by its sender, for this round of this set."""
     payload = signing_payload(message.message, round_number, set_id)
     return ed25519.verify(message.id, payload, message.signature)
 
@@ -202,7 +202,7 @@ def is_signed(message: SignedMessage, round_number: int, set_id: int) -> bool:
 @path("finality_grandpa::Commit", params=_SIGNED_PARAMS)
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A block, and precommits for it or for blocks above it that make it final."""
+    """A block, and precommits for it or for its descendants that make it final."""
 
     target_hash: Annotated[H256, TypeName("H")]
     target_number: Annotated[u32, TypeName("N")]
@@ -242,7 +242,7 @@ class CompactCommit:
     ]
 
     def expand(self) -> Commit:
-        """Return the commit it stands for; ValueError if the two lists differ in length."""
+        """Return the expanded commit; ValueError if the two lists differ in length."""
         if len(self.precommits) != len(self.auth_data):
             raise ValueError(
                 f"{len(self.precommits)} precommits with {len(self.auth_data)} signatures"
@@ -260,7 +260,9 @@ class CompactCommit:
 @path("sp_consensus_grandpa::GrandpaJustification", params={"Header": Header})
 @dataclass(frozen=True, slots=True)
 class Justification:
-    """A commit that needs no chain to check: it brings the headers between target and votes."""
+    """A commit with the headers between target and votes, so that no chain is needed to verify
+    it.
+    """
 
     round: Annotated[u64, TypeName("u64")]
     commit: Annotated[Commit, TypeName("Commit<Header>")]
@@ -277,14 +279,14 @@ class Justification:
 
     @classmethod
     def decode(cls, raw: bytes) -> Justification:
-        """Return the justification that `raw` is; DecodeError if it is none."""
+        """Return the justification that `raw` encodes; DecodeError if it is none."""
         return JUSTIFICATION.decode(_JUSTIFICATION, raw)
 
 
 @path("finality_grandpa::CatchUp", params=_SIGNED_PARAMS)
 @dataclass(frozen=True, slots=True)
 class CatchUp:
-    """The votes that completed a round, for those who are behind; all stand on the base."""
+    """The votes that completed a round, for voters that are behind; all descend from the base."""
 
     round_number: Annotated[u64, TypeName("u64")]
     prevotes: Annotated[
@@ -302,7 +304,7 @@ class CatchUp:
 
     @property
     def base(self) -> Target:
-        """The block that all votes stand on."""
+        """The common ancestor of all votes."""
         return Target(self.base_hash, int(self.base_number))
 
     def votes(self) -> list[SignedMessage]:
@@ -317,7 +319,7 @@ _JUSTIFICATION: Final = codec(Justification)
 
 
 def precommit_message(signed: SignedPrecommit) -> SignedMessage:
-    """Return a commit's precommit as the message that it was."""
+    """Return a commit's precommit as a message."""
     return SignedMessage(PrecommitMessage(signed.precommit), signed.signature, signed.id)
 
 
@@ -382,31 +384,31 @@ AnyEquivocation: TypeAlias = PrevoteEquivocation | PrecommitEquivocation
 @path("sp_consensus_grandpa::EquivocationProof", params=_HASH_AND_NUMBER)
 @dataclass(frozen=True, slots=True)
 class EquivocationProof:
-    """Two votes of one voter in one round of one set: it needs no trust, it carries both."""
+    """Two votes of one voter in one round of one set; the proof contains both."""
 
     set_id: Annotated[u64, TypeName("SetId")]
     equivocation: Annotated[Equivocation, TypeName("Equivocation<H, N>")]
 
     @property
     def offender(self) -> AuthorityId:
-        """The voter who did it."""
+        """The voter that equivocated."""
         return self.equivocation.votes.identity
 
     @property
     def round(self) -> int:
-        """The round in which it was done."""
+        """The round of the equivocation."""
         return int(self.equivocation.votes.round_number)
 
 
 class NoEquivocation(ValueError):
-    """The proof proves nothing; the message says why."""
+    """The proof is invalid; the message says why."""
 
 
 def check_equivocation(proof: EquivocationProof) -> None:
-    """Pass a proof that stands on its own; NoEquivocation otherwise.
+    """Check a proof by itself; raise NoEquivocation if it is invalid.
 
-    Two signatures over one vote are none: only what is said twice differently can split a chain.
-    That the offender was a voter then, and whose key it is, follows from the session.
+    Two signatures over one vote are no equivocation: only different votes can split a chain. The
+    session shows whether the offender was a voter then, and whose key it is.
     """
     messages: list[tuple[AnyMessage, AuthoritySignature]]
     match proof.equivocation:
@@ -429,7 +431,7 @@ def check_equivocation(proof: EquivocationProof) -> None:
 
 
 class BadAnnouncement(ValueError):
-    """What a header tells GRANDPA is malformed or said twice; the message says which."""
+    """A message to GRANDPA in a header is malformed or duplicated; the error says which."""
 
 
 @path("sp_consensus_grandpa::ScheduledChange", params={"N": u32})
@@ -442,7 +444,7 @@ class ScheduledChange:
 
 
 class ChangeScheduled(Variant, index=1, unnamed=True, name="ScheduledChange"):
-    """The voters change once this is final."""
+    """The voters change once this block is final."""
 
     change: Annotated[ScheduledChange, TypeName("ScheduledChange<N>")]
 
@@ -455,19 +457,19 @@ class ChangeForced(Variant, index=2, unnamed=True, name="ForcedChange"):
 
 
 class OnDisabled(Variant, index=3, unnamed=True):
-    """The voter of this index is not to be listened to; for information."""
+    """The voter with this index is to be ignored; for information."""
 
     authority_index: Annotated[u64, TypeName("AuthorityIndex")]
 
 
 class Pause(Variant, index=4, unnamed=True):
-    """Voting is to pause after this many blocks; not followed here."""
+    """Voting is to pause after this many blocks; not implemented here."""
 
     delay: Annotated[u32, TypeName("N")]
 
 
 class Resume(Variant, index=5, unnamed=True):
-    """Voting is to resume after this many blocks; not followed here."""
+    """Voting is to resume after this many blocks; not implemented here."""
 
     delay: Annotated[u32, TypeName("N")]
 
@@ -482,14 +484,14 @@ CONSENSUS_LOG: Final = codec(ConsensusLog)
 
 
 def consensus(log: AnyConsensusLog) -> Consensus:
-    """Return the digest item that carries `log`."""
+    """Return the digest item of `log`."""
     return Consensus(GRANDPA, CONSENSUS_LOG.encode(log))
 
 
 def announced(logs: Sequence[DigestItem]) -> ChangeScheduled | ChangeForced | None:
-    """Return the change of voters that a digest announces; BadAnnouncement if it is not clear.
+    """Return a digest's announced change of voters; BadAnnouncement if it is not clear.
 
-    A forced change in the same header outranks a scheduled one.
+    A forced change in the same header takes precedence over a scheduled one.
     """
     scheduled: ChangeScheduled | None = None
     forced: ChangeForced | None = None
@@ -510,7 +512,7 @@ def announced(logs: Sequence[DigestItem]) -> ChangeScheduled | ChangeForced | No
                     raise BadAnnouncement("a forced change of voters is announced twice")
                 forced = log
             case OnDisabled() | Pause() | Resume():
-                pass  # nothing follows from them here
+                pass  # no effect here
     change = scheduled if forced is None else forced
     if change is not None:
         _refuse_unfit(change.change.next_authorities)
@@ -528,10 +530,10 @@ def _refuse_unfit(authorities: AuthorityList) -> None:
 
 
 class VoterSet:
-    """Who votes, and with what weight; more than two thirds of it decide.
+    """The voters and their weights; more than two thirds of the total decide.
 
-    Weights of one id given twice are added, an id without weight does not vote. ValueError if
-    nobody is left; Overflow if the weights together do not fit 64 bits.
+    Weights of a repeated id are added, an id without weight does not vote. ValueError if no voter
+    is left; Overflow if the total weight does not fit 64 bits.
     """
 
     __slots__ = ("weights", "order", "total", "threshold")
@@ -563,7 +565,9 @@ class VoterSet:
 
     @property
     def tolerated(self) -> int:
-        """The weight that may cheat without two blocks of one height becoming final."""
+        """Maximum weight of faulty voters with which two blocks of one height cannot become
+        final.
+        """
         return self.total - self.threshold
 
 
@@ -571,7 +575,7 @@ class VoterSet:
 
 
 class Verdict(StrEnum):
-    """What a rule says about a justification."""
+    """The result of checking a justification."""
 
     ACCEPTED = "accepted"
     WRONG_TARGET = "it is for another block"
@@ -589,7 +593,7 @@ class Verdict(StrEnum):
 def route(headers: Mapping[bytes, Header], base: Target, block: Target) -> list[H256] | None:
     """Return the hashes from `block` down to above `base`; None if `headers` do not lead there.
 
-    Heights are checked with the hashes: a vote that gives a block another height is for no block.
+    Heights are checked with the hashes: a vote with a wrong height of a block is for no block.
     """
     way: list[H256] = []
     hash, number = block
@@ -603,7 +607,7 @@ def route(headers: Mapping[bytes, Header], base: Target, block: Target) -> list[
 
 
 def signatures(justification: Justification, set_id: int) -> Verdict:
-    """Judge the signatures alone: BAD_SIGNATURE if one is not its voter's."""
+    """Check the signatures only: BAD_SIGNATURE if one is not its voter's."""
     for signed in justification.commit.precommits:
         if not is_signed(precommit_message(signed), justification.round, set_id):
             return Verdict.BAD_SIGNATURE
@@ -611,7 +615,9 @@ def signatures(justification: Justification, set_id: int) -> Verdict:
 
 
 def strict_shape(justification: Justification, voters: VoterSet) -> Verdict:
-    """Judge all but the signatures by the bridges' rule: nothing missing, nothing to spare."""
+    """Check all but the signatures by the bridges' rule: no vote or header missing or
+    superfluous.
+    """
     headers: dict[bytes, Header] = {h.hash(): h for h in justification.votes_ancestries}
     if len(headers) != len(justification.votes_ancestries):
         return Verdict.DUPLICATE_HEADER
@@ -639,7 +645,7 @@ def strict_shape(justification: Justification, voters: VoterSet) -> Verdict:
 def verify_strict(
     justification: Justification, set_id: int, voters: VoterSet, target: Target
 ) -> Verdict:
-    """Judge a proof of `target` by the strict rule of bridges (`bp_header_chain`)."""
+    """Check a proof of `target` by the strict rule of bridges (`bp_header_chain`)."""
     if justification.target != target:
         return Verdict.WRONG_TARGET
     verdict = strict_shape(justification, voters)

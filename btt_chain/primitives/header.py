@@ -1,8 +1,8 @@
 """Block headers.
 
-A header is a value: its hash is computed once and kept, so neither it nor the list in its
-digest is changed after it was made; `with_log` and `unsealed` make new ones.
-Source: sp_runtime::generic::header; JSON as Substrate's `chain_getHeader` answers.
+A header is immutable, with its list of digest items: its hash is computed once and cached;
+`with_log` and `unsealed` return new ones.
+Source: sp_runtime::generic::header; JSON as in Substrate's `chain_getHeader`.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class HeaderJson(TypedDict):
 @path("sp_runtime::generic::header::Header", params={"Number": u32, "Hash": None})
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a block commits to, and where it stands in the chain."""
+    """A block's number, parent and digest, and its commitments to state and extrinsics."""
 
     parent_hash: Annotated[H256, TypeName("Hash::Output")]
     number: Annotated[Compact[u32], TypeName("Number")]
@@ -45,33 +45,33 @@ class Header:
     _hash: H256 | None = field(default=None, init=False, repr=False, compare=False)
 
     def hash(self) -> H256:
-        """The block's hash: blake2_256 of the encoded header."""
+        """Return the block's hash: blake2_256 of the encoded header."""
         if self._hash is None:
             object.__setattr__(self, "_hash", H256.of(_HEADER.encode(self)))
         assert self._hash is not None  # noqa: S101 - set the line before
         return self._hash
 
     def encode(self) -> bytes:
-        """The header's bytes."""
+        """Return the header's bytes."""
         return _HEADER.encode(self)
 
     @classmethod
     def decode(cls, raw: bytes) -> Header:
-        """The header that `raw` is; `DecodeError` if it is none."""
+        """Return the header that `raw` encodes; `DecodeError` if it is none."""
         return HEADER.decode(_HEADER, raw)
 
     def with_log(self, item: DigestItem) -> Header:
-        """The header with one more note at the end."""
+        """Return the header with one more digest item at the end."""
         return replace(self, digest=Digest([*self.digest.logs, item]))
 
     def unsealed(self) -> tuple[Header, Seal | None]:
-        """The header as its author signed it, and the seal if there is one at the end."""
+        """Return the header as its author signed it, and the seal if the last item is one."""
         if not self.digest.logs or not isinstance(seal := self.digest.logs[-1], Seal):
             return self, None
         return replace(self, digest=Digest(self.digest.logs[:-1])), seal
 
     def to_json(self) -> HeaderJson:
-        """The header as JSON-RPC shows it."""
+        """Return the header in JSON-RPC's form."""
         return {
             "parentHash": self.parent_hash.to_hex(),
             "number": hex(self.number),
@@ -82,7 +82,7 @@ class Header:
 
     @classmethod
     def from_json(cls, json: Mapping[str, object]) -> Header:
-        """Read what `to_json` wrote; `ValueError` if it is not that."""
+        """Read the result of `to_json`; `ValueError` if it is something else."""
         match json:
             case {
                 "parentHash": str(parent),

@@ -1,8 +1,8 @@
-"""The lottery of slots: each authority draws for each slot and wins if its draw is low enough.
+"""The slot lottery: an authority wins a slot if its VRF output is below its threshold.
 
-An authority with the share s of all weight wins with probability 1 - (1 - c)^s, so splitting
-weight among keys gains nothing. Thresholds decide about blocks and are therefore computed in
-integers, exactly: no two machines can differ. A slot nobody has to win falls to one authority.
+An authority with a share s of the total weight wins with probability 1 - (1 - c)^s, so splitting
+weight among keys gains nothing. Thresholds are part of consensus and therefore computed exactly, in
+integers, so that all machines agree. A slot without a winner is assigned to one authority.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ _START_PRECISION: Final = 192
 
 @path("pallet_babe::SecondaryRule")
 class SecondaryRule(IntEnum):
-    """How the author of a slot without a winner is found."""
+    """The assignment of slots without a winner."""
 
     Weighted = 0
-    """By weight: a share of all slots equals the share of all weight."""
+    """By weight: the share of all slots equals the share of the total weight."""
     Uniform = 1
-    """Each authority alike: Substrate's rule."""
+    """Each authority equally: Substrate's rule."""
 
 
 def slot_input(randomness: bytes, slot: int, epoch_index: int) -> VrfInput:
-    """Return what is drawn for in a slot."""
+    """Return the VRF input of a slot."""
     return VrfInput(
         b"BABE",
         (
@@ -48,18 +48,18 @@ def slot_input(randomness: bytes, slot: int, epoch_index: int) -> VrfInput:
 
 
 def wins(draw: Draw, threshold: int) -> bool:
-    """Tell whether a draw wins its slot."""
+    """Return True if a VRF output wins its slot."""
     score = int.from_bytes(draw.make_bytes(_SCORE_CONTEXT, SCORE_BITS // 8), "little")
     return score < threshold
 
 
 def randomness_of(draw: Draw) -> bytes:
-    """Return what a primary claim adds to the randomness of a later epoch, 32 bytes."""
+    """Return a primary claim's contribution to the randomness of a later epoch, 32 bytes."""
     return draw.make_bytes(_RANDOMNESS_CONTEXT, 32)
 
 
 def beacon_of(draw: Draw) -> bytes:
-    """Return what any claim with a draw adds to the beacon, 32 bytes."""
+    """Return the contribution of a claim with a VRF output to the beacon, 32 bytes."""
     return draw.make_bytes(_BEACON_CONTEXT, 32)
 
 
@@ -67,12 +67,12 @@ def beacon_of(draw: Draw) -> bytes:
 def threshold(c: tuple[int, int], weight: int, total: int) -> int:
     """Return floor(2^128 * (1 - (1 - c)^(weight / total))), exactly.
 
-    `c` is a fraction from 0 to 1 and 0 < weight <= total; ValueError otherwise. The result is kept:
-    the same authority asks in each slot of its epoch.
+    `c` is a fraction from 0 to 1 and 0 < weight <= total; ValueError otherwise. The result is
+    cached: it is needed in each slot of the epoch.
 
     The power is enclosed between two fixed-point numbers, each step of which is rounded outwards;
-    the precision is doubled until both ends give the same whole number. That comes to an end
-    because the power is irrational, or else is computed as a fraction.
+    the precision is doubled until both ends give the same whole number. That terminates because the
+    power is irrational, or else is computed as a fraction.
     """
     if c[1] <= 0 or not 0 <= c[0] <= c[1]:
         raise ValueError(f"{c[0]}/{c[1]} is not a fraction from 0 to 1")
@@ -100,9 +100,9 @@ def threshold(c: tuple[int, int], weight: int, total: int) -> int:
 def secondary_author(
     rule: SecondaryRule, randomness: bytes, slot: int, cumulated: Sequence[int]
 ) -> int:
-    """Return the index of the authority to whom a slot without a winner falls.
+    """Return the index of the authority to whom a slot without a winner is assigned.
 
-    `cumulated` holds, for each authority, the weights of it and of all before it.
+    `cumulated` holds, for each authority, the sum of its weight and of all weights before it.
     """
     luck = int.from_bytes(blake2_256(randomness + slot.to_bytes(8, "little")), "big")
     if rule is SecondaryRule.Uniform:
@@ -121,7 +121,7 @@ def _rational_power(base: tuple[int, int], exponent: tuple[int, int]) -> tuple[i
     power, root = exponent
     if base[0] == base[1]:
         return 1, 1
-    if root > base[1].bit_length():  # no whole number but 0 and 1 has such a root
+    if root > base[1].bit_length():  # no integers but 0 and 1 have such a root
         return None
     roots = [_whole_root(part, root) for part in base]
     if roots[0] is None or roots[1] is None:
@@ -130,7 +130,7 @@ def _rational_power(base: tuple[int, int], exponent: tuple[int, int]) -> tuple[i
 
 
 def _whole_root(number: int, degree: int) -> int | None:
-    """Return the root of a positive number if it is whole."""
+    """Return the root of a positive number if it is an integer."""
     low, high = 1, 1 << -(-number.bit_length() // degree)
     while low < high:
         middle = (low + high + 1) // 2

@@ -34,14 +34,14 @@ _CHECKSUM_BY_ACCOUNT = {1: 1, 2: 1, 4: 1, 8: 1, 32: 2, 33: 2}
 
 
 class Ss58Error(ValueError):
-    """The text is no address, or not one of the network asked for."""
+    """The text is no address, or one of another network."""
 
 
 def encode(account: bytes, prefix: int = DEFAULT_PREFIX) -> str:
-    """The address of `account` on the network `prefix`.
+    """Return the address of `account` on the network `prefix`.
 
     An account is 32 bytes; ECDSA keys have 33, account indices 1, 2, 4 or 8 (with the shortest
-    checksum). Ss58Error for other lengths, and for prefixes nobody could read back.
+    checksum). Ss58Error for other lengths, and for prefixes that cannot be decoded.
     """
     checksum_length = _CHECKSUM_BY_ACCOUNT.get(len(account))
     if checksum_length is None:
@@ -51,9 +51,9 @@ def encode(account: bytes, prefix: int = DEFAULT_PREFIX) -> str:
 
 
 def decode(text: str, prefix: int | None = None) -> tuple[bytes, int]:
-    """The account and the network prefix of an address.
+    """Return the account and the network prefix of an address.
 
-    Where `prefix` is given, it must be the address's. Ss58Error says what is wrong: a character and
+    If `prefix` is given, the address must have it. Ss58Error says what is wrong: a character and
     its position (from 1), the length, the checksum or the network.
     """
     raw = from_base58(text)
@@ -74,7 +74,7 @@ def decode(text: str, prefix: int | None = None) -> tuple[bytes, int]:
 
 
 def _prefix_bytes(prefix: int) -> bytes:
-    """One byte below 64; else 01aaaaaa bbcccccc, where the number is cccccc aaaaaabb."""
+    """Return one byte below 64; else 01aaaaaa bbcccccc, where the number is cccccc aaaaaabb."""
     if not 0 <= prefix <= MAX_PREFIX:
         raise Ss58Error(f"a network prefix is 0 to {MAX_PREFIX}, not {prefix}")
     if prefix in RESERVED_PREFIXES:
@@ -85,7 +85,7 @@ def _prefix_bytes(prefix: int) -> bytes:
 
 
 def _read_prefix(raw: bytes) -> tuple[int, int]:
-    """The prefix, and where the account starts."""
+    """Return the prefix, and the offset of the account."""
     first = raw[0]
     if first < 64:
         return first, 1
@@ -93,12 +93,12 @@ def _read_prefix(raw: bytes) -> tuple[int, int]:
         raise Ss58Error(f"unknown address format: the first byte is {first}; is the address cut?")
     if len(raw) < 2:
         raise Ss58Error("wrong length: the network prefix is cut")
-    # Numbers below 64 in two bytes are accepted, as by Substrate.
+    # Two-byte forms of numbers below 64 are accepted, as by Substrate.
     return (first & 0x3F) << 2 | raw[1] >> 6 | (raw[1] & 0x3F) << 8, 2
 
 
 def to_base58(raw: bytes) -> str:
-    """The Base58 text of bytes, in Bitcoin's alphabet; also what libp2p's peer ids are."""
+    """Return the Base58 text of bytes, in Bitcoin's alphabet, as also used by libp2p's peer ids."""
     number = int.from_bytes(raw, "big")
     pairs = []
     while number:
@@ -110,8 +110,9 @@ def to_base58(raw: bytes) -> str:
 
 
 def from_base58(text: str, most: int = _MAX_CHARACTERS) -> bytes:
-    """The bytes of a Base58 text of `most` characters at most, which is as long as an address may
-    be; Ss58Error says what is wrong.
+    """Return the bytes of a Base58 text of at most `most` characters, by default an address's.
+
+    Ss58Error says what is wrong.
     """
     # Before the arithmetic, whose cost grows with the square of the length.
     if len(text) > most:

@@ -1,8 +1,8 @@
-"""What the runtime answers when it is asked whether a transaction may be included.
+"""The runtime's result for the validation of a transaction.
 
-Three answers: valid (and how it relates to others), invalid (and why), unknown
-(it could not be told now). The bytes are those of `sp_runtime::transaction_validity`;
-the texts are those that wallets know from JSON-RPC errors (clients.md section 1).
+Three results: valid (with its relation to other transactions), invalid (with the reason), unknown
+(it cannot be determined now). The bytes are those of `sp_runtime::transaction_validity`; the texts
+are those of Substrate's JSON-RPC errors.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from btt_chain.scale import Path, Result, Variant, path, u8, u64
 _MODULE: Final = "sp_runtime::transaction_validity"
 
 FOREVER: Final = u64(2**64 - 1)
-"""The longevity of a transaction that never grows old."""
+"""The longevity of a transaction that never expires."""
 
 
 @path("sp_runtime::transaction_validity::TransactionSource")
 class TransactionSource(IntEnum):
-    """Where a transaction came from; the runtime may judge by it."""
+    """The source of a transaction, which the runtime may consider."""
 
     InBlock = 0
     Local = 1
@@ -33,9 +33,9 @@ class TransactionSource(IntEnum):
 class ValidTransaction:
     """A transaction may be included, under these conditions.
 
-    `requires` are tags that earlier transactions must provide, `provides` those
-    that this one gives; no two transactions with one provided tag belong on one
-    chain. `longevity` counts blocks from the one it was validated at.
+    `requires` are tags that earlier transactions must provide, `provides` those of this one; no two
+    transactions with the same provided tag can be on one chain. `longevity` counts blocks from the
+    one it was validated at.
     """
 
     priority: u64
@@ -62,15 +62,15 @@ class Stale(Variant, index=3):
 
 
 class BadProof(Variant, index=4):
-    """The signature, or another proof, does not fit the transaction."""
+    """The signature, or another proof, does not match the transaction."""
 
 
 class AncientBirthBlock(Variant, index=5):
-    """The block in which the era was born is older than the chain remembers."""
+    """The block in which the era was born is older than the chain's stored hashes."""
 
 
 class ExhaustsResources(Variant, index=6):
-    """The transaction does not fit into what is left of the block."""
+    """The transaction does not fit into the rest of the block."""
 
 
 class InvalidCustom(Variant, index=7, name="Custom", unnamed=True):
@@ -80,11 +80,11 @@ class InvalidCustom(Variant, index=7, name="Custom", unnamed=True):
 
 
 class BadMandatory(Variant, index=8):
-    """A call that every block must carry has failed."""
+    """A mandatory call of every block has failed."""
 
 
 class MandatoryValidation(Variant, index=9):
-    """A call that only the author may put into a block was submitted."""
+    """A call was submitted that only the author may include."""
 
 
 class BadSigner(Variant, index=10):
@@ -92,7 +92,7 @@ class BadSigner(Variant, index=10):
 
 
 class IndeterminateImplicit(Variant, index=11):
-    """What the signature covers besides the bytes could not be determined."""
+    """The implicit data of the signed payload could not be determined."""
 
 
 class UnknownOrigin(Variant, index=12):
@@ -144,7 +144,7 @@ class InvalidError(Variant, index=0, name="Invalid", unnamed=True):
 
 
 class UnknownError(Variant, index=1, name="Unknown", unnamed=True):
-    """The validity of the transaction cannot be told."""
+    """The validity of the transaction cannot be determined."""
 
     reason: UnknownTransaction
 
@@ -154,7 +154,7 @@ TransactionValidityError = Annotated[
 ]
 
 TransactionValidity = Result[ValidTransaction, TransactionValidityError]
-"""What `TaggedTransactionQueue_validate_transaction` returns."""
+"""The result of `TaggedTransactionQueue_validate_transaction`."""
 
 
 _TEXTS: Final[dict[type[Variant], str]] = {
@@ -176,7 +176,7 @@ _TEXTS: Final[dict[type[Variant], str]] = {
 
 
 def describe(reason: InvalidTransaction | UnknownTransaction) -> str:
-    """The `data` member of error 1010 or 1011, as wallets show it."""
+    """Return the `data` member of error 1010 or 1011, as wallets show it."""
     match reason:
         case InvalidCustom(code=code):
             return f"Custom error: {int(code)}"
@@ -195,7 +195,7 @@ class Invalid(Exception):
 
 
 class Unknown(Exception):
-    """The validity cannot be told now: `reason` is a variant of UnknownTransaction."""
+    """The validity cannot be determined now: `reason` is a variant of UnknownTransaction."""
 
     def __init__(self, reason: UnknownTransaction) -> None:
         super().__init__(describe(reason))
@@ -203,7 +203,7 @@ class Unknown(Exception):
 
 
 def as_error(refusal: Invalid | Unknown) -> InvalidError | UnknownError:
-    """The wire form of a refusal, as the error side of `TransactionValidity`."""
+    """Return the wire form of a refusal, the error side of `TransactionValidity`."""
     match refusal:
         case Invalid(reason=reason):
             return InvalidError(reason)

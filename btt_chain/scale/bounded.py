@@ -1,7 +1,7 @@
 """Marks for annotations: compact, fixed, bounded, opaque, and byte strings of their own type.
 
-`Annotated[bytes, Fixed(64)]` and its like are ordinary types to a type checker; the marks
-speak to `codec` only.
+`Annotated[bytes, Fixed(64)]` and its like are ordinary types to a type checker; only `codec`
+interprets the marks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class Mark:
-    """Something that stands in `Annotated` and means something on the wire."""
+    """A mark in `Annotated` that changes the wire form."""
 
     __slots__ = ()
 
@@ -45,10 +45,10 @@ class _OpaqueMark(Mark):
 
 COMPACT: Final = _CompactMark()
 Compact = Annotated[T, COMPACT]
-"""`Compact[u128]` is a `u128` that travels in one to seventeen bytes."""
+"""`Compact[u128]` is a `u128` that is encoded in one to seventeen bytes."""
 
 Opaque: Final = _OpaqueMark()
-"""`Annotated[T, Opaque]` travels as a byte string that holds the encoding of a T."""
+"""`Annotated[T, Opaque]` is encoded as a byte string that holds the encoding of a T."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,13 @@ class MaxBytes(Mark):
 
 @dataclass(frozen=True, slots=True)
 class TypeName(Mark):
-    """What a field's type is called in metadata; for readers, without effect on the wire."""
+    """Name of a field's type in metadata; for readers, without effect on the wire."""
 
     name: str
 
 
 class Path(Mark):
-    """Where a type lives in metadata, and its parameters (None: one without a type).
+    """Path of a type in metadata, and its parameters (None: one without a type).
 
     On a union of variants it names the enum; on anything else it makes a newtype.
     """
@@ -133,7 +133,7 @@ else:
 class FixedBytes(bytes):
     """A byte string of one length: `class H256(FixedBytes, size=32, path="...")`.
 
-    With a path it has a name of its own in metadata; without one it is an array of u8.
+    With a path it has its own name in metadata; without one it is an array of u8.
     Equal to plain bytes of the same content, and hashed like them.
     """
 
@@ -147,7 +147,7 @@ class FixedBytes(bytes):
         cls.PATH = path
 
     def __new__(cls, raw: bytes = b"") -> Self:
-        """Check the length; `ValueError` when it is another."""
+        """Check the length; raise `ValueError` if it differs."""
         if not isinstance(raw, (bytes, bytearray, memoryview)):
             raise TypeError(f"{cls.__name__} is made of bytes, not of {type(raw).__name__}")
         value = bytes.__new__(cls, raw)
@@ -161,7 +161,7 @@ class FixedBytes(bytes):
         return cls(bytes.fromhex(text.removeprefix("0x")))
 
     def to_hex(self) -> str:
-        """Hexadecimal with 0x in front, as JSON-RPC has it."""
+        """Return hexadecimal with 0x in front, as in JSON-RPC."""
         return "0x" + self.hex()
 
     def __repr__(self) -> str:

@@ -1,12 +1,12 @@
-"""Decode budgets: how many bytes, items and levels one message may have.
+"""Decode budgets: the maximum bytes, items and levels of one message.
 
     EXTRINSIC = DecodeBudget(max_bytes=1 << 20, max_items=16_384)
     call = EXTRINSIC.decode(call_codec, raw)
 
 A list of one-byte items costs a hundred times as much processor time per byte as a byte string, so
-bytes alone do not bound the price of a message. Each list, map, array and bit sequence adds its
+bytes alone do not bound the cost of a message. Each list, map, array and bit sequence adds its
 number of items to the count of the message before the first of them is decoded. Byte strings and
-text count as one item of the list that they stand in.
+text count as one item of the list that contains them.
 
 The count is kept per thread, because codecs are shared. Without a budget nothing is counted.
 """
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 MAX_DEPTH: Final = 64
-"""Levels of recursive types that may contain themselves."""
+"""Maximum levels of recursive types."""
 
 
 ITEMS_PER_BYTE: Final = 8
-"""Items that one byte can stand for: a bit sequence has eight. All others have a byte or more."""
+"""Maximum items in one byte: a bit sequence has eight. All other items have a byte or more."""
 
 
 class Meter(threading.local):
     """The count of the message that this thread decodes."""
 
     items: int | None = None
-    """Items that are left; None: no budget applies."""
+    """Number of items left; None: no budget applies."""
     depth: int = 0
-    """Levels of recursive types that are open."""
+    """Number of open levels of recursive types."""
     max_depth: int = MAX_DEPTH
 
 
@@ -64,7 +64,7 @@ class DecodeBudget:
     max_items: int
     max_depth: int = MAX_DEPTH
     _uncounted: int = field(init=False, repr=False, compare=False)
-    """Bytes of messages that are too short to exceed the budget."""
+    """Length of a message that is too short to exceed the budget."""
 
     def __post_init__(self) -> None:
         short = self.max_items // ITEMS_PER_BYTE if self.max_depth >= MAX_DEPTH else 0
@@ -73,11 +73,11 @@ class DecodeBudget:
     def decode(self, kind: Codec[T], raw: bytes) -> T:
         """Return the value that the whole of `raw` encodes.
 
-        Raises DecodeError where it is malformed or exceeds the budget; the length is checked
-        before anything else. Inside of another budget the smaller rest applies.
+        Raises DecodeError if it is malformed or exceeds the budget; the length is checked
+        before anything else. Inside another budget the smaller remainder applies.
         """
         if len(raw) <= self._uncounted:
-            return kind.decode_all(raw)  # counting would double the price of a transfer's call
+            return kind.decode_all(raw)  # counting would double the cost of a transfer's call
         before = self._begin(kind.name, raw)
         try:
             return kind.decode_all(raw)
@@ -87,7 +87,7 @@ class DecodeBudget:
     def decode_parts(
         self, what: str, parts: Iterable[Codec[Any]], raw: bytes
     ) -> tuple[list[Any], int]:
-        """Return the values of `parts`, which follow each other, and the offset behind the last.
+        """Return the values of the consecutive `parts`, and the offset after the last.
 
         All of them share the budget. Raises DecodeError.
         """
@@ -114,7 +114,7 @@ class DecodeBudget:
 
 
 _Before = tuple[int | None, int, int]
-"""Of the budget around: items and depth; between them the items that the new one began with."""
+"""State of the outer budget: items and depth; between them the initial items of the new one."""
 
 
 def _end(before: _Before) -> None:

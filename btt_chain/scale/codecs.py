@@ -1,9 +1,8 @@
-"""Codecs and how they are put together: one object per type that encodes, decodes, describes.
+"""Codecs and their composition: one object per type that encodes, decodes, describes.
 
 The functions here build codecs out of codecs; `btt_chain.scale.derive` builds them from
-annotations. What every decoder keeps: a length is checked against the bytes that are
-left before anything is made, one value has one encoding, and whatever is wrong with the
-input ends in `DecodeError`.
+annotations. Invariants of every decoder: a length is checked against the remaining bytes before
+anything is allocated, one value has one encoding, and malformed input raises `DecodeError`.
 """
 
 from __future__ import annotations
@@ -51,14 +50,13 @@ MAX_LENGTH = (1 << 32) - 1
 
 
 class Codec(Generic[T]):
-    """How one type travels: both directions and its description, from one source.
+    """The wire form of one type: both directions and its description, from one source.
 
-    `encode(value)` gives bytes; `decode(raw, at)` gives the value that starts at offset
-    `at` and the offset behind it. `min_size` is the fewest bytes a value can have.
-    Two hints for those who compile records: `flat` if all values have one fixed layout,
-    `one_byte` for compact integers (the values whose form is a single byte).
-    `limit` is the largest number of items of a collection, MAX_LENGTH if only the wire format
-    bounds it.
+    `encode(value)` returns bytes; `decode(raw, at)` returns the value that starts at offset `at`
+    and the offset after it. `min_size` is the minimum number of bytes of a value. Two hints for
+    compiling records: `flat` if all values have one fixed layout, `one_byte` for compact integers
+    (the values whose form is a single byte). `limit` is the largest number of items of a
+    collection, MAX_LENGTH if only the wire format bounds it.
     """
 
     __slots__ = ("decode", "encode", "flat", "limit", "min_size", "name", "one_byte", "shape")
@@ -84,7 +82,7 @@ class Codec(Generic[T]):
         self.limit = limit
 
     def decode_all(self, raw: bytes) -> T:
-        """The value that `raw` encodes; bytes left over are an error."""
+        """Return the value that `raw` encodes; remaining bytes are an error."""
         value, at = self.decode(raw, 0)
         if at != len(raw):
             raise DecodeError(self.name, at, f"{len(raw) - at} bytes too many")
@@ -95,13 +93,13 @@ class Codec(Generic[T]):
 
 
 class Knot(Codec[T]):
-    """A codec that is declared before what it stands for is known.
+    """A codec that is declared before its definition is known.
 
-    Types that contain themselves refer to the knot; whoever completes the type ties it.
-    Passing through a knot is counted per thread, over all knots: deeper than `MAX_DEPTH`, or than
-    the decode budget allows, is an error. A knot may be tied again; the last tie holds.
-    With `bounds_itself` only encoding is counted: what it is tied to bounds the depth of what it
-    decodes, and two counts would take a third of the time of decoding a small item.
+    Recursive types refer to it; `tie` binds it once the type is complete. Passes through recursive
+    codecs are counted per thread, over all of them: a depth above `MAX_DEPTH`, or above the decode
+    budget, is an error. It may be bound again; the last binding applies. With `bounds_itself` only
+    encoding is counted: the bound codec limits its own decoding depth, and two counts would take a
+    third of the time of decoding a small item.
     """
 
     __slots__ = ("tied",)
@@ -117,14 +115,14 @@ class Knot(Codec[T]):
         )
 
     def tie(self, codec: Codec[T]) -> None:
-        """Say what this knot stands for."""
+        """Bind this codec to its definition."""
         if codec.min_size == 0:
             raise TypeError(f"{self.name}: a recursive type has at least one byte")
         self.tied = codec
 
     @property
     def target(self) -> Codec[T]:
-        """What the knot stands for; `TypeError` while it is not tied."""
+        """The bound codec; `TypeError` before `tie`."""
         if self.tied is None:
             raise TypeError(f"the knot {self.name} is not tied")
         return self.tied
@@ -162,7 +160,9 @@ _WORDS = {(1, False): "B", (2, False): "H", (4, False): "I", (8, False): "Q",
 
 
 def integer(kind: type[Integer]) -> Codec[Any]:
-    """A fixed-width integer, least significant byte first; a newtype if it has a path."""
+    """Return the codec of a fixed-width integer, least significant byte first; a newtype if it has
+    a path.
+    """
     size, signed, low, high = kind.BYTES, kind.SIGNED, kind.MIN, kind.MAX
     letter = "i" if signed else "u"
     primitive = f"{letter}{size * 8}"
@@ -196,7 +196,7 @@ def integer(kind: type[Integer]) -> Codec[Any]:
 
 
 def compact_of(inner: Codec[Any], kind: type[Integer]) -> Codec[Any]:
-    """The compact form of the integer `kind`, whose plain codec is `inner`."""
+    """Return the codec of the compact form of the integer `kind`, whose plain codec is `inner`."""
     name, high = f"Compact<{inner.name}>", kind.MAX
     new, from_bytes = int.__new__, int.from_bytes
     one_byte = source.small_values(kind)[:64]
@@ -207,8 +207,8 @@ def compact_of(inner: Codec[Any], kind: type[Integer]) -> Codec[Any]:
         return compact_encode(value)
 
     def decode(raw: bytes, at: int) -> tuple[Integer, int]:
-        # The usual cases are spelt out because they are read so often; whatever is
-        # unusual about a number falls through to `compact_decode`.
+        # The usual cases are written out because they are frequent; all other forms go to
+        # `compact_decode`.
         try:
             first = raw[at]
             mode = first & 3
@@ -262,7 +262,7 @@ COMPACT_U32: Codec[u32] = compact_of(integer(u32), u32)
 
 
 def byte_string(limit: int = MAX_LENGTH) -> Codec[bytes]:
-    """At most `limit` bytes, their number in front; checked in both directions."""
+    """Return the codec of at most `limit` bytes after their number; checked in both directions."""
 
     def encode(value: bytes) -> bytes:
         if len(value) > limit:
@@ -309,7 +309,7 @@ STR = _str()
 
 
 def octets(size: int, kind: type[bytes] = bytes, path: str = "", docs: Docs = ()) -> Codec[Any]:
-    """Exactly `size` bytes, as `kind`; a newtype if `path` is given."""
+    """Return the codec of exactly `size` bytes, as `kind`; a newtype if `path` is given."""
     name = kind.__name__ if path else f"[u8; {size}]"
     plain, new = kind is bytes, bytes.__new__
 
@@ -334,9 +334,9 @@ def octets(size: int, kind: type[bytes] = bytes, path: str = "", docs: Docs = ()
 
 
 def vec(item: Codec[V], limit: int = MAX_LENGTH) -> Codec[list[V]]:
-    """At most `limit` items, the number in front; checked in both directions, before any is read.
+    """Return the codec of at most `limit` items after their number, which is checked first.
 
-    `TypeError` for items that may have no bytes: nothing would bound the number claimed.
+    `TypeError` for items that may have no bytes: nothing would bound the declared number.
     """
     name, floor = f"Vec<{item.name}>", item.min_size
     if not floor:
@@ -362,7 +362,7 @@ def vec(item: Codec[V], limit: int = MAX_LENGTH) -> Codec[list[V]]:
 
 
 def array_of(item: Codec[V], size: int) -> Codec[list[V]]:
-    """Exactly `size` items, without a number in front."""
+    """Return the codec of exactly `size` items, without a number in front."""
     name, floor = f"[{item.name}; {size}]", item.min_size * size
     encode_items, decode_items = _items(item)
 
@@ -384,7 +384,7 @@ def array_of(item: Codec[V], size: int) -> Codec[list[V]]:
 def _items(
     item: Codec[V],
 ) -> tuple[Callable[[Iterable[V]], bytes], Callable[[bytes, int, int], tuple[list[V], int]]]:
-    """The items of a list, without their number; the caller has checked that number."""
+    """Return the codec of a list's items without their number, which the caller has checked."""
     if item.flat is not None and item.flat.count:
         size = calcsize("<" + item.flat.format)
         encode_flat, decode_flat = compile_many(item.name, item.flat)
@@ -410,7 +410,9 @@ def _items(
 
 
 def mapping(key: Codec[K], value: Codec[V], limit: int = MAX_LENGTH) -> Codec[dict[K, V]]:
-    """A map as a list of at most `limit` pairs, in strictly ascending order of the keys."""
+    """Return the codec of a map: a list of at most `limit` pairs, in strictly ascending order of
+    keys.
+    """
     name = f"BTreeMap<{key.name}, {value.name}>"
     pairs = vec(tuple_of(key, value), limit)
 
@@ -440,7 +442,7 @@ def _first(pair: tuple[Any, Any]) -> Any:
 
 
 def tuple_of(*parts: Codec[Any]) -> Codec[Any]:
-    """The parts in a row, as a Python tuple; no parts at all is the unit type."""
+    """Return the codec of a Python tuple of parts in sequence; no parts is the unit type."""
     name = f"({', '.join(part.name for part in parts)})"
     accesses = [(f"[{i}]", part) for i, part in enumerate(parts)]
     encode, decode = compile_record(name, accesses, None)
@@ -456,9 +458,9 @@ def tuple_of(*parts: Codec[Any]) -> Codec[Any]:
 
 
 def record(make: Callable[..., T], name: str, /, **parts: Codec[Any]) -> Codec[T]:
-    """The named attributes of an object in a row; decoding calls `make` with keywords.
+    """Return the codec of an object's named attributes; decoding calls `make` with keywords.
 
-    For several wire forms of one class; it has no description of its own.
+    For several wire forms of one class; it has no description.
     """
     accesses = [(f".{attribute}", part) for attribute, part in parts.items()]
     encode, decode = compile_record(name, accesses, make, keywords=tuple(parts))
@@ -469,7 +471,7 @@ def record(make: Callable[..., T], name: str, /, **parts: Codec[Any]) -> Codec[T
 def group(
     accesses: Sequence[tuple[str, Codec[Any]]], make: Callable[..., Any] | None
 ) -> Flat | None:
-    """The parts as one flat value, if every one of them is flat."""
+    """Return the parts as one flat value if all of them are flat, else None."""
     flats = [(access, part.flat) for access, part in accesses if part.flat is not None]
     return source.group(flats, make) if len(flats) == len(accesses) else None
 
@@ -483,7 +485,7 @@ def newtype(
     docs: Docs = (),
     type_name: str | None = None,
 ) -> Codec[T]:
-    """The same value under a name of its own: described as a struct of one unnamed field."""
+    """Return a codec of the same value with its own name: a struct of one unnamed field."""
     plain = Codec(type_name or inner.name, inner.encode, inner.decode, inner.shape, inner.min_size)
     shape = Shape(
         lambda: Composite((Field(None, plain, plain.name),)), path=path, params=params, docs=docs
@@ -492,7 +494,7 @@ def newtype(
 
 
 def bounded(inner: Codec[T], limit: int, path: str, params: Params) -> Codec[T]:
-    """A collection of at most `limit` items, checked before any of them is decoded."""
+    """Return the codec of a collection of at most `limit` items, checked before any is decoded."""
     name = f"Bounded<{inner.name}, {limit}>"
 
     def encode(value: Any) -> bytes:
@@ -515,7 +517,7 @@ def bounded(inner: Codec[T], limit: int, path: str, params: Params) -> Codec[T]:
 
 
 def at_most_bytes(inner: Codec[T], limit: int) -> Codec[T]:
-    """The same type with an encoding of at most `limit` bytes; checked in both directions.
+    """Return a codec of the same type with at most `limit` bytes; checked in both directions.
 
     The input is read before its length is known: `inner` needs a bound of its own on the number of
     its items.
@@ -542,9 +544,9 @@ def at_most_bytes(inner: Codec[T], limit: int) -> Codec[T]:
 
 @dataclass(slots=True)
 class Arm:
-    """One alternative of an enum: values of class `kind` are written with `index` in front.
+    """One alternative of an enum: values of class `kind` are encoded with `index` in front.
 
-    `encode` writes the index too; `decode` starts behind it.
+    `encode` writes the index too; `decode` starts after it.
     """
 
     kind: type
@@ -560,7 +562,7 @@ class Arm:
 def enum_of(
     name: str, arms: Iterable[Arm], *, path: str = "", params: Params = (), docs: Docs = ()
 ) -> Codec[Any]:
-    """One of several alternatives, told apart by the first byte."""
+    """Return the codec of one of several alternatives, distinguished by the first byte."""
     arms = sorted(arms, key=lambda arm: arm.index)
     decoders = {arm.index: arm.decode for arm in arms}
     encoders = {arm.kind: arm.encode for arm in arms}
@@ -602,7 +604,9 @@ def constants(
     docs: Docs = (),
     variant_docs: Callable[[], dict[str, Docs]] = dict,
 ) -> Codec[Any]:
-    """An enum without fields: (name, index, Python value) of each alternative."""
+    """Return the codec of an enum without fields: (name, index, Python value) of each
+    alternative.
+    """
     by_index = {index: value for _, index, value in values}
     by_value = {value: bytes((index,)) for _, index, value in values}
 
@@ -630,7 +634,7 @@ def constants(
 
 
 def option(inner: Codec[T]) -> Codec[T | None]:
-    """The value or nothing: one byte in front tells."""
+    """Return the codec of an optional value: the first byte is its presence."""
     name, encode_some, decode_some = f"Option<{inner.name}>", inner.encode, inner.decode
 
     def encode(value: T | None) -> bytes:
@@ -658,7 +662,7 @@ def option(inner: Codec[T]) -> Codec[T | None]:
 
 
 def opaque(inner: Codec[T]) -> Codec[T]:
-    """The encoding of a value wrapped as a byte string: its length stands in front.
+    """Return the codec of a value's encoding as a byte string, with its length in front.
 
     Source: `WrapperOpaque` of frame_support, described there as (Compact<u32>, T).
     """

@@ -1,8 +1,8 @@
 """Compact integers: one to sixty-seven bytes, always the shortest form.
 
-The two low bits of the first byte say how many bytes follow: 0 none, 1 one, 2 three,
-3 as many as the six high bits tell, plus four. A longer form than needed is an error,
-because one value must have one encoding.
+The two low bits of the first byte say how many bytes follow: 0 none, 1 one, 2 three, 3 as many as
+the six high bits, plus four. A longer form than needed is an error, because one value must have one
+encoding.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from btt_chain.scale.errors import DecodeError, EncodeError
 
 LARGEST = (1 << 536) - 1
-"""The largest number that the length byte of the longest form can announce."""
+"""The largest number that the longest form can hold."""
 
 
 def compact_encode(n: int) -> bytes:
-    """Encode `n`, from 0 to 2^536 - 1; `EncodeError` outside of that."""
+    """Encode `n`, from 0 to 2^536 - 1; `EncodeError` otherwise."""
     if 0 <= n < 1 << 6:
         return bytes((n << 2,))
     if 0 <= n < 1 << 14:
@@ -28,7 +28,7 @@ def compact_encode(n: int) -> bytes:
 
 
 def compact_decode(raw: bytes, at: int) -> tuple[int, int]:
-    """Decode the number that starts at `at`; return it with the offset behind it."""
+    """Decode the number that starts at `at`; return it with the offset after it."""
     try:
         first = raw[at]
         mode = first & 3

@@ -1,9 +1,9 @@
-"""From annotations to codecs: `codec(kind)` compiles a type once and keeps it.
+"""Codecs from annotations: `codec(kind)` compiles a type once and caches it.
 
 bool, str and bytes are themselves; `list[T]`, `tuple[...]`, `dict[K, V]` and `T | None` are
 Vec, tuple, BTreeMap and Option; a dataclass is a struct, an IntEnum an enum without fields
 (names as written), a union of `Variant` classes an enum. The marks of `bounded` refine them,
-and any `Codec` in `Annotated` stands for itself (that is how a `Knot` is used).
+and any `Codec` in `Annotated` is used as it is (for example a `Knot`).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ AnyCodec = Codec[Any]
 
 
 def codec(kind: TypeForm[T]) -> Codec[T]:
-    """The codec of `kind`, compiled on first use; `TypeError` if it has no SCALE form."""
+    """Return the codec of `kind`, compiled at first use; `TypeError` if it has no SCALE form."""
     compiled: Codec[T] = _compiled(cast("object", kind))
     return compiled
 
@@ -68,7 +68,7 @@ def decode(kind: TypeForm[T], raw: bytes) -> T:
 
 @cache
 def _compiled(kind: object) -> AnyCodec:
-    # Unions and generic aliases are equal when they mean the same, so the cache is exact.
+    # Unions and generic aliases compare equal if they mean the same, so the cache is exact.
     under_way: list[object] = _now.__dict__.setdefault("under_way", [])
     if kind in under_way:
         raise TypeError(f"{kind!r} contains itself: put a Knot in between")
@@ -109,7 +109,7 @@ def _compile(kind: object) -> AnyCodec:
 
 
 def _ordered(kind: object) -> bool:
-    """Whether Python compares values of `kind` as the wire wants them ordered."""
+    """Return True if Python's order of `kind` values is the order on the wire."""
     if get_origin(kind) is Annotated:
         return _ordered(get_args(kind)[0])
     if get_origin(kind) is tuple:
@@ -190,7 +190,7 @@ def _compact(kind: object) -> AnyCodec:
     if isinstance(kind, type) and issubclass(kind, Integer) and not kind.SIGNED:
         return build.compact_of(inner, kind)
     if kind == tuple[()]:
-        # The index of an account is the unit type where accounts have none.
+        # The index of an account is the unit type because accounts have none.
         shape = Shape(lambda: CompactOf(inner))
         return Codec("Compact<()>", inner.encode, inner.decode, shape, 0)
     raise TypeError(f"{kind!r} has no compact form")
@@ -246,7 +246,7 @@ def _union(args: tuple[Any, ...]) -> AnyCodec:
 
 
 def result_of(value: AnyCodec, error: AnyCodec) -> AnyCodec:
-    """`Result<T, E>`: an `Ok` or an `Err`."""
+    """Return the codec of `Result<T, E>`: an `Ok` or an `Err`."""
     arms = [
         _arm(Ok, [("value", value, None)], Ok.__name__),
         _arm(Err, [("error", error, None)], Err.__name__),
@@ -280,7 +280,7 @@ def variants(
     params: Params = (),
     docs: Docs = (),
 ) -> AnyCodec:
-    """An enum of these variant classes; what a union of them compiles to."""
+    """Return the codec of an enum of these variant classes, as for a union of them."""
     arms = []
     for kind in kinds:
         base = get_origin(kind) or kind
@@ -322,7 +322,7 @@ def _members(kind: type, bound: Mapping[Any, object]) -> list[Member]:
     found: list[Member] = []
     for field in dataclass_fields(kind):
         if not field.init:
-            continue  # kept beside the value (a cached hash), not part of it
+            continue  # stored beside the value (a cached hash), not part of it
         hint = _substitute(hints[field.name], bound)
         try:
             found.append((field.name, _compiled(hint), _type_name(hint)))
@@ -358,12 +358,12 @@ def _params(params: Iterable[tuple[str, object]]) -> Params:
 
 
 def _bindings(kind: type, args: tuple[object, ...]) -> dict[Any, object]:
-    """What the type parameters of a generic class stand for."""
+    """Return the types that the type parameters of a generic class are bound to."""
     return dict(zip(getattr(kind, "__parameters__", ()), args, strict=False))
 
 
 def _substitute(hint: Any, bound: Mapping[Any, object]) -> Any:
-    """`hint` with type variables replaced by what they stand for."""
+    """Return `hint` with type variables replaced by their bindings."""
     if isinstance(hint, TypeVar):
         if hint not in bound:
             raise TypeError(f"nothing is known of {hint}")

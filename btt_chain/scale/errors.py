@@ -1,13 +1,13 @@
-"""What goes wrong on the wire: bytes that are no value, and values that have no bytes."""
+"""Errors of the wire format: bytes that are no value, and values without an encoding."""
 
 from __future__ import annotations
 
 
 class DecodeError(ValueError):
-    """Some bytes are not the encoding of any value of the wanted type.
+    """The bytes encode no value of the type.
 
-    `what` names the type, `at` is the offset in bytes from the start of the input,
-    `why` is the reason in words.
+    `what` names the type, `at` is the offset in bytes from the start of the input, `why` is the
+    reason in words.
     """
 
     def __init__(self, what: str, at: int, why: str) -> None:

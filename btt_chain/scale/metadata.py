@@ -1,8 +1,8 @@
-"""Runtime metadata: what a chain tells clients of its types, calls, events and storage.
+"""Runtime metadata: a chain's description of its types, calls, events and storage.
 
-One description, three wire forms. The classes here hold everything that any version can say;
-each version's codec writes the part that it knows. `encode_metadata` and `decode_metadata`
-are exact inverses: what was decoded encodes to the same bytes.
+One description, three wire forms. The classes here hold the fields of all versions; each version's
+codec encodes its own part. `encode_metadata` and `decode_metadata` are exact inverses: what was
+decoded encodes to the same bytes.
 Source: frame-metadata (V14, V15, V16) and scale-info (the portable registry).
 """
 
@@ -23,13 +23,13 @@ MAGIC: Final = b"meta"
 VERSIONS: Final = (14, 15, 16)
 
 TypeId: TypeAlias = Compact[u32]
-"""Where a type stands in the registry."""
+"""Index of a type in the registry."""
 
 # --- the portable registry ----------------------------------------------------
 
 
 class PrimitiveKind(IntEnum):
-    """The types that everything else is made of."""
+    """The types that all others are composed of."""
 
     bool = 0
     char = 1
@@ -94,13 +94,13 @@ class ArrayDef(Variant, index=3):
 
 
 class TupleDef(Variant, index=4):
-    """Parts in a row."""
+    """A tuple of parts."""
 
     items: list[TypeId]
 
 
 class PrimitiveDef(Variant, index=5):
-    """A type of its own."""
+    """A primitive type."""
 
     kind: PrimitiveKind
 
@@ -158,15 +158,15 @@ class _Numbered:
 
 
 class NotDeprecated(Variant, index=0):
-    """Good to use."""
+    """Not deprecated."""
 
 
 class DeprecatedWithoutNote(Variant, index=1):
-    """Better not used; nobody said why."""
+    """Deprecated, without a reason."""
 
 
 class Deprecated(Variant, index=2):
-    """Better not used; the note says why, `since` from which version on."""
+    """Deprecated; `note` is the reason, `since` the first version."""
 
     note: str
     since: str | None
@@ -181,7 +181,7 @@ _IN_USE: Final = NotDeprecated()
 
 
 class StorageHasher(IntEnum):
-    """How a part of a storage key is hashed."""
+    """The hash of a part of a storage key."""
 
     Blake2_128 = 0
     Blake2_256 = 1
@@ -193,7 +193,7 @@ class StorageHasher(IntEnum):
 
 
 class StorageModifier(IntEnum):
-    """What an absent entry means: nothing, or the default."""
+    """The meaning of an absent entry: nothing, or the default."""
 
     Optional = 0
     Default = 1
@@ -254,7 +254,7 @@ class Constant:
 
 @dataclass(slots=True)
 class AssociatedType:
-    """A type that a pallet is configured with."""
+    """An associated type of a pallet's configuration."""
 
     name: str
     type: TypeId
@@ -271,7 +271,7 @@ class Parameter:
 
 @dataclass(slots=True)
 class ViewFunction:
-    """A question that a pallet answers."""
+    """A view function of a pallet."""
 
     id: Annotated[bytes, Fixed(32)]
     name: str
@@ -283,7 +283,7 @@ class ViewFunction:
 
 @dataclass(slots=True)
 class PalletMetadata:
-    """All that clients learn of one pallet."""
+    """The description of one pallet."""
 
     name: str
     index: u8
@@ -303,7 +303,7 @@ class PalletMetadata:
 
 @dataclass(slots=True)
 class Extension:
-    """A transaction extension: what it adds to the extrinsic and what to the signing payload."""
+    """A transaction extension: its parts of the extrinsic and of the signing payload."""
 
     identifier: str
     type: TypeId
@@ -314,9 +314,9 @@ class Extension:
 class ExtrinsicMetadata:
     """The form of extrinsics.
 
-    `type` is the unchecked extrinsic (V14). `address` to `extra` are its parameters (V15 on;
-    V16 without `extra`). `by_version` (V16) lists, for each extension version, which extensions
-    it has, by position. What a version does not carry is None or empty after decoding it.
+    `type` is the unchecked extrinsic (V14). `address` to `extra` are its parameters (V15 on; V16
+    without `extra`). `by_version` (V16) lists, for each extension version, its extensions, by
+    position. Fields that a version lacks are None or empty after decoding it.
     """
 
     extensions: list[Extension]
@@ -354,7 +354,7 @@ class RuntimeApi:
 
 @dataclass(slots=True)
 class OuterEnums:
-    """The enums that put all pallets' calls, events and errors together."""
+    """The enums of all pallets' calls, events and errors."""
 
     call: TypeId
     event: TypeId
@@ -363,7 +363,7 @@ class OuterEnums:
 
 @dataclass(slots=True)
 class CustomValue:
-    """A value that only this chain knows the meaning of."""
+    """A value with a meaning of this chain only."""
 
     type: TypeId
     value: bytes
@@ -371,7 +371,7 @@ class CustomValue:
 
 @dataclass(slots=True)
 class RuntimeMetadata:
-    """All that a runtime tells clients of itself. `type` is the runtime's own (V14, V15)."""
+    """The description of a runtime. `type` is the runtime's own (V14, V15)."""
 
     types: list[PortableType]
     pallets: list[PalletMetadata]
@@ -490,7 +490,7 @@ _FORMS = {version: _metadata(version) for version in VERSIONS}
 
 
 def encode_metadata(metadata: RuntimeMetadata, version: int) -> bytes:
-    """The metadata with its magic and version in front; `EncodeError` if a part is missing."""
+    """Return the metadata after its magic and version; `EncodeError` if a part is missing."""
     if version not in _FORMS:
         raise EncodeError("metadata", f"there is no version {version} here")
     needed: dict[str, object] = {}
@@ -508,7 +508,7 @@ def encode_metadata(metadata: RuntimeMetadata, version: int) -> bytes:
 
 
 def decode_metadata(raw: bytes) -> tuple[int, RuntimeMetadata]:
-    """The version and content of metadata; `DecodeError` if it is none that is known here."""
+    """Return the version and content of metadata; `DecodeError` if its version is not supported."""
     if raw[:4] != MAGIC or len(raw) < 5:
         raise DecodeError("metadata", 0, "it does not begin with the magic word")
     version = raw[4]

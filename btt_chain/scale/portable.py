@@ -1,10 +1,9 @@
-"""Values of types that are known only from metadata, to and from plain Python.
+"""Conversion of values with types from metadata, to and from plain Python.
 
-Numbers are ints, byte strings "0x..." text, lists and tuples lists, structs dicts (a struct of
-one unnamed field is that field), enums {"Name": fields} or just "Name" when there are none,
-an absent option and the unit type None, bit sequences text of 0 and 1. Accounts go through
-hooks, so that whoever knows address formats can show and read them.
-Errors name the place: `dest: expected an SS58 address`.
+Numbers are ints, byte strings "0x..." text, lists and tuples lists, structs dicts (a struct of one
+unnamed field is that field), enums {"Name": fields} or just "Name" when there are none, an absent
+option and the unit type None, bit sequences text of 0 and 1. Accounts are converted by hooks, which
+have the address format. Errors name the place: `dest: expected an SS58 address`.
 """
 
 from __future__ import annotations
@@ -33,10 +32,10 @@ from btt_chain.scale.metadata import (
 Plain: TypeAlias = "bool | int | str | bytes | list[Plain] | dict[str, Plain] | None"
 
 MAX_NESTING = 128
-"""How deep values may nest: types that contain themselves would allow any depth."""
+"""Maximum nesting of values: recursive types would allow any depth."""
 
 MAX_EMPTY_ITEMS = 1 << 16
-"""How many parts without bytes an input may have in all: nothing else bounds their number."""
+"""Maximum number of parts without bytes in an input: nothing else bounds their number."""
 
 ACCOUNT_ID = ["sp_core", "crypto", "AccountId32"]
 MULTI_ADDRESS = ["sp_runtime", "multiaddress", "MultiAddress"]
@@ -47,8 +46,8 @@ _INT_SIZES = {"8": 1, "16": 2, "32": 4, "64": 8, "128": 16, "256": 32}
 class Portable:
     """The types of one chain.
 
-    `show_account` turns 32 bytes into text, `read_account` text into 32 bytes; the latter
-    says with `ValueError` what it expected. Without them accounts are hex.
+    `show_account` turns 32 bytes into text, `read_account` text into 32 bytes; the latter raises
+    `ValueError` with what it expected. Without them accounts are hex.
     """
 
     def __init__(
@@ -65,39 +64,39 @@ class Portable:
     # --- both directions, whole values ---
 
     def decode(self, type_id: int, raw: bytes) -> Plain:
-        """The value of type `type_id` that `raw` is; `DecodeError` if it is none."""
+        """Return the value of type `type_id` that `raw` encodes; `DecodeError` if it is none."""
         value, at = self.decode_at(type_id, raw, 0)
         if at != len(raw):
             raise DecodeError(self.name(type_id), at, f"{len(raw) - at} bytes too many")
         return value
 
     def decode_at(self, type_id: int, raw: bytes, at: int) -> tuple[Plain, int]:
-        """The value that starts at `at`, and the offset behind it."""
+        """Return the value that starts at `at`, and the offset after it."""
         return _Reader(self, raw).value(type_id, at, 0)
 
     def encode(self, type_id: int, value: Plain, where: str = "") -> bytes:
-        """The bytes of `value` as type `type_id`; `EncodeError` names the part that is wrong.
+        """Return the bytes of `value` as type `type_id`; `EncodeError` names the wrong part.
 
-        Integers may be given as text too; a plain address stands for a MultiAddress.
+        Integers may be given as text too; a plain address is accepted as a MultiAddress.
         """
         return _Writer(self).value(type_id, value, where)
 
     def encode_fields(
         self, fields: Sequence[PortableField], values: Sequence[Plain] | dict[str, Plain]
     ) -> bytes:
-        """The arguments of a call in a row, given in order or by name."""
+        """Return the encoded arguments of a call, given in order or by name."""
         return _Writer(self).fields(fields, values, "")
 
     # --- names ---
 
     def type(self, type_id: int) -> PortableType:
-        """The type of that number; `LookupError` if there is none."""
+        """Return the type with that number; `LookupError` if there is none."""
         if not 0 <= type_id < len(self.types):
             raise LookupError(f"there is no type {type_id}")
         return self.types[type_id]
 
     def variant(self, type_id: int, name: str) -> PortableVariant:
-        """The variant `name` of an enum; `LookupError` if there is none."""
+        """Return the variant `name` of an enum; `LookupError` if there is none."""
         definition = self.type(type_id).definition
         if isinstance(definition, VariantDef):
             for variant in definition.variants:
@@ -106,7 +105,7 @@ class Portable:
         raise LookupError(f"{self.name(type_id)} has no {name}")
 
     def name(self, type_id: int, depth: int = 0) -> str:
-        """A readable name: `Vec<u8>`, `AccountId32`, `(u32, bool)`."""
+        """Return a readable name: `Vec<u8>`, `AccountId32`, `(u32, bool)`."""
         kind = self.type(type_id)
         if kind.path:
             shown = [p for p in kind.params if p.type is not None]
@@ -130,22 +129,22 @@ class Portable:
             case CompositeDef() | VariantDef():
                 return f"type {type_id}"
 
-    # --- what both directions ask ---
+    # --- shared by both directions ---
 
     def is_byte(self, type_id: int) -> bool:
-        """Whether the type is u8: lists of it are byte strings."""
+        """Return True if the type is u8: lists of it are byte strings."""
         return self.type(type_id).definition == PrimitiveDef(PrimitiveKind.u8)
 
     def is_plain_bits(self, store: int, order: int) -> bool:
-        """Whether bits are kept in bytes, the first in the lowest place, as everybody does."""
+        """Return True if bits are stored in bytes, the first in the lowest place."""
         return self.is_byte(store) and self.type(order).path[-1:] == ["Lsb0"]
 
     def is_option(self, type_id: int) -> bool:
-        """Whether the type is `Option`."""
+        """Return True if the type is `Option`."""
         return self.type(type_id).path == ["Option"]
 
     def compact_size(self, type_id: int) -> int:
-        """How many bytes the integer inside of a compact may have; 0 for the unit type."""
+        """Return the number of bytes of the integer inside a compact; 0 for the unit type."""
         definition = self.type(type_id).definition
         match definition:
             case PrimitiveDef(kind) if kind.name[0] == "u":
@@ -161,7 +160,7 @@ class Portable:
 
 
 class _Reader:
-    """One input, read by description."""
+    """A reader of one input by its type description."""
 
     def __init__(self, book: Portable, raw: bytes) -> None:
         self.book = book
@@ -239,7 +238,7 @@ class _Reader:
             octets, at = BYTES.decode(self.raw, at)
             return "0x" + octets.hex(), at
         count, start = compact_decode(self.raw, at)
-        # Most items have a byte at least; the few that have none are bounded apart.
+        # Most items have at least a byte; the others are bounded separately.
         if count > max(len(self.raw) - start, MAX_EMPTY_ITEMS):
             raise DecodeError(self.book.name(type_id), at, f"{count} items claimed")
         return self.items([item] * count, start, depth)
@@ -283,7 +282,9 @@ class _Reader:
 
 
 class _Writer:
-    """Plain values written by description; `where` is the way to the value being written."""
+    """A writer of plain values by their type description; `where` is the path of the present
+    value.
+    """
 
     def __init__(self, book: Portable) -> None:
         self.book = book
@@ -334,7 +335,7 @@ class _Writer:
     def array(self, size: int, item: int, value: Plain, where: str) -> bytes:
         if not self.book.is_byte(item):
             return self.items([item] * size, _list(value, where), where)
-        # A name of just that length, such as a pool's, may be written as it is read.
+        # A name of exactly that length, such as a pool's, may be given as text.
         is_name = isinstance(value, str) and len(value.encode()) == size
         octets = _octets(value, where, text=is_name)
         if len(octets) != size:
@@ -399,7 +400,7 @@ class _Writer:
         )
 
     def body(self, fields: Sequence[PortableField], value: Plain, where: str) -> bytes:
-        """The fields of a struct or variant, given as plain Python shows them."""
+        """Return the encoded fields of a struct or variant, given in their plain Python form."""
         if not fields:
             return _nothing(value, where)
         if fields[0].name is None and len(fields) == 1:

@@ -1,8 +1,8 @@
-"""From codecs to the portable registry: the list of types that metadata refers to by number.
+"""The portable registry: the list of types that metadata refers to by number.
 
-Whoever builds metadata asks `id_of` for each codec it mentions; the types behind it are
-added on the way. Two codecs of the same description are one type. A type may contain itself:
-it is given its number as soon as it is met again inside of itself.
+Metadata builders call `id_of` for each codec; the types that it contains are added as well. Two
+codecs with the same description are one type. A type may contain itself: it receives its number as
+soon as it recurs inside itself.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _RESERVED = PortableType([], [], TupleDef([]))
 
 
 class TypeRegistry:
-    """The types of one runtime, each once, in the order in which they were completed."""
+    """The types of one runtime, each once, in the order of their completion."""
 
     def __init__(self) -> None:
         self.types: list[PortableType] = []
@@ -58,7 +58,7 @@ class TypeRegistry:
         self._open: dict[AnyCodec, u32 | None] = {}
 
     def id_of(self, codec: AnyCodec) -> u32:
-        """The number of the type that `codec` describes; adds it if it is new."""
+        """Return the number of the type that `codec` describes; adds it if it is new."""
         while isinstance(codec, Knot):
             codec = codec.target
         if codec in self._ids:
@@ -82,7 +82,7 @@ class TypeRegistry:
         return number
 
     def _reserve(self, codec: AnyCodec) -> u32:
-        """Give a number to a type that is being described and was met inside of itself."""
+        """Return a new number for a type that recurs inside its own description."""
         number = self._open[codec]
         if number is None:
             number = self._open[codec] = u32(len(self.types))

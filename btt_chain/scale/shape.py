@@ -1,8 +1,8 @@
-"""What a codec says about its type: the description that metadata is made of.
+"""The description of a codec's type, from which metadata is made.
 
-A `Shape` names the type and describes it by one node; nodes hold the codecs of their
-parts, so a description is a walk. Nodes are made on first use: describing a type costs
-nothing until somebody asks, and a type may contain itself through a `Knot`.
+A `Shape` names the type and describes it by one node; nodes hold the codecs of their parts. Nodes
+are created at first use: an unused description costs nothing, and a type may contain itself through
+a `Knot`.
 Source: scale-info's portable registry (path, parameters, definition, docs).
 """
 
@@ -63,7 +63,7 @@ class TupleOf:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A part of a struct or of a variant; `type_name` is for people only."""
+    """A field of a struct or of a variant; `type_name` is for readers only."""
 
     name: str | None
     codec: AnyCodec
@@ -73,7 +73,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Composite:
-    """A struct: fields in a row, with names or (all of them) without."""
+    """A struct: fields in sequence, all of them with names or all without."""
 
     fields: tuple[Field, ...]
 
@@ -109,7 +109,7 @@ Definition: TypeAlias = (
 
 
 class Shape:
-    """The description of one type: where it lives, its parameters, what it is made of."""
+    """The description of one type: its path, its parameters, its definition."""
 
     __slots__ = ("_describe", "_node", "docs", "params", "path")
 
@@ -129,39 +129,39 @@ class Shape:
 
     @property
     def node(self) -> Definition:
-        """The definition, made when first asked for."""
+        """The definition, created at first use."""
         if self._node is None:
             self._node = self._describe()
         return self._node
 
 
 def class_docs(kind: type) -> Docs:
-    """The first paragraph of the class's own docstring, line by line."""
+    """Return the first paragraph of the class's own docstring, line by line."""
     text = kind.__dict__.get("__doc__")
-    # A dataclass without a docstring is given its signature as one: no use to a reader.
+    # A dataclass without a docstring has its signature as one, which is of no use to a reader.
     if not text or text.startswith(f"{kind.__name__}("):
         return ()
     return _paragraph(text)
 
 
 def attribute_docs(kind: type) -> dict[str, Docs]:
-    """Docstrings that follow the attributes in the source of `kind`, by attribute name.
+    """Return the docstrings of attributes in the source of `kind`, by attribute name.
 
-    Reads the module's source, once: for building metadata only. A class whose source is not
-    at hand (made by a program) has none.
+    Reads the module's source, once: for building metadata only. A class without source (made by a
+    program) has none.
     """
     is_local = "<locals>" in kind.__qualname__
     return _module_docs(kind.__module__, with_functions=is_local).get(kind.__qualname__, {})
 
 
 def load_attribute_docs(module: str) -> None:
-    """Read the docstrings of a module's attributes, so that metadata is made faster."""
+    """Read the docstrings of a module's attributes, so that metadata is built faster."""
     _module_docs(module, with_functions=False)
 
 
 @cache
 def _module_docs(name: str, *, with_functions: bool) -> dict[str, dict[str, Docs]]:
-    """The attribute docstrings of every class of a module, by the class's qualified name."""
+    """Return the attribute docstrings of every class of a module, by the class's qualified name."""
     try:
         source = inspect.getsource(sys.modules[name])
     except (KeyError, OSError, TypeError):
@@ -173,18 +173,19 @@ def _module_docs(name: str, *, with_functions: bool) -> dict[str, dict[str, Docs
 
 
 def _outline(source: str) -> ast.Module:
-    """Parse a module's source without the bodies of its functions, if that can be done."""
+    """Parse a module's source without the bodies of its functions, if possible."""
     try:
         return ast.parse(without_functions(source))
     except SyntaxError:
-        # A string in a function has lines that begin further left than the function.
+        # A string in a function has lines with less indentation than the function.
         return ast.parse(source)
 
 
 def without_functions(source: str) -> str:
-    """Return a module's source with its functions emptied: most of the work of parsing it.
+    """Return a module's source without the bodies of functions, which take most of the parsing
+    time.
 
-    Cuts by indentation, without a tokenizer. What is defined within a function is lost, too.
+    Cuts by indentation, without a tokenizer. Definitions within a function are lost, too.
     """
     kept: list[str] = []
     depth: int | None = None
@@ -204,7 +205,7 @@ def without_functions(source: str) -> str:
 
 
 def _collect(body: Iterable[ast.AST], prefix: str, found: dict[str, dict[str, Docs]]) -> None:
-    """Look through statements, not their expressions: no class is defined in one."""
+    """Search statements, not their expressions: no class is defined in one."""
     for statement in body:
         if isinstance(statement, ast.ClassDef):
             found[prefix + statement.name] = _class_body_docs(statement)

@@ -1,8 +1,8 @@
-"""Straight-line source for records: the one place where code writes code.
+"""Generated straight-line source code of record codecs.
 
 A record is encoded by one expression and decoded by one call per part. Neighbouring
 parts of fixed size (integers, byte strings, records of such) are fused into a single
-`struct` operation. `record_source` returns text, so a test can read what is executed.
+`struct` operation. `record_source` returns the source as text, for tests.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SMALL = 256
 
 
 class Names:
-    """The objects that a piece of generated source refers to, each under a name."""
+    """The objects that generated source refers to, each by a name."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {
@@ -42,7 +42,7 @@ class Names:
         }
 
     def of(self, value: object) -> str:
-        """A name for `value`, the same one for the same object."""
+        """Return a name for `value`, the same one for the same object."""
         for name, known in self.values.items():
             if known is value:
                 return name
@@ -53,20 +53,20 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Flat:
-    """A value of fixed size as `struct` sees it: a format, and the leaves that it packs."""
+    """A value of fixed size in the form of `struct`: a format, and its leaves."""
 
     format: str
     count: int
     checks: Checks
-    """Statements that refuse a value which `struct` would cut or pad, given its expression."""
+    """Statements that reject a value which `struct` would truncate or pad, given its expression."""
     leaves: Leaves
-    """The expressions of the leaves, given that of the value."""
+    """Expressions of the leaves, given that of the value."""
     build: Build
-    """The expression that makes the value, given those of the leaves."""
+    """Expression that creates the value, given those of the leaves."""
 
 
 def word(kind: type[Integer], format: str) -> Flat:
-    """An integer of one `struct` leaf."""
+    """Return an integer of one `struct` leaf."""
     return Flat(
         format,
         1,
@@ -77,7 +77,7 @@ def word(kind: type[Integer], format: str) -> Flat:
 
 
 def double_word(kind: type[Integer]) -> Flat:
-    """A u128: two leaves, the low half first."""
+    """Return a u128: two leaves, the low half first."""
     return Flat(
         "QQ",
         2,
@@ -91,14 +91,14 @@ def double_word(kind: type[Integer]) -> Flat:
 
 
 def _small_or_new(kind: type[Integer], leaf: str, names: Names) -> str:
-    # Most numbers on a chain are small; making one anew takes five times a look at a list.
+    # Most numbers on a chain are small; creating one takes five times as long as a list lookup.
     ready = f"{names.of(small_values(kind))}[{leaf}]"
     test = f"{leaf} < {SMALL}" if not kind.SIGNED else f"0 <= {leaf} < {SMALL}"
     return f"{ready} if {test} else new({names.of(kind)}, {leaf})"
 
 
 def small_values(kind: type[Integer]) -> list[Any]:
-    """The small numbers of a type, ready made."""
+    """Return the cached small numbers of a type."""
     if kind not in _small:
         _small[kind] = [kind(n) for n in range(min(SMALL, kind.MAX + 1))]
     return _small[kind]
@@ -108,7 +108,7 @@ _small: dict[type, list[Any]] = {}
 
 
 def octets(kind: type[bytes], size: int) -> Flat:
-    """A byte string of fixed length."""
+    """Return a byte string of fixed length."""
     return Flat(
         f"{size}s",
         1,
@@ -125,7 +125,7 @@ def _unchecked(_value: str, _names: Names) -> list[str]:
 
 
 def group(parts: Sequence[tuple[str, Flat]], make: Callable[..., Any] | None) -> Flat:
-    """A record or tuple whose parts, under their accesses, are all flat."""
+    """Return a record or tuple whose parts are all flat."""
 
     def build(leaves: Sequence[str], names: Names) -> str:
         rest = iter(leaves)
@@ -144,11 +144,11 @@ def group(parts: Sequence[tuple[str, Flat]], make: Callable[..., Any] | None) ->
 
 
 def construct(values: Sequence[str], make: Callable[..., Any] | None, names: Names) -> str:
-    """The expression that puts `values` together: a call of `make`, or a tuple."""
+    """Return the expression that combines `values`: a call of `make`, or a tuple."""
     if make is None:
         return f"({''.join(value + ', ' for value in values)})"
     if not values:
-        return names.of(make())  # nothing in it to tell one from another
+        return names.of(make())  # all instances are equal
     return f"{names.of(make)}({', '.join(values)})"
 
 
@@ -160,10 +160,10 @@ def record_source(
     prefix: bytes = b"",
     keywords: Sequence[str] = (),
 ) -> str:
-    """Source of `encode(v)` and `decode(raw, at)` for a record.
+    """Return the source of `encode(v)` and `decode(raw, at)` for a record.
 
     `parts` pairs the access to a part (`.name` or `[0]`) with its codec; `make` builds the
-    record (None: a tuple), by `keywords` if given; `prefix` is written in front and not read.
+    record (None: a tuple), by `keywords` if given; `prefix` is written first and not read.
     """
     setup: list[str] = []
     terms = [repr(prefix)] if prefix or not parts else []
@@ -200,7 +200,7 @@ def _fuse(
     leaves = [f"{first}_{n}" for n in range(layout.count)]
     setup += layout.checks("", names)
     if layout.format == f"{joint.size}s":
-        # A lone byte string: a slice is quicker than `struct`.
+        # A lone byte string: a slice is faster than `struct`.
         terms += layout.leaves("")
         steps.append(f"end = at + {joint.size}")
         steps.append(f"{leaves[0]} = raw[at:end]")
@@ -246,7 +246,7 @@ def compile_record(
     prefix: bytes = b"",
     keywords: Sequence[str] = (),
 ) -> tuple[Callable[[Any], bytes], Callable[[bytes, int], tuple[Any, int]]]:
-    """Compile the two directions of a record; see `record_source`."""
+    """Compile both directions of a record; see `record_source`."""
     names = Names()
     source = record_source(what, parts, make, names, prefix, keywords)
     scope = names.values
@@ -257,7 +257,7 @@ def compile_record(
 def compile_many(
     what: str, item: Flat
 ) -> tuple[Callable[[Any], bytes], Callable[[bytes], list[Any]]]:
-    """Compile a list of flat items: values to bytes, and whole bytes to values."""
+    """Compile both directions of a list of flat items."""
     names = Names()
     joint = struct.Struct("<" + item.format)
     leaves = [f"l{n}" for n in range(item.count)]
@@ -282,7 +282,7 @@ def _early(what: str, at: int) -> DecodeError:
 
 
 def _unsound(what: str, at: int, error: ValueError) -> DecodeError:
-    """An error of a part as it is; one of a class that checks itself, as ours."""
+    """Return a DecodeError unchanged, and another error of a part as a DecodeError."""
     return error if isinstance(error, DecodeError) else DecodeError(what, at, str(error))
 
 

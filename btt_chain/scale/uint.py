@@ -1,8 +1,8 @@
-"""Whole numbers that refuse to leave the range of their type.
+"""Integers that raise errors outside of the range of their type.
 
-`u128(5) + 3` is a `u128` again or an error, never a silent wrap and never a plain
-`int` that has outgrown the wire. Bit operations, powers and negation give plain ints:
-they are for arithmetic that is converted back once, at the end. Division rounds down.
+`u128(5) + 3` is a `u128` again or an error, never a wrapped value and never a plain `int` too large
+for the wire. Bit operations, powers and negation return plain ints: they are for arithmetic that is
+converted back once, at the end. Division rounds down.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ class Underflow(ArithmeticError):
 
 
 class DivisionByZero(ArithmeticError):
-    """Something was divided by zero."""
+    """A division by zero."""
 
 
 class Integer(int):
     """An integer of fixed width; `Uint` and `Int` say whether it has a sign.
 
     `path` makes a newtype (`class Perbill(u32, path="sp_arithmetic::per_things::Perbill")`):
-    the same bytes under a name of its own. `top` lowers the largest value allowed.
+    the same bytes with its own name. `top` lowers the largest value allowed.
     """
 
     __slots__ = ()
@@ -62,7 +62,7 @@ class Integer(int):
 
     @classmethod
     def saturated(cls, value: int) -> Self:
-        """`value`, or the nearest number of this type."""
+        """Return `value`, or the nearest number of this type."""
         return int.__new__(cls, min(max(value, cls.MIN), cls.MAX))
 
     def __add__(self, other: int) -> Self:
@@ -80,7 +80,7 @@ class Integer(int):
     def __mul__(self, other: int) -> Self:
         product = int.__mul__(self, other)
         if product is NotImplemented and not isinstance(other, float):
-            return NotImplemented  # a list, perhaps, that is to be repeated
+            return NotImplemented  # possibly a list to repeat
         return _fit(self, product)
 
     def __rmul__(self, other: int) -> Self:
@@ -117,9 +117,9 @@ N = TypeVar("N", bound=Integer)
 
 
 def _fit(like: N, n: int) -> N:
-    """`n` as a number of the type of `like`.
+    """Return `n` as a number of the type of `like`.
 
-    What is no integer ends here: otherwise `u128(1) + 0.5` would be a float.
+    Rejects non-integers: otherwise `u128(1) + 0.5` would be a float.
     """
     kind = like.__class__
     if n is NotImplemented:

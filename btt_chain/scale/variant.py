@@ -26,10 +26,9 @@ T = TypeVar("T")
 class Variant:
     """One alternative of an enum; its annotations are its fields.
 
-    `index` is its first byte on the wire. `unnamed` fields have no names in metadata.
-    `name` is its name there, the class's own if not given. A class without an index is
-    a base for others and has no wire form. Variants are values: compared and hashed by
-    their fields, not to be changed.
+    `index` is its first byte on the wire. `unnamed` fields have no names in metadata. `name` is its
+    name there, the class's own if not given. A class without an index is a base class and has no
+    wire form. Variants are values: immutable, compared and hashed by their fields.
     """
 
     INDEX: ClassVar[int | None] = None
@@ -45,7 +44,8 @@ class Variant:
         cls.INDEX = index
         cls.NAME = name or cls.__name__
         cls.UNNAMED = unnamed
-        # Comparing and showing are below, once: compiling them for each class slows every start.
+        # Comparison and representation are below, once: compiling them for each class slows every
+        # start.
         dataclass(eq=False, repr=False)(cls)
 
     def __eq__(self, other: object) -> bool:
@@ -60,13 +60,13 @@ class Variant:
 
 
 class Ok(Variant, Generic[T], index=0, unnamed=True):
-    """It went well, with this result."""
+    """Success, with its result."""
 
     value: T
 
 
 class Err(Variant, Generic[E], index=1, unnamed=True):
-    """It went wrong, with this error."""
+    """Failure, with its error."""
 
     error: E
 
@@ -76,7 +76,7 @@ Result: TypeAlias = Ok[T] | Err[E]
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a class lives in metadata; set by `path`."""
+    """Path of a class in metadata, with its type parameters; set by `path`."""
 
     path: str
     params: tuple[tuple[str, object], ...]
@@ -89,10 +89,10 @@ _ORIGIN = "__scale_path__"
 def path(
     path: str, *, params: Mapping[str, object] | None = None, unnamed: bool = False
 ) -> Callable[[type[C]], type[C]]:
-    """Give a dataclass or an IntEnum its place in metadata.
+    """Set the path of a dataclass or an IntEnum in metadata.
 
-    `params` are its type parameters by name (None: one without a type); `unnamed` takes
-    the names from the fields, as in a Rust tuple struct. Not inherited by subclasses.
+    `params` are its type parameters by name (None: one without a type); `unnamed` removes the names
+    of the fields, as in a Rust tuple struct. Not inherited by subclasses.
     """
     origin = Origin(path, tuple((params or {}).items()), unnamed)
 
@@ -104,6 +104,6 @@ def path(
 
 
 def origin_of(kind: type) -> Origin:
-    """What `path` said of this very class; empty if it said nothing."""
+    """Return the origin that `path` set for this class itself; empty if it set none."""
     found = kind.__dict__.get(_ORIGIN)
     return found if isinstance(found, Origin) else Origin("", (), unnamed=False)

@@ -1,4 +1,4 @@
-"""Networks of real nodes for tests and for the command `devnet`: start, hurt, watch, stop.
+"""Networks of real nodes for tests and for the command `devnet`: start, disturb, watch, stop.
 
     from btt_chain.testing import Devnet
 
@@ -64,7 +64,7 @@ _MODULES = {
     "Rpc": "rpc",
     "dev_node": "single",
 }
-"""Where a name is defined; the others are errors."""
+"""The module of each public name."""
 
 
 def __getattr__(name: str) -> object:

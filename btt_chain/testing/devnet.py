@@ -1,9 +1,8 @@
 """A network of real nodes on this machine.
 
-Everything lies in one directory, the base path: the chain's specification, a folder and a log per
-node, and `devnet.json`, by which another process finds the nodes again (`Devnet.open`). Signals go
-to processes that are certainly ours (`process.py`). Methods block; in asyncio use
-`asyncio.to_thread`.
+All files are in one directory, the base path: the chain's specification, a folder and a log per
+node, and `devnet.json`, by which another process finds the nodes again (`Devnet.open`). Signals are
+sent only to verified processes (`process.py`). Methods block; in asyncio use `asyncio.to_thread`.
 """
 
 from __future__ import annotations
@@ -44,23 +43,23 @@ from btt_chain.testing.specification import MAX_VALIDATORS, local_specification
 SPEC_FILE: Final = "spec.json"
 LOCK_FILE: Final = ".lock"
 FUNDED: Final = 6
-"""How many accounts have money besides those of further validators: Alice to Ferdie."""
+"""Number of funded accounts besides those of further validators: Alice to Ferdie."""
 WAIT_SECONDS: Final = 120.0
 MARKET: Final = "Market"
 BOND: Final = "2000BTT"
-"""What its providers bond: more than the least, so that a missed offer is not their end."""
+"""Bond of a provider: above the minimum, so that a missed offer does not end its service."""
 HOSPITAL: Final = "//Hospital"
-"""Whose jobs the market posts."""
+"""Account that posts the market's jobs."""
 _PAUSE: Final = 0.3
 
 
 @dataclass(frozen=True, slots=True)
 class Funds:
-    """An account that has money from the first block on."""
+    """An account with a balance from genesis on."""
 
     name: str
     uri: str
-    """Its secret, which everybody knows."""
+    """Its secret, which is public."""
     address: str
 
 
@@ -68,7 +67,7 @@ class Devnet:
     """The nodes of one base path."""
 
     def __init__(self, base: Path, plan: state.Plan) -> None:
-        """Over what is written down; `create` and `open` are the ways in."""
+        """Use a stored plan; `create` and `open` are the constructors."""
         self.base = base
         self._plan = plan
 
@@ -87,12 +86,12 @@ class Devnet:
         spec: str | None = None,
         providers: int = 0,
     ) -> Self:
-        """Write a new network into `base`, or take up the one that was made there alike.
+        """Create a network in `base`, or open the one that was created there with equal settings.
 
         Node i gets RPC port `rpc_base_port` + i, and likewise for the network and the metrics; None
-        takes ports that are free. `log` is for the nodes' `--log`; `program` starts another version
-        of them; `spec` is the text of a specification of your own, whose validators are Alice, Bob,
-        ... too. With `providers`, so many compute beside them, and a market has work for them
+        chooses free ports. `log` is for the nodes' `--log`; `program` starts another version of
+        them; `spec` is the text of a specification of your own, whose validators are Alice, Bob,
+        ... too. With `providers`, that many providers run beside them, and a market posts jobs
         (these need numpy). Nothing is started. DevnetError if a network runs there, or one with
         other validators or slots was made there.
         """
@@ -107,16 +106,16 @@ class Devnet:
             (base / SPEC_FILE).write_text(spec)
         else:
             _check_alike(base, before, validators, slot_ms)
-        # Names, data folders and network keys stay; ports may be others than last time.
+        # Names, data folders and network keys stay; ports may differ from the last time.
         nodes = before.nodes if before is not None else _validators(base, validators)
         for node in nodes:
             node.flags = _flags(base, node.key, log)
             node.program = list(program)
             if validators == 1:
-                # Nobody is there to hear from, and it shall make blocks all the same.
+                # A single node has no peers to synchronize with, and must make blocks all the same.
                 node.flags.append("--force-authoring")
         bases, count = (rpc_base_port, port_base, prometheus_base_port), len(nodes)
-        # All at once: one that was free a moment ago may be free again for the next kind.
+        # All at once: a port chosen for one kind might be chosen again for the next.
         free = iter(free_ports(count * bases.count(None)))
         for place, node in enumerate(nodes):
             node.index = place
@@ -131,7 +130,9 @@ class Devnet:
 
     @classmethod
     def open(cls, base: Path) -> Self:
-        """The network that was made in `base`, running or not. DevnetError if there is none."""
+        """Return the network that was created in `base`, running or not. DevnetError if there is
+        none.
+        """
         base = base.resolve()
         return cls(base, state.read(base))
 
@@ -142,19 +143,19 @@ class Devnet:
         self.down()
 
     def reload(self) -> None:
-        """See what another process has done meanwhile: new nodes, other pids, a partition."""
+        """Read the changes of other processes: new nodes, other pids, a partition."""
         self._plan = state.read(self.base)
 
-    # ---- who is there
+    # ---- members
 
     @property
     def nodes(self) -> list[DevNode]:
-        """All nodes, by their index; validators first, observers behind them."""
+        """All nodes, by their index; validators first, then observers."""
         return self._plan.nodes
 
     @property
     def helpers(self) -> list[Helper]:
-        """The market, and the providers behind it; none if it was made without."""
+        """The market, and then the providers; empty if there are none."""
         return self._plan.helpers
 
     @property
@@ -169,7 +170,7 @@ class Devnet:
 
     @property
     def is_running(self) -> bool:
-        """Whether any node lives."""
+        """True if any node runs."""
         return any(node.is_alive for node in self.nodes)
 
     def __getitem__(self, index: int) -> DevNode:
@@ -179,7 +180,7 @@ class Devnet:
         return len(self.nodes)
 
     def node(self, index: int) -> DevNode:
-        """Node number `index`, from 0. DevnetError if there is none."""
+        """Return node number `index`, from 0. DevnetError if there is none."""
         if not 0 <= index < len(self.nodes):
             raise NoSuchNode(
                 f"there is no node {index}: this devnet has nodes 0 to {len(self.nodes) - 1}"
@@ -187,19 +188,19 @@ class Devnet:
         return self.nodes[index]
 
     def funded(self) -> list[Funds]:
-        """The accounts that have money from genesis: Alice, Bob, ..."""
+        """Return the accounts with a balance at genesis: Alice, Bob, ..."""
         places = range(max(FUNDED, self._plan.validators + 2))
         return [
             Funds(_name(path), path, ss58.encode(dev_key(path).account_id))
             for path in map(dev_path, places)
         ]
 
-    # ---- life
+    # ---- processes
 
     def up(self, seconds: float = START_SECONDS) -> None:
         """Start all nodes that are down, and wait until each answers.
 
-        NodeDied or NotInTime, with the end of the log; then those that run go on running.
+        NodeDied or NotInTime, with the end of the log; the running nodes keep running.
         """
         with self._locked():
             started = [node for node in self.nodes if not node.is_alive]
@@ -215,8 +216,8 @@ class Devnet:
             self._up_helpers()
 
     def _up_helpers(self) -> None:
-        """Start the market and the providers; those that are new get money first."""
-        # They bring the network along, which a devnet without them does not need.
+        """Start the market and the providers; new ones are funded first."""
+        # They import the network code, which a devnet without them does not need.
         from btt_chain.compute.chain import ChainError, NoLaw  # noqa: PLC0415
         from btt_chain.testing.market import fund, missing  # noqa: PLC0415
 
@@ -235,21 +236,21 @@ class Devnet:
             self._save()
 
     def helper(self, name: str) -> Helper:
-        """The provider or market of this name. DevnetError if there is none."""
+        """Return the provider or market with this name. DevnetError if there is none."""
         for helper in self.helpers:
             if helper.name == name:
                 return helper
         raise DevnetError(f"this devnet has no {name}")
 
     def restart_helper(self, name: str) -> None:
-        """Start one again; it must be down."""
+        """Start a helper again; it must be down."""
         with self._locked():
             self.reload()
             self.helper(name).start()
             self._save()
 
     def down(self, seconds: float = STOP_SECONDS) -> list[DevNode]:
-        """Stop all nodes in order, at once; kill what lives after `seconds`. Those killed."""
+        """Stop all nodes at once; kill those alive after `seconds`, and return them."""
         self.reload()
         running = [node for node in self.nodes if node.is_alive]
         for helper in self.helpers:
@@ -262,19 +263,19 @@ class Devnet:
         return [node for node in running if not node.await_end(deadline - time.monotonic())]
 
     def kill(self, index: int) -> None:
-        """SIGKILL one node. DevnetError if it is down."""
+        """Send SIGKILL to one node. DevnetError if it is down."""
         node = self.node(index)
         if not node.is_alive:
             raise DevnetError(f"node {index} ({node.name}) is down already")
         node.kill()
 
     def restart(self, index: int, seconds: float = START_SECONDS) -> None:
-        """Start one node again, stopped in order first if it runs; waits until it answers."""
+        """Start one node again, after stopping it if it runs; waits until it answers."""
         with self._locked():
             program = self.node(index).program
             self.reload()
             node = self.node(index)
-            node.program = program  # it may have been changed here, for another version
+            node.program = program  # it may have changed here, to another version
             node.stop()
             node.start(self._bootnodes(node))
             self._save()
@@ -283,15 +284,15 @@ class Devnet:
             self._separate([node], self.groups)
 
     def stop(self, index: int) -> None:
-        """Stop one node in order; `restart` brings it back."""
+        """Stop one node; `restart` starts it again."""
         self.node(index).stop()
 
     def pause(self, index: int) -> None:
-        """SIGSTOP one node: it freezes, its connections stay."""
+        """Send SIGSTOP to one node: it freezes, its connections stay."""
         self.node(index).pause()
 
     def resume(self, index: int) -> None:
-        """SIGCONT: let it go on."""
+        """Send SIGCONT to one node: it continues."""
         self.node(index).resume()
 
     def add_node(self, name: str | None = None, seconds: float = START_SECONDS) -> DevNode:
@@ -320,9 +321,9 @@ class Devnet:
     # ---- the network between them
 
     def partition(self, groups: Sequence[Sequence[int]]) -> None:
-        """Cut the network: nodes hear only those of their own group.
+        """Partition the network: nodes are connected only to those of their own group.
 
-        A node in no group hears nobody. Nodes that are down are cut when they come back.
+        A node in no group has no peers. Nodes that are down are partitioned when they start again.
         DevnetError for a node that is in two groups or does not exist.
         """
         given = [index for group in groups for index in group]
@@ -336,7 +337,7 @@ class Devnet:
         self._save()
 
     def heal(self) -> None:
-        """Make the network whole again; nodes find each other by themselves."""
+        """End the partition; nodes find each other by themselves."""
         if self.groups is None:
             return
         for node in self.nodes:
@@ -353,7 +354,7 @@ class Devnet:
     # ---- waiting and watching
 
     def status(self) -> list[NodeStatus]:
-        """How each node is; takes a few seconds at most, whatever they do."""
+        """Return the status of each node; takes a few seconds at most."""
         with ThreadPoolExecutor(max_workers=max(len(self.nodes), 1)) as pool:
             return list(pool.map(DevNode.status, self.nodes))
 
@@ -362,7 +363,7 @@ class Devnet:
     ) -> list[NodeStatus]:
         """Wait until the best block of each node (all that run) is at `number` or above.
 
-        NotInTime says how far each came; NodeDied if one ends meanwhile.
+        NotInTime has the height of each node; NodeDied if one ends meanwhile.
         """
         return self._wait(f"block {number}", lambda node: node.best >= number, nodes, seconds)
 
@@ -388,7 +389,7 @@ class Devnet:
         seconds: float,
     ) -> list[NodeStatus]:
         chosen = range(len(self.nodes)) if indices is None else indices
-        # A paused node cannot get anywhere, and one that is down was taken down.
+        # A paused node makes no progress, and one that is down was stopped on purpose.
         waited = [self.node(i) for i in chosen]
         if indices is None:
             waited = [node for node in waited if node.is_alive and not node.is_paused]
@@ -419,9 +420,9 @@ class Devnet:
             time.sleep(_PAUSE)
 
     def check_agreement(self) -> int:
-        """Make sure that all nodes that run hold the same final blocks; the height compared at.
+        """Check that all running nodes have the same final blocks; return the compared height.
 
-        Disagreement names the nodes and their hashes: the promise of finality is broken.
+        Disagreement names the nodes and their hashes: finality is violated.
         """
         running = [(node, node.rpc.finalized()) for node in self.nodes if node.is_alive]
         if not running:
@@ -435,17 +436,17 @@ class Devnet:
             )
         return common
 
-    # ---- inside
+    # ---- internals
 
     def _bootnodes(self, node: DevNode) -> list[str]:
-        """Whom a node calls first: all others, or those on its side of a partition."""
+        """Return the boot nodes of a node: all others, or those on its side of a partition."""
         side: Sequence[int] = range(len(self.nodes))
         if self.groups is not None:
             side = next((group for group in self.groups if node.index in group), [])
         return [other.address for other in self.nodes if other is not node and other.index in side]
 
     def _check_ports(self, rpc: int | None, port: int | None, metrics: int | None) -> None:
-        """DevnetError for the first port asked for that somebody else has."""
+        """Raise DevnetError for the first requested port that is taken."""
         for node in self.nodes:
             for asked, number, flag in (
                 (rpc, node.rpc_port, "--rpc-base-port"),
@@ -464,7 +465,7 @@ class Devnet:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep other processes from starting the same nodes at the same time."""
+        """Prevent other processes from starting the same nodes at the same time."""
         with (self.base / LOCK_FILE).open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
@@ -478,7 +479,7 @@ def _allow(node: DevNode, peers: Sequence[str] | None) -> None:
             raise DevnetError(
                 f"node {node.index} ({node.name}) cannot be cut off: it has no btt_setAllowedPeers"
             ) from None
-        # One that ends meanwhile is cut off well enough, and told when it comes back.
+        # A node that ends meanwhile is disconnected anyway, and partitioned when it starts again.
         if node.is_alive:
             raise
 
@@ -516,7 +517,7 @@ def _validators(base: Path, count: int) -> list[DevNode]:
 def _helpers(
     base: Path, nodes: Sequence[DevNode], count: int, before: Sequence[Helper]
 ) -> list[Helper]:
-    """The market and so many providers, those of before included; none of either for none."""
+    """Return the market and that many providers, including the previous ones; empty for zero."""
     count = max(count, len(before) - 1)
     if not count:
         return []
@@ -541,7 +542,7 @@ def _helpers(
 
 
 def _name(path: str) -> str:
-    """What a development key is called: Alice, Validator-0."""
+    """Return the name of a development key: Alice, Validator-0."""
     return path.removeprefix("//").replace("//", "-")
 
 

@@ -1,10 +1,10 @@
-"""What can go wrong with a network of real nodes; each message says what and where to look."""
+"""Errors of a network of real nodes; each message says what failed and where to look."""
 
 from __future__ import annotations
 
 
 class DevnetError(Exception):
-    """The network cannot do what was asked; the message is for a person."""
+    """The network cannot do what was requested; the message is for the user."""
 
 
 class NoDevnet(DevnetError):
@@ -12,7 +12,7 @@ class NoDevnet(DevnetError):
 
 
 class NoSuchNode(DevnetError):
-    """The network has no node of that number."""
+    """The network has no node with that number."""
 
 
 class NodeDied(DevnetError):
@@ -20,11 +20,11 @@ class NodeDied(DevnetError):
 
 
 class NotInTime(DevnetError):
-    """What was waited for did not happen; the message says how far each node came."""
+    """A condition did not occur in time; the message has the progress of each node."""
 
 
 class Disagreement(DevnetError):
-    """Two nodes hold different blocks final at one height: what must never be."""
+    """Two nodes have different final blocks at one height, which must never happen."""
 
 
 class RpcFailed(DevnetError):
@@ -36,5 +36,5 @@ class RpcFailed(DevnetError):
 
     @property
     def is_unknown_method(self) -> bool:
-        """Whether the node has no such method."""
+        """True if the node has no such method."""
         return self.code == -32601

@@ -1,4 +1,4 @@
-"""A program that works beside the nodes of a network: a provider, or the market that posts jobs."""
+"""A program that runs beside the nodes of a network: a provider, or the market that posts jobs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ PYTHON: Final = (sys.executable, "-P")
 
 @dataclass(slots=True)
 class Helper(Life):
-    """A real process and its log; what it keeps lies in a folder of its own."""
+    """A real process and its log, with a folder of its own."""
 
     name: str
     folder: Path
     words: list[str]
-    """What Python is given: a module and its arguments, or a file and its arguments."""
+    """Arguments of Python: a module and its arguments, or a file and its arguments."""
     key: str
     """The secret URI of the account that it works for."""
     process: ProcessId | None = None
-    """The one started last, by whomever."""
+    """The last started process, of any starter."""
 
     def start(self) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""
@@ -42,6 +42,6 @@ class Helper(Life):
         self.process = ProcessId.spawn([*PYTHON, *self.words], environment, self.log)
 
     def ask_to_end(self) -> None:
-        """SIGTERM; does not wait. All that matters is on its disk at any time."""
+        """Send SIGTERM; does not wait. All state is on its disk at any time."""
         if self.process is not None:
             self.process.send(signal.SIGTERM)

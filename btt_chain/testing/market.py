@@ -1,7 +1,7 @@
-"""A requester that never rests: registers the example model, posts jobs, takes the results.
+"""A permanent requester: registers the example model, posts jobs, accepts the results.
 
-`python -m btt_chain.testing.market` is started by a devnet with providers. Everything in it is what
-a hospital's own programs would do; the keys are those that everybody knows. Needs numpy.
+`python -m btt_chain.testing.market` is started by a devnet with providers. It does what a
+hospital's own programs would do; its keys are public development keys. Needs numpy.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ if TYPE_CHECKING:
 
 EXAMPLE: Final = Path(__file__).with_name("example")
 BANK: Final = "//Alice"
-"""Who has money on a devnet, and gives the others some."""
+"""Account that funds the others on a devnet."""
 PURSE: Final = 5_000 * int(BTT)
-"""What each of them gets."""
+"""Amount for each funded account."""
 ITEMS: Final = (16, 64)
 MOST_OPEN: Final = 6
-"""Jobs at a time; then it waits for some to end."""
+"""Maximum number of open jobs; then it waits for some to end."""
 DEADLINE: Final = 60
-"""Slots."""
+"""Deadline of a job, in slots."""
 PAUSE: Final = 2.0
 
 
 async def fund(url: str, uris: list[str], amount: int = PURSE) -> None:
-    """Give accounts money, all in one block or two. Raises ChainError."""
+    """Transfer money to accounts, all in one block or two. Raises ChainError."""
     bank = KeyPair.from_uri(BANK)
     async with open_chain(url) as chain:
         await asyncio.gather(
@@ -69,7 +69,7 @@ async def fund(url: str, uris: list[str], amount: int = PURSE) -> None:
 
 
 async def missing(url: str, uris: list[str]) -> list[str]:
-    """Those of some accounts that are no providers yet. Raises ChainError."""
+    """Return those of some accounts that are not registered as providers. Raises ChainError."""
     found = []
     async with open_chain(url) as chain:
         for uri in uris:
@@ -80,7 +80,7 @@ async def missing(url: str, uris: list[str]) -> list[str]:
 
 
 class Market:
-    """Posts jobs over the example's rows, as long as not too many are open."""
+    """Posts jobs over the example's rows, up to a number of open ones."""
 
     def __init__(self, chain: RpcChain, folder: Folder, pair: KeyPair, luck: Random) -> None:
         """Read the example. Needs numpy."""
@@ -99,7 +99,7 @@ class Market:
         self._rows = quantised(self.package.manifest, self.package.preparation.adjusted(reals))
 
     async def register(self, name: str) -> None:
-        """Register the model, unless it is. Raises ChainError."""
+        """Register the model, unless it is registered. Raises ChainError."""
         self._folder.add_model(self.model, b"".join(self.package.chunks()))
         if await self._chain.api("WorkApi_model", self.model) is None:
             await self._chain.submit(
@@ -145,7 +145,9 @@ class Market:
         say(f"job 0x{record.job.hex()[:12]} posted: {count} items")
 
     async def lend(self, loans: list[tuple[KeyPair, AccountId]]) -> list[tuple[KeyPair, AccountId]]:
-        """Have providers lend their scores to validators; those that are none yet are returned."""
+        """Delegate providers' scores to validators; return the delegations that are not possible
+        yet.
+        """
         left = []
         for pair, validator in loans:
             try:
@@ -159,7 +161,7 @@ class Market:
 
     @property
     def open_jobs(self) -> int:
-        """Jobs that are not over."""
+        """Return the number of jobs that are not over."""
         return sum(not record.over for record in self._folder.records())
 
 
@@ -170,7 +172,7 @@ def _bits(number: float) -> u32:
 
 
 async def run(url: str, base: Path, uri: str, every: int, loans: list[str]) -> None:
-    """Go on until cancelled. A node that goes away is called again."""
+    """Run until cancelled. A node that goes away is connected to again."""
     pair, luck = KeyPair.from_uri(uri), Random(uri)  # noqa: S311 - which rows, nothing else
     while True:
         try:
@@ -235,7 +237,7 @@ def say(text: str) -> None:
 
 
 def main() -> None:
-    """Read the command line, and go on until killed."""
+    """Read the command line, and run until killed."""
     parser = argparse.ArgumentParser(prog="btt_chain.testing.market", description=__doc__)
     parser.add_argument("--url", required=True)
     parser.add_argument("--base-path", type=Path, required=True)

@@ -1,4 +1,4 @@
-"""One node of a network: a real process, its ports, its log, and what can be done to it."""
+"""One node of a network: a real process, its ports, its log, and its control."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ from btt_chain.testing.process import STOP_SECONDS, Life, ProcessId
 from btt_chain.testing.rpc import Json, Rpc, height
 
 HOME: Final = str(Path(__file__).resolve().parents[2])
-"""Where our packages lie: the node finds them wherever it is started, and nobody else's."""
+"""Folder of our packages: the node imports them from here only, wherever it is started."""
 
 PROGRAM: Final = (sys.executable, "-P", "-m", "cli.main")
 
 START_SECONDS: Final = 90.0
-"""A hang, not a measure: the machine may be busy."""
+"""Limit for a hanging start: the machine may be busy."""
 _PAUSE: Final = 0.05
 _READY: Final = re.compile(rb"^substrate_ready_transactions_number (\S+)", re.MULTILINE)
 _GLANCE: Final = 3.0
-"""Seconds that a node has to say how it is."""
+"""Seconds for a node to report its status."""
 
 
 class NodeState(StrEnum):
-    """Whether a node lives."""
+    """The state of a node's process."""
 
     RUNNING = "running"
     SILENT = "silent"
-    """The process lives and does not answer."""
+    """The process runs and does not answer."""
     PAUSED = "paused"
     """Stopped by SIGSTOP."""
     DOWN = "down"
@@ -46,7 +46,7 @@ class NodeState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class NodeStatus:
-    """What a node says of itself; zeros while it does not answer."""
+    """A node's report of itself; zeros while it does not answer."""
 
     index: int
     name: str
@@ -67,47 +67,47 @@ class NodeStatus:
 
 @dataclass(slots=True)
 class DevNode(Life):
-    """A node of a network; made by `Devnet`, or by `dev_node` alone."""
+    """A node of a network; created by `Devnet`, or by `dev_node` alone."""
 
     index: int
     name: str
     folder: Path
-    """Its base path; the log lies beside it."""
+    """Its base path; the log is beside it."""
     flags: list[str]
-    """What `btt-chain node` is given besides ports, paths and peers."""
+    """Options of `btt-chain node` besides ports, paths and peers."""
     rpc_port: int
     port: int = 0
-    """Of the network; 0 where the node has none."""
+    """Network port; 0 if the node has none."""
     prometheus_port: int = 0
     node_key: str = ""
-    """Its secret key on the network, 64 hex digits."""
+    """Its secret network key, 64 hex digits."""
     key: str | None = None
     """The secret URI of its session keys; None if it is no validator."""
     program: list[str] = field(default_factory=lambda: list(PROGRAM))
-    """What is started, before the word `node`; another one's to try two versions together."""
+    """Command before the word `node`; that of another version to run two versions together."""
     process: ProcessId | None = None
-    """The one started last, by whomever."""
+    """The last started process, of any starter."""
 
-    # ---- where it is
+    # ---- addresses
 
     @property
     def http(self) -> str:
-        """Its JSON-RPC over HTTP."""
+        """URL of its JSON-RPC over HTTP."""
         return f"http://127.0.0.1:{self.rpc_port}"
 
     @property
     def ws(self) -> str:
-        """Its JSON-RPC over WebSocket."""
+        """URL of its JSON-RPC over WebSocket."""
         return f"ws://127.0.0.1:{self.rpc_port}"
 
     @property
     def metrics_url(self) -> str:
-        """Where Prometheus reads."""
+        """URL of its Prometheus metrics."""
         return f"http://127.0.0.1:{self.prometheus_port}/metrics"
 
     @property
     def rpc(self) -> Rpc:
-        """Calls to it that block."""
+        """A blocking client of its JSON-RPC."""
         return Rpc(self.http)
 
     @property
@@ -117,10 +117,10 @@ class DevNode(Life):
 
     @property
     def address(self) -> str:
-        """Where other nodes reach it, as `--bootnodes` takes it."""
+        """Its address for other nodes, as in `--bootnodes`."""
         return f"/ip4/127.0.0.1/tcp/{self.port}/p2p/{self.peer_id}"
 
-    # ---- life
+    # ---- process
 
     def start(self, bootnodes: Sequence[str] = ()) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""
@@ -135,7 +135,7 @@ class DevNode(Life):
         )
 
     def arguments(self, bootnodes: Sequence[str] = ()) -> list[str]:
-        """The command line behind `btt-chain`."""
+        """Return the arguments of `btt-chain`."""
         words = [
             "node", *self.flags, "--base-path", str(self.folder), "--name", self.name,
             "--rpc-port", str(self.rpc_port),
@@ -152,7 +152,7 @@ class DevNode(Life):
         return words
 
     def wait_until_answers(self, seconds: float = START_SECONDS) -> None:
-        """Wait for the first answer. NodeDied, with the log, if it ends; NotInTime else."""
+        """Wait for the first answer. NodeDied, with the log, if it ends; else NotInTime."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if not self.is_alive:
@@ -165,7 +165,7 @@ class DevNode(Life):
         )
 
     def answers(self) -> bool:
-        """Whether a call gets an answer, from our process and nobody else's."""
+        """Return True if a call is answered while our own process runs."""
         try:
             self.rpc.call("system_health", timeout=_GLANCE)
         except RpcFailed:
@@ -173,43 +173,43 @@ class DevNode(Life):
         return self.is_alive
 
     def ask_to_end(self) -> None:
-        """SIGTERM, and SIGCONT, so that a paused one hears it; does not wait."""
+        """Send SIGTERM, and SIGCONT, so that a paused node receives it; does not wait."""
         if self.process is not None:
             self.process.send(signal.SIGTERM)
             self.process.send(signal.SIGCONT)
 
     def stop(self, seconds: float = STOP_SECONDS) -> bool:
-        """End in order, or be killed after `seconds`; whether it ended in order."""
+        """Stop it, or kill it after `seconds`. Return True if it ended by itself."""
         self.ask_to_end()
         return self.await_end(seconds)
 
     def pause(self) -> None:
-        """SIGSTOP: the process freezes, its connections stay. DevnetError if it is down."""
+        """Send SIGSTOP: the process freezes, its connections stay. DevnetError if it is down."""
         self._send(signal.SIGSTOP)
         while self.process is not None and self.process.state() not in {"T", None}:
             time.sleep(_PAUSE)
 
     def resume(self) -> None:
-        """SIGCONT: go on after `pause`. DevnetError if it is down."""
+        """Send SIGCONT: continue after `pause`. DevnetError if it is down."""
         self._send(signal.SIGCONT)
 
     def _send(self, number: signal.Signals) -> None:
         if self.process is None or not self.process.send(number):
             raise DevnetError(f"node {self.index} ({self.name}) is down")
 
-    # ---- what it says
+    # ---- status
 
     @property
     def is_paused(self) -> bool:
-        """Whether it lives and was stopped by SIGSTOP."""
+        """True if it runs and was stopped by SIGSTOP."""
         return self.process is not None and self.process.state() == "T"
 
     def glance(self) -> NodeStatus:
-        """Like `status` without the pool: cheap enough to be asked several times a second."""
+        """Return the status without the pool: cheap enough for several calls a second."""
         return self._status(with_pool=False)
 
     def status(self) -> NodeStatus:
-        """How it is, within a few seconds whatever happens; never raises."""
+        """Return the status within a few seconds in all cases; never raises."""
         return self._status(with_pool=True)
 
     def _status(self, *, with_pool: bool) -> NodeStatus:
@@ -244,7 +244,9 @@ class DevNode(Life):
         )
 
     def _pool(self, rpc: Rpc) -> int:
-        """How many transactions are ready: from the metrics, because a full pool is megabytes."""
+        """Return the number of ready transactions: from the metrics, because a full pool is
+        megabytes.
+        """
         if self.prometheus_port:
             try:
                 with urlopen(self.metrics_url, timeout=_GLANCE) as answer:  # noqa: S310 - our URL
@@ -257,7 +259,7 @@ class DevNode(Life):
         return len(pending) if isinstance(pending, list) else 0
 
     def set_allowed_peers(self, peers: Sequence[str] | None) -> None:
-        """Connect to these peer ids only, drop all others; None: to everybody again.
+        """Connect to these peer ids only, disconnect all others; None: any peer again.
 
         Through `btt_setAllowedPeers`, an unsafe method. RpcFailed if the node refuses.
         """

@@ -1,7 +1,7 @@
 """Fixtures for the tests of programs that build on the chain: `node` and `devnet`.
 
-pytest finds them by itself where btt-chain is installed. Both start real processes, so each use
-costs a second or more; what a test does to its nodes, no other test sees.
+pytest loads them wherever btt-chain is installed. Both start real processes, so each use costs a
+second or more; each test has nodes of its own.
 
 Nothing else of btt-chain is imported before a fixture is used.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class DevnetFactory(Protocol):
-    """What the fixture `devnet` is."""
+    """The type of the fixture `devnet`."""
 
     def __call__(
         self,
@@ -33,12 +33,12 @@ class DevnetFactory(Protocol):
         program: Sequence[str] | None = None,
         spec: str | None = None,
     ) -> Devnet:
-        """Make a network as `Devnet.create` does, below `tmp_path`; start it if `up`."""
+        """Create a network as `Devnet.create` does, below `tmp_path`; start it if `up`."""
 
 
 @pytest.fixture
 def node(tmp_path: Path) -> Iterator[DevNode]:
-    """A development node of one: a block for each transaction, final at once."""
+    """A single development node: a block for each transaction, final at once."""
     from btt_chain.testing.single import dev_node  # noqa: PLC0415 - see above
 
     with dev_node(tmp_path / "node") as started:
@@ -47,9 +47,9 @@ def node(tmp_path: Path) -> Iterator[DevNode]:
 
 @pytest.fixture
 def devnet(tmp_path: Path) -> Iterator[DevnetFactory]:
-    """`devnet(validators=4, slot_ms=1_000)`: a network that is up; all are stopped at the end.
+    """`devnet(validators=4, slot_ms=1_000)`: a running network; all are stopped at the end.
 
-    Each call makes another network; `up=False` leaves the start to you.
+    Each call creates another network; with `up=False` it is not started.
     """
     from btt_chain.testing.devnet import Devnet  # noqa: PLC0415 - see above
     from btt_chain.testing.node import PROGRAM  # noqa: PLC0415 - see above

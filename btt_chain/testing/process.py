@@ -1,7 +1,7 @@
-"""Processes by pid and start time: one that merely inherited a pid is never signalled.
+"""Processes by pid and start time: another process that reuses a pid is never signalled.
 
-Linux only: /proc says who a process is, a pidfd makes sure that it is still the same one when the
-signal arrives. Works for processes that somebody else started.
+Linux only: /proc identifies a process, a pidfd ensures that it is still the same one when the
+signal arrives. Works for processes of any starter.
 """
 
 from __future__ import annotations
@@ -19,38 +19,38 @@ from pathlib import Path
 from typing import Final
 
 STOP_SECONDS: Final = 4.0
-"""From SIGTERM to SIGKILL."""
+"""Seconds from SIGTERM to SIGKILL."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 LEAST_PORT: Final = 11_000
-"""Of those that `free_ports` chooses from: above the node's usual RPC ports."""
+"""First port that `free_ports` chooses: above the node's usual RPC ports."""
 _PLACES: Final = itertools.count(secrets.randbelow(1 << 16))
 _OUTGOING: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LISTENING: Final = "0A"
-"""TCP_LISTEN in /proc/net/tcp."""
+"""Code of TCP_LISTEN in /proc/net/tcp."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessId:
-    """A process: its pid, and when it started, so that another one is not taken for it."""
+    """A process: its pid and its start time, which distinguishes it from others with the pid."""
 
     pid: int
     started: int
     """Clock ticks since the machine booted."""
     boot: str
-    """Which boot; ticks begin again with the next one."""
+    """Id of the boot; ticks start again with the next one."""
 
     @classmethod
     def of(cls, pid: int) -> ProcessId | None:
-        """The process that has `pid` now, None if there is none."""
+        """Return the process that has `pid` now, None if there is none."""
         stat = _stat(pid)
         return None if stat is None else cls(pid, stat[1], _boot())
 
     @classmethod
     def spawn(cls, command: Sequence[str], environment: Mapping[str, str], log: Path) -> ProcessId:
-        """Start a program with its output at the end of `log`, in a session of its own.
+        """Start a program with its output appended to `log`, in a session of its own.
 
-        A Ctrl-C in the terminal does not reach it: whoever starts programs stops them in order.
-        Not `subprocess`: its objects complain when they are dropped, and a detached network is.
+        A Ctrl-C in the terminal does not reach it: the starter must stop it. Not `subprocess`: its
+        objects warn when a running process is dropped, as in a detached network.
         """
         append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         pid = os.posix_spawnp(
@@ -63,7 +63,7 @@ class ProcessId:
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
             setsid=True,
-            # Python ignores these, and programs would inherit it.
+            # Python ignores these signals, and programs would inherit that.
             setsigdef=[signal.SIGPIPE, signal.SIGXFSZ],
         )
         started = cls.of(pid)
@@ -72,19 +72,19 @@ class ProcessId:
         return started
 
     def state(self) -> str | None:
-        """One letter as in `ps` (R, S, T stopped, ...); None if it has ended."""
+        """Return one letter as in `ps` (R, S, T stopped, ...); None if it has ended."""
         letter = self._letter()
         return None if letter is None or letter in "ZX" else letter
 
     def _letter(self) -> str | None:
-        """The same, with Z for one that has ended and that nobody has asked about yet."""
+        """Return the same, with Z for an ended process that is not reaped yet."""
         stat = _stat(self.pid)
         if stat is None or stat[1] != self.started or self.boot != _boot():
             return None
         return stat[0]
 
     def send(self, number: signal.Signals) -> bool:
-        """Send a signal; False if it has ended already."""
+        """Send a signal. Return True if it was sent, False if the process has ended."""
         with suppress(ProcessLookupError):
             pidfd = os.pidfd_open(self.pid)
             try:
@@ -97,19 +97,19 @@ class ProcessId:
         return False
 
     def reap(self) -> None:
-        """Hear that it has ended, if it was a child of ours, so that it does not stay a zombie."""
+        """Reap the process if it has ended and is a child of ours, so that no zombie stays."""
         if self._letter() == "Z":
             with suppress(ChildProcessError):
                 os.waitpid(self.pid, os.WNOHANG)
 
     def wait(self, seconds: float) -> bool:
-        """Wait until it has ended, so long at most; whether it has."""
+        """Wait until it has ended, at most that long. Return True if it has."""
         try:
             pidfd = os.pidfd_open(self.pid)
         except ProcessLookupError:
             return True
         try:
-            # Not `state`: the first thread may be gone (Z) while others still end.
+            # Not `state`: the first thread may have ended (Z) before the others.
             if self._letter() is None:
                 return True
             poller = select.poll()
@@ -120,21 +120,21 @@ class ProcessId:
 
 
 class Life:
-    """What a process with a folder of its own leaves behind it, and how it ends."""
+    """A process with a folder of its own: its log, and its end."""
 
     __slots__ = ()
 
     folder: Path
     process: ProcessId | None
-    """The one started last, by whomever."""
+    """The last started process, of any starter."""
 
     @property
     def log(self) -> Path:
-        """The file that it writes to; a restart goes on behind what is there."""
+        """Its log file; a restart appends to it."""
         return self.folder.with_suffix(".log")
 
     def tail(self, lines: int = 25) -> str:
-        """The end of its log, for the message of a failure."""
+        """Return the end of its log, for error messages."""
         if not self.log.exists():
             return f"--- {self.log} is not there ---"
         text = self.log.read_text(errors="replace").splitlines()
@@ -142,21 +142,21 @@ class Life:
 
     @property
     def is_alive(self) -> bool:
-        """Whether its process is there (it may be paused)."""
+        """True if its process exists (it may be paused)."""
         if self.process is None:
             return False
         self.process.reap()
         return self.process.state() is not None
 
     def kill(self) -> None:
-        """SIGKILL: as a power cut, without a goodbye. Nothing if it is down."""
+        """Send SIGKILL, like a power failure. Does nothing if it is down."""
         if self.process is not None:
             self.process.send(signal.SIGKILL)
             self.process.wait(STOP_SECONDS)
             self.process.reap()
 
     def await_end(self, seconds: float) -> bool:
-        """Wait for the end that was asked for, then kill; whether it ended in order."""
+        """Wait for the requested end, then kill. Return True if it ended by itself."""
         if self.process is None:
             return True
         in_order = self.process.wait(seconds)
@@ -167,12 +167,12 @@ class Life:
 
 
 def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody has now, all different.
+    """Return distinct ports of 127.0.0.1 that are free now.
 
-    They are below those that the system gives to outgoing connections: while a node is down for a
-    moment, any program's could take its port else, and the node would not come back. One comes
-    after another from a place of luck, so that while a node starts or is down its port is not given
-    to a second one, neither here nor, most likely, by a process that makes networks beside us.
+    They are below the system's ports for outgoing connections: otherwise any program could take a
+    node's port while the node is down. Ports are chosen in ascending order from a random start, so
+    that the port of a node that starts or is down is not chosen again here, nor, most likely, by
+    another process.
     """
     first_outgoing = int(_OUTGOING.read_text().split()[0])
     width = max(LEAST_PORT + 1_000, first_outgoing) - LEAST_PORT
@@ -193,9 +193,9 @@ def free_ports(count: int) -> list[int]:
 
 
 def is_taken(port: int) -> bool:
-    """Whether somebody listens on a port of this machine."""
+    """Return True if a process listens on a port of this machine."""
     with socket.socket() as trial:
-        # As servers do: connections that have just ended are nobody's.
+        # As servers do: connections that have just ended do not count.
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             trial.bind(("127.0.0.1", port))
@@ -205,7 +205,9 @@ def is_taken(port: int) -> bool:
 
 
 def listener(port: int) -> str | None:
-    """Who listens on a port: `name (pid 123)`; None if nobody does or it cannot be seen."""
+    """Return the listener on a port: `name (pid 123)`; None if there is none or it is not
+    visible.
+    """
     inodes = set(_listening_inodes(port))
     if not inodes:
         return None
@@ -230,7 +232,7 @@ def _listening_inodes(port: int) -> list[str]:
 
 def _sockets(folder: Path) -> set[str]:
     found = set()
-    # A process may end while we look, and those of other users are closed to us.
+    # A process may end meanwhile, and those of other users are not accessible.
     with suppress(OSError):
         for link in (folder / "fd").iterdir():
             with suppress(OSError):
@@ -239,12 +241,12 @@ def _sockets(folder: Path) -> set[str]:
 
 
 def _stat(pid: int) -> tuple[str, int] | None:
-    """State and start time of a process."""
+    """Return state and start time of a process."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return None
-    # The name stands in brackets and may hold anything; fields are counted behind it.
+    # The name is in brackets and may contain anything; fields are counted after it.
     fields = text.rpartition(")")[2].split()
     return fields[0], int(fields[19])
 

@@ -1,4 +1,6 @@
-"""JSON-RPC over HTTP, small: one call, one answer, plain errors; blocking and asynchronous."""
+"""A small JSON-RPC client over HTTP: one call, one answer, plain errors; blocking and
+asynchronous.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +15,23 @@ from btt_chain.testing.errors import RpcFailed
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 TIMEOUT = 10.0
-"""Seconds for an answer, unless said otherwise."""
+"""Default seconds for an answer."""
 
 _HEADERS = {"content-type": "application/json"}
 
 
 class Rpc:
-    """Calls of one node that block."""
+    """A blocking client of one node."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
-        """For the node at `url` (http://...); `timeout` in seconds for each call."""
+        """Connect to the node at `url` (http://...); `timeout` in seconds for each call."""
         self.url = url
         self.timeout = timeout
 
     def call(self, method: str, *params: Json, timeout: float | None = None) -> Json:
-        """The result of a method. RpcFailed if the node refuses or does not answer in time."""
+        """Return the result of a method. RpcFailed if the node refuses or does not answer in
+        time.
+        """
         request = Request(self.url, _question(method, params), _HEADERS)  # noqa: S310 - our URL
         try:
             with urlopen(request, timeout=timeout or self.timeout) as answer:  # noqa: S310
@@ -37,15 +41,15 @@ class Rpc:
         return _result(self.url, method, raw)
 
     def best(self) -> int:
-        """The height of the best block."""
+        """Return the height of the best block."""
         return height(self.call("chain_getHeader"))
 
     def finalized(self) -> int:
-        """The height of the last final block."""
+        """Return the height of the last final block."""
         return height(self.call("chain_getHeader", self.call("chain_getFinalizedHead")))
 
     def block_hash(self, number: int) -> str | None:
-        """The hash of the block at a height on the best chain, None if there is none yet."""
+        """Return the hash of the block at a height of the best chain, None if there is none yet."""
         found = self.call("chain_getBlockHash", number)
         return found if isinstance(found, str) else None
 
@@ -54,7 +58,7 @@ class AsyncRpc:
     """The same for asyncio; used in `async with`."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
-        """For the node at `url` (http://...); `timeout` in seconds for each call."""
+        """Connect to the node at `url` (http://...); `timeout` in seconds for each call."""
         self.url = url
         self.timeout = timeout
         self._session: aiohttp.ClientSession | None = None
@@ -71,7 +75,9 @@ class AsyncRpc:
             self._session = None
 
     async def call(self, method: str, *params: Json) -> Json:
-        """The result of a method. RpcFailed if the node refuses or does not answer in time."""
+        """Return the result of a method. RpcFailed if the node refuses or does not answer in
+        time.
+        """
         if self._session is None:
             raise RuntimeError("AsyncRpc is used in `async with`")
         try:
@@ -82,17 +88,17 @@ class AsyncRpc:
         return _result(self.url, method, raw)
 
     async def best(self) -> int:
-        """The height of the best block."""
+        """Return the height of the best block."""
         return height(await self.call("chain_getHeader"))
 
     async def finalized(self) -> int:
-        """The height of the last final block."""
+        """Return the height of the last final block."""
         head = await self.call("chain_getFinalizedHead")
         return height(await self.call("chain_getHeader", head))
 
 
 def height(header: Json) -> int:
-    """The number in a header's JSON form. RpcFailed if it is no header."""
+    """Return the number of a header in JSON. RpcFailed if it is no header."""
     number = header.get("number") if isinstance(header, dict) else None
     if not isinstance(number, str):
         raise RpcFailed(f"{header!r} is no header")

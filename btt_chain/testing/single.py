@@ -1,4 +1,4 @@
-"""A development node of one, as a real process: enough for most tests of wallets and tools."""
+"""A single development node, as a real process: enough for most tests of wallets and tools."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from btt_chain.testing.process import free_ports
 def dev_node(
     folder: Path, *flags: str, sealing: str = "instant", seconds: float = START_SECONDS
 ) -> Iterator[DevNode]:
-    """Run `btt-chain node --dev` with its data in `folder`, until left; more `flags` as typed.
+    """Run `btt-chain node --dev` with its data in `folder` and more `flags`, until the body ends.
 
     `sealing` is `instant`, `interval:MS` or `manual`. NodeDied or NotInTime, with the log, if it
-    does not come up; DevnetError if it does not end when it is told to.
+    does not start; DevnetError if it does not stop.
     """
     (port,) = free_ports(1)
     node = DevNode(

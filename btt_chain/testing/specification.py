@@ -1,6 +1,6 @@
 """The chain specification of a devnet, made by `btt-chain build-spec`.
 
-By a process of its own: the packages that make it (`genesis`, `runtime`) have everyday names, and
+In a process of its own: the packages that create it (`genesis`, `runtime`) have common names, and
 the program that starts the devnet may have packages of the same names.
 """
 
@@ -15,16 +15,16 @@ from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.node import HOME, PROGRAM
 
 MAX_VALIDATORS: Final = 32
-"""Validators that the chain `local` has at most."""
+"""Maximum number of validators of the chain `local`."""
 SECONDS: Final = 120.0
-"""A hang, not a measure."""
+"""Limit for a hanging process."""
 
 
 @lru_cache(maxsize=8)
 def local_specification(validators: int, slot_ms: int) -> str:
-    """Return the text of the specification `local` for so many validators and such slots.
+    """Return the text of the specification `local` for a number of validators and a slot length.
 
-    Raises DevnetError with what `build-spec` says.
+    Raises DevnetError with the error of `build-spec`.
     """
     options = ("--chain", "local", "--validators", str(validators), "--slot-ms", str(slot_ms))
     done = subprocess.run(  # noqa: S603 - our own program

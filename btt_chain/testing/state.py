@@ -15,11 +15,11 @@ from btt_chain.testing.process import ProcessId
 STATE_FILE: Final = "devnet.json"
 LAYOUT: Final = 1
 _MODE: Final = 0o600
-"""It holds the nodes' network keys."""
+"""Private, because it contains the nodes' network keys."""
 
 
 class Plan:
-    """What is written down: the nodes, who has which port and process, and the partition."""
+    """The stored plan: the nodes with their ports and processes, and the partition."""
 
     __slots__ = ("groups", "helpers", "nodes", "slot_ms", "validators")
 
@@ -37,11 +37,11 @@ class Plan:
         self.groups = groups
         """The partition in force, None if the network is whole."""
         self.helpers = helpers or []
-        """Providers, and the market behind them."""
+        """The market and the providers."""
 
 
 def exists(base: Path) -> bool:
-    """Whether a network was made in `base`."""
+    """Return True if a network was created in `base`."""
     return (base / STATE_FILE).is_file()
 
 
@@ -82,12 +82,12 @@ def read(base: Path) -> Plan:
 
 
 def node_folder(base: Path, index: int) -> Path:
-    """Where the data of a node lies."""
+    """Return the data folder of a node."""
     return base / f"node-{index}"
 
 
 def helper_folder(base: Path, name: str) -> Path:
-    """Where the data of a program beside the nodes lies."""
+    """Return the data folder of a helper program."""
     return base / name.lower()
 
 

@@ -1,11 +1,11 @@
-"""Exact int8 inference, and how anyone finds out that it was done wrong.
+"""Exact int8 inference, and detection of wrong results.
 
-A model is a graph of integer operations whose every output byte is defined, on any machine. Who
-runs it commits to each layer of each item with Merkle roots; who doubts it re-executes or checks
+A model is a graph of integer operations with a defined value of every output byte, on any machine.
+A provider commits to each layer of each item with Merkle roots; a verifier re-executes or checks
 products with random vectors, and proves one wrong element with a few kilobytes.
 
 Two kinds of modules, kept apart: `graph`, `layout`, `arithmetic`, `shapes`, `elements`, `merkle`,
-`commit` and `fraud` are whole numbers and bytes only, so that the runtime can judge with them;
+`commit` and `fraud` use only integers and bytes, so that the runtime can verify proofs with them;
 `model`, `execute`, `freivalds`, `recheck` and `admission` need numpy, `onnx_import` also onnx.
-Nothing is imported here, so that who needs the first kind does not load the second.
+Nothing is imported here, so that users of the first kind do not load the second.
 """

@@ -1,7 +1,7 @@
-"""What the weights of a model must be, beyond what its manifest says (`shapes` checks that).
+"""Conditions on the weights of a model, beyond its manifest (`shapes` checks that).
 
 A limit that is too low would let a wrong product pass the range check before Freivalds; weights
-that are mostly nothing would be paid as work. Both are refused with the node's name.
+that are mostly zero would be paid as work. Both are refused with the node's name.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from btt_chain.work.graph import Conv, Kind, Linear, weights_of
 from btt_chain.work.model import Model
 
 LEAST_DENSITY_PERCENT: Final = 10
-"""Of the weights of a node, so many are not zero."""
+"""Minimum percentage of a node's weights that are not zero."""
 MOST_WEIGHT_BYTES: Final = 1 << 30
-"""Of all records of a model."""
+"""Maximum bytes of all records of a model."""
 
 
 def check_model(model: Model) -> None:

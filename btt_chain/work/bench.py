@@ -1,13 +1,12 @@
-"""Useful work in numbers: what computing, committing, checking and judging cost on this machine.
+"""Benchmark of useful work: costs of computing, committing and checking on this machine.
 
-For nets of several shapes: what a batch costs to execute, next to the same graph in float32 by
-numpy, whose products BLAS computes (target: <= 1.3); what committing to it
-adds (<= 10 %); what a verifier pays for one item in sixteen, by random vectors and by re-execution
-(target of the cheaper one: <= 5 %); how large a fraud proof is (<= 24 KiB), and how long judging
-it takes (<= 1 ms).
+For nets of several shapes: the cost of executing a batch, relative to the same graph in float32 by
+numpy with BLAS (target: <= 1.3); the cost of committing to it (<= 10 %); a verifier's cost for one
+item in sixteen, by random vectors and by re-execution (target of the cheaper one: <= 5 %); the size
+of a fraud proof (<= 24 KiB), and the time to verify it (<= 1 ms).
 
-All that is processor time, the median of some rounds taken in turns: what else a shared machine
-does adds to all of it alike. Set OPENBLAS_NUM_THREADS=1 before numpy is loaded.
+All times are processor times, the medians of rounds in turn: other load of a shared machine affects
+all of them alike. Set OPENBLAS_NUM_THREADS=1 before numpy is loaded.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ SEED: Final = 12
 
 
 def items_of(rng: Generator, tensor: Tensor, count: int) -> Elements:
-    """Items over the whole range of their kind."""
+    """Return items over the whole range of their kind."""
     shape = (count, *tensor.dims)
     drawn = rng.integers(tensor.kind.low, tensor.kind.high + 1, shape)
     return elements_of(tensor.kind, drawn)
@@ -49,7 +48,7 @@ def items_of(rng: Generator, tensor: Tensor, count: int) -> Elements:
 def weights(
     rng: Generator, outputs: int, *length: int, most: int = 127
 ) -> tuple[Int8s, Int32s, Float32s]:
-    """Columns, bias, and scales with which the outputs spread over their range and a bit more."""
+    """Return columns, bias, and scales with which the outputs slightly exceed their range."""
     columns = rng.integers(-most, most + 1, (outputs, *length)).astype(np.int8)
     bias = rng.integers(-5000, 5001, outputs).astype(np.int32)
     spread = math.sqrt(math.prod(length)) * 0.6 * most
@@ -58,7 +57,7 @@ def weights(
 
 
 def resnet(width: int, side: int) -> Model:
-    """A stem, three stages with a residual each, a head."""
+    """Return a ResNet: a stem, three stages with a residual each, a head."""
     rng = np.random.default_rng(SEED)
     made = Builder(Kind.U8, (side, side, 1))
     same = window((3, 3), pads=(1, 1, 1, 1))
@@ -85,7 +84,7 @@ def resnet(width: int, side: int) -> Model:
 
 
 def convolutions(channels: int, side: int) -> Model:
-    """Three wide convolutions: the range of 3-D U-Nets."""
+    """Return three wide convolutions, of the size of those in 3-D U-Nets."""
     rng = np.random.default_rng(SEED)
     made = Builder(Kind.U8, (side, side, channels))
     same = window((3, 3), pads=(1, 1, 1, 1))
@@ -96,7 +95,7 @@ def convolutions(channels: int, side: int) -> Model:
 
 
 def transformer(width: int, length: int, heads: int) -> Model:
-    """One block."""
+    """Return one transformer block."""
     rng = np.random.default_rng(SEED)
     made = Builder(Kind.I8, (length, width))
     gain = np.full(width, 40 << 12, np.int32), np.zeros(width, np.int32)
@@ -127,7 +126,7 @@ def transformer(width: int, length: int, heads: int) -> Model:
 
 
 def perceptron(width: int) -> Model:
-    """Three dense layers."""
+    """Return three dense layers."""
     rng = np.random.default_rng(SEED)
     made = Builder(Kind.I8, (width,))
     at = 0
@@ -152,7 +151,7 @@ class Row:
 
     @property
     def ratios(self) -> dict[str, float]:
-        """What the targets are about: times of float32, and percents of the provider's work."""
+        """Ratios with targets: to times of float32, and percents of the provider's work."""
         work = self.compute + self.commit
         return {
             "computeToFloat32": self.compute / self.floats,
@@ -162,7 +161,7 @@ class Row:
         }
 
     def as_json(self) -> dict[str, object]:
-        """The line for programs."""
+        """Return the line as JSON."""
         return {
             "net": self.name,
             "items": self.items,
@@ -182,7 +181,7 @@ class Row:
 
 
 def heading() -> str:
-    """What stands above the lines."""
+    """Return the heading of the lines."""
     return (
         f"{'net':<22}{'items':>5}{'f32 ms':>9}{'exec ms':>9}{'x f32':>7}{'commit%':>8}"
         f"{'vectors%':>9}{'again%':>9}{'proof B':>8}{'judge ms':>9}"
@@ -190,20 +189,20 @@ def heading() -> str:
 
 
 def whole(work: Callable[[], object]) -> list[float]:
-    """The milliseconds of processor time that something takes."""
+    """Return the milliseconds of processor time of a function."""
     start = time.process_time()
     work()
     return [1000 * (time.process_time() - start)]
 
 
 def medians(work: Sequence[Callable[[], list[float]]], rounds: int) -> list[float]:
-    """The medians of all that is measured, over some rounds in which each has its turn."""
+    """Return the medians of all measurements, over rounds in which each has its turn."""
     taken = [[one for measured in work for one in measured()] for _ in range(rounds)]
     return [median(column) for column in zip(*taken, strict=True)]
 
 
 def measure(name: str, model: Model, count: int, rounds: int) -> Row:
-    """All figures of one net."""
+    """Return all figures of one net."""
     rng = np.random.default_rng(SEED)
     graph = model.graph
     items = items_of(rng, graph.input, count)
@@ -219,7 +218,7 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
     ]
 
     def provide() -> list[float]:
-        """Computing and committing, piece by piece as a provider does them."""
+        """Compute and commit, piece by piece as a provider does."""
         roots: list[H256] = []
         computed = committed = 0.0
         start = time.process_time()
@@ -250,7 +249,7 @@ def measure(name: str, model: Model, count: int, rounds: int) -> Row:
 
 
 def worst_proof(model: Model, honest: list[memoryview]) -> tuple[int, float]:
-    """The most bytes of a proof over all nodes, and the longest that judging one takes."""
+    """Return the maximum size of a proof over all nodes, and the maximum time to verify one."""
     graph = model.graph
     size, slowest = 0, 0.0
     made = [number for number, node in enumerate(graph.nodes) if node.out.committed]
@@ -275,7 +274,7 @@ def worst_proof(model: Model, honest: list[memoryview]) -> tuple[int, float]:
 
 
 def rows(*, quick: bool, rounds: int) -> Iterator[Row]:
-    """Measure net by net; `quick`: small ones only."""
+    """Measure each net; `quick`: small ones only."""
     nets: list[tuple[str, Callable[[], Model], int]] = [
         ("ResNet w8 16x16", lambda: resnet(8, 16), 4),
         ("Transformer d64 S16", lambda: transformer(64, 16, 4), 4),

@@ -1,7 +1,7 @@
-"""Making a model node by node: shapes follow, leaves are fitted, weights are committed to.
+"""Building a model node by node: shapes are derived, leaves fitted, weights committed to.
 
-Each method adds a node and returns the number of the tensor that it makes. `model` closes the
-graph; what is wrong with it is said there, with the name of the node.
+Each method adds a node and returns the number of its output tensor. `model` completes the graph,
+and raises errors with the name of the node.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ _NO_ROOT: Final = H256(bytes(32))
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """What the elements of a new tensor are; `low` and `high` are a fused activation's bounds."""
+    """Kind and zero of a new tensor's elements; `low` and `high` are a fused activation's
+    bounds.
+    """
 
     kind: Kind
     zero: int = 0
@@ -82,7 +84,7 @@ class Numbers:
 
     @property
     def bounds(self) -> tuple[i16, i16]:
-        """The smallest and the largest element that a product may make."""
+        """The smallest and the largest output element of a product."""
         if self.kind is Kind.I32:
             return i16(0), i16(0)
         low = self.kind.low if self.low is None else self.low
@@ -95,7 +97,7 @@ def window(
     pads: tuple[int, int, int, int] = (0, 0, 0, 0),
     apart: tuple[int, int] = (1, 1),
 ) -> Window:
-    """A window; pads are top, left, bottom, right as in ONNX."""
+    """Return a window; pads are top, left, bottom, right as in ONNX."""
     return Window(*map(u16, (*size, *step, *apart, *pads)))
 
 
@@ -109,13 +111,13 @@ class Builder:
         self._scale = scale
 
     def tensor(self, number: int) -> Tensor:
-        """A tensor that is there already."""
+        """Return an existing tensor."""
         return self._tensors[number]
 
     def linear(
         self, name: str, x: int, columns: Int8s, bias: Int32s, scales: Float32s, out: Numbers
     ) -> int:
-        """Rows times weights: `columns` is outputs by inputs."""
+        """Add rows times weights: `columns` is outputs by inputs."""
         shape = (*self._tensors[x].dims[:-1], len(columns))
         self._check_weights(name, columns, self._tensors[x].dims[-1], bias, scales)
         self._records[len(self._nodes)] = records_of_product(columns, bias, scales)
@@ -132,7 +134,7 @@ class Builder:
         out: Numbers,
         groups: int = 1,
     ) -> int:
-        """Windows times weights: `kernels` is outputs, height, width, channels of a group."""
+        """Add windows times weights: `kernels` is outputs, height, width, channels of a group."""
         shape = (*_image(name, self._tensors[x], seen), len(kernels))
         inside = self._tensors[x].dims[-1]
         if groups < 1 or inside % groups or len(kernels) % groups:
@@ -145,12 +147,12 @@ class Builder:
         return self._add(name, op, out, shape)
 
     def matmul(self, name: str, a: int, b: int, scale: float, out: Numbers) -> int:
-        """Rows of `a` times rows of `b`."""
+        """Add rows of `a` times rows of `b`."""
         shape = (*self._tensors[a].dims[:-1], self._tensors[b].dims[-2])
         return self._add(name, MatMul(u16(a), u16(b), u32(scale_bits(scale))), out, shape)
 
     def add(self, name: str, a: int, b: int, ratios: tuple[float, float], out: Numbers) -> int:
-        """`a * ratios[0] + b * ratios[1]`; ModelRefused if a ratio is too large to be exact."""
+        """Add `a * ratios[0] + b * ratios[1]`; ModelRefused if a ratio is too large to be exact."""
         shift = MOST_ADD_SHIFT
         while shift and max(map(abs, ratios)) * (1 << shift) > MOST_ADD_FACTOR:
             shift -= 1
@@ -161,32 +163,36 @@ class Builder:
         return self._add(name, op, out, self._tensors[a].dims)
 
     def table(self, name: str, x: int, values: Sequence[int], out: Numbers) -> int:
-        """One element for each of 256, in ascending order of the input's elements."""
+        """Add a table: one of 256 elements for each input element, in ascending order of the
+        input.
+        """
         kind = self._tensors[x].kind
         by_byte = [values[number - kind.low] & 255 for number in _in_bytes(kind)]
         return self._add(name, Table(u16(x), bytes(by_byte)), out, self._tensors[x].dims)
 
     def max_pool(self, name: str, x: int, seen: Window) -> int:
-        """The largest of each window."""
+        """Add the maximum of each window."""
         tensor = self._tensors[x]
         shape = (*_image(name, tensor, seen), tensor.dims[-1])
         return self._add(name, MaxPool(u16(x), seen), _numbers(tensor), shape)
 
     def average_pool(self, name: str, x: int, seen: Window, scale: float, out: Numbers) -> int:
-        """The sum of each window times `scale`: divide by the number of taps there."""
+        """Add the sum of each window times `scale`; include the division by the number of taps."""
         tensor = self._tensors[x]
         shape = (*_image(name, tensor, seen), tensor.dims[-1])
         return self._add(name, AveragePool(u16(x), seen, u32(scale_bits(scale))), out, shape)
 
     def softmax(self, name: str, x: int, table: Sequence[int], kind: Kind = Kind.U8) -> int:
-        """Shares of each row; `table[d]` is what an element d below the largest weighs."""
+        """Add the shares of each row; `table[d]` is the weight of an element d below the
+        largest.
+        """
         op = Softmax(u16(x), [u16(weight) for weight in table])
         return self._add(name, op, Numbers(kind, kind.low), self._tensors[x].dims)
 
     def layer_norm(
         self, name: str, x: int, norm: tuple[Int32s, Int32s], epsilon: int, shift: int, out: Numbers
     ) -> int:
-        """Normalised rows times `norm[1]` plus `norm[0]`, over 2^shift."""
+        """Add normalised rows times `norm[1]` plus `norm[0]`, over 2^shift."""
         self._records[len(self._nodes)] = records_of_norm(*norm)
         op = LayerNorm(u16(x), u64(epsilon), _weights(), u8(shift))
         return self._add(name, op, out, self._tensors[x].dims)
@@ -194,12 +200,12 @@ class Builder:
     def rearrange(
         self, name: str, x: int, view: Sequence[int], axes: Sequence[int], shape: Sequence[int]
     ) -> int:
-        """The same elements in another order and shape."""
+        """Add the same elements in another order and shape."""
         op = Rearrange(u16(x), [u32(size) for size in view], [u8(axis) for axis in axes])
         return self._add(name, op, _numbers(self._tensors[x]), shape)
 
     def concat(self, name: str, a: int, b: int) -> int:
-        """Rows of `a` followed by rows of `b`."""
+        """Add rows of `a` followed by rows of `b`."""
         first, second = self._tensors[a], self._tensors[b]
         shape = (*first.dims[:-1], first.dims[-1] + second.dims[-1])
         return self._add(name, Concat(u16(a), u16(b)), _numbers(first), shape)
@@ -257,10 +263,10 @@ class Builder:
         return Graph(self._tensors[0], [Node(name, op, out) for (name, op), out in pairs])
 
     def _leave_out(self) -> None:
-        """Take the leaves from every tensor that can do without, the last ones first.
+        """Remove the leaves of every tensor that does not need them, the last ones first.
 
-        What reads it is then judged together with what makes it: a residual with its product, an
-        activation by table with the layer before, a head with the projection that it is cut from.
+        Its reader is then verified together with its maker: a residual with its product, an
+        activation table with the layer before, a head with the projection of which it is a part.
         """
         reads = Counter(tensor for _, op in self._nodes for tensor in inputs_of(op))
         for number in range(len(self._nodes) - 1, -1, -1):
@@ -274,7 +280,7 @@ class Builder:
                     self._set_leaf(tensor, LEAF_BYTES)
 
     def _end_of(self, number: int) -> int:
-        """The node that a node is judged with: the first from it on that is committed to."""
+        """Return the node with which a node is verified: the first committed one from it on."""
         while not self._tensors[number + 1].committed:
             number = next(
                 at for at, (_, op) in enumerate(self._nodes) if number + 1 in inputs_of(op)
@@ -282,10 +288,10 @@ class Builder:
         return number
 
     def _fit_leaves(self) -> None:
-        """Halve the leaves that a proof opens most of, until every proof is small enough.
+        """Halve the leaves that are opened most in a proof, until every proof is small enough.
 
-        Where leaves cannot be smaller, more tensors get some. Where even that does not help,
-        `check_graph` will say so.
+        If leaves cannot be smaller, more tensors receive leaves. If that does not suffice,
+        `check_graph` raises the error.
         """
         number = 0
         while number < len(self._nodes):
@@ -293,18 +299,20 @@ class Builder:
             if not committed or largest_proof(self._graph(), number) <= PROOF_BYTES:
                 number += 1
             elif not self._halve(number):
-                # What gets leaves stands before: it is fitted, too.
+                # Tensors that receive leaves are before this one: their leaves are fitted, too.
                 number = min(self._put_in(number), default=number + 1)
 
     def _put_in(self, number: int) -> list[int]:
-        """Give leaves to all that a node is judged with; return which nodes that are."""
+        """Give leaves to all tensors that a node is verified with; return the numbers of these
+        nodes.
+        """
         others = group_of(self._graph(), number)[1:]
         for other in others:
             self._set_leaf(other + 1, LEAF_BYTES)
         return others
 
     def _halve(self, number: int) -> bool:
-        """Make the leaves of what helps most half as large; False if nothing can be halved.
+        """Halve the leaves that shrink the proof most. Return True if any could be halved.
 
         Those of weights come first: they are hashed once, not for each item.
         """
@@ -337,9 +345,9 @@ class Builder:
 
 
 def exponentials(scale: float) -> list[int]:
-    """The table of a softmax whose input has this scale: 2^15 * exp(-d * scale).
+    """Return the table of a softmax whose input has this scale: 2^15 * exp(-d * scale).
 
-    Made with floats, once, by whoever makes the model: only the table itself is ever agreed upon.
+    Computed with floats, once, when the model is built: only the table is part of consensus.
     """
     return [round(float(32768 * np.exp(-below * scale))) for below in range(256)]
 
@@ -347,18 +355,20 @@ def exponentials(scale: float) -> list[int]:
 def norm_constants(
     gain: Float32s, offset: Float32s, out_scale: float, shift: int = 24
 ) -> tuple[Int32s, Int32s]:
-    """Offset and factor of a normalisation in 2^-shift of the output's scale."""
+    """Return offset and factor of a normalisation in 2^-shift of the output's scale."""
     factor = np.rint(gain.astype(np.float64) / out_scale * 2.0 ** (shift - 12)).astype(np.int32)
     moved = np.rint(offset.astype(np.float64) / out_scale * 2.0**shift).astype(np.int32)
     return moved, factor
 
 
 def norm_epsilon(epsilon: float, scale: float, count: int) -> int:
-    """ONNX's epsilon in units of `graph.LayerNorm`, for rows of `count` elements of this scale."""
+    """Return ONNX's epsilon in units of `graph.LayerNorm`, for rows of `count` elements of this
+    scale.
+    """
     return round(epsilon / scale**2 * count**2)
 
 
-# ---- small things
+# ---- helpers
 
 
 def _tensor(numbers: Numbers, shape: Sequence[int]) -> Tensor:
@@ -384,12 +394,12 @@ def _with_weights(op: Op, weights: Weights) -> Op:
 
 
 def _in_bytes(kind: Kind) -> Sequence[int]:
-    """The elements of an 8-bit kind in the order of their bytes."""
+    """Return the elements of an 8-bit kind in the order of their bytes."""
     return [byte - 256 if kind is Kind.I8 and byte > 127 else byte for byte in range(256)]
 
 
 def _image(name: str, tensor: Tensor, seen: Window) -> tuple[int, int]:
-    """Height and width of what windows make; not above 0 where they do not fit."""
+    """Return height and width of the windows' output; not above 0 where they do not fit."""
     if len(tensor.dims) != 3:
         raise ModelRefused.at(name, f"needs an image (height, width, channels), not {tensor.dims}")
     if min(seen.step_y, seen.step_x, seen.apart_y, seen.apart_x, seen.height, seen.width) < 1:

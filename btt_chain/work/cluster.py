@@ -1,9 +1,9 @@
-"""Items on a Dask cluster that somebody has already: `execute.stream`, with other people's cores.
+"""Execution on an existing Dask cluster: `execute.stream`, with the cores of other machines.
 
-What comes out is the same, byte by byte and in the same order, so receipts are the same as well:
-items never mix, and every element has one right value. Needs the extra `cluster`. Payloads reach
-the workers as they are: the cluster must be the provider's own, and its wires encrypted where
-others could listen (`tls://`, see Dask's documentation).
+The output is the same, byte by byte and in the same order, so receipts are the same as well: items
+never mix, and every element has one right value. Needs the extra `cluster`. Payloads are sent to
+the workers unencrypted: the cluster must be the provider's own, with TLS on an untrusted network
+(`tls://`, see Dask's documentation).
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ except ImportError as error:
     ) from error
 
 AHEAD: Final = 2
-"""Pieces in flight for each worker: one is computed while the next is on its way."""
+"""Pieces in flight for each worker: one is computed while the next is being sent."""
 CONNECT_SECONDS: Final = 30.0
 
 
 class NoCluster(WorkError):
-    """The cluster is not reached, has no workers, or lost a piece of work for good."""
+    """The cluster is not reachable, has no workers, or lost a piece permanently."""
 
 
 class _Client(Client):
-    """Dask's client, closed at once where it does not connect.
+    """Dask's client, closed at once if it does not connect.
 
-    Dask's own closes itself at the end of the program, when nothing runs any more that could do
-    it: the program then waits twice the time for connecting, and prints a traceback.
+    Dask's own closes itself at the end of the program, without a running event loop: the program
+    then waits twice the connection time, and prints a traceback.
     """
 
     def start(self, **kwargs: Any) -> None:
@@ -61,7 +61,7 @@ class Cluster:
             self._client: Any = connect(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as reason:
             raise NoCluster(f"the cluster at {address} is not reached: {reason}") from None
-        except TypeError as reason:  # of a scheme that needs a certificate, without one
+        except TypeError as reason:  # a scheme that needs a certificate, without one
             raise NoCluster(
                 f"the cluster at {address} is not reached: {reason}; name key and certificate in "
                 "Dask's configuration (distributed.comm.tls)"
@@ -69,7 +69,7 @@ class Cluster:
 
     @property
     def workers(self) -> int:
-        """How many there are now."""
+        """Number of workers now."""
         return len(self._client.scheduler_info(n_workers=-1)["workers"])
 
     def stream(
@@ -85,7 +85,7 @@ class Cluster:
         each = sum(tensor.nbytes for tensor in package.manifest.graph.tensors)
         count = max(1, memory // each)
         held = self._client.scatter(
-            # A name of its own: what is cancelled here may be in use by another stream.
+            # A unique name: a piece that is cancelled here may be used by another stream.
             b"".join(package.chunks()),
             broadcast=True,
             hash=False,
@@ -109,7 +109,7 @@ class Cluster:
         return Batch(future.result())
 
     def close(self) -> None:
-        """Disconnect; the cluster goes on."""
+        """Disconnect; the cluster keeps running."""
         self._client.close()
 
     def __enter__(self) -> Self:
@@ -130,5 +130,5 @@ def _executor(package: bytes) -> Executor:
 
 
 def _run(package: bytes, items: Elements) -> list[Elements]:
-    """On a worker: all tensors of some items."""
+    """Return all tensors of some items; runs on a worker."""
     return list(_executor(package).run(items).tensors)

@@ -1,12 +1,12 @@
-"""What a provider commits to: a tree for each tensor of each item, of each item, and of the job.
+"""A provider's commitments: a tree for each tensor of each item, of each item, and of the job.
 
     job root <- item roots <- roots of tensors 0 (the input) to n (the output) <- leaves of rows
 
 Tensors without leaves of their own (`graph.Tensor.committed`) are left out, and n counts the rest.
 
-A confidential job's leaves are keyed, each with a key of its own that follows from the job's: one
-opened leaf gives away one key, and without the job's key no guess of the data can be tried.
-Tensors are bytes here: whatever holds them, numpy or not.
+A confidential job's leaves are keyed, each with a key derived from the job's: an opened leaf
+discloses one key, and without the job's key a guess of the data cannot be tested. Tensors are bytes
+here, from numpy or not.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _KEY_CONTEXT: Final = b"btt-work leaf"
 
 @dataclass(frozen=True, slots=True)
 class TensorKey:
-    """What the keys of one tensor's leaves follow from; the job's key has 32 bytes."""
+    """Derivation of the keys of one tensor's leaves; the job's key has 32 bytes."""
 
     job: bytes
     item: int
     tensor: int
 
     def leaf(self, index: int) -> H256:
-        """The key of one leaf: HMAC-SHA256 of its place."""
+        """Return the key of one leaf: HMAC-SHA256 of its place."""
         place = (
             self.item.to_bytes(4, "little")
             + self.tensor.to_bytes(2, "little")
@@ -54,18 +54,18 @@ class ItemCommitment:
 
     @property
     def root(self) -> H256:
-        """What stands for the item in the job's tree."""
+        """The item's root in the job's tree."""
         return self.tree.root
 
 
 def tree_of(layout: Layout, data: bytes | memoryview, key: TensorKey | None = None) -> Tree:
-    """The tree over bytes laid out in rows; ValueError if they are more or fewer."""
+    """Return the tree over bytes laid out in rows; ValueError if they are more or fewer."""
     view = memoryview(data).cast("B")
     if len(view) != layout.nbytes:
         raise ValueError(f"{len(view)} bytes, the layout has {layout.nbytes}")
     step = layout.step
     if step is not None and key is None:
-        # Where leaves are of one length, this is the whole cost of a commitment.
+        # If all leaves have one length, this is the whole cost of a commitment.
         return Tree([leaf_hash(view[at : at + step]) for at in range(0, len(view), step)])
     spans = map(layout.span, range(layout.count))
     return Tree(
@@ -91,10 +91,10 @@ def commit_item(
 
 
 def roots_tree(roots: Sequence[H256]) -> Tree:
-    """The tree over roots of lower trees: of an item's tensors, of a job's items.
+    """Return the tree over roots of lower trees: of an item's tensors, of a job's items.
 
-    Over the roots of all items' inputs it is what the requester commits to, over those of their
-    outputs what the receipt says was computed.
+    The requester commits to the tree over the roots of all inputs, the receipt to that over the
+    roots of all outputs.
     """
     return Tree([leaf_hash(root) for root in roots])
 

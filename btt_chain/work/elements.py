@@ -1,7 +1,7 @@
-"""One element of one node, from bytes: what judges a fraud proof, and what finds its openings.
+"""One element of one node, from bytes: used to verify a fraud proof, and to find its openings.
 
-`element` reads its inputs through a `Reader`. Whoever proves records what was read; whoever judges
-gives only what was opened. So both agree on what has to be opened, because it is the same code.
+`element` reads its inputs through a `Reader`. The prover's reader records the reads; the judge's
+reader has only the opened leaves. The same code runs in both, so they agree on the leaves to open.
 The graph must have passed `shapes.check_graph`.
 """
 
@@ -37,19 +37,19 @@ _FORMATS: Final[Mapping[Kind, Literal["b", "B"]]] = {Kind.I8: "b", Kind.U8: "B"}
 
 
 class Reader(Protocol):
-    """Committed bytes, by where they lie."""
+    """Access to committed bytes, by their place."""
 
     def activation(self, tensor: int, start: int, length: int) -> bytes:
-        """Bytes of a tensor."""
+        """Return bytes of a tensor."""
 
     def record(self, row: int) -> bytes:
-        """The constants of one output channel of the node that has some (`weighted_of`)."""
+        """Return the constants of one output channel of the node with constants (`weighted_of`)."""
 
 
 def element(graph: Graph, number: int, index: int, reader: Reader) -> int:
-    """What element `index` of node `number` must be, given what it is made from.
+    """Return the right value of element `index` of node `number`, from its inputs.
 
-    That is the node's inputs, or, where one of them is not committed to, those of its own node.
+    These are the node's inputs, or, if one of them is not committed to, those of that input's node.
     """
     node = graph.nodes[number]
     op, out = node.op, node.out
@@ -93,12 +93,12 @@ def element(graph: Graph, number: int, index: int, reader: Reader) -> int:
 
 
 def number_of(raw: bytes, kind: Kind) -> int:
-    """One element from its bytes."""
+    """Return one element from its bytes."""
     return int.from_bytes(raw, "little", signed=kind is not Kind.U8)
 
 
 class _Inputs:
-    """Numbers in place of bytes, zeros in place of padding."""
+    """Inputs as numbers, with zeros for padding."""
 
     def __init__(self, graph: Graph, reader: Reader) -> None:
         self._graph = graph
@@ -134,7 +134,7 @@ class _Inputs:
         return list(memoryview(raw).cast(_FORMATS[self._graph.tensor(tensor).kind]))
 
     def record(self, row: int) -> tuple[Sequence[int], int, int]:
-        """The weights of a channel, and the two numbers behind them (signed; raw bits)."""
+        """Return the weights of a channel, and the two numbers after them (signed; raw bits)."""
         raw = self._reader.record(row)
         body = len(raw) - RECORD_TAIL
         first = int.from_bytes(raw[body : body + 4], "little", signed=True)
@@ -176,7 +176,7 @@ def _norm(op: LayerNorm, read: _Inputs, index: int, out: Tensor) -> int:
 
 
 def _origin(op: Rearrange, index: int) -> int:
-    """Where an element lay before the axes were exchanged."""
+    """Return the place of an element before the axes were exchanged."""
     view = tuple(map(int, op.view))
     there = position(index, tuple(view[axis] for axis in op.axes))
     here = [0] * len(view)
@@ -198,7 +198,7 @@ def _joined(op: Concat, read: _Inputs, index: int, out: Tensor) -> int:
 
 
 class _Line:
-    """One line of a window: which of its taps lie in the image, and the numbers there."""
+    """One line of a window: its taps in the image, and the numbers there."""
 
     __slots__ = ("end", "first", "start", "taps")
 
@@ -212,13 +212,13 @@ class _Line:
 def _lines(
     read: _Inputs, op: Conv | MaxPool | AveragePool, index: int, out: Tensor
 ) -> Iterator[_Line]:
-    """The lines of a window of one channel."""
+    """Yield the lines of a window of one channel."""
     *_, channel = position(index, out.dims)
     yield from _pieces(read, op, index, out, (channel, channel + 1))
 
 
 def _window_of_group(read: _Inputs, op: Conv, index: int, out: Tensor, group: int) -> Sequence[int]:
-    """All taps of a window in the order of the weights; padding is the input's zero."""
+    """Return all taps of a window in the order of the weights; padding is the input's zero."""
     channels = read.tensor(op.x).dims[-1] // int(op.groups)
     width = int(op.window.width)
     line_length = width * channels
@@ -237,7 +237,7 @@ def _pieces(
     out: Tensor,
     bounds: tuple[int, int],
 ) -> Iterator[_Line]:
-    """Read each line of a window once; `bounds` are the channels that are wanted of it."""
+    """Read each line of a window once; `bounds` are the needed channels."""
     y, x, _ = position(index, out.dims)
     height, width, channels = read.tensor(op.x).dims
     window: Window = op.window

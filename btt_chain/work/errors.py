@@ -1,28 +1,28 @@
-"""What can be wrong with a model, an input, or a proof."""
+"""Errors of models, inputs and proofs."""
 
 from __future__ import annotations
 
 
 class WorkError(Exception):
-    """Something was handed to the work library that it cannot take; the message says what."""
+    """The work library refuses an argument; the message says why."""
 
 
 class ModelRefused(WorkError):
-    """The model is outside of what can be executed exactly; the message names the node."""
+    """The model cannot be executed exactly; the message names the node."""
 
     @classmethod
     def at(cls, name: str, why: str) -> ModelRefused:
-        """Refuse because of one node."""
+        """Return the error for one node."""
         return cls(f"node {name!r}: {why}")
 
 
 class InputRefused(WorkError):
-    """The items do not have the kind and shape that the model's input has."""
+    """The items do not have the kind and shape of the model's input."""
 
 
 class ProofRefused(WorkError):
-    """A fraud proof that does not open what it claims to, or opens something else."""
+    """A fraud proof does not open what it claims to, or opens something else."""
 
 
 class NotFraud(ProofRefused):
-    """All openings hold, and the element is what it should be."""
+    """All openings are valid, and the element has the right value."""

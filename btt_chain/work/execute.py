@@ -1,12 +1,12 @@
-"""The executor: numpy, and the definition of what a model computes.
+"""The executor in numpy, which defines the results of a model.
 
-Products run in float32 BLAS, which is exact as long as no partial sum passes 2^24: then all numbers
-in between are whole and no order of summing can matter. Where weights are too large for that, the
-sum is cut into blocks that are added in int32. Everything else is integers, whole numbers in
-float64 that fit its 53 bits, or single IEEE operations (multiply, round) that have one result on
-every machine.
+Products run in float32 BLAS, which is exact as long as no partial sum passes 2^24: then all
+intermediate numbers are integers and the order of summing does not matter. If weights are too large
+for that, the sum is cut into blocks that are added in int32. All other operations are on integers,
+integers in float64 that fit its 53 bits, or single IEEE operations (multiply, round) that have one
+result on every machine.
 
-Nothing depends on how items are grouped, nor on the number of threads: items never mix.
+Results do not depend on the grouping of items, nor on the number of threads: items never mix.
 """
 
 from __future__ import annotations
@@ -57,40 +57,40 @@ from btt_chain.work.model import (
 E = TypeVar("E", bound=np.generic)
 
 EXACT: Final = 1 << 24
-"""Up to here float32 holds every whole number."""
+"""Up to this number float32 represents every integer."""
 BLOCK_ELEMENTS: Final = 1 << 16
-"""Elements that are worked on at a time, so that they stay in the cache."""
+"""Number of elements that are processed at a time, so that they stay in the cache."""
 LEAST_ROW: Final = 1 << 12
-"""Shorter rows are taken several at a time: numpy is slow at repeating what is short."""
+"""Length below which several rows are processed together: numpy is slow with short rows."""
 MATRIX_ROWS: Final = 1 << 10
-"""Rows that are multiplied at a time: with fewer, BLAS would spend its time on fetching weights."""
+"""Rows that are multiplied at a time: with fewer, BLAS would mostly wait for the weights."""
 LEAST_MATRIX: Final = 1 << 18
-"""Elements of a matrix for which short rows may be more."""
+"""Minimum elements of a matrix, for which short rows may be more."""
 MOST_MATRIX: Final = 1 << 23
-"""Elements of a matrix for which long rows must be fewer."""
+"""Maximum elements of a matrix, for which long rows must be fewer."""
 MANY_TAPS: Final = 32
-"""Windows with more are summed one by one, those with fewer tap by tap."""
+"""Windows with more taps are summed one by one, those with fewer tap by tap."""
 DEFAULT_MEMORY: Final = 16 << 20
-"""Bytes of tensors that a batch may take, before it is cut into smaller ones that caches hold."""
+"""Bytes of a batch's tensors above which it is cut into smaller ones that fit caches."""
 
 Accumulators = dict[int, Int32s]
-"""By node: what a product was before it was requantised. Asked for only for checked items."""
+"""Products before requantisation, by node. Computed only for checked items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """All tensors of some items, the items being the first axis of each."""
+    """All tensors of some items, which are the first axis of each."""
 
     tensors: Sequence[Elements]
     accumulators: Accumulators = field(default_factory=dict)
 
     @property
     def outputs(self) -> Elements:
-        """What the model made of the items."""
+        """The model's outputs for the items."""
         return self.tensors[-1]
 
     def committed(self, graph: Graph, at: int) -> list[Elements]:
-        """One item's tensors, of those that are committed to (`Graph.committed`)."""
+        """Return one item's committed tensors (`Graph.committed`)."""
         return [
             tensor[at]
             for shape, tensor in zip(graph.tensors, self.tensors, strict=True)
@@ -98,7 +98,7 @@ class Batch:
         ]
 
     def item(self, graph: Graph, at: int) -> list[memoryview]:
-        """Their bytes."""
+        """Return their bytes."""
         flat = [np.ascontiguousarray(tensor).reshape(-1) for tensor in self.committed(graph, at)]
         return [tensor.view(np.uint8).data for tensor in flat]
 
@@ -108,9 +108,9 @@ class Batch:
 
 
 class Executor:
-    """A model made ready: weights in float32, cut where the sums would grow too large.
+    """A model prepared for execution: weights in float32, cut if the sums could be too large.
 
-    ModelRefused if its weights are not admissible: an honest result could then be judged wrong.
+    ModelRefused if its weights are not admissible: an honest result could then be proven wrong.
     """
 
     def __init__(self, model: Model) -> None:
@@ -124,7 +124,9 @@ class Executor:
                 self._products[number] = _Product(constants, self._tensors[node.op.x], node)
 
     def run(self, items: Elements, *, accumulators: bool = False) -> Batch:
-        """Execute a batch that fits into memory; InputRefused if it is not what the model takes."""
+        """Execute a batch that fits into memory; InputRefused if it does not fit the model's
+        input.
+        """
         self._check(items)
         made: list[Elements] = [items]
         kept: Accumulators = {}
@@ -136,7 +138,7 @@ class Executor:
     def node(
         self, number: int, tensors: Sequence[Elements], accumulators: Accumulators | None = None
     ) -> Elements:
-        """Execute one node; `tensors` holds at least those that it reads, at their places."""
+        """Execute one node; `tensors` holds at least its inputs, at their places."""
         node = self.model.graph.nodes[number]
         out, op = node.out, node.op
         items = len(tensors[0])
@@ -178,7 +180,9 @@ class Executor:
         return made
 
     def finish(self, number: int, accumulators: Int32s) -> Elements:
-        """What a product's node makes of one item's accumulators; TypeError for other nodes."""
+        """Return the output of a product's node for one item's accumulators; TypeError for other
+        nodes.
+        """
         node = self.model.graph.nodes[number]
         op, out = node.op, node.out
         made: Elements = np.empty(out.dims, dtype_of(out.kind))
@@ -256,7 +260,7 @@ def stream(
     *,
     accumulators: bool = False,
 ) -> Iterator[Batch]:
-    """Execute more items than fit into memory: pieces come out as soon as they are done.
+    """Execute more items than fit into memory; yield each piece as soon as it is done.
 
     `batches` may be one memory-mapped array in a list, or read from a file one by one. A piece
     takes about `memory` bytes for its tensors (one item at least).
@@ -275,7 +279,9 @@ def stream(
 
 
 class _Product:
-    """Columns of weights, ready for exact float32 products, and what becomes of the sums."""
+    """Columns of weights, prepared for exact float32 products, and the requantisation of the
+    sums.
+    """
 
     def __init__(self, constants: Constants, x: Tensor, node: Node) -> None:
         op = node.op
@@ -296,7 +302,7 @@ class _Product:
         room: Float32s,
         channels: slice = slice(None),
     ) -> None:
-        """Rows, each with a 1 at its end, times weights and bias, exactly, and requantised.
+        """Multiply rows, each with a 1 at its end, by weights and bias, exactly, and requantise.
 
         `room` may be overwritten.
         """
@@ -306,7 +312,7 @@ class _Product:
         requantise(total, self._scales[channels], self._out, self._bounds, made)
 
     def _sums(self, rows: Float32s, room: Float32s, channels: slice) -> Float32s | Int32s:
-        """In float32 only where it cannot round."""
+        """Return the sums, in float32 only if it cannot round."""
         weights, step, length = self._weights[:, channels], self._step, rows.shape[1] - 1
         if self._small:
             return np.matmul(rows, weights, out=room)
@@ -320,20 +326,20 @@ class _Product:
 
 
 def _evenly(count: int, most: int) -> int:
-    """The length of parts of at most `most`, the last not much shorter than the others."""
+    """Return the length of parts of at most `most`, the last not much shorter than the others."""
     return -(-count // -(-count // most))
 
 
 def _matrix_rows(length: int) -> int:
-    """How many rows of such a length are multiplied at a time."""
+    """Return the number of rows of such a length that are multiplied at a time."""
     return max(1, LEAST_MATRIX // length, min(MATRIX_ROWS, MOST_MATRIX // length))
 
 
 def _exact_step(constants: Constants, reach: int) -> int:
-    """The longest part of a sum that float32 adds up exactly with these weights, found by halving.
+    """Return the longest part of a sum that float32 adds exactly with these weights, by halving.
 
-    Bounded by the weights as they are, a sum seldom has to be cut; by what int8 could hold, each
-    with more than 514 terms would have to be.
+    With the bound of the actual weights a sum seldom has to be cut; with that of int8, each sum of
+    more than 514 terms would have to be.
     """
     sizes = np.abs(constants.columns.astype(np.int16))
     step: int = sizes.shape[1]
@@ -349,7 +355,9 @@ def _exact_step(constants: Constants, reach: int) -> int:
 def _convolve(
     op: Conv, product: _Product, zero: int, x: Elements, made: Elements, sink: Int32s | None
 ) -> None:
-    """Windows as rows of a matrix (im2col): some lines of an image, or some whole images."""
+    """Multiply windows as rows of a matrix (im2col): some lines of an image, or some whole
+    images.
+    """
     window = op.window
     height, width, channels = made.shape[1:]
     groups = int(op.groups)
@@ -394,7 +402,7 @@ def requantise(
     bounds: tuple[int, int],
     made: Elements,
 ) -> None:
-    """What `arithmetic.requantised` says, in the machine's own binary32.
+    """Apply `arithmetic.requantised` with the machine's binary32.
 
     `made` is contiguous, or has two axes.
     """
@@ -421,7 +429,7 @@ def requantise(
 
 
 def _times(width: int, count: int) -> int:
-    """How many rows to take for one."""
+    """Return the number of rows to combine into one."""
     times = 1
     while times * width < LEAST_ROW and count % (2 * times) == 0:
         times *= 2
@@ -444,7 +452,7 @@ def _centred(x: Elements, zero: int, room: Float32s | None = None) -> Float32s:
 
 
 def padded(x: NDArray[E], window: Window, filler: int) -> NDArray[E]:
-    """Images with a rim."""
+    """Return images with padding around them."""
     top, left = int(window.top), int(window.left)
     bottom, right = int(window.bottom), int(window.right)
     if not max(top, left, bottom, right):
@@ -457,12 +465,12 @@ def padded(x: NDArray[E], window: Window, filler: int) -> NDArray[E]:
 
 
 def taps_of(window: Window) -> tuple[int, int]:
-    """How many taps a window has down and across."""
+    """Return the number of taps of a window down and across."""
     return int(window.height), int(window.width)
 
 
 def windows_of(images: NDArray[E], window: Window, shape: tuple[int, int]) -> NDArray[E]:
-    """What all windows see, without copies: images, lines, columns, taps down and across, channels.
+    """Return a view of all windows: images, lines, columns, taps down and across, channels.
 
     `shape` is the height and width of the output.
     """
@@ -537,7 +545,7 @@ def _add(
         if zeros:
             total -= np.int32(zeros)
         if shift:
-            # Halves to even: just under a half, and the rest of it where the quotient is odd.
+            # Halves to even: just below a half, and the rest of it where the quotient is odd.
             np.right_shift(total, shift, out=other)
             other &= np.int32(1)
             total += other
@@ -552,7 +560,7 @@ def _add(
 def _by_rows(
     work: Callable[[Elements, Elements, Float64s], None], x: Elements, made: Elements
 ) -> None:
-    """Some rows at a time, each time with the same room to work in."""
+    """Process some rows at a time, each time in the same buffer."""
     rows, flat = x.reshape(-1, x.shape[-1]), made.reshape(-1, made.shape[-1])
     step = min(len(rows), max(1, BLOCK_ELEMENTS // x.shape[-1]))
     room = np.empty((step, x.shape[-1]))
@@ -562,8 +570,10 @@ def _by_rows(
 
 
 def _softmax(table: Float64s, rows: Elements, made: Elements, shares: Float64s) -> None:
-    """In float64, which is exact: a weight times 2^40 over the sum of all is at most 2^40."""
-    # Modulo 256 the difference of two elements is what it is, whatever their kind.
+    """Compute in float64, which is exact: a weight times 2^40 over the sum of all is at most
+    2^40.
+    """
+    # The difference of two elements is the same modulo 256, for any kind.
     below = rows.max(axis=1, keepdims=True).view(np.uint8) - rows.view(np.uint8)
     np.take(table, below, out=shares, mode="clip")
     total = _sums_of(shares).astype(np.int64)
@@ -584,10 +594,10 @@ def _norm(
     made: Elements,
     numbers: Float64s,
 ) -> None:
-    """In float64, which is exact for rows that are not too long (`shapes.MOST_NORMALISED`).
+    """Compute in float64, which is exact for rows that are not too long (`shapes.MOST_NORMALISED`).
 
-    Of n elements none is more than √n deviations from the mean. So the first product is at most
-    √n · 2^41, the second √n · 2^44, and powers of two never round.
+    None of n elements is more than √n deviations from the mean. So the first product is at most √n
+    · 2^41, the second √n · 2^44, and powers of two never round.
     """
     count, shift = rows.shape[1], 2.0 ** -int(op.shift)
     numbers[...] = rows
@@ -610,14 +620,16 @@ def _norm(
 
 
 def _sums_of(rows: Float64s) -> Float64s:
-    """Of each row; by BLAS, since whole numbers below 2^53 have one sum in every order."""
+    """Return the sum of each row; by BLAS, since integers below 2^53 have one sum in every
+    order.
+    """
     return (rows @ np.ones(rows.shape[1]))[:, None]
 
 
 def whole_roots(numbers: Int64s) -> Int64s:
-    """The whole part of each root; numbers from 0 to 2^60.
+    """Return the integer part of each root; numbers from 0 to 2^60.
 
-    IEEE's root of a float64 can be off by one here, since the number is rounded to 53 bits first.
+    The IEEE root of a float64 can be off by one here, since the number is rounded to 53 bits first.
     """
     roots = np.sqrt(numbers.astype(np.float64)).astype(np.int64)
     roots -= roots * roots > numbers

@@ -1,9 +1,9 @@
-"""Products by onnxruntime's integer kernels, where a machine computes them exactly.
+"""Products by onnxruntime's integer kernels, if the machine computes them exactly.
 
-numpy's executor stays the definition. Some engines do not compute what they say: without VNNI,
-sums of two 8-bit products are cut at 16 bits. So nothing here is used before `is_exact` has tried
-this very machine with the extremes, and then only products come from the engine; everything else,
-requantising included, is the definition's own code. Needs the extra `fast`.
+numpy's executor is the reference. Some engines are not exact: without VNNI, sums of two 8-bit
+products saturate at 16 bits. So nothing here is used before `is_exact` has tested this machine with
+extreme values, and then only products are computed by the engine; all other operations,
+requantising included, are those of the reference. Needs the extra `fast`.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ ROWS_BYTES: Final = 4 << 20
 TRIED_LENGTHS: Final = (1, 64, 519, 4096)
 TRIED_ROWS: Final = (1, 5, 64)
 TRIED_WIDTHS: Final = (7, 64)
-"""Shapes for which engines have kernels of their own."""
+"""Widths for which engines have kernels of their own."""
 
 
 class FastExecutor(Executor):
-    """An executor whose dense layers and convolutions without groups go through onnxruntime."""
+    """An executor whose dense layers and ungrouped convolutions use onnxruntime."""
 
     def __init__(self, model: Model) -> None:
-        """ModelRefused as for `Executor`."""
+        """Prepare a model. ModelRefused as for `Executor`."""
         super().__init__(model)
         self._engines: dict[int, _Product] = {}
         for number, constants in model.constants.items():
@@ -93,7 +93,7 @@ class _Product:
     """Bytes times one matrix of weights, as 32-bit sums."""
 
     def __init__(self, columns: Int8s, zero: int, kind: Kind) -> None:
-        # Signed elements are moved by 128, which is what the engine's kernels like best.
+        # Signed elements are shifted by 128: the engine's kernels are fastest with unsigned ones.
         self.zero = zero + 128 if kind is Kind.I8 else zero
         matrix = numpy_helper.from_array(np.ascontiguousarray(columns.T), "w")
         nought = numpy_helper.from_array(np.array(self.zero, np.uint8), "z")
@@ -113,13 +113,13 @@ class _Product:
         )
 
     def of(self, rows: NDArray[np.uint8]) -> Int32s:
-        """The sums, a row of them for each row."""
+        """Return the sums, one row of them for each row."""
         made: Int32s = self._session.run(None, {"x": rows})[0]
         return made
 
 
 class NotExact(WorkError):
-    """The engine of this machine gets the extremes wrong: compute without it."""
+    """The engine of this machine computes extreme values wrongly: compute without it."""
 
 
 class Fast:
@@ -141,7 +141,7 @@ class Fast:
 
 @lru_cache(maxsize=1)
 def is_exact() -> bool:
-    """Whether this machine's engine computes the extremes as whole numbers do; tried once."""
+    """Return True if this machine's engine computes extreme values exactly; tested once."""
     rng = np.random.default_rng(1)
     for length in TRIED_LENGTHS:
         for width in TRIED_WIDTHS:
@@ -169,7 +169,7 @@ def _agrees(product: _Product, columns: Int8s, rng: np.random.Generator) -> bool
 
 
 def _unsigned(x: Elements, kind: Kind) -> NDArray[np.uint8]:
-    """Elements as unsigned bytes: signed ones are moved by 128."""
+    """Return elements as unsigned bytes: signed ones are shifted by 128."""
     raw = np.ascontiguousarray(x).view(np.uint8)
     return raw ^ np.uint8(128) if kind is Kind.I8 else raw
 
@@ -183,7 +183,7 @@ def _rows(x: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
 def _images(
     window: Window, out: Tensor, x: NDArray[np.uint8], zero: int
 ) -> Iterator[NDArray[np.uint8]]:
-    """Windows as rows, some lines of each image's output at a time."""
+    """Yield windows as rows, some lines of each image's output at a time."""
     height, width, _ = out.dims
     length = x.shape[-1] * math.prod(taps_of(window))
     step = max(1, ROWS_BYTES // (width * length))

@@ -1,7 +1,7 @@
-"""The same graph in float32, as plain numpy computes it: what exactness is measured against.
+"""The same graph in float32, computed by plain numpy: the baseline for the cost of exactness.
 
-A net before it was quantised would do just these steps. The weights are drawn at random: what the
-numbers are does not matter to BLAS, and nobody looks at the results. Convolutions have one group.
+These are the steps of a net before quantisation. The weights are random: their values do not affect
+the speed of BLAS, and the results are not used. Convolutions have one group.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from btt_chain.work.graph import (
 from btt_chain.work.model import Float32s
 
 LEAK: Final = np.float32(0.125)
-"""What a table stands for: the cheapest curve that bends."""
+"""Slope of the function that replaces a table: the cheapest nonlinear one."""
 EPSILON: Final = np.float32(1e-5)
 
 
 class FloatGraph:
-    """A graph ready to be computed in float32, a piece of the items at a time."""
+    """A graph prepared for float32, computed for some items at a time."""
 
     def __init__(self, graph: Graph, seed: int) -> None:
         rng = np.random.default_rng(seed)
@@ -55,7 +55,7 @@ class FloatGraph:
         self._drawn = rng
 
     def items(self, count: int) -> Float32s:
-        """Items at random."""
+        """Return random items."""
         return self._drawn.standard_normal((count, *self._graph.input.dims), np.float32)
 
     def run(self, items: Float32s, memory: int) -> None:
@@ -117,14 +117,14 @@ class FloatGraph:
         return windows_of(padded(images, window, 0), window, (height, width))
 
     def _bend(self, node: Node, sums: Float32s, number: int) -> None:
-        """Add the bias, and the ReLU that unsigned numbers stand for."""
+        """Add the bias, and the ReLU that unsigned outputs imply."""
         sums += self._weights[number][1]
         if node.out.kind is Kind.U8:
             np.maximum(sums, 0, out=sums)
 
 
 def float_graph(graph: Graph, seed: int, count: int, memory: int) -> Callable[[], None]:
-    """A run of `count` items, ready to be timed."""
+    """Return a function that runs `count` items, for timing."""
     made = FloatGraph(graph, seed)
     items = made.items(count)
     return lambda: made.run(items, memory)

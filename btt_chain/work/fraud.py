@@ -1,9 +1,8 @@
-"""One wrong element is enough: a proof that a few kilobytes and one dot product decide.
+"""Fraud proofs of one wrong element: a few kilobytes, verified by one dot product.
 
-`prove` opens what the element and its inputs lie in; `judge` follows the openings to the job's
-root, computes the element in whole numbers, and says that it is wrong, or raises. An honest
-commitment has no element for which `judge` returns. Nothing here needs numpy: the runtime judges by
-itself.
+`prove` opens the leaves of the element and its inputs; `judge` checks the openings up to the job's
+root, computes the element in integers, and returns if it is wrong, or else raises. For an honest
+commitment `judge` raises for every element. Nothing here needs numpy: the runtime runs it.
 """
 
 from __future__ import annotations
@@ -28,9 +27,9 @@ ROOT_BYTES: Final = 32
 @path("btt_work::FraudProof")
 @dataclass(frozen=True, slots=True)
 class FraudProof:
-    """Openings from the job's root down to one element and to all that it follows from.
+    """Openings from the job's root down to one element and to its inputs.
 
-    Roots are counted among the tensors that are committed to (`Graph.committed`).
+    Roots are numbered among the committed tensors (`Graph.committed`).
     """
 
     item: u32
@@ -39,7 +38,7 @@ class FraudProof:
     job: Opening
     """The root of the item."""
     roots: Opening
-    """The roots of what the node reads and makes (`graph.opened_of`)."""
+    """The roots of the node's inputs and output (`graph.opened_of`)."""
     tensors: Bounded[list[Opening], MOST_OPENED]
     """Their leaves, in the same order."""
     weights: Opening | None
@@ -48,7 +47,7 @@ class FraudProof:
 @path("btt_work::EdgeProof")
 @dataclass(frozen=True, slots=True)
 class EdgeProof:
-    """Openings of one item's input or output, as the item commits to it and as the receipt does."""
+    """Openings of one item's input or output, as committed by the item and by the receipt."""
 
     item: u32
     job: Opening
@@ -60,14 +59,14 @@ class EdgeProof:
 
 
 class Fraud(NamedTuple):
-    """What was proven: the element that was claimed, and what it must be."""
+    """The result of a proof: the claimed element, and its right value."""
 
     claimed: int
     right: int
 
 
 class Job(NamedTuple):
-    """What the chain knows of a receipt: the root over its items, their number, its privacy."""
+    """The chain's facts about a receipt: the root over its items, their number, its privacy."""
 
     root: bytes
     items: int
@@ -75,7 +74,8 @@ class Job(NamedTuple):
 
 
 def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
-    """Return what is wrong; ProofRefused if the proof opens less or more, NotFraud if nothing is.
+    """Return the wrong element; ProofRefused if the proof opens less or more, NotFraud if it is
+    right.
 
     The graph must have passed `shapes.check_graph`. Deterministic, and bounded by PROOF_BYTES.
     """
@@ -112,8 +112,9 @@ def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
 def judge_edge(graph: Graph, job: Job, said: bytes, proof: EdgeProof, *, output: bool) -> None:
     """Return if an item's input (or output) is not the one in the tree with the root `said`.
 
-    That is the requester's root over all inputs, or the receipt's over all outputs. Every node may
-    be right and the work still not what was asked for. ProofRefused and NotFraud as for `judge`.
+    `said` is the requester's root over all inputs, or the receipt's over all outputs. Every node
+    may be right and the receipt still be for other inputs or outputs. ProofRefused and NotFraud as
+    for `judge`.
     """
     if len(codec(EdgeProof).encode(proof)) > PROOF_BYTES:
         raise ProofRefused(f"a proof has at most {PROOF_BYTES} bytes")
@@ -126,7 +127,7 @@ def judge_edge(graph: Graph, job: Job, said: bytes, proof: EdgeProof, *, output:
 
 
 class Evidence(NamedTuple):
-    """What a prover holds of one item: the bytes and trees of what is committed to, its place."""
+    """A prover's data of one item: the bytes and trees of the committed tensors, its place."""
 
     item: int
     tensors: Sequence[bytes | memoryview]
@@ -142,10 +143,10 @@ def prove(
     index: int,
     records: tuple[bytes | memoryview, Tree] | None = None,
 ) -> FraudProof:
-    """Open what element `index` of a node follows from.
+    """Open the inputs of element `index` of a node.
 
-    What the node makes must be committed to; `records` are the constants of `graph.weighted_of`, if
-    there are any. It proves nothing by itself: whether the element is wrong is for `judge`.
+    The node's output must be committed to; `records` are the constants of `graph.weighted_of`, if
+    there are any. The element may be right or wrong: `judge` decides that.
     """
     reader = _Recorder(graph, node, evidence.tensors, None if records is None else records[0])
     element(graph, node, index, reader)
@@ -187,7 +188,9 @@ def prove_edge(
 
 
 def _places(graph: Graph, node: int) -> dict[int, int]:
-    """The tensors that a proof opens, ascending, and their places among those committed to."""
+    """Return the tensors that a proof opens, ascending, and their places among the committed
+    ones.
+    """
     tensors = graph.tensors
     return {
         tensor: sum(before.committed for before in tensors[:tensor])
@@ -195,7 +198,7 @@ def _places(graph: Graph, node: int) -> dict[int, int]:
     }
 
 
-# ---- judging
+# ---- verifying
 
 
 def _roots(opening: Opening, root: bytes, count: int) -> dict[int, bytes]:
@@ -207,7 +210,7 @@ def _roots(opening: Opening, root: bytes, count: int) -> dict[int, bytes]:
 
 
 def _records(graph: Graph, node: int, opening: Opening | None) -> _Opened | None:
-    """The constants that were opened: those of the node that has some, if there is one."""
+    """Return the opened constants: those of the node that has some, if there is one."""
     weighted = weighted_of(graph, node)
     if (weighted is None) != (opening is None):
         raise ProofRefused("the node's weights must be opened, if it has any")
@@ -226,7 +229,7 @@ def _only(roots: Mapping[int, bytes], index: int) -> bytes:
 
 
 class _Opened:
-    """Bytes of leaves that were opened; the rest does not exist."""
+    """Bytes of opened leaves; the others are not available."""
 
     def __init__(self, layout: Layout, opening: Opening) -> None:
         self._layout = layout
@@ -276,7 +279,7 @@ def _touched(layout: Layout, start: int, length: int) -> range:
 
 
 class _Kept:
-    """Bytes that are all there, and which leaves of them were read."""
+    """All bytes of a tensor, with a record of the leaves that were read."""
 
     def __init__(self, layout: Layout, data: bytes | memoryview) -> None:
         self.layout = layout
@@ -321,7 +324,7 @@ class _Recorder:
 
 
 def _open(kept: _Kept, tree: Tree, key: TensorKey | None) -> Opening:
-    # Of what an element does not read (one side of a `Concat`), some leaf shows the tree.
+    # If the element does not read a tensor (one side of a `Concat`), some leaf opens its tree.
     indices = sorted(kept.touched) or [0]
     leaves: list[Leaf] = []
     for index in indices:

@@ -1,9 +1,9 @@
-"""Checking a product for a fraction of its price: C = A B is asked only about C r = A (B r).
+"""Freivalds' check of a product at a fraction of its cost: for C = A B, test C r = A (B r).
 
 Random vectors are sized so that every sum stays within 2^53: float64 BLAS is then exact, and no
-prime field is needed. A wrong row survives one vector of b random bits with at most 2^-b, and all
-of them with at most 2^-60. That needs the range check, which comes first: without it a product that
-is wrong by a large power of two could be lost in rounding.
+prime field is needed. A wrong row passes one vector of b random bits with a probability of at most
+2^-b, and all of them with at most 2^-60. That needs the range check, which comes first: without it
+a product that is wrong by a large power of two could be lost in rounding.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from btt_chain.work.model import Elements, Float64s, Int32s, Int64s, Model
 
 SOUNDNESS_BITS: Final = 60
 EXACT_BITS: Final = 53
-"""float64 holds every whole number up to 2^53."""
+"""Bits of integers that float64 represents exactly."""
 _CONTEXT: Final = b"btt-work freivalds"
 _BLOCK: Final = 1 << 16
 
 
 class Challenge:
-    """A verifier's secret question about all products of a model.
+    """A verifier's secret random vectors for all products of a model.
 
-    `seed` must be unknown to the provider until the accumulators have come: draw it from the
+    `seed` must be unknown to the provider until it has sent the accumulators: it is from the
     verifier's VRF. The products of weights and vectors are computed once, for any number of items.
-    `bits` is lowered only by tests that want to see false acceptance.
+    `bits` is lowered only by tests of false acceptance.
     """
 
     def __init__(self, model: Model, seed: bytes, *, bits: int = SOUNDNESS_BITS) -> None:
@@ -44,10 +44,11 @@ class Challenge:
     def wrong_rows(
         self, number: int, inputs: Sequence[Elements], accumulators: Int32s
     ) -> Sequence[int]:
-        """Rows (last axis; pixels of an image) of one item's product that are wrong for certain.
+        """Return the rows (last axis; pixels of an image) of one item's product that are surely
+        wrong.
 
-        None of them: the product is right, but for a probability of 2^-60. KeyError for nodes
-        that this cannot check (`is_checked`).
+        If there are none, the product is right, except with a probability of 2^-60. KeyError for
+        nodes that cannot be checked (`is_checked`).
         """
         graph = self._model.graph
         vectors = self._vectors[number]
@@ -75,13 +76,13 @@ class Challenge:
 
 
 def is_checked(graph: Graph, number: int) -> bool:
-    """Whether random vectors can check a node: a product, but not of windows in groups."""
+    """Return True if random vectors can check a node: a product, but not of windows in groups."""
     op = graph.nodes[number].op
     return isinstance(op, Linear | MatMul) or (isinstance(op, Conv) and op.groups == 1)
 
 
 def limit_of(graph: Graph, number: int) -> int:
-    """How far from zero an accumulator of a product can be; TypeError for other nodes."""
+    """Return the maximum absolute value of a product's accumulator; TypeError for other nodes."""
     op = graph.nodes[number].op
     if isinstance(op, Linear | Conv):
         return int(op.weights.limit)
@@ -92,7 +93,7 @@ def limit_of(graph: Graph, number: int) -> int:
 
 
 class _Vectors:
-    """Random vectors for one node, and what the weights make of them."""
+    """Random vectors for one node, and the products of the weights with them."""
 
     def __init__(self, model: Model, number: int, drawn: Float64s) -> None:
         self.drawn = drawn
@@ -100,13 +101,13 @@ class _Vectors:
         if constants is None:
             self.of_weights = self.of_bias = np.zeros((0, drawn.shape[1]))
             return
-        # Columns lie as rows: their transpose is what multiplies an input.
+        # Columns are stored as rows: their transpose multiplies an input.
         self.of_weights = constants.columns.T.astype(np.float64) @ drawn
         self.of_bias = constants.first.astype(np.float64)[None, :] @ drawn
 
 
 def _drawn(seed: bytes, number: int, width: int, limit: int, bits: int) -> Float64s:
-    """Vectors of whole numbers from -h to h - 1, h the largest power of two that stays exact."""
+    """Return vectors of integers from -h to h - 1, h the largest power of two that stays exact."""
     half = min(EXACT_BITS - (width * limit - 1).bit_length(), bits)
     each = half + 1
     count = -(-bits // each)
@@ -117,7 +118,9 @@ def _drawn(seed: bytes, number: int, width: int, limit: int, bits: int) -> Float
 
 
 def _times(rows: Elements, vectors: Float64s, zero: int = 0) -> Float64s:
-    """Rows, counted from zero, times vectors; so many at a time that they stay in the cache."""
+    """Return rows, minus the zero, times vectors; some rows at a time, so that they stay in the
+    cache.
+    """
     product = np.empty((len(rows), vectors.shape[1]))
     step = max(1, _BLOCK // max(rows.shape[1], 1))
     for at in range(0, len(rows), step):
@@ -138,14 +141,14 @@ def _of_matmul(
 
 
 def _of_conv(op: Conv, out: Tensor, tensor: Tensor, x: Elements, of_weights: Float64s) -> Float64s:
-    """Without im2col: pixels times vectors for every tap, then added where windows see them."""
+    """Multiply without im2col: pixels times vectors for every tap, then added within windows."""
     window = op.window
     taps, count = int(window.height) * int(window.width), of_weights.shape[1]
     height, width, channels = x.shape
     by_tap = of_weights.reshape(taps, channels, count).transpose(0, 2, 1)
     vectors = np.ascontiguousarray(by_tap).reshape(taps * count, channels)
     top, left = int(window.top), int(window.left)
-    # An image for each tap and vector, so that lines of them are added, not single pixels.
+    # One image for each tap and vector, so that lines of them are added, not single pixels.
     rim = height + top + int(window.bottom), width + left + int(window.right)
     images = np.zeros((taps * count, *rim))
     step = max(1, _BLOCK // (width * channels))

@@ -1,11 +1,11 @@
-"""A model as the chain sees it: tensors of one or four bytes, nodes, and the manifest around them.
+"""A model on the chain: tensors with elements of one or four bytes, nodes, and the manifest.
 
-Tensor 0 is the input of an item, tensor i + 1 is what node i makes; the last one is the output.
-There is no batch axis: items never mix. Images are height, width, channels. Tensors are committed
-to, so every node's claim can be checked from openings of its inputs and nothing else. One that a
-single node reads may go without where an element of that node takes one element of it, or one row
-of shares: these are computed, too, when the other's is judged. It costs neither hashing nor bytes.
-Scales are the bits of a binary32 number (ruling 35), so that no float ever enters the runtime.
+Tensor 0 is the input of an item, tensor i + 1 is the output of node i; the last one is the model's
+output. There is no batch axis: items never mix. Images are height, width, channels. Tensors are
+committed to, so every node can be checked from openings of its inputs alone. A tensor with a single
+reader may have no commitment if an element of the reader depends on one element of it, or one row
+of shares: these are computed, too, when the reader is verified. That saves hashing and bytes.
+Scales are the bits of a binary32 number, so that the runtime uses no floats.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ from btt_chain.scale import (
 )
 
 LEAF_BYTES: Final = 4096
-"""The largest leaf (ruling 36)."""
+"""Maximum size of a leaf, in bytes."""
 LEAST_LEAF_BYTES: Final = 256
 PROOF_BYTES: Final = 24 * 1024
-"""The largest fraud proof (ruling 36)."""
+"""Maximum size of a fraud proof, in bytes."""
 RECORD_TAIL: Final = 8
 """Bytes that follow the weights in a record: two 32-bit numbers, lowest byte first."""
 
@@ -45,14 +45,14 @@ TensorId: TypeAlias = Annotated[u16, TypeName("TensorId")]
 
 @path("btt_work::Kind")
 class Kind(IntEnum):
-    """What an element is."""
+    """The type of an element."""
 
     I8 = 0
     """-128 to 127, one byte."""
     U8 = 1
     """0 to 255, one byte."""
     I32 = 2
-    """An accumulator as it is, four bytes with the lowest first; only the output may be one."""
+    """A raw accumulator, four bytes with the lowest first; only the output may have this kind."""
 
     @property
     def width(self) -> int:
@@ -78,18 +78,18 @@ class Tensor:
     kind: Kind
     shape: Bounded[list[u32], 4]
     zero: i16
-    """The element that stands for zero."""
+    """The element with the value zero."""
     leaf: u16
-    """Bytes of a leaf of its commitment, at most; rows are the last axis. 0: it has none."""
+    """Maximum bytes of a leaf of its commitment; rows are the last axis. 0: it has none."""
 
     @property
     def committed(self) -> bool:
-        """Whether a provider commits to it."""
+        """True if a provider commits to it."""
         return self.leaf != 0
 
     @property
     def dims(self) -> tuple[int, ...]:
-        """The shape in plain numbers."""
+        """The shape in Python integers."""
         return tuple(map(int, self.shape))
 
     @property
@@ -120,13 +120,13 @@ class Weights:
     root: H256
     leaf: u16
     limit: u32
-    """No accumulator is farther from zero than this: reach * sum of |weights| + |bias|."""
+    """Maximum absolute value of an accumulator: reach * sum of |weights| + |bias|."""
 
 
 @path("btt_work::Window")
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The part of an image that an output pixel sees; what hangs over the rim is padding."""
+    """The part of an image for an output pixel; outside of the image is padding."""
 
     height: u16
     width: u16
@@ -146,7 +146,7 @@ class Linear(Variant, index=0):
     x: TensorId
     weights: Weights
     low: i16
-    """Smaller results become this: a fused ReLU has the output's zero here."""
+    """Lower bound of results: a fused ReLU has the output's zero here."""
     high: i16
 
 
@@ -162,7 +162,7 @@ class Conv(Variant, index=1):
 
 
 class MatMul(Variant, index=2):
-    """Rows of `a` times rows of `b`, group by group: both sides of a product lie in one piece."""
+    """Rows of `a` times rows of `b`, group by group: both factors of a product are contiguous."""
 
     a: TensorId
     b: TensorId
@@ -180,14 +180,14 @@ class Add(Variant, index=3):
 
 
 class Table(Variant, index=4):
-    """One byte for each byte: activations, and steps from one scale to another."""
+    """One output byte for each input byte: activations, and changes of scale."""
 
     x: TensorId
     table: Annotated[bytes, Fixed(256)]
 
 
 class MaxPool(Variant, index=5):
-    """The largest element of each window; padding never wins."""
+    """The largest element of each window; padding is never the largest."""
 
     x: TensorId
     window: Window
@@ -202,9 +202,10 @@ class AveragePool(Variant, index=6):
 
 
 class Softmax(Variant, index=7):
-    """Shares of each row in 1/256: the table holds what an element below the row's largest weighs.
+    """Shares of each row in 1/256: the table holds the weights of elements by distance from the
+    largest.
 
-    `table[0]` is the heaviest and at least 2^8; the output's zero is its smallest element.
+    `table[0]` is the largest and at least 2^8; the output's zero is its smallest element.
     """
 
     x: TensorId
@@ -212,18 +213,18 @@ class Softmax(Variant, index=7):
 
 
 class LayerNorm(Variant, index=8):
-    """Each row less its mean, over its deviation, times factor plus offset of the channel."""
+    """Each row minus its mean, over its deviation, times factor plus offset of the channel."""
 
     x: TensorId
     epsilon: u64
     """Added to n^2 times the variance, in units of the input."""
     weights: Weights
     shift: u8
-    """What the sum of 2^-12 parts of a deviation times factor, and offset, is divided by."""
+    """Binary logarithm of the divisor of offset plus factor times 2^-12 parts of a deviation."""
 
 
 class Rearrange(Variant, index=9):
-    """The same elements seen as `view`, axes exchanged, seen as the output's shape."""
+    """The same elements in the shape `view`, axes exchanged, in the output's shape."""
 
     x: TensorId
     view: Bounded[list[u32], 6]
@@ -256,7 +257,7 @@ Op: TypeAlias = Annotated[
 @path("btt_work::Node")
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One operation and what it makes."""
+    """One operation and its output."""
 
     name: str
     op: Op
@@ -266,62 +267,62 @@ class Node:
 @path("btt_work::Graph")
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """The input and all nodes, in an order in which they can be executed."""
+    """The input and all nodes, in an order of execution."""
 
     input: Tensor
     nodes: Bounded[list[Node], 512]
 
     @property
     def tensors(self) -> list[Tensor]:
-        """Input, then what each node makes."""
+        """The input, then the output of each node."""
         return [self.input, *(node.out for node in self.nodes)]
 
     def tensor(self, number: int) -> Tensor:
-        """One of them."""
+        """Return a tensor by its number."""
         return self.nodes[number - 1].out if number else self.input
 
     @property
     def committed(self) -> list[Tensor]:
-        """Those that are committed to, input first and output last.
+        """The committed tensors, input first and output last.
 
-        An item's bytes, trees, keys and proofs count tensors by their places in this list.
+        An item's bytes, trees, keys and proofs number tensors by their places in this list.
         """
         return [tensor for tensor in self.tensors if tensor.committed]
 
     @property
     def output(self) -> Tensor:
-        """What the last node makes."""
+        """The output of the last node."""
         return self.nodes[-1].out
 
 
 @path("btt_work::Manifest")
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A model for registration: its graph, and what its numbers mean outside of it."""
+    """A model for registration: its graph, and the meaning of its numbers."""
 
     graph: Graph
     input_scale: Binary32
     output_scale: Binary32
     macs: u64
-    """Multiplications of one item; the work that is paid for."""
+    """Number of multiplications of one item, by which work is paid."""
 
 
 def inputs_of(op: Op) -> tuple[int, ...]:
-    """The tensors that a node reads, in the order in which it names them."""
+    """Return the input tensors of a node, in the order of its fields."""
     if isinstance(op, MatMul | Add | Concat):
         return int(op.a), int(op.b)
     return (int(op.x),)
 
 
 def weights_of(op: Op) -> Weights | None:
-    """The constants of a node, if it has any."""
+    """Return the constants of a node, if it has any."""
     return op.weights if isinstance(op, Linear | Conv | LayerNorm) else None
 
 
 def may_pass(maker: Op, reader: Op) -> bool:
-    """Tell whether what one node makes may go to the only other that reads it without leaves.
+    """Return True if the output of one node may have no leaves for its only reader.
 
-    An element of the reader then takes one element of it, or one row of a softmax.
+    An element of the reader then depends on one element of it, or on one row of a softmax.
     """
     if isinstance(maker, Softmax) and isinstance(reader, Linear | MatMul):
         return True
@@ -329,9 +330,9 @@ def may_pass(maker: Op, reader: Op) -> bool:
 
 
 def group_of(graph: Graph, number: int) -> list[int]:
-    """A node, and those before it that made what it reads without a commitment; it comes first.
+    """Return a node, followed by those that made its inputs without a commitment.
 
-    Together they are what one fraud proof computes. Reads must have been checked (`shapes`).
+    One fraud proof computes all of them. Inputs must have been checked (`shapes`).
     """
     found = [number]
     for at in found:
@@ -341,7 +342,7 @@ def group_of(graph: Graph, number: int) -> list[int]:
 
 
 def weighted_of(graph: Graph, number: int) -> tuple[int, Weights] | None:
-    """The node with constants in the group of a node, and those, if there is one."""
+    """Return the node with constants in the group of a node, and its constants, if there is one."""
     for at in group_of(graph, number):
         constants = weights_of(graph.nodes[at].op)
         if constants is not None:
@@ -350,7 +351,7 @@ def weighted_of(graph: Graph, number: int) -> tuple[int, Weights] | None:
 
 
 def opened_of(graph: Graph, number: int) -> list[int]:
-    """The tensors that a proof about a node opens, ascending: what is read, and what was made."""
+    """Return the tensors that a proof about a node opens, ascending: its inputs, and its output."""
     group = group_of(graph, number)
     read = sorted({tensor for at in group for tensor in inputs_of(graph.nodes[at].op)})
     return [tensor for tensor in (*read, number + 1) if graph.tensor(tensor).committed]

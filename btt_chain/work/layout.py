@@ -1,7 +1,7 @@
-"""Where the bytes of a commitment lie: rows in leaves, and no leaf with the end of a row and more.
+"""The layout of a commitment: rows in leaves, and no leaf with the end of a row and more.
 
-A leaf holds as many whole rows as fit; a row that is longer than a leaf begins a leaf of its own
-and takes as many as it needs. So whoever wants one row opens as few leaves as possible.
+A leaf holds as many whole rows as fit; a row that is longer than a leaf begins a new leaf and has
+as many as it needs. So as few leaves as possible are opened for one row.
 """
 
 from __future__ import annotations
@@ -32,32 +32,32 @@ class Layout:
 
     @property
     def count(self) -> int:
-        """The number of leaves."""
+        """Number of leaves."""
         if self.row > self.leaf:
             return self.rows * self.leaves_of_row
         return -(-self.rows // self.rows_in_leaf)
 
     @property
     def nbytes(self) -> int:
-        """All bytes."""
+        """Number of bytes."""
         return self.rows * self.row
 
     @property
     def step(self) -> int | None:
-        """The length of all leaves but the last, if they have one."""
+        """Length of all leaves but the last, if they have one."""
         if self.row <= self.leaf:
             return self.rows_in_leaf * self.row
         return None if self.row % self.leaf else self.leaf
 
     def leaf_at(self, offset: int) -> int:
-        """The leaf in which a byte lies."""
+        """Return the leaf of a byte."""
         if self.row > self.leaf:
             row, within = divmod(offset, self.row)
             return row * self.leaves_of_row + within // self.leaf
         return offset // (self.rows_in_leaf * self.row)
 
     def span(self, index: int) -> tuple[int, int]:
-        """Where a leaf begins and where it ends."""
+        """Return the start and the end of a leaf."""
         if self.row > self.leaf:
             row, part = divmod(index, self.leaves_of_row)
             start = row * self.row + part * self.leaf
@@ -66,7 +66,9 @@ class Layout:
         return index * step, min((index + 1) * step, self.nbytes)
 
     def most_leaves(self, length: int) -> int:
-        """How many leaves `length` bytes can touch that begin at the beginning of a row."""
+        """Return the maximum number of leaves of `length` bytes that begin at the start of a
+        row.
+        """
         rows = -(-length // self.row)
         if self.row > self.leaf:
             return min(self.count, rows * self.leaves_of_row)
@@ -74,13 +76,13 @@ class Layout:
 
 
 def tensor_layout(tensor: Tensor) -> Layout:
-    """How the tensor of one item is committed."""
+    """Return the layout of one item's tensor."""
     row = tensor.dims[-1]
     return Layout(tensor.size // row, row * tensor.kind.width, int(tensor.leaf))
 
 
 def record_bytes(graph: Graph, node: Node) -> int:
-    """The length of one record of a node's constants; ValueError if the node has none."""
+    """Return the length of one record of a node's constants; ValueError if the node has none."""
     op = node.op
     if isinstance(op, Linear):
         return graph.tensor(op.x).dims[-1] + RECORD_TAIL
@@ -93,7 +95,7 @@ def record_bytes(graph: Graph, node: Node) -> int:
 
 
 def weights_layout(graph: Graph, node: Node) -> Layout:
-    """How the constants of a node are committed; ValueError if the node has none."""
+    """Return the layout of a node's constants; ValueError if the node has none."""
     op = node.op
     if not isinstance(op, Linear | Conv | LayerNorm):
         raise ValueError(f"{type(op).__name__} has no weights")
@@ -101,7 +103,7 @@ def weights_layout(graph: Graph, node: Node) -> Layout:
 
 
 def flat(position: tuple[int, ...], dims: tuple[int, ...]) -> int:
-    """The number of an element by its position."""
+    """Return the number of an element by its position."""
     number = 0
     for at, size in zip(position, dims, strict=True):
         number = number * size + at
@@ -109,7 +111,7 @@ def flat(position: tuple[int, ...], dims: tuple[int, ...]) -> int:
 
 
 def position(number: int, dims: tuple[int, ...]) -> tuple[int, ...]:
-    """The position of an element by its number."""
+    """Return the position of an element by its number."""
     found: list[int] = []
     for size in reversed(dims):
         number, at = divmod(number, size)
@@ -118,5 +120,5 @@ def position(number: int, dims: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def volume(dims: tuple[int, ...]) -> int:
-    """How many elements a shape has."""
+    """Return the number of elements of a shape."""
     return prod(dims)

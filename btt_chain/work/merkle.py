@@ -1,8 +1,8 @@
 """SHA-256 trees of leaves, and openings of several leaves at once.
 
 Leaves, inner nodes and roots are hashed under tags of their own, and the root binds the number of
-leaves, so no leaf can pass for a node and no tree for a larger one. A node without a partner moves
-up as it is. A keyed leaf can be recognised only by whoever has its key (`useful-work.md` 4.6).
+leaves, so no leaf can pass for a node and no tree for a larger one. A node without a sibling moves
+up unchanged. A keyed leaf can be recognised only with its key (docs/useful-work.md, 4.6).
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Leaf:
 @path("btt_work::Opening")
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """Some leaves of a tree in ascending order, and the hashes that lead from them to its root.
+    """Some leaves of a tree in ascending order, and the hashes from them to its root.
 
-    Hashes come level by level from the leaves up, from left to right.
+    Hashes are ordered by level from the leaves up, from left to right.
     """
 
     leaves: Bounded[list[Leaf], 256]
@@ -47,8 +47,8 @@ class Opening:
 
 
 def leaf_hash(data: bytes | memoryview, key: bytes | None = None) -> bytes:
-    """The hash of a leaf; `key` has 32 bytes."""
-    # A copy of a hasher that has read the tag: a fifth faster than joining tag and data.
+    """Return the hash of a leaf; `key` has 32 bytes."""
+    # A copy of a hasher that has absorbed the tag: a fifth faster than joining tag and data.
     hasher = _LEAF_HASHER.copy() if key is None else sha256(_KEYED + key)
     hasher.update(data)
     return hasher.digest()
@@ -79,7 +79,7 @@ class Tree:
         return self._levels[0]
 
     def siblings(self, indices: Sequence[int]) -> list[H256]:
-        """The hashes that an opening of these leaves needs; they ascend."""
+        """Return the hashes of an opening of these leaves, which must ascend."""
         needed: list[H256] = []
         known = list(indices)
         for level in self._levels[:-1]:
@@ -96,7 +96,7 @@ class Tree:
 
 
 def check_opening(opening: Opening, root: bytes, count: int, *, keyed: bool = False) -> None:
-    """Raise ProofRefused unless these leaves lie in the tree of `count` leaves with this root."""
+    """Raise ProofRefused unless these leaves are in the tree of `count` leaves with this root."""
     level: list[tuple[int, bytes]] = []
     for leaf in opening.leaves:
         if level and leaf.index <= level[-1][0]:

@@ -1,8 +1,8 @@
-"""A model with its weights, as whoever executes it holds it.
+"""A model with its weights, for execution.
 
-Weights come as the records that are committed to; `records_of_product` and `records_of_norm` write
-them. A `Model` checks them against the roots of its manifest, so what is executed is what was
-registered.
+Weights are stored as the committed records; `records_of_product` and `records_of_norm` write them.
+A `Model` checks them against the roots of its manifest, so the executed model is the registered
+one.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ Elements: TypeAlias = NDArray[np.int8] | NDArray[np.uint8] | NDArray[np.int32]
 
 
 def dtype_of(kind: Kind) -> np.dtype[np.int8] | np.dtype[np.uint8] | np.dtype[np.int32]:
-    """What numpy calls a kind; 32-bit elements lowest byte first on every machine."""
+    """Return numpy's type of a kind; 32-bit elements lowest byte first on every machine."""
     if kind is Kind.I8:
         return np.dtype(np.int8)
     return np.dtype(np.uint8) if kind is Kind.U8 else np.dtype("<i4")
 
 
 def elements_of(kind: Kind, values: NDArray[np.generic]) -> Elements:
-    """Whole numbers within the range of a kind, as its elements."""
+    """Return integers within the range of a kind as its elements."""
     if kind is Kind.I8:
         return values.astype(np.int8)
     return values.astype(np.uint8) if kind is Kind.U8 else values.astype(np.int32)
 
 
 def quantised(manifest: Manifest, items: NDArray[np.floating]) -> Elements:
-    """Real numbers as items for a model, rounded as ONNX's QuantizeLinear does."""
+    """Return real numbers as items of a model, rounded as by ONNX's QuantizeLinear."""
     tensor = manifest.graph.input
     steps = np.rint(items.astype(np.float32) / _scale(manifest.input_scale))
     return elements_of(
@@ -55,7 +55,7 @@ def quantised(manifest: Manifest, items: NDArray[np.floating]) -> Elements:
 
 
 def real_outputs(manifest: Manifest, outputs: Elements) -> Float32s:
-    """What outputs stand for."""
+    """Return the real values of outputs."""
     centred = outputs.astype(np.float32) - np.float32(manifest.graph.output.zero)
     return centred * _scale(manifest.output_scale)
 
@@ -65,17 +65,19 @@ def _scale(bits: int) -> np.float32:
 
 
 def scale_bits(value: float | np.float32) -> int:
-    """The bits of the nearest binary32 number."""
+    """Return the bits of the nearest binary32 number."""
     return int(np.float32(value).view(np.uint32))
 
 
 def records_of_product(columns: Int8s, bias: Int32s, scales: Float32s) -> Bytes2D:
-    """Records of a product: `columns[n]` are the weights of output channel n in committed order."""
+    """Return records of a product: `columns[n]` are output channel n's weights in committed
+    order.
+    """
     return _records(columns, bias.astype("<i4"), scales.astype("<f4"))
 
 
 def records_of_norm(offset: Int32s, factor: Int32s) -> Bytes2D:
-    """Records of a normalisation."""
+    """Return records of a normalisation."""
     nothing = np.empty((len(offset), 0), np.int8)
     return _records(nothing, offset.astype("<i4"), factor.astype("<i4"))
 
@@ -91,10 +93,10 @@ def _records(columns: Int8s, first: Int32s, second: Int32s | Float32s) -> Bytes2
 
 @dataclass(frozen=True, slots=True)
 class Constants:
-    """What the records of a node say."""
+    """The contents of a node's records."""
 
     columns: Int8s
-    """One row for each output channel; of no length for a normalisation."""
+    """One row for each output channel; of length zero for a normalisation."""
     first: Int32s
     """Bias, or offset."""
     second: Int32s
@@ -106,18 +108,18 @@ class Constants:
         return self.second.view(np.float32)
 
     def reach(self, x: Tensor) -> Int64s:
-        """How far from zero each channel's accumulator can be, for inputs of this kind."""
+        """Return each channel's maximum absolute accumulator, for inputs of this kind."""
         return self.sums * x.reach + np.abs(self.first.astype(np.int64))
 
     @property
     def sums(self) -> Int64s:
-        """The sum of each channel's weights without their signs."""
+        """The sum of each channel's absolute weights."""
         sums: Int64s = np.abs(self.columns.astype(np.int16)).sum(axis=1, dtype=np.int64)
         return sums
 
 
 def constants_of(records: Bytes2D) -> Constants:
-    """Read records."""
+    """Decode records."""
     body = records.shape[1] - RECORD_TAIL
     tail = np.ascontiguousarray(records[:, body:]).view("<i4").astype(np.int32)
     columns = np.ascontiguousarray(records[:, :body]).view(np.int8)
@@ -125,7 +127,7 @@ def constants_of(records: Bytes2D) -> Constants:
 
 
 def tensor_of(tensor: Tensor, raw: bytes | memoryview) -> Elements:
-    """One item's tensor from its bytes; ValueError if there are more or fewer."""
+    """Return one item's tensor from its bytes; ValueError if there are more or fewer."""
     if tensor.kind is Kind.I8:
         return np.frombuffer(raw, np.int8).reshape(tensor.dims)
     if tensor.kind is Kind.U8:
@@ -136,8 +138,8 @@ def tensor_of(tensor: Tensor, raw: bytes | memoryview) -> Elements:
 class Model:
     """A manifest with the weights that it commits to; ModelRefused if they are others.
 
-    `records` holds them by the number of their node. Whether a model may be registered is asked
-    of `admission.check_model`.
+    `records` holds them by the number of their node. `admission.check_model` checks whether a model
+    may be registered.
     """
 
     def __init__(self, manifest: Manifest, records: Mapping[int, Bytes2D]) -> None:

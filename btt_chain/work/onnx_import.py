@@ -1,12 +1,12 @@
-"""ONNX models of 8-bit integers, made into graphs of ours.
+"""Conversion of ONNX models of 8-bit integers to our graphs.
 
-Taken are QLinearConv, QLinearMatMul, ConvInteger and MatMulInteger as they are, and operations
-between DequantizeLinear and QuantizeLinear, which are folded here: what one engine does with such a
-pair depends on its optimiser, so the fold is the definition. The other QLinear operators, which
-are onnxruntime's (com.microsoft), are defined by such a pair, and are read as one. Whatever would
-stay a float computation is refused with the node's name, never approximated.
+Accepted are QLinearConv, QLinearMatMul, ConvInteger and MatMulInteger directly, and operations
+between DequantizeLinear and QuantizeLinear, which are folded here: an engine's result for such a
+pair depends on its optimiser, so the fold is the definition. The other QLinear operators, which are
+onnxruntime's (com.microsoft), are defined by such a pair, and are read as one. Any remaining float
+computation is refused with the node's name, never approximated.
 
-ONNX's images are channels first and ours channels last: `Imported` turns items and outputs around.
+ONNX's images are channels first and ours channels last: `Imported` converts items and outputs.
 """
 
 from __future__ import annotations
@@ -65,29 +65,30 @@ _PAIRED: Final[Mapping[str, tuple[str, slice, int]]] = {
     "QLinearSigmoid": ("Sigmoid", slice(1), 3),
     "QLinearSoftmax": ("Softmax", slice(1), 3),
 }
-"""What an operator of onnxruntime computes between a pair; which of its inputs are operands (scale
-and zero follow each); where its output's scale is, with the zero next to it."""
+"""For operators of onnxruntime that stand for a pair: the operation between; the inputs that are
+operands (scale and zero follow each); the input with the output's scale, with the zero next to it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A model, and how its items and outputs lie in ONNX's order of axes."""
+    """A model, and the conversion of items and outputs between its order of axes and ONNX's."""
 
     model: Model
     image_in: bool
     image_out: bool
 
     def items(self, values: NDArray[E]) -> NDArray[E]:
-        """Items (or the reals that they stand for) in the model's order; first axis the batch."""
+        """Return items (or their real values) in the model's order; first axis the batch."""
         return values.transpose(0, 2, 3, 1) if self.image_in else values
 
     def outputs(self, values: NDArray[E]) -> NDArray[E]:
-        """Outputs in ONNX's order, from the model's."""
+        """Return outputs in ONNX's order, from the model's."""
         return values.transpose(0, 3, 1, 2) if self.image_out else values
 
 
 def load(path: Path) -> Imported:
-    """Read a file; ModelRefused if it is broken or has what cannot be executed exactly."""
+    """Read a file; ModelRefused if it is damaged or cannot be executed exactly."""
     if path.stat().st_size > MOST_FILE_BYTES:
         raise ModelRefused(f"{path.name} is larger than {MOST_FILE_BYTES} bytes")
     return loads(path.read_bytes())
@@ -107,18 +108,18 @@ def loads(raw: bytes) -> Imported:
     return _Reader(proto.graph).imported()
 
 
-# ---- what a value may be while the graph is read
+# ---- values while the graph is read
 
 
 @dataclass(frozen=True, slots=True)
 class _Real:
-    """A committed tensor, and the scale that its elements have; an image if channels are last."""
+    """A committed tensor, and the scale of its elements; an image if channels are last."""
 
     tensor: int
     scale: np.float32
     image: bool
     quantised: bool
-    """As the file has it: integers, or the reals that they stand for."""
+    """True if the file has it as integers, False for their real values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,19 +132,19 @@ class _Constant:
 
 @dataclass(frozen=True, slots=True)
 class _Product:
-    """A product that waits to be told what its output's numbers are."""
+    """A product whose output numbers are not known yet."""
 
     emit: Callable[[Int32s, Float32s, Numbers], int]
     bias: Int32s
     factor: Float32s
-    """What an accumulator of each channel stands for."""
+    """Real value of one unit of each channel's accumulator."""
     image: bool
     relu: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """Any other node that waits for its output's numbers: their scale, and what they are."""
+    """Another node whose output numbers are not known yet: a function of their scale and kind."""
 
     emit: Callable[[np.float32, Numbers], int]
     image: bool
@@ -187,7 +188,7 @@ class _Reader:
         return Imported(model, len(dims) == 4, result.image)
 
     def _in_steps(self, node: onnx.NodeProto) -> Sequence[onnx.NodeProto]:
-        """A node; or the pair that defines it, with the operation between."""
+        """Return a node; or the pair that defines it, with the operation between."""
         self._node = node
         self._inputs = list(node.input)
         if node.domain != _MICROSOFT or node.op_type not in _PAIRED or len(node.output) != 1:
@@ -296,7 +297,7 @@ class _Reader:
         return np.float32(scales[0])
 
     def _zero(self, at: int) -> tuple[Kind, int]:
-        """Kind and zero of a tensor; ONNX's default is an unsigned zero."""
+        """Return kind and zero of a tensor; ONNX's default is an unsigned zero."""
         if not self._has(at):
             return Kind.U8, 0
         zeros = np.atleast_1d(self._constant(at)).reshape(-1)
@@ -310,7 +311,7 @@ class _Reader:
         return Numbers(kind, zero)
 
     def _quantised_input(self, name: str, scale: np.float32, numbers: Numbers) -> _Real:
-        """The model's input, whether the file has it as integers or quantises it at once."""
+        """Return the model's input, which the file has as integers or quantises at once."""
         if self._builder is not None:
             raise self._refused("the input is read with a second quantisation")
         dims = [dim.dim_value for dim in self._given.type.tensor_type.shape.dim]
@@ -326,7 +327,9 @@ class _Reader:
         return real
 
     def _integers(self, at: int, scale: np.float32, zero_at: int) -> _Real:
-        """A quantised activation, with the scale that the node gives it; no zero named is 0."""
+        """Return a quantised activation, with the scale that the node has for it; the default zero
+        is 0.
+        """
         name = self._inputs[at]
         if name == self._given.name and name not in self._values:
             kind = _KINDS.get(self._given.type.tensor_type.elem_type)
@@ -346,14 +349,14 @@ class _Reader:
         return replace(value, scale=scale)
 
     def _reals(self, at: int) -> _Real:
-        """A dequantised activation."""
+        """Return a dequantised activation."""
         value = self._value(at)
         if not isinstance(value, _Real) or value.quantised:
             raise self._refused(f"input {at} is computed in floats: quantise it (QuantizeLinear)")
         return value
 
     def _weights(self, at: int, zero_at: int | None, axis: int) -> Int8s:
-        """Weights less their zero; all must still be of 8 bits."""
+        """Return weights minus their zero; all must still be of 8 bits."""
         values = self._constant(at)
         if values.dtype not in {np.dtype(np.int8), np.dtype(np.uint8)}:
             raise self._refused(f"weights of {values.dtype}: quantise them to 8 bits")
@@ -370,7 +373,7 @@ class _Reader:
     # -- making nodes
 
     def _name(self, what: str = "") -> str:
-        """A name that no other node has."""
+        """Return a name that no other node has."""
         base = (self._node.name or self._node.op_type)[:40] + what
         name = base
         while name in self._names:
@@ -379,7 +382,7 @@ class _Reader:
         return name
 
     def _plain(self, value: _Real) -> _Real:
-        """The same with ONNX's order of axes."""
+        """Return the same value in ONNX's order of axes."""
         if not value.image:
             return value
         height, width, channels = self.builder.tensor(value.tensor).dims
@@ -388,7 +391,7 @@ class _Reader:
         return replace(value, tensor=made, image=False)
 
     def _image(self, value: _Real) -> _Real:
-        """The same with channels last."""
+        """Return the same value with channels last."""
         if value.image:
             return value
         dims = self.builder.tensor(value.tensor).dims
@@ -399,14 +402,14 @@ class _Reader:
         return replace(value, tensor=made, image=True)
 
     def _accumulators(self, product: _Product) -> _Real:
-        """A product at the end, as it is."""
+        """Return a product at the end, without requantisation."""
         if product.relu or len(np.unique(product.factor)) != 1:
             raise self._refused("the output has a scale for each channel: quantise it")
         made = product.emit(product.bias, product.factor, Numbers(Kind.I32))
         return _Real(made, np.float32(product.factor[0]), product.image, quantised=True)
 
     def _finish(self, product: _Product, scale: np.float32, numbers: Numbers) -> _Real:
-        """A product, requantised: f32(f32(sx * sw) / sy), as ONNX has it."""
+        """Return a requantised product: f32(f32(sx * sw) / sy), as in ONNX."""
         scales = (product.factor / scale).astype(np.float32)
         if product.relu:
             numbers = replace(numbers, low=numbers.zero)
@@ -442,7 +445,7 @@ class _Reader:
         return _Product(emit, bias, factor, image=False)
 
     def _window(self, size: Sequence[int]) -> Window:
-        """The window of a convolution or a pool."""
+        """Return the window of a convolution or a pool."""
         pads = self._wholes("pads", (0, 0, 0, 0))
         if self._attribute("auto_pad", b"NOTSET") not in {b"NOTSET", b"VALID"}:
             raise self._refused("auto_pad: write the pads out")
@@ -467,7 +470,7 @@ class _Reader:
     def _along(
         self, zeros: NDArray[np.signedinteger], axis: int, dims: Sequence[int]
     ) -> NDArray[np.signedinteger]:
-        """Zeros of channels, so that they broadcast along one axis."""
+        """Return zeros of channels, so that they broadcast along one axis."""
         if zeros.size == 1:
             return zeros.reshape(())
         if not -len(dims) <= axis < len(dims) or zeros.size != dims[axis]:
@@ -492,7 +495,7 @@ class _Reader:
         return _Real(self._in_steps_of(scale, real, numbers), scale, real.image, quantised=True)
 
     def _in_steps_of(self, scale: np.float32, real: _Real, numbers: Numbers) -> int:
-        """A tensor of the same reals, in other numbers if they differ."""
+        """Return a tensor with the same real values, in other numbers if they differ."""
         tensor = self.builder.tensor(real.tensor)
         same = (tensor.kind, int(tensor.zero), real.scale) == (numbers.kind, numbers.zero, scale)
         if same:
@@ -619,7 +622,7 @@ class _Reader:
         return self._bias_of(value, factor)
 
     def _whole_bias(self, at: int, channels: int) -> Int32s:
-        """A bias that is in units of the accumulator already."""
+        """Return a bias that is already in units of the accumulator."""
         if not self._has(at):
             return np.zeros(channels, np.int32)
         bias = self._constant(at)
@@ -628,7 +631,7 @@ class _Reader:
         return (bias.reshape(-1) if bias.shape[-1:] == (channels,) else bias).astype(np.int32)
 
     def _bias_of(self, value: _Constant, factor: Float32s) -> Int32s:
-        """A bias in units of the accumulator."""
+        """Return a bias in units of the accumulator."""
         real = value.values.astype(np.float64).reshape(-1)
         if len(real) not in {1, len(factor)}:
             raise self._refused(f"{len(real)} biases for {len(factor)} channels")
@@ -640,7 +643,9 @@ class _Reader:
         return np.broadcast_to(whole, factor.shape).astype(np.int32)
 
     def _multiplied(self, a: _Real, b: _Real, scale: np.float32, out: Numbers, name: str) -> int:
-        """A product of two activations: ours takes the second one's columns as rows."""
+        """Return a product of two activations: our operation has the second one's columns as
+        rows.
+        """
         a, b = self._plain(a), self._plain(b)
         dims = self.builder.tensor(b.tensor).dims
         if len(dims) < 2:
@@ -801,7 +806,7 @@ class _Reader:
         return replace(real, tensor=made)
 
     def _moved(self) -> _Real:
-        """What a node that only moves elements reads: integers or what they stand for, alike."""
+        """Return the input of a node that only moves elements: integers or their real values."""
         value = self._value(0)
         return value if isinstance(value, _Real) else self._reals(0)
 
@@ -852,7 +857,7 @@ class _Reader:
 
 
 def _step(kind: str, whole: onnx.NodeProto, inputs: Sequence[str], output: str) -> onnx.NodeProto:
-    """A node of ONNX that does a part of another's work, under its name."""
+    """Return an ONNX node for a part of another one's operation, under its name."""
     return onnx.helper.make_node(kind, inputs, [output], name=whole.name or whole.op_type)
 
 

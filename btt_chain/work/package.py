@@ -1,12 +1,13 @@
-"""A model as one file: what `model import` writes, providers fetch and requesters read inputs with.
+"""A model as one file: `model import` writes it, providers fetch it, requesters read inputs with
+it.
 
     "BTTMODEL" | version u16 | length of the header u32 | header, SCALE | SHA-256 of all before
     | records of the first node that has constants | of the next | ...
 
-The header is a manifest and how inputs are prepared for it. How many bytes of records follow is
-said by the manifest, and that they are the right ones by its roots. The preparation is a
-convenience of whoever holds the file: the chain knows the manifest only, and the root of the
-prepared inputs. Bytes of strangers: every length is checked before it is believed.
+The header is a manifest and the preparation of its inputs. The manifest determines the number of
+bytes of the records, and its roots their content. The preparation is a convenience for the holder
+of the file: the chain has the manifest only, and the root of the prepared inputs. Packages are
+untrusted: every length is checked before it is used.
 """
 
 from __future__ import annotations
@@ -34,33 +35,33 @@ from btt_chain.work.shapes import check_manifest
 MAGIC: Final = b"BTTMODEL"
 VERSION: Final = 1
 MOST_MANIFEST: Final = 64 * 1024
-"""Bytes of a manifest that the chain takes."""
+"""Maximum bytes of a manifest on the chain."""
 MOST_HEADER: Final = 256 * 1024
 MOST_FILE: Final = MOST_WEIGHT_BYTES + MOST_HEADER + 64
-"""Bytes of a package."""
+"""Maximum bytes of a package."""
 
 _HEAD: Final = struct.Struct("<8sHI")
 _SUM: Final = 32
 
 
 class PackageRefused(WorkError):
-    """The file is no package, is damaged, or its parts do not belong together."""
+    """The file is no package, is damaged, or its parts do not match."""
 
 
-# ---- how inputs are prepared
+# ---- preparation of inputs
 
 
 @path("btt_work::Level")
 @dataclass(frozen=True, slots=True)
 class Level:
-    """Which part of a scan's range is looked at, in its own unit (Hounsfield for CT)."""
+    """The part of a scan's range that is used, in its own unit (Hounsfield for CT)."""
 
     centre: Binary32
     width: Binary32
 
 
 class Values(Variant, index=0):
-    """Numbers as they are; a table's columns are taken by name where names are given."""
+    """Numbers without conversion; a table's columns are selected by name if names are given."""
 
     columns: Bounded[list[str], 4096]
 
@@ -70,9 +71,9 @@ class Picture(Variant, index=1):
 
 
 class Scan(Variant, index=2):
-    """Pixels of DICOM images in their modality's unit: the window becomes 0 to 1.
+    """Pixels of DICOM images in their modality's unit: the window is mapped to 0 to 1.
 
-    Without a window each image's own range does. No modality named: any will do.
+    Without a window each image's own range is. Without modalities any is accepted.
     """
 
     window: Level | None
@@ -85,7 +86,8 @@ Source: TypeAlias = Annotated[Values | Picture | Scan, Path("btt_work::Source")]
 @path("btt_work::Preparation")
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """From a file to reals: read as `source` says, less `offset`, divided by `divisor`.
+    """The conversion of a file to reals: read according to `source`, minus `offset`, over
+    `divisor`.
 
     Both are empty, one number, or one for each column or channel.
     """
@@ -94,10 +96,10 @@ class Preparation:
     offset: Bounded[list[Binary32], 4096] = field(default_factory=list)
     divisor: Bounded[list[Binary32], 4096] = field(default_factory=list)
     labels: Bounded[list[str], 4096] = field(default_factory=list)
-    """What the outputs are called."""
+    """Labels of the outputs."""
 
     def adjusted(self, reals: Float32s) -> Float32s:
-        """Reals less the offset, divided by the divisor."""
+        """Return reals minus the offset, divided by the divisor."""
         if self.offset:
             reals = reals - floats(self.offset)
         if self.divisor:
@@ -105,7 +107,7 @@ class Preparation:
         return reals
 
     def as_json(self) -> dict[str, object]:
-        """The same for people; `read_preparation` reads it."""
+        """Return the preparation in readable JSON, which `read_preparation` reads."""
         made: dict[str, object] = {"source": type(self.source).__name__.lower()}
         match self.source:
             case Values(columns):
@@ -124,15 +126,15 @@ class Preparation:
 
 
 def floats(bits: list[u32]) -> Float32s:
-    """Numbers from their bits."""
+    """Return numbers from their bits."""
     return np.array([int(number) for number in bits], np.uint32).view(np.float32)
 
 
 def read_preparation(text: str) -> Preparation:
-    """A preparation from JSON as `Preparation.as_json` writes it; PackageRefused names the member.
+    """Return the preparation in the JSON of `Preparation.as_json`; PackageRefused names the member.
 
     `{"source": "scan", "window": {"centre": 40, "width": 400}, "modalities": ["CT"],
-    "offset": [0.5], "divisor": [0.25], "labels": ["no", "yes"]}`; all but `source` may be left out.
+    "offset": [0.5], "divisor": [0.25], "labels": ["no", "yes"]}`; all but `source` may be omitted.
     """
     try:
         given = json.loads(text)
@@ -206,7 +208,7 @@ def _texts(given: dict[str, object], name: str) -> list[str]:
 @path("btt_work::Header")
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What stands before the weights."""
+    """The part before the weights."""
 
     manifest: Manifest
     preparation: Preparation
@@ -214,18 +216,18 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Package:
-    """A model and how inputs are prepared for it; `check` is asked whenever one comes in."""
+    """A model and the preparation of its inputs; `check` runs when one is written or read."""
 
     model: Model
     preparation: Preparation = field(default_factory=Preparation)
 
     @property
     def manifest(self) -> Manifest:
-        """What is registered."""
+        """The manifest for registration."""
         return self.model.manifest
 
     def chunks(self) -> Iterator[bytes]:
-        """The bytes of the file, piece by piece; PackageRefused where they would be too many."""
+        """Yield the bytes of the file, piece by piece; PackageRefused if they would be too many."""
         check(self.manifest, self.preparation)
         yield _head(Header(self.manifest, self.preparation))
         for number in sorted(self.model.records):
@@ -233,7 +235,7 @@ class Package:
 
 
 def check(manifest: Manifest, preparation: Preparation) -> None:
-    """ModelRefused or PackageRefused unless the preparation makes what the manifest takes."""
+    """Raise ModelRefused or PackageRefused unless the preparation makes the manifest's input."""
     check_manifest(manifest)
     size = len(codec(Manifest).encode(manifest))
     if size > MOST_MANIFEST:
@@ -282,7 +284,7 @@ def _head(header: Header) -> bytes:
 
 
 def save(package: Package, file: File) -> None:
-    """Write a package; what was there before stays whole until the new one is."""
+    """Write a package; a previous file stays intact until the new one is complete."""
     beside = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         with beside.open("wb") as out:
@@ -296,7 +298,7 @@ def save(package: Package, file: File) -> None:
 
 
 def load(file: File) -> Package:
-    """Read a package; PackageRefused or ModelRefused say what is wrong with it."""
+    """Read a package; PackageRefused or ModelRefused if it is invalid."""
     with file.open("rb") as source:
         return _read(source, file.stat().st_size)
 
@@ -307,7 +309,7 @@ def loads(raw: bytes) -> Package:
 
 
 def load_header(file: File) -> Header:
-    """What stands before the weights, without reading them; raises as `load` does."""
+    """Return the part before the weights, without reading them; raises as `load` does."""
     with file.open("rb") as source:
         return _header(source)
 

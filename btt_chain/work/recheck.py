@@ -1,8 +1,8 @@
-"""A verifier's look at one item: is every tensor what its node makes of the tensors before it?
+"""A verifier's check of one item: every tensor must be its node's output for the previous tensors.
 
-Each node is computed from what was committed, not from what should have been: so the first fault is
-where somebody lied, and all after it may be honest again. A fault names an element, from which
-`fraud.prove` makes a proof.
+Each node is computed from the committed tensors, not from the right ones: so the first fault is
+where the provider deviated, and all nodes after it may be consistent again. A fault names an
+element, from which `fraud.prove` makes a proof.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from btt_chain.work.model import Elements, Int32s
 
 
 class Fault(NamedTuple):
-    """One element that is not what it must be."""
+    """One element with a wrong value."""
 
     node: int
     element: int
 
 
 class AccumulatorsRefused(WorkError):
-    """The accumulators that were sent are wrong, though what was committed is right.
+    """The received accumulators are wrong, though the committed tensors are right.
 
-    They were signed, not committed: it is a lie to the verifier, which no fraud proof can show.
+    They were signed, not committed to: the verifier is deceived, but no fraud proof can show it.
     """
 
 
 def first_fault(executor: Executor, tensors: Sequence[Elements]) -> Fault | None:
     """Re-execute one item, node by node; None if all of it is right.
 
-    `tensors` are those that are committed to, without a batch axis.
+    `tensors` are the committed ones, without a batch axis.
     """
     one = _Item(executor.model.graph, tensors)
     for number in range(len(executor.model.graph.nodes)):
@@ -79,19 +79,21 @@ def first_fault_by_vectors(
 
 
 class _Item:
-    """What a provider said of one item, completed by what it did not have to commit to."""
+    """A provider's tensors of one item, completed by those without a commitment."""
 
     def __init__(self, graph: Graph, tensors: Sequence[Elements]) -> None:
-        """ValueError unless there is one for each that is committed to."""
+        """Raise ValueError unless there is one for each committed tensor."""
         if len(tensors) != len(graph.committed):
             raise ValueError(f"{len(tensors)} tensors, the graph commits to {len(graph.committed)}")
         self._graph = graph
         self._said = iter(tensors[1:])
         self.made: list[Elements] = [tensors[0][None]]
-        """By tensor, with a batch axis: those before the node at hand."""
+        """By tensor, with a batch axis: those before the current node."""
 
     def compare(self, number: int, right: Elements) -> Fault | None:
-        """Take what a node makes of `made`, and find an element that was said to be another."""
+        """Append the committed tensor to `made`, or else `right`; return its first wrong
+        element.
+        """
         if not self._graph.nodes[number].out.committed:
             self.made.append(right[None])
             return None

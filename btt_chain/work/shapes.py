@@ -1,7 +1,7 @@
-"""What a graph must be before anything is computed: shapes, kinds, bounds of numbers and of proofs.
+"""Checks of a graph before anything is computed: shapes, kinds, bounds of numbers and of proofs.
 
-All of it follows from the manifest alone, so the runtime can check it when a model is registered.
-What needs the weights themselves is in `admission`.
+All of them depend on the manifest alone, so the runtime can run them when a model is registered.
+Checks that need the weights are in `admission`.
 """
 
 from __future__ import annotations
@@ -45,23 +45,23 @@ from btt_chain.work.graph import (
 from btt_chain.work.layout import Layout, tensor_layout, weights_layout
 
 MOST_ELEMENTS: Final = 1 << 24
-"""Of one item's tensor."""
+"""Maximum elements of one item's tensor."""
 MOST_ROW: Final = 1 << 15
 MOST_NORMALISED: Final = 1 << 13
 MOST_CHANNELS: Final = 1 << 16
 MOST_RECORD: Final = 1 << 16
 MOST_MACS: Final = 1 << 42
-"""Of one item."""
+"""Maximum multiplications of one item."""
 MOST_NAME: Final = 64
-"""Characters of a node's name."""
+"""Maximum characters of a node's name."""
 MOST_GROUP: Final = 8
-"""Nodes that one fraud proof computes."""
+"""Maximum number of nodes that one fraud proof computes."""
 MOST_LINES: Final = 1 << 10
-"""Lines of windows that one fraud proof reads, each by itself."""
+"""Maximum number of separate lines of windows that one fraud proof reads."""
 MOST_OPENED: Final = 3
-"""Tensors that one fraud proof opens."""
+"""Maximum number of tensors that one fraud proof opens."""
 MOST_ITEMS: Final = 1 << 20
-"""Of one job."""
+"""Maximum items of one job."""
 ACCUMULATORS: Final = 1 << 31
 LEAST_SOFTMAX_WEIGHT: Final = 1 << 8
 MOST_EPSILON: Final = 1 << 48
@@ -71,13 +71,13 @@ MOST_ADD_FACTOR: Final = 1 << 21
 
 _HASH: Final = 32
 _OPENED_LEAF: Final = 4 + 33 + 4
-"""What an opened leaf costs beyond its bytes: number, key, length."""
+"""Bytes of an opened leaf beyond its data: number, key, length."""
 _FIXED: Final = 64 + 3 * (_HASH + _OPENED_LEAF)
-"""Numbers of a proof, and the leaves of its two upper trees beyond the first."""
+"""Bytes of a proof's numbers, and of the leaves of its two upper trees beyond the first."""
 
 
 def check_manifest(manifest: Manifest) -> None:
-    """Raise ModelRefused unless graph, scales and the work that is claimed are in order."""
+    """Raise ModelRefused unless graph, scales and claimed work are valid."""
     for name, scale in (("input", manifest.input_scale), ("output", manifest.output_scale)):
         if not usable_scale(scale):
             raise ModelRefused(f"the scale of the {name} is not between 2^-63 and 2^64")
@@ -88,7 +88,7 @@ def check_manifest(manifest: Manifest) -> None:
 
 
 def check_graph(graph: Graph) -> None:
-    """Raise ModelRefused, with the name of the node, unless the graph can be executed and judged.
+    """Raise ModelRefused, with the name of the node, unless the graph can be executed and verified.
 
     Afterwards every tensor has the shape that its node makes of its inputs, no number can leave
     the range in which it is exact, and no fraud proof is larger than PROOF_BYTES.
@@ -124,12 +124,12 @@ def check_graph(graph: Graph) -> None:
 
 
 def macs_of(graph: Graph) -> int:
-    """The multiplications of one item in products; the other nodes count for nothing."""
+    """Return the multiplications of one item in products; other nodes do not count."""
     return sum(macs_of_node(graph, node) for node in graph.nodes)
 
 
 def macs_of_node(graph: Graph, node: Node) -> int:
-    """The multiplications of one item in one node."""
+    """Return the multiplications of one item in one node."""
     op = node.op
     if isinstance(op, Linear | Conv):
         return node.out.size * (weights_layout(graph, node).row - 8)
@@ -139,9 +139,9 @@ def macs_of_node(graph: Graph, node: Node) -> int:
 
 
 def largest_proof(graph: Graph, number: int) -> int:
-    """How many bytes the fraud proof of an element of node `number` can have at most.
+    """Return the maximum bytes of the fraud proof of an element of node `number`.
 
-    What it makes must be committed to.
+    The node's output must be committed to.
     """
     size = _FIXED + _opened(tensor_layout(graph.tensor(number + 1)), 1, 1)
     # The job's tree and the item's.
@@ -159,7 +159,9 @@ def largest_proof(graph: Graph, number: int) -> int:
 
 
 def _pieces(op: Op, tensor: Tensor) -> tuple[int, int]:
-    """In how many pieces an element reads an input, and how many leaves they can touch."""
+    """Return the number of pieces in which an element reads an input, and of leaves they can
+    touch.
+    """
     layout = tensor_layout(tensor)
     if isinstance(op, Linear | MatMul | Softmax | LayerNorm):
         return 1, layout.most_leaves(layout.row)
@@ -176,13 +178,15 @@ def _pieces(op: Op, tensor: Tensor) -> tuple[int, int]:
     )
     lines_in_leaf, rest = divmod(layout.rows_in_leaf, width)
     if not rest and layout.leaves_of_row == 1:
-        # No line of the image lies in two leaves.
+        # No line of the image is in two leaves.
         touched = min(touched, lines, (down + lines_in_leaf - 1) // lines_in_leaf + 1)
     return lines, touched
 
 
 def _opened(layout: Layout, pieces: int, touched: int) -> int:
-    """Bytes of an opening of so many leaves in so many pieces of one tree, at most."""
+    """Return the maximum bytes of an opening of that many leaves in that many pieces of one
+    tree.
+    """
     depth = (layout.count - 1).bit_length()
     leaves = min(layout.count, touched)
     leaf = min(layout.leaf, layout.row * layout.rows_in_leaf)
@@ -191,12 +195,14 @@ def _opened(layout: Layout, pieces: int, touched: int) -> int:
 
 
 def is_judged(graph: Graph, number: int) -> bool:
-    """Tell whether one proof can hold an element of a node, whatever bytes it takes."""
+    """Return True if one proof can cover an element of a node, for any number of bytes."""
     return not _beyond_a_proof(graph, number)
 
 
 def _beyond_a_proof(graph: Graph, number: int) -> str:
-    """What is too much for a proof about a node that is committed to; nothing if it can be held."""
+    """Return the reason why a proof about a committed node is impossible; empty if it is
+    possible.
+    """
     group = group_of(graph, number)
     if len(group) > MOST_GROUP:
         return f"needs {len(group) - 1} nodes without leaves, allowed are {MOST_GROUP - 1}"
@@ -212,7 +218,7 @@ def _beyond_a_proof(graph: Graph, number: int) -> str:
 
 
 def _lines(op: Op) -> int:
-    """Return how many lines the window of an operation has; 0 if it has none."""
+    """Return the number of lines of an operation's window; 0 if it has none."""
     return int(op.window.height) if isinstance(op, Conv | MaxPool | AveragePool) else 0
 
 
@@ -232,7 +238,7 @@ def _check_group(graph: Graph, number: int) -> None:
 
 
 def _check_reads(graph: Graph, number: int, read: list[bool]) -> None:
-    """See whether a node may read what it reads, and note it in `read`."""
+    """Check that a node may read its inputs, and record them in `read`."""
     node = graph.nodes[number]
     for tensor in inputs_of(node.op):
         if tensor > number:
@@ -359,7 +365,7 @@ def _check_conv(name: str, op: Conv, x: Tensor, out: Tensor) -> None:
 
 
 def _image(name: str, window: Window, x: Tensor) -> tuple[int, int]:
-    """The height and width of what windows over an image make."""
+    """Return the height and width of the output of windows over an image."""
     if len(x.dims) != 3:
         raise ModelRefused.at(name, f"needs an image (height, width, channels), not {x.dims}")
     made: list[int] = []
@@ -382,7 +388,7 @@ def _image(name: str, window: Window, x: Tensor) -> tuple[int, int]:
 def _check_pool(name: str, window: Window) -> None:
     padded = max(window.top, window.left, window.bottom, window.right) > 0
     if padded and max(window.apart_y, window.apart_x) > 1:
-        # All its taps could lie in the padding, and nothing is the largest of nothing.
+        # All its taps could be in the padding, and an empty set has no maximum.
         raise ModelRefused.at(name, "a pool with spaced taps cannot be padded")
 
 

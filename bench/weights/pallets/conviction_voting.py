@@ -1,4 +1,6 @@
-"""Benchmarks of ConvictionVoting: voters of all chambers, and alarms that meet full agendas."""
+"""Benchmarks of ConvictionVoting: voters of all chambers, and alarms that meet full timer
+queues.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,7 @@ def voter(b: Bench) -> AccountId:
 
 
 def decided(b: Bench) -> u32:
-    """Let a referendum be in its decision period, with its alarm in a full agenda."""
+    """Let a referendum be in its decision period, with its alarm in a full timer queue."""
     index = deposited(b)
     referenda = b.runtime.referenda
     b.at(BLOCK + int(referenda._track(TRACK).prepare_period) + 1)  # noqa: SLF001
@@ -87,7 +89,7 @@ def decided(b: Bench) -> u32:
 
 
 def full(b: Bench, slot: int, left: int = 0) -> None:
-    """Fill the agenda of a slot with long calls, behind its present tasks."""
+    """Fill the timer queue of a slot with long calls, behind its present tasks."""
     scheduler = b.runtime.scheduler
     known = scheduler.agenda[u32(slot)]
     agenda(b, MAX_SCHEDULED - left - len(known), slot)

@@ -17,7 +17,7 @@ LONG = 1 << 20
 NAME = bytes(32)
 SOON = BLOCK + 10
 INLINE = 120
-"""Bytes of a long call that is still kept in the scheduler's agenda itself."""
+"""Bytes of a long call that is still stored in the timer queue itself."""
 
 
 def content(length: int) -> bytes:
@@ -127,7 +127,7 @@ def agenda(b: Bench, tasks: int, when: int = SOON) -> None:
 
 
 def retried(b: Bench) -> tuple[u32, u32]:
-    """Set a retry for the last task of a full agenda; return its place."""
+    """Set a retry for the last task of a full timer queue; return its place."""
     agenda(b, MAX_SCHEDULED)
     address = (u32(SOON), u32(MAX_SCHEDULED - 1))
     b.runtime.scheduler.retries[address] = RetryConfig(u8(3), u8(3), u32(5))
@@ -135,14 +135,14 @@ def retried(b: Bench) -> tuple[u32, u32]:
 
 
 def unnamed(b: Bench) -> tuple[u32, u32]:
-    """Fill an agenda; return the place of its first task."""
+    """Fill a timer queue; return the place of its first task."""
     agenda(b, MAX_SCHEDULED)
     return u32(SOON), u32(0)
 
 
 @benchmark("Scheduler.schedule_named", length=(0, LONG))
 def schedule_named(b: Bench, length: int) -> Case:
-    """Put a task into an agenda that has room for one more."""
+    """Put a task into a timer queue that has room for one more."""
     agenda(b, MAX_SCHEDULED - 1)
     return b.root(
         "Scheduler", "schedule_named", id=b"y" * 32, when=u32(SOON), maybe_periodic=None,
@@ -183,7 +183,7 @@ def schedule_named_after(b: Bench, length: int) -> Case:
 
 @benchmark("Scheduler.cancel")
 def cancel(b: Bench) -> Case:
-    """Remove a task from a full agenda, and the longest preimage with it."""
+    """Remove a task from a full timer queue, and the longest preimage with it."""
     when, place = unnamed(b)
     scheduler = b.runtime.scheduler
     tasks = scheduler.agenda[when]
@@ -210,7 +210,7 @@ def cancel_named(b: Bench) -> Case:
 
 @benchmark("Scheduler.set_retry")
 def set_retry(b: Bench) -> Case:
-    """Set a retry for a task of a full agenda."""
+    """Set a retry for a task of a full timer queue."""
     return b.root("Scheduler", "set_retry", task=unnamed(b), retries=u8(3), period=u32(5))
 
 
@@ -223,7 +223,7 @@ def set_retry_named(b: Bench) -> Case:
 
 @benchmark("Scheduler.cancel_retry")
 def cancel_retry(b: Bench) -> Case:
-    """Cancel the retry of a task of a full agenda."""
+    """Cancel the retry of a task of a full timer queue."""
     return b.root("Scheduler", "cancel_retry", task=retried(b))
 
 
@@ -236,7 +236,7 @@ def cancel_retry_named(b: Bench) -> Case:
 
 @benchmark("Scheduler.look", tasks=(1, MAX_SCHEDULED))
 def look(b: Bench, tasks: int) -> Case:
-    """Find and load an agenda none of whose tasks fit, and store it again."""
+    """Find and load a timer queue none of whose tasks fit, and store it again."""
     agenda(b, tasks, BLOCK)
     scheduler = b.runtime.scheduler
 

@@ -1,4 +1,4 @@
-"""Benchmarks of Referenda: full queues, and agendas with as many alarms as fit."""
+"""Benchmarks of Referenda: full queues, and timer queues with as many alarms as fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ ROOT_TRACK = u16(0)
 
 
 def crowded(b: Bench) -> None:
-    """Fill the agendas of the next slots, so that an alarm does not fit into the first ones."""
+    """Fill the timer queues of the next slots, so that an alarm does not fit into the first
+    ones.
+    """
     for slot in range(BLOCK + 1, BLOCK + 4):
         agenda(b, MAX_SCHEDULED // 2 - 1, slot)
 
@@ -78,7 +80,7 @@ def over(b: Bench) -> u32:
 
 @benchmark("Referenda.submit")
 def submit(b: Bench) -> Case:
-    """Submit, with an alarm in an agenda that is half full."""
+    """Submit, with an alarm in a timer queue that is half full."""
     crowded(b)
     raw = b.call("System", "remark", remark=bytes(100)).raw
     return b.signed(

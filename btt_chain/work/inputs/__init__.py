@@ -1,7 +1,7 @@
-"""From files that people have to the 8-bit items that a model takes.
+"""Conversion of files to the 8-bit items of a model.
 
-`files.read` takes arrays (.npy, .npz), tables (.csv), images and DICOM files. What leaves is the
-elements of the model's input and nothing else: no header, no name, no column that it does not ask
-for. Every file is a stranger's: sizes are read from its header before anything is unpacked, and
-what is wrong with it is said in one sentence with the file's name.
+`files.read` takes arrays (.npy, .npz), tables (.csv), images and DICOM files. Only the elements of
+the model's input leave the machine: no header, no name, no column that the model does not use.
+Files are untrusted: sizes are read from the header before anything is unpacked, and errors are one
+sentence with the file's name.
 """

@@ -1,8 +1,8 @@
 """Arrays and tables: .npy, .npz, .csv.
 
-Arrays are one item or several along a first axis, in the model's order of axes. Of a table only
-the columns that the model names are read, so that names and numbers of patients stay where they
-are. A pickle is never opened: it could run a program.
+Arrays are one item or several along a first axis, in the model's order of axes. Of a table only the
+columns that the model names are read, so that names and numbers of patients are not read. A pickle
+is never opened: it could execute code.
 """
 
 from __future__ import annotations
@@ -29,25 +29,27 @@ from btt_chain.work.model import Float32s, dtype_of
 from btt_chain.work.package import Preparation, Values
 
 ITEMS: Final = "items"
-"""The array of an .npz that is taken where it holds several."""
+"""The array that is used of an .npz with several."""
 _BAD_HEADER: Final = (
     ValueError, TypeError, LookupError, EOFError, SyntaxError, RecursionError, MemoryError,
     struct.error, tokenize.TokenError,
 )  # fmt: skip
-"""What a damaged header makes numpy raise: it is read as a literal of Python."""
+"""Errors of numpy for a damaged header, which it parses as a Python literal."""
 _BAD_ARCHIVE: Final = (
     OSError, EOFError, ValueError, LookupError, ArithmeticError, RuntimeError, MemoryError,
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
 )  # fmt: skip
-"""What a damaged archive makes zipfile raise: names, lengths and places are its own."""
+"""Errors of zipfile for a damaged archive with wrong names, lengths or offsets."""
 MOST_LINE: Final = 1 << 20
-"""Characters of a line of a table."""
+"""Maximum characters of a line of a table."""
 
 
 def read_array(
     file: Path, tensor: Tensor, *, most: int, elements: bool
 ) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    """The items of an .npy or .npz, by name; whole numbers of the model's own if `elements`."""
+    """Yield the items of an .npy or .npz, with names; integers of the model's own kind if
+    `elements`.
+    """
     if file.suffix.lower() == ".npz":
         array = _from_archive(file, tensor, most, elements)
     else:
@@ -80,12 +82,12 @@ def _from_archive(file: Path, tensor: Tensor, most: int, elements: bool) -> NDAr
 def _array(
     file: Path, source: IO[bytes], tensor: Tensor, most: int, elements: bool
 ) -> NDArray[np.generic]:
-    """One array; its header is read first, and nothing of it but what fits."""
+    """Return one array; its header is read first, and its data only if they fit."""
     try:
         version = npy.read_magic(source)
         read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a header of Python 2 is as good as any
+            warnings.simplefilter("ignore")  # a header of Python 2 is valid as well
             shape, by_columns, dtype = read_header(source)
     except _BAD_HEADER as broken:
         raise UnreadableInput.at(file, f"is no .npy array: {broken}") from None
@@ -127,7 +129,9 @@ def _check_shape(file: Path, shape: tuple[int, ...], dims: tuple[int, ...], most
 def read_table(
     file: Path, preparation: Preparation, tensor: Tensor, notes: Notes
 ) -> Iterator[Item]:
-    """The rows of a .csv, with commas, semicolons or tabs; a first line without numbers names."""
+    """Yield the rows of a .csv, with commas, semicolons or tabs; a first line without numbers has
+    names.
+    """
     dims = tensor.dims
     if len(dims) != 1:
         raise UnreadableInput.at(file, f"is a table, but the model takes items of {dims}")
@@ -161,7 +165,7 @@ def _rows(source: IO[str]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _columns(file: Path, header: list[str], named: list[str], notes: Notes) -> list[int]:
-    """Where the model's columns stand; all of them, in order, if it names none."""
+    """Return the places of the model's columns; all of them, in order, if it names none."""
     if not named:
         return list(range(len(header)))
     missing = [name for name in named if name not in header]
@@ -195,7 +199,7 @@ def _numbers(file: Path, line: int, row: list[str], width: int) -> Float32s:
         try:
             made[at] = float(cell)
         except (ValueError, OverflowError):
-            # The cell itself may be private, so it is not repeated.
+            # The cell itself may be private, so it is not in the message.
             raise UnreadableInput.at(
                 file, f"line {line}, number {at + 1} of the row is missing or no number"
             ) from None

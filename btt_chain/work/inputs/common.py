@@ -1,4 +1,4 @@
-"""What all readers share: what they make, how they refuse, and how large anything may be."""
+"""Shared by all readers: their items, their errors, and the limits of sizes."""
 
 from __future__ import annotations
 
@@ -13,41 +13,41 @@ from btt_chain.work.errors import WorkError
 from btt_chain.work.model import Float32s
 
 MOST_FILE: Final = 1 << 30
-"""Bytes of a file."""
+"""Maximum bytes of a file."""
 MOST_PIXELS: Final = 1 << 26
-"""Pixels of one image, or numbers of one item, before it is made smaller."""
+"""Maximum pixels of one image, or numbers of one item, before it is scaled down."""
 MOST_FRAMES: Final = 4096
 
 
 class UnreadableInput(WorkError):
-    """A file cannot be read, or holds something else than the model takes."""
+    """A file cannot be read, or holds other data than the model takes."""
 
     @classmethod
     def at(cls, file: Path, why: str) -> UnreadableInput:
-        """Refuse a file; its name is enough, its folder may be private."""
+        """Return the error for a file; with its name only, because its folder may be private."""
         return cls(f"{file.name}: {why}")
 
 
 class Item(NamedTuple):
-    """One item as it was read."""
+    """One item as read from a file."""
 
     name: str
-    """Which file, and which row or frame of it."""
+    """Name of the file, with the row or frame in it."""
     reals: Float32s
 
 
 @dataclass(slots=True)
 class Notes:
-    """What the user should know: each remark once, however many items it is about."""
+    """Remarks for the user: each once, with the number of its items."""
 
     remarks: dict[str, int] = field(default_factory=dict)
 
     def add(self, remark: str) -> None:
-        """Remember a remark."""
+        """Add a remark."""
         self.remarks[remark] = self.remarks.get(remark, 0) + 1
 
     def lines(self) -> list[str]:
-        """The remarks, with how often each was made."""
+        """Return the remarks, with the number of items of each."""
         return [
             remark if count == 1 else f"{remark} ({count} times)"
             for remark, count in self.remarks.items()
@@ -55,12 +55,14 @@ class Notes:
 
 
 def note_text(notes: Notes, kind: str) -> None:
-    """Warn of a kind of pictures into which names are often burnt."""
+    """Add a warning about a kind of images that often contain names in their pixels."""
     notes.add(f"WARNING: {kind} often show names or dates in their pixels: look at it first")
 
 
 def resized(pixels: Float32s, height: int, width: int) -> Float32s:
-    """An image (height, width) made larger or smaller; each new pixel a mean of those below it."""
+    """Return an image (height, width) in another size; each new pixel is a mean of those below
+    it.
+    """
     from PIL import Image  # noqa: PLC0415 - an extra, needed where there are images only
 
     if pixels.shape == (height, width):
@@ -73,7 +75,7 @@ def resized(pixels: Float32s, height: int, width: int) -> Float32s:
 
 
 def note_shape(notes: Notes, given: tuple[int, int], wanted: tuple[int, int]) -> None:
-    """Say so where an image is stretched by more than a tenth."""
+    """Add a remark if an image is stretched by more than a tenth."""
     across, down = given[1] * wanted[0], given[0] * wanted[1]
     if abs(across - down) * 10 > max(across, down):
         notes.add(

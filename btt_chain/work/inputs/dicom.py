@@ -1,9 +1,9 @@
-"""DICOM: pixels without the patient.
+"""DICOM: pixels without patient data.
 
-A file is stripped to the tags of `ALLOWED` before its pixels are looked at, so nothing else can
-have an influence on what leaves; and what leaves is the model's elements, no tag at all. Text that
-is burnt into pixels cannot be stripped: where a file says that it has such text, or its kind often
-does, that is said. Faces can be put together from slices of a head; nothing here prevents it.
+A file is stripped to the tags of `ALLOWED` before its pixels are decoded, so other tags cannot
+affect the output; and the output has only the model's elements, no tags. Text in the pixels cannot
+be stripped: if a file declares such text, or its modality often has it, a warning is given. Faces
+can be reconstructed from slices of a head; nothing here prevents it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ try:
 except ImportError as error:
     raise ImportError("reading DICOM files needs the package pydicom") from error
 
-# What pydicom remarks on repeats values of tags, which belong neither on a screen nor in a log.
+# pydicom's warnings contain values of tags, which belong neither on a screen nor in a log.
 logging.getLogger("pydicom").addHandler(logging.NullHandler())
 logging.getLogger("pydicom").propagate = False
 
@@ -66,7 +66,9 @@ ALLOWED: Final = (
     "ExtendedOffsetTableLengths",
     "PixelData",
 )
-"""What is kept of a file: how its pixels lie, what they mean, and what it says of text in them."""
+"""Tags that are kept of a file: layout and meaning of its pixels, and its declaration of text in
+them.
+"""
 
 OFTEN_WITH_TEXT: Final = {
     "US": "ultrasound",
@@ -78,23 +80,23 @@ OFTEN_WITH_TEXT: Final = {
     "RF": "fluoroscopy",
     "DOC": "documents",
 }
-"""Modalities whose pictures often show a name or a date."""
+"""Modalities whose images often show a name or a date."""
 
 _BROKEN: Final = (
     OSError, EOFError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError,
     RuntimeError, struct.error, zlib.error, BytesLengthException, InvalidDicomError,
 )  # fmt: skip
-"""What damaged files make pydicom raise."""
+"""Errors of pydicom for damaged files."""
 
 
 def read_scan(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) -> Iterator[Item]:
-    """One item for each frame: rescaled, windowed to 0..1, resized."""
+    """Yield one item for each frame: rescaled, windowed to 0..1, resized."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # for the same reason
         whole = _opened(file)
         _note_text(whole, notes)
         try:
-            # Values are decoded when they are asked for, and may prove damaged only then.
+            # Values are decoded on access, and may turn out damaged only then.
             kept = stripped(whole)
         except _BROKEN as broken:
             raise UnreadableInput.at(file, f"has damaged tags ({type(broken).__name__})") from None
@@ -120,7 +122,7 @@ def read_scan(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes
 
 
 def stripped(whole: Dataset) -> Dataset:
-    """A new data set with the allowed tags only; of the file's own head, how pixels are coded."""
+    """Return a new data set with the allowed tags only, and the file's transfer syntax."""
     kept = Dataset()
     for keyword in ALLOWED:
         if keyword in whole:
@@ -131,7 +133,9 @@ def stripped(whole: Dataset) -> Dataset:
 
 
 def windowed(pixels: Float32s, window: Level | None) -> Float32s:
-    """Pixels in their unit, as 0 (at or below the window) to 1; the image's own range if None."""
+    """Return pixels in their unit, from 0 (at or below the window) to 1; None: the image's own
+    range.
+    """
     if window is None:
         low, high = np.float32(pixels.min()), np.float32(pixels.max())
     else:
@@ -151,7 +155,7 @@ def _opened(file: Path) -> Dataset:
         if not UID(syntax).is_transfer_syntax:
             raise UnreadableInput.at(file, "is coded in a way that is not known")
         if syntax == DeflatedExplicitVRLittleEndian:
-            # How large it becomes is not known before it has become so.
+            # Its size is only known after decompression.
             raise UnreadableInput.at(file, "is deflated: save it without compression")
         return pydicom.dcmread(file)
     except _BROKEN as broken:
@@ -160,7 +164,7 @@ def _opened(file: Path) -> Dataset:
 
 
 def _note_text(whole: Dataset, notes: Notes) -> None:
-    """Say what is known of text and faces in the pixels."""
+    """Add remarks about text and faces in the pixels."""
     try:
         said = str(whole.get("BurnedInAnnotation", "")).strip().upper()
         faces = str(whole.get("RecognizableVisualFeatures", "")).strip().upper()
@@ -179,7 +183,7 @@ def _note_text(whole: Dataset, notes: Notes) -> None:
 
 
 def _check(file: Path, kept: Dataset, preparation: Preparation) -> None:
-    """Refuse what the pixels could not be made of, before any of them is unpacked."""
+    """Raise an error if the pixels cannot be decoded, before any of them is unpacked."""
     if "PixelData" not in kept:
         raise UnreadableInput.at(file, "has no pixels (or floating ones, which are not read)")
     try:

@@ -1,4 +1,4 @@
-"""Files in, items out: which reader a file takes, and the last steps that all share."""
+"""Reading files as items: the reader of each file, and the common last steps."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from btt_chain.work.model import Elements, Float32s, dtype_of, elements_of, quan
 from btt_chain.work.package import Preparation, Scan
 
 MOST_ITEMS: Final = 4096
-"""Of one job."""
+"""Maximum items of one job."""
 MOST_BYTES: Final = 1 << 30
-"""Of one job's items."""
+"""Maximum bytes of one job's items."""
 ARRAYS: Final = frozenset({".npy", ".npz"})
 TABLES: Final = frozenset({".csv", ".tsv", ".txt"})
 SCANS: Final = frozenset({".dcm", ".dicom", ".ima"})
@@ -29,14 +29,14 @@ _DICOM: Final = b"DICM"
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The items of a job, ready to be executed."""
+    """The items of a job, ready for execution."""
 
     elements: Elements
     """Items along the first axis."""
     names: Sequence[str]
-    """What each came from; stays with the requester."""
+    """Origin of each item; stays with the requester."""
     notes: Sequence[str]
-    """What was left out, changed, or should be looked at."""
+    """Remarks about omissions, changes, and things to check."""
 
 
 def read(
@@ -50,7 +50,7 @@ def read(
     """Read all items of some files, in order.
 
     `elements`: arrays hold the model's own 8-bit numbers already. UnreadableInput names the file
-    and what is wrong with it; a package that is not installed counts as that.
+    and its fault, which may also be a package that is not installed.
     """
     tensor = manifest.graph.input
     most = min(most, MOST_BYTES // tensor.nbytes)
@@ -112,7 +112,7 @@ def _items(
 
 
 def _real(array: np.typing.NDArray[np.generic]) -> Float32s:
-    with np.errstate(over="ignore"):  # what becomes infinite is refused with its name
+    with np.errstate(over="ignore"):  # infinite results are refused with their name
         return array.astype(np.float32)
 
 
@@ -152,7 +152,7 @@ def _is_dicom(file: Path) -> bool:
 def _prepared(
     file: Path, item: Item, manifest: Manifest, preparation: Preparation
 ) -> tuple[Elements, int]:
-    """The elements of an item, and how many numbers had to be clipped."""
+    """Return the elements of an item, and the number of clipped values."""
     with np.errstate(over="ignore", invalid="ignore"):
         reals = preparation.adjusted(item.reals)
     if not np.isfinite(reals).all():
@@ -160,7 +160,7 @@ def _prepared(
         raise UnreadableInput.at(file, f"{item.name}: the number at {where} is none (NaN, inf)")
     tensor = manifest.graph.input
     made = quantised(manifest, reals)
-    # A number that was clipped lies more than half a step beyond the end.
+    # A clipped number is more than half a step beyond the end.
     step = _step(manifest)
     low = np.float32(tensor.kind.low - tensor.zero - 1) * step
     high = np.float32(tensor.kind.high - tensor.zero + 1) * step
@@ -168,5 +168,5 @@ def _prepared(
 
 
 def _step(manifest: Manifest) -> np.float32:
-    """The scale of a manifest's input."""
+    """Return the scale of a manifest's input."""
     return np.float32(np.uint32(manifest.input_scale).view(np.float32))

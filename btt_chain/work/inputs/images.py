@@ -29,20 +29,22 @@ except ImportError as error:
     raise ImportError("reading images needs the package pillow: pip install pillow") from error
 
 DEEP: Final = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0, "I": 65535.0, "F": 1.0}
-"""Modes with more than 8 bits, and their white."""
+"""Modes with more than 8 bits, and their white value."""
 
 _BROKEN: Final = (
     OSError, ValueError, TypeError, LookupError, ArithmeticError, SyntaxError, RuntimeError,
     AttributeError, EOFError, struct.error, zlib.error, Image.DecompressionBombError,
 )  # fmt: skip
-"""What Pillow's decoders raise at damaged files."""
+"""Errors of Pillow's decoders for damaged files."""
 
 
 def read_image(file: Path, tensor: Tensor, notes: Notes) -> Iterator[Item]:
-    """The one item of an image file; turned upright, resized, grey or coloured as it is needed."""
+    """Yield the item of an image file; turned upright, resized, grey or coloured as the model
+    needs.
+    """
     height, width, channels = tensor.dims
     try:
-        # Its own warnings are about metadata, which does not leave anyway, and about size.
+        # Its own warnings are about metadata, which is not used anyway, and about size.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with Image.open(file) as opened:
@@ -53,7 +55,7 @@ def read_image(file: Path, tensor: Tensor, notes: Notes) -> Iterator[Item]:
         raise UnreadableInput.at(file, "is no image of a known kind, or is damaged") from None
     except _BROKEN as broken:
         raise UnreadableInput.at(file, f"cannot be read as an image: {broken}") from None
-    # No image says whether it shows a name, and whoever saved one from a viewer saved that as well.
+    # No image declares whether it shows a name, and a screenshot of a viewer may contain one.
     note_text(notes, "images")
     note_shape(notes, pixels.shape[:2], (height, width))
     made = [resized(pixels[:, :, channel], height, width) for channel in range(channels)]
@@ -71,7 +73,7 @@ def _check(file: Path, image: Image.Image) -> None:
 
 
 def _pixels(image: Image.Image, channels: int, notes: Notes) -> Float32s:
-    """Height, width, channels; from 0 to 1."""
+    """Return height, width, channels; from 0 to 1."""
     if image.mode in DEEP:
         grey = np.asarray(image, np.float32) / np.float32(DEEP[image.mode])
         return np.repeat(grey[:, :, None], channels, axis=2)
