@@ -1,1 +1,1 @@
-"""The words people type: the `btt-chain` command."""
+"""The command line: the `btt-chain` command."""

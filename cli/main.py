@@ -1,7 +1,7 @@
-"""`btt-chain`: finds the command that was typed, runs it, and exits with a code.
+"""`btt-chain`: runs the typed command, and exits with a code.
 
-Every command lives in a module of its own, which is imported when it is run: `btt-chain --help`
-and `btt-chain key` need neither a network nor a database.
+Every command is in a module of its own, which is imported when it runs: `btt-chain --help` and
+`btt-chain key` need neither a network nor a database.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from btt_chain.packages import PACKAGES
 
 
 def shadowed(home: Path) -> str | None:
-    """Return an error message if another package hides one of ours, which lie in `home`.
+    """Return an error message if another package hides one of ours, which are in `home`.
 
-    Looks without importing: a stranger's package must not run.
+    Searches without importing: another package must not run.
     """
     for name in PACKAGES:
         spec = util.find_spec(name)
@@ -34,7 +34,7 @@ def shadowed(home: Path) -> str | None:
 
 
 def main() -> NoReturn:
-    """Run the command that was typed; `btt_chain.launcher` calls this, with our packages found."""
+    """Run the typed command; `btt_chain.launcher` calls this after it has set up our packages."""
     home = Path(__file__).resolve().parent.parent
     trouble = shadowed(home)
     if trouble is not None:

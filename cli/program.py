@@ -1,4 +1,4 @@
-"""The list of commands, and what happens to their errors."""
+"""The list of commands, and the handling of their errors."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 
 
 class Program(Group):
-    """The root: imports a command when it is asked for, and turns errors into one line."""
+    """The root: imports a command when it is needed, and turns errors into one line."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """In the order of the table, which is the order of a first day."""
+        """Return the commands in the order of the table, the usual order of use."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command, imported now."""
+        """Return the command, imported now."""
         if cmd_name not in COMMANDS:
             return None
         module, _, name = COMMANDS[cmd_name][0].partition(":")
@@ -65,7 +65,7 @@ class Program(Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list in `--help`, without importing anything."""
+        """Write the list in `--help`, without importing a command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
 
@@ -78,13 +78,13 @@ class Program(Group):
         windows_expand_args: bool = True,
         **extra: Any,
     ) -> NoReturn:
-        """Run, and exit; what a user can have caused never ends in a traceback."""
+        """Run, and exit; an error that a user can cause never ends in a traceback."""
         code: int = ExitCode.DONE
         try:
             result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
             code = result if isinstance(result, int) else ExitCode.DONE
         except click.exceptions.NoArgsIsHelpError as error:
-            # Nothing is wrong with a group typed alone: its help says how to go on.
+            # A group without a command is no error: its help shows the commands.
             show.note(error.format_message())
             code = ExitCode.USAGE
         except click.UsageError as error:
@@ -95,7 +95,7 @@ class Program(Group):
             show.complain(error.format_message())
             code = error.exit_code
         except click.Abort as error:
-            # From the keyboard, or by an answer of no.
+            # From the keyboard, or by the answer no.
             interrupted = isinstance(error.__cause__, KeyboardInterrupt)
             show.complain("interrupted" if interrupted else "aborted")
             code = ExitCode.INTERRUPTED if interrupted else ExitCode.REFUSED

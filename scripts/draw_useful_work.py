@@ -1,7 +1,7 @@
-"""Draws the pictures of docs/useful-work.md: python scripts/draw_useful_work.py
+"""Plot the charts of docs/useful-work.md: python scripts/draw_useful_work.py
 
-Numbers come from the runtime's own functions where there are any (`runtime/splits.py`); the rest
-is the arithmetic of the page itself. Floats become points on paper, nothing more.
+Numbers are from the runtime's own functions where there are any (`runtime/splits.py`); the others
+are the arithmetic of the page itself. Floats are used only for coordinates.
 """
 
 from __future__ import annotations
@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 OUT: Final = ROOT / "docs" / "useful-work"
 
 KAPPA: Final = 0.18
-"""Of what a job destroys and pays to the funds, so much is mined at most (ruling 27)."""
+"""Upper bound of mining, as a part of a job's burned amount and payments to the funds."""
 BURN: Final = 0.01
-"""Of the price, off the top, where it is lowest: the best case for somebody who pays himself."""
+"""Burned part of the price at its minimum: the best case for a requester that pays itself."""
 
 STEPS: Final = (
     ("posted", "requester", "escrow held: price,\nverifiers, deposit"),
@@ -60,7 +60,7 @@ payload missing, data withheld, too few votes"""
 
 
 def draw_life(figure: Figure) -> None:
-    """The states of a job, who moves it on, and how it may end."""
+    """Plot the states of a job, the party that advances it, and its possible ends."""
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_xlim(-0.6, 6.6)
@@ -88,7 +88,7 @@ def draw_life(figure: Figure) -> None:
 
 
 def box(axes: Axes, x: float, y: float, name: str, colour: str, text: str = "black") -> None:
-    """A state."""
+    """Add a state."""
     patch = FancyBboxPatch(
         (x - 0.42, y - 0.17), 0.84, 0.34, boxstyle="round,pad=0,rounding_size=0.06",
         facecolor=colour, edgecolor="none",
@@ -98,14 +98,14 @@ def box(axes: Axes, x: float, y: float, name: str, colour: str, text: str = "bla
 
 
 def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str) -> None:
-    """From one to the other."""
+    """Add an arrow between two states."""
     axes.add_patch(
         FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=12, color=colour, lw=1.4)
     )
 
 
 def draw_split(figure: Figure) -> None:
-    """Where the price of a job goes."""
+    """Plot the division of a job's price."""
     axes = figure.subplots()
     price = 100 * int(BTT)
     parts = split_compute(price, price)
@@ -140,14 +140,14 @@ def draw_split(figure: Figure) -> None:
 
 
 def escapes(items: int, looked_at: int, wrong: int, verifiers: int) -> float:
-    """How likely no verifier draws a wrong item."""
+    """Return the probability that no verifier selects a wrong item."""
     if wrong > items - looked_at:
         return 0.0
     return (comb(items - wrong, looked_at) / comb(items, looked_at)) ** verifiers
 
 
 def draw_detection(figure: Figure) -> None:
-    """How likely a cheat is not drawn, by how much it cheats."""
+    """Plot the probability that fraud stays undetected, by the part of wrong items."""
     axes = figure.subplots()
     items = 32
     for verifiers, looked_at, colour, style in (
@@ -168,7 +168,7 @@ def draw_detection(figure: Figure) -> None:
 
 
 def draw_washing(figure: Figure) -> None:
-    """What somebody gains who pays himself for made-up work."""
+    """Plot the gain of a requester that pays itself for made-up work."""
     axes = figure.subplots()
     shares = [share / 100 for share in range(1, 101)]
     sinks = 0.30 * (1 - BURN) + BURN
@@ -196,7 +196,7 @@ PICTURES: Final[dict[str, tuple[tuple[float, float], Callable[[Figure], None]]]]
 
 
 def main() -> None:
-    """Draw all of them, as PNG and SVG."""
+    """Plot all of them, as PNG and SVG."""
     OUT.mkdir(exist_ok=True)
     for name, (size, draw) in PICTURES.items():
         with mpl.rc_context(STYLE):

@@ -1,9 +1,9 @@
-"""House lint of `runtime/`: what the law must not contain, because two nodes would disagree.
+"""Lint of `runtime/`: constructs that the runtime must not contain, because nodes would disagree.
 
-Every node must compute the same state from the same block, on any machine and in any process.
-So there are no floats, no true division, no clocks, no luck, and no order that depends on a
-hash seed. Two rules are about the wire: each call explains itself to the person who signs it,
-and no two calls, events or errors of a pallet share an index.
+Every node must compute the same state from the same block, on any machine and in any process. So
+there are no floats, no true division, no clocks, no randomness, and no order that depends on a hash
+seed. Two rules are about the wire: each call has documentation for its signer, and no two calls,
+events or errors of a pallet share an index.
 
 Usage: python scripts/lint_law.py FOLDER...   (exit code 1 if anything was found)
 """
@@ -29,7 +29,7 @@ BANNED_IMPORTS = (
     "time",
     "uuid",
 )
-# A set may be asked for membership, for its size, or put in order; these ask it for its own order.
+# Membership and size of a set do not depend on its order, nor does sorting; these functions do.
 ORDER_TAKERS = frozenset({"list", "tuple", "iter", "enumerate", "zip", "map", "filter", "dict"})
 SET_MAKERS = frozenset({"set", "frozenset"})
 INDEXED_KINDS = frozenset({"Event", "Error"})
@@ -38,14 +38,14 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Finding(NamedTuple):
-    """One breach, with the line it stands on."""
+    """One breach, with its line."""
 
     line: int
     message: str
 
 
 def lint(source: str) -> list[Finding]:
-    """All breaches in one module's source, in the order of its lines."""
+    """Return all breaches in one module's source, in the order of its lines."""
     tree = ast.parse(source)
     sets = frozenset(_names_of_sets(tree))
     found: list[Finding] = []
@@ -59,7 +59,7 @@ def lint(source: str) -> list[Finding]:
 
 
 def _arithmetic(node: ast.AST) -> Iterator[Finding]:
-    """Floats, and what makes them; numbers that differ from process to process."""
+    """Yield floats and their sources, and numbers that differ from process to process."""
     match node:
         case ast.Constant(value=float() | complex()):
             yield Finding(node.lineno, f"float literal {node.value!r}")
@@ -72,7 +72,7 @@ def _arithmetic(node: ast.AST) -> Iterator[Finding]:
 
 
 def _imports(node: ast.AST) -> Iterator[Finding]:
-    """Modules that know the time, the machine or the operator."""
+    """Yield modules that depend on the time, the machine or the operator."""
     match node:
         case ast.Import():
             modules = [alias.name for alias in node.names]
@@ -87,7 +87,7 @@ def _imports(node: ast.AST) -> Iterator[Finding]:
 
 
 def _order(node: ast.AST, sets: frozenset[str]) -> Iterator[Finding]:
-    """Iteration over a set, whose order depends on hashes."""
+    """Yield iterations over a set, whose order depends on hashes."""
     match node:
         case ast.For(iter=source) | ast.AsyncFor(iter=source) | ast.comprehension(iter=source):
             sources = [source]
@@ -103,7 +103,7 @@ def _order(node: ast.AST, sets: frozenset[str]) -> Iterator[Finding]:
 
 
 def _names_of_sets(tree: ast.AST) -> Iterator[str]:
-    """Names that are given a set somewhere in the module, by value or by annotation."""
+    """Yield names that are assigned a set somewhere in the module, by value or by annotation."""
     for node in ast.walk(tree):
         match node:
             case ast.Assign(targets=targets, value=value) if _is_set(value, frozenset()):
@@ -133,7 +133,7 @@ def _says_set(annotation: ast.expr) -> bool:
 
 
 def _pallet(body: ast.ClassDef) -> Iterator[Finding]:
-    """Calls with a docstring; indices used once."""
+    """Yield calls without a docstring, and repeated indices."""
     taken: set[tuple[str, int]] = set()
     for node in body.body:
         kind, index = _wire_index(node)
@@ -147,7 +147,7 @@ def _pallet(body: ast.ClassDef) -> Iterator[Finding]:
 
 
 def _wire_index(node: ast.stmt) -> tuple[str, int | None]:
-    """What a statement of a class body puts on the wire: (kind, index), or ("", None)."""
+    """Return the wire index of a statement of a class body: (kind, index), or ("", None)."""
     if isinstance(node, Function):
         for decorator in node.decorator_list:
             if isinstance(decorator, ast.Call) and _last_name(decorator.func) == "call":
@@ -171,7 +171,7 @@ def _number(values: list[ast.expr]) -> int | None:
 
 
 def _last_name(node: ast.expr) -> str:
-    """`Event` of `Event`, `frame.Event` and `Event[T]`."""
+    """Return `Event` for `Event`, `frame.Event` and `Event[T]`."""
     match node:
         case ast.Name(id=name) | ast.Attribute(attr=name):
             return name

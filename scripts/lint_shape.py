@@ -17,15 +17,15 @@ bool-docstring   docstrings of functions that return bool, without "Return True 
 type-ignore      `type: ignore` comments
 any              uses of typing.Any
 
-scripts/shape_baseline.toml holds what is still allowed, one line for each file, rule and name. The
+scripts/shape_baseline.toml holds the allowed numbers, one line for each file, rule and name. The
 check fails if a number grows, if an offender is new, and if a number shrank but not in the
-baseline. What files lose that are moved or split, new files may use up.
+baseline. New files may use the numbers that moved or split files lost.
 
 Usage: python scripts/lint_shape.py [--write | --accept] [--list RULE]
   --write    store smaller numbers; refuse larger ones
   --accept   store the numbers as they are, also larger ones: only after merging branches
   --list     print each place of a rule, allowed or not
-Exit code: 0 all is well, 1 something is to do, 2 wrong usage.
+Exit code: 0 no breach, 1 action needed, 2 wrong usage.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ MAX_TEST_FILE_LINES = 800
 MAX_FUNCTION_LINES = 60
 MAX_TABLE_STATEMENTS = 5
 
-# Rule: what the summary calls it.
+# Names of the rules in the summary.
 RULES: Mapping[str, str] = {
     "class-lines": f"classes > {MAX_CLASS_LINES} lines",
     "class-methods": f"classes > {MAX_METHODS} methods",
@@ -113,7 +113,7 @@ class Place(NamedTuple):
 
 @dataclass
 class Glossary:
-    """Words that are not used, with what to write instead."""
+    """Words that are not used, with their replacements."""
 
     anywhere: dict[str, str] = field(default_factory=dict)
     spelt: dict[str, str] = field(default_factory=dict)
@@ -133,14 +133,14 @@ class Glossary:
         return cls(**data, exceptions=exceptions)
 
     def without_exceptions(self, path: str, text: str) -> str:
-        """Return the text with excepted uses blanked out; its lines stay where they are."""
+        """Return the text with excepted uses blanked out; its lines keep their numbers."""
         for under, word, pattern in self.exceptions:
             if path.startswith(under) and word in text:
                 text = pattern.sub("", text)
         return text
 
     def instead_of(self, subword: str) -> str | None:
-        """Return what to write instead of a word that is dropped anywhere, None for others."""
+        """Return the replacement of a word that is dropped anywhere, None for others."""
         return self.spelt.get(subword) or self.anywhere.get(subword.lower())
 
     def places(self, path: str, text: str) -> Iterator[Place]:
@@ -150,7 +150,7 @@ class Glossary:
         phrases = [phrase for phrase in self.phrases if phrase in lower]
         if not dropped and not phrases:
             return
-        # Most lines have none: splitting them into words would take half of the whole time.
+        # Most lines have none: splitting them into words would take half of the total time.
         some = re.compile("|".join(sorted(dropped | {phrase[1:] for phrase in phrases})))
         for number, line in enumerate(text.splitlines(), 1):
             if not some.search(line):
@@ -183,7 +183,7 @@ def _place(path: str, rule: str, line: int, message: str) -> Place:
 
 
 class Module:
-    """A file's tree, read once: statements, with the qualified name that surrounds each."""
+    """A file's tree, parsed once: statements, each with the qualified name of its scope."""
 
     def __init__(self, path: str, text: str) -> None:
         self.path = path
@@ -242,7 +242,7 @@ class Module:
             yield Place(key, node.lineno, lines, f"{lines} lines, most {MAX_FUNCTION_LINES}")
 
     def docstrings(self) -> Iterator[Place]:
-        """Yield docstrings, also of constants and fields, that do not begin as they should."""
+        """Yield docstrings, also of constants and fields, with a wrong beginning."""
         bodies: list[tuple[ast.AST, Sequence[ast.stmt]]] = [(self.tree, self.tree.body)]
         for _, node in self.statements:
             if isinstance(node, Function | ast.ClassDef):
@@ -463,7 +463,7 @@ HEADER = """\
 
 
 def read_baseline(file: Path) -> dict[Key, int]:
-    """Return the numbers that are allowed; none if there is no file."""
+    """Return the allowed numbers; none if there is no file."""
     if not file.exists():
         return {}
     data = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -471,20 +471,20 @@ def read_baseline(file: Path) -> dict[Key, int]:
 
 
 def write_baseline(file: Path, numbers: Mapping[Key, int]) -> None:
-    """Write the numbers that are allowed, one a line and sorted, so that branches merge."""
+    """Write the allowed numbers, one a line and sorted, so that branches merge."""
     lines = [f'"{key}" = {number}\n' for key, number in sorted(numbers.items())]
     file.write_text(HEADER + "".join(lines), encoding="utf-8")
 
 
 class Comparison(NamedTuple):
-    """Entries that grew and that shrank, each with what was allowed."""
+    """Entries that grew and that shrank, each with its allowed number."""
 
     grown: dict[Key, int]
     shrunk: dict[Key, int]
 
 
 def compare(numbers: Mapping[Key, int], allowed: Mapping[Key, int]) -> Comparison:
-    """Compare with the baseline. What the known files have lost, new files may use up."""
+    """Compare with the baseline. New files may use the numbers that the known files have lost."""
     known = {key.path for key in allowed}
     left = Counter[tuple[str, str]]()
     for key, before in allowed.items():
@@ -503,7 +503,7 @@ def compare(numbers: Mapping[Key, int], allowed: Mapping[Key, int]) -> Compariso
     return Comparison(grown, shrunk)
 
 
-# --- what is printed ----------------------------------------------------------
+# --- output --------------------------------------------------------------------
 
 
 def summary(numbers: Mapping[Key, int]) -> str:

@@ -5,7 +5,7 @@
 A call's weight is a name of a generated module of `runtime/weights` (`weights.BURN`,
 `weights.vest(28)`), or a function of its pallet that uses one. Its benchmark is declared in
 `bench/weights/pallets` under the names of pallet and call. Hand-written numbers of picoseconds
-are refused wherever they stand in a pallet. Prints each breach with its place; exits with 1.
+are refused anywhere in a pallet. Prints each breach with its place; exits with 1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNITS: Final = frozenset({"PICOS_PER_MICRO", "PICOS_PER_MILLI"})
 
 
 class Finding(NamedTuple):
-    """One breach, with the line it stands on."""
+    """One breach, with its line."""
 
     line: int
     message: str

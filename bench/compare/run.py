@@ -58,14 +58,14 @@ FEW: Final = 3
 
 
 class AbsentError(Exception):
-    """A tree does not have what a workload needs."""
+    """A tree lacks something that a workload needs."""
 
 
 # --- trees --------------------------------------------------------------------------
 
 
 def git(*arguments: str) -> str:
-    """Run git in this checkout and return what it prints; CalledProcessError if it refuses."""
+    """Run git in this checkout and return its output; CalledProcessError if it fails."""
     done = subprocess.run(
         ["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
     )

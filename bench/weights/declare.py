@@ -38,9 +38,7 @@ class Case:
     run: Callable[[], object] | None = None
     """Function that is measured instead of a call."""
     without: tuple[tuple[Origin, Call, int], ...] = ()
-    """Calls whose own cost, that many times, is subtracted from this one: they have their own
-    weight.
-    """
+    """Calls to subtract, with their number: they have their own weight."""
     fails: bool = False
     """True if the call fails in its worst case; any other failure is an error of the benchmark."""
 
@@ -56,7 +54,7 @@ class Benchmark:
 
     @property
     def key(self) -> str:
-        """Return the name as declared: `Balances.burn`."""
+        """Name as declared: `Balances.burn`."""
         return f"{self.pallet}.{self.name}"
 
     def case(self, bench: Bench, point: Point) -> Case:
@@ -82,12 +80,12 @@ class Benchmark:
 
     @property
     def smallest(self) -> Point:
-        """Return the point with all components at their minimum."""
+        """The point with all components at their minimum."""
         return {name: least for name, (least, _) in self.components.items()}
 
     @property
     def largest(self) -> Point:
-        """Return the point with all components at their maximum."""
+        """The point with all components at their maximum."""
         return {name: most for name, (_, most) in self.components.items()}
 
 

@@ -87,9 +87,7 @@ FILLINGS: Final = (
 
 
 def fill(bench: Bench) -> int:
-    """Print for each call how many fill a block, and the part of a third of a slot its import
-    takes.
-    """
+    """Print for each call the number that fills a block, and the import in thirds of a slot."""
     slow = 0
     for filling in FILLINGS:
         count, length, spent, weight = import_full(bench, filling)

@@ -21,9 +21,7 @@ from runtime.frame.pallet import snake
 ROOT: Final = Path(__file__).resolve().parents[2]
 WEIGHTS: Final = ROOT / "runtime" / "weights"
 MARGIN_PERCENT: Final = 115
-"""Declared weight in percent of the measured one: for other machines, fuller caches, deeper
-tries.
-"""
+"""Declared percentage of the measured weight: for other machines, fuller caches, deeper tries."""
 ROUND: Final = 100_000
 """Unit to which weights are rounded, in picoseconds: a tenth of a microsecond."""
 

@@ -103,9 +103,7 @@ class DispatchRefused(ChainError):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The best block, and the last final one: it is higher if a better best block is known by
-    now.
-    """
+    """The best block, and the last final one, which may already belong to a later best block."""
 
     number: int
     hash: bytes
@@ -138,8 +136,7 @@ class Chain(Protocol):
         """Return the present head. Raises ChainGone."""
 
     def heads(self) -> AsyncIterator[Head]:
-        """Yield every new best block, beginning with the present one; only the newest to a slow
-        caller.
+        """Yield new best blocks, beginning with the present one; only the newest to a slow caller.
 
         Raises ChainGone.
         """
@@ -206,7 +203,7 @@ class RpcChain:
         return await self._head_of(await self._call("chain_getHeader"))
 
     async def heads(self) -> AsyncIterator[Head]:
-        """Yield every new best block, beginning with the present one; only the newest to a slow
+        """Yield new best blocks, beginning with the present one; only the newest to a slow
         caller.
         """
         newest: asyncio.Queue[Json | ChainGone] = asyncio.Queue()

@@ -147,9 +147,7 @@ class ModelShelf:
             await self._host.fetch([endpoint], name, self._store, limit=MOST_FILE)
 
     def _read(self, model: bytes) -> Executor:
-        """Return the executor of a stored model. Raises WorkError if it is another model, or
-        none.
-        """
+        """Return the executor of a stored model. Raises WorkError if it is none, or another."""
         package = loads(self._store.load(model_name(model), MOST_FILE))
         if ids.model_id(package.manifest) != model:
             raise WorkError("it is another model")

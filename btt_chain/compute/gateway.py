@@ -237,9 +237,7 @@ class Gateway:
             self._begin(record.name, record, self._check(record, best))
 
     async def _adopt(self, record: Record) -> bool:
-        """Find the job of a record that a program left while posting it. Return True if it was
-        found.
-        """
+        """Find the job of a record after an interrupted posting. Return True if it was found."""
         reply, after = record.keys.reply_public, None
         while True:
             args = (record.requester, True, after, u32(PAGE))

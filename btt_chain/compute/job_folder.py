@@ -177,9 +177,7 @@ class Folder:
         return [self._read(file) for file in files]
 
     def record_of(self, job: bytes) -> Record | None:
-        """Return the record of a job; None if it was not posted from here. Raises Damaged,
-        OSError.
-        """
+        """Return the record of a job; None for a job posted elsewhere. Raises Damaged, OSError."""
         return next((record for record in self.records() if record.job == job), None)
 
     def items(self, record: Record) -> bytes | None:

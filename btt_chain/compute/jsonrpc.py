@@ -103,9 +103,7 @@ class Client:
         await self._session.close()
 
     async def call(self, method: str, *params: Json) -> Json:
-        """Return the result of a method. RpcError if the node refuses, Disconnected if it goes
-        away.
-        """
+        """Return a method's result. RpcError if the node refuses, Disconnected if it goes away."""
         if self._lost is not None:
             raise self._lost
         self._number += 1

@@ -45,9 +45,7 @@ def result_context(job: bytes) -> bytes:
 
 
 def transcript_context(receipt: bytes, item: int) -> bytes:
-    """Return the context that binds an item's tensors, sealed to the requester, to their
-    receipt.
-    """
+    """Return the context that binds an item's sealed tensors to their receipt."""
     return b"transcript" + receipt + item.to_bytes(4, "little")
 
 

@@ -163,9 +163,7 @@ class RevealTrap(NamedTuple):
 
 
 class Expose(NamedTuple):
-    """Prove which items had planted errors, so that lazy verifiers are slashed; answer with
-    `sent`.
-    """
+    """Open items with planted errors, so that lazy verifiers are slashed; answer with `sent`."""
 
     record: Record
 
@@ -301,9 +299,7 @@ class Provider:
     # ---- queries
 
     def open_jobs(self) -> list[H256]:
-        """Return the jobs that the next update must include, also those of other providers by
-        now.
-        """
+        """Return the jobs that the next update must include, even if reassigned by now."""
         return [
             job for job, case in self._cases.items() if case.record is None or not case.record.until
         ]

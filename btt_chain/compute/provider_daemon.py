@@ -113,9 +113,7 @@ class Settings:
 
 
 class NotRegistered(Exception):
-    """The account is not registered as a provider (any more): `btt-chain provider register` makes
-    it one.
-    """
+    """The account is no registered provider: `btt-chain provider register` makes it one."""
 
 
 class Providing:
@@ -372,9 +370,7 @@ class Providing:
             del self._stops[view.id]
 
     def _is_trap(self, view: JobView) -> bool:
-        """Return True if our VRF requires a planted error in this receipt, and we could prove
-        that.
-        """
+        """Return True if our VRF requires a planted error here, and we could prove that."""
         ppm, info = int(self._rules.trap_ppm), view.provider_info
         if not ppm or view.tier is not Tier.Open:
             return False

@@ -83,16 +83,14 @@ class Folder:
     # ---- the listen address
 
     def tell_listen(self, listen: str, endpoints: list[str]) -> None:
-        """Store the listen address; a port that was chosen freely stays the same. Raises
-        OSError.
-        """
+        """Store the listen address; a freely chosen port stays the same. Raises OSError."""
         host, _, port = listen.rpartition("/")
         if port == "0":
             port = endpoints[0].split("/")[4]
         _write(self.path / "listen", f"{host}/{port}".encode())
 
     def listen(self) -> str | None:
-        """The last listen address."""
+        """Return the last listen address."""
         with suppress(FileNotFoundError):
             return (self.path / "listen").read_text()
         return None

@@ -163,9 +163,7 @@ class Workshop:
             raise BadPayload("these are not the inputs that the job was posted over")
 
     def _opened(self, view: JobView, graph: Graph) -> tuple[bytes | None, Iterator[bytes]]:
-        """Return the key of the leaves, and the items while they are opened. Raises as
-        `check_payload`.
-        """
+        """Return the key of the leaves, and an iterator of items. Raises as `check_payload`."""
         raw = self._inbox.pieces(payload_of(view))
         pieces = raw
         if view.requester is not None:
@@ -342,9 +340,7 @@ class Workshop:
         return openings[0], openings[1]
 
     def publish(self, record: Record) -> Record:
-        """Serve the result of a receipt with a planted error. Idempotent. Raises BlobError,
-        OSError.
-        """
+        """Serve the result after a planted error. Idempotent. Raises BlobError, OSError."""
         if self._served.has(_held(record.job)):
             self._served.rename(_held(record.job), result_name(record.job))
             self._served.sync([result_name(record.job)])

@@ -157,9 +157,7 @@ class BlobStore:
             return os.pread(file.fileno(), max(0, length), HEADER + max(0, offset))
 
     def pieces(self, name: str) -> Iterator[bytes]:
-        """Return a whole blob in pieces. Raises as `read`; BlobDamaged at the end if it is
-        damaged.
-        """
+        """Yield a whole blob in pieces. Raises as `read`; BlobDamaged at its end."""
         with self._file(name) as file:
             blob, hasher = _blob(file.fileno()), sha256()
             file.seek(HEADER)

@@ -27,9 +27,7 @@ from runtime.work_views import Duty, ReceiptView, Task
 RESEND_SLOTS: Final = 3
 """Slots after which an action that is in no block yet is sent again."""
 KEEP_SLOTS: Final = 100_800
-"""Slots for which a record is kept after its receipt's votes: a week of six seconds each, for
-disputes.
-"""
+"""Slots for which a record is kept after its receipt's votes, for disputes: a week of 6 s slots."""
 MOST_LOOKS: Final = 16
 """Receipts that are checked at a time; the others wait, the most urgent comes first."""
 
@@ -198,9 +196,7 @@ class Verifiers:
     def __init__(self, commit_slots: int, records: Iterable[Record] = ()) -> None:
         """`commit_slots` is the chain's window; `records` are those on the disk."""
         self._spare: Final = max(3, commit_slots // 2)
-        """Slots before the end of the commit window from which on unserved data count as
-        withheld.
-        """
+        """Slots before the end of the commit window in which unserved data count as withheld."""
         self._cases: dict[Case, _State] = {
             record.case: _State(_Stage.KEPT, record=record) for record in records
         }

@@ -59,16 +59,14 @@ def account_of(public: bytes) -> bytes:
 
 
 def public_from_seed(seed: bytes) -> bytes:
-    """Return the compressed public key of a 32-byte secret; ValueError unless 0 < secret < curve
+    """Return the compressed public key of a 32-byte secret; ValueError unless 0 < secret <
     order.
     """
     return PrivateKey(seed).public_key.format()
 
 
 def sign(seed: bytes, message: bytes) -> bytes:
-    """Return the signature r || s || v of 65 bytes, s in the lower half, v in 0..3 (RFC 6979
-    nonce).
-    """
+    """Return the signature r || s || v of 65 bytes, s in the lower half, v in 0..3 (RFC 6979)."""
     return PrivateKey(seed).sign_recoverable(blake2_256(message), hasher=None)
 
 

@@ -119,9 +119,7 @@ class KeyPair:
                 assert_never(self.scheme)
 
     def derive(self, *junctions: Junction) -> Self:
-        """Return the pair at the end of a path; UriError for a soft junction where there are
-        none.
-        """
+        """Return the pair at the end of a path; UriError if the scheme has no soft junctions."""
         pair = self
         for junction in junctions:
             pair = pair._child(junction)

@@ -32,9 +32,7 @@ def generate(words: int = 12) -> str:
 
 
 def validate(phrase: str) -> None:
-    """Raise MnemonicError, saying what is wrong, unless `phrase` has known words and a right
-    checksum.
-    """
+    """Raise MnemonicError, with the fault, unless words and checksum of `phrase` are valid."""
     entropy_from_phrase(phrase)
 
 

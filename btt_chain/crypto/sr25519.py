@@ -20,9 +20,7 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
 
 
 def pair_from_seed(seed: bytes) -> tuple[bytes, bytes]:
-    """Return the public key and the 64-byte secret of a 32-byte mini-secret, expanded as Ed25519
-    does.
-    """
+    """Return the public key and 64-byte secret of a 32-byte mini-secret, expanded as in Ed25519."""
     public, secret = sr25519.pair_from_seed(seed)
     return public, secret
 

@@ -95,9 +95,7 @@ def _scale(item: str) -> bytes:
 
 
 def _compact(length: int) -> bytes:
-    """Return a SCALE compact length; written here so that this package does not depend on
-    `scale`.
-    """
+    """Return a SCALE compact length; here, so that this package does not import `scale`."""
     if length < 1 << 6:
         return bytes([length << 2])
     if length < 1 << 14:

@@ -112,9 +112,7 @@ class Announced(NamedTuple):
 
 
 def announced(logs: Sequence[DigestItem]) -> Announced:
-    """Return a digest's announcements about the next epoch; BadAnnouncement if they are not
-    clear.
-    """
+    """Return a digest's announcements of the next epoch; BadAnnouncement if not clear."""
     epoch: NextEpochDescriptor | None = None
     config: EpochConfig | None = None
     for item in logs:

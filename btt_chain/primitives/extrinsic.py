@@ -160,9 +160,7 @@ def extrinsic_hash(inner: bytes) -> H256:
 def unchecked_extrinsic(
     address: Codec[Any], call: Codec[Any], signature: Codec[Any], extra: Codec[Any]
 ) -> Codec[bytes]:
-    """Return the extrinsic codec of a runtime, which metadata shows as bytes with four
-    parameters.
-    """
+    """Return the extrinsic codec of a runtime: in metadata, bytes with four parameters."""
     return newtype(
         BYTES,
         "UncheckedExtrinsic",

@@ -260,9 +260,7 @@ class CompactCommit:
 @path("sp_consensus_grandpa::GrandpaJustification", params={"Header": Header})
 @dataclass(frozen=True, slots=True)
 class Justification:
-    """A commit with the headers between target and votes, so that no chain is needed to verify
-    it.
-    """
+    """A commit with the headers between target and votes, verifiable without a chain."""
 
     round: Annotated[u64, TypeName("u64")]
     commit: Annotated[Commit, TypeName("Commit<Header>")]
@@ -565,9 +563,7 @@ class VoterSet:
 
     @property
     def tolerated(self) -> int:
-        """Maximum weight of faulty voters with which two blocks of one height cannot become
-        final.
-        """
+        """Maximum weight of faulty voters without two final blocks of one height."""
         return self.total - self.threshold
 
 
@@ -615,9 +611,7 @@ def signatures(justification: Justification, set_id: int) -> Verdict:
 
 
 def strict_shape(justification: Justification, voters: VoterSet) -> Verdict:
-    """Check all but the signatures by the bridges' rule: no vote or header missing or
-    superfluous.
-    """
+    """Check all but the signatures by the bridges' rule: no part missing or superfluous."""
     headers: dict[bytes, Header] = {h.hash(): h for h in justification.votes_ancestries}
     if len(headers) != len(justification.votes_ancestries):
         return Verdict.DUPLICATE_HEADER

@@ -33,9 +33,7 @@ MAX_ANCESTRIES: Final = 16_384
 """Maximum headers in a justification, from its target to the votes."""
 
 MAX_TRIE_NODES: Final = 8
-"""Maximum trie nodes of a key ownership proof. This chain's proofs have none: keys are in the
-state.
-"""
+"""Maximum trie nodes of a key ownership proof. This chain's have none: keys are in the state."""
 MAX_TRIE_NODE_BYTES: Final = 256
 
 MAX_CALLS: Final = 4_096

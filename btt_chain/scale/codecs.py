@@ -160,9 +160,7 @@ _WORDS = {(1, False): "B", (2, False): "H", (4, False): "I", (8, False): "Q",
 
 
 def integer(kind: type[Integer]) -> Codec[Any]:
-    """Return the codec of a fixed-width integer, least significant byte first; a newtype if it has
-    a path.
-    """
+    """Return the codec of a little-endian, fixed-width integer; a newtype if it has a path."""
     size, signed, low, high = kind.BYTES, kind.SIGNED, kind.MIN, kind.MAX
     letter = "i" if signed else "u"
     primitive = f"{letter}{size * 8}"
@@ -410,9 +408,7 @@ def _items(
 
 
 def mapping(key: Codec[K], value: Codec[V], limit: int = MAX_LENGTH) -> Codec[dict[K, V]]:
-    """Return the codec of a map: a list of at most `limit` pairs, in strictly ascending order of
-    keys.
-    """
+    """Return the codec of a map: at most `limit` pairs, in strictly ascending order of keys."""
     name = f"BTreeMap<{key.name}, {value.name}>"
     pairs = vec(tuple_of(key, value), limit)
 
@@ -604,9 +600,7 @@ def constants(
     docs: Docs = (),
     variant_docs: Callable[[], dict[str, Docs]] = dict,
 ) -> Codec[Any]:
-    """Return the codec of an enum without fields: (name, index, Python value) of each
-    alternative.
-    """
+    """Return the codec of an enum without fields; `values` are (name, index, Python value)."""
     by_index = {index: value for _, index, value in values}
     by_value = {value: bytes((index,)) for _, index, value in values}
 

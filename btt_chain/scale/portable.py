@@ -282,9 +282,7 @@ class _Reader:
 
 
 class _Writer:
-    """A writer of plain values by their type description; `where` is the path of the present
-    value.
-    """
+    """A writer of plain values by their type description; `where` is the path of a value."""
 
     def __init__(self, book: Portable) -> None:
         self.book = book

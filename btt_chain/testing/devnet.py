@@ -130,9 +130,7 @@ class Devnet:
 
     @classmethod
     def open(cls, base: Path) -> Self:
-        """Return the network that was created in `base`, running or not. DevnetError if there is
-        none.
-        """
+        """Return the network created in `base`, running or not. DevnetError if there is none."""
         base = base.resolve()
         return cls(base, state.read(base))
 

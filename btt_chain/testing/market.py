@@ -145,9 +145,7 @@ class Market:
         say(f"job 0x{record.job.hex()[:12]} posted: {count} items")
 
     async def lend(self, loans: list[tuple[KeyPair, AccountId]]) -> list[tuple[KeyPair, AccountId]]:
-        """Delegate providers' scores to validators; return the delegations that are not possible
-        yet.
-        """
+        """Delegate providers' scores to validators; return those that are not possible yet."""
         left = []
         for pair, validator in loans:
             try:
@@ -161,7 +159,7 @@ class Market:
 
     @property
     def open_jobs(self) -> int:
-        """Return the number of jobs that are not over."""
+        """Number of jobs that are not over."""
         return sum(not record.over for record in self._folder.records())
 
 

@@ -244,7 +244,7 @@ class DevNode(Life):
         )
 
     def _pool(self, rpc: Rpc) -> int:
-        """Return the number of ready transactions: from the metrics, because a full pool is
+        """Return the number of ready transactions: from metrics, because a full pool is
         megabytes.
         """
         if self.prometheus_port:

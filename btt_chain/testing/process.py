@@ -205,9 +205,7 @@ def is_taken(port: int) -> bool:
 
 
 def listener(port: int) -> str | None:
-    """Return the listener on a port: `name (pid 123)`; None if there is none or it is not
-    visible.
-    """
+    """Return the listener on a port: `name (pid 123)`; None if there is none visible."""
     inodes = set(_listening_inodes(port))
     if not inodes:
         return None

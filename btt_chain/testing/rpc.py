@@ -1,6 +1,4 @@
-"""A small JSON-RPC client over HTTP: one call, one answer, plain errors; blocking and
-asynchronous.
-"""
+"""A small JSON-RPC client over HTTP: a call, an answer, plain errors; blocking and asynchronous."""
 
 from __future__ import annotations
 
@@ -29,9 +27,7 @@ class Rpc:
         self.timeout = timeout
 
     def call(self, method: str, *params: Json, timeout: float | None = None) -> Json:
-        """Return the result of a method. RpcFailed if the node refuses or does not answer in
-        time.
-        """
+        """Return a method's result. RpcFailed if the node refuses or does not answer in time."""
         request = Request(self.url, _question(method, params), _HEADERS)  # noqa: S310 - our URL
         try:
             with urlopen(request, timeout=timeout or self.timeout) as answer:  # noqa: S310
@@ -75,9 +71,7 @@ class AsyncRpc:
             self._session = None
 
     async def call(self, method: str, *params: Json) -> Json:
-        """Return the result of a method. RpcFailed if the node refuses or does not answer in
-        time.
-        """
+        """Return a method's result. RpcFailed if the node refuses or does not answer in time."""
         if self._session is None:
             raise RuntimeError("AsyncRpc is used in `async with`")
         try:

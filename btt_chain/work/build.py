@@ -163,9 +163,7 @@ class Builder:
         return self._add(name, op, out, self._tensors[a].dims)
 
     def table(self, name: str, x: int, values: Sequence[int], out: Numbers) -> int:
-        """Add a table: one of 256 elements for each input element, in ascending order of the
-        input.
-        """
+        """Add a table of 256 elements, in ascending order of the input elements."""
         kind = self._tensors[x].kind
         by_byte = [values[number - kind.low] & 255 for number in _in_bytes(kind)]
         return self._add(name, Table(u16(x), bytes(by_byte)), out, self._tensors[x].dims)
@@ -183,9 +181,7 @@ class Builder:
         return self._add(name, AveragePool(u16(x), seen, u32(scale_bits(scale))), out, shape)
 
     def softmax(self, name: str, x: int, table: Sequence[int], kind: Kind = Kind.U8) -> int:
-        """Add the shares of each row; `table[d]` is the weight of an element d below the
-        largest.
-        """
+        """Add shares of each row; `table[d]` is the weight of an element d below the largest."""
         op = Softmax(u16(x), [u16(weight) for weight in table])
         return self._add(name, op, Numbers(kind, kind.low), self._tensors[x].dims)
 
@@ -303,9 +299,7 @@ class Builder:
                 number = min(self._put_in(number), default=number + 1)
 
     def _put_in(self, number: int) -> list[int]:
-        """Give leaves to all tensors that a node is verified with; return the numbers of these
-        nodes.
-        """
+        """Give leaves to all tensors that a node is verified with; return their nodes' numbers."""
         others = group_of(self._graph(), number)[1:]
         for other in others:
             self._set_leaf(other + 1, LEAF_BYTES)
@@ -362,9 +356,7 @@ def norm_constants(
 
 
 def norm_epsilon(epsilon: float, scale: float, count: int) -> int:
-    """Return ONNX's epsilon in units of `graph.LayerNorm`, for rows of `count` elements of this
-    scale.
-    """
+    """Return ONNX's epsilon in units of `graph.LayerNorm`, for `count` elements of this scale."""
     return round(epsilon / scale**2 * count**2)
 
 

@@ -124,9 +124,7 @@ class Executor:
                 self._products[number] = _Product(constants, self._tensors[node.op.x], node)
 
     def run(self, items: Elements, *, accumulators: bool = False) -> Batch:
-        """Execute a batch that fits into memory; InputRefused if it does not fit the model's
-        input.
-        """
+        """Execute a batch that fits into memory; InputRefused if it is no input of the model."""
         self._check(items)
         made: list[Elements] = [items]
         kept: Accumulators = {}
@@ -180,9 +178,7 @@ class Executor:
         return made
 
     def finish(self, number: int, accumulators: Int32s) -> Elements:
-        """Return the output of a product's node for one item's accumulators; TypeError for other
-        nodes.
-        """
+        """Return a product's output for one item's accumulators; TypeError for other nodes."""
         node = self.model.graph.nodes[number]
         op, out = node.op, node.out
         made: Elements = np.empty(out.dims, dtype_of(out.kind))
@@ -279,9 +275,7 @@ def stream(
 
 
 class _Product:
-    """Columns of weights, prepared for exact float32 products, and the requantisation of the
-    sums.
-    """
+    """Columns of weights, prepared for exact float32 products, and their requantisation."""
 
     def __init__(self, constants: Constants, x: Tensor, node: Node) -> None:
         op = node.op
@@ -355,9 +349,7 @@ def _exact_step(constants: Constants, reach: int) -> int:
 def _convolve(
     op: Conv, product: _Product, zero: int, x: Elements, made: Elements, sink: Int32s | None
 ) -> None:
-    """Multiply windows as rows of a matrix (im2col): some lines of an image, or some whole
-    images.
-    """
+    """Multiply windows as rows of a matrix (im2col): of some lines of an image, or some images."""
     window = op.window
     height, width, channels = made.shape[1:]
     groups = int(op.groups)
@@ -570,9 +562,7 @@ def _by_rows(
 
 
 def _softmax(table: Float64s, rows: Elements, made: Elements, shares: Float64s) -> None:
-    """Compute in float64, which is exact: a weight times 2^40 over the sum of all is at most
-    2^40.
-    """
+    """Compute in float64, which is exact: a weight times 2^40 over the sum is at most 2^40."""
     # The difference of two elements is the same modulo 256, for any kind.
     below = rows.max(axis=1, keepdims=True).view(np.uint8) - rows.view(np.uint8)
     np.take(table, below, out=shares, mode="clip")
@@ -620,9 +610,7 @@ def _norm(
 
 
 def _sums_of(rows: Float64s) -> Float64s:
-    """Return the sum of each row; by BLAS, since integers below 2^53 have one sum in every
-    order.
-    """
+    """Return each row's sum; by BLAS, since integers below 2^53 have one sum in every order."""
     return (rows @ np.ones(rows.shape[1]))[:, None]
 
 

@@ -188,9 +188,7 @@ def prove_edge(
 
 
 def _places(graph: Graph, node: int) -> dict[int, int]:
-    """Return the tensors that a proof opens, ascending, and their places among the committed
-    ones.
-    """
+    """Return the tensors that a proof opens, ascending, with their places among committed ones."""
     tensors = graph.tensors
     return {
         tensor: sum(before.committed for before in tensors[:tensor])

@@ -118,9 +118,7 @@ def _drawn(seed: bytes, number: int, width: int, limit: int, bits: int) -> Float
 
 
 def _times(rows: Elements, vectors: Float64s, zero: int = 0) -> Float64s:
-    """Return rows, minus the zero, times vectors; some rows at a time, so that they stay in the
-    cache.
-    """
+    """Return rows, minus the zero, times vectors; in blocks that stay in the cache."""
     product = np.empty((len(rows), vectors.shape[1]))
     step = max(1, _BLOCK // max(rows.shape[1], 1))
     for at in range(0, len(rows), step):

@@ -40,9 +40,7 @@ def model_id(manifest: Manifest) -> H256:
 
 
 def job_id(genesis: bytes, requester: bytes, nonce: int, fields: bytes) -> H256:
-    """Return the id of a job; `nonce` counts the requester's jobs, `fields` is all that it
-    requested.
-    """
+    """Return the id of a job; `nonce` counts the requester's jobs, `fields` is its request."""
     return _hash(b"job", genesis, requester, nonce.to_bytes(8, "little"), fields)
 
 
@@ -128,9 +126,7 @@ def rho(draw: Draw) -> H256:
 
 
 def sample_size(items: int, *, full: bool, protocol: bool = False) -> int:
-    """Return the number of a job's items that each verifier checks: all, an eighth, or a
-    sixteenth.
-    """
+    """Return the number of items that each verifier checks: all, an eighth, or a sixteenth."""
     if full:
         return items
     return max(1, -(-items // (PROTOCOL_SAMPLED if protocol else SAMPLED)))
@@ -182,9 +178,7 @@ def leaf_counts(graph: Graph) -> list[int]:
 def attestation(
     genesis: bytes, receipt: bytes, verifier: bytes, verdict: bytes, digest: bytes, salt: bytes
 ) -> H256:
-    """Return a verifier's commitment: a hash of its SCALE verdict, its digest, and a salt of 32
-    bytes.
-    """
+    """Return a verifier's commitment to its verdict (SCALE), its digest, and a salt of 32 bytes."""
     return _hash(b"attestation", genesis, receipt, verifier, digest, salt, verdict)
 
 
@@ -204,17 +198,13 @@ def trap_input(seed: bytes) -> VrfInput:
 
 
 def is_trap(draw: Draw, trap_ppm: int) -> bool:
-    """Return True if the provider must plant an error: the probability is `trap_ppm` of a
-    million.
-    """
+    """Return True if the provider must plant an error; `trap_ppm` is the chance in a million."""
     luck = int.from_bytes(draw.make_bytes(_TRAP, 16), "little")
     return luck * PPM < trap_ppm << 128
 
 
 def trap_commit(item_root: bytes, output_root: bytes, salt: bytes) -> H256:
-    """Return the hiding commitment to the right roots; without a planted error use 32 random
-    bytes.
-    """
+    """Return the commitment to the right roots; without a planted error use 32 random bytes."""
     return _hash(b"trap", item_root, output_root, salt)
 
 

@@ -66,9 +66,7 @@ class Layout:
         return index * step, min((index + 1) * step, self.nbytes)
 
     def most_leaves(self, length: int) -> int:
-        """Return the maximum number of leaves of `length` bytes that begin at the start of a
-        row.
-        """
+        """Return the maximum number of leaves of `length` bytes from the start of a row."""
         rows = -(-length // self.row)
         if self.row > self.leaf:
             return min(self.count, rows * self.leaves_of_row)

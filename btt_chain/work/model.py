@@ -70,9 +70,7 @@ def scale_bits(value: float | np.float32) -> int:
 
 
 def records_of_product(columns: Int8s, bias: Int32s, scales: Float32s) -> Bytes2D:
-    """Return records of a product: `columns[n]` are output channel n's weights in committed
-    order.
-    """
+    """Return records of a product: `columns[n]` are channel n's weights in committed order."""
     return _records(columns, bias.astype("<i4"), scales.astype("<f4"))
 
 

@@ -327,9 +327,7 @@ class _Reader:
         return real
 
     def _integers(self, at: int, scale: np.float32, zero_at: int) -> _Real:
-        """Return a quantised activation, with the scale that the node has for it; the default zero
-        is 0.
-        """
+        """Return a quantised activation, with its scale in the node; the default zero is 0."""
         name = self._inputs[at]
         if name == self._given.name and name not in self._values:
             kind = _KINDS.get(self._given.type.tensor_type.elem_type)
@@ -643,9 +641,7 @@ class _Reader:
         return np.broadcast_to(whole, factor.shape).astype(np.int32)
 
     def _multiplied(self, a: _Real, b: _Real, scale: np.float32, out: Numbers, name: str) -> int:
-        """Return a product of two activations: our operation has the second one's columns as
-        rows.
-        """
+        """Return a product of two activations: ours has the second one's columns as rows."""
         a, b = self._plain(a), self._plain(b)
         dims = self.builder.tensor(b.tensor).dims
         if len(dims) < 2:

@@ -159,9 +159,7 @@ def largest_proof(graph: Graph, number: int) -> int:
 
 
 def _pieces(op: Op, tensor: Tensor) -> tuple[int, int]:
-    """Return the number of pieces in which an element reads an input, and of leaves they can
-    touch.
-    """
+    """Return the number of pieces that an element reads of an input, and of their leaves."""
     layout = tensor_layout(tensor)
     if isinstance(op, Linear | MatMul | Softmax | LayerNorm):
         return 1, layout.most_leaves(layout.row)
@@ -184,9 +182,7 @@ def _pieces(op: Op, tensor: Tensor) -> tuple[int, int]:
 
 
 def _opened(layout: Layout, pieces: int, touched: int) -> int:
-    """Return the maximum bytes of an opening of that many leaves in that many pieces of one
-    tree.
-    """
+    """Return the maximum bytes of an opening of `touched` leaves in `pieces` of one tree."""
     depth = (layout.count - 1).bit_length()
     leaves = min(layout.count, touched)
     leaf = min(layout.leaf, layout.row * layout.rows_in_leaf)
@@ -200,9 +196,7 @@ def is_judged(graph: Graph, number: int) -> bool:
 
 
 def _beyond_a_proof(graph: Graph, number: int) -> str:
-    """Return the reason why a proof about a committed node is impossible; empty if it is
-    possible.
-    """
+    """Return the reason why a proof about a committed node is impossible, or an empty text."""
     group = group_of(graph, number)
     if len(group) > MOST_GROUP:
         return f"needs {len(group) - 1} nodes without leaves, allowed are {MOST_GROUP - 1}"

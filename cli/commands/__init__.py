@@ -1,1 +1,1 @@
-"""The commands, a group a file; `cli.program` imports a file when one of its commands is run."""
+"""The commands, a group a file; `cli.program` imports a file when one of its commands runs."""

@@ -1,6 +1,6 @@
-"""`btt-chain asset`: real things that are registered, and the units that they are owned in.
+"""`btt-chain asset`: registered real-world assets, and units of their ownership.
 
-What verifiers and governance do about them goes by `btt-chain tx call AssetRegistry...`.
+Calls of verifiers and governance are sent by `btt-chain tx call AssetRegistry...`.
 """
 
 from __future__ import annotations
@@ -369,7 +369,7 @@ async def sent(url: str, timeout: float, pair: KeyPair, call: str, **arguments: 
 
 
 def label(given: str, what: str) -> bytes:
-    """A name as it goes to the chain. Mistyped if it is empty or too long."""
+    """Return a name in the chain's form. Mistyped if it is empty or too long."""
     from runtime.pallets.assets import STRING_LIMIT
 
     raw = given.strip().encode()
@@ -379,7 +379,7 @@ def label(given: str, what: str) -> bytes:
 
 
 def hash_of(file: Path) -> H256:
-    """The SHA-256 of a file, however large."""
+    """Return the SHA-256 of a file of any size."""
     from btt_chain.primitives.digest import H256
 
     with file.open("rb") as opened:
@@ -392,7 +392,7 @@ def state(view: AssetView) -> str:
 
 
 def facts(view: AssetView) -> dict[str, object]:
-    """An asset for programs."""
+    """Return an asset as JSON."""
     from btt_chain.primitives.ss58 import encode
 
     info = view.info

@@ -1,4 +1,4 @@
-"""`btt-chain query pallets|calls|events|errors|items`: what a chain can do, from its metadata."""
+"""`btt-chain query pallets|calls|events|errors|items`: a chain's functions, from metadata."""
 
 from __future__ import annotations
 

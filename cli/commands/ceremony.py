@@ -119,7 +119,7 @@ def entry(
         if pair is not None:
             made = made.signed_by_stash(pair)
         try:
-            # What others will refuse is refused here, with the same words.
+            # Refuse with the same text what other validators will refuse.
             made = read_entry(Section(made.to_json(), "entry"))
         except GenesisError as error:
             raise Refused(str(error)) from None
@@ -201,7 +201,7 @@ def _stash(given: str | None, pair: KeyPair | None) -> AccountId:
 
 
 def _session_key(store: Keystore, key_type: bytes, chosen: str | None) -> KeyPair:
-    """The key of a type, made where there is none; Refused where it is not clear which."""
+    """Return the key of a type, created if there is none; Refused if there are several."""
     flag = f"--{key_type.decode()}"
     found = store.public_keys(key_type)
     if chosen is not None:

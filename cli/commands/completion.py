@@ -1,4 +1,4 @@
-"""`btt-chain completion`: a script that teaches a shell our commands and options."""
+"""`btt-chain completion`: a shell script that completes our commands and options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`btt-chain config`: the values of options, and where they come from."""
+"""`btt-chain config`: the values of options, and their sources."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ def _written(value: object) -> str:
 def _unknown(
     settings: Settings, commands: list[tuple[tuple[str, ...], click.Command]]
 ) -> Iterator[tuple[str, str]]:
-    """Yield variables that look like those of a command, and are none, with similar names."""
+    """Yield variables that resemble those of a command but are unknown, with similar names."""
     known = [variable(path, key) for path, command in commands for key, _ in option_names(command)]
     named = {
         option.envvar for _, command in commands for _, option in option_names(command)

@@ -1,8 +1,8 @@
 """Commands on the data of a node that is not running: purge, export, import, check, revert.
 
 The binary form of exported blocks is Substrate's: their number (u64), then each SCALE(SignedBlock)
-in a row. The JSON form has one block per line, as `chain_getBlock` answers. Both hold
-justifications, so that finality survives the journey.
+in a row. The JSON form has one block per line, as in `chain_getBlock`. Both contain justifications,
+so that finality is preserved.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ CHUNK: Final = 16 << 20
 """Bytes read ahead: more than any block has."""
 
 FINAL_EVERY: Final = 256
-"""Imported blocks are made final in lots: each time the disk must answer."""
+"""Number of imported blocks that are finalized together, because each time costs a disk write."""
 
 
 # ---- purge
@@ -69,14 +69,14 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
 
 
 def _after_purge(dev: bool, chain: str | None, base_path: Path | None) -> None:
-    """Delete the signing records of a chain that is one machine's alone; name those that stay."""
+    """Delete the signing records of a chain of a single machine; name those that stay."""
     from cli.common.validator_keys import delete_records, place_of
 
     place = place_of(dev, chain, base_path)
     if not (place.paths.signing / place.genesis.hex()).exists():
         return
     if place.is_alone:
-        # The chain begins again with block one, and old records would refuse all its votes.
+        # The chain restarts with block one, and old records would refuse all its votes.
         delete_records(place)
     else:
         show.note(
@@ -87,7 +87,7 @@ def _after_purge(dev: bool, chain: str | None, base_path: Path | None) -> None:
 
 @contextmanager
 def _alone(database: Path) -> Iterator[None]:
-    """Make sure that no node has the database open."""
+    """Check that no node has the database open."""
     import fcntl
 
     lock = database / "LOCK"
@@ -193,7 +193,7 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
     from btt_chain.node.config import NodeConfig, default_base_path
     from btt_chain.node.lifecycle import is_by_hand, open_chain
 
-    # Pipes are as good as files: `import-blocks <(gunzip -c blocks.gz)`.
+    # Pipes work like files: `import-blocks <(gunzip -c blocks.gz)`.
     if file != "-" and not Path(file).exists():
         raise NotFound(f"{file}: there is no such file")
     config = NodeConfig(chain_name(dev, chain), base_path or default_base_path())
@@ -212,7 +212,7 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
 
 
 def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> tuple[int, int]:
-    """Return the numbers of new and of known blocks; those that the file proves final are final."""
+    """Return the numbers of new and of known blocks; finalizes those with a proof in the file."""
     from btt_chain.node.driver import unix_ms
     from btt_chain.node.lifecycle import reading_engine
     from btt_chain.primitives.digest import GRANDPA
@@ -275,13 +275,13 @@ def _import_by_hand(data: OpenChain, source: IO[bytes]) -> tuple[int, int]:
 
 @contextmanager
 def _final_at_the_end(client: Client) -> Iterator[None]:
-    """Make the best block final at the end, also of an import that a bad block or Ctrl-C ends."""
+    """Finalize the best block at the end, also if a bad block or Ctrl-C ends the import."""
     from storage.kv import StorageError
 
     try:
         yield
     except StorageError:
-        # The store takes nothing more, and its first complaint is the one that helps.
+        # The store accepts nothing more, and its first error is the useful one.
         raise
     except BaseException:
         client.finalize(client.best().hash)
@@ -290,13 +290,13 @@ def _final_at_the_end(client: Client) -> Iterator[None]:
 
 
 class BlockReader:
-    """The blocks of an exported file, one after the other; Refused where it is damaged."""
+    """A reader of the blocks of an exported file, in order; Refused if it is damaged."""
 
     def __init__(self, source: IO[bytes]) -> None:
-        """Reads the beginning, which tells the form."""
+        """Read the beginning, which determines the form."""
         self._source = source
         self._buffer = source.read(CHUNK)
-        # A count that begins like a JSON object would be of 10^17 blocks and more.
+        # A count that begins like a JSON object would be 10^17 blocks and more.
         self._is_json = self._buffer.lstrip()[:1] == b"{"
         if not self._is_json and len(self._buffer) < 8:
             raise Refused("the file holds no blocks: it is empty or cut")

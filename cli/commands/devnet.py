@@ -1,7 +1,7 @@
-"""`btt-chain devnet`: validators on this machine, each a real process, watched and tormented.
+"""`btt-chain devnet`: validators on this machine, each a real process, with faults on request.
 
-`btt_chain.testing.Devnet` does the work; here are the words for it. What a network is lies in its
-base path, so each command finds it there, whoever started it.
+`btt_chain.testing.Devnet` does the work; this module has the commands. The state of a network is in
+its base path, so each command finds it there, regardless of its starter.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 STOP_SECONDS: Final = 4.0
-"""From the wish to end until nodes are killed."""
+"""Seconds from the request to stop until nodes are killed."""
 FOLLOW_PAUSE: Final = 0.3
 
 
 def base_option(command: Command) -> Command:
-    """`--base-path`: which devnet."""
+    """Add `--base-path`: the devnet of the command."""
     return click.option(
         "-d",
         "--base-path",
@@ -290,7 +290,7 @@ def logs(index: int | None, base_path: Path, *, follow: bool, lines: int) -> Non
 
 
 def read_groups(text: str) -> list[list[int]]:
-    """The partition that was typed: `0,1/2,3`. Mistyped if it is none."""
+    """Return a typed partition: `0,1/2,3`. Mistyped if it is none."""
     try:
         return [[int(word) for word in group.split(",")] for group in text.split("/")]
     except ValueError:
@@ -299,7 +299,7 @@ def read_groups(text: str) -> list[list[int]]:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn what the package says into the errors of commands, each of one line."""
+    """Turn errors of the package into errors of commands, each of one line."""
     from btt_chain.testing import DevnetError, NodeDied, NoDevnet, NoSuchNode, NotInTime
 
     try:
@@ -319,7 +319,7 @@ def plain_errors() -> Iterator[None]:
 
 @contextmanager
 def _interrupted_by_signals() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP end what blocks, as Ctrl-C does, so that nodes are stopped."""
+    """Make SIGTERM and SIGHUP interrupt blocking calls, as Ctrl-C does, to stop the nodes."""
 
     def interrupt(_number: int, _frame: object) -> NoReturn:
         raise KeyboardInterrupt
@@ -336,14 +336,14 @@ def _interrupted_by_signals() -> Iterator[None]:
 
 
 def _start(net: Devnet, *, detach: bool, as_json: bool) -> None:
-    """Start all nodes and say where they are, except to a terminal that will show it anyway."""
+    """Start all nodes; print their addresses, except to a terminal that shows them anyway."""
     began = time.monotonic()
     if sys.stdout.isatty() and not as_json:
         show.note(f"starting {len(net)} nodes, which takes some seconds; logs: {net.base}")
     net.up()
     seconds = time.monotonic() - began
     if as_json:
-        # Alone it is a document; what follows makes it one line of many.
+        # Alone it is a document; with further output it is one line of many.
         (show.document if detach else show.line)(_document(net))
     elif detach or not sys.stdout.isatty():
         _introduce(net, seconds)
@@ -392,7 +392,7 @@ def _stop(net: Devnet, *, as_json: bool, is_last: bool = True) -> None:
 
 
 def _introduce(net: Devnet, seconds: float) -> None:
-    """Say where everything is."""
+    """Print the addresses and places of the network."""
     show.note(f"{len(net)} nodes answer after {seconds:.1f} s; data and logs: {net.base}")
     show.table(
         (">#", "name", "rpc", "metrics", ">pid"),
@@ -404,7 +404,7 @@ def _introduce(net: Devnet, seconds: float) -> None:
 
 
 def _document(net: Devnet) -> dict[str, object]:
-    """Everything about a network, for programs."""
+    """Return the state of a network as JSON."""
     return {
         "basePath": str(net.base),
         "slotMs": net.slot_ms,
@@ -448,7 +448,7 @@ def _document(net: Devnet) -> dict[str, object]:
 
 
 def _show_helpers(net: Devnet) -> None:
-    """Say what works beside the nodes, if anything does."""
+    """Print the programs beside the nodes, if there are any."""
     if net.helpers:
         show.table(
             ("beside them", "state", "account", "log", ">pid"),
@@ -465,7 +465,7 @@ def _pid(node: DevNode | Helper) -> str:
 
 
 def _read_from(log: Path, at: int) -> tuple[list[str], int]:
-    """Whole lines of a log behind a place, and the place behind them."""
+    """Return the whole lines of a log after an offset, and the offset after them."""
     if not log.exists():
         return [], at
     with log.open("rb") as file:

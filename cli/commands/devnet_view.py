@@ -1,7 +1,7 @@
 """The screen of `devnet up`: nodes, slots with their authors, accounts, events.
 
-On a terminal tables that are kept true; elsewhere a line for each block and each change of a node.
-The network is seen as any wallet would see it, through the JSON-RPC of a node that answers.
+On a terminal tables that are updated; elsewhere a line for each block and each change of a node.
+All data are from the JSON-RPC of a node that answers, as for any wallet.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ SLOTS_SHOWN: Final = 8
 EVENTS_SHOWN: Final = 8
 ACCOUNTS_SHOWN: Final = 6
 LOOK_BACK: Final = 16
-"""Blocks read at most between two looks."""
+"""Maximum number of blocks read in one update."""
 
 PATIENCE: Final = 10.0
 """Seconds for an answer of a node."""
 
 _DULL_EVENTS: Final = {"System.ExtrinsicSuccess", "TransactionPayment.TransactionFeePaid"}
-"""Events that every block has: they are not shown."""
+"""Events of every block, which are not shown."""
 
 _COLOURS: Final = {"running": "green", "silent": "yellow", "paused": "yellow", "down": "red"}
 
@@ -56,7 +56,7 @@ class View:
 
     base: str
     ports: dict[int, int] = field(default_factory=dict)
-    """JSON-RPC of each node."""
+    """JSON-RPC port of each node."""
     nodes: Sequence[NodeStatus] = ()
     groups: list[list[int]] | None = None
     blocks: deque[Block] = field(default_factory=lambda: deque(maxlen=SLOTS_SHOWN))
@@ -67,7 +67,7 @@ class View:
     """Jobs and receipts, if there are providers."""
 
     def render(self) -> RenderableType:
-        """The tables, one below the other."""
+        """Return the tables, one below the other."""
         from rich.console import Group
         from rich.text import Text
 
@@ -79,7 +79,7 @@ class View:
         )
         gap = Text()
         work = () if self.work is None else (self._work(self.work), gap)
-        # What matters least comes last, because a low terminal cuts there.
+        # The least important is last, because a low terminal cuts there.
         return Group(
             self._headline(), hint, gap, self._nodes(), gap, *work, self._slots(), gap,
             self._accounts(), gap, self._events(),
@@ -145,7 +145,7 @@ class View:
 
     @staticmethod
     def _add_empty(table: Table, first: int, last: int) -> None:
-        """A row for slots without a block on the best chain: nobody's, missed, or of a fork."""
+        """Add a row for slots without a best block: unassigned, missed, or of a fork."""
         from rich.text import Text
 
         if first > last:
@@ -155,7 +155,7 @@ class View:
         table.add_row(Text(str(last), style="dim"), Text(said, style="yellow"), "", "", "")
 
     def _accounts(self) -> Table:
-        # The last column is what a narrow terminal cuts: never an amount.
+        # A narrow terminal cuts the last column: never an amount.
         table = _grid("Accounts", "name", "free", "address")
         for account in self.accounts:
             table.add_row(*account)
@@ -174,12 +174,12 @@ class View:
 
 
 def spelt(groups: Sequence[Sequence[int]]) -> str:
-    """A partition as it is typed: `0,1/2,3`."""
+    """Return a partition in the typed form: `0,1/2,3`."""
     return "/".join(",".join(map(str, group)) for group in groups)
 
 
 def _grid(title: str, *columns: str) -> Table:
-    """A table as wide as the terminal; its last column takes what the others leave."""
+    """Return a table as wide as the terminal; its last column has the remaining width."""
     from rich import box
     from rich.table import Table
 
@@ -199,21 +199,21 @@ def _grid(title: str, *columns: str) -> Table:
 
 
 class Watcher:
-    """Keeps a view true; one `look` after the other, until somebody stops asking."""
+    """Updates a view; one `look` after the other, until it is closed."""
 
     def __init__(self, net: Devnet, *, with_accounts: bool) -> None:
-        """Over a network that has been started."""
+        """Watch a network that has been started."""
         self.net = net
         self.view = View(str(net.base))
         self.news: list[Block] = []
-        """Blocks that the last look found, oldest first."""
+        """Blocks of the last update, oldest first."""
         self.changes: list[str] = []
         """Changes of nodes since the last update, in words."""
         self._with_accounts = with_accounts
         self._funded: list[Funds] = net.funded()[:ACCOUNTS_SHOWN]
         self._states: dict[int, str] = {}
         self._seen: dict[int, Block] = {}
-        """By height, the blocks of the best chain that were looked at."""
+        """Blocks of the best chain that were read, by height."""
         self._authors = _Authors(net)
         self._chain: Chain | None = None
         self._source = -1
@@ -221,7 +221,7 @@ class Watcher:
         self._connection = AsyncExitStack()
 
     async def look(self) -> None:
-        """Ask all nodes how they are, and one of them for its new blocks."""
+        """Read the status of all nodes, and the new blocks of one of them."""
         await asyncio.to_thread(self.net.reload)
         view = self.view
         view.nodes = await asyncio.to_thread(self.net.status)
@@ -243,12 +243,12 @@ class Watcher:
 
                 view.work = await look(chain.client, self.net)
         except (CannotConnect, NotFound, Refused):
-            # A node may be killed at any moment: that is what a devnet is for. And a block that was
-            # the best one a moment ago may lie on a fork that is forgotten by now.
+            # A node may be killed at any moment, which is a purpose of a devnet. And a block that
+            # was the best one a moment ago may be on a fork that is forgotten by now.
             await self.close()
 
     async def close(self) -> None:
-        """End the connection, if there is one."""
+        """Close the connection, if there is one."""
         self._chain = None
         await self._connection.aclose()
 
@@ -257,17 +257,17 @@ class Watcher:
         self.changes = [
             f"node {node.index} ({node.name}) is {node.state}"
             for node in self.view.nodes
-            # Whoever watches has seen all of them answer.
+            # The caller has seen all of them answer.
             if before.get(node.index, "running") != node.state
         ]
 
     async def _connected(self, source: NodeStatus) -> Chain:
-        """The chain behind a node; the connection stays open for the next look."""
+        """Return the chain of a node; the connection stays open for the next update."""
         from cli.common.chain import Chain
 
         if self._chain is not None and self._source != source.index:
             kept = self.view.nodes[self._source]
-            # Two nodes at one height take turns in being first: no reason to change.
+            # Two nodes at one height alternate in being first: no reason to change.
             if kept.state != "running" or kept.best < source.best:
                 await self.close()
         if self._chain is None:
@@ -277,7 +277,7 @@ class Watcher:
         return self._chain
 
     async def _blocks(self, chain: Chain, best: str) -> list[Block]:
-        """The blocks that were not seen yet, oldest first; at most LOOK_BACK."""
+        """Return the new blocks, oldest first; at most LOOK_BACK."""
         from cli.common.chain import member, to_bytes
 
         found: list[Block] = []
@@ -297,7 +297,7 @@ class Watcher:
         return found
 
     def _replace(self, found: Sequence[Block], events: Sequence[tuple[int, str, str]]) -> None:
-        """Take in blocks, the newest first; what they replace was on a fork, and does not count."""
+        """Add blocks, the newest first; those they replace were on a fork, and do not count."""
         view, lowest, newest = self.view, found[-1].number, found[0].number
         for number in [number for number in self._seen if number >= lowest]:
             view.authored[self._seen.pop(number).author] -= 1
@@ -326,7 +326,7 @@ class Watcher:
 
 
 class _Authors:
-    """Authors of blocks: the claim in a header, by the authorities of its epoch."""
+    """Authors of blocks, from the claim in a header and the authorities of its epoch."""
 
     def __init__(self, net: Devnet) -> None:
         from genesis.accounts import dev_key
@@ -336,10 +336,10 @@ class _Authors:
         }
         self._keys: list[bytes] = []
         self._until = -1
-        """The slot at which those authorities end."""
+        """The slot after the last of those authorities' epoch."""
 
     async def of(self, chain: Chain, view: BlockView) -> tuple[int | None, str]:
-        """Slot and author's name of a block; None and `?` where its header has no claim."""
+        """Return slot and author's name of a block; None and `?` if its header has no claim."""
         from btt_chain.primitives.babe import NoPreDigest, pre_digest
         from btt_chain.primitives.header import Header
 
@@ -356,7 +356,7 @@ class _Authors:
         return slot, self._names.get(key, f"authority {index}")
 
     async def _learn(self, chain: Chain, hash: bytes, slot: int) -> None:
-        """Read the epoch in the state behind a block; without the API, names stay numbers."""
+        """Read the epoch in the state after a block; without the API, names stay numbers."""
         from btt_chain.scale.compact import compact_decode
         from cli.common.chain import to_bytes
 
@@ -376,7 +376,7 @@ class _Authors:
 
 
 def by_name(shown: str, accounts: Sequence[tuple[str, str, str]]) -> str:
-    """Return an event's text with the names of the accounts that are on the screen."""
+    """Return an event's text with the names of the accounts on the screen."""
     for name, _, address in accounts:
         shown = shown.replace(address, name)
     return shown

@@ -25,7 +25,7 @@ class Worker:
 
     name: str
     state: str
-    """Of its process: running, down."""
+    """State of its process: running, down."""
     busy: str
     done: int
     slashed: int
@@ -36,7 +36,7 @@ class Worker:
 
 @dataclass(slots=True)
 class Work:
-    """All that is known of jobs: those that ended are forgotten by the chain some epochs later."""
+    """All jobs of the chain, which forgets ended ones some epochs later."""
 
     states: Counter[str] = field(default_factory=Counter)
     receipts: int = 0
@@ -44,12 +44,12 @@ class Work:
     workers: list[Worker] = field(default_factory=list)
 
     def line(self) -> str:
-        """The same on one line."""
+        """Return the same on one line."""
         jobs = ", ".join(f"{self.states[state]} {state}" for state in STATES if self.states[state])
         return f"jobs: {jobs or 'none'}; {self.receipts} receipts"
 
     def document(self) -> dict[str, object]:
-        """The same for programs."""
+        """Return the same as JSON."""
         return {
             "jobs": dict(self.states),
             "receipts": self.receipts,
@@ -62,7 +62,7 @@ class Work:
         }  # fmt: skip
 
     def rows(self, currency: Currency) -> list[tuple[str, ...]]:
-        """A row for each provider."""
+        """Return a row for each provider."""
         return [
             (one.name, one.state, one.busy, str(one.done), str(one.slashed),
              currency.format(one.paid), one.weight)
@@ -71,7 +71,7 @@ class Work:
 
 
 async def look(client: Client, net: Devnet) -> Work:
-    """Ask a node for all jobs, and for what they made of the providers."""
+    """Read all jobs, and the earnings and weights of the providers."""
     from btt_chain.testing.devnet import MARKET
     from genesis.accounts import address, dev_account
 
@@ -104,7 +104,7 @@ async def look(client: Client, net: Devnet) -> Work:
 
 
 async def _weights(client: Client, validators: list[str]) -> dict[str, str]:
-    """For whom each provider's score counts, and which part of all scores it is."""
+    """Return for each provider the validator of its score, and its share of all scores."""
     from genesis.accounts import address, dev_account
 
     lent: dict[str, tuple[str, int]] = {}

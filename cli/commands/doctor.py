@@ -1,8 +1,8 @@
-"""`btt-chain doctor`: looks at a node from all sides and names what stops it.
+"""`btt-chain doctor`: checks a node and names its faults.
 
-Each check is a line: OK, WARN or FAIL, what was seen, what to do. What is asked of the node goes
-through JSON-RPC; what lies on the disk is looked at only if `--base-path` or `--chain` says where,
-and never changed while a node uses it. Judging is apart from asking, so that it can be tested.
+Each check is a line: OK, WARN or FAIL, the observation, the remedy. The node is queried by
+JSON-RPC; files are checked only if `--base-path` or `--chain` is given, and never changed while a
+node uses them. Evaluation is separate from the queries, so that it can be tested.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ OTHERS_PATIENCE: Final = 3
 """Number of usual block times to wait for a block of another validator, to compare clocks."""
 ROUNDS_PAUSE: Final = 0.5
 ROUNDS_WANTED: Final = 3
-"""Rounds that are over, so that who is a little late is not called missing."""
+"""Number of completed rounds, so that a slightly late voter is not reported as missing."""
 ROUNDS_PATIENCE: Final = 15.0
-"""Seconds to watch the rounds of finality; one that takes ten waits for somebody."""
+"""Seconds to watch the rounds of finality; one that takes ten is waiting for a voter."""
 
 
 _KEY_FILE: Final = re.compile(r"[a-z]{4}-([0-9a-f]{64})\.json")
@@ -126,10 +126,10 @@ def _print(checks: Sequence[Check]) -> None:
     show.note(f"{failed} stop the node, {warned} to look at")
 
 
-# ---- judging
+# ---- evaluation
 
 
-# ---- asking the node
+# ---- queries to the node
 
 
 async def look_at_node(url: str, timeout: float) -> list[Check]:
@@ -186,7 +186,7 @@ async def _law(client: Client) -> list[Check]:
 
 
 async def _blocks(client: Client, keys: _Keys, *, alone: bool, is_syncing: bool) -> list[Check]:
-    """Wait for a block; see whether it comes, and how old one of somebody else is then."""
+    """Wait for a block; check that it comes, and the age of one of another validator."""
     from cli.common.chain import header_number
 
     best, _ = await _heads(client)
@@ -210,13 +210,13 @@ async def _blocks(client: Client, keys: _Keys, *, alone: bool, is_syncing: bool)
                     if alone:
                         break
                     if _author(head, keys) in keys.ours:
-                        continue  # by this clock, so nothing to compare with
+                        continue  # made by this clock, so no comparison
                     hash = await client.call("chain_getBlockHash", header_number(head))
                     made = await _timestamp(client, hash)
                     offset = None if made is None else arrived - made
                     break
         except TimeoutError:
-            pass  # what came until then is judged
+            pass  # the results so far are evaluated
     age = None
     if number is None:
         waited = time.monotonic() - began
@@ -224,13 +224,13 @@ async def _blocks(client: Client, keys: _Keys, *, alone: bool, is_syncing: bool)
         age = None if made is None else time.time() - made
     moving = judge_moving(best, number, waited, age, alone=alone)
     if alone:
-        # Its blocks are timed by this very clock, and by hand they may run ahead of it.
+        # Its blocks have the time of this clock, and by hand they may be ahead of it.
         return [moving, ok("clock", "no other node to compare with")]
     return [moving, judge_clock(offset, pace, is_syncing=is_syncing)]
 
 
 def _author(head: Json, keys: _Keys) -> str | None:
-    """The account that made a block, by the claim in its header; None where nobody can say."""
+    """Return the account of a block's author, by the claim in its header; None if it is unknown."""
     from btt_chain.primitives.babe import NoPreDigest, pre_digest
     from btt_chain.primitives.header import Header
 
@@ -252,7 +252,7 @@ async def _heads(client: Client) -> tuple[int, int]:
 
 
 async def _pace(client: Client, best: int) -> float:
-    """Seconds between blocks lately; six where nobody can say."""
+    """Return the recent seconds between blocks; six if unknown."""
     back = min(best - 1, 10)
     if back < 1:
         return 6.0
@@ -264,7 +264,7 @@ async def _pace(client: Client, best: int) -> float:
 
 
 async def _timestamp(client: Client, hash: Json) -> float | None:
-    """Unix seconds of a block, None if its state does not say."""
+    """Return the Unix seconds of a block, None if its state does not have them."""
     raw = await client.call("state_getStorage", _key("Timestamp", "Now"), hash)
     if not isinstance(raw, str):
         return None
@@ -272,7 +272,7 @@ async def _timestamp(client: Client, hash: Json) -> float | None:
 
 
 async def _votes(client: Client, keys: _Keys) -> Votes | None:
-    """Watch the rounds of finality until it is clear who is missing; None if nobody can say."""
+    """Watch the rounds of finality until the missing voters are known; None if unavailable."""
     from btt_chain.telemetry.attendance import Attendance
 
     attendance: Attendance[str] = Attendance()
@@ -296,9 +296,9 @@ async def _votes(client: Client, keys: _Keys) -> Votes | None:
 
 
 def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
-    """Take in a round state; the weight of which the present round has no vote, in percent.
+    """Record a round state; return the weight without a vote in the present round, in percent.
 
-    LookupError, TypeError or ValueError for an answer that is none.
+    LookupError, TypeError or ValueError for a malformed answer.
     """
     from btt_chain.telemetry.attendance import RoundSeen
 
@@ -310,7 +310,8 @@ def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
     best = state["best"]
     present, stage = seen(best), best["prevotes"]
     if int(stage["currentWeight"]) >= int(best["thresholdWeight"]):
-        # It waits for precommits now: who only prevoted, and then fell silent, holds it up too.
+        # It waits for precommits now: a voter that only prevoted, and then fell silent, blocks it
+        # too.
         stage = best["precommits"]
         present = RoundSeen(present.number, tuple(stage["missing"]))
     attendance.look(
@@ -324,7 +325,7 @@ def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
 
 
 async def _voter(client: Client, key: str) -> str:
-    """The validator behind a GRANDPA key; the key itself where the chain does not say."""
+    """Return the validator of a GRANDPA key; the key itself if the chain does not have it."""
     from btt_chain.crypto.hashing import twox_64_concat
     from btt_chain.primitives import ss58
 
@@ -332,7 +333,7 @@ async def _voter(client: Client, key: str) -> str:
         raw, _ = ss58.decode(key)
     except ss58.Ss58Error:
         raw = bytes.fromhex(key.removeprefix("0x"))
-    # (KeyTypeId, Vec<u8>): four letters, then the key behind its compact length.
+    # (KeyTypeId, Vec<u8>): four letters, then the key after its compact length.
     owner = twox_64_concat(b"gran" + bytes((len(raw) << 2,)) + raw)
     found = await client.call("state_getStorage", _key("Session", "KeyOwner") + owner.hex())
     return _named(bytes.fromhex(found[2:])) if isinstance(found, str) else key
@@ -340,7 +341,7 @@ async def _voter(client: Client, key: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Keys:
-    """Session keys that the node holds, and those in force; accounts by their names."""
+    """The node's session keys, and those in force; accounts by their names."""
 
     queued: bool = False
     """True if the chain has session keys."""
@@ -365,13 +366,13 @@ async def _keys(client: Client) -> _Keys:
 
 
 async def _is_by_hand(client: Client) -> bool:
-    """Return True on a chain that is sealed by hand: its validator signs nothing."""
+    """Return True if a chain is sealed by hand: its validator signs nothing."""
     manual = "0x00"  # Engine.Manual
     return await client.call("state_getStorage", _key("Babe", "Engine")) == manual
 
 
 async def _list(client: Client, item: str, size: int) -> list[bytes]:
-    """A list of entries of `size` bytes in the session pallet; empty where there is none."""
+    """Return a list of entries of `size` bytes in the session pallet; empty if there is none."""
     from btt_chain.scale.compact import compact_decode
 
     found = await client.call("state_getStorage", _key("Session", item))
@@ -389,7 +390,7 @@ def _key(pallet: str, item: str) -> str:
 
 
 def _named(account: bytes) -> str:
-    """The address, with the name of a well-known development account behind it."""
+    """Return the address, followed by the name of a well-known development account."""
     from btt_chain.node.lines import called
     from btt_chain.primitives import ss58
 
@@ -397,11 +398,11 @@ def _named(account: bytes) -> str:
     return address if "…" in name else f"{address} ({name})"
 
 
-# ---- looking at machine and data
+# ---- checks of machine and data
 
 
 def look_at_machine(url: str, *, is_up: bool) -> list[Check]:
-    """The limits of the node's process, and who has its port if it is down."""
+    """Check the limits of the node's process, and find the process on its port if it is down."""
     from btt_chain.testing.process import listener
 
     parts = urlsplit(url)
@@ -433,7 +434,7 @@ def _limit_of(pid: int) -> int | None:
 
 
 def look_at_data(base: Path, chain: str | None, *, is_up: bool) -> list[Check]:
-    """Disk, database, keys and signing record below a base path."""
+    """Check disk, database, keys and signing record below a base path."""
     place = next(folder for folder in (base, *base.absolute().parents) if folder.exists())
     checks = [judge_disk(shutil.disk_usage(place).free, place)]
     if chain is None:
@@ -455,7 +456,7 @@ def look_at_data(base: Path, chain: str | None, *, is_up: bool) -> list[Check]:
 
 
 def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> Check:
-    """Check that a node could open the database; one in use is left alone."""
+    """Check that a node could open the database; one in use is not touched."""
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import WrongChain, open_chain
     from storage.kv import Locked, StorageError
@@ -479,7 +480,7 @@ def look_at_database(base: Path, chain: str, database: Path, *, is_up: bool) -> 
 
 
 def look_at_keys(keystore: Path, signing: Path, spec: ChainSpec) -> list[Check]:
-    """Check that keys are closed to others, and that each has its signing record."""
+    """Check that keys are private, and that each has its signing record."""
     from btt_chain.keystore.errors import RecordError
     from btt_chain.keystore.record import read, record_path
     from genesis.build import build

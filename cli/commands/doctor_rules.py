@@ -1,4 +1,4 @@
-"""Judging what `btt-chain doctor` has found: pure functions from facts to checks."""
+"""Evaluation of the observations of `btt-chain doctor`: pure functions from facts to checks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LITTLE_SPACE: Final = 5 * GIB
 
 
 NO_SPACE: Final = GIB
-"""A node stops with less (storage/leveldb.py)."""
+"""Bytes of free space below which a node stops (storage/leveldb.py)."""
 
 
 FEW_FILES: Final = 1_024
@@ -41,11 +41,11 @@ CLOCK_WARN: Final = 1.0
 
 
 CLOCK_FAIL: Final = 5.0
-"""Seconds. A validator whose clock is off by a slot makes no blocks that others take."""
+"""Seconds. Other nodes refuse the blocks of a validator whose clock is off by a slot."""
 
 
 SHOWN: Final = 6
-"""Voters named in a line."""
+"""Maximum number of voters named in a line."""
 
 
 class Verdict(StrEnum):
@@ -58,7 +58,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """One check with its result."""
 
     name: str
     verdict: Verdict
@@ -68,17 +68,17 @@ class Check:
 
 
 def ok(name: str, seen: str) -> Check:
-    """A check that found nothing wrong."""
+    """Return a check that found no fault."""
     return Check(name, Verdict.OK, seen)
 
 
 def warn(name: str, seen: str, todo: str) -> Check:
-    """A check that found something to look at."""
+    """Return a check that found a possible fault."""
     return Check(name, Verdict.WARN, seen, todo)
 
 
 def fail(name: str, seen: str, todo: str) -> Check:
-    """A check that found what stops the node."""
+    """Return a check that found a fault that stops the node."""
     return Check(name, Verdict.FAIL, seen, todo)
 
 
@@ -125,13 +125,13 @@ def judge_moving(
 def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = False) -> Check:
     """Check that the local clock agrees with that of other nodes.
 
-    `offset` is how old a block of somebody else was when it came, None if none came; `slot` is the
-    time between blocks, all in seconds.
+    `offset` is the age of another validator's block at its arrival, None if none came; `slot` is
+    the time between blocks, all in seconds.
     """
     if offset is not None and is_syncing:
         if offset > slot:
             return ok("clock", "not to be judged by old blocks, while catching up")
-        # Blocks of its own future are not taken in: it can never be level.
+        # Blocks from its future are refused: it can never be in sync.
         return fail(
             "clock",
             "it is behind the others, though its blocks are of this moment",
@@ -144,7 +144,8 @@ def judge_clock(offset: float | None, slot: float = 6.0, *, is_syncing: bool = F
         f"a new block came {-offset:.1f} s before its time"
     )  # fmt: skip
     todo = "set the clock by NTP (timedatectl set-ntp true)"
-    # A block may be a slot old by making and sending it; one from the future tells of a clock.
+    # A block may be a slot old by production and transmission; one from the future shows a wrong
+    # clock.
     late = offset - slot
     if offset < -CLOCK_FAIL:
         return fail("clock", seen, f"this clock is slow: {todo}")
@@ -162,11 +163,11 @@ class Votes:
     """Votes seen in rounds of finality."""
 
     missing: Sequence[str] = ()
-    """Voters that were not heard of."""
+    """Voters without a vote."""
     stuck: bool = False
     """True if a round does not end."""
     share: int = 0
-    """The part of all weight that the stuck round has no vote of, in percent."""
+    """Percentage of the total weight without a vote in the stuck round."""
     ours: Sequence[str] = ()
     """The accounts whose keys this node holds."""
 
@@ -178,7 +179,7 @@ def judge_finality(
     lag = best - final
     seen = f"block {final}, {lag} behind the best"
     if is_syncing:
-        # It hears no votes that it could count.
+        # It receives no votes that it could count.
         return [ok("finality", f"{seen}, while catching up")]
     if votes is None:
         if lag < LAG_WARN:

@@ -1,4 +1,4 @@
-"""`btt-chain exchange`: what assets trade at, and orders of one's own."""
+"""`btt-chain exchange`: prices of assets, and the caller's orders."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 LEVELS: Final = 10
 BAR: Final = 24
-"""The width of the longest bar in a table of depth."""
+"""Width of the longest bar in a table of depth."""
 
 asset_argument = click.argument("asset", type=click.IntRange(0, 2**32 - 1))
 
@@ -252,7 +252,7 @@ def cancel(number: int, url: str, timeout: float, as_json: bool, **options: Any)
 
 
 async def registered(chain: RpcChain, asset: int) -> AssetView:
-    """An asset. NotFound if there is none."""
+    """Return an asset. NotFound if there is none."""
     from btt_chain.scale import u32
 
     view: AssetView | None = await chain.api("AssetsApi_asset", u32(asset))
@@ -262,7 +262,7 @@ async def registered(chain: RpcChain, asset: int) -> AssetView:
 
 
 async def listed(chain: RpcChain, asset: int) -> None:
-    """NotFound unless an asset is traded."""
+    """Raise NotFound unless an asset is traded."""
     if (await registered(chain, asset)).listing is None:
         raise NotFound(
             f"asset {asset} is not traded; its issuer can list it, unless governance took it off: "
@@ -271,7 +271,7 @@ async def listed(chain: RpcChain, asset: int) -> None:
 
 
 def level_json(level: PriceLevel) -> dict[str, str | int]:
-    """A level for programs."""
+    """Return a level as JSON."""
     return {
         "price": str(int(level.price)),
         "units": str(int(level.units)),
@@ -280,7 +280,7 @@ def level_json(level: PriceLevel) -> dict[str, str | int]:
 
 
 def row(side: str, level: PriceLevel, most: int, currency: Currency) -> list[str]:
-    """A level for people, with a bar as long as its part of the deepest one."""
+    """Return a level as a table row, with a bar for its share of the deepest one."""
     bar = "█" * max(1, BAR * int(level.units) // most)
     price, units = currency.format(int(level.price)), f"{int(level.units):_}"
     return [side, price, units, str(int(level.orders)), bar]

@@ -1,4 +1,4 @@
-"""`btt-chain gov`: propose, vote, delegate, elect, and see how the four chambers stand."""
+"""`btt-chain gov`: propose, vote, delegate, elect, and show the state of the four chambers."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def gov() -> None:
     """
 
 
-# ---- looking
+# ---- queries
 
 
 @examples("btt-chain gov status", "btt-chain gov status 3")
@@ -389,7 +389,7 @@ async def _refund(chain: RpcChain, index: int, pair: KeyPair) -> list[Refunded]:
         try:
             sent = await chain.submit("Referenda", call, signer=pair, index=u32(index))
         except DispatchRefused as error:
-            refusal = error  # the other one may be there all the same
+            refusal = error  # the other one may be available all the same
         else:
             returned += [event for event in sent.events if isinstance(event, kinds)]
     if refusal is not None and not returned:
@@ -590,7 +590,7 @@ def unelect(url: str, timeout: float, as_json: bool, **options: Any) -> None:
     submit_call("Chambers", "remove_rep_vote", {}, "taken back", url, timeout, as_json, options)
 
 
-# ---- what people see
+# ---- output
 
 
-# ---- steps
+# ---- helpers

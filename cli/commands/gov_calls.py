@@ -1,4 +1,4 @@
-"""Sending calls of governance, and finding tracks and referenda on the chain."""
+"""Sending calls of governance, and search of tracks and referenda on the chain."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def call_of(view: ReferendumView, chain: StateAt) -> str:
 
 
 async def slot_now(chain: StateAt) -> int:
-    """The time of a chain, in slots since its first block."""
+    """Return the time of a chain, in slots since its first block."""
     slots = [await chain.storage(f"Babe.{name}") for name in ("CurrentSlot", "GenesisSlot")]
     current, genesis = (int(str(value)) for _, value in slots)
     return current - genesis
@@ -46,7 +46,7 @@ def track_of(view: ReferendumView, names: dict[int, str]) -> str:
 
 
 async def track_number(chain: RpcChain, text: str) -> int:
-    """The number of a track, given or named. NotFound if there is none."""
+    """Return the number of a track, given or named. NotFound if there is none."""
     names = await track_names(chain)
     for number, name in names.items():
         if text in (name, str(number)):
@@ -55,7 +55,7 @@ async def track_number(chain: RpcChain, text: str) -> int:
 
 
 def locked_by(track: int, locks: Plain) -> int:
-    """The planck that a track locks, of what `ConvictionVoting.ClassLocksFor` holds."""
+    """Return the planck that a track locks, by the value of `ConvictionVoting.ClassLocksFor`."""
     for row in locks if isinstance(locks, list) else []:
         if isinstance(row, list) and row[0] == track:
             return int(str(row[1]))
@@ -75,7 +75,7 @@ def track_class(track: str, url: str, timeout: float) -> u16:
 
 
 def origin_of(track: int) -> object:
-    """Return the origin that a referendum of a track has."""
+    """Return the origin of referenda of a track."""
     from runtime.pallets.origins import Decision, DecisionOrigin, RawRoot, SystemOrigin
     from runtime.pallets.referenda import ROOT_TRACK
 
@@ -83,7 +83,7 @@ def origin_of(track: int) -> object:
 
 
 async def bounded_call(chain: RpcChain, pair: KeyPair, raw: bytes) -> object:
-    """The call as it is proposed; a long one is noted as a preimage."""
+    """Return the call in the form of a proposal; a long one is noted as a preimage."""
     from btt_chain.compute.chain import DispatchRefused
     from btt_chain.crypto.hashing import blake2_256
     from btt_chain.primitives.digest import H256
@@ -95,7 +95,7 @@ async def bounded_call(chain: RpcChain, pair: KeyPair, raw: bytes) -> object:
     try:
         await chain.submit("Preimage", "note_preimage", signer=pair, bytes=raw)
     except DispatchRefused as error:
-        if error.name != "Preimage.AlreadyNoted":  # another account noted it: it is there
+        if error.name != "Preimage.AlreadyNoted":  # another account noted it: it is available
             raise
     return Lookup(H256(blake2_256(raw)), u32(len(raw)))
 
@@ -104,7 +104,7 @@ def submit_call(
     pallet: str, call: str, args: dict[str, object], done: str, url: str, timeout: float,
     as_json: bool, options: dict[str, Any],
 ) -> None:  # fmt: skip
-    """Sign and send a call, and say what came of it."""
+    """Sign and send a call, and print its result."""
     from cli.common.chain import run
 
     pair = signer_of(options)
@@ -121,7 +121,7 @@ def submit_call(
 
 
 def address_of(text: str, prefix: int) -> object:
-    """Return the address of an account as calls take it. Mistyped if there is none."""
+    """Return the address of an account in the form of calls. Mistyped if there is none."""
     from btt_chain.primitives.account import AccountId, Id
 
     return Id(AccountId(account(text, prefix)))

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 PAGE: Final = 100
-"""Referenda that are listed: the largest answer of a node."""
+"""Maximum number of listed referenda: the largest answer of a node."""
 
 
 async def print_referenda(url: str, timeout: float, as_json: bool) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 WIDTH: Final = 40
-"""Signs of a bar."""
+"""Characters of a bar."""
 
 
 AYE: Final = "█"
@@ -47,7 +47,7 @@ WORK: Final = Currency("units of work", 6)
 
 
 def picture(poll: PollView) -> list[str]:
-    """The four chambers' tally as bars: what is in favour, against, abstains, and stayed away."""
+    """Return the four chambers' tally as bars: aye, nay, abstaining, and away."""
     rows = [_chamber_row(chamber) for chamber in poll.chambers]
     ayes = sum(int(one.weighed_ayes) for one in poll.chambers)
     nays = sum(int(one.weighed_nays) for one in poll.chambers)
@@ -78,7 +78,7 @@ def _chamber_row(one: ChamberView) -> str:
 
 
 def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
-    """A bar of `WIDTH` signs; whatever is there has at least what it is due, rounded down."""
+    """Return a bar of `WIDTH` characters, with the parts' boundaries rounded down."""
     if not whole:
         return AWAY * WIDTH
     ends = [part * WIDTH // whole for part in (ayes, ayes + nays, ayes + nays + abstains)]
@@ -87,7 +87,7 @@ def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
 
 
 def when(slot: int, now: int, slot_ms: int) -> str:
-    """Return the time from now to a slot, in the largest unit of which there are two."""
+    """Return the time from now to a slot, in the largest unit with at least two."""
     seconds = abs(slot - now) * slot_ms // 1_000
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= 2 * length:
@@ -99,13 +99,13 @@ def when(slot: int, now: int, slot_ms: int) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """A part of a whole, rounded down to a tenth of a percent."""
+    """Return a part of a whole, rounded down to a tenth of a percent."""
     tenths = part * 1_000 // whole
     return f"{tenths // 10}.{tenths % 10}%"
 
 
 def power(name: str, amount: int, currency: Currency) -> str:
-    """The power of a chamber in a unit that people know."""
+    """Return the power of a chamber in a readable unit."""
     match name:
         case "compute":
             return WORK.format(amount)
@@ -118,7 +118,7 @@ def power(name: str, amount: int, currency: Currency) -> str:
 
 
 def tally_facts(poll: PollView) -> dict[str, object]:
-    """A tally for programs."""
+    """Return a tally as JSON."""
     return {
         "year": int(poll.year),
         "frozen": poll.frozen,
@@ -142,7 +142,7 @@ def tally_facts(poll: PollView) -> dict[str, object]:
 
 
 def referendum_facts(view: ReferendumView, names: dict[int, str]) -> dict[str, object]:
-    """Return a referendum for programs."""
+    """Return a referendum as JSON."""
     return {
         "referendum": int(view.index),
         "stage": view.stage.name,
@@ -154,7 +154,7 @@ def referendum_facts(view: ReferendumView, names: dict[int, str]) -> dict[str, o
 
 
 def seats_facts(seats: list[Any], prefix: int) -> list[dict[str, str]]:
-    """Return the seats of a chamber for programs."""
+    """Return the seats of a chamber as JSON."""
     from btt_chain.primitives.ss58 import encode
 
     return [{"account": encode(one.who, prefix), "planck": str(int(one.amount))} for one in seats]

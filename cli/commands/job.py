@@ -1,8 +1,8 @@
-"""`btt-chain job`: have something computed, watch it being done, and get the result.
+"""`btt-chain job`: post a job, watch its computation, and fetch the result.
 
-Inputs are read, stripped and made 8-bit numbers here; what leaves is sealed to the provider that
-the chain draws. The folder of `--base-path` keeps each job's keys, inputs and result, so that any
-of these commands may be stopped and started again.
+Inputs are read, stripped and converted to 8-bit numbers here; they are sent sealed to the provider
+that the chain selects. The folder of `--base-path` has each job's keys, inputs and result, so that
+any of these commands may be stopped and started again.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ elements_option = click.option(
 
 
 def private_option(command: Command) -> Command:
-    """`--keep-private`: what is not sent to the chain."""
+    """Add `--keep-private`, which restricts what is sent to the chain."""
     return click.option(
         "--keep-private", is_flag=True,
         help="Of confidential jobs, neither prove what is wrong nor ask for what is not served: "
@@ -292,7 +292,7 @@ def gateway(
     run(work())
 
 
-# ---- jobs of the chain itself
+# ---- protocol jobs
 
 
 @examples("btt-chain job offer --model net.btt scans.npy")
@@ -360,7 +360,7 @@ def offer(
     )
 
 
-# ---- looking
+# ---- queries
 
 
 @job.command("list")
@@ -460,7 +460,7 @@ def status(job_id: str, url: str, timeout: float, as_json: bool) -> None:
 
 
 def _facts_of(answer: dict[str, Json], currency: Currency) -> dict[str, str | list[str]]:
-    """A job for people."""
+    """Return a job as text."""
     provider = answer.get("provider")
     outcome = answer.get("outcome")
     facts: dict[str, str | list[str]] = {

@@ -53,7 +53,7 @@ def checked_by(answer: dict[str, Json]) -> list[str]:
 def print_result(
     folder: Folder, record: Record, answer: dict[str, Json], as_json: bool, out: Path | None
 ) -> None:
-    """Print outputs, and what was checked of them."""
+    """Print outputs, and the results of their checks."""
     try:
         import numpy as np
 

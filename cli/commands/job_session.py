@@ -27,18 +27,18 @@ ENDED: Final = ("finalised", "refunded", "slashed")
 
 
 HANDED_OVER: Final = ("committed", "checking", "pending", *ENDED)
-"""States in which nobody needs the payload any more."""
+"""States in which the payload is not needed any more."""
 
 
 PAUSE: Final = 3.0
-"""Seconds before a node that went away is called again."""
+"""Seconds before the next connection attempt to a node that went away."""
 
 
 MIN_DEADLINE: Final = 30
 
 
 MAX_DEADLINE: Final = 100_800
-"""Slots. Besides, a provider gets twice the least that the chain allows for its work."""
+"""Maximum deadline in slots. By default a provider gets twice the chain's minimum for its work."""
 
 
 class Session:
@@ -60,14 +60,14 @@ class Session:
         self._states: dict[str, JobView] = {}
 
     async def look(self) -> None:
-        """Ask what kind of chain it is, and how its money is written."""
+        """Read the kind of chain, and its currency."""
         self.currency, self.is_local = await read_chain_facts(self.url, self.timeout)
 
     @asynccontextmanager
     async def gateway(
         self, listen: str | None, public: tuple[str, ...]
     ) -> AsyncIterator[Gateway | None]:
-        """Serve the folder; None if another program does already."""
+        """Serve the folder; yield None if another program does already."""
         if runs(self.folder):
             show.note("a gateway runs: it serves the payload")
             yield None
@@ -78,7 +78,7 @@ class Session:
             yield made
 
     async def post(self, inputs: Inputs, options: dict[str, Any]) -> Record:
-        """Keep the job, then post it. Refused if it costs too much or nobody could fetch it."""
+        """Store the job, then post it. Refused if it costs too much or is not reachable."""
         from btt_chain.compute.chain import DispatchRefused, TransactionRefused
         from btt_chain.compute.job_folder import new_record
         from btt_chain.compute.payload import edge_root
@@ -105,7 +105,7 @@ class Session:
         )  # fmt: skip
         self.folder.add(record, raw)
         if tier is Tier.Confidential:
-            # Nobody but us will check it, and for that the model is needed.
+            # Only the requester will check it, and for that the model is needed.
             self.folder.add_model(model, b"".join(self.package.chunks()))
         try:
             done = await self.chain.submit(
@@ -116,7 +116,7 @@ class Session:
                 reply_key=record.keys.reply_public, endpoints=endpoints,
             )  # fmt: skip
         except (DispatchRefused, TransactionRefused):
-            # Whatever else goes wrong, it may have been posted: the gateway will find out.
+            # In all other cases it may have been posted: the gateway will find out.
             self.folder.forget(record)
             raise
         posted = [event for event in done.events if isinstance(event, Jobs.Posted)]
@@ -145,7 +145,7 @@ class Session:
         )
 
     def _tell(self, record: Record, view: JobView) -> None:
-        """Say what changed."""
+        """Print the changes."""
         before = self._states.get(record.name)
         self._states[record.name] = view
         if before is None or (before.state, before.provider) != (view.state, view.provider):
@@ -160,7 +160,7 @@ class Session:
     async def follow(
         self, record: Record, gateway: Gateway | None, until: tuple[str, ...]
     ) -> JobView:
-        """Wait for one of some states; and for the result, if it is to come."""
+        """Wait for one of some states; and for the result, if one is expected."""
 
         def over() -> bool:
             view = self._states.get(record.name)
@@ -182,7 +182,7 @@ class Session:
         return self._states[record.name]
 
     def print_posted(self, record: Record) -> None:
-        """Say that the job is posted."""
+        """Print that the job is posted."""
         id = "0x" + (record.job or b"").hex()
         if self.as_json:
             show.document({"job": id, "state": "posted"})
@@ -191,7 +191,7 @@ class Session:
             show.good("The job is posted; the gateway serves its payload.")
 
     async def print_end(self, record: Record, view: JobView, *, wait: bool) -> int:
-        """Say how it ended, and what came of it."""
+        """Print the end of the job, and its result."""
         state = view.state.name.lower()
         id = "0x" + (record.job or b"").hex()
         if state in ("refunded", "slashed"):
@@ -229,7 +229,7 @@ def served_at(folder: Folder) -> bytes:
 
 
 def ample_deadline(quote: WorkQuote) -> int:
-    """A deadline that most providers can keep."""
+    """Return a deadline that most providers can meet."""
     return min(MAX_DEADLINE, MIN_DEADLINE + 2 * int(quote.least_deadline))
 
 
@@ -281,7 +281,7 @@ async def serving(
     chain: RpcChain, folder: Folder, is_local: bool, listen: str | None, public: tuple[str, ...],
     tell: Callable[[Record, JobView], None], signer: Signer | None,
 ) -> AsyncIterator[Gateway]:  # fmt: skip
-    """A gateway that serves a folder. Refused if its port is taken."""
+    """Serve a folder by a gateway. Refused if its port is taken."""
     from btt_chain.compute.gateway import Gateway
     from btt_chain.compute.store import BlobStore
     from btt_chain.compute.transport import (
@@ -346,7 +346,7 @@ async def fetch_result(
     show.note("the result is not here yet: " + story(view.state.name.lower(), "its provider", None))
     last.append(view)
     if not over() and runs(folder):
-        async for _ in chain.heads():  # that gateway fetches it
+        async for _ in chain.heads():  # the running gateway fetches it
             last[:] = [await chain.api("WorkApi_job", record.job)]
             if over():
                 break

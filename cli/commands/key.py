@@ -1,7 +1,7 @@
-"""`btt-chain key`: make keys, look at them, sign and verify, like `subkey`.
+"""`btt-chain key`: create and inspect keys, sign and verify, like `subkey`.
 
 A secret is given as an argument, as the path of a file, or on standard input (`-`); arguments are
-visible in the list of processes, so for real money use the latter two.
+visible in the list of processes, so use the other two for keys of real money.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
 
 ADDRESS_LIKE: Final = re.compile("[1-9A-HJ-NP-Za-km-z]{46,50}")
-"""What is no address in spite of its looks is mistyped; no phrase and no seed looks so."""
+"""Pattern of addresses: a match that is no address is mistyped; no phrase or seed matches."""
 
 
 def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """`--json`, and `--output json` as `subkey` spells it."""
+    """Add `--json`, and its form in `subkey`, `--output json`."""
     output = click.option(
         "--output",
         "output",
@@ -251,7 +251,7 @@ def vanity(pattern: str, scheme: str, network: int, as_json: bool, output: str) 
     _print_key(pair, network, as_json or output == "json")
 
 
-# ---- what is printed
+# ---- output
 
 
 def _print_key(pair: KeyPair, network: int, as_json: bool, *, phrase: str | None = None) -> None:
@@ -274,7 +274,7 @@ def _print_key(pair: KeyPair, network: int, as_json: bool, *, phrase: str | None
 def _print_public(
     public: bytes, scheme: str, network: int, as_json: bool, given_for: int | None = None
 ) -> None:
-    """`given_for` is the network of the address that was asked about, where it is another."""
+    """Print a public key; `given_for` is the network of the given address, if it is another."""
     from btt_chain.crypto import ecdsa
     from btt_chain.primitives import ss58
 
@@ -289,7 +289,7 @@ def _print_public(
     }
     if given_for is not None:
         facts["givenNetworkId"] = _network_name(given_for)
-    # The address of an ECDSA key is a hash: the key cannot be told from it.
+    # The address of an ECDSA key is a hash: the key cannot be derived from it.
     if scheme == "ecdsa" and len(public) != ecdsa.PUBLIC_LENGTH:
         del facts["publicKey"], facts["ss58PublicKey"]
     _print_facts(facts, as_json)
@@ -319,7 +319,7 @@ def _network_name(prefix: int) -> str:
     return {42: "substrate", 0: "polkadot", 2: "kusama"}.get(prefix, str(prefix))
 
 
-# ---- what is read
+# ---- input
 
 
 def _password(given: str | None, interactive: bool, filename: Path | None) -> str | None:
@@ -349,7 +349,7 @@ def _public_key(text: str, scheme: str) -> bytes:
 
 
 def _signer(text: str, scheme: str, word: str | None) -> bytes:
-    """Who signed: an account id, or a 33-byte ECDSA key."""
+    """Return the signer: an account id, or a 33-byte ECDSA key."""
     from btt_chain.primitives import ss58
 
     uri = read_secret(text)
@@ -361,6 +361,6 @@ def _signer(text: str, scheme: str, word: str | None) -> bytes:
     if len(raw) == 66 and scheme == "ecdsa":
         return _public_key(uri, scheme)
     if len(raw) == 64 and not word:
-        # A seed looks the same; `verify` asks for what is public.
+        # A seed has the same form; `verify` needs a public key.
         return _hex(uri, "the public key")
     return key_pair(uri, scheme, word).account_id

@@ -1,4 +1,4 @@
-"""`btt-chain key insert|list|status`: the session keys of a validator, and what it still lacks."""
+"""`btt-chain key insert|list|status`: a validator's session keys, and missing requirements."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def insert(
             public = store.insert(kind.encode(), secret)
             record = record_path(place.paths.signing, place.genesis, public)
             if not record.exists() and (never_signed or not place.is_live):
-                # A running node may have seen the key already, and made the record itself.
+                # A running node may have loaded the key already, and made the record itself.
                 with suppress(RecordExists, RecordInUse):
                     SigningRecord.enter(
                         place.paths.signing,
@@ -154,13 +154,13 @@ def list_(dev: bool, chain: str | None, base_path: Path | None, as_json: bool) -
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a validator needs: whether it is there, and if not, what to do."""
+    """One requirement of a validator: whether it is met, and if not, the remedy."""
 
     what: str
     is_good: bool
     text: str
     mark: str = "MISSING"
-    """How it is marked where it is not good."""
+    """Mark of a requirement that is not met."""
 
 
 @examples(
@@ -235,7 +235,7 @@ def status(
 
 
 def at_home(place: Place, word: Password | None) -> tuple[list[Finding], dict[str, list[bytes]]]:
-    """What the keystore and the signing records lack, and the keys that can be used."""
+    """Return the faults of the keystore and the signing records, and the usable keys."""
     from btt_chain.keystore import Keystore, SigningRecord
     from btt_chain.keystore.errors import RecordError, RecordInUse
     from btt_chain.keystore.record import read, record_path
@@ -267,7 +267,7 @@ def at_home(place: Place, word: Password | None) -> tuple[list[Finding], dict[st
 
 
 async def signing(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
-    """What the node says of our keys, where it holds them."""
+    """Return the node's report of our keys, if it holds them."""
     from cli.common.key_state import key_reports
 
     ours = {"0x" + public.hex() for found in keys.values() for public in found}
@@ -284,7 +284,7 @@ async def signing(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
 
 
 async def on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
-    """What the chain says of the keys: registered, bonded, elected."""
+    """Return the state of the keys on the chain: registered, bonded, elected."""
     from cli.common.errors import NotFound
 
     try:
@@ -352,5 +352,5 @@ def _first(entry: Plain) -> Plain:
 
 
 def _number(value: Plain) -> int:
-    """A number as JSON of ours has it: those of many bits are text."""
+    """Return a number of our JSON, in which numbers of many bits are text."""
     return int(value) if isinstance(value, (int, str)) else 0

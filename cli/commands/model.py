@@ -1,4 +1,4 @@
-"""`btt-chain model`: from an ONNX file to a model that jobs can use."""
+"""`btt-chain model`: conversion of an ONNX file to a model for jobs."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 
 
 def mode_of(check: str, macs: int) -> CheckMode:
-    """Return how items of so many multiplications are checked, by what `--check` says."""
+    """Return the check mode of `--check` for items of that many multiplications."""
     from btt_chain.compute.checking import VECTORS_FROM
     from runtime.pallets.models import CheckMode
 

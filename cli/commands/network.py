@@ -1,4 +1,4 @@
-"""`btt-chain network`: how several organisations start a network together (docs/launch.md)."""
+"""`btt-chain network`: start of a network by several organisations (docs/launch.md)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PARAMETER_OPTIONS: Final = {
 }
 
 SHOWN: Final = 2
-"""Accounts of a row in a line."""
+"""Number of accounts of a row in a line."""
 
 WORDS: Final = {
     "slotMs": "milliseconds of a slot",
@@ -327,7 +327,7 @@ def _paths(found: Ceremony, base_path: Path | None) -> Paths:
 
 
 def _own_entry(found: Ceremony, paths: Paths, word: Any) -> Entry | None:
-    """The entry whose keys this machine has; None if it has no keys at all. Refused else."""
+    """Return the entry with this machine's keys; None without keys. Else Refused."""
     from btt_chain.keystore import Keystore
 
     with plain_key_errors():
@@ -369,7 +369,7 @@ def _compare(found: Ceremony, holders: Path) -> None:
 
 
 def _must_be_at_block_zero(spec: Path, paths: Paths) -> None:
-    """Refused where the chain has run on this machine."""
+    """Raise Refused if the chain has run on this machine."""
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import open_chain
     from storage.kv import Locked
@@ -392,7 +392,7 @@ def _must_be_at_block_zero(spec: Path, paths: Paths) -> None:
         )
 
 
-# ---- what is printed
+# ---- output
 
 
 def _facts(found: Ceremony, counted: Census, own: Entry | None) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""`btt-chain node`: run a node, with Substrate's flags where they make sense here."""
+"""`btt-chain node`: run a node, with Substrate's flags as far as they apply."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ MANUAL_DEV: Final = "dev-manual"
 """The development chain whose blocks are sealed by hand."""
 
 NOT_HERE: Final = {
-    # What people who know Substrate try, and what to do instead.
+    # Flags that Substrate users try, and their replacements.
     **dict.fromkeys(
         ("--node-key-type", "--unsafe-force-node-key-generation"),
         "the identity is an ed25519 key, made when it is first needed: leave it out",
@@ -75,10 +75,10 @@ NOT_HERE: Final = {
 
 
 class NodeCommand(click.Command):
-    """Explains flags of Substrate that are not here."""
+    """A command that explains Substrate's missing flags."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Look for them before the parser calls them unknown."""
+        """Search for them before the parser reports them as unknown."""
         for arg in args:
             flag = arg.partition("=")[0]
             if flag in NOT_HERE:
@@ -92,7 +92,7 @@ class PruningType(click.ParamType[str]):
     name = "N|archive"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text, if it is one of the two."""
+        """Return the text, if it is one of the two."""
         text = str(value).lower()
         if text != "archive" and not (text.isascii() and text.isdecimal()):
             self.fail(f"{value!r} is neither a number of blocks nor archive", param, ctx)
@@ -105,7 +105,7 @@ class SealingType(click.ParamType[str]):
     name = "instant|interval:MS|manual"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text, if it is one of the three."""
+        """Return the text, if it is one of the three."""
         text = str(value)
         kind, _, ms = text.partition(":")
         timed = kind == "interval" and ms.isascii() and ms.isdecimal() and int(ms) > 0
@@ -245,7 +245,7 @@ def node(
 
 @contextmanager
 def data_directory(given: Path | None, *, tmp: bool) -> Iterator[Path]:
-    """The base path; a temporary one is gone at the end."""
+    """Yield the base path; a temporary one is removed at the end."""
     if tmp:
         with tempfile.TemporaryDirectory(prefix="btt-chain-") as made:
             yield Path(made)
@@ -256,7 +256,7 @@ def data_directory(given: Path | None, *, tmp: bool) -> Iterator[Path]:
 
 
 def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> NodeConfig:
-    """The configuration that the options mean; Mistyped where they contradict each other."""
+    """Return the configuration of the options; Mistyped if they contradict each other."""
     from btt_chain.node.config import NodeConfig
     from btt_chain.rpc.access import DEFAULT_ORIGINS, MethodPolicy, OriginCheck
     from btt_chain.rpc.limits import Limits
@@ -309,7 +309,7 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
 
 
 def run(config: NodeConfig) -> None:
-    """Run a node here; Refused with its reason where it cannot go on."""
+    """Run a node here; Refused with the reason if it cannot continue."""
     import uvloop
 
     from btt_chain.node.lifecycle import run_node

@@ -1,7 +1,7 @@
-"""`btt-chain provider`: do other people's work, and be paid for it.
+"""`btt-chain provider`: compute jobs of requesters for payment.
 
-The folder of `--base-path` keeps the provider's keys, what it committed to, and the blobs behind
-that: whoever loses it cannot answer for its work. What decides is `btt_chain.compute.provider`.
+The folder of `--base-path` has the provider's keys, its commitments, and the blobs behind them:
+without it a provider cannot answer challenges. The decisions are in `btt_chain.compute.provider`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ PAGE: Final = 100
 KINDS: Final = ("home", "mid", "institution", "clinic", "data-centre")
 ERAS_SHOWN: Final = 32
 MOST_PIECE: Final = 256 << 20
-"""Bytes of tensors that a worker of a cluster makes at a time."""
+"""Maximum bytes of tensors that a worker of a cluster computes at a time."""
 
 
 @click.group(cls=Group)
@@ -155,7 +155,7 @@ def register(
 
 
 def _cluster(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
-    """Refuse an address before Dask sees it, whose client would wait a minute and then say so."""
+    """Refuse a wrong address before Dask's client would wait a minute for it."""
     if value is None or re.fullmatch(r"((tcp|tls|ws|wss)://)?[^/\s]+:\d{1,5}", value):
         return value
     raise click.BadParameter(f"'{value}' is no address; write it like tcp://HOST:8786")
@@ -234,7 +234,7 @@ def run_(
     run(work)
 
 
-# ---- looking
+# ---- queries
 
 
 @examples("btt-chain provider status //Bob", "btt-chain provider status 5FHneW46... --json")
@@ -366,7 +366,7 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
 
 
 async def ended_jobs(chain: RpcChain, who: AccountId) -> list[JobView]:
-    """The jobs of a provider that are over, as far as the chain still knows them."""
+    """Return the jobs of a provider that are over and not yet forgotten by the chain."""
     from btt_chain.scale import u32
     from runtime.pallets.jobs.types import ENDED
 
@@ -440,7 +440,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
 
 
 async def known(chain: RpcChain, who: AccountId) -> ProviderView:
-    """A provider. NotFound if it is none."""
+    """Return a provider. NotFound if it is none."""
     view: ProviderView | None = await chain.api("WorkApi_provider", who)
     if view is None:
         raise NotFound(f"{_address(who)} is no provider")
@@ -448,7 +448,7 @@ async def known(chain: RpcChain, who: AccountId) -> ProviderView:
 
 
 def read_who(text: str) -> AccountId:
-    """The account that a text names. Mistyped if it is none."""
+    """Return the account of a text. Mistyped if it is none."""
     from btt_chain.primitives.account import AccountId
     from cli.common.accounts import AccountError, read_account
 

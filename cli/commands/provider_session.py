@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 PAUSE: Final = 3.0
-"""Seconds before a node that went away is called again."""
+"""Seconds before the next connection attempt to a node that went away."""
 
 
 SERVED_BYTES: Final = 256 << 30
@@ -96,7 +96,7 @@ async def provide(
 
 
 def _progress(bars: Progress) -> Callable[[H256, int, int], None]:
-    """Return a function that shows a bar for each job while it is computed."""
+    """Return a function that shows a bar for each job during its computation."""
     shown: dict[H256, TaskID] = {}
 
     def progress(job: H256, done: int, of: int) -> None:
@@ -125,7 +125,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A provider's folder, locked, and its host, listening."""
+    """A locked folder of a provider, and its listening host."""
 
     account: AccountId
     pair: KeyPair
@@ -148,7 +148,7 @@ class Opened:
         )  # fmt: skip
 
     async def register(self, chain: RpcChain, bond: int, jobs: int, classes: Sequence[int]) -> None:
-        """Become a provider of these classes, unless it is one."""
+        """Register as a provider of these classes, unless registered."""
         from btt_chain.scale import u128
         from runtime.pallets.providers.types import ProviderKind
 
@@ -159,7 +159,7 @@ class Opened:
         show.note("the account is a provider now")
 
     async def agree(self, chain: RpcChain) -> None:
-        """Tell the chain if we are reached somewhere else now, or have other keys."""
+        """Update the provider on the chain if its addresses or keys have changed."""
         from btt_chain.compute.chain import DispatchRefused
 
         view: ProviderView | None = await chain.api("WorkApi_provider", self.account)
@@ -192,7 +192,7 @@ def planck_of(currency: Currency, bond: str) -> int:
 
 
 def damaged(make: Callable[[], Providing]) -> Providing:
-    """Make it; Refused if its folder is damaged."""
+    """Return the made provider; Refused if its folder is damaged."""
     from btt_chain.compute.provider_folder import Damaged
 
     try:
@@ -205,7 +205,7 @@ def damaged(make: Callable[[], Providing]) -> Providing:
 async def opened(
     chain: RpcChain, pair: KeyPair, place: Place, is_local: bool
 ) -> AsyncIterator[Opened]:
-    """A provider's folder and host. Refused if either is in use."""
+    """Open a provider's folder and host. Refused if either is in use."""
     from btt_chain.compute.provider_folder import Damaged, Folder
     from btt_chain.compute.store import BlobStore
     from btt_chain.compute.transport import (
@@ -224,7 +224,7 @@ async def opened(
         folder = Folder(place.base or default_base_path(), chain.genesis, account)
         lock = folder.lock()
         seed = folder.network_seed
-        # Both are drawn now, so that whatever is told of them is on the disk.
+        # Both are created now, so that they are on the disk before they are published.
         _ = folder.vrf, folder.seal_secret
     except Held as error:
         raise Refused(f"a provider works in this folder already: {error}") from None

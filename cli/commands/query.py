@@ -1,6 +1,6 @@
-"""`btt-chain query`: ask a node about its chain.
+"""`btt-chain query`: query a node about its chain.
 
-Works with any Substrate chain: names and types come from the metadata of the block asked about.
+Works with any Substrate chain: names and types are from the metadata of the queried block.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from cli.common.client import Json
 
 PAGE: Final = 1000
-"""Keys per request: the most a node gives."""
+"""Keys per request: the maximum of a node."""
 
 _AT = click.option(
     "--at", metavar="BLOCK", help="The block: a number, a hash, best (default) or finalized."
 )
 
 NAME: Final = re.compile(r"[a-z][a-z0-9_/-]{3,63}")
-"""Bytes that people read as a name: of a row, a pool."""
+"""Bytes that are shown as a name: of a row, a pool."""
 
 
 @click.group(cls=Group)
@@ -140,7 +140,7 @@ async def _print_entries(
 
 
 def _named(key: str) -> str:
-    """Return a key as it may be typed: bytes that are a name as that name."""
+    """Return a key in its typed form: bytes that are a name as that name."""
     if not key.startswith("0x"):
         return key
     try:
@@ -239,7 +239,7 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
                 "free": free,
                 "reserved": reserved,
                 "frozen": frozen,
-                # What wallets show as transferable.
+                # The part that wallets show as transferable.
                 "usable": free - min(free, max(0, frozen - reserved)),
             }
             name = ss58.encode(who, chain.catalogue.prefix)
@@ -270,10 +270,9 @@ def block(which: str, url: str, timeout: float, as_json: bool) -> None:
 
 
 async def _find_block(which: str, url: str, timeout: float) -> BlockView:
-    """A block, explained by the metadata of the law that it was executed under: its parent's.
+    """Return a block, decoded by the metadata of its execution's runtime: its parent's.
 
-    Where that state is pruned the newest metadata stands in; the two differ only if the runtime
-    was upgraded in between.
+    If that state is pruned, the newest metadata is used; it differs only after a runtime upgrade.
     """
     from cli.common.chain import Chain, block_hash, member
     from cli.common.client import Client, RpcError
@@ -284,7 +283,7 @@ async def _find_block(which: str, url: str, timeout: float) -> BlockView:
     if header is None:
         raise NotFound(f"the node knows no block 0x{hash.hex()}")
     parent = str(member(header, "parentHash"))
-    # The parent of genesis is nobody.
+    # The genesis block has no parent.
     at = parent if parent.strip("0x") else "0"
     try:
         async with Chain.open(url, timeout, at) as chain:
@@ -411,7 +410,7 @@ def rpc(method: str, params: tuple[str, ...], url: str, timeout: float, as_json:
     async def ask() -> None:
         async with await Client.connect(url, timeout) as client:
             answer = await client.call(method, *map(_param, params))
-            # One document for programs, the same indented for people.
+            # One document for programs, the same indented for readers.
             if as_json:
                 show.line(answer)
             else:

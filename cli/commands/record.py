@@ -1,4 +1,4 @@
-"""`btt-chain signing`: what the keys of a stopped validator have signed; how a key moves."""
+"""`btt-chain signing`: signing records of a stopped validator's keys, and moving a key."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def _account(text: str, prefix: int | None = None) -> bytes:
 
 
 def _only_keys(store: Keystore, folder: Path) -> bytes:
-    """Return the keystore's one set of session keys."""
+    """Return the keystore's only set of session keys."""
     keys = b""
     for kind in KEY_TYPES:
         found = store.public_keys(kind.encode())

@@ -28,7 +28,7 @@ class ValidatorsType(click.ParamType["int | Path"]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | Path:
-        """The number, or the path of a file that is there."""
+        """Return the number, or the path of an existing file."""
         text = str(value)
         if text.isascii() and text.isdecimal() and len(text) < 10:
             return int(text)
@@ -119,7 +119,7 @@ def _made(
     secondary_rule: str | None,
     **more: Any,
 ) -> ChainSpec:
-    """The specification of a chain with what the options say."""
+    """Return the specification of a chain with the options."""
     from btt_chain.primitives.lottery import SecondaryRule
     from genesis import catalogue
 

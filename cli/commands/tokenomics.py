@@ -1,7 +1,7 @@
-"""`btt-chain tokenomics`: what was promised, what came of it, and whether the books agree.
+"""`btt-chain tokenomics`: promised and actual supply, and an audit.
 
-`schedule`, `emission`, `release`, `simulate` and `plot` need no node: they are the runtime's own
-functions and pallets, run here. `supply` and `audit` look at a running chain.
+`schedule`, `emission`, `release`, `simulate` and `plot` need no node: they run the runtime's own
+functions and pallets here. `supply` and `audit` query a running chain.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PPM: Final = 1_000_000
 SHOWN_MONTHS: Final = (6, 12, 24, 48, 96)
 """Months that fit on a screen."""
 MOST_MONTHS: Final = 1_200
-"""Beyond this nobody counts months."""
+"""Maximum number of months."""
 
 
 @click.group(cls=Group)
@@ -54,7 +54,7 @@ def _preset_names(
 
 
 def preset_option(command: Command) -> Command:
-    """`--preset`: whose promises."""
+    """Add `--preset`: the chain of the promises."""
     return click.option(
         "--preset",
         default="seed-000",
@@ -66,14 +66,14 @@ def preset_option(command: Command) -> Command:
 
 
 def csv_option(command: Command) -> Command:
-    """`--csv`: lines for spreadsheets."""
+    """Add `--csv`: lines for spreadsheets."""
     return click.option("--csv", "as_csv", is_flag=True, help="Print CSV, with every planck.")(
         command
     )
 
 
 def _chain_of(preset: str) -> Chain:
-    """The chain of that preset; NotFound with those that there are."""
+    """Return the chain of that preset; NotFound with the available ones."""
     from genesis.catalogue import chain_named
     from genesis.presets import ALIASES, CHAINS
 
@@ -94,7 +94,7 @@ class Share(click.ParamType[int]):
     name = "share"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The share in millionths."""
+        """Return the share in millionths."""
         if isinstance(value, int):
             return value
         text = str(value).strip()
@@ -119,7 +119,7 @@ class Money(click.ParamType[int]):
     name = "amount"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The amount in planck."""
+        """Return the amount in planck."""
         from cli.common.amount import BTT, AmountError
 
         if isinstance(value, int):
@@ -130,11 +130,11 @@ class Money(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-# ---- what people see
+# ---- output
 
 
 def coins(planck: int) -> str:
-    """An amount in BTT for tables: rounded down to a hundredth, 0.01 where something is left."""
+    """Return an amount in BTT for tables: rounded down to 0.01, but 0.01 for less."""
     sign, hundredths = "-" if planck < 0 else "", abs(planck) // 10**16
     if not hundredths and planck:
         return f"{sign}<0.01"
@@ -142,19 +142,19 @@ def coins(planck: int) -> str:
 
 
 def whole_coins(planck: int) -> str:
-    """An amount in whole BTT, rounded down."""
+    """Return an amount in whole BTT, rounded down."""
     return f"{planck // 10**18:_}"
 
 
 def runway(months: int | None) -> str:
-    """For how long something lasts."""
+    """Return the duration of a supply as text."""
     if months is None:
         return "-"
     return f"{months} months" if months <= MOST_MONTHS else "> 100 years"
 
 
 def percent(part: int, whole: int) -> str:
-    """A part in percent of the whole, to the nearest thousandth."""
+    """Return a part in percent of the whole, to the nearest thousandth."""
     thousandths, rest = divmod(abs(part) * 100_000, whole)
     thousandths += 2 * rest >= whole
     sign = "-" if part < 0 and thousandths else ""
@@ -162,7 +162,7 @@ def percent(part: int, whole: int) -> str:
 
 
 def records(rows: Iterable[NamedTuple]) -> list[dict[str, object]]:
-    """Rows as JSON has them: amounts are text, because many programs would round the numbers."""
+    """Return rows for JSON: amounts are text, because many programs would round the numbers."""
     return [
         {
             name: str(value) if name.endswith("_planck") and value is not None else value

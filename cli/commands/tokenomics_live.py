@@ -1,6 +1,6 @@
-"""The economy of a running chain: its supply as the node tells it, and an audit that trusts none.
+"""The economy of a running chain: its supply as reported by the node, and an independent audit.
 
-The audit takes from the node nothing but bytes. They must hash to the state root in the block's
+The audit uses only bytes of the node. They must hash to the state root in the block's
 header, and the header to the block's hash; then the runtime's own checks run on them here.
 """
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from runtime.audit import Finding
 
 PAGE: Final = 1_000
-"""Keys per request: the most that a node lists."""
+"""Keys per request: the maximum that a node lists."""
 NO_METHOD: Final = -32601
 RATE_LIMITED: Final = -32999
 PAUSE: Final = 1.0
-"""Seconds in which a node's budget for callers from elsewhere is full again."""
+"""Seconds in which a node's budget for remote callers is full again."""
 TRIES: Final = 30
-"""Maximum number of requests for one page: other callers may use up the same budget."""
+"""Maximum number of requests for one page: other callers may use the same budget."""
 
 
 # ---- supply
@@ -115,7 +115,7 @@ def _print_pools(pools: Json, currency: Currency) -> None:
 
 
 def amount(answer: Json) -> int:
-    """An amount that a node sent as decimal text."""
+    """Return an amount that a node sent as decimal text."""
     if isinstance(answer, str) and answer.isascii() and answer.isdecimal():
         return int(answer)
     raise Refused(f"the node answered {answer!r} where an amount was expected")
@@ -125,7 +125,7 @@ def amount(answer: Json) -> int:
 
 
 async def print_audit(url: str, timeout: float, at: str, as_json: bool) -> ExitCode:
-    """Audit the state of a block, and say what does not hold; returns the command's exit code."""
+    """Audit the state of a block, and print its errors; return the command's exit code."""
     async with await Client.connect(url, timeout) as client:
         hash = await block_hash(client, at)
         header = await client.call("chain_getHeader", "0x" + hash.hex())
@@ -163,7 +163,7 @@ def _print_findings(findings: Sequence[Finding], number: int, keys: int) -> None
 
 
 async def fetch_state(client: Client, hash: bytes) -> dict[bytes, bytes]:
-    """Every key and value of a block's state, in pages."""
+    """Return all keys and values of a block's state, read in pages."""
     where = "0x" + hash.hex()
     state: dict[bytes, bytes] = {}
     start: str | None = None
@@ -182,7 +182,7 @@ async def fetch_state(client: Client, hash: bytes) -> dict[bytes, bytes]:
 
 
 async def _patient(client: Client, method: str, *params: Json) -> Json:
-    """Call a node that gives callers from other machines so much a second and no more."""
+    """Call a node that limits the rate of remote callers."""
     for _ in range(TRIES - 1):
         try:
             return await client.call(method, *params)

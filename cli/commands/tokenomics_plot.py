@@ -1,7 +1,7 @@
-"""Pictures of the economy, as PNG and SVG: what `btt-chain tokenomics plot` draws.
+"""Charts of the economy, as PNG and SVG, for `btt-chain tokenomics plot`.
 
-Everything drawn comes from `genesis.schedule` and `genesis.simulate`, that is from the runtime's
-own functions and pallets. Floats appear here only, where amounts become points on paper.
+All data are from `genesis.schedule` and `genesis.simulate`, that is from the runtime's own
+functions and pallets. Floats appear only here, for the coordinates of points.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MISSING: Final = (
     'or install the program with `pip install "btt-chain[plot]"`'
 )
 
-# Okabe and Ito's colours: told apart by (nearly) everybody, in print as well.
+# Okabe and Ito's colours: distinguishable for (nearly) all readers, in print as well.
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
 BLUE, RED, PINK, GREY, PALE = "#0072B2", "#D55E00", "#CC79A7", "#7F7F7F", "#E3E3E3"
 SILVER: Final = "#BDBDBD"
@@ -53,18 +53,18 @@ STYLE: Final[dict[Any, Any]] = {
     "figure.constrained_layout.w_pad": 0.12,
     "savefig.dpi": 144,
     "svg.fonttype": "path",
-    # The same picture is the same file.
+    # Equal charts have equal files.
     "svg.hashsalt": "btt-chain",
 }
 
 STAKED_SHARES: Final = (100_000, 200_000, 400_000)
-"""Of what circulates, in millionths: whose runways are drawn."""
+"""Staked shares of the circulating supply whose runways are plotted, in millionths."""
 
 
 def draw_all(chain: Chain, out: Path) -> Iterator[Path]:
-    """Draw every picture of a chain's economy into `out`; yields each file when it is there.
+    """Plot every chart of a chain's economy into `out`; yield each file once it is written.
 
-    Refused where matplotlib is not installed.
+    Refused if matplotlib is not installed.
     """
     try:
         import matplotlib as mpl
@@ -92,7 +92,7 @@ def draw_all(chain: Chain, out: Path) -> Iterator[Path]:
 
 
 class Layer(NamedTuple):
-    """One area of the stack: a name, a colour, and the rows that are in it."""
+    """One area of the stack: a name, a colour, and its rows."""
 
     name: str
     colour: str
@@ -100,7 +100,7 @@ class Layer(NamedTuple):
 
 
 def layers(rows: Table) -> list[Layer]:
-    """The owners of a table, those who have theirs first at the bottom."""
+    """Return the owners of a table, those who receive theirs first at the bottom."""
 
     def of(*kinds: Kind, group: str | None = None) -> list[Row]:
         return [row for row in rows.rows if row.kind in kinds and group in {None, row.group}]
@@ -116,7 +116,7 @@ def layers(rows: Table) -> list[Layer]:
 
 
 def draw_supply(figure: Figure, chain: Chain) -> None:
-    """Plot the owners of spendable money, month by month, out of a supply that never grows."""
+    """Plot the owners of spendable money, month by month, out of a constant supply."""
     rows = table(chain.document)
     at = points(rows, chain.slot_ms)
     axes = figure.subplots()
@@ -152,12 +152,12 @@ def draw_supply(figure: Figure, chain: Chain) -> None:
     axes.set_ylim(0, supply)
     axes.set_xticks(range(0, MONTHS + 1, 12))
     handles, labels = axes.get_legend_handles_labels()
-    # In the order of the stack, as the eye reads it.
+    # In the visual order of the stack.
     axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.01, 0.5))
 
 
 def points(rows: Table, slot_ms: int) -> list[int]:
-    """The slots to look at: every month's end, and the slot before a cliff."""
+    """Return the slots to plot: every month's end, and the slot before a cliff."""
     ends = [slots(month, slot_ms) for month in range(MONTHS + 1)]
     if rows.reading is not Reading.CLIFF:
         return ends
@@ -172,7 +172,7 @@ DECIDED: Final = {Kind.DISCRETIONARY, Kind.RESERVE, Kind.TREASURY}
 
 
 def draw_release(figure: Figure, chain: Chain) -> None:
-    """The documents' table beside what the rows give in each year."""
+    """Plot the documents' table beside the sums of the rows in each year."""
     years = list(release(chain.preset))
     supply = table(chain.document).supply
     axes = figure.subplots()
@@ -234,7 +234,7 @@ def draw_emission(figure: Figure, chain: Chain) -> None:
         span = range(start, start + 25)
         given = rows[start + 24].cumulative_planck - rows[start].cumulative_planck
         top.fill_between(span, [total[month] for month in span], color=colour, linewidth=0)
-        # In the first band the line runs low: further to the right there is room below it.
+        # In the first band the line is low: further to the right there is room below it.
         middle = start + (12 if start else 17)
         top.text(
             middle,
@@ -269,7 +269,7 @@ def draw_emission(figure: Figure, chain: Chain) -> None:
 
 
 def draw_staking(figure: Figure, chain: Chain) -> None:
-    """Plot the staking pool until it is empty; every number by the pallets, month by month."""
+    """Plot the staking pool until it is empty; every number from the pallets, month by month."""
     runs = {
         share: list(simulated(chain, Plan(months=MONTHS, staked_ppm=share, daily=False)))
         for share in STAKED_SHARES
@@ -309,7 +309,7 @@ def draw_staking(figure: Figure, chain: Chain) -> None:
 
 
 def draw_runway(axes: Axes, share: int, months: Sequence[Month], colour: str) -> None:
-    """One line: what is free, and where it ends."""
+    """Plot one line: the free balance, and its end."""
     free = [millions(month.stake_free_planck) for month in months]
     least = months[0].stake_free_planck // 100
     dry = next((month.month for month in months if month.stake_free_planck < least), None)
@@ -323,14 +323,14 @@ def draw_runway(axes: Axes, share: int, months: Sequence[Month], colour: str) ->
     )
 
 
-# ---- points on paper
+# ---- units of the charts
 
 
 def millions(planck: int) -> float:
-    """Millions of BTT."""
+    """Return millions of BTT."""
     return planck / int(BTT) / 1_000_000
 
 
 def percent_of(part: int, whole: int) -> int:
-    """Whole per cents."""
+    """Return whole percents."""
     return 100 * part // whole

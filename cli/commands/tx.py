@@ -1,4 +1,4 @@
-"""`btt-chain tx`: sign and send transactions, and say what became of them.
+"""`btt-chain tx`: sign and send transactions, and print their results.
 
 A call is checked against the chain's own metadata before anything is signed, and the fee is shown
 before anything is sent. Secrets stay here: only the signed transaction leaves.
@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from cli.common.signing import Draft
 
 MORTAL_PERIOD: Final = 64
-"""Blocks for which a transaction is good unless the user says otherwise."""
+"""Default lifetime of a transaction, in blocks."""
 
 _LABELS: Final = 6
-"""Columns of the names beside what is said of a transaction."""
+"""Columns of the names beside the facts of a transaction."""
 
 _UNIT_STATES: Final = {
     "invalid": "it became invalid in the pool",
@@ -357,7 +357,7 @@ class _Facts:
 
     @classmethod
     def read(cls, path: Path) -> _Facts:
-        """The facts in a file; Refused if it holds none."""
+        """Return the facts in a file; Refused if it holds none."""
         from cli.common.catalogue import Catalogue
         from cli.common.chain import read_properties
 
@@ -462,7 +462,7 @@ async def _submit(
 
 
 async def _until(chain: Chain, wire: bytes, wait: str) -> bytes:
-    """Submit and watch; the block that holds the transaction, final if that was asked for."""
+    """Submit and watch; return the block of the transaction, final if requested."""
     async with chain.client.subscribe(
         "author_submitAndWatchExtrinsic", "author_unwatchExtrinsic", "0x" + wire.hex()
     ) as states:
@@ -496,7 +496,7 @@ def _block_of(state: Json, wait: str) -> bytes | None:
 async def _report(
     chain: Chain, block: bytes, wait: str, result: dict[str, Any], as_json: bool
 ) -> None:
-    """Print what the transaction did in its block; Refused if its call failed there."""
+    """Print the result of the transaction in its block; Refused if its call failed there."""
     view = await chain.block(block)
     index = next(
         (at for at, each in enumerate(view.extrinsics) if each.hash == result["hash"]), None
@@ -531,7 +531,7 @@ async def _report(
 
 
 def _failure(chain: Chain, events: list[EventView]) -> str | None:
-    """Why the call, or one inside of it, failed; None if none did."""
+    """Return the reason why the call, or a nested one, failed; None if none did."""
     for event in events:
         error = _error_in(event)
         if error is not None:
@@ -543,10 +543,10 @@ def _failure(chain: Chain, events: list[EventView]) -> str | None:
 
 
 def _error_in(event: EventView) -> Plain:
-    """The DispatchError that an event tells of; None if it tells of none.
+    """Return the DispatchError in an event; None if it has none.
 
-    A batch, a proxy, a multisig or sudo succeeds also when what it carried out has failed, and
-    says so in its own event: in a field `error`, or in a Result.
+    A batch, a proxy, a multisig or sudo succeeds also if its nested call has failed, which its own
+    event contains: in a field `error`, or in a Result.
     """
     if event.name == "System.ExtrinsicFailed":
         return event.fields.get("dispatch_error")

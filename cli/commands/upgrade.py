@@ -1,4 +1,4 @@
-"""`btt-chain upgrade`: what the chain's next law is, who is ready for it, and what it would do."""
+"""`btt-chain upgrade`: the chain's next runtime, the readiness for it, and a trial of it."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
 _SPAN: Final = re.compile(r"([0-9]{1,9})([smhd])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 LAST: Final = 253_402_300_799
-"""The end of the year 9999, unix seconds: no calendar names a later time."""
+"""The end of the year 9999, unix seconds: calendars have no later time."""
 PICOS: Final = 10**9
 """Picoseconds of a millisecond."""
 MOST_DIGITS: Final = 19
-"""Of a slot: what is longer may not fit a u64."""
+"""Maximum digits of a slot: a longer number may not fit a u64."""
 MOST_SHOWN: Final = 20
-"""Findings of the audit that are shown."""
+"""Maximum number of the audit's findings that are shown."""
 
 
 @click.group(cls=Group)
@@ -55,7 +55,7 @@ def upgrade() -> None:
 
 
 def laws() -> Mapping[int, Carried]:
-    """The versions that this program carries. Refused if a package is wrong."""
+    """Return the runtime versions of this program. Refused if a package is wrong."""
     from btt_chain.chain.law import BadPackage, carried
 
     try:
@@ -199,7 +199,7 @@ async def _by_sudo(uri: str, call: Call, url: str, timeout: float) -> str:
 
 
 async def _facts(client: Client) -> tuple[RuntimeParams, int, int]:
-    """The chain's parameters, the version in force, and the slot since genesis."""
+    """Return the chain's parameters, the version in force, and the slot since genesis."""
     from btt_chain.crypto.hashing import twox_128
     from btt_chain.scale import codec
     from cli.common.chain import to_bytes
@@ -218,13 +218,13 @@ async def _facts(client: Client) -> tuple[RuntimeParams, int, int]:
     babe = twox_128(b"Babe")
     first = int.from_bytes(await read(babe + twox_128(b"GenesisSlot")), "little")
     current = int.from_bytes(await read(babe + twox_128(b"CurrentSlot")), "little")
-    # By hand, blocks come late or ahead of the clock; the next one is at the later of the two.
+    # By hand, blocks are late or ahead of the clock; the next one is at the later of the two.
     by_clock = time.time_ns() // 1_000_000 // int(params.slot_ms)
     return params, int(version.spec_version), max(current, by_clock) - (first or by_clock)
 
 
 def _ensure_done(events: Iterable[object]) -> None:
-    """Refused, with the pallet's word, unless the sudo pallet says that the call went through."""
+    """Raise Refused, with the pallet's error, unless the sudo pallet reports success."""
     from btt_chain.scale import Err
     from runtime.frame.error import WireModule
     from runtime.pallets.sudo import Sudo
@@ -247,7 +247,7 @@ def _slot(text: str) -> int:
 
 
 def _seconds(text: str) -> int:
-    """The seconds of a span as people write it."""
+    """Return the seconds of a duration as typed."""
     found = _SPAN.fullmatch(text)
     if found is None:
         raise Mistyped(f"--in {text}: expected a number and s, m, h or d, like 3d")
@@ -304,7 +304,7 @@ def try_(
 
 
 def _read(file: str) -> dict[bytes, bytes]:
-    """The state in a file. SpecError's word for what is none."""
+    """Return the state in a file. Refused if it is none."""
     from genesis.build import build
     from genesis.catalogue import load
     from genesis.spec import Raw, SpecError
@@ -329,7 +329,7 @@ def _fetched(url: str) -> dict[bytes, bytes]:
 
 @contextmanager
 def _over(state: dict[bytes, bytes]) -> Iterator[Any]:
-    """Room for changes over a state, and how to tell its root."""
+    """Yield an overlay over a state, and a function that returns its root."""
     from genesis.build import readable
     from genesis.code import state_version
     from runtime.frame.version import CODE_KEY

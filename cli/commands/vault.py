@@ -1,6 +1,6 @@
-"""`btt-chain vault`: money and units of many, which a manager trades.
+"""`btt-chain vault`: pooled money and units, which a manager trades.
 
-What a manager does goes by `btt-chain tx call Vaults.place_vault_order` and `cancel_vault_order`.
+A manager's calls are sent by `btt-chain tx call Vaults.place_vault_order` and `cancel_vault_order`.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     Moved = Vaults.Deposited | Vaults.Withdrawn
 
 WHOLE: Final = 10_000
-"""All of something, in hundredths of a percent."""
+"""The whole, in hundredths of a percent."""
 SHARES: Final = Currency("shares")
-"""A vault begins with as many shares as it has money."""
+"""Unit of shares: a vault begins with as many shares as it has money."""
 
 _PERCENT = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?%")
 
@@ -70,7 +70,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
         async with work_chain(url, timeout) as chain:
             for number in range(int(str(count))):
                 view: VaultView | None = await chain.api("ExchangeApi_vault", u32(number))
-                if view is not None:  # nothing is left of one that was closed
+                if view is not None:  # a closed vault has no data
                     found.append((number, view))
         return found, currency, prefix
 
@@ -266,7 +266,7 @@ def withdraw(
 
 
 def _tell(verb: str, told: Moved, done: Included, currency: Currency, as_json: bool) -> None:
-    """Say what went into a vault or came out of it."""
+    """Print the money, units and shares that went into a vault or came out of it."""
     money, units, shares = (int(part) for part in (told.money, told.units, told.shares))
     said = f"{verb} {currency.format(money)} and {units:_} units for {SHARES.format(shares)}."
     parts = {"money": str(money), "units": str(units), "shares": str(shares)}
@@ -274,7 +274,7 @@ def _tell(verb: str, told: Moved, done: Included, currency: Currency, as_json: b
 
 
 async def vault_of(chain: RpcChain, number: int) -> VaultView:
-    """A vault. NotFound if there is none."""
+    """Return a vault. NotFound if there is none."""
     from btt_chain.scale import u32
 
     view: VaultView | None = await chain.api("ExchangeApi_vault", u32(number))
@@ -293,17 +293,17 @@ async def shares_of(url: str, timeout: float, number: int, who: bytes) -> int:
 
 
 def worth(view: VaultView, shares: int) -> tuple[int, int]:
-    """The planck and units that so many shares of a vault are, rounded as the chain rounds."""
+    """Return the planck and units of that many shares of a vault, rounded as on the chain."""
     whole = int(view.vault.shares)
     return int(view.money) * shares // whole, int(view.units) * shares // whole
 
 
 def some_of(own: int, given: str) -> int:
-    """The shares that a text means, of those that somebody has. Mistyped if it means none."""
+    """Return the shares that a text means, of an account's own. Mistyped if it means none."""
     from btt_chain.scale import u128
 
     if given == "all":
-        return u128.MAX  # how many they are by then
+        return u128.MAX  # all at the time of execution
     if given.endswith("%"):
         return own * hundredths(given) // WHOLE
     try:
@@ -313,7 +313,7 @@ def some_of(own: int, given: str) -> int:
 
 
 def hundredths(given: str) -> int:
-    """A percentage, as 1.25%, in hundredths of a percent. Mistyped if it is none, up to 100%."""
+    """Return a percentage, as 1.25%, in hundredths. Mistyped unless it is 0 to 100%."""
     found = _PERCENT.fullmatch(given)
     parts = WHOLE + 1 if found is None else int(found[1] + (found[2] or "").ljust(2, "0"))
     if parts > WHOLE:
@@ -322,12 +322,12 @@ def hundredths(given: str) -> int:
 
 
 def percent(parts: int) -> str:
-    """Hundredths of a percent, for people."""
+    """Return hundredths of a percent as text."""
     return f"{parts // 100}.{parts % 100:02} %"
 
 
 def facts(number: int, view: VaultView, prefix: int) -> dict[str, object]:
-    """A vault for programs."""
+    """Return a vault as JSON."""
     from btt_chain.primitives.ss58 import encode
 
     return {

@@ -1,4 +1,4 @@
-"""`btt-chain work`: check what others computed, and measure what checking costs here."""
+"""`btt-chain work`: check the results of providers, and measure the cost of checks here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from runtime.work_views import JobView, ReceiptView
 
 MOST_STORE: Final = 4 << 30
-"""Bytes of models that a check may fetch."""
+"""Maximum bytes of models that a check may fetch."""
 
 
 @click.group(cls=Group)
@@ -156,14 +156,14 @@ async def _look(
 
 
 class _Once:
-    """The blobs of a provider; what is asked for twice is fetched once."""
+    """The blobs of a provider; each root blob is fetched only once."""
 
     def __init__(self, source: Any) -> None:
         self._source = source
         self._roots: dict[str, bytes] = {}
 
     async def blob(self, name: str, most: int) -> bytes:
-        """A whole blob. Raises NotHad."""
+        """Return a whole blob. Raises NotHad."""
         if not name.startswith("roots/"):
             return bytes(await self._source.blob(name, most))
         if name not in self._roots:
@@ -171,11 +171,11 @@ class _Once:
         return self._roots[name]
 
     async def beginning(self, name: str, length: int) -> bytes:
-        """The first bytes of a blob. Raises NotHad."""
+        """Return the first bytes of a blob. Raises NotHad."""
         return bytes(await self._source.beginning(name, length))
 
     async def besides(self, name: str, most: int) -> bytes:
-        """A blob that need not be there. Raises NotHad."""
+        """Return an optional blob. Raises NotHad."""
         return bytes(await self._source.besides(name, most))
 
 
@@ -187,7 +187,7 @@ def _kind(finding: Finding) -> str:
 async def _prove(
     chain: RpcChain, pair: KeyPair, id: bytes, wrong: dict[int, Finding]
 ) -> str | None:
-    """Send the first proof there is; the block that took it."""
+    """Send the first proof; return the hash of its block, None without a proof."""
     from btt_chain.compute.confirm import prove
 
     for finding in wrong.values():

@@ -1,1 +1,1 @@
-"""Shared by commands: connections, options, amounts, and how results and errors are printed."""
+"""Shared by commands: connections, options, amounts, and output of results and errors."""

@@ -1,4 +1,4 @@
-"""Accounts as people name them: an address, 32 bytes in hex, or a key such as `//Alice`."""
+"""Accounts as typed: an address, 32 bytes in hex, or a key such as `//Alice`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class AccountError(ValueError):
 
 
 def read_account(text: str, prefix: int = ss58.DEFAULT_PREFIX) -> bytes:
-    """The 32 bytes of the account that `text` names.
+    """Return the 32 bytes of the account of `text`.
 
-    An address must be of the network `prefix`: the same key elsewhere is another person's money
-    as often as not. `//Alice` is the sr25519 key of the public development phrase.
+    An address must be of the network `prefix`: the same key on another network often belongs to
+    another owner. `//Alice` is the sr25519 key of the public development phrase.
     """
     text = text.strip()
     if text.startswith("//"):

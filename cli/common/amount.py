@@ -1,7 +1,7 @@
-"""Amounts of money as people type and read them: exact, and always with a unit.
+"""Amounts of money as typed and printed: exact, and always with a unit.
 
-A number without a unit is refused: between a planck and a BTT lie eighteen zeros. Nothing is ever
-rounded: what a unit cannot hold is refused, and what is shown can be typed again.
+A number without a unit is refused: a BTT is 10^18 planck. Nothing is ever rounded: an amount with
+too many decimals is refused, and every printed amount can be typed again.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ PLANCK: Final = "planck"
 LARGEST: Final = (1 << 128) - 1
 """Amounts are u128 on the wire."""
 
-# Decimals fewer than the whole unit has. `u` stands for µ on keyboards without it.
+# Number of decimals below that of the whole unit. `u` means µ on keyboards without it.
 _PREFIXES: Final = {"": 0, "m": 3, "u": 6, "µ": 6, "\u03bc": 6, "n": 9}
 
 _AMOUNT = re.compile(r"([0-9]+(?:_[0-9]+)*)(?:\.([0-9]+(?:_[0-9]+)*))?\s*([^\W\d_]+)")
 _BARE = re.compile(r"[0-9][0-9_]*(?:\.[0-9_]+)?")
 
 _MOST_DIGITS: Final = 80
-"""More than any amount has, with its underscores; keeps hostile input short."""
+"""More than any amount has, with its underscores; limits hostile input."""
 
 
 class AmountError(ValueError):
-    """The text is no amount; the message says why and what to type instead."""
+    """The text is no amount; the message has the reason and the right form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class Currency:
         return units
 
     def parse(self, text: str) -> int:
-        """The planck that `text` means, such as `1.5BTT`, `20 mBTT` or `1_000 planck`.
+        """Return the planck of `text`, such as `1.5BTT`, `20 mBTT` or `1_000 planck`.
 
-        AmountError where the unit is missing or unknown, for more decimals than the unit has, and
-        for more than a u128 holds.
+        AmountError if the unit is missing or unknown, for more decimals than the unit has, and for
+        more than a u128 holds.
         """
         text = text.strip()
         if len(text) > _MOST_DIGITS:
@@ -71,8 +71,8 @@ class Currency:
         return planck
 
     def format(self, planck: int) -> str:
-        """`planck` exactly, in whole units, or in planck where that is easier to read."""
-        # Below a millionth, zeros would have to be counted.
+        """Return `planck` exactly, in whole units, or in planck if that is easier to read."""
+        # Below a millionth, a reader would have to count zeros.
         if 0 < planck < 10 ** max(self.decimals - 6, 0):
             return f"{planck:_} {PLANCK}"
         whole, rest = divmod(planck, 10**self.decimals)
@@ -83,7 +83,7 @@ class Currency:
         units = self.units
         if unit in units:
             return units[unit]
-        # Only where no case can mean another unit: mBTT and MBTT are worlds apart.
+        # Only if no other case is another unit: mBTT and MBTT are different.
         for name in (PLANCK, self.symbol):
             if unit.lower() == name.lower():
                 return units[name]

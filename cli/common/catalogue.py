@@ -1,7 +1,7 @@
-"""A chain's metadata: items looked up by the names people type, values shown as they read them.
+"""A chain's metadata: items by their typed names, values in readable form.
 
-Works with any chain: nothing here knows the pallets of ours. Numbers of 64 bits and more leave as
-text in JSON, because many programs would round them.
+Works with any chain: nothing here depends on our pallets. Numbers of 64 bits and more are text in
+JSON, because many programs would round them.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _NAMED_ARGUMENT: Final = re.compile("([A-Za-z_][A-Za-z0-9_]*)=")
 Named = TypeVar("Named", PalletMetadata, PortableVariant, StorageEntry, Constant)
 
 LONG_HEX: Final = 2 + 2 * 96
-"""Characters of bytes that people are shown whole: keys, signatures and proofs of 96 bytes."""
+"""Characters of bytes that are shown in full: keys, signatures and proofs of 96 bytes."""
 
 TIP_EXTENSION: Final = "ChargeTransactionPayment"
 
@@ -72,7 +72,7 @@ _HASHERS: Final[dict[StorageHasher, Callable[[bytes], bytes]]] = {
     StorageHasher.Identity: bytes,
 }
 
-# What stands behind the hash, where the key itself follows it.
+# The part after the hash, if the key itself follows it.
 _HASH_LENGTHS: Final = {
     StorageHasher.Blake2_128Concat: 16,
     StorageHasher.Twox64Concat: 8,
@@ -82,7 +82,7 @@ _HASH_LENGTHS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CallView:
-    """A call by name, with its arguments as plain values and as people read them."""
+    """A call by name, with its arguments as plain values and in readable form."""
 
     name: str
     arguments: dict[str, Plain]
@@ -91,7 +91,7 @@ class CallView:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """An event: whose it is (the extrinsic's index; None: the block's own), and what it says."""
+    """An event: its extrinsic's index (None: of the block itself), and its fields."""
 
     extrinsic: int | None
     name: str
@@ -101,13 +101,13 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class ExtrinsicView:
-    """An extrinsic, opened: who signed it (None: nobody), what travels along, the call."""
+    """A decoded extrinsic: its signer (None: unsigned), its extensions, its call."""
 
     signer: str | None
     signature: Plain
     extra: dict[str, Plain]
     extra_shown: dict[str, str]
-    """The transaction extensions as people read them; the author's extra under its name, `tip`."""
+    """The transaction extensions in readable form; the author's extra under its name, `tip`."""
     call: CallView
     hash: str
 
@@ -142,35 +142,35 @@ class Catalogue:
     # ---- by name
 
     def pallet(self, name: str) -> PalletMetadata:
-        """The pallet of that name; case does not matter where it is unambiguous."""
+        """Return the pallet with that name; case does not matter if it is unambiguous."""
         return _find(name, self.metadata.pallets, "pallet", "the chain")
 
     def call(self, path: str) -> tuple[PalletMetadata, PortableVariant]:
-        """A call by `Pallet.call`."""
+        """Return a call by `Pallet.call`."""
         pallet, name = self._split(path, "a call", "Balances.transfer_keep_alive")
         return pallet, _find(name, self.calls(pallet), "call", pallet.name)
 
     def storage(self, path: str) -> tuple[PalletMetadata, StorageEntry]:
-        """A storage item by `Pallet.Item`."""
+        """Return a storage item by `Pallet.Item`."""
         pallet, name = self._split(path, "a storage item", "System.Account")
         entries = pallet.storage.entries if pallet.storage else []
         return pallet, _find(name, entries, "storage item", pallet.name)
 
     def constant(self, path: str) -> tuple[PalletMetadata, Constant]:
-        """A constant by `Pallet.Name`."""
+        """Return a constant by `Pallet.Name`."""
         pallet, name = self._split(path, "a constant", "Balances.ExistentialDeposit")
         return pallet, _find(name, pallet.constants, "constant", pallet.name)
 
     def calls(self, pallet: PalletMetadata) -> list[PortableVariant]:
-        """The calls of a pallet."""
+        """Return the calls of a pallet."""
         return self._variants(pallet.calls.type if pallet.calls else None)
 
     def events(self, pallet: PalletMetadata) -> list[PortableVariant]:
-        """The events of a pallet."""
+        """Return the events of a pallet."""
         return self._variants(pallet.event.type if pallet.event else None)
 
     def errors(self, pallet: PalletMetadata) -> list[PortableVariant]:
-        """The errors of a pallet."""
+        """Return the errors of a pallet."""
         return self._variants(pallet.error.type if pallet.error else None)
 
     def _variants(self, type_id: int | None) -> list[PortableVariant]:
@@ -188,7 +188,7 @@ class Catalogue:
     # ---- calls
 
     def encode_call(self, path: str, arguments: Sequence[str]) -> bytes:
-        """The bytes of a call, from what was typed: arguments in order, or all as `name=value`."""
+        """Return the bytes of a call with its typed arguments: in order, or all as `name=value`."""
         pallet, call = self.call(path)
         name = f"{pallet.name}.{call.name}"
         try:
@@ -228,7 +228,7 @@ class Catalogue:
 
     @staticmethod
     def _check_names(call: str, names: Sequence[str], typed: Sequence[str]) -> None:
-        """Mistyped for a name that is no argument's, where others show that names are meant."""
+        """Raise Mistyped for an unknown name of an argument if the others are given by name."""
         found = [_NAMED_ARGUMENT.match(text) for text in typed]
         given = [match[1] for match in found if match]
         if len(given) < len(typed) or not set(given) & set(names):
@@ -247,11 +247,11 @@ class Catalogue:
         return self._prepare(type_id, value, where, money)
 
     def field_type(self, field: PortableField) -> str:
-        """A type as a person reads it."""
+        """Return a type in readable form."""
         return self.types.name(field.type)
 
     def _prepare(self, type_id: int, value: Plain, where: str, money: bool) -> Plain:
-        """Put numbers in the place of amounts, and calls in the place of their short forms."""
+        """Replace amounts by numbers, and short forms by calls."""
         kind = self.types.type(type_id)
         match kind.definition:
             case PrimitiveDef(primitive) if primitive.name == "u128":
@@ -300,7 +300,7 @@ class Catalogue:
             if not text.startswith("0x"):
                 raise Mistyped(f"{where}: {self._forms(type_id)}")
             return self.types.decode(type_id, bytes.fromhex(text[2:]))
-        except ValueError as error:  # DecodeError, and what is no hex
+        except ValueError as error:  # DecodeError, and invalid hex
             why = str(error) if isinstance(error, DecodeError) else "this is no hex"
             raise Mistyped(f"{where}: {self._forms(type_id)}; {why}") from None
 
@@ -316,7 +316,7 @@ class Catalogue:
     def _variant(
         self, type_id: int, variants: Sequence[PortableVariant], name: str, where: str
     ) -> PortableVariant:
-        """The variant that was typed; Mistyped with those that there are."""
+        """Return the typed variant; Mistyped with the available ones."""
         for variant in variants:
             if variant.name == name:
                 return variant
@@ -349,7 +349,9 @@ class Catalogue:
         return value
 
     def _prepare_call(self, pallets: Sequence[PortableVariant], value: Plain, where: str) -> Plain:
-        """A nested call: as metadata nests it, as {"call": "A.b", "args": ...}, or in hex."""
+        """Return a nested call, given as in metadata, as {"call": "A.b", "args": ...}, or in
+        hex.
+        """
         if isinstance(value, str) and value.startswith("0x"):
             try:
                 return self.types.decode(self.call_type, bytes.fromhex(value[2:]))
@@ -372,7 +374,7 @@ class Catalogue:
         )
 
     def _amount(self, value: Plain, where: str, money: bool) -> Plain:
-        """An amount has a unit; a u128 that is no money is a plain number."""
+        """Return an amount, which has a unit; a u128 that is no money is a plain number."""
         number = not isinstance(value, str) or value.replace("_", "").isdecimal()
         if number and not money:
             return value
@@ -386,8 +388,8 @@ class Catalogue:
     def _is_money(self, field: PortableField, otherwise: bool) -> bool:
         """Return True if numbers in a field are amounts: by the name of its type, if it has one.
 
-        In calls and events a u128 is money unless its type is called something else; an amount
-        that is taken for a number would be read in planck.
+        In calls and events a u128 is money unless its type has another name; an amount that is
+        mistaken for a number would be read in planck.
         """
         name = field.type_name or ""
         if "Balance" in name:
@@ -405,7 +407,7 @@ class Catalogue:
         return False
 
     def decode_call(self, raw: bytes) -> CallView:
-        """A call by name; Refused if the bytes are none of this chain."""
+        """Return a call by name; Refused if the bytes are none of this chain."""
         try:
             plain = self.types.decode(self.call_type, raw)
         except DecodeError as error:
@@ -433,7 +435,7 @@ class Catalogue:
     # ---- extrinsics and events
 
     def decode_extrinsic(self, wire: bytes) -> ExtrinsicView:
-        """Open an extrinsic in the form it has on the wire, with its length in front."""
+        """Decode an extrinsic in its form on the wire, with its length in front."""
         name = "0x" + blake2_256(wire).hex()
         try:
             inner = unwrap(wire)
@@ -468,7 +470,7 @@ class Catalogue:
         return ExtrinsicView(signer, signature, extra, shown, self.decode_call(inner[at:]), name)
 
     def decode_events(self, raw: bytes | None) -> list[EventView]:
-        """The events of a block, from the value of System.Events."""
+        """Return the events of a block, from the value of System.Events."""
         _, entry = self.storage("System.Events")
         records = self.types.decode(entry.type.value, raw) if raw else []
         return [self._event(record) for record in _list_of_dicts(records)]
@@ -492,7 +494,7 @@ class Catalogue:
         return EventView(whose, f"{pallet}.{name}", plain, ", ".join(shown))
 
     def dispatch_error(self, error: Plain) -> str:
-        """Why a call failed, with the words the pallet's author left for the caller."""
+        """Return the reason why a call failed, with the documentation of the pallet's error."""
         match error:
             case {"Module": {"index": int(index), "error": str(code)}}:
                 return self._module_error(index, int(code[2:4], 16))
@@ -517,7 +519,7 @@ class Catalogue:
     def storage_key(
         self, pallet: PalletMetadata, entry: StorageEntry, typed: Sequence[str]
     ) -> tuple[bytes, bool]:
-        """The key of a storage item, and whether it is complete: fewer keys make a prefix."""
+        """Return the key of a storage item, and False if it is only a prefix for fewer keys."""
         prefix = pallet.storage.prefix if pallet.storage else pallet.name
         key = twox_128(prefix.encode()) + twox_128(entry.name.encode())
         kinds = self.key_types(entry)
@@ -539,7 +541,7 @@ class Catalogue:
         return key, len(typed) == len(kinds)
 
     def key_types(self, entry: StorageEntry) -> list[tuple[int, StorageHasher]]:
-        """The type and hasher of each key of a storage item."""
+        """Return the type and hasher of each key of a storage item."""
         if isinstance(entry.type, PlainEntry):
             return []
         hashers = entry.type.hashers
@@ -549,7 +551,7 @@ class Catalogue:
         return [(entry.type.key, hashers[0])]
 
     def keys_of(self, entry: StorageEntry, key: bytes) -> list[str]:
-        """Return the keys of an entry as people read them; hashes if only those are stored."""
+        """Return the keys of an entry in readable form; hashes if only those are stored."""
         at, shown = 32, []
         for kind, hasher in self.key_types(entry):
             length = _HASH_LENGTHS.get(hasher)
@@ -563,7 +565,7 @@ class Catalogue:
         return shown
 
     def stored(self, entry: StorageEntry, raw: bytes | None) -> tuple[int, Plain]:
-        """The type and value of what is stored; the default where nothing is, None without one."""
+        """Return the type and value of an entry; the default if it is absent, None without one."""
         kind = entry.type.value
         if raw is None:
             if entry.modifier is StorageModifier.Optional:
@@ -574,18 +576,18 @@ class Catalogue:
         except DecodeError as error:
             raise Refused(f"the stored value of {entry.name} is not of its type: {error}") from None
 
-    # ---- values for people and programs
+    # ---- values for readers and programs
 
     def for_json(self, type_id: int, value: Plain) -> Plain:
-        """A decoded value with wide numbers as text."""
+        """Return a decoded value with wide numbers as text."""
         return self._map(type_id, value, False, people=False)
 
     def for_people(self, type_id: int, value: Plain, *, money: bool = False) -> str:
-        """A decoded value on one line, amounts with their unit."""
+        """Return a decoded value on one line, amounts with their unit."""
         return brief(self._map(type_id, value, money, people=True))
 
     def readable(self, type_id: int, value: Plain, *, money: bool = False) -> Plain:
-        """A decoded value with its amounts as people read them."""
+        """Return a decoded value with its amounts in readable form."""
         return self._map(type_id, value, money, people=True)
 
     def _map(self, type_id: int, value: Plain, money: bool, *, people: bool) -> Plain:
@@ -651,12 +653,12 @@ class Catalogue:
 
 
 def docs_of(thing: PortableVariant | StorageEntry | Constant) -> str:
-    """Return the documentation of a thing on one line."""
+    """Return the documentation of an item on one line."""
     return " ".join(" ".join(thing.docs).split())
 
 
 def brief(value: Plain) -> str:
-    """A plain value on one line, without quotes, long bytes cut: `{to: 5FHn..., amount: 1 BTT}`."""
+    """Return a value on one line, without quotes, bytes cut: `{to: 5FHn..., amount: 1 BTT}`."""
     match value:
         case None:
             return "none"
@@ -682,7 +684,7 @@ def _find(name: str, things: Iterable[Named], what: str, where: str) -> Named:
     for thing in known:
         if thing.name == name:
             return thing
-    # `transferKeepAlive`, as JavaScript writes it, is `transfer_keep_alive`.
+    # `transferKeepAlive`, the form in JavaScript, is `transfer_keep_alive`.
     same = [thing for thing in known if _plain_name(thing.name) == _plain_name(name)]
     if len(same) == 1:
         return same[0]
@@ -709,7 +711,7 @@ def _json(text: str, where: str) -> Plain:
 
 
 def _two_names(plain: Plain) -> tuple[str, str, Plain]:
-    """Pallet, name and fields of a call or an event: {"Balances": {"Transfer": ...}}."""
+    """Return pallet, name and fields of a call or an event: {"Balances": {"Transfer": ...}}."""
     if isinstance(plain, dict) and len(plain) == 1:
         ((pallet, inner),) = plain.items()
         if isinstance(inner, str):
@@ -735,7 +737,7 @@ def _list_of_dicts(value: Plain) -> list[dict[str, Plain]]:
 
 
 def _era(era: Immortal | Mortal) -> Plain:
-    """An era by what it means; metadata has a variant for each of its first bytes."""
+    """Return an era by its meaning; metadata has a variant for each value of its first byte."""
     match era:
         case Immortal():
             return "Immortal"

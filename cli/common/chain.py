@@ -1,4 +1,4 @@
-"""A node's chain, as `tx` and `query` see it: connection, metadata, and the facts around them."""
+"""A node's chain, for `tx` and `query`: connection, metadata, and related facts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def run(work: Coroutine[Any, Any, Result]) -> Result:
 
 @dataclass(frozen=True, slots=True)
 class BlockView:
-    """A block with its extrinsics opened and its events, where the state is still there."""
+    """A block with its decoded extrinsics and its events, if its state is available."""
 
     hash: bytes
     number: int
@@ -39,7 +39,7 @@ class BlockView:
 
 
 class Chain:
-    """A chain behind a connection, at one block: its metadata is that block's."""
+    """A chain by a connection, at one block, whose metadata it uses."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Chain:
     @classmethod
     @asynccontextmanager
     async def open(cls, url: str, timeout: float, at: str | None = None) -> AsyncIterator[Chain]:
-        """Connect, and read what the chain is; `at` names a block by number or hash."""
+        """Connect, and read the chain's facts; `at` is a block by number or hash."""
         async with await Client.connect(url, timeout) as client:
             where = await block_hash(client, at) if at is not None else None
             properties, genesis, metadata, version = await asyncio.gather(
@@ -72,7 +72,7 @@ class Chain:
             yield cls(client, catalogue, where, to_bytes(genesis), _versions(version))
 
     async def storage(self, path: str, *keys: str) -> tuple[int, Plain]:
-        """The type and value of a storage item at the chain's block, by names as typed."""
+        """Return the type and value of a storage item at the chain's block, by typed names."""
         pallet, entry = self.catalogue.storage(path)
         key, _ = self.catalogue.storage_key(pallet, entry, keys)
         raw = await self.raw_storage(key)
@@ -80,21 +80,21 @@ class Chain:
         return kind, self.catalogue.for_json(kind, value)
 
     async def raw_storage(self, key: bytes, at: bytes | None = None) -> bytes | None:
-        """The bytes under a key."""
+        """Return the bytes under a key."""
         found = await self.client.call("state_getStorage", _hex(key), _hex(at or self.at))
         return None if found is None else to_bytes(found)
 
     def ties(self, birth: bytes) -> Ties:
-        """Return the chain and versions that a signature made now holds for."""
+        """Return the chain and versions of a signature made now."""
         return Ties(self.genesis, birth, self.spec_version, self.transaction_version)
 
     async def head(self, method: str) -> tuple[int, bytes]:
-        """Number and hash of the block that `method` (best or final) names."""
+        """Return number and hash of the block of `method` (best or final)."""
         found = to_bytes(await self.client.call(method))
         return header_number(await self.client.call("chain_getHeader", _hex(found))), found
 
     async def block(self, hash: bytes) -> BlockView:
-        """A block, opened. NotFound if the node does not know it."""
+        """Return a decoded block. NotFound if the node does not have it."""
         answer = await self.client.call("chain_getBlock", _hex(hash))
         if answer is None:
             raise NotFound(f"the node knows no block {_hex(hash)}")
@@ -113,7 +113,7 @@ class Chain:
         try:
             raw = await self.raw_storage(key, hash)
         except Refused:
-            # The state of old blocks is pruned; the block itself is still good to see.
+            # The state of old blocks is pruned; the block itself can still be shown.
             return None
         if raw is None and number == 0:
             return []
@@ -121,7 +121,7 @@ class Chain:
 
 
 async def block_hash(client: Client, which: str) -> bytes:
-    """The hash of the block that was typed: a number, a hash, `best` or `finalized`."""
+    """Return the hash of a typed block: a number, a hash, `best` or `finalized`."""
     if which == "finalized":
         return to_bytes(await client.call("chain_getFinalizedHead"))
     if which == "best":
@@ -143,7 +143,7 @@ async def block_hash(client: Client, which: str) -> bytes:
 
 
 def read_properties(properties: Json) -> tuple[Currency, int]:
-    """The money and the address prefix that a chain says it has; BTT and 42 where it is silent."""
+    """Return the currency and the address prefix of a chain's properties; by default BTT and 42."""
 
     def first(name: str) -> Json:
         found = properties.get(name) if isinstance(properties, dict) else None
@@ -158,19 +158,19 @@ def read_properties(properties: Json) -> tuple[Currency, int]:
 
 
 def header_number(header: Json) -> int:
-    """The number of a block from its header's JSON form."""
+    """Return the number of a block from its header's JSON form."""
     return _integer(member(header, "number"))
 
 
 def header_hash(header: Json) -> bytes:
-    """The hash of a block from its header's JSON form."""
+    """Return the hash of a block from its header's JSON form."""
     if not isinstance(header, dict):
         raise Refused("the node's answer is no header")
     return Header.from_json(header).hash()
 
 
 def member(answer: object, name: str) -> Json:
-    """A member of an answer; Refused if the node sent something else."""
+    """Return a member of an answer; Refused if the node sent something else."""
     if not isinstance(answer, dict) or name not in answer:
         raise Refused(f"the node's answer has no {name!r}")
     found: Json = answer[name]
@@ -178,7 +178,7 @@ def member(answer: object, name: str) -> Json:
 
 
 def to_bytes(answer: Json) -> bytes:
-    """Bytes that a node sent in hex."""
+    """Return the bytes that a node sent in hex."""
     if not isinstance(answer, str):
         raise Refused(f"the node answered {answer!r} where bytes were expected")
     try:
@@ -188,7 +188,7 @@ def to_bytes(answer: Json) -> bytes:
 
 
 def from_hex(text: str, what: str) -> bytes:
-    """Bytes that a person typed in hex."""
+    """Return the bytes that were typed in hex."""
     try:
         return bytes.fromhex(text.strip().removeprefix("0x"))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Shared by commands that open a chain's data: which chain, where it lies, and plain errors."""
+"""Shared by commands that open a chain's data: the chain, its path, and plain errors."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def data_options(command: Command) -> Command:
 
 
 def chain_name(dev: bool, chain: str | None) -> str:
-    """The chain that the options mean."""
+    """Return the chain of the options."""
     if dev and chain not in {None, "dev"}:
         raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
     if not dev and not chain:
@@ -49,7 +49,7 @@ def chain_name(dev: bool, chain: str | None) -> str:
 
 @contextmanager
 def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
-    """The chain's data, closed at the end; every error in a plain line."""
+    """Open the chain's data, closed at the end; errors become one line."""
     from btt_chain.node.config import NodeConfig, default_base_path
     from btt_chain.node.lifecycle import open_chain
 
@@ -63,7 +63,7 @@ def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
 
 
 def known_chain(name: str) -> str:
-    """The name of a chain or of a file; NotFound if it is neither."""
+    """Return the name of a chain or of a file; NotFound if it is neither."""
     from genesis.catalogue import chain_named
     from genesis.presets import ALIASES, CHAINS
 
@@ -75,7 +75,7 @@ def known_chain(name: str) -> str:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn what a node says for its operator into the errors of commands."""
+    """Turn the errors of a node for its operator into errors of commands."""
     from btt_chain.chain.client import UnknownBlock
     from btt_chain.chain.law import NoLaw
     from btt_chain.consensus.finality.records import BadRecord
@@ -99,7 +99,7 @@ def plain_errors() -> Iterator[None]:
     ) as error:  # fmt: skip
         raise Refused(str(error)) from error
     except ValueError as error:
-        # The node's word for a flag that does not fit the chain names the flag first.
+        # The node's error for a flag that does not fit the chain begins with the flag.
         if str(error).startswith("--"):
             raise Mistyped(str(error)) from error
         raise

@@ -1,4 +1,4 @@
-"""The JSON-RPC client as commands use it: its failures end them, with an exit code."""
+"""The JSON-RPC client for commands: its failures end them, with an exit code."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class RpcError(jsonrpc.RpcError, Refused):
 
 
 class Gone(jsonrpc.Disconnected, CannotConnect):
-    """No node answers, or it went away in the middle."""
+    """No node answers, or the connection broke."""
 
 
 class TimedOut(jsonrpc.TimedOut, CannotConnect):
@@ -36,14 +36,14 @@ class Client(jsonrpc.Client):
     async def connect(cls, url: str, timeout: float = 60.0) -> Self:
         """Connect to a node. `timeout` in seconds, for this and for each answer.
 
-        CannotConnect if nobody listens there or it is no WebSocket, Mistyped for no URL.
+        CannotConnect if nothing listens there or it is no WebSocket, Mistyped if it is no URL.
         """
         web_socket(url)
         return await super().connect(url, timeout)
 
 
 def web_socket(url: str) -> str:
-    """The WebSocket URL that `url` means; http and https are the same port. Mistyped if none."""
+    """Return the WebSocket URL of `url`; http and https have the same port. Mistyped if none."""
     try:
         return jsonrpc.web_socket(url)
     except ValueError as error:

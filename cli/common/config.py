@@ -1,9 +1,9 @@
 """Values of options from a configuration file and from the environment.
 
-An option has, in this order: what is typed; the variable that its help names (`BTT_URL`); the
-variable `BTT_` with the words of its command and its name (`BTT_TX_TRANSFER_TIP`); its key in the
-command's table of the file (`[tx.transfer]`, `tip = "1BTT"`); for options that many commands share,
-a key outside of all tables; its default.
+The value of an option is, in this order: the typed one; the variable that its help names
+(`BTT_URL`); the variable `BTT_` with the words of its command and its name (`BTT_TX_TRANSFER_TIP`);
+its key in the command's table of the file (`[tx.transfer]`, `tip = "1BTT"`); for options that many
+commands share, a key outside of all tables; its default.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ META: Final = "btt.settings"
 
 
 class Setting(NamedTuple):
-    """A value that is not typed: for click, as it was given, and where it comes from."""
+    """A value that is not typed: converted for click, as given, and its source."""
 
     param: str
     value: object
@@ -73,7 +73,7 @@ class Settings:
                 )
 
     def of(self, path: Sequence[str], command: click.Command) -> dict[str, Setting]:
-        """Return what is set for a command, by the names of options. Mistyped if it is wrong."""
+        """Return the settings of a command, by the names of options. Mistyped if one is wrong."""
         options = dict(option_names(command))
         found: dict[str, Setting] = {}
         for key in SHARED:
@@ -96,7 +96,7 @@ class Settings:
         return found
 
     def defaults(self, path: Sequence[str], command: click.Command) -> dict[str, object]:
-        """Return what is set for a command in the form of click's `default_map`."""
+        """Return the settings of a command in the form of click's `default_map`."""
         values: dict[str, object] = {}
         for setting in self.of(path, command).values():
             before, value = values.get(setting.param), setting.value
@@ -132,7 +132,7 @@ def settings_of(ctx: click.Context) -> Settings:
 
 
 def path_of(ctx: click.Context) -> list[str]:
-    """Return the words of a command behind the program's name."""
+    """Return the words of a command after the program's name."""
     words: list[str] = []
     at: click.Context | None = ctx
     while at is not None and at.parent is not None:
@@ -157,7 +157,7 @@ def option_names(command: click.Command) -> Iterator[tuple[str, click.Option]]:
 
 
 def _converted(option: click.Option, key: str, value: object) -> object:
-    """Return a value as click takes it. ValueError or BadParameter if the option has none such."""
+    """Return a value in click's form. ValueError or BadParameter if the option refuses it."""
     if option.is_flag:
         if not isinstance(value, bool):
             raise ValueError(f"expected true or false, not {value!r}")
@@ -179,7 +179,7 @@ def _text(option: click.Option, value: object) -> str:
 
 
 def _from_text(option: click.Option, text: str) -> object:
-    """Return a variable's text as the value that a file would have."""
+    """Return a variable's text in the form of a value in a file."""
     if option.is_flag:
         flags = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
         return flags.get(text.lower(), text)

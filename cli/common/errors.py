@@ -1,10 +1,10 @@
 """Failures of commands: one line with the error, its place and a remedy, and an exit code.
 
 0    done
-1    refused or failed: the node said no, a call failed in its block, a file is damaged
+1    refused or failed: the node refused, a call failed in its block, a file is damaged
 2    the command was typed wrongly
 3    no node can be reached
-4    what was asked for does not exist: a block, an account, a pallet, a file
+4    the requested thing does not exist: a block, an account, a pallet, a file
 130  interrupted from the keyboard
 """
 
@@ -29,13 +29,13 @@ class ExitCode(IntEnum):
 
 
 class Refused(click.ClickException):
-    """The request was understood, and did not happen."""
+    """The request was valid, and failed."""
 
     exit_code = ExitCode.REFUSED
 
 
 class CannotConnect(click.ClickException):
-    """No node answers, or it went away in the middle."""
+    """No node answers, or the connection broke."""
 
     exit_code = ExitCode.NO_CONNECTION
 

@@ -21,7 +21,7 @@ TODO: Final = {
 
 @dataclass(frozen=True, slots=True)
 class KeyReport:
-    """A session key, as the node that holds it reports it."""
+    """A session key, as reported by its node."""
 
     kind: str
     """`babe` or `gran`."""
@@ -32,17 +32,17 @@ class KeyReport:
 
     @property
     def signs(self) -> bool:
-        """Return True if nothing keeps it from signing."""
+        """True if the key may sign."""
         return self.state == "signs"
 
     @property
     def todo(self) -> str:
-        """Return the advice for its state; empty if it signs."""
+        """Advice for its state; empty if it signs."""
         return "" if self.signs else TODO.get(self.state, "see the log of the node")
 
 
 async def key_reports(client: Client) -> Sequence[KeyReport] | None:
-    """Ask a node for its keys; None if it does not validate, or does not say."""
+    """Query a node for its keys; None if it does not validate, or does not report them."""
     try:
         told = await client.call("signing_status")
     except RpcError:

@@ -41,9 +41,9 @@ TARGETS: Final = {
     "runtime": ("runtime",),
     "db": ("storage",),
 }
-"""Substrate's words for parts of a node, and the modules that they are here.
+"""Substrate's names of parts of a node, and the modules that they are here.
 
-Each is a logger of its own as well: what belongs to no module of its own says its word.
+Each is a logger of its own as well, for lines that belong to no module of their own.
 """
 
 _COLOURS: Final = {
@@ -56,7 +56,9 @@ _COLOURS: Final = {
 
 
 def parse_filters(text: str) -> dict[str, int]:
-    """`info,grandpa=debug`: levels by target or module, "" for all others. Mistyped if none."""
+    """Return levels by target or module, "" for all others, of `info,grandpa=debug`. Or
+    Mistyped.
+    """
     levels = {"": logging.INFO}
     for part in filter(None, text.split(",")):
         name, equals, level = part.rpartition("=")
@@ -80,12 +82,12 @@ def start(filters: dict[str, int]) -> None:
 
 
 def loggers(target: str) -> tuple[str, ...]:
-    """The loggers that a target or a module in `--log` means."""
+    """Return the loggers of a target or a module in `--log`."""
     return (target, *TARGETS.get(target, ()))
 
 
 class _Lines(logging.Formatter):
-    """`2026-11-21 11:04:43 INFO  btt_chain.node: block 7 ...`."""
+    """Format of lines: `2026-11-21 11:04:43 INFO  btt_chain.node: block 7 ...`."""
 
     def __init__(self, colours: bool) -> None:
         super().__init__("%(asctime)s %(level)s %(name)s: %(message)s", "%Y-%m-%d %H:%M:%S")
@@ -98,7 +100,7 @@ class _Lines(logging.Formatter):
 
 
 def log_option(command: Command) -> Command:
-    """`--log`: what is written to standard error."""
+    """Add `--log`: the lines that are written to standard error."""
     return click.option(
         "-l",
         "--log",

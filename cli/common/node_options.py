@@ -1,4 +1,4 @@
-"""The options of `btt-chain node`, in the groups that its help shows them."""
+"""The options of `btt-chain node`, in the groups of its help."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def apply(command: Command, options: list[Callable[[Command], Command]]) -> Comm
 
 
 def network_options(command: Command) -> Command:
-    """Whom the node meets, and where it is met."""
+    """Add the options of peers and addresses."""
     return apply(
         command,
         [
@@ -189,7 +189,7 @@ def asked_for(*names: str) -> bool:
 def network_of(given: dict[str, Any], *, alone: bool) -> NetworkConfig | None:
     """Return the network configuration of the options. Raises Mistyped.
 
-    None for a chain that is run `alone`, unless one of the options asks for others.
+    None for a chain that is run `alone`, unless one of the options is for peers.
     """
     from btt_chain.node.config import NetworkConfig
 
@@ -211,7 +211,7 @@ def network_of(given: dict[str, Any], *, alone: bool) -> NetworkConfig | None:
 
 
 def validator_of(given: dict[str, Any]) -> ValidatorConfig | None:
-    """Return the validator's configuration; None for a node that only follows. Raises Mistyped."""
+    """Return the validator's configuration; None if it does not validate. Raises Mistyped."""
     from btt_chain.node.config import ValidatorConfig
 
     for uri in given["dev_keys"]:
@@ -248,7 +248,7 @@ def metrics_port(given: dict[str, Any], *, alone: bool) -> int | None:
 
 
 def password_of(given: dict[str, Any]) -> str | None:
-    """The keystore's password, from wherever it is to come. Raises Mistyped."""
+    """Return the keystore's password, from any of its options. Raises Mistyped."""
     word = password(given["password"], given["password_interactive"], given["password_file"])
     if word == "":
         raise Mistyped("the keystore's password is empty")
@@ -256,7 +256,7 @@ def password_of(given: dict[str, Any]) -> str | None:
 
 
 def split(texts: tuple[str, ...], flag: str) -> tuple[str, ...]:
-    """Addresses that were given one by one or with commas between. Raises Mistyped."""
+    """Return addresses that were given one by one or with commas between. Raises Mistyped."""
     found = tuple(filter(None, (part.strip() for text in texts for part in text.split(","))))
     for address in found:
         if not address.startswith("/") or "/p2p/" not in address:
@@ -268,7 +268,7 @@ def split(texts: tuple[str, ...], flag: str) -> tuple[str, ...]:
 
 
 def node_key(text: str | None, file: Path | None) -> bytes | None:
-    """The seed of the node's identity, None if it is not given. Raises Mistyped."""
+    """Return the seed of the node's identity, None if it is not given. Raises Mistyped."""
     if text is not None and file is not None:
         raise Mistyped("give one of --node-key and --node-key-file")
     if file is not None:

@@ -1,4 +1,4 @@
-"""Options that several commands share, so that they are spelt and behave alike."""
+"""Options that several commands share, with the same names and effects."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ AnyCommand = TypeVar("AnyCommand", bound=click.Command)
 
 
 class Group(click.Group):
-    """Commands under one name; an unknown one is answered with those that are like it."""
+    """Commands under one name; the error of an unknown one lists similar names."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """The command that the first argument names."""
+        """Return the command of the first argument."""
         name = args[0]
         is_name = not name.startswith("-") and not ctx.resilient_parsing
         if is_name and self.get_command(ctx, name) is None:
@@ -48,10 +48,10 @@ class Group(click.Group):
 
 
 def examples(*lines: str) -> Callable[[AnyCommand], AnyCommand]:
-    """Show what is typed below a command's options; stands above the command's decorator."""
+    """Show examples below a command's options; the decorator is above that of the command."""
 
     def add(command: AnyCommand) -> AnyCommand:
-        # \b: click leaves the lines of this paragraph as they are.
+        # \b: click keeps the lines of this paragraph.
         command.epilog = "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
         return command
 
@@ -59,7 +59,7 @@ def examples(*lines: str) -> Callable[[AnyCommand], AnyCommand]:
 
 
 def json_option(command: Command) -> Command:
-    """`--json`: a document for programs in the place of tables for people."""
+    """Add `--json`: a document for programs instead of tables for readers."""
     return click.option(
         "--json", "as_json", is_flag=True, help="Print JSON, for programs to read."
     )(command)
@@ -68,7 +68,7 @@ def json_option(command: Command) -> Command:
 def chain_names(
     _ctx: click.Context, _param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    """Return completions of `--chain`: the chains that come along, or a file."""
+    """Return completions of `--chain`: the included chains, or a file."""
     from click.shell_completion import CompletionItem
 
     from genesis.presets import ALIASES, CHAINS
@@ -79,7 +79,7 @@ def chain_names(
 
 
 def connection_options(command: Command) -> Command:
-    """`--url` and `--timeout`: which node, and how long to wait for it."""
+    """Add `--url` and `--timeout`: the node, and the seconds to wait for it."""
     url = click.option(
         "--url",
         envvar="BTT_URL",
@@ -101,7 +101,7 @@ def connection_options(command: Command) -> Command:
 
 
 def scheme_option(command: Command) -> Command:
-    """`--scheme`: which kind of key."""
+    """Add `--scheme`: the kind of key."""
     return click.option(
         "--scheme",
         type=click.Choice(SCHEMES, case_sensitive=False),
@@ -112,7 +112,7 @@ def scheme_option(command: Command) -> Command:
 
 
 def password_options(command: Command) -> Command:
-    """`--password` and its safer sisters; `password` reads them."""
+    """Add `--password` and its safer variants, which `password` reads."""
     given = click.option(
         "--password", help="The key's password (others can see it in the list of processes)."
     )
@@ -128,7 +128,7 @@ def password_options(command: Command) -> Command:
 
 
 def password(given: str | None, interactive: bool, filename: Path | None) -> str | None:
-    """The password that `password_options` lead to, None if there is none."""
+    """Return the password of the `password_options`, None if there is none."""
     if sum((given is not None, interactive, filename is not None)) > 1:
         raise click.UsageError("give the password in one way only")
     if interactive:
@@ -139,7 +139,7 @@ def password(given: str | None, interactive: bool, filename: Path | None) -> str
 
 
 def network_options(command: Command) -> Command:
-    """`--network`, or `--ss58-prefix`: for which network addresses are written."""
+    """Add `--network`, or `--ss58-prefix`: the network of printed addresses."""
     return click.option(
         "--network",
         "--ss58-prefix",
@@ -158,7 +158,7 @@ class Network(click.ParamType[int]):
     name = "network"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The prefix."""
+        """Return the prefix."""
         from btt_chain.primitives.ss58 import MAX_PREFIX, RESERVED_PREFIXES
 
         text = str(value).lower()
@@ -177,12 +177,12 @@ class Network(click.ParamType[int]):
 
 
 def read_secret(given: str | None) -> str:
-    """The secret URI that an argument means.
+    """Return the secret URI of an argument.
 
-    The URI itself, `-` for standard input, the path of a file that holds it; and where nothing is
-    given, a hidden prompt (or standard input, if that is not a terminal). An empty one is refused:
-    it would mean the development phrase, whose keys everybody has. So is the path of no file
-    (`check_secret`).
+    The URI itself, `-` for standard input, the path of a file that holds it; and without an
+    argument, a hidden prompt (or standard input, if that is not a terminal). An empty one is
+    refused: it would mean the development phrase, whose keys are public. So is the path of a
+    missing file (`check_secret`).
     """
     secret = read_text(given)
     if not secret:
@@ -192,14 +192,14 @@ def read_secret(given: str | None) -> str:
 
 
 def read_text(given: str | None) -> str:
-    """The text that an argument means: itself, standard input, or what a file holds."""
+    """Return the text of an argument: itself, standard input, or the content of a file."""
     if given is None:
         if sys.stdin.isatty():
             return str(click.prompt("Secret URI", hide_input=True, err=True))
         given = "-"
     if given == "-":
         return _text(sys.stdin.buffer.read(), "standard input").strip()
-    # No path that exists is a phrase, a seed or an address; `//Alice` and the like are never read.
+    # No existing path is a phrase, a seed or an address; `//Alice` and the like are never read.
     if not given.startswith("//") and len(given) < 256 and Path(given).is_file():
         return _text(Path(given).read_bytes(), given).strip()
     return given
@@ -213,7 +213,7 @@ def _text(raw: bytes, where: str) -> str:
 
 
 def key_pair(uri: str, scheme: str, password: str | None) -> KeyPair:
-    """The key of a secret URI, or a usage error that never repeats the secret."""
+    """Return the key of a secret URI, or raise a usage error that never contains the secret."""
     from btt_chain.crypto.errors import SecretError
     from btt_chain.crypto.keypair import KeyPair
 
@@ -224,7 +224,7 @@ def key_pair(uri: str, scheme: str, password: str | None) -> KeyPair:
 
 
 def scheme_named(name: str) -> Scheme:
-    """The signature scheme of a name in `SCHEMES`."""
+    """Return the signature scheme of a name in `SCHEMES`."""
     from btt_chain.crypto.keypair import Scheme
 
     return Scheme[name.upper()]

@@ -1,7 +1,7 @@
-"""Why a call failed where no pallet says it: the kinds of `sp_runtime::DispatchError`, in words.
+"""Reasons of failed calls without a pallet's error: kinds of `sp_runtime::DispatchError`, in words.
 
-Metadata has the names of these kinds; a chain that has their explanations as well has them for
-programmers. What the words say holds for any Substrate chain.
+Metadata has the names of these kinds; their explanations, if a chain has them, are for programmers.
+The texts apply to any Substrate chain.
 """
 
 from __future__ import annotations

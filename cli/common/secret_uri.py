@@ -3,7 +3,8 @@
 `subkey` reads `/home/me/key` as a soft derivation path below the public development phrase, whose
 keys are public. So a mistyped file name would silently become a public key. `//home/me/key` is such
 a name, too: a key below the public phrase is taken if it begins with a development name
-(`//Alice/soft`), or if all its parts are hard (`//net//payer`), which no file is written like.
+(`//Alice/soft`), or if all its parts are hard (`//net//payer`), which is no usual form of a file
+name.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ OTHERS: Final = ("Validator", "Provider", "holder")
 """First parts of the paths of keys on development chains, besides the names of accounts."""
 
 _HEX: Final = re.compile("[0-9a-fA-F]{32,}")
-"""May be a seed: not repeated in a message."""
+"""Pattern of a possible seed, which is not repeated in a message."""
 _FILE: Final = re.compile(r"~.*|[\w.-]+\.[A-Za-z]{1,5}")
-"""A name without a folder; neither a phrase nor a seed has such characters."""
+"""Pattern of a file name without a folder; neither a phrase nor a seed has such characters."""
 
 
 def check_secret(text: str) -> None:
-    """Raise NotFound or UsageError for a text that is a file name, or as good as one.
+    """Raise NotFound or UsageError for a text that is or resembles a file name.
 
-    `text` names no file that exists. Messages repeat no phrase and no seed.
+    `text` names no file that exists. Messages contain no phrase and no seed.
     """
     if text.startswith("//"):
         _check_development(text)

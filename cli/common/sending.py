@@ -8,10 +8,10 @@ from cli.common.errors import Mistyped
 
 
 class Sending(click.Command):
-    """A command with amounts: what looks like an option may be a negative one."""
+    """A command with amounts: an argument that looks like an option may be a negative amount."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Explain the option that a negative amount was taken for."""
+        """Explain the option for which a negative amount was mistaken."""
         try:
             return super().parse_args(ctx, list(args))
         except click.NoSuchOption as error:

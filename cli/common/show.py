@@ -1,7 +1,7 @@
-"""Output of commands: tables and colours on a terminal, JSON where it is asked for.
+"""Output of commands: tables and colours on a terminal, JSON on request.
 
-Into a pipe or a file goes the same text without colours, and unfolded: nothing is cut. Results go
-to standard output; everything that is said along the way goes to standard error.
+A pipe or a file receives the same text without colours, and unfolded: nothing is cut. Results are
+written to standard output; all other messages to standard error.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _UNFOLDED = 100_000
-"""Columns of something that is not a terminal."""
+"""Columns of an output other than a terminal."""
 
 
 def document(value: object) -> None:
@@ -34,14 +34,14 @@ def line(value: object) -> None:
 
 
 def note(text: str) -> None:
-    """Say something along the way, on standard error."""
+    """Print a message on standard error."""
     click.echo(text, err=True)
 
 
 def record(fields: Mapping[str, str | Sequence[str]], *, width: int = 0) -> None:
-    """Print facts about one thing, a line each (or several lines under one name).
+    """Print facts about one item, a line each (or several lines under one name).
 
-    Names take `width` columns at least, so that records in a row stand below each other.
+    Names have at least `width` columns, so that consecutive records are aligned.
     """
     width = max(width, *map(len, fields), 0)
     for name, value in fields.items():
@@ -54,7 +54,7 @@ def record(fields: Mapping[str, str | Sequence[str]], *, width: int = 0) -> None
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
 ) -> None:
-    """Print things of one kind, a row each. A column named `>name` is set to the right."""
+    """Print items of one kind, a row each. A column named `>name` is right-aligned."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -88,44 +88,44 @@ def table(
 
 
 def good(text: str) -> None:
-    """Print a line about something that went well."""
+    """Print a line about a success."""
     _echo(click.style(text, fg="green"))
 
 
 def bad(text: str) -> None:
-    """Print a line about something that did not."""
+    """Print a line about a failure."""
     _echo(click.style(text, fg="red", bold=True))
 
 
 def heading(text: str) -> None:
-    """Print a line above what it names."""
+    """Print a line above a section."""
     _echo(click.style(text, bold=True))
 
 
 def complain(message: str) -> None:
-    """Say in one line on standard error what went wrong."""
+    """Print an error in one line on standard error."""
     label = click.style("error:", fg="red", bold=True)
     _echo(f"{label} {' '.join(message.split())}", err=True)
 
 
 def _echo(text: str, *, err: bool = False) -> None:
-    # None: click looks whether it writes to a terminal.
+    # None: click checks whether the output is a terminal.
     click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
 
 
 def console(*, stderr: bool = False) -> Console:
-    """The terminal, or what stands in its place; colours only where they can be seen."""
+    """Return the output; with colours only on a terminal."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
-    # `rich` itself honours NO_COLOR and TERM=dumb.
+    # `rich` itself applies NO_COLOR and TERM=dumb.
     width = None if stream.isatty() else _UNFOLDED
     return Console(file=stream, width=width, highlight=False, emoji=False)
 
 
 @contextmanager
 def progress() -> Iterator[Progress]:
-    """A bar with the time that is left, on a terminal; nothing elsewhere."""
+    """Show a bar with the remaining time, on a terminal only."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,

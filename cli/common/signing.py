@@ -1,7 +1,7 @@
 """Signed transactions, built from a chain's own metadata; no network, no clock.
 
-The extensions of the chain decide what travels with a call and what is only signed along. Known
-are those that carry something; unknown ones pass if they carry nothing, and are refused otherwise.
+The chain's extensions define the data sent with a call and the data that are only signed.
+Extensions with data must be known; unknown ones are accepted if they have no data, else refused.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SCHEME_INDEX = {scheme: bytes((scheme.value,)) for scheme in Scheme}
 
 @dataclass(frozen=True, slots=True)
 class Ties:
-    """The chain, runtime version and fork that a signature holds for.
+    """The chain, runtime version and fork for which a signature is valid.
 
     `birth` is the hash of the block where the era begins: genesis for immortal ones.
     """
@@ -45,7 +45,7 @@ class Draft:
 
 
 def sign(catalogue: Catalogue, ties: Ties, draft: Draft, pair: KeyPair) -> bytes:
-    """The signed extrinsic as it goes on the wire, with its length in front."""
+    """Return the signed extrinsic in its form on the wire, with its length in front."""
     carried = {
         "CheckMortality": _ERA.encode(draft.era),
         "CheckEra": _ERA.encode(draft.era),
@@ -53,7 +53,7 @@ def sign(catalogue: Catalogue, ties: Ties, draft: Draft, pair: KeyPair) -> bytes
         "ChargeTransactionPayment": compact_encode(draft.tip),
         # Fees in the chain's own money.
         "ChargeAssetTxPayment": compact_encode(draft.tip) + b"\0",
-        # No hash of the metadata is signed along.
+        # No hash of the metadata is signed.
         "CheckMetadataHash": b"\0",
     }
     signed_along = {
@@ -75,7 +75,7 @@ def sign(catalogue: Catalogue, ties: Ties, draft: Draft, pair: KeyPair) -> bytes
 
 
 def hash_of(wire: bytes) -> str:
-    """The hash that names an extrinsic, in hex."""
+    """Return the hash of an extrinsic, in hex."""
     return "0x" + blake2_256(wire).hex()
 
 

@@ -13,7 +13,7 @@ class RandomnessType(click.ParamType[bytes]):
     def convert(
         self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> bytes:
-        """The bytes."""
+        """Return the bytes."""
         text = str(value).removeprefix("0x")
         try:
             raw = bytes.fromhex(text)

@@ -1,4 +1,4 @@
-"""Shared by commands on session keys: their keystore, its password, and signing records."""
+"""Shared by commands for session keys: their keystore, its password, and signing records."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ KINDS: Final = {"babe": b"babe", "grandpa": b"gran"}
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A chain, as far as keys are concerned."""
+    """A chain, with the paths of its keys."""
 
     paths: Paths
     genesis: bytes
     is_live: bool
     is_alone: bool
-    """A development chain: no other node has it."""
+    """True for a development chain of this machine only."""
 
 
 def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
-    """Where the keys and records of the chain lie."""
+    """Return the paths of the chain's keys and records."""
     from btt_chain.node.config import Paths, default_base_path
     from genesis.build import build
     from genesis.catalogue import load
@@ -65,7 +65,7 @@ def place_of(dev: bool, chain: str | None, base_path: Path | None) -> Place:
 
 
 def keystore_password_options(command: Command) -> Command:
-    """`--password` and its safer sisters, for the files of the keystore."""
+    """Add `--password` and its safer variants, for the files of the keystore."""
     options = [
         click.option(
             "--password",
@@ -90,13 +90,13 @@ def keystore_password_options(command: Command) -> Command:
 def keystore_password(
     given: str | None, filename: Path | None, interactive: bool
 ) -> Password | None:
-    """The password of the keystore; None: the secret beside its files is used."""
+    """Return the password of the keystore; None: the secret beside its files is used."""
     from btt_chain.keystore import Password
 
     if filename is not None or interactive:
         ctx = click.get_current_context()
         if ctx.get_parameter_source("password") is not click.core.ParameterSource.COMMANDLINE:
-            given = None  # what is typed goes before what is set
+            given = None  # a typed value overrides a configured one
     word = password(given, interactive, filename)
     if word == "":
         raise Mistyped("the keystore's password is empty")
@@ -104,7 +104,7 @@ def keystore_password(
 
 
 def last_signed(place: Place, public: bytes) -> str:
-    """What a key has said last, or what is wrong with its record, in words."""
+    """Return a key's last signed message, or the fault of its record, in words."""
     from btt_chain.keystore.errors import RecordError, RecordMissing
     from btt_chain.keystore.record import read, record_path
 
@@ -132,7 +132,7 @@ def last_signed(place: Place, public: bytes) -> str:
 
 @contextmanager
 def plain_key_errors() -> Iterator[None]:
-    """Turn what is wrong with a key or a record into a plain line."""
+    """Turn the errors of keys and records into one line."""
     from btt_chain.keystore import KeystoreError, RecordError
 
     try:
@@ -153,6 +153,6 @@ def delete_records(place: Place) -> None:
         except RecordInUse as error:
             raise Refused(str(error)) from error
         except RecordError:
-            continue  # damaged ones go as well
+            continue  # damaged ones are deleted as well
     shutil.rmtree(folder)
     show.note(f"deleted {folder}")

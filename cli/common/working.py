@@ -1,4 +1,4 @@
-"""Shared by `model`, `job` and `work`: a chain to work with, a folder, and the node's answers."""
+"""Shared by `model`, `job` and `work`: a chain, a folder, and the node's answers."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ EXTRA: Final = "this needs the extra `work`: pip install 'btt-chain[work]'"
 
 
 def signer_options(command: Command) -> Command:
-    """`--from` and what makes its key; `signer_of` reads them."""
+    """Add `--from` and the options of its key, which `signer_of` reads."""
     given = click.option("--from", "uri", required=True, metavar="URI", help="Who signs and pays.")
     return given(scheme_option(password_options(command)))
 
 
 def signer_of(options: dict[str, Any]) -> KeyPair:
-    """The key that `signer_options` lead to, which are taken out of `options`."""
+    """Return the key of the `signer_options`, which are removed from `options`."""
     word = password(
         options.pop("password"),
         options.pop("password_interactive"),
@@ -45,7 +45,7 @@ def signer_of(options: dict[str, Any]) -> KeyPair:
 
 
 def folder_option(command: Command) -> Command:
-    """`--base-path`: where the gateway keeps jobs, keys and results."""
+    """Add `--base-path`: the gateway's folder of jobs, keys and results."""
     return click.option(
         "--base-path",
         envvar="BTT_GATEWAY",
@@ -55,7 +55,7 @@ def folder_option(command: Command) -> Command:
 
 
 def folder_of(base: Path | None, genesis: bytes) -> Folder:
-    """The gateway's folder for a chain. OSError if it cannot be made."""
+    """Return the gateway's folder for a chain. OSError if it cannot be created."""
     from btt_chain.compute.job_folder import Folder
     from btt_chain.node.config import default_base_path
 
@@ -64,7 +64,7 @@ def folder_of(base: Path | None, genesis: bytes) -> Folder:
 
 @asynccontextmanager
 async def work_chain(url: str, timeout: float) -> AsyncIterator[RpcChain]:
-    """A chain to work with; its errors become those of commands."""
+    """Connect to a chain; its errors become those of commands."""
     from btt_chain.compute.chain import ChainError, ChainGone, DispatchRefused, NoLaw, open_chain
     from btt_chain.compute.job_folder import Damaged
     from btt_chain.scale import EncodeError
@@ -79,7 +79,7 @@ async def work_chain(url: str, timeout: float) -> AsyncIterator[RpcChain]:
     except EncodeError as error:
         raise Mistyped(f"what was given does not fit the call: {error}") from None
     except DispatchRefused as error:
-        # Pallets explain their own errors; those of all calls have no words on the chain.
+        # Pallets document their own errors; those of all calls have no text on the chain.
         reason = REASONS.get(error.name)
         raise Refused(f"{error}: {reason}" if reason else str(error)) from None
     except (ChainError, Damaged, NoLaw) as error:
@@ -87,7 +87,7 @@ async def work_chain(url: str, timeout: float) -> AsyncIterator[RpcChain]:
 
 
 async def properties(url: str, timeout: float) -> tuple[Currency, int]:
-    """The money of a chain, and the number of its network in addresses."""
+    """Return the currency of a chain, and the network prefix of its addresses."""
     from cli.common.chain import read_properties
 
     async with await Client.connect(url, timeout) as client:
@@ -95,7 +95,7 @@ async def properties(url: str, timeout: float) -> tuple[Currency, int]:
 
 
 async def asked(client: Client, method: str, *params: Json) -> Json:
-    """The answer of a `work_*` method. NotFound if the node has none."""
+    """Return the answer of a `work_*` method. NotFound if the node has none."""
     try:
         return await client.call(method, *params)
     except RpcError as error:
@@ -107,7 +107,7 @@ async def asked(client: Client, method: str, *params: Json) -> Json:
 
 
 async def found(client: Client, method: str, id: bytes, what: str) -> dict[str, Json]:
-    """A record by its id. NotFound if there is none."""
+    """Return a record by its id. NotFound if there is none."""
     answer = await asked(client, method, "0x" + id.hex())
     if not isinstance(answer, dict):
         raise NotFound(f"the chain knows no {what} 0x{id.hex()} (any more)")
@@ -115,7 +115,7 @@ async def found(client: Client, method: str, id: bytes, what: str) -> dict[str, 
 
 
 def read_id(text: str, what: str) -> bytes:
-    """The 32 bytes of an id. Mistyped if it is none."""
+    """Return the 32 bytes of an id. Mistyped if it is none."""
     try:
         raw = bytes.fromhex(text.removeprefix("0x"))
     except ValueError:
@@ -126,24 +126,24 @@ def read_id(text: str, what: str) -> bytes:
 
 
 def texts(answer: Json) -> list[str]:
-    """A list of texts in an answer; what is no text is left out."""
+    """Return the texts of an answer's list; other values are left out."""
     return [item for item in answer if isinstance(item, str)] if isinstance(answer, list) else []
 
 
 def money(currency: Currency, answer: Json) -> str:
-    """An amount that a node sent, for people."""
+    """Return a node's amount as text."""
     if not isinstance(answer, str) or not answer.isdecimal():
         raise Refused(f"the node answered {answer!r} where an amount was expected")
     return currency.format(int(answer))
 
 
 def short(id: Json) -> str:
-    """The beginning of an id, which is enough for a table."""
+    """Return the beginning of an id, for tables."""
     return str(id)[:14] if isinstance(id, str) else "-"
 
 
 def account(given: str, prefix: int) -> bytes:
-    """The account that a text names. Mistyped if it names none."""
+    """Return the account of a text. Mistyped if it is none."""
     try:
         return read_account(given, prefix)
     except AccountError as error:
@@ -151,7 +151,7 @@ def account(given: str, prefix: int) -> bytes:
 
 
 def planck(currency: Currency, given: str) -> int:
-    """The amount that a text means. Mistyped if it means none."""
+    """Return the amount of a text. Mistyped if it is none."""
     try:
         return currency.parse(given)
     except AmountError as error:
@@ -159,7 +159,7 @@ def planck(currency: Currency, given: str) -> int:
 
 
 def report_call(done: Included, as_json: bool, text: str, **facts: object) -> None:
-    """Print the result of a call: a sentence for people, or facts for programs."""
+    """Print the result of a call: a sentence for readers, or JSON for programs."""
     if as_json:
         show.document({**facts, "block": "0x" + done.block.hex()})
     else:

@@ -232,9 +232,7 @@ def remove_vote(b: Bench, votes: int, moved: int) -> Case:
 
 @benchmark("ConvictionVoting.remove_other_vote", votes=(1, MAX_VOTES), moved=(0, 1))
 def remove_other_vote(b: Bench, votes: int, moved: int) -> Case:
-    """As `remove_vote`, for the caller's own account: others remove only votes that lock
-    nothing.
-    """
+    """As `remove_vote`, for the own account: others remove only votes that lock nothing."""
     who, index = removing(b, votes, moved)
     return b.signed(
         who, "ConvictionVoting", "remove_other_vote",

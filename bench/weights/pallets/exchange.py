@@ -35,9 +35,7 @@ MAKER, TAKER = u16(50), u16(100)
 REVENUE = u128(BTT)
 LAST, MAX_WAITING = MAX_OWN_ORDERS - 1, MAX_IMMEDIATE - 1
 DEEP = 2 * MAX_LEVELS - 1
-"""Maximum number of levels that one order matches: all of the other side, and all but one of its
-own.
-"""
+"""Maximum levels that one order passes: all of the other side, and all but one of its own."""
 
 
 def traded(b: Bench) -> AccountId:
@@ -51,9 +49,7 @@ def traded(b: Bench) -> AccountId:
 
 
 def owner(b: Bench, number: int, units: int = 0) -> AccountId:
-    """Return an account that is a verified part of the issuer, has a fee discount, and holds
-    units.
-    """
+    """Return a verified part of the issuer, which has a fee discount and units."""
     who, main = b.endow(AccountId(blake2_256(b"owner %d" % number))), b.account(0)
     b.runtime.identity.super_of[who] = (main, LONG)
     b.runtime.identity.agreed[who] = ()
@@ -105,9 +101,7 @@ def busy(b: Bench, who: AccountId, orders: int) -> AccountId:
 
 
 def waiting_ends(b: Bench, count: int) -> None:
-    """Queue that many immediate orders, all of different owners and prices, to end with the
-    block.
-    """
+    """Queue that many immediate orders, of different owners and prices, to end with the block."""
     exchange = b.runtime.exchange
     exchange.immediate.value = [
         stand(b, owner(b, 2_000 + place), Side.Buy, PRICE // 3 - place * STEP)

@@ -1,4 +1,4 @@
-"""Benchmarks of Multisig: as many owners as the component says, all of whom approved but one."""
+"""Benchmarks of Multisig: owners by the component, all of whom approved but one."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ class Claim:
 
     @property
     def root(self) -> H256:
-        """Return the root over the items."""
+        """The root over the items."""
         return self.evidence.job.root
 
 

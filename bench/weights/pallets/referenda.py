@@ -18,9 +18,7 @@ ROOT_TRACK = u16(0)
 
 
 def crowded(b: Bench) -> None:
-    """Fill the timer queues of the next slots, so that an alarm does not fit into the first
-    ones.
-    """
+    """Fill the timer queues of the next slots; an alarm does not fit into the first ones."""
     for slot in range(BLOCK + 1, BLOCK + 4):
         agenda(b, MAX_SCHEDULED // 2 - 1, slot)
 

@@ -100,9 +100,7 @@ def if_else(b: Bench) -> Case:
 
 
 def carried(b: Bench, calls: int, length: int) -> Call:
-    """Return a call with that many nested calls and that many bytes, slow to decode for its
-    size.
-    """
+    """Return a call with that many nested calls and bytes, slow to decode for its size."""
     inner = [b.remark()] * calls
     for first in range(0, length // HASH, HASHES):
         hashes = [H256(bytes(HASH))] * min(HASHES, length // HASH - first)

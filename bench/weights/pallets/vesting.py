@@ -1,4 +1,4 @@
-"""Benchmarks of Vesting: accounts with as many schedules as the component says."""
+"""Benchmarks of Vesting: accounts with schedules by the component."""
 
 from __future__ import annotations
 

@@ -47,9 +47,7 @@ MOST_LINE: Final = 1 << 20
 def read_array(
     file: Path, tensor: Tensor, *, most: int, elements: bool
 ) -> Iterator[tuple[str, NDArray[np.generic]]]:
-    """Yield the items of an .npy or .npz, with names; integers of the model's own kind if
-    `elements`.
-    """
+    """Yield the items of an .npy or .npz, with names; in the model's own kind if `elements`."""
     if file.suffix.lower() == ".npz":
         array = _from_archive(file, tensor, most, elements)
     else:
@@ -129,9 +127,7 @@ def _check_shape(file: Path, shape: tuple[int, ...], dims: tuple[int, ...], most
 def read_table(
     file: Path, preparation: Preparation, tensor: Tensor, notes: Notes
 ) -> Iterator[Item]:
-    """Yield the rows of a .csv, with commas, semicolons or tabs; a first line without numbers has
-    names.
-    """
+    """Yield the rows of a .csv, with commas, semicolons or tabs, and names in the first line."""
     dims = tensor.dims
     if len(dims) != 1:
         raise UnreadableInput.at(file, f"is a table, but the model takes items of {dims}")

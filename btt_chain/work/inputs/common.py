@@ -60,9 +60,7 @@ def note_text(notes: Notes, kind: str) -> None:
 
 
 def resized(pixels: Float32s, height: int, width: int) -> Float32s:
-    """Return an image (height, width) in another size; each new pixel is a mean of those below
-    it.
-    """
+    """Return an image (height, width) in another size; new pixels are means of those below."""
     from PIL import Image  # noqa: PLC0415 - an extra, needed where there are images only
 
     if pixels.shape == (height, width):

@@ -66,9 +66,7 @@ ALLOWED: Final = (
     "ExtendedOffsetTableLengths",
     "PixelData",
 )
-"""Tags that are kept of a file: layout and meaning of its pixels, and its declaration of text in
-them.
-"""
+"""Tags that are kept of a file: layout and meaning of its pixels, and of text in them."""
 
 OFTEN_WITH_TEXT: Final = {
     "US": "ultrasound",
@@ -133,9 +131,7 @@ def stripped(whole: Dataset) -> Dataset:
 
 
 def windowed(pixels: Float32s, window: Level | None) -> Float32s:
-    """Return pixels in their unit, from 0 (at or below the window) to 1; None: the image's own
-    range.
-    """
+    """Return pixels from 0 (at or below the window) to 1; None: the image's own range."""
     if window is None:
         low, high = np.float32(pixels.min()), np.float32(pixels.max())
     else:

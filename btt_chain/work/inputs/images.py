@@ -39,9 +39,7 @@ _BROKEN: Final = (
 
 
 def read_image(file: Path, tensor: Tensor, notes: Notes) -> Iterator[Item]:
-    """Yield the item of an image file; turned upright, resized, grey or coloured as the model
-    needs.
-    """
+    """Yield the item of an image file; upright, resized, grey or coloured as the model needs."""
     height, width, channels = tensor.dims
     try:
         # Its own warnings are about metadata, which is not used anyway, and about size.
