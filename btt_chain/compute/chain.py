@@ -1,8 +1,8 @@
 """The interface of useful-work daemons to the chain: heads, views of `WorkApi`, transactions.
 
 The daemons use the protocol `Chain`; `RpcChain` implements it by a node's WebSocket. The wire
-format of a call or a view follows from this program's runtime, which is compared with the chain's
-state at the start, so an outdated daemon fails at once (`NoLaw`).
+format of calls and views is that of the runtime for the chain's state at the start, so a daemon
+without that runtime fails at once (`NoLaw`).
 """
 
 from __future__ import annotations
@@ -155,8 +155,8 @@ class Chain(Protocol):
 
         Calls of one signer are sent one after the other. Raises DispatchRefused if it failed there,
         TransactionRefused if the pool refuses it, NotIncluded if it came into no block, EncodeError
-        for unfit arguments, ChainGone. A fork may revert its block: decide by the state, not by
-        this result.
+        for arguments that do not fit, ChainGone. A fork may revert its block: decide by the state,
+        not by this result.
         """
 
 
@@ -203,9 +203,7 @@ class RpcChain:
         return await self._head_of(await self._call("chain_getHeader"))
 
     async def heads(self) -> AsyncIterator[Head]:
-        """Yield new best blocks, beginning with the present one; only the newest to a slow
-        caller.
-        """
+        """Yield new best blocks, from the present one on; only the newest to a slow caller."""
         newest: asyncio.Queue[Json | ChainGone] = asyncio.Queue()
 
         async def read(items: AsyncIterator[Json]) -> None:

@@ -60,7 +60,7 @@ async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) ->
 
 
 async def answer(chain: Chain, signer: Signer, view: JobView, finding: Finding) -> bool:
-    """Accept a right result, or prove a wrong one. Return True if a transaction was sent.
+    """Accept a right result, or prove a wrong one. Return True if the chain took either.
 
     Raises ChainError.
     """

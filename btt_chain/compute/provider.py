@@ -27,10 +27,8 @@ from runtime.work_views import JobView, ProviderView, ReceiptView
 RESEND_SLOTS: Final = 3
 """Slots after which an included call that is not in the state is sent again: a fork reverted it."""
 SPARE_SLOTS: Final = 2
-"""Slots in which a call is expected to come into a block.
-
-A payload that is missing so long before a deadline is refused, and a job that is still being
-assessed is accepted.
+"""Slots in which a call comes into a block: so long before a deadline, a missing payload is
+refused, and a job that is still being assessed is accepted.
 """
 FORGET_SLOTS: Final = 64
 """Slots for which a job of another provider is remembered, in case a fork brings it back."""
@@ -444,8 +442,7 @@ class Provider:
             case.stage = _Stage.WEIGHING
             return [Weigh(view)]
         if case.stage is _Stage.WEIGHING and now >= int(view.due) - SPARE_SLOTS:
-            # A model whose job was assessed this long is on its way here; a refusal would have come
-            # at once.
+            # After this long the model is on its way; a refusal would have come at once.
             case.stage = _Stage.TAKING
         if case.stage is _Stage.DECLINING:
             return [Decline(job, case.why)] if self._may_send(case, Decline, now) else []

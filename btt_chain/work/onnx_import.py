@@ -65,9 +65,7 @@ _PAIRED: Final[Mapping[str, tuple[str, slice, int]]] = {
     "QLinearSigmoid": ("Sigmoid", slice(1), 3),
     "QLinearSoftmax": ("Softmax", slice(1), 3),
 }
-"""For operators of onnxruntime that stand for a pair: the operation between; the inputs that are
-operands (scale and zero follow each); the input with the output's scale, with the zero next to it.
-"""
+"""Operation within a pair; operand inputs (scale and zero follow each); input of the scale."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -349,9 +349,7 @@ class Catalogue:
         return value
 
     def _prepare_call(self, pallets: Sequence[PortableVariant], value: Plain, where: str) -> Plain:
-        """Return a nested call, given as in metadata, as {"call": "A.b", "args": ...}, or in
-        hex.
-        """
+        """Return a nested call given as in metadata, as {"call": "A.b", "args": ...} or hex."""
         if isinstance(value, str) and value.startswith("0x"):
             try:
                 return self.types.decode(self.call_type, bytes.fromhex(value[2:]))
