@@ -1,5 +1,4 @@
-"""Measure one workload of one tree: a process that `bench/compare/run.py` starts and queries in
-turn.
+"""Measure one workload of one tree: a process of `bench/compare/run.py`, queried in turn.
 
     python bench/compare/worker.py TREE WORKLOAD quick|full
 

@@ -3,9 +3,9 @@
 A workload is prepared once in a process and measured many times; a measurement returns the
 processor time it took, and how many units of work that was. The tree's own benchmarks and test
 helpers (`bench.chains`, `bench.submit`, `support.chain`) are taken from that tree, so they follow
-its interfaces. Imports stand in the functions: one that fails makes one workload `absent`, not all
-of them. Units are never shared between measurements: nothing is cached from one to the next, unless
-a node would have it cached as well.
+its interfaces. Imports are in the functions: one that fails makes one workload `absent`, not all of
+them. Units are never shared between measurements: nothing is cached from one to the next, unless a
+node would have it cached as well.
 """
 
 from __future__ import annotations

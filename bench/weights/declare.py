@@ -62,8 +62,7 @@ class Benchmark:
         return self.prepare(bench, **point)
 
     def points(self) -> Iterator[Point]:
-        """Yield the points that are measured: each component over its range, the others at both
-        ends.
+        """Yield the measured points: each component over its range, the others at both ends.
 
         They are few enough that all benchmarks together take minutes.
         """

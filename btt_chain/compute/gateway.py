@@ -160,8 +160,7 @@ class Gateway:
         tell: Callable[[Record, JobView], None] = lambda *_: None,
         signer: Signer | None = None,
     ) -> None:
-        """`tell` is called with every view of a job that is not over; `store` is what `host`
-        serves.
+        """`tell` is called with every view of an open job; `host` serves `store`.
 
         Without a `signer` nothing is sent to the chain, and confidential results are not checked.
         """
@@ -222,8 +221,7 @@ class Gateway:
         self._tell(record, best)
         step = decide(record, best, final, has_result=has_result)
         if step is Step.FETCH and await self._may_ask(record, best):
-            # In all cases: a peer that sends a byte now and then must not pass for one that
-            # delivers.
+            # Also during a fetch: a peer that sends a byte now and then does not deliver.
             self._begin(f"{record.name} asking", record, self._ask(record, best))
         if record.name in self._at_work:
             return

@@ -1,5 +1,4 @@
-"""The driver of a provider: the chain, the network, the disk and the processor around
-`provider.py`.
+"""The driver of a provider: chain, network, disk and processor around `provider.py`.
 
 `run` is called with one connection after the other; jobs under way continue in between. The log
 contains ids and reasons, never computed data. Needs numpy.
@@ -417,7 +416,7 @@ class Providing:
         self._spawn(self._try(job, lambda: self._workshop.abandon(job)))
 
     async def _try(self, job: H256, work: Callable[[], None]) -> None:
-        """Remove something; what stays does no harm."""
+        """Remove data of a job; a failure is only logged, because leftovers do no harm."""
         try:
             await self._on_disk(work)
         except (OSError, BlobError) as error:

@@ -271,7 +271,7 @@ class Workshop:
         return open_sealed(raw, self._secret, _making_context(view.id, item))
 
     def _result(self, view: JobView, graph: Graph, flips: Sequence[Flip]) -> Iterator[bytes]:
-        """Yield the right outputs, sealed to the requester; public ones are served unsealed."""
+        """Yield the right outputs, sealed to the requester; unsealed if there is none."""
         start = sum(tensor.nbytes for tensor in graph.committed) - graph.output.nbytes
 
         def outputs() -> Iterator[bytes]:
@@ -324,8 +324,7 @@ class Workshop:
         return replace(record, righted=True)
 
     def exposure(self, record: Record) -> tuple[Opening, Opening]:
-        """Open the roots of items with planted errors, and the right ones. Raises BlobError,
-        OSError.
+        """Open the items' roots before and after the correction. Raises BlobError, OSError.
 
         Opens as many as fit: a verifier checks 256 of 4096 items at random, so the probability that
         none of them is among the first is one in ten million.
@@ -427,7 +426,7 @@ def _add(roots: Roots, item: ItemCommitment) -> None:
 
 
 def _spoil(tensors: list[bytes | memoryview], item: int) -> Flip:
-    """Change a byte of one committed tensor; any other value of the element is wrong."""
+    """Change a random byte of one committed tensor; each change makes its element wrong."""
     number = 1 + secrets.randbelow(len(tensors) - 1)
     raw = bytearray(tensors[number])
     at = secrets.randbelow(len(raw))

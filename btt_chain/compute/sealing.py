@@ -31,7 +31,7 @@ _HEADER: Final = len(VERSION) + KEY
 
 
 class SealError(Exception):
-    """A sealing or opening failed."""
+    """Sealing or opening failed."""
 
 
 class BadSealKey(SealError):

@@ -59,9 +59,7 @@ def account_of(public: bytes) -> bytes:
 
 
 def public_from_seed(seed: bytes) -> bytes:
-    """Return the compressed public key of a 32-byte secret; ValueError unless 0 < secret <
-    order.
-    """
+    """Return the compressed public key of a 32-byte secret; ValueError unless 0 < it < order."""
     return PrivateKey(seed).public_key.format()
 
 

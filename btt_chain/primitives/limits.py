@@ -18,7 +18,7 @@ MIB: Final = 1 << 20
 MAX_LOGS: Final = 64
 """Maximum items in the digest of a header. Those of Substrate's chains have two to six."""
 RESERVED_LOGS: Final = 8
-"""Items of those that are reserved for the required ones: claim, epoch, voters, seal."""
+"""Items of these that are reserved for required entries: claim, epoch, voters, seal."""
 MAX_CLAIM_BYTES: Final = 4 * KIB
 """Maximum bytes of an author's digest items before the block is executed."""
 MAX_LOG_BYTES: Final = 48 * KIB

@@ -182,8 +182,7 @@ def _outline(source: str) -> ast.Module:
 
 
 def without_functions(source: str) -> str:
-    """Return a module's source without the bodies of functions, which take most of the parsing
-    time.
+    """Return a module's source without function bodies, which take most of the parsing time.
 
     Cuts by indentation, without a tokenizer. Definitions within a function are lost, too.
     """

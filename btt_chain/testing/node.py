@@ -244,9 +244,7 @@ class DevNode(Life):
         )
 
     def _pool(self, rpc: Rpc) -> int:
-        """Return the number of ready transactions: from metrics, because a full pool is
-        megabytes.
-        """
+        """Return the number of ready transactions: from metrics; a full pool is megabytes."""
         if self.prometheus_port:
             try:
                 with urlopen(self.metrics_url, timeout=_GLANCE) as answer:  # noqa: S310 - our URL

@@ -170,9 +170,9 @@ def free_ports(count: int) -> list[int]:
     """Return distinct ports of 127.0.0.1 that are free now.
 
     They are below the system's ports for outgoing connections: otherwise any program could take a
-    node's port while the node is down. Ports are chosen in ascending order from a random start, so
-    that the port of a node that starts or is down is not chosen again here, nor, most likely, by
-    another process.
+    node's port while the node is down. Ports are chosen consecutively from a random start, so that
+    the port of a node that starts or is down is not chosen again here, nor, most likely, by another
+    process.
     """
     first_outgoing = int(_OUTGOING.read_text().split()[0])
     width = max(LEAST_PORT + 1_000, first_outgoing) - LEAST_PORT

@@ -73,9 +73,7 @@ _NO_ROOT: Final = H256(bytes(32))
 
 @dataclass(frozen=True, slots=True)
 class Numbers:
-    """Kind and zero of a new tensor's elements; `low` and `high` are a fused activation's
-    bounds.
-    """
+    """Kind and zero of new elements; `low` and `high` are a fused activation's bounds."""
 
     kind: Kind
     zero: int = 0

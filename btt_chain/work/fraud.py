@@ -74,8 +74,7 @@ class Job(NamedTuple):
 
 
 def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
-    """Return the wrong element; ProofRefused if the proof opens less or more, NotFraud if it is
-    right.
+    """Return the wrong element; ProofRefused if the proof opens less or more, NotFraud if right.
 
     The graph must have passed `shapes.check_graph`. Deterministic, and bounded by PROOF_BYTES.
     """

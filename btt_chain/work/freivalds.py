@@ -44,8 +44,7 @@ class Challenge:
     def wrong_rows(
         self, number: int, inputs: Sequence[Elements], accumulators: Int32s
     ) -> Sequence[int]:
-        """Return the rows (last axis; pixels of an image) of one item's product that are surely
-        wrong.
+        """Return the surely wrong rows (last axis; pixels of an image) of one item's product.
 
         If there are none, the product is right, except with a probability of 2^-60. KeyError for
         nodes that cannot be checked (`is_checked`).

@@ -202,8 +202,7 @@ class AveragePool(Variant, index=6):
 
 
 class Softmax(Variant, index=7):
-    """Shares of each row in 1/256: the table holds the weights of elements by distance from the
-    largest.
+    """Shares of each row in 1/256: the table holds weights by distance from the row's largest.
 
     `table[0]` is the largest and at least 2^8; the output's zero is its smallest element.
     """

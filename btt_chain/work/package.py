@@ -1,5 +1,4 @@
-"""A model as one file: `model import` writes it, providers fetch it, requesters read inputs with
-it.
+"""A model as one file: written by `model import`, fetched by providers, used by requesters.
 
     "BTTMODEL" | version u16 | length of the header u32 | header, SCALE | SHA-256 of all before
     | records of the first node that has constants | of the next | ...
@@ -86,8 +85,7 @@ Source: TypeAlias = Annotated[Values | Picture | Scan, Path("btt_work::Source")]
 @path("btt_work::Preparation")
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """The conversion of a file to reals: read according to `source`, minus `offset`, over
-    `divisor`.
+    """The conversion of a file to reals: read as `source`, minus `offset`, over `divisor`.
 
     Both are empty, one number, or one for each column or channel.
     """

@@ -134,7 +134,7 @@ class Money(click.ParamType[int]):
 
 
 def coins(planck: int) -> str:
-    """Return an amount in BTT for tables: rounded down to 0.01, but 0.01 for less."""
+    """Return an amount in BTT for tables: rounded down to 0.01, but at least 0.01 if not 0."""
     sign, hundredths = "-" if planck < 0 else "", abs(planck) // 10**16
     if not hundredths and planck:
         return f"{sign}<0.01"

@@ -56,9 +56,7 @@ _COLOURS: Final = {
 
 
 def parse_filters(text: str) -> dict[str, int]:
-    """Return levels by target or module, "" for all others, of `info,grandpa=debug`. Or
-    Mistyped.
-    """
+    """Return levels by target, "" for all others: `info,grandpa=debug`. Mistyped if none."""
     levels = {"": logging.INFO}
     for part in filter(None, text.split(",")):
         name, equals, level = part.rpartition("=")

@@ -1,6 +1,4 @@
-"""Benchmarks of ConvictionVoting: voters of all chambers, and alarms that meet full timer
-queues.
-"""
+"""Benchmarks of ConvictionVoting: voters of all chambers, and full timer queues."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Benchmarks of Exchange: deep order books, and owners that are verified as parts of another
-account.
-"""
+"""Benchmarks of Exchange: deep order books, and owners that are parts of another account."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Benchmarks of Identity: all fields, all registrars, as many sub-accounts as the component
-says.
-"""
+"""Benchmarks of Identity: all fields and registrars, sub-accounts by the component."""
 
 from __future__ import annotations
 
