@@ -34,7 +34,7 @@ CHUNK: Final = 16 << 20
 """Bytes read ahead: more than any block has."""
 
 FINAL_EVERY: Final = 256
-"""Number of imported blocks that are finalized together, because each time costs a disk write."""
+"""Number of imported blocks that are finalized together, because each time waits for the disk."""
 
 
 # ---- purge

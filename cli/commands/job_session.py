@@ -38,7 +38,7 @@ MIN_DEADLINE: Final = 30
 
 
 MAX_DEADLINE: Final = 100_800
-"""Maximum deadline in slots. By default a provider gets twice the chain's minimum for its work."""
+"""Maximum deadline, in slots. The default is `MIN_DEADLINE` plus twice the chain's minimum."""
 
 
 class Session:
