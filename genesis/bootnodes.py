@@ -16,7 +16,7 @@ from btt_chain.primitives import ss58
 
 EXAMPLE: Final = "/ip4/10.0.0.1/tcp/30333/p2p/12D3KooW..."
 
-_MOST_CHARACTERS: Final = 512
+_MAX_CHARACTERS: Final = 512
 _HOST: Final = re.compile(r"(?=.{1,253}$)[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?\.?")
 _PORT: Final = re.compile(r"[0-9]{1,5}")
 _PLAIN: Final = {"ws", "wss", "tls", "quic", "quic-v1", "webrtc-direct", "webtransport"}
@@ -36,7 +36,7 @@ class BadAddress(ValueError):
 
 def check_address(text: str) -> None:
     """Check the address of a node, including its peer id. Raises BadAddress with the reason."""
-    if len(text) > _MOST_CHARACTERS:
+    if len(text) > _MAX_CHARACTERS:
         raise BadAddress(f"{len(text)} characters are too many")
     if not text.startswith("/"):
         raise BadAddress("it does not begin with /ip4, /ip6 or /dns")

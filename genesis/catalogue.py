@@ -24,7 +24,7 @@ from genesis.build import build
 from genesis.chambers import chambers_json
 from genesis.holders import Holders
 from genesis.placement import NAMED, Placement, balances_json, place, vesting_json
-from genesis.presets import ALIASES, CHAINS, MOST_LOCAL_VALIDATORS, Chain, ChainType, Liquidity
+from genesis.presets import ALIASES, CHAINS, MAX_LOCAL_VALIDATORS, Chain, ChainType, Liquidity
 from genesis.spec import (
     ChainSpec,
     Plain,
@@ -190,7 +190,7 @@ def check_number(chain: Chain, number: int, where: str) -> None:
     """Raise SpecError, beginning with `where`, unless the chain allows this many validators."""
     least, most = chain.min_validators, chain.max_validators
     if chain.chain_type is ChainType.LOCAL:
-        most = max(most, MOST_LOCAL_VALIDATORS)
+        most = max(most, MAX_LOCAL_VALIDATORS)
     if not least <= number <= most:
         raise SpecError(f"{where}: {number} validators, expected {least} to {most}")
 

@@ -284,14 +284,16 @@ def read_plan(section: Section) -> Plan:
     fields = section.fields(
         required=("preset", "id", "name", "parameters", "bond"), optional=("randomness",)
     )
-    luck = fields.get("randomness")
+    randomness = fields.get("randomness")
     return Plan(
         preset=fields["preset"].text(),
         chain_id=fields["id"].text(),
         chain_name=fields["name"].text(),
         parameters=read_parameters(fields["parameters"]),
         bond=int(fields["bond"].planck()),
-        randomness=luck.hex_bytes(32) if luck is not None and luck.present() else None,
+        randomness=randomness.hex_bytes(32)
+        if randomness is not None and randomness.present()
+        else None,
     )
 
 

@@ -19,7 +19,7 @@ from genesis.spec import SpecError
 from genesis.tables import table
 from runtime.constants import MONTH_MS
 from runtime.emission import emitted
-from runtime.pallets.tokenomics.law import (
+from runtime.pallets.tokenomics.formulas import (
     FIRST_YEAR,
     RELEASE_TABLE,
     ceiling,

@@ -21,7 +21,7 @@ from genesis.tables import table
 from runtime.accounts import TREASURY, pool_identifier
 from runtime.frame import GenesisError, Section
 from runtime.pallets.tokenomics.config import FIELDS
-from runtime.pallets.tokenomics.law import RELEASE_TABLE
+from runtime.pallets.tokenomics.formulas import RELEASE_TABLE
 from runtime.splits import BPS
 
 THRESHOLD_PART: Final = 2_100

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Final
 
 from p2p.fair_queue import Bounds, FairQueue
-from p2p.network import MIB, Disconnected, Event, GossipHeard, NoteHeard
+from p2p.network import MIB, Disconnected, Event, GossipReceived, NoteReceived
 
 BOUNDS: Final = Bounds(peer=2 * MIB, total=16 * MIB)
 
@@ -41,7 +41,7 @@ class EventBox:
         with self._lock:
             empty = not self._sure and not self._lossy
             self._count += 1
-            if isinstance(event, GossipHeard | NoteHeard):
+            if isinstance(event, GossipReceived | NoteReceived):
                 self._lossy.put(event.peer, event, len(event.data), self._count)
             else:
                 if isinstance(event, Disconnected):

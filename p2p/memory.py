@@ -39,14 +39,14 @@ from p2p.network import (
     Disconnected,
     Event,
     Failed,
-    GossipHeard,
-    NoteHeard,
+    GossipReceived,
+    NoteReceived,
     PeerView,
     Penalise,
     Publish,
     SetStatus,
     Status,
-    StatusHeard,
+    StatusReceived,
     Tell,
 )
 from p2p.peers import BookConfig, PeerBook
@@ -149,7 +149,7 @@ class MemoryHub:
             return
         for there in self.neighbours(origin.local_peer):
             if there.hears_first(message_id):
-                there.tell(GossipHeard(topic, origin.local_peer, data))
+                there.tell(GossipReceived(topic, origin.local_peer, data))
 
     def ask(self, asker: MemoryNetwork, ask: Ask) -> None:
         """Deliver a request to its peer."""
@@ -228,7 +228,7 @@ class MemoryNetwork:
             case Tell(peer, data):
                 other = self._hub.node(peer)
                 if other is not None and self._hub.connected(self._peer, peer):
-                    other.tell(NoteHeard(self._peer, data))
+                    other.tell(NoteReceived(self._peer, data))
             case Ask():
                 self._hub.ask(self, action)
             case Answer():
@@ -240,7 +240,7 @@ class MemoryNetwork:
             case SetStatus(status):
                 self.status = status
                 for other in self._hub.neighbours(self._peer):
-                    other.tell(StatusHeard(self._peer, status))
+                    other.tell(StatusReceived(self._peer, status))
 
     def reserved(self) -> Sequence[str]:
         """Return the peers that the operator reserved."""

@@ -160,7 +160,7 @@ class Disconnected:
 
 
 @dataclass(frozen=True, slots=True)
-class StatusHeard:
+class StatusReceived:
     """`peer` reported its current status: polled every few seconds."""
 
     peer: str
@@ -168,7 +168,7 @@ class StatusHeard:
 
 
 @dataclass(frozen=True, slots=True)
-class ClockHeard:
+class ClockReceived:
     """The clock of `peer` compared with ours: with each answer about its status."""
 
     peer: str
@@ -179,7 +179,7 @@ class ClockHeard:
 
 
 @dataclass(frozen=True, slots=True)
-class GossipHeard:
+class GossipReceived:
     """A gossip message, forwarded by `peer`, which need not be its author."""
 
     topic: str
@@ -188,7 +188,7 @@ class GossipHeard:
 
 
 @dataclass(frozen=True, slots=True)
-class NoteHeard:
+class NoteReceived:
     """A note that `peer` sent to this node alone."""
 
     peer: str
@@ -224,10 +224,10 @@ class Failed:
 Event = (
     Connected
     | Disconnected
-    | StatusHeard
-    | ClockHeard
-    | GossipHeard
-    | NoteHeard
+    | StatusReceived
+    | ClockReceived
+    | GossipReceived
+    | NoteReceived
     | Asked
     | Answered
     | Failed

@@ -122,7 +122,7 @@ class PeerBook:
     ) -> None:
         self._local = local_peer
         self._config = config
-        self._luck = random.Random(seed)  # noqa: S311  (who is dialled first is no secret)
+        self._randomness = random.Random(seed)  # noqa: S311  (who is dialled first is no secret)
         self._records: dict[str, _Record] = {}
         self._bans: dict[str, Ban] = {}
         self._allowed: frozenset[str] | None = None
@@ -425,7 +425,7 @@ class PeerBook:
     def _due(self, now_ms: int) -> list[_Record]:
         """Return the peers that may be dialled now, shuffled."""
         due = [record for record in self._records.values() if self._may_dial(record, now_ms)]
-        self._luck.shuffle(due)
+        self._randomness.shuffle(due)
         return due
 
     def _may_dial(self, record: _Record, now_ms: int) -> bool:
@@ -474,7 +474,7 @@ class PeerBook:
         """Return the pause before the next dial: doubling, bounded, and half of it random."""
         most = MAX_ANCHOR_DELAY_MS if record.anchor else MAX_DELAY_MS
         delay = min(FIRST_DELAY_MS << min(record.failures, 20), most)
-        return delay // 2 + self._luck.randrange(delay // 2 + 1)
+        return delay // 2 + self._randomness.randrange(delay // 2 + 1)
 
     def _count(self, record: _Record, step: int) -> None:
         if record.reserved:

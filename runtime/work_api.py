@@ -85,16 +85,16 @@ class WorkApi(RuntimeApi, version=1):
             quote = jobs.quote(model, int(items), urgency, check, tier, int(data_bytes))
         except DispatchError:
             return None
-        klass = int(self._models.models[model].klass)
+        model_class = int(self._models.models[model].model_class)
         return WorkQuote(
             work=quote.work,
-            base=jobs.market(klass).base,
+            base=jobs.market(model_class).base,
             price=quote.price,
             verification=quote.verification,
             deposit=quote.deposit,
             total=u128(quote.total),
-            providers=u32(self._providers.offered(klass)),
-            least_deadline=u32(jobs.least_deadline(klass, int(quote.work))),
+            providers=u32(self._providers.offered(model_class)),
+            least_deadline=u32(jobs.least_deadline(model_class, int(quote.work))),
         )
 
     def job(self, job: H256) -> JobView | None:
@@ -166,19 +166,19 @@ class WorkApi(RuntimeApi, version=1):
     def prices(self) -> list[ClassPrice]:
         """Return the prices of work by class."""
         jobs, models, found = self._jobs, self._models, []
-        for klass in models.known_classes():
-            about, market = models.class_of(klass), jobs.market(klass)
+        for model_class in models.known_classes():
+            about, market = models.class_of(model_class), jobs.market(model_class)
             if about is not None:
                 found.append(
                     ClassPrice(
-                        klass=u16(klass),
+                        model_class=u16(model_class),
                         name=bytes(about.name),
                         base=market.base,
                         least=about.least,
                         most=about.most,
                         speed=about.speed,
                         sold=market.sold,
-                        offered=u32(self._providers.offered(klass)),
+                        offered=u32(self._providers.offered(model_class)),
                     )
                 )
         return found
@@ -246,7 +246,7 @@ class WorkApi(RuntimeApi, version=1):
             outcome=job.outcome,
             requester=job.requester,
             model=job.model,
-            klass=job.klass,
+            model_class=job.model_class,
             items=job.items,
             input_root=job.input_root,
             tier=job.tier,
@@ -346,7 +346,7 @@ def model_view(id: H256, record: ModelRecord) -> ModelView:
         id=id,
         owner=record.owner,
         name=bytes(record.name),
-        klass=record.klass,
+        model_class=record.model_class,
         macs=u64(record.macs),
         check=record.check,
         endpoints=record.endpoints,

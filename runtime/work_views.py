@@ -91,7 +91,7 @@ class JobView:
     requester: AccountId | None
     """None: the chain itself."""
     model: H256
-    klass: u16
+    model_class: u16
     items: u32
     input_root: H256
     tier: Tier
@@ -194,7 +194,7 @@ class ModelView:
     id: H256
     owner: AccountId
     name: bytes
-    klass: u16
+    model_class: u16
     macs: u64
     check: CheckMode
     endpoints: Endpoints
@@ -208,7 +208,7 @@ class ModelView:
 class ClassPrice:
     """Prices of work of a class of machines."""
 
-    klass: u16
+    model_class: u16
     name: bytes
     base: u128
     """Current price, in planck per 10^9 multiplications."""

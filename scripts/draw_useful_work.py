@@ -51,7 +51,7 @@ STEPS: Final = (
     ("committed", "provider", "roots over every\ntensor of every item"),
     ("checking", "verifiers", "drawn after that: check\nsecret samples, vote"),
     ("pending", "anybody", "may still prove\none wrong element"),
-    ("finalised", "chain", "pays, burns, mines,\nweighs"),
+    ("finalized", "chain", "pays, burns, mines,\nweighs"),
 )
 
 

@@ -16,7 +16,7 @@ from storage.columns import (
     HEADER,
     JUSTIFICATION,
     META_BEST,
-    META_FINALISED,
+    META_FINALIZED,
     META_GENESIS,
     META_IMPORT,
     NUMBER,
@@ -115,7 +115,7 @@ class BlockStore:
         self._get = kv.get
         self.open: dict[bytes, OpenBlock] = {}
         self.genesis: bytes | None = None
-        self.best = self.finalised = BlockRef(b"", -1)
+        self.best = self.finalized = BlockRef(b"", -1)
         self.stateless = False
         """True while a state is being fetched; none can be read."""
 
@@ -136,7 +136,7 @@ class BlockStore:
             fields = self.fields(hash)
             self._enter(BlockRef(hash, number), fields)
         self.best = self._pointer(META_BEST)
-        self.finalised = self._pointer(META_FINALISED)
+        self.finalized = self._pointer(META_FINALIZED)
 
     def _pointer(self, key: bytes) -> BlockRef:
         hash = self._get(key)
@@ -203,7 +203,7 @@ class BlockStore:
         found = self.open.get(hash)
         if found is not None:
             return list(found.children)
-        if hash == self.finalised.hash:
+        if hash == self.finalized.hash:
             return [block.ref.hash for block in self.open.values() if block.parent == hash]
         number = self.number(hash)
         child = None if number is None or not self.is_canonical(hash) else self.hash_at(number + 1)
@@ -214,15 +214,15 @@ class BlockStore:
         tips = [
             block.ref
             for block in self.open.values()
-            if not block.children and self.extends_finalised(block.ref.hash)
+            if not block.children and self.extends_finalized(block.ref.hash)
         ]
-        return sorted(tips, key=lambda tip: (-tip.number, tip.hash)) or [self.finalised]
+        return sorted(tips, key=lambda tip: (-tip.number, tip.hash)) or [self.finalized]
 
-    def extends_finalised(self, hash: bytes) -> bool:
+    def extends_finalized(self, hash: bytes) -> bool:
         """Return True if the block is the last finalized one or descends from it."""
         while (block := self.open.get(hash)) is not None:
             hash = block.parent
-        return hash == self.finalised.hash
+        return hash == self.finalized.hash
 
     def is_ancestor(self, ancestor: bytes, hash: bytes) -> bool:
         """Return True if `ancestor` is on the chain from genesis to `hash`, or is `hash`."""
@@ -281,10 +281,10 @@ class BlockStore:
         if parent is not None:
             parent.children.remove(ref.hash)
 
-    def set_finalised(self, draft: Draft, ref: BlockRef) -> None:
+    def set_finalized(self, draft: Draft, ref: BlockRef) -> None:
         """Move the finalized head."""
-        draft.put(META_FINALISED, ref.hash)
-        self.finalised = ref
+        draft.put(META_FINALIZED, ref.hash)
+        self.finalized = ref
 
     def delete(self, draft: Draft, ref: BlockRef) -> None:
         """Delete a block that was removed from the tree."""

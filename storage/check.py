@@ -23,7 +23,7 @@ from storage.columns import (
     JOURNAL,
     META_BASE,
     META_BEST,
-    META_FINALISED,
+    META_FINALIZED,
     META_GENESIS,
     META_HISTORY,
     META_IMPORT,
@@ -85,9 +85,9 @@ class _Check:
         """Check that best, finalized, genesis and base block are stored."""
         self.genesis = self._need(META_GENESIS, "the genesis hash")
         self.best = self._need(META_BEST, "the best block's hash")
-        self.finalised = self._need(META_FINALISED, "the finalised block's hash")
+        self.finalized = self._need(META_FINALIZED, "the finalized block's hash")
         self.base = self._need(META_BASE, "the oldest kept state's block hash")
-        self.final_number = self._header(self.finalised, "finalised block").number
+        self.final_number = self._header(self.finalized, "finalized block").number
         self.base_number = self._header(self.base, "oldest block with a state").number
         if self._get(number_key(NUMBER, 0)) != self.genesis:
             raise _broken("block 0 is not the genesis block")
@@ -105,8 +105,8 @@ class _Check:
             number = fields.number
             if self._get(number_key(NUMBER, number)) != hash:
                 raise _broken(f"the index does not lead to block {number} of the best chain")
-            if number == self.final_number and hash != self.finalised:
-                raise _broken(f"the finalised block {number} is not on the best chain")
+            if number == self.final_number and hash != self.finalized:
+                raise _broken(f"the finalized block {number} is not on the best chain")
             # Of the block whose state was fetched the header is stored first, the body later.
             if missing < number:
                 self._block(hash, fields)
@@ -122,7 +122,7 @@ class _Check:
             if fields.number != number - 1:
                 raise _broken(f"the parent of block {number} has number {fields.number}")
         if number > self.final_number:
-            raise _broken("the finalised block is above the best one")
+            raise _broken("the finalized block is above the best one")
 
     def open_blocks(self) -> None:
         """Check that open blocks have all that is needed to undo or redo them."""

@@ -10,14 +10,14 @@
     pending.root                                        # for the header
     store.commit_block(pending, header, body, make_best=True)
         -> Imported(block, retracted, enacted, discarded)
-    store.commit_block(..., finalise=True)              # instant seal: final in the same batch
+    store.commit_block(..., finalize=True)              # instant seal: final in the same batch
     store.set_best(hash) -> Route                       # fork choice selects another head
-    store.finalise(hash, (engine_id, proof)) -> list of discarded blocks
+    store.finalize(hash, (engine_id, proof)) -> list of discarded blocks
     store.revert(n) -> removed blocks, newest first (never past the finalized one)
 
     store.blocks: header(hash) body(hash) justifications(hash) hash_at(number) number(hash)
                   children(hash) leaves() route(a, b) is_ancestor(a, b) canonical(start, stop)
-                  best finalised genesis            # BlockRef(hash, number); genesis: hash
+                  best finalized genesis            # BlockRef(hash, number); genesis: hash
     store.state:  reader(hash) has_state(hash) pin(hash) unpin(hash)
     store.begin_state_import, write_state, finish_state_import, insert_history: state_import.py
     store.aux_get(key)  store.aux_put({key: value | None}, sync=False)
@@ -27,7 +27,7 @@
 Headers are SCALE bytes, hashes their blake2-256, bodies lists of opaque extrinsics.
 
 Every change of the heads is one batch, so a process that dies at any point leaves the chain before
-or after it. `finalise` returns once the batch is on the disk; an import need not, because it can be
+or after it. `finalize` returns once the batch is on the disk; an import need not, because it can be
 synced again. If a write fails, the memory is loaded again from the store, and the error is raised:
 after DiskFull, StorageFailed and Corrupt the node must be stopped.
 """
@@ -91,7 +91,7 @@ class Imported(NamedTuple):
     enacted: list[BlockRef]
     """Blocks that are now on the best chain, oldest first; empty if the head did not move."""
     discarded: list[BlockRef]
-    """Blocks discarded by its finality, highest first, as `ChainStore.finalise` returns them."""
+    """Blocks discarded by its finality, highest first, as `ChainStore.finalize` returns them."""
 
 
 class ChainStore:
@@ -190,7 +190,7 @@ class ChainStore:
         blocks.insert(draft, ref, header, body)
         blocks.close_block(draft, ref)
         blocks.set_best(draft, Route([], [ref]), ref)
-        blocks.set_finalised(draft, ref)
+        blocks.set_finalized(draft, ref)
         draft.put(META_GENESIS, ref.hash)
         draft.put(META_BASE, ref.hash)
         draft.put(META_PRUNING, self._mode())
@@ -246,14 +246,14 @@ class ChainStore:
         body: Sequence[bytes],
         *,
         make_best: bool = True,
-        finalise: bool = False,
+        finalize: bool = False,
         justifications: Sequence[Proof] = (),
         aux: Mapping[bytes, bytes | None] | None = None,
         sync: bool = False,
     ) -> Imported:
         """Store a block with its staged state, in one batch.
 
-        `finalise` makes it best and final at once; `sync` waits for the disk. Raises ValueError if
+        `finalize` makes it best and final at once; `sync` waits for the disk. Raises ValueError if
         the header does not match the staged state or the parent's height, if the block is stored
         already, or if it would fork off below the last finalized block.
         """
@@ -269,12 +269,12 @@ class ChainStore:
             raise ValueError(f"block {ref.number} does not follow its parent's height")
         if blocks.header(ref.hash) is not None:
             raise ValueError(f"block {ref.number} (0x{ref.hash.hex()}) is stored already")
-        if not blocks.extends_finalised(fields.parent):
-            raise ValueError(f"block {ref.number} forks off below the last finalised block")
+        if not blocks.extends_finalized(fields.parent):
+            raise ValueError(f"block {ref.number} forks off below the last finalized block")
 
         draft = Draft(self._kv)
         extends = fields.parent == blocks.best.hash
-        settled = finalise and extends and fields.parent == blocks.finalised.hash
+        settled = finalize and extends and fields.parent == blocks.finalized.hash
         best = blocks.best.hash
         self._put_aux(draft, aux)
         blocks.insert(draft, ref, header, body)
@@ -282,14 +282,14 @@ class ChainStore:
         for engine, proof in justifications:
             blocks.justify(draft, ref.hash, engine, proof)
         route = Route([], [])
-        if make_best or finalise:
+        if make_best or finalize:
             route = blocks.route(best, ref.hash)
             if extends:
                 self.state.extend(draft, pending)
             else:
                 self.state.move(draft, route)
             blocks.set_best(draft, route, ref)
-        discarded = self._finalise(draft, ref) if finalise else []
+        discarded = self._finalize(draft, ref) if finalize else []
         self._write(draft, sync=sync)
         self.state.cache.keep(pending.trie, pending.sealed)
         self._give_back()
@@ -297,14 +297,14 @@ class ChainStore:
 
     def set_best(self, hash: bytes) -> Route:
         """Make another open block, or the last finalized one, the head. Raises ValueError."""
-        if not self.blocks.extends_finalised(hash):
-            raise ValueError("the head must be the last finalised block or descend from it")
+        if not self.blocks.extends_finalized(hash):
+            raise ValueError("the head must be the last finalized block or descend from it")
         draft = Draft(self._kv)
         route = self._move(draft, hash)
         self._write(draft)
         return route
 
-    def finalise(
+    def finalize(
         self,
         hash: bytes,
         proof: Proof | None = None,
@@ -319,17 +319,17 @@ class ChainStore:
         descend from that one.
         """
         blocks = self.blocks
-        if not blocks.extends_finalised(hash):
-            raise ValueError("only a descendant of the last finalised block can become final")
+        if not blocks.extends_finalized(hash):
+            raise ValueError("only a descendant of the last finalized block can become final")
         draft = Draft(self._kv)
         self._put_aux(draft, aux)
         if proof is not None:
             blocks.justify(draft, hash, *proof)
         discarded: list[BlockRef] = []
-        if hash != blocks.finalised.hash:
+        if hash != blocks.finalized.hash:
             if not blocks.is_ancestor(hash, blocks.best.hash):
                 self._move(draft, hash)
-            discarded = self._finalise(draft, blocks.open[hash].ref)
+            discarded = self._finalize(draft, blocks.open[hash].ref)
         self._write(draft, sync=True)
         self._give_back()
         return discarded
@@ -338,8 +338,8 @@ class ChainStore:
         """Remove the best `count` blocks and all their descendants, but no finalized ones."""
         blocks = self.blocks
         best = blocks.best
-        target = max(best.number - count, blocks.finalised.number)
-        chain = blocks.route(best.hash, blocks.finalised.hash).retracted
+        target = max(best.number - count, blocks.finalized.number)
+        chain = blocks.route(best.hash, blocks.finalized.hash).retracted
         gone = [ref for ref in chain if ref.number > target]
         if not gone:
             return []
@@ -382,7 +382,7 @@ class ChainStore:
         block that is not above the last final one, or while blocks below another are missing.
         """
         fields = read_header(header)
-        if fields.number <= self.blocks.finalised.number:
+        if fields.number <= self.blocks.finalized.number:
             raise ValueError(f"block {fields.number} is not above the last final one")
         if self.missing is not None:
             raise ValueError("blocks below the state before are still missing")
@@ -390,11 +390,11 @@ class ChainStore:
         blocks = self.blocks
         draft = Draft(self._kv)
         if not blocks.stateless:
-            self._move(draft, blocks.finalised.hash)
+            self._move(draft, blocks.finalized.hash)
         for block in sorted(blocks.open.values(), key=lambda block: -block.ref.number):
             blocks.close_block(draft, block.ref)
             blocks.delete(draft, block.ref)
-        draft.put(META_BASE, blocks.finalised.hash)
+        draft.put(META_BASE, blocks.finalized.hash)
         draft.put(META_IMPORT, begun.encode())
         self._write(draft, sync=True)
         self._wipe_state(begun)
@@ -447,12 +447,12 @@ class ChainStore:
         blocks = self.blocks
         draft = Draft(self._kv)
         self._put_aux(draft, aux)
-        draft.put(META_HISTORY, Missing(ref, blocks.finalised.number).encode())
+        draft.put(META_HISTORY, Missing(ref, blocks.finalized.number).encode())
         draft.put(HEADER + ref.hash, at.header)
         if proof is not None:
             blocks.justify(draft, ref.hash, *proof)
         blocks.set_best(draft, Route([], [ref]), ref)
-        blocks.set_finalised(draft, ref)
+        blocks.set_finalized(draft, ref)
         draft.put(META_BASE, ref.hash)
         draft.put(META_IMPORT, None)
         self._write(draft, sync=True)
@@ -523,17 +523,17 @@ class ChainStore:
         blocks.set_best(draft, route, BlockRef(hash, blocks.fields(hash).number))
         return route
 
-    def _finalise(self, draft: Draft, ref: BlockRef) -> list[BlockRef]:
+    def _finalize(self, draft: Draft, ref: BlockRef) -> list[BlockRef]:
         blocks, state = self.blocks, self.state
-        path = blocks.route(blocks.finalised.hash, ref.hash).enacted
+        path = blocks.route(blocks.finalized.hash, ref.hash).enacted
         cut_off = self._cut_off(path)
-        blocks.set_finalised(draft, ref)
+        blocks.set_finalized(draft, ref)
         for final in path:
             state.settle(draft, final)
             blocks.close_block(draft, final)
         for block in sorted(blocks.open.values(), key=lambda block: -block.ref.number):
             hash = block.ref.hash
-            if block.children or blocks.extends_finalised(hash):
+            if block.children or blocks.extends_finalized(hash):
                 continue
             if state.window is not None and state.is_pinned(hash):
                 continue
@@ -549,7 +549,7 @@ class ChainStore:
         All descend from the last finalized block: pinned forks of before are not included.
         """
         final = {ref.hash for ref in path}
-        before, after = {self.blocks.finalised.hash}, {path[-1].hash}
+        before, after = {self.blocks.finalized.hash}, {path[-1].hash}
         dead: list[BlockRef] = []
         for block in sorted(self.blocks.open.values(), key=lambda block: block.ref.number):
             hash = block.ref.hash

@@ -317,7 +317,7 @@ class StateStore:
         """Move the base as far as window, pins and forks allow, by at most ADVANCE blocks."""
         if self.window is None:
             return
-        limit = min(self._blocks.finalised.number - self.window, self.base.number + ADVANCE)
+        limit = min(self._blocks.finalized.number - self.window, self.base.number + ADVANCE)
         for hash in self._pins:
             limit = min(limit, self._blocks.number(hash) or 0)
         # Pinned forks that finality discarded still depend on states below.

@@ -67,7 +67,7 @@ def in_memory(accounts: int) -> InMemory:
     """Return a chain with that many accounts."""
     from bench.chains import Sender, Wallet, key_of, populated
     from btt_chain.chain.client import Client
-    from btt_chain.chain.memory import settle_memory
+    from btt_chain.chain.gc import settle_memory
     from storage.database import ChainStore
     from storage.memory import MemoryKV
 
@@ -184,7 +184,7 @@ def vrf(_: Path, quick: bool) -> Iterator[Measure]:
 def blocks(folder: Path, quick: bool) -> Iterator[Measure]:
     """Import blocks that are full by Substrate's weights, signatures included, on LevelDB."""
     from bench.chains import Bench
-    from btt_chain.chain.memory import settle_memory
+    from btt_chain.chain.gc import settle_memory
 
     accounts, senders, size = (1_000, 100, 50) if quick else (20_000, 5_200, 5_150)
     bench = Bench(folder, accounts, senders)
@@ -204,7 +204,7 @@ def blocks(folder: Path, quick: bool) -> Iterator[Measure]:
 @contextmanager
 def pool(_: Path, quick: bool) -> Iterator[Measure]:
     """Decode, validate and admit signed transfers to the pool of a node."""
-    from btt_chain.chain.memory import settle_memory
+    from btt_chain.chain.gc import settle_memory
     from btt_chain.crypto.keypair import KeyPair
     from support.chain import BOB, START, DevChain, address
 
@@ -377,9 +377,9 @@ def network(folder: Path, quick: bool) -> Iterator[Measure]:
         # others.
         with validators(folder / str(next(turns)), 2 if quick else 4, 2_000) as net:
             found = load(net, rate, seconds, payers(net))
-        if not found.finalised:
+        if not found.finalized:
             raise RuntimeError("no transfer became final")
-        return found.cost / 1_000 * found.finalised, found.finalised
+        return found.cost / 1_000 * found.finalized, found.finalized
 
     yield measure
 

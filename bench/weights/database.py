@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from bench.weights.state import LONG_VALUE, LONG_VALUES, MONEY, Bench, key_of, long_key
-from btt_chain.chain.law import extrinsics_root
+from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.crypto.hashing import blake2_128_concat, blake2_256
 from btt_chain.crypto.keypair import Scheme
 from btt_chain.primitives.account import (

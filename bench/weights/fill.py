@@ -15,7 +15,7 @@ from typing import Final
 
 from bench.weights.database import executive, sign
 from bench.weights.state import MONEY, Bench, key_of
-from btt_chain.chain.law import extrinsics_root
+from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.crypto.keypair import Scheme
 from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, Id
 from btt_chain.primitives.digest import H256, Digest

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.weights.declare import Case
-from btt_chain.chain.law import extrinsics_root
+from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.crypto.hashing import blake2_128_concat, blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, Id

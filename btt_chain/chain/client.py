@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.chain.law import Law, Laws
-from btt_chain.chain.memory import NoCollection
+from btt_chain.chain.gc import NoCollection
 from btt_chain.chain.notify import BlockRef, Finalized, Listener, NewBest, NewBlock, Notifier
+from btt_chain.chain.runtimes import LoadedRuntime, RuntimeRegistry
 from btt_chain.primitives.babe import NoPreDigest, Primary, pre_digest
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.header import Header
@@ -50,11 +50,11 @@ class UnknownBlock(Exception):
         self.hash = hash
 
 
-class LeftBehind(InvalidBlock):
+class BelowFinalized(InvalidBlock):
     """The block stands on a fork below the last final block: late, but not invalid in itself."""
 
 
-class Crowded(InvalidBlock):
+class TooManyForks(InvalidBlock):
     """Too many forks are kept at its height: a later import may succeed."""
 
 
@@ -96,7 +96,7 @@ class Client:
             raise ValueError("the store has no genesis block")
         self.genesis_hash: bytes = genesis
         self.store = store
-        self.laws = Laws()
+        self.runtimes = RuntimeRegistry()
         self.notifier = Notifier()
         self.kept = KeptCalls()
         """Decoded calls of transactions that were admitted, for the blocks that hold them."""
@@ -116,7 +116,7 @@ class Client:
 
     def finalized(self) -> BlockRef:
         """Return the last final block."""
-        final = self.store.blocks.finalised
+        final = self.store.blocks.finalized
         if final is not self._final[0]:
             self._final = final, BlockRef(final.number, final.hash)
         return self._final[1]
@@ -152,7 +152,7 @@ class Client:
             return None
         if blocks.is_ancestor(hash, best.hash):
             return BlockRef(best.number, best.hash)
-        if not blocks.extends_finalised(hash):
+        if not blocks.extends_finalized(hash):
             return None
         leaves = [leaf for leaf in blocks.leaves() if blocks.is_ancestor(hash, leaf.hash)]
         # Of equals the first stays: `max` returns the first, `open` is in order of arrival.
@@ -185,9 +185,12 @@ class Client:
             raise UnknownBlock(hash)
         return RootedOverlay(self.store, hash)
 
-    def law(self, hash: bytes) -> Law:
-        """Return the runtime of the block after `hash`. Raises as `state` does, and NoLaw."""
-        return self.laws.of(self.state(hash).get)
+    def law(self, hash: bytes) -> LoadedRuntime:
+        """Return the runtime of the block after `hash`.
+
+        Raises as `state` does, and UnsupportedRuntime.
+        """
+        return self.runtimes.of(self.state(hash).get)
 
     def call(
         self, hash: bytes, name: str, data: bytes, overlay: RootedOverlay | None = None
@@ -197,7 +200,7 @@ class Client:
         `overlay` is an overlay on that state; without it a new one is made.
         """
         overlay = self.overlay(hash) if overlay is None else overlay
-        return self.laws.of(overlay.get).call(overlay, hash, self._presets, name, data)
+        return self.runtimes.of(overlay.get).call(overlay, hash, self._presets, name, data)
 
     def dry_run(self, hash: bytes, wire: bytes, overlay: RootedOverlay | None = None) -> bytes:
         """Apply an extrinsic (with its length prefix) as the next block would; discard the changes.
@@ -206,7 +209,7 @@ class Client:
         in `call`.
         """
         overlay = self.overlay(hash) if overlay is None else overlay
-        return dry_run(self.laws.of(overlay.get).queries, overlay, H256(hash), wire)
+        return dry_run(self.runtimes.of(overlay.get).queries, overlay, H256(hash), wire)
 
     # ---- block import
 
@@ -214,7 +217,8 @@ class Client:
         """Execute a block on its parent's state; nothing is stored.
 
         Raises InvalidBlock with the reason, UnknownBlock or StateUnavailable for its parent,
-        NotCarried if the block moves the chain to a runtime version that this node does not carry.
+        UnsupportedUpgrade if the block moves the chain to a runtime version that this node does not
+        carry.
         """
         overlay = self.overlay(header.parent_hash)
         unsealed, _ = header.unsealed()
@@ -222,7 +226,7 @@ class Client:
             claim = pre_digest(header.digest.logs)
         except NoPreDigest as missing:
             raise InvalidBlock(str(missing)) from missing
-        law = self.laws.of_block(overlay.get, int(claim.claim.slot))
+        law = self.runtimes.of_block(overlay.get, int(claim.claim.slot))
         with NoCollection():
             law.blocks.execute_block(overlay, unsealed, body, self.kept.find)
         if overlay.pending is None:
@@ -246,8 +250,8 @@ class Client:
         once (manual seal). `aux` is stored in the same batch. `is_built_on`: another block stands
         on it, so it is admitted even where MAX_FORKS are kept; an author of many blocks for one
         slot cannot keep out the one that others build on. Raises InvalidBlock with the reason,
-        UnknownBlock when the parent is missing, NotCarried as `execute` does, StorageError when the
-        store fails.
+        UnknownBlock when the parent is missing, UnsupportedUpgrade as `execute` does, StorageError
+        when the store fails.
         """
         hash, number = bytes(header.hash()), int(header.number)
         if self.store.blocks.header(hash) is not None:
@@ -271,7 +275,7 @@ class Client:
                 header.encode(),
                 made.body,
                 make_best=make_best,
-                finalise=at_once,
+                finalize=at_once,
                 justifications=justifications,
                 aux={**(aux or {}), **weights},
                 sync=at_once,
@@ -299,12 +303,12 @@ class Client:
         self.header_of(hash)
         before, blocks = self.finalized(), self.store.blocks
         # First the head, then the end of its rivals: listeners can then still read them.
-        head = self.best_through(hash) if blocks.extends_finalised(hash) else None
+        head = self.best_through(hash) if blocks.extends_finalized(hash) else None
         if head is not None and head != self.best():
             route = self.store.set_best(head.hash)
             self._tell_best(route.enacted, route.retracted)
         route = blocks.route(before.hash, hash)
-        discarded = self.store.finalise(hash, proof, self._without_weights(route) | dict(aux or {}))
+        discarded = self.store.finalize(hash, proof, self._without_weights(route) | dict(aux or {}))
         if discarded:
             self.store.aux_put({WEIGHT_KEY + gone: None for gone, _ in discarded})
         if self.finalized() != before:
@@ -336,10 +340,10 @@ class Client:
             raise InvalidBlock(
                 f"number {number} does not follow its parent's, {int(parent.number)}"
             )
-        if not self.store.blocks.extends_finalised(header.parent_hash):
-            raise LeftBehind(f"block {number} forks off below the last final block")
+        if not self.store.blocks.extends_finalized(header.parent_hash):
+            raise BelowFinalized(f"block {number} forks off below the last final block")
         if not is_built_on and len(self.hashes_at(number)) >= MAX_FORKS:
-            raise Crowded(f"{MAX_FORKS} blocks are known at height {number} already")
+            raise TooManyForks(f"{MAX_FORKS} blocks are known at height {number} already")
 
     def hashes_at(self, number: int) -> list[bytes]:
         """Return all known blocks at a height, forks included."""

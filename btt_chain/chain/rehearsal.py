@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from btt_chain.chain.law import Builder, wire_of
+from btt_chain.chain.runtimes import Builder, wire_of
 from btt_chain.scale import codec
 from runtime import BttRuntime
 from runtime.audit import audit

@@ -2,7 +2,7 @@
 
 The daemons use the protocol `Chain`; `RpcChain` implements it by a node's WebSocket. The wire
 format of calls and views is that of the runtime for the chain's state at the start, so a daemon
-without that runtime fails at once (`NoLaw`).
+without that runtime fails at once (`UnsupportedRuntime`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from enum import IntEnum
 from inspect import getdoc
 from typing import Any, Final, Protocol
 
-from btt_chain.chain.law import Laws, NoLaw
+from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime
 from btt_chain.compute.jsonrpc import Client, Disconnected, Json, RpcError, RpcFailure
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.crypto.keypair import KeyPair
@@ -55,10 +55,10 @@ __all__ = [
     "DispatchRefused",
     "Head",
     "Included",
-    "NoLaw",
     "NotIncluded",
     "RpcChain",
     "TransactionRefused",
+    "UnsupportedRuntime",
     "open_chain",
 ]
 
@@ -375,7 +375,10 @@ _SIGNATURES: Final[Mapping[Scheme, Callable[[bytes], MultiSignature]]] = {
 
 @asynccontextmanager
 async def open_chain(url: str, timeout: float = 60.0) -> AsyncIterator[RpcChain]:
-    """Connect to a node. Raises ChainGone, ChainError; NoLaw if its runtime is not supported."""
+    """Connect to a node.
+
+    Raises ChainGone, ChainError; UnsupportedRuntime if its runtime is not supported.
+    """
     try:
         client = await Client.connect(url, timeout)
     except Disconnected as error:
@@ -391,7 +394,7 @@ async def open_chain(url: str, timeout: float = 60.0) -> AsyncIterator[RpcChain]
             raise ChainGone(str(error)) from None
         except RpcError as error:
             raise ChainError(str(error)) from None
-        runtime = Laws().of(stored.get).queries.runtime
+        runtime = RuntimeRegistry().of(stored.get).queries.runtime
         params = RuntimeParams.decode(stored[PARAMS_KEY] or b"")
         yield RpcChain(client, genesis, runtime, int(params.slot_ms))
 

@@ -292,8 +292,8 @@ class _Looking:
 def missing_leaf(graph: Graph, rho: bytes, item: int) -> tuple[u32, u16, u32]:
     """Return the leaf to request of an unavailable item: it is not known in advance."""
     counts = ids.leaf_counts(graph)
-    luck = sha256(b"btt missing" + rho + item.to_bytes(4, "little")).digest()
-    place = int.from_bytes(luck, "little") % sum(counts)
+    randomness = sha256(b"btt missing" + rho + item.to_bytes(4, "little")).digest()
+    place = int.from_bytes(randomness, "little") % sum(counts)
     for tensor, count in enumerate(counts):
         if place < count:
             return u32(item), u16(tensor), u32(place)

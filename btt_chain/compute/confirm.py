@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from btt_chain.compute.chain import Chain
-from btt_chain.compute.job_folder import Folder, Record, Signer, luck_of, split
+from btt_chain.compute.job_folder import Folder, Record, Signer, randomness_of, split
 from btt_chain.compute.payload import transcript_context
 from btt_chain.compute.sealing import SealError, open_sealed, sealed_size
 from btt_chain.compute.transport import BlobHost
@@ -48,7 +48,7 @@ async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) ->
         from btt_chain.compute.fetching import ProviderSource  # noqa: PLC0415 - an extra
     except ImportError as missing:
         raise CannotLook(str(missing)) from None
-    count, rho, over = int(record.items), luck_of(record, receipt.id), asyncio.Event()
+    count, rho, over = int(record.items), randomness_of(record, receipt.id), asyncio.Event()
     over.set()  # what is not served now is requested again at the next block
     chosen = ids.sample(rho, count, int(receipt.looked_at))
     task = Look(

@@ -14,7 +14,7 @@ from btt_chain.compute.transport import BlobHost, FetchFailed, NotKept, model_na
 from btt_chain.work import ids
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor
-from btt_chain.work.package import MOST_FILE, loads
+from btt_chain.work.package import MAX_FILE, loads
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ ATTEMPT_SECONDS: Final = 60.0
 """Maximum seconds of one attempt."""
 GRACE_SECONDS: Final = 10.0
 """Maximum seconds of one attempt after the provider's time is over: for blobs needed only then."""
-MOST_EXECUTORS: Final = 2
+MAX_EXECUTORS: Final = 2
 """Number of models that are kept ready in memory."""
 
 
@@ -113,7 +113,7 @@ class ModelShelf:
                     found = await self._get(model, endpoints)
                     self._ready[model] = found
                 self._ready.move_to_end(model)
-                while len(self._ready) > MOST_EXECUTORS:
+                while len(self._ready) > MAX_EXECUTORS:
                     self._ready.popitem(last=False)
                 return found
         finally:
@@ -140,15 +140,15 @@ class ModelShelf:
 
     async def _fetch(self, name: str, endpoint: str) -> None:
         try:
-            await self._host.fetch([endpoint], name, self._store, limit=MOST_FILE)
+            await self._host.fetch([endpoint], name, self._store, limit=MAX_FILE)
         except NotKept:
             for other in self._store.names("model/"):
                 self._store.drop(other)
-            await self._host.fetch([endpoint], name, self._store, limit=MOST_FILE)
+            await self._host.fetch([endpoint], name, self._store, limit=MAX_FILE)
 
     def _read(self, model: bytes) -> Executor:
         """Return the executor of a stored model. Raises WorkError if it is none, or another."""
-        package = loads(self._store.load(model_name(model), MOST_FILE))
+        package = loads(self._store.load(model_name(model), MAX_FILE))
         if ids.model_id(package.manifest) != model:
             raise WorkError("it is another model")
         return Executor(package.model)

@@ -22,7 +22,7 @@ from btt_chain.compute.job_folder import (
     Folder,
     Record,
     Signer,
-    luck_of,
+    randomness_of,
     split,
 )
 from btt_chain.compute.payload import (
@@ -65,11 +65,11 @@ PAGE: Final = 100
 
 
 COMMITTED: Final = (
-    JobState.Committed, JobState.Checking, JobState.Pending, JobState.Finalised,
+    JobState.Committed, JobState.Checking, JobState.Pending, JobState.Finalized,
 )  # fmt: skip
 """States with a receipt that may stand."""
 LOST: Final = (JobState.Refunded, JobState.Slashed)
-ENDED: Final = (JobState.Finalised, *LOST)
+ENDED: Final = (JobState.Finalized, *LOST)
 
 
 # ---- records
@@ -103,7 +103,7 @@ def decide(record: Record, best: JobView, final: JobView | None, *, has_result: 
     if best.state in COMMITTED:
         if not has_result:
             return Step.FETCH
-        if best.state is JobState.Finalised:
+        if best.state is JobState.Finalized:
             return Step.CLOSE
         disputable = best.state is JobState.Pending and record.tier is Tier.Confidential
         return Step.CHECK if disputable else Step.WAIT
@@ -322,9 +322,11 @@ class Gateway:
         if best.receipt is None or signer is None:
             return
         if place is None:
-            luck = int.from_bytes(luck_of(record, best.receipt.id), "little")
+            randomness = int.from_bytes(randomness_of(record, best.receipt.id), "little")
             leaves = tensor_layout(record.output).count
-            place = Missing(u32(luck % int(record.items)), record.last, u32((luck >> 32) % leaves))
+            place = Missing(
+                u32(randomness % int(record.items)), record.last, u32((randomness >> 32) % leaves)
+            )
         await self._chain.submit(
             "Receipts", "challenge_data", signer=signer.pair, receipt=best.receipt.id,
             item=place.item, tensor=u32(place.tensor), leaf=place.leaf,

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from btt_chain.work.package import Package
 
 
-MOST_ENDPOINTS: Final = 256
+MAX_ENDPOINTS: Final = 256
 """Maximum bytes of addresses in a job."""
 
 
@@ -243,7 +243,7 @@ def joined(endpoints: Iterable[str]) -> bytes:
     """Return addresses as a job holds them: as many as fit, a line each."""
     lines: list[str] = []
     for endpoint in endpoints:
-        if len("\n".join([*lines, endpoint])) > MOST_ENDPOINTS:
+        if len("\n".join([*lines, endpoint])) > MAX_ENDPOINTS:
             break
         lines.append(endpoint)
     return "\n".join(lines).encode("ascii")
@@ -271,6 +271,6 @@ class Signer:
     """True if proofs and answers may disclose a piece of a confidential item to the public."""
 
 
-def luck_of(record: Record, receipt: bytes) -> H256:
+def randomness_of(record: Record, receipt: bytes) -> H256:
     """Return the secret seed by which a requester selects items of a receipt."""
     return H256(sha256(b"btt requester" + record.secret + receipt).digest())

@@ -514,7 +514,7 @@ class Provider:
             actions.append(Ended(view))
         if case.writing:
             return actions
-        if view.state is JobState.Finalised and not record.published:
+        if view.state is JobState.Finalized and not record.published:
             actions.append(Publish(record))
         elif view.receipt is not None and view.receipt.trapped and not record.righted:
             actions.append(Right(record))

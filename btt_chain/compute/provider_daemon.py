@@ -83,7 +83,7 @@ UPKEEP_SLOTS: Final = 5
 CLAIM_ERAS: Final = 2_016
 """Number of past eras that are searched for unclaimed rewards: 84 days of an hour each."""
 ERAS_AT_ONCE: Final = 16
-MOST_MEMORY: Final = 1 << 30
+MAX_MEMORY: Final = 1 << 30
 SPARE_DISK: Final = 1 << 30
 """Bytes that stay free on the disk."""
 _VRF: Final = SchnorrkelVrf()
@@ -102,7 +102,7 @@ class Settings:
     """Number of jobs that are computed at the same time."""
     keep_slots: int | None = None
     """Slots for which the data of a receipt are served once its job is over; None: seven days."""
-    memory: int = MOST_MEMORY
+    memory: int = MAX_MEMORY
     """Bytes that the tensors of one item may take."""
     tell: Callable[[str], None] = log.info
     """Called with messages for the user."""

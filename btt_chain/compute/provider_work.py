@@ -61,7 +61,7 @@ from runtime.work_views import JobView, ModelView
 
 BATCH_BYTES: Final = 16 << 20
 """Bytes of inputs that are read together."""
-MOST_OPENED: Final = 256
+MAX_OPENED: Final = 256
 """Maximum number of leaves of one opening."""
 
 
@@ -330,7 +330,7 @@ class Workshop:
         none of them is among the first is one in ten million.
         """
         count = int(record.items)
-        places = list(range(min(count, MOST_OPENED)))
+        places = list(range(min(count, MAX_OPENED)))
         openings: list[Opening] = []
         for name in (_wrong_roots(record), _right_roots(record)):
             roots = Roots.decode(self._served.load(name, roots_size(count)), count)

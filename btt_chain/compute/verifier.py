@@ -28,7 +28,7 @@ RESEND_SLOTS: Final = 3
 """Slots after which an action that is in no block yet is sent again."""
 KEEP_SLOTS: Final = 100_800
 """Slots for which a record is kept after its receipt's votes, for disputes: a week of 6 s slots."""
-MOST_LOOKS: Final = 16
+MAX_LOOKS: Final = 16
 """Receipts that are checked at a time; the others wait, the most urgent comes first."""
 
 _VERDICT: Final = codec(Verdict)
@@ -328,7 +328,7 @@ class Verifiers:
             if state.stage is _Stage.WAITING and state.duty is not None
         )
         actions: list[Action] = []
-        for _, case in waiting[: max(0, MOST_LOOKS - looking)]:
+        for _, case in waiting[: max(0, MAX_LOOKS - looking)]:
             state = self._cases[case]
             if state.duty is None:
                 continue

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Final, Protocol
 
 from btt_chain.chain.client import Client, Made
-from btt_chain.chain.memory import NoCollection
+from btt_chain.chain.gc import NoCollection
 from btt_chain.primitives import validity
 from btt_chain.primitives.babe import (
     Claim,
@@ -102,12 +102,13 @@ def make_block(
     """Make a block on `parent` for the slot of `claim`; it is neither stored nor sealed.
 
     `skip` is called with each transaction that was left out, so that those which depend on it are
-    skipped. Raises UnknownBlock, StateUnavailable or NoLaw for the parent, NotCarried if the block
-    would move the chain to a runtime version that this node does not carry.
+    skipped. Raises UnknownBlock, StateUnavailable or UnsupportedRuntime for the parent,
+    UnsupportedUpgrade if the block would move the chain to a runtime version that this node does
+    not carry.
     """
     parent_header = client.header_of(parent)
     overlay = client.overlay(parent)
-    executive = client.laws.of_block(overlay.get, int(claim.claim.slot)).blocks
+    executive = client.runtimes.of_block(overlay.get, int(claim.claim.slot)).blocks
     header = Header(
         parent_hash=H256(parent),
         number=u32(int(parent_header.number) + 1),

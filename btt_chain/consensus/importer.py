@@ -15,7 +15,7 @@ from typing import Final
 
 from btt_chain.chain.client import Client, Made
 from btt_chain.chain.notify import BlockRef
-from btt_chain.consensus.babe.sightings import Sightings
+from btt_chain.consensus.babe.equivocation import Sightings
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified, slot_of, verify
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.primitives.babe_equivocation import EquivocationProof
@@ -72,7 +72,7 @@ class Importer:
     def slots(self, parent: bytes, slot: int) -> Slots:
         """Return the data of `parent`'s state about a slot.
 
-        Raises UnknownBlock, StateUnavailable, NoLaw.
+        Raises UnknownBlock, StateUnavailable, UnsupportedRuntime.
         """
         law, overlay = self.client.law(parent), self.client.overlay(parent)
         runtime = law.queries.runtime
@@ -96,7 +96,8 @@ class Importer:
     def check(self, header: Header, now_ms: int) -> Verified | None:
         """Return the verified claim of a header; None under manual seal.
 
-        Raises Refused with the reason; UnknownBlock, StateUnavailable or NoLaw for its parent.
+        Raises Refused with the reason; UnknownBlock, StateUnavailable or UnsupportedRuntime for its
+        parent.
         """
         hash = bytes(header.hash())
         if hash in self._checked:
@@ -136,8 +137,8 @@ class Importer:
 
         `is_built_on` as for the client: another block stands on it. Raises Refused or InvalidBlock
         with the reason, UnknownBlock for a missing parent, StateUnavailable for one whose state is
-        gone, NotCarried if the block moves the chain to a runtime version that this node does not
-        carry, StorageError when the store fails.
+        gone, UnsupportedUpgrade if the block moves the chain to a runtime version that this node
+        does not carry, StorageError when the store fails.
         """
         if self.client.header(header.hash()) is not None:
             return Imported(BlockRef(int(header.number), bytes(header.hash())), None, None)

@@ -21,7 +21,7 @@ from btt_chain.chain.client import Client, UnknownBlock
 from btt_chain.consensus.babe.verify import Reason, Refused, slot_of
 from btt_chain.consensus.importer import Importer
 from btt_chain.primitives.header import Header
-from p2p.network import GossipHeard
+from p2p.network import GossipReceived
 from p2p.protocols.messages import Announce
 from p2p.protocols.peek import peek_announce
 from storage.state import StateUnavailable
@@ -77,7 +77,7 @@ class Announces:
         self._waiting: OrderedDict[bytes, bytes] = OrderedDict()
         self._turns: OrderedDict[tuple[bytes, int], int] = OrderedDict()
 
-    def read(self, event: GossipHeard) -> Received | None:
+    def read(self, event: GossipReceived) -> Received | None:
         """Decode an announce; None if it is at or below the last final block.
 
         Raises DecodeError.

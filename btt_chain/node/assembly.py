@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import extrinsics_root
+from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.worker import SlotWorker
 from btt_chain.consensus.finality.client_chain import ClientChain
@@ -18,9 +18,9 @@ from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.node.engine import Engine, Parts, Settings, Watcher
 from btt_chain.node.expenses import Meter, processor_time_us
-from btt_chain.node.looking_back import look_back
 from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer, Vault
+from btt_chain.node.signing_record_check import look_back
 from btt_chain.node.source import PublicChain, SyncChain
 from btt_chain.node.state_import import StateImport, warp_plan
 from btt_chain.primitives.extrinsic import opaque
@@ -104,7 +104,7 @@ def assemble(
 
     `meter` measures the cost of messages of peers.
 
-    Raises BadRecord when GRANDPA's records cannot be read; NoLaw.
+    Raises BadRecord when GRANDPA's records cannot be read; UnsupportedRuntime.
     """
     slot_ms, epoch_slots = int(plan.params.slot_ms), int(plan.params.epoch_slots)
     importer = Importer(client, vrf=plan.vrf)
@@ -175,7 +175,7 @@ def attentive(verify: Verify, signer: Signer) -> Verify:
 def first_voters(client: Client) -> list[tuple[AuthorityId, int]]:
     """Return the voters of genesis while it is the last final block; later they are on record.
 
-    Also empty during the import of a state. Raises NoLaw.
+    Also empty during the import of a state. Raises UnsupportedRuntime.
     """
     final = client.finalized()
     if final.number > 0 or client.store.state_import is not None:

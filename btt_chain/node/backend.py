@@ -11,9 +11,9 @@ from typing import Final
 from btt_chain import __version__
 from btt_chain.chain import client as chain
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import Law, NoLaw
 from btt_chain.chain.limited import TimeLimit, limited_overlay
 from btt_chain.chain.notify import BlockRef, ChainEvent
+from btt_chain.chain.runtimes import LoadedRuntime, UnsupportedRuntime
 from btt_chain.consensus.finality.client_chain import ClientChain
 from btt_chain.consensus.finality.proofs import FinalityProof, prove_finality
 from btt_chain.crypto.hashing import blake2_256
@@ -153,7 +153,7 @@ class ChainView:
     def unfinalized(self) -> Sequence[BlockRef]:
         """Return all blocks above the final head that descend from it, parents first."""
         blocks = self._client.store.blocks
-        found = [block.ref for hash, block in blocks.open.items() if blocks.extends_finalised(hash)]
+        found = [block.ref for hash, block in blocks.open.items() if blocks.extends_finalized(hash)]
         return sorted(BlockRef(number, hash) for hash, number in found)
 
     def state(self, hash: bytes) -> StateView:
@@ -171,7 +171,7 @@ class ChainView:
                 return self._client.call(hash, function, data, overlay)
         except TimeLimit as error:
             raise asked.TimeLimitReached(f"{function}: {error}") from error
-        except (ApiError, NoLaw) as error:
+        except (ApiError, UnsupportedRuntime) as error:
             raise asked.RuntimeCallError(str(error)) from error
 
     def is_unsafe_call(self, function: str) -> bool:
@@ -193,7 +193,7 @@ class ChainView:
                 return self._client.dry_run(hash, extrinsic, overlay)
         except TimeLimit as error:
             raise asked.TimeLimitReached(str(error)) from error
-        except (ApiError, NoLaw) as error:
+        except (ApiError, UnsupportedRuntime) as error:
             raise asked.RuntimeCallError(str(error)) from error
 
     def pin(self, hash: bytes) -> None:
@@ -223,11 +223,11 @@ class ChainView:
         """Call `listener` on every event until the returned function is called."""
         return self._client.listen(listener)
 
-    def _law(self, hash: bytes) -> Law:
+    def _law(self, hash: bytes) -> LoadedRuntime:
         try:
             with Kept(hash):
                 return self._client.law(hash)
-        except NoLaw as error:
+        except UnsupportedRuntime as error:
             raise asked.RuntimeCallError(str(error)) from error
 
 
@@ -283,7 +283,7 @@ class PoolView:
         try:
             with Kept(best):
                 law, overlay = self._client.law(best), self._client.overlay(best)
-        except NoLaw as error:
+        except UnsupportedRuntime as error:
             raise asked.RuntimeCallError(str(error)) from error
         law.queries.runtime.enter(overlay)
         nonce = law.queries.system.account[AccountId(account)].nonce
@@ -383,7 +383,7 @@ class SealerView:
         try:
             with Kept(parent or b""):
                 return self._sealer.seal(parent=parent, empty=create_empty, finalize=finalize).hash
-        except (SealRefused, InvalidBlock, NoLaw) as error:
+        except (SealRefused, InvalidBlock, UnsupportedRuntime) as error:
             raise asked.SealError(str(error)) from error
         except StorageError as error:
             self._give_up(error)

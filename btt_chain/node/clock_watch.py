@@ -1,7 +1,7 @@
 """Comparison of this node's clock with those of its peers; a pure state machine.
 
-Each answer about a peer's status carries its time (`p2p.network.ClockHeard`). The median over all
-peers counts, so less than half of them cannot make us doubt our clock; of two peers both must
+Each answer about a peer's status carries its time (`p2p.network.ClockReceived`). The median over
+all peers counts, so less than half of them cannot make us doubt our clock; of two peers both must
 disagree with it, and a single peer is not enough.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from p2p.network import ClockHeard
+from p2p.network import ClockReceived
 
 FEWEST: Final = 2
 """Minimum number of peers for a comparison."""
@@ -51,7 +51,7 @@ class ClockWatch:
         """Certain part of each peer's lead over us, negative: lag."""
         self._told = 0
 
-    def heard(self, event: ClockHeard) -> ClockNews | None:
+    def heard(self, event: ClockReceived) -> ClockNews | None:
         """Process a peer's clock; return the new result, None if nothing changed."""
         sure = max(abs(event.ahead_ms) - event.within_ms, 0)
         self._ahead[event.peer] = sure if event.ahead_ms > 0 else -sure

@@ -25,7 +25,7 @@ from p2p.network import (
     Answered,
     Ask,
     Asked,
-    ClockHeard,
+    ClockReceived,
     Disconnected,
     Event,
     Failed,
@@ -90,8 +90,8 @@ class Driver:
     async def run(self) -> None:
         """Run for ever; the network must have been started.
 
-        Raises StorageError, RecordNotWritten or NoLaw when the node cannot go on, NetworkError when
-        the network has ended.
+        Raises StorageError, RecordNotWritten or UnsupportedRuntime when the node cannot go on,
+        NetworkError when the network has ended.
         """
         reader = None
         if self._network is not None:
@@ -208,7 +208,7 @@ class Driver:
         match event:
             case Answered() | Failed():
                 self._count(event)
-            case ClockHeard():
+            case ClockReceived():
                 news = self._clocks.heard(event)
                 if news is not None:
                     log.log(logging.WARNING if news.ahead_ms else logging.INFO, "%s", news)

@@ -13,9 +13,10 @@ records, at once.
                                    some transactions of a peer and some rechecks of the pool
     engine.flush(now)              after transactions were added to the pool
 
-All times are unix milliseconds. A StorageError, a RecordNotWritten, a NoLaw or a MigrationFailed
-raised by any of these ends the node: it cannot go on. Where the chain moves to a runtime version
-that is not carried, the node neither imports nor makes blocks, and goes on with all else.
+All times are unix milliseconds. A StorageError, a RecordNotWritten, a UnsupportedRuntime or a
+MigrationFailed raised by any of these ends the node: it cannot go on. Where the chain moves to a
+runtime version that is not carried, the node neither imports nor makes blocks, and goes on with all
+else.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from btt_chain.chain.client import Client, Crowded, LeftBehind, UnknownBlock
-from btt_chain.chain.law import NotCarried
+from btt_chain.chain.client import BelowFinalized, Client, TooManyForks, UnknownBlock
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest
+from btt_chain.chain.runtimes import UnsupportedUpgrade
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified, slot_of
 from btt_chain.consensus.babe.worker import Authored, Forbidden, SlotWorker
 from btt_chain.consensus.finality import gadget as finality
 from btt_chain.consensus.finality.gadget import BadHeader, Broken, Gadget, Offence, Save, Want
-from btt_chain.consensus.finality.voter import ArmTimer, Finalise
+from btt_chain.consensus.finality.voter import ArmTimer, Finalize
 from btt_chain.consensus.importer import Importer
 from btt_chain.node.announces import Announces, Received
 from btt_chain.node.expenses import Expenses, Meter
-from btt_chain.node.looking_back import chain_age
 from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer
+from btt_chain.node.signing_record_check import chain_age
 from btt_chain.node.tx_gossip import TxGossip
 from btt_chain.node.tx_intake import TxIntake
 from btt_chain.primitives import babe_equivocation
@@ -60,8 +61,8 @@ from p2p.network import (
     Connected,
     Disconnected,
     Event,
-    GossipHeard,
-    NoteHeard,
+    GossipReceived,
+    NoteReceived,
     Penalise,
     Publish,
     SetStatus,
@@ -189,7 +190,7 @@ class Watcher(Protocol):
     def voted(self, stage: Stage) -> None:
         """Called after we signed a vote."""
 
-    def finalised(self, target: Target) -> None:
+    def finalized(self, target: Target) -> None:
         """Called after a block was proven final."""
 
     def equivocation(self, engine: str, who: bytes) -> None:
@@ -296,11 +297,11 @@ class Engine:
         begun, before = self._meter(), len(self._out)
         self._take_event(event, now)
         match event:
-            case GossipHeard(network.TX | network.ANNOUNCE):
+            case GossipReceived(network.TX | network.ANNOUNCE):
                 pass  # charged where more is known about them
-            case GossipHeard(kind, peer) | Asked(peer, kind):
+            case GossipReceived(kind, peer) | Asked(peer, kind):
                 self._note_cost(peer, kind, begun, before)
-            case NoteHeard(peer):
+            case NoteReceived(peer):
                 self._note_cost(peer, network.GRANDPA_PEER, begun, before)
             case _:
                 pass
@@ -309,15 +310,15 @@ class Engine:
     def _take_event(self, event: Event, now: int) -> None:
         gadget, sync, steady = self.parts.gadget, self.parts.sync, self._steady
         match event:
-            case NoteHeard(peer, data):
-                self._obey(gadget.note_heard(peer, data, now))
-            case GossipHeard(network.GRANDPA, peer, data):
-                self._obey(gadget.gossip_heard(peer, data, now))
-            case GossipHeard(network.TX, peer, data):
+            case NoteReceived(peer, data):
+                self._obey(gadget.note_received(peer, data, now))
+            case GossipReceived(network.GRANDPA, peer, data):
+                self._obey(gadget.gossip_received(peer, data, now))
+            case GossipReceived(network.TX, peer, data):
                 if not sync.major:  # not to be validated on an old state
                     self._out += self._intake.receive(peer, data)
                     self._out += self._intake.work(steady)
-            case GossipHeard(network.ANNOUNCE):
+            case GossipReceived(network.ANNOUNCE):
                 self._receive_announce(event)
             case Asked(peer, protocol, data, id):
                 self._answer(peer, protocol, data, id)
@@ -483,7 +484,7 @@ class Engine:
         except (StateUnavailable, InvalidBlock) as error:
             self._watch.slot(slot, f"missed: {error}")
             return
-        except NotCarried:
+        except UnsupportedUpgrade:
             return  # the upgrade watch reports it, once
         match made:
             case None:
@@ -512,7 +513,7 @@ class Engine:
 
     # ---- block import
 
-    def _receive_announce(self, event: GossipHeard) -> None:
+    def _receive_announce(self, event: GossipReceived) -> None:
         """Decode an announce, once, and judge it unless its slot has not come."""
         begun, before, is_useless = self._meter(), len(self._out), False
         try:
@@ -581,11 +582,11 @@ class Engine:
             if not early:
                 self._watch.refused(block.hash, number, str(refused))
             return (Refusal.EARLY if early else Refusal.BAD), str(refused)
-        except NotCarried as lacking:
+        except UnsupportedUpgrade as lacking:
             return Refusal.EARLY, str(lacking)
-        except Crowded as crowded:
+        except TooManyForks as crowded:
             return Refusal.CROWDED, str(crowded)
-        except (UnknownBlock, LeftBehind, StateUnavailable) as gone:
+        except (UnknownBlock, BelowFinalized, StateUnavailable) as gone:
             return Refusal.ORPHAN, str(gone)
         except (InvalidBlock, BadHeader) as bad:
             self._watch.refused(block.hash, number, str(bad))
@@ -689,8 +690,8 @@ class Engine:
                     self._out.append(action)
                 case ArmTimer(at):
                     self._gadget_at = at
-                case Finalise(justification):
-                    waiting.extend(self._finalise(justification))
+                case Finalize(justification):
+                    waiting.extend(self._finalize(justification))
                 case Save(changes):
                     self.parts.client.store.aux_put(changes)
                 case Offence(proof):
@@ -702,15 +703,15 @@ class Engine:
                 case Broken():
                     self._watch.broken(action)
 
-    def _finalise(self, justification: Justification) -> Sequence[finality.Action]:
+    def _finalize(self, justification: Justification) -> Sequence[finality.Action]:
         target, client = justification.target, self.parts.client
         raw = justification.encode()
         client.finalize(target.hash, (GRANDPA_ENGINE, raw))
         self.parts.sync.needless_justification(bytes(target.hash))
-        self._watch.finalised(target)
+        self._watch.finalized(target)
         for listener in list(self._proof_listeners.values()):
             listener(raw)
-        return self.parts.gadget.finalised(target, self._now)
+        return self.parts.gadget.finalized(target, self._now)
 
     # ---- offences
 
@@ -737,7 +738,7 @@ class Engine:
         if not self._law_is_due(0):
             return False
         client = self.parts.client
-        return client.laws.lacks(client.state(client.best().hash).get) is not None
+        return client.runtimes.lacks(client.state(client.best().hash).get) is not None
 
     def _law_changes(self) -> bool:
         """Return True if peers may run another runtime than the best block's, or we stopped."""

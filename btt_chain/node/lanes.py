@@ -28,8 +28,8 @@ from p2p.network import (
     Answered,
     Disconnected,
     Event,
-    GossipHeard,
-    NoteHeard,
+    GossipReceived,
+    NoteReceived,
 )
 
 
@@ -79,9 +79,9 @@ class Lanes:
     def put(self, event: Event) -> None:
         """Add an event to its queue."""
         match event:
-            case GossipHeard(topic, peer, data):
+            case GossipReceived(topic, peer, data):
                 self._gossip[LANE_OF[topic]].put(peer, event, len(data))
-            case NoteHeard(peer, data):
+            case NoteReceived(peer, data):
                 self._gossip[Lane.VOTES].put(peer, event, len(data))
             case Answered():
                 self._answers.append(event)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from btt_chain import __version__
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import NoLaw, carried
+from btt_chain.chain.runtimes import UnsupportedRuntime, carried
 from btt_chain.consensus.author import Pace
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
@@ -25,11 +25,11 @@ from btt_chain.node.descriptors import callers_within, raise_limit
 from btt_chain.node.driver import unix_ms
 from btt_chain.node.engine import Engine
 from btt_chain.node.identity import network_key, peer_id, pick_name
+from btt_chain.node.observer import NodeWatcher
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
 from btt_chain.node.service import Service, ServiceConfig
-from btt_chain.node.verifying import ClientChain, Settings, Verifying
-from btt_chain.node.watching import NodeWatcher
+from btt_chain.node.verifier_service import ClientChain, Settings, Verifying
 from btt_chain.telemetry.metrics import Metrics
 from genesis.build import Genesis, build
 from genesis.catalogue import load, presets
@@ -169,7 +169,7 @@ def params_of(chain: OpenChain) -> RuntimeParams:
 
 
 def is_by_hand(client: Client) -> bool:
-    """Return True if the chain's blocks are sealed manually. Raises NoLaw."""
+    """Return True if the chain's blocks are sealed manually. Raises UnsupportedRuntime."""
     if client.store.state_import is not None:
         return False  # states come from peers, and manually sealed chains have none
     # The best block, because the state of block zero is pruned like any other.
@@ -188,7 +188,7 @@ def lacks_law(client: Client) -> bool:
         return False  # the runtime of that state was checked before it was fetched
     try:
         client.law(client.best().hash)
-    except NoLaw:
+    except UnsupportedRuntime:
         return True
     return False
 
@@ -288,7 +288,7 @@ def engine_of(
 ) -> Engine:
     """Return the engine of a node on a chain with BABE authors.
 
-    It makes no blocks unless the node is a validator. Raises BadRecord, NoLaw.
+    It makes no blocks unless the node is a validator. Raises BadRecord, UnsupportedRuntime.
     """
     client, finality = chain.client, chain.spec.finality
     watcher = NodeWatcher(client, metrics)
@@ -315,7 +315,7 @@ def engine_of(
 def reading_engine(chain: OpenChain, config: NodeConfig) -> Engine:
     """Return a started engine that imports blocks from a file (`Engine.take`).
 
-    Raises BadRecord, NoLaw.
+    Raises BadRecord, UnsupportedRuntime.
     """
     pool = PoolService(chain.client)
     metrics = Metrics("import", __version__, is_authority=False, chain=chain.spec.id)
@@ -387,7 +387,7 @@ async def run_node(config: NodeConfig) -> None:
     """Run a node until SIGINT or SIGTERM.
 
     If the chain's runtime version is not carried, it serves stored data, and does nothing else.
-    Raises as `open_chain` and `custody_of` do; StorageError, NoLaw, MigrationFailed,
+    Raises as `open_chain` and `custody_of` do; StorageError, UnsupportedRuntime, MigrationFailed,
     RecordNotWritten or NetworkError when the node cannot go on; PortTaken for a port that is
     another program's; TooFewDescriptors; ValueError for flags that do not fit the chain.
     """

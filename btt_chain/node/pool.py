@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.chain.client import Client, RootedOverlay
-from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
+from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.node.rivals import claimed_tag, unchecked_priority
 from btt_chain.primitives.account import AccountId, Id
@@ -103,7 +103,7 @@ class PoolService:
             at = BlockRef(best.number, best.hash)
             self._is_submitting, self._admitted = True, None
             hash = self.pool.submit(wire, source, self._clock(), at)
-        except (NoLaw, StateUnavailable) as missing:
+        except (UnsupportedRuntime, StateUnavailable) as missing:
             # Not possible while a state is fetched from peers, or without its runtime.
             raise ValidityUnknown(CannotLookup()) from missing
         else:
@@ -124,7 +124,7 @@ class PoolService:
             return False
         try:
             executive = self._view_of(self.client.best().hash).executive
-        except (NoLaw, StateUnavailable):
+        except (UnsupportedRuntime, StateUnavailable):
             return False
         offered = unchecked_priority(executive, wire)
         return offered is not None and offered <= holder.priority
@@ -195,7 +195,7 @@ class PoolService:
         best = self.client.best()
         try:
             self.pool.revalidate(budget, self._clock(), BlockRef(best.number, best.hash))
-        except (NoLaw, StateUnavailable) as missing:
+        except (UnsupportedRuntime, StateUnavailable) as missing:
             # Not possible while a state is fetched from peers, or without its runtime.
             self._no_judge_at = best.hash
             log.info("transactions wait to be judged again: %s", missing)
@@ -211,7 +211,7 @@ class PoolService:
         """
         try:
             version = self.client.law(self.client.best().hash).version
-        except (NoLaw, StateUnavailable) as missing:
+        except (UnsupportedRuntime, StateUnavailable) as missing:
             log.info("transactions wait to be judged again: %s", missing)
             return
         signed_for = _signed_for(version)
@@ -265,7 +265,7 @@ class PoolService:
         view = self._view
         if view is None or view.at != at or len(view.overlay.base_reads) > VIEW_READS:
             overlay = self.client.overlay(at)
-            executive = self.client.laws.of(overlay.get).pool
+            executive = self.client.runtimes.of(overlay.get).pool
             executive.open_pool_view(overlay, H256(at))
             view = self._view = View(at, overlay, executive)
         return view

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import NotCarried
 from btt_chain.chain.notify import BlockRef
+from btt_chain.chain.runtimes import UnsupportedUpgrade
 from btt_chain.consensus.author import Pace, Proposal, make_block, manual_claim, manual_slot
 from btt_chain.node.pool import PoolService
 from runtime.frame import InvalidBlock
@@ -112,7 +112,7 @@ class ManualSealer:
                 skip=ready.skip,
                 pace=lambda: pace_of(time.monotonic() - begun, given),
             )
-        except NotCarried as lacking:
+        except UnsupportedUpgrade as lacking:
             raise SealRefused(str(lacking)) from lacking
         if parent == client.best().hash:  # on another branch, refused ones may be valid on ours
             self._give_up(proposal)
@@ -122,7 +122,7 @@ class ManualSealer:
         return client.import_block(made.header, made.body, made=made, finalize=finalize)
 
     def slot_ms(self) -> int:
-        """Return the length of a slot in milliseconds. Raises NoLaw."""
+        """Return the length of a slot in milliseconds. Raises UnsupportedRuntime."""
         best = self.client.best().hash
         queries, overlay = self.client.law(best).queries, self.client.overlay(best)
         queries.runtime.enter(overlay)
@@ -151,7 +151,7 @@ def pace_of(used: float, given: float) -> Pace:
 async def run_sealing(sealer: ManualSealer, sealing: Sealing) -> None:
     """Seal until cancelled.
 
-    Raises StorageError, NoLaw or SealingFailed: the node must stop then.
+    Raises StorageError, UnsupportedRuntime or SealingFailed: the node must stop then.
     """
     try:
         match sealing:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.memory import settle_memory
+from btt_chain.chain.gc import settle_memory
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
-from btt_chain.consensus.finality.doors import RoundReport
+from btt_chain.consensus.finality.environment import RoundReport
 from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.keystore import Custody
 from btt_chain.node.backend import (
@@ -30,7 +30,7 @@ from btt_chain.node.pool import PoolService
 from btt_chain.node.prometheus import PrometheusServer
 from btt_chain.node.sealing import ManualSealer, OnDemand, Sealing, run_sealing
 from btt_chain.node.upgrades import UpgradeWatch
-from btt_chain.node.verifying import Verifying
+from btt_chain.node.verifier_service import Verifying
 from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.backend import UpgradeState
@@ -128,8 +128,8 @@ class Service:
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop` is set, then shut down.
 
-        Raises StorageError, NoLaw, MigrationFailed, RecordNotWritten, NetworkError or SealingFailed
-        when the node cannot go on; PortTaken for a port that is another program's.
+        Raises StorageError, UnsupportedRuntime, MigrationFailed, RecordNotWritten, NetworkError or
+        SealingFailed when the node cannot go on; PortTaken for a port that is another program's.
         """
         await self._open_rpc()
         try:

@@ -28,7 +28,7 @@ class SyncChain:
             self._best = best, BlockId(*best)
         return self._best[1]
 
-    def finalised(self) -> BlockId:
+    def finalized(self) -> BlockId:
         """Return the last final block."""
         final = self._client.finalized()
         if final is not self._final[0]:

@@ -131,11 +131,13 @@ def warp_plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan
 
 
 def admission(client: Client) -> Callable[[bytes | None], None]:
-    """Return a check of the runtime version in a state before it is fetched; it raises NoLaw."""
+    """Return a check of the runtime version in a state before it is fetched; it raises
+    UnsupportedRuntime.
+    """
     params = client.state(client.best().hash).get(PARAMS_KEY)
 
     def check(code: bytes | None) -> None:
-        client.laws.of({CODE_KEY: code, PARAMS_KEY: params}.get)
+        client.runtimes.of({CODE_KEY: code, PARAMS_KEY: params}.get)
 
     return check
 

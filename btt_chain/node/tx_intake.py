@@ -38,7 +38,7 @@ from types import MappingProxyType
 from typing import Final
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import NoLaw
+from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.node.expenses import Expenses, Meter
 from btt_chain.node.pool import PoolService
@@ -334,7 +334,7 @@ class TxIntake:
         if self._bare[0] != best:
             try:
                 calls = self._client.law(best).pool.runtime.gossiped()
-            except (NoLaw, StateUnavailable):
+            except (UnsupportedRuntime, StateUnavailable):
                 return self._bare[1]
             self._bare = best, calls
         return self._bare[1]

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import NoLaw
+from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.rpc.backend import ScheduledLaw, UpgradeState
 from btt_chain.scale import codec
 from runtime.frame import RuntimeVersion
@@ -30,22 +30,22 @@ def upgrade_state(client: Client, now_ms: int) -> UpgradeState:
 
     Raises StateUnavailable while that state is fetched from peers.
     """
-    get, laws = client.state(client.best().hash).get, client.laws
+    get, runtimes = client.state(client.best().hash).get, client.runtimes
     version = codec(RuntimeVersion).decode_all(get(CODE_KEY) or b"")
     try:
-        laws.of(get)
-    except NoLaw as lacking:
+        runtimes.of(get)
+    except UnsupportedRuntime as lacking:
         return UpgradeState(
-            int(version.spec_version), laws.versions, None, str(lacking), stands=True
+            int(version.spec_version), runtimes.versions, None, str(lacking), stands=True
         )
     due = coming(get)
     if due is None:
-        return UpgradeState(int(version.spec_version), laws.versions, None, "", stands=False)
+        return UpgradeState(int(version.spec_version), runtimes.versions, None, "", stands=False)
     scheduled = placed(due, RuntimeParams.decode(get(PARAMS_KEY) or b""), now_ms)
-    refusal = laws.lacks(get)
+    refusal = runtimes.lacks(get)
     return UpgradeState(
         int(version.spec_version),
-        laws.versions,
+        runtimes.versions,
         scheduled,
         "" if refusal is None else str(refusal),
         stands=refusal is not None and not scheduled.slots_left,

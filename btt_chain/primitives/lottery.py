@@ -104,10 +104,10 @@ def secondary_author(
 
     `cumulated` holds, for each authority, the sum of its weight and of all weights before it.
     """
-    luck = int.from_bytes(blake2_256(randomness + slot.to_bytes(8, "little")), "big")
+    number = int.from_bytes(blake2_256(randomness + slot.to_bytes(8, "little")), "big")
     if rule is SecondaryRule.Uniform:
-        return luck % len(cumulated)
-    return bisect_right(cumulated, luck % cumulated[-1])
+        return number % len(cumulated)
+    return bisect_right(cumulated, number % cumulated[-1])
 
 
 # ---- powers of fractions

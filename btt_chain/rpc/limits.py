@@ -69,7 +69,7 @@ class TokenBucket:
         return True
 
 
-class Doorman:
+class ConnectionLimiter:
     """Counts the connections of external callers, and keeps one rate budget per HTTP address.
 
     An IPv6 address stands for its /64 network: one caller controls all addresses of it.

@@ -33,7 +33,7 @@ from btt_chain.rpc.access import (
 from btt_chain.rpc.budget import Bill
 from btt_chain.rpc.connection import Connection, Tally
 from btt_chain.rpc.dispatch import Caller, Dispatcher
-from btt_chain.rpc.limits import Doorman, Limits
+from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.listener import Listener
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.protocol import NULL, refusal
@@ -108,13 +108,13 @@ class RpcServer:
         self.config = config
         self.port = config.port
         self.dispatcher = Dispatcher(registry, config.limits)
-        self.doorman = Doorman(config.limits)
+        self.limiter = ConnectionLimiter(config.limits)
         names = frozenset(name.lower() for name in config.hosts)
         self.hosts = HostCheck(None if config.external else LOCAL_HOSTS | names)
         self.origins = OriginCheck(config.origins)
         self.sockets: dict[web.WebSocketResponse, Connection] = {}
         self.proxies = TrustedProxies(config.trusted_proxies)
-        self.visitors = Visitors(config.limits, self.doorman, self.proxies)
+        self.visitors = Visitors(config.limits, self.limiter, self.proxies)
         self.callers: dict[RequestHandler, Visitor] = {}
         self._subscriptions = Tally()
         self._acceptor: _Acceptor | None = None
@@ -247,7 +247,7 @@ class RpcServer:
         if wait:
             return _too_early(wait)
         address = self._address(request, visitor)
-        bucket = self.doorman.bucket(address) if visitor.external else None
+        bucket = self.limiter.bucket(address) if visitor.external else None
         caller = Caller(self.unsafe_allowed(visitor), bucket, bill=bill)
         answer = await self.dispatcher.respond(caller, raw)
         bill.charge(caller.uncharged, monotonic())
@@ -291,7 +291,7 @@ class RpcServer:
         )
         await socket.prepare(request)
         self.visitors.enter(visitor, Phase.OPEN)
-        bucket = self.doorman.new_bucket(monotonic()) if visitor.external else None
+        bucket = self.limiter.new_bucket(monotonic()) if visitor.external else None
         bill = self.visitors.bill(visitor, address, is_websocket=True)
         wire = _Socket(socket, request)
         connection = Connection(wire, limits, address, bucket, bill, self._subscriptions)

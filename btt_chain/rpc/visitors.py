@@ -26,7 +26,7 @@ from btt_chain.rpc.budget import (
     CostAccount,
     network_of,
 )
-from btt_chain.rpc.limits import Doorman, Limits
+from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.places import MIN_SILENCE, Place, select_victim
 from btt_chain.rpc.quiet import LIMIT
@@ -94,9 +94,9 @@ class Visitor:
 class Visitors:
     """All connections of a server."""
 
-    def __init__(self, limits: Limits, doorman: Doorman, proxies: TrustedProxies) -> None:
+    def __init__(self, limits: Limits, limiter: ConnectionLimiter, proxies: TrustedProxies) -> None:
         self.limits = limits
-        self.doorman = doorman
+        self.limiter = limiter
         self.proxies = proxies
         self.all: dict[Visitor, None] = {}
         self.unread = 0
@@ -140,14 +140,14 @@ class Visitors:
 
         Drop another one if necessary; return True if it has a place.
         """
-        doorman, network = self.doorman, network_of(address)
-        if doorman.is_full and doorman.allows(address):
+        limiter, network = self.limiter, network_of(address)
+        if limiter.is_full and limiter.allows(address):
             most = self.limits.connections_per_address
-            victim = select_victim(self._places(), doorman.by_address, network, most, monotonic())
+            victim = select_victim(self._places(), limiter.by_address, network, most, monotonic())
             if victim is not None:
                 log.debug("%s makes room for %s", victim.address, address)
                 self.drop(victim)
-        if not doorman.admit(address):
+        if not limiter.admit(address):
             return False
         visitor.network = network
         self._placed[visitor] = None
@@ -156,7 +156,7 @@ class Visitors:
     def release(self, visitor: Visitor) -> None:
         """Release a connection's place. Idempotent."""
         if visitor.network is not None:
-            self.doorman.leave(visitor.network)
+            self.limiter.leave(visitor.network)
             visitor.network = None
             del self._placed[visitor]
 

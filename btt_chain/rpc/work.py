@@ -2,7 +2,7 @@
 
 Amounts are in planck, times in slots since genesis; numbers of 64 bits and more are decimal
 strings. A job's `state` is one of posted, assigned, computing, committed, checking, pending,
-finalised, refunded, slashed.
+finalized, refunded, slashed.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from btt_chain.scale.bounded import (
     TypeName,
 )
 from btt_chain.scale.budget import DecodeBudget
-from btt_chain.scale.codecs import BitSequence, Codec, Knot
+from btt_chain.scale.codecs import BitSequence, Codec, RecursiveCodec
 from btt_chain.scale.compact import compact_decode, compact_encode
 from btt_chain.scale.derive import codec, decode, encode, variants
 from btt_chain.scale.errors import DecodeError, EncodeError
@@ -58,13 +58,13 @@ __all__ = [
     "FixedBytes",
     "Int",
     "Integer",
-    "Knot",
     "MaxBytes",
     "MaxLen",
     "Ok",
     "Opaque",
     "Overflow",
     "Path",
+    "RecursiveCodec",
     "Result",
     "Shape",
     "TypeName",

@@ -92,7 +92,7 @@ class Codec(Generic[T]):
         return f"<{type(self).__name__} {self.name}>"
 
 
-class Knot(Codec[T]):
+class RecursiveCodec(Codec[T]):
     """A codec that is declared before its definition is known.
 
     Recursive types refer to it; `tie` binds it once the type is complete. Passes through recursive

@@ -3,7 +3,7 @@
 bool, str and bytes are themselves; `list[T]`, `tuple[...]`, `dict[K, V]` and `T | None` are
 Vec, tuple, BTreeMap and Option; a dataclass is a struct, an IntEnum an enum without fields
 (names as written), a union of `Variant` classes an enum. The marks of `bounded` refine them,
-and any `Codec` in `Annotated` is used as it is (for example a `Knot`).
+and any `Codec` in `Annotated` is used as it is (for example a `RecursiveCodec`).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _compiled(kind: object) -> AnyCodec:
     # Unions and generic aliases compare equal if they mean the same, so the cache is exact.
     under_way: list[object] = _now.__dict__.setdefault("under_way", [])
     if kind in under_way:
-        raise TypeError(f"{kind!r} contains itself: put a Knot in between")
+        raise TypeError(f"{kind!r} contains itself: put a RecursiveCodec in between")
     under_way.append(kind)
     try:
         return _compile(kind)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from btt_chain.scale.codecs import Codec, Knot
+from btt_chain.scale.codecs import Codec, RecursiveCodec
 from btt_chain.scale.derive import codec
 from btt_chain.scale.metadata import (
     ArrayDef,
@@ -59,7 +59,7 @@ class TypeRegistry:
 
     def id_of(self, codec: AnyCodec) -> u32:
         """Return the number of the type that `codec` describes; adds it if it is new."""
-        while isinstance(codec, Knot):
+        while isinstance(codec, RecursiveCodec):
             codec = codec.target
         if codec in self._ids:
             return self._ids[codec]

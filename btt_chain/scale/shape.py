@@ -2,7 +2,7 @@
 
 A `Shape` names the type and describes it by one node; nodes hold the codecs of their parts. Nodes
 are created at first use: an unused description costs nothing, and a type may contain itself through
-a `Knot`.
+a `RecursiveCodec`.
 Source: scale-info's portable registry (path, parameters, definition, docs).
 """
 

@@ -266,7 +266,7 @@ class Metrics:
         )
         self.finality_lag = Histogram(
             "btt_finality_lag_blocks",
-            "Blocks between the best and the last final one, at each finalisation",
+            "Blocks between the best and the last final one, at each finalization",
             buckets=SLOTS,
             registry=self.registry,
         )

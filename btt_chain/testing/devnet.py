@@ -216,7 +216,7 @@ class Devnet:
     def _up_helpers(self) -> None:
         """Start the market and the providers; new ones are funded first."""
         # They import the network code, which a devnet without them does not need.
-        from btt_chain.compute.chain import ChainError, NoLaw  # noqa: PLC0415
+        from btt_chain.compute.chain import ChainError, UnsupportedRuntime  # noqa: PLC0415
         from btt_chain.testing.market import fund, missing  # noqa: PLC0415
 
         url = self.nodes[0].ws
@@ -225,7 +225,7 @@ class Devnet:
             poor = asyncio.run(missing(url, workers))
             if poor:
                 asyncio.run(fund(url, [HOSPITAL, *poor]))
-        except (ChainError, NoLaw) as error:
+        except (ChainError, UnsupportedRuntime) as error:
             raise DevnetError(f"the providers have no money: {error}") from None
         with self._locked():
             for helper in self.helpers:

@@ -18,8 +18,8 @@ from btt_chain.compute.chain import (
     ChainError,
     ChainGone,
     DispatchRefused,
-    NoLaw,
     RpcChain,
+    UnsupportedRuntime,
     open_chain,
 )
 from btt_chain.compute.gateway import ENDED, Gateway
@@ -46,7 +46,7 @@ BANK: Final = "//Alice"
 PURSE: Final = 5_000 * int(BTT)
 """Amount for each funded account."""
 ITEMS: Final = (16, 64)
-MOST_OPEN: Final = 6
+MAX_OPEN: Final = 6
 """Maximum number of open jobs; then it waits for some to end."""
 DEADLINE: Final = 60
 """Deadline of a job, in slots."""
@@ -82,7 +82,7 @@ async def missing(url: str, uris: list[str]) -> list[str]:
 class Market:
     """Posts jobs over the example's rows, up to a number of open ones."""
 
-    def __init__(self, chain: RpcChain, folder: Folder, pair: KeyPair, luck: Random) -> None:
+    def __init__(self, chain: RpcChain, folder: Folder, pair: KeyPair, rng: Random) -> None:
         """Read the example. Needs numpy."""
         from btt_chain.work.model import quantised  # noqa: PLC0415 - an extra
         from btt_chain.work.package import floats, load  # noqa: PLC0415 - an extra
@@ -90,7 +90,7 @@ class Market:
         self._chain = chain
         self._folder = folder
         self._pair = pair
-        self._luck = luck
+        self._rng = rng
         self.package: Package = load(EXAMPLE / "breast-cancer.btt")
         self.model: H256 = model_id(self.package.manifest)
         rows = json.loads((EXAMPLE / "rows.json").read_text())
@@ -104,7 +104,7 @@ class Market:
         if await self._chain.api("WorkApi_model", self.model) is None:
             await self._chain.submit(
                 "Models", "register", signer=self._pair, manifest=self.package.manifest,
-                klass=u16(0), name=name.encode(), check=CheckMode.Reexecute,
+                model_class=u16(0), name=name.encode(), check=CheckMode.Reexecute,
                 endpoints=self._folder.endpoints(),
             )  # fmt: skip
             say(f"registered the model {self.model.hex()[:12]}")
@@ -114,10 +114,10 @@ class Market:
         from runtime.pallets.jobs import Jobs  # noqa: PLC0415 - slow to import
 
         chain, manifest = self._chain, self.package.manifest
-        count = self._luck.randint(*ITEMS)
-        places = [self._luck.randrange(len(self._rows)) for _ in range(count)]
+        count = self._rng.randint(*ITEMS)
+        places = [self._rng.randrange(len(self._rows)) for _ in range(count)]
         raw = self._rows[places].tobytes()
-        check = Check.Full if self._luck.random() < 0.25 else Check.Sampled
+        check = Check.Full if self._rng.random() < 0.25 else Check.Sampled
         quote: WorkQuote | None = await chain.api(
             "WorkApi_quote", self.model, u32(count), Urgency.Routine, check, Tier.Open,
             u64(len(raw)),
@@ -171,18 +171,18 @@ def _bits(number: float) -> u32:
 
 async def run(url: str, base: Path, uri: str, every: int, loans: list[str]) -> None:
     """Run until cancelled. A node that goes away is connected to again."""
-    pair, luck = KeyPair.from_uri(uri), Random(uri)  # noqa: S311 - which rows, nothing else
+    pair, rng = KeyPair.from_uri(uri), Random(uri)  # noqa: S311 - which rows, nothing else
     while True:
         try:
             async with open_chain(url) as chain:
-                await _serve(chain, Folder(base, chain.genesis), pair, every, loans, luck)
-        except (ChainGone, NoLaw) as error:
+                await _serve(chain, Folder(base, chain.genesis), pair, every, loans, rng)
+        except (ChainGone, UnsupportedRuntime) as error:
             say(f"{error}; trying again")
             await asyncio.sleep(PAUSE)
 
 
 async def _serve(
-    chain: RpcChain, folder: Folder, pair: KeyPair, every: int, loans: list[str], luck: Random
+    chain: RpcChain, folder: Folder, pair: KeyPair, every: int, loans: list[str], rng: Random
 ) -> None:
     states: dict[str, str] = {}
 
@@ -204,7 +204,7 @@ async def _serve(
         await host.start()
         try:
             folder.tell_endpoints(where, host.endpoints())
-            market = Market(chain, folder, pair, luck)
+            market = Market(chain, folder, pair, rng)
             await market.register("breast cancer (Wisconsin)")
             gateway = Gateway(folder, chain, host, store, tell)
             left = [
@@ -218,7 +218,7 @@ async def _serve(
                     continue
                 posted = head.slot
                 try:
-                    if market.open_jobs < MOST_OPEN:
+                    if market.open_jobs < MAX_OPEN:
                         await market.post()
                     left = await market.lend(left)
                 except ChainGone:

@@ -21,7 +21,7 @@ from typing import Final
 STOP_SECONDS: Final = 4.0
 """Seconds from SIGTERM to SIGKILL."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
-LEAST_PORT: Final = 11_000
+MIN_PORT: Final = 11_000
 """First port that `free_ports` chooses: above the node's usual RPC ports."""
 _PLACES: Final = itertools.count(secrets.randbelow(1 << 16))
 _OUTGOING: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
@@ -175,13 +175,13 @@ def free_ports(count: int) -> list[int]:
     process.
     """
     first_outgoing = int(_OUTGOING.read_text().split()[0])
-    width = max(LEAST_PORT + 1_000, first_outgoing) - LEAST_PORT
+    width = max(MIN_PORT + 1_000, first_outgoing) - MIN_PORT
     held: list[socket.socket] = []
     try:
         while len(held) < count:
             each = socket.socket()
             try:
-                each.bind(("127.0.0.1", LEAST_PORT + next(_PLACES) % width))
+                each.bind(("127.0.0.1", MIN_PORT + next(_PLACES) % width))
             except OSError:
                 each.close()
                 continue

@@ -15,17 +15,17 @@ from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import Conv, Kind, Linear, weights_of
 from btt_chain.work.model import Model
 
-LEAST_DENSITY_PERCENT: Final = 10
+MIN_DENSITY_PERCENT: Final = 10
 """Minimum percentage of a node's weights that are not zero."""
-MOST_WEIGHT_BYTES: Final = 1 << 30
+MAX_WEIGHT_BYTES: Final = 1 << 30
 """Maximum bytes of all records of a model."""
 
 
 def check_model(model: Model) -> None:
     """Raise ModelRefused, with the name of the node, if the weights may not be registered."""
     total = sum(records.nbytes for records in model.records.values())
-    if total > MOST_WEIGHT_BYTES:
-        raise ModelRefused(f"{total} bytes of weights, allowed are {MOST_WEIGHT_BYTES}")
+    if total > MAX_WEIGHT_BYTES:
+        raise ModelRefused(f"{total} bytes of weights, allowed are {MAX_WEIGHT_BYTES}")
     tensors = model.graph.tensors
     for number, constants in model.constants.items():
         node = model.graph.nodes[number]
@@ -46,9 +46,9 @@ def check_model(model: Model) -> None:
 
 def _check_weights(name: str, columns: np.typing.NDArray[np.int8]) -> None:
     filled = int(np.count_nonzero(columns)) * 100
-    if filled < LEAST_DENSITY_PERCENT * columns.size:
+    if filled < MIN_DENSITY_PERCENT * columns.size:
         raise ModelRefused.at(
             name,
             f"{filled // columns.size} % of its weights are not zero, "
-            f"at least {LEAST_DENSITY_PERCENT} % must be",
+            f"at least {MIN_DENSITY_PERCENT} % must be",
         )

@@ -15,8 +15,8 @@ MANTISSA_BITS: Final = 24
 _FRACTION_BITS: Final = 23
 _EXPONENT_BIAS: Final = 150
 """Exponent bias of a mantissa that is read as an integer of 24 bits."""
-LEAST_EXPONENT: Final = 64
-MOST_EXPONENT: Final = 190
+MIN_EXPONENT: Final = 64
+MAX_EXPONENT: Final = 190
 """Limits of scales, 2^-63 to 2^64: no product with an accumulator is subnormal or infinite."""
 
 SHARE_BITS: Final = 32
@@ -29,7 +29,7 @@ _PART_SHIFT: Final = INVERSE_BITS - ROOT_BITS // 2 - PART_BITS
 
 def usable_scale(bits: int) -> bool:
     """Return True if these are the bits of a positive scale in the range of exact computation."""
-    return LEAST_EXPONENT <= bits >> _FRACTION_BITS <= MOST_EXPONENT
+    return MIN_EXPONENT <= bits >> _FRACTION_BITS <= MAX_EXPONENT
 
 
 def shifted(value: int, shift: int) -> int:

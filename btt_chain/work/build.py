@@ -20,7 +20,7 @@ from btt_chain.work.commit import commit_weights
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import (
     LEAF_BYTES,
-    LEAST_LEAF_BYTES,
+    MIN_LEAF_BYTES,
     PROOF_BYTES,
     Add,
     AveragePool,
@@ -60,8 +60,8 @@ from btt_chain.work.model import (
     scale_bits,
 )
 from btt_chain.work.shapes import (
-    MOST_ADD_FACTOR,
-    MOST_ADD_SHIFT,
+    MAX_ADD_FACTOR,
+    MAX_ADD_SHIFT,
     check_graph,
     is_judged,
     largest_proof,
@@ -151,11 +151,11 @@ class Builder:
 
     def add(self, name: str, a: int, b: int, ratios: tuple[float, float], out: Numbers) -> int:
         """Add `a * ratios[0] + b * ratios[1]`; ModelRefused if a ratio is too large to be exact."""
-        shift = MOST_ADD_SHIFT
-        while shift and max(map(abs, ratios)) * (1 << shift) > MOST_ADD_FACTOR:
+        shift = MAX_ADD_SHIFT
+        while shift and max(map(abs, ratios)) * (1 << shift) > MAX_ADD_FACTOR:
             shift -= 1
         factors = [round(ratio * (1 << shift)) for ratio in ratios]
-        if max(map(abs, factors)) > MOST_ADD_FACTOR:
+        if max(map(abs, factors)) > MAX_ADD_FACTOR:
             raise ModelRefused.at(name, f"ratios {ratios} of the scales are above 2^21")
         op = Add(u16(a), u16(b), i32(factors[0]), i32(factors[1]), u8(shift))
         return self._add(name, op, out, self._tensors[a].dims)
@@ -311,7 +311,7 @@ class Builder:
         graph = self._graph()
         before = largest_proof(graph, number)
         weighted = weighted_of(graph, number)
-        if weighted is not None and weighted[1].leaf > LEAST_LEAF_BYTES:
+        if weighted is not None and weighted[1].leaf > MIN_LEAF_BYTES:
             at, constants = weighted
             name, op = self._nodes[at]
             smaller = replace(constants, leaf=u16(constants.leaf // 2))
@@ -322,7 +322,7 @@ class Builder:
         found: list[tuple[int, int]] = []
         for tensor in opened_of(graph, number):
             leaf = int(self._tensors[tensor].leaf)
-            if leaf > LEAST_LEAF_BYTES:
+            if leaf > MIN_LEAF_BYTES:
                 self._set_leaf(tensor, leaf // 2)
                 found.append((largest_proof(self._graph(), number), tensor))
                 self._set_leaf(tensor, leaf)

@@ -60,13 +60,13 @@ EXACT: Final = 1 << 24
 """Up to this number float32 represents every integer."""
 BLOCK_ELEMENTS: Final = 1 << 16
 """Number of elements that are processed at a time, so that they stay in the cache."""
-LEAST_ROW: Final = 1 << 12
+MIN_ROW: Final = 1 << 12
 """Length below which several rows are processed together: numpy is slow with short rows."""
 MATRIX_ROWS: Final = 1 << 10
 """Rows that are multiplied at a time: with fewer, BLAS would mostly wait for the weights."""
-LEAST_MATRIX: Final = 1 << 18
+MIN_MATRIX: Final = 1 << 18
 """Minimum elements of a matrix, for which short rows may be more."""
-MOST_MATRIX: Final = 1 << 23
+MAX_MATRIX: Final = 1 << 23
 """Maximum elements of a matrix, for which long rows must be fewer."""
 MANY_TAPS: Final = 32
 """Windows with more taps are summed one by one, those with fewer tap by tap."""
@@ -234,7 +234,7 @@ class Executor:
         scale = _scale(op.scale)
         length = tensor_a.dims[-1]
         step = EXACT // (tensor_a.reach * tensor_b.reach)
-        together = max(1, LEAST_MATRIX // max(tensor_a.size, tensor_b.size, out.size))
+        together = max(1, MIN_MATRIX // max(tensor_a.size, tensor_b.size, out.size))
         for at in range(0, len(made), together):
             part = slice(at, at + together)
             a = _centred(inputs[0][part], int(tensor_a.zero))
@@ -326,7 +326,7 @@ def _evenly(count: int, most: int) -> int:
 
 def _matrix_rows(length: int) -> int:
     """Return the number of rows of such a length that are multiplied at a time."""
-    return max(1, LEAST_MATRIX // length, min(MATRIX_ROWS, MOST_MATRIX // length))
+    return max(1, MIN_MATRIX // length, min(MATRIX_ROWS, MAX_MATRIX // length))
 
 
 def _exact_step(constants: Constants, reach: int) -> int:
@@ -423,7 +423,7 @@ def requantise(
 def _times(width: int, count: int) -> int:
     """Return the number of rows to combine into one."""
     times = 1
-    while times * width < LEAST_ROW and count % (2 * times) == 0:
+    while times * width < MIN_ROW and count % (2 * times) == 0:
         times *= 2
     return times
 
@@ -584,7 +584,7 @@ def _norm(
     made: Elements,
     numbers: Float64s,
 ) -> None:
-    """Compute in float64, which is exact for rows that are not too long (`shapes.MOST_NORMALISED`).
+    """Compute in float64, which is exact for rows that are not too long (`shapes.MAX_NORMALISED`).
 
     None of n elements is more than √n deviations from the mean. So the first product is at most √n
     · 2^41, the second √n · 2^44, and powers of two never round.

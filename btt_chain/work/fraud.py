@@ -19,7 +19,7 @@ from btt_chain.work.errors import NotFraud, ProofRefused
 from btt_chain.work.graph import PROOF_BYTES, Graph, opened_of, weighted_of
 from btt_chain.work.layout import Layout, tensor_layout, weights_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree, check_opening
-from btt_chain.work.shapes import MOST_OPENED
+from btt_chain.work.shapes import MAX_OPENED
 
 ROOT_BYTES: Final = 32
 
@@ -39,7 +39,7 @@ class FraudProof:
     """The root of the item."""
     roots: Opening
     """The roots of the node's inputs and output (`graph.opened_of`)."""
-    tensors: Bounded[list[Opening], MOST_OPENED]
+    tensors: Bounded[list[Opening], MAX_OPENED]
     """Their leaves, in the same order."""
     weights: Opening | None
 

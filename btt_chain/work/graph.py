@@ -33,7 +33,7 @@ from btt_chain.scale import (
 
 LEAF_BYTES: Final = 4096
 """Maximum size of a leaf, in bytes."""
-LEAST_LEAF_BYTES: Final = 256
+MIN_LEAF_BYTES: Final = 256
 PROOF_BYTES: Final = 24 * 1024
 """Maximum size of a fraud proof, in bytes."""
 RECORD_TAIL: Final = 8

@@ -97,13 +97,14 @@ def raced(seed: bytes, names: Sequence[bytes], weights: Sequence[int]) -> list[i
 LOG_BITS: Final = 48
 
 
-def minus_log2(luck: int) -> int:
-    """Return -log2((`luck` + 1) / 2^128) in units of 2^-48, rounded up; `luck` has 128 bits.
+def minus_log2(randomness: int) -> int:
+    """Return -log2((`randomness` + 1) / 2^128) in units of 2^-48, rounded up; `randomness` has 128
+    bits.
 
     By squaring: each step yields the next binary digit, the same on all machines.
     """
-    whole = (luck + 1).bit_length() - 1
-    part, digits = (luck + 1) << 128 - whole, 0  # from 2^128 to below 2^129
+    whole = (randomness + 1).bit_length() - 1
+    part, digits = (randomness + 1) << 128 - whole, 0  # from 2^128 to below 2^129
     for _ in range(LOG_BITS):
         part = part * part >> 128
         over = part >> 129
@@ -132,7 +133,7 @@ def sample_size(items: int, *, full: bool, protocol: bool = False) -> int:
     return max(1, -(-items // (PROTOCOL_SAMPLED if protocol else SAMPLED)))
 
 
-def sample(luck: bytes, items: int, count: int, missed: Sequence[int] = ()) -> list[int]:
+def sample(randomness: bytes, items: int, count: int, missed: Sequence[int] = ()) -> list[int]:
     """Return the items that a verifier with this randomness checks, ascending, each once.
 
     They are `count` of `items`, and those that others `missed` before its selection.
@@ -140,17 +141,19 @@ def sample(luck: bytes, items: int, count: int, missed: Sequence[int] = ()) -> l
     if count >= items:
         return list(range(items))
     places = list(range(items))
-    luck_of = numbers(_hash(b"items", luck))
+    randomness_of = numbers(_hash(b"items", randomness))
     for at in range(count):
-        other = at + next(luck_of) % (items - at)
+        other = at + next(randomness_of) % (items - at)
         places[at], places[other] = places[other], places[at]
     return sorted({*places[:count], *missed})
 
 
-def digest_leaf(luck: bytes, item: int, tensor: int, leaf: int, data: bytes | memoryview) -> bytes:
+def digest_leaf(
+    randomness: bytes, item: int, tensor: int, leaf: int, data: bytes | memoryview
+) -> bytes:
     """Return the hash of one checked leaf, which depends on the leaf and the secret randomness."""
     place = item.to_bytes(4, "little") + tensor.to_bytes(2, "little") + leaf.to_bytes(4, "little")
-    return sha256(b"btt digest" + luck + place + data).digest()
+    return sha256(b"btt digest" + randomness + place + data).digest()
 
 
 def digest_tree(leaves: Iterable[bytes]) -> Tree:
@@ -199,8 +202,8 @@ def trap_input(seed: bytes) -> VrfInput:
 
 def is_trap(draw: Draw, trap_ppm: int) -> bool:
     """Return True if the provider must plant an error; `trap_ppm` is the chance in a million."""
-    luck = int.from_bytes(draw.make_bytes(_TRAP, 16), "little")
-    return luck * PPM < trap_ppm << 128
+    randomness = int.from_bytes(draw.make_bytes(_TRAP, 16), "little")
+    return randomness * PPM < trap_ppm << 128
 
 
 def trap_commit(item_root: bytes, output_root: bytes, salt: bytes) -> H256:

@@ -43,7 +43,7 @@ except ImportError as error:
 E = TypeVar("E", bound=np.generic)
 Array: TypeAlias = NDArray[np.generic]
 
-MOST_FILE_BYTES: Final = 1 << 30
+MAX_FILE_BYTES: Final = 1 << 30
 _KINDS: Final[Mapping[int, Kind]] = {
     int(onnx.TensorProto.INT8): Kind.I8,
     int(onnx.TensorProto.UINT8): Kind.U8,
@@ -87,8 +87,8 @@ class Imported:
 
 def load(path: Path) -> Imported:
     """Read a file; ModelRefused if it is damaged or cannot be executed exactly."""
-    if path.stat().st_size > MOST_FILE_BYTES:
-        raise ModelRefused(f"{path.name} is larger than {MOST_FILE_BYTES} bytes")
+    if path.stat().st_size > MAX_FILE_BYTES:
+        raise ModelRefused(f"{path.name} is larger than {MAX_FILE_BYTES} bytes")
     return loads(path.read_bytes())
 
 

@@ -24,7 +24,7 @@ from typing import Annotated, BinaryIO, Final, TypeAlias
 import numpy as np
 
 from btt_chain.scale import Bounded, DecodeError, EncodeError, Path, Variant, codec, path, u32
-from btt_chain.work.admission import MOST_WEIGHT_BYTES
+from btt_chain.work.admission import MAX_WEIGHT_BYTES
 from btt_chain.work.errors import ModelRefused, WorkError
 from btt_chain.work.graph import Binary32, Manifest, weights_of
 from btt_chain.work.layout import weights_layout
@@ -33,10 +33,10 @@ from btt_chain.work.shapes import check_manifest
 
 MAGIC: Final = b"BTTMODEL"
 VERSION: Final = 1
-MOST_MANIFEST: Final = 64 * 1024
+MAX_MANIFEST: Final = 64 * 1024
 """Maximum bytes of a manifest on the chain."""
-MOST_HEADER: Final = 256 * 1024
-MOST_FILE: Final = MOST_WEIGHT_BYTES + MOST_HEADER + 64
+MAX_HEADER: Final = 256 * 1024
+MAX_FILE: Final = MAX_WEIGHT_BYTES + MAX_HEADER + 64
 """Maximum bytes of a package."""
 
 _HEAD: Final = struct.Struct("<8sHI")
@@ -236,8 +236,8 @@ def check(manifest: Manifest, preparation: Preparation) -> None:
     """Raise ModelRefused or PackageRefused unless the preparation makes the manifest's input."""
     check_manifest(manifest)
     size = len(codec(Manifest).encode(manifest))
-    if size > MOST_MANIFEST:
-        raise PackageRefused(f"the manifest has {size} bytes, the chain takes {MOST_MANIFEST}")
+    if size > MAX_MANIFEST:
+        raise PackageRefused(f"the manifest has {size} bytes, the chain takes {MAX_MANIFEST}")
     dims, outputs = manifest.graph.input.dims, manifest.graph.output.dims
     for name in ("offset", "divisor"):
         numbers = floats(getattr(preparation, name))
@@ -275,8 +275,8 @@ def _head(header: Header) -> bytes:
         body = codec(Header).encode(header)
     except EncodeError as reason:
         raise PackageRefused(f"the header cannot be written: {reason}") from None
-    if len(body) > MOST_HEADER:
-        raise PackageRefused(f"the header has {len(body)} bytes, allowed are {MOST_HEADER}")
+    if len(body) > MAX_HEADER:
+        raise PackageRefused(f"the header has {len(body)} bytes, allowed are {MAX_HEADER}")
     raw = _HEAD.pack(MAGIC, VERSION, len(body)) + body
     return raw + hashlib.sha256(raw).digest()
 
@@ -321,8 +321,8 @@ def _read(source: BinaryIO, size: int) -> Package:
         if weights_of(node.op) is not None
     }
     wanted = sum(layout.nbytes for layout in layouts.values())
-    if wanted > MOST_WEIGHT_BYTES:
-        raise ModelRefused(f"{wanted} bytes of weights, allowed are {MOST_WEIGHT_BYTES}")
+    if wanted > MAX_WEIGHT_BYTES:
+        raise ModelRefused(f"{wanted} bytes of weights, allowed are {MAX_WEIGHT_BYTES}")
     if size - source.tell() != wanted:
         raise PackageRefused(
             f"{size - source.tell()} bytes of weights where the manifest has {wanted}: "
@@ -344,8 +344,8 @@ def _header(source: BinaryIO) -> Header:
     _, version, length = _HEAD.unpack(head)
     if version != VERSION:
         raise PackageRefused(f"a package of version {version}; this program reads {VERSION}")
-    if length > MOST_HEADER:
-        raise PackageRefused(f"a header of {length} bytes, allowed are {MOST_HEADER}")
+    if length > MAX_HEADER:
+        raise PackageRefused(f"a header of {length} bytes, allowed are {MAX_HEADER}")
     body, digest = source.read(length), source.read(_SUM)
     if hashlib.sha256(head + body).digest() != digest:
         raise PackageRefused("the header is cut short or damaged; fetch or import the file again")

@@ -14,7 +14,7 @@ from btt_chain.work.arithmetic import usable_scale
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import (
     LEAF_BYTES,
-    LEAST_LEAF_BYTES,
+    MIN_LEAF_BYTES,
     PROOF_BYTES,
     Add,
     AveragePool,
@@ -44,30 +44,30 @@ from btt_chain.work.graph import (
 )
 from btt_chain.work.layout import Layout, tensor_layout, weights_layout
 
-MOST_ELEMENTS: Final = 1 << 24
+MAX_ELEMENTS: Final = 1 << 24
 """Maximum elements of one item's tensor."""
-MOST_ROW: Final = 1 << 15
-MOST_NORMALISED: Final = 1 << 13
-MOST_CHANNELS: Final = 1 << 16
-MOST_RECORD: Final = 1 << 16
-MOST_MACS: Final = 1 << 42
+MAX_ROW: Final = 1 << 15
+MAX_NORMALISED: Final = 1 << 13
+MAX_CHANNELS: Final = 1 << 16
+MAX_RECORD: Final = 1 << 16
+MAX_MACS: Final = 1 << 42
 """Maximum multiplications of one item."""
-MOST_NAME: Final = 64
+MAX_NAME: Final = 64
 """Maximum characters of a node's name."""
-MOST_GROUP: Final = 8
+MAX_GROUP: Final = 8
 """Maximum number of nodes that one fraud proof computes."""
-MOST_LINES: Final = 1 << 10
+MAX_LINES: Final = 1 << 10
 """Maximum number of separate lines of windows that one fraud proof reads."""
-MOST_OPENED: Final = 3
+MAX_OPENED: Final = 3
 """Maximum number of tensors that one fraud proof opens."""
-MOST_ITEMS: Final = 1 << 20
+MAX_ITEMS: Final = 1 << 20
 """Maximum items of one job."""
 ACCUMULATORS: Final = 1 << 31
-LEAST_SOFTMAX_WEIGHT: Final = 1 << 8
-MOST_EPSILON: Final = 1 << 48
-MOST_SHIFT: Final = 40
-MOST_ADD_SHIFT: Final = 29
-MOST_ADD_FACTOR: Final = 1 << 21
+MIN_SOFTMAX_WEIGHT: Final = 1 << 8
+MAX_EPSILON: Final = 1 << 48
+MAX_SHIFT: Final = 40
+MAX_ADD_SHIFT: Final = 29
+MAX_ADD_FACTOR: Final = 1 << 21
 
 _HASH: Final = 32
 _OPENED_LEAF: Final = 4 + 33 + 4
@@ -101,8 +101,8 @@ def check_graph(graph: Graph) -> None:
     if graph.input.kind is Kind.I32:
         raise ModelRefused("the input has 32-bit elements: quantise it to 8")
     names = sorted(node.name for node in graph.nodes)
-    if not all(1 <= len(name) <= MOST_NAME for name in names):
-        raise ModelRefused(f"names of nodes have 1 to {MOST_NAME} characters")
+    if not all(1 <= len(name) <= MAX_NAME for name in names):
+        raise ModelRefused(f"names of nodes have 1 to {MAX_NAME} characters")
     for one, other in pairwise(names):
         if one == other:
             raise ModelRefused.at(one, "two nodes have this name")
@@ -119,8 +119,8 @@ def check_graph(graph: Graph) -> None:
             raise ModelRefused.at(node.name, "nothing reads what it makes")
     if not read[0]:
         raise ModelRefused("nothing reads the input")
-    if macs_of(graph) > MOST_MACS:
-        raise ModelRefused(f"an item needs {macs_of(graph)} MACs, allowed are {MOST_MACS}")
+    if macs_of(graph) > MAX_MACS:
+        raise ModelRefused(f"an item needs {macs_of(graph)} MACs, allowed are {MAX_MACS}")
 
 
 def macs_of(graph: Graph) -> int:
@@ -145,7 +145,7 @@ def largest_proof(graph: Graph, number: int) -> int:
     """
     size = _FIXED + _opened(tensor_layout(graph.tensor(number + 1)), 1, 1)
     # The job's tree and the item's.
-    size += _HASH * ((MOST_ITEMS - 1).bit_length() + 3 * len(graph.nodes).bit_length())
+    size += _HASH * ((MAX_ITEMS - 1).bit_length() + 3 * len(graph.nodes).bit_length())
     constants = weighted_of(graph, number)
     if constants is not None:
         layout = weights_layout(graph, graph.nodes[constants[0]])
@@ -198,16 +198,16 @@ def is_judged(graph: Graph, number: int) -> bool:
 def _beyond_a_proof(graph: Graph, number: int) -> str:
     """Return the reason why a proof about a committed node is impossible, or an empty text."""
     group = group_of(graph, number)
-    if len(group) > MOST_GROUP:
-        return f"needs {len(group) - 1} nodes without leaves, allowed are {MOST_GROUP - 1}"
+    if len(group) > MAX_GROUP:
+        return f"needs {len(group) - 1} nodes without leaves, allowed are {MAX_GROUP - 1}"
     if sum(weights_of(graph.nodes[at].op) is not None for at in group) > 1:
         return "needs the weights of two nodes: give the tensor between them leaves"
     lines = sum(_lines(graph.nodes[at].op) for at in group)
-    if lines > MOST_LINES:
-        return f"reads {lines} lines of windows, allowed are {MOST_LINES}"
+    if lines > MAX_LINES:
+        return f"reads {lines} lines of windows, allowed are {MAX_LINES}"
     opened = len(opened_of(graph, number))
-    if opened > MOST_OPENED:
-        return f"needs {opened} tensors, allowed are {MOST_OPENED}: give those between them leaves"
+    if opened > MAX_OPENED:
+        return f"needs {opened} tensors, allowed are {MAX_OPENED}: give those between them leaves"
     return ""
 
 
@@ -250,10 +250,10 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
     dims = tensor.dims
     if not 1 <= len(dims) <= 4 or min(dims) < 1:
         raise ModelRefused.at(name, f"makes the shape {dims}: one to four axes, none of them empty")
-    if prod(dims) > MOST_ELEMENTS:
-        raise ModelRefused.at(name, f"makes {prod(dims)} elements, allowed are {MOST_ELEMENTS}")
-    if dims[-1] > MOST_CHANNELS:
-        raise ModelRefused.at(name, f"has rows of {dims[-1]}, allowed are {MOST_CHANNELS}")
+    if prod(dims) > MAX_ELEMENTS:
+        raise ModelRefused.at(name, f"makes {prod(dims)} elements, allowed are {MAX_ELEMENTS}")
+    if dims[-1] > MAX_CHANNELS:
+        raise ModelRefused.at(name, f"has rows of {dims[-1]}, allowed are {MAX_CHANNELS}")
     if not tensor.kind.low <= tensor.zero <= tensor.kind.high:
         raise ModelRefused.at(name, f"zero {int(tensor.zero)} is no element of {tensor.kind.name}")
     if tensor.committed:
@@ -261,10 +261,10 @@ def _check_tensor(name: str, tensor: Tensor) -> None:
 
 
 def _check_leaf(name: str, leaf: int) -> None:
-    if not LEAST_LEAF_BYTES <= leaf <= LEAF_BYTES or leaf & (leaf - 1):
+    if not MIN_LEAF_BYTES <= leaf <= LEAF_BYTES or leaf & (leaf - 1):
         raise ModelRefused.at(
             name,
-            f"leaves of {leaf} bytes: a power of two from {LEAST_LEAF_BYTES} to {LEAF_BYTES}",
+            f"leaves of {leaf} bytes: a power of two from {MIN_LEAF_BYTES} to {LEAF_BYTES}",
         )
 
 
@@ -346,8 +346,8 @@ def _check_product(name: str, op: Linear | Conv, out: Tensor) -> None:
 def _check_constants(graph: Graph, node: Node, constants: Weights) -> None:
     _check_leaf(node.name, int(constants.leaf))
     row = weights_layout(graph, node).row
-    if row > MOST_RECORD:
-        raise ModelRefused.at(node.name, f"{row} bytes a record, allowed are {MOST_RECORD}")
+    if row > MAX_RECORD:
+        raise ModelRefused.at(node.name, f"{row} bytes a record, allowed are {MAX_RECORD}")
 
 
 def _check_conv(name: str, op: Conv, x: Tensor, out: Tensor) -> None:
@@ -399,7 +399,7 @@ def _check_matmul(name: str, op: MatMul, inputs: list[Tensor], out: Tensor) -> N
 def _check_add(name: str, op: Add, inputs: list[Tensor], out: Tensor) -> None:
     for tensor in inputs:
         _expect(name, out, tensor.dims)
-    if max(abs(int(op.by_a)), abs(int(op.by_b))) > MOST_ADD_FACTOR or op.shift > MOST_ADD_SHIFT:
+    if max(abs(int(op.by_a)), abs(int(op.by_b))) > MAX_ADD_FACTOR or op.shift > MAX_ADD_SHIFT:
         raise ModelRefused.at(name, "factors up to 2^21 and a shift up to 29 are exact in 32 bits")
 
 
@@ -409,17 +409,17 @@ def _check_softmax(name: str, op: Softmax, x: Tensor, out: Tensor) -> None:
         raise ModelRefused.at(name, f"zero must be {out.kind.low}, because no share is negative")
     if len(op.table) != 256 or max(op.table) > op.table[0]:
         raise ModelRefused.at(name, "needs 256 weights, the first of them the largest")
-    if op.table[0] < LEAST_SOFTMAX_WEIGHT:
-        raise ModelRefused.at(name, f"the first weight is below {LEAST_SOFTMAX_WEIGHT}")
-    if x.dims[-1] > MOST_ROW:
-        raise ModelRefused.at(name, f"rows of {x.dims[-1]}, allowed are {MOST_ROW}")
+    if op.table[0] < MIN_SOFTMAX_WEIGHT:
+        raise ModelRefused.at(name, f"the first weight is below {MIN_SOFTMAX_WEIGHT}")
+    if x.dims[-1] > MAX_ROW:
+        raise ModelRefused.at(name, f"rows of {x.dims[-1]}, allowed are {MAX_ROW}")
 
 
 def _check_norm(name: str, op: LayerNorm, x: Tensor, out: Tensor) -> None:
     _expect(name, out, x.dims)
-    if x.dims[-1] > MOST_NORMALISED:
-        raise ModelRefused.at(name, f"rows of {x.dims[-1]}, allowed are {MOST_NORMALISED}")
-    if op.epsilon > MOST_EPSILON or op.shift > MOST_SHIFT:
+    if x.dims[-1] > MAX_NORMALISED:
+        raise ModelRefused.at(name, f"rows of {x.dims[-1]}, allowed are {MAX_NORMALISED}")
+    if op.epsilon > MAX_EPSILON or op.shift > MAX_SHIFT:
         raise ModelRefused.at(name, "epsilon up to 2^48 and a shift up to 40 are exact in 64 bits")
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 PAGE: Final = 100
 STATES: Final = (
-    "posted", "assigned", "computing", "committed", "checking", "pending", "finalised",
+    "posted", "assigned", "computing", "committed", "checking", "pending", "finalized",
     "refunded", "slashed",
 )  # fmt: skip
 
@@ -94,7 +94,7 @@ async def look(client: Client, net: Devnet) -> Work:
                 helper.name,
                 "running" if helper.is_alive else "down",
                 f"{row.get('busy', 0)} of {row.get('capacity', 0)}",
-                sum(job.get("state") == "finalised" for job in mine),
+                sum(job.get("state") == "finalized" for job in mine),
                 sum(job.get("state") == "slashed" for job in mine),
                 sum(_number(job.get("paid")) for job in mine),
                 weights.get(account, "-"),

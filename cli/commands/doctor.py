@@ -391,7 +391,7 @@ def _key(pallet: str, item: str) -> str:
 
 def _named(account: bytes) -> str:
     """Return the address, followed by the name of a well-known development account."""
-    from btt_chain.node.lines import called
+    from btt_chain.node.log_lines import called
     from btt_chain.primitives import ss58
 
     address, name = ss58.encode(account), called(account)

@@ -68,7 +68,7 @@ PAGE: Final = 100
 def job() -> None:
     """Have something computed, watch it being done, get the result.
 
-    A job is posted, assigned, computing, committed, checking, pending, and then finalised; or
+    A job is posted, assigned, computing, committed, checking, pending, and then finalized; or
     refunded, or slashed.
     """
 

@@ -37,10 +37,10 @@ def checked_by(answer: dict[str, Json]) -> list[str]:
             continue
         verdict = seat.get("verdict")
         if isinstance(verdict, dict):
-            luck = bytes.fromhex(str(seat.get("rho"))[2:])
+            randomness = bytes.fromhex(str(seat.get("rho"))[2:])
             missed = seat.get("missed")
             besides = [int(str(item)) for item in missed] if isinstance(missed, list) else []
-            looked = sample(luck, items, int(str(receipt.get("lookedAt"))), besides)
+            looked = sample(randomness, items, int(str(receipt.get("lookedAt"))), besides)
             shown = ", ".join(map(str, looked[:8])) + (", ..." if len(looked) > 8 else "")
             said = str(verdict.get("kind"))
             lines.append(f"{short(seat.get('verifier'))}  {said}, looked at items {shown}")

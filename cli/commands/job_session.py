@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from runtime.work_views import JobView, WorkQuote
 
 
-ENDED: Final = ("finalised", "refunded", "slashed")
+ENDED: Final = ("finalized", "refunded", "slashed")
 
 
 HANDED_OVER: Final = ("committed", "checking", "pending", *ENDED)
@@ -166,7 +166,7 @@ class Session:
             view = self._states.get(record.name)
             if view is None or view.state.name.lower() not in until:
                 return False
-            waits = until == ENDED and view.state.name == "Finalised"
+            waits = until == ENDED and view.state.name == "Finalized"
             return not waits or self.folder.result(record) is not None
 
         if gateway is not None:
@@ -242,7 +242,7 @@ def story(state: str, provider: str | None, outcome: str | None) -> str:
         "committed": "committed: the provider is done and has committed to what it computed",
         "checking": "checking: verifiers look at it",
         "pending": "pending: it stands unless somebody proves it wrong in time",
-        "finalised": "finalised: the provider is paid",
+        "finalized": "finalized: the provider is paid",
         "refunded": "refunded: your money is back",
         "slashed": "slashed: the provider was proven wrong; your money is back",
     }[state]

@@ -107,7 +107,7 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
                 "model": "0x" + id.hex(),
                 "name": str(answer.get("name")),
                 "owner": str(answer.get("owner")),
-                "class": str(answer.get("klass")),
+                "class": str(answer.get("model_class")),
                 "MACs": f"{int(str(answer.get('macs'))):_} an item",
                 "checked by": str(answer.get("check")),
                 "fetched from": texts(answer.get("endpoints")),
@@ -128,7 +128,7 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
 @click.argument("package", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--name", required=True, help="What people call it: at most 64 bytes.")
 @click.option(
-    "--class", "klass", type=click.IntRange(0, 65_535), default=0, show_default=True,
+    "--class", "model_class", type=click.IntRange(0, 65_535), default=0, show_default=True,
     help="The class of machines that it needs; see `Models.Classes`.",
 )  # fmt: skip
 @click.option(
@@ -151,7 +151,7 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
 @connection_options
 @json_option
 def register(
-    package: Path, name: str, klass: int, check: str, endpoints: tuple[str, ...],
+    package: Path, name: str, model_class: int, check: str, endpoints: tuple[str, ...],
     base_path: Path | None, url: str, timeout: float, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Register the model of a package, so that jobs can use it.
@@ -182,7 +182,8 @@ def register(
                     "first, which serves it, or give --endpoint"
                 )
             done = await chain.submit(
-                "Models", "register", signer=pair, manifest=header.manifest, klass=u16(klass),
+                "Models", "register", signer=pair, manifest=header.manifest,
+                model_class=u16(model_class),
                 name=name.encode(), check=mode, endpoints=where,
             )  # fmt: skip
             if as_json:
@@ -227,7 +228,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
             [
                 short(row.get("id")),
                 str(row.get("name")),
-                str(row.get("klass")),
+                str(row.get("model_class")),
                 f"{int(str(row.get('macs'))):_}",
                 str(row.get("check")),
                 str(row.get("openJobs")),

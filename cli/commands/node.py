@@ -207,7 +207,7 @@ def node(
     It follows the chain; with --validator it makes blocks and votes as well. --dev is a chain of
     its own with one validator, Alice; with --sealing, its blocks come as that says instead.
     """
-    from btt_chain.chain.memory import look_rarely
+    from btt_chain.chain.gc import look_rarely
 
     look_rarely()
     if dev and chain not in {None, "dev"}:

@@ -40,7 +40,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 PAGE: Final = 100
 KINDS: Final = ("home", "mid", "institution", "clinic", "data-centre")
 ERAS_SHOWN: Final = 32
-MOST_PIECE: Final = 256 << 20
+MAX_PIECE: Final = 256 << 20
 """Maximum bytes of tensors that a worker of a cluster computes at a time."""
 
 
@@ -218,7 +218,7 @@ def run_(
         if cluster is not None:
             from btt_chain.compute.provider_cluster import OnCluster
 
-            engine = OnCluster(cluster, min(memory << 20, MOST_PIECE))
+            engine = OnCluster(cluster, min(memory << 20, MAX_PIECE))
         elif fast:
             from btt_chain.work.fast import Fast
 

@@ -27,7 +27,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 PPM: Final = 1_000_000
 SHOWN_MONTHS: Final = (6, 12, 24, 48, 96)
 """Months that fit on a screen."""
-MOST_MONTHS: Final = 1_200
+MAX_MONTHS: Final = 1_200
 """Maximum number of months."""
 
 
@@ -150,7 +150,7 @@ def runway(months: int | None) -> str:
     """Return the duration of a supply as text."""
     if months is None:
         return "-"
-    return f"{months} months" if months <= MOST_MONTHS else "> 100 years"
+    return f"{months} months" if months <= MAX_MONTHS else "> 100 years"
 
 
 def percent(part: int, whole: int) -> str:

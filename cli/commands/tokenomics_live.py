@@ -207,7 +207,7 @@ def _changes(answer: Json) -> Iterable[tuple[bytes, bytes]]:
 
 def audited(state: dict[bytes, bytes], root: bytes) -> Sequence[Finding]:
     """Return the errors of a state. Refused unless it is of that root and of a BTT chain."""
-    from btt_chain.chain.law import Laws, NoLaw
+    from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime
     from genesis.build import readable
     from genesis.code import state_version
     from runtime import BttRuntime
@@ -222,8 +222,8 @@ def audited(state: dict[bytes, bytes], root: bytes) -> Sequence[Finding]:
             f"0x{root.hex()}: ask another node"
         )
     try:
-        runtime = Laws().of(state.get).queries.runtime
-    except NoLaw as error:
+        runtime = RuntimeRegistry().of(state.get).queries.runtime
+    except UnsupportedRuntime as error:
         raise Refused(f"this chain cannot be audited here: {error}") from None
     if not isinstance(runtime, BttRuntime):
         raise Refused("this chain cannot be audited here: its law is not the present one")

@@ -28,8 +28,8 @@ from cli.common.options import (
 from cli.common.working import asked, work_chain
 
 if TYPE_CHECKING:
-    from btt_chain.chain.law import Carried
     from btt_chain.chain.rehearsal import Rehearsal
+    from btt_chain.chain.runtimes import Carried
     from runtime.frame.call import Call
     from runtime.params import RuntimeParams
 
@@ -39,9 +39,9 @@ LAST: Final = 253_402_300_799
 """The end of the year 9999, unix seconds: calendars have no later time."""
 PICOS: Final = 10**9
 """Picoseconds of a millisecond."""
-MOST_DIGITS: Final = 19
+MAX_DIGITS: Final = 19
 """Maximum digits of a slot: a longer number may not fit a u64."""
-MOST_SHOWN: Final = 20
+MAX_SHOWN: Final = 20
 """Maximum number of the audit's findings that are shown."""
 
 
@@ -54,9 +54,9 @@ def upgrade() -> None:
     """
 
 
-def laws() -> Mapping[int, Carried]:
+def runtimes() -> Mapping[int, Carried]:
     """Return the runtime versions of this program. Refused if a package is wrong."""
-    from btt_chain.chain.law import BadPackage, carried
+    from btt_chain.chain.runtimes import BadPackage, carried
 
     try:
         return carried()
@@ -75,7 +75,7 @@ def status(url: str, timeout: float, as_json: bool) -> int:
     """Show the law in force and the one to come; exit code 1 if the node lacks it."""
     from cli.common.chain import run
 
-    own = laws()
+    own = runtimes()
 
     async def ask() -> Json:
         async with await Client.connect(url, timeout) as client:
@@ -149,7 +149,7 @@ def schedule(
         raise Mistyped("when? Give --slot with a number, or --in with a span like 3d")
     if sudo != (uri is not None):
         raise Mistyped("--sudo goes with --from, whose key signs; leave out both for a referendum")
-    own = laws()
+    own = runtimes()
     if number not in own:
         known = ", ".join(map(str, own))
         raise NotFound(f"this program carries {known}: install the release that has {number}")
@@ -241,7 +241,7 @@ def _ensure_done(events: Iterable[object]) -> None:
 
 def _slot(text: str) -> int:
     digits = text.replace("_", "").replace(",", "")
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= MOST_DIGITS):
+    if not (digits.isascii() and digits.isdecimal() and len(digits) <= MAX_DIGITS):
         raise Mistyped(f"--slot {text}: expected a number of slots since genesis")
     return int(digits)
 
@@ -282,7 +282,7 @@ def try_(
     """
     if sum((dev or chain is not None, state is not None, url is not None)) != 1:
         raise Mistyped("whose state? Give --chain (or --dev), --state or --url, one of them")
-    builders = {number: law.build for number, law in laws().items()}
+    builders = {number: law.build for number, law in runtimes().items()}
     from btt_chain.chain.rehearsal import CannotRehearse, rehearse
 
     try:
@@ -391,7 +391,7 @@ def _print_rehearsal(made: Rehearsal) -> None:
     for name, found in zip(("audit before", "audit after"), made.found, strict=False):
         fields[name] = f"{len(found)} findings" if found else "nothing is wrong"
     show.record(fields)
-    for finding in made.found[-1][:MOST_SHOWN] if made.found else []:
+    for finding in made.found[-1][:MAX_SHOWN] if made.found else []:
         show.line(finding)
     if made.failure:
         show.bad(made.failure)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from btt_chain.work.bench import Row
     from runtime.work_views import JobView, ReceiptView
 
-MOST_STORE: Final = 4 << 30
+MAX_STORE: Final = 4 << 30
 """Maximum bytes of models that a check may fetch."""
 
 
@@ -135,7 +135,7 @@ async def _look(
     with tempfile.TemporaryDirectory(prefix="btt-verify-") as folder:
         await host.start()
         try:
-            shelf = ModelShelf(BlobStore(Path(folder), most_bytes=MOST_STORE), host, worker)
+            shelf = ModelShelf(BlobStore(Path(folder), most_bytes=MAX_STORE), host, worker)
             executor = await shelf.executor(view.model, [*owners, *provider])
             source = _Once(ProviderSource(host, provider, over))
             with show.progress() as bar:

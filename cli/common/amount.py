@@ -22,7 +22,7 @@ _PREFIXES: Final = {"": 0, "m": 3, "u": 6, "µ": 6, "\u03bc": 6, "n": 9}
 _AMOUNT = re.compile(r"([0-9]+(?:_[0-9]+)*)(?:\.([0-9]+(?:_[0-9]+)*))?\s*([^\W\d_]+)")
 _BARE = re.compile(r"[0-9][0-9_]*(?:\.[0-9_]+)?")
 
-_MOST_DIGITS: Final = 80
+_MAX_DIGITS: Final = 80
 """More than any amount has, with its underscores; limits hostile input."""
 
 
@@ -53,8 +53,8 @@ class Currency:
         more than a u128 holds.
         """
         text = text.strip()
-        if len(text) > _MOST_DIGITS:
-            raise AmountError(f"an amount has at most {_MOST_DIGITS} characters")
+        if len(text) > _MAX_DIGITS:
+            raise AmountError(f"an amount has at most {_MAX_DIGITS} characters")
         found = _AMOUNT.fullmatch(text)
         if found is None:
             raise AmountError(self._what_is_wrong(text))

@@ -77,7 +77,7 @@ def known_chain(name: str) -> str:
 def plain_errors() -> Iterator[None]:
     """Turn the errors of a node for its operator into errors of commands."""
     from btt_chain.chain.client import UnknownBlock
-    from btt_chain.chain.law import NoLaw
+    from btt_chain.chain.runtimes import UnsupportedRuntime
     from btt_chain.consensus.finality.records import BadRecord
     from btt_chain.keystore.errors import KeystoreError, RecordError
     from btt_chain.node.descriptors import TooFewDescriptors
@@ -94,8 +94,8 @@ def plain_errors() -> Iterator[None]:
     except UnknownBlock as error:
         raise NotFound(str(error)) from error
     except (
-        BadRecord, KeystoreError, MigrationFailed, NetworkError, NoLaw, PortTaken, RecordError,
-        SealingFailed, SpecError, StorageError, TooFewDescriptors, WrongChain,
+        BadRecord, KeystoreError, MigrationFailed, NetworkError, UnsupportedRuntime, PortTaken,
+        RecordError, SealingFailed, SpecError, StorageError, TooFewDescriptors, WrongChain,
     ) as error:  # fmt: skip
         raise Refused(str(error)) from error
     except ValueError as error:

@@ -65,7 +65,13 @@ def folder_of(base: Path | None, genesis: bytes) -> Folder:
 @asynccontextmanager
 async def work_chain(url: str, timeout: float) -> AsyncIterator[RpcChain]:
     """Connect to a chain; its errors become those of commands."""
-    from btt_chain.compute.chain import ChainError, ChainGone, DispatchRefused, NoLaw, open_chain
+    from btt_chain.compute.chain import (
+        ChainError,
+        ChainGone,
+        DispatchRefused,
+        UnsupportedRuntime,
+        open_chain,
+    )
     from btt_chain.compute.job_folder import Damaged
     from btt_chain.scale import EncodeError
     from cli.common.client import web_socket
@@ -82,7 +88,7 @@ async def work_chain(url: str, timeout: float) -> AsyncIterator[RpcChain]:
         # Pallets document their own errors; those of all calls have no text on the chain.
         reason = REASONS.get(error.name)
         raise Refused(f"{error}: {reason}" if reason else str(error)) from None
-    except (ChainError, Damaged, NoLaw) as error:
+    except (ChainError, Damaged, UnsupportedRuntime) as error:
         raise Refused(str(error)) from None
 
 

@@ -107,7 +107,7 @@ LIVE_FINALITY: Final = Finality(gossip_ms=1_000, behind=2)
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 60 * MINUTE_MS
 
-MOST_LOCAL_VALIDATORS: Final = 32
+MAX_LOCAL_VALIDATORS: Final = 32
 """Maximum number of validators of a local chain made with more than its table's maximum."""
 
 

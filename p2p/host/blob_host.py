@@ -30,8 +30,8 @@ from multiaddr import Multiaddr
 from p2p.address import Address, parse, parse_listen
 from p2p.errors import NetworkError, WireError
 from p2p.host import containment
+from p2p.host.basic_host import new_host, probe_port, quietly
 from p2p.host.containment import new_swarm, note, reset
-from p2p.host.quiet import new_host, probe_port, quietly
 from p2p.host.streams import StreamEnded, read_frame, write_frame
 from p2p.host.thread import TrioThread
 from p2p.limits import Bucket, Gate, GateLimits, Rate, may_serve

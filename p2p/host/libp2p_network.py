@@ -12,7 +12,7 @@ from p2p.address import PEER_ID_PREFIX, Address, parse, parse_peer
 from p2p.checks import check
 from p2p.event_box import EventBox
 from p2p.host.containment import contained
-from p2p.host.local import LocalNodes
+from p2p.host.mdns import LocalNodes
 from p2p.host.node import AllowOnly, HeardOf, Node, Order, Reserve, Unreserve
 from p2p.host.thread import TrioThread
 from p2p.mailbox import Mailbox

@@ -29,11 +29,11 @@ from p2p.address import Address, parse
 from p2p.errors import NetworkError, Refused, WireError
 from p2p.event_box import EventBox
 from p2p.host import containment, gossip
+from p2p.host.basic_host import new_host, probe_port, quietly
 from p2p.host.containment import contained, new_swarm, note, reset
 from p2p.host.guard import CostGuard
-from p2p.host.quiet import new_host, probe_port, quietly
+from p2p.host.probe import Stranger, knock, visit
 from p2p.host.streams import StreamEnded, read_exactly, read_frame, write_frame
-from p2p.host.visits import Stranger, knock, visit
 from p2p.kademlia.finder import Find, Finder, Knock
 from p2p.kademlia.table import KEY_BYTES
 from p2p.limits import (
@@ -64,19 +64,19 @@ from p2p.network import (
     Ask,
     Asked,
     Charge,
-    ClockHeard,
+    ClockReceived,
     Connected,
     Disconnected,
     Event,
     Failed,
-    GossipHeard,
-    NoteHeard,
+    GossipReceived,
+    NoteReceived,
     PeerView,
     Penalise,
     Publish,
     SetStatus,
     Status,
-    StatusHeard,
+    StatusReceived,
     Tell,
     protocol_name,
 )
@@ -290,8 +290,8 @@ class Node:
         if self._book is None:
             name = str(self._swarm.get_peer_id())
             self._book = PeerBook(name, settings.book, settings.seed, known)
-            luck = random.Random(settings.seed)  # noqa: S311  (the order of lookups is no secret)
-            self._finder = Finder(name, luck, settings.find_every_ms, self._book.guides)
+            rng = random.Random(settings.seed)  # noqa: S311  (the order of lookups is no secret)
+            self._finder = Finder(name, rng, settings.find_every_ms, self._book.guides)
         for protocol in EXCHANGES:
             self._host.set_stream_handler(self._names[protocol], partial(self._serve, protocol))
         self._host.set_stream_handler(self._names[GRANDPA_PEER], self._serve_notes)
@@ -643,7 +643,7 @@ class Node:
         within = round((trio.current_time() - begun) * 500)
         ahead = hello.clock_ms - (self._settings.clock() - within)
         self._heard_hello(peer, hello)
-        self._tell_outside(ClockHeard(peer.name, ahead, within))
+        self._tell_outside(ClockReceived(peer.name, ahead, within))
 
     def _hello(self) -> bytes:
         clock_ms = max(self._settings.clock(), 0)
@@ -668,7 +668,7 @@ class Node:
         peer.status = hello.status
         if not fresh:
             self._show_peers()
-            self._tell_outside(StatusHeard(peer.name, hello.status))
+            self._tell_outside(StatusReceived(peer.name, hello.status))
             return
         refusal = self._known.refusal(peer.name, now_ms(), outbound=peer.outbound)
         if refusal is not None:
@@ -848,7 +848,7 @@ class Node:
             if peer.gone:
                 return
             if self.allows(peer, GRANDPA_PEER):
-                self._outbox.put(NoteHeard(peer.name, data))
+                self._outbox.put(NoteReceived(peer.name, data))
 
     # --- discovery --------------------------------------------------------------------------
 
@@ -1061,9 +1061,9 @@ class Node:
         """Return the peer, if it has a connection."""
         return self._peers.get(peer_id)
 
-    def heard_gossip(self, peer_id: ID, topic: str, payload: bytes) -> None:
+    def received_gossip(self, peer_id: ID, topic: str, payload: bytes) -> None:
         """Emit a gossip message."""
-        self._outbox.put(GossipHeard(topic, str(peer_id), payload))
+        self._outbox.put(GossipReceived(topic, str(peer_id), payload))
 
     def _by_name(self, name: str) -> _Peer | None:
         return next((peer for peer in self._peers.values() if peer.name == name), None)
@@ -1106,7 +1106,7 @@ class _Ear:
         self._node.penalise(str(peer), cost, why)
 
     def heard(self, peer: ID, topic: str, payload: bytes) -> None:
-        self._node.heard_gossip(peer, topic, payload)
+        self._node.received_gossip(peer, topic, payload)
 
     def listens(self, peer: ID) -> bool:
         return self._node.peer(peer) is not None

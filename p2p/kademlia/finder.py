@@ -64,7 +64,7 @@ class Finder:
     """Discovery for one node. Not thread-safe."""
 
     def __init__(
-        self, local: str, luck: random.Random, every_ms: int, guides: Callable[[], Iterable[str]]
+        self, local: str, rng: random.Random, every_ms: int, guides: Callable[[], Iterable[str]]
     ) -> None:
         """`every_ms` is the minimum pause; `guides` returns the peers to ask besides those in the
         table, in lookups of our own key and when fewer than ALPHA others are available.
@@ -73,7 +73,7 @@ class Finder:
         self.lookups = 0
         """Number of lookups started."""
         self._local = local
-        self._luck = luck
+        self._rng = rng
         self._every_ms = self._pause_ms = every_ms
         self._guides = guides
         self._here: dict[str, None] = {}
@@ -196,7 +196,7 @@ class Finder:
             self._bucket = 255
             return local
         self._bucket -= 1
-        return local ^ (1 << bucket | self._luck.getrandbits(bucket))
+        return local ^ (1 << bucket | self._rng.getrandbits(bucket))
 
     def _end(self, lookup: Lookup, now_ms: int) -> None:
         news = self._entered - self._entered_before
@@ -219,7 +219,7 @@ class Finder:
         if peer is None:
             return []
         self._checking = True
-        return [Find(peer, self._luck.getrandbits(256), check=True)]
+        return [Find(peer, self._rng.getrandbits(256), check=True)]
 
     def _knock(self, now_ms: int) -> Sequence[Knock]:
         """Return the probes that are due: connected peers first, then the least probed."""

@@ -12,8 +12,8 @@ from typing import Final
 
 from p2p.network import BLOCKS
 from p2p.protocols.messages import BODY, HEADER, BlockAnswer, BlockRequest, Direction
-from p2p.sync.desk import LIE, Desk, Ticket
-from p2p.sync.near import check_block
+from p2p.sync.fork_sync import check_block
+from p2p.sync.requests import LIE, RequestTracker, Ticket
 from p2p.sync.types import Block, BlockId, ImportHistory
 
 BATCH: Final = 128
@@ -23,8 +23,8 @@ RETRY_MS: Final = 1_000
 class History:
     """Gap sync: fetches the missing blocks below a fetched state."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, tracker: RequestTracker) -> None:
+        self._tracker = tracker
         self._ticket: int | None = None
         self._next = BlockId(0, b"")
         self._count = 0
@@ -37,22 +37,22 @@ class History:
         """Request the next batch down."""
         if self._ticket is not None or self._storing or self._not_before > now:
             return
-        gap = self._desk.chain.gap()
-        if gap is None or not self._desk.peers:
+        gap = self._tracker.chain.gap()
+        if gap is None or not self._tracker.peers:
             return
         self._next, missing = gap
         number = self._next.number
-        peer = self._desk.free(now, number, self._tried, down_to=number)
+        peer = self._tracker.free(now, number, self._tried, down_to=number)
         if peer is None:
-            peers = self._desk.peers.values()
+            peers = self._tracker.peers.values()
             if self._tried and not any(p.has(number) and p.name not in self._tried for p in peers):
                 self._tried.clear()
                 self._attempts += 1
-                self._not_before = now + self._desk.backoff(RETRY_MS, self._attempts)
+                self._not_before = now + self._tracker.backoff(RETRY_MS, self._attempts)
             return
         self._count = min(BATCH, missing)
         request = BlockRequest(self._next.hash, Direction.DESCENDING, self._count, HEADER | BODY)
-        self._ticket = self._desk.ask(self, peer, BLOCKS, request.encode(), now).id
+        self._ticket = self._tracker.ask(self, peer, BLOCKS, request.encode(), now).id
 
     def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
         """Process a batch."""
@@ -64,12 +64,12 @@ class History:
         blocks: list[Block] = []
         hash = self._next.hash
         if len(answer.blocks) > self._count:
-            self._desk.blame(ticket.peer, LIE, "more blocks than asked for", now)
+            self._tracker.blame(ticket.peer, LIE, "more blocks than asked for", now)
             return
         for found in answer.blocks:
-            block = check_block(self._desk, found, ticket.peer, hash)
+            block = check_block(self._tracker, found, ticket.peer, hash)
             if isinstance(block, str):
-                self._desk.blame(ticket.peer, LIE, block, now)
+                self._tracker.blame(ticket.peer, LIE, block, now)
                 break
             blocks.append(block)
             hash = bytes(block.header.parent_hash)
@@ -77,9 +77,9 @@ class History:
             return
         self._tried.clear()
         self._attempts = 0
-        self._desk.praise(ticket, len(blocks), now)
+        self._tracker.praise(ticket, len(blocks), now)
         self._storing = True
-        self._desk.out.append(ImportHistory(tuple(blocks)))
+        self._tracker.out.append(ImportHistory(tuple(blocks)))
 
     def failed(self, ticket: Ticket, now: int) -> None:
         """Note a failure: another peer is asked next time."""

@@ -10,7 +10,7 @@ from typing import Final
 
 from p2p.network import JUSTIFICATIONS
 from p2p.protocols.messages import JustificationAnswer, JustificationRequest
-from p2p.sync.desk import INVALID, Desk, Ticket
+from p2p.sync.requests import INVALID, RequestTracker, Ticket
 from p2p.sync.types import BlockId, ImportJustification, JustificationJudged
 
 MAX_WANTED: Final = 256
@@ -33,8 +33,8 @@ class Want:
 class Justifications:
     """The required proofs, lowest block first."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, tracker: RequestTracker) -> None:
+        self._tracker = tracker
         self.wants: dict[bytes, Want] = {}
 
     def need(self, target: BlockId) -> None:
@@ -55,13 +55,13 @@ class Justifications:
     def _forget(self, want: Want) -> None:
         del self.wants[want.target.hash]
         if want.ticket is not None:
-            self._desk.close(want.ticket)
+            self._tracker.close(want.ticket)
 
     def step(self, now: int) -> None:
         """Request the proofs that are not in flight."""
         if not self.wants:
             return
-        final = self._desk.chain.finalised().number
+        final = self._tracker.chain.finalized().number
         for want in list(self.wants.values()):
             # The proof of the last final block itself is still fetched, to be served to others.
             if want.target.number < final and not want.judging:
@@ -76,18 +76,18 @@ class Justifications:
 
     def _ask(self, want: Want, now: int) -> bool:
         number = want.target.number
-        peers = self._desk.peers.values()
+        peers = self._tracker.peers.values()
         finals = [peer.name for peer in peers if peer.final.number >= number]
-        peer = self._desk.free(now, number, want.tried, finals)
+        peer = self._tracker.free(now, number, want.tried, finals)
         if peer is None:
             left = [p for p in peers if p.best.number >= number and p.name not in want.tried]
             if not left:
                 want.tried.clear()
                 want.attempts += 1
-                want.not_before = now + self._desk.backoff(RETRY_MS, want.attempts)
+                want.not_before = now + self._tracker.backoff(RETRY_MS, want.attempts)
             return False
         request = JustificationRequest(want.target.hash)
-        want.ticket = self._desk.ask(self, peer, JUSTIFICATIONS, request.encode(), now).id
+        want.ticket = self._tracker.ask(self, peer, JUSTIFICATIONS, request.encode(), now).id
         want.tried[peer.name] = None
         return True
 
@@ -100,9 +100,11 @@ class Justifications:
         want.ticket = None
         if answer.justification is None:
             return
-        self._desk.praise(ticket, 1, now)
+        self._tracker.praise(ticket, 1, now)
         want.judging = True
-        self._desk.out.append(ImportJustification(want.target, answer.justification, ticket.peer))
+        self._tracker.out.append(
+            ImportJustification(want.target, answer.justification, ticket.peer)
+        )
 
     def failed(self, ticket: Ticket, now: int) -> None:
         """Note a failure: another peer is asked next time."""
@@ -115,7 +117,7 @@ class Justifications:
     def judged(self, report: JustificationJudged, now: int) -> None:
         """Note that a proof was accepted or refused; the sender of a refused one is penalized."""
         if not report.accepted:
-            self._desk.blame(report.peer, INVALID, "a justification that proves nothing", now)
+            self._tracker.blame(report.peer, INVALID, "a justification that proves nothing", now)
         want = self.wants.get(report.target.hash)
         if want is None:
             return

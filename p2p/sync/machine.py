@@ -26,18 +26,18 @@ from p2p.network import (
     Disconnected,
     Event,
     Failed,
-    GossipHeard,
+    GossipReceived,
     Status,
-    StatusHeard,
+    StatusReceived,
 )
 from p2p.protocols.messages import Announce
-from p2p.sync.desk import FLOOD, LIE, Desk, Peer
-from p2p.sync.far import Far
+from p2p.sync.fork_sync import NEAR, Near
 from p2p.sync.history import History
-from p2p.sync.importer import Importer
+from p2p.sync.import_queue import Importer
 from p2p.sync.justifications import Justifications
-from p2p.sync.near import NEAR, Near
 from p2p.sync.progress import Speed
+from p2p.sync.range_sync import Far
+from p2p.sync.requests import FLOOD, LIE, Peer, RequestTracker
 from p2p.sync.types import (
     Action,
     BlockId,
@@ -84,13 +84,13 @@ class Sync:
         With `warp` the state of a recent final block is fetched first; without it, or after that,
         blocks are imported one by one.
         """
-        self._desk = Desk(chain, new_id, random.Random(seed), body_root)  # noqa: S311 - no secret
-        self._importer = Importer(self._desk)
-        self._near = Near(self._desk, self._importer)
-        self._far = Far(self._desk, self._importer)
-        self._justifications = Justifications(self._desk)
-        self._history = History(self._desk)
-        self._warp = None if warp is None else Warp(self._desk, warp, now)
+        self._tracker = RequestTracker(chain, new_id, random.Random(seed), body_root)  # noqa: S311 - no secret
+        self._importer = Importer(self._tracker)
+        self._near = Near(self._tracker, self._importer)
+        self._far = Far(self._tracker, self._importer)
+        self._justifications = Justifications(self._tracker)
+        self._history = History(self._tracker)
+        self._warp = None if warp is None else Warp(self._tracker, warp, now)
         self._rates: dict[str, _Rate] = {}
         self._speed = Speed()
         self._starting = chain.best().number
@@ -103,19 +103,19 @@ class Sync:
         """Process an event of the network or a report of the owner; other events are ignored."""
         match event:
             case Connected(peer, status):
-                self._desk.leave(peer, now)
+                self._tracker.leave(peer, now)
                 self._connected(peer, status)
             case Disconnected(peer):
                 self._rates.pop(peer, None)
-                self._desk.leave(peer, now)
-            case StatusHeard(peer, status):
+                self._tracker.leave(peer, now)
+            case StatusReceived(peer, status):
                 self._heard(peer, status)
-            case GossipHeard(topic, peer, data) if topic == ANNOUNCE:
+            case GossipReceived(topic, peer, data) if topic == ANNOUNCE:
                 self._announced(peer, data, now)
             case Answered(id, data):
-                self._desk.answered(id, data, now)
+                self._tracker.answered(id, data, now)
             case Failed(id, why):
-                self._desk.failed(id, why, now)
+                self._tracker.failed(id, why, now)
             case BlocksImported():
                 self._importer.report(event, now)
             case JustificationJudged():
@@ -138,17 +138,17 @@ class Sync:
     def malformed(self, peer: str, why: str, now: int) -> list[Action]:
         """Penalize the sender of an announce that the owner could not decode."""
         if self._may_take(peer, now):
-            self._desk.blame(peer, FLOOD, f"a malformed announce: {why}", now)
+            self._tracker.blame(peer, FLOOD, f"a malformed announce: {why}", now)
         return self.tick(now)
 
     def tick(self, now: int) -> list[Action]:
         """Process the passing of time: overdue requests, due retries."""
-        self._desk.expire(now)
+        self._tracker.expire(now)
         if self._warp is not None:
             self._warp.step(now)
             if self._warp.done:
                 self._warp = None
-                self._starting = self._desk.chain.best().number
+                self._starting = self._tracker.chain.best().number
                 self._speed = Speed()
         if self._warp is None:
             self._claims(now)
@@ -157,20 +157,20 @@ class Sync:
             self._justifications.step(now)
             self._history.step(now)
         self._importer.step()
-        self._speed.note(self._desk.chain.best().number, now)
+        self._speed.note(self._tracker.chain.best().number, now)
         self.idle = not self._is_busy()
-        out, self._desk.out = self._desk.out, []
+        out, self._tracker.out = self._tracker.out, []
         return out
 
     def _is_busy(self) -> bool:
         return bool(
-            self._desk.tickets
+            self._tracker.tickets
             or self._near.fetches
             or self._justifications.wants
             or self._warp is not None
             or self._far.active
             or self._importer.waiting
-            or self._desk.chain.gap() is not None
+            or self._tracker.chain.gap() is not None
         )
 
     def need_justification(self, target: BlockId, now: int) -> list[Action]:
@@ -188,13 +188,13 @@ class Sync:
         The peer only forwarded the reference, so it is not penalized. A block far ahead comes with
         the rest of the chain.
         """
-        far = self._far.is_real or block.number > self._desk.chain.best().number + NEAR
+        far = self._far.is_real or block.number > self._tracker.chain.best().number + NEAR
         if self._warp is None and not far:
             self._near.want(block, peer, now, is_claim=False)
         return self.tick(now)
 
     def _connected(self, name: str, status: Status) -> None:
-        self._desk.peers[name] = Peer(
+        self._tracker.peers[name] = Peer(
             name,
             BlockId(status.best_number, status.best_hash),
             BlockId(status.final_number, status.final_hash),
@@ -202,7 +202,7 @@ class Sync:
         )
 
     def _heard(self, name: str, status: Status) -> None:
-        peer = self._desk.peers.get(name)
+        peer = self._tracker.peers.get(name)
         if peer is None:
             return
         peer.best = BlockId(status.best_number, status.best_hash)
@@ -215,7 +215,7 @@ class Sync:
         try:
             announce = Announce.decode(data)
         except DecodeError as error:
-            self._desk.blame(name, FLOOD, f"a malformed announce: {error}", now)
+            self._tracker.blame(name, FLOOD, f"a malformed announce: {error}", now)
             return
         self._take(name, announce, bytes(announce.header.hash()), now)
 
@@ -223,13 +223,13 @@ class Sync:
         """Count an announce. Return True if it may be processed; too many are penalized."""
         if self._may_announce(name, now):
             return True
-        if name in self._desk.peers:
-            self._desk.blame(name, FLOOD, "too many announces", now)
+        if name in self._tracker.peers:
+            self._tracker.blame(name, FLOOD, "too many announces", now)
         return False
 
     def _take(self, name: str, announce: Announce, hash: bytes, now: int) -> None:
-        desk, chain = self._desk, self._desk.chain
-        peer, header = desk.peers.get(name), announce.header
+        tracker, chain = self._tracker, self._tracker.chain
+        peer, header = tracker.peers.get(name), announce.header
         block, parent = BlockId(int(header.number), hash), bytes(header.parent_hash)
         if self._warp is not None:
             return  # the peers' statuses are sufficient
@@ -239,7 +239,7 @@ class Sync:
             return  # an unverified claim
         below = chain.number(parent)
         if below is not None and below + 1 != block.number:
-            desk.blame(name, LIE, "an announce whose height does not follow its parent's", now)
+            tracker.blame(name, LIE, "an announce whose height does not follow its parent's", now)
             return
         if self._far.is_real and below is None:
             return  # it is being fetched, or will be requested afterwards
@@ -248,7 +248,7 @@ class Sync:
     def _may_announce(self, name: str, now: int) -> bool:
         rate = self._rates.get(name)
         if rate is None or now - rate.since >= ANNOUNCES_MS:
-            if name not in self._desk.peers:
+            if name not in self._tracker.peers:
                 name = ""  # all unknown peers share one account
                 rate = self._rates.get(name)
             if rate is None or now - rate.since >= ANNOUNCES_MS:
@@ -258,11 +258,11 @@ class Sync:
 
     def _claims(self, now: int) -> None:
         """Fetch the unknown heads that peers claim."""
-        chain = self._desk.chain
-        best, final = chain.best().number, chain.finalised().number
+        chain = self._tracker.chain
+        best, final = chain.best().number, chain.finalized().number
         if not self._far.active:
             self._far.choose(self._near.deep, now)
-        for peer in list(self._desk.peers.values()):
+        for peer in list(self._tracker.peers.values()):
             head = peer.best
             if head.number <= final or head.number > best + NEAR or peer.rests_until > now:
                 continue
@@ -287,23 +287,23 @@ class Sync:
     def _behind(self) -> bool:
         # A claim of blocks that do not join ours is not verified: it costs the peer nothing, and
         # must not stop block production.
-        spoken_of = self._spoken_of(lambda p: p.best.number if self._desk.joins(p) else 0)
-        return spoken_of > self._desk.chain.best().number + BEHIND
+        spoken_of = self._spoken_of(lambda p: p.best.number if self._tracker.joins(p) else 0)
+        return spoken_of > self._tracker.chain.best().number + BEHIND
 
     def _spoken_of(self, claim: Callable[[Peer], int] = lambda peer: peer.best.number) -> int:
         """Return the height that more than half of the peers claim; 0 without peers."""
-        claims = sorted(claim(peer) for peer in self._desk.peers.values() if not peer.broken)
+        claims = sorted(claim(peer) for peer in self._tracker.peers.values() if not peer.broken)
         return claims[(len(claims) - 1) // 2] if claims else 0
 
     def _target(self) -> int:
         tail = self._far.tail if self._far.is_real else None
         return max(
-            self._desk.chain.best().number, 0 if tail is None else tail.number, self._spoken_of()
+            self._tracker.chain.best().number, 0 if tail is None else tail.number, self._spoken_of()
         )
 
     def progress(self, now: int) -> Progress:
         """Return the progress of sync."""
-        chain = self._desk.chain
+        chain = self._tracker.chain
         current, target = chain.best().number, self._target()
         rate = self._speed.rate(current, now)
         gap = chain.gap()
@@ -317,11 +317,11 @@ class Sync:
             seconds_left=left,
             state_entries=0 if self._warp is None else self._warp.entries,
             history_left=0 if gap is None else gap[1],
-            peers=len(self._desk.peers),
+            peers=len(self._tracker.peers),
             syncing=self.major,
         )
 
     @property
     def held(self) -> tuple[int, int]:
         """Number of blocks held, and of in-flight requests, for monitoring of memory."""
-        return self._near.held + self._far.held + self._importer.waiting, len(self._desk.tickets)
+        return self._near.held + self._far.held + self._importer.waiting, len(self._tracker.tickets)

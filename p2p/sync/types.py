@@ -30,7 +30,7 @@ class ChainView(Protocol):
         """Return the head of the best chain."""
         ...
 
-    def finalised(self) -> BlockId:
+    def finalized(self) -> BlockId:
         """Return the last final block."""
         ...
 

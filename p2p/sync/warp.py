@@ -30,7 +30,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import codec, u64
 from p2p.network import STATE, WARP
 from p2p.protocols.messages import StateAnswer, StateRequest, WarpProof, WarpRequest
-from p2p.sync.desk import INVALID, Desk, Peer, Ticket
+from p2p.sync.requests import INVALID, Peer, RequestTracker, Ticket
 from p2p.sync.types import (
     BadRange,
     BeginState,
@@ -181,8 +181,8 @@ class WarpPlan:
 class Warp:
     """One run of warp sync."""
 
-    def __init__(self, desk: Desk, plan: WarpPlan, now: int) -> None:
-        self._desk = desk
+    def __init__(self, tracker: RequestTracker, plan: WarpPlan, now: int) -> None:
+        self._tracker = tracker
         self._plan = plan
         self._begun = now
         self.phase = Phase.WARP
@@ -223,7 +223,7 @@ class Warp:
     # --- voters
 
     def _step_warp(self, now: int) -> None:
-        peers = self._desk.peers
+        peers = self._tracker.peers
         if self._ticket is not None or not peers or self._not_before > now:
             return
         if self._met is None:
@@ -243,12 +243,12 @@ class Warp:
             if peer.final.number > number and peer.name not in self._heard
         ]
         if len(self._heard) < self._plan.peers and able:
-            free = [peer for peer in able if self._desk.is_free(peer, now)]
+            free = [peer for peer in able if self._tracker.is_free(peer, now)]
             if free:
-                luck = self._desk.luck.random
-                peer = min(free, key=lambda p: (p.faults, -p.final.number, luck()))
+                rng = self._tracker.rng.random
+                peer = min(free, key=lambda p: (p.faults, -p.final.number, rng()))
                 request = WarpRequest(self._proven.block.hash)
-                self._ticket = self._desk.ask(self, peer, WARP, request.encode(), now).id
+                self._ticket = self._tracker.ask(self, peer, WARP, request.encode(), now).id
                 return
             if not self._heard and now - self._begun < 6 * WAIT_MS:
                 return
@@ -268,7 +268,7 @@ class Warp:
         first = found.entries[0] if found.entries else (b"", b"")
         self._plan.admit(first[1] if first[0] == CODE else None)
         self._admitted = True
-        self._desk.out.append(BeginState(target, tuple(self._links)))
+        self._tracker.out.append(BeginState(target, tuple(self._links)))
         log.info(
             "warp sync: block %d is proven final over %d changes of voters, set %d votes after it; "
             "its state is fetched",
@@ -280,7 +280,7 @@ class Warp:
     @property
     def _worth(self) -> int:
         """Height from which on a state is worth fetching."""
-        return self._desk.chain.best().number + self._plan.gain
+        return self._tracker.chain.best().number + self._plan.gain
 
     def _leave_out(self, final: int) -> None:
         """End without warp sync: importing block by block is as quick."""
@@ -297,10 +297,10 @@ class Warp:
         try:
             proven = follow(self._proven, proof)
         except BadProof as error:
-            self._desk.blame(ticket.peer, INVALID, f"a bad warp proof: {error}", now)
+            self._tracker.blame(ticket.peer, INVALID, f"a bad warp proof: {error}", now)
             self._heard[ticket.peer] = None
             return
-        self._desk.praise(ticket, len(proof.fragments), now)
+        self._tracker.praise(ticket, len(proof.fragments), now)
         if proven.block.number > self._proven.block.number:
             self._links += links(self._proven.set_id, proof)
             self._proven = proven
@@ -314,7 +314,7 @@ class Warp:
         if self._complete:
             if not self._storing and not self._finishing:
                 self._finishing = True
-                self._desk.out.append(FinishState(target))
+                self._tracker.out.append(FinishState(target))
             return
         if self._ticket is not None or self._storing >= STORING:
             return
@@ -322,10 +322,10 @@ class Warp:
         if peer is not None:
             after = self._after if self._admitted else BEFORE_CODE
             request = StateRequest(target.block.hash, after)
-            self._ticket = self._desk.ask(self, peer, STATE, request.encode(), now).id
+            self._ticket = self._tracker.ask(self, peer, STATE, request.encode(), now).id
 
     def _holder(self, target: Proven, now: int) -> Peer | None:
-        peers = self._desk.peers.values()
+        peers = self._tracker.peers.values()
         if not peers:
             return None
         able = [
@@ -333,11 +333,11 @@ class Warp:
             for peer in peers
             if peer.final.number >= target.block.number and peer.name not in self._lacking
         ]
-        free = [peer for peer in able if self._desk.is_free(peer, now)]
+        free = [peer for peer in able if self._tracker.is_free(peer, now)]
         if free:
-            luck = self._desk.luck.random
+            rng = self._tracker.rng.random
             # One peer as long as it delivers: it has what it has just read in memory.
-            return min(free, key=lambda p: (p.faults, p.pace == 0, p.pace, luck()))
+            return min(free, key=lambda p: (p.faults, p.pace == 0, p.pace, rng()))
         if not able and self._lacking and not self._storing:
             # No peer has this state any more: prove a later block and start again.
             self._target = None
@@ -345,7 +345,7 @@ class Warp:
             self._heard.clear()
             self._begun = now
             self._rounds += 1
-            self._not_before = now + self._desk.backoff(RETRY_MS, self._rounds)
+            self._not_before = now + self._tracker.backoff(RETRY_MS, self._rounds)
         return None
 
     def _ranged(self, ticket: Ticket, data: bytes, now: int) -> None:
@@ -362,17 +362,17 @@ class Warp:
         try:
             found = self._plan.verify_range(root, after, answer.nodes, answer.last)
         except BadRange as error:
-            self._desk.blame(ticket.peer, INVALID, f"a bad range of the state: {error}", now)
+            self._tracker.blame(ticket.peer, INVALID, f"a bad range of the state: {error}", now)
             self._lacking[ticket.peer] = None
             return
-        self._desk.praise(ticket, max(1, len(found.entries)), now)
+        self._tracker.praise(ticket, max(1, len(found.entries)), now)
         if not self._admitted:
             self._admit(target, found)
             return
         self.entries += len(found.entries)
         self._after, self._complete = answer.last, found.complete
         self._storing += 1
-        self._desk.out.append(StoreState(target.block, found))
+        self._tracker.out.append(StoreState(target.block, found))
 
     # --- answers
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final, TypeVar
 
-from btt_chain.scale import Codec, Knot
+from btt_chain.scale import Codec, RecursiveCodec
 from runtime.frame.weight import DispatchClass, DispatchInfo, PostInfo
 
 F = TypeVar("F", bound=Callable[..., PostInfo | None])
@@ -39,9 +39,9 @@ class Reason:
     index: int
 
 
-CALL: Final[Knot[Call]] = Knot("RuntimeCall", bounds_itself=True)
-HOLD_REASON: Final[Knot[Reason]] = Knot("RuntimeHoldReason")
-FREEZE_REASON: Final[Knot[Reason]] = Knot("RuntimeFreezeReason")
+CALL: Final[RecursiveCodec[Call]] = RecursiveCodec("RuntimeCall", bounds_itself=True)
+HOLD_REASON: Final[RecursiveCodec[Reason]] = RecursiveCodec("RuntimeHoldReason")
+FREEZE_REASON: Final[RecursiveCodec[Reason]] = RecursiveCodec("RuntimeFreezeReason")
 
 RuntimeCall = Annotated[Call, CALL]
 RuntimeHoldReason = Annotated[Reason, HOLD_REASON]

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import Knot, Path, TypeName, Variant, codec, compact_encode, path, u32
+from btt_chain.scale import (
+    Path,
+    RecursiveCodec,
+    TypeName,
+    Variant,
+    codec,
+    compact_encode,
+    path,
+    u32,
+)
 from runtime.frame.event import Event
 from runtime.frame.state import State
 
@@ -43,7 +52,7 @@ class Happened:
     event: Event
 
 
-EVENT: Final[Knot[Happened]] = Knot("RuntimeEvent")
+EVENT: Final[RecursiveCodec[Happened]] = RecursiveCodec("RuntimeEvent")
 
 RuntimeEvent = Annotated[Happened, EVENT]
 

@@ -50,7 +50,7 @@ MAX_CANDIDATES: Final = 256
 MAX_ELECTIONS: Final = 1_024
 """Maximum number of remembered elections; at this limit the next election waits."""
 
-LEAST_BOND: Final = BTT
+MIN_BOND: Final = BTT
 """Minimum active bond, in planck: it pays for the storage of the ledger."""
 MAX_BOND: Final = u128(10**10 * BTT)
 """Maximum active bond, in planck: the weights of 1,000 such bonds add up to less than 2^64."""
@@ -428,7 +428,7 @@ class Authorities(Pallet):
         stash = origin.signed()
         ledger, elections = self._ledger(stash), 0
         amount = min(amount, u128(ledger.active))
-        if ledger.active - amount < LEAST_BOND:
+        if ledger.active - amount < MIN_BOND:
             amount = u128(ledger.active)
         if not amount:
             raise self.NothingToUnbond
@@ -695,7 +695,7 @@ class Authorities(Pallet):
 
     def _add_to_bond(self, stash: AccountId, ledger: Ledger, amount: u128) -> None:
         active = int(ledger.active) + int(amount)
-        if active < LEAST_BOND:
+        if active < MIN_BOND:
             raise self.InsufficientBond
         if active > MAX_BOND:
             raise self.BondTooLarge

@@ -247,8 +247,8 @@ class Babe(Pallet):
         if "secondaryRule" in fields:
             self.secondary_rule.value = fields["secondaryRule"].one_of(lower(SecondaryRule))
         if "randomness" in fields:
-            luck = fields["randomness"].hex_bytes(32)
-            self.randomness.value = self.next_randomness.value = self.beacon.value = luck
+            randomness = fields["randomness"].hex_bytes(32)
+            self.randomness.value = self.next_randomness.value = self.beacon.value = randomness
 
     def on_initialize(self, number: int) -> int:
         """Set the clock to the slot in the header; rotate epoch and session if due.
@@ -285,13 +285,13 @@ class Babe(Pallet):
         if draw is None:
             # No VRF output. The parent's hash suffices where one author seals all blocks anyway.
             self.author_vrf_randomness.kill()
-            luck: bytes = self.system.parent_hash.value
+            randomness: bytes = self.system.parent_hash.value
         else:
-            share, luck = randomness_of(draw), beacon_of(draw)
+            share, randomness = randomness_of(draw), beacon_of(draw)
             self.author_vrf_randomness.value = share
             if isinstance(claim, Primary):
                 self._collect(share)
-        beacon = blake2_256(self.beacon.value + luck)
+        beacon = blake2_256(self.beacon.value + randomness)
         self.beacon.value = beacon
         drawn = Drawn(self.current_slot.value, beacon, self.author())
         self.beacons[u32(number % BEACONS)] = drawn
@@ -448,7 +448,7 @@ class Babe(Pallet):
                 return drawn
         return None
 
-    def luck_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+    def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`.
 
         As for `beacon_after`, `authors` different authors must have made blocks after `time`.
@@ -575,14 +575,14 @@ class Babe(Pallet):
 
     def _turn_randomness(self, following: int) -> None:
         """Activate the announced randomness, and compute that of epoch `following`."""
-        luck = self.next_randomness.value
+        randomness = self.next_randomness.value
         shares: list[bytes] = []
         # All segments: `pallet_babe` omits the last one and loses its shares.
         for place in range(int(self.segment_index.value) + 1):
             shares += self.under_construction.take(u32(place)) or []
         self.segment_index.value = u32(0)
-        self.randomness.value = luck
-        self.next_randomness.value = next_randomness(luck, following, shares)
+        self.randomness.value = randomness
+        self.next_randomness.value = next_randomness(randomness, following, shares)
 
     def _note_skip(self, index: int) -> None:
         """Store the epoch and its session index, which differ by more after a skip."""

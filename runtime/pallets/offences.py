@@ -27,7 +27,7 @@ BABE_EQUIVOCATION: Final = b"babe:equivocatio"
 GRANDPA_EQUIVOCATION: Final = b"grandpa:equivoca"
 """Kinds of offence, as Substrate names them."""
 
-LEAST_PART: Final = 100
+MIN_PART: Final = 100
 """Divisor of the smallest penalty: a hundredth of what is at stake."""
 PRUNED_PER_BLOCK: Final = 16
 
@@ -307,7 +307,7 @@ class Offences(Pallet):
 def slash_of(stake: int, offenders: int, validators: int) -> int:
     """Return an offender's penalty, in planck: min(1, (3k / n)^2), at least a hundredth."""
     share = stake * (3 * offenders) ** 2 // max(1, validators) ** 2
-    return min(stake, max(share, stake // LEAST_PART))
+    return min(stake, max(share, stake // MIN_PART))
 
 
 def opaque(time_slot: int) -> bytes:

@@ -42,13 +42,13 @@ from runtime.pallets.system import System
 from runtime.splits import BPS, ceil_div, mul_div
 from runtime.weights import vaults as weights
 
-LEAST_FEE_BPS, MOST_FEE_BPS = 100, 200
+MIN_FEE_BPS, MAX_FEE_BPS = 100, 200
 """Bounds of a manager's yearly fee in the documents, in hundredths of a percent."""
 BAND_BPS: Final = 2_000
 """Maximum distance of a vault's orders from the registered value, in basis points."""
 GIVEN_BPS: Final = 100
 """Maximum loss of a vault's orders of one day against the registered value, in basis points."""
-LEAST_MONEY: Final = BTT
+MIN_MONEY: Final = BTT
 """Minimum amount of money of a new vault."""
 NOTHING: Final = u128(0)
 
@@ -215,9 +215,9 @@ class Vaults(Pallet):
     ) -> None:
         """Create a vault with money and units of your own, and manage it."""
         who = origin.signed()
-        if not LEAST_FEE_BPS <= fee_bps <= MOST_FEE_BPS:
+        if not MIN_FEE_BPS <= fee_bps <= MAX_FEE_BPS:
             raise self.FeeOutOfBounds
-        if money < LEAST_MONEY or not units:
+        if money < MIN_MONEY or not units:
             raise self.TooLittle
         if not self.exchange.is_traded(asset):
             raise self.exchange.NotListed

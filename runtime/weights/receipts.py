@@ -59,7 +59,7 @@ DISPUTE: Final = 14_200_000_000
 """113 keys written."""
 WITHHOLD: Final = 7_850_000_000
 """86 keys written."""
-FINALISE: Final = 9_770_000_000
+FINALIZE: Final = 9_770_000_000
 """73 keys written."""
 EXPIRE: Final = 8_670_000_000
 """87 keys written."""

@@ -51,7 +51,7 @@ def stored(small: Small) -> Small:
     return small
 
 
-def filled(orders: int, luck: random.Random) -> Market:
+def filled(orders: int, rng: random.Random) -> Market:
     """A market with so many orders around 20 BTT that do not cross."""
     market = Market()
     market.balances.credit(ALICE, u128(10**9 * BTT))
@@ -62,9 +62,9 @@ def filled(orders: int, luck: random.Random) -> Market:
             market.balances.transfer(ALICE, who, 10_000 * BTT)
             market.assets.move(SCANNER, ALICE, who, u128(200))
         side = Side.Buy if number % 2 else Side.Sell
-        price = luck.randint(10_000, 19_999) if side is Side.Buy else luck.randint(20_001, 30_000)
+        price = rng.randint(10_000, 19_999) if side is Side.Buy else rng.randint(20_001, 30_000)
         place = market.exchange.place
-        place(who, SCANNER, side, u128(luck.randint(1, 9)), u128(price * BTT // 1_000))
+        place(who, SCANNER, side, u128(rng.randint(1, 9)), u128(price * BTT // 1_000))
     market.next_block()
     return stored(market)
 

@@ -69,7 +69,7 @@ def run(voters: int, rounds: int, verify: Signatures) -> tuple[float, float]:
             node.take(node.gadget.tick(now), now)
             heard = time.thread_time()
             for raw in votes:
-                node.take(node.gadget.gossip_heard("peer", raw, now), now)
+                node.take(node.gadget.gossip_received("peer", raw, now), now)
             end = time.thread_time()
             spent += end - start
             a_vote.append((end - heard) / len(votes) * 1e6)

@@ -80,7 +80,7 @@ def life(market: Timed, claim: Claim, idle: float) -> dict[str, float]:
     job = market.post(market.people[0], ITEMS)
     receipt = market.checking(job, claim)
     market.vote(receipt, claim)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     market.spent["hooks"] = max(0.0, market.spent["hooks"] - idle * (market.number - begun))
     return market.spent
 

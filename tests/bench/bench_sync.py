@@ -33,7 +33,7 @@ from bench.bench_network import FIGURES, functions, shares  # noqa: E402
 from bench.longchain import Grown, config_of, grow, read_grown  # noqa: E402
 from bench.machine import Spent, cpu_of, memory_of, stopwatch  # noqa: E402
 from bench.report import Row  # noqa: E402
-from btt_chain.chain.memory import settle_memory  # noqa: E402
+from btt_chain.chain.gc import settle_memory  # noqa: E402
 from btt_chain.consensus.importer import Importer  # noqa: E402
 from btt_chain.node.lifecycle import open_chain  # noqa: E402
 from btt_chain.node.pool import PoolService  # noqa: E402

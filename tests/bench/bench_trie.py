@@ -52,7 +52,7 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def run(path: Path, pruning: int | None, options: argparse.Namespace) -> None:
-    luck = random.Random(1)
+    rng = random.Random(1)
     mode = "archive" if pruning is None else f"pruning {pruning}"
     print(f"-- {mode}, {options.accounts:,} accounts, {options.changed:,} changed in a block")
     store = ChainStore.open(path, pruning=pruning, min_free=0)
@@ -79,7 +79,7 @@ def run(path: Path, pruning: int | None, options: argparse.Namespace) -> None:
             best = store.blocks.best
             number = best.number + 1
             changes = {
-                keys[n]: value_of(n, number) for n in luck.sample(range(len(keys)), options.changed)
+                keys[n]: value_of(n, number) for n in rng.sample(range(len(keys)), options.changed)
             }
             reads = {key: old[key] for key in changes}
             start = time.thread_time()
@@ -88,16 +88,16 @@ def run(path: Path, pruning: int | None, options: argparse.Namespace) -> None:
             header = make_header(best.hash, number, pending.root)
             body = [bytes(148)] * options.changed
             start = time.thread_time()
-            store.commit_block(pending, header, body, finalise=final)
+            store.commit_block(pending, header, body, finalize=final)
             commits.append((time.thread_time() - start) * 1e3)
             old.update(changes)
         kind = "final at once" if final else "open"
         row(f"stage, {kind}", median(stages[2:]), f"best {min(stages):.1f}")
         row(f"commit, {kind}", median(commits[2:]), f"best {min(commits):.1f}")
     reader = store.state.reader(store.blocks.best.hash)
-    sample = luck.sample(keys, min(20_000, len(keys)))
+    sample = rng.sample(keys, min(20_000, len(keys)))
     per_second("get, best block", len(sample), timed(lambda: [reader.get(key) for key in sample]))
-    older = store.state.reader(store.blocks.finalised.hash)
+    older = store.state.reader(store.blocks.finalized.hash)
     sample = sample[:2000]
     per_second("get, by the trie", len(sample), timed(lambda: [older.get(key) for key in sample]))
     per_second("proof of one key", 200, timed(lambda: [older.proof([k]) for k in sample[:200]]))

@@ -16,7 +16,7 @@ from typing import Final
 
 from bench.machine import memory_of, timed
 from btt_chain.chain.client import Client
-from btt_chain.chain.memory import settle_memory
+from btt_chain.chain.gc import settle_memory
 from btt_chain.consensus.author import Pace, make_block, manual_claim
 from btt_chain.crypto.hashing import blake2_128_concat, blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
@@ -293,7 +293,7 @@ class Bench:
         if warm:
             for inner in made.body[1:]:
                 account, proof, payload = self.wallet.payload(inner)
-                self.reader.laws.verdicts(Ed25519Signature(proof), payload, AccountId(account))
+                self.reader.runtimes.verdicts(Ed25519Signature(proof), payload, AccountId(account))
         return lambda: self.reader.import_block(made.header, made.body, finalize=True)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from bench.machine import timed
 from bench.report import Row
-from btt_chain.chain.memory import settle_memory
+from btt_chain.chain.gc import settle_memory
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32, u128

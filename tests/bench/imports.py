@@ -21,7 +21,7 @@ import orjson
 from bench.chains import Bench
 from bench.machine import PEERS, ROOT, Spent, rest, timed
 from bench.report import Row, compared, per_second
-from btt_chain.chain.memory import settle_memory
+from btt_chain.chain.gc import settle_memory
 
 PYEVM: Final = PEERS / "py-evm" / "bin" / "python"
 FULL_BLOCK: Final = 5_150
@@ -146,9 +146,9 @@ def over_the_floor(bench: Bench, plan: Plan) -> Iterator[Row]:
     blocks = bench.make_many(2 * plan.rounds, size)
     for made, known in zip(blocks[::2], blocks[1::2], strict=True):
         floor.append(timed(verify_all(bench, made.body[1:])))
-        before = bench.reader.laws.verdicts.checked
+        before = bench.reader.runtimes.verdicts.checked
         cold.append(timed(bench.read(made)))
-        if bench.reader.laws.verdicts.checked - before != size:
+        if bench.reader.runtimes.verdicts.checked - before != size:
             raise RuntimeError("not every signature was checked")
         warm.append(timed(bench.read(known, warm=True)))
     value, both = compared(cold, floor, at_most=True)

@@ -101,7 +101,7 @@ class Measured:
     sent: int = 0
     refused: int = 0
     """How often a full pool refused one."""
-    finalised: int = 0
+    finalized: int = 0
     """Transfers that became final while it lasted, the first slots left out."""
     counted: float = 0.0
     """Seconds in which they were counted."""
@@ -119,7 +119,7 @@ class Measured:
     @property
     def rate(self) -> float:
         """Transfers made final in a second."""
-        return self.finalised / self.counted if self.counted else 0.0
+        return self.finalized / self.counted if self.counted else 0.0
 
     @property
     def cost(self) -> float:
@@ -345,7 +345,7 @@ async def _count(
             async with session.post(net.nodes[0].http, data=orjson.dumps(call)) as answer:
                 body = orjson.loads(await answer.read())["result"]["block"]["extrinsics"]
             block.transfers = len(body) - 1
-            told.finalised += block.transfers
+            told.finalized += block.transfers
         del number
 
 

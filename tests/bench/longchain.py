@@ -17,7 +17,7 @@ from typing import Final
 
 from bench.chains import Sender, Wallet
 from bench.machine import Spent, stopwatch
-from btt_chain.chain.memory import settle_memory
+from btt_chain.chain.gc import settle_memory
 from btt_chain.consensus.author import Pace
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import BABE, GRANDPA, Keystore, MemoryRecord
@@ -25,9 +25,9 @@ from btt_chain.node.assembly import Plan, assemble
 from btt_chain.node.config import NodeConfig
 from btt_chain.node.engine import Engine
 from btt_chain.node.lifecycle import OpenChain, open_chain, params_of
+from btt_chain.node.observer import NodeWatcher
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import pace_of
-from btt_chain.node.watching import NodeWatcher
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.validity import TransactionSource

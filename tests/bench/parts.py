@@ -12,7 +12,7 @@ from bench.chains import SLOT_MS, Sender, Wallet, account_of, key_of, populated
 from bench.machine import timed
 from bench.report import Row
 from btt_chain.chain.client import Client
-from btt_chain.chain.memory import settle_memory
+from btt_chain.chain.gc import settle_memory
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, signed
 from btt_chain.scale import u64

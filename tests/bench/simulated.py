@@ -12,7 +12,7 @@ from typing import Final
 
 from bench.machine import Spent, timed
 from bench.report import Row
-from btt_chain.chain.memory import NoCollection, settle_memory
+from btt_chain.chain.gc import NoCollection, settle_memory
 from support.sim import accounts
 from support.sim.invariants import Invariants
 from support.sim.world import World

@@ -159,7 +159,7 @@ class Record:
 
         Whatever cannot be read must say so with a StorageError, which goes up.
         """
-        best, final = store.blocks.best, store.blocks.finalised
+        best, final = store.blocks.best, store.blocks.finalized
         assert best == final
         assert best.number < len(self.headers)
         served = list(store.blocks.canonical(0))
@@ -196,7 +196,7 @@ def audit(base: Path, claims: Claims, pruning: int | None, chain: str = BY_HAND)
     with store_of(base, pruning, chain=chain) as store:
         assert store.note is None, store.note
         blocks = store.blocks
-        assert blocks.finalised.number >= claims.height
+        assert blocks.finalized.number >= claims.height
         for number, hash in claims.final.items():
             found = blocks.hash_at(number)
             assert found is not None, number

@@ -21,7 +21,7 @@ _ADDRESS = re.compile(r"127\.0\.0\.1:(\d+)")
 class NodeProcess:
     """`btt-chain node --dev` over a base path, with whatever it writes.
 
-    Its blocks are sealed by hand as `sealing` says; with None, Alice makes and finalises them.
+    Its blocks are sealed by hand as `sealing` says; with None, Alice makes and finalizes them.
     """
 
     def __init__(

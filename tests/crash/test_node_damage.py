@@ -42,13 +42,13 @@ SEED = os.environ.get("BTT_SEED", "1")
 EMPTY = ("clean", "log")
 
 
-def verdict(victim: Victim, base: Path, luck: Random) -> str:
+def verdict(victim: Victim, base: Path, rng: Random) -> str:
     """Open a damaged database, and compare all that it serves; what became of it.
 
     A StorageError is a refusal at any point, other than one that blames pruning.
     """
     kept = sorted(victim.record.states)
-    heights = {*luck.sample(kept, 4), kept[0], kept[-1]}
+    heights = {*rng.sample(kept, 4), kept[0], kept[-1]}
     try:
         with store_of(base, victim.pruning) as store:
             best, healed = store.blocks.best.number, store.note is not None
@@ -89,11 +89,11 @@ def test_a_damaged_file_never_serves_what_was_not(
 ) -> None:
     outcomes: Counter[str] = Counter()
     for number in range(ROUNDS):
-        luck = Random(f"{SEED}/{kind}/{way.__name__}/{state}/{number}")
+        rng = Random(f"{SEED}/{kind}/{way.__name__}/{state}/{number}")
         base = copy(victim.clean if state == "clean" else victim.killed, tmp_path / f"{number}")
-        file = harm(database(base), kind, way, luck)
+        file = harm(database(base), kind, way, rng)
         print(f"round {number}: {way.__name__} {file.name}")
-        outcomes[verdict(victim, base, luck)] += 1
+        outcomes[verdict(victim, base, rng)] += 1
         shutil.rmtree(base)
     print(dict(outcomes))
 
@@ -115,25 +115,25 @@ def test_damage_in_a_log_and_in_a_table_at_once(
 ) -> None:
     outcomes: Counter[str] = Counter()
     for number in range(4 * ROUNDS):
-        luck = Random(f"{SEED}/{ways[0].__name__}/{ways[1].__name__}/{number}")
+        rng = Random(f"{SEED}/{ways[0].__name__}/{ways[1].__name__}/{number}")
         base = copy(victim.killed, tmp_path / f"{number}")
         print(f"round {number}")
         for kind, way in zip(("log", "table"), ways, strict=True):
-            harm(database(base), kind, way, luck)
-        outcomes[verdict(victim, base, luck)] += 1
+            harm(database(base), kind, way, rng)
+        outcomes[verdict(victim, base, rng)] += 1
         shutil.rmtree(base)
     print(dict(outcomes))
 
 
 def test_no_check_is_left_out_after_a_heal(victim: Victim, tmp_path: Path) -> None:
-    base, luck = copy(victim.killed, tmp_path), Random(SEED)
-    harm(database(base), "log", zero_tail, luck)
+    base, rng = copy(victim.killed, tmp_path), Random(SEED)
+    harm(database(base), "log", zero_tail, rng)
     # One that the kill interrupted may not have a byte yet: no manifest names it.
     written = [one for one in database(base).glob(PATTERNS["table"]) if one.stat().st_size]
     assert written
     for table in written:
-        flip_index(table, luck)
-    assert verdict(victim, base, luck) == "refused"
+        flip_index(table, rng)
+    assert verdict(victim, base, rng) == "refused"
 
 
 @pytest.mark.parametrize("share", [0, 1, 2, 3])

@@ -66,11 +66,11 @@ async def test_a_killed_node_comes_back_with_all_that_was_final(way: Way, tmp_pa
     base, claims = tmp_path / "node", Claims()
     if way.pruning is not None:
         grow(base, way.pruning + 20, pruning=way.pruning)
-    for number, luck in rounds(way):
-        if luck.random() < 0.25:
-            await killed_while_it_starts(way, base, luck)
+    for number, rng in rounds(way):
+        if rng.random() < 0.25:
+            await killed_while_it_starts(way, base, rng)
         else:
-            await killed_under_load(way, base, luck, claims)
+            await killed_under_load(way, base, rng, claims)
         audit(copy(base, tmp_path / f"after {number}", way.chain), claims, way.pruning, way.chain)
         print(f"    final: {claims.height}")
     with running(base, sealing=way.sealing, pruning=way.flag) as node:
@@ -79,28 +79,28 @@ async def test_a_killed_node_comes_back_with_all_that_was_final(way: Way, tmp_pa
         assert node.stop() == 0, node.text()
 
 
-async def killed_while_it_starts(way: Way, base: Path, luck: Random) -> None:
+async def killed_while_it_starts(way: Way, base: Path, rng: Random) -> None:
     """Kill a node within its first second: in its genesis, its recovery, its self-check."""
     with running(base, sealing=way.sealing, pruning=way.flag) as node:
-        await asyncio.sleep(luck.uniform(0, 1))
+        await asyncio.sleep(rng.uniform(0, 1))
         node.kill()
 
 
-async def killed_under_load(way: Way, base: Path, luck: Random, claims: Claims) -> None:
+async def killed_under_load(way: Way, base: Path, rng: Random, claims: Claims) -> None:
     """Let a node answer for what it said before, make it work, and kill it."""
     with running(base, sealing=way.sealing, pruning=way.flag) as node:
         async with desk(node.port(), claims) as found:
             await found.check()
-            await load_until_killed(node, found, luck)
+            await load_until_killed(node, found, rng)
 
 
-async def load_until_killed(node: NodeProcess, target: Desk, luck: Random) -> None:
+async def load_until_killed(node: NodeProcess, target: Desk, rng: Random) -> None:
     """Load the node; once it goes on sealing, kill it at a moment that the seed chooses."""
     wanted = (await target.finalized())[0] + 1
-    spending = asyncio.create_task(target.spend(str(luck.random())))
+    spending = asyncio.create_task(target.spend(str(rng.random())))
     try:
         await target.claims.reach(wanted, spending)
-        await asyncio.sleep(luck.uniform(0, 1.2))
+        await asyncio.sleep(rng.uniform(0, 1.2))
         node.kill()
         await spending
     finally:

@@ -33,14 +33,14 @@ def lengthen(path: Path, pruning: int | None, blocks: int) -> int:
     store = ChainStore.open(path, pruning=pruning, min_free=0)
     if not store.has_genesis:
         store.insert_genesis(storage_model.GENESIS_STATE, storage_model.genesis_header)
-    luck = Random(store.blocks.best.number)
+    rng = Random(store.blocks.best.number)
     for _ in range(blocks):
         changes: dict[bytes, bytes | None] = {
-            b"account %d" % luck.randrange(400): luck.randbytes(80) for _ in range(40)
+            b"account %d" % rng.randrange(400): rng.randbytes(80) for _ in range(40)
         }
         parent = store.blocks.best.hash
-        storage_model.grow(store, changes, parent, luck.randbytes(4), finalise=True)
-    assert store.blocks.finalised == store.blocks.best
+        storage_model.grow(store, changes, parent, rng.randbytes(4), finalize=True)
+    assert store.blocks.finalized == store.blocks.best
     store.close()
     return size(path)
 

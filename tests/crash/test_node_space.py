@@ -153,7 +153,7 @@ def test_a_chain_stops_before_the_disk_is_full(tmp_path: Path) -> None:
     left = GIB - 1
     with pytest.raises(DiskFull, match="make room and start the node again"):
         yard.grow(1)
-    assert store.blocks.best == best == store.blocks.finalised
+    assert store.blocks.best == best == store.blocks.finalized
     store.close()
     with pytest.raises(DiskFull, match="make room"):
         open_database(database(tmp_path), check_chain, space=lambda _: left)

@@ -60,12 +60,12 @@ def transfer(genesis: bytes, sender: KeyPair, nonce: int, receiver: KeyPair, pla
 
 def transfers(genesis: bytes, seed: str, nonces: Sequence[int]) -> Iterator[bytes]:
     """Transfers without end, by each account in turn and to seeded others."""
-    luck = Random(seed)
+    rng = Random(seed)
     upcoming = list(nonces)
     while True:
         for who, sender in enumerate(PEOPLE):
-            receiver = luck.choice([other for other in PEOPLE if other is not sender])
-            planck = luck.randrange(1, int(MILLI_BTT))
+            receiver = rng.choice([other for other in PEOPLE if other is not sender])
+            planck = rng.randrange(1, int(MILLI_BTT))
             yield transfer(genesis, sender, upcoming[who], receiver, planck)
             upcoming[who] += 1
 

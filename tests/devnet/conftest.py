@@ -21,7 +21,7 @@ def rounds() -> int:
 
 
 @pytest.fixture
-def luck(request: pytest.FixtureRequest) -> Random:
+def rng(request: pytest.FixtureRequest) -> Random:
     """The luck of a test: the same for the same BTT_SEED."""
     return Random(f"{SEED} {request.node.name}")
 

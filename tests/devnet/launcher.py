@@ -49,8 +49,8 @@ POINTS: Final = (
     "before block gossip",
     "after block gossip",
     "after vote gossip",
-    "before finalise",
-    "after finalise",
+    "before finalize",
+    "after finalize",
     "before aux",
     "after aux",
     "before set change",
@@ -146,7 +146,7 @@ def die(what: str) -> None:
 
     for owner, name, deed in (
         (ChainStore, "commit_block", "block batch"),
-        (ChainStore, "finalise", "finalise"),
+        (ChainStore, "finalize", "finalize"),
         (ChainStore, "aux_put", "aux"),
         (Gadget, "_change_set", "set change"),
     ):

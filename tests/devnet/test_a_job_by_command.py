@@ -79,9 +79,9 @@ LAZY: Final = account("//Bob")
 VALUES: Final = np.random.default_rng(3).integers(-100, 100, (ITEMS, 1, 16)).astype(np.int8)
 
 
-def net_of(klass: int) -> Package:
+def net_of(model_class: int) -> Package:
     """A net of two products, another for each class."""
-    rng = np.random.default_rng(klass)
+    rng = np.random.default_rng(model_class)
     made = Builder(Kind.I8, (1, 16), 0)
     for name, at, (inputs, outputs) in (("first", 0, (16, 8)), ("second", 1, (8, 4))):
         columns = rng.integers(-90, 91, (outputs, inputs)).astype(np.int8)
@@ -191,7 +191,7 @@ class World:
 
     async def ended(self, chain: RpcChain, name: str) -> None:
         """Wait until a job is over, and note how."""
-        over = (JobState.Finalised, JobState.Refunded, JobState.Slashed)
+        over = (JobState.Finalized, JobState.Refunded, JobState.Slashed)
         deadline = time.monotonic() + HANG
         while time.monotonic() < deadline:
             view: JobView | None = await chain.api("WorkApi_job", self.jobs[name])
@@ -211,9 +211,9 @@ def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         node.program = launcher.program("lazy" if node.index == 1 else "ready")
     world = World(net, folder)
     np.save(folder / "in.npy", VALUES.astype(np.float64))
-    for name, klass in CLASS.items():
+    for name, model_class in CLASS.items():
         world.packages[name] = folder / f"{name}.btt"
-        save(net_of(klass), world.packages[name])
+        save(net_of(model_class), world.packages[name])
     net.helpers[:] = _helpers(world)
     with net:
         net._save()
@@ -263,11 +263,12 @@ async def _prepare(world: World, chain: RpcChain) -> None:
     while not folder.endpoints():
         await asyncio.sleep(0.2)
 
-    async def register(klass: int) -> None:
-        package = net_of(klass)
+    async def register(model_class: int) -> None:
+        package = net_of(model_class)
         folder.add_model(ids.model_id(package.manifest), b"".join(package.chunks()))
         await chain.submit(
-            "Models", "register", signer=REQUESTER, manifest=package.manifest, klass=u16(klass),
+            "Models", "register", signer=REQUESTER, manifest=package.manifest,
+            model_class=u16(model_class),
             name=b"net", check=CheckMode.Reexecute, endpoints=folder.endpoints(),
         )  # fmt: skip
 
@@ -297,12 +298,12 @@ async def _by_command(world: World, chain: RpcChain, name: str, provider: str, *
 
 async def _standing(chain: RpcChain, provider: str) -> H256:
     """Wait until a provider's open job is found valid, or wrong; its receipt."""
-    stands = (JobState.Pending, JobState.Finalised, JobState.Slashed)
+    stands = (JobState.Pending, JobState.Finalized, JobState.Slashed)
     who, deadline = AccountId(REQUESTER.account_id), time.monotonic() + HANG
     while time.monotonic() < deadline:
         views: list[JobView] = await chain.api("WorkApi_jobs", who, False, None, u32(100))
         for view in views:
-            ours = view.tier is Tier.Open and int(view.klass) == CLASS[provider]
+            ours = view.tier is Tier.Open and int(view.model_class) == CLASS[provider]
             if ours and view.receipt is not None and view.state in stands:
                 return view.receipt.id
         await asyncio.sleep(0.5)
@@ -374,9 +375,9 @@ async def _of_the_chain(world: World, chain: RpcChain) -> None:
 
 def test_a_job_goes_from_a_file_to_its_result_by_commands(played: World) -> None:
     found, told = played.document("right"), played.told["right"].stderr
-    assert found["state"] == "finalised"
+    assert found["state"] == "finalized"
     assert [row["values"] for row in found["outputs"]] == outputs_of(net_of(0).model)
-    for state in ("assigned to", "computing", "checking", "pending", "finalised"):
+    for state in ("assigned to", "computing", "checking", "pending", "finalized"):
         assert f"\n{state}" in told, told
     assert any("valid, looked at items 0, 1, 2, 3" in line for line in found["checked"])
     assert played.views["right"].paid > 0
@@ -401,7 +402,7 @@ def test_who_votes_without_looking_falls_into_traps_and_nobody_else(played: Worl
 
 def test_a_confidential_result_is_checked_by_its_requester_and_paid_at_once(played: World) -> None:
     view = played.views["private"]
-    assert (view.state, view.outcome) == (JobState.Finalised, Outcome.Done)
+    assert (view.state, view.outcome) == (JobState.Finalized, Outcome.Done)
     assert view.receipt is not None
     assert int(view.since) < int(view.receipt.submitted) + 3 * int(RULES.challenge_slots)
     outputs = np.array(outputs_of(net_of(0).model), np.int8)
@@ -422,7 +423,7 @@ def test_who_serves_nothing_is_asked_on_the_chain_and_answers_by_itself(played: 
         played.of(kind, "mute") for kind in (Receipts.LeafAsked, Receipts.LeafShown)
     )
     assert (asked.item, asked.tensor, asked.leaf) == (shown.item, shown.tensor, shown.leaf)
-    assert played.views["mute"].state is JobState.Finalised
+    assert played.views["mute"].state is JobState.Finalized
 
 
 def test_who_does_not_answer_is_fined_and_not_paid(played: World) -> None:
@@ -433,6 +434,6 @@ def test_who_does_not_answer_is_fined_and_not_paid(played: World) -> None:
 
 def test_a_job_of_the_chain_is_computed_from_what_a_gateway_serves(played: World) -> None:
     view = played.views["public"]
-    assert (view.state, view.requester) == (JobState.Finalised, None)
+    assert (view.state, view.requester) == (JobState.Finalized, None)
     assert view.provider == WHO[HONEST]
     assert view.paid > 0

@@ -23,28 +23,28 @@ END_SECONDS = 15.0
 
 
 def test_f1_a_validator_is_killed_at_any_moment_and_comes_back(
-    field: Watched, luck: Random, rounds: int
+    field: Watched, rng: Random, rounds: int
 ) -> None:
     net = field.net
     for _ in range(2 * rounds):
-        victim = luck.randrange(4)
+        victim = rng.randrange(4)
         others = [index for index in range(4) if index != victim]
-        time.sleep(luck.uniform(0, 2 * net.slot_ms / 1000))
+        time.sleep(rng.uniform(0, 2 * net.slot_ms / 1000))
         net.kill(victim)
         before = net[others[0]].rpc.finalized()
         net.wait_for_finality(before + 2, nodes=others, seconds=HANG)
         net.restart(victim)
-        field.catch_up(f"F1 node {victim} is back and finalises, after its start")
+        field.catch_up(f"F1 node {victim} is back and finalizes, after its start")
         field.check()
 
 
 @pytest.mark.full
 def test_f2_all_validators_are_killed_at_once_and_go_on(
-    field: Watched, luck: Random, rounds: int
+    field: Watched, rng: Random, rounds: int
 ) -> None:
     net = field.net
     for _ in range(rounds):
-        time.sleep(luck.uniform(0, 2 * net.slot_ms / 1000))
+        time.sleep(rng.uniform(0, 2 * net.slot_ms / 1000))
         before = [node.rpc.finalized() for node in net.nodes]
         for node in net.nodes:
             assert node.process is not None
@@ -62,18 +62,18 @@ def test_f2_all_validators_are_killed_at_once_and_go_on(
 
 @pytest.mark.full
 def test_f3_a_frozen_validator_catches_up_and_its_old_votes_are_no_fault(
-    field: Watched, luck: Random, rounds: int
+    field: Watched, rng: Random, rounds: int
 ) -> None:
     net = field.net
     for seconds in [10, *([25, 60] if rounds > 1 else [])]:
-        victim = luck.randrange(4)
+        victim = rng.randrange(4)
         others = [index for index in range(4) if index != victim]
         net.pause(victim)
         before = net[others[0]].rpc.finalized()
         time.sleep(seconds)
         net.wait_for_finality(before + 2, nodes=others, seconds=HANG)
         net.resume(victim)
-        field.catch_up(f"F3 node {victim} finalises again after {seconds} s of sleep")
+        field.catch_up(f"F3 node {victim} finalizes again after {seconds} s of sleep")
         field.check()
         net.wait_for_peers(3, seconds=HANG)
 
@@ -111,12 +111,12 @@ def test_f7_without_more_than_a_third_blocks_go_on_and_finality_waits(field: Wat
 
 
 def test_f34_a_validator_told_to_end_does_so_in_order(
-    field: Watched, luck: Random, rounds: int
+    field: Watched, rng: Random, rounds: int
 ) -> None:
     net = field.net
     for _ in range(2 * rounds):
-        victim = luck.randrange(4)
-        time.sleep(luck.uniform(0, 2 * net.slot_ms / 1000))
+        victim = rng.randrange(4)
+        time.sleep(rng.uniform(0, 2 * net.slot_ms / 1000))
         end_in_order(net[victim], "at work")
         assert_starts_clean(field, victim)
 

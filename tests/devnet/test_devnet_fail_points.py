@@ -19,18 +19,18 @@ AT_ONCE = 4
 
 @pytest.mark.full
 def test_f5_validators_that_die_at_fail_points_start_clean(
-    field: Watched, luck: Random, rounds: int
+    field: Watched, rng: Random, rounds: int
 ) -> None:
-    points = luck.sample(STATIC, len(STATIC))
+    points = rng.sample(STATIC, len(STATIC))
     if rounds == 1:
         points = points[: 2 * AT_ONCE]
     for round in range(rounds):
         for first in range(0, len(points), AT_ONCE):
             turned = [(place + round) % AT_ONCE for place in range(AT_ONCE)]
-            die_at(field, luck, dict(zip(turned, points[first : first + AT_ONCE], strict=False)))
+            die_at(field, rng, dict(zip(turned, points[first : first + AT_ONCE], strict=False)))
 
 
-def die_at(field: Watched, luck: Random, points: dict[int, str]) -> None:
+def die_at(field: Watched, rng: Random, points: dict[int, str]) -> None:
     """Let each node die at its point, and come back."""
     net = field.net
     before = {index: net[index].rpc.finalized() for index in points}
@@ -39,7 +39,7 @@ def die_at(field: Watched, luck: Random, points: dict[int, str]) -> None:
     for index in points:
         assert net[index].await_end(HANG)
     for index, point in points.items():
-        field.act(index, f"die={point}:{luck.randint(1, 4)}")
+        field.act(index, f"die={point}:{rng.randint(1, 4)}")
         field.start(index)
     doomed = sorted(points)
     dead: list[int] = []
@@ -55,7 +55,7 @@ def die_at(field: Watched, luck: Random, points: dict[int, str]) -> None:
     for index in dead:
         net[index].wait_until_answers()
         assert net[index].rpc.finalized() >= before[index]
-    field.catch_up("F5 all are back and finalise")
+    field.catch_up("F5 all are back and finalize")
     field.check()
 
 

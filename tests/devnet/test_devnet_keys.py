@@ -72,14 +72,14 @@ def test_f13_a_second_node_on_the_same_data_is_refused(field: Watched, tmp_path:
     assert f"process {first.process and first.process.pid} signs with the key" in said
 
 
-def test_f14_a_flipped_bit_in_a_signing_record_is_refused(field: Watched, luck: Random) -> None:
+def test_f14_a_flipped_bit_in_a_signing_record_is_refused(field: Watched, rng: Random) -> None:
     net = field.net
     for record in records(net[2]):
         net.stop(2)
         node = net[2]
         good = record.read_bytes()
         bad = bytearray(good)
-        at = luck.randrange(8 * len(good))
+        at = rng.randrange(8 * len(good))
         bad[at // 8] ^= 1 << at % 8
         record.write_bytes(bad)
         words = Words(node)

@@ -32,11 +32,11 @@ def final(node: DevNode) -> str:
 
 
 def test_f4_a_validator_without_a_connection_is_back_soon(
-    field: Watched, luck: Random, rounds: int
+    field: Watched, rng: Random, rounds: int
 ) -> None:
     net = field.net
     for _ in range(rounds):
-        victim = luck.randrange(4)
+        victim = rng.randrange(4)
         others = [index for index in range(4) if index != victim]
         net.partition([others, [victim]])
         until("it has no peers", lambda: net[victim].glance().peers == 0)  # noqa: B023
@@ -50,11 +50,11 @@ def test_f4_a_validator_without_a_connection_is_back_soon(
         print(
             f"  F4 node {victim} has a peer again {time.monotonic() - began:.1f} s after 10 s off"
         )
-        field.catch_up(f"F4 node {victim} finalises again, after that")
+        field.catch_up(f"F4 node {victim} finalizes again, after that")
         field.check()
 
 
-def test_f8_no_half_finalises_and_both_become_one_chain(field: Watched, rounds: int) -> None:
+def test_f8_no_half_finalizes_and_both_become_one_chain(field: Watched, rounds: int) -> None:
     net = field.net
     genesis = bytes.fromhex((net[0].rpc.block_hash(0) or "0x")[2:])
     net.partition([[0, 1], [2, 3]])
@@ -93,7 +93,7 @@ def test_f8_three_of_four_go_on_and_the_fourth_follows_them(field: Watched) -> N
     assert net[3].rpc.finalized() == stopped_at
     alone = net[3].rpc.best()
     net.heal()
-    field.catch_up(f"F8 the fourth, alone from {stopped_at} to {alone}, finalises with the others")
+    field.catch_up(f"F8 the fourth, alone from {stopped_at} to {alone}, finalizes with the others")
 
 
 def best(node: DevNode) -> str:

@@ -72,7 +72,7 @@ def test_f16_f18_voters_join_and_leave_while_a_node_is_away(
     until("the fifth votes", lambda: len(field.signed(eve.index)) > 0, 3 * HANG)
     print(f"  F16 five voters in set {voters(net[0])[1]} at block {net[0].rpc.finalized()}")
     net.restart(1)
-    field.catch_up("F18 who missed the change of the set finalises again")
+    field.catch_up("F18 who missed the change of the set finalizes again")
     field.check()
     send(net[0], "Authorities.chill", by="//Dave")
     until("there are four voters", lambda: voters(net[0])[0] == 4, 3 * HANG)
@@ -96,7 +96,7 @@ def test_f16_f18_voters_join_and_leave_while_a_node_is_away(
 
 
 @pytest.mark.full
-def test_seven_validators_finalise_and_go_on_without_two(fresh: Callable[..., Watched]) -> None:
+def test_seven_validators_finalize_and_go_on_without_two(fresh: Callable[..., Watched]) -> None:
     field = fresh(7, epoch_slots=20)
     net = field.net
     net.wait_for_finality(5, seconds=3 * HANG)

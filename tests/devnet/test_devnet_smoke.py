@@ -9,7 +9,7 @@ from btt_chain.testing.plugin import DevnetFactory
 pytestmark = pytest.mark.devnet
 
 
-def test_a_network_finalises_loses_a_node_and_takes_it_back(devnet: DevnetFactory) -> None:
+def test_a_network_finalizes_loses_a_node_and_takes_it_back(devnet: DevnetFactory) -> None:
     net = devnet(validators=4, slot_ms=1_000)
     net.wait_for_finality(2)
     net.kill(3)

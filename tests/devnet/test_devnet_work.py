@@ -68,8 +68,8 @@ VALIDATORS = [account(f"//{name}") for name in ("Alice", "Bob", "Charlie", "Dave
 class Work(History):
     """What became of the work."""
 
-    def finalised_by(self, name: str) -> int:
-        return sum(event.provider == WHO[name] for event in self.of(Jobs.Finalised))
+    def finalized_by(self, name: str) -> int:
+        return sum(event.provider == WHO[name] for event in self.of(Jobs.Finalized))
 
     def slashed(self) -> list[AccountId]:
         return [event.provider for event in self.of(Providers.Slashed)]
@@ -119,17 +119,17 @@ async def until(
 
 
 def summary(history: Work) -> str:
-    done = {name: history.finalised_by(name) for name in WHO}
+    done = {name: history.finalized_by(name) for name in WHO}
     ended = [event.outcome.name for event in history.of(Jobs.Ended)]
-    return f"block {history.number}, finalised {done}, ended {ended}"
+    return f"block {history.number}, finalized {done}, ended {ended}"
 
 
 class Killer:
     """Kills a provider when luck says so, and starts it again."""
 
-    def __init__(self, net: Devnet, luck: Random) -> None:
+    def __init__(self, net: Devnet, rng: Random) -> None:
         self._net = net
-        self._luck = luck
+        self._rng = rng
         self._read = 0
         self.kills = 0
 
@@ -141,7 +141,7 @@ class Killer:
         news = helper.log.read_text(errors="replace")[self._read :] if helper.log.exists() else ""
         # Luck is asked once it works; and it is killed in the middle of a job at the least twice.
         in_the_middle = "computing" in news and self.kills < 2
-        if in_the_middle or ("serving at" in news and self._luck.random() < 0.02):
+        if in_the_middle or ("serving at" in news and self._rng.random() < 0.02):
             helper.kill()
             self._read = len(helper.log.read_text(errors="replace"))
             self.kills += 1
@@ -194,8 +194,8 @@ def test_the_honest_are_paid_and_the_cheat_is_slashed(net: Devnet) -> None:
 async def _story(net: Devnet, history: Work, killer: Killer) -> None:
     def enough() -> bool:
         caught = history.slashed().count(WHO[CHEAT]) >= 1
-        honest = history.finalised_by(HONEST) >= 2
-        killed = history.finalised_by(KILLED) >= 1 and killer.kills >= 2
+        honest = history.finalized_by(HONEST) >= 2
+        killed = history.finalized_by(KILLED) >= 1 and killer.kills >= 2
         return caught and honest and killed and kill.done()
 
     kill = asyncio.create_task(_kill_verifier(net, history))
@@ -233,7 +233,7 @@ async def _until_weights_follow(net: Devnet, history: Work) -> None:
 def _check_money(history: Work) -> None:
     """Check that every escrow went where it must, to the planck."""
     posted = {event.job: event for event in history.of(Jobs.Posted)}
-    for event in history.of(Jobs.Finalised):
+    for event in history.of(Jobs.Finalized):
         held = posted[event.job]
         split = split_compute(int(held.price), THRESHOLD)
         assert event.paid == split.contributors
@@ -276,7 +276,7 @@ async def _check_cheat(net: Devnet, history: Work) -> None:
             if wrong[record.job] & seen:
                 compared += 1
                 assert found
-                over = (JobState.Pending, JobState.Finalised, JobState.Refunded)
+                over = (JobState.Pending, JobState.Finalized, JobState.Refunded)
                 assert view.state not in over, "it must cost the provider its bond"
             if record.job in refused:
                 assert wrong[record.job] & seen

@@ -118,7 +118,7 @@ class Watched:
         self.catch_up()
 
     def catch_up(self, label: str = "", seconds: float = HANG) -> float:
-        """Wait until all nodes have finalised what was the best block; the seconds it took."""
+        """Wait until all nodes have finalized what was the best block; the seconds it took."""
         began = time.monotonic()
         best = max(node.rpc.best() for node in self.running())
         self.net.wait_for_finality(best, seconds=seconds)

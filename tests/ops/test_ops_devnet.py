@@ -25,7 +25,7 @@ MONITORING = (REPOSITORY / "docs" / "monitoring.md").read_text()
 
 @pytest.fixture(scope="module")
 def net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Devnet]:
-    """Four validators that finalise; each test leaves them so."""
+    """Four validators that finalize; each test leaves them so."""
     base = tmp_path_factory.mktemp("ops") / "net"
     with Devnet.create(base, validators=4, slot_ms=1_000) as made:
         made.up()

@@ -20,7 +20,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import u128
 from p2p import network
 from p2p.protocols.messages import Announce
-from p2p.sync.near import MAX_DEPTH
+from p2p.sync.fork_sync import MAX_DEPTH
 from runtime.constants import BTT
 from runtime.frame import Call, InvalidBlock
 from runtime.pallets.authorities import Authorities
@@ -57,11 +57,11 @@ def rounds_of(node: SimNode) -> Gadget:
 def test_f1_one_of_four_is_killed_again_and_again_and_finality_goes_on() -> None:
     world = make(1)
     with watched(world):
-        luck = random.Random(1)
+        rng = random.Random(1)
         world.run(4)
         for _ in range(8):
-            victim = luck.randrange(4)
-            world.run_until(world.now + luck.randint(0, 2 * SLOT_MS))
+            victim = rng.randrange(4)
+            world.run_until(world.now + rng.randint(0, 2 * SLOT_MS))
             world.kill(victim)
             before = max(final(node) for node in world.nodes if node.engine is not None)
             world.run(3)
@@ -449,7 +449,7 @@ def test_f16_validators_come_and_go_and_every_node_changes_at_the_same_block() -
         assert ended is not None
 
 
-def test_f17_a_deep_unfinalised_fork_is_left_for_the_better_one() -> None:
+def test_f17_a_deep_unfinalized_fork_is_left_for_the_better_one() -> None:
     world = make(17)
     with watched(world):
         world.run(2)

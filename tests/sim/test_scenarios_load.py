@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 
 import pytest
 
-from btt_chain.chain.law import Laws
+from btt_chain.chain.runtimes import RuntimeRegistry
 from btt_chain.primitives.digest import RuntimeEnvironmentUpdated
 from btt_chain.scale import u64, u128
 from runtime import VERSION, BttRuntime
@@ -22,7 +22,7 @@ from support.next_law.btt_next_law import NEXT, NextRuntime
 from support.sim import accounts
 from support.sim.byzantine import BadAuthor, Byzantine, Liar, corrupt
 from support.sim.plays import LONG, Payers, best, final, make, settle, watched
-from support.sim.sharing import SharedLaws
+from support.sim.sharing import SharedRuntimes
 from support.sim.world import SLOT_MS, SimNode, World, simulated
 
 # ---- F19: a late node that begins with a state
@@ -170,20 +170,20 @@ CHANGE = 70
 
 
 @lru_cache
-def program(*, new: bool) -> Laws:
+def program(*, new: bool) -> RuntimeRegistry:
     """Return the laws that a release of the program carries."""
     builders: dict[int, Callable[[RuntimeParams], Runtime]] = {
         100: lambda params: BttRuntime(params, vrf=simulated())
     }
     if new:
         builders[101] = lambda params: NextRuntime(params, vrf=simulated())
-    return Laws(builders)
+    return RuntimeRegistry(builders)
 
 
 @lru_cache
-def installed(index: int, *, new: bool) -> Laws:
+def installed(index: int, *, new: bool) -> RuntimeRegistry:
     """Return the laws of a release on the machine of a node."""
-    return SharedLaws(program(new=new))
+    return SharedRuntimes(program(new=new))
 
 
 def decide(world: World) -> None:
@@ -211,7 +211,7 @@ def version_of(node: SimNode) -> bytes | None:
 
 def test_f27_machines_are_upgraded_one_by_one_under_load_and_the_law_changes_at_its_slot() -> None:
     new = dict.fromkeys(range(4), False)
-    world = make(27, share=False, laws=lambda node: installed(node.index, new=new[node.index]))
+    world = make(27, share=False, runtimes=lambda node: installed(node.index, new=new[node.index]))
     with watched(world):
         payers = Payers(world)
         since = Counter[str]()

@@ -55,13 +55,13 @@ def disk_of(node: SimNode) -> int:
 
 @pytest.mark.full
 def test_f29_days_in_which_everything_fails_now_and_then_leave_no_trace() -> None:
-    quarters, luck = max(1, round(4 * HOURS)), random.Random(29)
+    quarters, rng = max(1, round(4 * HOURS)), random.Random(29)
     scenario = Scenario(29, slot_ms=SLOT_MS, gossip_ms=1_000, behind=BEHIND, pruning=256)
     stage = Stage(scenario, errors=CLOCKS)
     world, sizes = stage.world, list[tuple[int, int]]()
     try:
         for _ in range(quarters):
-            play_part(stage, luck)
+            play_part(stage, rng)
             sizes.append((final(world.nodes[0]), disk_of(world.nodes[0])))
         stage.invariants.conclude()
     finally:
@@ -72,21 +72,21 @@ def test_f29_days_in_which_everything_fails_now_and_then_leave_no_trace() -> Non
         assert 0.9 <= late / early <= 1.1, (early, late)
 
 
-def play_part(stage: Stage, luck: random.Random) -> None:
+def play_part(stage: Stage, rng: random.Random) -> None:
     """Play a quarter of an hour: faults, then calm, in which all must meet again."""
     world = stage.world
     length = HOUR // 4 * SLOT_MS
     begin, end = world.now, world.now + length - CALM * SLOT_MS
-    at = luck.randint(0, 60_000)
+    at = rng.randint(0, 60_000)
     last = end
     while begin + at < end:
-        for fault in stage.scenario.fault(luck, at):
+        for fault in stage.scenario.fault(rng, at):
             world.later(at, partial(stage.befall, fault))
             last = max(last, begin + at + fault.span)
-        at += luck.randint(20_000, 180_000)
+        at += rng.randint(20_000, 180_000)
     for slot in range(HOUR // 4):
         for _ in range(2):
-            world.later(slot * SLOT_MS, lambda: stage.pay(luck))
+            world.later(slot * SLOT_MS, lambda: stage.pay(rng))
     world.run_until(last + 1)
     stage.heal()
     for node in world.nodes:

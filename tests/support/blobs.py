@@ -20,8 +20,8 @@ from btt_chain.compute.store import BlobStore
 from btt_chain.compute.transport import LOCAL_GATE, BlobHost, BlobSettings, GateLimits
 from p2p.address import parse
 from p2p.host import containment
+from p2p.host.basic_host import new_host
 from p2p.host.containment import new_swarm
-from p2p.host.quiet import new_host
 from p2p.host.thread import TrioThread
 from p2p.limits import Gate
 from p2p.network import protocol_name

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TypedDict, Unpack
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import Laws, extrinsics_root
+from btt_chain.chain.runtimes import RuntimeRegistry, extrinsics_root
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer
@@ -98,7 +98,7 @@ def genesis_state(
     return {key: value for key, value in overlay.changes().items() if value is not None}
 
 
-SHARED_LAWS = Laws()
+SHARED_RUNTIMES = RuntimeRegistry()
 
 
 @lru_cache(maxsize=2)
@@ -154,7 +154,7 @@ class DevChain:
         store.insert_genesis(self.state, genesis_header)
         client = Client(store, self.presets)
         if self.shared:
-            client.laws = SHARED_LAWS
+            client.runtimes = SHARED_RUNTIMES
         return client
 
     def call(self, pallet: str, name: str, **args: object) -> Call:

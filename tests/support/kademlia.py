@@ -26,14 +26,14 @@ def node_at(host: str, name: str) -> Address:
     return Address("ip4", host, 30_333, peer)
 
 
-def somewhere(luck: random.Random) -> str:
+def somewhere(rng: random.Random) -> str:
     """A public IPv4 address."""
-    return f"{luck.randrange(20, 90)}.{luck.randrange(256)}.{luck.randrange(256)}.7"
+    return f"{rng.randrange(20, 90)}.{rng.randrange(256)}.{rng.randrange(256)}.7"
 
 
-def fakes(luck: random.Random, count: int) -> Answer:
+def fakes(rng: random.Random, count: int) -> Answer:
     """Nodes that are not there, ground until they are nearer to any target than all that are."""
-    pool = [node_at(somewhere(luck), f"fake {number}") for number in range(count)]
+    pool = [node_at(somewhere(rng), f"fake {number}") for number in range(count)]
 
     def nearest(target: int) -> Sequence[Address]:
         return sorted(pool, key=lambda address: key_of(address.peer) ^ target)[:20]
@@ -57,7 +57,7 @@ class Walk:
 class Swarm:
     """Virtual nodes by peer id; whoever is none of them is not there."""
 
-    luck: random.Random
+    rng: random.Random
     nodes: dict[str, Address] = field(default_factory=dict)
     tables: dict[str, RoutingTable] = field(default_factory=dict)
     lies: dict[str, Answer] = field(default_factory=dict)
@@ -73,7 +73,7 @@ class Swarm:
         peer = self.add(address)
         walk = self.walk(peer, key_of(peer), [boot])
         for bucket in (255, 254):
-            away = 1 << bucket | self.luck.getrandbits(bucket)
+            away = 1 << bucket | self.rng.getrandbits(bucket)
             self.walk(peer, key_of(peer) ^ away, self.starts(peer, key_of(peer) ^ away))
         return walk
 

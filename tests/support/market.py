@@ -50,7 +50,7 @@ GENESIS = H256(b"\7" * 32)
 RULES = WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(2))
 ENDPOINT = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWSomebody"
 SALT = H256(b"\5" * 32)
-LUCK = H256(b"\6" * 32)
+RANDOMNESS = H256(b"\6" * 32)
 """What stands in the place of a trap's commitment."""
 RICH = 1_000_000 * int(BTT)
 JOB_KEY = b"0123456789abcdef" * 2
@@ -113,7 +113,7 @@ class Claim:
         ]
         self.tree = roots_tree([one.root for one in self.commitments])
         self.output_roots = [
-            LUCK if item in outputs else one.tensors[-1].root
+            RANDOMNESS if item in outputs else one.tensors[-1].root
             for item, one in enumerate(self.commitments)
         ]
 
@@ -198,7 +198,7 @@ class Sky:
     def now(self) -> int:
         return self.slots
 
-    def luck_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+    def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         if self.dark or self.slots < time + delay + 1:
             return None
         slot = time + delay
@@ -462,7 +462,7 @@ class Market(SmallRuntime):
         self.do(provider, "Jobs.accept", job=job)
         return provider
 
-    def submit(self, job: H256, claim: Claim, trap: H256 = LUCK) -> H256:
+    def submit(self, job: H256, claim: Claim, trap: H256 = RANDOMNESS) -> H256:
         """Submit a receipt by the assigned provider; return its id."""
         found, provider = self.job(job), self.provider(job)
         now = u32(self.sky.now())
@@ -473,7 +473,7 @@ class Market(SmallRuntime):
         )  # fmt: skip
         return ids.receipt_id(GENESIS, job, provider, int(found.attempt), claim.item_root)
 
-    def checking(self, job: H256, claim: Claim, trap: H256 = LUCK) -> H256:
+    def checking(self, job: H256, claim: Claim, trap: H256 = RANDOMNESS) -> H256:
         """Bring a job to where its committee checks; return the receipt's id."""
         if self.job(job).state is not JobState.Computing:
             self.accepted(job)
@@ -539,7 +539,7 @@ class Market(SmallRuntime):
         """Have a job done, checked by all and paid."""
         receipt = self.checking(job, claim)
         self.vote(receipt, claim)
-        self.until(job, JobState.Finalised)
+        self.until(job, JobState.Finalized)
         return receipt
 
     # ---- looking

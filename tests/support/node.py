@@ -20,7 +20,7 @@ from support.vectors import REPOSITORY
 START_SECONDS: Final = 60
 """A hang, not a measure: the machine may be busy with other tests."""
 STOP_SECONDS: Final = 30
-BLOCK: Final = re.compile(r"block \d+ \(0x|(imported|finalised) #\d+ ")
+BLOCK: Final = re.compile(r"block \d+ \(0x|(imported|finalized) #\d+ ")
 HELLO: Final = b'{"jsonrpc":"2.0","id":1,"method":"system_health"}'
 BY_HAND: Final = ("--chain", "dev-manual")
 BY_LOTTERY: Final = ("--dev",)

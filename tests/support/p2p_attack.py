@@ -19,9 +19,9 @@ from libp2p.utils.varint import encode_varint_prefixed
 from multiaddr import Multiaddr
 
 from p2p.address import Address, parse
+from p2p.host.basic_host import new_host
 from p2p.host.containment import new_swarm
 from p2p.host.libp2p_network import Libp2pNetwork
-from p2p.host.quiet import new_host
 from p2p.host.streams import read_frame, write_frame
 from p2p.limits import LOCAL_GATE, Gate, GateLimits
 from p2p.network import (
@@ -36,7 +36,7 @@ from p2p.network import (
     Connected,
     Event,
     Failed,
-    GossipHeard,
+    GossipReceived,
     Publish,
     Status,
     protocol_name,
@@ -150,7 +150,7 @@ async def serves_an_honest_peer(victim: Witness) -> None:
         news = os.urandom(8)
         honest.network.do(Publish(ANNOUNCE, news))
         await victim.until(
-            lambda: any(isinstance(e, GossipHeard) and e.data == news for e in victim.events)
+            lambda: any(isinstance(e, GossipReceived) and e.data == news for e in victim.events)
         )
 
 

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from btt_chain.chain.law import Law, Laws, NoLaw
+from btt_chain.chain.runtimes import LoadedRuntime, RuntimeRegistry, UnsupportedRuntime
 from btt_chain.scale import u64
 from runtime import BttRuntime
 from runtime.pallets.upgrade import Upgrade
-from support.chain import ALICE, SHARED_LAWS, DevChain
+from support.chain import ALICE, SHARED_RUNTIMES, DevChain
 from support.next_law.btt_next_law import NEXT, NextRuntime
 
 DAY = 10
 """Slots that an upgrade of a `DevChain` is scheduled ahead at least."""
 
 
-class _Tomorrow(Laws):
+class _Tomorrow(RuntimeRegistry):
     """The laws of a newer program; what the older one has, too, is made once for both."""
 
-    def _build(self, code: bytes, params: bytes) -> Law:
+    def _build(self, code: bytes, params: bytes) -> LoadedRuntime:
         try:
-            return SHARED_LAWS._build(code, params)
-        except NoLaw:
+            return SHARED_RUNTIMES._build(code, params)
+        except UnsupportedRuntime:
             return super()._build(code, params)
 
 
 @lru_cache(maxsize=1)
-def new_laws() -> Laws:
+def new_runtimes() -> RuntimeRegistry:
     """Return the laws of the program of tomorrow, made once."""
     return _Tomorrow({100: BttRuntime, 101: NextRuntime})
 
@@ -38,7 +38,7 @@ def planned(*, new: bool, ahead: int = DAY + 1) -> DevChain:
     """
     chain = DevChain(shared=True)
     if new:
-        chain.client.laws = new_laws()
+        chain.client.runtimes = new_runtimes()
     chain.seal()
     now = chain.at().babe.now()
     schedule = chain.call(

@@ -30,7 +30,7 @@ def told(*classes: int, capacity: int = 4, endpoints: bytes = ENDPOINT) -> Provi
     return ProviderInfo(
         ProviderKind.Home,
         u16(3),
-        [u16(klass) for klass in classes or (CPU,)],
+        [u16(model_class) for model_class in classes or (CPU,)],
         u32(capacity),
         bytes(32),
         bytes(32),
@@ -181,10 +181,10 @@ class ProviderChain(StakeChain):
             assert ledger.busy == len(jobs.get(who, []))
             assert all(chunk.value for chunk in ledger.unlocking)
             assert len(ledger.unlocking) <= self.chunks
-        for klass, members in providers.members.items():
+        for model_class, members in providers.members.items():
             assert len(dict.fromkeys(members)) == len(members) <= self.members
             for who in members:
-                assert klass in providers.providers[who].classes
+                assert model_class in providers.providers[who].classes
                 assert not ledgers[who].chilled
         assert all(len(row) <= self.lenders for row in dict(providers.lenders.items()).values())
         bonds = sum(ledger.bond + ledger.leaving for ledger in ledgers.values())

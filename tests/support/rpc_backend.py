@@ -185,7 +185,7 @@ class ModelChain:
         self.tell(NewBest(hash, tuple(enacted), tuple(h for h in old if h not in new)))
 
     def finalize(self, hash: bytes) -> None:
-        """Finalise a block; forks beside it die."""
+        """Finalize a block; forks beside it die."""
         line = self.lineage(hash)
         new = line[line.index(self.final_hash) + 1 :]
         dead = [ref.hash for ref in self.unfinalized() if not self._related(ref.hash, hash)]

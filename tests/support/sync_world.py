@@ -22,10 +22,10 @@ from p2p.network import (
     Disconnected,
     Event,
     Failed,
-    GossipHeard,
+    GossipReceived,
     Penalise,
     Status,
-    StatusHeard,
+    StatusReceived,
 )
 from p2p.protocols.messages import Announce, BlockAnswer, BlockRequest
 from p2p.protocols.serve import StateRange, answer
@@ -104,14 +104,14 @@ class FakeChain:
                 self.at[number] = hash
                 hash = self.headers[hash].parent_hash
 
-    def finalise(self, number: int) -> None:
+    def finalize(self, number: int) -> None:
         self.final = BlockId(number, self.at[number])
 
     # ChainView
     def best(self) -> BlockId:
         return self.head
 
-    def finalised(self) -> BlockId:
+    def finalized(self) -> BlockId:
         return self.final
 
     def hash_at(self, number: int) -> bytes | None:
@@ -209,7 +209,7 @@ class World:
     highest_out: int = 0
 
     def __post_init__(self) -> None:
-        self.luck = random.Random(self.seed)
+        self.rng = random.Random(self.seed)
         self.order = count()
         ids = count(1)
         self.new_id = lambda: next(ids)
@@ -234,7 +234,7 @@ class World:
 
     def announce(self, name: str, header: Header, after: int = 0) -> None:
         data = Announce(header, is_best=True).encode()
-        self.later(after, GossipHeard(ANNOUNCE, name, data))
+        self.later(after, GossipReceived(ANNOUNCE, name, data))
 
     def run(self, ms: int, until: Callable[[], bool] = lambda: False) -> bool:
         """Let time pass; True once `until` holds."""
@@ -249,7 +249,7 @@ class World:
             if self.now >= next_poll:
                 next_poll = self.now + 3_000
                 for name in self.connected:
-                    self.later(0, StatusHeard(name, self.peers[name].status()))
+                    self.later(0, StatusReceived(name, self.peers[name].status()))
             if self.now >= next_tick:
                 next_tick = self.now + 100
                 self.obey(self.sync.tick(self.now))
@@ -321,7 +321,7 @@ class World:
         peer = self.peers[ask.peer]
         if ask.protocol == BLOCKS:
             self.asks.append((ask.peer, BlockRequest.decode(ask.data)))
-        if peer.silent or self.luck.random() < self.loss:
+        if peer.silent or self.rng.random() < self.loss:
             self.later(ask.timeout_ms, Failed(ask.id, LATE))
             return
         found = peer.reply(ask.protocol, ask.data)
@@ -329,12 +329,12 @@ class World:
             self.later(peer.delay, Failed(ask.id, peer.refuses))
             return
         blocks = len(BlockAnswer.decode(found).blocks) if self.honest(peer, ask) else 1
-        wait = peer.delay + self.luck.randrange(20) + peer.per_block * blocks
+        wait = peer.delay + self.rng.randrange(20) + peer.per_block * blocks
         if wait > ask.timeout_ms:
             self.later(ask.timeout_ms, Failed(ask.id, LATE))
         self.later(wait, Answered(ask.id, found))
-        if self.luck.random() < self.twice:
-            self.later(wait + self.luck.randrange(500), Answered(ask.id, found))
+        if self.rng.random() < self.twice:
+            self.later(wait + self.rng.randrange(500), Answered(ask.id, found))
 
     @staticmethod
     def honest(peer: FakePeer, ask: Ask) -> bool:

@@ -33,10 +33,10 @@ class Heaven(Sky):
         super().__init__()
         self.runtime = runtime
 
-    def luck_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+    def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         if self.dark:
             return None
-        return self.runtime.babe.luck_after(time, delay, authors)
+        return self.runtime.babe.randomness_after(time, delay, authors)
 
 
 @lru_cache(maxsize=4)

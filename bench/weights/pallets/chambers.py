@@ -10,7 +10,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime.constants import BTT
-from runtime.pallets.chambers.law import Mode
+from runtime.pallets.chambers.formulas import Mode
 from runtime.pallets.chambers.pallet import CLEARED, RESERVE_ID
 from runtime.pallets.chambers.types import (
     MAX_CANDIDATES,

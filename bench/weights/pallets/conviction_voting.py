@@ -13,7 +13,7 @@ from bench.weights.state import BLOCK, MONEY, Bench, address
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u128
 from runtime.constants import BTT
-from runtime.pallets.chambers import law
+from runtime.pallets.chambers import formulas
 from runtime.pallets.chambers.types import (
     MAX_INSTITUTIONS,
     SEATS,
@@ -57,7 +57,7 @@ def chambers(b: Bench) -> None:
         Seat(b.poor(2_000 + place), STAKE, STAKE) for place in range(SEATS)
     ]
     day = pallet.clock.now() // int(pallet.day_slots)
-    days = [WorkDay(u32(max(0, day - place)), u128(10**9)) for place in range(law.KEPT, 0, -1)]
+    days = [WorkDay(u32(max(0, day - place)), u128(10**9)) for place in range(formulas.KEPT, 0, -1)]
     pallet.total_work.value = days
 
 

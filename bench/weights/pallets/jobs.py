@@ -21,7 +21,7 @@ from runtime.accounts import MINING
 from runtime.constants import BTT
 from runtime.pallets.babe import BEACONS, Drawn
 from runtime.pallets.jobs import Check, Job, JobState, Market, Tier, Urgency
-from runtime.pallets.jobs.pallet import DEADLINES, FORGETTING, MOST_FORGOTTEN
+from runtime.pallets.jobs.pallet import DEADLINES, FORGETTING, MAX_FORGOTTEN
 from runtime.pallets.jobs.types import MAX_ATTEMPTS, MAX_ITEMS, MAX_SETS, NO_HASH, ProtocolSet
 from runtime.pallets.providers.conduct import Conduct
 from runtime.pallets.providers.types import MAX_MEMBERS
@@ -271,14 +271,14 @@ def draw(b: Bench, members: int) -> Case:
     return Case(run=run)
 
 
-@benchmark("Jobs.forget", jobs=(1, MOST_FORGOTTEN))
+@benchmark("Jobs.forget", jobs=(1, MAX_FORGOTTEN))
 def forget(b: Bench, jobs: int) -> Case:
     """Remove that many jobs that ended long ago."""
     pallet = b.runtime.jobs
     job = Job(
         b.poor(0), ROOT, u16(0), u32(MAX_ITEMS), ROOT, Tier.Open, Check.Full, Urgency.Urgent,
         u128(BTT), u128(BTT), u128(BTT), u64(7), u64(7), u32(DEADLINE), bytes(32), LONG, u32(7),
-        state=JobState.Finalised, provider=b.poor(1), receipt=NO_HASH,
+        state=JobState.Finalized, provider=b.poor(1), receipt=NO_HASH,
         refused=[b.poor(place) for place in range(MAX_ATTEMPTS - 1)],
     )  # fmt: skip
     for number in range(jobs):
@@ -290,7 +290,7 @@ def forget(b: Bench, jobs: int) -> Case:
         pallet._enter(FORGETTING, BLOCK - 5, id)  # noqa: SLF001
 
     def run() -> None:
-        for id in pallet._take(FORGETTING, MOST_FORGOTTEN):  # noqa: SLF001
+        for id in pallet._take(FORGETTING, MAX_FORGOTTEN):  # noqa: SLF001
             pallet._forget(id)  # noqa: SLF001
 
     return Case(run=run)

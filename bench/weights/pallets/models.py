@@ -69,16 +69,16 @@ def manifest(nodes: int, tables: int = 0) -> Manifest:
 def known(b: Bench, owner: AccountId, wanted: Manifest | None = None) -> H256:
     """Register a model, by default the largest one; return its id."""
     found = manifest(MAX_NODES, MAX_TABLES) if wanted is None else wanted
-    b.runtime.models.classes[u16(0)] = klass()
+    b.runtime.models.classes[u16(0)] = model_class()
     b.does(
         owner, "Models", "register",
-        manifest=found, klass=u16(0), name=b"n" * MAX_NAME,
+        manifest=found, model_class=u16(0), name=b"n" * MAX_NAME,
         check=CheckMode.Reexecute, endpoints=ENDPOINTS,
     )  # fmt: skip
     return ids.model_id(found)
 
 
-def klass() -> ModelClass:
+def model_class() -> ModelClass:
     """Return a class of machines with the longest name."""
     return ModelClass(b"k" * MAX_NAME, u128(BTT), u128(1), u128(10**18), u32(100))
 
@@ -88,7 +88,7 @@ def register(b: Bench, nodes: int, tables: int) -> Case:
     """Register a chain of nodes, some of them with tables."""
     return b.signed(
         b.account(), "Models", "register",
-        manifest=manifest(max(nodes, tables), tables), klass=u16(0), name=b"n" * MAX_NAME,
+        manifest=manifest(max(nodes, tables), tables), model_class=u16(0), name=b"n" * MAX_NAME,
         check=CheckMode.Reexecute, endpoints=ENDPOINTS,
     )  # fmt: skip
 
@@ -125,8 +125,8 @@ def revoke(b: Bench) -> Case:
 @benchmark("Models.set_class")
 def set_class(b: Bench) -> Case:
     """Change a class."""
-    b.runtime.models.classes[u16(0)] = klass()
-    return b.root("Models", "set_class", index=u16(0), klass=klass())
+    b.runtime.models.classes[u16(0)] = model_class()
+    return b.root("Models", "set_class", index=u16(0), model_class=model_class())
 
 
 @benchmark("Models.set_params")

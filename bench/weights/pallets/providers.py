@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from bench.weights.declare import Case, benchmark
-from bench.weights.pallets.models import ENDPOINTS, klass
+from bench.weights.pallets.models import ENDPOINTS, model_class
 from bench.weights.state import Bench
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
@@ -57,7 +57,7 @@ def era(b: Bench) -> None:
     """Start an era after many others, and create all classes that providers name."""
     b.runtime.mining.era_index.value = u32(ERA)
     for number in range(2 * MAX_CLASSES):
-        b.runtime.models.classes[u16(number)] = klass()
+        b.runtime.models.classes[u16(number)] = model_class()
 
 
 def provider(b: Bench, classes: int = 1, *, first: int = 0, number: int = 0) -> AccountId:

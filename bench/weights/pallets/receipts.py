@@ -38,7 +38,7 @@ from btt_chain.work.graph import (
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import scale_bits
-from btt_chain.work.shapes import MOST_LINES, macs_of
+from btt_chain.work.shapes import MAX_LINES, macs_of
 from runtime.constants import BTT
 from runtime.frame import NONE
 from runtime.pallets.jobs import Check, Job, JobState, Tier
@@ -48,8 +48,8 @@ from runtime.pallets.receipts import LeafProof, Phase, Receipt, Seat, Valid
 from runtime.pallets.receipts.pallet import (
     ASKED,
     FORGETTING,
-    MOST_ASKED,
-    MOST_STEPS,
+    MAX_ASKED,
+    MAX_STEPS,
     PHASES,
     VERDICT,
 )
@@ -71,7 +71,7 @@ from runtime.pallets.receipts.types import (
 from runtime.pallets.session import SessionKeys
 from runtime.params import MAX_COMMITTEE
 
-HEIGHT: Final = MOST_LINES
+HEIGHT: Final = MAX_LINES
 WIDTH: Final = 16
 JUDGED: Final = 7
 """Node whose element is proven wrong."""
@@ -252,7 +252,7 @@ def asked(b: Bench, found: Receipt) -> None:
     receipts = b.runtime.receipts
     reason = receipts._reason(receipts.HoldReason.Challenge)  # noqa: SLF001
     for number in range(MAX_CHALLENGES):
-        by = b.endow(b.poor(1_000 + number)) if number < MOST_ASKED else None
+        by = b.endow(b.poor(1_000 + number)) if number < MAX_ASKED else None
         if by is not None:
             b.runtime.balances.hold(reason, by, u128(BTT))
         deposit = u128(BTT if by is not None else 0)
@@ -395,7 +395,7 @@ def answered(b: Bench, found: Receipt) -> None:
 def challenge_data(b: Bench) -> Case:
     """Request the last leaf that fits."""
     found = checked(b, Phase.Checking, Valid())
-    found.challenges = found.challenges[: MOST_ASKED - 1] + found.challenges[MOST_ASKED:]
+    found.challenges = found.challenges[: MAX_ASKED - 1] + found.challenges[MAX_ASKED:]
     b.runtime.receipts.receipts[ID] = found
     return b.signed(
         who(0), "Receipts", "challenge_data", receipt=ID, item=u32(ITEM), tensor=u32(0),
@@ -527,7 +527,7 @@ def close_round(b: Bench) -> Case:
     missing = Missing(u32(ITEM), u16(0), u32(0))
     found = checked(b, Phase.Checking, *[None] * 8, missing)
     found.redraws, found.exposed = u8(MAX_REDRAWS), True
-    found.challenges = found.challenges[:MOST_ASKED]
+    found.challenges = found.challenges[:MAX_ASKED]
     return stepped(b, trapped(b, found))
 
 
@@ -554,8 +554,8 @@ def withhold(b: Bench) -> Case:
     return stepped(b, trapped(b, checked(b, Phase.Withheld, missing)))
 
 
-@benchmark("Receipts.finalise")
-def finalise(b: Bench) -> Case:
+@benchmark("Receipts.finalize")
+def finalize(b: Bench) -> Case:
     """Pay for the work, all of the committee, and the finders of a planted error."""
     found = trapped(b, checked(b, Phase.Pending, Valid()))
     answered(b, found)
@@ -579,7 +579,7 @@ def expire(b: Bench) -> Case:
     return Case(run=run)
 
 
-@benchmark("Receipts.forget", receipts=(1, MOST_STEPS))
+@benchmark("Receipts.forget", receipts=(1, MAX_STEPS))
 def forget(b: Bench, receipts: int) -> Case:
     """Remove that many receipts that ended long ago."""
     pallet, found = b.runtime.receipts, checked(b, Phase.Ended, Valid())

@@ -100,7 +100,7 @@ class Authorities:
         first = self.first_on(head, ancestry)
         return None if first is None else first.enacted_at
 
-    def finalise(self, block: Target, ancestry: Ancestry) -> Authorities:
+    def finalize(self, block: Target, ancestry: Ancestry) -> Authorities:
         """Return the state after `block` is final; `current` is the next set if it enacts a change.
 
         Changes on forks that are dead by this are dropped. OutOfOrder if the block stands above one

@@ -9,8 +9,8 @@ in their order; there is no clock, store or network here. Invariants:
 - Nothing is final without a proof that both rules accept, nor past a block that changes the
   voters: that block is made final by itself, with its own proof.
 - A block's change is known once it is imported, and takes effect once it is final: the caller
-  finalizes the target of `Finalise` and calls `finalised`, before any other event. The actions that
-  `finalised` returns are carried out behind the rest of the list that held `Finalise`.
+  finalizes the target of `Finalize` and calls `finalized`, before any other event. The actions that
+  `finalized` returns are carried out behind the rest of the list that held `Finalize`.
 
 Valid votes and commits are published again: the gadget decides which messages are forwarded, and a
 peer that hands over an invalid one is penalized, author or not.
@@ -32,7 +32,7 @@ from typing import Final, NamedTuple
 from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality import records, voter
 from btt_chain.consensus.finality.authorities import Authorities, AuthoritySet
-from btt_chain.consensus.finality.doors import (
+from btt_chain.consensus.finality.environment import (
     Action,
     BadHeader,
     Blocks,
@@ -62,7 +62,7 @@ from btt_chain.consensus.finality.messages import (
 )
 from btt_chain.consensus.finality.peers import Asked, Peer, Peers, View
 from btt_chain.consensus.finality.signatures import Verify, all_signed
-from btt_chain.consensus.finality.voter import ArmTimer, Finalise, LastRound, Timing, Voter
+from btt_chain.consensus.finality.voter import ArmTimer, Finalize, LastRound, Timing, Voter
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
@@ -306,7 +306,7 @@ class Gadget:
         self._obey(self._voter.tick(self._now))
         return self._finish()
 
-    def finalised(self, block: Target, now_ms: int) -> list[Action]:
+    def finalized(self, block: Target, now_ms: int) -> list[Action]:
         """Process that a block and its ancestors are final in the client, by any proof."""
         self._hear_clock(now_ms)
         if block.number > self._as_of.number:
@@ -366,7 +366,7 @@ class Gadget:
         self._ask_catch_up()
         return self._finish()
 
-    def gossip_heard(self, peer: str, raw: bytes, now_ms: int) -> list[Action]:
+    def gossip_received(self, peer: str, raw: bytes, now_ms: int) -> list[Action]:
         """Process a gossip message on the topic `grandpa`, handed over by `peer`."""
         self._hear_clock(now_ms)
         message = self._decode(peer, raw)
@@ -381,7 +381,7 @@ class Gadget:
                 self._penalise(peer, cost.OUT_OF_SCOPE, "a note was gossiped")
         return self._finish()
 
-    def note_heard(self, peer: str, raw: bytes, now_ms: int) -> list[Action]:
+    def note_received(self, peer: str, raw: bytes, now_ms: int) -> list[Action]:
         """Process a neighbour's note to us alone: its position, votes that we lack, a request."""
         self._hear_clock(now_ms)
         message = self._decode(peer, raw)
@@ -906,8 +906,8 @@ class Gadget:
                         self._committed = commit.target.number
                         body = CommitMessage(u64(number), u64(set_id), commit.compact())
                         self._spread(GOSSIP.encode(CommitGossip(body)))
-                case Finalise(justification):
-                    self._finalise(justification)
+                case Finalize(justification):
+                    self._finalize(justification)
                 case voter.Report(proof):
                     self._put(Offence(proof))
                 case voter.SaveRound(number, _, base, votes):
@@ -921,7 +921,7 @@ class Gadget:
                 case voter.RecordVote() | ArmTimer():
                     pass  # the signer records what it signs; `_arm` reads the voter's timer
 
-    def _finalise(self, proof: Justification) -> None:
+    def _finalize(self, proof: Justification) -> None:
         """Have a proven block finalized, unless it stands above one that ends the set."""
         first = self.authorities.first_on(proof.target, self._blocks)
         if first is not None and proof.target.number > first.enacted_at:
@@ -932,7 +932,7 @@ class Gadget:
             self._break(self._as_of, proof)
             return
         self._proof, self._proof_set = proof, self.set_id
-        self._put(Finalise(proof))
+        self._put(Finalize(proof))
 
     def _break(self, final: Target, proof: Justification) -> None:
         """Stop: a proven block excludes a final one."""
@@ -985,7 +985,7 @@ class Gadget:
             if fit is None:
                 return
             proof = fit
-        self._finalise(proof)
+        self._finalize(proof)
 
     def _keep_for_later(self, proof: Justification) -> None:
         """Keep a proof that cannot be verified yet, unless it is too large."""
@@ -1016,7 +1016,7 @@ class Gadget:
             if first is not None and first.enacted_at < to.number:
                 step = self._blocks.at(first.enacted_at) or to
             before = self.authorities
-            self.authorities = before.finalise(step, self._blocks)
+            self.authorities = before.finalize(step, self._blocks)
             self._as_of = step
             if self.authorities.current is not before.current:
                 self._put(Save(records.end_change(before.current.set_id, step)))

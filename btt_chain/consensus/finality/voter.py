@@ -93,7 +93,7 @@ class SendVote:
 
 
 @dataclass(frozen=True, slots=True)
-class Finalise:
+class Finalize:
     """The proof's target is final: store both."""
 
     justification: Justification
@@ -140,7 +140,7 @@ class ArmTimer:
 
 
 Action: TypeAlias = (
-    RecordVote | SendVote | Finalise | SendCommit | Report | SaveRound | Distrust | ArmTimer
+    RecordVote | SendVote | Finalize | SendCommit | Report | SaveRound | Distrust | ArmTimer
 )
 
 
@@ -297,7 +297,7 @@ class Voter:
         if commit.target.number > self._final.number:
             proof = from_commit(commit, round_number, self.set.voters, self._chain)
             if proof is not None:
-                actions += self._finalise(proof)
+                actions += self._finalize(proof)
         return [*actions, *self._drive(now)]
 
     def on_catch_up(self, catch_up: CatchUp, now: int) -> list[Action]:
@@ -520,13 +520,13 @@ class Voter:
         run.proof, run.proven = proof, final
         if final.number > self._base.number:
             self._base = final
-        actions += self._finalise(proof)
+        actions += self._finalize(proof)
 
-    def _finalise(self, proof: Justification) -> list[Action]:
+    def _finalize(self, proof: Justification) -> list[Action]:
         if proof.target.number <= self._final.number:
             return []
         self._final = proof.target
-        return [Finalise(proof)]
+        return [Finalize(proof)]
 
     def _commit(self, past: _Running, now: int, actions: list[Action]) -> None:
         if past.commit_at is None or now < past.commit_at:

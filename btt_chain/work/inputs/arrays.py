@@ -40,7 +40,7 @@ _BAD_ARCHIVE: Final = (
     zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error,
 )  # fmt: skip
 """Errors of zipfile for a damaged archive with wrong names, lengths or offsets."""
-MOST_LINE: Final = 1 << 20
+MAX_LINE: Final = 1 << 20
 """Maximum characters of a line of a table."""
 
 
@@ -151,7 +151,7 @@ def read_table(
 
 
 def _rows(source: IO[str]) -> Iterator[tuple[int, list[str]]]:
-    first = source.readline(MOST_LINE)
+    first = source.readline(MAX_LINE)
     source.seek(0)
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(source, delimiter=delimiter)

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from btt_chain.work.errors import WorkError
 from btt_chain.work.model import Float32s
 
-MOST_FILE: Final = 1 << 30
+MAX_FILE: Final = 1 << 30
 """Maximum bytes of a file."""
-MOST_PIXELS: Final = 1 << 26
+MAX_PIXELS: Final = 1 << 26
 """Maximum pixels of one image, or numbers of one item, before it is scaled down."""
-MOST_FRAMES: Final = 4096
+MAX_FRAMES: Final = 4096
 
 
 class UnreadableInput(WorkError):

@@ -20,8 +20,8 @@ import numpy as np
 
 from btt_chain.work.graph import Tensor
 from btt_chain.work.inputs.common import (
-    MOST_FRAMES,
-    MOST_PIXELS,
+    MAX_FRAMES,
+    MAX_PIXELS,
     Item,
     Notes,
     UnreadableInput,
@@ -189,11 +189,11 @@ def _check(file: Path, kept: Dataset, preparation: Preparation) -> None:
         modality = str(kept.get("Modality", "")).upper()
     except _BROKEN:
         raise UnreadableInput.at(file, "does not say how its pixels lie") from None
-    if min(rows, columns, frames) < 1 or frames > MOST_FRAMES:
+    if min(rows, columns, frames) < 1 or frames > MAX_FRAMES:
         raise UnreadableInput.at(file, f"has {frames} frames of {columns} x {rows} pixels")
-    if rows * columns * frames > MOST_PIXELS:
+    if rows * columns * frames > MAX_PIXELS:
         raise UnreadableInput.at(
-            file, f"has {frames} x {columns} x {rows} pixels, allowed are {MOST_PIXELS} in all"
+            file, f"has {frames} x {columns} x {rows} pixels, allowed are {MAX_PIXELS} in all"
         )
     if samples != 1 or photometric not in {"MONOCHROME1", "MONOCHROME2"}:
         raise UnreadableInput.at(file, f"is a coloured image ({photometric}); scans are grey")

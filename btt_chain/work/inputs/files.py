@@ -11,13 +11,13 @@ import numpy as np
 
 from btt_chain.work.graph import Manifest, Tensor
 from btt_chain.work.inputs.arrays import read_array, read_table
-from btt_chain.work.inputs.common import MOST_FILE, Item, Notes, UnreadableInput
+from btt_chain.work.inputs.common import MAX_FILE, Item, Notes, UnreadableInput
 from btt_chain.work.model import Elements, Float32s, dtype_of, elements_of, quantised
 from btt_chain.work.package import Preparation, Scan
 
-MOST_ITEMS: Final = 4096
+MAX_ITEMS: Final = 4096
 """Maximum items of one job."""
-MOST_BYTES: Final = 1 << 30
+MAX_BYTES: Final = 1 << 30
 """Maximum bytes of one job's items."""
 ARRAYS: Final = frozenset({".npy", ".npz"})
 TABLES: Final = frozenset({".csv", ".tsv", ".txt"})
@@ -45,7 +45,7 @@ def read(
     preparation: Preparation,
     *,
     elements: bool = False,
-    most: int = MOST_ITEMS,
+    most: int = MAX_ITEMS,
 ) -> Inputs:
     """Read all items of some files, in order.
 
@@ -53,7 +53,7 @@ def read(
     and its fault, which may also be a package that is not installed.
     """
     tensor = manifest.graph.input
-    most = min(most, MOST_BYTES // tensor.nbytes)
+    most = min(most, MAX_BYTES // tensor.nbytes)
     names: list[str] = []
     made: list[Elements] = []
     notes = Notes()
@@ -95,8 +95,8 @@ def _items(
     size = file.stat().st_size
     if file.is_dir():
         raise UnreadableInput.at(file, "is a folder: name its files")
-    if not 0 < size <= MOST_FILE:
-        raise UnreadableInput.at(file, f"has {size} bytes, allowed are 1 to {MOST_FILE}")
+    if not 0 < size <= MAX_FILE:
+        raise UnreadableInput.at(file, f"has {size} bytes, allowed are 1 to {MAX_FILE}")
     tensor = manifest.graph.input
     if file.suffix.lower() in ARRAYS:
         for name, array in read_array(file, tensor, most=most, elements=elements):

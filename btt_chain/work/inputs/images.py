@@ -13,7 +13,7 @@ import numpy as np
 
 from btt_chain.work.graph import Tensor
 from btt_chain.work.inputs.common import (
-    MOST_PIXELS,
+    MAX_PIXELS,
     Item,
     Notes,
     UnreadableInput,
@@ -61,9 +61,9 @@ def read_image(file: Path, tensor: Tensor, notes: Notes) -> Iterator[Item]:
 
 
 def _check(file: Path, image: Image.Image) -> None:
-    if image.width * image.height > MOST_PIXELS:
+    if image.width * image.height > MAX_PIXELS:
         raise UnreadableInput.at(
-            file, f"has {image.width} x {image.height} pixels, allowed are {MOST_PIXELS} in all"
+            file, f"has {image.width} x {image.height} pixels, allowed are {MAX_PIXELS} in all"
         )
     frames = getattr(image, "n_frames", 1)
     if frames != 1:

@@ -20,11 +20,11 @@ MAX_VALUATIONS: Final = 16
 ONE: Final = 10**18
 """One planck per unit in the accumulator of revenue."""
 CLASSES: Final = 3
-LEAST_MINT_BPS, MOST_MINT_BPS = 100, 300
-LEAST_REVALUATION_BPS, MOST_REVALUATION_BPS = 25, 50
+MIN_MINT_BPS, MAX_MINT_BPS = 100, 300
+MIN_REVALUATION_BPS, MAX_REVALUATION_BPS = 25, 50
 """Bounds of the fees, in hundredths of a percent of the value."""
-MOST_VOTERS_BPS: Final = 2_500
-MOST_JUMP_BPS: Final = 5_000
+MAX_VOTERS_BPS: Final = 2_500
+MAX_JUMP_BPS: Final = 5_000
 
 Balance = Annotated[u128, TypeName("Balance")]
 Slot = Annotated[u64, TypeName("Slot")]
@@ -102,14 +102,14 @@ class Params:
 
     def problem(self) -> str | None:
         """Return a description of the first violated bound; None if the parameters are valid."""
-        if any(not LEAST_MINT_BPS <= bps <= MOST_MINT_BPS for bps in self.mint_bps):
-            return f"a fee of issuing is {LEAST_MINT_BPS} to {MOST_MINT_BPS} bps"
-        low, high = LEAST_REVALUATION_BPS, MOST_REVALUATION_BPS
+        if any(not MIN_MINT_BPS <= bps <= MAX_MINT_BPS for bps in self.mint_bps):
+            return f"a fee of issuing is {MIN_MINT_BPS} to {MAX_MINT_BPS} bps"
+        low, high = MIN_REVALUATION_BPS, MAX_REVALUATION_BPS
         if not low <= self.desk_bps <= self.full_bps <= high:
             return f"fees of valuing anew are {low} to {high} bps, a full one the greater"
-        if self.voters_bps > MOST_VOTERS_BPS:
-            return f"voters get at most {MOST_VOTERS_BPS} bps"
-        return None if 0 < self.jump_bps <= MOST_JUMP_BPS else f"jumps are 1 to {MOST_JUMP_BPS} bps"
+        if self.voters_bps > MAX_VOTERS_BPS:
+            return f"voters get at most {MAX_VOTERS_BPS} bps"
+        return None if 0 < self.jump_bps <= MAX_JUMP_BPS else f"jumps are 1 to {MAX_JUMP_BPS} bps"
 
 
 @path("pallet_asset_registry::AssetInfo", params={"AccountId": AccountId, "Balance": u128})

@@ -76,7 +76,7 @@ class Burns(Protocol):
         """Count `amount` planck burned by their owner."""
 
 
-class Uncounted:
+class NoopBurns:
     """Burns of a chain that does not record the reasons of burns."""
 
     def count_voluntary(self, amount: u128) -> None:
@@ -99,7 +99,7 @@ class Balances(Pallet, instances=True):
     """Account that receives dust, slashes, and credits too small to create an account."""
     offsetting: tuple[Reason, ...]
     """Reasons whose holds count towards a lock: returnable deposits and bonds."""
-    burns: Burns = Uncounted()
+    burns: Burns = NoopBurns()
 
     total_issuance = Value(u128, default=u128(0))
     """Sum of all balances. It can only fall."""

@@ -1,6 +1,6 @@
 """Chambers: governance by four chambers, each with its own weight."""
 
-from runtime.pallets.chambers.law import Chamber, Mode
+from runtime.pallets.chambers.formulas import Chamber, Mode
 from runtime.pallets.chambers.pallet import LOCK_ID, RESERVE_ID, SEAT_POWER, Chambers
 from runtime.pallets.chambers.types import (
     Approvals,

@@ -43,8 +43,8 @@ from runtime.frame import (
     ensure_root,
 )
 from runtime.pallets.balances import Reasons, is_pool, lookup
-from runtime.pallets.chambers import law
-from runtime.pallets.chambers.law import Chamber, Mode
+from runtime.pallets.chambers import formulas
+from runtime.pallets.chambers.formulas import Chamber, Mode
 from runtime.pallets.chambers.types import (
     MAX_CANDIDATES,
     MAX_INSTITUTIONS,
@@ -72,7 +72,7 @@ from runtime.pallets.chambers.types import (
 )
 from runtime.pallets.referenda import Ballot, Tally
 from runtime.pallets.tier_staking import StakedMoney
-from runtime.pallets.tokenomics.law import label_year
+from runtime.pallets.tokenomics.formulas import label_year
 from runtime.weights import chambers as weights
 
 RESERVE_ID: Final = b"btt/seat"
@@ -158,9 +158,9 @@ class Chambers(Pallet):
     """Last referendum that is over and whose ballots are being removed."""
     over_before = Map(u32, u32, hasher=Hasher.Twox64Concat)
     """For each referendum in this list, the previous one whose ballots are to be removed."""
-    work = Map(AccountId, Bounded[list[WorkDay], law.KEPT], default=[])
+    work = Map(AccountId, Bounded[list[WorkDay], formulas.KEPT], default=[])
     """Verified work by account and day, the oldest first."""
-    total_work = Value(Bounded[list[WorkDay], law.KEPT], default=[])
+    total_work = Value(Bounded[list[WorkDay], formulas.KEPT], default=[])
     """Verified work of all accounts by day, the oldest first."""
     representatives = Value(Bounded[list[Seat], SEATS], default=[])
     """Representatives of the community."""
@@ -471,7 +471,7 @@ class Chambers(Pallet):
         weights = [one.weight for one in books.chambers]
         electorates = [u128(one.electorate) for one in books.chambers]
         self.deposit(self.WeightsFrozen(poll, books.year, weights, electorates))
-        return law.tally(books.chambers)
+        return formulas.tally(books.chambers)
 
     def is_open(self, poll: u32) -> bool:
         """Return True if a referendum has weights and electorates."""
@@ -488,11 +488,11 @@ class Chambers(Pallet):
 
     def approval(self, poll: u32, track: u16, tally: Tally) -> Perbill:
         """Return the share of ayes; a threshold is reached only by exceeding it."""
-        return law.approval(tally)
+        return formulas.approval(tally)
 
     def support(self, poll: u32, track: u16, tally: Tally) -> Perbill:
         """Return the share of all weights whose chambers take part."""
-        return law.support(tally)
+        return formulas.support(tally)
 
     def recount(
         self, poll: u32, track: u16, who: AccountId, old: Ballot, new: Ballot, tally: Tally
@@ -508,7 +508,7 @@ class Chambers(Pallet):
         is_cast = new == old or sides(new) != sides(old)
         own = self._own(who, new, books) if is_cast else before.own
         after = Counted(own, self._lent(who, new))
-        if is_cast and law.voted(new) and after == Counted():
+        if is_cast and formulas.voted(new) and after == Counted():
             raise self.NoVotingPower
         for chamber, one in zip(Chamber, books.chambers, strict=True):
             one.votes = one.votes.changed(before.own[chamber], after.own[chamber])
@@ -519,7 +519,7 @@ class Chambers(Pallet):
             del self.ballots[poll, who]
         else:
             self.ballots[poll, who] = after
-        return law.tally(books.chambers)
+        return formulas.tally(books.chambers)
 
     def may_delegate(self, who: AccountId) -> bool:
         """Return True if `who` may delegate: it votes as a holder alone, with all its money.
@@ -530,7 +530,7 @@ class Chambers(Pallet):
         return not (
             self.is_institution(who)
             or self.is_representative(who)
-            or law.work_of(self.work[who], self._today())
+            or formulas.work_of(self.work[who], self._today())
             or self.vesting.unvested(who)
             or int(self.currency.lockable(who)) + staked < self.currency.total(who)
         )
@@ -573,7 +573,7 @@ class Chambers(Pallet):
         started = books is None or books.frozen
         day = self._today() if books is None or not books.frozen else int(books.day)
         seat = SEAT_POWER if self._sits(who, books) else 0
-        work = law.work_of(self.work[who], day)
+        work = formulas.work_of(self.work[who], day)
         allocation, kept = self._allocation(who), self._kept(who, locked, started=started)
         if allocation is not None:
             return [min(allocation, kept.planck), work, 0, seat]
@@ -588,7 +588,7 @@ class Chambers(Pallet):
 
     def weights_of(self, year: int) -> tuple[int, ...]:
         """Return the weights of a year by its label, in the current mode."""
-        return law.weights(self.mode.value, year)
+        return formulas.weights(self.mode.value, year)
 
     def election_due(self) -> int:
         """Return the slot at which the current election ends."""
@@ -660,7 +660,7 @@ class Chambers(Pallet):
         long = sum(int(self.stakes.staked_of(one.who).long) for one in seated)
         long = max(0, int(self.stakes.staked().long) - long)
         seats = len(self.representatives.value) * SEAT_POWER
-        work = law.work_of(self.total_work.peek(), day)
+        work = formulas.work_of(self.total_work.peek(), day)
         return [institutions, work, 2 * money + long, seats]
 
     # ---- internals: ballots
@@ -671,10 +671,10 @@ class Chambers(Pallet):
 
     def _own(self, who: AccountId, ballot: Ballot, books: PollBooks) -> list[Share]:
         """Return the power that an account's own ballot counts with, by chamber."""
-        locked = law.voted(ballot)
+        locked = formulas.voted(ballot)
         if not locked:
             return [NO_SHARE] * len(Chamber)
-        return [law.shared(power, ballot) for power in self.powers(who, locked, books)]
+        return [formulas.shared(power, ballot) for power in self.powers(who, locked, books)]
 
     def _sits(self, who: AccountId, books: PollBooks | None) -> bool:
         """Return True if `who` had a seat at the start of `books`; if that is None, now."""
@@ -790,7 +790,7 @@ def sides(ballot: Ballot) -> tuple[int, int, int]:
 
 def with_work(days: list[WorkDay], day: int, parts: int) -> list[WorkDay]:
     """Return the work with `parts` added on `day`, the latest, and without outdated days."""
-    kept = [one for one in days if int(one.day) + law.KEPT > day]
+    kept = [one for one in days if int(one.day) + formulas.KEPT > day]
     if kept and kept[-1].day == day:
         kept[-1].parts += parts
         return kept
@@ -799,7 +799,7 @@ def with_work(days: list[WorkDay], day: int, parts: int) -> list[WorkDay]:
 
 def viewed(chamber: Chamber, books: ChamberBooks) -> ChamberView:
     """Return the view of one chamber of a referendum."""
-    ayes, nays = law.split(books)
+    ayes, nays = formulas.split(books)
     return ChamberView(
         name=chamber.name.lower(),
         weight=books.weight,
@@ -807,7 +807,7 @@ def viewed(chamber: Chamber, books: ChamberBooks) -> ChamberView:
         ayes=u128(books.votes.ayes),
         nays=u128(books.votes.nays),
         abstains=u128(books.votes.abstains),
-        takes_part=law.takes_part(books),
+        takes_part=formulas.takes_part(books),
         weighed_ayes=u128(ayes),
         weighed_nays=u128(nays),
     )

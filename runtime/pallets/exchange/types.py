@@ -18,7 +18,7 @@ MAX_TRADES: Final = 64
 """Number of remembered trades per asset."""
 MAX_IMMEDIATE: Final = 256
 """Maximum number of orders of one block that end with its auction."""
-LEAST_FEE_BPS, MOST_FEE_BPS = 50, 100
+MIN_FEE_BPS, MAX_FEE_BPS = 50, 100
 """Bounds of the fee of trading, in hundredths of a percent."""
 LEVEL_BYTES: Final = 17
 KEY_BYTES: Final = LEVEL_BYTES + 8
@@ -126,10 +126,10 @@ class Params:
 
     def problem(self) -> str | None:
         """Return a description of the first violated bound; None if the parameters are valid."""
-        if not LEAST_FEE_BPS <= self.maker_bps <= self.taker_bps <= MOST_FEE_BPS:
-            return f"fees are {LEAST_FEE_BPS} to {MOST_FEE_BPS} bps, a taker's not the smaller"
-        if self.premium_bps > MOST_FEE_BPS:
-            return f"a premium listing costs at most {MOST_FEE_BPS} bps"
+        if not MIN_FEE_BPS <= self.maker_bps <= self.taker_bps <= MAX_FEE_BPS:
+            return f"fees are {MIN_FEE_BPS} to {MAX_FEE_BPS} bps, a taker's not the smaller"
+        if self.premium_bps > MAX_FEE_BPS:
+            return f"a premium listing costs at most {MAX_FEE_BPS} bps"
         return None if self.least_notional else "an order is worth at least a planck"
 
 

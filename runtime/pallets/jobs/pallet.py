@@ -56,6 +56,7 @@ from runtime.pallets.jobs.types import (
     Market,
     ModelRecord,
     Models,
+    NoopIdentities,
     NoPerks,
     Outcome,
     Pace,
@@ -67,7 +68,6 @@ from runtime.pallets.jobs.types import (
     PublicKey,
     Quote,
     Slots,
-    Strangers,
     Tier,
     Urgency,
 )
@@ -87,7 +87,7 @@ from runtime.weights import jobs as weights
 
 POSTING_SLOTS: Final = 600
 RETRY_SLOTS: Final = 10
-MOST_RETRY: Final = 40
+MAX_RETRY: Final = 40
 STALE_SLOTS: Final = 900
 GAP_SLOTS: Final = 50
 KEEP_EPOCHS: Final = 14
@@ -95,17 +95,17 @@ CANCELLED_SLOTS: Final = 50
 PATIENCE_EPOCHS: Final = 2
 DEADLINE_FACTOR: Final = 2
 """Constants of `Jobs`, described there."""
-MOST_SETS_AT_ONCE: Final = 4
+MAX_SETS_AT_ONCE: Final = 4
 """Maximum number of protocol jobs that one block posts."""
 
 DEADLINES: Final = 0
 FORGETTING: Final = 7
 DRAWS: Final = (1, 2, 3, 4, 5, 6)
 """Timer queues: selections by urgency, jobs of stakers with priority first."""
-MOST_DEADLINES: Final = 16
-MOST_DRAWS: Final = 32
-LEAST_DRAWS: Final = 8
-MOST_FORGOTTEN: Final = 256
+MAX_DEADLINES: Final = 16
+MAX_DRAWS: Final = 32
+MIN_DRAWS: Final = 8
+MAX_FORGOTTEN: Final = 256
 """Limits of one block; the rest stays due. The number of selections depends on the slot length."""
 BUDGET: Final = 30
 """Divisor of a slot's time that limits selections: they take a tenth of a block's at most."""
@@ -148,7 +148,7 @@ class Jobs(Pallet):
     models: Models
     carry: Carry
     perks: Perks = NoPerks()
-    identities: Identities = Strangers()
+    identities: Identities = NoopIdentities()
     params_origin: OriginCheck
     """Origin that sets the parameters and the chain's own jobs."""
 
@@ -157,7 +157,7 @@ class Jobs(Pallet):
     retry_slots: ClassVar[Const[u32]] = u32(RETRY_SLOTS)
     """Wait of a job before its next selection if no provider is free, in slots; then doubled
     each time."""
-    most_retry: ClassVar[Const[u32]] = u32(MOST_RETRY)
+    most_retry: ClassVar[Const[u32]] = u32(MAX_RETRY)
     """Maximum of that wait, in slots; half of it if the job is urgent, a quarter in emergencies."""
     stale_slots: ClassVar[Const[u32]] = u32(STALE_SLOTS)
     """Age of a request for a beacon, in slots, at which a job makes a new one: the beacon may no
@@ -182,9 +182,9 @@ class Jobs(Pallet):
     """Maximum number of items of a job."""
     max_sets: ClassVar[Const[u32]] = u32(MAX_SETS)
     """Maximum number of jobs that the chain posts in each era."""
-    least_draws: ClassVar[Const[u32]] = u32(LEAST_DRAWS)
+    least_draws: ClassVar[Const[u32]] = u32(MIN_DRAWS)
     """Number of selections that a block may always make, however short slots are."""
-    most_draws: ClassVar[Const[u32]] = u32(MOST_DRAWS)
+    most_draws: ClassVar[Const[u32]] = u32(MAX_DRAWS)
     """Maximum number of selections of a block, however long slots are."""
     unit_macs: ClassVar[Const[u64]] = u64(pricing.UNIT_MACS)
     """Multiplications of a unit of work; a started unit is paid in full."""
@@ -290,7 +290,7 @@ class Jobs(Pallet):
         job: JobId
         state: Annotated[JobState, TypeName("JobState")]
 
-    class Finalised(Event, index=5):
+    class Finalized(Event, index=5):
         """The work was done and paid. A requester's held money is the sum of the amounts."""
 
         job: JobId
@@ -314,7 +314,7 @@ class Jobs(Pallet):
     class PriceMoved(Event, index=7):
         """The price of a unit of work of a class changed."""
 
-        klass: Annotated[u16, TypeName("ClassIndex")]
+        model_class: Annotated[u16, TypeName("ClassIndex")]
         base: Amount
 
     class ProtocolSetAdded(Event, index=8):
@@ -387,11 +387,11 @@ class Jobs(Pallet):
         now = self.clock.now()
         self._note_pace(now)
         weight = weights.LOOK + self._turn_era(now)
-        for id in self._take(DEADLINES, MOST_DEADLINES):
+        for id in self._take(DEADLINES, MAX_DEADLINES):
             weight += weights.EXPIRE
             self._expire(id)
         weight += self._draws(now)
-        forgotten = self._take(FORGETTING, MOST_FORGOTTEN)
+        forgotten = self._take(FORGETTING, MAX_FORGOTTEN)
         for id in forgotten:
             self._forget(id)
         if forgotten:
@@ -423,13 +423,13 @@ class Jobs(Pallet):
         """
         who = origin.signed()
         quote = self.quote(model, int(items), urgency, check, tier, int(data_bytes))
-        klass = self._usable(model).klass
-        if not self.least_deadline(int(klass), int(quote.work)) <= deadline <= MAX_DEADLINE:
+        model_class = self._usable(model).model_class
+        if not self.least_deadline(int(model_class), int(quote.work)) <= deadline <= MAX_DEADLINE:
             raise self.BadDeadline
         if quote.price > max_price:
             raise self.PriceAboveMax
         job = Job(
-            who, model, klass, items, input_root, tier, check, urgency, quote.price,
+            who, model, model_class, items, input_root, tier, check, urgency, quote.price,
             quote.verification, quote.deposit, quote.work, data_bytes, deadline, reply_key,
             endpoints, u32(self.clock.now()),
         )  # fmt: skip
@@ -464,9 +464,9 @@ class Jobs(Pallet):
         found.accepted = u32(now)
         until = now + int(self.payload_slots) + int(found.deadline)
         self._go(job, found, JobState.Computing, until)
-        market = self.market(int(found.klass))
+        market = self.market(int(found.model_class))
         market.sold += found.work
-        self.markets[found.klass] = market
+        self.markets[found.model_class] = market
         self.deposit(self.Accepted(job, self._provider(found), found.due))
 
     @call(3, weight=weights.DECLINE)
@@ -512,7 +512,7 @@ class Jobs(Pallet):
         if not 1 <= items <= MAX_ITEMS:
             raise self.BadItems
         work = pricing.work_of(int(found.macs), int(items))
-        if not self.least_deadline(int(found.klass), work) <= deadline <= MAX_DEADLINE:
+        if not self.least_deadline(int(found.model_class), work) <= deadline <= MAX_DEADLINE:
             raise self.BadDeadline
         if len(list(self.protocol_sets.items())) >= MAX_SETS:
             raise self.TooManySets
@@ -555,12 +555,12 @@ class Jobs(Pallet):
         found = self.jobs.get(id)
         return None if found is None else found.put_off(self.stood_still())
 
-    def market(self, klass: int) -> Market:
+    def market(self, model_class: int) -> Market:
         """Return the price of work of a class, and the amount sold in this era."""
-        known = self.markets.get(u16(klass))
+        known = self.markets.get(u16(model_class))
         if known is not None:
             return known
-        found = self.models.class_of(klass)
+        found = self.models.class_of(model_class)
         return Market(u128(0) if found is None else found.base)
 
     def quote(
@@ -571,15 +571,15 @@ class Jobs(Pallet):
         if not 1 <= items <= MAX_ITEMS:
             raise self.BadItems
         params, work = self.params.peek(), pricing.work_of(int(found.macs), items)
-        base = int(self.market(int(found.klass)).base)
+        base = int(self.market(int(found.model_class)).base)
         price = pricing.price_of(work, base, urgency, data_bytes, params)
         looked_at = ids.sample_size(items, full=check is Check.Full)
         fee = pricing.fee_of(price, items, looked_at, params)
         return pricing.quote(work, price, fee, int(self.committee), tier)
 
-    def least_deadline(self, klass: int, work: int) -> int:
+    def least_deadline(self, model_class: int, work: int) -> int:
         """Return the minimum deadline in slots: twice the time that the class needs, and one."""
-        found = self.models.class_of(klass)
+        found = self.models.class_of(model_class)
         speed = 1 if found is None else int(found.speed)
         return 1 + ceil_div(DEADLINE_FACTOR * 1_000 * work, speed * int(self.slot_ms))
 
@@ -625,7 +625,7 @@ class Jobs(Pallet):
         """Return the fee of one verifier for a receipt of a job, in planck."""
         return int(job.verification) // int(self.committee)
 
-    def finalise(self, id: H256, voters: Sequence[AccountId]) -> bool:
+    def finalize(self, id: H256, voters: Sequence[AccountId]) -> bool:
         """Pay for the work and return True if the job ended; `voters` found it valid.
 
         False if the emission cannot pay for a job of the chain now: it waits then. A job that
@@ -654,9 +654,9 @@ class Jobs(Pallet):
         self.providers.hold_pay(provider, job.paid)
         self._note_done(job, ok=True)
         self._score(id, job, provider, fees)
-        self._close(id, job, JobState.Finalised, Outcome.Done)
+        self._close(id, job, JobState.Finalized, Outcome.Done)
         self.deposit(
-            self.Finalised(id, provider, job.paid, u128(fees), u128(verification), u128(returned))
+            self.Finalized(id, provider, job.paid, u128(fees), u128(verification), u128(returned))
         )
         return True
 
@@ -698,32 +698,32 @@ class Jobs(Pallet):
             self.set_cursor.value = u32(0)
             # An era with fewer blocks than there are classes leaves some: these come first.
             known = self.models.known_classes()
-            unmoved += [u16(klass) for klass in known if klass not in unmoved]
+            unmoved += [u16(model_class) for model_class in known if model_class not in unmoved]
             weight += block.READ * len(known)
         if unmoved:
             weight += self._move_price(int(unmoved[0])) + block.WRITE
             self.unmoved.value = unmoved[1:]
         cursor, end = int(self.set_cursor.value), int(self.next_set.value)
-        for index in range(cursor, min(end, cursor + MOST_SETS_AT_ONCE)):
+        for index in range(cursor, min(end, cursor + MAX_SETS_AT_ONCE)):
             weight += weights.POST_PROTOCOL
             self.set_cursor.value = u32(index + 1)
             self._post_protocol(u32(index))
         return weight
 
-    def _move_price(self, klass: int) -> int:
+    def _move_price(self, model_class: int) -> int:
         """Move the price of a class by the sold part of the offered work; return the weight."""
-        found = self.models.class_of(klass)
+        found = self.models.class_of(model_class)
         if found is None:
             return weights.move_price(0)
-        offers = self.providers.offers(klass)
-        market = self.market(klass)
+        offers = self.providers.offers(model_class)
+        market = self.market(model_class)
         seconds = int(self.epoch_slots) * int(self.slot_ms) // 1_000
         offered = sum(offers) * int(found.speed) * max(1, seconds)
         least, most = int(found.least), int(found.most)
         base = pricing.moved(int(market.base), int(market.sold), offered, least, most)
         if base != market.base:
-            self.deposit(self.PriceMoved(u16(klass), u128(base)))
-        self.markets[u16(klass)] = Market(u128(base))
+            self.deposit(self.PriceMoved(u16(model_class), u128(base)))
+        self.markets[u16(model_class)] = Market(u128(base))
         return weights.move_price(len(offers))
 
     def _post_protocol(self, index: u32) -> None:
@@ -742,7 +742,7 @@ class Jobs(Pallet):
         if not self._has_room(price + verification):
             return
         job = Job(
-            None, wanted.model, model.klass, wanted.items, wanted.input_root, Tier.Open,
+            None, wanted.model, model.model_class, wanted.items, wanted.input_root, Tier.Open,
             Check.Sampled, Urgency.Routine, u128(price), u128(verification), u128(0), u64(work),
             wanted.data_bytes, wanted.deadline, bytes(32), wanted.endpoints,
             u32(self.clock.now()),
@@ -786,7 +786,7 @@ class Jobs(Pallet):
     def _room(self, drawn: int, weight: int) -> int:
         """Return the number of selections that surely fit after `drawn`, which weighed `weight`."""
         left = int(self.slot_ms) * PICOS // BUDGET - weight
-        return max(0, LEAST_DRAWS - drawn, min(MOST_DRAWS - drawn, left // WORST_DRAW))
+        return max(0, MIN_DRAWS - drawn, min(MAX_DRAWS - drawn, left // WORST_DRAW))
 
     def _draw(self, id: H256, now: int) -> int:
         """Select a provider, or wait; end the job if that took too long. Return the weight."""
@@ -795,13 +795,15 @@ class Jobs(Pallet):
         if now - int(job.asked) >= POSTING_SLOTS:
             self._end(id, job, Outcome.NoProvider)
             return weights.draw(0)
-        luck = self.clock.luck_after(since, int(self.beacon_delay), int(self.beacon_authors))
-        if luck is None:
+        randomness = self.clock.randomness_after(
+            since, int(self.beacon_delay), int(self.beacon_authors)
+        )
+        if randomness is None:
             again = now if now - since >= STALE_SLOTS else since
             self._wait(id, job, again, now + 1)
             return weights.draw(0)
-        weight = weights.draw(self.providers.members_of(int(job.klass)))
-        seed = ids.assign_seed(luck.beacon, id, int(job.attempt))
+        weight = weights.draw(self.providers.members_of(int(job.model_class)))
+        seed = ids.assign_seed(randomness.beacon, id, int(job.attempt))
         protocol = job.requester is None
         bond = int(job.price) * BOND_FACTOR
         # Work of a provider below the minimum bond is checked in full, which costs the chain more.
@@ -809,14 +811,14 @@ class Jobs(Pallet):
         more = max(0, whole - int(job.verification))
         open_to_all = protocol and self._has_room(more)
         provider, operators = self.providers.draw(
-            seed, int(job.klass), bond, job.requester, job.refused, open_to_all
+            seed, int(job.model_class), bond, job.requester, job.refused, open_to_all
         )
         if provider is None:
             # Another beacon: a provider that sees that this one selects it could get ready now.
             # Later each time: jobs without a provider must not use up the selections of others.
             # But not so late that all later jobs are served first.
             waited = max(RETRY_SLOTS, now - int(job.asked))
-            until = now + min(waited, MOST_RETRY >> job.urgency)
+            until = now + min(waited, MAX_RETRY >> job.urgency)
             self._wait(id, job, now, min(until, int(job.asked) + POSTING_SLOTS))
             return weight
         self.providers.reserve(provider, id, u128(bond))
@@ -894,7 +896,7 @@ class Jobs(Pallet):
 
     def _note_done(self, job: Job, *, ok: bool) -> None:
         """Report the provider's time, relative to the minimum that its class has for this work."""
-        given = int(self.payload_slots) + self.least_deadline(int(job.klass), int(job.work))
+        given = int(self.payload_slots) + self.least_deadline(int(job.model_class), int(job.work))
         self.providers.note_done(self._provider(job), 1_000 * int(job.took) // given, ok)
 
     def _go(self, id: H256, job: Job, state: JobState, until: int | None) -> None:

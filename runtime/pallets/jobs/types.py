@@ -46,7 +46,7 @@ class JobState(IntEnum):
     """Verifiers check the receipt, or a dispute about it is open."""
     Pending = 5
     """The receipt was found valid, and can still be disputed."""
-    Finalised = 6
+    Finalized = 6
     """The provider is paid."""
     Refunded = 7
     """The requester got its money back; no fraud was proven."""
@@ -54,7 +54,7 @@ class JobState(IntEnum):
     """The receipt was proven wrong; the requester got its money back."""
 
 
-ENDED: Final = (JobState.Finalised, JobState.Refunded, JobState.Slashed)
+ENDED: Final = (JobState.Finalized, JobState.Refunded, JobState.Slashed)
 
 
 @path("pallet_jobs::Outcome")
@@ -134,7 +134,7 @@ class Job:
     requester: Annotated[AccountId | None, TypeName("Option<AccountId>")]
     """None: the chain itself."""
     model: H256
-    klass: u16
+    model_class: u16
     items: u32
     input_root: H256
     """Root over the roots of all items' inputs (`btt_chain.work.commit.roots_tree`)."""
@@ -322,7 +322,7 @@ class Clock(Protocol):
     def now(self) -> int:
         """Return the slots since genesis."""
 
-    def luck_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+    def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`.
 
         Only once `authors` made blocks in between. None if there is none yet, or it is not stored.
@@ -335,7 +335,7 @@ class Providers(Protocol):
     def draw(
         self,
         seed: bytes,
-        klass: int,
+        model_class: int,
         need: int,
         requester: AccountId | None,
         refused: Sequence[AccountId],
@@ -370,17 +370,17 @@ class Providers(Protocol):
     def credit_score(self, provider: AccountId, units: int) -> None:
         """Count work towards block production."""
 
-    def offers(self, klass: int) -> Sequence[int]:
+    def offers(self, model_class: int) -> Sequence[int]:
         """Return the number of concurrent jobs that each member of a class could do."""
 
-    def members_of(self, klass: int) -> int:
+    def members_of(self, model_class: int) -> int:
         """Return the number of members of a class."""
 
 
 class ModelRecord(Protocol):
     """The part of a model's record that Jobs needs."""
 
-    klass: u16
+    model_class: u16
     macs: u64
 
     @property
@@ -455,7 +455,7 @@ class Identities(Protocol):
         """Return the operator of an account: the judged parent that it is a part of, or itself."""
 
 
-class Strangers:
+class NoopIdentities:
     """Identities of a chain without any judged identity."""
 
     def verified(self, who: AccountId) -> bool:

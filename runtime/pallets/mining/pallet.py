@@ -45,10 +45,10 @@ from runtime.pallets.mining import factors
 from runtime.pallets.mining.shares import Step, added, earned, part, score_of
 from runtime.pallets.mining.types import (
     FEE_PRICE,
-    LEAST_PRICE,
     MAX_KAPPA,
     MAX_KAPPA_VERIFIED,
-    MOST_PRICE,
+    MAX_PRICE,
+    MIN_PRICE,
     PARTS,
     PROTOCOL_PRICE,
     Balance,
@@ -129,9 +129,9 @@ class Mining(Pallet):
     """Maximum of `Params.kappa`, the part of fees that a receipt may earn, in parts per million."""
     max_kappa_verified: ClassVar[Const[u32]] = u32(MAX_KAPPA_VERIFIED)
     """The same for a verified requester's fees: less than all, so that self-payment is a loss."""
-    least_price: ClassVar[Const[u128]] = LEAST_PRICE
+    least_price: ClassVar[Const[u128]] = MIN_PRICE
     """Minimum price of a unit of work, in fees and in jobs of the chain itself, in planck."""
-    most_price: ClassVar[Const[u128]] = MOST_PRICE
+    most_price: ClassVar[Const[u128]] = MAX_PRICE
     """Maximum of these prices that governance and genesis may set, in planck per unit of work."""
     price_step: ClassVar[Const[u32]] = u32(factors.PRICE_STEP)
     """Divisor: an era changes each of these prices by at most one part in this many."""
@@ -285,8 +285,8 @@ class Mining(Pallet):
         params = Params()
         if "feePrice" in fields:
             price = fields["feePrice"].planck()
-            if not LEAST_PRICE <= price <= MOST_PRICE:
-                raise fields["feePrice"].wrong(f"{LEAST_PRICE} to {MOST_PRICE} planck per unit")
+            if not MIN_PRICE <= price <= MAX_PRICE:
+                raise fields["feePrice"].wrong(f"{MIN_PRICE} to {MAX_PRICE} planck per unit")
             self.fee_price.value = price
         if "protocolPrice" in fields:
             params.protocol_price = fields["protocolPrice"].planck()
@@ -591,7 +591,7 @@ class Mining(Pallet):
 
     def _move_prices(self, running: Running) -> None:
         """Move the prices: towards the fees that were paid, and towards governance's target."""
-        least = int(LEAST_PRICE)
+        least = int(MIN_PRICE)
         if running.units:
             price = factors.towards(
                 int(self.fee_price.value), int(running.fees) // int(running.units), least

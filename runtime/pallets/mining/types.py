@@ -24,9 +24,9 @@ work could profit by paying itself: it loses 0.307 of a price and gets back 0.24
 MAX_KAPPA_VERIFIED: Final = 900_000
 """Below one, so that self-paid fees are a loss, verified or not."""
 
-LEAST_PRICE: Final = u128(1_000)
+MIN_PRICE: Final = u128(1_000)
 """Planck per unit; an eighth of it is above zero, so that every price can move."""
-MOST_PRICE: Final = u128(10**24)
+MAX_PRICE: Final = u128(10**24)
 FEE_PRICE: Final = u128(2 * 10**13)
 PROTOCOL_PRICE: Final = u128(7 * 10**13)
 """Planck per unit: about where a hundred ordinary machines earn all there is in the first years.
@@ -77,7 +77,7 @@ class Params:
             return "capped operators could not earn the budget together"
         if not self.target_p95 or not self.median_energy:
             return "nothing to measure by"
-        if not LEAST_PRICE <= self.protocol_price <= MOST_PRICE:
+        if not MIN_PRICE <= self.protocol_price <= MAX_PRICE:
             return "a price out of range"
         if sum(int(target) for target in self.regions) > PPM:
             return "regions want more than all work"

@@ -56,12 +56,12 @@ from runtime.pallets.tokenomics.types import BurnReason
 from runtime.weights import models as weights
 
 BASE_PRICE: Final = u128(7 * 10**13)
-LEAST_PRICE: Final = u128(10**10)
-MOST_PRICE: Final = u128(10**18)
+MIN_PRICE: Final = u128(10**10)
+MAX_PRICE: Final = u128(10**18)
 CLASSES: Final = (
-    ModelClass(b"cpu", BASE_PRICE, LEAST_PRICE, MOST_PRICE, u32(100)),
-    ModelClass(b"cpu-large", BASE_PRICE, LEAST_PRICE, MOST_PRICE, u32(1_000)),
-    ModelClass(b"gpu", BASE_PRICE, LEAST_PRICE, MOST_PRICE, u32(10_000)),
+    ModelClass(b"cpu", BASE_PRICE, MIN_PRICE, MAX_PRICE, u32(100)),
+    ModelClass(b"cpu-large", BASE_PRICE, MIN_PRICE, MAX_PRICE, u32(1_000)),
+    ModelClass(b"gpu", BASE_PRICE, MIN_PRICE, MAX_PRICE, u32(10_000)),
 )
 """Default classes of a chain. The initial price of a unit of work is that of the chain's own
 jobs."""
@@ -112,7 +112,7 @@ class Models(Pallet):
 
         model: Model
         owner: Who
-        klass: ClassIndex
+        model_class: ClassIndex
 
     class Retired(Event, index=1):
         """A model was retired: it takes no more jobs, and is removed when the last one is over."""
@@ -144,7 +144,7 @@ class Models(Pallet):
         """A class of machines was added or changed."""
 
         index: ClassIndex
-        klass: SomeClass
+        model_class: SomeClass
 
     class ParamsSet(Event, index=7):
         """Governance changed the parameters."""
@@ -211,17 +211,17 @@ class Models(Pallet):
         found = [self._genesis_class(row) for row in rows] or list(CLASSES)
         if len(found) > MAX_KNOWN:
             raise fields["classes"].wrong(f"at most {MAX_KNOWN} classes")
-        for index, klass in enumerate(found):
-            self.classes[u16(index)] = klass
+        for index, model_class in enumerate(found):
+            self.classes[u16(index)] = model_class
 
     def _genesis_class(self, row: Section) -> ModelClass:
         fields = row.fields(required=("name", "base", "least", "most", "speed"))
         name, speed = fields["name"].text().encode(), fields["speed"].u32()
         base, least, most = (fields[key].planck() for key in ("base", "least", "most"))
-        klass = ModelClass(name, base, least, most, speed)
-        if not klass.in_order:
+        model_class = ModelClass(name, base, least, most, speed)
+        if not model_class.in_order:
             raise row.wrong("a name, a speed, and prices with 0 < least <= base <= most")
-        return klass
+        return model_class
 
     # ---- calls
 
@@ -230,7 +230,7 @@ class Models(Pallet):
         self,
         origin: Origin,
         manifest: Annotated[Manifest, TypeName("Manifest")],
-        klass: ClassIndex,
+        model_class: ClassIndex,
         name: Name,
         check: Annotated[CheckMode, TypeName("CheckMode")],
         endpoints: Endpoints,
@@ -245,7 +245,7 @@ class Models(Pallet):
         model = ids.model_id(manifest)
         if model in self.models:
             raise self.AlreadyRegistered
-        if klass not in self.classes:
+        if model_class not in self.classes:
             raise self.UnknownClass
         if not is_name(name):
             raise self.InvalidName
@@ -258,7 +258,7 @@ class Models(Pallet):
         self.manifests[model] = manifest
         self.models[model] = ModelRecord(
             owner=owner,
-            klass=klass,
+            model_class=model_class,
             macs=manifest.macs,
             check=check,
             name=name,
@@ -268,7 +268,7 @@ class Models(Pallet):
             suspended=False,
             retired=False,
         )
-        self.deposit(self.Registered(model, owner, klass))
+        self.deposit(self.Registered(model, owner, model_class))
 
     @call(1, weight=weights.RETIRE)
     def retire(self, origin: Origin, model: Model) -> None:
@@ -318,13 +318,13 @@ class Models(Pallet):
         self._retire(model, record)
 
     @call(5, weight=weights.SET_CLASS)
-    def set_class(self, origin: Origin, index: ClassIndex, klass: SomeClass) -> None:
+    def set_class(self, origin: Origin, index: ClassIndex, model_class: SomeClass) -> None:
         """Add or change a class of machines. Current prices enter the range when they next move."""
         self.params_origin(origin)
-        if index >= MAX_KNOWN or not klass.in_order:
+        if index >= MAX_KNOWN or not model_class.in_order:
             raise self.InvalidClass
-        self.classes[index] = klass
-        self.deposit(self.ClassSet(index, klass))
+        self.classes[index] = model_class
+        self.deposit(self.ClassSet(index, model_class))
 
     @call(6, weight=weights.SET_PARAMS)
     def set_params(self, origin: Origin, params: ModelParams) -> None:

@@ -72,7 +72,7 @@ class ModelRecord:
     """A registered model; its manifest is stored apart."""
 
     owner: Annotated[AccountId, TypeName("T::AccountId")]
-    klass: ClassIndex
+    model_class: ClassIndex
     macs: Annotated[Compact[u64], TypeName("u64")]
     """Multiplications of one item."""
     check: CheckMode

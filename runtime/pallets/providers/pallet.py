@@ -58,7 +58,7 @@ from runtime.pallets.providers.scores import (
     AGE,
     DECAY,
     MAX_LENDERS,
-    MOST_SCORE,
+    MAX_SCORE,
     WINDOW,
     Loan,
     Window,
@@ -267,7 +267,7 @@ class Providers(Pallet):
     class Displaced(Event, index=8):
         """In a full class, `by` displaced the member without heartbeats or with the least bond."""
 
-        klass: Annotated[ClassIndex, TypeName("ClassIndex")]
+        model_class: Annotated[ClassIndex, TypeName("ClassIndex")]
         provider: Who
         by: Who
 
@@ -421,7 +421,10 @@ class Providers(Pallet):
         ledger.capacity = info.capacity
         looked_at = 0
         if not ledger.chilled:
-            self._leave(who, [klass for klass in before.classes if klass not in info.classes])
+            self._leave(
+                who,
+                [model_class for model_class in before.classes if model_class not in info.classes],
+            )
             looked_at = self._join(who, ledger, info.classes)
 
         self.providers[who] = info
@@ -499,7 +502,7 @@ class Providers(Pallet):
         """
         who = origin.signed()
         ledger, classes = self._ledger(who), self.providers[who].classes
-        missing = [klass for klass in classes if who not in self.members[klass]]
+        missing = [model_class for model_class in classes if who not in self.members[model_class]]
         if not missing:
             raise self.NotChilled
         self._settle(who, ledger)
@@ -653,28 +656,28 @@ class Providers(Pallet):
         """Return the bond of a provider, its capacity and its number of jobs."""
         return self.ledgers.get(provider)
 
-    def is_eligible(self, provider: AccountId, klass: int, need: int) -> bool:
+    def is_eligible(self, provider: AccountId, model_class: int, need: int) -> bool:
         """Return True if a provider could be selected now for a job that reserves `need` planck."""
         ledger = self.ledgers.get(provider)
-        if ledger is None or provider not in self.members[u16(klass)]:
+        if ledger is None or provider not in self.members[u16(model_class)]:
             return False
         return self._now().drawn_by(ledger, need, protocol=False) > 0
 
-    def members_of(self, klass: int) -> int:
+    def members_of(self, model_class: int) -> int:
         """Return the number of members of a class."""
-        return len(self.members[u16(klass)])
+        return len(self.members[u16(model_class)])
 
-    def offered(self, klass: int) -> int:
+    def offered(self, model_class: int) -> int:
         """Return the number of concurrent jobs that the members of a class offer."""
-        return sum(self.offers(klass))
+        return sum(self.offers(model_class))
 
-    def offers(self, klass: int) -> list[int]:
+    def offers(self, model_class: int) -> list[int]:
         """Return each member's number of concurrent jobs in a class, 0 without a recent heartbeat.
 
         Limited to the number of minimum bonds in its bond.
         """
         now, offers = self._now(), []
-        for who in self.members[u16(klass)]:
+        for who in self.members[u16(model_class)]:
             ledger = self.ledgers[who]
             most = min(int(ledger.capacity), ledger.bond // now.minimum_bond)
             offers.append(most if now.hears(ledger) else 0)
@@ -689,7 +692,7 @@ class Providers(Pallet):
     def draw(
         self,
         seed: bytes,
-        klass: int,
+        model_class: int,
         need: int,
         requester: AccountId | None,
         refused: Sequence[AccountId],
@@ -708,7 +711,7 @@ class Providers(Pallet):
         found: list[AccountId] = []
         chances: list[int] = []
         operators: dict[AccountId, None] = {}
-        for who in self.members[u16(klass)]:
+        for who in self.members[u16(model_class)]:
             weight = now.drawn_by(self.ledgers[who], need, protocol=protocol)
             if not weight or who in refused:
                 continue
@@ -931,7 +934,7 @@ class Providers(Pallet):
     def _ensure_in_order(self, info: ProviderInfo) -> None:
         if not info.in_order:
             raise self.InvalidInfo
-        if not all(self.classes.has_class(int(klass)) for klass in info.classes):
+        if not all(self.classes.has_class(int(model_class)) for model_class in info.classes):
             raise self.UnknownClass
 
     def _join(self, who: AccountId, ledger: Ledger, classes: Sequence[u16]) -> int:
@@ -941,12 +944,12 @@ class Providers(Pallet):
         ranks lower.
         """
         looked_at = 0
-        for klass in classes:
-            members = self.members[klass]
+        for model_class in classes:
+            members = self.members[model_class]
             if who in members:
                 continue
             if len(members) < self.max_members:
-                self.members[klass] = [*members, who]
+                self.members[model_class] = [*members, who]
                 continue
             looked_at += len(members)
             now = self._now()
@@ -954,15 +957,15 @@ class Providers(Pallet):
             rank, least = min(ranked)
             if now.rank(ledger) <= rank:
                 raise self.ClassFull
-            self.members[klass] = [who if one == least else one for one in members]
-            self.deposit(self.Displaced(klass, least, who))
+            self.members[model_class] = [who if one == least else one for one in members]
+            self.deposit(self.Displaced(model_class, least, who))
         return looked_at
 
     def _leave(self, who: AccountId, classes: Sequence[u16]) -> None:
-        for klass in classes:
-            members = self.members[klass]
+        for model_class in classes:
+            members = self.members[model_class]
             if who in members:
-                self.members[klass] = [one for one in members if one != who]
+                self.members[model_class] = [one for one in members if one != who]
 
     def _chill(self, who: AccountId, ledger: Ledger) -> None:
         self._settle(who, ledger)
@@ -1010,7 +1013,7 @@ class Providers(Pallet):
         loan = self.loans.get(provider)
         whose = None if loan is None else loan.at(snapshot)
         # A weight out of range must not block the change of the epoch.
-        return min(score_at(window, snapshot), MOST_SCORE) if whose == borrower else 0
+        return min(score_at(window, snapshot), MAX_SCORE) if whose == borrower else 0
 
     def _is_lender(self, provider: AccountId, borrower: AccountId, era: int) -> bool:
         """Return True if a score is delegated to `borrower` in a snapshot in use, or will be."""

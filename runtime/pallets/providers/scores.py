@@ -27,7 +27,7 @@ SCORE_UNIT: Final = 10 ** (WINDOW - 1)
 """A millionth of a unit of work that counts in full; the decay of each era is then exact."""
 MAX_LENDERS: Final = 16
 """Maximum number of providers that delegate their scores to one validator."""
-MOST_SCORE: Final = u128.MAX // (2 * MAX_LENDERS)
+MAX_SCORE: Final = u128.MAX // (2 * MAX_LENDERS)
 """Maximum weight of one provider: a validator with all its delegators fits u128."""
 
 

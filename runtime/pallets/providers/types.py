@@ -76,7 +76,7 @@ class ProviderInfo:
     @property
     def in_order(self) -> bool:
         """True if it has classes, each once and ascending, a capacity, and addresses."""
-        classes = [int(klass) for klass in self.classes]
+        classes = [int(model_class) for model_class in self.classes]
         ascending = all(one < other for one, other in pairwise(classes))
         return bool(classes) and ascending and self.capacity > 0 and are_endpoints(self.endpoints)
 

@@ -127,9 +127,9 @@ TRAP_BPS: Final = 200
 CONFIDENTIAL_FACTOR: Final = 3
 STALE_SLOTS: Final = 900
 RETRY_SLOTS: Final = 10
-MOST_ASKED: Final = MAX_CHALLENGES // 2
+MAX_ASKED: Final = MAX_CHALLENGES // 2
 KEEP_EPOCHS: Final = 14
-MOST_STEPS: Final = 8
+MAX_STEPS: Final = 8
 """Constants of `Receipts`: their meaning is documented there."""
 TRAP_POT: Final = AccountId(sha256(b"btt-work trap pot").digest())
 """Pool account for slashes of verifiers that found planted errors valid; it pays their finders."""
@@ -145,7 +145,7 @@ STEPS: Final[Mapping[Phase, int]] = MappingProxyType(
         Phase.Trapping: max(weights.CONVICT, weights.CLOSE_ROUND),
         Phase.Disputed: weights.DISPUTE,
         Phase.Withheld: weights.WITHHOLD,
-        Phase.Pending: weights.FINALISE,
+        Phase.Pending: weights.FINALIZE,
         Phase.Ended: weights.LOOK,
     }
 )
@@ -252,7 +252,7 @@ class Receipts(Pallet):
     """Slots within which missed votes count once: a restart misses all open receipts."""
     max_verifiers: ClassVar[Const[u32]] = u32(MAX_VERIFIERS)
     """Maximum number of verifiers."""
-    max_asked: ClassVar[Const[u32]] = u32(MOST_ASKED)
+    max_asked: ClassVar[Const[u32]] = u32(MAX_ASKED)
     """Maximum number of leaves of a receipt that accounts can challenge at a time."""
     retry_slots: ClassVar[Const[u32]] = u32(RETRY_SLOTS)
     """Number of slots until the next attempt with too few verifiers or no unallocated emission."""
@@ -260,7 +260,7 @@ class Receipts(Pallet):
     """Number of slots after which a receipt requests another beacon instead of a missing one."""
     keep_epochs: ClassVar[Const[u32]] = u32(KEEP_EPOCHS)
     """Number of epochs for which an ended receipt is kept."""
-    max_steps: ClassVar[Const[u32]] = u32(MOST_STEPS)
+    max_steps: ClassVar[Const[u32]] = u32(MAX_STEPS)
     """Maximum number of receipts processed per block and queue; others wait for the next block."""
 
     receipts = Map(H256, Receipt, hasher=Hasher.Identity)
@@ -691,7 +691,7 @@ class Receipts(Pallet):
             raise self.NotAllowed
         if found.phase is not Phase.Pending or job.tier is not Tier.Confidential:
             raise self.WrongPhase
-        self._finalise(receipt, found, self.clock.now())
+        self._finalize(receipt, found, self.clock.now())
 
     @call(7, weight=weights.CHALLENGE_DATA)
     def challenge_data(
@@ -719,7 +719,7 @@ class Receipts(Pallet):
         if not is_leaf(graph, items, int(item), int(tensor), int(leaf)):
             raise self.NoSuchLeaf
         found.challenges = [one for one in found.challenges if not one.answered]
-        if sum(one.by is not None for one in found.challenges) >= MOST_ASKED:
+        if sum(one.by is not None for one in found.challenges) >= MAX_ASKED:
             raise self.TooManyAsked
         deposit = u128(ceil_div(int(job.price) * PROOF_BPS, BPS))
         self.currency.hold(self._reason(self.HoldReason.Challenge), who, deposit)
@@ -977,7 +977,7 @@ class Receipts(Pallet):
 
     def _take(self, lane: int) -> list[H256]:
         worked = self.clock.now() - self.jobs.stood_still()
-        return agenda.take(self.due, self.ahead, lane, worked, MOST_STEPS)
+        return agenda.take(self.due, self.ahead, lane, worked, MAX_STEPS)
 
     def _enter(self, lane: int, slot: int, id: H256) -> DueKey:
         return agenda.enter(self.due, self.ahead, lane, slot - self.jobs.stood_still(), id)
@@ -999,7 +999,7 @@ class Receipts(Pallet):
             case Phase.Withheld:
                 self._end_withheld(id, found, job, now)
             case _:
-                self._finalise(id, found, now)
+                self._finalize(id, found, now)
         return weight
 
     def _begin(self, id: H256, receipt: Receipt, phase: Phase, until: int) -> None:
@@ -1040,11 +1040,13 @@ class Receipts(Pallet):
         Bonds raised after the request are excluded too: the randomness may have been known then.
         """
         since = int(receipt.since)
-        luck = self.clock.luck_after(since, int(self.beacon_delay), int(self.beacon_authors))
-        if luck is None:
+        randomness = self.clock.randomness_after(
+            since, int(self.beacon_delay), int(self.beacon_authors)
+        )
+        if randomness is None:
             self._wait(id, receipt, now if now - since >= STALE_SLOTS else since, 1)
             return
-        beacon = H256(luck.beacon)
+        beacon = H256(randomness.beacon)
         place = u8(len(receipt.beacons))
         found = [
             Seat(who, key, place)
@@ -1303,14 +1305,14 @@ class Receipts(Pallet):
 
     # ---- internals: the end
 
-    def _finalise(self, id: H256, receipt: Receipt, now: int) -> None:
+    def _finalize(self, id: H256, receipt: Receipt, now: int) -> None:
         """Pay for the work, unless a challenged leaf is still to be shown."""
         open_until = [int(one.until) for one in receipt.challenges if not one.answered]
         if open_until:
             self._begin(id, receipt, Phase.Pending, max(*open_until, now + 1))
             return
         voters = [seat.verifier for seat in found_valid(receipt.seats)]
-        if not self.jobs.finalise(receipt.job, voters):
+        if not self.jobs.finalize(receipt.job, voters):
             self._begin(id, receipt, Phase.Pending, now + RETRY_SLOTS)
             return
         job = self.jobs.job(receipt.job)

@@ -345,7 +345,7 @@ class Clock(Protocol):
     def now(self) -> int:
         """Return the slots since genesis."""
 
-    def luck_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+    def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`."""
 
 
@@ -370,7 +370,7 @@ class JobBooks(Protocol):
     def advance(self, id: H256, state: JobState) -> None:
         """Set the state of a job: its receipt is being checked, or was found valid."""
 
-    def finalise(self, id: H256, voters: Sequence[AccountId]) -> bool:
+    def finalize(self, id: H256, voters: Sequence[AccountId]) -> bool:
         """Return True if the work was paid, False if the unallocated emission is too small now."""
 
     def refuse(self, id: H256, outcome: Outcome, voters: Sequence[AccountId]) -> None:

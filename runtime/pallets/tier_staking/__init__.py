@@ -1,6 +1,6 @@
 """TierStaking: stakes locked for a term, their rewards and benefits."""
 
-from runtime.pallets.tier_staking.law import (
+from runtime.pallets.tier_staking.formulas import (
     ONE,
     QUARTER_MS,
     TIERS,

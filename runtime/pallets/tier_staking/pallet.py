@@ -42,7 +42,7 @@ from runtime.frame import (
     ensure_root,
 )
 from runtime.pallets.balances import lookup
-from runtime.pallets.tier_staking.law import (
+from runtime.pallets.tier_staking.formulas import (
     DISCOUNT,
     ONE,
     PRIORITY,

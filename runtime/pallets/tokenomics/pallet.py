@@ -58,7 +58,7 @@ from runtime.frame import (
 )
 from runtime.pallets.balances import Balances, is_pool, lookup
 from runtime.pallets.tokenomics.config import Config, read_config
-from runtime.pallets.tokenomics.law import (
+from runtime.pallets.tokenomics.formulas import (
     FIRST_YEAR,
     RELEASE_TABLE,
     ceiling,

@@ -1,4 +1,4 @@
-// polkadot-api, unmodified, against a node whose blocks a validator makes by lottery and finalises
+// polkadot-api, unmodified, against a node whose blocks a validator makes by lottery and finalizes
 // by vote: `node --dev`, where Alice is that validator.
 
 import assert from "node:assert/strict";

@@ -59,7 +59,7 @@ class Deck:
     """Steps for one block of a chain."""
 
     def __init__(self, chain: EconomyChain, seed: int) -> None:
-        self.luck = random.Random(seed)
+        self.rng = random.Random(seed)
         self.chain = chain
         self.runtime = chain.runtime
         self.signer = PEOPLE[0]
@@ -68,11 +68,11 @@ class Deck:
 
     def one_of(self, options: Sequence[T]) -> T:
         """Draw one."""
-        return self.luck.choice(options)
+        return self.rng.choice(options)
 
     def chance(self, percent: int) -> bool:
         """Say yes so often."""
-        return self.luck.randrange(100) < percent
+        return self.rng.randrange(100) < percent
 
     # ---- values
 
@@ -91,7 +91,7 @@ class Deck:
         free, locked = int(data.free), int(data.frozen)
         near = [free, free - ED, free - locked, free - locked + 1, free // 2, free // 7]
         fixed = [0, 1, ED - 1, ED, int(BTT), 100 * int(BTT), 1_000 * int(BTT), 5_000 * int(BTT)]
-        odd = self.luck.randrange(10**22)
+        odd = self.rng.randrange(10**22)
         return u128(max(0, self.one_of([*near, *fixed, odd, u128.MAX])))
 
     def modest(self) -> u128:
@@ -113,7 +113,7 @@ class Deck:
         """Draw what may be staked."""
         usable = int(self.runtime.balances.reducible_balance(self.signer))
         minimums = [int(tier.minimum) for tier in self.chain.staking.current_tiers.value]
-        odd = self.luck.randrange(1, 10**22)
+        odd = self.rng.randrange(1, 10**22)
         return u128(self.one_of([*minimums, *minimums, *(one + odd for one in minimums), usable]))
 
     def slot(self) -> int:
@@ -135,14 +135,14 @@ class Deck:
     def share(self) -> u128:
         """Draw an amount for a pool to pay: little, or about what the release ceiling leaves."""
         room = self.chain.tokenomics.headroom()
-        little = self.luck.randrange(10**22)
+        little = self.rng.randrange(10**22)
         most = (room, room + 1, room // 2, int(self.chain.tokenomics.available(accounts.ECOSYSTEM)))
         return u128(self.one_of((little, little, *most)))
 
     def milestone(self) -> tuple[u32, u32]:
         """Draw an item of a programme."""
         programmes = [number for number, _ in self.chain.tokenomics.programmes.items()]
-        return self.some_id(map(int, programmes)), u32(self.luck.randrange(17))
+        return self.some_id(map(int, programmes)), u32(self.rng.randrange(17))
 
     def terms(self) -> Tier:
         """Draw the terms of a tier, near those that there are."""
@@ -175,7 +175,7 @@ class Deck:
 
     def steps(self, most: int) -> Iterator[Step]:
         """Draw up to so many steps."""
-        for _ in range(self.luck.randrange(most + 1)):
+        for _ in range(self.rng.randrange(most + 1)):
             yield self.step()
 
     def step(self) -> Step:
@@ -250,11 +250,11 @@ class Deck:
 
     def a_bounty_is_earned(self) -> Iterator[tuple[int, Step]]:
         """Propose a bounty, fund it, do the work, and have it paid."""
-        proposer, curator, worker = self.luck.sample(PEOPLE, 3)
+        proposer, curator, worker = self.rng.sample(PEOPLE, 3)
         by, root, wait = self.chain.by, self.chain.root, 8 * DAY
         number = self.runtime.pallet(Bounties).bounty_count.value
-        value, named = u128(self.luck.randrange(10**19, 10**22)), {"bounty_id": number}
-        fee, text = u128(self.luck.randrange(10**18)), b"x" * self.luck.randrange(50)
+        value, named = u128(self.rng.randrange(10**19, 10**22)), {"bounty_id": number}
+        fee, text = u128(self.rng.randrange(10**18)), b"x" * self.rng.randrange(50)
         yield 0, by(proposer, "Bounties", "propose_bounty", value=value, description=text)
         yield 0, root("Bounties", "approve_bounty", **named)
         chosen = {"curator": Id(curator), "fee": fee}
@@ -292,7 +292,7 @@ class Deck:
         number, by = self.chain.staking.next_id.value, self.chain.by
         term = int(self.chain.staking.current_tiers.value[int(str(chosen["tier"]))].days) * DAY
         yield 0, by(self.signer, "TierStaking", "stake", **chosen, min_reward=u128(0))
-        for part in sorted(self.luck.sample(range(1, 100), 3)):
+        for part in sorted(self.rng.sample(range(1, 100), 3)):
             yield term * part // 300, by(self.signer, "TierStaking", "claim", id=number)
         yield term, by(self.signer, "TierStaking", "claim_dividend", id=number)
         yield 0, by(self.signer, "TierStaking", "unstake", id=number)
@@ -311,7 +311,7 @@ class Deck:
         has = usable[self.signer]
         place = self.one_of([at for at, tier in enumerate(tiers) if tier.minimum <= has])
         minimum = int(tiers[place].minimum)
-        amount = self.one_of((minimum, minimum, self.luck.randrange(minimum, has + 1)))
+        amount = self.one_of((minimum, minimum, self.rng.randrange(minimum, has + 1)))
         return {"tier": u8(place), "amount": u128(amount)}
 
     def a_promise(self) -> dict[str, object]:
@@ -410,7 +410,7 @@ class Deck:
         """Record a receipt of somebody's work."""
         price, units = int(self.chain.mining.fee_price.value), self.one_of((1, 10**3, 10**6, 10**8))
         fees = u128(min(units * price * self.one_of((0, 1, 1, 3)) // self.one_of((1, 2)), 10**24))
-        receipt, provider = H256(self.luck.randbytes(32)), self.one_of(PEOPLE)
+        receipt, provider = H256(self.rng.randbytes(32)), self.one_of(PEOPLE)
         verified, requester = self.chance(30), self.one_of(PEOPLE)
         return lambda: self.chain.mining.record(
             provider, receipt, units, fees, verified=verified, requester=requester
@@ -418,12 +418,12 @@ class Deck:
 
     def measured(self) -> Callable[[], object]:
         """Tell of uptime and quality."""
-        who, part = self.one_of(PEOPLE), self.luck.randrange(0, 101)
+        who, part = self.one_of(PEOPLE), self.rng.randrange(0, 101)
         mining = self.chain.mining
 
         def go() -> None:
             mining.record_uptime(who, part, 100)
-            mining.record_quality(who, self.luck.randrange(1, 5_000), part, 100)
+            mining.record_quality(who, self.rng.randrange(1, 5_000), part, 100)
 
         return go
 
@@ -435,7 +435,7 @@ class Deck:
     def compute_fee(self) -> Callable[[], object]:
         """Pay for a job."""
         tokenomics, who, worker = self.chain.tokenomics, self.signer, self.one_of(PEOPLE)
-        gross = int(self.one_of((self.modest(), u128(self.luck.randrange(10**21)), u128(3))))
+        gross = int(self.one_of((self.modest(), u128(self.rng.randrange(10**21)), u128(3))))
 
         def go() -> None:
             split = split_compute(gross, int(tokenomics.threshold()))
@@ -447,7 +447,7 @@ class Deck:
         """Pay a fee of the asset platform or for a payment."""
         tokenomics, who, voter = self.chain.tokenomics, self.signer, self.one_of(PEOPLE)
         ramp, reason = self.one_of(((ASSET, BurnReason.Asset), (PAYFI, BurnReason.Payfi)))
-        fee, voters = self.luck.randrange(10**20), self.one_of((0, 1_000))
+        fee, voters = self.rng.randrange(10**20), self.one_of((0, 1_000))
 
         def go() -> None:
             limit = int(tokenomics.threshold())
@@ -459,7 +459,7 @@ class Deck:
     def network_fee(self) -> Callable[[], object]:
         """Pay for a transaction."""
         fees, who = self.runtime.fees, self.signer
-        info, length = DispatchInfo(10**9), self.luck.randrange(100, 1_000)
+        info, length = DispatchInfo(10**9), self.rng.randrange(100, 1_000)
         tip = u128(self.one_of((0, 0, 10**17)))
 
         def go() -> None:
@@ -470,12 +470,12 @@ class Deck:
 
     def penalty(self) -> Callable[[], object]:
         """Destroy somebody's money."""
-        who, amount = self.signer, u128(self.luck.randrange(10**20))
+        who, amount = self.signer, u128(self.rng.randrange(10**20))
         return lambda: self.chain.tokenomics.destroy(who, amount, BurnReason.Slash)
 
     def contribution(self) -> Callable[[], object]:
         """Count what somebody contributed."""
-        who, kind, times = self.signer, self.one_of(list(Contribution)), self.luck.randrange(30)
+        who, kind, times = self.signer, self.one_of(list(Contribution)), self.rng.randrange(30)
         return lambda: self.chain.staking.add_points(who, kind, times)
 
     def hospital(self) -> Callable[[], object]:
@@ -560,16 +560,16 @@ ARGUMENTS: Final[dict[str, Draw]] = {
     "era_to": lambda deck: deck.era(),
     "operator": lambda deck: deck.one_of(PEOPLE),
     "region": lambda deck: u16(deck.one_of((0, 1, 2))),
-    "units_per_kwh": lambda deck: u64(deck.luck.randrange(8_000_000)),
+    "units_per_kwh": lambda deck: u64(deck.rng.randrange(8_000_000)),
     "params": lambda deck: Params(
         kappa_verified=u32(deck.one_of((180_000, 900_000))),
         verified_budget=deck.modest(),
         regions=[u32(400_000), u32(100_000)],
     ),
     # TierStaking
-    "tier": lambda deck: u8(deck.luck.randrange(6 if deck.chance(5) else 5)),
+    "tier": lambda deck: u8(deck.rng.randrange(6 if deck.chance(5) else 5)),
     "TierStaking.stake.amount": lambda deck: deck.stake_amount(),
-    "TierStaking.top_up.amount": lambda deck: u128(deck.luck.randrange(10**20)),
+    "TierStaking.top_up.amount": lambda deck: u128(deck.rng.randrange(10**20)),
     "min_reward": lambda deck: deck.one_of((None, None, u128(0), u128(10**20))),
     "id": lambda deck: deck.stake_id(),
     "quarter": lambda deck: deck.some_id(range(deck.chain.staking.quarter_now())),
@@ -577,7 +577,7 @@ ARGUMENTS: Final[dict[str, Draw]] = {
     "terms": lambda deck: deck.terms(),
     "bps": lambda deck: u32(deck.one_of((0, 2_000, 10_000, 10_001))),
     "min_tier": lambda deck: deck.one_of((None, u8(0), u8(4), u8(5))),
-    "TierStaking.set_contribution_budget.amount": lambda deck: u128(deck.luck.randrange(10**22)),
+    "TierStaking.set_contribution_budget.amount": lambda deck: u128(deck.rng.randrange(10**22)),
     # Treasury and Bounties
     "asset_kind": lambda deck: AssetKind.Native,
     "valid_from": lambda deck: deck.one_of((None, u32(deck.slot()))),
@@ -587,11 +587,11 @@ ARGUMENTS: Final[dict[str, Draw]] = {
     "Treasury.void_spend.index": lambda deck: deck.spend(),
     "Treasury.spend.amount": lambda deck: deck.modest(),
     "Treasury.spend_local.amount": lambda deck: deck.modest(),
-    "Bounties.propose_bounty.value": lambda deck: u128(deck.luck.randrange(10**22)),
+    "Bounties.propose_bounty.value": lambda deck: u128(deck.rng.randrange(10**22)),
     "bounty_id": lambda deck: deck.some_id(deck.bounties()),
-    "description": lambda deck: b"x" * deck.luck.randrange(40),
+    "description": lambda deck: b"x" * deck.rng.randrange(40),
     "remark": lambda deck: b"x",
-    "fee": lambda deck: u128(deck.luck.randrange(10**19)),
+    "fee": lambda deck: u128(deck.rng.randrange(10**19)),
 }
 """How to draw arguments: by name, or by call and name where a name means something else."""
 

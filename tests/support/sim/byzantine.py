@@ -78,7 +78,7 @@ class Byzantine:
     """A cheat that does nothing yet; its children override what they do otherwise."""
 
     world: World
-    luck: random.Random
+    rng: random.Random
     until: int | None = None
     """When it becomes honest; None: never."""
     done: int = 0
@@ -103,8 +103,8 @@ class Byzantine:
     def halves(self, node: SimNode) -> tuple[list[int], list[int]]:
         """Return two parts of the neighbours; each may have all but one."""
         others = list(node.connected)
-        self.luck.shuffle(others)
-        cut = self.luck.randint(1, max(1, len(others) - 1))
+        self.rng.shuffle(others)
+        cut = self.rng.randint(1, max(1, len(others) - 1))
         return sorted(others[:cut]), sorted(others[cut:])
 
 
@@ -160,7 +160,7 @@ class BlockEquivocator(Byzantine):
             node.client,
             bytes(header.parent_hash),
             claim=claim,
-            timestamp_ms=slot * node.running.settings.slot_ms + 1 + self.luck.randint(0, 500),
+            timestamp_ms=slot * node.running.settings.slot_ms + 1 + self.rng.randint(0, 500),
             ready=none,
             skip=none.skip,
             pace=early,
@@ -190,7 +190,7 @@ class Withholder(Byzantine):
             if node.epoch == life and node.engine is not None:
                 self.world.act(node, action)
 
-        self.world.later(self.luck.randint(1, self.most) * 2_000 + 300, say)
+        self.world.later(self.rng.randint(1, self.most) * 2_000 + 300, say)
         return True
 
 
@@ -233,24 +233,24 @@ class BadAuthor(Byzantine):
         """Return a header like this one that no node may accept."""
         unsealed, _seal = header.unsealed()
         logs = list(unsealed.digest.logs)
-        what = self.luck.randrange(6)
+        what = self.rng.randrange(6)
         announced = [at for at, log in enumerate(logs) if isinstance(log, Consensus)]
         if announced:
             what = 6  # the first block of an epoch: the chance to lie about weights
         match what:
             case 0:
-                bad = replace(unsealed, state_root=H256(self.luck.randbytes(32)))
+                bad = replace(unsealed, state_root=H256(self.rng.randbytes(32)))
             case 1:
                 bad = replace(unsealed, digest=Digest([*logs, logs[0]]))
             case 2:
-                return header.unsealed()[0].with_log(Seal(BABE, self.luck.randbytes(64)))
+                return header.unsealed()[0].with_log(Seal(BABE, self.rng.randbytes(64)))
             case 3:
                 bad = replace(unsealed, number=u32(int(unsealed.number) + 1))
             case 4:
-                noise = Consensus(BABE, b"\x01" + self.luck.randbytes(40))
+                noise = Consensus(BABE, b"\x01" + self.rng.randbytes(40))
                 bad = replace(unsealed, digest=Digest([*logs, noise]))
             case 5:
-                noise = Consensus(b"FRNK", b"\x01" + self.luck.randbytes(80))
+                noise = Consensus(b"FRNK", b"\x01" + self.rng.randbytes(80))
                 bad = replace(unsealed, digest=Digest([*logs, noise]))
             case _:
                 at = announced[0]
@@ -320,9 +320,9 @@ class VoteSplitter(Byzantine):
         header = client.header(target.hash)
         if header is not None and target.number > 1:
             choices.append(Target(H256(header.parent_hash), target.number - 1))
-        if self.luck.random() < 0.1:
-            choices.append(Target(H256(self.luck.randbytes(32)), target.number + 1))
-        return self.luck.choice(choices) if choices else None
+        if self.rng.random() < 0.1:
+            choices.append(Target(H256(self.rng.randbytes(32)), target.number + 1))
+        return self.rng.choice(choices) if choices else None
 
 
 @dataclass
@@ -344,25 +344,25 @@ class Liar(Byzantine):
     def change(self, node: SimNode, action: network.Action) -> bool:
         """Change answers and claims."""
         match action:
-            case network.Answer(id, data) if data is not None and self.luck.random() < 0.7:
+            case network.Answer(id, data) if data is not None and self.rng.random() < 0.7:
                 self.done += 1
                 self._answer(node, id, data)
                 return True
-            case network.SetStatus(status) if self.luck.random() < 0.5:
+            case network.SetStatus(status) if self.rng.random() < 0.5:
                 self.done += 1
-                lie = self.luck.choice(
+                lie = self.rng.choice(
                     [
-                        replace(status, best_number=0x7FFF_FFFF, best_hash=self.luck.randbytes(32)),
+                        replace(status, best_number=0x7FFF_FFFF, best_hash=self.rng.randbytes(32)),
                         replace(
                             status,
                             best_number=status.best_number + 7,
-                            best_hash=self.luck.randbytes(32),
+                            best_hash=self.rng.randbytes(32),
                         ),
                         replace(status, best_number=0, best_hash=self.world.genesis.hash),
                         replace(
                             status,
                             final_number=status.final_number + 500,
-                            final_hash=self.luck.randbytes(32),
+                            final_hash=self.rng.randbytes(32),
                         ),
                     ]
                 )
@@ -372,13 +372,13 @@ class Liar(Byzantine):
 
     def _answer(self, node: SimNode, id: int, data: bytes) -> None:
         act = self.world.act
-        match self.luck.randrange(7):
+        match self.rng.randrange(7):
             case 0:
                 return  # silence: the asker's time runs out
             case 1:
                 act(node, network.Answer(id, None))
             case 2:
-                act(node, network.Answer(id, self.luck.randbytes(self.luck.randint(0, 200))))
+                act(node, network.Answer(id, self.rng.randbytes(self.rng.randint(0, 200))))
             case 3:
                 act(node, network.Answer(id, data[: len(data) // 2]))
             case 4:
@@ -387,7 +387,7 @@ class Liar(Byzantine):
                 act(node, network.Answer(id, _altered(data)))
             case _:
                 raw = bytearray(data)
-                raw[self.luck.randrange(len(raw))] ^= 1 << self.luck.randrange(8)
+                raw[self.rng.randrange(len(raw))] ^= 1 << self.rng.randrange(8)
                 act(node, network.Answer(id, bytes(raw)))
 
 
@@ -440,7 +440,7 @@ class Babbler(Byzantine):
 
     def hear(self, node: SimNode, event: Event) -> bool:
         """Lie to those who ask for votes."""
-        if not isinstance(event, network.NoteHeard):
+        if not isinstance(event, network.NoteReceived):
             return False
         try:
             message = GOSSIP.decode_all(event.data)
@@ -463,28 +463,28 @@ class Babbler(Byzantine):
         return Target(H256(best.hash), best.number)
 
     def _babble(self, node: SimNode) -> None:
-        gadget, luck = node.running.parts.gadget, self.luck
+        gadget, rng = node.running.parts.gadget, self.rng
         set_id, number, target = gadget.set_id, gadget.round, self._target(node)
-        stage = luck.choice([Stage.PREVOTE, Stage.PRECOMMIT])
+        stage = rng.choice([Stage.PREVOTE, Stage.PRECOMMIT])
         signed = signed_vote(node, set_id, number, stage, target)
         others = list(node.connected)
-        match luck.randrange(7):
+        match rng.randrange(7):
             case 0:
                 stranger = KeyPair.from_uri("//Stranger")
                 signed = replace(signed, id=AuthorityId(stranger.public))
                 self._gossip(node, vote_data(set_id, number, signed))
             case 1:
-                signed = replace(signed, signature=AuthoritySignature(luck.randbytes(64)))
+                signed = replace(signed, signature=AuthoritySignature(rng.randbytes(64)))
                 self._gossip(node, vote_data(set_id, number, signed))
             case 2:
-                self._gossip(node, luck.randbytes(luck.randint(1, 40)))
+                self._gossip(node, rng.randbytes(rng.randint(1, 40)))
             case 3:
                 alone = signed_vote(node, set_id, number, Stage.PRECOMMIT, target)
                 commit = Commit(target.hash, u32(target.number), [_precommit(alone)])
                 body = CommitMessage(u64(number), u64(set_id), commit.compact())
                 self._gossip(node, GOSSIP.encode(CommitGossip(body)))
             case 4:
-                packet = NeighborV1(u64(number + luck.randint(2, 1_000)), u64(set_id), u32(1 << 31))
+                packet = NeighborV1(u64(number + rng.randint(2, 1_000)), u64(set_id), u32(1 << 31))
                 for other in others:
                     self.world.note(node, other, GOSSIP.encode(Neighbor(packet)))
             case 5:

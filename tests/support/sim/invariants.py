@@ -1,6 +1,6 @@
 """What must hold at every moment of a simulated network: I1 to I7 of consensus.md 6.4.
 
-    I1  no two honest nodes finalise conflicting blocks
+    I1  no two honest nodes finalize conflicting blocks
     I2  no honest key signs two messages for one slot, or one step of one round (vault.py)
     I3  the same block, so the same state root, at every final height; and states that have it
     I4  the final height of a node never falls, over restarts neither
@@ -31,13 +31,13 @@ from btt_chain.primitives.grandpa import (
     verify_strict,
 )
 from btt_chain.txpool.types import Limits
-from p2p.sync import near
+from p2p.sync import fork_sync
 from storage.blocks import BlockStore
 from storage.trie.root import state_root
 from support.sim.errors import Violation
 from support.sim.world import SimNode, World
 
-HELD: Final = near.MAX_HELD + near.NEAR + 2_048
+HELD: Final = fork_sync.MAX_HELD + fork_sync.NEAR + 2_048
 """Blocks that sync may hold."""
 BATCHES: Final = 2
 """Batches of blocks that may wait in an engine: sync hands over one at a time."""
@@ -137,7 +137,7 @@ class Invariants:
         seen, watcher = self._seen[node.index], node.watcher
         if seen.life != node.epoch:
             seen.begin(node)
-        final = seen.blocks.finalised.number
+        final = seen.blocks.finalized.number
         if final != seen.height:
             if final < seen.height:
                 raise Violation("I4", f"{node.name} fell from {seen.height} to {final}")
@@ -172,7 +172,7 @@ class Invariants:
             elif known != hash:
                 raise Violation(
                     "I1",
-                    f"{node.name} finalised 0x{hash.hex()[:8]} at {height}, another node "
+                    f"{node.name} finalized 0x{hash.hex()[:8]} at {height}, another node "
                     f"0x{known.hex()[:8]}",
                 )
         seen.height = to
@@ -195,7 +195,7 @@ class Invariants:
         """I5. The verdict on a signature is shared; `conclude` asks the strict verifier itself."""
         raw = node.client.store.blocks.justification(bytes(target.hash), GRANDPA)
         if raw is None:
-            raise Violation("I5", f"{node.name} finalised block {target.number} without a proof")
+            raise Violation("I5", f"{node.name} finalized block {target.number} without a proof")
         if (target, raw) not in self._accepted:
             self._accept(node, target, raw)
         self.proofs += 1

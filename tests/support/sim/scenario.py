@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
-from btt_chain.chain.memory import NoCollection
+from btt_chain.chain.gc import NoCollection
 from btt_chain.txpool import PoolError
 from support.sim import accounts
 from support.sim.byzantine import KINDS, Byzantine, corrupt
@@ -105,41 +105,41 @@ class Scenario:
     @classmethod
     def of(cls, seed: int) -> Scenario:
         """Return what a seed stands for."""
-        luck = random.Random(seed)
-        validators = luck.choice([4, 4, 4, 4, 5, 5, 7])
+        rng = random.Random(seed)
+        validators = rng.choice([4, 4, 4, 4, 5, 5, 7])
         self = cls(
             seed,
             validators=validators,
-            observers=luck.choice([0, 0, 0, 1]),
-            slots=luck.randint(8, 16),
-            gossip_ms=luck.choice([250, 500, 500, 1_000]),
-            behind=luck.choice([0, 0, 0, 2]),
+            observers=rng.choice([0, 0, 0, 1]),
+            slots=rng.randint(8, 16),
+            gossip_ms=rng.choice([250, 500, 500, 1_000]),
+            behind=rng.choice([0, 0, 0, 2]),
             real_vrf=seed % 100 == 99,
             share=seed % 50 != 49,
-            transfers=luck.choice([0, 2, 6]),
+            transfers=rng.choice([0, 2, 6]),
         )
-        if self.observers and luck.random() < 0.7:
+        if self.observers and rng.random() < 0.7:
             self.late = [validators]
-        if luck.random() < 0.2:
+        if rng.random() < 0.2:
             most = (validators - 1) // 3
-            count = luck.randint(1, most)
-            who = luck.sample(range(validators), count)
-            self.cheats = [(index, luck.choice(KINDS)) for index in who]
-        self._invent(luck)
-        self.pruning = luck.choice([None, None, 1, 8])
+            count = rng.randint(1, most)
+            who = rng.sample(range(validators), count)
+            self.cheats = [(index, rng.choice(KINDS)) for index in who]
+        self._invent(rng)
+        self.pruning = rng.choice([None, None, 1, 8])
         if self.late and seed % 2:
             self.warp = 4
         return self
 
-    def _invent(self, luck: random.Random) -> None:
+    def _invent(self, rng: random.Random) -> None:
         end = self.slots * SLOT_MS
-        at = luck.randint(0, 3 * SLOT_MS)
+        at = rng.randint(0, 3 * SLOT_MS)
         while at < end:
-            self.faults += self.fault(luck, at)
-            at += luck.randint(SLOT_MS // 2, 4 * SLOT_MS)
+            self.faults += self.fault(rng, at)
+            at += rng.randint(SLOT_MS // 2, 4 * SLOT_MS)
         self.faults.sort(key=lambda fault: fault.at)
 
-    def fault(self, luck: random.Random, at: int) -> list[Fault]:
+    def fault(self, rng: random.Random, at: int) -> list[Fault]:
         """Return something that goes wrong at a time, or the same for everybody."""
         kinds: list[Callable[[random.Random, int], list[Fault]]] = [
             self._crash,
@@ -155,53 +155,53 @@ class Scenario:
             self._clock,
             self._crash_all,
         ]
-        return luck.choice(kinds)(luck, at)
+        return rng.choice(kinds)(rng, at)
 
-    def _anyone(self, luck: random.Random) -> int:
-        return luck.randrange(self.validators)
+    def _anyone(self, rng: random.Random) -> int:
+        return rng.randrange(self.validators)
 
-    def _crash(self, luck: random.Random, at: int) -> list[Fault]:
-        return [Fault(at, "crash", self._anyone(luck), luck.randint(100, 8 * SLOT_MS))]
+    def _crash(self, rng: random.Random, at: int) -> list[Fault]:
+        return [Fault(at, "crash", self._anyone(rng), rng.randint(100, 8 * SLOT_MS))]
 
-    def _crash_at_point(self, luck: random.Random, at: int) -> list[Fault]:
-        detail = f"{luck.choice(POINTS)}/{luck.choice([0, 0, 0, 1, 2, 5])}"
-        return [Fault(at, "crash at", self._anyone(luck), 0, detail)]
+    def _crash_at_point(self, rng: random.Random, at: int) -> list[Fault]:
+        detail = f"{rng.choice(POINTS)}/{rng.choice([0, 0, 0, 1, 2, 5])}"
+        return [Fault(at, "crash at", self._anyone(rng), 0, detail)]
 
-    def _crash_all(self, luck: random.Random, at: int) -> list[Fault]:
+    def _crash_all(self, rng: random.Random, at: int) -> list[Fault]:
         return [
-            Fault(at, "crash", index, luck.randint(100, 4 * SLOT_MS))
+            Fault(at, "crash", index, rng.randint(100, 4 * SLOT_MS))
             for index in range(self.validators)
         ]
 
-    def _partition(self, luck: random.Random, at: int) -> list[Fault]:
+    def _partition(self, rng: random.Random, at: int) -> list[Fault]:
         everyone = list(range(self.validators + self.observers))
-        luck.shuffle(everyone)
-        parts = luck.choice([2, 2, 2, 3])
+        rng.shuffle(everyone)
+        parts = rng.choice([2, 2, 2, 3])
         groups: list[list[int]] = [[] for _ in range(parts)]
         for index in everyone:
-            luck.choice(groups).append(index)
+            rng.choice(groups).append(index)
         if sum(map(bool, groups)) < 2:
             groups = [everyone[:1], everyone[1:]]
         detail = "|".join(",".join(map(str, sorted(group))) for group in groups if group)
-        return [Fault(at, "partition", 0, luck.randint(SLOT_MS, 8 * SLOT_MS), detail)]
+        return [Fault(at, "partition", 0, rng.randint(SLOT_MS, 8 * SLOT_MS), detail)]
 
-    def _one_way(self, luck: random.Random, at: int) -> list[Fault]:
-        a, b = luck.sample(range(self.validators), 2)
-        return [Fault(at, "one way", a, luck.randint(SLOT_MS, 8 * SLOT_MS), str(b))]
+    def _one_way(self, rng: random.Random, at: int) -> list[Fault]:
+        a, b = rng.sample(range(self.validators), 2)
+        return [Fault(at, "one way", a, rng.randint(SLOT_MS, 8 * SLOT_MS), str(b))]
 
-    def _weather(self, luck: random.Random, at: int) -> list[Fault]:
-        loss, again = luck.choice([0.0, 0.1, 0.3]), luck.choice([0.0, 0.1, 0.5])
-        least, most = luck.choice([(5, 60), (5, 600), (300, 700), (500, 2_500)])
+    def _weather(self, rng: random.Random, at: int) -> list[Fault]:
+        loss, again = rng.choice([0.0, 0.1, 0.3]), rng.choice([0.0, 0.1, 0.5])
+        least, most = rng.choice([(5, 60), (5, 600), (300, 700), (500, 2_500)])
         detail = f"{loss}/{again}/{least}/{most}"
-        return [Fault(at, "weather", 0, luck.randint(SLOT_MS, 8 * SLOT_MS), detail)]
+        return [Fault(at, "weather", 0, rng.randint(SLOT_MS, 8 * SLOT_MS), detail)]
 
-    def _pause(self, luck: random.Random, at: int) -> list[Fault]:
-        return [Fault(at, "pause", self._anyone(luck), luck.randint(300, 8 * SLOT_MS))]
+    def _pause(self, rng: random.Random, at: int) -> list[Fault]:
+        return [Fault(at, "pause", self._anyone(rng), rng.randint(300, 8 * SLOT_MS))]
 
-    def _clock(self, luck: random.Random, at: int) -> list[Fault]:
-        ahead = luck.choice([2_000, 10_000, -10_000, -2_000, 30_000, 700, -700])
-        span = luck.randint(SLOT_MS, 8 * SLOT_MS)
-        return [Fault(at, "clock", self._anyone(luck), span, str(ahead))]
+    def _clock(self, rng: random.Random, at: int) -> list[Fault]:
+        ahead = rng.choice([2_000, 10_000, -10_000, -2_000, 30_000, 700, -700])
+        span = rng.randint(SLOT_MS, 8 * SLOT_MS)
+        return [Fault(at, "clock", self._anyone(rng), span, str(ahead))]
 
     def describe(self) -> str:
         """Tell the whole scenario."""
@@ -239,7 +239,7 @@ class Stage:
     def __init__(self, scenario: Scenario, errors: tuple[str, ...] = ()) -> None:
         """`errors`: how what nodes may log as errors begins, besides that of wrong clocks."""
         self.scenario = scenario
-        luck = random.Random(scenario.seed ^ 0x5EED)
+        rng = random.Random(scenario.seed ^ 0x5EED)
         self.world = World(
             scenario.seed,
             scenario.validators,
@@ -261,10 +261,10 @@ class Stage:
             self.world.later(fault.at, partial(self.befall, fault))
         end = scenario.slots * SLOT_MS
         for index in scenario.late:
-            self.world.later(luck.randint(SLOT_MS, end), partial(self.up, index))
+            self.world.later(rng.randint(SLOT_MS, end), partial(self.up, index))
         self._nonces = dict.fromkeys(range(6), 0)
         for _ in range(scenario.transfers):
-            self.world.later(luck.randint(0, end), lambda: self.pay(luck))
+            self.world.later(rng.randint(0, end), lambda: self.pay(rng))
 
     # ---- faults
 
@@ -323,14 +323,14 @@ class Stage:
             if node.engine is None:
                 self.world.start(node.index)
 
-    def pay(self, luck: random.Random) -> None:
+    def pay(self, rng: random.Random) -> None:
         """Hand a transfer to somebody's pool."""
-        who = luck.randrange(len(self._nonces))
+        who = rng.randrange(len(self._nonces))
         wire = accounts.transfer(
             who, self._nonces[who], (who + 1) % 6, 10**18, self.world.genesis.hash
         )
         try:
-            if self.world.submit(luck.randrange(self.scenario.validators), wire) is not None:
+            if self.world.submit(rng.randrange(self.scenario.validators), wire) is not None:
                 self._nonces[who] += 1
         except PoolError:
             return  # that node is on a fork where the nonce is another

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias, TypeVar
 
 from btt_chain.chain.client import Client, Made
-from btt_chain.chain.law import Law, Laws
 from btt_chain.chain.notify import BlockRef
+from btt_chain.chain.runtimes import LoadedRuntime, RuntimeRegistry
 from btt_chain.consensus.babe.verify import Verified
 from btt_chain.consensus.finality.messages import GossipMessage
 from btt_chain.consensus.finality.signatures import Signatures
@@ -39,10 +39,10 @@ nodes' votes one in so many has its signature checked by the first who hears it.
 """
 
 
-class _SharedLaw(Law):
+class _SharedRuntime(LoadedRuntime):
     """The law of another node, with a pool's view of its own: that stays open between steps."""
 
-    def __init__(self, law: Law) -> None:
+    def __init__(self, law: LoadedRuntime) -> None:
         # Not the parent's: it would build three runtimes, and that takes most of a world's time.
         self._build, self._verdicts = law._build, law._verdicts
         self.blocks, self.queries = law.blocks, law.queries
@@ -50,17 +50,17 @@ class _SharedLaw(Law):
         self.version, self._metadata = law.version, law._metadata
 
 
-class SharedLaws(Laws):
+class SharedRuntimes(RuntimeRegistry):
     """The laws of another node; what was said of a signature counts for both."""
 
-    def __init__(self, others: Laws) -> None:
+    def __init__(self, others: RuntimeRegistry) -> None:
         super().__init__(others._builders)
         self.verdicts = others.verdicts
         self._others = others
 
-    def _build(self, code: bytes, params: bytes) -> Law:
+    def _build(self, code: bytes, params: bytes) -> LoadedRuntime:
         values = {CODE_KEY: code, PARAMS_KEY: params}
-        return _SharedLaw(self._others.of(values.get))
+        return _SharedRuntime(self._others.of(values.get))
 
 
 K = TypeVar("K")

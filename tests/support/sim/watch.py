@@ -49,7 +49,7 @@ class SimWatcher:
     def voted(self, stage: Stage) -> None:
         """Pass over."""
 
-    def finalised(self, target: Target) -> None:
+    def finalized(self, target: Target) -> None:
         """Note a final block."""
         self.finals.append(target)
 

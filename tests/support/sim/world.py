@@ -26,7 +26,7 @@ from functools import lru_cache, partial
 from typing import Final, Protocol
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import Laws, NoLaw
+from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime
 from btt_chain.consensus.author import Pace
 from btt_chain.consensus.finality.signatures import Signatures
 from btt_chain.crypto.keypair import KeyPair, Scheme
@@ -48,7 +48,7 @@ from storage.database import ChainStore
 from storage.memory import MemoryKV
 from support.sim.costs import CHECK_US, SIGNATURE_US, SUBMIT_US, Costs
 from support.sim.disk import Crash, SimDisk
-from support.sim.sharing import Shared, SharedLaws
+from support.sim.sharing import Shared, SharedRuntimes
 from support.sim.steady import SteadyVrf
 from support.sim.vault import Vault, Witness
 from support.sim.watch import SimWatcher
@@ -179,19 +179,19 @@ class World:
         slot_ms: int = SLOT_MS,
         warp: int | None = None,
         room: int | None = None,
-        laws: Callable[[SimNode], Laws] | None = None,
+        runtimes: Callable[[SimNode], RuntimeRegistry] | None = None,
     ) -> None:
         """`late` nodes are not started. `share`: what one node found out counts for all
         (sharing.py). `pruning`: final blocks before the last whose state is kept; None: all.
         `warp`: observers fetch a state first if that spares them so many blocks; None: never.
-        `room`: transactions for which a block has time; None: any number. `laws` are those that a
-        node carries, and who needs another one stops; they go with `share=False`.
+        `room`: transactions for which a block has time; None: any number. `runtimes` are those that
+        a node carries, and who needs another one stops; they go with `share=False`.
         """
         self.seed = seed
         self.slot_ms = slot_ms
         self.warp = warp
         self.room = room
-        self.laws = laws
+        self.runtimes = runtimes
         self.params = RuntimeParams(u64(slot_ms))
         self.rng = random.Random(seed)
         self.now = START
@@ -255,10 +255,10 @@ class World:
         kv = node.disk.open(lambda name: self.point(node, name), lambda: node.doom is not None)
         store = ChainStore(kv, pruning=self.pruning)
         client = Client(store, {})
-        if self.laws is None:
-            client.laws = laws_of(index, real=self.real_vrf, share=self.shared is not None)
+        if self.runtimes is None:
+            client.runtimes = runtimes_of(index, real=self.real_vrf, share=self.shared is not None)
         else:
-            client.laws = self.laws(node)
+            client.runtimes = self.runtimes(node)
         if self.shared is not None:
             self.shared.join(client)
         pool = PoolService(client, clock=lambda: self.now / 1000)
@@ -461,7 +461,7 @@ class World:
             for index in node.connected:
                 other = self.nodes[index]
                 if other.status is not None and other.inbox is None:
-                    self._send(index, node, network.StatusHeard(other.name, other.status))
+                    self._send(index, node, network.StatusReceived(other.name, other.status))
         self.later(POLL_MS, self._poll)
 
     # ---- steps
@@ -481,8 +481,8 @@ class World:
                 self._carry(node, actions)
             while engine.busy and node.engine is engine:
                 self._carry(node, engine.work(self.now + node.skew))
-        except NoLaw as lacking:
-            if self.laws is None:
+        except UnsupportedRuntime as lacking:
+            if self.runtimes is None:
                 raise
             self.stops.append((node.index, str(lacking)))
             self.kill(node.index)
@@ -600,7 +600,7 @@ class World:
             price = node.accounts.refused_us(NAMES[source], len(key[1]), self.now)
             self._charge(node, network.Charge(NAMES[source], key[0], *price))
             return
-        self._tell(node, network.GossipHeard(key[0], NAMES[source], key[1]))
+        self._tell(node, network.GossipReceived(key[0], NAMES[source], key[1]))
 
     def note(self, node: SimNode, index: int, data: bytes) -> None:
         """Write a note to a neighbour; it stays behind the notes before it."""
@@ -613,7 +613,7 @@ class World:
             self._send_stuck()
         at = max(self.now + self._delay(), node.lasts.get(index, 0))
         node.lasts[index] = at
-        other, event = self.nodes[index], network.NoteHeard(node.name, data)
+        other, event = self.nodes[index], network.NoteReceived(node.name, data)
         self._at(at, partial(self._noted, other, other.epoch, node, node.epoch, event))
 
     def _noted(self, node: SimNode, life: int, source: SimNode, its: int, event: Event) -> None:
@@ -730,17 +730,17 @@ def image_of(genesis: Genesis, *, pruned: bool = False) -> dict[bytes, bytes]:
 
 
 @lru_cache(maxsize=64)
-def laws_of(index: int, *, real: bool, share: bool = False) -> Laws:
+def runtimes_of(index: int, *, real: bool, share: bool = False) -> RuntimeRegistry:
     """Return the laws of the node with this index, built once for all worlds of a process.
 
     With `share` they are those of the first node, but for what is half done between two steps.
     """
     if share:
-        return SharedLaws(laws_of(0, real=real))
+        return SharedRuntimes(runtimes_of(0, real=real))
     if real:
-        return Laws()
+        return RuntimeRegistry()
     vrf = simulated()
-    return Laws(builders={100: lambda params: BttRuntime(params, vrf=vrf)})
+    return RuntimeRegistry(builders={100: lambda params: BttRuntime(params, vrf=vrf)})
 
 
 logging.getLogger("btt_chain").addHandler(logging.NullHandler())

@@ -24,9 +24,9 @@ from cli.commands.provider_session import Place, provide
 class Cheating:
     """An engine that is wrong in a share of the items."""
 
-    def __init__(self, share: float, luck: Random) -> None:
+    def __init__(self, share: float, rng: Random) -> None:
         self._share = share
-        self._luck = luck
+        self._rng = rng
         self._engine = Processor()
 
     def stream(
@@ -36,9 +36,9 @@ class Cheating:
         for batch in self._engine.stream(executor, batches, accumulators=accumulators):
             tensors: list[Elements] = [tensor.copy() for tensor in batch.tensors]
             for item in range(len(tensors[0])):
-                if self._luck.random() < self._share:
-                    made = tensors[self._luck.randrange(1, len(tensors))][item].reshape(-1)
-                    made[self._luck.randrange(len(made))] ^= 1
+                if self._rng.random() < self._share:
+                    made = tensors[self._rng.randrange(1, len(tensors))][item].reshape(-1)
+                    made[self._rng.randrange(len(made))] ^= 1
             yield Batch(tensors)
 
 
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--base-path", type=Path, required=True)
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--share", type=float, default=0.3)
-    parser.add_argument("--class", dest="klass", type=int, default=0)
+    parser.add_argument("--class", dest="model_class", type=int, default=0)
     parser.add_argument("--mute", action="store_true")
     given = parser.parse_args()
     if given.mute:
@@ -74,7 +74,7 @@ def main() -> None:
     asyncio.run(
         provide(
             engine, pair, place, given.url, jobs=given.jobs, bond=given.bond,
-            classes=(given.klass,),
+            classes=(given.model_class,),
         )
     )  # fmt: skip
 

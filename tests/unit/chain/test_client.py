@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from btt_chain.chain import client as client_module
-from btt_chain.chain import law
-from btt_chain.chain.client import WEIGHT_KEY, Client, Crowded, UnknownBlock
-from btt_chain.chain.law import NoLaw
+from btt_chain.chain import runtimes
+from btt_chain.chain.client import WEIGHT_KEY, Client, TooManyForks, UnknownBlock
 from btt_chain.chain.notify import BlockRef, ChainEvent, Finalized, NewBest, NewBlock, Notifier
+from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.scale import codec, u32, u128
@@ -127,7 +127,7 @@ def test_one_height_takes_so_many_blocks_and_no_more(
     genesis = chain.client.genesis_hash
     known = [fork(chain, genesis)[0] for _ in range(3)]
     assert sorted(chain.client.hashes_at(1)) == sorted(known)
-    with pytest.raises(Crowded, match="3 blocks are known at height 1"):
+    with pytest.raises(TooManyForks, match="3 blocks are known at height 1"):
         fork(chain, genesis)
 
 
@@ -137,7 +137,7 @@ def test_a_crowd_does_not_keep_out_what_others_build_on(
     other = chain.another()
     header, body = chain.block(chain.seal())
     monkeypatch.setattr(client_module, "MAX_FORKS", 0)
-    with pytest.raises(Crowded):
+    with pytest.raises(TooManyForks):
         other.import_block(header, body)
     assert other.import_block(header, body, is_built_on=True).number == 1
 
@@ -344,16 +344,16 @@ def test_one_law_serves_all_blocks_of_one_version(chain: DevChain) -> None:
 
 @pytest.mark.parametrize("name", ["code", "params"])
 def test_a_state_without_version_or_parameters_has_no_law(chain: DevChain, name: str) -> None:
-    with pytest.raises(NoLaw, match="can be read, not executed"):
-        chain.client.laws.of(reader(chain, **{name: None}).get)
+    with pytest.raises(UnsupportedRuntime, match="can be read, not executed"):
+        chain.client.runtimes.of(reader(chain, **{name: None}).get)
 
 
 @pytest.mark.parametrize(
     ("name", "raw"), [("code", b"\0asm"), ("params", b"\1"), ("params", b"\0" * 8)]
 )
 def test_a_state_that_cannot_be_read_has_no_law(chain: DevChain, name: str, raw: bytes) -> None:
-    with pytest.raises(NoLaw, match="cannot be read"):
-        chain.client.laws.of(reader(chain, **{name: raw}).get)
+    with pytest.raises(UnsupportedRuntime, match="cannot be read"):
+        chain.client.runtimes.of(reader(chain, **{name: raw}).get)
 
 
 def test_a_chain_of_a_version_to_come_says_what_to_do(chain: DevChain) -> None:
@@ -364,10 +364,12 @@ def test_a_chain_of_a_version_to_come_says_what_to_do(chain: DevChain) -> None:
     store = ChainStore(MemoryKV(), pruning=None)
     store.insert_genesis(state, genesis_header)
     client = Client(store, {})
-    with pytest.raises(NoLaw, match=r"btt 123, this node carries 100: install a release"):
+    with pytest.raises(
+        UnsupportedRuntime, match=r"btt 123, this node carries 100: install a release"
+    ):
         client.call(client.genesis_hash, "Core_version", b"")
     header, body = chain.block(chain.seal())
-    with pytest.raises(NoLaw):
+    with pytest.raises(UnsupportedRuntime):
         client.import_block(replace(header, parent_hash=H256(client.genesis_hash)), body)
 
 
@@ -409,10 +411,10 @@ def test_the_root_of_a_body_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) 
         worked.append(list(values))
         return ordered_root(worked[-1])
 
-    monkeypatch.setattr(law, "ordered_root", noted)
+    monkeypatch.setattr(runtimes, "ordered_root", noted)
     body = [b"\x04first of a test", b"\x04second of a test"]
-    root = law.extrinsics_root(body)
-    assert law.extrinsics_root(list(body)) == root == ordered_root(map(opaque, body))
+    root = runtimes.extrinsics_root(body)
+    assert runtimes.extrinsics_root(list(body)) == root == ordered_root(map(opaque, body))
     assert len(worked) == 1
-    assert law.extrinsics_root(body[::-1]) != root
+    assert runtimes.extrinsics_root(body[::-1]) != root
     assert len(worked) == 2

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.chain.law import BadPackage, NoLaw, carried
+from btt_chain.chain.runtimes import BadPackage, UnsupportedRuntime, carried
 from runtime import BttRuntime
 
 NEXT_LAW = Path(__file__).parents[2] / "support" / "next_law"
@@ -27,7 +27,7 @@ def package(folder: Path, line: str) -> str:
     info = folder / "odd_law-7.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-law\nVersion: 7\n")
-    (info / "entry_points.txt").write_text(f"[btt_chain.laws]\n{line}\n")
+    (info / "entry_points.txt").write_text(f"[btt_chain.runtimes]\n{line}\n")
     return str(folder)
 
 
@@ -59,7 +59,7 @@ def test_a_package_that_does_not_bring_what_it_says_is_named(
     monkeypatch.syspath_prepend(package(tmp_path, line))
     with pytest.raises(BadPackage, match=why) as refusal:
         carried()
-    assert isinstance(refusal.value, NoLaw)
+    assert isinstance(refusal.value, UnsupportedRuntime)
     assert "remove" in str(refusal.value)
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import Laws, NoLaw, NotCarried
+from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime, UnsupportedUpgrade
 from btt_chain.node.sealing import SealRefused
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import RuntimeEnvironmentUpdated
@@ -24,7 +24,7 @@ from runtime.params import RuntimeParams
 from storage.trie import state_root
 from support.chain import ALICE, BOB, DevChain, account
 from support.next_law.btt_next_law import NEXT, STEP_WEIGHT, Guestbook, Holder, NextRuntime
-from support.programs import DAY, new_laws, planned
+from support.programs import DAY, new_runtimes, planned
 
 
 def run_to(chain: DevChain) -> bytes:
@@ -126,7 +126,7 @@ def test_a_program_without_the_version_stands_before_it_and_goes_on_with_the_nex
     chain = planned(new=True)
     stale = chain.another()
     old = DevChain(shared=True)
-    assert stale.laws.versions == [100]
+    assert stale.runtimes.versions == [100]
     for number in range(1, chain.client.best().number + 1):
         follow(chain, stale, number)
     run_to(chain)
@@ -135,7 +135,9 @@ def test_a_program_without_the_version_stands_before_it_and_goes_on_with_the_nex
     for number in range(3, standing.number + 1):
         follow(chain, stale, number)
     for _ in range(2):
-        with pytest.raises(NotCarried, match=r"btt 101 in slot \d+ .* carries 100: install"):
+        with pytest.raises(
+            UnsupportedUpgrade, match=r"btt 101 in slot \d+ .* carries 100: install"
+        ):
             follow(chain, stale, standing.number + 1)
     assert stale.best().hash == standing.hash
     assert stale.call(standing.hash, "Core_version", b"") == VERSION.encoded()
@@ -143,7 +145,7 @@ def test_a_program_without_the_version_stands_before_it_and_goes_on_with_the_nex
         old.client.genesis_hash
     ).metadata(14)
     assert stale.state(stale.block_hash(1) or b"").get(CODE_KEY) == VERSION.encoded()
-    stale.laws = new_laws()
+    stale.runtimes = new_runtimes()
     for number in (standing.number + 1, standing.number + 2):
         follow(chain, stale, number)
     assert stale.best() == chain.client.best()
@@ -177,8 +179,8 @@ def test_a_slot_that_passes_without_a_block_loses_no_upgrade() -> None:
 def test_a_version_of_another_form_than_the_chain_decided_on_is_not_carried() -> None:
     chain = DevChain(shared=True)
     odd = replace(NEXT, transaction_version=u32(2))
-    with pytest.raises(NoLaw, match="in another form than this node carries"):
-        new_laws().of({**chain.state, CODE_KEY: odd.encoded()}.get)
+    with pytest.raises(UnsupportedRuntime, match="in another form than this node carries"):
+        new_runtimes().of({**chain.state, CODE_KEY: odd.encoded()}.get)
 
 
 def test_the_pool_forgets_at_once_what_was_signed_for_the_law_before(
@@ -214,10 +216,10 @@ def test_a_law_that_does_not_fit_what_was_decided_is_built_once_and_stops_no_nod
         return BttRuntime(params)
 
     chain = planned(new=False)
-    chain.client.laws = Laws({100: BttRuntime, 101: draft})
+    chain.client.runtimes = RuntimeRegistry({100: BttRuntime, 101: draft})
     for _ in range(3):
         chain.seal()
-    lacking = chain.client.laws.lacks(chain.client.state(chain.client.best().hash).get)
+    lacking = chain.client.runtimes.lacks(chain.client.state(chain.client.best().hash).get)
     assert why in str(lacking)
     assert len(built) == 1
 
@@ -236,8 +238,8 @@ def test_a_migration_that_fails_stops_the_chain_until_a_release_corrects_it() ->
     chain = planned(new=True)
     run_to(chain)
     at = chain.seal()
-    chain.client.laws = Laws({100: BttRuntime, 101: Broken})
+    chain.client.runtimes = RuntimeRegistry({100: BttRuntime, 101: Broken})
     with pytest.raises(MigrationFailed, match=r"'the last straw' of btt 101 .* no such row"):
         chain.seal()
-    chain.client.laws = new_laws()
+    chain.client.runtimes = new_runtimes()
     assert chain.block(chain.seal())[0].parent_hash == at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btt_chain.chain.verdicts import Verdicts
+from btt_chain.chain.signature_cache import SignatureCache
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives.account import AccountId, Ed25519Signature, Sr25519Signature
 from btt_chain.primitives.extrinsic import opaque, unwrap
@@ -18,7 +18,7 @@ def test_pool_author_and_import_check_a_signature_once() -> None:
     call = chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=u128(10**18))
     for nonce in range(3):
         chain.send(BOB, call, nonce=nonce)
-    verdicts = chain.client.laws.verdicts
+    verdicts = chain.client.runtimes.verdicts
     assert verdicts.checked == 3
     chain.seal()
     header, body = chain.block(chain.seal(parent=chain.client.best().hash))
@@ -36,12 +36,12 @@ def test_a_node_that_did_not_see_a_transaction_checks_it_itself() -> None:
     other = chain.another()
     chain.send(BOB, chain.call("System", "remark", remark=b""))
     other.import_block(*chain.block(chain.seal()))
-    assert other.laws.verdicts.checked == 1
+    assert other.runtimes.verdicts.checked == 1
 
 
 @pytest.mark.parametrize("scheme", list(Scheme))
 def test_a_good_signature_is_remembered(scheme: Scheme) -> None:
-    pair, verdicts = KeyPair.from_uri("//Somebody", scheme), Verdicts()
+    pair, verdicts = KeyPair.from_uri("//Somebody", scheme), SignatureCache()
     who, proof = account(pair), signature(pair, b"payload")
     assert verdicts(proof, b"payload", who)
     assert verdicts(proof, b"payload", who)
@@ -49,7 +49,7 @@ def test_a_good_signature_is_remembered(scheme: Scheme) -> None:
 
 
 def test_a_known_signature_does_not_vouch_for_another_payload() -> None:
-    verdicts, who, proof = Verdicts(), account(ALICE), signature(ALICE, b"payload")
+    verdicts, who, proof = SignatureCache(), account(ALICE), signature(ALICE, b"payload")
     assert verdicts(proof, b"payload", who)
     assert not verdicts(proof, b"payloaD", who)
     assert not verdicts(proof, b"payload", account(BOB))
@@ -59,13 +59,13 @@ def test_a_known_signature_does_not_vouch_for_another_payload() -> None:
 
 def test_a_signature_of_one_scheme_is_none_of_another() -> None:
     pair = KeyPair.from_uri("//Ed", Scheme.ED25519)
-    verdicts, proof = Verdicts(), pair.sign(b"payload")
+    verdicts, proof = SignatureCache(), pair.sign(b"payload")
     assert verdicts(Ed25519Signature(proof), b"payload", account(pair))
     assert not verdicts(Sr25519Signature(proof), b"payload", account(pair))
 
 
 def test_bad_signatures_are_not_remembered_and_push_no_good_ones_out() -> None:
-    verdicts, who = Verdicts(capacity=1), account(ALICE)
+    verdicts, who = SignatureCache(capacity=1), account(ALICE)
     good = signature(ALICE, b"payload")
     assert verdicts(good, b"payload", who)
     for number in range(3):
@@ -78,7 +78,7 @@ def test_bad_signatures_are_not_remembered_and_push_no_good_ones_out() -> None:
 
 
 def test_the_oldest_verdict_goes_first() -> None:
-    verdicts, who = Verdicts(capacity=2), account(ALICE)
+    verdicts, who = SignatureCache(capacity=2), account(ALICE)
     proofs = [(signature(ALICE, text), text) for text in (b"a", b"b", b"c")]
     for proof, text in proofs:
         assert verdicts(proof, text, who)

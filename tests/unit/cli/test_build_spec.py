@@ -36,13 +36,13 @@ def test_a_local_chain_has_the_validators_and_the_slot_asked_for() -> None:
 
 
 def test_rule_luck_and_bootnodes_are_written_down() -> None:
-    luck = "0x" + "ab" * 32
+    randomness = "0x" + "ab" * 32
     document = spec(
-        "--chain", "dev", "--secondary-rule", "uniform", "--randomness", luck,
+        "--chain", "dev", "--secondary-rule", "uniform", "--randomness", randomness,
         "--bootnode", NODE, "--bootnode", NODE,
     )  # fmt: skip
     assert config(document)["babe"]["secondaryRule"] == "uniform"
-    assert config(document)["babe"]["randomness"] == luck
+    assert config(document)["babe"]["randomness"] == randomness
     assert document["bootNodes"] == [NODE]
 
 
@@ -76,7 +76,7 @@ def test_a_validators_file_is_told_by_name(tmp_path: Path) -> None:
         (["--chain", "local", "--slot-ms", "7"], 1, "a slot of 7 ms does not divide a day"),
         (["--chain", "mainnet", "--slot-ms", "1000"], 1, "the slot of a Live chain is 6000 ms"),
         (["--chain", "local", "--randomness", "0x12"], 2, "is not 32 bytes as 64 hex digits"),
-        (["--chain", "local", "--secondary-rule", "luck"], 2, "'luck' is not one of"),
+        (["--chain", "local", "--secondary-rule", "randomness"], 2, "'luck' is not one of"),
         (["--chain", "local", "--bootnode", "10.0.0.1"], 1, "10.0.0.1: no address of a node"),
     ],
 )

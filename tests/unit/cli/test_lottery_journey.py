@@ -12,8 +12,8 @@ from btt_chain.keystore import BABE, GRANDPA, Keystore, MemoryRecord
 from btt_chain.node.assembly import Plan, assemble
 from btt_chain.node.config import NodeConfig
 from btt_chain.node.lifecycle import open_chain, pace_from, params_of
+from btt_chain.node.observer import NodeWatcher
 from btt_chain.node.pool import PoolService
-from btt_chain.node.watching import NodeWatcher
 from btt_chain.telemetry.metrics import Metrics
 from cli.program import program
 
@@ -45,7 +45,7 @@ def run(*args: str) -> Result:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A dev chain that Alice made and finalised, on file."""
+    """A dev chain that Alice made and finalized, on file."""
     base = tmp_path_factory.mktemp("made")
     chain = open_chain(NodeConfig("dev", base))
     engine = assemble(

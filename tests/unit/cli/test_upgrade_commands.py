@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from btt_chain.chain import law
-from btt_chain.chain.law import Carried
+from btt_chain.chain import runtimes
+from btt_chain.chain.runtimes import Carried
 from btt_chain.scale import codec, u32, u64
 from cli.commands.doctor_rules import Verdict, judge_law
 from cli.common.client import Client, RpcError
@@ -58,7 +58,7 @@ class Careless(NextRuntime):
 @pytest.fixture
 def tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command is that of the next release."""
-    monkeypatch.setattr(law, "carried", lambda: TOMORROW)
+    monkeypatch.setattr(runtimes, "carried", lambda: TOMORROW)
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +200,7 @@ def test_a_rehearsal_of_a_draft_says_that_the_chain_decided_on_another(
 def test_a_rehearsal_that_goes_wrong_says_how(
     state: str, monkeypatch: pytest.MonkeyPatch, builder: type[NextRuntime], said: str
 ) -> None:
-    monkeypatch.setattr(law, "carried", lambda: TODAY | {101: Carried(builder, "a draft")})
+    monkeypatch.setattr(runtimes, "carried", lambda: TODAY | {101: Carried(builder, "a draft")})
     result = run("try", "--state", state)
     assert result.exit_code == 1
     assert said in result.stdout

@@ -13,7 +13,7 @@ import pytest
 
 from btt_chain.compute.checking import NotHad
 from btt_chain.compute.fetching import (
-    MOST_EXECUTORS,
+    MAX_EXECUTORS,
     ModelShelf,
     NoModel,
     ProviderSource,
@@ -117,7 +117,7 @@ async def test_a_full_store_gives_up_other_models_and_nothing_else(tmp_path: Pat
 
 async def test_some_models_are_kept_ready_and_the_oldest_goes(tmp_path: Path) -> None:
     async with shelf(tmp_path) as found:
-        names = [found.serve(single(kind, 1)[0]) for kind in list(KINDS)[: MOST_EXECUTORS + 1]]
+        names = [found.serve(single(kind, 1)[0]) for kind in list(KINDS)[: MAX_EXECUTORS + 1]]
         executors = [await found.shelf.executor(name, found.ends) for name in names]
         assert await found.shelf.executor(names[-1], []) is executors[-1]
         assert await found.shelf.executor(names[0], []) is not executors[0]

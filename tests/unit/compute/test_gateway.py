@@ -128,7 +128,7 @@ def view(
     zero, none = u128(0), u32(0)
     return JobView(
         id=JOB, now=none, state=state, outcome=None, requester=AccountId(ALICE.account_id),
-        model=record.model, klass=u16(0), items=record.items, input_root=H256(bytes(32)),
+        model=record.model, model_class=u16(0), items=record.items, input_root=H256(bytes(32)),
         tier=record.tier, check=Check.Sampled, urgency=Urgency.Routine, price=zero,
         verification=zero, deposit=zero, paid=zero, work=u64(0), data_bytes=u64(0), deadline=none,
         reply_key=record.keys.reply_public, endpoints=b"", posted=none, since=none, due=none,
@@ -274,10 +274,10 @@ def test_what_is_done_follows_from_state_and_finality(tmp_path: Path) -> None:
     record.sealed_for = ONE
     assert step(S.Computing, one, computing) is Step.WAIT
     assert step(S.Assigned, other, view(record, S.Assigned, other)) is Step.SEAL
-    for state in (S.Committed, S.Checking, S.Pending, S.Finalised):
+    for state in (S.Committed, S.Checking, S.Pending, S.Finalized):
         assert step(state, one, computing) is Step.FETCH
     assert step(S.Pending, one, computing, result=True) is Step.WAIT
-    assert step(S.Finalised, one, computing, result=True) is Step.CLOSE
+    assert step(S.Finalized, one, computing, result=True) is Step.CLOSE
     for state in (S.Refunded, S.Slashed):
         assert step(state, one, computing) is Step.CLOSE
 
@@ -313,7 +313,7 @@ async def test_a_job_goes_from_its_inputs_to_its_result(tmp_path: Path) -> None:
         assert w.folder.result(record) == OUTPUTS
         assert not w.store.has(result_name(JOB))
 
-        done = view(record, JobState.Finalised, w.one, OUTPUTS)
+        done = view(record, JobState.Finalized, w.one, OUTPUTS)
         await w.turn(done, done)
         assert w.kept().over
         assert w.folder.items(record) is None

@@ -53,7 +53,8 @@ INFO = ProviderInfo(ProviderKind.Home, None, [u16(0)], u32(2), bytes(32), bytes(
 def view_of(state: JobState, **changes: object) -> JobView:
     zero, none = u128(0), u32(0)
     made = JobView(
-        id=JOB, now=none, state=state, outcome=None, requester=OTHER, model=NOTHING, klass=u16(0),
+        id=JOB, now=none, state=state, outcome=None, requester=OTHER, model=NOTHING,
+        model_class=u16(0),
         items=u32(3), input_root=NOTHING, tier=Tier.Open, check=Check.Sampled,
         urgency=Urgency.Routine, price=zero, verification=zero, deposit=zero, paid=zero,
         work=u64(1), data_bytes=u64(0), deadline=u32(30), reply_key=bytes(32), endpoints=b"",
@@ -290,7 +291,7 @@ def test_a_trap_is_revealed_then_what_is_right_is_served_then_the_result() -> No
     machine.sent(Expose(righted), 10, ok=True)
     assert see(machine, 20, told) == []
     paid = view_of(
-        JobState.Finalised, receipt=replace(revealed, phase=Phase.Ended), outcome=Outcome.Done
+        JobState.Finalized, receipt=replace(revealed, phase=Phase.Ended), outcome=Outcome.Done
     )
     assert see(machine, 30, paid) == [Ended(paid), Publish(righted)]
     published = replace(righted, published=True)
@@ -300,7 +301,7 @@ def test_a_trap_is_revealed_then_what_is_right_is_served_then_the_result() -> No
 def test_what_is_behind_a_receipt_is_served_for_a_while_and_then_forgotten() -> None:
     record = record_of()
     machine = provider(record)
-    paid = view_of(JobState.Finalised, receipt=receipt_of(record, Phase.Ended))
+    paid = view_of(JobState.Finalized, receipt=receipt_of(record, Phase.Ended))
     told = replace(record, until=u32(10 + KEEP_SLOTS))
     assert see(machine, 10, paid) == [Ended(paid), Keep(told)]
     assert machine.kept(told, 10) == []
@@ -382,14 +383,14 @@ class World:
         receipt = None
         if self.receipt is not None:
             asked = Challenge(u32(0), u16(0), u32(0), u32(10_000), None, answered=self.answered)
-            phase = Phase.Ended if self.state is JobState.Finalised else Phase.Pending
+            phase = Phase.Ended if self.state is JobState.Finalized else Phase.Pending
             receipt = receipt_of(self.receipt, phase, challenges=[asked] if self.challenge else [])
         return view_of(self.state, due=u32(self.due), accepted=u32(self.accepted), receipt=receipt)
 
     def step(self) -> None:
         self.now += 1
         if self.state is JobState.Pending and self.answered:
-            self.state = JobState.Finalised
+            self.state = JobState.Finalized
         if self.state is JobState.Committed:
             self.state, self.challenge = JobState.Pending, True
         self.pending += see(self.machine, self.now, self.view)
@@ -466,7 +467,7 @@ def test_no_crash_loses_a_job_or_its_bond(story: list[str]) -> None:
         world.step()
         while world.pending:
             world.perform(world.pending.pop(0), well=True)
-    assert world.state is JobState.Finalised
+    assert world.state is JobState.Finalized
     assert world.receipt is not None
     assert world.disk[JOB].receipt == world.receipt.receipt
     assert world.disk[JOB].until > world.now

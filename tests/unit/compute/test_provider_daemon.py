@@ -20,7 +20,7 @@ from btt_chain.compute.payload import (
     payload_pieces,
     result_context,
 )
-from btt_chain.compute.provider_daemon import MOST_MEMORY, NotRegistered, Providing, Settings
+from btt_chain.compute.provider_daemon import MAX_MEMORY, NotRegistered, Providing, Settings
 from btt_chain.compute.provider_folder import Folder
 from btt_chain.compute.provider_work import Processor
 from btt_chain.compute.sealing import new_secret, open_sealed, public_of, seal
@@ -81,7 +81,7 @@ class Chain:
         )  # fmt: skip
         self.view = JobView(
             id=JOB, now=no, state=JobState.Assigned, outcome=None, requester=HOSPITAL,
-            model=MODEL, klass=u16(0), items=u32(3),
+            model=MODEL, model_class=u16(0), items=u32(3),
             input_root=edge_root(GRAPH.input, 0, ITEMS.tobytes(), None), tier=Tier.Open,
             check=Check.Sampled, urgency=Urgency.Routine, price=zero, verification=zero,
             deposit=zero, paid=zero, work=u64(1), data_bytes=u64(12), deadline=u32(500),
@@ -107,7 +107,7 @@ class Chain:
         return Head(self.now, hash, 1_000 + self.now, self.now, hash)
 
     async def heads(self) -> AsyncIterator[Head]:
-        while self.view.state not in (JobState.Finalised, JobState.Refunded):
+        while self.view.state not in (JobState.Finalized, JobState.Refunded):
             self.now += 1
             if self.now > 600:
                 pytest.fail(f"it never ends: {self.sent}")
@@ -164,7 +164,7 @@ class Chain:
             id, JOB, ME, u8(0), item_root, output_root, JOB, no, no, no, Phase.Ended, no, no, no,
             u8(0), False, u32(1), [], [],
         )  # fmt: skip
-        self.view = replace(self.view, state=JobState.Finalised, receipt=receipt)
+        self.view = replace(self.view, state=JobState.Finalized, receipt=receipt)
 
 
 def rules_of(payload_slots: int = 3) -> Rules:
@@ -177,7 +177,7 @@ def rules_of(payload_slots: int = 3) -> Rules:
 
 @asynccontextmanager
 async def working(
-    folder: Folder, host: BlobHost, memory: int = MOST_MEMORY
+    folder: Folder, host: BlobHost, memory: int = MAX_MEMORY
 ) -> AsyncIterator[Providing]:
     settings = Settings(ME, folder, BOB, Processor(), memory=memory, tell=lambda _: None)
     store = BlobStore(folder.served)
@@ -188,7 +188,7 @@ async def working(
         await made.close()
 
 
-async def story(chain: Chain, folder: Folder, host: BlobHost, memory: int = MOST_MEMORY) -> None:
+async def story(chain: Chain, folder: Folder, host: BlobHost, memory: int = MAX_MEMORY) -> None:
     async with working(folder, host, memory) as made:
         with pytest.raises(ChainGone):
             await made.run(chain)
@@ -232,7 +232,7 @@ async def test_what_does_not_come_into_a_block_is_sent_again(tmp_path: Path) -> 
         chain.deliver()
         chain.fails = [NotIncluded("too many"), DispatchRefused("Jobs.Odd", "")] * 2
         await story(chain, folder, host)
-        assert chain.view.state is JobState.Finalised
+        assert chain.view.state is JobState.Finalized
 
 
 async def test_a_requester_that_never_delivers_is_refused(tmp_path: Path) -> None:

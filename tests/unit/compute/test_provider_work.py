@@ -91,7 +91,7 @@ class Here:
         zero, none = u128(0), u32(0)
         self.view = JobView(
             id=JOB, now=none, state=JobState.Computing, outcome=None, requester=HOSPITAL,
-            model=ids.model_id(MODEL.manifest), klass=u16(0), items=u32(len(ITEMS)),
+            model=ids.model_id(MODEL.manifest), model_class=u16(0), items=u32(len(ITEMS)),
             input_root=edge_root(GRAPH.input, 0, ITEMS.tobytes(), self.key), tier=tier,
             check=Check.Sampled, urgency=Urgency.Routine, price=zero, verification=zero,
             deposit=zero, paid=zero, work=u64(0), data_bytes=u64(0), deadline=u32(9),

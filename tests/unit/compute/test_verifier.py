@@ -17,7 +17,7 @@ from btt_chain.compute.roots import Roots
 from btt_chain.compute.transport import roots_name, transcript_name
 from btt_chain.compute.verifier import (
     KEEP_SLOTS,
-    MOST_LOOKS,
+    MAX_LOOKS,
     RESEND_SLOTS,
     Action,
     Case,
@@ -261,7 +261,7 @@ def test_an_honest_receipt_is_found_valid_by_all_and_paid() -> None:
     assert play.until(Phase.Pending) is Phase.Pending
     seats = play.market.receipt(play.receipt).seats
     assert [seat.verdict for seat in seats] == [Valid()] * 3
-    play.market.until(play.job, JobState.Finalised)
+    play.market.until(play.job, JobState.Finalized)
     assert play.node.refused == []
     assert [len(play.node.kinds(kind)) for kind in (Commit, Reveal, Prove, Lost)] == [3, 3, 0, 0]
 
@@ -542,14 +542,14 @@ def test_no_more_than_some_are_looked_at_together_and_the_most_urgent_first() ->
     play = scene()
     [duty] = play.node.duties(play.market.receipt(play.receipt).seats[0].verifier)
     verifier = duty.seat.verifier
-    many = [urgent(duty, number, 100 - number) for number in range(2 * MOST_LOOKS)]
+    many = [urgent(duty, number, 100 - number) for number in range(2 * MAX_LOOKS)]
     machine = Verifiers(6)
     first = machine.duties(verifier, 0, many)
-    assert [type(action) for action in first] == [Look] * MOST_LOOKS
-    soonest = 101 - 2 * MOST_LOOKS
-    assert [begun(look) for look in first] == list(range(soonest, soonest + MOST_LOOKS))
+    assert [type(action) for action in first] == [Look] * MAX_LOOKS
+    soonest = 101 - 2 * MAX_LOOKS
+    assert [begun(look) for look in first] == list(range(soonest, soonest + MAX_LOOKS))
     following = machine.failed(first[0].case)  # type: ignore[union-attr]
-    assert [begun(look) for look in following] == [soonest + MOST_LOOKS]
+    assert [begun(look) for look in following] == [soonest + MAX_LOOKS]
     assert machine.failed(first[0].case) == []  # type: ignore[union-attr]
 
 

@@ -8,7 +8,7 @@ from functools import cache
 
 import pytest
 
-from btt_chain.chain.client import Client, LeftBehind, UnknownBlock
+from btt_chain.chain.client import BelowFinalized, Client, UnknownBlock
 from btt_chain.consensus.author import Pace, Ready, manual_claim
 from btt_chain.consensus.babe.verify import Reason, Refused
 from btt_chain.consensus.babe.worker import Authored, Forbidden, SlotWorker
@@ -274,5 +274,5 @@ def test_a_block_below_finality_is_left_behind() -> None:
     judge = Importer(new_client())
     take(judge, one, left)
     judge.client.finalize(left.hash())
-    with pytest.raises(LeftBehind):
+    with pytest.raises(BelowFinalized):
         take(judge, other, right)

@@ -24,7 +24,7 @@ from runtime.constants import MONTH_MS
 from runtime.frame import ROOT, Call, Weight, signed
 from runtime.pallets.multisig import Timepoint
 from runtime.pallets.tokenomics import BurnId, CeilingMode, MilestoneStatus, Tokenomics
-from runtime.pallets.tokenomics.law import contractual
+from runtime.pallets.tokenomics.formulas import contractual
 from runtime.params import PARAMS_KEY, RuntimeParams
 from support.runtime import DictState
 

@@ -279,10 +279,10 @@ def test_the_first_randomness_follows_from_the_id_unless_chosen() -> None:
     assert runtime.babe.randomness.value == default_randomness("btt-local")
     assert runtime.babe.next_randomness.value == default_randomness("btt-local")
     assert default_randomness("btt-local") != default_randomness("btt-dev")
-    luck = bytes(range(32))
-    assert law(build(make("local", randomness=luck))).babe.randomness.value == luck
+    randomness = bytes(range(32))
+    assert law(build(make("local", randomness=randomness))).babe.randomness.value == randomness
     with pytest.raises(SpecError, match="randomness has 32 bytes, not 31"):
-        make("local", randomness=luck[1:])
+        make("local", randomness=randomness[1:])
 
 
 def test_slots_that_nobody_wins_go_by_weight_unless_told_otherwise() -> None:

@@ -38,7 +38,7 @@ A, B = b"\xaa" * 32, b"\xbb" * 32
 VOTER = KeyPair.from_uri("//Alice", Scheme.ED25519)
 
 
-def luck() -> bytes:
+def randomness() -> bytes:
     """A signature that is never the same twice."""
     return secrets.token_bytes(64)
 
@@ -46,7 +46,7 @@ def luck() -> bytes:
 def vote(
     record: SigningRecord, hash: bytes, round: int = 1, stage: Stage = Stage.PREVOTE
 ) -> object:
-    return record.sign_vote(3, round, stage, hash, 9, luck)
+    return record.sign_vote(3, round, stage, hash, 9, randomness)
 
 
 def cast(
@@ -72,7 +72,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_a_signature_is_on_the_disk_before_it_is_returned(root: Path) -> None:
     with_record = SigningRecord.create(root, GENESIS, KEY)
-    seal = with_record.sign_block(7, A, luck)
+    seal = with_record.sign_block(7, A, randomness)
     assert isinstance(seal, bytes)
     on_disk = read(with_record.path, GENESIS, KEY)
     assert on_disk == with_record.ledger
@@ -82,19 +82,19 @@ def test_a_signature_is_on_the_disk_before_it_is_returned(root: Path) -> None:
 
 def test_the_same_block_has_the_same_seal_after_a_restart(root: Path) -> None:
     record = SigningRecord.create(root, GENESIS, KEY)
-    seal, signature = record.sign_block(7, A, luck), vote(record, A)
+    seal, signature = record.sign_block(7, A, randomness), vote(record, A)
     record.close()
     again = SigningRecord.open(root, GENESIS, KEY)
-    assert again.sign_block(7, A, luck) == seal
+    assert again.sign_block(7, A, randomness) == seal
     assert vote(again, A) == signature
-    assert isinstance(again.sign_block(7, B, luck), Refusal)
+    assert isinstance(again.sign_block(7, B, randomness), Refusal)
     assert isinstance(vote(again, B), Refusal)
     again.close()
 
 
 def test_records_are_private(root: Path) -> None:
     record = SigningRecord.create(root, GENESIS, KEY)
-    record.sign_block(7, A, luck)
+    record.sign_block(7, A, randomness)
     assert stat.S_IMODE(record.path.stat().st_mode) == 0o600
     assert stat.S_IMODE(record.path.parent.stat().st_mode) == 0o700
     assert record.path == root / GENESIS.hex() / f"{KEY.hex()}.json"
@@ -133,7 +133,7 @@ def test_a_killed_process_leaves_no_lock(root: Path) -> None:
     died = subprocess.run([sys.executable, "-c", program, str(root)], cwd=home, check=False)
     assert died.returncode == -9
     record = SigningRecord.open(root, GENESIS, KEY)
-    assert record.sign_block(7, b"a" * 32, luck) == b"s" * 64
+    assert record.sign_block(7, b"a" * 32, randomness) == b"s" * 64
     record.close()
 
 
@@ -212,7 +212,7 @@ def steps_of_a_write(root: Path) -> int:
     record = SigningRecord.create(root / "probe", GENESIS, KEY)
     with pytest.MonkeyPatch.context() as patch:
         calls = breaking(patch, -1, PowerCut, after=False)
-        record.sign_block(1, A, luck)
+        record.sign_block(1, A, randomness)
     record.close()
     assert calls == [
         "open", "write", "fsync", "close",  # the new file
@@ -228,7 +228,7 @@ def no_space() -> OSError:
 
 def hear(heard: set[tuple[bytes, bytes]], record: SigningRecord, hash: bytes) -> None:
     """Ask for a block of slot 7; what is answered is on the network."""
-    seal = record.sign_block(7, hash, luck)
+    seal = record.sign_block(7, hash, randomness)
     if isinstance(seal, bytes):
         heard.add((hash, seal))
 
@@ -239,7 +239,7 @@ def test_no_failure_at_any_step_leads_to_two_signatures(root: Path, kind: str, a
     for step in range(steps_of_a_write(root)):
         home = root / str(step)
         record = SigningRecord.create(home, GENESIS, KEY)
-        record.sign_block(6, A, luck)
+        record.sign_block(6, A, randomness)
         heard: set[tuple[bytes, bytes]] = set()
 
         with pytest.MonkeyPatch.context() as patch:
@@ -265,10 +265,10 @@ def test_a_full_disk_signs_nothing_and_says_so(root: Path) -> None:
     with pytest.MonkeyPatch.context() as patch:
         breaking(patch, 1, no_space, after=False)
         with pytest.raises(RecordNotWritten, match=r"No space left.*Nothing was signed") as caught:
-            record.sign_block(7, A, luck)
+            record.sign_block(7, A, randomness)
     assert str(record.path) in str(caught.value)
     assert not list(record.path.parent.glob(".*"))
-    assert isinstance(record.sign_block(7, B, luck), bytes)
+    assert isinstance(record.sign_block(7, B, randomness), bytes)
     record.close()
 
 
@@ -278,7 +278,7 @@ def test_a_read_only_disk_signs_nothing(root: Path) -> None:
         # Permissions would not stop root.
         breaking(patch, 0, lambda: OSError(errno.EROFS, "Read-only file system"), after=False)
         with pytest.raises(RecordNotWritten, match="Read-only file system"):
-            record.sign_block(7, A, luck)
+            record.sign_block(7, A, randomness)
     assert record.ledger == Ledger()
     record.close()
 
@@ -293,7 +293,7 @@ def test_a_closed_record_signs_nothing(root: Path) -> None:
     record = SigningRecord.create(root, GENESIS, KEY)
     record.close()
     with pytest.raises(RecordNotWritten, match="closed"):
-        record.sign_block(7, A, luck)
+        record.sign_block(7, A, randomness)
 
 
 # ---- damage, strangers, force
@@ -301,7 +301,7 @@ def test_a_closed_record_signs_nothing(root: Path) -> None:
 
 def test_every_flipped_bit_is_found(root: Path) -> None:
     record = SigningRecord.create(root, GENESIS, KEY)
-    record.sign_block(7, A, luck)
+    record.sign_block(7, A, randomness)
     vote(record, A)
     raw = record.path.read_bytes()
     decode(raw)
@@ -319,17 +319,17 @@ def test_every_flipped_bit_is_found(root: Path) -> None:
 
 def test_a_damaged_record_is_refused_until_force_and_then_unsure(root: Path) -> None:
     record = SigningRecord.create(root, GENESIS, KEY)
-    record.sign_block(7, A, luck)
+    record.sign_block(7, A, randomness)
     record.close()
     record.path.write_bytes(record.path.read_bytes()[:-9])
     for is_live in (False, True):
         with pytest.raises(RecordDamaged, match=r"is damaged.*Make new keys.*--i-know"):
             SigningRecord.enter(root, GENESIS, KEY, is_live=is_live)
     forced = SigningRecord.enter(root, GENESIS, KEY, is_live=False, forced=True)
-    assert isinstance(forced.sign_block(100, A, luck), Refusal)
+    assert isinstance(forced.sign_block(100, A, randomness), Refusal)
     assert record.path.with_name(record.path.name + ".damaged").exists()
     forced.settle(slot=120, set_id=2)
-    assert isinstance(forced.sign_block(121, A, luck), bytes)
+    assert isinstance(forced.sign_block(121, A, randomness), bytes)
     forced.close()
 
 
@@ -350,14 +350,14 @@ def test_a_missing_record_is_made_on_development_chains_only(root: Path) -> None
         SigningRecord.enter(root, GENESIS, KEY, is_live=True)
     assert not root.exists()
     local = SigningRecord.enter(root, GENESIS, KEY, is_live=False)
-    assert isinstance(local.sign_block(1, A, luck), bytes)
+    assert isinstance(local.sign_block(1, A, randomness), bytes)
     local.close()
     forced = SigningRecord.enter(root, GENESIS, KEY2, is_live=True, forced=True)
     assert forced.ledger.unsure
     forced.close()
     # Unsure it stays, through any number of restarts.
     again = SigningRecord.enter(root, GENESIS, KEY2, is_live=True)
-    assert isinstance(again.sign_block(1, A, luck), Refusal)
+    assert isinstance(again.sign_block(1, A, randomness), Refusal)
     again.close()
 
 
@@ -374,11 +374,11 @@ def test_a_record_is_never_made_anew(root: Path) -> None:
 
 def test_an_older_backup_changes_nothing(root: Path) -> None:
     record = SigningRecord.create(root, GENESIS, KEY)
-    record.sign_block(7, A, luck)
+    record.sign_block(7, A, randomness)
     record.close()
     backup = export(root, GENESIS)
     record = SigningRecord.open(root, GENESIS, KEY)
-    record.sign_block(9, A, luck)
+    record.sign_block(9, A, randomness)
     vote(record, A)
     before = record.ledger
     record.close()
@@ -392,16 +392,16 @@ def test_a_newer_export_raises_the_record(root: Path, tmp_path: Path) -> None:
     there = tmp_path / "there"
     for home, slot, round in ((root, 7, 5), (there, 20, 2)):
         record = SigningRecord.create(home, GENESIS, VOTER.public)
-        record.sign_block(slot, A, luck)
+        record.sign_block(slot, A, randomness)
         cast(record, A, round)
         record.close()
     import_(root, GENESIS, export(there, GENESIS))
     record = SigningRecord.open(root, GENESIS, VOTER.public)
     # The greater of each: slots from there, rounds from here.
     for hash in (A, B):
-        assert isinstance(record.sign_block(20, hash, luck), Refusal)
+        assert isinstance(record.sign_block(20, hash, randomness), Refusal)
         assert isinstance(cast(record, hash, 4), Refusal)
-    assert isinstance(record.sign_block(21, A, luck), bytes)
+    assert isinstance(record.sign_block(21, A, randomness), bytes)
     assert isinstance(cast(record, A, 5, Stage.PRECOMMIT), bytes)
     record.close()
 
@@ -552,7 +552,7 @@ def test_what_the_watch_has_observed_raises_the_record(root: Path) -> None:
     watch.vote(KEY, 2, 7, Stage.PREVOTE, A)
     record = SigningRecord.create(root, GENESIS, KEY)
     record.raise_to(watch.observed[KEY])
-    assert isinstance(record.sign_block(99, A, luck), Refusal)
-    assert isinstance(record.sign_vote(2, 7, Stage.PREVOTE, A, 9, luck), Refusal)
-    assert isinstance(record.sign_vote(2, 7, Stage.PRECOMMIT, A, 9, luck), bytes)
+    assert isinstance(record.sign_block(99, A, randomness), Refusal)
+    assert isinstance(record.sign_vote(2, 7, Stage.PREVOTE, A, 9, randomness), Refusal)
+    assert isinstance(record.sign_vote(2, 7, Stage.PRECOMMIT, A, 9, randomness), bytes)
     record.close()

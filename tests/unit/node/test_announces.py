@@ -26,7 +26,7 @@ from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import MAX_LOGS
 from btt_chain.scale import DecodeError, compact_encode, u32
-from p2p.network import ANNOUNCE, GossipHeard
+from p2p.network import ANNOUNCE, GossipReceived
 from p2p.protocols.messages import Announce
 from storage.state import StateUnavailable
 
@@ -109,8 +109,8 @@ def test_an_announce_at_or_below_the_last_final_block_is_not_decoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     announces = over(Chain(final=8))
-    event = GossipHeard(ANNOUNCE, "a", told(child(number=8)))
-    above = GossipHeard(ANNOUNCE, "a", told(child(number=9)))
+    event = GossipReceived(ANNOUNCE, "a", told(child(number=8)))
+    above = GossipReceived(ANNOUNCE, "a", told(child(number=9)))
     found = announces.read(above)
     assert found is not None
     assert found == from_peer(child(number=9))
@@ -125,7 +125,7 @@ def test_an_announce_at_or_below_the_last_final_block_is_not_decoded(
 )
 def test_an_announce_that_cannot_be_read_is_malformed(data: bytes) -> None:
     with pytest.raises(DecodeError):
-        over(Chain()).read(GossipHeard(ANNOUNCE, "a", data))
+        over(Chain()).read(GossipReceived(ANNOUNCE, "a", data))
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from p2p.network import (
     Answered,
     Ask,
     Asked,
-    ClockHeard,
+    ClockReceived,
     Disconnected,
     Event,
     Failed,
@@ -72,7 +72,7 @@ def test_a_wrong_clock_is_a_warning_once_and_a_right_one_a_word(
     driver = Driver(idle_engine(), cast("Network", Deaf()))
     for ahead in (10_000, 10_000, 0):
         for peer in "abc":
-            driver._note(ClockHeard(peer, ahead, 5))
+            driver._note(ClockReceived(peer, ahead, 5))
     assert [(r.levelname, r.getMessage()[:24]) for r in caplog.records] == [
         ("WARNING", "this clock is 10.0 s beh"),
         ("INFO", "this clock agrees with t"),
@@ -81,9 +81,9 @@ def test_a_wrong_clock_is_a_warning_once_and_a_right_one_a_word(
 
 def test_who_left_says_nothing_about_the_clock_any_more(caplog: pytest.LogCaptureFixture) -> None:
     driver = Driver(idle_engine(), cast("Network", Deaf()))
-    driver._note(ClockHeard("a", 60_000, 5))
+    driver._note(ClockReceived("a", 60_000, 5))
     driver._note(Disconnected("a"))
-    driver._note(ClockHeard("b", 60_000, 5))
+    driver._note(ClockReceived("b", 60_000, 5))
     assert caplog.records == []
 
 

@@ -9,7 +9,7 @@ import pytest
 from btt_chain.consensus.babe.verify import slot_of
 from btt_chain.primitives.header import Header
 from p2p import network
-from p2p.network import ANNOUNCE, Ask, GossipHeard
+from p2p.network import ANNOUNCE, Ask, GossipReceived
 from p2p.protocols.messages import Announce
 from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
 from support.sim.world import SimNode, World
@@ -53,7 +53,7 @@ def test_an_announce_that_is_early_is_looked_at_when_its_slot_comes(world: World
     block = newest(world)
     engine, early = world.nodes[2].running, before(block.header)
     set_back(world.nodes[2], early)
-    event = GossipHeard(ANNOUNCE, "n0", Announce(block.header, is_best=True).encode())
+    event = GossipReceived(ANNOUNCE, "n0", Announce(block.header, is_best=True).encode())
     assert not questions(engine.hear(event, early))
     assert not questions(engine.tick(early + 2 * SLOT_MS - 1))
     found = questions(engine.tick(early + 2 * SLOT_MS))

@@ -15,7 +15,7 @@ from btt_chain.node.tx_intake import MAX_FORGED, TX_COST
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.txpool import Status, StatusEvent, TransactionInvalid
 from p2p.limits import Rate
-from p2p.network import TX, GossipHeard, Penalise
+from p2p.network import TX, GossipReceived, Penalise
 from p2p.protocols.messages import TX_BYTES, TxBatch
 from support.sim.accounts import nonce_of, runtime, sign, transfer
 from support.sim.world import SLOT_MS, SimNode, World
@@ -63,7 +63,7 @@ def hear(world: World, wires: Sequence[bytes]) -> tuple[list[Penalise], int]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "submit", submit)
-        actions = engine.hear(GossipHeard(TX, "n1", TxBatch(list(wires)).encode()), world.now)
+        actions = engine.hear(GossipReceived(TX, "n1", TxBatch(list(wires)).encode()), world.now)
         while engine.busy:
             actions += engine.work(world.now)
     return [action for action in actions if isinstance(action, Penalise)], len(looked)

@@ -184,7 +184,7 @@ def test_another_runtime_decodes_for_itself(chain: DevChain, decoded: list[bytes
     client = chain.client
     twin = Executive(
         BttRuntime(RuntimeParams(u64(chain.slot_ms))),
-        check_signature=client.laws.verdicts,
+        check_signature=client.runtimes.verdicts,
         ordered_root=lambda _: bytes(32),
     )
     twin.open_pool_view(client.overlay(client.best().hash), H256(client.best().hash))

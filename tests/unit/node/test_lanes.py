@@ -17,17 +17,17 @@ from p2p.network import (
     Connected,
     Disconnected,
     Event,
-    GossipHeard,
+    GossipReceived,
     Network,
-    NoteHeard,
+    NoteReceived,
     Status,
 )
 
 STATUS = Status(1, 0, bytes(32), 0, bytes(32))
 
 
-def tx(peer: str, mark: int = 0, size: int = 100) -> GossipHeard:
-    return GossipHeard(TX, peer, bytes([mark]) * size)
+def tx(peer: str, mark: int = 0, size: int = 100) -> GossipReceived:
+    return GossipReceived(TX, peer, bytes([mark]) * size)
 
 
 class Busy:
@@ -52,7 +52,7 @@ class Busy:
 
     def hear(self, event: Event, now: int) -> list[object]:
         self.handled.append(event)
-        if isinstance(event, GossipHeard) and event.topic == TX:
+        if isinstance(event, GossipReceived) and event.topic == TX:
             self.now += self._cost
             self._left = self._slices
         return []
@@ -77,8 +77,8 @@ def driver_of(engine: Busy) -> Driver:
 async def test_a_turn_begins_with_votes_and_ends_with_transactions() -> None:
     engine = Busy()
     driver = driver_of(engine)
-    vote, note = GossipHeard(GRANDPA, "a", b"vote"), NoteHeard("a", b"note")
-    announce, answer = GossipHeard(ANNOUNCE, "a", b"header"), Answered(1, b"block")
+    vote, note = GossipReceived(GRANDPA, "a", b"vote"), NoteReceived("a", b"note")
+    announce, answer = GossipReceived(ANNOUNCE, "a", b"header"), Answered(1, b"block")
     events: list[Event] = [tx("a"), announce, answer, vote, note, Connected("a", STATUS)]
     for event in events:
         driver._hear(event)
@@ -96,7 +96,7 @@ async def test_transactions_have_a_share_of_each_turn_and_votes_come_first_in_th
         driver._hear(tx("a", mark))
     await driver._turn()
     assert len(engine.handled) == 4
-    vote = GossipHeard(GRANDPA, "b", b"vote")
+    vote = GossipReceived(GRANDPA, "b", b"vote")
     driver._hear(vote)
     await driver._turn()
     assert engine.handled[4] == vote
@@ -112,7 +112,7 @@ async def test_one_batch_is_finished_before_the_next_and_its_time_is_its_senders
     while len(driver._lanes):
         driver._gossip(Lane.TRANSACTIONS, TRANSACTIONS_MS)
     assert engine.worked >= 15
-    peers = [event.peer for event in engine.handled if isinstance(event, GossipHeard)]
+    peers = [event.peer for event in engine.handled if isinstance(event, GossipReceived)]
     assert peers == ["large", "small"] * 3
 
 
@@ -130,13 +130,13 @@ async def test_while_blocks_wait_a_turn_imports_one_and_leaves_a_batch_for_later
 
 def test_what_a_peer_sent_is_not_worked_off_after_it_left() -> None:
     lanes = Lanes()
-    for event in (Connected("a", STATUS), tx("a"), GossipHeard(GRANDPA, "a", b"vote"), tx("b")):
+    for event in (Connected("a", STATUS), tx("a"), GossipReceived(GRANDPA, "a", b"vote"), tx("b")):
         lanes.put(event)
     lanes.put(Disconnected("a"))
     lanes.put(Connected("a", STATUS))
-    lanes.put(GossipHeard(GRANDPA, "a", b"fresh"))
+    lanes.put(GossipReceived(GRANDPA, "a", b"fresh"))
     assert [type(lanes.control()) for _ in range(3)] == [Connected, Disconnected, Connected]
-    assert lanes.gossip(Lane.VOTES) == ("a", GossipHeard(GRANDPA, "a", b"fresh"))
+    assert lanes.gossip(Lane.VOTES) == ("a", GossipReceived(GRANDPA, "a", b"fresh"))
     assert lanes.gossip(Lane.TRANSACTIONS) == ("b", tx("b"))
     assert len(lanes) == 0
 

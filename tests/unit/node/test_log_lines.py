@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from btt_chain.node import lines
+from btt_chain.node import log_lines
 from genesis.accounts import dev_account
 
 HASH = bytes.fromhex("abcdef0123") + bytes(27)
 
 
 def test_an_imported_block_is_one_line() -> None:
-    said = lines.imported(
+    said = log_lines.imported(
         123, HASH, author=dev_account("//Alice"), slot=456, transactions=3, milliseconds=12.4,
         is_best=True,
     )  # fmt: skip
@@ -17,16 +17,16 @@ def test_an_imported_block_is_one_line() -> None:
 
 
 def test_a_fork_is_called_one_and_an_unknown_author_is_left_out() -> None:
-    said = lines.imported(
+    said = log_lines.imported(
         7, HASH, author=None, slot=None, transactions=0, milliseconds=1.0, is_best=False
     )
     assert said == "imported #7 0xabcdef01… txs 0 1 ms (fork)"
 
 
-def test_a_finalised_block_says_how_far_behind_it_is() -> None:
-    assert lines.finalised(120, HASH, best=123) == "finalised #120 0xabcdef01… lag 3"
+def test_a_finalized_block_says_how_far_behind_it_is() -> None:
+    assert log_lines.finalized(120, HASH, best=123) == "finalized #120 0xabcdef01… lag 3"
 
 
 def test_a_stranger_has_the_ends_of_an_address_and_a_stash_its_owner() -> None:
-    assert lines.called(dev_account("//Bob//stash")) == "Bob"
-    assert len(lines.called(bytes(range(32)))) == 11
+    assert log_lines.called(dev_account("//Bob//stash")) == "Bob"
+    assert len(log_lines.called(bytes(range(32)))) == 11

@@ -11,7 +11,7 @@ from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.finality.records import BlockName, StoredRound, round_change
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import BABE, GRANDPA, Keystore, Ledger, MemoryRecord, Record
-from btt_chain.node.looking_back import look_back
+from btt_chain.node.signing_record_check import look_back
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
 from btt_chain.primitives.digest import BABE as BABE_ENGINE
 from btt_chain.primitives.digest import H256, Digest, Seal

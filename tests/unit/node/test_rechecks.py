@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btt_chain.chain.verdicts import Verdicts
+from btt_chain.chain.signature_cache import SignatureCache
 from btt_chain.node import pool as service
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId, AccountInfo
@@ -241,7 +241,9 @@ def test_under_another_runtime_the_bytes_are_judged() -> None:
         BttRuntime(RuntimeParams(u64(6_000)), version=version),
         BttRuntime(RuntimeParams(u64(6_000))),
     ):
-        other = Executive(runtime, check_signature=Verdicts(), ordered_root=lambda _: bytes(32))
+        other = Executive(
+            runtime, check_signature=SignatureCache(), ordered_root=lambda _: bytes(32)
+        )
         assert town.at(BEST, other).recheck(kept) is None
         judged = verdict(lambda: other.validate_transaction(EXTERNAL, raw))  # noqa: B023
         is_new = runtime.version.spec_version == 101

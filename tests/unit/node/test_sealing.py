@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from btt_chain.chain.client import UnknownBlock
-from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import BlockRef
+from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.consensus.author import Pace
 from btt_chain.node import sealing as sealing_module
 from btt_chain.node.sealing import (
@@ -266,6 +266,6 @@ def test_a_block_of_our_own_that_breaks_the_law_is_a_fatal_error_with_its_cause(
 
 def test_a_version_that_the_node_lacks_ends_the_sealing(chain: DevChain) -> None:
     sealer = Broken(chain.client, chain.pool)
-    sealer.error = NoLaw("install a release")
-    with pytest.raises(NoLaw):
+    sealer.error = UnsupportedRuntime("install a release")
+    with pytest.raises(UnsupportedRuntime):
         run_virtually(run_sealing(sealer, Interval(100)))

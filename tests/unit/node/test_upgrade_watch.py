@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from btt_chain.chain.law import Laws
+from btt_chain.chain.runtimes import RuntimeRegistry
 from btt_chain.node.backend import ChainView, PoolView, SealerView
 from btt_chain.node.lifecycle import lacks_law
 from btt_chain.node.sealing import ManualSealer
@@ -15,7 +15,7 @@ from btt_chain.node.upgrades import UpgradeWatch, upgrade_state
 from btt_chain.rpc.backend import RuntimeCallError, SealError
 from btt_chain.txpool import ValidityUnknown
 from runtime import BttRuntime
-from support.chain import ALICE, BOB, SHARED_LAWS, DevChain
+from support.chain import ALICE, BOB, SHARED_RUNTIMES, DevChain
 from support.programs import DAY, planned
 
 
@@ -80,7 +80,7 @@ def test_a_program_older_than_its_database_still_answers_about_stored_blocks(
     for _ in range(DAY + 2):
         chain.seal()
     assert not lacks_law(chain.client)
-    chain.client.laws = SHARED_LAWS
+    chain.client.runtimes = SHARED_RUNTIMES
     assert lacks_law(chain.client)
     [error] = said(chain, UpgradeWatch(chain.client), caplog)
     assert "the chain runs btt 101, this node carries 100: install a release that has it" in error
@@ -115,7 +115,7 @@ def test_a_draft_of_the_version_is_no_release_that_has_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     chain = planned(new=False)
-    chain.client.laws = Laws({100: BttRuntime, 101: BttRuntime})
+    chain.client.runtimes = RuntimeRegistry({100: BttRuntime, 101: BttRuntime})
     [warning] = said(chain, UpgradeWatch(chain.client), caplog)
     assert "in another form than this node carries: install the release that" in warning
     assert "carries 100, 101" not in warning

@@ -39,7 +39,7 @@ from btt_chain.txpool import (
 )
 from p2p.accounts import Accounts, drop_us
 from p2p.limits import Rate
-from p2p.network import KIB, MIB, TX, Action, Charge, Disconnected, GossipHeard, Penalise
+from p2p.network import KIB, MIB, TX, Action, Charge, Disconnected, GossipReceived, Penalise
 from p2p.protocols.messages import MAX_TX, TxBatch
 from support.sim.accounts import nonce_of, runtime, sign, transfer
 from support.sim.costs import READ_US
@@ -81,7 +81,7 @@ def receive(world: World, wires: Sequence[bytes], wait: int = 1_000) -> Outcome:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "submit", spy)
         outcome.actions += engine.hear(
-            GossipHeard(TX, "n1", TxBatch(list(wires)).encode()), world.now
+            GossipReceived(TX, "n1", TxBatch(list(wires)).encode()), world.now
         )
         while engine.busy:
             outcome.actions += engine.work(world.now)
@@ -172,7 +172,7 @@ def test_valid_transactions_are_charged_as_work_that_was_of_use(world: World) ->
 def test_a_batch_is_worked_on_in_slices_and_dropped_when_its_peer_leaves(world: World) -> None:
     engine = world.nodes[0].running
     wires = good(world, 3 * SLICE)
-    engine.hear(GossipHeard(TX, "n1", TxBatch(wires).encode()), world.now)
+    engine.hear(GossipReceived(TX, "n1", TxBatch(wires).encode()), world.now)
     pool = engine.parts.pool.pool
     assert 0 < pool.status().ready <= SLICE
     assert engine.busy

@@ -25,8 +25,8 @@ from btt_chain.compute.transport import model_name, roots_name, transcript_name
 from btt_chain.compute.verifier import Case, Record
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import BABE
-from btt_chain.node import verifying
-from btt_chain.node.verifying import Settings, Verifying
+from btt_chain.node import verifier_service
+from btt_chain.node.verifier_service import Settings, Verifying
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.validity import Invalid
@@ -52,7 +52,7 @@ LIES = tuple((item, 1, 0) for item in range(ITEMS))
 def same_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blobs, "GENESIS", bytes(GENESIS))
     monkeypatch.setattr(fetching, "RETRY_SECONDS", 0.05)
-    monkeypatch.setattr(verifying, "MODEL_SECONDS", 0.05)
+    monkeypatch.setattr(verifier_service, "MODEL_SECONDS", 0.05)
 
 
 class Chain:
@@ -224,7 +224,7 @@ async def test_an_honest_receipt_is_fetched_computed_found_valid_and_paid(tmp_pa
         assert stage.verdicts() == [Valid()] * 3
         assert stage.checked == ["valid"] * 3
         assert stage.chain.sent == {"attest_commit": 3, "attest_reveal": 3}
-        stage.market.until(stage.job, JobState.Finalised)
+        stage.market.until(stage.job, JobState.Finalized)
 
 
 async def test_a_lie_is_proven_on_the_chain(tmp_path: Path) -> None:
@@ -401,7 +401,7 @@ async def test_a_disk_that_takes_nothing_means_silence(
         raise OSError(28, "No space left on device")
 
     async with played(tmp_path) as stage:
-        monkeypatch.setattr(verifying.Records, "keep", full)
+        monkeypatch.setattr(verifier_service.Records, "keep", full)
         async with stage.node():
             stage.chain.tell()
             await stage.until(lambda: len(stage.checked) == 3)
@@ -480,5 +480,5 @@ async def test_what_goes_wrong_in_a_block_is_told_once_and_the_next_is_heard(
 def test_the_record_of_a_case_has_a_name_that_the_store_takes() -> None:
     one = Case(AccountId(b"\1" * 32), H256(b"\2" * 32), H256(b"\3" * 32))
     other = one._replace(beacon=H256(b"\4" * 32))
-    assert verifying._name(one) != verifying._name(other)
-    assert len(verifying._name(one)) == len("record/") + 64
+    assert verifier_service._name(one) != verifier_service._name(other)
+    assert len(verifier_service._name(one)) == len("record/") + 64

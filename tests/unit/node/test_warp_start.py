@@ -10,7 +10,7 @@ import pytest
 from btt_chain.chain.client import Client
 from btt_chain.consensus.finality.authorities import AuthoritySet
 from btt_chain.consensus.finality.client_chain import ClientChain
-from btt_chain.consensus.finality.doors import Offence
+from btt_chain.consensus.finality.environment import Offence
 from btt_chain.consensus.finality.proofs import prove_finality
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node import assembly
@@ -47,7 +47,7 @@ from p2p.sync.warp import WarpPlan
 from runtime.constants import BTT
 from storage.state import StateUnavailable
 from support.sim.accounts import nonce_of, runtime, sign, transfer
-from support.sim.world import SimNode, World, laws_of
+from support.sim.world import SimNode, World, runtimes_of
 
 VALIDATORS = 2
 STEP_MS = 20
@@ -59,10 +59,10 @@ class Newcomers:
 
     def __init__(self, count: int, patch: pytest.MonkeyPatch) -> None:
         self.indices = list(range(VALIDATORS, VALIDATORS + count))
-        late = [laws_of(index, real=False, share=True) for index in self.indices]
+        late = [runtimes_of(index, real=False, share=True) for index in self.indices]
 
         def plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan | None:
-            wanted = wanted or any(client.laws is laws for laws in late)
+            wanted = wanted or any(client.runtimes is runtimes for runtimes in late)
             found = warp_plan(client, voters, wanted=wanted)
             return None if found is None else replace(found, peers=1, gain=8)
 
@@ -247,9 +247,9 @@ def test_a_node_without_a_state_judges_no_transaction_and_reports_no_offence(
         node.running.parts.pool.submit(wire)
     proof = doubled(0, u64(0))
     monkeypatch.setattr(
-        node.running.parts.gadget, "gossip_heard", lambda *_: [Offence(proof)]
+        node.running.parts.gadget, "gossip_received", lambda *_: [Offence(proof)]
     )  # of the set before, that a restarted node still believes in
-    node.running.hear(network.GossipHeard(network.GRANDPA, "n0", b"two votes"), world.now)
+    node.running.hear(network.GossipReceived(network.GRANDPA, "n0", b"two votes"), world.now)
     assert node.watcher.equivocations
     late.until(lambda: late.is_level(node))
 

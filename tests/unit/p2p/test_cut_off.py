@@ -18,7 +18,7 @@ from p2p.host import gossip
 from p2p.host.containment import contained
 from p2p.host.gossip import ENTRY_US, ID_US, ContainedPubsub, new_router
 from p2p.host.guard import SEND_US_PER_KIB, CostGuard
-from p2p.network import KIB, MIB, TX, Charge, Event, GossipHeard, protocol_name
+from p2p.network import KIB, MIB, TX, Charge, Event, GossipReceived, protocol_name
 from p2p.networks import NETWORK, WORK
 from p2p.wire import gossip_id, pack
 from support.p2p_attack import GENESIS, Attacker, Witness, attack, running, settings
@@ -43,7 +43,7 @@ def charge(victim: Witness) -> None:
 
     def charging(event: Event) -> None:
         put(event)
-        if isinstance(event, GossipHeard) and event.topic == TX:
+        if isinstance(event, GossipReceived) and event.topic == TX:
             victim.network.do(Charge(event.peer, TX, COST_US, COST_US))
 
     setattr(victim.network._outbox, "put", charging)  # noqa: B010
@@ -74,7 +74,7 @@ async def test_a_peer_that_sends_useless_messages_is_cut_off_within_a_few_of_the
         received = [
             event
             for event in victim.events
-            if isinstance(event, GossipHeard) and event.peer == peer
+            if isinstance(event, GossipReceived) and event.peer == peer
         ]
         assert ENOUGH // 2 <= len(received) <= 3 * ENOUGH
         assert victim.network.counters()["cut off tx"] == 1
@@ -154,7 +154,7 @@ async def test_lists_of_what_a_peer_has_are_charged_by_their_length() -> None:
             await attacker.greet()
             await attacker.mesh(raw, raw, raw, rpc(b"over"))
             with trio.fail_after(30):
-                while not victim.of(GossipHeard):
+                while not victim.of(GossipReceived):
                     await trio.sleep(0.02)
 
         await attack(victim, script)

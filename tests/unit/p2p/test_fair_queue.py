@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from p2p.event_box import EventBox
 from p2p.fair_queue import OVERHEAD, Bounds, FairQueue
-from p2p.network import TX, Connected, Disconnected, Event, GossipHeard, NoteHeard, Status
+from p2p.network import TX, Connected, Disconnected, Event, GossipReceived, NoteReceived, Status
 
 ONE = 100 + OVERHEAD
 STATUS = Status(1, 0, bytes(32), 0, bytes(32))
@@ -14,8 +14,8 @@ def queue(peer: int = 4, total: int = 8) -> FairQueue[str]:
     return FairQueue(Bounds(peer * ONE, total * ONE))
 
 
-def gossip(peer: str, mark: int = 0, size: int = 100) -> GossipHeard:
-    return GossipHeard(TX, peer, bytes([mark]) * size)
+def gossip(peer: str, mark: int = 0, size: int = 100) -> GossipReceived:
+    return GossipReceived(TX, peer, bytes([mark]) * size)
 
 
 def test_a_peer_over_its_bound_loses_its_newest_message() -> None:
@@ -85,7 +85,7 @@ def test_events_come_out_in_order_and_gossip_of_a_peer_that_left_does_not() -> N
         Connected("a", STATUS),
         gossip("a", 1),
         Connected("b", STATUS),
-        NoteHeard("b", b"note"),
+        NoteReceived("b", b"note"),
         gossip("a", 2),
         Disconnected("a"),
         Connected("a", STATUS),

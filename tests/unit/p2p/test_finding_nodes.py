@@ -21,10 +21,10 @@ from multiaddr import Multiaddr
 
 from btt_chain.primitives.ss58 import to_base58
 from p2p.address import PEER_ID_PREFIX, Address, parse
+from p2p.host.basic_host import new_host
 from p2p.host.containment import ContainedSwarm, new_swarm
-from p2p.host.quiet import new_host
+from p2p.host.probe import knock
 from p2p.host.streams import read_frame, write_frame
-from p2p.host.visits import knock
 from p2p.limits import LOCAL_GATE, Gate
 from p2p.network import EXCHANGES, KAD, protocol_name
 from p2p.peers import STRANGER_MS, BookConfig

@@ -30,17 +30,17 @@ from p2p.network import (
     Answered,
     Ask,
     Asked,
-    ClockHeard,
+    ClockReceived,
     Connected,
     Disconnected,
     Failed,
-    GossipHeard,
-    NoteHeard,
+    GossipReceived,
+    NoteReceived,
     Penalise,
     Publish,
     SetStatus,
     Status,
-    StatusHeard,
+    StatusReceived,
     Tell,
 )
 from p2p.peers import FATAL, BookConfig
@@ -64,17 +64,17 @@ async def test_two_nodes_greet_and_hear_of_each_others_progress() -> None:
 
         grown = Status(4, 7, b"\x01" * 32, 3, b"\x02" * 32)
         one.network.do(SetStatus(grown))
-        await two.until(lambda: StatusHeard(one.network.local_peer, grown) in two.events)
+        await two.until(lambda: StatusReceived(one.network.local_peer, grown) in two.events)
         assert two.network.peers()[0].status == grown
 
 
 async def test_clocks_are_compared_with_each_status() -> None:
     ahead = replace(settings(), clock=lambda: now_ms() + 3_600_000)
     async with running(ahead) as one, running(settings(one.address)) as two:
-        await one.until(lambda: one.of(ClockHeard))
-        await two.until(lambda: two.of(ClockHeard))
-        there = next(event for event in two.events if isinstance(event, ClockHeard))
-        here = next(event for event in one.events if isinstance(event, ClockHeard))
+        await one.until(lambda: one.of(ClockReceived))
+        await two.until(lambda: two.of(ClockReceived))
+        there = next(event for event in two.events if isinstance(event, ClockReceived))
+        here = next(event for event in one.events if isinstance(event, ClockReceived))
 
     assert there.peer == one.network.local_peer
     assert abs(there.ahead_ms - 3_600_000) <= there.within_ms + 1
@@ -106,21 +106,21 @@ async def test_gossip_goes_over_a_node_in_the_middle_when_it_says_it_again() -> 
             for topic in TOPICS:
                 left.network.do(Publish(topic, b"bad"))
                 left.network.do(Publish(topic, b"good"))
-            await middle.until(lambda: len(middle.of(GossipHeard)) == 6)
+            await middle.until(lambda: len(middle.of(GossipReceived)) == 6)
             await asyncio.sleep(1.5)  # a heartbeat of the mesh: who has what is told by then
-            assert not right.of(GossipHeard)
+            assert not right.of(GossipReceived)
 
             for topic in TOPICS:
                 middle.network.do(Publish(topic, b"good"))
                 middle.network.do(Publish(topic, b"good"))
-            await right.until(lambda: len(right.of(GossipHeard)) == 3)
+            await right.until(lambda: len(right.of(GossipReceived)) == 3)
             await asyncio.sleep(1.5)
 
-            assert right.of(GossipHeard) == [
-                GossipHeard(topic, middle.network.local_peer, b"good") for topic in TOPICS
+            assert right.of(GossipReceived) == [
+                GossipReceived(topic, middle.network.local_peer, b"good") for topic in TOPICS
             ]
-            assert not left.of(GossipHeard)
-            assert len(middle.of(GossipHeard)) == 6
+            assert not left.of(GossipReceived)
+            assert len(middle.of(GossipReceived)) == 6
 
 
 async def test_a_burst_of_gossip_is_not_lost() -> None:
@@ -130,7 +130,7 @@ async def test_a_burst_of_gossip_is_not_lost() -> None:
         for number in range(300):
             two.network.do(Publish(GRANDPA, b"vote %d" % number))
 
-        await one.until(lambda: len(one.of(GossipHeard)) >= 300)
+        await one.until(lambda: len(one.of(GossipReceived)) >= 300)
 
 
 async def test_the_largest_transactions_are_gossiped_and_a_few_at_a_time_are_heard() -> None:
@@ -141,9 +141,9 @@ async def test_the_largest_transactions_are_gossiped_and_a_few_at_a_time_are_hea
         for payload in sent:
             two.network.do(Publish(TX, payload))
 
-        await one.until(lambda: len(one.of(GossipHeard)) == len(sent))
+        await one.until(lambda: len(one.of(GossipReceived)) == len(sent))
 
-        assert {e.data for e in one.events if isinstance(e, GossipHeard)} == set(sent)
+        assert {e.data for e in one.events if isinstance(e, GossipReceived)} == set(sent)
 
 
 async def test_notes_arrive_in_order() -> None:
@@ -153,9 +153,9 @@ async def test_notes_arrive_in_order() -> None:
         for note in notes:
             two.network.do(Tell(one.network.local_peer, note))
 
-        await one.until(lambda: len(one.of(NoteHeard)) == len(notes))
+        await one.until(lambda: len(one.of(NoteReceived)) == len(notes))
 
-        assert [e.data for e in one.events if isinstance(e, NoteHeard)] == notes
+        assert [e.data for e in one.events if isinstance(e, NoteReceived)] == notes
 
 
 async def test_a_large_answer_arrives_whole() -> None:
@@ -219,7 +219,7 @@ async def test_a_node_that_restarts_is_found_again_and_heard_at_once() -> None:
                 await again.connected()
                 # The same words and, were there any, the same sequence numbers as before.
                 again.network.do(Publish(ANNOUNCE, b"I am back"))
-                await other.until(lambda: other.of(GossipHeard))
+                await other.until(lambda: other.of(GossipReceived))
 
 
 async def test_a_node_that_was_away_is_dialled_until_it_is_there() -> None:
@@ -278,7 +278,7 @@ async def test_bytes_penalties_and_bans_are_counted() -> None:
         await one.connected()
         before = one.network.counters()
         two.network.do(Publish(GRANDPA, bytes(1_000)))
-        await one.until(lambda: one.of(GossipHeard))
+        await one.until(lambda: one.of(GossipReceived))
         one.network.do(Penalise(two.network.local_peer, 10, "a trifle"))
         one.network.do(Penalise(two.network.local_peer, FATAL, "enough"))
         await one.until(lambda: one.of(Disconnected))

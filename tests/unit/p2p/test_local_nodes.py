@@ -12,10 +12,10 @@ import pytest
 from zeroconf import ServiceInfo, ServiceStateChange, Zeroconf
 
 from p2p.address import Address, parse
-from p2p.host import local
+from p2p.host import mdns
 from p2p.host.containment import contained
 from p2p.host.libp2p_network import Libp2pNetwork
-from p2p.host.local import LOOKED_AT, Heard, LocalNodes, addresses, reachable, service
+from p2p.host.mdns import LOOKED_AT, Heard, LocalNodes, addresses, reachable, service
 from p2p.peers import BookConfig
 from p2p.settings import NetworkSettings
 from support.p2p_attack import GENESIS, running, settings
@@ -47,10 +47,10 @@ def multicast_works() -> bool:
         hears.settimeout(2)
         way = socket.inet_aton(LOOPBACK)
         try:
-            group = socket.inet_aton(local.MULTICAST[0])
+            group = socket.inet_aton(mdns.MULTICAST[0])
             hears.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group + way)
             says.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, way)
-            says.sendto(b"?", (local.MULTICAST[0], hears.getsockname()[1]))
+            says.sendto(b"?", (mdns.MULTICAST[0], hears.getsockname()[1]))
             return hears.recv(1) == b"?"
         except OSError:
             return False
@@ -110,7 +110,7 @@ def test_a_machine_without_a_network_runs_a_node_all_the_same(
     def none(*_: object, **__: object) -> Zeroconf:
         raise OSError(19, "No such device")
 
-    monkeypatch.setattr(local, "Zeroconf", none)
+    monkeypatch.setattr(mdns, "Zeroconf", none)
     nodes = LocalNodes(GENESIS, PEER, [], lambda _: None)
     nodes.start()
     nodes.stop()
@@ -119,7 +119,7 @@ def test_a_machine_without_a_network_runs_a_node_all_the_same(
 
 
 def test_everywhere_becomes_the_address_that_others_reach(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local, "MULTICAST", (LOOPBACK, 5353))
+    monkeypatch.setattr(mdns, "MULTICAST", (LOOPBACK, 5353))
 
     assert reachable("10.1.2.3") == "10.1.2.3"
     assert reachable("0.0.0.0") == LOOPBACK

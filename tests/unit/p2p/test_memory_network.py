@@ -19,14 +19,14 @@ from p2p.network import (
     Disconnected,
     Event,
     Failed,
-    GossipHeard,
+    GossipReceived,
     Network,
-    NoteHeard,
+    NoteReceived,
     Penalise,
     Publish,
     SetStatus,
     Status,
-    StatusHeard,
+    StatusReceived,
     Tell,
 )
 from p2p.peers import FATAL
@@ -65,13 +65,13 @@ def test_both_hear_that_they_are_connected() -> None:
 def test_gossip_goes_on_when_it_is_said_again_and_not_back() -> None:
     _, (alice, bob, charlie) = line("alice", "bob", "charlie")
     alice.do(Publish(ANNOUNCE, b"news"))
-    assert bob.drain() == [GossipHeard(ANNOUNCE, alice.local_peer, b"news")]
+    assert bob.drain() == [GossipReceived(ANNOUNCE, alice.local_peer, b"news")]
     assert charlie.drain() == []
 
     bob.do(Publish(ANNOUNCE, b"news"))
     bob.do(Publish(ANNOUNCE, b"news"))
     charlie.do(Publish(ANNOUNCE, b"news"))
-    assert charlie.drain() == [GossipHeard(ANNOUNCE, bob.local_peer, b"news")]
+    assert charlie.drain() == [GossipReceived(ANNOUNCE, bob.local_peer, b"news")]
     assert bob.drain() == []
     assert alice.drain() == []
 
@@ -84,8 +84,8 @@ def test_notes_and_status_reach_neighbours_only() -> None:
     alice.do(SetStatus(grown))
 
     assert bob.drain() == [
-        NoteHeard(alice.local_peer, b"note"),
-        StatusHeard(alice.local_peer, grown),
+        NoteReceived(alice.local_peer, b"note"),
+        StatusReceived(alice.local_peer, grown),
     ]
     assert charlie.drain() == []
 

@@ -39,7 +39,7 @@ from p2p.network import (
     Answer,
     Asked,
     Disconnected,
-    GossipHeard,
+    GossipReceived,
 )
 from p2p.network import protocol_name as wire_name
 from p2p.wire import gossip_id, pack
@@ -148,7 +148,7 @@ async def test_garbage_after_valid_messages_is_banned_and_what_was_valid_is_hear
 
         await cut_off_for(victim, script)
 
-        assert any(e.data == b"valid" for e in victim.events if isinstance(e, GossipHeard))
+        assert any(e.data == b"valid" for e in victim.events if isinstance(e, GossipReceived))
 
 
 async def test_gossip_before_the_handshake_is_not_heard() -> None:
@@ -160,7 +160,7 @@ async def test_gossip_before_the_handshake_is_not_heard() -> None:
 
         await attack(victim, script)
 
-        assert not victim.of(GossipHeard)
+        assert not victim.of(GossipReceived)
         await serves_an_honest_peer(victim)
 
 
@@ -192,7 +192,7 @@ async def test_malformed_control_messages_neither_stay_nor_kill() -> None:
             await attacker.mesh(message(pack(b"still here")))
 
         await attack(victim, script)
-        await victim.until(lambda: victim.of(GossipHeard))
+        await victim.until(lambda: victim.of(GossipReceived))
 
         router = victim.network._node._gossip.router
         assert set(router.back_off) <= {TOPIC}  # type: ignore[attr-defined]

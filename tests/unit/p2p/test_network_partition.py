@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 import pytest
 
 from p2p.host.libp2p_network import Libp2pNetwork
-from p2p.network import GRANDPA, Connected, Disconnected, GossipHeard, Publish
+from p2p.network import GRANDPA, Connected, Disconnected, GossipReceived, Publish
 from p2p.peers import BookConfig
 from support.p2p_attack import Witness, running, settings
 
@@ -18,7 +18,7 @@ def ids(*witnesses: Witness) -> list[str]:
 
 
 def told(witness: Witness) -> set[bytes]:
-    return {event.data for event in witness.events if isinstance(event, GossipHeard)}
+    return {event.data for event in witness.events if isinstance(event, GossipReceived)}
 
 
 async def has_peers(witness: Witness, count: int) -> None:

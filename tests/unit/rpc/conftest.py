@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 from aiohttp import ClientSession
 
-from btt_chain.chain.law import Laws
+from btt_chain.chain.runtimes import RuntimeRegistry
 from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.backend import RuntimeCallError, UnknownBlock
@@ -73,7 +73,7 @@ def runtime(backend: ModelBackend, monkeypatch: pytest.MonkeyPatch) -> BttRuntim
     """The law of a development chain, on a state that the model chain's calls are asked of."""
     state = DictState()
     state.data = dict(build(make("dev-manual")).state)
-    law = Laws().of(state.get)
+    law = RuntimeRegistry().of(state.get)
     runtime = law.queries.runtime
     assert isinstance(runtime, BttRuntime)
     runtime.enter(state)

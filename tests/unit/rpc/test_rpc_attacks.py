@@ -321,7 +321,7 @@ async def test_behind_a_trusted_proxy_callers_are_external_by_their_own_address(
     client = WsClient(sockets[0])
     with pytest.raises(CallFailed, match="unsafe to be called externally"):
         await client.call("system_peers")
-    assert service.server.doorman.total == 3
+    assert service.server.limiter.total == 3
     # Rates are counted by that address, too.
     call = {"jsonrpc": "2.0", "id": 1, "method": "system_name", "params": []}
     for headers in (first, second):
@@ -350,4 +350,4 @@ async def test_the_word_of_an_unknown_proxy_counts_for_nothing(
     call = {"jsonrpc": "2.0", "id": 1, "method": "system_peers", "params": []}
     async with session.post(url, json=call, headers={"X-Forwarded-For": "203.0.113.1"}) as reply:
         assert "result" in await reply.json()
-    assert service.server.doorman.total == 0
+    assert service.server.limiter.total == 0

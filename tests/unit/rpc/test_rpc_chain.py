@@ -67,7 +67,7 @@ async def test_hashes_come_by_number_by_hex_and_in_lists(
     assert caught.value.code == -32602
 
 
-async def test_the_finalised_head_follows_finality(http: HttpClient, backend: ModelBackend) -> None:
+async def test_the_finalized_head_follows_finality(http: HttpClient, backend: ModelBackend) -> None:
     one = backend.chain.block()
     backend.chain.block()
     backend.chain.finalize(one)
@@ -102,7 +102,7 @@ async def test_all_heads_tell_of_forks_too(ws: WsClient, backend: ModelBackend) 
     assert told == made
 
 
-async def test_finalised_heads_come_in_order_and_none_is_left_out(
+async def test_finalized_heads_come_in_order_and_none_is_left_out(
     ws: WsClient, backend: ModelBackend
 ) -> None:
     subscription = await ws.call("chain_subscribeFinalisedHeads")

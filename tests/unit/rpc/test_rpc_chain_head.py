@@ -339,7 +339,7 @@ async def test_who_holds_on_to_a_fork_that_died_unnoticed_is_stopped(
     assert not chain.pins
 
 
-async def test_unfinalised_blocks_are_never_too_many(
+async def test_unfinalized_blocks_are_never_too_many(
     ws: WsClient, backend: ModelBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chain_head, "MAX_SETTLED_PINS", 5)

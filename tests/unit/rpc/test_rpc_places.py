@@ -12,7 +12,7 @@ from aiohttp import ClientSession, WSServerHandshakeError
 from btt_chain.rpc import places as places_module
 from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.api import RpcService
-from btt_chain.rpc.limits import Doorman, Limits
+from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.places import MIN_SILENCE, Place, select_victim
 from btt_chain.rpc.server import RpcConfig
@@ -92,25 +92,25 @@ def crowd(visitors: Visitors, phase: Phase = Phase.OPEN) -> list[tuple[Transport
 
 def test_ten_addresses_with_ten_idle_websockets_each_do_not_keep_others_out() -> None:
     limits = Limits()
-    doorman = Doorman(limits)
-    visitors = Visitors(limits, doorman, TrustedProxies())
+    limiter = ConnectionLimiter(limits)
+    visitors = Visitors(limits, limiter, TrustedProxies())
     holders = crowd(visitors)
     honest = [arrive(visitors, f"198.51.100.{number}") for number in range(20)]
     assert not any(visitor.turned_away for _, visitor in honest)
     assert not any(transport.is_cut for transport, _ in honest)
     assert sum(transport.is_cut for transport, _ in holders) == 20
-    assert max(doorman.by_address.values()) == 8  # shared out
-    assert doorman.total == limits.connections
+    assert max(limiter.by_address.values()) == 8  # shared out
+    assert limiter.total == limits.connections
     # Those that were cut do not push out who came instead.
     assert arrive(visitors, "203.0.113.3")[1].turned_away
     for _, visitor in holders + honest:
         visitors.leave(visitor)
-    assert doorman.total == 0
+    assert limiter.total == 0
 
 
 def test_a_request_that_is_worked_on_is_not_cut_off() -> None:
     limits = Limits()
-    visitors = Visitors(limits, Doorman(limits), TrustedProxies())
+    visitors = Visitors(limits, ConnectionLimiter(limits), TrustedProxies())
     crowd(visitors, Phase.BUSY)
     assert arrive(visitors, "198.51.100.1")[1].turned_away
 
@@ -136,7 +136,7 @@ async def test_websockets_through_a_proxy_make_room_for_each_other(
     assert await honest.call("system_name") == "model node"
     assert await silent[0].closed() is not None
     assert await silent[1].call("system_name") == "model node"
-    assert service.server.doorman.total == 4
+    assert service.server.limiter.total == 4
     # Nobody who has as many as another takes a place from it.
     monkeypatch.setattr(places_module, "MIN_SILENCE", 100.0)
     with pytest.raises(WSServerHandshakeError, match="429"):
@@ -145,4 +145,4 @@ async def test_websockets_through_a_proxy_make_room_for_each_other(
         assert await client.call("system_name") == "model node"
         await client.socket.close()
     await service.stop()
-    assert service.server.doorman.total == 0
+    assert service.server.limiter.total == 0

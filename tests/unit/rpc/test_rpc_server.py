@@ -22,7 +22,7 @@ from btt_chain.rpc.api import RpcService, build_registry
 from btt_chain.rpc.connection import Connection, Subscription
 from btt_chain.rpc.dispatch import Caller, Dispatcher
 from btt_chain.rpc.hub import Hub
-from btt_chain.rpc.limits import Doorman, Limits, TokenBucket
+from btt_chain.rpc.limits import ConnectionLimiter, Limits, TokenBucket
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig
 from support.rpc_backend import ModelBackend
@@ -493,7 +493,7 @@ async def test_connections_of_strangers_are_limited_per_address_and_in_all(
         await session.ws_connect(url)
     await sockets[0].close()
     for _ in range(100):
-        if service.server.doorman.total < 2:
+        if service.server.limiter.total < 2:
             break
         await asyncio.sleep(0.01)
     sockets[0] = await session.ws_connect(url)
@@ -504,7 +504,7 @@ async def test_connections_of_strangers_are_limited_per_address_and_in_all(
 
 async def test_local_callers_are_not_counted(dial: Dial, service: RpcService) -> None:
     clients = [await dial() for _ in range(12)]
-    assert service.server.doorman.total == 0
+    assert service.server.limiter.total == 0
     for client in clients:
         await client.socket.close()
 
@@ -529,19 +529,19 @@ async def test_a_flood_of_calls_from_a_stranger_is_refused_and_heavy_ones_count_
 
 
 def test_the_doorman_counts_addresses_and_all_together() -> None:
-    doorman = Doorman(Limits(connections=3, connections_per_address=2))
-    assert [doorman.admit(name) for name in "aaabbc"] == [True, True, False, True, False, False]
-    doorman.leave("a")
-    assert doorman.admit("c")
-    assert not doorman.admit("d")
+    limiter = ConnectionLimiter(Limits(connections=3, connections_per_address=2))
+    assert [limiter.admit(name) for name in "aaabbc"] == [True, True, False, True, False, False]
+    limiter.leave("a")
+    assert limiter.admit("c")
+    assert not limiter.admit("d")
 
 
 def test_rate_budgets_of_addresses_long_gone_are_forgotten() -> None:
-    doorman = Doorman(Limits())
+    limiter = ConnectionLimiter(Limits())
     for number in range(4_096):
-        doorman.bucket(str(number)).updated -= 10
-    doorman.bucket("one more")
-    assert list(doorman.buckets) == ["one more"]
+        limiter.bucket(str(number)).updated -= 10
+    limiter.bucket("one more")
+    assert list(limiter.buckets) == ["one more"]
 
 
 def test_a_bucket_fills_with_time_and_never_overflows() -> None:

@@ -13,7 +13,7 @@ from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.budget import Accounts, Bill, Rate, Rates
 from btt_chain.rpc.connection import Connection, Subscription, Tally, Wire
 from btt_chain.rpc.dispatch import Caller, Dispatcher
-from btt_chain.rpc.limits import Doorman, Limits, TokenBucket
+from btt_chain.rpc.limits import ConnectionLimiter, Limits, TokenBucket
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
 from btt_chain.rpc.registry import Registry, method
@@ -113,7 +113,7 @@ def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_sends(
 ) -> None:
     monkeypatch.setattr(visitors_module, "MAX_UNREAD", 1_000)
     limits = Limits()
-    visitors = Visitors(limits, Doorman(limits), TrustedProxies())
+    visitors = Visitors(limits, ConnectionLimiter(limits), TrustedProxies())
     hoarders = [arrive(visitors, "203.0.113.7") for _ in range(5)]
     for size, (_, hoarder) in zip((190, 195, 205, 200, 200), hoarders, strict=True):
         visitors.receive(hoarder, size)
@@ -130,7 +130,7 @@ def test_who_holds_the_most_incomplete_bytes_is_cut_and_not_the_next_that_sends(
 @pytest.mark.parametrize("address", ["203.0.113.7", "127.0.0.1"])
 def test_bytes_of_a_request_that_never_ends_are_charged_to_the_address(address: str) -> None:
     limits = Limits()
-    visitors = Visitors(limits, Doorman(limits), TrustedProxies())
+    visitors = Visitors(limits, ConnectionLimiter(limits), TrustedProxies())
     for _ in range(10):
         transport, visitor = arrive(visitors, address)
         visitors.receive(visitor, 4 << 20)
@@ -145,7 +145,7 @@ def test_bytes_of_a_request_that_never_ends_are_charged_to_the_address(address: 
 
 def test_a_connection_that_ends_within_a_small_request_costs_nothing() -> None:
     limits = Limits()
-    visitors = Visitors(limits, Doorman(limits), TrustedProxies())
+    visitors = Visitors(limits, ConnectionLimiter(limits), TrustedProxies())
     for _ in range(1_000):
         _, visitor = arrive(visitors, "203.0.113.7")
         visitors.receive(visitor, 10_000)
@@ -158,17 +158,17 @@ def test_a_connection_that_ends_within_a_small_request_costs_nothing() -> None:
 
 
 def test_a_network_of_ipv6_has_no_more_connections_and_calls_than_one_address() -> None:
-    doorman = Doorman(Limits(connections_per_address=3))
-    admitted = [doorman.admit(f"2001:db8:1:2::{number:x}") for number in range(5)]
+    limiter = ConnectionLimiter(Limits(connections_per_address=3))
+    admitted = [limiter.admit(f"2001:db8:1:2::{number:x}") for number in range(5)]
     assert admitted == [True, True, True, False, False]
-    assert doorman.admit("2001:db8:1:3::1")
-    assert doorman.bucket("2001:db8:1:2::1") is doorman.bucket("2001:db8:1:2::2")
-    doorman.leave("2001:db8:1:2::2")
-    assert doorman.admit("2001:db8:1:2::9")
+    assert limiter.admit("2001:db8:1:3::1")
+    assert limiter.bucket("2001:db8:1:2::1") is limiter.bucket("2001:db8:1:2::2")
+    limiter.leave("2001:db8:1:2::2")
+    assert limiter.admit("2001:db8:1:2::9")
     for address in ("2001:db8:1:2::0", "2001:db8:1:2::1", "2001:db8:1:2::9", "2001:db8:1:3::1"):
-        doorman.leave(address)
-    assert doorman.total == 0
-    assert not doorman.by_address
+        limiter.leave(address)
+    assert limiter.total == 0
+    assert not limiter.by_address
 
 
 # ---- subscriptions

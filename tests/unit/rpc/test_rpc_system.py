@@ -123,7 +123,7 @@ async def test_the_chain_spec_of_the_new_api(http: HttpClient, backend: ModelBac
     assert (await http.call("chainSpec_v1_properties"))["tokenSymbol"] == "BTT"
 
 
-async def test_blocks_are_made_and_finalised_on_demand(
+async def test_blocks_are_made_and_finalized_on_demand(
     http: HttpClient, backend: ModelBackend
 ) -> None:
     made = await http.call("engine_createBlock", True, False)

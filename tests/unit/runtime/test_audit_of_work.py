@@ -20,7 +20,7 @@ from runtime.pallets.exchange import Side, TimeInForce
 from runtime.pallets.identity import Data, IdentityInfo, KnownGood
 from runtime.pallets.jobs import JobState
 from runtime.pallets.receipts import Receipts
-from support.market import ALICE, BOB, LUCK, Claim
+from support.market import ALICE, BOB, RANDOMNESS, Claim
 from support.whole_market import WholeMarket
 
 HONEST = Claim(4)
@@ -45,14 +45,15 @@ def busy() -> WholeMarket:
     told = H256(blake2_256(codec(IdentityInfo).encode(info)))
     whole.identity.provide_judgement(signed(law), u32(0), Id(ALICE), KnownGood(), told)
     whole.asset_registry.register(
-        signed(ALICE), AssetKind.Equipment, RightKind.Ownership, LUCK, LUCK, b"Scanner", b"SC",
+        signed(ALICE), AssetKind.Equipment, RightKind.Ownership, RANDOMNESS, RANDOMNESS, b"Scanner",
+        b"SC",
         u128(100 * BTT), u128(1_000), False,
     )  # fmt: skip
     for who, role in ((law, Role.Regulatory), (tech, Role.Technical)):
         whole.asset_registry.bond_verifier(signed(who), u128(5_000 * BTT))
         regulatory = role is Role.Regulatory
         whole.asset_registry.appoint_verifier(ROOT, Id(who), regulatory, not regulatory)
-        whole.asset_registry.verify(signed(who), SCANNER, role, u8(1), True, LUCK)
+        whole.asset_registry.verify(signed(who), SCANNER, role, u8(1), True, RANDOMNESS)
     poll = whole.asset_registry.polls[SCANNER]
     poll.ends = u64(0)
     whole.asset_registry.polls[SCANNER] = poll
@@ -109,7 +110,7 @@ def reservation(market: WholeMarket) -> None:
 
 
 def reservation_without_a_job(market: WholeMarket) -> None:
-    market.providers.reservations[market.provider_accounts[0], LUCK] = u128(0)
+    market.providers.reservations[market.provider_accounts[0], RANDOMNESS] = u128(0)
 
 
 def bond_of_a_verifier(market: WholeMarket) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from btt_chain.chain.law import extrinsics_root
+from btt_chain.chain.runtimes import extrinsics_root
 from btt_chain.consensus.author import manual_claim
 from btt_chain.primitives import grandpa
 from btt_chain.primitives.babe import pre_runtime

@@ -162,12 +162,12 @@ class Chooser:
     """
 
     def __init__(self, seed: int, world: World) -> None:
-        self._luck = random.Random(seed)
+        self._randomness = random.Random(seed)
         self.world = world
         self.runtime: BttRuntime = world.chain.at()
 
     def one_of(self, options: Sequence[T]) -> T:
-        return self._luck.choice(options)
+        return self._randomness.choice(options)
 
     def flag(self) -> bool:
         return self.one_of((False, True))
@@ -242,7 +242,7 @@ class Chooser:
         return self.one_of((None, Timepoint(u32(1), u32(1)), *waiting * 3))
 
     def inner(self, depth: int) -> Call:
-        if self.world.made and self._luck.random() < 1 / 3:
+        if self.world.made and self._randomness.random() < 1 / 3:
             return self.one_of(self.world.made)
         return self.call(depth + 1)
 
@@ -253,7 +253,7 @@ class Chooser:
 
     def call(self, depth: int = 0) -> Call:
         names = NESTING + PLAIN if depth < 3 else PLAIN
-        (name,) = self._luck.choices(names, [LIKELY.get(name, 2) for name in names])
+        (name,) = self._randomness.choices(names, [LIKELY.get(name, 2) for name in names])
         made = self.named(name, depth)
         if depth == 0 and len(made.raw) < 500:
             self.world.remember(made)
@@ -286,7 +286,7 @@ class Chooser:
                     yield curator, self.one_of(LEAVING), given
                 case Awarded():
                     yield who, "Bounties.claim_bounty", given
-            if self._luck.random() < 1 / 5:
+            if self._randomness.random() < 1 / 5:
                 yield None, self.one_of(ENDING), given
 
     def _payments(self) -> Iterator[Step]:
@@ -326,7 +326,7 @@ class Chooser:
             yield provider, "Providers.heartbeat", {}
         for id, job in self.runtime.jobs.jobs.items():
             match job.state:
-                case JobState.Posted if job.requester and self._luck.random() < 1 / 5:
+                case JobState.Posted if job.requester and self._randomness.random() < 1 / 5:
                     yield job.requester, "Jobs.cancel", {"job": id}
                 case JobState.Assigned if job.provider:
                     for _ in range(3):
@@ -354,7 +354,7 @@ class Chooser:
             yield who, "Exchange.place_order", some | {"side": side}
             yield who, "Exchange.place_order", some | {"side": side}
         for id, order in self.runtime.exchange.orders.items():
-            if self._luck.random() < 1 / 5:
+            if self._randomness.random() < 1 / 5:
                 yield order.owner, "Exchange.cancel_order", {"id": id}
         issuer = registry.registered[SCANNER].issuer
         yield issuer, "AssetRegistry.distribute_revenue", {"amount": self.some()}
@@ -820,14 +820,14 @@ CALLS: dict[str, Arguments] = {
     "Chambers.set_mode": lambda c, _: {"mode": c.one_of(list(ChamberMode))},
     "Chambers.remove_representative": lambda c, _: {"who": c.address()},
     "Models.register": lambda c, _: {
-        "manifest": NET, "klass": u16(0), "name": b"m", "check": CheckMode.Vectors,
+        "manifest": NET, "model_class": u16(0), "name": b"m", "check": CheckMode.Vectors,
         "endpoints": ENDPOINT,
     },
     "Models.retire": one_model,
     "Models.suspend": one_model,
     "Models.resume": one_model,
     "Models.revoke": one_model,
-    "Models.set_class": lambda c, _: {"index": u16(0), "klass": CLASSES[0]},
+    "Models.set_class": lambda c, _: {"index": u16(0), "model_class": CLASSES[0]},
     "Models.set_params": lambda c, _: {"params": models.Params(c.some())},
     "Models.set_endpoints": lambda c, d: one_model(c, d) | {"endpoints": ENDPOINT},
     "Providers.register": lambda c, _: {"info": told(), "bond": c.amount()},

@@ -43,7 +43,7 @@ class EightYears:
     def __init__(self, name: str, seed: int) -> None:
         self.chain = EconomyChain(name)
         self.preset = oracle.PRESETS[self.chain.table.id]
-        self.luck = random.Random(seed)
+        self.rng = random.Random(seed)
         self.foundation = self.chain.tokenomics.foundation.value
         self.amounts = [self.preset.amount(share) for share in self.preset.programmes.values()]
         self.released = [0] * len(self.amounts)
@@ -62,12 +62,12 @@ class EightYears:
     def days_of(self, month: int) -> None:
         """Make blocks up to a month: most days one, on some several hours apart, or weeks."""
         begin, end = (month - 1) * MONTH, month * MONTH
-        passed = begin + self.luck.choice((DAY, DAY, 10 * DAY, 40 * DAY))
+        passed = begin + self.rng.choice((DAY, DAY, 10 * DAY, 40 * DAY))
         while passed < end:
-            work = [self.work] if self.luck.random() < 0.3 else []
+            work = [self.work] if self.rng.random() < 0.3 else []
             self.chain.at(passed - passed % self.chain.slot_ms, *work)
             self.blocks += 1
-            passed += self.luck.choice((DAY, DAY, DAY, DAY, 3_600_000, 9 * DAY))
+            passed += self.rng.choice((DAY, DAY, DAY, DAY, 3_600_000, 9 * DAY))
 
     def block_at(self, moment: int) -> None:
         """Make a block at a month's beginning, unless there is one; the Foundation acts in it."""
@@ -78,8 +78,8 @@ class EightYears:
 
     def work(self) -> None:
         """Record some work."""
-        receipt, who = H256(self.luck.randbytes(32)), self.luck.choice(PEOPLE)
-        fees = u128(self.luck.randrange(10**21))
+        receipt, who = H256(self.rng.randbytes(32)), self.rng.choice(PEOPLE)
+        fees = u128(self.rng.randrange(10**21))
         self.chain.mining.record(who, receipt, 10**9, fees, verified=False)
 
     def attest(self, month: int) -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from btt_chain.chain.law import Laws, NoLaw, extrinsics_root
+from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime, extrinsics_root
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives import validity
 from btt_chain.primitives.digest import BABE, H256, Digest, Other, PreRuntime
@@ -367,9 +367,9 @@ def test_a_version_that_the_node_lacks_is_no_law() -> None:
     raw = chain.state[CODE_KEY]
     version = codec(RuntimeVersion).decode_all(raw)
     newer = codec(RuntimeVersion).encode(replace(version, spec_version=u32(101)))
-    laws = Laws()
-    with pytest.raises(NoLaw, match=r"btt 101, this node\s+carries 100"):
-        laws.of({**chain.state, CODE_KEY: newer}.get)
+    runtimes = RuntimeRegistry()
+    with pytest.raises(UnsupportedRuntime, match=r"btt 101, this node\s+carries 100"):
+        runtimes.of({**chain.state, CODE_KEY: newer}.get)
 
 
 def test_money_is_conserved_over_blocks(chain: DevChain) -> None:

@@ -405,7 +405,7 @@ class Story:
     """A bank in which things happen, and what fees and punishments have taken from whom."""
 
     def __init__(self, seed: int) -> None:
-        self.luck = random.Random(seed)
+        self.rng = random.Random(seed)
         self.bank = opened(100)
         lock_all(self.bank, ALICE, 300)
         for slots in (10, 100):
@@ -415,7 +415,7 @@ class Story:
         self.charged = dict.fromkeys(PEOPLE, 0)
 
     def somebody(self) -> AccountId:
-        return self.luck.choice(PEOPLE)
+        return self.rng.choice(PEOPLE)
 
     def amount(self, who: AccountId) -> u128:
         """An amount at which a rule may change for `who`."""
@@ -425,13 +425,13 @@ class Story:
         near = (
             usable, usable + 1, free, free - int(ED), free // 2, reserved,
             free - self.bank.lock(who), int(BTT), 5 * int(BTT),
-            self.luck.randint(0, free), self.luck.randint(0, usable),
+            self.rng.randint(0, free), self.rng.randint(0, usable),
         )  # fmt: skip
-        return u128(max(0, self.luck.choice(near)))
+        return u128(max(0, self.rng.choice(near)))
 
     def happen(self) -> None:
         """Let one thing happen that somebody can do; most are refused somewhere."""
-        step = self.luck.choice(STEPS)
+        step = self.rng.choice(STEPS)
         bank, before = self.bank, dict(self.bank.state.data)
         charged = dict(self.charged)
         try:
@@ -446,31 +446,31 @@ class Story:
         self.bank.balances.transfer(who, self.somebody(), self.amount(who))
 
     def pay_all(self, who: AccountId) -> None:
-        self.bank.balances.transfer_all(signed(who), Id(self.somebody()), self.luck.random() < 0.9)
+        self.bank.balances.transfer_all(signed(who), Id(self.somebody()), self.rng.random() < 0.9)
 
     def burn(self, who: AccountId) -> None:
-        amount = self.amount(who) // self.luck.choice((1, 20))
+        amount = self.amount(who) // self.rng.choice((1, 20))
         self.bank.balances.burn(signed(who), amount, keep_alive=False)
 
     def hold(self, who: AccountId) -> None:
-        self.bank.balances.hold(self.luck.choice((BOND, STAKE, ESCROW)), who, self.amount(who))
+        self.bank.balances.hold(self.rng.choice((BOND, STAKE, ESCROW)), who, self.amount(who))
 
     def release(self, who: AccountId) -> None:
-        reason = self.luck.choice((BOND, STAKE, ESCROW))
+        reason = self.rng.choice((BOND, STAKE, ESCROW))
         self.bank.balances.release(reason, who, self.part(reason, who))
 
     def part(self, reason: Reason, who: AccountId) -> u128:
-        return u128(self.luck.randint(0, int(self.bank.balances.held(reason, who))))
+        return u128(self.rng.randint(0, int(self.bank.balances.held(reason, who))))
 
     def settle(self, who: AccountId) -> None:
         """Pay somebody from an escrow or a bond, as its owner agreed to."""
-        reason = self.luck.choice((BOND, ESCROW))
+        reason = self.rng.choice((BOND, ESCROW))
         self.bank.balances.transfer_on_hold(
-            reason, who, self.somebody(), self.part(reason, who), on_hold=self.luck.random() < 0.5
+            reason, who, self.somebody(), self.part(reason, who), on_hold=self.rng.random() < 0.5
         )
 
     def slash(self, who: AccountId) -> None:
-        reason = self.luck.choice((BOND, STAKE))
+        reason = self.rng.choice((BOND, STAKE))
         amount = self.part(reason, who) // 3
         self.bank.balances.transfer_on_hold(
             reason, who, TREASURY, amount, on_hold=False, force=True
@@ -479,7 +479,7 @@ class Story:
 
     def propose(self, who: AccountId) -> None:
         others = sorted(one for one in PEOPLE if one != who)
-        call = self.bank.call("System", "remark", remark=bytes((self.luck.randint(0, 2),)))
+        call = self.bank.call("System", "remark", remark=bytes((self.rng.randint(0, 2),)))
         self.approve(who, others, call)
 
     def approve(self, who: AccountId, others: list[AccountId], call: Call) -> None:
@@ -490,7 +490,7 @@ class Story:
 
     def withdraw(self, who: AccountId) -> None:
         others = sorted(one for one in PEOPLE if one != who)
-        call = self.bank.call("System", "remark", remark=bytes((self.luck.randint(0, 2),)))
+        call = self.bank.call("System", "remark", remark=bytes((self.rng.randint(0, 2),)))
         self.bank.run(
             who, "Multisig", "cancel_as_multi", threshold=u16(3), other_signatories=others,
             timepoint=Timepoint(u32(1), u32(0)), call_hash=blake2_256(call.raw),
@@ -517,8 +517,8 @@ class Story:
 
     def give_over_time(self, who: AccountId) -> None:
         locked = max(self.amount(who), BTT)
-        slots = self.luck.choice((1, 7, 100))
-        begin = u32(self.bank.clock.slot + self.luck.choice((0, 20)))
+        slots = self.rng.choice((1, 7, 100))
+        begin = u32(self.bank.clock.slot + self.rng.choice((0, 20)))
         self.bank.run(
             who, "Vesting", "vested_transfer",
             target=Id(self.somebody()),
@@ -534,8 +534,8 @@ class Story:
         )
 
     def cost(self, who: AccountId) -> None:
-        fee, tip = self.amount(who) // self.luck.choice((1, 20)), u128(0)
-        if self.luck.random() < 0.5:
+        fee, tip = self.amount(who) // self.rng.choice((1, 20)), u128(0)
+        if self.rng.random() < 0.5:
             tip = min(fee, self.amount(who))
         possible = self.bank.balances.can_withdraw_fee(who, fee, tip)
         try:
@@ -548,7 +548,7 @@ class Story:
         self.charged[who] += int(fee) - int(tip)
 
     def wait(self, _: AccountId) -> None:
-        self.bank.clock.slot += self.luck.randint(1, 30)
+        self.bank.clock.slot += self.rng.randint(1, 30)
 
     # ---- what must hold
 

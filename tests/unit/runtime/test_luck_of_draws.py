@@ -30,13 +30,13 @@ def beacon(slot: int) -> bytes:
 @pytest.fixture
 def market(monkeypatch: pytest.MonkeyPatch) -> Market:
     made = Market(RULES)
-    luck_after = made.sky.luck_after
+    randomness_after = made.sky.randomness_after
 
     def asked(time: int, delay: int, authors: int) -> Drawn | None:
         assert authors == 3, "as many authors have to lie in between as the rules say"
-        return luck_after(time, delay, authors)
+        return randomness_after(time, delay, authors)
 
-    monkeypatch.setattr(made.sky, "luck_after", asked)
+    monkeypatch.setattr(made.sky, "randomness_after", asked)
     return made
 
 

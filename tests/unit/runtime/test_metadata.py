@@ -285,26 +285,26 @@ class Inventor:
 
     def __init__(self, seed: int) -> None:
         self.book = book()
-        self.luck = random.Random(seed)
+        self.rng = random.Random(seed)
 
     def value(self, type_id: int, depth: int = 0) -> Plain:
-        kind, luck = self.book.type(type_id), self.luck
+        kind, rng = self.book.type(type_id), self.rng
         if kind.path[-1:] == ["AccountId32"]:
-            return "0x" + luck.randbytes(32).hex()
+            return "0x" + rng.randbytes(32).hex()
         if kind.path[-1:] == ["Era"]:
             return "Immortal"
         match kind.definition:
             case PrimitiveDef(PrimitiveKind.bool):
-                return luck.random() < 0.5
+                return rng.random() < 0.5
             case PrimitiveDef(PrimitiveKind.str):
                 return "word"
             case PrimitiveDef(primitive):
-                return luck.getrandbits(luck.randrange(1, int(primitive.name[1:]) + 1))
+                return rng.getrandbits(rng.randrange(1, int(primitive.name[1:]) + 1))
             case CompactDef(inner):
                 size = self.book.compact_size(inner)
-                return luck.getrandbits(8 * size) if size else None
+                return rng.getrandbits(8 * size) if size else None
             case SequenceDef(item):
-                return self.several(item, luck.randrange(0, 3) if depth < 6 else 0, depth)
+                return self.several(item, rng.randrange(0, 3) if depth < 6 else 0, depth)
             case ArrayDef(size, item):
                 return self.several(item, size, depth)
             case TupleDef(items):
@@ -318,7 +318,7 @@ class Inventor:
 
     def several(self, item: int, count: int, depth: int) -> Plain:
         if self.book.is_byte(item):
-            return "0x" + self.luck.randbytes(count).hex()
+            return "0x" + self.rng.randbytes(count).hex()
         return [self.value(item, depth + 1) for _ in range(count)]
 
     def fields(self, fields: Sequence[PortableField], depth: int) -> Plain:
@@ -335,7 +335,7 @@ class Inventor:
             return self.value(some.fields[0].type, depth + 1) if depth < 6 else None
         if self.book.type(type_id).path[-1] == "RuntimeCall" and depth > 3:
             return {"System": {"remark": {"remark": "0x0102"}}}
-        arm = self.luck.choice(arms)
+        arm = self.rng.choice(arms)
         return {arm.name: self.fields(arm.fields, depth)} if arm.fields else arm.name
 
 

@@ -32,7 +32,7 @@ from runtime.pallets.jobs import Check, JobState, Tier
 from runtime.pallets.mining.types import PARTS
 from runtime.params import WorkRules
 from runtime.splits import split_compute
-from support.market import ALICE, EPOCH, LUCK, Claim, Market, person
+from support.market import ALICE, EPOCH, RANDOMNESS, Claim, Market, person
 
 HONEST = Claim(4)
 INSIDERS = (DEVELOPMENT_FUND, TREASURY)
@@ -192,7 +192,7 @@ def test_a_bribed_committee_changes_nothing_but_who_gets_the_verifiers_fee() -> 
     price = int(market.job(job).price)
     receipt = market.checking(job, lies)
     market.vote(receipt, lies)
-    assert market.until(job, JobState.Finalised).state is JobState.Finalised
+    assert market.until(job, JobState.Finalized).state is JobState.Finalized
     claim_all(market)
     fees = price - int(split_compute(price, THRESHOLD).contributors)
     assert sum(market.wealth(*hers)) - before == fees * KAPPA // PPM - fees < 0
@@ -245,7 +245,7 @@ def test_a_share_of_the_score_costs_its_share_of_all_fees(
         paid += units * price
     wanted = -(-sum(honest) * share // (100 - share))
     # Junk work that nobody paid for does not count, and a price too high buys nothing more.
-    assert mining.record(mine, LUCK, 10**12, u128(0), verified=False) == 0
+    assert mining.record(mine, RANDOMNESS, 10**12, u128(0), verified=False) == 0
     least = wanted * price
     name = H256(b"\2" * 32)
     counted = mining.record(mine, name, 10**12, u128(least), verified=False)
@@ -302,6 +302,6 @@ def test_confidential_work_that_only_its_payer_looked_at_scores_nothing() -> Non
     market.accepted(job)
     receipt = market.submit(job, key_claim)
     market.do(ALICE, "Receipts.accept_result", receipt=receipt)
-    assert market.until(job, JobState.Finalised).state is JobState.Finalised
+    assert market.until(job, JobState.Finalized).state is JobState.Finalized
     assert not market.mining.running.value.score
     assert not [row for row in market.providers.windows.items() if any(row[1])]

@@ -119,7 +119,7 @@ def test_a_job_is_told_at_every_step_of_its_way(market: Market) -> None:
     assert asked(market, "receipt", receipt) == viewed(market, job)
     assert asked(market, "receipt", NOTHING) is None
     market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     done = viewed(market, job)
     assert done.outcome is Outcome.Done
     assert done.paid == market.job(job).paid
@@ -167,7 +167,7 @@ def test_a_verifier_is_told_to_commit_to_reveal_and_to_prove(market: Market) -> 
     [duty] = duties(market, seat.verifier)
     assert (duty.task, duty.job.id, duty.seat.key) == (Task.Commit, job, seat.key)
     assert duty.job.receipt is not None
-    reveal = market.commit(receipt, seat, Wrong(u32(2), market.job(job).klass, u32(3)), LIE)
+    reveal = market.commit(receipt, seat, Wrong(u32(2), market.job(job).model_class, u32(3)), LIE)
     assert [duty.task for duty in duties(market, seat.verifier)] == [Task.Reveal]
     while market.sky.now() < market.receipt(receipt).commit_until:
         market.step()

@@ -27,7 +27,7 @@ from runtime.frame import DispatchError
 from runtime.pallets.jobs import Check, Jobs, JobState, Outcome
 from runtime.pallets.receipts import Phase, Seat, Valid, Verdict, Wrong
 from runtime.params import WorkRules
-from support.market import ALICE, BOB, GENESIS, LUCK, SALT, Claim, Market, person
+from support.market import ALICE, BOB, GENESIS, RANDOMNESS, SALT, Claim, Market, person
 
 UNIT: Final = Path(__file__).parents[1]
 PALLETS, WORK, COMPUTE = "runtime/pallets", "work", "compute"
@@ -139,7 +139,7 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         (HERE, "test_withholding_a_block_draws_once_more_and_no_more"),
         (f"{PALLETS}/test_babe_epochs.py", "test_a_beacon_may_wait_for_several_authors"),
     ),
-    "weight from unfinalised receipts, reorganisation": (
+    "weight from unfinalized receipts, reorganisation": (
         (SCORES, "test_nothing_done_in_the_last_two_eras_moves_a_weight"),
     ),
     "no demand": ((SCORES, "test_without_work_the_chain_runs_on_bonds"),),
@@ -236,7 +236,8 @@ def test_a_job_is_paid_once_whatever_is_sent_again() -> None:
     before = market.wealth(provider, ALICE)
     again = {
         "job": job, "attempt": market.job(job).attempt, "item_root": HONEST.item_root,
-        "output_root": HONEST.output_root, "trap_commit": LUCK, "started": market.job(job).accepted,
+        "output_root": HONEST.output_root, "trap_commit": RANDOMNESS,
+        "started": market.job(job).accepted,
         "finished": u32(market.sky.now()),
     }  # fmt: skip
     assert isinstance(market.tried(provider, "Receipts.submit", **again), Jobs.WrongState)
@@ -254,7 +255,7 @@ def test_copied_roots_are_nobody_else_s_receipt() -> None:
     found, now = market.job(job), u32(market.sky.now())
     args = {
         "job": job, "attempt": found.attempt, "item_root": HONEST.item_root,
-        "output_root": HONEST.output_root, "trap_commit": LUCK, "started": found.accepted,
+        "output_root": HONEST.output_root, "trap_commit": RANDOMNESS, "started": found.accepted,
         "finished": now,
     }  # fmt: skip
     for thief in thieves:
@@ -296,7 +297,7 @@ def trap(verdicts: Callable[[Seat, int], Verdict | None]) -> tuple[Market, H256,
     )  # fmt: skip
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     after = market.wealth(*seats, market.provider(job))
     after[-1] -= int(market.job(job).paid)
     market.audit()
@@ -319,7 +320,7 @@ def test_a_verifier_that_always_says_valid_loses_over_a_thousand_receipts() -> N
     seats = [seat.verifier for seat in market.receipt(receipt).seats]
     before = market.wealth(*seats)
     market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     income = market.wealth(seats[0])[0] - before[0]
     _, _, _, gained = trap(one_lazy)
     traps = 1_000 * TAU // 10**6
@@ -361,7 +362,7 @@ def test_two_of_five_that_are_silent_are_replaced_and_the_work_is_paid() -> None
     assert not {*first[:2]} & {seat.verifier for seat in seats}
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, HONEST)
-    ended = market.until(job, JobState.Finalised)
+    ended = market.until(job, JobState.Finalized)
     assert ended.outcome is Outcome.Done
     assert all(paid == 0 for paid in gained_of(market, first[:2]))
     market.audit()

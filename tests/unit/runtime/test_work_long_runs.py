@@ -21,7 +21,7 @@ def test_not_a_planck_is_lost_in_long_runs() -> None:
     done, ended = 0, Counter[Outcome]()
     for seed, traps in ((2, False), (1, True)):
         events = long_run(seed, traps=traps)
-        done += sum(isinstance(event, Jobs.Finalised) for event in events)
+        done += sum(isinstance(event, Jobs.Finalized) for event in events)
         ended += Counter(event.outcome for event in events if isinstance(event, Jobs.Ended))
     assert done >= 20
     assert {*ended} >= ENDS, ended
@@ -29,18 +29,18 @@ def test_not_a_planck_is_lost_in_long_runs() -> None:
 
 def long_run(seed: int, *, traps: bool) -> list[object]:
     """Have everybody do what they like for a while, then nothing; return all that was said."""
-    luck, machine = np.random.default_rng(seed), WholeWorkMachine()
+    randomness, machine = np.random.default_rng(seed), WholeWorkMachine()
     machine.begin(traps=traps)
     market = machine.market
     machine.the_chain_posts()
     for _ in range(ROUNDS):
-        pick = int(luck.integers(10**6))
+        pick = int(randomness.integers(10**6))
         machine.everybody_is_heard_and_the_day_goes_on(seed=pick)
-        match int(luck.integers(8)):
+        match int(randomness.integers(8)):
             case 0 | 1:
                 machine.cancel(pick=pick)
             case 2:
-                machine.slots_stay_empty(slots=int(luck.choice([2, 8, 30, 120])))
+                machine.slots_stay_empty(slots=int(randomness.choice([2, 8, 30, 120])))
             case 3:
                 machine.a_verifier_leaves(pick=pick)
             case 4:

@@ -24,7 +24,7 @@ from runtime.pallets.receipts import Phase, Receipt, Seat, Valid, Verdict, Wrong
 from runtime.pallets.receipts.pallet import VERDICT
 from runtime.params import RuntimeParams, WorkRules
 from support.babe_chain import BOND, BabeChain, Validator, validators
-from support.market import ENDPOINT, LUCK, SALT, Claim, inputs_root, net
+from support.market import ENDPOINT, RANDOMNESS, SALT, Claim, inputs_root, net
 
 VERIFIERS = validators(4)
 REQUESTER, PROVIDER = Validator("Requester"), Validator("Provider")
@@ -42,7 +42,7 @@ class WorkChain(BabeChain):
             ProviderKind.Home, None, [u16(0)], u32(2), PROVIDER.author.public, bytes(32), ENDPOINT
         )
         model = {
-            "manifest": net().manifest, "klass": u16(0), "name": b"A net",
+            "manifest": net().manifest, "model_class": u16(0), "name": b"A net",
             "check": CheckMode.Reexecute, "endpoints": ENDPOINT,
         }  # fmt: skip
         joined = u128(6_000 * BTT)
@@ -97,7 +97,7 @@ class WorkChain(BabeChain):
         now = u32(self.runtime.babe.now())
         self.do(
             PROVIDER, "Receipts.submit", job=job, attempt=u8(0), item_root=claim.item_root,
-            output_root=claim.output_root, trap_commit=LUCK, started=now, finished=now,
+            output_root=claim.output_root, trap_commit=RANDOMNESS, started=now, finished=now,
         )  # fmt: skip
         receipt = self.until(job, JobState.Checking).receipt
         assert receipt is not None
@@ -154,7 +154,7 @@ def test_a_job_is_paid_and_all_books_agree(chain: WorkChain) -> None:
     assert chain.receipt(receipt).phase is Phase.Checking
     chain.attest(receipt, HONEST, Valid())
     assert audit(chain.runtime) == []
-    assert chain.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert chain.until(job, JobState.Finalized).outcome is Outcome.Done
     assert chain.runtime.balances.held(chain.runtime.jobs.reason, REQUESTER.account) == 0
     assert job in chain.runtime.mining.receipts
     assert audit(chain.runtime) == []

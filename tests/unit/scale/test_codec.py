@@ -334,7 +334,7 @@ def test_a_field_without_a_wire_form_is_named() -> None:
 
 
 def test_a_type_inside_of_itself_needs_a_knot() -> None:
-    with pytest.raises(TypeError, match="put a Knot in between"):
+    with pytest.raises(TypeError, match="put a RecursiveCodec in between"):
         codec(Endless)
 
 

@@ -16,9 +16,9 @@ from btt_chain.scale import (
     DecodeBudget,
     DecodeError,
     EncodeError,
-    Knot,
     MaxBytes,
     MaxLen,
+    RecursiveCodec,
     codec,
     compact_encode,
     u8,
@@ -97,12 +97,12 @@ def test_a_message_that_is_too_long_is_not_decoded() -> None:
 
 
 def test_depth_is_bounded_by_the_budget() -> None:
-    knot: Knot[object] = Knot("Nested")
-    knot.tie(option(knot))
-    assert DecodeBudget(100, 100, max_depth=5).decode(knot, b"\1" * 4 + b"\0") is None
+    recursive: RecursiveCodec[object] = RecursiveCodec("Nested")
+    recursive.tie(option(recursive))
+    assert DecodeBudget(100, 100, max_depth=5).decode(recursive, b"\1" * 4 + b"\0") is None
     with pytest.raises(DecodeError, match="nested deeper than 5"):
-        DecodeBudget(100, 100, max_depth=5).decode(knot, b"\1" * 5 + b"\0")
-    assert knot.decode_all(b"\1" * 60 + b"\0") is None
+        DecodeBudget(100, 100, max_depth=5).decode(recursive, b"\1" * 5 + b"\0")
+    assert recursive.decode_all(b"\1" * 60 + b"\0") is None
 
 
 def test_without_a_budget_nothing_is_counted() -> None:

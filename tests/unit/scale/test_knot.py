@@ -5,9 +5,9 @@ from typing import Annotated
 
 import pytest
 
-from btt_chain.scale import DecodeError, EncodeError, Knot, Path, Variant, codec, u8
+from btt_chain.scale import DecodeError, EncodeError, Path, RecursiveCodec, Variant, codec, u8
 
-CALL: Knot[object] = Knot("Call")
+CALL: RecursiveCodec[object] = RecursiveCodec("Call")
 Call = Annotated[object, CALL]
 
 
@@ -61,8 +61,8 @@ def test_depth_is_forgotten_after_an_error_and_counted_per_thread() -> None:
 
 
 def test_an_untied_knot_says_so() -> None:
-    empty: Knot[tuple[()]] = Knot("Empty")
-    loose: Knot[int] = Knot("Loose")
+    empty: RecursiveCodec[tuple[()]] = RecursiveCodec("Empty")
+    loose: RecursiveCodec[int] = RecursiveCodec("Loose")
     with pytest.raises(TypeError, match="Loose is not tied"):
         loose.decode_all(b"\0")
     with pytest.raises(TypeError, match="at least one byte"):

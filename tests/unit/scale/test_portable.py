@@ -15,8 +15,8 @@ from btt_chain.scale import (
     DecodeError,
     EncodeError,
     Fixed,
-    Knot,
     Path,
+    RecursiveCodec,
     Result,
     Variant,
     codec,
@@ -31,7 +31,7 @@ from btt_chain.scale.metadata import BitSequenceDef
 from btt_chain.scale.portable import Plain, Portable
 from btt_chain.scale.registry import TypeRegistry
 
-CALL: Knot[object] = Knot("Call")
+CALL: RecursiveCodec[object] = RecursiveCodec("Call")
 
 
 class batch(Variant, index=0):

@@ -10,9 +10,9 @@ from btt_chain.scale import (
     Compact,
     Fixed,
     FixedBytes,
-    Knot,
     Opaque,
     Path,
+    RecursiveCodec,
     Variant,
     codec,
     path,
@@ -44,7 +44,7 @@ class Key(FixedBytes, size=32, path="tests::Key"):
     __slots__ = ()
 
 
-CALL: Knot[Any] = Knot("Call")
+CALL: RecursiveCodec[Any] = RecursiveCodec("Call")
 
 
 class Batch(Variant, index=1):

@@ -40,7 +40,7 @@ def grow(
     salt: bytes = b"",
     *,
     make_best: bool = True,
-    finalise: bool = False,
+    finalize: bool = False,
     body: Iterable[bytes] = (b"an extrinsic",),
 ) -> BlockRef:
     """One more block on `parent` (default: the best one)."""
@@ -54,7 +54,7 @@ def grow(
     header = make_header(parent, number, pending.root, salt)
     assert header_hash(header) == hash_256(header)
     return store.commit_block(
-        pending, header, list(body), make_best=make_best, finalise=finalise
+        pending, header, list(body), make_best=make_best, finalize=finalize
     ).block
 
 

@@ -29,7 +29,7 @@ def store() -> ChainStore:
 
 def test_genesis_is_best_and_final_and_readable(store: ChainStore) -> None:
     blocks = store.blocks
-    assert blocks.best == blocks.finalised == BlockRef(blocks.best.hash, 0)
+    assert blocks.best == blocks.finalized == BlockRef(blocks.best.hash, 0)
     assert blocks.genesis == blocks.best.hash == blocks.hash_at(0)
     assert blocks.leaves() == [blocks.best]
     reader = store.state.reader(blocks.best.hash)
@@ -135,16 +135,16 @@ def test_finality_discards_the_forks_it_cuts_off(store: ChainStore) -> None:
     a1 = grow(store, {b"alice": b"a1"}, salt=b"a1")
     b1 = grow(store, {b"bob": b"b1"}, genesis, b"b1", make_best=False)
     b2 = grow(store, {b"bob": b"b2"}, b1.hash, b"b2")
-    assert store.finalise(a1.hash, (b"FRNK", b"p")) == [b2, b1]
-    assert store.blocks.best == store.blocks.finalised == a1
+    assert store.finalize(a1.hash, (b"FRNK", b"p")) == [b2, b1]
+    assert store.blocks.best == store.blocks.finalized == a1
     assert store.blocks.header(b1.hash) is None
     assert store.blocks.body(b2.hash) is None
     assert store.blocks.justifications(a1.hash) == [(b"FRNK", b"p")]
     with pytest.raises(KeyError, match="not known"):
         store.state.reader(b2.hash)
     with pytest.raises(ValueError, match="descendant"):
-        store.finalise(genesis)
-    store.finalise(a1.hash, (b"BEEF", b"q"))
+        store.finalize(genesis)
+    store.finalize(a1.hash, (b"BEEF", b"q"))
     assert store.blocks.justifications(a1.hash) == [(b"BEEF", b"q"), (b"FRNK", b"p")]
 
 
@@ -153,7 +153,7 @@ def test_an_archive_keeps_retracted_blocks_readable() -> None:
     genesis = store.blocks.best.hash
     a1 = grow(store, {b"alice": b"a1"}, salt=b"a1")
     b1 = grow(store, {b"bob": b"b1"}, genesis, b"b1", make_best=False)
-    assert store.finalise(a1.hash) == [b1]
+    assert store.finalize(a1.hash) == [b1]
     assert store.blocks.header(b1.hash) is not None
     assert store.state.reader(b1.hash).get(b"bob") == b"b1"
     assert not store.blocks.is_canonical(b1.hash)
@@ -167,10 +167,10 @@ def test_a_pinned_block_outlives_finality_and_pruning() -> None:
     fork = grow(store, {b"bob": b"fork"}, genesis, b"fork", make_best=False)
     store.state.pin(fork.hash)
     for number in range(4):
-        grow(store, {b"alice": b"%d" % number}, finalise=True)
+        grow(store, {b"alice": b"%d" % number}, finalize=True)
     assert store.state.reader(fork.hash).get(b"bob") == b"fork"
     store.state.unpin(fork.hash)
-    grow(store, {b"alice": b"last"}, finalise=True)
+    grow(store, {b"alice": b"last"}, finalize=True)
     assert store.blocks.header(fork.hash) is None
     assert store.state.base.number == 4
 
@@ -183,15 +183,15 @@ def test_pinned_forks_are_reported_once_when_they_die_not_when_they_are_deleted(
     b2 = grow(store, {b"bob": b"b2"}, b1.hash, b"b2", make_best=False)
     c1 = grow(store, {b"bob": b"c1"}, genesis, b"c1", make_best=False)
     store.state.pin(b1.hash)
-    assert store.finalise(a1.hash) == [b2, b1, c1]
+    assert store.finalize(a1.hash) == [b2, b1, c1]
     assert store.blocks.header(b1.hash) is not None
     assert store.blocks.header(b2.hash) is None
     a2 = grow(store, {b"alice": b"a2"})
-    assert store.finalise(a2.hash) == []
+    assert store.finalize(a2.hash) == []
     store.state.unpin(b1.hash)
     a3 = grow(store, {b"alice": b"a3"})
     d3 = grow(store, {b"bob": b"d3"}, a2.hash, b"d3", make_best=False)
-    assert store.finalise(a3.hash) == [d3]
+    assert store.finalize(a3.hash) == [d3]
     assert store.blocks.header(b1.hash) is None
     assert store.state.base == a2
 
@@ -210,14 +210,14 @@ def test_a_block_that_does_not_fit_is_refused(store: ChainStore) -> None:
     with pytest.raises(ValueError, match="stored already"):
         store.commit_block(store.stage(genesis, {b"k": b"v"}), header, [])
     late = store.stage(genesis, {b"late": b"v"})
-    store.finalise(header_hash(header))
-    with pytest.raises(ValueError, match="below the last finalised"):
+    store.finalize(header_hash(header))
+    with pytest.raises(ValueError, match="below the last finalized"):
         store.commit_block(late, make_header(genesis, 1, late.root), [])
 
 
 def test_revert_stops_at_finality(store: ChainStore) -> None:
     first = grow(store, {b"alice": b"1"})
-    store.finalise(first.hash)
+    store.finalize(first.hash)
     second = grow(store, {b"alice": b"2"})
     third = grow(store, {b"alice": b"3"})
     assert store.revert(1) == [third]
@@ -239,7 +239,7 @@ def test_a_reader_whose_state_is_pruned_says_so() -> None:
     store = new_chain(MemoryKV(), pruning=1)
     reader = store.state.reader(store.blocks.best.hash)
     for number in range(3):
-        grow(store, {b"alice": b"%d" % number}, finalise=True)
+        grow(store, {b"alice": b"%d" % number}, finalize=True)
     for read in (
         lambda: reader.get(b"alice"),
         lambda: list(reader.keys()),
@@ -286,14 +286,14 @@ def test_a_full_disk_loses_nothing_and_memory_agrees_with_the_disk() -> None:
     kv = Full()
     store = new_chain(kv, pruning=2)
     for number in range(4):
-        grow(store, {b"alice": b"%d" % number}, finalise=True)
-    heads = store.blocks.best, store.blocks.finalised, store.state.base
+        grow(store, {b"alice": b"%d" % number}, finalize=True)
+    heads = store.blocks.best, store.blocks.finalized, store.state.base
     kv.full = True
     with pytest.raises(DiskFull):
-        grow(store, {b"alice": b"x"}, finalise=True)
-    assert (store.blocks.best, store.blocks.finalised, store.state.base) == heads
+        grow(store, {b"alice": b"x"}, finalize=True)
+    assert (store.blocks.best, store.blocks.finalized, store.state.base) == heads
     kv.full = False
-    grow(store, {b"alice": b"x"}, finalise=True)
+    grow(store, {b"alice": b"x"}, finalize=True)
     assert store.state.reader(store.blocks.best.hash).get(b"alice") == b"x"
 
 
@@ -304,7 +304,7 @@ def test_pruning_empties_the_disk_by_compaction(
     store = ChainStore.open(tmp_path, pruning=1, min_free=0)
     store.insert_genesis({b"%d" % n: b"v" * 2000 for n in range(300)}, genesis_header)
     for number in range(4):
-        grow(store, {b"%d" % n: b"%d" % number * 2000 for n in range(300)}, finalise=True)
+        grow(store, {b"%d" % n: b"%d" % number * 2000 for n in range(300)}, finalize=True)
     store.state.compact()
     size = store._kv.approximate_size(NODE, VALUE + b"\xff")
     assert size < 3 * 300 * 2000
@@ -314,13 +314,13 @@ def test_pruning_empties_the_disk_by_compaction(
 def test_the_chain_is_there_after_a_restart(tmp_path: Path) -> None:
     store = ChainStore.open(tmp_path, min_free=0)
     store.insert_genesis(GENESIS_STATE, genesis_header)
-    final = grow(store, {b"alice": b"1"}, finalise=True)
+    final = grow(store, {b"alice": b"1"}, finalize=True)
     best = grow(store, {b"alice": b"2"})
     side = grow(store, {b"alice": b"3"}, final.hash, b"side", make_best=False)
     store.close()
     again = ChainStore.open(tmp_path, min_free=0)
     assert again.note is None
-    assert (again.blocks.best, again.blocks.finalised) == (best, final)
+    assert (again.blocks.best, again.blocks.finalized) == (best, final)
     assert {tip.hash for tip in again.blocks.leaves()} == {best.hash, side.hash}
     again.set_best(side.hash)
     assert again.state.reader(side.hash).get(b"alice") == b"3"

@@ -52,7 +52,7 @@ class Chain(RuleBasedStateMachine):
         return way
 
     def alive(self) -> list[bytes]:
-        """The finalised block and what stands on it."""
+        """The finalized block and what stands on it."""
         return [hash for hash in self.states if self.final in self.chain(hash)]
 
     def pick(self, data: st.DataObject) -> bytes:
@@ -78,7 +78,7 @@ class Chain(RuleBasedStateMachine):
     def a_sealed_block_is_final_at_once(self, changes: dict[bytes, bytes | None]) -> None:
         self.salt += 1
         parent = self.best
-        ref = grow(self.store, changes, parent, b"%d" % self.salt, finalise=True)
+        ref = grow(self.store, changes, parent, b"%d" % self.salt, finalize=True)
         state = {k: v for k, v in {**self.states[parent], **changes}.items() if v is not None}
         self.states[ref.hash] = state
         self.parents[ref.hash] = parent
@@ -94,7 +94,7 @@ class Chain(RuleBasedStateMachine):
     def a_block_becomes_final(self, data: st.DataObject) -> None:
         before = set(self.alive())
         self.final = self.pick(data)
-        discarded = self.store.finalise(self.final, (b"FRNK", b"proof"))
+        discarded = self.store.finalize(self.final, (b"FRNK", b"proof"))
         dead = before - set(self.alive()) - set(self.chain(self.final))
         assert sorted(ref.hash for ref in discarded) == sorted(dead)
         heights = [ref.number for ref in discarded]
@@ -142,7 +142,7 @@ class Chain(RuleBasedStateMachine):
     def heads_agree(self) -> None:
         blocks = self.store.blocks
         assert blocks.best == (self.best, self.numbers[self.best])
-        assert blocks.finalised == (self.final, self.numbers[self.final])
+        assert blocks.finalized == (self.final, self.numbers[self.final])
         chain = self.chain(self.best)[::-1]
         assert [ref.hash for ref in blocks.canonical(0)] == chain
 
@@ -190,7 +190,7 @@ class Chain(RuleBasedStateMachine):
         self.pinned.clear()
         self.store = ChainStore(self.kv, pruning=self.window)
         for number in range(5):
-            grow(self.store, {b"n": b"%d" % number}, finalise=True)
+            grow(self.store, {b"n": b"%d" % number}, finalize=True)
         assert not [*self.kv.keys(JOURNAL), *self.kv.keys(OPEN_BLOCK)]
         if self.window is None:
             return
@@ -223,6 +223,6 @@ def test_a_pruned_state_is_refused_with_its_reason() -> None:
     store = new_chain(MemoryKV(), pruning=2)
     first = store.blocks.best
     for number in range(4):
-        grow(store, {b"n": b"%d" % number}, finalise=True)
+        grow(store, {b"n": b"%d" % number}, finalize=True)
     with pytest.raises(StateUnavailable, match=r"block 0 .* from block 2 on"):
         store.state.reader(first.hash)

@@ -17,7 +17,7 @@ from storage.columns import (
     JOURNAL,
     META_BASE,
     META_BEST,
-    META_FINALISED,
+    META_FINALIZED,
     META_GENESIS,
     NODE,
     NUMBER,
@@ -50,39 +50,39 @@ def open_kv(path: Path) -> LevelKV:
 
 
 def make(path: Path, seed: int, blocks: int, *, stop: bool) -> Made:
-    luck = random.Random(seed)
+    rng = random.Random(seed)
     made = Made(path)
     kv = open_database(path, check_chain, min_free=0, write_buffer=64 << 10)
     store = ChainStore(kv, pruning=4)
-    state = {**GENESIS_STATE, **{b"%d" % n: luck.randbytes(40) for n in range(30)}}
+    state = {**GENESIS_STATE, **{b"%d" % n: rng.randbytes(40) for n in range(30)}}
     made.states[store.insert_genesis(state, genesis_header).hash] = state
 
     def note() -> None:
-        made.heads.add((store.blocks.best.hash, store.blocks.finalised.hash))
+        made.heads.add((store.blocks.best.hash, store.blocks.finalized.hash))
 
     note()
     for number in range(blocks):
         changes: dict[bytes, bytes | None] = {
-            b"%d" % luck.randrange(40): luck.choice([None, b"x", luck.randbytes(100)])
+            b"%d" % rng.randrange(40): rng.choice([None, b"x", rng.randbytes(100)])
             for _ in range(8)
         }
-        side = luck.random() < 0.2
-        parent = store.blocks.finalised.hash if side else store.blocks.best.hash
+        side = rng.random() < 0.2
+        parent = store.blocks.finalized.hash if side else store.blocks.best.hash
         ref = grow(
             store,
             changes,
             parent,
             b"%d" % number,
-            make_best=not side or luck.random() < 0.5,
-            body=[luck.randbytes(700)],
+            make_best=not side or rng.random() < 0.5,
+            body=[rng.randbytes(700)],
         )
         after = {**made.states[parent], **changes}
         made.states[ref.hash] = {k: v for k, v in after.items() if v is not None}
         note()
-        if luck.random() < 0.4:
-            way = store.blocks.route(store.blocks.finalised.hash, store.blocks.best.hash)
+        if rng.random() < 0.4:
+            way = store.blocks.route(store.blocks.finalized.hash, store.blocks.best.hash)
             if way.enacted:
-                store.finalise(luck.choice(way.enacted).hash)
+                store.finalize(rng.choice(way.enacted).hash)
                 note()
     if stop:
         kv.close()
@@ -110,14 +110,14 @@ def examine(made: Made, path: Path) -> str:
         return "empty"
     store = ChainStore(kv, pruning=4)
     blocks = store.blocks
-    assert (blocks.best.hash, blocks.finalised.hash) in made.heads
+    assert (blocks.best.hash, blocks.finalized.hash) in made.heads
     for ref in [*blocks.canonical(store.state.base.number), *blocks.leaves()]:
         assert dict(store.state.reader(ref.hash).entries()) == made.states[ref.hash]
         assert blocks.body(ref.hash) is not None
     for tip in blocks.leaves():  # every journal works
         store.set_best(tip.hash)
         assert dict(store.state.reader(tip.hash).entries()) == made.states[tip.hash]
-    grow(store, {b"goes": b"on"}, finalise=True)
+    grow(store, {b"goes": b"on"}, finalize=True)
     kv.close()
     return "served"
 
@@ -162,26 +162,26 @@ def test_a_zeroed_tail_is_healed_with_a_note(made: Made, tmp_path: Path, seed: i
 @pytest.mark.parametrize("seed", range(50))
 def test_a_flipped_bit_is_refused_or_healed(made: Made, tmp_path: Path, seed: int) -> None:
     path = copy(made, tmp_path)
-    luck = random.Random(seed)
+    rng = random.Random(seed)
     files = sorted(
         file for file in path.iterdir() if file.name not in {"LOCK", "LOG", "LOG.old", "BTT-CHAIN"}
     )
-    file = luck.choice(files)
-    damage(file, luck, lambda old: bytes((old[0] ^ 1 << luck.randrange(8),)), 1)
+    file = rng.choice(files)
+    damage(file, rng, lambda old: bytes((old[0] ^ 1 << rng.randrange(8),)), 1)
     assert examine(made, path) in {"served", "empty", "refused"}
 
 
 @pytest.mark.parametrize("seed", range(15))
 def test_zeros_in_the_middle_are_refused_or_healed(made: Made, tmp_path: Path, seed: int) -> None:
     path = copy(made, tmp_path)
-    luck = random.Random(seed)
-    damage(luck.choice(logs(path)), luck, lambda old: bytes(len(old)), 4096)
+    rng = random.Random(seed)
+    damage(rng.choice(logs(path)), rng, lambda old: bytes(len(old)), 4096)
     assert examine(made, path) in {"served", "empty", "refused"}
 
 
-def damage(file: Path, luck: random.Random, change: Callable[[bytes], bytes], size: int) -> None:
+def damage(file: Path, rng: random.Random, change: Callable[[bytes], bytes], size: int) -> None:
     with file.open("r+b") as handle:
-        place = luck.randrange(max(file.stat().st_size - size, 1))
+        place = rng.randrange(max(file.stat().st_size - size, 1))
         handle.seek(place)
         old = handle.read(size)
         handle.seek(place)
@@ -281,14 +281,14 @@ def small_chain() -> MemoryKV:
     store = ChainStore(kv, pruning=2)
     store.insert_genesis(GENESIS_STATE, genesis_header)
     for number in range(6):
-        grow(store, {b"alice": b"%d" % number, b"long": b"%d" % number * 40}, finalise=number < 4)
-    grow(store, {b"bob": None}, store.blocks.finalised.hash, b"side", make_best=False)
+        grow(store, {b"alice": b"%d" % number, b"long": b"%d" % number * 40}, finalize=number < 4)
+    grow(store, {b"bob": None}, store.blocks.finalized.hash, b"side", make_best=False)
     return kv
 
 
 @pytest.mark.parametrize(
     "column",
-    [HEADER, BODY, NUMBER, META_BEST, META_FINALISED, META_GENESIS, META_BASE, JOURNAL, DEATHS],
+    [HEADER, BODY, NUMBER, META_BEST, META_FINALIZED, META_GENESIS, META_BASE, JOURNAL, DEATHS],
 )
 def test_the_self_check_misses_no_row_it_promises(column: bytes) -> None:
     kv = small_chain()

@@ -20,10 +20,9 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def changes_of(number: int) -> dict[bytes, bytes | None]:
-    luck = random.Random(number)
+    rng = random.Random(number)
     return {
-        b"%d" % luck.randrange(200): luck.choice([None, b"x", luck.randbytes(60)])
-        for _ in range(20)
+        b"%d" % rng.randrange(200): rng.choice([None, b"x", rng.randbytes(60)]) for _ in range(20)
     }
 
 
@@ -37,7 +36,7 @@ def run(path: Path) -> None:
         side = grow(store, {b"side": b"%d" % best.number}, salt=b"side", make_best=False)
         ref = grow(store, changes_of(best.number + 1), best.hash)
         if ref.number % 3 == 0:
-            store.finalise(ref.hash)
+            store.finalize(ref.hash)
             assert store.blocks.header(side.hash) is None
             sys.stdout.write(f"{ref.number}\n")
             sys.stdout.flush()
@@ -50,9 +49,9 @@ def state_at(number: int) -> dict[bytes, bytes]:
     return {key: value for key, value in state.items() if value is not None}
 
 
-def test_a_killed_process_loses_no_finalised_block(tmp_path: Path) -> None:
+def test_a_killed_process_loses_no_finalized_block(tmp_path: Path) -> None:
     path = tmp_path / "db"
-    luck = random.Random(11)
+    rng = random.Random(11)
     promised = 0
     for _ in range(4):
         process = subprocess.Popen(
@@ -66,7 +65,7 @@ def test_a_killed_process_loses_no_finalised_block(tmp_path: Path) -> None:
         )
         assert process.stdout is not None
         first = process.stdout.readline()
-        time.sleep(luck.uniform(0, 0.15))
+        time.sleep(rng.uniform(0, 0.15))
         process.send_signal(signal.SIGKILL)
         rest = process.stdout.read()
         process.wait()
@@ -75,7 +74,7 @@ def test_a_killed_process_loses_no_finalised_block(tmp_path: Path) -> None:
         store = ChainStore.open(path, pruning=3, min_free=0)
         assert store.note is None
         blocks = store.blocks
-        assert blocks.finalised.number >= promised
+        assert blocks.finalized.number >= promised
         flat = {key[1:]: value for key, value in store._kv.iterate(STATE)}
         assert flat == state_at(blocks.best.number)
         assert store.state.reader(blocks.best.hash).root == plain_root(flat)

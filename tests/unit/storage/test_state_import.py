@@ -30,7 +30,7 @@ def source(length: int = 20, pruning: int | None = None) -> ChainStore:
     store = new_chain(MemoryKV(), pruning, STATE_AT_GENESIS)
     for number in range(1, length + 1):
         key = b"key %d" % (7 * number)
-        grow(store, {key: None, b"new %d" % number: b"n" * number}, finalise=True)
+        grow(store, {key: None, b"new %d" % number: b"n" * number}, finalize=True)
     return store
 
 
@@ -74,7 +74,7 @@ def test_a_fetched_state_is_a_state_like_any_other(pruning: int | None) -> None:
     fetch(theirs, ours, 18)
     base = ours.finish_state_import((b"FRNK", b"proof"), {b"set": b"3"})
     assert base == BlockRef(theirs.blocks.hash_at(18) or b"", 18)
-    assert ours.blocks.best == ours.blocks.finalised == ours.state.base == base
+    assert ours.blocks.best == ours.blocks.finalized == ours.state.base == base
     assert ours.blocks.justifications(base.hash) == [(b"FRNK", b"proof")]
     assert ours.aux_get(b"set") == b"3"
     check_chain(kv, thorough=True)
@@ -85,9 +85,9 @@ def test_a_fetched_state_is_a_state_like_any_other(pruning: int | None) -> None:
         ours.state.reader(ours.blocks.genesis or b"")
     for number in (19, 20):
         key = b"key %d" % (7 * number)
-        ref = grow(ours, {key: None, b"new %d" % number: b"n" * number}, finalise=True)
+        ref = grow(ours, {key: None, b"new %d" % number: b"n" * number}, finalize=True)
         assert ref.hash == theirs.blocks.hash_at(number)
-    grow(ours, {b"more": b"m" * 50}, finalise=True)
+    grow(ours, {b"more": b"m" * 50}, finalize=True)
     check_chain(kv, thorough=True)
     if pruning is not None:
         roots = [ours.blocks.fields(ours.blocks.hash_at(n) or b"").state_root for n in (19, 20, 21)]
@@ -139,7 +139,7 @@ class Dying(MemoryKV):
 def test_the_old_state_is_removed_whole_even_when_interrupted(writes: int) -> None:
     theirs, kv = source(), Dying()
     ours = new_chain(kv, 2, STATE_AT_GENESIS)
-    grow(ours, {b"other": b"o" * 40}, salt=b"fork", finalise=False)
+    grow(ours, {b"other": b"o" * 40}, salt=b"fork", finalize=False)
     kv.left = writes
     with pytest.raises(KeyboardInterrupt):
         begin_and_fetch(theirs, ours)
@@ -274,7 +274,7 @@ def fetch_for_ever(path: Path) -> None:
 def test_a_process_killed_while_it_fetches_goes_on_where_it_was(tmp_path: Path) -> None:
     root, path = Path(__file__).resolve().parents[3], tmp_path / "db"
     script = f"from unit.storage.test_state_import import *; fetch_for_ever(Path({str(path)!r}))"
-    luck = random.Random(5)
+    rng = random.Random(5)
     for _ in range(4):
         process = subprocess.Popen(
             [sys.executable, "-c", script],
@@ -283,7 +283,7 @@ def test_a_process_killed_while_it_fetches_goes_on_where_it_was(tmp_path: Path) 
         )
         assert process.stdout is not None
         assert process.stdout.readline() == b"begun\n"
-        time.sleep(luck.uniform(0, 0.03))
+        time.sleep(rng.uniform(0, 0.03))
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()

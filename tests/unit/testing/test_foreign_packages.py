@@ -13,7 +13,7 @@ import pytest
 
 from btt_chain.packages import HOME, PACKAGES
 from btt_chain.testing.specification import MAX_VALIDATORS
-from genesis.presets import MOST_LOCAL_VALIDATORS
+from genesis.presets import MAX_LOCAL_VALIDATORS
 
 NAMES = [name for name in PACKAGES if name != "btt_chain"]
 PROJECT = """
@@ -116,4 +116,4 @@ def test_the_console_script_is_the_launcher_and_the_package_is_typed() -> None:
 
 
 def test_a_devnet_may_be_as_large_as_its_chain() -> None:
-    assert MAX_VALIDATORS == MOST_LOCAL_VALIDATORS
+    assert MAX_VALIDATORS == MAX_LOCAL_VALIDATORS

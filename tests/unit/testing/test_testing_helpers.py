@@ -12,7 +12,7 @@ from btt_chain.testing import Devnet, DevnetError
 from btt_chain.testing.devnet import HOSPITAL, MARKET
 from btt_chain.testing.helper import Helper
 from btt_chain.testing.market import EXAMPLE
-from btt_chain.testing.process import LEAST_PORT, free_ports, is_taken
+from btt_chain.testing.process import MIN_PORT, free_ports, is_taken
 
 
 def test_a_network_without_providers_has_no_helpers(tmp_path: Path) -> None:
@@ -76,5 +76,5 @@ def test_a_port_is_none_that_an_outgoing_connection_could_have_while_its_node_is
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
     ports = free_ports(30)
     assert len(set(ports)) == 30
-    assert all(LEAST_PORT <= port < max(first, LEAST_PORT + 1_000) for port in ports)
+    assert all(MIN_PORT <= port < max(first, MIN_PORT + 1_000) for port in ports)
     assert not any(map(is_taken, ports))

@@ -35,7 +35,7 @@ from btt_chain.work.graph import (
     Weights,
 )
 from btt_chain.work.model import Model, quantised, real_outputs, scale_bits
-from btt_chain.work.shapes import MOST_LINES, check_graph, check_manifest
+from btt_chain.work.shapes import MAX_LINES, check_graph, check_manifest
 from unit.work.work_world import KINDS, attention, image_net, nodes_of, single, weights
 
 X = Tensor(Kind.I8, [u32(6), u32(6), u32(4)], i16(0), u16(4096))
@@ -326,6 +326,6 @@ def test_a_proof_reads_no_more_lines_of_windows_than_are_allowed() -> None:
         pool = MaxPool(ZERO, window((lines, 1)))
         return Graph(shaped(lines, 1, 1), [Node("pool", pool, shaped(1, 1, 1))])
 
-    check_graph(tall(MOST_LINES))
-    with pytest.raises(ModelRefused, match=f"reads {MOST_LINES + 1} lines of windows, allowed are"):
-        check_graph(tall(MOST_LINES + 1))
+    check_graph(tall(MAX_LINES))
+    with pytest.raises(ModelRefused, match=f"reads {MAX_LINES + 1} lines of windows, allowed are"):
+        check_graph(tall(MAX_LINES + 1))

@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from btt_chain.work.arithmetic import (
-    LEAST_EXPONENT,
-    MOST_EXPONENT,
+    MAX_EXPONENT,
+    MIN_EXPONENT,
     normalised,
     requantised,
     scaled,
@@ -19,7 +19,7 @@ from btt_chain.work.arithmetic import (
 from unit.work.work_world import requantise
 
 ACCUMULATORS = st.integers(-(2**31), 2**31 - 1) | st.integers(-(2**20), 2**20)
-SCALES = st.integers(LEAST_EXPONENT << 23, (MOST_EXPONENT << 23) + 2**23 - 1) | st.integers(
+SCALES = st.integers(MIN_EXPONENT << 23, (MAX_EXPONENT << 23) + 2**23 - 1) | st.integers(
     100 << 23, 130 << 23
 )
 HALF = 126 << 23
@@ -40,8 +40,8 @@ def by_numpy(accumulator: int, bits: int, zero: int, low: int, high: int) -> int
 @example(-3, HALF, 0)
 @example(2**24 + 1, ONE, 0)
 @example(2**24 + 3, ONE, 0)
-@example(-(2**31), MOST_EXPONENT << 23, 127)
-@example(2**31 - 1, LEAST_EXPONENT << 23, 0)
+@example(-(2**31), MAX_EXPONENT << 23, 127)
+@example(2**31 - 1, MIN_EXPONENT << 23, 0)
 @example(0, ONE, -128)
 def test_requantising_in_integers_equals_numpy_and_doubles(
     accumulator: int, bits: int, zero: int
@@ -68,12 +68,12 @@ def test_halves_go_to_even() -> None:
 
 def test_scales_beyond_what_is_exact_are_not_usable() -> None:
     assert usable_scale(ONE)
-    assert usable_scale((MOST_EXPONENT << 23) + 2**23 - 1)
+    assert usable_scale((MAX_EXPONENT << 23) + 2**23 - 1)
     for bits in (
         0,
         1,
-        (LEAST_EXPONENT << 23) - 1,
-        (MOST_EXPONENT + 1) << 23,
+        (MIN_EXPONENT << 23) - 1,
+        (MAX_EXPONENT + 1) << 23,
         1 << 31 | ONE,
         255 << 23,
     ):

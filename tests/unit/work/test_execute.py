@@ -21,7 +21,7 @@ from btt_chain.work.errors import InputRefused
 from btt_chain.work.execute import Batch, Executor, stream, whole_roots
 from btt_chain.work.graph import Kind
 from btt_chain.work.model import Elements, Model
-from btt_chain.work.shapes import MOST_EPSILON, MOST_NORMALISED, MOST_SHIFT
+from btt_chain.work.shapes import MAX_EPSILON, MAX_NORMALISED, MAX_SHIFT
 from unit.work.work_world import (
     KINDS,
     attention,
@@ -156,9 +156,9 @@ def test_where_blocks_end_changes_nothing(kind: str, seed: int) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(execute, "BLOCK_ELEMENTS", 1 + seed % 9)
-        patch.setattr(execute, "LEAST_ROW", 1 + seed % 7)
-        patch.setattr(execute, "LEAST_MATRIX", 1 + seed % 50)
-        patch.setattr(execute, "MOST_MATRIX", 1 + seed % 99)
+        patch.setattr(execute, "MIN_ROW", 1 + seed % 7)
+        patch.setattr(execute, "MIN_MATRIX", 1 + seed % 50)
+        patch.setattr(execute, "MAX_MATRIX", 1 + seed % 99)
         patch.setattr(execute, "MATRIX_ROWS", 1 + seed % 5)
         cut = Executor(model).run(items, accumulators=True)
 
@@ -168,11 +168,11 @@ def test_where_blocks_end_changes_nothing(kind: str, seed: int) -> None:
         np.testing.assert_array_equal(sums, cut.accumulators[number])
 
 
-@pytest.mark.parametrize("shift", [0, 13, MOST_SHIFT])
-@pytest.mark.parametrize("epsilon", [0, MOST_EPSILON])
+@pytest.mark.parametrize("shift", [0, 13, MAX_SHIFT])
+@pytest.mark.parametrize("epsilon", [0, MAX_EPSILON])
 def test_the_longest_rows_are_normalised_exactly(shift: int, epsilon: int) -> None:
     rng = np.random.default_rng(shift)
-    length = MOST_NORMALISED
+    length = MAX_NORMALISED
     ends = np.array([-(2**31), 2**31 - 1])
     factor, offset = rng.choice(ends, (2, length)).astype(np.int32)
     factor[::2] >>= rng.integers(10, 31, length // 2)

@@ -49,8 +49,8 @@ def test_goldens_so_that_other_machines_agree() -> None:
 
 
 @given(st.binary(min_size=32, max_size=32), st.integers(1, 200), st.integers(1, 200))
-def test_a_sample_has_so_many_different_items(luck: bytes, items: int, count: int) -> None:
-    found = ids.sample(luck, items, count)
+def test_a_sample_has_so_many_different_items(randomness: bytes, items: int, count: int) -> None:
+    found = ids.sample(randomness, items, count)
     assert found == sorted({*found})
     assert len(found) == min(items, count)
     assert found[0] >= 0

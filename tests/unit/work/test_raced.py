@@ -47,8 +47,8 @@ def test_more_luck_is_less_time(one: int, other: int) -> None:
 
 
 @given(lucks)
-def test_the_logarithm_is_one(luck: int) -> None:
-    assert minus_log2(luck) / ONE == pytest.approx(128 - log2(luck + 1), abs=1e-9)
+def test_the_logarithm_is_one(randomness: int) -> None:
+    assert minus_log2(randomness) / ONE == pytest.approx(128 - log2(randomness + 1), abs=1e-9)
 
 
 @pytest.mark.parametrize("parts", [2, 10])

@@ -78,64 +78,64 @@ def test_a_lie_passes_so_few_bits_as_often_as_foreseen(bits: int, questions: int
 
 
 def _add(by: int) -> Callable[[Elements, Generator], None]:
-    def lie(tensor: Elements, luck: Generator) -> None:
+    def lie(tensor: Elements, randomness: Generator) -> None:
         flat = tensor.reshape(-1)
-        flat[luck.integers(flat.size)] += np.int64(by).astype(flat.dtype)
+        flat[randomness.integers(flat.size)] += np.int64(by).astype(flat.dtype)
 
     return lie
 
 
 def _swap(axis: int) -> Callable[[Elements, Generator], None]:
-    def lie(tensor: Elements, luck: Generator) -> None:
+    def lie(tensor: Elements, randomness: Generator) -> None:
         rows = tensor.reshape(-1, tensor.shape[-1])
         rows = rows if axis == 0 else rows.T
         if len(rows) > 1:
-            one, other = luck.choice(len(rows), 2, replace=False)
+            one, other = randomness.choice(len(rows), 2, replace=False)
             rows[[one, other]] = rows[[other, one]]
 
     return lie
 
 
 def _set(value: Callable[[Elements], Elements | int]) -> Callable[[Elements, Generator], None]:
-    def lie(tensor: Elements, luck: Generator) -> None:
-        del luck
+    def lie(tensor: Elements, randomness: Generator) -> None:
+        del randomness
         tensor[...] = value(tensor)
 
     return lie
 
 
-def _first(tensor: Elements, luck: Generator) -> None:
+def _first(tensor: Elements, randomness: Generator) -> None:
     tensor.reshape(-1)[0] ^= tensor.dtype.type(1)
 
 
-def _last(tensor: Elements, luck: Generator) -> None:
+def _last(tensor: Elements, randomness: Generator) -> None:
     tensor.reshape(-1)[-1] ^= tensor.dtype.type(1)
 
 
-def _bit(tensor: Elements, luck: Generator) -> None:
+def _bit(tensor: Elements, randomness: Generator) -> None:
     flat = tensor.reshape(-1).view(np.uint8)
-    flat[luck.integers(flat.size)] ^= np.uint8(1 << int(luck.integers(8)))
+    flat[randomness.integers(flat.size)] ^= np.uint8(1 << int(randomness.integers(8)))
 
 
-def _cancel(tensor: Elements, luck: Generator) -> None:
+def _cancel(tensor: Elements, randomness: Generator) -> None:
     flat = tensor.reshape(-1)
-    one, other = luck.choice(flat.size, 2, replace=False) if flat.size > 1 else (0, 0)
+    one, other = randomness.choice(flat.size, 2, replace=False) if flat.size > 1 else (0, 0)
     flat[one] += flat.dtype.type(1)
     flat[other] -= flat.dtype.type(1)
 
 
-def _row(tensor: Elements, luck: Generator) -> None:
+def _row(tensor: Elements, randomness: Generator) -> None:
     rows = tensor.reshape(-1, tensor.shape[-1])
-    rows[luck.integers(len(rows))] = 0
+    rows[randomness.integers(len(rows))] = 0
 
 
-def _column(tensor: Elements, luck: Generator) -> None:
+def _column(tensor: Elements, randomness: Generator) -> None:
     rows = tensor.reshape(-1, tensor.shape[-1])
-    rows[:, luck.integers(rows.shape[1])] += tensor.dtype.type(1)
+    rows[:, randomness.integers(rows.shape[1])] += tensor.dtype.type(1)
 
 
-def _sparse(tensor: Elements, luck: Generator) -> None:
-    tensor[luck.random(tensor.shape) < 0.1] = 0
+def _sparse(tensor: Elements, randomness: Generator) -> None:
+    tensor[randomness.random(tensor.shape) < 0.1] = 0
 
 
 LIES: Final[dict[str, Callable[[Elements, Generator], None]]] = {

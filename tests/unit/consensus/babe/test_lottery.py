@@ -143,15 +143,15 @@ def test_slots_without_a_winner_are_shared_out_by_the_rule(rule: SecondaryRule) 
 def test_the_secondary_author_is_the_one_computed_by_hand() -> None:
     randomness, slot = bytes(range(32)), 0x0102030405060708
     raw = randomness + bytes([8, 7, 6, 5, 4, 3, 2, 1])
-    luck = int.from_bytes(hashlib.blake2b(raw, digest_size=32).digest(), "big")
+    number = int.from_bytes(hashlib.blake2b(raw, digest_size=32).digest(), "big")
     weights = (3, 1, 4, 1, 5)
 
-    by_weight = [index for index, weight in enumerate(weights) for _ in range(weight)][luck % 14]
+    by_weight = [index for index, weight in enumerate(weights) for _ in range(weight)][number % 14]
 
     cumulated = list(accumulate(weights))
     weighted = secondary_author(SecondaryRule.Weighted, randomness, slot, cumulated)
     assert weighted == by_weight
-    assert secondary_author(SecondaryRule.Uniform, randomness, slot, cumulated) == luck % 5
+    assert secondary_author(SecondaryRule.Uniform, randomness, slot, cumulated) == number % 5
 
 
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=6), st.integers(0, 2**64 - 1))

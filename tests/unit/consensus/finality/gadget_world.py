@@ -18,7 +18,7 @@ from btt_chain.consensus.finality.gadget import (
 from btt_chain.consensus.finality.justification import Rule, verify
 from btt_chain.consensus.finality.messages import GOSSIP, Vote, VoteMessage
 from btt_chain.consensus.finality.signatures import Signatures
-from btt_chain.consensus.finality.voter import ArmTimer, Finalise
+from btt_chain.consensus.finality.voter import ArmTimer, Finalize
 from btt_chain.crypto import ed25519
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256, Digest
@@ -88,7 +88,7 @@ class Tree:
             return True
         return False
 
-    def finalise(self, proof: Justification) -> None:
+    def finalize(self, proof: Justification) -> None:
         block = proof.target
         assert self.on_final(block), "a block of another chain than the final one"
         self.final_block = block
@@ -244,9 +244,9 @@ class Node:
                             self.aux.pop(key, None)
                         else:
                             self.aux[key] = value
-                case Finalise(proof):
-                    self.tree.finalise(proof)
-                    queue += self.gadget.finalised(proof.target, now)
+                case Finalize(proof):
+                    self.tree.finalize(proof)
+                    queue += self.gadget.finalized(proof.target, now)
                 case _:
                     rest.append(action)
         return rest
@@ -261,7 +261,7 @@ class Net:
     def __init__(self, nodes: Iterable[Node], seed: int = 0) -> None:
         self.nodes = {node.name: node for node in nodes}
         self.now = 0
-        self.luck = Random(seed)
+        self.rng = Random(seed)
         self.loss = 0.0
         self.delay = (5, 30)
         self.parts: list[set[str]] = []
@@ -384,9 +384,9 @@ class Net:
         return ring
 
     def carry(self, source: str, to: str, event: Event, *, in_order: bool) -> None:
-        if to not in self.nodes or self.cut(source, to) or self.luck.random() < self.loss:
+        if to not in self.nodes or self.cut(source, to) or self.rng.random() < self.loss:
             return
-        at = self.now + self.luck.randint(*self.delay)
+        at = self.now + self.rng.randint(*self.delay)
         if in_order:
             at = max(at, self._wires.get((source, to), 0))
             self._wires[source, to] = at
@@ -428,7 +428,7 @@ class Net:
                 a, b = one.tree.final_block, two.tree.final_block
                 low, high, tree = (a, b, two.tree) if a.number <= b.number else (b, a, one.tree)
                 assert tree.on(low, high), "two chains are final"
-            proofs = [action.justification for action in one.log if isinstance(action, Finalise)]
+            proofs = [action.justification for action in one.log if isinstance(action, Finalize)]
             heights = [proof.target.number for proof in proofs]
             assert heights == sorted(set(heights))
             self._check_proofs(one, proofs)
@@ -477,13 +477,13 @@ def gossip(peer: str, data: bytes) -> Event:
         if data in node.heard or data in node.said:
             return []
         node.heard[data] = None
-        return node.gadget.gossip_heard(peer, data, now)
+        return node.gadget.gossip_received(peer, data, now)
 
     return run
 
 
 def noting(peer: str, data: bytes) -> Event:
-    return lambda node, now: node.gadget.note_heard(peer, data, now)
+    return lambda node, now: node.gadget.note_received(peer, data, now)
 
 
 def leaving(other: str) -> Event:

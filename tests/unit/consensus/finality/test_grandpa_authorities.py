@@ -26,8 +26,8 @@ START = Authorities(set_of(0, "Alice"))
 def test_a_change_takes_effect_when_its_block_is_final() -> None:
     waiting = START.announce(WORLD["D"], change("Bob"), WORLD)
 
-    before = waiting.finalise(WORLD["C"], WORLD)
-    after = before.finalise(WORLD["D"], WORLD)
+    before = waiting.finalize(WORLD["C"], WORLD)
+    after = before.finalize(WORLD["D"], WORLD)
 
     assert before == waiting
     assert after == Authorities(set_of(1, "Bob"))
@@ -37,8 +37,8 @@ def test_a_change_with_a_delay_waits_for_the_block_that_far_above() -> None:
     waiting = START.announce(WORLD["C"], change("Bob", delay=2), WORLD)
 
     assert waiting.limit(WORLD["FC"], WORLD) == WORLD["E"].number
-    assert waiting.finalise(WORLD["D"], WORLD) == waiting
-    assert waiting.finalise(WORLD["E"], WORLD) == Authorities(set_of(1, "Bob"))
+    assert waiting.finalize(WORLD["D"], WORLD) == waiting
+    assert waiting.finalize(WORLD["E"], WORLD) == Authorities(set_of(1, "Bob"))
 
 
 def test_several_changes_on_one_chain_take_effect_in_turn() -> None:
@@ -47,18 +47,18 @@ def test_several_changes_on_one_chain_take_effect_in_turn() -> None:
     )
     assert waiting.limit(WORLD["FC"], WORLD) == WORLD["D"].number
 
-    first = waiting.finalise(WORLD["D"], WORLD)
+    first = waiting.finalize(WORLD["D"], WORLD)
     assert first.current == set_of(1, "Bob")
     assert first.limit(WORLD["FC"], WORLD) == WORLD["F"].number
 
-    assert first.finalise(WORLD["F"], WORLD) == Authorities(set_of(2, "Charlie"))
+    assert first.finalize(WORLD["F"], WORLD) == Authorities(set_of(2, "Charlie"))
 
 
 def test_nothing_above_an_enacting_block_is_final_before_it() -> None:
     waiting = START.announce(WORLD["D"], change("Bob"), WORLD)
 
     with pytest.raises(OutOfOrder, match="block 6 cannot be final before block 5"):
-        waiting.finalise(WORLD["E"], WORLD)
+        waiting.finalize(WORLD["E"], WORLD)
 
 
 def test_a_change_on_another_fork_does_not_limit_this_one() -> None:
@@ -76,7 +76,7 @@ def test_changes_on_dead_forks_are_forgotten() -> None:
         WORLD["FA"], change("Charlie"), WORLD
     )
 
-    after = waiting.finalise(WORLD["F"], WORLD)
+    after = waiting.finalize(WORLD["F"], WORLD)
 
     assert [p.announced for p in after.pending] == [WORLD["FA"]]
     assert after.current == START.current

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from btt_chain.consensus.finality.gadget import DEEP
-from btt_chain.consensus.finality.voter import Finalise
+from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.primitives.grandpa import Commit, Stage, Target
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
@@ -37,7 +37,7 @@ class Deep(Desk):
             self.headers.append(header)
             tree.headers[header.hash()] = header
         tree.best, tree.final_block = target(self.headers[-1]), target(self.headers[-2])
-        self.do(self.gadget.finalised(tree.final_block, 0))
+        self.do(self.gadget.finalized(tree.final_block, 0))
         self.node.log.clear()
         self.looked = 0
         plain = tree.header
@@ -69,7 +69,7 @@ def test_a_commit_with_a_vote_for_block_zero_is_not_counted(desk: Deep) -> None:
     actions = desk.gossip(commit_bytes(desk.commit_of_all(low=0)))
     assert desk.looked < FEW
     assert costs(actions) == []  # who passed it on could not know how long our chain is
-    assert desk.node.of(Finalise) == []
+    assert desk.node.of(Finalize) == []
 
 
 def test_a_commit_with_a_vote_a_little_below_its_target_is_counted(desk: Deep) -> None:
@@ -82,7 +82,7 @@ def test_a_commit_that_claims_to_be_of_a_block_far_below_is_not_walked_to(desk: 
     rival = child(desk.headers[0], "rival")
     actions = desk.gossip(commit_bytes(Commit(rival.hash(), u32(1), votes)))
     assert desk.looked < FEW
-    assert desk.node.of(Finalise) == []
+    assert desk.node.of(Finalize) == []
     assert desk.gadget.round == 1
     assert costs(actions) == []
 

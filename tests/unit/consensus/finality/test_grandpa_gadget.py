@@ -35,7 +35,7 @@ from btt_chain.consensus.finality.messages import (
 )
 from btt_chain.consensus.finality.peers import Asked, Peers
 from btt_chain.consensus.finality.proofs import NotFinal, prove_finality
-from btt_chain.consensus.finality.voter import ArmTimer, Finalise
+from btt_chain.consensus.finality.voter import ArmTimer, Finalize
 from btt_chain.primitives.digest import Digest
 from btt_chain.primitives.grandpa import (
     AuthoritySignature,
@@ -97,10 +97,10 @@ class Desk:
         return self.node.take(actions, self.now)
 
     def gossip(self, raw: bytes) -> list[Action]:
-        return self.do(self.gadget.gossip_heard("peer", raw, self.now))
+        return self.do(self.gadget.gossip_received("peer", raw, self.now))
 
     def note(self, raw: bytes) -> list[Action]:
-        return self.do(self.gadget.note_heard("peer", raw, self.now))
+        return self.do(self.gadget.note_received("peer", raw, self.now))
 
     def at(self, now: int) -> list[Action]:
         self.now = now
@@ -356,7 +356,7 @@ def test_a_commit_for_a_block_that_is_not_here_waits_for_it() -> None:
     raw = commit_bytes(desk.commit(4))
 
     assert Want(unseen.hash(), 1, "peer") in desk.gossip(raw)
-    assert desk.node.of(Finalise) == []
+    assert desk.node.of(Finalize) == []
 
     desk.add(unseen)
     assert desk.node.tree.final_block == target(unseen)
@@ -365,7 +365,7 @@ def test_a_commit_for_a_block_that_is_not_here_waits_for_it() -> None:
 # --- commits ------------------------------------------------------------------------
 
 
-def test_g19_a_commit_finalises_and_leaves_our_round_alone() -> None:
+def test_g19_a_commit_finalizes_and_leaves_our_round_alone() -> None:
     desk = Desk()
     desk.gossip(commit_bytes(desk.commit(3, number=7), 7))
     assert desk.node.tree.final_block.number == 3
@@ -411,7 +411,7 @@ def test_a_commit_whose_votes_make_another_block_final_costs_most() -> None:
     desk = Desk()
     commit = replace(desk.commit(4), target_hash=desk.headers[2].hash(), target_number=u32(2))
     assert costs(desk.gossip(commit_bytes(commit))) == [cost.INVALID]
-    assert desk.node.of(Finalise) == []
+    assert desk.node.of(Finalize) == []
 
 
 def test_f12_a_proof_that_excludes_a_final_block_stops_the_gadget() -> None:
@@ -428,10 +428,10 @@ def test_f12_a_proof_that_excludes_a_final_block_stops_the_gadget() -> None:
 
     assert [b.proof.target for b in broken] == [target(others[2])]
     assert broken[0].final.number == 2
-    assert len(desk.node.of(Finalise)) == 1
+    assert len(desk.node.of(Finalize)) == 1
     assert published(desk.at(2 * T)) == []
     desk.gossip(commit_bytes(desk.commit(4)))
-    assert len(desk.node.of(Finalise)) == 1
+    assert len(desk.node.of(Finalize)) == 1
 
 
 def rivals(desk: Desk, count: int) -> list[Header]:
@@ -480,7 +480,7 @@ def test_f12_a_rival_without_enough_votes_for_itself_stops_nobody() -> None:
     others = rivals(desk, 2)
     below = replace(desk.commit(2), target_hash=others[0].hash(), target_number=u32(1))
     assert not [one for one in desk.gossip(commit_bytes(below)) if isinstance(one, Broken)]
-    assert desk.node.of(Finalise)
+    assert desk.node.of(Finalize)
 
 
 # --- proofs -------------------------------------------------------------------------
@@ -504,7 +504,7 @@ def test_bad_justification() -> None:
     ]
     for bad in forged:
         assert costs(desk.do(desk.gadget.proof_heard(bad, "peer", 0))) == [cost.INVALID]
-    assert desk.node.of(Finalise) == []
+    assert desk.node.of(Finalize) == []
 
 
 def test_a_proof_that_only_nodes_accept_is_made_one_for_bridges() -> None:
@@ -527,7 +527,7 @@ def test_a_proof_waits_for_its_block_and_for_the_voters_before_it() -> None:
     proof = Justification(u64(1), Commit(later.hash, u32(later.number), votes), [])
 
     assert costs(desk.do(desk.gadget.proof_heard(proof, "peer", 0))) == []
-    assert desk.node.of(Finalise) == []
+    assert desk.node.of(Finalize) == []
     assert desk.gadget.must_be_proven() == target(desk.headers[3])
 
     desk.do(desk.gadget.proof_heard(desk.proof(3), "peer", 0))
@@ -587,7 +587,7 @@ def test_who_stands_still_is_told_the_votes_it_lacks_and_the_last_commit() -> No
     desk = Desk()
     desk.gossip(commit_bytes(desk.commit(3)))
     desk.at(2 * T)
-    desk.do(desk.gadget.gossip_heard("other", desk.vote(PREVOTE, 4, "Charlie"), desk.now))
+    desk.do(desk.gadget.gossip_received("other", desk.vote(PREVOTE, 4, "Charlie"), desk.now))
     desk.gossip(desk.vote(PREVOTE, 4, "Bob"))  # from the peer: it has that one
     desk.note(neighbour(1))
     desk.now += 2 * T
@@ -681,7 +681,7 @@ def test_another_is_asked_if_the_first_does_not_answer() -> None:
     desk = Desk()
     desk.do(desk.gadget.connected("other", 0))
     desk.note(neighbour(6))
-    desk.do(desk.gadget.note_heard("other", neighbour(6), 0))
+    desk.do(desk.gadget.note_received("other", neighbour(6), 0))
 
     actions = desk.at(cost.CATCH_UP_TIMEOUT)
 
@@ -703,7 +703,7 @@ def test_votes_that_come_when_another_was_asked_instead_cost_nothing_once() -> N
     desk = Desk()
     desk.do(desk.gadget.connected("other", 0))
     desk.note(neighbour(6))
-    desk.do(desk.gadget.note_heard("other", neighbour(6), 0))
+    desk.do(desk.gadget.note_received("other", neighbour(6), 0))
     desk.at(cost.CATCH_UP_TIMEOUT)
 
     assert costs(desk.note(answered(catch_up(desk, 5)))) == []

@@ -12,7 +12,7 @@ import pytest
 
 from btt_chain.consensus.finality import records
 from btt_chain.consensus.finality.gadget import Save
-from btt_chain.consensus.finality.voter import Finalise
+from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.primitives.grandpa import Stage
 from btt_chain.primitives.header import Header
 from p2p.network import Penalise
@@ -83,7 +83,7 @@ def test_finalize_3_voters_1_full_observer() -> None:
     net.check()
 
 
-def test_a_single_voter_finalises_its_own_chain() -> None:
+def test_a_single_voter_finalizes_its_own_chain() -> None:
     net = net_of(["Alice"])
     net.grow(genesis_header(), 5, BLOCK)
     net.run(10 * T)
@@ -143,7 +143,7 @@ def test_finalizes_multiple_pending_changes_in_order() -> None:
     until_final(net, 9, 600 * T)
 
     for node in net.nodes.values():
-        proven = [a.justification.target.number for a in node.log if isinstance(a, Finalise)]
+        proven = [a.justification.target.number for a in node.log if isinstance(a, Finalize)]
         assert {3, 6, 9} <= set(proven)
         assert [records.read_end(node.aux.get, n).number for n in range(3)] == [3, 6, 9]  # type: ignore[union-attr]
     net.check()
@@ -275,8 +275,8 @@ def test_voter_persists_its_votes(seed: int) -> None:
     head = genesis_header()
     for _ in range(15):
         head = net.grow(head, 1, BLOCK // 2)
-        net.restart(net.luck.choice([*NAMES, "Watch"]))
-        net.run(net.luck.randrange(3 * T))
+        net.restart(net.rng.choice([*NAMES, "Watch"]))
+        net.run(net.rng.randrange(3 * T))
     for name in NAMES:
         net.restart(name)
     until_final(net, 15, 600 * T)

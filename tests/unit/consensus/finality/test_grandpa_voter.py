@@ -17,7 +17,7 @@ from btt_chain.consensus.finality.voter import (
     Action,
     ArmTimer,
     Distrust,
-    Finalise,
+    Finalize,
     LastRound,
     RecordVote,
     Report,
@@ -199,28 +199,28 @@ def all_votes_of(net: Net, name: str) -> list[tuple[int, Stage]]:
 # --- networks ---------------------------------------------------------------
 
 
-def test_g15_a_single_voter_finalises_alone() -> None:
+def test_g15_a_single_voter_finalizes_alone() -> None:
     world = line()
     net = Net({"Alice": make({"Alice": 1}, "Alice", View(world, "F"))}).run(10 * T)
 
     assert world.name(net.voters["Alice"].final) == "F"
 
 
-def test_g16_seven_of_ten_finalise_and_prove_it() -> None:
+def test_g16_seven_of_ten_finalize_and_prove_it() -> None:
     world, names = line(), many(10)
     up = list(names)[:7]
     net = Net({name: make(names, name, View(world, "F")) for name in up}).run(20 * T)
 
     for name in up:
         assert world.name(net.voters[name].final) == "F"
-        for action in net.of(name, Finalise):
+        for action in net.of(name, Finalize):
             proof = action.justification
             for rule in Rule:
                 verdict = verify(proof, SET_ID, net.voters[name].set.voters, proof.target, rule)
                 assert verdict is Verdict.ACCEPTED
 
 
-def test_six_of_ten_finalise_nothing() -> None:
+def test_six_of_ten_finalize_nothing() -> None:
     world, names = line(), many(10)
     net = Net({name: make(names, name, View(world, "F")) for name in list(names)[:6]})
 
@@ -230,7 +230,7 @@ def test_six_of_ten_finalise_nothing() -> None:
     assert all(voter.best_round.number == 1 for voter in net.voters.values())
 
 
-def test_voters_who_see_different_heads_finalise_what_they_share() -> None:
+def test_voters_who_see_different_heads_finalize_what_they_share() -> None:
     world = crate_world()
     heads = {"Alice": "FC", "Bob": "ED", "Charlie": "FC", "Dave": "ED"}
     names = dict.fromkeys(heads, 1)
@@ -253,7 +253,7 @@ def test_nobody_votes_twice_in_a_stage_of_a_round() -> None:
         assert net.of(name, Report) == []
 
 
-def test_a_chain_that_grows_is_finalised_as_it_grows() -> None:
+def test_a_chain_that_grows_is_finalized_as_it_grows() -> None:
     world, names = line(), many(4)
     views = {name: View(world, "B") for name in names}
     net = Net({name: make(names, name, view) for name, view in views.items()}).run(12 * T)
@@ -283,7 +283,7 @@ def test_nothing_above_a_pending_change_is_final() -> None:
     assert {world.name(v.final) for v in net.voters.values()} == {"D"}
 
 
-def test_who_only_watches_finalises_without_a_vote() -> None:
+def test_who_only_watches_finalizes_without_a_vote() -> None:
     world, names = line(), many(3)
     members: dict[str, Voter] = {name: make(names, name, View(world, "F")) for name in names}
     net = Net({**members, "watcher": make(names, None, View(world, "F"))}).run(20 * T)
@@ -312,21 +312,21 @@ def split(world: World, name: str, number: int, stage: Stage, net: Net) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_no_two_voters_finalise_conflicting_blocks_whatever_the_net_and_a_cheat_do(
+def test_no_two_voters_finalize_conflicting_blocks_whatever_the_net_and_a_cheat_do(
     seed: int,
 ) -> None:
-    luck, world, names = Random(seed), crate_world(), many(7)
+    rng, world, names = Random(seed), crate_world(), many(7)
     honest = [name for name in names if name not in {"voter 3", "voter 5"}]
-    views = {name: View(world, luck.choice(["FC", "ED", "E"])) for name in honest}
+    views = {name: View(world, rng.choice(["FC", "ED", "E"])) for name in honest}
     net = Net(
         {name: make(names, name, view) for name, view in views.items()},
-        delay=lambda: None if luck.random() < 0.05 else luck.randrange(5, 4 * T),
+        delay=lambda: None if rng.random() < 0.05 else rng.randrange(5, 4 * T),
     )
 
     for until in range(0, 40 * T, T):
         number = max(voter.best_round.number for voter in net.voters.values())
         for cheat in ("voter 3", "voter 5"):
-            split(world, cheat, number, luck.choice([PREVOTE, PRECOMMIT]), net)
+            split(world, cheat, number, rng.choice([PREVOTE, PRECOMMIT]), net)
         net.run(until)
 
     finals = {world.name(voter.final) or "" for voter in net.voters.values()}
@@ -334,7 +334,7 @@ def test_no_two_voters_finalise_conflicting_blocks_whatever_the_net_and_a_cheat_
     for name in honest:
         votes = all_votes_of(net, name)
         assert len(votes) == len(set(votes))
-        heights = [action.justification.target.number for action in net.of(name, Finalise)]
+        heights = [action.justification.target.number for action in net.of(name, Finalize)]
         assert heights == sorted(set(heights))
 
 
@@ -417,12 +417,12 @@ def test_nothing_is_called_final_before_our_own_votes_are_cast() -> None:
 
     unseen = hear(voter, PRECOMMIT, world["F"], ["Bob", "Charlie", "Dave"], T)
     assert voter.best_round.finalized == world["F"]
-    assert not any(isinstance(action, Finalise) for action in unseen)
+    assert not any(isinstance(action, Finalize) for action in unseen)
     view.blind = False
     seen = voter.tick(T)
 
     assert len(sent(seen)) == 2
-    assert any(isinstance(action, Finalise) for action in seen)
+    assert any(isinstance(action, Finalize) for action in seen)
 
 
 def test_of_early_votes_two_are_kept_by_voter_and_stage() -> None:
@@ -522,14 +522,14 @@ def test_g17_what_is_missing_in_a_round_can_be_told() -> None:
     assert set(voter.best_round.missing(PREVOTE)) == {who(n) for n in ("Alice", "Charlie", "Dave")}
 
 
-def test_g19_a_commit_of_any_round_finalises_and_leaves_our_round_alone() -> None:
+def test_g19_a_commit_of_any_round_finalizes_and_leaves_our_round_alone() -> None:
     world = line()
     voter = make(NAMES, "Alice", View(world, "F"))
     votes = [as_precommit(signed(PRECOMMIT, world["E"], name, 9)) for name in NAMES]
 
     actions = voter.on_commit(9, commit(world["E"], votes), 0)
 
-    (final,) = [a for a in actions if isinstance(a, Finalise)]
+    (final,) = [a for a in actions if isinstance(a, Finalize)]
     assert final.justification.round == 9
     assert len(final.justification.commit.precommits) == 3
     assert voter.final == world["E"]

@@ -195,10 +195,10 @@ def test_a_shut_door_of_a_neighbour_is_tried_again_ever_later_and_a_passers_is_n
 
 
 def test_passers_by_cannot_keep_neighbours_waiting_or_fill_the_memory() -> None:
-    luck = random.Random(4)
+    rng = random.Random(4)
     here = finder()
     for number in range(1_000):
-        passer = node_at(somewhere(luck), f"passer {number}")
+        passer = node_at(somewhere(rng), f"passer {number}")
         here.came(passer, passer.host)
     (came,) = crowd(1)
     here.connected(came.peer, 0)

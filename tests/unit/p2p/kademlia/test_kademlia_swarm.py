@@ -20,11 +20,11 @@ BOOT = node_at("50.50.50.50", "boot").peer
 @pytest.fixture(scope="module")
 def everybody() -> Swarm:
     """Each came knowing the boot node only."""
-    luck = random.Random(7)
-    grown = Swarm(luck)
+    rng = random.Random(7)
+    grown = Swarm(rng)
     grown.add(node_at("50.50.50.50", "boot"))
     for number in range(NODES):
-        grown.join(node_at(somewhere(luck), f"node {number}"), BOOT)
+        grown.join(node_at(somewhere(rng), f"node {number}"), BOOT)
     return grown
 
 
@@ -32,14 +32,14 @@ def everybody() -> Swarm:
 def swarm(everybody: Swarm) -> Swarm:
     """The same for each test; tests take back what they change."""
     everybody.lies.clear()
-    everybody.luck = random.Random(8)
+    everybody.rng = random.Random(8)
     return everybody
 
 
 def lying(swarm: Swarm, answer: Answer, share: int = 5) -> dict[str, Answer]:
     """One in `share` nodes, by lot, gives this answer; the boot node is honest."""
     others = [peer for peer in swarm.nodes if peer != BOOT]
-    return dict.fromkeys(swarm.luck.sample(others, len(others) // share), answer)
+    return dict.fromkeys(swarm.rng.sample(others, len(others) // share), answer)
 
 
 def hits(swarm: Swarm, walk: Walk) -> int:
@@ -48,7 +48,7 @@ def hits(swarm: Swarm, walk: Walk) -> int:
 
 
 def test_a_newcomer_finds_those_nearest_to_any_key_in_few_rounds(swarm: Swarm) -> None:
-    walks = [swarm.found(swarm.luck.getrandbits(256), BOOT) for _ in range(25)]
+    walks = [swarm.found(swarm.rng.getrandbits(256), BOOT) for _ in range(25)]
 
     assert all(hits(swarm, walk) == K for walk in walks)
     assert max(walk.rounds for walk in walks) <= math.log2(NODES)
@@ -64,14 +64,14 @@ def test_tables_stay_small(swarm: Swarm) -> None:
 def test_one_in_five_who_lies_does_not_stop_a_newcomer(swarm: Swarm, kind: str) -> None:
     gang: list[Address] = []
     answers: dict[str, Answer] = {
-        "fakes": fakes(swarm.luck, 4_000),
+        "fakes": fakes(swarm.rng, 4_000),
         "nothing": lambda _: [],
         "each other": lambda target: sorted(gang, key=lambda a: key_of(a.peer) ^ target)[:K],
-        "junk": lambda _: [node_at(somewhere(swarm.luck), str(swarm.luck.random()))] * 50,
+        "junk": lambda _: [node_at(somewhere(swarm.rng), str(swarm.rng.random()))] * 50,
     }
     swarm.lies = lying(swarm, answers[kind])
     gang += [swarm.nodes[peer] for peer in swarm.lies]
-    walks = [swarm.found(swarm.luck.getrandbits(256), BOOT) for _ in range(15)]
+    walks = [swarm.found(swarm.rng.getrandbits(256), BOOT) for _ in range(15)]
 
     assert sum(hits(swarm, walk) for walk in walks) >= 0.95 * K * len(walks)
     assert max(walk.asked for walk in walks) <= ALPHA * QUESTIONS
@@ -91,7 +91,7 @@ def test_one_rented_network_cannot_surround_a_newcomer(swarm: Swarm) -> None:
     found = []
     for number in range(5):
         victim = swarm.add(node_at("1.1.1.1", f"victim {number}"))
-        walk = swarm.walk(victim, swarm.luck.getrandbits(256), [BOOT])
+        walk = swarm.walk(victim, swarm.rng.getrandbits(256), [BOOT])
         found.append((walk.lookup.closest(), swarm.tables[victim]))
         swarm.leave(victim)
 
@@ -105,9 +105,9 @@ def test_one_rented_network_cannot_surround_a_newcomer(swarm: Swarm) -> None:
 
 def test_lookups_go_on_when_a_third_of_all_nodes_went_away(swarm: Swarm) -> None:
     swarm = copy.deepcopy(swarm)
-    for peer in swarm.luck.sample([peer for peer in swarm.nodes if peer != BOOT], NODES // 3):
+    for peer in swarm.rng.sample([peer for peer in swarm.nodes if peer != BOOT], NODES // 3):
         del swarm.nodes[peer], swarm.tables[peer]
-    walks = [swarm.found(swarm.luck.getrandbits(256), BOOT) for _ in range(15)]
+    walks = [swarm.found(swarm.rng.getrandbits(256), BOOT) for _ in range(15)]
 
     assert sum(hits(swarm, walk) for walk in walks) >= 0.9 * K * len(walks)
 

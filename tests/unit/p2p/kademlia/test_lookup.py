@@ -19,8 +19,8 @@ def by_distance(nodes: Sequence[Address]) -> list[Address]:
 
 
 def crowd(count: int, name: str = "node") -> list[Address]:
-    luck = random.Random(name)
-    return by_distance([node_at(somewhere(luck), f"{name} {i}") for i in range(count)])
+    rng = random.Random(name)
+    return by_distance([node_at(somewhere(rng), f"{name} {i}") for i in range(count)])
 
 
 def run(lookup: Lookup, answer: Callable[[str], Sequence[Address] | None]) -> list[str]:

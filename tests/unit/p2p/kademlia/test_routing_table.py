@@ -148,8 +148,8 @@ def test_no_network_has_more_than_its_places() -> None:
     buckets = [(key_of(a.peer) ^ key_of(LOCAL)).bit_length() for a in rented if a.peer in table]
     assert max(map(buckets.count, buckets)) == PER_BUCKET
 
-    luck = random.Random(2)
-    honest = [node_at(somewhere(luck), f"honest {number}") for number in range(60)]
+    rng = random.Random(2)
+    honest = [node_at(somewhere(rng), f"honest {number}") for number in range(60)]
     for address in honest:
         table.add(address, address.host, 0)
     assert len(table) > 40

@@ -83,7 +83,7 @@ def test_a_peer_that_rests_keeps_nobody_from_asking_the_others_again() -> None:
     liar, honest = at(100), at(100)
     world = World(FakeChain(CHAIN[:100]), {"liar": liar, "a": honest})
     world.run(200)
-    resting = world.sync._desk.peers["liar"]
+    resting = world.sync._tracker.peers["liar"]
     resting.rests_until = world.now + 600_000
     for name in ("liar", "a"):
         world.announce(name, CHAIN[100])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from p2p.sync.far import STALL_MS
-from p2p.sync.near import HOLD_EARLY_MS, MAX_PUT_OFF
+from p2p.sync.fork_sync import HOLD_EARLY_MS, MAX_PUT_OFF
+from p2p.sync.range_sync import STALL_MS
 from support.sync_world import BODIES, FakeChain, FakePeer, World, branch, child
 
 CHAIN = branch(700)

@@ -16,11 +16,11 @@ from p2p.network import (
     Connected,
     Failed,
     Penalise,
-    StatusHeard,
+    StatusReceived,
 )
 from p2p.peers import RECOVERY_PER_SECOND
-from p2p.sync.desk import FORGIVE_MS, SILENT
 from p2p.sync.machine import Sync
+from p2p.sync.requests import FORGIVE_MS, SILENT
 from support.sync_world import FakeChain, FakePeer, World, body_root, branch, child
 
 CHAIN = branch(130)
@@ -53,7 +53,7 @@ def test_a_request_that_nobody_is_to_blame_for_costs_nothing_however_often(why: 
         until, asks = now + 120_000, []
         while not asks and now < until:
             now += 250
-            found = sync.handle(StatusHeard("p0", FakeChain(CHAIN).status()), now)
+            found = sync.handle(StatusReceived("p0", FakeChain(CHAIN).status()), now)
             found += sync.tick(now)
             charged += costs(found)
             asks = [action for action in found if isinstance(action, Ask)]
@@ -71,7 +71,7 @@ def test_what_we_did_ourselves_is_tried_again_soon_and_puts_nobody_behind(why: s
             now += 250
             asks = [action for action in sync.tick(now) if isinstance(action, Ask)]
         assert asks, "it rests too long"
-    assert sync._desk.peers["p0"].faults == 0
+    assert sync._tracker.peers["p0"].faults == 0
 
 
 def test_silence_is_charged_from_the_second_time_on_and_never_faster_than_it_is_forgiven() -> None:
@@ -92,17 +92,17 @@ def test_who_answers_now_and_then_pays_nothing_for_the_rest() -> None:
     found = peer.reply(again.protocol, again.data)
     assert found is not None
     assert costs(sync.handle(Answered(again.id, found), now + 100)) == []
-    assert sync._desk.peers["p0"].faults == 0
+    assert sync._tracker.peers["p0"].faults == 0
 
 
 def test_a_node_that_stood_still_holds_nobody_to_answers_it_could_not_hear() -> None:
     sync, (ask,), now = alone()
-    sync._desk.peers["p0"].faults = 3
+    sync._tracker.peers["p0"].faults = 3
     for now in range(250, 2_000, 250):
         assert costs(sync.tick(now)) == []
     now += 60_000  # the process was stopped, or the machine slept
     assert costs(sync.tick(now)) == []
-    assert ask.id in sync._desk.tickets
+    assert ask.id in sync._tracker.tickets
     assert costs(sync.handle(Failed(ask.id, LATE), now)) == []
 
 
@@ -132,11 +132,11 @@ def test_a_claim_that_was_not_kept_once_costs_nothing_and_is_forgiven() -> None:
     peer = FakePeer(FakeChain(CHAIN[:100]), claim=9_000)
     world = World(FakeChain(CHAIN[:100]), {"a": peer})
     world.run(10)
-    assert world.run(60_000, lambda: world.sync._desk.peers["a"].broken == 1)
+    assert world.run(60_000, lambda: world.sync._tracker.peers["a"].broken == 1)
     peer.claim = None  # it was a fork that it has left
     world.run(10_000)
     assert world.costs == {}
-    assert world.run(FORGIVE_MS + 10_000, lambda: world.sync._desk.peers["a"].broken == 0)
+    assert world.run(FORGIVE_MS + 10_000, lambda: world.sync._tracker.peers["a"].broken == 0)
 
 
 def test_claims_that_are_never_kept_cost_ever_more() -> None:
@@ -148,7 +148,7 @@ def test_who_tells_of_blocks_while_we_do_not_ask_it_makes_no_flood() -> None:
     peer = FakePeer(FakeChain(CHAIN[:100]))
     world = World(FakeChain(CHAIN[:100]), {"a": peer})
     world.run(10)
-    world.sync._desk.peers["a"].rests_until = world.now + 60_000
+    world.sync._tracker.peers["a"].rests_until = world.now + 60_000
     for length in range(101, 131):
         peer.chain = FakeChain(CHAIN[:length])
         world.announce("a", CHAIN[length - 1])

@@ -17,7 +17,7 @@ class WarpedChain(FakeChain):
 
     def __init__(self, lowest: int) -> None:
         super().__init__(CHAIN)
-        self.finalise(FINAL)
+        self.finalize(FINAL)
         self.falls_to(lowest)
 
     def falls_to(self, lowest: int) -> None:
@@ -57,7 +57,7 @@ def warped(count: int, lowest: int = 800) -> dict[str, FakePeer]:
 
 def whole() -> FakePeer:
     chain = FakeChain(CHAIN)
-    chain.finalise(FINAL)
+    chain.finalize(FINAL)
     return FakePeer(chain, per_block=2)
 
 
@@ -116,7 +116,7 @@ def test_one_that_denies_what_lies_above_pays_like_any_other() -> None:
     assert isinstance(chain, WarpedChain)
     chain.lowest = 950  # what it really answers for
     world = World(FakeChain(CHAIN[:500]), {"w0": liar})
-    world.chain.finalise(499)
+    world.chain.finalize(499)
     world.run(600_000)
     assert world.costs["w0"] > 1_000
 
@@ -126,7 +126,7 @@ def test_a_gap_near_the_head_is_nobody_s_fault(ours: int) -> None:
     """Their blocks begin a little above our head: it can be joined only later."""
     peers = warped(2, lowest=980)
     world = World(FakeChain(CHAIN[:ours]), peers)
-    world.chain.finalise(ours - 2)
+    world.chain.finalize(ours - 2)
     for header in CHAIN[-5:]:
         world.announce("w0", header, after=500)
     world.run(300_000)

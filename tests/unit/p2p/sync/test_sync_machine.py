@@ -90,7 +90,7 @@ def test_a_deep_fork_heals(longer: int) -> None:
     ours = [*trunk, *branch(400, b"ours", trunk[-1])]
     theirs = [*trunk, *branch(400 + longer, b"theirs", trunk[-1])]
     world = World(FakeChain(ours), {name: FakePeer(FakeChain(theirs)) for name in "ab"})
-    world.chain.finalise(10)
+    world.chain.finalize(10)
     assert world.run(60_000, world.synced)
     assert world.chain.head.hash == theirs[-1].hash()
     assert world.costs == {}
@@ -100,7 +100,7 @@ def test_a_chain_that_parts_below_what_is_final_is_not_followed() -> None:
     ours = branch(50)
     theirs = branch(400, b"theirs")
     world = World(FakeChain(ours), {"a": FakePeer(FakeChain(theirs))})
-    world.chain.finalise(40)
+    world.chain.finalize(40)
     world.run(120_000)
     assert world.chain.head.number == 50
     assert world.banned == ["a"]

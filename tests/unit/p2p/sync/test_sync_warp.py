@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.chain.client import Client
-from btt_chain.chain.law import Laws, NoLaw, extrinsics_root
+from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime, extrinsics_root
 from btt_chain.crypto import ed25519
 from btt_chain.node.state_import import admission
 from btt_chain.primitives.digest import GRANDPA, H256, Digest, DigestItem
@@ -109,7 +109,7 @@ def changing_chain(length: int, every: int = 10) -> tuple[FakeChain, Proven]:
             chain.proofs[header.hash()] = codec_of(prove(header, set_id))
             set_id += bool(logs)
         parent = header
-    chain.finalise(length)
+    chain.finalize(length)
     return chain, start
 
 
@@ -242,8 +242,8 @@ class StoreChain(FakeChain):
         hash, number = self.store.blocks.best
         return BlockId(number, hash)
 
-    def finalised(self) -> BlockId:
-        hash, number = self.store.blocks.finalised
+    def finalized(self) -> BlockId:
+        hash, number = self.store.blocks.finalized
         return BlockId(number, hash)
 
     def hash_at(self, number: int) -> bytes | None:
@@ -349,7 +349,7 @@ def warp_world(
     resume: Resume | None = None,
     loss: float = 0.0,
     seed: int = 0,
-    laws: Laws | None = None,
+    runtimes: RuntimeRegistry | None = None,
 ) -> StoreWorld:
     if kv is None:
         kv = MemoryKV()
@@ -357,7 +357,7 @@ def warp_world(
     if not store.has_genesis:
         store.insert_genesis(dev.state, genesis_header)
     client = Client(store, {})
-    client.laws = laws or dev.client.laws
+    client.runtimes = runtimes or dev.client.runtimes
     chain = StoreChain(client)
     genesis = BlockId(0, client.genesis_hash)
     start = Proven(genesis, None, None, 0, voters(0))
@@ -379,7 +379,7 @@ def warp_world(
 
 def peer(dev: DevChain, twist: Twist | None = None) -> FakePeer:
     chain = StoreChain(dev.client)
-    chain.head, chain.final = chain.best(), chain.finalised()
+    chain.head, chain.final = chain.best(), chain.finalized()
     return FakePeer(chain, twist=twist)
 
 
@@ -418,8 +418,12 @@ def test_a_late_joiner_warps_then_follows_then_fills_its_history(dev: DevChain) 
 
 def test_a_state_whose_law_is_not_here_is_refused_before_it_is_fetched(dev: DevChain) -> None:
     # As a program that is older than the chain: it has the law of genesis, and not the state's.
-    world = warp_world(dev, {name: peer(dev) for name in "ab"}, laws=Laws({99: BttRuntime}))
-    with pytest.raises(NoLaw, match=r"runs btt 100, this node carries 99: install a release"):
+    world = warp_world(
+        dev, {name: peer(dev) for name in "ab"}, runtimes=RuntimeRegistry({99: BttRuntime})
+    )
+    with pytest.raises(
+        UnsupportedRuntime, match=r"runs btt 100, this node carries 99: install a release"
+    ):
         world.run(60_000, lambda: is_whole(world, dev))
     assert world.chain.store.state_import is None
     assert world.chain.store.state.has_state(world.chain.client.genesis_hash)

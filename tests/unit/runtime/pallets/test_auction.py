@@ -131,7 +131,7 @@ def test_one_price_moves_the_most_units_and_wrongs_nobody(
 def test_the_order_within_a_block_decides_nothing_for_anybody(
     wanted: list[tuple[int, int, int]],
     offered: list[tuple[int, int, int]],
-    luck: object,
+    randomness: object,
 ) -> None:
     def outcome(buyers: list[int], sellers: list[int]) -> object:
         bid_rows = [wanted[buyer] for buyer in buyers]
@@ -148,7 +148,7 @@ def test_the_order_within_a_block_decides_nothing_for_anybody(
         """Numbers rise from block to block; within one they are as its author likes."""
         people = list(range(len(rows)))
         shuffled = people[:]
-        luck.shuffle(shuffled)  # type: ignore[attr-defined]
+        randomness.shuffle(shuffled)  # type: ignore[attr-defined]
         in_slots = [sorted(order, key=lambda who: rows[who][1]) for order in (people, shuffled)]
         return in_slots[0], in_slots[1]
 

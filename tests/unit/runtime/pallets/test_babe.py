@@ -220,7 +220,7 @@ def test_genesis_sets_the_rules_of_epochs() -> None:
 @pytest.mark.parametrize(
     ("config", "why"),
     [
-        ({"secondaryRule": "luck"}, r'secondaryRule: expected "weighted" or "uniform"'),
+        ({"secondaryRule": "randomness"}, r'secondaryRule: expected "weighted" or "uniform"'),
         ({"randomness": "0x07"}, "randomness: expected 0x and 64 hexadecimal digits"),
         ({"randomness": "07" * 32}, "randomness: expected 0x"),
         ({"epochConfig": {"c": [2, 1], "allowed_slots": "PrimarySlots"}}, "a fraction from 0 to 1"),

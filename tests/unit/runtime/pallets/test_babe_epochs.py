@@ -24,18 +24,18 @@ from runtime.pallets.babe import Babe
 from runtime.params import RuntimeParams
 from support.babe_chain import EPOCH, START, BabeChain, validators
 
-GENESIS_LUCK = b"\7" * 32
+GENESIS_RANDOMNESS = b"\7" * 32
 
 
 def lucky(**more: object) -> BabeChain:
-    return BabeChain(babe={"randomness": "0x" + GENESIS_LUCK.hex(), **more})
+    return BabeChain(babe={"randomness": "0x" + GENESIS_RANDOMNESS.hex(), **more})
 
 
 def hashed(*parts: bytes) -> bytes:
     return blake2b(b"".join(parts), digest_size=32).digest()
 
 
-def shares(chain: BabeChain, headers: list[Header], luck: bytes, epoch: int) -> list[bytes]:
+def shares(chain: BabeChain, headers: list[Header], randomness: bytes, epoch: int) -> list[bytes]:
     """Return what the primary claims of an epoch give, drawn again with the authors' keys."""
     found = []
     for header in headers:
@@ -43,7 +43,7 @@ def shares(chain: BabeChain, headers: list[Header], luck: bytes, epoch: int) -> 
         if isinstance(claim, Primary):
             seat = int(claim.claim.authority_index)
             pair = chain.pairs[bytes(chain.runtime.babe.authorities.value[seat][0])]
-            draw = chain.draws.evaluate(pair, slot_input(luck, int(claim.claim.slot), epoch))
+            draw = chain.draws.evaluate(pair, slot_input(randomness, int(claim.claim.slot), epoch))
             assert draw.pre_output == claim.claim.vrf_signature.pre_output
             found.append(draw.make_bytes(b"BabeVRFInOutContext", 32))
     return found
@@ -80,7 +80,7 @@ def test_before_block_one_every_slot_lies_in_the_first_epoch() -> None:
     chain = lucky()
     for slot in (START, START + 1_000):
         epoch = chain.runtime.babe.epoch_at(slot)
-        assert (epoch.index, epoch.start, epoch.randomness) == (0, slot, GENESIS_LUCK)
+        assert (epoch.index, epoch.start, epoch.randomness) == (0, slot, GENESIS_RANDOMNESS)
 
 
 def test_a_slot_before_the_present_epoch_has_no_epoch_any_more() -> None:
@@ -104,9 +104,9 @@ def test_an_epochs_luck_holds_the_primary_claims_of_the_epoch_before_the_last() 
     chain.run_to_epoch(3)
     headers = chain.headers
     # r(0) = r(1) = the genesis value; r(2) is made of epoch 0's claims, r(3) of epoch 1's.
-    of_zero = shares(chain, headers[:EPOCH], GENESIS_LUCK, 0)
-    second = hashed(GENESIS_LUCK, (2).to_bytes(8, "little"), *of_zero)
-    of_one = shares(chain, headers[EPOCH : 2 * EPOCH], GENESIS_LUCK, 1)
+    of_zero = shares(chain, headers[:EPOCH], GENESIS_RANDOMNESS, 0)
+    second = hashed(GENESIS_RANDOMNESS, (2).to_bytes(8, "little"), *of_zero)
+    of_one = shares(chain, headers[EPOCH : 2 * EPOCH], GENESIS_RANDOMNESS, 1)
     third = hashed(second, (3).to_bytes(8, "little"), *of_one)
     of_two = shares(chain, headers[2 * EPOCH : 3 * EPOCH], second, 2)
     fourth = hashed(third, (4).to_bytes(8, "little"), *of_two)
@@ -123,8 +123,10 @@ def test_more_claims_than_one_segment_holds_all_count() -> None:
     chain = BabeChain(params=params, babe={"epochConfig": config})
     chain.run_to(START + 39)
     assert chain.runtime.babe.segment_index.value == 1
-    luck = bytes(32)
-    expected = hashed(luck, (2).to_bytes(8, "little"), *shares(chain, chain.headers, luck, 0))
+    randomness = bytes(32)
+    expected = hashed(
+        randomness, (2).to_bytes(8, "little"), *shares(chain, chain.headers, randomness, 0)
+    )
     chain.block()
     assert chain.runtime.babe.next_randomness.value == expected
     assert chain.runtime.babe.segment_index.value == 0
@@ -288,7 +290,7 @@ def test_the_seat_is_looked_up_in_the_session_that_the_block_begins() -> None:
 
 def test_the_beacon_is_a_chain_of_hashes_over_every_draw() -> None:
     chain = lucky()
-    expected = GENESIS_LUCK
+    expected = GENESIS_RANDOMNESS
     for _ in range(8):
         claimed = chain.claim(chain.slot + 1)
         assert claimed.draw is not None

@@ -17,7 +17,15 @@ from runtime.constants import BTT, YEAR_MS
 from runtime.frame import ROOT, BadOrigin, DispatchError, GenesisError, Reason, signed
 from runtime.frame.origin import decided
 from runtime.limits import block_weights
-from runtime.pallets.chambers import SEAT_POWER, Chamber, ChamberBooks, Chambers, Mode, Share, law
+from runtime.pallets.chambers import (
+    SEAT_POWER,
+    Chamber,
+    ChamberBooks,
+    Chambers,
+    Mode,
+    Share,
+    formulas,
+)
 from runtime.pallets.conviction_voting import (
     ConvictionVoting,
     Split,
@@ -59,7 +67,7 @@ def town() -> Assembly:
 
 @pytest.mark.parametrize("year", [*PAGE, 2040])
 def test_weights_are_those_of_the_page_and_add_up_to_7000(year: int | None) -> None:
-    found = law.weights(Mode.Static if year is None else Mode.Scheduled, year or 2025)
+    found = formulas.weights(Mode.Static if year is None else Mode.Scheduled, year or 2025)
     assert found == PAGE.get(year, PAGE[2028])
     assert sum(found) == 7_000
 
@@ -95,16 +103,16 @@ VOTES = st.tuples(*[st.integers(0, 10**27) | st.integers(0, 30) for _ in range(4
 def test_the_tally_is_exact_in_every_year_and_mode(
     year: int | None, votes: list[tuple[int, int, int, int]]
 ) -> None:
-    weights = law.weights(Mode.Static if year is None else Mode.Scheduled, year or 2025)
+    weights = formulas.weights(Mode.Static if year is None else Mode.Scheduled, year or 2025)
     books = [
         ChamberBooks(u32(weight), u128(all_), Share(u128(aye), u128(nay), u128(abstain)))
         for weight, (aye, nay, abstain, all_) in zip(weights, votes, strict=True)
     ]
-    tally, page = law.tally(books), oracle(PAGE[year], votes)
+    tally, page = formulas.tally(books), oracle(PAGE[year], votes)
     assert (tally.ayes, tally.nays, tally.support) == (page[0], page[1], page[2] * 10**9)
     for row in TABLE:
-        enough = law.approval(tally) >= row.approval * 10**7
-        assert (enough and law.support(tally) >= row.support * 10**7) == oracle_passes(
+        enough = formulas.approval(tally) >= row.approval * 10**7
+        assert (enough and formulas.support(tally) >= row.support * 10**7) == oracle_passes(
             page, row.approval, row.support
         )
 
@@ -144,7 +152,7 @@ def test_a_chamber_of_which_less_than_four_per_cent_come_abstains(town: Assembly
     town.seat(ALICE, 10_000)
     index = town.deciding()
     town.vote(ALICE, index, 399)
-    assert town.referenda.tally(index) == law.tally([])
+    assert town.referenda.tally(index) == formulas.tally([])
     town.vote(ALICE, index, 400)
     assert town.referenda.tally(index).support == 4_900 * 10**9
 
@@ -157,8 +165,8 @@ def test_who_abstains_takes_part(town: Assembly) -> None:
 
 
 def test_a_tie_is_not_more_than_half() -> None:
-    tie = law.tally([ChamberBooks(u32(7_000), u128(10), Share(u128(5), u128(5)))])
-    assert not passing(flat(50), 0, law.approval(tie))
+    tie = formulas.tally([ChamberBooks(u32(7_000), u128(10), Share(u128(5), u128(5)))])
+    assert not passing(flat(50), 0, formulas.approval(tie))
 
 
 # ---- what is frozen
@@ -317,12 +325,12 @@ def test_wrong_work_loses_all_its_votes(town: Assembly) -> None:
 
 
 def test_work_is_remembered_for_a_bounded_time(town: Assembly) -> None:
-    for _ in range(law.KEPT + 10):
+    for _ in range(formulas.KEPT + 10):
         town.work(BOB, 1)
         town.wait(town.day)
-    assert len(town.chambers.work[BOB]) <= law.KEPT
-    assert len(town.chambers.total_work.value) <= law.KEPT
-    assert town.electorate(COMPUTE) == law.WINDOW
+    assert len(town.chambers.work[BOB]) <= formulas.KEPT
+    assert len(town.chambers.total_work.value) <= formulas.KEPT
+    assert town.electorate(COMPUTE) == formulas.WINDOW
 
 
 def test_one_ballot_counts_in_every_chamber_of_an_account(town: Assembly) -> None:
@@ -991,8 +999,8 @@ def test_a_ballot_of_nothing_counts_for_nothing(town: Assembly) -> None:
     index = town.deciding()
     town.cast(BOB, index, 0)
     assert town.holders(index) == (0, 0)
-    assert law.shared(5, NO_BALLOT) == Share()
-    assert law.shared(5, Ballot(ayes=1)) == Share(u128(5))
+    assert formulas.shared(5, NO_BALLOT) == Share()
+    assert formulas.shared(5, Ballot(ayes=1)) == Share(u128(5))
 
 
 def test_referenda_of_unknown_numbers_are_no_matter(town: Assembly) -> None:

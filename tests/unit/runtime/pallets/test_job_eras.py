@@ -20,8 +20,10 @@ def market() -> Market:
     """Return a market with six classes of machines that each sold more than anybody offers."""
     made = Market()
     for number in range(1, CLASSES):
-        klass = ModelClass(b"class %d" % number, u128(5_000), u128(1_000), u128(70_000), u32(5))
-        made.models.set_class(ROOT, u16(number), klass)
+        model_class = ModelClass(
+            b"class %d" % number, u128(5_000), u128(1_000), u128(70_000), u32(5)
+        )
+        made.models.set_class(ROOT, u16(number), model_class)
     for number in range(CLASSES):
         base = made.jobs.market(number).base
         made.jobs.markets[u16(number)] = Prices(base, u64(10**12))
@@ -44,8 +46,10 @@ def test_an_era_moves_the_price_of_one_class_in_a_block(market: Market) -> None:
 
 def test_the_block_that_begins_an_era_weighs_one_class_and_not_all(market: Market) -> None:
     for number in range(CLASSES, 64):  # as many as there can be
-        klass = ModelClass(b"class %d" % number, u128(5_000), u128(1_000), u128(70_000), u32(5))
-        market.models.set_class(ROOT, u16(number), klass)
+        model_class = ModelClass(
+            b"class %d" % number, u128(5_000), u128(1_000), u128(70_000), u32(5)
+        )
+        market.models.set_class(ROOT, u16(number), model_class)
     market.sky.slots += EPOCH
     weight = market.jobs.on_initialize(market.number)
     assert weight >= weights.LOOK + weights.move_price(3) + 64 * block.READ

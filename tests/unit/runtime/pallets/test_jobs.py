@@ -30,7 +30,7 @@ from runtime.pallets.jobs import (
 from runtime.pallets.jobs import (
     Market as Prices,
 )
-from runtime.pallets.jobs.pallet import BUDGET, LEAST_DRAWS, MOST_DRAWS, PICOS, WORST_DRAW
+from runtime.pallets.jobs.pallet import BUDGET, MAX_DRAWS, MIN_DRAWS, PICOS, WORST_DRAW
 from runtime.pallets.jobs.types import NoPerk
 from runtime.pallets.providers import ProviderInfo, ProviderKind
 from runtime.pallets.providers.conduct import step_of
@@ -131,7 +131,7 @@ def test_each_leg_of_a_job_that_is_done_is_exact_to_the_planck(market: Market) -
     before = market.wealth(ALICE, provider, *voters, *legs)
     burned = market.balances.total_burned.value
     market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     after = market.wealth(ALICE, provider, *voters, *legs)
     gained = [new - old for new, old in zip(after, before, strict=True)]
 
@@ -149,7 +149,7 @@ def test_each_leg_of_a_job_that_is_done_is_exact_to_the_planck(market: Market) -
     assert market.tokenomics.burned_by[BurnReason.Compute] == burn
     assert market.tokenomics.compute_inflow.value == development
     returned = posted.escrow - price - 3 * fee
-    assert market.announced()[-1] == Jobs.Finalised(
+    assert market.announced()[-1] == Jobs.Finalized(
         job, provider, u128(earned), u128(price - earned), u128(3 * fee), u128(returned)
     )
     assert market.mining.running.value.fees == price - earned
@@ -163,7 +163,7 @@ def test_what_verifiers_do_not_earn_comes_back() -> None:
     receipt = market.checking(job, HONEST)
     before = market.wealth(ALICE)[0]
     market.vote(receipt, HONEST, lambda _, place: None if place == 1 else Valid())
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     assert before - market.wealth(ALICE)[0] == int(market.job(job).price) + 2 * fee
     market.audit()
 
@@ -397,10 +397,10 @@ def test_what_was_called_off_at_once_is_soon_forgotten_however_much_it_is(market
     market.audit()
 
 
-def move_model(market: Market, klass: int) -> None:
+def move_model(market: Market, model_class: int) -> None:
     """Let a model need machines of another class, which nobody has."""
     record = market.models.models[market.model]
-    record.klass = u16(klass)
+    record.model_class = u16(model_class)
     market.models.models[market.model] = record
 
 
@@ -543,7 +543,7 @@ def test_quality_is_how_soon_the_receipt_came_of_what_the_class_is_given(
     receipt = market.checking(job, HONEST)
     market.run(3)  # nor do verifiers cost it anything
     market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     given = int(RULES.transcript_slots) + market.jobs.least_deadline(0, 1)
     (timed,) = market.providers.conduct[provider].times
     assert timed.step == step_of(1_000 * (waited + 1) // given)
@@ -623,15 +623,15 @@ def test_prices_follow_what_is_sold_within_their_bounds(market: Market) -> None:
     next_era(market)
     cheaper = int(market.jobs.market(0).base)
     assert cheaper == first - first * 700_000 // 8_000_000
-    klass = market.models.class_of(0)
-    assert klass is not None
+    model_class = market.models.class_of(0)
+    assert model_class is not None
     assert cheaper == market.jobs.market(0).base
-    market.jobs.markets[u16(0)] = Prices(klass.least + 1)
+    market.jobs.markets[u16(0)] = Prices(model_class.least + 1)
     next_era(market)
     beat(market)
     next_era(market)
-    assert market.jobs.market(0).base == klass.least
-    everything = 3 * 4 * int(klass.speed) * 600
+    assert market.jobs.market(0).base == model_class.least
+    everything = 3 * 4 * int(model_class.speed) * 600
     for sold in (everything * 7 // 10, everything, 10 * everything):
         beat(market)
         market.jobs.markets[u16(0)] = Prices(u128(first), u64(sold))
@@ -708,7 +708,7 @@ def test_the_chain_pays_for_its_own_jobs_out_of_carry(market: Market) -> None:
     provider = market.provider(job)
     before = market.wealth(provider, *seats)
     market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     fee = int(found.verification) // 3
     assert fee == pricing.fee_of(int(found.price), 4, 1, Params())
     gained = [new - old for new, old in zip(market.wealth(provider, *seats), before, strict=True)]
@@ -761,7 +761,7 @@ def test_a_provider_without_a_bond_is_checked_in_full_and_its_pay_is_held() -> N
     whole = pricing.fee_of(int(market.job(job).price), 4, 4, Params())
     assert market.job(job).verification == 3 * whole
     market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     ledger = market.providers.ledgers[poor]
     assert ledger.bond == market.job(job).paid
     assert market.job(paid).state is JobState.Posted
@@ -785,7 +785,7 @@ def test_a_protocol_job_waits_while_carry_cannot_pay(market: Market) -> None:
     assert market.job(job).state is JobState.Pending
     market.mining.carry.value = kept
     market.run(12)
-    assert market.job(job).state is JobState.Finalised
+    assert market.job(job).state is JobState.Finalized
     market.audit()
 
 
@@ -888,7 +888,7 @@ def test_a_long_window_of_dispute_leaves_carry_as_much_time_to_pay() -> None:
         market.step()
     assert market.job(job).state is JobState.Pending
     market.mining.carry.value = carry
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     assert market.job(job).outcome is Outcome.Done
 
 
@@ -904,8 +904,8 @@ def test_a_committee_of_one_is_enough_where_the_rules_say_so() -> None:
 def test_a_block_draws_for_as_many_jobs_as_surely_fit() -> None:
     jobs = Market().jobs
     budget = SLOT_MS * PICOS // BUDGET
-    assert jobs._room(0, 0) == max(LEAST_DRAWS, budget // WORST_DRAW)
-    assert jobs._room(LEAST_DRAWS, budget - WORST_DRAW) == 1
-    assert jobs._room(LEAST_DRAWS, budget - WORST_DRAW + 1) == 0
-    assert jobs._room(LEAST_DRAWS - 1, budget) == 1
-    assert jobs._room(MOST_DRAWS, 0) == 0
+    assert jobs._room(0, 0) == max(MIN_DRAWS, budget // WORST_DRAW)
+    assert jobs._room(MIN_DRAWS, budget - WORST_DRAW) == 1
+    assert jobs._room(MIN_DRAWS, budget - WORST_DRAW + 1) == 0
+    assert jobs._room(MIN_DRAWS - 1, budget) == 1
+    assert jobs._room(MAX_DRAWS, 0) == 0

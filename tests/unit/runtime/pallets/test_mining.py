@@ -34,7 +34,7 @@ from runtime.pallets.mining.shares import (
     score_of,
     upper_edge,
 )
-from runtime.pallets.mining.types import LEAST_PRICE, MAX_KAPPA, PARTS, RegionWork
+from runtime.pallets.mining.types import MAX_KAPPA, MIN_PRICE, PARTS, RegionWork
 from runtime.splits import PPM, split_compute
 from support.runtime import DictState, SmallRuntime, refused
 
@@ -48,7 +48,7 @@ ALICE, BOB, CAROL, DAVE = (AccountId(bytes([number]) * 32) for number in (1, 2, 
 TREASURY = AccountId(b"modlpy/trsry".ljust(32, b"\0"))
 PRICE = 10**13
 """Planck of fees per unit, at the beginning."""
-LEAST_ENERGY = 800_000
+MIN_ENERGY = 800_000
 
 
 class Registry:
@@ -298,7 +298,7 @@ def test_a_chain_without_a_mining_pool_lives() -> None:
 def test_a_receipt_earns_a_part_of_its_fees_and_the_rest_is_carried(works: Works) -> None:
     fees = 100 * int(BTT)
     receipt = works.work(ALICE, 10**9, fees)
-    weighed = fees * PARTS // PRICE * LEAST_ENERGY // PPM
+    weighed = fees * PARTS // PRICE * MIN_ENERGY // PPM
     assert works.announced()[-1] == Mining.ReceiptAccepted(
         receipt, ALICE, u64(10**9), u128(weighed)
     )
@@ -333,7 +333,7 @@ def test_one_unit_of_work_scores_by_any_factors_and_if_its_fees_pay_for_less(wor
     works.work(BOB, 1, fees=PRICE - 1)
     works.work(CAROL, 1, fees=PRICE // 1_000)
     scores = [int(works.mining.operator_view(who).score) for who in (ALICE, BOB, CAROL)]
-    assert scores == [LEAST_ENERGY, (PARTS - 1) * LEAST_ENERGY // PPM, 800]
+    assert scores == [MIN_ENERGY, (PARTS - 1) * MIN_ENERGY // PPM, 800]
     works.next_era()
     for who, fees in ((ALICE, PRICE), (BOB, PRICE - 1), (CAROL, PRICE // 1_000)):
         works.balances.credit(who, BTT)
@@ -348,7 +348,7 @@ def test_what_is_worth_less_than_a_part_of_a_unit_scores_nothing(works: Works) -
 def test_the_largest_receipt_that_can_be_told_is_recorded(works: Works) -> None:
     works.work(ALICE, 2**64 - 1, fees=10**30)
     view = works.mining.operator_view(ALICE)
-    assert view.score == 10**30 * PARTS // PRICE * LEAST_ENERGY // PPM
+    assert view.score == 10**30 * PARTS // PRICE * MIN_ENERGY // PPM
     assert encode(type(view), view)
 
 
@@ -849,10 +849,10 @@ def test_the_fee_price_rests_in_idle_eras_and_has_a_floor(works: Works) -> None:
     for _ in range(300):
         works.work(ALICE, 10**6, fees=0)
         works.next_era()
-    assert works.mining.fee_price.value == LEAST_PRICE
+    assert works.mining.fee_price.value == MIN_PRICE
     works.work(ALICE, 1, fees=int(BTT))
     works.next_era()
-    assert works.mining.fee_price.value == LEAST_PRICE + LEAST_PRICE // 8
+    assert works.mining.fee_price.value == MIN_PRICE + MIN_PRICE // 8
 
 
 @pytest.mark.parametrize(
@@ -1015,7 +1015,7 @@ def test_only_the_oracle_attests_and_only_operators_and_known_regions(works: Wor
         {"operator_cap_from": u32(0)},
         {"target_p95": u32(0)},
         {"median_energy": u64(0)},
-        {"protocol_price": u128(LEAST_PRICE - 1)},
+        {"protocol_price": u128(MIN_PRICE - 1)},
         {"protocol_price": u128(10**24 + 1)},
         {"regions": [u32(PPM), u32(1)]},
     ],

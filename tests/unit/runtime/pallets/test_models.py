@@ -64,14 +64,14 @@ def register(
     chain: ProviderChain,
     manifest: Manifest | None = None,
     *,
-    klass: int = 0,
+    model_class: int = 0,
     name: bytes = b"caries",
     endpoints: bytes = ENDPOINT,
     who: Origin | None = None,
 ) -> H256:
     manifest = manifest or dense()
     by = who or signed(ALICE)
-    chain.models.register(by, manifest, u16(klass), name, CheckMode.Vectors, endpoints)
+    chain.models.register(by, manifest, u16(model_class), name, CheckMode.Vectors, endpoints)
     return ids.model_id(manifest)
 
 
@@ -92,10 +92,10 @@ def audit(chain: ProviderChain) -> None:
 
 
 def test_a_model_is_registered_by_the_hash_of_its_manifest(chain: ProviderChain) -> None:
-    model = register(chain, klass=2)
+    model = register(chain, model_class=2)
     record = chain.models.get(model)
     assert record is not None
-    assert (record.owner, record.klass, record.macs) == (ALICE, 2, 16)
+    assert (record.owner, record.model_class, record.macs) == (ALICE, 2, 16)
     assert (record.check, record.name, record.endpoints) == (
         CheckMode.Vectors,
         b"caries",
@@ -171,7 +171,7 @@ def test_a_name_may_be_in_any_language(chain: ProviderChain) -> None:
 
 def test_other_mistakes_are_refused(chain: ProviderChain) -> None:
     with refused(chain, Models.UnknownClass):
-        register(chain, klass=3)
+        register(chain, model_class=3)
     with refused(chain, Models.InvalidEndpoints):
         register(chain, endpoints=b"http://example")
     with refused(chain, TokenError(TokenErrorKind.FundsUnavailable)):
@@ -339,22 +339,22 @@ def test_genesis_may_name_its_classes() -> None:
 def test_a_class_must_make_sense(
     chain: ProviderChain, index: int, change: dict[str, object]
 ) -> None:
-    klass = ModelClass(b"npu", u128(7), u128(7), u128(70), u32(5))
+    model_class = ModelClass(b"npu", u128(7), u128(7), u128(70), u32(5))
     for name, value in change.items():
-        setattr(klass, name, value)
+        setattr(model_class, name, value)
     with refused(chain, Models.InvalidClass):
-        chain.models.set_class(ROOT, u16(index), klass)
+        chain.models.set_class(ROOT, u16(index), model_class)
 
 
 def test_governance_adds_classes_and_sets_the_bond(chain: ProviderChain) -> None:
-    klass = ModelClass(b"npu", u128(7), u128(1), u128(70), u32(5))
+    model_class = ModelClass(b"npu", u128(7), u128(1), u128(70), u32(5))
     for origin in (signed(ALICE),):
         with refused(chain, BadOrigin):
-            chain.models.set_class(origin, u16(3), klass)
+            chain.models.set_class(origin, u16(3), model_class)
         with refused(chain, BadOrigin):
             chain.models.set_params(origin, Params(btt(1)))
-    chain.models.set_class(ROOT, u16(3), klass)
-    assert chain.models.class_of(3) == klass
+    chain.models.set_class(ROOT, u16(3), model_class)
+    assert chain.models.class_of(3) == model_class
     first = register(chain)
     chain.models.set_params(ROOT, Params(btt(1)))
     register(chain, dense(seed=1))
@@ -385,7 +385,12 @@ class Shelf(RuleBasedStateMachine):
 
     @rule(seed=seeds, who=st.sampled_from((ALICE, BOB)))
     def register(self, seed: int, who: bytes) -> None:
-        args = {"klass": u16(0), "name": b"m", "check": CheckMode.Reexecute, "endpoints": ENDPOINT}
+        args = {
+            "model_class": u16(0),
+            "name": b"m",
+            "check": CheckMode.Reexecute,
+            "endpoints": ENDPOINT,
+        }
         origin = signed(ALICE if who == ALICE else BOB)
         self.make(origin, "register", manifest=dense(seed=seed), **args)
 

@@ -18,7 +18,7 @@ from runtime.pallets.providers import SCORE_UNIT, WINDOW, Lent, Providers, Score
 from runtime.pallets.providers.scores import (
     KEPT,
     MAX_LENDERS,
-    MOST_SCORE,
+    MAX_SCORE,
     EraScore,
     credited,
     score_at,
@@ -327,8 +327,8 @@ def test_work_beyond_all_measure_does_not_hold_up_the_epoch(chain: ProviderChain
     chain.providers.credit_score(A, u128.MAX)
     chain.turn(2)
     (planned,) = chain.providers.scores([A])
-    assert planned == MOST_SCORE
-    assert (MAX_LENDERS + 1) * MOST_SCORE <= u128.MAX
+    assert planned == MAX_SCORE
+    assert (MAX_LENDERS + 1) * MAX_SCORE <= u128.MAX
 
 
 # ---- nobody who knows the luck can use it

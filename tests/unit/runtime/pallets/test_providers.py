@@ -61,13 +61,13 @@ def draw(
     chain: ProviderChain,
     *,
     seed: bytes = SEED,
-    klass: int = CPU,
+    model_class: int = CPU,
     need: int = NEED,
     requester: AccountId | None = None,
     refused_: Sequence[AccountId] = (),
     protocol: bool = False,
 ) -> tuple[AccountId | None, int]:
-    return chain.providers.draw(seed, klass, need, requester, refused_, protocol)
+    return chain.providers.draw(seed, model_class, need, requester, refused_, protocol)
 
 
 # ---- registration
@@ -168,7 +168,11 @@ def test_a_stranger_can_do_nothing(
 def test_an_update_changes_classes_and_keeps_the_bond(chain: ProviderChain) -> None:
     chain.join(1, 2_000, 0, 1)
     chain.providers.update(signed(A), told(1, 2, capacity=9))
-    assert [list(chain.providers.members[u16(klass)]) for klass in range(3)] == [[], [A], [A]]
+    assert [list(chain.providers.members[u16(model_class)]) for model_class in range(3)] == [
+        [],
+        [A],
+        [A],
+    ]
     assert chain.bond_of(A).capacity == 9
     assert chain.bond_of(A).active == btt(2_000)
     chain.audit()
@@ -521,7 +525,7 @@ def test_a_draw_excludes_whom_it_must(chain: ProviderChain) -> None:
         assert who in (D, E)
         assert operators == 1
     assert draw(chain, requester=A, refused_=[C, D, E]) == (None, 0)
-    assert draw(chain, klass=1) == (None, 0)
+    assert draw(chain, model_class=1) == (None, 0)
 
 
 def test_who_cannot_do_it_is_not_drawn(chain: ProviderChain) -> None:
@@ -974,17 +978,17 @@ class Business(RuleBasedStateMachine):
 
     @rule(
         number=jobs,
-        klass=st.integers(0, 2),
+        model_class=st.integers(0, 2),
         need=st.sampled_from((1, NEED)),
         requester=st.one_of(st.none(), accounts),
         protocol=st.booleans(),
     )
     def assign(
-        self, number: int, klass: int, need: int, requester: int | None, protocol: bool
+        self, number: int, model_class: int, need: int, requester: int | None, protocol: bool
     ) -> None:
         providers = self.chain.providers
         by = None if requester is None else stash(requester)
-        who, operators = providers.draw(bytes([number]) * 32, klass, need, by, (), protocol)
+        who, operators = providers.draw(bytes([number]) * 32, model_class, need, by, (), protocol)
         assert (who is None) == (operators == 0)
         if who is None:
             return

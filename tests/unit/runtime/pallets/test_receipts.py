@@ -37,7 +37,7 @@ from support.market import (
     BOB,
     GENESIS,
     JOB_KEY,
-    LUCK,
+    RANDOMNESS,
     RICH,
     RULES,
     SALT,
@@ -85,7 +85,7 @@ def test_a_receipt_that_enough_find_valid_is_paid_after_the_challenge_window(
     market.run(int(RULES.challenge_slots) - 1)
     assert market.job(job).state is JobState.Pending
     market.step()
-    assert market.job(job).state is JobState.Finalised
+    assert market.job(job).state is JobState.Finalized
     assert market.receipt(receipt).phase is Phase.Ended
     market.audit()
 
@@ -107,7 +107,7 @@ def test_what_verifiers_look_at_is_their_own_luck_and_told_only_when_they_reveal
     market.vote(receipt, claim)
     lucks = [seat.rho for seat in market.receipt(receipt).seats]
     assert lucks == [market.rho(receipt, seat) for seat in seats]
-    assert len({tuple(ids.sample(luck, 32, 2)) for luck in lucks}) > 1
+    assert len({tuple(ids.sample(randomness, 32, 2)) for randomness in lucks}) > 1
 
 
 def test_no_committee_has_a_verifier_of_the_provider_or_the_requester() -> None:
@@ -136,7 +136,7 @@ def test_only_the_assigned_provider_submits(market: Market) -> None:
     thief = next(who for who in market.provider_accounts if who != provider)
     args = {
         "job": job, "attempt": u8(0), "item_root": HONEST.item_root,
-        "output_root": HONEST.output_root, "trap_commit": LUCK,
+        "output_root": HONEST.output_root, "trap_commit": RANDOMNESS,
         "started": u32(market.sky.now()), "finished": u32(market.sky.now()),
     }  # fmt: skip
     assert isinstance(market.tried(thief, "Receipts.submit", **args), Jobs.NotProvider)
@@ -178,7 +178,7 @@ def test_a_job_that_ended_takes_no_second_receipt(market: Market) -> None:
     provider, now = market.provider(job), u32(market.sky.now())
     failed = market.tried(
         provider, "Receipts.submit", job=job, attempt=u8(0), item_root=HONEST.item_root,
-        output_root=HONEST.output_root, trap_commit=LUCK, started=now, finished=now,
+        output_root=HONEST.output_root, trap_commit=RANDOMNESS, started=now, finished=now,
     )  # fmt: skip
     assert isinstance(failed, Jobs.WrongState)
     paid = market.job(job).paid
@@ -216,10 +216,11 @@ def test_a_beacon_that_may_be_forgotten_is_asked_for_anew(market: Market) -> Non
 
 def commit_args(market: Market, receipt: H256, seat: Seat) -> dict[str, object]:
     beacon = market.receipt(receipt).beacons[seat.round]
-    message = ids.commit_message(GENESIS, receipt, seat.verifier, beacon, LUCK)
+    message = ids.commit_message(GENESIS, receipt, seat.verifier, beacon, RANDOMNESS)
     signature = market.ring.pairs[seat.verifier].sign(message)
     return {
-        "receipt": receipt, "verifier": seat.verifier, "commitment": LUCK, "signature": signature,
+        "receipt": receipt, "verifier": seat.verifier, "commitment": RANDOMNESS,
+        "signature": signature,
     }  # fmt: skip
 
 
@@ -232,7 +233,7 @@ def test_only_the_key_of_a_seat_commits_once_and_in_time(market: Market) -> None
         {"commitment": H256(bytes(32))},
         {"verifier": market.receipt(receipt).seats[1].verifier},
         {"verifier": ALICE},
-        {"receipt": LUCK},
+        {"receipt": RANDOMNESS},
     ):
         with pytest.raises(Invalid):
             market.bare("attest_commit", **(args | wrong))
@@ -261,7 +262,7 @@ def test_a_reveal_comes_in_its_window_and_opens_the_commitment(market: Market) -
     with pytest.raises(Invalid):
         market.bare(
             "attest_reveal", receipt=receipt, verifier=seat.verifier, verdict=Valid(),
-            digest=LUCK, salt=SALT, pre_output=draw.pre_output, proof=proof,
+            digest=RANDOMNESS, salt=SALT, pre_output=draw.pre_output, proof=proof,
         )  # fmt: skip
     reveal()
     assert market.receipt(receipt).seats[0].verdict == Valid()
@@ -305,7 +306,7 @@ def test_who_is_silent_is_replaced_and_that_is_noted(market: Market) -> None:
     assert not {*after[1:]} & {*before[1:]}
     assert market.receipts.verifiers[before[1]].misses == 1
     market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     assert market.job(job).outcome is Outcome.Done
     market.audit()
 
@@ -317,7 +318,7 @@ def test_a_receipt_that_nobody_votes_on_is_refunded_without_a_fault(market: Mark
     market.until(job, JobState.Refunded)
     assert market.job(job).outcome is Outcome.Unverified
     assert market.wealth(ALICE, *market.provider_accounts) == before
-    assert market.receipt(market.job(job).receipt or LUCK).redraws <= 2
+    assert market.receipt(market.job(job).receipt or RANDOMNESS).redraws <= 2
     market.audit()
 
 
@@ -333,7 +334,7 @@ def test_a_verifier_that_never_votes_is_none_after_three_receipts() -> None:
         receipt = market.checking(job, HONEST)
         idle = min(seat.verifier for seat in market.receipt(receipt).seats)
         market.vote(receipt, HONEST, all_but(idle))
-        market.until(job, JobState.Finalised)
+        market.until(job, JobState.Finalized)
         return idle
 
     idle = misses_one()
@@ -361,7 +362,7 @@ def test_a_vote_ends_a_row_of_silences() -> None:
         receipt = market.checking(job, HONEST)
         idle = min(seat.verifier for seat in market.receipt(receipt).seats)
         market.vote(receipt, HONEST, all_find_it_valid if votes else all_but(idle))
-        market.until(job, JobState.Finalised)
+        market.until(job, JobState.Finalized)
         return int(market.receipts.verifiers[idle].misses)
 
     assert [misses_after(votes) for votes in (False, False, True, False)] == [1, 2, 0, 1]
@@ -463,7 +464,7 @@ def test_a_false_proof_costs_its_sender_one_percent(market: Market) -> None:
     assert purse - market.wealth(BOB)[0] == -(-price // 100)
     assert market.receipt(receipt).phase is Phase.Checking
     market.vote(receipt, HONEST)
-    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     market.audit()
 
 
@@ -528,7 +529,7 @@ def test_a_false_alarm_costs_who_raised_it_and_the_receipt_goes_on(market: Marke
     purse = market.wealth(liar)[0]
     market.until_phase(receipt, Phase.Disputed)
     market.audit()
-    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     assert purse - market.wealth(liar)[0] == 2 * price
     market.audit()
 
@@ -599,7 +600,7 @@ def test_a_provider_that_shows_what_is_missed_is_looked_at_by_others(market: Mar
         assert failed is None or isinstance(failed, Receipts.NobodyAsked)
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, HONEST)
-    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     assert market.wealth(provider) > bond
     market.audit()
 
@@ -726,7 +727,7 @@ def test_who_lies_that_something_is_missing_only_delays(liars: int) -> None:
     seated = [seat.verifier for seat in found.seats]
     assert first[0] not in seated
     assert len({*first} & {*seated}) >= 3  # who did not lie looked again
-    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     after = market.wealth(*market.verifier_accounts)
     gained = {
         who: new - old
@@ -748,7 +749,7 @@ def test_somebody_that_lies_so_in_every_round_keeps_nobody_from_the_pay() -> Non
     assert len(found.seats) == 4, "the last that lied is not paid"
     assert len(found.missed) == 2
     market.audit()
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     assert market.job(job).outcome is Outcome.Done
     market.audit()
 
@@ -870,7 +871,7 @@ def test_what_was_missed_of_a_trap_is_looked_at_by_those_who_look_at_what_is_rig
     found = market.until_phase(receipt, Phase.Checking)
     assert [missed_before(found, seat) for seat in found.seats] == [missed] * 3
     market.vote(receipt, HONEST)
-    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     market.audit()
 
 
@@ -906,7 +907,7 @@ def test_the_requester_asks_for_a_leaf_and_pays_if_it_is_shown(market: Market) -
     assert isinstance(again, Receipts.NobodyAsked)
     assert before - market.wealth(ALICE)[0] == -(-price // 100)
     market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     market.audit()
 
 
@@ -982,7 +983,7 @@ def test_a_copied_digest_costs_two_prices_and_the_vote(market: Market) -> None:
     assert isinstance(gone, Receipts.NotSeated)
     other = market.tried(BOB, "Receipts.dispute_digest", verifier=seats[2].verifier, **args)
     assert isinstance(other, Receipts.LeafRefused)
-    market.until(job, JobState.Finalised)
+    market.until(job, JobState.Finalized)
     market.audit()
 
 
@@ -1032,7 +1033,7 @@ def test_a_trap_costs_the_lazy_and_pays_the_diligent_and_the_work_is_paid() -> N
     assert isinstance(reveal_trap(market, receipt), Receipts.WrongPhase)
     assert isinstance(expose(market, receipt, 0), Receipts.NoTrap)
     market.until_phase(receipt, Phase.Trapping)
-    for wrong in ({"salt": LUCK}, {"proof": bytes(64)}, {"output_root": LUCK}):
+    for wrong in ({"salt": RANDOMNESS}, {"proof": bytes(64)}, {"output_root": RANDOMNESS}):
         assert isinstance(reveal_trap(market, receipt, **wrong), Receipts.NoTrap)
     assert reveal_trap(market, receipt) is None
     assert expose(market, receipt, 0, 1, 2, 3) is None
@@ -1043,7 +1044,7 @@ def test_a_trap_costs_the_lazy_and_pays_the_diligent_and_the_work_is_paid() -> N
     market.until_phase(receipt, Phase.Checking)
     assert not {seat.verifier for seat in market.receipt(receipt).seats} & {*seats}
     market.vote(receipt, HONEST)
-    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     gained = [new - old for new, old in zip(market.wealth(*seats, ALICE), before, strict=True)]
     made_up = -(-price * 2 // 100)
     assert gained == [-50 * fee, 5 * fee, 5 * fee, made_up - price - 3 * fee]
@@ -1126,7 +1127,7 @@ def test_a_proof_against_a_trap_waits_and_comes_to_nothing() -> None:
     assert reveal_trap(market, receipt) is None
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, HONEST)
-    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.until(job, JobState.Finalized).outcome is Outcome.Done
 
 
 def test_a_trap_that_is_not_revealed_is_fraud() -> None:
@@ -1176,7 +1177,7 @@ def test_a_trap_can_be_revealed_whenever_its_first_committee_comes() -> None:
     assert reveal_trap(market, receipt) is None
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, HONEST)
-    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     market.audit()
 
 
@@ -1456,7 +1457,7 @@ def test_a_commitment_that_is_refused_says_why(market: Market) -> None:
     assert isinstance(failed(signature=bytes(64)), Receipts.BadSignature)
     assert isinstance(failed(verifier=other.verifier), Receipts.BadSignature)
     assert isinstance(failed(verifier=ALICE), Receipts.NotSeated)
-    assert isinstance(failed(receipt=LUCK), Receipts.UnknownReceipt)
+    assert isinstance(failed(receipt=RANDOMNESS), Receipts.UnknownReceipt)
     assert failed() is None
     assert isinstance(failed(), Receipts.AlreadyCommitted)
     market.run(int(RULES.transcript_slots) + int(RULES.commit_slots))
@@ -1485,7 +1486,11 @@ def test_a_reveal_that_is_refused_says_why(market: Market) -> None:
     assert isinstance(failed(), Receipts.TooEarly)
     while market.sky.now() < market.receipt(receipt).commit_until:
         market.step()
-    for change in ({"salt": LUCK}, {"digest": LUCK}, {"verdict": Wrong(u32(0), u16(0), u32(0))}):
+    for change in (
+        {"salt": RANDOMNESS},
+        {"digest": RANDOMNESS},
+        {"verdict": Wrong(u32(0), u16(0), u32(0))},
+    ):
         assert isinstance(failed(**change), Receipts.WrongOpening)
     idle = market.receipt(receipt).seats[1].verifier
     assert isinstance(failed(verifier=idle), Receipts.WrongOpening)
@@ -1505,7 +1510,7 @@ def test_a_proof_that_is_refused_says_why() -> None:
         nodes(market, "prove_fraud", receipt=receipt, proof=false), Receipts.NotFraudulent
     )
     assert isinstance(
-        nodes(market, "prove_fraud", receipt=LUCK, proof=right), Receipts.UnknownReceipt
+        nodes(market, "prove_fraud", receipt=RANDOMNESS, proof=right), Receipts.UnknownReceipt
     )
     market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=right)
     again = market.tried(BOB, "Receipts.prove_fraud", receipt=receipt, proof=right)
@@ -1607,5 +1612,5 @@ def test_a_vote_that_fell_sends_a_pending_receipt_to_others() -> None:
     market.until_phase(receipt, Phase.Checking)
     assert second.verifier not in [seat.verifier for seat in market.receipt(receipt).seats]
     market.vote(receipt, HONEST)
-    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     market.audit()

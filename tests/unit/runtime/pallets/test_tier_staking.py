@@ -46,7 +46,7 @@ from runtime.pallets.tier_staking import (
     accrued,
     affordable_bps,
 )
-from runtime.pallets.tier_staking.law import window_of
+from runtime.pallets.tier_staking.formulas import window_of
 from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.vesting import Vesting, VestingInfo
 from runtime.splits import split_compute

@@ -47,7 +47,7 @@ from runtime.pallets.tokenomics import (
     PoolId,
     Tokenomics,
 )
-from runtime.pallets.tokenomics.law import ceiling, label_year, time_cap
+from runtime.pallets.tokenomics.formulas import ceiling, label_year, time_cap
 from runtime.splits import PAYFI, split_compute, split_platform
 from support.runtime import SmallRuntime, refused
 

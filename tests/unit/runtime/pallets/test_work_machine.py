@@ -27,7 +27,7 @@ from support.market import (
     BOB,
     ENDPOINT,
     JOB_KEY,
-    LUCK,
+    RANDOMNESS,
     SALT,
     Claim,
     Market,
@@ -79,52 +79,56 @@ class WorkMachine(RuleBasedStateMachine):
     @rule(blocks=st.integers(5, 40), seed=ANY)
     def people_are_busy(self, blocks: int, seed: int) -> None:
         """Make blocks in which most do what they should, and some what they should not."""
-        luck = np.random.default_rng(seed)
+        randomness = np.random.default_rng(seed)
         for _ in range(blocks):
             self.market.step()
-            if luck.random() < 0.15:
-                tier = Tier.Confidential if luck.random() < 0.1 else Tier.Open
-                mib = int(luck.choice([0, 1, 200_000]))
-                self.post(ALICE, tier, Check(int(luck.integers(2))), mib, 20)
+            if randomness.random() < 0.15:
+                tier = Tier.Confidential if randomness.random() < 0.1 else Tier.Open
+                mib = int(randomness.choice([0, 1, 200_000]))
+                self.post(ALICE, tier, Check(int(randomness.integers(2))), mib, 20)
             for job in self.jobs_in(JobState.Assigned, JobState.Computing):
-                self.work(luck, job)
+                self.work(randomness, job)
             for receipt in self.receipts_in(*LIVE):
-                self.look_at(luck, receipt)
-            if luck.random() < 0.9:
+                self.look_at(randomness, receipt)
+            if randomness.random() < 0.9:
                 self.reveal()
 
-    def work(self, luck: Generator, job: H256) -> None:
+    def work(self, randomness: Generator, job: H256) -> None:
         """Let a provider do something about a job, or nothing."""
-        provider, draw = self.market.provider(job), luck.random()
+        provider, draw = self.market.provider(job), randomness.random()
         if self.market.job(job).state is JobState.Assigned:
             if draw < 0.8:
                 self.market.tried(provider, "Jobs.accept", job=job)
             elif draw < 0.85:
                 self.market.tried(provider, "Jobs.decline", job=job)
         elif draw < 0.6:
-            kind = str(luck.choice(["right", "right", "wrong", "trap"]))
+            kind = str(randomness.choice(["right", "right", "wrong", "trap"]))
             self.submit_one(job, kind)
         elif draw < 0.65:
             self.market.tried(provider, "Jobs.refuse_payload", job=job)
 
-    def look_at(self, luck: Generator, receipt: H256) -> None:
+    def look_at(self, randomness: Generator, receipt: H256) -> None:
         """Let everybody around a receipt do something about it, or nothing."""
         found, now = self.market.receipt(receipt), self.market.sky.now()
         if found.phase is Phase.Checking and now < found.commit_until:
             for seat in found.seats:
-                if not (seat.commitment or seat.verdict) and luck.random() < 0.6:
+                if not (seat.commitment or seat.verdict) and randomness.random() < 0.6:
                     moods = ["honest", "honest", "honest", "valid", "wrong", "missing"]
-                    self.commit_one(receipt, seat, str(luck.choice(moods)))
-        if luck.random() < 0.1:
-            self.prove(receipt, int(luck.integers(ITEMS)), ALICE)
-        if luck.random() < 0.1:
-            self.ask(receipt, int(luck.integers(ITEMS)), ALICE if luck.random() < 0.5 else BOB)
-        if luck.random() < 0.05:
+                    self.commit_one(receipt, seat, str(randomness.choice(moods)))
+        if randomness.random() < 0.1:
+            self.prove(receipt, int(randomness.integers(ITEMS)), ALICE)
+        if randomness.random() < 0.1:
+            self.ask(
+                receipt,
+                int(randomness.integers(ITEMS)),
+                ALICE if randomness.random() < 0.5 else BOB,
+            )
+        if randomness.random() < 0.05:
             self.market.tried(ALICE, "Receipts.accept_result", receipt=receipt)
         honest = self.market.receipt(receipt).provider == self.honest_provider
-        if honest or luck.random() < 0.4:
+        if honest or randomness.random() < 0.4:
             self.show(receipt)
-        if self.market.receipt(receipt).phase is Phase.Trapping and luck.random() < 0.7:
+        if self.market.receipt(receipt).phase is Phase.Trapping and randomness.random() < 0.7:
             self.reveal_trap(receipt)
 
     @rule(slots=st.sampled_from((2, 3, 5, 8, 13, 30, 120)))
@@ -174,7 +178,11 @@ class WorkMachine(RuleBasedStateMachine):
             kind = "right"
         claim = {"right": TRUTH[found.tier], "wrong": LIES[found.tier], "trap": TRAP}[kind]
         right = TRUTH[Tier.Open]
-        trap = ids.trap_commit(right.item_root, right.output_root, SALT) if kind == "trap" else LUCK
+        trap = (
+            ids.trap_commit(right.item_root, right.output_root, SALT)
+            if kind == "trap"
+            else RANDOMNESS
+        )
         receipt = self.market.submit(job, claim, trap)
         self.claims[receipt] = claim
         if kind == "trap":
@@ -188,8 +196,8 @@ class WorkMachine(RuleBasedStateMachine):
             mood = "honest"
         job = market.job(market.receipt(receipt).job)
         found, looked_at = market.receipt(receipt), market.jobs.looked_at(job)
-        luck, missed = market.rho(receipt, seat), missed_before(found, seat)
-        seen = ids.sample(luck, ITEMS, looked_at, missed)
+        randomness, missed = market.rho(receipt, seat), missed_before(found, seat)
+        seen = ids.sample(randomness, ITEMS, looked_at, missed)
         verdict: Verdict = Valid()
         if mood == "missing":
             verdict = Missing(u32(seen[0]), u16(0), u32(0))
@@ -402,9 +410,9 @@ class WholeWorkMachine(WorkMachine):
     @invariant()
     def what_was_held_for_a_job_is_paid_out_whole(self) -> None:
         for event in self.market.announced():
-            job = self.market.jobs.job(event.job) if isinstance(event, Jobs.Finalised) else None
+            job = self.market.jobs.job(event.job) if isinstance(event, Jobs.Finalized) else None
             if job is not None and job.requester is not None:
-                assert isinstance(event, Jobs.Finalised)
+                assert isinstance(event, Jobs.Finalized)
                 parts = (event.paid, event.fees, event.verification, event.returned)
                 assert sum(map(int, parts)) == job.escrow
 
@@ -423,5 +431,5 @@ def test_under_the_whole_law_a_day_without_blocks_takes_nobodys_time() -> None:
     receipt = market.checking(job := market.post(), honest)
     market.step(14_400)
     market.vote(receipt, honest)
-    assert market.until(job, JobState.Finalised).outcome is Outcome.Done
+    assert market.until(job, JobState.Finalized).outcome is Outcome.Done
     assert not any(one.misses for _, one in market.receipts.verifiers.items())

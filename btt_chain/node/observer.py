@@ -13,7 +13,7 @@ from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.babe.verify import Verified
 from btt_chain.consensus.babe.worker import Authored
 from btt_chain.consensus.finality.gadget import Broken
-from btt_chain.node import lines
+from btt_chain.node import log_lines
 from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header
 from btt_chain.telemetry.metrics import Metrics
@@ -60,7 +60,7 @@ class NodeWatcher:
         log.log(
             level,
             "%s",
-            lines.imported(
+            log_lines.imported(
                 ref.number,
                 ref.hash,
                 author=None if verified is None else self._validator(ref.hash, verified),
@@ -85,7 +85,7 @@ class NodeWatcher:
                 number, hash.hex(), *found.groups(),
             )  # fmt: skip
             return
-        log.warning("refused block %d %s: %s", number, lines.short(hash), why)
+        log.warning("refused block %d %s: %s", number, log_lines.short(hash), why)
 
     def _may_say_other_state(self) -> bool:
         now, last = self._clock(), self._other_state_at
@@ -113,11 +113,11 @@ class NodeWatcher:
         if stage is not Stage.PROPOSE:
             self._metrics.on_vote("prevote" if stage is Stage.PREVOTE else "precommit")
 
-    def finalised(self, target: Target) -> None:
+    def finalized(self, target: Target) -> None:
         """Log a final block."""
         best = self._client.best().number
         level = logging.DEBUG if self.is_syncing() else logging.INFO
-        log.log(level, "%s", lines.finalised(target.number, bytes(target.hash), best=best))
+        log.log(level, "%s", log_lines.finalized(target.number, bytes(target.hash), best=best))
 
     def equivocation(self, engine: str, who: bytes) -> None:
         """Log an equivocation of a validator."""
@@ -130,10 +130,10 @@ class NodeWatcher:
         target = broken.proof.target
         grandpa_log.error(
             "block %d %s is proven final, and so is %d %s, on another fork: a third or more of the "
-            "voters signed both. This node votes and finalises no more. Keep its database: the "
+            "voters signed both. This node votes and finalizes no more. Keep its database: the "
             "proofs in it name them",
-            target.number, lines.short(bytes(target.hash)),
-            broken.final.number, lines.short(bytes(broken.final.hash)),
+            target.number, log_lines.short(bytes(target.hash)),
+            broken.final.number, log_lines.short(bytes(broken.final.hash)),
         )  # fmt: skip
 
     def _validator(self, block: bytes, verified: Verified) -> bytes | None:

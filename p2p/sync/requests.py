@@ -96,12 +96,12 @@ class Ticket:
 
 
 @dataclass
-class Desk:
+class RequestTracker:
     """The state that the parts of sync share."""
 
     chain: ChainView
     new_id: Callable[[], int]
-    luck: random.Random
+    rng: random.Random
     body_root: Callable[[list[bytes]], bytes]
     peers: dict[str, Peer] = field(default_factory=dict)
     tickets: dict[int, Ticket] = field(default_factory=dict)
@@ -222,7 +222,7 @@ class Desk:
     def backoff(self, first: int, attempt: int) -> int:
         """Return a wait that doubles with each attempt, varied by up to a quarter."""
         wait = min(first << min(attempt, 10), LONGEST_REST_MS)
-        return wait * self.luck.randrange(75, 126) // 100
+        return wait * self.rng.randrange(75, 126) // 100
 
     def break_claim(self, name: str, why: str, now: int) -> None:
         """Note that a peer does not have what it claims to have."""
@@ -244,7 +244,7 @@ class Desk:
 
     def joins(self, peer: Peer) -> bool:
         """Return True if a peer claims to have the block that follows our last final one."""
-        return peer.lowest <= self.chain.finalised().number + 1
+        return peer.lowest <= self.chain.finalized().number + 1
 
     def free(
         self,
@@ -279,6 +279,6 @@ class Desk:
                 peer.name not in liked,
                 peer.out,
                 peer.pace,
-                self.luck.random(),
+                self.rng.random(),
             ),
         )

@@ -13,7 +13,7 @@ from functools import cache, cached_property, lru_cache
 from importlib.metadata import entry_points
 from typing import Final, TypeAlias
 
-from btt_chain.chain.verdicts import Verdicts
+from btt_chain.chain.signature_cache import SignatureCache
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.scale import DecodeError, codec
@@ -33,7 +33,7 @@ Builder: TypeAlias = Callable[[RuntimeParams], Runtime]
 BUILDERS: Final[Mapping[int, Builder]] = {100: BttRuntime}
 """The runtimes that come with the program, by `spec_version`."""
 
-ENTRY_POINTS: Final = "btt_chain.laws"
+ENTRY_POINTS: Final = "btt_chain.runtimes"
 """Entry point group by which an installed package adds versions; an entry's name is its
 `spec_version`, its value a builder."""
 
@@ -41,15 +41,15 @@ LAST_BODIES: Final = 2
 """Number of bodies whose root is cached: sync and the import both compare it with the header."""
 
 
-class NoLaw(Exception):
+class UnsupportedRuntime(Exception):
     """No runtime here can execute blocks on a state; the message gives reason and remedy."""
 
 
-class BadPackage(NoLaw):
+class BadPackage(UnsupportedRuntime):
     """An installed package does not provide the runtime that it declares."""
 
 
-class NotCarried(NoLaw):
+class UnsupportedUpgrade(UnsupportedRuntime):
     """A block would move the chain to a version that this node does not carry.
 
     It is neither imported nor made: the node stops at the last block that it can execute. No peer
@@ -100,14 +100,14 @@ def carried() -> Mapping[int, Carried]:
     return dict(sorted(found.items()))
 
 
-class Law:
+class LoadedRuntime:
     """One runtime version of one chain, with an executive for each of its uses.
 
     Blocks, the pool and queries each have their own, so that none disturbs another's unfinished
     work. `pool` and `queries` are made on first use: a large part of a second.
     """
 
-    def __init__(self, build: Callable[[], Runtime], verdicts: Verdicts) -> None:
+    def __init__(self, build: Callable[[], Runtime], verdicts: SignatureCache) -> None:
         self._build = build
         self._verdicts = verdicts
         self.blocks = self._executive()
@@ -147,16 +147,16 @@ class Law:
         return call_api(context, name, data)
 
 
-class Laws:
+class RuntimeRegistry:
     """The runtimes of one chain, each built when a block first needs it."""
 
     def __init__(self, builders: Mapping[int, Builder] | None = None) -> None:
         """Use all carried versions; simulations pass other `builders`. Raises BadPackage."""
-        self.verdicts = Verdicts()
+        self.verdicts = SignatureCache()
         if builders is None:
             builders = {number: law.build for number, law in carried().items()}
         self._builders = builders
-        self._known: dict[tuple[bytes, bytes], Law | str] = {}
+        self._known: dict[tuple[bytes, bytes], LoadedRuntime | str] = {}
         """The runtime, or why there is none, by version and parameters; `lacks` runs each block."""
 
     @property
@@ -164,26 +164,29 @@ class Laws:
         """The `spec_version`s that this node carries, ascending."""
         return sorted(self._builders)
 
-    def of(self, get: Callable[[bytes], bytes | None]) -> Law:
+    def of(self, get: Callable[[bytes], bytes | None]) -> LoadedRuntime:
         """Return the runtime of a state, which `get` reads.
 
-        Raises NoLaw when the state has no version, or one that this node does not carry.
+        Raises UnsupportedRuntime when the state has no version, or one that this node does not
+        carry.
         """
         code, params = get(CODE_KEY), get(PARAMS_KEY)
         if code is None or params is None:
-            raise NoLaw("the state holds no runtime of this kind: it can be read, not executed")
+            raise UnsupportedRuntime(
+                "the state holds no runtime of this kind: it can be read, not executed"
+            )
         law = self._known.get((code, params))
         if law is None:
             try:
                 law = self._build(code, params)
-            except NoLaw as refusal:
+            except UnsupportedRuntime as refusal:
                 law = str(refusal)
             self._known[code, params] = law
         if isinstance(law, str):
-            raise NoLaw(law)
+            raise UnsupportedRuntime(law)
         return law
 
-    def lacks(self, get: Callable[[bytes], bytes | None]) -> NotCarried | None:
+    def lacks(self, get: Callable[[bytes], bytes | None]) -> UnsupportedUpgrade | None:
         """Return the error of a scheduled version that is not carried; None if there is no such."""
         due = coming(get)
         if due is None:
@@ -191,9 +194,9 @@ class Laws:
         values = {CODE_KEY: due.code, PARAMS_KEY: get(PARAMS_KEY)}
         try:
             self.of(values.get)
-        except NoLaw as lacking:
+        except UnsupportedRuntime as lacking:
             why = f"this program carries {self._told()}: install a release that has "
-            refusal = NotCarried(
+            refusal = UnsupportedUpgrade(
                 due,
                 str(lacking) if due.spec_version in self._builders else f"{why}{due.spec_version}",
             )
@@ -201,11 +204,11 @@ class Laws:
             return refusal
         return None
 
-    def of_block(self, get: Callable[[bytes], bytes | None], slot: int) -> Law:
+    def of_block(self, get: Callable[[bytes], bytes | None], slot: int) -> LoadedRuntime:
         """Return the runtime of a block for `slot` on a state, which `get` reads.
 
-        Raises as `of` does, and NotCarried when the block is the last under its runtime version and
-        the next version is not carried.
+        Raises as `of` does, and UnsupportedUpgrade when the block is the last under its runtime
+        version and the next version is not carried.
         """
         law, lacking = self.of(get), self.lacks(get)
         if lacking is not None and lacking.due.in_headers <= slot:
@@ -215,25 +218,27 @@ class Laws:
     def _told(self) -> str:
         return ", ".join(map(str, self.versions))
 
-    def _build(self, code: bytes, params: bytes) -> Law:
+    def _build(self, code: bytes, params: bytes) -> LoadedRuntime:
         try:
             version = codec(RuntimeVersion).decode_all(code)
             chain = RuntimeParams.decode(params)
         except (DecodeError, ValueError) as error:
-            raise NoLaw(f"the state's runtime cannot be read: {error}") from error
+            raise UnsupportedRuntime(f"the state's runtime cannot be read: {error}") from error
         build = self._builders.get(int(version.spec_version))
         told = f"the chain runs {version.spec_name.value} {int(version.spec_version)}"
         if build is None:
-            raise NoLaw(f"{told}, this node carries {self._told()}: install a release that has it")
+            raise UnsupportedRuntime(
+                f"{told}, this node carries {self._told()}: install a release that has it"
+            )
         try:
-            law = Law(lambda: build(chain), self.verdicts)
+            law = LoadedRuntime(lambda: build(chain), self.verdicts)
         except Exception as error:  # a package may raise anything: the node goes on
-            raise NoLaw(
+            raise UnsupportedRuntime(
                 f"{told}, whose law is here but cannot be built: {type(error).__name__} {error}. "
                 "Correct the package that brings it, or install the release"
             ) from error
         if law.wire != wire_of(version):
-            raise NoLaw(
+            raise UnsupportedRuntime(
                 f"{told} in another form than this node carries: install the release that the "
                 "chain decided on"
             )

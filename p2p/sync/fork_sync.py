@@ -17,8 +17,8 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError
 from p2p.network import BLOCKS
 from p2p.protocols.messages import ALL, BlockAnswer, BlockData, BlockRequest, Direction
-from p2p.sync.desk import FLOOD, LIE, QUICK_MS, TIMES_SLOWER, Desk, Peer, Ticket
-from p2p.sync.importer import Importer
+from p2p.sync.import_queue import Importer
+from p2p.sync.requests import FLOOD, LIE, QUICK_MS, TIMES_SLOWER, Peer, RequestTracker, Ticket
 from p2p.sync.types import Block, BlockId, Refusal
 
 NEAR: Final = 64
@@ -81,8 +81,8 @@ class Fetch:
 class Near:
     """The current fetches, by the hash of their top."""
 
-    def __init__(self, desk: Desk, importer: Importer) -> None:
-        self._desk = desk
+    def __init__(self, tracker: RequestTracker, importer: Importer) -> None:
+        self._tracker = tracker
         self._importer = importer
         self.fetches: dict[bytes, Fetch] = {}
         self.deep: dict[str, None] = {}
@@ -109,14 +109,14 @@ class Near:
 
         `is_claim`: the peer claims to have the block; too many that it lacks are penalized.
         """
-        desk = self._desk
-        chain = desk.chain
+        tracker = self._tracker
+        chain = tracker.chain
         known = self.fetches.get(block.hash)
         if known is not None:
             if peer is not None and len(known.says) < MAX_OF_ONE:
                 known.says[peer] = None
             return True
-        if block.number <= chain.finalised().number or chain.number(block.hash) is not None:
+        if block.number <= chain.finalized().number or chain.number(block.hash) is not None:
             return False
         if self._importer.is_bad(block.hash):
             return False
@@ -131,7 +131,7 @@ class Near:
                 # Not if they are merely not requested or not imported yet.
                 hollow = sum(peer in fetch.denied for fetch in begun)
                 if is_claim and 2 * hollow >= MAX_OF_ONE:
-                    desk.blame(peer, FLOOD, "too many unknown blocks at a time", now)
+                    tracker.blame(peer, FLOOD, "too many unknown blocks at a time", now)
                 return False
         if len(self.fetches) >= MAX_FETCHES and not self._make_room(peer):
             return False
@@ -174,11 +174,11 @@ class Near:
 
     def _hurry(self, fetch: Fetch, id: int, now: int) -> None:
         """Ask another peer, if there is one, once an answer takes too long."""
-        desk = self._desk
-        ticket = desk.tickets.get(id)
+        tracker = self._tracker
+        ticket = tracker.tickets.get(id)
         if ticket is None:
             return
-        usual = min(TIMES_SLOWER * desk.usual(ticket.peer), QUICK_MS)
+        usual = min(TIMES_SLOWER * tracker.usual(ticket.peer), QUICK_MS)
         if now - ticket.sent < max(HURRY_MS << min(fetch.hurries, MAX_HURRIES), usual):
             return
         if self._free(fetch, now) is None:
@@ -186,12 +186,12 @@ class Near:
         # The request stays in flight: no answer costs what it always costs, a late one nothing.
         fetch.ticket = None
         fetch.hurries += 1
-        desk.pass_over(ticket.peer, now)
+        tracker.pass_over(ticket.peer, now)
 
     def _advance(self, fetch: Fetch, now: int) -> None:
-        desk = self._desk
-        chain = desk.chain
-        final = chain.finalised().number
+        tracker = self._tracker
+        chain = tracker.chain
+        final = chain.finalized().number
         if fetch.top.number <= final or chain.number(fetch.top.hash) is not None:
             self._end(fetch)
             return
@@ -229,29 +229,31 @@ class Near:
             return
         count = max(1, min(fetch.count, MAX_DEPTH - len(fetch.blocks)))
         request = BlockRequest(fetch.next.hash, Direction.DESCENDING, count, ALL)
-        fetch.ticket = desk.ask(self, peer, BLOCKS, request.encode(), now).id
+        fetch.ticket = tracker.ask(self, peer, BLOCKS, request.encode(), now).id
         fetch.tried[peer.name] = None
 
     def _is_head(self, fetch: Fetch) -> bool:
         """Return True if the top is the head of a peer that referred to it, for range sync."""
-        peers = (self._desk.peers.get(name) for name in fetch.says)
+        peers = (self._tracker.peers.get(name) for name in fetch.says)
         return any(peer is not None and peer.best.hash == fetch.top.hash for peer in peers)
 
     def _free(self, fetch: Fetch, now: int) -> Peer | None:
-        return self._desk.free(
+        return self._tracker.free(
             now, fetch.top.number, fetch.tried, fetch.says, down_to=fetch.next.number
         )
 
     def _join(self, fetch: Fetch) -> None:
         """Drop the lowest blocks that have become known in the meantime."""
-        while len(fetch.blocks) > 1 and self._desk.chain.number(fetch.blocks[-1].hash) is not None:
+        while (
+            len(fetch.blocks) > 1 and self._tracker.chain.number(fetch.blocks[-1].hash) is not None
+        ):
             gone = fetch.blocks.pop()
             fetch.next = BlockId(int(gone.header.number), gone.hash)
             self._count(fetch, gone, -1)
 
     def _nobody(self, fetch: Fetch, now: int) -> None:
         """Handle the case that no untried peer is free: wait, try all again, or give up."""
-        peers = self._desk.peers
+        peers = self._tracker.peers
         helpers = [
             peer
             for peer in peers.values()
@@ -271,12 +273,12 @@ class Near:
                 if peer is None or peer.best.hash != fetch.top.hash:
                     continue
                 if name in fetch.denied:
-                    self._desk.break_claim(name, "it has not got its own head", now)
+                    self._tracker.break_claim(name, "it has not got its own head", now)
                 else:
                     peer.best = peer.final  # it did not answer: until it claims it again
             self._end(fetch)
             return
-        fetch.not_before = now + self._desk.backoff(RETRY_MS, fetch.attempts)
+        fetch.not_before = now + self._tracker.backoff(RETRY_MS, fetch.attempts)
 
     # --- answers
 
@@ -289,16 +291,16 @@ class Near:
         fetch.ticket = None
         taken = 0
         if len(answer.blocks) > max(1, fetch.count):
-            self._desk.blame(ticket.peer, LIE, "more blocks than asked for", now)
+            self._tracker.blame(ticket.peer, LIE, "more blocks than asked for", now)
             return
         for data_ in answer.blocks:
-            block = check_block(self._desk, data_, ticket.peer, fetch.next.hash)
+            block = check_block(self._tracker, data_, ticket.peer, fetch.next.hash)
             if isinstance(block, str):
-                self._desk.blame(ticket.peer, LIE, block, now)
+                self._tracker.blame(ticket.peer, LIE, block, now)
                 break
             if int(block.header.number) != fetch.next.number:
                 if fetch.blocks:
-                    self._desk.blame(ticket.peer, LIE, "heights do not follow", now)
+                    self._tracker.blame(ticket.peer, LIE, "heights do not follow", now)
                     self._importer.note_bad(fetch.top.hash)
                 self._end(fetch)  # the claimed height is not the block's
                 return
@@ -306,9 +308,9 @@ class Near:
             self._count(fetch, block, 1)
             taken += 1
             fetch.next = BlockId(fetch.next.number - 1, bytes(block.header.parent_hash))
-            if self._desk.chain.number(fetch.next.hash) is not None:
+            if self._tracker.chain.number(fetch.next.hash) is not None:
                 break
-        self._desk.praise(ticket, taken, now)
+        self._tracker.praise(ticket, taken, now)
         if not answer.blocks:
             fetch.denied[ticket.peer] = None
         if taken:
@@ -351,7 +353,7 @@ class Near:
             fetch.not_before = now + max(wait, EARLY_MS)
         elif refused is Refusal.ORPHAN:
             fetch.attempts += 1
-            fetch.not_before = now + self._desk.backoff(RETRY_MS, fetch.attempts)
+            fetch.not_before = now + self._tracker.backoff(RETRY_MS, fetch.attempts)
             if fetch.attempts >= MAX_ATTEMPTS:
                 self._end(fetch)
 
@@ -377,7 +379,7 @@ class Near:
         self._drop(fetch)
         self.fetches.pop(fetch.top.hash, None)
         if fetch.ticket is not None:
-            self._desk.close(fetch.ticket)
+            self._tracker.close(fetch.ticket)
 
     def _count(self, fetch: Fetch, block: Block, sign: int) -> None:
         size = sum(map(len, block.body)) + 512
@@ -398,13 +400,13 @@ def read_header(data: BlockData, want: bytes | None) -> Header | str:
         return f"a malformed header: {error}"
 
 
-def check_block(desk: Desk, data: BlockData, peer: str, want: bytes) -> Block | str:
+def check_block(tracker: RequestTracker, data: BlockData, peer: str, want: bytes) -> Block | str:
     """Return the complete block of an answer, otherwise the error."""
     header = read_header(data, want)
     if isinstance(header, str):
         return header
     if data.body is None:
         return "a block without its body"
-    if desk.body_root(data.body) != header.extrinsics_root:
+    if tracker.body_root(data.body) != header.extrinsics_root:
         return "a body that is not the header's"
     return Block(bytes(data.hash), header, data.body, data.justification, (peer,))

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, assert_never, cast
 
 from btt_chain.chain.client import Client, UnknownBlock
-from btt_chain.chain.law import NoLaw
 from btt_chain.chain.notify import ChainEvent, NewBest
+from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.compute.chain import answered, asked
 from btt_chain.compute.store import BlobDamaged, BlobError, BlobStore
 from btt_chain.compute.verifier import (
@@ -76,7 +76,7 @@ MODELS_BYTES: Final = 16 << 30
 RECORDS_BYTES: Final = 1 << 30
 MODEL_SECONDS: Final = 5.0
 """Time until a model that could not be fetched is tried again."""
-MOST_RECORD: Final = 64 << 10
+MAX_RECORD: Final = 64 << 10
 """Maximum bytes of a record: a proof has 24 KiB at most."""
 _VRF: Final = SchnorrkelVrf()
 
@@ -181,7 +181,7 @@ class Records:
         found = []
         for name in self._store.names("record/"):
             try:
-                found.append(Record.decode(self._store.load(name, MOST_RECORD)))
+                found.append(Record.decode(self._store.load(name, MAX_RECORD)))
             except (BlobError, DecodeError, OSError) as error:
                 log.error("a verdict on the disk cannot be read: %s", error)  # noqa: TRY400
                 self._unreadable.add(name)
@@ -282,7 +282,7 @@ class Verifying:
             for verifier in verifiers:
                 duties = cast("Sequence[Duty]", self._chain.api("WorkApi_duties", verifier))
                 self._do(self._machine.duties(verifier, self._now, duties))
-        except (NoLaw, StateUnavailable, UnknownBlock) as error:
+        except (UnsupportedRuntime, StateUnavailable, UnknownBlock) as error:
             log.debug("duties cannot be asked for: %s", error)
         except Exception as error:
             if repr(error) not in self._said:
@@ -453,7 +453,7 @@ class Verifying:
         try:
             name, args = self._call(action, pair)
             self._chain.submit(name, **args)
-        except (PoolError, NoLaw, StateUnavailable, UnknownBlock) as error:
+        except (PoolError, UnsupportedRuntime, StateUnavailable, UnknownBlock) as error:
             log.debug("%s of 0x%s is not taken: %s", type(action).__name__,
                       record.receipt.hex(), error)  # fmt: skip
 

@@ -23,9 +23,9 @@ WARM_UP_MS: Final = DAY_MS
 """Duration until a stake has benefits other than its reward, in ms."""
 ONE: Final = 10**18
 """One planck per staked planck, in units of the dividend accumulator."""
-LEAST_DAYS, MAX_DAYS = 2, 3_650
+MIN_DAYS, MAX_DAYS = 2, 3_650
 """Bounds of a term, in days. The minimum is two warm-ups: `window_of` relies on that."""
-LEAST_MINIMUM: Final = BTT
+MIN_MINIMUM: Final = BTT
 """Lower bound of a tier's minimum stake, so that the stored record has a price."""
 
 PRIORITY, DISCOUNT, VOTE, SPECIAL = (
@@ -94,10 +94,10 @@ def are_in_order(tiers: Sequence[Tier]) -> bool:
     of the shorter tiers. Otherwise no rational staker would choose the longer tier.
     """
     within = all(
-        LEAST_DAYS <= one.days <= MAX_DAYS
+        MIN_DAYS <= one.days <= MAX_DAYS
         and one.reward_bps <= BPS
         and one.burn_bps <= BPS
-        and one.minimum >= LEAST_MINIMUM
+        and one.minimum >= MIN_MINIMUM
         and one.perks <= ALL_PERKS
         for one in tiers
     )

@@ -31,7 +31,7 @@ from btt_chain.primitives.grandpa import (
 
 log = logging.getLogger(__name__)
 
-MOST_BLOCKS: Final = 1_024
+MAX_BLOCKS: Final = 1_024
 """Maximum number of blocks checked: a tenth of a second, and more than most sessions."""
 
 
@@ -60,7 +60,7 @@ def _look_at_blocks(client: Client, vault: Vault) -> None:
 def _sealed(client: Client) -> Iterator[tuple[int, bytes, bytes]]:
     """Yield slot, pre-seal hash and seal of the best chain's blocks, newest first."""
     hash = client.best().hash
-    for _ in range(MOST_BLOCKS):
+    for _ in range(MAX_BLOCKS):
         header = client.header(hash)
         if header is None or int(header.number) == 0:
             return

@@ -16,7 +16,7 @@ CAPACITY: Final = 16_384
 """Signatures kept, about half a kilobyte each: two full pools."""
 
 
-class Verdicts:
+class SignatureCache:
     """Checks signatures and remembers the valid ones; the oldest is dropped first."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:

@@ -37,11 +37,11 @@ def imported(
     return " ".join(parts)
 
 
-def finalised(number: int, hash: bytes, *, best: int) -> str:
-    """Return `finalised #120 0xabcdef01… lag 3`, for the newest of blocks that became final
+def finalized(number: int, hash: bytes, *, best: int) -> str:
+    """Return `finalized #120 0xabcdef01… lag 3`, for the newest of blocks that became final
     together.
     """
-    return f"finalised #{number} {short(hash)} lag {max(best - number, 0)}"
+    return f"finalized #{number} {short(hash)} lag {max(best - number, 0)}"
 
 
 def short(hash: bytes) -> str:

@@ -10,7 +10,7 @@ from btt_chain.consensus.finality import records
 from btt_chain.consensus.finality.graph import Ancestry
 from btt_chain.consensus.finality.justification import HeaderSource
 from btt_chain.consensus.finality.round import Round
-from btt_chain.consensus.finality.voter import ArmTimer, Finalise
+from btt_chain.consensus.finality.voter import ArmTimer, Finalize
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AnyMessage,
@@ -118,9 +118,9 @@ class Broken:
     proof: Justification
 
 
-Action: TypeAlias = Publish | Tell | Penalise | Finalise | Save | Offence | Want | Broken | ArmTimer
-"""`Publish`, `Tell` and `Penalise` are for the network; `Finalise(justification)` is for the
-client, to finalize the target, store the justification, and call `Gadget.finalised`; `ArmTimer(at)`
+Action: TypeAlias = Publish | Tell | Penalise | Finalize | Save | Offence | Want | Broken | ArmTimer
+"""`Publish`, `Tell` and `Penalise` are for the network; `Finalize(justification)` is for the
+client, to finalize the target, store the justification, and call `Gadget.finalized`; `ArmTimer(at)`
 requests a `tick` at that time, and replaces any earlier request."""
 
 

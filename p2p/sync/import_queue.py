@@ -6,7 +6,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from p2p.sync.desk import INVALID, Desk
+from p2p.sync.requests import INVALID, RequestTracker
 from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
 
 BATCH: Final = 64
@@ -31,8 +31,8 @@ class Supplier(Protocol):
 class Importer:
     """The queue in front of the import. Suppliers bound their blocks in it."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, tracker: RequestTracker) -> None:
+        self._tracker = tracker
         self._queue: deque[tuple[Supplier, bytes, tuple[Block, ...]]] = deque()
         self._current: tuple[Supplier, bytes, tuple[Block, ...]] | None = None
         self._id = -1
@@ -63,8 +63,8 @@ class Importer:
         if self._current is not None or not self._queue:
             return
         self._current = self._queue.popleft()
-        self._id = self._desk.new_id()
-        self._desk.out.append(ImportBlocks(self._id, self._current[2]))
+        self._id = self._tracker.new_id()
+        self._tracker.out.append(ImportBlocks(self._id, self._current[2]))
 
     def report(self, report: BlocksImported, now: int) -> None:
         """Note the owner's report of a batch."""
@@ -76,7 +76,7 @@ class Importer:
             bad = blocks[report.done]
             self.note_bad(bad.hash)
             for sender in dict.fromkeys(bad.senders):
-                self._desk.blame(sender, INVALID, f"a bad block: {report.why}", now)
+                self._tracker.blame(sender, INVALID, f"a bad block: {report.why}", now)
             # Blocks that build on it are refused without being fetched.
             for block in blocks[report.done + 1 :]:
                 self.note_bad(block.hash)

@@ -27,9 +27,17 @@ from p2p.protocols.messages import (
     BlockRequest,
     Direction,
 )
-from p2p.sync.desk import BROKEN_CLAIM, LIE, QUICK_MS, TIMES_SLOWER, Desk, Peer, Ticket
-from p2p.sync.importer import BATCH, Importer
-from p2p.sync.near import EARLY_MS, NEAR, read_header
+from p2p.sync.fork_sync import EARLY_MS, NEAR, read_header
+from p2p.sync.import_queue import BATCH, Importer
+from p2p.sync.requests import (
+    BROKEN_CLAIM,
+    LIE,
+    QUICK_MS,
+    TIMES_SLOWER,
+    Peer,
+    RequestTracker,
+    Ticket,
+)
 from p2p.sync.types import Block, BlockId, Refusal
 
 HEADERS_AHEAD: Final = 1_024
@@ -64,8 +72,8 @@ class Slot:
 class Far:
     """Range sync of one chain; idle while there is none."""
 
-    def __init__(self, desk: Desk, importer: Importer) -> None:
-        self._desk = desk
+    def __init__(self, tracker: RequestTracker, importer: Importer) -> None:
+        self._tracker = tracker
         self._importer = importer
         self.leader: str | None = None
         self._window: deque[Slot] = deque()
@@ -123,12 +131,12 @@ class Far:
 
     def choose(self, deep: dict[str, None], now: int) -> None:
         """Start with a peer that claims to be far ahead, or has a deep fork, if there is one."""
-        best = self._desk.chain.best().number
+        best = self._tracker.chain.best().number
         found = [
             peer
-            for peer in self._desk.peers.values()
-            if self._desk.is_free(peer, now)
-            and self._desk.joins(peer)
+            for peer in self._tracker.peers.values()
+            if self._tracker.is_free(peer, now)
+            and self._tracker.joins(peer)
             and (peer.best.number > best + NEAR or peer.name in deep)
             and not self._importer.is_bad(peer.best.hash)
         ]
@@ -136,22 +144,22 @@ class Far:
             return
         peer = min(
             found,
-            key=lambda p: (p.broken, p.faults, p.pace, -p.best.number, self._desk.luck.random()),
+            key=lambda p: (p.broken, p.faults, p.pace, -p.best.number, self._tracker.rng.random()),
         )
         deep.pop(peer.name, None)
         self._idle()
         self.leader = peer.name
         self._moved = now
-        chain = self._desk.chain
-        self._low = chain.finalised().number
+        chain = self._tracker.chain
+        self._low = chain.finalized().number
         self._high = max(min(chain.best().number, peer.best.number), self._low)
         self._probe = self._high
-        self._common = chain.finalised().hash
+        self._common = chain.finalized().hash
 
     def _drop(self) -> None:
         """Drop everything; peers were penalized before."""
         for id in (*self._ranges, *(() if self._ticket is None else (self._ticket,))):
-            self._desk.close(id)
+            self._tracker.close(id)
         self._idle()
 
     def _fail(self, cost: int, why: str, now: int) -> None:
@@ -159,9 +167,9 @@ class Far:
         self._drop()
         if leader is not None:
             if cost == BROKEN_CLAIM:
-                self._desk.break_claim(leader, why, now)
+                self._tracker.break_claim(leader, why, now)
             else:
-                self._desk.blame(leader, cost, why, now)
+                self._tracker.blame(leader, cost, why, now)
 
     # --- next actions
 
@@ -173,9 +181,9 @@ class Far:
             # It gave no answer, or too few: that was penalized when it happened.
             stalled = self.leader
             self._drop()
-            self._desk.pass_over(stalled, now)
+            self._tracker.pass_over(stalled, now)
             return
-        leader = self._desk.peers.get(self.leader)
+        leader = self._tracker.peers.get(self.leader)
         if leader is None and (self._base is None or not self._window):
             self._drop()
             return
@@ -191,25 +199,25 @@ class Far:
         self._more_bodies(now)
         self._deliver(now)
         if not self._window and self._exhausted and not self._importing:
-            tail, leader = self._base, self._desk.peers.get(self.leader)
+            tail, leader = self._base, self._tracker.peers.get(self.leader)
             self._drop()
             if leader is not None and leader.best.number > tail.number + NEAR:
-                self._desk.break_claim(leader.name, "it is not as high as it says", now)
+                self._tracker.break_claim(leader.name, "it is not as high as it says", now)
 
     def _search(self, leader: Peer, now: int) -> None:
-        if self._ticket is not None or not self._desk.is_free(leader, now):
+        if self._ticket is not None or not self._tracker.is_free(leader, now):
             return
         request = BlockRequest(self._probe, Direction.ASCENDING, 1, HEADER)
-        self._ticket = self._desk.ask(self, leader, BLOCKS, request.encode(), now, QUICK_MS).id
+        self._ticket = self._tracker.ask(self, leader, BLOCKS, request.encode(), now, QUICK_MS).id
 
     def _more_headers(self, leader: Peer, now: int) -> None:
         if self._ticket is not None or self._exhausted or len(self._window) >= HEADERS_AHEAD:
             return
         tail = self.tail
-        if tail is None or not self._desk.is_free(leader, now):
+        if tail is None or not self._tracker.is_free(leader, now):
             return
         request = BlockRequest(tail.number + 1, Direction.ASCENDING, MAX_BLOCKS, HEADER)
-        self._ticket = self._desk.ask(self, leader, BLOCKS, request.encode(), now, QUICK_MS).id
+        self._ticket = self._tracker.ask(self, leader, BLOCKS, request.encode(), now, QUICK_MS).id
 
     def _more_bodies(self, now: int) -> None:
         """Ask free peers for runs of blocks that have not been requested yet."""
@@ -235,7 +243,7 @@ class Far:
             ):
                 run += 1
             first = base.number + 1 + at
-            peer = self._desk.free(now, first, slot.lacking, down_to=first)
+            peer = self._tracker.free(now, first, slot.lacking, down_to=first)
             if peer is None:
                 if at == 0 and self._nobody_has(slot, first):
                     self._fail(BROKEN_CLAIM, "nobody has the bodies of its headers", now)
@@ -243,35 +251,35 @@ class Far:
                 at = run
                 continue
             request = BlockRequest(slot.hash, Direction.ASCENDING, run - at, BODY | JUSTIFICATION)
-            ticket = self._desk.ask(self, peer, BLOCKS, request.encode(), now)
+            ticket = self._tracker.ask(self, peer, BLOCKS, request.encode(), now)
             self._ranges[ticket.id] = (first, run - at)
             for taken in window[at:run]:
                 taken.ticket = ticket.id
             at = run
 
     def _nobody_has(self, slot: Slot, number: int) -> bool:
-        peers = self._desk.peers.values()
+        peers = self._tracker.peers.values()
         return not any(p.has(number) and p.name not in slot.lacking for p in peers)
 
     def _slow(self, now: int) -> None:
         """Take the range that blocks the import from a peer much slower than others."""
         if not self._window or self._window[0].ticket is None:
             return
-        ticket = self._desk.tickets.get(self._window[0].ticket)
+        ticket = self._tracker.tickets.get(self._window[0].ticket)
         if ticket is None:
             return
-        usual = self._desk.usual(ticket.peer)
+        usual = self._tracker.usual(ticket.peer)
         if not usual:
             return
         first, count = self._ranges[ticket.id]
         if now - ticket.sent < max(PATIENCE_MS, TIMES_SLOWER * count * usual):
             return
         others = (ticket.peer, *self._window[0].lacking)
-        if self._desk.free(now, first, others, down_to=first) is None:
+        if self._tracker.free(now, first, others, down_to=first) is None:
             return
-        self._desk.close(ticket.id)
+        self._tracker.close(ticket.id)
         self._release(ticket.id)
-        self._desk.pass_over(ticket.peer, now)
+        self._tracker.pass_over(ticket.peer, now)
 
     def _deliver(self, now: int) -> None:
         if self._importing or self._base is None or self._not_before > now:
@@ -316,11 +324,13 @@ class Far:
 
     def _other(self, now: int) -> bool:
         """Return True if another peer may be followed instead."""
-        best = self._desk.chain.best().number
+        best = self._tracker.chain.best().number
         return any(
-            peer.name != self.leader and peer.best.number > best + NEAR and self._desk.joins(peer)
-            for peer in self._desk.peers.values()
-            if not peer.broken and self._desk.is_free(peer, now)
+            peer.name != self.leader
+            and peer.best.number > best + NEAR
+            and self._tracker.joins(peer)
+            for peer in self._tracker.peers.values()
+            if not peer.broken and self._tracker.is_free(peer, now)
         )
 
     def _release(self, id: int) -> None:
@@ -337,10 +347,10 @@ class Far:
         if isinstance(header, str) or int(header.number) != self._probe:
             self._fail(LIE, "not the header that was asked for", now)
             return
-        self._desk.praise(ticket, 1, now)
+        self._tracker.praise(ticket, 1, now)
         self._moved = now
         hash = bytes(answer.blocks[0].hash)
-        if self._desk.chain.number(hash) is not None:
+        if self._tracker.chain.number(hash) is not None:
             self._low, self._common = self._probe, hash
         else:
             self._high = self._probe - 1
@@ -361,7 +371,7 @@ class Far:
         if len(answer.blocks) > MAX_BLOCKS:
             self._fail(LIE, "more headers than asked for", now)
             return
-        chain = self._desk.chain
+        chain = self._tracker.chain
         fresh: list[Slot] = []
         number, parent = tail
         for place, data in enumerate(answer.blocks):
@@ -372,7 +382,7 @@ class Far:
             if header.parent_hash != parent:
                 if place:
                     self._fail(LIE, "headers that do not follow from each other", now)
-                elif tail.number <= chain.finalised().number:
+                elif tail.number <= chain.finalized().number:
                     self._fail(LIE, "its chain parts from ours below what is final", now)
                 else:
                     self._fail(BROKEN_CLAIM, "it left its chain for another", now)
@@ -389,7 +399,7 @@ class Far:
                 self._base = BlockId(int(fresh[0].header.number), fresh.pop(0).hash)
         self._window.extend(fresh)
         self._moved = now
-        self._desk.praise(ticket, 0, now)
+        self._tracker.praise(ticket, 0, now)
 
     def _bodies(self, ticket: Ticket, answer: BlockAnswer, now: int) -> None:
         base = self._base
@@ -400,31 +410,34 @@ class Far:
         at = first - base.number - 1
         slots = list(self._window)[at : at + count] if at >= 0 else []
         if len(answer.blocks) > count:
-            self._desk.blame(ticket.peer, LIE, "more blocks than asked for", now)
+            self._tracker.blame(ticket.peer, LIE, "more blocks than asked for", now)
             return
         taken = 0
         for slot, data in zip(slots, answer.blocks, strict=False):
             if data.hash != slot.hash:
                 if taken == 0:
-                    self._desk.blame(ticket.peer, LIE, "a block that was not asked for", now)
+                    self._tracker.blame(ticket.peer, LIE, "a block that was not asked for", now)
                     return
                 break  # its best chain forks here from the leader's
-            if data.body is None or self._desk.body_root(data.body) != slot.header.extrinsics_root:
-                self._desk.blame(ticket.peer, LIE, "a body that is not the header's", now)
+            if (
+                data.body is None
+                or self._tracker.body_root(data.body) != slot.header.extrinsics_root
+            ):
+                self._tracker.blame(ticket.peer, LIE, "a body that is not the header's", now)
                 return
             if slot.body is None:
                 slot.body, slot.justification = data.body, data.justification
                 slot.sender = ticket.peer
                 self._bytes += sum(map(len, data.body)) + 512
             taken += 1
-        self._desk.praise(ticket, taken, now)
+        self._tracker.praise(ticket, taken, now)
         if taken:
             self._moved = now
         if taken == 0:
             for slot in slots:
                 slot.lacking[ticket.peer] = None
             # It may be on a fork, which is no lie: but others come first.
-            self._desk.pass_over(ticket.peer, now)
+            self._tracker.pass_over(ticket.peer, now)
             if ticket.peer == self.leader:
                 self._fail(BROKEN_CLAIM, "it has not got the bodies of its headers", now)
 
