@@ -107,7 +107,7 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
                 "model": "0x" + id.hex(),
                 "name": str(answer.get("name")),
                 "owner": str(answer.get("owner")),
-                "class": str(answer.get("model_class")),
+                "class": str(answer.get("modelClass")),
                 "MACs": f"{int(str(answer.get('macs'))):_} an item",
                 "checked by": str(answer.get("check")),
                 "fetched from": texts(answer.get("endpoints")),
@@ -228,7 +228,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
             [
                 short(row.get("id")),
                 str(row.get("name")),
-                str(row.get("model_class")),
+                str(row.get("modelClass")),
                 f"{int(str(row.get('macs'))):_}",
                 str(row.get("check")),
                 str(row.get("openJobs")),

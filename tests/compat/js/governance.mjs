@@ -329,7 +329,7 @@ await check("begins a vault, and takes out of it what was put in", async () => {
 
 await check("explains what these pallets refuse", async () => {
   for (const [tx, pair, words] of [
-    [api.tx.referenda.placeDecisionDeposit(99), bob, "referenda.NotOngoing: The referendum is over"],
+    [api.tx.referenda.placeDecisionDeposit(99), bob, "referenda.NotOngoing: The referendum is not ongoing"],
     [api.tx.exchange.placeOrder(99, "Sell", 1, BTT, "UntilCancelled", null), bob, "exchange.NotListed: "],
     [api.tx.assets.transfer(asset, bob.address, 10_000_000), alice, "assets.BalanceLow: "],
     [api.tx.chambers.submitCandidacy(), ferdie, "chambers.NotVerified: "],

@@ -146,7 +146,7 @@ def test_units_move_and_bring_revenue(url: str, scanner: str) -> None:
     }  # fmt: skip
     assert "You got 5 BTT" in good("asset", "claim", scanner, "--from", "//Dave", "--url", url)
     assert (
-        "nothing coming" in run("asset", "claim", scanner, "--from", "//Dave", "--url", url).stderr
+        "nothing to claim" in run("asset", "claim", scanner, "--from", "//Dave", "--url", url).stderr
     )
 
 
@@ -230,7 +230,7 @@ def test_what_is_no_part_is_refused(given: str) -> None:
             ("exchange", "order", "buy", "0", "99999", "90BTT"),
             "the account has too little free money",
         ),
-        (("exchange", "order", "buy", "7", "1", "1BTT"), "not traded"),
+        (("exchange", "order", "buy", "7", "1", "1BTT"), "not listed"),
         (("exchange", "cancel", "999"), "no open order of this number"),
         (("asset", "transfer", "0", "nobody", "1"), "is no address"),
         (("asset", "transfer", "7", "//Bob", "1"), "There is no asset of this number"),

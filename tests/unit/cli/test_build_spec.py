@@ -76,7 +76,7 @@ def test_a_validators_file_is_told_by_name(tmp_path: Path) -> None:
         (["--chain", "local", "--slot-ms", "7"], 1, "a slot of 7 ms does not divide a day"),
         (["--chain", "mainnet", "--slot-ms", "1000"], 1, "the slot of a Live chain is 6000 ms"),
         (["--chain", "local", "--randomness", "0x12"], 2, "is not 32 bytes as 64 hex digits"),
-        (["--chain", "local", "--secondary-rule", "randomness"], 2, "'luck' is not one of"),
+        (["--chain", "local", "--secondary-rule", "chance"], 2, "'chance' is not one of"),
         (["--chain", "local", "--bootnode", "10.0.0.1"], 1, "10.0.0.1: no address of a node"),
     ],
 )

@@ -229,7 +229,7 @@ def test_a_call_that_fails_is_explained(url: str, files: Path, registered: str) 
     )  # fmt: skip
 
     assert result.exit_code == 1
-    assert "Models.AlreadyRegistered: There is this very model already" in result.stderr
+    assert "Models.AlreadyRegistered: The model is registered already" in result.stderr
 
 
 # ---- jobs

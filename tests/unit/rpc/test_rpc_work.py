@@ -67,7 +67,7 @@ async def test_a_model_is_told_with_its_name(http: HttpClient, model: str) -> No
         "id": model,
         "owner": address(ALICE),
         "name": "net",
-        "model_class": 0,
+        "modelClass": 0,
         "macs": str(int(net().manifest.macs)),
         "check": "vectors",
         "endpoints": [SOMEWHERE],
