@@ -11,7 +11,8 @@ Two kinds of cost, both measured in microseconds of processor time:
 
     work      everything. Generous; a peer above it has its transactions and announces dropped, as
               work, until it is below, and is cut off if it goes on like that for OVERUSE_MS. All
-              peers of a network share as much of what is not useless: dropped above it, too.
+              peers of a network share as much of what is not useless: above it, those that cost
+              more than SHARE have theirs dropped, too.
     useless   the part that was spent on malformed, stale, forged or refused input. Small: at half
               of it a peer gets SLOW messages a second, at zero it is cut off.
 
@@ -41,7 +42,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from p2p.level import MINUTE_MS, SECOND_US, Allowance, Level
-from p2p.limits import Bucket, Rate
+from p2p.limits import LARGE_TX, Bucket, Rate
 from p2p.network import ANNOUNCE, GRANDPA, GRANDPA_PEER, KIB, TX
 from p2p.networks import MEMORY_MS, WORK, Networks
 
@@ -64,13 +65,15 @@ OVERUSE_SHARE: Final = 0.9
 """Part of the allowed work that counts as all of it."""
 CLOSED_SHARE: Final = 0.25
 """Part of its useless budget above which a peer is cut off while its network is closed."""
+SHARE: Final = Allowance(50_000, 500_000)
+"""Work of a peer that is admitted whatever the other peers of its network cost."""
 SLOW: Final = Rate(5, 10)
 """Messages of a peer that has used up half of its useless budget, a second and at once."""
-SLOWED: Final = frozenset({TX, ANNOUNCE})
+SLOWED: Final = frozenset({TX, LARGE_TX, ANNOUNCE})
 """Kinds of messages that are slowed and dropped. Votes are not: their sender is cut off instead."""
 GOSSIP: Final = "gossip"
 """Kind of the work of the network's thread on gossip: reading, hashing, counting."""
-PUSHED: Final = frozenset({TX, ANNOUNCE, GRANDPA, GRANDPA_PEER, GOSSIP})
+PUSHED: Final = frozenset({TX, LARGE_TX, ANNOUNCE, GRANDPA, GRANDPA_PEER, GOSSIP})
 """Kinds of work that a peer is cut off for. Answers are not among them: they have a budget that all
 peers share, and a node that synchronizes may use all of it."""
 
@@ -94,6 +97,7 @@ class _Peer:
     """Account of one peer, connected or remembered."""
 
     work: Level
+    share: Level
     useless: Level
     ip: str | None
     """IP address that it is connected from; None: no network is charged for it."""
@@ -165,7 +169,8 @@ class Accounts:
             left = USELESS.burst
             if own is not None:
                 left = min(left, max(self._networks.rest(own, now_ms), NEWCOMER_US))
-            known = _Peer(Level(WORK, now_ms), Level(USELESS, now_ms, left), own)
+            share = Level(SHARE, now_ms)
+            known = _Peer(Level(WORK, now_ms), share, Level(USELESS, now_ms, left), own)
         self._peers[peer] = known
         known.ip, known.connected, known.reserved = own, True, reserved
         known.first, known.overuse = known.useless.left(now_ms), None
@@ -213,13 +218,17 @@ class Accounts:
         return known.slow.take(now_ms)
 
     def is_overworked(self, peer: str, now_ms: int) -> bool:
-        """Return True if a peer or its network has used up its budget for work."""
+        """Return True if a peer has used up its budget for work, or its network has and the peer
+        its own share of that.
+        """
         known = self._peers.get(peer)
         if known is None:
             return False
         if known.work.left(now_ms) <= 0:
             return True
-        return known.ip is not None and self._networks.is_overworked(known.ip, now_ms)
+        if known.ip is None or known.share.left(now_ms) > 0:
+            return False
+        return self._networks.is_overworked(known.ip, now_ms)
 
     def refused_us(self, peer: str, size: int, now_ms: int) -> tuple[int, int]:
         """Return the charge for a message that `admits` refused: the total, and the useless part.
@@ -239,6 +248,7 @@ class Accounts:
             return None
         if known.ip is not None and kind in PUSHED:
             self._networks.work(known.ip, spent - useless, now_ms)
+            known.share.take(spent, now_ms)
         if _overuses(known, spent, now_ms, is_pushed=kind in PUSHED) and known.connected:
             return self._cut(known, now_ms, kind)
         if not useless:

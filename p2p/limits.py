@@ -98,14 +98,16 @@ class Bucket:
         self._tokens = self._burst
         self._when = now_ms
 
-    def take(self, now_ms: int) -> bool:
-        """Take a token. Return True if there was one. A clock that goes back refills nothing."""
+    def take(self, now_ms: int, count: int = 1) -> bool:
+        """Take tokens, all or none. Return True if there were as many. A clock that goes back
+        refills nothing.
+        """
         passed = max(0, now_ms - self._when)
         self._when = now_ms
         self._tokens = min(self._burst, self._tokens + passed * self._per_ms)
-        if self._tokens < 1:
+        if self._tokens < count:
             return False
-        self._tokens -= 1
+        self._tokens -= count
         return True
 
 

@@ -25,6 +25,8 @@ WORK: Final = Allowance(500_000, 5 * SECOND_US)
 """Work for one peer, and for all peers of a network that the operator did not name. A peer that
 sends 400 new transactions a second needs 0.12 s; transactions received before from others cost
 little."""
+WIDE_WORK: Final = Allowance(4 * WORK.per_second, 4 * WORK.burst)
+"""The same for a /48 of IPv6."""
 CLOSED_MS: Final = 10_000
 MAX_CLOSED_MS: Final = 10 * MINUTE_MS
 MEMORY_MS: Final = 60 * MINUTE_MS
@@ -86,17 +88,24 @@ class Networks:
         return any(network.work.left(now_ms) <= 0 for network in self._of(ip, now_ms))
 
     def _of(self, ip: str, now_ms: int) -> list[_Network]:
-        found = [_account(self._narrow, network_of(ip), NETWORK, now_ms)]
+        found = [_account(self._narrow, network_of(ip), (NETWORK, WORK), now_ms)]
         wide = wide_network_of(ip)
         if wide is not None:
-            found.append(_account(self._wide, wide, WIDE_NETWORK, now_ms))
+            found.append(_account(self._wide, wide, (WIDE_NETWORK, WIDE_WORK), now_ms))
         return found
 
 
 def _account(
-    accounts: OrderedDict[str, _Network], name: str, allowance: Allowance, now_ms: int
+    accounts: OrderedDict[str, _Network],
+    name: str,
+    allowances: tuple[Allowance, Allowance],
+    now_ms: int,
 ) -> _Network:
-    network = accounts.pop(name, None) or _Network(Level(allowance, now_ms), Level(WORK, now_ms))
+    """Return the account of a network, the most recently used; `allowances`: useless, work."""
+    network = accounts.pop(name, None)
+    if network is None:
+        useless, work = allowances
+        network = _Network(Level(useless, now_ms), Level(work, now_ms))
     accounts[name] = network  # the most recent last
     if len(accounts) > MAX_NETWORKS:
         del accounts[next(iter(accounts))]

@@ -19,6 +19,7 @@ from btt_chain.primitives.extrinsic import extrinsic_hash
 from btt_chain.primitives.limits import EXTRINSIC, MIB
 from runtime.extensions import SignedExtra
 from runtime.frame import Call, DispatchInfo, Runtime
+from runtime.frame.runtime import MAX_NESTING
 
 MAX_BYTES: Final = 32 * MIB
 """Memory of the calls that are kept, by `memory_of`: about 7,700 transfers, or 31 of the batches
@@ -61,7 +62,9 @@ def memory_of(call: Call) -> int:
     length = len(call.raw)
     # Each call has two bytes for its index; any other byte may be an item of a list.
     items = min(max(length - 2 * call.size, 0), EXTRINSIC.max_items)
-    return CALL_BYTES * call.size + ITEM_BYTES * items + 2 * length
+    # Each level of nested calls has a copy of its bytes.
+    copies = 2 + min(call.size, MAX_NESTING)
+    return CALL_BYTES * call.size + ITEM_BYTES * items + copies * length
 
 
 class KeptCalls:

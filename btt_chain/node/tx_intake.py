@@ -9,8 +9,8 @@ and after many of them the rest of the batch is dropped too.
 A paying attacker can make honest neighbours send transactions that are of no use here:
 
     rival   Two transactions of one account and nonce, given to two nodes at once: each node holds
-            one, gossips it, and receives the other. Both are valid, so a rival is work like any
-            transaction. Most are refused before their signature is checked (`rivals.py`).
+            one, gossips it, and receives the other. Both are valid. Most are
+            refused before their signature is checked (`rivals.py`).
     late    The nonce was used up by a block that the neighbour has not imported yet: a rival that
             it gossips in the fraction of a second between two imports. Or the account can pay for
             it there but not here, where another one with a large tip waits.
@@ -85,8 +85,15 @@ MAX_FORGED: Final = 16
 Each costs a signature, and a peer that forwards what it has not accepted could send only these.
 """
 TOLERATED: Final = Rate(500, 4_000)
-"""Late, early or banned transactions of one peer, per second and at once, that are tolerated. Each
-costs at most a signature and its sender nothing, as it is in no block.
+"""Late, early, banned or rival transactions of one peer, per second and at once, that are
+tolerated: they cost their sender nothing, as they are in no block. One that takes longer than
+TOLERATED_US counts as several: a transfer takes less, a long call far more.
+"""
+TOLERATED_US: Final = 500
+"""Processor time of one of them."""
+MAX_UNCHECKED: Final = 512
+"""Maximum bytes of a transaction that is refused as a rival without its signature: the call of a
+longer one costs more to decode than a signature to verify.
 """
 UNPROVEN: Final = Rate(0.25, 16)
 """Forged or unpaid transactions of one peer, per second and at once, at a low charge: a node may be
@@ -119,9 +126,11 @@ class Fault(Enum):
     """Another one with its account and nonce is in the pool, with at least the same priority."""
 
 
+TOLERABLE: Final = frozenset({Fault.LATE, Fault.BANNED, Fault.RIVAL})
 MIN_US: Final = MappingProxyType(
     {
         Fault.LATE: 0,
+        Fault.RIVAL: 0,
         Fault.BANNED: 0,
         Fault.UNPAID: 300,
         Fault.FORGED: 300,
@@ -242,11 +251,9 @@ class TxIntake:
     ) -> None:
         """Charge a transaction for its fault, and drop the rest if there were too many.
 
-        A rival is not charged for a fault, nor are tolerated late and banned ones.
+        Tolerated rivals, late and banned ones are not charged for a fault.
         """
-        if fault is Fault.RIVAL:
-            return
-        if fault in (Fault.LATE, Fault.BANNED) and self._is_tolerated(batch.peer, now):
+        if fault in TOLERABLE and self._is_tolerated(batch.peer, spent, now):
             return
         minimum = MIN_US[fault]
         if batch.excused is None:
@@ -294,7 +301,7 @@ class TxIntake:
         why = self._impossible(wire)
         if why is not None:
             return Fault.IMPOSSIBLE, why
-        if self._pool.is_outbid(wire):
+        if len(wire) <= MAX_UNCHECKED and self._pool.is_outbid(wire):
             return Fault.RIVAL, "its nonce is taken"
         remember(self._gossip.received, hash, None)
         try:
@@ -339,19 +346,21 @@ class TxIntake:
             self._bare = best, calls
         return self._bare[1]
 
-    def _is_tolerated(self, peer: str, now: int) -> bool:
-        return self._take(self._tolerated, TOLERATED, peer, now)
+    def _is_tolerated(self, peer: str, spent: int, now: int) -> bool:
+        return self._take(self._tolerated, TOLERATED, peer, now, 1 + spent // TOLERATED_US)
 
     def _may_be_unproven(self, peer: str, now: int) -> bool:
         return self._take(self._unproven, UNPROVEN, peer, now)
 
-    def _take(self, buckets: dict[str, Bucket], rate: Rate, peer: str, now: int) -> bool:
+    def _take(
+        self, buckets: dict[str, Bucket], rate: Rate, peer: str, now: int, count: int = 1
+    ) -> bool:
         left = buckets.get(peer)
         if left is None:
             left = Bucket(rate, now)
             if peer in self._peers:  # no entry remains for a batch that outlives its peer
                 buckets[peer] = left
-        return left.take(now)
+        return left.take(now, count)
 
 
 def fault_of(error: PoolError) -> Fault:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Final
 
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.node import HOME
-from btt_chain.testing.process import Life, ProcessId
+from btt_chain.testing.process import Life, ProcessId, inherited
 
 PYTHON: Final = (sys.executable, "-P")
 
@@ -34,7 +33,7 @@ class Helper(Life):
         if self.is_alive:
             raise DevnetError(f"{self.name} runs already")
         self.folder.mkdir(parents=True, exist_ok=True)
-        environment = os.environ | {
+        environment = inherited() | {
             "PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200", "PYTHONPATH": HOME,
             # Several of them share the machine with the nodes.
             "OPENBLAS_NUM_THREADS": "1",

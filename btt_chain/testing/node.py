@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import sys
@@ -17,7 +16,7 @@ from urllib.request import urlopen
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.identity import peer_id
 from btt_chain.testing.errors import DevnetError, NodeDied, NotInTime, RpcFailed
-from btt_chain.testing.process import STOP_SECONDS, Life, ProcessId
+from btt_chain.testing.process import STOP_SECONDS, Life, ProcessId, inherited
 from btt_chain.testing.rpc import Json, Rpc, height
 
 HOME: Final = str(Path(__file__).resolve().parents[2])
@@ -127,7 +126,7 @@ class DevNode(Life):
         if self.is_alive:
             raise DevnetError(f"node {self.index} ({self.name}) runs already")
         self.folder.mkdir(parents=True, exist_ok=True)
-        environment = os.environ | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"}
+        environment = inherited() | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"}
         if self.program == list(PROGRAM):
             environment["PYTHONPATH"] = HOME
         self.process = ProcessId.spawn(

@@ -29,6 +29,15 @@ _LISTENING: Final = "0A"
 """Code of TCP_LISTEN in /proc/net/tcp."""
 
 
+_SETTINGS: Final = ("BTT_CONFIG", "BTT_NODE_", "BTT_PROVIDER_", "BTT_JOB_", "BTT_BUILD_SPEC_")
+"""Variables with which an operator sets options of the programs started here."""
+
+
+def inherited() -> dict[str, str]:
+    """Return this process's environment without an operator's settings of our programs."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessId:
     """A process: its pid and its start time, which distinguishes it from others with the pid."""

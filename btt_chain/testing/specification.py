@@ -6,13 +6,13 @@ the program that starts the devnet may have packages of the same names.
 
 from __future__ import annotations
 
-import os
 import subprocess
 from functools import lru_cache
 from typing import Final
 
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.node import HOME, PROGRAM
+from btt_chain.testing.process import inherited
 
 MAX_VALIDATORS: Final = 32
 """Maximum number of validators of the chain `local`."""
@@ -29,7 +29,7 @@ def local_specification(validators: int, slot_ms: int) -> str:
     options = ("--chain", "local", "--validators", str(validators), "--slot-ms", str(slot_ms))
     done = subprocess.run(  # noqa: S603 - our own program
         [*PROGRAM, "build-spec", *options],
-        env=os.environ | {"PYTHONPATH": HOME, "NO_COLOR": "1", "COLUMNS": "200"},
+        env=inherited() | {"PYTHONPATH": HOME, "NO_COLOR": "1", "COLUMNS": "200"},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

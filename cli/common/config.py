@@ -131,6 +131,10 @@ def settings_of(ctx: click.Context) -> Settings:
     return found if isinstance(found, Settings) else Settings.load(None)
 
 
+TYPED_ONLY: Final = frozenset({"i-know-this-key-never-signed", "yes"})
+"""Options that confirm something; they have no key and no variable."""
+
+
 def path_of(ctx: click.Context) -> list[str]:
     """Return the words of a command after the program's name."""
     words: list[str] = []
@@ -147,12 +151,15 @@ def variable(path: Sequence[str], key: str) -> str:
 
 
 def option_names(command: click.Command) -> Iterator[tuple[str, click.Option]]:
-    """Yield the keys of a command's options: their long names without dashes."""
+    """Yield the keys of a command's options: their long names without dashes.
+
+    Not those of TYPED_ONLY: a confirmation is for one command, and would be forgotten in a file.
+    """
     for param in command.params:
         if not isinstance(param, click.Option) or param.is_eager or not param.expose_value:
             continue
         for name in (*param.opts, *param.secondary_opts):
-            if name.startswith("--"):
+            if name.startswith("--") and name[2:] not in TYPED_ONLY:
                 yield name[2:], param
 
 

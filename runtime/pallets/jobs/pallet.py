@@ -699,7 +699,7 @@ class Jobs(Pallet):
             # An era with fewer blocks than there are classes leaves some: these come first.
             known = self.models.known_classes()
             unmoved += [u16(model_class) for model_class in known if model_class not in unmoved]
-            weight += block.READ * len(known)
+            weight += block.READ * len(known) + 2 * block.WRITE
         if unmoved:
             weight += self._move_price(int(unmoved[0])) + block.WRITE
             self.unmoved.value = unmoved[1:]

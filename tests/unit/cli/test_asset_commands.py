@@ -146,7 +146,8 @@ def test_units_move_and_bring_revenue(url: str, scanner: str) -> None:
     }  # fmt: skip
     assert "You got 5 BTT" in good("asset", "claim", scanner, "--from", "//Dave", "--url", url)
     assert (
-        "nothing to claim" in run("asset", "claim", scanner, "--from", "//Dave", "--url", url).stderr
+        "nothing to claim"
+        in run("asset", "claim", scanner, "--from", "//Dave", "--url", url).stderr
     )
 
 

@@ -199,3 +199,11 @@ def test_a_typed_password_file_goes_before_a_password_of_the_file(
     assert inserted.exit_code == 0, inserted.stderr
     assert "MISSING" not in run("key", "status", *there, "--password", "typed").stdout
     assert "MISSING" in run(*config, "key", "status", *there).stdout
+
+
+def test_a_confirmation_cannot_be_set_for_good(tmp_path: Path) -> None:
+    file = tmp_path / "btt.toml"
+    file.write_text("[node]\ni-know-this-key-never-signed = true\n")
+    result = run("--config", str(file), "config", "show")
+    assert result.exit_code == 2
+    assert "no option 'i-know-this-key-never-signed'" in result.stderr

@@ -169,6 +169,23 @@ def test_a_rival_that_is_refused_unchecked_leaves_no_trace(world: World) -> None
         parts.pool.submit(bytes(rival))
 
 
+def test_a_forged_rival_with_a_long_call_is_charged_as_forged(world: World) -> None:
+    hear(world, good(world, 1))
+    call = runtime().call("System", "remark", remark=bytes(tx_intake.MAX_UNCHECKED))
+    rival = bytearray(sign(0, 0, call, world.genesis.hash))
+    rival[SIGNATURE] = bytes(8)
+    penalties, _ = hear(world, [bytes(rival)])
+    assert [penalty.cost for penalty in penalties] == [tx_intake.TX_COST]
+
+
+def test_endless_rivals_cost_their_sender(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tx_intake, "TOLERATED", Rate(20, 30))
+    hear(world, good(world, 1))
+    rivals = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 41)]
+    penalties, _ = hear(world, rivals)
+    assert [penalty.cost for penalty in penalties] == [tx_intake.TX_COST]
+
+
 def test_a_transaction_that_is_too_large_for_gossip_is_said_to_stay_here(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

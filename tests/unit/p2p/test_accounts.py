@@ -13,13 +13,15 @@ from p2p.accounts import (
     NEWCOMER_US,
     OVERUSE_MS,
     REPORT_MS,
+    SHARE,
     SLOW,
     USELESS,
     Accounts,
     CutOff,
     drop_us,
 )
-from p2p.network import BLOCKS, GRANDPA, KIB, TX
+from p2p.limits import LARGE_TX
+from p2p.network import ANNOUNCE, BLOCKS, GRANDPA, KIB, TX
 from p2p.networks import (
     CLOSED_MS,
     MAX_CLOSED_MS,
@@ -242,12 +244,34 @@ def test_several_identities_of_a_network_have_the_work_of_one_peer() -> None:
     assert accounts.opened("boot", HOME, NOW, named=True) is None
     for peer in crowd:
         assert accounts.charge(peer, TX, WORK.burst // 5, 0, NOW) is None
-    assert not any(accounts.admits(peer, TX, NOW) for peer in crowd)
+    assert not any(accounts.admits(peer, kind, NOW) for peer in crowd for kind in (TX, LARGE_TX))
     assert accounts.refused_us(crowd[0], KIB, NOW) == (drop_us(KIB), 0)  # work, and no fault
     assert all(accounts.admits(peer, GRANDPA, NOW) for peer in crowd)
-    assert accounts.admits("far", TX, NOW)
-    assert accounts.admits("boot", TX, NOW)
-    assert accounts.admits(crowd[0], TX, NOW + 10)
+    for honest in ("far", "boot"):
+        assert accounts.admits(honest, TX, NOW)
+    assert accounts.admits(crowd[0], TX, NOW + 20_000)
+
+
+def test_a_peer_within_its_share_is_admitted_whatever_its_network_costs() -> None:
+    accounts = with_peers("a", "b", "quiet")
+    now = NOW
+    for _ in range(240):
+        now += 250
+        for peer in ("a", "b"):
+            accounts.charge(peer, TX, 110_000, 0, now)
+        assert accounts.admits("quiet", ANNOUNCE, now)
+        assert accounts.admits("quiet", TX, now)
+        accounts.charge("quiet", TX, SHARE.per_second // 5, 0, now)
+    assert not accounts.admits("a", TX, now)
+
+
+def test_a_48_has_the_work_of_four_networks() -> None:
+    accounts = Accounts()
+    for number in range(8):
+        peer = f"peer {number}"
+        assert accounts.opened(peer, f"2001:db8:1:{number}::1", NOW) is None
+        accounts.charge(peer, TX, WORK.burst // 2, 0, NOW)
+        assert accounts.admits("peer 0", TX, NOW) is (number < 7)
 
 
 def test_answers_take_nothing_from_the_work_of_a_network() -> None:

@@ -12,7 +12,7 @@ from btt_chain.testing import Devnet, DevnetError
 from btt_chain.testing.devnet import HOSPITAL, MARKET
 from btt_chain.testing.helper import Helper
 from btt_chain.testing.market import EXAMPLE
-from btt_chain.testing.process import MIN_PORT, free_ports, is_taken
+from btt_chain.testing.process import MIN_PORT, free_ports, inherited, is_taken
 
 
 def test_a_network_without_providers_has_no_helpers(tmp_path: Path) -> None:
@@ -78,3 +78,12 @@ def test_a_port_is_none_that_an_outgoing_connection_could_have_while_its_node_is
     assert len(set(ports)) == 30
     assert all(MIN_PORT <= port < max(first, MIN_PORT + 1_000) for port in ports)
     assert not any(map(is_taken, ports))
+
+
+def test_programs_do_not_inherit_an_operators_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BTT_CONFIG", "BTT_NODE_RESERVED_ONLY"):
+        monkeypatch.setenv(name, "1")
+    monkeypatch.setenv("BTT_SEED", "7")
+    given = inherited()
+    assert given["BTT_SEED"] == "7"
+    assert not {"BTT_CONFIG", "BTT_NODE_RESERVED_ONLY"} & set(given)

@@ -53,7 +53,7 @@ def test_the_block_that_begins_an_era_weighs_one_class_and_not_all(market: Marke
     market.sky.slots += EPOCH
     weight = market.jobs.on_initialize(market.number)
     assert weight >= weights.LOOK + weights.move_price(3) + 64 * block.READ
-    assert weight <= weights.LOOK + weights.move_price(3) + 64 * block.READ + block.WRITE
+    assert weight <= weights.LOOK + weights.move_price(3) + 64 * block.READ + 3 * block.WRITE
     assert len(market.jobs.unmoved.value) == 63
 
 
