@@ -10,6 +10,8 @@ node would have it cached as well.
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import itertools
 import resource
 import subprocess
@@ -49,6 +51,23 @@ def cpu_of(work: Callable[[], object], units: int) -> tuple[float, int]:
     return time.thread_time() - begun, units
 
 
+# --- names that differ between trees ------------------------------------------------
+
+
+def settle_memory() -> None:
+    """Call the tree's function of this name: its module was `memory` and is `gc` now."""
+    folder = "btt_chain.chain"
+    is_renamed = importlib.util.find_spec(f"{folder}.gc") is not None
+    module = importlib.import_module(f"{folder}.gc" if is_renamed else f"{folder}.memory")
+    module.settle_memory()
+
+
+def final_of(measured: object) -> int:
+    """Return the number of final transfers: the attribute was `finalised`, `finalized` now."""
+    name = "finalized" if hasattr(measured, "finalized") else "finalised"
+    return cast(int, getattr(measured, name))
+
+
 # --- codec, trie, VRF ---------------------------------------------------------------
 
 
@@ -67,7 +86,6 @@ def in_memory(accounts: int) -> InMemory:
     """Return a chain with that many accounts."""
     from bench.chains import Sender, Wallet, key_of, populated
     from btt_chain.chain.client import Client
-    from btt_chain.chain.gc import settle_memory
     from storage.database import ChainStore
     from storage.memory import MemoryKV
 
@@ -184,7 +202,6 @@ def vrf(_: Path, quick: bool) -> Iterator[Measure]:
 def blocks(folder: Path, quick: bool) -> Iterator[Measure]:
     """Import blocks that are full by Substrate's weights, signatures included, on LevelDB."""
     from bench.chains import Bench
-    from btt_chain.chain.gc import settle_memory
 
     accounts, senders, size = (1_000, 100, 50) if quick else (20_000, 5_200, 5_150)
     bench = Bench(folder, accounts, senders)
@@ -204,7 +221,6 @@ def blocks(folder: Path, quick: bool) -> Iterator[Measure]:
 @contextmanager
 def pool(_: Path, quick: bool) -> Iterator[Measure]:
     """Decode, validate and admit signed transfers to the pool of a node."""
-    from btt_chain.chain.gc import settle_memory
     from btt_chain.crypto.keypair import KeyPair
     from support.chain import BOB, START, DevChain, address
 
@@ -377,9 +393,10 @@ def network(folder: Path, quick: bool) -> Iterator[Measure]:
         # others.
         with validators(folder / str(next(turns)), 2 if quick else 4, 2_000) as net:
             found = load(net, rate, seconds, payers(net))
-        if not found.finalized:
+        final = final_of(found)
+        if not final:
             raise RuntimeError("no transfer became final")
-        return found.cost / 1_000 * found.finalized, found.finalized
+        return found.cost / 1_000 * final, final
 
     yield measure
 
