@@ -32,7 +32,7 @@ from btt_chain.scale.metadata import (
     encode_metadata,
 )
 from btt_chain.scale.registry import TypeRegistry
-from btt_chain.scale.shape import Composite, Field, Shape, VariantOf, VariantShape, attribute_docs
+from btt_chain.scale.shape import Composite, Field, Shape, VariantOf, VariantShape
 from runtime import api, api_base
 from runtime.extensions import EXTENSIONS, Extra
 from runtime.frame import Pallet, Runtime
@@ -85,7 +85,7 @@ def describe(runtime: Runtime) -> RuntimeMetadata:
 
 def describe_pallet(registry: TypeRegistry, pallet: Pallet) -> PalletMetadata:
     """Return the metadata of one pallet."""
-    docs = attribute_docs(type(pallet))
+    docs = pallet.attribute_docs()
     storage = [
         describe_item(registry, item, docs.get(name, ())) for name, item in pallet.live_storage()
     ]

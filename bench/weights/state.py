@@ -35,7 +35,8 @@ from genesis.spec import ChainSpec, Plain
 from runtime import BttRuntime
 from runtime.executive import Executive
 from runtime.frame import NONE, ROOT, Call, DispatchClass, DispatchError, Origin, Weight, signed
-from runtime.pallets.balances.types import BalanceLock, Reasons
+from runtime.frame.traits import Reasons
+from runtime.pallets.balances.types import BalanceLock
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.columns import STATE
 from storage.database import ChainStore

@@ -28,7 +28,7 @@ from runtime.frame.host import EventRecord, Phase, RuntimeEvent
 from runtime.frame.items import DoubleMap, Hasher, Map, Value
 from runtime.frame.migration import Migration, MigrationFailed
 from runtime.frame.origin import NONE, ROOT, Origin, OriginCheck, ensure_root, signed
-from runtime.frame.pallet import Const, Pallet
+from runtime.frame.pallet import Component, Const, Constant, Pallet
 from runtime.frame.runtime import Runtime
 from runtime.frame.state import State
 from runtime.frame.version import RuntimeVersion
@@ -52,7 +52,9 @@ __all__ = [
     "BlockWeights",
     "Call",
     "CannotLookup",
+    "Component",
     "Const",
+    "Constant",
     "ConsumerRemaining",
     "DbWeight",
     "DispatchClass",

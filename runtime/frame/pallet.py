@@ -1,9 +1,13 @@
 """Pallets: one concern of the chain each, in one class.
 
-A pallet has this order: docstring, configuration, storage, events, errors, hooks, calls, public
-interface, internals. An annotation without a value is configuration, which the runtime's table
-gives; `Const[...]` configuration is in the metadata. `ClassVar[Const[...]]` is in the metadata,
-too, but fixed by the pallet: no table gives it.
+A pallet has this order: docstring, constants, dependencies, storage, hold reasons, events, errors,
+hooks, calls, public interface, internals. An annotation without a value is configuration, which the
+runtime's table gives; `Const[...]` configuration is in the metadata. `Constant(...)` is in the
+metadata, too, but fixed by the pallet: no table gives it.
+
+A pallet with many events declares them in a module of their own and lists them in its body
+(`Posted = events.Posted`), as with errors. One with several concepts gives each a `Component` with
+its own storage.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from typing import (
     Any,
     ClassVar,
     Final,
+    Generic,
     TypeVar,
     cast,
     dataclass_transform,
@@ -25,9 +30,12 @@ from typing import (
     get_type_hints,
 )
 
+from typing_extensions import TypeForm
+
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 from btt_chain.scale import Codec, TypeName, codec
+from btt_chain.scale.shape import attribute_docs
 from runtime.frame.call import Call, CallMark, Dispatchable
 from runtime.frame.error import Error
 from runtime.frame.event import Event
@@ -39,6 +47,27 @@ V = TypeVar("V")
 CONSTANT: Final = object()
 Const = Annotated[V, CONSTANT]
 """Configuration that is in the metadata: `existential_deposit: Const[u128]`."""
+
+
+class Constant(Generic[V]):
+    """A number fixed by the pallet and shown in the metadata: `max_pins = Constant(u32(16))`.
+
+    The string below the declaration is its documentation. `kind` is the type on the wire, where it
+    is not that of the value; `name` the name in the metadata, where it is not the attribute's.
+    """
+
+    def __init__(
+        self, value: V, *, kind: TypeForm[V] | None = None, name: str | None = None
+    ) -> None:
+        self.value = value
+        self.codec: Codec[V] = codec(type(value) if kind is None else kind)
+        self.name = name
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = self.name or camel(name)
+
+    def __get__(self, instance: object, owner: type) -> V:
+        return self.value
 
 
 @dataclass_transform(kw_only_default=True)
@@ -70,6 +99,8 @@ class Pallet:
 
     host: ClassVar[Host]
     index: ClassVar[int]
+    components: ClassVar[list[Component]]
+    """Components of the pallet, in the order in which `setup` builds them."""
 
     def __init_subclass__(cls, *, crate: str | None = None, instances: bool = False) -> None:
         """Read the declaration once; there is no reflection afterwards.
@@ -106,6 +137,9 @@ class Pallet:
             for name, hint in shown.items()
             if get_origin(hint) is Annotated and CONSTANT in get_args(hint)[1:]
         }
+        for name, item in body.items():
+            if isinstance(item, Constant):
+                cls.CONSTANTS[name] = (item.name or name, item.codec)
         cls.CALLS = {}
         for name, function in body.items():
             mark = getattr(function, "__dict__", {}).get("call_mark")
@@ -149,22 +183,78 @@ class Pallet:
         """
         return None
 
+    def setup(self) -> None:
+        """Build the components; configuration and storage are in place."""
+
     # ---- for the runtime
 
     def bind(self, host: Host, index: int) -> None:
-        """Bind the pallet to a runtime, at `index` of its table."""
+        """Bind the pallet to a runtime, at `index` of its table.
+
+        Raises TypeError if two of its items, in components or not, have one name.
+        """
         prefix = twox_128(self.name.encode())
         live = {name: item.bind(host, prefix) for name, item in self.STORAGE.items()}
-        self.__dict__.update(live, host=host, index=index)
+        constants = {
+            name: item.value
+            for kind in reversed(type(self).__mro__)
+            for name, item in vars(kind).items()
+            if isinstance(item, Constant)
+        }
+        self.__dict__.update(live, **constants, host=host, index=index, components=[])
+        self.setup()
+        names = [item.name for _, item in self.live_storage()]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise TypeError(f"{self.name}: two storage items are called {', '.join(repeated)}")
 
     def live_storage(self) -> list[tuple[str, StorageItem]]:
-        """Return the live items by attribute, in the order of declaration."""
-        return [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
+        """Return the live items by attribute: the pallet's own, then its components'."""
+        own = [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
+        return own + [item for component in self.components for item in component.live_storage()]
+
+    def attribute_docs(self) -> dict[str, tuple[str, ...]]:
+        """Return the docstrings of storage items and constants, those of components included."""
+        found: dict[str, tuple[str, ...]] = {}
+        for part in (*self.components, self):
+            found |= attribute_docs(type(part))
+        return found
 
     def deposit(self, event: Event) -> None:
         """Emit `event`; it is undone with the storage layer in which it was emitted."""
         host = self.host
         host.events.append(EventRecord(host.phase, Happened(self.index, event), []))
+
+
+class Component:
+    """One concept of a pallet, with storage of its own under the pallet's name in the state.
+
+    A subclass declares storage items as a pallet does, and takes its dependencies in `__init__`.
+    The pallet builds it in `setup`: `self.committees = Committees(self, clock=self.clock)`.
+    """
+
+    STORAGE: ClassVar[dict[str, StorageItem]]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        body: dict[str, object] = {}
+        for base in reversed(cls.__mro__):
+            body |= vars(base)
+        cls.STORAGE = {name: item for name, item in body.items() if isinstance(item, StorageItem)}
+
+    def __init__(self, pallet: Pallet) -> None:
+        prefix = twox_128(pallet.name.encode())
+        self.host = pallet.host
+        self.deposit = pallet.deposit
+        """Emit an event of the pallet."""
+        self.__dict__.update(
+            {name: item.bind(pallet.host, prefix) for name, item in self.STORAGE.items()}
+        )
+        pallet.components.append(self)
+
+    def live_storage(self) -> list[tuple[str, StorageItem]]:
+        """Return the live items by attribute, in the order of declaration."""
+        return [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
 
 
 def dispatchable(name: str, function: Callable[..., None], mark: CallMark) -> Dispatchable:

@@ -28,6 +28,7 @@ from runtime.frame import (
     Value,
     call,
 )
+from runtime.frame.traits import Reasons
 from runtime.pallets.balances.steps import (
     Standing,
     amount_of,
@@ -51,7 +52,6 @@ from runtime.pallets.balances.types import (
     Hold,
     Holds,
     Locks,
-    Reasons,
     ReserveData,
     Reserves,
     UnexpectedKind,

@@ -18,11 +18,11 @@ from typing import NamedTuple, TypeVar
 
 from btt_chain.primitives.account import AccountData, AccountInfo
 from btt_chain.scale import u128
+from runtime.frame.traits import Reasons
 from runtime.pallets.balances.types import (
     BalanceLock,
     Freeze,
     Hold,
-    Reasons,
     ReserveData,
 )
 

@@ -9,6 +9,7 @@ from typing import Annotated, Final
 from btt_chain.primitives.account import AccountId, Id, MultiAddress
 from btt_chain.scale import Bounded, Fixed, Path, TypeName, path, u128
 from runtime.frame import CannotLookup, RuntimeFreezeReason, RuntimeHoldReason
+from runtime.frame.traits import Reasons
 
 MAX_LOCKS: Final = 50
 MAX_RESERVES: Final = 50
@@ -22,18 +23,6 @@ LockId = Annotated[bytes, Fixed(8)]
 """Lock identifier: eight bytes that the locking pallet chose, for example `b"vesting "`."""
 ReserveId = Annotated[bytes, Fixed(8)]
 """Identifier of a named reserve: eight bytes."""
-
-
-@path("pallet_balances::types::Reasons")
-class Reasons(IntEnum):
-    """Kinds of withdrawals that a lock prevents."""
-
-    Fee = 0
-    """Transaction fees."""
-    Misc = 1
-    """Everything but transaction fees."""
-    All = 2
-    """Everything."""
 
 
 @path("pallet_balances::types::BalanceLock", params={"Balance": u128})

@@ -26,7 +26,8 @@ from runtime.accounts import (
 from runtime.audit import Finding, audit
 from runtime.constants import BTT
 from runtime.frame import Reason
-from runtime.pallets.balances.types import BalanceLock, Hold, Reasons, ReserveData
+from runtime.frame.traits import Reasons
+from runtime.pallets.balances.types import BalanceLock, Hold, ReserveData
 from runtime.pallets.mining.shares import Step
 from runtime.pallets.proxy import ProxyType
 from runtime.pallets.tokenomics import BurnId, BurnReason, Pool, PoolId

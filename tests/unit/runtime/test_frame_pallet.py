@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import pytest
 
 from btt_chain.crypto.hashing import twox_128
-from btt_chain.scale import Compact, EncodeError, TypeName, u8, u16, u32, u64, u128
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import Compact, EncodeError, TypeName, codec, u8, u16, u32, u64, u128
 from runtime import BttRuntime
 from runtime.frame import (
     NONE,
     ROOT,
     BadOrigin,
+    Component,
     Const,
+    Constant,
     DispatchInfo,
     Error,
     Event,
@@ -26,6 +29,7 @@ from runtime.frame import (
     Value,
     call,
     ensure_root,
+    signed,
 )
 from runtime.frame.pallet import snake
 from runtime.pallets.system import System
@@ -44,7 +48,7 @@ class Counter(Pallet):
     """How far one call counts."""
     label: Annotated[Const[u16], "LABEL"] = u16(7)
     limit: u64
-    most: ClassVar[Const[u8]] = u8(5)
+    most = Constant(u8(5))
     """How far the law lets anybody count at once."""
 
     total_so_far = Value(u32, default=u32(0))
@@ -99,6 +103,7 @@ def test_constants_are_configuration_that_shows() -> None:
         "label": "LABEL",
         "most": "Most",
     }
+    assert codec(u8) is Counter.CONSTANTS["most"][1]
     assert {"step", "label", "limit"} == Counter.CONFIG
 
 
@@ -285,3 +290,87 @@ def test_rules_of_work_that_do_not_go_together_are_refused(wrong: dict[str, u32]
 def test_the_parameters_of_a_chain_survive_the_state() -> None:
     params = RuntimeParams(u64(6_000))
     assert RuntimeParams.decode(params.encoded()) == params
+
+
+class Late(Error, index=3):
+    """A second call came too late."""
+
+
+class Begun(Event, index=0):
+    """Counting began."""
+
+
+class Names(Component):
+    """Names in use."""
+
+    names = Map(u8, u32)
+    """Numbers by name."""
+
+    def __init__(self, pallet: Pallet, limit: u32) -> None:
+        super().__init__(pallet)
+        self.limit = limit
+
+    def begin(self) -> None:
+        self.names[u8(1)] = self.limit
+        self.deposit(Begun())
+
+
+class Composed(Pallet):
+    """Has a component, and lists an event and an error that are declared elsewhere."""
+
+    limit: Const[u32]
+    used = Value(u32, default=u32(0))
+
+    Begun = Begun
+    Late = Late
+
+    class Nested(Event, index=1):
+        """Nested."""
+
+    def setup(self) -> None:
+        self.names = Names(self, self.limit)
+
+    @call(0, weight=10)
+    def begin(self, origin: Origin) -> None:
+        """Begin."""
+        origin.signed()
+        self.names.begin()
+
+
+class ComposedLater(Composed, crate="pallet_composed"):
+    """The next version of it."""
+
+    class Ended(Event, index=2):
+        """Counting ended."""
+
+
+class Composing(SmallRuntime):
+    def build(self) -> None:
+        self.composed = self.add(9, Composed(limit=u32(8)))
+
+
+def test_listed_events_and_errors_belong_to_the_pallet_and_its_later_versions() -> None:
+    assert list(Composed.EVENTS.values()) == [Begun, Composed.Nested]
+    assert list(Composed.ERRORS.values()) == [Late]
+    assert list(ComposedLater.EVENTS.values()) == [Begun, Composed.Nested, ComposedLater.Ended]
+    assert list(ComposedLater.ERRORS.values()) == [Late]
+
+
+def test_a_component_keeps_its_storage_under_the_name_of_the_pallet() -> None:
+    runtime = Composing()
+    runtime.composed.begin(signed(AccountId(bytes(32))))
+    key = twox_128(b"Composed") + twox_128(b"Names")
+    assert [full[:32] for full in runtime.host.state.keys(key)] == [key]
+    assert [name for name, _ in runtime.composed.live_storage()] == ["used", "names"]
+    assert runtime.announced() == [Begun()]
+    assert runtime.composed.attribute_docs()["names"] == ("Numbers by name.",)
+
+
+def test_items_of_two_components_with_one_name_are_refused() -> None:
+    class Twice(Composed):
+        def setup(self) -> None:
+            self.names = Names(self, self.limit)
+            self.others = Names(self, self.limit)
+
+    with pytest.raises(TypeError, match="two storage items are called Names"):
+        SmallRuntime().add(10, Twice(limit=u32(1)))

@@ -1,0 +1,27 @@
+"""Types of calls, events and records, with the names that Substrate's metadata gives them.
+
+A type whose own name is the right one needs no alias: `u32`, `bool`, a record.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from btt_chain.primitives.account import AccountId, MultiAddress
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Compact, TypeName, u32, u64, u128
+
+AccountIdOf = Annotated[AccountId, TypeName("T::AccountId")]
+"""An account, in events and records."""
+AccountIdLookupOf = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
+"""An account in the argument of a call: a wallet may send each form of address."""
+BalanceOf = Annotated[u128, TypeName("BalanceOf<T>")]
+"""An amount of the native token in planck."""
+CompactBalanceOf = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
+"""An amount in planck as the argument of a call, compact on the wire."""
+HashOf = Annotated[H256, TypeName("T::Hash")]
+"""A hash: 32 bytes."""
+BlockNumberFor = Annotated[u32, TypeName("BlockNumberFor<T>")]
+"""A block number, or a number of slots where Substrate counts blocks."""
+SlotOf = Annotated[u64, TypeName("Slot")]
+"""A slot, counted from the slot of the first block."""
