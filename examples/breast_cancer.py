@@ -27,7 +27,7 @@ from onnx8 import Floats, Net
 
 NAME = "breast-cancer"
 REACH = 5.0
-"""Standard deviations that 8 bits are spread over; what lies farther out is clipped."""
+"""Range of the 8 bits in standard deviations; values beyond it are clipped."""
 
 
 def main(out: Path) -> tuple[float, float]:
@@ -49,7 +49,7 @@ def main(out: Path) -> tuple[float, float]:
     layers = list(zip(trained.coefs_, trained.intercepts_, strict=True))
     for number, (weights, bias) in enumerate(layers[:-1]):
         net.gemm(f"hidden{number}", _rows(weights), np.asarray(bias, np.float32), relu=True)
-    # One logit tells two classes apart; two of half its size are what a reader expects.
+    # One logit distinguishes two classes; readers expect two of half its size.
     weights, bias = layers[-1]
     half = _rows(weights / 2)
     both = np.array([-bias[0], bias[0]], np.float32) / np.float32(2)

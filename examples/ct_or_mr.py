@@ -2,8 +2,8 @@
 
     python examples/ct_or_mr.py OUT
 
-It tells a CT from an MR slice by its texture. It is trained on pieces of two patients' images, so
-that nothing may be concluded from what it says; the way of the data is what it shows. Writes
+It distinguishes CT from MR slices by their texture. It is trained on pieces of two patients'
+images, so its results have no medical meaning; it demonstrates the path of the data. Writes
 OUT/ct-or-mr.onnx, .json, and copies of the files that it was not trained on.
 """
 
@@ -59,9 +59,7 @@ def main(out: Path) -> list[tuple[str, str]]:
     # A perceptron over pieces of an image is a convolution followed by one of a single pixel.
     trained = MLPClassifier((FILTERS,), alpha=0.01, tol=1e-3, max_iter=300, random_state=1)
     trained.fit(pieces, labels)
-    print(
-        f"{trained.score(pieces, labels):.1%} of {len(pieces)} pieces of two images are told apart"
-    )
+    print(f"{trained.score(pieces, labels):.1%} of {len(pieces)} pieces of two images are right")
 
     kernels = np.asarray(trained.coefs_[0].T, np.float32).reshape(FILTERS, 1, WINDOW, WINDOW)
     last = np.asarray(trained.coefs_[1].T, np.float32).reshape(1, FILTERS, 1, 1) / 2

@@ -1,4 +1,4 @@
-"""Plot the charts of docs/useful-work.md: python scripts/draw_useful_work.py
+"""Plot the charts of docs/useful-work.md: python scripts/plot_useful_work.py
 
 Numbers are from the runtime's own functions where there are any (`runtime/splits.py`); the others
 are the arithmetic of the page itself. Floats are used only for coordinates.
@@ -46,27 +46,28 @@ BURN: Final = 0.01
 
 STEPS: Final = (
     ("posted", "requester", "escrow held: price,\nverifiers, deposit"),
-    ("assigned", "chain", "a provider is drawn\nby a later beacon"),
+    ("assigned", "chain", "a provider is selected\nby a later beacon"),
     ("computing", "provider", "accepts; payload is\nsealed to it, fetched"),
     ("committed", "provider", "roots over every\ntensor of every item"),
-    ("checking", "verifiers", "drawn after that: check\nsecret samples, vote"),
-    ("pending", "anybody", "may still prove\none wrong element"),
+    ("checking", "verifiers", "selected after that: check\nsecret samples, vote"),
+    ("pending", "any account", "may still prove\none wrong element"),
     ("finalized", "chain", "pays, burns, mines,\nweighs"),
 )
 
 
-LOST: Final = """cancelled, nobody free, nobody delivered,
+LOST: Final = """cancelled, no free provider, nothing delivered,
 payload missing, data withheld, too few votes"""
 
 
-def draw_life(figure: Figure) -> None:
+def plot_life(figure: Figure) -> None:
     """Plot the states of a job, the party that advances it, and its possible ends."""
     axes = figure.subplots()
     axes.set_axis_off()
     axes.set_xlim(-0.6, 6.6)
     axes.set_ylim(-1.62, 1.25)
     colours = {
-        "requester": YELLOW, "chain": PALE, "provider": SKY, "verifiers": GREEN, "anybody": PINK,
+        "requester": YELLOW, "chain": PALE, "provider": SKY, "verifiers": GREEN,
+        "any account": PINK,
     }  # fmt: skip
     for at, (state, who, what) in enumerate(STEPS):
         box(axes, at, 0.55, state, colours[who])
@@ -104,7 +105,7 @@ def arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float], colo
     )
 
 
-def draw_split(figure: Figure) -> None:
+def plot_split(figure: Figure) -> None:
     """Plot the division of a job's price."""
     axes = figure.subplots()
     price = 100 * int(BTT)
@@ -146,7 +147,7 @@ def escapes(items: int, looked_at: int, wrong: int, verifiers: int) -> float:
     return (comb(items - wrong, looked_at) / comb(items, looked_at)) ** verifiers
 
 
-def draw_detection(figure: Figure) -> None:
+def plot_detection(figure: Figure) -> None:
     """Plot the probability that fraud stays undetected, by the part of wrong items."""
     axes = figure.subplots()
     items = 32
@@ -160,14 +161,14 @@ def draw_detection(figure: Figure) -> None:
             label=name, color=colour, ls=style, lw=2,
         )  # fmt: skip
     axes.set_xlabel(f"wrong items among {items}")
-    axes.set_ylabel("per cent of receipts in which none is drawn")
+    axes.set_ylabel("per cent of receipts in which none is sampled")
     axes.set_xlim(1, items)
     axes.set_ylim(-2, 100)
     axes.legend()
     axes.set_title("A lie about one item often passes, about many hardly ever")
 
 
-def draw_washing(figure: Figure) -> None:
+def plot_washing(figure: Figure) -> None:
     """Plot the gain of a requester that pays itself for made-up work."""
     axes = figure.subplots()
     shares = [share / 100 for share in range(1, 101)]
@@ -188,20 +189,20 @@ def draw_washing(figure: Figure) -> None:
 
 
 PICTURES: Final[dict[str, tuple[tuple[float, float], Callable[[Figure], None]]]] = {
-    "life": ((13, 5), draw_life),
-    "split": ((11, 3.2), draw_split),
-    "detection": ((11, 5.5), draw_detection),
-    "washing": ((11, 5.5), draw_washing),
+    "life": ((13, 5), plot_life),
+    "split": ((11, 3.2), plot_split),
+    "detection": ((11, 5.5), plot_detection),
+    "washing": ((11, 5.5), plot_washing),
 }
 
 
 def main() -> None:
     """Plot all of them, as PNG and SVG."""
     OUT.mkdir(exist_ok=True)
-    for name, (size, draw) in PICTURES.items():
+    for name, (size, plot) in PICTURES.items():
         with mpl.rc_context(STYLE):
             figure = Figure(figsize=size, layout="constrained")
-            draw(figure)
+            plot(figure)
             for kind in ("png", "svg"):
                 path = OUT / f"{name}.{kind}"
                 figure.savefig(path, metadata={"Date": None} if kind == "svg" else None)
