@@ -623,7 +623,7 @@ class Engine:
         peer = next(iter(senders), None)
         proof = self._read_proof(raw, peer)
         if proof is not None:
-            self._obey(self.parts.gadget.proof_heard(proof, peer, self._now))
+            self._obey(self.parts.gadget.proof_received(proof, peer, self._now))
 
     def _read_proof(self, raw: bytes, peer: str | None) -> Justification | None:
         try:
@@ -676,7 +676,7 @@ class Engine:
     def _judge(self, order: ImportJustification) -> None:
         proof = self._read_proof(order.raw, order.peer)
         if proof is not None:
-            self._obey(self.parts.gadget.proof_heard(proof, order.peer, self._now))
+            self._obey(self.parts.gadget.proof_received(proof, order.peer, self._now))
         accepted = self.parts.client.finalized().number >= order.target.number
         self._report(JustificationJudged(order.target, order.peer, accepted))
 

@@ -445,7 +445,7 @@ def test_f16_validators_come_and_go_and_every_node_changes_at_the_same_block() -
         assert GrandpaId(pair_of(world.nodes[3], GRANDPA).public) not in voters
         assert world.nodes[newcomer].watcher.own
         settle(world, 10)
-        ended = rounds_of(world.nodes[0])._end_of(0)
+        ended = rounds_of(world.nodes[0])._best.commit_that_ended(0)
         assert ended is not None
 
 

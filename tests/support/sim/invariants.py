@@ -41,8 +41,10 @@ HELD: Final = fork_sync.MAX_HELD + fork_sync.NEAR + 2_048
 """Blocks that sync may hold."""
 BATCHES: Final = 2
 """Batches of blocks that may wait in an engine: sync hands over one at a time."""
-QUEUES: Final = {"_votes": 8, "_blocked": 4_096, "_waiting": 16, "_early_proofs": 64}
-"""Entries of the gadget's queues."""
+KEPT_ROUNDS: Final = 8
+"""Rounds whose votes a gadget may keep."""
+QUEUES: Final = {"_votes": 4_096, "_messages": 16, "_proofs": 64}
+"""Entries that may wait for blocks in a gadget."""
 
 FAULTS: Final = ("no answer", "it asks for votes again at once")
 """Why honest nodes may blame each other a little while wires are bad and processes stand still: a
@@ -271,8 +273,9 @@ class Invariants:
             "batches of blocks": (len(engine._batches), BATCHES),
             "rounds that listen": (len(parts.gadget.rounds()[1]), 4_096),
         }
+        sizes["rounds with votes"] = (len(parts.gadget._votes), KEPT_ROUNDS)
         for name, most in QUEUES.items():
-            sizes[f"gadget.{name}"] = (len(getattr(parts.gadget, name)), most)
+            sizes[f"until imported: {name}"] = (len(getattr(parts.gadget._held, name)), most)
         for name, (size, most) in sizes.items():
             if size > most:
                 raise Violation("I6", f"{node.name}: {name}: {size}, {most} allowed")

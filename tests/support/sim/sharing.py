@@ -105,13 +105,13 @@ class Shared:
 
     def attend(self, engine: Engine, verify: Signatures) -> None:
         """Let a node that is put together use it, too; `verify` has all nodes' verdicts."""
-        importer, gadget = engine.parts.importer, engine.parts.gadget
+        importer, validator = engine.parts.importer, engine.parts.gadget._validator
         signer = engine.parts.signer
         if signer is not None:
             signer.sign = self._signing(signer.sign, verify)  # type: ignore[method-assign, assignment]
         importer.slots = self._looking(importer, importer.slots)  # type: ignore[method-assign, assignment]
         importer.check = self._checking(importer, importer.check)  # type: ignore[method-assign, assignment]
-        gadget._decode = self._decoding(gadget._decode)  # type: ignore[method-assign, assignment]
+        validator.decode = self._decoding(validator.decode)  # type: ignore[method-assign, assignment]
 
     # ---- blocks
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btt_chain.consensus.finality.gadget import DEEP
+from btt_chain.consensus.finality.until_imported import DEEP
 from btt_chain.consensus.finality.voter import Finalize
 from btt_chain.primitives.grandpa import Commit, Stage, Target
 from btt_chain.primitives.header import Header

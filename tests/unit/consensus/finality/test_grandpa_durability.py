@@ -14,6 +14,7 @@ def test_the_round_before_is_saved_before_a_vote_of_the_next_one_is_signed() -> 
     node = world.nodes[0]
     order: list[tuple[str, int]] = []
     gadget, store, vault = node.running.parts.gadget, node.client.store, node.vault
+    signer = gadget._environment._signer
     assert vault is not None
     write = store.aux_put
 
@@ -24,13 +25,13 @@ def test_the_round_before_is_saved_before_a_vote_of_the_next_one_is_signed() -> 
             order.append(("on disk", int(saved.number)))
 
     store.aux_put = aux_put  # type: ignore[method-assign]
-    cast = gadget._signer.sign
+    cast = signer.sign
 
     def sign(set_id: int, number: int, message: object, who: object) -> object:
         order.append(("vote", number))
         return cast(set_id, number, message, who)  # type: ignore[arg-type]
 
-    gadget._signer.sign = sign  # type: ignore[assignment, method-assign]
+    signer.sign = sign  # type: ignore[assignment, method-assign]
     world.run(6)
     votes = [at for at, (what, _) in enumerate(order) if what == "vote"]
     assert len(votes) > 4

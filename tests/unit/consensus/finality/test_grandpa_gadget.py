@@ -12,6 +12,12 @@ from hypothesis import strategies as st
 
 from btt_chain.consensus.finality import peers as cost
 from btt_chain.consensus.finality import records
+from btt_chain.consensus.finality.catch_up import (
+    CATCH_UP_TIMEOUT,
+    MAX_EXPECTED,
+    CatchUps,
+    Request,
+)
 from btt_chain.consensus.finality.gadget import (
     Action,
     BadHeader,
@@ -33,8 +39,10 @@ from btt_chain.consensus.finality.messages import (
     NeighborV1,
     Vote,
 )
-from btt_chain.consensus.finality.peers import Asked, Peers
+from btt_chain.consensus.finality.outbox import Outbox
+from btt_chain.consensus.finality.peers import Peers
 from btt_chain.consensus.finality.proofs import NotFinal, prove_finality
+from btt_chain.consensus.finality.timers import Clock
 from btt_chain.consensus.finality.voter import ArmTimer, Finalize
 from btt_chain.primitives.digest import Digest
 from btt_chain.primitives.grandpa import (
@@ -488,9 +496,8 @@ def test_f12_a_rival_without_enough_votes_for_itself_stops_nobody() -> None:
 
 def test_a_proof_from_a_peer_makes_its_block_final() -> None:
     desk = Desk()
-    desk.do(desk.gadget.proof_heard(desk.proof(3), "peer", 0))
+    desk.do(desk.gadget.proof_received(desk.proof(3), "peer", 0))
     assert desk.node.tree.final_block.number == 3
-    assert desk.gadget.proof == desk.proof(3)
     assert records.read_proof(desk.node.aux.get) == desk.proof(3)
 
 
@@ -503,7 +510,7 @@ def test_bad_justification() -> None:
         replace(proof, commit=replace(proof.commit, target_number=u32(4))),
     ]
     for bad in forged:
-        assert costs(desk.do(desk.gadget.proof_heard(bad, "peer", 0))) == [cost.INVALID]
+        assert costs(desk.do(desk.gadget.proof_received(bad, "peer", 0))) == [cost.INVALID]
     assert desk.node.of(Finalize) == []
 
 
@@ -512,10 +519,11 @@ def test_a_proof_that_only_nodes_accept_is_made_one_for_bridges() -> None:
     commit = desk.commit(3, NAMES)  # one vote more than is needed
     too_much = Justification(u64(1), commit, [])
 
-    desk.do(desk.gadget.proof_heard(too_much, None, 0))
+    desk.do(desk.gadget.proof_received(too_much, None, 0))
 
-    assert desk.gadget.proof is not None
-    assert len(desk.gadget.proof.commit.precommits) == 3
+    proof = records.read_proof(desk.node.aux.get)
+    assert proof is not None
+    assert len(proof.commit.precommits) == 3
 
 
 def test_a_proof_waits_for_its_block_and_for_the_voters_before_it() -> None:
@@ -526,11 +534,11 @@ def test_a_proof_waits_for_its_block_and_for_the_voters_before_it() -> None:
     votes = [as_precommit(signed(PRECOMMIT, later, n, 1, 1)) for n in NAMES[:3]]
     proof = Justification(u64(1), Commit(later.hash, u32(later.number), votes), [])
 
-    assert costs(desk.do(desk.gadget.proof_heard(proof, "peer", 0))) == []
+    assert costs(desk.do(desk.gadget.proof_received(proof, "peer", 0))) == []
     assert desk.node.of(Finalize) == []
     assert desk.gadget.must_be_proven() == target(desk.headers[3])
 
-    desk.do(desk.gadget.proof_heard(desk.proof(3), "peer", 0))
+    desk.do(desk.gadget.proof_received(desk.proof(3), "peer", 0))
 
     assert desk.node.tree.final_block == later
     assert desk.gadget.set_id == 1
@@ -683,7 +691,7 @@ def test_another_is_asked_if_the_first_does_not_answer() -> None:
     desk.note(neighbour(6))
     desk.do(desk.gadget.note_received("other", neighbour(6), 0))
 
-    actions = desk.at(cost.CATCH_UP_TIMEOUT)
+    actions = desk.at(CATCH_UP_TIMEOUT)
 
     asked_now = [
         a.peer
@@ -704,7 +712,7 @@ def test_votes_that_come_when_another_was_asked_instead_cost_nothing_once() -> N
     desk.do(desk.gadget.connected("other", 0))
     desk.note(neighbour(6))
     desk.do(desk.gadget.note_received("other", neighbour(6), 0))
-    desk.at(cost.CATCH_UP_TIMEOUT)
+    desk.at(CATCH_UP_TIMEOUT)
 
     assert costs(desk.note(answered(catch_up(desk, 5)))) == []
     assert desk.gadget.round == 1
@@ -719,12 +727,13 @@ def test_votes_that_come_over_a_line_made_anew_since_they_were_asked_for_cost_no
     assert costs(desk.note(answered(catch_up(desk, 5)))) == []
 
 
-def test_of_how_many_was_asked_is_bounded() -> None:
+def test_the_number_of_expected_catch_ups_is_bounded() -> None:
     peers = Peers()
-    for number in range(cost.MAX_OWED + 1):
-        peers.ask(Asked(str(number), 0, 1, 0))
-    assert not peers.was_asked("0")
-    assert peers.was_asked("1")
+    catch_ups = CatchUps(peers, T, Clock(0), Outbox(peers))
+    for number in range(MAX_EXPECTED + 1):
+        catch_ups.expect(Request(str(number), 0, 1, 0))
+    assert not catch_ups.was_requested("0")
+    assert catch_ups.was_requested("1")
 
 
 @pytest.mark.parametrize(

@@ -295,7 +295,7 @@ def test_a_restart_goes_on_in_its_set_and_behind_its_round() -> None:
     for name, node in net.nodes.items():
         assert node.gadget.set_id == 1
         assert node.gadget.round in {before[name], before[name] - 1}
-        assert node.gadget.proof is not None
+        assert node.gadget._best.proof is not None
 
 
 def test_changes_are_found_again_in_the_headers_if_their_record_was_lost() -> None:

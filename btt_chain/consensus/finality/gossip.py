@@ -1,0 +1,189 @@
+"""Which votes, commits and catch-ups of peers are accepted, and the cost of the others.
+
+The validator holds our position as neighbours have it (Substrate's local view), and the positions
+that we left lately: a peer may hand over in good faith what was right for those. Source:
+`communication::gossip` of Substrate's `sc_consensus_grandpa`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from btt_chain.consensus.finality import peers as cost
+from btt_chain.consensus.finality.authority_sets import AuthoritySets
+from btt_chain.consensus.finality.kept_votes import KeptVotes
+from btt_chain.consensus.finality.messages import (
+    GOSSIP,
+    CatchUpMessage,
+    CommitMessage,
+    GossipMessage,
+    VoteMessage,
+)
+from btt_chain.consensus.finality.outbox import Outbox
+from btt_chain.consensus.finality.peers import Peers, View
+from btt_chain.consensus.finality.signatures import Verify
+from btt_chain.consensus.finality.timers import Clock, StallTimer
+from btt_chain.primitives.grandpa import Commit, SignedMessage, Stage, precommit_message, stage_of
+from btt_chain.primitives.limits import VOTE_GOSSIP
+from btt_chain.scale import DecodeError
+
+PATIENCE: Final = 60_000
+"""Milliseconds for which votes of a round that we left may still arrive in good faith."""
+
+
+class _Left(NamedTuple):
+    """A round that we entered, and the time."""
+
+    set_id: int
+    round: int
+    since: int
+
+
+class GossipValidator:
+    """Checks the messages of peers, and penalizes those at fault."""
+
+    def __init__(
+        self,
+        view: View,
+        peers: Peers,
+        sets: AuthoritySets,
+        votes: KeptVotes,
+        verify: Verify,
+        clock: Clock,
+        stall: StallTimer,
+        outbox: Outbox,
+    ) -> None:
+        self.view = view
+        """Our position at the end of the last event."""
+        self._peers: Final = peers
+        self._sets: Final = sets
+        self._votes: Final = votes
+        self._verify: Final = verify
+        self._clock: Final = clock
+        self._stall: Final = stall
+        self._outbox: Final = outbox
+        self._left = [_Left(view.set_id, view.round, clock.now)]
+
+    def enter(self, view: View) -> None:
+        """Move to another round or set."""
+        self.view = view
+        self._left.append(_Left(view.set_id, view.round, self._clock.now))
+        while len(self._left) > 1 and self._left[1].since <= self._clock.now - PATIENCE:
+            del self._left[0]
+
+    # --- messages ---
+
+    def decode(self, peer: str, raw: bytes) -> GossipMessage | None:
+        """Return a peer's message; None if it is none."""
+        try:
+            return VOTE_GOSSIP.decode(GOSSIP, raw)
+        except DecodeError as error:
+            price = cost.UNDECODABLE_BYTE * max(1, len(raw))
+            why = f"it sends what is no message of GRANDPA: {error}"
+            self._outbox.penalize(peer, price, why)
+            return None
+
+    def accepts_vote(self, peer: str, body: VoteMessage) -> bool:
+        """Return True if a vote is valid and new; then it is kept."""
+        number, signed = int(body.round), body.message
+        if not self._is_in_reach(peer, int(body.set_id), number):
+            return False
+        if signed.id not in self._sets.current.voters:
+            self._outbox.penalize(peer, cost.UNKNOWN_VOTER, "it hands over a vote of no voter")
+            return False
+        kept = self._votes.of(number, signed.id, stage_of(signed.message))
+        is_new = signed not in kept
+        if is_new:
+            if len(kept) > 1:
+                return False  # two are enough to prove an equivocation
+            if not self._verify(signed, number, self.view.set_id):
+                why = "it hands over a vote nobody signed"
+                self._outbox.penalize(peer, cost.BAD_SIGNATURE, why)
+                return False
+            kept.append(signed)
+        known = self._peers.known.get(peer)
+        if known is not None:
+            known.has.add(signed.signature)
+        return is_new
+
+    def accepts_commit(self, peer: str, body: CommitMessage) -> bool:
+        """Return True if a commit is of our set; else penalize a peer at fault."""
+        set_id = int(body.set_id)
+        if set_id == self.view.set_id:
+            return True
+        self._blame(peer, set_id, int(body.round), "commit")
+        return False
+
+    def expand(self, peer: str, body: CommitMessage) -> Commit | None:
+        """Return a commit whose votes suffice and are signed; else penalize the peer."""
+        try:
+            commit = body.message.expand()
+        except ValueError as error:
+            self._outbox.penalize(peer, cost.MALFORMED, f"a commit is malformed: {error}")
+            return None
+        votes = [precommit_message(signed) for signed in commit.precommits]
+        if not (self._are_enough(peer, votes) and self._are_signed(peer, votes, int(body.round))):
+            return None
+        return commit
+
+    def accepts_catch_up(self, peer: str, body: CatchUpMessage) -> bool:
+        """Return True if a catch-up's votes suffice and are signed; else penalize the peer."""
+        votes = body.message.votes()
+        stages = (
+            [signed for signed in votes if stage_of(signed.message) is Stage.PREVOTE],
+            [signed for signed in votes if stage_of(signed.message) is Stage.PRECOMMIT],
+        )
+        return all(self._are_enough(peer, stage) for stage in stages) and self._are_signed(
+            peer, votes, int(body.message.round_number)
+        )
+
+    # --- rules ---
+
+    def _is_in_reach(self, peer: str, set_id: int, number: int) -> bool:
+        """Return True if a vote is of a round that we follow; else penalize a peer at fault."""
+        if set_id == self.view.set_id and abs(number - self.view.round) <= 1:
+            return True
+        self._blame(peer, set_id, number, "vote")
+        return False
+
+    def _blame(self, peer: str, set_id: int, number: int, what: str) -> None:
+        """Penalize a peer for a message of a round that no peer can be in, lately or yet.
+
+        Gossip is forwarded and votes are sent again: a peer may hand over what is too late or too
+        early for us in good faith, on behalf of one that fell behind or went ahead.
+        """
+        why = f"it hands over a {what} of round {number} of set {set_id}"
+        if (set_id, number) > (self.view.set_id, self.view.round):
+            # If we are stalled, we may be the one behind, without a packet that says so.
+            is_far = set_id > self.view.set_id + 1 and not self._peers.may_stand_at(set_id)
+            if is_far and not self._stall.is_stalled:
+                self._outbox.penalize(peer, cost.FUTURE, why)
+            return
+        floor = self._left[0]
+        if floor.since > self._clock.now - PATIENCE:
+            return  # too short a time here to know what is too late
+        if (set_id, number + 1) < (floor.set_id, floor.round) and not self._peers.stand_near(
+            set_id, number
+        ):
+            self._outbox.penalize(peer, cost.PAST, why)
+
+    def _are_enough(self, peer: str, votes: Sequence[SignedMessage]) -> bool:
+        """Return True if votes of one stage reach the threshold, of voters only, two of each."""
+        voters = self._sets.current.voters
+        who = {signed.id: None for signed in votes}
+        unknown = any(one not in voters for one in who)
+        weight = 0 if unknown else sum(voters.weights[one] for one in who)
+        if weight >= voters.threshold and len(votes) <= 2 * len(voters):
+            return True
+        why = "its votes are of others than the voters or too few"
+        self._outbox.penalize(peer, cost.MALFORMED, why)
+        return False
+
+    def _are_signed(self, peer: str, votes: Sequence[SignedMessage], number: int) -> bool:
+        for checked, signed in enumerate(votes, 1):
+            if not self._verify(signed, number, self.view.set_id):
+                price = cost.BAD_SIGNATURE + cost.SIGNATURE_CHECKED * checked
+                self._outbox.penalize(peer, price, "it hands over a vote nobody signed")
+                return False
+        return True

@@ -1,0 +1,43 @@
+"""The verified votes of recent rounds: to drop repeated ones, and for neighbours that lack them."""
+
+from __future__ import annotations
+
+from btt_chain.primitives.grandpa import AuthorityId, SignedMessage, Stage, stage_of
+
+
+class KeptVotes:
+    """Verified votes, by round, voter and stage."""
+
+    def __init__(self) -> None:
+        self._rounds: dict[int, dict[tuple[AuthorityId, Stage], list[SignedMessage]]] = {}
+
+    def __len__(self) -> int:
+        """Return the number of rounds with votes."""
+        return len(self._rounds)
+
+    def of(self, number: int, who: AuthorityId, stage: Stage) -> list[SignedMessage]:
+        """Return the votes of one voter in one stage of a round, to be appended to."""
+        votes = self._rounds.get(number)
+        if votes is None:
+            votes = self._rounds[number] = {}
+        return votes.setdefault((who, stage), [])
+
+    def keep(self, number: int, signed: SignedMessage) -> None:
+        """Keep a vote, unless it is known or two of its voter are: they prove an equivocation."""
+        votes = self.of(number, signed.id, stage_of(signed.message))
+        if signed not in votes and len(votes) < 2:
+            votes.append(signed)
+
+    def in_round(self, number: int) -> list[SignedMessage]:
+        """Return all votes of a round."""
+        votes = self._rounds.get(number)
+        return [] if votes is None else [signed for kept in votes.values() for signed in kept]
+
+    def drop_below(self, number: int) -> None:
+        """Drop the votes of the rounds before one."""
+        for old in [one for one in self._rounds if one < number]:
+            del self._rounds[old]
+
+    def clear(self) -> None:
+        """Drop all votes."""
+        self._rounds.clear()
