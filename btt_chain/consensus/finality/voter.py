@@ -18,11 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final, Protocol, TypeAlias
 
 from btt_chain.consensus.finality.authorities import AuthoritySet
-from btt_chain.consensus.finality.graph import Ancestry, descends
+from btt_chain.consensus.finality.graph import descends
 from btt_chain.consensus.finality.justification import (
     HeaderSource,
     from_commit,
@@ -30,6 +29,8 @@ from btt_chain.consensus.finality.justification import (
     prove,
 )
 from btt_chain.consensus.finality.round import HistoricalVotes, Outcome, Round, RoundState
+from btt_chain.consensus.finality.voting_round import Step, VotingRound
+from btt_chain.consensus.finality.voting_rule import RuleChain, VotingRule
 from btt_chain.primitives.grandpa import (
     AnyMessage,
     AuthorityId,
@@ -49,16 +50,8 @@ from btt_chain.primitives.grandpa import (
 from btt_chain.scale import u32, u64
 
 
-class Chain(Ancestry, HeaderSource, Protocol):
+class Chain(RuleChain, HeaderSource, Protocol):
     """The chain that a voter needs."""
-
-    def best_containing(self, block: Target) -> Target | None:
-        """Return the head of the best chain through `block`; None if it is not known any more."""
-        ...
-
-    def vote_limit(self, head: Target) -> int | None:
-        """Return the height above which `head`'s chain is not yet voted for; None: no limit."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,63 +137,7 @@ Action: TypeAlias = (
 )
 
 
-# --- target of votes --------------------------------------------------------
-
-
-def vote_height(base: int, head: int, behind: int, limit: int | None) -> int:
-    """Return the height to prevote for, between the base and the best head.
-
-    At least `behind` blocks below the head, at most three quarters of the way to it, rounded up,
-    and not above `limit`; but never below `base`.
-    """
-    three_quarters = base + ((head - base) * 3 + 2) // 4
-    bounds = [head - behind, three_quarters, *([] if limit is None else [limit])]
-    return max(base, min(bounds))
-
-
 # --- the rounds -------------------------------------------------------------
-
-
-class _Step(Enum):
-    WAITING = "waiting"
-    PREVOTED = "prevoted"
-    PRECOMMITTED = "precommitted"
-
-
-@dataclass(slots=True)
-class _Running:
-    """A round in progress, and its predecessor."""
-
-    votes: Round
-    previous: Round | RoundState | None
-    """None: we skipped to this round, and do not vote in it."""
-    started: int
-    step: _Step = _Step.WAITING
-    hint: Target | None = None
-    proof: Justification | None = None
-    """The proof of the highest block that this round proved."""
-    proven: Target | None = None
-    """The highest block that this round proved."""
-    commit_at: int | None = None
-    """Time to publish a commit, once the round is past; None: not, or no more."""
-    heard: int = 0
-    """Height of the highest commit received for this round."""
-
-    @property
-    def before(self) -> RoundState | None:
-        """The state of the round before."""
-        return self.previous.state if isinstance(self.previous, Round) else self.previous
-
-    @property
-    def cast_all(self) -> bool:
-        return self.previous is None or self.step is _Step.PRECOMMITTED
-
-    def concluded(self, final: Target) -> bool:
-        """Return True if the round can have no further effect."""
-        if self.commit_at is not None:
-            return False
-        estimate = self.votes.estimate
-        return estimate is None or estimate.number <= final.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,11 +185,11 @@ class Voter:
         self._me = me if me is not None and me in authorities.voters else None
         self._chain = chain
         self._timing = timing
-        self._behind = behind
+        self._rule = VotingRule(chain, behind)
         self._final = final
         self._recorded = dict(recorded)
         self._early = _Early()
-        self._past: list[_Running] = []
+        self._past: list[VotingRound] = []
         self._base = final
         self._completed: Round | None = None
         self._armed: int | None = None
@@ -266,8 +203,8 @@ class Voter:
                 votes.add(signed)
             if votes.completable:
                 previous = self._completed = votes
-                self._past.append(_Running(votes, None, now))
-        self._best = _Running(self._round(last.number + 1, final), previous, now)
+                self._past.append(VotingRound(votes, None, now))
+        self._best = VotingRound(self._round(last.number + 1, final), previous, now)
 
     # --- events ---
 
@@ -282,7 +219,7 @@ class Voter:
             if round_number == self._best.votes.number + 1 and signed.id in self.set.voters:
                 self._early.keep(signed)
             return []
-        return [*self._hear(running, signed), *self._drive(now)]
+        return [*self._import_vote(running, signed), *self._drive(now)]
 
     def on_commit(self, round_number: int, commit: Commit, now: int) -> list[Action]:
         """Process a commit of this set, of any round; all its blocks are known."""
@@ -291,9 +228,9 @@ class Voter:
         actions: list[Action] = []
         past = next((run for run in self._past if run.votes.number == round_number), None)
         if past is not None:
-            past.heard = max(past.heard, commit.target.number)
+            past.received = max(past.received, commit.target.number)
             for signed in commit.precommits:
-                actions += self._hear(past, precommit_message(signed))
+                actions += self._import_vote(past, precommit_message(signed))
         if commit.target.number > self._final.number:
             proof = from_commit(commit, round_number, self.set.voters, self._chain)
             if proof is not None:
@@ -307,7 +244,7 @@ class Voter:
             return []
         votes = self._round(number, catch_up.base)
         actions: list[Action] = []
-        caught = _Running(votes, None, now, commit_at=now + self._timing.commit)
+        caught = VotingRound(votes, None, now, commit_at=now + self._timing.commit)
         fit = {Outcome.COUNTED, Outcome.EQUIVOCATION, Outcome.DUPLICATE, Outcome.THIRD}
         for signed in catch_up.votes():
             imported = votes.add(signed)
@@ -318,7 +255,7 @@ class Voter:
         self._retire(self._best, now)
         self._past.append(caught)
         actions.append(self._complete(votes))
-        self._start(_Running(self._round(number + 1, self._base), votes, now), actions)
+        self._start(VotingRound(self._round(number + 1, self._base), votes, now), actions)
         return [*actions, *self._drive(now)]
 
     def on_final(self, block: Target, now: int) -> list[Action]:
@@ -331,11 +268,11 @@ class Voter:
         """Vote with another key from here on, or with none; `recorded` are that key's votes."""
         before, self._me = self._me, me if me is not None and me in self.set.voters else None
         self._recorded = dict(recorded)
-        if self._me not in {None, before} and self._best.step is not _Step.WAITING:
+        if self._me not in {None, before} and self._best.step is not Step.WAITING:
             # The time to vote in this round passed while there was no such key. A stalled round may
             # wait for this one: go through its steps again; the record refuses what the key must
             # not sign.
-            self._best.step = _Step.WAITING
+            self._best.step = Step.WAITING
             self._driven = None
 
     def be_quiet(self, until: int) -> None:
@@ -392,12 +329,12 @@ class Voter:
     def _round(self, number: int, base: Target) -> Round:
         return Round(number, self.set.voters, base, self._chain)
 
-    def _find(self, number: int) -> _Running | None:
+    def _find(self, number: int) -> VotingRound | None:
         if self._best.votes.number == number:
             return self._best
         return next((past for past in self._past if past.votes.number == number), None)
 
-    def _hear(self, running: _Running, signed: SignedMessage) -> list[Action]:
+    def _import_vote(self, running: VotingRound, signed: SignedMessage) -> list[Action]:
         if isinstance(signed.message, ProposeMessage):
             if signed.id == self.set.voters.primary(running.votes.number):
                 running.hint = target_of(signed.message.vote)
@@ -413,12 +350,14 @@ class Voter:
         while True:
             self._vote(self._best, now, actions)
             self._settle(self._best, actions)
-            if not self._may_follow(self._best):
+            if not self._best.may_be_followed():
                 break
             self._follow(now, actions)
         for past in self._past:
             self._settle(past, actions)
-            self._commit(past, now, actions)
+            commit = past.due_commit(now)
+            if commit is not None:
+                actions.append(SendCommit(past.votes.number, self.set.set_id, commit))
         self._past = [past for past in self._past if not past.concluded(self._final)]
         due = self._due(now)
         if due is not None and due != self._armed:
@@ -430,8 +369,8 @@ class Voter:
         """Return when the next timer is due."""
         best, wait = self._best, self._timing.gossip
         due = self._quiet_until if self._quiet_until > now else None
-        if best.step is not _Step.PRECOMMITTED:
-            step = best.started + (2 if best.step is _Step.WAITING else 4) * wait
+        if best.step is not Step.PRECOMMITTED:
+            step = best.started + (2 if best.step is Step.WAITING else 4) * wait
             if step > now and (due is None or step < due):
                 due = step
         for past in self._past:
@@ -440,63 +379,39 @@ class Voter:
                 due = at
         return due
 
-    def _vote(self, run: _Running, now: int, actions: list[Action]) -> None:
-        if run.step is _Step.PRECOMMITTED or now < self._quiet_until:
+    def _vote(self, run: VotingRound, now: int, actions: list[Action]) -> None:
+        if run.step is Step.PRECOMMITTED or now < self._quiet_until:
             return
         waited, full = now - run.started, run.votes.completable
         # The cheap checks first: most events change nothing here.
-        if not full and waited < (2 if run.step is _Step.WAITING else 4) * self._timing.gossip:
+        if not full and waited < (2 if run.step is Step.WAITING else 4) * self._timing.gossip:
             return
         before = run.before
         if before is None or before.estimate is None:
             return
-        if run.step is _Step.WAITING:
+        if run.step is Step.WAITING:
             self._prevote(run, before, before.estimate, actions)
         ghost = run.votes.ghost
-        if run.step is not _Step.PREVOTED or ghost is None:
+        if run.step is not Step.PREVOTED or ghost is None:
             return
         if not (full or waited >= 4 * self._timing.gossip):
             return
         if descends(self._chain, before.estimate, ghost):
-            run.step = _Step.PRECOMMITTED
+            run.step = Step.PRECOMMITTED
             self._cast(run, Stage.PRECOMMIT, ghost, actions)
             run.votes.mark_precommitted()
 
     def _prevote(
-        self, run: _Running, before: RoundState, estimate: Target, actions: list[Action]
+        self, run: VotingRound, before: RoundState, estimate: Target, actions: list[Action]
     ) -> None:
-        through = self._through(run.hint, before, estimate)
-        head = self._chain.best_containing(through)
-        target = None if head is None else self._below(through, head)
+        target = self._rule.target(run.hint, before, estimate)
         if target is None:
             return  # the target is not known any more; retried at the next event
-        run.step = _Step.PREVOTED
+        run.step = Step.PREVOTED
         self._cast(run, Stage.PREVOTE, target, actions)
         run.votes.mark_prevoted()
 
-    def _through(self, hint: Target | None, before: RoundState, estimate: Target) -> Target:
-        """Return the block to vote through: the primary's hint, if it lies above the last estimate
-        and not above the last ghost; else the estimate.
-        """
-        if hint is None or before.ghost is None or hint.number <= estimate.number:
-            return estimate
-        on_the_way = descends(self._chain, estimate, hint) and descends(
-            self._chain, hint, before.ghost
-        )
-        return hint if on_the_way else estimate
-
-    def _below(self, through: Target, head: Target) -> Target | None:
-        """Return the block between `through` and `head` that the voting rules allow."""
-        limit = self._chain.vote_limit(head)
-        height = vote_height(through.number, head.number, self._behind, limit)
-        while head.number > height:
-            parent = self._chain.parent(head)
-            if parent is None:
-                return None
-            head = Target(parent, head.number - 1)
-        return head
-
-    def _cast(self, run: _Running, stage: Stage, target: Target, actions: list[Action]) -> None:
+    def _cast(self, run: VotingRound, stage: Stage, target: Target, actions: list[Action]) -> None:
         if self._me is None:
             return
         number, set_id = run.votes.number, self.set.set_id
@@ -504,7 +419,7 @@ class Voter:
         message = message_for(stage, target)
         actions += [RecordVote(number, set_id, message), SendVote(number, set_id, message)]
 
-    def _settle(self, run: _Running, actions: list[Action]) -> None:
+    def _settle(self, run: VotingRound, actions: list[Action]) -> None:
         """Prove the final block of a round, once our votes in it are cast.
 
         Not before: a restart would otherwise begin the round again on a base that it made final.
@@ -528,42 +443,22 @@ class Voter:
         self._final = proof.target
         return [Finalize(proof)]
 
-    def _commit(self, past: _Running, now: int, actions: list[Action]) -> None:
-        if past.commit_at is None or now < past.commit_at:
-            return
-        past.commit_at = None
-        if past.proof is not None and past.proof.target.number > past.heard:
-            number = past.votes.number
-            actions.append(SendCommit(number, self.set.set_id, past.proof.commit))
-
-    def _may_follow(self, run: _Running) -> bool:
-        """Return True if the next round may begin: the one before can lose nothing by it."""
-        if run.step is not _Step.PRECOMMITTED or not run.votes.completable:
-            return False
-        before = run.before
-        if before is None:
-            return True
-        if before.estimate is None:
-            return False
-        finals = [block.number for block in (before.finalized, run.votes.finalized) if block]
-        return max(finals, default=-1) >= before.estimate.number
-
     def _follow(self, now: int, actions: list[Action]) -> None:
         done = self._best
         actions.append(self._complete(done.votes))
         self._retire(done, now)
         following = self._round(done.votes.number + 1, self._base)
-        self._start(_Running(following, done.votes, now), actions)
+        self._start(VotingRound(following, done.votes, now), actions)
 
     def _complete(self, votes: Round) -> SaveRound:
         self._completed = votes
         return SaveRound(votes.number, votes.state, votes.base, votes.historical)
 
-    def _retire(self, run: _Running, now: int) -> None:
+    def _retire(self, run: VotingRound, now: int) -> None:
         run.commit_at = now + self._timing.commit
         self._past.append(run)
 
-    def _start(self, run: _Running, actions: list[Action]) -> None:
+    def _start(self, run: VotingRound, actions: list[Action]) -> None:
         early, self._early = self._early, _Early()
         expected = self._best.votes.number + 1
         self._best = run
@@ -571,4 +466,4 @@ class Voter:
             return
         for kept in early.votes.values():
             for signed in kept:
-                actions += self._hear(run, signed)
+                actions += self._import_vote(run, signed)

@@ -26,8 +26,8 @@ from btt_chain.consensus.finality.voter import (
     SendVote,
     Timing,
     Voter,
-    vote_height,
 )
+from btt_chain.consensus.finality.voting_rule import vote_height
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     CatchUp,
