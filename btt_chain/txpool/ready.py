@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from btt_chain.txpool.heap import LazyHeap, cheapest_newest_first, oldest_first
 from btt_chain.txpool.types import Rank, Transaction
 
-Widowed = list[tuple[bytes, Transaction]]
+LostTags = list[tuple[bytes, Transaction]]
 """Tags that lost their provider, each with a ready transaction that requires it."""
 
 
@@ -88,7 +88,7 @@ class Ready:
         self._worst.push(tx)
         self._expiry.push(tx)
 
-    def detach(self, tx: Transaction) -> Widowed:
+    def detach(self, tx: Transaction) -> LostTags:
         """Remove `tx`, but keep its children, whose tags are then unprovided."""
         del self.members[tx.hash]
         self.bytes -= len(tx.raw)
@@ -97,17 +97,17 @@ class Ready:
         tx.parents.clear()
         for tag in tx.requires:
             self._no_longer_wants(tag, tx)
-        widowed: Widowed = []
+        lost_tags: LostTags = []
         for child in tx.children:
             del child.parents[tx]
             for tag in child.requires:
                 if self.provider.get(tag) is tx:
                     self.unprovided.setdefault(tag, {})[child] = None
-                    widowed.append((tag, child))
+                    lost_tags.append((tag, child))
         tx.children.clear()
         for tag in dict.fromkeys(tx.provides):
             del self.provider[tag]
-        return widowed
+        return lost_tags
 
     def remove_subtree(self, roots: Iterable[Transaction]) -> list[Transaction]:
         """Remove and return the roots with all dependants; roots not in the queue are skipped."""

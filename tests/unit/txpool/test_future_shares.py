@@ -98,7 +98,7 @@ def test_where_no_account_has_several_the_cheapest_goes() -> None:
     assert waiting(pool) == [(1, 2), (3, 2), (5, 2)]
 
 
-def test_ready_transactions_that_lose_their_first_push_nobody_out() -> None:
+def test_ready_transactions_that_lose_their_first_push_no_others_out() -> None:
     pool = Pool(judge, Limits(future=Limit(20, 10_000), future_sender=Limit(8, 4_000)))
     for nonce in range(3):
         submit(pool, 2, nonce + 2)
@@ -112,7 +112,7 @@ def test_ready_transactions_that_lose_their_first_push_nobody_out() -> None:
     submit(pool, 3, 2)
     assert pool.status().future <= 20
     assert {(2, 2), (2, 3), (2, 4), (3, 2)} <= set(waiting(pool))
-    assert len(pool._future.shares) == 3
+    assert len(pool._base.future.shares) == 3
 
 
 def test_many_accounts_are_trimmed_alike() -> None:

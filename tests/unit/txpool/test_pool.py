@@ -1,20 +1,16 @@
-"""The rules of the pool, one by one."""
+"""Rules of the pool for one transaction after the other."""
 
 from __future__ import annotations
-
-from collections.abc import Iterable, Sequence
 
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.validity import (
-    FOREVER,
     BadProof,
     CannotLookup,
     Future,
     Invalid,
     InvalidCustom,
-    Stale,
     TransactionSource,
     Unknown,
     ValidTransaction,
@@ -22,17 +18,10 @@ from btt_chain.primitives.validity import (
 from btt_chain.scale import u8, u64
 from btt_chain.txpool import (
     AlreadyImported,
-    BlockRef,
     CycleDetected,
     FutureRejected,
-    ImmediatelyDropped,
-    ImportedBlock,
-    Included,
-    Limit,
     Limits,
     NoTagsProvided,
-    Pool,
-    PoolError,
     PoolStatus,
     Status,
     StatusEvent,
@@ -43,117 +32,7 @@ from btt_chain.txpool import (
     ValidityUnknown,
     nonce_tag,
 )
-
-ALICE = b"A" * 32
-BOB = b"B" * 32
-Verdict = ValidTransaction | Invalid | Unknown
-
-
-def tags(names: str) -> list[bytes]:
-    return [name.encode() for name in names.split()]
-
-
-class World:
-    """A pool, a runtime whose verdicts are written down, a chain and a clock."""
-
-    def __init__(
-        self,
-        limits: Limits | None = None,
-        *,
-        authors: bool = True,
-        accepts_future: bool = True,
-    ) -> None:
-        self.verdicts: dict[bytes, Verdict] = {}
-        self.asked: list[bytes] = []
-        self.now = 1_000.0
-        self.best = BlockRef(10, b"block 10")
-        self.pool = Pool(
-            self.judge,
-            limits,
-            authors=authors,
-            accepts_future=accepts_future,
-        )
-
-    def judge(self, raw: bytes, source: TransactionSource, at: BlockRef) -> ValidTransaction:
-        self.asked.append(raw)
-        verdict = self.verdicts[raw]
-        if isinstance(verdict, ValidTransaction):
-            return verdict
-        raise verdict
-
-    def let(
-        self,
-        name: str,
-        provides: str | Sequence[bytes],
-        requires: str | Sequence[bytes] = "",
-        priority: int = 5,
-        longevity: int = FOREVER,
-        *,
-        propagate: bool = True,
-    ) -> None:
-        """The runtime will find the transaction of this name valid."""
-        self.verdicts[name.encode()] = ValidTransaction(
-            u64(priority),
-            tags(requires) if isinstance(requires, str) else list(requires),
-            tags(provides) if isinstance(provides, str) else list(provides),
-            u64(longevity),
-            propagate,
-        )
-
-    def refuse(self, name: str, verdict: Invalid | Unknown) -> None:
-        self.verdicts[name.encode()] = verdict
-
-    def submit(self, name: str) -> bytes:
-        return self.pool.submit(name.encode(), TransactionSource.External, self.now, self.best)
-
-    def add(
-        self,
-        name: str,
-        provides: str | Sequence[bytes],
-        requires: str | Sequence[bytes] = "",
-        priority: int = 5,
-        longevity: int = FOREVER,
-        *,
-        propagate: bool = True,
-    ) -> bytes:
-        self.let(name, provides, requires, priority, longevity, propagate=propagate)
-        return self.submit(name)
-
-    def ready(self) -> list[str]:
-        return [tx.raw.decode() for tx in self.pool.ready()]
-
-    def futures(self) -> list[str]:
-        return [tx.raw.decode() for tx in self.pool.futures()]
-
-    def news(self) -> list[str]:
-        """What happened since the last time, as "name status" in order."""
-        names = {blake2_256(raw): raw.decode() for raw in self.verdicts}
-        return [f"{names[event.hash]} {event.status}" for event in self.pool.drain()]
-
-    def block(
-        self, label: str, contents: Iterable[tuple[str, str]], number: int | None = None
-    ) -> ImportedBlock:
-        """A block of (name, provided tags); an empty tag text means that nobody knows them."""
-        return ImportedBlock(
-            BlockRef(self.best.number + 1 if number is None else number, label.encode()),
-            [
-                Included(
-                    index + 1,
-                    blake2_256(name.encode()),
-                    name.encode(),
-                    tags(provides) if provides else None,
-                )
-                for index, (name, provides) in enumerate(contents)
-            ],
-        )
-
-    def enact(self, block: ImportedBlock) -> None:
-        self.best = block.ref
-        self.pool.on_block_imported(block, self.now)
-
-    def recheck(self) -> None:
-        while self.pool.revalidate(10, self.now, self.best):
-            pass
+from unit.txpool.pool_world import ALICE, BOB, World
 
 
 @pytest.fixture
@@ -292,12 +171,12 @@ def test_a_judge_may_be_given_with_the_submission(world: World) -> None:
     assert world.asked == []
 
 
-def test_events_that_nobody_drains_stop_the_pool_loudly() -> None:
+def test_a_pool_whose_events_are_not_drained_raises() -> None:
     world = World(Limits(outbox=1))
     world.add("a", "1")
     world.add("b", "2")
 
-    with pytest.raises(RuntimeError, match="drains"):
+    with pytest.raises(RuntimeError, match="not drained"):
         world.add("c", "3")
 
 
@@ -573,638 +452,17 @@ def test_a_late_provider_is_known_as_an_ancestor_from_then_on(world: World) -> N
     assert world.ready() == ["root", "late", "b", "c"]
 
 
-# --- limits -----------------------------------------------------------------------
-
-
-def small(count: int = 3, size: int = 1_000, future: int = 2) -> World:
-    return World(Limits(ready=Limit(count, size), future=Limit(future, size)))
-
-
-def test_a_full_pool_drops_the_lowest_priority_and_bans_it_for_a_slot() -> None:
-    world = small()
-    for name, priority in (("a", 4), ("b", 2), ("c", 3)):
-        world.add(name, name, priority=priority)
-    world.news()
-
-    world.add("d", "d", priority=5)
-
-    assert world.ready() == ["d", "a", "c"]
-    assert world.news() == ["d ready", "b dropped"]
-    with pytest.raises(TemporarilyBanned) as refusal:
-        world.submit("b")
-    assert refusal.value.reason == "there is no room in the pool"
-    world.now += 6
-    world.add("b", "b", priority=6)
-    assert world.ready() == ["b", "d", "a"]
-
-
-def test_at_one_priority_a_full_pool_takes_no_more_and_loses_nobody() -> None:
-    world = small()
-    for name in "abc":
-        world.add(name, name)
-
-    with pytest.raises(ImmediatelyDropped) as refusal:
-        world.add("d", "d")
-
-    assert world.ready() == ["a", "b", "c"]
-    assert refusal.value.full == PoolStatus(3, 3, 0, 0)
-    assert str(refusal.value).startswith(
-        "Immediately Dropped: The transaction couldn't enter the pool because of the limit: "
-        "3 are ready (3 bytes), 0 wait for a nonce (0 bytes); submit it again"
-    )
-
-
-def test_of_equals_a_full_pool_drops_the_newest_for_a_better_payer() -> None:
-    world = small()
-    for name in "abc":
-        world.add(name, name)
-
-    world.add("d", "d", priority=9)
-
-    assert world.ready() == ["d", "a", "b"]
-
-
-def test_what_returns_from_a_block_has_room_before_those_who_came_later() -> None:
-    world = small(count=2)
-    for name in "ab":
-        world.add(name, name)
-    block = world.block("x", [("a", "a"), ("b", "b")])
-    world.enact(block)
-    for name in "cd":
-        world.add(name, name)
-
-    world.pool.on_retracted([block])
-    world.enact(world.block("y", [], number=11))
-    world.recheck()
-
-    assert world.ready() == ["a", "b"]
-
-
-def test_a_full_pool_refuses_the_lowest_bid_and_changes_nothing() -> None:
-    world = small()
-    for name in "abc":
-        world.add(name, name, priority=5)
-    world.news()
-
-    with pytest.raises(ImmediatelyDropped) as refusal:
-        world.add("d", "d", priority=4)
-
-    assert (refusal.value.code, refusal.value.message) == (1016, "Immediately Dropped")
-    assert world.ready() == ["a", "b", "c"]
-    assert world.news() == []
-    with pytest.raises(TemporarilyBanned):
-        world.submit("d")
-
-
-def test_what_is_dropped_takes_its_dependants_along() -> None:
-    world = small()
-    world.add("a", "1", priority=1)
-    world.add("b", "2", "1", priority=9)
-    world.add("c", "3", priority=5)
-
-    world.add("d", "4", priority=5)
-
-    assert world.ready() == ["c", "d"]
-
-
-def test_nothing_is_dropped_for_one_that_depends_on_it() -> None:
-    world = small()
-    world.add("a", "1", priority=1)
-    world.add("b", "2", priority=5)
-    world.add("c", "3", priority=5)
-
-    with pytest.raises(ImmediatelyDropped):
-        world.add("d", "4", "1", priority=9)
-
-    assert world.ready() == ["b", "c", "a"]
-
-
-def test_bytes_are_limited_too() -> None:
-    world = small(count=100, size=10)
-    world.add("aaaa", "1", priority=1)
-    world.add("bbbb", "2", priority=2)
-
-    world.add("cccc", "3", priority=3)
-
-    assert world.ready() == ["cccc", "bbbb"]
-    assert world.pool.status() == PoolStatus(2, 8, 0, 0)
-    with pytest.raises(ImmediatelyDropped):
-        world.add("d" * 11, "4", priority=100)
-    assert world.asked[-1] == b"cccc"
-
-
-def test_the_waiting_are_limited_apart() -> None:
-    world = small()
-    world.add("a", "1", "0", priority=5)
-    world.add("b", "2", "0", priority=4)
-    world.add("c", "3", "0", priority=6)
-    assert world.futures() == ["a", "c"]
-
-    with pytest.raises(ImmediatelyDropped):
-        world.add("d", "4", "0", priority=1)
-
-    assert world.futures() == ["a", "c"]
-    assert world.ready() == []
-
-
-def test_the_list_of_bans_is_bounded() -> None:
-    world = World(Limits(ban_entries=4))
-    names = [f"bad {number}" for number in range(9)]
-    for name in names:
-        world.refuse(name, Invalid(BadProof()))
-        with pytest.raises(TransactionInvalid):
-            world.submit(name)
-
-    # At twice the entries the oldest went: four of nine are still banned.
-    outcomes = []
-    for name in names[5:]:
-        with pytest.raises(PoolError) as refusal:
-            world.submit(name)
-        outcomes.append(refusal.value.code)
-    assert outcomes == [1012] * 4
-    with pytest.raises(TransactionInvalid):
-        world.submit(names[4])
-
-
-def test_bans_that_are_over_are_forgotten_with_the_next_block(world: World) -> None:
-    world.refuse("a", Invalid(BadProof()))
-    with pytest.raises(TransactionInvalid):
-        world.submit("a")
-    world.now += 30 * 60
-
-    world.enact(world.block("x", []))
-
-    assert len(world.pool._bans) == 0
-
-
-def test_a_storm_of_replacements_leaves_no_litter(world: World) -> None:
-    for bid in range(500):
-        world.add(f"bid {bid}", "1", priority=bid)
-
-    assert world.ready() == ["bid 499"]
-    assert len(world.pool._ready._worst) <= 2 + 64
-    assert len(world.pool._ready._expiry) <= 2 + 64
-
-
-# --- blocks -----------------------------------------------------------------------
-
-
-def test_an_included_transaction_leaves_and_its_dependants_stay(world: World) -> None:
-    a = world.add("a", "1")
-    world.add("b", "2", "1")
-    world.pool.drain()
-
-    world.enact(world.block("x", [("a", "1")]))
-
-    assert world.ready() == ["b"]
-    assert world.pool.drain() == [StatusEvent(a, Status.IN_BLOCK, b"x", 1)]
-
-
-def test_tags_of_the_last_two_blocks_still_count(world: World) -> None:
-    world.enact(world.block("x", [("foreign", "1")]))
-    world.enact(world.block("y", []))
-    world.add("b", "2", "1")
-    assert world.ready() == ["b"]
-
-    world.enact(world.block("z", []))
-    world.add("c", "3", "1")
-    assert world.futures() == ["c"]
-
-
-def test_a_block_closes_the_gap_of_those_who_wait(world: World) -> None:
-    world.add("b", "2", "1")
-
-    world.enact(world.block("x", [("foreign", "1")]))
-
-    assert world.ready() == ["b"]
-    assert world.news() == ["b future", "b ready"]
-
-
-def test_what_a_block_rules_out_is_usurped_by_what_it_holds(world: World) -> None:
-    loser = world.add("loser", "1")
-    world.add("child", "2", "1")
-    waiting = world.add("waiting", "1", "9")
-    world.pool.drain()
-
-    world.enact(world.block("x", [("winner", "1")]))
-
-    winner = blake2_256(b"winner")
-    assert world.ready() == ["child"]
-    assert world.pool.drain() == [
-        StatusEvent(loser, Status.USURPED, by=winner),
-        StatusEvent(waiting, Status.USURPED, by=winner),
-    ]
-
-
-def test_dependants_of_a_ruled_out_transactions_other_tags_wait(world: World) -> None:
-    world.add("loser", "1 2")
-    world.add("child", "3", "2")
-
-    world.enact(world.block("x", [("winner", "1")]))
-
-    assert (world.ready(), world.futures()) == ([], ["child"])
-
-
-def test_a_block_may_include_one_that_waited(world: World) -> None:
-    world.add("b", "2", "1")
-
-    world.enact(world.block("x", [("a", ""), ("b", "")]))
-
-    assert world.pool.status() == PoolStatus(0, 0, 0, 0)
-    assert world.pool.drain()[-1].status is Status.IN_BLOCK
-
-
-def test_a_transaction_grows_stale_with_its_era(world: World) -> None:
-    world.add("old", "1", longevity=2)
-    world.add("child", "2", "1")
-    world.add("waiting", "4", "3", longevity=2)
-    world.enact(world.block("x", []))
-    assert world.ready() == ["old", "child"]
-    world.news()
-
-    world.enact(world.block("y", []))
-
-    assert world.pool.status() == PoolStatus(0, 0, 0, 0)
-    assert world.news() == ["old invalid", "child invalid", "waiting invalid"]
-    with pytest.raises(TemporarilyBanned, match="outdated at block 12"):
-        world.submit("old")
-    world.submit("child")
-
-
-def test_importing_a_block_twice_changes_nothing(world: World) -> None:
-    world.add("a", "1")
-    block = world.block("x", [("a", "1")])
-    world.enact(block)
-    world.news()
-
-    world.enact(block)
-
-    assert world.news() == []
-
-
-# --- forks ------------------------------------------------------------------------
-
-
-def test_transactions_of_a_retracted_block_return(world: World) -> None:
-    a = world.add("a", "1")
-    world.add("b", "2", "1")
-    block = world.block("x", [("a", "1")])
-    world.enact(block)
-    world.pool.drain()
-
-    world.pool.on_retracted([block])
-    world.enact(world.block("y", [], number=11))
-    world.recheck()
-
-    assert world.ready() == ["a", "b"]
-    assert world.pool.drain() == [
-        StatusEvent(a, Status.RETRACTED, b"x", 1),
-        StatusEvent(a, Status.READY),
-    ]
-
-
-def test_a_transaction_that_the_other_fork_holds_too_does_not_return(world: World) -> None:
-    a = world.add("a", "1")
-    left = world.block("x", [("a", "1")])
-    world.enact(left)
-    world.pool.drain()
-
-    world.pool.on_retracted([left])
-    world.enact(world.block("y", [("foreign", "7"), ("a", "1")], number=11))
-    world.recheck()
-
-    assert world.ready() == []
-    assert world.pool.drain() == [
-        StatusEvent(a, Status.RETRACTED, b"x", 1),
-        StatusEvent(a, Status.IN_BLOCK, b"y", 2),
-    ]
-
-
-def test_a_retracted_transaction_that_became_invalid_ends(world: World) -> None:
-    world.add("a", "1")
-    world.add("b", "2", "1")
-    block = world.block("x", [("a", "1")])
-    world.enact(block)
-    world.refuse("a", Invalid(Stale()))
-    world.news()
-
-    world.pool.on_retracted([block])
-    world.enact(world.block("y", [], number=11))
-    world.recheck()
-
-    assert world.news() == ["a retracted", "a invalid", "b future"]
-    assert world.futures() == ["b"]
-
-
-def test_dependants_of_one_that_does_not_return_wait_at_once(world: World) -> None:
-    world.add("a", "1")
-    world.add("b", "2", "1")
-    block = world.block("x", [("a", "1")])
-    world.enact(block)
-    world.refuse("a", Invalid(Stale()))
-
-    world.pool.on_retracted([block])
-    assert world.pool.revalidate(1, world.now, BlockRef(11, b"y")) == 1
-
-    assert (world.ready(), world.futures()) == ([], ["b"])
-
-
-def test_a_retracted_transaction_whose_place_is_taken_is_usurped(world: World) -> None:
-    a = world.add("a", "1")
-    block = world.block("x", [("a", "1")])
-    world.enact(block)
-    world.pool.on_retracted([block])
-    rival = world.add("rival", "1", priority=9)
-    world.pool.drain()
-
-    world.recheck()
-
-    assert world.pool.drain() == [StatusEvent(a, Status.USURPED, by=rival)]
-
-
-def test_a_retraction_told_late_does_not_bring_back_what_is_included_again(world: World) -> None:
-    world.add("a", "1")
-    left = world.block("x", [("a", "1")])
-    world.enact(left)
-    world.enact(world.block("y", [("a", "1")], number=11))
-
-    world.pool.on_retracted([left])
-    world.recheck()
-
-    assert world.ready() == []
-    assert world.news() == ["a ready", "a inBlock", "a retracted", "a inBlock"]
-
-
-def test_foreign_transactions_of_a_retracted_block_are_taken_in(world: World) -> None:
-    world.let("foreign", "1")
-    block = world.block("x", [("foreign", "1")])
-    world.enact(block)
-
-    world.pool.on_retracted([block])
-    world.recheck()
-
-    assert world.ready() == ["foreign"]
-    assert world.news() == ["foreign ready"]
-
-
-def test_an_invalid_foreign_transaction_of_a_retracted_block_goes_silently(world: World) -> None:
-    world.refuse("foreign", Invalid(Stale()))
-    block = world.block("x", [("foreign", "1")])
-    world.enact(block)
-
-    world.pool.on_retracted([block])
-    world.recheck()
-
-    assert world.news() == []
-
-
-def test_a_long_row_of_nonces_returns_ready_even_from_several_blocks() -> None:
-    world = small(count=100, future=2)
-    blocks = []
-    for number in range(6):
-        name = f"tx {number}"
-        world.add(
-            name, [nonce_tag(ALICE, number)], [nonce_tag(ALICE, number - 1)] if number else ()
-        )
-        included = Included(0, blake2_256(name.encode()), name.encode(), None)
-        block = ImportedBlock(BlockRef(11 + number, name.encode()), [included])
-        world.enact(block)
-        blocks.append(block)
-
-    world.pool.on_retracted(reversed(blocks))
-    world.recheck()
-
-    assert world.ready() == [f"tx {number}" for number in range(6)]
-
-
-def test_what_waits_to_return_is_bounded() -> None:
-    world = small(count=2)
-    for name in "ab":
-        world.add(name, name)
-    full = world.block("x", [("a", "a"), ("b", "b")])
-    world.enact(full)
-    for name in "cd":
-        world.add(name, name)
-    fuller = world.block("y", [("c", "c"), ("d", "d")])
-    world.enact(fuller)
-    world.news()
-
-    world.pool.on_retracted([fuller, full])
-
-    assert world.news() == [
-        "a retracted",
-        "b retracted",
-        "c retracted",
-        "c dropped",
-        "d retracted",
-        "d dropped",
-    ]
-
-
-def test_a_submission_of_one_that_is_on_its_way_back_is_a_repetition(world: World) -> None:
-    world.add("a", "1")
-    block = world.block("x", [("a", "1")])
-    world.enact(block)
-    world.pool.on_retracted([block])
-
-    with pytest.raises(AlreadyImported):
-        world.submit("a")
-
-
-def test_a_late_provider_goes_before_those_that_were_ready_without_it(world: World) -> None:
-    world.enact(world.block("x", [("foreign", "1")]))
-    world.add("b", "2", "1", priority=9)
-    world.add("c", "3", "2", priority=9)
-
-    world.add("late", "1", priority=1)
-
-    assert world.ready() == ["late", "b", "c"]
-    world.add("better", "2", "1", priority=10)
-    assert world.ready() == ["late", "better", "c"]
-
-
-# --- finality ---------------------------------------------------------------------
-
-
-def test_finality_ends_the_story_of_what_is_in_the_block(world: World) -> None:
-    a = world.add("a", "1")
-    world.enact(world.block("x", [("foreign", ""), ("a", "1")]))
-    world.pool.drain()
-
-    world.pool.on_finalized([b"w", b"x"])
-
-    assert world.pool.drain() == [StatusEvent(a, Status.FINALIZED, b"x", 2)]
-    world.pool.on_finalized([b"x"])
-    assert world.pool.drain() == []
-
-
-def test_a_transaction_that_waits_for_finality_is_not_taken_again(world: World) -> None:
-    world.add("a", "1")
-    world.enact(world.block("x", [("a", "1")]))
-    with pytest.raises(AlreadyImported):
-        world.submit("a")
-
-    # The runtime's own word comes first, as wallets expect it.
-    world.refuse("a", Invalid(Stale()))
-    with pytest.raises(TransactionInvalid, match="outdated"):
-        world.submit("a")
-
-
-def test_finality_that_does_not_come_in_512_blocks_times_out(world: World) -> None:
-    a = world.add("a", "1")
-    world.enact(world.block("x", [("a", "1")]))
-    world.pool.drain()
-    world.enact(world.block("y", [], number=11 + 511))
-    assert world.pool.drain() == []
-
-    world.enact(world.block("z", [], number=11 + 512))
-
-    assert world.pool.drain() == [StatusEvent(a, Status.FINALITY_TIMEOUT, b"x", 1)]
-
-
-def test_what_waits_for_finality_is_bounded() -> None:
-    world = World(Limits(tracked=2))
-    for name in "abc":
-        world.add(name, name)
-    world.enact(world.block("x", [("a", "a")]))
-    world.enact(world.block("y", [("b", "b")]))
-    world.news()
-
-    world.enact(world.block("z", [("c", "c")]))
-
-    assert world.news() == ["c inBlock", "a finalityTimeout"]
-
-
-# --- rechecks ---------------------------------------------------------------------
-
-
-def test_what_is_no_longer_valid_leaves_after_a_block(world: World) -> None:
-    world.add("a", "1")
-    world.add("b", "2", "1")
-    world.news()
-    world.refuse("a", Invalid(Stale()))
-
-    world.enact(world.block("x", []))
-    world.recheck()
-
-    assert (world.ready(), world.futures()) == ([], ["b"])
-    assert world.news() == ["a invalid", "b future"]
-    with pytest.raises(TemporarilyBanned, match="outdated"):
-        world.submit("a")
-
-
-def test_what_became_doubtful_leaves_without_a_ban(world: World) -> None:
-    world.add("a", "1")
-    world.refuse("a", Unknown(CannotLookup()))
-    world.news()
-
-    world.enact(world.block("x", []))
-    world.recheck()
-
-    assert world.news() == ["a dropped"]
-    world.add("a", "1")
-
-
-def test_each_transaction_is_asked_about_once_per_block(world: World) -> None:
-    for name in "abcde":
-        world.add(name, name)
-    world.enact(world.block("x", []))
-    world.asked.clear()
-
-    counts = [world.pool.revalidate(2, world.now, world.best) for _ in range(4)]
-
-    assert counts == [2, 2, 1, 0]
-    assert sorted(world.asked) == [b"a", b"b", b"c", b"d", b"e"]
-
-
-def test_a_recheck_cut_short_goes_on_where_it_stopped(world: World) -> None:
-    for name in "abcd":
-        world.add(name, name)
-    world.asked.clear()
-
-    for label in ("x", "y"):
-        world.enact(world.block(label, []))
-        world.pool.revalidate(2, world.now, world.best)
-
-    assert world.asked == [b"a", b"b", b"c", b"d"]
-
-
-def test_a_recheck_may_move_a_transaction_both_ways(world: World) -> None:
-    world.add("a", "2")
-    world.add("b", "3", "2")
-    world.news()
-
-    world.let("a", "2", "1")
-    world.enact(world.block("x", []))
-    world.recheck()
-    assert world.futures() == ["a", "b"]
-
-    world.let("a", "2")
-    world.enact(world.block("y", []))
-    world.recheck()
-    assert world.ready() == ["a", "b"]
-    assert world.news() == ["b future", "a future", "a ready", "b ready"]
-
-
-def test_a_recheck_may_change_the_priority_and_keeps_the_rest(world: World) -> None:
-    world.add("a", "1", priority=5)
-    world.add("a2", "2", "1", priority=5)
-    world.add("b", "3", priority=4)
-    world.news()
-    world.let("a", "1", priority=3)
-
-    world.enact(world.block("x", []))
-    world.recheck()
-
-    assert world.ready() == ["b", "a", "a2"]
-    assert world.news() == []
-
-
-def test_a_recheck_that_raises_a_priority_saves_from_being_dropped() -> None:
-    world = small()
-    for name, priority in (("a", 1), ("b", 2), ("c", 3)):
-        world.add(name, name, priority=priority)
-    world.let("a", "a", priority=9)
-    world.enact(world.block("x", []))
-    world.recheck()
-
-    world.add("d", "d", priority=5)
-
-    assert world.ready() == ["a", "d", "c"]
-
-
-def test_a_recheck_that_finds_no_tags_drops(world: World) -> None:
-    world.add("a", "1")
-    world.let("a", "")
-    world.news()
-
-    world.enact(world.block("x", []))
-    world.recheck()
-
-    assert world.news() == ["a dropped"]
-
-
-def test_a_waiting_transaction_is_rechecked_too(world: World) -> None:
-    world.add("b", "2", "1")
-    world.let("b", "2")
-
-    world.enact(world.block("x", []))
-    world.recheck()
-
-    assert world.ready() == ["b"]
-
-
 # --- removal ----------------------------------------------------------------------
 
 
-def test_a_report_of_the_author_removes_the_subtree_and_bans_the_root(world: World) -> None:
+def test_an_invalid_transaction_is_removed_with_its_dependants_and_banned(world: World) -> None:
     a = world.add("a", "1")
     world.add("b", "2", "1")
     world.add("c", "3", "2")
     world.add("d", "4")
     world.news()
 
-    removed = world.pool.report_invalid(a, "Transaction is outdated", world.now)
+    removed = world.pool.remove_invalid({a: "Transaction is outdated"}, world.now)
 
     assert len(removed) == 3
     assert world.ready() == ["d"]
@@ -1215,8 +473,8 @@ def test_a_report_of_the_author_removes_the_subtree_and_bans_the_root(world: Wor
     assert world.futures() == ["b"]
 
 
-def test_a_report_about_a_stranger_is_ignored(world: World) -> None:
-    assert world.pool.report_invalid(b"nobody", "test", world.now) == []
+def test_the_removal_of_an_unknown_transaction_does_nothing(world: World) -> None:
+    assert world.pool.remove_invalid({b"unknown": "test"}, world.now) == []
 
 
 # --- for RPC ----------------------------------------------------------------------
@@ -1242,7 +500,7 @@ def test_only_what_is_in_the_pool_is_broadcast(world: World) -> None:
     a = world.add("a", "1")
     world.pool.drain()
 
-    world.pool.on_broadcast({a: ["peer 1", "peer 2"], b"stranger": ["peer 1"]})
+    world.pool.on_broadcast({a: ["peer 1", "peer 2"], b"unknown": ["peer 1"]})
 
     assert world.pool.drain() == [
         StatusEvent(a, Status.BROADCAST, peers=("peer 1", "peer 2")),

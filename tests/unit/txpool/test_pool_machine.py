@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, the promises of the pool hold."""
+"""The invariants of the pool hold in any order of events."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ FOLLOWERS: Final[dict[Status | None, set[Status]]] = {
         Status.INVALID,
     },
 }
-"""What may follow a status; None is the state before the first and after the last."""
+"""Statuses that may follow each; None is the state before the first and after the last."""
 
 one_tag = st.integers(0, 7).map(lambda number: b"%d" % number)
 maybe_tags = st.lists(one_tag, max_size=2).map(tuple)
@@ -209,7 +209,7 @@ class PoolMachine(RuleBasedStateMachine):
         for turn, tx in enumerate(walk):
             if turn == refused:
                 walk.skip(tx.hash)
-                self.pool.report_invalid(tx.hash, "refused by the author", self.now)
+                self.pool.remove_invalid({tx.hash: "refused by the author"}, self.now)
             elif len(taken) < count:
                 taken.append(raws[tx.raw])
         self.extend(taken, known_tags=True)
@@ -253,23 +253,23 @@ class PoolMachine(RuleBasedStateMachine):
         assert status.future_bytes <= LIMITS.future.bytes
         assert len(self.pool._bans) <= 2 * LIMITS.ban_entries
         assert len(self.pool._inclusions) <= LIMITS.tracked
-        assert len(self.pool._returning) <= LIMITS.ready.count
-        assert self.pool._returning_bytes == sum(
-            len(returning.raw) for returning in self.pool._returning.values()
-        )
+        retracted = self.pool._retracted
+        assert len(retracted) <= LIMITS.ready.count
+        assert retracted.bytes == sum(len(entry.raw) for _, entry in retracted.items())
 
     @invariant()
     def every_transaction_is_in_one_place(self) -> None:
-        ready, future = self.pool._ready.members, self.pool._future.members
-        places = Counter([*ready, *future, *self.pool._returning, *self.pool._inclusions._where])
+        ready, future = self.pool._base.ready.members, self.pool._base.future.members
+        retracted = [tx_hash for tx_hash, _ in self.pool._retracted.items()]
+        places = Counter([*ready, *future, *retracted, *self.pool._inclusions._where])
         assert not places or max(places.values()) == 1
-        assert set(self.pool._members) == set(ready) | set(future)
+        assert set(self.pool._base.members) == set(ready) | set(future)
         assert self.pool.status().ready_bytes == sum(len(tx.raw) for tx in ready.values())
         assert self.pool.status().future_bytes == sum(len(tx.raw) for tx in future.values())
 
     @invariant()
     def the_tags_of_the_ready_agree_with_their_links(self) -> None:
-        queue = self.pool._ready
+        queue = self.pool._base.ready
         owed: dict[bytes, Transaction] = {}
         unprovided: dict[bytes, dict[Transaction, None]] = {}
         for tx in queue.members.values():
@@ -290,14 +290,14 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_waiting_stand_under_the_tags_they_miss(self) -> None:
-        queue = self.pool._future
+        queue = self.pool._base.future
         wanted: dict[bytes, dict[Transaction, None]] = {}
         offered: dict[bytes, dict[Transaction, None]] = {}
         for tx in queue.members.values():
             assert tx.missing
             for tag in tx.missing:
                 wanted.setdefault(tag, {})[tx] = None
-                assert tag not in self.pool._ready.provider
+                assert tag not in self.pool._base.ready.provider
             for tag in tx.provides:
                 offered.setdefault(tag, {})[tx] = None
         assert queue.wanted == wanted
@@ -305,18 +305,18 @@ class PoolMachine(RuleBasedStateMachine):
 
     @invariant()
     def dependencies_come_first_and_all_come(self) -> None:
-        provider = self.pool._ready.provider
+        provider = self.pool._base.ready.provider
         given: set[bytes] = set()
         came = []
         for tx in self.pool.ready():
             assert all(tag in given or tag not in provider for tag in tx.requires)
             given.update(tx.provides)
             came.append(tx.hash)
-        assert sorted(came) == sorted(self.pool._ready.members)
+        assert sorted(came) == sorted(self.pool._base.ready.members)
 
     @invariant()
     def heaps_stay_within_twice_their_queue(self) -> None:
-        for queue, newest in ((self.pool._ready, -1), (self.pool._future, 1)):
+        for queue, newest in ((self.pool._base.ready, -1), (self.pool._base.future, 1)):
             for heap in (queue._worst, queue._expiry):
                 assert len(heap) <= 2 * LIMITS.ready.count + 64
             members = queue.members.values()
@@ -330,12 +330,12 @@ class PoolMachine(RuleBasedStateMachine):
             assert self.lives[tx_hash] - self.ends[tx_hash] == (state is not None)
         alive = {tx_hash for tx_hash, state in self.state.items() if state is not None}
         held = {
-            *self.pool._members,
+            *self.pool._base.members,
             *self.pool._inclusions._where,
-            *(h for h, returning in self.pool._returning.items() if returning.known),
+            *(h for h, entry in self.pool._retracted.items() if entry.known),
         }
         assert alive == held
-        for tx_hash in self.pool._members:
+        for tx_hash in self.pool._base.members:
             expected = Status.READY if self.pool.is_ready(tx_hash) else Status.FUTURE
             assert self.state[tx_hash] is expected
 

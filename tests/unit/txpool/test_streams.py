@@ -134,7 +134,7 @@ def test_a_row_of_nonces_is_never_torn_by_a_full_pool(stream: Stream) -> None:
             case "block":
                 node.make(number)
             case _ if node.pool.status().ready == 0:
-                # What comes back then fits, and nobody has to make room for it.
+                # Returning transactions then fit, and none is dropped for them.
                 node.fork(number)
         everything_that_was_taken_is_there(node)
 
@@ -152,7 +152,7 @@ def test_one_account_alone_may_fill_the_pool_and_go_on_after_a_block() -> None:
 
 
 @pytest.mark.parametrize("who", range(ACCOUNTS))
-def test_a_full_pool_refuses_whoever_comes_and_nobody_pays_for_it(who: Account) -> None:
+def test_a_full_pool_refuses_any_account_and_drops_none_for_it(who: Account) -> None:
     node = Node()
     for turn in range(LIMITS.ready.count):
         assert node.send(turn % ACCOUNTS)
