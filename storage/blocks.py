@@ -27,6 +27,9 @@ from storage.draft import Draft
 from storage.kv import Corrupt, KeyValue
 from storage.trie.node import NodeError, compact, hash_256, read_compact
 
+Proof = tuple[bytes, bytes]
+"""Engine id (4 bytes) and justification."""
+
 
 class BlockRef(NamedTuple):
     """A block, by hash and height."""

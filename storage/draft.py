@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from storage.columns import AUX
 from storage.kv import KeyValue
 
 
@@ -23,3 +26,8 @@ class Draft:
     def put(self, key: bytes, value: bytes | None) -> None:
         """Set a key; None removes it."""
         self.changes[key] = value
+
+    def put_aux(self, changes: Mapping[bytes, bytes | None] | None) -> None:
+        """Set data of other modules; None removes a key."""
+        for key, value in (changes or {}).items():
+            self.put(AUX + key, value)

@@ -27,8 +27,8 @@ from runtime.api import dry_run
 from runtime.frame import InvalidBlock
 from runtime.kept import KeptCalls
 from storage.blocks import BlockRef as StoredRef
-from storage.blocks import Route
-from storage.database import ChainStore, Proof
+from storage.blocks import Proof, Route
+from storage.database import ChainStore
 from storage.overlay import Overlay
 from storage.state import Pending, StateReader
 
@@ -320,7 +320,7 @@ class Client:
         The blocks before it are not stored. Raises ValueError unless the state is complete.
         """
         old = dict.fromkeys([WEIGHT_KEY + self.finalized().hash])
-        ref = self.store.finish_state_import(proof, old | dict(aux))
+        ref = self.store.state_import.finish(proof, old | dict(aux))
         parent = bytes(self.header_of(ref.hash).parent_hash)
         self.notifier.tell(NewBlock(ref.hash, parent, ref.number, is_best=True))
         self.notifier.tell(NewBest(ref.hash, (ref.hash,), ()))

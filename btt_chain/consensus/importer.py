@@ -23,7 +23,7 @@ from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header
 from runtime.pallets.babe import Babe, Engine
 from runtime.pallets.session import Session
-from storage.database import Proof
+from storage.blocks import Proof
 
 REMEMBERED_SLOTS: Final = 1_000
 """Slots for which a second header is detected. Source: Substrate's `sc_consensus_slots`."""

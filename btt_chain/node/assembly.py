@@ -178,7 +178,7 @@ def first_voters(client: Client) -> list[tuple[AuthorityId, int]]:
     Also empty during the import of a state. Raises UnsupportedRuntime.
     """
     final = client.finalized()
-    if final.number > 0 or client.store.state_import is not None:
+    if final.number > 0 or client.store.state_import.progress is not None:
         return []
     queries = client.law(final.hash).queries
     queries.runtime.enter(client.overlay(final.hash))

@@ -781,7 +781,12 @@ class Engine:
             self._out.append(
                 SetStatus(
                     Status(
-                        role, best.number, best.hash, final.number, final.hash, client.store.lowest
+                        role,
+                        best.number,
+                        best.hash,
+                        final.number,
+                        final.hash,
+                        client.store.state_import.lowest,
                     )
                 )
             )

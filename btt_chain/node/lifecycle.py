@@ -37,8 +37,9 @@ from genesis.spec import ChainSpec
 from runtime.pallets.babe import Babe
 from runtime.pallets.babe import Engine as SlotEngine
 from runtime.params import PARAMS_KEY, RuntimeParams
-from storage.database import WINDOW, ChainStore
+from storage.database import ChainStore
 from storage.kv import StorageError
+from storage.retention import WINDOW
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def params_of(chain: OpenChain) -> RuntimeParams:
 
 def is_by_hand(client: Client) -> bool:
     """Return True if the chain's blocks are sealed manually. Raises UnsupportedRuntime."""
-    if client.store.state_import is not None:
+    if client.store.state_import.progress is not None:
         return False  # states come from peers, and manually sealed chains have none
     # The best block, because the state of block zero is pruned like any other.
     best = client.best().hash
@@ -184,7 +185,7 @@ def lacks_law(client: Client) -> bool:
 
     For example, in a program older than the one that made the database.
     """
-    if client.store.state_import is not None:
+    if client.store.state_import.progress is not None:
         return False  # the runtime of that state was checked before it was fetched
     try:
         client.law(client.best().hash)

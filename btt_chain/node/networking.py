@@ -51,7 +51,12 @@ def open_network(
             key_seed=key.secret,
             genesis=client.genesis_hash,
             status=Status(
-                role, best.number, best.hash, final.number, final.hash, client.store.lowest
+                role,
+                best.number,
+                best.hash,
+                final.number,
+                final.hash,
+                client.store.state_import.lowest,
             ),
             listen=listen,
             public=config.public,

@@ -45,7 +45,7 @@ class SyncChain:
 
     def gap(self) -> tuple[BlockId, int] | None:
         """Return the highest missing block below a fetched state, and the number missing."""
-        missing = self._client.store.missing
+        missing = self._client.store.state_import.missing
         if missing is None:
             return None
         return BlockId(missing.highest.number, missing.highest.hash), missing.left

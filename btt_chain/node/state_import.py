@@ -49,11 +49,11 @@ class StateImport:
             kept[_link_key(link.set_id)] = _LINK.encode((u32(number), H256(hash)))
             kept[PROOF_PREFIX + hash] = link.justification.encode()
         self._client.store.aux_put(kept, sync=True)
-        self._client.store.begin_state_import(header.encode(), encode_proven(order.proven))
+        self._client.store.state_import.begin(header.encode(), encode_proven(order.proven))
 
     def store(self, order: StoreState) -> None:
         """Write a verified range."""
-        self._client.store.write_state(verified(order))
+        self._client.store.state_import.write(verified(order))
 
     def finish(self, order: FinishState) -> None:
         """Make the block of the state the final head, and its voters the current ones."""
@@ -92,7 +92,7 @@ class StateImport:
         """
         store = self._client.store
         kept = {block.hash: store.aux_get(PROOF_PREFIX + block.hash) for block in blocks}
-        store.insert_history(
+        store.state_import.insert_history(
             [
                 AncientBlock(
                     block.header.encode(),
@@ -120,12 +120,12 @@ def warp_plan(client: Client, voters: AuthoritySet, *, wanted: bool) -> WarpPlan
     store = client.store
     final = client.finalized()
     start = Proven(BlockId(final.number, final.hash), None, None, voters.set_id, voters.authorities)
-    begun = store.state_import
+    begun = store.state_import.progress
     if begun is not None:
         proven = decode_proven(begun.note)
         resume = Resume(proven, begun.after, begun.entries, begun.complete)
         return WarpPlan(start, read_range, resume)
-    if not wanted or store.missing is not None:
+    if not wanted or store.state_import.missing is not None:
         return None
     return WarpPlan(start, read_range, admit=admission(client))
 

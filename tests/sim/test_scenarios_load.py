@@ -46,7 +46,7 @@ def until(world: World, holds: Callable[[], bool], slots: int) -> None:
 
 def has_all(world: World, node: SimNode) -> bool:
     """Tell whether a late node has all: others' final head, and every block below."""
-    if node.engine is None or node.client.store.missing is not None:
+    if node.engine is None or node.client.store.state_import.missing is not None:
         return False
     return final(node) >= max(final(other) for other in world.honest if other.engine) - 1
 
@@ -84,7 +84,7 @@ def begin(world: World) -> None:
     """Start the late node, and see that it fetches a state."""
     node = world.nodes[4]
     world.start(4)
-    until(world, lambda: node.client.store.state_import is not None, slots=60)
+    until(world, lambda: node.client.store.state_import.progress is not None, slots=60)
 
 
 @pytest.mark.parametrize("times", [1, 4])

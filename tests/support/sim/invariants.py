@@ -161,7 +161,7 @@ class Invariants:
         client, seen = node.client, self._seen[node.index]
         for height in range(seen.height + 1, to + 1):
             hash = client.block_hash(height)
-            missing = client.store.missing
+            missing = client.store.state_import.missing
             if hash is None and missing is not None and height <= missing.highest.number:
                 seen.passed = height
                 continue
@@ -295,7 +295,7 @@ class Invariants:
                 verdict = verify_strict(Justification.decode(raw), set_id, voters, target)
                 if verdict is not Verdict.ACCEPTED:
                     raise Violation("I5", f"{node.name}: block {final.number}: {verdict}")
-            if node.client.store.missing is None:
+            if node.client.store.state_import.missing is None:
                 self._look_back(node)
         self._budgets()
         self._compare_states()

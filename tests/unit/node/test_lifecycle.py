@@ -28,8 +28,8 @@ from genesis.build import build
 from genesis.catalogue import load, make
 from genesis.presets import CHAINS
 from genesis.spec import SpecError
-from storage.database import WINDOW
 from storage.kv import StorageError
+from storage.retention import WINDOW
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ class Newcomers:
 
     def is_level(self, node: SimNode) -> bool:
         """Tell whether a node has all: the final head of others, and every block below."""
-        if node.engine is None or node.client.store.missing is not None:
+        if node.engine is None or node.client.store.state_import.missing is not None:
             return False
         other = self.world.nodes[0].client
         return node.client.finalized().number >= other.finalized().number > 0
@@ -146,7 +146,7 @@ def test_a_node_whose_history_is_on_its_way_answers_what_it_has(
     late = newcomers(1)
     world, node = late.world, late.world.nodes[2]
     world.start(2)
-    late.until(lambda: node.client.store.missing is not None)
+    late.until(lambda: node.client.store.state_import.missing is not None)
     base = node.client.finalized()
     for fields in (JUSTIFICATION, ALL):
         question = BlockRequest(base.hash, Direction.DESCENDING, 8, fields)
@@ -160,7 +160,7 @@ def test_a_node_says_from_which_height_on_it_has_blocks(
     late = newcomers(1)
     world, node = late.world, late.world.nodes[2]
     world.start(2)
-    late.until(lambda: node.client.store.missing is not None)
+    late.until(lambda: node.client.store.state_import.missing is not None)
     status = node.status
     assert status is not None
     assert 0 < status.lowest <= status.final_number + 1
@@ -241,7 +241,7 @@ def test_a_node_without_a_state_judges_no_transaction_and_reports_no_offence(
     late = newcomers(1)
     world, node = late.world, late.world.nodes[2]
     world.start(2)
-    late.until(lambda: node.client.store.state_import is not None)
+    late.until(lambda: node.client.store.state_import.progress is not None)
     wire = transfer(0, 0, 1, 10**15, world.genesis.hash)
     with pytest.raises(ValidityUnknown):
         node.running.parts.pool.submit(wire)

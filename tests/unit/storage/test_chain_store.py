@@ -7,9 +7,10 @@ import pytest
 
 from storage.blocks import BlockRef, decode_body, encode_body, header_hash, read_header
 from storage.columns import META_VERSION, NODE, VALUE
-from storage.database import WINDOW, ChainStore
+from storage.database import ChainStore
 from storage.kv import DiskFull, StorageError
 from storage.memory import MemoryKV
+from storage.retention import WINDOW
 from storage.state import StateUnavailable
 from storage.trie import EMPTY_ROOT, verify_proof
 from unit.storage.storage_model import (
@@ -44,7 +45,7 @@ def test_there_is_one_genesis(store: ChainStore) -> None:
 
 
 def test_an_interrupted_genesis_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("storage.database.GENESIS_CHUNK", 2)
+    monkeypatch.setattr("storage.genesis.GENESIS_CHUNK", 2)
     kv = MemoryKV()
     store = ChainStore(kv)
 

@@ -44,12 +44,12 @@ def fetch(theirs: ChainStore, ours: ChainStore, number: int, ranges: int = 10**9
     """Fetch so many ranges of the state at a height."""
     reader = theirs.state.reader(theirs.blocks.hash_at(number) or b"")
     for _ in range(ranges):
-        at = ours.state_import
+        at = ours.state_import.progress
         assert at is not None
         if at.complete:
             return
         nodes, last = reader.prove_range(at.after, 2_000)
-        ours.write_state(verify_range(reader.root, at.after, nodes, last))
+        ours.state_import.write(verify_range(reader.root, at.after, nodes, last))
 
 
 def ancient(store: ChainStore, ref: BlockRef, count: int) -> list[AncientBlock]:
@@ -70,9 +70,9 @@ def state_of(kv: MemoryKV) -> dict[bytes, bytes]:
 def test_a_fetched_state_is_a_state_like_any_other(pruning: int | None) -> None:
     theirs, kv = source(), MemoryKV()
     ours = new_chain(kv, pruning, STATE_AT_GENESIS)
-    ours.begin_state_import(header_at(theirs, 18), b"note")
+    ours.state_import.begin(header_at(theirs, 18), b"note")
     fetch(theirs, ours, 18)
-    base = ours.finish_state_import((b"FRNK", b"proof"), {b"set": b"3"})
+    base = ours.state_import.finish((b"FRNK", b"proof"), {b"set": b"3"})
     assert base == BlockRef(theirs.blocks.hash_at(18) or b"", 18)
     assert ours.blocks.best == ours.blocks.finalized == ours.state.base == base
     assert ours.blocks.justifications(base.hash) == [(b"FRNK", b"proof")]
@@ -97,12 +97,12 @@ def test_a_fetched_state_is_a_state_like_any_other(pruning: int | None) -> None:
 def test_an_import_goes_on_after_each_interruption() -> None:
     theirs, kv = source(), MemoryKV()
     ours = new_chain(kv, 2, STATE_AT_GENESIS)
-    ours.begin_state_import(header_at(theirs, 18), b"note")
+    ours.state_import.begin(header_at(theirs, 18), b"note")
     rounds = 0
     while True:
         ours = ChainStore(kv, pruning=2)
         check_chain(kv, thorough=True)
-        at = ours.state_import
+        at = ours.state_import.progress
         assert at is not None
         assert (at.header, at.note) == (header_at(theirs, 18), b"note")
         with pytest.raises(StateUnavailable):
@@ -112,14 +112,14 @@ def test_an_import_goes_on_after_each_interruption() -> None:
         fetch(theirs, ours, 18, ranges=1)
         rounds += 1
     assert rounds > 3
-    ours.finish_state_import()
+    ours.state_import.finish()
     ours = ChainStore(kv, pruning=2)
     check_chain(kv, thorough=True)
     assert plain_root(state_of(kv)) == ours.state.reader(ours.blocks.best.hash).root
 
 
 def begin_and_fetch(theirs: ChainStore, ours: ChainStore) -> None:
-    ours.begin_state_import(header_at(theirs, 18))
+    ours.state_import.begin(header_at(theirs, 18))
     fetch(theirs, ours, 18)
 
 
@@ -148,7 +148,7 @@ def test_the_old_state_is_removed_whole_even_when_interrupted(writes: int) -> No
     ours = ChainStore(kv, pruning=2)
     assert ours.blocks.best.number == 0
     fetch(theirs, ours, 18)
-    ours.finish_state_import()
+    ours.state_import.finish()
     check_chain(kv, thorough=True)
     root = ours.state.reader(ours.blocks.best.hash).root
     assert plain_root(state_of(kv)) == root
@@ -158,11 +158,11 @@ def test_the_old_state_is_removed_whole_even_when_interrupted(writes: int) -> No
 def test_a_later_state_replaces_one_that_was_begun() -> None:
     theirs, kv = source(), MemoryKV()
     ours = new_chain(kv, 2, STATE_AT_GENESIS)
-    ours.begin_state_import(header_at(theirs, 10))
+    ours.state_import.begin(header_at(theirs, 10))
     fetch(theirs, ours, 10, ranges=2)
-    ours.begin_state_import(header_at(theirs, 18))
+    ours.state_import.begin(header_at(theirs, 18))
     fetch(theirs, ours, 18)
-    ours.finish_state_import()
+    ours.state_import.finish()
     check_chain(kv, thorough=True)
     root = ours.state.reader(ours.blocks.best.hash).root
     assert stored_records(kv) == needed_records(kv, root)
@@ -172,35 +172,35 @@ def test_steps_out_of_order_are_refused() -> None:
     theirs = source()
     ours = new_chain(MemoryKV(), 2, STATE_AT_GENESIS)
     with pytest.raises(ValueError, match="no state"):
-        ours.finish_state_import()
-    ours.begin_state_import(header_at(theirs, 18))
+        ours.state_import.finish()
+    ours.state_import.begin(header_at(theirs, 18))
     reader = theirs.state.reader(theirs.blocks.hash_at(18) or b"")
     nodes, last = reader.prove_range(None, 1_000)
     found = verify_range(reader.root, None, nodes, last)
-    ours.write_state(found)
+    ours.state_import.write(found)
     with pytest.raises(ValueError, match="follow"):
-        ours.write_state(found)
+        ours.state_import.write(found)
     with pytest.raises(ValueError, match="no state"):
-        ours.finish_state_import()
+        ours.state_import.finish()
     with pytest.raises(ValueError, match="no blocks"):
-        ours.insert_history([])
+        ours.state_import.insert_history([])
 
 
 def test_the_blocks_below_are_filled_in_down_to_genesis() -> None:
     theirs, kv = source(), MemoryKV()
     ours = new_chain(kv, 2, STATE_AT_GENESIS)
-    ours.begin_state_import(header_at(theirs, 18))
+    ours.state_import.begin(header_at(theirs, 18))
     fetch(theirs, ours, 18)
-    ours.finish_state_import()
+    ours.state_import.finish()
     seen = []
-    while (missing := ours.missing) is not None:
+    while (missing := ours.state_import.missing) is not None:
         check_chain(kv, thorough=True)
         seen.append(missing.left)
-        assert ours.lowest == missing.left + 1
-        ours.insert_history(ancient(theirs, missing.highest, min(5, missing.left)))
+        assert ours.state_import.lowest == missing.left + 1
+        ours.state_import.insert_history(ancient(theirs, missing.highest, min(5, missing.left)))
         ours = ChainStore(kv, pruning=2)
     assert seen == [18, 13, 8, 3]
-    assert ours.lowest == 0
+    assert ours.state_import.lowest == 0
     check_chain(kv, thorough=True)
     for number in range(19):
         hash = theirs.blocks.hash_at(number) or b""
@@ -214,13 +214,13 @@ def test_open_blocks_above_a_fetched_state_hold_together(filled: int) -> None:
     theirs, kv = source(), MemoryKV()
     ours = new_chain(kv, 2, STATE_AT_GENESIS)
     begin_and_fetch(theirs, ours)
-    ours.finish_state_import()
+    ours.state_import.finish()
     for number in range(3):
         grow(ours, {b"open": b"%d" % number})
     check_chain(kv, thorough=True)
-    missing = ours.missing
+    missing = ours.state_import.missing
     assert missing is not None
-    ours.insert_history(ancient(theirs, missing.highest, filled))
+    ours.state_import.insert_history(ancient(theirs, missing.highest, filled))
     check_chain(kv, thorough=True)
     assert ChainStore(kv, pruning=2).revert(10) != []
     check_chain(kv, thorough=True)
@@ -229,22 +229,22 @@ def test_open_blocks_above_a_fetched_state_hold_together(filled: int) -> None:
 def test_history_that_does_not_fit_is_refused() -> None:
     theirs = source()
     ours = new_chain(MemoryKV(), 2, STATE_AT_GENESIS)
-    ours.begin_state_import(header_at(theirs, 18))
+    ours.state_import.begin(header_at(theirs, 18))
     fetch(theirs, ours, 18)
-    ours.finish_state_import()
-    missing = ours.missing
+    ours.state_import.finish()
+    missing = ours.state_import.missing
     assert missing is not None
     blocks = ancient(theirs, missing.highest, 3)
     with pytest.raises(ValueError, match="not the missing block"):
-        ours.insert_history([blocks[1]])
-    assert ours.missing == missing
+        ours.state_import.insert_history([blocks[1]])
+    assert ours.state_import.missing == missing
     # Another genesis: the last block does not stand on ours.
     other = new_chain(MemoryKV(), 2, {b"another": b"state"})
-    other.begin_state_import(header_at(theirs, 18))
+    other.state_import.begin(header_at(theirs, 18))
     fetch(theirs, other, 18)
-    other.finish_state_import()
+    other.state_import.finish()
     with pytest.raises(ValueError, match="does not stand"):
-        other.insert_history(ancient(theirs, missing.highest, 18))
+        other.state_import.insert_history(ancient(theirs, missing.highest, 18))
 
 
 def fetch_for_ever(path: Path) -> None:
@@ -256,18 +256,18 @@ def fetch_for_ever(path: Path) -> None:
     sys.stdout.write("begun\n")
     sys.stdout.flush()
     while True:
-        missing = ours.missing
+        missing = ours.state_import.missing
         if missing is not None:
-            ours.insert_history(ancient(theirs, missing.highest, min(2, missing.left)))
+            ours.state_import.insert_history(ancient(theirs, missing.highest, min(2, missing.left)))
             continue
-        at = ours.state_import
+        at = ours.state_import.progress
         if at is not None and at.complete:
-            ours.finish_state_import()
+            ours.state_import.finish()
         elif at is not None:
             fetch(theirs, ours, 6 if at.note == b"6" else 18, ranges=1)
         elif ours.blocks.best.number < 18:
             number = 6 if ours.blocks.best.number == 0 else 18
-            ours.begin_state_import(header_at(theirs, number), b"%d" % number)
+            ours.state_import.begin(header_at(theirs, number), b"%d" % number)
 
 
 @pytest.mark.crash
@@ -290,7 +290,7 @@ def test_a_process_killed_while_it_fetches_goes_on_where_it_was(tmp_path: Path) 
         store = ChainStore.open(path, pruning=2, min_free=0)
         check_chain(store._kv, thorough=True)
         best = store.blocks.best
-        if store.state_import is None:
+        if store.state_import.progress is None:
             assert plain_root(dict(store.state.reader(best.hash).entries())) == (
                 store.blocks.fields(best.hash).state_root
             )

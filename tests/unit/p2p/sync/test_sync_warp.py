@@ -253,7 +253,7 @@ class StoreChain(FakeChain):
         return self.store.blocks.number(hash)
 
     def gap(self) -> tuple[BlockId, int] | None:
-        missing = self.store.missing
+        missing = self.store.state_import.missing
         if missing is None:
             return None
         return BlockId(missing.highest.number, missing.highest.hash), missing.left
@@ -290,20 +290,20 @@ class StoreWorld(World):
     def begin_state(self, action: BeginState) -> None:
         header = action.proven.header
         assert header is not None
-        self.chain.store.begin_state_import(header.encode(), encode_proven(action.proven))
+        self.chain.store.state_import.begin(header.encode(), encode_proven(action.proven))
 
     def store_state(self, action: StoreState) -> None:
         assert isinstance(action.range, VerifiedRange)
         assert len(action.range.entries) < 80
-        self.chain.store.write_state(action.range)
+        self.chain.store.state_import.write(action.range)
 
     def finish_state(self, action: FinishState) -> None:
         proof = action.proven.justification
         assert proof is not None
-        self.chain.store.finish_state_import((GRANDPA, codec_of(proof)))
+        self.chain.store.state_import.finish((GRANDPA, codec_of(proof)))
 
     def import_history(self, action: ImportHistory) -> None:
-        self.chain.store.insert_history(
+        self.chain.store.state_import.insert_history(
             [
                 AncientBlock(
                     block.header.encode(),
@@ -385,7 +385,7 @@ def peer(dev: DevChain, twist: Twist | None = None) -> FakePeer:
 
 def is_whole(world: StoreWorld, dev: DevChain) -> bool:
     chain = world.chain
-    return chain.best().hash == dev.client.best().hash and chain.store.missing is None
+    return chain.best().hash == dev.client.best().hash and chain.store.state_import.missing is None
 
 
 def judge(world: StoreWorld, dev: DevChain) -> None:
@@ -425,7 +425,7 @@ def test_a_state_whose_law_is_not_here_is_refused_before_it_is_fetched(dev: DevC
         UnsupportedRuntime, match=r"runs btt 100, this node carries 99: install a release"
     ):
         world.run(60_000, lambda: is_whole(world, dev))
-    assert world.chain.store.state_import is None
+    assert world.chain.store.state_import.progress is None
     assert world.chain.store.state.has_state(world.chain.client.genesis_hash)
     assert world.costs == {}
 
@@ -473,7 +473,7 @@ def test_a_node_that_is_killed_while_it_fetches_the_state_goes_on(dev: DevChain)
     world = warp_world(dev, {name: peer(dev) for name in "ab"}, kv)
     assert world.run(60_000, lambda: world.sync.progress(world.now).state_entries > 20)
     check_chain(kv, thorough=True)
-    at = ChainStore(kv, pruning=256).state_import
+    at = ChainStore(kv, pruning=256).state_import.progress
     assert at is not None
     resume = Resume(decode_proven(at.note), at.after, at.entries, at.complete)
     world = warp_world(dev, {name: peer(dev) for name in "ab"}, kv, resume)
