@@ -33,7 +33,7 @@ FATAL: Final = -BAN_AT
 RECOVERY_PER_SECOND: Final = 10
 BAN_MS: Final = 10 * MINUTE_MS
 MAX_BAN_MS: Final = 24 * HOUR_MS
-STRANGER_MS: Final = 30 * MINUTE_MS
+FOREIGN_MS: Final = 30 * MINUTE_MS
 """Time in which a peer of another chain or version is not dialled."""
 KEPT_BANS: Final = 256
 
@@ -44,7 +44,7 @@ GIVE_UP_AFTER: Final = 12
 """Failed dials in a row after which an ordinary peer is forgotten."""
 
 ADDRESSES_PER_PEER: Final = 4
-MAX_HEARSAY: Final = 512
+MAX_REPORTED: Final = 512
 """Maximum number of peers that others reported and we never reached."""
 MAX_PROVEN: Final = 1_024
 """Maximum number of peers that we once dialled with success."""
@@ -100,7 +100,7 @@ class _Record:
     failures: int = 0
     not_before_ms: int = 0
     dialling: bool = False
-    there: bool = False
+    is_reachable: bool = False
     """True if it answered when it was last dialled, with or without a free place."""
     connected: bool = False
     outbound: bool = False
@@ -132,8 +132,7 @@ class PeerBook:
             self._named(address).bootnode = True
         for address in config.reserved:
             self._named(address).reserved = True
-        for peer in known:
-            self._remember(peer)
+        self.remember(known)
 
     # --- queries --------------------------------------------------------------------
 
@@ -241,30 +240,41 @@ class PeerBook:
             due.remove(record)
             if not record.reserved and self._room_out(anchor=record.anchor) <= self._dialling():
                 continue
-            record.dialling, record.there = True, False
+            record.dialling, record.is_reachable = True, False
             address = self._address_of(record)
             groups[address.group] = groups.get(address.group, 0) + 1
             dials.append(Dial(record.peer, address))
         return dials
 
-    def visit(self, peer: str, now_ms: int) -> Dial | None:
+    def dial_once(self, peer: str, now_ms: int) -> Dial | None:
         """Return where to dial `peer` for a one-shot request; None if it is not to be dialled now.
 
-        It needs no place here or there, and the peer is busy until `visited` or `dial_failed`.
+        It needs no place here or there, and the peer is busy until `dialled_once` or `dial_failed`.
         """
         record = self._records.get(peer)
         if record is None:
             return None
         # The pause between dials is for peers that do not answer, or have no place.
-        when_ms = max(now_ms, record.not_before_ms) if record.there else now_ms
+        when_ms = max(now_ms, record.not_before_ms) if record.is_reachable else now_ms
         if not self._may_dial(record, when_ms):
             return None
-        record.dialling, record.there = True, False
+        record.dialling, record.is_reachable = True, False
         return Dial(peer, self._address_of(record))
 
     # --- events ---------------------------------------------------------------------
 
-    def heard(self, addresses: Iterable[Address]) -> None:
+    def remember(self, known: Iterable[KnownPeer]) -> None:
+        """Add peers that were stored before a restart."""
+        for peer in known:
+            if peer.address.peer == self._local:
+                continue
+            record = self._records.setdefault(peer.address.peer, _Record(peer.address.peer))
+            record.last_seen_ms = peer.last_seen_ms
+            if not record.anchor:
+                record.proven = peer.address
+                record.addresses.append(peer.address)
+
+    def add_reported(self, addresses: Iterable[Address]) -> None:
         """Add addresses that another peer reported."""
         for address in addresses:
             if address.peer == self._local or self._config.reserved_only:
@@ -274,7 +284,7 @@ class PeerBook:
             record = self._records.get(address.peer)
             if record is None:
                 record = self._records[address.peer] = _Record(address.peer)
-                self._forget_hearsay()
+                self._forget_reported()
             # Configured addresses stay as they are: unverified ones must not redirect us.
             if not record.anchor and address not in record.addresses:
                 record.addresses.append(address)
@@ -284,9 +294,9 @@ class PeerBook:
         """Note that the peer we dialled has no place for us; one-shot requests remain possible."""
         record = self._records.get(peer)
         if record is not None:
-            record.there = True
+            record.is_reachable = True
 
-    def visited(self, at: Address, now_ms: int) -> None:
+    def dialled_once(self, at: Address, now_ms: int) -> None:
         """Note that a one-shot request reached a node of our chain there, and is over."""
         self._records.setdefault(at.peer, _Record(at.peer)).dialling = False
         self.reached(at, now_ms)
@@ -295,7 +305,7 @@ class PeerBook:
         """Note that we reached a node of our chain there, and closed the connection again."""
         record = self._records.setdefault(at.peer, _Record(at.peer))
         record.failures = 0
-        record.there = True
+        record.is_reachable = True
         record.last_seen_ms = now_ms
         record.proven = at
         if not record.addresses:
@@ -343,19 +353,19 @@ class PeerBook:
             record.addresses.append(record.addresses.pop(0))  # another one next time
             record.proven = None
 
-    def stranger(self, peer: str, now_ms: int) -> None:
+    def note_foreign(self, peer: str, now_ms: int) -> None:
         """Note that `peer` is of another chain or version: do not dial it for a while."""
         record = self._records.get(peer)
         if record is not None:
-            record.not_before_ms = now_ms + STRANGER_MS
-            record.there = False
+            record.not_before_ms = now_ms + FOREIGN_MS
+            record.is_reachable = False
 
     def penalise(self, peer: str, cost: int, why: str, now_ms: int) -> bool:
         """Charge `peer`. Return True if that bans it. Raises ValueError unless `cost` > 0."""
         if cost <= 0:
             raise ValueError(f"a cost of {cost}")
         record = self._records.setdefault(peer, _Record(peer))
-        self._forget_hearsay(spare=peer)
+        self._forget_reported(spare=peer)
         record.reputation = _recovered(record, now_ms) - cost
         record.reputation_ms = now_ms
         if record.reputation > BAN_AT:
@@ -368,7 +378,7 @@ class PeerBook:
         lasting = min(BAN_MS << min(record.bans - 1, 16), MAX_BAN_MS)
         record.banned_until_ms = now_ms + lasting
         record.not_before_ms = max(record.not_before_ms, record.banned_until_ms)
-        record.there = False
+        record.is_reachable = False
         self._bans.pop(peer, None)
         self._bans[peer] = Ban(peer, record.banned_until_ms, why)
         if len(self._bans) > KEPT_BANS:
@@ -412,15 +422,6 @@ class PeerBook:
         record = self._records.setdefault(address.peer, _Record(address.peer))
         record.addresses.append(address)
         return record
-
-    def _remember(self, peer: KnownPeer) -> None:
-        if peer.address.peer == self._local:
-            return
-        record = self._records.setdefault(peer.address.peer, _Record(peer.address.peer))
-        record.last_seen_ms = peer.last_seen_ms
-        if not record.anchor:
-            record.proven = peer.address
-            record.addresses.append(peer.address)
 
     def _due(self, now_ms: int) -> list[_Record]:
         """Return the peers that may be dialled now, shuffled."""
@@ -503,17 +504,17 @@ class PeerBook:
         if len(proven) >= MAX_PROVEN:
             self._forget(min(proven, key=lambda record: record.last_seen_ms), now_ms)
 
-    def _forget_hearsay(self, spare: str = "") -> None:
+    def _forget_reported(self, spare: str = "") -> None:
         """Make room: drop the oldest of the peers that were only reported, or have only a debt."""
-        hearsay = [
+        reported = [
             record.peer
             for record in self._records.values()
             if record.proven is None
             and record.peer != spare
             and not (record.anchor or record.connected or record.dialling)
         ]
-        if len(hearsay) > MAX_HEARSAY:
-            del self._records[hearsay[0]]
+        if len(reported) > MAX_REPORTED:
+            del self._records[reported[0]]
 
 
 def _recovered(record: _Record, now_ms: int) -> int:

@@ -71,14 +71,14 @@ ID_BYTES: Final = 20
 MAX_BACKOFF: Final = 3_600
 SEEN_SECONDS: Final = 60
 """Time for which a message is remembered; publishing it again within that time has no effect."""
-TELLERS: Final = 16
+MAX_SENDERS: Final = 16
 """Maximum number of peers remembered as having delivered a message."""
 
 FOREIGN: Final = 200
 """Cost of a message on a topic that we did not join."""
 
 
-class Ear(Protocol):
+class Environment(Protocol):
     """The environment of gossip: queries about peers, and the receiver of messages."""
 
     async def admitted(self, peer: ID) -> bool:
@@ -93,11 +93,11 @@ class Ear(Protocol):
         """Charge `peer`."""
         ...
 
-    def heard(self, peer: ID, topic: str, payload: bytes) -> None:
+    def received(self, peer: ID, topic: str, payload: bytes) -> None:
         """Receive a message."""
         ...
 
-    def listens(self, peer: ID) -> bool:
+    def is_connected(self, peer: ID) -> bool:
         """Return True if `peer` is still connected; otherwise its stream is read no further."""
         ...
 
@@ -128,17 +128,17 @@ class Recent:
         self._clock = clock
         self._ends: OrderedDict[bytes, tuple[float, list[ID]]] = OrderedDict()
 
-    def add(self, message_id: bytes, teller: ID | None = None) -> bool:
+    def add(self, message_id: bytes, sender: ID | None = None) -> bool:
         """Remember a message. Return True if it is new."""
         now = self._clock()
         while self._ends and next(iter(self._ends.values()))[0] <= now:
             self._ends.popitem(last=False)
         known = self._ends.get(message_id)
         if known is None:
-            self._ends[message_id] = (now + self._seconds, [] if teller is None else [teller])
+            self._ends[message_id] = (now + self._seconds, [] if sender is None else [sender])
             return True
-        if teller is not None and teller not in known[1] and len(known[1]) < TELLERS:
-            known[1].append(teller)
+        if sender is not None and sender not in known[1] and len(known[1]) < MAX_SENDERS:
+            known[1].append(sender)
         return False
 
     def has(self, message_id: bytes) -> bool:
@@ -146,16 +146,16 @@ class Recent:
         known = self._ends.get(message_id)
         return known is not None and known[0] > self._clock()
 
-    def tellers(self, message_id: bytes) -> list[ID]:
+    def senders(self, message_id: bytes) -> list[ID]:
         """Return the peers that delivered a message."""
         known = self._ends.get(message_id)
         return [] if known is None else known[1]
 
-    def forget(self, teller: ID) -> None:
+    def forget(self, sender: ID) -> None:
         """Forget what a peer delivered: after a reconnect it may deliver it again."""
-        for _, tellers in self._ends.values():
-            if teller in tellers:
-                tellers.remove(teller)
+        for _, senders in self._ends.values():
+            if sender in senders:
+                senders.remove(sender)
 
     def stop(self) -> None:
         """Do nothing: there is no thread. The library calls this."""
@@ -193,8 +193,8 @@ class ContainedGossipSub(GossipSub):
         peers = super()._get_peers_to_send(topic_ids, msg_forwarder, origin, msg_id)
         if msg_id is None or not isinstance(self.pubsub, ContainedPubsub):
             return peers
-        tellers = self.pubsub.recent.tellers(msg_id)
-        return [peer for peer in peers if peer not in tellers]
+        senders = self.pubsub.recent.senders(msg_id)
+        return [peer for peer in peers if peer not in senders]
 
     async def send_recent_messages(self, peer_id: ID, topic: str) -> None:
         """Send recent messages to a new peer.
@@ -252,7 +252,11 @@ class ContainedPubsub(Pubsub):
     """Reading, checking and publishing (defects 2, 3, 4, 6, 9, 17, 19, 20)."""
 
     def __init__(
-        self, host: IHost, router: ContainedGossipSub, ear: Ear, topics: Mapping[str, str]
+        self,
+        host: IHost,
+        router: ContainedGossipSub,
+        environment: Environment,
+        topics: Mapping[str, str],
     ) -> None:
         """`topics` maps names on the wire to ours."""
         super().__init__(
@@ -268,14 +272,14 @@ class ContainedPubsub(Pubsub):
         self.recent = Recent(SEEN_SECONDS)
         """Messages received or published."""
         setattr(self, "seen_messages", self.recent)  # noqa: B010  (the router uses it)
-        self._said = Recent(SEEN_SECONDS)
-        self._ear = ear
+        self._published = Recent(SEEN_SECONDS)
+        self._environment = environment
         self._topics = dict(topics)
         self._wire_names = {topic: name for name, topic in topics.items()}
         self._readers: dict[ID, int] = {}
 
     async def join(self) -> None:
-        """Subscribe to all topics. Nothing is queued for subscribers: `Ear.heard` is called."""
+        """Subscribe to all topics. Messages go to `Environment.received`."""
         for name in self._topics:
             await self.subscribe(name)
 
@@ -289,11 +293,11 @@ class ContainedPubsub(Pubsub):
 
     # --- publishing -----------------------------------------------------------------
 
-    async def say(self, topic: str, payload: bytes) -> None:
+    async def publish_payload(self, topic: str, payload: bytes) -> None:
         """Publish `payload`, unless published recently; this also forwards received messages."""
         data = pack(payload)
         message_id = gossip_id(topic, data)
-        if not self._said.add(message_id):
+        if not self._published.add(message_id):
             return
         self.recent.add(message_id)
         message = rpc_pb2.Message(data=data, topicIDs=[self._wire_names[topic]], seqno=message_id)
@@ -304,14 +308,14 @@ class ContainedPubsub(Pubsub):
     async def stream_handler(self, stream: INetStream) -> None:
         """Read gossip of a peer until the stream ends, it is disconnected, or it misbehaves."""
         peer = stream.muxed_conn.peer_id
-        if self._readers.get(peer, 0) >= READERS or not await self._ear.admitted(peer):
+        if self._readers.get(peer, 0) >= READERS or not await self._environment.admitted(peer):
             await reset(stream)
             return
         self._readers[peer] = self._readers.get(peer, 0) + 1
         try:
             await self._read(peer, stream)
         except WireError as error:
-            self._ear.penalise(peer, FATAL, f"gossip: {error}")
+            self._environment.penalise(peer, FATAL, f"gossip: {error}")
             await reset(stream)
             self._handle_dead_peer(peer)
         except (StreamError, IOException) as error:
@@ -330,7 +334,7 @@ class ContainedPubsub(Pubsub):
             data = await read_rpc(stream, buffer, MAX_RPC)
             if data is None:
                 return
-            if not self._ear.listens(peer):
+            if not self._environment.is_connected(peer):
                 await reset(stream)
                 return
             begun, rpc = thread_us(), rpc_pb2.RPC()
@@ -343,28 +347,28 @@ class ContainedPubsub(Pubsub):
             for message in rpc.publish:
                 self._judge(peer, message)
             control = self._tamed(peer, rpc)
-            self._ear.read(peer, begun, _price(rpc, control))
+            self._environment.read(peer, begun, _price(rpc, control))
             if not (rpc.publish or rpc.subscriptions or rpc.HasField("control")):
-                self._ear.repeated(peer)
+                self._environment.repeated(peer)
             await self._take(peer, rpc, control)
 
     def _tamed(self, peer: ID, rpc: RPC) -> ControlMessage | None:
         """Return the accepted part of an RPC's control message, None if there is none."""
         if not rpc.HasField("control"):
             return None
-        if not self._ear.allows(peer, GOSSIP_CONTROL, rpc.control.ByteSize()):
+        if not self._environment.allows(peer, GOSSIP_CONTROL, rpc.control.ByteSize()):
             return None
         return tame(rpc.control, self._topics)
 
     def serves(self, peer: ID, size: int) -> bool:
         """Charge a peer for messages that it wants. Return True if it is within its budget."""
-        return self._ear.serves(peer, size)
+        return self._environment.serves(peer, size)
 
     async def _take(self, peer: ID, rpc: RPC, control: ControlMessage | None) -> None:
         if rpc.subscriptions:
             if len(rpc.subscriptions) > SUBSCRIPTIONS:
                 raise WireError(f"{len(rpc.subscriptions)} subscriptions")
-            if not self._ear.allows(peer, SUBSCRIBE):
+            if not self._environment.allows(peer, SUBSCRIBE):
                 return
             for subscription in rpc.subscriptions:
                 self.handle_subscription(peer, subscription)
@@ -374,23 +378,23 @@ class ContainedPubsub(Pubsub):
     def _judge(self, peer: ID, message: Message) -> None:
         topic = self._topics.get(message.topicIDs[0]) if len(message.topicIDs) == 1 else None
         if topic is None:
-            self._ear.penalise(peer, FOREIGN, "gossip on a topic we did not join")
+            self._environment.penalise(peer, FOREIGN, "gossip on a topic we did not join")
             return
         is_large = topic == TX and len(message.data) > LARGE_BYTES + ENVELOPE
-        if not self._ear.allows(peer, LARGE_TX if is_large else topic, len(message.data)):
+        if not self._environment.allows(peer, LARGE_TX if is_large else topic, len(message.data)):
             return
         if message.from_id or message.key or message.signature:
             raise WireError("a signed message")
         if message.seqno != gossip_id(topic, message.data):
             raise WireError("a message whose id is not its content")
         if self.recent.has(message.seqno):
-            if peer in self.recent.tellers(message.seqno):
-                self._ear.repeated(peer, len(message.data))
+            if peer in self.recent.senders(message.seqno):
+                self._environment.repeated(peer, len(message.data))
             self.recent.add(message.seqno, peer)
             return
         payload = unpack(message.data, GOSSIP_BYTES[topic])
         self.recent.add(message.seqno, peer)
-        self._ear.heard(peer, topic, payload)
+        self._environment.received(peer, topic, payload)
 
 
 def _price(rpc: RPC, control: ControlMessage | None) -> int:

@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from libp2p.crypto.ed25519 import create_new_key_pair
-
-from btt_chain.primitives.ss58 import to_base58
-from p2p.address import PEER_ID_PREFIX, Address, parse, parse_peer
+from p2p.address import Address, parse, parse_peer
 from p2p.checks import check
 from p2p.event_box import EventBox
 from p2p.host.containment import contained
 from p2p.host.mdns import LocalNodes
-from p2p.host.node import AllowOnly, HeardOf, Node, Order, Reserve, Unreserve
+from p2p.host.node import AllowOnly, LocalNodesFound, Node, Order, Reserve, Unreserve
 from p2p.host.thread import TrioThread
 from p2p.mailbox import Mailbox
 from p2p.network import TRAFFIC, Action, Event, PeerView, Publish, Tell
@@ -25,11 +22,10 @@ class Libp2pNetwork:
     """`p2p.network.Network` on libp2p: a thread of its own, and a queue in each direction."""
 
     def __init__(self, settings: NetworkSettings) -> None:
-        public = create_new_key_pair(settings.key_seed).public_key.to_bytes()
-        self._local_peer = to_base58(PEER_ID_PREFIX + public)
         self._inbox: Mailbox[Action | Order] = Mailbox(self._wake_inside)
         self._outbox = EventBox(self._wake_outside)
         self._node = Node(settings, self._inbox, self._outbox)
+        self._local_peer = self._node.local_peer
         self._thread = TrioThread(self._node.run, f"p2p {self._local_peer[-6:]}")
         self._loop: asyncio.AbstractEventLoop | None = None
         self._news = asyncio.Event()
@@ -128,7 +124,7 @@ class Libp2pNetwork:
         if self._settings.mdns:
             listen = [parse(address) for address in self.listen_addresses()]
             self._local = LocalNodes(
-                self._settings.genesis, self._local_peer, listen, self._hear_of
+                self._settings.genesis, self._local_peer, listen, self._on_local_nodes
             )
             self._local.start()
 
@@ -141,8 +137,8 @@ class Libp2pNetwork:
         self._stopped = True
         self._news.set()
 
-    def _hear_of(self, addresses: Sequence[Address]) -> None:
-        self._inbox.put(HeardOf(tuple(addresses)), lossy=True)
+    def _on_local_nodes(self, addresses: Sequence[Address]) -> None:
+        self._inbox.put(LocalNodesFound(tuple(addresses)), lossy=True)
 
     def _wake_inside(self) -> None:
         self._thread.call(self._node.wake)

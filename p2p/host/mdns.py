@@ -24,13 +24,13 @@ from p2p.host.containment import note
 log = logging.getLogger(__name__)
 
 MULTICAST: Final = ("224.0.0.251", 5353)
-LOOKED_AT: Final = 256
+MAX_RESOLVED: Final = 256
 """Maximum number of names that are resolved; further ones are ignored."""
 ASK_MS: Final = 2_000
 JOIN_SECONDS: Final = 2.0
 ADDRESSES: Final = 4
 
-Heard = Callable[[Sequence[Address]], None]
+Found = Callable[[Sequence[Address]], None]
 
 
 class LocalNodes:
@@ -41,7 +41,7 @@ class LocalNodes:
         genesis: bytes,
         peer: str,
         listen: Sequence[Address],
-        heard: Heard,
+        found: Found,
         interfaces: Sequence[str] | None = None,
     ) -> None:
         """`listen` are our addresses; 0.0.0.0 becomes the address at which others reach us.
@@ -51,9 +51,9 @@ class LocalNodes:
         self._genesis = genesis
         self._peer = peer
         self._listen = [address for address in listen if address.kind == "ip4"]
-        self._heard = heard
+        self._found = found
         self._interfaces = interfaces
-        self._looked_at: dict[str, None] = {}
+        self._resolved: dict[str, None] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"mdns {peer[-6:]}", daemon=True)
 
@@ -114,17 +114,17 @@ class LocalNodes:
     ) -> None:
         """Handle a service change of zeroconf, in a thread of its own. Must not raise."""
         if state_change is ServiceStateChange.Removed:
-            self._looked_at.pop(name, None)
+            self._resolved.pop(name, None)
             return
-        if name.startswith(self._peer) or len(self._looked_at) >= LOOKED_AT:
+        if name.startswith(self._peer) or len(self._resolved) >= MAX_RESOLVED:
             return
-        self._looked_at[name] = None
+        self._resolved[name] = None
         try:
             info = zeroconf.get_service_info(service_type, name, ASK_MS)
             if info is not None:
                 found = addresses(info, self._genesis)
                 if found and not self._stop.is_set():
-                    self._heard(found)
+                    self._found(found)
         except Exception as error:  # noqa: BLE001  (data of unknown peers must not end the thread)
             note("mdns", error)
 
@@ -136,10 +136,10 @@ def service(genesis: bytes) -> str:
 
 def addresses(info: ServiceInfo, genesis: bytes) -> Sequence[Address]:
     """Return the addresses of a service, if it is a node of our chain. Raises ValueError."""
-    told = info.properties
-    if told.get(b"genesis") != genesis.hex().encode():
+    properties = info.properties
+    if properties.get(b"genesis") != genesis.hex().encode():
         return []
-    peer = parse_peer((told.get(b"peer") or b"").decode())
+    peer = parse_peer((properties.get(b"peer") or b"").decode())
     if not info.port:
         return []
     return [

@@ -30,17 +30,17 @@ from p2p.host.streams import read_frame, write_frame
 CLOSE_SECONDS: Final = 1.0
 
 
-class Stranger(NetworkError):
+class ForeignNode(NetworkError):
     """The node is of another chain or version: do not dial it for a while."""
 
 
-async def knock(swarm: ContainedSwarm, address: Address) -> str:
+async def probe(swarm: ContainedSwarm, address: Address) -> str:
     """Return the IP address at which the node of `address` answered. Raises what libp2p raises."""
     async with _secured(swarm, address) as (connection, _):
         return remote_ip(connection)
 
 
-async def visit(
+async def request_once(
     swarm: ContainedSwarm, address: Address, protocol: TProtocol, question: bytes, bound: int
 ) -> tuple[str, bytes | None]:
     """Send a request to the node at `address`; return the IP address it was reached at, and the
@@ -73,7 +73,7 @@ async def _ask(
     try:
         await client.try_select(talk, protocol)
     except ProtocolNotSupportedError as error:
-        raise Stranger(str(error)) from error
+        raise ForeignNode(str(error)) from error
     await write_frame(cast(INetStream, stream), question)
     return await read_frame(cast(INetStream, stream), bound)
 

@@ -14,6 +14,8 @@ from p2p.errors import WireError
 from p2p.wire import HEADER, REFUSAL, frame, frame_length, unpack
 
 PIECE: Final = 1 << 16
+READ_SECONDS: Final = 5.0
+"""Time limit for a peer to write its request, or the rest of a note it began."""
 
 
 class StreamEnded(Exception):

@@ -28,9 +28,9 @@ FEW: Final = 3
 """Number of connected peers below which lookups run at the minimum pause."""
 SLOWEST: Final = 40
 """Maximum pause, as a multiple of the minimum one."""
-KNOCKS: Final = 2
+MAX_PROBES: Final = 2
 """Maximum number of concurrent probes."""
-VISITORS: Final = 32
+MAX_UNCONNECTED: Final = 32
 """Maximum number of unconnected nodes whose claimed addresses wait to be probed."""
 
 
@@ -43,8 +43,8 @@ class Find(NamedTuple):
     """True if the only purpose is to check that it is reachable."""
 
 
-class Knock(NamedTuple):
-    """Probe `address`; ends in one `reached` or `shut`."""
+class Probe(NamedTuple):
+    """Probe `address`; ends in one `reached` or `unreachable`."""
 
     address: Address
 
@@ -57,7 +57,7 @@ class _Claim:
     network: str
     tries: int = 0
     not_before_ms: int = 0
-    knocking: bool = False
+    probing: bool = False
 
 
 class Finder:
@@ -76,7 +76,7 @@ class Finder:
         self._rng = rng
         self._every_ms = self._pause_ms = every_ms
         self._guides = guides
-        self._here: dict[str, None] = {}
+        self._connected: dict[str, None] = {}
         self._claims: dict[str, _Claim] = {}
         self._lookup: Lookup | None = None
         self._bucket = -1
@@ -89,16 +89,16 @@ class Finder:
 
     def connected(self, peer: str, now_ms: int) -> None:
         """Note that the handshake with `peer` succeeded; the first peer starts a lookup."""
-        if not self._here:
+        if not self._connected:
             self._next_ms = now_ms
-        self._here[peer] = None
+        self._connected[peer] = None
 
     def left(self, peer: str, now_ms: int) -> None:
         """Note that `peer` is no longer connected."""
-        self._here.pop(peer, None)
+        self._connected.pop(peer, None)
         self._claims.pop(peer, None)
         self.table.seen(peer, now_ms)
-        if len(self._here) < FEW and self._next_ms is not None:
+        if len(self._connected) < FEW and self._next_ms is not None:
             self._pause_ms = self._every_ms
             self._next_ms = min(self._next_ms, now_ms + self._every_ms)
 
@@ -107,15 +107,17 @@ class Finder:
         self._claims.pop(address.peer, None)
         self._entered += self.table.add(address, ip, now_ms)
 
-    def came(self, address: Address, ip: str) -> None:
+    def add_claim(self, address: Address, ip: str) -> None:
         """Note that a node of our chain came from `ip` and claims this address: to be probed."""
         peer = address.peer
         if self.table.address(peer) == address or peer in self._claims:
             return
         network = network_of(ip)
-        if peer not in self._here:
-            passing = [claim for name, claim in self._claims.items() if name not in self._here]
-            if len(passing) >= VISITORS or (network and network in {c.network for c in passing}):
+        if peer not in self._connected:
+            passing = [claim for name, claim in self._claims.items() if name not in self._connected]
+            if len(passing) >= MAX_UNCONNECTED or (
+                network and network in {c.network for c in passing}
+            ):
                 return
         self._claims[peer] = _Claim(address, network)
 
@@ -124,15 +126,15 @@ class Finder:
         self.table.remove(peer)
         self._claims.pop(peer, None)
 
-    def shut(self, knock: Knock, now_ms: int) -> None:
+    def unreachable(self, probe: Probe, now_ms: int) -> None:
         """Note that a probe failed; a connected peer's is repeated, at growing pauses."""
-        claim = self._claims.get(knock.address.peer)
+        claim = self._claims.get(probe.address.peer)
         if claim is None:
             return
-        if knock.address.peer not in self._here:
-            del self._claims[knock.address.peer]
+        if probe.address.peer not in self._connected:
+            del self._claims[probe.address.peer]
             return
-        claim.knocking = False
+        claim.probing = False
         claim.tries += 1
         claim.not_before_ms = now_ms + self._every_ms * min(1 << claim.tries, SLOWEST)
 
@@ -161,9 +163,9 @@ class Finder:
 
     # --- actions ------------------------------------------------------------------------
 
-    def todo(self, now_ms: int) -> Sequence[Find | Knock]:
+    def todo(self, now_ms: int) -> Sequence[Find | Probe]:
         """Return the actions that are due. Call it after each answer, and about every second."""
-        return [*self._walk(now_ms), *self._check(now_ms), *self._knock(now_ms)]
+        return [*self._walk(now_ms), *self._check(now_ms), *self._probe(now_ms)]
 
     def _walk(self, now_ms: int) -> Sequence[Find]:
         if self._next_ms is None:
@@ -181,7 +183,7 @@ class Finder:
         target = self._aim()
         starts = dict.fromkeys(address.peer for address in self.table.closest(target))
         if len(starts) < K:
-            starts |= self._here
+            starts |= self._connected
         # For our own key also the peers that the operator named, in case all others lie.
         if len(starts) < ALPHA or target == self.table.local:
             starts |= dict.fromkeys(self._guides())
@@ -200,7 +202,7 @@ class Finder:
 
     def _end(self, lookup: Lookup, now_ms: int) -> None:
         news = self._entered - self._entered_before
-        if news or len(self._here) < FEW:
+        if news or len(self._connected) < FEW:
             self._pause_ms = self._every_ms
         else:
             self._pause_ms = min(2 * self._pause_ms, SLOWEST * self._every_ms)
@@ -215,21 +217,21 @@ class Finder:
         if self._checking or now_ms < self._check_ms:
             return []
         self._check_ms = now_ms + self._every_ms
-        peer = self.table.doubtful(now_ms, self._here)
+        peer = self.table.doubtful(now_ms, self._connected)
         if peer is None:
             return []
         self._checking = True
         return [Find(peer, self._rng.getrandbits(256), check=True)]
 
-    def _knock(self, now_ms: int) -> Sequence[Knock]:
+    def _probe(self, now_ms: int) -> Sequence[Probe]:
         """Return the probes that are due: connected peers first, then the least probed."""
-        free = KNOCKS - sum(claim.knocking for claim in self._claims.values())
+        free = MAX_PROBES - sum(claim.probing for claim in self._claims.values())
         due = [
-            (peer not in self._here, claim.tries, number, claim)
+            (peer not in self._connected, claim.tries, number, claim)
             for number, (peer, claim) in enumerate(self._claims.items())
-            if not claim.knocking and claim.not_before_ms <= now_ms
+            if not claim.probing and claim.not_before_ms <= now_ms
         ]
         chosen = [claim for *_, claim in sorted(due)[: max(0, free)]]
         for claim in chosen:
-            claim.knocking = True
-        return [Knock(claim.address) for claim in chosen]
+            claim.probing = True
+        return [Probe(claim.address) for claim in chosen]

@@ -43,7 +43,7 @@ class _Candidate:
     network: str
     path: int
     state: _State = _State.NAMED
-    tellers: list[str] = field(default_factory=list)
+    namers: list[str] = field(default_factory=list)
 
 
 class Lookup:
@@ -88,17 +88,17 @@ class Lookup:
         """Note that `peer` answered with addresses, of which the first K are used."""
         candidate = self._close(peer)
         insort(self._reached, (candidate.distance, peer))
-        for teller in candidate.tellers:
-            self._trust[teller] += 1
+        for namer in candidate.namers:
+            self._trust[namer] += 1
         for address, _ in zip(named, range(K), strict=False):
-            self._hear(address, peer, candidate.path)
+            self._add_named(address, peer, candidate.path)
 
     def failed(self, peer: str) -> None:
         """Note that `peer` is not reachable, or gave no valid answer."""
         candidate = self._close(peer)
         self._networks[candidate.network] -= 1
-        for teller in candidate.tellers:
-            self._trust[teller] -= 1
+        for namer in candidate.namers:
+            self._trust[namer] -= 1
 
     def skipped(self, peer: str) -> None:
         """Note that `peer` was not asked: it is not penalized, and the request is not counted."""
@@ -113,11 +113,11 @@ class Lookup:
         candidate.state = _State.DONE
         return candidate
 
-    def _hear(self, address: Address, teller: str, path: int) -> None:
+    def _add_named(self, address: Address, namer: str, path: int) -> None:
         known = self._candidates.get(address.peer)
         if known is not None:
-            if known.tellers and teller not in known.tellers:
-                known.tellers.append(teller)
+            if known.namers and namer not in known.namers:
+                known.namers.append(namer)
             return
         network = network_of(address.host)
         if address.peer == self._local or (network and self._networks[network] >= PER_TABLE):
@@ -125,7 +125,7 @@ class Lookup:
         self._networks[network] += 1
         distance = key_of(address.peer) ^ self.target
         self._candidates[address.peer] = _Candidate(
-            address.peer, distance, network, path, tellers=[teller]
+            address.peer, distance, network, path, namers=[namer]
         )
 
     def _best(self, path: int) -> _Candidate | None:
@@ -140,5 +140,5 @@ class Lookup:
         return min(own or named, key=lambda one: one.distance, default=None)
 
     def _believed(self, candidate: _Candidate) -> bool:
-        tellers = candidate.tellers
-        return not tellers or any(self._trust[one] > -PATIENCE for one in tellers)
+        namers = candidate.namers
+        return not namers or any(self._trust[one] > -PATIENCE for one in namers)

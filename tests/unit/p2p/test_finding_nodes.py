@@ -23,11 +23,11 @@ from btt_chain.primitives.ss58 import to_base58
 from p2p.address import PEER_ID_PREFIX, Address, parse
 from p2p.host.basic_host import new_host
 from p2p.host.containment import ContainedSwarm, new_swarm
-from p2p.host.probe import knock
+from p2p.host.probe import probe
 from p2p.host.streams import read_frame, write_frame
 from p2p.limits import LOCAL_GATE, Gate
 from p2p.network import EXCHANGES, KAD, protocol_name
-from p2p.peers import STRANGER_MS, BookConfig
+from p2p.peers import FOREIGN_MS, BookConfig
 from p2p.settings import NetworkSettings
 from p2p.steady import now_ms
 from p2p.wire import Search, decode_addresses, encode_addresses, encode_search
@@ -46,7 +46,7 @@ Handler = Callable[[INetStream], Awaitable[None]]
 
 def table_of(witness: Witness) -> set[str]:
     """Whom a node would tell of."""
-    return {address.peer for address in witness.network._node._nodes.table.closest(0, 1_000)}
+    return {address.peer for address in witness.network._node._finder.table.closest(0, 1_000)}
 
 
 def knows(witness: Witness, *others: Witness) -> bool:
@@ -105,7 +105,7 @@ async def test_a_private_address_is_neither_knocked_at_nor_told_on_a_public_netw
         running(settings(boot.address)) as two,
     ):
         await boot.connected(2)
-        await one.until(lambda: one.network._node._nodes.lookups > 2)
+        await one.until(lambda: one.network._node._finder.lookups > 2)
 
         assert not table_of(boot)
         assert two.network.local_peer not in {view.peer for view in one.network.peers()}
@@ -125,7 +125,7 @@ async def test_a_node_that_keeps_to_reserved_peers_tells_nobody_and_asks_nobody(
                 await stranger.is_cut_off()
 
             await attack(shy, script)
-            assert shy.network._node._nodes.lookups == 0
+            assert shy.network._node._finder.lookups == 0
             assert [view.peer for view in shy.network.peers()] == [friend.network.local_peer]
 
 
@@ -133,7 +133,7 @@ async def test_a_node_of_another_chain_enters_no_table() -> None:
     foreign = settings(genesis=b"\x08" * 32)
     async with running(foreign) as other, running(settings(other.address)) as boot:
         node = boot.network._node
-        await boot.until(lambda: node._known._records[other.network.local_peer].not_before_ms)
+        await boot.until(lambda: node._book._records[other.network.local_peer].not_before_ms)
         async with running(settings(boot.address)) as newcomer:
             await newcomer.connected()
             assert not knows(boot, other)
@@ -211,7 +211,7 @@ async def test_a_flood_of_questions_is_charged() -> None:
 
 def far() -> int:
     """Later than any failed dial is tried again."""
-    return now_ms() + STRANGER_MS // 2
+    return now_ms() + FOREIGN_MS // 2
 
 
 def fake(number: int) -> str:
@@ -312,7 +312,7 @@ async def test_an_answer_that_never_comes_keeps_nobody_waiting() -> None:
         running(settings(victim.address)) as honest,
     ):
         await victim.until(lambda: knows(victim, honest))
-        await victim.until(lambda: victim.network._node._nodes.lookups >= 2)
+        await victim.until(lambda: victim.network._node._finder.lookups >= 2)
 
         assert not bans_of(victim, liar.peer)
 
@@ -323,7 +323,7 @@ async def test_a_node_of_another_chain_that_is_named_is_left_alone_without_blame
         running(settings()) as victim,
         impostor(naming(foreign.address), victim),
     ):
-        records = victim.network._node._known._records
+        records = victim.network._node._book._records
         name = foreign.network.local_peer
         await victim.until(lambda: name in records and records[name].not_before_ms > far())
 
@@ -345,7 +345,7 @@ async def test_nodes_that_are_not_there_are_neither_believed_nor_told() -> None:
         impostor(endless, victim) as liar,
         running(settings(victim.address)) as honest,
     ):
-        await victim.until(lambda: victim.network._node._nodes.lookups >= 4)
+        await victim.until(lambda: victim.network._node._finder.lookups >= 4)
         await victim.until(lambda: knows(victim, honest))
 
         assert table_of(victim) == {honest.network.local_peer}
@@ -360,9 +360,9 @@ async def test_a_knock_proves_who_is_there() -> None:
             swarm = stranger.host.get_network()
             assert isinstance(swarm, ContainedSwarm)
             there = parse(one.address)
-            assert await knock(swarm, there) == "127.0.0.1"
+            assert await probe(swarm, there) == "127.0.0.1"
             with pytest.raises(SecurityUpgradeFailure):
-                await knock(swarm, there._replace(peer=other.network.local_peer))
+                await probe(swarm, there._replace(peer=other.network.local_peer))
 
         await attack(one, script)
         assert not one.network.peers()
@@ -373,6 +373,6 @@ async def test_visits_leave_no_connection_behind() -> None:
         await boot.until(lambda: knows(boot, other))
         async with running(settings(boot.address)) as newcomer:
             await boot.until(lambda: knows(boot, newcomer))
-            await newcomer.until(lambda: newcomer.network._node._nodes.lookups >= 3)
-            await boot.until(lambda: boot.network._node._gate.open_connections == 0)
+            await newcomer.until(lambda: newcomer.network._node._finder.lookups >= 3)
+            await boot.until(lambda: boot.network._node._transport.gate.open_connections == 0)
             assert len(boot.network.peers()) == 1

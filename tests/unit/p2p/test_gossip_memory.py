@@ -43,11 +43,11 @@ def test_who_handed_a_message_over_is_known_as_long_as_it() -> None:
     recent.add(b"1", ALICE)
     recent.add(b"2")
 
-    assert recent.tellers(b"1") == [ALICE, BOB]
-    assert recent.tellers(b"2") == recent.tellers(b"3") == []
+    assert recent.senders(b"1") == [ALICE, BOB]
+    assert recent.senders(b"2") == recent.senders(b"3") == []
     clock.now = 60
     recent.add(b"4")
-    assert recent.tellers(b"1") == []
+    assert recent.senders(b"1") == []
 
 
 def test_what_a_peer_that_left_handed_over_is_forgotten_and_the_message_is_not() -> None:
@@ -55,7 +55,7 @@ def test_what_a_peer_that_left_handed_over_is_forgotten_and_the_message_is_not()
     recent.add(b"1", ALICE)
     recent.add(b"1", BOB)
     recent.forget(ALICE)
-    assert recent.tellers(b"1") == [BOB]
+    assert recent.senders(b"1") == [BOB]
     assert recent.has(b"1")
 
 

@@ -18,7 +18,7 @@ from p2p import peer_file
 from p2p.address import parse
 from p2p.errors import PortInUse
 from p2p.host.libp2p_network import Libp2pNetwork
-from p2p.host.node import Node
+from p2p.host.sessions import Sessions
 from p2p.network import (
     ANNOUNCE,
     GOSSIP_BYTES,
@@ -234,16 +234,16 @@ async def test_a_node_that_was_away_is_dialled_until_it_is_there() -> None:
 async def test_two_that_dial_each_other_in_the_same_moment_do_not_both_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    opened = Node.connection_opened
+    opened = Sessions.connection_opened
 
-    def other_way_round_first(node: Node, connection: SwarmConn) -> None:
+    def other_way_round_first(sessions: Sessions, connection: SwarmConn) -> None:
         # As if the other side's connection had been seen first, here and there.
         if connection.direction is Direction.OUTBOUND:
             twin = SimpleNamespace(muxed_conn=connection.muxed_conn, direction=Direction.INBOUND)
-            opened(node, cast("SwarmConn", twin))
-        opened(node, connection)
+            opened(sessions, cast("SwarmConn", twin))
+        opened(sessions, connection)
 
-    monkeypatch.setattr(Node, "connection_opened", other_way_round_first)
+    monkeypatch.setattr(Sessions, "connection_opened", other_way_round_first)
     async with running(settings()) as one, running(settings(one.address)) as two:
         await one.connected()
         await two.connected()
@@ -255,17 +255,17 @@ async def test_a_peer_that_hangs_up_without_a_word_is_dialled_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with running(settings()) as one:
-        opened, visits = one.network._node.connection_opened, 0
+        opened, visits = one.network._node._sessions.connection_opened, 0
 
         def slam(connection: SwarmConn) -> None:
             nonlocal visits
             visits += 1
             if visits == 1:
-                one.network._node._nursery.start_soon(connection.close)
+                one.network._node._transport.start_soon(connection.close)
             else:
                 opened(connection)
 
-        monkeypatch.setattr(one.network._node, "connection_opened", slam)
+        monkeypatch.setattr(one.network._node._sessions, "connection_opened", slam)
         async with running(settings(one.address)) as two:
             await two.connected()
 
@@ -296,7 +296,7 @@ async def test_a_node_of_another_chain_is_turned_away() -> None:
         running(settings(one.address, genesis=b"\x08" * 32)) as other,
     ):
         turned = other.network._node
-        await other.until(lambda: turned._known._records[one.network.local_peer].not_before_ms > 0)
+        await other.until(lambda: turned._book._records[one.network.local_peer].not_before_ms > 0)
 
         assert not other.of(Connected)
         assert not one.of(Connected)
@@ -344,7 +344,7 @@ async def test_only_reserved_peers_are_let_in_when_told_so() -> None:
             await shy.connected()
             async with running(settings(shy.address)) as other:
                 await other.until(
-                    lambda: other.network._node._known._records[shy.network.local_peer].failures
+                    lambda: other.network._node._book._records[shy.network.local_peer].failures
                 )
                 assert [view.peer for view in shy.network.peers()] == [friend.network.local_peer]
                 assert shy.network.peers()[0].reserved
@@ -385,7 +385,7 @@ async def test_a_host_that_falls_is_built_anew() -> None:
             raise RuntimeError("the host falls")
 
         node = one.network._node
-        one.network._thread.call(lambda: node._nursery.start_soon(fall))
+        one.network._thread.call(lambda: node._transport.start_soon(fall))
         await one.until(lambda: node.rebuilt)
 
         await two.until(lambda: len(two.of(Connected)) >= 2)

@@ -15,7 +15,7 @@ from p2p.address import Address, parse
 from p2p.host import mdns
 from p2p.host.containment import contained
 from p2p.host.libp2p_network import Libp2pNetwork
-from p2p.host.mdns import LOOKED_AT, Heard, LocalNodes, addresses, reachable, service
+from p2p.host.mdns import MAX_RESOLVED, Found, LocalNodes, addresses, reachable, service
 from p2p.peers import BookConfig
 from p2p.settings import NetworkSettings
 from support.p2p_attack import GENESIS, running, settings
@@ -97,10 +97,10 @@ def test_what_strangers_write_ends_nothing_and_is_bounded() -> None:
     change(nodes, itself, f"{PEER}-0")
     assert itself.asked == 0
     flood = Answers(info())
-    for number in range(2 * LOOKED_AT):
+    for number in range(2 * MAX_RESOLVED):
         change(nodes, flood, f"name {number}")
 
-    assert flood.asked == LOOKED_AT - 2
+    assert flood.asked == MAX_RESOLVED - 2
     assert len(heard) == flood.asked
 
 
@@ -131,7 +131,7 @@ async def test_two_nodes_on_one_network_find_each_other(monkeypatch: pytest.Monk
     begin = LocalNodes.__init__
 
     def on_loopback(
-        self: LocalNodes, genesis: bytes, peer: str, listen: Sequence[Address], heard: Heard
+        self: LocalNodes, genesis: bytes, peer: str, listen: Sequence[Address], heard: Found
     ) -> None:
         begin(self, genesis, peer, listen, heard, [LOOPBACK])
 

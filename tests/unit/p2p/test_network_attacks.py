@@ -27,7 +27,7 @@ from libp2p.stream_muxer.yamux.yamux import Yamux
 
 from p2p.address import parse
 from p2p.host.containment import FIRST_UNREAD_BYTES, contained
-from p2p.host.node import MISSES
+from p2p.host.sessions import MISSES
 from p2p.host.streams import read_frame, write_frame
 from p2p.limits import GateLimits, Rate
 from p2p.network import (
@@ -217,7 +217,7 @@ async def test_a_raising_handler_does_not_end_the_host() -> None:
         async def broken(stream: object) -> None:
             raise RuntimeError("a mistake of ours")
 
-        victim.network._node._host.set_stream_handler("/broken", broken)  # type: ignore[arg-type]
+        victim.network._node._transport.host.set_stream_handler("/broken", broken)  # type: ignore[arg-type]
 
         async def script(attacker: Attacker) -> None:
             with contextlib.suppress(StreamError, StreamFailure):  # as quick as it raises
@@ -242,8 +242,8 @@ async def test_half_open_sockets_of_one_address_do_not_shut_out_others() -> None
             half.connect((address.host, address.port))
             sockets.append(half)
 
-        await victim.until(lambda: victim.network._node._gate.half_open)
-        assert victim.network._node._gate.half_open <= 4
+        await victim.until(lambda: victim.network._node._transport.gate.half_open)
+        assert victim.network._node._transport.gate.half_open <= 4
         await serves_an_honest_peer(victim)
 
         for half in sockets:
@@ -259,7 +259,7 @@ async def test_places_of_inbound_connections_are_given_back() -> None:
 
         for _ in range(10):
             await attack(victim, script)
-            await victim.until(lambda: victim.network._node._gate.open_connections == 0)
+            await victim.until(lambda: victim.network._node._transport.gate.open_connections == 0)
 
         await serves_an_honest_peer(victim)
 

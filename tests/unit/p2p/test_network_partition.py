@@ -75,7 +75,7 @@ async def test_one_that_knows_nobody_is_left_and_refuses_who_comes() -> None:
         one.network.allow_only([])
         await one.until(lambda: one.of(Disconnected))
         await two.until(lambda: two.of(Disconnected))
-        book = two.network._node._known
+        book = two.network._node._book
         await two.until(lambda: book._records[one.network.local_peer].failures)
         assert not one.network.peers()
 

@@ -13,9 +13,9 @@ from p2p.peers import (
     BAN_MS,
     DIALS_AT_ONCE,
     FATAL,
-    MAX_HEARSAY,
+    FOREIGN_MS,
     MAX_PROVEN,
-    STRANGER_MS,
+    MAX_REPORTED,
     BookConfig,
     KnownPeer,
     PeerBook,
@@ -70,7 +70,7 @@ def test_a_failed_dial_is_tried_again_later_and_later() -> None:
 def test_the_order_of_dials_follows_the_seed_alone() -> None:
     def order(seed: int) -> list[str]:
         peers = book(seed)
-        peers.heard(at(number) for number in range(1, 30))
+        peers.add_reported(at(number) for number in range(1, 30))
         return [dial.peer for dial in peers.tick(0)]
 
     assert order(1) == order(1)
@@ -79,7 +79,7 @@ def test_the_order_of_dials_follows_the_seed_alone() -> None:
 
 def test_no_more_dials_than_places() -> None:
     peers = book(max_out=5)
-    peers.heard(at(number) for number in range(1, 100))
+    peers.add_reported(at(number) for number in range(1, 100))
 
     dial_all(peers, 0)
 
@@ -91,7 +91,7 @@ def test_hostile_addresses_cannot_take_the_place_of_an_anchor() -> None:
     """consensus.md 6.4, F25: nine of ten dialled peers are hostile."""
     honest = at(500)
     peers = book(max_out=10, bootnodes=(honest,))
-    peers.heard(at(number) for number in range(1, 400))
+    peers.add_reported(at(number) for number in range(1, 400))
     hostile = {at(number).peer for number in range(1, 400)}
     dial_all(peers, 0, honest=hostile)  # the boot node is away
     assert peers.outbound == 9
@@ -105,9 +105,9 @@ def test_hostile_addresses_cannot_take_the_place_of_an_anchor() -> None:
 
 def test_peers_of_one_network_are_not_preferred() -> None:
     peers = book(max_out=4)
-    peers.heard(at(number, f"9.9.0.{number}") for number in range(1, 40))
+    peers.add_reported(at(number, f"9.9.0.{number}") for number in range(1, 40))
     others = [at(100, "20.1.1.1"), at(101, "30.1.1.1"), at(102, "40.1.1.1")]
-    peers.heard(others)
+    peers.add_reported(others)
 
     dial_all(peers, 0)
 
@@ -127,7 +127,7 @@ def test_inbound_places_end_and_reserved_peers_need_none() -> None:
 
 def test_reserved_only_means_only_reserved() -> None:
     peers = book(reserved=(at(9),), bootnodes=(at(1),), reserved_only=True)
-    peers.heard([at(2)])
+    peers.add_reported([at(2)])
 
     assert [dial.peer for dial in peers.tick(0)] == [at(9).peer]
     assert peers.refusal(at(2).peer, 0, outbound=False) == "only reserved peers are let in"
@@ -174,33 +174,33 @@ def test_a_cost_must_cost() -> None:
         book().penalise(at(1).peer, 0, "nothing", 0)
 
 
-def test_a_stranger_is_left_alone_for_a_while() -> None:
+def test_a_foreign_peer_is_not_dialled_for_a_while() -> None:
     peers = book(bootnodes=(at(1),))
     peers.tick(0)
-    peers.stranger(at(1).peer, 0)
+    peers.note_foreign(at(1).peer, 0)
     peers.dial_failed(at(1).peer, 0)
 
-    assert not peers.tick(STRANGER_MS - 1)
-    assert peers.tick(STRANGER_MS)
+    assert not peers.tick(FOREIGN_MS - 1)
+    assert peers.tick(FOREIGN_MS)
 
 
-def test_private_addresses_of_hearsay_are_not_dialled() -> None:
+def test_reported_private_addresses_are_not_dialled() -> None:
     private = at(1, "192.168.0.7")
     public_only, local = book(), book(allow_private=True)
-    public_only.heard([private])
-    local.heard([private])
+    public_only.add_reported([private])
+    local.add_reported([private])
 
     assert not public_only.tick(0)
     assert local.tick(0)
     assert book(bootnodes=(private,)).tick(0)  # the operator may name it
 
 
-def test_hearsay_is_bounded_and_cannot_move_an_anchor() -> None:
+def test_reported_peers_are_bounded_and_cannot_move_an_anchor() -> None:
     peers = book(bootnodes=(at(1),))
-    peers.heard([at(1)._replace(host="66.6.6.6")])
-    peers.heard(at(number) for number in range(2, 3_000))
+    peers.add_reported([at(1)._replace(host="66.6.6.6")])
+    peers.add_reported(at(number) for number in range(2, 3_000))
 
-    assert len(peers) <= MAX_HEARSAY + 2
+    assert len(peers) <= MAX_REPORTED + 2
     assert at(1) in [dial.address for dial in peers.tick(0)]
     assert not peers.known()
 
@@ -210,28 +210,28 @@ def test_debts_of_passers_by_are_bounded() -> None:
     for number in range(1, 2_000):
         peers.penalise(at(number).peer, FATAL, "garbage", 0)
 
-    assert len(peers) <= MAX_HEARSAY + 2
+    assert len(peers) <= MAX_REPORTED + 2
 
 
-def test_a_visit_needs_no_place_but_keeps_all_other_rules() -> None:
+def test_a_one_shot_request_needs_no_place_but_keeps_all_other_rules() -> None:
     peers = book(max_out=0)
-    peers.heard(at(number) for number in range(1, 6))
+    peers.add_reported(at(number) for number in range(1, 6))
     peers.penalise(at(1).peer, FATAL, "garbage", 0)
-    peers.stranger(at(2).peer, 0)
+    peers.note_foreign(at(2).peer, 0)
     peers.connected(at(3).peer, 0, outbound=False, at=None)
 
     assert not peers.tick(0)
-    visits = [peers.visit(at(number).peer, 0) for number in range(1, 7)]
-    assert [visit and visit.address for visit in visits] == [None] * 3 + [at(4), at(5), None]
-    assert peers.visit(at(4).peer, 0) is None  # it is being visited
+    dials = [peers.dial_once(at(number).peer, 0) for number in range(1, 7)]
+    assert [dial and dial.address for dial in dials] == [None] * 3 + [at(4), at(5), None]
+    assert peers.dial_once(at(4).peer, 0) is None  # a request to it is in progress
 
     peers.dial_failed(at(4).peer, 0)
-    assert peers.visit(at(4).peer, 0) is None  # later and later, like any dial
-    peers.visited(at(5), 0)
-    assert peers.visit(at(5).peer, 0) is not None
+    assert peers.dial_once(at(4).peer, 0) is None  # later and later, like any dial
+    peers.dialled_once(at(5), 0)
+    assert peers.dial_once(at(5).peer, 0) is not None
 
 
-def test_who_has_no_place_for_us_is_dialled_later_but_may_be_visited() -> None:
+def test_a_peer_without_a_place_for_us_is_dialled_later_and_may_be_sent_requests() -> None:
     peers = book(bootnodes=(at(1), at(2)))
     assert len(peers.tick(0)) == 2
     peers.turned_away(at(1).peer)
@@ -239,29 +239,29 @@ def test_who_has_no_place_for_us_is_dialled_later_but_may_be_visited() -> None:
         peers.dial_failed(at(number).peer, 0)
 
     assert not peers.tick(0)
-    assert peers.visit(at(2).peer, 0) is None
-    assert peers.visit(at(1).peer, 0) is not None
+    assert peers.dial_once(at(2).peer, 0) is None
+    assert peers.dial_once(at(1).peer, 0) is not None
     peers.dial_failed(at(1).peer, 0)  # it is not even there any more
-    assert peers.visit(at(1).peer, 0) is None
+    assert peers.dial_once(at(1).peer, 0) is None
 
 
-def test_only_those_who_may_be_dialled_are_visited() -> None:
+def test_one_shot_requests_go_only_to_peers_that_may_be_dialled() -> None:
     aloof = book(reserved=(at(1),), reserved_only=True, bootnodes=(at(2),))
-    assert aloof.visit(at(1).peer, 0) is not None
-    assert aloof.visit(at(2).peer, 0) is None
+    assert aloof.dial_once(at(1).peer, 0) is not None
+    assert aloof.dial_once(at(2).peer, 0) is None
 
     parted = book(bootnodes=(at(1), at(2)))
     parted.allow_only([at(1).peer], 0)
-    assert parted.visit(at(1).peer, 0) is not None
-    assert parted.visit(at(2).peer, 0) is None
+    assert parted.dial_once(at(1).peer, 0) is not None
+    assert parted.dial_once(at(2).peer, 0) is None
 
 
-def test_who_was_visited_is_remembered_and_dialled_when_there_is_a_place() -> None:
+def test_a_peer_of_a_one_shot_request_is_remembered_and_dialled_when_there_is_a_place() -> None:
     peers = book()
-    peers.heard([at(1)])
-    peers.visit(at(1).peer, 0)
+    peers.add_reported([at(1)])
+    peers.dial_once(at(1).peer, 0)
     assert not peers.tick(0)
-    peers.visited(at(1), 5)
+    peers.dialled_once(at(1), 5)
 
     assert peers.known() == [KnownPeer(at(1), 5)]
     assert [dial.peer for dial in peers.tick(5)] == [at(1).peer]
@@ -280,7 +280,7 @@ def test_a_search_begins_with_the_named_and_then_with_those_seen_last() -> None:
     peers = book(bootnodes=(at(1),))
     peers.reached(at(2), 20)
     peers.reached(at(3), 30)
-    peers.heard([at(4)])
+    peers.add_reported([at(4)])
 
     assert peers.guides() == [at(1).peer, at(3).peer, at(2).peer]
 

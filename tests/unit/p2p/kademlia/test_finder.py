@@ -6,7 +6,7 @@ import random
 from itertools import pairwise
 
 from p2p.address import Address
-from p2p.kademlia.finder import FEW, KNOCKS, SLOWEST, VISITORS, Find, Finder, Knock
+from p2p.kademlia.finder import FEW, MAX_PROBES, MAX_UNCONNECTED, SLOWEST, Find, Finder, Probe
 from p2p.kademlia.table import STALE_MS, K, key_of
 from support.kademlia import node_at, somewhere
 
@@ -29,7 +29,7 @@ def finds(actions: object) -> list[Find]:
 
 def knocks(actions: object) -> list[Address]:
     assert isinstance(actions, list | tuple)
-    return [action.address for action in actions if isinstance(action, Knock)]
+    return [action.address for action in actions if isinstance(action, Probe)]
 
 
 def with_neighbours(*nodes: Address) -> Finder:
@@ -158,39 +158,39 @@ def test_a_walk_that_finds_nobody_ends_and_another_begins() -> None:
 
 
 def test_addresses_of_those_who_came_are_knocked_at_before_they_are_told() -> None:
-    came, other = crowd(2)
+    add_claim, other = crowd(2)
     here = with_neighbours(other)
-    here.connected(came.peer, 0)
-    here.came(came, "10.0.0.1")
+    here.connected(add_claim.peer, 0)
+    here.add_claim(add_claim, "10.0.0.1")
 
-    assert knocks(here.todo(0)) == [came]
-    assert came not in here.table.closest(0)
-    here.reached(came, "10.0.0.1", 1)
-    assert came in here.table.closest(0)
-    here.came(came, "10.0.0.1")
+    assert knocks(here.todo(0)) == [add_claim]
+    assert add_claim not in here.table.closest(0)
+    here.reached(add_claim, "10.0.0.1", 1)
+    assert add_claim in here.table.closest(0)
+    here.add_claim(add_claim, "10.0.0.1")
     assert not knocks(here.todo(2))
 
 
 def test_a_shut_door_of_a_neighbour_is_tried_again_ever_later_and_a_passers_is_not() -> None:
-    came, passer = crowd(2)
+    add_claim, passer = crowd(2)
     here = finder()
-    here.connected(came.peer, 0)
-    here.came(came, "10.0.0.1")
-    here.came(passer, "10.0.0.1")
+    here.connected(add_claim.peer, 0)
+    here.add_claim(add_claim, "10.0.0.1")
+    here.add_claim(passer, "10.0.0.1")
     for address in knocks(here.todo(0)):
-        here.shut(Knock(address), 0)
+        here.unreachable(Probe(address), 0)
 
     tries: list[int] = []
     now = 0
     while len(tries) < 4:
         now += 500
         for address in knocks(here.todo(now)):
-            assert address == came
+            assert address == add_claim
             tries.append(now)
-            here.shut(Knock(address), now)
+            here.unreachable(Probe(address), now)
     pauses = [later - earlier for earlier, later in pairwise([0, *tries])]
     assert pauses == sorted(pauses)
-    here.left(came.peer, now)
+    here.left(add_claim.peer, now)
     assert not knocks(here.todo(now + 1_000 * EVERY))
 
 
@@ -199,27 +199,27 @@ def test_passers_by_cannot_keep_neighbours_waiting_or_fill_the_memory() -> None:
     here = finder()
     for number in range(1_000):
         passer = node_at(somewhere(rng), f"passer {number}")
-        here.came(passer, passer.host)
-    (came,) = crowd(1)
-    here.connected(came.peer, 0)
-    here.came(came, "10.0.0.1")
+        here.add_claim(passer, passer.host)
+    (add_claim,) = crowd(1)
+    here.connected(add_claim.peer, 0)
+    here.add_claim(add_claim, "10.0.0.1")
 
     first = knocks(here.todo(0))
-    assert len(first) == KNOCKS
-    assert first[0] == came
+    assert len(first) == MAX_PROBES
+    assert first[0] == add_claim
     knocked = len(first)
     while first:
         for address in first:
-            here.shut(Knock(address), 0)
+            here.unreachable(Probe(address), 0)
         first = knocks(here.todo(0))
         knocked += len(first)
-    assert knocked <= VISITORS + 1
+    assert knocked <= MAX_UNCONNECTED + 1
 
 
 def test_passers_by_of_one_network_have_one_knock_at_a_time() -> None:
     here = finder()
     for number in range(50):
-        here.came(node_at(f"66.6.6.{number}", f"rented {number}"), f"66.6.6.{number}")
+        here.add_claim(node_at(f"66.6.6.{number}", f"rented {number}"), f"66.6.6.{number}")
 
     assert len(knocks(here.todo(0))) == 1
 
@@ -244,7 +244,7 @@ def test_who_was_not_heard_of_for_long_is_asked_and_dropped_in_the_end() -> None
 def test_who_is_banned_is_forgotten() -> None:
     (one,) = crowd(1)
     here = with_neighbours(one)
-    here.came(node_at("10.0.0.9", "node 9"), "10.0.0.9")
+    here.add_claim(node_at("10.0.0.9", "node 9"), "10.0.0.9")
     here.forget(one.peer)
     here.forget(node_at("10.0.0.9", "node 9").peer)
 
