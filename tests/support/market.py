@@ -26,11 +26,11 @@ from btt_chain.work.model import Model, elements_of
 from runtime.accounts import MINING, POOLS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import NONE, DispatchError, Origin, Reason, ensure_root, signed
+from runtime.frame.timers import time_of
 from runtime.pallets.authorities import OwnOperators
 from runtime.pallets.babe import Drawn
 from runtime.pallets.balances import Balances
 from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency
-from runtime.pallets.jobs.agenda import time_of
 from runtime.pallets.jobs.pallet import GAP_SLOTS
 from runtime.pallets.mining import Mining
 from runtime.pallets.models import Models
@@ -600,8 +600,10 @@ class Market(SmallRuntime):
         assert roster == {who: v.bond for who, v in verifiers.items() if v.free_at is None}
 
     def _audit_due(self, open_jobs: Mapping[H256, Job]) -> None:
-        due_jobs = [(int(lane), key, id) for (lane, key), id in self.jobs.due.items()]
-        due_receipts = [(int(lane), key, id) for (lane, key), id in self.receipts.due.items()]
+        due_jobs = [(int(lane), key, id) for (lane, key), id in self.jobs.timers.due.items()]
+        due_receipts = [
+            (int(lane), key, id) for (lane, key), id in self.receipts.timers.due.items()
+        ]
         live: dict[H256, Receipt] = {
             id: one for id, one in self.receipts.receipts.items() if one.phase is not Phase.Ended
         }
@@ -622,8 +624,8 @@ class Market(SmallRuntime):
             reserved = [key for key, _ in self.providers.reservations.items() if key[1] == id]
             assert reserved == ([] if job.provider is None else [(job.provider, id)])
         assert {one.job for one in live.values()} <= open_jobs.keys()
-        for due, ahead in ((due_jobs, self.jobs.ahead), (due_receipts, self.receipts.ahead)):
-            assert all(ahead.peek().first[lane] <= time_of(key) for lane, key, _ in due)
+        for due, timers in ((due_jobs, self.jobs.timers), (due_receipts, self.receipts.timers)):
+            assert all(timers.ahead.peek().first[lane] <= time_of(key) for lane, key, _ in due)
         ended = {id for id, job in self.jobs.jobs.items() if job.state in ENDED}
         assert not [key for key, _ in self.providers.reservations.items() if key[1] in ended]
         assert ended <= {id for _, _, id in due_jobs}

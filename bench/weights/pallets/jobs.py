@@ -19,6 +19,7 @@ from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work.graph import Manifest
 from runtime.accounts import MINING
 from runtime.constants import BTT
+from runtime.frame.timers import Ahead
 from runtime.pallets.babe import BEACONS, Drawn
 from runtime.pallets.jobs import Check, Job, JobState, Market, Tier, Urgency
 from runtime.pallets.jobs.pallet import DEADLINES, FORGETTING, MAX_FORGOTTEN
@@ -124,10 +125,10 @@ def computing(
     b.does(who, "Jobs", "accept", job=id)
     book.conduct[who] = conduct
     job = jobs.jobs[id]
-    del jobs.due[u8(DEADLINES), job.task]
+    jobs.timers.remove(DEADLINES, job.task)
     job.accepted = u32(BLOCK - 200)
     job.due = u32(due)
-    job.task = jobs._enter(DEADLINES, due, id)  # noqa: SLF001
+    job.task = jobs.timers.enter(DEADLINES, due, id)
     jobs.jobs[id] = job
     return id, job, who
 
@@ -215,7 +216,7 @@ def look(b: Bench) -> Case:
     pace.last = u32(BLOCK - 1)
     jobs.pace.value = pace
     jobs.era.value = u32(BLOCK // int(jobs.epoch_slots))
-    jobs.ahead.value = type(jobs.ahead.value)()
+    jobs.timers.ahead.value = Ahead()
     return Case(run=lambda: jobs.on_initialize(BLOCK))
 
 
@@ -245,7 +246,7 @@ def expire(b: Bench) -> Case:
     jobs = b.runtime.jobs
 
     def run() -> None:
-        for id in jobs._take(DEADLINES, 1):  # noqa: SLF001
+        for id in jobs.timers.take(DEADLINES, 1):
             jobs._expire(id)  # noqa: SLF001
 
     return Case(run=run)
@@ -260,12 +261,12 @@ def draw(b: Bench, members: int) -> Case:
     for who in book.members[u16(0)]:
         book.conduct[who] = Conduct(u32(ERA - 30), u32(9), u32(9), u32(7), u32(7), times())
         belongs(b, who, parent)
-    del jobs.due[job.lane, job.task]
-    job.task = jobs._enter(int(job.lane), BLOCK, id)  # noqa: SLF001
+    jobs.timers.remove(int(job.lane), job.task)
+    job.task = jobs.timers.enter(int(job.lane), BLOCK, id)
     jobs.jobs[id] = job
 
     def run() -> None:
-        for each in jobs._take(int(job.lane), 1):  # noqa: SLF001
+        for each in jobs.timers.take(int(job.lane), 1):
             jobs._draw(each, BLOCK)  # noqa: SLF001
 
     return Case(run=run)
@@ -287,10 +288,10 @@ def forget(b: Bench, jobs: int) -> Case:
         one.requester, one.provider = b.poor(2 * number), b.poor(2 * number + 1)
         pallet.jobs[id] = one
         pallet.involved[one.requester, id] = pallet.involved[one.provider, id] = u32(7)
-        pallet._enter(FORGETTING, BLOCK - 5, id)  # noqa: SLF001
+        pallet.timers.enter(FORGETTING, BLOCK - 5, id)
 
     def run() -> None:
-        for id in pallet._take(FORGETTING, MAX_FORGOTTEN):  # noqa: SLF001
+        for id in pallet.timers.take(FORGETTING, MAX_FORGOTTEN):
             pallet._forget(id)  # noqa: SLF001
 
     return Case(run=run)

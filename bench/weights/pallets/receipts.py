@@ -41,9 +41,10 @@ from btt_chain.work.model import scale_bits
 from btt_chain.work.shapes import MAX_LINES, macs_of
 from runtime.constants import BTT
 from runtime.frame import NONE
+from runtime.frame.timers import NO_TIMER
 from runtime.pallets.jobs import Check, Job, JobState, Tier
 from runtime.pallets.jobs.pallet import DEADLINES
-from runtime.pallets.jobs.types import MAX_ITEMS, NO_TASK
+from runtime.pallets.jobs.types import MAX_ITEMS
 from runtime.pallets.receipts import LeafProof, Phase, Receipt, Seat, Valid
 from runtime.pallets.receipts.pallet import (
     ASKED,
@@ -221,8 +222,8 @@ def checked(b: Bench, phase: Phase, *verdicts: Verdict | None, due: int = LATER)
     verifiers(b)
     job_id, job, provider = computing(b, manifest=judged())
     jobs, receipts = b.runtime.jobs, b.runtime.receipts
-    del jobs.due[u8(DEADLINES), job.task]
-    job.task, job.state, job.due = NO_TASK, JobState.Checking, u32(0)
+    jobs.timers.remove(DEADLINES, job.task)
+    job.task, job.state, job.due = NO_TIMER, JobState.Checking, u32(0)
     job.check, job.receipt = Check.Sampled, ID
     jobs.jobs[job_id] = job
     said = claim()
@@ -232,7 +233,7 @@ def checked(b: Bench, phase: Phase, *verdicts: Verdict | None, due: int = LATER)
     )  # fmt: skip
     found.commit_until, found.reveal_until = u32(BLOCK + 10), u32(BLOCK + 20)
     found.due = u32(due)
-    found.task = receipts._enter(PHASES, due, ID)  # noqa: SLF001
+    found.task = receipts.timers.enter(PHASES, due, ID)
     found.beacons = [ROOT] * MAX_ROUNDS
     found.used = [b.poor(place) for place in range(MAX_ROUNDS * MAX_COMMITTEE)]
     last = verdicts[-1]
@@ -491,13 +492,13 @@ def expose_voters(b: Bench, items: int) -> Case:
 def stepped(b: Bench, found: Receipt) -> Case:
     """Return the case of a phase that ends now."""
     receipts = b.runtime.receipts
-    del receipts.due[u8(PHASES), found.task]
-    found.task = receipts._enter(PHASES, BLOCK, ID)  # noqa: SLF001
+    receipts.timers.remove(PHASES, found.task)
+    found.task = receipts.timers.enter(PHASES, BLOCK, ID)
     found.due = u32(BLOCK)
     receipts.receipts[ID] = found
 
     def run() -> None:
-        for id in receipts._take(PHASES):  # noqa: SLF001
+        for id in receipts.timers.take(PHASES, MAX_STEPS):
             receipts._step(id, BLOCK)  # noqa: SLF001
 
     return Case(run=run)
@@ -570,10 +571,10 @@ def expire(b: Bench) -> Case:
     for one in found.challenges:
         one.until = u32(BLOCK)
     trapped(b, found)
-    receipts._enter(ASKED, BLOCK, ID)  # noqa: SLF001
+    receipts.timers.enter(ASKED, BLOCK, ID)
 
     def run() -> None:
-        for id in receipts._take(ASKED):  # noqa: SLF001
+        for id in receipts.timers.take(ASKED, MAX_STEPS):
             receipts._check_asked(id, BLOCK)  # noqa: SLF001
 
     return Case(run=run)
@@ -586,10 +587,10 @@ def forget(b: Bench, receipts: int) -> Case:
     for number in range(receipts):
         id = H256(blake2_256(b"receipt %d" % number))
         pallet.receipts[id] = found
-        pallet._enter(FORGETTING, BLOCK - 5, id)  # noqa: SLF001
+        pallet.timers.enter(FORGETTING, BLOCK - 5, id)
 
     def run() -> None:
-        for id in pallet._take(FORGETTING):  # noqa: SLF001
+        for id in pallet.timers.take(FORGETTING, MAX_STEPS):
             del pallet.receipts[id]
 
     return Case(run=run)

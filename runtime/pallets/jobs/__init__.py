@@ -4,7 +4,6 @@ from runtime.pallets.jobs.pallet import Jobs
 from runtime.pallets.jobs.types import (
     ENDED,
     Check,
-    DueKey,
     Job,
     JobState,
     Market,
@@ -20,7 +19,6 @@ from runtime.pallets.jobs.types import (
 __all__ = [
     "ENDED",
     "Check",
-    "DueKey",
     "Job",
     "JobState",
     "Jobs",

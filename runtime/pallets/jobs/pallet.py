@@ -36,19 +36,18 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.pallets.jobs import agenda, pricing
+from runtime.frame.timers import NO_TIMER, TimerQueues
+from runtime.pallets.jobs import pricing
 from runtime.pallets.jobs.types import (
     BOND_FACTOR,
     MAX_ATTEMPTS,
     MAX_DEADLINE,
     MAX_ITEMS,
     MAX_SETS,
-    NO_TASK,
     Carry,
     Check,
     Clock,
     Currency,
-    DueKey,
     Endpoints,
     Identities,
     Job,
@@ -226,10 +225,6 @@ class Jobs(Pallet):
     """Number of jobs posted by the chain."""
     involved = DoubleMap(AccountId, H256, u32)
     """The jobs of each requester and provider, and when they were posted."""
-    due = agenda.agenda()
-    """The timer queues."""
-    ahead = Value(agenda.Ahead, default=agenda.Ahead())
-    """For each timer queue, a time before which nothing in it is due."""
     escrowed = Value(u128, default=u128(0))
     """Sum of the amounts on hold for open jobs."""
     promised = Value(u128, default=u128(0))
@@ -381,17 +376,21 @@ class Jobs(Pallet):
 
     # ---- hooks
 
+    def setup(self) -> None:
+        """Build the timer queues."""
+        self.timers = TimerQueues(self, self.clock, self.stood_still)
+
     def on_initialize(self, number: int) -> int:
         """Move prices, post the chain's jobs, end late ones, select providers; limited a block."""
         del number
         now = self.clock.now()
         self._note_pace(now)
         weight = weights.LOOK + self._turn_era(now)
-        for id in self._take(DEADLINES, MAX_DEADLINES):
+        for id in self.timers.take(DEADLINES, MAX_DEADLINES):
             weight += weights.EXPIRE
             self._expire(id)
         weight += self._draws(now)
-        forgotten = self._take(FORGETTING, MAX_FORGOTTEN)
+        forgotten = self.timers.take(FORGETTING, MAX_FORGOTTEN)
         for id in forgotten:
             self._forget(id)
         if forgotten:
@@ -682,13 +681,6 @@ class Jobs(Pallet):
         pace.last = u32(now)
         self.pace.value = pace
 
-    def _take(self, lane: int, limit: int) -> list[H256]:
-        worked = self.clock.now() - self.stood_still()
-        return agenda.take(self.due, self.ahead, lane, worked, limit)
-
-    def _enter(self, lane: int, slot: int, id: H256) -> DueKey:
-        return agenda.enter(self.due, self.ahead, lane, slot - self.stood_still(), id)
-
     def _turn_era(self, now: int) -> int:
         """Begin an era, move the price of a class, and post protocol jobs; return the weight."""
         era, weight = now // int(self.epoch_slots), 0
@@ -771,12 +763,12 @@ class Jobs(Pallet):
         drawn = weight = 0
         busy: list[int] = []
         for lane in DRAWS:
-            for id in self._take(lane, 1):
+            for id in self.timers.take(lane, 1):
                 drawn, weight = drawn + 1, weight + self._draw(id, now)
                 busy.append(lane)
         for lane in busy:
             while room := self._room(drawn, weight):
-                ripe = self._take(lane, room)
+                ripe = self.timers.take(lane, room)
                 for id in ripe:
                     drawn, weight = drawn + 1, weight + self._draw(id, now)
                 if len(ripe) < room:
@@ -885,7 +877,7 @@ class Jobs(Pallet):
         staker = job.requester is not None and self.perks.benefits(job.requester).priority
         lane = DRAWS[2 * (Urgency.Emergency - job.urgency) + (not staker)]
         job.state, job.since, job.due = JobState.Posted, u32(since), u32(until)
-        job.task = self._enter(lane, until, id)
+        job.task = self.timers.enter(lane, until, id)
         job.lane = u8(lane)
         self.jobs[id] = job
 
@@ -904,20 +896,19 @@ class Jobs(Pallet):
         self._drop_task(job)
         job.state, job.since = state, u32(self.clock.now())
         job.due, job.lane = u32(until or 0), u8(DEADLINES)
-        job.task = NO_TASK
+        job.task = NO_TIMER
         if until is not None:
-            job.task = self._enter(DEADLINES, until, id)
+            job.task = self.timers.enter(DEADLINES, until, id)
         self.jobs[id] = job
 
     def _drop_task(self, job: Job) -> None:
-        if job.task != NO_TASK:
-            del self.due[job.lane, job.task]
+        self.timers.remove(int(job.lane), job.task)
 
     def _pass_on(self, id: H256, job: Job, outcome: Outcome) -> None:
         """Take a job from a provider that did not do it, and queue the next attempt, if any."""
         provider, now = self._provider(job), self.clock.now()
         self._drop_task(job)
-        job.task = NO_TASK
+        job.task = NO_TIMER
         self.providers.release(provider, id)
         self.providers.note_decline(provider)
         if int(job.attempt) + 1 >= MAX_ATTEMPTS:
@@ -962,8 +953,8 @@ class Jobs(Pallet):
             kept = min(kept, CANCELLED_SLOTS)
         until = now + kept
         job.state, job.outcome, job.since, job.due = state, outcome, u32(now), u32(until)
-        job.task, job.lane = NO_TASK, u8(FORGETTING)
-        self._enter(FORGETTING, until, id)
+        job.task, job.lane = NO_TIMER, u8(FORGETTING)
+        self.timers.enter(FORGETTING, until, id)
         self.jobs[id] = job
         self.escrowed.value -= job.escrow
         self.promised.value -= job.promise

@@ -9,8 +9,9 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import Bounded, Fixed, FixedBytes, TypeName, path, u8, u16, u32, u64, u128
+from btt_chain.scale import Bounded, Fixed, TypeName, path, u8, u16, u32, u64, u128
 from runtime.frame import Reason
+from runtime.frame.timers import NO_TIMER, DueKey
 from runtime.pallets.babe import Drawn
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import ComputeSplit
@@ -113,17 +114,8 @@ class Urgency(IntEnum):
     """Half above the base price."""
 
 
-class DueKey(FixedBytes, size=8, path="btt_runtime::DueKey"):
-    """The time of a timer queue's entry, and its place among entries of that time.
-
-    Two numbers, highest byte first, so that keys sort by time.
-    """
-
-
 BOND_FACTOR: Final = 10
 """A constant of `Jobs`."""
-NO_TASK: Final = DueKey(bytes(8))
-"""The key of no entry."""
 
 
 @path("pallet_jobs::Job", params={"AccountId": AccountId, "Balance": u128})
@@ -185,7 +177,7 @@ class Job:
     paid: Balance = u128(0)
     """Payment to the provider, in planck."""
     lane: u8 = u8(0)
-    task: DueKey = NO_TASK
+    task: DueKey = NO_TIMER
     """Its key in the timer queue; zeros: it has none."""
 
     def put_off(self, still: int) -> Job:

@@ -60,11 +60,9 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.origin import OriginKind
-from runtime.pallets.jobs import agenda
+from runtime.frame.timers import NO_TIMER, TimerQueues
 from runtime.pallets.jobs.types import (
     BOND_FACTOR,
-    NO_TASK,
-    DueKey,
     Job,
     JobState,
     Outcome,
@@ -271,10 +269,6 @@ class Receipts(Pallet):
     """Verifiers that can be selected, with bond and slot of the last bonding."""
     duties = DoubleMap(AccountId, H256, u8)
     """The receipts in whose committee each verifier is, with the round of its selection."""
-    due = agenda.agenda()
-    """Timer queue: receipts by queue and due time."""
-    ahead = Value(agenda.Ahead, default=agenda.Ahead())
-    """For each queue, a slot before which nothing is due."""
 
     class HoldReason(IntEnum):
         """The reason of a hold."""
@@ -471,6 +465,10 @@ class Receipts(Pallet):
 
     # ---- hooks
 
+    def setup(self) -> None:
+        """Build the timer queues."""
+        self.timers = TimerQueues(self, self.clock, self.jobs.stood_still)
+
     def genesis(self, config: Mapping[str, object]) -> None:
         """Bond verifiers: `verifiers` is [[address, planck], ...]. Raises GenesisError."""
         fields = Section(config, "receipts").fields(optional=("verifiers",))
@@ -493,12 +491,12 @@ class Receipts(Pallet):
         """Process due receipts: select, tally, finalize, and end those with missed deadlines."""
         del number
         now, weight = self.clock.now(), weights.LOOK
-        for id in self._take(ASKED):
+        for id in self.timers.take(ASKED, MAX_STEPS):
             weight += weights.EXPIRE
             self._check_asked(id, now)
-        for id in self._take(PHASES):
+        for id in self.timers.take(PHASES, MAX_STEPS):
             weight += self._step(id, now)
-        forgotten = self._take(FORGETTING)
+        forgotten = self.timers.take(FORGETTING, MAX_STEPS)
         for id in forgotten:
             del self.receipts[id]
         if forgotten:
@@ -724,7 +722,7 @@ class Receipts(Pallet):
         deposit = u128(ceil_div(int(job.price) * PROOF_BPS, BPS))
         self.currency.hold(self._reason(self.HoldReason.Challenge), who, deposit)
         self._ask(receipt, found, Challenge(item, u16(tensor), leaf, u32(until), who, deposit))
-        self._enter(ASKED, until, receipt)
+        self.timers.enter(ASKED, until, receipt)
         self.receipts[receipt] = found
 
     @call(8, weight=weights.ANSWER_DATA)
@@ -975,13 +973,6 @@ class Receipts(Pallet):
 
     # ---- internals: time
 
-    def _take(self, lane: int) -> list[H256]:
-        worked = self.clock.now() - self.jobs.stood_still()
-        return agenda.take(self.due, self.ahead, lane, worked, MAX_STEPS)
-
-    def _enter(self, lane: int, slot: int, id: H256) -> DueKey:
-        return agenda.enter(self.due, self.ahead, lane, slot - self.jobs.stood_still(), id)
-
     def _step(self, id: H256, now: int) -> int:
         """End a phase that is due; return the weight."""
         found, job = self._with_job(id)
@@ -1017,9 +1008,8 @@ class Receipts(Pallet):
         self.receipts[id] = receipt
 
     def _plan(self, id: H256, receipt: Receipt, until: int) -> None:
-        if receipt.task != NO_TASK:
-            del self.due[u8(PHASES), receipt.task]
-        receipt.task = self._enter(PHASES, until, id)
+        self.timers.remove(PHASES, receipt.task)
+        receipt.task = self.timers.enter(PHASES, until, id)
         receipt.due = u32(until)
 
     def _check_asked(self, id: H256, now: int) -> None:
@@ -1339,12 +1329,12 @@ class Receipts(Pallet):
         receipt.challenges = []
         for who in (*(seat.verifier for seat in receipt.seats), *self._trapped(receipt)):
             del self.duties[who, id]
-        del self.due[u8(PHASES), receipt.task]
+        self.timers.remove(PHASES, receipt.task)
         now = self.clock.now()
         until = now + KEEP_EPOCHS * int(self.epoch_slots)
-        receipt.task = NO_TASK
+        receipt.task = NO_TIMER
         receipt.phase, receipt.since, receipt.due = Phase.Ended, u32(now), u32(until)
-        self._enter(FORGETTING, until, id)
+        self.timers.enter(FORGETTING, until, id)
         self.receipts[id] = receipt
 
     # ---- internals: receipts

@@ -13,8 +13,9 @@ from btt_chain.scale import Bounded, Fixed, Path, TypeName, Variant, path, u8, u
 from btt_chain.work.graph import Graph
 from btt_chain.work.merkle import Opening
 from runtime.frame import Reason
+from runtime.frame.timers import NO_TIMER, DueKey
 from runtime.pallets.babe import Drawn
-from runtime.pallets.jobs.types import NO_HASH, NO_TASK, DueKey, Job, JobState, Outcome
+from runtime.pallets.jobs.types import NO_HASH, Job, JobState, Outcome
 from runtime.pallets.tokenomics import BurnReason
 from runtime.params import MAX_COMMITTEE
 
@@ -211,7 +212,7 @@ class Receipt:
     """True if it is too late to reveal a planted error."""
     proven: Annotated[Proven | None, TypeName("Option<Proven>")] = None
     challenges: Challenges = field(default_factory=list)
-    task: DueKey = NO_TASK
+    task: DueKey = NO_TIMER
 
     def put_off(self, still: int) -> Receipt:
         """Shift all deadlines by the slots stalled since; `still` is the total of stalled slots."""
