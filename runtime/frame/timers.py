@@ -19,7 +19,6 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, FixedBytes, TypeName, path, u8, u32
 from runtime.frame.items import DoubleMap, Hasher, Value
 from runtime.frame.pallet import Component, Pallet
-from runtime.frame.traits import Clock
 
 MAX_QUEUES: Final = 8
 NEVER: Final = u32(u32.MAX)
@@ -57,10 +56,12 @@ class TimerQueues(Component):
     ahead = Value(Ahead, default=Ahead())
     """For each timer queue, a time before which nothing in it is due."""
 
-    def __init__(self, pallet: Pallet, clock: Clock, stalled: Callable[[], int]) -> None:
-        """`stalled` returns the total number of slots in which the chain stalled."""
+    def __init__(
+        self, pallet: Pallet, *, now: Callable[[], int], stalled: Callable[[], int]
+    ) -> None:
+        """`now` returns the slot, `stalled` the total number of slots without a block in stalls."""
         super().__init__(pallet)
-        self._clock = clock
+        self._now = now
         self._stalled = stalled
 
     def enter(self, queue: int, slot: int, what: H256) -> DueKey:
@@ -81,7 +82,7 @@ class TimerQueues(Component):
 
     def take(self, queue: int, limit: int) -> list[H256]:
         """Remove and return the entries due by now, at most `limit`, the oldest first."""
-        now = self._clock.now() - self._stalled()
+        now = self._now() - self._stalled()
         if self.ahead.peek().first[queue] > now:
             return []
         keys = self.due.some_under(u8(queue), limit + 1)

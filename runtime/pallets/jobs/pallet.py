@@ -378,7 +378,7 @@ class Jobs(Pallet):
 
     def setup(self) -> None:
         """Build the timer queues."""
-        self.timers = TimerQueues(self, self.clock, self.stood_still)
+        self.timers = TimerQueues(self, now=self.clock.now, stalled=self.stood_still)
 
     def on_initialize(self, number: int) -> int:
         """Move prices, post the chain's jobs, end late ones, select providers; limited a block."""

@@ -467,7 +467,7 @@ class Receipts(Pallet):
 
     def setup(self) -> None:
         """Build the timer queues."""
-        self.timers = TimerQueues(self, self.clock, self.jobs.stood_still)
+        self.timers = TimerQueues(self, now=self.clock.now, stalled=self.jobs.stood_still)
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Bond verifiers: `verifiers` is [[address, planck], ...]. Raises GenesisError."""

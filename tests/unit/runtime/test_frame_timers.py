@@ -11,7 +11,6 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32
 from runtime.frame import Pallet
 from runtime.frame.timers import MAX_QUEUES, NEVER, NO_TIMER, DueKey, TimerQueues, time_of
-from runtime.frame.traits import Clock, Slot
 from support.runtime import DictState, SmallRuntime
 
 QUEUES = (0, 3, 7)
@@ -20,23 +19,16 @@ QUEUES = (0, 3, 7)
 class SettableClock:
     """A clock that tests set, of a chain that may stall."""
 
-    def __init__(self) -> None:
-        self.slot = 0
-        self.stalled = 0
-
-    def now(self) -> Slot:
-        """Return the slot that the test set."""
-        return Slot(self.slot)
+    slot = 0
+    stalled = 0
 
 
 class Reminders(Pallet):
     """A pallet with nothing but timer queues."""
 
-    clock: Clock
-
     def setup(self) -> None:
         """Build the timer queues."""
-        self.timers = TimerQueues(self, self.clock, lambda: CLOCK.stalled)
+        self.timers = TimerQueues(self, now=lambda: CLOCK.slot, stalled=lambda: CLOCK.stalled)
 
 
 class CountingState(DictState):
@@ -53,7 +45,7 @@ class TimerRuntime(SmallRuntime):
     """A runtime with timer queues, on a state that counts."""
 
     def build(self) -> None:
-        self.timers = self.add(42, Reminders(clock=CLOCK)).timers
+        self.reminders = self.add(42, Reminders())
 
     def fresh(self) -> CountingState:
         """Start from an empty state, at slot 0."""
@@ -65,7 +57,7 @@ class TimerRuntime(SmallRuntime):
 
 CLOCK = SettableClock()
 RUNTIME = TimerRuntime()
-TIMERS = RUNTIME.timers
+TIMERS = RUNTIME.reminders.timers
 STEPS = st.lists(
     st.one_of(
         st.tuples(st.just("enter"), st.sampled_from(QUEUES), st.integers(0, 40)),
