@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from btt_chain.scale import u8, u16, u32, u64
-from runtime.frame import DbWeight, DispatchError, Runtime, RuntimeVersion
+from runtime.frame import DbWeight, DispatchError, Pallet, Runtime, RuntimeVersion
 from runtime.frame.version import CowApis, CowText
 from runtime.limits import block_length, block_weights
 from runtime.pallets.system import System
@@ -87,6 +87,12 @@ class SmallRuntime(Runtime):
     def announced(self) -> list[object]:
         """Return the events so far, without phase and pallet."""
         return [record.event.event for record in self.host.events]
+
+
+def reconfigure(pallet: Pallet, **config: object) -> None:
+    """Replace dependencies of a pallet that is bound, and build its components again."""
+    vars(pallet).update(config)
+    pallet.bind(pallet.host, pallet.index)
 
 
 @contextmanager

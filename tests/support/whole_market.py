@@ -20,6 +20,7 @@ from runtime.pallets.babe import Drawn
 from runtime.params import PARAMS_KEY, RuntimeParams, WorkRules
 from support.economy.chain import Ledger
 from support.market import EPOCH, GENESIS, RULES, SLOT_MS, Keyring, Market, Sky
+from support.runtime import reconfigure
 
 PLAIN = {"c": [1, 4], "allowed_slots": "PrimaryAndSecondaryPlainSlots"}
 START = 300_000_000
@@ -89,7 +90,8 @@ class WholeMarket(Market):
         for name in ("system", "balances", "tokenomics", "mining", "models", "providers", "jobs",
                      "receipts"):  # fmt: skip
             setattr(self, name, getattr(self.whole, name))
-        self.jobs.clock = self.receipts.clock = self.sky
+        for pallet in (self.jobs, self.receipts):
+            reconfigure(pallet, clock=self.sky)
         self.host = self.whole.host
 
     def _seat(self) -> None:
