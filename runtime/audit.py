@@ -30,7 +30,7 @@ from runtime.pallets import (
 )
 from runtime.pallets.asset_registry import AssetRegistry, State
 from runtime.pallets.balances import is_pool
-from runtime.pallets.balances.steps import amount_of, lock_level, sum_of
+from runtime.pallets.balances.formulas import amount_of, lock_level, sum_of
 from runtime.pallets.bounties import Bounties
 from runtime.pallets.exchange import Side
 from runtime.pallets.exchange.types import book_key

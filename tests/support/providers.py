@@ -70,7 +70,7 @@ class ProviderChain(StakeChain):
 
     def build(self) -> None:
         super().build()
-        self.balances.offsetting = (
+        self.balances.fungible_hold.offsetting = (
             Reason(5, Authorities.HoldReason.ValidatorBond),
             Reason(40, Providers.HoldReason.ProviderBond),
         )

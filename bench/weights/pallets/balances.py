@@ -48,7 +48,7 @@ def transfer_all(b: Bench) -> Case:
 def force_unreserve(b: Bench) -> Case:
     """Unreserve an unnamed reserve."""
     who = b.account(0)
-    b.runtime.balances.reserve(who, 5 * BTT)
+    b.runtime.balances.reservable_currency.reserve(who, 5 * BTT)
     return b.root("Balances", "force_unreserve", who=address(who), amount=2 * BTT)
 
 

@@ -77,7 +77,7 @@ def force_remove_vesting_schedule(b: Bench) -> Case:
     who = holder(b, MAX_SCHEDULES)
     balances = b.runtime.balances
     held = balances.free(who) - info(b).locked * (MAX_SCHEDULES - 1) - 10 * BTT
-    balances.reserve(who, held)
+    balances.reservable_currency.reserve(who, held)
     return b.root(
         "Vesting", "force_remove_vesting_schedule",
         target=address(who), schedule_index=u32(MAX_SCHEDULES - 1),

@@ -628,7 +628,7 @@ class Tokenomics(Pallet):
         books = self._books(who) if who in ALL_POOLS else None
         if books is not None and amount > self.available(who):
             raise self.PoolExhausted
-        self.currency.burn_from(who, amount)
+        self.currency.fungible.burn_from(who, amount)
         if books is not None:
             books.burned += amount
             self.pools[id_of(who)] = books
@@ -653,7 +653,7 @@ class Tokenomics(Pallet):
         if earners and earned != split.earned:
             raise ValueError(f"earners get {earned} planck of a leg of {split.earned}")
         kept = sum(map(int, (split.burn, split.development, split.foundation, split.reserve)))
-        self.currency.withdraw(who, u128(kept + earned))
+        self.currency.fungible.withdraw(who, u128(kept + earned))
         # The burn goes through the development fund: from there any amount can be burned.
         self.currency.credit(DEVELOPMENT_FUND, split.burn + split.development)
         self.currency.credit(self.foundation.get() or TREASURY, split.foundation)
@@ -661,7 +661,7 @@ class Tokenomics(Pallet):
         for earner, part in earners:
             self.currency.credit(earner, part)
         if split.burn:
-            self.currency.burn_from(DEVELOPMENT_FUND, split.burn)
+            self.currency.fungible.burn_from(DEVELOPMENT_FUND, split.burn)
             self._count_burned(who, split.burn, reason)
         if isinstance(split, ComputeSplit) and split.development:
             self.compute_inflow.value += split.development
@@ -723,7 +723,7 @@ class Tokenomics(Pallet):
         """
         if not amount:
             return
-        self.currency.burn_held(reason, who, amount, force=force)
+        self.currency.fungible_hold.burn_held(reason, who, amount, force=force)
         self._count_burned(who, amount, why)
 
     def count_voluntary(self, amount: u128) -> None:

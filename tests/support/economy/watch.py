@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from btt_chain.primitives.account import AccountId
 from runtime import accounts
-from runtime.pallets.balances.steps import lock_level
+from runtime.pallets.balances.formulas import lock_level
 from runtime.pallets.mining import Mining
 from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.tokenomics import CeilingMode, Tokenomics

@@ -110,4 +110,4 @@ def test_a_judged_identity_is_elected_and_votes(chain: BttRuntime) -> None:
     chain.chambers.on_initialize(1)
     assert [seat.who for seat in chain.chambers.representatives.value] == [BOB]
     assert chain.chambers.powers(BOB, 1)[Chamber.Community] == 10**9
-    assert chain.balances.reserved_named(RESERVE_ID, BOB) == 100 * BTT
+    assert chain.balances.reservable_currency.reserved_named(RESERVE_ID, BOB) == 100 * BTT

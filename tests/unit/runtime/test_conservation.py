@@ -62,7 +62,7 @@ from runtime.pallets.asset_registry import Mode, RightKind, Role
 from runtime.pallets.assets import Consumer
 from runtime.pallets.authorities import LOWEST_MINIMUM
 from runtime.pallets.balances import Balances
-from runtime.pallets.balances.steps import amount_of, lock_level
+from runtime.pallets.balances.formulas import amount_of, lock_level
 from runtime.pallets.bounties import RESERVE_ID, Active, AwaitsCurator, Awarded, Funded, Proposed
 from runtime.pallets.chambers import Mode as ChamberMode
 from runtime.pallets.conviction_voting import Conviction, Split, SplitAbstain, Standard, Vote

@@ -294,14 +294,14 @@ def test_frozen_money_stays(bank: Bank) -> None:
 
 
 def test_an_account_that_something_refers_to_cannot_be_emptied(bank: Bank) -> None:
-    bank.balances.reserve(ALICE, u128(1_000))
+    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
     with refused(bank, token(TokenErrorKind.Frozen)):
         bank.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(8_901))
     with refused(bank, token(TokenErrorKind.FundsUnavailable)):
         bank.balances.burn(BY_ALICE, u128(8_901), keep_alive=False)
     with refused(bank, ConsumerRemaining):
-        bank.balances.reserve(ALICE, u128(8_901))
+        bank.balances.reservable_currency.reserve(ALICE, u128(8_901))
     bank.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(8_900))
     check_the_books(bank)
 
@@ -370,11 +370,11 @@ def test_an_account_that_something_else_keeps_alive_can_be_emptied(bank: Bank) -
     info = bank.system.account[ALICE]
     bank.system.add_provider(ALICE, info)
     bank.system.account[ALICE] = info
-    bank.balances.reserve(ALICE, u128(1_000))
+    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
     bank.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(8_950))
     assert account(bank, ALICE) == (50, 1_000, 0, 1, 1)
-    bank.balances.slash_reserved(ALICE, u128(1_000))
+    bank.balances.reservable_currency.slash_reserved(ALICE, u128(1_000))
 
     assert account(bank, ALICE) == (0, 0, 0, 1, 0)
     assert bank.balances.free(TREASURY) == 21_050
@@ -411,7 +411,7 @@ def test_a_balance_the_treasury_cannot_pay_for_is_not_set(bank: Bank) -> None:
 
 def test_burning_lowers_the_issuance_and_is_counted(bank: Bank) -> None:
     bank.balances.burn(BY_ALICE, u128(1_000), keep_alive=True)
-    bank.balances.burn_from(POOL, u128(50))
+    bank.balances.fungible.burn_from(POOL, u128(50))
 
     assert bank.balances.total_issuance.value == SUPPLY - 1_050
     assert bank.balances.total_burned.value == 1_050
@@ -505,7 +505,7 @@ def test_what_is_too_little_to_open_an_account_goes_to_the_treasury(bank: Bank) 
 def test_a_deposit_may_be_made_of_vesting_money(bank: Bank) -> None:
     bank.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
 
-    bank.balances.reserve(ALICE, u128(4_000))
+    bank.balances.reservable_currency.reserve(ALICE, u128(4_000))
 
     assert account(bank, ALICE) == (6_000, 4_000, 10_000, 1, 1)
     assert bank.balances.reducible_balance(ALICE) == 0
@@ -514,18 +514,17 @@ def test_a_deposit_may_be_made_of_vesting_money(bank: Bank) -> None:
 
 def test_only_what_is_there_can_be_reserved(bank: Bank) -> None:
     with refused(bank, Balances.InsufficientBalance):
-        bank.balances.reserve(ALICE, u128(10_001))
+        bank.balances.reservable_currency.reserve(ALICE, u128(10_001))
     with refused(bank, ConsumerRemaining):
-        bank.balances.reserve(ALICE, u128(9_901))
-    assert bank.balances.can_reserve(ALICE, u128(9_900))
-    assert not bank.balances.can_reserve(ALICE, u128(9_901))
+        bank.balances.reservable_currency.reserve(ALICE, u128(9_901))
+    bank.balances.reservable_currency.reserve(ALICE, u128(9_900))
 
 
 def test_what_is_unreserved_is_free_again(bank: Bank) -> None:
-    bank.balances.reserve(ALICE, u128(1_000))
+    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
-    assert bank.balances.unreserve(ALICE, u128(400)) == 0
-    assert bank.balances.unreserve(ALICE, u128(900)) == 300
+    assert bank.balances.reservable_currency.unreserve(ALICE, u128(400)) == 0
+    assert bank.balances.reservable_currency.unreserve(ALICE, u128(900)) == 300
 
     assert account(bank, ALICE) == (10_000, 0, 0, 1, 0)
     assert bank.announced() == [
@@ -536,7 +535,7 @@ def test_what_is_unreserved_is_free_again(bank: Bank) -> None:
 
 
 def test_freeing_by_force_leaves_holds_and_named_reserves_alone(bank: Bank) -> None:
-    bank.balances.reserve(ALICE, u128(100))
+    bank.balances.reservable_currency.reserve(ALICE, u128(100))
     bank.balances.hold(STAKE, ALICE, u128(200))
     bank.balances.reserve_named(b"somebody", ALICE, u128(300))
 
@@ -547,9 +546,9 @@ def test_freeing_by_force_leaves_holds_and_named_reserves_alone(bank: Bank) -> N
 
 
 def test_a_slashed_reserve_goes_to_the_treasury(bank: Bank) -> None:
-    bank.balances.reserve(ALICE, u128(1_000))
+    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
-    assert bank.balances.slash_reserved(ALICE, u128(1_500)) == 500
+    assert bank.balances.reservable_currency.slash_reserved(ALICE, u128(1_500)) == 500
 
     assert account(bank, ALICE) == (9_000, 0, 0, 1, 0)
     assert bank.balances.free(TREASURY) == 21_000
@@ -562,9 +561,12 @@ def test_a_slashed_reserve_goes_to_the_treasury(bank: Bank) -> None:
 
 @pytest.mark.parametrize("status", list(BalanceStatus))
 def test_a_reserve_is_repatriated(bank: Bank, status: BalanceStatus) -> None:
-    bank.balances.reserve(ALICE, u128(1_000))
+    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
-    assert bank.balances.repatriate_reserved(ALICE, BOB, u128(1_100), status) == 100
+    assert (
+        bank.balances.reservable_currency.repatriate_reserved(ALICE, BOB, u128(1_100), status)
+        == 100
+    )
 
     assert bank.balances.total(BOB) == 6_000
     assert bank.balances.free(BOB) == (6_000 if status is BalanceStatus.Free else 5_000)
@@ -573,27 +575,40 @@ def test_a_reserve_is_repatriated(bank: Bank, status: BalanceStatus) -> None:
 
 
 def test_a_reserve_is_repatriated_to_its_owner(bank: Bank) -> None:
-    bank.balances.reserve(ALICE, u128(1_000))
+    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
     keep, free = BalanceStatus.Reserved, BalanceStatus.Free
-    assert bank.balances.repatriate_reserved(ALICE, ALICE, u128(1_200), keep) == 200
+    assert (
+        bank.balances.reservable_currency.repatriate_reserved(ALICE, ALICE, u128(1_200), keep)
+        == 200
+    )
     assert bank.balances.reserved(ALICE) == 1_000
-    assert bank.balances.repatriate_reserved(ALICE, ALICE, u128(1_200), free) == 200
+    assert (
+        bank.balances.reservable_currency.repatriate_reserved(ALICE, ALICE, u128(1_200), free)
+        == 200
+    )
     assert bank.balances.reserved(ALICE) == 0
 
 
 def test_a_reserve_is_repatriated_only_to_somebody(bank: Bank) -> None:
-    bank.balances.reserve(ALICE, u128(1_000))
+    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
     with refused(bank, Balances.DeadAccount):
-        bank.balances.repatriate_reserved(ALICE, NOBODY, u128(500), BalanceStatus.Free)
+        bank.balances.reservable_currency.repatriate_reserved(
+            ALICE, NOBODY, u128(500), BalanceStatus.Free
+        )
 
 
 def test_what_a_lock_leans_on_is_not_repatriated(bank: Bank) -> None:
-    bank.balances.reserve(ALICE, u128(1_000))
+    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
     bank.balances.set_lock(VESTING, ALICE, u128(9_400), Reasons.Misc)
 
-    assert bank.balances.repatriate_reserved(ALICE, BOB, u128(1_000), BalanceStatus.Free) == 400
+    assert (
+        bank.balances.reservable_currency.repatriate_reserved(
+            ALICE, BOB, u128(1_000), BalanceStatus.Free
+        )
+        == 400
+    )
     check_the_books(bank)
 
 
@@ -606,8 +621,8 @@ def test_named_reserves_are_kept_apart(bank: Bank) -> None:
     assert [entry.id for entry in balances.reserves[ALICE]] == [b"aaaaaaaa", b"zzzzzzzz"]
     assert balances.unreserve_named(b"aaaaaaaa", ALICE, u128(500)) == 300
     assert balances.slash_reserved_named(b"zzzzzzzz", ALICE, u128(150)) == 0
-    assert balances.reserved_named(b"zzzzzzzz", ALICE) == 250
-    assert balances.unreserve(ALICE, u128(250)) == 250
+    assert balances.reservable_currency.reserved_named(b"zzzzzzzz", ALICE) == 250
+    assert balances.reservable_currency.unreserve(ALICE, u128(250)) == 250
     check_the_books(bank)
     assert balances.slash_reserved_named(b"zzzzzzzz", ALICE, u128(900)) == 650
     assert ALICE not in balances.reserves
@@ -747,9 +762,9 @@ def test_a_slash_takes_even_what_a_lock_leans_on(bank: Bank) -> None:
     bank.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
 
     with refused(bank, token(TokenErrorKind.Frozen)):
-        bank.balances.burn_held(BOND, ALICE, u128(1))
+        bank.balances.fungible_hold.burn_held(BOND, ALICE, u128(1))
     bank.balances.transfer_on_hold(BOND, ALICE, BOB, u128(400), on_hold=False, force=True)
-    bank.balances.burn_held(BOND, ALICE, u128(600), force=True)
+    bank.balances.fungible_hold.burn_held(BOND, ALICE, u128(600), force=True)
 
     assert bank.balances.total_burned.value == 600
     assert account(bank, ALICE) == (9_000, 0, 10_000, 1, 1)
@@ -761,11 +776,11 @@ def test_locks_overlap_and_the_greatest_counts(bank: Bank) -> None:
     balances = bank.balances
     balances.set_lock(VESTING, ALICE, u128(3_000), Reasons.Misc)
     balances.set_lock(VOTING, ALICE, u128(5_000), Reasons.All)
-    balances.set_freeze(VOTE, ALICE, u128(4_000))
+    balances.lockable_currency.set_freeze(VOTE, ALICE, u128(4_000))
     assert balances.reducible_balance(ALICE) == 5_000
     balances.remove_lock(VOTING, ALICE)
     assert balances.reducible_balance(ALICE) == 6_000
-    balances.thaw(VOTE, ALICE)
+    balances.lockable_currency.thaw(VOTE, ALICE)
     balances.remove_lock(VESTING, ALICE)
 
     assert account(bank, ALICE) == (10_000, 0, 0, 1, 0)
@@ -781,14 +796,14 @@ def test_locks_overlap_and_the_greatest_counts(bank: Bank) -> None:
 
 
 def test_a_lock_is_extended_never_shortened(bank: Bank) -> None:
-    bank.balances.extend_lock(VOTING, ALICE, u128(500), Reasons.Misc)
-    bank.balances.extend_lock(VOTING, ALICE, u128(200), Reasons.Fee)
-    bank.balances.extend_freeze(VOTE, ALICE, u128(700))
-    bank.balances.extend_freeze(VOTE, ALICE, u128(600))
+    bank.balances.lockable_currency.extend_lock(VOTING, ALICE, u128(500), Reasons.Misc)
+    bank.balances.lockable_currency.extend_lock(VOTING, ALICE, u128(200), Reasons.Fee)
+    bank.balances.lockable_currency.extend_freeze(VOTE, ALICE, u128(700))
+    bank.balances.lockable_currency.extend_freeze(VOTE, ALICE, u128(600))
 
     (lock,) = bank.balances.locks[ALICE]
     assert (lock.amount, lock.reasons) == (500, Reasons.All)
-    assert bank.balances.frozen_for(VOTE, ALICE) == 700
+    assert bank.balances.lockable_currency.frozen_for(VOTE, ALICE) == 700
 
 
 def test_nothing_is_locked_where_there_is_no_account(bank: Bank) -> None:
@@ -800,12 +815,12 @@ def test_nothing_is_locked_where_there_is_no_account(bank: Bank) -> None:
 
 def test_freezes_are_limited_in_number() -> None:
     bank = Bank()
-    bank.balances.max_freezes = u32(1)
+    bank.balances.lockable_currency.max_freezes = u32(1)
     bank.balances.genesis({"balances": [[address(ALICE), 1_000]]})
-    bank.balances.set_freeze(VOTE, ALICE, u128(1))
+    bank.balances.lockable_currency.set_freeze(VOTE, ALICE, u128(1))
 
     with refused(bank, Balances.TooManyFreezes):
-        bank.balances.set_freeze(POLL, ALICE, u128(1))
+        bank.balances.lockable_currency.set_freeze(POLL, ALICE, u128(1))
 
 
 # ---- whatever happens
@@ -870,9 +885,10 @@ def take(bank: Bank, name: str, args: tuple[object, ...]) -> None:
                                   u128() as amount, bool(on_hold), bool(force)):  # fmt: skip
             balances.transfer_on_hold(reason, who, dest, amount, on_hold=on_hold, force=force)
         case "burn_held", (Reason() as reason, AccountId() as who, u128() as amount, bool(force)):
-            balances.burn_held(reason, who, amount, force=force)
+            balances.fungible_hold.burn_held(reason, who, amount, force=force)
         case _:
-            getattr(balances, name)(*args)
+            parts = (balances, *balances.components)
+            getattr(next(part for part in parts if hasattr(part, name)), name)(*args)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))

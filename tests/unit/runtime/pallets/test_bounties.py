@@ -190,7 +190,7 @@ class Town(SmallRuntime):
         return int(self.balances.free(self.bounties.account_of(index)))
 
     def deposit(self, who: AccountId) -> int:
-        return int(self.balances.reserved_named(RESERVE_ID, who))
+        return int(self.balances.reservable_currency.reserved_named(RESERVE_ID, who))
 
     def told(self) -> list[object]:
         return [event for event in self.announced() if type(event) in Bounties.EVENTS.values()]

@@ -63,7 +63,7 @@ class Office(Town):
         self.identity.set_fee(signed(CAROL), REGISTRAR, FEE)
 
     def reserved(self, who: AccountId) -> int:
-        return int(self.balances.reserved_named(RESERVE_ID, who))
+        return int(self.balances.reservable_currency.reserved_named(RESERVE_ID, who))
 
     def judge(self, who: AccountId, judgement: Judgement, by: AccountId = CAROL) -> None:
         known = self.identity.identity_of[who].info

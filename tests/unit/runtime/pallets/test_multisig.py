@@ -365,7 +365,7 @@ def test_a_maximal_weight_does_not_hide_what_is_inside(vault: Vault) -> None:
 
 def test_deposits_are_reserved_under_a_name(vault: Vault) -> None:
     vault.approve(ALICE, vault.pay_dave(1))
-    assert vault.balances.reserved_named(b"py/multi", ALICE) == DEPOSIT
+    assert vault.balances.reservable_currency.reserved_named(b"py/multi", ALICE) == DEPOSIT
     vault.balances.force_unreserve(ROOT, Id(ALICE), DEPOSIT)
     assert vault.balances.reserved(ALICE) == DEPOSIT
 

@@ -501,7 +501,7 @@ def test_deposits_are_reserved_under_a_name(office: Office) -> None:
     office.proxy.create_pure(signed(CAROL), ProxyType.Any, u32(0), u16(0))
     for who in (ALICE, BOB, CAROL):
         reserved = office.balances.reserved(who)
-        assert reserved == office.balances.reserved_named(b"py/proxy", who) > 0
+        assert reserved == office.balances.reservable_currency.reserved_named(b"py/proxy", who) > 0
         office.balances.force_unreserve(ROOT, Id(who), reserved)
         assert office.balances.reserved(who) == reserved
 
@@ -510,7 +510,7 @@ def test_a_killed_pure_account_frees_no_deposit_of_another_pallet(office: Office
     office.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
     pure = pure_of(ALICE)
     office.balances.transfer(BOB, pure, 100 * BTT)
-    office.balances.reserve(ALICE, 50 * BTT)
+    office.balances.reservable_currency.reserve(ALICE, 50 * BTT)
     for _ in range(2):
         office.proxy.kill_pure(signed(pure), Id(ALICE), ProxyType.Any, u16(0), u32(7), u32(2))
         office.appoint(pure, ALICE, ProxyType.Any)

@@ -64,7 +64,7 @@ def town() -> Forum:
 
 
 def reserved(town: Forum, who: AccountId) -> int:
-    return int(town.balances.reserved_named(RESERVE_ID, who))
+    return int(town.balances.reservable_currency.reserved_named(RESERVE_ID, who))
 
 
 def test_what_is_approved_is_done_and_nobody_has_to_do_it(town: Forum) -> None:

@@ -106,7 +106,7 @@ class Books:
 
     def destroy(self, who: AccountId, amount: u128, reason: BurnReason) -> None:
         assert reason is BurnReason.Staking
-        self._balances.burn_from(who, amount)
+        self._balances.fungible.burn_from(who, amount)
         self.burned += int(amount)
 
     def compute_inflow_of_era(self) -> u128:

@@ -446,14 +446,14 @@ def test_a_removed_last_schedule_leaves_no_lock(bank: Bank) -> None:
 
 def test_what_is_bonded_stays_locked_when_its_schedule_is_removed(bank: Bank) -> None:
     bank.give(BOB, over(10))
-    bank.balances.reserve(BOB, 800 * BTT)
+    bank.balances.reservable_currency.reserve(BOB, 800 * BTT)
 
     bank.vesting.force_remove_vesting_schedule(ROOT, Id(BOB), u32(0))
 
     taken = bank.balances.free(TREASURY)
     assert taken == 201 * BTT - MILLI, "all but what keeps the account"
     assert bank.lock(BOB) == 1_000 * BTT - taken
-    bank.balances.unreserve(BOB, 800 * BTT)
+    bank.balances.reservable_currency.unreserve(BOB, 800 * BTT)
     assert bank.balances.reducible_balance(BOB) == BTT
 
 

@@ -29,7 +29,7 @@ from runtime.pallets.balances.types import (
 E = TypeVar("E", BalanceLock, Freeze, Hold, ReserveData)
 
 
-class Standing(NamedTuple):
+class References(NamedTuple):
     """References that an account's balance implies."""
 
     blank: bool
@@ -40,10 +40,10 @@ class Standing(NamedTuple):
     """Reserved or locked balance keeps the account from being removed."""
 
 
-def standing(data: AccountData, existential_deposit: int) -> Standing:
+def references(data: AccountData, existential_deposit: int) -> References:
     """Return the references that the balance of an account implies."""
     consumes = bool(data.reserved or data.frozen)
-    return Standing(not (data.free or consumes), data.free >= existential_deposit, consumes)
+    return References(not (data.free or consumes), data.free >= existential_deposit, consumes)
 
 
 def may_lose_provider(info: AccountInfo) -> bool:
@@ -54,6 +54,13 @@ def may_lose_provider(info: AccountInfo) -> bool:
 def untouchable(data: AccountData) -> int:
     """Return the part of the free balance that locks cover."""
     return max(0, int(data.frozen) - int(data.reserved))
+
+
+def not_needed_by_locks(data: AccountData) -> u128:
+    """Return the offsetting reserve that no lock needs."""
+    if not data.frozen:
+        return data.reserved
+    return u128(max(0, int(data.free) + int(data.reserved) - int(data.frozen)))
 
 
 def lock_level(locks: Sequence[BalanceLock], freezes: Sequence[Freeze]) -> int:

@@ -1,0 +1,69 @@
+"""Payments of fees, to which locks may not apply."""
+
+from __future__ import annotations
+
+from btt_chain.primitives.account import AccountId, AccountInfo
+from btt_chain.scale import u128
+from runtime.frame import Component, Map, Pallet, TokenError, TokenErrorKind
+from runtime.pallets.balances import events
+from runtime.pallets.balances.formulas import fee_lock_level, lock_level, untouchable
+from runtime.pallets.balances.types import BalanceLock, Freeze
+from runtime.pallets.system import System
+
+
+class FeePayments(Component):
+    """Withdrawals of fees. They never remove an account."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        system: System,
+        locks: Map[AccountId, list[BalanceLock]],
+        freezes: Map[AccountId, list[Freeze]],
+        existential_deposit: u128,
+    ) -> None:
+        super().__init__(pallet)
+        self.account = system.account
+        self.locks = locks
+        self.freezes = freezes
+        self.existential_deposit = existential_deposit
+
+    # ---- public interface
+
+    def can_withdraw(self, who: AccountId, amount: u128, tip: u128) -> bool:
+        """Return True if `who` can pay the fee `amount`, with `tip` in it, and stay alive."""
+        info = self.account[who]
+        return amount <= self._fee_balance(who, info) and self._can_tip(who, info, tip)
+
+    def withdraw(self, who: AccountId, amount: u128, tip: u128) -> None:
+        """Withdraw a fee, `tip` included; `credit` must follow in the same extrinsic.
+
+        Locks that do not apply to fees (vesting) apply to the tip only: a tip is a gift to an
+        account of the sender's choice, and locked money must not be given away. The account is
+        never removed. Raises TokenError: FundsUnavailable; Frozen for a tip of locked money.
+        """
+        info = self.account[who]
+        if amount > self._fee_balance(who, info):
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        if not self._can_tip(who, info, tip):
+            raise TokenError(TokenErrorKind.Frozen)
+        info.data.free -= amount
+        self.account[who] = info
+        self.deposit(events.Withdraw(who, amount))
+
+    # ---- internals
+
+    def _can_tip(self, who: AccountId, info: AccountInfo, tip: u128) -> bool:
+        """Return True if `tip` is neither locked nor needed to keep the account alive."""
+        kept = max(untouchable(info.data), int(self.existential_deposit))
+        return not tip or tip <= int(info.data.free) - kept
+
+    def _fee_balance(self, who: AccountId, info: AccountInfo) -> int:
+        """Return the balance for fees: free without the existential deposit and locks on fees."""
+        data, kept = info.data, int(self.existential_deposit)
+        if data.frozen:
+            locks, freezes = self.locks[who], self.freezes[who]
+            firm = int(data.frozen) - lock_level(locks, freezes)
+            offsetting = int(data.reserved) - firm
+            kept = max(kept, fee_lock_level(locks, freezes) - offsetting)
+        return int(data.free) - kept

@@ -1,0 +1,218 @@
+"""Free balances: transfers, payments and burns. Source: `fungible` of frame_support."""
+
+from __future__ import annotations
+
+from btt_chain.primitives.account import AccountId, AccountInfo
+from btt_chain.scale import u128
+from runtime.frame import Component, Pallet, TokenError, TokenErrorKind, Value
+from runtime.pallets.balances import events
+from runtime.pallets.balances.formulas import (
+    References,
+    may_lose_provider,
+    references,
+    untouchable,
+)
+from runtime.pallets.balances.types import is_pool
+from runtime.pallets.system import System
+
+
+class Fungible(Component):
+    """Free balances of accounts, which are created and removed with them."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        system: System,
+        total_issuance: Value[u128],
+        total_burned: Value[u128],
+        existential_deposit: u128,
+        treasury: AccountId,
+    ) -> None:
+        super().__init__(pallet)
+        self.system = system
+        self.account = system.account
+        self.total_issuance = total_issuance
+        self.total_burned = total_burned
+        self.existential_deposit = existential_deposit
+        self.treasury = treasury
+
+    # ---- public interface: queries
+
+    def free(self, who: AccountId) -> u128:
+        """Return the free balance, locked or not."""
+        return self.account[who].data.free
+
+    def total(self, who: AccountId) -> u128:
+        """Return the sum of free and reserved balance."""
+        data = self.account[who].data
+        return data.free + data.reserved
+
+    def reducible_balance(self, who: AccountId, *, keep_alive: bool = False) -> u128:
+        """Return the amount that `who` can spend now."""
+        info = self.account[who]
+        kept = untouchable(info.data)
+        needed = keep_alive or not may_lose_provider(info)
+        if needed and not self.is_exempt(who, info):
+            kept = max(kept, int(self.existential_deposit))
+        return u128(max(0, int(info.data.free) - kept))
+
+    # ---- public interface: transfers
+
+    def transfer(
+        self, source: AccountId, dest: AccountId, amount: u128, keep_alive: bool = False
+    ) -> None:
+        """Transfer free balance. With `keep_alive` the source's account is never removed by it.
+
+        Raises TokenError: FundsUnavailable (more than free), Frozen (locked, or the account must
+        stay and would be removed), NotExpendable (forbidden by `keep_alive`), BelowMinimum (too
+        little to create `dest`). Source: `fungible::Mutate::transfer` of frame_support.
+        """
+        account = self.account
+        payer = account[source]
+        self.ensure_can_spend(source, payer, amount, keep_alive=keep_alive)
+        payee = account[dest]
+        if not self.may_receive(dest, payee, amount):
+            raise TokenError(TokenErrorKind.BelowMinimum)
+        if source == dest:
+            return  # two copies of one record must never both be written
+        if amount:
+            self.pay_out(source, payer, amount)
+            if payer.data.free < self.existential_deposit:
+                payee = account[dest]  # dust may have gone there
+            self.pay_in(dest, payee, amount)
+        self.deposit(events.Transfer(source, dest, amount))
+
+    def withdraw(self, who: AccountId, amount: u128) -> None:
+        """Withdraw free balance of `who`; `credit` must follow in the same storage layer.
+
+        Raises TokenError like `transfer`. The account may be removed by it.
+        """
+        info = self.account[who]
+        self.ensure_can_spend(who, info, amount, keep_alive=False)
+        self.pay_out(who, info, amount)
+        self.deposit(events.Withdraw(who, amount))
+
+    def credit(self, who: AccountId, amount: u128) -> None:
+        """Deposit withdrawn money to `who`.
+
+        It goes to the treasury instead if it is too little to create the account.
+        """
+        if not amount:
+            return
+        info = self.account[who]
+        if not self.may_receive(who, info, amount):
+            who, info = self.treasury, self.account[self.treasury]
+        self.pay_in(who, info, amount)
+        self.deposit(events.Deposit(who, amount))
+
+    def burn_from(self, who: AccountId, amount: u128, keep_alive: bool = False) -> None:
+        """Burn free balance of `who`. Raises TokenError FundsUnavailable."""
+        if amount > self.reducible_balance(who, keep_alive=keep_alive):
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        if amount:
+            self.pay_out(who, self.account[who], amount)
+            self.count_burned(amount)
+        self.deposit(events.Burned(who, amount))
+
+    def set_free(self, who: AccountId, new_free: u128) -> None:
+        """Set the free balance of `who`; the difference comes from the treasury or goes there."""
+        info = self.account[who]
+        before, old_free = references(info.data, self.existential_deposit), info.data.free
+        if new_free > old_free:
+            self.withdraw(self.treasury, new_free - old_free)
+        info.data.free = new_free
+        self.settle(who, info, before)
+        if old_free > new_free:
+            self.credit(self.treasury, old_free - new_free)
+
+    # ---- for the other components: checks and changes
+
+    def is_exempt(self, who: AccountId, info: AccountInfo) -> bool:
+        """Return True if the account may hold less than the existential deposit: a pool may.
+
+        A pool is recognized by its id and by a provider besides its balance, set at genesis.
+        """
+        if who == self.treasury:
+            return True
+        return is_pool(who) and info.providers > (info.data.free >= self.existential_deposit)
+
+    def ensure_can_spend(
+        self, who: AccountId, info: AccountInfo, amount: u128, *, keep_alive: bool
+    ) -> None:
+        """Raise TokenError if `who` cannot spend `amount`; `transfer` lists the reasons."""
+        data = info.data
+        if amount > data.free:
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        if not amount:
+            return
+        left = int(data.free) - int(amount)
+        if data.frozen and left < untouchable(data):
+            raise TokenError(TokenErrorKind.Frozen)
+        if left >= self.existential_deposit or self.is_exempt(who, info):
+            return
+        if not may_lose_provider(info):
+            raise TokenError(TokenErrorKind.Frozen)
+        if keep_alive:
+            raise TokenError(TokenErrorKind.NotExpendable)
+
+    def may_receive(self, who: AccountId, info: AccountInfo, amount: u128) -> bool:
+        """Return True if the account would exist with `amount` added, or `amount` is zero."""
+        enough = int(info.data.free) + int(amount) >= self.existential_deposit
+        return enough or not amount or self.is_exempt(who, info)
+
+    def pay_out(self, who: AccountId, info: AccountInfo, amount: u128) -> None:
+        """Subtract from the free balance; the caller has checked that it may be spent."""
+        data = info.data
+        left = data.free - amount
+        if left >= self.existential_deposit:  # the account's references do not change
+            data.free = left
+            self.account[who] = info
+            return
+        before = references(data, self.existential_deposit)
+        data.free = left
+        self.settle(who, info, before)
+
+    def pay_in(self, who: AccountId, info: AccountInfo, amount: u128) -> None:
+        """Add to the free balance; the caller has checked that it may be received."""
+        data = info.data
+        if data.free >= self.existential_deposit:
+            data.free += amount
+            self.account[who] = info
+            return
+        before = references(data, self.existential_deposit)
+        data.free += amount
+        self.settle(who, info, before)
+
+    def settle(self, who: AccountId, info: AccountInfo, before: References) -> None:
+        """Store an account whose balance changed, and update all that depends on it.
+
+        Updates reference counts, emits the event of a new account, removes a dead one, and moves
+        dust to the treasury. Raises ConsumerRemaining, NoProviders or TooManyConsumers before any
+        write.
+        """
+        data, system = info.data, self.system
+        now = references(data, self.existential_deposit)
+        if now.provides and not before.provides:
+            system.add_provider(who, info)
+        if now.consumes and not before.consumes:
+            system.add_consumer(info)
+        if before.consumes and not now.consumes:
+            info.consumers -= 1
+        dead = before.provides and not now.provides and system.remove_provider(info)
+        if dead:
+            system.kill(who)
+        if before.blank and data.free:
+            self.deposit(events.Endowed(who, data.free))
+        dust = u128(0)
+        if not (now.provides or data.reserved or self.is_exempt(who, info)) or dead:
+            dust, data.free = data.free, u128(0)
+        if not dead and (info.providers or info.sufficients):
+            system.account[who] = info
+        if dust:
+            self.deposit(events.DustLost(who, dust))
+            self.credit(self.treasury, dust)
+
+    def count_burned(self, amount: u128) -> None:
+        """Subtract `amount` from the issuance, and count it as burned."""
+        self.total_issuance.value -= amount
+        self.total_burned.value += amount

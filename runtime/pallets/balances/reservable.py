@@ -1,0 +1,160 @@
+"""Reserves, named or not; they always count towards locks.
+
+Source: `ReservableCurrency` and `NamedReservableCurrency` of frame_support.
+"""
+
+from __future__ import annotations
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u32, u128
+from runtime.frame import Component, Map, Pallet
+from runtime.pallets.balances import errors, events
+from runtime.pallets.balances.formulas import (
+    amount_of,
+    not_needed_by_locks,
+    references,
+    sum_of,
+    with_amount,
+)
+from runtime.pallets.balances.fungible import Fungible
+from runtime.pallets.balances.hold import FungibleHold
+from runtime.pallets.balances.types import BalanceStatus, ReserveData
+
+
+class ReservableCurrency(Component):
+    """Reserves of accounts: returnable deposits."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        fungible: Fungible,
+        fungible_hold: FungibleHold,
+        reserves: Map[AccountId, list[ReserveData]],
+        max_reserves: u32,
+    ) -> None:
+        super().__init__(pallet)
+        self.fungible = fungible
+        self.account = fungible.account
+        self.existential_deposit = fungible.existential_deposit
+        self.fungible_hold = fungible_hold
+        self.reserves = reserves
+        self.max_reserves = max_reserves
+
+    # ---- public interface: unnamed reserves
+
+    def reserve(self, who: AccountId, amount: u128) -> None:
+        """Reserve free balance, locked or not.
+
+        Raises InsufficientBalance; ConsumerRemaining if too little would stay free.
+        """
+        if not amount:
+            return
+        if self.fungible.free(who) < amount:
+            raise errors.InsufficientBalance
+        self._change_reserved(who, reserved=amount, free=-amount)
+        self.deposit(events.Reserved(who, amount))
+
+    def unreserve(self, who: AccountId, amount: u128) -> u128:
+        """Release up to `amount` of the unnamed reserve; return the missing part of `amount`."""
+        actual = min(amount, self._unnamed_reserve(who))
+        self._free_reserved(who, actual)
+        return amount - actual
+
+    def slash_reserved(self, who: AccountId, amount: u128) -> u128:
+        """Move up to `amount` of the unnamed reserve to the treasury; return the missing part."""
+        actual = min(amount, self._unnamed_reserve(who))
+        self._forfeit_reserved(who, actual)
+        return amount - actual
+
+    def repatriate_reserved(
+        self, slashed: AccountId, beneficiary: AccountId, amount: u128, status: BalanceStatus
+    ) -> u128:
+        """Move up to `amount` of the unnamed reserve to another account; return the part not moved.
+
+        What a lock of `slashed` needs stays. Raises DeadAccount if `beneficiary` does not exist.
+        """
+        if slashed == beneficiary:
+            if status is BalanceStatus.Free:
+                return self.unreserve(slashed, amount)
+            return amount - min(amount, self._unnamed_reserve(slashed))
+        spare = not_needed_by_locks(self.account[slashed].data)
+        actual = min(amount, spare, self._unnamed_reserve(slashed))
+        if not actual:
+            return amount
+        if references(self.account[beneficiary].data, self.existential_deposit).blank:
+            raise errors.DeadAccount
+        if status is BalanceStatus.Free:
+            self._change_reserved(beneficiary, reserved=0, free=actual)
+        else:
+            self._change_reserved(beneficiary, reserved=actual)
+        self._change_reserved(slashed, reserved=-actual)
+        self.deposit(events.ReserveRepatriated(slashed, beneficiary, actual, status))
+        return amount - actual
+
+    # ---- public interface: named reserves
+
+    def reserved_named(self, name: bytes, who: AccountId) -> u128:
+        """Return the amount of `who` reserved under `name`."""
+        return amount_of(self.reserves[who], name)
+
+    def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
+        """Reserve under a name of eight bytes. Raises like `reserve`, and TooManyReserves."""
+        if not amount:
+            return
+        reserves = self.reserves[who]
+        named = amount_of(reserves, name)
+        if not named and len(reserves) >= self.max_reserves:
+            raise errors.TooManyReserves
+        self.reserve(who, amount)
+        self._set_named(who, reserves, ReserveData(name, named + amount))
+
+    def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
+        """Release up to `amount` reserved under `name`; return the missing part of `amount`."""
+        reserves = self.reserves[who]
+        named = amount_of(reserves, name)
+        actual = min(amount, named)
+        self._set_named(who, reserves, ReserveData(name, named - actual))
+        self._free_reserved(who, actual)
+        return amount - actual
+
+    def slash_reserved_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
+        """Move up to `amount` reserved under `name` to the treasury; return the missing part."""
+        reserves = self.reserves[who]
+        named = amount_of(reserves, name)
+        actual = min(amount, named)
+        self._set_named(who, reserves, ReserveData(name, named - actual))
+        self._forfeit_reserved(who, actual)
+        return amount - actual
+
+    # ---- internals
+
+    def _unnamed_reserve(self, who: AccountId) -> u128:
+        """Return the reserved balance that is neither on hold nor named."""
+        named = self.fungible_hold.total_held(who) + sum_of(self.reserves[who])
+        return self.account[who].data.reserved - named
+
+    def _change_reserved(self, who: AccountId, *, reserved: int, free: int = 0) -> None:
+        """Add `reserved` to the offsetting reserve and `free` to the free balance."""
+        info = self.account[who]
+        before = references(info.data, self.existential_deposit)
+        info.data.reserved += reserved
+        info.data.free += free
+        self.fungible.settle(who, info, before)
+
+    def _free_reserved(self, who: AccountId, amount: u128) -> None:
+        if amount:
+            self._change_reserved(who, reserved=-amount, free=amount)
+            self.deposit(events.Unreserved(who, amount))
+
+    def _forfeit_reserved(self, who: AccountId, amount: u128) -> None:
+        if amount:
+            self._change_reserved(who, reserved=-amount)
+            self.deposit(events.Slashed(who, amount))
+            self.fungible.credit(self.fungible.treasury, amount)
+
+    def _set_named(self, who: AccountId, reserves: list[ReserveData], entry: ReserveData) -> None:
+        changed = sorted(with_amount(reserves, entry), key=lambda known: known.id)
+        if changed:
+            self.reserves[who] = changed
+        else:
+            del self.reserves[who]
