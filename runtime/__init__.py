@@ -333,7 +333,7 @@ class BttRuntime(Runtime):
             params_origin=ensure_decided(Decision.AssetPolicy, Decision.Params)))
         self.exchange = add(52, Exchange(
             premium_slots=u64(30 * day), collector=EXCHANGE, currency=self.balances,
-            clock=self.babe, assets=self.assets, registry=self.asset_registry,
+            clock=self.babe, assets=self.assets, registry=self.asset_registry.registrations,
             fees=self.tokenomics, stakers=self.tier_staking,
             policy=ensure_decided(Decision.AssetPolicy),
             params_origin=ensure_decided(Decision.AssetPolicy, Decision.Params)))
@@ -351,7 +351,7 @@ class BttRuntime(Runtime):
         self.grandpa.lean_on(self.session, self.offences)
         self.balances.lean_on(self.tokenomics)
         self.fees.lean_on(self.tier_staking)
-        self.assets.lean_on(self.asset_registry)
+        self.assets.lean_on(self.asset_registry.holders)
         self.mining.lean_on(self.providers)
         self.providers.lean_on(self.chambers)
         self.tokenomics.lean_on((self.tier_staking, self.authorities, self.receipts))

@@ -90,21 +90,21 @@ class AssetsApi(RuntimeApi, version=1):
     def asset(self, id: u32) -> AssetView | None:
         """Return the asset of a number; None if there is none."""
         registry = self._executive.runtime.pallet(AssetRegistry)
-        info = registry.registered.get(id)
+        info = registry.registrations.registered.get(id)
         return None if info is None else self._view(registry, id, info)
 
     def assets(self, begin: u32, limit: u32) -> list[AssetView]:
         """Return the assets from number `begin` on, at most `PAGE`."""
         registry = self._executive.runtime.pallet(AssetRegistry)
-        end = min(int(registry.count.value), int(begin) + min(int(limit), PAGE))
-        found = ((u32(id), registry.registered.get(u32(id))) for id in range(int(begin), end))
+        end = min(int(registry.registrations.count.value), int(begin) + min(int(limit), PAGE))
+        found = ((u32(id), registry.registrations.registered.get(u32(id))) for id in range(int(begin), end))
         return [self._view(registry, id, info) for id, info in found if info is not None]
 
     def holdings(self, account: AccountId, begin: u32, limit: u32) -> list[Holding]:
         """Return an account's holdings of assets from number `begin` on; reads at most `PAGE`."""
         runtime = self._executive.runtime
         registry, assets = runtime.pallet(AssetRegistry), runtime.pallet(Assets)
-        end = min(int(registry.count.value), int(begin) + min(int(limit), PAGE))
+        end = min(int(registry.registrations.count.value), int(begin) + min(int(limit), PAGE))
         holdings = []
         for id in map(u32, range(int(begin), end)):
             units, due = assets.balance(id, account), registry.revenue_due(id, account)
@@ -119,10 +119,10 @@ class AssetsApi(RuntimeApi, version=1):
         return AssetView(
             id,
             info,
-            registry.polls.get(id),
+            registry.voting.polls.get(id),
             details is not None and details.status is AssetStatus.Frozen,
             u32(0) if details is None else details.accounts,
-            registry.revenue[id].fed,
+            registry.holders.revenue[id].fed,
             exchange.listings.get(id) if exchange.is_traded(id) else None,
         )
 

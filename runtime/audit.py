@@ -307,9 +307,9 @@ def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
 def asset_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
     """Yield the expected holds of the asset registry."""
     registry, why = runtime.asset_registry, AssetRegistry.HoldReason
-    for id, info in registry.registered.items():
-        poll, offer = registry.polls.get(id), registry.buy_backs.get(id)
-        revenue = registry.revenue[id]
+    for id, info in registry.registrations.registered.items():
+        poll, offer = registry.voting.polls.get(id), registry.buy_back.buy_backs.get(id)
+        revenue = registry.holders.revenue[id]
         for reason, amount in (
             (why.Registration, int(info.deposit)),
             (why.VoteReward, int(poll.left) if poll else 0),
@@ -317,7 +317,7 @@ def asset_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]
             (why.Revenue, int(revenue.fed) - int(revenue.paid)),
         ):
             yield info.issuer, Reason(registry.index, reason), amount
-    for who, verifier in registry.verifiers.items():
+    for who, verifier in registry.verification.verifiers.items():
         yield who, Reason(registry.index, why.VerifierBond), int(verifier.bond)
 
 
@@ -624,7 +624,7 @@ def units(books: Books) -> Iterator[Finding]:
     for (id, _), account in pallet.account.items():
         owned.setdefault(id, []).append(int(account.balance))
     for id, details in pallet.asset.items():
-        rows, info = owned.pop(id, []), registry.registered.get(id)
+        rows, info = owned.pop(id, []), registry.registrations.registered.get(id)
         if (int(details.supply), int(details.accounts)) != (sum(rows), len(rows)):
             said = f"{details.supply} units of {details.accounts} accounts"
             yield Finding("I10", f"asset {id}: {said}, there are {sum(rows)} of {len(rows)}")

@@ -109,7 +109,7 @@ class Office(SmallRuntime):
                 identities=self.people,
             ),
         )
-        self.assets.lean_on(self.registry)
+        self.assets.lean_on(self.registry.holders)
         self.balances.lean_on(self.tokenomics)
 
     def __init__(self) -> None:
@@ -128,7 +128,7 @@ class Office(SmallRuntime):
 
     def register(self, who: AccountId = ALICE, documents: H256 = DOCUMENTS, **other: object) -> u32:
         """Register a scanner, or something like it; return its number."""
-        id = self.registry.count.value
+        id = self.registry.registrations.count.value
         given: dict[str, object] = {
             "kind": AssetKind.Equipment, "right": RightKind.Ownership, "documents": documents,
             "description": TEXT, "name": b"CT scanner", "symbol": b"CT1", "value": VALUE,

@@ -26,7 +26,7 @@ class Market(Office):
                 currency=self.balances,
                 clock=self.clock,
                 assets=self.assets,
-                registry=self.registry,
+                registry=self.registry.registrations,
                 fees=self.tokenomics,
                 stakers=self.people,
             ),

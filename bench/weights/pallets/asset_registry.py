@@ -53,7 +53,7 @@ def verifier(b: Bench, number: int = TECHNICAL) -> AccountId:
         identity.super_of[who] = (parent, LONG)
         identity.agreed[who] = ()
     registry.currency.hold(reason(b, registry.HoldReason.VerifierBond), who, BOND)
-    registry.verifiers[who] = Verifier(BOND, regulatory=True, technical=True)
+    registry.verification.verifiers[who] = Verifier(BOND, regulatory=True, technical=True)
     return who
 
 
@@ -62,13 +62,15 @@ def voted(b: Bench, state: State = State.Voting) -> AccountId:
     who, registry = registered(b, state), b.runtime.asset_registry
     now = int(registry.clock.now())
     for number, role in ((LEGAL, Role.Regulatory), (TECHNICAL, Role.Technical)):
-        registry.reports[ID, role] = Report(b.account(number), u8(3), True, REPORT, u64(now))
+        registry.verification.reports[ID, role] = Report(
+            b.account(number), u8(3), True, REPORT, u64(now)
+        )
     poll = Poll(u64(now), u128(10 * BTT), u128(BTT))
     if state is State.Issued:
         registry.currency.hold(reason(b, registry.HoldReason.VoteReward), who, REWARD)
         poll.reward = poll.left = REWARD
         poll.expires = u64(now + 100)
-    registry.polls[ID] = poll
+    registry.voting.polls[ID] = poll
     return who
 
 
@@ -102,7 +104,7 @@ def verify(b: Bench) -> Case:
 def vote(b: Bench) -> Case:
     """Vote with as many stakes as one account can have."""
     who, registry = registered(b, State.Voting), b.runtime.asset_registry
-    registry.polls[ID] = Poll(u64(registry.clock.now() + int(registry.vote_slots)))
+    registry.voting.polls[ID] = Poll(u64(registry.clock.now() + int(registry.vote_slots)))
     return b.signed(who, "AssetRegistry", "vote", id=ID, aye=True)
 
 
@@ -117,7 +119,7 @@ def claim_vote_reward(b: Bench) -> Case:
     """Claim a part of a fee."""
     voted(b, State.Issued)
     who = b.account(1)
-    b.runtime.asset_registry.votes[ID, who] = Vote(aye=True, weight=u128(BTT))
+    b.runtime.asset_registry.voting.votes[ID, who] = Vote(aye=True, weight=u128(BTT))
     return b.signed(who, "AssetRegistry", "claim_vote_reward", id=ID)
 
 
@@ -127,9 +129,9 @@ def expire_vote_reward(b: Bench) -> Case:
     voted(b, State.Issued)
     registry = b.runtime.asset_registry
     b.endow(registry.treasury)
-    poll = registry.polls[ID]
+    poll = registry.voting.polls[ID]
     poll.expires = u64(registry.clock.now())
-    registry.polls[ID] = poll
+    registry.voting.polls[ID] = poll
     return b.signed(b.account(1), "AssetRegistry", "expire_vote_reward", id=ID)
 
 
@@ -138,10 +140,10 @@ def forget_votes(b: Bench, votes: int) -> Case:
     """Remove that many votes."""
     registered(b, State.Rejected)
     registry = b.runtime.asset_registry
-    registry.polls[ID] = Poll(u64(BLOCK), u128(BTT), u128(BTT))
+    registry.voting.polls[ID] = Poll(u64(BLOCK), u128(BTT), u128(BTT))
     for number in range(votes):
         voter = AccountId(blake2_256(b"voter %d" % number))
-        registry.votes[ID, voter] = Vote(aye=True, weight=u128(BTT))
+        registry.voting.votes[ID, voter] = Vote(aye=True, weight=u128(BTT))
     return b.signed(b.account(1), "AssetRegistry", "forget_votes", id=ID)
 
 
@@ -157,7 +159,7 @@ def submit_revaluation(b: Bench) -> Case:
     """Submit the last value that fits, as the second verifier."""
     issued(b)
     other, who = verifier(b, LEGAL), verifier(b)
-    b.runtime.asset_registry.requests[ID] = Request(Mode.Full, None, (other, VALUE))
+    b.runtime.asset_registry.valuation.requests[ID] = Request(Mode.Full, None, (other, VALUE))
     return b.signed(
         who, "AssetRegistry", "submit_revaluation",
         id=ID, role=Role.Technical, value=VALUE, report=REPORT,
@@ -212,9 +214,9 @@ def sell_back(b: Bench) -> Case:
 def retire(b: Bench) -> Case:
     """Destroy all units; a revaluation is pending, and revenue is left over."""
     who, registry = issued(b), b.runtime.asset_registry
-    registry.requests[ID] = Request(Mode.Full, (who, VALUE), None)
+    registry.valuation.requests[ID] = Request(Mode.Full, (who, VALUE), None)
     registry.currency.hold(reason(b, registry.HoldReason.Revenue), who, u128(BTT))
-    registry.revenue[ID] = Revenue(u256(1), u128(BTT), u128(0), u128(0))
+    registry.holders.revenue[ID] = Revenue(u256(1), u128(BTT), u128(0), u128(0))
     return b.signed(who, "AssetRegistry", "retire", id=ID)
 
 
@@ -241,7 +243,7 @@ def leave(b: Bench) -> Case:
 def withdraw_bond(b: Bench) -> Case:
     """Withdraw a bond."""
     who = verifier(b)
-    b.runtime.asset_registry.verifiers[who] = Verifier(BOND, leaving=u64(1))
+    b.runtime.asset_registry.verification.verifiers[who] = Verifier(BOND, leaving=u64(1))
     return b.signed(who, "AssetRegistry", "withdraw_bond")
 
 

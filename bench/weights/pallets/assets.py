@@ -50,13 +50,13 @@ def registered(b: Bench, state: State = State.Registered) -> AccountId:
     who, registry = issuer(b), b.runtime.asset_registry
     deposit, now = u128(registry.deposit_amount), u64(registry.clock.now())
     registry.currency.hold(reason(b, registry.HoldReason.Registration), who, deposit)
-    registry.count.value = u32(ID + 1)
-    registry.by_documents[DOCUMENTS] = ID
-    registry.registered[ID] = AssetInfo(
+    registry.registrations.count.value = u32(ID + 1)
+    registry.registrations.by_documents[DOCUMENTS] = ID
+    registry.registrations.registered[ID] = AssetInfo(
         who, AssetKind.Equipment, RightKind.Ownership, DOCUMENTS, REPORT, TEXT, TEXT, UNITS, VALUE,
         True, deposit, now, state, u8(3),
     )  # fmt: skip
-    registry.valuations[ID] = [Valuation(now, VALUE)] * (MAX_VALUATIONS - 1)
+    registry.valuation.valuations[ID] = [Valuation(now, VALUE)] * (MAX_VALUATIONS - 1)
     return who
 
 

@@ -178,7 +178,7 @@ def open_block(b: Bench, assets: int, retired: int) -> Case:
     """Skip that many frozen assets that wait, and remove retired ones."""
     traded(b)
     pallet, registry = b.runtime.exchange, b.runtime.asset_registry
-    info = registry.registered.get(ID)
+    info = registry.registrations.registered.get(ID)
     assert info is not None
     b.runtime.assets.freeze(ID)
     details = b.runtime.assets.asset.get(ID)
@@ -186,7 +186,7 @@ def open_block(b: Bench, assets: int, retired: int) -> Case:
     for number in range(assets + retired):
         id = u32(1_000 + number)
         info.state = State.Issued if number < assets else State.Retired
-        registry.registered[id] = info
+        registry.registrations.registered[id] = info
         b.runtime.assets.asset[id] = details
         pallet.crossing[id] = Crossing(u64(1), u64(number))
     return Case(run=lambda: pallet.on_initialize(BLOCK))

@@ -79,10 +79,10 @@ def place_vault_order(b: Bench, own: int, levels: int) -> Case:
     who, registry = managed(b, own), b.runtime.asset_registry
     deep(b, levels)
     later(b)
-    info = registry.registered.get(ID)
+    info = registry.registrations.registered.get(ID)
     assert info is not None
     info.value = u128(int(info.value) * 99 // 100)
-    registry.registered[ID] = info
+    registry.registrations.registered[ID] = info
     return b.signed(
         who, "Vaults", "place_vault_order",
         id=VAULT, side=Side.Buy, units=u128(1), price=u128(PRICE),

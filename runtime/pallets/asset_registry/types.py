@@ -8,13 +8,16 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import Bounded, TypeName, path, u8, u32, u64, u128, u256
+from btt_chain.scale import Bounded, Compact, TypeName, path, u8, u32, u64, u128, u256
 from runtime.frame import Reason
+from runtime.frame.aliases import SlotOf
 from runtime.pallets.assets import STRING_LIMIT
 from runtime.pallets.tier_staking import StakedMoney
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, PlatformSplit
 
+MAX_FORGOTTEN: Final = 64
+"""Maximum number of votes that one call removes."""
 MAX_VALUATIONS: Final = 16
 """Maximum number of remembered valuations of one asset."""
 ONE: Final = 10**18
@@ -26,9 +29,28 @@ MIN_REVALUATION_BPS, MAX_REVALUATION_BPS = 25, 50
 MAX_VOTERS_BPS: Final = 2_500
 MAX_JUMP_BPS: Final = 5_000
 
+NOTHING: Final = u128(0)
+
 Balance = Annotated[u128, TypeName("Balance")]
-Slot = Annotated[u64, TypeName("Slot")]
 Text = Bounded[bytes, STRING_LIMIT]
+Id = Annotated[u32, TypeName("AssetId")]
+Units = Annotated[Compact[u128], TypeName("Units")]
+Symbol = Annotated[Text, TypeName("BoundedVec<u8, StringLimit>")]
+
+
+class HoldReason(IntEnum):
+    """Reasons for holds."""
+
+    Registration = 0
+    """The deposit of an asset's registration."""
+    VerifierBond = 1
+    """The bond of a verifier, which is slashed for wrong attestations."""
+    Revenue = 2
+    """Revenue set aside for the holders of an asset."""
+    VoteReward = 3
+    """The part of a fee set aside for stakers who voted."""
+    BuyBack = 4
+    """Money for the units that the issuer offers to buy back."""
 
 
 @path("pallet_asset_registry::AssetKind")
@@ -79,7 +101,7 @@ class State(IntEnum):
 class Mode(IntEnum):
     """Mode of a revaluation."""
 
-    Desk = 0
+    Desktop = 0
     """A technical verifier submits the value."""
     Full = 1
     """A technical and a regulatory verifier must submit the same value."""
@@ -92,7 +114,7 @@ class Params:
 
     mint_bps: tuple[u32, u32, u32] = (u32(100), u32(200), u32(300))
     """Fees of issuing by class, of the asset's value."""
-    desk_bps: u32 = u32(25)
+    desktop_bps: u32 = u32(25)
     full_bps: u32 = u32(50)
     """Fees of the two modes of revaluation, of the previous value."""
     voters_bps: u32 = u32(1_000)
@@ -100,13 +122,17 @@ class Params:
     jump_bps: u32 = u32(2_000)
     """Maximum change of the value within a quarter."""
 
+    def revaluation_bps(self, mode: Mode) -> int:
+        """Return the fee of a revaluation, in hundredths of a percent of the previous value."""
+        return int(self.desktop_bps if mode is Mode.Desktop else self.full_bps)
+
     def problem(self) -> str | None:
         """Return a description of the first violated bound; None if the parameters are valid."""
         if any(not MIN_MINT_BPS <= bps <= MAX_MINT_BPS for bps in self.mint_bps):
             return f"a fee of issuing is {MIN_MINT_BPS} to {MAX_MINT_BPS} bps"
         low, high = MIN_REVALUATION_BPS, MAX_REVALUATION_BPS
-        if not low <= self.desk_bps <= self.full_bps <= high:
-            return f"fees of valuing anew are {low} to {high} bps, a full one the greater"
+        if not low <= self.desktop_bps <= self.full_bps <= high:
+            return f"fees of revaluation are {low} to {high} bps, the full one at least the other"
         if self.voters_bps > MAX_VOTERS_BPS:
             return f"voters get at most {MAX_VOTERS_BPS} bps"
         return None if 0 < self.jump_bps <= MAX_JUMP_BPS else f"jumps are 1 to {MAX_JUMP_BPS} bps"
@@ -133,7 +159,7 @@ class AssetInfo:
     restricted: bool
     """True if only accounts with a judged identity may receive units."""
     deposit: Balance
-    registered: Slot
+    registered: SlotOf
     state: State = State.Registered
     complexity: u8 = u8(0)
     """Complexity class, 1 to 3: the greatest that a verifier attested; zero before."""
@@ -149,7 +175,7 @@ class Report:
     approved: bool
     report: H256
     """Hash of the verifier's report."""
-    slot: Slot
+    slot: SlotOf
 
 
 @path("pallet_asset_registry::Verifier", params={"Balance": u128})
@@ -160,7 +186,7 @@ class Verifier:
     bond: Balance
     regulatory: bool = False
     technical: bool = False
-    leaving: Slot | None = None
+    leaving: SlotOf | None = None
     """First slot in which the bond can be withdrawn; None until the verifier leaves."""
 
     def may(self, role: Role) -> bool:
@@ -174,7 +200,7 @@ class Verifier:
 class Poll:
     """The stakers' votes on an asset, in planck of their stakes."""
 
-    ends: Slot
+    ends: SlotOf
     """First slot in which votes are no longer accepted."""
     ayes: Balance = u128(0)
     nays: Balance = u128(0)
@@ -182,7 +208,7 @@ class Poll:
     """Voters' part of the fee, set aside when the units were issued."""
     left: Balance = u128(0)
     """Part of the reward that is not claimed yet."""
-    expires: Slot = u64(0)
+    expires: SlotOf = u64(0)
     """First slot in which the rest is no longer claimable and may go to the treasury."""
 
     @property
@@ -205,7 +231,7 @@ class Vote:
 class Valuation:
     """The value of an asset from a slot on."""
 
-    slot: Slot
+    slot: SlotOf
     value: Balance
 
 
@@ -252,40 +278,6 @@ class BuyBack:
 ValuationList = Bounded[list[Valuation], MAX_VALUATIONS]
 
 
-class Clock(Protocol):
-    """Protocol time; Babe implements it."""
-
-    def now(self) -> int:
-        """Return the number of slots since genesis."""
-
-
-class Money(Protocol):
-    """Holds and transfers for deposits, bonds and payments; Balances implements it. In planck."""
-
-    def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free balance on hold."""
-
-    def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Release balance on hold."""
-
-    def transfer(
-        self, source: AccountId, dest: AccountId, value: u128, *, keep_alive: bool
-    ) -> None:
-        """Transfer free balance."""
-
-    def transfer_on_hold(
-        self,
-        reason: Reason,
-        source: AccountId,
-        dest: AccountId,
-        amount: u128,
-        *,
-        on_hold: bool,
-        force: bool = False,
-    ) -> None:
-        """Transfer balance on hold."""
-
-
 class Fees(Protocol):
     """Collection of fees; Tokenomics implements it."""
 
@@ -320,19 +312,9 @@ class Stakers(Protocol):
         """Return the account's discount on fees, in hundredths of a percent."""
 
 
-class Identities(Protocol):
-    """Judgements of identities; Identity implements it."""
-
-    def verified(self, who: AccountId) -> bool:
-        """Return True if a registrar judged the account's identity, or its parent's, as good."""
-
-    def operator_of(self, account: AccountId) -> AccountId:
-        """Return the operator of an account."""
-
-
-def share_of(part: int, total: int, pot: int) -> u128:
-    """Return `pot * part / total`, rounded down."""
-    return u128(int(pot) * int(part) // int(total))
+def share_of(part: int, total: int, amount: int) -> u128:
+    """Return `amount * part / total`, rounded down."""
+    return u128(int(amount) * int(part) // int(total))
 
 
 def earned_by(units: int, share: Share, revenue: Revenue) -> u128:

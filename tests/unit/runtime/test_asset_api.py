@@ -31,9 +31,9 @@ def asked(market: Market, api: type[AssetsApi | ExchangeApi], name: str, *args: 
 
 def test_what_paid_for_it_is_listed_first_however_much_is_listed() -> None:
     market = Market()
-    scanner = market.registry.registered[SCANNER]
+    scanner = market.registry.registrations.registered[SCANNER]
     for number in range(1, 2 * PAGE):
-        market.registry.registered[u32(number)] = scanner
+        market.registry.registrations.registered[u32(number)] = scanner
         market.exchange.listings[u32(number)] = Listing(u64(1))
     late = u64(market.clock.slot + 1)
     for number in (77, 150):

@@ -54,9 +54,9 @@ def busy() -> WholeMarket:
         regulatory = role is Role.Regulatory
         whole.asset_registry.appoint_verifier(ROOT, Id(who), regulatory, not regulatory)
         whole.asset_registry.verify(signed(who), SCANNER, role, u8(1), True, RANDOMNESS)
-    poll = whole.asset_registry.polls[SCANNER]
+    poll = whole.asset_registry.voting.polls[SCANNER]
     poll.ends = u64(0)
-    whole.asset_registry.polls[SCANNER] = poll
+    whole.asset_registry.voting.polls[SCANNER] = poll
     whole.asset_registry.issue(signed(ALICE), SCANNER)
     whole.exchange.list_asset(signed(ALICE), SCANNER)
     for side, who, price in ((Side.Sell, ALICE, 2), (Side.Buy, BOB, 1)):
@@ -188,8 +188,8 @@ def order_of_nobody(market: WholeMarket) -> None:
 
 
 def revenue_owed(market: WholeMarket) -> None:
-    revenue = market.whole.asset_registry.revenue[SCANNER]
-    market.whole.asset_registry.revenue[SCANNER] = replace(revenue, fed=u128(1))
+    revenue = market.whole.asset_registry.holders.revenue[SCANNER]
+    market.whole.asset_registry.holders.revenue[SCANNER] = replace(revenue, fed=u128(1))
 
 
 def identity_deposit(market: WholeMarket) -> None:

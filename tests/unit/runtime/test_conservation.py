@@ -356,7 +356,7 @@ class Chooser:
         for id, order in self.runtime.exchange.orders.items():
             if self._randomness.random() < 1 / 5:
                 yield order.owner, "Exchange.cancel_order", {"id": id}
-        issuer = registry.registered[SCANNER].issuer
+        issuer = registry.registrations.registered[SCANNER].issuer
         yield issuer, "AssetRegistry.distribute_revenue", {"amount": self.some()}
         yield who, "AssetRegistry.claim_revenue", {}
         yield issuer, "AssetRegistry.offer_buy_back", {"units": u128(5)} | price
@@ -552,7 +552,7 @@ def one_receipt(c: Chooser, depth: int) -> dict[str, object]:
 
 
 def one_asset(c: Chooser, depth: int) -> dict[str, object]:
-    return {"id": c.known(c.runtime.asset_registry.registered)}
+    return {"id": c.known(c.runtime.asset_registry.registrations.registered)}
 
 
 def one_vault(c: Chooser, depth: int) -> dict[str, object]:
@@ -584,9 +584,9 @@ def prepare(runtime: BttRuntime) -> None:
         registry.bond_verifier(signed(who), u128(5_000 * BTT))
         registry.appoint_verifier(ROOT, Id(who), role is Role.Regulatory, role is Role.Technical)
         registry.verify(signed(who), SCANNER, role, u8(1), True, PAPERS)
-    poll = registry.polls[SCANNER]
+    poll = registry.voting.polls[SCANNER]
     poll.ends = u64(0)
-    registry.polls[SCANNER] = poll
+    registry.voting.polls[SCANNER] = poll
     registry.issue(signed(alice), SCANNER)
     for who in (bob, charlie):
         runtime.assets.move(SCANNER, alice, who, u128(300))

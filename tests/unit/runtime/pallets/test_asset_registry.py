@@ -87,7 +87,7 @@ def test_the_way_to_units_and_what_it_costs(office: Office) -> None:
     scanner = office.register()
     assert office.held(HOLD.Registration, ALICE) == DEPOSIT
     office.attest(scanner, law=1, tech=2)
-    assert office.registry.registered[scanner].state is State.Voting
+    assert office.registry.registrations.registered[scanner].state is State.Voting
     with refused(office, AssetRegistry.VotingOpen):
         office.registry.issue(signed(ALICE), scanner)
     office.clock.slot += VOTE
@@ -150,7 +150,7 @@ def test_more_stake_against_than_for_rejects_and_returns_the_deposit(office: Off
     office.clock.slot += VOTE
     office.registry.issue(signed(DAVE), scanner)
 
-    assert office.registry.registered[scanner].state is State.Rejected
+    assert office.registry.registrations.registered[scanner].state is State.Rejected
     assert office.balances.free(ALICE) == RICH
     assert scanner not in office.assets.asset
     assert office.register(documents=DOCUMENTS) == 1, "its documents may be registered again"
@@ -175,7 +175,7 @@ def test_votes_are_forgotten_when_they_count_for_nothing(office: Office) -> None
     office.clock.slot += CLAIM
     office.registry.expire_vote_reward(signed(DAVE), scanner)
     forget(signed(DAVE), scanner)
-    assert list(office.registry.votes.items()) == []
+    assert list(office.registry.voting.votes.items()) == []
 
 
 def test_many_votes_are_forgotten_for_nothing_and_bit_by_bit(office: Office) -> None:
@@ -188,13 +188,13 @@ def test_many_votes_are_forgotten_for_nothing_and_bit_by_bit(office: Office) -> 
     office.registry.withdraw(signed(ALICE), scanner)
     assert office.registry.forget_votes(signed(DAVE), scanner).pays is False
     assert office.registry.forget_votes(signed(DAVE), scanner).pays is True
-    assert list(office.registry.votes.items()) == []
+    assert list(office.registry.voting.votes.items()) == []
 
 
 def test_a_verifier_who_says_no_ends_it(office: Office) -> None:
     scanner = office.register()
     office.registry.verify(signed(TECH), scanner, Role.Technical, u8(1), False, TEXT)
-    assert office.registry.registered[scanner].state is State.Rejected
+    assert office.registry.registrations.registered[scanner].state is State.Rejected
     assert office.balances.free(ALICE) == RICH
     with refused(office, AssetRegistry.BadState):
         office.registry.verify(signed(LAW), scanner, Role.Regulatory, u8(1), True, TEXT)
@@ -267,7 +267,7 @@ def test_a_verifier_is_bonded_appointed_and_held_to_account(office: Office) -> N
     office.clock.slot += 1
     office.registry.withdraw_bond(signed(DAVE))
     assert office.balances.free(DAVE) == RICH - 1_000 * BTT
-    assert DAVE not in office.registry.verifiers
+    assert DAVE not in office.registry.verification.verifiers
 
 
 def test_one_who_stands_behind_two_accounts_is_one(office: Office) -> None:
@@ -283,7 +283,7 @@ def test_one_who_stands_behind_two_accounts_is_one(office: Office) -> None:
     office.registry.verify(signed(TECH), scanner, Role.Technical, u8(1), True, TEXT)
     office.clock.slot += VOTE
     office.registry.issue(signed(ALICE), scanner)
-    office.registry.request_revaluation(signed(ALICE), scanner, Mode.Desk)
+    office.registry.request_revaluation(signed(ALICE), scanner, Mode.Desktop)
     office.people.parents = {ALICE: BOB, TECH: BOB}
     with refused(office, AssetRegistry.VerifierConflict):
         office.registry.submit_revaluation(signed(TECH), scanner, Role.Technical, VALUE, TEXT)
@@ -298,7 +298,7 @@ def test_the_same_coins_do_not_vote_twice(office: Office) -> None:
     with refused(office, AssetRegistry.NoStake):
         office.registry.vote(signed(BOB), scanner, False)
     office.registry.vote(signed(CAROL), scanner, True)
-    assert office.registry.polls[scanner].ayes == 1_000 * BTT
+    assert office.registry.voting.polls[scanner].ayes == 1_000 * BTT
 
 
 def test_who_was_slashed_is_not_appointed_again_without_a_whole_bond(office: Office) -> None:
@@ -319,8 +319,8 @@ def test_an_issuer_gives_up_before_there_are_units_and_gets_the_deposit(office: 
         office.registry.withdraw(signed(BOB), scanner)
     office.registry.withdraw(signed(ALICE), scanner)
     assert office.balances.free(ALICE) == RICH
-    assert scanner not in office.registry.registered, "nobody spoke of it, so nothing stays"
-    assert not office.registry.valuations[scanner]
+    assert scanner not in office.registry.registrations.registered, "no report exists"
+    assert not office.registry.valuation.valuations[scanner]
     with refused(office, AssetRegistry.Unknown):
         office.registry.withdraw(signed(ALICE), scanner)
 
@@ -328,7 +328,7 @@ def test_an_issuer_gives_up_before_there_are_units_and_gets_the_deposit(office: 
     office.attest(again)
     office.registry.withdraw(signed(ALICE), again)
     assert office.balances.free(ALICE) == RICH
-    assert office.registry.registered[again].state is State.Rejected
+    assert office.registry.registrations.registered[again].state is State.Rejected
     with refused(office, AssetRegistry.BadState):
         office.registry.withdraw(signed(ALICE), again)
     issued = office.issue()
@@ -368,8 +368,8 @@ def test_revenue_goes_to_those_who_held_units_when_it_came(office: Office) -> No
     assert office.balances.free(CAROL) == RICH + 25 * BTT // 10
     with refused(office, AssetRegistry.NothingToClaim):
         office.registry.claim_revenue(signed(BOB), scanner)
-    assert (scanner, BOB) not in office.registry.shares, "who has no units is not remembered"
-    assert (scanner, CAROL) in office.registry.shares
+    assert (scanner, BOB) not in office.registry.holders.shares, "an empty share is removed"
+    assert (scanner, CAROL) in office.registry.holders.shares
     with refused(office, AssetRegistry.NotIssuer):
         office.registry.distribute_revenue(signed(BOB), scanner, BTT)
     assert office.held(HOLD.Revenue, ALICE) == 110 * BTT - 275 * BTT // 10
@@ -378,7 +378,7 @@ def test_revenue_goes_to_those_who_held_units_when_it_came(office: Office) -> No
 def test_the_value_moves_so_far_within_a_quarter_and_not_farther(office: Office) -> None:
     scanner = office.issue()
     paid = int(office.balances.total(ALICE))
-    office.registry.request_revaluation(signed(ALICE), scanner, Mode.Desk)
+    office.registry.request_revaluation(signed(ALICE), scanner, Mode.Desktop)
     assert paid - int(office.balances.total(ALICE)) == 50 * BTT
     with refused(office, AssetRegistry.RevaluationPending):
         office.registry.request_revaluation(signed(ALICE), scanner, Mode.Full)
@@ -388,16 +388,16 @@ def test_the_value_moves_so_far_within_a_quarter_and_not_farther(office: Office)
     with refused(office, AssetRegistry.ValuationJump):
         submit(signed(TECH), scanner, Role.Technical, 24_000 * BTT + 1, TEXT)
     submit(signed(TECH), scanner, Role.Technical, 24_000 * BTT, TEXT)
-    assert office.registry.registered[scanner].value == 24_000 * BTT
+    assert office.registry.registrations.registered[scanner].value == 24_000 * BTT
     with refused(office, AssetRegistry.NoRevaluation):
         submit(signed(TECH), scanner, Role.Technical, VALUE, TEXT)
 
-    office.registry.request_revaluation(signed(ALICE), scanner, Mode.Desk)
+    office.registry.request_revaluation(signed(ALICE), scanner, Mode.Desktop)
     with refused(office, AssetRegistry.ValuationJump):
         submit(signed(TECH), scanner, Role.Technical, 24_000 * BTT + 1, TEXT)
     office.clock.slot += QUARTER
     submit(signed(TECH), scanner, Role.Technical, 28_800 * BTT, TEXT)
-    assert office.registry.registered[scanner].value == 28_800 * BTT
+    assert office.registry.registrations.registered[scanner].value == 28_800 * BTT
 
 
 def test_a_full_valuation_needs_two_who_agree(office: Office) -> None:
@@ -405,19 +405,19 @@ def test_a_full_valuation_needs_two_who_agree(office: Office) -> None:
     office.registry.request_revaluation(signed(ALICE), scanner, Mode.Full)
     submit = office.registry.submit_revaluation
     submit(signed(TECH), scanner, Role.Technical, 21_000 * BTT, TEXT)
-    assert office.registry.registered[scanner].value == VALUE
+    assert office.registry.registrations.registered[scanner].value == VALUE
     with refused(office, AssetRegistry.ValuesDiffer):
         submit(signed(LAW), scanner, Role.Regulatory, 20_999 * BTT, TEXT)
     submit(signed(LAW), scanner, Role.Regulatory, 21_000 * BTT, TEXT)
-    assert office.registry.registered[scanner].value == 21_000 * BTT
+    assert office.registry.registrations.registered[scanner].value == 21_000 * BTT
 
 
 def test_an_asset_is_not_valued_without_end(office: Office) -> None:
     scanner = office.issue()
     for _ in range(15):
-        office.registry.request_revaluation(signed(ALICE), scanner, Mode.Desk)
+        office.registry.request_revaluation(signed(ALICE), scanner, Mode.Desktop)
         office.registry.submit_revaluation(signed(TECH), scanner, Role.Technical, VALUE, TEXT)
-    office.registry.request_revaluation(signed(ALICE), scanner, Mode.Desk)
+    office.registry.request_revaluation(signed(ALICE), scanner, Mode.Desktop)
     with refused(office, AssetRegistry.TooManyValuations):
         office.registry.submit_revaluation(signed(TECH), scanner, Role.Technical, VALUE, TEXT)
 
@@ -452,7 +452,7 @@ def test_the_issuer_buys_back_and_retires(office: Office) -> None:
     assert office.balances.free(BOB) == RICH + 600 * BTT
 
     office.registry.retire(signed(ALICE), scanner)
-    assert office.registry.registered[scanner].state is State.Retired
+    assert office.registry.registrations.registered[scanner].state is State.Retired
     assert office.held(HOLD.Registration, ALICE) == 0
     assert scanner not in office.assets.asset
     with refused(office, Assets.Unknown):
@@ -469,7 +469,7 @@ def test_an_offer_is_withdrawn_with_zero_units(office: Office) -> None:
     office.registry.offer_buy_back(signed(ALICE), scanner, 5 * BTT, u128(200))
     office.registry.offer_buy_back(signed(ALICE), scanner, BTT, u128(0))
     assert office.balances.free(ALICE) == free
-    assert scanner not in office.registry.buy_backs
+    assert scanner not in office.registry.buy_back.buy_backs
 
 
 def test_a_discount_makes_fees_smaller(office: Office) -> None:
@@ -492,9 +492,9 @@ def test_who_cannot_pay_the_fee_gets_no_units(office: Office) -> None:
     [
         {"mint_bps": (u32(99), u32(200), u32(300))},
         {"mint_bps": (u32(100), u32(200), u32(301))},
-        {"desk_bps": u32(24)},
+        {"desktop_bps": u32(24)},
         {"full_bps": u32(51)},
-        {"desk_bps": u32(50), "full_bps": u32(49)},
+        {"desktop_bps": u32(50), "full_bps": u32(49)},
         {"voters_bps": u32(2_501)},
         {"jump_bps": u32(0)},
         {"jump_bps": u32(5_001)},
@@ -523,7 +523,7 @@ CALLS: tuple[Callable[[Office, AccountId], None], ...] = (
     lambda office, who: office.registry.vote(signed(who), u32(7), True),
     lambda office, who: office.registry.issue(signed(who), u32(7)),
     lambda office, who: office.registry.claim_vote_reward(signed(who), u32(7)),
-    lambda office, who: office.registry.request_revaluation(signed(who), u32(7), Mode.Desk),
+    lambda office, who: office.registry.request_revaluation(signed(who), u32(7), Mode.Desktop),
     lambda office, who: office.registry.distribute_revenue(signed(who), u32(7), BTT),
     lambda office, who: office.registry.claim_revenue(signed(who), u32(7)),
     lambda office, who: office.registry.offer_buy_back(signed(who), u32(7), BTT, u128(1)),
@@ -589,7 +589,7 @@ class Business(RuleBasedStateMachine):
 
     @rule(who=who, documents=st.sampled_from((DOCUMENTS, OTHERS)), restricted=st.booleans())
     def register(self, who: AccountId, documents: H256, restricted: bool) -> None:
-        if self.office.registry.count.value < 3:
+        if self.office.registry.registrations.count.value < 3:
             self._try(
                 self.office.registry.register, signed(who), AssetKind.RealEstate,
                 RightKind.Revenue, documents, TEXT, b"a", b"b", VALUE, u128(60), restricted,
@@ -645,28 +645,28 @@ class Business(RuleBasedStateMachine):
         office = self.office
         burned = sum(int(amount) for _, amount in office.tokenomics.burned_by.items())
         assert office.issuance() + burned == self.begun
-        assets = dict(office.registry.registered.items())
+        assets = dict(office.registry.registrations.registered.items())
         for who in PEOPLE:
             own = [id for id, info in assets.items() if info.issuer == who]
             deposits = sum(int(assets[id].deposit) for id in own)
             assert office.held(HOLD.Registration, who) == deposits
-            revenue = [office.registry.revenue[id] for id in own]
+            revenue = [office.registry.holders.revenue[id] for id in own]
             waiting = sum(int(one.fed) - int(one.paid) for one in revenue)
             assert office.held(HOLD.Revenue, who) == waiting
-            offers = [office.registry.buy_backs.get(id) for id in own]
+            offers = [office.registry.buy_back.buy_backs.get(id) for id in own]
             promised = sum(int(one.price) * int(one.units) for one in offers if one is not None)
             assert office.held(HOLD.BuyBack, who) == promised
-            polls = [office.registry.polls.get(id) for id in own]
+            polls = [office.registry.voting.polls.get(id) for id in own]
             rewards = sum(int(poll.left) for poll in polls if poll is not None)
             assert office.held(HOLD.VoteReward, who) == rewards
 
     @invariant()
     def units_add_up(self) -> None:
-        for id, info in self.office.registry.registered.items():
+        for id, info in self.office.registry.registrations.registered.items():
             issued = info.units if info.state is State.Issued else 0
             assert self.office.assets.supply(id) == issued
-            shares = dict(self.office.registry.shares.under(id))
-            revenue = self.office.registry.revenue[id]
+            shares = dict(self.office.registry.holders.shares.under(id))
+            revenue = self.office.registry.holders.revenue[id]
             assert revenue.owed == sum(int(share.owed) for share in shares.values())
             due = sum(int(self.office.registry.revenue_due(id, who)) for who in PEOPLE)
             assert due <= revenue.fed - revenue.paid

@@ -275,9 +275,9 @@ def test_nobody_trades_while_an_asset_is_frozen(market: Market) -> None:
 
 
 def test_who_may_not_hold_units_any_more_drops_out(market: Market) -> None:
-    info = market.registry.registered[SCANNER]
+    info = market.registry.registrations.registered[SCANNER]
     info.restricted = True
-    market.registry.registered[SCANNER] = info
+    market.registry.registrations.registered[SCANNER] = info
     with refused(market, Exchange.NotAllowed):
         market.buy(DAVE, 1, 20)
     market.people.judged.append(DAVE)
@@ -291,9 +291,9 @@ def test_who_may_not_hold_units_any_more_drops_out(market: Market) -> None:
 
 
 def test_who_lost_its_judgement_sells_and_earns_and_does_not_buy(market: Market) -> None:
-    info = market.registry.registered[SCANNER]
+    info = market.registry.registrations.registered[SCANNER]
     info.restricted = True
-    market.registry.registered[SCANNER] = info
+    market.registry.registrations.registered[SCANNER] = info
     market.people.judged = [ALICE, CAROL]
     market.sell(BOB, 100, 20)
     market.buy(CAROL, 100, 20)

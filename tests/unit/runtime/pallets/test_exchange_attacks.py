@@ -270,7 +270,7 @@ def test_a_trickle_of_orders_that_expire_holds_nobody_up(market: Market) -> None
 def test_an_asset_that_is_retired_waits_for_nothing(market: Market) -> None:
     market.exchange.crossing[SCANNER] = Crossing(u64(0), u64(0))
     del market.assets.asset[SCANNER]
-    market.registry.is_issued = lambda asset: False  # type: ignore[method-assign]
+    del market.registry.registrations.registered[SCANNER]
     market.next_block()
     assert list(market.exchange.crossing.items()) == []
 
