@@ -1,7 +1,7 @@
 """The interface between the engine and the network: data only, and one Protocol.
 
 The network emits events, the engine submits actions. Both are plain values, so the same engine runs
-on libp2p, on the hub in memory (`p2p.memory`) and under the simulator.
+on libp2p and under the simulator.
 
 Peer ids are strings (base58 of the libp2p id), hashes 32 bytes, times unix milliseconds. `data` is
 always the payload alone: the envelope around it (`p2p.wire`) never reaches the engine. Neither does
