@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from p2p.address import parse
-from p2p.peers import MAX_PROVEN, KnownPeer
+from p2p.peer_records import MAX_PROVEN, KnownPeer
 
 PEER_FILE: Final = "peers"
 MAX_BYTES: Final = MAX_PROVEN * 256

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from p2p.dial_plan import BookConfig
 from p2p.limits import GateLimits
 from p2p.network import Status
-from p2p.peers import BookConfig
 
 
 def unix_ms() -> int:

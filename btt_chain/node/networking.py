@@ -10,10 +10,10 @@ from btt_chain.node.config import NetworkConfig, Paths
 from btt_chain.node.driver import unix_ms
 from genesis.spec import ChainSpec, SpecError
 from p2p import address
+from p2p.dial_plan import BookConfig
 from p2p.host.libp2p_network import Libp2pNetwork
 from p2p.limits import LOCAL_GATE, GateLimits
 from p2p.network import AUTHORITY, FULL, Status
-from p2p.peers import BookConfig
 from p2p.settings import NetworkSettings
 
 

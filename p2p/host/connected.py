@@ -197,7 +197,7 @@ class ConnectedPeers:
         if not admitted:
             if peer.dialled:
                 # The book must be given the result of its dial, whichever side closes first.
-                self._book.dial_failed(peer.name, now_ms())
+                self._book.dials.failed(peer.name, now_ms())
         else:
             log.info("peer %s disconnected: %s", peer.name, peer.why)
             self._book.disconnected(peer.name, now_ms())

@@ -9,9 +9,10 @@ import trio
 from libp2p.peer.id import ID
 
 from p2p.address import Address
+from p2p.dial_plan import Dial
 from p2p.host.connected import ConnectedPeers
 from p2p.host.transport import Transport
-from p2p.peers import Dial, PeerBook
+from p2p.peers import PeerBook
 from p2p.steady import now_ms
 
 log = logging.getLogger(__name__)
@@ -35,7 +36,7 @@ class Dialer:
     async def run(self, every_ms: int) -> None:
         """Dial the due peers, repeatedly."""
         while True:
-            for dial in self._book.tick(now_ms()):
+            for dial in self._book.dials.tick(now_ms()):
                 self._transport.start_soon(self._dial, dial)
             await trio.sleep(every_ms / 1_000)
 
@@ -43,7 +44,7 @@ class Dialer:
         peer_id = ID.from_string(dial.peer)
         if peer_id in self._peers:
             # It connected to us in the meantime: its handshake informs the book.
-            self._book.dial_failed(dial.peer, now_ms())
+            self._book.dials.failed(dial.peer, now_ms())
             return
         self._dialled[peer_id] = dial.address
         try:
@@ -56,4 +57,4 @@ class Dialer:
             # Also if it disconnected before, or the host failed: a dial without a reported end
             # would block all further ones of this peer.
             if peer_id not in self._peers:
-                self._book.dial_failed(dial.peer, now_ms())
+                self._book.dials.failed(dial.peer, now_ms())

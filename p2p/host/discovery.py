@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import trio
 
 from p2p.address import Address, parse
+from p2p.dial_plan import Dial
 from p2p.errors import Refused, WireError
 from p2p.host.connected import ConnectedPeers, Peer
 from p2p.host.containment import note
@@ -23,7 +24,8 @@ from p2p.host.transport import Transport
 from p2p.kademlia.finder import Find, Finder, Probe
 from p2p.kademlia.table import KEY_BYTES
 from p2p.network import KAD
-from p2p.peers import FATAL, Dial, PeerBook
+from p2p.peers import PeerBook
+from p2p.reputation import FATAL
 from p2p.steady import now_ms
 from p2p.wire import Search, decode_addresses, encode_addresses, encode_search
 
@@ -89,7 +91,7 @@ class Discovery:
         finally:
             # Also if the host failed: without a reported end the peer would not be asked again.
             if isinstance(target, Dial):
-                self._book.dial_failed(find.peer, now_ms())  # no effect if it was reached
+                self._book.dials.failed(find.peer, now_ms())  # no effect if it was reached
             if named is None:
                 self._finder.failed(find)
             else:
@@ -101,7 +103,7 @@ class Discovery:
         """Return the peer to send a search to, or where to dial it; None if it must wait."""
         peer = self._peers.by_name(find.peer)
         if peer is None or peer.status is None:
-            return self._book.dial_once(find.peer, now_ms())
+            return self._book.dials.once(find.peer, now_ms())
         return peer if peer.outbound_limits.allows(KAD, now_ms()) else None
 
     async def _search(self, node: Peer | Dial, target: int) -> bytes | None:

@@ -41,7 +41,7 @@ from p2p.host.containment import note, reset
 from p2p.host.guard import thread_us
 from p2p.limits import GOSSIP_CONTROL, LARGE_BYTES, LARGE_TX, SUBSCRIBE
 from p2p.network import GOSSIP_BYTES, MIB, TX
-from p2p.peers import FATAL
+from p2p.reputation import FATAL
 from p2p.wire import ENVELOPE, gossip_id, pack, unpack
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from p2p.host.node import AllowOnly, LocalNodesFound, Node, Order, Reserve, Unre
 from p2p.host.thread import TrioThread
 from p2p.mailbox import Mailbox
 from p2p.network import TRAFFIC, Action, Event, PeerView, Publish, Tell
-from p2p.peers import Ban
+from p2p.reputation import Ban
 from p2p.settings import NetworkSettings
 
 

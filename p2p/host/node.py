@@ -19,7 +19,7 @@ from __future__ import annotations
 import logging
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -61,7 +61,9 @@ from p2p.network import (
     Tell,
     protocol_name,
 )
-from p2p.peers import Ban, PeerBook
+from p2p.peer_records import KnownPeer
+from p2p.peers import PeerBook
+from p2p.reputation import Ban
 from p2p.reserved import ReservedAddresses
 from p2p.settings import NetworkSettings
 from p2p.steady import now_ms
@@ -245,7 +247,7 @@ class Node:
                     await self._run_tasks(stop, ready)
             finally:
                 await transport.close()
-                self._save_peers()
+                self._save_peers(self._book.known())
 
     async def _run_tasks(self, stop: trio.Event, ready: Callable[[], None]) -> None:
         async with trio.open_nursery() as nursery:
@@ -263,13 +265,14 @@ class Node:
     async def _save_when_due(self) -> None:
         while self._settings.folder is not None:
             await trio.sleep(self._settings.save_every_ms / 1_000)
-            await trio.to_thread.run_sync(self._save_peers)
+            # The book is read here: the other thread must not iterate over it while it changes.
+            await trio.to_thread.run_sync(self._save_peers, self._book.known())
 
-    def _save_peers(self) -> None:
+    def _save_peers(self, known: Sequence[KnownPeer]) -> None:
         if self._settings.folder is None:
             return
         try:
-            peer_file.save(self._settings.folder, self._book.known())
+            peer_file.save(self._settings.folder, known)
         except OSError as error:
             log.warning("known peers cannot be stored: %s", error)
 

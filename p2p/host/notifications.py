@@ -15,7 +15,7 @@ from p2p.host.penalties import TOO_SLOW, Penalties
 from p2p.host.streams import READ_SECONDS, StreamEnded, read_exactly, write_frame
 from p2p.host.transport import Transport
 from p2p.network import GRANDPA_PEER, NOTE_BYTES, NoteReceived
-from p2p.peers import FATAL
+from p2p.reputation import FATAL
 from p2p.steady import now_ms
 from p2p.wire import HEADER, frame_length, unpack
 

@@ -18,7 +18,8 @@ from p2p.host.containment import contained
 from p2p.host.guard import CostGuard
 from p2p.kademlia.finder import Finder
 from p2p.limits import STREAMS
-from p2p.peers import FATAL, Ban, PeerBook
+from p2p.peers import PeerBook
+from p2p.reputation import FATAL, Ban
 from p2p.steady import now_ms
 
 log = logging.getLogger(__name__)

@@ -38,7 +38,7 @@ from p2p.network import (
     Asked,
     Failed,
 )
-from p2p.peers import FATAL
+from p2p.reputation import FATAL
 from p2p.steady import now_ms
 from p2p.wire import decode_hello, decode_search
 

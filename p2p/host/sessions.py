@@ -30,7 +30,8 @@ from p2p.host.notifications import Notifications
 from p2p.host.penalties import Penalties
 from p2p.host.transport import Transport
 from p2p.network import STATUS, ClockReceived, Connected, Status, StatusReceived
-from p2p.peers import FATAL, PeerBook
+from p2p.peers import PeerBook
+from p2p.reputation import FATAL
 from p2p.reserved import ReservedAddresses
 from p2p.settings import NetworkSettings
 from p2p.steady import now_ms

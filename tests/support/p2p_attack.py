@@ -19,6 +19,7 @@ from libp2p.utils.varint import encode_varint_prefixed
 from multiaddr import Multiaddr
 
 from p2p.address import Address, parse
+from p2p.dial_plan import BookConfig
 from p2p.host.basic_host import new_host
 from p2p.host.containment import new_swarm
 from p2p.host.libp2p_network import Libp2pNetwork
@@ -41,7 +42,7 @@ from p2p.network import (
     Status,
     protocol_name,
 )
-from p2p.peers import BookConfig
+from p2p.peer_records import PeerRecord
 from p2p.settings import NetworkSettings
 from p2p.steady import now_ms
 from p2p.wire import Hello, encode_hello
@@ -239,6 +240,11 @@ async def dialled(
             with trio.move_on_after(2) as scope:
                 scope.shield = True
                 await host.close()
+
+
+def record_of(witness: Witness, peer: str) -> PeerRecord:
+    """Return what a node has recorded of a peer; an empty record of an unknown peer."""
+    return witness.network._node._book._records.get(peer) or PeerRecord(peer)
 
 
 def bans_of(victim: Witness, peer: str) -> Sequence[str]:

@@ -41,7 +41,7 @@ from genesis.catalogue import make
 from p2p import network
 from p2p.accounts import Accounts
 from p2p.network import Event
-from p2p.peers import BAN_AT
+from p2p.reputation import BAN_AT
 from runtime import BttRuntime
 from runtime.params import RuntimeParams
 from storage.database import ChainStore

@@ -21,13 +21,14 @@ from multiaddr import Multiaddr
 
 from btt_chain.primitives.ss58 import to_base58
 from p2p.address import PEER_ID_PREFIX, Address, parse
+from p2p.dial_plan import BookConfig
 from p2p.host.basic_host import new_host
 from p2p.host.containment import ContainedSwarm, new_swarm
 from p2p.host.probe import probe
 from p2p.host.streams import read_frame, write_frame
 from p2p.limits import LOCAL_GATE, Gate
 from p2p.network import EXCHANGES, KAD, protocol_name
-from p2p.peers import FOREIGN_MS, BookConfig
+from p2p.peers import FOREIGN_MS
 from p2p.settings import NetworkSettings
 from p2p.steady import now_ms
 from p2p.wire import Search, decode_addresses, encode_addresses, encode_search
@@ -37,6 +38,7 @@ from support.p2p_attack import (
     Witness,
     attack,
     bans_of,
+    record_of,
     running,
     settings,
 )
@@ -132,8 +134,7 @@ async def test_a_node_that_keeps_to_reserved_peers_tells_nobody_and_asks_nobody(
 async def test_a_node_of_another_chain_enters_no_table() -> None:
     foreign = settings(genesis=b"\x08" * 32)
     async with running(foreign) as other, running(settings(other.address)) as boot:
-        node = boot.network._node
-        await boot.until(lambda: node._book._records[other.network.local_peer].not_before_ms)
+        await boot.until(lambda: record_of(boot, other.network.local_peer).not_before_ms)
         async with running(settings(boot.address)) as newcomer:
             await newcomer.connected()
             assert not knows(boot, other)
@@ -323,9 +324,8 @@ async def test_a_node_of_another_chain_that_is_named_is_left_alone_without_blame
         running(settings()) as victim,
         impostor(naming(foreign.address), victim),
     ):
-        records = victim.network._node._book._records
         name = foreign.network.local_peer
-        await victim.until(lambda: name in records and records[name].not_before_ms > far())
+        await victim.until(lambda: record_of(victim, name).not_before_ms > far())
 
         assert name not in table_of(victim)
         assert not bans_of(victim, name)

@@ -16,6 +16,7 @@ from libp2p.rcmgr import Direction
 
 from p2p import peer_file
 from p2p.address import parse
+from p2p.dial_plan import BookConfig
 from p2p.errors import PortInUse
 from p2p.host.libp2p_network import Libp2pNetwork
 from p2p.host.sessions import Sessions
@@ -43,10 +44,10 @@ from p2p.network import (
     StatusReceived,
     Tell,
 )
-from p2p.peers import FATAL, BookConfig
+from p2p.reputation import FATAL
 from p2p.settings import NetworkSettings
 from p2p.steady import now_ms
-from support.p2p_attack import GENESIS, START, Witness, attack, running, settings
+from support.p2p_attack import GENESIS, START, Witness, attack, record_of, running, settings
 from support.p2p_attack import Attacker as Stranger
 
 if TYPE_CHECKING:
@@ -295,8 +296,7 @@ async def test_a_node_of_another_chain_is_turned_away() -> None:
         running(settings()) as one,
         running(settings(one.address, genesis=b"\x08" * 32)) as other,
     ):
-        turned = other.network._node
-        await other.until(lambda: turned._book._records[one.network.local_peer].not_before_ms > 0)
+        await other.until(lambda: record_of(other, one.network.local_peer).not_before_ms > 0)
 
         assert not other.of(Connected)
         assert not one.of(Connected)
@@ -343,9 +343,7 @@ async def test_only_reserved_peers_are_let_in_when_told_so() -> None:
         async with running(settings(book=alone)) as shy:
             await shy.connected()
             async with running(settings(shy.address)) as other:
-                await other.until(
-                    lambda: other.network._node._book._records[shy.network.local_peer].failures
-                )
+                await other.until(lambda: record_of(other, shy.network.local_peer).failures)
                 assert [view.peer for view in shy.network.peers()] == [friend.network.local_peer]
                 assert shy.network.peers()[0].reserved
 

@@ -12,11 +12,11 @@ import pytest
 from zeroconf import ServiceInfo, ServiceStateChange, Zeroconf
 
 from p2p.address import Address, parse
+from p2p.dial_plan import BookConfig
 from p2p.host import mdns
 from p2p.host.containment import contained
 from p2p.host.libp2p_network import Libp2pNetwork
 from p2p.host.mdns import MAX_RESOLVED, Found, LocalNodes, addresses, reachable, service
-from p2p.peers import BookConfig
 from p2p.settings import NetworkSettings
 from support.p2p_attack import GENESIS, running, settings
 

@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from p2p.dial_plan import BookConfig
 from p2p.host.libp2p_network import Libp2pNetwork
 from p2p.network import GRANDPA, Connected, Disconnected, GossipReceived, Publish
-from p2p.peers import BookConfig
-from support.p2p_attack import Witness, running, settings
+from support.p2p_attack import Witness, record_of, running, settings
 
 
 def ids(*witnesses: Witness) -> list[str]:
@@ -75,8 +75,7 @@ async def test_one_that_knows_nobody_is_left_and_refuses_who_comes() -> None:
         one.network.allow_only([])
         await one.until(lambda: one.of(Disconnected))
         await two.until(lambda: two.of(Disconnected))
-        book = two.network._node._book
-        await two.until(lambda: book._records[one.network.local_peer].failures)
+        await two.until(lambda: record_of(two, one.network.local_peer).failures)
         assert not one.network.peers()
 
         one.network.allow_only(None)

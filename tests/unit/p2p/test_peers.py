@@ -9,17 +9,10 @@ import pytest
 from btt_chain.primitives.ss58 import to_base58
 from p2p import peer_file
 from p2p.address import PEER_ID_PREFIX, Address
-from p2p.peers import (
-    BAN_MS,
-    DIALS_AT_ONCE,
-    FATAL,
-    FOREIGN_MS,
-    MAX_PROVEN,
-    MAX_REPORTED,
-    BookConfig,
-    KnownPeer,
-    PeerBook,
-)
+from p2p.dial_plan import DIALS_AT_ONCE, BookConfig
+from p2p.peer_records import MAX_PROVEN, MAX_REPORTED, KnownPeer
+from p2p.peers import FOREIGN_MS, PeerBook
+from p2p.reputation import BAN_MS, FATAL
 
 LATER = 3_600_000
 
@@ -35,32 +28,32 @@ def book(seed: int = 0, **config: object) -> PeerBook:
 
 def dial_all(peers: PeerBook, now: int, honest: set[str] | None = None) -> None:
     """Dial whom the book names until it names nobody."""
-    while dials := peers.tick(now):
+    while dials := peers.dials.tick(now):
         for dial in dials:
             if honest is None or dial.peer in honest:
                 peers.connected(dial.peer, now, outbound=True, at=dial.address)
             else:
-                peers.dial_failed(dial.peer, now)
+                peers.dials.failed(dial.peer, now)
 
 
 def test_bootnodes_are_dialled_at_once_and_only_once() -> None:
     peers = book(bootnodes=(at(1), at(2)))
 
-    assert sorted(dial.address for dial in peers.tick(0)) == sorted((at(1), at(2)))
-    assert not peers.tick(0)
+    assert sorted(dial.address for dial in peers.dials.tick(0)) == sorted((at(1), at(2)))
+    assert not peers.dials.tick(0)
 
 
 def test_a_failed_dial_is_tried_again_later_and_later() -> None:
     peers = book(bootnodes=(at(1),))
     now, waits = 0, []
     for _ in range(6):
-        assert peers.tick(now)
-        peers.dial_failed(at(1).peer, now)
+        assert peers.dials.tick(now)
+        peers.dials.failed(at(1).peer, now)
         begun = now
-        while not (dials := peers.tick(now)):
+        while not (dials := peers.dials.tick(now)):
             now += 100
         waits.append(now - begun)
-        peers.dial_failed(dials[0].peer, now)
+        peers.dials.failed(dials[0].peer, now)
         now += 60_000
 
     assert waits[-1] > 4 * waits[0]
@@ -71,7 +64,7 @@ def test_the_order_of_dials_follows_the_seed_alone() -> None:
     def order(seed: int) -> list[str]:
         peers = book(seed)
         peers.add_reported(at(number) for number in range(1, 30))
-        return [dial.peer for dial in peers.tick(0)]
+        return [dial.peer for dial in peers.dials.tick(0)]
 
     assert order(1) == order(1)
     assert order(1) != order(2)
@@ -83,8 +76,8 @@ def test_no_more_dials_than_places() -> None:
 
     dial_all(peers, 0)
 
-    assert peers.outbound == 5
-    assert len(book(max_out=50).tick(0)) <= DIALS_AT_ONCE
+    assert peers.places.outbound == 5
+    assert len(book(max_out=50).dials.tick(0)) <= DIALS_AT_ONCE
 
 
 def test_hostile_addresses_cannot_take_the_place_of_an_anchor() -> None:
@@ -94,11 +87,11 @@ def test_hostile_addresses_cannot_take_the_place_of_an_anchor() -> None:
     peers.add_reported(at(number) for number in range(1, 400))
     hostile = {at(number).peer for number in range(1, 400)}
     dial_all(peers, 0, honest=hostile)  # the boot node is away
-    assert peers.outbound == 9
+    assert peers.places.outbound == 9
 
     dial_all(peers, 60_000)
 
-    assert peers.outbound == 10
+    assert peers.places.outbound == 10
     assert peers.refusal(at(401).peer, 60_000, outbound=True) == "no place left"
     assert any(known.address == honest for known in peers.known())
 
@@ -129,7 +122,7 @@ def test_reserved_only_means_only_reserved() -> None:
     peers = book(reserved=(at(9),), bootnodes=(at(1),), reserved_only=True)
     peers.add_reported([at(2)])
 
-    assert [dial.peer for dial in peers.tick(0)] == [at(9).peer]
+    assert [dial.peer for dial in peers.dials.tick(0)] == [at(9).peer]
     assert peers.refusal(at(2).peer, 0, outbound=False) == "only reserved peers are let in"
 
 
@@ -158,8 +151,8 @@ def test_a_banned_peer_is_not_dialled() -> None:
     peers = book(bootnodes=(at(1),))
     peers.penalise(at(1).peer, FATAL, "garbage", 0)
 
-    assert not peers.tick(0)
-    assert peers.tick(BAN_MS)
+    assert not peers.dials.tick(0)
+    assert peers.dials.tick(BAN_MS)
 
 
 def test_a_reserved_peer_is_not_banned() -> None:
@@ -176,12 +169,12 @@ def test_a_cost_must_cost() -> None:
 
 def test_a_foreign_peer_is_not_dialled_for_a_while() -> None:
     peers = book(bootnodes=(at(1),))
-    peers.tick(0)
+    peers.dials.tick(0)
     peers.note_foreign(at(1).peer, 0)
-    peers.dial_failed(at(1).peer, 0)
+    peers.dials.failed(at(1).peer, 0)
 
-    assert not peers.tick(FOREIGN_MS - 1)
-    assert peers.tick(FOREIGN_MS)
+    assert not peers.dials.tick(FOREIGN_MS - 1)
+    assert peers.dials.tick(FOREIGN_MS)
 
 
 def test_reported_private_addresses_are_not_dialled() -> None:
@@ -190,9 +183,9 @@ def test_reported_private_addresses_are_not_dialled() -> None:
     public_only.add_reported([private])
     local.add_reported([private])
 
-    assert not public_only.tick(0)
-    assert local.tick(0)
-    assert book(bootnodes=(private,)).tick(0)  # the operator may name it
+    assert not public_only.dials.tick(0)
+    assert local.dials.tick(0)
+    assert book(bootnodes=(private,)).dials.tick(0)  # the operator may name it
 
 
 def test_reported_peers_are_bounded_and_cannot_move_an_anchor() -> None:
@@ -201,7 +194,7 @@ def test_reported_peers_are_bounded_and_cannot_move_an_anchor() -> None:
     peers.add_reported(at(number) for number in range(2, 3_000))
 
     assert len(peers) <= MAX_REPORTED + 2
-    assert at(1) in [dial.address for dial in peers.tick(0)]
+    assert at(1) in [dial.address for dial in peers.dials.tick(0)]
     assert not peers.known()
 
 
@@ -220,51 +213,51 @@ def test_a_one_shot_request_needs_no_place_but_keeps_all_other_rules() -> None:
     peers.note_foreign(at(2).peer, 0)
     peers.connected(at(3).peer, 0, outbound=False, at=None)
 
-    assert not peers.tick(0)
-    dials = [peers.dial_once(at(number).peer, 0) for number in range(1, 7)]
+    assert not peers.dials.tick(0)
+    dials = [peers.dials.once(at(number).peer, 0) for number in range(1, 7)]
     assert [dial and dial.address for dial in dials] == [None] * 3 + [at(4), at(5), None]
-    assert peers.dial_once(at(4).peer, 0) is None  # a request to it is in progress
+    assert peers.dials.once(at(4).peer, 0) is None  # a request to it is in progress
 
-    peers.dial_failed(at(4).peer, 0)
-    assert peers.dial_once(at(4).peer, 0) is None  # later and later, like any dial
+    peers.dials.failed(at(4).peer, 0)
+    assert peers.dials.once(at(4).peer, 0) is None  # later and later, like any dial
     peers.dialled_once(at(5), 0)
-    assert peers.dial_once(at(5).peer, 0) is not None
+    assert peers.dials.once(at(5).peer, 0) is not None
 
 
 def test_a_peer_without_a_place_for_us_is_dialled_later_and_may_be_sent_requests() -> None:
     peers = book(bootnodes=(at(1), at(2)))
-    assert len(peers.tick(0)) == 2
+    assert len(peers.dials.tick(0)) == 2
     peers.turned_away(at(1).peer)
     for number in (1, 2):
-        peers.dial_failed(at(number).peer, 0)
+        peers.dials.failed(at(number).peer, 0)
 
-    assert not peers.tick(0)
-    assert peers.dial_once(at(2).peer, 0) is None
-    assert peers.dial_once(at(1).peer, 0) is not None
-    peers.dial_failed(at(1).peer, 0)  # it is not even there any more
-    assert peers.dial_once(at(1).peer, 0) is None
+    assert not peers.dials.tick(0)
+    assert peers.dials.once(at(2).peer, 0) is None
+    assert peers.dials.once(at(1).peer, 0) is not None
+    peers.dials.failed(at(1).peer, 0)  # it is not even there any more
+    assert peers.dials.once(at(1).peer, 0) is None
 
 
 def test_one_shot_requests_go_only_to_peers_that_may_be_dialled() -> None:
     aloof = book(reserved=(at(1),), reserved_only=True, bootnodes=(at(2),))
-    assert aloof.dial_once(at(1).peer, 0) is not None
-    assert aloof.dial_once(at(2).peer, 0) is None
+    assert aloof.dials.once(at(1).peer, 0) is not None
+    assert aloof.dials.once(at(2).peer, 0) is None
 
     parted = book(bootnodes=(at(1), at(2)))
     parted.allow_only([at(1).peer], 0)
-    assert parted.dial_once(at(1).peer, 0) is not None
-    assert parted.dial_once(at(2).peer, 0) is None
+    assert parted.dials.once(at(1).peer, 0) is not None
+    assert parted.dials.once(at(2).peer, 0) is None
 
 
 def test_a_peer_of_a_one_shot_request_is_remembered_and_dialled_when_there_is_a_place() -> None:
     peers = book()
     peers.add_reported([at(1)])
-    peers.dial_once(at(1).peer, 0)
-    assert not peers.tick(0)
+    peers.dials.once(at(1).peer, 0)
+    assert not peers.dials.tick(0)
     peers.dialled_once(at(1), 5)
 
     assert peers.known() == [KnownPeer(at(1), 5)]
-    assert [dial.peer for dial in peers.tick(5)] == [at(1).peer]
+    assert [dial.peer for dial in peers.dials.tick(5)] == [at(1).peer]
 
 
 def test_those_we_reached_once_are_bounded_too() -> None:
@@ -301,7 +294,7 @@ def test_known_peers_are_stored_and_read_back(tmp_path: Path) -> None:
     assert peer_file.load(tmp_path) == known
     assert not peer_file.load(tmp_path / "nowhere")
     restarted = PeerBook(at(0).peer, BookConfig(), 0, known)
-    assert {dial.address for dial in restarted.tick(0)} == {at(1), at(2), at(3)}
+    assert {dial.address for dial in restarted.dials.tick(0)} == {at(1), at(2), at(3)}
 
 
 def test_a_damaged_peer_file_gives_what_can_be_read(tmp_path: Path) -> None:
@@ -319,21 +312,23 @@ def test_a_peer_reserved_later_is_dialled_at_once_and_needs_no_place() -> None:
     peers.reserve(at(1))
     peers.reserve(at(2))
 
-    assert peers.reserved() == [at(1).peer, at(2).peer]
-    assert [dial.address for dial in peers.tick(0)] == [at(2)]
-    assert peers.inbound == 0
+    assert peers.is_reserved(at(1).peer)
+    assert peers.is_reserved(at(2).peer)
+    assert [dial.address for dial in peers.dials.tick(0)] == [at(2)]
+    assert peers.places.inbound == 0
     assert not peers.bans(0)
     peers.unreserve(at(1).peer)
     peers.unreserve(at(3).peer)
-    assert peers.inbound == 1
-    assert peers.reserved() == [at(2).peer]
+    assert peers.places.inbound == 1
+    assert not peers.is_reserved(at(1).peer)
+    assert peers.is_reserved(at(2).peer)
 
 
 def test_a_peer_that_is_not_allowed_is_neither_dialled_nor_let_in() -> None:
     peers = book(bootnodes=(at(1), at(2)), reserved=(at(3),))
     peers.allow_only([at(1).peer], 0)
 
-    assert [dial.peer for dial in peers.tick(0)] == [at(1).peer]
+    assert [dial.peer for dial in peers.dials.tick(0)] == [at(1).peer]
     for outbound in (True, False):
         assert peers.refusal(at(3).peer, 0, outbound=outbound) is not None
         assert peers.refusal(at(1).peer, 0, outbound=outbound) is None
@@ -344,14 +339,14 @@ def test_when_everybody_is_allowed_again_all_are_dialled_but_the_banned() -> Non
     dial_all(peers, 0, honest=set())
     peers.penalise(at(2).peer, FATAL, "garbage", 0)
     peers.allow_only([], 0)
-    assert not peers.tick(LATER)
+    assert not peers.dials.tick(LATER)
 
     peers.allow_only(None, 10)
-    assert [dial.peer for dial in peers.tick(10)] == [at(1).peer]
+    assert [dial.peer for dial in peers.dials.tick(10)] == [at(1).peer]
 
 
 def test_a_dial_that_was_none_counts_nothing() -> None:
     peers = book(bootnodes=(at(1),))
-    peers.dial_failed(at(1).peer, 0)
+    peers.dials.failed(at(1).peer, 0)
 
-    assert peers.tick(0)
+    assert peers.dials.tick(0)

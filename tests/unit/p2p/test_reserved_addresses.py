@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from p2p.address import parse
+from p2p.dial_plan import BookConfig
 from p2p.limits import LOCAL_GATE, Gate, GateLimits
 from p2p.network import TX
 from p2p.networks import NETWORK
-from p2p.peers import BookConfig
 from p2p.reserved import MAX_ADDRESSES, PER_ADDRESS, TOTAL, ReservedAddresses
 from support.p2p_attack import Attacker, Witness, attack, running, settings
 

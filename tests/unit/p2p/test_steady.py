@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from p2p.accounts import USELESS
+from p2p.dial_plan import BookConfig
 from p2p.event_box import EventBox
 from p2p.host.guard import CostGuard
 from p2p.host.node import Node
@@ -15,7 +16,8 @@ from p2p.limits import Bucket, Rate
 from p2p.mailbox import Mailbox
 from p2p.network import TX
 from p2p.networks import CLOSED_MS, NETWORK
-from p2p.peers import BAN_MS, BookConfig, PeerBook
+from p2p.peers import PeerBook
+from p2p.reputation import BAN_MS
 from p2p.steady import SteadyClock
 from support.p2p_attack import settings
 

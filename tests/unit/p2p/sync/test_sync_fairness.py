@@ -18,7 +18,7 @@ from p2p.network import (
     Penalise,
     StatusReceived,
 )
-from p2p.peers import RECOVERY_PER_SECOND
+from p2p.reputation import RECOVERY_PER_SECOND
 from p2p.sync.machine import Sync
 from p2p.sync.requests import FORGIVE_MS, SILENT
 from support.sync_world import FakeChain, FakePeer, World, body_root, branch, child
