@@ -325,7 +325,7 @@ class Economy:
         foundation = self.tokenomics.foundation.get()
         if foundation is None:
             return
-        for number, programme in sorted(self.tokenomics.programmes.items()):
+        for number, programme in sorted(self.tokenomics.programmes.programmes.items()):
             item = month // QUARTER - 1
             if month % QUARTER == 0 and 0 <= item < len(programme.milestones):
                 self.do(
@@ -411,7 +411,8 @@ class Economy:
         free = int(pool.free)
         self.free_history.append(free)
         foundation = sum(
-            int(programme.released_planck) for _, programme in self.tokenomics.programmes.items()
+            int(programme.released_planck)
+            for _, programme in self.tokenomics.programmes.programmes.items()
         )
         return Month(
             preset=self.chain.preset,
@@ -421,7 +422,7 @@ class Economy:
             circulating_planck=int(supply.circulating),
             locked_planck=int(supply.locked),
             staked_planck=int(self.staking.total_staked.value),
-            released_planck=self.tokenomics.released_now(),
+            released_planck=self.tokenomics.releases.released_now(),
             emitted_planck=int(self.mining.emitted_now()),
             mining_paid_planck=int(self.mining.paid.value),
             mining_carry_planck=int(self.mining.carry.value),

@@ -253,7 +253,7 @@ class BttRuntime(Runtime):
             attesting=technical, params_origin=parameters))
         self.tier_staking = add(32, TierStaking(
             slot_ms=params.slot_ms, era_slots=params.epoch_slots, clock=self.babe,
-            currency=self.balances, rewards=self.tokenomics, dividends=self.tokenomics,
+            currency=self.balances, rewards=self.tokenomics, dividends=self.tokenomics.dividends,
             params=parameters))
         work, operators = params.work, self.identity
         self.models = add(41, Models(
@@ -311,7 +311,7 @@ class BttRuntime(Runtime):
             term=u32(180 * day), election=u32(14 * day), candidacy_deposit=100 * BTT,
             least_backing=BTT, pools=(*POOLS, TREASURY, ASSET_KEEPER, EXCHANGE),
             currency=self.balances, clock=self.babe, stakes=self.tier_staking,
-            vesting=self.vesting, releases=self.tokenomics, identities=self.identity))
+            vesting=self.vesting, releases=self.tokenomics.releases, identities=self.identity))
         self.referenda = add(17, Referenda(
             submission_deposit=10 * BTT, undeciding_timeout=u32(14 * day), tracks=tracks(day),
             currency=self.balances, clock=self.babe, preimages=self.preimage,

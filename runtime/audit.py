@@ -41,7 +41,7 @@ from runtime.pallets.preimage import Preimage, Unrequested
 from runtime.pallets.receipts import Phase, Receipts
 from runtime.pallets.tier_staking import ONE, Perk, Stake, TierStaking, accrued
 from runtime.pallets.tokenomics import BurnReason, MilestoneStatus, Tokenomics
-from runtime.pallets.tokenomics.pallet import ALL_POOLS, id_of
+from runtime.pallets.tokenomics.ledger import ALL_POOLS, id_of
 from runtime.pallets.vesting import LOCK_ID, total_unvested
 from runtime.splits import BPS
 
@@ -382,7 +382,7 @@ def burns(books: Books) -> Iterator[Finding]:
 def pools(books: Books) -> Iterator[Finding]:
     """Check I18: pools exist, never signed, and have what was not paid out of them."""
     tokenomics, total = books.tokenomics, 0
-    known = dict(tokenomics.pools.items())
+    known = dict(tokenomics.ledger.pools.items())
     for who in ALL_POOLS:
         name = id_of(who)
         info, pool = books.of(who), known.pop(name, None)
@@ -403,8 +403,8 @@ def pools(books: Books) -> Iterator[Finding]:
             total += min(int(pool.released), int(pool.allocated))
     for name in known:
         yield Finding("I18", f"{name!r}: books of no pool")
-    told = int(tokenomics.released_total.value)
-    years = sum(int(amount) for _, amount in tokenomics.released_by_year.items())
+    told = int(tokenomics.releases.released_total.value)
+    years = sum(int(amount) for _, amount in tokenomics.releases.released_by_year.items())
     if not told == years == total:
         yield Finding("I18", f"{told} planck released, {years} by years, {total} by pools")
 
@@ -412,7 +412,8 @@ def pools(books: Books) -> Iterator[Finding]:
 def development(books: Books) -> Iterator[Finding]:
     """Check I18: the development fund covers its earmarked money and the inflow to be shared."""
     tokenomics = books.tokenomics
-    earmarked, inflow = int(tokenomics.earmarked.value), int(tokenomics.compute_inflow.value)
+    dividends = tokenomics.dividends
+    earmarked, inflow = int(dividends.earmarked.value), int(dividends.compute_inflow.value)
     free = int(books.of(DEVELOPMENT_FUND).data.free)
     if free < earmarked + inflow:
         yield Finding("I18", f"{free} planck of development, {earmarked} and {inflow} promised")
@@ -421,7 +422,7 @@ def development(books: Books) -> Iterator[Finding]:
 def reserve(books: Books) -> Iterator[Finding]:
     """Check I14: the reserve spends within the unlocked cap, and that is within the reserve."""
     tokenomics = books.tokenomics
-    pool, unlock = tokenomics.pools.get(id_of(RESERVE)), tokenomics.reserve_unlock.get()
+    pool, unlock = tokenomics.ledger.pools.get(id_of(RESERVE)), tokenomics.reserve_unlock.get()
     released, allocated = (0, 0) if pool is None else (int(pool.released), int(pool.allocated))
     spent, cap = (0, 0) if unlock is None else (int(unlock.spent), int(unlock.cap))
     if spent > cap or spent > released:
@@ -433,21 +434,21 @@ def reserve(books: Books) -> Iterator[Finding]:
 def programmes(books: Books) -> Iterator[Finding]:
     """Check I15: the Foundation has no more than time and milestones allow; burns happen once."""
     tokenomics, now = books.tokenomics, books.runtime.babe.now()
-    for number, programme in tokenomics.programmes.items():
+    for number, programme in tokenomics.programmes.programmes.items():
         name, released = f"programme {number}", int(programme.released_planck)
         done = sum(int(item.bps) for item in programme.milestones if item.status is CONFIRMED)
         whole = sum(int(item.bps) for item in programme.milestones)
         if programme.done_bps != done or whole != BPS:
             yield Finding("I15", f"{name}: {programme.done_bps} bps done, items say {done}")
-        most = tokenomics.programme_cap(programme, now)
+        most = tokenomics.programmes.cap(programme, now)
         if released > most:
             yield Finding("I15", f"{name}: {released} planck released, {most} have come free")
-        pool = tokenomics.pools.get(programme.pool)
+        pool = tokenomics.ledger.pools.get(programme.pool)
         if pool is None or pool.released != released or pool.allocated != programme.amount:
             yield Finding("I15", f"{name}: {released} planck released, its pool says otherwise")
     executed = sum(
         int(burn.amount)
-        for _, burn in tokenomics.milestone_burns.items()
+        for _, burn in tokenomics.milestone_burns.milestone_burns.items()
         if burn.executed_at is not None
     )
     burned = int(tokenomics.burned_by[BurnReason.Milestone])
@@ -472,7 +473,7 @@ def mining(books: Books) -> Iterator[Finding]:
         yield Finding("I6", f"{unemitted} planck not issued, the schedule says {rest}")
     if emitted(allocated, EMISSION_MS) != allocated:
         yield Finding("I6", f"the schedule does not issue {allocated} planck")
-    pool = books.tokenomics.pools.get(id_of(MINING))
+    pool = books.tokenomics.ledger.pools.get(id_of(MINING))
     if pool is None or pool.released != paid or pool.allocated != allocated:
         yield Finding("I6", f"{paid} planck paid of {allocated}, the pool's books say otherwise")
     yield from eras(books, owed)
@@ -534,7 +535,7 @@ def staked_sums(books: Books, everything: list[Stake]) -> Iterator[Finding]:
     open_ = sum(int(stake.commit) - int(stake.gross_claimed) for stake in everything)
     if committed != open_:
         yield Finding("I7", f"{committed} planck committed, stakes may claim {open_}")
-    balance = int(tokenomics.available(STAKING))
+    balance = int(tokenomics.payments.available(STAKING))
     if balance < committed:
         yield Finding("I7", f"{balance} planck to be had of the pool, {committed} committed")
     staked, total = sum(int(stake.amount) for stake in everything), int(staking.total_staked.value)
@@ -545,8 +546,10 @@ def staked_sums(books: Books, everything: list[Stake]) -> Iterator[Finding]:
     owed = int(staking.dividends_owed.value)
     if due + left != owed * ONE:
         yield Finding("I9", f"{owed} planck of dividends owed, {due} and {left} of 10^18 are")
-    if owed != tokenomics.earmarked.value:
-        yield Finding("I9", f"{owed} planck of dividends owed, {tokenomics.earmarked.value} kept")
+    if owed != tokenomics.dividends.earmarked.value:
+        yield Finding(
+            "I9", f"{owed} planck of dividends owed, {tokenomics.dividends.earmarked.value} kept"
+        )
 
 
 def holdings(books: Books, by_owner: dict[AccountId, list[tuple[int, Stake]]]) -> Iterator[Finding]:

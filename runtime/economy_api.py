@@ -28,11 +28,11 @@ class TokenomicsApi(RuntimeApi, version=1):
 
     def release(self, year: u32) -> YearRelease:
         """Return the releases of a year by its label; the first is 2025."""
-        return self._tokenomics.release(int(year))
+        return self._tokenomics.releases.release(int(year))
 
     def pools(self) -> list[PoolStatus]:
         """Return every pool's allocation, payments and balance."""
-        return self._tokenomics.pools_now()
+        return self._tokenomics.ledger.statuses()
 
     @property
     def _tokenomics(self) -> Tokenomics:

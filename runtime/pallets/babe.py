@@ -66,6 +66,7 @@ from runtime.frame import (
     Unavailable,
     Value,
     call,
+    traits,
 )
 from runtime.pallets.evidence import (
     BABE_KEY,
@@ -347,9 +348,9 @@ class Babe(Pallet):
         """Bind pallets that come later in the runtime's table and depend on this one."""
         self.sessions, self.offences = sessions, offences
 
-    def now(self) -> int:
+    def now(self) -> traits.Slot:
         """Return the slots since the first block's slot; 0 at genesis and in block 1."""
-        return int(self.current_slot.value) - int(self.genesis_slot.value)
+        return traits.Slot(int(self.current_slot.value) - int(self.genesis_slot.value))
 
     def author(self) -> AccountId | None:
         """Return the account that earns from the current block (or the last), or None.

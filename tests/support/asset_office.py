@@ -9,6 +9,7 @@ from btt_chain.scale import u8, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY, pool_account
 from runtime.constants import BTT
 from runtime.frame import ROOT, Reason, signed
+from runtime.frame.traits import Slot
 from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind, Role
 from runtime.pallets.assets import Assets
 from runtime.pallets.balances import Balances
@@ -34,8 +35,8 @@ class Hands:
 
     slot = 0
 
-    def now(self) -> int:
-        return self.slot
+    def now(self) -> Slot:
+        return Slot(self.slot)
 
 
 class People:

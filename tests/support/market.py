@@ -27,6 +27,7 @@ from runtime.accounts import MINING, POOLS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import NONE, DispatchError, Origin, Reason, ensure_root, signed
 from runtime.frame.timers import time_of
+from runtime.frame.traits import Slot
 from runtime.pallets.authorities import OwnOperators
 from runtime.pallets.babe import Drawn
 from runtime.pallets.balances import Balances
@@ -195,8 +196,8 @@ class Sky:
         self.slots = 0
         self.dark = False
 
-    def now(self) -> int:
-        return self.slots
+    def now(self) -> Slot:
+        return Slot(self.slots)
 
     def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         if self.dark or self.slots < time + delay + 1:

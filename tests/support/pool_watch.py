@@ -8,7 +8,7 @@ from runtime.pallets.balances import Balances, is_pool, sub_account
 from runtime.pallets.bounties import Bounties, Bounty
 from runtime.pallets.exchange import Exchange
 from runtime.pallets.tokenomics import Tokenomics
-from runtime.pallets.tokenomics.pallet import ALL_POOLS
+from runtime.pallets.tokenomics.ledger import ALL_POOLS
 from runtime.pallets.treasury import Treasury
 from runtime.pallets.vaults import Vaults
 from support.chain import DevChain

@@ -10,6 +10,7 @@ from btt_chain.scale import u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT, MILLI_BTT
 from runtime.frame import Call, DispatchError, Reason, signed
+from runtime.frame.traits import Slot
 from runtime.pallets.authorities import Authorities, NoWork, OwnOperators, WorkScores
 from runtime.pallets.balances import Balances
 from runtime.pallets.offences import Offences
@@ -34,8 +35,8 @@ class StillClock:
 
     slots = 0
 
-    def now(self) -> int:
-        return self.slots
+    def now(self) -> Slot:
+        return Slot(self.slots)
 
 
 class HandSessions:

@@ -16,7 +16,7 @@ SERVICE = u32(1)
 
 def staker(b: Bench, stakes: int = MAX_STAKES) -> AccountId:
     """Return an account with that many stakes of the shortest tier."""
-    b.runtime.tokenomics.compute_inflow.value = u128(1_000 * BTT)
+    b.runtime.tokenomics.dividends.compute_inflow.value = u128(1_000 * BTT)
     b.endow(DEVELOPMENT_FUND)
     who = b.account(0, 100 * MONEY)
     for _ in range(stakes):
@@ -140,6 +140,6 @@ def feed(b: Bench) -> Case:
     staker(b, 1)
     later(b, 5)
     pallet = b.runtime.tier_staking
-    b.runtime.tokenomics.compute_inflow.value = u128(1_000 * BTT)
+    b.runtime.tokenomics.dividends.compute_inflow.value = u128(1_000 * BTT)
     pallet.era.value = u32(int(pallet.era.value) - 1)
     return Case(run=lambda: pallet.on_initialize(BLOCK))

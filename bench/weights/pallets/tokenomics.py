@@ -19,11 +19,11 @@ AMOUNT = u128(1_000 * BTT)
 def attested(b: Bench, status: MilestoneStatus = MilestoneStatus.Attested) -> AccountId:
     """Give all milestones of a programme this status; return the Foundation."""
     pallet = b.runtime.tokenomics
-    record = pallet.programmes.get(FIRST)
+    record = pallet.programmes.programmes.get(FIRST)
     assert record is not None
     for item in record.milestones:
         item.status, item.since = status, u64(BLOCK - 5)
-    pallet.programmes[FIRST] = record
+    pallet.programmes.programmes[FIRST] = record
     foundation = pallet.foundation.get()
     assert foundation is not None
     return b.endow(foundation)
@@ -31,7 +31,7 @@ def attested(b: Bench, status: MilestoneStatus = MilestoneStatus.Attested) -> Ac
 
 def last(b: Bench) -> u32:
     """Return the last milestone of the programme."""
-    record = b.runtime.tokenomics.programmes.get(FIRST)
+    record = b.runtime.tokenomics.programmes.programmes.get(FIRST)
     assert record is not None
     return u32(len(record.milestones) - 1)
 
@@ -39,7 +39,7 @@ def last(b: Bench) -> u32:
 @benchmark("Tokenomics.release_discretionary")
 def release_discretionary(b: Bench) -> Case:
     """Pay out of a pool, which opens an account."""
-    from runtime.pallets.tokenomics.pallet import id_of
+    from runtime.pallets.tokenomics.ledger import id_of
 
     return b.root(
         "Tokenomics", "release_discretionary",
@@ -103,7 +103,7 @@ def spend_reserve(b: Bench) -> Case:
 @benchmark("Tokenomics.execute_milestone_burn")
 def execute_milestone_burn(b: Bench) -> Case:
     """Burn the amount that is due when chains are linked."""
-    b.runtime.tokenomics.cross_chain.value = True
+    b.runtime.tokenomics.milestone_burns.cross_chain.value = True
     return b.signed(b.account(0), "Tokenomics", "execute_milestone_burn", id=BurnId.CrossChain)
 
 
@@ -128,7 +128,8 @@ def set_ceiling_mode(b: Bench) -> Case:
 @benchmark("Tokenomics.top_up_pool")
 def top_up_pool(b: Bench) -> Case:
     """Transfer money to a pool."""
-    from runtime.pallets.tokenomics.pallet import FED_BY_ANYBODY, id_of
+    from runtime.pallets.tokenomics.ledger import id_of
+    from runtime.pallets.tokenomics.pallet import OPEN_TO_GIFTS
 
-    pool = next(iter(sorted(FED_BY_ANYBODY)))
+    pool = next(iter(sorted(OPEN_TO_GIFTS)))
     return b.signed(b.account(0), "Tokenomics", "top_up_pool", pool=id_of(pool), amount=AMOUNT)

@@ -270,7 +270,7 @@ class Schedules(Protocol):
 
 
 class Releases(Protocol):
-    """Contractual releases; Tokenomics implements it."""
+    """Contractual releases; `ReleaseControl` of Tokenomics implements it."""
 
     def unvested(self) -> int:
         """Return the sum of all contractual rows that is not released yet, in planck."""

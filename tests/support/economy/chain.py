@@ -130,7 +130,7 @@ class EconomyChain:
         self.mining = self.runtime.pallet(Mining)
         self.staking = self.runtime.pallet(TierStaking)
         self.operators = Operators()
-        self.mining.providers = self.tokenomics.hospitals = self.operators
+        self.mining.providers = self.tokenomics.milestone_burns.hospitals = self.operators
         self.slot = START - 1
         self.number = 0
         self.parent = H256(bytes(32))

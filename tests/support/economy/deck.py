@@ -25,7 +25,7 @@ from runtime.pallets.multisig import Timepoint
 from runtime.pallets.proxy import ProxyType
 from runtime.pallets.tier_staking import Contribution, Tier
 from runtime.pallets.tokenomics import BurnId, BurnReason, CeilingMode, MilestoneStatus, PoolId
-from runtime.pallets.tokenomics.pallet import id_of
+from runtime.pallets.tokenomics.ledger import id_of
 from runtime.pallets.treasury import AssetKind, Treasury
 from runtime.pallets.vesting import VestingInfo
 from runtime.splits import ASSET, PAYFI, split_compute, split_platform
@@ -134,14 +134,19 @@ class Deck:
 
     def share(self) -> u128:
         """Draw an amount for a pool to pay: little, or about what the release ceiling leaves."""
-        room = self.chain.tokenomics.headroom()
+        room = self.chain.tokenomics.releases.headroom()
         little = self.rng.randrange(10**22)
-        most = (room, room + 1, room // 2, int(self.chain.tokenomics.available(accounts.ECOSYSTEM)))
+        most = (
+            room,
+            room + 1,
+            room // 2,
+            int(self.chain.tokenomics.payments.available(accounts.ECOSYSTEM)),
+        )
         return u128(self.one_of((little, little, *most)))
 
     def milestone(self) -> tuple[u32, u32]:
         """Draw an item of a programme."""
-        programmes = [number for number, _ in self.chain.tokenomics.programmes.items()]
+        programmes = [number for number, _ in self.chain.tokenomics.programmes.programmes.items()]
         return self.some_id(map(int, programmes)), u32(self.rng.randrange(17))
 
     def terms(self) -> Tier:
@@ -316,7 +321,7 @@ class Deck:
 
     def a_promise(self) -> dict[str, object]:
         """Unlock a part of the reserve for long."""
-        room = int(self.chain.tokenomics.available(accounts.RESERVE))
+        room = int(self.chain.tokenomics.payments.available(accounts.RESERVE))
         expiry = u64(self.runtime.babe.now() + self.one_of((14_400, 5_000_000)))
         return {"cap": u128(room // self.one_of((1, 2, 10))), "expiry": expiry}
 
@@ -380,7 +385,7 @@ class Deck:
         """Choose an item that somebody may object to or confirm."""
         known = [
             (number, u32(place))
-            for number, programme in self.chain.tokenomics.programmes.items()
+            for number, programme in self.chain.tokenomics.programmes.programmes.items()
             for place, item in enumerate(programme.milestones)
             if item.status in (MilestoneStatus.Attested, MilestoneStatus.Objected)
         ]

@@ -10,7 +10,7 @@ from runtime.pallets.balances.formulas import lock_level
 from runtime.pallets.mining import Mining
 from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.tokenomics import CeilingMode, Tokenomics
-from runtime.pallets.tokenomics.pallet import id_of
+from runtime.pallets.tokenomics.ledger import id_of
 from support.economy import oracle
 from support.economy.chain import EconomyChain
 
@@ -165,7 +165,7 @@ class Watch:
     def _the_ceiling_holds(self, events: list[object]) -> None:
         """After a discretionary release no more is out than the documents' table lets out."""
         tokenomics = self.chain.tokenomics
-        if tokenomics.ceiling_mode.value is not CeilingMode.Enforce:
+        if tokenomics.releases.ceiling_mode.value is not CeilingMode.Enforce:
             return
         paid = [event for event in events if isinstance(event, Tokenomics.PoolReleased)]
         if not paid or any(event.pool not in DECIDED for event in paid):
@@ -175,5 +175,5 @@ class Watch:
             oracle.time_cap(self.preset.amount(share), time)
             for share in self.preset.programmes.values()
         )
-        out = formulas + int(tokenomics.released_total.value)
+        out = formulas + int(tokenomics.releases.released_total.value)
         assert out <= oracle.table_until(self.preset, oracle.label_year(time))

@@ -120,7 +120,7 @@ def test_the_chain_tells_the_years_as_the_table_does(name: str) -> None:
     )
     for year in release(name):
         number = int(year.year.removesuffix("+"))
-        told = economy.tokenomics.release(number)
+        told = economy.tokenomics.releases.release(number)
         assert told.table == year.table_planck
         assert told.ceiling == year.cumulative_table_planck
         assert told.mining == year.mining_planck

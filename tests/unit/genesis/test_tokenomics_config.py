@@ -68,7 +68,7 @@ def test_the_supply_is_the_documents_and_what_is_liquid_circulates(preset: str) 
         amount for who, amount in spec.placement.balances().items() if who.startswith(b"modl")
     )
     assert supply.circulating == document.supply - pooled - linear
-    assert tokenomics(preset).released_now() >= liquid
+    assert tokenomics(preset).releases.released_now() >= liquid
 
 
 @pytest.mark.parametrize(
@@ -86,20 +86,27 @@ def test_each_document_has_its_own_programmes_and_burns(
 ) -> None:
     books = tokenomics(preset)
 
-    found = [books.programmes.get(u32(number)) for number in range(programmes)]
+    found = [books.programmes.programmes.get(u32(number)) for number in range(programmes)]
     assert all(found)
-    assert books.programmes.get(u32(programmes)) is None
+    assert books.programmes.programmes.get(u32(programmes)) is None
     assert sum(int(each.amount) for each in found if each) == books.genesis_supply.value * 17 // 100
     assert books.threshold() == threshold * BTT
-    assert books.milestone_burns[BurnId.MainnetLaunch].amount == launch * BTT
-    assert len(dict(books.milestone_burns.items())) == 4
-    assert [int(bps) for bps in books.release_table.value] == [2200, 1800, 1500, 1200, 1000, 2300]
-    assert books.ceiling_mode.value is CeilingMode.Enforce
+    assert books.milestone_burns.milestone_burns[BurnId.MainnetLaunch].amount == launch * BTT
+    assert len(dict(books.milestone_burns.milestone_burns.items())) == 4
+    assert [int(bps) for bps in books.releases.release_table.value] == [
+        2200,
+        1800,
+        1500,
+        1200,
+        1000,
+        2300,
+    ]
+    assert books.releases.ceiling_mode.value is CeilingMode.Enforce
     assert books.preset.value == CHAINS[preset].document
 
 
 def test_a_programme_has_sixteen_quarters() -> None:
-    programme = tokenomics("seed-000").programmes[u32(1)]
+    programme = tokenomics("seed-000").programmes.programmes[u32(1)]
 
     assert programme.pool == b"btt/fnd2"
     assert programme.months == 48
@@ -111,7 +118,7 @@ def test_a_programme_has_sixteen_quarters() -> None:
 @pytest.mark.parametrize("preset", ["seed-000", "seed-001", "seed-002", "seed-004"])
 def test_the_years_of_a_document_add_up_to_what_its_rows_release(preset: str) -> None:
     document = table(preset)
-    years = [tokenomics(preset).release(year) for year in range(2025, 2031)]
+    years = [tokenomics(preset).releases.release(year) for year in range(2025, 2031)]
     by_kind = {"linear": 0, "immediate": 0, "mining": 0}
     for row in document.rows:
         if row.kind.value in by_kind:
@@ -132,7 +139,7 @@ def test_the_years_of_a_document_add_up_to_what_its_rows_release(preset: str) ->
 def test_vesting_and_the_books_tell_the_same_at_any_time() -> None:
     law = runtime("seed-002")
     schedules = [schedule for _, held in law.vesting.schedules_ext.items() for schedule in held]
-    rows = law.tokenomics.contractual_rows.value
+    rows = law.tokenomics.releases.contractual_rows.value
     month = MONTH_MS // 6_000
     for slot in (0, 1, 3 * month - 1, 3 * month, 6 * month, 7 * month + 1, 35 * month, 60 * month):
         vested = sum(int(schedule.vested(slot)) for schedule in schedules)
@@ -184,11 +191,14 @@ def test_three_of_the_five_known_keys_act_for_the_foundation() -> None:
     )
 
     together(law, "foundation", 2, call)
-    assert law.tokenomics.programmes[u32(2)].milestones[0].status is MilestoneStatus.Open
+    assert law.tokenomics.programmes.programmes[u32(2)].milestones[0].status is MilestoneStatus.Open
 
     law = fresh("dev")
     together(law, "foundation", 3, call)
-    assert law.tokenomics.programmes[u32(2)].milestones[0].status is MilestoneStatus.Attested
+    assert (
+        law.tokenomics.programmes.programmes[u32(2)].milestones[0].status
+        is MilestoneStatus.Attested
+    )
 
 
 def test_three_of_the_five_known_keys_spend_what_is_unlocked_of_the_reserve() -> None:

@@ -90,7 +90,7 @@ from runtime.pallets.session import SessionKeys
 from runtime.pallets.system import System
 from runtime.pallets.tier_staking import TIERS
 from runtime.pallets.tokenomics import Tokenomics
-from runtime.pallets.tokenomics.pallet import ALL_POOLS, id_of
+from runtime.pallets.tokenomics.ledger import ALL_POOLS, id_of
 from runtime.pallets.tokenomics.types import NO_HASH, BurnId, CeilingMode, PoolId
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.pallets.treasury import AssetKind, Pending

@@ -30,7 +30,7 @@ from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.proxy import ProxyType
 from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.tokenomics import BurnReason, CeilingMode, Tokenomics
-from runtime.pallets.tokenomics.pallet import id_of
+from runtime.pallets.tokenomics.ledger import id_of
 from runtime.pallets.treasury import AssetKind
 from runtime.pallets.vesting import VestingInfo
 from runtime.splits import split_compute
@@ -77,7 +77,7 @@ def release(chain: EconomyChain, pool: AccountId, amount: int) -> tuple[Origin, 
 
 def attest_everything(chain: EconomyChain) -> None:
     foundation = chain.tokenomics.foundation.value
-    for number, programme in chain.tokenomics.programmes.items():
+    for number, programme in chain.tokenomics.programmes.programmes.items():
         for place in range(len(programme.milestones)):
             args = {"programme": number, "index": u32(place), "evidence_hash": NO_HASH}
             chain.run(chain.by(foundation, "Tokenomics", "attest_milestone", **args))
@@ -87,19 +87,19 @@ def attest_everything(chain: EconomyChain) -> None:
 def test_the_ceiling_cannot_be_passed_by_splitting_over_pools_and_programmes(name: str) -> None:
     chain = begun(name)
     attest_everything(chain)
-    programmes = [number for number, _ in chain.tokenomics.programmes.items()]
+    programmes = [number for number, _ in chain.tokenomics.programmes.programmes.items()]
     for month in (5, 12, 24, 30, 36, 47, 59, 60, 72):
         chain.at(month * MONTH - chain.slot_ms)
         for parts in (7, 3, 2, 1, 1):
-            before = int(chain.tokenomics.released_total.value)
-            amount = chain.tokenomics.headroom() // parts + 1
+            before = int(chain.tokenomics.releases.released_total.value)
+            amount = chain.tokenomics.releases.headroom() // parts + 1
             for pool in (ECOSYSTEM, GRANTS):
                 chain.take(release(chain, pool, amount))
             for number in programmes:
                 chain.take(chain.by(ANN, "Tokenomics", "claim_programme", programme=number))
             batch = [release(chain, GRANTS, amount // 9)[1]] * 9
             chain.take(chain.root("Utility", "force_batch", calls=batch))
-            released = int(chain.tokenomics.released_total.value)
+            released = int(chain.tokenomics.releases.released_total.value)
             # The rows alone may be beyond the table; then nothing is added to them.
             assert released == before or out(chain) <= allowed(chain)
         assert chain.audit() == []
@@ -111,7 +111,9 @@ def out(chain: EconomyChain) -> int:
     programmes = sum(
         oracle.time_cap(preset.amount(share), time) for share in preset.programmes.values()
     )
-    return oracle.rows(preset, time) - programmes + int(chain.tokenomics.released_total.value)
+    return (
+        oracle.rows(preset, time) - programmes + int(chain.tokenomics.releases.released_total.value)
+    )
 
 
 def allowed(chain: EconomyChain) -> int:
@@ -125,12 +127,12 @@ def at_the_ceiling() -> EconomyChain:
     attest_everything(chain)
     chain.at(11 * MONTH)
     for pool in (ECOSYSTEM, GRANTS):
-        chain.run(release(chain, pool, int(chain.tokenomics.available(pool)) // 2))
+        chain.run(release(chain, pool, int(chain.tokenomics.payments.available(pool)) // 2))
     for number in (0, 1):
         chain.run(chain.by(ANN, "Tokenomics", "claim_programme", programme=u32(number)))
     chain.at(12 * MONTH - 8 * DAY)
-    assert chain.take(release(chain, ECOSYSTEM, chain.tokenomics.headroom())) is None
-    assert chain.tokenomics.headroom() == 0
+    assert chain.take(release(chain, ECOSYSTEM, chain.tokenomics.releases.headroom())) is None
+    assert chain.tokenomics.releases.headroom() == 0
     return chain
 
 
@@ -166,13 +168,13 @@ def test_money_that_comes_back_makes_no_room_below_the_ceiling(chain: EconomyCha
     """A gift to a pool is no part of what genesis gave, and what was released stays released."""
     args = {"pool": id_of(ECOSYSTEM), "amount": u128(10_000 * BTT)}
     chain.run(release(chain, ECOSYSTEM, 10_000 * BTT))
-    room = chain.tokenomics.headroom()
+    room = chain.tokenomics.releases.headroom()
     chain.run(chain.by(FAY, "Tokenomics", "top_up_pool", **args))
-    assert chain.tokenomics.headroom() <= room
-    out = int(chain.tokenomics.released_total.value)
+    assert chain.tokenomics.releases.headroom() <= room
+    out = int(chain.tokenomics.releases.released_total.value)
     self_paid = {"pool": id_of(ECOSYSTEM), "amount": u128(BTT), "beneficiary": Id(ECOSYSTEM)}
     chain.take(chain.root("Tokenomics", "release_discretionary", **self_paid))
-    assert chain.tokenomics.released_total.value >= out
+    assert chain.tokenomics.releases.released_total.value >= out
     assert chain.audit() == []
 
 
@@ -543,7 +545,7 @@ def test_no_signature_proxy_multisig_or_batch_decides_like_a_referendum(
             quiet = chain.call("Utility", "force_batch", calls=[call])
             chain.take(chain.by(ANN, "Proxy", "proxy", **{**proxied, "call": quiet}))
         assert {pool: chain.free(pool) for pool in everywhere} == held
-    assert chain.tokenomics.ceiling_mode.value is CeilingMode.Enforce
+    assert chain.tokenomics.releases.ceiling_mode.value is CeilingMode.Enforce
     assert chain.tokenomics.reserve_unlock.get() is None
     assert staked(chain, BEN)
 

@@ -31,7 +31,7 @@ from runtime.pallets.balances.types import BalanceLock, Hold, ReserveData
 from runtime.pallets.mining.shares import Step
 from runtime.pallets.proxy import ProxyType
 from runtime.pallets.tokenomics import BurnId, BurnReason, Pool, PoolId
-from runtime.pallets.tokenomics.pallet import id_of
+from runtime.pallets.tokenomics.ledger import id_of
 from runtime.pallets.vesting import LOCK_ID, VestingInfo
 from runtime.splits import split_compute
 from support.economy.chain import PEOPLE, EconomyChain, person
@@ -81,7 +81,7 @@ def lively() -> EconomyChain:
     chain.days(1, work, pay)
     assert not chain.failures, chain.failures
     assert chain.mining.owed.value
-    assert chain.tokenomics.earmarked.value
+    assert chain.tokenomics.dividends.earmarked.value
     return chain
 
 
@@ -233,10 +233,10 @@ def move(chain: EconomyChain, source: bytes, dest: bytes, amount: int = 1) -> No
 
 def pool(chain: EconomyChain, who: AccountId, **change: int) -> None:
     """Change a pool's books by so much."""
-    books = chain.tokenomics.pools[id_of(who)]
+    books = chain.tokenomics.ledger.pools[id_of(who)]
     for name, by in change.items():
         setattr(books, name, u128(int(getattr(books, name)) + by))
-    chain.tokenomics.pools[id_of(who)] = books
+    chain.tokenomics.ledger.pools[id_of(who)] = books
 
 
 def another_genesis(chain: EconomyChain) -> None:
@@ -274,11 +274,11 @@ def pool_robbed(chain: EconomyChain) -> None:
 
 
 def pool_without_books(chain: EconomyChain) -> None:
-    del chain.tokenomics.pools[id_of(OPERATIONS)]
+    del chain.tokenomics.ledger.pools[id_of(OPERATIONS)]
 
 
 def books_of_no_pool(chain: EconomyChain) -> None:
-    chain.tokenomics.pools[PoolId(b"btt/none")] = Pool(ANN, u128(0))
+    chain.tokenomics.ledger.pools[PoolId(b"btt/none")] = Pool(ANN, u128(0))
 
 
 def released_and_not_counted(chain: EconomyChain) -> None:
@@ -286,11 +286,13 @@ def released_and_not_counted(chain: EconomyChain) -> None:
 
 
 def released_in_no_year(chain: EconomyChain) -> None:
-    chain.tokenomics.released_total.value += u128(1)
+    chain.tokenomics.releases.released_total.value += u128(1)
 
 
 def earmark_spent(chain: EconomyChain) -> None:
-    promised = chain.tokenomics.earmarked.value + chain.tokenomics.compute_inflow.value
+    promised = (
+        chain.tokenomics.dividends.earmarked.value + chain.tokenomics.dividends.compute_inflow.value
+    )
     move(chain, DEVELOPMENT_FUND, ANN, chain.free(DEVELOPMENT_FUND) - int(promised) + 1)
 
 
@@ -302,40 +304,40 @@ def more_spent_than_unlocked(chain: EconomyChain) -> None:
 
 def more_unlocked_than_there_is(chain: EconomyChain) -> None:
     unlock = chain.tokenomics.reserve_unlock.value
-    books = chain.tokenomics.pools[id_of(RESERVE)]
+    books = chain.tokenomics.ledger.pools[id_of(RESERVE)]
     left = int(books.allocated) - int(books.released)
     unlock.cap = u128(int(unlock.spent) + left + 1)
     chain.tokenomics.reserve_unlock.value = unlock
 
 
 def programme_paid_too_much(chain: EconomyChain) -> None:
-    record = chain.tokenomics.programmes[u32(0)]
-    cap = chain.tokenomics.programme_cap(record, chain.runtime.babe.now())
+    record = chain.tokenomics.programmes.programmes[u32(0)]
+    cap = chain.tokenomics.programmes.cap(record, chain.runtime.babe.now())
     more = cap - int(record.released_planck) + 1
     record.released_planck = u128(cap + 1)
-    chain.tokenomics.programmes[u32(0)] = record
+    chain.tokenomics.programmes.programmes[u32(0)] = record
     pool(chain, FOUNDATION_PROGRAMMES[0], released=more)
     move(chain, FOUNDATION_PROGRAMMES[0], ANN, more)
-    chain.tokenomics.released_total.value += u128(more)
-    chain.tokenomics.released_by_year[u32(2025)] += u128(more)
+    chain.tokenomics.releases.released_total.value += u128(more)
+    chain.tokenomics.releases.released_by_year[u32(2025)] += u128(more)
 
 
 def programme_done_by_nobody(chain: EconomyChain) -> None:
-    record = chain.tokenomics.programmes[u32(0)]
+    record = chain.tokenomics.programmes.programmes[u32(0)]
     record.done_bps += u32(1)
-    chain.tokenomics.programmes[u32(0)] = record
+    chain.tokenomics.programmes.programmes[u32(0)] = record
 
 
 def programme_not_in_its_pool(chain: EconomyChain) -> None:
-    record = chain.tokenomics.programmes[u32(0)]
+    record = chain.tokenomics.programmes.programmes[u32(0)]
     record.released_planck = u128(int(record.released_planck) - 1)
-    chain.tokenomics.programmes[u32(0)] = record
+    chain.tokenomics.programmes.programmes[u32(0)] = record
 
 
 def milestone_burned_again(chain: EconomyChain) -> None:
-    burn = chain.tokenomics.milestone_burns[BurnId.MainnetLaunch]
+    burn = chain.tokenomics.milestone_burns.milestone_burns[BurnId.MainnetLaunch]
     burn.amount = u128(int(burn.amount) + 1)
-    chain.tokenomics.milestone_burns[BurnId.MainnetLaunch] = burn
+    chain.tokenomics.milestone_burns.milestone_burns[BurnId.MainnetLaunch] = burn
 
 
 def issued_too_early(chain: EconomyChain) -> None:
@@ -411,8 +413,8 @@ def promise_without_money(chain: EconomyChain) -> None:
     short = int(chain.staking.pool().free) + 1
     pool(chain, STAKING, released=short)
     move(chain, STAKING, ANN, short)
-    chain.tokenomics.released_total.value += u128(short)
-    chain.tokenomics.released_by_year[u32(2025)] += u128(short)
+    chain.tokenomics.releases.released_total.value += u128(short)
+    chain.tokenomics.releases.released_by_year[u32(2025)] += u128(short)
 
 
 def more_staked(chain: EconomyChain) -> None:
@@ -438,7 +440,7 @@ def dividend_made_up(chain: EconomyChain) -> None:
 
 
 def dividend_lost(chain: EconomyChain) -> None:
-    chain.tokenomics.earmarked.value -= u128(1)
+    chain.tokenomics.dividends.earmarked.value -= u128(1)
 
 
 TAMPERING: dict[Callable[[EconomyChain], None], list[str]] = {

@@ -27,7 +27,7 @@ from runtime.constants import BTT
 from runtime.frame import DispatchError
 from runtime.pallets.mining import Mining
 from runtime.pallets.tokenomics import BurnId, BurnReason, CeilingMode
-from runtime.pallets.tokenomics.pallet import id_of
+from runtime.pallets.tokenomics.ledger import id_of
 from support.economy import oracle
 from support.economy.chain import PEOPLE, PRESETS, EconomyChain
 from support.economy.oracle import DAY, MONTH, MONTHS, YEAR
@@ -109,7 +109,7 @@ class EightYears:
 
     def room(self, moment: int) -> int:
         """Return what the documents' table leaves to the Foundation."""
-        if self.chain.tokenomics.ceiling_mode.value is not CeilingMode.Enforce:
+        if self.chain.tokenomics.releases.ceiling_mode.value is not CeilingMode.Enforce:
             return self.preset.supply
         formulas = self.formulas(moment)
         table = oracle.table_until(self.preset, oracle.label_year(moment))
@@ -137,8 +137,10 @@ class EightYears:
         pool = self.preset.mining_pool
         assert chain.mining.emitted_now() == oracle.emitted(pool, moment)
         for number, released in enumerate(self.released):
-            assert chain.tokenomics.programmes[u32(number)].released_planck == released
-        assert chain.tokenomics.released_now() == self.formulas(moment) + sum(self.released)
+            assert chain.tokenomics.programmes.programmes[u32(number)].released_planck == released
+        assert chain.tokenomics.releases.released_now() == self.formulas(moment) + sum(
+            self.released
+        )
         assert chain.audit() == []
 
 
@@ -171,7 +173,7 @@ def test_eight_years_give_every_month_what_the_oracle_says(name: str, mode: Ceil
         assert account.frozen == 0
         assert int(account.free) + int(account.reserved) >= way.preset.amount(row.percent)
     assert way.released == way.amounts
-    books = [chain.tokenomics.pools[id_of(account)] for account in FOUNDATION_PROGRAMMES]
+    books = [chain.tokenomics.ledger.pools[id_of(account)] for account in FOUNDATION_PROGRAMMES]
     assert [int(each.released) for each in books if each.allocated] == way.amounts
     assert chain.free(way.foundation) == sum(way.amounts)
     # Rewards that nobody claims go to Carry, and nothing else changes.
@@ -216,7 +218,7 @@ def test_the_years_of_the_chain_are_those_of_the_oracle(name: str) -> None:
     before = 0
     for place, percent in enumerate(oracle.RELEASE_TABLE):
         year, end = 2025 + place, (place + 1) * YEAR if place < 5 else 100 * YEAR
-        told = chain.tokenomics.release(year)
+        told = chain.tokenomics.releases.release(year)
         assert int(told.year) == year
         assert told.table == preset.supply * percent // 100
         assert told.ceiling == oracle.table_until(preset, year)
@@ -268,20 +270,20 @@ def test_block_zero_says_what_the_documents_do(name: str) -> None:
         ECOSYSTEM: preset.amount(preset.ecosystem),
         RESERVE: preset.amount(preset.reserve),
     }
-    books = {pool.account: int(pool.allocated) for _, pool in tokenomics.pools.items()}
+    books = {pool.account: int(pool.allocated) for _, pool in tokenomics.ledger.pools.items()}
     del books[TREASURY]
     assert {account: amount for account, amount in books.items() if amount} == {
         account: amount for account, amount in expected.items() if amount
     }
     assert tokenomics.genesis_supply.value == preset.supply
     assert tokenomics.threshold() == preset.threshold
-    assert [int(bps) for bps in tokenomics.release_table.value] == [
+    assert [int(bps) for bps in tokenomics.releases.release_table.value] == [
         percent * 100 for percent in oracle.RELEASE_TABLE
     ]
-    burns = dict(tokenomics.milestone_burns.items())
+    burns = dict(tokenomics.milestone_burns.milestone_burns.items())
     assert [int(burns[burn].amount) for burn in BurnId] == list(preset.burns)
     for number, amount in enumerate(map(preset.amount, preset.programmes.values())):
-        programme = tokenomics.programmes[u32(number)]
+        programme = tokenomics.programmes.programmes[u32(number)]
         assert (int(programme.amount), int(programme.months)) == (amount, 48)
         assert [int(item.bps) for item in programme.milestones] == [625] * 16
     tiers = chain.staking.current_tiers.value

@@ -44,6 +44,7 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.error import WireToken
+from runtime.frame.traits import Slot
 from runtime.pallets.balances import Balances, Reasons
 from runtime.pallets.bounties import Bounties
 from runtime.pallets.multisig import Multisig, Timepoint
@@ -71,8 +72,8 @@ class Hands:
     def __init__(self) -> None:
         self.slot = 0
 
-    def now(self) -> int:
-        return self.slot
+    def now(self) -> Slot:
+        return Slot(self.slot)
 
 
 class Holder(Pallet):

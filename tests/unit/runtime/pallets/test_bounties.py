@@ -31,6 +31,7 @@ from runtime.frame import (
     Unavailable,
     ensure_root,
     signed,
+    traits,
 )
 from runtime.pallets.balances import Balances, Reasons, is_pool, sub_account
 from runtime.pallets.bounties import (
@@ -73,8 +74,8 @@ class Hands:
     def __init__(self) -> None:
         self.slot = 0
 
-    def now(self) -> int:
-        return self.slot
+    def now(self) -> traits.Slot:
+        return traits.Slot(self.slot)
 
 
 class Ceiling:
@@ -680,23 +681,23 @@ class Chain:
 def test_a_grant_counts_as_released_and_waits_while_releases_are_paused_or_at_the_ceiling() -> None:
     chain = Chain()
     law, alice = chain.law, dev_account("//Alice")
-    before = int(law.tokenomics.released_total.value)
+    before = int(law.tokenomics.releases.released_total.value)
     grants = int(law.balances.free(GRANTS))
     chain.run(signed(alice), "Bounties", "propose_bounty", value=100 * BTT, description=TEXT)
     chain.run(ROOT, "Bounties", "approve_bounty", bounty_id=u32(0))
 
-    table = law.tokenomics.release_table.value
-    law.tokenomics.release_table.value = [u32(0)] * len(table)
+    table = law.tokenomics.releases.release_table.value
+    law.tokenomics.releases.release_table.value = [u32(0)] * len(table)
     chain.at(1)
     assert law.bounties.bounties[FIRST].status == Approved()
-    law.tokenomics.release_table.value = table
+    law.tokenomics.releases.release_table.value = table
     chain.run(ROOT, "Tokenomics", "pause_discretionary", until=u64(2 * chain.period + 1))
     chain.at(2)
     assert law.bounties.bounties[FIRST].status == Approved()
-    assert int(law.tokenomics.released_total.value) == before
+    assert int(law.tokenomics.releases.released_total.value) == before
     chain.at(3)
     assert law.bounties.bounties[FIRST].status == Funded()
-    assert int(law.tokenomics.released_total.value) - before == 100 * BTT
+    assert int(law.tokenomics.releases.released_total.value) - before == 100 * BTT
     assert law.balances.free(law.bounties.account_of(FIRST)) == 100 * BTT
     assert grants - int(law.balances.free(GRANTS)) == 100 * BTT
 

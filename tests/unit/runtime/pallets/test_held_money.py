@@ -40,7 +40,7 @@ def test_the_legs_of_a_fee_come_out_of_what_is_held(market: Market) -> None:
     assert gained == [split.contributors, split.development, split.foundation, split.reserve]
     assert market.balances.held(market.jobs.reason, ALICE) == HELD - gross
     assert market.tokenomics.burned_by[BurnReason.Compute] == split.burn
-    assert market.tokenomics.compute_inflow.value == split.development
+    assert market.tokenomics.dividends.compute_inflow.value == split.development
     assert Tokenomics.TokensBurned(ALICE, split.burn, BurnReason.Compute) in market.announced()
 
 

@@ -147,7 +147,7 @@ def test_each_leg_of_a_job_that_is_done_is_exact_to_the_planck(market: Market) -
     ]  # fmt: skip
     assert market.balances.total_burned.value - burned == burn
     assert market.tokenomics.burned_by[BurnReason.Compute] == burn
-    assert market.tokenomics.compute_inflow.value == development
+    assert market.tokenomics.dividends.compute_inflow.value == development
     returned = posted.escrow - price - 3 * fee
     assert market.announced()[-1] == Jobs.Finalized(
         job, provider, u128(earned), u128(price - earned), u128(3 * fee), u128(returned)

@@ -32,6 +32,7 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
+from runtime.frame.traits import Slot
 from runtime.pallets.balances import Balances, Reasons
 from runtime.pallets.tier_staking import (
     ONE,
@@ -86,8 +87,8 @@ class StillClock:
 
     slots = 0
 
-    def now(self) -> int:
-        return self.slots
+    def now(self) -> Slot:
+        return Slot(self.slots)
 
 
 class Books:
@@ -1389,7 +1390,7 @@ def test_the_pools_of_the_whole_law_pay_what_stakes_earn() -> None:
     assert not chain.days(1, lambda: books.take(ben, split, BurnReason.Compute, earners))
     assert not chain.days(1)
     share = int(split.development) * 2_000 // 10_000
-    assert books.earmarked.value == share
+    assert books.dividends.earmarked.value == share
     assert share - 10**6 < staking.dividend_due(ann, u32(0)) <= share
 
     purse = int(chain.runtime.balances.free(ann))
@@ -1397,7 +1398,7 @@ def test_the_pools_of_the_whole_law_pay_what_stakes_earn() -> None:
     gained = int(chain.runtime.balances.free(ann)) - purse - int(btt(50_000))
     assert btt(5_700) + share - 10**6 < gained <= btt(5_700) + share
     assert books.burned_by[BurnReason.Staking] == btt(300)
-    pool = next(pool for pool in books.pools_now() if pool.account == STAKING)
+    pool = next(pool for pool in books.ledger.statuses() if pool.account == STAKING)
     assert (pool.released, pool.burned) == (btt(5_700), btt(300))
     assert fees.discount_of(ann) == 0
     assert not audit(chain.runtime)

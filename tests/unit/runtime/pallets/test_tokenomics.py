@@ -38,6 +38,7 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
+from runtime.frame.traits import Slot
 from runtime.pallets.balances import Balances
 from runtime.pallets.tokenomics import (
     BurnId,
@@ -116,8 +117,8 @@ class Hands:
     def __init__(self) -> None:
         self.slot = 0
 
-    def now(self) -> int:
-        return self.slot
+    def now(self) -> Slot:
+        return Slot(self.slot)
 
 
 class Registry:
@@ -212,7 +213,7 @@ def btt(amount: int) -> u128:
 
 
 def test_genesis_opens_the_books_over_what_lies_in_the_pools(bank: Bank) -> None:
-    found = {bytes(each.id): each for each in bank.tokenomics.pools_now()}
+    found = {bytes(each.id): each for each in bank.tokenomics.ledger.statuses()}
 
     assert len(found) == 15
     for name, amount in ALLOCATED.items():
@@ -222,7 +223,7 @@ def test_genesis_opens_the_books_over_what_lies_in_the_pools(bank: Bank) -> None
     assert found[b"py/trsry"].balance == 0
     assert bank.tokenomics.genesis_supply.value == SUPPLY
     assert bank.tokenomics.preset.value == "seed-000"
-    assert len(dict(bank.tokenomics.programmes.items())) == 4
+    assert len(dict(bank.tokenomics.programmes.programmes.items())) == 4
 
 
 def test_a_chain_without_the_section_has_pools_and_no_promises() -> None:
@@ -258,10 +259,19 @@ PROGRAMME = {
         ({"ceilingMode": "on"}, "tokenomics.ceilingMode"),
         ({"contractual": [["1", 0, 0]]}, "tokenomics.contractual[0]"),
         ({"contractual": [["1", 0, 0, 0]] * 65}, "tokenomics.contractual"),
-        ({"programmes": [PROGRAMME | {"pool": "btt/ecos"}]}, "tokenomics.programmes[0].pool"),
-        ({"programmes": [PROGRAMME | {"pool": "fnd1"}]}, "tokenomics.programmes[0].pool"),
+        (
+            {"programmes": [PROGRAMME | {"pool": "btt/ecos"}]},
+            "tokenomics.programmes[0].pool",
+        ),
+        (
+            {"programmes": [PROGRAMME | {"pool": "fnd1"}]},
+            "tokenomics.programmes[0].pool",
+        ),
         ({"programmes": [PROGRAMME, PROGRAMME]}, "tokenomics.programmes[1].pool"),
-        ({"programmes": [PROGRAMME | {"amount": "1"}]}, "tokenomics.programmes[0].amount"),
+        (
+            {"programmes": [PROGRAMME | {"amount": "1"}]},
+            "tokenomics.programmes[0].amount",
+        ),
         ({"programmes": [PROGRAMME | {"months": 0}]}, "tokenomics.programmes[0].months"),
         (
             {"programmes": [PROGRAMME | {"milestones": [[9_999, "0x" + "00" * 32]]}]},
@@ -298,8 +308,8 @@ def test_a_referendum_pays_out_of_the_ecosystem_fund(bank: Bank) -> None:
     bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1_000), Id(BOB))
 
     assert bank.has(BOB) == 1_000 * ONE
-    assert bank.tokenomics.pools[pool(ECOSYSTEM)].released == 1_000 * ONE
-    assert bank.tokenomics.released_total.value == 1_000 * ONE
+    assert bank.tokenomics.ledger.pools[pool(ECOSYSTEM)].released == 1_000 * ONE
+    assert bank.tokenomics.releases.released_total.value == 1_000 * ONE
     assert bank.announced()[-1] == Tokenomics.PoolReleased(pool(ECOSYSTEM), btt(1_000), BOB)
 
 
@@ -362,7 +372,7 @@ def test_the_ceiling_refuses_the_planck_beyond_it(tight: Bank) -> None:
 
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_000), Id(BOB))
 
-    assert tight.tokenomics.headroom() == 0
+    assert tight.tokenomics.releases.headroom() == 0
 
 
 def test_attack_the_ceiling_cannot_be_passed_in_many_small_steps(tight: Bank) -> None:
@@ -384,13 +394,13 @@ def test_attack_a_gift_to_a_pool_makes_no_room_below_the_ceiling(tight: Bank) ->
 
 
 def test_what_comes_free_by_contract_takes_room_from_decisions(tight: Bank) -> None:
-    assert tight.tokenomics.headroom() == 210_000 * ONE
+    assert tight.tokenomics.releases.headroom() == 210_000 * ONE
 
     tight.clock.slot = MONTH  # 105,000 BTT are emitted in it
 
-    assert tight.tokenomics.headroom() == 105_000 * ONE
+    assert tight.tokenomics.releases.headroom() == 105_000 * ONE
     tight.clock.slot = 3 * MONTH
-    assert tight.tokenomics.headroom() == 0
+    assert tight.tokenomics.releases.headroom() == 0
 
 
 def test_the_next_year_has_room_again(tight: Bank) -> None:
@@ -399,8 +409,8 @@ def test_the_next_year_has_room_again(tight: Bank) -> None:
 
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(1), Id(BOB))
 
-    assert tight.tokenomics.released_by_year[u32(2025)] == 210_000 * ONE
-    assert tight.tokenomics.released_by_year[u32(2026)] == ONE
+    assert tight.tokenomics.releases.released_by_year[u32(2025)] == 210_000 * ONE
+    assert tight.tokenomics.releases.released_by_year[u32(2026)] == ONE
 
 
 def test_other_payments_go_on_beyond_the_ceiling_and_are_told(tight: Bank) -> None:
@@ -416,11 +426,11 @@ def test_other_payments_go_on_beyond_the_ceiling_and_are_told(tight: Bank) -> No
 
 def test_mining_is_counted_by_its_schedule_and_not_by_its_payments(bank: Bank) -> None:
     bank.clock.slot = MONTH
-    before = bank.tokenomics.released_now()
+    before = bank.tokenomics.releases.released_now()
 
     bank.tokenomics.pay(MINING, BOB, btt(100_000), discretionary=False)
 
-    assert bank.tokenomics.released_now() == before == (LIQUID + 105_000) * ONE
+    assert bank.tokenomics.releases.released_now() == before == (LIQUID + 105_000) * ONE
 
 
 def test_an_advice_is_no_refusal(tight: Bank) -> None:
@@ -448,7 +458,7 @@ def test_fees_that_come_back_out_of_a_pool_are_no_release(tight: Bank) -> None:
     tight.tokenomics.release_discretionary(ROOT, pool(DEVELOPMENT_FUND), btt(500), Id(CAROL))
 
     assert tight.has(CAROL) == 500 * ONE
-    assert tight.tokenomics.released_total.value == 210_000 * ONE
+    assert tight.tokenomics.releases.released_total.value == 210_000 * ONE
 
 
 def test_only_its_own_track_changes_the_ceiling(bank: Bank) -> None:
@@ -502,7 +512,7 @@ def test_a_milestone_counts_when_nobody_objected_for_fourteen_days(bank: Bank) -
     bank.tokenomics.claim_programme(BY_ALICE, u32(0))
 
     assert bank.has(FOUNDATION) == ALLOCATED["fnd1"] * ONE // 16
-    record = bank.tokenomics.programmes[u32(0)]
+    record = bank.tokenomics.programmes.programmes[u32(0)]
     assert record.done_bps == 625
     assert record.milestones[0].status is MilestoneStatus.Confirmed
     assert record.released_planck == ALLOCATED["fnd1"] * ONE // 16
@@ -639,7 +649,7 @@ def test_what_counts_cannot_be_objected_to_nor_counted_twice(bank: Bank) -> None
         bank.tokenomics.attest_milestone(BY_FOUNDATION, u32(0), u32(0), PROOF)
     with refused(bank, Tokenomics.NotAttested):
         bank.tokenomics.object_milestone(ROOT, u32(0), u32(0))
-    assert bank.tokenomics.programmes[u32(0)].done_bps == 625
+    assert bank.tokenomics.programmes.programmes[u32(0)].done_bps == 625
 
 
 @given(st.integers(1, 10**26), st.integers(1, 100), st.integers(0, 10**13), st.integers(0, 10**12))
@@ -703,7 +713,7 @@ def test_attack_no_series_of_caps_passes_the_reserve(bank: Bank) -> None:
     bank.tokenomics.unlock_reserve(ROOT, btt(1), u64(10))
     bank.tokenomics.spend_reserve(BY_KEEPERS, btt(1), Id(BOB), PROOF)
 
-    assert bank.tokenomics.pools[pool(RESERVE)].released == whole * ONE
+    assert bank.tokenomics.ledger.pools[pool(RESERVE)].released == whole * ONE
 
 
 @pytest.mark.parametrize("to", [RESERVE, MINING, *FOUNDATION_PROGRAMMES])
@@ -736,7 +746,7 @@ def test_the_launch_burns_by_itself_in_the_first_block_and_once(bank: Bank) -> N
     bank.tokenomics.on_initialize(2)
 
     assert bank.has(ECOSYSTEM) == (ALLOCATED["ecos"] - 30_000) * ONE
-    assert bank.tokenomics.milestone_burns[BurnId.MainnetLaunch].executed_at == 0
+    assert bank.tokenomics.milestone_burns.milestone_burns[BurnId.MainnetLaunch].executed_at == 0
     assert bank.tokenomics.supply().burned == 30_000 * ONE
     assert bank.burned() == int(bank.balances.total_burned.value)
     with refused(bank, Tokenomics.AlreadyBurned):
@@ -754,7 +764,7 @@ def test_hospitals_are_counted_before_their_burn(bank: Bank, burn: BurnId, hospi
     bank.registry.hospitals = hospitals
     bank.tokenomics.execute_milestone_burn(BY_ALICE, burn)
 
-    amount = bank.tokenomics.milestone_burns[burn].amount
+    amount = bank.tokenomics.milestone_burns.milestone_burns[burn].amount
     assert bank.balances.total_burned.value == amount
     with refused(bank, Tokenomics.AlreadyBurned):
         bank.tokenomics.execute_milestone_burn(BY_ALICE, burn)
@@ -824,7 +834,7 @@ def test_what_owners_burn_is_counted_as_their_will(bank: Bank) -> None:
     assert bank.tokenomics.burned_by[BurnReason.Voluntary] == 5 * ONE
     assert bank.tokenomics.burned_by[BurnReason.Staking] == 2 * ONE
     assert bank.burned() == int(bank.balances.total_burned.value) == 7 * ONE
-    assert bank.tokenomics.pools[pool(STAKING)].burned == 2 * ONE
+    assert bank.tokenomics.ledger.pools[pool(STAKING)].burned == 2 * ONE
 
 
 def test_nobody_burns_what_is_not_there(bank: Bank) -> None:
@@ -851,7 +861,7 @@ def test_the_legs_of_a_compute_fee_go_where_they_belong(bank: Bank) -> None:
     assert bank.has(FOUNDATION) == ONE + int(split.foundation)
     assert bank.has(OPERATIONS) == split.reserve
     assert bank.tokenomics.burned_by[BurnReason.Compute] == split.burn == 300 * ONE
-    assert bank.tokenomics.compute_inflow_of_era() == split.development
+    assert bank.tokenomics.dividends.compute_inflow_of_era() == split.development
     told = Tokenomics.TokensBurned(ALICE, split.burn, BurnReason.Compute)
     assert told in bank.announced()
 
@@ -877,7 +887,7 @@ def test_platform_fees_are_no_compute_inflow(bank: Bank) -> None:
 
     bank.tokenomics.take(ALICE, split, BurnReason.Payfi)
 
-    assert bank.tokenomics.compute_inflow_of_era() == 0
+    assert bank.tokenomics.dividends.compute_inflow_of_era() == 0
     assert bank.tokenomics.burned_by[BurnReason.Payfi] == 6 * ONE
     assert bank.has(DEVELOPMENT_FUND) == 297 * ONE
 
@@ -896,32 +906,32 @@ def test_who_cannot_pay_pays_nothing(bank: Bank) -> None:
 def test_nobody_else_spends_what_is_set_aside_for_stakers(bank: Bank) -> None:
     split = split_compute(10_000 * ONE, int(bank.tokenomics.threshold()))
     bank.tokenomics.take(ALICE, split, BurnReason.Compute)
-    inflow = bank.tokenomics.compute_inflow_of_era()
+    inflow = bank.tokenomics.dividends.compute_inflow_of_era()
     part = u128(int(inflow) // 5)
     with refused(bank, Tokenomics.PoolExhausted):  # the era is not closed
         bank.tokenomics.release_discretionary(ROOT, pool(DEVELOPMENT_FUND), btt(1), Id(BOB))
 
-    bank.tokenomics.earmark(part)
+    bank.tokenomics.dividends.earmark(part)
 
-    assert bank.tokenomics.compute_inflow_of_era() == 0
+    assert bank.tokenomics.dividends.compute_inflow_of_era() == 0
     rest = inflow - part
-    assert bank.tokenomics.available(DEVELOPMENT_FUND) == rest
+    assert bank.tokenomics.payments.available(DEVELOPMENT_FUND) == rest
     with refused(bank, Tokenomics.PoolExhausted):
         bank.tokenomics.release_discretionary(ROOT, pool(DEVELOPMENT_FUND), rest + u128(1), Id(BOB))
     bank.tokenomics.release_discretionary(ROOT, pool(DEVELOPMENT_FUND), rest, Id(BOB))
-    bank.tokenomics.pay_earmarked(CAROL, part)
+    bank.tokenomics.dividends.pay_earmarked(CAROL, part)
     assert bank.has(CAROL) == part
-    assert bank.has(DEVELOPMENT_FUND) == bank.tokenomics.earmarked.value == 0
+    assert bank.has(DEVELOPMENT_FUND) == bank.tokenomics.dividends.earmarked.value == 0
 
 
 def test_not_more_is_set_aside_than_came_in_nor_paid_than_is_set_aside(bank: Bank) -> None:
     bank.balances.transfer(ALICE, DEVELOPMENT_FUND, btt(10))
     with refused(bank, Tokenomics.PoolExhausted):
-        bank.tokenomics.earmark(u128(1))
+        bank.tokenomics.dividends.earmark(u128(1))
     with refused(bank, Tokenomics.PoolExhausted):
-        bank.tokenomics.pay_earmarked(BOB, u128(1))
-    bank.tokenomics.earmark(u128(0))
-    bank.tokenomics.pay_earmarked(BOB, u128(0))
+        bank.tokenomics.dividends.pay_earmarked(BOB, u128(1))
+    bank.tokenomics.dividends.earmark(u128(0))
+    bank.tokenomics.dividends.pay_earmarked(BOB, u128(0))
     bank.tokenomics.pay(STAKING, BOB, u128(0), discretionary=False)
 
 
@@ -931,7 +941,7 @@ def test_not_more_is_set_aside_than_came_in_nor_paid_than_is_set_aside(bank: Ban
 def test_anybody_may_feed_a_pool(bank: Bank) -> None:
     bank.tokenomics.top_up_pool(BY_ALICE, pool(HEALTH), btt(7))
 
-    status = next(each for each in bank.tokenomics.pools_now() if each.account == HEALTH)
+    status = next(each for each in bank.tokenomics.ledger.statuses() if each.account == HEALTH)
     assert int(status.balance) == int(status.allocated) + 7 * ONE
     assert bank.announced()[-1] == Tokenomics.PoolToppedUp(pool(HEALTH), ALICE, btt(7))
 
@@ -978,13 +988,13 @@ def test_releases_follow_the_table_of_months(bank: Bank, month: int, total: int)
     bank.clock.slot = month * MONTH
     foundation = sum(
         time_cap(int(record.amount), int(record.months), month * MONTH_MS)
-        for _, record in bank.tokenomics.programmes.items()
+        for _, record in bank.tokenomics.programmes.programmes.items()
     )
-    assert bank.tokenomics.released_now() + foundation == total * ONE
+    assert bank.tokenomics.releases.released_now() + foundation == total * ONE
 
 
 def test_the_years_add_up_to_all_there_is_to_release(bank: Bank) -> None:
-    years = [bank.tokenomics.release(year) for year in range(2025, 2031)]
+    years = [bank.tokenomics.releases.release(year) for year in range(2025, 2031)]
 
     assert sum(int(year.table) for year in years) == SUPPLY
     assert sum(int(year.mining) for year in years) == ALLOCATED["mine"] * ONE
@@ -992,7 +1002,7 @@ def test_the_years_add_up_to_all_there_is_to_release(bank: Bank) -> None:
     assert [int(year.ceiling) * 100 // SUPPLY for year in years] == [22, 40, 55, 67, 77, 100]
     assert years[0].contractual == (315_000 + 189_000 * 2 + 126_000 + 350_000 + LIQUID) * ONE
     assert years[0].mining == 1_260_000 * ONE
-    assert bank.tokenomics.release(2099) == years[-1]
+    assert bank.tokenomics.releases.release(2099) == years[-1]
 
 
 def test_a_year_tells_what_was_decided_and_what_room_is_left(bank: Bank) -> None:
@@ -1000,21 +1010,21 @@ def test_a_year_tells_what_was_decided_and_what_room_is_left(bank: Bank) -> None
     bank.clock.slot = YEAR
     bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(50_000), Id(BOB))
 
-    past, now, later = (bank.tokenomics.release(year) for year in (2025, 2026, 2027))
+    past, now, later = (bank.tokenomics.releases.release(year) for year in (2025, 2026, 2027))
 
     rows = 2_849_000
     assert (past.discretionary, now.discretionary, later.discretionary) == (
         btt(100_000), btt(50_000), 0,
     )  # fmt: skip
     assert past.headroom == (4_620_000 - rows - 100_000) * ONE
-    assert now.headroom == bank.tokenomics.headroom() == (8_400_000 - rows - 150_000) * ONE
+    assert now.headroom == bank.tokenomics.releases.headroom() == (8_400_000 - rows - 150_000) * ONE
     # By the end of 2027 the rows will have released more than the table gives, nearly.
     released = emitted(ALLOCATED["mine"] * ONE, 36 * MONTH_MS) + 5_740_000 * ONE
     assert later.headroom == max(0, 11_550_000 * ONE - released - 150_000 * ONE)
 
 
 def test_before_the_chain_nothing_was_released(bank: Bank) -> None:
-    year = bank.tokenomics.release(2024)
+    year = bank.tokenomics.releases.release(2024)
     assert (year.table, year.contractual, year.mining, year.ceiling, year.headroom) == (0,) * 5
 
 
@@ -1022,7 +1032,7 @@ def test_the_first_year_is_2025_whenever_the_chain_begins(bank: Bank) -> None:
     assert label_year(0) == label_year(12 * MONTH_MS - 1) == 2025
     assert label_year(12 * MONTH_MS) == 2026
     bank.clock.slot = 50 * YEAR
-    assert bank.tokenomics.year_now() == 2030
+    assert bank.tokenomics.releases.year_now() == 2030
     assert ceiling(SUPPLY, [2_200, 7_800], 3_000) == SUPPLY
 
 
@@ -1055,7 +1065,9 @@ def attempt(bank: Bank, kind: int, which: int, amount: int) -> None:
         case 7:
             tokenomics.take(ALICE, split_compute(money, 10**22), BurnReason.Compute)
         case 8:
-            tokenomics.earmark(u128(int(tokenomics.compute_inflow_of_era()) // 5))
+            tokenomics.dividends.earmark(
+                u128(int(tokenomics.dividends.compute_inflow_of_era()) // 5)
+            )
         case _:
             bank.clock.slot += amount % (6 * MONTH)
 
@@ -1082,12 +1094,12 @@ def check_books(bank: Bank) -> None:
     supply = tokenomics.supply()
     assert int(supply.issuance) + int(supply.burned) == SUPPLY
     assert bank.burned() == int(supply.burned)
-    for status in tokenomics.pools_now():
+    for status in tokenomics.ledger.statuses():
         left = int(status.allocated) - int(status.released) - int(status.burned)
         assert status.balance >= max(0, left)
     for number in range(4):
-        record = tokenomics.programmes[u32(number)]
-        assert record.released_planck <= tokenomics.programme_cap(record, bank.clock.slot)
+        record = tokenomics.programmes.programmes[u32(number)]
+        assert record.released_planck <= tokenomics.programmes.cap(record, bank.clock.slot)
     unlock = tokenomics.reserve_unlock.get()
     assert unlock is None or unlock.spent <= unlock.cap <= ALLOCATED["rsrv"] * ONE
-    assert tokenomics.pools[pool(RESERVE)].released <= ALLOCATED["rsrv"] * ONE
+    assert tokenomics.ledger.pools[pool(RESERVE)].released <= ALLOCATED["rsrv"] * ONE

@@ -23,6 +23,7 @@ from runtime.frame import (
     ensure_root,
     signed,
 )
+from runtime.frame.traits import Slot
 from runtime.pallets.balances import Balances, Reasons
 from runtime.pallets.treasury import (
     MAX_APPROVALS,
@@ -49,8 +50,8 @@ class Hands:
     def __init__(self) -> None:
         self.slot = 0
 
-    def now(self) -> int:
-        return self.slot
+    def now(self) -> Slot:
+        return Slot(self.slot)
 
 
 def limits(origin: Origin) -> u128 | None:

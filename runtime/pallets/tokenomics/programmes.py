@@ -1,0 +1,149 @@
+"""The Foundation's programmes, released by time and milestones.
+
+A milestone is open, then attested by the Foundation; it counts when it is confirmed, or when the
+objection window has passed without an objection:
+
+    Open -> Attested -> Confirmed
+               |  ^         ^
+               v  |         |
+             Objected ------+
+"""
+
+from __future__ import annotations
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u32, u64, u128
+from runtime.accounts import pool_account
+from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.frame.traits import Clock
+from runtime.pallets.tokenomics import errors, events
+from runtime.pallets.tokenomics.formulas import is_open, milestone_cap, settled, time_cap
+from runtime.pallets.tokenomics.payments import Payments
+from runtime.pallets.tokenomics.releases import ReleaseControl
+from runtime.pallets.tokenomics.types import Milestone, MilestoneStatus, Programme
+
+
+class Programmes(Component):
+    """Programmes, the state of their milestones, and payments to the Foundation."""
+
+    programmes = Map(u32, Programme, hasher=Hasher.Twox64Concat)
+    """The Foundation's programmes, numbered from zero."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        releases: ReleaseControl,
+        payments: Payments,
+        clock: Clock,
+        slot_ms: u64,
+        objection_window: u64,
+        foundation: Value[AccountId],
+    ) -> None:
+        super().__init__(pallet)
+        self.releases = releases
+        self.payments = payments
+        self.clock = clock
+        self.slot_ms = int(slot_ms)
+        self.objection_window = int(objection_window)
+        self.foundation = foundation
+
+    # ---- public interface: milestones
+
+    def attest(self, programme: u32, index: u32, evidence: H256) -> None:
+        """Record the Foundation's attestation of a milestone.
+
+        Raises MilestoneUnknown, and AlreadyAttested.
+        """
+        record, item = self._milestone(programme, index)
+        if item.status in {MilestoneStatus.Attested, MilestoneStatus.Confirmed}:
+            raise errors.AlreadyAttested
+        now = self.clock.now()
+        item.status, item.evidence, item.since = MilestoneStatus.Attested, evidence, u64(now)
+        self.programmes[programme] = record
+        until = u64(now + self.objection_window)
+        self.deposit(events.MilestoneAttested(programme, index, evidence, until))
+
+    def object_to(self, programme: u32, index: u32) -> None:
+        """Record an objection to an attested milestone.
+
+        Raises MilestoneUnknown, NotAttested and WindowClosed.
+        """
+        record, item = self._milestone(programme, index)
+        if item.status is not MilestoneStatus.Attested:
+            raise errors.NotAttested
+        now = self.clock.now()
+        if not is_open(item, now, self.objection_window):
+            raise errors.WindowClosed
+        item.status, item.since = MilestoneStatus.Objected, u64(now)
+        self.programmes[programme] = record
+        self.deposit(events.MilestoneObjected(programme, index))
+
+    def confirm(self, programme: u32, index: u32) -> None:
+        """Confirm an attested milestone, even after an objection.
+
+        Raises MilestoneUnknown, AlreadyAttested and NotAttested.
+        """
+        record, item = self._milestone(programme, index)
+        if item.status is MilestoneStatus.Confirmed:
+            raise errors.AlreadyAttested
+        if item.status is MilestoneStatus.Open:
+            raise errors.NotAttested
+        item.status, item.since = MilestoneStatus.Confirmed, u64(self.clock.now())
+        record.done_bps += item.bps
+        self.programmes[programme] = record
+        self.deposit(events.MilestoneConfirmed(programme, index))
+
+    # ---- public interface: payments
+
+    def claim(self, programme: u32) -> None:
+        """Pay the released part of a programme, or as much of it as the release ceiling leaves.
+
+        Raises MilestoneUnknown, Paused, NothingToClaim and ReleaseCeilingReached.
+        """
+        record = self.programmes.get(programme)
+        if record is None:
+            raise errors.MilestoneUnknown
+        self.releases.ensure_not_paused()
+        foundation = self.foundation.get()
+        now = self.clock.now()
+        confirmed = self._settle(record, now)
+        due = self.cap(record, now) - int(record.released_planck)
+        if due <= 0 or foundation is None:
+            raise errors.NothingToClaim
+        due = self.releases.limited(due)
+        if not due:
+            raise errors.ReleaseCeilingReached
+        amount = u128(due)
+        self.payments.pay(pool_account(record.pool), foundation, amount, discretionary=True)
+        record.released_planck += amount
+        self.programmes[programme] = record
+        for place in confirmed:
+            self.deposit(events.MilestoneConfirmed(programme, u32(place)))
+        self.deposit(events.ProgrammeReleased(programme, amount, foundation))
+
+    def cap(self, programme: Programme, now: int) -> int:
+        """Return the part of a programme that both time and milestones allow in slot `now`."""
+        done = int(programme.done_bps) + sum(
+            int(programme.milestones[place].bps)
+            for place in settled(programme.milestones, now, self.objection_window)
+        )
+        by_time = time_cap(programme.amount, programme.months, now * self.slot_ms)
+        return min(by_time, milestone_cap(programme.amount, done))
+
+    # ---- internals
+
+    def _milestone(self, programme: u32, index: u32) -> tuple[Programme, Milestone]:
+        record = self.programmes.get(programme)
+        if record is None or index >= len(record.milestones):
+            raise errors.MilestoneUnknown
+        return record, record.milestones[index]
+
+    def _settle(self, programme: Programme, now: int) -> list[int]:
+        """Confirm the items whose objection window has passed; return their places."""
+        places = settled(programme.milestones, now, self.objection_window)
+        for place in places:
+            item = programme.milestones[place]
+            item.status, item.since = MilestoneStatus.Confirmed, u64(now)
+            programme.done_bps += item.bps
+        return places
