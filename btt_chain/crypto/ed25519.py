@@ -9,6 +9,8 @@ refuse some of these signatures and must not decide about blocks.
 from __future__ import annotations
 
 import ed25519_zebra
+from nacl.bindings import crypto_sign_open
+from nacl.exceptions import BadSignatureError
 
 from btt_chain.crypto.hashing import blake2_256
 
@@ -18,6 +20,21 @@ _DERIVATION_TAG = bytes([len("Ed25519HDKD") << 2]) + b"Ed25519HDKD"  # a SCALE s
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Return True if `signature` (64 bytes) over `message` is by `public`, False if malformed."""
     return bool(ed25519_zebra.ed_verify(signature, message, public))
+
+
+def verify_strict(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Return True if `signature` is by `public` under the strict rules of libsodium.
+
+    Keys and points of small order and encodings that are not canonical are False. For signatures
+    that are not Substrate's: those of extrinsics and votes follow `verify`.
+    """
+    if len(public) != 32 or len(signature) != 64:
+        return False
+    try:
+        crypto_sign_open(signature + message, public)
+    except BadSignatureError:
+        return False
+    return True
 
 
 def public_from_seed(seed: bytes) -> bytes:

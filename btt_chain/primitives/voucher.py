@@ -1,0 +1,75 @@
+"""Card vouchers: payments that a card's secure element signed, to one merchant, bounded, counted.
+
+    message = SCALE(Voucher)          signature: Ed25519, or ECDSA on P-256 over SHA-256, low s
+
+A voucher is no transaction: it authorises one payment to one merchant, once, until it expires.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Final
+
+from btt_chain.crypto import ed25519, p256
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Fixed, Path, TypeName, Variant, codec, path, u64, u128
+
+CONTEXT: Final = b"BTT-CARD-1"
+
+
+class Ed25519Key(Variant, index=0, unnamed=True, name="Ed25519"):
+    """An Ed25519 key: 32 bytes."""
+
+    key: Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
+
+
+class P256Key(Variant, index=1, unnamed=True, name="P256"):
+    """A compressed P-256 key: 33 bytes."""
+
+    key: Annotated[bytes, Fixed(33), TypeName("[u8; 33]")]
+
+
+CardKey = Annotated[Ed25519Key | P256Key, Path("btt_primitives::CardKey")]
+
+
+@path("btt_primitives::Voucher")
+@dataclass(frozen=True, slots=True)
+class Voucher:
+    """What a card signs."""
+
+    context: Annotated[bytes, Fixed(10)]
+    """Always `BTT-CARD-1`: the signature is valid for nothing else."""
+    genesis: H256
+    card: H256
+    """Id of the card: blake2_256 of its public key."""
+    merchant: AccountId
+    currency: Annotated[bytes, Fixed(3)]
+    units: u128
+    """Amount in minor units of the currency."""
+    reference: Annotated[bytes, Fixed(16)]
+    counter: u64
+    """Number of the voucher; a card uses each number once."""
+    expires_ms: u64
+
+
+VOUCHER: Final = codec(Voucher)
+
+
+def card_id(key: Ed25519Key | P256Key) -> H256:
+    """Return the id of the card with this key."""
+    return H256(blake2_256(key.key))
+
+
+def is_signed(voucher: Voucher, key: Ed25519Key | P256Key, signature: bytes) -> bool:
+    """Return True if the card with this key signed the voucher; False for malformed input.
+
+    Stricter than the signatures of transactions: see `ed25519.verify_strict` and `p256.verify`.
+    """
+    if voucher.context != CONTEXT or voucher.card != card_id(key):
+        return False
+    message = VOUCHER.encode(voucher)
+    if isinstance(key, P256Key):
+        return p256.verify(key.key, message, signature)
+    return ed25519.verify_strict(key.key, message, signature)

@@ -1,0 +1,118 @@
+"""EMV QR codes: the published check value, round trips, and altered codes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btt_chain.payments.emv import EmvCode, crc16, read_emv, write_emv
+from btt_chain.payments.errors import PaymentError
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.currency import currency
+from btt_chain.scale import u128
+
+REFERENCE = bytes.fromhex("00c1ff8a934d27b6e51902f37a84be6d")
+CODE = EmvCode(
+    merchant=AccountId(b"\1" * 32),
+    category=8_099,
+    currency=currency("CNY"),
+    name="BTT CLINIC",
+    city="SHENZHEN",
+    units=u128(5_000),
+    reference=REFERENCE,
+)
+
+
+def sealed(body: str) -> str:
+    """Return the body with field 63: its CRC."""
+    text = f"{body}6304"
+    return f"{text}{crc16(text.encode()):04X}"
+
+
+def test_the_crc_has_the_published_check_value() -> None:
+    assert crc16(b"123456789") == 0x29B1
+
+
+def test_a_code_is_read_as_it_was_written() -> None:
+    text = write_emv(CODE)
+    assert text.startswith("000201010212268")
+    assert len(text) <= 512
+    assert read_emv(text) == CODE
+
+
+def test_a_static_code_has_no_amount() -> None:
+    static = EmvCode(AccountId(b"\1" * 32), 5_912, currency("BTT"), "PHARMACY", "HONG KONG", "HK")
+    text = write_emv(static)
+    assert "010211" in text
+    assert "5303999" in text
+    assert read_emv(text) == static
+
+
+BODY = write_emv(CODE)[:-8]
+ACCOUNT = BODY[12 : 12 + 4 + int(BODY[14:16])]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "CRC"),
+        (write_emv(CODE)[:-1] + "z", "CRC"),
+        (write_emv(CODE).replace("SHENZHEN", "SHENZHEM"), "the CRC is wrong"),
+        (sealed(BODY.replace("000201", "000202", 1)), "format '02'"),
+        (sealed(BODY.replace("000201", "", 1)), "field 00 is missing"),
+        (sealed(BODY.replace(ACCOUNT, "")), "field 26 is missing"),
+        (sealed(BODY + "5303156"), "field 53 stands twice"),
+        (sealed(BODY.replace("0003btt", "0003btc")), "belongs to 'btc'"),
+        (sealed(BODY.replace("0148", "0147")), "field"),
+        (sealed(BODY.replace("010212", "010213")), "field 01"),
+        (sealed(BODY.replace("540550.00", "")), "without an amount"),
+        (sealed(BODY.replace("540550.00", "540550,00")), "amount"),
+        (sealed(BODY.replace("540550.00", "54050.000")), "CNY has 2 decimals"),
+        (sealed(BODY.replace("540550.00", "54040.00")), "above zero"),
+        (sealed(BODY.replace("5303156", "5303157")), "currency 157"),
+        (sealed(BODY.replace("5303156", "53021566")), "field"),
+        (sealed(BODY.replace("52048099", "5204x099")), "field 52"),
+        (sealed(BODY.replace("5802CN", "5802cn")), "field 58"),
+        (sealed(BODY + "9999"), "field 99"),
+        (sealed(BODY + "9x"), "character"),
+        (sealed(BODY + "62000"), "field 62 has a wrong length"),
+        (sealed(BODY + "6401\n"), "printable"),
+        ("0" * 513, "at most 512"),
+    ],
+)
+def test_malformed_codes_are_refused(text: str, reason: str) -> None:
+    with pytest.raises(PaymentError, match=reason):
+        read_emv(text)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"name": "N" * 26}, "field 59 has 26"),
+        ({"city": "C" * 16}, "field 60 has 16"),
+        ({"name": ""}, "field 59"),
+        ({"name": "二号"}, "printable ASCII"),
+        ({"country": "CHN"}, "field 58"),
+        ({"category": 10_000}, "field 52"),
+        ({"currency": currency("BTT"), "units": u128(1)}, "more than 13 characters"),
+    ],
+)
+def test_values_that_do_not_fit_are_not_written(change: dict[str, object], reason: str) -> None:
+    values = {name: getattr(CODE, name) for name in EmvCode.__slots__}
+    with pytest.raises(PaymentError, match=reason):
+        write_emv(EmvCode(**{**values, **change}))
+
+
+@given(st.text("0123456789abt.CN", max_size=60))
+def test_no_text_raises_another_error(body: str) -> None:
+    with pytest.raises(PaymentError):
+        read_emv(sealed(body))
+
+
+@given(st.integers(0, len(BODY) - 1), st.characters(min_codepoint=32, max_codepoint=126))
+def test_no_altered_code_raises_another_error(at: int, other: str) -> None:
+    with suppress(PaymentError):
+        read_emv(sealed(BODY[:at] + other + BODY[at + 1 :]))

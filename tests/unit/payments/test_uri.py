@@ -1,0 +1,180 @@
+"""Payment URIs: one reading each, or an error."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.crypto.signature import Scheme
+from btt_chain.payments.errors import PaymentError
+from btt_chain.payments.uri import PaymentUri, read_uri, write_uri
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.currency import currency
+from btt_chain.scale import u128
+
+MERCHANT = AccountId(KeyPair.from_uri("//Merchant").account_id)
+ADDRESS = ss58.encode(MERCHANT)
+REFERENCE = bytes.fromhex("00c1ff8a934d27b6e51902f37a84be6d")
+GENESIS = bytes.fromhex("deadbeef") + bytes(28)
+
+
+def request(**change: object) -> PaymentUri:
+    values: dict[str, Any] = {
+        "merchant": MERCHANT,
+        "currency": currency("CNY"),
+        "units": u128(5_000),
+        "reference": REFERENCE,
+        "expires_s": 1_800_000_000,
+        "network": "deadbeef",
+        "label": "二号窗口",
+        "message": "50 % & more = fine",
+    }
+    return PaymentUri(**{**values, **change})
+
+
+def test_a_request_is_read_as_it_was_written() -> None:
+    text = write_uri(request())
+    assert text.startswith(f"btt:{ADDRESS}?amount=50.00&currency=CNY&ref=")
+    assert read_uri(text) == request()
+    assert read_uri("BTT:" + text[4:]) == request()
+
+
+def test_an_address_alone_is_a_request_in_btt() -> None:
+    plain = read_uri(f"btt:{ADDRESS}")
+    assert (plain.merchant, plain.currency.code, plain.units) == (MERCHANT, "BTT", None)
+    assert write_uri(plain) == f"btt:{ADDRESS}"
+
+
+@pytest.mark.parametrize("scheme", [Scheme.SR25519, Scheme.ED25519])
+@pytest.mark.parametrize("full", [True, False])
+def test_a_till_signs_all_that_stands_before(scheme: Scheme, full: bool) -> None:
+    till = KeyPair.from_uri("//Till", scheme)
+    text = write_uri(request() if full else read_uri(f"btt:{ADDRESS}"), till)
+    signed = read_uri(text)
+    assert signed.is_signed_by([KeyPair.from_uri("//Other").public, till.public])
+    assert not signed.is_signed_by([KeyPair.from_uri("//Other").public])
+    assert not signed.is_signed_by([])
+    if full:
+        altered = read_uri(text.replace("amount=50.00", "amount=51.00"))
+        assert not altered.is_signed_by([till.public])
+    assert not read_uri(write_uri(request())).is_signed_by([till.public])
+
+
+def test_an_ecdsa_key_is_no_till() -> None:
+    with pytest.raises(PaymentError, match="sr25519 or ed25519"):
+        write_uri(request(), KeyPair.from_uri("//Till", Scheme.ECDSA))
+
+
+def test_a_request_is_payable_on_its_chain_until_it_expires() -> None:
+    request().ensure_payable(1_799_999_999, GENESIS)
+    with pytest.raises(PaymentError, match="expired"):
+        request().ensure_payable(1_800_000_000, GENESIS)
+    with pytest.raises(PaymentError, match="for the chain 0xdeadbeef"):
+        request().ensure_payable(0, bytes(32))
+
+
+REFUSED = {
+    "amount=1&amount=1": "'amount' stands twice",
+    "amount=1&Amount=2&amount=3": "'amount' stands twice",
+    "x=1&x=1": "'x' stands twice",
+    "req-x=1": "'req-x' is required",
+    "amount=": "amount",
+    "amount": "has no value",
+    "": "has no value",
+    "&": "has no value",
+    "amount=1e3": "amount",
+    "amount=1E3": "amount",
+    "amount=0": "the amount is zero",
+    "amount=0.00": "the amount is zero",
+    "amount=-1": "amount",
+    "amount=%2B1": "amount",
+    "amount=1%2c5": "amount",
+    "amount=.5": "amount",
+    "amount=5.": "amount",
+    "amount=05": "amount",
+    "amount=1%00": "amount",
+    "amount=%EF%BC%91": "amount",
+    "amount=0.001&currency=CNY": "CNY has 2 decimals",
+    "amount=1.0&currency=JPY": "JPY has 0 decimals",
+    "amount=" + "1" + "0" * 40: "amount",
+    "currency=cny": "currency 'cny'",
+    "currency=": "currency ''",
+    "currency=XAU": "currency 'XAU'",
+    "ref=": "ref",
+    "ref=AAAA": "ref",
+    "ref=" + "A" * 21 + "B": "ref",
+    "ref=" + "A" * 22 + "%3D%3D": "ref",
+    "ref=" + "%2B" + "A" * 21: "ref",
+    "exp=": "exp",
+    "exp=0": "exp",
+    "exp=-5": "exp",
+    "exp=1e9": "exp",
+    "exp=99999999999999": "exp",
+    "net=DEADBEEF": "net",
+    "net=dead": "net",
+    "net=deadbeef00": "net",
+    "label=%": "hexadecimal",
+    "label=%f": "hexadecimal",
+    "label=%zz": "hexadecimal",
+    "label=%ff": "not UTF-8",
+    "label=%C0%80": "not UTF-8",
+    "label=a%00b": "hidden",
+    "label=a%0Ab": "hidden",
+    "label=%E2%80%AEevil": "hidden",
+    "label=%E2%80%8Bevil": "hidden",
+    "label=<b>": "escaped",
+    "label=a b": "escaped",
+    'label="': "escaped",
+    "label=é": "escaped",
+    "label=" + "a" * 141: "at most 140",
+    "message=" + "a" * 141: "at most 140",
+    "sig=AAAA": "sig",
+    "sig=" + "A" * 86 + "&amount=1": "last key",
+    "label=" + "a" * 3_000: "at most 2048",
+}
+
+
+@pytest.mark.parametrize(("query", "reason"), REFUSED.items(), ids=range(len(REFUSED)))
+def test_other_queries_are_refused(query: str, reason: str) -> None:
+    with pytest.raises(PaymentError, match=reason):
+        read_uri(f"btt:{ADDRESS}?{query}")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "btt", "btt:", "bitcoin:1BoatSLRHtKNngkdXEeobR76b53LETtpyT", f"btt://{ADDRESS}",
+        f"btt:{ADDRESS}#x", f"btt:{ADDRESS[:-1]}1", f"btt:{ADDRESS} ", f" btt:{ADDRESS}",
+        "btt:" + ss58.encode(MERCHANT, 0), "btt:0x" + bytes(MERCHANT).hex(),
+        "btt:F7NZ", f"btt:{ADDRESS.replace('5', '５', 1)}",
+    ],
+)  # fmt: skip
+def test_other_texts_are_refused(text: str) -> None:
+    with pytest.raises(PaymentError, match="payment request"):
+        read_uri(text)
+
+
+def test_unknown_keys_are_ignored() -> None:
+    assert read_uri(f"btt:{ADDRESS}?utm=1&amount=2&AMOUNT=9").units == 2 * 10**18
+
+
+@given(st.text(max_size=80))
+def test_no_query_raises_another_error(query: str) -> None:
+    with suppress(PaymentError):
+        read_uri(f"btt:{ADDRESS}?{query}")
+
+
+@given(
+    st.integers(1, 2**128 - 1),
+    st.sampled_from(["BTT", "CNY", "JPY"]),
+    st.text(st.characters(categories=("L", "N", "P", "S", "Zs")), max_size=60),
+)
+def test_what_is_written_is_read_back(units: int, code: str, words: str) -> None:
+    text = write_uri(request(units=u128(units), currency=currency(code), label=words))
+    assert read_uri(text) == request(units=u128(units), currency=currency(code), label=words)
