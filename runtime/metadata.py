@@ -93,10 +93,10 @@ def describe_pallet(registry: TypeRegistry, pallet: Pallet) -> PalletMetadata:
         Constant(
             name=name,
             type=registry.id_of(kind),
-            value=kind.encode(getattr(pallet, attribute)),
+            value=kind.encode(value),
             docs=list(docs.get(attribute, ())),
         )
-        for attribute, (name, kind) in pallet.CONSTANTS.items()
+        for attribute, name, kind, value in pallet.live_constants()
     ]
 
     def reference(kind: Codec[Any], declared: object) -> EnumRef | None:

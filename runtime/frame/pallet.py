@@ -7,7 +7,7 @@ metadata, too, but fixed by the pallet: no table gives it.
 
 A pallet with many events declares them in a module of their own and lists them in its body
 (`Posted = events.Posted`), as with errors. One with several concepts gives each a `Component` with
-its own storage.
+its own storage and constants.
 """
 
 from __future__ import annotations
@@ -213,6 +213,14 @@ class Pallet:
         own = [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
         return own + [item for component in self.components for item in component.live_storage()]
 
+    def live_constants(self) -> list[tuple[str, str, Codec[Any], object]]:
+        """Return attribute, metadata name, codec and value of all constants: own, then parts'."""
+        return [
+            (attribute, name, kind, getattr(part, attribute))
+            for part in (self, *self.components)
+            for attribute, (name, kind) in part.CONSTANTS.items()
+        ]
+
     def attribute_docs(self) -> dict[str, tuple[str, ...]]:
         """Return the docstrings of storage items and constants, those of components included."""
         found: dict[str, tuple[str, ...]] = {}
@@ -229,11 +237,13 @@ class Pallet:
 class Component:
     """One concept of a pallet, with storage of its own under the pallet's name in the state.
 
-    A subclass declares storage items as a pallet does, and takes its dependencies in `__init__`.
-    The pallet builds it in `setup`: `self.committees = Committees(self, clock=self.clock)`.
+    A subclass declares storage items and `Constant`s as a pallet does, and takes its dependencies
+    in `__init__`. The pallet builds it in `setup`: `self.committees = Committees(self, clock)`.
     """
 
     STORAGE: ClassVar[dict[str, StorageItem]]
+    CONSTANTS: ClassVar[dict[str, tuple[str, Codec[Any]]]]
+    """Codec of each constant and its name in the metadata, by attribute."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -241,6 +251,11 @@ class Component:
         for base in reversed(cls.__mro__):
             body |= vars(base)
         cls.STORAGE = {name: item for name, item in body.items() if isinstance(item, StorageItem)}
+        cls.CONSTANTS = {
+            name: (item.name or name, item.codec)
+            for name, item in body.items()
+            if isinstance(item, Constant)
+        }
 
     def __init__(self, pallet: Pallet) -> None:
         prefix = twox_128(pallet.name.encode())

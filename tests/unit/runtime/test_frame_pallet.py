@@ -303,6 +303,9 @@ class Begun(Event, index=0):
 class Names(Component):
     """Names in use."""
 
+    max_names = Constant(u8(4))
+    """Maximum number of names."""
+
     names = Map(u8, u32)
     """Numbers by name."""
 
@@ -364,6 +367,15 @@ def test_a_component_keeps_its_storage_under_the_name_of_the_pallet() -> None:
     assert [name for name, _ in runtime.composed.live_storage()] == ["used", "names"]
     assert runtime.announced() == [Begun()]
     assert runtime.composed.attribute_docs()["names"] == ("Numbers by name.",)
+
+
+def test_constants_of_a_component_follow_those_of_the_pallet() -> None:
+    composed = Composing().composed
+    assert composed.live_constants() == [
+        ("limit", "Limit", codec(u32), u32(8)),
+        ("max_names", "MaxNames", codec(u8), u8(4)),
+    ]
+    assert composed.attribute_docs()["max_names"] == ("Maximum number of names.",)
 
 
 def test_items_of_two_components_with_one_name_are_refused() -> None:
