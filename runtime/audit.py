@@ -422,7 +422,10 @@ def development(books: Books) -> Iterator[Finding]:
 def reserve(books: Books) -> Iterator[Finding]:
     """Check I14: the reserve spends within the unlocked cap, and that is within the reserve."""
     tokenomics = books.tokenomics
-    pool, unlock = tokenomics.ledger.pools.get(id_of(RESERVE)), tokenomics.reserve_unlock.get()
+    pool, unlock = (
+        tokenomics.ledger.pools.get(id_of(RESERVE)),
+        tokenomics.reserve_fund.reserve_unlock.get(),
+    )
     released, allocated = (0, 0) if pool is None else (int(pool.released), int(pool.allocated))
     spent, cap = (0, 0) if unlock is None else (int(unlock.spent), int(unlock.cap))
     if spent > cap or spent > released:

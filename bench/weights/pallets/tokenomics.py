@@ -89,11 +89,11 @@ def unlock_reserve(b: Bench) -> Case:
 def spend_reserve(b: Bench) -> Case:
     """Pay out of the reserve, which opens an account."""
     pallet = b.runtime.tokenomics
-    who = pallet.reserve.get()
+    who = pallet.reserve_fund.reserve.get()
     assert who is not None
     b.endow(who)
     b.endow(RESERVE)
-    pallet.reserve_unlock.value = ReserveUnlock(u128(10 * AMOUNT), u64(BLOCK + 100))
+    pallet.reserve_fund.reserve_unlock.value = ReserveUnlock(u128(10 * AMOUNT), u64(BLOCK + 100))
     return b.signed(
         who, "Tokenomics", "spend_reserve",
         amount=AMOUNT, beneficiary=address(b.poor(1)), reason_hash=HASH,
@@ -128,8 +128,7 @@ def set_ceiling_mode(b: Bench) -> Case:
 @benchmark("Tokenomics.top_up_pool")
 def top_up_pool(b: Bench) -> Case:
     """Transfer money to a pool."""
-    from runtime.pallets.tokenomics.ledger import id_of
-    from runtime.pallets.tokenomics.pallet import OPEN_TO_GIFTS
+    from runtime.pallets.tokenomics.ledger import OPEN_TO_GIFTS, id_of
 
     pool = next(iter(sorted(OPEN_TO_GIFTS)))
     return b.signed(b.account(0), "Tokenomics", "top_up_pool", pool=id_of(pool), amount=AMOUNT)

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
-from runtime.accounts import MINING, POOLS, TREASURY, pool_identifier
+from runtime.accounts import (
+    DEVELOPMENT_FUND,
+    ECOSYSTEM,
+    GRANTS,
+    HEALTH,
+    MINING,
+    OPERATIONS,
+    POOLS,
+    REFERRAL,
+    TREASURY,
+    pool_identifier,
+)
 from runtime.frame import Component, Hasher, Map, Pallet
 from runtime.frame.traits import Inspect
 from runtime.pallets.tokenomics.types import Pool, PoolId, PoolStatus
 
-ALL_POOLS = (*POOLS, TREASURY)
+ALL_POOLS: Final = (*POOLS, TREASURY)
+OPEN_TO_GIFTS: Final = (
+    HEALTH, REFERRAL, GRANTS, ECOSYSTEM, DEVELOPMENT_FUND, OPERATIONS, TREASURY,
+)  # fmt: skip
+"""Pools that accept gifts: their accounting does not depend on their balance."""
 
 
 class PoolLedger(Component):

@@ -15,21 +15,15 @@ them out does not count; nor does spending of the treasury, whose own limits are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
-from btt_chain.primitives.account import AccountId, MultiAddress
+from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import (
     DEVELOPMENT_FUND,
     ECOSYSTEM,
-    FOUNDATION_PROGRAMMES,
     GRANTS,
-    HEALTH,
     OPERATIONS,
-    REFERRAL,
-    RESERVE,
-    STAKING,
-    TREASURY,
     pool_account,
 )
 from runtime.constants import BTT
@@ -49,16 +43,17 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf, SlotOf
 from runtime.frame.traits import Clock
-from runtime.pallets.balances import Balances, is_pool, lookup
+from runtime.pallets.balances import Balances
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.config import Config, read_config
 from runtime.pallets.tokenomics.dividends import Dividends
 from runtime.pallets.tokenomics.fees import FeeDistribution
-from runtime.pallets.tokenomics.ledger import PoolLedger
+from runtime.pallets.tokenomics.ledger import OPEN_TO_GIFTS, PoolLedger
 from runtime.pallets.tokenomics.milestone_burns import Hospitals, MilestoneBurns
 from runtime.pallets.tokenomics.payments import Payments
 from runtime.pallets.tokenomics.programmes import Programmes
 from runtime.pallets.tokenomics.releases import ReleaseControl
+from runtime.pallets.tokenomics.reserve import ReserveFund
 from runtime.pallets.tokenomics.types import (
     Allocation,
     BurnId,
@@ -66,17 +61,11 @@ from runtime.pallets.tokenomics.types import (
     CeilingMode,
     MilestoneBurn,
     PoolId,
-    ReserveUnlock,
     RowName,
     Supply,
 )
 from runtime.splits import ComputeSplit, PlatformSplit
 from runtime.weights import tokenomics as weights
-
-OPEN_TO_GIFTS: Final = (
-    HEALTH, REFERRAL, GRANTS, ECOSYSTEM, DEVELOPMENT_FUND, OPERATIONS, TREASURY,
-)  # fmt: skip
-"""Pools that accept gifts: their accounting does not depend on their balance."""
 
 
 class Staked(Protocol):
@@ -126,12 +115,8 @@ class Tokenomics(Pallet):
     """Sum of burns by reason, in planck; they add up to `Balances.TotalBurned`."""
     foundation = Value(AccountId)
     """The Foundation's account: a multisig of its signatories."""
-    reserve = Value(AccountId)
-    """The account that spends the reserve: a multisig of its signatories."""
     allocations = Map(RowName, Allocation)
     """The rows of the documents' table by name, as in block zero."""
-    reserve_unlock = Value(ReserveUnlock)
-    """The unlocked amount of the reserve."""
 
     # ---- events
 
@@ -180,6 +165,7 @@ class Tokenomics(Pallet):
         self.payments = Payments(
             self, self.ledger, self.releases, self.dividends, currency, self.burned_by
         )
+        self.reserve_fund = ReserveFund(self, self.ledger, self.payments, clock)
         self.fees = FeeDistribution(self, currency, self.payments, self.dividends, foundation)
         self.milestone_burns = MilestoneBurns(
             self, self.ledger, self.payments, currency, clock, foundation
@@ -202,23 +188,8 @@ class Tokenomics(Pallet):
             )
         self.genesis_supply.value = issued
         self.ledger.open()
-        self._genesis_programmes(found)
+        self.programmes.open(found, self.ledger)
         self._genesis_rules(found)
-
-    def _genesis_programmes(self, found: Config) -> None:
-        for number, (place, programme) in enumerate(found.programmes):
-            if found.foundation is None:
-                raise GenesisError(f"{place}: a programme, but no foundation to pay it to")
-            account = pool_account(programme.pool)
-            if account not in FOUNDATION_PROGRAMMES:
-                raise GenesisError(f"{place}.pool: a programme lies in btt/fnd1 to btt/fnd4")
-            held = self.currency.total(account)
-            if programme.amount != held:
-                raise GenesisError(
-                    f"{place}.amount: expected {held}, what lies in its pool, "
-                    f"found {programme.amount}"
-                )
-            self.programmes.programmes[u32(number)] = programme
 
     def _genesis_rules(self, found: Config) -> None:
         self.preset.value = found.preset
@@ -229,7 +200,7 @@ class Tokenomics(Pallet):
         if found.foundation is not None:
             self.foundation.value = found.foundation
         if found.reserve is not None:
-            self.reserve.value = found.reserve
+            self.reserve_fund.reserve.value = found.reserve
         self.releases.ceiling_mode.value = found.ceiling_mode
         for name, allocation in found.allocations.items():
             self.allocations[name] = allocation
@@ -259,7 +230,8 @@ class Tokenomics(Pallet):
         if gate is None:
             raise self.NotDiscretionary
         gate(origin)
-        self.payments.pay(account, self._payee(account, beneficiary), amount, discretionary=True)
+        to = self.payments.payee(account, beneficiary)
+        self.payments.pay(account, to, amount, discretionary=True)
 
     @call(1, weight=weights.ATTEST_MILESTONE)
     def attest_milestone(
@@ -296,13 +268,7 @@ class Tokenomics(Pallet):
         This replaces the previous amount; a `cap` of zero locks the reserve again.
         """
         self.emergency(origin)
-        if cap and expiry <= self.clock.now():
-            raise self.ExpiryPassed
-        entry = self.ledger.entry(RESERVE)
-        if int(entry.released) + int(cap) > int(entry.allocated):
-            raise self.CapExceeded
-        self.reserve_unlock.value = ReserveUnlock(cap, expiry)
-        self.deposit(self.ReserveUnlocked(cap, expiry))
+        self.reserve_fund.unlock(cap, expiry)
 
     @call(5, weight=weights.SPEND_RESERVE)
     def spend_reserve(
@@ -316,18 +282,7 @@ class Tokenomics(Pallet):
 
         The release ceiling does not limit it, but the payment counts under the ceiling.
         """
-        if origin.signed() != self.reserve.get():
-            raise BadOrigin
-        unlock = self.reserve_unlock.get()
-        if unlock is None or unlock.expiry <= self.clock.now():
-            raise self.ReserveLocked
-        if int(unlock.spent) + int(amount) > int(unlock.cap):
-            raise self.CapExceeded
-        to = self._payee(RESERVE, beneficiary)
-        self.payments.pay(RESERVE, to, amount, discretionary=False)
-        unlock.spent += amount
-        self.reserve_unlock.value = unlock
-        self.deposit(self.ReserveSpent(amount, to, reason_hash))
+        self.reserve_fund.spend(origin.signed(), amount, beneficiary, reason_hash)
 
     @call(6, weight=weights.EXECUTE_MILESTONE_BURN)
     def execute_milestone_burn(self, origin: Origin, id: BurnId) -> None:
@@ -457,16 +412,6 @@ class Tokenomics(Pallet):
         )
 
     # ---- internals
-
-    def _payee(self, pool: AccountId, beneficiary: MultiAddress) -> AccountId:
-        """Return the payee of a payment by a pool; PoolClosed if it is a pool that cannot spend it.
-
-        A payment to the pool itself is refused: it would move nothing, but be counted.
-        """
-        to = lookup(beneficiary)
-        if is_pool(to) and (to == pool or to not in (*OPEN_TO_GIFTS, STAKING)):
-            raise self.PoolClosed
-        return to
 
     def _spender_of(self, pool: AccountId) -> OriginCheck | None:
         """Return the origin that may spend from a pool; None if there is none."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import u128
-from runtime.accounts import DEVELOPMENT_FUND
+from runtime.accounts import DEVELOPMENT_FUND, STAKING
 from runtime.frame import Component, Map, Pallet, Reason
-from runtime.pallets.balances import Balances
+from runtime.pallets.balances import Balances, is_pool, lookup
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.dividends import Dividends
-from runtime.pallets.tokenomics.ledger import ALL_POOLS, PoolLedger, id_of
+from runtime.pallets.tokenomics.ledger import ALL_POOLS, OPEN_TO_GIFTS, PoolLedger, id_of
 from runtime.pallets.tokenomics.releases import ReleaseControl
 from runtime.pallets.tokenomics.types import BurnReason
 
@@ -44,6 +44,16 @@ class Payments(Component):
             return balance
         return u128(max(0, int(balance) - self.dividends.promised()))
 
+    def payee(self, pool: AccountId, beneficiary: MultiAddress) -> AccountId:
+        """Return the payee of a payment by a pool; PoolClosed if it is a pool that cannot spend it.
+
+        A payment to the pool itself is refused: it would move nothing, but be counted.
+        """
+        to = lookup(beneficiary)
+        if is_pool(to) and (to == pool or to not in (*OPEN_TO_GIFTS, STAKING)):
+            raise errors.PoolClosed
+        return to
+
     def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
         """Pay out of a pool. All payments of pools except the treasury's use this function.
 
@@ -70,11 +80,11 @@ class Payments(Component):
         """
         if not amount:
             return
-        is_pool = who in ALL_POOLS
-        if is_pool and amount > self.available(who):
+        of_pool = who in ALL_POOLS
+        if of_pool and amount > self.available(who):
             raise errors.PoolExhausted
         self.currency.fungible.burn_from(who, amount)
-        if is_pool:
+        if of_pool:
             self.ledger.count_burned(who, amount)
         self.count_burned(who, amount, reason)
 

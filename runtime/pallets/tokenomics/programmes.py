@@ -14,11 +14,13 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
-from runtime.accounts import pool_account
-from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.accounts import FOUNDATION_PROGRAMMES, pool_account
+from runtime.frame import Component, GenesisError, Hasher, Map, Pallet, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.tokenomics import errors, events
+from runtime.pallets.tokenomics.config import Config
 from runtime.pallets.tokenomics.formulas import is_open, milestone_cap, settled, time_cap
+from runtime.pallets.tokenomics.ledger import PoolLedger
 from runtime.pallets.tokenomics.payments import Payments
 from runtime.pallets.tokenomics.releases import ReleaseControl
 from runtime.pallets.tokenomics.types import Milestone, MilestoneStatus, Programme
@@ -47,6 +49,25 @@ class Programmes(Component):
         self.slot_ms = int(slot_ms)
         self.objection_window = int(objection_window)
         self.foundation = foundation
+
+    def open(self, config: Config, ledger: PoolLedger) -> None:
+        """Store the programmes of the genesis block.
+
+        Raises GenesisError if one has no payee, or an amount that is not the balance of its pool.
+        """
+        for number, (place, programme) in enumerate(config.programmes):
+            if config.foundation is None:
+                raise GenesisError(f"{place}: a programme, but no foundation to pay it to")
+            account = pool_account(programme.pool)
+            if account not in FOUNDATION_PROGRAMMES:
+                raise GenesisError(f"{place}.pool: a programme lies in btt/fnd1 to btt/fnd4")
+            held = ledger.currency.total(account)
+            if programme.amount != held:
+                raise GenesisError(
+                    f"{place}.amount: expected {held}, what lies in its pool, "
+                    f"found {programme.amount}"
+                )
+            self.programmes[u32(number)] = programme
 
     # ---- public interface: milestones
 

@@ -231,7 +231,7 @@ class Deck:
             return ROOT
         signers: dict[str, AccountId | None] = {
             "Tokenomics.attest_milestone": self.chain.tokenomics.foundation.get(),
-            "Tokenomics.spend_reserve": self.chain.tokenomics.reserve.get(),
+            "Tokenomics.spend_reserve": self.chain.tokenomics.reserve_fund.reserve.get(),
         }
         self.signer = signers.get(name) or self.signer
         return signed(self.signer)
@@ -327,7 +327,7 @@ class Deck:
 
     def a_payment_of_the_reserve(self) -> dict[str, object]:
         """Spend about what is unlocked."""
-        unlock = self.chain.tokenomics.reserve_unlock.get()
+        unlock = self.chain.tokenomics.reserve_fund.reserve_unlock.get()
         room = 0 if unlock is None else int(unlock.cap) - int(unlock.spent)
         return {"amount": u128(room // self.one_of((1, 1, 2, 5)) + self.one_of((0, 0, 0, 1)))}
 

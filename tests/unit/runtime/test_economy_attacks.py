@@ -546,7 +546,7 @@ def test_no_signature_proxy_multisig_or_batch_decides_like_a_referendum(
             chain.take(chain.by(ANN, "Proxy", "proxy", **{**proxied, "call": quiet}))
         assert {pool: chain.free(pool) for pool in everywhere} == held
     assert chain.tokenomics.releases.ceiling_mode.value is CeilingMode.Enforce
-    assert chain.tokenomics.reserve_unlock.get() is None
+    assert chain.tokenomics.reserve_fund.reserve_unlock.get() is None
     assert staked(chain, BEN)
 
 
@@ -580,7 +580,7 @@ def test_a_limited_proxy_cannot_give_its_owners_money_away(
 
 def test_the_reserve_needs_both_keys_and_never_gives_more_than_there_is() -> None:
     chain = begun()
-    spender, row = chain.tokenomics.reserve.value, chain.free(RESERVE)
+    spender, row = chain.tokenomics.reserve_fund.reserve.value, chain.free(RESERVE)
 
     def spend(amount: int, who: AccountId = spender) -> Step:
         args = {"amount": u128(amount), "beneficiary": Id(FAY), "reason_hash": NO_HASH}

@@ -46,7 +46,7 @@ def lively() -> EconomyChain:
     chain = EconomyChain("seed-000")
     plan = VestingInfo(u128(1_000 * BTT), u128(10**14), u32(0))
     tokenomics, split = chain.tokenomics, split_compute(100 * BTT, 10_000 * BTT)
-    foundation, spender = tokenomics.foundation.value, tokenomics.reserve.value
+    foundation, spender = tokenomics.foundation.value, tokenomics.reserve_fund.reserve.value
     attested = {"programme": u32(0), "index": u32(0), "evidence_hash": NO_HASH}
     unlocked = {"cap": u128(500 * BTT), "expiry": u64(10**8)}
     spent = {"amount": u128(5 * BTT), "beneficiary": Id(CHO), "reason_hash": NO_HASH}
@@ -297,17 +297,17 @@ def earmark_spent(chain: EconomyChain) -> None:
 
 
 def more_spent_than_unlocked(chain: EconomyChain) -> None:
-    unlock = chain.tokenomics.reserve_unlock.value
+    unlock = chain.tokenomics.reserve_fund.reserve_unlock.value
     unlock.cap = u128(int(unlock.spent) - 1)
-    chain.tokenomics.reserve_unlock.value = unlock
+    chain.tokenomics.reserve_fund.reserve_unlock.value = unlock
 
 
 def more_unlocked_than_there_is(chain: EconomyChain) -> None:
-    unlock = chain.tokenomics.reserve_unlock.value
+    unlock = chain.tokenomics.reserve_fund.reserve_unlock.value
     books = chain.tokenomics.ledger.pools[id_of(RESERVE)]
     left = int(books.allocated) - int(books.released)
     unlock.cap = u128(int(unlock.spent) + left + 1)
-    chain.tokenomics.reserve_unlock.value = unlock
+    chain.tokenomics.reserve_fund.reserve_unlock.value = unlock
 
 
 def programme_paid_too_much(chain: EconomyChain) -> None:

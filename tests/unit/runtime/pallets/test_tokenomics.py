@@ -1100,6 +1100,6 @@ def check_books(bank: Bank) -> None:
     for number in range(4):
         record = tokenomics.programmes.programmes[u32(number)]
         assert record.released_planck <= tokenomics.programmes.cap(record, bank.clock.slot)
-    unlock = tokenomics.reserve_unlock.get()
+    unlock = tokenomics.reserve_fund.reserve_unlock.get()
     assert unlock is None or unlock.spent <= unlock.cap <= ALLOCATED["rsrv"] * ONE
     assert tokenomics.ledger.pools[pool(RESERVE)].released <= ALLOCATED["rsrv"] * ONE
