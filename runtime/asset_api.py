@@ -90,14 +90,14 @@ class AssetsApi(RuntimeApi, version=1):
     def asset(self, id: u32) -> AssetView | None:
         """Return the asset of a number; None if there is none."""
         registry = self._executive.runtime.pallet(AssetRegistry)
-        info = registry.registrations.registered.get(id)
+        info = registry.info(id)
         return None if info is None else self._view(registry, id, info)
 
     def assets(self, begin: u32, limit: u32) -> list[AssetView]:
         """Return the assets from number `begin` on, at most `PAGE`."""
         registry = self._executive.runtime.pallet(AssetRegistry)
         end = min(int(registry.registrations.count.value), int(begin) + min(int(limit), PAGE))
-        found = ((u32(id), registry.registrations.registered.get(u32(id))) for id in range(int(begin), end))
+        found = ((id, registry.info(id)) for id in map(u32, range(int(begin), end)))
         return [self._view(registry, id, info) for id, info in found if info is not None]
 
     def holdings(self, account: AccountId, begin: u32, limit: u32) -> list[Holding]:
@@ -132,22 +132,24 @@ class ExchangeApi(RuntimeApi, version=1):
 
     def book(self, asset: u32, levels: u32) -> Book:
         """Return the best price levels of both sides, at most `MAX_LEVELS`."""
-        most, trades = min(int(levels), MAX_LEVELS), self._exchange.trades[asset]
+        most, trades = min(int(levels), MAX_LEVELS), self._exchange.auctions.trades[asset]
         bids, asks = (self._levels(asset, side, most) for side in (Side.Buy, Side.Sell))
         return Book(bids, asks, trades[-1] if trades else None)
 
     def trades(self, asset: u32) -> list[Trade]:
         """Return the results of the last auctions, the newest last."""
-        return self._exchange.trades[asset]
+        return self._exchange.auctions.trades[asset]
 
     def orders(self, account: AccountId, asset: u32) -> list[tuple[u64, Order]]:
         """Return an account's open orders for an asset, with their numbers."""
         exchange = self._exchange
-        return [(id, exchange.orders[id]) for id in exchange.own[asset, account]]
+        return [
+            (id, exchange.order_book.orders[id]) for id in exchange.order_book.own[asset, account]
+        ]
 
     def order(self, id: u64) -> Order | None:
         """Return an open order; None if there is none of this number."""
-        return self._exchange.orders.get(id)
+        return self._exchange.order_book.orders.get(id)
 
     def listings(self) -> list[tuple[u32, Listing]]:
         """Return the traded assets, premium listings first; at most `PAGE`."""

@@ -299,7 +299,7 @@ def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
         for one in receipt.challenges:
             if one.by is not None and not one.answered:
                 yield one.by, challenge, int(one.deposit)
-    for order in values_of(runtime.exchange.orders):
+    for order in values_of(runtime.exchange.order_book.orders):
         yield order.owner, runtime.exchange.reason, int(order.escrow)
     yield from asset_records(runtime)
 
@@ -639,7 +639,7 @@ def units(books: Books) -> Iterator[Finding]:
             yield Finding("I10", f"asset {id}: {details.supply} units, {due} may be issued")
     for missing in owned:
         yield Finding("I10", f"asset {missing}: units of what does not exist")
-    orders = dict(exchange.orders.items())
+    orders = dict(exchange.order_book.orders.items())
     selling: dict[tuple[int, AccountId], int] = {}
     for number, order in orders.items():
         if order.side is Side.Sell:
@@ -658,9 +658,9 @@ def units(books: Books) -> Iterator[Finding]:
         (order.asset, book_key(order.side, int(order.price), int(id))): id
         for id, order in orders.items()
     }
-    if dict(exchange.book.items()) != standing:
+    if dict(exchange.order_book.book.items()) != standing:
         yield Finding("I10", "the book is not the orders that are open")
-    owners = sorted(id for _, ids in exchange.own.items() for id in ids)
+    owners = sorted(id for _, ids in exchange.order_book.own.items() for id in ids)
     if owners != sorted(orders):
         yield Finding("I10", "orders by owner are not the orders that are open")
 

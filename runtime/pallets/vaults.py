@@ -276,7 +276,7 @@ class Vaults(Pallet):
             or self.currency.free(account) < money
             or self.assets.free(vault.asset, account) < units
         ):
-            for order in self.exchange.own[vault.asset, account]:
+            for order in self.exchange.order_book.own[vault.asset, account]:
                 self.exchange.give_up(order)
                 cancelled += 1
         self.assets.move(vault.asset, account, who, units)
@@ -319,7 +319,7 @@ class Vaults(Pallet):
     def cancel_vault_order(self, origin: Origin, id: VaultId, order: OrderId) -> None:
         """Cancel an order of a vault that you manage."""
         vault = self._managed(origin, id)
-        if order not in self.exchange.own[vault.asset, self.account_of(id)]:
+        if order not in self.exchange.order_book.own[vault.asset, self.account_of(id)]:
             raise self.NoSuchOrder
         self.exchange.give_up(order)
 

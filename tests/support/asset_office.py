@@ -11,6 +11,7 @@ from runtime.constants import BTT
 from runtime.frame import ROOT, Reason, signed
 from runtime.frame.traits import Slot
 from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind, Role
+from runtime.pallets.asset_registry.types import HoldReason
 from runtime.pallets.assets import Assets
 from runtime.pallets.balances import Balances
 from runtime.pallets.tier_staking import StakedMoney
@@ -151,7 +152,7 @@ class Office(SmallRuntime):
         self.registry.issue(signed(ALICE), id)
         return id
 
-    def held(self, why: AssetRegistry.HoldReason, who: AccountId) -> int:
+    def held(self, why: HoldReason, who: AccountId) -> int:
         return int(self.balances.held(Reason(51, why), who))
 
     def issuance(self) -> int:

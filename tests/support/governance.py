@@ -23,6 +23,7 @@ from runtime.frame import (
     ensure_root,
     signed,
 )
+from runtime.frame.traits import Slot
 from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
 from runtime.pallets.balances import Balances
 from runtime.pallets.conviction_voting import ConvictionVoting, Standard, vote_of
@@ -56,8 +57,8 @@ class Hands:
     def __init__(self) -> None:
         self.slot = 0
 
-    def now(self) -> int:
-        return self.slot
+    def now(self) -> Slot:
+        return Slot(self.slot)
 
 
 def told_weight(_: object, text: bytes, micros: u32, fails: bool) -> DispatchInfo:

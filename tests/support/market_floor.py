@@ -57,7 +57,7 @@ class Market(Office):
         asset: u32 = SCANNER,
     ) -> u64:
         """Place an order, the price in BTT; return its number."""
-        id = self.exchange.next_order.value
+        id = self.exchange.order_book.next_order.value
         call = self.exchange.place_order
         call(signed(who), asset, side, u128(units), price * BTT, force, until)
         return id

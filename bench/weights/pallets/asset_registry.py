@@ -24,8 +24,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64, u128, u256
 from runtime.constants import BTT
 from runtime.pallets.asset_registry import AssetKind, RightKind, Role
-from runtime.pallets.asset_registry.pallet import MAX_FORGOTTEN
 from runtime.pallets.asset_registry.types import (
+    MAX_FORGOTTEN,
     Mode,
     Params,
     Poll,

@@ -13,8 +13,8 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import Reason
-from runtime.pallets.asset_registry import AssetInfo, AssetKind, AssetRegistry, RightKind
-from runtime.pallets.asset_registry.types import MAX_VALUATIONS, State, Valuation
+from runtime.pallets.asset_registry import AssetInfo, AssetKind, RightKind
+from runtime.pallets.asset_registry.types import MAX_VALUATIONS, HoldReason, State, Valuation
 from runtime.pallets.assets import STRING_LIMIT
 from runtime.pallets.identity.types import MAX_SUBS
 
@@ -27,7 +27,7 @@ HELD = u128(1_000)
 """Units of one holder."""
 
 
-def reason(b: Bench, why: AssetRegistry.HoldReason) -> Reason:
+def reason(b: Bench, why: HoldReason) -> Reason:
     """Return the registry's hold reason."""
     return Reason(b.runtime.asset_registry.index, why)
 

@@ -23,7 +23,7 @@ from runtime.pallets.exchange.types import (
     TimeInForce,
     Trade,
     book_key,
-    most_fee,
+    max_fee,
 )
 
 PRICE = int(VALUE) // int(UNITS)
@@ -41,7 +41,7 @@ def traded(b: Bench) -> AccountId:
     who, exchange = issued(b), b.runtime.exchange
     exchange.listings[ID] = Listing(u64(1))
     past = Trade(u64(1), u128(PRICE), u128(1))
-    exchange.trades[ID] = [past] * MAX_TRADES
+    exchange.auctions.trades[ID] = [past] * MAX_TRADES
     b.endow(exchange.collector)
     return who
 
@@ -64,18 +64,18 @@ def stand(b: Bench, who: AccountId, side: Side, price: int, units: int = 1) -> u
     exchange = b.runtime.exchange
     escrow = u128(0)
     if side is Side.Buy:
-        escrow = u128(price * units + most_fee(price * units, TAKER))
+        escrow = u128(price * units + max_fee(price * units, TAKER))
         exchange.currency.hold(exchange.reason, who, escrow)
     else:
         b.runtime.assets.hold(ID, who, u128(units))
-    id = exchange.next_order.value
-    exchange.next_order.value = u64(id + 1)
-    exchange.orders[id] = Order(
+    id = exchange.order_book.next_order.value
+    exchange.order_book.next_order.value = u64(id + 1)
+    exchange.order_book.orders[id] = Order(
         who, ID, side, u128(price), u64(BLOCK), u128(units), escrow, MAKER, TAKER, None
     )
-    exchange.book[ID, book_key(side, price, int(id))] = id
-    exchange.own[ID, who] = [*exchange.own[ID, who], id]
-    exchange._count(ID, side, u128(price), units, 1)  # noqa: SLF001
+    exchange.order_book.book[ID, book_key(side, price, int(id))] = id
+    exchange.order_book.own[ID, who] = [*exchange.order_book.own[ID, who], id]
+    exchange.order_book.count(ID, side, u128(price), units, 1)
     return id
 
 
@@ -101,7 +101,7 @@ def busy(b: Bench, who: AccountId, orders: int) -> AccountId:
 def waiting_ends(b: Bench, count: int) -> None:
     """Queue that many immediate orders, of different owners and prices, to end with the block."""
     exchange = b.runtime.exchange
-    exchange.immediate.value = [
+    exchange.auctions.immediate.value = [
         stand(b, owner(b, 2_000 + place), Side.Buy, PRICE // 3 - place * STEP)
         for place in range(count)
     ]
@@ -127,7 +127,7 @@ def list_premium(b: Bench) -> Case:
 def delist(b: Bench) -> Case:
     """Delist an asset that waits for its auction."""
     traded(b)
-    b.runtime.exchange.crossing[ID] = Crossing(u64(1), u64(1))
+    b.runtime.exchange.auctions.crossing[ID] = Crossing(u64(1), u64(1))
     return b.root("Exchange", "delist", asset=ID)
 
 
@@ -140,7 +140,7 @@ def place_order(b: Bench, own: int, levels: int, immediate: int) -> Case:
     who = busy(b, owner(b, 5_000), own)
     deep(b, levels)
     exchange = b.runtime.exchange
-    exchange.immediate.value = [u64(1_000_000 + place) for place in range(immediate)]
+    exchange.auctions.immediate.value = [u64(1_000_000 + place) for place in range(immediate)]
     force = TimeInForce.Immediate if immediate else TimeInForce.UntilCancelled
     return b.signed(
         who, "Exchange", "place_order", asset=ID, side=Side.Buy, units=u128(1),
@@ -153,7 +153,7 @@ def cancel_order(b: Bench) -> Case:
     """Cancel the last of all orders of an account."""
     traded(b)
     who = busy(b, owner(b, 0), MAX_OWN_ORDERS)
-    last = u64(b.runtime.exchange.next_order.value - 1)
+    last = u64(b.runtime.exchange.order_book.next_order.value - 1)
     return b.signed(who, "Exchange", "cancel_order", id=last)
 
 
@@ -188,7 +188,7 @@ def open_block(b: Bench, assets: int, retired: int) -> Case:
         info.state = State.Issued if number < assets else State.Retired
         registry.registrations.registered[id] = info
         b.runtime.assets.asset[id] = details
-        pallet.crossing[id] = Crossing(u64(1), u64(number))
+        pallet.auctions.crossing[id] = Crossing(u64(1), u64(number))
     return Case(run=lambda: pallet.on_initialize(BLOCK))
 
 
@@ -208,8 +208,8 @@ def hold_auction(b: Bench, orders: int) -> Case:
         stand(b, owner(b, 1_000 + place), Side.Buy, PRICE + place * STEP, 2)
     b.does(who, "AssetRegistry", "distribute_revenue", id=ID, amount=REVENUE)
     pallet = b.runtime.exchange
-    pallet.crossing[ID] = Crossing(u64(1), u64(1))
-    return Case(run=lambda: pallet._hold_auction(ID, u64(1)))  # noqa: SLF001
+    pallet.auctions.crossing[ID] = Crossing(u64(1), u64(1))
+    return Case(run=lambda: pallet.auctions.hold_auction(ID, u64(1)))
 
 
 @benchmark("Exchange.end_immediate", orders=(0, MAX_IMMEDIATE))
@@ -217,4 +217,4 @@ def end_immediate(b: Bench, orders: int) -> Case:
     """Cancel that many immediate orders."""
     traded(b)
     waiting_ends(b, orders)
-    return Case(run=b.runtime.exchange._end_immediate)  # noqa: SLF001
+    return Case(run=b.runtime.exchange.auctions.end_immediate)

@@ -93,7 +93,7 @@ def place_vault_order(b: Bench, own: int, levels: int) -> Case:
 def cancel_vault_order(b: Bench) -> Case:
     """Cancel the last of all orders."""
     who = managed(b, MAX_OWN_ORDERS)
-    last = u64(b.runtime.exchange.next_order.value - 1)
+    last = u64(b.runtime.exchange.order_book.next_order.value - 1)
     return b.signed(who, "Vaults", "cancel_vault_order", id=VAULT, order=last)
 
 

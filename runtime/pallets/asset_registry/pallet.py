@@ -36,7 +36,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
 from runtime.frame.traits import Clock, IdentityInspect, MutateHold
-from runtime.pallets.asset_registry import errors, events
+from runtime.pallets.asset_registry import errors, events, types
 from runtime.pallets.asset_registry.charges import Charges
 from runtime.pallets.asset_registry.issuance import Issuance
 from runtime.pallets.asset_registry.registration import Registrations, ensure_issuer
@@ -46,7 +46,6 @@ from runtime.pallets.asset_registry.types import (
     AssetInfo,
     AssetKind,
     Fees,
-    HoldReason,
     Id,
     Mode,
     Params,
@@ -108,7 +107,7 @@ class AssetRegistry(Pallet):
 
     # ---- hold reasons
 
-    HoldReason = HoldReason
+    HoldReason = types.HoldReason
 
     # ---- events
 

@@ -7,8 +7,8 @@ from enum import IntEnum
 from typing import Annotated, Final, Protocol
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import Bounded, Fixed, TypeName, path, u16, u32, u64, u128
-from runtime.frame import Reason
+from btt_chain.scale import Bounded, Compact, Fixed, TypeName, path, u16, u32, u64, u128
+from runtime.frame.aliases import SlotOf
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, PlatformSplit, ceil_div
 
@@ -22,13 +22,23 @@ MIN_FEE_BPS, MAX_FEE_BPS = 50, 100
 """Bounds of the fee of trading, in hundredths of a percent."""
 LEVEL_BYTES: Final = 17
 KEY_BYTES: Final = LEVEL_BYTES + 8
+NOTHING: Final = u128(0)
 
 Balance = Annotated[u128, TypeName("Balance")]
 Units = Annotated[u128, TypeName("Units")]
-Slot = Annotated[u64, TypeName("Slot")]
+CompactUnits = Annotated[Compact[u128], TypeName("Units")]
+AssetId = Annotated[u32, TypeName("AssetId")]
+OrderId = Annotated[u64, TypeName("OrderId")]
 Bps = Annotated[u16, TypeName("Bps")]
 LevelKey = Annotated[bytes, Fixed(LEVEL_BYTES), TypeName("LevelKey")]
 BookKey = Annotated[bytes, Fixed(KEY_BYTES), TypeName("BookKey")]
+
+
+class HoldReason(IntEnum):
+    """Reasons for holds."""
+
+    Order = 0
+    """Maximum cost of a buy order, fees included."""
 
 
 @path("pallet_exchange::Side")
@@ -58,7 +68,7 @@ class Order:
     side: Side
     price: Balance
     """Maximum price of a buy order, minimum price of a sell order, in planck per unit."""
-    slot: Slot
+    slot: SlotOf
     units: Units
     """Units not filled yet."""
     escrow: Balance
@@ -66,7 +76,7 @@ class Order:
     maker_bps: Bps
     taker_bps: Bps
     """Fee rates at the time it was placed."""
-    until: Slot | None
+    until: SlotOf | None
     """First slot in which any account may cancel it; None: never expires."""
     charged: u128 = u128(0)
     """Accumulated fees, in 10^-8 planck: rounded up once per order, not per trade."""
@@ -86,9 +96,9 @@ class Total:
 class Crossing:
     """An asset with crossing orders that waits for an auction."""
 
-    since: Slot
+    since: SlotOf
     """Orders placed in this slot or later are takers."""
-    turn: Slot
+    turn: SlotOf
     """Slot of the last auction or of the start of waiting: the longest wait comes first."""
 
 
@@ -97,7 +107,7 @@ class Crossing:
 class Trade:
     """Result of an auction."""
 
-    slot: Slot
+    slot: SlotOf
     price: Balance
     units: Units
 
@@ -107,8 +117,8 @@ class Trade:
 class Listing:
     """A listed asset."""
 
-    since: Slot
-    premium_until: Slot = u64(0)
+    since: SlotOf
+    premium_until: SlotOf = u64(0)
     """End slot of the premium listing."""
 
 
@@ -138,37 +148,8 @@ Trades = Bounded[list[Trade], MAX_TRADES]
 Immediate = Bounded[list[u64], MAX_IMMEDIATE]
 
 
-class Clock(Protocol):
-    """Protocol time; Babe implements it."""
-
-    def now(self) -> int:
-        """Return the number of slots since genesis."""
-
-
-class Money(Protocol):
-    """Holds and transfers for orders; Balances implements it. Amounts in planck."""
-
-    def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free balance on hold."""
-
-    def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Release balance on hold."""
-
-    def transfer_on_hold(
-        self,
-        reason: Reason,
-        source: AccountId,
-        dest: AccountId,
-        amount: u128,
-        *,
-        on_hold: bool,
-        force: bool = False,
-    ) -> None:
-        """Transfer balance on hold."""
-
-
 class Registry(Protocol):
-    """Registered assets; AssetRegistry implements it."""
+    """Registered assets; `Registrations` of AssetRegistry implements it."""
 
     def is_issued(self, asset: u32) -> bool:
         """Return True if the units of the asset exist."""
@@ -225,6 +206,11 @@ def price_in(key: bytes) -> int:
     return u128.MAX - place if key[0] == Side.Buy else place
 
 
-def most_fee(value: int, bps: int) -> u128:
+def meets(side: Side, price: int, other: int) -> bool:
+    """Return True if an order at `price` would trade with one of the other side at `other`."""
+    return price >= other if side is Side.Buy else price <= other
+
+
+def max_fee(value: int, bps: int) -> u128:
     """Return the maximum of an order's fees, in planck."""
     return u128(ceil_div(int(value) * int(bps), BPS))

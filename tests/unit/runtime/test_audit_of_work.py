@@ -84,7 +84,7 @@ def test_an_honest_market_is_found_to_be_one(market: WholeMarket) -> None:
     assert audit(market.whole) == []
     states = [job.state for _, job in market.jobs.jobs.items()]
     assert {JobState.Checking, JobState.Computing} <= {*states}
-    assert list(market.whole.exchange.orders.items())
+    assert list(market.whole.exchange.order_book.orders.items())
 
 
 def escrow_too_small(market: WholeMarket) -> None:
@@ -172,18 +172,18 @@ def units_not_on_hold(market: WholeMarket) -> None:
 
 
 def order_without_escrow(market: WholeMarket) -> None:
-    orders = market.whole.exchange.orders
+    orders = market.whole.exchange.order_book.orders
     id, order = next((id, one) for id, one in orders.items() if one.escrow)
     orders[id] = replace(order, escrow=u128(order.escrow - 1))
 
 
 def order_not_in_the_book(market: WholeMarket) -> None:
-    book = market.whole.exchange.book
+    book = market.whole.exchange.order_book.book
     del book[next(place for place, _ in book.items())]
 
 
 def order_of_nobody(market: WholeMarket) -> None:
-    own = market.whole.exchange.own
+    own = market.whole.exchange.order_book.own
     del own[next(place for place, _ in own.items())]
 
 

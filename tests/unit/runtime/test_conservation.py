@@ -353,7 +353,7 @@ class Chooser:
         for side in Side:
             yield who, "Exchange.place_order", some | {"side": side}
             yield who, "Exchange.place_order", some | {"side": side}
-        for id, order in self.runtime.exchange.orders.items():
+        for id, order in self.runtime.exchange.order_book.orders.items():
             if self._randomness.random() < 1 / 5:
                 yield order.owner, "Exchange.cancel_order", {"id": id}
         issuer = registry.registrations.registered[SCANNER].issuer
@@ -951,7 +951,7 @@ CALLS: dict[str, Arguments] = {
         "until": c.one_of((None, None, u64(c.slot()))),
     },
     "Exchange.cancel_order": lambda c, _: {
-        "id": c.one_of([*[id for id, _ in c.runtime.exchange.orders.items()], u64(99)]),
+        "id": c.one_of([*dict(c.runtime.exchange.order_book.orders.items()), u64(99)]),
     },
     "Exchange.set_params": lambda c, _: {
         "params": exchange.Params(least_notional=c.one_of((u128(1), u128(BTT)))),
@@ -971,7 +971,7 @@ CALLS: dict[str, Arguments] = {
         "side": c.one_of(list(Side)), "units": units(c), "price": u128(BTT // 10),
     },
     "Vaults.cancel_vault_order": lambda c, d: one_vault(c, d) | {
-        "order": c.one_of([*[id for id, _ in c.runtime.exchange.orders.items()], u64(99)]),
+        "order": c.one_of([*dict(c.runtime.exchange.order_book.orders.items()), u64(99)]),
     },
     "Vaults.accrue_fee": one_vault,
     # Never a version that comes: the chain of these tests has one law.

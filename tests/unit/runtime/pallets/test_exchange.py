@@ -25,7 +25,8 @@ from runtime.pallets.exchange import (
     Side,
     TimeInForce,
 )
-from runtime.pallets.exchange.pallet import MAX_LOOKED_AT, deepest
+from runtime.pallets.exchange.auctions import MAX_ORDERS_READ
+from runtime.pallets.exchange.pallet import deepest
 from runtime.pallets.exchange.types import MAX_IMMEDIATE, MAX_OWN_ORDERS, Total, level_key
 from runtime.pallets.tokenomics import BurnReason
 from runtime.weights import exchange as weights
@@ -78,8 +79,8 @@ def test_an_order_waits_for_the_next_block_and_trades_at_one_price(market: Marke
             SCANNER, buy, sell, DAVE, BOB, 20 * BTT, u128(40), u128(taker), u128(maker)
         )
     ]
-    assert [order.units for _, order in market.exchange.orders.items()] == [60]
-    assert buy not in market.exchange.orders
+    assert [order.units for _, order in market.exchange.order_book.orders.items()] == [60]
+    assert buy not in market.exchange.order_book.orders
 
 
 def test_two_of_one_block_are_both_takers_and_meet_in_the_middle(market: Market) -> None:
@@ -92,10 +93,10 @@ def test_two_of_one_block_are_both_takers_and_meet_in_the_middle(market: Market)
         before[0] - value - fee,
         before[1] + value - fee,
     )
-    assert list(market.exchange.orders.items()) == []
-    assert list(market.exchange.book.items()) == []
-    assert list(market.exchange.own.items()) == []
-    assert market.exchange.trades[SCANNER][-1].price == 25 * BTT
+    assert list(market.exchange.order_book.orders.items()) == []
+    assert list(market.exchange.order_book.book.items()) == []
+    assert list(market.exchange.order_book.own.items()) == []
+    assert market.exchange.auctions.trades[SCANNER][-1].price == 25 * BTT
 
 
 def test_a_discount_counts_at_the_trade(market: Market) -> None:
@@ -147,7 +148,7 @@ def test_cancelling_gives_everything_back(market: Market) -> None:
         market.exchange.cancel_order(signed(BOB), sell)
     assert market.balances.free(DAVE) == RICH
     assert market.assets.free(SCANNER, BOB) == 200
-    assert list(market.exchange.book.items()) == []
+    assert list(market.exchange.order_book.book.items()) == []
 
 
 def test_what_an_immediate_order_does_not_get_it_gives_up(market: Market) -> None:
@@ -156,7 +157,7 @@ def test_what_an_immediate_order_does_not_get_it_gives_up(market: Market) -> Non
     market.next_block()
     assert market.units(DAVE) == 10
     assert market.escrow(DAVE) == 0
-    assert list(market.exchange.orders.items()) == []
+    assert list(market.exchange.order_book.orders.items()) == []
 
 
 def test_an_expired_order_trades_no_more_and_anybody_may_clear_it(market: Market) -> None:
@@ -173,7 +174,7 @@ def test_an_expired_order_trades_no_more_and_anybody_may_clear_it(market: Market
     market.buy(DAVE, 10, 20)
     market.next_block()
     assert market.units(DAVE) == 0
-    assert [order.owner for _, order in market.exchange.orders.items()] == [DAVE]
+    assert [order.owner for _, order in market.exchange.order_book.orders.items()] == [DAVE]
 
 
 @pytest.mark.parametrize(
@@ -314,14 +315,14 @@ def test_what_a_trade_leaves_of_an_order_may_be_worth_little_and_still_trades(
     place(BOB, SCANNER, Side.Sell, u128(3), u128(BTT // 2))
     market.buy(DAVE, 2, 1)
     market.next_block()
-    assert [order.units for _, order in market.exchange.orders.items()] == [1]
+    assert [order.units for _, order in market.exchange.order_book.orders.items()] == [1]
     market.buy(CAROL, 1, 1)
     market.next_block()
-    assert list(market.exchange.orders.items()) == []
+    assert list(market.exchange.order_book.orders.items()) == []
 
 
 def test_full_auctions_and_all_immediate_orders_leave_half_of_a_block() -> None:
-    auctions = weights.hold_auction(MAX_LOOKED_AT) + (MAX_AUCTIONS - 1) * weights.hold_auction(0)
+    auctions = weights.hold_auction(MAX_ORDERS_READ) + (MAX_AUCTIONS - 1) * weights.hold_auction(0)
     most = weights.open_block(100, 0) + auctions + weights.end_immediate(MAX_IMMEDIATE)
     assert most <= block_weights(6_000).max_block.ref_time // 2
 
@@ -341,10 +342,11 @@ def test_a_block_holds_no_auction_that_might_look_at_too_many_orders(market: Mar
                 market.order(who, Side.Buy, 1, 20, asset=asset)
         market.order(ALICE, Side.Sell, MAX_MATCHES, 10, asset=asset)
     market.next_block()
-    waiting = [asset for asset in assets if market.exchange.crossing.get(asset) is not None]
+    crossing = market.exchange.auctions.crossing
+    waiting = [asset for asset in assets if crossing.get(asset) is not None]
     assert waiting == assets[2:]
     market.next_block()
-    assert list(market.exchange.crossing.items()) == []
+    assert list(market.exchange.auctions.crossing.items()) == []
 
 
 def test_an_order_is_weighed_by_what_it_is_compared_with(market: Market) -> None:
@@ -513,32 +515,32 @@ class Bourse(RuleBasedStateMachine):
     @invariant()
     def escrows_are_those_of_the_orders(self) -> None:
         market = self.market
-        orders: dict[u64, Order] = dict(market.exchange.orders.items())
+        orders: dict[u64, Order] = dict(market.exchange.order_book.orders.items())
         for who in PEOPLE:
             own = [order for order in orders.values() if order.owner == who]
             assert market.escrow(who) == sum(int(order.escrow) for order in own)
             for_sale = sum(int(order.units) for order in own if order.side is Side.Sell)
             assert market.assets.held[SCANNER, who] == for_sale
             numbers = [id for id, order in orders.items() if order.owner == who]
-            assert sorted(market.exchange.own[SCANNER, who]) == sorted(numbers)
+            assert sorted(market.exchange.order_book.own[SCANNER, who]) == sorted(numbers)
             for order in own:
                 assert order.units
                 worth = int(order.price) * int(order.units)
                 assert order.side is Side.Sell or order.escrow >= worth
-        assert sorted(id for _, id in market.exchange.book.items()) == sorted(orders)
+        assert sorted(id for _, id in market.exchange.order_book.book.items()) == sorted(orders)
         totals: dict[bytes, Total] = {}
         for order in orders.values():
             total = totals.setdefault(level_key(order.side, int(order.price)), Total())
             total.units += order.units
             total.orders += 1
-        assert dict(market.exchange.levels.under(SCANNER)) == totals
+        assert dict(market.exchange.order_book.levels.under(SCANNER)) == totals
 
     @invariant()
     def what_crosses_has_an_auction_coming(self) -> None:
         exchange = self.market.exchange
         bids, asks = (exchange.depth(SCANNER, side, 1) for side in Side)
         if bids and asks and bids[0].price >= asks[0].price:
-            assert SCANNER in exchange.crossing
+            assert SCANNER in exchange.auctions.crossing
 
     @invariant()
     def units_add_up(self) -> None:

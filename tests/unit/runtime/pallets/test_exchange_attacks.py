@@ -70,7 +70,7 @@ def unhappened(market: Market, happen: Callable[[], R]) -> R:
 
 
 def prices(market: Market) -> list[int]:
-    return [int(trade.price) for trade in market.exchange.trades[SCANNER]]
+    return [int(trade.price) for trade in market.exchange.auctions.trades[SCANNER]]
 
 
 # ---- the price
@@ -149,10 +149,10 @@ def test_no_order_of_extrinsics_changes_what_anybody_gets(
             for place, cancels in block:
                 if not cancels:
                     numbers[begin + place] = market.order(CROWD[begin + place], *wishes[place])
-                elif numbers[place] in market.exchange.orders:
+                elif numbers[place] in market.exchange.order_book.orders:
                     market.exchange.give_up(numbers[place])
             market.next_block()
-        traded = [(one.price, one.units) for one in market.exchange.trades[SCANNER]]
+        traded = [(one.price, one.units) for one in market.exchange.auctions.trades[SCANNER]]
         return traded, [(market.money(who), market.units(who)) for who in CROWD]
 
     liked = data.draw(st.permutations(placing)), data.draw(st.permutations(second))
@@ -189,7 +189,7 @@ def test_nobody_gains_against_the_price_of_the_batch_whatever_he_puts_around_oth
         for who, wish in zip(CROWD[8:], standing, strict=False):
             market.order(who, *wish)
         market.next_block()
-        market.exchange.trades[SCANNER] = []
+        market.exchange.auctions.trades[SCANNER] = []
         for who, wish in (*zip(CROWD[6:8], others, strict=False), *zip(own, around, strict=False)):
             market.order(who, *wish)
         money = [market.money(who) for who in own]
@@ -237,7 +237,7 @@ def test_who_names_a_price_that_others_named_is_not_kept_out(market: Market) -> 
         place(DAVE, SCANNER, Side.Buy, u128(1), u128(4 * BTT + MAX_LEVELS))
     place(DAVE, SCANNER, Side.Buy, u128(1), u128(4 * BTT + MAX_LEVELS - 1))
     market.next_block()
-    assert market.exchange.crossing.get(SCANNER) is None
+    assert market.exchange.auctions.crossing.get(SCANNER) is None
 
 
 def test_what_has_expired_holds_nobody_up_for_long(market: Market) -> None:
@@ -251,7 +251,7 @@ def test_what_has_expired_holds_nobody_up_for_long(market: Market) -> None:
     assert market.units(DAVE) == 0, "this block cleared what had expired"
     market.next_block()
     assert market.units(DAVE) == 10
-    assert list(market.exchange.orders.items()) == []
+    assert list(market.exchange.order_book.orders.items()) == []
 
 
 def test_a_trickle_of_orders_that_expire_holds_nobody_up(market: Market) -> None:
@@ -264,15 +264,16 @@ def test_a_trickle_of_orders_that_expire_holds_nobody_up(market: Market) -> None
     market.sell(BOB, 10, 19)
     market.next_block()
     assert market.units(BOB) == before - 10
-    assert [order.side for _, order in market.exchange.orders.items()].count(Side.Sell) == 0
+    orders = market.exchange.order_book.orders.items()
+    assert [order.side for _, order in orders].count(Side.Sell) == 0
 
 
 def test_an_asset_that_is_retired_waits_for_nothing(market: Market) -> None:
-    market.exchange.crossing[SCANNER] = Crossing(u64(0), u64(0))
+    market.exchange.auctions.crossing[SCANNER] = Crossing(u64(0), u64(0))
     del market.assets.asset[SCANNER]
     del market.registry.registrations.registered[SCANNER]
     market.next_block()
-    assert list(market.exchange.crossing.items()) == []
+    assert list(market.exchange.auctions.crossing.items()) == []
 
 
 def test_so_many_orders_of_a_block_are_immediate(market: Market) -> None:
@@ -283,5 +284,5 @@ def test_so_many_orders_of_a_block_are_immediate(market: Market) -> None:
         market.buy(DAVE, 1, 20, force=TimeInForce.Immediate)
     market.buy(DAVE, 1, 20)
     market.next_block()
-    assert [order.owner for _, order in market.exchange.orders.items()] == [DAVE]
+    assert [order.owner for _, order in market.exchange.order_book.orders.items()] == [DAVE]
     assert market.escrow(DAVE) == 20 * BTT * 101 // 100

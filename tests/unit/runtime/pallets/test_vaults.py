@@ -166,9 +166,9 @@ def test_who_makes_a_vault_large_for_a_moment_gives_no_more_away(floor: Floor) -
     place = floor.vaults.place_vault_order
     place(signed(BOB), VAULT, Side.Buy, u128(10), 24 * BTT)  # 40 of 90 BTT
     floor.vaults.withdraw_vault(signed(CAROL), VAULT, 1_000 * BTT)  # of 60 BTT
-    assert len(list(floor.exchange.orders.items())) == 1
+    assert len(list(floor.exchange.order_book.orders.items())) == 1
     floor.vaults.withdraw_vault(signed(CAROL), VAULT, u128(u128.MAX))
-    assert list(floor.exchange.orders.items()) == []  # of 30 BTT
+    assert list(floor.exchange.order_book.orders.items()) == []  # of 30 BTT
 
 
 def test_the_manager_cancels_the_vaults_orders_only(floor: Floor) -> None:
@@ -176,7 +176,7 @@ def test_the_manager_cancels_the_vaults_orders_only(floor: Floor) -> None:
     other = floor.buy(CAROL, 1, 18)
     with refused(floor, Vaults.NoSuchOrder):
         floor.vaults.cancel_vault_order(signed(BOB), VAULT, other)
-    order = floor.exchange.own[SCANNER, floor.vault][0]
+    order = floor.exchange.order_book.own[SCANNER, floor.vault][0]
     with refused(floor, Vaults.NotManager):
         floor.vaults.cancel_vault_order(signed(CAROL), VAULT, order)
     floor.vaults.cancel_vault_order(signed(BOB), VAULT, order)
@@ -189,7 +189,7 @@ def test_open_orders_lock_nobody_in(floor: Floor) -> None:
     floor.vaults.place_vault_order(signed(BOB), VAULT, Side.Sell, u128(140), 24 * BTT)
     floor.vaults.withdraw_vault(signed(CAROL), VAULT, 500 * BTT)
     assert (floor.money(CAROL), floor.units(CAROL)) == (RICH, 200)
-    assert list(floor.exchange.orders.items()) == []
+    assert list(floor.exchange.order_book.orders.items()) == []
 
 
 def test_the_last_share_closes_the_vault(floor: Floor) -> None:
