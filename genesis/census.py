@@ -65,7 +65,7 @@ def census(genesis: Genesis) -> Census:
             0 if ledger is None else int(ledger.active),
         )
         for stash, keys in runtime.session.next_keys.items()
-        for ledger in [runtime.authorities.ledger.get(stash)]
+        for ledger in [runtime.authorities.bonds.ledger.get(stash)]
     ]
     rows = [
         Row(bytes(name).decode(), row.kind.name, int(row.amount), list(row.accounts))

@@ -183,7 +183,7 @@ def bonds(books: Books) -> Iterator[Finding]:
     """Check I4: bonds are on hold to the planck, and deposits are reserved."""
     runtime = books.runtime
     balances, reason = runtime.balances, runtime.authorities.reason
-    ledgers = {who: ledger.total for who, ledger in runtime.authorities.ledger.items()}
+    ledgers = {who: ledger.total for who, ledger in runtime.authorities.bonds.ledger.items()}
     for who in {**books.accounts, **ledgers}:
         held, bonded = amount_of(balances.holds[who], reason), ledgers.get(who, 0)
         if held != bonded:

@@ -195,20 +195,24 @@ class StakeChain(SmallRuntime):
 
     def check(self) -> None:
         """Check what holds always: holds are bonds, the candidates' list is true, money stays."""
-        ledgers = dict(self.authorities.ledger.items())
+        ledgers = dict(self.authorities.bonds.ledger.items())
         total = 0
         for account, info in self.system.account.items():
             total += int(info.data.free) + int(info.data.reserved)
             ledger = ledgers.get(account)
             assert self.held(account) == (0 if ledger is None else ledger.total)
         assert total == self.balances.total_issuance.value
-        candidates = dict(self.authorities.candidates.items())
-        assert len(candidates) == self.authorities.counter_for_candidates.value <= self.room
+        candidates = dict(self.authorities.candidate_list.candidates.items())
+        assert (
+            len(candidates)
+            == self.authorities.candidate_list.counter_for_candidates.value
+            <= self.room
+        )
         for who, bond in candidates.items():
             assert ledgers[who].active == bond
         for ledger in ledgers.values():
             assert ledger.total
             assert all(chunk.value for chunk in ledger.unlocking)
-        for first in self.authorities.elections.value:
-            for _, exposure in self.authorities.exposures.under(first):
+        for first in self.authorities.elections.elections.value:
+            for _, exposure in self.authorities.elections.exposures.under(first):
                 assert exposure.slashed <= exposure.bond

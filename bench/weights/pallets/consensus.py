@@ -66,9 +66,9 @@ def bonded(b: Bench, number: int, *, keys: bool = True) -> AccountId:
     """Give a validator a bond, which is at stake, and keys."""
     who, authorities, session = b.endow(stash(number)), b.runtime.authorities, b.runtime.session
     authorities.currency.hold(authorities.reason, who, BOND)
-    authorities.ledger[who] = Ledger(BOND)
-    authorities.exposures[u32(ELECTION), who] = Exposure(BOND, u128(0))
-    authorities._add_candidate(who, u128(BOND - number))  # noqa: SLF001
+    authorities.bonds.ledger[who] = Ledger(BOND)
+    authorities.elections.exposures[u32(ELECTION), who] = Exposure(BOND, u128(0))
+    authorities.candidate_list.add(who, u128(BOND - number))
     if keys:
         session._register(who, keys_of(number), None, is_proven=True)  # noqa: SLF001
     return who
@@ -78,14 +78,14 @@ def seated(b: Bench, count: int) -> list[AccountId]:
     """Put that many validators into the session, all of them elected and at stake."""
     runtime = b.runtime
     session, authorities = runtime.session, runtime.authorities
-    for who, _ in list(authorities.candidates.items()):
-        authorities._remove_candidate(who)  # noqa: SLF001
-    authorities.elections.value = [u32(ELECTION)]
+    for who, _ in list(authorities.candidate_list.candidates.items()):
+        authorities.candidate_list.remove(who)
+    authorities.elections.elections.value = [u32(ELECTION)]
     found = [bonded(b, number) for number in range(count)]
     session.current_index.value = u32(AT)
     authorities.current_session.value = u32(AT)
     authorities.validator_count.value = u32(count)
-    authorities.last_election.value = u32(AT)
+    authorities.elections.last_election.value = u32(AT)
     session.validators.value = found
     listed = [(who, keys_of(number)) for number, who in enumerate(found)]
     session.queued_keys.value = listed
@@ -141,7 +141,7 @@ def plan(b: Bench, candidates: int, seats: int) -> Case:
         bonded(b, number)
     authorities = b.runtime.authorities
     authorities.validator_count.value = u32(seats)
-    authorities.election_due.value = True
+    authorities.elections.election_due.value = True
     del found
     return Case(run=lambda: authorities.plan_session(AT + 1))
 
@@ -164,11 +164,11 @@ def unbonding(b: Bench, chunks: int, elections: int) -> AccountId:
     who, authorities = bonded(b, 0), b.runtime.authorities
     held = [UnlockChunk(u128(BTT), u32(1 + place)) for place in range(chunks)]
     authorities.currency.hold(authorities.reason, who, u128(chunks * BTT))
-    authorities.ledger[who] = Ledger(BOND, held)
+    authorities.bonds.ledger[who] = Ledger(BOND, held)
     authorities.current_session.value = u32(500)
-    authorities.elections.value = [u32(1 + place) for place in range(elections)]
+    authorities.elections.elections.value = [u32(1 + place) for place in range(elections)]
     for place in range(elections):
-        authorities.exposures[u32(1 + place), who] = Exposure(u128(BTT), u128(0))
+        authorities.elections.exposures[u32(1 + place), who] = Exposure(u128(BTT), u128(0))
     return who
 
 
@@ -193,9 +193,9 @@ def validate(b: Bench, candidates: int) -> Case:
     for number in range(1, 1 + candidates):
         bonded(b, number)
     who = bonded(b, 0)
-    authorities._remove_candidate(who)  # noqa: SLF001
+    authorities.candidate_list.remove(who)
     authorities.currency.hold(authorities.reason, who, BOND)
-    authorities.ledger[who] = Ledger(u128(2 * BOND))
+    authorities.bonds.ledger[who] = Ledger(u128(2 * BOND))
     return b.signed(who, "Authorities", "validate")
 
 
@@ -232,7 +232,7 @@ def disable_again(b: Bench, validators: int) -> Case:
     """Disable the offenders that a new session enabled again: a third of the validators."""
     found = seated(b, validators)
     for who in found[: validators // 3]:
-        b.runtime.authorities.barred[who] = u32(AT + 5)
+        b.runtime.authorities.candidate_list.barred[who] = u32(AT + 5)
     offences = b.runtime.offences
     offences.looked_through.value = u32(AT - 1)
     return Case(run=offences._look_through)  # noqa: SLF001

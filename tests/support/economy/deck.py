@@ -405,7 +405,7 @@ class Deck:
     def bonded(self) -> dict[str, object]:
         """Choose somebody who has bonded."""
         self.signer = self.one_of(
-            [who for who, _ in self.runtime.authorities.ledger.items()] or PEOPLE
+            [who for who, _ in self.runtime.authorities.bonds.ledger.items()] or PEOPLE
         )
         return {}
 

@@ -160,9 +160,9 @@ def hold_without_bond(chain: EconomyChain) -> None:
 
 
 def bond_without_hold(chain: EconomyChain) -> None:
-    ledger = chain.runtime.authorities.ledger[ANN]
+    ledger = chain.runtime.authorities.bonds.ledger[ANN]
     ledger.active = u128(int(ledger.active) + 1)
-    chain.runtime.authorities.ledger[ANN] = ledger
+    chain.runtime.authorities.bonds.ledger[ANN] = ledger
 
 
 def deposit_not_noted(chain: EconomyChain) -> None:
@@ -526,7 +526,7 @@ def test_a_value_that_nobody_can_read_is_found_before_anything_else(chain: Econo
 
 
 def test_a_value_in_another_form_than_its_own_is_found(chain: EconomyChain) -> None:
-    key = chain.runtime.authorities.ledger.key(ANN)
+    key = chain.runtime.authorities.bonds.ledger.key(ANN)
     raw = chain.state.get(key) or b""
     wide = b"\x33" + (2_000 * 10**18).to_bytes(16, "little")  # a compact longer than need be
     assert overwrite(chain, key, wide + raw[-1:]) == ["I17"]

@@ -218,4 +218,4 @@ def test_who_sets_keys_again_is_back_with_the_next_election() -> None:
     session = chain.runtime.session
     # The election chose the same three with the same bonds as the first did.
     assert sorted(session.validators_now()) == sorted(member.account for member in chain.members)
-    assert len(chain.runtime.authorities.elections.value) == 1
+    assert len(chain.runtime.authorities.elections.elections.value) == 1

@@ -98,7 +98,7 @@ def test_unbonded_money_waits_its_time(chain: StakeChain) -> None:
     chain.authorities.bond(signed(NEWCOMER), btt(3_000))
     chain.authorities.unbond(signed(NEWCOMER), btt(1_000))
     chain.authorities.unbond(signed(NEWCOMER), btt(500))
-    ledger = chain.authorities.ledger[NEWCOMER]
+    ledger = chain.authorities.bonds.ledger[NEWCOMER]
     assert ledger == Ledger(btt(1_500), [UnlockChunk(btt(1_500), u32(6))])
     chain.sessions.turn(5)
     with refused(chain, Authorities.NothingToWithdraw):
@@ -113,12 +113,12 @@ def test_unbonded_money_waits_its_time(chain: StakeChain) -> None:
 def test_a_bond_that_would_leave_hardly_anything_goes_as_a_whole(chain: StakeChain) -> None:
     chain.authorities.bond(signed(NEWCOMER), btt(3))
     chain.authorities.unbond(signed(NEWCOMER), u128(btt(2) + 1))
-    assert chain.authorities.ledger[NEWCOMER].active == 0
+    assert chain.authorities.bonds.ledger[NEWCOMER].active == 0
     with refused(chain, Authorities.NothingToUnbond):
         chain.authorities.unbond(signed(NEWCOMER), btt(1))
     chain.sessions.turn(6)
     chain.authorities.withdraw_unbonded(signed(NEWCOMER))
-    assert NEWCOMER not in chain.authorities.ledger
+    assert NEWCOMER not in chain.authorities.bonds.ledger
     with refused(chain, Authorities.NotBonded):
         chain.authorities.withdraw_unbonded(signed(NEWCOMER))
 
@@ -206,7 +206,9 @@ def test_a_full_list_yields_to_a_greater_bond_only() -> None:
     chain.authorities.bond_extra(signed(NEWCOMER), u128(1))
     chain.authorities.validate(signed(NEWCOMER))
     assert Authorities.Displaced(C, NEWCOMER) in chain.announced()
-    assert [who for who in (A, B, C, NEWCOMER) if who in chain.authorities.candidates] == [
+    assert [
+        who for who in (A, B, C, NEWCOMER) if who in chain.authorities.candidate_list.candidates
+    ] == [
         A,
         B,
         NEWCOMER,
@@ -227,7 +229,7 @@ def test_anybody_may_chill_who_could_not_be_elected(chain: StakeChain) -> None:
     chain.authorities.set_minimum_bond(ROOT, btt(20_001))
     chain.authorities.chill_other(signed(E), Id(C))
     chain.authorities.chill_other(ROOT, Id(A))
-    assert [who for who, _ in chain.authorities.candidates.items()] == [B]
+    assert [who for who, _ in chain.authorities.candidate_list.candidates.items()] == [B]
     chain.check()
 
 
@@ -257,7 +259,7 @@ def test_the_greatest_bonds_are_elected_and_ties_go_by_account() -> None:
     chain = StakeChain(seats=3)
     chain.open([MINIMUM, 3 * MINIMUM, MINIMUM, 2 * MINIMUM, MINIMUM])
     assert chain.sessions.active == [B, D, A]
-    assert chain.authorities.elections.value == [0]
+    assert chain.authorities.elections.elections.value == [0]
 
 
 def test_an_election_comes_once_a_term_and_weights_are_frozen_between(chain: StakeChain) -> None:
@@ -282,8 +284,8 @@ def test_an_election_comes_once_a_term_and_weights_are_frozen_between(chain: Sta
 
 def test_an_election_that_changes_nothing_puts_nothing_new_at_stake(chain: StakeChain) -> None:
     assert chain.authorities.plan_session(2) == [A, B, C, D]
-    assert chain.authorities.last_election.value == 2
-    assert chain.authorities.elections.value == [0]
+    assert chain.authorities.elections.last_election.value == 2
+    assert chain.authorities.elections.elections.value == [0]
     chain.authorities.bond_extra(signed(A), u128(1))
     assert chain.authorities.plan_session(3) is None
     assert chain.authorities.plan_session(4) == [A, B, C, D]
@@ -295,7 +297,7 @@ def test_a_bond_that_was_slashed_and_filled_up_is_whole_again_after_the_next_ele
     chain.authorities.slash(A, 0, btt(400))
     chain.authorities.bond_extra(signed(A), btt(400))
     assert chain.authorities.plan_session(2) == [A, B, C, D]
-    assert chain.authorities.exposures[u32(2), A] == Exposure(btt(40_000), u128(0))
+    assert chain.authorities.elections.exposures[u32(2), A] == Exposure(btt(40_000), u128(0))
 
 
 def test_the_set_never_shrinks_below_the_minimum() -> None:
@@ -317,22 +319,26 @@ def test_exposures_are_kept_as_long_as_they_can_be_reported(chain: StakeChain) -
     for extra in range(1, 20):
         chain.authorities.bond_extra(signed(A), u128(extra))
         chain.sessions.turn()
-        now, kept = chain.sessions.current, chain.authorities.elections.value
+        now, kept = chain.sessions.current, chain.authorities.elections.elections.value
         for session in range(max(0, now - 5), now + 1):
             assert chain.authorities.at_stake(A, session) is not None
         assert len(kept) <= 5
-        assert all(len(list(chain.authorities.exposures.under(first))) == 4 for first in kept)
-    prefix = chain.authorities.exposures.prefix
-    assert len(list(chain.state.keys(prefix))) == 4 * len(chain.authorities.elections.value)
+        assert all(
+            len(list(chain.authorities.elections.exposures.under(first))) == 4 for first in kept
+        )
+    prefix = chain.authorities.elections.exposures.prefix
+    assert len(list(chain.state.keys(prefix))) == 4 * len(
+        chain.authorities.elections.elections.value
+    )
 
 
 def test_too_many_remembered_elections_put_the_next_one_off(
     chain: StakeChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.pallets.authorities.MAX_ELECTIONS", 1)
+    monkeypatch.setattr("runtime.pallets.authorities.elections.MAX_ELECTIONS", 1)
     chain.authorities.bond_extra(signed(A), u128(1))
     assert chain.authorities.plan_session(2) is None
-    assert chain.authorities.last_election.value == 0
+    assert chain.authorities.elections.last_election.value == 0
 
 
 # ---- slashing
@@ -345,7 +351,7 @@ def test_a_slash_takes_what_is_on_its_way_out_too(chain: StakeChain) -> None:
     chain.authorities.unbond(signed(A), btt(25_000))
     issued = chain.balances.total_issuance.value
     assert chain.authorities.slash(A, 1, btt(35_000)) == btt(35_000)
-    assert chain.authorities.ledger[A] == Ledger(u128(0), [UnlockChunk(btt(5_000), u32(6))])
+    assert chain.authorities.bonds.ledger[A] == Ledger(u128(0), [UnlockChunk(btt(5_000), u32(6))])
     assert chain.balances.total_issuance.value == issued
     assert chain.announced()[-1] == Authorities.Slashed(A, btt(35_000))
     chain.check()
@@ -356,8 +362,8 @@ def test_a_slash_is_of_what_was_at_stake_in_that_session(chain: StakeChain) -> N
     assert chain.authorities.at_stake(D, 0) == btt(10_000)
     assert chain.authorities.slash(D, 0, btt(90_000)) == btt(10_000)
     assert chain.authorities.slash(D, 1, btt(1)) == 0  # one election, one stake
-    assert chain.authorities.ledger[D].active == btt(80_000)
-    assert D in chain.authorities.candidates
+    assert chain.authorities.bonds.ledger[D].active == btt(80_000)
+    assert D in chain.authorities.candidate_list.candidates
     assert chain.authorities.slash(NEWCOMER, 0, btt(1)) == 0
     assert chain.authorities.at_stake(NEWCOMER, 0) is None
     chain.check()
@@ -365,10 +371,10 @@ def test_a_slash_is_of_what_was_at_stake_in_that_session(chain: StakeChain) -> N
 
 def test_a_bond_slashed_below_the_minimum_is_chilled(chain: StakeChain) -> None:
     chain.authorities.slash(D, 0, u128(1))
-    assert D not in chain.authorities.candidates
+    assert D not in chain.authorities.candidate_list.candidates
     assert Authorities.Chilled(D) in chain.announced()
     chain.authorities.slash(C, 0, btt(20_000))
-    assert C not in chain.authorities.ledger
+    assert C not in chain.authorities.bonds.ledger
     chain.check()
 
 
@@ -388,7 +394,7 @@ def test_an_expelled_validator_is_barred_for_a_term_and_replaced_at_once(chain: 
         chain.authorities.validate(signed(A))
     chain.sessions.turn()
     chain.authorities.validate(signed(A))
-    assert A not in chain.authorities.barred
+    assert A not in chain.authorities.candidate_list.barred
     chain.authorities.expel(NEWCOMER)  # who is nobody is barred all the same
     chain.check()
 
@@ -539,7 +545,7 @@ def test_who_was_never_elected_weighs_one(chain: StakeChain) -> None:
 def test_votes_that_exceed_64_bits_are_an_error(chain: StakeChain) -> None:
     huge = Exposure(u128(u64.MAX * 10**12), u128(0))
     for who in (A, B):
-        chain.authorities.exposures[u32(0), who] = huge
+        chain.authorities.elections.exposures[u32(0), who] = huge
     assert chain.authorities.grandpa_weights([A]) == [u64.MAX]
     with pytest.raises(Overflow):
         chain.authorities.grandpa_weights([A, B])
@@ -696,10 +702,13 @@ class Staking(RuleBasedStateMachine):
         authorities = self.chain.authorities
         fit = [
             (-int(bond), who)
-            for who, bond in authorities.candidates.items()
+            for who, bond in authorities.candidate_list.candidates.items()
             if bond >= MINIMUM and self.chain.sessions.has_keys(who)
         ]
-        assert list(authorities._elect()) == [who for _, who in sorted(fit)[:4]]
+        elected = authorities.candidate_list.best(
+            authorities.seats, u128(MINIMUM), self.chain.sessions.has_keys
+        )
+        assert list(elected) == [who for _, who in sorted(fit)[:4]]
 
 
 Staking.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

@@ -148,7 +148,7 @@ def test_an_offender_is_disabled_chilled_and_gone_after_the_next_election(
     report(chain, 3)
     place = chain.sessions.active.index(stash(3))
     assert chain.sessions.disabled == [place]
-    assert stash(3) not in chain.authorities.candidates
+    assert stash(3) not in chain.authorities.candidate_list.candidates
     report(chain, 3, slot=78)
     assert chain.sessions.disabled == [place]
     chain.sessions.turn()

@@ -1,0 +1,41 @@
+"""Authorities: selection of the validators, which make and finalize blocks, by bonded stake."""
+
+from runtime.pallets.authorities.formulas import (
+    BABE_UNIT,
+    capped_weights,
+    shared_weights,
+    take_from,
+)
+from runtime.pallets.authorities.pallet import Authorities
+from runtime.pallets.authorities.types import (
+    HIGHEST_MINIMUM,
+    LOWEST_MINIMUM,
+    MAX_BOND,
+    MAX_CHUNKS,
+    Exposure,
+    Ledger,
+    NoKeys,
+    NoWork,
+    OwnOperators,
+    UnlockChunk,
+    WorkScores,
+)
+
+__all__ = [
+    "BABE_UNIT",
+    "HIGHEST_MINIMUM",
+    "LOWEST_MINIMUM",
+    "MAX_BOND",
+    "MAX_CHUNKS",
+    "Authorities",
+    "Exposure",
+    "Ledger",
+    "NoKeys",
+    "NoWork",
+    "OwnOperators",
+    "UnlockChunk",
+    "WorkScores",
+    "capped_weights",
+    "shared_weights",
+    "take_from",
+]

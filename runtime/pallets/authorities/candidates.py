@@ -1,0 +1,80 @@
+"""The candidates for election."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u32, u128
+from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.pallets.authorities import errors, events
+
+
+class CandidateList(Component):
+    """Accounts that stand for election, with their active bonds, and barred offenders."""
+
+    candidates = Map(AccountId, u128, hasher=Hasher.Twox64Concat)
+    """Candidates for election and their active bonds, in planck."""
+    counter_for_candidates = Value(u32, default=u32(0))
+    """Number of candidates."""
+    barred = Map(AccountId, u32, default=u32(0))
+    """Barred offenders, and the first session in which each may be a candidate again."""
+
+    def __init__(self, pallet: Pallet, max_candidates: u32) -> None:
+        super().__init__(pallet)
+        self._max_candidates = max_candidates
+
+    def __contains__(self, stash: AccountId) -> bool:
+        """Return True if `stash` is a candidate."""
+        return stash in self.candidates
+
+    def ranked(self) -> list[tuple[AccountId, u128]]:
+        """Return the candidates and their bonds, the greatest first; equal ones by account."""
+        return sorted(self.candidates.items(), key=lambda row: (-int(row[1]), row[0]))
+
+    def best(
+        self, seats: int, minimum: u128, has_keys: Callable[[AccountId], bool]
+    ) -> dict[AccountId, u128]:
+        """Return the accounts that would be elected now and their bonds, the greatest first."""
+        elected: dict[AccountId, u128] = {}
+        for stash, bond in self.ranked():
+            if len(elected) >= seats or bond < minimum:
+                break
+            if has_keys(stash):
+                elected[stash] = bond
+        return elected
+
+    def add(self, stash: AccountId, bond: u128) -> None:
+        """Add a candidate."""
+        self.candidates[stash] = bond
+        self.counter_for_candidates.value += 1
+
+    def update(self, stash: AccountId, bond: u128) -> None:
+        """Store the changed bond of an account, if it is a candidate."""
+        if stash in self.candidates:
+            self.candidates[stash] = bond
+
+    def remove(self, stash: AccountId) -> None:
+        """Remove a candidate."""
+        del self.candidates[stash]
+        self.counter_for_candidates.value -= 1
+
+    def chill(self, stash: AccountId) -> None:
+        """Remove a candidate that no longer stands for election."""
+        self.remove(stash)
+        self.deposit(events.Chilled(stash))
+
+    def make_room(self, stash: AccountId, bond: u128) -> int:
+        """Displace the least candidate of a full list; return the number of candidates read.
+
+        Raises CandidatesFull.
+        """
+        if self.counter_for_candidates.value < self._max_candidates:
+            return 0
+        ranked = self.ranked()
+        least, least_bond = ranked[-1]
+        if bond <= least_bond:
+            raise errors.CandidatesFull
+        self.remove(least)
+        self.deposit(events.Displaced(least, stash))
+        return len(ranked)
