@@ -215,9 +215,10 @@ class Pallet:
 
     def live_constants(self) -> list[tuple[str, str, Codec[Any], object]]:
         """Return attribute, metadata name, codec and value of all constants: own, then parts'."""
+        parts: list[Pallet | Component] = [self, *self.components]
         return [
             (attribute, name, kind, getattr(part, attribute))
-            for part in (self, *self.components)
+            for part in parts
             for attribute, (name, kind) in part.CONSTANTS.items()
         ]
 
