@@ -47,6 +47,7 @@ from runtime.frame import (
     PostInfo,
     Runtime,
     State,
+    StateRootMismatch,
     signed,
 )
 from runtime.implicits import Implicits
@@ -215,8 +216,7 @@ class Executive:
                 ) from error
         made = self._close(expected)
         if made.state_root != header.state_root:
-            told = f"header says {header.state_root.hex()} at {int(header.number)}"
-            raise InvalidBlock(f"state root {made.state_root.hex()}, {told}")
+            raise StateRootMismatch(made.state_root, header.state_root, int(header.number))
         if made.digest != header.digest:
             raise InvalidBlock(
                 f"digest of block {int(header.number)} is not what its execution gives"

@@ -73,7 +73,7 @@ class Announces:
         self._importer = importer
         self._slot_ms = slot_ms
         self._held: list[_Held] = []
-        self._told: OrderedDict[bytes, None] = OrderedDict()
+        self._forwarded: OrderedDict[bytes, None] = OrderedDict()
         self._waiting: OrderedDict[bytes, bytes] = OrderedDict()
         self._turns: OrderedDict[tuple[bytes, int], int] = OrderedDict()
 
@@ -105,17 +105,17 @@ class Announces:
             self._held.append(_Held(due, received))
         return True
 
-    def ripe(self, now_ms: int) -> list[Received]:
-        """Return the held announces that are due, in order of arrival."""
+    def take_due(self, now_ms: int) -> list[Received]:
+        """Remove and return the held announces that are due, in order of arrival."""
         found = [held.received for held in self._held if held.due_ms <= now_ms]
         if found:
             self._held = [held for held in self._held if held.due_ms > now_ms]
         return found
 
-    def heard(self, received: Received, now_ms: int) -> Verdict:
+    def judge(self, received: Received, now_ms: int) -> Verdict:
         """Return the decision about an announce that a peer handed over."""
         header, hash, data = received.announce.header, received.hash, received.data
-        if hash in self._told or self._client.header(hash) is not None:
+        if hash in self._forwarded or self._client.header(hash) is not None:
             return Verdict(pass_on=False)
         if int(header.number) <= self._client.finalized().number:
             # It is of no use to any node, and a former author could make any number of them.
@@ -128,7 +128,7 @@ class Announces:
                 self._wait(hash, data)
             return Verdict(pass_on=False, fault=None if late else str(refused))
         if stands:
-            _remember(self._told, hash, None, REMEMBERED)
+            _remember(self._forwarded, hash, None, REMEMBERED)
         else:
             self._wait(hash, data)
         return Verdict(stands)
@@ -137,7 +137,7 @@ class Announces:
         """Return the announce of an imported block, if it waited for the import."""
         data = self._waiting.pop(hash, None)
         if data is not None:
-            _remember(self._told, hash, None, REMEMBERED)
+            _remember(self._forwarded, hash, None, REMEMBERED)
         return data
 
     def _wait(self, hash: bytes, data: bytes) -> None:

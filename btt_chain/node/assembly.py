@@ -16,8 +16,9 @@ from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.consensus.finality.signatures import Signatures, Verify
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
-from btt_chain.node.engine import Engine, Parts, Settings, Watcher
+from btt_chain.node.engine import Engine
 from btt_chain.node.expenses import Meter, processor_time_us
+from btt_chain.node.parts import Parts, Settings, Watcher
 from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer, Vault
 from btt_chain.node.signing_record_check import look_back
@@ -58,7 +59,7 @@ class NoVotes:
 
 
 class Reports:
-    """Builds the extrinsics that report offences (`engine.Maker`)."""
+    """Builds the extrinsics that report offences (`parts.ReportBuilder`)."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
@@ -106,18 +107,9 @@ def assemble(
 
     Raises BadRecord when GRANDPA's records cannot be read; UnsupportedRuntime.
     """
-    slot_ms, epoch_slots = int(plan.params.slot_ms), int(plan.params.epoch_slots)
+    slot_ms = int(plan.params.slot_ms)
     importer = Importer(client, vrf=plan.vrf)
-    signer = worker = None
-    if plan.vault is not None:
-        look_back(client, plan.vault)
-        signer = Signer(
-            plan.vault,
-            started=now // slot_ms,
-            session_slots=epoch_slots,
-            on_vote=watcher.voted,
-        )
-        worker = SlotWorker(importer, signer, vrf=plan.vrf)
+    signer = None if plan.vault is None else _signer(client, plan, plan.vault, watcher, now)
     verify = plan.verify if signer is None else attentive(plan.verify, signer)
 
     def voting(at: int) -> Gadget:
@@ -153,11 +145,22 @@ def assemble(
         source=PublicChain(client),
         state=StateImport(client),
         report=Reports(client),
-        worker=worker,
+        worker=None if signer is None else SlotWorker(importer, signer, vrf=plan.vrf),
         signer=signer,
     )
     settings = Settings(slot_ms, plan.vault is not None, plan.force_authoring)
     return Engine(parts, settings, pace=pace, meter=meter, watcher=watcher)
+
+
+def _signer(client: Client, plan: Plan, vault: Vault, watcher: Watcher, now: int) -> Signer:
+    """Return the signer of a validator, whose records were checked against the chain."""
+    look_back(client, vault)
+    return Signer(
+        vault,
+        started=now // int(plan.params.slot_ms),
+        session_slots=int(plan.params.epoch_slots),
+        on_vote=watcher.voted,
+    )
 
 
 def attentive(verify: Verify, signer: Signer) -> Verify:

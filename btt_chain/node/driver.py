@@ -163,7 +163,7 @@ class Driver:
     def _handle(self, event: Event) -> None:
         """Pass an event to the engine."""
         self._note(event)
-        self._carry_out(self._engine.hear(event, self._clock()))
+        self._carry_out(self._engine.handle(event, self._clock()))
         self._keep_time()
 
     def _gossip(self, lane: Lane, budget_ms: float) -> None:
@@ -194,7 +194,7 @@ class Driver:
         budget, begun = self._questions, self._steady_ms()
         asked = budget.take(begun)
         if asked is not None:
-            self._carry_out(self._engine.hear(asked, self._clock()))
+            self._carry_out(self._engine.handle(asked, self._clock()))
             budget.spent(asked.peer, self._steady_ms() - begun)
         now = self._steady_ms()
         due = budget.due(now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import time
 from collections.abc import Callable
 from typing import Final
@@ -17,20 +16,19 @@ from btt_chain.node import log_lines
 from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header
 from btt_chain.telemetry.metrics import Metrics
+from runtime.frame import StateRootMismatch
 from runtime.pallets.session import Session
 
 log = logging.getLogger("btt_chain.node.blocks")
 babe_log = logging.getLogger("btt_chain.node.babe")
 grandpa_log = logging.getLogger("btt_chain.node.grandpa")
 
-_OTHER_STATE: Final = re.compile("state root ([0-9a-f]{64}), header says ([0-9a-f]{64}) ")
-"""The runtime's refusal of a block with another state root here (runtime/executive.py)."""
-OTHER_STATE_EVERY: Final = 600.0
-"""Seconds between two errors about that: a cheating validator could fill the log."""
+MISMATCH_EVERY: Final = 600.0
+"""Seconds between two errors about a wrong state root: a cheating validator could fill the log."""
 
 
 class NodeWatcher:
-    """Writes log lines and metrics (`engine.Watcher`)."""
+    """Writes log lines and metrics (`parts.Watcher`)."""
 
     def __init__(
         self, client: Client, metrics: Metrics, clock: Callable[[], float] = time.perf_counter
@@ -39,7 +37,7 @@ class NodeWatcher:
         self._metrics = metrics
         self._clock = clock
         self._begun: float | None = None
-        self._other_state_at: float | None = None
+        self._mismatch_at: float | None = None
         self.is_syncing: Callable[[], bool] = lambda: False
         """Returns True while sync is far behind; blocks are then logged at debug level only."""
 
@@ -71,27 +69,26 @@ class NodeWatcher:
             ),
         )
 
-    def refused(self, hash: bytes, number: int, why: str) -> None:
+    def refused(self, hash: bytes, number: int, error: Exception) -> None:
         """Log a refused block."""
         self._begun = None
         self._metrics.on_import_failed("invalid")
-        found = _OTHER_STATE.match(why)
-        if found is not None and self._may_say_other_state():
+        if isinstance(error, StateRootMismatch) and self._may_report_mismatch():
             log.error(
                 "block %d 0x%s leads to state root 0x%s here, and to 0x%s by its header. If the "
                 "others go on without it, its author made an invalid block. If they build on it, "
                 "this node's program or database is wrong: stop it, compare its version with "
                 "theirs, then purge-chain and sync again; docs/runbooks.md",
-                number, hash.hex(), *found.groups(),
+                number, hash.hex(), error.got.hex(), error.want.hex(),
             )  # fmt: skip
             return
-        log.warning("refused block %d %s: %s", number, log_lines.short(hash), why)
+        log.warning("refused block %d %s: %s", number, log_lines.short(hash), error)
 
-    def _may_say_other_state(self) -> bool:
-        now, last = self._clock(), self._other_state_at
-        if last is not None and now - last < OTHER_STATE_EVERY:
+    def _may_report_mismatch(self) -> bool:
+        now, last = self._clock(), self._mismatch_at
+        if last is not None and now - last < MISMATCH_EVERY:
             return False
-        self._other_state_at = now
+        self._mismatch_at = now
         return True
 
     def authored(self, authored: Authored) -> None:
@@ -103,10 +100,10 @@ class NodeWatcher:
             0.0 if self._begun is None else self._clock() - self._begun, authored.proposal.included
         )
 
-    def slot(self, slot: int, outcome: str) -> None:
+    def missed(self, slot: int, reason: str, *, forbidden: bool = False) -> None:
         """Log a slot of ours without a block."""
-        self._metrics.on_slot("refused" if outcome == "refused" else "missed")
-        babe_log.warning("slot %d is ours, and there is no block: %s", slot, outcome)
+        self._metrics.on_slot("refused" if forbidden else "missed")
+        babe_log.warning("missed slot %d: %s", slot, reason)
 
     def voted(self, stage: Stage) -> None:
         """Count a vote of ours; a primary's hint (PROPOSE) is not a vote."""
@@ -123,10 +120,10 @@ class NodeWatcher:
         """Log an equivocation of a validator."""
         self._metrics.on_equivocation("babe" if engine == "babe" else "grandpa")
         where = babe_log if engine == "babe" else grandpa_log
-        where.warning("the validator with key 0x%s said two things; it is reported", who.hex())
+        where.warning("equivocation of the validator with key 0x%s; it is reported", who.hex())
 
     def broken(self, broken: Broken) -> None:
-        """Log that a third of the voters cheats."""
+        """Log that a third of the voters signed conflicting blocks."""
         target = broken.proof.target
         grandpa_log.error(
             "block %d %s is proven final, and so is %d %s, on another fork: a third or more of the "

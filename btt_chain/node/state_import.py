@@ -29,7 +29,7 @@ _LINK: Final = codec(tuple[u32, H256])
 
 
 class StateImport:
-    """Writes the blocks and states of warp sync (`engine.StateStore`).
+    """Writes the blocks and states of warp sync (`parts.StateStore`).
 
     The proofs for the changes of voters were verified one by one. They are kept, so that other
     nodes can sync the same way from this node, too.

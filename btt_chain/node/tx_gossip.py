@@ -31,11 +31,11 @@ GATHER_MS: Final = 100
 """Time for which transactions are collected for one message."""
 LARGE_EVERY_MS: Final = 1_000
 """Pause between two transactions sent alone; peers allow no more (`p2p.limits`)."""
-TELL_AGAIN_SLOTS: Final = 8
+RESEND_SLOTS: Final = 8
 """Slots after which a transaction of ours that is in no block yet is gossiped again, the first
 time; each later wait is twice as long."""
-TELL_AGAIN_MOST: Final = 1_024
-TELL_AGAIN_SLACK: Final = 2
+MAX_RESEND_SLOTS: Final = 1_024
+RESEND_SLACK: Final = 2
 """Slots by which peers may be ahead of us in gossiping again."""
 REMEMBERED: Final = 20_000
 """Transactions remembered as received, as sent, and as included."""
@@ -59,7 +59,7 @@ class TxGossip:
         self.slot: int | None = None
         """The current slot; None before the first one."""
         self.due: int | None = None
-        """Time of the next call of `spread`."""
+        """Time of the next call of `take_due`."""
         self.received: OrderedDict[bytes, None] = OrderedDict()
         """Hashes of transactions of other nodes, except those that the pool refused."""
         self.included: OrderedDict[bytes, None] = OrderedDict()
@@ -91,7 +91,7 @@ class TxGossip:
                 )  # fmt: skip
                 self._held[hash] = None
                 continue
-            sent = _Sent((self.slot or 0) + TELL_AGAIN_SLOTS, TELL_AGAIN_SLOTS)
+            sent = _Sent((self.slot or 0) + RESEND_SLOTS, RESEND_SLOTS)
             remember(self._sent, hash, sent)
             self._fresh.append(hash)
             if hash in self.received:
@@ -106,19 +106,19 @@ class TxGossip:
         for inner in body:
             remember(self.included, blake2_256(opaque(inner)), None)
 
-    def spread(self, now: int, peers: Sequence[str], *, stands: bool) -> list[Publish]:
-        """Return the batches to gossip now.
+    def take_due(self, now: int, peers: Sequence[str], *, is_stalled: bool) -> list[Publish]:
+        """Remove and return the batches to gossip now.
 
-        None while the pool holds gossip, or the chain `stands` at an unknown runtime.
+        None while the pool holds gossip, or the chain is stalled at a runtime that is not carried.
         """
-        if self._pool.holds_gossip and (self._fresh or self._later) and not stands:
+        if self._pool.holds_gossip and (self._fresh or self._later) and not is_stalled:
             self.due = None
             self._gather(now)
             return []
         fresh, self._fresh, self.due = self._fresh, [], None
         if now >= self._later_from:
             fresh, self._later = self._later + fresh, []
-        if stands:
+        if is_stalled:
             self._later.clear()
             self._held.clear()
             return []  # they are signed for a runtime that is not in force any more
@@ -157,7 +157,7 @@ class TxGossip:
             self._large_from = now + LARGE_EVERY_MS
         return known.raw
 
-    def tell_again(self, slot: int, now: int) -> None:
+    def begin_slot(self, slot: int, now: int) -> None:
         """Queue transactions of this node that are in no block yet: new peers lack them."""
         self.slot = slot
         self._held = {hash: None for hash in self._held if hash in self._pool.pool}
@@ -176,11 +176,11 @@ class TxGossip:
         from this node. Not more often than a transaction of this node.
         """
         sent, slot = self._sent.get(hash), self.slot
-        if sent is not None and slot is not None and slot + TELL_AGAIN_SLACK >= sent.at:
+        if sent is not None and slot is not None and slot + RESEND_SLACK >= sent.at:
             self._send_again(hash, sent, slot, now)
 
     def _send_again(self, hash: bytes, sent: _Sent, slot: int, now: int) -> None:
-        sent.wait = min(sent.wait * 2, TELL_AGAIN_MOST)
+        sent.wait = min(sent.wait * 2, MAX_RESEND_SLOTS)
         sent.at = slot + sent.wait
         self._fresh.append(hash)
         self._gather(now)

@@ -292,3 +292,12 @@ class Error(DispatchError):
 
 class InvalidBlock(Exception):
     """The block must be rejected; the message is the reason. Not the failure of a single call."""
+
+
+class StateRootMismatch(InvalidBlock):
+    """The execution of a block leads to the state root `got`; its header has `want`."""
+
+    def __init__(self, got: bytes, want: bytes, number: int) -> None:
+        super().__init__(f"state root {got.hex()}, header says {want.hex()} at {number}")
+        self.got = bytes(got)
+        self.want = bytes(want)

@@ -300,11 +300,11 @@ def two_blocks() -> None:
         return work
 
     def around_author(plain: Callable[..., Any]) -> Callable[..., Any]:
-        def author(self: Any, slot: int, worker: Any) -> None:
-            plain(self, slot, worker)
+        def author(self: Any, slot: int) -> None:
+            plain(self, slot)
             while seconds:
                 block = seconds.pop().made
-                self.parts.importer.import_block(block.header, block.body, now_ms=self._now)
+                self.parts.importer.import_block(block.header, block.body, now_ms=self._clock.now)
                 announce = Announce(block.header, False).encode()
                 self._out.append(network.Publish(network.ANNOUNCE, announce))
 

@@ -9,7 +9,7 @@ import pytest
 
 from devnet.watched import (
     HANG,
-    SAID_TWO,
+    EQUIVOCATION,
     Watched,
     Words,
     quick,
@@ -53,7 +53,7 @@ def test_f10_f11_who_says_two_things_is_seen_reported_and_voted_out(
     words = [Words(node) for node in honest]
     field.net.wait_for_block(2)
     took = until(
-        "all honest nodes see it", lambda: all(SAID_TWO in said.all() for said in words), HANG
+        "all honest nodes see it", lambda: all(EQUIVOCATION in said.all() for said in words), HANG
     )
     seen_at = max(node.rpc.best() for node in honest)
     print(f"  {act}: seen by all honest nodes {took:.1f} s after block 2, at block {seen_at}")

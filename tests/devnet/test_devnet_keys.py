@@ -19,7 +19,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.testing import DevNode, Rpc
 from btt_chain.testing.process import free_ports
 from devnet import launcher
-from devnet.watched import HANG, SAID_TWO, Watched, Words, end_of, until
+from devnet.watched import HANG, EQUIVOCATION, Watched, Words, end_of, until
 from genesis.build import build
 from genesis.catalogue import holders_template, make, read_holders
 from genesis.holders import Holders
@@ -132,12 +132,12 @@ def test_f13_the_same_key_on_two_machines_is_noticed(field: Watched) -> None:
         second.wait_until_answers()
         took = until(
             "one of the two stops, or is accused",
-            lambda: any(BARRED in heard.new() or SAID_TWO in heard.new() for heard in words),
+            lambda: any(BARRED in heard.new() or EQUIVOCATION in heard.new() for heard in words),
         )
         print(f"  F13 two machines with one key: noticed {took:.1f} s after the second answers")
         for node, heard in zip((*net.nodes, second), words, strict=True):
             for told in heard.new().splitlines():
-                if BARRED in told or SAID_TWO in told or "older than" in told:
+                if BARRED in told or EQUIVOCATION in told or "older than" in told:
                     print(f"    {node.name}: {told}")
         # The other three do not care.
         net.wait_for_finality(net[0].rpc.finalized() + 3, nodes=[0, 1, 2], seconds=HANG)

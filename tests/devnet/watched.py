@@ -43,7 +43,7 @@ VOTERS: Final = codec(list[tuple[AuthorityId, u64]])
 
 IMPORTED: Final = re.compile(r"imported #(\d+) (0x\w+)… author (\S+) slot (\d+)")
 TROUBLE: Final = re.compile(r"\b(ERROR|CRITICAL)\b|^Traceback|^\w*(Error|Exception)\b")
-SAID_TWO: Final = "said two things"
+EQUIVOCATION: Final = "equivocation of the validator"
 
 LARGEST: Final = 512 << 20
 """Bytes that a node may have in memory; a fresh one has about a hundred MiB."""
@@ -225,7 +225,7 @@ class Watched:
             self._read[node.index] = len(text)
             bad = [line for line in fresh.splitlines() if TROUBLE.search(line)]
             if not self.cheats:
-                bad += [line for line in fresh.splitlines() if SAID_TWO in line]
+                bad += [line for line in fresh.splitlines() if EQUIVOCATION in line]
             bad = [
                 line for line in bad if not any(pattern.search(line) for pattern in self.excused)
             ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btt_chain.node.engine import _Batch
+from btt_chain.node.import_queue import Batch
 from btt_chain.primitives.digest import GRANDPA, H256, Consensus, Digest, DigestItem
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
@@ -42,7 +42,7 @@ def test_of_a_row_of_blocks_only_the_last_proof_is_looked_at() -> None:
 
 def test_the_proof_of_a_block_that_ends_a_set_is_looked_at_wherever_it_stands() -> None:
     change = Consensus(GRANDPA, b"a change of voters")
-    batch = _Batch(1, [block(1), block(2, change), block(3), block(4, proof=None)])
+    batch = Batch(1, [block(1), block(2, change), block(3), block(4, proof=None)])
 
     looked_at = []
     for batch.done in range(4):

@@ -270,7 +270,7 @@ class Invariants:
             "requests of sync": (out, 64),
             "ready transactions": (status.ready, limits.ready.count),
             "future transactions": (status.future, limits.future.count),
-            "batches of blocks": (len(engine._batches), BATCHES),
+            "batches of blocks": (len(engine.queue), BATCHES),
             "rounds that listen": (len(parts.gadget.rounds()[1]), 4_096),
         }
         sizes["rounds with votes"] = (len(parts.gadget._votes), KEPT_ROUNDS)

@@ -11,7 +11,7 @@ from btt_chain.primitives.header import Header
 
 
 class SimWatcher:
-    """Notes what the engine tells (`engine.Watcher`)."""
+    """Records what the engine reports (`parts.Watcher`)."""
 
     def __init__(self, index: int) -> None:
         self.index = index
@@ -23,7 +23,7 @@ class SimWatcher:
         self.finals: list[Target] = []
         self.equivocations: list[tuple[str, bytes]] = []
         self.breaks: list[Broken] = []
-        self.missed: list[tuple[int, str]] = []
+        self.missed_slots: list[tuple[int, str]] = []
 
     def begin(self) -> None:
         """Pass over."""
@@ -35,16 +35,16 @@ class SimWatcher:
         if own and verified is not None:
             self.own.append((verified.slot, ref.hash))
 
-    def refused(self, hash: bytes, number: int, why: str) -> None:
+    def refused(self, hash: bytes, number: int, error: Exception) -> None:
         """Note a refusal."""
-        self.refusals.append((number, why))
+        self.refusals.append((number, str(error)))
 
     def authored(self, authored: Authored) -> None:
         """Pass over."""
 
-    def slot(self, slot: int, outcome: str) -> None:
+    def missed(self, slot: int, reason: str, *, forbidden: bool = False) -> None:
         """Note a slot without a block."""
-        self.missed.append((slot, outcome))
+        self.missed_slots.append((slot, reason))
 
     def voted(self, stage: Stage) -> None:
         """Pass over."""

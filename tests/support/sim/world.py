@@ -504,7 +504,7 @@ class World:
             return
         if node.cheat is not None and node.cheat.hear(node, event):
             return
-        self._do(node, Engine.hear, event)
+        self._do(node, Engine.handle, event)
 
     def _carry(self, node: SimNode, actions: Sequence[network.Action]) -> None:
         if not actions:

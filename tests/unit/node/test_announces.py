@@ -90,9 +90,9 @@ def test_a_header_that_stands_is_passed_on_once() -> None:
     chain = Chain()
     announces = over(chain)
 
-    assert announces.heard(from_peer(child()), 0) == (True, None)
-    assert announces.heard(from_peer(child()), 0) == (False, None)
-    assert announces.heard(from_peer(child(), is_best=False), 0) == (False, None)
+    assert announces.judge(from_peer(child()), 0) == (True, None)
+    assert announces.judge(from_peer(child()), 0) == (False, None)
+    assert announces.judge(from_peer(child(), is_best=False), 0) == (False, None)
     assert announces.imported(bytes(child().hash())) is None
     assert chain.checks == 1
 
@@ -101,7 +101,7 @@ def test_what_is_known_is_not_passed_on() -> None:
     chain = Chain(known=[PARENT, child()])
     announces = over(chain)
 
-    assert announces.heard(from_peer(child()), 0) == (False, None)
+    assert announces.judge(from_peer(child()), 0) == (False, None)
     assert chain.checks == 0
 
 
@@ -145,14 +145,14 @@ def test_what_cannot_be_judged_yet_goes_on_when_its_block_was_taken_in(
 ) -> None:
     announces = over(Chain(opinion=opinion))
 
-    assert announces.heard(from_peer(header), 0) == (False, None)
+    assert announces.judge(from_peer(header), 0) == (False, None)
     assert announces.imported(bytes(header.hash())) == told(header)
     assert announces.imported(bytes(header.hash())) is None
 
 
 def test_a_header_that_can_never_stand_is_its_senders_fault() -> None:
     announces = over(Chain(opinion=Refused(Reason.BAD_SEAL, "no")))
-    verdict = announces.heard(from_peer(child()), 0)
+    verdict = announces.judge(from_peer(child()), 0)
 
     assert not verdict.pass_on
     assert verdict.fault == "bad seal: no"
@@ -161,7 +161,7 @@ def test_a_header_that_can_never_stand_is_its_senders_fault() -> None:
 
 def test_of_one_turn_no_more_is_passed_on_than_shows_the_equivocation() -> None:
     announces = over(Chain())
-    verdicts = [announces.heard(from_peer(child(mark=mark)), 0).pass_on for mark in range(5)]
+    verdicts = [announces.judge(from_peer(child(mark=mark)), 0).pass_on for mark in range(5)]
 
     assert verdicts == [True] * PER_TURN + [False] * (5 - PER_TURN)
 
@@ -170,7 +170,7 @@ def test_what_is_remembered_is_bounded() -> None:
     chain = Chain(opinion=None)
     announces = over(chain)
     for mark in range(2 * WAITING):
-        announces.heard(from_peer(child(mark=mark)), 0)
+        announces.judge(from_peer(child(mark=mark)), 0)
     assert announces.imported(bytes(child(mark=0).hash())) is None
     assert announces.imported(bytes(child(mark=2 * WAITING - 1).hash())) is not None
 
@@ -183,9 +183,9 @@ def test_an_announce_is_held_until_its_block_can_be_taken_in() -> None:
     event = from_peer(claiming(12))
 
     assert announces.hold(event, 10 * SLOT_MS)
-    assert announces.ripe(11 * SLOT_MS - 1) == []
-    assert announces.ripe(11 * SLOT_MS) == [event]
-    assert announces.ripe(11 * SLOT_MS) == []
+    assert announces.take_due(11 * SLOT_MS - 1) == []
+    assert announces.take_due(11 * SLOT_MS) == [event]
+    assert announces.take_due(11 * SLOT_MS) == []
     assert not announces.hold(event, 11 * SLOT_MS)
 
 
@@ -203,7 +203,7 @@ def test_what_is_held_is_bounded_in_number_in_time_and_by_peer() -> None:
         assert announces.hold(from_peer(claiming(12, mark)), now)
     assert announces.hold(from_peer(claiming(12 + HELD_MS // SLOT_MS), "b"), now)
     assert announces.hold(from_peer(claiming(2**63), "b"), now)
-    assert len(announces.ripe(2**80)) == HELD_OF_ONE
+    assert len(announces.take_due(2**80)) == HELD_OF_ONE
     for number in range(HELD + 10):
         assert announces.hold(from_peer(claiming(12), f"p{number}"), now)
-    assert len(announces.ripe(11 * SLOT_MS)) == HELD
+    assert len(announces.take_due(11 * SLOT_MS)) == HELD

@@ -96,7 +96,7 @@ class Slow:
         self.settings = SimpleNamespace(slot_ms=6_000)
         self.parts = SimpleNamespace(pool=SimpleNamespace(on_arrival=lambda _: None))
 
-    def hear(self, event: Event, now: int) -> list[Answer]:
+    def handle(self, event: Event, now: int) -> list[Answer]:
         self.heard.append(event)
         self.clock += 1.0
         assert isinstance(event, Asked)

@@ -54,7 +54,7 @@ def test_an_announce_that_is_early_is_looked_at_when_its_slot_comes(world: World
     engine, early = world.nodes[2].running, before(block.header)
     set_back(world.nodes[2], early)
     event = GossipReceived(ANNOUNCE, "n0", Announce(block.header, is_best=True).encode())
-    assert not questions(engine.hear(event, early))
+    assert not questions(engine.handle(event, early))
     assert not questions(engine.tick(early + 2 * SLOT_MS - 1))
     found = questions(engine.tick(early + 2 * SLOT_MS))
     assert [ask.protocol for ask in found] == [network.BLOCKS]
@@ -74,9 +74,9 @@ def test_sync_is_told_how_long_an_early_block_has_to_wait(
 
     monkeypatch.setattr(engine.parts.sync, "handle", handle)
     engine.parts.importer._checked.clear()  # its announce may have come before the cut
-    engine._follow([ImportBlocks(1, (block,))])
+    engine._sync.follow([ImportBlocks(1, (block,))])
     engine.work(early)
     assert [(report.refused, report.wait_ms) for report in heard] == [(Refusal.EARLY, 2 * SLOT_MS)]
-    engine._follow([ImportBlocks(2, (block,))])
+    engine._sync.follow([ImportBlocks(2, (block,))])
     engine.work(early + 2 * SLOT_MS)
     assert (heard[-1].done, heard[-1].refused, heard[-1].wait_ms) == (1, None, 0)

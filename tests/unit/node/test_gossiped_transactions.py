@@ -63,7 +63,7 @@ def hear(world: World, wires: Sequence[bytes]) -> tuple[list[Penalise], int]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "submit", submit)
-        actions = engine.hear(GossipReceived(TX, "n1", TxBatch(list(wires)).encode()), world.now)
+        actions = engine.handle(GossipReceived(TX, "n1", TxBatch(list(wires)).encode()), world.now)
         while engine.busy:
             actions += engine.work(world.now)
     return [action for action in actions if isinstance(action, Penalise)], len(looked)

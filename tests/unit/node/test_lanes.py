@@ -50,7 +50,7 @@ class Busy:
     def takes_transactions(self) -> bool:
         return not self._left
 
-    def hear(self, event: Event, now: int) -> list[object]:
+    def handle(self, event: Event, now: int) -> list[object]:
         self.handled.append(event)
         if isinstance(event, GossipReceived) and event.topic == TX:
             self.now += self._cost

@@ -72,10 +72,10 @@ def test_nothing_is_gossiped_until_the_pool_is_judged_under_the_new_runtime() ->
     wire = chain.sign(BOB, chain.call("System", "remark", remark=b""))
     gossip.arrived([chain.pool.submit(wire)], 0)
     chain.pool.holds_gossip = True
-    assert gossip.spread(GATHER_MS, ["peer"], stands=False) == []
+    assert gossip.take_due(GATHER_MS, ["peer"], is_stalled=False) == []
     assert gossip.due == 2 * GATHER_MS
     chain.pool.recheck_some()
     assert not chain.pool.holds_gossip
-    [batch] = gossip.spread(2 * GATHER_MS, ["peer"], stands=False)
+    [batch] = gossip.take_due(2 * GATHER_MS, ["peer"], is_stalled=False)
     assert unwrap(wire) in batch.data
     assert gossip.due is None

@@ -80,7 +80,7 @@ def receive(world: World, wires: Sequence[bytes], wait: int = 1_000) -> Outcome:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pool, "submit", spy)
-        outcome.actions += engine.hear(
+        outcome.actions += engine.handle(
             GossipReceived(TX, "n1", TxBatch(list(wires)).encode()), world.now
         )
         while engine.busy:
@@ -172,12 +172,12 @@ def test_valid_transactions_are_charged_as_work_that_was_of_use(world: World) ->
 def test_a_batch_is_worked_on_in_slices_and_dropped_when_its_peer_leaves(world: World) -> None:
     engine = world.nodes[0].running
     wires = good(world, 3 * SLICE)
-    engine.hear(GossipReceived(TX, "n1", TxBatch(wires).encode()), world.now)
+    engine.handle(GossipReceived(TX, "n1", TxBatch(wires).encode()), world.now)
     pool = engine.parts.pool.pool
     assert 0 < pool.status().ready <= SLICE
     assert engine.busy
     assert not engine.takes_transactions
-    engine.hear(Disconnected("n1"), world.now)
+    engine.handle(Disconnected("n1"), world.now)
     assert not engine.busy
     assert engine.takes_transactions
     assert pool.status().ready <= SLICE
@@ -291,7 +291,9 @@ def test_only_ready_transactions_are_gossiped_and_none_before_what_it_depends_on
 def test_transactions_beyond_what_an_account_can_pay_count_as_late(
     world: World, few: Rate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(world.nodes[0].running.parts.pool.pool, "_can_pay", lambda *_: False)
+    monkeypatch.setattr(
+        world.nodes[0].running.parts.pool.pool._base._admission, "_can_pay", lambda *_: False
+    )
     wires = [transfer(0, nonce, 1, 10**15, world.genesis.hash) for nonce in range(141)]
     outcome = receive(world, wires[: few.burst + 1], 0)
     assert world.nodes[0].running.parts.pool.pool.status().ready == 1

@@ -101,7 +101,7 @@ def newcomers(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Newcomers]:
 
 def asked(node: SimNode, now: int, protocol: str, question: bytes) -> bytes:
     """Return a node's answer to a question of another."""
-    actions = node.running.hear(network.Asked("n0", protocol, question, 7), now)
+    actions = node.running.handle(network.Asked("n0", protocol, question, 7), now)
     found = [action for action in actions if isinstance(action, network.Answer)]
     assert found[0].data is not None
     return found[0].data
@@ -249,7 +249,7 @@ def test_a_node_without_a_state_judges_no_transaction_and_reports_no_offence(
     monkeypatch.setattr(
         node.running.parts.gadget, "gossip_received", lambda *_: [Offence(proof)]
     )  # of the set before, that a restarted node still believes in
-    node.running.hear(network.GossipReceived(network.GRANDPA, "n0", b"two votes"), world.now)
+    node.running.handle(network.GossipReceived(network.GRANDPA, "n0", b"two votes"), world.now)
     assert node.watcher.equivocations
     late.until(lambda: late.is_level(node))
 

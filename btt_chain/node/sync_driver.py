@@ -1,0 +1,115 @@
+"""Sync in a node: carries out the orders of the sync machine, and runs its timer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from btt_chain.node.finality import FinalityDriver
+from btt_chain.node.import_queue import ImportQueue
+from btt_chain.node.parts import Parts
+from btt_chain.node.steady_clock import SteadyClock
+from p2p import network
+from p2p.network import Event, Penalise
+from p2p.sync.types import (
+    Action,
+    BeginState,
+    BlockId,
+    FinishState,
+    HistoryStored,
+    ImportBlocks,
+    ImportHistory,
+    ImportJustification,
+    JustificationJudged,
+    Report,
+    StateFinished,
+    StateStored,
+    StoreState,
+)
+
+SYNC_EVERY: Final = 250
+"""Milliseconds between two checks for overdue requests."""
+SYNC_IDLE: Final = 1_000
+"""The same while sync waits for nothing."""
+
+
+class SyncDriver:
+    """Drives `parts.sync`."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        queue: ImportQueue,
+        clock: SteadyClock,
+        finality: FinalityDriver,
+        *,
+        send: Callable[[network.Action], None],
+        peers: Iterable[str],
+        on_history: Callable[[], None],
+    ) -> None:
+        """`send` takes actions for the network, `peers` are the connected nodes; `on_history` is
+        called when lower blocks were stored.
+        """
+        self._parts = parts
+        self._queue = queue
+        self._clock = clock
+        self._finality = finality
+        self._send = send
+        self._peers = peers
+        self._on_history = on_history
+        self._due = 0
+
+    @property
+    def due(self) -> int:
+        """Steady time of the next `tick`."""
+        return self._due
+
+    def start(self) -> None:
+        """Check for the first time at once."""
+        self._due = self._clock.steady
+
+    def handle(self, event: Event | Report) -> None:
+        """Pass an event of the network, or the outcome of an order, to sync."""
+        self.follow(self._parts.sync.handle(event, self._clock.steady))
+
+    def tick(self) -> None:
+        """Check for overdue requests if it is time."""
+        steady = self._clock.steady
+        if steady >= self._due:
+            self._due = steady + SYNC_IDLE
+            self.follow(self._parts.sync.tick(steady))
+
+    def want(self, block: BlockId, peer: str) -> None:
+        """Request a block that a voter refers to."""
+        self.follow(self._parts.sync.want_block(block, peer, self._clock.steady))
+
+    def follow(self, actions: Iterable[Action]) -> None:
+        """Carry out orders of sync."""
+        if not self._parts.sync.idle:
+            self._due = min(self._due, self._clock.steady + SYNC_EVERY)
+        for action in actions:
+            match action:
+                case network.Ask() | Penalise():
+                    self._send(action)
+                case ImportBlocks():
+                    self._queue.put(action)
+                case ImportJustification():
+                    self._judge(action)
+                case BeginState():
+                    self._parts.state.begin(action)
+                case StoreState():
+                    self._parts.state.store(action)
+                    self.handle(StateStored())
+                case FinishState():
+                    self._parts.state.finish(action)
+                    self._finality.restart(self._clock.now, self._peers)
+                    self.handle(StateFinished())
+                case ImportHistory(blocks):
+                    self._parts.state.history(blocks)
+                    self._on_history()
+                    self.handle(HistoryStored())
+
+    def _judge(self, order: ImportJustification) -> None:
+        self._finality.process_proof(order.raw, order.peer, self._clock.now)
+        accepted = self._parts.client.finalized().number >= order.target.number
+        self.handle(JustificationJudged(order.target, order.peer, accepted))
