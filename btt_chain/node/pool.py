@@ -73,23 +73,20 @@ class PoolService:
 
     def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
         self.client = client
-        self.pool = Pool(self._judge, recheck=self._judge_again, can_pay=self._can_pay)
+        self.pool = Pool(self._validate, recheck=self._recheck_kept, can_pay=self._can_pay)
         self.in_turns = False
         """True if `recheck_some` is called in turns; else each block is followed by one turn, and
         the rest waits for the next block."""
         self.holds_gossip = False
         """True if the pool may hold transactions that were valid under another runtime only. Peers
         would penalize this node for them, so nothing is gossiped until all are validated again."""
-        self._no_judge_at: bytes | None = None
-        """The best block on whose state no transaction can be validated."""
+        self._no_runtime_at: bytes | None = None
+        """The best block on which no transaction can be validated: its runtime is not here."""
         self._clock = clock
         self._view: View | None = None
         self._watching: dict[bytes, dict[object, StatusListener]] = {}
         self._arrivals: list[ArrivalListener] = []
-        self._admitted: Kept | None = None
-        """Data kept of the transaction that is being submitted, with its call."""
-        self._is_submitting = False
-        client.listen(self._hear)
+        client.listen(self._on_chain_event)
 
     # ---- submission
 
@@ -101,18 +98,17 @@ class PoolService:
         best = self.client.best()
         try:
             at = BlockRef(best.number, best.hash)
-            self._is_submitting, self._admitted = True, None
-            hash = self.pool.submit(wire, source, self._clock(), at)
+            hash = self.pool.submit(wire, source, self._clock(), at, self._validate_new)
         except (UnsupportedRuntime, StateUnavailable) as missing:
             # Not possible while a state is fetched from peers, or without its runtime.
             raise ValidityUnknown(CannotLookup()) from missing
         else:
-            if self._admitted is not None:
-                self.client.kept.add(hash, self._admitted)
+            admitted = self.pool.get(hash)
+            if admitted is not None and isinstance(admitted.kept, Kept):
+                self.client.kept.add(hash, admitted.kept)
             return hash
         finally:
-            self._is_submitting, self._admitted = False, None
-            self._tell()
+            self._report_events()
 
     def is_outbid(self, wire: bytes) -> bool:
         """Return True if the transaction with its account and nonce in the pool is not to be
@@ -131,12 +127,12 @@ class PoolService:
 
     def watch(self, hash: bytes, listener: StatusListener) -> Callable[[], None]:
         """Call `listener` on each event of a transaction, until the returned function is called."""
-        ticket = object()
-        self._watching.setdefault(hash, {})[ticket] = listener
+        key = object()
+        self._watching.setdefault(hash, {})[key] = listener
 
         def stop() -> None:
             listeners = self._watching.get(hash, {})
-            listeners.pop(ticket, None)
+            listeners.pop(key, None)
             if not listeners:
                 self._watching.pop(hash, None)
 
@@ -149,36 +145,36 @@ class PoolService:
     def went_out(self, hashes: Iterable[bytes], peers: Sequence[str]) -> None:
         """Report to watchers that these transactions were gossiped to these peers."""
         self.pool.on_broadcast(dict.fromkeys(hashes, peers))
-        self._tell()
+        self._report_events()
 
     def remove(self, reasons: dict[bytes, str]) -> list[bytes]:
         """Remove transactions and their dependants; return those that were there."""
         removed = self.pool.remove_invalid(reasons, self._clock())
-        self._tell()
+        self._report_events()
         return removed
 
     # ---- chain events
 
-    def _hear(self, event: ChainEvent) -> None:
+    def _on_chain_event(self, event: ChainEvent) -> None:
         if isinstance(event, NewBest):
             now = self._clock()
             self.pool.on_retracted([self._imported(hash) for hash in event.retracted])
             for hash in event.enacted:
                 self.pool.on_block_imported(self._imported(hash), now)
-            if self._change_law((*event.enacted, *event.retracted)):
+            if self._change_runtime((*event.enacted, *event.retracted)):
                 self.holds_gossip = True
                 self._drop_outdated()
             if not self.in_turns:
                 self._recheck(self._turn())
         if isinstance(event, Finalized):
             self.pool.on_finalized(event.hashes)
-        self._tell()
+        self._report_events()
 
     @property
     def has_rechecks(self) -> bool:
         """True if transactions have not been validated yet on the best block's state."""
         best = self.client.best()
-        if best.hash == self._no_judge_at:
+        if best.hash == self._no_runtime_at:
             return False
         return self.pool.must_recheck(BlockRef(best.number, best.hash))
 
@@ -188,7 +184,7 @@ class PoolService:
         `budget` is that of one turn unless another is given.
         """
         self._recheck(budget or self._turn())
-        self._tell()
+        self._report_events()
         return self.has_rechecks
 
     def _recheck(self, budget: RecheckBudget) -> None:
@@ -197,8 +193,8 @@ class PoolService:
             self.pool.revalidate(budget, self._clock(), BlockRef(best.number, best.hash))
         except (UnsupportedRuntime, StateUnavailable) as missing:
             # Not possible while a state is fetched from peers, or without its runtime.
-            self._no_judge_at = best.hash
-            log.info("transactions wait to be judged again: %s", missing)
+            self._no_runtime_at = best.hash
+            log.info("transactions wait for a recheck: %s", missing)
         else:
             if self.holds_gossip:
                 self.holds_gossip = self.has_rechecks
@@ -212,7 +208,7 @@ class PoolService:
         try:
             version = self.client.law(self.client.best().hash).version
         except (UnsupportedRuntime, StateUnavailable) as missing:
-            log.info("transactions wait to be judged again: %s", missing)
+            log.info("transactions wait for a recheck: %s", missing)
             return
         signed_for = _signed_for(version)
 
@@ -230,7 +226,7 @@ class PoolService:
         end = self._clock() + RECHECK_SECONDS
         return RecheckBudget(RECHECKS, RECHECK_BYTES, lambda: self._clock() > end)
 
-    def _change_law(self, blocks: Iterable[bytes]) -> bool:
+    def _change_runtime(self, blocks: Iterable[bytes]) -> bool:
         return any(
             RuntimeEnvironmentUpdated() in self.client.header_of(hash).digest.logs
             for hash in blocks
@@ -243,23 +239,28 @@ class PoolService:
 
     # ---- validation
 
-    def _judge(self, wire: bytes, source: TransactionSource, at: BlockRef) -> Validated:
+    def _validate_new(self, wire: bytes, source: TransactionSource, at: BlockRef) -> Validated:
+        """Validate a transaction that is submitted; its decoded call is kept for a block."""
         valid, kept = self._view_of(at.hash).executive.admit(source, unwrap(wire))
-        if kept is not None and not self._is_submitting:
-            kept.call = None  # known before: its call is not kept a second time
-        self._admitted = kept
         return Validated(valid, kept, kept.who, kept.fee) if kept else Validated(valid, None, None)
+
+    def _validate(self, wire: bytes, source: TransactionSource, at: BlockRef) -> Validated:
+        """Validate a transaction that was submitted, or included, before; its call is dropped."""
+        found = self._validate_new(wire, source, at)
+        if isinstance(found.kept, Kept):
+            found.kept.call = None
+        return found
 
     def _can_pay(self, who: bytes, fees: int, at: bytes) -> bool:
         return self._view_of(at).executive.can_pay(AccountId(who), fees)
 
-    def _judge_again(self, known: Transaction, at: BlockRef) -> ValidTransaction | Validated:
+    def _recheck_kept(self, known: Transaction, at: BlockRef) -> ValidTransaction | Validated:
         """Validate a transaction of the pool again, by its kept data or by its bytes."""
         if isinstance(known.kept, Kept):
             valid = self._view_of(at.hash).executive.recheck(known.kept)
             if valid is not None:
                 return valid
-        return self._judge(known.raw, known.source, at)
+        return self._validate(known.raw, known.source, at)
 
     def _view_of(self, at: bytes) -> View:
         view = self._view
@@ -272,7 +273,7 @@ class PoolService:
 
     # ---- reporting
 
-    def _tell(self) -> None:
+    def _report_events(self) -> None:
         events = self.pool.drain()
         ready: list[bytes] = []
         for event in events:

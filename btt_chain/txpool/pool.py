@@ -65,7 +65,7 @@ from btt_chain.txpool.types import (
 class Pool:
     """The pool of one node.
 
-    `validate` is the runtime's validation, used where a method is given no other; `recheck` that of
+    `validate` is the runtime's validation, unless a submission is given another; `recheck` that of
     a transaction in the pool, by its kept data; `can_pay` returns True if an account can pay the
     fees of all its transactions. A pool of a node that authors no blocks refuses transactions that
     must not be gossiped.
@@ -258,7 +258,6 @@ class Pool:
         budget: RecheckBudget | int,
         now: float,
         best: BlockRef,
-        validate: Validate | None = None,
     ) -> int:
         """Validate as many transactions as `budget` allows at the new best block.
 
@@ -269,13 +268,13 @@ class Pool:
             budget = RecheckBudget(budget)
         while self._retracted and budget.has_rest():
             budget.charge(self._retracted.next_size())
-            self._resubmit(best, validate or self._validate)
+            self._resubmit(best)
         members = self._base.members
         while members and budget.has_rest():
             tx = next(iter(members.values()))
             if tx.checked == best.hash:
                 break
-            budget.charge(self._recheck(tx, now, best, validate))
+            budget.charge(self._recheck(tx, now, best))
         if budget.judged:
             self._enforce_limits(now)
         return budget.judged
@@ -342,13 +341,13 @@ class Pool:
 
     # ---- internals: validation
 
-    def _resubmit(self, best: BlockRef, validate: Validate) -> None:
+    def _resubmit(self, best: BlockRef) -> None:
         """Resubmit one transaction of a retracted block; bans do not count."""
         tx_hash, retracted = self._retracted.take_next()
         source = TransactionSource.InBlock
         end: StatusEvent | None = None
         try:
-            validity = validate(retracted.raw, source, best)
+            validity = self._validate(retracted.raw, source, best)
             self._returns += 1
             self._base.admit(
                 _transaction(tx_hash, retracted.raw, source, validity, best, self._returns)
@@ -364,18 +363,16 @@ class Pool:
         # Ready transactions that depended on its block wait for another provider.
         self._base.withdraw_tags(retracted.provides)
 
-    def _recheck(
-        self, tx: Transaction, now: float, best: BlockRef, validate: Validate | None
-    ) -> int:
+    def _recheck(self, tx: Transaction, now: float, best: BlockRef) -> int:
         """Validate a transaction again: an invalid one is removed, its dependants wait.
 
         Returns the number of bytes decoded for it.
         """
         try:
-            if self._recheck_by is not None and validate is None:
+            if self._recheck_by is not None:
                 validity = self._recheck_by(tx, best)
             else:
-                validity = (validate or self._validate)(tx.raw, tx.source, best)
+                validity = self._validate(tx.raw, tx.source, best)
         except Invalid as refusal:
             self._ban(tx.hash, str(refusal), now)
             self._base.remove(tx, Status.INVALID, str(refusal))

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from devnet.watched import (
-    HANG,
     EQUIVOCATION,
+    HANG,
     Watched,
     Words,
     quick,

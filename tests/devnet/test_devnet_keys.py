@@ -19,7 +19,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.testing import DevNode, Rpc
 from btt_chain.testing.process import free_ports
 from devnet import launcher
-from devnet.watched import HANG, EQUIVOCATION, Watched, Words, end_of, until
+from devnet.watched import EQUIVOCATION, HANG, Watched, Words, end_of, until
 from genesis.build import build
 from genesis.catalogue import holders_template, make, read_holders
 from genesis.holders import Holders

@@ -331,12 +331,12 @@ def test_forged_transactions_become_dear_after_a_few_and_those_behind_them_are_c
 def test_unpaid_transactions_become_dear_after_a_few(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pool = world.nodes[0].running.parts.pool.pool
+    pool = world.nodes[0].running.parts.pool
 
     def unpaid(*_: object) -> object:
         raise Invalid(Payment())
 
-    monkeypatch.setattr(pool, "_validate", unpaid)
+    monkeypatch.setattr(pool, "_validate_new", unpaid)
     first = receive(world, good(world, MAX_FORGED))
     assert first.useless < MAX_FORGED * DEAR_US[Fault.UNPAID] // 2
     second = receive(world, good(world, 2 * MAX_FORGED)[MAX_FORGED:])
