@@ -206,11 +206,11 @@ class ChainView:
 
     def runtime_version(self, hash: bytes) -> RuntimeVersion:
         """Return the runtime version of a block's state. Raises as `call` does."""
-        return self._law(hash).version
+        return self._runtime(hash).version
 
     def metadata(self, hash: bytes) -> bytes:
         """Return V14 metadata. Raises as `call` does."""
-        return self._law(hash).metadata(14)
+        return self._runtime(hash).metadata(14)
 
     def prepare_metadata(self) -> Iterator[None]:
         """Read the docstrings for metadata, one module at each step."""
@@ -223,7 +223,7 @@ class ChainView:
         """Call `listener` on every event until the returned function is called."""
         return self._client.listen(listener)
 
-    def _law(self, hash: bytes) -> LoadedRuntime:
+    def _runtime(self, hash: bytes) -> LoadedRuntime:
         try:
             with Kept(hash):
                 return self._client.law(hash)
@@ -282,11 +282,11 @@ class PoolView:
         best = self._client.best().hash
         try:
             with Kept(best):
-                law, overlay = self._client.law(best), self._client.overlay(best)
+                loaded, overlay = self._client.law(best), self._client.overlay(best)
         except UnsupportedRuntime as error:
             raise asked.RuntimeCallError(str(error)) from error
-        law.queries.runtime.enter(overlay)
-        nonce = law.queries.system.account[AccountId(account)].nonce
+        loaded.queries.runtime.enter(overlay)
+        nonce = loaded.queries.system.account[AccountId(account)].nonce
         return self._service.pool.next_nonce(account, int(nonce))
 
 

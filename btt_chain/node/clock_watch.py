@@ -28,16 +28,16 @@ class ClockNews:
 
     def __str__(self) -> str:
         """Return the log line."""
-        heard = f"(median of {self.peers} peers)"
+        median = f"(median of {self.peers} peers)"
         if not self.ahead_ms:
-            return f"this clock agrees with those of the others again {heard}"
+            return f"this clock agrees with those of the others again {median}"
         seconds = f"{abs(self.ahead_ms) / 1_000:.1f} s"
         where = (
             "ahead of those of the others" if self.ahead_ms > 0 else "behind those of the others"
         )
         return (
-            f"this clock is {seconds} {where} {heard}: it takes blocks too late or offers them too "
-            "early, and a validator loses its slots. Set it by NTP: timedatectl set-ntp true"
+            f"this clock is {seconds} {where} {median}: it imports blocks too late or makes them "
+            "too early, and a validator loses its slots. Set it by NTP: timedatectl set-ntp true"
         )
 
 
@@ -49,9 +49,9 @@ class ClockWatch:
         self._slot = slot_ms
         self._ahead: dict[str, int] = {}
         """Certain part of each peer's lead over us, negative: lag."""
-        self._told = 0
+        self._reported = 0
 
-    def heard(self, event: ClockReceived) -> ClockNews | None:
+    def received(self, event: ClockReceived) -> ClockNews | None:
         """Process a peer's clock; return the new result, None if nothing changed."""
         sure = max(abs(event.ahead_ms) - event.within_ms, 0)
         self._ahead[event.peer] = sure if event.ahead_ms > 0 else -sure
@@ -68,16 +68,16 @@ class ClockWatch:
         if found is None:
             return None
         ours = -found
-        if not self._told:
-            return self._tell(ours) if abs(ours) > self._slot else None
+        if not self._reported:
+            return self._report(ours) if abs(ours) > self._slot else None
         if 2 * abs(ours) <= self._slot:
-            return self._tell(0)
+            return self._report(0)
         # A clock that runs away is reported repeatedly, but ever more rarely.
-        moved = abs(ours - self._told) > max(self._slot, abs(self._told) // 2)
-        return self._tell(ours) if moved and abs(ours) > self._slot else None
+        moved = abs(ours - self._reported) > max(self._slot, abs(self._reported) // 2)
+        return self._report(ours) if moved and abs(ours) > self._slot else None
 
-    def _tell(self, ahead: int) -> ClockNews:
-        self._told = ahead
+    def _report(self, ahead: int) -> ClockNews:
+        self._reported = ahead
         return ClockNews(ahead, len(self._ahead))
 
 

@@ -2,9 +2,9 @@
 
 One task on the event loop. It passes events and ticks to the engine, carries out the returned
 actions, and yields to the loop between two blocks, so that RPC is served while the node catches up;
-after long work it yields several times (`yielding.py`). Events wait in queues (`lanes.py`), each of
-which has a share of the time of a turn; the rest waits for the next turn, in which votes come first
-again. Requests of other nodes come last and share a budget (`p2p/protocols/budget.py`).
+after long work it yields several times (`yielding.py`). Events wait in queues (`event_queues.py`),
+each of which has a share of the time of a turn; the rest waits for the next turn, in which votes
+come first again. Requests of other nodes come last and share a budget (`p2p/protocols/budget.py`).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 
 from btt_chain.node.clock_watch import ClockWatch
 from btt_chain.node.engine import Engine
-from btt_chain.node.lanes import Lane, Lanes
+from btt_chain.node.event_queues import EventQueues, GossipQueue
 from btt_chain.node.yielding import LoopYield
 from p2p import network
 from p2p.network import (
@@ -77,7 +77,7 @@ class Driver:
         self._engine: Final = engine
         self._network: Final = network
         self._clock: Final = clock
-        self._lanes = Lanes()
+        self._queues = EventQueues()
         self._sender = ""
         """Sender of the last transaction handled."""
         self._wake = asyncio.Event()
@@ -98,7 +98,7 @@ class Driver:
             reader = asyncio.create_task(self._read(self._network), name="network")
             reader.add_done_callback(lambda _: self._wake.set())
         try:
-            self._carry_out(self._engine.start(self._clock()))
+            self._do(self._engine.start(self._clock()))
             while True:
                 if reader is not None and reader.done():
                     await reader
@@ -110,28 +110,28 @@ class Driver:
                 await asyncio.wait([reader])
 
     async def _turn(self) -> None:
-        engine, lanes = self._engine, self._lanes
+        engine, queues = self._engine, self._queues
         self._wake.clear()
         self._loop.begin()
-        while (event := lanes.control()) is not None:
+        while (event := queues.control()) is not None:
             self._handle(event)
-        self._gossip(Lane.VOTES, VOTES_MS)
+        self._gossip(GossipQueue.VOTES, VOTES_MS)
         self._keep_time()
         await self._loop.after_long_work()
         if engine.busy:
-            self._carry_out(engine.work(self._clock()))
+            self._do(engine.work(self._clock()))
             await self._loop.after_long_work()
             self._keep_time()
-        if (event := lanes.answer()) is not None:
+        if (event := queues.answer()) is not None:
             self._handle(event)
-        self._gossip(Lane.ANNOUNCES, ANNOUNCES_MS)
-        self._gossip(Lane.TRANSACTIONS, TRANSACTIONS_MS)
+        self._gossip(GossipQueue.ANNOUNCES, ANNOUNCES_MS)
+        self._gossip(GossipQueue.TRANSACTIONS, TRANSACTIONS_MS)
         pause = self._answer_one()
         await self._loop.after_long_work()
-        if engine.busy or len(lanes) or pause == 0:
+        if engine.busy or len(queues) or pause == 0:
             await asyncio.sleep(0)
             return
-        self._carry_out(engine.flush(self._clock()))
+        self._do(engine.flush(self._clock()))
         delay = (engine.due - self._clock()) / 1000
         if pause is not None:
             delay = min(delay, pause / 1000)
@@ -144,47 +144,47 @@ class Driver:
     def _keep_time(self) -> None:
         """Do what is due: a slot does not wait until all requests of peers are answered."""
         if self._clock() >= self._engine.due:
-            self._carry_out(self._engine.tick(self._clock()))
+            self._do(self._engine.tick(self._clock()))
 
     async def _read(self, source: Network) -> None:
         async for event in source.events():
-            self._hear(event)
+            self._put(event)
             self._wake.set()
 
-    def _hear(self, event: Event) -> None:
+    def _put(self, event: Event) -> None:
         """Queue an event for its turn."""
         if isinstance(event, Disconnected):
             self._questions.gone(event.peer)
         if not isinstance(event, Asked):
-            self._lanes.put(event)
+            self._queues.put(event)
         elif not self._questions.put(event, self._steady_ms()):
-            self._carry_out([Answer(event.id, None)])
+            self._do([Answer(event.id, None)])
 
     def _handle(self, event: Event) -> None:
         """Pass an event to the engine."""
         self._note(event)
-        self._carry_out(self._engine.handle(event, self._clock()))
+        self._do(self._engine.handle(event, self._clock()))
         self._keep_time()
 
-    def _gossip(self, lane: Lane, budget_ms: float) -> None:
+    def _gossip(self, queue: GossipQueue, budget_ms: float) -> None:
         """Handle messages of a queue until its time of this turn is over."""
         begun = now = self._steady_ms()
         while now - begun < budget_ms:
-            if lane is Lane.TRANSACTIONS and not self._engine.takes_transactions:
+            if queue is GossipQueue.TRANSACTIONS and not self._engine.takes_transactions:
                 if self._engine.has_blocks:
                     return  # they come first, one a turn, and their time is not the sender's
                 peer = self._sender
-                self._carry_out(self._engine.work(self._clock()))
+                self._do(self._engine.work(self._clock()))
                 self._keep_time()
-            elif (found := self._lanes.gossip(lane)) is not None:
+            elif (found := self._queues.gossip(queue)) is not None:
                 peer, event = found
                 self._handle(event)
             else:
                 return
-            if lane is Lane.TRANSACTIONS:
+            if queue is GossipQueue.TRANSACTIONS:
                 self._sender = peer
             before, now = now, self._steady_ms()
-            self._lanes.spent(lane, peer, now - before)
+            self._queues.spent(queue, peer, now - before)
 
     def _answer_one(self) -> float | None:
         """Answer one request if the budget allows it.
@@ -194,7 +194,7 @@ class Driver:
         budget, begun = self._questions, self._steady_ms()
         asked = budget.take(begun)
         if asked is not None:
-            self._carry_out(self._engine.handle(asked, self._clock()))
+            self._do(self._engine.handle(asked, self._clock()))
             budget.spent(asked.peer, self._steady_ms() - begun)
         now = self._steady_ms()
         due = budget.due(now)
@@ -209,7 +209,7 @@ class Driver:
             case Answered() | Failed():
                 self._count(event)
             case ClockReceived():
-                news = self._clocks.heard(event)
+                news = self._clocks.received(event)
                 if news is not None:
                     log.log(logging.WARNING if news.ahead_ms else logging.INFO, "%s", news)
             case Disconnected(peer):
@@ -226,7 +226,7 @@ class Driver:
         else:
             self._on_request(protocol, None, _FAILURES.get(outcome.why, "broken"))
 
-    def _carry_out(self, actions: Iterable[network.Action]) -> None:
+    def _do(self, actions: Iterable[network.Action]) -> None:
         if self._network is None:
             return
         for action in actions:

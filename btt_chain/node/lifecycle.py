@@ -175,12 +175,12 @@ def is_by_hand(client: Client) -> bool:
         return False  # states come from peers, and manually sealed chains have none
     # The best block, because the state of block zero is pruned like any other.
     best = client.best().hash
-    law = client.law(best)
-    law.queries.runtime.enter(client.overlay(best))
-    return law.queries.runtime.pallet(Babe).engine.value is SlotEngine.Manual
+    loaded = client.law(best)
+    loaded.queries.runtime.enter(client.overlay(best))
+    return loaded.queries.runtime.pallet(Babe).engine.value is SlotEngine.Manual
 
 
-def lacks_law(client: Client) -> bool:
+def lacks_runtime(client: Client) -> bool:
     """Return True if the best block's state needs a runtime version that is not carried.
 
     For example, in a program older than the one that made the database.
@@ -235,7 +235,7 @@ def node_key(chain: OpenChain, config: NodeConfig) -> KeyPair:
         raise WrongChain(f"the node's network key cannot be read: {error}") from None
 
 
-def custody_of(chain: OpenChain, config: NodeConfig) -> Custody:
+def key_manager_of(chain: OpenChain, config: NodeConfig) -> Custody:
     """Return the session keys of a node, with the locks of a validator's records taken.
 
     Raises KeystoreError or RecordError when a validator cannot use its keys; ValueError where no
@@ -244,33 +244,33 @@ def custody_of(chain: OpenChain, config: NodeConfig) -> Custody:
     asked, spec = config.validator, chain.spec
     if asked is None:
         # Nothing is signed here, so keys with an unknown password do not matter.
-        return _custody(chain, Keystore(chain.paths.keystore), forced=False)
+        return _open_key_manager(chain, Keystore(chain.paths.keystore), forced=False)
     if why := build(spec).no_validating:
-        raise ValueError(f"--validator: nobody can validate on {spec.name}: {why}")
+        raise ValueError(f"--validator: no node can validate on {spec.name}: {why}")
     if asked.dev_keys and spec.is_live:
         raise ValueError(
-            f"--dev-key: {spec.name} is Live, and everybody knows the development keys; put "
+            f"--dev-key: {spec.name} is Live, and the development keys are public; put "
             "yours into the keystore with `btt-chain key insert`"
         )
     password = None if asked.password is None else Password(asked.password)
     keystore = Keystore.open(chain.paths.keystore, password)
-    custody = _custody(chain, keystore, forced=asked.never_signed)
+    key_manager = _open_key_manager(chain, keystore, forced=asked.never_signed)
     for uri in asked.dev_keys:
         for key_type in (BABE, GRANDPA):
-            custody.keystore.remember(key_type, uri)
-    problems = custody.check()
+            key_manager.keystore.remember(key_type, uri)
+    problems = key_manager.check()
     if problems:
-        custody.close()
+        key_manager.close()
         raise problems[0]
-    if not any(custody.keystore.public_keys(key_type) for key_type in (BABE, GRANDPA)):
+    if not any(key_manager.keystore.public_keys(key_type) for key_type in (BABE, GRANDPA)):
         log.warning(
             "no session keys are here, so no block is made and no vote cast: see `btt-chain key "
             "insert` or author_rotateKeys; keys are used as soon as they are here"
         )
-    return custody
+    return key_manager
 
 
-def _custody(chain: OpenChain, keystore: Keystore, *, forced: bool) -> Custody:
+def _open_key_manager(chain: OpenChain, keystore: Keystore, *, forced: bool) -> Custody:
     return Custody(
         keystore,
         chain.paths.signing,
@@ -284,7 +284,7 @@ def engine_of(
     chain: OpenChain,
     config: NodeConfig,
     pool: PoolService,
-    custody: Custody | None,
+    key_manager: Custody | None,
     metrics: Metrics,
 ) -> Engine:
     """Return the engine of a node on a chain with BABE authors.
@@ -301,7 +301,7 @@ def engine_of(
             behind=finality.behind,
             seed=secrets.randbits(64),
             params=params_of(chain),
-            vault=None if config.validator is None else custody,
+            vault=None if config.validator is None else key_manager,
             force_authoring=config.validator is not None and config.validator.force_authoring,
             warp=config.sync == "warp",
         ),
@@ -352,7 +352,7 @@ def verifying_of(
     chain: OpenChain,
     config: NodeConfig,
     pool: PoolService,
-    custody: Custody,
+    key_manager: Custody,
     engine: Engine | None,
     metrics: Metrics,
 ) -> Verifying | None:
@@ -368,7 +368,7 @@ def verifying_of(
     )
     return Verifying(
         ClientChain(chain.client, pool),
-        custody.keystore,
+        key_manager.keystore,
         settings,
         is_ready=lambda: not engine.parts.sync.major,
     )
@@ -388,21 +388,22 @@ async def run_node(config: NodeConfig) -> None:
     """Run a node until SIGINT or SIGTERM.
 
     If the chain's runtime version is not carried, it serves stored data, and does nothing else.
-    Raises as `open_chain` and `custody_of` do; StorageError, UnsupportedRuntime, MigrationFailed,
-    RecordNotWritten or NetworkError when the node cannot go on; PortTaken for a port that is
-    another program's; TooFewDescriptors; ValueError for flags that do not fit the chain.
+    Raises as `open_chain` and `key_manager_of` do; StorageError, UnsupportedRuntime,
+    MigrationFailed, RecordNotWritten or NetworkError when the node cannot go on; PortTaken for a
+    port that another program uses; TooFewDescriptors; ValueError for flags that do not fit the
+    chain.
     """
     limit_callers(config)
     chain = open_chain(config)
-    custody = None
+    key_manager = None
     try:
-        if lacks_law(chain.client):
+        if lacks_runtime(chain.client):
             # Read-only; the log gives the reason once the service checks the runtime.
             config = replace(config, sealing=None, validator=None, network=None)
             sealing, by_hand = None, True
         else:
             sealing, by_hand = sealing_of(config, chain.client), is_by_hand(chain.client)
-        custody = custody_of(chain, config)
+        key_manager = key_manager_of(chain, config)
         key = node_key(chain, config)
         makes_blocks = sealing is not None or config.validator is not None
         identity = identity_of(chain, key, is_authority=makes_blocks)
@@ -411,7 +412,7 @@ async def run_node(config: NodeConfig) -> None:
             identity.name, identity.version, is_authority=makes_blocks, chain=chain.spec.id
         )
         pool = PoolService(chain.client)
-        engine = None if by_hand else engine_of(chain, config, pool, custody, metrics)
+        engine = None if by_hand else engine_of(chain, config, pool, key_manager, metrics)
         network = network_of(chain, config, key, is_authority=makes_blocks)
         service = Service(
             chain.client,
@@ -422,28 +423,28 @@ async def run_node(config: NodeConfig) -> None:
                 sealing=sealing,
                 engine=engine,
                 network=network,
-                custody=custody,
+                keys=key_manager,
                 metrics=metrics,
                 metrics_port=config.metrics_port,
                 metrics_external=config.metrics_external,
                 metrics_wanted=config.metrics_wanted,
-                verifying=verifying_of(chain, config, pool, custody, engine, metrics),
+                verifying=verifying_of(chain, config, pool, key_manager, engine, metrics),
             ),
         )
         stop = asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop.set)
-        tell_start(chain, identity, name)
+        log_start(chain, identity, name)
         await service.run(stop)
         log.info("stopped")
     finally:
-        if custody is not None:
-            custody.close()
+        if key_manager is not None:
+            key_manager.close()
         chain.close()
 
 
-def tell_start(chain: OpenChain, identity: Identity, name: str) -> None:
+def log_start(chain: OpenChain, identity: Identity, name: str) -> None:
     """Log version, chain, role and database."""
     log.info("%s %s, node %s", identity.name, identity.version, name)
     log.info(
@@ -454,6 +455,9 @@ def tell_start(chain: OpenChain, identity: Identity, name: str) -> None:
     )
     log.info("role %s, peer id %s", identity.roles[0], identity.local_peer_id)
     log.info("database %s", chain.paths.database)
-    log.info("laws %s", ", ".join(f"{number} ({law.origin})" for number, law in carried().items()))
+    log.info(
+        "runtimes %s",
+        ", ".join(f"{number} ({runtime.origin})" for number, runtime in carried().items()),
+    )
     if chain.spec.warning:
         log.warning("this chain was %s", chain.spec.warning)

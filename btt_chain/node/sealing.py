@@ -90,15 +90,15 @@ class ManualSealer:
         """
         client, pool = self.client, self.pool.pool
         parent = client.best().hash if parent is None else parent
-        law = client.law(parent)
+        loaded = client.law(parent)
         overlay = client.overlay(parent)
-        law.queries.runtime.enter(overlay)
-        babe = law.queries.runtime.pallet(Babe)
+        loaded.queries.runtime.enter(overlay)
+        babe = loaded.queries.runtime.pallet(Babe)
         if babe.engine.value is not Engine.Manual:
             raise SealRefused("this chain is not sealed by hand")
         slot_ms = int(babe.expected_block_time)
         now_ms = int(self._clock() * 1000)
-        earliest = int(law.queries.runtime.pallet(Timestamp).earliest())
+        earliest = int(loaded.queries.runtime.pallet(Timestamp).earliest())
         slot, timestamp = manual_slot(int(babe.current_slot.value), now_ms, slot_ms, earliest)
         begun, given = time.monotonic(), slot_ms / 1000 * TIME_SHARE[0] / TIME_SHARE[1]
         ready = pool.ready()
@@ -162,7 +162,7 @@ async def run_sealing(sealer: ManualSealer, sealing: Sealing) -> None:
             case Instant():
                 await seal_on_arrival(sealer)
     except InvalidBlock as error:
-        raise SealingFailed(f"this node made a block that breaks the law: {error}") from error
+        raise SealingFailed(f"this node made an invalid block: {error}") from error
 
 
 async def seal_by_clock(sealer: ManualSealer, ms: int) -> None:

@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two checks of state that changes without an event: peers, the pool, sync."""
-TELL_EVERY: Final = 5
+LOG_EVERY: Final = 5
 """Checks between two log lines about syncing."""
 
 
@@ -61,7 +61,7 @@ class ServiceConfig:
     """The engine that follows and makes the chain; None on a manually sealed one."""
     network: Network | None = None
     """None for a stand-alone node."""
-    custody: Custody | None = None
+    keys: Custody | None = None
     metrics: Metrics | None = None
     metrics_port: int | None = None
     """Port of the metrics; None: not served."""
@@ -101,7 +101,7 @@ class Service:
             if by_hand and config.sealing is not None
             else None,
             finality=None if engine is None else FinalityView(engine),
-            keys=config.custody,
+            keys=config.keys,
             signing=None if engine is None else engine.parts.signer,
         )
         self.rpc = RpcService(backend, config.rpc)
@@ -115,13 +115,13 @@ class Service:
             config.metrics.know_methods(self.rpc.server.dispatcher.methods)
             self.rpc.server.dispatcher.on_call = config.metrics.on_call
         if engine is not None:
-            self.rpc.server.dispatcher.lane.is_busy = lambda: is_pressed(engine)
+            self.rpc.server.dispatcher.turns.is_busy = lambda: is_pressed(engine)
         self.prometheus: PrometheusServer | None = None
         if config.metrics is not None and config.metrics_port is not None:
             self.prometheus = PrometheusServer(
                 config.metrics, config.metrics_port, external=config.metrics_external
             )
-        self.client.listen(self._hear)
+        self.client.listen(self._on_chain_event)
         self.ready = asyncio.Event()
         """Set once the RPC port is open."""
 
@@ -208,7 +208,7 @@ class Service:
         looks = 0
         while True:
             engine, metrics = self._config.engine, self.metrics
-            upgrade = self._look_at_law()
+            upgrade = self._check_upgrade()
             if metrics is not None:
                 status = self.pool.pool.status()
                 metrics.on_pool(status.ready, status.future)
@@ -225,7 +225,7 @@ class Service:
                         keys = engine.parts.signer.states()
                         metrics.keys.on_keys((key.key_type.decode(), key.state) for key in keys)
                 stands = upgrade is not None and upgrade.stands
-                if progress.syncing and not stands and looks % TELL_EVERY == 0:
+                if progress.syncing and not stands and looks % LOG_EVERY == 0:
                     left = progress.seconds_left
                     log.info(
                         "syncing (%s): block %d of %d, %.0f blocks/s%s, %d peers",
@@ -239,7 +239,7 @@ class Service:
             looks += 1
             await asyncio.sleep(LOOK_EVERY)
 
-    def _look_at_law(self) -> UpgradeState | None:
+    def _check_upgrade(self) -> UpgradeState | None:
         """Check the scheduled runtime in the chain's state; None while a state is fetched."""
         try:
             state = self._upgrades.look(unix_ms())
@@ -272,7 +272,7 @@ class Service:
         metrics.on_peer_costs(more_costs(before, now))
         metrics.on_budget_used(now.get(USED, 0) / 1_000)
 
-    def _hear(self, event: ChainEvent) -> None:
+    def _on_chain_event(self, event: ChainEvent) -> None:
         best, final = self.client.best(), self.client.finalized()
         if self.metrics is not None:
             match event:

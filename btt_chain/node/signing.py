@@ -220,7 +220,7 @@ class Signer:
             if record.ledger.closed_set == self._set_id:  # no later one: the node is not behind
                 record.reopen(self._set_id, round)
                 log.warning(
-                    "finality has stood at round %d of set %d for a session: the key 0x%s votes "
+                    "finality stalled at round %d of set %d for a session: the key 0x%s votes "
                     "in it, above what is known of its votes",
                     round, self._set_id, public.hex(),
                 )  # fmt: skip

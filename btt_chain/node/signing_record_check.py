@@ -112,7 +112,7 @@ def _ledgers(vault: Vault, key_type: bytes) -> Iterator[tuple[bytes, Ledger]]:
 def _is_old(vault: Vault, public: bytes, what: str, seen: Ledger) -> None:
     log.warning(
         "the signing record of 0x%s is older than %s: the key waits until a session has shown that "
-        "nobody else signs with it",
+        "no other node signs with it",
         public.hex(),
         what,
     )

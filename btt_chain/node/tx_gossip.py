@@ -86,7 +86,7 @@ class TxGossip:
             if not TxBatch.fits(known.raw):
                 log.warning(
                     "transaction 0x%s is not gossiped: it has %d bytes. Only a block of this node "
-                    "can take it; others must be given it themselves",
+                    "can include it; submit it to other nodes directly",
                     hash.hex(), len(known.raw),
                 )  # fmt: skip
                 self._held[hash] = None

@@ -12,7 +12,7 @@ from typing import Final
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import UnsupportedRuntime
-from btt_chain.rpc.backend import ScheduledLaw, UpgradeState
+from btt_chain.rpc.backend import ScheduledRuntime, UpgradeState
 from btt_chain.scale import codec
 from runtime.frame import RuntimeVersion
 from runtime.frame.version import CODE_KEY
@@ -52,12 +52,12 @@ def upgrade_state(client: Client, now_ms: int) -> UpgradeState:
     )
 
 
-def placed(due: Due, params: RuntimeParams, now_ms: int) -> ScheduledLaw:
+def placed(due: Due, params: RuntimeParams, now_ms: int) -> ScheduledRuntime:
     """Return the scheduled version with its time, by a clock in unix milliseconds."""
     slot_ms = int(params.slot_ms)
     left = max(due.in_headers - now_ms // slot_ms, 0)
     begins = min(due.in_headers * slot_ms, LAST_MS)
-    return ScheduledLaw(due.spec_version, due.slot, begins, left)
+    return ScheduledRuntime(due.spec_version, due.slot, begins, left)
 
 
 class UpgradeWatch:
@@ -65,28 +65,28 @@ class UpgradeWatch:
 
     def __init__(self, client: Client) -> None:
         self._client: Final = client
-        self._told: UpgradeState | None = None
+        self._reported: UpgradeState | None = None
 
     def look(self, now_ms: int) -> UpgradeState:
         """Check again, and log changes. Raises as `upgrade_state` does."""
-        before, self._told = self._told, upgrade_state(self._client, now_ms)
-        if before is None or _news(before) != _news(self._told):
-            self._tell(before, self._told)
-        return self._told
+        before, self._reported = self._reported, upgrade_state(self._client, now_ms)
+        if before is None or _news(before) != _news(self._reported):
+            self._report(before, self._reported)
+        return self._reported
 
-    def _tell(self, before: UpgradeState | None, state: UpgradeState) -> None:
+    def _report(self, before: UpgradeState | None, state: UpgradeState) -> None:
         scheduled = state.scheduled
         if before is not None and before.spec_version != state.spec_version:
             log.info("the chain is under btt %d now", state.spec_version)
         if state.stands:
             log.error(
-                "this node stands at block %d: %s, and start again. Until then it takes in and "
-                "makes no blocks; what it has it serves",
+                "stalled at block %d: %s, and start again. Until then this node neither imports "
+                "nor makes blocks; it serves what it has",
                 self._client.best().number, state.lacking,
             )  # fmt: skip
         elif scheduled is None:
             if before is not None and before.spec_version == state.spec_version:
-                log.info("the change of the law is cancelled: btt %d stays", state.spec_version)
+                log.info("the scheduled upgrade is cancelled: btt %d stays", state.spec_version)
         elif state.lacking and scheduled.spec_version in state.carried:
             log.warning("%s. It comes about %s", state.lacking, clock(scheduled.time_ms))
         elif state.lacking:

@@ -246,7 +246,7 @@ class Verifying:
         except OSError as error:
             log.error("no work is verified: %s", error)  # noqa: TRY400
             return
-        unlisten = self._chain.listen(self._hear)
+        unlisten = self._chain.listen(self._on_chain_event)
         self._news.set()
         try:
             while True:
@@ -258,7 +258,7 @@ class Verifying:
             unlisten()
             await self._stop()
 
-    def _hear(self, event: ChainEvent) -> None:
+    def _on_chain_event(self, event: ChainEvent) -> None:
         if isinstance(event, NewBest):
             self._news.set()
 
@@ -311,7 +311,7 @@ class Verifying:
                     self._send(action)
                 case Lost(case):
                     log.error(
-                        "receipt 0x%s: nothing is known of what %s committed to; it keeps silent",
+                        "receipt 0x%s: the commitment of %s is not on the disk; it reveals nothing",
                         case.receipt.hex(),
                         case.verifier,
                     )
@@ -395,8 +395,8 @@ class Verifying:
                 self._warn_once(f"receipts of a model cannot be looked at: {error}")
                 await asyncio.sleep(MODEL_SECONDS)
         items = int(duty.job.items)
-        draw = self._settings.vrf.evaluate(pair, ids.check_input(case.beacon, case.receipt))
-        rho = ids.rho(draw)
+        output = self._settings.vrf.evaluate(pair, ids.check_input(case.beacon, case.receipt))
+        rho = ids.rho(output)
         task = Task(
             receipt=case.receipt,
             items=items,
@@ -474,7 +474,7 @@ class Verifying:
                     "signature": pair.sign(message),
                 }
             case Reveal():
-                draw, proof = self._settings.vrf.sign(
+                vrf, proof = self._settings.vrf.sign(
                     pair, ids.check_input(record.beacon, record.receipt)
                 )
                 return "attest_reveal", {
@@ -482,7 +482,7 @@ class Verifying:
                     "verdict": record.verdict,
                     "digest": record.digest,
                     "salt": record.salt,
-                    "pre_output": draw.pre_output,
+                    "pre_output": vrf.pre_output,
                     "proof": proof,
                 }
             case Prove() if record.fraud is not None:

@@ -66,7 +66,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(RpcApi(registry))
     registry.add(SystemApi(backend))
     registry.add(ChainApi(backend, shapes, hub))
-    registry.add(StateApi(backend, shapes, hub, registry.lane))
+    registry.add(StateApi(backend, shapes, hub, registry.turns))
     registry.add(AuthorApi(backend))
     registry.add(PaymentApi(backend))
     registry.add(TokenomicsApi(backend))
@@ -75,7 +75,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))
-    registry.add(ArchiveApi(backend, registry.lane))
+    registry.add(ArchiveApi(backend, registry.turns))
     if backend.finality is not None:
         registry.add(GrandpaApi(backend.finality))
     if backend.keys is not None:

@@ -16,12 +16,12 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import Backend, BackendError, UnknownBlock
 from btt_chain.rpc.connection import Subscription
-from btt_chain.rpc.lane import Lane
 from btt_chain.rpc.params import U32, Hash, Hex, MaxItems, Parsed, Text, Unfit, hex_bytes
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import to_hex
 from btt_chain.rpc.storage_query import PAGE_KEYS, Query, QueryParam, look_up, walk
+from btt_chain.rpc.turns import TurnQueue
 
 STORAGE_EVENT: Final = "archive_v1_storageEvent"
 DIFF_EVENT: Final = "archive_v1_storageDiffEvent"
@@ -65,9 +65,9 @@ EVERYTHING: Final = DiffQuery(b"", hashes=False, in_child=False)
 class ArchiveApi:
     """Blocks and state at any height."""
 
-    def __init__(self, backend: Backend, lane: Lane) -> None:
+    def __init__(self, backend: Backend, turns: TurnQueue) -> None:
         self.chain = backend.chain
-        self.lane = lane
+        self.turns = turns
 
     @method("archive_v1_genesisHash")
     def genesis_hash(self) -> str:
@@ -162,7 +162,7 @@ class ArchiveApi:
         self, subscription: Subscription, hash: bytes, queries: list[Query]
     ) -> None:
         try:
-            since = self.lane.now()
+            since = self.turns.now()
             for place, query in enumerate(queries, 1):
                 more = query.kind.is_walk
                 if not more:
@@ -188,7 +188,7 @@ class ArchiveApi:
         self, subscription: Subscription, hash: bytes, previous: bytes, queries: list[DiffQuery]
     ) -> None:
         try:
-            since = self.lane.now()
+            since = self.turns.now()
             for query in queries:
                 last, more = None, not query.in_child
                 while more:
@@ -213,13 +213,13 @@ class ArchiveApi:
         """
         connection = subscription.connection
         bill = connection.bill
-        bill.charge(self.lane.now() - since, monotonic())
-        paused = self.lane.now()
+        bill.charge(self.turns.now() - since, monotonic())
+        paused = self.turns.now()
         await connection.flush()
         await asyncio.sleep(bill.wait(monotonic()))
         # Only the time of the work counts in the queue, not that of the pause.
-        since = await self.lane.rest(
-            since + self.lane.now() - paused, lambda: bill.spent(monotonic())
+        since = await self.turns.rest(
+            since + self.turns.now() - paused, lambda: bill.spent(monotonic())
         )
         if connection.closed or not subscription.alive:
             raise Ended

@@ -30,7 +30,7 @@ __all__ = [
     "PeerInfo",
     "Pool",
     "RuntimeCallError",
-    "ScheduledLaw",
+    "ScheduledRuntime",
     "SealError",
     "Sealer",
     "StatePruned",
@@ -113,7 +113,7 @@ class SyncState(NamedTuple):
     highest_block: int
 
 
-class ScheduledLaw(NamedTuple):
+class ScheduledRuntime(NamedTuple):
     """A scheduled runtime version."""
 
     spec_version: int
@@ -132,7 +132,7 @@ class UpgradeState(NamedTuple):
     """Version of the best block's state."""
     carried: Sequence[int]
     """The versions that the node's program carries."""
-    scheduled: ScheduledLaw | None
+    scheduled: ScheduledRuntime | None
     lacking: str
     """Why the node cannot go on, now or in the scheduled version, and the remedy; else empty."""
     stands: bool

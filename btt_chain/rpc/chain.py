@@ -27,7 +27,7 @@ class ChainApi:
         self.best_heads = Audience()
         self.all_heads = Audience()
         self.finalized_heads = Audience()
-        hub.listen(self._hear)
+        hub.listen(self._on_chain_event)
 
     @method("chain_getBlockHash", "chain_getHead")
     def block_hash(
@@ -106,7 +106,7 @@ class ChainApi:
             return to_hex(self.chain.best().hash)
         return maybe_hex(self.chain.block_hash(number))
 
-    def _hear(self, event: ChainEvent) -> None:
+    def _on_chain_event(self, event: ChainEvent) -> None:
         match event:
             case NewBlock(hash=hash) if self.all_heads.members:
                 self.all_heads.tell(self.shapes.header(hash))

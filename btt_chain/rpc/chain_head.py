@@ -44,7 +44,7 @@ MAX_FOLLOWS: Final = 4
 """Maximum number per connection; clients may count on two."""
 MAX_OPERATIONS: Final = 16
 """Maximum number per follow; each item of a storage query counts as one."""
-FINALIZED_TOLD: Final = 10
+FINALIZED_REPORTED: Final = 10
 """Number of final blocks named at the start: a minute of them, so that a client can resume."""
 MAX_SETTLED_PINS: Final = 512
 """Maximum number of pinned blocks that are final or pruned. The number of others depends on the
@@ -103,7 +103,7 @@ class Follow:
         head = self.chain.finalized()
         lineage: list[tuple[bytes, Header]] = []
         hash = head.hash
-        for _ in range(min(FINALIZED_TOLD, head.number + 1)):
+        for _ in range(min(FINALIZED_REPORTED, head.number + 1)):
             header = self.chain.header(hash)
             if header is None:
                 break
@@ -128,7 +128,7 @@ class Follow:
         self.best = b""
         self._new_best(self.chain.best().hash)
 
-    def hear(self, event: ChainEvent) -> None:
+    def on_chain_event(self, event: ChainEvent) -> None:
         """Forward an event of the chain."""
         match event:
             case NewBlock(hash=hash):
@@ -331,7 +331,7 @@ class ChainHeadApi:
     def __init__(self, backend: Backend, hub: Hub) -> None:
         self.chain = backend.chain
         self.follows: dict[str, Follow] = {}
-        hub.listen(self._hear)
+        hub.listen(self._on_chain_event)
 
     @subscription(
         "chainHead_v1_follow",
@@ -462,9 +462,9 @@ class ChainHeadApi:
             return None
         return follow
 
-    def _hear(self, event: ChainEvent) -> None:
+    def _on_chain_event(self, event: ChainEvent) -> None:
         for follow in list(self.follows.values()):
-            follow.hear(event)
+            follow.on_chain_event(event)
 
 
 def _identity(version: RuntimeVersion) -> tuple[str, int, int, int]:

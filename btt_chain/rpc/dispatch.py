@@ -3,7 +3,7 @@
 The outermost loop of the API: every exception of a handler becomes an error object; an unexpected
 one is logged and answered with -32603, and the server goes on.
 
-Each call has a turn in the queue (`lane.py`), and its caller is charged for its time and for the
+Each call has a turn in the queue (`turns.py`), and its caller is charged for its time and for the
 bytes received and sent (`budget.py`).
 """
 
@@ -157,9 +157,9 @@ class Dispatcher:
         self.is_unsafe_function = registry.is_unsafe_function
         self.max_call_data = registry.max_call_data
         self.limits = limits
-        self.lane = registry.lane
+        self.turns = registry.turns
         self.answers = AnswerSpace()
-        self.preparation = Preparation(registry.methods, registry.lane, registry.prepare_metadata)
+        self.preparation = Preparation(registry.methods, registry.turns, registry.prepare_metadata)
         self.on_call: Callable[[str, float], None] | None = None
         """Called for each answered call, with the method's registered name, and seconds."""
 
@@ -167,8 +167,8 @@ class Dispatcher:
 
     async def respond(self, caller: Caller, raw: bytes) -> bytes | None:
         """Return the answer to a message; None if it held only notifications."""
-        if not self.lane.begin():
-            await self.lane.turn(caller.rank)
+        if not self.turns.begin():
+            await self.turns.turn(caller.rank)
         message, reply = self._read(caller, raw)
         if reply is None:
             reply = await self._slowly(caller, message)
@@ -186,8 +186,8 @@ class Dispatcher:
 
     async def handle(self, caller: Caller, connection: Connection, raw: bytes | str) -> None:
         """Answer one message of a connection; slow calls go on in the background."""
-        if not self.lane.begin():
-            await self.lane.turn(caller.rank)
+        if not self.turns.begin():
+            await self.turns.turn(caller.rank)
         message, reply = self._read(caller, raw)
         if reply is None:
             items = message if isinstance(message, list) else [message]
@@ -235,11 +235,11 @@ class Dispatcher:
     async def _act(self, caller: Caller, reply: Reply) -> None:
         """Run the actions of an answer, each in a separate turn."""
         for action in reply.actions or ():
-            await self.lane.turn(caller.rank)
+            await self.turns.turn(caller.rank)
             try:
                 action()
             finally:
-                caller.charge(self.lane.spent(), 0)
+                caller.charge(self.turns.spent(), 0)
 
     def _is_slow(self, message: Request | Malformed) -> bool:
         if not isinstance(message, Request):
@@ -259,7 +259,7 @@ class Dispatcher:
             if not isinstance(message, list) and not self._is_slow(message):
                 reply = self._quick(caller, message)
         finally:
-            seconds = self.lane.spent()
+            seconds = self.turns.spent()
         if reply is None:
             caller.charge(seconds, len(raw))
         elif reply.is_waste or reply.frame is None:
@@ -328,13 +328,13 @@ class Dispatcher:
         if isinstance(item, Request) and self.preparation.concerns(item):
             caller.charge(await self.preparation.run(caller.rank), 0)
         if isinstance(item, Malformed) or item.id is None or not self._is_slow(item):
-            await self.lane.turn(caller.rank)
+            await self.turns.turn(caller.rank)
             try:
                 reply = self._quick(caller, item)
             finally:
-                seconds = self.lane.spent()
+                seconds = self.turns.spent()
         else:
-            # Its work between two pauses goes through the queue by itself (`Lane.rest`).
+            # Its work between two pauses goes through the queue by itself (`TurnQueue.rest`).
             seconds, reply = 0.0, await self._pausing(caller, item)
         caller.charge_for(reply, seconds, 0)
         return reply

@@ -60,7 +60,7 @@ class GrandpaApi:
     def __init__(self, finality: Finality) -> None:
         self.finality = finality
         self.justifications = Audience()
-        self._deaf: Callable[[], None] | None = None
+        self._unlisten: Callable[[], None] | None = None
 
     @method("grandpa_roundState")
     def round_state(self) -> dict[str, object]:
@@ -96,16 +96,16 @@ class GrandpaApi:
     def subscribe_justifications(self, subscription: Subscription) -> None:
         """Report each new justification, as SCALE in hex."""
         self.justifications.join(subscription)
-        if self._deaf is None:
-            self._deaf = self.finality.listen(self._hear)
+        if self._unlisten is None:
+            self._unlisten = self.finality.listen(self._on_proof)
 
     def close(self) -> None:
         """Stop listening."""
-        if self._deaf is not None:
-            self._deaf()
-            self._deaf = None
+        if self._unlisten is not None:
+            self._unlisten()
+            self._unlisten = None
 
-    def _hear(self, raw: bytes) -> None:
+    def _on_proof(self, raw: bytes) -> None:
         if self.justifications.members:
             self.justifications.tell(to_hex(raw))
 

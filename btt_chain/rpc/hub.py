@@ -26,7 +26,7 @@ class Hub:
 
     def __init__(self, chain: Chain) -> None:
         self.listeners: list[Listener] = []
-        self._deaf = chain.listen(self._hear)
+        self._unlisten = chain.listen(self._on_chain_event)
 
     def listen(self, listener: Listener) -> None:
         """Call `listener` on every event from now on."""
@@ -34,9 +34,9 @@ class Hub:
 
     def close(self) -> None:
         """Stop listening."""
-        self._deaf()
+        self._unlisten()
 
-    def _hear(self, event: ChainEvent) -> None:
+    def _on_chain_event(self, event: ChainEvent) -> None:
         for listener in self.listeners:
             try:
                 listener(event)

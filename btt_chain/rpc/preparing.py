@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from btt_chain.rpc.lane import Lane
 from btt_chain.rpc.protocol import Request
 from btt_chain.rpc.registry import Method
+from btt_chain.rpc.turns import TurnQueue
 
 FUNCTIONS: Final = "Metadata_"
 """Prefix of the runtime's functions that return metadata."""
@@ -22,11 +22,11 @@ class Preparation:
     """Runs the steps of a preparation once, each in a separate turn."""
 
     def __init__(
-        self, methods: Mapping[str, Method], lane: Lane, steps: Callable[[], Iterator[None]]
+        self, methods: Mapping[str, Method], turns: TurnQueue, steps: Callable[[], Iterator[None]]
     ) -> None:
         self._methods = {name: method for name, method in methods.items() if method.needs_metadata}
         """Methods whose calls may have to wait; none after the preparation."""
-        self._lane = lane
+        self._turns = turns
         self._steps = steps
         self._lock = asyncio.Lock()
 
@@ -54,9 +54,9 @@ class Preparation:
         async with self._lock:
             if self.is_done:
                 return seconds
-            since = self._lane.now()
+            since = self._turns.now()
             for _ in self._steps():
-                seconds += self._lane.now() - since
-                since = await self._lane.rest(since, rank)
+                seconds += self._turns.now() - since
+                since = await self._turns.rest(since, rank)
             self._methods = {}
         return seconds

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeVar
 
-from btt_chain.rpc.lane import Lane
 from btt_chain.rpc.params import Signature, SubscriptionId
+from btt_chain.rpc.turns import TurnQueue
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
@@ -133,7 +133,7 @@ class Registry:
     """All methods by name."""
 
     methods: dict[str, Method] = field(default_factory=dict)
-    lane: Lane = field(default_factory=Lane)
+    turns: TurnQueue = field(default_factory=TurnQueue)
     """The queue in which all calls take their turns."""
     is_unsafe_function: Callable[[str], bool] = lambda _: False
     """Returns True if a function of the runtime, by its name, is for trusted callers only."""

@@ -19,11 +19,11 @@ from btt_chain.rpc.backend import (
 )
 from btt_chain.rpc.connection import Connection, Subscription
 from btt_chain.rpc.hub import Audience, Hub
-from btt_chain.rpc.lane import Lane
 from btt_chain.rpc.params import U32, Hash, Hex, Text
 from btt_chain.rpc.protocol import CLIENT_ERROR, TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
+from btt_chain.rpc.turns import TurnQueue
 
 log = logging.getLogger(__name__)
 
@@ -52,16 +52,16 @@ PAGE = 256
 class StateApi:
     """Storage, and calls of its runtime."""
 
-    def __init__(self, backend: Backend, shapes: Shapes, hub: Hub, lane: Lane) -> None:
+    def __init__(self, backend: Backend, shapes: Shapes, hub: Hub, turns: TurnQueue) -> None:
         self.chain = backend.chain
         self.shapes = shapes
-        self.lane = lane
+        self.turns = turns
         self.storage = StorageAudience()
         self._late: asyncio.Task[None] | None = None
         """Compares watched keys with the best state, where they are too many to do so at once."""
         self.versions = Audience()
         self.last_version: object = None
-        hub.listen(self._hear)
+        hub.listen(self._on_chain_event)
 
     # ---- runtime
 
@@ -153,7 +153,7 @@ class StateApi:
         _check_count(keys)
         sets: list[dict[str, object]] = []
         last: dict[bytes, bytes | None] = {}
-        since = self.lane.now()
+        since = self.turns.now()
         for hash in self._range(from_block, self._at(to_block)):
             state = self.chain.state(hash)
             values = {key: state.get(key) for key in keys}
@@ -163,7 +163,7 @@ class StateApi:
             if changed:
                 sets.append(_change_set(hash, changed))
             last = values
-            since = await self.lane.rest(since)
+            since = await self.turns.rest(since)
         return sets
 
     @method("state_getReadProof", cost=HEAVY)
@@ -205,7 +205,7 @@ class StateApi:
         self.versions.join(subscription)
         subscription.notify(version)
 
-    def _hear(self, event: ChainEvent) -> None:
+    def _on_chain_event(self, event: ChainEvent) -> None:
         if not isinstance(event, NewBest):
             return
         if not self.storage.members:
@@ -228,7 +228,7 @@ class StateApi:
         """
         done = b""
         while (best := self.chain.best().hash) != done:
-            since = self.lane.now()
+            since = self.turns.now()
             keys = self.storage.keys()
             for place in range(0, len(keys), PAGE):
                 try:
@@ -237,7 +237,7 @@ class StateApi:
                     log.debug("watched keys are not compared: %s", problem)
                     break
                 self.storage.compare(best, state, keys[place : place + PAGE])
-                since = await self.lane.rest(since)
+                since = await self.turns.rest(since)
             done = best
 
     # ---- internals
@@ -260,7 +260,7 @@ class StateApi:
     async def _pages(self, at: bytes, prefix: bytes) -> AsyncIterator[list[bytes]]:
         """Yield the keys with a prefix by pages; other callers have a turn between pages."""
         last: bytes | None = None
-        since = self.lane.now()
+        since = self.turns.now()
         while True:
             page = self.chain.state(at).keys(prefix, last, PAGE)
             if page:
@@ -268,7 +268,7 @@ class StateApi:
             if len(page) < PAGE:
                 return
             last = page[-1]
-            since = await self.lane.rest(since)
+            since = await self.turns.rest(since)
 
     def _range(self, first: bytes, last: bytes) -> list[bytes]:
         """Return the blocks from `first` to its descendant `last`, oldest first."""
@@ -338,7 +338,7 @@ class StorageAudience:
 
     def compare(self, block: bytes, state: StateReader, keys: Sequence[bytes]) -> None:
         """Notify each subscription of those among `keys` that differ from what it last received."""
-        told: dict[Subscription, list[list[str | None]]] = {}
+        reported: dict[Subscription, list[list[str | None]]] = {}
         for key in keys:
             watchers = self.watchers.get(key)
             if watchers is None:
@@ -350,8 +350,8 @@ class StorageAudience:
                 change = [to_hex(key), maybe_hex(value)]
                 for member in late:
                     watchers[member] = print_
-                    told.setdefault(member, []).append(change)
-        for member, changes in told.items():
+                    reported.setdefault(member, []).append(change)
+        for member, changes in reported.items():
             member.notify({"block": to_hex(block), "changes": changes})
 
     def _leave(self, subscription: Subscription) -> None:

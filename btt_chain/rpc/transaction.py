@@ -61,7 +61,7 @@ class TransactionApi:
     def __init__(self, backend: Backend, hub: Hub) -> None:
         self.pool = backend.pool
         self.broadcasts: dict[Connection, dict[str, Broadcast]] = {}
-        hub.listen(self._hear)
+        hub.listen(self._on_chain_event)
 
     @method("transaction_v1_broadcast", connected=True)
     def broadcast(self, call: Call, transaction: Hex) -> str | None:
@@ -116,7 +116,7 @@ class TransactionApi:
             return
         subscription.on_end(watch.close)
 
-    def _hear(self, event: ChainEvent) -> None:
+    def _on_chain_event(self, event: ChainEvent) -> None:
         if not isinstance(event, NewBest):
             return
         for mine in list(self.broadcasts.values()):

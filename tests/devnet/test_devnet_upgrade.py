@@ -117,7 +117,7 @@ def test_a_running_chain_changes_its_law_and_a_machine_that_was_forgotten_waits_
     assert here["block"] == there["block"]  # type: ignore[index,call-overload]
     log = stale.log.read_text()
     assert log.count("this program carries 100: install a release that has it before") == 2
-    assert len(re.findall(r"this node stands at block \d+: the chain changes to btt 101", log)) == 1
+    assert len(re.findall(r"stalled at block \d+: the chain changes to btt 101", log)) == 1
 
     # A client that knows the metadata only, and nothing of the law.
     assert b"Guestbook".hex() in str(net[0].rpc.call("state_getMetadata"))

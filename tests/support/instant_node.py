@@ -10,7 +10,7 @@ from pathlib import Path
 
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig
-from btt_chain.node.lifecycle import custody_of, open_chain
+from btt_chain.node.lifecycle import key_manager_of, open_chain
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Instant
 from btt_chain.node.service import Service, ServiceConfig
@@ -22,9 +22,9 @@ def instant_node(base: Path) -> Iterator[str]:
     """Run the node, and yield its URL."""
     node = NodeConfig("dev-manual", base)
     chain = open_chain(node)
-    custody = custody_of(chain, node)
+    custody = key_manager_of(chain, node)
     identity = Identity("Test", "Development", chain.spec.properties, ("Full",), "12D3")
-    config = ServiceConfig(identity, RpcConfig(port=0), Instant(), custody=custody)
+    config = ServiceConfig(identity, RpcConfig(port=0), Instant(), keys=custody)
     service = Service(chain.client, PoolService(chain.client), config)
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(service.run(stop),))

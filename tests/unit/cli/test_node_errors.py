@@ -86,7 +86,7 @@ def test_a_taken_port_of_the_network_is_named_with_its_flag(tmp_path: Path) -> N
 @pytest.mark.parametrize("chain", ["testnet", "seed-000", "mainnet"])
 def test_nobody_validates_for_holders_that_do_not_exist(chain: str, tmp_path: Path) -> None:
     text = refused(start(tmp_path, "--chain", chain, "--validator"), ExitCode.USAGE)
-    assert "--validator: nobody can validate on BTT" in text
+    assert "--validator: no node can validate on BTT" in text
     assert "build-spec --holders" in text
 
 

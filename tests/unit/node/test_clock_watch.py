@@ -14,7 +14,7 @@ SLOT = 6_000
 
 def hear(watch: ClockWatch, within: int = 5, **ahead: int) -> list[ClockNews]:
     """Let peers say how far they are ahead of us; return what is told."""
-    found = [watch.heard(ClockReceived(peer, ms, within)) for peer, ms in ahead.items()]
+    found = [watch.received(ClockReceived(peer, ms, within)) for peer, ms in ahead.items()]
     return [news for news in found if news is not None]
 
 

@@ -49,8 +49,8 @@ def test_requests_are_timed_and_failures_have_one_of_a_few_reasons() -> None:
         lambda *outcome: told.append(outcome),
     )
     for number in range(1, 5):
-        driver._carry_out([Ask(number, "peer", "blocks", b"", 1_000)])
-    driver._carry_out([Ask(5, "peer", "unknown", b"", 1_000)])
+        driver._do([Ask(number, "peer", "blocks", b"", 1_000)])
+    driver._do([Ask(5, "peer", "unknown", b"", 1_000)])
     driver._count(Answered(1, b"data"))
     driver._count(Failed(2, "no answer in time"))
     driver._count(Failed(3, "refused"))
@@ -91,13 +91,13 @@ class Slow:
     """An engine that takes a second for each question."""
 
     def __init__(self) -> None:
-        self.heard: list[Event] = []
+        self.received: list[Event] = []
         self.clock = 0.0
         self.settings = SimpleNamespace(slot_ms=6_000)
         self.parts = SimpleNamespace(pool=SimpleNamespace(on_arrival=lambda _: None))
 
     def handle(self, event: Event, now: int) -> list[Answer]:
-        self.heard.append(event)
+        self.received.append(event)
         self.clock += 1.0
         assert isinstance(event, Asked)
         return [Answer(event.id, b"here")]
@@ -119,13 +119,13 @@ def test_questions_wait_for_their_turn_and_share_a_budget() -> None:
         cast("Engine", engine), cast("Network", net), lambda: 0, steady=lambda: engine.clock
     )
     for number in range(MAX_REQUESTS + 1):
-        driver._hear(Asked("a", "blocks", b"?", number))
-    driver._hear(Asked("b", "blocks", b"?", 99))
-    assert engine.heard == []
+        driver._put(Asked("a", "blocks", b"?", number))
+    driver._put(Asked("b", "blocks", b"?", 99))
+    assert engine.received == []
     assert net.done == [Answer(MAX_REQUESTS, None)]  # one too many of a single peer
     pause = driver._answer_one()
-    while pause is not None and len(engine.heard) < 6:
+    while pause is not None and len(engine.received) < 6:
         engine.clock += pause / 1_000
         pause = driver._answer_one()
-    assert [event.peer for event in engine.heard if isinstance(event, Asked)] == [*"abaaaa"]
+    assert [event.peer for event in engine.received if isinstance(event, Asked)] == [*"abaaaa"]
     assert engine.clock >= 8.0  # in the end each second of work is paid for with a pause

@@ -16,8 +16,8 @@ from btt_chain.node.identity import KEY_FILE, network_key, peer_id, pick_name
 from btt_chain.node.lifecycle import (
     OpenChain,
     WrongChain,
-    custody_of,
     identity_of,
+    key_manager_of,
     open_chain,
     pruning_of,
     sealing_of,
@@ -234,7 +234,7 @@ def test_development_keys_are_not_used_on_a_live_chain(
     monkeypatch.setattr(lifecycle, "build", lambda _: made)
     chain.spec = replace(chain.spec, chain_type="Live")
     with pytest.raises(ValueError, match=r"--dev-key: .* is Live"):
-        custody_of(chain, config)
+        key_manager_of(chain, config)
     chain.close()
 
 
@@ -243,11 +243,11 @@ def test_a_validator_without_keys_is_told_where_to_put_them(
 ) -> None:
     config = NodeConfig("local", tmp_path, validator=ValidatorConfig())
     chain = open_chain(config)
-    custody_of(chain, config).close()
+    key_manager_of(chain, config).close()
     assert "no session keys are here" in caplog.text
     assert "btt-chain key insert" in caplog.text
     caplog.clear()
-    custody = custody_of(chain, replace(config, validator=ValidatorConfig(("//Alice",))))
+    custody = key_manager_of(chain, replace(config, validator=ValidatorConfig(("//Alice",))))
     assert [len(custody.keystore.public_keys(kind)) for kind in (BABE, GRANDPA)] == [1, 1]
     assert not caplog.messages
     custody.close()
@@ -258,7 +258,7 @@ def test_keys_behind_a_password_do_not_hinder_a_node_that_signs_nothing(tmp_path
     config = NodeConfig("local", tmp_path)
     chain = open_chain(config)
     Keystore.open(chain.paths.keystore, Password("mellon")).insert(BABE, "//Alice")
-    custody_of(chain, config).close()
+    key_manager_of(chain, config).close()
     with pytest.raises(PasswordNeeded):
-        custody_of(chain, replace(config, validator=ValidatorConfig()))
+        key_manager_of(chain, replace(config, validator=ValidatorConfig()))
     chain.close()

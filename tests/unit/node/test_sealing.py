@@ -260,7 +260,7 @@ def test_a_block_of_our_own_that_breaks_the_law_is_a_fatal_error_with_its_cause(
     chain: DevChain, sealing: Sealing
 ) -> None:
     chain.send(BOB, pay(chain))
-    with pytest.raises(SealingFailed, match="breaks the law: state root differs"):
+    with pytest.raises(SealingFailed, match="made an invalid block: state root differs"):
         run_virtually(run_sealing(Broken(chain.client, chain.pool), sealing))
 
 

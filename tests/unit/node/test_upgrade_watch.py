@@ -9,7 +9,7 @@ import pytest
 
 from btt_chain.chain.runtimes import RuntimeRegistry
 from btt_chain.node.backend import ChainView, PoolView, SealerView
-from btt_chain.node.lifecycle import lacks_law
+from btt_chain.node.lifecycle import lacks_runtime
 from btt_chain.node.sealing import ManualSealer
 from btt_chain.node.upgrades import UpgradeWatch, upgrade_state
 from btt_chain.rpc.backend import RuntimeCallError, SealError
@@ -44,7 +44,7 @@ def test_a_program_that_lacks_the_law_warns_in_time_and_says_when_it_stands(
     assert said(chain, watch, caplog) == []
     chain.now += 6
     [error] = said(chain, watch, caplog)
-    assert error.startswith(f"ERROR this node stands at block {chain.client.best().number}: ")
+    assert error.startswith(f"ERROR stalled at block {chain.client.best().number}: ")
     assert "install a release that has 101, and start again" in error
     assert said(chain, watch, caplog) == []
 
@@ -69,7 +69,7 @@ def test_a_plan_that_is_taken_back_is_told_and_none_is_no_news(
     said(chain, watch, caplog)
     cancel = chain.call("Upgrade", "cancel")
     chain.run(ALICE, chain.call("Sudo", "sudo", call=cancel))
-    assert said(chain, watch, caplog) == ["INFO the change of the law is cancelled: btt 100 stays"]
+    assert said(chain, watch, caplog) == ["INFO the scheduled upgrade is cancelled: btt 100 stays"]
     assert said(chain, UpgradeWatch(chain.client), caplog) == []
 
 
@@ -79,9 +79,9 @@ def test_a_program_older_than_its_database_still_answers_about_stored_blocks(
     chain = planned(new=True)
     for _ in range(DAY + 2):
         chain.seal()
-    assert not lacks_law(chain.client)
+    assert not lacks_runtime(chain.client)
     chain.client.runtimes = SHARED_RUNTIMES
-    assert lacks_law(chain.client)
+    assert lacks_runtime(chain.client)
     [error] = said(chain, UpgradeWatch(chain.client), caplog)
     assert "the chain runs btt 101, this node carries 100: install a release that has it" in error
     state = upgrade_state(chain.client, int(chain.now * 1_000))

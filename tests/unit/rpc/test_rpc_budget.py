@@ -1,4 +1,4 @@
-"""Budgets of processor time, turns in the lane, and who a caller is."""
+"""Budgets of processor time, turns in the turns, and who a caller is."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from btt_chain.rpc.budget import (
     Rates,
     network_of,
 )
-from btt_chain.rpc.lane import SHARE, SLICE, Lane
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.throttle import MAX_REFUSALS, MAX_WASTE, Throttle, try_later
+from btt_chain.rpc.turns import SHARE, SLICE, TurnQueue
 
 RATES = Rates(Rate(0.5, 1.0), Rate(0.5, 2.0), Rate(0.1, 0.2))
 
@@ -190,7 +190,7 @@ def test_the_refusal_says_when_to_come_again() -> None:
     assert "retry after 3 s" in error.message
 
 
-# ---- the lane
+# ---- the turns
 
 
 class Clock:
@@ -202,25 +202,25 @@ class Clock:
 
 
 async def test_who_spent_least_is_first_and_one_works_at_a_time() -> None:
-    lane, order = Lane(Clock()), []
+    turns, order = TurnQueue(Clock()), []
 
     async def work(rank: float) -> None:
-        await lane.turn(lambda: rank)
+        await turns.turn(lambda: rank)
         order.append(rank)
-        lane.spent()
+        turns.spent()
 
-    await lane.turn()
+    await turns.turn()
     tasks = [asyncio.create_task(work(rank)) for rank in (3.0, 1.0, 2.0, 1.5)]
     await asyncio.sleep(0)
     assert order == []
-    lane.spent()
+    turns.spent()
     await asyncio.gather(*tasks)
     assert order == [1.0, 1.5, 2.0, 3.0]
 
 
 async def test_the_loop_turns_after_a_slice_of_work_of_all_together() -> None:
     clock = Clock()
-    lane, others = Lane(clock), []
+    turns, others = TurnQueue(clock), []
 
     async def consensus() -> None:
         while True:
@@ -229,9 +229,9 @@ async def test_the_loop_turns_after_a_slice_of_work_of_all_together() -> None:
 
     task = asyncio.create_task(consensus())
     for _ in range(10):
-        await lane.turn()
+        await turns.turn()
         clock.now += SLICE / 2
-        lane.spent()
+        turns.spent()
     task.cancel()
     assert len(others) >= 4  # one turn after each two calls
 
@@ -240,8 +240,8 @@ async def test_while_consensus_is_busy_rpc_gets_its_share_only(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = Clock()
-    lane, pauses = Lane(clock), []
-    lane.is_busy = lambda: True
+    turns, pauses = TurnQueue(clock), []
+    turns.is_busy = lambda: True
     loop = asyncio.get_running_loop()
     later = loop.call_later
 
@@ -251,20 +251,20 @@ async def test_while_consensus_is_busy_rpc_gets_its_share_only(
 
     monkeypatch.setattr(loop, "call_later", call_later)
     for _ in range(20):
-        await lane.turn()
+        await turns.turn()
         clock.now += 0.05
-        assert lane.spent() == pytest.approx(0.05)
+        assert turns.spent() == pytest.approx(0.05)
     assert sum(pauses) == pytest.approx(20 * 0.05 * (1 / SHARE - 1), rel=0.1)
 
 
 async def test_callers_that_leave_while_they_wait_block_nobody() -> None:
-    lane = Lane(Clock())
-    await lane.turn()
-    tasks = [asyncio.create_task(lane.turn(partial(float, rank))) for rank in (1.0, 2.0, 3.0)]
+    turns = TurnQueue(Clock())
+    await turns.turn()
+    tasks = [asyncio.create_task(turns.turn(partial(float, rank))) for rank in (1.0, 2.0, 3.0)]
     await asyncio.sleep(0)
     tasks[0].cancel()
     await asyncio.sleep(0)
-    lane.spent()  # gives the turn to the second, which is cancelled before it knows
+    turns.spent()  # gives the turn to the second, which is cancelled before it knows
     tasks[1].cancel()
     await asyncio.gather(*tasks[:2], return_exceptions=True)
     await asyncio.wait_for(tasks[2], 10)
@@ -272,13 +272,13 @@ async def test_callers_that_leave_while_they_wait_block_nobody() -> None:
 
 async def test_long_work_rests_where_it_has_used_a_slice() -> None:
     clock = Clock()
-    lane = Lane(clock)
+    turns = TurnQueue(clock)
     turned: list[int] = []
-    since = lane.now()
+    since = turns.now()
     for _ in range(3):
         clock.now += 2 * SLICE
         asyncio.get_running_loop().call_soon(turned.append, 1)
-        since = await lane.rest(since)
+        since = await turns.rest(since)
     assert len(turned) == 3
     assert since == clock.now
 

@@ -99,7 +99,7 @@ async def test_only_the_last_final_blocks_are_told(ws: WsClient, backend: ModelB
     backend.chain.finalize(made[-1])
     client = await follow(ws)
     hashes = (await client.event())["finalizedBlockHashes"]
-    assert hashes == [hx(hash) for hash in made[-chain_head.FINALIZED_TOLD :]]
+    assert hashes == [hx(hash) for hash in made[-chain_head.FINALIZED_REPORTED :]]
 
 
 async def test_with_runtime_the_runtime_is_told_first_and_then_when_it_changes(

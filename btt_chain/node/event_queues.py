@@ -33,7 +33,7 @@ from p2p.network import (
 )
 
 
-class Lane(Enum):
+class GossipQueue(Enum):
     """Queues of unsolicited messages, by priority."""
 
     VOTES = 0
@@ -43,24 +43,24 @@ class Lane(Enum):
 
 BOUNDS: Final = MappingProxyType(
     {
-        Lane.VOTES: Bounds(peer=1 * MIB, total=8 * MIB),
-        Lane.ANNOUNCES: Bounds(peer=256 * KIB, total=2 * MIB),
-        Lane.TRANSACTIONS: Bounds(peer=2 * MIB, total=16 * MIB),
+        GossipQueue.VOTES: Bounds(peer=1 * MIB, total=8 * MIB),
+        GossipQueue.ANNOUNCES: Bounds(peer=256 * KIB, total=2 * MIB),
+        GossipQueue.TRANSACTIONS: Bounds(peer=2 * MIB, total=16 * MIB),
     }
 )
-LANE_OF: Final = MappingProxyType(
-    {GRANDPA: Lane.VOTES, ANNOUNCE: Lane.ANNOUNCES, TX: Lane.TRANSACTIONS}
+QUEUE_OF: Final = MappingProxyType(
+    {GRANDPA: GossipQueue.VOTES, ANNOUNCE: GossipQueue.ANNOUNCES, TX: GossipQueue.TRANSACTIONS}
 )
 """Queues by topic."""
 
 
-class Lanes:
+class EventQueues:
     """Events that wait for the engine."""
 
     def __init__(self) -> None:
         self._control: deque[Event] = deque()
         self._answers: deque[Answered] = deque()
-        self._gossip = {lane: FairQueue[Event](bounds) for lane, bounds in BOUNDS.items()}
+        self._gossip = {queue: FairQueue[Event](bounds) for queue, bounds in BOUNDS.items()}
 
     def __len__(self) -> int:
         queues = self._gossip.values()
@@ -80,9 +80,9 @@ class Lanes:
         """Add an event to its queue."""
         match event:
             case GossipReceived(topic, peer, data):
-                self._gossip[LANE_OF[topic]].put(peer, event, len(data))
+                self._gossip[QUEUE_OF[topic]].put(peer, event, len(data))
             case NoteReceived(peer, data):
-                self._gossip[Lane.VOTES].put(peer, event, len(data))
+                self._gossip[GossipQueue.VOTES].put(peer, event, len(data))
             case Answered():
                 self._answers.append(event)
             case _:
@@ -99,10 +99,10 @@ class Lanes:
         """Take the next answer."""
         return self._answers.popleft() if self._answers else None
 
-    def gossip(self, lane: Lane) -> tuple[str, Event] | None:
+    def gossip(self, queue: GossipQueue) -> tuple[str, Event] | None:
         """Take the next message of a queue, with its sender; call `spent` afterwards."""
-        return self._gossip[lane].take()
+        return self._gossip[queue].take()
 
-    def spent(self, lane: Lane, peer: str, amount: float) -> None:
+    def spent(self, queue: GossipQueue, peer: str, amount: float) -> None:
         """Record the time that a message of a peer took."""
-        self._gossip[lane].spent(peer, amount)
+        self._gossip[queue].spent(peer, amount)

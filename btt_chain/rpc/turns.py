@@ -20,7 +20,7 @@ SHARE: Final = 0.5
 """Share of the time that RPC gets while consensus has waiting work."""
 
 
-class Lane:
+class TurnQueue:
     """Assigns turns: `await turn()`, then work that does not wait, then `spent()`."""
 
     def __init__(self, clock: Callable[[], float] = perf_counter) -> None:

@@ -7,7 +7,7 @@ from typing import cast
 
 from btt_chain.node.driver import TRANSACTIONS_MS, Driver
 from btt_chain.node.engine import Engine
-from btt_chain.node.lanes import BOUNDS, Lane, Lanes
+from btt_chain.node.event_queues import BOUNDS, EventQueues, GossipQueue
 from p2p.fair_queue import OVERHEAD
 from p2p.network import (
     ANNOUNCE,
@@ -81,23 +81,23 @@ async def test_a_turn_begins_with_votes_and_ends_with_transactions() -> None:
     announce, answer = GossipReceived(ANNOUNCE, "a", b"header"), Answered(1, b"block")
     events: list[Event] = [tx("a"), announce, answer, vote, note, Connected("a", STATUS)]
     for event in events:
-        driver._hear(event)
-    driver._lanes.put(tx("b"))
+        driver._put(event)
+    driver._queues.put(tx("b"))
     engine._cost = TRANSACTIONS_MS / 1_000
     await driver._turn()
     assert engine.handled == [events[-1], vote, note, answer, announce, events[0]]
-    assert len(driver._lanes) == 1
+    assert len(driver._queues) == 1
 
 
 async def test_transactions_have_a_share_of_each_turn_and_votes_come_first_in_the_next() -> None:
     engine = Busy(cost_ms=TRANSACTIONS_MS / 4)
     driver = driver_of(engine)
     for mark in range(20):
-        driver._hear(tx("a", mark))
+        driver._put(tx("a", mark))
     await driver._turn()
     assert len(engine.handled) == 4
     vote = GossipReceived(GRANDPA, "b", b"vote")
-    driver._hear(vote)
+    driver._put(vote)
     await driver._turn()
     assert engine.handled[4] == vote
     assert len(engine.handled) == 9
@@ -107,10 +107,10 @@ async def test_one_batch_is_finished_before_the_next_and_its_time_is_its_senders
     engine = Busy(cost_ms=1, slices=3)
     driver = driver_of(engine)
     for mark in range(3):
-        driver._hear(tx("large", mark))
-        driver._hear(tx("small", mark))
-    while len(driver._lanes):
-        driver._gossip(Lane.TRANSACTIONS, TRANSACTIONS_MS)
+        driver._put(tx("large", mark))
+        driver._put(tx("small", mark))
+    while len(driver._queues):
+        driver._gossip(GossipQueue.TRANSACTIONS, TRANSACTIONS_MS)
     assert engine.worked >= 15
     peers = [event.peer for event in engine.handled if isinstance(event, GossipReceived)]
     assert peers == ["large", "small"] * 3
@@ -119,8 +119,8 @@ async def test_one_batch_is_finished_before_the_next_and_its_time_is_its_senders
 async def test_while_blocks_wait_a_turn_imports_one_and_leaves_a_batch_for_later() -> None:
     engine = Busy(cost_ms=1, slices=3)
     driver = driver_of(engine)
-    driver._hear(tx("a"))
-    driver._gossip(Lane.TRANSACTIONS, 0.5)
+    driver._put(tx("a"))
+    driver._gossip(GossipQueue.TRANSACTIONS, 0.5)
     assert not engine.takes_transactions
     engine.busy = engine.has_blocks = True
     before = engine.worked
@@ -129,26 +129,26 @@ async def test_while_blocks_wait_a_turn_imports_one_and_leaves_a_batch_for_later
 
 
 def test_what_a_peer_sent_is_not_worked_off_after_it_left() -> None:
-    lanes = Lanes()
+    queues = EventQueues()
     for event in (Connected("a", STATUS), tx("a"), GossipReceived(GRANDPA, "a", b"vote"), tx("b")):
-        lanes.put(event)
-    lanes.put(Disconnected("a"))
-    lanes.put(Connected("a", STATUS))
-    lanes.put(GossipReceived(GRANDPA, "a", b"fresh"))
-    assert [type(lanes.control()) for _ in range(3)] == [Connected, Disconnected, Connected]
-    assert lanes.gossip(Lane.VOTES) == ("a", GossipReceived(GRANDPA, "a", b"fresh"))
-    assert lanes.gossip(Lane.TRANSACTIONS) == ("b", tx("b"))
-    assert len(lanes) == 0
+        queues.put(event)
+    queues.put(Disconnected("a"))
+    queues.put(Connected("a", STATUS))
+    queues.put(GossipReceived(GRANDPA, "a", b"fresh"))
+    assert [type(queues.control()) for _ in range(3)] == [Connected, Disconnected, Connected]
+    assert queues.gossip(GossipQueue.VOTES) == ("a", GossipReceived(GRANDPA, "a", b"fresh"))
+    assert queues.gossip(GossipQueue.TRANSACTIONS) == ("b", tx("b"))
+    assert len(queues) == 0
 
 
 def test_no_peer_holds_more_than_its_bytes_in_a_lane() -> None:
-    lanes = Lanes()
+    queues = EventQueues()
     for mark in range(200):
-        lanes.put(tx("greedy", mark, size=60_000))
-    lanes.put(tx("honest"))
-    assert lanes.size <= BOUNDS[Lane.TRANSACTIONS].peer + 100 + OVERHEAD
-    assert lanes.lost > 100
-    first = lanes.gossip(Lane.TRANSACTIONS)
+        queues.put(tx("greedy", mark, size=60_000))
+    queues.put(tx("honest"))
+    assert queues.size <= BOUNDS[GossipQueue.TRANSACTIONS].peer + 100 + OVERHEAD
+    assert queues.lost > 100
+    first = queues.gossip(GossipQueue.TRANSACTIONS)
     assert first == ("greedy", tx("greedy", size=60_000))
-    lanes.spent(Lane.TRANSACTIONS, "greedy", 1.0)
-    assert lanes.gossip(Lane.TRANSACTIONS) == ("honest", tx("honest"))
+    queues.spent(GossipQueue.TRANSACTIONS, "greedy", 1.0)
+    assert queues.gossip(GossipQueue.TRANSACTIONS) == ("honest", tx("honest"))
