@@ -52,7 +52,7 @@ class BlockImport:
         except UnsupportedUpgrade as lacking:
             return Outcome(Refusal.EARLY, str(lacking))
         except TooManyForks as full:
-            return Outcome(Refusal.CROWDED, str(full))
+            return Outcome(Refusal.TOO_MANY_FORKS, str(full))
         except (UnknownBlock, BelowFinalized, StateUnavailable) as gone:
             return Outcome(Refusal.ORPHAN, str(gone))
         except (InvalidBlock, BadHeader) as bad:

@@ -17,17 +17,25 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError
 from p2p.network import BLOCKS
 from p2p.protocols.messages import ALL, BlockAnswer, BlockData, BlockRequest, Direction
-from p2p.sync.import_queue import Importer
-from p2p.sync.requests import FLOOD, LIE, QUICK_MS, TIMES_SLOWER, Peer, RequestTracker, Ticket
+from p2p.sync.import_queue import ImportQueue
+from p2p.sync.requests import (
+    FLOOD,
+    LIE,
+    QUICK_MS,
+    TIMES_SLOWER,
+    Peer,
+    PendingRequest,
+    RequestTracker,
+)
 from p2p.sync.types import Block, BlockId, Refusal
 
-NEAR: Final = 64
-"""Maximum distance of a head that is fetched by hash; beyond, range sync (`far`) fetches it."""
+MAX_DISTANCE: Final = 64
+"""Maximum distance of a head that is fetched by hash; beyond, range sync fetches it."""
 MAX_FETCHES: Final = 64
 MAX_OF_ONE: Final = 16
 """Maximum number of concurrent fetches that one peer has started."""
 MAX_DEPTH: Final = 128
-"""Maximum number of blocks of one fetch; a deeper head is for range sync (`far`)."""
+"""Maximum number of blocks of one fetch; a deeper head is for range sync."""
 MAX_HELD: Final = 512
 MAX_HELD_BYTES: Final = 32 << 20
 """Blocks and bytes held in total, from which on fetches without blocks wait."""
@@ -41,9 +49,9 @@ RETRY_MS: Final = 250
 EARLY_MS: Final = 500
 HOLD_EARLY_MS: Final = 2_000
 """Time for which early blocks are kept here; those that must wait longer are fetched again."""
-MAX_PUT_OFF: Final = 64
+MAX_DEFERRED: Final = 64
 """Maximum number of early blocks that are not fetched until they can be imported."""
-LONGEST_PUT_OFF_MS: Final = 60_000
+MAX_DEFERRED_MS: Final = 60_000
 
 
 @dataclass
@@ -66,7 +74,7 @@ class Fetch:
     tried: dict[str, None] = field(default_factory=dict)
     denied: dict[str, None] = field(default_factory=dict)
     """Peers that answered that they do not have the block."""
-    ticket: int | None = None
+    pending_id: int | None = None
     attempts: int = 0
     hurries: int = 0
     not_before: int = 0
@@ -78,16 +86,16 @@ class Fetch:
         return next(iter(self.says), None)
 
 
-class Near:
+class ForkSync:
     """The current fetches, by the hash of their top."""
 
-    def __init__(self, tracker: RequestTracker, importer: Importer) -> None:
+    def __init__(self, tracker: RequestTracker, import_queue: ImportQueue) -> None:
         self._tracker = tracker
-        self._importer = importer
+        self._import_queue = import_queue
         self.fetches: dict[bytes, Fetch] = {}
         self.deep: dict[str, None] = {}
         """Peers with a fork that is too deep for fork sync."""
-        self._later: dict[bytes, tuple[int, Fetch]] = {}
+        self._deferred: dict[bytes, tuple[int, Fetch]] = {}
         """Early blocks, with the time of the next fetch, by the hash of their top."""
         self._held = self._held_bytes = 0
 
@@ -118,12 +126,12 @@ class Near:
             return True
         if block.number <= chain.finalized().number or chain.number(block.hash) is not None:
             return False
-        if self._importer.is_bad(block.hash):
+        if self._import_queue.is_bad(block.hash):
             return False
-        if now < self._later.get(block.hash, (0,))[0]:
+        if now < self._deferred.get(block.hash, (0,))[0]:
             return False
-        if parent is not None and self._importer.is_bad(parent):
-            self._importer.note_bad(block.hash)
+        if parent is not None and self._import_queue.is_bad(parent):
+            self._import_queue.note_bad(block.hash)
             return False
         if peer is not None:
             begun = [fetch for fetch in self.fetches.values() if fetch.starter == peer]
@@ -139,7 +147,7 @@ class Near:
         fetch.rooted = parent is not None and chain.number(parent) is not None
         if not fetch.rooted and parent not in self.fetches:
             ahead = block.number - chain.best().number
-            fetch.count = max(1, min(ahead, NEAR))
+            fetch.count = max(1, min(ahead, MAX_DISTANCE))
         self.fetches[block.hash] = fetch
         return True
 
@@ -157,16 +165,16 @@ class Near:
 
     def step(self, now: int) -> None:
         """Request what is missing, deliver complete fetches."""
-        if not self.fetches and not self._later:
+        if not self.fetches and not self._deferred:
             return
-        for fetch in [fetch for due, fetch in self._later.values() if due <= now]:
-            del self._later[fetch.top.hash]
+        for fetch in [fetch for due, fetch in self._deferred.values() if due <= now]:
+            del self._deferred[fetch.top.hash]
             self.want(fetch.top, fetch.starter, now, is_claim=False)
         # First blocks that continue our chain: others may be invented.
         for fetch in sorted(self.fetches.values(), key=lambda f: (not f.rooted, f.attempts)):
-            if fetch.ticket is not None:
-                self._hurry(fetch, fetch.ticket, now)
-            if fetch.importing or fetch.ticket is not None or fetch.not_before > now:
+            if fetch.pending_id is not None:
+                self._hurry(fetch, fetch.pending_id, now)
+            if fetch.importing or fetch.pending_id is not None or fetch.not_before > now:
                 continue
             if fetch.top.hash not in self.fetches:
                 continue  # it ended with another one
@@ -175,18 +183,18 @@ class Near:
     def _hurry(self, fetch: Fetch, id: int, now: int) -> None:
         """Ask another peer, if there is one, once an answer takes too long."""
         tracker = self._tracker
-        ticket = tracker.tickets.get(id)
-        if ticket is None:
+        pending = tracker.pending.get(id)
+        if pending is None:
             return
-        usual = min(TIMES_SLOWER * tracker.usual(ticket.peer), QUICK_MS)
-        if now - ticket.sent < max(HURRY_MS << min(fetch.hurries, MAX_HURRIES), usual):
+        usual = min(TIMES_SLOWER * tracker.usual(pending.peer), QUICK_MS)
+        if now - pending.sent < max(HURRY_MS << min(fetch.hurries, MAX_HURRIES), usual):
             return
         if self._free(fetch, now) is None:
             return
         # The request stays in flight: no answer costs what it always costs, a late one nothing.
-        fetch.ticket = None
+        fetch.pending_id = None
         fetch.hurries += 1
-        tracker.pass_over(ticket.peer, now)
+        tracker.pass_over(pending.peer, now)
 
     def _advance(self, fetch: Fetch, now: int) -> None:
         tracker = self._tracker
@@ -200,16 +208,16 @@ class Near:
             bottom = fetch.blocks[-1]
             if chain.number(fetch.next.hash) is not None:
                 fetch.importing = True
-                self._importer.put(self, fetch.top.hash, fetch.blocks[::-1])
+                self._import_queue.put(self, fetch.top.hash, fetch.blocks[::-1])
                 return
-            if self._importer.is_bad(fetch.next.hash):
+            if self._import_queue.is_bad(fetch.next.hash):
                 self._condemn(fetch)
                 return
             if fetch.next.hash in self.fetches:
                 return  # another fetch has it
             if int(bottom.header.number) <= final + 1:
                 # A fork from below the last final block is useless here.
-                self._importer.note_bad(fetch.top.hash)
+                self._import_queue.note_bad(fetch.top.hash)
                 self._end(fetch)
                 return
             if len(fetch.blocks) >= MAX_DEPTH:
@@ -225,11 +233,11 @@ class Near:
             return
         peer = self._free(fetch, now)
         if peer is None:
-            self._nobody(fetch, now)
+            self._no_free_peer(fetch, now)
             return
         count = max(1, min(fetch.count, MAX_DEPTH - len(fetch.blocks)))
         request = BlockRequest(fetch.next.hash, Direction.DESCENDING, count, ALL)
-        fetch.ticket = tracker.ask(self, peer, BLOCKS, request.encode(), now).id
+        fetch.pending_id = tracker.ask(self, peer, BLOCKS, request.encode(), now).id
         fetch.tried[peer.name] = None
 
     def _is_head(self, fetch: Fetch) -> bool:
@@ -251,7 +259,7 @@ class Near:
             fetch.next = BlockId(int(gone.header.number), gone.hash)
             self._count(fetch, gone, -1)
 
-    def _nobody(self, fetch: Fetch, now: int) -> None:
+    def _no_free_peer(self, fetch: Fetch, now: int) -> None:
         """Handle the case that no untried peer is free: wait, try all again, or give up."""
         peers = self._tracker.peers
         helpers = [
@@ -282,26 +290,26 @@ class Near:
 
     # --- answers
 
-    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+    def answered(self, pending: PendingRequest, data: bytes, now: int) -> None:
         """Process the blocks of an answer."""
-        fetch = self._of(ticket)
+        fetch = self._of(pending)
         if fetch is None:
             return
         answer = BlockAnswer.decode(data)
-        fetch.ticket = None
+        fetch.pending_id = None
         taken = 0
         if len(answer.blocks) > max(1, fetch.count):
-            self._tracker.blame(ticket.peer, LIE, "more blocks than asked for", now)
+            self._tracker.blame(pending.peer, LIE, "more blocks than asked for", now)
             return
         for data_ in answer.blocks:
-            block = check_block(self._tracker, data_, ticket.peer, fetch.next.hash)
+            block = check_block(self._tracker, data_, pending.peer, fetch.next.hash)
             if isinstance(block, str):
-                self._tracker.blame(ticket.peer, LIE, block, now)
+                self._tracker.blame(pending.peer, LIE, block, now)
                 break
             if int(block.header.number) != fetch.next.number:
                 if fetch.blocks:
-                    self._tracker.blame(ticket.peer, LIE, "heights do not follow", now)
-                    self._importer.note_bad(fetch.top.hash)
+                    self._tracker.blame(pending.peer, LIE, "heights do not follow", now)
+                    self._import_queue.note_bad(fetch.top.hash)
                 self._end(fetch)  # the claimed height is not the block's
                 return
             fetch.blocks.append(block)
@@ -310,24 +318,24 @@ class Near:
             fetch.next = BlockId(fetch.next.number - 1, bytes(block.header.parent_hash))
             if self._tracker.chain.number(fetch.next.hash) is not None:
                 break
-        self._tracker.praise(ticket, taken, now)
+        self._tracker.note_delivery(pending, taken, now)
         if not answer.blocks:
-            fetch.denied[ticket.peer] = None
+            fetch.denied[pending.peer] = None
         if taken:
             fetch.tried.clear()
             fetch.attempts = 0
-            fetch.count = min(2 * max(fetch.count, 1), NEAR)
+            fetch.count = min(2 * max(fetch.count, 1), MAX_DISTANCE)
 
-    def failed(self, ticket: Ticket, now: int) -> None:
+    def failed(self, pending: PendingRequest, now: int) -> None:
         """Note a failure: another peer is asked next time."""
-        fetch = self._of(ticket)
+        fetch = self._of(pending)
         if fetch is not None:
-            fetch.ticket = None
-            if ticket.excused:
-                fetch.tried.pop(ticket.peer, None)
+            fetch.pending_id = None
+            if pending.excused:
+                fetch.tried.pop(pending.peer, None)
 
-    def _of(self, ticket: Ticket) -> Fetch | None:
-        return next((f for f in self.fetches.values() if f.ticket == ticket.id), None)
+    def _of(self, pending: PendingRequest) -> Fetch | None:
+        return next((f for f in self.fetches.values() if f.pending_id == pending.id), None)
 
     # --- outcome
 
@@ -345,10 +353,10 @@ class Near:
             self._count(fetch, block, -1)
         if not fetch.blocks and refused is None and fetch.next.hash != fetch.top.hash:
             fetch.next = fetch.top  # the blocks above these were dropped
-        elif not fetch.blocks or refused in (Refusal.BAD, Refusal.CROWDED):
+        elif not fetch.blocks or refused in (Refusal.BAD, Refusal.TOO_MANY_FORKS):
             self._end(fetch)
         elif refused is Refusal.EARLY and wait > HOLD_EARLY_MS:
-            self._put_off(fetch, wait, now)
+            self._defer(fetch, wait, now)
         elif refused is Refusal.EARLY:
             fetch.not_before = now + max(wait, EARLY_MS)
         elif refused is Refusal.ORPHAN:
@@ -357,17 +365,17 @@ class Near:
             if fetch.attempts >= MAX_ATTEMPTS:
                 self._end(fetch)
 
-    def _put_off(self, fetch: Fetch, wait: int, now: int) -> None:
+    def _defer(self, fetch: Fetch, wait: int, now: int) -> None:
         """End a fetch until its block can be imported, and leave its place to others."""
         self._end(fetch)
-        self._later[fetch.top.hash] = (now + min(wait, LONGEST_PUT_OFF_MS), fetch)
-        if len(self._later) > MAX_PUT_OFF:
-            del self._later[next(iter(self._later))]
+        self._deferred[fetch.top.hash] = (now + min(wait, MAX_DEFERRED_MS), fetch)
+        if len(self._deferred) > MAX_DEFERRED:
+            del self._deferred[next(iter(self._deferred))]
 
     def _condemn(self, fetch: Fetch) -> None:
         """Note all blocks of a fetch as bad and end it: they descend from a bad block."""
         for block in fetch.blocks:
-            self._importer.note_bad(block.hash)
+            self._import_queue.note_bad(block.hash)
         self._end(fetch)
 
     def _drop(self, fetch: Fetch) -> None:
@@ -378,8 +386,8 @@ class Near:
     def _end(self, fetch: Fetch) -> None:
         self._drop(fetch)
         self.fetches.pop(fetch.top.hash, None)
-        if fetch.ticket is not None:
-            self._tracker.close(fetch.ticket)
+        if fetch.pending_id is not None:
+            self._tracker.close(fetch.pending_id)
 
     def _count(self, fetch: Fetch, block: Block, sign: int) -> None:
         size = sum(map(len, block.body)) + 512

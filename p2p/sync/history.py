@@ -13,7 +13,7 @@ from typing import Final
 from p2p.network import BLOCKS
 from p2p.protocols.messages import BODY, HEADER, BlockAnswer, BlockRequest, Direction
 from p2p.sync.fork_sync import check_block
-from p2p.sync.requests import LIE, RequestTracker, Ticket
+from p2p.sync.requests import LIE, PendingRequest, RequestTracker
 from p2p.sync.types import Block, BlockId, ImportHistory
 
 BATCH: Final = 128
@@ -25,7 +25,7 @@ class History:
 
     def __init__(self, tracker: RequestTracker) -> None:
         self._tracker = tracker
-        self._ticket: int | None = None
+        self._pending_id: int | None = None
         self._next = BlockId(0, b"")
         self._count = 0
         self._storing = False
@@ -35,7 +35,7 @@ class History:
 
     def step(self, now: int) -> None:
         """Request the next batch down."""
-        if self._ticket is not None or self._storing or self._not_before > now:
+        if self._pending_id is not None or self._storing or self._not_before > now:
             return
         gap = self._tracker.chain.gap()
         if gap is None or not self._tracker.peers:
@@ -52,24 +52,24 @@ class History:
             return
         self._count = min(BATCH, missing)
         request = BlockRequest(self._next.hash, Direction.DESCENDING, self._count, HEADER | BODY)
-        self._ticket = self._tracker.ask(self, peer, BLOCKS, request.encode(), now).id
+        self._pending_id = self._tracker.ask(self, peer, BLOCKS, request.encode(), now).id
 
-    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+    def answered(self, pending: PendingRequest, data: bytes, now: int) -> None:
         """Process a batch."""
-        if ticket.id != self._ticket:
+        if pending.id != self._pending_id:
             return
         answer = BlockAnswer.decode(data)
-        self._ticket = None
-        self._tried[ticket.peer] = None
+        self._pending_id = None
+        self._tried[pending.peer] = None
         blocks: list[Block] = []
         hash = self._next.hash
         if len(answer.blocks) > self._count:
-            self._tracker.blame(ticket.peer, LIE, "more blocks than asked for", now)
+            self._tracker.blame(pending.peer, LIE, "more blocks than asked for", now)
             return
         for found in answer.blocks:
-            block = check_block(self._tracker, found, ticket.peer, hash)
+            block = check_block(self._tracker, found, pending.peer, hash)
             if isinstance(block, str):
-                self._tracker.blame(ticket.peer, LIE, block, now)
+                self._tracker.blame(pending.peer, LIE, block, now)
                 break
             blocks.append(block)
             hash = bytes(block.header.parent_hash)
@@ -77,16 +77,16 @@ class History:
             return
         self._tried.clear()
         self._attempts = 0
-        self._tracker.praise(ticket, len(blocks), now)
+        self._tracker.note_delivery(pending, len(blocks), now)
         self._storing = True
         self._tracker.out.append(ImportHistory(tuple(blocks)))
 
-    def failed(self, ticket: Ticket, now: int) -> None:
+    def failed(self, pending: PendingRequest, now: int) -> None:
         """Note a failure: another peer is asked next time."""
-        if ticket.id == self._ticket:
-            self._ticket = None
-            if not ticket.excused:
-                self._tried[ticket.peer] = None
+        if pending.id == self._pending_id:
+            self._pending_id = None
+            if not pending.excused:
+                self._tried[pending.peer] = None
 
     def stored(self, now: int) -> None:
         """Note that the batch is stored."""

@@ -28,7 +28,7 @@ class Supplier(Protocol):
         ...
 
 
-class Importer:
+class ImportQueue:
     """The queue in front of the import. Suppliers bound their blocks in it."""
 
     def __init__(self, tracker: RequestTracker) -> None:

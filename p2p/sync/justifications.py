@@ -10,7 +10,7 @@ from typing import Final
 
 from p2p.network import JUSTIFICATIONS
 from p2p.protocols.messages import JustificationAnswer, JustificationRequest
-from p2p.sync.requests import INVALID, RequestTracker, Ticket
+from p2p.sync.requests import INVALID, PendingRequest, RequestTracker
 from p2p.sync.types import BlockId, ImportJustification, JustificationJudged
 
 MAX_WANTED: Final = 256
@@ -24,7 +24,7 @@ class Want:
 
     target: BlockId
     tried: dict[str, None] = field(default_factory=dict)
-    ticket: int | None = None
+    pending_id: int | None = None
     judging: bool = False
     attempts: int = 0
     not_before: int = 0
@@ -54,8 +54,8 @@ class Justifications:
 
     def _forget(self, want: Want) -> None:
         del self.wants[want.target.hash]
-        if want.ticket is not None:
-            self._tracker.close(want.ticket)
+        if want.pending_id is not None:
+            self._tracker.close(want.pending_id)
 
     def step(self, now: int) -> None:
         """Request the proofs that are not in flight."""
@@ -66,11 +66,11 @@ class Justifications:
             # The proof of the last final block itself is still fetched, to be served to others.
             if want.target.number < final and not want.judging:
                 self._forget(want)
-        out = sum(want.ticket is not None for want in self.wants.values())
+        out = sum(want.pending_id is not None for want in self.wants.values())
         for want in sorted(self.wants.values(), key=lambda want: want.target):
             if out >= MAX_OUT:
                 return
-            if want.ticket is not None or want.judging or want.not_before > now:
+            if want.pending_id is not None or want.judging or want.not_before > now:
                 continue
             out += self._ask(want, now)
 
@@ -87,32 +87,32 @@ class Justifications:
                 want.not_before = now + self._tracker.backoff(RETRY_MS, want.attempts)
             return False
         request = JustificationRequest(want.target.hash)
-        want.ticket = self._tracker.ask(self, peer, JUSTIFICATIONS, request.encode(), now).id
+        want.pending_id = self._tracker.ask(self, peer, JUSTIFICATIONS, request.encode(), now).id
         want.tried[peer.name] = None
         return True
 
-    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+    def answered(self, pending: PendingRequest, data: bytes, now: int) -> None:
         """Submit a proof for verification."""
-        want = self._of(ticket)
+        want = self._of(pending)
         if want is None:
             return
         answer = JustificationAnswer.decode(data)
-        want.ticket = None
+        want.pending_id = None
         if answer.justification is None:
             return
-        self._tracker.praise(ticket, 1, now)
+        self._tracker.note_delivery(pending, 1, now)
         want.judging = True
         self._tracker.out.append(
-            ImportJustification(want.target, answer.justification, ticket.peer)
+            ImportJustification(want.target, answer.justification, pending.peer)
         )
 
-    def failed(self, ticket: Ticket, now: int) -> None:
+    def failed(self, pending: PendingRequest, now: int) -> None:
         """Note a failure: another peer is asked next time."""
-        want = self._of(ticket)
+        want = self._of(pending)
         if want is not None:
-            want.ticket = None
-            if ticket.excused:
-                want.tried.pop(ticket.peer, None)
+            want.pending_id = None
+            if pending.excused:
+                want.tried.pop(pending.peer, None)
 
     def judged(self, report: JustificationJudged, now: int) -> None:
         """Note that a proof was accepted or refused; the sender of a refused one is penalized."""
@@ -125,5 +125,5 @@ class Justifications:
         if report.accepted:
             self._forget(want)
 
-    def _of(self, ticket: Ticket) -> Want | None:
-        return next((want for want in self.wants.values() if want.ticket == ticket.id), None)
+    def _of(self, pending: PendingRequest) -> Want | None:
+        return next((want for want in self.wants.values() if want.pending_id == pending.id), None)

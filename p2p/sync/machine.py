@@ -31,12 +31,12 @@ from p2p.network import (
     StatusReceived,
 )
 from p2p.protocols.messages import Announce
-from p2p.sync.fork_sync import NEAR, Near
+from p2p.sync.fork_sync import MAX_DISTANCE, ForkSync
 from p2p.sync.history import History
-from p2p.sync.import_queue import Importer
+from p2p.sync.import_queue import ImportQueue
 from p2p.sync.justifications import Justifications
 from p2p.sync.progress import Speed
-from p2p.sync.range_sync import Far
+from p2p.sync.range_sync import RangeSync
 from p2p.sync.requests import FLOOD, LIE, Peer, RequestTracker
 from p2p.sync.types import (
     Action,
@@ -85,9 +85,9 @@ class Sync:
         blocks are imported one by one.
         """
         self._tracker = RequestTracker(chain, new_id, random.Random(seed), body_root)  # noqa: S311 - no secret
-        self._importer = Importer(self._tracker)
-        self._near = Near(self._tracker, self._importer)
-        self._far = Far(self._tracker, self._importer)
+        self._import_queue = ImportQueue(self._tracker)
+        self._fork_sync = ForkSync(self._tracker, self._import_queue)
+        self._range_sync = RangeSync(self._tracker, self._import_queue)
         self._justifications = Justifications(self._tracker)
         self._history = History(self._tracker)
         self._warp = None if warp is None else Warp(self._tracker, warp, now)
@@ -109,7 +109,7 @@ class Sync:
                 self._rates.pop(peer, None)
                 self._tracker.leave(peer, now)
             case StatusReceived(peer, status):
-                self._heard(peer, status)
+                self._on_status(peer, status)
             case GossipReceived(topic, peer, data) if topic == ANNOUNCE:
                 self._announced(peer, data, now)
             case Answered(id, data):
@@ -117,7 +117,7 @@ class Sync:
             case Failed(id, why):
                 self._tracker.failed(id, why, now)
             case BlocksImported():
-                self._importer.report(event, now)
+                self._import_queue.report(event, now)
             case JustificationJudged():
                 self._justifications.judged(event, now)
             case StateStored() | StateFinished():
@@ -152,11 +152,11 @@ class Sync:
                 self._speed = Speed()
         if self._warp is None:
             self._claims(now)
-            self._near.step(now)
-            self._far.step(now)
+            self._fork_sync.step(now)
+            self._range_sync.step(now)
             self._justifications.step(now)
             self._history.step(now)
-        self._importer.step()
+        self._import_queue.step()
         self._speed.note(self._tracker.chain.best().number, now)
         self.idle = not self._is_busy()
         out, self._tracker.out = self._tracker.out, []
@@ -164,12 +164,12 @@ class Sync:
 
     def _is_busy(self) -> bool:
         return bool(
-            self._tracker.tickets
-            or self._near.fetches
+            self._tracker.pending
+            or self._fork_sync.fetches
             or self._justifications.wants
             or self._warp is not None
-            or self._far.active
-            or self._importer.waiting
+            or self._range_sync.active
+            or self._import_queue.waiting
             or self._tracker.chain.gap() is not None
         )
 
@@ -188,9 +188,12 @@ class Sync:
         The peer only forwarded the reference, so it is not penalized. A block far ahead comes with
         the rest of the chain.
         """
-        far = self._far.is_real or block.number > self._tracker.chain.best().number + NEAR
+        far = (
+            self._range_sync.is_real
+            or block.number > self._tracker.chain.best().number + MAX_DISTANCE
+        )
         if self._warp is None and not far:
-            self._near.want(block, peer, now, is_claim=False)
+            self._fork_sync.want(block, peer, now, is_claim=False)
         return self.tick(now)
 
     def _connected(self, name: str, status: Status) -> None:
@@ -201,7 +204,7 @@ class Sync:
             status.lowest,
         )
 
-    def _heard(self, name: str, status: Status) -> None:
+    def _on_status(self, name: str, status: Status) -> None:
         peer = self._tracker.peers.get(name)
         if peer is None:
             return
@@ -235,15 +238,15 @@ class Sync:
             return  # the peers' statuses are sufficient
         if peer is not None and announce.is_best and block.number > peer.best.number:
             peer.best = block
-        if block.number > chain.best().number + NEAR:
+        if block.number > chain.best().number + MAX_DISTANCE:
             return  # an unverified claim
         below = chain.number(parent)
         if below is not None and below + 1 != block.number:
             tracker.blame(name, LIE, "an announce whose height does not follow its parent's", now)
             return
-        if self._far.is_real and below is None:
+        if self._range_sync.is_real and below is None:
             return  # it is being fetched, or will be requested afterwards
-        self._near.want(block, None if peer is None else name, now, parent)
+        self._fork_sync.want(block, None if peer is None else name, now, parent)
 
     def _may_announce(self, name: str, now: int) -> bool:
         rate = self._rates.get(name)
@@ -260,18 +263,18 @@ class Sync:
         """Fetch the unknown heads that peers claim."""
         chain = self._tracker.chain
         best, final = chain.best().number, chain.finalized().number
-        if not self._far.active:
-            self._far.choose(self._near.deep, now)
+        if not self._range_sync.active:
+            self._range_sync.choose(self._fork_sync.deep, now)
         for peer in list(self._tracker.peers.values()):
             head = peer.best
-            if head.number <= final or head.number > best + NEAR or peer.rests_until > now:
+            if head.number <= final or head.number > best + MAX_DISTANCE or peer.rests_until > now:
                 continue
-            if self._far.is_real and head.number > best:
+            if self._range_sync.is_real and head.number > best:
                 continue
             if peer.lowest > best + 1:
                 continue  # there would be a gap below what it has
             if chain.number(head.hash) is None:
-                self._near.want(head, peer.name, now)
+                self._fork_sync.want(head, peer.name, now)
 
     # --- queries
 
@@ -282,23 +285,25 @@ class Sync:
         A minority's claim of a chain without an imported block does not count: it could stop all
         validators.
         """
-        return self._warp is not None or self._far.is_real or self._behind()
+        return self._warp is not None or self._range_sync.is_real or self._behind()
 
     def _behind(self) -> bool:
         # A claim of blocks that do not join ours is not verified: it costs the peer nothing, and
         # must not stop block production.
-        spoken_of = self._spoken_of(lambda p: p.best.number if self._tracker.joins(p) else 0)
-        return spoken_of > self._tracker.chain.best().number + BEHIND
+        height = self._majority_height(lambda p: p.best.number if self._tracker.joins(p) else 0)
+        return height > self._tracker.chain.best().number + BEHIND
 
-    def _spoken_of(self, claim: Callable[[Peer], int] = lambda peer: peer.best.number) -> int:
+    def _majority_height(self, claim: Callable[[Peer], int] = lambda peer: peer.best.number) -> int:
         """Return the height that more than half of the peers claim; 0 without peers."""
         claims = sorted(claim(peer) for peer in self._tracker.peers.values() if not peer.broken)
         return claims[(len(claims) - 1) // 2] if claims else 0
 
     def _target(self) -> int:
-        tail = self._far.tail if self._far.is_real else None
+        tail = self._range_sync.tail if self._range_sync.is_real else None
         return max(
-            self._tracker.chain.best().number, 0 if tail is None else tail.number, self._spoken_of()
+            self._tracker.chain.best().number,
+            0 if tail is None else tail.number,
+            self._majority_height(),
         )
 
     def progress(self, now: int) -> Progress:
@@ -324,4 +329,6 @@ class Sync:
     @property
     def held(self) -> tuple[int, int]:
         """Number of blocks held, and of in-flight requests, for monitoring of memory."""
-        return self._near.held + self._far.held + self._importer.waiting, len(self._tracker.tickets)
+        return self._fork_sync.held + self._range_sync.held + self._import_queue.waiting, len(
+            self._tracker.pending
+        )

@@ -1,22 +1,25 @@
 """Range sync: the headers of one peer's chain, and their bodies from all peers that have them.
 
 First the highest block in common with the leading peer is found by bisection, above the last final
-one. From there its headers are fetched by height, each batch linked to the one before by hash, up
-to HEADERS_AHEAD of the import. Bodies are requested in ranges from several peers at once, up to
-BODIES_AHEAD; they are checked against the headers, so the sender of a wrong one is known. Blocks go
-to the import in order. The senders of the header and the body of an invalid block are penalized.
+one (`ancestor.py`). From there its headers are fetched by height, each batch linked to the one
+before by hash, up to HEADERS_AHEAD of the import. Bodies are requested in ranges from several peers
+at once, up to BODIES_AHEAD (`window.py`); they are checked against the headers, so the sender of a
+wrong one is known. Blocks go to the import in order. The senders of the header and the body of an
+invalid block are penalized.
+
+    idle       no peer is followed
+    searching  the highest common block is searched for
+    fetching   headers and bodies are fetched, blocks imported
+    exhausted  the leader has no more headers; ends when all blocks are imported
 
 The height that the leader claims limits nothing here: it delivers headers or it does not.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
-from btt_chain.primitives.header import Header
 from p2p.network import BLOCKS
 from p2p.protocols.messages import (
     BODY,
@@ -27,74 +30,53 @@ from p2p.protocols.messages import (
     BlockRequest,
     Direction,
 )
-from p2p.sync.fork_sync import EARLY_MS, NEAR, read_header
-from p2p.sync.import_queue import BATCH, Importer
+from p2p.sync.ancestor import AncestorSearch, NoCommonBlock
+from p2p.sync.fork_sync import EARLY_MS, MAX_DISTANCE, read_header
+from p2p.sync.import_queue import BATCH, ImportQueue
 from p2p.sync.requests import (
     BROKEN_CLAIM,
     LIE,
     QUICK_MS,
     TIMES_SLOWER,
     Peer,
+    PendingRequest,
     RequestTracker,
-    Ticket,
 )
 from p2p.sync.types import Block, BlockId, Refusal
+from p2p.sync.window import Slot, Window
 
 HEADERS_AHEAD: Final = 1_024
-BODIES_AHEAD: Final = 512
-RANGE: Final = 64
-"""Maximum number of bodies in one request."""
 HELD_BYTES: Final = 32 << 20
 """Bytes of held bodies above which only the next range for the import is requested."""
 PATIENCE_MS: Final = 3_000
 """Minimum time before the range that blocks the import is requested from another peer."""
-LONGEST_EARLY_MS: Final = 10_000
+MAX_EARLY_MS: Final = 10_000
 """Maximum pause before early blocks are offered again: a clock may be corrected."""
 STALL_MS: Final = 60_000
 """Time without progress after which sync starts again with another peer."""
 
 
-@dataclass(slots=True)
-class Slot:
-    """A block of the window, whose header is known."""
-
-    hash: bytes
-    header: Header
-    giver: str
-    body: list[bytes] | None = None
-    justification: bytes | None = None
-    sender: str = ""
-    ticket: int | None = None
-    lacking: dict[str, None] = field(default_factory=dict)
-    """Peers that do not have it."""
-
-
-class Far:
+class RangeSync:
     """Range sync of one chain; idle while there is none."""
 
-    def __init__(self, tracker: RequestTracker, importer: Importer) -> None:
+    def __init__(self, tracker: RequestTracker, import_queue: ImportQueue) -> None:
         self._tracker = tracker
-        self._importer = importer
-        self.leader: str | None = None
-        self._window: deque[Slot] = deque()
+        self._import_queue = import_queue
         self._idle()
 
     def _idle(self) -> None:
-        self.leader = None
-        self._base: BlockId | None = None
-        """The known block below the window; None while it is searched for."""
-        self._low = self._high = self._probe = 0
-        self._common = b""
-        """The known block at `_low`, on any fork."""
-        self._window.clear()
+        self.leader: str | None = None
+        self._search: AncestorSearch | None = None
+        """The search for the highest common block, until it is found."""
+        self._window: Window | None = None
+        """The blocks above the common one; None while that is searched for."""
         self._exhausted = False
-        self._ticket: int | None = None
-        self._ranges: dict[int, tuple[int, int]] = {}
-        """Requests for bodies: first height and count."""
-        self._importing = 0
+        self._pending_id: int | None = None
+        """In-flight request for a probe or headers."""
+        self._importing = False
         self._imported = False
-        self._bytes = 0
         self._moved = 0
+        """Time of the last progress."""
         self._key = b""
         self._not_before = 0
 
@@ -111,21 +93,12 @@ class Far:
     @property
     def held(self) -> int:
         """Number of headers held, with or without a body."""
-        return len(self._window)
-
-    @property
-    def held_bytes(self) -> int:
-        """Number of bytes of the bodies held."""
-        return self._bytes
+        return 0 if self._window is None else len(self._window)
 
     @property
     def tail(self) -> BlockId | None:
         """The highest block whose header is held."""
-        if self._base is None:
-            return None
-        if not self._window:
-            return self._base
-        return BlockId(self._base.number + len(self._window), self._window[-1].hash)
+        return None if self._window is None else self._window.tail
 
     # --- start and end
 
@@ -137,8 +110,8 @@ class Far:
             for peer in self._tracker.peers.values()
             if self._tracker.is_free(peer, now)
             and self._tracker.joins(peer)
-            and (peer.best.number > best + NEAR or peer.name in deep)
-            and not self._importer.is_bad(peer.best.hash)
+            and (peer.best.number > best + MAX_DISTANCE or peer.name in deep)
+            and not self._import_queue.is_bad(peer.best.hash)
         ]
         if not found:
             return
@@ -151,15 +124,16 @@ class Far:
         self.leader = peer.name
         self._moved = now
         chain = self._tracker.chain
-        self._low = chain.finalized().number
-        self._high = max(min(chain.best().number, peer.best.number), self._low)
-        self._probe = self._high
-        self._common = chain.finalized().hash
+        highest = min(chain.best().number, peer.best.number)
+        self._search = AncestorSearch(chain.finalized(), highest)
 
     def _drop(self) -> None:
         """Drop everything; peers were penalized before."""
-        for id in (*self._ranges, *(() if self._ticket is None else (self._ticket,))):
-            self._tracker.close(id)
+        if self._window is not None:
+            for id in self._window.requests:
+                self._tracker.close(id)
+        if self._pending_id is not None:
+            self._tracker.close(self._pending_id)
         self._idle()
 
     def _fail(self, cost: int, why: str, now: int) -> None:
@@ -183,195 +157,160 @@ class Far:
             self._drop()
             self._tracker.pass_over(stalled, now)
             return
-        leader = self._tracker.peers.get(self.leader)
-        if leader is None and (self._base is None or not self._window):
+        leader, window = self._tracker.peers.get(self.leader), self._window
+        if leader is None and not window:
             self._drop()
-            return
-        if self._base is None:
-            if leader is not None:
-                self._search(leader, now)
-            return
-        if leader is not None:
-            self._more_headers(leader, now)
-        elif self._ticket is None:
-            self._exhausted = True  # the blocks of these headers can still be fetched from others
-        self._slow(now)
-        self._more_bodies(now)
-        self._deliver(now)
-        if not self._window and self._exhausted and not self._importing:
-            tail, leader = self._base, self._tracker.peers.get(self.leader)
-            self._drop()
-            if leader is not None and leader.best.number > tail.number + NEAR:
-                self._tracker.break_claim(leader.name, "it is not as high as it says", now)
+        elif window is not None:
+            self._step_window(window, leader, now)
+        elif leader is not None and self._search is not None:
+            self._ask_leader(leader, self._search.probe, 1, now)
 
-    def _search(self, leader: Peer, now: int) -> None:
-        if self._ticket is not None or not self._tracker.is_free(leader, now):
+    def _step_window(self, window: Window, leader: Peer | None, now: int) -> None:
+        if leader is None:
+            if self._pending_id is None:
+                self._exhausted = True  # the blocks of these headers can be fetched from others
+        elif not self._exhausted and len(window) < HEADERS_AHEAD:
+            self._ask_leader(leader, window.tail.number + 1, MAX_BLOCKS, now)
+        self._pass_over_slow(window, now)
+        if self._more_bodies(window, now):
+            self._deliver(window, now)
+        if window or not self._exhausted or self._importing or self.leader is None:
             return
-        request = BlockRequest(self._probe, Direction.ASCENDING, 1, HEADER)
-        self._ticket = self._tracker.ask(self, leader, BLOCKS, request.encode(), now, QUICK_MS).id
+        self._drop()
+        if leader is not None and leader.best.number > window.base.number + MAX_DISTANCE:
+            self._tracker.break_claim(leader.name, "it is not as high as it says", now)
 
-    def _more_headers(self, leader: Peer, now: int) -> None:
-        if self._ticket is not None or self._exhausted or len(self._window) >= HEADERS_AHEAD:
+    def _ask_leader(self, leader: Peer, number: int, count: int, now: int) -> None:
+        """Request headers, unless others are in flight."""
+        if self._pending_id is not None or not self._tracker.is_free(leader, now):
             return
-        tail = self.tail
-        if tail is None or not self._tracker.is_free(leader, now):
-            return
-        request = BlockRequest(tail.number + 1, Direction.ASCENDING, MAX_BLOCKS, HEADER)
-        self._ticket = self._tracker.ask(self, leader, BLOCKS, request.encode(), now, QUICK_MS).id
+        request = BlockRequest(number, Direction.ASCENDING, count, HEADER)
+        pending = self._tracker.ask(self, leader, BLOCKS, request.encode(), now, QUICK_MS)
+        self._pending_id = pending.id
 
-    def _more_bodies(self, now: int) -> None:
-        """Ask free peers for runs of blocks that have not been requested yet."""
-        base = self._base
-        if base is None:
-            return
-        at, end = 0, min(len(self._window), BODIES_AHEAD)
-        window = list(self._window)[:end]
-        while at < end:
-            slot = window[at]
-            if slot.body is not None or slot.ticket is not None:
-                at += 1
-                continue
-            if at and self._bytes >= HELD_BYTES:
-                return
-            run = at + 1
-            while (
-                run < end
-                and run - at < RANGE
-                and window[run].body is None
-                and window[run].ticket is None
-                and window[run].lacking.keys() == slot.lacking.keys()
-            ):
-                run += 1
-            first = base.number + 1 + at
-            peer = self._tracker.free(now, first, slot.lacking, down_to=first)
+    def _more_bodies(self, window: Window, now: int) -> bool:
+        """Ask free peers for bodies. Return True unless no peer has the next ones."""
+        for run in window.runs():
+            if run.at and window.bytes >= HELD_BYTES:
+                break
+            slot = run.slots[0]
+            peer = self._tracker.free(now, run.number, slot.lacking, down_to=run.number)
             if peer is None:
-                if at == 0 and self._nobody_has(slot, first):
-                    self._fail(BROKEN_CLAIM, "nobody has the bodies of its headers", now)
-                    return
-                at = run
+                if run.at == 0 and not self._may_get(slot, run.number):
+                    self._fail(BROKEN_CLAIM, "no peer has the bodies of its headers", now)
+                    return False
                 continue
-            request = BlockRequest(slot.hash, Direction.ASCENDING, run - at, BODY | JUSTIFICATION)
-            ticket = self._tracker.ask(self, peer, BLOCKS, request.encode(), now)
-            self._ranges[ticket.id] = (first, run - at)
-            for taken in window[at:run]:
-                taken.ticket = ticket.id
-            at = run
+            count = len(run.slots)
+            request = BlockRequest(slot.hash, Direction.ASCENDING, count, BODY | JUSTIFICATION)
+            pending = self._tracker.ask(self, peer, BLOCKS, request.encode(), now)
+            window.request(pending.id, run)
+        return True
 
-    def _nobody_has(self, slot: Slot, number: int) -> bool:
+    def _may_get(self, slot: Slot, number: int) -> bool:
+        """Return True if a peer, free or not, may have the body of a block."""
         peers = self._tracker.peers.values()
-        return not any(p.has(number) and p.name not in slot.lacking for p in peers)
+        return any(p.has(number) and p.name not in slot.lacking for p in peers)
 
-    def _slow(self, now: int) -> None:
+    def _pass_over_slow(self, window: Window, now: int) -> None:
         """Take the range that blocks the import from a peer much slower than others."""
-        if not self._window or self._window[0].ticket is None:
+        if not window or window.first.pending_id is None:
             return
-        ticket = self._tracker.tickets.get(self._window[0].ticket)
-        if ticket is None:
+        pending = self._tracker.pending.get(window.first.pending_id)
+        if pending is None:
             return
-        usual = self._tracker.usual(ticket.peer)
+        usual = self._tracker.usual(pending.peer)
         if not usual:
             return
-        first, count = self._ranges[ticket.id]
-        if now - ticket.sent < max(PATIENCE_MS, TIMES_SLOWER * count * usual):
+        first, count = window.range_of(pending.id)
+        if now - pending.sent < max(PATIENCE_MS, TIMES_SLOWER * count * usual):
             return
-        others = (ticket.peer, *self._window[0].lacking)
+        others = (pending.peer, *window.first.lacking)
         if self._tracker.free(now, first, others, down_to=first) is None:
             return
-        self._tracker.close(ticket.id)
-        self._release(ticket.id)
-        self._tracker.pass_over(ticket.peer, now)
+        self._tracker.close(pending.id)
+        window.release(pending.id)
+        self._tracker.pass_over(pending.peer, now)
 
-    def _deliver(self, now: int) -> None:
-        if self._importing or self._base is None or self._not_before > now:
+    def _deliver(self, window: Window, now: int) -> None:
+        if self._importing or self._not_before > now:
             return
-        ready: list[Block] = []
-        for slot in self._window:
-            if slot.body is None or len(ready) == BATCH:
-                break
-            senders = tuple(dict.fromkeys((slot.sender, slot.giver)))
-            ready.append(Block(slot.hash, slot.header, slot.body, slot.justification, senders))
+        ready = window.complete(BATCH)
         if ready:
-            self._importing = len(ready)
+            self._importing = True
             self._key = ready[0].hash
-            self._importer.put(self, self._key, ready)
+            self._import_queue.put(self, self._key, ready)
 
     # --- answers
 
-    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+    def answered(self, pending: PendingRequest, data: bytes, now: int) -> None:
         """Process an answer: a probe, headers, or bodies."""
-        if ticket.id in self._ranges:
-            self._bodies(ticket, BlockAnswer.decode(data), now)
-        elif ticket.id == self._ticket:
+        if self._window is not None and pending.id in self._window.requests:
+            self._on_bodies(self._window, pending, BlockAnswer.decode(data), now)
+        elif pending.id == self._pending_id:
             answer = BlockAnswer.decode(data)
-            self._ticket = None
-            if self._base is None:
-                self._probed(ticket, answer, now)
-            else:
-                self._headers(ticket, answer, now)
+            self._pending_id = None
+            if self._window is not None:
+                self._on_headers(self._window, pending, answer, now)
+            elif self._search is not None:
+                self._on_probe(self._search, pending, answer, now)
 
-    def failed(self, ticket: Ticket, now: int) -> None:
+    def failed(self, pending: PendingRequest, now: int) -> None:
         """Note that a request failed: others are asked."""
-        self._release(ticket.id)
-        if ticket.id != self._ticket:
+        if self._window is not None:
+            self._window.release(pending.id)
+        if pending.id != self._pending_id:
             return
-        self._ticket = None
-        if not self._other(now):
+        self._pending_id = None
+        if not self._has_other(now):
             return  # it is asked again, after a rest
         if self._window:
             self._exhausted = True  # first import the fetched blocks, then choose another leader
         else:
             self._drop()
 
-    def _other(self, now: int) -> bool:
+    def _has_other(self, now: int) -> bool:
         """Return True if another peer may be followed instead."""
         best = self._tracker.chain.best().number
         return any(
             peer.name != self.leader
-            and peer.best.number > best + NEAR
+            and peer.best.number > best + MAX_DISTANCE
             and self._tracker.joins(peer)
             for peer in self._tracker.peers.values()
             if not peer.broken and self._tracker.is_free(peer, now)
         )
 
-    def _release(self, id: int) -> None:
-        self._ranges.pop(id, None)
-        for slot in self._window:
-            if slot.ticket == id:
-                slot.ticket = None
-
-    def _probed(self, ticket: Ticket, answer: BlockAnswer, now: int) -> None:
+    def _on_probe(
+        self, search: AncestorSearch, pending: PendingRequest, answer: BlockAnswer, now: int
+    ) -> None:
         if len(answer.blocks) != 1:
             self._fail(BROKEN_CLAIM, "it has not got a block below its own head", now)
             return
         header = read_header(answer.blocks[0], None)
-        if isinstance(header, str) or int(header.number) != self._probe:
+        if isinstance(header, str) or int(header.number) != search.probe:
             self._fail(LIE, "not the header that was asked for", now)
             return
-        self._tracker.praise(ticket, 1, now)
+        self._tracker.note_delivery(pending, 1, now)
         self._moved = now
         hash = bytes(answer.blocks[0].hash)
-        if self._tracker.chain.number(hash) is not None:
-            self._low, self._common = self._probe, hash
-        else:
-            self._high = self._probe - 1
-        if self._high < self._low:
+        is_known = self._tracker.chain.number(hash) is not None
+        try:
+            common = search.note(hash, is_known=is_known)
+        except NoCommonBlock:
             self._fail(LIE, "its chain is not ours: it parts from it below what is final", now)
-        elif self._high > self._low:
-            self._probe = (self._low + self._high + 1) // 2
-        else:
-            self._base = BlockId(self._low, self._common)
-
-    def _headers(self, ticket: Ticket, answer: BlockAnswer, now: int) -> None:
-        tail = self.tail
-        if tail is None:
             return
+        if common is not None:
+            self._search, self._window = None, Window(common)
+
+    def _on_headers(
+        self, window: Window, pending: PendingRequest, answer: BlockAnswer, now: int
+    ) -> None:
         if not answer.blocks:
             self._exhausted = True
             return
         if len(answer.blocks) > MAX_BLOCKS:
             self._fail(LIE, "more headers than asked for", now)
             return
-        chain = self._tracker.chain
+        chain, tail = self._tracker.chain, window.tail
         fresh: list[Slot] = []
         number, parent = tail
         for place, data in enumerate(answer.blocks):
@@ -388,58 +327,53 @@ class Far:
                     self._fail(BROKEN_CLAIM, "it left its chain for another", now)
                 return
             hash = bytes(data.hash)
-            if self._importer.is_bad(hash):
+            if self._import_queue.is_bad(hash):
                 self._fail(LIE, "its chain has a block that breaks the rules", now)
                 return
             number, parent = number + 1, hash
-            fresh.append(Slot(hash, header, ticket.peer))
-        if not self._window:
+            fresh.append(Slot(hash, header, pending.peer))
+        if not window:
             # Fewer probes than there are forks: some of these may be known.
             while fresh and chain.number(fresh[0].hash) is not None:
-                self._base = BlockId(int(fresh[0].header.number), fresh.pop(0).hash)
-        self._window.extend(fresh)
+                window.base = BlockId(int(fresh[0].header.number), fresh.pop(0).hash)
+        window.extend(fresh)
         self._moved = now
-        self._tracker.praise(ticket, 0, now)
+        self._tracker.note_delivery(pending, 0, now)
 
-    def _bodies(self, ticket: Ticket, answer: BlockAnswer, now: int) -> None:
-        base = self._base
-        if base is None:
-            return
-        first, count = self._ranges[ticket.id]
-        self._release(ticket.id)
-        at = first - base.number - 1
-        slots = list(self._window)[at : at + count] if at >= 0 else []
+    def _on_bodies(
+        self, window: Window, pending: PendingRequest, answer: BlockAnswer, now: int
+    ) -> None:
+        first, count = window.range_of(pending.id)
+        window.release(pending.id)
+        slots = window.slots_at(first, count)
         if len(answer.blocks) > count:
-            self._tracker.blame(ticket.peer, LIE, "more blocks than asked for", now)
+            self._tracker.blame(pending.peer, LIE, "more blocks than asked for", now)
             return
         taken = 0
         for slot, data in zip(slots, answer.blocks, strict=False):
             if data.hash != slot.hash:
                 if taken == 0:
-                    self._tracker.blame(ticket.peer, LIE, "a block that was not asked for", now)
+                    self._tracker.blame(pending.peer, LIE, "a block that was not asked for", now)
                     return
                 break  # its best chain forks here from the leader's
             if (
                 data.body is None
                 or self._tracker.body_root(data.body) != slot.header.extrinsics_root
             ):
-                self._tracker.blame(ticket.peer, LIE, "a body that is not the header's", now)
+                self._tracker.blame(pending.peer, LIE, "a body that is not the header's", now)
                 return
-            if slot.body is None:
-                slot.body, slot.justification = data.body, data.justification
-                slot.sender = ticket.peer
-                self._bytes += sum(map(len, data.body)) + 512
+            window.fill(slot, data.body, data.justification, pending.peer)
             taken += 1
-        self._tracker.praise(ticket, taken, now)
+        self._tracker.note_delivery(pending, taken, now)
         if taken:
             self._moved = now
-        if taken == 0:
-            for slot in slots:
-                slot.lacking[ticket.peer] = None
-            # It may be on a fork, which is no lie: but others come first.
-            self._tracker.pass_over(ticket.peer, now)
-            if ticket.peer == self.leader:
-                self._fail(BROKEN_CLAIM, "it has not got the bodies of its headers", now)
+            return
+        for slot in slots:
+            slot.lacking[pending.peer] = None
+        # It may be on a fork, which is no lie: but others come first.
+        self._tracker.pass_over(pending.peer, now)
+        if pending.peer == self.leader:
+            self._fail(BROKEN_CLAIM, "it has not got the bodies of its headers", now)
 
     # --- outcome
 
@@ -447,13 +381,12 @@ class Far:
         self, key: bytes, done: Sequence[Block], refused: Refusal | None, wait: int, now: int
     ) -> None:
         """Note the result of importing blocks of the window."""
-        if key != self._key or not self._importing or self._base is None:
+        window = self._window
+        if key != self._key or not self._importing or window is None:
             return
-        self._importing = 0
-        for block in done:
-            slot = self._window.popleft()
-            self._base = BlockId(int(block.header.number), slot.hash)
-            self._bytes -= sum(map(len, slot.body or ())) + 512
+        self._importing = False
+        for _ in done:
+            window.drop_imported()
         if done:
             self._moved, self._imported = now, True
         if refused is None:
@@ -461,11 +394,11 @@ class Far:
         if refused is Refusal.EARLY:
             # Early by our clock: the wait is no fault of the peer. But a block that is not due for
             # long, or needs a runtime we do not have, must not keep us from another peer's chain.
-            self._not_before = now + min(max(wait, EARLY_MS), LONGEST_EARLY_MS)
-            if wait < LONGEST_EARLY_MS:
+            self._not_before = now + min(max(wait, EARLY_MS), MAX_EARLY_MS)
+            if wait < MAX_EARLY_MS:
                 self._moved = self._not_before
             return
-        for slot in self._window:
+        for slot in window:
             if refused is Refusal.BAD:
-                self._importer.note_bad(slot.hash)
+                self._import_queue.note_bad(slot.hash)
         self._drop()

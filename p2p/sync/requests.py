@@ -36,8 +36,8 @@ GRACE_MS: Final = 2_000
 QUICK_MS: Final = 6_000
 """Time limit of a small answer."""
 REST_MS: Final = 1_000
-LONGEST_REST_MS: Final = 60_000
-STOOD_STILL_MS: Final = 1_500
+MAX_REST_MS: Final = 60_000
+STALLED_MS: Final = 1_500
 """Maximum pause between two clock checks; after a longer one this node itself stalled."""
 TIMES_SLOWER: Final = 4
 """Factor by which a peer may be slower than others before another peer takes over."""
@@ -73,17 +73,17 @@ class Peer:
 class Task(Protocol):
     """The sender of a request, which receives the answer."""
 
-    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+    def answered(self, pending: PendingRequest, data: bytes, now: int) -> None:
         """Process an answer. Raises DecodeError if it is malformed: `failed` is called then."""
         ...
 
-    def failed(self, ticket: Ticket, now: int) -> None:
+    def failed(self, pending: PendingRequest, now: int) -> None:
         """Note that there will be no (useful) answer."""
         ...
 
 
 @dataclass(slots=True)
-class Ticket:
+class PendingRequest:
     """An in-flight request."""
 
     id: int
@@ -104,54 +104,54 @@ class RequestTracker:
     rng: random.Random
     body_root: Callable[[list[bytes]], bytes]
     peers: dict[str, Peer] = field(default_factory=dict)
-    tickets: dict[int, Ticket] = field(default_factory=dict)
+    pending: dict[int, PendingRequest] = field(default_factory=dict)
     out: list[Action] = field(default_factory=list)
     _looked: int = 0
-    _stood_still: int = -1
+    _stalled_at: int = -1
     """Last time at which a stall of this node was noticed."""
 
     def ask(
         self, task: Task, peer: Peer, protocol: str, data: bytes, now: int, patience: int = 0
-    ) -> Ticket:
+    ) -> PendingRequest:
         """Send a request; `patience` in milliseconds, 0: the protocol's timeout."""
         patience = patience or EXCHANGES[protocol].timeout_ms
-        ticket = Ticket(self.new_id(), peer.name, task, now, now + patience + GRACE_MS)
-        self.tickets[ticket.id] = ticket
+        pending = PendingRequest(self.new_id(), peer.name, task, now, now + patience + GRACE_MS)
+        self.pending[pending.id] = pending
         peer.out += 1
-        self.out.append(Ask(ticket.id, peer.name, protocol, data, patience))
-        return ticket
+        self.out.append(Ask(pending.id, peer.name, protocol, data, patience))
+        return pending
 
-    def close(self, id: int) -> Ticket | None:
+    def close(self, id: int) -> PendingRequest | None:
         """Remove a request; None if it is not in flight."""
-        ticket = self.tickets.pop(id, None)
-        if ticket is not None and (peer := self.peers.get(ticket.peer)) is not None:
+        pending = self.pending.pop(id, None)
+        if pending is not None and (peer := self.peers.get(pending.peer)) is not None:
             peer.out -= 1
-        return ticket
+        return pending
 
     def answered(self, id: int, data: bytes, now: int) -> None:
         """Pass an answer to its task; late and unexpected ones are dropped."""
-        ticket = self.close(id)
-        if ticket is None:
+        pending = self.close(id)
+        if pending is None:
             return
         try:
-            ticket.task.answered(ticket, data, now)
+            pending.task.answered(pending, data, now)
         except DecodeError as error:
-            self.blame(ticket.peer, LIE, f"a malformed answer: {error}", now)
-            ticket.task.failed(ticket, now)
+            self.blame(pending.peer, LIE, f"a malformed answer: {error}", now)
+            pending.task.failed(pending, now)
 
     def failed(self, id: int, why: str, now: int) -> None:
         """Note that a request failed; the peer's faults grow unless it was our own."""
-        ticket = self.close(id)
-        if ticket is None:
+        pending = self.close(id)
+        if pending is None:
             return
-        peer = self.peers.get(ticket.peer)
+        peer = self.peers.get(pending.peer)
         if peer is not None:
-            self._weigh(peer, ticket, why, now)
-        ticket.task.failed(ticket, now)
+            self._note_fault(peer, pending, why, now)
+        pending.task.failed(pending, now)
 
-    def _weigh(self, peer: Peer, ticket: Ticket, why: str, now: int) -> None:
-        if why in OWN_FAILURES or ticket.sent <= self._stood_still:
-            ticket.excused = True
+    def _note_fault(self, peer: Peer, pending: PendingRequest, why: str, now: int) -> None:
+        if why in OWN_FAILURES or pending.sent <= self._stalled_at:
+            pending.excused = True
             self.rest(peer, now)  # the peer is not at fault, but a request at once would fail again
         elif why == LATE and peer.faults:
             self.blame(peer.name, SILENT, "no answer", now)
@@ -161,26 +161,26 @@ class RequestTracker:
 
     def expire(self, now: int) -> None:
         """Fail requests whose time is over."""
-        if self.tickets and now - self._looked > STOOD_STILL_MS:
+        if self.pending and now - self._looked > STALLED_MS:
             # Answers may wait unread: a stall of this node is no silence of its peers.
-            self._stood_still = now
-            for ticket in self.tickets.values():
-                ticket.deadline += now - self._looked
+            self._stalled_at = now
+            for pending in self.pending.values():
+                pending.deadline += now - self._looked
         self._looked = now
         for peer in self.peers.values():
             if peer.broken and now - peer.broke_at >= FORGIVE_MS:
                 peer.broken, peer.broke_at = peer.broken - 1, now
-        late = [ticket.id for ticket in self.tickets.values() if ticket.deadline <= now]
+        late = [pending.id for pending in self.pending.values() if pending.deadline <= now]
         for id in late:
             self.failed(id, LATE, now)
 
     def leave(self, name: str, now: int) -> None:
         """Remove a peer; its requests fail."""
-        gone = [ticket for ticket in self.tickets.values() if ticket.peer == name]
+        gone = [pending for pending in self.pending.values() if pending.peer == name]
         self.peers.pop(name, None)
-        for ticket in gone:
-            del self.tickets[ticket.id]
-            ticket.task.failed(ticket, now)
+        for pending in gone:
+            del self.pending[pending.id]
+            pending.task.failed(pending, now)
 
     def blame(self, name: str, cost: int, why: str, now: int) -> None:
         """Penalize a peer and let it rest for a while, longer each time."""
@@ -193,13 +193,13 @@ class RequestTracker:
         peer.faults += 1
         self.rest(peer, now)
 
-    def praise(self, ticket: Ticket, blocks: int, now: int) -> None:
+    def note_delivery(self, pending: PendingRequest, blocks: int, now: int) -> None:
         """Note that a peer delivered blocks that were asked for."""
-        peer = self.peers.get(ticket.peer)
+        peer = self.peers.get(pending.peer)
         if peer is None or blocks <= 0:
             return
         peer.faults = 0
-        pace = (now - ticket.sent) / blocks
+        pace = (now - pending.sent) / blocks
         peer.pace = pace if peer.pace == 0 else (3 * peer.pace + pace) / 4
 
     def usual(self, without: str) -> float:
@@ -221,7 +221,7 @@ class RequestTracker:
 
     def backoff(self, first: int, attempt: int) -> int:
         """Return a wait that doubles with each attempt, varied by up to a quarter."""
-        wait = min(first << min(attempt, 10), LONGEST_REST_MS)
+        wait = min(first << min(attempt, 10), MAX_REST_MS)
         return wait * self.rng.randrange(75, 126) // 100
 
     def break_claim(self, name: str, why: str, now: int) -> None:

@@ -135,7 +135,7 @@ class Refusal(Enum):
     """Its slot is in the future, or its runtime is not available here; it may be offered again."""
     ORPHAN = "orphan"
     """Its parent is not known (any more)."""
-    CROWDED = "crowded"
+    TOO_MANY_FORKS = "too many forks"
     """Its height has too many blocks for another one without children; it may be offered again."""
 
 

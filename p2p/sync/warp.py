@@ -30,7 +30,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import codec, u64
 from p2p.network import STATE, WARP
 from p2p.protocols.messages import StateAnswer, StateRequest, WarpProof, WarpRequest
-from p2p.sync.requests import INVALID, Peer, RequestTracker, Ticket
+from p2p.sync.requests import INVALID, Peer, PendingRequest, RequestTracker
 from p2p.sync.types import (
     BadRange,
     BeginState,
@@ -192,8 +192,8 @@ class Warp:
         self._links: list[Link] = []
         """Changes of voters between the start and the last proven block."""
         self._target: Proven | None = None
-        self._ticket: int | None = None
-        self._heard: dict[str, None] = {}
+        self._pending_id: int | None = None
+        self._without_more: dict[str, None] = {}
         """Peers that had nothing beyond the last proven block."""
         self._lacking: dict[str, None] = {}
         """Peers that do not have the state."""
@@ -224,7 +224,7 @@ class Warp:
 
     def _step_warp(self, now: int) -> None:
         peers = self._tracker.peers
-        if self._ticket is not None or not peers or self._not_before > now:
+        if self._pending_id is not None or not peers or self._not_before > now:
             return
         if self._met is None:
             self._met = now
@@ -240,20 +240,20 @@ class Warp:
         able = [
             peer
             for peer in peers.values()
-            if peer.final.number > number and peer.name not in self._heard
+            if peer.final.number > number and peer.name not in self._without_more
         ]
-        if len(self._heard) < self._plan.peers and able:
+        if len(self._without_more) < self._plan.peers and able:
             free = [peer for peer in able if self._tracker.is_free(peer, now)]
             if free:
                 rng = self._tracker.rng.random
                 peer = min(free, key=lambda p: (p.faults, -p.final.number, rng()))
                 request = WarpRequest(self._proven.block.hash)
-                self._ticket = self._tracker.ask(self, peer, WARP, request.encode(), now).id
+                self._pending_id = self._tracker.ask(self, peer, WARP, request.encode(), now).id
                 return
-            if not self._heard and now - self._begun < 6 * WAIT_MS:
+            if not self._without_more and now - self._begun < 6 * WAIT_MS:
                 return
         if number < self._worth:
-            if len(self._heard) < self._plan.peers and now - self._begun < PATIENCE_MS:
+            if len(self._without_more) < self._plan.peers and now - self._begun < PATIENCE_MS:
                 return  # the first peers to connect may not be representative
             self._leave_out(number)
             return
@@ -291,22 +291,22 @@ class Warp:
             self._worth,
         )
 
-    def _warped(self, ticket: Ticket, data: bytes, now: int) -> None:
+    def _warped(self, pending: PendingRequest, data: bytes, now: int) -> None:
         proof = WarpProof.decode(data)
-        self._ticket = None
+        self._pending_id = None
         try:
             proven = follow(self._proven, proof)
         except BadProof as error:
-            self._tracker.blame(ticket.peer, INVALID, f"a bad warp proof: {error}", now)
-            self._heard[ticket.peer] = None
+            self._tracker.blame(pending.peer, INVALID, f"a bad warp proof: {error}", now)
+            self._without_more[pending.peer] = None
             return
-        self._tracker.praise(ticket, len(proof.fragments), now)
+        self._tracker.note_delivery(pending, len(proof.fragments), now)
         if proven.block.number > self._proven.block.number:
             self._links += links(self._proven.set_id, proof)
             self._proven = proven
-            self._heard.clear()
+            self._without_more.clear()
         if proof.is_finished or not proof.fragments:
-            self._heard[ticket.peer] = None
+            self._without_more[pending.peer] = None
 
     # --- state
 
@@ -316,13 +316,13 @@ class Warp:
                 self._finishing = True
                 self._tracker.out.append(FinishState(target))
             return
-        if self._ticket is not None or self._storing >= STORING:
+        if self._pending_id is not None or self._storing >= STORING:
             return
         peer = self._holder(target, now)
         if peer is not None:
             after = self._after if self._admitted else BEFORE_CODE
             request = StateRequest(target.block.hash, after)
-            self._ticket = self._tracker.ask(self, peer, STATE, request.encode(), now).id
+            self._pending_id = self._tracker.ask(self, peer, STATE, request.encode(), now).id
 
     def _holder(self, target: Proven, now: int) -> Peer | None:
         peers = self._tracker.peers.values()
@@ -342,30 +342,30 @@ class Warp:
             # No peer has this state any more: prove a later block and start again.
             self._target = None
             self.phase = Phase.WARP
-            self._heard.clear()
+            self._without_more.clear()
             self._begun = now
             self._rounds += 1
             self._not_before = now + self._tracker.backoff(RETRY_MS, self._rounds)
         return None
 
-    def _ranged(self, ticket: Ticket, data: bytes, now: int) -> None:
+    def _ranged(self, pending: PendingRequest, data: bytes, now: int) -> None:
         target = self._target
         if target is None or target.header is None:
             return
         answer = StateAnswer.decode(data)
-        self._ticket = None
+        self._pending_id = None
         if not answer.nodes:
-            self._lacking[ticket.peer] = None
+            self._lacking[pending.peer] = None
             return
         root = bytes(target.header.state_root)
         after = self._after if self._admitted else BEFORE_CODE
         try:
             found = self._plan.verify_range(root, after, answer.nodes, answer.last)
         except BadRange as error:
-            self._tracker.blame(ticket.peer, INVALID, f"a bad range of the state: {error}", now)
-            self._lacking[ticket.peer] = None
+            self._tracker.blame(pending.peer, INVALID, f"a bad range of the state: {error}", now)
+            self._lacking[pending.peer] = None
             return
-        self._tracker.praise(ticket, max(1, len(found.entries)), now)
+        self._tracker.note_delivery(pending, max(1, len(found.entries)), now)
         if not self._admitted:
             self._admit(target, found)
             return
@@ -376,19 +376,19 @@ class Warp:
 
     # --- answers
 
-    def answered(self, ticket: Ticket, data: bytes, now: int) -> None:
+    def answered(self, pending: PendingRequest, data: bytes, now: int) -> None:
         """Process a page or a range."""
-        if ticket.id != self._ticket:
+        if pending.id != self._pending_id:
             return
         if self._target is None:
-            self._warped(ticket, data, now)
+            self._warped(pending, data, now)
         else:
-            self._ranged(ticket, data, now)
+            self._ranged(pending, data, now)
 
-    def failed(self, ticket: Ticket, now: int) -> None:
+    def failed(self, pending: PendingRequest, now: int) -> None:
         """Note a failure: another peer is asked next time; the one that failed rests."""
-        if ticket.id == self._ticket:
-            self._ticket = None
+        if pending.id == self._pending_id:
+            self._pending_id = None
 
     def report(self, report: StateStored | StateFinished, now: int) -> None:
         """Process a report of the owner."""

@@ -37,7 +37,7 @@ from storage.trie.root import state_root
 from support.sim.errors import Violation
 from support.sim.world import SimNode, World
 
-HELD: Final = fork_sync.MAX_HELD + fork_sync.NEAR + 2_048
+HELD: Final = fork_sync.MAX_HELD + fork_sync.MAX_DISTANCE + 2_048
 """Blocks that sync may hold."""
 BATCHES: Final = 2
 """Batches of blocks that may wait in an engine: sync hands over one at a time."""

@@ -103,6 +103,6 @@ def test_a_block_too_many_for_its_height_is_nobody_s_fault(monkeypatch: pytest.M
         while engine.busy:
             engine.work(world.now)
     assert [(report.done, report.refused) for report in heard] == [
-        (0, Refusal.CROWDED),
-        (1, Refusal.CROWDED),
+        (0, Refusal.TOO_MANY_FORKS),
+        (1, Refusal.TOO_MANY_FORKS),
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from p2p.sync.fork_sync import HOLD_EARLY_MS, MAX_PUT_OFF
+from p2p.sync.fork_sync import HOLD_EARLY_MS, MAX_DEFERRED
 from p2p.sync.range_sync import STALL_MS
 from support.sync_world import BODIES, FakeChain, FakePeer, World, branch, child
 
@@ -28,7 +28,7 @@ def test_a_block_that_is_very_early_is_put_off_and_fetched_again_when_it_is_due(
     world = world_with_early(101, 30_000)
     world.run(29_000)
     assert len(world.asks) == 1
-    assert not world.sync._near.fetches
+    assert not world.sync._fork_sync.fetches
     assert world.sync.held == (0, 0)
     assert world.run(3_000, world.synced)
     assert len(world.asks) == 2
@@ -49,7 +49,7 @@ def test_early_blocks_hold_up_no_other_one() -> None:
     world.peers["a"].chain.headers[good.hash()] = good
     world.announce("a", good)
     assert world.run(1_000, lambda: good.hash() in world.chain.headers)
-    assert len(world.sync._near._later) <= MAX_PUT_OFF
+    assert len(world.sync._fork_sync._deferred) <= MAX_DEFERRED
 
 
 def test_a_slow_clock_far_behind_blames_nobody_for_its_blocks() -> None:

@@ -102,7 +102,7 @@ def test_a_node_that_stood_still_holds_nobody_to_answers_it_could_not_hear() -> 
         assert costs(sync.tick(now)) == []
     now += 60_000  # the process was stopped, or the machine slept
     assert costs(sync.tick(now)) == []
-    assert ask.id in sync._tracker.tickets
+    assert ask.id in sync._tracker.pending
     assert costs(sync.handle(Failed(ask.id, LATE), now)) == []
 
 
@@ -153,7 +153,7 @@ def test_who_tells_of_blocks_while_we_do_not_ask_it_makes_no_flood() -> None:
         peer.chain = FakeChain(CHAIN[:length])
         world.announce("a", CHAIN[length - 1])
         world.run(1_000)
-    assert len(world.sync._near.fetches) > 10
+    assert len(world.sync._fork_sync.fetches) > 10
     assert world.costs == {}
     assert world.run(60_000, world.synced)
 

@@ -232,7 +232,7 @@ def test_a_flood_of_announces_is_bounded() -> None:
         orphan, _ = child(header, b"x")
         world.announce("liar", orphan, after=number // 10)
     world.run(3_000)
-    assert len(world.sync._near.fetches) <= 64
+    assert len(world.sync._fork_sync.fetches) <= 64
     assert world.highest_out <= 8
     assert world.costs["liar"] >= 10_000
     assert "a" not in world.costs
