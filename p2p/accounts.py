@@ -307,9 +307,9 @@ class Accounts:
         causes = known.causes.most_common(3)
         kind = causes[0][0]
         self._count_cut(known, kind)
-        told = ", ".join(f"{name} {spent / SECOND_US:.2f} s" for name, spent in causes)
+        listed = ", ".join(f"{name} {spent / SECOND_US:.2f} s" for name, spent in causes)
         known.causes.clear()
-        return CutOff(f"useless work: {told} of processor time", again, kind)
+        return CutOff(f"useless work: {listed} of processor time", again, kind)
 
     def _count_cut(self, known: _Peer, kind: str) -> None:
         if not known.reserved:

@@ -138,11 +138,11 @@ class Meter:
         return bucket
 
 
-def may_serve(own: int, everybody: int) -> bool:
-    """Return True if a peer with `own` requests at work, of `everybody`, may have one more."""
+def may_serve(own: int, total: int) -> bool:
+    """Return True if a peer with `own` requests being served, of `total`, may have one more."""
     if own >= MAX_REQUESTS:
         return False
-    return own < FEW_REQUESTS or everybody < MAX_REQUESTS_TOTAL
+    return own < FEW_REQUESTS or total < MAX_REQUESTS_TOTAL
 
 
 # --- connections, before the handshake -----------------------------------------------
@@ -180,7 +180,7 @@ def _never(ip: str, now_ms: int) -> str | None:
     return None
 
 
-def _nobody(ip: str, now_ms: int) -> bool:
+def _none_reserved(ip: str, now_ms: int) -> bool:
     """Return True if a reserved peer may come from an address: never here."""
     del ip, now_ms
     return False
@@ -197,7 +197,7 @@ class Gate:
         self,
         limits: GateLimits,
         closed: Callable[[str, int], str | None] = _never,
-        reserved: Callable[[str, int], bool] = _nobody,
+        reserved: Callable[[str, int], bool] = _none_reserved,
     ) -> None:
         """`closed` returns why an address is refused regardless of the limits, or None.
 

@@ -40,10 +40,10 @@ class Mailbox(Generic[V]):
         with self._lock:
             empty = not self._sure and not self._lossy
             self._count += 1
-            lane = self._lossy if lossy else self._sure
-            lane.append((self._count, value))
-            if lossy and len(lane) > self._capacity:
-                lane.popleft()
+            queue = self._lossy if lossy else self._sure
+            queue.append((self._count, value))
+            if lossy and len(queue) > self._capacity:
+                queue.popleft()
                 self.lost += 1
         if empty:
             self._wake()

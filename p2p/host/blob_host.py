@@ -238,7 +238,7 @@ class _Inside:
                 if not self.addresses and self._settings.listen:
                     raise
             except* Exception as group:  # noqa: BLE001  (an error of libp2p must not end this loop)
-                log.warning("the host for blobs fell and is built anew: %r", group)
+                log.warning("the host for blobs failed and is rebuilt: %r", group)
             self._nursery = None
             if not stop.is_set():
                 with trio.move_on_after(REBUILD_SECONDS):
@@ -249,9 +249,9 @@ class _Inside:
         if self._nursery is None:
             job.finish(FetchFailed("the host for blobs is not running"))
         else:
-            self._nursery.start_soon(self._carry_out, job)
+            self._nursery.start_soon(self._run_job, job)
 
-    async def _carry_out(self, job: _Job) -> None:
+    async def _run_job(self, job: _Job) -> None:
         outcome: BaseException | None = FetchFailed("the host for blobs has stopped")
         try:
             with job.scope:

@@ -258,7 +258,7 @@ class MeteredConnection(RawConnection):
     async def read(self, n: int | None = None) -> bytes:
         """Read, and count; wait first if reads were too frequent. Raises RawConnError."""
         while not self.reads.take(_now_ms()):
-            contained["reads put off"] += 1
+            contained["reads delayed"] += 1
             await trio.sleep(READ_PAUSE)
         data = await super().read(n)
         self.traffic["bytes in"] += len(data)

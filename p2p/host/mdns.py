@@ -34,7 +34,7 @@ Found = Callable[[Sequence[Address]], None]
 
 
 class LocalNodes:
-    """Announces this node on the local network, and reports others to `heard`, from its thread."""
+    """Announces this node on the local network, and reports others to `found`, from its thread."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class LocalNodes:
             )
         except Exception as error:  # noqa: BLE001  (there may be no network at all)
             note("mdns", error)
-            log.info("nodes on the local network are not looked for: %s", error)
+            log.info("discovery on the local network is off: %s", error)
             return
         try:
             kind = service(self._genesis)
@@ -87,7 +87,7 @@ class LocalNodes:
             self._stop.wait()
         except Exception as error:  # noqa: BLE001  (its failure must not end the node)
             note("mdns", error)
-            log.info("nodes on the local network are not looked for: %s", error)
+            log.info("discovery on the local network is off: %s", error)
         finally:
             try:
                 zeroconf.close()

@@ -46,7 +46,7 @@ async def request_once(
     """Send a request to the node at `address`; return the IP address it was reached at, and the
     answer, None if it refused.
 
-    Raises Stranger, WireError for a malformed answer, and any error of libp2p.
+    Raises ForeignNode, WireError for a malformed answer, and any error of libp2p.
     """
     failure: Exception | None = None
     answer: bytes | None = None

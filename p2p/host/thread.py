@@ -58,7 +58,7 @@ class TrioThread:
         if not await self._has_ended(STOP_SECONDS):
             self._inside(self._cancel)
             if not await self._has_ended(JOIN_SECONDS):
-                log.error("the network thread does not end; it is left behind")
+                log.error("the network thread does not end and is abandoned")
                 return
         self._thread.join(JOIN_SECONDS)
 
