@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 EXAMPLE: Final = Path(__file__).with_name("example")
 BANK: Final = "//Alice"
 """Account that funds the others on a devnet."""
-PURSE: Final = 5_000 * int(BTT)
+FUNDING: Final = 5_000 * int(BTT)
 """Amount for each funded account."""
 ITEMS: Final = (16, 64)
 MAX_OPEN: Final = 6
@@ -53,7 +53,7 @@ DEADLINE: Final = 60
 PAUSE: Final = 2.0
 
 
-async def fund(url: str, uris: list[str], amount: int = PURSE) -> None:
+async def fund(url: str, uris: list[str], amount: int = FUNDING) -> None:
     """Transfer money to accounts, all in one block or two. Raises ChainError."""
     bank = KeyPair.from_uri(BANK)
     async with open_chain(url) as chain:
@@ -186,7 +186,7 @@ async def _serve(
 ) -> None:
     states: dict[str, str] = {}
 
-    def tell(record: Record, view: JobView) -> None:
+    def report(record: Record, view: JobView) -> None:
         state = view.state.name.lower()
         if states.get(record.name) != state:
             states[record.name] = state
@@ -206,10 +206,10 @@ async def _serve(
             folder.tell_endpoints(where, host.endpoints())
             market = Market(chain, folder, pair, rng)
             await market.register("breast cancer (Wisconsin)")
-            gateway = Gateway(folder, chain, host, store, tell)
+            gateway = Gateway(folder, chain, host, store, report)
             left = [
-                (KeyPair.from_uri(lender), AccountId(KeyPair.from_uri(to).account_id))
-                for lender, to in (loan.split("=") for loan in loans)
+                (KeyPair.from_uri(delegator), AccountId(KeyPair.from_uri(to).account_id))
+                for delegator, to in (loan.split("=") for loan in loans)
             ]
             posted = 0
             async for head in chain.heads():

@@ -1,7 +1,8 @@
 """Processes by pid and start time: another process that reuses a pid is never signalled.
 
 Linux only: /proc identifies a process, a pidfd ensures that it is still the same one when the
-signal arrives. Works for processes of any starter.
+signal arrives. Works for processes of any starter. The identity is read here and not by psutil,
+whose start times follow the system's clock: the file of a network outlives changes of that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
+
 STOP_SECONDS: Final = 4.0
 """Seconds from SIGTERM to SIGKILL."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -25,10 +28,6 @@ MIN_PORT: Final = 11_000
 """First port that `free_ports` chooses: above the node's usual RPC ports."""
 _PLACES: Final = itertools.count(secrets.randbelow(1 << 16))
 _OUTGOING: Final = Path("/proc/sys/net/ipv4/ip_local_port_range")
-_LISTENING: Final = "0A"
-"""Code of TCP_LISTEN in /proc/net/tcp."""
-
-
 _SETTINGS: Final = ("BTT_CONFIG", "BTT_NODE_", "BTT_PROVIDER_", "BTT_JOB_", "BTT_BUILD_SPEC_")
 """Variables with which an operator sets options of the programs started here."""
 
@@ -215,36 +214,14 @@ def is_taken(port: int) -> bool:
 
 def listener(port: int) -> str | None:
     """Return the listener on a port: `name (pid 123)`; None if there is none visible."""
-    inodes = set(_listening_inodes(port))
-    if not inodes:
-        return None
-    for folder in Path("/proc").iterdir():
-        if folder.name.isdecimal() and inodes & _sockets(folder):
-            name = (folder / "comm").read_text().strip()
-            return f"{name} (pid {folder.name})"
-    return None
-
-
-def _listening_inodes(port: int) -> list[str]:
-    found = []
-    for table in (Path("/proc/net/tcp"), Path("/proc/net/tcp6")):
-        if not table.exists():
+    for connection in psutil.net_connections("tcp"):
+        if (connection.status, connection.laddr.port) != (psutil.CONN_LISTEN, port):
             continue
-        for line in table.read_text().splitlines()[1:]:
-            words = line.split()
-            if words[3] == _LISTENING and int(words[1].rpartition(":")[2], 16) == port:
-                found.append(f"socket:[{words[9]}]")
-    return found
-
-
-def _sockets(folder: Path) -> set[str]:
-    found = set()
-    # A process may end meanwhile, and those of other users are not accessible.
-    with suppress(OSError):
-        for link in (folder / "fd").iterdir():
-            with suppress(OSError):
-                found.add(str(link.readlink()))
-    return found
+        # Those of other users have no pid; a process may end meanwhile.
+        with suppress(psutil.NoSuchProcess):
+            if connection.pid is not None:
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    return None
 
 
 def _stat(pid: int) -> tuple[str, int] | None:

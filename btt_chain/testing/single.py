@@ -35,4 +35,4 @@ def dev_node(
     finally:
         in_order = node.stop()
     if not in_order:
-        raise DevnetError(f"the node did not end when it was told to\n{node.tail()}")
+        raise DevnetError(f"the node did not end after SIGTERM\n{node.tail()}")

@@ -72,7 +72,7 @@ class Work:
 
 async def look(client: Client, net: Devnet) -> Work:
     """Read all jobs, and the earnings and weights of the providers."""
-    from btt_chain.testing.devnet import MARKET
+    from btt_chain.testing.creation import MARKET
     from genesis.accounts import address, dev_account
 
     work = Work()

@@ -28,7 +28,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.testing import Devnet
-from btt_chain.testing.devnet import HOSPITAL
+from btt_chain.testing.creation import HOSPITAL
 from btt_chain.testing.helper import Helper
 from btt_chain.work import ids
 from btt_chain.work.build import Builder, Numbers

@@ -68,11 +68,11 @@ def test_f3_a_frozen_validator_catches_up_and_its_old_votes_are_no_fault(
     for seconds in [10, *([25, 60] if rounds > 1 else [])]:
         victim = rng.randrange(4)
         others = [index for index in range(4) if index != victim]
-        net.pause(victim)
+        net[victim].pause()
         before = net[others[0]].rpc.finalized()
         time.sleep(seconds)
         net.wait_for_finality(before + 2, nodes=others, seconds=HANG)
-        net.resume(victim)
+        net[victim].resume()
         field.catch_up(f"F3 node {victim} finalizes again after {seconds} s of sleep")
         field.check()
         net.wait_for_peers(3, seconds=HANG)
@@ -82,7 +82,7 @@ def test_f3_a_frozen_validator_catches_up_and_its_old_votes_are_no_fault(
 def test_f6_finality_goes_on_without_a_third(field: Watched) -> None:
     net = field.net
     usual = field.lags(3, nodes=[0, 1, 2])
-    net.stop(3)
+    net[3].stop()
     start = net[0].rpc.finalized()
     without = field.lags(5, nodes=[0, 1, 2])
     net.wait_for_finality(start + 4, nodes=[0, 1, 2], seconds=HANG)
@@ -125,7 +125,7 @@ def test_f34_a_validator_told_to_end_does_so_in_order(
 def test_f34_a_node_told_to_end_while_it_takes_in_blocks_does_so_in_order(field: Watched) -> None:
     net = field.net
     before = net[3].rpc.best()
-    net.stop(3)
+    net[3].stop()
     net.wait_for_block(before + 10, nodes=[0, 1, 2])
     field.act(3, "slow=300")
     node = net[3]

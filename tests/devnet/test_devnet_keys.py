@@ -75,7 +75,7 @@ def test_f13_a_second_node_on_the_same_data_is_refused(field: Watched, tmp_path:
 def test_f14_a_flipped_bit_in_a_signing_record_is_refused(field: Watched, rng: Random) -> None:
     net = field.net
     for record in records(net[2]):
-        net.stop(2)
+        net[2].stop()
         node = net[2]
         good = record.read_bytes()
         bad = bytearray(good)
@@ -95,7 +95,7 @@ def test_f14_a_flipped_bit_in_a_signing_record_is_refused(field: Watched, rng: R
 @pytest.mark.full
 def test_f14_an_older_record_does_not_make_a_validator_sign_again(field: Watched) -> None:
     net = field.net
-    net.stop(1)
+    net[1].stop()
     signing, backup = net[1].folder / "signing", net.base / "backup"
     shutil.rmtree(backup, ignore_errors=True)
     shutil.copytree(signing, backup)

@@ -56,7 +56,7 @@ def test_f16_f18_voters_join_and_leave_while_a_node_is_away(
     field = fresh(4)
     net = field.net
     eve = net.add_node("Eve")
-    net.stop(eve.index)
+    net[eve.index].stop()
     eve.flags += ["--validator"]
     field.act(eve.index)
     net.restart(eve.index)

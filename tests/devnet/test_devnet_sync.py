@@ -55,7 +55,7 @@ def long(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             change_set(net[0])
         net.wait_for_finality(BLOCKS, seconds=600)
         print(f"  {BLOCKS} blocks in {time.monotonic() - began:.1f} s")
-        net.stop(0)
+        net[0].stop()
         field.act(0, f"clock={clock}")
         net.restart(0)
         yield field

@@ -136,7 +136,8 @@ class Killer:
     def step(self) -> None:
         helper = self._net.helper(KILLED)
         if not helper.is_alive:
-            self._net.restart_helper(KILLED)
+            helper.start()
+            self._net._save()
             return
         news = helper.log.read_text(errors="replace")[self._read :] if helper.log.exists() else ""
         # Luck is asked once it works; and it is killed in the middle of a job at the least twice.

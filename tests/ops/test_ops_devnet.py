@@ -105,7 +105,7 @@ def test_a_key_moves_with_its_record_and_votes_on_the_new_machine(
     net: Devnet, tmp_path: Path
 ) -> None:
     old, spec = net[3], net.base / "spec.json"
-    net.stop(3)
+    net[3].stop()
     machine = ("--base-path", tmp_path / "new", "--chain", spec)
     typed("signing", "export", "--base-path", old.folder, "--chain", spec, "-o", tmp_path / "rec")
     typed("key", "insert", *machine, "--suri", "//Dave")

@@ -63,9 +63,9 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alone]:
 @pytest.mark.parametrize("seconds", [10, pytest.param(60, marks=pytest.mark.full)])
 def test_a_node_that_was_frozen_goes_on_at_once(alone: Alone, seconds: int) -> None:
     before = alone.node.rpc.finalized()
-    alone.net.pause(0)
+    alone.net[0].pause()
     time.sleep(seconds)
-    alone.net.resume(0)
+    alone.net[0].resume()
     alone.goes_on()
     assert alone.node.rpc.finalized() >= before + 2
     assert "Traceback" not in alone.node.log.read_text()

@@ -82,11 +82,11 @@ def test_a_node_is_restarted_with_another_version_of_the_program(net: Devnet) ->
 
 
 def test_a_paused_node_is_called_paused_and_can_still_be_stopped(net: Devnet) -> None:
-    net.pause(0)
+    net[0].pause()
     assert net.status()[0].state is NodeState.PAUSED
-    net.resume(0)
+    net[0].resume()
     assert net.status()[0].state is NodeState.RUNNING
-    net.pause(0)
+    net[0].pause()
     # Nobody waits for one that is frozen.
     assert [said.index for said in net.wait_for_block(1)] == [1, 2]
     assert net.down() == []

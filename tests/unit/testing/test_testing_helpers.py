@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from btt_chain.testing import Devnet, DevnetError
-from btt_chain.testing.devnet import HOSPITAL, MARKET
+from btt_chain.testing.creation import HOSPITAL, MARKET
 from btt_chain.testing.helper import Helper
 from btt_chain.testing.market import EXAMPLE
 from btt_chain.testing.process import MIN_PORT, free_ports, inherited, is_taken

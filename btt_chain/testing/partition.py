@@ -1,0 +1,64 @@
+"""Partition of a network: each node connects to those of its own group only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from btt_chain.testing.errors import DevnetError, RpcFailed
+from btt_chain.testing.node import DevNode
+from btt_chain.testing.state import Plan
+
+
+def split(plan: Plan, groups: Sequence[Sequence[int]]) -> None:
+    """Divide the nodes into groups. DevnetError for a node that is in two groups."""
+    given = [index for group in groups for index in group]
+    if len(set(given)) != len(given):
+        raise DevnetError("a node can be in one group only")
+    wanted = [list(group) for group in groups]
+    for node in plan.nodes:
+        if node.is_alive:
+            _separate(plan, node, wanted)
+    plan.groups = wanted
+
+
+def heal(plan: Plan) -> None:
+    """Let all nodes connect again; do nothing if there is no partition."""
+    if plan.groups is None:
+        return
+    for node in plan.nodes:
+        if node.is_alive:
+            _allow(node, None)
+    plan.groups = None
+
+
+def apply(plan: Plan, nodes: Sequence[DevNode]) -> None:
+    """Apply the partition, if there is one, to nodes that were started."""
+    if plan.groups is not None:
+        for node in nodes:
+            _separate(plan, node, plan.groups)
+
+
+def _separate(plan: Plan, node: DevNode, groups: Sequence[Sequence[int]]) -> None:
+    friends = next((group for group in groups if node.index in group), [])
+    _allow(node, [plan.nodes[i].peer_id for i in friends if i != node.index])
+
+
+def boot_nodes(plan: Plan, node: DevNode) -> list[str]:
+    """Return the boot nodes of a node: all others, or those on its side of a partition."""
+    side: Sequence[int] = range(len(plan.nodes))
+    if plan.groups is not None:
+        side = next((group for group in plan.groups if node.index in group), [])
+    return [other.address for other in plan.nodes if other is not node and other.index in side]
+
+
+def _allow(node: DevNode, peers: Sequence[str] | None) -> None:
+    try:
+        node.set_allowed_peers(peers)
+    except RpcFailed as error:
+        if error.is_unknown_method:
+            raise DevnetError(
+                f"node {node.index} ({node.name}) cannot be cut off: it has no btt_setAllowedPeers"
+            ) from None
+        # A node that ends meanwhile is disconnected anyway, and partitioned when it starts again.
+        if node.is_alive:
+            raise
