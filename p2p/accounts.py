@@ -173,9 +173,9 @@ class Accounts:
             known = _Peer(Level(WORK, now_ms), share, Level(USELESS, now_ms, left), own)
         self._peers[peer] = known
         known.ip, known.connected, known.reserved = own, True, reserved
-        known.first, known.overuse = known.useless.left(now_ms), None
+        known.first, known.overuse = known.useless.refill(now_ms), None
         self._forget()
-        if known.cuts and not named and known.useless.left(now_ms) < USELESS.burst // 2:
+        if known.cuts and not named and known.useless.refill(now_ms) < USELESS.burst // 2:
             return "it was cut off a moment ago"
         return None
 
@@ -211,7 +211,7 @@ class Accounts:
             return True
         if self.is_overworked(peer, now_ms):
             return False
-        if known.useless.left(now_ms) > USELESS.burst // 2:
+        if known.useless.refill(now_ms) > USELESS.burst // 2:
             return True
         if known.slow is None:
             known.slow = Bucket(SLOW, now_ms)
@@ -224,9 +224,9 @@ class Accounts:
         known = self._peers.get(peer)
         if known is None:
             return False
-        if known.work.left(now_ms) <= 0:
+        if known.work.refill(now_ms) <= 0:
             return True
-        if known.ip is None or known.share.left(now_ms) > 0:
+        if known.ip is None or known.share.refill(now_ms) > 0:
             return False
         return self._networks.is_overworked(known.ip, now_ms)
 
@@ -248,13 +248,13 @@ class Accounts:
             return None
         if known.ip is not None and kind in PUSHED:
             self._networks.work(known.ip, spent - useless, now_ms)
-            known.share.take(spent, now_ms)
+            known.share.spend(spent, now_ms)
         if _overuses(known, spent, now_ms, is_pushed=kind in PUSHED) and known.connected:
             return self._cut(known, now_ms, kind)
         if not useless:
             return None
         known.causes[kind] += useless
-        left = known.useless.take(useless, now_ms)
+        left = known.useless.spend(useless, now_ms)
         self.most_used = max(self.most_used, min(1.0, 1 - left / USELESS.burst))
         least = 0.0
         if known.ip is not None:
@@ -327,7 +327,7 @@ class Accounts:
 
 def _overuses(known: _Peer, spent: int, now_ms: int, *, is_pushed: bool) -> bool:
     """Take work from a peer's budget; return True if it has overused it for OVERUSE_MS."""
-    left = known.work.take(spent, now_ms)
+    left = known.work.spend(spent, now_ms)
     if left >= WORK.burst / 2:
         known.overuse = None
     elif known.overuse is not None:

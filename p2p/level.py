@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from btt_chain.primitives.token_bucket import TokenBucket
+
 SECOND_US: Final = 1_000_000
 MINUTE_MS: Final = 60_000
 
@@ -15,28 +17,18 @@ class Allowance(NamedTuple):
     burst: int
 
 
-class Level:
+class Level(TokenBucket):
     """Remaining part of an allowance, in microseconds; below zero is debt, at most one burst."""
 
-    __slots__ = ("_allowance", "_left", "_when", "lowest")
+    __slots__ = ("lowest",)
 
     def __init__(self, allowance: Allowance, now_ms: int, left: int | None = None) -> None:
-        self._allowance = allowance
-        self._left = float(allowance.burst if left is None else left)
-        self._when = now_ms
-        self.lowest = self._left
+        super().__init__(allowance.per_second / 1_000, allowance.burst, now_ms, left)
+        self.lowest = self.level
         """Lowest remaining amount so far."""
 
-    def left(self, now_ms: int) -> float:
-        """Return the remaining amount. A clock that goes back refills nothing."""
-        passed = max(0, now_ms - self._when)
-        self._when = now_ms
-        most = self._allowance.burst
-        self._left = min(most, self._left + passed * self._allowance.per_second / 1_000)
-        return self._left
-
-    def take(self, amount: int, now_ms: int) -> float:
+    def spend(self, amount: float, now: float) -> float:
         """Use up an amount; return the remaining one. Debt is at most one burst."""
-        self._left = max(self.left(now_ms) - amount, -self._allowance.burst)
-        self.lowest = min(self.lowest, self._left)
-        return self._left
+        left = self.level = max(self.refill(now) - amount, -self.burst)
+        self.lowest = min(self.lowest, left)
+        return left

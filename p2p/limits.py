@@ -13,6 +13,7 @@ from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from btt_chain.primitives.token_bucket import TokenBucket
 from p2p.network import (
     ANNOUNCE,
     BLOCKS,
@@ -87,28 +88,13 @@ OUTBOUND_SHARE: Final = 0.75
 """Share of the table that this node's own sending keeps to: clocks and batches differ."""
 
 
-class Bucket:
-    """A token bucket: `burst` tokens, refilled at `per_second`."""
+class Bucket(TokenBucket):
+    """A token bucket with a rate per second, and times in milliseconds."""
 
-    __slots__ = ("_burst", "_per_ms", "_tokens", "_when")
+    __slots__ = ()
 
     def __init__(self, rate: Rate, now_ms: int) -> None:
-        self._burst = float(rate.burst)
-        self._per_ms = rate.per_second / SECOND_MS
-        self._tokens = self._burst
-        self._when = now_ms
-
-    def take(self, now_ms: int, count: int = 1) -> bool:
-        """Take tokens, all or none. Return True if there were as many. A clock that goes back
-        refills nothing.
-        """
-        passed = max(0, now_ms - self._when)
-        self._when = now_ms
-        self._tokens = min(self._burst, self._tokens + passed * self._per_ms)
-        if self._tokens < count:
-            return False
-        self._tokens -= count
-        return True
+        super().__init__(rate.per_second / SECOND_MS, rate.burst, now_ms)
 
 
 class Meter:

@@ -65,12 +65,12 @@ class Networks:
 
     def rest(self, ip: str, now_ms: int) -> int:
         """Return the remaining microseconds of the networks of an address: the lower of the two."""
-        return int(min(one.useless.left(now_ms) for one in self._of(ip, now_ms)))
+        return int(min(one.useless.refill(now_ms) for one in self._of(ip, now_ms)))
 
     def charge(self, ip: str, amount: int, now_ms: int) -> None:
         """Charge the networks of an address; close those whose budget is used up."""
         for network in self._of(ip, now_ms):
-            if network.useless.take(amount, now_ms) > 0 or network.closed_until_ms > now_ms:
+            if network.useless.spend(amount, now_ms) > 0 or network.closed_until_ms > now_ms:
                 continue
             if now_ms > network.closed_until_ms + MEMORY_MS:
                 network.closings = 0
@@ -81,11 +81,11 @@ class Networks:
     def work(self, ip: str, amount: int, now_ms: int) -> None:
         """Take work from the budgets of the networks of an address."""
         for network in self._of(ip, now_ms):
-            network.work.take(amount, now_ms)
+            network.work.spend(amount, now_ms)
 
     def is_overworked(self, ip: str, now_ms: int) -> bool:
         """Return True if a network of an address has used up its budget for work."""
-        return any(network.work.left(now_ms) <= 0 for network in self._of(ip, now_ms))
+        return any(network.work.refill(now_ms) <= 0 for network in self._of(ip, now_ms))
 
     def _of(self, ip: str, now_ms: int) -> list[_Network]:
         found = [_account(self._narrow, network_of(ip), (NETWORK, WORK), now_ms)]

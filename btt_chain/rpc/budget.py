@@ -15,6 +15,8 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.primitives.token_bucket import TokenBucket
+
 BYTES_PER_SECOND: Final = 50e6
 """Price of transport: receiving, copying and sending bytes, in bytes per second of processor."""
 
@@ -38,36 +40,26 @@ class Rate:
     saved: float
 
 
-class Bucket:
+class Bucket(TokenBucket):
     """Remaining seconds of processor time; below zero they are owed."""
 
-    __slots__ = ("_level", "_rate", "_updated")
+    __slots__ = ()
 
     def __init__(self, rate: Rate, now: float) -> None:
-        self._rate = rate
-        self._level = rate.saved
-        self._updated = now
+        super().__init__(rate.share, rate.saved, now)
 
     def part_of(self, other: Bucket, minimum: float, now: float) -> None:
         """Begin with no more than another bucket has left, but with at least `minimum`."""
-        left = other._level + (now - other._updated) * other._rate.share
-        self._level = min(self._level, max(left, minimum))
-
-    def spend(self, seconds: float, now: float) -> None:
-        """Subtract the cost of a request."""
-        rate = self._rate
-        self._level = min(rate.saved, self._level + (now - self._updated) * rate.share) - seconds
-        self._updated = now
+        self.level = min(self.level, max(other.refill(now), minimum))
 
     def spent(self, now: float) -> float:
         """Return the seconds spent that are not refilled yet."""
-        rate = self._rate
-        return max(rate.saved - self._level - (now - self._updated) * rate.share, 0.0)
+        return self.burst - self.refill(now)
 
     def wait(self, now: float) -> float:
         """Return the seconds until nothing is owed, 0 if nothing is."""
-        owed = -self._level - (now - self._updated) * self._rate.share
-        return owed / self._rate.share if owed > NOTHING else 0.0
+        owed = -self.refill(now)
+        return owed / self.rate if owed > NOTHING else 0.0
 
 
 class CostAccount:

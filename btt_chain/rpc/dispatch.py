@@ -17,12 +17,13 @@ from functools import partial
 from time import monotonic
 from typing import TypeAlias, cast
 
+from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc.access import unsafe_call, unsafe_function
 from btt_chain.rpc.answers import FREE_ANSWER, AnswerSpace, Claim, no_room
 from btt_chain.rpc.backend import BackendError, TimeLimitReached
 from btt_chain.rpc.budget import BYTES_PER_SECOND, Bill
 from btt_chain.rpc.connection import MIN_CHARGE, Call, Connection, Subscription
-from btt_chain.rpc.limits import Limits, TokenBucket
+from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.preparing import Preparation
 from btt_chain.rpc.protocol import (
     BATCH_RESPONSE_TOO_BIG,
@@ -362,7 +363,7 @@ class Dispatcher:
             return Reply(refusal(item.id, item.error), is_waste=True)
         if item.id is None:
             if caller.bucket is not None:
-                caller.bucket.take(1, monotonic())
+                caller.bucket.take(monotonic())
             return Reply(None, is_waste=True)
         reply = Reply(None)
         try:
@@ -394,7 +395,7 @@ class Dispatcher:
         if method is None:
             raise RpcError(METHOD_NOT_FOUND, "Method not found")
         bucket = caller.bucket
-        if bucket is not None and not bucket.take(method.cost, monotonic()):
+        if bucket is not None and not bucket.take(monotonic(), method.cost):
             raise RpcError(RATE_LIMITED, "RPC rate limit exceeded")
         if method.unsafe and not caller.unsafe_allowed:
             raise unsafe_call()

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
+from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc.budget import network_of
 
 MEBIBYTE: Final = 1 << 20
@@ -45,28 +46,6 @@ class Limits:
     calls_per_second: int = 100
     calls_at_once: int = 300
     """Maximum number of calls saved up: a browser's wallet opens dozens of subscriptions."""
-
-
-class TokenBucket:
-    """A caller's remaining calls: refilled at `rate` per second up to `saved`."""
-
-    __slots__ = ("level", "rate", "saved", "updated")
-
-    def __init__(self, rate: int, now: float, saved: int | None = None) -> None:
-        """`saved` is one second's refill by default."""
-        self.rate = rate
-        self.saved = float(rate if saved is None else saved)
-        self.level = self.saved
-        self.updated = now
-
-    def take(self, cost: int, now: float) -> bool:
-        """Pay for a call; return True if enough calls are left, else take nothing."""
-        self.level = min(self.saved, self.level + (now - self.updated) * self.rate)
-        self.updated = now
-        if self.level < cost:
-            return False
-        self.level -= cost
-        return True
 
 
 class ConnectionLimiter:
@@ -121,4 +100,4 @@ class ConnectionLimiter:
 
     def new_bucket(self, now: float) -> TokenBucket:
         """Return a full rate budget."""
-        return TokenBucket(self.limits.calls_per_second, now, self.limits.calls_at_once)
+        return TokenBucket(self.limits.calls_per_second, self.limits.calls_at_once, now)

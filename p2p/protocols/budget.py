@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
+from btt_chain.primitives.token_bucket import TokenBucket
 from p2p.limits import MAX_REQUESTS
 from p2p.network import EXCHANGES, Asked
 
@@ -41,8 +42,7 @@ class Budget:
 
     def __init__(self, now: float) -> None:
         """Start with the maximum savings."""
-        self._left = SAVED_MS
-        self._when = now
+        self._time = TokenBucket(SHARE, SAVED_MS, now)
         self._askers: dict[str, _Asker] = {}
         self._level = 0.0
         """Account of the peer served last, when it was served."""
@@ -78,7 +78,7 @@ class Budget:
 
     def spent(self, peer: str, ms: float) -> None:
         """Add the cost of the answer to a peer's request."""
-        self._left -= ms
+        self._time.level -= ms
         asker = self._askers.get(peer)
         if asker is not None:
             asker.had += ms
@@ -89,11 +89,10 @@ class Budget:
 
     def due(self, now: float) -> float | None:
         """Return when the next question may be answered: `now`, or later; None without one."""
-        self._left = min(self._left + max(now - self._when, 0.0) * SHARE, SAVED_MS)
-        self._when = now
+        left = self._time.refill(now)
         if self._next() is None:
             return None
-        return now if self._left > 0 else now + 1 - self._left / SHARE
+        return now if left > 0 else now + 1 - left / SHARE
 
     def _next(self) -> _Asker | None:
         asking = (asker for asker in self._askers.values() if asker.waiting)

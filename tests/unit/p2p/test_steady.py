@@ -71,14 +71,14 @@ def test_a_jump_neither_refills_nor_freezes_nor_opens_nor_bans(clocks: Clocks, j
 
     clocks.wall += jump
     assert cut == ["c"]
-    assert accounts._peers["a"].useless.left(clock()) == USELESS.burst // 3
+    assert accounts._peers["a"].useless.refill(clock()) == USELESS.burst // 3
     assert accounts.closed(HOME, clock()) is not None
     assert book.is_banned("b", clock())
     assert not bucket.take(clock())
 
     clocks.sleep(10_000)  # time goes on as before
     refilled = USELESS.burst // 3 + 10 * USELESS.per_second
-    assert accounts._peers["a"].useless.left(clock()) == refilled
+    assert accounts._peers["a"].useless.refill(clock()) == refilled
     assert bucket.take(clock())
     clocks.sleep(CLOSED_MS)
     assert accounts.closed(HOME, clock()) is None
@@ -95,6 +95,6 @@ def test_the_network_counts_by_such_a_clock(monkeypatch: pytest.MonkeyPatch, jum
     wall = time.time_ns
     monkeypatch.setattr(time, "time_ns", lambda: wall() + jump)
     for _ in range(2):
-        left = guard.accounts._peers[PEER].useless.left(guard._clock())
+        left = guard.accounts._peers[PEER].useless.refill(guard._clock())
         assert USELESS.burst // 3 <= left < USELESS.burst // 2
         monkeypatch.undo()  # and back

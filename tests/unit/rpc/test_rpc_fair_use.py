@@ -10,13 +10,14 @@ import pytest
 from aiohttp import ClientSession
 
 from btt_chain.crypto.hashing import twox_128
+from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.budget import EXTERNAL, Bill, CostAccount, Rate
 from btt_chain.rpc.connection import DELIVERY_PRICE, Connection, Subscription, Wire
 from btt_chain.rpc.dispatch import NOTIFICATION_PRICE, Caller, Dispatcher
-from btt_chain.rpc.limits import Limits, TokenBucket
+from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.server import RpcConfig
 from support.rpc_backend import ModelBackend
@@ -93,7 +94,7 @@ def account() -> CostAccount:
 
 @pytest.mark.parametrize("as_batch", [False, True])
 async def test_calls_without_an_id_count_as_calls_and_as_waste(*, as_batch: bool) -> None:
-    own, bucket = account(), TokenBucket(1, monotonic(), 300)
+    own, bucket = account(), TokenBucket(1, 300, monotonic())
     bill = Bill(own, account(), is_shared=False)
     caller = Caller(unsafe_allowed=False, bucket=bucket, bill=bill)
     dispatcher = Dispatcher(Registry(), Limits())

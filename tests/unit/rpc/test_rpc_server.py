@@ -22,7 +22,7 @@ from btt_chain.rpc.api import RpcService, build_registry
 from btt_chain.rpc.connection import Connection, Subscription
 from btt_chain.rpc.dispatch import Caller, Dispatcher
 from btt_chain.rpc.hub import Hub
-from btt_chain.rpc.limits import ConnectionLimiter, Limits, TokenBucket
+from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig
 from support.rpc_backend import ModelBackend
@@ -542,19 +542,6 @@ def test_rate_budgets_of_addresses_long_gone_are_forgotten() -> None:
         limiter.bucket(str(number)).updated -= 10
     limiter.bucket("one more")
     assert list(limiter.buckets) == ["one more"]
-
-
-def test_a_bucket_fills_with_time_and_never_overflows() -> None:
-    bucket = TokenBucket(10, now=0.0)
-    assert bucket.take(10, 0.0)
-    assert not bucket.take(1, 0.05)
-    assert bucket.take(1, 0.2)
-    assert not bucket.take(11, 100.0)
-    assert bucket.take(10, 100.0)
-    saver = TokenBucket(10, now=0.0, saved=30)
-    assert saver.take(30, 0.0)
-    assert not saver.take(11, 1.0)
-    assert saver.take(30, 100.0)
 
 
 class StuckWire:

@@ -9,11 +9,12 @@ from typing import cast
 import orjson
 import pytest
 
+from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc import visitors as visitors_module
 from btt_chain.rpc.budget import Accounts, Bill, Rate, Rates
 from btt_chain.rpc.connection import Connection, Subscription, Tally, Wire
 from btt_chain.rpc.dispatch import Caller, Dispatcher
-from btt_chain.rpc.limits import ConnectionLimiter, Limits, TokenBucket
+from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.protocol import RATE_LIMITED, RpcError
 from btt_chain.rpc.registry import Registry, method
@@ -179,7 +180,7 @@ async def test_keys_watched_by_one_address_or_by_other_machines_leave_room_for_o
 
     def watch(address: str, *, external: bool = True) -> str:
         """Watch a quarter of what one address may; return the refusal, empty if there is none."""
-        bucket = TokenBucket(100, monotonic()) if external else None
+        bucket = TokenBucket(100, 100, monotonic()) if external else None
         connection = Connection(cast("Wire", None), limits, address, bucket)
         keys = {str(number).encode(): None for number in range(MAX_WATCHED // 4)}
         try:
@@ -203,7 +204,7 @@ async def test_subscriptions_of_one_address_or_of_other_machines_leave_room_for_
     tally = Tally()
 
     def connect(address: str, *, external: bool = True) -> Connection:
-        bucket = TokenBucket(100, monotonic()) if external else None
+        bucket = TokenBucket(100, 100, monotonic()) if external else None
         return Connection(cast("Wire", None), limits, address, bucket, tally=tally)
 
     def subscribe(connection: Connection, times: int) -> int:
