@@ -354,12 +354,12 @@ class Economy:
     def open_stakes(self) -> None:
         """Stake the difference to the plan's share by tier, each stake from a new account."""
         circulating = int(self.tokenomics.supply().circulating)
-        tiers = self.staking.current_tiers.value
+        tiers = self.staking.tier_terms.current_tiers.value
         target = circulating * self.plan.staked_ppm // PPM // len(tiers)
         for place, terms in enumerate(tiers):
             lacking = target - sum(stake.amount for stake in self.stakes if stake.tier == place)
             term = int(terms.days) * DAY_MS
-            cap = int(self.staking.max_commit_per_account.value)
+            cap = int(self.staking.reward_pool.max_commit_per_account.value)
             most = cap * BPS * YEAR365_MS // (int(terms.reward_bps) * term)
             while True:
                 amount = min(lacking, most, self.spendable(MARKET) - int(EXISTENTIAL))
@@ -369,7 +369,7 @@ class Economy:
 
     def stake(self, tier: int, amount: int, term: int) -> bool:
         """Open a stake with market money; return True if the pool could promise its reward."""
-        number = self.staking.next_id.value
+        number = self.staking.ledger.next_id.value
         who = somebody(f"staker {int(number)}")
         self.send(MARKET, who, amount + int(EXISTENTIAL))
         if not self.attempt(
@@ -407,7 +407,7 @@ class Economy:
 
     def told(self, month: int) -> Month:
         """Return the present figures of the pallets."""
-        supply, pool = self.tokenomics.supply(), self.staking.pool()
+        supply, pool = self.tokenomics.supply(), self.staking.reward_pool.state()
         free = int(pool.free)
         self.free_history.append(free)
         foundation = sum(
@@ -421,7 +421,7 @@ class Economy:
             burned_planck=int(supply.burned),
             circulating_planck=int(supply.circulating),
             locked_planck=int(supply.locked),
-            staked_planck=int(self.staking.total_staked.value),
+            staked_planck=int(self.staking.ledger.total_staked.value),
             released_planck=self.tokenomics.releases.released_now(),
             emitted_planck=int(self.mining.emitted_now()),
             mining_paid_planck=int(self.mining.paid.value),

@@ -328,13 +328,13 @@ class BttRuntime(Runtime):
             deposit_amount=100 * BTT, verifier_bond=5_000 * BTT, vote_slots=u64(3 * day),
             claim_slots=u64(84 * day), quarter_slots=u64(90 * day), leave_slots=u64(28 * day),
             keeper=ASSET_KEEPER, treasury=TREASURY, currency=self.balances, clock=self.babe,
-            assets=self.assets, fees=self.tokenomics, stakers=self.tier_staking,
+            assets=self.assets, fees=self.tokenomics, stakers=self.tier_staking.positions,
             identities=self.identity, policy=ensure_decided(Decision.AssetPolicy),
             params_origin=ensure_decided(Decision.AssetPolicy, Decision.Params)))
         self.exchange = add(52, Exchange(
             premium_slots=u64(30 * day), collector=EXCHANGE, currency=self.balances,
             clock=self.babe, assets=self.assets, registry=self.asset_registry.registrations,
-            fees=self.tokenomics, stakers=self.tier_staking,
+            fees=self.tokenomics, stakers=self.tier_staking.positions,
             policy=ensure_decided(Decision.AssetPolicy),
             params_origin=ensure_decided(Decision.AssetPolicy, Decision.Params)))
         self.vaults = add(53, Vaults(
@@ -350,7 +350,7 @@ class BttRuntime(Runtime):
         self.babe.lean_on(self.session, self.offences)
         self.grandpa.lean_on(self.session, self.offences)
         self.balances.lean_on(self.tokenomics)
-        self.fees.lean_on(self.tier_staking)
+        self.fees.lean_on(self.tier_staking.positions)
         self.assets.lean_on(self.asset_registry.holders)
         self.mining.lean_on(self.providers)
         self.providers.lean_on(self.chambers)

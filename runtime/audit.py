@@ -39,7 +39,7 @@ from runtime.pallets.mining import Mining
 from runtime.pallets.mining.shares import part, score_of
 from runtime.pallets.preimage import Preimage, Unrequested
 from runtime.pallets.receipts import Phase, Receipts
-from runtime.pallets.tier_staking import ONE, Perk, Stake, TierStaking, accrued
+from runtime.pallets.tier_staking import ONE, Benefit, Stake, TierStaking, accrued
 from runtime.pallets.tokenomics import BurnReason, MilestoneStatus, Tokenomics
 from runtime.pallets.tokenomics.ledger import ALL_POOLS, id_of
 from runtime.pallets.vesting import LOCK_ID, total_unvested
@@ -515,7 +515,7 @@ def stakes(books: Books) -> Iterator[Finding]:
     staking = books.staking
     now = books.runtime.babe.now() * int(staking.slot_ms)
     by_owner: dict[AccountId, list[tuple[int, Stake]]] = {}
-    for (who, number), stake in staking.stakes.items():
+    for (who, number), stake in staking.ledger.stakes.items():
         by_owner.setdefault(who, []).append((int(number), stake))
         name = f"stake {number} of {who.hex()}"
         term = int(stake.term_end) - int(stake.opened)
@@ -534,19 +534,23 @@ def stakes(books: Books) -> Iterator[Finding]:
 def staked_sums(books: Books, everything: list[Stake]) -> Iterator[Finding]:
     """Check I7, I9: the stored sums match the sums over all stakes."""
     staking, tokenomics = books.staking, books.tokenomics
-    committed = int(staking.pool_committed.value)
+    committed = int(staking.reward_pool.pool_committed.value)
     open_ = sum(int(stake.commit) - int(stake.gross_claimed) for stake in everything)
     if committed != open_:
         yield Finding("I7", f"{committed} planck committed, stakes may claim {open_}")
     balance = int(tokenomics.payments.available(STAKING))
     if balance < committed:
         yield Finding("I7", f"{balance} planck to be had of the pool, {committed} committed")
-    staked, total = sum(int(stake.amount) for stake in everything), int(staking.total_staked.value)
+    staked, total = (
+        sum(int(stake.amount) for stake in everything),
+        int(staking.ledger.total_staked.value),
+    )
     if staked != total:
         yield Finding("I7", f"{total} planck staked, stakes are {staked}")
-    acc, left = int(staking.acc_dividend.value), int(staking.acc_rem.value)
+    dividends = staking.dividend_accounting
+    acc, left = int(dividends.acc_dividend.value), int(dividends.acc_rem.value)
     due = sum(int(stake.amount) * (acc - int(stake.acc_snapshot)) for stake in everything)
-    owed = int(staking.dividends_owed.value)
+    owed = int(dividends.dividends_owed.value)
     if due + left != owed * ONE:
         yield Finding("I9", f"{owed} planck of dividends owed, {due} and {left} of 10^18 are")
     if owed != tokenomics.dividends.earmarked.value:
@@ -558,7 +562,7 @@ def staked_sums(books: Books, everything: list[Stake]) -> Iterator[Finding]:
 def holdings(books: Books, by_owner: dict[AccountId, list[tuple[int, Stake]]]) -> Iterator[Finding]:
     """Check I7: an account's stakes are on hold, and its summary record matches them."""
     staking, balances, long_staked = books.staking, books.runtime.balances, 0
-    known = dict(staking.holdings.items())
+    known = dict(staking.positions.holdings.items())
     for who in {**books.accounts, **by_owner, **known}:
         rows = sorted(by_owner.get(who, []), key=lambda row: row[0])
         held = int(amount_of(balances.holds[who], staking.reason))
@@ -574,11 +578,13 @@ def holdings(books: Books, by_owner: dict[AccountId, list[tuple[int, Stake]]]) -
         commit = sum(int(stake.commit) for _, stake in rows)
         if commit != (0 if told is None else told.commit):
             yield Finding("I7", f"{who.hex()}: {commit} planck promised, another sum noted")
-        if commit > staking.max_commit_per_account.value:
+        if commit > staking.reward_pool.max_commit_per_account.value:
             yield Finding("I7", f"{who.hex()}: {commit} planck promised, more than one may have")
-        long_staked += sum(int(one.amount) for one in positions if one.perks & Perk.VOTE)
-    if long_staked != staking.long_staked.value:
-        yield Finding("I7", f"{staking.long_staked.value} planck vote more, stakes {long_staked}")
+        long_staked += sum(int(one.amount) for one in positions if one.benefits & Benefit.VOTE)
+    if long_staked != staking.ledger.long_staked.value:
+        yield Finding(
+            "I7", f"{staking.ledger.long_staked.value} planck vote more, stakes {long_staked}"
+        )
 
 
 # ---- I4: work

@@ -48,7 +48,7 @@ class StakingApi(RuntimeApi, version=1):
 
     def pool(self) -> PoolState:
         """Return the promised and the free part of the reward pool."""
-        return self._staking.pool()
+        return self._staking.reward_pool.state()
 
     @property
     def _staking(self) -> TierStaking:

@@ -92,7 +92,7 @@ class Authorship(Protocol):
 
 
 class Discounts(Protocol):
-    """Discounts of accounts; TierStaking satisfies it."""
+    """Discounts of accounts; `Positions` of TierStaking implements it."""
 
     def discount_bps(self, who: AccountId) -> int:
         """Return the discount of `who` on a fee, in hundredths of a percent, at most 10,000."""

@@ -51,9 +51,9 @@ def owner(b: Bench, number: int, units: int = 0) -> AccountId:
     who, main = b.endow(AccountId(blake2_256(b"owner %d" % number))), b.account(0)
     b.runtime.identity.super_of[who] = (main, LONG)
     b.runtime.identity.agreed[who] = ()
-    window = b.runtime.tier_staking.discounts.get(main)
+    window = b.runtime.tier_staking.positions.discounts.get(main)
     if window is not None:
-        b.runtime.tier_staking.discounts[who] = window
+        b.runtime.tier_staking.positions.discounts[who] = window
     if units:
         b.runtime.assets.move(ID, main, who, u128(units))
     return who

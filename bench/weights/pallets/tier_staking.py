@@ -33,7 +33,7 @@ def later(b: Bench, days: int) -> None:
 
 def last(b: Bench) -> u64:
     """Return the number of the newest stake."""
-    return u64(int(b.runtime.tier_staking.next_id.value) - 1)
+    return u64(int(b.runtime.tier_staking.ledger.next_id.value) - 1)
 
 
 @benchmark("TierStaking.stake")
@@ -87,8 +87,8 @@ def claim_dividend(b: Bench) -> Case:
 def claim_contribution(b: Bench) -> Case:
     """Claim the contributions of a quarter."""
     who, pallet = staker(b), b.runtime.tier_staking
-    pallet.contrib_points[u32(0), who] = ContributionPoints(u32(20), u32(20))
-    pallet.quarters[u32(0)] = Quarter(u64(40), u128(10 * BTT))
+    pallet.contributions.contrib_points[u32(0), who] = ContributionPoints(u32(20), u32(20))
+    pallet.contributions.quarters[u32(0)] = Quarter(u64(40), u128(10 * BTT))
     b.endow(REFERRAL)
     later(b, 120)
     return b.signed(who, "TierStaking", "claim_contribution", quarter=u32(0))
@@ -112,7 +112,7 @@ def top_up(b: Bench) -> Case:
 @benchmark("TierStaking.set_tier")
 def set_tier(b: Bench) -> Case:
     """Set the terms of a tier to their present values."""
-    terms = b.runtime.tier_staking.current_tiers.value[0]
+    terms = b.runtime.tier_staking.tier_terms.current_tiers.value[0]
     return b.root("TierStaking", "set_tier", tier=u8(0), terms=terms)
 
 

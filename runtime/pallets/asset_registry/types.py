@@ -300,7 +300,7 @@ class Fees(Protocol):
 
 
 class Stakers(Protocol):
-    """Stakes of accounts; TierStaking implements it."""
+    """Stakes of accounts; `Positions` of TierStaking implements it."""
 
     def active_stake(self, who: AccountId) -> u128:
         """Return the account's active stake, in planck."""

@@ -172,7 +172,7 @@ class Fees(Protocol):
 
 
 class Stakers(Protocol):
-    """Discounts of accounts; TierStaking implements it."""
+    """Discounts of accounts; `Positions` of TierStaking implements it."""
 
     def discount_bps(self, who: AccountId) -> int:
         """Return the account's discount on fees, in hundredths of a percent."""

@@ -13,7 +13,7 @@ from typing import Final
 
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.constants import BTT, DAY_MS, MONTH_MS
-from runtime.pallets.tier_staking.types import TIER_COUNT, Perk, Position, Tier, Window
+from runtime.pallets.tier_staking.types import TIER_COUNT, Benefit, Position, Stake, Tier, Window
 from runtime.splits import BPS, mul_div
 
 YEAR365_MS: Final = 365 * DAY_MS
@@ -29,14 +29,14 @@ MIN_MINIMUM: Final = BTT
 """Lower bound of a tier's minimum stake, so that the stored record has a price."""
 
 PRIORITY, DISCOUNT, VOTE, SPECIAL = (
-    int(perk) for perk in (Perk.PRIORITY, Perk.DISCOUNT, Perk.VOTE, Perk.SPECIAL)
+    int(benefit) for benefit in (Benefit.PRIORITY, Benefit.DISCOUNT, Benefit.VOTE, Benefit.SPECIAL)
 )
-ALL_PERKS: Final = PRIORITY | DISCOUNT | VOTE | SPECIAL
+ALL_BENEFITS: Final = PRIORITY | DISCOUNT | VOTE | SPECIAL
 
 
-def tier(days: int, reward_bps: int, minimum: int, burn_bps: int, perks: int) -> Tier:
+def tier(days: int, reward_bps: int, minimum: int, burn_bps: int, benefits: int) -> Tier:
     """Return a tier; `minimum` in BTT."""
-    return Tier(u32(days), u32(reward_bps), minimum * BTT, u32(burn_bps), u8(perks))
+    return Tier(u32(days), u32(reward_bps), minimum * BTT, u32(burn_bps), u8(benefits))
 
 
 TIERS: Final = [
@@ -44,7 +44,7 @@ TIERS: Final = [
     tier(90, 500, 5_000, 0, PRIORITY),
     tier(180, 800, 10_000, 0, PRIORITY | DISCOUNT),
     tier(365, 1_200, 50_000, 500, PRIORITY | DISCOUNT | VOTE),
-    tier(1_095, 1_800, 100_000, 1_000, ALL_PERKS),
+    tier(1_095, 1_800, 100_000, 1_000, ALL_BENEFITS),
 ]
 """The tiers of the documents: each has the benefits of shorter ones, and more."""
 
@@ -64,18 +64,23 @@ def term_ms(terms: Tier) -> int:
     return int(terms.days) * DAY_MS
 
 
+def elapsed(stake: Stake, now: int) -> int:
+    """Return the part of a stake's term that has passed at `now`, in ms."""
+    return min(now, int(stake.term_end)) - int(stake.opened)
+
+
 def is_warm(position: Position, now: int, warm_up: int) -> bool:
     """Return True if a stake has completed its warm-up."""
     return int(position.since) + warm_up <= now
 
 
-def window_of(positions: Sequence[Position], perk: int, now: int, warm_up: int) -> Window | None:
-    """Return the times from `now` on at which `positions` have `perk`; None if never.
+def window_of(positions: Sequence[Position], benefit: int, now: int, warm_up: int) -> Window | None:
+    """Return the times from `now` on at which `positions` have `benefit`; None if never.
 
     Stakes in warm-up were all opened within the last warm-up, and each lasts at least two of them:
     from the end of the first warm-up until the end of the last stake there is no gap.
     """
-    good = [one for one in positions if one.perks & perk and now < one.until]
+    good = [one for one in positions if one.benefits & benefit and now < one.until]
     if not good:
         return None
     warm = [one for one in good if is_warm(one, now, warm_up)]
@@ -98,7 +103,7 @@ def are_in_order(tiers: Sequence[Tier]) -> bool:
         and one.reward_bps <= BPS
         and one.burn_bps <= BPS
         and one.minimum >= MIN_MINIMUM
-        and one.perks <= ALL_PERKS
+        and one.benefits <= ALL_BENEFITS
         for one in tiers
     )
     return (
@@ -108,7 +113,7 @@ def are_in_order(tiers: Sequence[Tier]) -> bool:
             shorter.days < longer.days
             and shorter.minimum <= longer.minimum
             and net(shorter) <= net(longer)
-            and int(shorter.perks) & int(longer.perks) == shorter.perks
+            and int(shorter.benefits) & int(longer.benefits) == shorter.benefits
             for shorter, longer in pairwise(tiers)
         )
     )

@@ -12,9 +12,15 @@ MAX_STAKES: Final = 32
 """Maximum number of open stakes of one account."""
 TIER_COUNT: Final = 5
 
+StakeId = Annotated[u32, TypeName("StakeId")]
+TierIndex = Annotated[u8, TypeName("TierIndex")]
+ServiceId = Annotated[u32, TypeName("ServiceId")]
+EraIndex = Annotated[u32, TypeName("EraIndex")]
+QuarterIndex = Annotated[u32, TypeName("QuarterIndex")]
 
-class Perk(IntFlag):
-    """Benefits of a stake besides its reward, as bits of `Tier.perks`."""
+
+class Benefit(IntFlag):
+    """Benefits of a stake besides its reward, as bits of `Tier.benefits`."""
 
     PRIORITY = 1
     """The staker's compute jobs have priority."""
@@ -31,15 +37,15 @@ class Perk(IntFlag):
 class Tier:
     """The terms of new stakes of a tier. Rates in hundredths of a percent."""
 
-    days: Annotated[u32, TypeName("u32")]
+    days: u32
     """Lock duration of the stake, in days."""
-    reward_bps: Annotated[u32, TypeName("u32")]
+    reward_bps: u32
     """Reward for 365 days, as a part of the principal."""
     minimum: Annotated[u128, TypeName("Balance")]
     """Minimum principal, in planck."""
-    burn_bps: Annotated[u32, TypeName("u32")]
+    burn_bps: u32
     """Part of each reward that is destroyed."""
-    perks: Annotated[u8, TypeName("u8")]
+    benefits: u8
     """Benefits, as a sum: 1 compute priority, 2 fee discount, 4 more votes, 8 special services."""
 
 
@@ -53,7 +59,7 @@ class Stake:
 
     amount: Annotated[Compact[u128], TypeName("Balance")]
     """Principal on hold, in planck."""
-    tier: Annotated[u8, TypeName("u8")]
+    tier: u8
     opened: Annotated[u64, TypeName("Moment")]
     term_end: Annotated[u64, TypeName("Moment")]
     """Time from which the stake can be withdrawn, and earns nothing more."""
@@ -61,11 +67,11 @@ class Stake:
     """Reward for the whole term before burns, reserved in the pool, in planck."""
     gross_claimed: Annotated[Compact[u128], TypeName("Balance")]
     """Part of `commit` claimed so far, before burns."""
-    acc_snapshot: Annotated[u256, TypeName("u256")]
+    acc_snapshot: u256
     """Value of the dividend accumulator at the last payment of the stake's dividends."""
-    bps: Annotated[u32, TypeName("u32")]
+    bps: u32
     """Reward rate; below the tier's rate if the pool could not reserve as much."""
-    burn_bps: Annotated[u32, TypeName("u32")]
+    burn_bps: u32
     """Part of each reward that is destroyed."""
 
 
@@ -75,8 +81,8 @@ class Position:
     """The part of a stake that determines its benefits. Times in ms since genesis."""
 
     id: Annotated[u32, TypeName("StakeId")]
-    tier: Annotated[u8, TypeName("u8")]
-    perks: Annotated[u8, TypeName("u8")]
+    tier: u8
+    benefits: u8
     since: Annotated[u64, TypeName("Moment")]
     """Start of the warm-up; benefits begin when it is over."""
     until: Annotated[u64, TypeName("Moment")]
@@ -163,9 +169,9 @@ class Contribution(IntEnum):
 class ContributionPoints:
     """Contributions of an account in a quarter."""
 
-    votes: Annotated[u32, TypeName("u32")] = u32(0)
+    votes: u32 = u32(0)
     """Number of counted votes."""
-    points: Annotated[u32, TypeName("u32")] = u32(0)
+    points: u32 = u32(0)
     """Sum of all points, including those of votes."""
 
 
@@ -174,6 +180,6 @@ class ContributionPoints:
 class Quarter:
     """Contributions of all stakers in a quarter, and the budget shared among them."""
 
-    points: Annotated[u64, TypeName("u64")]
+    points: u64
     budget: Annotated[u128, TypeName("Balance")]
     """Set by the first contribution of the quarter, in planck."""

@@ -106,13 +106,13 @@ class Deck:
     def stake_id(self) -> u32:
         """Draw a stake, of the signer if there is one."""
         return self.some_id(
-            int(number) for number, _ in self.chain.staking.stakes.under(self.signer)
+            int(number) for number, _ in self.chain.staking.ledger.stakes.under(self.signer)
         )
 
     def stake_amount(self) -> u128:
         """Draw what may be staked."""
         usable = int(self.runtime.balances.reducible_balance(self.signer))
-        minimums = [int(tier.minimum) for tier in self.chain.staking.current_tiers.value]
+        minimums = [int(tier.minimum) for tier in self.chain.staking.tier_terms.current_tiers.value]
         odd = self.rng.randrange(1, 10**22)
         return u128(self.one_of([*minimums, *minimums, *(one + odd for one in minimums), usable]))
 
@@ -151,7 +151,7 @@ class Deck:
 
     def terms(self) -> Tier:
         """Draw the terms of a tier, near those that there are."""
-        tier = self.one_of(self.chain.staking.current_tiers.value)
+        tier = self.one_of(self.chain.staking.tier_terms.current_tiers.value)
         return replace(
             tier,
             reward_bps=u32(int(tier.reward_bps) * self.one_of((1, 1, 2)) // self.one_of((1, 2))),
@@ -294,8 +294,11 @@ class Deck:
         chosen = self.a_new_stake()
         if not chosen:
             return
-        number, by = self.chain.staking.next_id.value, self.chain.by
-        term = int(self.chain.staking.current_tiers.value[int(str(chosen["tier"]))].days) * DAY
+        number, by = self.chain.staking.ledger.next_id.value, self.chain.by
+        term = (
+            int(self.chain.staking.tier_terms.current_tiers.value[int(str(chosen["tier"]))].days)
+            * DAY
+        )
         yield 0, by(self.signer, "TierStaking", "stake", **chosen, min_reward=u128(0))
         for part in sorted(self.rng.sample(range(1, 100), 3)):
             yield term * part // 300, by(self.signer, "TierStaking", "claim", id=number)
@@ -306,7 +309,7 @@ class Deck:
 
     def a_new_stake(self) -> dict[str, object]:
         """Choose a tier and somebody who has enough for it."""
-        tiers = self.chain.staking.current_tiers.value
+        tiers = self.chain.staking.tier_terms.current_tiers.value
         least = min(int(tier.minimum) for tier in tiers)
         usable = {who: int(self.runtime.balances.reducible_balance(who)) for who in PEOPLE}
         rich = [who for who in PEOPLE if usable[who] > least]
@@ -350,7 +353,7 @@ class Deck:
 
     def a_stake(self) -> dict[str, object]:
         """Choose a stake and its owner."""
-        known = [keys for keys, _ in self.chain.staking.stakes.items()]
+        known = [keys for keys, _ in self.chain.staking.ledger.stakes.items()]
         if not known:
             return {}
         self.signer, number = self.one_of(known)
@@ -366,7 +369,7 @@ class Deck:
 
     def some_points(self) -> dict[str, object]:
         """Choose a quarter in which somebody contributed."""
-        known = [keys for keys, _ in self.chain.staking.contrib_points.items()]
+        known = [keys for keys, _ in self.chain.staking.contributions.contrib_points.items()]
         if not known:
             return {}
         quarter, self.signer = self.one_of(known)
@@ -481,7 +484,7 @@ class Deck:
     def contribution(self) -> Callable[[], object]:
         """Count what somebody contributed."""
         who, kind, times = self.signer, self.one_of(list(Contribution)), self.rng.randrange(30)
-        return lambda: self.chain.staking.add_points(who, kind, times)
+        return lambda: self.chain.staking.contributions.add_points(who, kind, times)
 
     def hospital(self) -> Callable[[], object]:
         """Let there be more hospitals; they stay, whatever becomes of the block."""
@@ -577,7 +580,7 @@ ARGUMENTS: Final[dict[str, Draw]] = {
     "TierStaking.top_up.amount": lambda deck: u128(deck.rng.randrange(10**20)),
     "min_reward": lambda deck: deck.one_of((None, None, u128(0), u128(10**20))),
     "id": lambda deck: deck.stake_id(),
-    "quarter": lambda deck: deck.some_id(range(deck.chain.staking.quarter_now())),
+    "quarter": lambda deck: deck.some_id(range(deck.chain.staking.contributions.quarter_now())),
     "service": lambda deck: u32(deck.one_of((1, 2))),
     "terms": lambda deck: deck.terms(),
     "bps": lambda deck: u32(deck.one_of((0, 2_000, 10_000, 10_001))),

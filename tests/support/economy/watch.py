@@ -119,7 +119,9 @@ class Watch:
                     pass
 
     def _promised(self, who: AccountId, id_: int, commit: int) -> None:
-        stake = next(one for at, one in self.chain.staking.stakes.under(who) if int(at) == id_)
+        stake = next(
+            one for at, one in self.chain.staking.ledger.stakes.under(who) if int(at) == id_
+        )
         opened = int(stake.opened)
         promise = Promise(
             int(stake.amount), int(stake.bps), int(stake.burn_bps), opened,

@@ -222,7 +222,9 @@ class Chooser:
 
     def stake(self) -> u32:
         """The number of a stake: of the signer's, if there is one."""
-        mine = [number for number, _ in self.runtime.tier_staking.stakes.under(self.world.signer)]
+        mine = [
+            number for number, _ in self.runtime.tier_staking.ledger.stakes.under(self.world.signer)
+        ]
         return self.one_of([*mine * 3, self.number()])
 
     def known(self, items: Map[u32, T]) -> u32:
@@ -313,7 +315,7 @@ class Chooser:
 
     def _stakes(self) -> Iterator[Step]:
         yield self.one_of(KNOWN), "TierStaking.stake", {"amount": self.some()}
-        open_stakes = [place for place, _ in self.runtime.tier_staking.stakes.items()]
+        open_stakes = [place for place, _ in self.runtime.tier_staking.ledger.stakes.items()]
         for who, number in open_stakes:
             for name in ("claim", "unstake", "extend"):
                 yield who, f"TierStaking.{name}", {"id": number}

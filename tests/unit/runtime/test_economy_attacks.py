@@ -268,7 +268,7 @@ WAYS: dict[str, Way] = {
 
 
 def staked(chain: EconomyChain, who: AccountId) -> int:
-    return sum(int(one.amount) for _, one in chain.staking.stakes.under(who))
+    return sum(int(one.amount) for _, one in chain.staking.ledger.stakes.under(who))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -348,24 +348,24 @@ def test_benefits_cannot_be_had_for_a_moment(chain: EconomyChain) -> None:
     chain.run(stake(chain, ANN, 100_000 * BTT, 4))
     opened = chain.time
     chain.at(opened + DAY - chain.slot_ms)
-    assert staking.discount_bps(ANN) == 0
+    assert staking.positions.discount_bps(ANN) == 0
     assert int(staking.benefits(ANN).vote_bps) == 10_000
     refused(chain, chain.by(ANN, "TierStaking", "unstake", id=u32(0)), TierStaking.StillLocked)
     chain.at(opened + DAY)
-    assert staking.discount_bps(ANN) == 2_000
+    assert staking.positions.discount_bps(ANN) == 2_000
     assert int(staking.benefits(ANN).vote_bps) == 15_000
     chain.at(opened + TIERS[4].term)
-    assert staking.discount_bps(ANN) == 0
-    assert staking.active_stake(ANN) == 0
+    assert staking.positions.discount_bps(ANN) == 0
+    assert staking.positions.active_stake(ANN) == 0
 
 
 def test_better_benefits_of_an_extended_stake_warm_up_again(chain: EconomyChain) -> None:
     chain.run(stake(chain, ANN, 50_000 * BTT, 0))
     chain.days(2, chain.by(ANN, "TierStaking", "extend", id=u32(0), tier=u8(3)))
     assert not chain.failures
-    assert chain.staking.discount_bps(ANN) == 0
+    assert chain.staking.positions.discount_bps(ANN) == 0
     chain.days(1)
-    assert chain.staking.discount_bps(ANN) == 2_000
+    assert chain.staking.positions.discount_bps(ANN) == 2_000
 
 
 def test_claiming_often_gains_nothing_but_less_than_a_planck_of_burn_each_time() -> None:
@@ -387,7 +387,11 @@ def test_claiming_often_gains_nothing_but_less_than_a_planck_of_burn_each_time()
     assert 0 <= gained <= claims
     burned = int(hasty.runtime.balances.total_burned.value) - before
     assert burned == burnt - gained
-    assert patient.staking.pool().committed == hasty.staking.pool().committed == 0
+    assert (
+        patient.staking.reward_pool.state().committed
+        == hasty.staking.reward_pool.state().committed
+        == 0
+    )
     fee = hasty.runtime.fees.weight_fee * 10**8  # what the cheapest call costs, and more
     assert gained < fee
 
@@ -398,7 +402,8 @@ def test_splitting_a_stake_gains_nothing(chain: EconomyChain) -> None:
     pieces = [1_000 * BTT] * (parts - 1) + [1_000 * BTT + 19]
     chain.run(*(stake(chain, BEN, piece, 0) for piece in pieces))
     whole, pieces_commit = (
-        sum(int(one.commit) for _, one in chain.staking.stakes.under(who)) for who in (ANN, BEN)
+        sum(int(one.commit) for _, one in chain.staking.ledger.stakes.under(who))
+        for who in (ANN, BEN)
     )
     assert whole == oracle.accrued(20_000 * BTT + 19, 300, term, term)
     assert pieces_commit <= whole
@@ -420,17 +425,17 @@ def test_nobody_leaves_a_long_term_early_with_its_rate(chain: EconomyChain) -> N
 def test_one_account_cannot_grab_the_pool(chain: EconomyChain) -> None:
     give = {"source": Id(BEN), "dest": Id(ANN), "value": u128(110_000 * BTT)}
     chain.run(chain.root("Balances", "force_transfer", **give))
-    pool = int(chain.staking.pool().free)
+    pool = int(chain.staking.reward_pool.state().free)
     chain.run(stake(chain, ANN, 180_000 * BTT, 4))
     refused(chain, stake(chain, ANN, 60_000 * BTT, 3), TierStaking.CommitCapExceeded)
-    assert int(chain.staking.holdings[ANN].commit) <= pool // 10
+    assert int(chain.staking.positions.holdings[ANN].commit) <= pool // 10
 
 
 def test_what_is_promised_can_be_paid_whatever_somebody_gives_to_the_pool() -> None:
     """A gift that is locked for centuries must not be promised to anybody."""
     chain = begun()
     left = 10 * BTT
-    emptied = u128(int(chain.staking.pool().free) - left)
+    emptied = u128(int(chain.staking.reward_pool.state().free) - left)
     plan = VestingInfo(u128(100 * BTT), u128(100 * BTT // (4 * 10**9)), u32(0))
     chain.run(lambda: chain.tokenomics.pay(STAKING, FAY, emptied, discretionary=False))
     chain.take(chain.by(BEN, "Vesting", "vested_transfer", target=Id(STAKING), schedule=plan))

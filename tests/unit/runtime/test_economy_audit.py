@@ -380,25 +380,25 @@ def score_made_up(chain: EconomyChain) -> None:
 
 def stake(chain: EconomyChain, **change: int) -> None:
     """Change Ben's stake by so much."""
-    ((number, known),) = chain.staking.stakes.under(BEN)
+    ((number, known),) = chain.staking.ledger.stakes.under(BEN)
     for name, by in change.items():
         setattr(known, name, type(getattr(known, name))(int(getattr(known, name)) + by))
-    chain.staking.stakes[BEN, number] = known
+    chain.staking.ledger.stakes[BEN, number] = known
 
 
 def stake_with_more_promised(chain: EconomyChain) -> None:
     stake(chain, commit=1)
-    chain.staking.pool_committed.value += u128(1)
-    holdings = chain.staking.holdings[BEN]
+    chain.staking.reward_pool.pool_committed.value += u128(1)
+    holdings = chain.staking.positions.holdings[BEN]
     holdings.commit = u128(int(holdings.commit) + 1)
-    chain.staking.holdings[BEN] = holdings
+    chain.staking.positions.holdings[BEN] = holdings
 
 
 def stake_claimed_too_soon(chain: EconomyChain) -> None:
-    stake(chain, gross_claimed=int(chain.staking.reward_due(BEN, u32(0))) + 1)
-    ((_, known),) = chain.staking.stakes.under(BEN)
+    stake(chain, gross_claimed=int(chain.staking.ledger.reward_due(BEN, u32(0))) + 1)
+    ((_, known),) = chain.staking.ledger.stakes.under(BEN)
     left = int(known.commit) - int(known.gross_claimed)
-    chain.staking.pool_committed.value = u128(left)
+    chain.staking.reward_pool.pool_committed.value = u128(left)
 
 
 def stake_of_more_than_is_held(chain: EconomyChain) -> None:
@@ -406,11 +406,11 @@ def stake_of_more_than_is_held(chain: EconomyChain) -> None:
 
 
 def less_committed(chain: EconomyChain) -> None:
-    chain.staking.pool_committed.value -= u128(1)
+    chain.staking.reward_pool.pool_committed.value -= u128(1)
 
 
 def promise_without_money(chain: EconomyChain) -> None:
-    short = int(chain.staking.pool().free) + 1
+    short = int(chain.staking.reward_pool.state().free) + 1
     pool(chain, STAKING, released=short)
     move(chain, STAKING, ANN, short)
     chain.tokenomics.releases.released_total.value += u128(short)
@@ -418,25 +418,25 @@ def promise_without_money(chain: EconomyChain) -> None:
 
 
 def more_staked(chain: EconomyChain) -> None:
-    chain.staking.total_staked.value += u128(1)
+    chain.staking.ledger.total_staked.value += u128(1)
 
 
 def stake_without_record(chain: EconomyChain) -> None:
-    holdings = chain.staking.holdings[BEN]
-    chain.staking.holdings[BEN] = replace(holdings, positions=[])
+    holdings = chain.staking.positions.holdings[BEN]
+    chain.staking.positions.holdings[BEN] = replace(holdings, positions=[])
 
 
 def stake_beyond_the_cap(chain: EconomyChain) -> None:
-    commit = int(chain.staking.holdings[BEN].commit)
-    chain.staking.max_commit_per_account.value = u128(commit - 1)
+    commit = int(chain.staking.positions.holdings[BEN].commit)
+    chain.staking.reward_pool.max_commit_per_account.value = u128(commit - 1)
 
 
 def votes_made_up(chain: EconomyChain) -> None:
-    chain.staking.long_staked.value += u128(1)
+    chain.staking.ledger.long_staked.value += u128(1)
 
 
 def dividend_made_up(chain: EconomyChain) -> None:
-    chain.staking.acc_rem.value += u256(1)
+    chain.staking.dividend_accounting.acc_rem.value += u256(1)
 
 
 def dividend_lost(chain: EconomyChain) -> None:

@@ -286,10 +286,10 @@ def test_block_zero_says_what_the_documents_do(name: str) -> None:
         programme = tokenomics.programmes.programmes[u32(number)]
         assert (int(programme.amount), int(programme.months)) == (amount, 48)
         assert [int(item.bps) for item in programme.milestones] == [625] * 16
-    tiers = chain.staking.current_tiers.value
+    tiers = chain.staking.tier_terms.current_tiers.value
     assert [(tier.days, tier.reward_bps, tier.minimum, tier.burn_bps) for tier in tiers] == [
         (tier.days, tier.bps, tier.minimum, tier.burn_bps) for tier in oracle.TIERS
     ]
     pool = community * oracle.COMMUNITY["stak"] // 100
-    assert int(chain.staking.pool().free) == pool
-    assert chain.staking.max_commit_per_account.value == pool // 10
+    assert int(chain.staking.reward_pool.state().free) == pool
+    assert chain.staking.reward_pool.max_commit_per_account.value == pool // 10

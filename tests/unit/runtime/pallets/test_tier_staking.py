@@ -39,8 +39,8 @@ from runtime.pallets.tier_staking import (
     QUARTER_MS,
     TIERS,
     YEAR365_MS,
+    Benefit,
     Contribution,
-    Perk,
     Position,
     Tier,
     TierStaking,
@@ -182,7 +182,7 @@ class World(SmallRuntime):
         self, who: AccountId, amount: int, tier: int, least: int | None = None, *, planck: int = 0
     ) -> u32:
         """Stake so many BTT and planck; return the number of the stake."""
-        number = self.staking.next_id.value
+        number = self.staking.ledger.next_id.value
         reward = None if least is None else u128(least)
         self.staking.stake(signed(who), u128(btt(amount) + planck), u8(tier), reward)
         return number
@@ -207,8 +207,8 @@ class World(SmallRuntime):
     def check(self) -> None:
         """I7 and I9, and that all records of stakes tell the same."""
         staking = self.staking
-        stakes = dict(staking.stakes.items())
-        pool = staking.pool()
+        stakes = dict(staking.ledger.stakes.items())
+        pool = staking.reward_pool.state()
         committed = sum(int(one.commit) - int(one.gross_claimed) for one in stakes.values())
         assert pool.committed == committed
         assert int(pool.free) + committed == self.free(STAKING)
@@ -222,32 +222,32 @@ class World(SmallRuntime):
             term = int(one.term_end) - int(one.opened)
             assert one.commit == accrued(int(one.amount), int(one.bps), term)
             assert one.gross_claimed <= one.commit
-            (position,) = [p for p in staking.holdings[who].positions if p.id == number]
+            (position,) = [p for p in staking.positions.holdings[who].positions if p.id == number]
             assert (position.amount, position.tier) == (one.amount, one.tier)
             assert position.until == one.term_end
             assert position.since <= one.opened
-            long += int(one.amount) if position.perks & Perk.VOTE else 0
+            long += int(one.amount) if position.benefits & Benefit.VOTE else 0
         for who in PEOPLE:
-            holdings = staking.holdings.get(who)
+            holdings = staking.positions.holdings.get(who)
             known = [] if holdings is None else holdings.positions
             assert len(known) == sum(1 for owner, _ in stakes if owner == who)
             assert (0 if holdings is None else holdings.commit) == commits[who]
             assert self.held(who) == principal[who]
-            assert commits[who] <= staking.max_commit_per_account.value
-        assert staking.total_staked.value == sum(principal.values())
-        assert staking.long_staked.value == long
+            assert commits[who] <= staking.reward_pool.max_commit_per_account.value
+        assert staking.ledger.total_staked.value == sum(principal.values())
+        assert staking.ledger.long_staked.value == long
 
-        acc = int(staking.acc_dividend.value)
+        acc = int(staking.dividend_accounting.acc_dividend.value)
         owed = sum(int(one.amount) * (acc - int(one.acc_snapshot)) for one in stakes.values())
-        assert owed + staking.acc_rem.value == self.books.earmarked * ONE
-        assert staking.dividends_owed.value == self.books.earmarked
+        assert owed + staking.dividend_accounting.acc_rem.value == self.books.earmarked * ONE
+        assert staking.dividend_accounting.dividends_owed.value == self.books.earmarked
         assert self.free(DEVELOPMENT_FUND) >= self.books.earmarked
 
         now = self.clock.slots
         for ahead in (0, 1, DAY - 1, DAY, 29 * DAY, 180 * DAY):
             self.clock.slots = now + ahead
             for who in PEOPLE:
-                assert staking.discount_bps(who) == staking.benefits(who).discount_bps
+                assert staking.positions.discount_bps(who) == staking.benefits(who).discount_bps
         self.clock.slots = now
 
         money = sum(
@@ -277,7 +277,7 @@ def test_the_tiers_are_those_of_the_documents(world: World) -> None:
         (365, 1_200, 50_000, 500),
         (1_095, 1_800, 100_000, 1_000),
     ]
-    assert world.staking.current_tiers.value == world.staking.tiers == TIERS
+    assert world.staking.tier_terms.current_tiers.value == world.staking.tiers == TIERS
 
 
 def test_after_burns_a_longer_tier_is_still_better() -> None:
@@ -302,7 +302,7 @@ def test_a_whole_term_pays_the_yearly_rate_for_its_days(
     assert world.last(TierStaking.Staked) == TierStaking.Staked(
         ALICE, number, btt(amount), u8(tier), u128(reward)
     )
-    assert world.staking.pool().committed == reward
+    assert world.staking.reward_pool.state().committed == reward
     assert world.held(ALICE) == btt(amount)
     world.check()
 
@@ -317,7 +317,7 @@ def test_a_whole_term_pays_the_yearly_rate_for_its_days(
     assert world.free(ALICE) == before + int(btt(amount)) + reward - burned
     assert world.books.burned == burned
     assert world.free(STAKING) == btt(POOL) - reward
-    assert world.staking.holdings.get(ALICE) is None
+    assert world.staking.positions.holdings.get(ALICE) is None
     world.check()
 
 
@@ -325,10 +325,10 @@ def test_a_reward_grows_evenly_and_stops_at_the_end_of_the_term(world: World) ->
     number = world.stake(ALICE, 50_000, 3)
     for day, due in [(0, 0), (1, 6_000 * 10**18 // 365), (73, 1_200 * 10**18)]:
         world.clock.slots = day * DAY
-        assert world.staking.reward_due(ALICE, number) == due
+        assert world.staking.ledger.reward_due(ALICE, number) == due
     for day in (365, 366, 5_000):
         world.clock.slots = day * DAY
-        assert world.staking.reward_due(ALICE, number) == 6_000 * 10**18
+        assert world.staking.ledger.reward_due(ALICE, number) == 6_000 * 10**18
 
 
 @given(
@@ -445,9 +445,9 @@ def test_an_empty_pool_promises_nothing(world: World) -> None:
 
     number = world.stake(ALICE, 50_000, 3, int(btt(100)))
 
-    opened = world.staking.stakes[ALICE, number]
+    opened = world.staking.ledger.stakes[ALICE, number]
     assert (opened.bps, opened.commit) == (20, btt(100)), "100 of 50,000 in a year"
-    assert world.staking.pool().free == 0
+    assert world.staking.reward_pool.state().free == 0
     world.check()
     world.wait(365)
     world.staking.unstake(signed(ALICE), number)
@@ -457,7 +457,7 @@ def test_an_empty_pool_promises_nothing(world: World) -> None:
 def test_a_reduced_rate_promises_no_more_than_there_is(world: World) -> None:
     fill(world, int(btt(100)) - 1)
     number = world.stake(ALICE, 50_000, 3, 1)
-    opened = world.staking.stakes[ALICE, number]
+    opened = world.staking.ledger.stakes[ALICE, number]
     assert (opened.bps, opened.commit) == (19, btt(95))
     world.check()
 
@@ -466,7 +466,7 @@ def test_who_asks_for_nothing_may_stake_for_the_benefits_alone(world: World) -> 
     fill(world, 0)
     number = world.stake(ALICE, 10_000, 2, 0)
     world.wait(1)
-    assert world.staking.discount_bps(ALICE) == 2_000
+    assert world.staking.positions.discount_bps(ALICE) == 2_000
     with refused(world, TierStaking.NothingToClaim):
         world.staking.claim(signed(ALICE), number)
     world.wait(180)
@@ -479,11 +479,11 @@ def test_a_least_reward_is_asked_for_at_the_full_rate_too(world: World) -> None:
     with refused(world, TierStaking.RewardBelowMin):
         world.stake(ALICE, 50_000, 3, full + 1)
     number = world.stake(ALICE, 50_000, 3, full)
-    assert world.staking.stakes[ALICE, number].bps == 1_200
+    assert world.staking.ledger.stakes[ALICE, number].bps == 1_200
 
 
 def test_one_account_gets_no_more_than_a_tenth_of_the_pool(world: World) -> None:
-    assert world.staking.max_commit_per_account.value == btt(100_800)
+    assert world.staking.reward_pool.max_commit_per_account.value == btt(100_800)
     with refused(world, TierStaking.CommitCapExceeded):
         world.stake(ALICE, 200_000, 4)
     world.stake(ALICE, 100_000, 4)  # 54,000
@@ -492,8 +492,8 @@ def test_one_account_gets_no_more_than_a_tenth_of_the_pool(world: World) -> None
 
     second = world.stake(ALICE, 100_000, 4, 1)
 
-    assert world.staking.stakes[ALICE, second].bps == 1_560, "46,800 in three years"
-    assert world.staking.holdings[ALICE].commit <= btt(100_800)
+    assert world.staking.ledger.stakes[ALICE, second].bps == 1_560, "46,800 in three years"
+    assert world.staking.positions.holdings[ALICE].commit <= btt(100_800)
     with refused(world, TierStaking.RewardBelowMin):
         world.stake(ALICE, 500_000, 4, int(btt(1)))
     world.stake(BOB, 100_000, 4)
@@ -516,9 +516,11 @@ def test_whoever_sends_money_to_the_pool_fills_it(world: World) -> None:
     fill(world, 0)
     world.staking.top_up(signed(BOB), btt(6_000))
     assert world.last(TierStaking.PoolToppedUp) == TierStaking.PoolToppedUp(BOB, btt(6_000))
-    assert world.staking.pool().free == btt(6_000)
+    assert world.staking.reward_pool.state().free == btt(6_000)
     world.balances.transfer(CAROL, STAKING, btt(7))
-    assert world.staking.pool().free == btt(6_007), "no call of ours, and of use all the same"
+    assert world.staking.reward_pool.state().free == btt(6_007), (
+        "no call of ours, and of use all the same"
+    )
     world.stake(ALICE, 50_000, 3)
     world.check()
     with refused(world, TokenError):
@@ -562,8 +564,8 @@ def test_the_chain_closes_a_stake_early_and_what_it_had_not_earned_is_free(world
         ALICE, number, btt(50_000), btt(4_800)
     )
     assert world.free(ALICE) == before + btt(50_000) + btt(1_140)
-    assert world.staking.pool().committed == 0
-    assert world.staking.pool().free == btt(POOL) - btt(1_200)
+    assert world.staking.reward_pool.state().committed == 0
+    assert world.staking.reward_pool.state().free == btt(POOL) - btt(1_200)
     world.check()
 
 
@@ -579,9 +581,9 @@ def test_a_longer_term_begins_when_it_is_asked_for(world: World) -> None:
         ALICE, number, u8(4), btt(54_000)
     )
     assert world.free(ALICE) == before + btt(2_280), "12,000 a year for a fifth, 5 % burned"
-    extended = world.staking.stakes[ALICE, number]
+    extended = world.staking.ledger.stakes[ALICE, number]
     assert extended.term_end == (73 + 1_095) * DAY_MS
-    assert world.staking.pool().committed == btt(54_000)
+    assert world.staking.reward_pool.state().committed == btt(54_000)
     world.check()
 
     world.wait(1_095 - 1)
@@ -615,8 +617,8 @@ def test_an_extension_needs_what_a_new_stake_needs(world: World) -> None:
     rich = world.stake(ALICE, 200_000, 3)
     with refused(world, TierStaking.CommitCapExceeded):
         world.staking.extend(signed(ALICE), rich, u8(4))
-    fill(world, int(world.staking.pool().committed))
-    other = world.staking.stakes[ALICE, rich]
+    fill(world, int(world.staking.reward_pool.state().committed))
+    other = world.staking.ledger.stakes[ALICE, rich]
     assert other.commit == btt(24_000)
     with refused(world, TierStaking.RewardPoolExhausted):
         world.staking.extend(signed(ALICE), rich, u8(4))
@@ -624,8 +626,8 @@ def test_an_extension_needs_what_a_new_stake_needs(world: World) -> None:
 
 def test_an_extension_may_use_what_the_stake_will_not_earn(world: World) -> None:
     number = world.stake(ALICE, 50_000, 3)
-    fill(world, int(world.staking.pool().committed))
-    assert world.staking.pool().free == 0
+    fill(world, int(world.staking.reward_pool.state().committed))
+    assert world.staking.reward_pool.state().free == 0
     world.wait(slots=1)
     with refused(world, TierStaking.RewardPoolExhausted):
         world.staking.extend(signed(ALICE), number, u8(3))
@@ -673,7 +675,7 @@ def test_a_stake_is_good_for_more_the_longer_it_is(
     assert flags(world, ALICE) == nothing, "it warms up for a day"
     world.clock.slots = DAY
     assert flags(world, ALICE) == told
-    assert world.staking.discount_bps(ALICE) == told[1]
+    assert world.staking.positions.discount_bps(ALICE) == told[1]
     world.clock.slots = int(TIERS[tier].days) * DAY - 1
     assert flags(world, ALICE) == told
     world.clock.slots += 1
@@ -698,7 +700,7 @@ def test_an_extension_keeps_what_was_warm_and_warms_up_for_more(world: World) ->
     number = world.stake(ALICE, 100_000, 2)
     world.wait(90)
     world.staking.extend(signed(ALICE), number, u8(2))
-    assert world.staking.discount_bps(ALICE) == 2_000
+    assert world.staking.positions.discount_bps(ALICE) == 2_000
     world.staking.extend(signed(ALICE), number, u8(4))
     assert flags(world, ALICE) == (False, 0, 10_000, False)
     world.wait(1)
@@ -716,13 +718,13 @@ def test_the_short_record_of_the_discount_tells_what_the_long_one_does(
     for wait, days in opened:
         now += wait
         end = u64(now + (2 + days) * DAY_MS)
-        perks = u8(Perk.DISCOUNT if days % 2 else Perk.PRIORITY)
-        positions.append(Position(u32(0), u8(2), perks, u64(now), end, btt(1)))
+        benefits = u8(Benefit.DISCOUNT if days % 2 else Benefit.PRIORITY)
+        positions.append(Position(u32(0), u8(2), benefits, u64(now), end, btt(1)))
         positions = [one for one in positions if one.until > now - DAY_MS]  # closed some day
-        window = window_of(positions, Perk.DISCOUNT, now, DAY_MS)
+        window = window_of(positions, Benefit.DISCOUNT, now, DAY_MS)
         for at in (now, now + 1, now + DAY_MS - 1, now + DAY_MS, *(now + more for more in later)):
             good = any(
-                one.perks & Perk.DISCOUNT and one.since + DAY_MS <= at < one.until
+                one.benefits & Benefit.DISCOUNT and one.since + DAY_MS <= at < one.until
                 for one in positions
             )
             assert good == (window is not None and window.covers(at))
@@ -737,13 +739,13 @@ def test_votes_are_told_by_how_they_count(world: World) -> None:
     assert staking.staked() == replace(staking.staked(), long=btt(50_000), short=btt(3_000))
     told = staking.staked_of(ALICE)
     assert (told.long, told.short) == (0, btt(51_000))
-    assert staking.active_stake(ALICE) == 0
+    assert staking.positions.active_stake(ALICE) == 0
     world.wait(1)
     told = staking.staked_of(ALICE)
     assert (told.long, told.short) == (btt(50_000), btt(1_000))
-    assert staking.active_stake(ALICE) == btt(51_000)
+    assert staking.positions.active_stake(ALICE) == btt(51_000)
     world.wait(40)
-    assert staking.active_stake(ALICE) == btt(50_000)
+    assert staking.positions.active_stake(ALICE) == btt(50_000)
     world.wait(400)
     told = staking.staked_of(ALICE)
     assert (told.long, told.short) == (0, btt(51_000)), "held, but no longer locked"
@@ -794,13 +796,13 @@ def test_only_the_origin_of_parameters_changes_them(world: World) -> None:
 
 def test_open_stakes_keep_their_terms(world: World) -> None:
     number = world.stake(ALICE, 50_000, 3)
-    terms = Tier(u32(400), u32(900), btt(60_000), u32(0), TIERS[3].perks)
+    terms = Tier(u32(400), u32(900), btt(60_000), u32(0), TIERS[3].benefits)
     world.staking.set_tier(ROOT, u8(3), terms)
     assert world.last(TierStaking.TierSet) == TierStaking.TierSet(u8(3), terms)
     with refused(world, TierStaking.BelowMinimum):
         world.stake(BOB, 50_000, 3)
     other = world.stake(BOB, 60_000, 3)
-    assert world.staking.stakes[BOB, other].bps == 900
+    assert world.staking.ledger.stakes[BOB, other].bps == 900
     world.wait(365)
     world.staking.unstake(signed(ALICE), number)
     assert world.books.burned == btt(300)
@@ -828,9 +830,9 @@ GOOD = TIERS[2]
         replace(GOOD, minimum=btt(4_999)),
         replace(GOOD, minimum=btt(50_001)),
         replace(GOOD, minimum=u128(0)),
-        replace(GOOD, perks=u8(0)),
-        replace(GOOD, perks=u8(Perk.PRIORITY | Perk.SPECIAL)),
-        replace(GOOD, perks=u8(16)),
+        replace(GOOD, benefits=u8(0)),
+        replace(GOOD, benefits=u8(Benefit.PRIORITY | Benefit.SPECIAL)),
+        replace(GOOD, benefits=u8(16)),
     ],
 )
 def test_a_longer_tier_is_never_worse_than_a_shorter_one(world: World, terms: Tier) -> None:
@@ -849,9 +851,15 @@ def test_there_are_five_tiers_and_a_whole_is_the_most(world: World) -> None:
 def test_a_chain_may_begin_with_terms_of_its_own() -> None:
     rows = [[one.days + 1, 100, str(one.minimum), 0] for one in TIERS]
     world = World(tiers=rows, dividendBps=500)
-    assert [int(one.days) for one in world.staking.current_tiers.value] == [31, 91, 181, 366, 1_096]
-    assert world.staking.current_tiers.value[4].perks == TIERS[4].perks
-    assert world.staking.dividend_bps.value == 500
+    assert [int(one.days) for one in world.staking.tier_terms.current_tiers.value] == [
+        31,
+        91,
+        181,
+        366,
+        1_096,
+    ]
+    assert world.staking.tier_terms.current_tiers.value[4].benefits == TIERS[4].benefits
+    assert world.staking.dividend_accounting.dividend_bps.value == 500
 
 
 @pytest.mark.parametrize(
@@ -888,8 +896,8 @@ def test_stakers_share_a_fifth_of_the_compute_inflow_by_what_they_staked(world: 
     world.staking.claim_dividend(signed(ALICE), first)
     assert world.last(TierStaking.DividendPaid) == TierStaking.DividendPaid(ALICE, first, btt(150))
     assert world.free(ALICE) == before + btt(150)
-    assert world.staking.dividend_due(BOB, second) == btt(50)
-    assert world.staking.dividend_due(CAROL, late) == 0, "it was not there then"
+    assert world.staking.ledger.dividend_due(BOB, second) == btt(50)
+    assert world.staking.ledger.dividend_due(CAROL, late) == 0, "it was not there then"
     with refused(world, TierStaking.NothingToClaim):
         world.staking.claim_dividend(signed(CAROL), late)
     with refused(world, TierStaking.NothingToClaim):
@@ -908,9 +916,9 @@ def test_what_comes_in_while_nothing_is_staked_stays_in_the_development_fund(
     )
     world.check()
     number = world.stake(ALICE, 1_000, 0)
-    assert world.staking.dividend_due(ALICE, number) == 0
+    assert world.staking.ledger.dividend_due(ALICE, number) == 0
     world.wait(slots=ERA)
-    assert world.staking.dividend_due(ALICE, number) == 0
+    assert world.staking.ledger.dividend_due(ALICE, number) == 0
     world.check()
 
 
@@ -919,7 +927,7 @@ def test_eras_without_blocks_are_shared_out_together(world: World) -> None:
     world.books.earn(int(btt(10)))
     world.wait(slots=7 * ERA + 3)
     assert world.staking.era.value == 7
-    assert world.staking.dividend_due(ALICE, number) == btt(2)
+    assert world.staking.ledger.dividend_due(ALICE, number) == btt(2)
     seen = len(world.announced())
     for _ in range(3):
         world.wait(slots=1)
@@ -934,19 +942,19 @@ def test_no_part_of_a_planck_is_lost(world: World) -> None:
         world.wait(slots=ERA)
         world.check()
     for who, number in zip(PEOPLE, numbers, strict=True):
-        if world.staking.dividend_due(who, number):
+        if world.staking.ledger.dividend_due(who, number):
             world.staking.claim_dividend(signed(who), number)
         world.check()
     world.wait(30)
     for who, number in zip(PEOPLE, numbers, strict=True):
         world.staking.unstake(signed(who), number)
         world.check()
-    assert world.books.earmarked * ONE == world.staking.acc_rem.value
+    assert world.books.earmarked * ONE == world.staking.dividend_accounting.acc_rem.value
     last = world.stake(ALICE, 1_000, 0)
     world.books.earn(1_000_000)
     world.wait(slots=ERA)
     # A unit of the accumulator is a thousand planck here; what is less waits for the next era.
-    assert 0 <= world.books.earmarked - world.staking.dividend_due(ALICE, last) < 1_000
+    assert 0 <= world.books.earmarked - world.staking.ledger.dividend_due(ALICE, last) < 1_000
     world.check()
 
 
@@ -964,11 +972,11 @@ def test_the_stakers_part_is_a_parameter(world: World) -> None:
     world.staking.set_dividend_bps(ROOT, u32(1))
     world.books.earn(int(btt(10_000)))
     world.wait(slots=ERA)
-    assert world.staking.dividend_due(ALICE, number) == btt(1)
+    assert world.staking.ledger.dividend_due(ALICE, number) == btt(1)
     world.staking.set_dividend_bps(ROOT, u32(0))
     world.books.earn(int(btt(10_000)))
     world.wait(slots=ERA)
-    assert world.staking.dividend_due(ALICE, number) == btt(1)
+    assert world.staking.ledger.dividend_due(ALICE, number) == btt(1)
     world.check()
 
 
@@ -986,16 +994,16 @@ def test_contributions_share_the_budget_of_their_quarter(world: World) -> None:
     staking = world.staking
     warm(world, ALICE, BOB)
     budget = int(btt(REFERRALS)) // 32
-    assert staking.contribution_budget.value == budget
-    staking.add_points(ALICE, Contribution.Vote, 3)
-    staking.add_points(ALICE, Contribution.Credential)
-    staking.add_points(BOB, Contribution.Referral)
+    assert staking.contributions.contribution_budget.value == budget
+    staking.contributions.add_points(ALICE, Contribution.Vote, 3)
+    staking.contributions.add_points(ALICE, Contribution.Credential)
+    staking.contributions.add_points(BOB, Contribution.Referral)
     with refused(world, TierStaking.QuarterNotOver):
         staking.claim_contribution(signed(ALICE), u32(0))
     world.clock.slots = QUARTER - 1
-    assert staking.quarter_now() == 0
+    assert staking.contributions.quarter_now() == 0
     world.clock.slots = QUARTER
-    assert staking.quarter_now() == 1
+    assert staking.contributions.quarter_now() == 1
     before = world.free(ALICE), world.free(BOB)
     staking.claim_contribution(signed(ALICE), u32(0))
     staking.claim_contribution(signed(BOB), u32(0))
@@ -1015,37 +1023,37 @@ def test_so_many_votes_count_in_a_quarter(world: World) -> None:
     staking = world.staking
     warm(world, ALICE)
     for _ in range(25):
-        staking.add_points(ALICE, Contribution.Vote)
-    staking.add_points(ALICE, Contribution.Vote, 25)
-    mine = staking.contrib_points[u32(0), ALICE]
+        staking.contributions.add_points(ALICE, Contribution.Vote)
+    staking.contributions.add_points(ALICE, Contribution.Vote, 25)
+    mine = staking.contributions.contrib_points[u32(0), ALICE]
     assert (mine.votes, mine.points) == (20, 20)
-    assert staking.quarters[u32(0)].points == 20
+    assert staking.contributions.quarters[u32(0)].points == 20
     world.clock.slots = QUARTER
-    staking.add_points(ALICE, Contribution.Vote)
-    assert staking.contrib_points[u32(1), ALICE].points == 1
+    staking.contributions.add_points(ALICE, Contribution.Vote)
+    assert staking.contributions.contrib_points[u32(1), ALICE].points == 1
 
 
 def test_only_stakers_are_rewarded_for_contributing(world: World) -> None:
     staking = world.staking
     world.stake(ALICE, 10_000, 2)
     for who in (ALICE, BOB):
-        staking.add_points(who, Contribution.Referral)
-    assert staking.quarters.get(u32(0)) is None
+        staking.contributions.add_points(who, Contribution.Referral)
+    assert staking.contributions.quarters.get(u32(0)) is None
     world.wait(1)
-    staking.add_points(ALICE, Contribution.Referral)
-    assert staking.quarters[u32(0)].points == 5
+    staking.contributions.add_points(ALICE, Contribution.Referral)
+    assert staking.contributions.quarters[u32(0)].points == 5
     world.wait(180)
-    staking.add_points(ALICE, Contribution.Referral)
-    assert staking.contrib_points.get((u32(1), ALICE)) is None, "the term is over"
+    staking.contributions.add_points(ALICE, Contribution.Referral)
+    assert staking.contributions.contrib_points.get((u32(1), ALICE)) is None, "the term is over"
 
 
 def test_a_quarter_that_has_begun_keeps_its_budget(world: World) -> None:
     staking = world.staking
     warm(world, ALICE)
-    staking.add_points(ALICE, Contribution.Vote)
+    staking.contributions.add_points(ALICE, Contribution.Vote)
     staking.set_contribution_budget(ROOT, btt(1))
     world.clock.slots = QUARTER
-    staking.add_points(ALICE, Contribution.Vote)
+    staking.contributions.add_points(ALICE, Contribution.Vote)
     world.clock.slots = 2 * QUARTER
     before = world.free(ALICE)
     staking.claim_contribution(signed(ALICE), u32(0))
@@ -1056,7 +1064,7 @@ def test_a_quarter_that_has_begun_keeps_its_budget(world: World) -> None:
 def test_where_the_referral_pool_is_dry_contributions_stay_unpaid(world: World) -> None:
     staking = world.staking
     warm(world, ALICE)
-    staking.add_points(ALICE, Contribution.Vote)
+    staking.contributions.add_points(ALICE, Contribution.Vote)
     world.clock.slots = QUARTER
     world.balances.transfer(REFERRAL, TREASURY, btt(REFERRALS))
     claim = world.call("TierStaking", "claim_contribution", quarter=u32(0))
@@ -1124,7 +1132,7 @@ def test_nobody_grabs_the_pool(world: World) -> None:
         with refused(world, TierStaking.CommitCapExceeded):
             world.stake(ALICE, 900_000, tier)
     number = world.stake(ALICE, 900_000, 4, 1)
-    assert world.staking.stakes[ALICE, number].commit <= btt(POOL) // 10
+    assert world.staking.ledger.stakes[ALICE, number].commit <= btt(POOL) // 10
     for _ in range(3):
         with refused(world, TierStaking.CommitCapExceeded):
             world.stake(ALICE, 50_000, 2)
@@ -1135,15 +1143,17 @@ def test_nobody_grabs_the_pool(world: World) -> None:
 
 def test_staking_and_leaving_brings_no_discount(world: World) -> None:
     number = world.stake(ALICE, 10_000, 2)
-    assert world.staking.discount_bps(ALICE) == 0, "nothing on the first day"
+    assert world.staking.positions.discount_bps(ALICE) == 0, "nothing on the first day"
     with refused(world, TierStaking.StillLocked):
         world.staking.unstake(signed(ALICE), number)
     world.wait(1)
-    assert world.staking.discount_bps(ALICE) == 2_000
+    assert world.staking.positions.discount_bps(ALICE) == 2_000
     with refused(world, TierStaking.StillLocked):
         world.staking.unstake(signed(ALICE), number)
     world.wait(179)
-    assert world.staking.discount_bps(ALICE) == 0, "nor any after the term, staying or leaving"
+    assert world.staking.positions.discount_bps(ALICE) == 0, (
+        "nor any after the term, staying or leaving"
+    )
 
 
 def test_claiming_dust_every_slot_gains_nothing(world: World) -> None:
@@ -1155,7 +1165,9 @@ def test_claiming_dust_every_slot_gains_nothing(world: World) -> None:
         world.staking.claim(signed(BOB), greedy)
         claims += 1
     world.staking.claim(signed(ALICE), patient)
-    kept, other = (world.staking.stakes[who, n] for who, n in ((ALICE, patient), (BOB, greedy)))
+    kept, other = (
+        world.staking.ledger.stakes[who, n] for who, n in ((ALICE, patient), (BOB, greedy))
+    )
     assert kept.gross_claimed == other.gross_claimed, "not a planck more before burns"
     gained = (world.free(BOB) - start) - (world.free(ALICE) - (int(btt(RICH)) - int(kept.amount)))
     assert 0 <= gained < claims, "less than a planck a claim of what is burned; a fee is 10^14"
@@ -1185,7 +1197,7 @@ def test_extending_every_day_pays_no_more_than_the_rate(world: World) -> None:
         world.staking.extend(signed(ALICE), number, u8(3))
         world.check()
     assert world.free(ALICE) - start <= btt(1_140)
-    assert world.staking.stakes[ALICE, number].term_end == (73 + 365) * DAY_MS
+    assert world.staking.ledger.stakes[ALICE, number].term_end == (73 + 365) * DAY_MS
 
 
 # ---- cost
@@ -1253,7 +1265,7 @@ def test_asking_for_benefits_is_one_read(world: World) -> None:
     world.enter(counting)
     for who in (ALICE, BOB):
         before = counting.touched
-        world.staking.discount_bps(who)
+        world.staking.positions.discount_bps(who)
         assert counting.touched - before == 1
 
 
@@ -1276,7 +1288,7 @@ class Staking(RuleBasedStateMachine):
             return
 
     def some_stake(self, pick: int) -> tuple[AccountId, u32]:
-        stakes = [keys for keys, _ in self.world.staking.stakes.items()]
+        stakes = [keys for keys, _ in self.world.staking.ledger.stakes.items()]
         return stakes[pick % len(stakes)] if stakes else (ALICE, u32(0))
 
     @rule(
@@ -1316,7 +1328,7 @@ class Staking(RuleBasedStateMachine):
         try:
             self.world.dispatch(ROOT, call)
         except TierStaking.NotOwner:
-            assert not list(self.world.staking.stakes.items())
+            assert not list(self.world.staking.ledger.stakes.items())
 
     @rule(amount=st.integers(0, 10**20), who=st.sampled_from(PEOPLE))
     def give(self, amount: int, who: AccountId) -> None:
@@ -1345,7 +1357,7 @@ class Staking(RuleBasedStateMachine):
             elif isinstance(event, (TierStaking.Unstaked, TierStaking.ForceUnstaked)):
                 paid.pop(int(event.id), None)
         assert sum(paid.values()) >= sum(
-            int(one.gross_claimed) for _, one in self.world.staking.stakes.items()
+            int(one.gross_claimed) for _, one in self.world.staking.ledger.stakes.items()
         )
 
 
@@ -1391,7 +1403,7 @@ def test_the_pools_of_the_whole_law_pay_what_stakes_earn() -> None:
     assert not chain.days(1)
     share = int(split.development) * 2_000 // 10_000
     assert books.dividends.earmarked.value == share
-    assert share - 10**6 < staking.dividend_due(ann, u32(0)) <= share
+    assert share - 10**6 < staking.ledger.dividend_due(ann, u32(0)) <= share
 
     purse = int(chain.runtime.balances.free(ann))
     assert not chain.days(363, chain.by(ann, "TierStaking", "unstake", id=u32(0)))
