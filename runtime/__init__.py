@@ -294,7 +294,7 @@ class BttRuntime(Runtime):
             spend_period=u32(6 * day), payout_period=u32(30 * day), currency=self.balances,
             clock=self.babe, spend_origin=spending_up_to(
                 {Decision.SmallSpender: u128(10_000 * BTT), Decision.Treasurer: None}),
-            reject_origin=ensure_decided(Decision.Treasurer), others=(self.bounties,)))
+            reject_origin=ensure_decided(Decision.Treasurer), others=(self.bounties.funding,)))
         self.preimage = add(15, Preimage(
             base_deposit=BTT, byte_deposit=MILLI_BTT, currency=self.balances,
             manager=ensure_root))

@@ -47,6 +47,7 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.host import Host
+from runtime.frame.traits import Clock, Inspect, Mutate
 from runtime.frame.weight import DispatchClass
 from runtime.pallets.balances import lookup
 from runtime.weights import treasury as weights
@@ -59,7 +60,7 @@ class PalletId(FixedBytes, size=8, path="frame_support::PalletId"):
     """Identifier from which a pallet's account is derived."""
 
 
-POT_ID: Final = PalletId(b"py/trsry")
+TREASURY_ID: Final = PalletId(b"py/trsry")
 NO_BURN: Final = Permill(0)
 
 
@@ -141,21 +142,8 @@ Slot = Annotated[u32, TypeName("BlockNumberFor<T, I>")]
 PaymentId = Annotated[u64, TypeName("<T::Paymaster as Pay>::Id")]
 
 
-class Clock(Protocol):
-    """The clock; Babe satisfies it."""
-
-    def now(self) -> int:
-        """Return the slots since genesis."""
-
-
-class Pot(Protocol):
-    """The funds of the treasury; Balances satisfies it. Amounts in planck."""
-
-    def reducible_balance(self, who: AccountId) -> u128:
-        """Return the spendable balance of `who`."""
-
-    def transfer(self, source: AccountId, dest: AccountId, amount: u128) -> None:
-        """Transfer spendable balance; raise DispatchError if there is too little."""
+class Money(Inspect, Mutate, Protocol):
+    """The funds of the treasury; Balances implements it."""
 
 
 class SpendOrigin(Protocol):
@@ -170,7 +158,7 @@ class SpendOrigin(Protocol):
 
 
 class SpendsToo(Protocol):
-    """Another pallet that spends at the end of a spend period; Bounties satisfies it."""
+    """Further spending at the end of a spend period; `Funding` of Bounties implements it."""
 
     def spend_funds(self) -> int:
         """Make approved payments as far as possible; return the weight in picoseconds."""
@@ -200,15 +188,15 @@ class Treasury(Pallet, instances=True):
     """Number of slots between payments of the queue."""
     burn: Const[Permill] = NO_BURN
     """Part of unused funds burned after a spend period: zero."""
-    pallet_id: Const[PalletId] = POT_ID
+    pallet_id: Const[PalletId] = TREASURY_ID
     """Identifier from which the treasury's account is derived."""
     max_approvals: Const[u32] = u32(MAX_APPROVALS)
     """Maximum number of queued payments."""
     payout_period: Const[u32]
     """Number of slots in which a promised payment can be claimed."""
-    pot_account: Annotated[Const[AccountId], "pot_account"] = TREASURY
+    account: Annotated[Const[AccountId], "pot_account"] = TREASURY
     """The account of the treasury."""
-    currency: Pot
+    currency: Money
     clock: Clock
     spend_origin: SpendOrigin
     reject_origin: OriginCheck
@@ -425,7 +413,7 @@ class Treasury(Pallet, instances=True):
         if isinstance(promised.status, Attempted):
             raise self.AlreadyAttempted
         try:
-            self.currency.transfer(self.pot_account, promised.beneficiary, promised.amount)
+            self.currency.transfer(self.account, promised.beneficiary, promised.amount)
         except DispatchError as error:
             raise self.PayoutError from error
 
@@ -459,7 +447,7 @@ class Treasury(Pallet, instances=True):
 
     def pot(self) -> u128:
         """Return the spendable funds, in planck; promised payments are not deducted."""
-        return self.currency.reducible_balance(self.pot_account)
+        return self.currency.reducible_balance(self.account)
 
     # ---- internals
 
@@ -513,7 +501,7 @@ class Treasury(Pallet, instances=True):
             return False
 
         def pay() -> None:
-            self.currency.transfer(self.pot_account, proposal.beneficiary, proposal.value)
+            self.currency.transfer(self.account, proposal.beneficiary, proposal.value)
 
         if not attempted(self.host, pay):
             return False

@@ -29,10 +29,10 @@ from runtime.frame import (
     Origin,
     Pallet,
     PostInfo,
-    Reason,
     Value,
     call,
 )
+from runtime.frame.traits import Clock, Inspect, InspectHold, Mutate
 from runtime.pallets.asset_registry import AssetInfo
 from runtime.pallets.assets import Assets
 from runtime.pallets.balances import sub_account
@@ -82,26 +82,8 @@ class Vault:
     """Loss of that day's orders against the registered value, in planck."""
 
 
-class Clock(Protocol):
-    """The clock; Babe satisfies it."""
-
-    def now(self) -> int:
-        """Return the slots since genesis."""
-
-
-class Money(Protocol):
-    """The money of vaults; Balances satisfies it. Amounts in planck."""
-
-    def free(self, who: AccountId) -> u128:
-        """Return the free balance."""
-
-    def held(self, reason: Reason, who: AccountId) -> u128:
-        """Return the balance on hold for a reason."""
-
-    def transfer(
-        self, source: AccountId, dest: AccountId, amount: u128, keep_alive: bool = False
-    ) -> None:
-        """Transfer free balance."""
+class Money(Inspect, InspectHold, Mutate, Protocol):
+    """The money of vaults; Balances implements it."""
 
 
 class Registry(Protocol):

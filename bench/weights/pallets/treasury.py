@@ -39,14 +39,14 @@ def approved(b: Bench, count: int) -> None:
         treasury.proposals[u32(place)] = Proposal(b.poor(place), VALUE, b.poor(place), u128(0))
     treasury.approvals.value = [u32(place) for place in range(count)]
     treasury.proposal_count.value = u32(count)
-    b.endow(treasury.pot_account)
+    b.endow(treasury.account)
 
 
 def promised(b: Bench, *, paid: bool = False) -> None:
     """Approve a spend."""
     status = Paid(u64(7)) if paid else Promised()
     treasury = b.runtime.treasury
-    b.endow(treasury.pot_account)
+    b.endow(treasury.account)
     treasury.spends[INDEX] = SpendStatus(
         AssetKind.Native, VALUE, b.poor(1), u32(BLOCK - 5), u32(BLOCK + 5), status
     )
@@ -109,13 +109,13 @@ def pay_approved(b: Bench, payments: int) -> Case:
 def bounty(b: Bench, status: BountyStatus, index: u32 = INDEX) -> AccountId:
     """Create a funded bounty; return its proposer, who is its curator as well."""
     who, bounties = b.account(0), b.runtime.bounties
-    bond = bounties._bond(bytes(MAX_REASON))  # noqa: SLF001
+    bond = bounties.deposits.rates.bond(bytes(MAX_REASON))
     deposit = u128(50 * BTT)
     bounties.currency.reserve_named(RESERVE_ID, who, u128(bond + deposit))
     bounties.bounties[index] = Bounty(who, VALUE, u128(BTT), deposit, bond, status)
     bounties.bounty_descriptions[index] = bytes(MAX_REASON)
     bounties.bounty_count.value = u32(index + 1)
-    b.endow(bounties.account_of(index), int(VALUE))
+    b.endow(bounties.funding.account_of(index), int(VALUE))
     return who
 
 
@@ -124,7 +124,7 @@ def waiting(b: Bench, count: int) -> None:
     b.endow(GRANTS)
     for place in range(count):
         bounty(b, Approved(), u32(100 + place))
-    b.runtime.bounties.bounty_approvals.value = [u32(100 + place) for place in range(count)]
+    b.runtime.bounties.funding.bounty_approvals.value = [u32(100 + place) for place in range(count)]
 
 
 @benchmark("Bounties.propose_bounty", length=(0, MAX_REASON))
@@ -192,7 +192,7 @@ def award_bounty(b: Bench) -> Case:
 def claim_bounty(b: Bench) -> Case:
     """Pay curator and beneficiary, and close the bounty's account."""
     who = bounty(b, Awarded(b.account(0), b.poor(1), u32(BLOCK - 5)))
-    b.plain_account(b.runtime.bounties.account_of(INDEX), int(VALUE))
+    b.plain_account(b.runtime.bounties.funding.account_of(INDEX), int(VALUE))
     return b.signed(who, "Bounties", "claim_bounty", bounty_id=INDEX)
 
 
@@ -200,7 +200,7 @@ def claim_bounty(b: Bench) -> Case:
 def close_bounty(b: Bench) -> Case:
     """Close an active bounty: deposit and money are returned."""
     bounty(b, Active(b.account(0), u32(BLOCK + 5)))
-    b.plain_account(b.runtime.bounties.account_of(INDEX), int(VALUE))
+    b.plain_account(b.runtime.bounties.funding.account_of(INDEX), int(VALUE))
     return b.root("Bounties", "close_bounty", bounty_id=INDEX)
 
 
@@ -229,4 +229,4 @@ def poke_deposit(b: Bench) -> Case:
 def fund(b: Bench, bounties: int) -> Case:
     """Fund all bounties that wait."""
     waiting(b, bounties)
-    return Case(run=b.runtime.bounties.spend_funds)
+    return Case(run=b.runtime.bounties.funding.spend_funds)

@@ -157,10 +157,10 @@ def test_a_bounty_is_no_way_around_the_ceiling() -> None:
     chain.days(7)
     assert chain.time < YEAR
     bounties = chain.runtime.pallet(Bounties)
-    assert bounties.bounty_approvals.value == [0]  # it waits
-    assert chain.free(bounties.account_of(u32(0))) == 0
+    assert bounties.funding.bounty_approvals.value == [0]  # it waits
+    assert chain.free(bounties.funding.account_of(u32(0))) == 0
     chain.days(7)
-    assert chain.free(bounties.account_of(u32(0))) == value
+    assert chain.free(bounties.funding.account_of(u32(0))) == value
     assert chain.audit() == []
 
 
@@ -458,7 +458,7 @@ def bounty_account(chain: EconomyChain) -> AccountId:
         chain.root("Bounties", "approve_bounty", bounty_id=u32(0)),
     )
     chain.days(7)
-    account = chain.runtime.pallet(Bounties).account_of(u32(0))
+    account = chain.runtime.pallet(Bounties).funding.account_of(u32(0))
     assert chain.free(account) == 1_000 * BTT
     return account
 

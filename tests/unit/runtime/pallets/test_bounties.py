@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -153,7 +154,7 @@ class Town(SmallRuntime):
                 clock=self.clock,
                 spend_origin=spending_up_to({}),
                 reject_origin=ensure_root,
-                others=(self.bounties,),
+                others=(self.bounties.funding,),
             ),
         )
 
@@ -188,7 +189,7 @@ class Town(SmallRuntime):
         return self.bounties.bounties[index].status
 
     def money(self, index: u32 = FIRST) -> int:
-        return int(self.balances.free(self.bounties.account_of(index)))
+        return int(self.balances.free(self.bounties.funding.account_of(index)))
 
     def deposit(self, who: AccountId) -> int:
         return int(self.balances.reservable_currency.reserved_named(RESERVE_ID, who))
@@ -237,7 +238,7 @@ def test_a_bounty_from_the_proposal_to_the_payment(town: Town) -> None:
     assert balances.free(CAROL) == 1_070 * BTT
     assert (balances.free(BOB), balances.reserved(BOB)) == (1_030 * BTT, 0)
     assert town.money() == 0
-    assert bounties.account_of(FIRST) not in town.system.account
+    assert bounties.funding.account_of(FIRST) not in town.system.account
     assert FIRST not in bounties.bounties
     assert FIRST not in bounties.bounty_descriptions
     assert town.told() == [
@@ -321,7 +322,8 @@ def test_a_deposit_follows_the_price_when_the_proposer_pokes_it(town: Town) -> N
     assert poke(signed(ALICE), FIRST) == PostInfo(pays=True)
     for base in (3 * BTT, BTT // 2):
         old = town.deposit(ALICE)
-        town.bounties.bounty_deposit_base = base
+        deposits = town.bounties.deposits
+        deposits.rates = replace(deposits.rates, base=base)
         assert poke(signed(ALICE), FIRST) == PostInfo(pays=False)
         new = base + PER_BYTE * len(TEXT)
         assert town.deposit(ALICE) == town.bounties.bounties[FIRST].bond == new
@@ -368,14 +370,14 @@ def test_what_the_ceiling_does_not_allow_waits_for_the_next_period_whole(town: T
     town.spend()
     assert (town.status(), town.status(u32(1))) == (Approved(), Funded())
     assert (town.money(), town.money(u32(1))) == (0, 50 * BTT)
-    assert town.bounties.bounty_approvals.value == [0]
+    assert town.bounties.funding.bounty_approvals.value == [0]
     assert town.deposit(ALICE) == BOND
     assert town.balances.free(GRANTS) == (POOL - 50) * BTT
 
     town.ceiling.headroom = 100 * BTT
     town.spend()
     assert town.status() == Funded()
-    assert town.bounties.bounty_approvals.value == []
+    assert town.bounties.funding.bounty_approvals.value == []
     assert town.deposit(ALICE) == 0
 
 
@@ -400,7 +402,7 @@ def test_an_approved_bounty_that_waits_can_be_given_up(town: Town, with_curator:
         town.bounties.approve_bounty(ROOT, FIRST)
     town.bounties.close_bounty(ROOT, FIRST)
     assert town.deposit(ALICE) == BOND, "only the other bounty's"
-    assert town.bounties.bounty_approvals.value == []
+    assert town.bounties.funding.bounty_approvals.value == []
     town.spend()
     assert town.balances.free(GRANTS) == POOL * BTT
     assert town.told()[-1] == Bounties.BountyCanceled(FIRST)
@@ -436,7 +438,8 @@ def test_a_curators_deposit_is_half_of_the_fee_within_bounds(
 
 
 def test_without_bounds_a_curators_deposit_is_half_of_the_fee(town: Town) -> None:
-    town.bounties.curator_deposit_max = town.bounties.curator_deposit_min = None
+    deposits = town.bounties.deposits
+    deposits.rates = replace(deposits.rates, curator_max=None, curator_min=None)
     town.active(1_000, 900)
     assert town.deposit(BOB) == 450 * BTT
 
@@ -552,7 +555,12 @@ def test_the_highest_fee_leaves_what_an_account_can_be_opened_with(town: Town) -
 
 def test_nothing_is_awarded_to_where_nobody_gets_it_out_again(town: Town) -> None:
     town.active()
-    for nowhere in (town.bounties.account_of(FIRST), sub_account(GRANTS, 7), GRANTS, TREASURY):
+    for nowhere in (
+        town.bounties.funding.account_of(FIRST),
+        sub_account(GRANTS, 7),
+        GRANTS,
+        TREASURY,
+    ):
         with refused(town, TokenError(TokenErrorKind.Unsupported)):
             town.bounties.award_bounty(signed(BOB), FIRST, Id(nowhere))
 
@@ -578,7 +586,7 @@ def test_only_an_awarded_bounty_is_paid(town: Town) -> None:
 
 def test_what_was_given_on_top_goes_to_the_beneficiary(town: Town) -> None:
     town.awarded()
-    town.balances.transfer(DAVE, town.bounties.account_of(FIRST), 7 * BTT)
+    town.balances.transfer(DAVE, town.bounties.funding.account_of(FIRST), 7 * BTT)
     town.clock.slot += DELAY
     town.bounties.claim_bounty(signed(CAROL), FIRST)
     assert town.balances.free(CAROL) == 1_077 * BTT
@@ -588,7 +596,9 @@ def test_nobody_locks_the_money_of_a_bounty_by_a_gift(town: Town) -> None:
     town.awarded()
     gift = VestingInfo(100 * BTT, BTT, u32(10**6))
     with refused(town, TokenError(TokenErrorKind.Unsupported)):
-        town.vesting.vested_transfer(signed(DAVE), Id(town.bounties.account_of(FIRST)), gift)
+        town.vesting.vested_transfer(
+            signed(DAVE), Id(town.bounties.funding.account_of(FIRST)), gift
+        )
     town.clock.slot += DELAY
     town.bounties.claim_bounty(signed(CAROL), FIRST)
     assert (town.balances.free(CAROL), town.money()) == (1_070 * BTT, 0)
@@ -624,7 +634,7 @@ def test_a_bountys_account_is_derived_as_wallets_do() -> None:
 
 
 def test_not_even_root_reaches_into_a_bounty(town: Town) -> None:
-    account = town.bounties.account_of(town.funded())
+    account = town.bounties.funding.account_of(town.funded())
     assert is_pool(account)
     unsupported = TokenError(TokenErrorKind.Unsupported)
     with refused(town, unsupported):
@@ -698,7 +708,7 @@ def test_a_grant_counts_as_released_and_waits_while_releases_are_paused_or_at_th
     chain.at(3)
     assert law.bounties.bounties[FIRST].status == Funded()
     assert int(law.tokenomics.releases.released_total.value) - before == 100 * BTT
-    assert law.balances.free(law.bounties.account_of(FIRST)) == 100 * BTT
+    assert law.balances.free(law.bounties.funding.account_of(FIRST)) == 100 * BTT
     assert grants - int(law.balances.free(GRANTS)) == 100 * BTT
 
     chain.run(ROOT, "Bounties", "close_bounty", bounty_id=u32(0))
@@ -789,7 +799,7 @@ def test_deposits_and_money_are_where_the_bounties_say(
             if isinstance(bounty.status, Approved | ApprovedWithCurator):
                 waiting.append(place)
         assert {who: town.deposit(who) for who in deposits} == deposits
-        assert sorted(waiting) == sorted(town.bounties.bounty_approvals.value)
+        assert sorted(waiting) == sorted(town.bounties.funding.bounty_approvals.value)
         free = sum(
             int(info.data.free + info.data.reserved) for _, info in town.system.account.items()
         )

@@ -373,7 +373,7 @@ def test_the_pot_can_be_emptied_and_filled_again(town: Town) -> None:
 
 def test_wallets_find_the_constants(town: Town) -> None:
     treasury = town.treasury
-    assert treasury.pot_account == TREASURY
+    assert treasury.account == TREASURY
     assert treasury.pallet_id == b"py/trsry"
     assert treasury.burn == Permill(0)
     names = {name for name, _ in Treasury.CONSTANTS.values()}
