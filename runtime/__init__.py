@@ -315,13 +315,13 @@ class BttRuntime(Runtime):
         self.referenda = add(17, Referenda(
             submission_deposit=10 * BTT, undeciding_timeout=u32(14 * day), tracks=tracks(day),
             currency=self.balances, clock=self.babe, preimages=self.preimage,
-            scheduler=self.scheduler, electorate=self.chambers,
+            scheduler=self.scheduler, electorate=self.chambers.polls,
             cancel_origin=ensure_decided(Decision.Canceller),
             kill_origin=ensure_decided(Decision.Canceller)))
         self.conviction_voting = add(18, ConvictionVoting(
             max_votes=votes_within(heaviest_call(slot_ms)), vote_locking_period=u32(7 * day),
             currency=self.balances, clock=self.babe, polls=self.referenda,
-            electorate=self.chambers))
+            electorate=self.chambers.polls))
         self.assets = add(50, Assets(
             asset_account_deposit=BTT, currency=self.balances, system=self.system))
         self.asset_registry = add(51, AssetRegistry(
@@ -353,6 +353,6 @@ class BttRuntime(Runtime):
         self.fees.lean_on(self.tier_staking.positions)
         self.assets.lean_on(self.asset_registry.holders)
         self.mining.lean_on(self.providers)
-        self.providers.lean_on(self.chambers)
+        self.providers.lean_on(self.chambers.work)
         self.tokenomics.lean_on((self.tier_staking, self.authorities, self.receipts))
         self.complete()

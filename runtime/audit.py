@@ -219,8 +219,10 @@ def deposits_noted(runtime: BttRuntime) -> dict[bytes, int]:
             for _, known in runtime.identity.identity_of.items()
         )
         + sum(int(deposit) for _, (deposit, _) in runtime.identity.subs_of.items()),
-        chambers.RESERVE_ID: sum(int(one.deposit) for _, one in runtime.chambers.candidates.items())
-        + sum(int(seat.deposit) for seat in runtime.chambers.representatives.value),
+        chambers.RESERVE_ID: sum(
+            int(one.deposit) for _, one in runtime.chambers.elections.candidates.items()
+        )
+        + sum(int(seat.deposit) for seat in runtime.chambers.membership.representatives.value),
         referenda.RESERVE_ID: sum(
             int(deposit.amount) for _, poll in polls for deposit in left_for(poll)
         ),

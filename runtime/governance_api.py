@@ -17,6 +17,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import path, u16, u32, u128
 from runtime.api_base import RuntimeApi
 from runtime.pallets.chambers import Chambers, ChamberView, ElectionView, StateView
+from runtime.pallets.chambers.polls import views
 from runtime.pallets.preimage import MAX_SIZE, Inline, Preimage
 from runtime.pallets.referenda import (
     Ongoing,
@@ -134,7 +135,7 @@ class ChambersApi(RuntimeApi, version=1):
 
     def weights(self, year: u32) -> list[u32]:
         """Return the weights of a year by its label, of 7,000; the first is 2025."""
-        return [u32(weight) for weight in self._chambers.weights_of(int(year))]
+        return [u32(weight) for weight in self._chambers.schedule.weights_of(int(year))]
 
     def state(self) -> StateView:
         """Return the current state of the chambers."""
@@ -142,31 +143,31 @@ class ChambersApi(RuntimeApi, version=1):
 
     def election(self) -> ElectionView:
         """Return the current election of representatives."""
-        return self._chambers.election_view()
+        return self._chambers.elections.view()
 
     def power(self, account: AccountId, locked: u128 | None) -> list[u128]:
         """Return an account's power by chamber if it locks `locked` planck; None: its total."""
         chambers = self._chambers
         planck = chambers.currency.total(account) if locked is None else locked
-        return [u128(power) for power in chambers.powers(account, int(planck))]
+        return [u128(power) for power in chambers.powers.of(account, int(planck))]
 
     def tally(self, poll: u32) -> PollView | None:
         """Return the votes of a referendum; None if it is over or has no votes yet."""
         runtime = self._executive.runtime
         info = runtime.pallet(Referenda).referendum_info_for.get(poll)
-        books = self._chambers.polls.get(poll)
-        if books is None or not isinstance(info, Ongoing):
+        record = self._chambers.polls.polls.get(poll)
+        if record is None or not isinstance(info, Ongoing):
             return None
         status, details = info.status, self._track(info.status.track)
         part = self._part_over(status, details)
-        approval = self._chambers.approval(poll, status.track, status.tally)
-        support = self._chambers.support(poll, status.track, status.tally)
+        approval = self._chambers.polls.approval(poll, status.track, status.tally)
+        support = self._chambers.polls.support(poll, status.track, status.tally)
         needed = details.min_approval.threshold(part), details.min_support.threshold(part)
         return PollView(
             poll=poll,
-            year=u32(books.year),
-            frozen=books.frozen,
-            chambers=self._chambers.chambers_view(books),
+            year=u32(record.year),
+            frozen=record.frozen,
+            chambers=views(record),
             approval=u32(approval),
             approval_needed=u32(needed[0]),
             participation=u32(support),

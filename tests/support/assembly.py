@@ -109,7 +109,7 @@ class Assembly(Forum):
                 seating_origin=ensure_root,
             ),
         )
-        self.hold_polls(self.chambers)
+        self.hold_polls(self.chambers.polls)
 
     # ---- what a test arranges
 
@@ -127,7 +127,7 @@ class Assembly(Forum):
             self.ledger.judged[name] = name
             self.chambers.submit_candidacy(signed(name))
         self.chambers.vote_representative(signed(backer), list(names), BTT)
-        self.clock.slot = max(self.clock.slot, self.chambers.election_due())
+        self.clock.slot = max(self.clock.slot, self.chambers.elections.due())
         self.tick()
         self.chambers.remove_rep_vote(signed(backer))
 
@@ -143,14 +143,14 @@ class Assembly(Forum):
 
     def work(self, who: AccountId, units: int) -> None:
         """Do verified work today."""
-        self.chambers.note_work(who, units)
+        self.chambers.work.note_work(who, units)
 
     # ---- what a test looks at
 
     def votes(self, index: u32, chamber: Chamber) -> tuple[int, int, int]:
         """Return what a chamber has counted, in its unit: whole seats in the community."""
         unit = SEAT_POWER if chamber is Chamber.Community else 1
-        votes = self.chambers.polls[index].chambers[chamber].votes
+        votes = self.chambers.polls.polls[index].chambers[chamber].votes
         return int(votes.ayes) // unit, int(votes.nays) // unit, int(votes.abstains) // unit
 
     def holders(self, index: u32) -> tuple[int, int]:

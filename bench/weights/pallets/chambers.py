@@ -11,10 +11,11 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime.constants import BTT
 from runtime.pallets.chambers.formulas import Mode
-from runtime.pallets.chambers.pallet import CLEARED, RESERVE_ID
+from runtime.pallets.chambers.polls import CLEARED
 from runtime.pallets.chambers.types import (
     MAX_CANDIDATES,
     MAX_INSTITUTIONS,
+    RESERVE_ID,
     SEATS,
     Approvals,
     Candidate,
@@ -51,8 +52,8 @@ def standing(b: Bench, count: int) -> list[AccountId]:
     people = [person(b, number) for number in range(count)]
     for place, who in enumerate(people):
         backing = u128(BACKING * 10 + place)
-        pallet.candidates[who] = Candidate(deposit(b, who), backing, standing=True)
-    pallet.running.value = people
+        pallet.elections.candidates[who] = Candidate(deposit(b, who), backing, standing=True)
+    pallet.elections.running.value = people
     return people
 
 
@@ -60,7 +61,9 @@ def representing(b: Bench, count: int = SEATS) -> list[AccountId]:
     """Seat that many accounts as representatives of the community; return them."""
     pallet = b.runtime.chambers
     people = [person(b, 1_000 + number) for number in range(count)]
-    pallet.representatives.value = [Seat(who, BACKING, deposit(b, who)) for who in people]
+    pallet.membership.representatives.value = [
+        Seat(who, BACKING, deposit(b, who)) for who in people
+    ]
     return people
 
 
@@ -73,7 +76,7 @@ def backing(b: Bench, who: AccountId, names: list[AccountId]) -> None:
 def seated(b: Bench, count: int = MAX_INSTITUTIONS) -> AccountId:
     """Seat that many institutions; return the last one."""
     people = [b.poor(1_000 + place) for place in range(count)]
-    b.runtime.chambers.institutions.value = [Institution(who, BACKING) for who in people]
+    b.runtime.chambers.membership.institutions.value = [Institution(who, BACKING) for who in people]
     return people[-1]
 
 
@@ -127,7 +130,7 @@ def remove_rep_vote(b: Bench, names: int) -> Case:
     who, people, pallet = b.account(1), standing(b, SEATS), b.runtime.chambers
     backing(b, who, people[: max(1, names)])
     if not names:
-        pallet.approvals[who] = Approvals(u32(99), BACKING, people)
+        pallet.elections.approvals[who] = Approvals(u32(99), BACKING, people)
     return b.signed(who, "Chambers", "remove_rep_vote")
 
 
@@ -151,7 +154,7 @@ def open_block(b: Bench) -> Case:
     """Open a block in which nothing is due."""
     chambers(b)
     pallet = b.runtime.chambers
-    pallet.election_ends.value = u32(10 * BLOCK)
+    pallet.elections.election_ends.value = u32(10 * BLOCK)
     return Case(run=lambda: pallet.on_initialize(BLOCK))
 
 
@@ -160,10 +163,10 @@ def clear(b: Bench, ballots: int) -> Case:
     """Remove that many ballots of a closed referendum that followed another one."""
     pallet = b.runtime.chambers
     for place in range(ballots):
-        pallet.ballots[OVER, b.poor(place)] = Counted()
-    pallet.over.value = OVER
-    pallet.over_before[OVER] = BEFORE
-    return Case(run=lambda: pallet._clear(OVER))  # noqa: SLF001
+        pallet.polls.ballots[OVER, b.poor(place)] = Counted()
+    pallet.polls.over.value = OVER
+    pallet.polls.over_before[OVER] = BEFORE
+    return Case(run=lambda: pallet.polls.clear(OVER))
 
 
 @benchmark("Chambers.conclude", candidates=(0, MAX_CANDIDATES), sitting=(0, SEATS))
@@ -172,4 +175,4 @@ def conclude(b: Bench, candidates: int, sitting: int) -> Case:
     seated(b)
     standing(b, candidates)
     representing(b, sitting)
-    return Case(run=b.runtime.chambers._conclude)  # noqa: SLF001
+    return Case(run=b.runtime.chambers.elections.conclude)

@@ -50,15 +50,15 @@ FAR = 1_000_000
 def chambers(b: Bench) -> None:
     """Seat all institutions and representatives; record work on the maximum number of days."""
     pallet = b.runtime.chambers
-    pallet.institutions.value = [
+    pallet.membership.institutions.value = [
         Institution(b.poor(1_000 + place), STAKE) for place in range(MAX_INSTITUTIONS)
     ]
-    pallet.representatives.value = [
+    pallet.membership.representatives.value = [
         Seat(b.poor(2_000 + place), STAKE, STAKE) for place in range(SEATS)
     ]
-    day = pallet.clock.now() // int(pallet.day_slots)
+    day = pallet.work.today()
     days = [WorkDay(u32(max(0, day - place)), u128(10**9)) for place in range(formulas.KEPT, 0, -1)]
-    pallet.total_work.value = days
+    pallet.work.total_work.value = days
 
 
 def voter(b: Bench) -> AccountId:
@@ -68,7 +68,7 @@ def voter(b: Bench) -> AccountId:
     giver = b.account(8, 10 * MONEY)
     for place in range(MAX_SCHEDULES):
         b.runtime.vesting.transfer_vested(giver, who, info(b, BLOCK - 10 - place))
-    pallet.work[who] = pallet.total_work.value
+    pallet.work.work[who] = pallet.work.total_work.value
     voting = b.runtime.conviction_voting
     voting.class_locks_for[who] = [(track, STAKE) for track in voting.polls.classes()[1:]]
     return who
@@ -133,10 +133,10 @@ def target(b: Bench, over: int, counted: int, moved: int) -> AccountId:
     quiet, busy = submitted(b), decided(b)
     still, loud = referenda._ongoing(quiet), referenda._ongoing(busy)  # noqa: SLF001
     cast: list[tuple[u32, AnyVote]] = []
-    books = b.runtime.chambers
+    polls = b.runtime.chambers.polls
     chambers(b)
     b.does(who, "ConvictionVoting", "vote", poll_index=quiet, vote=AYE)
-    opened, ballot = books.polls.get(quiet), books.ballots.get((quiet, who))
+    opened, ballot = polls.polls.get(quiet), polls.ballots.get((quiet, who))
     assert opened is not None
     assert ballot is not None
     assert loud.alarm is not None
@@ -147,8 +147,8 @@ def target(b: Bench, over: int, counted: int, moved: int) -> AccountId:
             deposit = still.submission_deposit
             referenda.referendum_info_for[index] = WasApproved(u32(BLOCK), deposit, deposit)
             continue
-        books.polls[index] = opened
-        books.ballots[index, who] = ballot
+        polls.polls[index] = opened
+        polls.ballots[index, who] = ballot
         if place < over + counted:
             referenda.referendum_info_for[index] = Ongoing(still)
             continue

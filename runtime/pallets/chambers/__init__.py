@@ -1,16 +1,19 @@
 """Chambers: governance by four chambers, each with its own weight."""
 
 from runtime.pallets.chambers.formulas import Chamber, Mode
-from runtime.pallets.chambers.pallet import LOCK_ID, RESERVE_ID, SEAT_POWER, Chambers
+from runtime.pallets.chambers.pallet import Chambers
 from runtime.pallets.chambers.types import (
+    LOCK_ID,
+    RESERVE_ID,
+    SEAT_POWER,
     Approvals,
     Candidate,
-    ChamberBooks,
+    ChamberRecord,
     ChamberView,
     Counted,
     ElectionView,
     Institution,
-    PollBooks,
+    PollRecord,
     Seat,
     SeatView,
     Share,
@@ -24,14 +27,14 @@ __all__ = [
     "Approvals",
     "Candidate",
     "Chamber",
-    "ChamberBooks",
+    "ChamberRecord",
     "ChamberView",
     "Chambers",
     "Counted",
     "ElectionView",
     "Institution",
     "Mode",
-    "PollBooks",
+    "PollRecord",
     "Seat",
     "SeatView",
     "Share",

@@ -1,6 +1,6 @@
 """Formulas of the chambers, without state: weights by year, and the counting of votes.
 
-Source: `economy.md` 3.8. Weights are parts of 7,000; a tally's unit is a billionth of such a part.
+Weights are parts of 7,000; a tally's unit is a billionth of such a part.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.scale import path, u128
-from runtime.pallets.chambers.types import ChamberBooks, Share, WorkDay
+from runtime.pallets.chambers.types import ChamberRecord, Share, WorkDay
 from runtime.pallets.referenda import Ballot, Tally
 
 WHOLE: Final = 7_000
@@ -62,35 +62,35 @@ def weights(mode: Mode, year: int) -> tuple[int, ...]:
     return (70 * percent, *((100 - percent) * share for share in COMMUNITY_SHARES))
 
 
-def turnout(books: ChamberBooks) -> int:
+def turnout(record: ChamberRecord) -> int:
     """Return the voting power that takes part in a chamber, at most its electorate."""
-    votes = books.votes
-    return min(int(votes.ayes) + int(votes.nays) + int(votes.abstains), int(books.electorate))
+    votes = record.votes
+    return min(int(votes.ayes) + int(votes.nays) + int(votes.abstains), int(record.electorate))
 
 
-def takes_part(books: ChamberBooks) -> bool:
+def takes_part(record: ChamberRecord) -> bool:
     """Return True if the turnout of a chamber reaches `FLOOR_PERCENT`."""
-    here = turnout(books)
-    return here > 0 and here * 100 >= int(books.electorate) * FLOOR_PERCENT
+    here = turnout(record)
+    return here > 0 and here * 100 >= int(record.electorate) * FLOOR_PERCENT
 
 
-def split(books: ChamberBooks) -> tuple[int, int]:
+def split(record: ChamberRecord) -> tuple[int, int]:
     """Return the weight of a chamber for and against, in proportion to its ayes and nays.
 
     Zeros for a chamber whose turnout is too small, or with abstentions only.
     """
-    said = int(books.votes.ayes) + int(books.votes.nays)
-    if not said or not takes_part(books):
+    said = int(record.votes.ayes) + int(record.votes.nays)
+    if not said or not takes_part(record):
         return 0, 0
-    whole = int(books.weight) * SCALE
-    ayes = whole * int(books.votes.ayes) // said
+    whole = int(record.weight) * SCALE
+    ayes = whole * int(record.votes.ayes) // said
     return ayes, whole - ayes
 
 
-def tally(chambers: Sequence[ChamberBooks]) -> Tally:
+def tally(chambers: Sequence[ChamberRecord]) -> Tally:
     """Return the tally of all chambers; `support` is the weight of those that take part."""
-    sides = [split(books) for books in chambers]
-    there = sum(int(books.weight) for books in chambers if takes_part(books))
+    sides = [split(record) for record in chambers]
+    there = sum(int(record.weight) for record in chambers if takes_part(record))
     return Tally(
         u128(sum(ayes for ayes, _ in sides)),
         u128(sum(nays for _, nays in sides)),

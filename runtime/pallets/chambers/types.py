@@ -7,7 +7,7 @@ from typing import Annotated, Final, Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, TypeName, path, u32, u128
-from runtime.pallets.balances import Reasons
+from runtime.frame.traits import Reasons, SlashNamed
 from runtime.pallets.tier_staking import StakedMoney
 
 CHAMBERS: Final = 4
@@ -16,8 +16,14 @@ SEATS: Final = 10
 MAX_CANDIDATES: Final = 64
 """Maximum number of candidates of one election, withdrawn ones included."""
 
-Who = Annotated[AccountId, TypeName("T::AccountId")]
-Slot = Annotated[u32, TypeName("BlockNumberFor<T>")]
+RESERVE_ID: Final = b"btt/seat"
+"""Name of the reserve for candidates' deposits."""
+LOCK_ID: Final = b"btt/elec"
+"""Identifier of the lock on the backing of candidates."""
+SEAT_POWER: Final = 10**9
+"""Voting power of one seat: billionths, so that it can be split."""
+
+Names = Annotated[Bounded[list[AccountId], SEATS], TypeName("BoundedVec<T::AccountId, Seats>")]
 Day = Annotated[u32, TypeName("DayIndex")]
 Power = Annotated[Compact[u128], TypeName("Power")]
 """In the chamber's own unit: planck, millionths of a unit of work, half-planck, billionths of a
@@ -63,13 +69,13 @@ class Counted:
         default_factory=lambda: [NO_SHARE] * CHAMBERS
     )
     """Own power, by chamber."""
-    lent: Share = NO_SHARE
+    delegated: Share = NO_SHARE
     """Power delegated by others; it counts among the holders."""
 
 
-@path("pallet_chambers::ChamberBooks")
+@path("pallet_chambers::ChamberRecord")
 @dataclass(slots=True)
-class ChamberBooks:
+class ChamberRecord:
     """Weight, electorate and votes of one chamber in one referendum."""
 
     weight: Annotated[u32, TypeName("u32")]
@@ -79,9 +85,9 @@ class ChamberBooks:
     votes: Share = NO_SHARE
 
 
-@path("pallet_chambers::PollBooks")
+@path("pallet_chambers::PollRecord")
 @dataclass(slots=True)
-class PollBooks:
+class PollRecord:
     """The record of a referendum that is not over."""
 
     year: Annotated[u32, TypeName("u32")]
@@ -96,7 +102,7 @@ class PollBooks:
     frozen: bool
     """True once the decision has started: weights and electorates no longer change."""
     chambers: Annotated[
-        Bounded[list[ChamberBooks], CHAMBERS], TypeName("BoundedVec<ChamberBooks, Chambers>")
+        Bounded[list[ChamberRecord], CHAMBERS], TypeName("BoundedVec<ChamberRecord, Chambers>")
     ]
 
 
@@ -205,14 +211,7 @@ class ElectionView:
     """Current representatives, with the backing of each at its election."""
 
 
-# ---- dependencies
-
-
-class Clock(Protocol):
-    """Protocol time; Babe implements it."""
-
-    def now(self) -> int:
-        """Return the number of slots since genesis."""
+# ---- interfaces of other pallets
 
 
 class Supply(Protocol):
@@ -223,7 +222,7 @@ class Supply(Protocol):
         """Total issuance, in planck."""
 
 
-class Money(Protocol):
+class Money(SlashNamed, Protocol):
     """Balances, locks and reserves; Balances implements it. In planck."""
 
     @property
@@ -238,15 +237,6 @@ class Money(Protocol):
 
     def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
         """Set the lock `id` to `amount`; zero removes it."""
-
-    def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Reserve balance of `who`; raise DispatchError if there is not enough."""
-
-    def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Release reserved balance; return the missing part of `amount`."""
-
-    def slash_reserved_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Move reserved balance to the treasury; return the missing part of `amount`."""
 
 
 class Stakes(Protocol):
@@ -274,13 +264,3 @@ class Releases(Protocol):
 
     def unvested(self) -> int:
         """Return the sum of all contractual rows that is not released yet, in planck."""
-
-
-class Identities(Protocol):
-    """Judgements of identities; Identity implements it."""
-
-    def verified(self, who: AccountId) -> bool:
-        """Return True if a registrar judged the account's identity, or its parent's, as good."""
-
-    def operator_of(self, account: AccountId) -> AccountId:
-        """Return the operator of an account: its verified parent, else itself."""

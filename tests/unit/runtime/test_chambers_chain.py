@@ -50,10 +50,10 @@ def btt(powers: list[int]) -> list[int]:
 
 
 def test_block_zero_seats_the_documents_institutions(chain: BttRuntime) -> None:
-    seated = chain.chambers.institutions.value
+    seated = chain.chambers.membership.institutions.value
     assert sum(int(one.allocation) for one in seated) == 23 * 210_000 * BTT
-    assert btt(chain.chambers.powers(BITWAVE, 10**27)) == [2_100_000, 0, 0, 0]
-    assert btt(chain.chambers.powers(ALICE, 10**27)) == [0, 0, 400_000, 0]
+    assert btt(chain.chambers.powers.of(BITWAVE, 10**27)) == [2_100_000, 0, 0, 0]
+    assert btt(chain.chambers.powers.of(ALICE, 10**27)) == [0, 0, 400_000, 0]
 
 
 def test_the_holders_are_all_but_institutions_pools_and_vesting_money(chain: BttRuntime) -> None:
@@ -61,23 +61,23 @@ def test_the_holders_are_all_but_institutions_pools_and_vesting_money(chain: Btt
     assert btt([int(all_) for all_ in chain.chambers.state_view().electorates]) == [
         4_830_000, 0, 2 * liquid, 0,
     ]  # fmt: skip
-    assert btt(chain.chambers.powers(TEAM, 10**27)) == [0, 0, 0, 0]
+    assert btt(chain.chambers.powers.of(TEAM, 10**27)) == [0, 0, 0, 0]
 
 
 def test_what_vests_is_the_holders(chain: BttRuntime) -> None:
     before = int(chain.chambers.state_view().electorates[Chamber.Holders])
     wait(chain, 24 * MONTH_MS // SLOT_MS)
-    team = chain.chambers.powers(TEAM, 10**27)[Chamber.Holders]
+    team = chain.chambers.powers.of(TEAM, 10**27)[Chamber.Holders]
     assert team > 0
     assert int(chain.chambers.state_view().electorates[Chamber.Holders]) >= before + team
 
 
 def test_a_stake_of_a_year_counts_half_as_much_again(chain: BttRuntime) -> None:
     chain.tier_staking.stake(signed(ALICE), u128(60_000 * BTT), YEAR_STAKE, u128(0))
-    assert btt(chain.chambers.powers(ALICE, 10**27))[Chamber.Holders] == 2 * 200_000
+    assert btt(chain.chambers.powers.of(ALICE, 10**27))[Chamber.Holders] == 2 * 200_000
     wait(chain, DAY_MS // SLOT_MS)
-    assert btt(chain.chambers.powers(ALICE, 10**27))[Chamber.Holders] == 2 * 140_000 + 3 * 60_000
-    assert btt(chain.chambers.powers(ALICE, 1))[Chamber.Holders] == 3 * 60_000
+    assert btt(chain.chambers.powers.of(ALICE, 10**27))[Chamber.Holders] == 2 * 140_000 + 3 * 60_000
+    assert btt(chain.chambers.powers.of(ALICE, 1))[Chamber.Holders] == 3 * 60_000
 
 
 def test_verified_work_votes_until_some_of_it_was_wrong(chain: BttRuntime) -> None:
@@ -88,10 +88,10 @@ def test_verified_work_votes_until_some_of_it_was_wrong(chain: BttRuntime) -> No
     chain.providers.register(signed(BOB), info, u128(1_000 * BTT))
     chain.providers.credit_score(BOB, 70)
     wait(chain, DAY)
-    assert chain.chambers.powers(BOB, 1)[Chamber.Compute] == 70
+    assert chain.chambers.powers.of(BOB, 1)[Chamber.Compute] == 70
     assert int(chain.chambers.state_view().electorates[Chamber.Compute]) == 70
     chain.providers.slash(BOB, H256(bytes(32)), u128(BTT), None)
-    assert chain.chambers.powers(BOB, 1)[Chamber.Compute] == 0
+    assert chain.chambers.powers.of(BOB, 1)[Chamber.Compute] == 0
 
 
 def judged(chain: BttRuntime, who: AccountId) -> None:
@@ -108,6 +108,6 @@ def test_a_judged_identity_is_elected_and_votes(chain: BttRuntime) -> None:
     chain.chambers.vote_representative(signed(DAVE), [BOB], u128(500 * BTT))
     wait(chain, 14 * DAY)
     chain.chambers.on_initialize(1)
-    assert [seat.who for seat in chain.chambers.representatives.value] == [BOB]
-    assert chain.chambers.powers(BOB, 1)[Chamber.Community] == 10**9
+    assert [seat.who for seat in chain.chambers.membership.representatives.value] == [BOB]
+    assert chain.chambers.powers.of(BOB, 1)[Chamber.Community] == 10**9
     assert chain.balances.reservable_currency.reserved_named(RESERVE_ID, BOB) == 100 * BTT

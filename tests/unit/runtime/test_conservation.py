@@ -1373,7 +1373,7 @@ class World(RuleBasedStateMachine):
             assert amount_of(reserves, RESERVE_ID) == deposits_of(runtime, who)
             schedules = runtime.vesting.schedules_ext.get(who) or []
             votes = bool(runtime.conviction_voting.class_locks_for[who])
-            backs = who in runtime.chambers.approvals
+            backs = who in runtime.chambers.elections.approvals
             assert len(locks) == bool(schedules) + votes + backs
             shown = runtime.vesting.vesting.get(who) or []
             assert shown == [one.info() for one in schedules]

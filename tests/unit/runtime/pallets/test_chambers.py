@@ -20,7 +20,7 @@ from runtime.limits import block_weights
 from runtime.pallets.chambers import (
     SEAT_POWER,
     Chamber,
-    ChamberBooks,
+    ChamberRecord,
     Chambers,
     Mode,
     Share,
@@ -104,11 +104,11 @@ def test_the_tally_is_exact_in_every_year_and_mode(
     year: int | None, votes: list[tuple[int, int, int, int]]
 ) -> None:
     weights = formulas.weights(Mode.Static if year is None else Mode.Scheduled, year or 2025)
-    books = [
-        ChamberBooks(u32(weight), u128(all_), Share(u128(aye), u128(nay), u128(abstain)))
+    record = [
+        ChamberRecord(u32(weight), u128(all_), Share(u128(aye), u128(nay), u128(abstain)))
         for weight, (aye, nay, abstain, all_) in zip(weights, votes, strict=True)
     ]
-    tally, page = formulas.tally(books), oracle(PAGE[year], votes)
+    tally, page = formulas.tally(record), oracle(PAGE[year], votes)
     assert (tally.ayes, tally.nays, tally.support) == (page[0], page[1], page[2] * 10**9)
     for row in TABLE:
         enough = formulas.approval(tally) >= row.approval * 10**7
@@ -165,7 +165,7 @@ def test_who_abstains_takes_part(town: Assembly) -> None:
 
 
 def test_a_tie_is_not_more_than_half() -> None:
-    tie = formulas.tally([ChamberBooks(u32(7_000), u128(10), Share(u128(5), u128(5)))])
+    tie = formulas.tally([ChamberRecord(u32(7_000), u128(10), Share(u128(5), u128(5)))])
     assert not passing(flat(50), 0, formulas.approval(tie))
 
 
@@ -177,7 +177,7 @@ def test_weights_and_electorates_are_frozen_when_the_decision_starts(town: Assem
     town.clock.slot = YEAR - 100
     index = town.submit(by=DecisionOrigin(Decision.Treasurer))
     town.vote(ALICE, index, 5_000)
-    assert town.chambers.polls[index].frozen is False
+    assert town.chambers.polls.polls[index].frozen is False
     town.referenda.place_decision_deposit(signed(ALICE), index)
     town.told()
     town.wait(80)
@@ -185,21 +185,21 @@ def test_weights_and_electorates_are_frozen_when_the_decision_starts(town: Assem
     assert [event.year for event in frozen] == [2025]
     assert frozen[0].weights == [*PAGE[2025]]
     town.wait(40)
-    assert town.chambers.year() == 2026
+    assert town.chambers.schedule.year() == 2026
     town.vote(BOB, index, 5_000, aye=False)
-    books = town.chambers.polls[index]
-    assert [one.weight for one in books.chambers] == [*PAGE[2025]]
+    record = town.chambers.polls.polls[index]
+    assert [one.weight for one in record.chambers] == [*PAGE[2025]]
     assert town.referenda.tally(index).ayes == 4_900 * 10**9
     later = town.deciding(b"later")
-    assert [one.weight for one in town.chambers.polls[later].chambers] == [*PAGE[2026]]
+    assert [one.weight for one in town.chambers.polls.polls[later].chambers] == [*PAGE[2026]]
 
 
 def test_a_new_mode_is_for_decisions_that_start_later(town: Assembly) -> None:
     index = town.deciding()
     town.chambers.set_mode(ROOT, Mode.Static)
-    weights = [one.weight for one in town.chambers.polls[index].chambers]
+    weights = [one.weight for one in town.chambers.polls.polls[index].chambers]
     assert weights == [*PAGE[2025]]
-    assert town.chambers.weights_of(2025) == PAGE[None]
+    assert town.chambers.schedule.weights_of(2025) == PAGE[None]
     with refused(town, BadOrigin()):
         town.chambers.set_mode(signed(ALICE), Mode.Scheduled)
 
@@ -212,7 +212,7 @@ def test_a_vote_before_the_decision_counts_under_the_weights_of_its_start(town: 
     assert town.referenda.tally(index).ayes == 4_900 * 10**9
     town.referenda.place_decision_deposit(signed(ALICE), index)
     town.wait(town.day)
-    assert town.chambers.polls[index].frozen
+    assert town.chambers.polls.polls[index].frozen
     assert town.referenda.tally(index).ayes == 3_500 * 10**9
 
 
@@ -297,7 +297,7 @@ def test_the_work_of_the_thirty_days_before_the_decision_votes(town: Assembly) -
     town.work(BOB, 7)
     town.wait(28 * town.day)
     index = town.deciding()
-    assert town.chambers.polls[index].chambers[COMPUTE].electorate == 7
+    assert town.chambers.polls.polls[index].chambers[COMPUTE].electorate == 7
     town.work(BOB, 1_000)
     town.wait(town.day)
     town.vote(BOB, index, 1)
@@ -318,18 +318,18 @@ def test_wrong_work_loses_all_its_votes(town: Assembly) -> None:
     town.work(BOB, 5)
     town.work(CAROL, 6)
     town.wait(town.day)
-    town.chambers.forget_work(BOB)
-    town.chambers.forget_work(DAVE)
+    town.chambers.work.forget_work(BOB)
+    town.chambers.work.forget_work(DAVE)
     assert town.electorate(COMPUTE) == 6
-    assert town.chambers.powers(BOB, int(BTT)) == [0, 0, 2 * BTT, 0]
+    assert town.chambers.powers.of(BOB, int(BTT)) == [0, 0, 2 * BTT, 0]
 
 
 def test_work_is_remembered_for_a_bounded_time(town: Assembly) -> None:
     for _ in range(formulas.KEPT + 10):
         town.work(BOB, 1)
         town.wait(town.day)
-    assert len(town.chambers.work[BOB]) <= formulas.KEPT
-    assert len(town.chambers.total_work.value) <= formulas.KEPT
+    assert len(town.chambers.work.work[BOB]) <= formulas.KEPT
+    assert len(town.chambers.work.total_work.value) <= formulas.KEPT
     assert town.electorate(COMPUTE) == formulas.WINDOW
 
 
@@ -348,7 +348,7 @@ def test_a_split_ballot_splits_all_its_powers(town: Assembly) -> None:
     town.elect(BOB)
     index = town.deciding()
     town.voting.vote(signed(BOB), index, SplitAbstain(BTT, 2 * BTT, BTT))
-    votes = town.chambers.polls[index].chambers[COMMUNITY].votes
+    votes = town.chambers.polls.polls[index].chambers[COMMUNITY].votes
     parts = (votes.ayes, votes.nays, votes.abstains)
     assert parts == (SEAT_POWER // 4, SEAT_POWER // 2, SEAT_POWER // 4)
 
@@ -363,13 +363,13 @@ def test_who_belongs_to_no_chamber_is_told_so(town: Assembly) -> None:
 def test_a_vote_that_is_taken_back_leaves_nothing(town: Assembly) -> None:
     town.seat(ALICE, 5_000)
     index = town.deciding()
-    before = town.chambers.polls[index]
+    before = town.chambers.polls.polls[index]
     for who in (ALICE, BOB):
         town.vote(who, index, 700)
         town.balances.transfer(EVE, who, BTT)
         town.voting.remove_vote(signed(who), None, index)
-    assert town.chambers.polls[index] == before
-    assert (index, BOB) not in town.chambers.ballots
+    assert town.chambers.polls.polls[index] == before
+    assert (index, BOB) not in town.chambers.polls.ballots
 
 
 # ---- delegation
@@ -422,7 +422,7 @@ def test_who_is_seated_backs_nobody_any_more(town: Assembly) -> None:
     town.chambers.submit_candidacy(signed(BOB))
     town.chambers.vote_representative(signed(CAROL), [BOB], 9_000 * BTT)
     town.seat(CAROL, 5_000)
-    assert town.chambers.candidates[BOB].backing == 0
+    assert town.chambers.elections.candidates[BOB].backing == 0
     town.balances.transfer(CAROL, EVE, 9_000 * BTT)
 
 
@@ -472,7 +472,7 @@ def test_a_stake_that_voted_while_its_referendum_waited_cannot_end_and_vote_agai
 
 def test_a_seat_votes_once_though_it_changes_hands_meanwhile(town: Assembly) -> None:
     town.elect(BOB, DAVE)
-    town.clock.slot = town.chambers.election_due() - 3 * town.day
+    town.clock.slot = town.chambers.elections.due() - 3 * town.day
     index, early = town.deciding(), town.submit()
     town.vote(BOB, index, 1)
     town.vote(DAVE, early, 1)
@@ -481,16 +481,16 @@ def test_a_seat_votes_once_though_it_changes_hands_meanwhile(town: Assembly) -> 
         town.ledger.judged[who] = who
         town.chambers.submit_candidacy(signed(who))
     town.chambers.vote_representative(signed(CAROL), [DAVE, EVE], BTT)
-    town.clock.slot = town.chambers.election_due()
+    town.clock.slot = town.chambers.elections.due()
     town.tick()
-    assert [seat.who for seat in town.chambers.representatives.value] == [DAVE, EVE]
+    assert [seat.who for seat in town.chambers.membership.representatives.value] == [DAVE, EVE]
     town.vote(EVE, index, 1, aye=False)
     assert town.votes(index, COMMUNITY) == (1, 0, 0), "she did not sit when it started"
     town.cast(DAVE, index, 1, aye=False)
     assert town.votes(index, COMMUNITY) == (1, 1, 0), "he sat then"
     town.cast(BOB, index, 1, aye=False)
     assert town.votes(index, COMMUNITY) == (0, 2, 0), "so did he: it is his to the end"
-    assert town.chambers.polls[index].chambers[COMMUNITY].electorate == 2 * SEAT_POWER
+    assert town.chambers.polls.polls[index].chambers[COMMUNITY].electorate == 2 * SEAT_POWER
     later = town.deciding(b"later")
     town.vote(EVE, later, 1)
     assert town.votes(later, COMMUNITY) == (1, 0, 0)
@@ -565,7 +565,7 @@ def test_spam_loses_its_deposits(town: Assembly) -> None:
     index = town.deciding()
     town.referenda.kill(decided(Decision.Canceller), index)
     assert town.balances.total(ALICE) == before - 110 * BTT
-    assert index not in town.chambers.polls
+    assert index not in town.chambers.polls.polls
 
 
 def test_an_institution_that_becomes_a_holder_counts_once(town: Assembly) -> None:
@@ -656,7 +656,7 @@ def act(
             ends = town.began + STAKE_LASTS * town.day if town.began else 10**6
             town.clock.slot = min(town.clock.slot + btt % 400, ends)
         case "start" if not town.began:
-            town.chambers.started(index, u16(10), Tally())
+            town.chambers.polls.started(index, u16(10), Tally())
             town.began = town.clock.slot = town.clock.slot + 1
 
 
@@ -668,22 +668,22 @@ def unstake(town: Assembly, who: AccountId) -> None:
 
 
 def check(town: Assembly, index: u32, supply: int) -> None:
-    ballots = dict(town.chambers.ballots.under(index))
-    books = town.chambers.polls.get(index)
-    if books is None:
+    ballots = dict(town.chambers.polls.ballots.under(index))
+    record = town.chambers.polls.polls.get(index)
+    if record is None:
         return
-    for chamber, one in zip(Chamber, books.chambers, strict=True):
+    for chamber, one in zip(Chamber, record.chambers, strict=True):
         counted = Share()
         for ballot in ballots.values():
             counted = counted.changed(Share(), ballot.own[chamber])
             if chamber is HOLDERS:
-                counted = counted.changed(Share(), ballot.lent)
+                counted = counted.changed(Share(), ballot.delegated)
         assert one.votes == counted
     for ballot in ballots.values():
         assert not (ballot.own[INSTITUTIONS] != Share() and ballot.own[HOLDERS] != Share())
     institutions, holders = (
         int(votes.ayes) + int(votes.nays) + int(votes.abstains)
-        for votes in (books.chambers[INSTITUTIONS].votes, books.chambers[HOLDERS].votes)
+        for votes in (record.chambers[INSTITUTIONS].votes, record.chambers[HOLDERS].votes)
     )
     assert institutions + holders // 2 <= supply
     for who, ballot in ballots.items():
@@ -729,27 +729,27 @@ def test_the_ballots_of_what_is_over_are_forgotten_little_by_little(town: Assemb
     assert isinstance(town.referenda.referendum_info_for[index], WasRejected)
     kept = []
     for _ in range(5):
-        kept.append(len(list(town.chambers.ballots.under(index))))
+        kept.append(len(list(town.chambers.polls.ballots.under(index))))
         town.tick()
     assert kept[-1] == 0
     assert all(before - after <= 50 for before, after in pairwise(kept))
-    assert town.chambers.over.get() is None
+    assert town.chambers.polls.over.get() is None
 
 
 def test_a_thousand_referenda_that_end_at_once_are_forgotten_one_a_block(town: Assembly) -> None:
     polls = [u32(number) for number in range(1_000)]
     for index in polls:
-        town.chambers.recount(index, u16(10), BOB, NO_BALLOT, Ballot(ayes=5), Tally())
+        town.chambers.polls.recount(index, u16(10), BOB, NO_BALLOT, Ballot(ayes=5), Tally())
     for index in polls:
-        town.chambers.closed(index)
+        town.chambers.polls.closed(index)
     stored = max(len(raw) for raw in town.state.data.values())
     assert stored < 2_000, "no value grows with their number"
     for left in reversed(range(1_000)):
         town.chambers.on_initialize(0)
-        assert (polls[left], BOB) not in town.chambers.ballots
-    assert town.chambers.over.get() is None
-    assert list(town.chambers.ballots.items()) == []
-    assert list(town.chambers.over_before.items()) == []
+        assert (polls[left], BOB) not in town.chambers.polls.ballots
+    assert town.chambers.polls.over.get() is None
+    assert list(town.chambers.polls.ballots.items()) == []
+    assert list(town.chambers.polls.over_before.items()) == []
 
 
 def test_hundreds_of_votes_and_a_hundred_calls_fit_into_one_block(town: Assembly) -> None:
@@ -819,7 +819,7 @@ def test_those_with_the_most_backing_sit(town: Assembly) -> None:
     assert over.seated == [many[2], many[1], *reversed(many[5:])]
     assert over.until == town.clock.slot + 180 * town.day
     for who in many:
-        sits = town.chambers.is_representative(who)
+        sits = town.chambers.membership.is_representative(who)
         assert town.balances.reserved(who) == (100 * BTT if sits else 0)
 
 
@@ -830,7 +830,7 @@ def test_of_equals_the_first_sits_and_who_nobody_backs_does_not(town: Assembly) 
     town.chambers.vote_representative(signed(DAVE), [BOB, CAROL], BTT)
     town.clock.slot = 14 * town.day
     town.tick()
-    assert [seat.who for seat in town.chambers.representatives.value] == [CAROL, BOB]
+    assert [seat.who for seat in town.chambers.membership.representatives.value] == [CAROL, BOB]
 
 
 def test_who_loses_the_judgement_before_the_end_is_not_seated(town: Assembly) -> None:
@@ -841,30 +841,30 @@ def test_who_loses_the_judgement_before_the_end_is_not_seated(town: Assembly) ->
     del town.ledger.judged[BOB]
     town.clock.slot = 14 * town.day
     town.tick()
-    assert [seat.who for seat in town.chambers.representatives.value] == [EVE]
+    assert [seat.who for seat in town.chambers.membership.representatives.value] == [EVE]
     assert town.balances.reserved(BOB) == 0
 
 
 def test_an_election_of_nobody_is_held_again_soon(town: Assembly) -> None:
     town.clock.slot = 14 * town.day + 3
     town.tick()
-    assert town.chambers.election_due() == town.clock.slot + 14 * town.day
-    assert town.chambers.elections.value == 1
+    assert town.chambers.elections.due() == town.clock.slot + 14 * town.day
+    assert town.chambers.elections.elections.value == 1
 
 
 def test_a_term_ends_even_if_its_last_slot_is_empty(town: Assembly) -> None:
     town.elect(BOB)
-    due = town.chambers.election_due()
+    due = town.chambers.elections.due()
     town.clock.slot = due + 77
     town.tick()
-    assert town.chambers.representatives.value == []
+    assert town.chambers.membership.representatives.value == []
     assert town.balances.reserved(BOB) == 0
 
 
 def test_who_sits_may_stand_again_and_has_one_deposit_after(town: Assembly) -> None:
     town.elect(BOB)
     town.elect(BOB)
-    assert town.chambers.is_representative(BOB)
+    assert town.chambers.membership.is_representative(BOB)
     assert town.balances.reserved(BOB) == 100 * BTT
 
 
@@ -890,9 +890,9 @@ def test_a_candidate_withdraws_and_comes_back(town: Assembly) -> None:
     with refused(town, Chambers.NotACandidate):
         town.chambers.vote_representative(signed(DAVE), [BOB], 5 * BTT)
     town.chambers.submit_candidacy(signed(BOB))
-    assert town.chambers.candidates[BOB].backing == 5 * BTT
+    assert town.chambers.elections.candidates[BOB].backing == 5 * BTT
     town.chambers.remove_rep_vote(signed(CAROL))
-    assert town.chambers.candidates[BOB].backing == 0
+    assert town.chambers.elections.candidates[BOB].backing == 0
 
 
 def test_backing_locks_money_and_moves_with_it(town: Assembly) -> None:
@@ -911,8 +911,8 @@ def test_backing_locks_money_and_moves_with_it(town: Assembly) -> None:
     with pytest.raises(DispatchError):
         town.balances.transfer(DAVE, EVE, BTT)
     town.chambers.vote_representative(signed(DAVE), [CAROL], 10 * BTT)
-    assert town.chambers.candidates[BOB].backing == 0
-    assert town.chambers.candidates[CAROL].backing == 10 * BTT
+    assert town.chambers.elections.candidates[BOB].backing == 0
+    assert town.chambers.elections.candidates[CAROL].backing == 10 * BTT
     town.chambers.remove_rep_vote(signed(DAVE))
     with refused(town, Chambers.NotBacking):
         town.chambers.remove_rep_vote(signed(DAVE))
@@ -926,16 +926,19 @@ def test_backing_of_an_election_that_is_over_counts_for_nothing(town: Assembly) 
     town.clock.slot = 14 * town.day
     town.tick()
     town.chambers.submit_candidacy(signed(BOB))
-    assert town.chambers.candidates[BOB].backing == 0
+    assert town.chambers.elections.candidates[BOB].backing == 0
     town.chambers.remove_rep_vote(signed(CAROL))
-    assert town.chambers.candidates[BOB].backing == 0
+    assert town.chambers.elections.candidates[BOB].backing == 0
 
 
 def test_a_seat_can_be_left_or_taken_with_its_deposit(town: Assembly) -> None:
     town.elect(BOB, CAROL)
     before = town.balances.total(CAROL)
     town.chambers.withdraw_candidacy(signed(BOB))
-    assert (town.balances.reserved(BOB), town.chambers.is_representative(BOB)) == (0, False)
+    assert (town.balances.reserved(BOB), town.chambers.membership.is_representative(BOB)) == (
+        0,
+        False,
+    )
     town.chambers.remove_representative(ROOT, Id(CAROL))
     assert town.balances.total(CAROL) == before - 100 * BTT
     with refused(town, Chambers.NotSeated):
@@ -955,7 +958,7 @@ def test_an_election_has_room_for_so_many(town: Assembly) -> None:
         town.chambers.submit_candidacy(signed(BOB))
     town.clock.slot = 14 * town.day
     assert town.tick() > 0
-    assert town.chambers.running.value == []
+    assert town.chambers.elections.running.value == []
 
 
 # ---- institutions, genesis
@@ -976,8 +979,8 @@ def test_block_zero_seats_the_institutions() -> None:
     town = Assembly()
     rows = [[address(ALICE), "5"], [address(BOB), "7"]]
     town.chambers.genesis({"institutions": rows, "mode": "static"})
-    assert [one.allocation for one in town.chambers.institutions.value] == [5, 7]
-    assert town.chambers.mode.value is Mode.Static
+    assert [one.allocation for one in town.chambers.membership.institutions.value] == [5, 7]
+    assert town.chambers.schedule.mode.value is Mode.Static
     with pytest.raises(GenesisError, match=r"chambers\.institutions\[1\]\[0\]"):
         town.chambers.genesis({"institutions": [rows[0], rows[0]]})
     with pytest.raises(GenesisError, match=r"chambers\.mode"):
@@ -991,7 +994,7 @@ def test_what_is_told_of_the_chambers_is_what_is_there(town: Assembly) -> None:
     assert (view.mode, view.year, sum(view.weights)) == ("Scheduled", 2025, 7_000)
     assert [(one.who, one.amount) for one in view.institutions] == [(ALICE, 4_000 * BTT)]
     assert [one.who for one in view.representatives] == [EVE]
-    election = town.chambers.election_view()
+    election = town.chambers.elections.view()
     assert (election.number, election.candidates) == (1, [])
 
 
@@ -1004,5 +1007,5 @@ def test_a_ballot_of_nothing_counts_for_nothing(town: Assembly) -> None:
 
 
 def test_referenda_of_unknown_numbers_are_no_matter(town: Assembly) -> None:
-    town.chambers.closed(u32(99))
-    assert town.chambers.over.get() is None
+    town.chambers.polls.closed(u32(99))
+    assert town.chambers.polls.over.get() is None
