@@ -34,6 +34,7 @@ from runtime.pallets.conviction_voting.types import (
     vote_of,
 )
 from runtime.pallets.referenda import Ongoing
+from runtime.pallets.referenda.tracks import track_of
 from runtime.pallets.referenda.types import WasApproved
 from runtime.pallets.scheduler import MAX_SCHEDULED
 from runtime.pallets.vesting import MAX_SCHEDULES
@@ -78,9 +79,9 @@ def decided(b: Bench) -> u32:
     """Let a referendum be in its decision period, with its alarm in a full timer queue."""
     index = deposited(b)
     referenda = b.runtime.referenda
-    b.at(BLOCK + int(referenda._track(TRACK).prepare_period) + 1)  # noqa: SLF001
+    b.at(BLOCK + int(track_of(referenda.tracks, TRACK).prepare_period) + 1)
     b.decides("Referenda", "nudge_referendum", index=index)
-    status = referenda._ongoing(index)  # noqa: SLF001
+    status = referenda.lifecycle.ongoing(index)
     assert status.alarm is not None
     full(b, int(status.alarm[0]))
     return index
@@ -131,7 +132,7 @@ def target(b: Bench, over: int, counted: int, moved: int) -> AccountId:
     referenda, voting = b.runtime.referenda, b.runtime.conviction_voting
     who = b.account(3)
     quiet, busy = submitted(b), decided(b)
-    still, loud = referenda._ongoing(quiet), referenda._ongoing(busy)  # noqa: SLF001
+    still, loud = referenda.lifecycle.ongoing(quiet), referenda.lifecycle.ongoing(busy)
     cast: list[tuple[u32, AnyVote]] = []
     polls = b.runtime.chambers.polls
     chambers(b)
@@ -212,7 +213,7 @@ def removing(b: Bench, votes: int, moved: int) -> tuple[AccountId, u32]:
     record(b, who, votes - 1, index)
     if moved:
         referenda = b.runtime.referenda
-        status = referenda._ongoing(index)  # noqa: SLF001
+        status = referenda.lifecycle.ongoing(index)
         slot = u32(FAR)
         full(b, FAR)
         status.alarm = (slot, (slot, u32(0)))

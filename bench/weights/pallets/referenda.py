@@ -10,6 +10,7 @@ from btt_chain.scale import u16, u32, u128
 from runtime.pallets.origins import RawRoot, SystemOrigin
 from runtime.pallets.preimage import Inline
 from runtime.pallets.referenda import Ongoing, Tally
+from runtime.pallets.referenda.tracks import track_of
 from runtime.pallets.referenda.types import MAX_QUEUED, WasApproved
 from runtime.pallets.scheduler import MAX_SCHEDULED, After
 
@@ -52,9 +53,9 @@ def queued(b: Bench) -> u32:
     other.status.in_queue = True
     referenda.referendum_info_for[rival] = other
     waiting = [(u32(1_000 + place), u128(1 + place)) for place in range(MAX_QUEUED - 1)]
-    referenda.track_queue[ROOT_TRACK] = [(rival, u128(0)), *waiting]
-    details = referenda._track(ROOT_TRACK)  # noqa: SLF001
-    referenda.deciding_count[ROOT_TRACK] = details.max_deciding
+    referenda.queues.track_queue[ROOT_TRACK] = [(rival, u128(0)), *waiting]
+    details = track_of(referenda.tracks, ROOT_TRACK)
+    referenda.queues.deciding_count[ROOT_TRACK] = details.max_deciding
     info = referenda.referendum_info_for.get(index)
     assert isinstance(info, Ongoing)
     info.status.tally = Tally(u128(MAX_QUEUED), u128(0), u128(0))
@@ -91,7 +92,7 @@ def submit(b: Bench) -> Case:
 def place_decision_deposit(b: Bench) -> Case:
     """Place the deposit; the alarm moves."""
     index = submitted(b)
-    b.at(BLOCK + int(b.runtime.referenda._track(ROOT_TRACK).prepare_period) + 1)  # noqa: SLF001
+    b.at(BLOCK + int(track_of(b.runtime.referenda.tracks, ROOT_TRACK).prepare_period) + 1)
     return b.signed(b.account(1), "Referenda", "place_decision_deposit", index=index)
 
 
@@ -111,7 +112,7 @@ def deciding(b: Bench) -> u32:
     """Put a referendum with an explaining text into its decision period."""
     index = ready(b)
     b.decides("Referenda", "nudge_referendum", index=index)
-    b.runtime.referenda.metadata_of[index] = H256(bytes(32))
+    b.runtime.referenda.descriptions.metadata_of[index] = H256(bytes(32))
     return index
 
 
@@ -119,7 +120,7 @@ def ready(b: Bench) -> u32:
     """Prepare a referendum for its decision period, the alarm included."""
     crowded(b)
     index = deposited(b)
-    b.at(BLOCK + int(b.runtime.referenda._track(ROOT_TRACK).prepare_period) + 1)  # noqa: SLF001
+    b.at(BLOCK + int(track_of(b.runtime.referenda.tracks, ROOT_TRACK).prepare_period) + 1)
     return index
 
 

@@ -9,10 +9,11 @@ from runtime.pallets.referenda.curves import (
     flat,
     passing,
 )
-from runtime.pallets.referenda.pallet import RESERVE_ID, Referenda
+from runtime.pallets.referenda.pallet import Referenda
 from runtime.pallets.referenda.tracks import ROOT_TRACK, tracks
 from runtime.pallets.referenda.types import (
     NO_BALLOT,
+    RESERVE_ID,
     Ballot,
     DecidingStatus,
     Deposit,

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from btt_chain.scale import u16, u32
 from runtime.constants import BTT
+from runtime.pallets.referenda import errors
 from runtime.pallets.referenda.curves import flat
 from runtime.pallets.referenda.types import Track, Tracks
 
@@ -70,3 +71,11 @@ def tracks(day: int) -> Tracks:
         )
         for row in TABLE
     ]
+
+
+def track_of(tracks: Tracks, id: u16) -> Track:
+    """Return the track of a number. Raises NoTrack."""
+    for known, details in tracks:
+        if known == id:
+            return details
+    raise errors.NoTrack

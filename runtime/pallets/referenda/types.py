@@ -44,6 +44,10 @@ class Ballot(NamedTuple):
 NO_BALLOT: Final = Ballot()
 
 
+RESERVE_ID: Final = b"btt/refd"
+"""Name of the reserves for deposits."""
+
+
 class Electorate(Protocol):
     """Counting of votes. Referenda queries decisions, ConvictionVoting reports ballots.
 

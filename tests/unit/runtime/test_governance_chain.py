@@ -15,7 +15,7 @@ from runtime.pallets.conviction_voting import Standard, vote_of
 from runtime.pallets.origins import Decision, DecisionOrigin, RawRoot, SystemOrigin
 from runtime.pallets.preimage import Inline
 from runtime.pallets.referenda import WasApproved
-from runtime.pallets.referenda.pallet import enactment_name
+from runtime.pallets.referenda.lifecycle import enactment_name
 from runtime.pallets.scheduler import After, Scheduler
 from runtime.pallets.system import System
 from runtime.pallets.treasury import Treasury

@@ -32,7 +32,7 @@ from runtime.pallets.referenda import (
     WasTimedOut,
     tracks,
 )
-from runtime.pallets.referenda.pallet import enactment_name
+from runtime.pallets.referenda.lifecycle import enactment_name
 from runtime.pallets.referenda.tracks import ROOT_DEPOSIT
 from runtime.pallets.scheduler import After, At, Scheduler
 from support.governance import (
@@ -100,9 +100,9 @@ def test_what_is_approved_is_done_and_nobody_has_to_do_it(town: Forum) -> None:
     assert info == WasApproved(
         u32(town.clock.slot), Deposit(ALICE, SUBMISSION), Deposit(BOB, DECISION)
     )
-    assert town.referenda.deciding_count[TRACK] == 1
+    assert town.referenda.queues.deciding_count[TRACK] == 1
     town.tick()
-    assert town.referenda.deciding_count[TRACK] == 0
+    assert town.referenda.queues.deciding_count[TRACK] == 0
     town.wait(DAY - 2)
     town.told()
     town.tick()
@@ -299,25 +299,25 @@ def test_a_track_decides_so_many_at_a_time_and_then_the_best_that_waits(town: Fo
         town.submit(bytes((number,)), by)
         town.referenda.place_decision_deposit(signed(ALICE), u32(number))
     track = u16(Decision.Emergency)
-    assert town.referenda.deciding_count[track] == 5
-    assert [index for index, _ in town.referenda.track_queue[track]] == [7, 6, 5]
+    assert town.referenda.queues.deciding_count[track] == 5
+    assert [index for index, _ in town.referenda.queues.track_queue[track]] == [7, 6, 5]
     town.vote(BOB, u32(6), 50)
     town.vote(BOB, u32(7), 20)
-    assert [index for index, _ in town.referenda.track_queue[track]] == [5, 7, 6]
+    assert [index for index, _ in town.referenda.queues.track_queue[track]] == [5, 7, 6]
     town.vote(BOB, u32(5), 30)
-    assert [index for index, _ in town.referenda.track_queue[track]] == [7, 5, 6]
+    assert [index for index, _ in town.referenda.queues.track_queue[track]] == [7, 5, 6]
     town.referenda.nudge_referendum(ROOT, u32(5))
-    assert [index for index, _ in town.referenda.track_queue[track]] == [7, 5, 6]
+    assert [index for index, _ in town.referenda.queues.track_queue[track]] == [7, 5, 6]
     town.referenda.cancel(CANCELLER, FIRST)
     town.tick()
     assert town.status(u32(6)).deciding is not None
     assert not town.status(u32(6)).in_queue
     town.referenda.cancel(CANCELLER, u32(5))
-    assert [index for index, _ in town.referenda.track_queue[track]] == [7]
-    assert town.referenda.deciding_count[track] == 5
+    assert [index for index, _ in town.referenda.queues.track_queue[track]] == [7]
+    assert town.referenda.queues.deciding_count[track] == 5
     town.wait(3 * DAY)
-    assert town.referenda.deciding_count[track] == 0
-    assert town.referenda.track_queue[track] == []
+    assert town.referenda.queues.deciding_count[track] == 0
+    assert town.referenda.queues.track_queue[track] == []
 
 
 class Narrow(Forum):
@@ -336,7 +336,7 @@ def test_who_finds_the_queue_full_tries_again_and_the_least_wanted_leaves() -> N
         if number >= 5:
             town.vote(BOB, u32(number), number)
         town.referenda.place_decision_deposit(signed(ALICE), u32(number))
-    assert [index for index, _ in town.referenda.track_queue[track]] == [6, 7]
+    assert [index for index, _ in town.referenda.queues.track_queue[track]] == [6, 7]
     assert not town.status(u32(5)).in_queue
     town.wait(4 * DAY)
     ended = [town.referenda.referendum_info_for[u32(number)] for number in range(8)]
@@ -352,7 +352,7 @@ def test_who_is_wanted_as_much_as_the_last_that_waits_does_not_take_its_place() 
         town.submit(bytes((number,)), by)
         town.vote(BOB, u32(number), 3)
         town.referenda.place_decision_deposit(signed(ALICE), u32(number))
-    assert [index for index, _ in town.referenda.track_queue[track]] == [6, 5]
+    assert [index for index, _ in town.referenda.queues.track_queue[track]] == [6, 5]
 
 
 def test_what_was_not_being_decided_frees_no_place(town: Forum) -> None:
@@ -361,14 +361,14 @@ def test_what_was_not_being_decided_frees_no_place(town: Forum) -> None:
         town.submit(bytes((number,)), by)
         if number < 6:
             town.referenda.place_decision_deposit(signed(ALICE), u32(number))
-    assert [index for index, _ in town.referenda.track_queue[track]] == [5]
+    assert [index for index, _ in town.referenda.queues.track_queue[track]] == [5]
     for index in (u32(5), u32(6)):
         town.referenda.cancel(CANCELLER, index)
     town.tick(2)
-    assert town.referenda.deciding_count[track] == 5
+    assert town.referenda.queues.deciding_count[track] == 5
     town.referenda.cancel(CANCELLER, FIRST)
     town.tick(2)
-    assert town.referenda.deciding_count[track] == 4
+    assert town.referenda.queues.deciding_count[track] == 4
 
 
 def test_a_referendum_can_be_cancelled_and_the_deposits_come_back(town: Forum) -> None:
@@ -381,7 +381,7 @@ def test_a_referendum_can_be_cancelled_and_the_deposits_come_back(town: Forum) -
     with refused(town, Referenda.NotOngoing):
         town.referenda.cancel(CANCELLER, index)
     town.tick()
-    assert town.referenda.deciding_count[TRACK] == 0
+    assert town.referenda.queues.deciding_count[TRACK] == 0
     assert list(town.scheduler.agenda.items()) == []
     town.referenda.refund_submission_deposit(signed(ALICE), index)
     town.referenda.refund_decision_deposit(signed(ALICE), index)
@@ -394,7 +394,7 @@ def test_a_referendum_can_be_killed_and_the_deposits_are_lost(town: Forum) -> No
     town.preimage.note_preimage(signed(BOB), text)
     town.referenda.set_metadata(signed(ALICE), index, H256(blake2_256(text)))
     town.referenda.kill(CANCELLER, index)
-    assert index not in town.referenda.metadata_of
+    assert index not in town.referenda.descriptions.metadata_of
     assert town.balances.free(TREASURY) - before == SUBMISSION + DECISION
     assert town.referenda.referendum_info_for[index] == WasKilled(u32(town.clock.slot))
     with refused(town, Referenda.BadStatus):
@@ -402,7 +402,7 @@ def test_a_referendum_can_be_killed_and_the_deposits_are_lost(town: Forum) -> No
     with refused(town, Referenda.NoDeposit):
         town.referenda.refund_decision_deposit(signed(ALICE), index)
     town.tick()
-    assert town.referenda.deciding_count[TRACK] == 0
+    assert town.referenda.queues.deciding_count[TRACK] == 0
     assert reserved(town, ALICE) == 0
 
 
@@ -447,14 +447,14 @@ def test_a_referendum_is_explained_by_its_submitter(town: Forum) -> None:
     with refused(town, Referenda.NoPermission):
         town.referenda.set_metadata(signed(BOB), index, key)
     town.referenda.set_metadata(signed(ALICE), index, key)
-    assert town.referenda.metadata_of[index] == key
+    assert town.referenda.descriptions.metadata_of[index] == key
     with refused(town, Referenda.NoPermission):
         town.referenda.set_metadata(signed(BOB), index, None)
     town.referenda.cancel(CANCELLER, index)
     with refused(town, Referenda.NotOngoing):
         town.referenda.set_metadata(signed(ALICE), index, key)
     town.referenda.set_metadata(signed(BOB), index, None)
-    assert index not in town.referenda.metadata_of
+    assert index not in town.referenda.descriptions.metadata_of
 
 
 def test_the_tracks_are_those_of_the_economy() -> None:
@@ -529,7 +529,7 @@ def test_deposits_places_and_alarms_add_up_whatever_happens(
     for index, info in town.referenda.referendum_info_for.items():
         assert not isinstance(info, Ongoing), f"{index} is left behind"
     assert list(town.scheduler.agenda.items()) == []
-    assert town.referenda.deciding_count[track] == 0
+    assert town.referenda.queues.deciding_count[track] == 0
 
 
 def check(town: Forum, track: u16) -> None:
@@ -554,7 +554,7 @@ def check(town: Forum, track: u16) -> None:
             if deposit is not None:
                 owed[deposit.who] += int(deposit.amount)
     assert owed == {who: reserved(town, who) for who in PEOPLE}
-    queue = town.referenda.track_queue[track]
+    queue = town.referenda.queues.track_queue[track]
     assert sorted(index for index, _ in queue) == sorted(waiting)
     assert [ayes for _, ayes in queue] == sorted(ayes for _, ayes in queue)
-    assert deciding <= town.referenda.deciding_count[track] <= 5
+    assert deciding <= town.referenda.queues.deciding_count[track] <= 5
