@@ -218,7 +218,7 @@ def deposits_noted(runtime: BttRuntime) -> dict[bytes, int]:
             + sum(int(one.fee) for _, one in known.judgements if isinstance(one, identity.FeePaid))
             for _, known in runtime.identity.identity_of.items()
         )
-        + sum(int(deposit) for _, (deposit, _) in runtime.identity.subs_of.items()),
+        + sum(int(deposit) for _, (deposit, _) in runtime.identity.subs.subs_of.items()),
         chambers.RESERVE_ID: sum(
             int(one.deposit) for _, one in runtime.chambers.elections.candidates.items()
         )

@@ -50,8 +50,8 @@ def verifier(b: Bench, number: int = TECHNICAL) -> AccountId:
     known = identity.identity_of.get(b.account(0))
     if known is not None:
         identity.identity_of[parent] = known
-        identity.super_of[who] = (parent, LONG)
-        identity.agreed[who] = ()
+        identity.subs.super_of[who] = (parent, LONG)
+        identity.subs.agreed[who] = ()
     registry.currency.hold(reason(b, registry.HoldReason.VerifierBond), who, BOND)
     registry.verification.verifiers[who] = Verifier(BOND, regulatory=True, technical=True)
     return who

@@ -34,8 +34,8 @@ def person(b: Bench, number: int) -> AccountId:
     who, main = b.endow(AccountId(blake2_256(b"candidate %d" % number))), b.account(0)
     if main not in b.runtime.identity.identity_of:
         named(b, 0, paid=False)
-    b.runtime.identity.super_of[who] = (main, LONG)
-    b.runtime.identity.agreed[who] = ()
+    b.runtime.identity.subs.super_of[who] = (main, LONG)
+    b.runtime.identity.subs.agreed[who] = ()
     return who
 
 

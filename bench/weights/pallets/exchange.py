@@ -49,8 +49,8 @@ def traded(b: Bench) -> AccountId:
 def owner(b: Bench, number: int, units: int = 0) -> AccountId:
     """Return a verified part of the issuer, which has a fee discount and units."""
     who, main = b.endow(AccountId(blake2_256(b"owner %d" % number))), b.account(0)
-    b.runtime.identity.super_of[who] = (main, LONG)
-    b.runtime.identity.agreed[who] = ()
+    b.runtime.identity.subs.super_of[who] = (main, LONG)
+    b.runtime.identity.subs.agreed[who] = ()
     window = b.runtime.tier_staking.positions.discounts.get(main)
     if window is not None:
         b.runtime.tier_staking.positions.discounts[who] = window

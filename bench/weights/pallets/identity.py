@@ -37,7 +37,7 @@ def part(number: int) -> AccountId:
 def registrars(b: Bench, count: int = MAX_REGISTRARS) -> AccountId:
     """Appoint that many registrars; return the account of all of them."""
     who = b.account(5)
-    b.runtime.identity.registrars.value = [RegistrarInfo(who, FEE, u64(0))] * count
+    b.runtime.identity.registrars.registrars.value = [RegistrarInfo(who, FEE, u64(0))] * count
     return who
 
 
@@ -52,10 +52,10 @@ def named(b: Bench, parts: int, *, paid: bool = True) -> AccountId:
     pledged = u128(identity.sub_account_deposit * parts)
     identity.currency.reserve_named(NAME, who, deposit + pledged + FEE * MAX_REGISTRARS)
     identity.identity_of[who] = Registration(judgements, deposit, INFO)
-    identity._keep_subs(who, pledged, subs)  # noqa: SLF001
+    identity.subs.subs_of[who] = (pledged, subs)
     for sub in subs:
-        identity.super_of[sub] = (who, LONG)
-        identity.agreed[sub] = ()
+        identity.subs.super_of[sub] = (who, LONG)
+        identity.subs.agreed[sub] = ()
     return who
 
 
@@ -168,5 +168,5 @@ def quit_sub(b: Bench) -> Case:
 def agree_sub(b: Bench) -> Case:
     """Agree to be a sub-account."""
     who = named(b, MAX_SUBS)
-    del b.runtime.identity.agreed[part(0)]
+    del b.runtime.identity.subs.agreed[part(0)]
     return b.signed(b.endow(part(0)), "Identity", "agree_sub", main=address(who))

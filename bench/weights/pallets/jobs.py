@@ -64,8 +64,8 @@ def order(model: H256) -> dict[str, object]:
 def belongs(b: Bench, who: AccountId, parent: AccountId) -> None:
     """Make an account an agreed sub-account of another, whose identity is full."""
     identity = b.runtime.identity
-    identity.super_of[who] = (parent, NAME)
-    identity.agreed[who] = ()
+    identity.subs.super_of[who] = (parent, NAME)
+    identity.subs.agreed[who] = ()
 
 
 def requester(b: Bench) -> AccountId:

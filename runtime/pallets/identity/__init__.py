@@ -1,7 +1,8 @@
 """Identity: accounts' statements about themselves, and registrars' judgements of them."""
 
-from runtime.pallets.identity.pallet import RESERVE_ID, Identity
+from runtime.pallets.identity.pallet import Identity
 from runtime.pallets.identity.types import (
+    RESERVE_ID,
     Data,
     Erroneous,
     FeePaid,

@@ -25,6 +25,8 @@ from btt_chain.scale import (
 from btt_chain.scale.shape import Field, VariantOf, VariantShape
 
 MAX_REGISTRARS: Final = 20
+RESERVE_ID: Final = b"btt/iden"
+"""Name that deposits and fees are reserved under."""
 MAX_SUBS: Final = 100
 
 RAW_SIZE: Final = 32

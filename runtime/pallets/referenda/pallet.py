@@ -97,6 +97,7 @@ class Referenda(Pallet, instances=True):
     """Number of referenda submitted so far, which is the index of the next."""
     referendum_info_for = Map(u32, ReferendumInfo)
     """All referenda with their states."""
+
     # ---- events
 
     Submitted = events.Submitted

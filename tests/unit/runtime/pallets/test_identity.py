@@ -220,7 +220,7 @@ def test_registrars_keep_their_own_entry(town: Office) -> None:
         identity.set_fee(signed(DAVE), REGISTRAR, FEE)
     identity.set_fields(signed(CAROL), REGISTRAR, u64(3))
     identity.set_account_id(signed(CAROL), REGISTRAR, Id(EVE))
-    known = identity.registrars.value[0]
+    known = identity.registrars.registrars.value[0]
     assert known is not None
     assert (known.account, known.fee, known.fields) == (EVE, FEE, 3)
     with refused(town, Identity.InvalidIndex):
@@ -238,21 +238,21 @@ def test_parts_of_an_account_come_go_and_leave(town: Office) -> None:
     identity.set_identity(signed(ALICE), INFO)
     identity.set_identity(signed(EVE), INFO)
     identity.add_sub(signed(ALICE), Id(BOB), Data.text("b"))
-    assert identity.parent_of(BOB) == ALICE
-    assert identity.super_of[BOB] == (ALICE, Data.text("b"))
+    assert identity.subs.parent_of(BOB) == ALICE
+    assert identity.subs.super_of[BOB] == (ALICE, Data.text("b"))
     assert town.reserved(ALICE) == DEPOSIT + SUB_DEPOSIT
     for claimant in (ALICE, EVE):
         with refused(town, Identity.AlreadyClaimed):
             identity.add_sub(signed(claimant), Id(BOB), Data.text("b"))
     identity.rename_sub(signed(ALICE), Id(BOB), Data.text("c"))
-    assert identity.super_of[BOB] == (ALICE, Data.text("c"))
+    assert identity.subs.super_of[BOB] == (ALICE, Data.text("c"))
     for change in (identity.remove_sub, lambda o, s: identity.rename_sub(o, s, Data())):
         with refused(town, Identity.NotOwned):
             change(signed(EVE), Id(BOB))
         with refused(town, Identity.NoIdentity):
             change(signed(CAROL), Id(BOB))
     identity.remove_sub(signed(ALICE), Id(BOB))
-    assert identity.parent_of(BOB) is None
+    assert identity.subs.parent_of(BOB) is None
     for part in (BOB, DAVE):
         identity.add_sub(signed(ALICE), Id(part), Data.text("b"))
     identity.remove_sub(signed(ALICE), Id(DAVE))
@@ -262,7 +262,7 @@ def test_parts_of_an_account_come_go_and_leave(town: Office) -> None:
     with refused(town, Identity.NotSub):
         identity.quit_sub(signed(BOB))
     assert town.reserved(ALICE) == DEPOSIT
-    assert ALICE not in identity.subs_of
+    assert ALICE not in identity.subs.subs_of
 
 
 def test_nobody_is_held_to_be_anothers_unasked(town: Office) -> None:
@@ -288,7 +288,7 @@ def test_who_agreed_once_has_not_agreed_for_ever(town: Office, way: str) -> None
     identity.add_sub(alice, Id(BOB), Data())
     identity.agree_sub(signed(BOB), Id(ALICE))
     identity.set_subs(alice, [(EVE, Data()), (BOB, Data.text("renamed"))])
-    assert BOB in identity.agreed
+    assert BOB in identity.subs.agreed
     match way:
         case "quit":
             identity.quit_sub(signed(BOB))
@@ -300,7 +300,7 @@ def test_who_agreed_once_has_not_agreed_for_ever(town: Office, way: str) -> None
             identity.clear_identity(alice)
         case _:
             identity.kill_identity(ROOT, Id(ALICE))
-    assert BOB not in identity.agreed
+    assert BOB not in identity.subs.agreed
     identity.set_identity(alice, INFO)
     town.judge(ALICE, KnownGood())
     identity.add_sub(alice, Id(BOB), Data())
@@ -326,7 +326,7 @@ def test_all_parts_can_be_named_at_once(town: Office) -> None:
     with refused(town, Identity.AlreadyClaimed):
         identity.set_subs(signed(EVE), rows[:1])
     identity.set_subs(signed(ALICE), rows[:1])
-    assert identity.parent_of(many[1]) is None
+    assert identity.subs.parent_of(many[1]) is None
     identity.set_subs(signed(ALICE), [])
     assert town.reserved(ALICE) == DEPOSIT
     less, more = (
@@ -347,7 +347,7 @@ def test_a_false_identity_is_removed_and_its_deposits_are_lost(town: Office) -> 
     lost = DEPOSIT + SUB_DEPOSIT + FEE
     assert town.balances.free(TREASURY) - before == lost
     assert town.announced()[-1] == Identity.IdentityKilled(ALICE, lost)
-    assert identity.parent_of(BOB) is None
+    assert identity.subs.parent_of(BOB) is None
     with refused(town, Identity.NotNamed):
         identity.kill_identity(ROOT, Id(ALICE))
 
@@ -444,13 +444,13 @@ def test_what_is_reserved_is_what_the_pallet_knows(
             town.dispatch(origin, town.call("Identity", name, **args))
         for person in PEOPLE:
             entry = town.identity.identity_of.get(person)
-            deposit, subs = town.identity.subs_of[person]
+            deposit, subs = town.identity.subs.subs_of[person]
             fees = [j.fee for _, j in entry.judgements if isinstance(j, FeePaid)] if entry else []
             own = int(entry.deposit) if entry else 0
             assert town.reserved(person) == own + int(deposit) + sum(map(int, fees))
             assert deposit == SUB_DEPOSIT * len(subs)
-            assert all(town.identity.parent_of(sub) == person for sub in subs)
-    parts = sum(len(subs) for _, (_, subs) in town.identity.subs_of.items())
-    assert parts == len(list(town.identity.super_of.items()))
-    assert all(part in town.identity.super_of for part, _ in town.identity.agreed.items())
+            assert all(town.identity.subs.parent_of(sub) == person for sub in subs)
+    parts = sum(len(subs) for _, (_, subs) in town.identity.subs.subs_of.items())
+    assert parts == len(list(town.identity.subs.super_of.items()))
+    assert all(part in town.identity.subs.super_of for part, _ in town.identity.subs.agreed.items())
     assert town.balances.total_issuance.value == issuance
