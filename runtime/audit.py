@@ -203,7 +203,7 @@ def deposits_noted(runtime: BttRuntime) -> dict[bytes, int]:
     return {
         proxy.RESERVE_ID: sum(
             int(deposit)
-            for item in (runtime.proxy.proxies, runtime.proxy.announcements)
+            for item in (runtime.proxy.proxies, runtime.proxy.announced.announcements)
             for _, (_, deposit) in item.items()
         ),
         bounties.RESERVE_ID: sum(

@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
     from runtime.governance_api import ReferendumView, TrackView
     from runtime.pallets.chambers import ElectionView, StateView
-    from runtime.pallets.referenda import Referenda
+    from runtime.pallets.referenda.events import DecisionDepositRefunded, SubmissionDepositRefunded
 
-    Refunded = Referenda.SubmissionDepositRefunded | Referenda.DecisionDepositRefunded
+    Refunded = SubmissionDepositRefunded | DecisionDepositRefunded
 
 index_argument = click.argument("index", metavar="NUMBER", type=click.IntRange(0, 2**32 - 1))
 

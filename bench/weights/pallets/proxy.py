@@ -41,14 +41,14 @@ def appoint(b: Bench, proxies: int, *, delay: int = 0) -> tuple[AccountId, Accou
 def announce(b: Bench, real: AccountId, delegate: AccountId, pending: int, last: H256) -> None:
     """Let a delegate have announced that many calls, the last of them `last`."""
     pallet = b.runtime.proxy
-    told = [
+    announced = [
         Announcement(real, H256(blake2_256(b"call %d" % place)), u32(1))
         for place in range(pending - 1)
     ]
-    told.append(Announcement(real, last, u32(1)))
-    deposit = pallet.announcement_deposit_for(pending)
+    announced.append(Announcement(real, last, u32(1)))
+    deposit = pallet.announced.deposit_for(pending)
     pallet.currency.reserve_named(b"py/proxy", delegate, deposit)
-    pallet.announcements[delegate] = (told, deposit)
+    pallet.announced.announcements[delegate] = (announced, deposit)
 
 
 def hash_of(call: Call) -> H256:
@@ -170,6 +170,6 @@ def poke_deposit(b: Bench) -> Case:
     definitions, _ = pallet.proxies[real]
     pallet.currency.reserve_named(b"py/proxy", delegate, u128(1))
     pallet.proxies[delegate] = (definitions, u128(1))
-    told, deposit = pallet.announcements[delegate]
-    pallet.announcements[delegate] = (told, deposit - u128(1))
+    announced, deposit = pallet.announced.announcements[delegate]
+    pallet.announced.announcements[delegate] = (announced, deposit - u128(1))
     return b.signed(delegate, "Proxy", "poke_deposit")

@@ -36,7 +36,7 @@ from support.runtime import SmallRuntime, refused
 ALICE, BOB, CAROL, DAVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4))
 TREASURY = AccountId(b"modlpy/trsry" + bytes(20))
 BASE, FACTOR = 20 * BTT, 3 * BTT
-TOLD_BASE, TOLD_FACTOR = 10 * BTT, BTT
+ANNOUNCED_BASE, ANNOUNCED_FACTOR = 10 * BTT, BTT
 
 SCOPES: Scopes = {
     ProxyType.NonTransfer: ("System", "Utility", "Proxy"),
@@ -66,8 +66,8 @@ class Office(SmallRuntime):
             Proxy(
                 proxy_deposit_base=BASE,
                 proxy_deposit_factor=FACTOR,
-                announcement_deposit_base=TOLD_BASE,
-                announcement_deposit_factor=TOLD_FACTOR,
+                announcement_deposit_base=ANNOUNCED_BASE,
+                announcement_deposit_factor=ANNOUNCED_FACTOR,
                 currency=self.balances,
                 system=self.system,
                 table=self,
@@ -94,7 +94,7 @@ class Office(SmallRuntime):
         self.proxy.add_proxy(signed(who), Id(delegate), kind, u32(delay))
 
     def act(self, who: AccountId, real: AccountId, call: Call) -> object:
-        """Make the call by proxy and return what was told of it."""
+        """Make the call by proxy and return what was expected of it."""
         self.proxy.proxy(signed(who), Id(real), None, call)
         return self.result()
 
@@ -347,8 +347,8 @@ def test_a_delayed_proxy_must_announce_and_wait(office: Office) -> None:
         office.act(BOB, ALICE, call)
 
     office.proxy.announce(signed(BOB), Id(ALICE), call_hash)
-    assert office.proxy.announcements[BOB][0] == [Announcement(ALICE, call_hash, u32(7))]
-    assert office.balances.reserved(BOB) == TOLD_BASE + TOLD_FACTOR
+    assert office.proxy.announced.announcements[BOB][0] == [Announcement(ALICE, call_hash, u32(7))]
+    assert office.balances.reserved(BOB) == ANNOUNCED_BASE + ANNOUNCED_FACTOR
     assert office.announced()[-1] == Proxy.Announced(ALICE, BOB, call_hash)
 
     make = office.proxy.proxy_announced
@@ -373,17 +373,17 @@ def test_an_announcement_can_be_taken_back_or_refused(office: Office) -> None:
     first, second = H256(b"\x01" * 32), H256(b"\x02" * 32)
     office.proxy.announce(signed(BOB), Id(ALICE), first)
     office.proxy.announce(signed(BOB), Id(ALICE), second)
-    assert office.balances.reserved(BOB) == TOLD_BASE + 2 * TOLD_FACTOR
+    assert office.balances.reserved(BOB) == ANNOUNCED_BASE + 2 * ANNOUNCED_FACTOR
 
     with refused(office, Proxy.NotFound):
         office.proxy.reject_announcement(signed(CAROL), Id(BOB), first)
     office.proxy.reject_announcement(signed(ALICE), Id(BOB), first)
-    assert office.balances.reserved(BOB) == TOLD_BASE + TOLD_FACTOR
+    assert office.balances.reserved(BOB) == ANNOUNCED_BASE + ANNOUNCED_FACTOR
     with refused(office, Proxy.NotFound):
         office.proxy.remove_announcement(signed(BOB), Id(ALICE), first)
     office.proxy.remove_announcement(signed(BOB), Id(ALICE), second)
     assert office.balances.reserved(BOB) == 0
-    assert BOB not in office.proxy.announcements
+    assert BOB not in office.proxy.announced.announcements
 
 
 def test_only_proxies_announce_and_not_without_end(office: Office) -> None:
@@ -403,7 +403,7 @@ def test_a_cancelling_proxy_refuses_what_another_announced(office: Office) -> No
     office.proxy.announce(signed(BOB), Id(ALICE), call_hash)
     refusal = office.call("Proxy", "reject_announcement", delegate=Id(BOB), call_hash=call_hash)
     assert office.act(CAROL, ALICE, refusal) == Ok(())
-    assert BOB not in office.proxy.announcements
+    assert BOB not in office.proxy.announced.announcements
 
 
 # ---- pure accounts
@@ -525,20 +525,22 @@ def test_deposits_follow_the_price_when_poked(office: Office) -> None:
     assert office.dispatch(signed(BOB), poke) == PostInfo(), "not free without a change"
     assert office.dispatch(signed(CAROL), poke) == PostInfo(), "nothing to change"
 
-    told = []
-    old, old_told = BASE + FACTOR, TOLD_BASE + TOLD_FACTOR
+    expected = []
+    old, old_announced = BASE + FACTOR, ANNOUNCED_BASE + ANNOUNCED_FACTOR
     for factor in (5 * BTT, u128(0)):
         office.proxy.proxy_deposit_factor = factor
-        office.proxy.announcement_deposit_factor = 2 * factor
+        office.proxy.announced.deposit_factor = 2 * factor
         assert office.dispatch(signed(BOB), poke).pays is False
-        new, new_told = BASE + factor, TOLD_BASE + 2 * factor
-        told.append(Proxy.DepositPoked(BOB, DepositKind.Proxies, old, new))
-        told.append(Proxy.DepositPoked(BOB, DepositKind.Announcements, old_told, new_told))
-        old, old_told = new, new_told
+        new, new_announced = BASE + factor, ANNOUNCED_BASE + 2 * factor
+        expected.append(Proxy.DepositPoked(BOB, DepositKind.Proxies, old, new))
+        expected.append(
+            Proxy.DepositPoked(BOB, DepositKind.Announcements, old_announced, new_announced)
+        )
+        old, old_announced = new, new_announced
         assert office.proxy.proxies[BOB][1] == new
-        assert office.proxy.announcements[BOB][1] == new_told
-        assert office.balances.reserved(BOB) == new + new_told
-    assert [e for e in office.announced() if isinstance(e, Proxy.DepositPoked)] == told
+        assert office.proxy.announced.announcements[BOB][1] == new_announced
+        assert office.balances.reserved(BOB) == new + new_announced
+    assert [e for e in office.announced() if isinstance(e, Proxy.DepositPoked)] == expected
 
     office.proxy.proxy_deposit_factor = 990 * BTT
     with refused(office, Balances.InsufficientBalance):
@@ -579,9 +581,11 @@ def test_each_proxy_of_an_account_makes_acting_for_it_dearer(office: Office) -> 
     own = office.info(inner).weight
     assert office.info(proxied).weight == weights.proxy(32) + own
     heavy = Weight(u64(u64.MAX), u64(0))
-    told = office.call("Utility", "with_weight", call=inner, weight=heavy)
-    proxied_told = office.call("Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=told)
-    assert office.info(proxied_told).weight > u64.MAX
+    declared = office.call("Utility", "with_weight", call=inner, weight=heavy)
+    proxied_declared = office.call(
+        "Proxy", "proxy", real=Id(ALICE), force_proxy_type=None, call=declared
+    )
+    assert office.info(proxied_declared).weight > u64.MAX
     assert office.dispatch(signed(BOB), proxied).weight == weights.proxy(1) + own
     office.appoint(ALICE, CAROL, ProxyType.Any)
     assert office.dispatch(signed(BOB), proxied).weight == weights.proxy(2) + own
@@ -669,7 +673,7 @@ def test_what_is_reserved_is_what_the_lists_say(
         except (Proxy.Duplicate, Proxy.NoSelfProxy, Proxy.NotFound, Proxy.NotProxy):
             continue
         for account, made in pures.items():
-            owed = proxy.proxies[account][1] + proxy.announcements[account][1]
+            owed = proxy.proxies[account][1] + proxy.announced.announcements[account][1]
             owed += made * (BASE + FACTOR)
             assert office.balances.reserved(account) == owed
             assert office.balances.total(account) == 1_000 * BTT

@@ -14,17 +14,14 @@ a deposit (`touch`). Pools need neither.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from dataclasses import replace
 
-from btt_chain.primitives.account import AccountId, AccountInfo, MultiAddress
-from btt_chain.scale import Bounded, Compact, Path, TypeName, Variant, path, u8, u32, u128
+from btt_chain.primitives.account import AccountId, AccountInfo
+from btt_chain.scale import u8, u32, u128
 from runtime.frame import (
     Const,
+    Constant,
     DoubleMap,
-    Error,
-    Event,
     Hasher,
     Map,
     Origin,
@@ -33,171 +30,48 @@ from runtime.frame import (
     TokenErrorKind,
     call,
 )
+from runtime.frame.aliases import AccountIdLookupOf
+from runtime.frame.traits import NamedReservable
+from runtime.pallets.assets import errors, events
+from runtime.pallets.assets.types import (
+    NOTHING,
+    RESERVE_ID,
+    STRING_LIMIT,
+    AccountStatus,
+    AssetAccount,
+    AssetDetails,
+    AssetMetadata,
+    AssetParameter,
+    AssetStatus,
+    CompactAmount,
+    Consumer,
+    DepositHeld,
+    NoWatcher,
+    Sufficient,
+    Watcher,
+)
 from runtime.pallets.balances import is_pool, lookup
 from runtime.pallets.system import MAX_CONSUMERS, System
 from runtime.weights import assets as weights
-
-STRING_LIMIT: Final = 50
-"""Maximum length of a name or a symbol, in bytes."""
-RESERVE_ID: Final = b"py/asset"
-"""Identifier of the named reserve for deposits."""
-NOTHING: Final = u128(0)
-
-AssetId = Annotated[u32, TypeName("T::AssetId")]
-AssetParameter = Annotated[Compact[u32], TypeName("T::AssetIdParameter")]
-Lookup = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
-Amount = Annotated[u128, TypeName("T::Balance")]
-CompactAmount = Annotated[Compact[u128], TypeName("T::Balance")]
-Who = Annotated[AccountId, TypeName("T::AccountId")]
-Text = Bounded[bytes, STRING_LIMIT]
-
-
-@path("pallet_assets::types::AssetStatus")
-class AssetStatus(IntEnum):
-    """Transfer status of an asset's units."""
-
-    Live = 0
-    Frozen = 1
-    Destroying = 2
-    """Never set here: an asset is removed at once with its last unit."""
-
-
-@path(
-    "pallet_assets::types::AssetDetails",
-    params={"Balance": u128, "AccountId": AccountId, "DepositBalance": u128},
-)
-@dataclass(slots=True)
-class AssetDetails:
-    """An asset."""
-
-    owner: Annotated[AccountId, TypeName("AccountId")]
-    issuer: Annotated[AccountId, TypeName("AccountId")]
-    admin: Annotated[AccountId, TypeName("AccountId")]
-    freezer: Annotated[AccountId, TypeName("AccountId")]
-    supply: Annotated[u128, TypeName("Balance")]
-    deposit: Annotated[u128, TypeName("DepositBalance")]
-    min_balance: Annotated[u128, TypeName("Balance")]
-    is_sufficient: bool
-    accounts: u32
-    """Number of accounts that hold units or keep a place for them with a deposit."""
-    sufficients: u32
-    approvals: u32
-    status: AssetStatus
-
-
-@path("pallet_assets::types::AccountStatus")
-class AccountStatus(IntEnum):
-    """Transfer status of one account's units."""
-
-    Liquid = 0
-    Frozen = 1
-    Blocked = 2
-
-
-class Consumer(Variant, index=0, unnamed=True):
-    """The account has a consumer reference for the units."""
-
-
-class Sufficient(Variant, index=1, unnamed=True):
-    """No reference: pool accounts persist regardless of their holdings."""
-
-
-class DepositHeld(Variant, index=2, unnamed=True):
-    """A deposit of the account itself takes the place of a reference."""
-
-    deposit: Annotated[u128, TypeName("Balance")]
-
-
-class DepositRefunded(Variant, index=3, unnamed=True):
-    """Never used here."""
-
-
-class DepositFrom(Variant, index=4, unnamed=True):
-    """Never used here."""
-
-    depositor: Annotated[AccountId, TypeName("AccountId")]
-    deposit: Annotated[u128, TypeName("Balance")]
-
-
-ExistenceReason = Annotated[
-    Consumer | Sufficient | DepositHeld | DepositRefunded | DepositFrom,
-    Path(
-        "pallet_assets::types::ExistenceReason",
-        params={"Balance": u128, "AccountId": AccountId},
-    ),
-]
-
-
-@path(
-    "pallet_assets::types::AssetAccount",
-    params={"Balance": u128, "DepositBalance": u128, "Extra": None, "AccountId": AccountId},
-)
-@dataclass(slots=True)
-class AssetAccount:
-    """One account's balance of an asset."""
-
-    balance: Annotated[u128, TypeName("Balance")]
-    status: AccountStatus
-    reason: Annotated[ExistenceReason, TypeName("ExistenceReason<DepositBalance, AccountId>")]
-    extra: Annotated[tuple[()], TypeName("Extra")] = ()
-
-
-@path(
-    "pallet_assets::types::AssetMetadata",
-    params={"DepositBalance": u128, "BoundedString": Text},
-)
-@dataclass(slots=True)
-class AssetMetadata:
-    """Name, symbol and decimals of an asset, for wallets."""
-
-    deposit: Annotated[u128, TypeName("DepositBalance")] = NOTHING
-    name: Annotated[Text, TypeName("BoundedString")] = b""
-    symbol: Annotated[Text, TypeName("BoundedString")] = b""
-    decimals: u8 = u8(0)
-    is_frozen: bool = False
-
-
-class Deposits(Protocol):
-    """The reserve operations for deposits; Balances implements them. Amounts in planck."""
-
-    def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Reserve free balance; raise DispatchError if there is too little."""
-
-    def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Move reserved balance back to free."""
-
-
-class Watcher(Protocol):
-    """Eligibility rule for holders, with a hook that runs before their balances change."""
-
-    def may_hold(self, asset: u32, who: AccountId) -> bool:
-        """Return True if the account may receive units."""
-
-    def about_to_change(self, asset: u32, who: AccountId, balance: u128) -> None:
-        """Called before an account's balance changes; `balance` is its value before the change."""
-
-
-class NoWatcher:
-    """The Watcher that lets any account hold units."""
-
-    def may_hold(self, asset: u32, who: AccountId) -> bool:
-        """Return True if the account may receive units: always."""
-        return True
-
-    def about_to_change(self, asset: u32, who: AccountId, balance: u128) -> None:
-        """Do nothing."""
 
 
 class Assets(Pallet, crate="pallet_assets", instances=True):
     """Units of registered assets."""
 
+    # ---- constants
+
     asset_account_deposit: Const[u128]
     """Deposit reserved by `touch`, in planck."""
-    string_limit: Const[u32] = u32(STRING_LIMIT)
+    string_limit = Constant(u32(STRING_LIMIT))
     """Maximum length of a name or symbol, in bytes."""
-    currency: Deposits
+
+    # ---- dependencies
+
+    currency: NamedReservable
     system: System
     watcher: Watcher = NoWatcher()
+
+    # ---- storage
 
     asset = Map(u32, AssetDetails)
     """All assets, by number."""
@@ -213,113 +87,48 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     held = DoubleMap(u32, AccountId, u128, default=NOTHING)
     """Units on hold, by asset and account: they still belong to the account but cannot be moved."""
 
-    class Created(Event, index=0):
-        """An asset was created, without units."""
+    # ---- events
 
-        asset_id: AssetId
-        creator: Who
-        owner: Who
+    Created = events.Created
+    Issued = events.Issued
+    Transferred = events.Transferred
+    Burned = events.Burned
+    AssetFrozen = events.AssetFrozen
+    AssetThawed = events.AssetThawed
+    Destroyed = events.Destroyed
+    MetadataSet = events.MetadataSet
+    Touched = events.Touched
 
-    class Issued(Event, index=1):
-        """Units were issued to `owner`."""
+    # ---- errors
 
-        asset_id: AssetId
-        owner: Who
-        amount: Amount
-
-    class Transferred(Event, index=2):
-        """Units were transferred."""
-
-        asset_id: AssetId
-        from_: Who
-        to: Who
-        amount: Amount
-
-    class Burned(Event, index=3):
-        """Units of `owner` were destroyed."""
-
-        asset_id: AssetId
-        owner: Who
-        balance: Amount
-
-    class AssetFrozen(Event, index=8):
-        """An asset was frozen: its units cannot be transferred until it is thawed."""
-
-        asset_id: AssetId
-
-    class AssetThawed(Event, index=9):
-        """An asset was thawed: its units can be transferred again."""
-
-        asset_id: AssetId
-
-    class Destroyed(Event, index=13):
-        """An asset was removed: it has no units and no accounts."""
-
-        asset_id: AssetId
-
-    class MetadataSet(Event, index=15):
-        """The name, symbol and decimals of an asset were set."""
-
-        asset_id: AssetId
-        name: Annotated[bytes, TypeName("Vec<u8>")]
-        symbol: Annotated[bytes, TypeName("Vec<u8>")]
-        decimals: Annotated[u8, TypeName("u8")]
-        is_frozen: Annotated[bool, TypeName("bool")]
-
-    class Touched(Event, index=22):
-        """An account reserved a deposit to make room for an asset."""
-
-        asset_id: AssetId
-        who: Who
-        depositor: Who
-
-    class BalanceLow(Error, index=0):
-        """The account has too few free units; cancelling an order releases its units."""
-
-    class NoAccount(Error, index=1):
-        """The account has no balance of this asset."""
-
-    class NoPermission(Error, index=2):
-        """The receiver may not hold this asset: it first needs a judgement of its identity."""
-
-    class Unknown(Error, index=3):
-        """There is no asset of this number; the assets are listed in `Assets.Asset`."""
-
-    class InUse(Error, index=5):
-        """The account still holds units of the asset, or the asset exists already."""
-
-    class UnavailableConsumer(Error, index=8):
-        """The receiver does not exist or holds too many assets; `touch` makes room for one."""
-
-    class WouldDie(Error, index=11):
-        """No unit would remain; `transfer` and `transfer_all` can send the whole balance."""
-
-    class AlreadyExists(Error, index=12):
-        """The account already has an entry for this asset."""
-
-    class NoDeposit(Error, index=13):
-        """The account has no deposit for this asset."""
-
-    class AssetNotLive(Error, index=16):
-        """The asset is frozen; its units cannot be transferred until it is thawed."""
+    BalanceLow = errors.BalanceLow
+    NoAccount = errors.NoAccount
+    NoPermission = errors.NoPermission
+    Unknown = errors.Unknown
+    InUse = errors.InUse
+    UnavailableConsumer = errors.UnavailableConsumer
+    WouldDie = errors.WouldDie
+    AlreadyExists = errors.AlreadyExists
+    NoDeposit = errors.NoDeposit
+    AssetNotLive = errors.AssetNotLive
 
     # ---- calls
 
     @call(8, weight=weights.TRANSFER)
     def transfer(
-        self, origin: Origin, id: AssetParameter, target: Lookup, amount: CompactAmount
+        self, origin: Origin, id: AssetParameter, target: AccountIdLookupOf, amount: CompactAmount
     ) -> None:
         """Transfer units from the caller to another account."""
         self.move(u32(id), origin.signed(), lookup(target), u128(amount))
 
     @call(9, weight=weights.TRANSFER_KEEP_ALIVE)
     def transfer_keep_alive(
-        self, origin: Origin, id: AssetParameter, target: Lookup, amount: CompactAmount
+        self, origin: Origin, id: AssetParameter, target: AccountIdLookupOf, amount: CompactAmount
     ) -> None:
         """Transfer units to another account, but not the caller's whole balance."""
         who = origin.signed()
         if amount == self.balance(u32(id), who):
-            raise self.WouldDie
+            raise errors.WouldDie
         self.move(u32(id), who, lookup(target), u128(amount))
 
     @call(26, weight=weights.TOUCH)
@@ -328,24 +137,22 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         who, asset = origin.signed(), u32(id)
         details = self._details(asset)
         if (asset, who) in self.account:
-            raise self.AlreadyExists
+            raise errors.AlreadyExists
         deposit = u128(self.asset_account_deposit)
         self.currency.reserve_named(RESERVE_ID, who, deposit)
         self.account[asset, who] = AssetAccount(NOTHING, AccountStatus.Liquid, DepositHeld(deposit))
         self.asset[asset] = replace(details, accounts=u32(details.accounts + 1))
-        self.deposit(self.Touched(asset, who, who))
+        self.deposit(events.Touched(asset, who, who))
 
     @call(27, weight=weights.REFUND)
-    def refund(
-        self, origin: Origin, id: AssetParameter, allow_burn: Annotated[bool, TypeName("bool")]
-    ) -> None:
+    def refund(self, origin: Origin, id: AssetParameter, allow_burn: bool) -> None:
         """Release the caller's deposit; it must hold no units. Units are never burned for it."""
         who, asset = origin.signed(), u32(id)
         details, held = self._details(asset), self._account(asset, who)
         if not isinstance(held.reason, DepositHeld):
-            raise self.NoDeposit
+            raise errors.NoDeposit
         if held.balance:
-            raise self.InUse
+            raise errors.InUse
         self._forget(asset, details, who, held)
         self._store(asset, details)
 
@@ -354,8 +161,8 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self,
         origin: Origin,
         id: AssetParameter,
-        dest: Lookup,
-        keep_alive: Annotated[bool, TypeName("bool")],
+        dest: AccountIdLookupOf,
+        keep_alive: bool,
     ) -> None:
         """Transfer all free units; with `keep_alive`, all but one if none are on hold."""
         who, asset = origin.signed(), u32(id)
@@ -394,7 +201,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     def hold(self, asset: u32, who: AccountId, amount: u128) -> None:
         """Put units on hold. Raises BalanceLow."""
         if self.free(asset, who) < amount:
-            raise self.BalanceLow
+            raise errors.BalanceLow
         if amount:
             self.held[asset, who] += amount
 
@@ -418,14 +225,14 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
     ) -> None:
         """Create an asset without units, owned by the keyless account `keeper`. Raises InUse."""
         if asset in self.asset:
-            raise self.InUse
+            raise errors.InUse
         none = u32(0)
         self.asset[asset] = AssetDetails(
             *(keeper,) * 4, NOTHING, NOTHING, u128(1), False, none, none, none, AssetStatus.Live
         )
         self.metadata[asset] = AssetMetadata(NOTHING, name, symbol, decimals)
-        self.deposit(self.Created(asset, keeper, keeper))
-        self.deposit(self.MetadataSet(asset, name, symbol, decimals, False))
+        self.deposit(events.Created(asset, keeper, keeper))
+        self.deposit(events.MetadataSet(asset, name, symbol, decimals, False))
 
     def issue(self, asset: u32, who: AccountId, amount: u128) -> None:
         """Issue units to `who`. Raises the errors of a receiver, and Overflow."""
@@ -433,7 +240,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         self._credit(asset, details, who, amount)
         details.supply += amount
         self.asset[asset] = details
-        self.deposit(self.Issued(asset, who, amount))
+        self.deposit(events.Issued(asset, who, amount))
 
     def retire(self, asset: u32, who: AccountId, amount: u128) -> None:
         """Destroy units of an account, even while the asset is frozen. Raises BalanceLow.
@@ -443,7 +250,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         details = self._details(asset)
         self._debit(asset, details, who, amount)
         details.supply -= amount
-        self.deposit(self.Burned(asset, who, amount))
+        self.deposit(events.Burned(asset, who, amount))
         self._store(asset, details)
 
     def move(self, asset: u32, source: AccountId, dest: AccountId, amount: u128) -> None:
@@ -452,31 +259,31 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
             return
         details = self._details(asset)
         if details.status is not AssetStatus.Live:
-            raise self.AssetNotLive
+            raise errors.AssetNotLive
         if self.free(asset, source) < amount:
-            raise self.BalanceLow
+            raise errors.BalanceLow
         if source != dest:
             self._credit(asset, details, dest, amount)
             self._debit(asset, details, source, amount)
             self.asset[asset] = details
-        self.deposit(self.Transferred(asset, source, dest, amount))
+        self.deposit(events.Transferred(asset, source, dest, amount))
 
     def freeze(self, asset: u32) -> None:
         """Freeze the asset: no transfers."""
         self.asset[asset] = replace(self._details(asset), status=AssetStatus.Frozen)
-        self.deposit(self.AssetFrozen(asset))
+        self.deposit(events.AssetFrozen(asset))
 
     def thaw(self, asset: u32) -> None:
         """Thaw the asset: transfers are possible again."""
         self.asset[asset] = replace(self._details(asset), status=AssetStatus.Live)
-        self.deposit(self.AssetThawed(asset))
+        self.deposit(events.AssetThawed(asset))
 
     # ---- internals
 
     def _details(self, asset: u32) -> AssetDetails:
         details = self.asset.get(asset)
         if details is None:
-            raise self.Unknown
+            raise errors.Unknown
         return details
 
     def _store(self, asset: u32, details: AssetDetails) -> None:
@@ -486,19 +293,19 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
             return
         del self.asset[asset]
         del self.metadata[asset]
-        self.deposit(self.Destroyed(asset))
+        self.deposit(events.Destroyed(asset))
 
     def _account(self, asset: u32, who: AccountId) -> AssetAccount:
         held = self.account.get((asset, who))
         if held is None:
-            raise self.NoAccount
+            raise errors.NoAccount
         return held
 
     def _credit(self, asset: u32, details: AssetDetails, who: AccountId, amount: u128) -> None:
         """Credit units. Changes `details` but does not write it."""
         held = self.account.get((asset, who))
         if not is_pool(who) and not self.watcher.may_hold(asset, who):
-            raise self.NoPermission
+            raise errors.NoPermission
         self.watcher.about_to_change(asset, who, NOTHING if held is None else held.balance)
         if held is None:
             held = AssetAccount(NOTHING, AccountStatus.Liquid, self._refer(who))
@@ -510,7 +317,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         """Debit units. An empty account is removed unless a deposit keeps its place."""
         held = self._account(asset, who)
         if self.free(asset, who) < amount:
-            raise self.BalanceLow
+            raise errors.BalanceLow
         self.watcher.about_to_change(asset, who, held.balance)
         held.balance -= amount
         if held.balance or isinstance(held.reason, DepositHeld):
@@ -526,7 +333,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
         if not info.providers:
             raise TokenError(TokenErrorKind.CannotCreate)
         if not has_room(info):
-            raise self.UnavailableConsumer
+            raise errors.UnavailableConsumer
         self.system.add_consumer(info)
         self.system.account[who] = info
         return Consumer()

@@ -1,0 +1,72 @@
+"""Announced calls: a proxy with a delay announces a call before it may make it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u128
+from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.frame.traits import NamedReservable
+from runtime.pallets.proxy.types import RESERVE_ID, Announcement, Pending, stepped
+
+
+class Announcements(Component):
+    """The announced calls of proxies, and the deposits for them."""
+
+    announcements = Map(AccountId, Pending, default=([], u128(0)), hasher=Hasher.Twox64Concat)
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        *,
+        currency: NamedReservable,
+        deposit_base: u128,
+        deposit_factor: u128,
+    ) -> None:
+        super().__init__(pallet)
+        self.currency = currency
+        self.deposit_base = deposit_base
+        self.deposit_factor = deposit_factor
+
+    def deposit_for(self, pending: int) -> u128:
+        """Return the deposit for `pending` announced calls, in planck."""
+        return stepped(self.deposit_base, self.deposit_factor, pending)
+
+    def remove(self, who: AccountId, chosen: Callable[[Announcement], bool]) -> int:
+        """Remove the chosen announcements of `who`, if any; return the number before removal.
+
+        Zero if none was chosen.
+        """
+        pending, deposit = self.announcements[who]
+        kept = [announcement for announcement in pending if not chosen(announcement)]
+        if len(kept) == len(pending):
+            return 0
+        self.store(who, kept, deposit)
+        return len(pending)
+
+    def store(self, who: AccountId, pending: list[Announcement], deposit: u128) -> None:
+        """Store the announcements of `who`, and adjust the deposit to their number."""
+        due = self.deposit_for(len(pending))
+        change_deposit(self.currency, who, deposit, due)
+        if pending:
+            self.announcements[who] = (pending, due)
+        else:
+            del self.announcements[who]
+
+    def poke(self, who: AccountId) -> tuple[u128, u128]:
+        """Change the deposit to its current price; return the old and the new one."""
+        pending, old = self.announcements[who]
+        new = self.deposit_for(len(pending))
+        if new != old:
+            change_deposit(self.currency, who, old, new)
+            self.announcements[who] = (pending, new)
+        return old, new
+
+
+def change_deposit(currency: NamedReservable, who: AccountId, old: u128, new: u128) -> None:
+    """Change the amount that is reserved for `who` from `old` to `new` planck."""
+    if new > old:
+        currency.reserve_named(RESERVE_ID, who, new - old)
+    elif new < old:
+        currency.unreserve_named(RESERVE_ID, who, old - new)
