@@ -166,7 +166,7 @@ def _session_keys(runtime: BttRuntime) -> Iterator[bytes]:
     """Yield the keys of block authors and voters, from all places in the state."""
     for _, keys in runtime.session.next_keys.items():  # noqa: PERF102 - a map of the state
         yield from (key for _, key in keys.typed())
-    for listed in (runtime.babe.authorities, runtime.babe.next_authorities):
+    for listed in (runtime.babe.epochs.authorities, runtime.babe.epochs.next_authorities):
         yield from (bytes(key) for key, _ in listed.value)
     yield from (bytes(key) for key, _ in runtime.grandpa.authorities.value)
 

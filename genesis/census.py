@@ -82,10 +82,13 @@ def census(genesis: Genesis) -> Census:
 
 
 def _first_keys(runtime: BttRuntime) -> Mapping[str, tuple[str, frozenset[bytes]]]:
-    babe, grandpa = runtime.babe, runtime.grandpa
+    epochs, grandpa = runtime.babe.epochs, runtime.grandpa
     found = {
-        "Babe.Authorities": ("babe", [bytes(key) for key, _ in babe.authorities.value]),
-        "Babe.NextAuthorities": ("babe", [bytes(key) for key, _ in babe.next_authorities.value]),
+        "Babe.Authorities": ("babe", [bytes(key) for key, _ in epochs.authorities.value]),
+        "Babe.NextAuthorities": (
+            "babe",
+            [bytes(key) for key, _ in epochs.next_authorities.value],
+        ),
         "Grandpa.Authorities": ("grandpa", [bytes(key) for key, _ in grandpa.authorities.value]),
     }
     queued = runtime.session.queued_keys.value

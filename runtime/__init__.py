@@ -237,7 +237,7 @@ class BttRuntime(Runtime):
             system=self.system))
         self.session = add(6, Session(
             min_validators=params.min_validators, report_window=params.report_epochs,
-            system=self.system, epochs=self.babe, voters=self.grandpa,
+            system=self.system, epochs=self.babe.epochs, voters=self.grandpa,
             manager=self.authorities))
         self.offences = add(7, Offences(
             report_epochs=params.report_epochs, sessions=self.session, stakes=self.authorities))

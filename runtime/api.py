@@ -318,42 +318,42 @@ class BabeApi(RuntimeApi, version=2):
     def configuration(self) -> BabeConfiguration:
         """Return the configuration for BABE clients, as of the current epoch."""
         babe = self._babe
-        config = babe.config_now()
+        config = babe.epochs.config()
         return BabeConfiguration(
             slot_duration=babe.expected_block_time,
             epoch_length=babe.epoch_duration,
             c=config.c,
-            authorities=babe.authorities.value,
-            randomness=babe.randomness.value,
+            authorities=babe.epochs.authorities.value,
+            randomness=babe.epoch_randomness.randomness.value,
             allowed_slots=config.allowed_slots,
         )
 
     def current_epoch_start(self) -> Slot:
         """Return the first slot of the current epoch."""
-        return Slot(self._babe.current_epoch_start())
+        return Slot(self._babe.epochs.first_slot())
 
     def current_epoch(self) -> WireEpoch:
         """Return the current epoch."""
         babe = self._babe
         return WireEpoch(
-            epoch_index=babe.epoch_index.value,
-            start_slot=Slot(babe.current_epoch_start()),
+            epoch_index=babe.epochs.epoch_index.value,
+            start_slot=Slot(babe.epochs.first_slot()),
             duration=babe.epoch_duration,
-            authorities=babe.authorities.value,
-            randomness=babe.randomness.value,
-            config=babe.config_now(),
+            authorities=babe.epochs.authorities.value,
+            randomness=babe.epoch_randomness.randomness.value,
+            config=babe.epochs.config(),
         )
 
     def next_epoch(self) -> WireEpoch:
         """Return the announced epoch, as if none were skipped."""
         babe = self._babe
         return WireEpoch(
-            epoch_index=babe.epoch_index.value + 1,
-            start_slot=Slot(babe.current_epoch_start() + int(babe.epoch_duration)),
+            epoch_index=babe.epochs.epoch_index.value + 1,
+            start_slot=Slot(babe.epochs.first_slot() + int(babe.epoch_duration)),
             duration=babe.epoch_duration,
-            authorities=babe.next_authorities.value,
-            randomness=babe.next_randomness.value,
-            config=babe.config_next(),
+            authorities=babe.epochs.next_authorities.value,
+            randomness=babe.epoch_randomness.next_randomness.value,
+            config=babe.epochs.next_config(),
         )
 
     def generate_key_ownership_proof(

@@ -165,7 +165,7 @@ class Bench:
     def _begin(self) -> None:
         runtime = self.runtime
         runtime.babe.genesis_slot.value = Slot(1)
-        runtime.babe.epoch_index.value = u64(BLOCK // int(self.params.epoch_slots))
+        runtime.babe.epochs.epoch_index.value = u64(BLOCK // int(self.params.epoch_slots))
         runtime.system.number.value = u32(BLOCK)
         self.at(BLOCK)
 

@@ -81,7 +81,7 @@ class Importer:
         engine, current = babe.engine.value, int(babe.current_slot.value)
         # The state has no epoch that is over, but a header may claim a slot of one.
         is_ahead = engine is Engine.Babe and slot > current
-        epoch = babe.epoch_at(slot) if is_ahead else None
+        epoch = babe.epochs.at(slot) if is_ahead else None
         # The first block of an epoch rotates the session, and no authority is disabled in it yet.
         turns = epoch is not None and epoch.begins(current)
         disabled = [] if turns else runtime.pallet(Session).disabled_validators.value

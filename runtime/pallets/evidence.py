@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Final, Protocol, TypeAlias
+from typing import Annotated, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.limits import MAX_TRIE_NODE_BYTES, MAX_TRIE_NODES
 from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
 from btt_chain.scale import FixedBytes, MaxLen, TypeName, codec, path, u32, u64, u128
-from runtime.frame import DispatchError, DispatchInfo, Error, PostInfo, Unavailable
+from runtime.frame import Call, DispatchError, DispatchInfo, Error, PostInfo, Unavailable
 from runtime.params import MAX_VALIDATORS
 
 
@@ -26,6 +26,12 @@ class KeyTypeId(FixedBytes, size=4, path="sp_core::crypto::KeyTypeId"):
     __slots__ = ()
 
 
+BABE_EQUIVOCATION: Final = b"babe:equivocatio"
+GRANDPA_EQUIVOCATION: Final = b"grandpa:equivoca"
+"""Kinds of offence: two blocks in one slot, two votes in one round. Source: `sp_consensus_babe`,
+`sp_consensus_grandpa`."""
+REPORT_UNSIGNED: Final = 1
+"""Index of the unsigned call in each pallet."""
 BABE_KEY: Final = KeyTypeId(b"babe")
 GRANDPA_KEY: Final = KeyTypeId(b"gran")
 
@@ -61,7 +67,7 @@ class Offence:
     """Time of the offence, in the unit of its kind."""
 
 
-class Seats(Protocol):
+class KeyOwners(Protocol):
     """Owners of session keys; Session implements it."""
 
     def owner_of(
@@ -98,6 +104,36 @@ class Offences(Protocol):
         """Return the number of offences of this kind reported for the same time."""
 
 
+class EquivocationProof(Protocol):
+    """A proof that the owner of a key equivocated."""
+
+    @property
+    def offender(self) -> bytes:
+        """The key."""
+
+
+P = TypeVar("P", bound=EquivocationProof)
+
+
+@dataclass(frozen=True, slots=True)
+class Equivocation(Generic[P]):
+    """The rules of one kind of equivocation, and the errors of its reports."""
+
+    kind: bytes
+    """Identifier of the kind of offence, 16 bytes."""
+    tag: bytes
+    """Prefix of the pool's tags of reports."""
+    key_type: KeyTypeId
+    check_session: Callable[[P, u32], None]
+    """Raise the pallet's error if the offence was not in this session."""
+    is_proven: Callable[[P], bool]
+    time_slot: Callable[[P], int]
+    """Return the time of the offence, in the unit of its kind."""
+    invalid_proof: type[Error]
+    invalid_owner: type[Error]
+    duplicate: type[Error]
+
+
 _PROOF: Final = codec(MembershipProof)
 _TAG: Final = codec(tuple[bytes, AccountId, u32, bytes])
 
@@ -114,41 +150,108 @@ def by_validators(
     return weigh
 
 
-def ownership(seats: Seats, session_index: int, key_type: bytes, key: bytes) -> bytes | None:
-    """Return the encoded proof of a key's owner; None if it has none or is no longer stored."""
-    seat = seats.owner_of(session_index, key_type, key)
-    if seat is None:
-        return None
-    return _PROOF.encode(MembershipProof(u32(session_index), [], u32(seat[1])))
+class Reports(Generic[P]):
+    """The reports of one kind of equivocation, of a pallet."""
+
+    def __init__(
+        self,
+        rules: Equivocation[P],
+        longevity: u64,
+        owners: KeyOwners | None,
+        offences: Offences | None,
+    ) -> None:
+        """Accept reports once `owners` and `offences` are given, here or by `bind`.
+
+        An unsigned report stays valid in the pool for `longevity` blocks.
+        """
+        self._rules: Final = rules
+        self._longevity: Final = longevity
+        self._owners = owners
+        self._offences = offences
+
+    def bind(self, owners: KeyOwners, offences: Offences | None) -> None:
+        """Bind the pallets that reports depend on."""
+        self._owners, self._offences = owners, offences
+
+    def ownership(self, session_index: int, key: bytes) -> bytes | None:
+        """Return the encoded proof of a key's owner; None if none is stored."""
+        if self._owners is None:
+            return None
+        seat = self._owners.owner_of(session_index, self._rules.key_type, key)
+        if seat is None:
+            return None
+        return _PROOF.encode(MembershipProof(u32(session_index), [], u32(seat[1])))
+
+    def submit(
+        self,
+        proof: P,
+        membership: MembershipProof,
+        reporter: AccountId | None,
+        own: Callable[[int], int],
+    ) -> PostInfo:
+        """Report a proven offence. Raises the calls' errors.
+
+        The call is free if the offender is slashed. Otherwise it pays: an offender without stake
+        could equivocate without end, and fill blocks for nothing. Its weight is `own` of the
+        offences at that time, whose penalties it raises.
+        """
+        offences, offence = self.prove(proof, membership)
+        try:
+            taken = offences.report(
+                offence.kind,
+                offence.session,
+                offence.validator_count,
+                offence.offender,
+                offence.time_slot,
+                reporter,
+            )
+        except offences.DuplicateReport:
+            raise self._rules.duplicate from None
+        used = own(offences.concurrent(offence.kind, offence.time_slot))
+        return PostInfo(weight=used, pays=False if taken else None)
+
+    def validate_unsigned(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
+        """Return the validity of an unsigned report, None for other calls.
+
+        Raises Invalid unless it is correct and new. It pays no fee, so it is accepted only from
+        this node and from blocks, and not gossiped.
+        """
+        if call.index != REPORT_UNSIGNED:
+            return None
+        if source is TransactionSource.External:
+            raise Invalid(validity.Call())
+        proof, membership = cast("tuple[P, MembershipProof]", call.args)
+        try:
+            offences, offence = self.prove(proof, membership)
+        except (Error, Unavailable):
+            raise Invalid(validity.BadProof()) from None
+        refuse_known(offences, offence)
+        return valid_report(self._rules.tag, offence, self._longevity)
+
+    def prove(self, proof: P, membership: MembershipProof) -> tuple[Offences, Offence]:
+        """Return the offence that a report proves, with its handler. Raises the calls' errors."""
+        rules = self._rules
+        if self._owners is None or self._offences is None:
+            raise Unavailable
+        rules.check_session(proof, membership.session)
+        offender = owner(self._owners, membership, rules.key_type, proof.offender)
+        if offender is None:
+            raise rules.invalid_owner
+        if not rules.is_proven(proof):
+            raise rules.invalid_proof
+        session, count = int(membership.session), int(membership.validator_count)
+        time_slot = rules.time_slot(proof)
+        return self._offences, Offence(rules.kind, session, count, offender, time_slot)
 
 
-def owner(seats: Seats, proof: MembershipProof, key_type: bytes, key: bytes) -> AccountId | None:
+def owner(
+    owners: KeyOwners, proof: MembershipProof, key_type: bytes, key: bytes
+) -> AccountId | None:
     """Return the owner of a key; None if `proof` differs from the result of `ownership`."""
-    seat = seats.owner_of(int(proof.session), key_type, key)
+    seat = owners.owner_of(int(proof.session), key_type, key)
     if seat is None or proof.trie_nodes or seat[1] != proof.validator_count:
         return None
     return seat[0]
-
-
-def judge_unsigned(
-    source: TransactionSource,
-    judged: Callable[[], tuple[Offences, Offence]],
-    prefix: bytes,
-    longevity: u64,
-) -> ValidTransaction:
-    """Return the validity of an unsigned report. Raises Invalid unless it is correct and new.
-
-    It pays no fee, so it is accepted only from this node and from blocks, and not gossiped.
-    `judged` checks the proof, and raises the errors of calls.
-    """
-    if source is TransactionSource.External:
-        raise Invalid(validity.Call())
-    try:
-        offences, offence = judged()
-    except (Error, Unavailable):
-        raise Invalid(validity.BadProof()) from None
-    refuse_known(offences, offence)
-    return valid_report(prefix, offence, longevity)
 
 
 def valid_report(prefix: bytes, offence: Offence, longevity: u64) -> ValidTransaction:
@@ -177,27 +280,3 @@ def refuse_known(offences: Offences, offence: Offence) -> None:
         raise Invalid(validity.Stale()) from None
     except DispatchError:
         raise Invalid(validity.BadProof()) from None
-
-
-def submit(
-    offences: Offences,
-    offence: Offence,
-    reporter: AccountId | None,
-    own: Callable[[int], int],
-) -> PostInfo:
-    """Report an offence. Raises Offences.DuplicateReport.
-
-    The call is free if the offender is slashed. Otherwise it pays: an offender without stake could
-    equivocate without end, and fill blocks for nothing. Its weight is `own` of the offences at that
-    time, whose penalties it raises.
-    """
-    taken = offences.report(
-        offence.kind,
-        offence.session,
-        offence.validator_count,
-        offence.offender,
-        offence.time_slot,
-        reporter,
-    )
-    used = own(offences.concurrent(offence.kind, offence.time_slot))
-    return PostInfo(weight=used, pays=False if taken else None)

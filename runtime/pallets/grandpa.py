@@ -9,12 +9,11 @@ Source of the rules: Substrate's `pallet_grandpa`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Final, TypeAlias, cast
+from typing import Annotated, Final, TypeAlias
 
 from btt_chain.primitives import grandpa
-from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.grandpa import (
     AuthorityId,
     AuthorityList,
@@ -37,32 +36,24 @@ from runtime.frame import (
     Origin,
     Pallet,
     PostInfo,
-    Unavailable,
     Value,
     call,
 )
 from runtime.pallets.evidence import (
+    GRANDPA_EQUIVOCATION,
     GRANDPA_KEY,
+    Equivocation,
     KeyOwnerProof,
-    MembershipProof,
-    Offence,
+    KeyOwners,
     Offences,
-    Seats,
+    Reports,
     by_validators,
-    judge_unsigned,
-    owner,
-    ownership,
-    submit,
 )
 from runtime.pallets.system import System
 from runtime.params import MAX_VALIDATORS
 from runtime.weights import grandpa as weights
 
-OFFENCE: Final = b"grandpa:equivoca"
-"""Offence kind of voting twice in one round. Source: `sp_consensus_grandpa`."""
 TAG: Final = b"GrandpaEquivocation"
-REPORT_UNSIGNED: Final = 1
-"""Index of the call that needs no signature."""
 
 Authorities = Bounded[list[tuple[AuthorityId, u64]], MAX_VALIDATORS]
 NUMBER: Final = {"N": u32}
@@ -115,11 +106,7 @@ Proof: TypeAlias = Annotated[
 class Grandpa(Pallet):
     """The voters on finality and their weights."""
 
-    system: System
-    seats: Seats | None = None
-    """None: no key owners are stored, and reports are refused. See `lean_on`."""
-    offences: Offences | None = None
-    """None: no offences are judged, and reports are refused."""
+    # ---- constants
 
     max_authorities: Const[u32]
     """Maximum number of voters."""
@@ -127,8 +114,18 @@ class Grandpa(Pallet):
     """Maximum number of nominators: 0, because this chain has none."""
     max_set_id_session_entries: Const[u64]
     """Number of sets whose last session is stored: covers the period for reports."""
+
+    # ---- dependencies
+
     report_longevity: u64
     """Longevity of an unsigned report, in blocks."""
+    system: System
+    owners: KeyOwners | None = None
+    """None: no key owners are stored, and reports are refused. See `lean_on`."""
+    offences: Offences | None = None
+    """None: no offences are judged, and reports are refused."""
+
+    # ---- storage
 
     state = Value(StoredState, default=Live())
     pending_change = Value(StoredPendingChange)
@@ -138,6 +135,8 @@ class Grandpa(Pallet):
     set_id_session = Map(u64, u32, hasher=Hasher.Twox64Concat)
     """Last session of each set."""
     authorities = Value(Authorities, default=[])
+
+    # ---- events
 
     class NewAuthorities(Event, index=0):
         """New voters take over once this block is final."""
@@ -149,6 +148,8 @@ class Grandpa(Pallet):
 
     class Resumed(Event, index=2):
         """Voting was resumed."""
+
+    # ---- errors
 
     class PauseFailed(Error, index=0):
         """Voting cannot be paused: it is not active, or a change of its state is pending."""
@@ -173,6 +174,25 @@ class Grandpa(Pallet):
 
     # ---- hooks
 
+    def setup(self) -> None:
+        """Build the reports of equivocations."""
+        self.reports = Reports(
+            Equivocation(
+                kind=GRANDPA_EQUIVOCATION,
+                tag=TAG,
+                key_type=GRANDPA_KEY,
+                check_session=self._check_session,
+                is_proven=is_proven,
+                time_slot=time_slot,
+                invalid_proof=self.InvalidEquivocationProof,
+                invalid_owner=self.InvalidKeyOwnershipProof,
+                duplicate=self.DuplicateOffenceReport,
+            ),
+            self.report_longevity,
+            self.owners,
+            self.offences,
+        )
+
     def on_finalize(self, number: int) -> None:
         """Announce the change of voters that this block makes, if any, and store the new voters."""
         change = self.pending_change.take()
@@ -186,12 +206,7 @@ class Grandpa(Pallet):
 
     def validate_unsigned(self, call: Call, source: TransactionSource) -> ValidTransaction | None:
         """Return the validity of a report that is valid and new, from this node or from a block."""
-        if call.index != REPORT_UNSIGNED:
-            return None
-        proof, membership = cast("tuple[EquivocationProof, MembershipProof]", call.args)
-        return judge_unsigned(
-            source, lambda: self._judged(proof, membership), TAG, self.report_longevity
-        )
+        return self.reports.validate_unsigned(call, source)
 
     # ---- calls
 
@@ -203,8 +218,10 @@ class Grandpa(Pallet):
 
         No fee if the report costs an offender something.
         """
-        who, own = origin.signed(), weights.report_equivocation
-        return self._report(equivocation_proof, key_owner_proof, who, own)
+        who = origin.signed()
+        return self.reports.submit(
+            equivocation_proof, key_owner_proof, who, weights.report_equivocation
+        )
 
     @call(1, weight=by_validators(weights.report_equivocation_unsigned))
     def report_equivocation_unsigned(
@@ -212,8 +229,9 @@ class Grandpa(Pallet):
     ) -> PostInfo:
         """Report a voter that voted twice in one round. Unsigned: sent by the nodes of voters."""
         origin.none()
-        own = weights.report_equivocation_unsigned
-        return self._report(equivocation_proof, key_owner_proof, None, own)
+        return self.reports.submit(
+            equivocation_proof, key_owner_proof, None, weights.report_equivocation_unsigned
+        )
 
     @call(2, weight=weights.NOTE_STALLED)
     def note_stalled(
@@ -229,18 +247,14 @@ class Grandpa(Pallet):
 
     # ---- public interface
 
-    def lean_on(self, seats: Seats, offences: Offences | None) -> None:
-        """Bind the pallets that reports depend on."""
-        self.seats, self.offences = seats, offences
+    def lean_on(self, owners: KeyOwners, offences: Offences | None) -> None:
+        """Bind pallets that come later in the runtime's table, on which reports depend."""
+        self.reports.bind(owners, offences)
 
     def key_ownership(self, set_id: int, key: bytes) -> bytes | None:
         """Return the encoded proof of a key's owner in a set; None if no owner is known."""
         session = self.set_id_session.get(u64(set_id)) if set_id <= u64.MAX else None
-        if session is None or self.seats is None:
-            return None
-        return ownership(self.seats, int(session), GRANDPA_KEY, key)
-
-    # ---- public interface for Session
+        return None if session is None else self.reports.ownership(int(session), key)
 
     def genesis_voters(self, voters: Sequence[tuple[bytes, int]]) -> None:
         """Store the first voters, with weights."""
@@ -266,43 +280,29 @@ class Grandpa(Pallet):
 
     # ---- internals
 
-    def _report(
-        self,
-        proof: EquivocationProof,
-        membership: MembershipProof,
-        reporter: AccountId | None,
-        own: Callable[[int], int],
-    ) -> PostInfo:
-        offences, offence = self._judged(proof, membership)
-        try:
-            return submit(offences, offence, reporter, own)
-        except offences.DuplicateReport:
-            raise self.DuplicateOffenceReport from None
-
-    def _judged(
-        self, proof: EquivocationProof, membership: MembershipProof
-    ) -> tuple[Offences, Offence]:
-        """Return the offence that a report proves, with its judge. Raises the calls' errors."""
-        if self.seats is None or self.offences is None:
-            raise Unavailable
+    def _check_session(self, proof: EquivocationProof, session: u32) -> None:
+        """Check that the set of a proof voted in a session. Raises InvalidEquivocationProof."""
         set_id = int(proof.set_id)
         last = self.set_id_session.get(u64(set_id))
         before = self.set_id_session.get(u64(set_id - 1)) if set_id else None
-        session = membership.session
         if last is None or session > last or (before is not None and session <= before):
             raise self.InvalidEquivocationProof
-        offender = owner(self.seats, membership, GRANDPA_KEY, proof.offender)
-        if offender is None:
-            raise self.InvalidKeyOwnershipProof
-        try:
-            check_equivocation(proof)
-        except grandpa.NoEquivocation:
-            raise self.InvalidEquivocationProof from None
-        count = int(membership.validator_count)
-        when = set_id | proof.round << 64  # as Substrate encodes the two, set id first
-        return self.offences, Offence(OFFENCE, int(session), count, offender, when)
 
 
 def listed(voters: Sequence[tuple[bytes, int]]) -> AuthorityList:
     """Return voters in the form that is stored and announced."""
     return [(AuthorityId(key), u64(weight)) for key, weight in voters]
+
+
+def is_proven(proof: EquivocationProof) -> bool:
+    """Return True if the votes prove an equivocation."""
+    try:
+        check_equivocation(proof)
+    except grandpa.NoEquivocation:
+        return False
+    return True
+
+
+def time_slot(proof: EquivocationProof) -> int:
+    """Return the time of an offence: set and round as Substrate encodes them, set id first."""
+    return int(proof.set_id) | proof.round << 64

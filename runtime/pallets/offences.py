@@ -23,10 +23,6 @@ from btt_chain.scale import Compact, Fixed, TypeName, encode, path, u32, u64, u1
 from runtime.frame import Const, DoubleMap, Error, Event, Hasher, Map, Pallet, Value
 from runtime.weights import offences as weights
 
-BABE_EQUIVOCATION: Final = b"babe:equivocatio"
-GRANDPA_EQUIVOCATION: Final = b"grandpa:equivoca"
-"""Kinds of offence, as Substrate names them."""
-
 MIN_PART: Final = 100
 """Divisor of the smallest penalty: a hundredth of what is at stake."""
 PRUNED_PER_BLOCK: Final = 16

@@ -150,7 +150,7 @@ class Everybody:
 
 
 class Epochs(Protocol):
-    """Block production with the sessions' keys; Babe satisfies it."""
+    """Block production with the sessions' keys; Babe's epochs satisfy it."""
 
     def genesis_epoch(
         self,
@@ -159,8 +159,8 @@ class Epochs(Protocol):
     ) -> None:
         """Set the authorities of the first two epochs, with weights."""
 
-    def new_epoch(self, following: Sequence[tuple[bytes, int]]) -> None:
-        """Begin the announced epoch and announce the one after it, with these authorities."""
+    def new_epoch(self, following: Sequence[tuple[bytes, int]], session: int) -> None:
+        """Begin the announced epoch with `session`, and announce the authorities of the next."""
 
     def weights_now(self) -> list[u64]:
         """Return the weights of the current epoch's authorities."""
@@ -396,7 +396,7 @@ class Session(Pallet):
             self.deposit(self.NewQueued())
         self.deposit(self.NewSession(u32(index)))
 
-        self.epochs.new_epoch(self._authors(queued))
+        self.epochs.new_epoch(self._authors(queued), index)
         self.voters.new_voters(voters, index)
         self._remember(index, now, voters)
         return weight + weights.rotate(max(len(now), len(queued)))

@@ -39,7 +39,7 @@ def test_f28_a_day_with_nothing_to_do_and_then_work() -> None:
         runtime.enter(node.client.overlay(head))
         babe = runtime.pallet(Babe)
         passed = int(babe.current_slot.value) - int(babe.genesis_slot.value)
-        assert int(babe.epoch_index.value) == passed // int(babe.epoch_duration)
+        assert int(babe.epochs.epoch_index.value) == passed // int(babe.epoch_duration)
         payers = Payers(world)
         for slot in range(10):
             payers.pay(slot % 4, 20)

@@ -33,6 +33,7 @@ from runtime.constants import BTT
 from runtime.executive import Executive, check_signature
 from runtime.frame import Call, DispatchError, Origin
 from runtime.genesis import write_genesis
+from runtime.pallets.babe import Babe, Drawn
 from runtime.params import RuntimeParams
 from support.runtime import DictState
 
@@ -69,6 +70,14 @@ class Validator:
         address = ss58.encode(self.account)
         keys = {"babe": ss58.encode(self.author.public), "grandpa": "0x" + self.voter.public.hex()}
         return [address, address, keys]
+
+
+def beacon_after(
+    babe: Babe, slot: int, *, since: int | None = None, authors: int = 1
+) -> Drawn | None:
+    """Return the beacon after the first block up to the current one with at least this slot."""
+    last = int(babe.system.number.value)
+    return babe.beacon_log.after(slot, last, since=since, authors=authors)
 
 
 def validators(count: int) -> list[Validator]:
@@ -131,7 +140,7 @@ class BabeChain:
 
     def claim(self, slot: int) -> Claimed:
         """Return the best claim that anybody here has to a slot."""
-        epoch = self.runtime.babe.epoch_at(slot)
+        epoch = self.runtime.babe.epochs.at(slot)
         claimed = claim_slot(slot, epoch, self.pairs, self.draws)
         assert claimed is not None, f"nobody may make a block in slot {slot}"
         return claimed

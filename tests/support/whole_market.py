@@ -119,7 +119,7 @@ class WholeMarket(Market):
 
     def _open(self) -> None:
         slot = START + self.sky.slots
-        seats = len(self.whole.babe.authorities.value)
+        seats = len(self.whole.babe.epochs.authorities.value)
         claim = SecondaryPlain(SecondaryPlainClaim(u32(slot % seats), Slot(slot)))
         zero = H256(bytes(32))
         header = Header(self.parent, u32(self.number), zero, zero, Digest([pre_runtime(claim)]))

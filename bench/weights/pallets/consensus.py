@@ -24,8 +24,7 @@ from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import NONE, ROOT, Call, signed
 from runtime.pallets.authorities import MAX_CHUNKS, Exposure, Ledger, UnlockChunk
-from runtime.pallets.babe import OFFENCE
-from runtime.pallets.evidence import MembershipProof
+from runtime.pallets.evidence import BABE_EQUIVOCATION, MembershipProof
 from runtime.pallets.offences import Charge, OffenceDetails, Queued, opaque, report_id
 from runtime.pallets.offences import Exposure as Charged
 from runtime.pallets.session import Seat, SessionKeys
@@ -90,7 +89,7 @@ def seated(b: Bench, count: int) -> list[AccountId]:
     listed = [(who, keys_of(number)) for number, who in enumerate(found)]
     session.queued_keys.value = listed
     session.seats[u32(AT)] = [Seat(who, keys, u64(10), u64(10)) for who, keys in listed]
-    runtime.babe.genesis_epoch(
+    runtime.babe.epochs.genesis_epoch(
         [(keys.babe, 10) for _, keys in listed], [(keys.babe, 10) for _, keys in listed]
     )
     return found
@@ -249,7 +248,12 @@ def prune(b: Bench, reports: int) -> Case:
 
 
 def reported(
-    b: Bench, who: AccountId, validators: int, when: int, session: int, kind: bytes = OFFENCE
+    b: Bench,
+    who: AccountId,
+    validators: int,
+    when: int,
+    session: int,
+    kind: bytes = BABE_EQUIVOCATION,
 ) -> None:
     """Record a report against an account, which paid a hundredth so far."""
     offences, timeslot = b.runtime.offences, opaque(when)
@@ -271,7 +275,7 @@ def doubled(b: Bench, validators: int, logs: int) -> EquivocationProof:
     """
     found = seated(b, validators)
     slot = b.runtime.babe.current_slot.value
-    b.runtime.babe.skipped_epochs.value = []
+    b.runtime.babe.epochs.skipped_epochs.value = []
     for who in found[1:]:
         reported(b, who, validators, int(slot), AT)
     claim = SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(int(slot))))

@@ -39,7 +39,7 @@ def lucky(b: Bench) -> None:
     for number in range(BLOCK - BEACONS + 1, BLOCK + 1):
         author = AccountId(blake2_256(b"author %d" % (number % VALIDATORS)))
         drawn = Drawn(Slot(first + number), blake2_256(b"beacon %d" % number), author)
-        babe.beacons[u32(number % BEACONS)] = drawn
+        babe.beacon_log.beacons[u32(number % BEACONS)] = drawn
 
 
 def rich(b: Bench) -> None:

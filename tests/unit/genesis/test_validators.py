@@ -155,7 +155,7 @@ def test_alice_is_authority_0_of_a_chain_sealed_by_hand_and_nobody_else_validate
     def authorities(runtime: BttRuntime) -> list[object]:
         babe, session = runtime.babe, runtime.session
         return [
-            babe.authorities.value,
+            babe.epochs.authorities.value,
             runtime.grandpa.authorities.value,
             session.queued_keys.value,
         ]
@@ -178,8 +178,8 @@ def test_a_local_chain_has_as_many_validators_as_are_wanted(count: int) -> None:
     runtime = law(zero)
     stashes = [dev_account(dev_path(place)) for place in range(count)]
     assert sorted(runtime.session.validators_now()) == sorted(stashes)
-    assert len(runtime.babe.authorities.value) == count
-    assert len({int(weight) for _, weight in runtime.babe.authorities.value}) == 1
+    assert len(runtime.babe.epochs.authorities.value) == count
+    assert len({int(weight) for _, weight in runtime.babe.epochs.authorities.value}) == 1
     assert RuntimeParams.decode(zero.state[PARAMS_KEY]).max_validators == max(16, count)
     rows = dict(runtime.system.account.items())
     total = sum(int(info.data.free) + int(info.data.reserved) for info in rows.values())
@@ -276,21 +276,24 @@ def test_finality_is_quick_where_it_may_be() -> None:
 
 def test_the_first_randomness_follows_from_the_id_unless_chosen() -> None:
     runtime = law(build(make("local")))
-    assert runtime.babe.randomness.value == default_randomness("btt-local")
-    assert runtime.babe.next_randomness.value == default_randomness("btt-local")
+    assert runtime.babe.epoch_randomness.randomness.value == default_randomness("btt-local")
+    assert runtime.babe.epoch_randomness.next_randomness.value == default_randomness("btt-local")
     assert default_randomness("btt-local") != default_randomness("btt-dev")
     randomness = bytes(range(32))
-    assert law(build(make("local", randomness=randomness))).babe.randomness.value == randomness
+    assert (
+        law(build(make("local", randomness=randomness))).babe.epoch_randomness.randomness.value
+        == randomness
+    )
     with pytest.raises(SpecError, match="randomness has 32 bytes, not 31"):
         make("local", randomness=randomness[1:])
 
 
 def test_slots_that_nobody_wins_go_by_weight_unless_told_otherwise() -> None:
-    assert law(build(make("local"))).babe.secondary_rule.value is SecondaryRule.Weighted
+    assert law(build(make("local"))).babe.epochs.secondary_rule.value is SecondaryRule.Weighted
     spec = make("local", secondary_rule=SecondaryRule.Uniform)
     assert config(spec)["babe"]["secondaryRule"] == "uniform"
     again = read_spec(spec.dumps())
-    assert law(build(again)).babe.secondary_rule.value is SecondaryRule.Uniform
+    assert law(build(again)).babe.epochs.secondary_rule.value is SecondaryRule.Uniform
     assert build(read_spec(to_raw(again).dumps())).hash == build(spec).hash
 
 

@@ -447,14 +447,14 @@ def test_babes_configuration_and_epochs_are_those_of_the_state(voted: BabeChain)
     assert (config.slot_duration, config.epoch_length, config.c) == (6_000, EPOCH, (1, 4))
     assert config.allowed_slots is AllowedSlots.PrimaryAndSecondaryVRFSlots
     assert ask_babe(voted, "BabeApi_current_epoch_start", Slot) == FIRST + EPOCH
-    for name, law in (("current_epoch", babe.current_epoch()), ("next_epoch", babe.next_epoch())):
+    for name, law in (("current_epoch", babe.epochs.current()), ("next_epoch", babe.epochs.next())):
         told = ask_babe(voted, f"BabeApi_{name}", WireEpoch)
         assert (told.epoch_index, told.start_slot, told.duration) == (law.index, law.start, EPOCH)
         assert (told.randomness, told.config) == (law.randomness, law.config)
         assert tuple((bytes(key), int(weight)) for key, weight in told.authorities) == (
             law.authorities
         )
-    assert config.randomness == babe.current_epoch().randomness
+    assert config.randomness == babe.epochs.current().randomness
 
 
 def test_the_voters_are_told_with_the_number_of_their_set(voted: BabeChain) -> None:

@@ -84,7 +84,7 @@ def test_both_nodes_are_in_the_same_epoch_of_the_same_chain(nodes: tuple[Node, N
     assert one.client.best().number == EPOCH + 5
     runtime = two.client.law(two.client.best().hash).queries.runtime
     runtime.enter(two.client.overlay(two.client.best().hash))
-    assert runtime.pallet(Babe).epoch_index.value == 2
+    assert runtime.pallet(Babe).epochs.epoch_index.value == 2
     assert runtime.pallet(Session).session_index() == 2
     owners = {KeyPair.from_uri(f"//{name}").account_id for name in NAMES}
     assert runtime.pallet(Babe).author() in owners

@@ -249,7 +249,7 @@ def test_a_note_is_made_once() -> None:
     runtime = DevChain().at()
     runtime.system.digest.value = Digest([])
     for _ in range(3):
-        runtime.babe.disable(4)
+        runtime.babe.epochs.disable(4)
         runtime.grandpa.disable(4)
         runtime.system.set_code(b"anything")
     assert len(runtime.system.digest.value.logs) == 3

@@ -16,8 +16,8 @@ from runtime.frame import NONE, Call
 from runtime.frame import signed as signed_by
 from runtime.pallets.authorities import Authorities
 from runtime.pallets.babe import Babe
-from runtime.pallets.evidence import MembershipProof
-from runtime.pallets.offences import BABE_EQUIVOCATION, Offences, opaque
+from runtime.pallets.evidence import BABE_EQUIVOCATION, MembershipProof
+from runtime.pallets.offences import Offences, opaque
 from runtime.pallets.session import Session, SessionKeys
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.params import RuntimeParams
@@ -41,7 +41,7 @@ def small(members: int, *, most: int = 16, term: int = 1, least: int = 1) -> Bab
 def block(chain: BabeChain, slot: int) -> None:
     """Make a block in `slot`, unless its author is disabled."""
     runtime, author = chain.runtime, chain.claim(slot).claim.claim.authority_index
-    turns = slot >= START + EPOCH * (int(runtime.babe.epoch_index.value) + 1)
+    turns = slot >= START + EPOCH * (int(runtime.babe.epochs.epoch_index.value) + 1)
     if turns or not runtime.session.is_disabled(int(author)):
         chain.block(slot=slot)
 
@@ -107,7 +107,9 @@ def test_genesis_bonds_make_the_first_sets_and_their_weights() -> None:
     chain = small(4)
     accounts = sorted(member.account for member in chain.members)
     assert chain.runtime.session.validators_now() == accounts
-    assert [weight for _, weight in chain.runtime.babe.authorities.value] == [250_000_000] * 4
+    assert [weight for _, weight in chain.runtime.babe.epochs.authorities.value] == [
+        250_000_000
+    ] * 4
     assert [weight for _, weight in chain.runtime.grandpa.authorities.value] == [10**10] * 4
 
 
@@ -123,7 +125,7 @@ def test_a_newcomer_with_more_at_stake_takes_the_place_of_the_least() -> None:
     runtime = chain.runtime
     assert runtime.session.validators_now()[0] == EVE.account
     assert leaver not in runtime.session.validators_now()
-    assert [weight for _, weight in runtime.babe.authorities.value] == [
+    assert [weight for _, weight in runtime.babe.epochs.authorities.value] == [
         500_000_000,
         250_000_000,
         250_000_000,

@@ -22,6 +22,7 @@ from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import u32, u64
 from runtime.frame import GenesisError, InvalidBlock
 from runtime.pallets.babe import Babe, Engine
+from support.babe_chain import beacon_after
 from support.runtime import SmallRuntime
 
 SLOT_MS = 6_000
@@ -96,7 +97,7 @@ def live() -> Clockwork:
     runtime.babe.genesis({})
     runtime.babe.lean_on(OneSession(), None)
     weights = [(bytes(ALICE), 1), (bytes(BOB), 1)]
-    runtime.babe.genesis_epoch(weights, weights)
+    runtime.babe.epochs.genesis_epoch(weights, weights)
     return runtime
 
 
@@ -165,11 +166,11 @@ def test_under_manual_seal_there_are_no_epochs_but_a_beacon(manual: Clockwork) -
     beacons = set()
     for number in range(1, 3 * EPOCH):
         manual.block(number, plain(START + number))
-        beacons.add(manual.babe.beacon.value)
+        beacons.add(manual.babe.beacon_log.beacon.value)
         assert len(manual.system.digest.value.logs) == 1
     assert len(beacons) == 3 * EPOCH - 1
-    assert manual.babe.epoch_index.value == 0
-    drawn = manual.babe.beacon_after(START + 5)
+    assert manual.babe.epochs.epoch_index.value == 0
+    drawn = beacon_after(manual.babe, START + 5)
     assert drawn is not None
     assert (drawn.slot, drawn.author) == (START + 5, ALICE)
 
@@ -211,10 +212,14 @@ def test_genesis_sets_the_rules_of_epochs() -> None:
         }
     )
     babe = runtime.babe
-    assert babe.config_now() == EpochConfig((u64(1), u64(2)), AllowedSlots.PrimarySlots)
-    assert babe.config_next() == babe.config_now()
-    assert babe.secondary_rule.value is SecondaryRule.Uniform
-    assert babe.randomness.value == babe.next_randomness.value == b"\7" * 32
+    assert babe.epochs.config() == EpochConfig((u64(1), u64(2)), AllowedSlots.PrimarySlots)
+    assert babe.epochs.next_config() == babe.epochs.config()
+    assert babe.epochs.secondary_rule.value is SecondaryRule.Uniform
+    assert (
+        babe.epoch_randomness.randomness.value
+        == babe.epoch_randomness.next_randomness.value
+        == b"\7" * 32
+    )
 
 
 @pytest.mark.parametrize(

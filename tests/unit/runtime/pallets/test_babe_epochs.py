@@ -22,7 +22,7 @@ from btt_chain.scale import u32, u64
 from runtime.frame import ROOT, InvalidBlock
 from runtime.pallets.babe import Babe
 from runtime.params import RuntimeParams
-from support.babe_chain import EPOCH, START, BabeChain, validators
+from support.babe_chain import EPOCH, START, BabeChain, beacon_after, validators
 
 GENESIS_RANDOMNESS = b"\7" * 32
 
@@ -42,7 +42,7 @@ def shares(chain: BabeChain, headers: list[Header], randomness: bytes, epoch: in
         claim = pre_digest(header.digest.logs)
         if isinstance(claim, Primary):
             seat = int(claim.claim.authority_index)
-            pair = chain.pairs[bytes(chain.runtime.babe.authorities.value[seat][0])]
+            pair = chain.pairs[bytes(chain.runtime.babe.epochs.authorities.value[seat][0])]
             draw = chain.draws.evaluate(pair, slot_input(randomness, int(claim.claim.slot), epoch))
             assert draw.pre_output == claim.claim.vrf_signature.pre_output
             found.append(draw.make_bytes(b"BabeVRFInOutContext", 32))
@@ -66,20 +66,20 @@ def test_what_was_announced_is_what_the_next_epoch_uses() -> None:
         said = announced(chain.headers[(epoch - 1) * EPOCH].digest.logs).epoch
         assert said is not None
         chain.run_to(START + epoch * EPOCH - 1)
-        found = chain.runtime.babe.epoch_at(START + epoch * EPOCH)
+        found = chain.runtime.babe.epochs.at(START + epoch * EPOCH)
         assert (found.index, found.start) == (epoch, START + epoch * EPOCH)
         assert found.randomness == said.randomness
         assert list(found.authorities) == [(bytes(key), int(w)) for key, w in said.authorities]
 
         chain.run_to_epoch(epoch)
-        assert chain.runtime.babe.current_epoch() == found
-        assert chain.runtime.babe.next_epoch() != found
+        assert chain.runtime.babe.epochs.current() == found
+        assert chain.runtime.babe.epochs.next() != found
 
 
 def test_before_block_one_every_slot_lies_in_the_first_epoch() -> None:
     chain = lucky()
     for slot in (START, START + 1_000):
-        epoch = chain.runtime.babe.epoch_at(slot)
+        epoch = chain.runtime.babe.epochs.at(slot)
         assert (epoch.index, epoch.start, epoch.randomness) == (0, slot, GENESIS_RANDOMNESS)
 
 
@@ -87,13 +87,13 @@ def test_a_slot_before_the_present_epoch_has_no_epoch_any_more() -> None:
     chain = lucky()
     chain.run_to_epoch(1)
     with pytest.raises(ValueError, match="lies before epoch 1"):
-        chain.runtime.babe.epoch_at(START)
+        chain.runtime.babe.epochs.at(START)
 
 
 def test_the_blocks_in_which_epochs_began_are_noted() -> None:
     chain = lucky()
     chain.run_to_epoch(2)
-    assert chain.runtime.babe.epoch_start.value == (EPOCH + 1, 2 * EPOCH + 1)
+    assert chain.runtime.babe.epochs.epoch_start.value == (EPOCH + 1, 2 * EPOCH + 1)
 
 
 # ---- luck
@@ -113,8 +113,8 @@ def test_an_epochs_luck_holds_the_primary_claims_of_the_epoch_before_the_last() 
     assert of_zero
     assert of_one
     assert of_two
-    assert chain.runtime.babe.randomness.value == third
-    assert chain.runtime.babe.next_randomness.value == fourth
+    assert chain.runtime.babe.epoch_randomness.randomness.value == third
+    assert chain.runtime.babe.epoch_randomness.next_randomness.value == fourth
 
 
 def test_more_claims_than_one_segment_holds_all_count() -> None:
@@ -122,15 +122,17 @@ def test_more_claims_than_one_segment_holds_all_count() -> None:
     config = {"c": [1, 1], "allowed_slots": "PrimarySlots"}
     chain = BabeChain(params=params, babe={"epochConfig": config})
     chain.run_to(START + 39)
-    assert chain.runtime.babe.segment_index.value == 1
+    assert chain.runtime.babe.epoch_randomness.segment_index.value == 1
     randomness = bytes(32)
     expected = hashed(
         randomness, (2).to_bytes(8, "little"), *shares(chain, chain.headers, randomness, 0)
     )
     chain.block()
-    assert chain.runtime.babe.next_randomness.value == expected
-    assert chain.runtime.babe.segment_index.value == 0
-    assert len(list(chain.runtime.babe.under_construction.items())) == 1  # this block's own claim
+    assert chain.runtime.babe.epoch_randomness.next_randomness.value == expected
+    assert chain.runtime.babe.epoch_randomness.segment_index.value == 0
+    assert (
+        len(list(chain.runtime.babe.epoch_randomness.under_construction.items())) == 1
+    )  # this block's own claim
 
 
 def test_real_draws_give_the_luck_that_the_author_computes() -> None:
@@ -144,7 +146,7 @@ def test_real_draws_give_the_luck_that_the_author_computes() -> None:
     expected = draw.make_bytes(b"BabeVRFInOutContext", 32)
     assert chain.runtime.babe.author_vrf_randomness.value == expected
     beacon = hashed(bytes(32), draw.make_bytes(b"BTTBeacon", 32))
-    assert chain.runtime.babe.beacon.value == beacon
+    assert chain.runtime.babe.beacon_log.beacon.value == beacon
 
 
 # ---- skipped epochs
@@ -154,19 +156,19 @@ def test_skipped_epochs_raise_the_epoch_by_the_jump_and_the_session_by_one() -> 
     chain = lucky()
     chain.run_to(START + EPOCH + 3)
     babe, session = chain.runtime.babe, chain.runtime.session
-    waiting = babe.next_epoch()
+    waiting = babe.epochs.next()
     late = START + 5 * EPOCH + 4
-    expected = babe.epoch_at(late)
+    expected = babe.epochs.at(late)
     assert (expected.index, expected.start) == (5, START + 5 * EPOCH)
     assert (expected.randomness, expected.authorities) == (waiting.randomness, waiting.authorities)
 
     header = chain.block(slot=late)
     assert announced(header.digest.logs).epoch is not None
-    assert babe.current_epoch() == expected
-    assert (babe.epoch_index.value, session.session_index()) == (5, 2)
-    assert babe.skipped_epochs.value == [(5, 2)]
-    assert babe.next_epoch().start == START + 6 * EPOCH
-    assert babe.epoch_at(START + 6 * EPOCH).index == 6
+    assert babe.epochs.current() == expected
+    assert (babe.epochs.epoch_index.value, session.session_index()) == (5, 2)
+    assert babe.epochs.skipped_epochs.value == [(5, 2)]
+    assert babe.epochs.next().start == START + 6 * EPOCH
+    assert babe.epochs.at(START + 6 * EPOCH).index == 6
 
 
 def test_the_session_of_a_slot_is_found_behind_skipped_epochs() -> None:
@@ -176,7 +178,9 @@ def test_the_session_of_a_slot_is_found_behind_skipped_epochs() -> None:
     chain.block(slot=START + 6 * EPOCH)
     chain.block(slot=START + 9 * EPOCH)
     chain.run_to(START + 10 * EPOCH)
-    sessions = {epoch: chain.runtime.babe.session_of(START + epoch * EPOCH) for epoch in range(11)}
+    sessions = {
+        epoch: chain.runtime.babe.epochs.session_of(START + epoch * EPOCH) for epoch in range(11)
+    }
     lived = {epoch: sessions[epoch] for epoch in (0, 1, 5, 6, 9, 10)}
     assert lived == {0: 0, 1: 1, 5: 2, 6: 3, 9: 4, 10: 5}
 
@@ -186,10 +190,10 @@ def test_only_so_many_skips_are_remembered() -> None:
     chain.block()
     for skip in range(1, 105):
         chain.block(slot=START + 2 * skip * EPOCH)
-    skips = chain.runtime.babe.skipped_epochs.value
+    skips = chain.runtime.babe.epochs.skipped_epochs.value
     assert len(skips) == 100
     assert skips[-1] == (208, 104)
-    assert chain.runtime.babe.session_of(START + 208 * EPOCH) == 104
+    assert chain.runtime.babe.epochs.session_of(START + 208 * EPOCH) == 104
 
 
 # ---- parameters
@@ -199,7 +203,7 @@ def test_other_parameters_are_announced_one_epoch_ahead() -> None:
     chain = lucky()
     chain.block()
     babe = chain.runtime.babe
-    before = babe.config_now()
+    before = babe.epochs.config()
     c = (u64(1), u64(2))
     planned = V1(c, AllowedSlots.PrimaryAndSecondaryPlainSlots)
     chain.block((ROOT, chain.call("Babe", "plan_config_change", config=planned)))
@@ -208,10 +212,10 @@ def test_other_parameters_are_announced_one_epoch_ahead() -> None:
 
     header = chain.run_to_epoch(1)
     assert announced(header.digest.logs).config == after
-    assert (babe.config_now(), babe.config_next()) == (before, after)
+    assert (babe.epochs.config(), babe.epochs.next_config()) == (before, after)
     header = chain.run_to_epoch(2)
     assert announced(header.digest.logs).config is None
-    assert babe.config_now() == after
+    assert babe.epochs.config() == after
     chain.run_to(START + 2 * EPOCH + 5)
     plain = [pre_digest(header.digest.logs) for header in chain.headers[2 * EPOCH :]]
     assert any(isinstance(claim, SecondaryPlain) for claim in plain)
@@ -276,8 +280,8 @@ def test_the_seat_is_looked_up_in_the_session_that_the_block_begins() -> None:
     late = START + EPOCH
     claimed = claim_slot(
         late,
-        chain.runtime.babe.epoch_at(late),
-        {key: chain.pairs[key] for key, _ in chain.runtime.babe.epoch_at(late).authorities[:1]},
+        chain.runtime.babe.epochs.at(late),
+        {key: chain.pairs[key] for key, _ in chain.runtime.babe.epochs.at(late).authorities[:1]},
         SimulatedVrf(chain.pairs.values()),
     )
     claim = SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(late)))
@@ -296,7 +300,7 @@ def test_the_beacon_is_a_chain_of_hashes_over_every_draw() -> None:
         assert claimed.draw is not None
         chain.block(claim=claimed.claim)
         expected = hashed(expected, claimed.draw.make_bytes(b"BTTBeacon", 32))
-        assert chain.runtime.babe.beacon.value == expected
+        assert chain.runtime.babe.beacon_log.beacon.value == expected
 
 
 def test_the_beacon_after_a_slot_is_that_of_the_first_block_not_before_it() -> None:
@@ -304,20 +308,20 @@ def test_the_beacon_after_a_slot_is_that_of_the_first_block_not_before_it() -> N
     babe, beacons = chain.runtime.babe, {}
     for slot in (START, START + 1, START + 4, START + 5):
         chain.block(slot=slot)
-        beacons[slot] = babe.beacon.value
+        beacons[slot] = babe.beacon_log.beacon.value
     for asked, given in ((0, 0), (1, 1), (2, 4), (3, 4), (4, 4), (5, 5)):
-        drawn = babe.beacon_after(START + asked)
+        drawn = beacon_after(babe, START + asked)
         assert drawn is not None
         assert (drawn.slot, drawn.beacon) == (START + given, beacons[START + given])
-    assert babe.beacon_after(START + 6) is None
+    assert beacon_after(babe, START + 6) is None
 
 
 def test_a_block_does_not_know_its_own_beacon() -> None:
     chain = lucky()
     chain.block()
     chain.open(START + 1)
-    assert chain.runtime.babe.beacon_after(START + 1) is None
-    assert chain.runtime.babe.beacon_after(START) is not None
+    assert beacon_after(chain.runtime.babe, START + 1) is None
+    assert beacon_after(chain.runtime.babe, START) is not None
 
 
 def test_a_beacon_may_wait_for_several_authors() -> None:
@@ -327,20 +331,20 @@ def test_a_beacon_may_wait_for_several_authors() -> None:
         chain.block()
         authors.append(babe.author())
     third = next(place for place in range(EPOCH) if len(set(authors[: place + 1])) == 3)
-    drawn = babe.beacon_after(START, since=START - 1, authors=3)
+    drawn = beacon_after(babe, START, since=START - 1, authors=3)
     assert drawn is not None
     assert drawn.slot == START + third
-    assert babe.beacon_after(START, since=START - 1, authors=4) is None
+    assert beacon_after(babe, START, since=START - 1, authors=4) is None
 
 
 def test_old_beacons_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.pallets.babe.BEACONS", 8)
+    monkeypatch.setattr("runtime.pallets.babe.beacons.BEACONS", 8)
     chain = lucky()
     chain.run_to(START + 20)
     babe = chain.runtime.babe
-    assert len(list(babe.beacons.items())) == 8
-    assert babe.beacon_after(START + 12) is None
+    assert len(list(babe.beacon_log.beacons.items())) == 8
+    assert beacon_after(babe, START + 12) is None
     for slot in range(START + 13, START + 21):
-        drawn = babe.beacon_after(slot)
+        drawn = beacon_after(babe, slot)
         assert drawn is not None
         assert drawn.slot == slot

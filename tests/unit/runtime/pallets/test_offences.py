@@ -13,9 +13,8 @@ from btt_chain.scale import compact_encode, u32, u128
 from runtime.accounts import TREASURY
 from runtime.frame import signed
 from runtime.pallets.authorities import Authorities
+from runtime.pallets.evidence import BABE_EQUIVOCATION, GRANDPA_EQUIVOCATION
 from runtime.pallets.offences import (
-    BABE_EQUIVOCATION,
-    GRANDPA_EQUIVOCATION,
     PRUNED_PER_BLOCK,
     Exposure,
     OffenceDetails,

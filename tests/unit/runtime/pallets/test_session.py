@@ -43,7 +43,7 @@ class Recorder:
     ) -> None:
         self.now, self.following = list(authorities), list(following)
 
-    def new_epoch(self, following: Sequence[tuple[bytes, int]]) -> None:
+    def new_epoch(self, following: Sequence[tuple[bytes, int]], session: int) -> None:
         self.now, self.following = self.following, list(following)
 
     def weights_now(self) -> list[u64]:
@@ -486,7 +486,7 @@ def test_on_a_chain_new_session_keys_make_blocks_two_epochs_later() -> None:
     seen: list[bool] = []
     for epoch in range(4):
         chain.run_to_epoch(epoch)
-        epoch_keys = [key for key, _ in chain.runtime.babe.current_epoch().authorities]
+        epoch_keys = [key for key, _ in chain.runtime.babe.epochs.current().authorities]
         seen.append(pair.public in epoch_keys)
     assert seen == [False, False, True, True]
     chain.run_to(START + 3 * EPOCH + 5)
