@@ -273,7 +273,7 @@ class BttRuntime(Runtime):
             providers=self.providers, models=self.models, carry=self.mining,
             perks=self.tier_staking, identities=self.identity, params_origin=parameters))
         self.receipts = add(43, Receipts(
-            committee=work.committee, quorum=work.quorum, trap_ppm=work.trap_ppm,
+            committee=work.committee, quorum=work.quorum, planted_error_ppm=work.planted_error_ppm,
             beacon_delay=work.beacon_delay, beacon_authors=work.beacon_authors,
             transcript_slots=work.transcript_slots, commit_slots=work.commit_slots,
             reveal_slots=work.reveal_slots, challenge_slots=work.challenge_slots,

@@ -295,7 +295,7 @@ def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
         if job.requester is not None and job.state not in ENDED:
             yield job.requester, runtime.jobs.reason, int(job.escrow)
     challenge = Reason(runtime.receipts.index, Receipts.HoldReason.Challenge)
-    for who, verifier in runtime.receipts.verifiers.items():
+    for who, verifier in runtime.receipts.bonds.verifiers.items():
         yield who, runtime.receipts.reason, int(verifier.bond)
     for receipt in values_of(runtime.receipts.receipts):
         for one in receipt.challenges:
@@ -621,9 +621,10 @@ def work(books: Books) -> Iterator[Finding]:
     live = {one.job for _, one in receipts.receipts.items() if one.phase is not Phase.Ended}
     checked = {id for id, job in running.items() if job.state in CHECKED}
     if live != checked:
-        yield Finding("I4", f"{len(live)} receipts are looked at, {len(checked)} jobs have one")
-    at_work = {who: one.bond for who, one in receipts.verifiers.items() if one.free_at is None}
-    if {who: bond for who, bond, _ in receipts.roster.value} != at_work:
+        yield Finding("I4", f"{len(live)} receipts are open, {len(checked)} jobs have one")
+    bonds = receipts.bonds
+    at_work = {who: one.bond for who, one in bonds.verifiers.items() if one.free_at is None}
+    if {who: bond for who, bond, _ in bonds.roster.value} != at_work:
         yield Finding("I4", "the roster of verifiers is not those at work with their bonds")
 
 

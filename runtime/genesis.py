@@ -36,7 +36,7 @@ COUNTS: Final = {
 WORK_COUNTS: Final = {
     "beaconDelay": "beacon_delay",
     "beaconAuthors": "beacon_authors",
-    "trapPpm": "trap_ppm",
+    "plantedErrorPpm": "planted_error_ppm",
     "committee": "committee",
     "quorum": "quorum",
     "minOperators": "min_operators",

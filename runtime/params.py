@@ -41,7 +41,7 @@ class WorkRules:
     """Delay of a selection: it uses the beacon of the first block this many slots later."""
     beacon_authors: u32 = u32(1)
     """Minimum number of different authors of blocks in between."""
-    trap_ppm: u32 = u32(0)
+    planted_error_ppm: u32 = u32(0)
     """Rate of planted errors, which detect lazy verifiers, in parts per million of receipts."""
     committee: u32 = u32(1)
     """Number of verifiers of a receipt."""
@@ -64,12 +64,16 @@ class WorkRules:
         if not 1 <= self.quorum <= self.committee <= MAX_COMMITTEE:
             told = f"{int(self.quorum)} of {int(self.committee)} verifiers"
             raise ValueError(f"{told}: expected 1 to at most {MAX_COMMITTEE}, in order")
-        if self.trap_ppm > PPM:
-            raise ValueError(f"{int(self.trap_ppm)} of a million receipts cannot be traps")
+        if self.planted_error_ppm > PPM:
+            raise ValueError(
+                f"{int(self.planted_error_ppm)} of a million receipts cannot have planted errors"
+            )
         counts = (self.beacon_delay, self.beacon_authors, self.min_operators)
         spans = (self.accept_slots, self.transcript_slots, self.commit_slots, self.reveal_slots)
         if not all((*counts, *spans, self.challenge_slots)):
-            raise ValueError("every number of the rules of work but `trap_ppm` is at least 1")
+            raise ValueError(
+                "every number of the rules of work but `planted_error_ppm` is at least 1"
+            )
 
 
 @path("btt_runtime::params::RuntimeParams")

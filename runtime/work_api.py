@@ -22,7 +22,7 @@ from runtime.pallets.models import Models
 from runtime.pallets.models.types import ModelRecord
 from runtime.pallets.providers import Providers, ScoreView
 from runtime.pallets.receipts import Phase, Receipt, Receipts, Seat, Wrong, WrongEdge
-from runtime.pallets.receipts.pallet import CONFIDENTIAL_FACTOR
+from runtime.pallets.receipts.constants import CONFIDENTIAL_FACTOR
 from runtime.pallets.receipts.tally import missed_before
 from runtime.work_views import (
     ClassPrice,
@@ -65,7 +65,7 @@ class WorkApi(RuntimeApi, version=1):
             genesis_slot=u64(babe.genesis_slot.value),
             slot_ms=jobs.slot_ms,
             beacon_delay=receipts.beacon_delay,
-            trap_ppm=receipts.trap_ppm,
+            planted_error_ppm=receipts.planted_error_ppm,
             committee=receipts.committee,
             quorum=receipts.quorum,
             accept_slots=jobs.accept_slots,
@@ -137,7 +137,7 @@ class WorkApi(RuntimeApi, version=1):
 
     def verifier(self, account: AccountId) -> VerifierView | None:
         """Return a verifier's bond and misses; None if the account is not a verifier."""
-        found = self._receipts.verifiers.get(account)
+        found = self._receipts.bonds.verifiers.get(account)
         return None if found is None else VerifierView(found.bond, found.misses, found.free_at)
 
     def provider(self, account: AccountId) -> ProviderView | None:
@@ -211,7 +211,7 @@ class WorkApi(RuntimeApi, version=1):
 
     def _duties(self, verifier: AccountId) -> Iterator[Duty]:
         receipts = self._receipts
-        for id, _ in receipts.duties.under(verifier):
+        for id, _ in receipts.committees.duties.under(verifier):
             receipt = receipts.receipt(id)
             job = None if receipt is None else self._jobs.job(receipt.job)
             if receipt is None or job is None:
@@ -324,7 +324,7 @@ def receipt_view(id: H256, receipt: Receipt, looked_at: int) -> ReceiptView:
         attempt=receipt.attempt,
         item_root=receipt.item_root,
         output_root=receipt.output_root,
-        trap_commit=receipt.trap_commit,
+        planted_error_commit=receipt.planted_error_commit,
         started=receipt.started,
         finished=receipt.finished,
         submitted=receipt.submitted,
@@ -332,8 +332,8 @@ def receipt_view(id: H256, receipt: Receipt, looked_at: int) -> ReceiptView:
         commit_until=receipt.commit_until,
         reveal_until=receipt.reveal_until,
         due=receipt.due,
-        redraws=receipt.redraws,
-        trapped=receipt.trap is not None,
+        replacements=receipt.replacements,
+        had_planted_error=receipt.planted_error is not None,
         looked_at=u32(looked_at),
         seats=[seat_view(receipt, seat) for seat in receipt.seats],
         challenges=receipt.challenges,

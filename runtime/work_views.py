@@ -57,7 +57,7 @@ class ReceiptView:
     attempt: u8
     item_root: H256
     output_root: H256
-    trap_commit: H256
+    planted_error_commit: H256
     started: Slots
     finished: Slots
     submitted: Slots
@@ -68,8 +68,8 @@ class ReceiptView:
     """First slot in which reveals, which begin at `commit_until`, are no longer accepted."""
     due: Slots
     """Slot at which the phase ends by itself."""
-    redraws: u8
-    trapped: bool
+    replacements: u8
+    had_planted_error: bool
     """True if it contained a planted error; the roots are now the correct ones."""
     looked_at: u32
     """Number of items that each verifier checks."""
@@ -115,7 +115,7 @@ class JobView:
     """Slot at which the state ends by itself; 0 if the receipt determines it."""
     attempt: u8
     seed: H256
-    """Randomness that selected the provider; also input of its planted error (`ids.trap_input`)."""
+    """Randomness that selected the provider, and decides whether it plants an error."""
     scores: bool
     accepted: Slots
     provider: AccountId | None
@@ -232,7 +232,7 @@ class Rules:
     """Slot of block 1, from which slots in this API are counted."""
     slot_ms: u64
     beacon_delay: u32
-    trap_ppm: u32
+    planted_error_ppm: u32
     committee: u32
     quorum: u32
     accept_slots: u32

@@ -122,7 +122,7 @@ def may_ask(record: Record, best: JobView, window: int) -> bool:
     yet.
     """
     receipt = best.receipt
-    if receipt is None or receipt.phase is not Phase.Pending or receipt.trapped:
+    if receipt is None or receipt.phase is not Phase.Pending or receipt.had_planted_error:
         return False
     last = int(receipt.due) - window
     half = int(best.since) + (last - int(best.since)) // 2

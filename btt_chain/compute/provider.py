@@ -71,7 +71,7 @@ class Record:
     items: u32
     item_root: H256
     output_root: H256
-    trap_commit: H256
+    planted_error_commit: H256
     started: u32
     finished: u32
     trap: Trap | None = None
@@ -493,13 +493,13 @@ class Provider:
     ) -> list[Action]:
         """Answer for a receipt that is being checked, or can be disputed."""
         actions: list[Action] = []
-        if receipt.trapped and not record.righted and not case.writing:
+        if receipt.had_planted_error and not record.righted and not case.writing:
             case.writing = True
             actions.append(Right(record))
-        trap = record.trap is not None and not receipt.trapped
-        if trap and receipt.phase is Phase.Trapping and self._may_send(case, RevealTrap, now):
+        trap = record.trap is not None and not receipt.had_planted_error
+        if trap and receipt.phase is Phase.Disclosing and self._may_send(case, RevealTrap, now):
             actions.append(RevealTrap(record))
-        if receipt.trapped and record.righted and not case.exposed:
+        if receipt.had_planted_error and record.righted and not case.exposed:
             actions += [Expose(record)] if self._may_send(case, Expose, now) else []
         for one in receipt.challenges:
             place = (int(one.item), int(one.tensor), int(one.leaf))
@@ -516,7 +516,7 @@ class Provider:
             return actions
         if view.state is JobState.Finalized and not record.published:
             actions.append(Publish(record))
-        elif view.receipt is not None and view.receipt.trapped and not record.righted:
+        elif view.receipt is not None and view.receipt.had_planted_error and not record.righted:
             actions.append(Right(record))
         elif not record.until:
             until = u32(min(now + self._keep_slots, int(u32.MAX)))

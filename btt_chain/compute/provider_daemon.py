@@ -370,13 +370,13 @@ class Providing:
 
     def _is_trap(self, view: JobView) -> bool:
         """Return True if our VRF requires a planted error here, and we could prove that."""
-        ppm, info = int(self._rules.trap_ppm), view.provider_info
+        ppm, info = int(self._rules.planted_error_ppm), view.provider_info
         if not ppm or view.tier is not Tier.Open:
             return False
         if info is None or info.vrf != self._trap_key.public:
             return False
-        draw = self._settings.vrf.evaluate(self._trap_key, ids.trap_input(view.seed))
-        return ids.is_trap(draw, ppm)
+        draw = self._settings.vrf.evaluate(self._trap_key, ids.planted_error_input(view.seed))
+        return ids.plants_error(draw, ppm)
 
     async def _keep(self, record: Record) -> None:
         await self._write(record, lambda: self._settings.folder.keep(record), lambda: record)
@@ -468,7 +468,7 @@ class Providing:
                 await self._call(
                     "Receipts", "submit", job=record.job, attempt=u8(record.attempt),
                     item_root=record.item_root, output_root=record.output_root,
-                    trap_commit=record.trap_commit, started=u32(started),
+                    planted_error_commit=record.planted_error_commit, started=u32(started),
                     finished=u32(max(int(record.finished), started)),
                 )  # fmt: skip
                 self._settings.tell(f"job {_id(record.job)}: committed {_id(record.receipt)}")
@@ -495,10 +495,10 @@ class Providing:
     async def _reveal(self, record: Record) -> None:
         if record.trap is None:
             return
-        what = ids.trap_input(record.seed)
+        what = ids.planted_error_input(record.seed)
         draw, proof = self._settings.vrf.sign(self._trap_key, what)
         await self._call(
-            "Receipts", "reveal_trap", receipt=record.receipt, pre_output=draw.pre_output,
+            "Receipts", "reveal_planted_error", receipt=record.receipt, pre_output=draw.pre_output,
             proof=proof, item_root=record.trap.item_root, output_root=record.trap.output_root,
             salt=H256(record.trap.salt),
         )  # fmt: skip

@@ -249,12 +249,14 @@ class Workshop:
             roots = roots_tree(right.items).root, roots_tree(right.outputs).root
             laid = Trap(*roots, salt, flips)
         hidden = (
-            H256(salt) if laid is None else ids.trap_commit(laid.item_root, laid.output_root, salt)
+            H256(salt)
+            if laid is None
+            else ids.planted_error_commit(laid.item_root, laid.output_root, salt)
         )
         id = ids.receipt_id(self._genesis, view.id, self._account, int(view.attempt), root)
         return Record(
             job=view.id, attempt=view.attempt, seed=view.seed, receipt=id, items=view.items,
-            item_root=root, output_root=output, trap_commit=hidden, started=u32(0),
+            item_root=root, output_root=output, planted_error_commit=hidden, started=u32(0),
             finished=u32(0), trap=laid, published=not trap,
         )  # fmt: skip
 

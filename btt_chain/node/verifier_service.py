@@ -128,7 +128,7 @@ class ClientChain:
         runtime = self._runtime()
         session, receipts = runtime.pallet(Session), runtime.pallet(Receipts)
         owners = (session.key_owner.get((BABE_KEY, key)) for key in keys)
-        found = {who for who in owners if who is not None and who in receipts.verifiers}
+        found = {who for who in owners if who is not None and who in receipts.bonds.verifiers}
         return int(runtime.pallet(Babe).now()), sorted(found)
 
     def api(self, method: str, *args: object) -> object:

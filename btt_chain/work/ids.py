@@ -25,10 +25,10 @@ PROTOCOL_SAMPLED: Final = 8
 """Each verifier checks one in that many items; this one is for protocol jobs."""
 CHECK_DOMAIN: Final = b"btt-work-check"
 """Domain of the VRF that selects a verifier's items; by its BABE session key."""
-TRAP_DOMAIN: Final = b"btt-work-trap"
+PLANTED_ERROR_DOMAIN: Final = b"btt-work-planted-error"
 """Domain of the VRF that decides about a provider's planted errors; by its registered key."""
 _RHO: Final = b"BTTCheck"
-_TRAP: Final = b"BTTTrap"
+_PLANTED: Final = b"BTTPlant"
 
 
 # ---- ids
@@ -195,20 +195,20 @@ def commit_message(
 # ---- planted errors
 
 
-def trap_input(seed: bytes) -> VrfInput:
+def planted_error_input(seed: bytes) -> VrfInput:
     """Return the VRF input of a provider; `seed` is the one that selected it (`assign_seed`)."""
-    return VrfInput(TRAP_DOMAIN, ((b"seed", bytes(seed)),))
+    return VrfInput(PLANTED_ERROR_DOMAIN, ((b"seed", bytes(seed)),))
 
 
-def is_trap(draw: Draw, trap_ppm: int) -> bool:
-    """Return True if the provider must plant an error; `trap_ppm` is the chance in a million."""
-    randomness = int.from_bytes(draw.make_bytes(_TRAP, 16), "little")
-    return randomness * PPM < trap_ppm << 128
+def plants_error(output: Draw, ppm: int) -> bool:
+    """Return True if the provider must plant an error; `ppm` is the chance in a million."""
+    randomness = int.from_bytes(output.make_bytes(_PLANTED, 16), "little")
+    return randomness * PPM < ppm << 128
 
 
-def trap_commit(item_root: bytes, output_root: bytes, salt: bytes) -> H256:
+def planted_error_commit(item_root: bytes, output_root: bytes, salt: bytes) -> H256:
     """Return the commitment to the right roots; without a planted error use 32 random bytes."""
-    return _hash(b"trap", item_root, output_root, salt)
+    return _hash(b"planted error", item_root, output_root, salt)
 
 
 def _hash(tag: bytes, *parts: bytes) -> H256:

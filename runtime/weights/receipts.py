@@ -19,7 +19,7 @@ PROVE_FRAUD: Final = 39_700_000_000
 """117 keys written."""
 PROVE_EDGE: Final = 32_400_000_000
 """117 keys written."""
-REVEAL_TRAP: Final = 12_300_000_000
+REVEAL_PLANTED_ERROR: Final = 12_300_000_000
 """11 keys written."""
 ACCEPT_RESULT: Final = 2_690_000_000
 """27 keys written."""
@@ -49,7 +49,7 @@ def expose_voters(items: int) -> int:
 
 LOOK: Final = 15_800_000
 """0 keys written."""
-DRAW: Final = 5_410_000_000
+SELECT: Final = 5_410_000_000
 """19 keys written."""
 CLOSE_ROUND: Final = 13_800_000_000
 """28 keys written."""

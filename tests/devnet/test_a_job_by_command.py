@@ -57,7 +57,7 @@ pytestmark = [pytest.mark.devnet, pytest.mark.timeout(400)]
 HANG: Final = 200.0
 ITEMS: Final = 4
 RULES: Final = WorkRules(
-    beacon_delay=u32(1), trap_ppm=u32(1_000_000), committee=u32(2), quorum=u32(1),
+    beacon_delay=u32(1), planted_error_ppm=u32(1_000_000), committee=u32(2), quorum=u32(1),
     accept_slots=u32(10), transcript_slots=u32(5), commit_slots=u32(12), reveal_slots=u32(9),
     challenge_slots=u32(6),
 )  # fmt: skip
@@ -395,7 +395,7 @@ def test_a_lie_is_slashed_though_it_was_a_trap_and_everybody_can_see_it(played: 
 
 
 def test_who_votes_without_looking_falls_into_traps_and_nobody_else(played: World) -> None:
-    assert len(played.history.of(Receipts.TrapRevealed)) >= 2
+    assert len(played.history.of(Receipts.PlantedErrorRevealed)) >= 2
     slashed = played.history.of(Receipts.VerifierSlashed)
     assert {event.verifier for event in slashed} == {LAZY}
 
@@ -420,7 +420,7 @@ def test_a_confidential_lie_is_proven_by_its_requester(played: World) -> None:
 
 def test_who_serves_nothing_is_asked_on_the_chain_and_answers_by_itself(played: World) -> None:
     (asked,), (shown,) = (
-        played.of(kind, "mute") for kind in (Receipts.LeafAsked, Receipts.LeafShown)
+        played.of(kind, "mute") for kind in (Receipts.LeafRequested, Receipts.LeafShown)
     )
     assert (asked.item, asked.tensor, asked.leaf) == (shown.item, shown.tensor, shown.leaf)
     assert played.views["mute"].state is JobState.Finalized

@@ -158,7 +158,7 @@ async def _kill_verifier(net: Devnet, history: Work) -> None:
         while receipt is None:
             await asyncio.sleep(0.3)
             now = (await chain.head()).slot - genesis
-            drawn = history.of(Receipts.CommitteeDrawn)
+            drawn = history.of(Receipts.CommitteeSelected)
             until = {one.receipt: int(one.reveal_until) for one in drawn}
             mine = [one.receipt for one in history.of(Receipts.Committed) if one.verifier == who]
             receipt = next((one for one in mine if until[one] > now + 4), None)

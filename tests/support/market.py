@@ -38,7 +38,8 @@ from runtime.pallets.models import Models
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers import ProviderInfo, ProviderKind, Providers
 from runtime.pallets.receipts import LeafProof, Phase, Receipt, Receipts, Seat, Valid
-from runtime.pallets.receipts.pallet import PHASES, VERDICT
+from runtime.pallets.receipts.attestations import VERDICT
+from runtime.pallets.receipts.constants import PHASES
 from runtime.pallets.receipts.tally import missed_before
 from runtime.pallets.receipts.types import Verdict
 from runtime.pallets.tokenomics import Tokenomics
@@ -323,7 +324,7 @@ class Market(SmallRuntime):
             Receipts(
                 committee=rules.committee,
                 quorum=rules.quorum,
-                trap_ppm=rules.trap_ppm,
+                planted_error_ppm=rules.planted_error_ppm,
                 beacon_delay=rules.beacon_delay,
                 beacon_authors=rules.beacon_authors,
                 transcript_slots=rules.transcript_slots,
@@ -469,7 +470,7 @@ class Market(SmallRuntime):
         now = u32(self.sky.now())
         self.do(
             provider, "Receipts.submit", job=job, attempt=found.attempt,
-            item_root=claim.item_root, output_root=claim.output_root, trap_commit=trap,
+            item_root=claim.item_root, output_root=claim.output_root, planted_error_commit=trap,
             started=found.accepted, finished=now,
         )  # fmt: skip
         return ids.receipt_id(GENESIS, job, provider, int(found.attempt), claim.item_root)
@@ -584,7 +585,7 @@ class Market(SmallRuntime):
         assert sum(escrows.values()) == jobs.escrowed.value
         promises = [job.promise for job in open_jobs.values()]
         assert sum(promises) == jobs.promised.value
-        verifiers = dict(receipts.verifiers.items())
+        verifiers = dict(receipts.bonds.verifiers.items())
         asked: dict[AccountId, int] = {}
         for receipt in dict(receipts.receipts.items()).values():
             for one in receipt.challenges:
@@ -597,7 +598,7 @@ class Market(SmallRuntime):
             challenge = Reason(43, Receipts.HoldReason.Challenge)
             assert balances.held(challenge, who) == asked.get(who, 0)
         self._audit_due(open_jobs)
-        roster = {who: bond for who, bond, _ in receipts.roster.value}
+        roster = {who: bond for who, bond, _ in receipts.bonds.roster.value}
         assert roster == {who: v.bond for who, v in verifiers.items() if v.free_at is None}
 
     def _audit_due(self, open_jobs: Mapping[H256, Job]) -> None:
@@ -619,7 +620,7 @@ class Market(SmallRuntime):
                     for lane, key, owner in due_receipts
                     if (lane, owner) == (PHASES, job.receipt)
                 ]
-                assert phases == [live[of_receipts[id]].task]
+                assert phases == [live[of_receipts[id]].timer]
             else:
                 assert mine == [(int(job.lane), job.task)]
             reserved = [key for key, _ in self.providers.reservations.items() if key[1] == id]
@@ -632,7 +633,7 @@ class Market(SmallRuntime):
         assert ended <= {id for _, _, id in due_jobs}
         seated = {(seat.verifier, id) for id, one in live.items() for seat in one.seats}
         for id, one in live.items():
-            if one.trap is not None:
-                seated |= {(who, id) for who, _ in one.trap.valid}
-                seated |= {(who, id) for who in one.trap.finders}
-        assert {key for key, _ in self.receipts.duties.items()} == seated
+            if one.planted_error is not None:
+                seated |= {(who, id) for who, _ in one.planted_error.valid}
+                seated |= {(who, id) for who in one.planted_error.finders}
+        assert {key for key, _ in self.receipts.committees.duties.items()} == seated

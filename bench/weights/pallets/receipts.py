@@ -40,30 +40,30 @@ from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import scale_bits
 from btt_chain.work.shapes import MAX_LINES, macs_of
 from runtime.constants import BTT
-from runtime.frame import NONE
+from runtime.frame import NONE, Reason
 from runtime.frame.timers import NO_TIMER
 from runtime.pallets.jobs import Check, Job, JobState, Tier
 from runtime.pallets.jobs.pallet import DEADLINES
 from runtime.pallets.jobs.types import MAX_ITEMS
 from runtime.pallets.receipts import LeafProof, Phase, Receipt, Seat, Valid
-from runtime.pallets.receipts.pallet import (
-    ASKED,
+from runtime.pallets.receipts.attestations import VERDICT
+from runtime.pallets.receipts.constants import (
     FORGETTING,
-    MAX_ASKED,
+    MAX_REQUESTED,
     MAX_STEPS,
     PHASES,
-    VERDICT,
+    REQUESTS,
 )
 from runtime.pallets.receipts.types import (
     MAX_CHALLENGES,
     MAX_MISSES,
-    MAX_REDRAWS,
+    MAX_REPLACEMENTS,
     MAX_ROUNDS,
     MAX_VERIFIERS,
     Challenge,
     Missing,
+    PlantedError,
     Proven,
-    Trap,
     Verdict,
     Verifier,
     Wrong,
@@ -81,7 +81,7 @@ OPENED: Final = 256
 BOND: Final = u128(10_000 * BTT)
 ID: Final = H256(bytes(range(1, 33)))
 SALT: Final = H256(bytes(32))
-RHO: Final = H256(blake2_256(b"luck"))
+RHO: Final = H256(blake2_256(b"randomness"))
 LATER: Final = BLOCK + 40
 
 
@@ -191,7 +191,14 @@ def rules(b: Bench) -> None:
     receipts.vrf = SchnorrkelVrf(ColdVerification())
     receipts.committee = b.runtime.jobs.committee = u32(MAX_COMMITTEE)
     receipts.quorum = u32(MAX_COMMITTEE // 2 + 1)
-    receipts.trap_ppm = b.params.work.trap_ppm
+    receipts.planted_error_ppm = b.params.work.planted_error_ppm
+    rebuild(b)
+
+
+def rebuild(b: Bench) -> None:
+    """Build the pallet's components again, with its present configuration."""
+    b.runtime.receipts.components.clear()
+    b.runtime.receipts.setup()
 
 
 def verifiers(b: Bench, count: int = MAX_VERIFIERS) -> None:
@@ -205,12 +212,12 @@ def verifiers(b: Bench, count: int = MAX_VERIFIERS) -> None:
         if number < MAX_COMMITTEE:
             b.endow(who(number))
             b.runtime.balances.hold(receipts.reason, who(number), BOND)
-            receipts.verifiers[who(number)] = Verifier(BOND, u8(MAX_MISSES - 1), since=u32(7))
+            receipts.bonds.verifiers[who(number)] = Verifier(BOND, u8(MAX_MISSES - 1), since=u32(7))
         keys = SessionKeys(
             AuthorityId(blake2_256(b"babe %d" % number)), VoterId(blake2_256(b"%d" % number))
         )
         b.runtime.session.next_keys[who(number)] = keys
-    receipts.roster.value = sorted((who(number), BOND, u32(7)) for number in range(count))
+    receipts.bonds.roster.value = sorted((who(number), BOND, u32(7)) for number in range(count))
 
 
 def checked(b: Bench, phase: Phase, *verdicts: Verdict | None, due: int = LATER) -> Receipt:
@@ -233,7 +240,7 @@ def checked(b: Bench, phase: Phase, *verdicts: Verdict | None, due: int = LATER)
     )  # fmt: skip
     found.commit_until, found.reveal_until = u32(BLOCK + 10), u32(BLOCK + 20)
     found.due = u32(due)
-    found.task = receipts.timers.enter(PHASES, due, ID)
+    found.timer = receipts.timers.enter(PHASES, due, ID)
     found.beacons = [ROOT] * MAX_ROUNDS
     found.used = [b.poor(place) for place in range(MAX_ROUNDS * MAX_COMMITTEE)]
     last = verdicts[-1]
@@ -242,28 +249,28 @@ def checked(b: Bench, phase: Phase, *verdicts: Verdict | None, due: int = LATER)
         seat.verdict = verdicts[number] if number < len(verdicts) else last
         seat.rho = RHO
         found.seats.append(seat)
-        receipts.duties[who(number), ID] = u8(MAX_ROUNDS - 1)
-    asked(b, found)
+        receipts.committees.duties[who(number), ID] = u8(MAX_ROUNDS - 1)
+    requested(b, found)
     receipts.receipts[ID] = found
     return found
 
 
-def asked(b: Bench, found: Receipt) -> None:
+def requested(b: Bench, found: Receipt) -> None:
     """Request the maximum number of leaves, half of them by accounts, the first leaf by all."""
     receipts = b.runtime.receipts
-    reason = receipts._reason(receipts.HoldReason.Challenge)  # noqa: SLF001
+    reason = Reason(receipts.index, receipts.HoldReason.Challenge)
     for number in range(MAX_CHALLENGES):
-        by = b.endow(b.poor(1_000 + number)) if number < MAX_ASKED else None
+        by = b.endow(b.poor(1_000 + number)) if number < MAX_REQUESTED else None
         if by is not None:
             b.runtime.balances.hold(reason, by, u128(BTT))
         deposit = u128(BTT if by is not None else 0)
         found.challenges.append(Challenge(u32(ITEM), u16(0), u32(0), u32(LATER), by, deposit))
 
 
-def trapped(b: Bench, found: Receipt) -> Receipt:
+def disclosed(b: Bench, found: Receipt) -> Receipt:
     """Let a receipt have had a planted error that half of its committee missed."""
     half = MAX_COMMITTEE // 2
-    found.trap = Trap(
+    found.planted_error = PlantedError(
         found.item_root,
         [(who(number), RHO) for number in range(half)],
         [who(number) for number in range(half, MAX_COMMITTEE)],
@@ -291,7 +298,7 @@ def submit(b: Bench) -> Case:
     job_id, job, provider = computing(b, BLOCK + 90)
     return b.signed(
         provider, "Receipts", "submit", job=job_id, attempt=job.attempt, item_root=ROOT,
-        output_root=ROOT, trap_commit=ROOT, started=job.accepted, finished=u32(BLOCK),
+        output_root=ROOT, planted_error_commit=ROOT, started=job.accepted, finished=u32(BLOCK),
     )  # fmt: skip
 
 
@@ -325,11 +332,11 @@ def attest_reveal(b: Bench) -> Case:
     )
     receipts.receipts[ID] = found
     what = ids.check_input(found.beacons[-1], ID)
-    draw, proof = receipts.vrf.sign(key(0), what)
+    output, proof = receipts.vrf.sign(key(0), what)
     return Case(
         b.call(
             "Receipts", "attest_reveal", receipt=ID, verifier=who(0), verdict=verdict, digest=ROOT,
-            salt=SALT, pre_output=draw.pre_output, proof=proof,
+            salt=SALT, pre_output=output.pre_output, proof=proof,
         ),
         NONE,
     )  # fmt: skip
@@ -338,7 +345,7 @@ def attest_reveal(b: Bench) -> Case:
 @benchmark("Receipts.prove_fraud")
 def prove_fraud(b: Bench) -> Case:
     """Prove an element wrong with the largest proof; all others missed it."""
-    trapped(b, checked(b, Phase.Pending, WRONG, Valid()))
+    disclosed(b, checked(b, Phase.Pending, WRONG, Valid()))
     proof = fraud.prove(judged().graph, claim().evidence, JUDGED, 0)
     return Case(b.call("Receipts", "prove_fraud", receipt=ID, proof=proof), NONE)
 
@@ -346,27 +353,28 @@ def prove_fraud(b: Bench) -> Case:
 @benchmark("Receipts.prove_edge")
 def prove_edge(b: Bench) -> Case:
     """Prove an output wrong; all others missed it."""
-    trapped(b, checked(b, Phase.Pending, EDGE, Valid()))
+    disclosed(b, checked(b, Phase.Pending, EDGE, Valid()))
     said = claim()
     proof = fraud.prove_edge(judged().graph, said.evidence, said.said, ROOT, output=True)
     return Case(b.call("Receipts", "prove_edge", receipt=ID, proof=proof, output=True), NONE)
 
 
-@benchmark("Receipts.reveal_trap")
-def reveal_trap(b: Bench) -> Case:
+@benchmark("Receipts.reveal_planted_error")
+def reveal_planted_error(b: Bench) -> Case:
     """Reveal a planted error; half of the committee found it, and some claim missing data."""
-    found = checked(b, Phase.Trapping, *[Missing(u32(ITEM), u16(0), u32(0))] * 7, Valid())
+    found = checked(b, Phase.Disclosing, *[Missing(u32(ITEM), u16(0), u32(0))] * 7, Valid())
     receipts, pair = b.runtime.receipts, key(0)
-    receipts.trap_ppm = u32(1_000_000)
-    found.trap_commit = ids.trap_commit(ROOT, ROOT, SALT)
+    receipts.planted_error_ppm = u32(1_000_000)
+    rebuild(b)
+    found.planted_error_commit = ids.planted_error_commit(ROOT, ROOT, SALT)
     receipts.receipts[ID] = found
     info = b.runtime.providers.providers[found.provider]
     info.vrf = pair.public
     b.runtime.providers.providers[found.provider] = info
-    draw, proof = receipts.vrf.sign(pair, ids.trap_input(job_of(b, found).seed))
+    output, proof = receipts.vrf.sign(pair, ids.planted_error_input(job_of(b, found).seed))
     return b.signed(
-        found.provider, "Receipts", "reveal_trap", receipt=ID, pre_output=draw.pre_output,
-        proof=proof, item_root=ROOT, output_root=ROOT, salt=SALT,
+        found.provider, "Receipts", "reveal_planted_error", receipt=ID,
+        pre_output=output.pre_output, proof=proof, item_root=ROOT, output_root=ROOT, salt=SALT,
     )  # fmt: skip
 
 
@@ -375,7 +383,7 @@ def accept_result(b: Bench) -> Case:
     """Accept a confidential result, all of whose leaves were opened."""
     found = checked(b, Phase.Pending, Valid())
     for seat in found.seats:
-        del b.runtime.receipts.duties[seat.verifier, ID]
+        del b.runtime.receipts.committees.duties[seat.verifier, ID]
     found.seats = []
     answered(b, found)
     job = job_of(b, found)
@@ -396,7 +404,7 @@ def answered(b: Bench, found: Receipt) -> None:
 def challenge_data(b: Bench) -> Case:
     """Request the last leaf that fits."""
     found = checked(b, Phase.Checking, Valid())
-    found.challenges = found.challenges[: MAX_ASKED - 1] + found.challenges[MAX_ASKED:]
+    found.challenges = found.challenges[: MAX_REQUESTED - 1] + found.challenges[MAX_REQUESTED:]
     b.runtime.receipts.receipts[ID] = found
     return b.signed(
         who(0), "Receipts", "challenge_data", receipt=ID, item=u32(ITEM), tensor=u32(0),
@@ -417,14 +425,15 @@ def dispute_digest(b: Bench) -> Case:
     found = checked(b, Phase.Pending, Valid())
     receipts = b.runtime.receipts
     receipts.quorum = u32(MAX_COMMITTEE)
-    found.redraws = u8(MAX_REDRAWS)
+    rebuild(b)
+    found.replacements = u8(MAX_REPLACEMENTS)
     graph = judged().graph
     seen = ids.sample(RHO, MAX_ITEMS, b.runtime.jobs.looked_at(job_of(b, found)))
     count = len(seen) * sum(ids.leaf_counts(graph))
     tree = ids.digest_tree([bytes(32)] * count)
     place = ids.digest_place(graph, seen, ITEM, 0, 0)
     found.seats[0].digest = tree.root
-    trapped(b, found)
+    disclosed(b, found)
     said = Opening([Leaf(u32(place), None, bytes(32))], tree.siblings([place]))
     return b.signed(
         b.account(), "Receipts", "dispute_digest", receipt=ID, verifier=who(0), proof=shown(),
@@ -459,7 +468,7 @@ def leave(b: Bench) -> Case:
 def withdraw(b: Bench) -> Case:
     """Withdraw a bond."""
     verifiers(b)
-    b.runtime.receipts.verifiers[who(0)] = Verifier(BOND, free_at=u32(BLOCK - 1))
+    b.runtime.receipts.bonds.verifiers[who(0)] = Verifier(BOND, free_at=u32(BLOCK - 1))
     return b.signed(who(0), "Receipts", "withdraw")
 
 
@@ -468,12 +477,13 @@ def expose_voters(b: Bench, items: int) -> Case:
     """Open that many items with planted errors, which all voters found valid."""
     found = checked(b, Phase.Pending, Valid())
     right = roots_tree([SALT] * MAX_ITEMS)
-    trap = Trap(found.item_root, [(who(number), RHO) for number in range(MAX_COMMITTEE)], [])
-    found.trap, found.item_root = trap, right.root
+    voters = [(who(number), RHO) for number in range(MAX_COMMITTEE)]
+    found.planted_error = PlantedError(found.item_root, voters, [])
+    found.item_root = right.root
     b.runtime.receipts.receipts[ID] = found
     places = [ITEM + 2 * place for place in range(items)] if ITEM < 3_000 else []
     if not places:
-        raise ValueError("the item that everybody looks at stands too far back")
+        raise ValueError("the item that all verifiers check is too late in the job")
     said = claim().evidence
 
     def opened(tree: Tree, root: bytes) -> Opening:
@@ -492,14 +502,14 @@ def expose_voters(b: Bench, items: int) -> Case:
 def stepped(b: Bench, found: Receipt) -> Case:
     """Return the case of a phase that ends now."""
     receipts = b.runtime.receipts
-    receipts.timers.remove(PHASES, found.task)
-    found.task = receipts.timers.enter(PHASES, BLOCK, ID)
+    receipts.timers.remove(PHASES, found.timer)
+    found.timer = receipts.timers.enter(PHASES, BLOCK, ID)
     found.due = u32(BLOCK)
     receipts.receipts[ID] = found
 
     def run() -> None:
         for id in receipts.timers.take(PHASES, MAX_STEPS):
-            receipts._step(id, BLOCK)  # noqa: SLF001
+            receipts.lifecycle.end_phase(id)
 
     return Case(run=run)
 
@@ -511,12 +521,12 @@ def look(b: Bench) -> Case:
     return Case(run=lambda: b.runtime.receipts.on_initialize(BLOCK))
 
 
-@benchmark("Receipts.draw")
-def draw(b: Bench) -> Case:
+@benchmark("Receipts.select")
+def select(b: Bench) -> Case:
     """Select a whole committee from all verifiers."""
     found = checked(b, Phase.Waiting, Valid())
     for seat in found.seats:
-        del b.runtime.receipts.duties[seat.verifier, ID]
+        del b.runtime.receipts.committees.duties[seat.verifier, ID]
     found.seats, found.beacons = [], found.beacons[1:]
     found.used = found.used[MAX_COMMITTEE:]
     return stepped(b, found)
@@ -527,15 +537,15 @@ def close_round(b: Bench) -> Case:
     """Count votes: half of the committee is silent once too often, others report missing data."""
     missing = Missing(u32(ITEM), u16(0), u32(0))
     found = checked(b, Phase.Checking, *[None] * 8, missing)
-    found.redraws, found.exposed = u8(MAX_REDRAWS), True
-    found.challenges = found.challenges[:MAX_ASKED]
-    return stepped(b, trapped(b, found))
+    found.replacements, found.disclosed = u8(MAX_REPLACEMENTS), True
+    found.challenges = found.challenges[:MAX_REQUESTED]
+    return stepped(b, disclosed(b, found))
 
 
 @benchmark("Receipts.convict")
 def convict(b: Bench) -> Case:
     """End a receipt that was proven wrong, which all of the committee but one found valid."""
-    found = trapped(b, checked(b, Phase.Trapping, WRONG, Valid()))
+    found = disclosed(b, checked(b, Phase.Disclosing, WRONG, Valid()))
     found.proven = Proven(who(0), WRONG)
     return stepped(b, found)
 
@@ -543,8 +553,8 @@ def convict(b: Bench) -> Case:
 @benchmark("Receipts.dispute")
 def dispute(b: Bench) -> Case:
     """Slash a whole committee that did not prove its verdict, the last one of a receipt."""
-    found = trapped(b, checked(b, Phase.Disputed, WRONG))
-    found.redraws = u8(MAX_REDRAWS)
+    found = disclosed(b, checked(b, Phase.Disputed, WRONG))
+    found.replacements = u8(MAX_REPLACEMENTS)
     return stepped(b, found)
 
 
@@ -552,13 +562,13 @@ def dispute(b: Bench) -> Case:
 def withhold(b: Bench) -> Case:
     """Refuse a receipt of which no data was opened, all of whose committee is paid."""
     missing = Missing(u32(ITEM), u16(0), u32(0))
-    return stepped(b, trapped(b, checked(b, Phase.Withheld, missing)))
+    return stepped(b, disclosed(b, checked(b, Phase.Withheld, missing)))
 
 
 @benchmark("Receipts.finalize")
 def finalize(b: Bench) -> Case:
     """Pay for the work, all of the committee, and the finders of a planted error."""
-    found = trapped(b, checked(b, Phase.Pending, Valid()))
+    found = disclosed(b, checked(b, Phase.Pending, Valid()))
     answered(b, found)
     return stepped(b, found)
 
@@ -570,12 +580,12 @@ def expire(b: Bench) -> Case:
     receipts = b.runtime.receipts
     for one in found.challenges:
         one.until = u32(BLOCK)
-    trapped(b, found)
-    receipts.timers.enter(ASKED, BLOCK, ID)
+    disclosed(b, found)
+    receipts.timers.enter(REQUESTS, BLOCK, ID)
 
     def run() -> None:
-        for id in receipts.timers.take(ASKED, MAX_STEPS):
-            receipts._check_asked(id, BLOCK)  # noqa: SLF001
+        for id in receipts.timers.take(REQUESTS, MAX_STEPS):
+            receipts.lifecycle.end_request(id)
 
     return Case(run=run)
 

@@ -37,3 +37,9 @@ def only(opening: Opening, root: bytes, count: int, index: int) -> Leaf:
         raise ProofRefused(f"leaf {index} must be opened, and no other; these are: {found}")
     check_opening(opening, root, count)
     return opening.leaves[0]
+
+
+def is_leaf(graph: Graph, items: int, item: int, tensor: int, leaf: int) -> bool:
+    """Return True if the leaf exists in a receipt of a job with `items` items."""
+    tensors = graph.committed
+    return item < items and tensor < len(tensors) and leaf < tensor_layout(tensors[tensor]).count

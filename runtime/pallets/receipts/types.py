@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, NamedTuple, Protocol
 
+from btt_chain.crypto.vrf import Vrf
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Fixed, Path, TypeName, Variant, path, u8, u16, u32, u128
@@ -14,20 +15,21 @@ from btt_chain.work.graph import Graph
 from btt_chain.work.merkle import Opening
 from runtime.frame import Reason
 from runtime.frame.timers import NO_TIMER, DueKey
+from runtime.frame.traits import Inspect, InspectHold, Mutate, MutateHold, Operators
 from runtime.pallets.babe import Drawn
 from runtime.pallets.jobs.types import NO_HASH, Job, JobState, Outcome
 from runtime.pallets.tokenomics import BurnReason
 from runtime.params import MAX_COMMITTEE
 
-MAX_REDRAWS: Final = 2
-MAX_ROUNDS: Final = MAX_REDRAWS + 2
+MAX_REPLACEMENTS: Final = 2
+MAX_ROUNDS: Final = MAX_REPLACEMENTS + 2
 """Committees of one receipt: the first, its replacements, and one after a planted error."""
 MAX_CHALLENGES: Final = 32
 """Maximum number of challenged leaves of one receipt at a time."""
 MAX_VERIFIERS: Final = 256
 MAX_MISSES: Final = 3
 OUTAGE_SLOTS: Final = 50
-"""Constants of `Receipts`, like `MAX_REDRAWS`: their meaning is documented there."""
+"""Constants of `Receipts`, like `MAX_REPLACEMENTS`: their meaning is documented there."""
 
 Balance = Annotated[u128, TypeName("Balance")]
 Slots = Annotated[u32, TypeName("BlockNumber")]
@@ -35,7 +37,16 @@ Account = Annotated[AccountId, TypeName("AccountId")]
 VrfOutput = Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
 VrfProof = Annotated[bytes, Fixed(64), TypeName("[u8; 64]")]
 Signature = Annotated[bytes, Fixed(64), TypeName("[u8; 64]")]
+ReceiptId = Annotated[H256, TypeName("ReceiptId")]
+JobId = Annotated[H256, TypeName("JobId")]
 SessionKey = Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
+
+
+class HoldReason(IntEnum):
+    """The reason of a hold."""
+
+    VerifierBond = 0
+    Challenge = 1
 
 
 @path("pallet_receipts::Phase")
@@ -46,7 +57,7 @@ class Phase(IntEnum):
     """Waiting for the beacon that selects the verifiers."""
     Checking = 1
     """Verifiers check the receipt, commit to their verdicts, and reveal them."""
-    Trapping = 2
+    Disclosing = 2
     """The provider may reveal that the receipt had a planted error."""
     Disputed = 3
     """A verifier reported an error and must prove it."""
@@ -88,6 +99,8 @@ class Missing(Variant, index=3):
 
 Verdict = Annotated[Valid | Wrong | WrongEdge | Missing, Path("pallet_receipts::Verdict")]
 """A verifier's finding."""
+SomeVerdict = Annotated[Verdict, TypeName("Verdict")]
+"""The same, as a field of calls and events."""
 
 
 @path("pallet_receipts::Seat")
@@ -134,9 +147,9 @@ class Proven:
     place: Annotated[Verdict, TypeName("Verdict")]
 
 
-@path("pallet_receipts::Trap")
+@path("pallet_receipts::PlantedError")
 @dataclass(slots=True)
-class Trap:
+class PlantedError:
     """A revealed planted error: the wrong root, and the votes of the committee."""
 
     item_root: H256
@@ -182,7 +195,8 @@ class Receipt:
     """Root over the roots of all items, each over those of its tensors (`work.commit`)."""
     output_root: H256
     """Root over the roots of all items' outputs."""
-    trap_commit: H256
+    planted_error_commit: H256
+    """Commitment to the right roots (`ids.planted_error_commit`), or a random number."""
     started: Slots
     finished: Slots
     submitted: Slots
@@ -195,28 +209,29 @@ class Receipt:
     """First slot that is too late to reveal; revealing begins at `commit_until`."""
     due: Slots = u32(0)
     """Slot in which this phase ends."""
-    still: Slots = u32(0)
-    """Stalled slots of the chain, in total, when these times were set; see `put_off`."""
-    redraws: u8 = u8(0)
+    stalled: Slots = u32(0)
+    """Stalled slots of the chain, in total, when these times were set; see `shifted`."""
+    replacements: u8 = u8(0)
+    """Number of committees that replaced an earlier one."""
     beacons: Beacons = field(default_factory=list)
     seats: Seats = field(default_factory=list)
     used: Used = field(default_factory=list)
     """Verifiers that are not selected again for this receipt."""
     missed: Missed = field(default_factory=list)
     """Rounds, and items missed in them: all verifiers of later rounds check these items."""
-    looked: bool = False
+    quorum_voted: bool = False
     """True if a quorum voted in an earlier round, which failed only because of a miss."""
-    trap: Annotated[Trap | None, TypeName("Option<Trap>")] = None
+    planted_error: Annotated[PlantedError | None, TypeName("Option<PlantedError>")] = None
     """Set if the receipt had a planted error; its roots are now the right ones."""
-    exposed: bool = False
+    disclosed: bool = False
     """True if it is too late to reveal a planted error."""
     proven: Annotated[Proven | None, TypeName("Option<Proven>")] = None
     challenges: Challenges = field(default_factory=list)
-    task: DueKey = NO_TIMER
+    timer: DueKey = NO_TIMER
 
-    def put_off(self, still: int) -> Receipt:
-        """Shift all deadlines by the slots stalled since; `still` is the total of stalled slots."""
-        more, self.still = still - int(self.still), u32(still)
+    def shifted(self, stalled: int) -> Receipt:
+        """Shift all deadlines by the slots stalled since; `stalled` is their total until now."""
+        more, self.stalled = stalled - int(self.stalled), u32(stalled)
         if not more:
             return self
         self.due += more
@@ -266,23 +281,8 @@ Roster = Bounded[list[tuple[AccountId, u128, u32]], MAX_VERIFIERS]
 # ---- dependencies
 
 
-class Currency(Protocol):
+class Currency(Inspect, Mutate, InspectHold, MutateHold, Protocol):
     """Bonds and deposits; Balances satisfies it."""
-
-    def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free balance on hold. Raises TokenError."""
-
-    def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Make what is held free again. Raises TokenError."""
-
-    def held(self, reason: Reason, who: AccountId) -> u128:
-        """Return the amount held for `reason`."""
-
-    def reducible_balance(self, who: AccountId, *, keep_alive: bool = False) -> u128:
-        """Return the spendable balance."""
-
-    def transfer(self, source: AccountId, dest: AccountId, value: u128) -> None:
-        """Move free balance. Raises TokenError."""
 
 
 class Payer(Protocol):
@@ -305,13 +305,6 @@ class Keys(Protocol):
 
     def babe_key(self, account: AccountId) -> bytes | None:
         """Return the BABE session key that an account has registered."""
-
-
-class Operators(Protocol):
-    """Operators of accounts."""
-
-    def operator_of(self, account: AccountId) -> AccountId:
-        """Return the operator of an account."""
 
 
 class ProviderInfo(Protocol):
@@ -340,17 +333,17 @@ class Models(Protocol):
         """Return the graph of a model."""
 
 
-class Clock(Protocol):
+class BeaconClock(Protocol):
     """The clock and the chain's randomness; Babe satisfies it."""
 
     def now(self) -> int:
-        """Return the slots since genesis."""
+        """Return the slots since the first block's slot; 0 at genesis and in block 1."""
 
     def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`."""
 
 
-class JobBooks(Protocol):
+class JobLedger(Protocol):
     """The jobs of receipts, and their escrows; Jobs satisfies it."""
 
     def job(self, id: H256) -> Job | None:
@@ -376,3 +369,19 @@ class JobBooks(Protocol):
 
     def refuse(self, id: H256, outcome: Outcome, voters: Sequence[AccountId]) -> None:
         """End a job whose receipt was refused."""
+
+
+class Dependencies(NamedTuple):
+    """All of them, for the components."""
+
+    vrf: Vrf
+    currency: Currency
+    payer: Payer
+    clock: BeaconClock
+    genesis: Callable[[], bytes]
+    """Returns the hash of block zero."""
+    keys: Keys
+    operators: Operators
+    providers: Providers
+    models: Models
+    jobs: JobLedger

@@ -499,8 +499,8 @@ class Confidential:
         made, no = self.made, u32(0)
         receipt = ReceiptView(
             made.receipt, JOB, ONE, u8(0), made.item_root, output_root or made.output_root,
-            made.trap_commit, no, no, no, Phase.Pending, no, no, u32(self.due), u8(0), False,
-            u32(self.looked_at), [], self.challenges,
+            made.planted_error_commit, no, no, no, Phase.Pending, no, no, u32(self.due), u8(0),
+            False, u32(self.looked_at), [], self.challenges,
         )  # fmt: skip
         pending = replace(self.view, state=JobState.Pending, receipt=receipt, now=u32(now))
         await self.w.turn(pending, pending)
@@ -679,7 +679,9 @@ async def test_a_trap_may_keep_its_result_until_it_is_paid(tmp_path: Path) -> No
     assert waiting.receipt is not None
     receipt = replace(waiting.receipt, due=u32(40))
     assert may_ask(record, replace(waiting, receipt=receipt), 5)
-    assert not may_ask(record, replace(waiting, receipt=replace(receipt, trapped=True)), 5)
+    assert not may_ask(
+        record, replace(waiting, receipt=replace(receipt, had_planted_error=True)), 5
+    )
     checked = replace(receipt, phase=Phase.Checking)
     assert not may_ask(record, replace(waiting, receipt=checked), 5)
 

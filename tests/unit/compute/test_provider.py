@@ -68,7 +68,7 @@ def receipt_of(record: Record, phase: Phase = Phase.Checking, **changes: object)
     no = u32(0)
     made = ReceiptView(
         record.receipt, JOB, ME, record.attempt, record.item_root, record.output_root,
-        record.trap_commit, no, no, no, phase, no, no, no, u8(0), False, u32(1), [], [],
+        record.planted_error_commit, no, no, no, phase, no, no, no, u8(0), False, u32(1), [], [],
     )  # fmt: skip
     return replace(made, **changes)  # type: ignore[arg-type]
 
@@ -278,9 +278,9 @@ def test_leaves_that_are_asked_for_are_shown_once() -> None:
 def test_a_trap_is_revealed_then_what_is_right_is_served_then_the_result() -> None:
     record = record_of(trap=True)
     machine = provider(record)
-    trapping = view_of(JobState.Checking, receipt=receipt_of(record, Phase.Trapping))
+    trapping = view_of(JobState.Checking, receipt=receipt_of(record, Phase.Disclosing))
     assert see(machine, 5, trapping) == [RevealTrap(record)]
-    revealed = receipt_of(record, Phase.Waiting, trapped=True)
+    revealed = receipt_of(record, Phase.Waiting, had_planted_error=True)
     told = view_of(JobState.Checking, receipt=revealed)
     assert see(machine, 6, told) == [Right(record)]
     assert see(machine, 7, told) == []

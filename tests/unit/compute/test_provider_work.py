@@ -321,8 +321,8 @@ def test_a_trap_is_found_by_everybody_who_looks_and_can_be_made_right(tmp_path: 
         assert finding.fraud is not None
         fraud.judge(GRAPH, fraud.Job(record.item_root, len(ITEMS), False), finding.fraud)
     trap = record.trap
-    hidden = ids.trap_commit(trap.item_root, trap.output_root, trap.salt)
-    assert record.trap_commit == hidden
+    hidden = ids.planted_error_commit(trap.item_root, trap.output_root, trap.salt)
+    assert record.planted_error_commit == hidden
     assert not here.served.has(result_name(JOB))
     for _ in range(2):  # a crash may have it done twice
         righted = here.shop.right(record)
@@ -341,7 +341,7 @@ def test_a_trap_is_found_by_everybody_who_looks_and_can_be_made_right(tmp_path: 
 def test_a_trap_and_no_trap_look_alike_from_outside(tmp_path: Path) -> None:
     here = Here(tmp_path)
     here.deliver()
-    salts = {here.compute().trap_commit for _ in range(3)}
+    salts = {here.compute().planted_error_commit for _ in range(3)}
     assert len(salts) == 3
 
 

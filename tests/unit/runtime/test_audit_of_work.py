@@ -115,12 +115,12 @@ def reservation_without_a_job(market: WholeMarket) -> None:
 
 def bond_of_a_verifier(market: WholeMarket) -> None:
     who = market.verifier_accounts[0]
-    known = market.receipts.verifiers[who]
-    market.receipts.verifiers[who] = replace(known, bond=u128(known.bond + 1))
+    known = market.receipts.bonds.verifiers[who]
+    market.receipts.bonds.verifiers[who] = replace(known, bond=u128(known.bond + 1))
 
 
 def roster(market: WholeMarket) -> None:
-    market.receipts.roster.value = market.receipts.roster.value[1:]
+    market.receipts.bonds.roster.value = market.receipts.bonds.roster.value[1:]
 
 
 def receipt_without_a_job(market: WholeMarket) -> None:

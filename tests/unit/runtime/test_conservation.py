@@ -864,8 +864,9 @@ CALLS: dict[str, Arguments] = {
     "Jobs.remove_protocol_set": lambda c, _: {"index": c.number()},
     "Jobs.set_params": lambda c, _: {"params": jobs.Params(least_price=c.some())},
     "Receipts.submit": lambda c, d: one_job(c, d) | {
-        "attempt": u8(0), "item_root": NO_HASH, "output_root": NO_HASH, "trap_commit": NO_HASH,
-        "started": u32(c.slot()), "finished": u32(c.runtime.babe.now()),
+        "attempt": u8(0), "item_root": NO_HASH, "output_root": NO_HASH,
+        "planted_error_commit": NO_HASH, "started": u32(c.slot()),
+        "finished": u32(c.runtime.babe.now()),
     },
     "Receipts.attest_commit": lambda c, d: one_receipt(c, d) | {
         "verifier": c.who(), "commitment": NO_HASH, "signature": bytes(64),
@@ -876,7 +877,7 @@ CALLS: dict[str, Arguments] = {
     },
     "Receipts.prove_fraud": nothing("Receipts", "prove_fraud"),
     "Receipts.prove_edge": nothing("Receipts", "prove_edge"),
-    "Receipts.reveal_trap": lambda c, d: one_receipt(c, d) | {
+    "Receipts.reveal_planted_error": lambda c, d: one_receipt(c, d) | {
         "pre_output": bytes(32), "proof": bytes(64), "item_root": NO_HASH,
         "output_root": NO_HASH, "salt": NO_HASH,
     },

@@ -277,7 +277,7 @@ def test_parameters_that_do_not_go_together_are_refused(wrong: dict[str, u32], w
         ({"quorum": u32(2)}, "2 of 1 verifiers"),
         ({"quorum": u32(0)}, "0 of 1 verifiers"),
         ({"committee": u32(16)}, "at most 15"),
-        ({"trap_ppm": u32(1_000_001)}, "cannot be traps"),
+        ({"planted_error_ppm": u32(1_000_001)}, "cannot have planted errors"),
         ({"beacon_delay": u32(0)}, "at least 1"),
         ({"challenge_slots": u32(0)}, "at least 1"),
     ],

@@ -183,7 +183,7 @@ def test_a_verifier_is_told_to_commit_to_reveal_and_to_prove(market: Market) -> 
 
 def test_verifiers_providers_models_and_prices_are_told(market: Market) -> None:
     who = market.verifier_accounts[0]
-    bond: Verifier = market.receipts.verifiers[who]
+    bond: Verifier = market.receipts.bonds.verifiers[who]
     assert asked(market, "verifier", who) == VerifierView(bond.bond, bond.misses, None)
     assert asked(market, "verifier", ALICE) is None
 

@@ -168,7 +168,9 @@ DEAR = {"data_bytes": u64(2_000_000 << 20)}
 """A job of about 20 BTT."""
 TAU = 20_000
 """How many of a million receipts are traps on live chains."""
-TRAPS = WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(2), trap_ppm=u32(10**6))
+TRAPS = WorkRules(
+    committee=u32(3), quorum=u32(2), min_operators=u32(2), planted_error_ppm=u32(10**6)
+)
 
 
 @pytest.mark.parametrize("row", PROVEN)
@@ -236,7 +238,7 @@ def test_a_job_is_paid_once_whatever_is_sent_again() -> None:
     before = market.wealth(provider, ALICE)
     again = {
         "job": job, "attempt": market.job(job).attempt, "item_root": HONEST.item_root,
-        "output_root": HONEST.output_root, "trap_commit": RANDOMNESS,
+        "output_root": HONEST.output_root, "planted_error_commit": RANDOMNESS,
         "started": market.job(job).accepted,
         "finished": u32(market.sky.now()),
     }  # fmt: skip
@@ -255,8 +257,8 @@ def test_copied_roots_are_nobody_else_s_receipt() -> None:
     found, now = market.job(job), u32(market.sky.now())
     args = {
         "job": job, "attempt": found.attempt, "item_root": HONEST.item_root,
-        "output_root": HONEST.output_root, "trap_commit": RANDOMNESS, "started": found.accepted,
-        "finished": now,
+        "output_root": HONEST.output_root, "planted_error_commit": RANDOMNESS,
+        "started": found.accepted, "finished": now,
     }  # fmt: skip
     for thief in thieves:
         assert isinstance(market.tried(thief, "Receipts.submit", **args), Jobs.NotProvider)
@@ -277,18 +279,19 @@ def trap(verdicts: Callable[[Seat, int], Verdict | None]) -> tuple[Market, H256,
     """
     market = Market(TRAPS, verifiers=8)
     job = market.post(**DEAR)
-    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+    commit = ids.planted_error_commit(HONEST.item_root, HONEST.output_root, SALT)
     receipt = market.checking(job, ALL_LIES, commit)
     seats = [seat.verifier for seat in market.receipt(receipt).seats]
     before = market.wealth(*seats, market.provider(job))
     market.vote(receipt, ALL_LIES, verdicts)
-    market.until_phase(receipt, Phase.Trapping)
+    market.until_phase(receipt, Phase.Disclosing)
     found = market.receipt(receipt)
     pair: KeyPair = market.ring.pairs[found.provider]
-    draw, proof = market.vrf.sign(pair, ids.trap_input(market.job(found.job).seed))
+    draw, proof = market.vrf.sign(pair, ids.planted_error_input(market.job(found.job).seed))
     market.do(
-        found.provider, "Receipts.reveal_trap", receipt=receipt, pre_output=draw.pre_output,
-        proof=proof, item_root=HONEST.item_root, output_root=HONEST.output_root, salt=SALT,
+        found.provider, "Receipts.reveal_planted_error", receipt=receipt,
+        pre_output=draw.pre_output, proof=proof, item_root=HONEST.item_root,
+        output_root=HONEST.output_root, salt=SALT,
     )  # fmt: skip
     items = range(4)
     market.tried(  # nobody may have been lazy

@@ -21,7 +21,7 @@ from runtime.pallets.jobs import Check, Job, Jobs, JobState, Outcome, Tier, Urge
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers import ProviderInfo, ProviderKind
 from runtime.pallets.receipts import Phase, Receipt, Seat, Valid, Verdict, Wrong
-from runtime.pallets.receipts.pallet import VERDICT
+from runtime.pallets.receipts.attestations import VERDICT
 from runtime.params import RuntimeParams, WorkRules
 from support.babe_chain import BOND, BabeChain, Validator, validators
 from support.market import ENDPOINT, RANDOMNESS, SALT, Claim, inputs_root, net
@@ -97,7 +97,8 @@ class WorkChain(BabeChain):
         now = u32(self.runtime.babe.now())
         self.do(
             PROVIDER, "Receipts.submit", job=job, attempt=u8(0), item_root=claim.item_root,
-            output_root=claim.output_root, trap_commit=RANDOMNESS, started=now, finished=now,
+            output_root=claim.output_root, planted_error_commit=RANDOMNESS, started=now,
+            finished=now,
         )  # fmt: skip
         receipt = self.until(job, JobState.Checking).receipt
         assert receipt is not None

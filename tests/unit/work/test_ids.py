@@ -45,7 +45,7 @@ def test_each_field_of_a_receipt_is_in_its_name() -> None:
 def test_goldens_so_that_other_machines_agree() -> None:
     assert ids.sample(bytes(32), 32, 4) == [4, 19, 24, 26]
     assert ids.raced(bytes(32), [b"a", b"b", b"c", b"d"], [5, 0, 3, 2]) == [2, 3, 0]
-    assert ids.trap_commit(bytes(32), bytes(32), bytes(32)).hex().startswith("66ba76c7")
+    assert ids.planted_error_commit(bytes(32), bytes(32), bytes(32)).hex().startswith("9c228192")
 
 
 @given(st.binary(min_size=32, max_size=32), st.integers(1, 200), st.integers(1, 200))
@@ -82,11 +82,11 @@ def test_how_many_items_a_verifier_looks_at(
 def test_so_many_of_a_million_are_traps() -> None:
     pair = KeyPair.from_seed(bytes(32), Scheme.SR25519)
     vrf = SimulatedVrf([pair])
-    draws = [vrf.evaluate(pair, ids.trap_input(digest(str(n)))) for n in range(4_000)]
-    traps = sum(ids.is_trap(draw, 20_000) for draw in draws)
+    draws = [vrf.evaluate(pair, ids.planted_error_input(digest(str(n)))) for n in range(4_000)]
+    traps = sum(ids.plants_error(draw, 20_000) for draw in draws)
     assert 40 < traps < 130
-    assert not any(ids.is_trap(draw, 0) for draw in draws)
-    assert all(ids.is_trap(draw, 1_000_000) for draw in draws)
+    assert not any(ids.plants_error(draw, 0) for draw in draws)
+    assert all(ids.plants_error(draw, 1_000_000) for draw in draws)
 
 
 def test_only_its_key_makes_the_luck_of_a_verifier() -> None:
@@ -97,5 +97,5 @@ def test_only_its_key_makes_the_luck_of_a_verifier() -> None:
     assert checked is not None
     assert ids.rho(checked) == ids.rho(draw) != ids.rho(vrf.evaluate(other, what))
     assert vrf.verify(other.public, what, draw.pre_output, proof) is None
-    trap = ids.trap_input(digest("beacon"))
+    trap = ids.planted_error_input(digest("beacon"))
     assert vrf.verify(pair.public, trap, draw.pre_output, proof) is None

@@ -28,9 +28,9 @@ from runtime.pallets.receipts import (
     Verdict,
     Wrong,
 )
-from runtime.pallets.receipts.pallet import TRAP_POT
+from runtime.pallets.receipts.constants import PLANTED_ERROR_POOL
 from runtime.pallets.receipts.tally import missed_before
-from runtime.pallets.receipts.types import MAX_REDRAWS, OUTAGE_SLOTS
+from runtime.pallets.receipts.types import MAX_REPLACEMENTS, OUTAGE_SLOTS
 from runtime.params import WorkRules
 from support.market import (
     ALICE,
@@ -136,7 +136,7 @@ def test_only_the_assigned_provider_submits(market: Market) -> None:
     thief = next(who for who in market.provider_accounts if who != provider)
     args = {
         "job": job, "attempt": u8(0), "item_root": HONEST.item_root,
-        "output_root": HONEST.output_root, "trap_commit": RANDOMNESS,
+        "output_root": HONEST.output_root, "planted_error_commit": RANDOMNESS,
         "started": u32(market.sky.now()), "finished": u32(market.sky.now()),
     }  # fmt: skip
     assert isinstance(market.tried(thief, "Receipts.submit", **args), Jobs.NotProvider)
@@ -178,7 +178,7 @@ def test_a_job_that_ended_takes_no_second_receipt(market: Market) -> None:
     provider, now = market.provider(job), u32(market.sky.now())
     failed = market.tried(
         provider, "Receipts.submit", job=job, attempt=u8(0), item_root=HONEST.item_root,
-        output_root=HONEST.output_root, trap_commit=RANDOMNESS, started=now, finished=now,
+        output_root=HONEST.output_root, planted_error_commit=RANDOMNESS, started=now, finished=now,
     )  # fmt: skip
     assert isinstance(failed, Jobs.WrongState)
     paid = market.job(job).paid
@@ -289,7 +289,7 @@ def test_nobody_spoils_the_vote_of_another_by_its_opening_with_a_bad_draw(market
     call = market.call("Receipts", "attest_reveal", **args)
     assert market.receipts.validate_unsigned(call, TransactionSource.InBlock) is not None
     failed = market.tried(NONE, "Receipts.attest_reveal", **args)
-    assert isinstance(failed, Receipts.BadDraw)
+    assert isinstance(failed, Receipts.BadVrfProof)
     reveal()
     assert market.receipt(receipt).seats[0].verdict == Valid()
 
@@ -304,7 +304,7 @@ def test_who_is_silent_is_replaced_and_that_is_noted(market: Market) -> None:
     after = [seat.verifier for seat in market.receipt(receipt).seats]
     assert after[0] == before[0]
     assert not {*after[1:]} & {*before[1:]}
-    assert market.receipts.verifiers[before[1]].misses == 1
+    assert market.receipts.bonds.verifiers[before[1]].misses == 1
     market.vote(receipt, HONEST)
     market.until(job, JobState.Finalized)
     assert market.job(job).outcome is Outcome.Done
@@ -318,7 +318,7 @@ def test_a_receipt_that_nobody_votes_on_is_refunded_without_a_fault(market: Mark
     market.until(job, JobState.Refunded)
     assert market.job(job).outcome is Outcome.Unverified
     assert market.wealth(ALICE, *market.provider_accounts) == before
-    assert market.receipt(market.job(job).receipt or RANDOMNESS).redraws <= 2
+    assert market.receipt(market.job(job).receipt or RANDOMNESS).replacements <= 2
     market.audit()
 
 
@@ -339,14 +339,14 @@ def test_a_verifier_that_never_votes_is_none_after_three_receipts() -> None:
 
     idle = misses_one()
     misses_one()
-    assert market.receipts.verifiers[idle].misses == 1  # the same outage
+    assert market.receipts.bonds.verifiers[idle].misses == 1  # the same outage
     for _ in range(2):
         market.wait(OUTAGE_SLOTS)
         misses_one()
-    found = market.receipts.verifiers[idle]
+    found = market.receipts.bonds.verifiers[idle]
     assert found.misses == 3
     assert found.free_at is not None
-    assert idle not in [row[0] for row in market.receipts.roster.value]
+    assert idle not in [row[0] for row in market.receipts.bonds.roster.value]
     market.audit()
 
 
@@ -363,7 +363,7 @@ def test_a_vote_ends_a_row_of_silences() -> None:
         idle = min(seat.verifier for seat in market.receipt(receipt).seats)
         market.vote(receipt, HONEST, all_find_it_valid if votes else all_but(idle))
         market.until(job, JobState.Finalized)
-        return int(market.receipts.verifiers[idle].misses)
+        return int(market.receipts.bonds.verifiers[idle].misses)
 
     assert [misses_after(votes) for votes in (False, False, True, False)] == [1, 2, 0, 1]
     market.audit()
@@ -597,7 +597,7 @@ def test_a_provider_that_shows_what_is_missed_is_looked_at_by_others(market: Mar
     for one in found.challenges:
         proof = HONEST.leaf(int(one.item), 1, 0)
         failed = market.tried(provider, "Receipts.answer_data", receipt=receipt, proof=proof)
-        assert failed is None or isinstance(failed, Receipts.NobodyAsked)
+        assert failed is None or isinstance(failed, Receipts.NotRequested)
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, HONEST)
     assert market.until(job, JobState.Finalized).outcome is Outcome.Done
@@ -805,7 +805,7 @@ def test_with_a_liar_in_every_round_a_cheat_passes_nothing_that_was_drawn_before
         phase = market.until_phase(receipt, Phase.Checking, Phase.Pending, Phase.Ended).phase
         if phase is Phase.Checking:
             phase = rounds(market, job, receipt, claim, verdict)
-    assert phase is Phase.Ended or min(drawn, default=MAX_REDRAWS) == MAX_REDRAWS
+    assert phase is Phase.Ended or min(drawn, default=MAX_REPLACEMENTS) == MAX_REPLACEMENTS
     market.audit()
 
 
@@ -861,13 +861,13 @@ def test_a_digest_has_what_was_missed_as_well() -> None:
 def test_what_was_missed_of_a_trap_is_looked_at_by_those_who_look_at_what_is_right() -> None:
     market = Market(TRAPS, verifiers=8)
     job = market.post()
-    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+    commit = ids.planted_error_commit(HONEST.item_root, HONEST.output_root, SALT)
     receipt = market.checking(job, LIE, commit)
     votes = one_misses(market, receipt)
     missed = seen(market, receipt, market.receipt(receipt).seats[0])
     market.vote(receipt, LIE, votes)
-    market.until_phase(receipt, Phase.Trapping)
-    assert reveal_trap(market, receipt) is None
+    market.until_phase(receipt, Phase.Disclosing)
+    assert reveal_planted_error(market, receipt) is None
     found = market.until_phase(receipt, Phase.Checking)
     assert [missed_before(found, seat) for seat in found.seats] == [missed] * 3
     market.vote(receipt, HONEST)
@@ -901,10 +901,10 @@ def test_the_requester_asks_for_a_leaf_and_pays_if_it_is_shown(market: Market) -
     other = market.tried(BOB, "Receipts.answer_data", receipt=receipt, proof=LIE.leaf(1, 1, 0))
     assert isinstance(other, Receipts.LeafRefused)
     wrong = market.tried(BOB, "Receipts.answer_data", receipt=receipt, proof=HONEST.leaf(0, 1, 0))
-    assert isinstance(wrong, Receipts.NobodyAsked)
+    assert isinstance(wrong, Receipts.NotRequested)
     market.do(BOB, "Receipts.answer_data", receipt=receipt, proof=HONEST.leaf(1, 1, 0))
     again = market.tried(BOB, "Receipts.answer_data", receipt=receipt, proof=HONEST.leaf(1, 1, 0))
-    assert isinstance(again, Receipts.NobodyAsked)
+    assert isinstance(again, Receipts.NotRequested)
     assert before - market.wealth(ALICE)[0] == -(-price // 100)
     market.vote(receipt, HONEST)
     market.until(job, JobState.Finalized)
@@ -945,7 +945,7 @@ def test_so_many_leaves_and_no_more(market: Market) -> None:
     receipt = market.checking(market.post(), HONEST)
     for _ in range(16):
         assert ask(market, ALICE, receipt) is None
-    assert isinstance(ask(market, ALICE, receipt), Receipts.TooManyAsked)
+    assert isinstance(ask(market, ALICE, receipt), Receipts.TooManyRequests)
     market.audit()
 
 
@@ -990,28 +990,30 @@ def test_a_copied_digest_costs_two_prices_and_the_vote(market: Market) -> None:
 # ---- traps
 
 
-TRAPS = WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(2), trap_ppm=u32(1_000_000))
+TRAPS = WorkRules(
+    committee=u32(3), quorum=u32(2), min_operators=u32(2), planted_error_ppm=u32(1_000_000)
+)
 
 
 def trapped(verdicts: Callable[[Seat, int], Verdict | None]) -> tuple[Market, H256, H256]:
     """A receipt that is a trap, voted on, and ready to be revealed as one."""
     market = Market(TRAPS, verifiers=8)
     job = market.post(**DEAR)
-    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+    commit = ids.planted_error_commit(HONEST.item_root, HONEST.output_root, SALT)
     receipt = market.checking(job, ALL_LIES, commit)
     market.vote(receipt, ALL_LIES, verdicts)
     return market, job, receipt
 
 
-def reveal_trap(market: Market, receipt: H256, **other: object) -> Exception | None:
+def reveal_planted_error(market: Market, receipt: H256, **other: object) -> Exception | None:
     found = market.receipt(receipt)
     pair = market.ring.pairs[found.provider]
-    draw, proof = market.vrf.sign(pair, ids.trap_input(market.job(found.job).seed))
+    draw, proof = market.vrf.sign(pair, ids.planted_error_input(market.job(found.job).seed))
     args: dict[str, object] = {
         "receipt": receipt, "pre_output": draw.pre_output, "proof": proof,
         "item_root": HONEST.item_root, "output_root": HONEST.output_root, "salt": SALT,
     }  # fmt: skip
-    return market.tried(found.provider, "Receipts.reveal_trap", **(args | other))
+    return market.tried(found.provider, "Receipts.reveal_planted_error", **(args | other))
 
 
 def by_item(seat: Seat, place: int) -> Verdict:
@@ -1030,12 +1032,12 @@ def test_a_trap_costs_the_lazy_and_pays_the_diligent_and_the_work_is_paid() -> N
     seats = [seat.verifier for seat in market.receipt(receipt).seats]
     before = market.wealth(*seats, ALICE)
     fee, price = int(market.job(job).verification) // 3, int(market.job(job).price)
-    assert isinstance(reveal_trap(market, receipt), Receipts.WrongPhase)
-    assert isinstance(expose(market, receipt, 0), Receipts.NoTrap)
-    market.until_phase(receipt, Phase.Trapping)
+    assert isinstance(reveal_planted_error(market, receipt), Receipts.WrongPhase)
+    assert isinstance(expose(market, receipt, 0), Receipts.NoPlantedError)
+    market.until_phase(receipt, Phase.Disclosing)
     for wrong in ({"salt": RANDOMNESS}, {"proof": bytes(64)}, {"output_root": RANDOMNESS}):
-        assert isinstance(reveal_trap(market, receipt, **wrong), Receipts.NoTrap)
-    assert reveal_trap(market, receipt) is None
+        assert isinstance(reveal_planted_error(market, receipt, **wrong), Receipts.NoPlantedError)
+    assert reveal_planted_error(market, receipt) is None
     assert expose(market, receipt, 0, 1, 2, 3) is None
     assert market.announced()[-1] == Receipts.VoterExposed(receipt, seats[0])
     assert market.wealth(*seats, ALICE) == before
@@ -1048,7 +1050,7 @@ def test_a_trap_costs_the_lazy_and_pays_the_diligent_and_the_work_is_paid() -> N
     gained = [new - old for new, old in zip(market.wealth(*seats, ALICE), before, strict=True)]
     made_up = -(-price * 2 // 100)
     assert gained == [-50 * fee, 5 * fee, 5 * fee, made_up - price - 3 * fee]
-    assert market.wealth(TRAP_POT)[0] == 40 * fee - made_up
+    assert market.wealth(PLANTED_ERROR_POOL)[0] == 40 * fee - made_up
     assert isinstance(expose(market, receipt, 0), Receipts.TooLate)
     market.audit()
 
@@ -1057,7 +1059,7 @@ def seen_by_some() -> tuple[Market, H256, Claim, int, list[AccountId]]:
     """A trap wrong in one item, voted valid by all, and who of them looked at that item."""
     for item in range(4):
         market, lie = Market(TRAPS, verifiers=8), Claim(4, [(item, 1, 3)])
-        commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+        commit = ids.planted_error_commit(HONEST.item_root, HONEST.output_root, SALT)
         receipt = market.checking(market.post(), lie, commit)
         market.vote(receipt, lie)
         seats = market.receipt(receipt).seats
@@ -1069,14 +1071,14 @@ def seen_by_some() -> tuple[Market, H256, Claim, int, list[AccountId]]:
 
 def test_who_looked_at_nothing_wrong_is_not_exposed_by_a_trap() -> None:
     market, receipt, lie, item, looked = seen_by_some()
-    market.until_phase(receipt, Phase.Trapping)
-    assert reveal_trap(market, receipt) is None
+    market.until_phase(receipt, Phase.Disclosing)
+    assert reveal_planted_error(market, receipt) is None
     assert isinstance(expose(market, receipt, (item + 1) % 4, lie=lie), Receipts.LeafRefused)
     assert isinstance(expose(market, receipt, item, lie=ALL_LIES), Receipts.LeafRefused)
     assert expose(market, receipt, item, lie=lie) is None
     again = expose(market, receipt, item, lie=lie)
     assert isinstance(again, Receipts.NoSuchLeaf)  # all are by now
-    trap = market.receipt(receipt).trap
+    trap = market.receipt(receipt).planted_error
     assert trap is not None
     assert trap.lazy == looked
 
@@ -1084,14 +1086,14 @@ def test_who_looked_at_nothing_wrong_is_not_exposed_by_a_trap() -> None:
 def test_nobody_pays_for_a_trap_whose_right_roots_are_wrong() -> None:
     market = Market(TRAPS, verifiers=8)
     job = market.post()
-    commit = ids.trap_commit(ALL_LIES.item_root, ALL_LIES.output_root, SALT)
+    commit = ids.planted_error_commit(ALL_LIES.item_root, ALL_LIES.output_root, SALT)
     receipt = market.checking(job, HONEST, commit)
     market.vote(receipt, HONEST)
     voters = [seat.verifier for seat in market.receipt(receipt).seats]
     before = market.wealth(*voters)
-    market.until_phase(receipt, Phase.Trapping)
+    market.until_phase(receipt, Phase.Disclosing)
     told = {"item_root": ALL_LIES.item_root, "output_root": ALL_LIES.output_root}
-    assert reveal_trap(market, receipt, **told) is None
+    assert reveal_planted_error(market, receipt, **told) is None
     items = range(4)
     market.tried(
         BOB, "Receipts.expose_voters", receipt=receipt, was=HONEST.items_opened(*items),
@@ -1106,8 +1108,8 @@ def test_nobody_pays_for_a_trap_whose_right_roots_are_wrong() -> None:
 def test_the_bond_of_who_voted_on_a_trap_answers_until_the_end() -> None:
     market, job, receipt = trapped(by_item)
     lazy = market.receipt(receipt).seats[0].verifier
-    market.until_phase(receipt, Phase.Trapping)
-    assert reveal_trap(market, receipt) is None
+    market.until_phase(receipt, Phase.Disclosing)
+    assert reveal_planted_error(market, receipt) is None
     market.do(lazy, "Receipts.leave")
     market.sky.slots += 600
     assert isinstance(market.tried(lazy, "Receipts.withdraw"), Receipts.StillBonded)
@@ -1123,8 +1125,8 @@ def test_a_proof_against_a_trap_waits_and_comes_to_nothing() -> None:
     with pytest.raises(Invalid):
         market.bare("prove_fraud", receipt=receipt, proof=ALL_LIES.proof(2, 0, 3))
     assert market.job(job).state is JobState.Checking
-    market.until_phase(receipt, Phase.Trapping)
-    assert reveal_trap(market, receipt) is None
+    market.until_phase(receipt, Phase.Disclosing)
+    assert reveal_planted_error(market, receipt) is None
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, HONEST)
     assert market.until(job, JobState.Finalized).outcome is Outcome.Done
@@ -1143,12 +1145,12 @@ def test_a_trap_that_is_not_revealed_is_fraud() -> None:
 def test_after_a_trap_what_is_wrong_is_fraud_at_once() -> None:
     market = Market(TRAPS, verifiers=8)
     job = market.post()
-    commit = ids.trap_commit(LIE.item_root, LIE.output_root, SALT)
+    commit = ids.planted_error_commit(LIE.item_root, LIE.output_root, SALT)
     receipt = market.checking(job, ALL_LIES, commit)
     market.vote(receipt, ALL_LIES, by_item)
-    market.until_phase(receipt, Phase.Trapping)
+    market.until_phase(receipt, Phase.Disclosing)
     told = {"item_root": LIE.item_root, "output_root": LIE.output_root}
-    assert reveal_trap(market, receipt, **told) is None
+    assert reveal_planted_error(market, receipt, **told) is None
     market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
     assert market.job(job).state is JobState.Slashed
     market.audit()
@@ -1162,19 +1164,19 @@ def late_committee(claim: Claim, trap: H256) -> tuple[Market, H256, H256]:
     keys, market.ring.pairs = market.ring.pairs, {}
     receipt = market.submit(job, claim, trap)
     market.run(4)
-    assert market.receipt(receipt).redraws == 1
+    assert market.receipt(receipt).replacements == 1
     market.ring.pairs = keys
     return market, job, receipt
 
 
 def test_a_trap_can_be_revealed_whenever_its_first_committee_comes() -> None:
-    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+    commit = ids.planted_error_commit(HONEST.item_root, HONEST.output_root, SALT)
     market, job, receipt = late_committee(ALL_LIES, commit)
     market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=ALL_LIES.proof(1, 0, 3))
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, ALL_LIES, by_item)
-    market.until_phase(receipt, Phase.Trapping)
-    assert reveal_trap(market, receipt) is None
+    market.until_phase(receipt, Phase.Disclosing)
+    assert reveal_planted_error(market, receipt) is None
     market.until_phase(receipt, Phase.Checking)
     market.vote(receipt, HONEST)
     assert market.until(job, JobState.Finalized).outcome is Outcome.Done
@@ -1187,20 +1189,22 @@ def test_what_is_proven_is_fraud_though_no_verifiers_come() -> None:
     market.accepted(job)
     receipt = market.submit(job, ALL_LIES)
     market.do(BOB, "Receipts.prove_fraud", receipt=receipt, proof=ALL_LIES.proof(1, 0, 3))
-    market.until_phase(receipt, Phase.Trapping)
+    market.until_phase(receipt, Phase.Disclosing)
     market.audit()
     assert market.until(job, JobState.Slashed).outcome is Outcome.Fraud
     market.audit()
 
 
 def test_where_no_trap_is_due_none_can_be_revealed() -> None:
-    market = Market(WorkRules(committee=u32(3), quorum=u32(2), trap_ppm=u32(1)), verifiers=8)
+    market = Market(
+        WorkRules(committee=u32(3), quorum=u32(2), planted_error_ppm=u32(1)), verifiers=8
+    )
     job = market.post()
-    commit = ids.trap_commit(HONEST.item_root, HONEST.output_root, SALT)
+    commit = ids.planted_error_commit(HONEST.item_root, HONEST.output_root, SALT)
     receipt = market.checking(job, ALL_LIES, commit)
     market.vote(receipt, ALL_LIES, by_item)
-    market.until_phase(receipt, Phase.Trapping)
-    assert isinstance(reveal_trap(market, receipt), Receipts.NoTrap)
+    market.until_phase(receipt, Phase.Disclosing)
+    assert isinstance(reveal_planted_error(market, receipt), Receipts.NoPlantedError)
 
 
 # ---- confidential jobs
@@ -1263,7 +1267,7 @@ def test_a_verifier_joins_adds_leaves_and_has_its_bond_back(market: Market) -> N
     market.do(ALICE, "Receipts.join", bond=u128(5_000 * BTT))
     assert isinstance(failed("join", bond=u128(5_000 * BTT)), Receipts.AlreadyVerifier)
     market.do(ALICE, "Receipts.bond_extra", amount=u128(BTT))
-    assert market.receipts.verifiers[ALICE].bond == 5_001 * BTT
+    assert market.receipts.bonds.verifiers[ALICE].bond == 5_001 * BTT
     assert market.receipts.staked_total() == 65_001 * BTT
     assert isinstance(failed("withdraw"), Receipts.StillBonded)
     market.do(ALICE, "Receipts.leave")
@@ -1274,7 +1278,7 @@ def test_a_verifier_joins_adds_leaves_and_has_its_bond_back(market: Market) -> N
     market.step()
     market.do(ALICE, "Receipts.withdraw")
     assert market.wealth(ALICE) == [RICH]
-    assert ALICE not in market.receipts.verifiers
+    assert ALICE not in market.receipts.bonds.verifiers
     market.audit()
 
 
@@ -1359,7 +1363,7 @@ def test_a_day_without_blocks_takes_nobodys_time_wherever_a_job_is(stop: int) ->
     assert market.job(job).outcome is Outcome.Done
     assert market.provider(job) == provider
     assert not market.providers.conduct[provider].declines
-    assert not any(one.misses for _, one in market.receipts.verifiers.items())
+    assert not any(one.misses for _, one in market.receipts.bonds.verifiers.items())
     assert sum(isinstance(event, Jobs.StoodStill) for event in market.announced()) == 1
     market.audit()
 
@@ -1419,7 +1423,7 @@ def test_there_is_as_much_time_to_show_a_leaf_after_the_chain_stood_still() -> N
     for item in range(4):
         proof = HONEST.leaf(item, 1, 0)
         market.tried(provider, "Receipts.answer_data", receipt=receipt, proof=proof)
-    assert market.until_phase(receipt, Phase.Checking).redraws == 1
+    assert market.until_phase(receipt, Phase.Checking).replacements == 1
     assert looking.isdisjoint(seat.verifier for seat in market.receipt(receipt).seats)
     market.audit()
 
@@ -1524,7 +1528,7 @@ def test_nobody_is_drawn_that_could_not_pay_for_a_wrong_vote(market: Market) -> 
     job = market.post(data_bytes=u64(600_000_000 << 20))
     price = int(market.job(job).price)
     poor, rich = market.verifier_accounts[:3], market.verifier_accounts[3:]
-    bond = int(market.receipts.verifiers[poor[0]].bond)
+    bond = int(market.receipts.bonds.verifiers[poor[0]].bond)
     assert bond < 2 * price
     provider = market.accepted(job)
     for who in rich:
@@ -1537,7 +1541,7 @@ def test_nobody_is_drawn_that_could_not_pay_for_a_wrong_vote(market: Market) -> 
 def test_there_are_so_many_verifiers_and_no_more(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("runtime.pallets.receipts.pallet.MAX_VERIFIERS", 6)
+    monkeypatch.setattr("runtime.pallets.receipts.verifiers.MAX_VERIFIERS", 6)
     market.ring.pairs[ALICE] = KeyPair.from_seed(ALICE)
     failed = market.tried(ALICE, "Receipts.join", bond=u128(5_000 * BTT))
     assert isinstance(failed, Receipts.VerifiersFull)

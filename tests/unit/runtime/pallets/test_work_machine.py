@@ -68,7 +68,7 @@ class WorkMachine(RuleBasedStateMachine):
             committee=u32(3),
             quorum=u32(2),
             min_operators=u32(2),
-            trap_ppm=u32(1_000_000 if traps else 0),
+            planted_error_ppm=u32(1_000_000 if traps else 0),
         )
         self.market = self.kind(rules, verifiers=8)
         self.honest_verifiers = self.market.verifier_accounts[:3]
@@ -128,8 +128,8 @@ class WorkMachine(RuleBasedStateMachine):
         honest = self.market.receipt(receipt).provider == self.honest_provider
         if honest or randomness.random() < 0.4:
             self.show(receipt)
-        if self.market.receipt(receipt).phase is Phase.Trapping and randomness.random() < 0.7:
-            self.reveal_trap(receipt)
+        if self.market.receipt(receipt).phase is Phase.Disclosing and randomness.random() < 0.7:
+            self.reveal_planted_error(receipt)
 
     @rule(slots=st.sampled_from((2, 3, 5, 8, 13, 30, 120)))
     def slots_stay_empty(self, slots: int) -> None:
@@ -174,12 +174,14 @@ class WorkMachine(RuleBasedStateMachine):
         found = self.market.job(job)
         if self.market.provider(job) == self.honest_provider and kind == "wrong":
             kind = "right"
-        if kind == "trap" and (found.tier is not Tier.Open or not self.market.rules.trap_ppm):
+        if kind == "trap" and (
+            found.tier is not Tier.Open or not self.market.rules.planted_error_ppm
+        ):
             kind = "right"
         claim = {"right": TRUTH[found.tier], "wrong": LIES[found.tier], "trap": TRAP}[kind]
         right = TRUTH[Tier.Open]
         trap = (
-            ids.trap_commit(right.item_root, right.output_root, SALT)
+            ids.planted_error_commit(right.item_root, right.output_root, SALT)
             if kind == "trap"
             else RANDOMNESS
         )
@@ -230,7 +232,7 @@ class WorkMachine(RuleBasedStateMachine):
 
     @rule(pick=ANY)
     def a_verifier_leaves(self, pick: int) -> None:
-        working = [row[0] for row in self.market.receipts.roster.value]
+        working = [row[0] for row in self.market.receipts.bonds.roster.value]
         if len(working) > 4:
             self.market.do(working[pick % len(working)], "Receipts.leave")
 
@@ -266,15 +268,16 @@ class WorkMachine(RuleBasedStateMachine):
             proof = claim.leaf(int(one.item), int(one.tensor), int(one.leaf))
             self.market.tried(found.provider, "Receipts.answer_data", receipt=receipt, proof=proof)
 
-    def reveal_trap(self, receipt: H256) -> None:
+    def reveal_planted_error(self, receipt: H256) -> None:
         market, found, right = self.market, self.market.receipt(receipt), TRUTH[Tier.Open]
         pair = market.ring.pairs[found.provider]
-        draw, proof = market.vrf.sign(pair, ids.trap_input(market.job(found.job).seed))
+        draw, proof = market.vrf.sign(pair, ids.planted_error_input(market.job(found.job).seed))
         market.tried(
-            found.provider, "Receipts.reveal_trap", receipt=receipt, pre_output=draw.pre_output,
-            proof=proof, item_root=right.item_root, output_root=right.output_root, salt=SALT,
+            found.provider, "Receipts.reveal_planted_error", receipt=receipt,
+            pre_output=draw.pre_output, proof=proof, item_root=right.item_root,
+            output_root=right.output_root, salt=SALT,
         )  # fmt: skip
-        if market.receipt(receipt).trap is not None:
+        if market.receipt(receipt).planted_error is not None:
             items = range(ITEMS)
             market.tried(  # nobody may have been lazy
                 BOB, "Receipts.expose_voters", receipt=receipt, was=TRAP.items_opened(*items),
@@ -348,7 +351,7 @@ class WorkMachine(RuleBasedStateMachine):
 
     def claim_of(self, receipt: H256) -> Claim:
         """What stands in a receipt: of a trap that was revealed, what is right."""
-        if self.market.receipt(receipt).trap is not None:
+        if self.market.receipt(receipt).planted_error is not None:
             return TRUTH[Tier.Open]
         return self.claims[receipt]
 
@@ -432,4 +435,4 @@ def test_under_the_whole_law_a_day_without_blocks_takes_nobodys_time() -> None:
     market.step(14_400)
     market.vote(receipt, honest)
     assert market.until(job, JobState.Finalized).outcome is Outcome.Done
-    assert not any(one.misses for _, one in market.receipts.verifiers.items())
+    assert not any(one.misses for _, one in market.receipts.bonds.verifiers.items())

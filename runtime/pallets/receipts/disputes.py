@@ -1,0 +1,167 @@
+"""Disputes: proofs that a receipt or a vote is wrong, and the penalties."""
+
+from __future__ import annotations
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u128
+from btt_chain.work import fraud, ids
+from btt_chain.work.errors import NotFraud, ProofRefused
+from btt_chain.work.fraud import EdgeProof, FraudProof
+from btt_chain.work.merkle import Opening
+from runtime.frame import Component, Pallet, TokenError, TokenErrorKind
+from runtime.pallets.jobs.types import BOND_FACTOR
+from runtime.pallets.receipts import errors, events
+from runtime.pallets.receipts.constants import PROOF_BPS
+from runtime.pallets.receipts.openings import only, shown
+from runtime.pallets.receipts.records import Case, Records
+from runtime.pallets.receipts.tally import found_wrong
+from runtime.pallets.receipts.types import (
+    Dependencies,
+    LeafProof,
+    Phase,
+    Proven,
+    Seat,
+    Wrong,
+    WrongEdge,
+)
+from runtime.pallets.receipts.verifiers import VerifierBonds
+from runtime.pallets.tokenomics import BurnReason
+from runtime.splits import BPS, ceil_div, shared
+
+Proof = FraudProof | tuple[EdgeProof, bool]
+"""Proof that an element is wrong, or that an input or (True) an output is."""
+
+
+class Disputes(Component):
+    """Judgement of proofs, and the penalties that follow."""
+
+    def __init__(
+        self, pallet: Pallet, deps: Dependencies, records: Records, bonds: VerifierBonds
+    ) -> None:
+        super().__init__(pallet)
+        self._records = records
+        self._bonds = bonds
+        self._currency = deps.currency
+        self._payer = deps.payer
+        self._providers = deps.providers
+
+    def prove(self, by: AccountId | None, id: H256, proof: Proof) -> tuple[Case, Proven] | None:
+        """Judge a proof; return the convicted receipt. None: it was wrong, and `by` has paid.
+
+        Raises DispatchError, also for a wrong proof that is not signed (`by` is None).
+        """
+        case = self._provable(by, id, proof)
+        cost = u128(ceil_div(case.price * PROOF_BPS, BPS))
+        if by is not None and self._currency.reducible_balance(by, keep_alive=True) < cost:
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        try:
+            self._judge(case, proof)
+        except errors.NotFraudulent:
+            if by is None:
+                raise
+            # The call succeeds: a failed one would revert the burn.
+            self._payer.destroy(by, cost, BurnReason.Slash)
+            self.deposit(events.FalseProof(id, by, cost))
+            return None
+        return case, Proven(by, place_of(proof))
+
+    def check(self, id: H256, proof: Proof) -> Case:
+        """Check an unsigned proof without effects; return its receipt. Raises DispatchError."""
+        case = self._provable(None, id, proof)
+        self._judge(case, proof)
+        return case
+
+    def convict(self, case: Case, proven: Proven) -> None:
+        """Slash the provider of a receipt that is proven wrong, and verifiers that approved it."""
+        receipt = case.receipt
+        finders = [seat.verifier for seat in receipt.seats if seat.verdict == proven.place]
+        if not finders and proven.by is not None:
+            finders = [proven.by]
+        amount, slashed = BOND_FACTOR * case.price, 0
+        if finders:
+            for who, part in zip(finders, shared(amount, [1] * len(finders)), strict=True):
+                slashed += self._providers.slash(receipt.provider, receipt.job, part, who)
+        else:
+            slashed = self._providers.slash(receipt.provider, receipt.job, u128(amount), None)
+        place = proven.place
+        if isinstance(place, Wrong | WrongEdge):
+            for seat in case.overlooked(int(place.item)):
+                to = finders[0] if finders else None
+                self._bonds.slash(case.id, seat.verifier, case.penalty, to)
+        self.deposit(events.FraudProven(case.id, place, u128(slashed)))
+
+    def slash_unproven(self, case: Case) -> list[Seat]:
+        """Slash and return the verifiers that reported an error and did not prove it."""
+        seats = found_wrong(case.receipt.seats)
+        for seat in seats:
+            self._bonds.slash(case.id, seat.verifier, case.penalty, None)
+        return seats
+
+    def dispute_digest(
+        self, who: AccountId, id: H256, verifier: AccountId, proof: LeafProof, opening: Opening
+    ) -> tuple[Case, Seat]:
+        """Slash a verifier whose digest is wrong; see `Receipts.dispute_digest`.
+
+        Return the receipt, and the seat that is to be removed.
+        """
+        case = self._records.case(id)
+        found, seat = case.receipt, case.seat(verifier)
+        if seat.verdict is None or found.phase is Phase.Ended:
+            raise errors.WrongPhase
+        graph = self._records.graph(case.job)
+        seen = case.seen_by(seat)
+        if int(proof.item) not in seen:
+            raise errors.NoSuchLeaf
+        try:
+            leaf = shown(graph, found.item_root, case.items, proof, keyed=False)
+            item, tensor, index = int(proof.item), int(proof.tensor), int(leaf.index)
+            place = ids.digest_place(graph, seen, item, tensor, index)
+            count = len(seen) * sum(ids.leaf_counts(graph))
+            committed = only(opening, seat.digest, count, place)
+        except ProofRefused:
+            raise errors.LeafRefused from None
+        if committed.data == ids.digest_leaf(seat.rho, item, tensor, index, leaf.data):
+            raise errors.DigestRight
+        self._bonds.slash(id, verifier, case.penalty, who)
+        return case, seat
+
+    # ---- internals
+
+    def _provable(self, by: AccountId | None, id: H256, proof: Proof) -> Case:
+        """Return a receipt that `by` may prove wrong in this way now.
+
+        An unsigned proof must be of a revealed verdict, because checking it costs much time.
+        """
+        case = self._records.case(id)
+        receipt, place = case.receipt, place_of(proof)
+        if receipt.phase is Phase.Ended:
+            raise errors.TooLate
+        if receipt.proven is not None:
+            raise errors.AlreadyProven
+        if by is None and all(seat.verdict != place for seat in receipt.seats):
+            raise errors.NotAllowed
+        if case.is_keyed and by != case.job.requester:
+            raise errors.NotAllowed
+        return case
+
+    def _judge(self, case: Case, proof: Proof) -> None:
+        """Raise NotFraudulent unless the proof is right."""
+        graph = self._records.graph(case.job)
+        try:
+            if isinstance(proof, FraudProof):
+                fraud.judge(graph, case.claim, proof)
+            else:
+                edge, output = proof
+                root = case.receipt.output_root if output else case.job.input_root
+                fraud.judge_edge(graph, case.claim, root, edge, output=output)
+        except (ProofRefused, NotFraud):
+            raise errors.NotFraudulent from None
+
+
+def place_of(proof: Proof) -> Wrong | WrongEdge:
+    """Return the place that is wrong by this proof."""
+    if isinstance(proof, FraudProof):
+        return Wrong(proof.item, proof.node, proof.element)
+    edge, output = proof
+    return WrongEdge(edge.item, output)
