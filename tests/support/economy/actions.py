@@ -1,0 +1,133 @@
+"""Actions that other pallets make, without a call: work, fees, penalties."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u128
+from runtime.frame import DispatchInfo
+from runtime.pallets.tier_staking import Contribution
+from runtime.pallets.tokenomics import BurnReason
+from runtime.splits import ASSET, PAYFI, split_compute, split_platform
+from support.economy.chain import PEOPLE
+from support.economy.values import RandomValues
+
+
+@dataclass(frozen=True)
+class Action:
+    """A named action of another pallet."""
+
+    name: str
+    run: Callable[[], object]
+
+    def __call__(self) -> object:
+        """Run it."""
+        return self.run()
+
+
+def work(values: RandomValues) -> Callable[[], object]:
+    """Record a receipt of work."""
+    price, units = int(values.chain.mining.fee_price.value), values.one_of((1, 10**3, 10**6, 10**8))
+    fees = u128(min(units * price * values.one_of((0, 1, 1, 3)) // values.one_of((1, 2)), 10**24))
+    receipt, provider = H256(values.rng.randbytes(32)), values.one_of(PEOPLE)
+    verified, requester = values.chance(30), values.one_of(PEOPLE)
+    return lambda: values.chain.mining.record(
+        provider, receipt, units, fees, verified=verified, requester=requester
+    )
+
+
+def measured(values: RandomValues) -> Callable[[], object]:
+    """Record uptime and quality."""
+    who, part = values.one_of(PEOPLE), values.rng.randrange(0, 101)
+    mining = values.chain.mining
+
+    def go() -> None:
+        mining.record_uptime(who, part, 100)
+        mining.record_quality(who, values.rng.randrange(1, 5_000), part, 100)
+
+    return go
+
+
+def protocol_job(values: RandomValues) -> Callable[[], object]:
+    """Pay a protocol job from the unallocated emission."""
+    who, units = values.who(), values.one_of((1, 10**3, 10**6, 10**9))
+    return lambda: values.chain.mining.pay_protocol_job(who, units)
+
+
+def compute_fee(values: RandomValues) -> Callable[[], object]:
+    """Pay for a job."""
+    tokenomics, who, worker = values.chain.tokenomics, values.signer, values.one_of(PEOPLE)
+    gross = int(values.one_of((values.modest(), u128(values.rng.randrange(10**21)), u128(3))))
+
+    def go() -> None:
+        split = split_compute(gross, int(tokenomics.threshold()))
+        tokenomics.take(who, split, BurnReason.Compute, [(worker, split.contributors)])
+
+    return go
+
+
+def platform_fee(values: RandomValues) -> Callable[[], object]:
+    """Pay a fee of the asset platform or for a payment."""
+    tokenomics, who, voter = values.chain.tokenomics, values.signer, values.one_of(PEOPLE)
+    ramp, reason = values.one_of(((ASSET, BurnReason.Asset), (PAYFI, BurnReason.Payfi)))
+    fee, voters = values.rng.randrange(10**20), values.one_of((0, 1_000))
+
+    def go() -> None:
+        limit = int(tokenomics.threshold())
+        split = split_platform(fee, ramp, fee * 100, limit, voters_bps=voters)
+        tokenomics.take(who, split, reason, [(voter, split.voters)] if voters else [])
+
+    return go
+
+
+def network_fee(values: RandomValues) -> Callable[[], object]:
+    """Pay for a transaction."""
+    fees, who = values.runtime.fees, values.signer
+    info, length = DispatchInfo(10**9), values.rng.randrange(100, 1_000)
+    tip = u128(values.one_of((0, 0, 10**17)))
+
+    def go() -> None:
+        taken = fees.charge(who, info, length, tip, discount=fees.discount_of(who))
+        fees.settle(who, taken, taken, tip)
+
+    return go
+
+
+def penalty(values: RandomValues) -> Callable[[], object]:
+    """Destroy an account's money."""
+    who, amount = values.signer, u128(values.rng.randrange(10**20))
+    return lambda: values.chain.tokenomics.destroy(who, amount, BurnReason.Slash)
+
+
+def contribution(values: RandomValues) -> Callable[[], object]:
+    """Count contributions of an account."""
+    who, kind, times = values.signer, values.one_of(list(Contribution)), values.rng.randrange(30)
+    return lambda: values.chain.staking.contributions.add_points(who, kind, times)
+
+
+def hospital(values: RandomValues) -> Callable[[], object]:
+    """Add hospitals; they stay even if the block is dropped."""
+    return lambda: values.chain.operators.found(values.one_of((1, 60, 500)))
+
+
+ACTIONS: Final[dict[str, Callable[[RandomValues], Callable[[], object]]]] = {
+    "work": work,
+    "more work": work,
+    "measured": measured,
+    "protocol job": protocol_job,
+    "compute fee": compute_fee,
+    "platform fee": platform_fee,
+    "network fee": network_fee,
+    "penalty": penalty,
+    "contribution": contribution,
+    "hospital": hospital,
+}
+
+
+def random_action(values: RandomValues) -> Action:
+    """Choose an action."""
+    name = values.one_of(list(ACTIONS))
+    return Action(name, ACTIONS[name](values))
