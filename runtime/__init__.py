@@ -270,7 +270,7 @@ class BttRuntime(Runtime):
             committee=work.committee, min_operators=work.min_operators,
             epoch_slots=params.epoch_slots, slot_ms=params.slot_ms,
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
-            providers=self.providers, models=self.models, carry=self.mining,
+            providers=self.providers.engagements, models=self.models, carry=self.mining,
             perks=self.tier_staking, identities=self.identity, params_origin=parameters))
         self.receipts = add(43, Receipts(
             committee=work.committee, quorum=work.quorum, planted_error_ppm=work.planted_error_ppm,
@@ -280,8 +280,8 @@ class BttRuntime(Runtime):
             unbonding_slots=u32(int(params.unbonding_epochs) * int(params.epoch_slots)),
             minimum_bond=5_000 * BTT, epoch_slots=params.epoch_slots, vrf=vrf,
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
-            keys=self.session, operators=operators, providers=self.providers, models=self.models,
-            jobs=self.jobs))
+            keys=self.session, operators=operators, providers=self.providers.engagements,
+            models=self.models, jobs=self.jobs))
         self.bounties = add(22, Bounties(
             bounty_deposit_base=BTT, data_deposit_per_byte=10 * MILLI_BTT,
             bounty_value_minimum=10 * BTT, bounty_deposit_payout_delay=u32(8 * day),
@@ -346,13 +346,13 @@ class BttRuntime(Runtime):
             least_notice=u64(day), system=self.system, clock=self.babe, origin=ensure_root))
         # fmt: on
         # Mutual dependencies: for example, the clock rotates the session, which starts the epoch.
-        self.authorities.lean_on(self.session, self.providers)
+        self.authorities.lean_on(self.session, self.providers.work_scores)
         self.babe.lean_on(self.session, self.offences)
         self.grandpa.lean_on(self.session, self.offences)
         self.balances.lean_on(self.tokenomics)
         self.fees.lean_on(self.tier_staking.positions)
         self.assets.lean_on(self.asset_registry.holders)
-        self.mining.lean_on(self.providers)
+        self.mining.lean_on(self.providers.engagements)
         self.providers.lean_on(self.chambers.work)
         self.tokenomics.lean_on((self.tier_staking, self.authorities, self.receipts))
         self.complete()

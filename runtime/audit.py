@@ -601,7 +601,7 @@ def work(books: Books) -> Iterator[Finding]:
     if escrowed != told:
         yield Finding("I4", f"{told} planck in escrow, jobs say {escrowed}")
     reserved: dict[AccountId, list[int]] = {}
-    for (who, id), amount in providers.reservations.items():
+    for (who, id), amount in providers.engagements.reservations.items():
         reserved.setdefault(who, []).append(int(amount))
         if id not in running or running[id].provider != who:
             yield Finding("I4", f"{who.hex()}: bond for job {id.hex()}, which it does not do")

@@ -93,7 +93,7 @@ class WorkApi(RuntimeApi, version=1):
             verification=quote.verification,
             deposit=quote.deposit,
             total=u128(quote.total),
-            providers=u32(self._providers.offered(model_class)),
+            providers=u32(sum(self._providers.engagements.offers(model_class))),
             least_deadline=u32(jobs.least_deadline(model_class, int(quote.work))),
         )
 
@@ -178,14 +178,14 @@ class WorkApi(RuntimeApi, version=1):
                         most=about.most,
                         speed=about.speed,
                         sold=market.sold,
-                        offered=u32(self._providers.offered(model_class)),
+                        offered=u32(sum(self._providers.engagements.offers(model_class))),
                     )
                 )
         return found
 
     def weight(self, validator: AccountId) -> ScoreView:
         """Return the weight of a validator's work in block production, with its factors."""
-        return self._providers.weight_of(validator)
+        return self._providers.work_scores.weight_of(validator)
 
     # ---- internals
 
@@ -234,7 +234,7 @@ class WorkApi(RuntimeApi, version=1):
         return Task.Prove if wrong and live else None
 
     def _job_view(self, id: H256, job: Job) -> JobView:
-        info = None if job.provider is None else self._providers.info(job.provider)
+        info = None if job.provider is None else self._providers.providers.get(job.provider)
         found = None if job.receipt is None else self._receipts.receipt(job.receipt)
         receipt = None
         if found is not None and job.receipt is not None:
@@ -274,19 +274,19 @@ class WorkApi(RuntimeApi, version=1):
         )
 
     def _provider_view(self, who: AccountId) -> ProviderView | None:
-        info, ledger = self._providers.info(who), self._providers.ledger_of(who)
+        info, ledger = self._providers.providers.get(who), self._providers.ledgers.get(who)
         if info is None or ledger is None:
             return None
         return ProviderView(
             provider=who,
-            operator=self._providers.operator_of(who),
+            operator=self._providers.engagements.operator_of(who),
             info=info,
             active=u128(ledger.active),
             reserved=u128(ledger.reserved),
             leaving=u128(ledger.leaving),
             capacity=ledger.capacity,
             busy=ledger.busy,
-            heard=ledger.heard,
+            last_heartbeat=ledger.last_heartbeat,
             chilled=ledger.chilled,
         )
 

@@ -181,7 +181,7 @@ class ProviderView:
     leaving: u128
     capacity: u32
     busy: u32
-    heard: u32
+    last_heartbeat: u32
     """Era of its last heartbeat."""
     chilled: bool
 

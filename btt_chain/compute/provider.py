@@ -333,7 +333,7 @@ class Provider:
     def upkeep(self, now: int, me: ProviderView, era: int, earned: Sequence[int]) -> list[Action]:
         """Handle our state in the present era, and the list of eras with unclaimed rewards."""
         actions: list[Action] = []
-        if me.heard < era and self._may_send(self._upkeep, Heartbeat, now):
+        if me.last_heartbeat < era and self._may_send(self._upkeep, Heartbeat, now):
             actions.append(Heartbeat())
         actions += [Claim(one) for one in earned if self._may_send(self._upkeep, one, now)]
         return actions

@@ -150,7 +150,7 @@ class Market:
         for pair, validator in loans:
             try:
                 await self._chain.submit(
-                    "Providers", "lend_score", signer=pair, validator=validator
+                    "Providers", "delegate_score", signer=pair, validator=validator
                 )
             except DispatchRefused as error:
                 if error.name == "Providers.NotProvider":

@@ -114,7 +114,7 @@ async def _weights(client: Client, validators: list[str]) -> dict[str, str]:
         if not isinstance(view, dict):
             continue
         whole += _number(view.get("total"))
-        rows = view.get("lent")
+        rows = view.get("delegated")
         for row in rows if isinstance(rows, list) else []:
             if isinstance(row, dict):
                 lent[str(row.get("provider"))] = (key, _number(row.get("score")))

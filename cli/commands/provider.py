@@ -261,7 +261,7 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
         show.document(_document(view, jobs, era))
         return
     amount = currency.format
-    heard = era - int(view.heard)
+    heard = era - int(view.last_heartbeat)
     show.record(
         {
             "provider": _address(view.provider),
@@ -294,7 +294,7 @@ def _document(view: ProviderView, jobs: list[JobView], era: int) -> dict[str, ob
         "leaving": str(int(view.leaving)),
         "capacity": int(view.capacity),
         "busy": int(view.busy),
-        "heard": int(view.heard),
+        "heard": int(view.last_heartbeat),
         "era": era,
         "chilled": view.chilled,
         "endpoints": view.info.endpoints.decode("ascii", "replace").split("\n"),

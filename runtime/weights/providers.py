@@ -36,9 +36,9 @@ SET_AVAILABILITY: Final = 551_000_000
 """3 keys written."""
 HEARTBEAT: Final = 543_000_000
 """3 keys written."""
-LEND_SCORE: Final = 294_000_000
+DELEGATE_SCORE: Final = 294_000_000
 """2 keys written."""
-DISMISS_LENDER: Final = 87_100_000
+DISMISS_DELEGATOR: Final = 87_100_000
 """1 key written."""
 DEREGISTER: Final = 2_430_000_000
 """15 keys written."""

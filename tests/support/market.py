@@ -198,6 +198,7 @@ class Sky:
         self.dark = False
 
     def now(self) -> Slot:
+        """Return the slot that a test set."""
         return Slot(self.slots)
 
     def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
@@ -297,7 +298,7 @@ class Market(SmallRuntime):
                 params_origin=ensure_root,
             ),
         )
-        self.mining.lean_on(self.providers)
+        self.mining.lean_on(self.providers.engagements)
         self.jobs = self.add(
             42,
             Jobs(
@@ -313,7 +314,7 @@ class Market(SmallRuntime):
                 payer=self.tokenomics,
                 clock=self.sky,
                 system=self.system,
-                providers=self.providers,
+                providers=self.providers.engagements,
                 models=self.models,
                 carry=self.mining,
                 params_origin=ensure_root,
@@ -341,7 +342,7 @@ class Market(SmallRuntime):
                 system=self.system,
                 keys=self.ring,
                 operators=OwnOperators(),
-                providers=self.providers,
+                providers=self.providers.engagements,
                 models=self.models,
                 jobs=self.jobs,
             ),
@@ -610,6 +611,7 @@ class Market(SmallRuntime):
             id: one for id, one in self.receipts.receipts.items() if one.phase is not Phase.Ended
         }
         of_receipts = {one.job: id for id, one in live.items()}
+        reservations = [key for key, _ in self.providers.engagements.reservations.items()]
         for id, job in open_jobs.items():
             mine = [(lane, key) for lane, key, owner in due_jobs if owner == id]
             if job.state in (JobState.Committed, JobState.Checking, JobState.Pending):
@@ -623,13 +625,13 @@ class Market(SmallRuntime):
                 assert phases == [live[of_receipts[id]].timer]
             else:
                 assert mine == [(int(job.lane), job.task)]
-            reserved = [key for key, _ in self.providers.reservations.items() if key[1] == id]
+            reserved = [key for key in reservations if key[1] == id]
             assert reserved == ([] if job.provider is None else [(job.provider, id)])
         assert {one.job for one in live.values()} <= open_jobs.keys()
         for due, timers in ((due_jobs, self.jobs.timers), (due_receipts, self.receipts.timers)):
             assert all(timers.ahead.peek().first[lane] <= time_of(key) for lane, key, _ in due)
         ended = {id for id, job in self.jobs.jobs.items() if job.state in ENDED}
-        assert not [key for key, _ in self.providers.reservations.items() if key[1] in ended]
+        assert not [key for key in reservations if key[1] in ended]
         assert ended <= {id for _, _, id in due_jobs}
         seated = {(seat.verifier, id) for id, one in live.items() for seat in one.seats}
         for id, one in live.items():

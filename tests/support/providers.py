@@ -59,12 +59,12 @@ class ProviderChain(StakeChain):
         self,
         *,
         members: int = 256,
-        lenders: int = 16,
+        delegators: int = 16,
         chunks: int = 32,
         seats: int = 4,
         settling: int = 0,
     ) -> None:
-        self.members, self.lenders, self.chunks = u32(members), u32(lenders), u32(chunks)
+        self.members, self.delegators, self.chunks = u32(members), u32(delegators), u32(chunks)
         self.settling, self.companies = u32(settling), Companies()
         super().__init__(seats=seats, candidates=64)
 
@@ -109,7 +109,7 @@ class ProviderChain(StakeChain):
                 slot_ms=u64(SLOT_MS),
                 settling_slots=self.settling,
                 max_members=self.members,
-                max_lenders=self.lenders,
+                max_delegators=self.delegators,
                 max_chunks=self.chunks,
                 currency=self.balances,
                 burns=self.tokenomics,
@@ -120,8 +120,8 @@ class ProviderChain(StakeChain):
                 params_origin=ensure_root,
             ),
         )
-        self.authorities.lean_on(self.sessions, self.providers)
-        self.mining.lean_on(self.providers)
+        self.authorities.lean_on(self.sessions, self.providers.work_scores)
+        self.mining.lean_on(self.providers.engagements)
 
     def begin(self, bonds: Iterable[int] = (), *, accounts: int = 12) -> None:
         """Make block zero: stash 1 is a validator with the first of `bonds` (planck), and so on."""
@@ -158,7 +158,7 @@ class ProviderChain(StakeChain):
                 self.providers.heartbeat(signed(who))
 
     def bond_of(self, who: AccountId) -> Ledger:
-        ledger = self.providers.ledger_of(who)
+        ledger = self.providers.ledgers.get(who)
         assert ledger is not None
         return ledger
 
@@ -167,7 +167,7 @@ class ProviderChain(StakeChain):
         providers = self.providers
         ledgers = dict(providers.ledgers.items())
         jobs: dict[AccountId, list[int]] = {}
-        for (who, _), amount in providers.reservations.items():
+        for (who, _), amount in providers.engagements.reservations.items():
             jobs.setdefault(who, []).append(int(amount))
         assert jobs.keys() <= ledgers.keys()
         for who in dict(self.system.account.items()):
@@ -181,12 +181,13 @@ class ProviderChain(StakeChain):
             assert ledger.busy == len(jobs.get(who, []))
             assert all(chunk.value for chunk in ledger.unlocking)
             assert len(ledger.unlocking) <= self.chunks
-        for model_class, members in providers.members.items():
+        for model_class, members in providers.membership.members.items():
             assert len(dict.fromkeys(members)) == len(members) <= self.members
             for who in members:
                 assert model_class in providers.providers[who].classes
                 assert not ledgers[who].chilled
-        assert all(len(row) <= self.lenders for row in dict(providers.lenders.items()).values())
-        bonds = sum(ledger.bond + ledger.leaving for ledger in ledgers.values())
-        assert providers.staked_total() == bonds
+        assert all(
+            len(row) <= self.delegators
+            for row in dict(providers.work_scores.delegators.items()).values()
+        )
         assert list(dict(providers.providers.items())) == list(ledgers)

@@ -36,6 +36,7 @@ class StillClock:
     slots = 0
 
     def now(self) -> Slot:
+        """Return the slot that a test set."""
         return Slot(self.slots)
 
 

@@ -123,9 +123,9 @@ def purge_keys(b: Bench) -> Case:
 def rotate(b: Bench, seats: int) -> Case:
     """Rotate the session; the election is weighed by Authorities."""
     found = seated(b, seats)
-    lenders = [AccountId(blake2_256(b"lender %d" % place)) for place in range(8)]
+    delegators = [AccountId(blake2_256(b"lender %d" % place)) for place in range(8)]
     for who in found:
-        b.runtime.providers.lenders[who] = lenders
+        b.runtime.providers.work_scores.delegators[who] = delegators
     return Case(run=b.runtime.session.rotate)
 
 

@@ -95,9 +95,9 @@ def assigned(b: Bench, manifest: Manifest | None = None) -> tuple[H256, Job, Acc
     id, _ = posted(b, manifest)
     who = provider(b, number=2)
     book, jobs = b.runtime.providers, b.runtime.jobs
-    book.members[u16(0)] = [who]
+    book.membership.members[u16(0)] = [who]
     jobs._draw(id, BLOCK)  # noqa: SLF001
-    book.conduct[who] = Conduct(
+    book.performance.conduct[who] = Conduct(
         u32(ERA - 30), u32(900), u32(9), u32(700), u32(720), times(), u32(7), u32(7)
     )
     job = jobs.jobs[id]
@@ -121,9 +121,9 @@ def computing(
     """Put a job into computation that must be delivered before slot `due`."""
     id, _, who = assigned(b, manifest)
     book, jobs = b.runtime.providers, b.runtime.jobs
-    conduct = book.conduct[who]
+    conduct = book.performance.conduct[who]
     b.does(who, "Jobs", "accept", job=id)
-    book.conduct[who] = conduct
+    book.performance.conduct[who] = conduct
     job = jobs.jobs[id]
     jobs.timers.remove(DEADLINES, job.task)
     job.accepted = u32(BLOCK - 200)
@@ -258,8 +258,10 @@ def draw(b: Bench, members: int) -> Case:
     id, job = posted(b)
     fill(b, 0, 1, members, silent=False)
     jobs, book, parent = b.runtime.jobs, b.runtime.providers, named(b, 0, paid=False)
-    for who in book.members[u16(0)]:
-        book.conduct[who] = Conduct(u32(ERA - 30), u32(9), u32(9), u32(7), u32(7), times())
+    for who in book.membership.members[u16(0)]:
+        book.performance.conduct[who] = Conduct(
+            u32(ERA - 30), u32(9), u32(9), u32(7), u32(7), times()
+        )
         belongs(b, who, parent)
     jobs.timers.remove(int(job.lane), job.task)
     job.task = jobs.timers.enter(int(job.lane), BLOCK, id)

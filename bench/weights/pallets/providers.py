@@ -11,15 +11,15 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u16, u32, u128
 from runtime.constants import BTT
+from runtime.frame.bonding import UnlockChunk
 from runtime.pallets.providers import ProviderInfo, ProviderKind
 from runtime.pallets.providers.conduct import MAX_TIMES, Conduct, Timed
-from runtime.pallets.providers.scores import KEPT, MAX_LENDERS, EraScore, Loan
+from runtime.pallets.providers.scores import KEPT, MAX_DELEGATORS, EraScore, ScoreDelegation
 from runtime.pallets.providers.types import (
     MAX_CHUNKS,
     MAX_CLASSES,
     MAX_MEMBERS,
     Ledger,
-    UnlockChunk,
 )
 
 ERA: Final = 100
@@ -37,13 +37,13 @@ def info(first: int, count: int) -> ProviderInfo:
     return ProviderInfo(ProviderKind.Home, u16(1), classes, u32(4), key, key, many)
 
 
-def ledger(heard: int = ERA) -> Ledger:
+def ledger(heartbeat: int = ERA) -> Ledger:
     """Return a long ledger: parts of the bond are unbonding, and hours are set."""
     return Ledger(
         active=u128(BOND),
         unlocking=[UnlockChunk(u128(BTT), u32(ERA + 1 + place)) for place in range(MAX_CHUNKS)],
         capacity=u32(4),
-        heard=u32(heard),
+        last_heartbeat=u32(heartbeat),
         hours=b"\xff" * 21,
     )
 
@@ -65,30 +65,32 @@ def provider(b: Bench, classes: int = 1, *, first: int = 0, number: int = 0) -> 
     era(b)
     who = b.account(number)
     b.does(who, "Providers", "register", info=info(first, 1), bond=u128(BOND))
-    b.runtime.providers.members[u16(first)] = []
+    b.runtime.providers.membership.members[u16(first)] = []
     book = b.runtime.providers
     book.providers[who] = info(first, classes)
     b.runtime.balances.hold(book.reason, who, u128(MAX_CHUNKS * int(BTT)))
     old = ledger(ERA - 1)
     book.ledgers[who] = old
-    book.conduct[who] = Conduct(
+    book.performance.conduct[who] = Conduct(
         u32(ERA - 30), u32(900), u32(9), u32(700), u32(720), times(), u32(7), u32(7)
     )
-    book.windows[who] = [EraScore(u32(ERA - place), u128(BTT)) for place in range(KEPT, 0, -1)]
+    book.work_scores.windows[who] = [
+        EraScore(u32(ERA - place), u128(BTT)) for place in range(KEPT, 0, -1)
+    ]
     return who
 
 
-def member(b: Bench, klass_: int, place: int, heard: int = ERA) -> AccountId:
+def member(b: Bench, number: int, place: int, heartbeat: int = ERA) -> AccountId:
     """Return a member of a class; only its ledger is there."""
-    who = AccountId(blake2_256(b"member %d of %d" % (place, klass_)))
-    b.runtime.providers.ledgers[who] = ledger(heard)
+    who = AccountId(blake2_256(b"member %d of %d" % (place, number)))
+    b.runtime.providers.ledgers[who] = ledger(heartbeat)
     return who
 
 
 def fill(b: Bench, first: int, classes: int, members: int, *, silent: bool = True) -> None:
     """Give each of that many classes that many members; the last of them is silent."""
     for number in range(first, first + classes):
-        b.runtime.providers.members[u16(number)] = [
+        b.runtime.providers.membership.members[u16(number)] = [
             member(b, number, place, ERA - 9 if silent and place == members - 1 else ERA)
             for place in range(members)
         ]
@@ -96,7 +98,7 @@ def fill(b: Bench, first: int, classes: int, members: int, *, silent: bool = Tru
 
 def join(b: Bench, who: AccountId, first: int, classes: int) -> None:
     """Make a provider a member of that many full classes, the last one of each."""
-    members = b.runtime.providers.members
+    members = b.runtime.providers.membership.members
     for number in range(first, first + classes):
         others = [AccountId(blake2_256(b"%d" % place)) for place in range(MAX_MEMBERS - 1)]
         members[u16(number)] = [*others, who]
@@ -190,25 +192,25 @@ def heartbeat(b: Bench) -> Case:
     return b.signed(provider(b), "Providers", "heartbeat")
 
 
-@benchmark("Providers.lend_score")
-def lend_score(b: Bench) -> Case:
+@benchmark("Providers.delegate_score")
+def delegate_score(b: Bench) -> Case:
     """Delegate the score to a validator that has all its delegators but one."""
     who, to = provider(b), b.poor(0)
     book = b.runtime.providers
-    lenders = [b.poor(1 + place) for place in range(MAX_LENDERS - 1)]
-    for one in lenders:
-        book.loans[one] = Loan(None, to, u32(3))
-    book.lenders[to] = lenders
-    return b.signed(who, "Providers", "lend_score", validator=to)
+    delegators = [b.poor(1 + place) for place in range(MAX_DELEGATORS - 1)]
+    for one in delegators:
+        book.work_scores.delegations[one] = ScoreDelegation(None, to, u32(3))
+    book.work_scores.delegators[to] = delegators
+    return b.signed(who, "Providers", "delegate_score", validator=to)
 
 
-@benchmark("Providers.dismiss_lender")
-def dismiss_lender(b: Bench) -> Case:
+@benchmark("Providers.dismiss_delegator")
+def dismiss_delegator(b: Bench) -> Case:
     """Dismiss a delegator."""
     who = b.account()
     b.runtime.mining.era_index.value = u32(ERA)
-    b.runtime.providers.loans[b.poor(0)] = Loan(None, who, u32(3))
-    return b.signed(who, "Providers", "dismiss_lender", provider=b.poor(0))
+    b.runtime.providers.work_scores.delegations[b.poor(0)] = ScoreDelegation(None, who, u32(3))
+    return b.signed(who, "Providers", "dismiss_delegator", provider=b.poor(0))
 
 
 @benchmark("Providers.deregister")
@@ -217,7 +219,7 @@ def deregister(b: Bench) -> Case:
     who = provider(b, MAX_CLASSES)
     join(b, who, 0, MAX_CLASSES)
     book = b.runtime.providers
-    book.loans[who] = Loan(b.poor(0), b.poor(1), u32(3))
+    book.work_scores.delegations[who] = ScoreDelegation(b.poor(0), b.poor(1), u32(3))
     b.runtime.balances.release(book.reason, who, u128(BOND + MAX_CHUNKS * int(BTT)))
     book.ledgers[who] = Ledger(capacity=u32(4), hours=b"\xff" * 21)
     return b.signed(who, "Providers", "deregister")

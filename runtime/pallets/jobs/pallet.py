@@ -802,7 +802,7 @@ class Jobs(Pallet):
         whole = pricing.fee_of(int(job.price), 1, 1, self.params.peek()) * int(self.committee)
         more = max(0, whole - int(job.verification))
         open_to_all = protocol and self._has_room(more)
-        provider, operators = self.providers.draw(
+        provider, operators = self.providers.select(
             seed, int(job.model_class), bond, job.requester, job.refused, open_to_all
         )
         if provider is None:

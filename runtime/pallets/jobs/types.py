@@ -324,7 +324,7 @@ class Clock(Protocol):
 class Providers(Protocol):
     """The registry of providers."""
 
-    def draw(
+    def select(
         self,
         seed: bytes,
         model_class: int,

@@ -3,8 +3,8 @@
 from runtime.pallets.providers.pallet import Providers
 from runtime.pallets.providers.scores import SCORE_UNIT, WINDOW
 from runtime.pallets.providers.types import (
+    DelegatedScore,
     Ledger,
-    Lent,
     Params,
     ProviderInfo,
     ProviderKind,
@@ -14,8 +14,8 @@ from runtime.pallets.providers.types import (
 __all__ = [
     "SCORE_UNIT",
     "WINDOW",
+    "DelegatedScore",
     "Ledger",
-    "Lent",
     "Params",
     "ProviderInfo",
     "ProviderKind",

@@ -47,22 +47,22 @@ class Conduct:
     expected: Count = u32(0)
     """The same: set if a heartbeat was expected."""
 
-    def heard_of(self) -> tuple[int, int]:
+    def heartbeats(self) -> tuple[int, int]:
         """Return the number of heartbeats that came and the number that was expected."""
         expected = int(self.expected)
         return (int(self.answered) & expected).bit_count(), expected.bit_count()
 
 
-def next_era(conduct: Conduct, era: int, heard: int, awake: Sequence[bool]) -> Conduct:
+def next_era(conduct: Conduct, era: int, heartbeat: int, awake: Sequence[bool]) -> Conduct:
     """Return the record at the beginning of `era`.
 
-    `heard` is the era of the last heartbeat; `awake` has a bool for each of the last eras, the
+    `heartbeat` is the era of the last heartbeat; `awake` has a bool for each of the last eras, the
     oldest first: True if one was expected. It covers all eras since `conduct.era`, or the last
     `ERAS_WATCHED`.
     """
     answered, expected, mask = int(conduct.answered), int(conduct.expected), (1 << ERAS_WATCHED) - 1
     for place, due in enumerate(awake):
-        answered = (answered << 1 | (era - len(awake) + place == heard)) & mask
+        answered = (answered << 1 | (era - len(awake) + place == heartbeat)) & mask
         expected = (expected << 1 | due) & mask
     return Conduct(u32(era), answered=u32(answered), expected=u32(expected))
 

@@ -25,9 +25,9 @@ KEPT: Final = WINDOW + AGE
 """Number of eras stored: those that count, and those that will."""
 SCORE_UNIT: Final = 10 ** (WINDOW - 1)
 """A millionth of a unit of work that counts in full; the decay of each era is then exact."""
-MAX_LENDERS: Final = 16
+MAX_DELEGATORS: Final = 16
 """Maximum number of providers that delegate their scores to one validator."""
-MAX_SCORE: Final = u128.MAX // (2 * MAX_LENDERS)
+MAX_SCORE: Final = u128.MAX // (2 * MAX_DELEGATORS)
 """Maximum weight of one provider: a validator with all its delegators fits u128."""
 
 
@@ -44,9 +44,9 @@ Window = Bounded[list[EraScore], KEPT]
 """Scores of one provider, the oldest first; eras without a score are omitted."""
 
 
-@path("pallet_providers::Loan")
+@path("pallet_providers::ScoreDelegation")
 @dataclass(slots=True)
-class Loan:
+class ScoreDelegation:
     """The delegation of a provider's score: to `to` from the snapshot of era `since` on.
 
     Until then to `before`. None: not delegated.
@@ -60,9 +60,9 @@ class Loan:
         """Return the delegate of the score in the snapshot of an era."""
         return self.to if era >= self.since else self.before
 
-    def concerns(self, borrower: AccountId, era: int) -> bool:
-        """Return True if the score is delegated to `borrower` in any snapshot of `era` or later."""
-        return self.to == borrower or (self.before == borrower and era < self.since)
+    def concerns(self, delegate: AccountId, era: int) -> bool:
+        """Return True if the score is delegated to `delegate` in any snapshot of `era` or later."""
+        return self.to == delegate or (self.before == delegate and era < self.since)
 
 
 def credited(window: Sequence[EraScore], era: int, parts: int) -> list[EraScore]:

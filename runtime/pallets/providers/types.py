@@ -11,6 +11,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, Fixed, TypeName, path, u16, u32, u128
 from runtime.constants import BTT
 from runtime.frame import Reason
+from runtime.frame.bonding import UnlockChunk, unlocking_total
+from runtime.frame.traits import InspectHold, MutateHold
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.splits import PPM
 
@@ -81,15 +83,6 @@ class ProviderInfo:
         return bool(classes) and ascending and self.capacity > 0 and are_endpoints(self.endpoints)
 
 
-@path("pallet_providers::UnlockChunk", params={"Balance": u128})
-@dataclass(slots=True)
-class UnlockChunk:
-    """An amount that is being unbonded: withdrawable from era `era` on."""
-
-    value: Annotated[Compact[u128], TypeName("Balance")]
-    era: Annotated[Compact[u32], TypeName("EraIndex")]
-
-
 @path("pallet_providers::Ledger", params={"Balance": u128})
 @dataclass(slots=True)
 class Ledger:
@@ -105,9 +98,9 @@ class Ledger:
     capacity: Annotated[u32, TypeName("u32")] = u32(0)
     busy: Annotated[u32, TypeName("u32")] = u32(0)
     """Number of its jobs."""
-    heard: EraIndex = u32(0)
+    last_heartbeat: EraIndex = u32(0)
     """Era of its last heartbeat."""
-    rests: Annotated[u32, TypeName("BlockNumber")] = u32(0)
+    selectable_from: Annotated[u32, TypeName("BlockNumber")] = u32(0)
     """First slot in which it can be selected, after it added bond or changed keys."""
     chilled: bool = False
     """True if it takes no new jobs."""
@@ -122,22 +115,11 @@ class Ledger:
     @property
     def leaving(self) -> int:
         """Amount that is being unbonded, in planck."""
-        return sum(int(chunk.value) for chunk in self.unlocking)
+        return unlocking_total(self)
 
     def is_awake(self, hour: int) -> bool:
         """Return True if it takes jobs in an hour of the week."""
         return self.hours is None or bool(self.hours[hour // 8] >> hour % 8 & 1)
-
-    def take(self, amount: int) -> None:
-        """Take `amount` planck out: of the active part, then of the latest unbonded ones."""
-        part = min(amount, int(self.active))
-        self.active -= part
-        amount -= part
-        for chunk in reversed(self.unlocking):
-            part = min(amount, int(chunk.value))
-            chunk.value -= part
-            amount -= part
-        self.unlocking = [chunk for chunk in self.unlocking if chunk.value]
 
 
 @path("pallet_providers::Params", params={"Balance": u128})
@@ -161,9 +143,9 @@ class Params:
 # ---- types of the runtime API
 
 
-@path("pallet_providers::Lent")
+@path("pallet_providers::DelegatedScore")
 @dataclass(slots=True)
-class Lent:
+class DelegatedScore:
     """The score that one provider delegates, in 10^-19 of a unit of work."""
 
     provider: Annotated[AccountId, TypeName("T::AccountId")]
@@ -178,18 +160,11 @@ class ScoreView:
     snapshot: Annotated[u32 | None, TypeName("Option<EraIndex>")]
     """Newest era that counts; None if there is none yet."""
     own: u128
-    lent: list[Lent]
+    delegated: list[DelegatedScore]
     total: u128
 
 
 # ---- interfaces that Providers needs
-
-
-class Clock(Protocol):
-    """The time; Babe satisfies it."""
-
-    def now(self) -> int:
-        """Return the slots since genesis."""
 
 
 class Measures(Protocol):
@@ -205,32 +180,8 @@ class Measures(Protocol):
         """Store the time of 95 of 100 jobs, as in `note_done`, and the number of good ones."""
 
 
-class Bonds(Protocol):
-    """The money of bonds; Balances satisfies it. Amounts in planck."""
-
-    def held(self, reason: Reason, who: AccountId) -> u128:
-        """Return the amount on hold for a reason."""
-
-    def unlocked(self, reason: Reason, who: AccountId) -> u128:
-        """Return the part of a hold that no lock needs."""
-
-    def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free balance on hold; raise DispatchError if there is not enough."""
-
-    def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Release a hold."""
-
-    def transfer_on_hold(
-        self,
-        reason: Reason,
-        source: AccountId,
-        dest: AccountId,
-        amount: u128,
-        *,
-        on_hold: bool,
-        force: bool,
-    ) -> None:
-        """Move an amount on hold; raise TokenError if it is too small for `dest`."""
+class Bonds(InspectHold, MutateHold, Protocol):
+    """The money of bonds; Balances satisfies it."""
 
 
 class Burns(Protocol):
@@ -246,13 +197,6 @@ class Burns(Protocol):
         force: bool = False,
     ) -> None:
         """Destroy an amount on hold; with `force` even one that a lock needs."""
-
-
-class Operators(Protocol):
-    """Operators of accounts; Identity satisfies it."""
-
-    def operator_of(self, account: AccountId) -> AccountId:
-        """Return the operator's account."""
 
 
 class Classes(Protocol):
@@ -272,7 +216,7 @@ class Contributions(Protocol):
         """Remove all recorded work of a provider whose work was wrong."""
 
 
-class Unnoted:
+class NoopContributions:
     """A chain without voting rights for work."""
 
     def note_work(self, provider: AccountId, parts: int) -> None:

@@ -350,7 +350,7 @@ def test_one_heartbeat_an_era_and_every_reward_claimed() -> None:
     for action in (Heartbeat(), Claim(2)):
         machine.upkept(action, 15, ok=True)
     machine.upkept(Claim(3), 15, ok=False)
-    assert machine.upkeep(16, replace(me, heard=u32(4)), 4, [3]) == [Claim(3)]
+    assert machine.upkeep(16, replace(me, last_heartbeat=u32(4)), 4, [3]) == [Claim(3)]
 
 
 # ---- crashes

@@ -168,7 +168,7 @@ async def test_verifiers_and_weights_are_told(http: HttpClient, runtime: BttRunt
     weight = await http.call("work_weight", address(ALICE))
 
     assert verifier is None or int(verifier["bond"]) >= 5_000 * int(BTT)
-    assert weight == {"snapshot": weight["snapshot"], "own": "0", "lent": [], "total": "0"}
+    assert weight == {"snapshot": weight["snapshot"], "own": "0", "delegated": [], "total": "0"}
     assert await http.call("work_duties", address(ALICE)) == []
 
 

@@ -105,12 +105,12 @@ def bond_of_a_provider(market: WholeMarket) -> None:
 
 
 def reservation(market: WholeMarket) -> None:
-    place, amount = next(iter(market.providers.reservations.items()))
-    market.providers.reservations[place] = u128(amount + 1)
+    place, amount = next(iter(market.providers.engagements.reservations.items()))
+    market.providers.engagements.reservations[place] = u128(amount + 1)
 
 
 def reservation_without_a_job(market: WholeMarket) -> None:
-    market.providers.reservations[market.provider_accounts[0], RANDOMNESS] = u128(0)
+    market.providers.engagements.reservations[market.provider_accounts[0], RANDOMNESS] = u128(0)
 
 
 def bond_of_a_verifier(market: WholeMarket) -> None:

@@ -841,8 +841,8 @@ CALLS: dict[str, Arguments] = {
     "Providers.resume": lambda c, _: {},
     "Providers.set_availability": lambda c, _: {"hours": c.one_of((None, bytes(21)))},
     "Providers.heartbeat": lambda c, _: {},
-    "Providers.lend_score": lambda c, _: {"validator": c.one_of((None, c.who()))},
-    "Providers.dismiss_lender": lambda c, _: {"provider": c.who()},
+    "Providers.delegate_score": lambda c, _: {"validator": c.one_of((None, c.who()))},
+    "Providers.dismiss_delegator": lambda c, _: {"provider": c.who()},
     "Providers.deregister": lambda c, _: {},
     "Providers.set_params": lambda c, _: {"params": providers.Params(c.some())},
     "Jobs.post": lambda c, d: one_model(c, d) | {

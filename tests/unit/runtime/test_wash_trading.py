@@ -221,7 +221,7 @@ def test_where_too_few_could_be_drawn_nothing_is_mined_or_scored() -> None:
     era = int(market.mining.era_index.value)
     assert not market.mining.running.value.score
     assert all(market.mining.estimate(who, era) is None for who in market.provider_accounts)
-    assert not [row for row in market.providers.windows.items() if any(row[1])]
+    assert not [row for row in market.providers.work_scores.windows.items() if any(row[1])]
 
 
 @settings(max_examples=12, deadline=None)
@@ -304,4 +304,4 @@ def test_confidential_work_that_only_its_payer_looked_at_scores_nothing() -> Non
     market.do(ALICE, "Receipts.accept_result", receipt=receipt)
     assert market.until(job, JobState.Finalized).state is JobState.Finalized
     assert not market.mining.running.value.score
-    assert not [row for row in market.providers.windows.items() if any(row[1])]
+    assert not [row for row in market.providers.work_scores.windows.items() if any(row[1])]

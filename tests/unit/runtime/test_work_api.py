@@ -108,7 +108,7 @@ def test_a_job_is_told_at_every_step_of_its_way(market: Market) -> None:
     assert (posted.state, posted.requester, posted.provider) == (JobState.Posted, ALICE, None)
     provider = market.accepted(job)
     computing = viewed(market, job)
-    assert computing.provider_info == market.providers.info(provider)
+    assert computing.provider_info == market.providers.engagements.info(provider)
     assert computing.due == computing.now + RULES.transcript_slots + computing.deadline
     receipt = market.checking(job, HONEST)
     checking = viewed(market, job).receipt
@@ -211,7 +211,7 @@ def test_verifiers_providers_models_and_prices_are_told(market: Market) -> None:
     assert [type(price) for price in prices] == [ClassPrice] * 3
     assert prices[0].base == market.jobs.market(0).base
     assert prices[0].offered == 12
-    assert asked(market, "weight", ALICE) == market.providers.weight_of(ALICE)
+    assert asked(market, "weight", ALICE) == market.providers.work_scores.weight_of(ALICE)
 
 
 def test_a_job_that_was_forgotten_is_nowhere(market: Market) -> None:

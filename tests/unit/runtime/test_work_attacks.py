@@ -214,13 +214,15 @@ def test_what_a_requester_varies_does_not_tell_who_will_be_drawn() -> None:
         # The best of many ids under a beacon that is known already ...
         known = sha256(b"known").digest()
         seed = ids.assign_seed(known, H256(job), 0)
-        first = market.providers.draw(seed, 0, 1, ALICE, [], False)[0]
+        first = market.providers.engagements.select(seed, 0, 1, ALICE, [], False)[0]
         if first == market.provider_accounts[0]:
             ground.append(job)
     for number, job in enumerate(ground):
         # ... is nobody's under the one that decides.
         later = sha256(b"later" + number.to_bytes(4, "little")).digest()
-        who, _ = market.providers.draw(ids.assign_seed(later, H256(job), 0), 0, 1, ALICE, [], False)
+        who, _ = market.providers.engagements.select(
+            ids.assign_seed(later, H256(job), 0), 0, 1, ALICE, [], False
+        )
         assert who is not None
         drawn[who] += 1
     assert len(drawn) == 3

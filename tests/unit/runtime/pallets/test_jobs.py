@@ -192,7 +192,7 @@ def test_the_smallest_job_mines_something_that_can_be_claimed_when_the_era_is_ov
     market.mining.claim_rewards(signed(provider), era, era)
     fees = int(found.price) - int(market.job(job).paid)
     assert market.wealth(provider)[0] - before == fees * 180_000 // 1_000_000 > 0
-    assert market.providers.windows[provider][0].parts == 1_000_000
+    assert market.providers.work_scores.windows[provider][0].parts == 1_000_000
     market.audit()
 
 
@@ -508,7 +508,7 @@ def test_a_payload_that_does_not_come_costs_the_requester_its_deposit(market: Ma
     assert isinstance(failed(market, provider, "refuse_payload", job=job), Jobs.PayloadEarly)
     market.run(int(RULES.transcript_slots))
     market.do(provider, "Jobs.refuse_payload", job=job)
-    assert market.providers.conduct[provider].declines == 0
+    assert market.providers.performance.conduct[provider].declines == 0
     assert market.job(job).outcome is Outcome.BadPayload
     deposit = int(market.job(job).deposit)
     assert market.wealth(ALICE)[0] == RICH - deposit
@@ -545,7 +545,7 @@ def test_quality_is_how_soon_the_receipt_came_of_what_the_class_is_given(
     market.vote(receipt, HONEST)
     market.until(job, JobState.Finalized)
     given = int(RULES.transcript_slots) + market.jobs.least_deadline(0, 1)
-    (timed,) = market.providers.conduct[provider].times
+    (timed,) = market.providers.performance.conduct[provider].times
     assert timed.step == step_of(1_000 * (waited + 1) // given)
     market.audit()
 
@@ -589,7 +589,7 @@ def test_nobody_is_punished_for_slots_in_which_the_chain_stood_still(market: Mar
     market.step(2_000)
     assert market.job(job).state is JobState.Computing
     market.submit(job, HONEST)
-    assert market.providers.conduct[provider].declines == 0
+    assert market.providers.performance.conduct[provider].declines == 0
     market.audit()
 
 
@@ -835,7 +835,10 @@ def test_work_for_the_chain_that_carry_never_pays_for_ends_and_frees_the_bond(
         market.step()
     assert market.job(job).outcome is Outcome.Unpaid
     assert not market.providers.ledgers[provider].reserved
-    assert market.providers.conduct[provider].good == market.providers.conduct[provider].done
+    assert (
+        market.providers.performance.conduct[provider].good
+        == market.providers.performance.conduct[provider].done
+    )
     assert not market.jobs.promised.value
 
 

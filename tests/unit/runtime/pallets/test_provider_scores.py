@@ -14,10 +14,10 @@ from btt_chain.scale import u32, u128
 from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.authorities import BABE_UNIT, capped_weights, shared_weights
-from runtime.pallets.providers import SCORE_UNIT, WINDOW, Lent, Providers, ScoreView
+from runtime.pallets.providers import SCORE_UNIT, WINDOW, DelegatedScore, Providers, ScoreView
 from runtime.pallets.providers.scores import (
     KEPT,
-    MAX_LENDERS,
+    MAX_DELEGATORS,
     MAX_SCORE,
     EraScore,
     credited,
@@ -42,7 +42,7 @@ def chain() -> ProviderChain:
 
 
 def units(chain: ProviderChain, *validators: AccountId) -> list[Fraction]:
-    return [Fraction(score, SCORE_UNIT) for score in chain.providers.scores(validators)]
+    return [Fraction(score, SCORE_UNIT) for score in chain.providers.work_scores.scores(validators)]
 
 
 def decayed(age: int) -> Fraction:
@@ -80,7 +80,7 @@ def test_work_counts_from_the_second_era_after_it_for_fourteen(
     chain: ProviderChain, skipped: int
 ) -> None:
     chain.turn()
-    chain.providers.credit_score(A, 1_000)
+    chain.providers.engagements.credit_score(A, 1_000)
     assert units(chain, A) == [0]
     chain.turn(skipped=skipped)
     assert units(chain, A) == [0]
@@ -92,7 +92,7 @@ def test_work_counts_from_the_second_era_after_it_for_fourteen(
 
 
 def test_while_the_chain_stands_still_no_score_grows_old(chain: ProviderChain) -> None:
-    chain.providers.credit_score(A, 1_000)
+    chain.providers.engagements.credit_score(A, 1_000)
     chain.turn(2, skipped=10_000)
     assert units(chain, A) == [1_000]
 
@@ -100,18 +100,18 @@ def test_while_the_chain_stands_still_no_score_grows_old(chain: ProviderChain) -
 def test_work_in_the_first_block_of_an_era_is_that_era_s(chain: ProviderChain) -> None:
     chain.clock.slots = ERA
     assert chain.mining.era_now() == 1
-    chain.providers.credit_score(A, 5)
+    chain.providers.engagements.credit_score(A, 5)
     chain.mining.on_initialize(1)
     assert chain.mining.era_now() == 1
-    assert chain.providers.windows[A] == [EraScore(u32(1), u128(5))]
+    assert chain.providers.work_scores.windows[A] == [EraScore(u32(1), u128(5))]
     chain.clock.slots = 2 * ERA - 1
     assert chain.mining.era_now() == 1
 
 
 def test_only_providers_score_and_only_something(chain: ProviderChain) -> None:
-    chain.providers.credit_score(D, 5)
-    chain.providers.credit_score(A, 0)
-    assert dict(chain.providers.windows.items()) == {}
+    chain.providers.engagements.credit_score(D, 5)
+    chain.providers.engagements.credit_score(A, 0)
+    assert dict(chain.providers.work_scores.windows.items()) == {}
 
 
 # ---- weights
@@ -128,8 +128,8 @@ def test_without_work_the_chain_runs_on_bonds(chain: ProviderChain) -> None:
 
 
 def test_weights_follow_work_and_bonds(chain: ProviderChain) -> None:
-    chain.providers.credit_score(A, 300)
-    chain.providers.credit_score(B, 100)
+    chain.providers.engagements.credit_score(A, 300)
+    chain.providers.engagements.credit_score(B, 100)
     chain.turn()
     assert weights_now(chain) == [BABE_UNIT // 4] * 4
     chain.turn()
@@ -141,9 +141,9 @@ def test_weights_follow_work_and_bonds(chain: ProviderChain) -> None:
 
 
 def test_lent_work_counts_under_the_cap_of_the_borrower_s_bond(chain: ProviderChain) -> None:
-    chain.providers.credit_score(E, 10**6)
-    chain.providers.credit_score(A, 1)
-    chain.providers.lend_score(signed(E), D)
+    chain.providers.engagements.credit_score(E, 10**6)
+    chain.providers.engagements.credit_score(A, 1)
+    chain.providers.delegate_score(signed(E), D)
     chain.turn(2)
     assert units(chain, A, D) == [1, 10**6]
     capped = capped_weights(shared_weights([BOND] * 4, [1, 0, 0, 10**6]), [A, B, C, D])
@@ -153,11 +153,11 @@ def test_lent_work_counts_under_the_cap_of_the_borrower_s_bond(chain: ProviderCh
 def test_elections_go_on_while_scores_come_and_go(chain: ProviderChain) -> None:
     for era in range(30):
         if era % 3 == 0:
-            chain.providers.credit_score((A, B, E)[era % 3], 10 + era)
+            chain.providers.engagements.credit_score((A, B, E)[era % 3], 10 + era)
         if era == 4:
-            chain.providers.lend_score(signed(E), C)
+            chain.providers.delegate_score(signed(E), C)
         if era == 11:
-            chain.providers.slash(A, job(1), btt(1), None)
+            chain.providers.engagements.slash(A, job(1), btt(1), None)
         chain.turn(skipped=era % 5)
         assert len(weights_now(chain)) == 4
         assert min(weights_now(chain)) >= 1
@@ -169,10 +169,10 @@ def test_elections_go_on_while_scores_come_and_go(chain: ProviderChain) -> None:
 
 
 def test_a_score_is_lent_with_the_snapshot_of_the_era(chain: ProviderChain) -> None:
-    chain.providers.credit_score(A, 1_000)
+    chain.providers.engagements.credit_score(A, 1_000)
     chain.turn(5)
-    chain.providers.lend_score(signed(A), C)
-    assert chain.announced()[-1] == Providers.ScoreLent(A, C, u32(5))
+    chain.providers.delegate_score(signed(A), C)
+    assert chain.announced()[-1] == Providers.ScoreDelegated(A, C, u32(5))
     assert units(chain, A, C) == [1_000 * decayed(3), 0]
     chain.turn()
     assert units(chain, A, C) == [1_000 * decayed(4), 0]
@@ -181,11 +181,11 @@ def test_a_score_is_lent_with_the_snapshot_of_the_era(chain: ProviderChain) -> N
 
 
 def test_a_score_is_back_two_eras_later(chain: ProviderChain) -> None:
-    chain.providers.lend_score(signed(A), C)
+    chain.providers.delegate_score(signed(A), C)
     chain.turn(4)
-    chain.providers.credit_score(A, 1_000)
-    chain.providers.lend_score(signed(A), None)
-    assert chain.announced()[-1] == Providers.ScoreLent(A, None, u32(6))
+    chain.providers.engagements.credit_score(A, 1_000)
+    chain.providers.delegate_score(signed(A), None)
+    assert chain.announced()[-1] == Providers.ScoreDelegated(A, None, u32(6))
     for age in (0, 1):
         chain.turn(1 if age else 2)
         assert units(chain, A, C) == [0, 1_000 * decayed(age)]
@@ -194,10 +194,10 @@ def test_a_score_is_back_two_eras_later(chain: ProviderChain) -> None:
 
 
 def test_a_score_goes_over_to_another_without_a_gap(chain: ProviderChain) -> None:
-    chain.providers.credit_score(A, 1_000)
-    chain.providers.lend_score(signed(A), C)
+    chain.providers.engagements.credit_score(A, 1_000)
+    chain.providers.delegate_score(signed(A), C)
     chain.turn(2)
-    chain.providers.lend_score(signed(A), D)
+    chain.providers.delegate_score(signed(A), D)
     for era in range(2, 8):
         whose = [1_000 * decayed(era - 2), 0] if era < 6 else [0, 1_000 * decayed(era - 2)]
         assert units(chain, C, D) == whose
@@ -207,68 +207,68 @@ def test_a_score_goes_over_to_another_without_a_gap(chain: ProviderChain) -> Non
 
 def test_to_lend_to_oneself_is_to_take_it_back(chain: ProviderChain) -> None:
     with refused(chain, Providers.NothingChanges):
-        chain.providers.lend_score(signed(A), A)
-    chain.providers.lend_score(signed(A), C)
+        chain.providers.delegate_score(signed(A), A)
+    chain.providers.delegate_score(signed(A), C)
     chain.turn(2)
-    chain.providers.lend_score(signed(A), A)
-    assert chain.announced()[-1] == Providers.ScoreLent(A, None, u32(4))
+    chain.providers.delegate_score(signed(A), A)
+    assert chain.announced()[-1] == Providers.ScoreDelegated(A, None, u32(4))
 
 
 def test_a_score_changes_hands_only_when_the_last_change_took_effect(
     chain: ProviderChain,
 ) -> None:
-    chain.providers.lend_score(signed(A), C)
+    chain.providers.delegate_score(signed(A), C)
     with refused(chain, Providers.NothingChanges):
-        chain.providers.lend_score(signed(A), C)
+        chain.providers.delegate_score(signed(A), C)
     for _ in range(2):
         with refused(chain, Providers.ChangedLately):
-            chain.providers.lend_score(signed(A), D)
+            chain.providers.delegate_score(signed(A), D)
         with refused(chain, Providers.ChangedLately):
-            chain.providers.dismiss_lender(signed(C), A)
+            chain.providers.dismiss_delegator(signed(C), A)
         chain.turn()
-    chain.providers.lend_score(signed(A), None)
+    chain.providers.delegate_score(signed(A), None)
     for _ in range(4):
         with refused(chain, Providers.ChangedLately):
-            chain.providers.lend_score(signed(A), D)
+            chain.providers.delegate_score(signed(A), D)
         chain.turn()
-    chain.providers.lend_score(signed(A), D)
+    chain.providers.delegate_score(signed(A), D)
 
 
 def test_lending_needs_a_bond(chain: ProviderChain) -> None:
     chain.join(6, 999)
     with refused(chain, Providers.BondTooSmall):
-        chain.providers.lend_score(signed(stash(6)), C)
+        chain.providers.delegate_score(signed(stash(6)), C)
 
 
 def test_a_validator_has_room_for_so_many_lenders_and_may_dismiss_one() -> None:
-    chain = ProviderChain(lenders=2)
+    chain = ProviderChain(delegators=2)
     chain.begin([BOND] * 4)
     for number in (5, 6, 7):
         chain.join(number, 1_000)
-        chain.providers.credit_score(stash(number), number)
+        chain.providers.engagements.credit_score(stash(number), number)
     first, second, third = (stash(number) for number in (5, 6, 7))
-    chain.providers.lend_score(signed(first), A)
-    chain.providers.lend_score(signed(second), A)
-    with refused(chain, Providers.TooManyLenders):
-        chain.providers.lend_score(signed(third), A)
-    with refused(chain, Providers.NotLender):
-        chain.providers.dismiss_lender(signed(A), third)
-    with refused(chain, Providers.NotLender):
-        chain.providers.dismiss_lender(signed(B), first)
+    chain.providers.delegate_score(signed(first), A)
+    chain.providers.delegate_score(signed(second), A)
+    with refused(chain, Providers.TooManyDelegators):
+        chain.providers.delegate_score(signed(third), A)
+    with refused(chain, Providers.NotDelegator):
+        chain.providers.dismiss_delegator(signed(A), third)
+    with refused(chain, Providers.NotDelegator):
+        chain.providers.dismiss_delegator(signed(B), first)
     chain.turn(2)
-    chain.providers.dismiss_lender(signed(A), first)
-    with refused(chain, Providers.NotLender):
-        chain.providers.dismiss_lender(signed(A), first)
+    chain.providers.dismiss_delegator(signed(A), first)
+    with refused(chain, Providers.NotDelegator):
+        chain.providers.dismiss_delegator(signed(A), first)
     for era in range(2, 6):
         assert units(chain, first) == [0]
-        with refused(chain, Providers.TooManyLenders):
-            chain.providers.lend_score(signed(third), A)
+        with refused(chain, Providers.TooManyDelegators):
+            chain.providers.delegate_score(signed(third), A)
         assert chain.mining.era_now() == era
         chain.turn()
     assert units(chain, first) == [5 * decayed(4)]
     assert units(chain, A) == [6 * decayed(4)]
-    chain.providers.lend_score(signed(third), A)
-    assert list(chain.providers.lenders[A]) == [second, third]
+    chain.providers.delegate_score(signed(third), A)
+    assert list(chain.providers.work_scores.delegators[A]) == [second, third]
     chain.audit()
 
 
@@ -276,24 +276,24 @@ def test_a_validator_has_room_for_so_many_lenders_and_may_dismiss_one() -> None:
 
 
 def test_a_slash_ends_all_that_was_scored_and_lent_at_once(chain: ProviderChain) -> None:
-    chain.providers.credit_score(A, 1_000)
-    chain.providers.credit_score(B, 500)
-    chain.providers.lend_score(signed(A), C)
+    chain.providers.engagements.credit_score(A, 1_000)
+    chain.providers.engagements.credit_score(B, 500)
+    chain.providers.delegate_score(signed(A), C)
     chain.turn(3)
-    chain.providers.slash(A, job(1), btt(1), None)
+    chain.providers.engagements.slash(A, job(1), btt(1), None)
     assert units(chain, A, B, C) == [0, 500 * decayed(1), 0]
-    chain.providers.credit_score(A, 7)
+    chain.providers.engagements.credit_score(A, 7)
     chain.turn(2)
     assert units(chain, A, C) == [0, 7]
 
 
 def test_who_deregisters_has_no_score(chain: ProviderChain) -> None:
-    chain.providers.lend_score(signed(A), C)
+    chain.providers.delegate_score(signed(A), C)
     chain.providers.unbond(signed(A), btt(1_000))
     chain.providers.unbond(signed(B), btt(1_000))
     chain.turn(6)
     for who in (A, B):
-        chain.providers.credit_score(who, 1_000)
+        chain.providers.engagements.credit_score(who, 1_000)
     chain.turn(2)
     assert units(chain, B, C) == [1_000, 1_000]
     for who in (A, B):
@@ -301,34 +301,34 @@ def test_who_deregisters_has_no_score(chain: ProviderChain) -> None:
         chain.providers.deregister(signed(who))
     assert units(chain, A, B, C) == [0, 0, 0]
     chain.join(1, 1_000)
-    chain.providers.credit_score(A, 5)
+    chain.providers.engagements.credit_score(A, 5)
     chain.turn(2)
     assert units(chain, A, C) == [5, 0]
     chain.audit()
 
 
 def test_the_view_tells_why(chain: ProviderChain) -> None:
-    assert chain.providers.weight_of(C) == ScoreView(None, u128(0), [], u128(0))
+    assert chain.providers.work_scores.weight_of(C) == ScoreView(None, u128(0), [], u128(0))
     chain.join(3, 1_000)
-    chain.providers.credit_score(A, 20)
-    chain.providers.credit_score(C, 3)
-    chain.providers.lend_score(signed(A), C)
-    chain.providers.lend_score(signed(B), C)
+    chain.providers.engagements.credit_score(A, 20)
+    chain.providers.engagements.credit_score(C, 3)
+    chain.providers.delegate_score(signed(A), C)
+    chain.providers.delegate_score(signed(B), C)
     chain.turn(2)
-    assert chain.providers.weight_of(C) == ScoreView(
+    assert chain.providers.work_scores.weight_of(C) == ScoreView(
         u32(0),
         u128(3 * SCORE_UNIT),
-        [Lent(A, u128(20 * SCORE_UNIT))],
+        [DelegatedScore(A, u128(20 * SCORE_UNIT))],
         u128(23 * SCORE_UNIT),
     )
 
 
 def test_work_beyond_all_measure_does_not_hold_up_the_epoch(chain: ProviderChain) -> None:
-    chain.providers.credit_score(A, u128.MAX)
+    chain.providers.engagements.credit_score(A, u128.MAX)
     chain.turn(2)
-    (planned,) = chain.providers.scores([A])
+    (planned,) = chain.providers.work_scores.scores([A])
     assert planned == MAX_SCORE
-    assert (MAX_LENDERS + 1) * MAX_SCORE <= u128.MAX
+    assert (MAX_DELEGATORS + 1) * MAX_SCORE <= u128.MAX
 
 
 # ---- nobody who knows the luck can use it
@@ -346,13 +346,13 @@ def act(chain: ProviderChain, deed: tuple[int, int, int]) -> None:
     what, by, to = deed
     who = (A, B, E)[by]
     if what == 0:
-        chain.providers.credit_score(who, 10 + to)
+        chain.providers.engagements.credit_score(who, 10 + to)
         return
     whom = (None, A, B, C, D)[to]
     if what == 1:
-        chain.dispatch_refused(who, "lend_score", validator=whom)
+        chain.dispatch_refused(who, "delegate_score", validator=whom)
     else:
-        chain.dispatch_refused(whom or C, "dismiss_lender", provider=who)
+        chain.dispatch_refused(whom or C, "dismiss_delegator", provider=who)
 
 
 @given(early=st.lists(deeds(), max_size=8), late=st.tuples(deeds(), deeds()))
@@ -364,7 +364,7 @@ def test_nothing_done_in_the_last_two_eras_moves_a_weight(
     """The luck of the epoch that is planned was being made in the era before the planning one."""
     planned = []
     for then in (((), ()), late):
-        chain = ProviderChain(lenders=2)
+        chain = ProviderChain(delegators=2)
         chain.begin([BOND] * 4)
         for number in (1, 2, 5):
             chain.join(number, 1_000)
@@ -377,10 +377,10 @@ def test_nothing_done_in_the_last_two_eras_moves_a_weight(
         chain.turn()
         for deed in then[1]:
             act(chain, deed)
-        planned.append(chain.providers.scores([A, B, C, D, E]))
+        planned.append(chain.providers.work_scores.scores([A, B, C, D, E]))
         everything = sum(
             score_at(window, chain.mining.era_now() - 2)
-            for window in dict(chain.providers.windows.items()).values()
+            for window in dict(chain.providers.work_scores.windows.items()).values()
         )
         assert sum(planned[-1]) == everything, "each score is somebody's, and nobody else's"
         chain.audit()

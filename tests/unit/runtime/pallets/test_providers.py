@@ -24,6 +24,7 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
+from runtime.frame.bonding import UnlockChunk
 from runtime.frame.error import Error
 from runtime.pallets.providers import Params, ProviderInfo, Providers
 from runtime.pallets.providers.conduct import (
@@ -36,8 +37,9 @@ from runtime.pallets.providers.conduct import (
     timed,
     upper_edge,
 )
-from runtime.pallets.providers.pallet import Now, joining
-from runtime.pallets.providers.types import Ledger, UnlockChunk
+from runtime.pallets.providers.pallet import joining
+from runtime.pallets.providers.selection import Eligibility
+from runtime.pallets.providers.types import Ledger
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import PPM
 from support.providers import CPU, ERA, ProviderChain, job, told
@@ -67,7 +69,9 @@ def draw(
     refused_: Sequence[AccountId] = (),
     protocol: bool = False,
 ) -> tuple[AccountId | None, int]:
-    return chain.providers.draw(seed, model_class, need, requester, refused_, protocol)
+    return chain.providers.engagements.select(
+        seed, model_class, need, requester, refused_, protocol
+    )
 
 
 # ---- registration
@@ -77,10 +81,14 @@ def test_a_provider_registers_with_a_bond_and_a_deposit(chain: ProviderChain) ->
     chain.providers.register(signed(A), told(0, 2), btt(2_000))
     assert chain.balances.held(chain.providers.reason, A) == btt(2_000)
     assert chain.balances.held(chain.providers.deposit_reason, A) == BTT
-    assert chain.providers.info(A) == told(0, 2)
-    assert chain.providers.exists(A)
-    assert chain.providers.operator_of(A) == A
-    assert list(chain.providers.members[u16(0)]) == [A] == list(chain.providers.members[u16(2)])
+    assert chain.providers.engagements.info(A) == told(0, 2)
+    assert chain.providers.engagements.exists(A)
+    assert chain.providers.engagements.operator_of(A) == A
+    assert (
+        list(chain.providers.membership.members[u16(0)])
+        == [A]
+        == list(chain.providers.membership.members[u16(2)])
+    )
     assert chain.announced()[-2:] == [Providers.Registered(A), Providers.Bonded(A, btt(2_000))]
     chain.audit()
 
@@ -89,11 +97,11 @@ def test_who_has_nothing_bonded_is_a_provider_too_but_earns_nothing_in_mining(
     chain: ProviderChain,
 ) -> None:
     chain.join(1, 0)
-    assert chain.providers.exists(A)
-    assert not chain.providers.is_bonded(A)
-    assert chain.providers.operator_of(A) is None
-    assert chain.providers.operator_of(B) is None
-    assert chain.providers.info(B) is None
+    assert chain.providers.engagements.exists(A)
+    assert not chain.providers.engagements.is_bonded(A)
+    assert chain.providers.engagements.operator_of(A) is None
+    assert chain.providers.engagements.operator_of(B) is None
+    assert chain.providers.engagements.info(B) is None
     chain.audit()
 
 
@@ -129,7 +137,7 @@ def test_no_class_at_all_is_refused(chain: ProviderChain) -> None:
 def test_several_addresses_have_a_line_each(chain: ProviderChain) -> None:
     both = b"/dns4/a.example/tcp/1/p2p/12D3\n/ip6/::1/tcp/2/p2p/12D3"
     chain.providers.register(signed(A), told(endpoints=both), btt(0))
-    assert chain.providers.exists(A)
+    assert chain.providers.engagements.exists(A)
 
 
 def test_wrong_registrations_are_refused(chain: ProviderChain) -> None:
@@ -155,7 +163,7 @@ def test_wrong_registrations_are_refused(chain: ProviderChain) -> None:
         ("resume", {}),
         ("set_availability", {"hours": None}),
         ("heartbeat", {}),
-        ("lend_score", {"validator": B}),
+        ("delegate_score", {"validator": B}),
         ("deregister", {}),
     ],
 )
@@ -168,7 +176,9 @@ def test_a_stranger_can_do_nothing(
 def test_an_update_changes_classes_and_keeps_the_bond(chain: ProviderChain) -> None:
     chain.join(1, 2_000, 0, 1)
     chain.providers.update(signed(A), told(1, 2, capacity=9))
-    assert [list(chain.providers.members[u16(model_class)]) for model_class in range(3)] == [
+    assert [
+        list(chain.providers.membership.members[u16(model_class)]) for model_class in range(3)
+    ] == [
         [],
         [A],
         [A],
@@ -184,16 +194,16 @@ def test_keys_change_only_between_jobs_and_not_after_a_draw_is_known(key: str) -
     chain.begin()
     chain.join(1, 1_000)
     chain.clock.slots = 10
-    chain.providers.reserve(A, job(1), btt(1))
+    chain.providers.engagements.reserve(A, job(1), btt(1))
     info = told(capacity=7)
     setattr(info, key, b"\1" * 32)
     with refused(chain, Providers.JobsOpen):
         chain.providers.update(signed(A), info)
     chain.providers.update(signed(A), told(capacity=6))
     assert draw(chain) == (A, 1)
-    chain.providers.release(A, job(1))
+    chain.providers.engagements.release(A, job(1))
     chain.providers.update(signed(A), info)
-    assert chain.providers.info(A) == info
+    assert chain.providers.engagements.info(A) == info
     assert draw(chain) == (None, 0)
     chain.clock.slots = 18
     assert draw(chain) == (A, 1)
@@ -203,9 +213,9 @@ def test_one_that_is_chilled_may_update_and_stays_out(chain: ProviderChain) -> N
     chain.join(1, 2_000)
     chain.providers.chill(signed(A))
     chain.providers.update(signed(A), told(1))
-    assert list(chain.providers.members[u16(1)]) == []
+    assert list(chain.providers.membership.members[u16(1)]) == []
     chain.providers.resume(signed(A))
-    assert list(chain.providers.members[u16(1)]) == [A]
+    assert list(chain.providers.membership.members[u16(1)]) == [A]
     chain.audit()
 
 
@@ -214,10 +224,10 @@ def test_deregistering_needs_an_empty_bond_and_gives_the_deposit_back(
 ) -> None:
     chain.join(1, 1_000)
     before = chain.balances.free(A)
-    chain.providers.reserve(A, job(1), btt(10))
+    chain.providers.engagements.reserve(A, job(1), btt(10))
     with refused(chain, Providers.JobsOpen):
         chain.providers.deregister(signed(A))
-    chain.providers.release(A, job(1))
+    chain.providers.engagements.release(A, job(1))
     with refused(chain, Providers.StillBonded):
         chain.providers.deregister(signed(A))
     chain.providers.unbond(signed(A), btt(1_000))
@@ -227,7 +237,7 @@ def test_deregistering_needs_an_empty_bond_and_gives_the_deposit_back(
     chain.providers.withdraw(signed(A))
     chain.providers.deregister(signed(A))
     assert chain.balances.free(A) == before + btt(1_001)
-    assert not chain.providers.exists(A)
+    assert not chain.providers.engagements.exists(A)
     assert draw(chain) == (None, 0)
     chain.audit()
     left = [item for name, item in chain.providers.live_storage() if name != "members"]
@@ -247,8 +257,8 @@ def test_what_still_vests_can_be_bonded(chain: ProviderChain) -> None:
     chain.vesting.genesis({"vesting": [[ss58.encode(A), 0, 1_000_000, 2 * int(BTT)]]})
     chain.join(1, 5_000)
     assert chain.bond_of(A).active == btt(5_000)
-    chain.providers.reserve(A, job(1), btt(5_000))
-    assert chain.providers.slash(A, job(1), btt(5_000), B) == btt(5_000)
+    chain.providers.engagements.reserve(A, job(1), btt(5_000))
+    assert chain.providers.engagements.slash(A, job(1), btt(5_000), B) == btt(5_000)
     chain.audit()
 
 
@@ -289,7 +299,7 @@ def test_epochs_without_a_block_do_not_shorten_unbonding(chain: ProviderChain) -
 
 def test_unbonding_takes_only_what_is_free(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
-    chain.providers.reserve(A, job(1), btt(400))
+    chain.providers.engagements.reserve(A, job(1), btt(400))
     chain.providers.unbond(signed(A), btt(5_000))
     assert chain.announced()[-1] == Providers.Unbonded(A, btt(600), u32(6))
     assert chain.bond_of(A).reserved == btt(400)
@@ -318,15 +328,15 @@ def test_only_so_many_parts_are_on_their_way_out() -> None:
 
 def test_a_job_reserves_bond_and_a_place_until_it_is_released(chain: ProviderChain) -> None:
     chain.join(1, 1_000, capacity=2)
-    assert chain.providers.reserve(A, job(1), btt(100)) == btt(100)
-    assert chain.providers.reserve(A, job(2), btt(50)) == btt(50)
+    assert chain.providers.engagements.reserve(A, job(1), btt(100)) == btt(100)
+    assert chain.providers.engagements.reserve(A, job(2), btt(50)) == btt(50)
     ledger = chain.bond_of(A)
     assert (ledger.active, ledger.reserved, ledger.busy) == (btt(850), btt(150), 2)
     assert draw(chain) == (None, 0)
-    chain.providers.release(A, job(1))
-    chain.providers.release(A, job(1))
-    chain.providers.release(A, job(7))
-    chain.providers.release(B, job(2))
+    chain.providers.engagements.release(A, job(1))
+    chain.providers.engagements.release(A, job(1))
+    chain.providers.engagements.release(A, job(7))
+    chain.providers.engagements.release(B, job(2))
     ledger = chain.bond_of(A)
     assert (ledger.active, ledger.reserved, ledger.busy) == (btt(950), btt(50), 1)
     assert draw(chain) == (A, 1)
@@ -335,31 +345,31 @@ def test_a_job_reserves_bond_and_a_place_until_it_is_released(chain: ProviderCha
 
 def test_a_reservation_is_never_more_than_there_is(chain: ProviderChain) -> None:
     chain.join(1, 30)
-    assert chain.providers.reserve(A, job(1), btt(100)) == btt(30)
-    assert chain.providers.reserve(A, job(2), btt(100)) == 0
+    assert chain.providers.engagements.reserve(A, job(1), btt(100)) == btt(30)
+    assert chain.providers.engagements.reserve(A, job(2), btt(100)) == 0
     chain.audit()
-    chain.providers.release(A, job(1))
-    chain.providers.release(A, job(2))
+    chain.providers.engagements.release(A, job(1))
+    chain.providers.engagements.release(A, job(2))
     assert chain.bond_of(A).active == btt(30)
     chain.audit()
 
 
 def test_a_caller_that_reserves_nonsense_is_told(chain: ProviderChain) -> None:
     with pytest.raises(ValueError, match="cannot reserve"):
-        chain.providers.reserve(A, job(1), btt(1))
+        chain.providers.engagements.reserve(A, job(1), btt(1))
     chain.join(1, 10)
-    chain.providers.reserve(A, job(1), btt(1))
+    chain.providers.engagements.reserve(A, job(1), btt(1))
     with pytest.raises(ValueError, match="cannot reserve"):
-        chain.providers.reserve(A, job(1), btt(1))
+        chain.providers.engagements.reserve(A, job(1), btt(1))
 
 
 def test_a_slash_gives_half_to_the_finder_and_burns_the_rest(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
-    chain.providers.reserve(A, job(1), btt(100))
-    chain.providers.reserve(A, job(2), btt(60))
+    chain.providers.engagements.reserve(A, job(1), btt(100))
+    chain.providers.engagements.reserve(A, job(2), btt(60))
     issued, finder = chain.balances.total_issuance.value, chain.balances.free(B)
     odd = u128(btt(100) - 1)
-    assert chain.providers.slash(A, job(1), odd, B) == odd
+    assert chain.providers.engagements.slash(A, job(1), odd, B) == odd
     half = u128(int(odd) // 2)
     assert chain.balances.free(B) == finder + half
     assert chain.balances.total_issuance.value == issued - (odd - half)
@@ -369,7 +379,7 @@ def test_a_slash_gives_half_to_the_finder_and_burns_the_rest(chain: ProviderChai
     assert ledger.chilled
     assert chain.announced()[-1] == Providers.Slashed(A, job(1), odd, B)
     assert draw(chain) == (None, 0)
-    chain.providers.release(A, job(1))
+    chain.providers.engagements.release(A, job(1))
     chain.audit()
 
 
@@ -379,7 +389,7 @@ def test_what_nobody_is_to_get_of_a_slash_is_burned(
 ) -> None:
     chain.join(1, 1_000)
     issued, free = chain.balances.total_issuance.value, chain.balances.free(A)
-    assert chain.providers.slash(A, job(1), btt(100), finder) == btt(100)
+    assert chain.providers.engagements.slash(A, job(1), btt(100), finder) == btt(100)
     assert chain.balances.total_issuance.value == issued - btt(100)
     assert chain.balances.free(A) == free
     assert chain.announced()[-1] == Providers.Slashed(A, job(1), btt(100), None)
@@ -394,7 +404,7 @@ def test_nobody_frees_money_that_is_vesting_by_losing_it_to_himself(
     liquid = str(btt(unlocked) + BTT)  # the deposit of its registration
     chain.vesting.genesis({"vesting": [[ss58.encode(A), 0, 1_000_000, liquid]]})
     finder = chain.balances.free(B)
-    assert chain.providers.slash(A, job(1), btt(100), B) == btt(100)
+    assert chain.providers.engagements.slash(A, job(1), btt(100), B) == btt(100)
     assert chain.balances.free(B) - finder == btt(paid)
     chain.audit()
 
@@ -403,23 +413,23 @@ def test_a_finder_without_an_account_gets_what_opens_one_and_no_less(chain: Prov
     chain.join(1, 1_000)
     nobody = stash(77)
     issued = chain.balances.total_issuance.value
-    assert chain.providers.slash(A, job(1), u128(1_000), nobody) == 1_000
+    assert chain.providers.engagements.slash(A, job(1), u128(1_000), nobody) == 1_000
     assert chain.balances.total_issuance.value == issued - u128(1_000)
-    assert chain.providers.slash(A, job(2), btt(2), nobody) == btt(2)
+    assert chain.providers.engagements.slash(A, job(2), btt(2), nobody) == btt(2)
     assert chain.balances.free(nobody) == btt(1)
     chain.audit()
 
 
 def test_a_slash_leaves_alone_what_answers_for_other_jobs(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
-    chain.providers.reserve(A, job(1), btt(300))
-    chain.providers.reserve(A, job(2), btt(500))
+    chain.providers.engagements.reserve(A, job(1), btt(300))
+    chain.providers.engagements.reserve(A, job(2), btt(500))
     chain.providers.unbond(signed(A), btt(150))
-    assert chain.providers.slash(A, job(1), btt(5_000), None) == btt(500)
+    assert chain.providers.engagements.slash(A, job(1), btt(5_000), None) == btt(500)
     ledger = chain.bond_of(A)
     assert (ledger.active, ledger.reserved, ledger.leaving) == (0, btt(500), 0)
-    assert chain.providers.slash(A, job(3), btt(5_000), None) == 0
-    assert chain.providers.slash(B, job(3), btt(5_000), None) == 0
+    assert chain.providers.engagements.slash(A, job(3), btt(5_000), None) == 0
+    assert chain.providers.engagements.slash(B, job(3), btt(5_000), None) == 0
     chain.audit()
 
 
@@ -428,7 +438,7 @@ def test_a_slash_takes_what_was_unbonded_last_first(chain: ProviderChain) -> Non
     chain.providers.unbond(signed(A), btt(400))
     chain.turn()
     chain.providers.unbond(signed(A), btt(500))
-    chain.providers.slash(A, job(1), btt(700), None)
+    chain.providers.engagements.slash(A, job(1), btt(700), None)
     assert chain.bond_of(A).unlocking == [UnlockChunk(btt(300), u32(6))]
     assert chain.bond_of(A).active == 0
     chain.audit()
@@ -436,8 +446,8 @@ def test_a_slash_takes_what_was_unbonded_last_first(chain: ProviderChain) -> Non
 
 def test_one_that_was_slashed_may_resume(chain: ProviderChain) -> None:
     chain.join(1, 2_000)
-    chain.providers.slash(A, job(1), btt(10), None)
-    chain.providers.slash(A, job(2), btt(10), None)
+    chain.providers.engagements.slash(A, job(1), btt(10), None)
+    chain.providers.engagements.slash(A, job(2), btt(10), None)
     assert [event for event in chain.announced() if event == Providers.Chilled(A)] == [
         Providers.Chilled(A)
     ]
@@ -450,24 +460,24 @@ def test_a_fine_is_a_part_of_the_whole_bond_but_touches_no_reservation(
     chain: ProviderChain,
 ) -> None:
     chain.join(1, 1_000)
-    chain.providers.reserve(A, job(1), btt(980))
-    assert chain.providers.fine(A, 5_000) == btt(5)
-    assert chain.providers.fine(A, PPM) == btt(15)
-    assert chain.providers.fine(A, PPM) == 0
+    chain.providers.engagements.reserve(A, job(1), btt(980))
+    assert chain.providers.engagements.fine(A, 5_000) == btt(5)
+    assert chain.providers.engagements.fine(A, PPM) == btt(15)
+    assert chain.providers.engagements.fine(A, PPM) == 0
     assert chain.bond_of(A).reserved == btt(980)
-    assert chain.providers.fine(B, PPM) == 0
+    assert chain.providers.engagements.fine(B, PPM) == 0
     chain.audit()
 
 
 def test_pay_becomes_bond_up_to_the_minimum_and_no_further(chain: ProviderChain) -> None:
     chain.join(1, 0)
-    assert chain.providers.hold_pay(A, btt(400)) == btt(400)
-    assert chain.providers.hold_pay(A, btt(500)) == btt(500)
-    assert chain.providers.operator_of(A) is None
-    assert chain.providers.hold_pay(A, btt(300)) == btt(100)
-    assert chain.providers.operator_of(A) == A
-    assert chain.providers.hold_pay(A, btt(300)) == 0
-    assert chain.providers.hold_pay(B, btt(300)) == 0
+    assert chain.providers.engagements.hold_pay(A, btt(400)) == btt(400)
+    assert chain.providers.engagements.hold_pay(A, btt(500)) == btt(500)
+    assert chain.providers.engagements.operator_of(A) is None
+    assert chain.providers.engagements.hold_pay(A, btt(300)) == btt(100)
+    assert chain.providers.engagements.operator_of(A) == A
+    assert chain.providers.engagements.hold_pay(A, btt(300)) == 0
+    assert chain.providers.engagements.hold_pay(B, btt(300)) == 0
     chain.audit()
 
 
@@ -483,7 +493,7 @@ def test_pay_becomes_bond_even_if_all_else_is_spent_or_locked(
         chain.balances.transfer_allow_death(signed(A), Id(B), spare)
         assert chain.balances.reducible_balance(A) == 0
     chain.balances.transfer(C, A, btt(3))
-    assert chain.providers.hold_pay(A, btt(3)) == btt(3)
+    assert chain.providers.engagements.hold_pay(A, btt(3)) == btt(3)
     chain.audit()
 
 
@@ -493,15 +503,15 @@ def test_pay_becomes_bond_even_if_all_else_is_spent_or_locked(
 def test_declining_is_free_within_the_quota_and_costs_beyond_it(chain: ProviderChain) -> None:
     chain.join(1, 1_000, capacity=200)
     for number in range(100):
-        chain.providers.reserve(A, job(number), u128(0))
-    assert [chain.providers.note_decline(A) for _ in range(5)] == [0] * 5
-    assert chain.providers.note_decline(A) == btt(5)
+        chain.providers.engagements.reserve(A, job(number), u128(0))
+    assert [chain.providers.engagements.note_decline(A) for _ in range(5)] == [0] * 5
+    assert chain.providers.engagements.note_decline(A) == btt(5)
     assert chain.bond_of(A).active == btt(995)
     chain.turn()
-    chain.providers.reserve(A, job(100), u128(0))
-    assert chain.providers.note_decline(A) == 0
-    assert chain.providers.note_decline(A) > 0
-    assert chain.providers.note_decline(B) == 0
+    chain.providers.engagements.reserve(A, job(100), u128(0))
+    assert chain.providers.engagements.note_decline(A) == 0
+    assert chain.providers.engagements.note_decline(A) > 0
+    assert chain.providers.engagements.note_decline(B) == 0
     chain.audit()
 
 
@@ -528,6 +538,13 @@ def test_a_draw_excludes_whom_it_must(chain: ProviderChain) -> None:
     assert draw(chain, model_class=1) == (None, 0)
 
 
+def is_eligible(chain: ProviderChain, who: AccountId, model_class: int, need: int) -> bool:
+    """Return True if `who` is selected if all other members of the class are refused."""
+    members = chain.providers.membership.members[u16(model_class)]
+    others = [member for member in members if member != who]
+    return draw(chain, model_class=model_class, need=need, refused_=others)[0] == who
+
+
 def test_who_cannot_do_it_is_not_drawn(chain: ProviderChain) -> None:
     chain.join(1, 1_000, capacity=1)
     chain.join(2, 2_000)
@@ -535,14 +552,19 @@ def test_who_cannot_do_it_is_not_drawn(chain: ProviderChain) -> None:
     chain.join(4, 1_000)
     chain.join(5, 5_000)
     chain.providers.chill(signed(E))
-    assert not chain.providers.is_eligible(E, CPU, NEED)
-    chain.providers.reserve(A, job(1), u128(0))
-    chain.providers.reserve(B, job(2), btt(1_999))
+    assert not is_eligible(chain, E, CPU, NEED)
+    chain.providers.engagements.reserve(A, job(1), u128(0))
+    chain.providers.engagements.reserve(B, job(2), btt(1_999))
     assert draw(chain) == (D, 1)
-    assert [
-        chain.providers.is_eligible(stash(number), CPU, NEED) for number in (1, 2, 3, 4, 5, 6)
-    ] == [False, False, False, True, False, False]
-    assert not chain.providers.is_eligible(D, 1, NEED)
+    assert [is_eligible(chain, stash(number), CPU, NEED) for number in (1, 2, 3, 4, 5, 6)] == [
+        False,
+        False,
+        False,
+        True,
+        False,
+        False,
+    ]
+    assert not is_eligible(chain, D, 1, NEED)
     assert draw(chain, need=int(btt(1_001))) == (None, 0)
 
 
@@ -550,9 +572,9 @@ def test_the_chain_s_own_jobs_may_go_to_those_without_a_bond(chain: ProviderChai
     chain.join(1, 0)
     assert draw(chain) == (None, 0)
     assert draw(chain, protocol=True) == (A, 1)
-    assert chain.providers.reserve(A, job(1), u128(NEED)) == 0
+    assert chain.providers.engagements.reserve(A, job(1), u128(NEED)) == 0
     assert draw(chain, protocol=True) == (None, 0)
-    chain.providers.release(A, job(1))
+    chain.providers.engagements.release(A, job(1))
     assert draw(chain, protocol=True, need=0) == (A, 1)
 
 
@@ -594,11 +616,11 @@ def test_who_knows_the_seed_gains_nothing_by_unbonding_a_little(chain: ProviderC
         assert draw(chain, seed=seed) == (winner, 5)
 
 
-NOW = Now(era=5, slot=9, hour=3, minimum_bond=100)
+NOW = Eligibility(era=5, slot=9, hour=3, minimum_bond=100)
 
 
 def ledger(active: int, capacity: int = 10**6, busy: int = 0) -> Ledger:
-    return Ledger(u128(active), capacity=u32(capacity), busy=u32(busy), heard=u32(4))
+    return Ledger(u128(active), capacity=u32(capacity), busy=u32(busy), last_heartbeat=u32(4))
 
 
 @given(parts=st.lists(st.integers(100, 10**24), min_size=1, max_size=100), need=st.integers(1, 100))
@@ -606,8 +628,8 @@ def test_a_bond_that_is_split_among_many_names_is_drawn_as_often(
     parts: list[int], need: int
 ) -> None:
     room = 10**24
-    whole = NOW.drawn_by(ledger(sum(parts), int(u32.MAX)), need, protocol=False)
-    split = [NOW.drawn_by(ledger(part, int(u32.MAX)), need, protocol=False) for part in parts]
+    whole = NOW.weight(ledger(sum(parts), int(u32.MAX)), need, protocol=False)
+    split = [NOW.weight(ledger(part, int(u32.MAX)), need, protocol=False) for part in parts]
     free = int(u32.MAX) * need
     if sum(parts) <= free:
         assert sum(split) == whole == sum(parts)
@@ -618,7 +640,7 @@ def test_a_bond_that_is_split_among_many_names_is_drawn_as_often(
     ("free", "room", "expected"), [(1_000, 100, 1_000), (1_000, 3, 30), (9, 100, 0), (99, 9, 0)]
 )
 def test_free_capacity_bounds_what_a_bond_draws(free: int, room: int, expected: int) -> None:
-    assert NOW.drawn_by(ledger(free, room), 10, protocol=False) == expected
+    assert NOW.weight(ledger(free, room), 10, protocol=False) == expected
 
 
 def test_only_the_hours_that_were_told_are_drawn_in(chain: ProviderChain) -> None:
@@ -640,10 +662,10 @@ def test_who_was_silent_for_two_eras_is_not_drawn(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
     chain.turn(2)
     assert draw(chain) == (A, 1)
-    assert chain.providers.offered(CPU) == 1
+    assert sum(chain.providers.engagements.offers(CPU)) == 1
     chain.turn()
     assert draw(chain) == (None, 0)
-    assert chain.providers.offered(CPU) == 0
+    assert sum(chain.providers.engagements.offers(CPU)) == 0
     chain.providers.heartbeat(signed(A))
     assert draw(chain) == (A, 1)
 
@@ -658,8 +680,8 @@ def test_capacity_is_offered_as_far_as_a_bond_backs_it(chain: ProviderChain) -> 
     chain.join(1, 3_500, capacity=100)
     chain.join(2, 9_000, capacity=2)
     chain.join(3, 0, capacity=1_000)
-    assert chain.providers.offered(CPU) == 5
-    assert chain.providers.offered(1) == 0
+    assert sum(chain.providers.engagements.offers(CPU)) == 5
+    assert sum(chain.providers.engagements.offers(1)) == 0
 
 
 # ---- classes
@@ -674,13 +696,13 @@ def test_a_full_class_gives_the_place_of_the_least_to_a_greater_bond() -> None:
         chain.dispatch_refused(C, "register", info=told(), bond=btt(1_000)), Providers.ClassFull
     )
     chain.join(3, 1_500)
-    assert list(chain.providers.members[u16(0)]) == [C, B]
+    assert list(chain.providers.membership.members[u16(0)]) == [C, B]
     assert Providers.Displaced(u16(0), A, C) in chain.announced()
     chain.audit()
     assert isinstance(chain.dispatch_refused(A, "resume"), Providers.ClassFull)
     chain.providers.bond_extra(signed(A), btt(700))
     chain.providers.resume(signed(A))
-    assert list(chain.providers.members[u16(0)]) == [A, B]
+    assert list(chain.providers.membership.members[u16(0)]) == [A, B]
     with refused(chain, Providers.NotChilled):
         chain.providers.resume(signed(A))
     chain.audit()
@@ -693,7 +715,7 @@ def test_in_a_full_class_a_silent_member_goes_before_a_poor_one() -> None:
     chain.join(2, 1_000)
     chain.turn(3, beating=[B])
     chain.join(3, 500)
-    assert list(chain.providers.members[u16(0)]) == [C, B]
+    assert list(chain.providers.membership.members[u16(0)]) == [C, B]
     chain.audit()
 
 
@@ -715,11 +737,11 @@ def test_chilling_and_resuming_is_done_once(chain: ProviderChain) -> None:
 
 def test_a_heartbeat_is_free_and_comes_once_an_era(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
-    with refused(chain, Providers.AlreadyHeard):
+    with refused(chain, Providers.HeartbeatAlreadySent):
         chain.providers.heartbeat(signed(A))
     chain.turn()
     assert chain.providers.heartbeat(signed(A)) == PostInfo(pays=False)
-    assert chain.announced()[-1] == Providers.Heard(A, u32(1))
+    assert chain.announced()[-1] == Providers.HeartbeatReceived(A, u32(1))
 
 
 def test_uptime_is_what_was_answered_of_what_was_expected(chain: ProviderChain) -> None:
@@ -732,7 +754,7 @@ def test_uptime_is_what_was_answered_of_what_was_expected(chain: ProviderChain) 
     chain.turn(beating=[A])
     assert chain.mining.standing[A].uptime == 3 * PPM // 4
     chain.turn(6)
-    chain.providers.note_done(A, 100, ok=True)
+    chain.providers.engagements.note_done(A, 100, ok=True)
     assert chain.mining.standing[A].uptime == 0, "5 of 10 are 500,000 ppm, 4 of 10 earn nothing"
 
 
@@ -771,16 +793,16 @@ def test_one_that_is_chilled_is_not_expected_to_answer(chain: ProviderChain) -> 
 def test_quality_is_told_when_an_era_is_over(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
     for ok in (True, True, True, False):
-        chain.providers.note_done(A, 1_000, ok=ok)
+        chain.providers.engagements.note_done(A, 1_000, ok=ok)
     assert chain.mining.standing[A].quality == PPM
     chain.turn()
     assert chain.mining.standing[A].quality == PPM
-    chain.providers.note_done(A, 1, ok=True)
+    chain.providers.engagements.note_done(A, 1, ok=True)
     target = int(chain.mining.params.value.target_p95)
     longest = upper_edge(step_of(1_000))
     assert chain.mining.standing[A].quality == target * PPM // longest * 3 // 4
-    assert chain.providers.conduct[A].done == 1
-    chain.providers.note_done(B, 1, ok=True)
+    assert chain.providers.performance.conduct[A].done == 1
+    chain.providers.engagements.note_done(B, 1, ok=True)
 
 
 @given(st.integers(0, 2**40))
@@ -814,7 +836,7 @@ def test_uptime_over_any_gaps_is_that_of_the_last_day(gaps: list[tuple[int, bool
         era += gap
         conduct = next_era(conduct, era, heard, [awake] * min(gap, 24))
         recent = answers[-24:]
-        assert conduct.heard_of() == (
+        assert conduct.heartbeats() == (
             sum(answered and due for answered, due in recent),
             sum(due for _, due in recent),
         )
@@ -832,7 +854,7 @@ def test_governance_sets_the_parameters(chain: ProviderChain) -> None:
         chain.providers.set_params(signed(A), wanted)
     chain.providers.set_params(ROOT, wanted)
     assert chain.announced()[-1] == Providers.ParamsSet(wanted)
-    assert chain.providers.operator_of(A) is None
+    assert chain.providers.engagements.operator_of(A) is None
     assert draw(chain) == (None, 0)
 
 
@@ -880,14 +902,14 @@ def accesses(providers: int, members: int) -> list[tuple[int, int]]:
     steps: list[Callable[[], object]] = [
         lambda: chain.mining.on_initialize(1),
         lambda: chain.providers.heartbeat(signed(who)),
-        lambda: chain.providers.reserve(who, job(1), btt(1)),
-        lambda: chain.providers.note_done(who, 5, ok=True),
-        lambda: chain.providers.credit_score(who, 5),
-        lambda: chain.providers.release(who, job(1)),
-        lambda: chain.providers.scores([who]),
+        lambda: chain.providers.engagements.reserve(who, job(1), btt(1)),
+        lambda: chain.providers.engagements.note_done(who, 5, ok=True),
+        lambda: chain.providers.engagements.credit_score(who, 5),
+        lambda: chain.providers.engagements.release(who, job(1)),
+        lambda: chain.providers.work_scores.scores([who]),
         lambda: draw(chain),
         lambda: chain.join(providers + 1, 5_000),
-        lambda: chain.providers.slash(who, job(2), btt(1), None),
+        lambda: chain.providers.engagements.slash(who, job(2), btt(1), None),
     ]
     for step in steps:
         state.reads = state.writes = 0
@@ -910,7 +932,7 @@ def test_no_call_is_heavier_than_it_says(chain: ProviderChain) -> None:
     for info in (told(0, 1, 2), told(2), told(0, 1)):
         found = (
             chain.providers.update(signed(A), info)
-            if chain.providers.exists(A)
+            if chain.providers.engagements.exists(A)
             else chain.providers.register(signed(A), info, btt(1))
         )
         assert found.weight is not None
@@ -929,7 +951,7 @@ class Business(RuleBasedStateMachine):
 
     @initialize(members=st.integers(1, 3))
     def begin(self, members: int) -> None:
-        self.chain = ProviderChain(members=members, lenders=2, chunks=3)
+        self.chain = ProviderChain(members=members, delegators=2, chunks=3)
         self.chain.begin(accounts=7)
         self.issued = int(self.chain.balances.total_issuance.value)
         self.taken = 0
@@ -959,11 +981,11 @@ class Business(RuleBasedStateMachine):
 
     @rule(who=accounts, to=st.one_of(st.none(), st.integers(1, 7)))
     def lend(self, who: int, to: int | None) -> None:
-        self.make(who, "lend_score", validator=None if to is None else stash(to))
+        self.make(who, "delegate_score", validator=None if to is None else stash(to))
 
     @rule(who=accounts, of=accounts)
     def dismiss(self, who: int, of: int) -> None:
-        self.make(who, "dismiss_lender", provider=stash(of))
+        self.make(who, "dismiss_delegator", provider=stash(of))
 
     @rule(times=st.integers(1, 8), skipped=st.integers(0, 3))
     def turn(self, times: int, skipped: int) -> None:
@@ -972,9 +994,9 @@ class Business(RuleBasedStateMachine):
     @rule(who=accounts, number=jobs, amount=amounts)
     def reserve(self, who: int, number: int, amount: int) -> None:
         providers, account = self.chain.providers, stash(who)
-        known = (account, job(number)) in providers.reservations
-        if providers.exists(account) and not known:
-            assert providers.reserve(account, job(number), u128(amount)) <= amount
+        known = (account, job(number)) in providers.engagements.reservations
+        if providers.engagements.exists(account) and not known:
+            assert providers.engagements.reserve(account, job(number), u128(amount)) <= amount
 
     @rule(
         number=jobs,
@@ -988,50 +1010,57 @@ class Business(RuleBasedStateMachine):
     ) -> None:
         providers = self.chain.providers
         by = None if requester is None else stash(requester)
-        who, operators = providers.draw(bytes([number]) * 32, model_class, need, by, (), protocol)
+        who, operators = providers.engagements.select(
+            bytes([number]) * 32, model_class, need, by, (), protocol
+        )
         assert (who is None) == (operators == 0)
         if who is None:
             return
         assert who != by
         before = self.chain.bond_of(who)
         assert before.busy < before.capacity
-        if (who, job(number)) not in providers.reservations:
-            reserved = providers.reserve(who, job(number), u128(need))
-            assert reserved == need or (protocol and not providers.is_bonded(who))
+        if (who, job(number)) not in providers.engagements.reservations:
+            reserved = providers.engagements.reserve(who, job(number), u128(need))
+            assert reserved == need or (protocol and not providers.engagements.is_bonded(who))
 
     @rule(who=accounts, number=jobs)
     def release(self, who: int, number: int) -> None:
-        self.chain.providers.release(stash(who), job(number))
+        self.chain.providers.engagements.release(stash(who), job(number))
 
     @rule(who=accounts, number=jobs, amount=amounts, to=st.one_of(st.none(), st.integers(1, 9)))
     def slash(self, who: int, number: int, amount: int, to: int | None) -> None:
         issued = int(self.chain.balances.total_issuance.value)
         finder = None if to is None else stash(to)
-        taken = self.chain.providers.slash(stash(who), job(number), u128(amount), finder)
+        taken = self.chain.providers.engagements.slash(
+            stash(who), job(number), u128(amount), finder
+        )
         burned = issued - int(self.chain.balances.total_issuance.value)
         assert taken <= amount
         assert burned in (taken, taken - taken // 2)
-        assert self.chain.providers.scores([stash(who)]) == [
-            sum(int(part.score) for part in self.chain.providers.weight_of(stash(who)).lent)
+        assert self.chain.providers.work_scores.scores([stash(who)]) == [
+            sum(
+                int(part.score)
+                for part in self.chain.providers.work_scores.weight_of(stash(who)).delegated
+            )
         ]
         self.taken += burned
 
     @rule(who=accounts, ppm=st.integers(0, PPM))
     def fine(self, who: int, ppm: int) -> None:
-        self.taken += int(self.chain.providers.fine(stash(who), ppm))
+        self.taken += int(self.chain.providers.engagements.fine(stash(who), ppm))
 
     @rule(who=accounts, took=st.integers(0, 10**6), ok=st.booleans(), units=st.integers(0, 9))
     def done(self, who: int, took: int, ok: bool, units: int) -> None:
-        self.chain.providers.note_done(stash(who), took, ok)
-        self.chain.providers.credit_score(stash(who), units)
+        self.chain.providers.engagements.note_done(stash(who), took, ok)
+        self.chain.providers.engagements.credit_score(stash(who), units)
 
     @rule(who=accounts)
     def decline(self, who: int) -> None:
-        self.taken += int(self.chain.providers.note_decline(stash(who)))
+        self.taken += int(self.chain.providers.engagements.note_decline(stash(who)))
 
     @rule(who=accounts, amount=st.integers(0, int(btt(600))))
     def pay(self, who: int, amount: int) -> None:
-        self.chain.providers.hold_pay(stash(who), u128(amount))
+        self.chain.providers.engagements.hold_pay(stash(who), u128(amount))
 
     @invariant()
     def books_agree(self) -> None:
@@ -1043,14 +1072,14 @@ class Business(RuleBasedStateMachine):
 
     @invariant()
     def scores_are_each_counted_once(self) -> None:
-        providers = self.chain.providers
-        everybody = [stash(number) for number in range(1, 10)]
+        scores = self.chain.providers.work_scores
+        accounts = [stash(number) for number in range(1, 10)]
         own = sum(
-            providers._score(who, borrower, self.chain.mining.era_now() - 2)
-            for who, _ in providers.windows.items()
-            for borrower in (None, *everybody)
+            scores.score_of(who, delegate, self.chain.mining.era_now() - 2)
+            for who, _ in scores.windows.items()
+            for delegate in (None, *accounts)
         )
-        assert sum(providers.scores(everybody)) == own or self.chain.mining.era_now() < 2
+        assert sum(scores.scores(accounts)) == own or self.chain.mining.era_now() < 2
 
 
 Business.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)

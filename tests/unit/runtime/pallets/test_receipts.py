@@ -1362,7 +1362,7 @@ def test_a_day_without_blocks_takes_nobodys_time_wherever_a_job_is(stop: int) ->
     market.step()
     assert market.job(job).outcome is Outcome.Done
     assert market.provider(job) == provider
-    assert not market.providers.conduct[provider].declines
+    assert not market.providers.performance.conduct[provider].declines
     assert not any(one.misses for _, one in market.receipts.bonds.verifiers.items())
     assert sum(isinstance(event, Jobs.StoodStill) for event in market.announced()) == 1
     market.audit()

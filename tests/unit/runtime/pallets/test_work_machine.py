@@ -331,7 +331,7 @@ class WorkMachine(RuleBasedStateMachine):
             raise AssertionError("a job does not end")
         market.audit()
         assert market.jobs.escrowed.value == 0
-        assert not list(market.providers.reservations.items())
+        assert not list(market.providers.engagements.reservations.items())
         for who in market.people:
             assert market.balances.held(market.jobs.reason, who) == 0
         self.nobody_honest_is_punished()
@@ -384,7 +384,7 @@ class WholeWorkMachine(WorkMachine):
         validators = [None, *self.market.verifier_accounts]
         who = self.market.provider_accounts[pick % 3]
         validator = validators[to % len(validators)]
-        self.market.tried(who, "Providers.lend_score", validator=validator)
+        self.market.tried(who, "Providers.delegate_score", validator=validator)
 
     @rule(pick=ANY, name=st.sampled_from(("chill", "resume", "withdraw")))
     def a_provider_rests_or_comes_back(self, pick: int, name: str) -> None:

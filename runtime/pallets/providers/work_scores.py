@@ -1,0 +1,142 @@
+"""Work scores: windows of providers' scores, and their delegation to validators.
+
+The rules are in `scores.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import Bounded, u32, u128
+from runtime.frame import Component, Map, Pallet
+from runtime.pallets.providers import errors, events
+from runtime.pallets.providers.eras import Calendar
+from runtime.pallets.providers.scores import (
+    AGE,
+    MAX_DELEGATORS,
+    MAX_SCORE,
+    ScoreDelegation,
+    Window,
+    credited,
+    score_at,
+)
+from runtime.pallets.providers.types import Contributions, DelegatedScore, ScoreView
+
+
+class WorkScores(Component):
+    """Providers' scores in block production, and the validators that they delegate them to."""
+
+    windows = Map(AccountId, Window, default=[])
+    """A provider's recent scores, era by era."""
+    delegations = Map(AccountId, ScoreDelegation)
+    """The current or last delegation of a provider's score."""
+    delegators = Map(AccountId, Bounded[list[AccountId], MAX_DELEGATORS], default=[])
+    """The providers that delegate to a validator, or did until recently."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        calendar: Calendar,
+        contributions: Contributions,
+        max_delegators: int,
+    ) -> None:
+        super().__init__(pallet)
+        self.contributions = contributions
+        self._calendar = calendar
+        self._max_delegators = max_delegators
+
+    def delegate(self, who: AccountId, to: AccountId | None) -> None:
+        """Delegate the score of `who` to `to`; None ends the delegation.
+
+        Raises ChangedLately, TooManyDelegators.
+        """
+        era, known = self._calendar.era(), self.delegations.get(who)
+        now = None if known is None else known.at(era)
+        self._ensure_not_lately(known, era)
+        if to is not None:
+            delegators = [one for one in self.delegators[to] if self._delegates(one, to, era)]
+            if who not in delegators:
+                if len(delegators) >= self._max_delegators:
+                    raise errors.TooManyDelegators
+                delegators.append(who)
+            self.delegators[to] = delegators
+        since = u32(era if now is None else era + AGE)
+        self.delegations[who] = ScoreDelegation(now, to, since)
+        self.deposit(events.ScoreDelegated(who, to, since))
+
+    def delegate_of(self, who: AccountId) -> AccountId | None:
+        """Return the validator that the score of `who` is, or is about to be, delegated to."""
+        known = self.delegations.get(who)
+        return None if known is None else known.to
+
+    def dismiss(self, validator: AccountId, provider: AccountId) -> None:
+        """End a provider's delegation to a validator. Raises NotDelegator, ChangedLately."""
+        era, known = self._calendar.era(), self.delegations.get(provider)
+        if known is None or known.to != validator:
+            raise errors.NotDelegator
+        self._ensure_not_lately(known, era)
+        since = u32(era + AGE)
+        self.delegations[provider] = ScoreDelegation(validator, None, since)
+        self.deposit(events.ScoreDelegated(provider, None, since))
+
+    def credit(self, provider: AccountId, parts: int) -> None:
+        """Add work, in millionths of a unit, to a provider's current era."""
+        era = self._calendar.era()
+        self.windows[provider] = credited(self.windows[provider], era, parts)
+        self.contributions.note_work(provider, parts)
+
+    def forfeit(self, provider: AccountId) -> None:
+        """Remove the scores of a provider whose work was wrong, and its voting rights for work."""
+        del self.windows[provider]
+        self.contributions.forget_work(provider)
+
+    def remove(self, provider: AccountId) -> None:
+        """Remove a provider's scores and its delegation."""
+        del self.windows[provider]
+        del self.delegations[provider]
+
+    def scores(self, validators: Sequence[AccountId]) -> list[int]:
+        """Return the weight of each validator's work, its own and the one delegated to it.
+
+        In 10^-19 of a unit, by the snapshot used for weights planned in this era. Reads a
+        bounded number of accounts for each: itself and its delegators.
+        """
+        return [int(self.weight_of(validator).total) for validator in validators]
+
+    def weight_of(self, validator: AccountId) -> ScoreView:
+        """Return the weight of a validator's work and its parts."""
+        snapshot = self._calendar.era() - AGE
+        if snapshot < 0:
+            return ScoreView(None, u128(0), [], u128(0))
+        own = self.score_of(validator, None, snapshot)
+        delegated = [
+            DelegatedScore(delegator, u128(score))
+            for delegator in self.delegators[validator]
+            if (score := self.score_of(delegator, validator, snapshot))
+        ]
+        total = own + sum(int(part.score) for part in delegated)
+        return ScoreView(u32(snapshot), u128(own), delegated, u128(total))
+
+    def score_of(self, provider: AccountId, delegate: AccountId | None, snapshot: int) -> int:
+        """Return the weight of a provider's work if `delegate` has it in the snapshot, else 0."""
+        window = self.windows[provider]
+        if not window:
+            return 0
+        known = self.delegations.get(provider)
+        whose = None if known is None else known.at(snapshot)
+        # A weight out of range must not block the change of the epoch.
+        return min(score_at(window, snapshot), MAX_SCORE) if whose == delegate else 0
+
+    def _delegates(self, provider: AccountId, delegate: AccountId, era: int) -> bool:
+        """Return True if a score is delegated to `delegate` in a snapshot in use, or will be."""
+        known = self.delegations.get(provider)
+        return known is not None and known.concerns(delegate, era - AGE)
+
+    def _ensure_not_lately(self, known: ScoreDelegation | None, era: int) -> None:
+        """Refuse a change of a delegation until all snapshots in use have its last change.
+
+        One change is stored, and it must give the delegate in all of them. Raises ChangedLately.
+        """
+        if known is not None and era - AGE < known.since:
+            raise errors.ChangedLately
