@@ -11,9 +11,10 @@ from typing import Any, NoReturn
 import click
 
 from btt_chain import __version__
+from btt_chain.client.errors import ClientError
 from cli.common import show
 from cli.common.config import META, Settings
-from cli.common.errors import ExitCode
+from cli.common.errors import ExitCode, of_client
 from cli.common.options import Group
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
@@ -81,7 +82,10 @@ class Program(Group):
         """Run, and exit; an error that a user can cause never ends in a traceback."""
         code: int = ExitCode.DONE
         try:
-            result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            try:
+                result = super().main(args, prog_name, complete_var, standalone_mode=False, **extra)
+            except ClientError as error:
+                raise of_client(error) from None
             code = result if isinstance(result, int) else ExitCode.DONE
         except click.exceptions.NoArgsIsHelpError as error:
             # A group without a command is no error: its help shows the commands.

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from btt_chain.compute.chain import Chain
+from btt_chain.compute.environment import Chain
 from btt_chain.compute.job_folder import Folder, Record, Signer, randomness_of, split
 from btt_chain.compute.payload import transcript_context
 from btt_chain.compute.sealing import SealError, open_sealed, sealed_size
@@ -23,7 +23,7 @@ from runtime.pallets.receipts import Receipts
 from runtime.pallets.receipts.types import Valid, WrongEdge
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import Included
+    from btt_chain.client.typed import Executed
     from btt_chain.compute.checking import Finding, Source
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.work.execute import Executor
@@ -62,7 +62,7 @@ async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) ->
 async def answer(chain: Chain, signer: Signer, view: JobView, finding: Finding) -> bool:
     """Accept a right result, or prove a wrong one. Return True if the chain took either.
 
-    Raises ChainError.
+    Raises ClientError.
     """
     if view.receipt is None:
         return False
@@ -81,8 +81,8 @@ async def answer(chain: Chain, signer: Signer, view: JobView, finding: Finding) 
     return True
 
 
-async def prove(chain: Chain, pair: KeyPair, receipt: bytes, finding: Finding) -> Included | None:
-    """Send the proof of a finding; None if it has none. Raises ChainError."""
+async def prove(chain: Chain, pair: KeyPair, receipt: bytes, finding: Finding) -> Executed | None:
+    """Send the proof of a finding; None if it has none. Raises ClientError."""
     if finding.fraud is not None:
         return await chain.submit(
             "Receipts", "prove_fraud", signer=pair, receipt=receipt, proof=finding.fraud

@@ -17,7 +17,9 @@ from collections.abc import Callable, Coroutine, Iterable, Iterator
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from btt_chain.compute.chain import Chain, ChainError, ChainGone, Head
+from btt_chain.client.errors import ClientError, Disconnected
+from btt_chain.client.typed import Head
+from btt_chain.compute.environment import Chain
 from btt_chain.compute.job_folder import (
     Folder,
     Record,
@@ -177,7 +179,7 @@ class Gateway:
         self._served: set[str] = set()
 
     async def run(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Process every block. Raises ChainGone, and the errors of the folder."""
+        """Process every block. Raises Disconnected, and the errors of the folder."""
         try:
             async for head in self._chain.heads():
                 await self.step(head)
@@ -190,16 +192,19 @@ class Gateway:
             self._at_work.clear()
 
     async def step(self, head: Head) -> None:
-        """Process every job once. Long operations continue in tasks. Raises ChainGone, Damaged."""
+        """Process every job once. Long operations continue in tasks.
+
+        Raises Disconnected, Damaged.
+        """
         self._serve_shared()
         for record in self._folder.records():
             if record.over:
                 continue
             try:
                 await self._look(record, head)
-            except ChainGone:
+            except Disconnected:
                 raise
-            except (ChainError, BlobError, SealError, OSError) as error:
+            except (ClientError, BlobError, SealError, OSError) as error:
                 log.warning("job %s: %s; trying again", _id(record), error)
 
     async def settle(self) -> None:
@@ -258,7 +263,7 @@ class Gateway:
         async def attempt() -> None:
             try:
                 await work
-            except (ChainError, BlobError, SealError, OSError, FetchFailed, NotKept) as error:
+            except (ClientError, BlobError, SealError, OSError, FetchFailed, NotKept) as error:
                 log.info("job %s: %s; trying again", _id(record), error)
             except ResultRefused as error:
                 log.warning("job %s: the result is refused: %s", _id(record), error)
@@ -336,7 +341,7 @@ class Gateway:
         )
 
     async def _check(self, record: Record, best: JobView) -> None:
-        """Check a confidential result. Raises ChainError."""
+        """Check a confidential result. Raises ClientError."""
         from btt_chain.compute import confirm  # noqa: PLC0415 - an extra
 
         signer = self._signer_of(record)

@@ -15,13 +15,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
-from btt_chain.compute.chain import (
-    Chain,
-    ChainError,
-    ChainGone,
-    DispatchRefused,
-    Head,
-)
+from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
+from btt_chain.client.typed import Head
+from btt_chain.compute.environment import Chain
 from btt_chain.compute.fetching import ModelShelf, NoModel
 from btt_chain.compute.job_folder import split
 from btt_chain.compute.payload import BadPayload
@@ -160,16 +156,16 @@ class Providing:
         """An unexpected failure: only a restart finds out how far the step came."""
 
     async def run(self, chain: Chain) -> None:
-        """Process every block. Raises ChainGone, NotRegistered."""
+        """Process every block. Raises Disconnected, NotRegistered."""
         self._chain = chain
         async for head in chain.heads():
             if self._broken is not None:
                 raise self._broken
             try:
                 await self._look(head)
-            except ChainGone:
+            except Disconnected:
                 raise
-            except ChainError as error:
+            except ClientError as error:
                 log.warning("block %s: %s; looking at the next", head.number, error)
 
     async def close(self) -> None:
@@ -235,7 +231,7 @@ class Providing:
 
     async def _api(self, method: str, *args: object, at: bytes | None = None) -> Any:
         if self._chain is None:
-            raise ChainGone("not connected")
+            raise Disconnected("not connected")
         return await self._chain.api(method, *args, at=at)
 
     # ---- actions
@@ -303,7 +299,7 @@ class Providing:
                     await self._shelf.executor(view.model, split(model.endpoints))
         except NoModel as error:
             why = str(error)
-        except ChainError as error:
+        except ClientError as error:
             # The assessment lasts until the offer is about to end; then the job is accepted.
             log.warning("job %s: %s", _id(view.id), error)
             return
@@ -329,7 +325,7 @@ class Providing:
             self._do(self._machine.missing(view.id, self._now, str(error)))
         except FetchFailed as error:
             self._do(self._machine.missing(view.id, self._now, str(error)))
-        except (NoModel, NotKept, BlobError, OSError, ChainError) as error:
+        except (NoModel, NotKept, BlobError, OSError, ClientError) as error:
             if isinstance(error, BlobError):
                 self._inbox.drop(name)
             log.error("job %s: %s; trying again", _id(view.id), error)  # noqa: TRY400
@@ -359,7 +355,7 @@ class Providing:
             )  # fmt: skip
         except Stopped:
             self._do(self._machine.failed(view.id, self._now, "stopped"))
-        except (NoModel, WorkError, SealError, BadPayload, BlobError, OSError, ChainError,
+        except (NoModel, WorkError, SealError, BadPayload, BlobError, OSError, ClientError,
                 MemoryError) as error:  # fmt: skip
             log.error("job %s: %s; trying again", _id(view.id), error)  # noqa: TRY400
             self._do(self._machine.failed(view.id, self._now, str(error)))
@@ -441,10 +437,10 @@ class Providing:
         ok = False
         try:
             ok = await self._submit(action)
-        except DispatchRefused as error:
+        except DispatchFailed as error:
             ok = True  # it came into a block; what the state says next decides
             log.warning("%s: %s", _what(action), error)
-        except ChainError as error:
+        except ClientError as error:
             log.warning("%s: %s; trying again", _what(action), error)
         except (BlobError, SealError, BadPayload, OSError) as error:
             log.error("%s: %s; trying again", _what(action), error)  # noqa: TRY400
@@ -512,7 +508,7 @@ class Providing:
 
     async def _call(self, pallet: str, call: str, **args: object) -> None:
         if self._chain is None:
-            raise ChainGone("not connected")
+            raise Disconnected("not connected")
         await self._chain.submit(pallet, call, signer=self._settings.pair, **args)
 
     def _tell_end(self, view: JobView) -> None:

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Final, Protocol, assert_never, cast
 from btt_chain.chain.client import Client, UnknownBlock
 from btt_chain.chain.notify import ChainEvent, NewBest
 from btt_chain.chain.runtimes import UnsupportedRuntime
-from btt_chain.compute.chain import answered, asked
+from btt_chain.client.typed import decode_result, encode_arguments
 from btt_chain.compute.store import BlobDamaged, BlobError, BlobStore
 from btt_chain.compute.verifier import (
     Action,
@@ -133,9 +133,8 @@ class ClientChain:
 
     def api(self, method: str, *args: object) -> object:
         """Return the result of a runtime API method."""
-        return answered(
-            method, self._client.call(self._client.best().hash, method, asked(method, *args))
-        )
+        data = encode_arguments(method, *args)
+        return decode_result(method, self._client.call(self._client.best().hash, method, data))
 
     def submit(self, call: str, **args: object) -> None:
         """Submit a bare call of Receipts to the pool. Raises PoolError."""
@@ -283,7 +282,7 @@ class Verifying:
                 duties = cast("Sequence[Duty]", self._chain.api("WorkApi_duties", verifier))
                 self._do(self._machine.duties(verifier, self._now, duties))
         except (UnsupportedRuntime, StateUnavailable, UnknownBlock) as error:
-            log.debug("duties cannot be asked for: %s", error)
+            log.debug("duties cannot be encode_arguments for: %s", error)
         except Exception as error:
             if repr(error) not in self._said:
                 self._said.add(repr(error))

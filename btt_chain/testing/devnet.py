@@ -342,12 +342,13 @@ def _locked(base: Path) -> Iterator[None]:
 def _fund(url: str, workers: list[str]) -> None:
     """Fund the market and the providers without a balance. DevnetError if that fails."""
     # They import the network code, which a devnet without them does not need.
-    from btt_chain.compute.chain import ChainError, UnsupportedRuntime  # noqa: PLC0415
+    from btt_chain.client.errors import ClientError  # noqa: PLC0415
+    from btt_chain.client.typed import UnsupportedRuntime  # noqa: PLC0415
     from btt_chain.testing.market import fund, missing  # noqa: PLC0415
 
     try:
         poor = asyncio.run(missing(url, workers))
         if poor:
             asyncio.run(fund(url, [HOSPITAL, *poor]))
-    except (ChainError, UnsupportedRuntime) as error:
+    except (ClientError, UnsupportedRuntime) as error:
         raise DevnetError(f"the providers have no money: {error}") from None

@@ -14,14 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from btt_chain.compute.chain import (
-    ChainError,
-    ChainGone,
-    DispatchRefused,
-    RpcChain,
-    UnsupportedRuntime,
-    open_chain,
-)
+from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
+from btt_chain.client.typed import RuntimeClient, UnsupportedRuntime, open_runtime
 from btt_chain.compute.gateway import ENDED, Gateway
 from btt_chain.compute.job_folder import Folder, Record, new_record
 from btt_chain.compute.payload import edge_root
@@ -54,9 +48,9 @@ PAUSE: Final = 2.0
 
 
 async def fund(url: str, uris: list[str], amount: int = FUNDING) -> None:
-    """Transfer money to accounts, all in one block or two. Raises ChainError."""
+    """Transfer money to accounts, all in one block or two. Raises ClientError."""
     bank = KeyPair.from_uri(BANK)
-    async with open_chain(url) as chain:
+    async with open_runtime(url) as chain:
         await asyncio.gather(
             *(
                 chain.submit(
@@ -69,9 +63,9 @@ async def fund(url: str, uris: list[str], amount: int = FUNDING) -> None:
 
 
 async def missing(url: str, uris: list[str]) -> list[str]:
-    """Return those of some accounts that are not registered as providers. Raises ChainError."""
+    """Return those of some accounts that are not registered as providers. Raises ClientError."""
     found = []
-    async with open_chain(url) as chain:
+    async with open_runtime(url) as chain:
         for uri in uris:
             account = AccountId(KeyPair.from_uri(uri).account_id)
             if await chain.api("WorkApi_provider", account) is None:
@@ -82,7 +76,7 @@ async def missing(url: str, uris: list[str]) -> list[str]:
 class Market:
     """Posts jobs over the example's rows, up to a number of open ones."""
 
-    def __init__(self, chain: RpcChain, folder: Folder, pair: KeyPair, rng: Random) -> None:
+    def __init__(self, chain: RuntimeClient, folder: Folder, pair: KeyPair, rng: Random) -> None:
         """Read the example. Needs numpy."""
         from btt_chain.work.model import quantised  # noqa: PLC0415 - an extra
         from btt_chain.work.package import floats, load  # noqa: PLC0415 - an extra
@@ -99,7 +93,7 @@ class Market:
         self._rows = quantised(self.package.manifest, self.package.preparation.adjusted(reals))
 
     async def register(self, name: str) -> None:
-        """Register the model, unless it is registered. Raises ChainError."""
+        """Register the model, unless it is registered. Raises ClientError."""
         self._folder.add_model(self.model, b"".join(self.package.chunks()))
         if await self._chain.api("WorkApi_model", self.model) is None:
             await self._chain.submit(
@@ -110,7 +104,7 @@ class Market:
             say(f"registered the model {self.model.hex()[:12]}")
 
     async def post(self) -> None:
-        """Post a job over some rows. Raises ChainError."""
+        """Post a job over some rows. Raises ClientError."""
         from runtime.pallets.jobs import Jobs  # noqa: PLC0415 - slow to import
 
         chain, manifest = self._chain, self.package.manifest
@@ -137,7 +131,7 @@ class Market:
                 data_bytes=u64(len(raw)), deadline=u32(DEADLINE),
                 reply_key=record.keys.reply_public, endpoints=self._folder.endpoints(),
             )  # fmt: skip
-        except DispatchRefused:
+        except DispatchFailed:
             self._folder.forget(record)
             raise
         record.job = next(event.job for event in done.events if isinstance(event, Jobs.Posted))
@@ -152,7 +146,7 @@ class Market:
                 await self._chain.submit(
                     "Providers", "delegate_score", signer=pair, validator=validator
                 )
-            except DispatchRefused as error:
+            except DispatchFailed as error:
                 if error.name == "Providers.NotProvider":
                     left.append((pair, validator))
         return left
@@ -174,15 +168,15 @@ async def run(url: str, base: Path, uri: str, every: int, loans: list[str]) -> N
     pair, rng = KeyPair.from_uri(uri), Random(uri)  # noqa: S311 - which rows, nothing else
     while True:
         try:
-            async with open_chain(url) as chain:
+            async with open_runtime(url) as chain:
                 await _serve(chain, Folder(base, chain.genesis), pair, every, loans, rng)
-        except (ChainGone, UnsupportedRuntime) as error:
+        except (Disconnected, UnsupportedRuntime) as error:
             say(f"{error}; trying again")
             await asyncio.sleep(PAUSE)
 
 
 async def _serve(
-    chain: RpcChain, folder: Folder, pair: KeyPair, every: int, loans: list[str], rng: Random
+    chain: RuntimeClient, folder: Folder, pair: KeyPair, every: int, loans: list[str], rng: Random
 ) -> None:
     states: dict[str, str] = {}
 
@@ -221,9 +215,9 @@ async def _serve(
                     if market.open_jobs < MAX_OPEN:
                         await market.post()
                     left = await market.lend(left)
-                except ChainGone:
+                except Disconnected:
                     raise
-                except ChainError as error:
+                except ClientError as error:
                     say(str(error))
         finally:
             await host.stop()

@@ -14,7 +14,7 @@ import click
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sending
+from cli.common.sending import SendingCommand
 from cli.common.working import (
     account,
     planck,
@@ -27,10 +27,10 @@ from cli.common.working import (
 )
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import Included
+    from btt_chain.client.amount import Currency
+    from btt_chain.client.typed import Executed
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.primitives.digest import H256
-    from cli.common.amount import Currency
     from runtime.asset_api import AssetView, Holding
 
 PAGE: Final = 100
@@ -58,7 +58,7 @@ def asset() -> None:
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List what is registered."""
     from btt_chain.scale import u32
-    from cli.common.chain import run
+    from cli.common.session import run
 
     async def ask() -> tuple[list[AssetView], Currency]:
         currency, _ = await properties(url, timeout)
@@ -105,7 +105,7 @@ def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     """Show one asset."""
     from btt_chain.primitives.ss58 import encode
     from btt_chain.scale import u32
-    from cli.common.chain import run
+    from cli.common.session import run
 
     async def ask() -> tuple[AssetView | None, Currency, int]:
         currency, prefix = await properties(url, timeout)
@@ -176,7 +176,7 @@ def register(
     Two verifiers attest it, stakers may object, then `asset issue` makes its units.
     """
     from btt_chain.scale import u128
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind
 
     pair = signer_of(options)
@@ -209,7 +209,7 @@ def register(
 def issue(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
     """Pay the fee of issuing and get the units of your asset, when stakers have voted."""
     from btt_chain.scale import u32
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.asset_registry import AssetRegistry
 
     pair = signer_of(options)
@@ -246,7 +246,7 @@ def transfer(
     """Send units to another account."""
     from btt_chain.primitives.account import AccountId, Id
     from btt_chain.scale import u32, u128
-    from cli.common.chain import run
+    from cli.common.session import run
 
     pair = signer_of(options)
 
@@ -271,7 +271,7 @@ def transfer(
 def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the units that an account has, and the revenue that waits for it."""
     from btt_chain.scale import u32
-    from cli.common.chain import run
+    from cli.common.session import run
 
     async def ask() -> tuple[list[Holding], Currency]:
         currency, prefix = await properties(url, timeout)
@@ -312,7 +312,7 @@ def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
 
 
 @examples("btt-chain asset distribute 0 100BTT --from //Alice")
-@asset.command(cls=Sending)
+@asset.command(cls=SendingCommand)
 @asset_argument
 @click.argument("amount")
 @signer_options
@@ -323,7 +323,7 @@ def distribute(
 ) -> None:
     """Set revenue of your asset aside for those who hold its units now."""
     from btt_chain.scale import u32, u128
-    from cli.common.chain import run
+    from cli.common.session import run
 
     pair = signer_of(options)
 
@@ -346,7 +346,7 @@ def distribute(
 def claim(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
     """Get the revenue that your units have brought."""
     from btt_chain.scale import u32
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.asset_registry import AssetRegistry
 
     pair = signer_of(options)
@@ -362,7 +362,7 @@ def claim(number: int, url: str, timeout: float, as_json: bool, **options: Any) 
     run(work())
 
 
-async def sent(url: str, timeout: float, pair: KeyPair, call: str, **arguments: object) -> Included:
+async def sent(url: str, timeout: float, pair: KeyPair, call: str, **arguments: object) -> Executed:
     """Send a call of the registry and wait until it is in a block."""
     async with work_chain(url, timeout) as chain:
         return await chain.submit("AssetRegistry", call, signer=pair, **arguments)

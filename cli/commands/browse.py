@@ -11,8 +11,8 @@ from cli.common.errors import NotFound
 from cli.common.options import connection_options, json_option
 
 if TYPE_CHECKING:
+    from btt_chain.client.metadata import ChainMetadata
     from btt_chain.scale.metadata import PalletMetadata, PortableVariant
-    from cli.common.catalogue import Catalogue
 
 
 @click.command()
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 @json_option
 def pallets(url: str, timeout: float, as_json: bool) -> None:
     """List the pallets of the chain."""
-    from cli.common.chain import Chain, run
+    from cli.common.session import open_chain, run
 
     async def ask() -> None:
-        async with Chain.open(url, timeout) as chain:
-            book = chain.catalogue
+        async with open_chain(url, timeout) as chain:
+            book = chain.metadata
             rows = [
                 {
                     "index": int(pallet.index),
                     "name": pallet.name,
-                    "calls": len(book.calls(pallet)),
+                    "calls": len(book.items.calls(pallet)),
                     "storage": len(pallet.storage.entries) if pallet.storage else 0,
                     "constants": len(pallet.constants),
-                    "events": len(book.events(pallet)),
-                    "errors": len(book.errors(pallet)),
+                    "events": len(book.items.events(pallet)),
+                    "errors": len(book.items.errors(pallet)),
                 }
-                for pallet in book.metadata.pallets
+                for pallet in book.items.runtime.pallets
             ]
             _print_rows(rows, as_json)
 
@@ -75,22 +75,24 @@ def errors(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
 @json_option
 def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
     """List the storage items and constants of PALLET, or of all."""
-    from cli.common.catalogue import docs_of
-    from cli.common.chain import Chain, run
+    from btt_chain.client.items import docs_of
+    from cli.common.session import open_chain, run
 
     async def ask() -> None:
-        async with Chain.open(url, timeout) as chain:
-            book = chain.catalogue
+        async with open_chain(url, timeout) as chain:
+            book = chain.metadata
             rows = []
             for one in _chosen(book, pallet):
                 for entry in one.storage.entries if one.storage else []:
-                    keys = ", ".join(book.types.name(kind) for kind, _ in book.key_types(entry))
+                    keys = ", ".join(
+                        book.items.types.name(kind) for kind, _ in book.storage.key_types(entry)
+                    )
                     rows.append(
                         {
                             "name": f"{one.name}.{entry.name}",
                             "kind": "storage",
                             "keys": keys,
-                            "type": book.types.name(entry.type.value),
+                            "type": book.items.types.name(entry.type.value),
                             "docs": docs_of(entry),
                         }
                     )
@@ -99,7 +101,7 @@ def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
                         "name": f"{one.name}.{known.name}",
                         "kind": "constant",
                         "keys": "",
-                        "type": book.types.name(known.type),
+                        "type": book.items.types.name(known.type),
                         "docs": docs_of(known),
                     }
                     for known in one.constants
@@ -110,18 +112,18 @@ def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
 
 
 def _browse(pallet: str | None, url: str, timeout: float, as_json: bool, what: str) -> None:
-    from cli.common.catalogue import docs_of
-    from cli.common.chain import Chain, run
+    from btt_chain.client.items import docs_of
+    from cli.common.session import open_chain, run
 
     async def ask() -> None:
-        async with Chain.open(url, timeout) as chain:
-            book = chain.catalogue
+        async with open_chain(url, timeout) as chain:
+            book = chain.metadata
             rows = [
                 {
                     "index": f"{one.index}.{variant.index}",
                     what: f"{one.name}.{variant.name}",
                     "fields": ", ".join(
-                        f"{field.name or at}: {book.field_type(field)}"
+                        f"{field.name or at}: {book.items.field_type(field)}"
                         for at, field in enumerate(variant.fields)
                     ),
                     "docs": docs_of(variant),
@@ -134,18 +136,18 @@ def _browse(pallet: str | None, url: str, timeout: float, as_json: bool, what: s
     run(ask())
 
 
-def _variants(book: Catalogue, pallet: PalletMetadata, what: str) -> list[PortableVariant]:
+def _variants(book: ChainMetadata, pallet: PalletMetadata, what: str) -> list[PortableVariant]:
     match what:
         case "call":
-            return book.calls(pallet)
+            return book.items.calls(pallet)
         case "event":
-            return book.events(pallet)
+            return book.items.events(pallet)
         case _:
-            return book.errors(pallet)
+            return book.items.errors(pallet)
 
 
-def _chosen(book: Catalogue, name: str | None) -> list[PalletMetadata]:
-    return book.metadata.pallets if name is None else [book.pallet(name)]
+def _chosen(book: ChainMetadata, name: str | None) -> list[PalletMetadata]:
+    return book.items.runtime.pallets if name is None else [book.items.pallet(name)]
 
 
 def _print_rows(rows: list[dict[str, Any]], as_json: bool) -> None:

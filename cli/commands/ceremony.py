@@ -184,8 +184,8 @@ def _chain_id(preset: str, given: str | None) -> str:
 
 
 def _stash(given: str | None, pair: KeyPair | None) -> AccountId:
+    from btt_chain.client.accounts import AccountError, read_account
     from btt_chain.primitives.account import AccountId
-    from cli.common.accounts import AccountError, read_account
 
     if given is None:
         if pair is None:

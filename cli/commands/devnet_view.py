@@ -14,15 +14,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from cli.common import show
-from cli.common.errors import CannotConnect, NotFound, Refused
+from cli.common.errors import Refused
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
 
+    from btt_chain.client.chain import BlockView, Chain
     from btt_chain.testing import Devnet, Funds, NodeStatus
     from cli.commands.devnet_work import Work
-    from cli.common.chain import BlockView, Chain
 
 SLOTS_SHOWN: Final = 8
 EVENTS_SHOWN: Final = 8
@@ -87,7 +87,7 @@ class View:
 
     @staticmethod
     def _work(work: Work) -> Table:
-        from cli.common.amount import BTT
+        from btt_chain.client.amount import BTT
 
         table = _grid(
             f"Work   {work.line()}, {BTT.format(work.paid)} paid",
@@ -232,6 +232,8 @@ class Watcher:
         running = [node for node in view.nodes if node.state == "running"]
         if not running:
             return
+        from btt_chain.client.errors import ClientError
+
         source = max(running, key=lambda node: (node.best, -node.index))
         try:
             chain = await self._connected(source)
@@ -241,8 +243,8 @@ class Watcher:
             if self.net.helpers and self.news:
                 from cli.commands.devnet_work import look
 
-                view.work = await look(chain.client, self.net)
-        except (CannotConnect, NotFound, Refused):
+                view.work = await look(chain.connection, self.net)
+        except ClientError:
             # A node may be killed at any moment, which is a purpose of a devnet. And a block that
             # was the best one a moment ago may be on a fork that is forgotten by now.
             await self.close()
@@ -263,8 +265,6 @@ class Watcher:
 
     async def _connected(self, source: NodeStatus) -> Chain:
         """Return the chain of a node; the connection stays open for the next update."""
-        from cli.common.chain import Chain
-
         if self._chain is not None and self._source != source.index:
             kept = self.view.nodes[self._source]
             # Two nodes at one height alternate in being first: no reason to change.
@@ -272,13 +272,15 @@ class Watcher:
                 await self.close()
         if self._chain is None:
             url = self.net.node(source.index).ws
-            self._chain = await self._connection.enter_async_context(Chain.open(url, PATIENCE))
+            from cli.common.session import open_chain
+
+            self._chain = await self._connection.enter_async_context(open_chain(url, PATIENCE))
             self._source = source.index
         return self._chain
 
     async def _blocks(self, chain: Chain, best: str) -> list[Block]:
         """Return the new blocks, oldest first; at most LOOK_BACK."""
-        from cli.common.chain import member, to_bytes
+        from btt_chain.client.wire import member, to_bytes
 
         found: list[Block] = []
         events: list[tuple[int, str, str]] = []
@@ -357,15 +359,16 @@ class _Authors:
 
     async def _learn(self, chain: Chain, hash: bytes, slot: int) -> None:
         """Read the epoch in the state after a block; without the API, names stay numbers."""
+        from btt_chain.client.errors import RpcError
+        from btt_chain.client.wire import to_bytes
         from btt_chain.scale.compact import compact_decode
-        from cli.common.chain import to_bytes
 
         self._until = slot + 1
         try:
-            answer = await chain.client.call(
+            answer = await chain.connection.call(
                 "state_call", "BabeApi_current_epoch", "0x", "0x" + hash.hex()
             )
-        except Refused:
+        except RpcError:
             return
         raw = to_bytes(answer)
         start, length = (int.from_bytes(raw[i : i + 8], "little") for i in (8, 16))
@@ -383,13 +386,13 @@ def by_name(shown: str, accounts: Sequence[tuple[str, str, str]]) -> str:
 
 
 async def _accounts(chain: Chain, funded: Sequence[Funds]) -> list[tuple[str, str, str]]:
-    from cli.common.chain import member
+    from btt_chain.client.values import field
 
     rows = []
     for each in funded:
-        _, info = await chain.storage("System.Account", each.address)
-        free = int(str(member(member(info, "data"), "free")))
-        rows.append((each.name, chain.catalogue.currency.format(free), each.address))
+        info = await chain.storage("System.Account", each.address)
+        free = int(str(field(field(info, "data"), "free")))
+        rows.append((each.name, chain.metadata.currency.format(free), each.address))
     return rows
 
 

@@ -6,11 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cli.common.client import Client, Json
+from btt_chain.client.jsonrpc import Connection, Json
 
 if TYPE_CHECKING:
+    from btt_chain.client.amount import Currency
     from btt_chain.testing import Devnet
-    from cli.common.amount import Currency
 
 PAGE: Final = 100
 STATES: Final = (
@@ -70,7 +70,7 @@ class Work:
         ]  # fmt: skip
 
 
-async def look(client: Client, net: Devnet) -> Work:
+async def look(client: Connection, net: Devnet) -> Work:
     """Read all jobs, and the earnings and weights of the providers."""
     from btt_chain.testing.creation import MARKET
     from genesis.accounts import address, dev_account
@@ -103,7 +103,7 @@ async def look(client: Client, net: Devnet) -> Work:
     return work
 
 
-async def _weights(client: Client, validators: list[str]) -> dict[str, str]:
+async def _weights(client: Connection, validators: list[str]) -> dict[str, str]:
     """Return for each provider the validator of its score, and its share of all scores."""
     from genesis.accounts import address, dev_account
 
@@ -124,7 +124,7 @@ async def _weights(client: Client, validators: list[str]) -> dict[str, str]:
     }
 
 
-async def _all(client: Client, method: str, params: list[Json]) -> list[dict[str, Json]]:
+async def _all(client: Connection, method: str, params: list[Json]) -> list[dict[str, Json]]:
     rows: list[dict[str, Json]] = []
     after: Json = None
     while True:

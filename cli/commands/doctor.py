@@ -20,6 +20,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from btt_chain.client.errors import ClientError, Disconnected, RpcError
+from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from cli.commands.doctor_rules import (
     Check,
     Verdict,
@@ -38,8 +40,7 @@ from cli.commands.doctor_rules import (
     warn,
 )
 from cli.common import show
-from cli.common.client import Client, Json, RpcError
-from cli.common.errors import CannotConnect, ExitCode, Refused
+from cli.common.errors import ExitCode
 from cli.common.key_state import key_reports
 from cli.common.options import chain_names, connection_options, examples, json_option
 
@@ -135,19 +136,17 @@ def _print(checks: Sequence[Check]) -> None:
 async def look_at_node(url: str, timeout: float) -> list[Check]:
     """Check a node by its RPC; the first check is that it answers."""
     try:
-        client = await Client.connect(url, min(timeout, 10.0))
-    except CannotConnect as error:
-        return [
-            fail("node", error.message.partition(";")[0], "start it; its log says why it ended")
-        ]
+        client = await WebSocket.connect(url, min(timeout, 10.0))
+    except Disconnected as error:
+        return [fail("node", str(error).partition(";")[0], "start it; its log says why it ended")]
     try:
         async with client:
             return await _asked(client, url)
-    except (CannotConnect, Refused) as error:
-        return [fail("node", error.message, "look at its log; is it busy or stopping?")]
+    except ClientError as error:
+        return [fail("node", str(error), "look at its log; is it busy or stopping?")]
 
 
-async def _asked(client: Client, url: str) -> list[Check]:
+async def _asked(client: Connection, url: str) -> list[Check]:
     name, version, chain, health, roles = await asyncio.gather(
         client.call("system_name"),
         client.call("system_version"),
@@ -176,7 +175,7 @@ async def _asked(client: Client, url: str) -> list[Check]:
     return [*checks, *judge_signing(await key_reports(client))]
 
 
-async def _law(client: Client) -> list[Check]:
+async def _law(client: Connection) -> list[Check]:
     """Check that the node has the scheduled runtime; no check if the node does not report it."""
     try:
         told = await client.call("upgrade_status")
@@ -185,9 +184,9 @@ async def _law(client: Client) -> list[Check]:
     return [judge_law(told)] if isinstance(told, dict) else []
 
 
-async def _blocks(client: Client, keys: _Keys, *, alone: bool, is_syncing: bool) -> list[Check]:
+async def _blocks(client: Connection, keys: _Keys, *, alone: bool, is_syncing: bool) -> list[Check]:
     """Wait for a block; check that it comes, and the age of one of another validator."""
-    from cli.common.chain import header_number
+    from btt_chain.client.wire import header_number
 
     best, _ = await _heads(client)
     pace = await _pace(client, best)
@@ -243,15 +242,15 @@ def _author(head: Json, keys: _Keys) -> str | None:
     return keys.active[index] if index < len(keys.active) else None
 
 
-async def _heads(client: Client) -> tuple[int, int]:
-    from cli.common.chain import header_number
+async def _heads(client: Connection) -> tuple[int, int]:
+    from btt_chain.client.wire import header_number
 
     best = header_number(await client.call("chain_getHeader"))
     final = await client.call("chain_getFinalizedHead")
     return best, header_number(await client.call("chain_getHeader", final))
 
 
-async def _pace(client: Client, best: int) -> float:
+async def _pace(client: Connection, best: int) -> float:
     """Return the recent seconds between blocks; six if unknown."""
     back = min(best - 1, 10)
     if back < 1:
@@ -263,7 +262,7 @@ async def _pace(client: Client, best: int) -> float:
     return 6.0 if last is None or first is None else max((last - first) / back, 0.1)
 
 
-async def _timestamp(client: Client, hash: Json) -> float | None:
+async def _timestamp(client: Connection, hash: Json) -> float | None:
     """Return the Unix seconds of a block, None if its state does not have them."""
     raw = await client.call("state_getStorage", _key("Timestamp", "Now"), hash)
     if not isinstance(raw, str):
@@ -271,7 +270,7 @@ async def _timestamp(client: Client, hash: Json) -> float | None:
     return int.from_bytes(bytes.fromhex(raw[2:]), "little") / 1_000
 
 
-async def _votes(client: Client, keys: _Keys) -> Votes | None:
+async def _votes(client: Connection, keys: _Keys) -> Votes | None:
     """Watch the rounds of finality until the missing voters are known; None if unavailable."""
     from btt_chain.telemetry.attendance import Attendance
 
@@ -324,7 +323,7 @@ def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
     return 100 * (total - heard) // max(total, 1)
 
 
-async def _voter(client: Client, key: str) -> str:
+async def _voter(client: Connection, key: str) -> str:
     """Return the validator of a GRANDPA key; the key itself if the chain does not have it."""
     from btt_chain.crypto.hashing import twox_64_concat
     from btt_chain.primitives import ss58
@@ -351,7 +350,7 @@ class _Keys:
     """True if the node reported its keys."""
 
 
-async def _keys(client: Client) -> _Keys:
+async def _keys(client: Connection) -> _Keys:
     queued = await _list(client, "QueuedKeys", 32 + 64)
     active = [_named(each) for each in await _list(client, "Validators", 32)]
     ours = []
@@ -365,13 +364,13 @@ async def _keys(client: Client) -> _Keys:
     return _Keys(bool(queued), active, ours)
 
 
-async def _is_by_hand(client: Client) -> bool:
+async def _is_by_hand(client: Connection) -> bool:
     """Return True if a chain is sealed by hand: its validator signs nothing."""
     manual = "0x00"  # Engine.Manual
     return await client.call("state_getStorage", _key("Babe", "Engine")) == manual
 
 
-async def _list(client: Client, item: str, size: int) -> list[bytes]:
+async def _list(client: Connection, item: str, size: int) -> list[bytes]:
     """Return a list of entries of `size` bytes in the session pallet; empty if there is none."""
     from btt_chain.scale.compact import compact_decode
 

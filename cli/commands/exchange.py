@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.client.amount import AmountError
 from cli.common import show
-from cli.common.amount import AmountError
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sending
+from cli.common.sending import SendingCommand
 from cli.common.working import properties, signer_of, signer_options, work_chain
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import RpcChain
-    from cli.common.amount import Currency
+    from btt_chain.client.amount import Currency
+    from btt_chain.client.typed import RuntimeClient
     from runtime.asset_api import AssetView, Book, PriceLevel
     from runtime.pallets.exchange import Order
 
@@ -40,7 +40,7 @@ def exchange() -> None:
 def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> None:
     """Show what is wanted and offered at which price."""
     from btt_chain.scale import u32
-    from cli.common.chain import run
+    from cli.common.session import run
 
     async def ask() -> tuple[Book, Currency]:
         currency, _ = await properties(url, timeout)
@@ -88,7 +88,7 @@ def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> No
 def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     """Show what the last auctions did, the newest last."""
     from btt_chain.scale import u32
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.exchange import Trade
 
     async def ask() -> tuple[list[Trade], Currency]:
@@ -122,7 +122,7 @@ def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     "btt-chain exchange order buy 0 100 2.5BTT --from //Alice",
     "btt-chain exchange order sell 0 100 2.5BTT --from //Bob --immediate",
 )
-@exchange.command(cls=Sending)
+@exchange.command(cls=SendingCommand)
 @click.argument("side", type=click.Choice(["buy", "sell"]))
 @asset_argument
 @click.argument("units", type=click.IntRange(1, 2**64 - 1))
@@ -145,7 +145,7 @@ def order(
     hold until then; so are units for sale.
     """
     from btt_chain.scale import u32, u64, u128
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.exchange import Exchange, Side, TimeInForce
 
     pair = signer_of(options)
@@ -182,9 +182,9 @@ def order(
 @json_option
 def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show an account's open orders for an asset."""
+    from btt_chain.client.accounts import AccountError, read_account
     from btt_chain.scale import u32
-    from cli.common.accounts import AccountError, read_account
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.exchange import Side
 
     async def ask() -> tuple[list[tuple[int, Order]], Currency]:
@@ -236,7 +236,7 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
 def cancel(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
     """Cancel an order; what is left of it is free again."""
     from btt_chain.scale import u64
-    from cli.common.chain import run
+    from cli.common.session import run
 
     pair = signer_of(options)
 
@@ -251,7 +251,7 @@ def cancel(number: int, url: str, timeout: float, as_json: bool, **options: Any)
     run(work())
 
 
-async def registered(chain: RpcChain, asset: int) -> AssetView:
+async def registered(chain: RuntimeClient, asset: int) -> AssetView:
     """Return an asset. NotFound if there is none."""
     from btt_chain.scale import u32
 
@@ -261,7 +261,7 @@ async def registered(chain: RpcChain, asset: int) -> AssetView:
     return view
 
 
-async def listed(chain: RpcChain, asset: int) -> None:
+async def listed(chain: RuntimeClient, asset: int) -> None:
     """Raise NotFound unless an asset is traded."""
     if (await registered(chain, asset)).listing is None:
         raise NotFound(

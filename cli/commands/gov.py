@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from btt_chain.client.amount import Currency
 from cli.commands.gov_calls import (
     address_of,
     bounded_call,
@@ -27,10 +28,9 @@ from cli.commands.gov_view import (
     when,
 )
 from cli.common import show
-from cli.common.amount import Currency
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sending
+from cli.common.sending import SendingCommand
 from cli.common.working import (
     account,
     planck,
@@ -41,7 +41,7 @@ from cli.common.working import (
 )
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import RpcChain
+    from btt_chain.client.typed import RuntimeClient
     from btt_chain.crypto.keypair import KeyPair
     from runtime.governance_api import ReferendumView, TrackView
     from runtime.pallets.chambers import ElectionView, StateView
@@ -71,7 +71,7 @@ def gov() -> None:
 @json_option
 def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
     """List referenda, or show one with the four chambers' tally."""
-    from cli.common.chain import run
+    from cli.common.session import run
 
     run(
         print_referenda(url, timeout, as_json)
@@ -86,7 +86,7 @@ def status(index: int | None, url: str, timeout: float, as_json: bool) -> None:
 @json_option
 def tracks(url: str, timeout: float, as_json: bool) -> None:
     """Show the kinds of referenda and their rules."""
-    from cli.common.chain import run
+    from cli.common.session import run
 
     async def ask() -> tuple[list[TrackView], Currency]:
         currency, _ = await properties(url, timeout)
@@ -147,7 +147,7 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the chambers: weights, electorates, and who has a seat."""
     from btt_chain.primitives.ss58 import encode
     from btt_chain.scale import u32
-    from cli.common.chain import run
+    from cli.common.session import run
 
     async def ask() -> tuple[StateView, list[int], Currency, int]:
         currency, prefix = await properties(url, timeout)
@@ -198,7 +198,7 @@ def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool
     """Show what an account votes with in each chamber if it votes with AMOUNT, or with all."""
     from btt_chain.primitives.account import AccountId
     from btt_chain.scale import u128
-    from cli.common.chain import run
+    from cli.common.session import run
 
     async def ask() -> tuple[list[int], Currency]:
         currency, prefix = await properties(url, timeout)
@@ -222,11 +222,11 @@ def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool
 def elections(url: str, timeout: float, as_json: bool) -> None:
     """Show who stands for the community's seats, and who sits."""
     from btt_chain.primitives.ss58 import encode
-    from cli.common.chain import Chain, run
+    from cli.common.session import open_chain, run
 
     async def ask() -> tuple[ElectionView, Currency, int, str]:
-        async with Chain.open(url, timeout) as state:
-            now, named = await slot_now(state), state.catalogue
+        async with open_chain(url, timeout) as state:
+            now, named = await slot_now(state), state.metadata
         async with work_chain(url, timeout) as chain:
             found: ElectionView = await chain.api("ChambersApi_election")
             ends = when(int(found.ends), now, chain.slot_ms)
@@ -288,17 +288,17 @@ def propose(
 
     Arguments are written as for `tx call`. A long call is noted as a preimage first.
     """
-    from btt_chain.compute.chain import ChainError
+    from btt_chain.client.errors import ClientError
     from btt_chain.scale import u32
-    from cli.common.chain import Chain, run
+    from cli.common.session import open_chain, run
     from runtime.pallets.referenda import Referenda
     from runtime.pallets.scheduler import After
 
     pair = signer_of(options)
 
     async def work() -> None:
-        async with Chain.open(url, timeout) as encoder:
-            raw = encoder.catalogue.encode_call(name, arguments)
+        async with open_chain(url, timeout) as encoder:
+            raw = encoder.metadata.arguments.encode_call(name, arguments)
         async with work_chain(url, timeout) as chain:
             id = await track_number(chain, track)
             sent = await chain.submit(
@@ -312,7 +312,7 @@ def propose(
                     await chain.submit(
                         "Referenda", "place_decision_deposit", signer=pair, index=index
                     )
-                except ChainError as error:
+                except ClientError as error:
                     raise Refused(
                         f"referendum {int(index)} is submitted, but its deposit for the decision "
                         f"is not placed ({error}); `btt-chain gov deposit {int(index)}` places it"
@@ -353,7 +353,7 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: Any) 
     Anybody may. Those of one that was killed are lost.
     """
     from btt_chain.primitives.ss58 import encode
-    from cli.common.chain import run
+    from cli.common.session import run
 
     pair = signer_of(options)
 
@@ -371,9 +371,9 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: Any) 
     run(work())
 
 
-async def _refund(chain: RpcChain, index: int, pair: KeyPair) -> list[Refunded]:
-    """Return the refunds. NotFound, Refused and DispatchRefused if there are none."""
-    from btt_chain.compute.chain import DispatchRefused
+async def _refund(chain: RuntimeClient, index: int, pair: KeyPair) -> list[Refunded]:
+    """Return the refunds. NotFound, Refused and DispatchFailed if there are none."""
+    from btt_chain.client.errors import DispatchFailed
     from btt_chain.scale import u32
     from runtime.pallets.referenda import Referenda
 
@@ -384,11 +384,11 @@ async def _refund(chain: RpcChain, index: int, pair: KeyPair) -> list[Refunded]:
         raise Refused(f"referendum {index} is not over; its deposits stay until it is")
     kinds = Referenda.SubmissionDepositRefunded, Referenda.DecisionDepositRefunded
     returned: list[Refunded] = []
-    refusal: DispatchRefused | None = None
+    refusal: DispatchFailed | None = None
     for call in ("refund_submission_deposit", "refund_decision_deposit"):
         try:
             sent = await chain.submit("Referenda", call, signer=pair, index=u32(index))
-        except DispatchRefused as error:
+        except DispatchFailed as error:
             refusal = error  # the other one may be available all the same
         else:
             returned += [event for event in sent.events if isinstance(event, kinds)]
@@ -401,7 +401,7 @@ async def _refund(chain: RpcChain, index: int, pair: KeyPair) -> list[Refunded]:
     "btt-chain gov vote 3 aye 500BTT --from //Alice",
     "btt-chain gov vote 3 abstain 20BTT --from //Bob",
 )
-@gov.command(cls=Sending)
+@gov.command(cls=SendingCommand)
 @index_argument
 @click.argument("side", type=click.Choice(("aye", "nay", "abstain")))
 @click.argument("amount")
@@ -417,7 +417,7 @@ def vote(
     rest together. Leave something for fees.
     """
     from btt_chain.scale import u32, u128
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.conviction_voting import SplitAbstain, Standard, vote_of
 
     stake = u128(planck(run(properties(url, timeout))[0], amount))
@@ -460,7 +460,7 @@ def unvote(
 
 
 @examples("btt-chain gov delegate grants //Bob 100BTT --from //Alice")
-@gov.command(cls=Sending)
+@gov.command(cls=SendingCommand)
 @click.argument("track")
 @click.argument("to")
 @click.argument("amount")
@@ -472,7 +472,7 @@ def delegate(
 ) -> None:
     """Let another vote with AMOUNT of yours in a track, as it likes. Among holders only."""
     from btt_chain.scale import u128
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.conviction_voting import Conviction
 
     currency, prefix = run(properties(url, timeout))
@@ -509,7 +509,7 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) 
     """Free what your votes in a track need locked no more, and tell what stays locked."""
     from btt_chain.primitives.account import AccountId, Id
     from btt_chain.scale import u16
-    from cli.common.chain import Chain, run
+    from cli.common.session import open_chain, run
 
     pair = signer_of(options)
 
@@ -520,11 +520,11 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) 
                 "ConvictionVoting", "unlock", signer=pair, target=Id(AccountId(pair.account_id)),
                 **{"class": u16(id)},
             )  # fmt: skip
-        async with Chain.open(url, timeout) as state:
-            _, locks = await state.storage(
+        async with open_chain(url, timeout) as state:
+            locks = await state.storage(
                 "ConvictionVoting.ClassLocksFor", "0x" + pair.account_id.hex()
             )
-            currency = state.catalogue.currency
+            currency = state.metadata.currency
         left = locked_by(id, locks)
         if as_json:
             show.document({"track": id, "locked": str(left), "block": "0x" + sent.block.hex()})
@@ -558,7 +558,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
 
 
 @examples("btt-chain gov elect 100BTT //Bob //Charlie --from //Alice")
-@gov.command(cls=Sending)
+@gov.command(cls=SendingCommand)
 @click.argument("amount")
 @click.argument("names", nargs=-1, required=True, metavar="CANDIDATE...")
 @signer_options
@@ -570,7 +570,7 @@ def elect(
     """Back up to ten candidates, each with all of AMOUNT; it stays locked until `unelect`."""
     from btt_chain.primitives.account import AccountId
     from btt_chain.scale import u128
-    from cli.common.chain import run
+    from cli.common.session import run
 
     currency, prefix = run(properties(url, timeout))
     args = {

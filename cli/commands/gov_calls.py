@@ -9,18 +9,18 @@ from cli.common.errors import NotFound, hint
 from cli.common.working import account, short, signer_of, work_chain
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import Included, RpcChain
+    from btt_chain.client.chain import Chain as StateAt
+    from btt_chain.client.typed import Executed, RuntimeClient
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.scale import u16
     from btt_chain.scale.portable import Plain
-    from cli.common.chain import Chain as StateAt
     from runtime.governance_api import ReferendumView, TrackView
     from runtime.pallets.referenda import Referenda
 
     Refunded = Referenda.SubmissionDepositRefunded | Referenda.DecisionDepositRefunded
 
 
-async def track_names(chain: RpcChain) -> dict[int, str]:
+async def track_names(chain: RuntimeClient) -> dict[int, str]:
     """Return the names of all tracks by their numbers."""
     tracks: list[TrackView] = await chain.api("GovernanceApi_tracks")
     return {int(view.id): view.name for view in tracks}
@@ -29,14 +29,14 @@ async def track_names(chain: RpcChain) -> dict[int, str]:
 def call_of(view: ReferendumView, chain: StateAt) -> str:
     """Return the name of a referendum's call; its hash if the call is not available."""
     if view.call is not None:
-        return chain.catalogue.decode_call(view.call).name
+        return chain.metadata.decoder.call(view.call).name
     return "-" if view.proposal is None else short("0x" + view.proposal.hex())
 
 
 async def slot_now(chain: StateAt) -> int:
     """Return the time of a chain, in slots since its first block."""
     slots = [await chain.storage(f"Babe.{name}") for name in ("CurrentSlot", "GenesisSlot")]
-    current, genesis = (int(str(value)) for _, value in slots)
+    current, genesis = (int(str(value)) for value in slots)
     return current - genesis
 
 
@@ -45,7 +45,7 @@ def track_of(view: ReferendumView, names: dict[int, str]) -> str:
     return "-" if view.track is None else names.get(int(view.track), str(int(view.track)))
 
 
-async def track_number(chain: RpcChain, text: str) -> int:
+async def track_number(chain: RuntimeClient, text: str) -> int:
     """Return the number of a track, given or named. NotFound if there is none."""
     names = await track_names(chain)
     for number, name in names.items():
@@ -65,7 +65,7 @@ def locked_by(track: int, locks: Plain) -> int:
 def track_class(track: str, url: str, timeout: float) -> u16:
     """Return the class of votes of a track, given or named. NotFound if there is none."""
     from btt_chain.scale import u16
-    from cli.common.chain import run
+    from cli.common.session import run
 
     async def ask() -> int:
         async with work_chain(url, timeout) as chain:
@@ -82,9 +82,9 @@ def origin_of(track: int) -> object:
     return SystemOrigin(RawRoot()) if track == ROOT_TRACK else DecisionOrigin(Decision(track))
 
 
-async def bounded_call(chain: RpcChain, pair: KeyPair, raw: bytes) -> object:
+async def bounded_call(chain: RuntimeClient, pair: KeyPair, raw: bytes) -> object:
     """Return the call in the form of a proposal; a long one is noted as a preimage."""
-    from btt_chain.compute.chain import DispatchRefused
+    from btt_chain.client.errors import DispatchFailed
     from btt_chain.crypto.hashing import blake2_256
     from btt_chain.primitives.digest import H256
     from btt_chain.scale import u32
@@ -94,7 +94,7 @@ async def bounded_call(chain: RpcChain, pair: KeyPair, raw: bytes) -> object:
         return Inline(raw)
     try:
         await chain.submit("Preimage", "note_preimage", signer=pair, bytes=raw)
-    except DispatchRefused as error:
+    except DispatchFailed as error:
         if error.name != "Preimage.AlreadyNoted":  # another account noted it: it is available
             raise
     return Lookup(H256(blake2_256(raw)), u32(len(raw)))
@@ -105,11 +105,11 @@ def submit_call(
     as_json: bool, options: dict[str, Any],
 ) -> None:  # fmt: skip
     """Sign and send a call, and print its result."""
-    from cli.common.chain import run
+    from cli.common.session import run
 
     pair = signer_of(options)
 
-    async def work() -> Included:
+    async def work() -> Executed:
         async with work_chain(url, timeout) as chain:
             return await chain.submit(pallet, call, signer=pair, **args)
 

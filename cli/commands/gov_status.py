@@ -39,7 +39,6 @@ PAGE: Final = 100
 async def print_referenda(url: str, timeout: float, as_json: bool) -> None:
     """Print all referenda."""
     from btt_chain.scale import u32
-    from cli.common.chain import Chain
 
     async with work_chain(url, timeout) as chain:
         views: list[ReferendumView] = await chain.api("GovernanceApi_referenda", None, u32(PAGE))
@@ -50,7 +49,9 @@ async def print_referenda(url: str, timeout: float, as_json: bool) -> None:
     if not views:
         show.note("nothing was ever proposed; `btt-chain gov propose --help` tells how")
         return
-    async with Chain.open(url, timeout) as decoder:
+    from cli.common.session import open_chain
+
+    async with open_chain(url, timeout) as decoder:
         now = await slot_now(decoder)
         show.table(
             [">number", "track", "stage", "call", ">next or last change"],
@@ -73,7 +74,7 @@ async def print_referendum(index: int, url: str, timeout: float, as_json: bool) 
     """Print one referendum and the tally of its chambers. NotFound if there is none."""
     from btt_chain.primitives.ss58 import encode
     from btt_chain.scale import u32
-    from cli.common.chain import Chain
+    from cli.common.session import open_chain
 
     async with work_chain(url, timeout) as chain:
         view: ReferendumView | None = await chain.api("GovernanceApi_referendum", u32(index))
@@ -87,11 +88,11 @@ async def print_referendum(index: int, url: str, timeout: float, as_json: bool) 
         )
         return
     fields = {"referendum": str(index), "track": track_of(view, names), "stage": view.stage.name}
-    async with Chain.open(url, timeout) as decoder:
+    async with open_chain(url, timeout) as decoder:
         if view.proposer is not None:
-            fields["proposed by"] = encode(view.proposer, decoder.catalogue.prefix)
+            fields["proposed by"] = encode(view.proposer, decoder.metadata.prefix)
         if view.call is not None:
-            shown = decoder.catalogue.decode_call(view.call)
+            shown = decoder.metadata.decoder.call(view.call)
             fields["call"] = (
                 f"{shown.name}({', '.join(f'{n}: {v}' for n, v in shown.shown.items())})"
             )

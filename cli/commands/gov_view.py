@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from btt_chain.client.amount import Currency
 from cli.commands.gov_calls import track_of
-from cli.common.amount import Currency
 
 if TYPE_CHECKING:
     from runtime.governance_api import PollView, ReferendumView

@@ -34,7 +34,7 @@ from cli.commands.job_session import (
     story,
 )
 from cli.common import show
-from cli.common.errors import CannotConnect, ExitCode, Mistyped, NotFound, Refused
+from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.working import (
     EXTRA,
@@ -51,12 +51,12 @@ from cli.common.working import (
 )
 
 if TYPE_CHECKING:
+    from btt_chain.client.amount import Currency
+    from btt_chain.client.jsonrpc import Connection, Json
     from btt_chain.compute.gateway import Gateway
     from btt_chain.compute.job_folder import Folder, Record
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
-    from cli.common.amount import Currency
-    from cli.common.client import Client, Json
     from runtime.work_views import JobView, WorkQuote
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -171,7 +171,7 @@ def submit(
     `btt-chain job gateway` goes on.
     """
     from btt_chain.compute.job_folder import Signer
-    from cli.common.chain import run
+    from cli.common.session import run
 
     if wait and detach:
         raise Mistyped("give --wait or --detach, not both")
@@ -251,9 +251,10 @@ def gateway(
     Goes on with every job that was posted from this --base-path, and with those that are handed
     over while it runs. A node that goes away is called again.
     """
+    from btt_chain.client.errors import Disconnected
     from btt_chain.compute.job_folder import Signer
-    from cli.common.chain import run
     from cli.common.options import key_pair, read_secret
+    from cli.common.session import run
 
     signer = None
     if uri is not None:
@@ -283,10 +284,10 @@ def gateway(
                             )
                         first = False
                         await made.run()
-            except CannotConnect as error:
+            except Disconnected as error:
                 if first:
                     raise
-                show.note(f"{error.format_message()}; trying again")
+                show.note(f"{error}; trying again")
                 await asyncio.sleep(PAUSE)
 
     run(work())
@@ -322,7 +323,7 @@ def offer(
     from btt_chain.compute.payload import edge_root, payload_pieces
     from btt_chain.scale import u32, u64
     from btt_chain.work.ids import model_id
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.jobs.types import Check, Tier, Urgency
 
     whole, inputs = _read(package, files, elements=elements)
@@ -374,12 +375,12 @@ def list_(
     as_json: bool,
 ) -> None:  # fmt: skip
     """List jobs."""
-    from cli.common.chain import run
-    from cli.common.client import Client
+    from btt_chain.client.jsonrpc import WebSocket
+    from cli.common.session import run
 
     async def ask() -> tuple[list[dict[str, Json]], Currency]:
         currency, _ = await read_chain_facts(url, timeout)
-        async with await Client.connect(url, timeout) as client:
+        async with await WebSocket.connect(url, timeout) as client:
             if account is not None:
                 return await _jobs_of(client, account, not everything), currency
             genesis = bytes.fromhex(str(await client.call("chain_getBlockHash", 0))[2:])
@@ -416,9 +417,9 @@ def list_(
     show.note("--json has the whole ids")
 
 
-async def _jobs_of(client: Client, account: str, open_only: bool) -> list[dict[str, Json]]:
+async def _jobs_of(client: Connection, account: str, open_only: bool) -> list[dict[str, Json]]:
+    from btt_chain.client.accounts import AccountError, read_account
     from btt_chain.primitives import ss58
-    from cli.common.accounts import AccountError, read_account
 
     try:
         who = ss58.encode(read_account(account, ss58.DEFAULT_PREFIX))
@@ -444,7 +445,7 @@ async def _jobs_of(client: Client, account: str, open_only: bool) -> list[dict[s
 @json_option
 def status(job_id: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a job: what it costs, who does it, how far it is."""
-    from cli.common.chain import run
+    from cli.common.session import run
 
     id = read_id(job_id, "job")
 
@@ -492,15 +493,15 @@ def _facts_of(answer: dict[str, Json], currency: Currency) -> dict[str, str | li
 @json_option
 def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
     """Print a line whenever a job goes on, until it is over. With --json a document each."""
-    from cli.common.chain import run
-    from cli.common.client import Client
+    from btt_chain.client.jsonrpc import WebSocket
+    from cli.common.session import run
 
     id = read_id(job_id, "job")
 
     async def follow() -> None:
         before: tuple[Json, Json] | None = None
         async with (
-            await Client.connect(url, timeout) as client,
+            await WebSocket.connect(url, timeout) as client,
             client.subscribe("chain_subscribeNewHeads", "chain_unsubscribeNewHeads") as heads,
         ):
             async for _ in heads:
@@ -533,7 +534,7 @@ def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: Any)
     Before it is assigned all the money comes back; afterwards the deposit is burned.
     """
     from btt_chain.primitives.digest import H256
-    from cli.common.chain import run
+    from cli.common.session import run
 
     id = read_id(job_id, "job")
     pair = signer_of(options)
@@ -575,7 +576,7 @@ def result(
     The result is opened with the key that was kept as the job was posted, and held against what
     the provider committed to on the chain. If it is not here yet it is fetched, or waited for.
     """
-    from cli.common.chain import run
+    from cli.common.session import run
 
     id = read_id(job_id, "job")
     if out is not None and out.suffix not in (".npy", ".csv"):

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from btt_chain.client.jsonrpc import Json
     from btt_chain.compute.job_folder import Folder, Record
-    from cli.common.client import Json
 
 
 def checked_by(answer: dict[str, Json]) -> list[str]:

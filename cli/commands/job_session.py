@@ -12,13 +12,13 @@ from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.working import found
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import RpcChain
+    from btt_chain.client.amount import Currency
+    from btt_chain.client.jsonrpc import Json
+    from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.gateway import Gateway
     from btt_chain.compute.job_folder import Folder, Record, Signer
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
-    from cli.common.amount import Currency
-    from cli.common.client import Json
     from runtime.pallets.jobs.types import Outcome
     from runtime.work_views import JobView, WorkQuote
 
@@ -45,7 +45,7 @@ class Session:
     """State of `submit` between its steps."""
 
     def __init__(
-        self, chain: RpcChain, folder: Folder, url: str, timeout: float, signer: Signer,
+        self, chain: RuntimeClient, folder: Folder, url: str, timeout: float, signer: Signer,
         package: Package, as_json: bool,
     ) -> None:  # fmt: skip
         self.chain = chain
@@ -79,7 +79,7 @@ class Session:
 
     async def post(self, inputs: Inputs, options: dict[str, Any]) -> Record:
         """Store the job, then post it. Refused if it costs too much or is not reachable."""
-        from btt_chain.compute.chain import DispatchRefused, TransactionRefused
+        from btt_chain.client.errors import DispatchFailed, TransactionRefused
         from btt_chain.compute.job_folder import new_record
         from btt_chain.compute.payload import edge_root
         from btt_chain.primitives.digest import H256
@@ -115,7 +115,7 @@ class Session:
                 data_bytes=u64(len(raw)), deadline=u32(deadline),
                 reply_key=record.keys.reply_public, endpoints=endpoints,
             )  # fmt: skip
-        except (DispatchRefused, TransactionRefused):
+        except (DispatchFailed, TransactionRefused):
             # In all other cases it may have been posted: the gateway will find out.
             self.folder.forget(record)
             raise
@@ -125,7 +125,7 @@ class Session:
         return record
 
     def _limit(self, given: str | None, quote: WorkQuote) -> int:
-        from cli.common.amount import AmountError
+        from btt_chain.client.amount import AmountError
 
         if given is None:
             return int(quote.price) * 105 // 100
@@ -256,10 +256,10 @@ def outcome_name(outcome: Outcome | None) -> str | None:
 
 async def read_chain_facts(url: str, timeout: float) -> tuple[Currency, bool]:
     """Return the chain's currency, and True if the chain is one of a single machine."""
-    from cli.common.chain import read_properties
-    from cli.common.client import Client
+    from btt_chain.client.chain import read_properties
+    from btt_chain.client.jsonrpc import WebSocket
 
-    async with await Client.connect(url, timeout) as client:
+    async with await WebSocket.connect(url, timeout) as client:
         kind = await client.call("system_chainType")
         currency, _ = read_properties(await client.call("system_properties"))
     return currency, kind in ("Development", "Local")
@@ -278,8 +278,8 @@ def runs(folder: Folder) -> bool:
 
 @asynccontextmanager
 async def serving(
-    chain: RpcChain, folder: Folder, is_local: bool, listen: str | None, public: tuple[str, ...],
-    tell: Callable[[Record, JobView], None], signer: Signer | None,
+    chain: RuntimeClient, folder: Folder, is_local: bool, listen: str | None,
+    public: tuple[str, ...], tell: Callable[[Record, JobView], None], signer: Signer | None,
 ) -> AsyncIterator[Gateway]:  # fmt: skip
     """Serve a folder by a gateway. Refused if its port is taken."""
     from btt_chain.compute.gateway import Gateway
@@ -318,14 +318,14 @@ async def serving(
 
 async def read_job(url: str, timeout: float, id: bytes) -> dict[str, Json]:
     """Return a job of the chain. NotFound if there is none."""
-    from cli.common.client import Client
+    from btt_chain.client.jsonrpc import WebSocket
 
-    async with await Client.connect(url, timeout) as client:
+    async with await WebSocket.connect(url, timeout) as client:
         return await found(client, "work_job", id, "job")
 
 
 async def fetch_result(
-    chain: RpcChain, folder: Folder, record: Record, is_local: bool, listen: str | None,
+    chain: RuntimeClient, folder: Folder, record: Record, is_local: bool, listen: str | None,
     public: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Wait until the result is here. Refused if there will be none."""

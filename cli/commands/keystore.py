@@ -26,9 +26,9 @@ from cli.common.validator_keys import (
 )
 
 if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
     from btt_chain.keystore import Password
     from btt_chain.scale.portable import Plain
-    from cli.common.chain import Chain
 
 # ---- insert
 
@@ -200,14 +200,14 @@ def status(
     Looks at the keystore and the signing records; with --url also at the chain: whether the keys
     are registered, the stash is bonded, and it is among the validators.
     """
-    from cli.common.chain import Chain, run
+    from cli.common.session import open_chain, run
 
     place = place_of(dev, chain, base_path)
     word = keystore_password(password, password_filename, password_interactive)
     findings, keys = at_home(place, word)
 
     async def ask(url: str) -> list[Finding]:
-        async with Chain.open(url, timeout) as there:
+        async with open_chain(url, timeout) as there:
             if there.genesis != place.genesis:
                 return [Finding("chain", False, f"{url} is a node of another chain")]
             return await on_chain(there, keys) + await signing(there, keys)
@@ -278,19 +278,19 @@ async def signing(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
             report.text if report.signs else f"{report.text}. {report.todo}",
             report.state.upper(),
         )
-        for report in await key_reports(chain.client) or ()
+        for report in await key_reports(chain.connection) or ()
         if report.public in ours
     ]
 
 
 async def on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
     """Return the state of the keys on the chain: registered, bonded, elected."""
-    from cli.common.errors import NotFound
+    from btt_chain.client.errors import NotFound
 
     try:
         return await _on_chain(chain, keys)
     except NotFound as error:
-        return [Finding("chain", False, f"this chain has no validators to join: {error.message}")]
+        return [Finding("chain", False, f"this chain has no validators to join: {error}")]
 
 
 async def _on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]:
@@ -299,7 +299,7 @@ async def _on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]
     for kind, found in keys.items():
         for public in found:
             typed = json.dumps(["0x" + kind.encode().hex(), "0x" + public.hex()])
-            owner = (await chain.storage("Session.KeyOwner", typed))[1]
+            owner = await chain.storage("Session.KeyOwner", typed)
             if isinstance(owner, str):
                 owners[kind] = owner
         if not found:
@@ -318,10 +318,10 @@ async def _on_chain(chain: Chain, keys: dict[str, list[bytes]]) -> list[Finding]
 
 
 async def _bond(chain: Chain, stash: str) -> Finding:
-    _, ledger = await chain.storage("Authorities.Ledger", stash)
-    minimum = _number((await chain.storage("Authorities.MinimumBond"))[1])
+    ledger = await chain.storage("Authorities.Ledger", stash)
+    minimum = _number(await chain.storage("Authorities.MinimumBond"))
     active = _number(ledger.get("active")) if isinstance(ledger, dict) else 0
-    money = chain.catalogue.currency.format
+    money = chain.metadata.currency.format
     if active < minimum:
         text = f"{money(active)} of at least {money(minimum)}: send Authorities.bond"
         return Finding("bond", False, text)
@@ -329,14 +329,14 @@ async def _bond(chain: Chain, stash: str) -> Finding:
 
 
 async def _seat(chain: Chain, stash: str) -> Finding:
-    validators = _names((await chain.storage("Session.Validators"))[1])
-    disabled = (await chain.storage("Session.DisabledValidators"))[1]
+    validators = _names(await chain.storage("Session.Validators"))
+    disabled = await chain.storage("Session.DisabledValidators")
     if stash in validators:
         at = validators.index(stash)
         if isinstance(disabled, list) and at in map(_number, disabled):
             return Finding("active set", False, "disabled for an offence, until the next session")
         return Finding("active set", True, f"validator {at} of {len(validators)}")
-    queued = (await chain.storage("Session.QueuedKeys"))[1]
+    queued = await chain.storage("Session.QueuedKeys")
     if isinstance(queued, list) and stash in (_first(entry) for entry in queued):
         return Finding("active set", True, "validates from the next session on")
     text = "not elected: a candidate joins two sessions after Authorities.validate at the earliest"

@@ -88,8 +88,8 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
 @json_option
 def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a package, or a registered model by its id."""
-    from cli.common.chain import run
-    from cli.common.client import Client
+    from btt_chain.client.jsonrpc import WebSocket
+    from cli.common.session import run
 
     if Path(which).is_file():
         _print_header(_header(Path(which)), as_json, {})
@@ -97,7 +97,7 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
     id = read_id(which, "package that is there, and no model")
 
     async def ask() -> None:
-        async with await Client.connect(url, timeout) as client:
+        async with await WebSocket.connect(url, timeout) as client:
             answer = await found(client, "work_model", id, "model")
         if as_json:
             show.document(answer)
@@ -162,7 +162,7 @@ def register(
     from btt_chain.compute.job_folder import joined
     from btt_chain.scale import u16
     from btt_chain.work.ids import model_id
-    from cli.common.chain import run
+    from cli.common.session import run
 
     pair = signer_of(options)
     header, raw = _header(package), package.read_bytes()
@@ -200,12 +200,12 @@ def register(
 @json_option
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List the models that are registered."""
-    from cli.common.chain import run
-    from cli.common.client import Client, Json
+    from btt_chain.client.jsonrpc import Json, WebSocket
+    from cli.common.session import run
 
     async def ask() -> list[dict[str, Json]]:
         models: list[dict[str, Json]] = []
-        async with await Client.connect(url, timeout) as client:
+        async with await WebSocket.connect(url, timeout) as client:
             after: Json = None
             while True:
                 page = await asked(client, "work_models", after, PAGE)

@@ -132,7 +132,7 @@ def init(
     The result depends on these files only, not on who makes it or in which order they are named:
     everybody can make it again and compare the genesis hash.
     """
-    from cli.common.amount import BTT, AmountError
+    from btt_chain.client.amount import BTT, AmountError
     from genesis.build import build
     from genesis.catalogue import read_holders
     from genesis.ceremony import Plan, assemble, load_entry, load_parameters
@@ -424,7 +424,7 @@ def _facts(found: Ceremony, counted: Census, own: Entry | None) -> Mapping[str, 
 def _print(
     found: Ceremony, counted: Census, own: Entry | None, *, entered: bool, compared: bool
 ) -> None:
-    from cli.common.amount import Currency
+    from btt_chain.client.amount import Currency
     from genesis.accounts import address
 
     symbol = found.spec.properties.get("tokenSymbol")

@@ -27,11 +27,11 @@ from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.working import EXTRA, signer_of, signer_options, work_chain
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import RpcChain
+    from btt_chain.client.amount import Currency
+    from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.provider_work import Engine
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
-    from cli.common.amount import Currency
     from runtime.pallets.providers.types import ProviderInfo
     from runtime.work_views import JobView, ProviderView
 
@@ -113,7 +113,7 @@ def register(
     A bond that is smaller than --bond, by a fine perhaps, is filled up.
     """
     from btt_chain.scale import u128
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.providers.types import ProviderKind
 
     pair = signer_of(options)
@@ -204,7 +204,7 @@ def run_(
     Whatever stops it, the next run goes on: what was committed to is served, what was only begun
     is done again. A node that goes away is called again.
     """
-    from cli.common.chain import run
+    from cli.common.session import run
 
     if fast and cluster is not None:
         raise Mistyped("give --fast or --cluster, not both: workers multiply as they do")
@@ -244,7 +244,7 @@ def run_(
 @json_option
 def status(account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a provider: its bond, its jobs, whether it can be drawn."""
-    from cli.common.chain import run
+    from cli.common.session import run
 
     who = read_who(account)
 
@@ -317,7 +317,7 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
     Jobs are forgotten by the chain some epochs after they ended. `provider run` claims rewards.
     """
     from btt_chain.scale import u32
-    from cli.common.chain import run
+    from cli.common.session import run
 
     who = read_who(account)
 
@@ -365,7 +365,7 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
     )
 
 
-async def ended_jobs(chain: RpcChain, who: AccountId) -> list[JobView]:
+async def ended_jobs(chain: RuntimeClient, who: AccountId) -> list[JobView]:
     """Return the jobs of a provider that are over and not yet forgotten by the chain."""
     from btt_chain.scale import u32
     from runtime.pallets.jobs.types import ENDED
@@ -393,10 +393,10 @@ def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
 
     Jobs that run go on, so keep `provider run` running until then.
     """
-    from btt_chain.compute.chain import DispatchRefused
+    from btt_chain.client.errors import DispatchFailed
     from btt_chain.primitives.account import AccountId
     from btt_chain.scale import u128
-    from cli.common.chain import run
+    from cli.common.session import run
 
     pair = signer_of(options)
     who = AccountId(pair.account_id)
@@ -417,7 +417,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
             if view.leaving:
                 try:
                     await call("withdraw")
-                except DispatchRefused as error:
+                except DispatchFailed as error:
                     if error.name != "Providers.NothingToWithdraw":
                         raise
             view = await known(chain, who)
@@ -439,7 +439,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
         show.good("The account is no provider any more.")
 
 
-async def known(chain: RpcChain, who: AccountId) -> ProviderView:
+async def known(chain: RuntimeClient, who: AccountId) -> ProviderView:
     """Return a provider. NotFound if it is none."""
     view: ProviderView | None = await chain.api("WorkApi_provider", who)
     if view is None:
@@ -449,8 +449,8 @@ async def known(chain: RpcChain, who: AccountId) -> ProviderView:
 
 def read_who(text: str) -> AccountId:
     """Return the account of a text. Mistyped if it is none."""
+    from btt_chain.client.accounts import AccountError, read_account
     from btt_chain.primitives.account import AccountId
-    from cli.common.accounts import AccountError, read_account
 
     try:
         return AccountId(read_account(text))

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from cli.common import show
-from cli.common.errors import CannotConnect, Mistyped, NotFound, Refused
+from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.working import work_chain
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from btt_chain.compute.chain import RpcChain
+    from btt_chain.client.amount import Currency
+    from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.provider_daemon import Providing
     from btt_chain.compute.provider_folder import Folder
     from btt_chain.compute.provider_work import Engine
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
-    from cli.common.amount import Currency
     from runtime.pallets.providers.types import ProviderInfo
     from runtime.work_views import ProviderView
 
@@ -47,7 +47,7 @@ async def provide(
 
     `memory`: bytes that the tensors of one item may take.
     """
-    from btt_chain.compute.chain import ChainGone
+    from btt_chain.client.errors import Disconnected
     from btt_chain.compute.provider_daemon import NotRegistered, Providing, Settings
     from btt_chain.compute.store import BlobStore
 
@@ -86,12 +86,10 @@ async def provide(
                         await working.run(chain)
                     except NotRegistered as error:
                         raise Refused(str(error)) from None
-                    except ChainGone as error:
-                        raise CannotConnect(str(error)) from None
-            except CannotConnect as error:
+            except Disconnected as error:
                 if working is None:
                     raise
-                report(f"{error.format_message()}; trying again")
+                report(f"{error}; trying again")
                 await asyncio.sleep(PAUSE)
 
 
@@ -147,7 +145,9 @@ class Opened:
             joined(self.host.endpoints()),
         )  # fmt: skip
 
-    async def register(self, chain: RpcChain, bond: int, jobs: int, classes: Sequence[int]) -> None:
+    async def register(
+        self, chain: RuntimeClient, bond: int, jobs: int, classes: Sequence[int]
+    ) -> None:
         """Register as a provider of these classes, unless registered."""
         from btt_chain.scale import u128
         from runtime.pallets.providers.types import ProviderKind
@@ -158,9 +158,9 @@ class Opened:
         await chain.submit("Providers", "register", signer=self.pair, info=info, bond=u128(bond))
         show.note("the account is a provider now")
 
-    async def agree(self, chain: RpcChain) -> None:
+    async def agree(self, chain: RuntimeClient) -> None:
         """Update the provider on the chain if its addresses or keys have changed."""
-        from btt_chain.compute.chain import DispatchRefused
+        from btt_chain.client.errors import DispatchFailed
 
         view: ProviderView | None = await chain.api("WorkApi_provider", self.account)
         if view is None:
@@ -173,7 +173,7 @@ class Opened:
             return
         try:
             await chain.submit("Providers", "update", signer=self.pair, info=info)
-        except DispatchRefused as error:
+        except DispatchFailed as error:
             raise Refused(
                 f"this folder has other keys than the chain knows, and they cannot be changed "
                 f"now: {error}"
@@ -183,7 +183,7 @@ class Opened:
 
 def planck_of(currency: Currency, bond: str) -> int:
     """Return the amount of `--bond` in planck. Mistyped if it is none."""
-    from cli.common.amount import AmountError
+    from btt_chain.client.amount import AmountError
 
     try:
         return currency.parse(bond)
@@ -203,7 +203,7 @@ def damaged(make: Callable[[], Providing]) -> Providing:
 
 @asynccontextmanager
 async def opened(
-    chain: RpcChain, pair: KeyPair, place: Place, is_local: bool
+    chain: RuntimeClient, pair: KeyPair, place: Place, is_local: bool
 ) -> AsyncIterator[Opened]:
     """Open a provider's folder and host. Refused if either is in use."""
     from btt_chain.compute.provider_folder import Damaged, Folder
@@ -252,10 +252,10 @@ async def opened(
 
 async def facts(url: str, timeout: float) -> tuple[Currency, bool]:
     """Return the chain's currency, and True if the chain is one of a single machine."""
-    from cli.common.chain import read_properties
-    from cli.common.client import Client
+    from btt_chain.client.chain import read_properties
+    from btt_chain.client.jsonrpc import WebSocket
 
-    async with await Client.connect(url, timeout) as client:
+    async with await WebSocket.connect(url, timeout) as client:
         kind = await client.call("system_chainType")
         currency, _ = read_properties(await client.call("system_properties"))
     return currency, kind in ("Development", "Local")

@@ -17,9 +17,9 @@ from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, connection_options, examples, json_option
 
 if TYPE_CHECKING:
+    from btt_chain.client.chain import BlockView, Chain
+    from btt_chain.client.jsonrpc import Json
     from btt_chain.scale.metadata import StorageEntry
-    from cli.common.chain import BlockView, Chain
-    from cli.common.client import Json
 
 PAGE: Final = 1000
 """Keys per request: the maximum of a node."""
@@ -71,28 +71,28 @@ def storage(
 
     A map takes its KEYS; without them, or with fewer, its entries are listed.
     """
-    from cli.common.chain import Chain, run
+    from cli.common.session import open_chain, run
 
     async def ask() -> None:
-        async with Chain.open(url, timeout, at) as chain:
-            catalogue = chain.catalogue
-            pallet, entry = catalogue.storage(item)
-            key, is_complete = catalogue.storage_key(pallet, entry, keys)
+        async with open_chain(url, timeout, at) as chain:
+            catalogue = chain.metadata
+            pallet, entry = catalogue.items.storage(item)
+            key, is_complete = catalogue.storage.key(pallet, entry, keys)
             if not is_complete:
                 await _print_entries(chain, entry, key, limit, as_json)
                 return
-            raw = await chain.raw_storage(key)
-            kind, value = catalogue.stored(entry, raw)
+            raw = await chain.storage_bytes(key)
+            kind, value = catalogue.storage.stored(entry, raw)
             if as_json:
                 show.document(
                     {
                         "key": "0x" + key.hex(),
-                        "value": catalogue.for_json(kind, value),
+                        "value": catalogue.values.for_json(kind, value),
                         "isDefault": raw is None,
                     }
                 )
                 return
-            _print_value(catalogue.readable(kind, value, money=_is_money(entry.name)))
+            _print_value(catalogue.values.readable(kind, value, money=_is_money(entry.name)))
             if raw is None:
                 show.note("nothing is stored there; this is the default")
 
@@ -102,18 +102,18 @@ def storage(
 async def _print_entries(
     chain: Chain, entry: StorageEntry, prefix: bytes, limit: int, as_json: bool
 ) -> None:
-    catalogue = chain.catalogue
-    keys = await _keys(chain, prefix, limit + 1)
+    catalogue = chain.metadata
+    keys = [key async for key in chain.storage_keys(prefix, limit + 1)]
     more, keys = len(keys) > limit, keys[:limit]
-    values = await _values(chain, keys)
+    values = await chain.storage_batch(keys)
     if as_json:
         show.document(
             {
                 "entries": [
                     {
                         "key": "0x" + key.hex(),
-                        "keys": catalogue.keys_of(entry, key),
-                        "value": catalogue.for_json(*catalogue.stored(entry, raw)),
+                        "keys": catalogue.storage.keys_of(entry, key),
+                        "value": catalogue.values.for_json(*catalogue.storage.stored(entry, raw)),
                     }
                     for key, raw in zip(keys, values, strict=True)
                 ],
@@ -124,13 +124,13 @@ async def _print_entries(
     if not keys:
         show.note("nothing is stored there")
         return
-    names = [catalogue.types.name(kind) for kind, _ in catalogue.key_types(entry)]
+    names = [catalogue.items.types.name(kind) for kind, _ in catalogue.storage.key_types(entry)]
     show.table(
         [*names, "value"],
         [
             [
-                *map(_named, catalogue.keys_of(entry, key)),
-                catalogue.for_people(*catalogue.stored(entry, raw)),
+                *map(_named, catalogue.storage.keys_of(entry, key)),
+                catalogue.values.for_people(*catalogue.storage.stored(entry, raw)),
             ]
             for key, raw in zip(keys, values, strict=True)
         ],
@@ -150,38 +150,6 @@ def _named(key: str) -> str:
     return text if NAME.fullmatch(text) else key
 
 
-async def _keys(chain: Chain, prefix: bytes, limit: int) -> list[bytes]:
-    from cli.common.chain import to_bytes
-
-    at = "0x" + chain.at.hex() if chain.at else None
-    keys: list[bytes] = []
-    while len(keys) < limit:
-        start = "0x" + keys[-1].hex() if keys else None
-        count = min(PAGE, limit - len(keys))
-        page = await chain.client.call("state_getKeysPaged", "0x" + prefix.hex(), count, start, at)
-        found = [to_bytes(key) for key in page] if isinstance(page, list) else []
-        keys += found
-        if len(found) < count:
-            break
-    return keys
-
-
-async def _values(chain: Chain, keys: list[bytes]) -> list[bytes | None]:
-    from cli.common.chain import to_bytes
-
-    if not keys:
-        return []
-    at = "0x" + chain.at.hex() if chain.at else None
-    asked: Json = ["0x" + key.hex() for key in keys]
-    sets = await chain.client.call("state_queryStorageAt", asked, at)
-    values: dict[str, Json] = {}
-    for change in sets if isinstance(sets, list) else []:
-        if isinstance(change, dict) and isinstance(change.get("changes"), list):
-            values.update(dict(change["changes"]))  # type: ignore[arg-type]
-    found = [values.get("0x" + key.hex()) for key in keys]
-    return [None if value is None else to_bytes(value) for value in found]
-
-
 @examples(
     "btt-chain query constant Balances.ExistentialDeposit",
 )
@@ -192,18 +160,20 @@ async def _values(chain: Chain, keys: list[bytes]) -> list[bytes | None]:
 @json_option
 def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show a constant of the runtime."""
-    from cli.common.catalogue import docs_of
-    from cli.common.chain import Chain, run
+    from btt_chain.client.items import docs_of
+    from cli.common.session import open_chain, run
 
     async def ask() -> None:
-        async with Chain.open(url, timeout, at) as chain:
-            catalogue = chain.catalogue
-            _, found = catalogue.constant(name)
-            value = catalogue.types.decode(found.type, found.value)
+        async with open_chain(url, timeout, at) as chain:
+            catalogue = chain.metadata
+            _, found = catalogue.items.constant(name)
+            value = catalogue.items.types.decode(found.type, found.value)
             if as_json:
-                show.document({"value": catalogue.for_json(found.type, value), "docs": found.docs})
+                show.document(
+                    {"value": catalogue.values.for_json(found.type, value), "docs": found.docs}
+                )
                 return
-            _print_value(catalogue.readable(found.type, value, money=_is_money(found.name)))
+            _print_value(catalogue.values.readable(found.type, value, money=_is_money(found.name)))
             if found.docs:
                 show.note(docs_of(found))
 
@@ -220,20 +190,21 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
 
     ADDRESS is an SS58 address, a public key in hex, or a development key such as //Alice.
     """
+    from btt_chain.client.accounts import AccountError, read_account
+    from btt_chain.client.values import field
     from btt_chain.primitives import ss58
-    from cli.common.accounts import AccountError, read_account
-    from cli.common.chain import Chain, member, run
+    from cli.common.session import open_chain, run
 
     async def ask() -> None:
-        async with Chain.open(url, timeout, at) as chain:
+        async with open_chain(url, timeout, at) as chain:
             try:
-                who = read_account(address, chain.catalogue.prefix)
+                who = read_account(address, chain.metadata.prefix)
             except AccountError as error:
                 raise Mistyped(str(error)) from None
-            _, info = await chain.storage("System.Account", "0x" + who.hex())
-            data = member(info, "data")
+            info = await chain.storage("System.Account", "0x" + who.hex())
+            data = field(info, "data")
             free, reserved, frozen = (
-                int(str(member(data, name))) for name in ("free", "reserved", "frozen")
+                int(str(field(data, name))) for name in ("free", "reserved", "frozen")
             )
             facts = {
                 "free": free,
@@ -242,13 +213,13 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
                 # The part that wallets show as transferable.
                 "usable": free - min(free, max(0, frozen - reserved)),
             }
-            name = ss58.encode(who, chain.catalogue.prefix)
-            nonce = member(info, "nonce")
+            name = ss58.encode(who, chain.metadata.prefix)
+            nonce = field(info, "nonce")
             if as_json:
                 amounts = {name: str(planck) for name, planck in facts.items()}
                 show.document({"address": name, "nonce": nonce, **amounts})
                 return
-            shown = {name: chain.catalogue.currency.format(n) for name, n in facts.items()}
+            shown = {name: chain.metadata.currency.format(n) for name, n in facts.items()}
             show.record({"address": name, "nonce": str(nonce), **shown})
 
     run(ask())
@@ -260,7 +231,7 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
 @json_option
 def block(which: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a block: its header, extrinsics and events. Without an argument the best one."""
-    from cli.common.chain import run
+    from cli.common.session import run
 
     found = run(_find_block(which, url, timeout))
     if as_json:
@@ -274,22 +245,25 @@ async def _find_block(which: str, url: str, timeout: float) -> BlockView:
 
     If that state is pruned, the newest metadata is used; it differs only after a runtime upgrade.
     """
-    from cli.common.chain import Chain, block_hash, member
-    from cli.common.client import Client, RpcError
+    from btt_chain.client.chain import find_block
+    from btt_chain.client.errors import RpcError
+    from btt_chain.client.jsonrpc import WebSocket
+    from btt_chain.client.wire import member
+    from cli.common.session import open_chain
 
-    async with await Client.connect(url, timeout) as client:
-        hash = await block_hash(client, which)
+    async with await WebSocket.connect(url, timeout) as client:
+        hash = await find_block(client, which)
         header = await client.call("chain_getHeader", "0x" + hash.hex())
     if header is None:
-        raise NotFound(f"the node knows no block 0x{hash.hex()}")
+        raise NotFound(f"the node has no block 0x{hash.hex()}")
     parent = str(member(header, "parentHash"))
     # The genesis block has no parent.
     at = parent if parent.strip("0x") else "0"
     try:
-        async with Chain.open(url, timeout, at) as chain:
+        async with open_chain(url, timeout, at) as chain:
             return await chain.block(hash)
     except RpcError:
-        async with Chain.open(url, timeout) as chain:
+        async with open_chain(url, timeout) as chain:
             return await chain.block(hash)
 
 
@@ -320,7 +294,7 @@ def _block_json(found: BlockView) -> dict[str, Any]:
 
 
 def _print_block(found: BlockView) -> None:
-    from cli.common.chain import member
+    from btt_chain.client.wire import member
 
     header = found.header
     digest = member(member(header, "digest"), "logs")
@@ -367,18 +341,18 @@ def facts(output: str | None, url: str, timeout: float) -> None:
 
     That is metadata, versions, genesis and a recent block.
     """
-    from cli.common.chain import Chain, run
+    from cli.common.session import open_chain, run
 
     async def ask() -> None:
-        async with Chain.open(url, timeout) as chain:
-            number, hash = await chain.head("chain_getFinalizedHead")
-            metadata = await chain.client.call("state_getMetadata")
+        async with open_chain(url, timeout) as chain:
+            final = await chain.finalized()
+            metadata = await chain.connection.call("state_getMetadata")
             document = {
                 "genesisHash": "0x" + chain.genesis.hex(),
-                "specVersion": chain.spec_version,
-                "transactionVersion": chain.transaction_version,
-                "block": {"number": number, "hash": "0x" + hash.hex()},
-                "properties": await chain.client.call("system_properties"),
+                "specVersion": chain.facts.spec_version,
+                "transactionVersion": chain.facts.transaction_version,
+                "block": {"number": final.number, "hash": "0x" + final.hash.hex()},
+                "properties": await chain.connection.call("system_properties"),
                 "metadata": metadata,
             }
             if output is None:
@@ -404,11 +378,11 @@ def rpc(method: str, params: tuple[str, ...], url: str, timeout: float, as_json:
 
     PARAMS are JSON; what is none is taken as text.
     """
-    from cli.common.chain import run
-    from cli.common.client import Client
+    from btt_chain.client.jsonrpc import WebSocket
+    from cli.common.session import run
 
     async def ask() -> None:
-        async with await Client.connect(url, timeout) as client:
+        async with await WebSocket.connect(url, timeout) as client:
             answer = await client.call(method, *map(_param, params))
             # One document for programs, the same indented for readers.
             if as_json:
@@ -439,7 +413,7 @@ def _is_money(name: str) -> bool:
 
 
 def _print_value(value: Any) -> None:
-    from cli.common.catalogue import brief
+    from btt_chain.client.values import brief
 
     if isinstance(value, dict):
         show.record({name: brief(each) for name, each in value.items()})

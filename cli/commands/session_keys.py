@@ -43,12 +43,12 @@ def rotate(owner: str, url: str, timeout: float, as_json: bool) -> None:
 
     The node keeps the secrets; its older keys stay. Prints the arguments of Session.set_keys.
     """
-    from cli.common.chain import Chain, run
+    from cli.common.session import open_chain, run
 
     async def ask() -> tuple[bytes, str, str]:
-        async with Chain.open(url, timeout) as chain:
-            account = _account(owner, chain.catalogue.prefix)
-            made = await chain.client.call("author_rotateKeysWithOwner", "0x" + account.hex())
+        async with open_chain(url, timeout) as chain:
+            account = _account(owner, chain.metadata.prefix)
+            made = await chain.connection.call("author_rotateKeysWithOwner", "0x" + account.hex())
         if not isinstance(made, dict):
             raise Refused(f"{url} did not answer with keys and a proof")
         return account, str(made.get("keys")), str(made.get("proof"))
@@ -107,8 +107,8 @@ def prove(
 
 
 def _account(text: str, prefix: int | None = None) -> bytes:
+    from btt_chain.client.accounts import AccountError, read_account
     from btt_chain.primitives import ss58
-    from cli.common.accounts import AccountError, read_account
 
     try:
         return read_account(text, ss58.DEFAULT_PREFIX if prefix is None else prefix)

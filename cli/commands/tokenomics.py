@@ -120,7 +120,7 @@ class Money(click.ParamType[int]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Return the amount in planck."""
-        from cli.common.amount import BTT, AmountError
+        from btt_chain.client.amount import BTT, AmountError
 
         if isinstance(value, int):
             return value
@@ -322,7 +322,7 @@ def release(preset: str, year: str | None, as_csv: bool, as_json: bool) -> None:
 
 
 def _print_year(row: dict[str, Any], preset: str) -> None:
-    from cli.common.amount import BTT
+    from btt_chain.client.amount import BTT
 
     names = {
         "table": "the table's share",
@@ -509,7 +509,7 @@ def supply(at: str | None, url: str, timeout: float, as_json: bool) -> None:
     last final block, unless --at names another.
     """
     from cli.commands.tokenomics_live import print_supply
-    from cli.common.chain import run
+    from cli.common.session import run
 
     run(print_supply(url, timeout, at or "finalized", as_json))
 
@@ -530,6 +530,6 @@ def audit(at: str | None, url: str, timeout: float, as_json: bool) -> int:
     code 1 if one does not hold.
     """
     from cli.commands.tokenomics_live import print_audit
-    from cli.common.chain import run
+    from cli.common.session import run
 
     return run(print_audit(url, timeout, at or "finalized", as_json))

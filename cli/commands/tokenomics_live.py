@@ -10,17 +10,12 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
+from btt_chain.client.amount import Currency
+from btt_chain.client.chain import find_block, header_hash, read_properties
+from btt_chain.client.errors import RpcError
+from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+from btt_chain.client.wire import header_number, member, to_bytes
 from cli.common import show
-from cli.common.amount import Currency
-from cli.common.chain import (
-    block_hash,
-    header_hash,
-    header_number,
-    member,
-    read_properties,
-    to_bytes,
-)
-from cli.common.client import Client, Json, RpcError
 from cli.common.errors import ExitCode, NotFound, Refused
 
 if TYPE_CHECKING:
@@ -41,8 +36,8 @@ TRIES: Final = 30
 
 async def print_supply(url: str, timeout: float, at: str, as_json: bool) -> None:
     """Show the supply of a chain, its burns and its pools as of a block."""
-    async with await Client.connect(url, timeout) as client:
-        hash = await block_hash(client, at)
+    async with await WebSocket.connect(url, timeout) as client:
+        hash = await find_block(client, at)
         where = "0x" + hash.hex()
         header = await client.call("chain_getHeader", where)
         supply = await _asked(client, "tokenomics_supply", where)
@@ -57,7 +52,7 @@ async def print_supply(url: str, timeout: float, at: str, as_json: bool) -> None
     _print_pools(pools, currency)
 
 
-async def _asked(client: Client, method: str, at: str) -> Json:
+async def _asked(client: Connection, method: str, at: str) -> Json:
     try:
         return await client.call(method, at)
     except RpcError as error:
@@ -126,8 +121,8 @@ def amount(answer: Json) -> int:
 
 async def print_audit(url: str, timeout: float, at: str, as_json: bool) -> ExitCode:
     """Audit the state of a block, and print its errors; return the command's exit code."""
-    async with await Client.connect(url, timeout) as client:
-        hash = await block_hash(client, at)
+    async with await WebSocket.connect(url, timeout) as client:
+        hash = await find_block(client, at)
         header = await client.call("chain_getHeader", "0x" + hash.hex())
         if header_hash(header) != hash:
             raise Refused(f"the node's header of block 0x{hash.hex()} has another hash")
@@ -162,7 +157,7 @@ def _print_findings(findings: Sequence[Finding], number: int, keys: int) -> None
     show.table(["invariant", "what was found"], [[each.invariant, each.text] for each in findings])
 
 
-async def fetch_state(client: Client, hash: bytes) -> dict[bytes, bytes]:
+async def fetch_state(client: Connection, hash: bytes) -> dict[bytes, bytes]:
     """Return all keys and values of a block's state, read in pages."""
     where = "0x" + hash.hex()
     state: dict[bytes, bytes] = {}
@@ -181,7 +176,7 @@ async def fetch_state(client: Client, hash: bytes) -> dict[bytes, bytes]:
             start = str(page[-1])
 
 
-async def _patient(client: Client, method: str, *params: Json) -> Json:
+async def _patient(client: Connection, method: str, *params: Json) -> Json:
     """Call a node that limits the rate of remote callers."""
     for _ in range(TRIES - 1):
         try:

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, opened
-from cli.common.client import Client, Json
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.options import (
     Group,
@@ -73,12 +73,12 @@ def runtimes() -> Mapping[int, Carried]:
 @json_option
 def status(url: str, timeout: float, as_json: bool) -> int:
     """Show the law in force and the one to come; exit code 1 if the node lacks it."""
-    from cli.common.chain import run
+    from cli.common.session import run
 
     own = runtimes()
 
     async def ask() -> Json:
-        async with await Client.connect(url, timeout) as client:
+        async with await WebSocket.connect(url, timeout) as client:
             return await asked(client, "upgrade_status")
 
     told = run(ask())
@@ -143,7 +143,7 @@ def schedule(
     A referendum takes its time: choose a slot that is `LeastNotice` slots behind its end at least.
     """
     from btt_chain.scale import u64
-    from cli.common.chain import run
+    from cli.common.session import run
 
     if bool(slot) == bool(span):
         raise Mistyped("when? Give --slot with a number, or --in with a span like 3d")
@@ -155,7 +155,7 @@ def schedule(
         raise NotFound(f"this program carries {known}: install the release that has {number}")
 
     async def facts() -> tuple[RuntimeParams, int, int]:
-        async with await Client.connect(url, timeout) as client:
+        async with await WebSocket.connect(url, timeout) as client:
             return await _facts(client)
 
     params, version, now = run(facts())
@@ -198,11 +198,11 @@ async def _by_sudo(uri: str, call: Call, url: str, timeout: float) -> str:
         return "0x" + sent.block.hex()
 
 
-async def _facts(client: Client) -> tuple[RuntimeParams, int, int]:
+async def _facts(client: Connection) -> tuple[RuntimeParams, int, int]:
     """Return the chain's parameters, the version in force, and the slot since genesis."""
+    from btt_chain.client.wire import to_bytes
     from btt_chain.crypto.hashing import twox_128
     from btt_chain.scale import codec
-    from cli.common.chain import to_bytes
     from runtime.frame.version import CODE_KEY, RuntimeVersion
     from runtime.params import PARAMS_KEY, RuntimeParams
 
@@ -317,12 +317,13 @@ def _read(file: str) -> dict[bytes, bytes]:
 
 
 def _fetched(url: str) -> dict[bytes, bytes]:
+    from btt_chain.client.chain import find_block
     from cli.commands.tokenomics_live import fetch_state
-    from cli.common.chain import block_hash, run
+    from cli.common.session import run
 
     async def fetch() -> dict[bytes, bytes]:
-        async with await Client.connect(url) as client:
-            return await fetch_state(client, await block_hash(client, "finalized"))
+        async with await WebSocket.connect(url) as client:
+            return await fetch_state(client, await find_block(client, "finalized"))
 
     return run(fetch())
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.client.amount import AmountError, Currency
 from cli.common import show
-from cli.common.amount import AmountError, Currency
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import Sending
+from cli.common.sending import SendingCommand
 from cli.common.working import (
     account,
     planck,
@@ -27,7 +27,7 @@ from cli.common.working import (
 )
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import Included, RpcChain
+    from btt_chain.client.typed import Executed, RuntimeClient
     from runtime.asset_api import AssetView, VaultView
     from runtime.pallets.vaults import Vaults
 
@@ -60,12 +60,12 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
     """List the vaults."""
     from btt_chain.primitives.ss58 import encode
     from btt_chain.scale import u32
-    from cli.common.chain import Chain, run
+    from cli.common.session import open_chain, run
 
     async def ask() -> tuple[list[tuple[int, VaultView]], Currency, int]:
-        async with Chain.open(url, timeout) as state:
-            _, count = await state.storage("Vaults.Count")
-            currency, prefix = state.catalogue.currency, state.catalogue.prefix
+        async with open_chain(url, timeout) as state:
+            count = await state.storage("Vaults.Count")
+            currency, prefix = state.metadata.currency, state.metadata.prefix
         found: list[tuple[int, VaultView]] = []
         async with work_chain(url, timeout) as chain:
             for number in range(int(str(count))):
@@ -106,7 +106,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show one vault and what lies in it."""
     from btt_chain.primitives.ss58 import encode
-    from cli.common.chain import run
+    from cli.common.session import run
 
     async def ask() -> tuple[VaultView, AssetView | None, int, int, Currency, int]:
         currency, prefix = await properties(url, timeout)
@@ -146,7 +146,7 @@ def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool)
 
 
 @examples("btt-chain vault create 0 100BTT 40 --fee 1.5% --from //Alice")
-@vault.command(cls=Sending)
+@vault.command(cls=SendingCommand)
 @click.argument("asset", type=click.IntRange(0, 2**32 - 1))
 @click.argument("amount")
 @click.argument("units", type=click.IntRange(1, 2**64 - 1))
@@ -160,7 +160,7 @@ def create(
 ) -> None:  # fmt: skip
     """Begin a vault with money and units of your own, and manage it."""
     from btt_chain.scale import u16, u32, u128
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.vaults import Vaults
 
     pair, bps = signer_of(options), hundredths(fee)
@@ -183,7 +183,7 @@ def create(
 
 
 @examples("btt-chain vault deposit 0 50BTT --from //Bob")
-@vault.command(cls=Sending)
+@vault.command(cls=SendingCommand)
 @vault_argument
 @click.argument("amount")
 @click.option(
@@ -202,7 +202,7 @@ def deposit(
     If the vault trades in the meantime, the same shares may cost more: then nothing happens.
     """
     from btt_chain.scale import u32, u128
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.vaults import Vaults
     from runtime.splits import ceil_div
 
@@ -245,7 +245,7 @@ def withdraw(
 ) -> None:
     """Give shares of yours back, all or a part of them, for money and units."""
     from btt_chain.scale import u32, u128
-    from cli.common.chain import run
+    from cli.common.session import run
     from runtime.pallets.vaults import Vaults
 
     pair = signer_of(options)
@@ -265,7 +265,7 @@ def withdraw(
     run(work())
 
 
-def _tell(verb: str, told: Moved, done: Included, currency: Currency, as_json: bool) -> None:
+def _tell(verb: str, told: Moved, done: Executed, currency: Currency, as_json: bool) -> None:
     """Print the money, units and shares that went into a vault or came out of it."""
     money, units, shares = (int(part) for part in (told.money, told.units, told.shares))
     said = f"{verb} {currency.format(money)} and {units:_} units for {SHARES.format(shares)}."
@@ -273,7 +273,7 @@ def _tell(verb: str, told: Moved, done: Included, currency: Currency, as_json: b
     report_call(done, as_json, said, vault=int(told.id), **parts)
 
 
-async def vault_of(chain: RpcChain, number: int) -> VaultView:
+async def vault_of(chain: RuntimeClient, number: int) -> VaultView:
     """Return a vault. NotFound if there is none."""
     from btt_chain.scale import u32
 
@@ -285,10 +285,10 @@ async def vault_of(chain: RpcChain, number: int) -> VaultView:
 
 async def shares_of(url: str, timeout: float, number: int, who: bytes) -> int:
     """Return the number of shares that an account has of a vault."""
-    from cli.common.chain import Chain
+    from cli.common.session import open_chain
 
-    async with Chain.open(url, timeout) as state:
-        _, shares = await state.storage("Vaults.Shares", str(number), "0x" + who.hex())
+    async with open_chain(url, timeout) as state:
+        shares = await state.storage("Vaults.Shares", str(number), "0x" + who.hex())
     return int(str(shares))
 
 

@@ -23,7 +23,7 @@ from cli.common.options import (
 from cli.common.working import EXTRA, read_id, work_chain
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import RpcChain
+    from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.checking import Finding
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.work.bench import Row
@@ -61,7 +61,7 @@ def verify(
     nothing. Providers serve for seven days after the last day of dispute. Exit code 1 if
     something is wrong.
     """
-    from cli.common.chain import run
+    from cli.common.session import run
 
     id = read_id(receipt_id, "receipt")
     pair = None if uri is None else key_pair(read_secret(uri), "sr25519", None)
@@ -100,14 +100,14 @@ def _chosen(items: int, count: int | None) -> list[int]:
 
 
 async def _is_local(url: str, timeout: float) -> bool:
-    from cli.common.client import Client
+    from btt_chain.client.jsonrpc import WebSocket
 
-    async with await Client.connect(url, timeout) as client:
+    async with await WebSocket.connect(url, timeout) as client:
         return await client.call("system_chainType") in ("Development", "Local")
 
 
 async def _look(
-    chain: RpcChain, view: JobView, receipt: ReceiptView, chosen: list[int], local: bool
+    chain: RuntimeClient, view: JobView, receipt: ReceiptView, chosen: list[int], local: bool
 ) -> dict[int, Finding]:
     """Return the findings of checking each item. Refused if model or provider are unreachable."""
     from btt_chain.compute.checking import Look, look_at
@@ -185,7 +185,7 @@ def _kind(finding: Finding) -> str:
 
 
 async def _prove(
-    chain: RpcChain, pair: KeyPair, id: bytes, wrong: dict[int, Finding]
+    chain: RuntimeClient, pair: KeyPair, id: bytes, wrong: dict[int, Finding]
 ) -> str | None:
     """Send the first proof; return the hash of its block, None without a proof."""
     from btt_chain.compute.confirm import prove

@@ -10,11 +10,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from difflib import get_close_matches
 from enum import IntEnum
 
 import click
+
+from btt_chain.client import errors as client
+from btt_chain.client.names import similar as hint
+
+__all__ = [
+    "CannotConnect",
+    "ExitCode",
+    "Mistyped",
+    "NotFound",
+    "Refused",
+    "hint",
+    "of_client",
+]
 
 
 class ExitCode(IntEnum):
@@ -50,7 +61,17 @@ class Mistyped(click.UsageError):
     """The command cannot be understood; the message says what was expected."""
 
 
-def hint(name: str, known: Sequence[str]) -> str:
-    """Return a hint for an unknown `name`: similar names, or all that are known."""
-    near = get_close_matches(name, known, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(near)}?" if near else f"known are {', '.join(known)}"
+def of_client(error: client.ClientError) -> click.ClickException:
+    """Return a command's error for one of the client: with an exit code, and the option to use."""
+    text = str(error)
+    match error:
+        case client.TimedOut():
+            return CannotConnect(f"{text} with --timeout")
+        case client.Disconnected():
+            start = " Start one with `btt-chain node --dev`, or name another with --url"
+            return CannotConnect(text + start if text.endswith("is the node running?") else text)
+        case client.NotFound():
+            return NotFound(text)
+        case client.InvalidArgument():
+            return Mistyped(text)
+    return Refused(text)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cli.common.client import Client, RpcError
+from btt_chain.client.errors import RpcError
+from btt_chain.client.jsonrpc import Connection
 
 TODO: Final = {
     "barred": "stop the other node first, for good; then restart this one, which watches for a "
@@ -41,7 +42,7 @@ class KeyReport:
         return "" if self.signs else TODO.get(self.state, "see the log of the node")
 
 
-async def key_reports(client: Client) -> Sequence[KeyReport] | None:
+async def key_reports(client: Connection) -> Sequence[KeyReport] | None:
     """Query a node for its keys; None if it does not validate, or does not report them."""
     try:
         told = await client.call("signing_status")

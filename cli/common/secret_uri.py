@@ -10,7 +10,6 @@ name.
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Final
 
 import click
@@ -20,13 +19,8 @@ from cli.common.errors import NotFound
 PHRASE_LENGTHS: Final = (12, 15, 18, 21, 24)
 FORMS: Final = "a file, a phrase of words, 0x and a seed, or a development key such as //Alice"
 
-OTHERS: Final = ("Validator", "Provider", "holder")
-"""First parts of the paths of keys on development chains, besides the names of accounts."""
-
 _HEX: Final = re.compile("[0-9a-fA-F]{32,}")
 """Pattern of a possible seed, which is not repeated in a message."""
-_FILE: Final = re.compile(r"~.*|[\w.-]+\.[A-Za-z]{1,5}")
-"""Pattern of a file name without a folder; neither a phrase nor a seed has such characters."""
 
 
 def check_secret(text: str) -> None:
@@ -34,12 +28,14 @@ def check_secret(text: str) -> None:
 
     `text` names no file that exists. Messages contain no phrase and no seed.
     """
+    from btt_chain.client.accounts import FILE_NAME
+
     if text.startswith("//"):
         _check_development(text)
         return
     head, slash, _ = text.partition("/")
     if not slash:
-        if _FILE.fullmatch(text):
+        if FILE_NAME.fullmatch(text):
             raise _no_file(text)
     elif not head:
         if text.count("/") == 1:
@@ -59,32 +55,10 @@ def check_secret(text: str) -> None:
 
 
 def _check_development(text: str) -> None:
+    from btt_chain.client.accounts import is_path_like, path_like
+
     if is_path_like(text):
         raise click.UsageError(path_like(text))
-
-
-def is_path_like(text: str) -> bool:
-    """Return True if a text that begins with // is a path rather than a development key."""
-    from btt_chain.crypto.development import DEV_NAMES
-
-    path = Path(text)
-    if path.is_file() or (path.parent.is_dir() and len(path.parts) > 2):
-        return True
-    if _FILE.fullmatch(path.name) or (text.startswith("///") and "/" in text[3:]):
-        return True
-    first, *others = text.partition("///")[0].removeprefix("//").split("//")
-    name, slash, _ = first.partition("/")
-    has_soft = bool(slash) or any("/" in other for other in others)
-    return has_soft and name not in (*DEV_NAMES, *OTHERS)
-
-
-def path_like(text: str) -> str:
-    """Return the error of such a text."""
-    return (
-        f"{text} looks like the path of a file with slashes too many: write a path like "
-        "/home/me/key, a development key like //Alice, and before any other path of a key its "
-        "phrase or seed"
-    )
 
 
 def _no_file(text: str) -> NotFound:

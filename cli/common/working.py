@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.client.amount import AmountError, Currency
+from btt_chain.client.errors import RpcError
+from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from cli.common import show
-from cli.common.accounts import AccountError, read_account
-from cli.common.amount import AmountError, Currency
-from cli.common.client import Client, Json, RpcError
-from cli.common.errors import CannotConnect, Mistyped, NotFound, Refused
+from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import key_pair, password, password_options, read_secret, scheme_option
 
 if TYPE_CHECKING:
-    from btt_chain.compute.chain import Included, RpcChain
+    from btt_chain.client.typed import Executed, RuntimeClient
     from btt_chain.compute.job_folder import Folder
     from btt_chain.crypto.keypair import KeyPair
 
@@ -63,44 +64,31 @@ def folder_of(base: Path | None, genesis: bytes) -> Folder:
 
 
 @asynccontextmanager
-async def work_chain(url: str, timeout: float) -> AsyncIterator[RpcChain]:
-    """Connect to a chain; its errors become those of commands."""
-    from btt_chain.compute.chain import (
-        ChainError,
-        ChainGone,
-        DispatchRefused,
-        UnsupportedRuntime,
-        open_chain,
-    )
+async def work_chain(url: str, timeout: float) -> AsyncIterator[RuntimeClient]:
+    """Connect to a chain of this program's runtime; errors become those of commands."""
+    from btt_chain.client.jsonrpc import web_socket_url
+    from btt_chain.client.typed import UnsupportedRuntime, open_runtime
     from btt_chain.compute.job_folder import Damaged
     from btt_chain.scale import EncodeError
-    from cli.common.client import web_socket
-    from cli.common.reasons import REASONS
 
     try:
-        async with open_chain(web_socket(url), timeout) as chain:
+        async with open_runtime(web_socket_url(url), timeout) as chain:
             yield chain
-    except ChainGone as error:
-        raise CannotConnect(str(error)) from None
     except EncodeError as error:
         raise Mistyped(f"what was given does not fit the call: {error}") from None
-    except DispatchRefused as error:
-        # Pallets document their own errors; those of all calls have no text on the chain.
-        reason = REASONS.get(error.name)
-        raise Refused(f"{error}: {reason}" if reason else str(error)) from None
-    except (ChainError, Damaged, UnsupportedRuntime) as error:
+    except (Damaged, UnsupportedRuntime) as error:
         raise Refused(str(error)) from None
 
 
 async def properties(url: str, timeout: float) -> tuple[Currency, int]:
     """Return the currency of a chain, and the network prefix of its addresses."""
-    from cli.common.chain import read_properties
+    from btt_chain.client.chain import read_properties
 
-    async with await Client.connect(url, timeout) as client:
+    async with await WebSocket.connect(url, timeout) as client:
         return read_properties(await client.call("system_properties"))
 
 
-async def asked(client: Client, method: str, *params: Json) -> Json:
+async def asked(client: Connection, method: str, *params: Json) -> Json:
     """Return the answer of a `work_*` method. NotFound if the node has none."""
     try:
         return await client.call(method, *params)
@@ -112,7 +100,7 @@ async def asked(client: Client, method: str, *params: Json) -> Json:
         raise
 
 
-async def found(client: Client, method: str, id: bytes, what: str) -> dict[str, Json]:
+async def found(client: Connection, method: str, id: bytes, what: str) -> dict[str, Json]:
     """Return a record by its id. NotFound if there is none."""
     answer = await asked(client, method, "0x" + id.hex())
     if not isinstance(answer, dict):
@@ -164,7 +152,7 @@ def planck(currency: Currency, given: str) -> int:
         raise Mistyped(str(error)) from None
 
 
-def report_call(done: Included, as_json: bool, text: str, **facts: object) -> None:
+def report_call(done: Executed, as_json: bool, text: str, **facts: object) -> None:
     """Print the result of a call: a sentence for readers, or JSON for programs."""
     if as_json:
         show.document({**facts, "block": "0x" + done.block.hex()})

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 import storage.state
-from cli.common.client import RpcError
+from btt_chain.client.errors import RpcError
 from crash.chains import Victim, copy
 from crash.process import running
 from crash.wallet import ACCOUNTS, PEOPLE, Claims, account_key, desk

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.common.client import RpcError
+from btt_chain.client.errors import RpcError
 from crash.chains import Yard, audit, database, grow, settled, store_of
 from crash.process import running
 from crash.wallet import Claims, Desk, desk

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from btt_chain.client.errors import RpcError
+from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.crypto.hashing import blake2_128, twox_128
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import ss58
@@ -20,7 +22,6 @@ from btt_chain.primitives.era import Immortal
 from btt_chain.primitives.extrinsic import opaque, signed, signing_payload
 from btt_chain.primitives.header import Header
 from btt_chain.scale import codec, u32, u64, u128
-from cli.common.client import Client, RpcError
 from cli.common.errors import CannotConnect
 from crash.process import HANG
 from runtime import VERSION, BttRuntime
@@ -108,7 +109,7 @@ class Claims:
 class Desk:
     """One node, asked by RPC."""
 
-    def __init__(self, client: Client, claims: Claims) -> None:
+    def __init__(self, client: WebSocket, claims: Claims) -> None:
         self.client = client
         self.claims = claims
 
@@ -226,5 +227,5 @@ class Desk:
 @asynccontextmanager
 async def desk(port: int, claims: Claims) -> AsyncIterator[Desk]:
     """A connection to a node on this machine."""
-    async with await Client.connect(f"ws://127.0.0.1:{port}", HANG) as client:
+    async with await WebSocket.connect(f"ws://127.0.0.1:{port}", HANG) as client:
         yield Desk(client, claims)

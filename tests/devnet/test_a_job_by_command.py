@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from btt_chain.compute.chain import RpcChain, open_chain
+from btt_chain.client.typed import RuntimeClient, open_runtime
 from btt_chain.compute.job_folder import Folder, Record, new_record
 from btt_chain.compute.payload import edge_root, payload_pieces
 from btt_chain.crypto.keypair import KeyPair
@@ -154,7 +154,7 @@ class World:
             if getattr(event, "job", None) in ours or getattr(event, "receipt", b"") in ours
         ]
 
-    async def until(self, chain: RpcChain, what: str, true: Callable[[], bool]) -> None:
+    async def until(self, chain: RuntimeClient, what: str, true: Callable[[], bool]) -> None:
         """Read on until something is so."""
         deadline = time.monotonic() + HANG
         while True:
@@ -166,7 +166,7 @@ class World:
                 pytest.fail(f"never {what}; {self.history.events[-20:]}\n{logs}")
             await asyncio.sleep(0.5)
 
-    async def post(self, chain: RpcChain, name: str, provider: str) -> Record:
+    async def post(self, chain: RuntimeClient, name: str, provider: str) -> Record:
         """Post a confidential job of one provider's class, and leave it to the gateway."""
         folder, manifest = self.gateway(chain), net_of(CLASS[provider]).manifest
         model, tier = H256(ids.model_id(manifest)), Tier.Confidential
@@ -185,11 +185,11 @@ class World:
         self.jobs[name] = record.job
         return record
 
-    def gateway(self, chain: RpcChain) -> Folder:
+    def gateway(self, chain: RuntimeClient) -> Folder:
         """What the gateway works on."""
         return Folder(self.folder / "gateway", chain.genesis)
 
-    async def ended(self, chain: RpcChain, name: str) -> None:
+    async def ended(self, chain: RuntimeClient, name: str) -> None:
         """Wait until a job is over, and note how."""
         over = (JobState.Finalized, JobState.Refunded, JobState.Slashed)
         deadline = time.monotonic() + HANG
@@ -239,7 +239,7 @@ def _helpers(world: World) -> list[Helper]:
 
 
 async def _story(world: World) -> None:
-    async with open_chain(world.net[0].ws) as chain:
+    async with open_runtime(world.net[0].ws) as chain:
         await _prepare(world, chain)
         submit = ("job", "submit", str(world.folder / "in.npy"), "--from", HOSPITAL, "--json",
                   "--wait", *world.base)  # fmt: skip
@@ -257,7 +257,7 @@ async def _story(world: World) -> None:
     world.net.check_agreement()
 
 
-async def _prepare(world: World, chain: RpcChain) -> None:
+async def _prepare(world: World, chain: RuntimeClient) -> None:
     """Have all registered: providers by themselves, the models here."""
     folder = world.gateway(chain)
     while not folder.endpoints():
@@ -281,7 +281,9 @@ async def _prepare(world: World, chain: RpcChain) -> None:
     await world.until(chain, "registered", registered)
 
 
-async def _by_command(world: World, chain: RpcChain, name: str, provider: str, *words: str) -> None:
+async def _by_command(
+    world: World, chain: RuntimeClient, name: str, provider: str, *words: str
+) -> None:
     """Have a job done in the open, and see from outside what comes of it as soon as it stands."""
 
     async def verify() -> None:
@@ -296,7 +298,7 @@ async def _by_command(world: World, chain: RpcChain, name: str, provider: str, *
     await world.ended(chain, name)
 
 
-async def _standing(chain: RpcChain, provider: str) -> H256:
+async def _standing(chain: RuntimeClient, provider: str) -> H256:
     """Wait until a provider's open job is found valid, or wrong; its receipt."""
     stands = (JobState.Pending, JobState.Finalized, JobState.Slashed)
     who, deadline = AccountId(REQUESTER.account_id), time.monotonic() + HANG
@@ -310,13 +312,13 @@ async def _standing(chain: RpcChain, provider: str) -> H256:
     pytest.fail(f"no receipt of {provider} ever stood")
 
 
-async def _confidential(world: World, chain: RpcChain, name: str, provider: str) -> None:
+async def _confidential(world: World, chain: RuntimeClient, name: str, provider: str) -> None:
     record = await world.post(chain, name, provider)
     await world.ended(chain, name)
     world.outputs[name] = world.gateway(chain).result(record)
 
 
-async def _caught(world: World, chain: RpcChain) -> None:
+async def _caught(world: World, chain: RuntimeClient) -> None:
     """A confidential lie. Who is slashed gets no more jobs, so the open one has to be given out."""
 
     def given() -> bool:
@@ -326,7 +328,7 @@ async def _caught(world: World, chain: RpcChain) -> None:
     await _confidential(world, chain, "private lie", LIAR)
 
 
-async def _withheld(world: World, chain: RpcChain) -> None:
+async def _withheld(world: World, chain: RuntimeClient) -> None:
     """One that serves nothing, and answers on the chain; then one that is not there at all."""
     await world.post(chain, "mute", MUTE)
 
@@ -348,7 +350,7 @@ async def _withheld(world: World, chain: RpcChain) -> None:
     await asyncio.gather(world.ended(chain, "mute"), world.ended(chain, "gone"))
 
 
-async def _of_the_chain(world: World, chain: RpcChain) -> None:
+async def _of_the_chain(world: World, chain: RuntimeClient) -> None:
     """A job that governance has posted, of inputs that the gateway serves."""
     folder, manifest = world.gateway(chain), net_of(CLASS[HONEST]).manifest
     root = edge_root(manifest.graph.input, 0, VALUES.tobytes(), None)

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pytest
 
-from btt_chain.compute.chain import open_chain
+from btt_chain.client.typed import open_runtime
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u64, u128
@@ -62,7 +62,7 @@ async def decide_and_roll(net: Devnet) -> int:
     build = BttRuntime(RuntimeParams(u64(1_000))).call
     bob, charlie = KeyPair.from_uri("//Bob"), Id(AccountId(dev_account("//Charlie")))
 
-    async with open_chain(net[STALE].ws) as chain:
+    async with open_runtime(net[STALE].ws) as chain:
 
         async def by_sudo(name: str, **args: object) -> None:
             call, alice = build("Upgrade", name, **args), KeyPair.from_uri("//Alice")

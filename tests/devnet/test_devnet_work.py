@@ -18,7 +18,7 @@ import pytest
 
 pytest.importorskip("numpy", reason="numpy is not installed: pip install 'btt-chain[work]'")
 
-from btt_chain.compute.chain import open_chain
+from btt_chain.client.typed import open_runtime
 from btt_chain.compute.provider import Record
 from btt_chain.compute.store import BlobStore
 from btt_chain.compute.transport import transcript_name
@@ -100,7 +100,7 @@ async def until(
 ) -> None:
     """Read the chain until something is so; finality has to go on all the while."""
     deadline, moved, final = time.monotonic() + HANG, time.monotonic(), -1
-    async with open_chain(net[0].ws) as chain:
+    async with open_runtime(net[0].ws) as chain:
         while True:
             await history.read(chain)
             if reached():
@@ -151,7 +151,7 @@ class Killer:
 async def _kill_verifier(net: Devnet, history: Work) -> None:
     """Kill a validator that has committed to a verdict; back in time, it reveals that one."""
     who = VALIDATORS[LAST]
-    async with open_chain(net[0].ws) as chain:
+    async with open_runtime(net[0].ws) as chain:
         genesis = int((await chain.api("WorkApi_rules")).genesis_slot)
         until: dict[H256, int] = {}
         receipt = None
@@ -204,7 +204,7 @@ async def _story(net: Devnet, history: Work, killer: Killer) -> None:
     await kill
     await _until_weights_follow(net, history)
     await _check_cheat(net, history)
-    async with open_chain(net[0].ws) as chain:
+    async with open_runtime(net[0].ws) as chain:
         for validator in VALIDATORS:
             view = await chain.api("WorkApi_verifier", validator)
             assert view.bond == 5_000 * int(BTT)
@@ -213,7 +213,7 @@ async def _story(net: Devnet, history: Work, killer: Killer) -> None:
 async def _until_weights_follow(net: Devnet, history: Work) -> None:
     """Wait for an epoch in which who was lent scores makes blocks more often than who was not."""
     deadline = time.monotonic() + HANG
-    async with open_chain(net[0].ws) as chain:
+    async with open_runtime(net[0].ws) as chain:
         while True:
             await history.read(chain)
             scores = {
@@ -258,7 +258,7 @@ async def _check_cheat(net: Devnet, history: Work) -> None:
     assert any(wrong.values())
     refused = {event.job for event in history.of(Jobs.Ended) if event.outcome.name == "Fraud"}
     compared = 0
-    async with open_chain(net[0].ws) as chain:
+    async with open_runtime(net[0].ws) as chain:
         for record in records:
             view: JobView | None = await chain.api("WorkApi_job", record.job)
             if view is None or view.receipt is None or view.receipt.id != record.receipt:

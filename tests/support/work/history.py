@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any
 
-from btt_chain.compute.chain import RpcChain
+from btt_chain.client.typed import RuntimeClient
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.scale import codec
 from runtime.frame import EventRecord
@@ -27,14 +27,14 @@ class History:
         """The events of a kind, in order."""
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def read(self, chain: RpcChain) -> None:
+    async def read(self, chain: RuntimeClient) -> None:
         """Read on, up to the last final block."""
         records = codec(list[EventRecord])
         async with self.lock:
             head = await chain.head()
             while self.number < head.final_number:
-                hash = await chain._call("chain_getBlockHash", self.number + 1)
-                raw = await chain._call("state_getStorage", EVENTS, hash)
+                hash = await chain.chain.connection.call("chain_getBlockHash", self.number + 1)
+                raw = await chain.chain.connection.call("state_getStorage", EVENTS, hash)
                 chain._runtime.tie()
                 found = records.decode_all(bytes.fromhex(str(raw)[2:]))
                 self.events += [record.event.event for record in found]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from btt_chain.compute.chain import open_chain
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.client.typed import open_runtime
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
@@ -19,7 +20,6 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import encode, u8, u32, u64, u128
 from cli.commands.asset import label
 from cli.commands.vault import some_of
-from cli.common.client import Client
 from cli.common.errors import Mistyped
 from cli.program import program
 from runtime import BttRuntime
@@ -58,7 +58,7 @@ def account(pair: KeyPair) -> Id:
 async def prepare(url: str) -> None:
     """Judge Alice's identity, and let Bob and Charlie verify."""
     law = BttRuntime(RuntimeParams(u64(1_000)))
-    async with open_chain(url) as chain:
+    async with open_runtime(url) as chain:
 
         async def as_root(call: Call) -> None:
             await chain.submit("Sudo", "sudo", signer=ALICE, call=call)
@@ -83,13 +83,13 @@ async def prepare(url: str) -> None:
 
 async def attest(url: str, id: int) -> None:
     """Let both verifiers attest an asset, and the time for objections pass."""
-    async with open_chain(url) as chain:
+    async with open_runtime(url) as chain:
         for pair, role in ((BOB, Role.Regulatory), (CHARLIE, Role.Technical)):
             await chain.submit(
                 "AssetRegistry", "verify", signer=pair, id=u32(id), role=role, complexity=u8(1),
                 approve=True, report=H256(bytes(32)),
             )  # fmt: skip
-    async with await Client.connect(url, 60) as client:
+    async with await WebSocket.connect(url, 60) as client:
         for _ in range(VOTE_BLOCKS):
             await client.call("engine_createBlock", True, True)
 

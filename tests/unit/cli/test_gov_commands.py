@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from btt_chain.client.amount import BTT
+from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.scale import u32, u128
 from cli.commands.gov_view import AWAY, WIDTH, bar, percent, picture, power, when
-from cli.common.amount import BTT
-from cli.common.client import Client
 from cli.program import program
 from runtime.governance_api import PollView
 from runtime.pallets.chambers import ChamberView
@@ -46,7 +46,7 @@ def document(url: str, *args: str) -> Any:
 
 
 async def wait(url: str, blocks: int) -> None:
-    async with await Client.connect(url, 60) as client:
+    async with await WebSocket.connect(url, 60) as client:
         for _ in range(blocks):
             await client.call("engine_createBlock", True, True)
 

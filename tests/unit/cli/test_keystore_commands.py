@@ -11,17 +11,18 @@ from typing import Any, cast
 import pytest
 from click.testing import CliRunner, Result
 
+from btt_chain.client.amount import BTT
+from btt_chain.client.chain import Chain
+from btt_chain.client.errors import NotFound
+from btt_chain.client.jsonrpc import Connection
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.client.transactions import ChainFacts
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import BABE, GRANDPA, Keystore, SigningRecord
 from btt_chain.keystore.errors import KeystoreError
 from btt_chain.keystore.record import recorded_keys
 from btt_chain.node.config import Paths
 from cli.commands.keystore import on_chain
-from cli.common.amount import BTT
-from cli.common.catalogue import Catalogue
-from cli.common.chain import Chain
-from cli.common.client import Client
-from cli.common.errors import NotFound
 from cli.common.validator_keys import place_of
 from cli.program import program
 from genesis.build import build
@@ -219,22 +220,22 @@ def test_a_development_chain_that_is_purged_forgets_what_it_signed(tmp_path: Pat
 
 
 @dataclass
-class FakeCatalogue:
+class FakeMetadata:
     currency: Any = BTT
 
 
 @dataclass
 class FakeChain:
-    """Storage by name, as `cli.common.chain.Chain` reads it."""
+    """Storage by name, as `Chain` reads it."""
 
     items: dict[str, Any]
-    catalogue: FakeCatalogue = field(default_factory=FakeCatalogue)
+    metadata: FakeMetadata = field(default_factory=FakeMetadata)
 
-    async def storage(self, path: str, *keys: str) -> tuple[int, Any]:
+    async def storage(self, path: str, *keys: str) -> Any:
         if path.partition(".")[0] not in {name.partition(".")[0] for name in self.items}:
             raise NotFound(f"there is no pallet {path.partition('.')[0]!r}")
         found = self.items.get(path)
-        return 0, found.get(keys[0]) if isinstance(found, dict) and keys else found
+        return found.get(keys[0]) if isinstance(found, dict) and keys else found
 
 
 KEYS = {"babe": [ALICE], "gran": [ALICE_GRANDPA]}
@@ -305,8 +306,8 @@ class GenesisClient:
 async def test_a_validator_of_genesis_lacks_nothing_on_its_own_chain() -> None:
     made = build(load("local"))
     raw = metadata(BttRuntime(RuntimeParams.decode(made.state[PARAMS_KEY])), 14)
-    client = cast("Client", GenesisClient(made.state))
-    chain = Chain(client, Catalogue(raw), None, made.hash, (1, 1))
+    connection = cast("Connection", GenesisClient(made.state))
+    chain = Chain(connection, ChainMetadata(raw), ChainFacts(made.hash, 1, 1))
     found = {one.what: one for one in await on_chain(chain, KEYS)}
     assert [one.what for one in found.values() if not one.is_good] == []
     assert found["bond"].text == "10_000 BTT"

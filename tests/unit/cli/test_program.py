@@ -117,7 +117,7 @@ def test_what_is_typed_wrongly_is_said_in_one_line(args: list[str], why: str) ->
 def test_a_node_that_is_not_there_is_exit_code_three() -> None:
     result = run("query", "account", "//Alice", "--url", "ws://127.0.0.1:1")
     assert result.exit_code == 3
-    assert "nobody listens there; is the node running?" in result.stderr
+    assert "nothing listens there; is the node running?" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -106,12 +106,12 @@ def test_what_cannot_be_is_refused_in_a_line(
 
 
 def test_two_providers_do_not_work_in_one_folder(url: str, tmp_path: Path) -> None:
+    from btt_chain.client.accounts import read_account
+    from btt_chain.client.jsonrpc import WebSocket
     from btt_chain.compute.provider_folder import Folder
-    from cli.common.accounts import read_account
-    from cli.common.client import Client
 
     async def genesis() -> bytes:
-        async with await Client.connect(url) as client:
+        async with await WebSocket.connect(url) as client:
             return bytes.fromhex(str(await client.call("chain_getBlockHash", 0))[2:])
 
     folder = Folder(tmp_path, asyncio.run(genesis()), read_account("//Eve"))

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from btt_chain.client.errors import RpcError
+from btt_chain.client.jsonrpc import Json, WebSocket
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig
 from btt_chain.node.lifecycle import open_chain
@@ -19,7 +21,6 @@ from btt_chain.node.sealing import Instant
 from btt_chain.node.service import Service, ServiceConfig
 from btt_chain.rpc.server import RpcConfig
 from cli.commands import tokenomics_live
-from cli.common.client import Client, Json, RpcError
 from cli.common.errors import Refused
 from cli.program import program
 from runtime import audit as auditing
@@ -135,7 +136,7 @@ def test_what_does_not_hold_is_named_and_fails_the_command(
 def test_a_node_that_hides_a_key_is_found_out(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     fetch = tokenomics_live.fetch_state
 
-    async def most(client: Client, hash: bytes) -> dict[bytes, bytes]:
+    async def most(client: WebSocket, hash: bytes) -> dict[bytes, bytes]:
         state = await fetch(client, hash)
         state.popitem()
         return state
@@ -150,15 +151,15 @@ def test_a_node_that_hides_a_key_is_found_out(url: str, monkeypatch: pytest.Monk
 def test_a_node_that_shows_another_header_is_found_out(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = Client.call
+    call = WebSocket.call
 
-    async def lying(self: Client, method: str, *params: Json) -> Json:
+    async def lying(self: WebSocket, method: str, *params: Json) -> Json:
         answer = await call(self, method, *params)
         if method == "chain_getHeader" and isinstance(answer, dict):
             answer["stateRoot"] = "0x" + "11" * 32
         return answer
 
-    monkeypatch.setattr(Client, "call", lying)
+    monkeypatch.setattr(WebSocket, "call", lying)
     result = run("tokenomics", "audit", "--url", url)
     assert result.exit_code == 1
     assert "has another hash" in result.stderr
@@ -169,7 +170,7 @@ def test_a_node_that_shows_another_header_is_found_out(
     ("block", "code", "why"),
     [
         ("1_000_000", 4, "there is no block 1000000 yet"),
-        ("0x" + "11" * 32, 4, "the node knows no block"),
+        ("0x" + "11" * 32, 4, "the node has no block"),
         ("yesterday", 2, "give a number, a hash, best or finalized"),
     ],
 )
@@ -185,15 +186,15 @@ def test_a_block_that_is_not_there_is_told(
 def test_a_node_that_limits_strangers_is_asked_again(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call, refused = Client.call, [0]
+    call, refused = WebSocket.call, [0]
 
-    async def limited(self: Client, method: str, *params: Json) -> Json:
+    async def limited(self: WebSocket, method: str, *params: Json) -> Json:
         if method.startswith("state_") and refused[0] < 3:
             refused[0] += 1
             raise RpcError(method, -32999, "RPC rate limit exceeded", None)
         return await call(self, method, *params)
 
-    monkeypatch.setattr(Client, "call", limited)
+    monkeypatch.setattr(WebSocket, "call", limited)
     monkeypatch.setattr(tokenomics_live, "PAUSE", 0)
     assert document("tokenomics", "audit", "--url", url)["findings"] == []
     assert refused == [3]
@@ -208,14 +209,14 @@ def test_a_node_that_limits_strangers_is_asked_again(
 def test_a_node_of_another_chain_is_told_to_be_one(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    call = Client.call
+    call = WebSocket.call
 
-    async def older(self: Client, method: str, *params: Json) -> Json:
+    async def older(self: WebSocket, method: str, *params: Json) -> Json:
         if method.startswith("tokenomics"):
             raise RpcError(method, -32601, "Method not found", None)
         return await call(self, method, *params)
 
-    monkeypatch.setattr(Client, "call", older)
+    monkeypatch.setattr(WebSocket, "call", older)
     result = run("tokenomics", "supply", "--url", url)
     assert result.exit_code == 4
     assert "has no tokenomics_supply: it is no BTT chain" in result.stderr

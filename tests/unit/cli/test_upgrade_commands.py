@@ -14,9 +14,10 @@ from click.testing import CliRunner, Result
 
 from btt_chain.chain import runtimes
 from btt_chain.chain.runtimes import Carried
+from btt_chain.client.errors import RpcError
+from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.scale import codec, u32, u64
 from cli.commands.doctor_rules import Verdict, judge_law
-from cli.common.client import Client, RpcError
 from cli.program import program
 from runtime import BttRuntime
 from runtime.frame import Migration
@@ -83,7 +84,7 @@ def document(*args: str, code: int = 0) -> Any:
 
 
 async def create(url: str, blocks: int) -> None:
-    async with await Client.connect(url, 60) as client:
+    async with await WebSocket.connect(url, 60) as client:
         for _ in range(blocks):
             await client.call("engine_createBlock", True, True)
 
@@ -141,7 +142,7 @@ def test_a_plan_becomes_a_proposal_or_a_call_by_sudo_and_the_node_stands(
 
 
 async def served(url: str, absent: str) -> None:
-    async with await Client.connect(url, 60) as client:
+    async with await WebSocket.connect(url, 60) as client:
         assert await client.call("chain_getBlock", await client.call("chain_getBlockHash", 1))
         assert absent.encode().hex() not in str(await client.call("state_getMetadata"))
 

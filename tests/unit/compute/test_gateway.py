@@ -19,7 +19,8 @@ import pytest
 import trio
 from libp2p.abc import INetStream
 
-from btt_chain.compute.chain import ChainGone, Head, Included, NotIncluded
+from btt_chain.client.errors import Disconnected, NotIncluded
+from btt_chain.client.typed import Executed, Head
 from btt_chain.compute.gateway import Gateway, Step, decide, may_ask
 from btt_chain.compute.job_folder import Damaged, Folder, Record, Signer, joined, new_record, split
 from btt_chain.compute.payload import (
@@ -164,7 +165,7 @@ class Chain:
     async def heads(self) -> AsyncIterator[Head]:
         while (head := await self.blocks.get()) is not None:
             yield head
-        raise ChainGone("the node is gone")
+        raise Disconnected("the node is gone")
 
     async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
         if method == "WorkApi_rules":
@@ -179,7 +180,7 @@ class Chain:
         self.args = args
         if self.fails:
             raise self.fails.pop()
-        return Included(bytes(32), self.events)
+        return Executed(bytes(32), self.events)
 
 
 class World:
@@ -730,7 +731,7 @@ async def test_running_ends_when_it_may_and_when_the_node_goes(tmp_path: Path) -
         await w.gateway.run(lambda: True)
 
         await w.chain.blocks.put(None)
-        with pytest.raises(ChainGone):
+        with pytest.raises(Disconnected):
             await w.gateway.run()
 
 

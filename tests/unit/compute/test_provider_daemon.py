@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from btt_chain.compute.chain import ChainGone, DispatchRefused, Head, Included, NotIncluded
+from btt_chain.client.errors import Disconnected, DispatchFailed, NotIncluded
+from btt_chain.client.typed import Executed, Head
 from btt_chain.compute.job_folder import joined
 from btt_chain.compute.payload import (
     edge_root,
@@ -115,7 +116,7 @@ class Chain:
             await asyncio.sleep(0.02)
         yield await self.head()
         await asyncio.sleep(0.1)
-        raise ChainGone("the story is over")
+        raise Disconnected("the story is over")
 
     async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
         del at
@@ -139,7 +140,7 @@ class Chain:
 
     async def submit(
         self, pallet: str, call: str, /, *, signer: KeyPair | None = None, **args: Any
-    ) -> Included:
+    ) -> Executed:
         assert signer is BOB
         self.sent.append(call)
         if self.fails:
@@ -156,7 +157,7 @@ class Chain:
                 (record,) = self.folder.records()
                 assert record.item_root == args["item_root"]
                 self.pay(record.receipt, args["item_root"], args["output_root"])
-        return Included(b"", ())
+        return Executed(b"", ())
 
     def pay(self, id: H256, item_root: H256, output_root: H256) -> None:
         no = u32(0)
@@ -190,7 +191,7 @@ async def working(
 
 async def story(chain: Chain, folder: Folder, host: BlobHost, memory: int = MAX_MEMORY) -> None:
     async with working(folder, host, memory) as made:
-        with pytest.raises(ChainGone):
+        with pytest.raises(Disconnected):
             await made.run(chain)
 
 
@@ -230,7 +231,7 @@ async def test_a_job_whose_items_are_too_large_is_declined(
 async def test_what_does_not_come_into_a_block_is_sent_again(tmp_path: Path) -> None:
     async with world(tmp_path) as (chain, folder, host, _):
         chain.deliver()
-        chain.fails = [NotIncluded("too many"), DispatchRefused("Jobs.Odd", "")] * 2
+        chain.fails = [NotIncluded("too many"), DispatchFailed("Jobs.Odd", "")] * 2
         await story(chain, folder, host)
         assert chain.view.state is JobState.Finalized
 

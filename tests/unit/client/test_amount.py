@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.common.amount import BTT, LARGEST, AmountError, Currency
+from btt_chain.client.amount import BTT, LARGEST, AmountError, Currency
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from cli.common.client import Client, RpcError, TimedOut, web_socket
-from cli.common.errors import CannotConnect, Mistyped, Refused
+from btt_chain.client.errors import (
+    Disconnected,
+    InvalidAnswer,
+    InvalidArgument,
+    RpcError,
+    TimedOut,
+)
+from btt_chain.client.jsonrpc import WebSocket, web_socket_url
 
 Answer = Callable[[web.WebSocketResponse, dict[str, Any]], Awaitable[None]]
 
@@ -55,7 +61,7 @@ async def test_answers_find_the_call_they_belong_to() -> None:
             for each in reversed(waiting):
                 await echo(socket, each)
 
-    async with server(in_reverse) as url, await Client.connect(url, 5) as client:
+    async with server(in_reverse) as url, await WebSocket.connect(url, 5) as client:
         answers = await asyncio.gather(*(client.call("m", number) for number in range(3)))
     assert answers == [[0], [1], [2]]
 
@@ -65,20 +71,21 @@ async def test_an_error_of_the_node_says_what_why_and_its_code() -> None:
         error = {"code": 1010, "message": "Invalid Transaction", "data": "bad signature"}
         await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "error": error})
 
-    async with server(refuse) as url, await Client.connect(url, 5) as client:
+    async with server(refuse) as url, await WebSocket.connect(url, 5) as client:
         with pytest.raises(RpcError) as refused:
             await client.call("author_submitExtrinsic", "0x")
-    assert refused.value.message == (
+    assert str(refused.value) == (
         "the node refused author_submitExtrinsic: Invalid Transaction: bad signature (code 1010)"
     )
-    assert refused.value.exit_code == 1
+    assert refused.value.code == 1010
+    assert refused.value.data == "bad signature"
 
 
 async def test_a_node_that_keeps_silent_is_not_waited_for() -> None:
     async def silent(_socket: web.WebSocketResponse, _request: dict[str, Any]) -> None:
         pass
 
-    async with server(silent) as url, await Client.connect(url, 0.05) as client:
+    async with server(silent) as url, await WebSocket.connect(url, 0.05) as client:
         with pytest.raises(TimedOut, match=r"did not answer m within 0\.05 s"):
             await client.call("m")
 
@@ -90,13 +97,13 @@ async def test_a_node_that_goes_away_fails_every_call_and_subscription() -> None
             return
         await socket.close()
 
-    async with server(leave) as url, await Client.connect(url, 5) as client:
+    async with server(leave) as url, await WebSocket.connect(url, 5) as client:
         async with client.subscribe("subscribe", "unsubscribe") as items:
-            with pytest.raises(CannotConnect, match="closed the connection"):
+            with pytest.raises(Disconnected, match="closed the connection"):
                 await client.call("m")
-            with pytest.raises(CannotConnect, match="closed the connection"):
+            with pytest.raises(Disconnected, match="closed the connection"):
                 await anext(items)
-        with pytest.raises(CannotConnect):
+        with pytest.raises(Disconnected):
             await client.call("m")
 
 
@@ -115,7 +122,7 @@ async def test_no_notification_is_lost_behind_the_answer() -> None:
 
     async with (
         server(eager) as url,
-        await Client.connect(url, 5) as client,
+        await WebSocket.connect(url, 5) as client,
         client.subscribe("subscribe", "unsubscribe") as items,
     ):
         assert [await anext(items) for _ in range(3)] == [0, 1, 2]
@@ -123,18 +130,18 @@ async def test_no_notification_is_lost_behind_the_answer() -> None:
 
 
 async def test_what_is_no_subscription_is_refused() -> None:
-    async with server(echo) as url, await Client.connect(url, 5) as client:
-        with pytest.raises(Refused, match="not with a subscription"):
+    async with server(echo) as url, await WebSocket.connect(url, 5) as client:
+        with pytest.raises(InvalidAnswer, match="not with a subscription"):
             async with client.subscribe("subscribe", "unsubscribe"):
                 pass
 
 
 async def test_who_is_no_node_is_named() -> None:
     async with server(echo) as url:
-        with pytest.raises(CannotConnect, match="it answered 200 and is no JSON-RPC WebSocket"):
-            await Client.connect(f"{url}/plain", 5)
-    with pytest.raises(CannotConnect, match="nobody listens there; is the node running"):
-        await Client.connect(url, 5)
+        with pytest.raises(Disconnected, match="it answered 200 and is no JSON-RPC WebSocket"):
+            await WebSocket.connect(f"{url}/plain", 5)
+    with pytest.raises(Disconnected, match="nothing listens there; is the node running"):
+        await WebSocket.connect(url, 5)
 
 
 @pytest.mark.parametrize(
@@ -147,10 +154,10 @@ async def test_who_is_no_node_is_named() -> None:
     ],
 )
 def test_http_and_web_socket_are_the_same_port(typed: str, meant: str) -> None:
-    assert web_socket(typed) == meant
+    assert web_socket_url(typed) == meant
 
 
 @pytest.mark.parametrize("typed", ["", "node:9944", "ws://", "ftp://node"])
 def test_what_is_no_url_is_mistyped(typed: str) -> None:
-    with pytest.raises(Mistyped, match="write it like ws://"):
-        web_socket(typed)
+    with pytest.raises(InvalidArgument, match="write it like ws://"):
+        web_socket_url(typed)

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Final
 
+from btt_chain.crypto.development import DEV_NAMES
+from btt_chain.crypto.errors import SecretError
+from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import ss58
-from cli.common.secret_uri import is_path_like, path_like
 
 ACCOUNT_LENGTH: Final = 32
+
+OTHERS: Final = ("Validator", "Provider", "holder")
+"""First parts of the paths of keys on development chains, besides the names of accounts."""
+
+FILE_NAME: Final = re.compile(r"~.*|[\w.-]+\.[A-Za-z]{1,5}")
+"""Pattern of a file name without a folder; neither a phrase nor a seed has such characters."""
 
 
 class AccountError(ValueError):
@@ -40,9 +50,6 @@ def read_account(text: str, prefix: int = ss58.DEFAULT_PREFIX) -> bytes:
 
 
 def _development_account(uri: str) -> bytes:
-    from btt_chain.crypto.errors import SecretError
-    from btt_chain.crypto.keypair import KeyPair
-
     if is_path_like(uri):
         raise AccountError(path_like(uri))
     try:
@@ -59,3 +66,25 @@ def _hex_account(text: str) -> bytes:
     if len(account) != ACCOUNT_LENGTH:
         raise AccountError(f"an account has {ACCOUNT_LENGTH} bytes, {text!r} has {len(account)}")
     return account
+
+
+def is_path_like(text: str) -> bool:
+    """Return True if a text that begins with // is a path rather than a development key."""
+    path = Path(text)
+    if path.is_file() or (path.parent.is_dir() and len(path.parts) > 2):
+        return True
+    if FILE_NAME.fullmatch(path.name) or (text.startswith("///") and "/" in text[3:]):
+        return True
+    first, *others = text.partition("///")[0].removeprefix("//").split("//")
+    name, slash, _ = first.partition("/")
+    has_soft = bool(slash) or any("/" in other for other in others)
+    return has_soft and name not in (*DEV_NAMES, *OTHERS)
+
+
+def path_like(text: str) -> str:
+    """Return the error of such a text."""
+    return (
+        f"{text} looks like the path of a file with slashes too many: write a path like "
+        "/home/me/key, a development key like //Alice, and before any other path of a key its "
+        "phrase or seed"
+    )

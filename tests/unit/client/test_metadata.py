@@ -8,15 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btt_chain.client.amount import Currency
+from btt_chain.client.errors import InvalidArgument, NotFound, Undecodable
+from btt_chain.client.extrinsics import Draft, SigningContext, hash_of, sign
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.client.reasons import REASONS
+from btt_chain.client.values import brief
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives.era import Immortal, Mortal
 from btt_chain.scale import compact_encode
 from btt_chain.scale.portable import Plain
-from cli.common.amount import Currency
-from cli.common.catalogue import Catalogue, brief
-from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.reasons import REASONS
-from cli.common.signing import Draft, Ties, hash_of, sign
 from runtime.frame.error import (
     ArithmeticErrorKind,
     TokenErrorKind,
@@ -46,9 +47,9 @@ BOB = "5FHneW46xGXgs5mUiveU4sbTyGBzmstUspZC92UhjJM694ty"
 
 
 @pytest.fixture(scope="module")
-def demo() -> Catalogue:
+def demo() -> ChainMetadata:
     text = (vectors_dir() / "metadata" / "demo-v14.hex").read_text().strip()
-    return Catalogue(bytes.fromhex(text.removeprefix("0x")), currency=Currency("UNIT", 12))
+    return ChainMetadata(bytes.fromhex(text.removeprefix("0x")), currency=Currency("UNIT", 12))
 
 
 @pytest.fixture(scope="module")
@@ -57,26 +58,26 @@ def vectors() -> dict[str, Any]:
     return found
 
 
-def test_names_are_found_as_javascript_writes_them_too(demo: Catalogue) -> None:
+def test_names_are_found_as_javascript_writes_them_too(demo: ChainMetadata) -> None:
     for name in ("Balances.transfer_keep_alive", "balances.transferKeepAlive"):
-        pallet, call = demo.call(name)
+        pallet, call = demo.items.call(name)
         assert (pallet.name, call.name) == ("Balances", "transfer_keep_alive")
 
 
 @pytest.mark.parametrize(
     ("path", "error", "why"),
     [
-        ("transfer", Mistyped, "write it like Balances.transfer_keep_alive"),
+        ("transfer", InvalidArgument, "write it like Balances.transfer_keep_alive"),
         ("Balance.burn", NotFound, "has no pallet 'Balance'; did you mean Balances?"),
         ("Balances.transfer_keep_alife", NotFound, "did you mean transfer_keep_alive"),
         ("Timestamp.qqq", NotFound, "known are set"),
     ],
 )
 def test_a_name_that_is_none_gets_a_hint(
-    demo: Catalogue, path: str, error: type[Exception], why: str
+    demo: ChainMetadata, path: str, error: type[Exception], why: str
 ) -> None:
     with pytest.raises(error, match=why.replace("?", r"\?")):
-        demo.call(path)
+        demo.items.call(path)
 
 
 @pytest.mark.parametrize(
@@ -90,12 +91,12 @@ def test_a_name_that_is_none_gets_a_hint(
     ],
 )
 def test_a_call_is_typed_in_many_ways_and_is_one_call(
-    demo: Catalogue, arguments: list[str]
+    demo: ChainMetadata, arguments: list[str]
 ) -> None:
-    raw = demo.encode_call("Balances.transfer_keep_alive", arguments)
+    raw = demo.arguments.encode_call("Balances.transfer_keep_alive", arguments)
     bob = KeyPair.from_uri("//Bob").account_id
     assert raw == bytes([4, 3, 0]) + bob + compact_encode(1_500_000_000_000)
-    view = demo.decode_call(raw)
+    view = demo.decoder.call(raw)
     assert view.name == "Balances.transfer_keep_alive"
     assert view.shown == {"dest": BOB, "value": "1.5 UNIT"}
     assert view.arguments == {"dest": {"Id": BOB}, "value": "1500000000000"}
@@ -118,14 +119,14 @@ def test_a_call_is_typed_in_many_ways_and_is_one_call(
         (['{"Ident": "//Bob"}', "1UNIT"], "dest: MultiAddress has no 'Ident'; known are Id, Index"),
     ],
 )
-def test_a_wrong_argument_is_named(demo: Catalogue, arguments: list[str], why: str) -> None:
-    with pytest.raises(Mistyped) as refused:
-        demo.encode_call("Balances.transfer_keep_alive", arguments)
-    assert why in refused.value.message
+def test_a_wrong_argument_is_named(demo: ChainMetadata, arguments: list[str], why: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        demo.arguments.encode_call("Balances.transfer_keep_alive", arguments)
+    assert why in str(refused.value)
 
 
-def test_a_call_inside_a_call_can_be_written_three_ways(demo: Catalogue) -> None:
-    inner = demo.encode_call("Balances.force_set_balance", ["//Bob", "7UNIT"])
+def test_a_call_inside_a_call_can_be_written_three_ways(demo: ChainMetadata) -> None:
+    inner = demo.arguments.encode_call("Balances.force_set_balance", ["//Bob", "7UNIT"])
     nested = [
         '{"call": "Balances.force_set_balance", "args": {"who": "//Bob", "new_free": "7UNIT"}}',
         '{"call": "balances.forceSetBalance", "args": ["//Bob", "7UNIT"]}',
@@ -133,9 +134,9 @@ def test_a_call_inside_a_call_can_be_written_three_ways(demo: Catalogue) -> None
         "0x" + inner.hex(),
     ]
     for text in nested:
-        raw = demo.encode_call("Sudo.sudo", [text])
+        raw = demo.arguments.encode_call("Sudo.sudo", [text])
         assert raw == bytes([6, 0]) + inner
-    shown = demo.decode_call(raw).shown
+    shown = demo.decoder.call(raw).shown
     assert shown == {"call": f"Balances.force_set_balance(who: {BOB}, new_free: 7 UNIT)"}
 
 
@@ -153,88 +154,90 @@ def test_a_call_inside_a_call_can_be_written_three_ways(demo: Catalogue) -> None
         ),
     ],
 )
-def test_a_wrong_call_inside_a_call_is_refused(demo: Catalogue, text: str, why: str) -> None:
-    with pytest.raises((Mistyped, NotFound)) as refused:
-        demo.encode_call("Sudo.sudo", [text])
-    assert why in refused.value.message
+def test_a_wrong_call_inside_a_call_is_refused(demo: ChainMetadata, text: str, why: str) -> None:
+    with pytest.raises((InvalidArgument, NotFound)) as refused:
+        demo.arguments.encode_call("Sudo.sudo", [text])
+    assert why in str(refused.value)
 
 
-def test_bytes_are_hex_or_text(demo: Catalogue) -> None:
-    assert demo.encode_call("System.remark", ["0x6869"]) == demo.encode_call(
+def test_bytes_are_hex_or_text(demo: ChainMetadata) -> None:
+    assert demo.arguments.encode_call("System.remark", ["0x6869"]) == demo.arguments.encode_call(
         "System.remark", ["hi"]
     )
     # A name=value is only taken apart if the name is an argument's.
-    raw = demo.encode_call("System.remark", ["a=b"])
-    assert demo.decode_call(raw).arguments == {"remark": "0x" + b"a=b".hex()}
+    raw = demo.arguments.encode_call("System.remark", ["a=b"])
+    assert demo.decoder.call(raw).arguments == {"remark": "0x" + b"a=b".hex()}
 
 
-def test_storage_keys_are_those_of_the_clients(demo: Catalogue, vectors: dict[str, Any]) -> None:
+def test_storage_keys_are_those_of_the_clients(
+    demo: ChainMetadata, vectors: dict[str, Any]
+) -> None:
     expected = vectors["storageKeys"]
-    pallet, entry = demo.storage("System.Account")
-    key, is_complete = demo.storage_key(pallet, entry, ["//Alice"])
+    pallet, entry = demo.items.storage("System.Account")
+    key, is_complete = demo.storage.key(pallet, entry, ["//Alice"])
     assert ("0x" + key.hex(), is_complete) == (expected["System.Account(Alice)"], True)
-    assert demo.keys_of(entry, key) == ["5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"]
-    prefix, is_complete = demo.storage_key(pallet, entry, [])
+    assert demo.storage.keys_of(entry, key) == ["5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"]
+    prefix, is_complete = demo.storage.key(pallet, entry, [])
     assert (key[:32], False) == (prefix, is_complete)
-    pallet, entry = demo.storage("Timestamp.Now")
-    key, is_complete = demo.storage_key(pallet, entry, [])
+    pallet, entry = demo.items.storage("Timestamp.Now")
+    key, is_complete = demo.storage.key(pallet, entry, [])
     assert ("0x" + key.hex(), is_complete) == (expected["Timestamp.Now"], True)
-    with pytest.raises(Mistyped, match="takes 0 keys"):
-        demo.storage_key(pallet, entry, ["1"])
+    with pytest.raises(InvalidArgument, match="takes 0 keys"):
+        demo.storage.key(pallet, entry, ["1"])
 
 
 def test_stored_values_have_their_wide_numbers_as_text(
-    demo: Catalogue, vectors: dict[str, Any]
+    demo: ChainMetadata, vectors: dict[str, Any]
 ) -> None:
     case = vectors["accountInfo"][0]
-    _, entry = demo.storage("System.Account")
-    kind, value = demo.stored(entry, bytes.fromhex(case["hex"][2:]))
-    found = demo.for_json(kind, value)
+    _, entry = demo.items.storage("System.Account")
+    kind, value = demo.storage.stored(entry, bytes.fromhex(case["hex"][2:]))
+    found = demo.values.for_json(kind, value)
     assert isinstance(found, dict)
     assert found["nonce"] == case["json"]["nonce"]
     assert isinstance(found["data"], dict)
     assert found["data"]["free"] == case["json"]["data"]["free"]
-    with pytest.raises(Refused, match="is not of its type"):
-        demo.stored(entry, b"\0")
+    with pytest.raises(Undecodable, match="is not of its type"):
+        demo.storage.stored(entry, b"\0")
 
 
-def test_what_is_not_stored_is_its_default(demo: Catalogue) -> None:
-    _, entry = demo.storage("System.Account")
-    _, value = demo.stored(entry, None)
+def test_what_is_not_stored_is_its_default(demo: ChainMetadata) -> None:
+    _, entry = demo.items.storage("System.Account")
+    _, value = demo.storage.stored(entry, None)
     assert isinstance(value, dict)
     assert value["nonce"] == 0
 
 
-def test_an_extrinsic_of_a_client_is_opened(demo: Catalogue, vectors: dict[str, Any]) -> None:
+def test_an_extrinsic_of_a_client_is_opened(demo: ChainMetadata, vectors: dict[str, Any]) -> None:
     for case in vectors["extrinsics"]:
-        view = demo.decode_extrinsic(bytes.fromhex(case["extrinsic"][2:]))
+        view = demo.decoder.extrinsic(bytes.fromhex(case["extrinsic"][2:]))
         assert view.hash == case["hash"]
         assert view.call.name in {"Balances.transfer_keep_alive", "System.remark", "Sudo.sudo"}
         assert view.extra["CheckNonce"] == case["nonce"]
         assert view.extra["ChargeTransactionPayment"] == str(case["tip"])
 
 
-def test_an_unsigned_extrinsic_has_no_signer(demo: Catalogue, vectors: dict[str, Any]) -> None:
-    view = demo.decode_extrinsic(bytes.fromhex(vectors["unsigned"]["timestamp_set"][2:]))
+def test_an_unsigned_extrinsic_has_no_signer(demo: ChainMetadata, vectors: dict[str, Any]) -> None:
+    view = demo.decoder.extrinsic(bytes.fromhex(vectors["unsigned"]["timestamp_set"][2:]))
     assert view.signer is None
     assert view.call.name == "Timestamp.set"
 
 
 @pytest.mark.parametrize("wire", [b"", b"\0", b"\x04\x84", b"\x08\x84\x00", b"\x08\x99\x00"])
-def test_what_is_no_extrinsic_is_refused(demo: Catalogue, wire: bytes) -> None:
-    with pytest.raises(Refused, match="this is no"):
-        demo.decode_extrinsic(wire)
+def test_what_is_no_extrinsic_is_refused(demo: ChainMetadata, wire: bytes) -> None:
+    with pytest.raises(Undecodable, match="this is no"):
+        demo.decoder.extrinsic(wire)
 
 
 def test_our_signatures_sign_what_the_clients_sign(
-    demo: Catalogue, vectors: dict[str, Any]
+    demo: ChainMetadata, vectors: dict[str, Any]
 ) -> None:
     signed = 0
     for case in vectors["extrinsics"]:
         scheme = Scheme[case["signer"].split()[0].upper()]
         if scheme is not Scheme.ED25519 or case["era"] is not None:
-            continue  # the others hold luck
-        ties = Ties(
+            continue  # the others are randomized
+        context = SigningContext(
             bytes.fromhex(case["genesisHash"][2:]),
             bytes.fromhex(case["blockHash"][2:]),
             case["specVersion"],
@@ -242,7 +245,7 @@ def test_our_signatures_sign_what_the_clients_sign(
         )
         call = bytes.fromhex(case["callHex"][2:])
         draft = Draft(call, case["nonce"], Immortal(), case["tip"])
-        wire = sign(demo, ties, draft, KeyPair.from_uri("//Alice", scheme))
+        wire = sign(demo, context, draft, KeyPair.from_uri("//Alice", scheme))
         assert "0x" + wire.hex() == case["extrinsic"]
         assert hash_of(wire) == case["hash"]
         signed += 1
@@ -250,12 +253,14 @@ def test_our_signatures_sign_what_the_clients_sign(
 
 
 @pytest.mark.parametrize("scheme", list(Scheme))
-def test_what_we_sign_can_be_opened_again(demo: Catalogue, scheme: Scheme) -> None:
+def test_what_we_sign_can_be_opened_again(demo: ChainMetadata, scheme: Scheme) -> None:
     pair = KeyPair.from_uri("//Alice", scheme)
-    call = demo.encode_call("System.remark", ["hi"])
+    call = demo.arguments.encode_call("System.remark", ["hi"])
     draft = Draft(call, 3, Mortal.at(100, 64), 5)
-    view = demo.decode_extrinsic(sign(demo, Ties(bytes(32), bytes(32), 1, 1), draft, pair))
-    assert view.signer == demo.types.show_account(pair.account_id)
+    view = demo.decoder.extrinsic(
+        sign(demo, SigningContext(bytes(32), bytes(32), 1, 1), draft, pair)
+    )
+    assert view.signer == demo.items.types.show_account(pair.account_id)
     assert view.extra["CheckMortality"] == {"period": 64, "phase": 36}
     assert view.extra["ChargeTransactionPayment"] == "5"
     assert view.extra_shown["tip"] == "5 planck"
@@ -263,22 +268,24 @@ def test_what_we_sign_can_be_opened_again(demo: Catalogue, scheme: Scheme) -> No
     assert view.call.shown == {"remark": "0x6869"}
 
 
-def test_the_error_of_a_pallet_is_told_in_its_own_words(demo: Catalogue) -> None:
-    pallet = demo.pallet("Sudo")
-    first = demo.errors(pallet)[0]
+def test_the_error_of_a_pallet_is_told_in_its_own_words(demo: ChainMetadata) -> None:
+    pallet = demo.items.pallet("Sudo")
+    first = demo.items.errors(pallet)[0]
     error: Plain = {"Module": {"index": int(pallet.index), "error": f"0x{first.index:02x}000000"}}
-    assert demo.dispatch_error(error).startswith(f"Sudo.{first.name}")
-    unknown = demo.dispatch_error({"Module": {"index": 250, "error": "0x05000000"}})
+    assert demo.decoder.dispatch_error(error).startswith(f"Sudo.{first.name}")
+    unknown = demo.decoder.dispatch_error({"Module": {"index": 250, "error": "0x05000000"}})
     assert unknown == "error 5 of pallet 250"
 
 
-def test_an_error_of_no_pallet_is_told_in_plain_words(demo: Catalogue) -> None:
+def test_an_error_of_no_pallet_is_told_in_plain_words(demo: ChainMetadata) -> None:
     token: Plain = {"Token": "FundsUnavailable"}
-    assert demo.dispatch_error(token) == (
+    assert demo.decoder.dispatch_error(token) == (
         "Token.FundsUnavailable: the account has too little free money"
     )
-    assert demo.dispatch_error("BadOrigin") == "BadOrigin: the sender may not make this call"
-    assert demo.dispatch_error({"Trie": "DuplicateKey"}) == "Trie.DuplicateKey"
+    assert (
+        demo.decoder.dispatch_error("BadOrigin") == "BadOrigin: the sender may not make this call"
+    )
+    assert demo.decoder.dispatch_error({"Trie": "DuplicateKey"}) == "Trie.DuplicateKey"
 
 
 def test_every_error_of_no_pallet_has_its_words() -> None:
@@ -303,24 +310,24 @@ def test_values_for_people_are_short() -> None:
 
 @pytest.mark.fuzz
 @given(st.binary(max_size=300), st.sampled_from([b"", b"\x84", b"\x04", b"\x05", b"\x45"]))
-def test_no_bytes_do_worse_than_being_refused(demo: Catalogue, raw: bytes, head: bytes) -> None:
+def test_no_bytes_do_worse_than_being_refused(demo: ChainMetadata, raw: bytes, head: bytes) -> None:
     inner = head + raw
-    with suppress(Refused):
-        demo.decode_extrinsic(compact_encode(len(inner)) + inner)
+    with suppress(Undecodable):
+        demo.decoder.extrinsic(compact_encode(len(inner)) + inner)
 
 
 @pytest.mark.fuzz
 @given(st.text(max_size=60) | JSON.map(json.dumps))
-def test_no_argument_does_worse_than_being_refused(demo: Catalogue, text: str) -> None:
+def test_no_argument_does_worse_than_being_refused(demo: ChainMetadata, text: str) -> None:
     for name in ("Sudo.sudo", "System.remark", "Timestamp.set"):
-        with suppress(Mistyped, NotFound):
-            demo.encode_call(name, [text])
+        with suppress(InvalidArgument, NotFound):
+            demo.arguments.encode_call(name, [text])
 
 
 @pytest.mark.parametrize(
     "text",
     ["[" * 100_000, '{"call": "Sudo.sudo", "args": [' * 900 + '"x"' + "]}" * 900],
 )
-def test_deep_nesting_is_refused(demo: Catalogue, text: str) -> None:
-    with pytest.raises(Mistyped):
-        demo.encode_call("Sudo.sudo", [text])
+def test_deep_nesting_is_refused(demo: ChainMetadata, text: str) -> None:
+    with pytest.raises(InvalidArgument):
+        demo.arguments.encode_call("Sudo.sudo", [text])

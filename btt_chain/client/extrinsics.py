@@ -7,22 +7,38 @@ Extensions with data must be known; unknown ones are accepted if they have no da
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
+from btt_chain.client.errors import Undecodable
+from btt_chain.client.metadata import ChainMetadata
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.primitives.era import Era
-from btt_chain.primitives.extrinsic import opaque, signing_payload
+from btt_chain.crypto.signature import Scheme
+from btt_chain.primitives.era import Era, Immortal, Mortal
+from btt_chain.primitives.extrinsic import bare, opaque, signing_payload
 from btt_chain.scale import codec, compact_encode
 from btt_chain.scale.errors import DecodeError
-from cli.common.catalogue import Catalogue
-from cli.common.errors import Refused
 
 _ERA = codec(Era)
 _SCHEME_INDEX = {scheme: bytes((scheme.value,)) for scheme in Scheme}
 
 
+class Signer(Protocol):
+    """A key that signs: a `KeyPair` of a URI or of a keystore, or a device's key."""
+
+    @property
+    def scheme(self) -> Scheme:
+        """The signature scheme."""
+
+    @property
+    def account_id(self) -> bytes:
+        """The 32-byte account of the key."""
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a signature over a message."""
+
+
 @dataclass(frozen=True, slots=True)
-class Ties:
+class SigningContext:
     """The chain, runtime version and fork for which a signature is valid.
 
     `birth` is the hash of the block where the era begins: genesis for immortal ones.
@@ -44,7 +60,7 @@ class Draft:
     tip: int = 0
 
 
-def sign(catalogue: Catalogue, ties: Ties, draft: Draft, pair: KeyPair) -> bytes:
+def sign(metadata: ChainMetadata, context: SigningContext, draft: Draft, signer: Signer) -> bytes:
     """Return the signed extrinsic in its form on the wire, with its length in front."""
     carried = {
         "CheckMortality": _ERA.encode(draft.era),
@@ -57,21 +73,31 @@ def sign(catalogue: Catalogue, ties: Ties, draft: Draft, pair: KeyPair) -> bytes
         "CheckMetadataHash": b"\0",
     }
     signed_along = {
-        "CheckSpecVersion": ties.spec_version.to_bytes(4, "little"),
-        "CheckTxVersion": ties.transaction_version.to_bytes(4, "little"),
-        "CheckGenesis": ties.genesis,
-        "CheckMortality": ties.birth,
-        "CheckEra": ties.birth,
+        "CheckSpecVersion": context.spec_version.to_bytes(4, "little"),
+        "CheckTxVersion": context.transaction_version.to_bytes(4, "little"),
+        "CheckGenesis": context.genesis,
+        "CheckMortality": context.birth,
+        "CheckEra": context.birth,
         "CheckMetadataHash": b"\0",
     }
     extra = implicit = b""
-    for extension in catalogue.metadata.extrinsic.extensions:
+    for extension in metadata.items.runtime.extrinsic.extensions:
         name = extension.identifier
-        extra += _part(catalogue, name, extension.type, carried)
-        implicit += _part(catalogue, name, extension.implicit, signed_along)
-    signature = pair.sign(signing_payload(draft.call, extra, implicit))
-    inner = b"\x84\x00" + pair.account_id + _SCHEME_INDEX[pair.scheme] + signature
+        extra += _part(metadata, name, extension.type, carried)
+        implicit += _part(metadata, name, extension.implicit, signed_along)
+    signature = signer.sign(signing_payload(draft.call, extra, implicit))
+    inner = b"\x84\x00" + signer.account_id + _SCHEME_INDEX[signer.scheme] + signature
     return opaque(inner + extra + draft.call)
+
+
+def era_at(number: int, period: int | None) -> Era:
+    """Return the era of a transaction that is signed at a block; immortal without a period."""
+    return Immortal() if period is None else Mortal.at(number, period)
+
+
+def unsigned(call: bytes) -> bytes:
+    """Return an unsigned extrinsic in its form on the wire."""
+    return opaque(bare(call))
 
 
 def hash_of(wire: bytes) -> str:
@@ -79,12 +105,12 @@ def hash_of(wire: bytes) -> str:
     return "0x" + blake2_256(wire).hex()
 
 
-def _part(catalogue: Catalogue, name: str, type_id: int, known: dict[str, bytes]) -> bytes:
+def _part(metadata: ChainMetadata, name: str, type_id: int, known: dict[str, bytes]) -> bytes:
     part = known.get(name, b"")
     try:
-        catalogue.types.decode(type_id, part)
+        metadata.items.types.decode(type_id, part)
     except DecodeError:
-        raise Refused(
+        raise Undecodable(
             f"this chain wants {name} with each transaction, which this program does not know"
         ) from None
     return part

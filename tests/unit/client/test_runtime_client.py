@@ -1,4 +1,4 @@
-"""The chain behind a node's WebSocket, with a real node."""
+"""The client with this repository's runtime, on a real node."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.compute import chain as module
-from btt_chain.compute.chain import (
-    ChainError,
-    ChainGone,
-    DispatchRefused,
-    Head,
+from btt_chain.client import typed
+from btt_chain.client.errors import (
+    ClientError,
+    Disconnected,
+    DispatchFailed,
     NotIncluded,
-    RpcChain,
     TransactionRefused,
-    open_chain,
 )
+from btt_chain.client.typed import Executed, Head, RuntimeClient, open_runtime
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import EncodeError, u32, u128
+from btt_chain.scale import EncodeError, u128
 from runtime.constants import BTT
 from runtime.pallets.balances import Balances
 from support.node import Node, dev_node
 
 ALICE, EVE = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Eve")
 BOB = AccountId(KeyPair.from_uri("//Bob").account_id)
-NOBODY = AccountId(b"\x11" * 32)
+UNUSED = AccountId(b"\x11" * 32)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +39,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
         yield found
 
 
-async def send(chain: RpcChain, amount: int, signer: KeyPair | None = ALICE) -> module.Included:
+async def send(chain: RuntimeClient, amount: int, signer: KeyPair | None = ALICE) -> Executed:
     return await chain.submit(
         "Balances",
         "transfer_allow_death",
@@ -52,7 +50,7 @@ async def send(chain: RpcChain, amount: int, signer: KeyPair | None = ALICE) -> 
 
 
 async def test_a_call_is_carried_out_and_its_events_come_back(node: Node) -> None:
-    async with open_chain(node.ws) as chain:
+    async with open_runtime(node.ws) as chain:
         done = await send(chain, int(BTT))
         moved = [event for event in done.events if isinstance(event, Balances.Transfer)]
         assert [(event.to, int(event.amount)) for event in moved] == [(BOB, int(BTT))]
@@ -60,37 +58,37 @@ async def test_a_call_is_carried_out_and_its_events_come_back(node: Node) -> Non
 
 
 async def test_calls_of_one_account_go_out_side_by_side(node: Node) -> None:
-    async with open_chain(node.ws) as chain:
+    async with open_runtime(node.ws) as chain:
         before = await chain.api("AccountNonceApi_account_nonce", AccountId(ALICE.account_id))
         done = await asyncio.gather(*(send(chain, int(BTT) + number) for number in range(8)))
         after = await chain.api("AccountNonceApi_account_nonce", AccountId(ALICE.account_id))
         assert int(after) - int(before) == 8
-        assert len({one.block for one in done}) < 8  # several in one block: nobody waited
+        assert len({one.block for one in done}) < 8  # several in one block: none waited for another
 
 
 async def test_two_programs_may_sign_for_one_account(node: Node) -> None:
-    async with open_chain(node.ws) as one, open_chain(node.ws) as other:
+    async with open_runtime(node.ws) as one, open_runtime(node.ws) as other:
         done = await asyncio.gather(
             *(send(chain, int(BTT) + number) for number in range(3) for chain in (one, other)),
             return_exceptions=True,
         )
-        assert not [error for error in done if not isinstance(error, module.Included | NotIncluded)]
-        assert sum(isinstance(one, module.Included) for one in done) >= 3
+        assert not [error for error in done if not isinstance(error, Executed | NotIncluded)]
+        assert sum(isinstance(one, Executed) for one in done) >= 3
 
 
 async def test_what_fails_in_its_block_is_named(node: Node) -> None:
-    async with open_chain(node.ws) as chain:
-        with pytest.raises(DispatchRefused) as refused:
+    async with open_runtime(node.ws) as chain:
+        with pytest.raises(DispatchFailed) as refused:
             await send(chain, 10**35)
         assert refused.value.name == "Token.FundsUnavailable"
-        with pytest.raises(DispatchRefused) as refused:
+        with pytest.raises(DispatchFailed) as refused:
             await chain.submit("Jobs", "cancel", signer=ALICE, job=H256(bytes(32)))
         assert refused.value.name == "Jobs.UnknownJob"
         assert "Jobs.UnknownJob: " in str(refused.value)
 
 
 async def test_what_the_pool_does_not_take_is_refused(node: Node) -> None:
-    async with open_chain(node.ws) as chain:
+    async with open_runtime(node.ws) as chain:
         with pytest.raises(TransactionRefused):
             await send(chain, int(BTT), signer=KeyPair.from_seed(b"\x77" * 32))  # has nothing
         with pytest.raises(TransactionRefused):
@@ -98,19 +96,19 @@ async def test_what_the_pool_does_not_take_is_refused(node: Node) -> None:
 
 
 async def test_a_call_that_there_is_not_is_a_mistake_of_the_program(node: Node) -> None:
-    async with open_chain(node.ws) as chain:
+    async with open_runtime(node.ws) as chain:
         with pytest.raises(KeyError):
             await chain.submit("Balances", "mint", signer=ALICE)
         with pytest.raises(EncodeError):
             await chain.submit("Balances", "burn", signer=ALICE, value=u128(1))
-        with pytest.raises(ChainError, match="no WorkApi_nothing"):
+        with pytest.raises(ClientError, match="no WorkApi_nothing"):
             await chain.api("WorkApi_nothing")
-        with pytest.raises(ChainError, match="with 2 arguments"):
+        with pytest.raises(ClientError, match="with 2 arguments"):
             await chain.api("AccountNonceApi_account_nonce", BOB, BOB)
 
 
 async def test_heads_come_one_after_the_other_with_the_final_one(node: Node) -> None:
-    async with open_chain(node.ws) as chain:
+    async with open_runtime(node.ws) as chain:
         seen: list[Head] = []
         async for head in chain.heads():
             seen.append(head)
@@ -127,54 +125,55 @@ async def test_heads_come_one_after_the_other_with_the_final_one(node: Node) -> 
         assert len(chain.genesis) == 32
 
 
-async def test_who_knows_an_older_law_is_told_to_connect_again(node: Node) -> None:
-    async with open_chain(node.ws) as chain:
-        chain._runtime.version = replace(chain._runtime.version, spec_version=u32(99))
-        with pytest.raises(ChainGone, match="from version 99 of its law to 100"):
+async def test_a_client_of_an_older_runtime_must_connect_again(node: Node) -> None:
+    async with open_runtime(node.ws) as chain:
+        transactions = chain.chain.transactions
+        transactions._facts = replace(transactions._facts, spec_version=99)
+        with pytest.raises(Disconnected, match="from version 99 to 100"):
             await chain.head()
-        with pytest.raises(ChainGone, match="from version 99"):
+        with pytest.raises(Disconnected, match="from version 99"):
             await send(chain, int(BTT))
-        with pytest.raises(ChainGone, match="from version 99"):
+        with pytest.raises(Disconnected, match="from version 99"):
             await anext(chain.heads())
 
 
 async def test_a_state_may_be_named(node: Node) -> None:
-    async with open_chain(node.ws) as chain:
+    async with open_runtime(node.ws) as chain:
         nonce = await chain.api(
             "AccountNonceApi_account_nonce", AccountId(ALICE.account_id), at=chain.genesis
         )
         assert nonce == 0
-        with pytest.raises(ChainError):
-            await chain.api("AccountNonceApi_account_nonce", NOBODY, at=b"\x99" * 32)
+        with pytest.raises(ClientError):
+            await chain.api("AccountNonceApi_account_nonce", UNUSED, at=b"\x99" * 32)
 
 
 async def test_views_of_useful_work_are_read(node: Node) -> None:
-    async with open_chain(node.ws) as chain:
+    async with open_runtime(node.ws) as chain:
         rules = await chain.api("WorkApi_rules")
         assert bytes(rules.genesis) == chain.genesis
         assert await chain.api("WorkApi_job", H256(bytes(32))) is None
 
 
 async def test_no_node_is_a_plain_failure() -> None:
-    with pytest.raises(ChainGone, match="cannot connect"):
-        async with open_chain("ws://127.0.0.1:1", timeout=5):
+    with pytest.raises(Disconnected, match="cannot connect"):
+        async with open_runtime("ws://127.0.0.1:1", timeout=5):
             raise AssertionError("connected")
 
 
 async def test_a_node_that_is_killed_fails_what_waits(tmp_path: Path) -> None:
     manager = dev_node(tmp_path, "node", "--sealing", "manual")
     other = manager.__enter__()
-    async with open_chain(other.ws) as chain:
+    async with open_runtime(other.ws) as chain:
         waiting = asyncio.create_task(send(chain, int(BTT)))
         heads = chain.heads()
         await anext(heads)
         await asyncio.sleep(0.2)
         os.kill(other.process.pid, signal.SIGKILL)
-        with pytest.raises(ChainGone):
+        with pytest.raises(Disconnected):
             await waiting
-        with pytest.raises(ChainGone):
+        with pytest.raises(Disconnected):
             await anext(heads)
-        with pytest.raises(ChainGone):
+        with pytest.raises(Disconnected):
             await chain.head()
     other.process.wait()
     with pytest.raises(AssertionError, match="ended by itself"):
@@ -184,8 +183,8 @@ async def test_a_node_that_is_killed_fails_what_waits(tmp_path: Path) -> None:
 async def test_what_comes_into_no_block_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "SUBMIT_SECONDS", 0.5)
+    monkeypatch.setattr(typed, "PATIENCE", 0.5)
     with dev_node(tmp_path, "node", "--sealing", "manual") as other:
-        async with open_chain(other.ws) as chain:
+        async with open_runtime(other.ws) as chain:
             with pytest.raises(NotIncluded, match="in no block"):
                 await send(chain, int(BTT))

@@ -1,0 +1,421 @@
+"""A chain behind a node: its state, constants, runtime APIs, blocks and heads, by metadata.
+
+    async with Chain.connect("ws://127.0.0.1:9944") as chain:
+        account = await chain.storage("System.Account", "//Alice")
+        done = await chain.transactions.send(
+            chain.compose("Balances.transfer_keep_alive", dest="//Bob", value=10**18),
+            KeyPair.from_uri("//Alice"),
+        )
+
+Values are plain Python values (`btt_chain.scale.portable`): accounts are addresses, bytes "0x..."
+text. `BlockingChain` is the same without asyncio.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.client.amount import BTT, Currency
+from btt_chain.client.decoding import EventView, ExtrinsicView
+from btt_chain.client.errors import (
+    InvalidAnswer,
+    InvalidArgument,
+    NotFound,
+    RpcError,
+    Undecodable,
+)
+from btt_chain.client.items import Items
+from btt_chain.client.jsonrpc import TIMEOUT, Connection, Json, connect
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.client.transactions import Call, ChainFacts, Transactions
+from btt_chain.client.wire import header_number, hex_of, integer_of, member, to_bytes, to_hex
+from btt_chain.primitives import ss58
+from btt_chain.primitives.header import Header
+from btt_chain.scale import compact_decode
+from btt_chain.scale.errors import DecodeError, EncodeError
+from btt_chain.scale.portable import Plain
+
+HASH_LENGTH: Final = 32
+PAGE: Final = 256
+"""Number of keys of a map that are requested at once."""
+API_METADATA: Final = 15
+"""Metadata version that describes the runtime APIs."""
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRef:
+    """A block by its number and hash."""
+
+    number: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlockView:
+    """A block with its decoded extrinsics, and its events if its state is available."""
+
+    hash: bytes
+    number: int
+    header: Json
+    extrinsics: list[ExtrinsicView]
+    events: list[EventView] | None
+
+
+class Chain:
+    """A chain by a connection, with the metadata of one of its runtimes; made by `connect`."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        metadata: ChainMetadata,
+        facts: ChainFacts,
+        at: bytes | None = None,
+    ) -> None:
+        self.connection = connection
+        self.metadata = metadata
+        self.facts = facts
+        self.at = at
+        """The block whose state is read; None: the best one."""
+        self.transactions = Transactions(connection, metadata, facts)
+        self._apis: Items | None = None
+
+    @classmethod
+    @asynccontextmanager
+    async def connect(
+        cls, url: str, timeout: float = TIMEOUT, *, at: str | int | None = None
+    ) -> AsyncIterator[Chain]:
+        """Connect to a node and read the chain's metadata, until the end of `async with`.
+
+        `timeout` in seconds for each answer. `at` names the block whose state and metadata are
+        used: a number, a hash, `best` or `finalized`. Raises Disconnected, InvalidArgument.
+        """
+        connection = await connect(url, timeout)
+        try:
+            yield await cls.open(connection, at)
+        finally:
+            await connection.close()
+
+    @classmethod
+    async def open(cls, connection: Connection, at: str | int | None = None) -> Chain:
+        """Read the metadata of a chain by a connection, which the caller closes."""
+        where = None if at is None else await find_block(connection, str(at))
+        properties, genesis, metadata, version = await asyncio.gather(
+            connection.call("system_properties"),
+            connection.call("chain_getBlockHash", 0),
+            connection.call("state_getMetadata", hex_of(where)),
+            connection.call("state_getRuntimeVersion", hex_of(where)),
+        )
+        currency, prefix = read_properties(properties)
+        facts = ChainFacts(to_bytes(genesis), *_versions(version))
+        found = ChainMetadata(to_bytes(metadata), currency=currency, prefix=prefix)
+        return cls(connection, found, facts, where)
+
+    async def at_block(self, which: str | int) -> Chain:
+        """Return the chain at a block, with that block's state and metadata."""
+        return await Chain.open(self.connection, which)
+
+    @property
+    def genesis(self) -> bytes:
+        """The hash of block zero."""
+        return self.facts.genesis
+
+    # ---- state
+
+    async def storage(self, path: str, *keys: Plain, at: bytes | None = None) -> Plain:
+        """Return a storage item's value, its default if it is absent, or None without a default.
+
+        `path` is like `System.Account`; a key is a Python value, or text as people type it.
+        """
+        _, entry = self.metadata.items.storage(path)
+        raw = await self.storage_bytes(self.storage_key(path, *keys), at)
+        return self.metadata.storage.stored(entry, raw)[1]
+
+    def storage_key(self, path: str, *keys: Plain) -> bytes:
+        """Return the key of a storage item. Raises InvalidArgument if keys are missing."""
+        pallet, entry = self.metadata.items.storage(path)
+        key, is_complete = self.metadata.storage.key(pallet, entry, keys)
+        if not is_complete:
+            count = len(self.metadata.storage.key_types(entry))
+            raise InvalidArgument(
+                f"{pallet.name}.{entry.name} is a map with {count} keys, {len(keys)} given: "
+                "give them all, or read its entries"
+            )
+        return key
+
+    async def storage_bytes(self, key: bytes, at: bytes | None = None) -> bytes | None:
+        """Return the bytes under a key."""
+        found = await self.connection.call("state_getStorage", to_hex(key), hex_of(at or self.at))
+        return None if found is None else to_bytes(found)
+
+    async def storage_batch(
+        self, keys: Sequence[bytes], at: bytes | None = None
+    ) -> list[bytes | None]:
+        """Return the bytes under many keys, by one request."""
+        if not keys:
+            return []
+        wanted: Json = [to_hex(key) for key in keys]
+        sets = await self.connection.call("state_queryStorageAt", wanted, hex_of(at or self.at))
+        values: dict[str, bytes | None] = {}
+        for change in sets if isinstance(sets, list) else []:
+            values |= _changes(change)
+        return [values.get(to_hex(key)) for key in keys]
+
+    async def storage_many(
+        self, path: str, keys: Sequence[Sequence[Plain]], at: bytes | None = None
+    ) -> list[Plain]:
+        """Return the values of many entries of one map, by one request."""
+        _, entry = self.metadata.items.storage(path)
+        found = await self.storage_batch([self.storage_key(path, *each) for each in keys], at)
+        return [self.metadata.storage.stored(entry, raw)[1] for raw in found]
+
+    async def storage_keys(
+        self, prefix: bytes, limit: int | None = None, at: bytes | None = None
+    ) -> AsyncIterator[bytes]:
+        """Yield the keys under a prefix, in the order of the state."""
+        where = hex_of(at or self.at)
+        left, last = math.inf if limit is None else limit, None
+        while left > 0:
+            count = int(min(PAGE, left))
+            page = await self.connection.call(
+                "state_getKeysPaged", to_hex(prefix), count, hex_of(last), where
+            )
+            found = [to_bytes(key) for key in page] if isinstance(page, list) else []
+            for key in found:
+                yield key
+            if len(found) < count:
+                return
+            left, last = left - count, found[-1]
+
+    async def entries(
+        self, path: str, *keys: Plain, at: bytes | None = None
+    ) -> AsyncIterator[tuple[list[Plain], Plain]]:
+        """Yield the entries of a map, each with all its keys; with `keys`, those below them.
+
+        The entries are of one block: the best one at the beginning, unless `at` names another.
+        """
+        pallet, entry = self.metadata.items.storage(path)
+        prefix, _ = self.metadata.storage.key(pallet, entry, keys)
+        where = at or self.at or (await self.best()).hash
+        page: list[bytes] = []
+        async for key in self.storage_keys(prefix, at=where):
+            page.append(key)
+            if len(page) == PAGE:
+                for found in zip(page, await self.storage_batch(page, where), strict=True):
+                    yield self._entry(path, *found)
+                page = []
+        for found in zip(page, await self.storage_batch(page, where), strict=True):
+            yield self._entry(path, *found)
+
+    def _entry(self, path: str, key: bytes, raw: bytes | None) -> tuple[list[Plain], Plain]:
+        _, entry = self.metadata.items.storage(path)
+        storage = self.metadata.storage
+        return storage.decode_keys(entry, key), storage.stored(entry, raw)[1]
+
+    def constant(self, path: str) -> Plain:
+        """Return a constant of the runtime, as `Balances.ExistentialDeposit`."""
+        _, found = self.metadata.items.constant(path)
+        try:
+            return self.metadata.items.types.decode(found.type, found.value)
+        except DecodeError as error:
+            raise Undecodable(f"the constant {path} is not of its type: {error}") from None
+
+    async def api(self, path: str, *args: Plain, at: bytes | None = None) -> Plain:
+        """Return the result of a runtime API's method, as `Core.version`.
+
+        Raises NotFound if the runtime has none, InvalidArgument if the arguments do not fit.
+        """
+        if self._apis is None:
+            self._apis = await self._read_apis()
+        types = self._apis.types
+        api, method = self._apis.api(path)
+        name = f"{api.name}.{method.name}"
+        if len(args) != len(method.inputs):
+            wanted = ", ".join(f"{each.name}: {types.name(each.type)}" for each in method.inputs)
+            raise InvalidArgument(
+                f"{name} takes {len(method.inputs)} arguments ({wanted or 'none'}), "
+                f"{len(args)} given"
+            )
+        try:
+            data = b"".join(
+                types.encode(each.type, arg, each.name)
+                for each, arg in zip(method.inputs, args, strict=True)
+            )
+        except EncodeError as error:
+            raise InvalidArgument(f"{name}: {error}") from None
+        raw = await self._state_call(f"{api.name}_{method.name}", data, at)
+        try:
+            return types.decode(method.output, raw)
+        except DecodeError as error:
+            raise Undecodable(f"the result of {name} is not of its type: {error}") from None
+
+    async def _read_apis(self) -> Items:
+        version = API_METADATA.to_bytes(4, "little")
+        raw = await self._state_call("Metadata_metadata_at_version", version, None)
+        if raw[:1] != b"\1":
+            raise NotFound(
+                f"the chain has no metadata V{API_METADATA}, which describes runtime APIs"
+            )
+        try:
+            _, start = compact_decode(raw, 1)
+        except DecodeError as error:
+            raise Undecodable(f"the chain's metadata cannot be read: {error}") from None
+        return Items(raw[start:], self.metadata.prefix)
+
+    async def _state_call(self, name: str, data: bytes, at: bytes | None) -> bytes:
+        where = hex_of(at or self.at)
+        return to_bytes(await self.connection.call("state_call", name, to_hex(data), where))
+
+    # ---- calls
+
+    def compose(self, path: str, **arguments: Plain) -> Call:
+        """Return a call with its arguments as Python values; amounts are numbers of planck.
+
+        Raises NotFound, InvalidArgument.
+        """
+        return Call(self.metadata.arguments.compose(path, arguments))
+
+    # ---- blocks
+
+    async def best(self) -> BlockRef:
+        """Return the best block."""
+        return await self._head("chain_getBlockHash")
+
+    async def finalized(self) -> BlockRef:
+        """Return the last final block."""
+        return await self._head("chain_getFinalizedHead")
+
+    async def _head(self, method: str) -> BlockRef:
+        found = to_bytes(await self.connection.call(method))
+        header = await self.connection.call("chain_getHeader", to_hex(found))
+        return BlockRef(header_number(header), found)
+
+    async def block_hash(self, which: str | int) -> bytes:
+        """Return the hash of a block: a number, a hash, `best` or `finalized`."""
+        return await find_block(self.connection, str(which))
+
+    async def block(self, hash: bytes) -> BlockView:
+        """Return a decoded block. NotFound if the node does not have it."""
+        answer = await self.connection.call("chain_getBlock", to_hex(hash))
+        if answer is None:
+            raise NotFound(f"the node has no block {to_hex(hash)}")
+        block = member(answer, "block")
+        header, extrinsics = member(block, "header"), member(block, "extrinsics")
+        views = [
+            self.metadata.decoder.extrinsic(to_bytes(wire))
+            for wire in (extrinsics if isinstance(extrinsics, list) else [])
+        ]
+        number = header_number(header)
+        return BlockView(hash, number, header, views, await self._events(hash, number))
+
+    async def _events(self, hash: bytes, number: int) -> list[EventView] | None:
+        try:
+            raw = await self.storage_bytes(self.storage_key("System.Events"), hash)
+        except RpcError:
+            # The state of old blocks is pruned; the block itself can still be shown.
+            return None
+        if raw is None and number == 0:
+            return []
+        return self.metadata.decoder.events(raw)
+
+    # ---- subscriptions
+
+    async def heads(self, *, final: bool = False) -> AsyncIterator[BlockRef]:
+        """Yield new best blocks from the present one on, or new final ones.
+
+        Raises Disconnected if the connection breaks.
+        """
+        name = "FinalizedHeads" if final else "NewHeads"
+        async with self.connection.subscribe(
+            f"chain_subscribe{name}", f"chain_unsubscribe{name}"
+        ) as headers:
+            async for header in headers:
+                yield BlockRef(header_number(header), header_hash(header))
+
+    async def watch_storage(self, path: str, *keys: Plain) -> AsyncIterator[tuple[bytes, Plain]]:
+        """Yield a storage item's value now and after each change, with the block's hash."""
+        _, entry = self.metadata.items.storage(path)
+        key = to_hex(self.storage_key(path, *keys))
+        async with self.connection.subscribe(
+            "state_subscribeStorage", "state_unsubscribeStorage", [key]
+        ) as changes:
+            async for change in changes:
+                changed = _changes(change)
+                if key in changed:
+                    value = self.metadata.storage.stored(entry, changed[key])[1]
+                    yield to_bytes(member(change, "block")), value
+
+
+async def find_block(connection: Connection, which: str) -> bytes:
+    """Return the hash of a block: a number, a hash, `best` or `finalized`.
+
+    Raises InvalidArgument, NotFound.
+    """
+    if which == "finalized":
+        return to_bytes(await connection.call("chain_getFinalizedHead"))
+    if which == "best":
+        return to_bytes(await connection.call("chain_getBlockHash"))
+    if which.startswith("0x"):
+        if len(which) != 2 + 2 * HASH_LENGTH:
+            raise InvalidArgument(f"{which!r} is no block: a hash is 0x and 64 hex digits")
+        try:
+            hash = bytes.fromhex(which[2:])
+        except ValueError:
+            raise InvalidArgument("the block hash is not hex") from None
+        if await connection.call("chain_getHeader", to_hex(hash)) is None:
+            raise NotFound(f"the node has no block {which}")
+        return hash
+    digits = which.replace("_", "").replace(",", "")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise InvalidArgument(f"{which!r} is no block: give a number, a hash, best or finalized")
+    found = await connection.call("chain_getBlockHash", int(digits))
+    if found is None:
+        raise NotFound(f"there is no block {digits} yet")
+    return to_bytes(found)
+
+
+def read_properties(properties: Json) -> tuple[Currency, int]:
+    """Return the currency and the address prefix of a chain's properties; by default BTT and 42."""
+
+    def first(name: str) -> Json:
+        found = properties.get(name) if isinstance(properties, dict) else None
+        return found[0] if isinstance(found, list) and found else found
+
+    symbol, decimals, prefix = first("tokenSymbol"), first("tokenDecimals"), first("ss58Format")
+    currency = Currency(
+        symbol if isinstance(symbol, str) else BTT.symbol,
+        decimals if isinstance(decimals, int) else BTT.decimals,
+    )
+    return currency, prefix if isinstance(prefix, int) else ss58.DEFAULT_PREFIX
+
+
+def header_hash(header: Json) -> bytes:
+    """Return the hash of a block from its header's JSON form."""
+    if not isinstance(header, dict):
+        raise InvalidAnswer("the node's answer is no header")
+    try:
+        return Header.from_json(header).hash()
+    except ValueError as error:  # DecodeError is one
+        raise InvalidAnswer(f"the node's answer is no header: {error}") from None
+
+
+def _changes(answer: Json) -> dict[str, bytes | None]:
+    """Return the keys and values of a storage change set."""
+    changes = member(answer, "changes")
+    found: dict[str, bytes | None] = {}
+    for change in changes if isinstance(changes, list) else []:
+        if not isinstance(change, list) or len(change) != 2 or not isinstance(change[0], str):
+            raise InvalidAnswer("the node's answer is no set of changes")
+        found[change[0]] = None if change[1] is None else to_bytes(change[1])
+    return found
+
+
+def _versions(answer: Json) -> tuple[int, int]:
+    return (
+        integer_of(member(answer, "specVersion")),
+        integer_of(member(answer, "transactionVersion")),
+    )

@@ -1,0 +1,144 @@
+"""A runtime's items by name: pallets, calls, storage, constants, events, errors, APIs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+from btt_chain.client.accounts import read_account
+from btt_chain.client.errors import InvalidArgument, NotFound, Undecodable
+from btt_chain.client.names import similar
+from btt_chain.primitives import ss58
+from btt_chain.scale.errors import DecodeError
+from btt_chain.scale.metadata import (
+    Constant,
+    Method,
+    PalletMetadata,
+    PortableField,
+    PortableVariant,
+    RuntimeApi,
+    StorageEntry,
+    VariantDef,
+    decode_metadata,
+)
+from btt_chain.scale.portable import Portable
+
+Named = TypeVar(
+    "Named", PalletMetadata, PortableVariant, StorageEntry, Constant, RuntimeApi, Method
+)
+
+
+class Items:
+    """The named items of one runtime, and its types."""
+
+    def __init__(self, raw: bytes, prefix: int = ss58.DEFAULT_PREFIX) -> None:
+        """Read metadata (V14, V15 or V16). Raises Undecodable."""
+        try:
+            self.version, self.runtime = decode_metadata(raw)
+        except DecodeError as error:
+            raise Undecodable(f"the chain's metadata cannot be read: {error}") from None
+        self.types = Portable(
+            self.runtime.types,
+            show_account=lambda raw: ss58.encode(raw, prefix),
+            read_account=lambda text: read_account(text, prefix),
+        )
+        extrinsic = self.runtime.extrinsic
+        self.address, self.signature, call = extrinsic.address, extrinsic.signature, extrinsic.call
+        if extrinsic.type is not None:  # V14 has them as parameters of the extrinsic's type
+            params = {p.name: p.type for p in self.types.type(extrinsic.type).params}
+            self.address, self.signature = params.get("Address"), params.get("Signature")
+            call = params.get("Call")
+        if call is None:
+            raise Undecodable("the chain's metadata does not say what a call is")
+        self.call_type = int(call)
+
+    def pallet(self, name: str) -> PalletMetadata:
+        """Return the pallet with that name; case does not matter if it is unambiguous."""
+        return _find(name, self.runtime.pallets, "pallet", "the chain")
+
+    def call(self, path: str) -> tuple[PalletMetadata, PortableVariant]:
+        """Return a call by `Pallet.call`."""
+        pallet, name = self._split(path, "a call", "Balances.transfer_keep_alive")
+        return pallet, _find(name, self.calls(pallet), "call", pallet.name)
+
+    def storage(self, path: str) -> tuple[PalletMetadata, StorageEntry]:
+        """Return a storage item by `Pallet.Item`."""
+        pallet, name = self._split(path, "a storage item", "System.Account")
+        entries = pallet.storage.entries if pallet.storage else []
+        return pallet, _find(name, entries, "storage item", pallet.name)
+
+    def constant(self, path: str) -> tuple[PalletMetadata, Constant]:
+        """Return a constant by `Pallet.Name`."""
+        pallet, name = self._split(path, "a constant", "Balances.ExistentialDeposit")
+        return pallet, _find(name, pallet.constants, "constant", pallet.name)
+
+    def api(self, path: str) -> tuple[RuntimeApi, Method]:
+        """Return a method of a runtime API by `Api.method`."""
+        name, method = _parts(path, "a runtime API's method", "Core.version")
+        api = _find(name, self.runtime.apis, "runtime API", "the chain")
+        return api, _find(method, api.methods, "method", api.name)
+
+    def calls(self, pallet: PalletMetadata) -> list[PortableVariant]:
+        """Return the calls of a pallet."""
+        return self._variants(pallet.calls.type if pallet.calls else None)
+
+    def events(self, pallet: PalletMetadata) -> list[PortableVariant]:
+        """Return the events of a pallet."""
+        return self._variants(pallet.event.type if pallet.event else None)
+
+    def errors(self, pallet: PalletMetadata) -> list[PortableVariant]:
+        """Return the errors of a pallet."""
+        return self._variants(pallet.error.type if pallet.error else None)
+
+    def field_type(self, field: PortableField) -> str:
+        """Return a type in readable form."""
+        return self.types.name(field.type)
+
+    def _variants(self, type_id: int | None) -> list[PortableVariant]:
+        if type_id is None:
+            return []
+        definition = self.types.type(type_id).definition
+        return definition.variants if isinstance(definition, VariantDef) else []
+
+    def _split(self, path: str, what: str, example: str) -> tuple[PalletMetadata, str]:
+        pallet, name = _parts(path, what, example)
+        return self.pallet(pallet), name
+
+
+def docs_of(thing: PortableVariant | StorageEntry | Constant) -> str:
+    """Return the documentation of an item on one line."""
+    return " ".join(" ".join(thing.docs).split())
+
+
+def _parts(path: str, what: str, example: str) -> tuple[str, str]:
+    owner, dot, name = path.partition(".")
+    if not dot or not owner or not name:
+        raise InvalidArgument(f"{path!r} is not the name of {what}; write it like {example}")
+    return owner, name
+
+
+def _find(name: str, things: Iterable[Named], what: str, where: str) -> Named:
+    known = list(things)
+    for thing in known:
+        if thing.name == name:
+            return thing
+    # `transferKeepAlive`, the form in JavaScript, is `transfer_keep_alive`.
+    same = [thing for thing in known if _plain_name(thing.name) == _plain_name(name)]
+    if len(same) == 1:
+        return same[0]
+    raise _unknown(name, [thing.name for thing in known], what, where)
+
+
+def find_variant(
+    name: str, variants: Sequence[PortableVariant], what: str, pallet: str
+) -> PortableVariant:
+    """Return the call or event of a pallet with that name. Raises NotFound."""
+    return _find(name, variants, what, pallet)
+
+
+def _plain_name(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _unknown(name: str, known: Sequence[str], what: str, where: str) -> NotFound:
+    return NotFound(f"{where} has no {what} {name!r}; {similar(name, known or ['none'])}")

@@ -1,0 +1,355 @@
+"""JSON-RPC to one node: calls and subscriptions over a WebSocket, calls over HTTP.
+
+Calls may overlap: each waits for the answer with its own number. A notification can only come
+after the answer that names its subscription, so none is lost between the two. Answers have a
+maximum size, calls a time-out, subscriptions a maximum of unread notifications. A connection that
+broke stays broken: connect again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from types import TracebackType
+from typing import Final, Protocol, Self, TypeAlias
+
+import aiohttp
+
+from btt_chain.client.errors import (
+    ClientError,
+    Disconnected,
+    InvalidAnswer,
+    InvalidArgument,
+    RpcError,
+    TimedOut,
+)
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+
+MAX_ANSWER: Final = 64 << 20
+"""Maximum bytes of a message; metadata and blocks of busy chains are a few MiB."""
+MAX_UNREAD: Final = 10_000
+"""Maximum number of unread notifications of a subscription."""
+MAX_SUBSCRIPTIONS: Final = 1_000
+"""Maximum number of subscriptions of a connection."""
+TIMEOUT: Final = 60.0
+"""Default seconds for an answer."""
+
+_HEADERS: Final = {"content-type": "application/json"}
+_IS_IT_RUNNING: Final = "is the node running?"
+
+
+class Connection(Protocol):
+    """A connection to a node."""
+
+    @property
+    def url(self) -> str:
+        """The URL of the node, as given."""
+
+    async def call(self, method: str, *params: Json) -> Json:
+        """Return a method's result.
+
+        Raises RpcError if the node refuses, TimedOut if it does not answer in time, Disconnected
+        if it is gone.
+        """
+
+    def subscribe(
+        self, method: str, unsubscribe: str, *params: Json
+    ) -> AbstractAsyncContextManager[AsyncIterator[Json]]:
+        """Yield the notifications of a subscription, until the end of `async with`."""
+
+    async def close(self) -> None:
+        """Close the connection."""
+
+
+async def connect(url: str, timeout: float = TIMEOUT) -> Connection:
+    """Connect to a node: `ws://` and `wss://` by a WebSocket, `http://` and `https://` by HTTP.
+
+    `timeout` in seconds, for this and for each answer. Raises Disconnected if nothing listens
+    there, InvalidArgument if it is no URL.
+    """
+    if url.startswith(("http://", "https://")):
+        return Http(url, timeout)
+    return await WebSocket.connect(url, timeout)
+
+
+class WebSocket:
+    """A connection by a WebSocket; made by `connect`, closed at the end of `async with`."""
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        socket: aiohttp.ClientWebSocketResponse,
+        url: str,
+        timeout: float,
+    ) -> None:
+        self.url = url
+        self._session = session
+        self._socket = socket
+        self._timeout = timeout
+        self._number = 0
+        self._waiting: dict[int, asyncio.Future[dict[str, Json]]] = {}
+        self._subscriptions: dict[str, asyncio.Queue[Json | Disconnected]] = {}
+        self._lost: Disconnected | None = None
+        self._reader = asyncio.create_task(self._read())
+
+    @classmethod
+    async def connect(cls, url: str, timeout: float = TIMEOUT) -> Self:
+        """Connect to a node; `http://` means the WebSocket on the same port.
+
+        Raises Disconnected if nothing listens there or it is no WebSocket, InvalidArgument if it
+        is no URL.
+        """
+        address = web_socket_url(url)
+        session = aiohttp.ClientSession()
+        try:
+            async with asyncio.timeout(timeout):
+                socket = await session.ws_connect(address, max_msg_size=MAX_ANSWER, heartbeat=30.0)
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            await session.close()
+            raise Disconnected(
+                f"cannot connect to {url}: {_reason(error)}; {_IS_IT_RUNNING}"
+            ) from None
+        return cls(session, socket, url, timeout)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        self._reader.cancel()
+        with suppress(asyncio.CancelledError):
+            await self._reader
+        await self._socket.close()
+        await self._session.close()
+
+    async def call(self, method: str, *params: Json) -> Json:
+        """Return a method's result. Raises RpcError, TimedOut, Disconnected."""
+        if self._lost is not None:
+            raise self._lost
+        self._number += 1
+        number = self._number
+        answer: asyncio.Future[dict[str, Json]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = answer
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._socket.send_str(request(number, method, params))
+                reply = await answer
+        except TimeoutError:
+            raise _late(self.url, method, self._timeout) from None
+        except (aiohttp.ClientError, ConnectionError):
+            raise self._closed() from None
+        finally:
+            del self._waiting[number]
+        return result(method, reply)
+
+    @asynccontextmanager
+    async def subscribe(
+        self, method: str, unsubscribe: str, *params: Json
+    ) -> AsyncIterator[AsyncIterator[Json]]:
+        """Yield the notifications of a subscription, until the end of `async with`."""
+        name = await self.call(method, *params)
+        if not isinstance(name, str):
+            raise InvalidAnswer(
+                f"the node refused {method}: it answered with {name!r}, not with a subscription"
+            )
+        queue = self._queue(name)
+        if self._lost is not None:
+            queue.put_nowait(self._lost)
+        try:
+            yield self._notifications(queue)
+        finally:
+            del self._subscriptions[name]
+            # The node may be gone, or have ended the subscription itself.
+            with suppress(ClientError):
+                await self.call(unsubscribe, name)
+
+    async def _notifications(
+        self, queue: asyncio.Queue[Json | Disconnected]
+    ) -> AsyncIterator[Json]:
+        while True:
+            item = await queue.get()
+            if isinstance(item, Disconnected):
+                raise item
+            yield item
+
+    def _queue(self, name: str) -> asyncio.Queue[Json | Disconnected]:
+        return self._subscriptions.setdefault(name, asyncio.Queue())
+
+    async def _read(self) -> None:
+        try:
+            async for message in self._socket:
+                if message.type is aiohttp.WSMsgType.TEXT:
+                    self._receive(json.loads(message.data))
+        except (aiohttp.ClientError, OSError, ValueError, RecursionError):
+            pass  # a message that is no JSON counts as a closed connection
+        self._lost = self._closed()
+        for answer in self._waiting.values():
+            if not answer.done():
+                answer.set_exception(self._lost)
+        for queue in self._subscriptions.values():
+            queue.put_nowait(self._lost)
+
+    def _receive(self, message: Json) -> None:
+        if not isinstance(message, dict):
+            return
+        params = message.get("params")
+        if isinstance(params, dict):
+            name = params.get("subscription")
+            if isinstance(name, str):
+                self._notify(name, params.get("result"))
+            return
+        number = message.get("id")
+        answer = self._waiting.get(number) if isinstance(number, int) else None
+        if answer is not None and not answer.done():
+            answer.set_result(message)
+
+    def _notify(self, name: str, item: Json) -> None:
+        # A notification may arrive before the task that subscribed runs.
+        if name not in self._subscriptions and len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            return
+        queue = self._queue(name)
+        if queue.qsize() < MAX_UNREAD:
+            queue.put_nowait(item)
+        elif queue.qsize() == MAX_UNREAD:
+            queue.put_nowait(
+                Disconnected(
+                    f"{self.url} has sent {MAX_UNREAD} notifications that were not read: "
+                    "subscribe again, and read faster"
+                )
+            )
+
+    def _closed(self) -> Disconnected:
+        return Disconnected(f"{self.url} closed the connection; {_IS_IT_RUNNING}")
+
+
+class Http:
+    """Calls by HTTP, without subscriptions."""
+
+    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+        web_socket_url(url)
+        self.url = url
+        self._timeout = timeout
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=timeout), headers=_HEADERS
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection."""
+        await self._session.close()
+
+    async def call(self, method: str, *params: Json) -> Json:
+        """Return a method's result. Raises RpcError, TimedOut, Disconnected."""
+        try:
+            async with self._session.post(self.url, data=request(1, method, params)) as answer:
+                raw = await _body(answer)
+        except TimeoutError:
+            raise _late(self.url, method, self._timeout) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Disconnected(
+                f"cannot connect to {self.url}: {_reason(error)}; {_IS_IT_RUNNING}"
+            ) from None
+        return result(method, reply_of(self.url, method, raw))
+
+    @asynccontextmanager
+    async def subscribe(
+        self, method: str, unsubscribe: str, *params: Json
+    ) -> AsyncIterator[AsyncIterator[Json]]:
+        """Raise InvalidArgument: HTTP has no subscriptions."""
+        raise InvalidArgument(
+            f"{method} is a subscription, which HTTP does not have: connect to ws:// or wss://"
+        )
+        yield  # makes this an iterator
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in answer.content.iter_any():
+        size += len(part)
+        if size > MAX_ANSWER:
+            raise InvalidAnswer(f"{answer.url} sent an answer of more than {MAX_ANSWER >> 20} MiB")
+        parts.append(part)
+    return b"".join(parts)
+
+
+# ---- pure parts
+
+
+def request(number: int, method: str, params: tuple[Json, ...]) -> str:
+    """Return a request as JSON."""
+    return json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)})
+
+
+def reply_of(url: str, method: str, raw: bytes) -> dict[str, Json]:
+    """Return the reply in an answer. Raises InvalidAnswer if it is no JSON-RPC."""
+    try:
+        reply = json.loads(raw)
+    except (ValueError, RecursionError):
+        reply = None
+    if not isinstance(reply, dict):
+        raise InvalidAnswer(f"{url} answered {method} with something that is no JSON-RPC")
+    return reply
+
+
+def result(method: str, reply: dict[str, Json]) -> Json:
+    """Return the result in a reply. Raises RpcError if it is an error."""
+    error = reply.get("error")
+    if isinstance(error, dict):
+        code = error.get("code")
+        raise RpcError(
+            method,
+            code if isinstance(code, int) else 0,
+            str(error.get("message")),
+            error.get("data"),
+        )
+    return reply.get("result")
+
+
+def web_socket_url(url: str) -> str:
+    """Return the WebSocket URL of `url`; http and https have the same port.
+
+    Raises InvalidArgument if it is none.
+    """
+    for scheme, real in (("ws", "ws"), ("wss", "wss"), ("http", "ws"), ("https", "wss")):
+        if url.startswith(f"{scheme}://") and len(url) > len(scheme) + 3:
+            return real + url[len(scheme) :]
+    raise InvalidArgument(f"{url!r} is no URL of a node: write it like ws://127.0.0.1:9944")
+
+
+def _late(url: str, method: str, timeout: float) -> TimedOut:
+    return TimedOut(f"{url} did not answer {method} within {timeout:g} s; wait longer")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, aiohttp.WSServerHandshakeError):
+        return f"it answered {error.status} and is no JSON-RPC WebSocket"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        cause = error.os_error
+        if isinstance(cause, ConnectionRefusedError):
+            return "nothing listens there"
+        return cause.strerror or str(cause)
+    return str(error)

@@ -1,0 +1,237 @@
+"""The chain of this repository's runtime: calls, events and runtime APIs as Python classes.
+
+`RuntimeClient` is for programs that carry the runtime, as the useful-work daemons do: the wire
+format of calls and views is that of the runtime for the chain's state at the start, so a program
+without that runtime fails at once (`UnsupportedRuntime`). Programs without the runtime use `Chain`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from enum import IntEnum
+from inspect import getdoc
+from typing import Any, Final
+
+from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime
+from btt_chain.client.chain import Chain
+from btt_chain.client.errors import (
+    ClientError,
+    Disconnected,
+    DispatchFailed,
+    InvalidAnswer,
+    InvalidArgument,
+    NotIncluded,
+    TransactionRefused,
+)
+from btt_chain.client.extrinsics import Signer
+from btt_chain.client.jsonrpc import TIMEOUT, Json
+from btt_chain.client.reasons import REASONS
+from btt_chain.client.transactions import PATIENCE, Call
+from btt_chain.client.wire import hex_of, to_bytes, to_hex
+from btt_chain.primitives.babe import pre_digest
+from btt_chain.primitives.header import Header
+from btt_chain.scale import DecodeError, codec
+from runtime.api import APIS
+from runtime.api_base import Method
+from runtime.frame import EventRecord, Runtime
+from runtime.frame.error import WireError, WireModule
+from runtime.frame.event import Event
+from runtime.frame.host import ApplyExtrinsic
+from runtime.frame.version import CODE_KEY
+from runtime.pallets.system import System
+from runtime.params import PARAMS_KEY, RuntimeParams
+
+__all__ = [
+    "ClientError",
+    "Disconnected",
+    "DispatchFailed",
+    "Executed",
+    "Head",
+    "NotIncluded",
+    "RuntimeClient",
+    "TransactionRefused",
+    "UnsupportedRuntime",
+    "decode_result",
+    "encode_arguments",
+    "open_runtime",
+]
+
+_EVENTS: Final = codec(list[EventRecord])
+_METHODS: Final[Mapping[str, Method]] = {
+    f"{api.__name__}_{method.name}": method for api in APIS for method in api.METHODS.values()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The best block, and the last final one, which may already belong to a later best block."""
+
+    number: int
+    hash: bytes
+    slot: int
+    final_number: int
+    final_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """A call that was executed."""
+
+    block: bytes
+    events: tuple[Event, ...]
+    """Its events, in order."""
+
+
+def encode_arguments(method: str, *args: object) -> bytes:
+    """Return the encoded arguments of a runtime API's method. Raises InvalidArgument."""
+    found = _METHODS.get(method)
+    if found is None or len(found.inputs) != len(args):
+        raise InvalidArgument(f"there is no {method} with {len(args)} arguments")
+    return b"".join(part.encode(arg) for (_, part), arg in zip(found.inputs, args, strict=True))
+
+
+def decode_result(method: str, raw: bytes) -> Any:
+    """Decode the result of a runtime API's method. Raises InvalidAnswer."""
+    try:
+        return _METHODS[method].output.decode_all(raw)
+    except DecodeError as error:
+        raise InvalidAnswer(
+            f"the answer of {method} cannot be read, the node has another release: {error}"
+        ) from error
+
+
+class RuntimeClient:
+    """A chain whose runtime this program has; made by `open_runtime`."""
+
+    def __init__(self, chain: Chain, runtime: Runtime, slot_ms: int) -> None:
+        self.chain = chain
+        self._runtime = runtime
+        self._slot_ms = slot_ms
+
+    @property
+    def genesis(self) -> bytes:
+        """The hash of block zero."""
+        return self.chain.genesis
+
+    @property
+    def slot_ms(self) -> int:
+        """Milliseconds of a slot."""
+        return self._slot_ms
+
+    async def head(self) -> Head:
+        """Return the present head. Raises Disconnected."""
+        return await self._head_of(await self.chain.connection.call("chain_getHeader"))
+
+    async def heads(self) -> AsyncIterator[Head]:
+        """Yield new best blocks, from the present one on; only the newest to a slow caller.
+
+        Raises Disconnected.
+        """
+        newest: asyncio.Queue[Json | Disconnected] = asyncio.Queue()
+
+        async def read(items: AsyncIterator[Json]) -> None:
+            try:
+                async for item in items:
+                    newest.put_nowait(item)
+            except Disconnected as error:
+                newest.put_nowait(error)
+
+        async with self.chain.connection.subscribe(
+            "chain_subscribeNewHeads", "chain_unsubscribeNewHeads"
+        ) as items:
+            reader = asyncio.create_task(read(items))
+            try:
+                while True:
+                    item = await newest.get()
+                    while not newest.empty():
+                        item = newest.get_nowait()
+                    if isinstance(item, Disconnected):
+                        raise item
+                    yield await self._head_of(item)
+            finally:
+                reader.cancel()
+
+    async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
+        """Call a runtime API on the state of the best block, or of `at`.
+
+        `method` is like `WorkApi_job`; arguments and result have the types of its method's
+        annotations. Raises Disconnected, ClientError.
+        """
+        data = to_hex(encode_arguments(method, *args))
+        answer = await self.chain.connection.call("state_call", method, data, hex_of(at))
+        self._runtime.tie()
+        return decode_result(method, to_bytes(answer))
+
+    def compose(self, pallet: str, call: str, /, **args: object) -> Call:
+        """Return a call with arguments of its annotated types.
+
+        Raises KeyError for an unknown call, EncodeError for arguments that do not fit.
+        """
+        return Call(self._runtime.call(pallet, call, **args).raw)
+
+    async def submit(
+        self, pallet: str, call: str, /, *, signer: Signer | None = None, **args: object
+    ) -> Executed:
+        """Send a call and wait until it is in a block; without a `signer` it is unsigned.
+
+        Calls of one signer are sent one after the other. Raises DispatchFailed if it failed there,
+        TransactionRefused if the pool refuses it, NotIncluded if it came into no block, EncodeError
+        for arguments that do not fit, Disconnected. A fork may revert its block: decide by the
+        state, not by this result.
+        """
+        composed = self.compose(pallet, call, **args)
+        done = await self.chain.transactions.deliver(composed, signer, patience=PATIENCE)
+        return await self.executed(done.wire, done.block)
+
+    async def executed(self, wire: bytes, block: bytes) -> Executed:
+        """Return the events of a transaction in its block. Raises DispatchFailed."""
+        _, index = await self.chain.transactions.position(wire, block)
+        raw = await self.chain.transactions.events_of(block)
+        self._runtime.tie()
+        events = tuple(
+            record.event.event
+            for record in _EVENTS.decode_all(b"\0" if raw is None else raw)
+            if isinstance(record.phase, ApplyExtrinsic) and record.phase.extrinsic == index
+        )
+        for event in events:
+            if isinstance(event, System.ExtrinsicFailed):
+                raise self._failure(event.dispatch_error)
+        return Executed(block, events)
+
+    # ---- internals
+
+    def _failure(self, error: WireError) -> DispatchFailed:
+        if isinstance(error, WireModule):
+            pallet = self._runtime.pallets[int(error.error.index)]
+            kind = pallet.ERRORS[error.error.error[0]]
+            return DispatchFailed(f"{pallet.name}.{kind.__name__}", getdoc(kind) or "")
+        name, more = type(error).__name__.removeprefix("Wire"), getattr(error, "error", None)
+        full = f"{name}.{more.name}" if isinstance(more, IntEnum) else name
+        # Pallets document their own errors; those of all calls have no text on the chain.
+        return DispatchFailed(full, REASONS.get(full, ""))
+
+    async def _head_of(self, answer: Json) -> Head:
+        if not isinstance(answer, dict):
+            raise InvalidAnswer(f"{answer!r} is no header")
+        header = Header.from_json(answer)
+        # Another runtime's views and events would be decoded wrongly.
+        await self.chain.transactions.check_runtime()
+        final = await self.chain.finalized()
+        slot = 0 if header.number == 0 else int(pre_digest(header.digest.logs).claim.slot)
+        return Head(int(header.number), bytes(header.hash()), slot, final.number, final.hash)
+
+
+@asynccontextmanager
+async def open_runtime(url: str, timeout: float = TIMEOUT) -> AsyncIterator[RuntimeClient]:
+    """Connect to a node.
+
+    Raises Disconnected, ClientError; UnsupportedRuntime if its runtime is not supported.
+    """
+    async with Chain.connect(url, timeout) as chain:
+        stored = {key: await chain.storage_bytes(key) for key in (CODE_KEY, PARAMS_KEY)}
+        runtime = RuntimeRegistry().of(stored.get).queries.runtime
+        params = RuntimeParams.decode(stored[PARAMS_KEY] or b"")
+        yield RuntimeClient(chain, runtime, int(params.slot_ms))

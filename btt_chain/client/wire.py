@@ -1,0 +1,53 @@
+"""Conversion of the values in a node's answers: hex, numbers, members."""
+
+from __future__ import annotations
+
+import math
+
+from btt_chain.client.errors import InvalidAnswer
+from btt_chain.client.jsonrpc import Json
+
+
+def to_hex(raw: bytes) -> str:
+    """Return bytes in hex, with 0x in front."""
+    return "0x" + raw.hex()
+
+
+def hex_of(raw: bytes | None) -> str | None:
+    """Return bytes in hex, None for None."""
+    return None if raw is None else to_hex(raw)
+
+
+def to_bytes(answer: Json) -> bytes:
+    """Return the bytes that a node sent in hex. Raises InvalidAnswer."""
+    if not isinstance(answer, str):
+        raise InvalidAnswer(f"the node answered {answer!r} where bytes were expected")
+    try:
+        return bytes.fromhex(answer.removeprefix("0x"))
+    except ValueError:
+        raise InvalidAnswer(f"the node answered {answer[:40]!r} where hex was expected") from None
+
+
+def integer_of(answer: Json) -> int:
+    """Return a number that a node sent as such or in hex. Raises InvalidAnswer."""
+    try:
+        if isinstance(answer, str) and answer.startswith("0x"):
+            return int(answer, 16)
+    except ValueError:
+        pass
+    else:
+        if isinstance(answer, (int, float)) and math.isfinite(answer):
+            return int(answer)
+    raise InvalidAnswer(f"the node answered {answer!r} where a number was expected")
+
+
+def member(answer: Json, name: str) -> Json:
+    """Return a member of an answer. Raises InvalidAnswer if it has none."""
+    if not isinstance(answer, dict) or name not in answer:
+        raise InvalidAnswer(f"the node's answer has no {name!r}")
+    return answer[name]
+
+
+def header_number(header: Json) -> int:
+    """Return the number of a block from its header's JSON form. Raises InvalidAnswer."""
+    return integer_of(member(header, "number"))

@@ -1,0 +1,41 @@
+"""Connections of commands: a node's chain, and the running of their asynchronous part."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, TypeVar
+
+from cli.common.errors import Mistyped
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
+
+Result = TypeVar("Result")
+
+
+def run(work: Coroutine[object, object, Result]) -> Result:
+    """Run a command's asynchronous part."""
+    return asyncio.run(work)
+
+
+@asynccontextmanager
+async def open_chain(url: str, timeout: float, at: str | None = None) -> AsyncIterator[Chain]:
+    """Connect to a node's chain; `at` is a block by number or hash.
+
+    The connection is a WebSocket, also for a URL of http: each node has both on one port.
+    """
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.jsonrpc import WebSocket
+
+    async with await WebSocket.connect(url, timeout) as connection:
+        yield await Chain.open(connection, at)
+
+
+def from_hex(text: str, what: str) -> bytes:
+    """Return the bytes that were typed in hex. Mistyped if it is none."""
+    try:
+        return bytes.fromhex(text.strip().removeprefix("0x"))
+    except ValueError:
+        raise Mistyped(f"{what} is not hex") from None
