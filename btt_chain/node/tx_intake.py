@@ -8,9 +8,11 @@ and after many of them the rest of the batch is dropped too.
 
 A paying attacker can make honest neighbours send transactions that are of no use here:
 
-    rival   Two transactions of one account and nonce, given to two nodes at once: each node holds
-            one, gossips it, and receives the other. Both are valid. Most are
-            refused before their signature is checked (`rivals.py`).
+    rival   Its account and nonce are those of a transaction in the pool that pays at least as much.
+            Two transactions that an account gives to two nodes at once: each node holds one,
+            gossips it, and receives the other. Most rivals are refused before their signature is
+            checked (`rivals.py`), so a forged one counts like a valid one; but no honest node
+            gossips a forged one.
     late    The nonce was used up by a block that the neighbour has not imported yet: a rival that
             it gossips in the fraction of a second between two imports. Or the account can pay for
             it there but not here, where another one with a large tip waits.
@@ -19,10 +21,10 @@ A paying attacker can make honest neighbours send transactions that are of no us
             has just started: then each transaction may be early until a block brings the others.
     banned  It was refused here a while ago: before its account was paid, or for being early.
 
-The attacker pays one fee for each, or the transactions are those of honest accounts. So an honest
-neighbour sends no more of them than the network has transactions. Up to TOLERATED, which is more
-than that, they are charged to their peer like valid ones; above it their charge is raised, and a
-peer that sends only these is disconnected within seconds.
+For each of them that honest neighbours send, the attacker pays a fee, or it is the transaction of
+an honest account. So an honest neighbour sends no more of them than the network has transactions.
+Up to TOLERATED, which is more than that, they are charged to their peer like valid ones; above it
+their charge is raised, and a peer that sends only these is disconnected within seconds.
 
 One batch is processed at a time, in slices, so that votes and slots never wait for a whole one.
 """
@@ -273,7 +275,7 @@ class TxIntake:
                     self._blame(batch, TX_COST, why)
                 if batch.forged >= MAX_FORGED:
                     self._blame(
-                        batch, TX_COST, f"{batch.forged} that are forged or that nobody pays for"
+                        batch, TX_COST, f"{batch.forged} that are forged or unpaid"
                     )
                     if fault is Fault.FORGED:
                         minimum += UNREAD_US * len(batch.waiting)
