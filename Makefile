@@ -124,12 +124,12 @@ test-full: test ## Everything: also what is marked `full`, fresh seeds, fuzzing,
 	$(MAKE) --no-print-directory bench-compare
 
 .PHONY: lint
-lint: setup ## Style, types, layers, sizes, words and the law's own rules, without tests
+lint: setup ## Style, types, layers, sizes, words and the rules of the runtime, without tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python scripts/lint_law.py runtime
+	$(BIN)/python scripts/lint_runtime.py runtime
 	$(BIN)/python scripts/lint_weights.py
 	$(BIN)/python scripts/lint_shape.py
 	$(BIN)/codespell

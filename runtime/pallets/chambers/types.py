@@ -149,7 +149,7 @@ class Approvals:
     names: Annotated[Bounded[list[AccountId], SEATS], TypeName("BoundedVec<AccountId, MaxSeats>")]
 
 
-# ---- views, for the runtime API
+# ---- views
 
 
 @path("pallet_chambers::ChamberView")

@@ -591,7 +591,7 @@ class Jobs(Pallet):
         """Return the number of slots, all together, in which the chain stalled."""
         return int(self.pace.peek().still)
 
-    # ---- public interface for Receipts only
+    # ---- public interface: for Receipts only
 
     def committed(self, id: H256, provider: AccountId, attempt: int, receipt: H256) -> Job:
         """Record that there is a receipt; return the job.

@@ -384,7 +384,7 @@ class Mining(Pallet):
         self.params.value = params
         self.deposit(self.ParamsSet(params))
 
-    # ---- public interface for useful work
+    # ---- public interface: for useful work
 
     def record(
         self,
@@ -490,7 +490,7 @@ class Mining(Pallet):
         """Return the number of the current era, even before this block's hook has begun it."""
         return int(self.era_index.value) + (self._epoch() > self.began.value)
 
-    # ---- views, for the runtime API
+    # ---- public interface: views
 
     def emission_now(self) -> Emission:
         """Return the state of the emission."""

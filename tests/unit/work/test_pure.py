@@ -25,7 +25,7 @@ PURE = (
     "shapes",
 )
 FOLDER = Path(btt_chain.work.__path__[0])
-LINT = FOLDER.parents[1] / "scripts" / "lint_law.py"
+LINT = FOLDER.parents[1] / "scripts" / "lint_runtime.py"
 
 
 def test_judging_needs_no_numpy() -> None:

@@ -12,7 +12,7 @@ from btt_chain.scale.registry import TypeRegistry
 from btt_chain.scale.shape import attribute_docs
 from runtime.frame import Runtime
 from runtime.metadata import describe_pallet
-from scripts.lint_law import lint
+from scripts.lint_runtime import lint
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "pallets.md"
 PALLET, TESTS = re.findall(

@@ -3,14 +3,17 @@
 Every node must compute the same state from the same block, on any machine and in any process. So
 there are no floats, no true division, no clocks, no randomness, and no order that depends on a hash
 seed. Two rules are about the wire: each call has documentation for its signer, and no two calls,
-events or errors of a pallet share an index.
+events or errors of a pallet share an index. One is about the shape of pallets: the comments that
+begin their sections have the titles of `SECTIONS`, in that order, with or without a topic
+(`# ---- internals: locks`).
 
-Usage: python scripts/lint_law.py FOLDER...   (exit code 1 if anything was found)
+Usage: python scripts/lint_runtime.py FOLDER...   (exit code 1 if anything was found)
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +36,20 @@ BANNED_IMPORTS = (
 ORDER_TAKERS = frozenset({"list", "tuple", "iter", "enumerate", "zip", "map", "filter", "dict"})
 SET_MAKERS = frozenset({"set", "frozenset"})
 INDEXED_KINDS = frozenset({"Event", "Error"})
+SECTIONS = (
+    "constants",
+    "dependencies",
+    "storage",
+    "hold reasons",
+    "events",
+    "errors",
+    "hooks",
+    "calls",
+    "public interface",
+    "internals",
+)
+"""Titles of the sections of a pallet, in their order; a pallet has those that it needs."""
+SECTION = re.compile(r"    # ---- ([^:]*)")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -54,7 +71,11 @@ def lint(source: str) -> list[Finding]:
         found.extend(_imports(node))
         found.extend(_order(node, sets))
         if isinstance(node, ast.ClassDef):
-            found.extend(_pallet(node))
+            found.extend(_calls(node))
+            found.extend(_indices(node.body, node.name))
+            if any(_last_name(base) == "Pallet" for base in node.bases):
+                found.extend(_sections(node, source.splitlines()))
+    found.extend(_indices(tree.body, "this module"))
     return sorted(found)
 
 
@@ -132,18 +153,40 @@ def _says_set(annotation: ast.expr) -> bool:
     return isinstance(kind, ast.Name) and kind.id in SET_MAKERS
 
 
-def _pallet(body: ast.ClassDef) -> Iterator[Finding]:
-    """Yield calls without a docstring, and repeated indices."""
-    taken: set[tuple[str, int]] = set()
+def _calls(body: ast.ClassDef) -> Iterator[Finding]:
+    """Yield calls without a docstring."""
     for node in body.body:
-        kind, index = _wire_index(node)
+        kind, _ = _wire_index(node)
         if kind == "call" and isinstance(node, Function) and ast.get_docstring(node) is None:
             yield Finding(node.lineno, f"call {node.name} has no docstring: wallets show it")
+
+
+def _indices(body: list[ast.stmt], owner: str) -> Iterator[Finding]:
+    """Yield repeated indices of calls, events and errors."""
+    taken: set[tuple[str, int]] = set()
+    for node in body:
+        kind, index = _wire_index(node)
         if index is None:
             continue
         if (kind, index) in taken:
-            yield Finding(node.lineno, f"{kind} index {index} is used twice in {body.name}")
+            yield Finding(node.lineno, f"{kind} index {index} is used twice in {owner}")
         taken.add((kind, index))
+
+
+def _sections(pallet: ast.ClassDef, lines: list[str]) -> Iterator[Finding]:
+    """Yield section comments of a pallet with another title, or in another order."""
+    last = 0
+    for number in range(pallet.lineno, pallet.end_lineno or pallet.lineno):
+        match = SECTION.match(lines[number])
+        if match is None:
+            continue
+        title = match[1].rstrip()
+        if title not in SECTIONS:
+            yield Finding(number + 1, f"section {title!r}: titles are {', '.join(SECTIONS)}")
+        elif SECTIONS.index(title) < last:
+            yield Finding(number + 1, f"section {title!r} comes before {SECTIONS[last]!r}")
+        else:
+            last = SECTIONS.index(title)
 
 
 def _wire_index(node: ast.stmt) -> tuple[str, int | None]:
@@ -184,7 +227,7 @@ def main(folders: list[str]) -> int:
     """Lint every Python file below the folders; print `file:line: message`; return an exit code."""
     files = sorted(file for folder in folders for file in Path(folder).rglob("*.py"))
     if not files:
-        print("lint_law: no Python file in", *(folders or ["no folder"]), file=sys.stderr)
+        print("lint_runtime: no Python file in", *(folders or ["no folder"]), file=sys.stderr)
         return 2
     breaches = 0
     for file in files:

@@ -1,4 +1,4 @@
-"""The house lint finds what it says it finds, and leaves sensible code alone."""
+"""The lint of the runtime reports its breaches, and accepts sound code."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from scripts.lint_law import BANNED_IMPORTS, lint, main
+from scripts.lint_runtime import BANNED_IMPORTS, lint, main
 
 SOUND = '''
 """A sound pallet."""
@@ -141,6 +141,44 @@ def test_an_index_used_twice_is_found_for_calls_events_and_errors() -> None:
     ]
 
 
+def test_an_index_used_twice_in_a_module_of_events_is_found() -> None:
+    source = """
+        class A(Event, index=1): ...
+        class B(Event, index=1): ...
+    """
+    assert messages(source) == ["Event index 1 is used twice in this module"]
+
+
+SECTIONED = """
+    class P(Pallet):
+        # ---- {0}
+
+        count = 1
+
+        # ---- {1}
+
+        total = 2
+"""
+
+
+@pytest.mark.parametrize("titles", [("storage", "calls"), ("internals: time", "internals: locks")])
+def test_the_sections_of_a_pallet_have_known_titles(titles: tuple[str, str]) -> None:
+    assert messages(SECTIONED.format(*titles)) == []
+    assert messages(SECTIONED.format(*titles).replace("(Pallet)", "(Component)")) == []
+
+
+def test_another_title_of_a_section_is_found() -> None:
+    (said,) = messages(SECTIONED.format("storage", "steps"))
+    assert said.startswith("section 'steps': titles are constants, dependencies")
+    assert messages(SECTIONED.format("storage", "steps").replace("(Pallet)", "(Component)")) == []
+
+
+def test_sections_in_another_order_are_found() -> None:
+    assert messages(SECTIONED.format("calls", "storage")) == [
+        "section 'storage' comes before 'calls'"
+    ]
+
+
 def test_the_program_names_file_and_line_and_fails(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -158,6 +196,6 @@ def test_looking_at_nothing_is_not_success(tmp_path: Path) -> None:
     assert main([]) == 2
 
 
-def test_the_runtime_of_this_repository_is_lawful() -> None:
+def test_the_runtime_of_this_repository_passes() -> None:
     runtime = Path(__file__).resolve().parents[2] / "runtime"
     assert main([str(runtime)]) == 0
