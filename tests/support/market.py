@@ -220,16 +220,16 @@ class Keyring:
         return None if pair is None else pair.public
 
 
-class Market(SmallRuntime):
-    """Some providers and verifiers, a model, and two people with money."""
+class WorkRuntime(SmallRuntime):
+    """A runtime with jobs, receipts, and what they need; nothing is in its state."""
 
     def __init__(
         self,
-        rules: WorkRules = RULES,
+        rules: WorkRules,
         *,
-        providers: int = 3,
-        verifiers: int = 6,
-        vrf: Callable[[Keyring], Vrf] = lambda ring: SimulatedVrf(ring.pairs.values()),
+        providers: int,
+        verifiers: int,
+        vrf: Callable[[Keyring], Vrf],
     ) -> None:
         self.rules = rules
         self.sky = Sky()
@@ -238,11 +238,14 @@ class Market(SmallRuntime):
         self.ring = Keyring([*self.provider_names, *self.verifier_names])
         self.vrf = vrf(self.ring)
         super().__init__()
-        self.number = 0
-        self._begin()
 
     def build(self) -> None:
-        rules = self.rules
+        self._build_money()
+        self._build_providers()
+        self._build_jobs()
+        self._build_receipts()
+
+    def _build_money(self) -> None:
         self.balances = self.add(
             3,
             Balances(
@@ -278,6 +281,8 @@ class Market(SmallRuntime):
                 params_origin=ensure_root,
             ),
         )
+
+    def _build_providers(self) -> None:
         self.models = self.add(
             41, Models(currency=self.balances, burns=self.tokenomics, params_origin=ensure_root)
         )
@@ -299,6 +304,9 @@ class Market(SmallRuntime):
             ),
         )
         self.mining.lean_on(self.providers.engagements)
+
+    def _build_jobs(self) -> None:
+        rules = self.rules
         self.jobs = self.add(
             42,
             Jobs(
@@ -320,6 +328,9 @@ class Market(SmallRuntime):
                 params_origin=ensure_root,
             ),
         )
+
+    def _build_receipts(self) -> None:
+        rules = self.rules
         self.receipts = self.add(
             43,
             Receipts(
@@ -347,6 +358,22 @@ class Market(SmallRuntime):
                 jobs=self.jobs,
             ),
         )
+
+
+class Market(WorkRuntime):
+    """Some providers and verifiers, a model, and two people with money."""
+
+    def __init__(
+        self,
+        rules: WorkRules = RULES,
+        *,
+        providers: int = 3,
+        verifiers: int = 6,
+        vrf: Callable[[Keyring], Vrf] = lambda ring: SimulatedVrf(ring.pairs.values()),
+    ) -> None:
+        super().__init__(rules, providers=providers, verifiers=verifiers, vrf=vrf)
+        self.number = 0
+        self._begin()
 
     def _begin(self) -> None:
         self.system.block_hash[u32(0)] = GENESIS
