@@ -261,7 +261,7 @@ class TransactionPaymentApi(RuntimeApi, version=4, max_arguments=MAX_TRANSACTION
 
         The fee is what its sender would pay now, a discount included.
         """
-        transaction = self._executive.decode_unchecked(uxt.inner)
+        transaction = self._executive.decoder.decode_unchecked(uxt.inner)
         info, fee, fees = transaction.info, u128(0), self._executive.fees
         if transaction.signer is not None:
             discount = fees.discount_of(transaction.signer.who)
@@ -270,7 +270,10 @@ class TransactionPaymentApi(RuntimeApi, version=4, max_arguments=MAX_TRANSACTION
 
     def query_fee_details(self, uxt: UncheckedExtrinsic, len_: u32) -> FeeDetails:
         """Return the parts of a transaction's fee after its sender's discount; none if unsigned."""
-        transaction, fees = self._executive.decode_unchecked(uxt.inner), self._executive.fees
+        transaction, fees = (
+            self._executive.decoder.decode_unchecked(uxt.inner),
+            self._executive.fees,
+        )
         if transaction.signer is None:
             return FeeDetails(None, u128(0))
         discount = fees.discount_of(transaction.signer.who)

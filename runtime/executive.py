@@ -9,37 +9,21 @@ difference rejects the block with a reason.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
 
-from btt_chain.crypto.signature import Scheme, verify
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import (
     AccountId,
-    AccountInfo,
-    EcdsaSignature,
-    Ed25519Signature,
-    Id,
-    MultiSignature,
-    Sr25519Signature,
 )
 from btt_chain.primitives.digest import H256, Digest, PreRuntime
 from btt_chain.primitives.era import FOR_EVER, Era
-from btt_chain.primitives.extrinsic import (
-    Extrinsic,
-    ExtrinsicKind,
-    decode_extrinsic,
-    signing_payload,
-)
 from btt_chain.primitives.header import Header
-from btt_chain.primitives.limits import EXTRINSIC, MAX_CLAIM_BYTES, RESERVED_LOGS
+from btt_chain.primitives.limits import MAX_CLAIM_BYTES, RESERVED_LOGS
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
-from btt_chain.scale import DecodeError, u64, u128
+from btt_chain.scale import u64, u128
 from runtime.block_limits import BlockLimits
-from runtime.extensions import SIGNED_EXTRA, MetadataHashMode, SignedExtra
 from runtime.frame import (
     NONE,
-    Call,
     DispatchClass,
     DispatchError,
     DispatchInfo,
@@ -50,12 +34,15 @@ from runtime.frame import (
     StateRootMismatch,
     signed,
 )
-from runtime.implicits import Implicits
 from runtime.kept import FindKept, Kept, nothing_kept
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
-
-NOBODY: Final = AccountId(bytes(32))
+from runtime.transactions import (
+    SignatureCheck,
+    Signer,
+    Transaction,
+    TransactionDecoder,
+)
 
 
 class RootedState(State, Protocol):
@@ -65,37 +52,8 @@ class RootedState(State, Protocol):
         """Return the current root of the state, 32 bytes."""
 
 
-SignatureCheck = Callable[[MultiSignature, bytes, AccountId], bool]
-"""(signature, signed bytes, account) -> validity. The node provides one with a cache."""
-
 OrderedRoot = Callable[[Sequence[bytes]], bytes]
 """Root of the trie of a list: the extrinsics root."""
-
-
-@dataclass(slots=True)
-class Signer:
-    """The signer of an extrinsic, its extra data, and the signer's current account."""
-
-    who: AccountId
-    extra: SignedExtra
-    account: AccountInfo
-    implicit: bytes = b""
-    """Signed bytes besides call and extra; empty if no signature was checked."""
-    discount: int = 0
-    """Discount on the fee, in hundredths of a percent; see `_prepare`."""
-    fee: int = 0
-    """Fee including the tip, in planck, once it is computed."""
-
-
-@dataclass(slots=True)
-class Transaction:
-    """A decoded extrinsic: its signer (None: unsigned), and its declared dispatch info."""
-
-    signer: Signer | None
-    call: Call
-    info: DispatchInfo
-    length: int
-    """Encoded length in bytes, including the length prefix."""
 
 
 class Executive:
@@ -114,13 +72,14 @@ class Executive:
         """
         self.runtime = runtime
         self._family = runtime if family is None else family
-        self.check_signature = check_signature
         self.ordered_root = ordered_root
         self.system: System = runtime.pallet(System)
         self.fees: TransactionPayment = runtime.pallet(TransactionPayment)
         weights, length = self.system.block_weights, self.system.block_length
         self._limits = BlockLimits(runtime.host, weights, length)
-        self._implicits = Implicits(self.system, runtime.version)
+        self.decoder: Final = TransactionDecoder(
+            runtime, self.system, self._limits, check_signature
+        )
         self._extrinsics: list[bytes] = []
         self._inherents_over = False
 
@@ -146,12 +105,12 @@ class Executive:
         decoded again, nor is their signature checked, unless it would cover other data now. Raises
         Invalid or Unknown if it may not be in this block; then all its effects are undone.
         """
-        host, state = self.runtime.host, self._state
+        host, state, decoder = self.runtime.host, self._state, self.decoder
         state.begin()
         before = list(host.weights), host.length, len(host.events)
         call = None if kept is None else kept.call
         try:
-            transaction = self._decoded(kept) or self._decode(raw)
+            transaction = decoder.reuse(kept, self._family) or decoder.decode(raw)
             self.system.begin_extrinsic()
             # A decoded call is dispatched once only: it may change its arguments.
             if kept is not None:
@@ -204,8 +163,8 @@ class Executive:
         self._limits.check_body(header, extrinsics)
         expected = self.ordered_root(extrinsics)
         if expected != header.extrinsics_root:
-            told = header.extrinsics_root.hex()
-            raise InvalidBlock(f"extrinsics root {told} is not that of the body, {expected.hex()}")
+            given = header.extrinsics_root.hex()
+            raise InvalidBlock(f"extrinsics root {given} is not that of the body, {expected.hex()}")
         self.initialize_block(state, header)
         for place, raw in enumerate(extrinsics):
             try:
@@ -246,7 +205,7 @@ class Executive:
         """
         before = self._open_layer()
         try:
-            transaction = self._decode(raw)
+            transaction = self.decoder.decode(raw)
             if transaction.info.dispatch_class is DispatchClass.Mandatory:
                 raise Invalid(validity.MandatoryValidation())
             valid = self._validate(transaction, source)
@@ -271,9 +230,9 @@ class Executive:
             return None
         before = self._open_layer()
         try:
-            if self._implicits.of(kept.extra) != kept.implicit:
+            if self.decoder.implicits.of(kept.extra) != kept.implicit:
                 return None
-            return self._terms(self._sender(kept.who, kept.extra), kept.info, kept.length)
+            return self._terms(self.decoder.sender(kept.who, kept.extra), kept.info, kept.length)
         finally:
             self._undo(before)
 
@@ -284,16 +243,6 @@ class Executive:
             return self.fees.can_pay(who, u128(min(fees, u128.MAX)), u128(0))
         finally:
             self._undo(before)
-
-    def decode_unchecked(self, raw: bytes) -> Transaction:
-        """Decode an extrinsic without checking its signature or sender: for fee queries."""
-        envelope = self._envelope(raw)
-        transaction = self._opened(envelope, len(raw))
-        extra, address = envelope.extra, envelope.address
-        if isinstance(extra, SignedExtra):
-            who = address.account if isinstance(address, Id) else NOBODY
-            transaction.signer = Signer(who, extra, AccountInfo())
-        return transaction
 
     # ---- internals
 
@@ -314,85 +263,7 @@ class Executive:
         self._state = state
         self._extrinsics = []
         self._inherents_over = False
-        self._implicits.clear()
-
-    def _decoded(self, kept: Kept | None) -> Transaction | None:
-        """Return a transaction from its kept values; None if it must be decoded.
-
-        Raises Invalid if the block has no room for it, even without its call: there may be
-        thousands in the pool when a block is full.
-        """
-        if kept is None or kept.family is not self._family:
-            return None
-        if kept.call is None:
-            self._limits.with_one_more(kept.info, kept.length)
-            return None
-        if self._implicits.of(kept.extra) != kept.implicit:
-            return None
-        signer = self._sender(kept.who, kept.extra)
-        return Transaction(signer, kept.call, kept.info, kept.length)
-
-    def _decode(self, raw: bytes) -> Transaction:
-        """Decode an extrinsic; signature and sender are checked before the call is decoded."""
-        envelope = self._envelope(raw)
-        signer = self._signer(envelope)
-        transaction = self._opened(envelope, len(raw))
-        transaction.signer = signer
-        return transaction
-
-    def _envelope(self, raw: bytes) -> Extrinsic:
-        if len(raw) > EXTRINSIC.max_bytes:  # too large for any block: do not check its signature
-            raise Invalid(validity.ExhaustsResources())
-        try:
-            envelope = decode_extrinsic(raw, SIGNED_EXTRA)
-        except DecodeError as error:
-            raise Malformed(str(error)) from error
-        if envelope.kind is ExtrinsicKind.GENERAL:
-            raise Invalid(validity.UnknownOrigin())
-        return envelope
-
-    def _opened(self, envelope: Extrinsic, size: int) -> Transaction:
-        try:
-            call = EXTRINSIC.decode(self.runtime.call_codec, envelope.call_raw)
-        except DecodeError as error:
-            raise Malformed(str(error)) from error
-        return Transaction(None, call, self.runtime.info(call), size + prefix_size(size))
-
-    def _signer(self, envelope: Extrinsic) -> Signer | None:
-        """Return the signer, if it may send the extrinsic; None for an unsigned extrinsic."""
-        extra, address = envelope.extra, envelope.address
-        if envelope.signature is None or not isinstance(extra, SignedExtra):
-            return None
-        if not isinstance(address, Id):
-            raise Unknown(validity.CannotLookup())
-        who = address.account
-        implicit = self._check_signed(envelope, extra, who, envelope.signature)
-        signer = self._sender(who, extra)
-        signer.implicit = implicit
-        return signer
-
-    def _sender(self, who: AccountId, extra: SignedExtra) -> Signer:
-        """Return the signer with its current account. Raises Invalid if it may not send."""
-        if who == NOBODY:  # under ZIP-215 any account can sign for it
-            raise Invalid(validity.BadSigner())
-        account = self.system.account[who]
-        if not (account.providers or account.sufficients):
-            raise Invalid(validity.Payment())
-        if extra.nonce < account.nonce:
-            raise Invalid(validity.Stale())
-        return Signer(who, extra, account)
-
-    def _check_signed(
-        self, envelope: Extrinsic, extra: SignedExtra, who: AccountId, signature: MultiSignature
-    ) -> bytes:
-        """Return the implicit data of a valid signature; raise Invalid for an invalid one."""
-        if extra.mode is not MetadataHashMode.Disabled:
-            raise Unknown(validity.CannotLookup())
-        implicit = self._implicits.of(extra)
-        payload = signing_payload(envelope.call_raw, envelope.extra_raw, implicit)
-        if not self.check_signature(signature, payload, who):
-            raise Invalid(validity.BadProof())
-        return implicit
+        self.decoder.implicits.clear()
 
     def _validate(self, transaction: Transaction, source: TransactionSource) -> ValidTransaction:
         """Validate a transaction; changes only the counters of the block's limits."""
@@ -495,36 +366,7 @@ class Executive:
             raise Invalid(validity.Payment()) from None
 
 
-class Malformed(Invalid):
-    """The bytes are not a valid extrinsic of this runtime; the message names the position."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(validity.Call())
-        self.why = why
-
-    def __str__(self) -> str:
-        return f"malformed extrinsic: {self.why}"
-
-
 def remaining_life(era: Era, current: int) -> u64:
     """Return the number of blocks from `current` for which a transaction of `era` stays valid."""
     death = era.death(current)
     return validity.FOREVER if death == FOR_EVER else u64(death - current)
-
-
-def prefix_size(size: int) -> int:
-    """Return the length of the compact encoding of `size`, in bytes."""
-    if size < 1 << 6:
-        return 1
-    return 2 if size < 1 << 14 else 4
-
-
-def check_signature(signature: MultiSignature, payload: bytes, who: AccountId) -> bool:
-    """Return True if `who` signed `payload`, by the rules of Substrate's MultiSignature."""
-    match signature:
-        case Ed25519Signature(signature=raw):
-            return verify(Scheme.ED25519, who, payload, raw)
-        case Sr25519Signature(signature=raw):
-            return verify(Scheme.SR25519, who, payload, raw)
-        case EcdsaSignature(signature=raw):
-            return verify(Scheme.ECDSA, who, payload, raw)

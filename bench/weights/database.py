@@ -27,7 +27,7 @@ from btt_chain.primitives.era import Immortal
 from btt_chain.primitives.extrinsic import bare, signed, signing_payload
 from btt_chain.primitives.header import Header
 from btt_chain.scale import codec, u32, u64, u128
-from runtime.executive import Executive, check_signature
+from runtime.executive import Executive
 from runtime.extensions import (
     IMPLICIT,
     SIGNED_EXTRA,
@@ -36,6 +36,7 @@ from runtime.extensions import (
     SignedExtra,
 )
 from runtime.frame import Call
+from runtime.transactions import check_signature
 from storage.blocks import encode_body
 from storage.columns import STATE
 

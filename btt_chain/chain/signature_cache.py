@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.primitives.account import AccountId, MultiSignature
-from runtime.executive import check_signature
+from runtime.transactions import check_signature
 
 CAPACITY: Final = 16_384
 """Signatures kept, about half a kilobyte each: two full pools."""

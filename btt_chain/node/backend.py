@@ -35,8 +35,8 @@ from btt_chain.txpool import PoolError, StatusEvent
 from p2p.network import AUTHORITY, Network
 from runtime.api import is_unsafe, max_arguments
 from runtime.api_base import ApiError
-from runtime.executive import Malformed
 from runtime.frame import InvalidBlock, RuntimeVersion
+from runtime.transactions import Malformed
 from storage.kv import StorageError
 from storage.state import StateReader, StateUnavailable
 

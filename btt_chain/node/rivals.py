@@ -54,7 +54,7 @@ def unchecked_priority(executive: Executive, wire: bytes) -> int | None:
     """
     executive.runtime.tie()  # the last executive may have been another runtime's
     try:
-        found = executive.decode_unchecked(unwrap(wire))
+        found = executive.decoder.decode_unchecked(unwrap(wire))
     except (DecodeError, Invalid):
         return None
     if found.signer is None or found.info.dispatch_class is not DispatchClass.Normal:

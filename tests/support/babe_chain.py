@@ -30,11 +30,12 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
 from runtime import BttRuntime
 from runtime.constants import BTT
-from runtime.executive import Executive, check_signature
+from runtime.executive import Executive
 from runtime.frame import Call, DispatchError, Origin
 from runtime.genesis import write_genesis
 from runtime.pallets.babe import Babe, Drawn
 from runtime.params import RuntimeParams
+from runtime.transactions import check_signature
 from support.runtime import DictState
 
 NAMES = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")

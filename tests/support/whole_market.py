@@ -14,10 +14,11 @@ from btt_chain.scale import u32, u64
 from runtime import BttRuntime
 from runtime.audit import audit
 from runtime.constants import BTT
-from runtime.executive import Executive, check_signature
+from runtime.executive import Executive
 from runtime.frame import Call, Origin, PostInfo
 from runtime.pallets.babe import Drawn
 from runtime.params import PARAMS_KEY, RuntimeParams, WorkRules
+from runtime.transactions import check_signature
 from support.economy.chain import Ledger
 from support.market import EPOCH, GENESIS, RULES, SLOT_MS, Keyring, Market, Sky
 from support.runtime import reconfigure

@@ -27,13 +27,14 @@ from genesis.tables import table
 from runtime import BttRuntime
 from runtime.accounts import TREASURY
 from runtime.audit import Finding, audit
-from runtime.executive import Executive, check_signature
+from runtime.executive import Executive
 from runtime.frame import ROOT, Call, DispatchError, Origin, signed
 from runtime.genesis import write_genesis
 from runtime.pallets.mining import Mining
 from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.transactions import check_signature
 from storage.overlay import Overlay
 from support.economy.oracle import BTT, DAY
 

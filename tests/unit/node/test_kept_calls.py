@@ -21,6 +21,7 @@ from runtime.executive import Executive
 from runtime.frame import Call
 from runtime.kept import Kept, KeptCalls, memory_of
 from runtime.params import RuntimeParams
+from runtime.transactions import TransactionDecoder
 from support.chain import ALICE, BOB, CHARLIE, DevChain, address
 
 
@@ -42,14 +43,14 @@ def batch(chain: DevChain, count: int) -> Call:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Return the signed extrinsics that executives decode from now on."""
     found: list[bytes] = []
-    decode = Executive._decode
+    decode = TransactionDecoder.decode
 
-    def noted(self: Executive, raw: bytes) -> object:
+    def noted(self: TransactionDecoder, raw: bytes) -> object:
         if raw[0] == 0x84:
             found.append(raw)
         return decode(self, raw)
 
-    monkeypatch.setattr(Executive, "_decode", noted)
+    monkeypatch.setattr(TransactionDecoder, "decode", noted)
     return found
 
 

@@ -43,11 +43,11 @@ from btt_chain.scale.shape import (
 )
 from btt_chain.txpool import TransactionInvalid
 from runtime import BttRuntime
-from runtime.executive import Malformed
 from runtime.frame import Call, InvalidBlock
 from runtime.pallets.babe import by_headers
 from runtime.pallets.evidence import MembershipProof
 from runtime.params import RuntimeParams
+from runtime.transactions import Malformed
 from runtime.weights import babe as weights
 from support.babe_chain import EPOCH, START, BabeChain, validators
 from support.chain import BOB, DevChain
@@ -151,7 +151,9 @@ def test_what_no_block_can_hold_is_refused_by_its_length(
 ) -> None:
     remark = chain.call("System", "remark", remark=bytes(EXTRINSIC.max_bytes))
     wire = chain.sign(BOB, remark)
-    monkeypatch.setattr(chain.client.law(chain.client.genesis_hash).pool, "check_signature", None)
+    monkeypatch.setattr(
+        chain.client.law(chain.client.genesis_hash).pool.decoder, "_check_signature", None
+    )
     with pytest.raises(TransactionInvalid) as refused:
         chain.pool.submit(wire)
     assert isinstance(refused.value.reason, ExhaustsResources)

@@ -218,7 +218,9 @@ def test_an_operational_transaction_goes_before_ordinary_ones() -> None:
 
 def test_the_estimate_is_the_fee_paid(chain: DevChain) -> None:
     wire = chain.sign(BOB, pay(chain, 1))
-    transaction = chain.client.law(chain.client.best().hash).queries.decode_unchecked(unwrap(wire))
+    transaction = chain.client.law(chain.client.best().hash).queries.decoder.decode_unchecked(
+        unwrap(wire)
+    )
     estimate = chain.at().fees.fee(transaction.info, len(wire), u128(0))
     chain.pool.submit(wire)
     events = [record.event.event for record in chain.events(chain.seal())]
@@ -542,7 +544,7 @@ def test_an_unsigned_transaction_has_no_fee(chain: DevChain) -> None:
     call = chain.call("System", "remark", remark=b"")
     executive = chain.client.law(chain.client.best().hash).queries
     wire = opaque(bare(call.raw))
-    assert executive.decode_unchecked(unwrap(wire)).signer is None
+    assert executive.decoder.decode_unchecked(unwrap(wire)).signer is None
 
 
 def test_the_table_of_fees_is_what_the_metadata_says() -> None:
