@@ -105,8 +105,9 @@ class TransactionDecoder:
     def reuse(self, kept: Kept | None, family: object) -> Transaction | None:
         """Return a transaction from the values kept for it; None if it must be decoded.
 
-        Values that an executive of another `family` kept are not used. Raises Invalid if the block has no room for it, even without its call: there may be
-        thousands in the pool when a block is full.
+        Values that an executive of another `family` kept are not used. Raises Invalid if the block
+        has no room for it, even without its call: there may be thousands in the pool when a block
+        is full.
         """
         if kept is None or kept.family is not family:
             return None
