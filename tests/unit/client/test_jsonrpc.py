@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from btt_chain.client import jsonrpc
 from btt_chain.client.errors import (
     Disconnected,
     InvalidAnswer,
@@ -16,7 +17,7 @@ from btt_chain.client.errors import (
     RpcError,
     TimedOut,
 )
-from btt_chain.client.jsonrpc import WebSocket, web_socket_url
+from btt_chain.client.jsonrpc import Http, WebSocket, web_socket_url
 
 Answer = Callable[[web.WebSocketResponse, dict[str, Any]], Awaitable[None]]
 
@@ -161,3 +162,73 @@ def test_http_and_web_socket_are_the_same_port(typed: str, meant: str) -> None:
 def test_what_is_no_url_is_mistyped(typed: str) -> None:
     with pytest.raises(InvalidArgument, match="write it like ws://"):
         web_socket_url(typed)
+
+
+@asynccontextmanager
+async def http_server(body: bytes) -> AsyncIterator[str]:
+    async def handle(_request: web.Request) -> web.Response:
+        return web.Response(body=body)
+
+    app = web.Application()
+    app.router.add_post("/", handle)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+async def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonrpc, "MAX_ANSWER", 1 << 20)
+    async with http_server(b" " * (2 << 20)) as url, Http(url, 5) as client:
+        with pytest.raises(InvalidAnswer, match="more than 1 MiB"):
+            await client.call("m")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"<html>", b"[" * 100_000])
+async def test_an_answer_that_is_no_json_rpc_is_named(body: bytes) -> None:
+    async with http_server(body) as url, Http(url, 5) as client:
+        with pytest.raises(InvalidAnswer, match="answered m with something that is no JSON-RPC"):
+            await client.call("m")
+
+
+async def test_notifications_that_are_not_read_are_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jsonrpc, "MAX_UNREAD", 2)
+
+    async def flood(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+        if request["method"] == "subscribe":
+            await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "result": "s"})
+            for number in range(9):
+                params = {"subscription": "s", "result": number}
+                await socket.send_json({"jsonrpc": "2.0", "method": "n", "params": params})
+        else:
+            await echo(socket, request)
+
+    async with (
+        server(flood) as url,
+        await WebSocket.connect(url, 5) as client,
+        client.subscribe("subscribe", "unsubscribe") as items,
+    ):
+        await client.call("wait until all has come")
+        assert [await anext(items) for _ in range(2)] == [0, 1]
+        with pytest.raises(Disconnected, match="2 notifications that were not read"):
+            await anext(items)
+
+
+async def test_unknown_subscriptions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonrpc, "MAX_SUBSCRIPTIONS", 3)
+
+    async def invent(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+        for number in range(9):
+            params = {"subscription": f"s{number}", "result": 0}
+            await socket.send_json({"jsonrpc": "2.0", "method": "n", "params": params})
+        await echo(socket, request)
+
+    async with server(invent) as url, await WebSocket.connect(url, 5) as client:
+        await client.call("m")
+        assert len(client._subscriptions) == 3

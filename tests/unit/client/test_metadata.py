@@ -331,3 +331,62 @@ def test_no_argument_does_worse_than_being_refused(demo: ChainMetadata, text: st
 def test_deep_nesting_is_refused(demo: ChainMetadata, text: str) -> None:
     with pytest.raises(InvalidArgument):
         demo.arguments.encode_call("Sudo.sudo", [text])
+
+
+@pytest.fixture(scope="module", params=[14, 15])
+def foreign(request: pytest.FixtureRequest) -> ChainMetadata:
+    """The metadata of a polkadot-sdk template, of which nothing is ours."""
+    name = f"wasm-minimal-template-v{request.param}.scale"
+    raw = (vectors_dir() / "metadata" / name).read_bytes()
+    return ChainMetadata(raw, currency=Currency("UNIT", 12), prefix=0)
+
+
+def test_calls_of_another_chain_are_composed_and_read(foreign: ChainMetadata) -> None:
+    bob = KeyPair.from_uri("//Bob").account_id
+    call = foreign.arguments.compose("Balances.transfer_keep_alive", {"dest": "//Bob", "value": 5})
+    assert call[2:] == b"\0" + bob + compact_encode(5)
+    assert foreign.decoder.call(call).arguments["value"] == "5"
+    inner = foreign.items.types.decode(foreign.items.call_type, call)
+    wrapped = foreign.arguments.compose("Sudo.sudo", {"call": inner})
+    assert wrapped[2:] == call
+
+
+def test_events_and_state_of_another_chain_are_read(foreign: ChainMetadata) -> None:
+    _, entry = foreign.items.storage("System.Events")
+    alice, bob = (
+        foreign.address(KeyPair.from_uri(name).account_id) for name in ("//Alice", "//Bob")
+    )
+    record: Plain = {
+        "phase": {"ApplyExtrinsic": 1},
+        "event": {"Balances": {"Transfer": {"from": alice, "to": bob, "amount": 10**12}}},
+        "topics": [],
+    }
+    raw = foreign.items.types.encode(entry.type.value, [record])
+    (event,) = foreign.decoder.events(raw)
+    assert (event.extrinsic, event.name) == (1, "Balances.Transfer")
+    assert event.fields["amount"] == str(10**12)
+    assert alice in event.shown
+    pallet, entry = foreign.items.storage("System.Account")
+    key, is_complete = foreign.storage.key(pallet, entry, ["//Bob"])
+    assert is_complete
+    assert foreign.storage.decode_keys(entry, key) == [bob]
+
+
+def test_runtime_apis_are_described_from_version_15_on(foreign: ChainMetadata) -> None:
+    if foreign.items.version == 14:
+        with pytest.raises(NotFound, match="has no runtime API"):
+            foreign.items.api("Core.version")
+    else:
+        assert foreign.items.api("core.version")[1].name == "version"
+
+
+@pytest.mark.parametrize("raw", [b"", b"meta", b"meta\x0d\0", b"meta\x0e\xff\xff", b"\0" * 40])
+def test_what_is_no_metadata_is_refused(raw: bytes) -> None:
+    with pytest.raises(Undecodable, match="the chain's metadata cannot be read"):
+        ChainMetadata(raw)
+
+
+def test_a_key_that_is_no_key_is_refused(demo: ChainMetadata) -> None:
+    _, entry = demo.items.storage("System.Account")
+    with pytest.raises(Undecodable, match="is no key of Account"):
+        demo.storage.keys_of(entry, bytes(40))
