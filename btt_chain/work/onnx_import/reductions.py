@@ -1,0 +1,102 @@
+"""Operators over windows and rows: pools, softmax, layer normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from btt_chain.work.build import (
+    Numbers,
+    exponentials,
+    norm_constants,
+    norm_epsilon,
+    window,
+)
+from btt_chain.work.onnx_import.constants import (
+    window_of,
+)
+from btt_chain.work.onnx_import.node import Node
+from btt_chain.work.onnx_import.target import Target
+from btt_chain.work.onnx_import.values import Pending, Value
+
+
+def softmax(node: Node, target: Target) -> Value:
+    """Convert Softmax over the last axis."""
+    real = target.plain(node.reals(0))
+    dims = target.builder.tensor(real.tensor).dims
+    if node.integer("axis", -1) not in {-1, len(dims)}:
+        raise node.refused("only over the last axis")
+    name = target.name()
+
+    def emit(scale: np.float32, out: Numbers) -> int:
+        if scale != np.float32(1 / 256) or out.zero != out.kind.low:
+            raise node.refused("its output must have the scale 1/256 and the least zero")
+        table = exponentials(float(real.scale))
+        return target.builder.softmax(name, real.tensor, table, out.kind)
+
+    return Pending(emit, image=False)
+
+
+def layer_norm(node: Node, target: Target) -> Value:
+    """Convert LayerNormalization over the last axis."""
+    real = target.plain(node.reals(0))
+    length = target.builder.tensor(real.tensor).dims[-1]
+    if node.integer("axis", -1) not in {-1, len(target.builder.tensor(real.tensor).dims)}:
+        raise node.refused("only over the last axis")
+    gain = node.constant(1).astype(np.float32)
+    offset = np.zeros(length, np.float32)
+    if node.has(2):
+        offset = node.constant(2).astype(np.float32)
+    epsilon = node.attribute("epsilon", 1e-5)
+    if gain.shape != (length,) or offset.shape != (length,) or not isinstance(epsilon, float):
+        raise node.refused("gain and offset need one number for each channel")
+    added = norm_epsilon(epsilon, float(real.scale), length)
+    name = target.name()
+
+    def emit(scale: np.float32, out: Numbers) -> int:
+        norm = norm_constants(gain, offset, float(scale))
+        return target.builder.layer_norm(name, real.tensor, norm, added, 24, out)
+
+    return Pending(emit, image=False)
+
+
+def max_pool(node: Node, target: Target) -> Value:
+    """Convert MaxPool."""
+    real = target.image(node.moved())
+    seen = window_of(node, node.integers("kernel_shape", (1, 1)))
+    return replace(real, tensor=target.builder.max_pool(target.name(), real.tensor, seen))
+
+
+def average_pool(node: Node, target: Target) -> Value:
+    """Convert AveragePool."""
+    real = target.image(node.reals(0))
+    size = node.integers("kernel_shape", (0, 0))
+    if any(node.integers("pads", (0, 0, 0, 0))) and not node.integer("count_include_pad", 0):
+        raise node.refused("with pads, only count_include_pad=1")
+    seen, name = window_of(node, size), target.name()
+
+    def emit(scale: np.float32, out: Numbers) -> int:
+        factor = float(real.scale) / float(scale) / (size[0] * size[1])
+        return target.builder.average_pool(name, real.tensor, seen, factor, out)
+
+    return Pending(emit, image=True)
+
+
+def global_average_pool(node: Node, target: Target) -> Value:
+    """Convert GlobalAveragePool."""
+    real = target.plain(target.image(node.reals(0)))
+    channels, height, width = target.builder.tensor(real.tensor).dims
+    number, name = height * width, target.name()
+
+    def emit(scale: np.float32, out: Numbers) -> int:
+        # Channels as lines of an image: a fraud proof then opens one row, not all pixels.
+        whole = (channels, height, width)
+        lines = (channels, number, 1)
+        flat = target.builder.rearrange(f"{name}:rows", real.tensor, whole, (0, 1, 2), lines)
+        seen = window((1, number), (1, number))
+        factor = float(real.scale) / float(scale) / number
+        mean = target.builder.average_pool(name, flat, seen, factor, out)
+        return target.builder.rearrange(f"{name}:image", mean, (channels,), (0,), (1, 1, channels))
+
+    return Pending(emit, image=True)
