@@ -124,6 +124,6 @@ def merging(values: RandomValues) -> dict[str, object]:
 def bonded(values: RandomValues) -> dict[str, object]:
     """Choose an account with a bond."""
     values.signer = values.one_of(
-        [who for who, _ in values.runtime.authorities.ledger.items()] or PEOPLE
+        [who for who, _ in values.runtime.authorities.bonds.ledger.items()] or PEOPLE
     )
     return {}
