@@ -109,9 +109,9 @@ class ChainApi:
     def _on_chain_event(self, event: ChainEvent) -> None:
         match event:
             case NewBlock(hash=hash) if self.all_heads.members:
-                self.all_heads.tell(self.shapes.header(hash))
+                self.all_heads.notify(self.shapes.header(hash))
             case NewBest(hash=hash) if self.best_heads.members:
-                self.best_heads.tell(self.shapes.header(hash))
+                self.best_heads.notify(self.shapes.header(hash))
             case Finalized(hashes=hashes) if self.finalized_heads.members:
                 for hash in hashes:
-                    self.finalized_heads.tell(self.shapes.header(hash))
+                    self.finalized_heads.notify(self.shapes.header(hash))

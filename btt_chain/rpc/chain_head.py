@@ -267,7 +267,7 @@ class Follow:
         self._operation_count += 1
         return str(self._operation_count)
 
-    def tell(self, event: str, operation: str, **members: object) -> None:
+    def send_event(self, event: str, operation: str, **members: object) -> None:
         """Send an event about an operation."""
         self.subscription.notify({"event": event, "operationId": operation, **members})
 
@@ -275,24 +275,24 @@ class Follow:
         """Send a block's extrinsics."""
         body = self.chain.body(hash)
         if body is None:
-            self.tell("operationInaccessible", id)
+            self.send_event("operationInaccessible", id)
             return
-        self.tell("operationBodyDone", id, value=[to_hex(opaque(inner)) for inner in body])
+        self.send_event("operationBodyDone", id, value=[to_hex(opaque(inner)) for inner in body])
 
     def call(self, id: str, hash: bytes, function: str, data: bytes) -> None:
         """Send the result of a runtime function."""
         try:
             output = self.chain.call(hash, function, data)
         except RuntimeCallError as problem:
-            self.tell("operationError", id, error=str(problem))
+            self.send_event("operationError", id, error=str(problem))
         except BackendError:
-            self.tell("operationInaccessible", id)
+            self.send_event("operationInaccessible", id)
         except Exception:
             # The dispatcher has returned, and does not catch this: it would end the connection.
             log.exception("chainHead_v1_call of %s failed", function[:80])
-            self.tell("operationError", id, error="Internal error")
+            self.send_event("operationError", id, error="Internal error")
         else:
-            self.tell("operationCallDone", id, output=to_hex(output))
+            self.send_event("operationCallDone", id, output=to_hex(output))
 
     def storage(self, operation: StorageOperation) -> None:
         """Continue storage queries until they are done or a page is full."""
@@ -304,7 +304,7 @@ class Follow:
             state = self.chain.state(operation.hash)
         except BackendError:
             del self.operations[operation.id]
-            self.tell("operationInaccessible", operation.id)
+            self.send_event("operationInaccessible", operation.id)
             return
         while operation.queries and not operation.waiting:
             query = operation.queries[0]
@@ -317,12 +317,12 @@ class Follow:
             if not operation.waiting:
                 operation.queries.popleft()
         if items:
-            self.tell("operationStorageItems", operation.id, items=items)
+            self.send_event("operationStorageItems", operation.id, items=items)
         if operation.waiting:
-            self.tell("operationWaitingForContinue", operation.id)
+            self.send_event("operationWaitingForContinue", operation.id)
             return
         del self.operations[operation.id]
-        self.tell("operationStorageDone", operation.id)
+        self.send_event("operationStorageDone", operation.id)
 
 
 class ChainHeadApi:

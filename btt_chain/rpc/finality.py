@@ -107,7 +107,7 @@ class GrandpaApi:
 
     def _on_proof(self, raw: bytes) -> None:
         if self.justifications.members:
-            self.justifications.tell(to_hex(raw))
+            self.justifications.notify(to_hex(raw))
 
 
 def _round(report: RoundReport) -> dict[str, object]:

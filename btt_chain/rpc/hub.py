@@ -57,7 +57,7 @@ class Audience:
         self.members[subscription] = None
         subscription.on_end(lambda: self.members.pop(subscription, None))
 
-    def tell(self, result: object) -> None:
+    def notify(self, result: object) -> None:
         """Notify all subscriptions; the result is encoded only once."""
         if not self.members:
             return

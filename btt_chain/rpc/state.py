@@ -218,7 +218,7 @@ class StateApi:
             version = self.shapes.version(event.hash)
             if version is not self.last_version:
                 self.last_version = version
-                self.versions.tell(version)
+                self.versions.notify(version)
 
     async def _compare_slowly(self) -> None:
         """Compare all watched keys with the best state, in slices, until that is the best one.

@@ -40,12 +40,12 @@ def child(number: int = 8, mark: int = 0, parent: Header = PARENT) -> Header:
     return Header(parent.hash(), u32(number), H256(mark.to_bytes(32, "big")), ROOT)
 
 
-def told(header: Header, *, is_best: bool = True) -> bytes:
+def announce_of(header: Header, *, is_best: bool = True) -> bytes:
     return Announce(header, is_best).encode()
 
 
 def with_too_many_logs() -> bytes:
-    empty = told(child())  # ends with the number of digest items and the flag
+    empty = announce_of(child())  # ends with the number of digest items and the flag
     return empty[:-2] + compact_encode(MAX_LOGS + 1) + b"\0\0" * (MAX_LOGS + 1) + empty[-1:]
 
 
@@ -109,8 +109,8 @@ def test_an_announce_at_or_below_the_last_final_block_is_not_decoded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     announces = over(Chain(final=8))
-    event = GossipReceived(ANNOUNCE, "a", told(child(number=8)))
-    above = GossipReceived(ANNOUNCE, "a", told(child(number=9)))
+    event = GossipReceived(ANNOUNCE, "a", announce_of(child(number=8)))
+    above = GossipReceived(ANNOUNCE, "a", announce_of(child(number=9)))
     found = announces.read(above)
     assert found is not None
     assert found == from_peer(child(number=9))
@@ -120,7 +120,7 @@ def test_an_announce_at_or_below_the_last_final_block_is_not_decoded(
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff", told(child())[:-1], with_too_many_logs()],
+    [b"", b"\xff", announce_of(child())[:-1], with_too_many_logs()],
     ids=["empty", "short", "cut", "too many digest items"],
 )
 def test_an_announce_that_cannot_be_read_is_malformed(data: bytes) -> None:
@@ -146,7 +146,7 @@ def test_what_cannot_be_judged_yet_goes_on_when_its_block_was_taken_in(
     announces = over(Chain(opinion=opinion))
 
     assert announces.judge(from_peer(header), 0) == (False, None)
-    assert announces.imported(bytes(header.hash())) == told(header)
+    assert announces.imported(bytes(header.hash())) == announce_of(header)
     assert announces.imported(bytes(header.hash())) is None
 
 

@@ -1,4 +1,4 @@
-"""How requests of ours end is told in a few fixed words, whatever a peer or a library says."""
+"""Outcomes of requests are counted under a few fixed words, independent of peers and libraries."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def idle_engine() -> Engine:
 
 
 def test_requests_are_timed_and_failures_have_one_of_a_few_reasons() -> None:
-    told: list[tuple[str, float | None, str]] = []
+    outcomes: list[tuple[str, float | None, str]] = []
     clock = iter(range(1_000, 100_000, 500))
     driver = Driver(
         idle_engine(),
         cast("Network", Deaf()),
         lambda: next(clock),
-        lambda *outcome: told.append(outcome),
+        lambda *outcome: outcomes.append(outcome),
     )
     for number in range(1, 5):
         driver._do([Ask(number, "peer", "blocks", b"", 1_000)])
@@ -56,8 +56,8 @@ def test_requests_are_timed_and_failures_have_one_of_a_few_reasons() -> None:
     driver._count(Failed(3, "refused"))
     driver._count(Failed(4, "the connection failed: whatever a library says"))
     driver._count(Failed(5, "refused"))
-    driver._count(Failed(6, "an answer nobody waits for"))
-    assert told == [
+    driver._count(Failed(6, "an answer without a request"))
+    assert outcomes == [
         ("blocks", 2.0, ""),
         ("blocks", None, "timeout"),
         ("blocks", None, "refused"),
@@ -104,7 +104,7 @@ class Slow:
 
 
 class Listening:
-    """A network that keeps what it is told to do."""
+    """A network that records its actions."""
 
     def __init__(self) -> None:
         self.done: list[Action] = []

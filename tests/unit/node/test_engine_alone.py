@@ -1,4 +1,4 @@
-"""An engine that has nobody around it, whose clock goes back, or whose blocks are too many."""
+"""An engine without peers, whose clock goes back, or with too many blocks at one height."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ def test_what_waits_is_done_in_time_though_the_clock_goes_back() -> None:
     assert arrived == [hash]
 
 
-def test_who_watches_a_transaction_hears_to_whom_it_went() -> None:
+def test_a_watcher_of_a_transaction_receives_the_peers_it_was_gossiped_to() -> None:
     world = World(seed=2, validators=2)
     world.run(4)
-    told: list[StatusEvent] = []
+    events: list[StatusEvent] = []
     hash = world.submit(0, transfer(0, 0, 1, 10**15, world.genesis.hash))
     assert hash is not None
-    world.nodes[0].running.parts.pool.watch(hash, told.append)
+    world.nodes[0].running.parts.pool.watch(hash, events.append)
     world.run_until(world.now + 1_500)
-    assert [event.peers for event in told if event.status is Status.BROADCAST] == [("n1",)]
+    assert [event.peers for event in events if event.status is Status.BROADCAST] == [("n1",)]
 
 
 def test_the_pool_is_rechecked_in_the_turns_after_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,7 +74,9 @@ def test_the_pool_is_rechecked_in_the_turns_after_a_block(monkeypatch: pytest.Mo
     assert not engine.busy
 
 
-def test_a_block_too_many_for_its_height_is_nobody_s_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_too_many_for_its_height_is_no_fault_of_a_peer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = World(seed=3, validators=2, observers=1, late=[2])
     world.run(5)
     maker = world.nodes[0].client
@@ -86,10 +88,10 @@ def test_a_block_too_many_for_its_height_is_nobody_s_fault(monkeypatch: pytest.M
     world.links.partition([[0, 1], [2]])
     world.start(2)
     engine = world.nodes[2].running
-    heard: list[BlocksImported] = []
+    reports: list[BlocksImported] = []
 
     def handle(report: BlocksImported, now: int) -> list[ImportBlocks]:
-        heard.append(report)
+        reports.append(report)
         return []
 
     monkeypatch.setattr(engine.parts.sync, "handle", handle)
@@ -102,7 +104,7 @@ def test_a_block_too_many_for_its_height_is_nobody_s_fault(monkeypatch: pytest.M
         monkeypatch.setattr(engine.parts.sync, "tick", lambda now: [])
         while engine.busy:
             engine.work(world.now)
-    assert [(report.done, report.refused) for report in heard] == [
+    assert [(report.done, report.refused) for report in reports] == [
         (0, Refusal.TOO_MANY_FORKS),
         (1, Refusal.TOO_MANY_FORKS),
     ]

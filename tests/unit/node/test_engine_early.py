@@ -45,7 +45,7 @@ def questions(actions: Iterable[network.Action]) -> list[Ask]:
 
 
 def set_back(node: SimNode, now: int) -> None:
-    """Let a node's clock be where it is told, from now on."""
+    """Set a node's clock."""
     node.running.tick(now)
 
 
@@ -60,23 +60,25 @@ def test_an_announce_that_is_early_is_looked_at_when_its_slot_comes(world: World
     assert [ask.protocol for ask in found] == [network.BLOCKS]
 
 
-def test_sync_is_told_how_long_an_early_block_has_to_wait(
+def test_the_report_to_sync_says_how_long_an_early_block_has_to_wait(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     block = newest(world)
     engine, early = world.nodes[2].running, before(block.header)
     set_back(world.nodes[2], early)
-    heard: list[BlocksImported] = []
+    reports: list[BlocksImported] = []
 
     def handle(report: BlocksImported, now: int) -> list[ImportBlocks]:
-        heard.append(report)
+        reports.append(report)
         return []
 
     monkeypatch.setattr(engine.parts.sync, "handle", handle)
     engine.parts.importer._checked.clear()  # its announce may have come before the cut
     engine._sync.follow([ImportBlocks(1, (block,))])
     engine.work(early)
-    assert [(report.refused, report.wait_ms) for report in heard] == [(Refusal.EARLY, 2 * SLOT_MS)]
+    assert [(report.refused, report.wait_ms) for report in reports] == [
+        (Refusal.EARLY, 2 * SLOT_MS)
+    ]
     engine._sync.follow([ImportBlocks(2, (block,))])
     engine.work(early + 2 * SLOT_MS)
-    assert (heard[-1].done, heard[-1].refused, heard[-1].wait_ms) == (1, None, 0)
+    assert (reports[-1].done, reports[-1].refused, reports[-1].wait_ms) == (1, None, 0)

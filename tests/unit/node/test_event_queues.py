@@ -141,7 +141,7 @@ def test_what_a_peer_sent_is_not_worked_off_after_it_left() -> None:
     assert len(queues) == 0
 
 
-def test_no_peer_holds_more_than_its_bytes_in_a_lane() -> None:
+def test_no_peer_holds_more_than_its_bytes_in_a_queue() -> None:
     queues = EventQueues()
     for mark in range(200):
         queues.put(tx("greedy", mark, size=60_000))

@@ -47,11 +47,11 @@ def forged(world: World, count: int) -> list[bytes]:
 
 
 def unpaid(world: World, count: int) -> list[bytes]:
-    # Keys of nobody: their signatures hold, and there is no money.
+    # Keys without accounts: their signatures are valid, and there is no money.
     return [transfer(100 + index, 0, 1, 10**15, world.genesis.hash) for index in range(count)]
 
 
-def hear(world: World, wires: Sequence[bytes]) -> tuple[list[Penalise], int]:
+def gossip(world: World, wires: Sequence[bytes]) -> tuple[list[Penalise], int]:
     """Hand a batch over; return what it cost the peer, and how many were looked at."""
     engine = world.nodes[0].running
     pool, looked = engine.parts.pool, []
@@ -70,20 +70,20 @@ def hear(world: World, wires: Sequence[bytes]) -> tuple[list[Penalise], int]:
 
 
 def test_forged_transactions_cost_their_sender_and_are_not_all_looked_at(world: World) -> None:
-    blames, looked = hear(world, forged(world, WHOLE_BATCH))
+    blames, looked = gossip(world, forged(world, WHOLE_BATCH))
     assert [(blame.peer, blame.cost) for blame in blames] == [("n1", TX_COST)]
     assert looked == MAX_FORGED
 
 
-def test_transactions_that_nobody_pays_for_are_not_all_looked_at_either(world: World) -> None:
-    blames, looked = hear(world, unpaid(world, WHOLE_BATCH))
+def test_unpaid_transactions_are_not_all_validated_either(world: World) -> None:
+    blames, looked = gossip(world, unpaid(world, WHOLE_BATCH))
     assert [blame.cost for blame in blames] == [TX_COST]
     assert looked == MAX_FORGED
 
 
 def test_one_forged_transaction_keeps_no_other_out(world: World) -> None:
     wires = good(world, 20)
-    blames, looked = hear(world, [*wires[:10], *forged(world, 1), *wires[10:]])
+    blames, looked = gossip(world, [*wires[:10], *forged(world, 1), *wires[10:]])
     assert [blame.cost for blame in blames] == [TX_COST]
     assert looked == 21
     pool = world.nodes[0].running.parts.pool.pool
@@ -91,21 +91,21 @@ def test_one_forged_transaction_keeps_no_other_out(world: World) -> None:
 
 
 def test_an_account_that_was_emptied_meanwhile_is_nobodys_fault(world: World) -> None:
-    blames, _ = hear(world, [*unpaid(world, 3), *good(world, 3)])
+    blames, _ = gossip(world, [*unpaid(world, 3), *good(world, 3)])
     assert blames == []
 
 
 def test_transactions_whose_nonce_is_used_up_are_nobodys_fault(world: World) -> None:
     wires = good(world, WHOLE_BATCH)
-    hear(world, wires)
+    gossip(world, wires)
     world.run(3)
     again = [transfer(0, nonce, 1, 2 * 10**15, world.genesis.hash) for nonce in range(WHOLE_BATCH)]
-    blames, looked = hear(world, again)
+    blames, looked = gossip(world, again)
     assert blames == []
     assert looked == WHOLE_BATCH
 
 
-def test_what_a_block_brought_is_not_looked_at_when_others_tell_it(world: World) -> None:
+def test_transactions_of_a_block_are_not_validated_when_others_gossip_them(world: World) -> None:
     wires = good(world, 400)
     node, other = world.nodes
     for wire in wires:
@@ -113,17 +113,17 @@ def test_what_a_block_brought_is_not_looked_at_when_others_tell_it(world: World)
     world.run(6)
     assert nonce_of(node, 0) == len(wires)
     node.running._gossip.received.clear()
-    blames, looked = hear(world, wires)
+    blames, looked = gossip(world, wires)
     assert (blames, looked) == ([], 0)
 
 
 def test_a_node_that_starts_knows_what_its_last_blocks_held(world: World) -> None:
     wires = good(world, 20)
-    hear(world, wires)
+    gossip(world, wires)
     world.run(3)
     world.kill(0)
     world.start(0)
-    blames, looked = hear(world, wires)
+    blames, looked = gossip(world, wires)
     assert (blames, looked) == ([], 0)
 
 
@@ -132,37 +132,37 @@ def test_endless_transactions_whose_nonce_is_used_up_cost_their_sender(
 ) -> None:
     few = Rate(20, 300)
     monkeypatch.setattr(tx_intake, "TOLERATED", few)
-    hear(world, good(world, 1))
+    gossip(world, good(world, 1))
     world.run(3)
     late = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 401)]
-    first, looked = hear(world, late[:200])
+    first, looked = gossip(world, late[:200])
     assert (first, looked) == ([], 200)
-    blames, looked = hear(world, late[200:])
+    blames, looked = gossip(world, late[200:])
     assert [(blame.peer, blame.cost) for blame in blames] == [("n1", TX_COST)]
     assert looked == few.burst - 200 + 1
     world.now += 60_000
-    blames, _ = hear(world, late[350:])
+    blames, _ = gossip(world, late[350:])
     assert blames == []
 
 
 def test_rivals_are_nobodys_fault_and_most_are_refused_before_their_signature(world: World) -> None:
-    hear(world, good(world, 1))
+    gossip(world, good(world, 1))
     rivals = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 801)]
     for first in range(0, 800, 200):
-        assert hear(world, rivals[first : first + 200]) == ([], 0)
+        assert gossip(world, rivals[first : first + 200]) == ([], 0)
     # Those that pay more are judged, and take the place of the one before.
     better = transfer(0, 0, 1, 10**15, world.genesis.hash, tip=10**15)
-    assert hear(world, [better]) == ([], 1)
+    assert gossip(world, [better]) == ([], 1)
     assert blake2_256(better) in world.nodes[0].running.parts.pool.pool
 
 
 def test_a_rival_that_is_refused_unchecked_leaves_no_trace(world: World) -> None:
     [holder] = good(world, 1)
-    hear(world, [holder])
+    gossip(world, [holder])
     parts = world.nodes[0].running.parts
     rival = bytearray(transfer(0, 0, 1, 10**15 + 1, world.genesis.hash))
     rival[SIGNATURE] = bytes(8)
-    assert hear(world, [bytes(rival)]) == ([], 0)
+    assert gossip(world, [bytes(rival)]) == ([], 0)
     assert blake2_256(bytes(rival)) not in world.nodes[0].running._gossip.received
     assert parts.pool.pool.get(blake2_256(holder)) is not None
     with pytest.raises(TransactionInvalid):  # by RPC it is judged in full
@@ -170,19 +170,19 @@ def test_a_rival_that_is_refused_unchecked_leaves_no_trace(world: World) -> None
 
 
 def test_a_forged_rival_with_a_long_call_is_charged_as_forged(world: World) -> None:
-    hear(world, good(world, 1))
+    gossip(world, good(world, 1))
     call = runtime().call("System", "remark", remark=bytes(tx_intake.MAX_UNCHECKED))
     rival = bytearray(sign(0, 0, call, world.genesis.hash))
     rival[SIGNATURE] = bytes(8)
-    penalties, _ = hear(world, [bytes(rival)])
+    penalties, _ = gossip(world, [bytes(rival)])
     assert [penalty.cost for penalty in penalties] == [tx_intake.TX_COST]
 
 
 def test_endless_rivals_cost_their_sender(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tx_intake, "TOLERATED", Rate(20, 30))
-    hear(world, good(world, 1))
+    gossip(world, good(world, 1))
     rivals = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 41)]
-    penalties, _ = hear(world, rivals)
+    penalties, _ = gossip(world, rivals)
     assert [penalty.cost for penalty in penalties] == [tx_intake.TX_COST]
 
 
@@ -190,29 +190,29 @@ def test_a_transaction_that_is_too_large_for_gossip_is_said_to_stay_here(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
     call = runtime().call("System", "remark", remark=bytes(1 << 20))
-    told: list[StatusEvent] = []
+    seen: list[StatusEvent] = []
     pool = world.nodes[0].running.parts.pool
     large = sign(0, 0, call, world.genesis.hash)
-    pool.watch(blake2_256(large), told.append)
+    pool.watch(blake2_256(large), seen.append)
     with caplog.at_level("WARNING"):
         assert world.submit(0, large) is not None
     world.run_until(world.now + SLOT_MS)
     assert f"it has {len(large)} bytes" in caplog.text
-    assert Status.BROADCAST not in {event.status for event in told}
+    assert Status.BROADCAST not in {event.status for event in seen}
     world.run(6)
-    assert Status.IN_BLOCK in {event.status for event in told}  # a block of this node took it
+    assert Status.IN_BLOCK in {event.status for event in seen}  # a block of this node took it
 
 
 def test_transactions_that_are_too_large_for_others_travel_alone_one_a_second(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node, other = world.nodes
-    told: list[tuple[int, int]] = []
+    seen: list[tuple[int, int]] = []
     publish = world.publish
 
     def spy(sender: SimNode, topic: str, data: bytes, only: Sequence[int] | None = None) -> None:
         if topic == TX and sender is node:
-            told.append((world.now, len(data)))
+            seen.append((world.now, len(data)))
         publish(sender, topic, data, only)
 
     monkeypatch.setattr(world, "publish", spy)
@@ -228,6 +228,6 @@ def test_transactions_that_are_too_large_for_others_travel_alone_one_a_second(
         blake2_256(wire) in taken or int(nonce_of(other, 0)) > nonce
         for nonce, wire in enumerate(wires)
     )
-    alone = [at for at, size in told if size > TX_BYTES]
+    alone = [at for at, size in seen if size > TX_BYTES]
     assert len(alone) >= 2
     assert all(late - early >= LARGE_EVERY_MS for early, late in pairwise(alone))

@@ -138,7 +138,7 @@ def test_a_database_is_let_go_when_opening_fails(config: NodeConfig) -> None:
         ("dev-manual", "3", WINDOW),
     ],
 )
-def test_pruning_is_the_chains_unless_told(
+def test_pruning_is_the_chains_unless_a_flag_says_otherwise(
     chain: str, flag: str | None, blocks: int | None
 ) -> None:
     spec = load(chain)
@@ -158,7 +158,9 @@ def test_pruning_that_is_no_number_is_refused(flag: str) -> None:
         pruning_of(NodeConfig(chain="dev-manual", pruning=flag), load("dev-manual"))
 
 
-def test_a_development_chain_is_sealed_once_a_slot_unless_told(config: NodeConfig) -> None:
+def test_a_development_chain_is_sealed_once_a_slot_unless_a_flag_says_otherwise(
+    config: NodeConfig,
+) -> None:
     chain = open_chain(config)
     assert sealing_of(config, chain.client) == Interval(1_000)
     config.sealing = "instant"
@@ -238,7 +240,7 @@ def test_development_keys_are_not_used_on_a_live_chain(
     chain.close()
 
 
-def test_a_validator_without_keys_is_told_where_to_put_them(
+def test_a_validator_without_keys_logs_where_to_put_them(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     config = NodeConfig("local", tmp_path, validator=ValidatorConfig())
@@ -247,10 +249,10 @@ def test_a_validator_without_keys_is_told_where_to_put_them(
     assert "no session keys are here" in caplog.text
     assert "btt-chain key insert" in caplog.text
     caplog.clear()
-    custody = key_manager_of(chain, replace(config, validator=ValidatorConfig(("//Alice",))))
-    assert [len(custody.keystore.public_keys(kind)) for kind in (BABE, GRANDPA)] == [1, 1]
+    keys = key_manager_of(chain, replace(config, validator=ValidatorConfig(("//Alice",))))
+    assert [len(keys.keystore.public_keys(kind)) for kind in (BABE, GRANDPA)] == [1, 1]
     assert not caplog.messages
-    custody.close()
+    keys.close()
     chain.close()
 
 

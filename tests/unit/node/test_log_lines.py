@@ -27,6 +27,6 @@ def test_a_finalized_block_says_how_far_behind_it_is() -> None:
     assert log_lines.finalized(120, HASH, best=123) == "finalized #120 0xabcdef01… lag 3"
 
 
-def test_a_stranger_has_the_ends_of_an_address_and_a_stash_its_owner() -> None:
+def test_an_unknown_account_has_the_ends_of_its_address_and_a_stash_its_owner() -> None:
     assert log_lines.called(dev_account("//Bob//stash")) == "Bob"
     assert len(log_lines.called(bytes(range(32)))) == 11

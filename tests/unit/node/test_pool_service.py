@@ -25,35 +25,35 @@ def pay(chain: DevChain, amount: int = int(BTT)) -> Call:
 
 
 def watch(chain: DevChain, wire: bytes) -> list[StatusEvent]:
-    heard: list[StatusEvent] = []
-    chain.pool.watch(blake2_256(wire), heard.append)
-    return heard
+    events: list[StatusEvent] = []
+    chain.pool.watch(blake2_256(wire), events.append)
+    return events
 
 
-def statuses(heard: list[StatusEvent]) -> list[Status]:
-    return [event.status for event in heard]
+def statuses(events: list[StatusEvent]) -> list[Status]:
+    return [event.status for event in events]
 
 
 def test_a_transaction_goes_from_ready_to_final(chain: DevChain) -> None:
     wire = chain.sign(BOB, pay(chain))
-    heard = watch(chain, wire)
+    events = watch(chain, wire)
     assert chain.pool.submit(wire) == blake2_256(wire)
-    assert statuses(heard) == [Status.READY]
+    assert statuses(events) == [Status.READY]
     block = chain.seal()
-    assert statuses(heard)[-2:] == [Status.IN_BLOCK, Status.FINALIZED]
-    assert (heard[-1].block, heard[-1].position) == (block, 1)
+    assert statuses(events)[-2:] == [Status.IN_BLOCK, Status.FINALIZED]
+    assert (events[-1].block, events[-1].position) == (block, 1)
     assert chain.pool.pool.status().ready == 0
 
 
-def test_who_stops_watching_hears_no_more(chain: DevChain) -> None:
+def test_no_events_come_after_a_watch_has_ended(chain: DevChain) -> None:
     wire = chain.sign(BOB, pay(chain))
-    heard: list[StatusEvent] = []
-    stop = chain.pool.watch(blake2_256(wire), heard.append)
+    events: list[StatusEvent] = []
+    stop = chain.pool.watch(blake2_256(wire), events.append)
     chain.pool.submit(wire)
     stop()
     stop()
     chain.seal()
-    assert statuses(heard) == [Status.READY]
+    assert statuses(events) == [Status.READY]
 
 
 def test_a_watcher_that_fails_stops_neither_the_others_nor_a_block(
@@ -65,20 +65,20 @@ def test_a_watcher_that_fails_stops_neither_the_others_nor_a_block(
         raise KeyError("a watcher's mistake")
 
     chain.pool.watch(blake2_256(wire), fail)
-    heard = watch(chain, wire)
+    events = watch(chain, wire)
     arrived: list[None] = []
     chain.pool.on_arrival(lambda _: arrived.append(None))
     assert chain.pool.submit(wire) == blake2_256(wire)
     assert arrived == [None]
     chain.seal()
-    assert statuses(heard)[-1] is Status.FINALIZED
+    assert statuses(events)[-1] is Status.FINALIZED
     assert "a watcher's mistake" in caplog.text
 
 
 def test_transactions_of_a_block_left_behind_come_back(chain: DevChain) -> None:
     genesis = chain.client.genesis_hash
     wire = chain.sign(BOB, pay(chain))
-    heard = watch(chain, wire)
+    events = watch(chain, wire)
     chain.pool.submit(wire)
     left = chain.seal(finalize=False)
     assert chain.pool.pool.status().ready == 0
@@ -89,10 +89,10 @@ def test_transactions_of_a_block_left_behind_come_back(chain: DevChain) -> None:
         chain.client.import_block(*rival.block(parent))
     assert chain.client.best().hash == parent
     assert chain.pool.pool.pending() == [wire]
-    assert (Status.RETRACTED, left) in [(event.status, event.block) for event in heard]
+    assert (Status.RETRACTED, left) in [(event.status, event.block) for event in events]
     chain.now = rival.now
     block = chain.seal()
-    assert (heard[-1].status, heard[-1].block) == (Status.FINALIZED, block)
+    assert (events[-1].status, events[-1].block) == (Status.FINALIZED, block)
 
 
 def test_transactions_come_back_even_if_their_block_is_thrown_away(chain: DevChain) -> None:
@@ -111,25 +111,25 @@ def test_transactions_come_back_even_if_their_block_is_thrown_away(chain: DevCha
 def test_what_a_block_spent_makes_another_transaction_invalid(chain: DevChain) -> None:
     chain.send(BOB, pay(chain, START - 2 * int(BTT)))
     poorer = chain.sign(BOB, chain.call("System", "remark", remark=b""), nonce=1, tip=5 * int(BTT))
-    heard = watch(chain, poorer)
+    events = watch(chain, poorer)
     chain.pool.submit(poorer)
     chain.seal()
-    assert statuses(heard)[-1] is Status.INVALID
+    assert statuses(events)[-1] is Status.INVALID
     assert chain.pool.pool.status().ready == 0
     assert chain.client.best().number == 1
 
 
 def test_a_later_nonce_waits_for_the_earlier(chain: DevChain) -> None:
     second = chain.sign(BOB, pay(chain), nonce=1)
-    heard = watch(chain, second)
+    events = watch(chain, second)
     chain.pool.submit(second)
-    assert statuses(heard) == [Status.FUTURE]
+    assert statuses(events) == [Status.FUTURE]
     chain.send(BOB, pay(chain), nonce=0)
-    assert statuses(heard) == [Status.FUTURE, Status.READY]
+    assert statuses(events) == [Status.FUTURE, Status.READY]
     assert len(chain.client.body(chain.seal()) or []) == 3
 
 
-def test_the_arrival_of_a_ready_transaction_is_told(chain: DevChain) -> None:
+def test_the_arrival_of_a_ready_transaction_is_reported(chain: DevChain) -> None:
     arrived: list[int] = []
     chain.pool.on_arrival(lambda _: arrived.append(chain.pool.pool.status().ready))
     chain.send(BOB, pay(chain), nonce=1)

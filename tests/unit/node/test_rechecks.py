@@ -98,7 +98,7 @@ def block_hash(number: int, fork: int = 0) -> H256:
     return H256(number.to_bytes(4, "little") * 7 + fork.to_bytes(4, "little"))
 
 
-class Town:
+class ChainWithAccounts:
     """A state at height BEST that a test may change, and the runtime that judges on it."""
 
     def __init__(self) -> None:
@@ -194,14 +194,14 @@ def test_a_recheck_gives_what_a_full_validation_gives(
     fork: int,
     multiplier: int | None,
 ) -> None:
-    town = Town()
+    accounts = ChainWithAccounts()
     admitted = []
     for draft in drafts:
-        raw = town.sign(draft)
-        judged = verdict(lambda raw=raw: town.at(BEST).validate_transaction(EXTERNAL, raw))  # type: ignore[misc]
+        raw = accounts.sign(draft)
+        judged = verdict(lambda raw=raw: accounts.at(BEST).validate_transaction(EXTERNAL, raw))  # type: ignore[misc]
         if isinstance(judged, ValidTransaction):
-            admitted.append((raw, town.at(BEST).admit(EXTERNAL, raw)[1]))
-    executive = town.at(height, fork=fork, multiplier=multiplier, changes=tuple(changes))
+            admitted.append((raw, accounts.at(BEST).admit(EXTERNAL, raw)[1]))
+    executive = accounts.at(height, fork=fork, multiplier=multiplier, changes=tuple(changes))
     for raw, kept in admitted:
         assert kept is not None
         quick: ValidTransaction | None = None
@@ -220,23 +220,23 @@ def test_a_recheck_gives_what_a_full_validation_gives(
 
 
 def test_on_the_next_block_a_recheck_needs_no_bytes() -> None:
-    town = Town()
+    accounts = ChainWithAccounts()
     for period in (0, 64):
-        raw = town.sign(Draft(1, 0, 0, period, 0, 2))
-        kept = town.at(BEST).admit(EXTERNAL, raw)[1]
+        raw = accounts.sign(Draft(1, 0, 0, period, 0, 2))
+        kept = accounts.at(BEST).admit(EXTERNAL, raw)[1]
         assert kept is not None
         for height in (BEST + 1, BEST + 30):
-            quick = town.at(height).recheck(kept)
+            quick = accounts.at(height).recheck(kept)
             assert quick is not None
-            assert quick == town.executive.validate_transaction(EXTERNAL, raw)
+            assert quick == accounts.executive.validate_transaction(EXTERNAL, raw)
 
 
 def test_under_another_runtime_the_bytes_are_judged() -> None:
-    town = Town()
-    raw = town.sign(Draft(1, 0, 0, 0, 0, 1))
-    kept = town.at(BEST).admit(EXTERNAL, raw)[1]
+    accounts = ChainWithAccounts()
+    raw = accounts.sign(Draft(1, 0, 0, 0, 0, 1))
+    kept = accounts.at(BEST).admit(EXTERNAL, raw)[1]
     assert kept is not None
-    version = replace(town.chain.runtime.version, spec_version=u32(101))
+    version = replace(accounts.chain.runtime.version, spec_version=u32(101))
     for runtime in (
         BttRuntime(RuntimeParams(u64(6_000)), version=version),
         BttRuntime(RuntimeParams(u64(6_000))),
@@ -244,20 +244,20 @@ def test_under_another_runtime_the_bytes_are_judged() -> None:
         other = Executive(
             runtime, check_signature=SignatureCache(), ordered_root=lambda _: bytes(32)
         )
-        assert town.at(BEST, other).recheck(kept) is None
+        assert accounts.at(BEST, other).recheck(kept) is None
         judged = verdict(lambda: other.validate_transaction(EXTERNAL, raw))  # noqa: B023
         is_new = runtime.version.spec_version == 101
         assert (judged == (Invalid, validity.BadProof())) is is_new
 
 
 def test_what_is_kept_is_small_however_large_the_call_is() -> None:
-    town = Town()
+    accounts = ChainWithAccounts()
     sizes = set()
     for count in (1, 4_000):
-        remark = town.chain.call("System", "remark", remark=b"")
-        batch = town.chain.call("Utility", "force_batch", calls=[remark] * count)
-        raw = unwrap(town.chain.sign(BOB, batch))
-        kept = town.at(BEST).admit(EXTERNAL, raw)[1]
+        remark = accounts.chain.call("System", "remark", remark=b"")
+        batch = accounts.chain.call("Utility", "force_batch", calls=[remark] * count)
+        raw = unwrap(accounts.chain.sign(BOB, batch))
+        kept = accounts.at(BEST).admit(EXTERNAL, raw)[1]
         assert isinstance(kept, Kept)
         parts = (kept, kept.who, kept.extra, kept.implicit, kept.info, kept.length)
         assert not any(isinstance(part, Call) for part in parts)
@@ -300,7 +300,7 @@ def test_rechecks_do_not_decode_transactions_again(monkeypatch: pytest.MonkeyPat
     assert chain.pool.pool.status().future == 20
 
 
-def test_rechecks_are_spread_over_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rechecks_are_done_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(service, "RECHECKS", 3)
     chain = DevChain()
     chain.pool.in_turns = True
@@ -335,15 +335,15 @@ def test_what_blocks_made_invalid_leaves_the_pool_in_a_later_turn() -> None:
     chain.send(BOB, chain.call("Balances", "transfer_allow_death", dest=address(CHARLIE),
                                value=u128(START - 2 * int(BTT))))  # fmt: skip
     poorer = chain.sign(BOB, batch_of(chain, 1, 1), nonce=1, tip=5 * int(BTT))
-    heard: list[StatusEvent] = []
+    events: list[StatusEvent] = []
     hash = chain.pool.submit(poorer)
-    chain.pool.watch(hash, heard.append)
+    chain.pool.watch(hash, events.append)
     block = chain.seal()
     # The author found it out before the recheck: a block judges what it takes.
     assert len(chain.client.body(block) or []) == 2
     while chain.pool.recheck_some():
         pass
-    assert heard[-1].status is Status.INVALID
+    assert events[-1].status is Status.INVALID
     assert chain.pool.pool.status().ready == 0
 
 

@@ -32,15 +32,15 @@ def test_signed_transactions_are_dropped_unchecked_when_the_runtime_changes(
     chain = before_the_change()
     chain.pool.in_turns = in_turns
     remark = chain.call("System", "remark", remark=b"")
-    heard: dict[bytes, list[StatusEvent]] = {}
+    seen: dict[bytes, list[StatusEvent]] = {}
     # Nonces ahead of the account, so that the block does not take them.
     wires = [
         chain.sign(who, remark, nonce=nonce + 1) for who in (BOB, CHARLIE) for nonce in range(KEPT)
     ]
     for wire in wires:
         hash = chain.pool.submit(wire)
-        heard[hash] = []
-        chain.pool.watch(hash, heard[hash].append)
+        seen[hash] = []
+        chain.pool.watch(hash, seen[hash].append)
     checked: list[bytes] = []
     admit = Executive.admit
 
@@ -54,7 +54,7 @@ def test_signed_transactions_are_dropped_unchecked_when_the_runtime_changes(
     chain.seal()
     assert not checked
     assert chain.pool.pool.status().future == chain.pool.pool.status().ready == 0
-    for events in heard.values():
+    for events in seen.values():
         assert events[-1].status is Status.INVALID
         assert "signed for another runtime than 101: sign and submit it again" in events[-1].reason
     assert not chain.pool.has_rechecks

@@ -256,7 +256,7 @@ class Broken(ManualSealer):
 
 
 @pytest.mark.parametrize("sealing", [Interval(100), Instant()])
-def test_a_block_of_our_own_that_breaks_the_law_is_a_fatal_error_with_its_cause(
+def test_an_invalid_block_of_our_own_is_a_fatal_error_with_its_cause(
     chain: DevChain, sealing: Sealing
 ) -> None:
     chain.send(BOB, pay(chain))

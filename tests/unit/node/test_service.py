@@ -63,7 +63,7 @@ async def ask(service: Service, method: str, *params: object) -> object:
     return result
 
 
-async def test_a_node_answers_until_it_is_told_to_stop() -> None:
+async def test_a_node_answers_until_it_is_stopped() -> None:
     service = service_of(DevChain().client, OnDemand())
     async with running(service) as task:
         assert await ask(service, "system_chain") == "Test"
@@ -126,7 +126,7 @@ async def test_a_node_that_cannot_go_on_stops_and_says_why(
         await ask(service, "system_chain")
 
 
-async def test_each_new_best_block_is_told_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+async def test_each_new_best_block_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     chain = DevChain()
     service_of(chain.client, None)
     with caplog.at_level(logging.INFO):
@@ -135,7 +135,7 @@ async def test_each_new_best_block_is_told_in_the_log(caplog: pytest.LogCaptureF
 
 
 @pytest.mark.parametrize("wanted", [False, True])
-async def test_a_taken_port_of_figures_stops_only_a_node_that_was_told_it(
+async def test_a_taken_port_of_figures_stops_only_a_node_with_that_flag(
     wanted: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     client = DevChain().client

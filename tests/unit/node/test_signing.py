@@ -182,13 +182,13 @@ def test_a_vote_that_is_not_on_record_bars_its_key() -> None:
     ours = message_for(Stage.PREVOTE, Target(H256(HASH), 5))
     assert signer.sign(3, 8, ours, who) is not None
     signer.saw_vote(who, 3, 8, ours)
-    signer.saw_vote(who, 3, 7, ours)  # older than the record tells of
+    signer.saw_vote(who, 3, 7, ours)  # older than those in the record
     assert signer.keys() == [who]
     signer.saw_vote(who, 3, 9, ours)
     assert signer.keys() == []
 
 
-def test_a_watch_that_heard_nothing_does_not_end() -> None:
+def test_a_watch_without_messages_does_not_end() -> None:
     vault = Vault(unsure=True)
     signer = signer_of(vault)
     for slot in range(STARTED, STARTED + 3 * SESSION):
@@ -221,7 +221,7 @@ def test_a_watch_for_one_key_leaves_the_others_as_careful_as_ever() -> None:
     pass_slots(signer, STARTED, STARTED)
     assert signer.keys() == [vault.gran]
     # A vote in the round that was on when the watch began: nothing for the watch, but no vote of
-    # this record either, which tells of none.
+    # this record either, which has none.
     vote = message_for(Stage.PREVOTE, Target(H256(HASH), 5))
     signer.saw_vote(vault.gran, 3, 7, vote)
     assert signer.keys() == []
@@ -237,7 +237,9 @@ def test_what_is_seen_of_a_forced_key_before_its_watch_is_noted() -> None:
     assert block.block.slot == STARTED - 5
     assert votes.round is not None
     assert (votes.round.set_id, votes.round.round) == (2, 4)
-    pass_slots(signer, STARTED, STARTED + SESSION + 1)  # not barred: nobody was seen in the watch
+    pass_slots(
+        signer, STARTED, STARTED + SESSION + 1
+    )  # not barred: no other node was seen in the watch
     pass_slots(signer, STARTED + SESSION + 2, STARTED + SESSION + 2, set_id=4)
     assert signer.keys() == [vault.gran]
 
@@ -431,7 +433,7 @@ def test_a_block_of_before_the_start_that_is_not_on_record_stops_the_votes_too()
 # ---- the start of a chain
 
 
-def test_a_launch_record_signs_nothing_before_others_are_heard() -> None:
+def test_a_launch_record_signs_nothing_before_messages_of_others_arrive() -> None:
     vault = Vault(launch=True)
     signer = signer_of(vault)
     assert signer.sign(0, 1, prevote(0), AuthorityId(vault.gran)) is None
@@ -484,7 +486,7 @@ def test_a_launch_record_with_a_block_of_its_key_on_the_chain_falls_back_to_the_
     assert "the block of slot 995" in vault.record(vault.babe).ledger.reason
 
 
-def test_a_launch_record_whose_vote_is_heard_does_not_cast_it_again() -> None:
+def test_a_launch_record_whose_vote_is_received_does_not_cast_it_again() -> None:
     vault = Vault(launch=True)
     signer, who = signer_of(vault), AuthorityId(vault.gran)
     stand(signer, STARTED, STARTED)
@@ -518,7 +520,7 @@ def test_a_closed_set_is_opened_when_finality_stands_for_a_session() -> None:
     assert signer.keys() == []
     begun = STARTED + SESSION + 2
     stand(signer, begun, begun + SESSION - 1)
-    signer.saw_vote(who, 0, 7, prevote())  # of the time before the watch; told again
+    signer.saw_vote(who, 0, 7, prevote())  # of the time before the watch; gossiped again
     assert signer.keys() == []
     stand(signer, begun + SESSION, begun + SESSION)
     assert signer.keys() == [who]
@@ -563,7 +565,7 @@ def state_of_votes(signer: Signer) -> State:
     return next(key.state for key in signer.states() if key.key_type == GRANDPA)
 
 
-def test_slots_in_which_nobody_is_heard_do_not_open_a_closed_set() -> None:
+def test_slots_without_messages_do_not_open_a_closed_set() -> None:
     vault = Vault()
     vault.records[vault.gran] = MemoryRecord(GENESIS, vault.gran, Ledger(closed_set=0))
     signer = signer_of(vault)
@@ -573,7 +575,7 @@ def test_slots_in_which_nobody_is_heard_do_not_open_a_closed_set() -> None:
 
 
 def test_the_operators_word_alone_neither_opens_a_set_nor_launches() -> None:
-    # --force-authoring without peers: nobody could have told what the key has voted.
+    # --force-authoring without peers: no peer could have reported the votes of the key.
     for ledger in (Ledger(closed_set=0), Ledger(launch=True)):
         vault = Vault()
         vault.records[vault.gran] = MemoryRecord(GENESIS, vault.gran, ledger)

@@ -1,4 +1,4 @@
-"""What an operator is told of the law to come: once, in time, and with what to do."""
+"""Log lines about a scheduled runtime: once, in time, and with advice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.programs import DAY, planned
 
 
 def said(chain: DevChain, watch: UpgradeWatch, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return what two looks at once write into the log."""
+    """Return the log lines of two checks."""
     caplog.clear()
     with caplog.at_level(logging.INFO, "btt_chain.node.upgrades"):
         watch.look(int(chain.now * 1_000))
@@ -28,7 +28,7 @@ def said(chain: DevChain, watch: UpgradeWatch, caplog: pytest.LogCaptureFixture)
     return [f"{record.levelname} {record.getMessage()}" for record in caplog.records]
 
 
-def test_a_program_that_lacks_the_law_warns_in_time_and_says_when_it_stands(
+def test_a_program_without_the_runtime_warns_in_time_and_logs_when_it_stalls(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     chain = planned(new=False)
@@ -61,7 +61,7 @@ def test_a_program_that_has_it_says_so_and_later_that_it_happened(
     assert said(chain, watch, caplog) == ["INFO the chain is under btt 101 now"]
 
 
-def test_a_plan_that_is_taken_back_is_told_and_none_is_no_news(
+def test_a_cancelled_upgrade_is_logged_and_none_is_not(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     chain = planned(new=False)

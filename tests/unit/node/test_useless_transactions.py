@@ -214,7 +214,7 @@ def test_rivals_are_charged_as_work_and_not_as_useless(world: World) -> None:
     assert spent >= 1_000 * READ_US
 
 
-def test_what_a_rival_is_refused_for_is_work_too_where_only_the_pool_can_tell() -> None:
+def test_a_rival_that_only_the_pool_can_refuse_counts_as_work_too() -> None:
     assert fault_of(TooLowPriority(1, 1, b"")) is Fault.RIVAL
 
 

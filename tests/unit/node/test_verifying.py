@@ -109,11 +109,11 @@ class Chain:
         return lambda: self._listeners.remove(listener)
 
     def block(self) -> None:
-        """Make a block and tell of it."""
+        """Make a block and report it."""
         self.market.step()
-        self.tell()
+        self.report()
 
-    def tell(self) -> None:
+    def report(self) -> None:
         for listener in list(self._listeners):
             listener(NewBest(bytes(32), (bytes(32),), ()))
 
@@ -200,7 +200,7 @@ class Stage:
         """Wait until all that sit have committed; time stands still."""
         async with asyncio.timeout(HANG):
             while not all(seat.commitment for seat in self.market.receipt(self.receipt).seats):
-                self.chain.tell()
+                self.chain.report()
                 await asyncio.sleep(0.05)
 
 
@@ -312,7 +312,7 @@ async def test_a_provider_that_misbehaves_is_withheld_and_the_node_goes_on(
             assert {type(verdict) for verdict in honest.verdicts()} == {Missing}
 
 
-async def test_a_model_that_nobody_serves_means_silence_not_a_verdict(
+async def test_a_model_that_no_peer_serves_gives_no_verdict(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with played(tmp_path) as stage, stage.node():
@@ -330,7 +330,7 @@ async def test_another_model_under_the_name_is_not_used(
 ) -> None:
     async with played(tmp_path) as stage, stage.node():
         stage.store.put(model_name(stage.market.model), b"BTTMODEL and garbage")
-        stage.chain.tell()
+        stage.chain.report()
         await stage.until(lambda: "cannot be had" in caplog.text)
         assert stage.chain.sent == {}
         models = tmp_path / "node" / "models"
@@ -358,7 +358,7 @@ async def test_a_node_killed_between_disk_and_wire_says_the_same_again(tmp_path:
     async with played(tmp_path) as stage:
         stage.chain.deaf = True
         async with stage.node():
-            stage.chain.tell()
+            stage.chain.report()
             await stage.until(lambda: stage.chain.sent["attest_commit"] >= 3)
         before = {str(args["commitment"]) for _, args in stage.chain.words}
         assert len(before) == 3
@@ -374,7 +374,7 @@ async def test_a_record_that_cannot_be_read_is_never_replaced(tmp_path: Path) ->
     async with played(tmp_path) as stage:
         stage.chain.deaf = True
         async with stage.node():
-            stage.chain.tell()
+            stage.chain.report()
             await stage.until(lambda: stage.chain.sent["attest_commit"] >= 3)
         files = list((tmp_path / "node" / "records").iterdir())
         raw = bytearray(files[0].read_bytes())
@@ -387,7 +387,7 @@ async def test_a_record_that_cannot_be_read_is_never_replaced(tmp_path: Path) ->
                             for seat in stage.market.receipt(stage.receipt).seats) == 2
             )  # fmt: skip
             await stage.until(lambda: len(stage.checked) == 4)
-            stage.chain.tell()
+            stage.chain.report()
             await asyncio.sleep(0.3)
         committed = [seat.commitment for seat in stage.market.receipt(stage.receipt).seats]
         assert sum(one is not None for one in committed) == 2
@@ -403,7 +403,7 @@ async def test_a_disk_that_takes_nothing_means_silence(
     async with played(tmp_path) as stage:
         monkeypatch.setattr(verifier_service.Records, "keep", full)
         async with stage.node():
-            stage.chain.tell()
+            stage.chain.report()
             await stage.until(lambda: len(stage.checked) == 3)
             await asyncio.sleep(0.2)
         assert stage.chain.sent == {}
@@ -459,7 +459,7 @@ async def test_a_key_that_is_gone_says_nothing(tmp_path: Path) -> None:
         await stage.until_phase(Phase.Pending)
 
 
-async def test_what_goes_wrong_in_a_block_is_told_once_and_the_next_is_heard(
+async def test_an_error_in_a_block_is_logged_once_and_the_next_block_is_processed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def broken(*_: object) -> object:
@@ -470,7 +470,7 @@ async def test_what_goes_wrong_in_a_block_is_told_once_and_the_next_is_heard(
         monkeypatch.setattr(stage.chain, "api", broken)
         async with stage.node():
             for _ in range(3):
-                stage.chain.tell()
+                stage.chain.report()
                 await asyncio.sleep(0.05)
             assert sum("verifiers are silent" in one for one in caplog.messages) == 1
             monkeypatch.setattr(stage.chain, "api", whole)

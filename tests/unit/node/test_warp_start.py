@@ -86,7 +86,7 @@ class Newcomers:
             self.world.run_until(self.world.now + STEP_MS)
 
     def is_level(self, node: SimNode) -> bool:
-        """Tell whether a node has all: the final head of others, and every block below."""
+        """Return True if a node has the final head of the others, and every block below."""
         if node.engine is None or node.client.store.state_import.missing is not None:
             return False
         other = self.world.nodes[0].client

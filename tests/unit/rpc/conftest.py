@@ -70,11 +70,11 @@ async def ws(dial: Dial) -> AsyncIterator[WsClient]:
 
 @pytest.fixture
 def runtime(backend: ModelBackend, monkeypatch: pytest.MonkeyPatch) -> BttRuntime:
-    """The law of a development chain, on a state that the model chain's calls are asked of."""
+    """The runtime of a development chain, on a state that answers the calls of the model chain."""
     state = DictState()
     state.data = dict(build(make("dev-manual")).state)
-    law = RuntimeRegistry().of(state.get)
-    runtime = law.queries.runtime
+    loaded = RuntimeRegistry().of(state.get)
+    runtime = loaded.queries.runtime
     assert isinstance(runtime, BttRuntime)
     runtime.enter(state)
 
@@ -82,7 +82,7 @@ def runtime(backend: ModelBackend, monkeypatch: pytest.MonkeyPatch) -> BttRuntim
         if hash == b"\x11" * 32:
             raise UnknownBlock(hash)
         try:
-            return law.call(state, hash, {}, function, data)
+            return loaded.call(state, hash, {}, function, data)
         except ApiError as error:
             raise RuntimeCallError(str(error)) from error
 

@@ -185,12 +185,12 @@ async def test_a_difference_names_what_was_added_modified_and_deleted(
     hash = backend.chain.block(changes=changes)
     events = await stream(ws, "archive_v1_storageDiff", hx(hash))
     assert events[-1] == {"event": "storageDiffDone"}
-    told = {event["key"]: event for event in events[:-1]}
-    assert len(told) == len(events) - 1 == len(changes)
-    assert told[hx(b"key")] == {"event": "storageDiff", "key": hx(b"key"), "type": "deleted"}
-    assert told[hx(b"added")]["type"] == "added"
-    assert told[hx(b"added")]["value"] == hx(b"1")
-    assert all(told[hx(key)]["type"] == "modified" for key in many)
+    by_key = {event["key"]: event for event in events[:-1]}
+    assert len(by_key) == len(events) - 1 == len(changes)
+    assert by_key[hx(b"key")] == {"event": "storageDiff", "key": hx(b"key"), "type": "deleted"}
+    assert by_key[hx(b"added")]["type"] == "added"
+    assert by_key[hx(b"added")]["value"] == hx(b"1")
+    assert all(by_key[hx(key)]["type"] == "modified" for key in many)
 
 
 async def test_a_difference_under_prefixes_as_values_or_hashes_from_an_ancestor(

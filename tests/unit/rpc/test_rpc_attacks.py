@@ -1,4 +1,4 @@
-"""What strangers try on the RPC port, over real sockets."""
+"""Attacks on the RPC port, over real sockets."""
 
 from __future__ import annotations
 
@@ -332,7 +332,7 @@ async def test_behind_a_trusted_proxy_callers_are_external_by_their_own_address(
         await socket.close()
 
 
-async def test_a_trusted_proxy_that_names_nobody_is_external_itself(
+async def test_a_trusted_proxy_that_names_no_caller_is_external_itself(
     serve: Callable[..., object], session: ClientSession
 ) -> None:
     service = await start(serve, trusted_proxies=("127.0.0.1",))

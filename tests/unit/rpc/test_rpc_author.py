@@ -76,7 +76,7 @@ async def test_each_refusal_has_its_code_and_words(http: HttpClient, backend: Mo
     assert (problem.code, problem.data) == (1010, "Transaction is outdated")
 
 
-async def test_a_watched_transaction_tells_its_life_in_words_and_objects(
+async def test_a_watched_transaction_sends_its_statuses_as_words_and_objects(
     ws: WsClient, backend: ModelBackend
 ) -> None:
     inner = transfer()
@@ -104,7 +104,7 @@ async def test_a_future_transaction_becomes_ready_when_its_turn_comes(
     assert await ws.result(subscription) == "ready"
 
 
-async def test_a_retracted_block_is_told(ws: WsClient, backend: ModelBackend) -> None:
+async def test_a_retracted_block_is_reported(ws: WsClient, backend: ModelBackend) -> None:
     base = backend.chain.best_hash
     subscription = await ws.call(WATCH, wire())
     assert await ws.result(subscription) == "ready"
@@ -114,7 +114,9 @@ async def test_a_retracted_block_is_told(ws: WsClient, backend: ModelBackend) ->
     assert await ws.result(subscription) == {"retracted": hx(block)}
 
 
-async def test_a_usurped_transaction_is_told_by_whom(ws: WsClient, http: HttpClient) -> None:
+async def test_a_usurped_transaction_is_reported_with_its_successor(
+    ws: WsClient, http: HttpClient
+) -> None:
     subscription = await ws.call(WATCH, wire(tip=1))
     assert await ws.result(subscription) == "ready"
     by = await http.call("author_submitExtrinsic", wire(tip=2))
@@ -211,7 +213,7 @@ async def test_broadcasts_are_limited_and_end_with_the_connection(
     assert await ws.call("transaction_v1_broadcast", wire(nonce=17)) is not None
 
 
-async def test_the_new_watch_tells_validity_block_and_finality(
+async def test_the_new_watch_reports_validity_block_and_finality(
     ws: WsClient, backend: ModelBackend
 ) -> None:
     base = backend.chain.best_hash
@@ -226,7 +228,7 @@ async def test_the_new_watch_tells_validity_block_and_finality(
     assert await ws.call("transactionWatch_v1_unwatch", subscription) is None
 
 
-async def test_the_new_watch_tells_of_a_retraction_with_null(
+async def test_the_new_watch_reports_a_retraction_with_null(
     ws: WsClient, backend: ModelBackend
 ) -> None:
     base = backend.chain.best_hash

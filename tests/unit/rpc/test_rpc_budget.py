@@ -257,7 +257,7 @@ async def test_while_consensus_is_busy_rpc_gets_its_share_only(
     assert sum(pauses) == pytest.approx(20 * 0.05 * (1 / SHARE - 1), rel=0.1)
 
 
-async def test_callers_that_leave_while_they_wait_block_nobody() -> None:
+async def test_callers_that_leave_while_they_wait_block_no_other() -> None:
     turns = TurnQueue(Clock())
     await turns.turn()
     tasks = [asyncio.create_task(turns.turn(partial(float, rank))) for rank in (1.0, 2.0, 3.0)]

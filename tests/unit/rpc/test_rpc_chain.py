@@ -94,12 +94,12 @@ async def test_new_heads_begin_with_the_present_and_skip_forks(
     assert Header.from_json(await ws.result(subscription)).hash() == fork
 
 
-async def test_all_heads_tell_of_forks_too(ws: WsClient, backend: ModelBackend) -> None:
+async def test_all_heads_include_forks(ws: WsClient, backend: ModelBackend) -> None:
     subscription = await ws.call("chain_subscribeAllHeads")
     assert (await ws.result(subscription))["number"] == "0x0"
     made = [backend.chain.block(backend.chain.genesis_hash, best=best) for best in (True, False)]
-    told = [Header.from_json(await ws.result(subscription)).hash() for _ in made]
-    assert told == made
+    heads = [Header.from_json(await ws.result(subscription)).hash() for _ in made]
+    assert heads == made
 
 
 async def test_finalized_heads_come_in_order_and_none_is_left_out(

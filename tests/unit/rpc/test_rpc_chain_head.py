@@ -84,17 +84,17 @@ async def test_a_follow_begins_with_the_final_blocks_then_all_above_then_the_bes
         "event": "initialized",
         "finalizedBlockHashes": [hx(hash) for hash in final],
     }
-    told = [await client.event() for _ in range(3)]
-    assert {event["blockHash"] for event in told} == {hx(fork), hx(best), hx(top)}
-    assert all(set(event) == {"event", "blockHash", "parentBlockHash"} for event in told)
+    events = [await client.event() for _ in range(3)]
+    assert {event["blockHash"] for event in events} == {hx(fork), hx(best), hx(top)}
+    assert all(set(event) == {"event", "blockHash", "parentBlockHash"} for event in events)
     known = {hx(final[-1])}
-    for event in told:
+    for event in events:
         assert event["parentBlockHash"] in known
         known.add(event["blockHash"])
     assert await client.event() == {"event": "bestBlockChanged", "bestBlockHash": hx(top)}
 
 
-async def test_only_the_last_final_blocks_are_told(ws: WsClient, backend: ModelBackend) -> None:
+async def test_only_the_last_final_blocks_are_reported(ws: WsClient, backend: ModelBackend) -> None:
     made = [backend.chain.block() for _ in range(30)]
     backend.chain.finalize(made[-1])
     client = await follow(ws)
@@ -102,7 +102,7 @@ async def test_only_the_last_final_blocks_are_told(ws: WsClient, backend: ModelB
     assert hashes == [hx(hash) for hash in made[-chain_head.FINALIZED_REPORTED :]]
 
 
-async def test_with_runtime_the_runtime_is_told_first_and_then_when_it_changes(
+async def test_with_runtime_the_runtime_is_reported_first_and_then_when_it_changes(
     ws: WsClient, backend: ModelBackend
 ) -> None:
     client = await follow(ws, with_runtime=True)
@@ -128,7 +128,7 @@ async def test_with_runtime_the_runtime_is_told_first_and_then_when_it_changes(
     assert (await client.event())["newRuntime"] == runtime
 
 
-async def test_a_runtime_that_cannot_be_read_is_told_as_invalid(
+async def test_a_runtime_that_cannot_be_read_is_reported_as_invalid(
     ws: WsClient, backend: ModelBackend
 ) -> None:
     backend.chain.blocks[backend.chain.genesis_hash].state = None
@@ -210,7 +210,7 @@ async def test_a_gap_in_the_chain_stops_the_follow(ws: WsClient, backend: ModelB
         Finalized((b"\x01" * 32,), ()),
     ],
 )
-async def test_a_block_never_told_of_stops_the_follow(
+async def test_a_block_that_was_not_reported_stops_the_follow(
     ws: WsClient, backend: ModelBackend, event: NewBlock | NewBest | Finalized
 ) -> None:
     client = await follow_quietly(ws)
@@ -237,7 +237,7 @@ async def test_a_connection_has_room_for_some_follows_and_no_more(ws: WsClient) 
     await follow(ws)
 
 
-async def test_nobody_asks_through_the_follow_of_another(
+async def test_a_connection_cannot_use_the_follow_of_another(
     ws: WsClient, dial: Dial, backend: ModelBackend
 ) -> None:
     client = await follow_quietly(ws)

@@ -1,4 +1,4 @@
-"""What a wallet in a browser asks for is never refused; what nobody means to send is charged."""
+"""Calls of a wallet in a browser are never refused; senseless calls are charged."""
 
 from __future__ import annotations
 

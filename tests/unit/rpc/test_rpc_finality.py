@@ -68,7 +68,7 @@ async def ws(model: Model) -> AsyncIterator[WsClient]:
     assert model.listeners == []
 
 
-async def test_the_rounds_are_told_as_substrate_tells_them(ws: WsClient) -> None:
+async def test_the_rounds_have_the_form_of_substrate(ws: WsClient) -> None:
     best = {
         "round": 9,
         "totalWeight": 14,
@@ -90,23 +90,23 @@ async def test_without_voters_the_rounds_are_not_ready(ws: WsClient, model: Mode
     assert (refused.value.code, refused.value.message) == (1, "GRANDPA RPC endpoint not ready")
 
 
-async def test_weights_beyond_what_clients_read_are_told_in_thousands(
+async def test_weights_beyond_what_clients_read_are_given_in_thousands(
     ws: WsClient, model: Model
 ) -> None:
     bond = 10**10
     heavy = RoundReport(9, 4 * bond, 2 * bond + 1, 2 * bond, [EVE], bond, [BOB, EVE])
     model.now = Rounds(3, heavy, [])
-    told = (await ws.call("grandpa_roundState"))["best"]
-    assert (told["totalWeight"], told["thresholdWeight"]) == (40_000_000, 20_000_001)
-    assert told["prevotes"]["currentWeight"] == 20_000_000
-    assert told["precommits"]["currentWeight"] == 10_000_000
+    best = (await ws.call("grandpa_roundState"))["best"]
+    assert (best["totalWeight"], best["thresholdWeight"]) == (40_000_000, 20_000_001)
+    assert best["prevotes"]["currentWeight"] == 20_000_000
+    assert best["precommits"]["currentWeight"] == 10_000_000
 
 
 async def test_the_heaviest_weights_still_fit(ws: WsClient, model: Model) -> None:
     most = u64.MAX
     model.now = Rounds(3, RoundReport(9, most, most, most, [], most, []), [])
-    told = (await ws.call("grandpa_roundState"))["best"]
-    assert told["totalWeight"] == told["prevotes"]["currentWeight"] <= u32.MAX
+    best = (await ws.call("grandpa_roundState"))["best"]
+    assert best["totalWeight"] == best["prevotes"]["currentWeight"] <= u32.MAX
 
 
 async def test_rounds_that_clients_cannot_read_are_refused(ws: WsClient, model: Model) -> None:

@@ -1,4 +1,4 @@
-"""gov_*, over block zero of a development chain on which somebody proposed and voted."""
+"""gov_*, over block zero of a development chain with a proposal and votes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def poll(runtime: BttRuntime) -> bytes:
     return remark
 
 
-async def test_the_chambers_are_told_as_block_zero_has_them(http: HttpClient) -> None:
+async def test_the_chambers_are_returned_as_block_zero_has_them(http: HttpClient) -> None:
     found = await http.call("gov_chambers")
     assert (found["mode"], found["year"]) == ("Scheduled", 2025)
     assert found["weights"] == [4900, 750, 1050, 300]
@@ -45,7 +45,7 @@ async def test_the_chambers_are_told_as_block_zero_has_them(http: HttpClient) ->
     assert await http.call("gov_weights", 2031) == weights
 
 
-async def test_a_power_is_told_by_chamber(http: HttpClient) -> None:
+async def test_a_power_is_returned_by_chamber(http: HttpClient) -> None:
     found = await http.call("gov_power", address(BOB), str(100 * int(BTT)))
     holders = str(200 * int(BTT))
     assert found == {"institutions": "0", "compute": "0", "holders": holders, "community": "0"}
@@ -64,7 +64,7 @@ async def test_a_tally_shows_the_four_chambers(http: HttpClient, poll: bytes) ->
     assert await http.call("gov_tally", 1) is None
 
 
-async def test_a_referendum_is_told_with_its_call(http: HttpClient, poll: bytes) -> None:
+async def test_a_referendum_is_returned_with_its_call(http: HttpClient, poll: bytes) -> None:
     found = await http.call("gov_referendum", 0)
     assert (found["stage"], found["track"], found["hasDeposit"]) == ("Preparing", 10, False)
     assert found["proposer"] == address(ALICE)
@@ -74,7 +74,7 @@ async def test_a_referendum_is_told_with_its_call(http: HttpClient, poll: bytes)
     assert await http.call("gov_referendum", 7) is None
 
 
-async def test_a_list_tells_no_megabytes(http: HttpClient, runtime: BttRuntime) -> None:
+async def test_a_list_returns_no_megabytes(http: HttpClient, runtime: BttRuntime) -> None:
     """One preimage serves any number of referenda: a list of them would be as long as one likes."""
     long = runtime.call("System", "remark", remark=bytes(5_000)).raw
     runtime.balances.credit(ALICE, u128(10**4 * BTT))
@@ -88,7 +88,7 @@ async def test_a_list_tells_no_megabytes(http: HttpClient, runtime: BttRuntime) 
     assert alone == {**listed, "call": "0x" + long.hex()}
 
 
-async def test_tracks_are_told_with_their_rules(http: HttpClient) -> None:
+async def test_tracks_are_returned_with_their_rules(http: HttpClient) -> None:
     found = {track["name"]: track for track in await http.call("gov_tracks")}
     assert found["root"]["decisionDeposit"] == str(1_000 * int(BTT))
     assert found["treasurer"]["approval"] == 6 * 10**8
@@ -96,7 +96,7 @@ async def test_tracks_are_told_with_their_rules(http: HttpClient) -> None:
     assert found["root"]["decide"] == 14 * found["root"]["confirm"]
 
 
-async def test_an_election_is_told(http: HttpClient) -> None:
+async def test_an_election_is_returned(http: HttpClient) -> None:
     found = await http.call("gov_election")
     assert (found["number"], found["seats"], found["candidates"]) == (0, 10, [])
     assert found["ends"] == 14 * 60

@@ -32,16 +32,16 @@ def open_descriptors() -> int:
 
 
 @pytest.fixture
-def custody(tmp_path: Path) -> Iterator[Custody]:
+def key_manager(tmp_path: Path) -> Iterator[Custody]:
     keystore = Keystore.open(tmp_path / "keystore")
-    custody = Custody(keystore, tmp_path / "signing", GENESIS, is_live=True, forced=False)
-    yield custody
-    custody.close()
+    key_manager = Custody(keystore, tmp_path / "signing", GENESIS, is_live=True, forced=False)
+    yield key_manager
+    key_manager.close()
 
 
-async def served(custody: Custody, policy: MethodPolicy) -> AsyncIterator[HttpClient]:
+async def served(key_manager: Custody, policy: MethodPolicy) -> AsyncIterator[HttpClient]:
     registry = Registry()
-    registry.add(KeysApi(custody))
+    registry.add(KeysApi(key_manager))
     server = RpcServer(registry, RpcConfig(port=0, methods=policy))
     await server.start()
     async with ClientSession() as session:
@@ -50,8 +50,8 @@ async def served(custody: Custody, policy: MethodPolicy) -> AsyncIterator[HttpCl
 
 
 @pytest.fixture
-async def keys(custody: Custody) -> AsyncIterator[HttpClient]:
-    async for client in served(custody, MethodPolicy.AUTO):
+async def keys(key_manager: Custody) -> AsyncIterator[HttpClient]:
+    async for client in served(key_manager, MethodPolicy.AUTO):
         yield client
 
 
@@ -62,24 +62,24 @@ async def refusal(client: HttpClient, method: str, *params: object) -> CallFaile
 
 
 async def test_rotated_keys_are_here_with_their_records(
-    keys: HttpClient, custody: Custody, tmp_path: Path
+    keys: HttpClient, key_manager: Custody, tmp_path: Path
 ) -> None:
     made = await keys.call("author_rotateKeys")
     raw = bytes.fromhex(made[2:])
     assert len(raw) == 64
-    assert custody.keystore.public_keys(BABE) == [raw[:32]]
-    assert custody.keystore.public_keys(GRANDPA) == [raw[32:]]
+    assert key_manager.keystore.public_keys(BABE) == [raw[:32]]
+    assert key_manager.keystore.public_keys(GRANDPA) == [raw[32:]]
     assert recorded_keys(tmp_path / "signing", GENESIS) == sorted([raw[:32], raw[32:]])
     assert await keys.call("author_hasSessionKeys", made) is True
     assert await keys.call("author_hasKey", hx(raw[:32]), "babe") is True
     assert await keys.call("author_hasKey", hx(raw[:32]), "gran") is False
-    seal = custody.record(raw[:32]).sign_block(7, b"h" * 32, lambda: b"s" * 64)
+    seal = key_manager.record(raw[:32]).sign_block(7, b"h" * 32, lambda: b"s" * 64)
     assert seal == b"s" * 64
     assert await keys.call("author_rotateKeys") != made
 
 
 async def test_rotating_keys_leaves_no_descriptor_open(
-    keys: HttpClient, custody: Custody, tmp_path: Path
+    keys: HttpClient, key_manager: Custody, tmp_path: Path
 ) -> None:
     await keys.call("author_rotateKeys")
     before = open_descriptors()
@@ -89,7 +89,7 @@ async def test_rotating_keys_leaves_no_descriptor_open(
     ]
     assert open_descriptors() == before
     # The records are read in each slot; the first signature opens and locks them.
-    records = [custody.record(bytes.fromhex(each[2:])[:32]) for each in made]
+    records = [key_manager.record(bytes.fromhex(each[2:])[:32]) for each in made]
     assert open_descriptors() == before
     for each, record in zip(made, records, strict=True):
         raw = bytes.fromhex(each[2:])
@@ -107,18 +107,18 @@ async def test_an_owner_gets_a_proof_of_each_key(keys: HttpClient) -> None:
 
 
 async def test_an_owner_is_an_account_and_nothing_else_is_signed(
-    keys: HttpClient, custody: Custody
+    keys: HttpClient, key_manager: Custody
 ) -> None:
     problem = await refusal(keys, "author_rotateKeysWithOwner", hx(ALICE.public[:28]))
     assert (problem.code, problem.message) == (1040, "An owner is an account of 32 bytes")
-    assert custody.keystore.public_keys(BABE) == []
+    assert key_manager.keystore.public_keys(BABE) == []
 
 
 async def test_an_inserted_key_is_stored_and_null_is_the_answer(
-    keys: HttpClient, custody: Custody
+    keys: HttpClient, key_manager: Custody
 ) -> None:
     assert await keys.call("author_insertKey", "babe", "//Alice", hx(ALICE.public)) is None
-    assert custody.keystore.has(BABE, ALICE.public)
+    assert key_manager.keystore.has(BABE, ALICE.public)
 
 
 async def test_what_cannot_be_inserted_is_refused_without_the_secret(keys: HttpClient) -> None:
@@ -141,7 +141,7 @@ async def test_session_keys_that_are_elsewhere_are_not_here(keys: HttpClient) ->
     assert (problem.code, problem.message) == (1040, "Session keys are not encoded correctly")
 
 
-async def test_a_disk_that_takes_no_key_is_told(keys: HttpClient, tmp_path: Path) -> None:
+async def test_a_disk_that_takes_no_key_is_an_error(keys: HttpClient, tmp_path: Path) -> None:
     (tmp_path / "signing").write_text("in the way")
     problem = await refusal(keys, "author_rotateKeys")
     assert problem.code == 1040
@@ -149,8 +149,8 @@ async def test_a_disk_that_takes_no_key_is_told(keys: HttpClient, tmp_path: Path
     assert "Nothing was signed" in problem.message
 
 
-async def test_keys_are_unsafe(custody: Custody) -> None:
-    async for client in served(custody, MethodPolicy.SAFE):
+async def test_keys_are_unsafe(key_manager: Custody) -> None:
+    async for client in served(key_manager, MethodPolicy.SAFE):
         for method, *params in (
             ("author_rotateKeys",),
             ("author_rotateKeysWithOwner", "0x"),
@@ -160,4 +160,4 @@ async def test_keys_are_unsafe(custody: Custody) -> None:
         ):
             problem = await refusal(client, method, *params)
             assert problem.message == "RPC call is unsafe to be called externally"
-    assert custody.keystore.public_keys(BABE) == []
+    assert key_manager.keystore.public_keys(BABE) == []

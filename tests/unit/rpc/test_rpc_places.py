@@ -20,7 +20,7 @@ from btt_chain.rpc.visitors import Phase, Visitor, Visitors
 from support.rpc_backend import ModelBackend
 from support.rpc_client import WsClient
 
-MOST = 10
+MAX_PLACES = 10
 LONG_AGO = -2 * MIN_SILENCE
 
 
@@ -31,7 +31,7 @@ def victim(places: list[tuple[str, float, bool]], network: str) -> int | None:
         Place(index, name, since, is_waiting)
         for index, (name, since, is_waiting) in enumerate(places)
     ]
-    return select_victim(rows, counts, network, MOST, 0.0)
+    return select_victim(rows, counts, network, MAX_PLACES, 0.0)
 
 
 def test_the_connection_silent_longest_of_the_network_with_the_most_goes() -> None:
@@ -52,11 +52,11 @@ def test_a_connection_that_is_used_or_waits_keeps_its_place() -> None:
 
 
 def test_a_network_with_more_than_half_of_what_it_may_have_loses_used_ones_too() -> None:
-    half = [("a", LONG_AGO, True)] * (MOST // 2)
+    half = [("a", LONG_AGO, True)] * (MAX_PLACES // 2)
     assert victim(half, "new") is None
     assert victim([*half, ("a", -1.0, False)], "new") == 0
     # Idle ones of others go before that.
-    assert victim([*half, ("a", -1.0, False), ("b", LONG_AGO, False)], "new") == MOST // 2 + 1
+    assert victim([*half, ("a", -1.0, False), ("b", LONG_AGO, False)], "new") == MAX_PLACES // 2 + 1
 
 
 class Transport:
@@ -137,7 +137,7 @@ async def test_websockets_through_a_proxy_make_room_for_each_other(
     assert await silent[0].closed() is not None
     assert await silent[1].call("system_name") == "model node"
     assert service.server.limiter.total == 4
-    # Nobody who has as many as another takes a place from it.
+    # A network with as many as another takes no place from it.
     monkeypatch.setattr(places_module, "MIN_SILENCE", 100.0)
     with pytest.raises(WSServerHandshakeError, match="429"):
         await dial("198.51.100.2")

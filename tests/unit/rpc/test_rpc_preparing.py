@@ -1,4 +1,4 @@
-"""The first call for metadata waits for its preparation, and nobody waits behind it."""
+"""The first call for metadata waits for its preparation, and other calls do not wait for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server over real sockets: order, batches, doors, limits, the end."""
+"""The server over real sockets: order, batches, access, limits, the end."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from unit.rpc.conftest import Dial
 
 
 @pytest.fixture
-def strangers(monkeypatch: pytest.MonkeyPatch) -> None:
+def external_callers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers count as coming from other machines."""
     monkeypatch.setattr(visitors_module, "is_loopback", lambda address: False)
 
@@ -195,7 +195,9 @@ async def test_unsubscribing_twice_is_true_then_false(ws: WsClient, backend: Mod
     assert await ws.silence()
 
 
-async def test_nobody_ends_the_subscription_of_another(ws: WsClient, dial: Dial) -> None:
+async def test_a_connection_cannot_end_the_subscription_of_another(
+    ws: WsClient, dial: Dial
+) -> None:
     subscription = await ws.call("chain_subscribeNewHeads")
     other = await dial()
     assert await other.call("chain_unsubscribeNewHeads", subscription) is False
@@ -257,7 +259,7 @@ def test_two_handlers_for_one_name_are_a_mistake() -> None:
         Registry().add(Twice())
 
 
-# ---- the doors
+# ---- access
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example:9944", "[::2]:1", ""])
@@ -407,7 +409,7 @@ async def test_a_trusted_caller_may_build_state(http: HttpClient) -> None:
     [("127.0.0.1", True), ("127.8.8.8", True), ("::1", True), ("::ffff:127.0.0.1", True),
      ("10.0.0.1", False), ("::ffff:10.0.0.1", False), ("fe80::1%eth0", False), ("?", False)],
 )  # fmt: skip
-def test_loopback_is_told_from_the_rest(address: str, local: bool) -> None:
+def test_loopback_is_distinguished_from_the_rest(address: str, local: bool) -> None:
     assert is_loopback(address) is local
 
 
@@ -481,8 +483,8 @@ async def test_subscriptions_are_limited_per_connection(
     await service.stop()
 
 
-async def test_connections_of_strangers_are_limited_per_address_and_in_all(
-    strangers: None, backend: ModelBackend, session: ClientSession
+async def test_connections_of_external_callers_are_limited_per_address_and_in_all(
+    external_callers: None, backend: ModelBackend, session: ClientSession
 ) -> None:
     limits = Limits(connections_per_address=2)
     service = RpcService(backend, RpcConfig(port=0, limits=limits))
@@ -509,8 +511,8 @@ async def test_local_callers_are_not_counted(dial: Dial, service: RpcService) ->
         await client.socket.close()
 
 
-async def test_a_flood_of_calls_from_a_stranger_is_refused_and_heavy_ones_count_tenfold(
-    strangers: None, backend: ModelBackend, session: ClientSession
+async def test_a_flood_of_calls_from_an_external_caller_is_refused_and_heavy_ones_count_tenfold(
+    external_callers: None, backend: ModelBackend, session: ClientSession
 ) -> None:
     limits = Limits(calls_per_second=20, calls_at_once=20)
     service = RpcService(backend, RpcConfig(port=0, limits=limits))
@@ -528,7 +530,7 @@ async def test_a_flood_of_calls_from_a_stranger_is_refused_and_heavy_ones_count_
     await service.stop()
 
 
-def test_the_doorman_counts_addresses_and_all_together() -> None:
+def test_the_limiter_counts_addresses_and_all_together() -> None:
     limiter = ConnectionLimiter(Limits(connections=3, connections_per_address=2))
     assert [limiter.admit(name) for name in "aaabbc"] == [True, True, False, True, False, False]
     limiter.leave("a")

@@ -38,7 +38,7 @@ async def served(policy: MethodPolicy) -> AsyncIterator[HttpClient]:
     await server.stop()
 
 
-async def test_each_key_is_told_with_what_it_may_do_and_why_not() -> None:
+async def test_each_key_is_returned_with_what_it_may_do_and_why_not() -> None:
     async for client in served(MethodPolicy.AUTO):
         assert await client.call("signing_status") == [
             {"publicKey": "0x" + "01" * 32, "type": "babe", "state": "signs", "why": "",
@@ -48,7 +48,7 @@ async def test_each_key_is_told_with_what_it_may_do_and_why_not() -> None:
         ]  # fmt: skip
 
 
-async def test_strangers_are_not_told_which_keys_a_node_has() -> None:
+async def test_external_callers_cannot_read_which_keys_a_node_has() -> None:
     async for client in served(MethodPolicy.SAFE):
         with pytest.raises(CallFailed):
             await client.call("signing_status")

@@ -218,7 +218,7 @@ async def test_too_many_keys_are_refused(http: HttpClient) -> None:
     )
 
 
-async def test_a_storage_subscription_tells_all_keys_first_and_then_what_changes(
+async def test_a_storage_subscription_sends_all_keys_first_and_then_what_changes(
     ws: WsClient, backend: ModelBackend
 ) -> None:
     keys = [hx(b"key"), hx(b"none"), hx(b"empty")]
@@ -239,7 +239,7 @@ async def test_a_storage_subscription_tells_all_keys_first_and_then_what_changes
     }
 
 
-async def test_a_reorganisation_tells_the_values_of_the_new_branch(
+async def test_a_reorganisation_sends_the_values_of_the_new_branch(
     ws: WsClient, backend: ModelBackend
 ) -> None:
     base = backend.chain.best_hash
@@ -248,8 +248,8 @@ async def test_a_reorganisation_tells_the_values_of_the_new_branch(
     backend.chain.block(base, changes={b"key": b"A" * 100})
     fork = backend.chain.block(base, changes={b"key": b"B" * 100}, best=False)
     backend.chain.set_best(fork)
-    told = [(await ws.result(subscription))["changes"][0][1] for _ in range(2)]
-    assert told == [hx(b"A" * 100), hx(b"B" * 100)]
+    values = [(await ws.result(subscription))["changes"][0][1] for _ in range(2)]
+    assert values == [hx(b"A" * 100), hx(b"B" * 100)]
 
 
 async def subscribe_refused(ws: WsClient, keys: list[str]) -> str:
@@ -291,7 +291,7 @@ async def test_all_connections_together_watch_so_many_keys_and_a_closed_one_give
     await other.socket.close()
 
 
-async def test_a_key_that_many_watch_is_read_once_a_block_and_told_to_each(
+async def test_a_key_that_many_watch_is_read_once_a_block_and_sent_to_each(
     ws: WsClient, backend: ModelBackend, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = [hx(b"key"), hx(b"none")]
@@ -323,7 +323,7 @@ async def test_a_key_that_many_watch_is_read_once_a_block_and_told_to_each(
     assert not read
 
 
-async def test_a_version_subscription_tells_the_present_and_then_only_upgrades(
+async def test_a_version_subscription_sends_the_present_and_then_only_upgrades(
     ws: WsClient, backend: ModelBackend
 ) -> None:
     subscription = await ws.call("chain_subscribeRuntimeVersion")

@@ -20,7 +20,7 @@ def hx(raw: bytes) -> str:
     return "0x" + raw.hex()
 
 
-async def test_the_node_tells_of_itself(http: HttpClient, backend: ModelBackend) -> None:
+async def test_the_node_describes_itself(http: HttpClient, backend: ModelBackend) -> None:
     assert await http.call("system_name") == "model node"
     assert await http.call("system_version") == "0.0.0"
     assert await http.call("system_chain") == "Model"
@@ -166,7 +166,7 @@ async def test_peers_are_reserved_and_let_go(http: HttpClient) -> None:
     [
         ("system_addReservedPeer", "/ip4/10.0.0.7/tcp/30333"),
         ("system_addReservedPeer", PEER),
-        ("system_removeReservedPeer", "nobody"),
+        ("system_removeReservedPeer", "no peer id"),
     ],
 )
 async def test_a_reserved_peer_that_is_none_is_refused(
@@ -178,7 +178,7 @@ async def test_a_reserved_peer_that_is_none_is_refused(
     assert value in caught.value.message
 
 
-async def test_a_node_can_be_told_whom_to_know(http: HttpClient, backend: ModelBackend) -> None:
+async def test_the_peers_of_a_node_can_be_limited(http: HttpClient, backend: ModelBackend) -> None:
     assert await http.call("btt_setAllowedPeers", [PEER]) is None
     assert backend.node.allowed == [PEER]
     assert await http.call("btt_setAllowedPeers", []) is None
@@ -186,12 +186,12 @@ async def test_a_node_can_be_told_whom_to_know(http: HttpClient, backend: ModelB
     assert await http.call("btt_setAllowedPeers", None) is None
     assert backend.node.allowed is None
     with pytest.raises(CallFailed) as caught:
-        await http.call("btt_setAllowedPeers", [PEER, "nobody"])
+        await http.call("btt_setAllowedPeers", [PEER, "no peer id"])
     assert caught.value.code == -32602
     assert caught.value.message.startswith("Invalid params: `peer_ids`: ")
 
 
-async def test_who_a_node_knows_is_not_for_everybody_to_say(
+async def test_the_peers_of_a_node_cannot_be_limited_by_safe_callers(
     backend: ModelBackend, session: ClientSession
 ) -> None:
     service = RpcService(backend, RpcConfig(port=0, methods=MethodPolicy.SAFE))

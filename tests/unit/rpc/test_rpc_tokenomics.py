@@ -19,7 +19,7 @@ ALICE = dev_account("//Alice")
 UNKNOWN = "0x" + "11" * 32
 
 
-async def test_the_supply_is_told_with_its_burns(http: HttpClient, runtime: BttRuntime) -> None:
+async def test_the_supply_is_returned_with_its_burns(http: HttpClient, runtime: BttRuntime) -> None:
     runtime.balances.burn(signed(ALICE), u128(7), True)
     supply = await http.call("tokenomics_supply")
     assert supply == {
@@ -34,7 +34,7 @@ async def test_the_supply_is_told_with_its_burns(http: HttpClient, runtime: BttR
     assert list(supply["burnedBy"])[:2] == ["Compute", "Asset"]
 
 
-async def test_a_year_is_told_beside_its_ceiling(http: HttpClient, runtime: BttRuntime) -> None:
+async def test_a_year_is_returned_beside_its_ceiling(http: HttpClient, runtime: BttRuntime) -> None:
     first = await http.call("tokenomics_release", 2025)
     assert first["year"] == 2025
     assert first["table"] == first["ceiling"] == str(4_620_000 * int(BTT))
@@ -45,7 +45,7 @@ async def test_a_year_is_told_beside_its_ceiling(http: HttpClient, runtime: BttR
     assert (await http.call("tokenomics_release", 2077))["year"] == 2030
 
 
-async def test_every_pool_is_told_by_its_name(http: HttpClient, runtime: BttRuntime) -> None:
+async def test_every_pool_is_returned_by_its_name(http: HttpClient, runtime: BttRuntime) -> None:
     pools = {pool["id"]: pool for pool in await http.call("tokenomics_pools")}
     assert {f"btt/{name}" for name in POOLS} | {"py/trsry"} == set(pools)
     assert pools["btt/stak"] == {
@@ -58,7 +58,7 @@ async def test_every_pool_is_told_by_its_name(http: HttpClient, runtime: BttRunt
     }
 
 
-async def test_a_stakers_benefits_are_told(http: HttpClient, runtime: BttRuntime) -> None:
+async def test_a_stakers_benefits_are_returned(http: HttpClient, runtime: BttRuntime) -> None:
     who = address(ALICE)
     nothing = {"priority": False, "discountBps": 0, "voteBps": 10_000, "special": False}
     assert await http.call("staking_benefits", who) == nothing
@@ -74,7 +74,7 @@ async def test_a_stakers_benefits_are_told(http: HttpClient, runtime: BttRuntime
     }
 
 
-async def test_an_operator_and_what_it_would_earn_are_told(
+async def test_an_operator_and_what_it_would_earn_are_returned(
     http: HttpClient, runtime: BttRuntime
 ) -> None:
     who = address(ALICE)
@@ -108,7 +108,7 @@ async def test_wrong_questions_are_refused_by_name(http: HttpClient, runtime: Bt
         assert why in str(refusal.value)
 
 
-async def test_a_block_that_nobody_knows_is_an_error_of_the_runtime(
+async def test_an_unknown_block_is_an_error_of_the_runtime(
     http: HttpClient, runtime: BttRuntime
 ) -> None:
     with pytest.raises(CallFailed) as refusal:

@@ -1,4 +1,4 @@
-"""work_*, over block zero of a development chain on which somebody registered and posted."""
+"""work_*, over block zero of a development chain with registrations and a posted job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from support.market import net
 from support.rpc_client import CallFailed, HttpClient
 
 ALICE, BOB = dev_account("//Alice"), dev_account("//Bob")
-SOMEWHERE = "/ip4/127.0.0.1/tcp/4711/p2p/12D3KooWNobody"
+SOMEWHERE = "/ip4/127.0.0.1/tcp/4711/p2p/12D3KooWPeer"
 NO_ID = "0x" + "00" * 32
 ROOT = H256(b"\x05" * 32)
 RECEIPT = H256(b"\x06" * 32)
@@ -60,7 +60,7 @@ def hex_of(id: H256) -> str:
     return "0x" + id.hex()
 
 
-async def test_a_model_is_told_with_its_name(http: HttpClient, model: str) -> None:
+async def test_a_model_is_returned_with_its_name(http: HttpClient, model: str) -> None:
     found = await http.call("work_model", model)
 
     assert found == {
@@ -92,7 +92,7 @@ async def test_a_quote_names_what_is_held(http: HttpClient, model: str) -> None:
     assert confidential["verification"] == "0"
 
 
-async def test_a_job_is_told_by_everybody_it_is_of(
+async def test_a_job_is_found_by_each_of_its_parties(
     http: HttpClient, runtime: BttRuntime, job: H256
 ) -> None:
     found = await http.call("work_job", hex_of(job))
@@ -115,13 +115,13 @@ async def test_a_job_is_told_by_everybody_it_is_of(
     assert await http.call("work_jobs", address(ALICE), True) == []
 
 
-async def test_a_receipt_is_told_with_its_votes(
+async def test_a_receipt_is_returned_with_its_votes(
     http: HttpClient, runtime: BttRuntime, provider: None, job: H256
 ) -> None:
-    told = runtime.jobs.jobs[job]
-    told.state, told.provider, told.receipt = JobState.Slashed, BOB, RECEIPT
-    told.outcome = Outcome.Fraud
-    runtime.jobs.jobs[job] = told
+    stored = runtime.jobs.jobs[job]
+    stored.state, stored.provider, stored.receipt = JobState.Slashed, BOB, RECEIPT
+    stored.outcome = Outcome.Fraud
+    runtime.jobs.jobs[job] = stored
     seat = Seat(ALICE, bytes(32), u8(0), ROOT, Wrong(u32(3), u16(1), u32(7)), ROOT, ROOT)
     runtime.receipts.receipts[RECEIPT] = replace(
         Receipt(job, BOB, u8(0), ROOT, ROOT, ROOT, u32(1), u32(2), u32(3)),
@@ -150,7 +150,7 @@ async def test_a_receipt_is_told_with_its_votes(
     assert await http.call("work_receipt", NO_ID) is None
 
 
-async def test_a_provider_is_told_with_its_bond(
+async def test_a_provider_is_returned_with_its_bond(
     http: HttpClient, runtime: BttRuntime, provider: None
 ) -> None:
     found = await http.call("work_provider", address(BOB))
@@ -163,7 +163,7 @@ async def test_a_provider_is_told_with_its_bond(
     assert await http.call("work_assignments", address(BOB)) == []
 
 
-async def test_verifiers_and_weights_are_told(http: HttpClient, runtime: BttRuntime) -> None:
+async def test_verifiers_and_weights_are_returned(http: HttpClient, runtime: BttRuntime) -> None:
     verifier = await http.call("work_verifier", address(ALICE))
     weight = await http.call("work_weight", address(ALICE))
 
@@ -172,7 +172,7 @@ async def test_verifiers_and_weights_are_told(http: HttpClient, runtime: BttRunt
     assert await http.call("work_duties", address(ALICE)) == []
 
 
-async def test_prices_and_rules_are_told(http: HttpClient, runtime: BttRuntime) -> None:
+async def test_prices_and_rules_are_returned(http: HttpClient, runtime: BttRuntime) -> None:
     prices = await http.call("work_prices")
     rules = await http.call("work_rules")
 
@@ -185,7 +185,7 @@ async def test_prices_and_rules_are_told(http: HttpClient, runtime: BttRuntime) 
 async def test_wrong_questions_about_work_are_refused(http: HttpClient, model: str) -> None:
     for method, params, why in (
         ("work_job", ["0x12"], "`job`: expected a hash"),
-        ("work_jobs", ["nobody"], "`account`"),
+        ("work_jobs", ["no account"], "`account`"),
         ("work_quote", [model, 1, "soon"], "`urgency`: expected one of routine, urgent"),
         ("work_quote", [model, -1], "`items`"),
         ("work_weight", [], "validator"),

@@ -258,7 +258,7 @@ def test_a_database_of_another_pruning_mode_is_refused() -> None:
 
 
 @pytest.mark.parametrize(("made", "asked", "found"), [(None, 256, None), (300, None, WINDOW)])
-def test_a_database_stays_as_it_was_made_unless_told(
+def test_a_database_stays_as_it_was_made_unless_opened_otherwise(
     made: int | None, asked: int | None, found: int | None
 ) -> None:
     kv = MemoryKV()

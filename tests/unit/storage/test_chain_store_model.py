@@ -119,14 +119,14 @@ class Chain(RuleBasedStateMachine):
             del self.parents[hash]
 
     @rule(data=st.data())
-    def somebody_pins_a_block(self, data: st.DataObject) -> None:
+    def a_block_is_pinned(self, data: st.DataObject) -> None:
         hash = self.pick(data)
         self.store.state.pin(hash)
         self.pinned.append(hash)
 
     @precondition(lambda self: self.pinned)
     @rule(data=st.data())
-    def somebody_unpins_a_block(self, data: st.DataObject) -> None:
+    def a_block_is_unpinned(self, data: st.DataObject) -> None:
         hash = data.draw(st.sampled_from(self.pinned))
         self.pinned.remove(hash)
         self.store.state.unpin(hash)

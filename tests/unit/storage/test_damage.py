@@ -94,7 +94,7 @@ def make(path: Path, seed: int, blocks: int, *, stop: bool) -> Made:
 @pytest.fixture(scope="module", params=["log", "tables"])
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
     path = tmp_path_factory.mktemp("made") / "db"
-    # 25 blocks stay in the log; 150 are spread over tables and log.
+    # 25 blocks stay in the log; 150 are in tables and log.
     return make(path, 7, 25 if request.param == "log" else 150, stop=False)
 
 
@@ -199,7 +199,7 @@ def test_each_missing_file_is_refused_or_leaves_an_older_state(made: Made, tmp_p
         outcomes.setdefault(kind, set()).add(examine(made, path))
     assert outcomes["CURRENT"] == outcomes["MANIFEST"] == {"refused"}
     assert outcomes[".log"] <= {"served", "empty", "refused"}
-    # A table that a compaction had replaced when the process ended is missed by nobody.
+    # A table that a compaction had replaced when the process ended is not missed.
     tables = outcomes.get(".ldb", {"refused"})
     assert "refused" in tables
     assert tables <= {"served", "refused"}

@@ -36,7 +36,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "chains" / "dev" / "db"
 
 
-def test_a_second_node_is_told_who_is_there(path: Path) -> None:
+def test_a_second_node_gets_an_error_that_names_the_first(path: Path) -> None:
     kv = open_plain(path)
     with pytest.raises(Locked, match=f"another node is using {path}"):
         open_plain(path)
@@ -44,7 +44,7 @@ def test_a_second_node_is_told_who_is_there(path: Path) -> None:
     open_plain(path).close()
 
 
-def test_another_process_is_told_too(path: Path) -> None:
+def test_another_process_gets_that_error_too(path: Path) -> None:
     kv = open_plain(path)
     program = textwrap.dedent(f"""
         from pathlib import Path
@@ -90,7 +90,7 @@ def test_a_read_only_directory_is_named(path: Path) -> None:
 def test_a_foreign_database_is_refused(path: Path) -> None:
     path.mkdir(parents=True)
     db = plyvel.DB(str(path), create_if_missing=True)
-    db.put(b"somebody", b"else")
+    db.put(b"another", b"else")
     db.close()
     with pytest.raises(Corrupt, match="not made by this program"):
         open_plain(path)
@@ -156,7 +156,7 @@ def test_a_full_disk_at_the_end_only_costs_the_mark_of_a_clean_stop(path: Path) 
 
 
 class Broken:
-    """Stands before a LevelDB handle and fails where told."""
+    """Wraps a LevelDB handle, and fails where it is set to."""
 
     def __init__(self, db: plyvel.DB, error: Exception) -> None:
         self.db = db
@@ -208,7 +208,7 @@ def test_a_failed_write_is_the_last_one(path: Path, error: Exception, words: str
 @pytest.mark.parametrize(
     ("wrong", "kind"), [(plyvel.CorruptionError, Corrupt), (plyvel.IOError, StorageFailed)]
 )
-def test_a_failed_read_is_told_and_stops_writes(
+def test_a_failed_read_is_an_error_and_stops_writes(
     path: Path, wrong: type[Exception], kind: type[StorageError]
 ) -> None:
     kv, error = open_plain(path), wrong("a bad block")

@@ -26,7 +26,7 @@ STATE_AT_GENESIS = {b"key %d" % n: b"value %d" % n * (n % 9) for n in range(300)
 
 
 def source(length: int = 20, pruning: int | None = None) -> ChainStore:
-    """The chain that somebody else has."""
+    """The chain of another node."""
     store = new_chain(MemoryKV(), pruning, STATE_AT_GENESIS)
     for number in range(1, length + 1):
         key = b"key %d" % (7 * number)

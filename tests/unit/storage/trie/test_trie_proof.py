@@ -1,4 +1,4 @@
-"""Read proofs convince those who know the root, and nobody else."""
+"""Read proofs hold for their state root, and for no other."""
 
 import pytest
 from hypothesis import given
