@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final
+from typing import Final
 
 from btt_chain.primitives.account import (
     AccountId,
@@ -26,7 +26,7 @@ from btt_chain.primitives.account import (
     Sr25519Signature,
 )
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import Codec, DecodeError, codec, compact_encode
+from btt_chain.scale import AnyCodec, Codec, DecodeError, codec, compact_encode
 from btt_chain.scale.codecs import BYTES, newtype
 
 SIGNED_V4: Final = 0x84
@@ -75,7 +75,7 @@ class Extrinsic:
         return signed(self.address, self.signature, self.extra_raw, self.call_raw)
 
 
-def decode_extrinsic(inner: bytes, extra: Codec[Any]) -> Extrinsic:
+def decode_extrinsic(inner: bytes, extra: AnyCodec) -> Extrinsic:
     """Decode an envelope; `extra` is the codec of the tuple of extensions.
 
     `DecodeError` for an unknown version, malformed parts, or a missing call.
@@ -158,7 +158,7 @@ def extrinsic_hash(inner: bytes) -> H256:
 
 
 def unchecked_extrinsic(
-    address: Codec[Any], call: Codec[Any], signature: Codec[Any], extra: Codec[Any]
+    address: AnyCodec, call: AnyCodec, signature: AnyCodec, extra: AnyCodec
 ) -> Codec[bytes]:
     """Return the extrinsic codec of a runtime: in metadata, bytes with four parameters."""
     return newtype(

@@ -1,5 +1,6 @@
 """SCALE, the chain's wire format: `codec(kind)` encodes, decodes and describes a type."""
 
+from btt_chain.scale.base import AnyCodec, Codec, RecursiveCodec
 from btt_chain.scale.bounded import (
     COMPACT,
     Array,
@@ -15,7 +16,7 @@ from btt_chain.scale.bounded import (
     TypeName,
 )
 from btt_chain.scale.budget import DecodeBudget
-from btt_chain.scale.codecs import BitSequence, Codec, RecursiveCodec
+from btt_chain.scale.codecs import BitSequence
 from btt_chain.scale.compact import compact_decode, compact_encode
 from btt_chain.scale.derive import codec, decode, encode, variants
 from btt_chain.scale.errors import DecodeError, EncodeError
@@ -43,6 +44,7 @@ from btt_chain.scale.variant import Err, Ok, Result, Variant, path
 
 __all__ = [
     "COMPACT",
+    "AnyCodec",
     "Array",
     "BitSequence",
     "Bounded",

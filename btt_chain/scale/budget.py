@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from btt_chain.scale.errors import DecodeError
 
 if TYPE_CHECKING:
-    from btt_chain.scale.codecs import Codec
+    from btt_chain.scale.base import AnyCodec, Codec
 
 T = TypeVar("T")
 
@@ -63,12 +63,12 @@ class DecodeBudget:
     max_bytes: int
     max_items: int
     max_depth: int = MAX_DEPTH
-    _uncounted: int = field(init=False, repr=False, compare=False)
+    _unmetered: int = field(init=False, repr=False, compare=False)
     """Length of a message that is too short to exceed the budget."""
 
     def __post_init__(self) -> None:
         short = self.max_items // ITEMS_PER_BYTE if self.max_depth >= MAX_DEPTH else 0
-        object.__setattr__(self, "_uncounted", min(short, self.max_bytes))
+        object.__setattr__(self, "_unmetered", min(short, self.max_bytes))
 
     def decode(self, kind: Codec[T], raw: bytes) -> T:
         """Return the value that the whole of `raw` encodes.
@@ -76,7 +76,7 @@ class DecodeBudget:
         Raises DecodeError if it is malformed or exceeds the budget; the length is checked
         before anything else. Inside another budget the smaller remainder applies.
         """
-        if len(raw) <= self._uncounted:
+        if len(raw) <= self._unmetered:
             return kind.decode_all(raw)  # counting would double the cost of a transfer's call
         before = self._begin(kind.name, raw)
         try:
@@ -85,7 +85,7 @@ class DecodeBudget:
             _end(before)
 
     def decode_parts(
-        self, what: str, parts: Iterable[Codec[Any]], raw: bytes
+        self, what: str, parts: Iterable[AnyCodec], raw: bytes
     ) -> tuple[list[Any], int]:
         """Return the values of the consecutive `parts`, and the offset after the last.
 
@@ -103,8 +103,7 @@ class DecodeBudget:
 
     def _begin(self, what: str, raw: bytes) -> _Before:
         if len(raw) > self.max_bytes:
-            told = f"{len(raw)} bytes, at most {self.max_bytes} are allowed"
-            raise DecodeError(what, 0, told)
+            raise DecodeError(what, 0, f"{len(raw)} bytes, at most {self.max_bytes} are allowed")
         meter = METER
         outer, max_depth = meter.items, meter.max_depth
         items = self.max_items if outer is None else min(outer, self.max_items)

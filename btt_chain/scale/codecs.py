@@ -1,20 +1,19 @@
-"""Codecs and their composition: one object per type that encodes, decodes, describes.
+"""Codecs of numbers, byte strings, lists and records, built out of codecs.
 
-The functions here build codecs out of codecs; `btt_chain.scale.derive` builds them from
-annotations. Invariants of every decoder: a length is checked against the remaining bytes before
-anything is allocated, one value has one encoding, and malformed input raises `DecodeError`.
+`btt_chain.scale.derive` builds them from annotations.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence, Sized
 from itertools import pairwise
+from operator import itemgetter
 from struct import calcsize
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 from btt_chain.scale import source
-from btt_chain.scale.budget import MAX_DEPTH, METER, charge
+from btt_chain.scale.base import MAX_LENGTH, AnyCodec, Codec, Params
+from btt_chain.scale.budget import METER, charge
 from btt_chain.scale.compact import compact_decode, compact_encode
 from btt_chain.scale.errors import DecodeError, EncodeError
 from btt_chain.scale.shape import (
@@ -27,8 +26,6 @@ from btt_chain.scale.shape import (
     Primitive,
     Shape,
     TupleOf,
-    VariantOf,
-    VariantShape,
     class_docs,
 )
 from btt_chain.scale.shape import (
@@ -40,117 +37,8 @@ from btt_chain.scale.uint import Integer, u8, u32
 T = TypeVar("T")
 K = TypeVar("K")
 V = TypeVar("V")
-
-Encode = Callable[[T], bytes]
-Decode = Callable[[bytes, int], tuple[T, int]]
-Params = tuple[tuple[str, "Codec[Any] | None"], ...]
-
-MAX_LENGTH = (1 << 32) - 1
-"""The length of a list is a compact u32."""
-
-
-class Codec(Generic[T]):
-    """The wire form of one type: both directions and its description, from one source.
-
-    `encode(value)` returns bytes; `decode(raw, at)` returns the value that starts at offset `at`
-    and the offset after it. `min_size` is the minimum number of bytes of a value. Two hints for
-    compiling records: `flat` if all values have one fixed layout, `one_byte` for compact integers
-    (the values whose form is a single byte). `limit` is the largest number of items of a
-    collection, MAX_LENGTH if only the wire format bounds it.
-    """
-
-    __slots__ = ("decode", "encode", "flat", "limit", "min_size", "name", "one_byte", "shape")
-
-    def __init__(
-        self,
-        name: str,
-        encode: Encode[T],
-        decode: Decode[T],
-        shape: Shape,
-        min_size: int,
-        flat: Flat | None = None,
-        one_byte: Sequence[T] | None = None,
-        limit: int | None = None,
-    ) -> None:
-        self.name = name
-        self.encode = encode
-        self.decode = decode
-        self.shape = shape
-        self.min_size = min_size
-        self.flat = flat
-        self.one_byte = one_byte
-        self.limit = limit
-
-    def decode_all(self, raw: bytes) -> T:
-        """Return the value that `raw` encodes; remaining bytes are an error."""
-        value, at = self.decode(raw, 0)
-        if at != len(raw):
-            raise DecodeError(self.name, at, f"{len(raw) - at} bytes too many")
-        return value
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name}>"
-
-
-class RecursiveCodec(Codec[T]):
-    """A codec that is declared before its definition is known.
-
-    Recursive types refer to it; `tie` binds it once the type is complete. Passes through recursive
-    codecs are counted per thread, over all of them: a depth above `MAX_DEPTH`, or above the decode
-    budget, is an error. It may be bound again; the last binding applies. With `bounds_itself` only
-    encoding is counted: the bound codec limits its own decoding depth, and two counts would take a
-    third of the time of decoding a small item.
-    """
-
-    __slots__ = ("tied",)
-
-    def __init__(self, name: str, *, bounds_itself: bool = False) -> None:
-        self.tied: Codec[T] | None = None
-        super().__init__(
-            name,
-            self._encode,
-            self._decode_uncounted if bounds_itself else self._decode,
-            Shape(lambda: self.target.shape.node),
-            min_size=1,
-        )
-
-    def tie(self, codec: Codec[T]) -> None:
-        """Bind this codec to its definition."""
-        if codec.min_size == 0:
-            raise TypeError(f"{self.name}: a recursive type has at least one byte")
-        self.tied = codec
-
-    @property
-    def target(self) -> Codec[T]:
-        """The bound codec; `TypeError` before `tie`."""
-        if self.tied is None:
-            raise TypeError(f"the knot {self.name} is not tied")
-        return self.tied
-
-    def _encode(self, value: T) -> bytes:
-        meter = METER
-        depth = meter.depth
-        if depth >= MAX_DEPTH:
-            raise EncodeError(self.name, f"nested deeper than {MAX_DEPTH}")
-        meter.depth = depth + 1
-        try:
-            return self.target.encode(value)
-        finally:
-            meter.depth = depth
-
-    def _decode(self, raw: bytes, at: int) -> tuple[T, int]:
-        meter = METER
-        depth = meter.depth
-        if depth >= meter.max_depth:
-            raise DecodeError(self.name, at, f"nested deeper than {meter.max_depth}")
-        meter.depth = depth + 1
-        try:
-            return self.target.decode(raw, at)
-        finally:
-            meter.depth = depth
-
-    def _decode_uncounted(self, raw: bytes, at: int) -> tuple[T, int]:
-        return (self.tied or self.target).decode(raw, at)
+I = TypeVar("I", bound=Integer)  # noqa: E741  (an integer type)
+S = TypeVar("S", bound=Sized)
 
 
 # --- numbers ----------------------------------------------------------------
@@ -159,7 +47,7 @@ _WORDS = {(1, False): "B", (2, False): "H", (4, False): "I", (8, False): "Q",
           (1, True): "b", (2, True): "h", (4, True): "i", (8, True): "q"}  # fmt: skip
 
 
-def integer(kind: type[Integer]) -> Codec[Any]:
+def integer(kind: type[I]) -> Codec[I]:
     """Return the codec of a little-endian, fixed-width integer; a newtype if it has a path."""
     size, signed, low, high = kind.BYTES, kind.SIGNED, kind.MIN, kind.MAX
     letter = "i" if signed else "u"
@@ -167,12 +55,12 @@ def integer(kind: type[Integer]) -> Codec[Any]:
     name = kind.__name__ if kind.PATH else primitive
     full, new, from_bytes = kind.FULL_RANGE, int.__new__, int.from_bytes
 
-    def encode(value: int) -> bytes:
+    def encode(value: I) -> bytes:
         if not low <= value <= high:
             raise EncodeError(name, f"{int(value)} is out of range")
         return int.to_bytes(value, size, "little", signed=signed)
 
-    def decode(raw: bytes, at: int) -> tuple[Integer, int]:
+    def decode(raw: bytes, at: int) -> tuple[I, int]:
         end = at + size
         if end > len(raw):
             raise DecodeError(name, at, "the input ends too early")
@@ -187,24 +75,24 @@ def integer(kind: type[Integer]) -> Codec[Any]:
     elif full and size == 16 and not signed:
         flat = source.double_word(kind)
     shape = Shape(lambda: Primitive(primitive))
-    inner: Codec[Any] = Codec(name, encode, decode, shape, size, flat)
+    inner = Codec(name, encode, decode, shape, size, flat)
     if not kind.PATH:
         return inner
     return newtype(inner, name, kind.PATH, docs=class_docs(kind), type_name=primitive)
 
 
-def compact_of(inner: Codec[Any], kind: type[Integer]) -> Codec[Any]:
+def compact_of(inner: Codec[I], kind: type[I]) -> Codec[I]:
     """Return the codec of the compact form of the integer `kind`, whose plain codec is `inner`."""
     name, high = f"Compact<{inner.name}>", kind.MAX
     new, from_bytes = int.__new__, int.from_bytes
     one_byte = source.small_values(kind)[:64]
 
-    def encode(value: int) -> bytes:
+    def encode(value: I) -> bytes:
         if not 0 <= value <= high:
             raise EncodeError(name, f"{int(value)} is out of range")
         return compact_encode(value)
 
-    def decode(raw: bytes, at: int) -> tuple[Integer, int]:
+    def decode(raw: bytes, at: int) -> tuple[I, int]:
         # The usual cases are written out because they are frequent; all other forms go to
         # `compact_decode`.
         try:
@@ -306,7 +194,7 @@ def _str() -> Codec[str]:
 STR = _str()
 
 
-def octets(size: int, kind: type[bytes] = bytes, path: str = "", docs: Docs = ()) -> Codec[Any]:
+def octets(size: int, kind: type[bytes] = bytes, path: str = "", docs: Docs = ()) -> Codec[bytes]:
     """Return the codec of exactly `size` bytes, as `kind`; a newtype if `path` is given."""
     name = kind.__name__ if path else f"[u8; {size}]"
     plain, new = kind is bytes, bytes.__new__
@@ -324,7 +212,7 @@ def octets(size: int, kind: type[bytes] = bytes, path: str = "", docs: Docs = ()
         return (value if plain else new(kind, value)), end
 
     flat = source.octets(kind, size) if size else None
-    inner: Codec[Any] = Codec(name, encode, decode, Shape(lambda: ArrayOf(size, U8)), size, flat)
+    inner = Codec(name, encode, decode, Shape(lambda: ArrayOf(size, U8)), size, flat)
     return newtype(inner, name, path, docs=docs, type_name=f"[u8; {size}]") if path else inner
 
 
@@ -410,14 +298,12 @@ def _items(
 def mapping(key: Codec[K], value: Codec[V], limit: int = MAX_LENGTH) -> Codec[dict[K, V]]:
     """Return the codec of a map: at most `limit` pairs, in strictly ascending order of keys."""
     name = f"BTreeMap<{key.name}, {value.name}>"
-    pairs = vec(tuple_of(key, value), limit)
+    pairs, first = vec(tuple_of(key, value), limit), itemgetter(0)
 
     def encode(items: dict[K, V]) -> bytes:
-        ordered: list[Any] = sorted(items.items(), key=_first)
-        return pairs.encode(ordered)
+        return pairs.encode(sorted(items.items(), key=first))
 
     def decode(raw: bytes, at: int) -> tuple[dict[K, V], int]:
-        found: list[Any]
         found, end = pairs.decode(raw, at)
         for (before, _), (after, _) in pairwise(found):
             if not before < after:
@@ -430,20 +316,16 @@ def mapping(key: Codec[K], value: Codec[V], limit: int = MAX_LENGTH) -> Codec[di
     return Codec(name, encode, decode, shape, 1, limit=limit)
 
 
-def _first(pair: tuple[Any, Any]) -> Any:
-    return pair[0]
-
-
 # --- records ----------------------------------------------------------------
 
 
-def tuple_of(*parts: Codec[Any]) -> Codec[Any]:
+def tuple_of(*parts: AnyCodec) -> AnyCodec:
     """Return the codec of a Python tuple of parts in sequence; no parts is the unit type."""
     name = f"({', '.join(part.name for part in parts)})"
     accesses = [(f"[{i}]", part) for i, part in enumerate(parts)]
     encode, decode = compile_record(name, accesses, None)
 
-    def checked(value: tuple[Any, ...]) -> bytes:
+    def checked(value: tuple[object, ...]) -> bytes:
         if len(value) != len(parts):
             raise EncodeError(name, f"{len(value)} parts given")
         return encode(value)
@@ -453,7 +335,7 @@ def tuple_of(*parts: Codec[Any]) -> Codec[Any]:
     return Codec(name, checked, decode, Shape(lambda: TupleOf(parts)), size, flat)
 
 
-def record(make: Callable[..., T], name: str, /, **parts: Codec[Any]) -> Codec[T]:
+def record(make: Callable[..., T], name: str, /, **parts: AnyCodec) -> Codec[T]:
     """Return the codec of an object's named attributes; decoding calls `make` with keywords.
 
     For several wire forms of one class; it has no description.
@@ -465,7 +347,7 @@ def record(make: Callable[..., T], name: str, /, **parts: Codec[Any]) -> Codec[T
 
 
 def group(
-    accesses: Sequence[tuple[str, Codec[Any]]], make: Callable[..., Any] | None
+    accesses: Sequence[tuple[str, AnyCodec]], make: Callable[..., object] | None
 ) -> Flat | None:
     """Return the parts as one flat value if all of them are flat, else None."""
     flats = [(access, part.flat) for access, part in accesses if part.flat is not None]
@@ -489,16 +371,16 @@ def newtype(
     return Codec(name, inner.encode, inner.decode, shape, inner.min_size, inner.flat)
 
 
-def bounded(inner: Codec[T], limit: int, path: str, params: Params) -> Codec[T]:
+def bounded(inner: Codec[S], limit: int, path: str, params: Params) -> Codec[S]:
     """Return the codec of a collection of at most `limit` items, checked before any is decoded."""
     name = f"Bounded<{inner.name}, {limit}>"
 
-    def encode(value: Any) -> bytes:
+    def encode(value: S) -> bytes:
         if len(value) > limit:
             raise EncodeError(name, f"{len(value)} items given")
         return inner.encode(value)
 
-    def decode(raw: bytes, at: int) -> tuple[T, int]:
+    def decode(raw: bytes, at: int) -> tuple[S, int]:
         count, _ = compact_decode(raw, at)
         if count > limit:
             raise DecodeError(name, at, f"{count} items claimed")
@@ -533,123 +415,6 @@ def at_most_bytes(inner: Codec[T], limit: int) -> Codec[T]:
         return value, end
 
     return Codec(name, encode, decode, inner.shape, inner.min_size, limit=inner.limit)
-
-
-# --- alternatives -----------------------------------------------------------
-
-
-@dataclass(slots=True)
-class Arm:
-    """One alternative of an enum: values of class `kind` are encoded with `index` in front.
-
-    `encode` writes the index too; `decode` starts after it.
-    """
-
-    kind: type
-    name: str
-    index: int
-    encode: Callable[[Any], bytes]
-    decode: Callable[[bytes, int], tuple[Any, int]]
-    min_size: int
-    fields: Callable[[], tuple[Field, ...]]
-    docs: Docs = ()
-
-
-def enum_of(
-    name: str, arms: Iterable[Arm], *, path: str = "", params: Params = (), docs: Docs = ()
-) -> Codec[Any]:
-    """Return the codec of one of several alternatives, distinguished by the first byte."""
-    arms = sorted(arms, key=lambda arm: arm.index)
-    decoders = {arm.index: arm.decode for arm in arms}
-    encoders = {arm.kind: arm.encode for arm in arms}
-    if len(decoders) < len(arms) or len({arm.name for arm in arms}) < len(arms):
-        raise TypeError(f"{name}: two variants share an index or a name")
-    if len(encoders) < len(arms):
-        raise TypeError(f"{name}: two variants share a class")
-
-    def encode(value: object) -> bytes:
-        try:
-            arm = encoders[value.__class__]
-        except KeyError:
-            raise EncodeError(name, f"{value!r} is none of its variants") from None
-        return arm(value)
-
-    def decode(raw: bytes, at: int) -> tuple[Any, int]:
-        try:
-            arm = decoders[raw[at]]
-        except KeyError:
-            raise DecodeError(name, at, f"there is no variant {raw[at]}") from None
-        except IndexError:
-            raise DecodeError(name, at, "the input ends too early") from None
-        return arm(raw, at + 1)
-
-    shape = Shape(
-        lambda: VariantOf(tuple(VariantShape(a.name, a.index, a.fields(), a.docs) for a in arms)),
-        path=path,
-        params=params,
-        docs=docs,
-    )
-    return Codec(name, encode, decode, shape, 1 + min((arm.min_size for arm in arms), default=0))
-
-
-def constants(
-    name: str,
-    values: Sequence[tuple[str, int, Any]],
-    *,
-    path: str = "",
-    docs: Docs = (),
-    variant_docs: Callable[[], dict[str, Docs]] = dict,
-) -> Codec[Any]:
-    """Return the codec of an enum without fields; `values` are (name, index, Python value)."""
-    by_index = {index: value for _, index, value in values}
-    by_value = {value: bytes((index,)) for _, index, value in values}
-
-    def encode(value: object) -> bytes:
-        try:
-            return by_value[value]
-        except KeyError:
-            raise EncodeError(name, f"{value!r} is none of its variants") from None
-
-    def decode(raw: bytes, at: int) -> tuple[Any, int]:
-        try:
-            return by_index[raw[at]], at + 1
-        except KeyError:
-            raise DecodeError(name, at, f"there is no variant {raw[at]}") from None
-        except IndexError:
-            raise DecodeError(name, at, "the input ends too early") from None
-
-    def describe() -> VariantOf:
-        notes = variant_docs()
-        return VariantOf(
-            tuple(VariantShape(text, index, (), notes.get(text, ())) for text, index, _ in values)
-        )
-
-    return Codec(name, encode, decode, Shape(describe, path=path, docs=docs), 1)
-
-
-def option(inner: Codec[T]) -> Codec[T | None]:
-    """Return the codec of an optional value: the first byte is its presence."""
-    name, encode_some, decode_some = f"Option<{inner.name}>", inner.encode, inner.decode
-
-    def encode(value: T | None) -> bytes:
-        return b"\0" if value is None else b"\1" + encode_some(value)
-
-    def decode(raw: bytes, at: int) -> tuple[T | None, int]:
-        try:
-            tag = raw[at]
-        except IndexError:
-            raise DecodeError(name, at, "the input ends too early") from None
-        if tag == 0:
-            return None, at + 1
-        if tag == 1:
-            return decode_some(raw, at + 1)
-        raise DecodeError(name, at, f"{tag} is neither 0 nor 1")
-
-    def describe() -> VariantOf:
-        some = VariantShape("Some", 1, (Field(None, inner),))
-        return VariantOf((VariantShape("None", 0), some))
-
-    return Codec(name, encode, decode, Shape(describe, path="Option", params=(("T", inner),)), 1)
 
 
 # --- special forms ----------------------------------------------------------
@@ -697,7 +462,7 @@ class BitSequence(tuple[bool, ...]):
 def _bit_sequence() -> Codec[BitSequence]:
     name = "BitVec<u8, Lsb0>"
     order = Shape(lambda: Composite(()), path="bitvec::order::Lsb0")
-    lsb0: Codec[Any] = Codec("Lsb0", UNIT.encode, UNIT.decode, order, 0)
+    lsb0 = Codec("Lsb0", UNIT.encode, UNIT.decode, order, 0)
 
     def encode(bits: BitSequence) -> bytes:
         word = int("".join("1" if bit else "0" for bit in reversed(bits)) or "0", 2)

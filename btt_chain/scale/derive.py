@@ -20,6 +20,8 @@ from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, g
 from typing_extensions import TypeForm
 
 from btt_chain.scale import codecs as build
+from btt_chain.scale import enums
+from btt_chain.scale.base import AnyCodec, Codec, Params
 from btt_chain.scale.bounded import (
     COMPACT,
     Array,
@@ -32,7 +34,8 @@ from btt_chain.scale.bounded import (
     Path,
     TypeName,
 )
-from btt_chain.scale.codecs import Arm, BitSequence, Codec, Params
+from btt_chain.scale.codecs import BitSequence
+from btt_chain.scale.enums import Arm
 from btt_chain.scale.shape import (
     CompactOf,
     Composite,
@@ -47,7 +50,6 @@ from btt_chain.scale.uint import Integer
 from btt_chain.scale.variant import Err, Ok, Variant, origin_of
 
 T = TypeVar("T")
-AnyCodec = Codec[Any]
 
 
 def codec(kind: TypeForm[T]) -> Codec[T]:
@@ -125,7 +127,7 @@ _PLAIN: dict[object, AnyCodec] = {
 }
 
 
-def _class(kind: type, bound: Mapping[Any, object]) -> AnyCodec | None:
+def _class(kind: type, bound: Mapping[object, object]) -> AnyCodec | None:
     if issubclass(kind, Integer) and kind.BYTES:
         return build.integer(kind)
     if issubclass(kind, FixedBytes):
@@ -134,7 +136,7 @@ def _class(kind: type, bound: Mapping[Any, object]) -> AnyCodec | None:
         values = [(member.name, int(member), member) for member in kind]
         if not all(0 <= index <= 255 for _, index, _ in values):
             raise TypeError(f"{kind.__name__}: an index does not fit a byte")
-        return build.constants(
+        return enums.constants(
             kind.__name__,
             values,
             path=origin_of(kind).path,
@@ -238,7 +240,7 @@ def _union(args: tuple[Any, ...]) -> AnyCodec:
     rest = tuple(arg for arg in args if arg is not NoneType)
     if len(rest) < len(args):
         inner = _compiled(rest[0]) if len(rest) == 1 else _union(rest)
-        return build.option(inner)
+        return enums.option(inner)
     result = {get_origin(arg): arg for arg in args}
     if result.keys() == {Ok, Err}:
         return result_of(*(_compiled(get_args(result[kind])[0]) for kind in (Ok, Err)))
@@ -252,13 +254,13 @@ def result_of(value: AnyCodec, error: AnyCodec) -> AnyCodec:
         _arm(Err, [("error", error, None)], Err.__name__),
     ]
     name = f"Result<{value.name}, {error.name}>"
-    return build.enum_of(name, arms, path="Result", params=(("T", value), ("E", error)))
+    return enums.enum_of(name, arms, path="Result", params=(("T", value), ("E", error)))
 
 
 # --- structs and variants ---------------------------------------------------
 
 
-def _struct(kind: type, bound: Mapping[Any, object]) -> AnyCodec:
+def _struct(kind: type, bound: Mapping[object, object]) -> AnyCodec:
     members = _members(kind, bound)
     parts = [(f".{name}", part) for name, part, _ in members]
     encode, decode = compile_record(kind.__name__, parts, kind)
@@ -288,7 +290,7 @@ def variants(
             raise TypeError(f"{kind!r} in the enum {path or '(without a path)'} is no variant")
         arms.append(_arm(base, _members(base, _bindings(base, get_args(kind))), base.NAME))
     name = path.rsplit("::", maxsplit=1)[-1] or " | ".join(arm.name for arm in arms)
-    return build.enum_of(name, arms, path=path, params=params, docs=docs)
+    return enums.enum_of(name, arms, path=path, params=params, docs=docs)
 
 
 Member = tuple[str, AnyCodec, str | None]
@@ -312,7 +314,7 @@ def _arm(kind: type[Variant], members: list[Member], name: str) -> Arm:
     )
 
 
-def _members(kind: type, bound: Mapping[Any, object]) -> list[Member]:
+def _members(kind: type, bound: Mapping[object, object]) -> list[Member]:
     if not is_dataclass(kind):
         raise TypeError(f"{kind!r} is no dataclass")
     try:
@@ -357,12 +359,12 @@ def _params(params: Iterable[tuple[str, object]]) -> Params:
     )
 
 
-def _bindings(kind: type, args: tuple[object, ...]) -> dict[Any, object]:
+def _bindings(kind: type, args: tuple[object, ...]) -> dict[object, object]:
     """Return the types that the type parameters of a generic class are bound to."""
     return dict(zip(getattr(kind, "__parameters__", ()), args, strict=False))
 
 
-def _substitute(hint: Any, bound: Mapping[Any, object]) -> Any:
+def _substitute(hint: Any, bound: Mapping[object, object]) -> Any:
     """Return `hint` with type variables replaced by their bindings."""
     if isinstance(hint, TypeVar):
         if hint not in bound:

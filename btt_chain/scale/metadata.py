@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Annotated, Any, Final, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
+from btt_chain.scale.base import AnyCodec, Codec
 from btt_chain.scale.bounded import Compact, Fixed
-from btt_chain.scale.codecs import Codec, mapping, option, record, vec
+from btt_chain.scale.codecs import mapping, record, vec
 from btt_chain.scale.derive import codec
+from btt_chain.scale.enums import option
 from btt_chain.scale.errors import DecodeError, EncodeError
 from btt_chain.scale.uint import u8, u32
 from btt_chain.scale.variant import Variant
@@ -421,10 +423,10 @@ def _pallet(version: int) -> Codec[PalletMetadata]:
     )
     constant = record(Constant, "Constant", name=_STR, type=_ID, value=_BYTES, docs=_DOCS, **late)
     by_index = mapping(_BYTE, codec(VariantDeprecation))
-    marks: dict[str, Codec[Any]] = {"deprecation": by_index} if version >= 16 else {}
+    marks: dict[str, AnyCodec] = {"deprecation": by_index} if version >= 16 else {}
     enum = option(record(EnumRef, "EnumRef", type=_ID, **marks))
     storage = record(PalletStorage, "PalletStorage", prefix=_STR, entries=vec(entry))
-    parts: dict[str, Codec[Any]] = {
+    parts: dict[str, AnyCodec] = {
         "name": _STR,
         "storage": option(storage),
         "calls": enum,
@@ -459,8 +461,8 @@ def _api(version: int) -> Codec[RuntimeApi]:
 
 
 def _extrinsic(version: int) -> Codec[ExtrinsicMetadata]:
-    ids: dict[str, Codec[Any]] = dict.fromkeys(("address", "call", "signature"), _ID)
-    parts: dict[str, Codec[Any]]
+    ids: dict[str, AnyCodec] = dict.fromkeys(("address", "call", "signature"), _ID)
+    parts: dict[str, AnyCodec]
     if version == 14:
         parts = {"type": _ID, "version": _BYTE}
     elif version == 15:
@@ -472,7 +474,7 @@ def _extrinsic(version: int) -> Codec[ExtrinsicMetadata]:
 
 
 def _metadata(version: int) -> Codec[RuntimeMetadata]:
-    parts: dict[str, Codec[Any]] = {
+    parts: dict[str, AnyCodec] = {
         "types": _types(),
         "pallets": vec(_pallet(version)),
         "extrinsic": _extrinsic(version),

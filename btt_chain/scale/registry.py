@@ -7,9 +7,7 @@ soon as it recurs inside itself.
 
 from __future__ import annotations
 
-from typing import Any
-
-from btt_chain.scale.codecs import Codec, RecursiveCodec
+from btt_chain.scale.base import AnyCodec, RecursiveCodec
 from btt_chain.scale.derive import codec
 from btt_chain.scale.metadata import (
     ArrayDef,
@@ -41,8 +39,6 @@ from btt_chain.scale.shape import (
     VariantShape,
 )
 from btt_chain.scale.uint import u8, u32
-
-AnyCodec = Codec[Any]
 
 _PORTABLE = codec(PortableType)
 _RESERVED = PortableType([], [], TupleDef([]))

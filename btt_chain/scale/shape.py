@@ -15,12 +15,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
-    from btt_chain.scale.codecs import Codec
-
-    AnyCodec: TypeAlias = Codec[Any]
+    from btt_chain.scale.base import AnyCodec
 
 Docs: TypeAlias = tuple[str, ...]
 

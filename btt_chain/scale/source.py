@@ -17,7 +17,7 @@ from btt_chain.scale.errors import DecodeError, EncodeError
 from btt_chain.scale.uint import Integer
 
 if TYPE_CHECKING:
-    from btt_chain.scale.codecs import Codec
+    from btt_chain.scale.base import AnyCodec
 
 Checks = Callable[[str, "Names"], list[str]]
 Leaves = Callable[[str], list[str]]
@@ -124,7 +124,7 @@ def _unchecked(_value: str, _names: Names) -> list[str]:
     return []
 
 
-def group(parts: Sequence[tuple[str, Flat]], make: Callable[..., Any] | None) -> Flat:
+def group(parts: Sequence[tuple[str, Flat]], make: Callable[..., object] | None) -> Flat:
     """Return a record or tuple whose parts are all flat."""
 
     def build(leaves: Sequence[str], names: Names) -> str:
@@ -143,7 +143,7 @@ def group(parts: Sequence[tuple[str, Flat]], make: Callable[..., Any] | None) ->
     )
 
 
-def construct(values: Sequence[str], make: Callable[..., Any] | None, names: Names) -> str:
+def construct(values: Sequence[str], make: Callable[..., object] | None, names: Names) -> str:
     """Return the expression that combines `values`: a call of `make`, or a tuple."""
     if make is None:
         return f"({''.join(value + ', ' for value in values)})"
@@ -154,8 +154,8 @@ def construct(values: Sequence[str], make: Callable[..., Any] | None, names: Nam
 
 def record_source(
     what: str,
-    parts: Sequence[tuple[str, Codec[Any]]],
-    make: Callable[..., Any] | None,
+    parts: Sequence[tuple[str, AnyCodec]],
+    make: Callable[..., object] | None,
     names: Names,
     prefix: bytes = b"",
     keywords: Sequence[str] = (),
@@ -214,7 +214,7 @@ def _fuse(
     return [flat.build(list(islice(rest, flat.count)), names) for _, flat in flats]
 
 
-def _read(local: str, part: Codec[Any], names: Names) -> list[str]:
+def _read(local: str, part: AnyCodec, names: Names) -> list[str]:
     call = f"{local}, at = {names.of(part.decode)}(raw, at)"
     if part.one_byte is None:
         return [call]
@@ -241,11 +241,11 @@ def _functions(setup: list[str], terms: list[str], steps: list[str], result: str
 
 def compile_record(
     what: str,
-    parts: Sequence[tuple[str, Codec[Any]]],
-    make: Callable[..., Any] | None,
+    parts: Sequence[tuple[str, AnyCodec]],
+    make: Callable[..., object] | None,
     prefix: bytes = b"",
     keywords: Sequence[str] = (),
-) -> tuple[Callable[[Any], bytes], Callable[[bytes, int], tuple[Any, int]]]:
+) -> tuple[Callable[..., bytes], Callable[[bytes, int], tuple[Any, int]]]:
     """Compile both directions of a record; see `record_source`."""
     names = Names()
     source = record_source(what, parts, make, names, prefix, keywords)
@@ -256,7 +256,7 @@ def compile_record(
 
 def compile_many(
     what: str, item: Flat
-) -> tuple[Callable[[Any], bytes], Callable[[bytes], list[Any]]]:
+) -> tuple[Callable[..., bytes], Callable[[bytes], list[Any]]]:
     """Compile both directions of a list of flat items."""
     names = Names()
     joint = struct.Struct("<" + item.format)

@@ -32,7 +32,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import EXTRINSIC, MAX_CALLS, MAX_LOGS, MIB, RESERVED_LOGS
 from btt_chain.primitives.validity import ExhaustsResources
 from btt_chain.scale import Codec, EncodeError, compact_encode, u32, u64
-from btt_chain.scale.codecs import MAX_LENGTH
+from btt_chain.scale.base import MAX_LENGTH
 from btt_chain.scale.shape import (
     ArrayOf,
     Bits,

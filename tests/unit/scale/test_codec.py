@@ -1,4 +1,4 @@
-"""What each Python type looks like on the wire, and that it comes back."""
+"""The wire form of each Python type, in both directions."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ Address = Annotated[Id | Raw | Nothing, Path("tests::Address", params={"A": Hash
 
 
 class Mood(IntEnum):
-    """How it goes."""
+    """The mood."""
 
     Good = 0
     Bad = 3
@@ -78,7 +78,7 @@ class Mood(IntEnum):
 @path("tests::Money", params={"Balance": u128})
 @dataclass(slots=True)
 class Money:
-    """What one has.
+    """A balance.
 
     And more about it.
     """
@@ -333,7 +333,7 @@ def test_a_field_without_a_wire_form_is_named() -> None:
         codec(Broken)
 
 
-def test_a_type_inside_of_itself_needs_a_knot() -> None:
+def test_a_type_inside_of_itself_needs_a_recursive_codec() -> None:
     with pytest.raises(TypeError, match="put a RecursiveCodec in between"):
         codec(Endless)
 
@@ -379,7 +379,7 @@ def test_a_struct_describes_itself() -> None:
     shape = codec(Money).shape
     assert shape.path == "tests::Money"
     assert [(name, part and part.name) for name, part in shape.params] == [("Balance", "u128")]
-    assert shape.docs == ("What one has.",)
+    assert shape.docs == ("A balance.",)
     assert isinstance(shape.node, Composite)
     assert [(f.name, f.type_name, f.docs) for f in shape.node.fields] == [
         ("free", "u128", ("To spend.",)),

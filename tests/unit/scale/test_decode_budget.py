@@ -25,7 +25,7 @@ from btt_chain.scale import (
     u32,
 )
 from btt_chain.scale.budget import METER
-from btt_chain.scale.codecs import option
+from btt_chain.scale.enums import option
 
 SMALL = DecodeBudget(max_bytes=10_000, max_items=100)
 

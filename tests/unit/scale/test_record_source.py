@@ -1,4 +1,4 @@
-"""What the one generator of source makes: read here, because it is executed everywhere."""
+"""The generated source of records, compared as text because all records are executed from it."""
 
 from __future__ import annotations
 

@@ -60,10 +60,10 @@ def test_depth_is_forgotten_after_an_error_and_counted_per_thread() -> None:
     assert len(results) == 3
 
 
-def test_an_untied_knot_says_so() -> None:
+def test_a_recursive_codec_without_a_definition_raises_an_error() -> None:
     empty: RecursiveCodec[tuple[()]] = RecursiveCodec("Empty")
     loose: RecursiveCodec[int] = RecursiveCodec("Loose")
-    with pytest.raises(TypeError, match="Loose is not tied"):
+    with pytest.raises(TypeError, match="Loose has no definition"):
         loose.decode_all(b"\0")
     with pytest.raises(TypeError, match="at least one byte"):
         empty.tie(codec(tuple[()]))
