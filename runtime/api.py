@@ -19,7 +19,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.primitives.grandpa import AuthorityList
-from btt_chain.primitives.grandpa import EquivocationProof as GrandpaProof
+from btt_chain.primitives.grandpa_equivocation import EquivocationProof as GrandpaProof
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import RPC_ARGUMENT
 from btt_chain.primitives.validity import (

@@ -6,7 +6,7 @@ own pool, where they stay: nodes do not gossip unsigned reports.
 
 from __future__ import annotations
 
-from btt_chain.primitives import babe_equivocation, grandpa
+from btt_chain.primitives import babe_equivocation, grandpa_equivocation
 from btt_chain.primitives.extrinsic import bare
 from btt_chain.scale import codec
 from runtime.frame import Runtime, State
@@ -14,7 +14,7 @@ from runtime.pallets.babe import Babe
 from runtime.pallets.evidence import MembershipProof
 from runtime.pallets.grandpa import Grandpa
 
-AnyProof = babe_equivocation.EquivocationProof | grandpa.EquivocationProof
+AnyProof = babe_equivocation.EquivocationProof | grandpa_equivocation.EquivocationProof
 
 
 def report_extrinsic(runtime: Runtime, state: State, proof: AnyProof) -> bytes | None:

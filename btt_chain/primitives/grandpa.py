@@ -1,7 +1,7 @@
-"""GRANDPA's types: votes, signed payloads, commits, justifications, equivocation proofs.
+"""GRANDPA's types: votes, signed payloads, commits, justifications, changes of the voters.
 
-Nodes and the runtime use them: the runtime announces changes of the voters and checks equivocation
-proofs. Everything here is wire format, or follows from it alone.
+Nodes and the runtime use them: the runtime announces changes of the voters. Everything here is wire
+format, or follows from it alone.
 Sources: Substrate's `sp_consensus_grandpa` and `finality_grandpa`; w3f/polkadot-spec, "Finality";
 the strict rule for justifications is that of Polkadot's bridges (`bp_header_chain`).
 """
@@ -47,7 +47,8 @@ class AuthoritySignature(FixedBytes, size=64, path="sp_consensus_grandpa::app::S
 AuthorityList: TypeAlias = list[tuple[AuthorityId, u64]]
 """Voters and their weights, as the runtime and the digests have them."""
 
-_HASH_AND_NUMBER: Final = {"H": H256, "N": u32}
+HASH_AND_NUMBER: Final = {"H": H256, "N": u32}
+"""Type parameters of a block's hash and number."""
 
 
 class Stage(IntEnum):
@@ -68,7 +69,7 @@ class Target(NamedTuple):
 # --- votes ------------------------------------------------------------------
 
 
-@path("finality_grandpa::Prevote", params=_HASH_AND_NUMBER)
+@path("finality_grandpa::Prevote", params=HASH_AND_NUMBER)
 @dataclass(frozen=True, slots=True)
 class Prevote:
     """First step: the head of the voter's best chain."""
@@ -77,7 +78,7 @@ class Prevote:
     target_number: Annotated[u32, TypeName("N")]
 
 
-@path("finality_grandpa::Precommit", params=_HASH_AND_NUMBER)
+@path("finality_grandpa::Precommit", params=HASH_AND_NUMBER)
 @dataclass(frozen=True, slots=True)
 class Precommit:
     """Second step: the highest block that the voter saw prevoted by more than two thirds."""
@@ -86,7 +87,7 @@ class Precommit:
     target_number: Annotated[u32, TypeName("N")]
 
 
-@path("finality_grandpa::PrimaryPropose", params=_HASH_AND_NUMBER)
+@path("finality_grandpa::PrimaryPropose", params=HASH_AND_NUMBER)
 @dataclass(frozen=True, slots=True)
 class PrimaryPropose:
     """The primary voter's hint about the last round; it has no weight."""
@@ -115,12 +116,12 @@ class ProposeMessage(Variant, index=2, unnamed=True, name="PrimaryPropose"):
 
 Message: TypeAlias = Annotated[
     PrevoteMessage | PrecommitMessage | ProposeMessage,
-    Path("finality_grandpa::Message", params=_HASH_AND_NUMBER),
+    Path("finality_grandpa::Message", params=HASH_AND_NUMBER),
 ]
 AnyMessage: TypeAlias = PrevoteMessage | PrecommitMessage | ProposeMessage
 AnyVote: TypeAlias = Prevote | Precommit | PrimaryPropose
 
-_SIGNED_PARAMS: Final = {**_HASH_AND_NUMBER, "S": AuthoritySignature, "Id": AuthorityId}
+_SIGNED_PARAMS: Final = {**HASH_AND_NUMBER, "S": AuthoritySignature, "Id": AuthorityId}
 
 
 def target_of(vote: AnyVote) -> Target:
@@ -321,110 +322,6 @@ def precommit_message(signed: SignedPrecommit) -> SignedMessage:
     return SignedMessage(PrecommitMessage(signed.precommit), signed.signature, signed.id)
 
 
-# --- equivocation -----------------------------------------------------------
-
-
-@path(
-    "finality_grandpa::Equivocation",
-    params={"Id": AuthorityId, "V": Prevote, "S": AuthoritySignature},
-)
-@dataclass(frozen=True, slots=True)
-class DoublePrevote:
-    """Two prevotes of one voter in one round."""
-
-    round_number: Annotated[u64, TypeName("u64")]
-    identity: Annotated[AuthorityId, TypeName("Id")]
-    first: Annotated[tuple[Prevote, AuthoritySignature], TypeName("(V, S)")]
-    second: Annotated[tuple[Prevote, AuthoritySignature], TypeName("(V, S)")]
-
-
-@path(
-    "finality_grandpa::Equivocation",
-    params={"Id": AuthorityId, "V": Precommit, "S": AuthoritySignature},
-)
-@dataclass(frozen=True, slots=True)
-class DoublePrecommit:
-    """Two precommits of one voter in one round."""
-
-    round_number: Annotated[u64, TypeName("u64")]
-    identity: Annotated[AuthorityId, TypeName("Id")]
-    first: Annotated[tuple[Precommit, AuthoritySignature], TypeName("(V, S)")]
-    second: Annotated[tuple[Precommit, AuthoritySignature], TypeName("(V, S)")]
-
-
-class PrevoteEquivocation(Variant, index=0, unnamed=True, name="Prevote"):
-    """The voter prevoted twice."""
-
-    votes: Annotated[
-        DoublePrevote,
-        TypeName("grandpa::Equivocation<AuthorityId, grandpa::Prevote<H, N>, AuthoritySignature>"),
-    ]
-
-
-class PrecommitEquivocation(Variant, index=1, unnamed=True, name="Precommit"):
-    """The voter precommitted twice."""
-
-    votes: Annotated[
-        DoublePrecommit,
-        TypeName(
-            "grandpa::Equivocation<AuthorityId, grandpa::Precommit<H, N>, AuthoritySignature>"
-        ),
-    ]
-
-
-Equivocation: TypeAlias = Annotated[
-    PrevoteEquivocation | PrecommitEquivocation,
-    Path("sp_consensus_grandpa::Equivocation", params=_HASH_AND_NUMBER),
-]
-AnyEquivocation: TypeAlias = PrevoteEquivocation | PrecommitEquivocation
-
-
-@path("sp_consensus_grandpa::EquivocationProof", params=_HASH_AND_NUMBER)
-@dataclass(frozen=True, slots=True)
-class EquivocationProof:
-    """Two votes of one voter in one round of one set; the proof contains both."""
-
-    set_id: Annotated[u64, TypeName("SetId")]
-    equivocation: Annotated[Equivocation, TypeName("Equivocation<H, N>")]
-
-    @property
-    def offender(self) -> AuthorityId:
-        """The voter that equivocated."""
-        return self.equivocation.votes.identity
-
-    @property
-    def round(self) -> int:
-        """The round of the equivocation."""
-        return int(self.equivocation.votes.round_number)
-
-
-class NoEquivocation(ValueError):
-    """The proof is invalid; the message says why."""
-
-
-def check_equivocation(proof: EquivocationProof) -> None:
-    """Check a proof by itself; raise NoEquivocation if it is invalid.
-
-    Two signatures over one vote are no equivocation: only different votes can split a chain. The
-    session shows whether the offender was a voter then, and whose key it is.
-    """
-    messages: list[tuple[AnyMessage, AuthoritySignature]]
-    match proof.equivocation:
-        case PrevoteEquivocation(prevotes):
-            pairs = (prevotes.first, prevotes.second)
-            messages = [(PrevoteMessage(vote), signature) for vote, signature in pairs]
-        case PrecommitEquivocation(precommits):
-            both = (precommits.first, precommits.second)
-            messages = [(PrecommitMessage(vote), signature) for vote, signature in both]
-    if messages[0][0] == messages[1][0]:
-        raise NoEquivocation("both votes are for the same block")
-    for message, signature in messages:
-        if not is_signed(
-            SignedMessage(message, signature, proof.offender), proof.round, proof.set_id
-        ):
-            raise NoEquivocation("a vote is not signed by the offender")
-
-
 # --- changes of the voters --------------------------------------------------
 
 
@@ -542,7 +439,7 @@ class VoterSet:
             if weight:
                 weights[who] = weights.get(who, 0) + int(weight)
         if not weights:
-            raise ValueError("there is nobody to vote")
+            raise ValueError("there is no voter")
         total = sum(weights.values())
         if total > u64.MAX:
             raise Overflow(f"the voters' weights add up to {total}")
@@ -577,7 +474,7 @@ class Verdict(StrEnum):
     WRONG_TARGET = "it is for another block"
     DUPLICATE_HEADER = "a header is given twice"
     REDUNDANT_VOTE = "there are votes after enough weight was reached"
-    UNKNOWN_VOTER = "somebody votes who is no voter"
+    UNKNOWN_VOTER = "a vote is not of a voter"
     DUPLICATE_VOTER = "a voter votes twice"
     UNRELATED_VOTE = "a vote's way to the target is not shown"
     UNUSED_HEADER = "a header is given that leads to no vote"

@@ -47,20 +47,20 @@ def slot_input(randomness: bytes, slot: int, epoch_index: int) -> VrfInput:
     )
 
 
-def wins(draw: Draw, threshold: int) -> bool:
+def wins(output: Draw, threshold: int) -> bool:
     """Return True if a VRF output wins its slot."""
-    score = int.from_bytes(draw.make_bytes(_SCORE_CONTEXT, SCORE_BITS // 8), "little")
+    score = int.from_bytes(output.make_bytes(_SCORE_CONTEXT, SCORE_BITS // 8), "little")
     return score < threshold
 
 
-def randomness_of(draw: Draw) -> bytes:
+def randomness_of(output: Draw) -> bytes:
     """Return a primary claim's contribution to the randomness of a later epoch, 32 bytes."""
-    return draw.make_bytes(_RANDOMNESS_CONTEXT, 32)
+    return output.make_bytes(_RANDOMNESS_CONTEXT, 32)
 
 
-def beacon_of(draw: Draw) -> bytes:
+def beacon_of(output: Draw) -> bytes:
     """Return the contribution of a claim with a VRF output to the beacon, 32 bytes."""
-    return draw.make_bytes(_BEACON_CONTEXT, 32)
+    return output.make_bytes(_BEACON_CONTEXT, 32)
 
 
 @lru_cache(maxsize=4096)

@@ -14,15 +14,19 @@ from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias
 
 from btt_chain.primitives import grandpa
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.grandpa import (
     AuthorityId,
     AuthorityList,
     ChangeScheduled,
-    EquivocationProof,
     OnDisabled,
     ScheduledChange,
-    check_equivocation,
     consensus,
+)
+from btt_chain.primitives.grandpa_equivocation import (
+    EquivocationProof,
+    NoEquivocation,
+    check_equivocation,
 )
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u32, u64
@@ -287,6 +291,16 @@ class Grandpa(Pallet):
         before = self.set_id_session.get(u64(set_id - 1)) if set_id else None
         if last is None or session > last or (before is not None and session <= before):
             raise self.InvalidEquivocationProof
+        offender = owner(self.seats, membership, GRANDPA_KEY, proof.offender)
+        if offender is None:
+            raise self.InvalidKeyOwnershipProof
+        try:
+            check_equivocation(proof)
+        except NoEquivocation:
+            raise self.InvalidEquivocationProof from None
+        count = int(membership.validator_count)
+        when = set_id | proof.round << 64  # as Substrate encodes the two, set id first
+        return self.offences, Offence(OFFENCE, int(session), count, offender, when)
 
 
 def listed(voters: Sequence[tuple[bytes, int]]) -> AuthorityList:

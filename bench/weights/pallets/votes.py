@@ -7,12 +7,14 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AuthorityId,
     AuthoritySignature,
-    DoublePrevote,
-    EquivocationProof,
     Prevote,
-    PrevoteEquivocation,
     PrevoteMessage,
     signing_payload,
+)
+from btt_chain.primitives.grandpa_equivocation import (
+    DoublePrevote,
+    EquivocationProof,
+    PrevoteEquivocation,
 )
 from btt_chain.scale import u32, u64
 

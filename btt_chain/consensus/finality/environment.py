@@ -15,12 +15,12 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AnyMessage,
     AuthorityId,
-    EquivocationProof,
     Justification,
     SignedMessage,
     Stage,
     Target,
 )
+from btt_chain.primitives.grandpa_equivocation import EquivocationProof
 from p2p.network import Penalise, Publish, Tell
 
 # --- environment ----------------------------------------------------------------------

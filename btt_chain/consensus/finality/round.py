@@ -19,13 +19,8 @@ from typing import Final, NamedTuple
 
 from btt_chain.consensus.finality.graph import Ancestry, Node, VoteGraph
 from btt_chain.primitives.grandpa import (
-    AnyEquivocation,
     AuthorityId,
-    DoublePrecommit,
-    DoublePrevote,
-    PrecommitEquivocation,
     PrecommitMessage,
-    PrevoteEquivocation,
     PrevoteMessage,
     SignedMessage,
     SignedPrecommit,
@@ -34,6 +29,13 @@ from btt_chain.primitives.grandpa import (
     Target,
     VoterSet,
     target_of,
+)
+from btt_chain.primitives.grandpa_equivocation import (
+    AnyEquivocation,
+    DoublePrecommit,
+    DoublePrevote,
+    PrecommitEquivocation,
+    PrevoteEquivocation,
 )
 from btt_chain.scale import path, u64
 

@@ -36,7 +36,6 @@ from btt_chain.primitives.grandpa import (
     AuthorityId,
     CatchUp,
     Commit,
-    EquivocationProof,
     Justification,
     ProposeMessage,
     SignedMessage,
@@ -47,6 +46,7 @@ from btt_chain.primitives.grandpa import (
     stage_of,
     target_of,
 )
+from btt_chain.primitives.grandpa_equivocation import EquivocationProof
 from btt_chain.scale import u32, u64
 
 

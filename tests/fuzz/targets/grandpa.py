@@ -21,13 +21,8 @@ from btt_chain.consensus.finality.messages import (
 from btt_chain.primitives.babe_equivocation import EquivocationProof as BlockEquivocation
 from btt_chain.primitives.babe_equivocation import NoEquivocation as NoBlockEquivocation
 from btt_chain.primitives.babe_equivocation import check as check_blocks
-from btt_chain.primitives.grandpa import (
-    CatchUp,
-    EquivocationProof,
-    PrecommitMessage,
-    SignedMessage,
-    is_signed,
-)
+from btt_chain.primitives.grandpa import CatchUp, PrecommitMessage, SignedMessage, is_signed
+from btt_chain.primitives.grandpa_equivocation import EquivocationProof
 from btt_chain.scale import codec, u32, u64
 from fuzz.target import Target, choose, round_trip
 from fuzz.targets.justifications import valid

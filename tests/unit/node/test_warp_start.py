@@ -19,13 +19,15 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AuthorityId,
     AuthoritySignature,
-    DoublePrevote,
-    EquivocationProof,
     Prevote,
-    PrevoteEquivocation,
     PrevoteMessage,
     announced,
     signing_payload,
+)
+from btt_chain.primitives.grandpa_equivocation import (
+    DoublePrevote,
+    EquivocationProof,
+    PrevoteEquivocation,
 )
 from btt_chain.scale import u32, u64, u128
 from btt_chain.txpool import ValidityUnknown

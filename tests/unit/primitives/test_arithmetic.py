@@ -21,7 +21,7 @@ amounts = st.integers(0, 2**128 - 1)
 
 
 @given(amounts, amounts, st.integers(1, 2**128 - 1))
-def test_mul_div_rounds_as_told(a: int, b: int, c: int) -> None:
+def test_mul_div_rounds_in_the_given_direction(a: int, b: int, c: int) -> None:
     exact = Fraction(a * b, c)
     assert mul_div(u128(a), u128(b), u128(c)) == floor(exact)
     assert mul_div(a, b, c, Rounding.UP) == ceil(exact)

@@ -27,7 +27,7 @@ from btt_chain.scale import decode, u32
 from support.vectors import vectors_dir
 
 PLAIN = SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(264_379_767)))
-DRAW = VrfSignature(bytes(range(32)), bytes(range(64)))
+SIGNATURE = VrfSignature(bytes(range(32)), bytes(range(64)))
 
 
 def westend_headers() -> list[Header]:
@@ -58,9 +58,9 @@ def test_westend_has_primary_and_plain_secondary_claims() -> None:
 @pytest.mark.parametrize(
     ("claim", "size", "index"),
     [
-        (Primary(PrimaryClaim(u32(7), Slot(9), DRAW)), 109, 1),
+        (Primary(PrimaryClaim(u32(7), Slot(9), SIGNATURE)), 109, 1),
         (PLAIN, 13, 2),
-        (SecondaryVrf(SecondaryVrfClaim(u32(7), Slot(9), DRAW)), 109, 3),
+        (SecondaryVrf(SecondaryVrfClaim(u32(7), Slot(9), SIGNATURE)), 109, 3),
     ],
 )
 def test_a_claim_has_the_size_and_the_first_byte_of_its_kind(

@@ -92,12 +92,12 @@ def test_an_account_of_another_length_has_no_address(length: int) -> None:
         ("12", "wrong length: 2 bytes hold no account"),
     ],
 )
-def test_a_bad_address_is_told_what_is_wrong(text: str, complaint: str) -> None:
+def test_the_error_names_the_fault_of_a_bad_address(text: str, complaint: str) -> None:
     with pytest.raises(Ss58Error, match=complaint):
         ss58.decode(text)
 
 
-def test_an_address_of_another_network_is_told_apart() -> None:
+def test_an_address_of_another_network_is_refused() -> None:
     with pytest.raises(Ss58Error, match="wrong network prefix: expected 42, got 0"):
         ss58.decode(ss58.encode(ALICE, 0), 42)
 

@@ -17,12 +17,14 @@ from btt_chain.primitives.extrinsic import bare
 from btt_chain.primitives.grandpa import AuthorityId as GrandpaId
 from btt_chain.primitives.grandpa import (
     AuthoritySignature,
-    DoublePrecommit,
-    EquivocationProof,
     Precommit,
-    PrecommitEquivocation,
     PrecommitMessage,
     signing_payload,
+)
+from btt_chain.primitives.grandpa_equivocation import (
+    DoublePrecommit,
+    EquivocationProof,
+    PrecommitEquivocation,
 )
 from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
 from btt_chain.scale import u32, u64

@@ -30,13 +30,9 @@ from btt_chain.primitives.grandpa import (
     ChangeForced,
     ChangeScheduled,
     CompactCommit,
-    EquivocationProof,
-    NoEquivocation,
     OnDisabled,
     Pause,
     Precommit,
-    PrecommitEquivocation,
-    PrevoteEquivocation,
     ScheduledChange,
     SignedMessage,
     SignedPrecommit,
@@ -45,7 +41,6 @@ from btt_chain.primitives.grandpa import (
     Target,
     VoterSet,
     announced,
-    check_equivocation,
     consensus,
     is_signed,
     message_for,
@@ -53,6 +48,13 @@ from btt_chain.primitives.grandpa import (
     signing_payload,
     stage_of,
     target_of,
+)
+from btt_chain.primitives.grandpa_equivocation import (
+    EquivocationProof,
+    NoEquivocation,
+    PrecommitEquivocation,
+    PrevoteEquivocation,
+    check_equivocation,
 )
 from btt_chain.scale import Overflow, codec, encode, u32, u64
 from unit.consensus.finality.finality_world import (

@@ -9,11 +9,10 @@ import pytest
 from btt_chain.consensus.finality.graph import Condition, Node, VoteGraph, descends, route
 from btt_chain.consensus.finality.round import HistoricalVotes, Outcome, Round, RoundState
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.grandpa import (
+from btt_chain.primitives.grandpa import Stage, Target
+from btt_chain.primitives.grandpa_equivocation import (
     EquivocationProof,
     NoEquivocation,
-    Stage,
-    Target,
     check_equivocation,
 )
 from btt_chain.scale import codec, u64

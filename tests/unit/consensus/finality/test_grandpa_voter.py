@@ -36,9 +36,9 @@ from btt_chain.primitives.grandpa import (
     Stage,
     Target,
     Verdict,
-    check_equivocation,
     message_for,
 )
+from btt_chain.primitives.grandpa_equivocation import check_equivocation
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
 from unit.consensus.finality.finality_world import (
