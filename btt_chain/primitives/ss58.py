@@ -7,6 +7,8 @@ Source: https://docs.substrate.io/reference/address-formats/ and sp_core::crypto
 
 from __future__ import annotations
 
+import base58
+
 from btt_chain.crypto.hashing import blake2_512
 
 DEFAULT_PREFIX = 42
@@ -16,9 +18,7 @@ MAX_PREFIX = 16_383
 RESERVED_PREFIXES = frozenset({46, 47})
 
 _TAG = b"SS58PRE"
-_ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
-_DIGIT = {character: value for value, character in enumerate(_ALPHABET)}
-_PAIRS = tuple(high + low for high in _ALPHABET for low in _ALPHABET)
+_ALPHABET = base58.BITCOIN_ALPHABET.decode()
 _MAX_CHARACTERS = 51  # 37 bytes: two of prefix, 33 of key, two of checksum
 
 # Bytes of account and checksum together -> bytes of checksum.
@@ -99,14 +99,7 @@ def _read_prefix(raw: bytes) -> tuple[int, int]:
 
 def to_base58(raw: bytes) -> str:
     """Return the Base58 text of bytes, in Bitcoin's alphabet, as also used by libp2p's peer ids."""
-    number = int.from_bytes(raw, "big")
-    pairs = []
-    while number:
-        number, pair = divmod(number, 58 * 58)
-        pairs.append(_PAIRS[pair])
-    pairs.reverse()
-    leading = len(raw) - len(raw.lstrip(b"\0"))
-    return "1" * leading + "".join(pairs).lstrip("1")
+    return base58.b58encode(raw).decode()
 
 
 def from_base58(text: str, most: int = _MAX_CHARACTERS) -> bytes:
@@ -117,11 +110,7 @@ def from_base58(text: str, most: int = _MAX_CHARACTERS) -> bytes:
     # Before the arithmetic, whose cost grows with the square of the length.
     if len(text) > most:
         raise Ss58Error(f"wrong length: {len(text)} characters, an address has at most {most}")
-    number = 0
     for position, character in enumerate(text, 1):
-        digit = _DIGIT.get(character)
-        if digit is None:
+        if character not in _ALPHABET:
             raise Ss58Error(f"bad character {character!r} at position {position}")
-        number = number * 58 + digit
-    leading = len(text) - len(text.lstrip("1"))
-    return bytes(leading) + number.to_bytes((number.bit_length() + 7) // 8, "big")
+    return base58.b58decode(text)
