@@ -1,7 +1,8 @@
-"""The pallet of docs/pallets.md and its tests, taken out of the page and run."""
+"""The pallet of docs/pallets.md and its tests, taken from the page and run."""
 
 from __future__ import annotations
 
+import ast
 import linecache
 import re
 import sys
@@ -21,7 +22,7 @@ PALLET, TESTS = re.findall(
 
 
 def module(name: str, source: str) -> ModuleType:
-    """Make a module of source that lies in no file, as if it did."""
+    """Return a module made from source that is not in a file."""
     made = ModuleType(name)
     made.__file__ = f"<{PAGE.name}: {name}>"
     linecache.cache[made.__file__] = (len(source), None, source.splitlines(True), made.__file__)
@@ -33,21 +34,34 @@ def module(name: str, source: str) -> ModuleType:
 board = module("runtime.pallets.notice_board", PALLET)
 tests = module("docs_pallets_tests", TESTS)
 
-# pytest collects what a module holds: here the fixtures and tests of the page.
+# pytest collects what a module has: here the fixture and the tests of the page.
 globals().update(
-    {name: item for name, item in vars(tests).items() if name[:5] in {"test_", "town"}}
+    {name: item for name, item in vars(tests).items() if name[:5] == "test_" or name == "runtime"}
 )
 
 
-def test_the_pallet_of_the_page_keeps_the_house_rules() -> None:
+def test_the_pallet_of_the_page_passes_the_lint_of_the_runtime() -> None:
     assert lint(PALLET) == []
 
 
+def test_the_pallet_of_the_page_is_short_and_imports_few_names() -> None:
+    names = [
+        alias.name
+        for node in ast.walk(ast.parse(PALLET))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    ]
+    assert len(names) < 10
+    assert len(PALLET.splitlines()) <= 100
+
+
 def test_the_pallet_of_the_page_describes_itself() -> None:
-    town: Runtime = tests.Town()
-    pallet = describe_pallet(TypeRegistry(), town.pallet_named("NoticeBoard"))
+    runtime: Runtime = tests.BoardRuntime()
+    pallet = describe_pallet(TypeRegistry(), runtime.pallet_named("NoticeBoard"))
 
     assert pallet.storage is not None
-    assert [entry.name for entry in pallet.storage.entries] == ["Notices", "Count", "PinnedNow"]
-    assert [constant.name for constant in pallet.constants] == ["DepositPerByte", "MaxPerBlock"]
-    assert "How many notices there are." in attribute_docs(board.NoticeBoard)["count"]
+    assert [entry.name for entry in pallet.storage.entries] == ["Notices"]
+    assert [constant.name for constant in pallet.constants] == ["DepositPerByte"]
+    assert (
+        "Notices with their deposits, by account." in attribute_docs(board.NoticeBoard)["notices"]
+    )
