@@ -364,7 +364,7 @@ def verifying_of(
         folder=chain.paths.work,
         commit_slots=int(params_of(chain).work.commit_slots),
         allow_private=not chain.spec.is_live if private is None else private,
-        on_checked=metrics.on_receipt_checked,
+        on_checked=metrics.work.on_receipt_checked,
     )
     return Verifying(
         ClientChain(chain.client, pool),

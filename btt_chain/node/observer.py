@@ -51,7 +51,7 @@ class NodeWatcher:
         """Log an imported block."""
         seconds = 0.0 if self._begun is None else self._clock() - self._begun
         self._begun = None
-        self._metrics.on_imported(seconds, is_own=own)
+        self._metrics.chain.on_imported(seconds, is_own=own)
         level = logging.DEBUG if self.is_syncing() else logging.INFO
         if not log.isEnabledFor(level):
             return
@@ -72,7 +72,7 @@ class NodeWatcher:
     def refused(self, hash: bytes, number: int, error: Exception) -> None:
         """Log a refused block."""
         self._begun = None
-        self._metrics.on_import_failed("invalid")
+        self._metrics.chain.on_import_failed("invalid")
         if isinstance(error, StateRootMismatch) and self._may_report_mismatch():
             log.error(
                 "block %d 0x%s leads to state root 0x%s here, and to 0x%s by its header. If the "
@@ -95,20 +95,20 @@ class NodeWatcher:
         """Log a block that we made."""
         kind = "primary" if authored.primary else "secondary"
         babe_log.debug("made a block for slot %d (%s)", authored.slot, kind)
-        self._metrics.on_slot("claimed")
-        self._metrics.on_proposed(
+        self._metrics.authoring.on_slot("claimed")
+        self._metrics.authoring.on_proposed(
             0.0 if self._begun is None else self._clock() - self._begun, authored.proposal.included
         )
 
     def missed(self, slot: int, reason: str, *, forbidden: bool = False) -> None:
         """Log a slot of ours without a block."""
-        self._metrics.on_slot("refused" if forbidden else "missed")
+        self._metrics.authoring.on_slot("refused" if forbidden else "missed")
         babe_log.warning("missed slot %d: %s", slot, reason)
 
     def voted(self, stage: Stage) -> None:
         """Count a vote of ours; a primary's hint (PROPOSE) is not a vote."""
         if stage is not Stage.PROPOSE:
-            self._metrics.on_vote("prevote" if stage is Stage.PREVOTE else "precommit")
+            self._metrics.finality.on_vote("prevote" if stage is Stage.PREVOTE else "precommit")
 
     def finalized(self, target: Target) -> None:
         """Log a final block."""
@@ -118,7 +118,7 @@ class NodeWatcher:
 
     def equivocation(self, engine: str, who: bytes) -> None:
         """Log an equivocation of a validator."""
-        self._metrics.on_equivocation("babe" if engine == "babe" else "grandpa")
+        self._metrics.finality.on_equivocation("babe" if engine == "babe" else "grandpa")
         where = babe_log if engine == "babe" else grandpa_log
         where.warning("equivocation of the validator with key 0x%s; it is reported", who.hex())
 

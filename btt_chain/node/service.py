@@ -111,9 +111,9 @@ class Service:
         self._counted: dict[str, int] = {}
         """The network's counters at the last check."""
         if config.metrics is not None:
-            config.metrics.on_start(client.best().number, client.finalized().number)
-            config.metrics.know_methods(self.rpc.server.dispatcher.methods)
-            self.rpc.server.dispatcher.on_call = config.metrics.on_call
+            config.metrics.chain.on_start(client.best().number, client.finalized().number)
+            config.metrics.rpc.know_methods(self.rpc.server.dispatcher.methods)
+            self.rpc.server.dispatcher.on_call = config.metrics.rpc.on_call
         if engine is not None:
             self.rpc.server.dispatcher.turns.is_busy = lambda: is_pressed(engine)
         self.prometheus: PrometheusServer | None = None
@@ -196,7 +196,7 @@ class Service:
             engine, network = self._config.engine, self._config.network
             if self.metrics is None:
                 return Driver(engine, network).run()
-            return Driver(engine, network, on_request=self.metrics.on_request).run()
+            return Driver(engine, network, on_request=self.metrics.network.on_request).run()
         return run_sealing(self.sealer, self._config.sealing or OnDemand())
 
     async def _failure(self) -> None:
@@ -211,15 +211,15 @@ class Service:
             upgrade = self._check_upgrade()
             if metrics is not None:
                 status = self.pool.pool.status()
-                metrics.on_pool(status.ready, status.future)
-                metrics.on_leaves(len(self.client.store.blocks.leaves()))
-                metrics.on_sessions(len(self.rpc.server.sockets))
+                metrics.pool.on_pool(status.ready, status.future)
+                metrics.chain.on_leaves(len(self.client.store.blocks.leaves()))
+                metrics.rpc.on_sessions(len(self.rpc.server.sockets))
                 self._count_traffic(metrics)
             if engine is not None:
                 progress = engine.parts.sync.progress(unix_ms())
                 if metrics is not None:
-                    metrics.on_peers(engine.peers)
-                    metrics.on_sync(progress.target, is_major=progress.syncing)
+                    metrics.network.on_peers(engine.peers)
+                    metrics.chain.on_sync(progress.target, is_major=progress.syncing)
                     self._look_at_voters(engine.parts.gadget, metrics)
                     if engine.parts.signer is not None:
                         keys = engine.parts.signer.states()
@@ -248,40 +248,40 @@ class Service:
         if self.metrics is not None:
             planned = state.scheduled
             lacking = state.spec_version if planned is None else planned.spec_version
-            self.metrics.on_upgrade(lacking if state.lacking else 0, stands=state.stands)
+            self.metrics.chain.on_upgrade(lacking if state.lacking else 0, stands=state.stands)
         return state
 
     def _look_at_voters(self, gadget: Gadget, metrics: Metrics) -> None:
-        metrics.on_round(gadget.set_id, gadget.round - 1)
-        metrics.on_waiting_votes(gadget.waiting)
+        metrics.finality.on_round(gadget.set_id, gadget.round - 1)
+        metrics.finality.on_waiting_votes(gadget.waiting)
         current, past = gadget.rounds()
         self._attendance.look(
             gadget.set_id, waited_for(current), [*map(silent_in, past)], unix_ms()
         )
         missing = self._attendance.missing()
         if missing is not None:
-            metrics.on_missing_voters(len(missing))
+            metrics.finality.on_missing_voters(len(missing))
 
     def _count_traffic(self, metrics: Metrics) -> None:
         if self._config.network is None:
             return
         before, now = self._counted, dict(self._config.network.counters())
         self._counted = now
-        metrics.on_traffic(*(now[name] - before.get(name, 0) for name in TRAFFIC))
-        metrics.on_nodes_known(self._config.network.nodes_known())
-        metrics.on_peer_costs(more_costs(before, now))
-        metrics.on_budget_used(now.get(USED, 0) / 1_000)
+        metrics.network.on_traffic(*(now[name] - before.get(name, 0) for name in TRAFFIC))
+        metrics.network.on_nodes_known(self._config.network.nodes_known())
+        metrics.network.on_peer_costs(more_costs(before, now))
+        metrics.network.on_budget_used(now.get(USED, 0) / 1_000)
 
     def _on_chain_event(self, event: ChainEvent) -> None:
         best, final = self.client.best(), self.client.finalized()
         if self.metrics is not None:
             match event:
                 case NewBest(_, _, retracted):
-                    self.metrics.on_best(best.number)
+                    self.metrics.chain.on_best(best.number)
                     if retracted:
-                        self.metrics.on_reorganised(len(retracted))
+                        self.metrics.chain.on_reorganised(len(retracted))
                 case Finalized():
-                    self.metrics.on_finalized(final.number)
+                    self.metrics.chain.on_finalized(final.number)
         if isinstance(event, NewBest) and self._config.engine is None:
             transactions = len(self.client.body(best.hash) or ())
             log.info(

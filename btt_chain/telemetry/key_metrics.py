@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Gauge
+from btt_chain.telemetry.registry import Registry
 
 TYPES: Final = ("babe", "gran")
 STATES: Final = ("signs", "barred", "watches", "launches", "waits", "no_record")
@@ -16,13 +16,12 @@ STATES: Final = ("signs", "barred", "watches", "launches", "waits", "no_record")
 class KeyMetrics:
     """The states of session keys."""
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: Registry) -> None:
         """Register the gauge, with every label at zero."""
-        self._keys: Final = Gauge(
+        self._keys: Final = registry.gauge(
             "btt_session_keys",
             "Session keys here, by type and by what they may do",
             ("type", "state"),
-            registry=registry,
         )
         self.on_keys(())
 

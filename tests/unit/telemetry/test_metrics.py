@@ -11,16 +11,16 @@ from btt_chain.telemetry.metrics import Metrics
 
 def told() -> Metrics:
     metrics = Metrics("box-1", "0.1.0", is_authority=True, chain="btt-local")
-    metrics.on_best(12)
-    metrics.on_finalized(10)
-    metrics.on_imported(0.02, is_own=True)
-    metrics.on_sync(12, is_major=False)
-    metrics.on_peers(3)
-    metrics.on_pool(7, 2)
-    metrics.on_proposed(0.1, 5)
-    metrics.on_round(1, 44)
-    metrics.on_vote("prevote")
-    metrics.on_vote("precommit")
+    metrics.chain.on_best(12)
+    metrics.chain.on_finalized(10)
+    metrics.chain.on_imported(0.02, is_own=True)
+    metrics.chain.on_sync(12, is_major=False)
+    metrics.network.on_peers(3)
+    metrics.pool.on_pool(7, 2)
+    metrics.authoring.on_proposed(0.1, 5)
+    metrics.finality.on_round(1, 44)
+    metrics.finality.on_vote("prevote")
+    metrics.finality.on_vote("precommit")
     return metrics
 
 
@@ -48,7 +48,7 @@ def test_metrics_bear_the_names_of_substrate() -> None:
 
 def test_a_node_that_starts_shows_where_it_is_and_no_lag() -> None:
     metrics = Metrics("a", "1", is_authority=False)
-    metrics.on_start(9, 7)
+    metrics.chain.on_start(9, 7)
     value = metrics.registry.get_sample_value
     assert value("substrate_block_height", {"status": "best"}) == 9
     assert value("substrate_block_height", {"status": "finalized"}) == 7
@@ -57,7 +57,7 @@ def test_a_node_that_starts_shows_where_it_is_and_no_lag() -> None:
 
 def test_finality_that_overtakes_the_best_block_is_no_negative_lag() -> None:
     metrics = Metrics("a", "1", is_authority=False)
-    metrics.on_finalized(5)
+    metrics.chain.on_finalized(5)
     assert metrics.registry.get_sample_value("btt_finality_lag_blocks_sum") == 0
 
 
@@ -70,24 +70,24 @@ def test_two_nodes_in_one_process_do_not_mix() -> None:
 
 def test_every_event_of_a_node_has_its_metric() -> None:
     metrics = told()
-    metrics.on_import_failed("bad_seal")
-    metrics.on_reorganised(2)
-    metrics.on_leaves(2)
-    metrics.on_traffic(100, 50, penalties=2, bans=1, lookups=3)
-    metrics.on_nodes_known(21)
-    metrics.on_peer_costs(
+    metrics.chain.on_import_failed("bad_seal")
+    metrics.chain.on_reorganised(2)
+    metrics.chain.on_leaves(2)
+    metrics.network.on_traffic(100, 50, penalties=2, bans=1, lookups=3)
+    metrics.network.on_nodes_known(21)
+    metrics.network.on_peer_costs(
         {"work grandpa-peer": 0.5, "useless tx": 0.25, "cut off tx": 2, "refused": 7}
     )
-    metrics.on_budget_used(0.125)
-    metrics.on_request("blocks", 0.5)
-    metrics.on_request("blocks", None, "timeout")
-    metrics.on_slot("claimed")
-    metrics.on_waiting_votes(1)
-    metrics.on_equivocation("babe")
-    metrics.on_missing_voters(1)
-    metrics.know_methods(["system_health"])
-    metrics.on_call("system_health", 0.001)
-    metrics.on_sessions(1)
+    metrics.network.on_budget_used(0.125)
+    metrics.network.on_request("blocks", 0.5)
+    metrics.network.on_request("blocks", None, "timeout")
+    metrics.authoring.on_slot("claimed")
+    metrics.finality.on_waiting_votes(1)
+    metrics.finality.on_equivocation("babe")
+    metrics.finality.on_missing_voters(1)
+    metrics.rpc.know_methods(["system_health"])
+    metrics.rpc.on_call("system_health", 0.001)
+    metrics.rpc.on_sessions(1)
     text = metrics.text().decode()
     for name in metrics.names():
         stem = name.removesuffix("_bucket").removesuffix("_count").removesuffix("_sum")
@@ -131,10 +131,10 @@ def test_the_states_of_keys_are_those_of_the_signer() -> None:
 
 def test_names_of_methods_that_do_not_exist_make_no_series() -> None:
     metrics = Metrics("n", "1", is_authority=False)
-    metrics.know_methods(["system_health"])
+    metrics.rpc.know_methods(["system_health"])
     for number in range(100):
-        metrics.on_call(f"nonsense_{number}", 0.001)
-    metrics.on_call("system_health", 0.001)
+        metrics.rpc.on_call(f"nonsense_{number}", 0.001)
+    metrics.rpc.on_call("system_health", 0.001)
     text = metrics.text().decode()
     assert "nonsense" not in text
     assert 'substrate_rpc_calls_finished_total{method="other"} 100.0' in text
@@ -143,11 +143,11 @@ def test_names_of_methods_that_do_not_exist_make_no_series() -> None:
 
 def test_the_series_of_a_method_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
     metrics = Metrics("n", "1", is_authority=False)
-    metrics.know_methods(["system_health"])
-    metrics.on_call("system_health", 0.001)
+    metrics.rpc.know_methods(["system_health"])
+    metrics.rpc.on_call("system_health", 0.001)
     # The labels of two series a call cost as much as the call.
-    monkeypatch.setattr(metrics.calls, "labels", None)
-    monkeypatch.setattr(metrics.call_time, "labels", None)
+    monkeypatch.setattr(metrics.rpc.calls, "labels", None)
+    monkeypatch.setattr(metrics.rpc.call_time, "labels", None)
     for _ in range(10):
-        metrics.on_call("system_health", 0.001)
+        metrics.rpc.on_call("system_health", 0.001)
     assert 'finished_total{method="system_health"} 11.0' in metrics.text().decode()
