@@ -22,7 +22,7 @@ from genesis.spec import ChainSpec, Plain, Raw, SpecError
 from genesis.tables import all_holders, unheld
 from runtime import BttRuntime
 from runtime.frame.version import CODE_KEY
-from runtime.genesis import law_of, write_genesis
+from runtime.genesis import runtime_of, write_genesis
 from runtime.pallets.babe import Engine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.overlay import Overlay
@@ -51,13 +51,13 @@ class Genesis:
     def no_validating(self) -> str | None:
         """The reason why this chain has no validating, and the remedy; None if it has."""
         if not self.is_ours:
-            return "its law is none of this program"
+            return "this program has no runtime for its state"
         if self.is_manual:
-            return "its blocks are sealed by hand, by whoever runs it"
+            return "its blocks are sealed by hand, by its operator"
         if self.unheld:
             names = ", ".join(self.unheld)
             return (
-                f"placeholders that nobody has a key of stand for {names}: make the "
+                f"placeholders without a key stand for {names}: make the "
                 "specification with build-spec --holders"
             )
         if not self.validators:
@@ -135,7 +135,7 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
     if raw is None:
         raise SpecError("spec.genesis: the state holds no parameters of a BTT chain")
     try:
-        runtime = law_of(RuntimeParams.decode(raw))
+        runtime = runtime_of(RuntimeParams.decode(raw))
         runtime.enter(readable(state))
         accounts = {account for account, _ in runtime.system.account.items()}
         sudo, sealer = runtime.sudo.key.get(), runtime.babe.sealer.get()
@@ -152,7 +152,7 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
         for public, name in well_known(all_holders()).items():
             if public in known:
                 raise SpecError(
-                    f"spec.genesis: everybody has the key of {name}; a Live chain refuses it"
+                    f"spec.genesis: publicly known key of {name}; a Live chain refuses it"
                 )
         if validators and not proves_keys:
             raise SpecError(

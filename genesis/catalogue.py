@@ -58,10 +58,10 @@ ALLOWED_SLOTS: Final = "PrimaryAndSecondaryVRFSlots"
 RANDOMNESS_LENGTH: Final = 32
 
 UNHELD_WARNING: Final = (
-    "made without a holders file: accounts that nobody has a key of stand in for the holders; "
+    "made without a holders file: accounts without a key stand in for the holders; "
     "a network must not be started with it"
 )
-UNMADE_WARNING: Final = "made without a validators file: nobody can make its blocks"
+UNMADE_WARNING: Final = "made without a validators file: no account can make its blocks"
 _NAMES_SHOWN: Final = 3
 
 
@@ -167,7 +167,7 @@ def _validators(chain: Chain, given: int | Sequence[Validator] | None) -> tuple[
     """Return the validators of block zero; SpecError if the chain allows no such number or kind."""
     if chain.is_manual:
         if given is not None:
-            raise SpecError(f"{chain.preset}: its blocks are sealed by hand, nobody validates")
+            raise SpecError(f"{chain.preset}: its blocks are sealed by hand, without validators")
         # Clients look up the author of a block, authority 0 of its digest, among the validators.
         return validating.dev_validators(chain.validators)
     if given is None:
@@ -177,8 +177,8 @@ def _validators(chain: Chain, given: int | Sequence[Validator] | None) -> tuple[
         return tuple(given)
     if chain.is_live:
         raise SpecError(
-            f"{chain.preset}: a Live chain takes its validators from a file, not a number of keys "
-            "that everybody has"
+            f"{chain.preset}: a Live chain takes its validators from a file, not a number of "
+            "publicly known keys"
         )
     check_number(chain, given, chain.preset)
     if chain.liquidity is Liquidity.ALICE_AND_FIVE and given > NAMED:
@@ -284,12 +284,12 @@ def _warning(
         names = ", ".join(missing[:_NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
         warnings.append(
             f"made from a holders file that still has the template's placeholders for {names}: "
-            "nobody has a key of these accounts; a network must not be started with it"
+            "no key exists for these accounts; a network must not be started with it"
         )
     if unsigned:
         warnings.append(
-            f"made from a holders file without {' and '.join(unsigned)}: accounts that nobody has "
-            "a key of stand in, so that what needs their signatures never happens"
+            f"made from a holders file without {' and '.join(unsigned)}: accounts "
+            "without a key stand in, so that what needs their signatures never happens"
         )
     if not is_made:
         warnings.append(UNMADE_WARNING)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from btt_chain.primitives.account import AccountId
 from genesis.build import Genesis, readable
 from runtime import BttRuntime
-from runtime.genesis import COUNTS, law_of
+from runtime.genesis import COUNTS, runtime_of
 from runtime.params import PARAMS_KEY, RuntimeParams
 
 SLOT_MS = "slotMs"
@@ -53,7 +53,7 @@ class Census:
 def census(genesis: Genesis) -> Census:
     """Read the state of block zero of a BTT chain."""
     params = RuntimeParams.decode(genesis.state[PARAMS_KEY])
-    runtime = law_of(params)
+    runtime = runtime_of(params)
     runtime.enter(readable(genesis.state))
     seats = [
         Seat(

@@ -320,7 +320,7 @@ def check_entries(entries: Sequence[Entry], chain_id: str) -> None:
         for what, value in unique:
             if isinstance(value, bytes) and bytes(value) in known:
                 raise SpecError(
-                    f"{entry.source}: everybody has the key of {known[bytes(value)]}, its {what}; "
+                    f"{entry.source}: publicly known key of {known[bytes(value)]}, its {what}; "
                     "a Live chain refuses it"
                 )
             other = taken.setdefault((what, value), entry.source)

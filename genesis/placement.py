@@ -41,7 +41,7 @@ from runtime.pallets.vesting import Schedule
 
 COMMUNITY_PERCENT: Final = {"stak": 40, "hlth": 30, "refr": 15, "grnt": 15}
 """Parts of the community row by pool, in percent."""
-PURSE: Final = 100 * int(BTT)
+ALLOWANCE: Final = 100 * int(BTT)
 """Initial balance of each signatory and validator of a Live chain, for fees."""
 ALICES_SHARE: Final = 200_000 * int(BTT)
 FRIENDS_SHARE: Final = 40_000 * int(BTT)
@@ -127,7 +127,7 @@ def place(
 
     `holders` are those of all rows with a holder, and optionally those of `SIGNERS`.
     """
-    purses = _purses(holders, validators) if liquidity is Liquidity.MULTISIG else {}
+    allowances = _allowances(holders, validators) if liquidity is Liquidity.MULTISIG else {}
     programmes = iter(name for name in POOLS if name.startswith("fnd"))
     placed = []
     for row in table.rows:
@@ -136,12 +136,12 @@ def place(
                 holdings = [_held(holders[row.key], row.amount)]
             case Kind.IMMEDIATE:
                 named = max(NAMED, len(validators) + ONLOOKERS)
-                holdings = _liquidity(row, liquidity, holders[row.key], purses, named)
-                purses = {}
+                holdings = _liquidity(row, liquidity, holders[row.key], allowances, named)
+                allowances = {}
             case Kind.TREASURY:
                 # Without a liquidity row the initial balances come from here.
-                paid = {} if table.row_of(Kind.IMMEDIATE) else purses
-                holdings = _after_purses(row, Holding(TREASURY, row.amount), paid)
+                paid = {} if table.row_of(Kind.IMMEDIATE) else allowances
+                holdings = _after_allowances(row, Holding(TREASURY, row.amount), paid)
             case Kind.MILESTONE:
                 holdings = [Holding(POOLS[next(programmes)], row.amount)]
             case Kind.MINING:
@@ -172,11 +172,11 @@ def _community(row: Row) -> list[Holding]:
 
 
 def _liquidity(
-    row: Row, liquidity: Liquidity, holder: Holder, purses: dict[AccountId, int], named: int
+    row: Row, liquidity: Liquidity, holder: Holder, allowances: dict[AccountId, int], named: int
 ) -> list[Holding]:
     match liquidity:
         case Liquidity.MULTISIG:
-            return _after_purses(row, _held(holder, row.amount), purses)
+            return _after_allowances(row, _held(holder, row.amount), allowances)
         case Liquidity.ALICE_AND_FIVE:
             alice, *friends = _named(NAMED)
             rest = row.amount - ALICES_SHARE - FRIENDS_SHARE * len(friends)
@@ -193,7 +193,7 @@ def _named(count: int) -> Iterator[AccountId]:
     return (dev_account(dev_path(place)) for place in range(count))
 
 
-def _purses(holders: Holders, validators: Iterable[AccountId]) -> dict[AccountId, int]:
+def _allowances(holders: Holders, validators: Iterable[AccountId]) -> dict[AccountId, int]:
     # Placeholders for unnamed signatories have no key: balances for them would be lost.
     stand_ins = {*stand_in_signers()}
     signatories = (
@@ -203,15 +203,15 @@ def _purses(holders: Holders, validators: Iterable[AccountId]) -> dict[AccountId
         for signatory in holder.signatories
         if signatory not in stand_ins
     )
-    return dict.fromkeys((*signatories, *validators), PURSE)
+    return dict.fromkeys((*signatories, *validators), ALLOWANCE)
 
 
-def _after_purses(row: Row, main: Holding, purses: dict[AccountId, int]) -> list[Holding]:
-    rest = main.amount - sum(purses.values())
+def _after_allowances(row: Row, main: Holding, allowances: dict[AccountId, int]) -> list[Holding]:
+    rest = main.amount - sum(allowances.values())
     if rest <= 0:
-        raise GenesisError(f"row {row.key}: {len(purses)} purses leave nothing of its {row.amount}")
-    holdings = [Holding(main.account, rest + purses.get(main.account, 0), main.multisig)]
-    return holdings + [Holding(*purse) for purse in purses.items() if purse[0] != main.account]
+        raise GenesisError(f"row {row.key}: {len(allowances)} allowances leave nothing of its {row.amount}")
+    holdings = [Holding(main.account, rest + allowances.get(main.account, 0), main.multisig)]
+    return holdings + [Holding(*allowance) for allowance in allowances.items() if allowance[0] != main.account]
 
 
 # --- reading and writing --------------------------------------------------------

@@ -97,7 +97,7 @@ class Month(NamedTuple):
     released_planck: int
     emitted_planck: int
     mining_paid_planck: int
-    mining_carry_planck: int
+    mining_unallocated_planck: int
     compute_sold_planck: int
     foundation_planck: int
     stake_free_planck: int
@@ -114,7 +114,7 @@ def simulated(chain: Chain, plan: Plan) -> Iterator[Month]:
     economy.open(0)
     economy.month_ends(0)
     economy.close()
-    yield economy.told(0)
+    yield economy.figures(0)
     steps = STEPS if plan.daily else 1
     for month in range(1, plan.months + 1):
         for step in range(1, steps + 1):
@@ -123,7 +123,7 @@ def simulated(chain: Chain, plan: Plan) -> Iterator[Month]:
             if step == steps:
                 economy.month_ends(month)
             economy.close()
-        yield economy.told(month)
+        yield economy.figures(month)
 
 
 class Memory:
@@ -172,13 +172,13 @@ class Anybody(Providers):
         return provider
 
 
-def somebody(name: str) -> AccountId:
+def simulated_account(name: str) -> AccountId:
     """Return the simulated account of this name."""
     return AccountId(blake2_256(b"btt/simulated/" + name.encode()))
 
 
-MARKET: Final = somebody("market")
-PROVIDERS: Final = somebody("providers")
+MARKET: Final = simulated_account("market")
+PROVIDERS: Final = simulated_account("providers")
 
 
 @dataclass(slots=True)
@@ -370,7 +370,7 @@ class Economy:
     def stake(self, tier: int, amount: int, term: int) -> bool:
         """Open a stake with market money; return True if the pool could promise its reward."""
         number = self.staking.ledger.next_id.value
-        who = somebody(f"staker {int(number)}")
+        who = simulated_account(f"staker {int(number)}")
         self.send(MARKET, who, amount + int(EXISTENTIAL))
         if not self.attempt(
             who, "TierStaking", "stake", amount=u128(amount), tier=u8(tier), min_reward=None
@@ -405,7 +405,7 @@ class Economy:
         value = u128(amount)
         self.do(source, "Balances", "transfer_allow_death", dest=Id(dest), value=value)
 
-    def told(self, month: int) -> Month:
+    def figures(self, month: int) -> Month:
         """Return the present figures of the pallets."""
         supply, pool = self.tokenomics.supply(), self.staking.reward_pool.state()
         free = int(pool.free)
@@ -425,7 +425,7 @@ class Economy:
             released_planck=self.tokenomics.releases.released_now(),
             emitted_planck=int(self.mining.emitted_now()),
             mining_paid_planck=int(self.mining.paid.value),
-            mining_carry_planck=int(self.mining.carry.value),
+            mining_unallocated_planck=int(self.mining.carry.value),
             compute_sold_planck=self.sold,
             foundation_planck=foundation,
             stake_free_planck=free,

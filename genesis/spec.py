@@ -433,7 +433,7 @@ def refuse_known_keys(config: object, path: str) -> None:
     for place, text in texts(config, path):
         name = known.get(_account_or_key(text))
         if name is not None:
-            raise GenesisError(f"{place}: everybody has the key of {name}; a Live chain refuses it")
+            raise GenesisError(f"{place}: publicly known key of {name}; a Live chain refuses it")
 
 
 def texts(value: object, path: str) -> Iterator[tuple[str, str]]:

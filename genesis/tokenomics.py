@@ -119,8 +119,8 @@ def _contractual(placement: Placement, slot_ms: int) -> Iterable[ContractRow]:
         row = placed.row
         match row.kind:
             case Kind.LINEAR:
-                law = placement.table.schedule(row, slot_ms)
-                yield row.amount, int(law.start), int(law.length), int(law.cliff)
+                schedule = placement.table.schedule(row, slot_ms)
+                yield row.amount, int(schedule.start), int(schedule.length), int(schedule.cliff)
             case Kind.IMMEDIATE:
                 yield row.amount, 0, 0, 0
             case Kind.TREASURY:

@@ -28,7 +28,7 @@ BOND: Final = 10_000 * int(BTT)
 """Minimum and default bond of each validator in block zero, in planck."""
 VERIFIER_BOND: Final = 5_000 * int(BTT)
 """Additional bond of validators that verify work from genesis on, in planck."""
-VERIFIER_PURSE: Final = 1_000 * int(BTT)
+VERIFIER_ALLOWANCE: Final = 1_000 * int(BTT)
 """Minimum remaining balance of these validators, in planck."""
 MAX_NAME: Final = 64
 KEY_LENGTH: Final = 32
@@ -97,7 +97,7 @@ def _read_validator(place: Section) -> Validator:
     fields = place.fields(required=("stash", "babe", "grandpa"), optional=("bond", "name"))
     stash = fields["stash"].account()
     if is_pool(stash):
-        raise fields["stash"].wrong("an account that somebody has a key of, not a pool")
+        raise fields["stash"].wrong("an account with a key, not a pool")
     return Validator(
         stash=stash,
         babe=read_key(fields["babe"], "babe"),
@@ -173,12 +173,12 @@ def verifiers_json(
 ) -> dict[str, object]:
     """Return the configuration of Receipts, where validators verify work from genesis on.
 
-    It contains those whose balance covers a second bond and `VERIFIER_PURSE`.
+    It contains those whose balance covers a second bond and `VERIFIER_ALLOWANCE`.
     """
     able = [
         each.stash
         for each in validators
-        if balances.get(each.stash, 0) >= each.bond + VERIFIER_BOND + VERIFIER_PURSE
+        if balances.get(each.stash, 0) >= each.bond + VERIFIER_BOND + VERIFIER_ALLOWANCE
     ]
     return {"verifiers": [[address(stash), str(VERIFIER_BOND)] for stash in able]}
 

@@ -53,7 +53,7 @@ def write_genesis(state: State, config: Mapping[str, object], path: str) -> None
     """Write the state of block zero. Raises GenesisError, which names the place below `path`."""
     sections = Section(config, path).fields(required=(PARAMS,), optional=tuple(config))
     chain_id, params = read_params(sections[PARAMS])
-    runtime = law_of(params)
+    runtime = runtime_of(params)
     pallets = {section_name(pallet): pallet for pallet in runtime.pallets.values()}
     known = [name for name, pallet in pallets.items() if is_configurable(pallet)]
     Section(config, path).fields(required=(PARAMS,), optional=known)
@@ -118,6 +118,6 @@ def configure(pallet: Pallet, config: object, path: str) -> None:
 
 
 @lru_cache(maxsize=4)
-def law_of(params: RuntimeParams) -> BttRuntime:
+def runtime_of(params: RuntimeParams) -> BttRuntime:
     """Return the runtime of these parameters, cached: building it takes longer than genesis."""
     return BttRuntime(params)

@@ -451,7 +451,7 @@ def _print_months(rows: list[Month], preset: str) -> None:
                 str(row.month),
                 coins(row.emitted_planck),
                 coins(row.mining_paid_planck),
-                coins(row.mining_carry_planck),
+                coins(row.mining_unallocated_planck),
                 coins(row.stake_free_planck),
                 coins(row.stake_committed_planck),
                 runway(row.runway_months),

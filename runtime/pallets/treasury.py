@@ -445,7 +445,7 @@ class Treasury(Pallet, instances=True):
 
     # ---- public interface
 
-    def pot(self) -> u128:
+    def available(self) -> u128:
         """Return the spendable funds, in planck; promised payments are not deducted."""
         return self.currency.reducible_balance(self.account)
 
@@ -486,18 +486,18 @@ class Treasury(Pallet, instances=True):
 
         Payments that exceed the funds or cannot be received stay queued; later ones are still made.
         """
-        self.deposit(self.Spending(self.pot()))
+        self.deposit(self.Spending(self.available()))
         queue = self.approvals.value
         waiting = [index for index in queue if not self._award(index)]
         if waiting != queue:
             self.approvals.value = waiting
-        self.deposit(self.Rollover(self.pot()))
+        self.deposit(self.Rollover(self.available()))
         return weights.pay_approved(len(queue))
 
     def _award(self, index: u32) -> bool:
         """Make a queued payment; return True if it was made."""
         proposal = self.proposals[index]
-        if proposal.value > self.pot():
+        if proposal.value > self.available():
             return False
 
         def pay() -> None:

@@ -82,8 +82,8 @@ def test_every_linear_row_of_the_main_network_is_on_the_page() -> None:
         assert row.lock_months is not None
         assert row.months is not None
         half, end = row.lock_months + row.months // 2, row.lock_months + row.months
-        told = [f"{row.amount // BTT:,}", *map(str, (row.lock_months, row.months, half, end))]
-        assert shown[key][1:] == told
+        reported = [f"{row.amount // BTT:,}", *map(str, (row.lock_months, row.months, half, end))]
+        assert shown[key][1:] == reported
 
 
 def test_the_shares_of_the_page_are_those_of_the_main_network() -> None:
@@ -115,7 +115,7 @@ def test_every_picture_is_there_in_both_forms(name: str) -> None:
         assert (PAGE.parent / "economy" / f"{name}.{kind}").stat().st_size > 10_000
 
 
-def test_every_choice_that_the_documents_left_open_is_told() -> None:
+def test_every_choice_that_the_documents_left_open_is_reported() -> None:
     listed = {
         number
         for cells in rows_below("| # | question |")

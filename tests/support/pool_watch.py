@@ -1,4 +1,4 @@
-"""Who looks at the pools after every block: each planck that left one must be explained."""
+"""Who checks the pools after every block: each planck that left one must be explained."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runtime.pallets.vaults import Vaults
 from support.chain import DevChain
 
 Leg = tuple[AccountId, AccountId | None, int]
-"""From which pool, to whom (None: nobody yet, or nobody any more), how much."""
+"""From which pool, to whom (None: burned, or not yet known), how much."""
 
 
 class PoolWatch:
@@ -24,12 +24,12 @@ class PoolWatch:
         self._chain = chain
         balances = chain.at().balances
         self._money = {pool: int(balances.total(pool)) for pool in ALL_POOLS}
-        """What each pool must have; a part of a pool has nothing before somebody gives it some."""
+        """Balance that each pool must have; a sub-account starts without."""
         self._bounties: dict[int, Bounty] = {}
         self._promised: dict[int, Leg] = {}
         """What the treasury promised, by the promise's number."""
         self._legs: list[Leg] = []
-        """What left pools in this block and nobody has told why."""
+        """Payments out of pools in this block that no event explains yet."""
 
     def look(self, hash: bytes) -> None:
         """Check the block that follows the one looked at last."""
@@ -59,7 +59,7 @@ class PoolWatch:
                 self._legs.append((pool, None, int(amount)))
 
     def _explain(self, event: object) -> None:
-        """Strike out the legs that an event tells of: they must be there, to the planck."""
+        """Remove the legs that an event explains: they must be there, to the planck."""
         match event:
             case Tokenomics.PoolReleased(pool=name, amount=amount, to=to):
                 self._strike((pool_account(name), to, int(amount)))
@@ -117,7 +117,7 @@ def account_of(index: int) -> AccountId:
 
 
 def moved(event: object) -> list[tuple[AccountId, int]]:
-    """Return whose balance an event tells to have changed, and by how much."""
+    """Return the account whose balance an event changed, and by how much."""
     match event:
         case Balances.Transfer(from_=source, to=dest, amount=amount):
             return [(source, -int(amount)), (dest, int(amount))]

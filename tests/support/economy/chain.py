@@ -1,7 +1,7 @@
 """A chain with a document's own genesis, in memory, whose blocks lie as far apart as a test likes.
 
 Everything goes through the executive and the runtime's own dispatch; only signatures, roots and
-draws are left out: the claims are plain ones, which the runtime takes as the node would have
+selections are left out: the claims are plain ones, which the runtime takes as the node would have
 checked them.
 """
 
@@ -39,7 +39,7 @@ from storage.overlay import Overlay
 from support.economy.oracle import BTT, DAY
 
 Step = tuple[Origin, Call] | Callable[[], object]
-"""A call by somebody, or a pallet's door that another pallet would go through."""
+"""A call by an account, or a pallet's interface that another pallet would go through."""
 
 PRESETS: Final = ("seed-000", "seed-001", "seed-002", "seed-004")
 START: Final = 300_000_000
@@ -53,18 +53,18 @@ def person(name: str) -> AccountId:
     return AccountId(name.encode().ljust(32, b"."))
 
 
-PURSES: Final = {
+BALANCES: Final = {
     person(name): thousands * 1_000 * BTT
     for name, thousands in (
         ("ann", 150), ("ben", 120), ("cho", 30), ("dee", 20), ("eli", 10), ("fay", 10),
     )
 }  # fmt: skip
 """What people have at genesis, of what is free at once, or else of the treasury's."""
-PEOPLE: Final = tuple(PURSES)
+PEOPLE: Final = tuple(BALANCES)
 
 
 class Operators:
-    """Everybody among `PEOPLE` works, each for itself; there are as many hospitals as is said."""
+    """Each of `PEOPLE` is an operator of its own; the number of hospitals can be set."""
 
     def __init__(self) -> None:
         self.hospitals = 0
@@ -74,8 +74,8 @@ class Operators:
         self.hospitals += hospitals
 
     def exists(self, who: AccountId) -> bool:
-        """Tell whether `who` is registered."""
-        return who in PURSES
+        """Report whether `who` is registered."""
+        return who in BALANCES
 
     def operator_of(self, provider: AccountId) -> AccountId | None:
         """Return who earns by the work of a provider."""
@@ -116,7 +116,7 @@ class EconomyChain:
         self.founder = self.vests[0].account
         if not chain.is_manual:
             self._seat(config, manual=manual, epoch_slots=epoch_slots)
-        config.pop("receipts", None)  # the purses of those who verify work go to `PEOPLE`
+        config.pop("receipts", None)  # the allowances of those who verify work go to `PEOPLE`
         self._endow(config)
         self.config: Mapping[str, object] = config
         self.state = Ledger()
@@ -159,7 +159,7 @@ class EconomyChain:
         config["session"] = {"keys": [[address, address, keys]]}
 
     def _endow(self, config: dict[str, object]) -> None:
-        """Give `PEOPLE` their purses, of the row that is free at once or the treasury's."""
+        """Give `PEOPLE` their allowances, of the row that is free at once or the treasury's."""
         balances = config["balances"]
         assert isinstance(balances, dict)
         rows: list[list[str]] = balances["balances"]
@@ -171,13 +171,13 @@ class EconomyChain:
             if held.account != TREASURY
         ]
         payers = [ss58.encode(account) for account in liquid or [TREASURY]]
-        left = sum(PURSES.values())
+        left = sum(BALANCES.values())
         for row in rows:
             if row[0] in payers:
                 part = min(left, int(row[1]) - BTT)
                 row[1], left = str(int(row[1]) - part), left - part
         assert not left
-        rows += [[ss58.encode(who), str(purse)] for who, purse in PURSES.items()]
+        rows += [[ss58.encode(who), str(allowance)] for who, allowance in BALANCES.items()]
 
     # ---- time
 

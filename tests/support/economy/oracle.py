@@ -152,8 +152,8 @@ def cliffed(amount: int, lock: int, duration: int, time: int) -> int:
 
 def vested(preset: Preset, row: Linear, time: int) -> int:
     """What of a linear row is free."""
-    law = delayed if preset.reading == "B" else cliffed
-    return law(preset.amount(row.percent), row.lock * MONTH, row.months * MONTH, time)
+    runtime = delayed if preset.reading == "B" else cliffed
+    return runtime(preset.amount(row.percent), row.lock * MONTH, row.months * MONTH, time)
 
 
 def time_cap(amount: int, time: int) -> int:
@@ -186,7 +186,7 @@ def emitted(pool: int, time: int) -> int:
 
 
 def rows(preset: Preset, time: int) -> int:
-    """All rows that nobody decides about, the Foundation's on time: what 3.1 calls 'all rows'."""
+    """All rows without decisions, the Foundation's on time: 'all rows' of 3.1."""
     free = preset.amount(preset.liquidity) + emitted(preset.mining_pool, time)
     free += sum(vested(preset, row, time) for row in preset.linear)
     return free + sum(time_cap(preset.amount(share), time) for share in preset.programmes.values())

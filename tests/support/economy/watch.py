@@ -38,7 +38,7 @@ class Promise:
 
 
 class Watch:
-    """Looks at a chain after every block, and remembers what it saw."""
+    """Checks a chain after every block, and remembers what it saw."""
 
     def __init__(self, chain: EconomyChain) -> None:
         self.chain = chain
@@ -54,7 +54,7 @@ class Watch:
         self.chain.runtime.enter(self.chain.state)
         assert self.chain.audit() == []
         self._money_is_never_made()
-        self._nobody_can_spend_what_is_locked()
+        self._no_account_can_spend_what_is_locked()
         self._schedules_free_what_they_must()
         events = self.chain.events()
         self._stakes_earn_what_they_must(events)
@@ -69,7 +69,7 @@ class Watch:
         assert issuance + int(balances.total_burned.value) == self.supply
         self.issuance = issuance
 
-    def _nobody_can_spend_what_is_locked(self) -> None:
+    def _no_account_can_spend_what_is_locked(self) -> None:
         balances = self.chain.runtime.balances
         for who, info in self.chain.runtime.system.account.items():
             offsetting = sum(

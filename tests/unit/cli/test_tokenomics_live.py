@@ -60,7 +60,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def burned(url: str) -> str:
-    """The URL of the node, on whose chain somebody burned two BTT and staked."""
+    """The URL of the node, on whose chain an account burned two BTT and staked."""
     for call in (
         ("Balances.burn", "2BTT", "true"),
         ("TierStaking.stake", "10_000BTT", "2", "null"),
@@ -100,7 +100,7 @@ def test_block_zero_has_burned_nothing(url: str) -> None:
     assert "burned for" not in run("tokenomics", "supply", "--at", "0", "--url", url).stdout
 
 
-def test_the_books_of_every_block_are_right(burned: str) -> None:
+def test_the_ledger_of_every_block_are_right(burned: str) -> None:
     result = run("tokenomics", "audit", "--url", burned)
     assert result.exit_code == 0, result.stderr
     assert "every invariant holds" in result.stdout
@@ -126,9 +126,9 @@ def test_what_does_not_hold_is_named_and_fails_the_command(
     assert result.exit_code == 1
     assert "wrong in 1 places" in result.stdout
     assert "accounts have 5 planck" in result.stdout
-    told = run("tokenomics", "audit", "--url", url, "--json")
-    assert told.exit_code == 1
-    assert json.loads(told.stdout)["findings"] == [
+    reported = run("tokenomics", "audit", "--url", url, "--json")
+    assert reported.exit_code == 1
+    assert json.loads(reported.stdout)["findings"] == [
         {"invariant": "I1", "text": "accounts have 5 planck, the issuance is 6"}
     ]
 
@@ -174,7 +174,7 @@ def test_a_node_that_shows_another_header_is_found_out(
         ("yesterday", 2, "give a number, a hash, best or finalized"),
     ],
 )
-def test_a_block_that_is_not_there_is_told(
+def test_a_block_that_is_not_there_is_reported(
     url: str, command: str, block: str, code: int, why: str
 ) -> None:
     result = run("tokenomics", command, "--at", block, "--url", url)
@@ -183,7 +183,7 @@ def test_a_block_that_is_not_there_is_told(
     assert result.stderr.count("\n") == 1
 
 
-def test_a_node_that_limits_strangers_is_asked_again(
+def test_a_node_that_limits_unknown_is_asked_again(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call, refused = WebSocket.call, [0]
@@ -206,7 +206,7 @@ def test_a_node_that_limits_strangers_is_asked_again(
     assert "rate limit exceeded" in result.stderr
 
 
-def test_a_node_of_another_chain_is_told_to_be_one(
+def test_a_node_of_another_chain_is_reported_to_be_one(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = WebSocket.call

@@ -47,7 +47,7 @@ def test_the_rows_of_a_document_are_its_supply_to_the_last_planck(name: str) -> 
 
 
 @pytest.mark.parametrize(("name", "rest"), [("seed-002", 31_500_000), ("seed-004", 2_310_000)])
-def test_what_a_document_gives_to_nobody_is_the_treasurys(name: str, rest: int) -> None:
+def test_what_a_document_gives_to_no_account_is_the_treasurys(name: str, rest: int) -> None:
     row = table(name).row_of(Kind.TREASURY)
     assert row is not None
     assert row.amount == rest * BTT
@@ -61,14 +61,14 @@ def test_every_document_gives_mining_thirty_percent() -> None:
 
 
 @pytest.mark.parametrize("place", range(17))
-def test_one_planck_too_many_is_told_with_its_row(place: int) -> None:
+def test_one_planck_too_many_is_reported_with_its_row(place: int) -> None:
     changed = document()
     row = changed["allocations"][place]
     row["amount"] = str(int(row["amount"]) + 1)
     assert f"table.allocations[{place}].amount: row {row['key']} is" in refusal(changed)
 
 
-def test_a_row_that_is_missing_is_told_with_the_sum() -> None:
+def test_a_row_that_is_missing_is_reported_with_the_sum() -> None:
     changed = document("seed-004")
     changed["allocations"].pop()
     assert f"{2_310_000 * BTT} less than the supply" in refusal(changed)

@@ -56,7 +56,7 @@ def test_an_address_with_a_peer_id_is_taken(text: str) -> None:
         ("/" + "x" * 600, "601 characters are too many"),
     ],
 )
-def test_what_is_no_address_is_told_why(text: str, why: str) -> None:
+def test_what_is_no_address_is_reported_why(text: str, why: str) -> None:
     with pytest.raises(BadAddress) as caught:
         check_address(text)
     assert why in str(caught.value)

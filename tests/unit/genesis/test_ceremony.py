@@ -201,12 +201,12 @@ def test_two_entries_of_one_organisation_are_refused(field: str) -> None:
     assert "bitwave.json" in said
 
 
-def test_keys_that_everybody_has_are_refused() -> None:
+def test_keys_that_every_account_has_are_refused() -> None:
     alice = {name: KeyPair.from_uri("//Alice", scheme) for name, scheme in SESSION_KEYS.items()}
     weak = replace(entry("bitwave"), keys={name: pair.public for name, pair in alice.items()})
     weak = weak.signed_by_keys(alice).signed_by_stash(stash("bitwave"))
     said = refused(weak, *(entry(row) for row in ROWS[1:]))
-    assert "bitwave.json: everybody has the key of //Alice, its babe key" in said
+    assert "bitwave.json: publicly known key of //Alice, its babe key" in said
 
 
 def test_a_stash_that_holds_nothing_is_refused() -> None:
@@ -298,9 +298,9 @@ def test_other_first_authorities_than_the_entries_are_found(
 
 
 def test_what_no_hash_covers_is_looked_at_as_well() -> None:
-    stranger = "/dns/evil.example/tcp/30333/p2p/" + peer_id(secret("evil", Scheme.ED25519))
+    unknown = "/dns/evil.example/tcp/30333/p2p/" + peer_id(secret("evil", Scheme.ED25519))
     for changed, what in (
-        (replace(trial(), boot_nodes=(stranger,)), "is in no entry"),
+        (replace(trial(), boot_nodes=(unknown,)), "is in no entry"),
         (replace(trial(), name="Other"), "the plan otherwise"),
         (replace(trial(), chain_type="Local"), "is of the type Local, and not Live"),
         (replace(trial(), more={}), "no member 'ceremony'"),

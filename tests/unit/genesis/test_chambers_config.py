@@ -1,4 +1,4 @@
-"""Who is seated in block zero: the institutions of the documents, and nobody else."""
+"""Who is seated in block zero: the institutions of the documents, and no other account."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from genesis.spec import Plain, SpecError, read_spec
 from genesis.tables import table
 
 CONFIG = "spec.genesis.runtimeGenesis.config.chambers"
-STRANGER = address(AccountId(bytes(range(32))))
+UNKNOWN = address(AccountId(bytes(range(32))))
 
 
 @pytest.mark.parametrize("preset", CHAINS)
@@ -39,7 +39,7 @@ def changed(change: Callable[[Any], object]) -> str:
     ("change", "said"),
     [
         (lambda c: c["institutions"].pop(), r"\.institutions: 5\w+ is missing"),
-        (lambda c: c["institutions"].append([STRANGER, "1"]), r"\.institutions\[5\]\[0\]"),
+        (lambda c: c["institutions"].append([UNKNOWN, "1"]), r"\.institutions\[5\]\[0\]"),
         (lambda c: c["institutions"][0].__setitem__(1, "1"), r"\.institutions\[0\]\[1\]"),
         (lambda c: c.pop("institutions"), r"\.institutions"),
     ],

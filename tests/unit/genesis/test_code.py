@@ -1,4 +1,4 @@
-"""What `:code` tells of a chain, ours or another's."""
+"""`:code` identifies the runtime of a chain, ours or another's."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_other_code_is_not_ours() -> None:
 
 
 @pytest.mark.parametrize("state", [0, 1])
-def test_wasm_tells_its_state_version(state: int) -> None:
+def test_wasm_reports_its_state_version(state: int) -> None:
     wasm = WASM + section(1, b"\0" * 300) + custom(b"name", b"x")
     assert state_version(wasm + custom(b"runtime_version", version_of(state))) == state
 

@@ -31,8 +31,8 @@ SEED = CHAINS["seed-000"]
 BTT = 10**18
 
 
-def somebody(number: int) -> AccountId:
-    """A real account that nobody else knows the key of."""
+def an_account(number: int) -> AccountId:
+    """A real account that no other account knows the key of."""
     return AccountId(KeyPair.from_seed(number.to_bytes(32, "big")).account_id)
 
 
@@ -47,10 +47,10 @@ def filled(name: str = "seed-000") -> dict[str, Any]:
     rows: dict[str, Any] = json.loads(holders_template(CHAINS[name]))
     for key, holder in rows.items():
         if isinstance(holder, str):
-            rows[key] = address(somebody(next(numbers)))
+            rows[key] = address(an_account(next(numbers)))
         else:
             holder["signatories"] = [
-                address(somebody(next(numbers))) for _ in holder["signatories"]
+                address(an_account(next(numbers))) for _ in holder["signatories"]
             ]
     return rows
 
@@ -90,9 +90,9 @@ def test_what_a_template_still_lacks_is_warned_of(tmp_path: Path) -> None:
     holders = read_holders(SEED, written(tmp_path, template))
     warning = make(SEED, holders).warning or ""
     assert warning.startswith("made from a holders file that still has the template's placeholders")
-    assert "more: nobody has a key" in warning
+    assert "more: no key exists" in warning
     holders = read_holders(SEED, written(tmp_path, filled() | {"mdao": template["mdao"]}))
-    assert "placeholders for mdao: nobody" in (make(SEED, holders).warning or "")
+    assert "placeholders for mdao: no key" in (make(SEED, holders).warning or "")
 
 
 def _validators(*stashes: AccountId) -> list[Validator]:
@@ -106,20 +106,20 @@ def _validators(*stashes: AccountId) -> list[Validator]:
     ]
 
 
-def test_signatories_and_validators_start_with_a_purse(tmp_path: Path) -> None:
+def test_signatories_and_validators_start_with_a_allowance(tmp_path: Path) -> None:
     holders = read_holders(SEED, written(tmp_path, filled()))
     stashes = [holder for holder in holders.values() if isinstance(holder, AccountId)][:4]
     spec = make(SEED, holders, _validators(*stashes))
     document = spec.to_json()
     rows = {row["key"]: row for row in document["allocation"]["allocations"]}  # type: ignore[index]
     held = {entry["account"]: int(entry["amount"]) for entry in rows["liquidity"]["accounts"]}
-    purses = {who for who, amount in held.items() if amount == 100 * BTT}
-    assert {address(who) for who in stashes} < purses
-    assert len(purses) == 2 + 2 + 5 + 5 + 5 + 4
+    allowances = {who for who, amount in held.items() if amount == 100 * BTT}
+    assert {address(who) for who in stashes} < allowances
+    assert len(allowances) == 2 + 2 + 5 + 5 + 5 + 4
     assert sum(held.values()) == 420_000 * BTT
 
 
-def test_without_a_liquidity_row_the_treasury_fills_the_purses(tmp_path: Path) -> None:
+def test_without_a_liquidity_row_the_treasury_fills_the_allowances(tmp_path: Path) -> None:
     seed = CHAINS["seed-004"]
     holders = read_holders(seed, written(tmp_path, filled("seed-004")))
     stashes = [holder for holder in holders.values() if isinstance(holder, AccountId)][:4]
@@ -140,9 +140,7 @@ def test_a_file_need_not_say_who_acts_for_pools(tmp_path: Path) -> None:
     content = without_signers()
     holders = read_holders(SEED, written(tmp_path, content))
     spec = make(SEED, holders)
-    assert "without foundation and reserve: accounts that nobody has a key of" in (
-        spec.warning or ""
-    )
+    assert "without foundation and reserve: accounts without a key" in (spec.warning or "")
     # A network runs without them, so that the file goes on working.
     assert build(spec).unheld == ()
     stand_ins = {
@@ -158,7 +156,7 @@ def paid(spec: ChainSpec) -> dict[AccountId, int]:
     return spec.genesis.placement.balances()
 
 
-def test_those_who_act_for_pools_get_a_purse_once_they_are_named(tmp_path: Path) -> None:
+def test_those_who_act_for_pools_get_a_allowance_once_they_are_named(tmp_path: Path) -> None:
     content = filled()
     before = paid(make(SEED, read_holders(SEED, written(tmp_path, without_signers()))))
     after = paid(make(SEED, read_holders(SEED, written(tmp_path, content))))
@@ -168,7 +166,7 @@ def test_those_who_act_for_pools_get_a_purse_once_they_are_named(tmp_path: Path)
     assert sum(after.values()) == sum(before.values()) == 21_000_000 * BTT
 
 
-def test_stand_ins_left_in_the_template_get_no_purse(tmp_path: Path) -> None:
+def test_stand_ins_left_in_the_template_get_no_allowance(tmp_path: Path) -> None:
     template = json.loads(holders_template(SEED))
     content = filled() | {"foundation": template["foundation"]}
     spec = make(SEED, read_holders(SEED, written(tmp_path, content)))
@@ -178,7 +176,7 @@ def test_stand_ins_left_in_the_template_get_no_purse(tmp_path: Path) -> None:
     assert placeholder("foundation_1") not in paid(spec)
 
 
-def test_where_no_row_is_the_reserves_nobody_signs_for_it(tmp_path: Path) -> None:
+def test_where_no_row_is_the_reserves_no_account_signs_for_it(tmp_path: Path) -> None:
     seed = CHAINS["seed-004"]
     assert "reserve" not in json.loads(holders_template(seed))
     rows = filled("seed-004")
@@ -231,7 +229,7 @@ def _twice_held(rows: dict[str, Any]) -> None:
 
 
 def _single_signer(rows: dict[str, Any]) -> None:
-    rows["foundation"] = address(somebody(701))
+    rows["foundation"] = address(an_account(701))
 
 
 def _shared_account(rows: dict[str, Any]) -> None:
@@ -239,7 +237,7 @@ def _shared_account(rows: dict[str, Any]) -> None:
 
 
 def _single_manager(rows: dict[str, Any]) -> None:
-    rows["liquidity"] = address(somebody(700))
+    rows["liquidity"] = address(an_account(700))
 
 
 @pytest.mark.parametrize(
@@ -258,7 +256,7 @@ def _single_manager(rows: dict[str, Any]) -> None:
         (_shared_account, "holders.json.reserve: is the account of liquidity already"),
     ],
 )
-def test_a_wrong_holder_is_told_with_its_row(tmp_path: Path, change: Any, message: str) -> None:
+def test_a_wrong_holder_is_reported_with_its_row(tmp_path: Path, change: Any, message: str) -> None:
     rows = filled()
     change(rows)
     with pytest.raises(SpecError) as caught:
@@ -266,9 +264,9 @@ def test_a_wrong_holder_is_told_with_its_row(tmp_path: Path, change: Any, messag
     assert message in str(caught.value)
 
 
-def test_a_live_chain_refuses_holders_whose_keys_everybody_has(tmp_path: Path) -> None:
+def test_a_live_chain_refuses_holders_whose_keys_every_account_has(tmp_path: Path) -> None:
     rows = filled() | {"mdao": known_to_all("//Alice")}
-    with pytest.raises(SpecError, match=r"holders.json.mdao: everybody has the key of //Alice"):
+    with pytest.raises(SpecError, match=r"holders.json.mdao: publicly known key of //Alice"):
         read_holders(SEED, written(tmp_path, rows))
 
 
@@ -278,34 +276,34 @@ def test_a_known_key_among_signatories_is_refused_too(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         read_holders(SEED, written(tmp_path, rows))
     place = "holders.json.liquidity.signatories[2]"
-    assert str(caught.value).startswith(f"{place}: everybody has the key of //Bob")
+    assert str(caught.value).startswith(f"{place}: publicly known key of //Bob")
 
 
 def test_a_live_chain_refuses_known_keys_that_act_for_pools(tmp_path: Path) -> None:
     rows = filled()
     rows["reserve"]["signatories"][0] = known_to_all("//holder//foundation_3")
-    with pytest.raises(SpecError, match=r"reserve\.signatories\[0\]: everybody has the key of"):
+    with pytest.raises(SpecError, match=r"reserve\.signatories\[0\]: publicly known key of"):
         read_holders(SEED, written(tmp_path, rows))
 
 
-def test_the_state_is_looked_at_whoever_gives_the_holders() -> None:
+def test_the_state_is_looked_at_any_account_gives_the_holders() -> None:
     alice = AccountId(KeyPair.from_uri("//Alice").account_id)
     holders = dict(placeholders(table("seed-000"))) | {"bitwave": alice}
-    with pytest.raises(SpecError, match="everybody has the key of //Alice"):
+    with pytest.raises(SpecError, match="publicly known key of //Alice"):
         make(SEED, holders)
 
 
-def test_the_purses_must_leave_something_of_the_row() -> None:
+def test_the_allowances_must_leave_something_of_the_row() -> None:
     holders = placeholders(table("seed-000"))
     crowd = [
         Validator(AccountId(number.to_bytes(32, "big")), bytes(32), bytes(32))
         for number in range(4_200)
     ]
-    with pytest.raises(SpecError, match="purses leave nothing of its"):
+    with pytest.raises(SpecError, match="allowances leave nothing of its"):
         make(replace(SEED, max_validators=5_000), holders, crowd)
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_not_there_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="No such file"):
         read_holders(SEED, tmp_path / "nothing.json")
 

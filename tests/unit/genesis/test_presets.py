@@ -100,13 +100,13 @@ def test_the_foundation_has_four_programmes_or_one() -> None:
 
 @EVERY_CHAIN
 def test_linear_rows_are_locked_from_genesis(preset: str) -> None:
-    law = runtime(preset)
+    built = runtime(preset)
     rows = list(placement(preset).vesting(CHAINS[preset].slot_ms))
     assert len(rows) == len(list(table(CHAINS[preset].document).linear()))
     for vests in rows:
-        money = law.system.account[vests.account].data
+        money = built.system.account[vests.account].data
         assert int(money.free - money.frozen) == vests.liquid
-        assert law.vesting.schedules_ext[vests.account] == [vests.schedule]
+        assert built.vesting.schedules_ext[vests.account] == [vests.schedule]
 
 
 @EVERY_CHAIN
@@ -150,7 +150,7 @@ def test_development_holders_have_keys_of_their_own() -> None:
     assert free("dev", Multisig.of(members, 2).account) == 630_000 * BTT
 
 
-def test_live_chains_without_holders_are_held_by_nobody() -> None:
+def test_live_chains_without_holders_are_held_by_no_account() -> None:
     assert {genesis(preset).unheld for preset in ("dev", "dev-manual", "local")} == {()}
     for preset in ("testnet", "seed-000", "seed-001", "seed-002", "seed-004"):
         assert genesis(preset).unheld

@@ -101,7 +101,7 @@ def test_the_csv_has_a_header_and_a_line_for_each_row_and_month() -> None:
     assert lines[97] == ["seed-004", "bithive", "96", str(2_100_000 * BTT)]
 
 
-def test_an_unknown_preset_is_told_with_the_known_ones() -> None:
+def test_an_unknown_preset_is_reported_with_the_known_ones() -> None:
     with pytest.raises(SpecError, match=f"seed-003: no preset; there are {', '.join(CHAINS)}"):
         schedule_csv("seed-003")
 

@@ -32,12 +32,12 @@ def test_nothing_is_made_and_nothing_is_lost(name: str) -> None:
     for before, after in pairwise(months):
         assert after.supply_planck <= before.supply_planck
         assert after.burned_planck > before.burned_planck
-    # The burn at the launch is of block 1; nobody else burns in it.
+    # The burn at the launch is of block 1; no other account burns in it.
     launch = 30_000 if supply == 21_000_000 * int(BTT) else 1_000_000
     assert months[0].burned_planck == launch * int(BTT)
 
 
-def test_the_books_are_right_after_every_block() -> None:
+def test_the_ledger_are_right_after_every_block() -> None:
     plan = Plan(months=2)
     economy = Economy(chain("seed-000"), plan)
     economy.open(0)
@@ -68,7 +68,7 @@ def test_what_is_emitted_and_locked_is_what_the_schedule_says() -> None:
     for month in simulated(chain("seed-000"), Plan(months=96, daily=False, staked_ppm=100_000)):
         assert month.emitted_planck == emitted[month.month]
         assert month.locked_planck == promised - vested[month.month]
-        assert month.mining_paid_planck + month.mining_carry_planck <= month.emitted_planck
+        assert month.mining_paid_planck + month.mining_unallocated_planck <= month.emitted_planck
         assert month.stake_free_planck >= 0
 
 
@@ -88,10 +88,10 @@ def test_the_market_cannot_buy_more_than_it_has() -> None:
     assert 0 < last.compute_sold_planck < table("seed-000").supply
 
 
-def test_nobody_stakes_where_nothing_is_to_be_staked() -> None:
+def test_no_account_stakes_where_nothing_is_to_be_staked() -> None:
     last = list(simulated(chain("seed-004"), Plan(months=3, staked_ppm=0, demand=0)))[-1]
     assert last.staked_planck == last.mining_paid_planck == last.compute_sold_planck == 0
-    assert last.mining_carry_planck == last.emitted_planck
+    assert last.mining_unallocated_planck == last.emitted_planck
     assert last.runway_months is None
 
 
@@ -105,12 +105,12 @@ def test_a_full_pool_refuses_further_stakes() -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_the_chain_tells_the_years_as_the_table_does(name: str) -> None:
+def test_the_chain_reports_the_years_as_the_table_does(name: str) -> None:
     """What `tokenomics release` prints without a node is what a node of that chain answers."""
     economy = Economy(chain(name), Plan(months=1))
-    # Purses of 100 BTT for those who sign come out of the treasury where nothing is liquid.
+    # Allowances of 100 BTT for those who sign come out of the treasury where nothing is liquid.
     has_liquidity = table(name).row_of(Kind.IMMEDIATE) is not None
-    purses = (
+    allowances = (
         0
         if has_liquidity
         else sum(
@@ -120,14 +120,14 @@ def test_the_chain_tells_the_years_as_the_table_does(name: str) -> None:
     )
     for year in release(name):
         number = int(year.year.removesuffix("+"))
-        told = economy.tokenomics.releases.release(number)
-        assert told.table == year.table_planck
-        assert told.ceiling == year.cumulative_table_planck
-        assert told.mining == year.mining_planck
-        free = year.immediate_planck + (purses if number == 2025 else 0)
-        assert told.contractual == year.vesting_planck + free
-        # In the year that is, the chain tells what is left now.
-        assert told.headroom == year.headroom_planck - purses or number == 2025
+        reported = economy.tokenomics.releases.release(number)
+        assert reported.table == year.table_planck
+        assert reported.ceiling == year.cumulative_table_planck
+        assert reported.mining == year.mining_planck
+        free = year.immediate_planck + (allowances if number == 2025 else 0)
+        assert reported.contractual == year.vesting_planck + free
+        # In the year that is, the chain reports what is left now.
+        assert reported.headroom == year.headroom_planck - allowances or number == 2025
 
 
 @pytest.mark.parametrize("name", CHAINS)

@@ -27,7 +27,7 @@ Change = Callable[[dict[str, Any]], None]
 
 EVERY_CHAIN = pytest.mark.parametrize("preset", CHAINS)
 FILES = {preset: make(chain).dumps() for preset, chain in CHAINS.items()}
-STRANGER = address(AccountId(bytes(range(32))))
+UNKNOWN = address(AccountId(bytes(range(32))))
 
 
 def document(preset: str) -> dict[str, Any]:
@@ -86,7 +86,7 @@ def test_a_chain_of_ones_own_needs_no_allocation() -> None:
     del spec["allocation"]
     parts = config(spec)
     parts["params"]["chainId"] = "mine"
-    parts["balances"] = {"balances": [[STRANGER, str(10**24)]]}
+    parts["balances"] = {"balances": [[UNKNOWN, str(10**24)]]}
     parts["vesting"] = parts["tokenomics"] = {}
     parts["authorities"] = parts["session"] = parts["receipts"] = {}
     spec["genesis"]["runtimeGenesis"]["config"] = parts
@@ -177,7 +177,7 @@ ROWS = ("allocation", "allocations")
             "[3][1]: expected 630000000000000000000000 planck, what lies there of row web3v_knc",
         ),
         (
-            _set(*RUNTIME, "balances", "balances", 0, 0, to=STRANGER),
+            _set(*RUNTIME, "balances", "balances", 0, 0, to=UNKNOWN),
             "balances.balances[0][0]: in no row of the allocation",
         ),
         (
@@ -187,7 +187,7 @@ ROWS = ("allocation", "allocations")
         (_drop(*RUNTIME, "vesting", "vesting", 1), "of row cdhg is missing"),
         (_twice(*RUNTIME, "vesting", "vesting"), "vesting.vesting[8][0]: no row"),
         (
-            _set(*RUNTIME, "vesting", "vestingExt", to=[[STRANGER, 1]]),
+            _set(*RUNTIME, "vesting", "vestingExt", to=[[UNKNOWN, 1]]),
             "vesting.vestingExt[0][0]: no row",
         ),
         (
@@ -215,16 +215,16 @@ ROWS = ("allocation", "allocations")
         (_set(*ROWS, 0, "accounts", 0, "amount", to="0"), "accounts[0].amount: expected more"),
         (_set(*ROWS, 0, "accounts", 0, "account", to="5F"), "allocations[0].accounts[0].account: "),
         (
-            _set(*ROWS, 12, "accounts", 0, "account", to=STRANGER),
+            _set(*ROWS, 12, "accounts", 0, "account", to=UNKNOWN),
             "allocations[12].accounts[0].account: mining row mining lies in pools only",
         ),
         (
-            _set(*ROWS, 3, "accounts", 0, "account", to=STRANGER),
+            _set(*ROWS, 3, "accounts", 0, "account", to=UNKNOWN),
             "the multisig's account",
         ),
     ],
 )
-def test_a_wrong_specification_is_told_by_row_and_field(change: Change, message: str) -> None:
+def test_a_wrong_specification_is_reported_by_row_and_field(change: Change, message: str) -> None:
     spec = document("dev")
     change(spec)
     assert message in refusal(spec)
@@ -242,7 +242,7 @@ def test_a_linear_row_has_one_account() -> None:
     row = _rows(spec)[0]
     whole = int(row["amount"])
     row["accounts"][0]["amount"] = str(whole - 1)
-    row["accounts"].append({"account": STRANGER, "amount": "1"})
+    row["accounts"].append({"account": UNKNOWN, "amount": "1"})
     assert "linear row bitwave has one account" in refusal(spec)
 
 
@@ -267,7 +267,7 @@ def test_a_cliff_must_be_the_rows_own() -> None:
         (b"\xff\xfe\x00", "no JSON"),
     ],
 )
-def test_what_is_no_json_is_told(text: str | bytes, message: str) -> None:
+def test_what_is_no_json_is_reported(text: str | bytes, message: str) -> None:
     with pytest.raises(SpecError, match=message):
         read_spec(text)
 
@@ -290,16 +290,15 @@ def test_a_live_chain_says_whose_money_there_is() -> None:
 
 def test_a_live_chain_has_no_sudo_key() -> None:
     spec = document("seed-000")
-    config(spec)["sudo"]["key"] = STRANGER
+    config(spec)["sudo"]["key"] = UNKNOWN
     assert f"{CONFIG}.sudo.key: expected null" in refusal(spec)
 
 
 def test_a_development_chain_cannot_be_called_live() -> None:
     spec = document("local") | {"chainType": "Live"}
     del config(spec)["sudo"]["key"]
-    assert (
-        "spec.allocation.allocations[0].accounts[0].account: everybody has the key of"
-        in refusal(spec)
+    assert "spec.allocation.allocations[0].accounts[0].account: publicly known key of" in refusal(
+        spec
     )
 
 
@@ -309,7 +308,7 @@ def test_a_live_chain_refuses_known_keys_of_every_scheme(scheme: Scheme, path: s
     key = KeyPair.from_uri(path or DEV_PHRASE, scheme)
     spec = document("seed-000")
     config(spec)["babe"]["sealer"] = address(AccountId(key.account_id))
-    assert f"{CONFIG}.babe.sealer: everybody has the key of" in refusal(spec)
+    assert f"{CONFIG}.babe.sealer: publicly known key of" in refusal(spec)
 
 
 def test_a_raw_live_chain_refuses_them_as_well() -> None:
@@ -317,7 +316,7 @@ def test_a_raw_live_chain_refuses_them_as_well() -> None:
     assert "Sudo has a key" in refusal(spec)
     without = read_spec(FILES["dev"].replace(f'"key": "{_alice()}"', '"key": null'))
     spec = json.loads(to_raw(without).dumps()) | {"chainType": "Live"}
-    assert "everybody has the key of" in refusal(spec)
+    assert "publicly known key of" in refusal(spec)
 
 
 def _alice() -> str:
@@ -429,7 +428,7 @@ def test_a_chain_is_loaded_by_name_or_from_a_file(tmp_path: Path) -> None:
     assert load("dev-manual") == load("btt-dev-manual") != load("dev")
 
 
-def test_an_unknown_chain_is_told_with_the_known_ones() -> None:
+def test_an_unknown_chain_is_reported_with_the_known_ones() -> None:
     with pytest.raises(SpecError, match="seed-003: neither a file nor one of the chains dev"):
         load("seed-003")
 
@@ -443,7 +442,7 @@ def test_the_runtime_gets_every_preset_as_json() -> None:
 # --- whatever a file holds ------------------------------------------------------
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(STRANGER),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just(UNKNOWN),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
 )

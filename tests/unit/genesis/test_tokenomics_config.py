@@ -30,7 +30,7 @@ from support.runtime import DictState
 
 BTT = 10**18
 EVERY_CHAIN = pytest.mark.parametrize("preset", CHAINS)
-STRANGER = address(AccountId(bytes(range(32))))
+UNKNOWN = address(AccountId(bytes(range(32))))
 CONFIG = "spec.genesis.runtimeGenesis.config.tokenomics"
 
 
@@ -84,16 +84,17 @@ def test_the_supply_is_the_documents_and_what_is_liquid_circulates(preset: str) 
 def test_each_document_has_its_own_programmes_and_burns(
     preset: str, programmes: int, threshold: int, launch: int
 ) -> None:
-    books = tokenomics(preset)
+    ledger = tokenomics(preset)
 
-    found = [books.programmes.programmes.get(u32(number)) for number in range(programmes)]
+    found = [ledger.programmes.programmes.get(u32(number)) for number in range(programmes)]
     assert all(found)
-    assert books.programmes.programmes.get(u32(programmes)) is None
-    assert sum(int(each.amount) for each in found if each) == books.genesis_supply.value * 17 // 100
-    assert books.threshold() == threshold * BTT
-    assert books.milestone_burns.milestone_burns[BurnId.MainnetLaunch].amount == launch * BTT
-    assert len(dict(books.milestone_burns.milestone_burns.items())) == 4
-    assert [int(bps) for bps in books.releases.release_table.value] == [
+    assert ledger.programmes.programmes.get(u32(programmes)) is None
+    total = ledger.genesis_supply.value
+    assert sum(int(each.amount) for each in found if each) == total * 17 // 100
+    assert ledger.threshold() == threshold * BTT
+    assert ledger.milestone_burns.milestone_burns[BurnId.MainnetLaunch].amount == launch * BTT
+    assert len(dict(ledger.milestone_burns.milestone_burns.items())) == 4
+    assert [int(bps) for bps in ledger.releases.release_table.value] == [
         2200,
         1800,
         1500,
@@ -101,8 +102,8 @@ def test_each_document_has_its_own_programmes_and_burns(
         1000,
         2300,
     ]
-    assert books.releases.ceiling_mode.value is CeilingMode.Enforce
-    assert books.preset.value == CHAINS[preset].document
+    assert ledger.releases.ceiling_mode.value is CeilingMode.Enforce
+    assert ledger.preset.value == CHAINS[preset].document
 
 
 def test_a_programme_has_sixteen_quarters() -> None:
@@ -130,16 +131,16 @@ def test_the_years_of_a_document_add_up_to_what_its_rows_release(preset: str) ->
     paid = by_contract - by_kind["linear"] - by_kind["immediate"]
     if preset in {"seed-000", "seed-001"}:
         assert paid == 0
-    else:  # purses of the members of joint rows come out of the treasury's row
+    else:  # allowances of the members of joint rows come out of the treasury's row
         balance = runtime(preset).balances.total(AccountId(b"modlpy/trsry" + bytes(20)))
         row = next(row for row in document.rows if row.kind.value == "treasury")
         assert paid == row.amount - int(balance)
 
 
-def test_vesting_and_the_books_tell_the_same_at_any_time() -> None:
-    law = runtime("seed-002")
-    schedules = [schedule for _, held in law.vesting.schedules_ext.items() for schedule in held]
-    rows = law.tokenomics.releases.contractual_rows.value
+def test_vesting_and_the_ledger_report_the_same_at_any_time() -> None:
+    built = runtime("seed-002")
+    schedules = [schedule for _, held in built.vesting.schedules_ext.items() for schedule in held]
+    rows = built.tokenomics.releases.contractual_rows.value
     month = MONTH_MS // 6_000
     for slot in (0, 1, 3 * month - 1, 3 * month, 6 * month, 7 * month + 1, 35 * month, 60 * month):
         vested = sum(int(schedule.vested(slot)) for schedule in schedules)
@@ -169,20 +170,20 @@ def fresh(preset: str) -> BttRuntime:
     return found
 
 
-def together(law: BttRuntime, signers: str, count: int, call: Call) -> None:
+def together(runtime: BttRuntime, signers: str, count: int, call: Call) -> None:
     """Let so many of the five development keys of `signers` ask for a call."""
     keys = sorted(dev_account(f"//holder//{signers}_{number}") for number in range(1, 6))
     alice, plenty = dev_account("//Alice"), Weight(u64(10**12), u64(0))
     for place, who in enumerate(keys[:count]):
-        law.balances.transfer(alice, who, u128(10 * BTT))
+        runtime.balances.transfer(alice, who, u128(10 * BTT))
         others = [key for key in keys if key != who]
-        when = Timepoint(u32(law.system.number.value), u32(0)) if place else None
-        law.multisig.as_multi(signed(who), u16(3), others, when, call, plenty)
+        when = Timepoint(u32(runtime.system.number.value), u32(0)) if place else None
+        runtime.multisig.as_multi(signed(who), u16(3), others, when, call, plenty)
 
 
 def test_three_of_the_five_known_keys_act_for_the_foundation() -> None:
-    law = fresh("dev")
-    call = law.call(
+    runtime = fresh("dev")
+    call = runtime.call(
         "Tokenomics",
         "attest_milestone",
         programme=u32(2),
@@ -190,13 +191,16 @@ def test_three_of_the_five_known_keys_act_for_the_foundation() -> None:
         evidence_hash=H256(b"\x05" * 32),
     )
 
-    together(law, "foundation", 2, call)
-    assert law.tokenomics.programmes.programmes[u32(2)].milestones[0].status is MilestoneStatus.Open
-
-    law = fresh("dev")
-    together(law, "foundation", 3, call)
+    together(runtime, "foundation", 2, call)
     assert (
-        law.tokenomics.programmes.programmes[u32(2)].milestones[0].status
+        runtime.tokenomics.programmes.programmes[u32(2)].milestones[0].status
+        is MilestoneStatus.Open
+    )
+
+    runtime = fresh("dev")
+    together(runtime, "foundation", 3, call)
+    assert (
+        runtime.tokenomics.programmes.programmes[u32(2)].milestones[0].status
         is MilestoneStatus.Attested
     )
 
@@ -271,7 +275,7 @@ DEV = make("dev").dumps()
         (put("milestoneBurns", 1, 0, to="x"), ".milestoneBurns[1][0]: expected hospitals_100"),
         (drop("milestoneBurns", 0), ".milestoneBurns: expected the 4 burns"),
         (put("releaseTable", 0, to=2_201), ".releaseTable[0]: expected 2200"),
-        (put("foundation", to=STRANGER), ".foundation: expected 5"),
+        (put("foundation", to=UNKNOWN), ".foundation: expected 5"),
         (drop("foundation"), ".foundation: missing"),
         (put("reserve", to="5F"), ".reserve: "),
         (put("threshold", to="0"), ".threshold: expected more than nothing"),
@@ -279,7 +283,7 @@ DEV = make("dev").dumps()
         (put("mint", to=1), ".mint: unknown field"),
     ],
 )
-def test_a_wrong_section_is_told_by_field(change: Change, message: str) -> None:
+def test_a_wrong_section_is_reported_by_field(change: Change, message: str) -> None:
     spec = json.loads(DEV)
     change(spec["genesis"]["runtimeGenesis"]["config"]["tokenomics"])
     with pytest.raises(SpecError) as caught:
@@ -303,7 +307,7 @@ def test_the_makers_of_a_chain_choose_what_the_documents_leave_open() -> None:
     assert build(read_spec(json.dumps(spec))).is_ours
 
 
-def test_a_wrong_multisig_of_the_allocation_is_told() -> None:
+def test_a_wrong_multisig_of_the_allocation_is_reported() -> None:
     spec = json.loads(DEV)
     spec["allocation"]["multisigs"]["foundation"]["threshold"] = 4
     with pytest.raises(SpecError, match=r"tokenomics\.foundation: expected 5"):

@@ -28,21 +28,21 @@ from genesis.catalogue import (
     read_validators,
 )
 from genesis.holders import Holders
-from genesis.placement import PURSE
+from genesis.placement import ALLOWANCE
 from genesis.presets import CHAINS
 from genesis.spec import ChainSpec, Plain, SpecError, read_spec
 from genesis.tables import table
 from genesis.validators import (
     BOND,
+    VERIFIER_ALLOWANCE,
     VERIFIER_BOND,
-    VERIFIER_PURSE,
     Validator,
     dev_validators,
 )
 from runtime import BttRuntime
 from runtime.accounts import TREASURY
 from runtime.frame import GenesisError
-from runtime.genesis import law_of
+from runtime.genesis import runtime_of
 from runtime.params import PARAMS_KEY, RuntimeParams
 from support.runtime import DictState
 
@@ -52,7 +52,7 @@ LIVE = ("testnet", "seed-000", "seed-001", "seed-002", "seed-004")
 
 
 def secret(number: int, scheme: Scheme = Scheme.SR25519) -> KeyPair:
-    """A key that nobody else has."""
+    """A key that no other account has."""
     return KeyPair.from_seed(number.to_bytes(32, "big"), scheme)
 
 
@@ -113,11 +113,11 @@ def validators_of(rows: list[dict[str, Any]]) -> list[Validator]:
     ]
 
 
-def law(zero: Genesis) -> BttRuntime:
+def runtime_at(zero: Genesis) -> BttRuntime:
     """The runtime on block zero."""
     state = DictState()
     state.data = dict(zero.state)
-    runtime = law_of(RuntimeParams.decode(zero.state[PARAMS_KEY]))
+    runtime = runtime_of(RuntimeParams.decode(zero.state[PARAMS_KEY]))
     runtime.enter(state)
     return runtime
 
@@ -145,13 +145,13 @@ def test_a_development_validator_has_the_session_keys_of_its_name() -> None:
 
 
 def test_alice_alone_validates_on_dev() -> None:
-    runtime = law(build(make("dev")))
+    runtime = runtime_at(build(make("dev")))
     assert runtime.session.validators_now() == [dev_account("//Alice")]
     money = runtime.system.account[dev_account("//Alice")].data
     assert (int(money.free), int(money.reserved)) == (185_000 * BTT, BOND + VERIFIER_BOND)
 
 
-def test_alice_is_authority_0_of_a_chain_sealed_by_hand_and_nobody_else_validates() -> None:
+def test_alice_is_authority_0_of_a_chain_sealed_by_hand_and_no_other_account_validates() -> None:
     def authorities(runtime: BttRuntime) -> list[object]:
         babe, session = runtime.babe, runtime.session
         return [
@@ -160,9 +160,9 @@ def test_alice_is_authority_0_of_a_chain_sealed_by_hand_and_nobody_else_validate
             session.queued_keys.value,
         ]
 
-    expected = authorities(law(build(make("dev"))))
+    expected = authorities(runtime_at(build(make("dev"))))
     zero = build(make("dev-manual"))
-    runtime = law(zero)
+    runtime = runtime_at(zero)
     assert runtime.session.validators_now() == [dev_account("//Alice")]
     assert authorities(runtime) == expected
     assert "sealed by hand" in (zero.no_validating or "")
@@ -175,7 +175,7 @@ def test_alice_is_authority_0_of_a_chain_sealed_by_hand_and_nobody_else_validate
 @pytest.mark.parametrize("count", range(1, 33))
 def test_a_local_chain_has_as_many_validators_as_are_wanted(count: int) -> None:
     zero = build(make("local", validators=count))
-    runtime = law(zero)
+    runtime = runtime_at(zero)
     stashes = [dev_account(dev_path(place)) for place in range(count)]
     assert sorted(runtime.session.validators_now()) == sorted(stashes)
     assert len(runtime.babe.epochs.authorities.value) == count
@@ -186,8 +186,8 @@ def test_a_local_chain_has_as_many_validators_as_are_wanted(count: int) -> None:
     assert total == int(runtime.balances.total_issuance.value) == table("seed-000").supply
     named = max(6, count + 2)
     part = 400_000 * BTT // named
-    # With so many validators a part is too small for a second bond: then nobody checks work yet.
-    verifying = part >= BOND + VERIFIER_BOND + VERIFIER_PURSE
+    # With so many validators a part is too small for a second bond: no account checks work.
+    verifying = part >= BOND + VERIFIER_BOND + VERIFIER_ALLOWANCE
     assert verifying == (count <= 23)
     bonds = BOND + VERIFIER_BOND * verifying
     assert {int(rows[stash].data.reserved) for stash in stashes} == {bonds}
@@ -200,7 +200,7 @@ def test_a_local_chain_has_as_many_validators_as_are_wanted(count: int) -> None:
     assert int(rows[TREASURY].data.free) == 20_000 * BTT
 
 
-def test_a_local_chain_has_four_unless_told() -> None:
+def test_a_local_chain_has_four_validators_by_default() -> None:
     assert build(make("local")).hash == build(make("local", validators=4)).hash
     assert build(make("local")).hash != build(make("local", validators=5)).hash
 
@@ -252,7 +252,7 @@ def test_times_are_whole_epochs_or_refused() -> None:
         make(replace(SEED, epoch_slots=601))
 
 
-def test_a_slot_may_be_chosen_where_nobody_else_depends_on_it() -> None:
+def test_a_slot_may_be_chosen_where_no_other_account_depends_on_it() -> None:
     spec = make("local", slot_ms=500)
     assert config(spec)["params"]["slotMs"] == 500
     assert config(spec)["vesting"]["vesting"][0][2] == 36 * 2_629_800_000 // 500
@@ -271,29 +271,33 @@ def test_finality_is_quick_where_it_may_be() -> None:
     assert replace(make("dev"), chain_type="Elsewhere").finality == (1_000, 2)
 
 
-# --- luck and rules -------------------------------------------------------------
+# --- randomness and rules -------------------------------------------------------------
 
 
 def test_the_first_randomness_follows_from_the_id_unless_chosen() -> None:
-    runtime = law(build(make("local")))
+    runtime = runtime_at(build(make("local")))
     assert runtime.babe.epoch_randomness.randomness.value == default_randomness("btt-local")
     assert runtime.babe.epoch_randomness.next_randomness.value == default_randomness("btt-local")
     assert default_randomness("btt-local") != default_randomness("btt-dev")
     randomness = bytes(range(32))
     assert (
-        law(build(make("local", randomness=randomness))).babe.epoch_randomness.randomness.value
+        runtime_at(
+            build(make("local", randomness=randomness))
+        ).babe.epoch_randomness.randomness.value
         == randomness
     )
     with pytest.raises(SpecError, match="randomness has 32 bytes, not 31"):
         make("local", randomness=randomness[1:])
 
 
-def test_slots_that_nobody_wins_go_by_weight_unless_told_otherwise() -> None:
-    assert law(build(make("local"))).babe.epochs.secondary_rule.value is SecondaryRule.Weighted
+def test_slots_without_a_winner_go_by_weight_by_default() -> None:
+    assert (
+        runtime_at(build(make("local"))).babe.epochs.secondary_rule.value is SecondaryRule.Weighted
+    )
     spec = make("local", secondary_rule=SecondaryRule.Uniform)
     assert config(spec)["babe"]["secondaryRule"] == "uniform"
     again = read_spec(spec.dumps())
-    assert law(build(again)).babe.epochs.secondary_rule.value is SecondaryRule.Uniform
+    assert runtime_at(build(again)).babe.epochs.secondary_rule.value is SecondaryRule.Uniform
     assert build(read_spec(to_raw(again).dumps())).hash == build(spec).hash
 
 
@@ -307,7 +311,7 @@ def test_a_live_chain_starts_with_the_validators_of_its_file(preset: str, tmp_pa
     zero = build(spec)
     assert zero.no_validating is None
     assert zero.unheld == ()
-    runtime = law(zero)
+    runtime = runtime_at(zero)
     stashes = [each.stash for each in validators_of(entries(preset))]
     assert sorted(runtime.session.validators_now()) == sorted(stashes)
     rows = dict(runtime.system.account.items())
@@ -318,8 +322,8 @@ def test_a_live_chain_starts_with_the_validators_of_its_file(preset: str, tmp_pa
     for stash in stashes:
         money = rows[stash].data
         assert int(money.reserved) == BOND
-        # The bond lies under the vesting lock; what is left to spend is the purse.
-        assert int(money.free) - max(0, int(money.frozen) - int(money.reserved)) == PURSE
+        # The bond lies under the vesting lock; what is left to spend is the allowance.
+        assert int(money.free) - max(0, int(money.frozen) - int(money.reserved)) == ALLOWANCE
 
 
 @pytest.mark.parametrize("preset", LIVE)
@@ -333,8 +337,8 @@ def test_plain_and_raw_with_validators_are_the_same_chain(preset: str, tmp_path:
 
 def test_live_chains_require_a_proof_of_possession_and_others_do_not(tmp_path: Path) -> None:
     spec = live(tmp_path, "seed-000")
-    assert law(build(spec)).session.proof_required.value
-    assert not law(build(make("local"))).session.proof_required.value
+    assert runtime_at(build(spec)).session.proof_required.value
+    assert not runtime_at(build(make("local"))).session.proof_required.value
     document = json.loads(spec.dumps())
     del document["genesis"]["runtimeGenesis"]["config"]["session"]["proofRequired"]
     with pytest.raises(SpecError, match=r"set session\.proofRequired to true"):
@@ -348,7 +352,7 @@ def test_a_live_chain_without_validators_says_so() -> None:
     assert "build-spec --holders" in why
 
 
-def test_a_live_chain_with_holders_alone_has_nobody_to_make_blocks(tmp_path: Path) -> None:
+def test_a_live_chain_with_holders_alone_has_no_account_to_make_blocks(tmp_path: Path) -> None:
     spec = make(SEED, held(tmp_path, "seed-000"))
     assert spec.warning == UNMADE_WARNING
     why = build(spec).no_validating or ""
@@ -363,8 +367,8 @@ def test_every_chain_says_whether_one_may_validate_on_it() -> None:
 
 
 def test_bonds_may_be_greater_if_they_are_equal(tmp_path: Path) -> None:
-    rows = [row | {"bond": str(20_000 * BTT), "name": "Somebody"} for row in entries("seed-000")]
-    runtime = law(build(live(tmp_path, "seed-000", rows)))
+    rows = [row | {"bond": str(20_000 * BTT), "name": "Example"} for row in entries("seed-000")]
+    runtime = runtime_at(build(live(tmp_path, "seed-000", rows)))
     for each in validators_of(rows):
         assert int(runtime.system.account[each.stash].data.reserved) == 20_000 * BTT
 
@@ -382,7 +386,7 @@ ALICE = KeyPair.from_uri("//Alice").public.hex()
         (2, "grandpa", None, "validators.json[2].grandpa: missing"),
         (3, "babes", "0x", "validators.json[3].babes: unknown field; known are"),
         (0, "stash", "5F", "validators.json[0].stash: unknown address"),
-        (0, "stash", address(POOLS["mine"]), "validators.json[0].stash: expected an account that"),
+        (0, "stash", address(POOLS["mine"]), "validators.json[0].stash: expected an account with a key"),
         (0, "babe", 7, "validators.json[0].babe: expected a string"),
         (0, "babe", "0x12", "validators.json[0].babe: expected 0x and 64 hexadecimal digits"),
         (0, "babe", "12" * 32, "validators.json[0].babe: expected 0x and 64 hexadecimal digits"),
@@ -394,11 +398,11 @@ ALICE = KeyPair.from_uri("//Alice").public.hex()
         (2, "bond", str(11_000 * BTT), "[0] bonds 10000000000000000000000; all bond the same"),
         (2, "name", "", "validators.json[2].name: expected 1 to 64 printable characters"),
         (2, "name", "a\nb", "validators.json[2].name: expected 1 to 64 printable characters"),
-        (1, "babe", "0x" + ALICE, "validators.json[1].babe: everybody has the key of //Alice"),
-        (1, "stash", address(dev_account("//Bob")), "[1].stash: everybody has the key of //Bob"),
+        (1, "babe", "0x" + ALICE, "validators.json[1].babe: publicly known key of //Alice"),
+        (1, "stash", address(dev_account("//Bob")), "[1].stash: publicly known key of //Bob"),
     ],
 )  # fmt: skip
-def test_a_wrong_entry_is_told_by_row_and_field(
+def test_a_wrong_entry_is_reported_by_row_and_field(
     place: int, field: str, value: object, message: str, tmp_path: Path
 ) -> None:
     rows = entries("seed-000")
@@ -415,13 +419,13 @@ def test_known_voters_keys_are_refused_too(tmp_path: Path) -> None:
     rows = entries("seed-000")
     voter = KeyPair.from_uri("//Validator//3", Scheme.ED25519)
     rows[3]["grandpa"] = "0x" + voter.public.hex()
-    with pytest.raises(SpecError, match=r"\[3\].grandpa: everybody has the key of //Validator//3"):
+    with pytest.raises(SpecError, match=r"\[3\].grandpa: publicly known key of //Validator//3"):
         read_validators(SEED, written(tmp_path, rows))
     assert len(read_validators(CHAINS["local"], written(tmp_path, rows))) == 4
 
 
 @pytest.mark.parametrize("field", ["stash", "babe", "grandpa"])
-def test_nobody_stands_there_twice(field: str, tmp_path: Path) -> None:
+def test_no_account_stands_there_twice(field: str, tmp_path: Path) -> None:
     rows = entries("seed-000")
     rows[2][field] = rows[0][field]
     kind = "account" if field == "stash" else "key"
@@ -452,11 +456,13 @@ def test_a_stash_must_hold_its_bond(tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         live(tmp_path, "seed-000", rows)
     message = str(caught.value)
-    assert message.startswith(f"validators.json[1].stash: {rows[1]['stash']} holds {PURSE} planck")
+    assert message.startswith(
+        f"validators.json[1].stash: {rows[1]['stash']} holds {ALLOWANCE} planck"
+    )
     assert message.endswith("take the account of a row's holder")
 
 
-# --- a specification that somebody edited ---------------------------------------
+# --- an edited specification ----------------------------------------------------
 
 
 def test_a_live_specification_gives_all_parameters(tmp_path: Path) -> None:
@@ -472,7 +478,7 @@ def test_a_live_specification_refuses_known_session_keys(name: str, tmp_path: Pa
     scheme = Scheme.SR25519 if name == "babe" else Scheme.ED25519
     keys = document["genesis"]["runtimeGenesis"]["config"]["session"]["keys"]
     keys[2][2][name] = "0x" + KeyPair.from_uri("//Eve", scheme).public.hex()
-    with pytest.raises(SpecError, match=rf"keys\[2\]\[2\]\.{name}: everybody has the key of //Eve"):
+    with pytest.raises(SpecError, match=rf"keys\[2\]\[2\]\.{name}: publicly known key of //Eve"):
         read_spec(json.dumps(document))
 
 
@@ -484,7 +490,7 @@ def test_a_raw_live_chain_refuses_known_session_keys(name: str, tmp_path: Path) 
     document["genesis"]["runtimeGenesis"]["config"]["session"]["keys"][2][2][name] = known
     raw = json.loads(to_raw(read_spec(json.dumps(document))).dumps())
     build(read_spec(json.dumps(raw)))
-    with pytest.raises(SpecError, match="everybody has the key of //Eve"):
+    with pytest.raises(SpecError, match="publicly known key of //Eve"):
         build(read_spec(json.dumps(raw | {"chainType": "Live"})))
 
 

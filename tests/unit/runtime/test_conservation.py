@@ -107,7 +107,7 @@ SEEDS = st.integers(0, 2**40)
 POOR = KeyPair.from_uri("//Poor")
 SIGNERS = (ALICE, BOB, CHARLIE, DAVE, POOR)
 KNOWN = [account(pair) for pair in SIGNERS]
-STRANGERS = [AccountId(bytes((number,)) * 32) for number in (0, 7, 8)]
+UNKNOWN = [AccountId(bytes((number,)) * 32) for number in (0, 7, 8)]
 JOINT = multi_account_id(KNOWN[1:4], 2)
 SHARED_1 = multi_account_id(KNOWN[1:4], 1)
 ED = int(MILLI_BTT)
@@ -137,7 +137,7 @@ ECONOMY: dict[str, dict[str, object]] = {
         "reserve": ss58.encode(KEEPER.account_id),
     },
     "tierStaking": {
-        # As the documents have them, but for small purses and short lives.
+        # As the documents have them, but for small allowances and short lives.
         "tiers": [
             [days, int(tier.reward_bps), str(int(tier.minimum) // 1_000), int(tier.burn_bps)]
             for days, tier in zip((2, 30, 90, 365, 1_095), TIERS, strict=True)
@@ -156,7 +156,7 @@ BOOKKEEPING = (
 
 
 class Chooser:
-    """Draws calls that fit the state well enough to do something, often.
+    """Chooses calls that fit the state well enough to do something, often.
 
     By a lot of its own: hypothesis would like small and simple calls best.
     """
@@ -174,13 +174,13 @@ class Chooser:
 
     def who(self) -> AccountId:
         pools = [TREASURY, self.one_of(POOLS), account_of(0), JOINT, SHARED_1]
-        return self.one_of([*KNOWN, *KNOWN, *STRANGERS, *pools, *self.world.pures])
+        return self.one_of([*KNOWN, *KNOWN, *UNKNOWN, *pools, *self.world.pures])
 
     def address(self) -> MultiAddress:
         return self.one_of([Id(self.who())] * 20 + [Index(())])
 
     def amount(self) -> u128:
-        """An amount at which a rule may change: an extreme, or about what somebody has."""
+        """An amount at which a rule may change: an extreme, or about what an account has."""
         data = self.runtime.system.account[self.one_of(KNOWN)].data
         near = [
             int(data.free) - ED,
@@ -421,7 +421,7 @@ def announced(c: Chooser) -> H256:
 
 
 def report(pallet: str) -> Arguments:
-    """Return how to draw a report of double signing: one that proves nothing."""
+    """Return how to choose a report of double signing: one that proves nothing."""
 
     def draw(c: Chooser, depth: int) -> dict[str, object]:
         (entry,) = [
@@ -520,7 +520,7 @@ def a_vote(c: Chooser) -> Standard | Split | SplitAbstain:
 
 
 def nothing(pallet: str, method: str) -> Arguments:
-    """Return how to draw what is made of zeros: proofs of nothing."""
+    """Return how to choose what is made of zeros: proofs of nothing."""
 
     def draw(c: Chooser, depth: int) -> dict[str, object]:
         (entry,) = [
@@ -977,7 +977,7 @@ CALLS: dict[str, Arguments] = {
         "order": c.one_of([*dict(c.runtime.exchange.order_book.orders.items()), u64(99)]),
     },
     "Vaults.accrue_fee": one_vault,
-    # Never a version that comes: the chain of these tests has one law.
+    # Never a version that comes: the chain of these tests has one runtime.
     "Upgrade.schedule": lambda c, _: {
         "code": c.one_of((b"", VERSION.encoded())), "slot": u64(c.slot()),
     },
@@ -1008,7 +1008,7 @@ CALLS: dict[str, Arguments] = {
     "Identity.agree_sub": lambda c, _: {"main": c.address()},
     "TierStaking.set_contribution_budget": lambda c, _: {"amount": c.amount()},
 }  # fmt: skip
-"""How to draw the arguments of every call there is."""
+"""How to choose the arguments of every call there is."""
 
 NESTING = [
     *(name for name in CALLS if name.startswith("Utility.")),
@@ -1055,7 +1055,7 @@ LIKELY = {
     "Receipts.prove_fraud": 0.2,
     "Receipts.prove_edge": 0.2,
     "Receipts.dispute_digest": 0.2,
-    # They say no to everybody who goes by himself.
+    # They refuse every single account.
     "Mining.attest_region": 0.5,
     "Mining.attest_energy": 0.5,
     "Mining.set_params": 0.5,
@@ -1113,7 +1113,7 @@ EVERY_POOL = [pytest.param(pool, id=pool[4:12].decode()) for pool in ALL_POOLS]
 def test_no_call_of_root_takes_from_a_pool(pool: AccountId) -> None:
     chain = DevChain(extra={pool: START}, shared=True)
     runtime = chain.at()
-    # Nobody can give a pool a schedule; if one had come about anyhow, nobody could end it.
+    # No account can give a pool a schedule; if one had come about anyhow, no account could end it.
     runtime.vesting.schedules_ext[pool] = [SCHEDULE]
     had = runtime.balances.total(pool)
     for name, made in root_calls(runtime, pool).items():
@@ -1183,7 +1183,7 @@ class World(RuleBasedStateMachine):
     # ---- what happens
 
     @rule(seed=SEEDS, pair=st.sampled_from(SIGNERS), tip=st.sampled_from((0, 0, 1, 10**18)))
-    def somebody_calls(self, seed: int, pair: KeyPair, tip: int) -> None:
+    def an_account_calls(self, seed: int, pair: KeyPair, tip: int) -> None:
         self.signer = account(pair)
         made = Chooser(seed, self).call()
         before = self.chain.storage()
@@ -1227,7 +1227,7 @@ class World(RuleBasedStateMachine):
 
     @rule(seed=SEEDS)
     def what_was_begun_goes_on(self, seed: int) -> None:
-        """Let something happen by whoever's turn it is: too rare a chance otherwise."""
+        """Make a rare event happen: random calls would hardly ever do."""
         for place in range(5):
             chooser = Chooser(seed + place, self)
             self._take(chooser, chooser.next_step(trade=False))
@@ -1411,7 +1411,7 @@ def info_in(state: dict[bytes, bytes], key: bytes) -> AccountInfo:
 
 
 def deposits_of(runtime: BttRuntime, who: AccountId) -> int:
-    """Return what somebody has deposited for bounties, by the bounties."""
+    """Return what an account has deposited for bounties, by the bounties."""
     bounties = [bounty for _, bounty in runtime.bounties.bounties.items()]
     proposed = sum(int(bounty.bond) for bounty in bounties if bounty.proposer == who)
     return proposed + sum(

@@ -35,7 +35,7 @@ from runtime.pallets.treasury import AssetKind
 from runtime.pallets.vesting import VestingInfo
 from runtime.splits import split_compute
 from support.economy import oracle
-from support.economy.chain import PEOPLE, PRESETS, PURSES, EconomyChain, Step, person
+from support.economy.chain import BALANCES, PEOPLE, PRESETS, EconomyChain, Step, person
 from support.economy.oracle import DAY, MONTH, TIERS, YEAR
 
 ANN, BEN, CHO, DEE, ELI, FAY = PEOPLE
@@ -198,7 +198,7 @@ LOCKED, OWN = 200_000 * BTT, 60_000 * BTT
 
 
 def insider() -> EconomyChain:
-    """Make a chain on which somebody owns much that is locked, and less that is not."""
+    """Make a chain on which an account owns much that is locked, and less that is not."""
     chain = begun()
     plan = VestingInfo(u128(LOCKED), u128(LOCKED // 10**7 + 1), u32(10**6))
     founder = chain.vests[1].account  # its own row is locked: it cannot pay
@@ -382,7 +382,7 @@ def test_claiming_often_gains_nothing_but_less_than_a_planck_of_burn_each_time()
         assert not chain.failures
     gross = oracle.accrued(amount, tier.bps, tier.term, tier.term)
     burnt, paid = oracle.claim(gross, tier.burn_bps)
-    assert patient.free(ANN) == PURSES[ANN] + paid
+    assert patient.free(ANN) == BALANCES[ANN] + paid
     gained = hasty.free(ANN) - patient.free(ANN)
     assert 0 <= gained <= claims
     burned = int(hasty.runtime.balances.total_burned.value) - before
@@ -409,7 +409,7 @@ def test_splitting_a_stake_gains_nothing(chain: EconomyChain) -> None:
     assert pieces_commit <= whole
 
 
-def test_nobody_leaves_a_long_term_early_with_its_rate(chain: EconomyChain) -> None:
+def test_no_account_leaves_a_long_term_early_with_its_rate(chain: EconomyChain) -> None:
     chain.run(stake(chain, ANN, 100_000 * BTT, 4))
     chain.at(chain.time + YEAR)
     for step in (
@@ -431,7 +431,7 @@ def test_one_account_cannot_grab_the_pool(chain: EconomyChain) -> None:
     assert int(chain.staking.positions.holdings[ANN].commit) <= pool // 10
 
 
-def test_what_is_promised_can_be_paid_whatever_somebody_gives_to_the_pool() -> None:
+def test_what_is_promised_can_be_paid_whatever_an_account_gives_to_the_pool() -> None:
     """A gift that is locked for centuries must not be promised to anybody."""
     chain = begun()
     left = 10 * BTT
@@ -447,7 +447,7 @@ def test_what_is_promised_can_be_paid_whatever_somebody_gives_to_the_pool() -> N
     assert staked(chain, ANN) == 0
 
 
-# ---- pools: nobody reaches into them
+# ---- pools: no account reaches into them
 
 
 def bounty_account(chain: EconomyChain) -> AccountId:
@@ -487,7 +487,7 @@ def reaching(chain: EconomyChain, pool: AccountId) -> Iterator[Step]:
 
 
 @pytest.mark.parametrize("preset", ["seed-000", "seed-002", "dev"])
-def test_nobody_reaches_into_a_pool(preset: str) -> None:
+def test_no_account_reaches_into_a_pool(preset: str) -> None:
     chain = begun(preset)
     everywhere = [*POOLS, TREASURY, bounty_account(chain)]
     for pool in everywhere:

@@ -175,7 +175,7 @@ def lock_not_counted(chain: EconomyChain) -> None:
     data(chain, CHO, frozen=-1)
 
 
-def hold_of_nobody(chain: EconomyChain) -> None:
+def hold_of_no_account(chain: EconomyChain) -> None:
     reason = Reason(5, 0)
     chain.runtime.balances.holds[person("nobody")] = [Hold(reason, u128(1))]
 
@@ -199,10 +199,10 @@ def lock_above_schedule(chain: EconomyChain) -> None:
     account(chain, lambda info: setattr(info.data, "frozen", u128(locked)), CHO)
 
 
-def schedule_told_wrongly(chain: EconomyChain) -> None:
-    (told,) = chain.runtime.vesting.vesting[CHO]
-    told.per_block += u128(1)
-    chain.runtime.vesting.vesting[CHO] = [told]
+def schedule_reported_wrongly(chain: EconomyChain) -> None:
+    (reported,) = chain.runtime.vesting.vesting[CHO]
+    reported.per_block += u128(1)
+    chain.runtime.vesting.vesting[CHO] = [reported]
 
 
 def schedule_of_no_length(chain: EconomyChain) -> None:
@@ -233,10 +233,10 @@ def move(chain: EconomyChain, source: bytes, dest: bytes, amount: int = 1) -> No
 
 def pool(chain: EconomyChain, who: AccountId, **change: int) -> None:
     """Change a pool's books by so much."""
-    books = chain.tokenomics.ledger.pools[id_of(who)]
+    ledger = chain.tokenomics.ledger.pools[id_of(who)]
     for name, by in change.items():
-        setattr(books, name, u128(int(getattr(books, name)) + by))
-    chain.tokenomics.ledger.pools[id_of(who)] = books
+        setattr(ledger, name, u128(int(getattr(ledger, name)) + by))
+    chain.tokenomics.ledger.pools[id_of(who)] = ledger
 
 
 def another_genesis(chain: EconomyChain) -> None:
@@ -273,11 +273,11 @@ def pool_robbed(chain: EconomyChain) -> None:
     move(chain, HEALTH, ANN)
 
 
-def pool_without_books(chain: EconomyChain) -> None:
+def pool_without_ledger(chain: EconomyChain) -> None:
     del chain.tokenomics.ledger.pools[id_of(OPERATIONS)]
 
 
-def books_of_no_pool(chain: EconomyChain) -> None:
+def ledger_of_no_pool(chain: EconomyChain) -> None:
     chain.tokenomics.ledger.pools[PoolId(b"btt/none")] = Pool(ANN, u128(0))
 
 
@@ -304,8 +304,8 @@ def more_spent_than_unlocked(chain: EconomyChain) -> None:
 
 def more_unlocked_than_there_is(chain: EconomyChain) -> None:
     unlock = chain.tokenomics.reserve_fund.reserve_unlock.value
-    books = chain.tokenomics.ledger.pools[id_of(RESERVE)]
-    left = int(books.allocated) - int(books.released)
+    ledger = chain.tokenomics.ledger.pools[id_of(RESERVE)]
+    left = int(ledger.allocated) - int(ledger.released)
     unlock.cap = u128(int(unlock.spent) + left + 1)
     chain.tokenomics.reserve_fund.reserve_unlock.value = unlock
 
@@ -322,7 +322,7 @@ def programme_paid_too_much(chain: EconomyChain) -> None:
     chain.tokenomics.releases.released_by_year[u32(2025)] += u128(more)
 
 
-def programme_done_by_nobody(chain: EconomyChain) -> None:
+def programme_done_by_no_account(chain: EconomyChain) -> None:
     record = chain.tokenomics.programmes.programmes[u32(0)]
     record.done_bps += u32(1)
     chain.tokenomics.programmes.programmes[u32(0)] = record
@@ -345,7 +345,7 @@ def issued_too_early(chain: EconomyChain) -> None:
     chain.mining.carry.value += u128(1)
 
 
-def issued_to_nobody(chain: EconomyChain) -> None:
+def issued_to_no_account(chain: EconomyChain) -> None:
     chain.mining.carry.value -= u128(1)
 
 
@@ -452,11 +452,11 @@ TAMPERING: dict[Callable[[EconomyChain], None], list[str]] = {
     bond_without_hold: ["I4"],
     deposit_not_noted: ["I4"],
     lock_not_counted: ["I4"],
-    hold_of_nobody: ["I4"],
+    hold_of_no_account: ["I4"],
     hold_of_nothing: ["I4"],
     lock_below_schedule: ["I5"],
     lock_above_schedule: ["I5"],
-    schedule_told_wrongly: ["I5"],
+    schedule_reported_wrongly: ["I5"],
     schedule_of_no_length: ["I5"],
     dust_left: ["I19"],
     dead_account: ["I19"],
@@ -467,19 +467,19 @@ TAMPERING: dict[Callable[[EconomyChain], None], list[str]] = {
     signed_by_a_pool: ["I18"],
     reserve_of_a_pool: ["I18"],
     pool_robbed: ["I18"],
-    pool_without_books: ["I18"],
-    books_of_no_pool: ["I18"],
+    pool_without_ledger: ["I18"],
+    ledger_of_no_pool: ["I18"],
     released_and_not_counted: ["I18"],
     released_in_no_year: ["I18"],
     earmark_spent: ["I18"],
     more_spent_than_unlocked: ["I14"],
     more_unlocked_than_there_is: ["I14"],
     programme_paid_too_much: ["I15"],
-    programme_done_by_nobody: ["I15"],
+    programme_done_by_no_account: ["I15"],
     programme_not_in_its_pool: ["I15"],
     milestone_burned_again: ["I15"],
     issued_too_early: ["I6"],
-    issued_to_nobody: ["I6"],
+    issued_to_no_account: ["I6"],
     paid_and_still_there: ["I6"],
     owed_by_no_era: ["I6"],
     era_with_too_little: ["I6"],
@@ -518,7 +518,9 @@ def overwrite(chain: EconomyChain, key: bytes, raw: bytes) -> list[str]:
     return [finding.invariant for finding in audit(chain.runtime)]
 
 
-def test_a_value_that_nobody_can_read_is_found_before_anything_else(chain: EconomyChain) -> None:
+def test_an_unreadable_value_is_found_before_anything_else(
+    chain: EconomyChain,
+) -> None:
     key = chain.runtime.system.account.key(ANN)
     raw = chain.state.get(key) or b""
     for spoilt in (raw[:-1], raw + b"\0", b""):
@@ -532,7 +534,7 @@ def test_a_value_in_another_form_than_its_own_is_found(chain: EconomyChain) -> N
     assert overwrite(chain, key, wide + raw[-1:]) == ["I17"]
 
 
-def test_a_key_that_belongs_to_nobody_is_found(chain: EconomyChain) -> None:
+def test_a_key_that_belongs_to_no_account_is_found(chain: EconomyChain) -> None:
     assert overwrite(chain, b"x" * 40, b"") == ["I17"]
 
 

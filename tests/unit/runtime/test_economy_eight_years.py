@@ -1,6 +1,6 @@
 """Eight years of each document's chain, by days with epochs left out, against the oracle.
 
-The Foundation reaches every milestone on time and asks for its money every month, somebody works
+The Foundation reaches every milestone on time and asks for its money every month, an account works
 now and then, rewards are claimed or forgotten; in the end everything has gone where it must.
 """
 
@@ -173,10 +173,10 @@ def test_eight_years_give_every_month_what_the_oracle_says(name: str, mode: Ceil
         assert account.frozen == 0
         assert int(account.free) + int(account.reserved) >= way.preset.amount(row.percent)
     assert way.released == way.amounts
-    books = [chain.tokenomics.ledger.pools[id_of(account)] for account in FOUNDATION_PROGRAMMES]
-    assert [int(each.released) for each in books if each.allocated] == way.amounts
+    ledger = [chain.tokenomics.ledger.pools[id_of(account)] for account in FOUNDATION_PROGRAMMES]
+    assert [int(each.released) for each in ledger if each.allocated] == way.amounts
     assert chain.free(way.foundation) == sum(way.amounts)
-    # Rewards that nobody claims go to Carry, and nothing else changes.
+    # Rewards that no account claims go to Carry, and nothing else changes.
     for _ in range(40):
         chain.days(30)
     assert mining.owed.value == 0
@@ -188,7 +188,7 @@ def test_eight_years_give_every_month_what_the_oracle_says(name: str, mode: Ceil
 
 
 def claim_work(chain: EconomyChain) -> None:
-    """Let everybody claim what it can: of some eras only, the others expire."""
+    """Let every account claim what it can: of some eras only, the others expire."""
     last = int(chain.mining.era_index.value) - 1
     for who in PEOPLE[:4]:
         args = {"era_from": u32(max(0, last - 60)), "era_to": u32(max(0, last))}
@@ -197,7 +197,7 @@ def claim_work(chain: EconomyChain) -> None:
 
 
 @pytest.mark.parametrize("name", PRESETS)
-def test_a_chain_that_sleeps_for_years_wakes_up_with_the_same_books(name: str) -> None:
+def test_a_chain_that_sleeps_for_years_wakes_up_with_the_same_ledger(name: str) -> None:
     way = EightYears(name, seed=1)
     chain = way.chain
     chain.block()
@@ -218,14 +218,14 @@ def test_the_years_of_the_chain_are_those_of_the_oracle(name: str) -> None:
     before = 0
     for place, percent in enumerate(oracle.RELEASE_TABLE):
         year, end = 2025 + place, (place + 1) * YEAR if place < 5 else 100 * YEAR
-        told = chain.tokenomics.releases.release(year)
-        assert int(told.year) == year
-        assert told.table == preset.supply * percent // 100
-        assert told.ceiling == oracle.table_until(preset, year)
+        reported = chain.tokenomics.releases.release(year)
+        assert int(reported.year) == year
+        assert reported.table == preset.supply * percent // 100
+        assert reported.ceiling == oracle.table_until(preset, year)
         out = oracle.rows(preset, end) - sum(
             oracle.time_cap(preset.amount(share), end) for share in preset.programmes.values()
         )
-        assert int(told.contractual) + int(told.mining) == out - before
+        assert int(reported.contractual) + int(reported.mining) == out - before
         before = out
 
 
@@ -236,21 +236,21 @@ def test_the_first_day_of_the_first_document_is_as_printed() -> None:
     assert int(chain.mining.emitted_now()) == 3449691991786447638603
 
 
-def test_supply_is_told_as_it_is_owned() -> None:
+def test_supply_is_reported_as_it_is_owned() -> None:
     chain = EconomyChain("seed-000")
     preset = oracle.PRESETS["seed-000"]
     chain.block()
     for month in (1, 7, 24, 60, 96):
         chain.at(month * MONTH)
-        told = chain.tokenomics.supply()
-        assert told.genesis == preset.supply
-        assert int(told.issuance) + int(told.burned) == preset.supply
+        reported = chain.tokenomics.supply()
+        assert reported.genesis == preset.supply
+        assert int(reported.issuance) + int(reported.burned) == preset.supply
         linear = sum(preset.amount(row.percent) for row in preset.linear)
         free = sum(oracle.vested(preset, row, month * MONTH) for row in preset.linear)
-        assert told.locked == linear - free
-        # Nobody has claimed anything: what moves is what is free at once and what has vested.
-        assert int(told.circulating) == preset.amount(preset.liquidity) + free
-        assert told.staked == 10_000 * BTT
+        assert reported.locked == linear - free
+        # No account has claimed anything: what moves is what is free at once and what has vested.
+        assert int(reported.circulating) == preset.amount(preset.liquidity) + free
+        assert reported.staked == 10_000 * BTT
 
 
 @pytest.mark.parametrize("name", [*PRESETS, "dev"])
@@ -270,9 +270,9 @@ def test_block_zero_says_what_the_documents_do(name: str) -> None:
         ECOSYSTEM: preset.amount(preset.ecosystem),
         RESERVE: preset.amount(preset.reserve),
     }
-    books = {pool.account: int(pool.allocated) for _, pool in tokenomics.ledger.pools.items()}
-    del books[TREASURY]
-    assert {account: amount for account, amount in books.items() if amount} == {
+    ledger = {pool.account: int(pool.allocated) for _, pool in tokenomics.ledger.pools.items()}
+    del ledger[TREASURY]
+    assert {account: amount for account, amount in ledger.items() if amount} == {
         account: amount for account, amount in expected.items() if amount
     }
     assert tokenomics.genesis_supply.value == preset.supply

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from genesis.presets import DOCUMENTS
 from genesis.schedule import emission, release, schedule
 from genesis.tables import table
-from runtime import emission as emission_law
+from runtime import emission as emission_runtime
 from runtime import splits
 from runtime.pallets.mining.shares import MAX_SINGLE, Step, added, earned
 from runtime.pallets.vesting import vested
@@ -31,8 +31,8 @@ def under(reading: str, row: oracle.Linear, month: int) -> int:
 def test_the_oracle_gives_the_monthly_curve(month: int) -> None:
     *linear, foundation, mining, everything = tables.MONTHLY[month]
     bitwave, cdhg, mdao, _, crypto, *team = FIRST.linear
-    for rows, told in zip(((bitwave,), (cdhg,), (mdao,), (crypto,), team), linear, strict=True):
-        for reading, btt in zip("BA", told, strict=True):
+    for rows, reported in zip(((bitwave,), (cdhg,), (mdao,), (crypto,), team), linear, strict=True):
+        for reading, btt in zip("BA", reported, strict=True):
             assert sum(under(reading, row, month) for row in rows) // BTT == btt
     time = month * MONTH
     shares = FIRST.programmes.values()
@@ -56,8 +56,8 @@ def test_the_oracle_gives_the_years_of_the_simulation() -> None:
     ends = [365, 730, 1_095, 1_461, 1_826, 10_000]
     released = [oracle.rows(FIRST, days * DAY) for days in ends]
     parts = [now - before for now, before in zip(released, [0, *released], strict=False)]
-    told = [round(part * 10_000 / FIRST.supply) for part in parts]
-    assert told == list(tables.YEARS_OF_ROWS)
+    reported = [round(part * 10_000 / FIRST.supply) for part in parts]
+    assert reported == list(tables.YEARS_OF_ROWS)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -71,8 +71,8 @@ def test_every_document_is_given_away_whole(name: str) -> None:
     rows = table(name)
     assert rows.supply == preset.supply
     assert rows.reading == preset.reading
-    told = [(row.percent, row.lock_months, row.months) for row in rows.linear()]
-    assert told == [(row.percent, row.lock, row.months) for row in preset.linear]
+    reported = [(row.percent, row.lock_months, row.months) for row in rows.linear()]
+    assert reported == [(row.percent, row.lock, row.months) for row in preset.linear]
 
 
 # ---- emission and programmes, by themselves
@@ -176,7 +176,7 @@ def test_the_printed_years_are_sums_of_the_printed_months(name: str) -> None:
 
 @given(pool=st.integers(0, 2**96), time=st.integers(0, 9 * YEAR))
 def test_the_runtime_emits_what_the_oracle_does(pool: int, time: int) -> None:
-    assert emission_law.emitted(pool, time) == oracle.emitted(pool, time)
+    assert emission_runtime.emitted(pool, time) == oracle.emitted(pool, time)
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -184,12 +184,12 @@ def test_the_runtime_emits_what_the_oracle_does(pool: int, time: int) -> None:
 def test_the_runtime_emits_what_the_oracle_does_where_bands_meet(name: str, place: int) -> None:
     pool = PRESETS[name].mining_pool
     for time in range(2 * place * YEAR - 3, 2 * place * YEAR + 4):
-        assert emission_law.emitted(pool, time) == oracle.emitted(pool, time)
+        assert emission_runtime.emitted(pool, time) == oracle.emitted(pool, time)
 
 
 @given(units=st.integers(0, 2**64), factors=st.lists(st.integers(0, 1_500_000), max_size=4))
 def test_the_runtime_scores_what_the_oracle_does(units: int, factors: list[int]) -> None:
-    assert emission_law.score(units, factors) == oracle.score(units, factors)
+    assert emission_runtime.score(units, factors) == oracle.score(units, factors)
 
 
 @given(parts=st.lists(st.integers(0, 2**50), max_size=9), factors=st.lists(st.integers(0, 2**21)))

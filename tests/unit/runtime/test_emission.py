@@ -75,7 +75,9 @@ def test_spans_of_any_pattern_add_up_and_none_is_negative(pool: int, times: list
 
 
 @given(POOLS, TIMES, st.integers(1, YEAR_MS))
-def test_carry_is_spent_no_faster_than_the_schedule(pool: int, since: int, span: int) -> None:
+def test_unallocated_emission_follows_the_pace_of_the_schedule(
+    pool: int, since: int, span: int
+) -> None:
     most = pace(pool, since, since + span)
     if since + span <= EMISSION_MS:
         assert most == issued(pool, since, since + span)
@@ -91,7 +93,7 @@ def test_each_factor_is_rounded_down_before_the_next(units: int, factors: list[i
     assert score(units, factors) == expected
 
 
-def test_the_order_of_the_factors_is_part_of_the_law() -> None:
+def test_the_order_of_the_factors_is_part_of_the_runtime() -> None:
     assert score(3, (500_000, 1_500_000)) == 1
     assert score(3, (1_500_000, 500_000)) == 2
 

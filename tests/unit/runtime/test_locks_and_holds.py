@@ -90,7 +90,7 @@ FIRM = (STAKE, ESCROW)
 
 
 class NoGrants:
-    """A pool that pays nobody."""
+    """A pool that pays no account."""
 
     def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
         raise TokenError(TokenErrorKind.FundsUnavailable)
@@ -415,7 +415,7 @@ class Story:
             )
         self.charged = dict.fromkeys(PEOPLE, 0)
 
-    def somebody(self) -> AccountId:
+    def an_account(self) -> AccountId:
         return self.rng.choice(PEOPLE)
 
     def amount(self, who: AccountId) -> u128:
@@ -431,12 +431,12 @@ class Story:
         return u128(max(0, self.rng.choice(near)))
 
     def happen(self) -> None:
-        """Let one thing happen that somebody can do; most are refused somewhere."""
+        """Let one thing happen that an account can do; most are refused somewhere."""
         step = self.rng.choice(STEPS)
         bank, before = self.bank, dict(self.bank.state.data)
         charged = dict(self.charged)
         try:
-            step(self, self.somebody())
+            step(self, self.an_account())
         except (DispatchError, ArithmeticError):
             assert bank.state.data == before, f"{step.__name__} failed half-way"
             self.charged = charged
@@ -444,10 +444,10 @@ class Story:
     # ---- what may happen
 
     def pay(self, who: AccountId) -> None:
-        self.bank.balances.transfer(who, self.somebody(), self.amount(who))
+        self.bank.balances.transfer(who, self.an_account(), self.amount(who))
 
     def pay_all(self, who: AccountId) -> None:
-        self.bank.balances.transfer_all(signed(who), Id(self.somebody()), self.rng.random() < 0.9)
+        self.bank.balances.transfer_all(signed(who), Id(self.an_account()), self.rng.random() < 0.9)
 
     def burn(self, who: AccountId) -> None:
         amount = self.amount(who) // self.rng.choice((1, 20))
@@ -464,10 +464,10 @@ class Story:
         return u128(self.rng.randint(0, int(self.bank.balances.held(reason, who))))
 
     def settle(self, who: AccountId) -> None:
-        """Pay somebody from an escrow or a bond, as its owner agreed to."""
+        """Pay an account from an escrow or a bond, as its owner agreed to."""
         reason = self.rng.choice((BOND, ESCROW))
         self.bank.balances.transfer_on_hold(
-            reason, who, self.somebody(), self.part(reason, who), on_hold=self.rng.random() < 0.5
+            reason, who, self.an_account(), self.part(reason, who), on_hold=self.rng.random() < 0.5
         )
 
     def slash(self, who: AccountId) -> None:
@@ -500,7 +500,7 @@ class Story:
     def appoint(self, who: AccountId) -> None:
         self.bank.run(
             who, "Proxy", "add_proxy",
-            delegate=Id(self.somebody()), proxy_type=ProxyType.Any, delay=u32(0),
+            delegate=Id(self.an_account()), proxy_type=ProxyType.Any, delay=u32(0),
         )  # fmt: skip
 
     def dismiss(self, who: AccountId) -> None:
@@ -522,7 +522,7 @@ class Story:
         begin = u32(self.bank.clock.slot + self.rng.choice((0, 20)))
         self.bank.run(
             who, "Vesting", "vested_transfer",
-            target=Id(self.somebody()),
+            target=Id(self.an_account()),
             schedule=VestingInfo(locked, max(u128(1), locked // slots), begin),
         )  # fmt: skip
 

@@ -152,7 +152,7 @@ def test_who_did_nothing_gets_no_share() -> None:
     assert shared(100, [0, 1, 2]) == [0, 34, 66]
 
 
-def test_nobody_shares_what_nobody_has_a_claim_to() -> None:
+def test_no_account_shares_what_no_account_has_a_claim_to() -> None:
     with pytest.raises(ZeroDivisionError):
         shared(1, [0, 0])
 

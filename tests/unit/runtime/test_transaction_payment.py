@@ -194,7 +194,7 @@ def test_a_smaller_transaction_is_more_urgent_at_the_same_tip() -> None:
     assert priority(100, 10**8) > priority(100, 10**11)
 
 
-def test_every_tip_that_somebody_may_give_makes_more_urgent() -> None:
+def test_every_tip_that_an_account_may_give_makes_more_urgent() -> None:
     def priority(tip: int) -> int:
         return int(FEES.priority(DispatchInfo(2_000_000), 110, u128(tip), u128(0)))
 
@@ -254,7 +254,7 @@ VESTED = 500 * int(BTT)
 
 
 def with_locked_money() -> DevChain:
-    """A chain on which somebody has 2 BTT, and 500 more that come free much later."""
+    """A chain on which an account has 2 BTT, and 500 more that come free much later."""
     chain = DevChain(extra={LOCKED.account_id: 2 * int(BTT)})
     schedule = VestingInfo(u128(VESTED), u128(BTT), u32(1_000_000))
     given = chain.call("Vesting", "vested_transfer", target=address(LOCKED), schedule=schedule)
@@ -327,7 +327,7 @@ def test_a_fee_may_not_close_the_account() -> None:
     assert isinstance(refused.value.reason, validity.Payment)
 
 
-def test_nobody_pays_for_an_inherent(chain: DevChain) -> None:
+def test_no_account_pays_for_an_inherent(chain: DevChain) -> None:
     records = chain.events(chain.seal())
     assert [type(record.event.event) for record in records] == [System.ExtrinsicSuccess]
 
@@ -359,12 +359,12 @@ def test_a_fee_is_shared_to_the_last_planck(fee: int, tip: int, back: int) -> No
     assert after[2] == before[2] + fee - fee // 2
 
 
-def test_the_event_tells_the_whole_fee_and_the_tip_in_it(chain: DevChain) -> None:
+def test_the_event_reports_the_whole_fee_and_the_tip_in_it(chain: DevChain) -> None:
     events = chain.run(BOB, pay(chain, 1), tip=9)
-    told = paid(events)
+    reported = paid(events)
     withdrawn = next(event for event in events if isinstance(event, Balances.Withdraw))
-    assert (told.who, told.tip) == (account(BOB), 9)
-    assert told.actual_fee == withdrawn.amount
+    assert (reported.who, reported.tip) == (account(BOB), 9)
+    assert reported.actual_fee == withdrawn.amount
 
 
 # ---- the discount
@@ -387,9 +387,9 @@ class Favour:
 def favouring() -> tuple[DevChain, list[Favour]]:
     """Return a chain on which Bob pays less, and what blocks, pool and queries ask for it."""
     chain = DevChain()
-    law = chain.client.law(chain.client.best().hash)
+    runtime = chain.client.law(chain.client.best().hash)
     favours = []
-    for executive in (law.blocks, law.pool, law.queries):
+    for executive in (runtime.blocks, runtime.pool, runtime.queries):
         favour = Favour(executive.runtime.pallet(Balances))
         executive.fees.lean_on(favour)
         favours.append(favour)
@@ -414,12 +414,12 @@ def test_a_discount_is_off_the_fee_and_not_the_tip() -> None:
 
 def test_the_estimate_knows_who_asks() -> None:
     chain, _ = favouring()
-    law, at = chain.client.law(chain.client.best().hash), chain.client.best().hash
+    runtime, at = chain.client.law(chain.client.best().hash), chain.client.best().hash
 
     def ask(name: str, wire: bytes, kind: type[A]) -> A:
         asked = wire + u32_bytes(len(wire))
-        told = chain.client.call(at, f"TransactionPaymentApi_{name}", asked)
-        return codec(kind).decode_all(told)
+        reported = chain.client.call(at, f"TransactionPaymentApi_{name}", asked)
+        return codec(kind).decode_all(reported)
 
     fees = {}
     for pair in (BOB, CHARLIE):
@@ -429,21 +429,21 @@ def test_the_estimate_knows_who_asks() -> None:
         assert parts is not None
         assert info.partial_fee == int(parts.base_fee + parts.len_fee) + parts.adjusted_weight_fee
         fees[pair.account_id] = info.partial_fee
-    assert law.queries.fees.length_to_fee(1) == 10**10
+    assert runtime.queries.fees.length_to_fee(1) == 10**10
     assert fees[BOB.account_id] * 10 == fees[CHARLIE.account_id] * 8
     for pair in (BOB, CHARLIE):
         assert paid(chain.run(pair, pay(chain, 1))).actual_fee == fees[pair.account_id]
 
 
-def test_a_call_without_a_sender_has_nobody_s_discount() -> None:
+def test_a_call_without_a_sender_has_no_accounts_discount() -> None:
     chain, _ = favouring()
     call = pay(chain, 1)
-    told = chain.client.call(
+    reported = chain.client.call(
         chain.client.best().hash,
         "TransactionPaymentCallApi_query_call_info",
         call.raw + u32_bytes(150),
     )
-    fee = codec(RuntimeDispatchInfo).decode_all(told).partial_fee
+    fee = codec(RuntimeDispatchInfo).decode_all(reported).partial_fee
     assert fee == chain.at().fees.fee(chain.at().info(call), 150, u128(0))
 
 
@@ -470,8 +470,8 @@ def test_what_comes_back_is_reckoned_with_the_discount_that_was_charged() -> Non
 
 def test_a_free_call_gives_a_discounted_fee_back_whole() -> None:
     chain = DevChain()
-    law = chain.client.law(chain.client.best().hash)
-    for executive in (law.blocks, law.pool, law.queries):
+    runtime = chain.client.law(chain.client.best().hash)
+    for executive in (runtime.blocks, runtime.pool, runtime.queries):
         executive.fees.lean_on(Everybody())
     inner = chain.call("System", "remark", remark=b"")
     events = chain.run(ALICE, chain.call("Sudo", "sudo", call=inner), tip=5)
@@ -493,8 +493,8 @@ def test_who_can_pay_no_more_than_the_discounted_fee_may_send() -> None:
     chain = DevChain(extra={LOCKED.account_id: 10**15 + full - 1})
     with pytest.raises(TransactionInvalid):
         chain.send(LOCKED, remark)
-    law = chain.client.law(chain.client.best().hash)
-    for executive in (law.blocks, law.pool, law.queries):
+    runtime = chain.client.law(chain.client.best().hash)
+    for executive in (runtime.blocks, runtime.pool, runtime.queries):
         executive.fees.lean_on(Everybody())
     events = chain.run(LOCKED, remark)
     assert isinstance(events[-1], System.ExtrinsicSuccess)

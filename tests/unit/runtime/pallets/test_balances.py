@@ -116,7 +116,7 @@ def account(bank: Bank, who: AccountId) -> tuple[int, int, int, int, int]:
     return data.free, data.reserved, data.frozen, info.providers, info.consumers
 
 
-def check_the_books(bank: Bank) -> None:
+def check_the_ledger(bank: Bank) -> None:
     """All that must hold after anything at all."""
     balances = bank.balances
     every = dict(bank.system.account.items())
@@ -172,9 +172,9 @@ def test_genesis_endows_accounts_and_opens_pools(bank: Bank) -> None:
     ],
 )
 def test_a_wrong_genesis_row_is_named(rows: list[object], place: str) -> None:
-    with pytest.raises(GenesisError) as told:
+    with pytest.raises(GenesisError) as reported:
         Bank().balances.genesis({"balances": rows})
-    assert str(told.value).startswith(place)
+    assert str(reported.value).startswith(place)
 
 
 # ---- transfers
@@ -186,7 +186,7 @@ def test_a_transfer_moves_money_and_says_so(bank: Bank) -> None:
     assert bank.balances.free(ALICE) == 6_000
     assert bank.balances.free(BOB) == 9_000
     assert bank.announced() == [Balances.Transfer(ALICE, BOB, u128(4_000))]
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_a_transfer_reads_and_writes_each_account_once(
@@ -235,14 +235,14 @@ def test_dust_goes_to_the_treasury_and_is_announced(bank: Bank) -> None:
         Balances.Deposit(TREASURY, u128(50)),
         Balances.Transfer(ALICE, BOB, u128(9_950)),
     ]
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_dust_of_a_transfer_to_the_treasury_is_not_lost(bank: Bank) -> None:
     bank.balances.transfer_allow_death(BY_ALICE, to(TREASURY), u128(9_950))
 
     assert bank.balances.free(TREASURY) == 30_000
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_a_transfer_to_oneself_creates_no_money(bank: Bank) -> None:
@@ -290,7 +290,7 @@ def test_frozen_money_stays(bank: Bank) -> None:
     bank.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(2_000))
 
     assert bank.balances.reducible_balance(ALICE) == 0
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_an_account_that_something_refers_to_cannot_be_emptied(bank: Bank) -> None:
@@ -303,7 +303,7 @@ def test_an_account_that_something_refers_to_cannot_be_emptied(bank: Bank) -> No
     with refused(bank, ConsumerRemaining):
         bank.balances.reservable_currency.reserve(ALICE, u128(8_901))
     bank.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(8_900))
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 @pytest.mark.parametrize(("keep_alive", "left"), [(True, 100), (False, 0)])
@@ -312,7 +312,7 @@ def test_transfer_all_leaves_what_it_must(bank: Bank, keep_alive: bool, left: in
 
     assert bank.balances.free(ALICE) == left
     assert (ALICE in bank.system.account) is keep_alive
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_only_ids_are_addresses(bank: Bank) -> None:
@@ -331,7 +331,7 @@ def test_only_the_chain_itself_uses_force(bank: Bank) -> None:
         with refused(bank, BadOrigin):
             force(BY_ALICE)
         force(ROOT)
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 @pytest.mark.parametrize("pool", [POOL, EMPTY_POOL, TREASURY])
@@ -351,7 +351,7 @@ def test_a_pool_may_hold_less_than_the_existential_deposit(bank: Bank) -> None:
 
     assert account(bank, POOL) == (0, 0, 0, 1, 0)
     assert account(bank, EMPTY_POOL) == (1, 0, 0, 1, 0)
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_an_id_like_a_pools_makes_no_pool(bank: Bank) -> None:
@@ -393,7 +393,7 @@ def test_a_balance_is_set_at_the_cost_of_the_treasury(bank: Bank) -> None:
         Balances.Withdraw(TREASURY, u128(2_000)),
         Balances.BalanceSet(ALICE, u128(12_000)),
     ]
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_a_balance_set_below_the_existential_deposit_closes_the_account(bank: Bank) -> None:
@@ -401,7 +401,7 @@ def test_a_balance_set_below_the_existential_deposit_closes_the_account(bank: Ba
 
     assert BOB not in bank.system.account
     assert bank.balances.free(TREASURY) == 25_000
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_a_balance_the_treasury_cannot_pay_for_is_not_set(bank: Bank) -> None:
@@ -419,7 +419,7 @@ def test_burning_lowers_the_issuance_and_is_counted(bank: Bank) -> None:
         Balances.Burned(ALICE, u128(1_000)),
         Balances.Burned(POOL, u128(50)),
     ]
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_a_burn_that_must_keep_the_account_keeps_it(bank: Bank) -> None:
@@ -429,7 +429,7 @@ def test_a_burn_that_must_keep_the_account_keeps_it(bank: Bank) -> None:
 
     assert ALICE not in bank.system.account
     assert bank.balances.free(TREASURY) == 20_099
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 # ---- fees
@@ -451,7 +451,7 @@ def test_fees_are_taken_from_vesting_money_but_nothing_else_is(bank: Bank) -> No
         Balances.Deposit(BOB, u128(200)),
         Balances.Deposit(ALICE, u128(100)),
     ]
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 @pytest.mark.parametrize("reasons", [Reasons.Fee, Reasons.All])
@@ -496,7 +496,7 @@ def test_what_is_too_little_to_open_an_account_goes_to_the_treasury(bank: Bank) 
 
     assert NOBODY not in bank.system.account
     assert bank.balances.free(TREASURY) == 20_099
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 # ---- reserves
@@ -509,7 +509,7 @@ def test_a_deposit_may_be_made_of_vesting_money(bank: Bank) -> None:
 
     assert account(bank, ALICE) == (6_000, 4_000, 10_000, 1, 1)
     assert bank.balances.reducible_balance(ALICE) == 0
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_only_what_is_there_can_be_reserved(bank: Bank) -> None:
@@ -542,7 +542,7 @@ def test_freeing_by_force_leaves_holds_and_named_reserves_alone(bank: Bank) -> N
     bank.balances.force_unreserve(ROOT, to(ALICE), u128(10_000))
 
     assert bank.balances.reserved(ALICE) == 500
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_a_slashed_reserve_goes_to_the_treasury(bank: Bank) -> None:
@@ -556,7 +556,7 @@ def test_a_slashed_reserve_goes_to_the_treasury(bank: Bank) -> None:
         Balances.Slashed(ALICE, u128(1_000)),
         Balances.Deposit(TREASURY, u128(1_000)),
     ]
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 @pytest.mark.parametrize("status", list(BalanceStatus))
@@ -571,7 +571,7 @@ def test_a_reserve_is_repatriated(bank: Bank, status: BalanceStatus) -> None:
     assert bank.balances.total(BOB) == 6_000
     assert bank.balances.free(BOB) == (6_000 if status is BalanceStatus.Free else 5_000)
     assert bank.announced()[-1] == Balances.ReserveRepatriated(ALICE, BOB, u128(1_000), status)
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_a_reserve_is_repatriated_to_its_owner(bank: Bank) -> None:
@@ -590,7 +590,7 @@ def test_a_reserve_is_repatriated_to_its_owner(bank: Bank) -> None:
     assert bank.balances.reserved(ALICE) == 0
 
 
-def test_a_reserve_is_repatriated_only_to_somebody(bank: Bank) -> None:
+def test_a_reserve_is_repatriated_only_to_an_account(bank: Bank) -> None:
     bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
 
     with refused(bank, Balances.DeadAccount):
@@ -609,7 +609,7 @@ def test_what_a_lock_leans_on_is_not_repatriated(bank: Bank) -> None:
         )
         == 400
     )
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_named_reserves_are_kept_apart(bank: Bank) -> None:
@@ -623,10 +623,10 @@ def test_named_reserves_are_kept_apart(bank: Bank) -> None:
     assert balances.slash_reserved_named(b"zzzzzzzz", ALICE, u128(150)) == 0
     assert balances.reservable_currency.reserved_named(b"zzzzzzzz", ALICE) == 250
     assert balances.reservable_currency.unreserve(ALICE, u128(250)) == 250
-    check_the_books(bank)
+    check_the_ledger(bank)
     assert balances.slash_reserved_named(b"zzzzzzzz", ALICE, u128(900)) == 650
     assert ALICE not in balances.reserves
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_named_reserves_are_limited_in_number(bank: Bank) -> None:
@@ -649,7 +649,7 @@ def test_a_bond_may_be_of_vesting_money_a_stake_may_not(bank: Bank) -> None:
     bank.balances.hold(BOND, ALICE, u128(5_000))
     assert account(bank, ALICE) == (5_000, 5_000, 9_000, 1, 1)
     assert bank.balances.reducible_balance(ALICE) == 1_000
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_a_stake_does_not_stand_in_for_locked_money(bank: Bank) -> None:
@@ -662,7 +662,7 @@ def test_a_stake_does_not_stand_in_for_locked_money(bank: Bank) -> None:
     assert bank.balances.reducible_balance(ALICE) == 0
     with refused(bank, token(TokenErrorKind.Frozen)):
         bank.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(1))
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_without_a_lock_nothing_is_frozen_whatever_is_held(bank: Bank) -> None:
@@ -697,7 +697,7 @@ def test_a_hold_leaves_the_existential_deposit_free(bank: Bank) -> None:
     with refused(bank, token(TokenErrorKind.FundsUnavailable)):
         bank.balances.hold(BOND, ALICE, u128(9_901))
     bank.balances.hold(BOND, ALICE, u128(9_900))
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_holds_are_limited_in_number(bank: Bank) -> None:
@@ -725,7 +725,7 @@ def test_held_money_changes_hands(bank: Bank) -> None:
     assert balances.free(NOBODY) == 400
     assert balances.held(ESCROW, ALICE) == 300
     assert bank.announced()[-1] == Balances.TransferOnHold(ESCROW, ALICE, NOBODY, u128(400))
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_held_money_that_changes_hands_to_its_owner_stays_or_is_released(bank: Bank) -> None:
@@ -735,7 +735,7 @@ def test_held_money_that_changes_hands_to_its_owner_stays_or_is_released(bank: B
     assert bank.balances.held(ESCROW, ALICE) == 1_000
     bank.balances.transfer_on_hold(ESCROW, ALICE, ALICE, u128(300), on_hold=False)
     assert bank.balances.held(ESCROW, ALICE) == 700
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 @pytest.mark.parametrize(
@@ -769,7 +769,7 @@ def test_a_slash_takes_even_what_a_lock_leans_on(bank: Bank) -> None:
     assert bank.balances.total_burned.value == 600
     assert account(bank, ALICE) == (9_000, 0, 10_000, 1, 1)
     assert bank.announced()[-1] == Balances.BurnedHeld(BOND, ALICE, u128(600))
-    check_the_books(bank)
+    check_the_ledger(bank)
 
 
 def test_locks_overlap_and_the_greatest_counts(bank: Bank) -> None:
@@ -893,7 +893,7 @@ def take(bank: Bank, name: str, args: tuple[object, ...]) -> None:
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps(), max_size=25))
-def test_whatever_happens_the_books_balance_and_failures_change_nothing(
+def test_whatever_happens_the_ledger_balance_and_failures_change_nothing(
     taken: list[Step],
 ) -> None:
     bank = opened()
@@ -905,12 +905,12 @@ def test_whatever_happens_the_books_balance_and_failures_change_nothing(
         except (DispatchError, ArithmeticError):
             assert bank.state.data == before, f"{name} failed half-way"
             assert bank.host.events == events
-        check_the_books(bank)
+        check_the_ledger(bank)
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(steps(), max_size=12), st.booleans())
-def test_what_is_told_to_be_spendable_can_be_spent_and_no_more(
+def test_what_is_reported_to_be_spendable_can_be_spent_and_no_more(
     taken: list[Step], keep_alive: bool
 ) -> None:
     bank = opened()
@@ -924,7 +924,7 @@ def test_what_is_told_to_be_spendable_can_be_spent_and_no_more(
         with pytest.raises(TokenError):
             bank.balances.transfer(who, TREASURY, spendable + 1, keep_alive)
         bank.balances.transfer(who, TREASURY, spendable, keep_alive)
-        check_the_books(bank)
+        check_the_ledger(bank)
 
 
 def money() -> Iterator[u128]:
@@ -936,4 +936,4 @@ def test_no_account_is_left_with_less_than_the_existential_deposit(bank: Bank, l
     bank.balances.transfer_allow_death(BY_BOB, to(ALICE), u128(5_000) - left)
 
     assert (BOB in bank.system.account) is (left >= ED)
-    check_the_books(bank)
+    check_the_ledger(bank)

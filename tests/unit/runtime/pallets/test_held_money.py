@@ -49,7 +49,7 @@ def test_who_earns_a_leg_must_earn_all_of_it(market: Market) -> None:
         take(market, 1_000, (BOB, 1))
 
 
-def test_nobody_takes_more_than_is_held(market: Market) -> None:
+def test_no_account_takes_more_than_is_held(market: Market) -> None:
     with pytest.raises(TokenError):
         take(market, 200 * int(BTT))
     with pytest.raises(TokenError):
@@ -59,11 +59,11 @@ def test_nobody_takes_more_than_is_held(market: Market) -> None:
 
 
 def test_too_little_to_open_an_account_with_goes_to_the_treasury(market: Market) -> None:
-    nobody, treasury = person("nobody"), market.wealth(TREASURY)[0]
-    market.tokenomics.pay_held(market.jobs.reason, ALICE, nobody, u128(10**15 - 1))
-    assert market.wealth(nobody, TREASURY) == [0, treasury + 10**15 - 1]
-    market.tokenomics.pay_held(market.jobs.reason, ALICE, nobody, u128(10**15))
-    assert market.wealth(nobody) == [10**15]
+    no_account, treasury = person("nobody"), market.wealth(TREASURY)[0]
+    market.tokenomics.pay_held(market.jobs.reason, ALICE, no_account, u128(10**15 - 1))
+    assert market.wealth(no_account, TREASURY) == [0, treasury + 10**15 - 1]
+    market.tokenomics.pay_held(market.jobs.reason, ALICE, no_account, u128(10**15))
+    assert market.wealth(no_account) == [10**15]
 
 
 def test_of_a_bond_what_a_lock_leans_on_is_destroyed_and_not_paid(market: Market) -> None:

@@ -1,4 +1,4 @@
-"""What is promised for a stake is there, and nobody gets more, sooner, or with locked money."""
+"""What is promised for a stake is there, and no account gets more, sooner, or with locked money."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ class World(SmallRuntime):
                 treasury=TREASURY,
             ),
         )
-        self.books = Books(self.balances)
+        self.ledger = Books(self.balances)
         self.staking = self.add(
             32,
             TierStaking(
@@ -171,8 +171,8 @@ class World(SmallRuntime):
                 era_slots=u32(ERA),
                 clock=self.clock,
                 currency=self.balances,
-                rewards=self.books,
-                dividends=self.books,
+                rewards=self.ledger,
+                dividends=self.ledger,
             ),
         )
 
@@ -205,7 +205,7 @@ class World(SmallRuntime):
     # ---- what always holds
 
     def check(self) -> None:
-        """I7 and I9, and that all records of stakes tell the same."""
+        """I7 and I9, and that all records of stakes agree."""
         staking = self.staking
         stakes = dict(staking.ledger.stakes.items())
         pool = staking.reward_pool.state()
@@ -239,9 +239,9 @@ class World(SmallRuntime):
 
         acc = int(staking.dividend_accounting.acc_dividend.value)
         owed = sum(int(one.amount) * (acc - int(one.acc_snapshot)) for one in stakes.values())
-        assert owed + staking.dividend_accounting.acc_rem.value == self.books.earmarked * ONE
-        assert staking.dividend_accounting.dividends_owed.value == self.books.earmarked
-        assert self.free(DEVELOPMENT_FUND) >= self.books.earmarked
+        assert owed + staking.dividend_accounting.acc_rem.value == self.ledger.earmarked * ONE
+        assert staking.dividend_accounting.dividends_owed.value == self.ledger.earmarked
+        assert self.free(DEVELOPMENT_FUND) >= self.ledger.earmarked
 
         now = self.clock.slots
         for ahead in (0, 1, DAY - 1, DAY, 29 * DAY, 180 * DAY):
@@ -254,7 +254,7 @@ class World(SmallRuntime):
             int(info.data.free) + int(info.data.reserved) for _, info in self.system.account.items()
         )
         assert money == self.balances.total_issuance.value
-        assert self.balances.total_burned.value == self.books.burned
+        assert self.balances.total_burned.value == self.ledger.burned
 
 
 @pytest.fixture
@@ -266,11 +266,11 @@ def world() -> World:
 
 
 def test_the_tiers_are_those_of_the_documents(world: World) -> None:
-    told = [
+    reported = [
         (int(one.days), int(one.reward_bps), int(one.minimum) // int(BTT), int(one.burn_bps))
         for one in world.staking.tiers
     ]
-    assert told == [
+    assert reported == [
         (30, 300, 1_000, 0),
         (90, 500, 5_000, 0),
         (180, 800, 10_000, 0),
@@ -315,7 +315,7 @@ def test_a_whole_term_pays_the_yearly_rate_for_its_days(
     )
     assert world.last(TierStaking.Unstaked) == TierStaking.Unstaked(ALICE, number, btt(amount))
     assert world.free(ALICE) == before + int(btt(amount)) + reward - burned
-    assert world.books.burned == burned
+    assert world.ledger.burned == burned
     assert world.free(STAKING) == btt(POOL) - reward
     assert world.staking.positions.holdings.get(ALICE) is None
     world.check()
@@ -398,7 +398,7 @@ def test_one_account_has_so_many_stakes(world: World) -> None:
     world.check()
 
 
-def test_stakes_are_of_whoever_opened_them(world: World) -> None:
+def test_stakes_are_of_any_account_opened_them(world: World) -> None:
     number = world.stake(ALICE, 1_000, 0)
     world.wait(30)
     staking = world.staking
@@ -512,7 +512,7 @@ def test_the_cap_counts_what_was_promised_until_the_stake_is_closed(world: World
     world.check()
 
 
-def test_whoever_sends_money_to_the_pool_fills_it(world: World) -> None:
+def test_any_account_sends_money_to_the_pool_fills_it(world: World) -> None:
     fill(world, 0)
     world.staking.top_up(signed(BOB), btt(6_000))
     assert world.last(TierStaking.PoolToppedUp) == TierStaking.PoolToppedUp(BOB, btt(6_000))
@@ -651,12 +651,12 @@ def test_a_stake_whose_term_is_over_begins_anew(world: World) -> None:
 
 
 def flags(world: World, who: AccountId) -> tuple[bool, int, int, bool]:
-    told = world.staking.benefits(who)
-    return told.priority, int(told.discount_bps), int(told.vote_bps), told.special
+    reported = world.staking.benefits(who)
+    return reported.priority, int(reported.discount_bps), int(reported.vote_bps), reported.special
 
 
 @pytest.mark.parametrize(
-    ("tier", "told"),
+    ("tier", "reported"),
     [
         (0, (False, 0, 10_000, False)),
         (1, (True, 0, 10_000, False)),
@@ -666,7 +666,7 @@ def flags(world: World, who: AccountId) -> tuple[bool, int, int, bool]:
     ],
 )
 def test_a_stake_is_good_for_more_the_longer_it_is(
-    world: World, tier: int, told: tuple[bool, int, int, bool]
+    world: World, tier: int, reported: tuple[bool, int, int, bool]
 ) -> None:
     nothing = (False, 0, 10_000, False)
     world.stake(ALICE, 100_000, tier)
@@ -674,10 +674,10 @@ def test_a_stake_is_good_for_more_the_longer_it_is(
     world.clock.slots = DAY - 1
     assert flags(world, ALICE) == nothing, "it warms up for a day"
     world.clock.slots = DAY
-    assert flags(world, ALICE) == told
-    assert world.staking.positions.discount_bps(ALICE) == told[1]
+    assert flags(world, ALICE) == reported
+    assert world.staking.positions.discount_bps(ALICE) == reported[1]
     world.clock.slots = int(TIERS[tier].days) * DAY - 1
-    assert flags(world, ALICE) == told
+    assert flags(world, ALICE) == reported
     world.clock.slots += 1
     assert flags(world, ALICE) == nothing, "what can be taken out at any time is no stake"
     assert flags(world, BOB) == nothing
@@ -711,7 +711,7 @@ def test_an_extension_keeps_what_was_warm_and_warms_up_for_more(world: World) ->
     opened=st.lists(st.tuples(st.integers(0, 3 * DAY_MS), st.integers(0, 400)), max_size=8),
     later=st.lists(st.integers(0, 500 * DAY_MS), max_size=8),
 )
-def test_the_short_record_of_the_discount_tells_what_the_long_one_does(
+def test_the_short_record_of_the_discount_reports_what_the_long_one_does(
     opened: list[tuple[int, int]], later: list[int]
 ) -> None:
     now, positions = 0, []
@@ -730,25 +730,25 @@ def test_the_short_record_of_the_discount_tells_what_the_long_one_does(
             assert good == (window is not None and window.covers(at))
 
 
-def test_votes_are_told_by_how_they_count(world: World) -> None:
+def test_votes_are_reported_by_how_they_count(world: World) -> None:
     world.stake(ALICE, 50_000, 3)
     world.stake(ALICE, 1_000, 0)
     world.stake(BOB, 2_000, 0)
     staking = world.staking
     assert staking.staked_total() == btt(53_000)
     assert staking.staked() == replace(staking.staked(), long=btt(50_000), short=btt(3_000))
-    told = staking.staked_of(ALICE)
-    assert (told.long, told.short) == (0, btt(51_000))
+    reported = staking.staked_of(ALICE)
+    assert (reported.long, reported.short) == (0, btt(51_000))
     assert staking.positions.active_stake(ALICE) == 0
     world.wait(1)
-    told = staking.staked_of(ALICE)
-    assert (told.long, told.short) == (btt(50_000), btt(1_000))
+    reported = staking.staked_of(ALICE)
+    assert (reported.long, reported.short) == (btt(50_000), btt(1_000))
     assert staking.positions.active_stake(ALICE) == btt(51_000)
     world.wait(40)
     assert staking.positions.active_stake(ALICE) == btt(50_000)
     world.wait(400)
-    told = staking.staked_of(ALICE)
-    assert (told.long, told.short) == (0, btt(51_000)), "held, but no longer locked"
+    reported = staking.staked_of(ALICE)
+    assert (reported.long, reported.short) == (0, btt(51_000)), "held, but no longer locked"
     assert staking.staked_of(CAROL).short == 0
 
 
@@ -805,7 +805,7 @@ def test_open_stakes_keep_their_terms(world: World) -> None:
     assert world.staking.ledger.stakes[BOB, other].bps == 900
     world.wait(365)
     world.staking.unstake(signed(ALICE), number)
-    assert world.books.burned == btt(300)
+    assert world.ledger.burned == btt(300)
     with refused(world, TierStaking.StillLocked):
         world.staking.unstake(signed(BOB), other)
     world.check()
@@ -883,14 +883,14 @@ def test_a_wrong_configuration_is_refused(config: dict[str, object]) -> None:
 
 def test_stakers_share_a_fifth_of_the_compute_inflow_by_what_they_staked(world: World) -> None:
     first, second = world.stake(ALICE, 30_000, 0), world.stake(BOB, 10_000, 0)
-    world.books.earn(int(btt(1_000)))
+    world.ledger.earn(int(btt(1_000)))
     with refused(world, TierStaking.NothingToClaim):
         world.staking.claim_dividend(signed(ALICE), first)
     world.wait(slots=ERA)
     assert world.last(TierStaking.DividendDistributed) == TierStaking.DividendDistributed(
         u32(0), btt(200)
     )
-    assert world.books.earmarked == btt(200)
+    assert world.ledger.earmarked == btt(200)
     late = world.stake(CAROL, 40_000, 0)
     before = world.free(ALICE)
     world.staking.claim_dividend(signed(ALICE), first)
@@ -908,9 +908,9 @@ def test_stakers_share_a_fifth_of_the_compute_inflow_by_what_they_staked(world: 
 def test_what_comes_in_while_nothing_is_staked_stays_in_the_development_fund(
     world: World,
 ) -> None:
-    world.books.earn(int(btt(1_000)))
+    world.ledger.earn(int(btt(1_000)))
     world.wait(slots=ERA)
-    assert world.books.earmarked == 0
+    assert world.ledger.earmarked == 0
     assert not any(
         isinstance(event, TierStaking.DividendDistributed) for event in world.announced()
     )
@@ -924,7 +924,7 @@ def test_what_comes_in_while_nothing_is_staked_stays_in_the_development_fund(
 
 def test_eras_without_blocks_are_shared_out_together(world: World) -> None:
     number = world.stake(ALICE, 1_000, 0)
-    world.books.earn(int(btt(10)))
+    world.ledger.earn(int(btt(10)))
     world.wait(slots=7 * ERA + 3)
     assert world.staking.era.value == 7
     assert world.staking.ledger.dividend_due(ALICE, number) == btt(2)
@@ -938,7 +938,7 @@ def test_eras_without_blocks_are_shared_out_together(world: World) -> None:
 def test_no_part_of_a_planck_is_lost(world: World) -> None:
     numbers = [world.stake(who, 1_000, 0, planck=place) for place, who in enumerate(PEOPLE)]
     for _ in range(5):
-        world.books.earn(10**9 + 7)
+        world.ledger.earn(10**9 + 7)
         world.wait(slots=ERA)
         world.check()
     for who, number in zip(PEOPLE, numbers, strict=True):
@@ -949,18 +949,18 @@ def test_no_part_of_a_planck_is_lost(world: World) -> None:
     for who, number in zip(PEOPLE, numbers, strict=True):
         world.staking.unstake(signed(who), number)
         world.check()
-    assert world.books.earmarked * ONE == world.staking.dividend_accounting.acc_rem.value
+    assert world.ledger.earmarked * ONE == world.staking.dividend_accounting.acc_rem.value
     last = world.stake(ALICE, 1_000, 0)
-    world.books.earn(1_000_000)
+    world.ledger.earn(1_000_000)
     world.wait(slots=ERA)
     # A unit of the accumulator is a thousand planck here; what is less waits for the next era.
-    assert 0 <= world.books.earmarked - world.staking.ledger.dividend_due(ALICE, last) < 1_000
+    assert 0 <= world.ledger.earmarked - world.staking.ledger.dividend_due(ALICE, last) < 1_000
     world.check()
 
 
 def test_closing_a_stake_pays_its_dividends(world: World) -> None:
     number = world.stake(ALICE, 1_000, 0)
-    world.books.earn(int(btt(5)))
+    world.ledger.earn(int(btt(5)))
     world.wait(30)
     world.staking.unstake(signed(ALICE), number)
     assert world.last(TierStaking.DividendPaid) == TierStaking.DividendPaid(ALICE, number, btt(1))
@@ -970,11 +970,11 @@ def test_closing_a_stake_pays_its_dividends(world: World) -> None:
 def test_the_stakers_part_is_a_parameter(world: World) -> None:
     number = world.stake(ALICE, 1_000, 0)
     world.staking.set_dividend_bps(ROOT, u32(1))
-    world.books.earn(int(btt(10_000)))
+    world.ledger.earn(int(btt(10_000)))
     world.wait(slots=ERA)
     assert world.staking.ledger.dividend_due(ALICE, number) == btt(1)
     world.staking.set_dividend_bps(ROOT, u32(0))
-    world.books.earn(int(btt(10_000)))
+    world.ledger.earn(int(btt(10_000)))
     world.wait(slots=ERA)
     assert world.staking.ledger.dividend_due(ALICE, number) == btt(1)
     world.check()
@@ -1127,7 +1127,7 @@ def test_a_bond_under_a_lock_frees_no_locked_money_for_a_stake(world: World) -> 
     assert world.free(holder) == btt(20_000)
 
 
-def test_nobody_grabs_the_pool(world: World) -> None:
+def test_no_account_grabs_the_pool(world: World) -> None:
     for tier in (3, 4):
         with refused(world, TierStaking.CommitCapExceeded):
             world.stake(ALICE, 900_000, tier)
@@ -1174,7 +1174,7 @@ def test_claiming_dust_every_slot_gains_nothing(world: World) -> None:
     world.check()
 
 
-def test_nobody_gets_eighteen_percent_for_one_year(world: World) -> None:
+def test_no_account_gets_eighteen_percent_for_one_year(world: World) -> None:
     number = world.stake(ALICE, 100_000, 4)
     world.wait(365)
     world.staking.claim(signed(ALICE), number)
@@ -1248,7 +1248,7 @@ def accesses(others: int, mine: int) -> list[int]:
     for days, step in steps:
         world.clock.slots += days * DAY
         if days == 1:
-            world.books.earn(int(btt(1)))
+            world.ledger.earn(int(btt(1)))
         before = counting.touched
         step()
         counts.append(counting.touched - before)
@@ -1336,7 +1336,7 @@ class Staking(RuleBasedStateMachine):
 
     @rule(amount=st.integers(1, 10**21))
     def earn(self, amount: int) -> None:
-        self.world.books.earn(amount)
+        self.world.ledger.earn(amount)
 
     @rule(bps=st.integers(0, 10_000))
     def share(self, bps: int) -> None:
@@ -1384,33 +1384,33 @@ def test_the_calls_are_numbered_as_the_interface_says() -> None:
     ]
 
 
-# ---- on the whole law
+# ---- on the whole runtime
 
 
-def test_the_pools_of_the_whole_law_pay_what_stakes_earn() -> None:
+def test_the_pools_of_the_whole_runtime_pay_what_stakes_earn() -> None:
     chain = EconomyChain("seed-000", manual=True)
     ann, ben = person("ann"), person("ben")
     stake = {"amount": btt(50_000), "tier": u8(3), "min_reward": None}
     assert not chain.block(chain.by(ann, "TierStaking", "stake", **stake))
     assert not chain.days(1)
-    fees, staking, books = chain.runtime.fees, chain.staking, chain.tokenomics
+    fees, staking, ledger = chain.runtime.fees, chain.staking, chain.tokenomics
     assert (fees.discount_of(ann), fees.discount_of(ben)) == (2_000, 0)
-    assert books.supply().staked >= btt(50_000)
+    assert ledger.supply().staked >= btt(50_000)
 
-    split = split_compute(int(btt(1_000)), int(books.threshold()))
+    split = split_compute(int(btt(1_000)), int(ledger.threshold()))
     earners = [(person("cho"), split.contributors)]
-    assert not chain.days(1, lambda: books.take(ben, split, BurnReason.Compute, earners))
+    assert not chain.days(1, lambda: ledger.take(ben, split, BurnReason.Compute, earners))
     assert not chain.days(1)
     share = int(split.development) * 2_000 // 10_000
-    assert books.dividends.earmarked.value == share
+    assert ledger.dividends.earmarked.value == share
     assert share - 10**6 < staking.ledger.dividend_due(ann, u32(0)) <= share
 
-    purse = int(chain.runtime.balances.free(ann))
+    allowance = int(chain.runtime.balances.free(ann))
     assert not chain.days(363, chain.by(ann, "TierStaking", "unstake", id=u32(0)))
-    gained = int(chain.runtime.balances.free(ann)) - purse - int(btt(50_000))
+    gained = int(chain.runtime.balances.free(ann)) - allowance - int(btt(50_000))
     assert btt(5_700) + share - 10**6 < gained <= btt(5_700) + share
-    assert books.burned_by[BurnReason.Staking] == btt(300)
-    pool = next(pool for pool in books.ledger.statuses() if pool.account == STAKING)
+    assert ledger.burned_by[BurnReason.Staking] == btt(300)
+    pool = next(pool for pool in ledger.ledger.statuses() if pool.account == STAKING)
     assert (pool.released, pool.burned) == (btt(5_700), btt(300))
     assert fees.discount_of(ann) == 0
     assert not audit(chain.runtime)

@@ -212,7 +212,7 @@ def btt(amount: int) -> u128:
 # ---- genesis
 
 
-def test_genesis_opens_the_books_over_what_lies_in_the_pools(bank: Bank) -> None:
+def test_genesis_opens_the_ledger_over_what_lies_in_the_pools(bank: Bank) -> None:
     found = {bytes(each.id): each for each in bank.tokenomics.ledger.statuses()}
 
     assert len(found) == 15
@@ -293,7 +293,7 @@ def test_a_wrong_configuration_names_the_place(changes: dict[str, object], place
     assert str(raised.value).startswith(place + ":")
 
 
-def test_programmes_need_somebody_to_be_paid() -> None:
+def test_programmes_need_an_account_to_be_paid() -> None:
     bank, section = Bank(), config()
     del section["foundation"]
     bank.begin()
@@ -314,7 +314,7 @@ def test_a_referendum_pays_out_of_the_ecosystem_fund(bank: Bank) -> None:
 
 
 @pytest.mark.parametrize("account", [ECOSYSTEM, GRANTS, DEVELOPMENT_FUND, OPERATIONS])
-def test_nobody_else_pays_out_of_it(bank: Bank, account: AccountId) -> None:
+def test_no_other_account_pays_out_of_it(bank: Bank, account: AccountId) -> None:
     with refused(bank, BadOrigin):
         bank.tokenomics.release_discretionary(BY_ALICE, pool(account), btt(1), Id(ALICE))
 
@@ -413,15 +413,15 @@ def test_the_next_year_has_room_again(tight: Bank) -> None:
     assert tight.tokenomics.releases.released_by_year[u32(2026)] == ONE
 
 
-def test_other_payments_go_on_beyond_the_ceiling_and_are_told(tight: Bank) -> None:
+def test_other_payments_go_on_beyond_the_ceiling_and_are_reported(tight: Bank) -> None:
     tight.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(210_000), Id(BOB))
 
     tight.tokenomics.pay(STAKING, CAROL, btt(10), discretionary=False)
 
     assert tight.has(CAROL) == 10 * ONE
     limit = u128(630_000 * ONE)
-    told = Tokenomics.ReleaseCeilingExceeded(u32(2025), limit, u128(limit + btt(10)))
-    assert told in tight.announced()
+    reported = Tokenomics.ReleaseCeilingExceeded(u32(2025), limit, u128(limit + btt(10)))
+    assert reported in tight.announced()
 
 
 def test_mining_is_counted_by_its_schedule_and_not_by_its_payments(bank: Bank) -> None:
@@ -501,7 +501,7 @@ def test_a_pause_can_be_ended_early_and_only_by_its_track(bank: Bank) -> None:
 # ---- the Foundation's programmes
 
 
-def test_a_milestone_counts_when_nobody_objected_for_fourteen_days(bank: Bank) -> None:
+def test_a_milestone_counts_when_no_account_objected_for_fourteen_days(bank: Bank) -> None:
     bank.clock.slot = 3 * MONTH
     bank.tokenomics.attest_milestone(BY_FOUNDATION, u32(0), u32(0), PROOF)
     bank.clock.slot += WINDOW - 1
@@ -799,7 +799,7 @@ def test_a_short_ecosystem_fund_is_filled_by_the_foundation_and_the_treasury(ban
     bank.attest_all(3)
     bank.clock.slot = MONTH
     bank.tokenomics.claim_programme(BY_ALICE, u32(3))  # 8,750 BTT
-    bank.balances.transfer(ALICE, FOUNDATION, btt(77_000))  # nobody's to burn but its own
+    bank.balances.transfer(ALICE, FOUNDATION, btt(77_000))  # no account's to burn but its own
     bank.tokenomics.attest_cross_chain(ROOT)
 
     with refused(bank, Tokenomics.PoolExhausted):
@@ -837,7 +837,7 @@ def test_what_owners_burn_is_counted_as_their_will(bank: Bank) -> None:
     assert bank.tokenomics.ledger.pools[pool(STAKING)].burned == 2 * ONE
 
 
-def test_nobody_burns_what_is_not_there(bank: Bank) -> None:
+def test_no_account_burns_what_is_not_there(bank: Bank) -> None:
     with refused(bank, Tokenomics.PoolExhausted):
         bank.tokenomics.destroy(GRANTS, btt(378_001), BurnReason.Milestone)
     with refused(bank, TokenError(TokenErrorKind.FundsUnavailable)):
@@ -862,8 +862,8 @@ def test_the_legs_of_a_compute_fee_go_where_they_belong(bank: Bank) -> None:
     assert bank.has(OPERATIONS) == split.reserve
     assert bank.tokenomics.burned_by[BurnReason.Compute] == split.burn == 300 * ONE
     assert bank.tokenomics.dividends.compute_inflow_of_era() == split.development
-    told = Tokenomics.TokensBurned(ALICE, split.burn, BurnReason.Compute)
-    assert told in bank.announced()
+    reported = Tokenomics.TokensBurned(ALICE, split.burn, BurnReason.Compute)
+    assert reported in bank.announced()
 
 
 def test_an_account_may_end_with_the_fee_it_pays(bank: Bank) -> None:
@@ -903,7 +903,7 @@ def test_who_cannot_pay_pays_nothing(bank: Bank) -> None:
 # ---- the stakers' part
 
 
-def test_nobody_else_spends_what_is_set_aside_for_stakers(bank: Bank) -> None:
+def test_no_other_account_spends_what_is_set_aside_for_stakers(bank: Bank) -> None:
     split = split_compute(10_000 * ONE, int(bank.tokenomics.threshold()))
     bank.tokenomics.take(ALICE, split, BurnReason.Compute)
     inflow = bank.tokenomics.dividends.compute_inflow_of_era()
@@ -947,7 +947,7 @@ def test_anybody_may_feed_a_pool(bank: Bank) -> None:
 
 
 @pytest.mark.parametrize("account", [MINING, STAKING, RESERVE, *FOUNDATION_PROGRAMMES, ALICE])
-def test_a_gift_that_would_be_stuck_or_upset_books_is_refused(
+def test_a_gift_that_would_be_stuck_or_upset_ledger_is_refused(
     bank: Bank, account: AccountId
 ) -> None:
     with refused(bank, Tokenomics.PoolClosed):
@@ -1005,7 +1005,7 @@ def test_the_years_add_up_to_all_there_is_to_release(bank: Bank) -> None:
     assert bank.tokenomics.releases.release(2099) == years[-1]
 
 
-def test_a_year_tells_what_was_decided_and_what_room_is_left(bank: Bank) -> None:
+def test_a_year_reports_what_was_decided_and_what_room_is_left(bank: Bank) -> None:
     bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(100_000), Id(BOB))
     bank.clock.slot = YEAR
     bank.tokenomics.release_discretionary(ROOT, pool(ECOSYSTEM), btt(50_000), Id(BOB))
@@ -1073,7 +1073,7 @@ def attempt(bank: Bank, kind: int, which: int, amount: int) -> None:
 
 
 @given(deeds)
-def test_whatever_is_tried_the_books_add_up(steps: list[tuple[int, int, int]]) -> None:
+def test_whatever_is_tried_the_ledger_add_up(steps: list[tuple[int, int, int]]) -> None:
     bank = Bank()
     bank.begin()
     for step in steps:
@@ -1086,10 +1086,10 @@ def test_whatever_is_tried_the_books_add_up(steps: list[tuple[int, int, int]]) -
             del bank.host.events[before:]
         else:
             state.commit()
-        check_books(bank)
+        check_ledger(bank)
 
 
-def check_books(bank: Bank) -> None:
+def check_ledger(bank: Bank) -> None:
     tokenomics = bank.tokenomics
     supply = tokenomics.supply()
     assert int(supply.issuance) + int(supply.burned) == SUPPLY

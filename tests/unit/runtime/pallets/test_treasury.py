@@ -1,4 +1,4 @@
-"""Treasury: who may spend, when it is paid, and that the pot is never overdrawn."""
+"""Treasury: who may spend, when it is paid, and that the treasury is never overdrawn."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from support.runtime import SmallRuntime, refused
 ALICE, BOB, CAROL, CLERK, CHIEF = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4, 5))
 MILLI = u128(10**15)
 PERIOD, PAYOUT = 100, 30
-POT = 1_000
+FUNDS = 1_000
 
 
 class Hands:
@@ -76,8 +76,8 @@ class Neighbour:
         return 7
 
 
-class Town(SmallRuntime):
-    """Balances and Treasury; 1,000 BTT in the pot."""
+class FundsChain(SmallRuntime):
+    """Balances and Treasury; 1,000 BTT in the treasury."""
 
     def build(self) -> None:
         self.clock, self.neighbour = Hands(), Neighbour()
@@ -116,37 +116,37 @@ class Town(SmallRuntime):
         self.clock.slot = slot
         return self.treasury.on_initialize(1)
 
-    def told(self) -> list[object]:
+    def own_events(self) -> list[object]:
         return [event for event in self.announced() if type(event) in Treasury.EVENTS.values()]
 
 
-def opened() -> Town:
-    town = Town()
-    rows = [[ss58(ALICE), str(10 * BTT)], [ss58(TREASURY), str(POT * BTT)]]
-    town.balances.genesis({"balances": rows})
-    return town
+def opened() -> FundsChain:
+    chain = FundsChain()
+    rows = [[ss58(ALICE), str(10 * BTT)], [ss58(TREASURY), str(FUNDS * BTT)]]
+    chain.balances.genesis({"balances": rows})
+    return chain
 
 
 @pytest.fixture
-def town() -> Town:
+def chain() -> FundsChain:
     return opened()
 
 
 # ---- the queue
 
 
-def test_what_is_approved_is_paid_at_the_end_of_the_spend_period(town: Town) -> None:
-    town.approve(300)
-    assert town.treasury.proposals[u32(0)] == Proposal(BOB, 300 * BTT, BOB, u128(0))
-    assert town.at(PERIOD - 1) == 0
-    assert town.balances.free(BOB) == 0
+def test_what_is_approved_is_paid_at_the_end_of_the_spend_period(chain: FundsChain) -> None:
+    chain.approve(300)
+    assert chain.treasury.proposals[u32(0)] == Proposal(BOB, 300 * BTT, BOB, u128(0))
+    assert chain.at(PERIOD - 1) == 0
+    assert chain.balances.free(BOB) == 0
 
-    assert town.at(PERIOD) == weights.pay_approved(1) + 7
-    assert town.balances.free(BOB) == 300 * BTT
-    assert town.treasury.pot() == 700 * BTT
-    assert town.treasury.approvals.value == []
-    assert u32(0) not in town.treasury.proposals
-    assert town.told() == [
+    assert chain.at(PERIOD) == weights.pay_approved(1) + 7
+    assert chain.balances.free(BOB) == 300 * BTT
+    assert chain.treasury.available() == 700 * BTT
+    assert chain.treasury.approvals.value == []
+    assert u32(0) not in chain.treasury.proposals
+    assert chain.own_events() == [
         Treasury.SpendApproved(u32(0), 300 * BTT, BOB),
         Treasury.Spending(1_000 * BTT),
         Treasury.Awarded(u32(0), 300 * BTT, BOB),
@@ -155,224 +155,226 @@ def test_what_is_approved_is_paid_at_the_end_of_the_spend_period(town: Town) -> 
 
 
 def test_a_period_that_ends_in_empty_slots_is_paid_in_the_next_block_and_only_once(
-    town: Town,
+    chain: FundsChain,
 ) -> None:
-    town.approve(1)
-    town.at(5 * PERIOD + 42)
-    assert town.balances.free(BOB) == BTT
-    assert town.treasury.last_spend_period.value == 5 * PERIOD
-    assert town.neighbour.asked == 1
+    chain.approve(1)
+    chain.at(5 * PERIOD + 42)
+    assert chain.balances.free(BOB) == BTT
+    assert chain.treasury.last_spend_period.value == 5 * PERIOD
+    assert chain.neighbour.asked == 1
 
-    town.approve(1)
-    assert town.at(6 * PERIOD - 1) == 0
-    town.at(6 * PERIOD)
-    assert town.balances.free(BOB) == 2 * BTT
-    assert town.neighbour.asked == 2
+    chain.approve(1)
+    assert chain.at(6 * PERIOD - 1) == 0
+    chain.at(6 * PERIOD)
+    assert chain.balances.free(BOB) == 2 * BTT
+    assert chain.neighbour.asked == 2
 
 
-def test_the_pot_is_never_overdrawn_and_the_rest_waits(town: Town) -> None:
+def test_the_treasury_is_never_overdrawn_and_the_rest_waits(chain: FundsChain) -> None:
     for btt, who in ((600, BOB), (500, CAROL), (400, ALICE)):
-        town.approve(btt, who)
-    town.at(PERIOD)
+        chain.approve(btt, who)
+    chain.at(PERIOD)
 
-    assert town.balances.free(BOB) == 600 * BTT
-    assert town.balances.free(CAROL) == 0
-    assert town.balances.free(ALICE) == 410 * BTT
-    assert town.treasury.pot() == 0
-    assert town.treasury.approvals.value == [1]
+    assert chain.balances.free(BOB) == 600 * BTT
+    assert chain.balances.free(CAROL) == 0
+    assert chain.balances.free(ALICE) == 410 * BTT
+    assert chain.treasury.available() == 0
+    assert chain.treasury.approvals.value == [1]
 
-    town.balances.transfer(BOB, TREASURY, 500 * BTT)
-    town.at(2 * PERIOD)
-    assert town.balances.free(CAROL) == 500 * BTT
-
-
-def test_what_cannot_be_received_waits_and_stops_nobody(town: Town) -> None:
-    town.treasury.spend_local(ROOT, MILLI - 1, Id(CAROL))
-    town.approve(1)
-    town.at(PERIOD)
-    assert town.treasury.approvals.value == [0]
-    assert town.balances.free(BOB) == BTT
-
-    town.balances.transfer(ALICE, CAROL, BTT)
-    town.at(2 * PERIOD)
-    assert town.balances.free(CAROL) == BTT + MILLI - 1
+    chain.balances.transfer(BOB, TREASURY, 500 * BTT)
+    chain.at(2 * PERIOD)
+    assert chain.balances.free(CAROL) == 500 * BTT
 
 
-def test_what_somebody_locked_in_the_pot_is_not_spent(town: Town) -> None:
-    town.balances.set_lock(b"vesting ", TREASURY, 400 * BTT, Reasons.Misc)
-    town.approve(601)
-    town.approve(600)
-    town.at(PERIOD)
-    assert town.balances.free(BOB) == 600 * BTT
-    assert town.treasury.approvals.value == [0]
+def test_what_cannot_be_received_waits_and_stops_no_account(chain: FundsChain) -> None:
+    chain.treasury.spend_local(ROOT, MILLI - 1, Id(CAROL))
+    chain.approve(1)
+    chain.at(PERIOD)
+    assert chain.treasury.approvals.value == [0]
+    assert chain.balances.free(BOB) == BTT
+
+    chain.balances.transfer(ALICE, CAROL, BTT)
+    chain.at(2 * PERIOD)
+    assert chain.balances.free(CAROL) == BTT + MILLI - 1
 
 
-def test_only_so_many_payments_wait(town: Town) -> None:
+def test_what_an_account_locked_in_the_treasury_is_not_spent(chain: FundsChain) -> None:
+    chain.balances.set_lock(b"vesting ", TREASURY, 400 * BTT, Reasons.Misc)
+    chain.approve(601)
+    chain.approve(600)
+    chain.at(PERIOD)
+    assert chain.balances.free(BOB) == 600 * BTT
+    assert chain.treasury.approvals.value == [0]
+
+
+def test_only_so_many_payments_wait(chain: FundsChain) -> None:
     for _ in range(MAX_APPROVALS):
-        town.treasury.spend_local(ROOT, u128(1), Id(BOB))
-    with refused(town, Treasury.TooManyApprovals):
-        town.approve(1)
+        chain.treasury.spend_local(ROOT, u128(1), Id(BOB))
+    with refused(chain, Treasury.TooManyApprovals):
+        chain.approve(1)
 
 
-def test_an_approval_is_taken_back(town: Town) -> None:
+def test_an_approval_is_taken_back(chain: FundsChain) -> None:
     for btt in (1, 2, 3):
-        town.approve(btt)
-    with refused(town, BadOrigin):
-        town.treasury.remove_approval(signed(BOB), u32(1))
-    town.treasury.remove_approval(ROOT, u32(1))
-    with refused(town, Treasury.ProposalNotApproved):
-        town.treasury.remove_approval(ROOT, u32(1))
+        chain.approve(btt)
+    with refused(chain, BadOrigin):
+        chain.treasury.remove_approval(signed(BOB), u32(1))
+    chain.treasury.remove_approval(ROOT, u32(1))
+    with refused(chain, Treasury.ProposalNotApproved):
+        chain.treasury.remove_approval(ROOT, u32(1))
 
-    town.at(PERIOD)
-    assert town.balances.free(BOB) == 4 * BTT
-    assert dict(town.treasury.proposals.items()) == {}
-    town.approve(1)
-    assert town.treasury.approvals.value == [3], "an index is never used again"
+    chain.at(PERIOD)
+    assert chain.balances.free(BOB) == 4 * BTT
+    assert dict(chain.treasury.proposals.items()) == {}
+    chain.approve(1)
+    assert chain.treasury.approvals.value == [3], "an index is never used again"
 
 
 # ---- who may spend
 
 
-def test_only_those_with_the_right_to_spend_approve_anything(town: Town) -> None:
-    with refused(town, BadOrigin):
-        town.approve(1, origin=signed(ALICE))
-    with refused(town, BadOrigin):
-        town.treasury.spend(signed(ALICE), AssetKind.Native, BTT, Id(ALICE), None)
-    with refused(town, CannotLookup):
-        town.treasury.spend_local(ROOT, BTT, Index(()))
+def test_only_those_with_the_right_to_spend_approve_anything(chain: FundsChain) -> None:
+    with refused(chain, BadOrigin):
+        chain.approve(1, origin=signed(ALICE))
+    with refused(chain, BadOrigin):
+        chain.treasury.spend(signed(ALICE), AssetKind.Native, BTT, Id(ALICE), None)
+    with refused(chain, CannotLookup):
+        chain.treasury.spend_local(ROOT, BTT, Index(()))
 
 
-def test_a_limit_is_for_all_of_a_spend_period_so_that_splitting_does_not_help(town: Town) -> None:
+def test_a_limit_applies_to_the_sum_of_a_spend_period(
+    chain: FundsChain,
+) -> None:
     by_clerk = signed(CLERK)
-    with refused(town, Treasury.InsufficientPermission):
-        town.approve(51, origin=by_clerk)
-    town.approve(30, origin=by_clerk)
-    town.treasury.spend(by_clerk, AssetKind.Native, 20 * BTT, Id(BOB), None)
-    with refused(town, Treasury.InsufficientPermission):
-        town.treasury.spend_local(by_clerk, u128(1), Id(BOB))
-    with refused(town, Treasury.InsufficientPermission):
-        town.treasury.spend(by_clerk, AssetKind.Native, u128(1), Id(BOB), None)
-    town.approve(500, origin=signed(CHIEF))
-    town.approve(900)
+    with refused(chain, Treasury.InsufficientPermission):
+        chain.approve(51, origin=by_clerk)
+    chain.approve(30, origin=by_clerk)
+    chain.treasury.spend(by_clerk, AssetKind.Native, 20 * BTT, Id(BOB), None)
+    with refused(chain, Treasury.InsufficientPermission):
+        chain.treasury.spend_local(by_clerk, u128(1), Id(BOB))
+    with refused(chain, Treasury.InsufficientPermission):
+        chain.treasury.spend(by_clerk, AssetKind.Native, u128(1), Id(BOB), None)
+    chain.approve(500, origin=signed(CHIEF))
+    chain.approve(900)
 
-    town.at(PERIOD)
-    town.approve(50, origin=by_clerk)
-    with refused(town, Treasury.InsufficientPermission):
-        town.approve(1, origin=by_clerk)
+    chain.at(PERIOD)
+    chain.approve(50, origin=by_clerk)
+    with refused(chain, Treasury.InsufficientPermission):
+        chain.approve(1, origin=by_clerk)
 
 
-def test_a_refused_approval_uses_up_no_limit(town: Town) -> None:
-    with refused(town, CannotLookup):
-        town.treasury.spend_local(signed(CLERK), 50 * BTT, Index(()))
-    town.approve(50, origin=signed(CLERK))
+def test_a_refused_approval_uses_up_no_limit(chain: FundsChain) -> None:
+    with refused(chain, CannotLookup):
+        chain.treasury.spend_local(signed(CLERK), 50 * BTT, Index(()))
+    chain.approve(50, origin=signed(CLERK))
 
 
 # ---- promised payments
 
 
-def test_a_promised_payment_is_paid_out_by_anybody_to_whom_it_is_for(town: Town) -> None:
-    index = town.promise(10)
-    town.treasury.payout(signed(ALICE), index)
+def test_a_promised_payment_is_paid_out_by_anybody_to_whom_it_is_for(chain: FundsChain) -> None:
+    index = chain.promise(10)
+    chain.treasury.payout(signed(ALICE), index)
 
-    assert town.balances.free(BOB) == 10 * BTT
-    with refused(town, Treasury.AlreadyAttempted):
-        town.treasury.payout(signed(BOB), index)
-    with refused(town, Treasury.AlreadyAttempted):
-        town.treasury.void_spend(ROOT, index)
-    assert town.treasury.check_status(signed(CAROL), index) == PostInfo(pays=False)
-    with refused(town, Treasury.InvalidIndex):
-        town.treasury.payout(signed(BOB), index)
-    assert town.told() == [
+    assert chain.balances.free(BOB) == 10 * BTT
+    with refused(chain, Treasury.AlreadyAttempted):
+        chain.treasury.payout(signed(BOB), index)
+    with refused(chain, Treasury.AlreadyAttempted):
+        chain.treasury.void_spend(ROOT, index)
+    assert chain.treasury.check_status(signed(CAROL), index) == PostInfo(pays=False)
+    with refused(chain, Treasury.InvalidIndex):
+        chain.treasury.payout(signed(BOB), index)
+    assert chain.own_events() == [
         Treasury.AssetSpendApproved(index, AssetKind.Native, 10 * BTT, BOB, u32(0), u32(PAYOUT)),
         Treasury.Paid(index, u64(0)),
         Treasury.SpendProcessed(index),
     ]
 
 
-def test_a_promised_payment_has_a_beginning_and_an_end(town: Town) -> None:
-    index = town.promise(10, valid_from=50)
-    assert town.treasury.spends[index] == SpendStatus(
+def test_a_promised_payment_has_a_beginning_and_an_end(chain: FundsChain) -> None:
+    index = chain.promise(10, valid_from=50)
+    assert chain.treasury.spends[index] == SpendStatus(
         AssetKind.Native, 10 * BTT, BOB, u32(50), u32(80), Pending()
     )
-    town.clock.slot = 49
-    with refused(town, Treasury.EarlyPayout):
-        town.treasury.payout(signed(BOB), index)
-    with refused(town, Treasury.NotAttempted):
-        town.treasury.check_status(signed(BOB), index)
-    town.clock.slot = 80
-    with refused(town, Treasury.SpendExpired):
-        town.treasury.payout(signed(BOB), index)
-    with refused(town, Treasury.SpendExpired):
-        town.promise(10, valid_from=50)
+    chain.clock.slot = 49
+    with refused(chain, Treasury.EarlyPayout):
+        chain.treasury.payout(signed(BOB), index)
+    with refused(chain, Treasury.NotAttempted):
+        chain.treasury.check_status(signed(BOB), index)
+    chain.clock.slot = 80
+    with refused(chain, Treasury.SpendExpired):
+        chain.treasury.payout(signed(BOB), index)
+    with refused(chain, Treasury.SpendExpired):
+        chain.promise(10, valid_from=50)
 
-    assert town.treasury.check_status(signed(BOB), index) == PostInfo(pays=False)
-    assert index not in town.treasury.spends
-    assert town.balances.free(BOB) == 0
-
-
-def test_a_promise_that_begins_at_the_end_of_time_ends_there(town: Town) -> None:
-    index = town.promise(10, valid_from=u32.MAX)
-    assert town.treasury.spends[index].expire_at == u32.MAX
+    assert chain.treasury.check_status(signed(BOB), index) == PostInfo(pays=False)
+    assert index not in chain.treasury.spends
+    assert chain.balances.free(BOB) == 0
 
 
-def test_a_promise_that_the_pot_cannot_keep_can_be_tried_again(town: Town) -> None:
-    index = town.promise(POT + 5)
-    with refused(town, Treasury.PayoutError):
-        town.treasury.payout(signed(BOB), index)
-    town.balances.transfer(ALICE, TREASURY, 5 * BTT)
-    town.treasury.payout(signed(BOB), index)
-    assert town.treasury.spends[index].status == Attempted(u64(0))
-    assert town.treasury.pot() == 0
+def test_a_promise_that_begins_at_the_end_of_time_ends_there(chain: FundsChain) -> None:
+    index = chain.promise(10, valid_from=u32.MAX)
+    assert chain.treasury.spends[index].expire_at == u32.MAX
 
 
-def test_a_promise_is_taken_back(town: Town) -> None:
-    index = town.promise(10)
-    with refused(town, BadOrigin):
-        town.treasury.void_spend(signed(BOB), index)
-    town.treasury.void_spend(ROOT, index)
-    with refused(town, Treasury.InvalidIndex):
-        town.treasury.payout(signed(BOB), index)
-    assert town.told()[-1] == Treasury.AssetSpendVoided(index)
+def test_a_promise_that_the_treasury_cannot_keep_can_be_tried_again(chain: FundsChain) -> None:
+    index = chain.promise(FUNDS + 5)
+    with refused(chain, Treasury.PayoutError):
+        chain.treasury.payout(signed(BOB), index)
+    chain.balances.transfer(ALICE, TREASURY, 5 * BTT)
+    chain.treasury.payout(signed(BOB), index)
+    assert chain.treasury.spends[index].status == Attempted(u64(0))
+    assert chain.treasury.available() == 0
+
+
+def test_a_promise_is_taken_back(chain: FundsChain) -> None:
+    index = chain.promise(10)
+    with refused(chain, BadOrigin):
+        chain.treasury.void_spend(signed(BOB), index)
+    chain.treasury.void_spend(ROOT, index)
+    with refused(chain, Treasury.InvalidIndex):
+        chain.treasury.payout(signed(BOB), index)
+    assert chain.own_events()[-1] == Treasury.AssetSpendVoided(index)
 
 
 @pytest.mark.parametrize("name", ["payout", "check_status", "void_spend"])
-def test_a_payment_that_was_never_promised_is_unknown(town: Town, name: str) -> None:
+def test_a_payment_that_was_never_promised_is_unknown(chain: FundsChain, name: str) -> None:
     origin = ROOT if name == "void_spend" else signed(BOB)
-    with refused(town, Treasury.InvalidIndex):
-        getattr(town.treasury, name)(origin, u32(3))
+    with refused(chain, Treasury.InvalidIndex):
+        getattr(chain.treasury, name)(origin, u32(3))
 
 
-def test_only_somebody_has_payments_made(town: Town) -> None:
-    index = town.promise(10)
-    with refused(town, BadOrigin):
-        town.treasury.payout(ROOT, index)
-    with refused(town, BadOrigin):
-        town.treasury.check_status(ROOT, index)
+def test_only_an_account_has_payments_made(chain: FundsChain) -> None:
+    index = chain.promise(10)
+    with refused(chain, BadOrigin):
+        chain.treasury.payout(ROOT, index)
+    with refused(chain, BadOrigin):
+        chain.treasury.check_status(ROOT, index)
 
 
 # ---- the account
 
 
-def test_the_pot_is_where_dust_and_slashes_go(town: Town) -> None:
-    town.balances.transfer(ALICE, BOB, BTT)
-    town.balances.reserve_named(b"somebody", BOB, BTT // 2)
-    town.balances.slash_reserved_named(b"somebody", BOB, BTT // 2)
-    assert town.treasury.pot() == POT * BTT + BTT // 2
-    town.balances.transfer(BOB, ALICE, BTT // 2 - 1)
-    assert town.treasury.pot() == POT * BTT + BTT // 2 + 1
+def test_the_treasury_is_where_dust_and_slashes_go(chain: FundsChain) -> None:
+    chain.balances.transfer(ALICE, BOB, BTT)
+    chain.balances.reserve_named(b"somebody", BOB, BTT // 2)
+    chain.balances.slash_reserved_named(b"somebody", BOB, BTT // 2)
+    assert chain.treasury.available() == FUNDS * BTT + BTT // 2
+    chain.balances.transfer(BOB, ALICE, BTT // 2 - 1)
+    assert chain.treasury.available() == FUNDS * BTT + BTT // 2 + 1
 
 
-def test_the_pot_can_be_emptied_and_filled_again(town: Town) -> None:
-    town.approve(POT)
-    town.at(PERIOD)
-    assert town.treasury.pot() == 0
-    town.balances.credit(TREASURY, u128(0))
-    town.balances.transfer(ALICE, TREASURY, u128(1))
-    assert town.treasury.pot() == 1
+def test_the_treasury_can_be_emptied_and_filled_again(chain: FundsChain) -> None:
+    chain.approve(FUNDS)
+    chain.at(PERIOD)
+    assert chain.treasury.available() == 0
+    chain.balances.credit(TREASURY, u128(0))
+    chain.balances.transfer(ALICE, TREASURY, u128(1))
+    assert chain.treasury.available() == 1
 
 
-def test_wallets_find_the_constants(town: Town) -> None:
-    treasury = town.treasury
+def test_wallets_find_the_constants(chain: FundsChain) -> None:
+    treasury = chain.treasury
     assert treasury.account == TREASURY
     assert treasury.pallet_id == b"py/trsry"
     assert treasury.burn == Permill(0)
@@ -382,8 +384,8 @@ def test_wallets_find_the_constants(town: Town) -> None:
     }  # fmt: skip
 
 
-def test_calls_and_records_have_substrates_bytes(town: Town) -> None:
-    spend = town.call(
+def test_calls_and_records_have_substrates_bytes(chain: FundsChain) -> None:
+    spend = chain.call(
         "Treasury",
         "spend",
         asset_kind=AssetKind.Native,
@@ -392,7 +394,7 @@ def test_calls_and_records_have_substrates_bytes(town: Town) -> None:
         valid_from=u32(7),
     )
     assert spend.raw == bytes((14, 5, 0, 20, 0)) + BOB + bytes((1, 7, 0, 0, 0))
-    local = town.call("Treasury", "spend_local", amount=u128(5), beneficiary=Id(BOB))
+    local = chain.call("Treasury", "spend_local", amount=u128(5), beneficiary=Id(BOB))
     assert local.raw == bytes((14, 3, 20, 0)) + BOB
     status = SpendStatus(AssetKind.Native, u128(5), BOB, u32(1), u32(2), Attempted(u64(3)))
     assert codec(SpendStatus).encode(status) == (
@@ -401,24 +403,24 @@ def test_calls_and_records_have_substrates_bytes(town: Town) -> None:
 
 
 @pytest.mark.parametrize("error", [DispatchError(), ArithmeticError()])
-def test_what_fails_in_a_hook_leaves_nothing_behind(town: Town, error: Exception) -> None:
-    before, events = dict(town.state.data), list(town.host.events)
+def test_what_fails_in_a_hook_leaves_nothing_behind(chain: FundsChain, error: Exception) -> None:
+    before, events = dict(chain.state.data), list(chain.host.events)
 
     def half_way() -> None:
-        town.balances.transfer(ALICE, BOB, BTT)
+        chain.balances.transfer(ALICE, BOB, BTT)
         raise error
 
-    assert not attempted(town.host, half_way)
-    assert (town.state.data, town.host.events) == (before, events)
+    assert not attempted(chain.host, half_way)
+    assert (chain.state.data, chain.host.events) == (before, events)
 
 
 def test_a_block_in_which_nothing_is_due_costs_one_look(
-    town: Town, monkeypatch: pytest.MonkeyPatch
+    chain: FundsChain, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(MAX_APPROVALS):
-        town.approve(1)
+        chain.approve(1)
     reads: list[bytes] = []
-    get = town.state.get
+    get = chain.state.get
 
     def counted(key: bytes) -> bytes | None:
         reads.append(key)
@@ -427,10 +429,10 @@ def test_a_block_in_which_nothing_is_due_costs_one_look(
     def unexpected(key: bytes, value: bytes | None) -> None:
         raise AssertionError("nothing is due, and something was written")
 
-    monkeypatch.setattr(town.state, "get", counted)
-    monkeypatch.setattr(town.state, "put", unexpected)
-    town.at(PERIOD - 1)
-    assert reads == [town.treasury.last_spend_period.prefix]
+    monkeypatch.setattr(chain.state, "get", counted)
+    monkeypatch.setattr(chain.state, "put", unexpected)
+    chain.at(PERIOD - 1)
+    assert reads == [chain.treasury.last_spend_period.prefix]
 
 
 # ---- whatever happens
@@ -450,18 +452,18 @@ STEPS = st.lists(
 
 
 @given(STEPS)
-def test_no_planck_leaves_the_pot_but_as_an_approved_payment(
+def test_no_planck_leaves_the_treasury_but_as_an_approved_payment(
     steps: list[tuple[str, int, AccountId]],
 ) -> None:
-    town = opened()
-    treasury = town.treasury
+    chain = opened()
+    treasury = chain.treasury
     for step, number, who in steps:
         try:
             match step:
                 case "approve":
-                    town.approve(number, who)
+                    chain.approve(number, who)
                 case "promise":
-                    town.promise(number, who)
+                    chain.promise(number, who)
                 case "payout":
                     treasury.payout(signed(ALICE), u32(number))
                 case "void":
@@ -471,22 +473,22 @@ def test_no_planck_leaves_the_pot_but_as_an_approved_payment(
                 case "check":
                     treasury.check_status(signed(ALICE), u32(number))
                 case _:
-                    town.at(town.clock.slot + number)
+                    chain.at(chain.clock.slot + number)
         except Error:
             continue
         waiting = dict(treasury.proposals.items())
         assert sorted(waiting) == sorted(treasury.approvals.value)
-        paid = sum(int(e.award) for e in town.told() if isinstance(e, Treasury.Awarded))
+        paid = sum(int(e.award) for e in chain.own_events() if isinstance(e, Treasury.Awarded))
         paid -= sum(
             int(e.award)
-            for e in town.told()
+            for e in chain.own_events()
             if isinstance(e, Treasury.Awarded) and e.account == TREASURY
         )
         promised = {
             event.index: int(event.amount)
-            for event in town.told()
+            for event in chain.own_events()
             if isinstance(event, Treasury.AssetSpendApproved)
         }
-        paid += sum(promised[e.index] for e in town.told() if isinstance(e, Treasury.Paid))
-        assert treasury.pot() == POT * BTT - paid
-        assert town.balances.total_issuance.value == (POT + 10) * BTT
+        paid += sum(promised[e.index] for e in chain.own_events() if isinstance(e, Treasury.Paid))
+        assert treasury.available() == FUNDS * BTT - paid
+        assert chain.balances.total_issuance.value == (FUNDS + 10) * BTT

@@ -1,4 +1,4 @@
-"""A vault is divided exactly, its manager trades within a band, and nobody is locked in.
+"""A vault is divided exactly, its manager trades within a band, and no account is locked in.
 
 What is tried against those who share a vault, and what shows that it fails:
 
@@ -94,7 +94,7 @@ def test_a_manager_can_leave_with_all_that_is_his_by_then(floor: Floor) -> None:
     assert (floor.money(floor.vault), floor.units(floor.vault)) == (0, 0)
 
 
-def test_nobody_puts_in_more_than_he_allows(floor: Floor) -> None:
+def test_no_account_puts_in_more_than_he_allows(floor: Floor) -> None:
     deposit = floor.vaults.deposit_vault
     with refused(floor, Vaults.TooMuch):
         deposit(signed(CAROL), VAULT, 10 * BTT, 10 * BTT, u128(0))
@@ -133,7 +133,7 @@ def test_a_fee_has_its_bounds(floor: Floor) -> None:
         floor.vaults.create_vault(signed(CAROL), u32(9), FEE, BTT, u128(1))
 
 
-def test_the_manager_trades_within_a_band_and_nobody_else_does(floor: Floor) -> None:
+def test_the_manager_trades_within_a_band_and_no_other_account_does(floor: Floor) -> None:
     place = floor.vaults.place_vault_order
     with refused(floor, Vaults.NotManager):
         place(signed(CAROL), VAULT, Side.Sell, u128(10), 20 * BTT)
@@ -183,7 +183,7 @@ def test_the_manager_cancels_the_vaults_orders_only(floor: Floor) -> None:
     assert floor.escrow(floor.vault) == 0
 
 
-def test_open_orders_lock_nobody_in(floor: Floor) -> None:
+def test_open_orders_lock_no_account_in(floor: Floor) -> None:
     floor.vaults.deposit_vault(signed(CAROL), VAULT, 500 * BTT, 500 * BTT, u128(50))
     floor.vaults.place_vault_order(signed(BOB), VAULT, Side.Buy, u128(70), 20 * BTT)
     floor.vaults.place_vault_order(signed(BOB), VAULT, Side.Sell, u128(140), 24 * BTT)
@@ -266,7 +266,7 @@ def test_money_leaves_a_vault_without_units(floor: Floor) -> None:
 
 
 class Managing(RuleBasedStateMachine):
-    """Whoever comes and goes, a share never loses by it, and all of it is in the vault."""
+    """Any account that comes and goes, a share never loses by it, and all of it is in the vault."""
 
     @initialize()
     def begin(self) -> None:
@@ -281,7 +281,7 @@ class Managing(RuleBasedStateMachine):
         return sum(int(amount) for _, amount in self.floor.tokenomics.burned_by.items())
 
     def _try(self, call: Callable[..., object], *arguments: object) -> None:
-        """Call, and check that nobody's share of what is there became smaller."""
+        """Call, and check that no account's share of what is there became smaller."""
         vaults, state = self.floor.vaults, self.floor.state
         if VAULT in vaults.vaults:
             vaults.accrue_fee(signed(ALICE), VAULT)  # the manager's fee is no loss of this call
