@@ -209,9 +209,13 @@ def _allowances(holders: Holders, validators: Iterable[AccountId]) -> dict[Accou
 def _after_allowances(row: Row, main: Holding, allowances: dict[AccountId, int]) -> list[Holding]:
     rest = main.amount - sum(allowances.values())
     if rest <= 0:
-        raise GenesisError(f"row {row.key}: {len(allowances)} allowances leave nothing of its {row.amount}")
+        raise GenesisError(
+            f"row {row.key}: {len(allowances)} allowances leave nothing of its {row.amount}"
+        )
     holdings = [Holding(main.account, rest + allowances.get(main.account, 0), main.multisig)]
-    return holdings + [Holding(*allowance) for allowance in allowances.items() if allowance[0] != main.account]
+    return holdings + [
+        Holding(*allowance) for allowance in allowances.items() if allowance[0] != main.account
+    ]
 
 
 # --- reading and writing --------------------------------------------------------

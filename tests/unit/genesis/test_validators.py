@@ -386,7 +386,7 @@ ALICE = KeyPair.from_uri("//Alice").public.hex()
         (2, "grandpa", None, "validators.json[2].grandpa: missing"),
         (3, "babes", "0x", "validators.json[3].babes: unknown field; known are"),
         (0, "stash", "5F", "validators.json[0].stash: unknown address"),
-        (0, "stash", address(POOLS["mine"]), "validators.json[0].stash: expected an account with a key"),
+        (0, "stash", address(POOLS["mine"]), "[0].stash: expected an account with a key"),
         (0, "babe", 7, "validators.json[0].babe: expected a string"),
         (0, "babe", "0x12", "validators.json[0].babe: expected 0x and 64 hexadecimal digits"),
         (0, "babe", "12" * 32, "validators.json[0].babe: expected 0x and 64 hexadecimal digits"),
