@@ -6,8 +6,8 @@ together.
 
 from __future__ import annotations
 
-from btt_chain.keystore.custody import Custody
 from btt_chain.keystore.errors import KeystoreError, RecordError
+from btt_chain.keystore.key_manager import Custody
 from btt_chain.keystore.ledger import Clock, Ledger, Place, Refusal
 from btt_chain.keystore.record import MemoryRecord, Record, SigningRecord
 from btt_chain.keystore.sealed import Password

@@ -35,8 +35,8 @@ from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.backend import UpgradeState
 from btt_chain.rpc.server import RpcConfig
-from btt_chain.telemetry.attendance import Attendance, RoundSeen
 from btt_chain.telemetry.metrics import Metrics
+from btt_chain.telemetry.voter_participation import Attendance, RoundSeen
 from p2p.network import COSTS, CUT_OFF, REFUSED_BY_NETWORK, TRAFFIC, USED, Network
 from storage.kv import StorageError
 from storage.state import StateUnavailable

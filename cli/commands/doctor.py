@@ -45,7 +45,7 @@ from cli.common.key_state import key_reports
 from cli.common.options import chain_names, connection_options, examples, json_option
 
 if TYPE_CHECKING:
-    from btt_chain.telemetry.attendance import Attendance
+    from btt_chain.telemetry.voter_participation import Attendance
     from genesis.spec import ChainSpec
 
 PATIENCE_SLOTS: Final = 4
@@ -272,7 +272,7 @@ async def _timestamp(client: Connection, hash: Json) -> float | None:
 
 async def _votes(client: Connection, keys: _Keys) -> Votes | None:
     """Watch the rounds of finality until the missing voters are known; None if unavailable."""
-    from btt_chain.telemetry.attendance import Attendance
+    from btt_chain.telemetry.voter_participation import Attendance
 
     attendance: Attendance[str] = Attendance()
     until = time.monotonic() + ROUNDS_PATIENCE
@@ -299,7 +299,7 @@ def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
 
     LookupError, TypeError or ValueError for a malformed answer.
     """
-    from btt_chain.telemetry.attendance import RoundSeen
+    from btt_chain.telemetry.voter_participation import RoundSeen
 
     def seen(said: Any) -> RoundSeen[str]:
         late = set(said["precommits"]["missing"])

@@ -88,7 +88,7 @@ def prove(
     Session.set_keys.
     """
     from btt_chain.keystore import Keystore
-    from btt_chain.keystore.custody import possession_proof
+    from btt_chain.keystore.key_manager import possession_proof
 
     account = _account(owner)
     place = place_of(dev, chain, base_path)

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.keystore.custody import Custody
 from btt_chain.keystore.errors import (
     KeyFileDamaged,
     KeyFileExposed,
@@ -25,6 +24,7 @@ from btt_chain.keystore.errors import (
     UnknownKeyType,
     WrongPassword,
 )
+from btt_chain.keystore.key_manager import Custody
 from btt_chain.keystore.record import recorded_keys
 from btt_chain.keystore.sealed import Cost, NotSealed, Password, decode, seal
 from btt_chain.keystore.store import BABE, GRANDPA, Keystore

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from btt_chain.node.service import Service
-from btt_chain.telemetry.attendance import Attendance
 from btt_chain.telemetry.metrics import Metrics
+from btt_chain.telemetry.voter_participation import Attendance
 from support.sim.world import World
 
 

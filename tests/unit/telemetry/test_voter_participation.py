@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from btt_chain.telemetry.attendance import LONG_ROUND_MS, ROUNDS, Attendance, RoundSeen
+from btt_chain.telemetry.voter_participation import LONG_ROUND_MS, ROUNDS, Attendance, RoundSeen
 
 
 def seen(number: int, *missing: str) -> RoundSeen[str]:
