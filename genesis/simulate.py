@@ -290,7 +290,7 @@ class Economy:
 
     def trade(self, demand: int) -> None:
         """Claim the last era's rewards, and buy compute for `demand` planck."""
-        era = self.mining.era_index.value
+        era = self.mining.eras.era_index.value
         if era:
             self.attempt(PROVIDERS, "Mining", "claim_rewards", era_from=era - 1, era_to=era - 1)
         self.gather(PROVIDERS)
@@ -304,7 +304,7 @@ class Economy:
         earners = ((PROVIDERS, split.contributors),)
         self.tokenomics.take(MARKET, split, BurnReason.Compute, earners)
         fees = u128(jobs * int(JOB) - int(split.contributors))
-        units = int(fees) // int(self.mining.fee_price.value)
+        units = int(fees) // int(self.mining.prices.fee_price.value)
         receipt = H256(blake2_256(b"receipt" + self.number.to_bytes(4, "little")))
         self.mining.record(PROVIDERS, receipt, units, fees, verified=False)
         self.sold += jobs * int(JOB)
@@ -424,8 +424,8 @@ class Economy:
             staked_planck=int(self.staking.ledger.total_staked.value),
             released_planck=self.tokenomics.releases.released_now(),
             emitted_planck=int(self.mining.emitted_now()),
-            mining_paid_planck=int(self.mining.paid.value),
-            mining_unallocated_planck=int(self.mining.carry.value),
+            mining_paid_planck=int(self.mining.ledger.paid.value),
+            mining_unallocated_planck=int(self.mining.ledger.unallocated.value),
             compute_sold_planck=self.sold,
             foundation_planck=foundation,
             stake_free_planck=free,

@@ -465,14 +465,14 @@ def programmes(books: Books) -> Iterator[Finding]:
 
 
 def mining(books: Books) -> Iterator[Finding]:
-    """Check I6: issued emission is paid, owed or carried over, and the rest is not issued."""
-    pallet = books.mining
-    allocated, unemitted = int(pallet.allocated.value), int(pallet.unemitted.value)
-    owed, paid, carry = (int(item.value) for item in (pallet.owed, pallet.paid, pallet.carry))
-    if paid + owed + carry + unemitted != allocated:
-        parts = f"{paid} paid, {owed} owed, {carry} carried, {unemitted} not issued"
+    """Check I6: issued emission is paid, owed or unallocated, and the rest is not issued."""
+    pallet, ledger = books.mining, books.mining.ledger
+    allocated, unemitted = int(ledger.allocated.value), int(ledger.unemitted.value)
+    owed, paid, free = (int(item.value) for item in (ledger.owed, ledger.paid, ledger.unallocated))
+    if paid + owed + free + unemitted != allocated:
+        parts = f"{paid} paid, {owed} owed, {free} unallocated, {unemitted} not issued"
         yield Finding("I6", f"{parts}: not {allocated} planck")
-    began = int(pallet.began.value) * int(pallet.era_length) * int(pallet.slot_ms)
+    began = int(pallet.eras.began.value) * int(pallet.era_length) * int(pallet.slot_ms)
     rest = allocated - emitted(allocated, began)
     if unemitted != rest:
         yield Finding("I6", f"{unemitted} planck not issued, the schedule says {rest}")
@@ -486,7 +486,7 @@ def mining(books: Books) -> Iterator[Finding]:
 
 def eras(books: Books, owed: int) -> Iterator[Finding]:
     """Check I6: the owed sum is that of the eras, and an era's shares never exceed its rest."""
-    pallet = books.mining
+    pallet = books.mining.eras
     parts: dict[int, int] = {}
     scores: dict[int, int] = {}
     known = dict(pallet.eras.items())
@@ -499,7 +499,7 @@ def eras(books: Books, owed: int) -> Iterator[Finding]:
     if left != owed:
         yield Finding("I6", f"{owed} planck owed, eras owe {left}")
     for index, era in known.items():
-        # Expired rewards are carried over, and their shares are removed in steps.
+        # Expired rewards become unallocated, and their shares are removed in steps.
         if era.left and parts.get(index, 0) > era.left:
             yield Finding("I6", f"era {index}: {parts[index]} planck shared, {era.left} owed")
         if scores.get(index, 0) > era.score:

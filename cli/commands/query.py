@@ -407,7 +407,7 @@ def _is_money(name: str) -> bool:
     """Return True if a storage item or constant is an amount: metadata does not name its type."""
     words = (
         "Issuance", "Deposit", "Balance", "Burned", "Amount", "Supply", "Allocated", "Unemitted",
-        "Owed", "Paid", "Carry", "Staked", "Committed", "Released", "Earmarked", "Budget",
+        "Owed", "Paid", "Unallocated", "Staked", "Committed", "Released", "Earmarked", "Budget",
     )  # fmt: skip
     return any(word in name for word in words)
 

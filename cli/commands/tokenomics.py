@@ -441,7 +441,7 @@ def _print_months(rows: list[Month], preset: str) -> None:
             ">month",
             ">mining\nemitted",
             ">mining\npaid",
-            ">in\nCarry",
+            ">un-\nallocated",
             ">pool\nfree",
             ">pool\npromised",
             ">pool\nlasts",

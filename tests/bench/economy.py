@@ -153,7 +153,7 @@ def measured(size: int) -> dict[str, Cost]:
         [of_stake(chain, "claim_dividend", *pair) for pair in pairs]
     )
     found["an era closed, dividends fed"] = era(chain, crowd, meter)
-    last = u32(int(chain.mining.era_index.value) - 1)
+    last = u32(int(chain.mining.eras.era_index.value) - 1)
     eras = {"era_from": last, "era_to": last}
     found["an era's work claimed"] = each(
         [chain.by(who, "Mining", "claim_rewards", **eras) for who in tried]
@@ -218,7 +218,7 @@ def era(chain: EconomyChain, crowd: Sequence[AccountId], meter: Meter | None = N
     behind = (chain.runtime.babe.now() + 1) % length
     split = split_compute(1_000 * BTT, int(chain.tokenomics.threshold()))
     earners = [(PEOPLE[1], split.contributors)]
-    mark = int(chain.mining.era_index.value) << 32
+    mark = int(chain.mining.eras.era_index.value) << 32
     chain.block(
         lambda: chain.tokenomics.take(PEOPLE[0], split, BurnReason.Compute, earners),
         *(work(chain, who, mark + at) for at, who in enumerate(crowd)),

@@ -603,8 +603,13 @@ class Market(WorkRuntime):
         burned = sum(int(amount) for _, amount in self.tokenomics.burned_by.items())
         assert burned == balances.total_burned.value
         mining = self.mining
-        books = (mining.paid, mining.owed, mining.carry, mining.unemitted)
-        assert sum(int(part.value) for part in books) == mining.allocated.value
+        books = (
+            mining.ledger.paid,
+            mining.ledger.owed,
+            mining.ledger.unallocated,
+            mining.ledger.unemitted,
+        )
+        assert sum(int(part.value) for part in books) == mining.ledger.allocated.value
         open_jobs = {id: job for id, job in jobs.jobs.items() if job.state not in ENDED}
         escrows: dict[AccountId, int] = {}
         for job in open_jobs.values():

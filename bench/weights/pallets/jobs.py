@@ -46,7 +46,7 @@ def rich(b: Bench) -> None:
     """Endow the unallocated emission, which pays for jobs of the chain."""
     mining = b.runtime.mining
     b.endow(MINING)
-    mining.carry.value = u128(10**5 * BTT)
+    mining.ledger.unallocated.value = u128(10**5 * BTT)
     if mining.emission_now().protocol_room < 10 * BTT:
         raise ValueError("the schedule leaves no room for jobs of the chain")
 

@@ -8,9 +8,10 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import MINING
 from runtime.constants import BTT
-from runtime.pallets.mining.pallet import MAX_CLAIM_ERAS, SWEPT
+from runtime.pallets.mining.eras import SWEPT
+from runtime.pallets.mining.pallet import MAX_CLAIM_ERAS
 from runtime.pallets.mining.shares import MAX_STEPS, Step
-from runtime.pallets.mining.types import EraBooks, Running
+from runtime.pallets.mining.types import EraRecord, Running
 from runtime.pallets.providers.types import Ledger
 
 SCORE = u128(10**9)
@@ -26,11 +27,11 @@ def eras(b: Bench, count: int, settled: int, expires: int = BLOCK + 1_000) -> Ac
         for place in range(MAX_STEPS)
     ]
     for number in range(count):
-        mining.eras[u32(number)] = EraBooks(budget, SCORE, budget, budget, u32(expires))
+        mining.eras.eras[u32(number)] = EraRecord(budget, SCORE, budget, budget, u32(expires))
         if number >= count - settled:
-            mining.shares[u32(number), who] = steps
-    mining.era_index.value = u32(count)
-    mining.owed.value = u128(count * 100 * BTT)
+            mining.eras.shares[u32(number), who] = steps
+    mining.eras.era_index.value = u32(count)
+    mining.ledger.owed.value = u128(count * 100 * BTT)
     return who
 
 
@@ -76,11 +77,11 @@ def set_params(b: Bench) -> Case:
 def close(b: Bench) -> Case:
     """Close an era with at least one score."""
     mining = b.runtime.mining
-    mining.began.value = u32(30)
+    mining.eras.began.value = u32(30)
     fees = u128(100 * BTT)
-    mining.running.value = Running(SCORE, u128(10), fees, SCORE, u32(100))
-    mining.protocol_price.value = u128(int(mining.params.value.protocol_price) + 10**6)
-    return Case(run=lambda: mining._close(31))  # noqa: SLF001
+    mining.eras.running.value = Running(SCORE, u128(10), fees, SCORE, u32(100))
+    mining.prices.protocol_price.value = u128(int(mining.params.value.protocol_price) + 10**6)
+    return Case(run=lambda: mining.eras.close(31))
 
 
 @benchmark("Mining.expire")
@@ -93,6 +94,6 @@ def expire(b: Bench) -> Case:
         for place in range(MAX_STEPS)
     ]
     for number in range(SWEPT):
-        mining.shares[u32(0), b.poor(number)] = steps
-    mining.oldest.value = u32(0)
-    return Case(run=mining._expire)  # noqa: SLF001
+        mining.eras.shares[u32(0), b.poor(number)] = steps
+    mining.eras.oldest.value = u32(0)
+    return Case(run=mining.eras.expire)

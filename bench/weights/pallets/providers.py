@@ -55,7 +55,7 @@ def times() -> list[Timed]:
 
 def era(b: Bench) -> None:
     """Start an era after many others, and create all classes that providers name."""
-    b.runtime.mining.era_index.value = u32(ERA)
+    b.runtime.mining.eras.era_index.value = u32(ERA)
     for number in range(2 * MAX_CLASSES):
         b.runtime.models.classes[u16(number)] = model_class()
 
@@ -160,7 +160,7 @@ def unbond(b: Bench) -> Case:
 def withdraw(b: Bench) -> Case:
     """Withdraw the maximum number of chunks."""
     who = provider(b)
-    b.runtime.mining.era_index.value = u32(ERA + 1 + MAX_CHUNKS)
+    b.runtime.mining.eras.era_index.value = u32(ERA + 1 + MAX_CHUNKS)
     return b.signed(who, "Providers", "withdraw")
 
 
@@ -208,7 +208,7 @@ def delegate_score(b: Bench) -> Case:
 def dismiss_delegator(b: Bench) -> Case:
     """Dismiss a delegator."""
     who = b.account()
-    b.runtime.mining.era_index.value = u32(ERA)
+    b.runtime.mining.eras.era_index.value = u32(ERA)
     b.runtime.providers.work_scores.delegations[b.poor(0)] = ScoreDelegation(None, who, u32(3))
     return b.signed(who, "Providers", "dismiss_delegator", provider=b.poor(0))
 

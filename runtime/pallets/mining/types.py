@@ -35,8 +35,8 @@ MEDIAN_ENERGY: Final = u64(3_600_000)
 """Units per kilowatt-hour: a hundred a second at a hundred watts."""
 TARGET_P95: Final = u32(1_000)
 
-Balance = Annotated[u128, TypeName("BalanceOf<T>")]
-Ppm = Annotated[u32, TypeName("u32")]
+EraIndex = Annotated[u32, TypeName("EraIndex")]
+Ppm = u32
 
 
 @path("pallet_mining::Params", params={"Balance": u128})
@@ -50,13 +50,13 @@ class Params:
     """The same where the requester is verified, within `verified_budget`."""
     verified_budget: Annotated[u128, TypeName("Balance")] = u128(0)
     """Maximum additional reward, in planck, for the fees of one verified requester in an era."""
-    operator_cap: Annotated[u32, TypeName("u32")] = u32(2_000)
+    operator_cap: u32 = u32(2_000)
     """Maximum part of an era's budget for one operator, in basis points."""
-    operator_cap_from: Annotated[u32, TypeName("u32")] = u32(10)
+    operator_cap_from: u32 = u32(10)
     """Number of operators in an era from which the cap applies."""
-    target_p95: Annotated[u32, TypeName("u32")] = TARGET_P95
+    target_p95: u32 = TARGET_P95
     """Target time for 95 of 100 jobs, in thousandths of the time that they are given."""
-    median_energy: Annotated[u64, TypeName("u64")] = MEDIAN_ENERGY
+    median_energy: u64 = MEDIAN_ENERGY
     """Units of work per kilowatt-hour with the neutral factor."""
     protocol_price: Annotated[u128, TypeName("Balance")] = PROTOCOL_PRICE
     """Target of the price of the chain's own jobs."""
@@ -94,7 +94,7 @@ class Standing:
     """An operator's values: attested by the oracle, or measured by the chain."""
 
     region: Annotated[u16 | None, TypeName("Option<u16>")] = None
-    units_per_kwh: Annotated[u64, TypeName("u64")] = u64(0)
+    units_per_kwh: u64 = u64(0)
     """0: not attested."""
     uptime: Ppm = u32(NEUTRAL)
     quality: Ppm = u32(NEUTRAL)
@@ -129,13 +129,13 @@ class Running:
     fees: Annotated[u128, TypeName("Balance")] = u128(0)
     counted: u128 = u128(0)
     """Work that fees paid for at the era's price, in parts of a unit."""
-    operators: Annotated[u32, TypeName("u32")] = u32(0)
+    operators: u32 = u32(0)
     """Number of operators with a score."""
 
 
-@path("pallet_mining::EraBooks", params={"Balance": u128})
+@path("pallet_mining::EraRecord", params={"Balance": u128})
 @dataclass(slots=True)
-class EraBooks:
+class EraRecord:
     """An ended era in which an operator scored."""
 
     budget: Annotated[u128, TypeName("Balance")]
@@ -143,7 +143,7 @@ class EraBooks:
     """Score of all receipts, in parts of a unit."""
     left: Annotated[u128, TypeName("Balance")]
     """Unclaimed part of the budget."""
-    most: Annotated[u128, TypeName("Balance")]
+    max_reward: Annotated[u128, TypeName("Balance")]
     """Maximum reward of one operator."""
     expires: Annotated[u32, TypeName("BlockNumber")]
     """First slot in which the rewards can no longer be claimed."""
@@ -167,14 +167,14 @@ Steps = Bounded[list[Step], MAX_STEPS]
 @path("pallet_mining::Emission", params={"Balance": u128})
 @dataclass(slots=True)
 class Emission:
-    """The state of the emission. `unemitted + owed + paid + carry == pool`."""
+    """The state of the emission. `unemitted + owed + paid + unallocated == pool`."""
 
     pool: Annotated[u128, TypeName("Balance")]
     unemitted: Annotated[u128, TypeName("Balance")]
     owed: Annotated[u128, TypeName("Balance")]
     paid: Annotated[u128, TypeName("Balance")]
-    carry: Annotated[u128, TypeName("Balance")]
-    era: Annotated[u32, TypeName("u32")]
+    unallocated: Annotated[u128, TypeName("Balance")]
+    era: u32
     """The current era."""
     began: Annotated[u32, TypeName("BlockNumber")]
     """First slot of the era."""
@@ -212,7 +212,7 @@ class OperatorView:
 class Estimate:
     """An operator's earnings in an era, or in the current era if it ended now."""
 
-    era: Annotated[u32, TypeName("u32")]
+    era: u32
     part: Annotated[u128, TypeName("Balance")]
     """Part of the budget by score alone."""
     reward: Annotated[u128, TypeName("Balance")]

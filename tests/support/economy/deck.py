@@ -123,7 +123,7 @@ class Deck:
 
     def era(self) -> u32:
         """Draw an era, of those that are over most often."""
-        now = int(self.chain.mining.era_index.value)
+        now = int(self.chain.mining.eras.era_index.value)
         return u32(max(0, now - self.one_of((0, 1, 1, 1, 2, 3, 5))))
 
     def pool(self) -> PoolId:
@@ -242,7 +242,7 @@ class Deck:
         return draw(self)
 
     def inner(self) -> object:
-        """Draw a call for a call to carry."""
+        """Select the inner call of a call."""
         carried = self.call(self.one_of([name for name in self.calls() if "Proxy" not in name]))
         assert isinstance(carried, tuple)
         return carried[1]
@@ -361,7 +361,7 @@ class Deck:
 
     def some_eras(self) -> dict[str, object]:
         """Choose eras in which somebody worked."""
-        known = [keys for keys, _ in self.chain.mining.shares.items()]
+        known = [keys for keys, _ in self.chain.mining.eras.shares.items()]
         if not known:
             return {}
         era, self.signer = self.one_of(known)
@@ -416,7 +416,10 @@ class Deck:
 
     def work(self) -> Callable[[], object]:
         """Record a receipt of somebody's work."""
-        price, units = int(self.chain.mining.fee_price.value), self.one_of((1, 10**3, 10**6, 10**8))
+        price, units = (
+            int(self.chain.mining.prices.fee_price.value),
+            self.one_of((1, 10**3, 10**6, 10**8)),
+        )
         fees = u128(min(units * price * self.one_of((0, 1, 1, 3)) // self.one_of((1, 2)), 10**24))
         receipt, provider = H256(self.rng.randbytes(32)), self.one_of(PEOPLE)
         verified, requester = self.chance(30), self.one_of(PEOPLE)
@@ -436,9 +439,12 @@ class Deck:
         return go
 
     def protocol_job(self) -> Callable[[], object]:
-        """Have Carry pay a job."""
-        who, units = self.who(), self.one_of((1, 10**3, 10**6, 10**9))
-        return lambda: self.chain.mining.pay_protocol_job(who, units)
+        """Pay a job of the chain from the unallocated emission."""
+        mining, who = self.chain.mining, self.who()
+        units = self.one_of((1, 10**3, 10**6, 10**9))
+        return lambda: mining.spend_carry(
+            who, u128(units * int(mining.prices.protocol_price.value))
+        )
 
     def compute_fee(self) -> Callable[[], object]:
         """Pay for a job."""

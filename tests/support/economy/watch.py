@@ -142,9 +142,9 @@ class Watch:
         mining = self.chain.mining
         for event in events:
             if isinstance(event, Mining.EraEnded):
-                assert event.owed + event.carry == event.budget
+                assert event.owed + event.unallocated == event.budget
                 self.issued += int(event.budget)
-        began = int(mining.began.value) * int(mining.era_length) * self.chain.slot_ms
+        began = int(mining.eras.began.value) * int(mining.era_length) * self.chain.slot_ms
         assert self.issued == oracle.emitted(self.preset.mining_pool, began)
         assert began <= self.chain.time
 

@@ -83,8 +83,8 @@ async def test_an_operator_and_what_it_would_earn_are_returned(
     assert await http.call("mining_estimate", who) is None
 
     mining = runtime.mining
-    mining.shares[u32(0), ALICE] = added([], 5, int(BTT))
-    mining.running.value = Running(u128(5), u128(5), u128(BTT), u128(5), u32(1))
+    mining.eras.shares[u32(0), ALICE] = added([], 5, int(BTT))
+    mining.eras.running.value = Running(u128(5), u128(5), u128(BTT), u128(5), u32(1))
     estimate = await http.call("mining_estimate", who)
     assert estimate["era"] == 0
     assert estimate["reward"] == str(min(int(BTT), int(estimate["part"])))

@@ -668,13 +668,13 @@ def test_paying_oneself_for_work_loses_money_even_with_all_stakes() -> None:
             slot=chain.slot + epoch // 2,
         )
     chain.block(slot=chain.slot + 2 * epoch)
-    last = int(chain.mining.era_index.value) - 1
+    last = int(chain.mining.eras.era_index.value) - 1
     eras = {"era_from": u32(max(0, last - 60)), "era_to": u32(last)}
     chain.run(
         chain.by(ANN, "Mining", "claim_rewards", **eras),
         chain.by(ANN, "TierStaking", "claim_dividend", id=u32(0)),
     )
-    assert chain.mining.paid.value > 0
+    assert chain.mining.ledger.paid.value > 0
     lost = before - int(chain.runtime.balances.total(ANN))
     assert lost > 0
     # What the fees cost, less kappa of them and the stakers' part of the development leg.
@@ -691,12 +691,12 @@ def test_a_receipt_counts_once(chain: EconomyChain) -> None:
 
 def test_work_after_a_long_rest_earns_no_more_than_an_era_gives(chain: EconomyChain) -> None:
     chain.at(2 * YEAR - DAY)
-    began = int(chain.mining.began.value)
+    began = int(chain.mining.eras.began.value)
     length = int(chain.mining.era_length)
     chain.run(record(chain, ANN, 1, 10**15, 10**6 * BTT))
     chain.block(slot=chain.slot + 2 * length)
     free = chain.free(ANN)
-    now = u32(int(chain.mining.era_index.value) - 1)
+    now = u32(int(chain.mining.eras.era_index.value) - 1)
     chain.run(chain.by(ANN, "Mining", "claim_rewards", era_from=now, era_to=now))
     era = length * chain.slot_ms
     pool = oracle.PRESETS["seed-000"].mining_pool
@@ -713,7 +713,7 @@ def test_machines_that_pose_as_many_earn_no_more(chain: EconomyChain) -> None:
         record(chain, ANN, 1, units, fees),
         *(record(chain, who, 2 + at, units // 5, fees // 5) for at, who in enumerate(many)),
     )
-    era = chain.mining.era_index.value
+    era = chain.mining.eras.era_index.value
     chain.block(slot=chain.slot + 2 * int(chain.mining.era_length))
     got = {}
     for who in (ANN, *many):

@@ -80,7 +80,7 @@ def lively() -> EconomyChain:
     chain.days(1, work, chain.by(BEN, "TierStaking", "claim_dividend", id=u32(0)), pay)
     chain.days(1, work, pay)
     assert not chain.failures, chain.failures
-    assert chain.mining.owed.value
+    assert chain.mining.ledger.owed.value
     assert chain.tokenomics.dividends.earmarked.value
     return chain
 
@@ -341,41 +341,41 @@ def milestone_burned_again(chain: EconomyChain) -> None:
 
 
 def issued_too_early(chain: EconomyChain) -> None:
-    chain.mining.unemitted.value -= u128(1)
-    chain.mining.carry.value += u128(1)
+    chain.mining.ledger.unemitted.value -= u128(1)
+    chain.mining.ledger.unallocated.value += u128(1)
 
 
 def issued_to_no_account(chain: EconomyChain) -> None:
-    chain.mining.carry.value -= u128(1)
+    chain.mining.ledger.unallocated.value -= u128(1)
 
 
 def paid_and_still_there(chain: EconomyChain) -> None:
-    chain.mining.carry.value -= u128(1)
-    chain.mining.paid.value += u128(1)
+    chain.mining.ledger.unallocated.value -= u128(1)
+    chain.mining.ledger.paid.value += u128(1)
 
 
 def owed_by_no_era(chain: EconomyChain) -> None:
-    chain.mining.carry.value -= u128(1)
-    chain.mining.owed.value += u128(1)
+    chain.mining.ledger.unallocated.value -= u128(1)
+    chain.mining.ledger.owed.value += u128(1)
 
 
 def era_with_too_little(chain: EconomyChain) -> None:
-    index, era = next(iter(chain.mining.eras.items()))
+    index, era = next(iter(chain.mining.eras.eras.items()))
     gone = int(era.left) - 1
     era.left = u128(1)
-    chain.mining.eras[index] = era
-    chain.mining.owed.value -= u128(gone)
-    chain.mining.carry.value += u128(gone)
+    chain.mining.eras.eras[index] = era
+    chain.mining.ledger.owed.value -= u128(gone)
+    chain.mining.ledger.unallocated.value += u128(gone)
 
 
 def share_out_of_nothing(chain: EconomyChain) -> None:
-    now = chain.mining.era_index.value
-    chain.mining.shares[now, DEE] = [Step(u128(1), u128(1), u128(1), is_single=True)]
+    now = chain.mining.eras.era_index.value
+    chain.mining.eras.shares[now, DEE] = [Step(u128(1), u128(1), u128(1), is_single=True)]
 
 
 def score_made_up(chain: EconomyChain) -> None:
-    index, _ = next(iter(chain.mining.eras.items()))
-    chain.mining.shares[index, DEE] = [Step(u128(0), u128(1), u128(1), is_single=True)]
+    index, _ = next(iter(chain.mining.eras.eras.items()))
+    chain.mining.eras.shares[index, DEE] = [Step(u128(0), u128(1), u128(1), is_single=True)]
 
 
 def stake(chain: EconomyChain, **change: int) -> None:

@@ -162,11 +162,16 @@ def test_eight_years_give_every_month_what_the_oracle_says(name: str, mode: Ceil
     # ---- everything has gone where it must
     pool = way.preset.mining_pool
     chain.days(1)
-    assert chain.mining.unemitted.value == 0
+    assert chain.mining.ledger.unemitted.value == 0
     mining = chain.mining
-    assert int(mining.paid.value) + int(mining.owed.value) + int(mining.carry.value) == pool
-    assert mining.paid.value > 0
-    assert chain.free(MINING) == pool - int(mining.paid.value)
+    assert (
+        int(mining.ledger.paid.value)
+        + int(mining.ledger.owed.value)
+        + int(mining.ledger.unallocated.value)
+        == pool
+    )
+    assert mining.ledger.paid.value > 0
+    assert chain.free(MINING) == pool - int(mining.ledger.paid.value)
     assert not list(chain.runtime.vesting.schedules_ext.items())
     for vests, row in zip(chain.vests, way.preset.linear, strict=True):
         account = chain.runtime.system.account[vests.account].data
@@ -179,8 +184,8 @@ def test_eight_years_give_every_month_what_the_oracle_says(name: str, mode: Ceil
     # Rewards that no account claims go to Carry, and nothing else changes.
     for _ in range(40):
         chain.days(30)
-    assert mining.owed.value == 0
-    assert int(mining.paid.value) + int(mining.carry.value) == pool
+    assert mining.ledger.owed.value == 0
+    assert int(mining.ledger.paid.value) + int(mining.ledger.unallocated.value) == pool
     assert chain.audit() == []
     burned = int(chain.runtime.balances.total_burned.value)
     assert burned == way.preset.burns[0] == int(chain.tokenomics.burned_by[BurnReason.Milestone])
@@ -189,7 +194,7 @@ def test_eight_years_give_every_month_what_the_oracle_says(name: str, mode: Ceil
 
 def claim_work(chain: EconomyChain) -> None:
     """Let every account claim what it can: of some eras only, the others expire."""
-    last = int(chain.mining.era_index.value) - 1
+    last = int(chain.mining.eras.era_index.value) - 1
     for who in PEOPLE[:4]:
         args = {"era_from": u32(max(0, last - 60)), "era_to": u32(max(0, last))}
         error = chain.take(chain.by(who, "Mining", "claim_rewards", **args))
@@ -203,11 +208,11 @@ def test_a_chain_that_sleeps_for_years_wakes_up_with_the_same_ledger(name: str) 
     chain.block()
     for years in (1, 3, 5, 8, 20):
         chain.at(years * YEAR)
-        began = int(chain.mining.began.value) * int(chain.mining.era_length) * chain.slot_ms
-        issued = int(chain.mining.allocated.value) - int(chain.mining.unemitted.value)
+        began = int(chain.mining.eras.began.value) * int(chain.mining.era_length) * chain.slot_ms
+        issued = int(chain.mining.ledger.allocated.value) - int(chain.mining.ledger.unemitted.value)
         assert issued == oracle.emitted(way.preset.mining_pool, began)
         assert chain.audit() == []
-    assert chain.mining.carry.value == way.preset.mining_pool
+    assert chain.mining.ledger.unallocated.value == way.preset.mining_pool
 
 
 @pytest.mark.parametrize("name", PRESETS)

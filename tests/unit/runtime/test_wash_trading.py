@@ -82,7 +82,7 @@ def measured(market: Market) -> Market:
 def claim_all(market: Market) -> None:
     """End the era, and have everybody claim what mining gives."""
     market.step(EPOCH)
-    last = u32(int(market.mining.era_index.value) - 1)
+    last = u32(int(market.mining.eras.era_index.value) - 1)
     for who in market.provider_accounts:
         market.tried(who, "Mining.claim_rewards", era_from=u32(0), era_to=last)
 
@@ -218,8 +218,8 @@ def test_where_too_few_could_be_drawn_nothing_is_mined_or_scored() -> None:
     job = market.post(data_bytes=u64(2_000_000 << 20))
     market.finish(job, HONEST)
     assert not market.job(job).scores
-    era = int(market.mining.era_index.value)
-    assert not market.mining.running.value.score
+    era = int(market.mining.eras.era_index.value)
+    assert not market.mining.eras.running.value.score
     assert all(market.mining.estimate(who, era) is None for who in market.provider_accounts)
     assert not [row for row in market.providers.work_scores.windows.items() if any(row[1])]
 
@@ -236,7 +236,7 @@ def test_a_share_of_the_score_costs_its_share_of_all_fees(
     """To have the part a of the window one burns a / (1 - a) of what all others' users paid."""
     market = Market(providers=2)
     mining, (other, mine) = market.mining, market.provider_accounts
-    price = int(mining.fee_price.value)
+    price = int(mining.prices.fee_price.value)
     paid = 0
     for number, units in enumerate(honest):
         receipt = H256(bytes((1, number)) * 16)
@@ -291,8 +291,8 @@ def test_capacity_that_is_only_registered_earns_nothing() -> None:
             market.tried(who, "Providers.heartbeat")
         claim_all(market)
     assert market.wealth(*market.provider_accounts) == before
-    assert not market.mining.owed.value
-    assert market.mining.carry.value > 0
+    assert not market.mining.ledger.owed.value
+    assert market.mining.ledger.unallocated.value > 0
 
 
 def test_confidential_work_that_only_its_payer_looked_at_scores_nothing() -> None:
@@ -303,5 +303,5 @@ def test_confidential_work_that_only_its_payer_looked_at_scores_nothing() -> Non
     receipt = market.submit(job, key_claim)
     market.do(ALICE, "Receipts.accept_result", receipt=receipt)
     assert market.until(job, JobState.Finalized).state is JobState.Finalized
-    assert not market.mining.running.value.score
+    assert not market.mining.eras.running.value.score
     assert not [row for row in market.providers.work_scores.windows.items() if any(row[1])]

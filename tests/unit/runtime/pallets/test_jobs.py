@@ -152,7 +152,7 @@ def test_each_leg_of_a_job_that_is_done_is_exact_to_the_planck(market: Market) -
     assert market.announced()[-1] == Jobs.Finalized(
         job, provider, u128(earned), u128(price - earned), u128(3 * fee), u128(returned)
     )
-    assert market.mining.running.value.fees == price - earned
+    assert market.mining.eras.running.value.fees == price - earned
     market.audit()
 
 
@@ -175,7 +175,7 @@ def test_work_counts_for_who_did_it_if_enough_could_have_been_drawn() -> None:
         market.finish(job, HONEST)
         assert market.job(job).scores is scores
         assert (job in market.mining.receipts) is scores
-        assert (market.mining.running.value.units > 0) is scores
+        assert (market.mining.eras.running.value.units > 0) is scores
         market.audit()
 
 
@@ -185,8 +185,8 @@ def test_the_smallest_job_mines_something_that_can_be_claimed_when_the_era_is_ov
     found = market.job(job)
     assert (found.work, found.price) == (1, Params().least_price)
     market.finish(job, HONEST)
-    provider, era = market.provider(job), market.mining.era_index.value
-    while market.mining.era_index.value == era:
+    provider, era = market.provider(job), market.mining.eras.era_index.value
+    while market.mining.eras.era_index.value == era:
         market.step()
     before = market.wealth(provider)[0]
     market.mining.claim_rewards(signed(provider), era, era)
@@ -239,13 +239,13 @@ def test_the_parts_of_whoever_was_judged_share_one_budget(market: Market) -> Non
         market.mining.params.value, kappa_verified=u32(900_000), verified_budget=u128(budget)
     )
     market.mining.set_params(ROOT, wanted)
-    fees, era = 0, market.mining.era_index.value
+    fees, era = 0, market.mining.eras.era_index.value
     for who in (ALICE, BOB):
         market.finish(job := market.post(who), HONEST)
         fees += int(market.job(job).price) - int(market.job(job).paid)
-    assert market.mining.era_index.value == era
-    assert market.mining.granted[ALICE].amount == budget < fees * 720_000 // 1_000_000
-    assert BOB not in market.mining.granted
+    assert market.mining.eras.era_index.value == era
+    assert market.mining.eras.granted[ALICE].amount == budget < fees * 720_000 // 1_000_000
+    assert BOB not in market.mining.eras.granted
     market.audit()
 
 
@@ -702,7 +702,7 @@ def test_the_chain_pays_for_its_own_jobs_out_of_carry(market: Market) -> None:
     found = market.job(job)
     assert market.balances.held(market.jobs.reason, ALICE) == 0
     assert found.escrow == 0
-    carry = market.mining.carry.value
+    carry = market.mining.ledger.unallocated.value
     receipt = market.checking(job, HONEST)
     seats = [seat.verifier for seat in market.receipt(receipt).seats]
     provider = market.provider(job)
@@ -713,9 +713,9 @@ def test_the_chain_pays_for_its_own_jobs_out_of_carry(market: Market) -> None:
     assert fee == pricing.fee_of(int(found.price), 4, 1, Params())
     gained = [new - old for new, old in zip(market.wealth(provider, *seats), before, strict=True)]
     assert gained == [int(found.price), fee, fee, fee]
-    assert carry - market.mining.carry.value == int(found.price) + 3 * fee
+    assert carry - market.mining.ledger.unallocated.value == int(found.price) + 3 * fee
     assert job not in market.mining.receipts
-    assert market.mining.running.value.score == 0
+    assert market.mining.eras.running.value.score == 0
     market.audit()
 
 
@@ -737,7 +737,7 @@ def test_a_protocol_job_is_posted_once_an_era_while_there_is_money(market: Marke
 
 def test_where_carry_is_empty_nothing_is_posted(market: Market) -> None:
     protocol(market)
-    market.mining.protocol_price.value = u128(10**27)
+    market.mining.prices.protocol_price.value = u128(10**27)
     market.step(100)
     market.run(3)
     assert market.jobs.protocol_nonce.value == 0
@@ -779,11 +779,11 @@ def test_a_protocol_job_waits_while_carry_cannot_pay(market: Market) -> None:
     job = own_job(market)
     receipt = market.checking(job, HONEST)
     market.vote(receipt, HONEST)
-    kept = market.mining.carry.value
-    market.mining.carry.value = u128(0)
+    kept = market.mining.ledger.unallocated.value
+    market.mining.ledger.unallocated.value = u128(0)
     market.run(40)
     assert market.job(job).state is JobState.Pending
-    market.mining.carry.value = kept
+    market.mining.ledger.unallocated.value = kept
     market.run(12)
     assert market.job(job).state is JobState.Finalized
     market.audit()
@@ -792,7 +792,7 @@ def test_a_protocol_job_waits_while_carry_cannot_pay(market: Market) -> None:
 def test_the_chain_promises_no_more_than_carry_has(market: Market) -> None:
     market.step(100)
     room = int(market.mining.emission_now().protocol_room)
-    market.mining.protocol_price.value = u128(room // 4)
+    market.mining.prices.protocol_price.value = u128(room // 4)
     for _ in range(3):
         protocol(market)
     market.step()
@@ -810,7 +810,9 @@ def test_who_would_cost_the_chain_more_than_carry_has_left_is_not_drawn() -> Non
     market.balances.transfer(BOB, poor, u128(5 * BTT))
     market.providers.register(signed(poor), poor_info(), u128(0))
     market.step(100)
-    market.mining.protocol_price.value = u128(market.mining.emission_now().protocol_room * 2 // 5)
+    market.mining.prices.protocol_price.value = u128(
+        market.mining.emission_now().protocol_room * 2 // 5
+    )
     protocol(market)
     market.run(30)
     job = own_job(market)
@@ -831,7 +833,7 @@ def test_work_for_the_chain_that_carry_never_pays_for_ends_and_frees_the_bond(
     provider = market.provider(job)
     market.vote(receipt, HONEST)
     for _ in range(260):
-        market.mining.carry.value = u128(0)
+        market.mining.ledger.unallocated.value = u128(0)
         market.step()
     assert market.job(job).outcome is Outcome.Unpaid
     assert not market.providers.ledgers[provider].reserved
@@ -885,12 +887,12 @@ def test_a_long_window_of_dispute_leaves_carry_as_much_time_to_pay() -> None:
     market.vote(receipt, HONEST)
     market.until_phase(receipt, Phase.Pending)
     market.run(249)
-    carry = market.mining.carry.value
+    carry = market.mining.ledger.unallocated.value
     for _ in range(20):
-        market.mining.carry.value = u128(0)
+        market.mining.ledger.unallocated.value = u128(0)
         market.step()
     assert market.job(job).state is JobState.Pending
-    market.mining.carry.value = carry
+    market.mining.ledger.unallocated.value = carry
     market.until(job, JobState.Finalized)
     assert market.job(job).outcome is Outcome.Done
 

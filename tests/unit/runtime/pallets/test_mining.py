@@ -152,7 +152,7 @@ class Works(SmallRuntime):
         """Record a receipt; without `fees`, one that costs what its units count for."""
         self.serial += 1
         receipt = H256.of(self.serial.to_bytes(8, "little"))
-        price = int(self.mining.fee_price.value)
+        price = int(self.mining.prices.fee_price.value)
         paid = u128(units * price if fees is None else fees)
         self.mining.record(who, receipt, units, paid, verified=verified, requester=requester)
         self.check()
@@ -172,13 +172,17 @@ class Works(SmallRuntime):
     def check(self) -> None:
         """I6: nothing is lost, nothing is made, and the schedule is kept."""
         mining = self.mining
-        pool, paid, owed = int(mining.allocated.value), int(mining.paid.value), mining.owed.value
-        out = pool - int(mining.unemitted.value)
-        assert paid + int(owed) + int(mining.carry.value) == out
-        assert out == emitted(pool, int(mining.began.value) * ERA * SLOT_MS)
-        assert out <= mining.emitted_now() or int(mining.began.value) * ERA > self.watch.slot
+        pool, paid, owed = (
+            int(mining.ledger.allocated.value),
+            int(mining.ledger.paid.value),
+            mining.ledger.owed.value,
+        )
+        out = pool - int(mining.ledger.unemitted.value)
+        assert paid + int(owed) + int(mining.ledger.unallocated.value) == out
+        assert out == emitted(pool, int(mining.eras.began.value) * ERA * SLOT_MS)
+        assert out <= mining.emitted_now() or int(mining.eras.began.value) * ERA > self.watch.slot
         assert int(self.balances.total(MINING)) == pool - paid
-        assert int(owed) == sum(int(era.left) for _, era in mining.eras.items())
+        assert int(owed) == sum(int(era.left) for _, era in mining.eras.eras.items())
 
 
 @lru_cache(maxsize=1)
@@ -220,23 +224,27 @@ def cap(fees: int, kappa: int = 180_000) -> int:
 def test_the_pool_is_what_genesis_gave(works: Works) -> None:
     now = works.mining.emission_now()
     assert now.pool == now.unemitted == POOL
-    assert (now.owed, now.paid, now.carry, now.era) == (0, 0, 0, 0)
+    assert (now.owed, now.paid, now.unallocated, now.era) == (0, 0, 0, 0)
     assert now.budget == budget_of(works)
 
 
 def test_the_first_day_is_issued_to_the_planck_by_its_eras(works: Works) -> None:
     works.next_era(DAY // ERA)
-    assert works.mining.era_index.value == 24
-    assert POOL - works.mining.unemitted.value == works.mining.carry.value == FIRST_DAY
+    assert works.mining.eras.era_index.value == 24
+    assert (
+        POOL - works.mining.ledger.unemitted.value
+        == works.mining.ledger.unallocated.value
+        == FIRST_DAY
+    )
 
 
 def test_an_era_is_closed_once_by_the_first_block_after_it(works: Works) -> None:
     works.pass_slots(ERA - 1)
-    assert works.mining.era_index.value == 0
+    assert works.mining.eras.era_index.value == 0
     works.pass_slots(5)
-    assert works.mining.era_index.value == 1
+    assert works.mining.eras.era_index.value == 1
     works.pass_slots(1)
-    assert works.mining.era_index.value == 1
+    assert works.mining.eras.era_index.value == 1
     assert works.announced() == [
         Mining.EraEnded(u32(0), u128(budget_of(works)), u128(0), u128(budget_of(works)))
     ]
@@ -245,11 +253,11 @@ def test_an_era_is_closed_once_by_the_first_block_after_it(works: Works) -> None
 def test_skipped_epochs_are_one_closing_and_pay_nobody_more(works: Works) -> None:
     works.work(ALICE, 10**9)
     works.pass_slots(DAY)
-    assert works.mining.era_index.value == 1
+    assert works.mining.eras.era_index.value == 1
     budget = budget_of(works)
-    assert works.mining.eras[u32(0)].budget == works.mining.owed.value == budget
-    assert works.mining.carry.value == FIRST_DAY - budget
-    assert works.mining.began.value == 24
+    assert works.mining.eras.eras[u32(0)].budget == works.mining.ledger.owed.value == budget
+    assert works.mining.ledger.unallocated.value == FIRST_DAY - budget
+    assert works.mining.eras.began.value == 24
 
 
 def test_there_is_no_jackpot_after_a_drought(works: Works) -> None:
@@ -268,16 +276,16 @@ def test_eight_years_end_at_exactly_the_pool(works: Works) -> None:
         works.watch.slot = place * step
         works.block()
         if place % 7 == 0:
-            era = int(works.mining.era_index.value) - 1
+            era = int(works.mining.eras.era_index.value) - 1
             if works.mining.estimate(BOB, era):
                 works.claim(BOB, era)
     works.watch.slot = last - 1
     works.block()
-    assert works.mining.unemitted.value > 0
+    assert works.mining.ledger.unemitted.value > 0
     works.pass_slots(1)
     now = works.mining.emission_now()
     assert now.unemitted == 0
-    assert now.paid + now.owed + now.carry == POOL
+    assert now.paid + now.owed + now.unallocated == POOL
     assert now.paid > 0
     works.pass_slots(10 * last)
     assert works.mining.emission_now().unemitted == 0
@@ -288,7 +296,7 @@ def test_a_chain_without_a_mining_pool_lives() -> None:
     works.start(pool=0)
     works.work(ALICE, 5)
     works.next_era(2)
-    assert works.mining.owed.value == works.mining.carry.value == 0
+    assert works.mining.ledger.owed.value == works.mining.ledger.unallocated.value == 0
     assert works.claim(ALICE, 0) == 0
 
 
@@ -304,10 +312,10 @@ def test_a_receipt_earns_a_part_of_its_fees_and_the_rest_is_carried(works: Works
     )
     works.next_era()
     budget = budget_of(works)
-    assert works.mining.owed.value == budget
+    assert works.mining.ledger.owed.value == budget
     assert works.claim(ALICE, 0) == cap(fees) == 18 * BTT
-    assert works.mining.owed.value == 0
-    assert works.mining.carry.value == budget - 18 * int(BTT)
+    assert works.mining.ledger.owed.value == 0
+    assert works.mining.ledger.unallocated.value == budget - 18 * int(BTT)
     assert works.announced()[-1] == Mining.RewardPaid(ALICE, u32(0), u128(18 * BTT))
 
 
@@ -318,7 +326,7 @@ def test_where_much_is_done_the_budget_is_shared_by_score(works: Works) -> None:
     budget = budget_of(works)
     assert works.claim(ALICE, 0) == budget * 3 // 4
     assert works.claim(BOB, 0) == budget // 4
-    assert works.mining.owed.value == budget - budget * 3 // 4 - budget // 4
+    assert works.mining.ledger.owed.value == budget - budget * 3 // 4 - budget // 4
 
 
 def test_neither_junk_work_nor_overpaying_buys_score(works: Works) -> None:
@@ -373,7 +381,7 @@ def test_an_era_is_counted_from_its_first_slot_even_before_the_last_is_closed(
     works.watch.slot += 5 * ERA
     assert works.mining.era_now() == 3
     works.block()
-    assert works.mining.era_now() == works.mining.era_index.value == 3
+    assert works.mining.era_now() == works.mining.eras.era_index.value == 3
 
 
 def test_the_registry_may_be_tied_later() -> None:
@@ -387,7 +395,7 @@ def test_the_registry_may_be_tied_later() -> None:
 def test_work_that_cost_nothing_earns_nothing(works: Works) -> None:
     works.work(ALICE, 10**9, fees=0)
     works.next_era()
-    assert works.mining.carry.value == budget_of(works)
+    assert works.mining.ledger.unallocated.value == budget_of(works)
     with refused(works, Mining.NothingToClaim):
         works.mining.claim_rewards(signed(ALICE), u32(0), u32(0))
 
@@ -424,7 +432,7 @@ def test_whoever_stands_behind_a_provider_earns_by_its_work(works: Works) -> Non
     works.work(BOB, 10**9)
     works.work(ALICE, 10**9)
     works.next_era()
-    assert works.mining.eras[u32(0)].score == 2 * 8 * 10**8 * PARTS
+    assert works.mining.eras.eras[u32(0)].score == 2 * 8 * 10**8 * PARTS
     assert works.claim(ALICE, 0) == 2 * (budget_of(works) // 2), "each receipt is rounded down"
     assert works.mining.estimate(BOB, 0) is None
 
@@ -439,7 +447,7 @@ def test_ten_operators_or_more_earn_a_fifth_each_at_most(works: Works) -> None:
     budget = budget_of(works)
     assert works.claim(ALICE, 0) == budget // 5
     assert sum(works.claim(who, 0) for who in many) < budget // 100
-    assert works.mining.owed.value < 10
+    assert works.mining.ledger.owed.value < 10
 
 
 def test_nine_operators_share_without_a_limit(works: Works) -> None:
@@ -552,7 +560,7 @@ def test_a_spare_cap_is_not_used_up_by_another_receipt(works: Works) -> None:
     works.work(ALICE, 1_000, fees=10**6 * PRICE)  # earns far less than its fees would allow
     works.work(ALICE, 10**6, fees=10**6 * PRICE)
     works.next_era()
-    budget, total = budget_of(works), int(works.mining.eras[u32(0)].score)
+    budget, total = budget_of(works), int(works.mining.eras.eras[u32(0)].score)
     assert works.claim(ALICE, 0) <= budget * 800 * PARTS // total + min(
         cap(10**6 * PRICE), budget * 800_000 * PARTS // total
     )
@@ -627,7 +635,7 @@ def test_splitting_an_identity_gains_nothing(pieces: list[int]) -> None:
         works.work(BOB, 10**9)
         for who, units in zip(workers, pieces, strict=True):
             works.work(who, units)
-        scores.append(works.mining.running.value.score)
+        scores.append(works.mining.eras.running.value.score)
         works.next_era()
         rows = [works.mining.estimate(who, 0) for who in dict.fromkeys(workers)]
         gained.append(sum(int(row.reward) for row in rows if row is not None))
@@ -669,7 +677,7 @@ def test_one_claim_pays_several_eras_and_says_how_much_each(works: Works) -> Non
     assert works.claim(ALICE, 0, 5) == 3 * cap(10 * int(BTT))
     events = [event for event in works.announced() if isinstance(event, Mining.RewardPaid)]
     assert [event.era for event in events] == [0, 2, 4]
-    assert works.mining.owed.value == 0
+    assert works.mining.ledger.owed.value == 0
 
 
 def test_a_claim_weighs_what_it_finds(works: Works) -> None:
@@ -700,7 +708,7 @@ def test_what_nobody_claims_for_84_days_goes_to_carry(works: Works) -> None:
     works.work(BOB, 10**9)
     works.next_era()
     assert works.claim(BOB, 0) > 0
-    owed, carry = works.mining.owed.value, works.mining.carry.value
+    owed, carry = works.mining.ledger.owed.value, works.mining.ledger.unallocated.value
     until = ERA + 84 * DAY
     row = works.mining.estimate(ALICE, 0)
     assert row is not None
@@ -708,16 +716,16 @@ def test_what_nobody_claims_for_84_days_goes_to_carry(works: Works) -> None:
 
     works.watch.slot = until - 1
     works.block()
-    assert works.mining.owed.value == owed
-    issued = int(works.mining.carry.value) - int(carry)
+    assert works.mining.ledger.owed.value == owed
+    issued = int(works.mining.ledger.unallocated.value) - int(carry)
     works.pass_slots(1)
-    assert works.mining.owed.value == 0
-    assert works.mining.carry.value >= carry + issued + owed
+    assert works.mining.ledger.owed.value == 0
+    assert works.mining.ledger.unallocated.value >= carry + issued + owed
     assert Mining.RewardsExpired(u32(0), owed) in works.announced()
     with refused(works, Mining.NothingToClaim):
         works.mining.claim_rewards(signed(ALICE), u32(0), u32(0))
-    assert u32(0) not in works.mining.eras
-    assert list(works.mining.shares.under(u32(0))) == []
+    assert u32(0) not in works.mining.eras.eras
+    assert list(works.mining.eras.shares.under(u32(0))) == []
 
 
 def test_a_claim_in_the_last_slot_is_in_time(works: Works) -> None:
@@ -732,15 +740,15 @@ def test_what_is_expired_but_not_taken_back_yet_cannot_be_claimed(works: Works) 
     for _ in range(30):
         works.work(ALICE, 10**7)
         works.next_era()
-    works.pass_slots(int(works.mining.eras[u32(29)].expires) - works.watch.slot)
-    oldest = int(works.mining.oldest.value)
+    works.pass_slots(int(works.mining.eras.eras[u32(29)].expires) - works.watch.slot)
+    oldest = int(works.mining.eras.oldest.value)
     assert 0 < oldest < 30, "a block takes back only so much"
     with refused(works, Mining.NothingToClaim):
         works.mining.claim_rewards(signed(ALICE), u32(29), u32(29))
     for _ in range(4):
         works.pass_slots(1)
-    assert works.mining.oldest.value == works.mining.era_index.value == 31
-    assert works.mining.owed.value == 0
+    assert works.mining.eras.oldest.value == works.mining.eras.era_index.value == 31
+    assert works.mining.ledger.owed.value == 0
 
 
 def test_many_forgotten_shares_are_removed_little_by_little(works: Works) -> None:
@@ -753,23 +761,23 @@ def test_many_forgotten_shares_are_removed_little_by_little(works: Works) -> Non
     sizes = []
     for _ in range(5):
         works.block()
-        sizes.append(len(list(works.mining.shares.under(u32(0)))))
+        sizes.append(len(list(works.mining.eras.shares.under(u32(0)))))
     assert sizes == [34, 18, 2, 0, 0]
-    assert works.mining.owed.value == 0
+    assert works.mining.ledger.owed.value == 0
 
 
 # ---- Carry
 
 
 def test_the_chains_own_jobs_are_paid_from_carry_as_fast_as_the_schedule(works: Works) -> None:
-    with refused(works, Mining.CarryExhausted):
+    with refused(works, Mining.UnallocatedExhausted):
         works.mining.spend_carry(DAVE, u128(BTT))
     works.next_era(3)
     budget = budget_of(works, 3)
     works.mining.spend_carry(DAVE, u128(BTT))
-    assert works.announced()[-1] == Mining.CarrySpent(DAVE, u128(BTT))
+    assert works.announced()[-1] == Mining.UnallocatedSpent(DAVE, u128(BTT))
     works.check()
-    with refused(works, Mining.CarryLimitReached):
+    with refused(works, Mining.UnallocatedLimitReached):
         works.mining.spend_carry(DAVE, u128(budget - int(BTT) + 1))
     works.mining.spend_carry(DAVE, u128(budget - int(BTT)))
     assert works.mining.emission_now().protocol_room == 0
@@ -780,18 +788,20 @@ def test_the_chains_own_jobs_are_paid_from_carry_as_fast_as_the_schedule(works: 
 
 def test_after_year_eight_carry_lasts_at_the_rate_of_the_last_band(works: Works) -> None:
     works.pass_slots(8 * YEAR_MS // SLOT_MS)
-    assert works.mining.carry.value == POOL
+    assert works.mining.ledger.unallocated.value == POOL
     rate = bands(POOL)[3] * ERA * SLOT_MS // (2 * YEAR_MS)
     for _ in range(3):
-        with refused(works, Mining.CarryLimitReached):
+        with refused(works, Mining.UnallocatedLimitReached):
             works.mining.spend_carry(DAVE, u128(rate + 1))
         works.mining.spend_carry(DAVE, u128(rate))
         works.next_era()
-    assert works.mining.carry.value == POOL - 3 * rate
+    assert works.mining.ledger.unallocated.value == POOL - 3 * rate
 
     works.work(ALICE, 10**9)
     works.next_era()
-    assert works.claim(ALICE, works.mining.era_index.value - 1) == 0, "but work earns nothing more"
+    assert works.claim(ALICE, works.mining.eras.era_index.value - 1) == 0, (
+        "but work earns nothing more"
+    )
 
 
 def test_carry_is_paid_to_the_last_planck() -> None:
@@ -800,13 +810,13 @@ def test_carry_is_paid_to_the_last_planck() -> None:
     works.balances.credit(DAVE, BTT)
     works.pass_slots(8 * YEAR_MS // SLOT_MS)
     rate = int(works.mining.emission_now().protocol_room)
-    works.mining.carry.value = u128(3 * rate + 1)  # as if the rest had been paid
-    works.mining.paid.value = u128(10 * int(BTT) - 3 * rate - 1)
-    works.balances.transfer(MINING, BOB, works.mining.paid.value)
+    works.mining.ledger.unallocated.value = u128(3 * rate + 1)  # as if the rest had been paid
+    works.mining.ledger.paid.value = u128(10 * int(BTT) - 3 * rate - 1)
+    works.balances.transfer(MINING, BOB, works.mining.ledger.paid.value)
     left = []
-    while works.mining.carry.value:
+    while works.mining.ledger.unallocated.value:
         works.mining.spend_carry(DAVE, works.mining.emission_now().protocol_room)
-        left.append(int(works.mining.carry.value))
+        left.append(int(works.mining.ledger.unallocated.value))
         works.next_era()
     assert left == [2 * rate + 1, rate + 1, 1, 0]
     assert works.balances.total(MINING) == 0
@@ -814,17 +824,16 @@ def test_carry_is_paid_to_the_last_planck() -> None:
 
 def test_a_job_of_the_chain_costs_the_price_that_governance_moves(works: Works) -> None:
     works.next_era()
-    price = int(works.mining.protocol_price.value)
-    assert works.mining.pay_protocol_job(DAVE, 1_000) == 1_000 * price
+    price = int(works.mining.prices.protocol_price.value)
     works.set(protocol_price=u128(2 * price))
     prices = [price]
     while prices[-1] < 2 * price:
         works.next_era()
-        prices.append(int(works.mining.protocol_price.value))
+        prices.append(int(works.mining.prices.protocol_price.value))
     assert all(before < after <= before + before // 8 for before, after in pairwise(prices))
     works.set(protocol_price=u128(price))
     works.next_era()
-    assert works.mining.protocol_price.value == 2 * price - 2 * price // 8
+    assert works.mining.prices.protocol_price.value == 2 * price - 2 * price // 8
 
 
 # ---- prices and factors
@@ -835,24 +844,24 @@ def test_a_job_of_the_chain_costs_the_price_that_governance_moves(works: Works) 
 def test_the_fee_price_follows_what_was_paid_by_an_eighth_at_most(levels: list[int]) -> None:
     works = fresh()
     for level in levels:
-        before = int(works.mining.fee_price.value)
+        before = int(works.mining.prices.fee_price.value)
         works.work(ALICE, 10**6, fees=level * 10**14)
         works.next_era()
-        after, wanted = int(works.mining.fee_price.value), level * 10**8
+        after, wanted = int(works.mining.prices.fee_price.value), level * 10**8
         assert abs(after - before) <= before // 8
         assert abs(after - wanted) <= abs(before - wanted)
 
 
 def test_the_fee_price_rests_in_idle_eras_and_has_a_floor(works: Works) -> None:
     works.next_era(3)
-    assert works.mining.fee_price.value == PRICE
+    assert works.mining.prices.fee_price.value == PRICE
     for _ in range(300):
         works.work(ALICE, 10**6, fees=0)
         works.next_era()
-    assert works.mining.fee_price.value == MIN_PRICE
+    assert works.mining.prices.fee_price.value == MIN_PRICE
     works.work(ALICE, 1, fees=int(BTT))
     works.next_era()
-    assert works.mining.fee_price.value == MIN_PRICE + MIN_PRICE // 8
+    assert works.mining.prices.fee_price.value == MIN_PRICE + MIN_PRICE // 8
 
 
 @pytest.mark.parametrize(
@@ -967,8 +976,8 @@ def test_work_for_nothing_makes_no_other_region_wanted(works: Works) -> None:
     works.work(BOB, 10**12, fees=1_000 * PRICE)
     works.next_era()
     assert works.mining.operator_view(ALICE).geography == PPM
-    era = int(works.mining.era_index.value)
-    done = [works.mining.region_work[u16(region)].at(era).before for region in (0, 1)]
+    era = int(works.mining.eras.era_index.value)
+    done = [works.mining.standings.region_work[u16(region)].at(era).before for region in (0, 1)]
     assert done == [1_000 * PARTS] * 2, "nor its own less wanted, for others who work there"
 
 
@@ -1187,7 +1196,7 @@ class Economy(RuleBasedStateMachine):
     @rule(who=st.sampled_from(people), back=st.integers(1, 64))
     def claim(self, who: AccountId, back: int) -> None:
         mining = self.works.mining
-        last = int(mining.era_index.value) - 1
+        last = int(mining.eras.era_index.value) - 1
         first = max(last - back + 1, 0)
         rows = [mining.estimate(who, era) for era in range(first, last + 1)]
         expected = sum(int(row.reward) for row in rows if row is not None)

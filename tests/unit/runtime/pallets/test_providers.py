@@ -750,12 +750,14 @@ def test_uptime_is_what_was_answered_of_what_was_expected(chain: ProviderChain) 
     chain.turn()
     chain.turn(beating=[A])
     # Heard in eras 0 and 1 of 0 to 2; the era that runs does not count yet.
-    assert chain.mining.standing[A].uptime == 2 * PPM // 3
+    assert chain.mining.standings.standing[A].uptime == 2 * PPM // 3
     chain.turn(beating=[A])
-    assert chain.mining.standing[A].uptime == 3 * PPM // 4
+    assert chain.mining.standings.standing[A].uptime == 3 * PPM // 4
     chain.turn(6)
     chain.providers.engagements.note_done(A, 100, ok=True)
-    assert chain.mining.standing[A].uptime == 0, "5 of 10 are 500,000 ppm, 4 of 10 earn nothing"
+    assert chain.mining.standings.standing[A].uptime == 0, (
+        "5 of 10 are 500,000 ppm, 4 of 10 earn nothing"
+    )
 
 
 def test_who_sleeps_at_night_is_not_expected_to_answer_then(chain: ProviderChain) -> None:
@@ -764,21 +766,21 @@ def test_who_sleeps_at_night_is_not_expected_to_answer_then(chain: ProviderChain
     for _ in range(4):
         chain.turn()
         chain.turn(beating=[A])
-    assert chain.mining.standing[A].uptime == PPM
+    assert chain.mining.standings.standing[A].uptime == PPM
 
 
 def test_other_hours_count_from_when_they_were_told(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
     chain.turn(5)
     chain.providers.set_availability(signed(A), bytes([1, *[0] * 20]))
-    assert chain.mining.standing[A].uptime == 0
+    assert chain.mining.standings.standing[A].uptime == 0
 
 
 def test_epochs_without_a_block_expect_no_heartbeat(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
     chain.turn(skipped=500, beating=[A])
     chain.turn(skipped=500, beating=[A])
-    assert chain.mining.standing[A].uptime == PPM
+    assert chain.mining.standings.standing[A].uptime == PPM
 
 
 def test_one_that_is_chilled_is_not_expected_to_answer(chain: ProviderChain) -> None:
@@ -787,20 +789,20 @@ def test_one_that_is_chilled_is_not_expected_to_answer(chain: ProviderChain) -> 
     chain.providers.chill(signed(A))
     chain.turn(9)
     chain.providers.resume(signed(A))
-    assert chain.mining.standing[A].uptime == PPM
+    assert chain.mining.standings.standing[A].uptime == PPM
 
 
 def test_quality_is_told_when_an_era_is_over(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
     for ok in (True, True, True, False):
         chain.providers.engagements.note_done(A, 1_000, ok=ok)
-    assert chain.mining.standing[A].quality == PPM
+    assert chain.mining.standings.standing[A].quality == PPM
     chain.turn()
-    assert chain.mining.standing[A].quality == PPM
+    assert chain.mining.standings.standing[A].quality == PPM
     chain.providers.engagements.note_done(A, 1, ok=True)
     target = int(chain.mining.params.value.target_p95)
     longest = upper_edge(step_of(1_000))
-    assert chain.mining.standing[A].quality == target * PPM // longest * 3 // 4
+    assert chain.mining.standings.standing[A].quality == target * PPM // longest * 3 // 4
     assert chain.providers.performance.conduct[A].done == 1
     chain.providers.engagements.note_done(B, 1, ok=True)
 

@@ -575,7 +575,7 @@ def test_a_bond_that_is_all_reserved_is_fined_as_well(market: Market) -> None:
     provider = market.accepted(job)
     market.providers.unbond(signed(provider), u128(5_000 * BTT))
     for _ in range(7):  # eras
-        market.mining.era_index.value += 1
+        market.mining.eras.era_index.value += 1
     market.providers.withdraw(signed(provider))
     ledger = market.providers.ledgers[provider]
     assert (ledger.active, ledger.leaving) == (0, 0)
