@@ -38,7 +38,7 @@ from runtime.work_views import (
     WorkQuote,
 )
 
-MOST: Final = 256
+MAX_LENGTH: Final = 256
 """Maximum length of a list."""
 
 K = TypeVar("K")
@@ -129,11 +129,11 @@ class WorkApi(RuntimeApi, version=1):
             for id, found in pairs  # also recently ended ones: these must not fill the list
             if found is not None and found.provider == provider and found.state in WORKING
         )
-        return list(islice(wanted, MOST))
+        return list(islice(wanted, MAX_LENGTH))
 
     def duties(self, verifier: AccountId) -> list[Duty]:
         """Return the current duties of a verifier, receipt by receipt."""
-        return list(islice(self._duties(verifier), MOST))
+        return list(islice(self._duties(verifier), MAX_LENGTH))
 
     def verifier(self, account: AccountId) -> VerifierView | None:
         """Return a verifier's bond and misses; None if the account is not a verifier."""
@@ -298,7 +298,7 @@ def page(rows: Iterable[tuple[K, V]], after: K | None, limit: int) -> Iterator[t
         for key, _ in following:
             if key == after:
                 break
-    return islice(following, min(int(limit), MOST))
+    return islice(following, min(int(limit), MAX_LENGTH))
 
 
 def seat_view(receipt: Receipt, seat: Seat) -> SeatView:

@@ -121,9 +121,9 @@ def check_input(beacon: bytes, receipt: bytes) -> VrfInput:
     return VrfInput(CHECK_DOMAIN, ((b"beacon", bytes(beacon)), (b"receipt", bytes(receipt))))
 
 
-def rho(draw: Draw) -> H256:
+def rho(output: Draw) -> H256:
     """Return a verifier's randomness for one receipt: secret until revealed, and not its choice."""
-    return H256(draw.make_bytes(_RHO, 32))
+    return H256(output.make_bytes(_RHO, 32))
 
 
 def sample_size(items: int, *, full: bool, protocol: bool = False) -> int:

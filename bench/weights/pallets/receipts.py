@@ -323,12 +323,7 @@ def attest_reveal(b: Bench) -> Case:
     receipts, verdict = b.runtime.receipts, Missing(u32(ITEM), u16(0), u32(0))
     found.commit_until = u32(BLOCK - 1)
     found.seats[0].commitment = ids.attestation(
-        genesis(b),
-        ID,
-        who(0),
-        VERDICT.encode(verdict),
-        ROOT,
-        SALT,
+        genesis(b), ID, who(0), VERDICT.encode(verdict), ROOT, SALT
     )
     receipts.receipts[ID] = found
     what = ids.check_input(found.beacons[-1], ID)

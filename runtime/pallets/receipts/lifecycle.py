@@ -136,7 +136,7 @@ class Lifecycle(Component):
         self.deposit(events.Submitted(id, job, provider))
         case = self._records.new(id, receipt, found)
         trigger = Trigger.SUBMITTED_CONFIDENTIALLY if case.is_keyed else Trigger.SUBMITTED
-        self._carry_out(case, phases.submitted(trigger, self._clock.now(), self._rules))
+        self._apply(case, phases.submitted(trigger, self._clock.now(), self._rules))
 
     def accept(self, who: AccountId, id: H256) -> None:
         """Pay for a confidential result; see `Receipts.accept_result`."""
@@ -150,7 +150,7 @@ class Lifecycle(Component):
     def advance(self, case: Case, trigger: Trigger) -> None:
         """Apply a trigger to a receipt, and those that follow."""
         step = phases.advance(state_of(case.receipt), trigger, self._clock.now(), self._rules)
-        self._carry_out(case, step)
+        self._apply(case, step)
 
     def end_phase(self, id: H256) -> int:
         """End the phase of a receipt whose timer is due; return the weight."""
@@ -198,7 +198,7 @@ class Lifecycle(Component):
 
     # ---- internals
 
-    def _carry_out(self, case: Case, step: Step) -> None:
+    def _apply(self, case: Case, step: Step) -> None:
         state, effects = step
         apply(state, case)
         for effect in effects:

@@ -224,7 +224,7 @@ def test_a_job_that_was_forgotten_is_nowhere(market: Market) -> None:
 
 
 def test_what_ended_does_not_hide_what_is_to_be_done(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runtime.work_api.MOST", 1)
+    monkeypatch.setattr("runtime.work_api.MAX_LENGTH", 1)
     market = Market(providers=1)
     for _ in range(5):
         job = market.post()
@@ -240,7 +240,7 @@ def test_what_ended_does_not_hide_what_is_to_be_done(monkeypatch: pytest.MonkeyP
 def test_receipts_that_only_wait_do_not_hide_those_to_look_at(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("runtime.work_api.MOST", 1)
+    monkeypatch.setattr("runtime.work_api.MAX_LENGTH", 1)
     market = Market(verifiers=3)
     for _ in range(4):
         waiting = market.checking(market.post(), HONEST)
