@@ -83,16 +83,21 @@ async def answer(chain: Chain, signer: Signer, view: JobView, finding: Finding) 
 
 async def prove(chain: Chain, pair: KeyPair, receipt: bytes, finding: Finding) -> Executed | None:
     """Send the proof of a finding; None if it has none. Raises ClientError."""
+    proof = proof_of(receipt, finding)
+    if proof is None:
+        return None
+    name, args = proof
+    return await chain.submit("Receipts", name, signer=pair, **args)
+
+
+def proof_of(receipt: bytes, finding: Finding) -> tuple[str, dict[str, object]] | None:
+    """Return name and arguments of the call that proves a finding; None if it has no proof."""
     if finding.fraud is not None:
-        return await chain.submit(
-            "Receipts", "prove_fraud", signer=pair, receipt=receipt, proof=finding.fraud
-        )
+        return "prove_fraud", {"receipt": receipt, "proof": finding.fraud}
     if finding.edge is None:
         return None
     output = isinstance(finding.verdict, WrongEdge) and finding.verdict.output
-    return await chain.submit(
-        "Receipts", "prove_edge", signer=pair, receipt=receipt, proof=finding.edge, output=output
-    )
+    return "prove_edge", {"receipt": receipt, "proof": finding.edge, "output": output}
 
 
 def _executor(folder: Folder, record: Record) -> Executor:

@@ -14,14 +14,12 @@ import click
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import SendingCommand
+from cli.common.sending import Sender, SendingCommand, sending_options
 from cli.common.working import (
     account,
     planck,
     properties,
     report_call,
-    signer_of,
-    signer_options,
     text,
     work_chain,
 )
@@ -29,7 +27,6 @@ from cli.common.working import (
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.typed import Executed
-    from btt_chain.crypto.keypair import KeyPair
     from btt_chain.primitives.digest import H256
     from runtime.asset_api import AssetView, Holding
 
@@ -163,7 +160,7 @@ def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     "--description", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="What describes it to people; the documents themselves without.",
 )  # fmt: skip
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def register(
@@ -179,12 +176,12 @@ def register(
     from cli.common.session import run
     from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         done = await sent(
-            url, timeout, pair, "register", kind=AssetKind(KINDS.index(kind)),
+            url, timeout, sender, "register", kind=AssetKind(KINDS.index(kind)),
             right=RightKind(RIGHTS.index(right)), documents=hash_of(documents),
             description=hash_of(description or documents), name=label(name, "name"),
             symbol=label(symbol, "symbol"), value=u128(planck(currency, value)), units=u128(units),
@@ -203,7 +200,7 @@ def register(
 @examples("btt-chain asset issue 0 --from //Alice")
 @asset.command()
 @asset_argument
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def issue(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -212,11 +209,11 @@ def issue(number: int, url: str, timeout: float, as_json: bool, **options: Any) 
     from cli.common.session import run
     from runtime.pallets.asset_registry import AssetRegistry
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
-        done = await sent(url, timeout, pair, "issue", id=u32(number))
+        done = await sent(url, timeout, sender, "issue", id=u32(number))
         issued = [one for one in done.events if isinstance(one, AssetRegistry.AssetIssued)]
         if not issued:
             raise Refused("more stake said no than yes: it is rejected, its deposit is free again")
@@ -237,7 +234,7 @@ def issue(number: int, url: str, timeout: float, as_json: bool, **options: Any) 
 @asset_argument
 @click.argument("dest")
 @click.argument("units", type=click.IntRange(1, 2**64 - 1))
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def transfer(
@@ -248,14 +245,14 @@ def transfer(
     from btt_chain.scale import u32, u128
     from cli.common.session import run
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         _, prefix = await properties(url, timeout)
         target = Id(AccountId(account(dest, prefix)))
         async with work_chain(url, timeout) as chain:
-            done = await chain.submit(
-                "Assets", "transfer", signer=pair, id=u32(number), target=target,
+            done = await sender.submit(
+                chain, "Assets", "transfer", id=u32(number), target=target,
                 amount=u128(units),
             )  # fmt: skip
         report_call(done, as_json, f"{units:_} units are sent.", asset=number, units=str(units))
@@ -315,7 +312,7 @@ def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
 @asset.command(cls=SendingCommand)
 @asset_argument
 @click.argument("amount")
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def distribute(
@@ -325,12 +322,12 @@ def distribute(
     from btt_chain.scale import u32, u128
     from cli.common.session import run
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         given = u128(planck(currency, amount))
-        done = await sent(url, timeout, pair, "distribute_revenue", id=u32(number), amount=given)
+        done = await sent(url, timeout, sender, "distribute_revenue", id=u32(number), amount=given)
         said = f"{currency.format(int(given))} wait for the holders."
         report_call(done, as_json, said, asset=number, revenue=str(int(given)))
 
@@ -340,7 +337,7 @@ def distribute(
 @examples("btt-chain asset claim 0 --from //Bob")
 @asset.command()
 @asset_argument
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def claim(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -349,11 +346,11 @@ def claim(number: int, url: str, timeout: float, as_json: bool, **options: Any) 
     from cli.common.session import run
     from runtime.pallets.asset_registry import AssetRegistry
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
-        done = await sent(url, timeout, pair, "claim_revenue", id=u32(number))
+        done = await sent(url, timeout, sender, "claim_revenue", id=u32(number))
         (told,) = (one for one in done.events if isinstance(one, AssetRegistry.RevenuePaid))
         amount = int(told.amount)
         said = f"You got {currency.format(amount)}."
@@ -362,10 +359,12 @@ def claim(number: int, url: str, timeout: float, as_json: bool, **options: Any) 
     run(work())
 
 
-async def sent(url: str, timeout: float, pair: KeyPair, call: str, **arguments: object) -> Executed:
+async def sent(
+    url: str, timeout: float, sender: Sender, call: str, **arguments: object
+) -> Executed:
     """Send a call of the registry and wait until it is in a block."""
     async with work_chain(url, timeout) as chain:
-        return await chain.submit("AssetRegistry", call, signer=pair, **arguments)
+        return await sender.submit(chain, "AssetRegistry", call, **arguments)
 
 
 def label(given: str, what: str) -> bytes:

@@ -10,8 +10,8 @@ from btt_chain.client.amount import AmountError
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import SendingCommand
-from cli.common.working import properties, signer_of, signer_options, work_chain
+from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.working import properties, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -132,7 +132,7 @@ def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     "--until", type=click.IntRange(1, 2**64 - 1), metavar="SLOT",
     help="When it expires, in slots since the first block. [default: never]",
 )  # fmt: skip
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def order(
@@ -148,7 +148,7 @@ def order(
     from cli.common.session import run
     from runtime.pallets.exchange import Exchange, Side, TimeInForce
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
@@ -157,8 +157,8 @@ def order(
         except AmountError as error:
             raise Mistyped(f"price: {error}") from None
         async with work_chain(url, timeout) as chain:
-            done = await chain.submit(
-                "Exchange", "place_order", signer=pair, asset=u32(asset),
+            done = await sender.submit(
+                chain, "Exchange", "place_order", asset=u32(asset),
                 side=Side.Buy if side == "buy" else Side.Sell, units=u128(units),
                 price=u128(planck),
                 time_in_force=TimeInForce.Immediate if immediate else TimeInForce.UntilCancelled,
@@ -230,7 +230,7 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
 @examples("btt-chain exchange cancel 17 --from //Alice")
 @exchange.command()
 @click.argument("number", metavar="ORDER", type=click.IntRange(0, 2**64 - 1))
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def cancel(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -238,11 +238,11 @@ def cancel(number: int, url: str, timeout: float, as_json: bool, **options: Any)
     from btt_chain.scale import u64
     from cli.common.session import run
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         async with work_chain(url, timeout) as chain:
-            done = await chain.submit("Exchange", "cancel_order", signer=pair, id=u64(number))
+            done = await sender.submit(chain, "Exchange", "cancel_order", id=u64(number))
         if as_json:
             show.document({"order": number, "block": "0x" + done.block.hex()})
             return

@@ -30,19 +30,16 @@ from cli.commands.gov_view import (
 from cli.common import show
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import SendingCommand
+from cli.common.sending import Sender, SendingCommand, sending_options
 from cli.common.working import (
     account,
     planck,
     properties,
-    signer_of,
-    signer_options,
     work_chain,
 )
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.crypto.keypair import KeyPair
     from runtime.governance_api import ReferendumView, TrackView
     from runtime.pallets.chambers import ElectionView, StateView
     from runtime.pallets.referenda.events import DecisionDepositRefunded, SubmissionDepositRefunded
@@ -277,7 +274,7 @@ def elections(url: str, timeout: float, as_json: bool) -> None:
     help="Slots from the approval to the call; the track has a least number.",
 )
 @click.option("--no-deposit", is_flag=True, help="Leave the deposit for the decision to others.")
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def propose(
@@ -294,24 +291,22 @@ def propose(
     from runtime.pallets.referenda import Referenda
     from runtime.pallets.scheduler import After
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         async with open_chain(url, timeout) as encoder:
             raw = encoder.metadata.arguments.encode_call(name, arguments)
         async with work_chain(url, timeout) as chain:
             id = await track_number(chain, track)
-            sent = await chain.submit(
-                "Referenda", "submit", signer=pair, proposal_origin=origin_of(id),
-                proposal=await bounded_call(chain, pair, raw), enactment_moment=After(u32(after)),
+            sent = await sender.submit(
+                chain, "Referenda", "submit", proposal_origin=origin_of(id),
+                proposal=await bounded_call(chain, sender, raw), enactment_moment=After(u32(after)),
             )  # fmt: skip
             events = (event for event in sent.events if isinstance(event, Referenda.Submitted))
             index = next(events).index
             if not no_deposit:
                 try:
-                    await chain.submit(
-                        "Referenda", "place_decision_deposit", signer=pair, index=index
-                    )
+                    await sender.submit(chain, "Referenda", "place_decision_deposit", index=index)
                 except ClientError as error:
                     raise Refused(
                         f"referendum {int(index)} is submitted, but its deposit for the decision "
@@ -328,7 +323,7 @@ def propose(
 @examples("btt-chain gov deposit 3 --from //Bob")
 @gov.command()
 @index_argument
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def deposit(index: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -344,7 +339,7 @@ def deposit(index: int, url: str, timeout: float, as_json: bool, **options: Any)
 @examples("btt-chain gov refund 3 --from //Alice")
 @gov.command()
 @index_argument
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def refund(index: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -355,12 +350,12 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: Any) 
     from btt_chain.primitives.ss58 import encode
     from cli.common.session import run
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, prefix = await properties(url, timeout)
         async with work_chain(url, timeout) as chain:
-            returned = await _refund(chain, index, pair)
+            returned = await _refund(chain, index, sender)
         paid = [(encode(one.who, prefix), int(one.amount)) for one in returned]
         if as_json:
             show.document([{"account": who, "planck": str(amount)} for who, amount in paid])
@@ -371,7 +366,7 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: Any) 
     run(work())
 
 
-async def _refund(chain: RuntimeClient, index: int, pair: KeyPair) -> list[Refunded]:
+async def _refund(chain: RuntimeClient, index: int, sender: Sender) -> list[Refunded]:
     """Return the refunds. NotFound, Refused and DispatchFailed if there are none."""
     from btt_chain.client.errors import DispatchFailed
     from btt_chain.scale import u32
@@ -387,7 +382,7 @@ async def _refund(chain: RuntimeClient, index: int, pair: KeyPair) -> list[Refun
     refusal: DispatchFailed | None = None
     for call in ("refund_submission_deposit", "refund_decision_deposit"):
         try:
-            sent = await chain.submit("Referenda", call, signer=pair, index=u32(index))
+            sent = await sender.submit(chain, "Referenda", call, index=u32(index))
         except DispatchFailed as error:
             refusal = error  # the other one may be available all the same
         else:
@@ -405,7 +400,7 @@ async def _refund(chain: RuntimeClient, index: int, pair: KeyPair) -> list[Refun
 @index_argument
 @click.argument("side", type=click.Choice(("aye", "nay", "abstain")))
 @click.argument("amount")
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def vote(
@@ -439,7 +434,7 @@ def vote(
 @gov.command()
 @index_argument
 @click.argument("track", required=False)
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def unvote(
@@ -464,7 +459,7 @@ def unvote(
 @click.argument("track")
 @click.argument("to")
 @click.argument("amount")
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def delegate(
@@ -488,7 +483,7 @@ def delegate(
 @examples("btt-chain gov undelegate grants --from //Alice")
 @gov.command()
 @click.argument("track")
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -502,7 +497,7 @@ def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: A
 @examples("btt-chain gov unlock grants --from //Alice")
 @gov.command()
 @click.argument("track")
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -511,18 +506,18 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) 
     from btt_chain.scale import u16
     from cli.common.session import open_chain, run
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         async with work_chain(url, timeout) as chain:
             id = await track_number(chain, track)
-            sent = await chain.submit(
-                "ConvictionVoting", "unlock", signer=pair, target=Id(AccountId(pair.account_id)),
+            sent = await sender.submit(
+                chain, "ConvictionVoting", "unlock", target=Id(AccountId(sender.pair.account_id)),
                 **{"class": u16(id)},
             )  # fmt: skip
         async with open_chain(url, timeout) as state:
             locks = await state.storage(
-                "ConvictionVoting.ClassLocksFor", "0x" + pair.account_id.hex()
+                "ConvictionVoting.ClassLocksFor", "0x" + sender.pair.account_id.hex()
             )
             currency = state.metadata.currency
         left = locked_by(id, locks)
@@ -539,7 +534,7 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) 
 
 @examples("btt-chain gov stand --from //Bob")
 @gov.command()
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def stand(url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -549,7 +544,7 @@ def stand(url: str, timeout: float, as_json: bool, **options: Any) -> None:
 
 @examples("btt-chain gov leave --from //Bob")
 @gov.command()
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -561,7 +556,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
 @gov.command(cls=SendingCommand)
 @click.argument("amount")
 @click.argument("names", nargs=-1, required=True, metavar="CANDIDATE...")
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def elect(
@@ -582,7 +577,7 @@ def elect(
 
 @examples("btt-chain gov unelect --from //Alice")
 @gov.command()
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def unelect(url: str, timeout: float, as_json: bool, **options: Any) -> None:

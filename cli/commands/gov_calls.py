@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from cli.common import show
 from cli.common.errors import NotFound, hint
-from cli.common.working import account, short, signer_of, work_chain
+from cli.common.sending import Sender
+from cli.common.working import account, short, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain as StateAt
     from btt_chain.client.typed import Executed, RuntimeClient
-    from btt_chain.crypto.keypair import KeyPair
     from btt_chain.scale import u16
     from btt_chain.scale.portable import Plain
     from runtime.governance_api import ReferendumView, TrackView
@@ -82,7 +82,7 @@ def origin_of(track: int) -> object:
     return SystemOrigin(RawRoot()) if track == ROOT_TRACK else DecisionOrigin(Decision(track))
 
 
-async def bounded_call(chain: RuntimeClient, pair: KeyPair, raw: bytes) -> object:
+async def bounded_call(chain: RuntimeClient, sender: Sender, raw: bytes) -> object:
     """Return the call in the form of a proposal; a long one is noted as a preimage."""
     from btt_chain.client.errors import DispatchFailed
     from btt_chain.crypto.hashing import blake2_256
@@ -93,7 +93,7 @@ async def bounded_call(chain: RuntimeClient, pair: KeyPair, raw: bytes) -> objec
     if len(raw) <= MAX_INLINE:
         return Inline(raw)
     try:
-        await chain.submit("Preimage", "note_preimage", signer=pair, bytes=raw)
+        await sender.submit(chain, "Preimage", "note_preimage", bytes=raw)
     except DispatchFailed as error:
         if error.name != "Preimage.AlreadyNoted":  # another account noted it: it is available
             raise
@@ -107,11 +107,11 @@ def submit_call(
     """Sign and send a call, and print its result."""
     from cli.common.session import run
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> Executed:
         async with work_chain(url, timeout) as chain:
-            return await chain.submit(pallet, call, signer=pair, **args)
+            return await sender.submit(chain, pallet, call, **args)
 
     sent = run(work())
     if as_json:

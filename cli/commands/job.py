@@ -36,6 +36,7 @@ from cli.commands.job_session import (
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.sending import Sender, asking_options, sending_options, signing_options
 from cli.common.working import (
     EXTRA,
     asked,
@@ -45,8 +46,6 @@ from cli.common.working import (
     money,
     read_id,
     short,
-    signer_of,
-    signer_options,
     work_chain,
 )
 
@@ -156,7 +155,8 @@ def private_option(command: Command) -> Command:
 )
 @private_option
 @gateway_options
-@signer_options
+@signing_options
+@asking_options
 @folder_option
 @connection_options
 @json_option
@@ -177,7 +177,8 @@ def submit(
         raise Mistyped("give --wait or --detach, not both")
     if keep_private and options["tier"] != "confidential":
         raise Mistyped("--keep-private is about confidential jobs: add --tier confidential")
-    signer = Signer(signer_of(options), shows=not keep_private)
+    sender = Sender.of(options, as_json)
+    signer = Signer(sender.pair, shows=not keep_private)
     whole, inputs = _read(package, files, elements=options.pop("elements"))
     for note in inputs.notes:
         show.note(note)
@@ -186,7 +187,7 @@ def submit(
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(work_chain(url, timeout))
             folder = folder_of(base_path, chain.genesis)
-            session = Session(chain, folder, url, timeout, signer, whole, as_json)
+            session = Session(chain, folder, url, timeout, signer, whole, sender)
             await session.look()
             serving: Gateway | None = None
             if not detach:
@@ -525,7 +526,7 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain job cancel 0x4fd3... --from //Alice")
 @job.command()
 @click.argument("job_id", metavar="JOB")
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -537,11 +538,11 @@ def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: Any)
     from cli.common.session import run
 
     id = read_id(job_id, "job")
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         async with work_chain(url, timeout) as chain:
-            done = await chain.submit("Jobs", "cancel", signer=pair, job=H256(id))
+            done = await sender.submit(chain, "Jobs", "cancel", job=H256(id))
         if as_json:
             show.document({"job": "0x" + id.hex(), "block": "0x" + done.block.hex()})
         else:

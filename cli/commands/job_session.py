@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from btt_chain.compute.job_folder import Folder, Record, Signer
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
+    from cli.common.sending import Sender
     from runtime.pallets.jobs.types import Outcome
     from runtime.work_views import JobView, WorkQuote
 
@@ -46,7 +47,7 @@ class Session:
 
     def __init__(
         self, chain: RuntimeClient, folder: Folder, url: str, timeout: float, signer: Signer,
-        package: Package, as_json: bool,
+        package: Package, sender: Sender,
     ) -> None:  # fmt: skip
         self.chain = chain
         self.folder = folder
@@ -54,7 +55,8 @@ class Session:
         self.timeout = timeout
         self.signer = signer
         self.package = package
-        self.as_json = as_json
+        self.sender = sender
+        self.as_json = sender.as_json
         self.currency: Currency
         self.is_local = False
         self._states: dict[str, JobView] = {}
@@ -103,18 +105,20 @@ class Session:
             manifest, model, self.signer.pair.account_id, list(inputs.names),
             list(self.package.preparation.labels), tier,
         )  # fmt: skip
+        call = self.chain.compose(
+            "Jobs", "post", model=H256(model), items=record.items,
+            input_root=edge_root(record.input, 0, raw, record.leaf_key), tier=tier, check=check,
+            urgency=urgency, max_price=u128(self._limit(options["max_price"], quote)),
+            data_bytes=u64(len(raw)), deadline=u32(deadline),
+            reply_key=record.keys.reply_public, endpoints=endpoints,
+        )  # fmt: skip
+        wire, _ = await self.sender.prepare(self.chain.chain, call)
         self.folder.add(record, raw)
         if tier is Tier.Confidential:
             # Only the requester will check it, and for that the model is needed.
             self.folder.add_model(model, b"".join(self.package.chunks()))
         try:
-            done = await self.chain.submit(
-                "Jobs", "post", signer=self.signer.pair, model=H256(model), items=record.items,
-                input_root=edge_root(record.input, 0, raw, record.leaf_key), tier=tier, check=check,
-                urgency=urgency, max_price=u128(self._limit(options["max_price"], quote)),
-                data_bytes=u64(len(raw)), deadline=u32(deadline),
-                reply_key=record.keys.reply_public, endpoints=endpoints,
-            )  # fmt: skip
+            done = await self.sender.executed(self.chain, call, wire)
         except (DispatchFailed, TransactionRefused):
             # In all other cases it may have been posted: the gateway will find out.
             self.folder.forget(record)

@@ -10,6 +10,7 @@ import click
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.sending import Sender, sending_options
 from cli.common.working import (
     EXTRA,
     asked,
@@ -18,8 +19,6 @@ from cli.common.working import (
     found,
     read_id,
     short,
-    signer_of,
-    signer_options,
     texts,
     work_chain,
 )
@@ -146,7 +145,7 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
     metavar="ADDRESS",
     help="Where it is fetched; without one, from the gateway of --base-path.",
 )
-@signer_options
+@sending_options
 @folder_option
 @connection_options
 @json_option
@@ -164,7 +163,7 @@ def register(
     from btt_chain.work.ids import model_id
     from cli.common.session import run
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
     header, raw = _header(package), package.read_bytes()
     id = model_id(header.manifest)
     mode = mode_of(check, int(header.manifest.macs))
@@ -181,8 +180,8 @@ def register(
                     "nobody would know where to fetch the model: start `btt-chain job gateway` "
                     "first, which serves it, or give --endpoint"
                 )
-            done = await chain.submit(
-                "Models", "register", signer=pair, manifest=header.manifest,
+            done = await sender.submit(
+                chain, "Models", "register", manifest=header.manifest,
                 model_class=u16(model_class),
                 name=name.encode(), check=mode, endpoints=where,
             )  # fmt: skip

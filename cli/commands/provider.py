@@ -24,7 +24,8 @@ from cli.commands.provider_session import (
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.working import EXTRA, signer_of, signer_options, work_chain
+from cli.common.sending import Sender, sending_options, signer_of, signer_options
+from cli.common.working import EXTRA, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -101,7 +102,7 @@ class_option = click.option(
 @click.option("--kind", type=click.Choice(KINDS), default="home", show_default=True)
 @click.option("--region", type=click.IntRange(0, 65_535), help="Where it stands, as you say.")
 @place_options
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def register(
@@ -116,7 +117,7 @@ def register(
     from cli.common.session import run
     from runtime.pallets.providers.types import ProviderKind
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
     place = Place.of(options)
     chosen = ProviderKind(KINDS.index(kind))
 
@@ -125,21 +126,21 @@ def register(
             chain = await stack.enter_async_context(work_chain(url, timeout))
             currency, is_local = await facts(url, timeout)
             planck = planck_of(currency, bond)
-            open_ = await stack.enter_async_context(opened(chain, pair, place, is_local))
+            open_ = await stack.enter_async_context(opened(chain, sender.pair, place, is_local))
             info = open_.info(chosen, region, sorted({*classes}), capacity)
             before: ProviderView | None = await chain.api("WorkApi_provider", open_.account)
             if before is None:
-                done = await chain.submit(
-                    "Providers", "register", signer=pair, info=info, bond=u128(planck)
+                done = await sender.submit(
+                    chain, "Providers", "register", info=info, bond=u128(planck)
                 )
                 return "0x" + done.block.hex(), info
             more = planck - int(before.active) - int(before.reserved)
             if before.info == info and more <= 0:
                 raise Refused("it is registered, and nothing changes")
             if before.info != info:
-                done = await chain.submit("Providers", "update", signer=pair, info=info)
+                done = await sender.submit(chain, "Providers", "update", info=info)
             if more > 0:
-                done = await chain.submit("Providers", "bond_extra", signer=pair, amount=u128(more))
+                done = await sender.submit(chain, "Providers", "bond_extra", amount=u128(more))
             return "0x" + done.block.hex(), info
 
     block, info = run(work())
@@ -385,7 +386,7 @@ async def ended_jobs(chain: RuntimeClient, who: AccountId) -> list[JobView]:
 
 @examples("btt-chain provider leave --from //Bob")
 @provider.command()
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
@@ -398,15 +399,15 @@ def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
     from btt_chain.scale import u128
     from cli.common.session import run
 
-    pair = signer_of(options)
-    who = AccountId(pair.account_id)
+    sender = Sender.of(options, as_json)
+    who = AccountId(sender.pair.account_id)
 
     async def work() -> tuple[list[str], str]:
         done: list[str] = []
         async with work_chain(url, timeout) as chain:
 
             async def call(name: str, **args: object) -> None:
-                await chain.submit("Providers", name, signer=pair, **args)
+                await sender.submit(chain, "Providers", name, **args)
                 done.append(name)
 
             view = await known(chain, who)

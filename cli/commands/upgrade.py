@@ -22,9 +22,8 @@ from cli.common.options import (
     connection_options,
     examples,
     json_option,
-    key_pair,
-    read_secret,
 )
+from cli.common.sending import Sender, optional_sending_options
 from cli.common.working import asked, work_chain
 
 if TYPE_CHECKING:
@@ -130,12 +129,12 @@ def _print_status(told: dict[str, Any], own: Mapping[int, Carried]) -> None:
 @click.option("--slot", help="The slot since genesis.")
 @click.option("--in", "span", metavar="SPAN", help="From now: 90s, 30m, 12h, 3d.")
 @click.option("--sudo", is_flag=True, help="Send it with the sudo key, where there is one.")
-@click.option("--from", "uri", metavar="URI", help="The sudo key.")
+@optional_sending_options
 @connection_options
 @json_option
 def schedule(
-    number: int, slot: str | None, span: str | None, sudo: bool, uri: str | None, url: str,
-    timeout: float, as_json: bool,
+    number: int, slot: str | None, span: str | None, sudo: bool, url: str, timeout: float,
+    as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
     """Make the call by which VERSION comes into force, for a referendum; or send it as sudo.
 
@@ -147,7 +146,8 @@ def schedule(
 
     if bool(slot) == bool(span):
         raise Mistyped("when? Give --slot with a number, or --in with a span like 3d")
-    if sudo != (uri is not None):
+    is_sent = options["uri"] is not None
+    if sudo != is_sent:
         raise Mistyped("--sudo goes with --from, whose key signs; leave out both for a referendum")
     own = runtimes()
     if number not in own:
@@ -162,15 +162,15 @@ def schedule(
     if number <= version:
         raise Refused(f"the chain runs btt {version}: schedule a later version than that")
     at = _slot(slot) if slot else now + -(-_seconds(str(span)) * 1_000 // int(params.slot_ms))
-    if uri is None and at < now + params.day_slots:
+    if not is_sent and at < now + params.day_slots:
         raise Refused(
             f"slot {at} is {at - now} from now, and {params.day_slots} are the least notice when "
             "the call runs: choose a slot behind the referendum's whole time and that"
         )
     runtime = own[number].build(params)
     call = runtime.call("Upgrade", "schedule", code=runtime.version.encoded(), slot=u64(at))
-    if uri is not None:
-        block = run(_by_sudo(uri, call, url, timeout))
+    if is_sent:
+        block = run(_by_sudo(Sender.of(options, as_json), call, url, timeout))
         if as_json:
             show.document({"specVersion": number, "slot": at, "block": block})
         else:
@@ -189,11 +189,10 @@ def schedule(
     click.echo(f"btt-chain gov propose Upgrade.schedule {code} {at} --track root --from URI")
 
 
-async def _by_sudo(uri: str, call: Call, url: str, timeout: float) -> str:
+async def _by_sudo(sender: Sender, call: Call, url: str, timeout: float) -> str:
     """Send a call with the sudo key, and return the hash of its block in hex."""
-    pair = key_pair(read_secret(uri), "sr25519", None)
     async with work_chain(url, timeout) as chain:
-        sent = await chain.submit("Sudo", "sudo", signer=pair, call=call)
+        sent = await sender.submit(chain, "Sudo", "sudo", call=call)
         _ensure_done(sent.events)
         return "0x" + sent.block.hex()
 

@@ -14,14 +14,12 @@ from btt_chain.client.amount import AmountError, Currency
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import SendingCommand
+from cli.common.sending import Sender, SendingCommand, sending_options
 from cli.common.working import (
     account,
     planck,
     properties,
     report_call,
-    signer_of,
-    signer_options,
     text,
     work_chain,
 )
@@ -151,7 +149,7 @@ def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool)
 @click.argument("amount")
 @click.argument("units", type=click.IntRange(1, 2**64 - 1))
 @click.option("--fee", default="1%", show_default=True, help="Yours for a year: 1% to 2% of it.")
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def create(
@@ -163,13 +161,13 @@ def create(
     from cli.common.session import run
     from runtime.pallets.vaults import Vaults
 
-    pair, bps = signer_of(options), hundredths(fee)
+    sender, bps = Sender.of(options, as_json), hundredths(fee)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         async with work_chain(url, timeout) as chain:
-            done = await chain.submit(
-                "Vaults", "create_vault", signer=pair, asset=u32(asset), fee_bps=u16(bps),
+            done = await sender.submit(
+                chain, "Vaults", "create_vault", asset=u32(asset), fee_bps=u16(bps),
                 money=u128(planck(currency, amount)), units=u128(units),
             )  # fmt: skip
         (told,) = (one for one in done.events if isinstance(one, Vaults.VaultCreated))
@@ -190,7 +188,7 @@ def create(
     "--most-units", type=click.IntRange(1, 2**64 - 1),
     help="The most units to put in. [default: those that belong to AMOUNT now]",
 )  # fmt: skip
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def deposit(
@@ -206,7 +204,7 @@ def deposit(
     from runtime.pallets.vaults import Vaults
     from runtime.splits import ceil_div
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
@@ -220,8 +218,8 @@ def deposit(
                 )
             shares = most * int(view.vault.shares) // int(view.money)
             needed = ceil_div(int(view.units) * shares, int(view.vault.shares))
-            done = await chain.submit(
-                "Vaults", "deposit_vault", signer=pair, id=u32(number), shares=u128(shares),
+            done = await sender.submit(
+                chain, "Vaults", "deposit_vault", id=u32(number), shares=u128(shares),
                 most_money=u128(most), most_units=u128(most_units or needed),
             )  # fmt: skip
         (told,) = (one for one in done.events if isinstance(one, Vaults.Deposited))
@@ -237,7 +235,7 @@ def deposit(
 @vault.command()
 @vault_argument
 @click.argument("part", metavar="all|PERCENT|SHARES")
-@signer_options
+@sending_options
 @connection_options
 @json_option
 def withdraw(
@@ -248,15 +246,15 @@ def withdraw(
     from cli.common.session import run
     from runtime.pallets.vaults import Vaults
 
-    pair = signer_of(options)
+    sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         async with work_chain(url, timeout) as chain:
             await vault_of(chain, number)
-            own = await shares_of(url, timeout, number, pair.account_id)
-            done = await chain.submit(
-                "Vaults", "withdraw_vault", signer=pair, id=u32(number),
+            own = await shares_of(url, timeout, number, sender.pair.account_id)
+            done = await sender.submit(
+                chain, "Vaults", "withdraw_vault", id=u32(number),
                 shares=u128(some_of(own, part)),
             )  # fmt: skip
         (told,) = (one for one in done.events if isinstance(one, Vaults.Withdrawn))

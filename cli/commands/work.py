@@ -17,15 +17,13 @@ from cli.common.options import (
     connection_options,
     examples,
     json_option,
-    key_pair,
-    read_secret,
 )
+from cli.common.sending import Sender, optional_sending_options
 from cli.common.working import EXTRA, read_id, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.checking import Finding
-    from btt_chain.crypto.keypair import KeyPair
     from btt_chain.work.bench import Row
     from runtime.work_views import JobView, ReceiptView
 
@@ -48,32 +46,32 @@ def work() -> None:
 @click.option(
     "--items", type=click.IntRange(min=1), metavar="N", help="Check so many, drawn now; else all."
 )
-@click.option("--from", "uri", metavar="URI", help="Who sends a proof, if something is wrong.")
+@optional_sending_options
 @connection_options
 @json_option
 def verify(
-    receipt_id: str, items: int | None, uri: str | None, url: str, timeout: float, as_json: bool
+    receipt_id: str, items: int | None, url: str, timeout: float, as_json: bool, **options: Any
 ) -> int:
     """Check a receipt again, from what its provider serves.
 
     Fetches model, inputs and roots, computes the items again, and compares every tensor with what
     the receipt commits to. Trusts the node with what stands on the chain, the provider with
-    nothing. Providers serve for seven days after the last day of dispute. Exit code 1 if
-    something is wrong.
+    nothing. Providers serve for seven days after the last day of dispute. With --from, a proof of
+    what is wrong is sent. Exit code 1 if something is wrong.
     """
     from cli.common.session import run
 
     id = read_id(receipt_id, "receipt")
-    pair = None if uri is None else key_pair(read_secret(uri), "sr25519", None)
+    sender = None if options["uri"] is None else Sender.of(options, as_json)
     try:
         import numpy  # noqa: F401, ICN001 - asked for before anything is fetched
     except ImportError as missing:
         raise Refused(f"{missing}; {EXTRA}") from None
-    return run(_verify(id, items, pair, url, timeout, as_json))
+    return run(_verify(id, items, sender, url, timeout, as_json))
 
 
 async def _verify(
-    id: bytes, count: int | None, pair: KeyPair | None, url: str, timeout: float, as_json: bool
+    id: bytes, count: int | None, sender: Sender | None, url: str, timeout: float, as_json: bool
 ) -> int:
     from btt_chain.primitives.digest import H256
     from runtime.pallets.jobs.types import Tier
@@ -88,7 +86,7 @@ async def _verify(
         chosen = _chosen(int(view.items), count)
         findings = await _look(chain, view, view.receipt, chosen, local)
         wrong = {item: finding for item, finding in findings.items() if _kind(finding) != "valid"}
-        sent = await _prove(chain, pair, id, wrong) if pair is not None else None
+        sent = await _prove(chain, sender, id, wrong) if sender is not None else None
     _print(view, view.receipt, findings, as_json, sent)
     return ExitCode.REFUSED if wrong else ExitCode.DONE
 
@@ -185,14 +183,16 @@ def _kind(finding: Finding) -> str:
 
 
 async def _prove(
-    chain: RuntimeClient, pair: KeyPair, id: bytes, wrong: dict[int, Finding]
+    chain: RuntimeClient, sender: Sender, id: bytes, wrong: dict[int, Finding]
 ) -> str | None:
     """Send the first proof; return the hash of its block, None without a proof."""
-    from btt_chain.compute.confirm import prove
+    from btt_chain.compute.confirm import proof_of
 
     for finding in wrong.values():
-        sent = await prove(chain, pair, id, finding)
-        if sent is not None:
+        proof = proof_of(id, finding)
+        if proof is not None:
+            name, args = proof
+            sent = await sender.submit(chain, "Receipts", name, **args)
             return "0x" + sent.block.hex()
     return None
 

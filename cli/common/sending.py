@@ -29,8 +29,14 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 PERIOD: Final = 64
 """Default lifetime of a transaction, in blocks."""
 
+PATIENCE: Final = 120.0
+"""Default seconds until a transaction must be in a block."""
+
 WIDTH: Final = 6
 """Columns of the names beside the facts of a transaction."""
+
+LOCAL: Final = ("Development", "Local")
+"""Types of chains whose money has no value."""
 
 WAITS: Final = {"none": "none", "best": "best", "final": "final", "inblock": "best",
                 "finalized": "final"}  # fmt: skip
@@ -75,11 +81,15 @@ class WaitFor(click.ParamType[str]):
         return found
 
 
-def signing_options(command: Command) -> Command:
+def signing_options(command: Command, *, is_required: bool = True) -> Command:
     """Add the options of the key, the tip, the lifetime and the nonce."""
     options = [
         click.option(
-            "--from", "uri", required=True, metavar="URI", help="The key that signs and pays."
+            "--from",
+            "uri",
+            required=is_required,
+            metavar="URI",
+            help="The key that signs and pays.",
         ),
         scheme_option,
         password_options,
@@ -117,7 +127,7 @@ def waiting_options(*, may_return_at_once: bool = False) -> Callable[[Command], 
         patience = click.option(
             "--patience",
             type=click.FloatRange(min=0, min_open=True),
-            default=120.0,
+            default=PATIENCE,
             show_default=True,
             help="Seconds to wait for the block.",
         )
@@ -140,6 +150,19 @@ def asking_options(command: Command) -> Command:
 def sending_options(command: Command) -> Command:
     """Add the options of a command that signs and sends calls, which `Sender.of` reads."""
     return signing_options(waiting_options()(asking_options(command)))
+
+
+def optional_sending_options(command: Command) -> Command:
+    """Add the same options to a command that sends only if `--from` is given."""
+    return signing_options(waiting_options()(asking_options(command)), is_required=False)
+
+
+def signer_options(command: Command) -> Command:
+    """Add `--from` and the options of its key, for a daemon; `signer_of` reads them."""
+    given = click.option(
+        "--from", "uri", required=True, metavar="URI", help="The key that signs and pays."
+    )
+    return given(scheme_option(password_options(command)))
 
 
 def signer_of(options: dict[str, Any]) -> KeyPair:
@@ -182,9 +205,9 @@ class Signing:
             raise Mistyped(f"--tip: {error}") from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Sender:
-    """Sends the calls of one command."""
+    """Sends the calls of one command. A daemon sends without it: it cannot ask."""
 
     signing: Signing
     wait: str
@@ -193,14 +216,16 @@ class Sender:
     is_dry_run: bool
     is_confirmed: bool
     as_json: bool
+    sent: int = 0
+    """Number of calls that are sent: `--nonce` is that of the first one."""
 
     @classmethod
     def of(cls, options: dict[str, Any], as_json: bool) -> Sender:
         """Return the values of the `sending_options`, which are removed from `options`."""
         return cls(
             Signing.of(options),
-            options.pop("wait"),
-            options.pop("patience"),
+            options.pop("wait", "best"),
+            options.pop("patience", PATIENCE),
             options.pop("dry_run"),
             options.pop("yes"),
             as_json,
@@ -220,7 +245,7 @@ class Sender:
         wire = await chain.transactions.sign(
             call,
             signing.pair,
-            nonce=signing.nonce,
+            nonce=self._nonce(),
             tip=signing.tip_in(currency),
             period=signing.period,
         )
@@ -248,10 +273,10 @@ class Sender:
         return wire, fee
 
     async def _confirm(self, chain: Chain, said: str) -> None:
-        if await chain.connection.call("system_chainType") in ("Development", "Local"):
+        if await chain.connection.call("system_chainType") in LOCAL:
             return
         name = await chain.connection.call("system_chain")
-        if self.as_json or not sys.stdin.isatty():
+        if self.as_json or not is_terminal():
             raise Mistyped(f"{name} is a live chain: add --yes to send {said}")
         click.confirm(f"Send this to {name}?", abort=True, err=True)
 
@@ -272,8 +297,15 @@ class Sender:
     async def submit_call(self, client: RuntimeClient, call: Call) -> Executed:
         """Show and send a composed call; return its events. Raises DispatchFailed."""
         wire, _ = await self.prepare(client.chain, call)
+        return await self.executed(client, call, wire)
+
+    async def executed(self, client: RuntimeClient, call: Call, wire: bytes) -> Executed:
+        """Send a prepared call; return its events. Raises DispatchFailed."""
         block, wire = await self._delivered(client.chain, call, wire)
         return await client.executed(wire, block)
+
+    def _nonce(self) -> int | None:
+        return None if self.signing.nonce is None else self.signing.nonce + self.sent
 
     async def _delivered(self, chain: Chain, call: Call, wire: bytes) -> tuple[bytes, bytes]:
         """Send a transaction; return its block, and the transaction if it was signed again."""
@@ -283,14 +315,20 @@ class Sender:
         signing = self.signing
         try:
             done = await chain.transactions.deliver(
-                call, signing.pair, nonce=signing.nonce,
+                call, signing.pair, nonce=self._nonce(),
                 tip=signing.tip_in(chain.metadata.currency), period=signing.period,
                 wait="final" if self.wait == "final" else "best", patience=self.patience,
                 first=wire,
             )  # fmt: skip
         except NotIncluded as error:
             raise not_included(hash_of(wire), error) from None
+        self.sent += 1
         return done.block, done.wire
+
+
+def is_terminal() -> bool:
+    """Return True if a person can answer a question."""
+    return sys.stdin.isatty()
 
 
 def not_included(hash: str, error: Exception) -> Refused:

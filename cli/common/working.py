@@ -15,34 +15,16 @@ from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import key_pair, password, password_options, read_secret, scheme_option
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import Executed, RuntimeClient
     from btt_chain.compute.job_folder import Folder
-    from btt_chain.crypto.keypair import KeyPair
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 NO_METHOD: Final = -32601
 ID_BYTES: Final = 32
 EXTRA: Final = "this needs the extra `work`: pip install 'btt-chain[work]'"
-
-
-def signer_options(command: Command) -> Command:
-    """Add `--from` and the options of its key, which `signer_of` reads."""
-    given = click.option("--from", "uri", required=True, metavar="URI", help="Who signs and pays.")
-    return given(scheme_option(password_options(command)))
-
-
-def signer_of(options: dict[str, Any]) -> KeyPair:
-    """Return the key of the `signer_options`, which are removed from `options`."""
-    word = password(
-        options.pop("password"),
-        options.pop("password_interactive"),
-        options.pop("password_filename"),
-    )
-    return key_pair(read_secret(options.pop("uri")), options.pop("scheme"), word)
 
 
 def folder_option(command: Command) -> Command:

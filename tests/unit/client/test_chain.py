@@ -27,8 +27,10 @@ from btt_chain.client import (
     TransactionRefused,
     hash_of,
 )
+from btt_chain.client.jsonrpc import Json
 from btt_chain.client.transactions import NONCE_TAKEN, block_of
 from btt_chain.client.values import field
+from btt_chain.scale.portable import Plain
 from btt_chain.txpool import AlreadyImported, TooLowPriority
 from support.instant_node import instant_node
 
@@ -156,7 +158,7 @@ async def test_what_fails_in_its_block_is_named(url: str) -> None:
         wire = await chain.transactions.sign(transfer(chain, 10**35), ALICE)
         done = await chain.transactions.watch(wire)
         assert done.error == "Token.FundsUnavailable: the account has too little free money"
-        nested = {"Balances": {"transfer_keep_alive": {"dest": "//Bob", "value": 10**35}}}
+        nested: Plain = {"Balances": {"transfer_keep_alive": {"dest": "//Bob", "value": 10**35}}}
         batch = chain.compose("Utility.batch", calls=[nested])
         with pytest.raises(DispatchFailed, match=r"^Utility\.BatchInterrupted: Token\."):
             await chain.transactions.send(batch, ALICE)
@@ -244,14 +246,15 @@ async def test_heads_and_values_are_followed(url: str) -> None:
 
 def test_the_statuses_of_a_transaction_end_the_wait_or_go_on() -> None:
     here = "0x" + "11" * 32
-    for status in ("ready", "future", {"broadcast": ["a"]}, {"retracted": here}, None):
+    pending: list[Json] = ["ready", "future", {"broadcast": ["a"]}, {"retracted": here}, None]
+    for status in pending:
         assert block_of(status, "best") is None
     assert block_of({"inBlock": here}, "best") == b"\x11" * 32
     assert block_of({"inBlock": here}, "final") is None
     assert block_of({"finalized": here}, "final") == b"\x11" * 32
-    for status, why in (("invalid", "became invalid"), ("dropped", "dropped it")):
+    for refused, why in (("invalid", "became invalid"), ("dropped", "dropped it")):
         with pytest.raises(TransactionRefused, match=why):
-            block_of(status, "best")
+            block_of(refused, "best")
     with pytest.raises(TransactionRefused, match="took its place: 0x"):
         block_of({"usurped": here}, "best")
     with pytest.raises(NotIncluded, match="is not final in time"):
