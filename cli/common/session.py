@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-from cli.common.errors import Mistyped
+from btt_chain.client.errors import ClientError
+from cli.common.errors import Mistyped, of_client
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -16,8 +17,11 @@ Result = TypeVar("Result")
 
 
 def run(work: Coroutine[object, object, Result]) -> Result:
-    """Run a command's asynchronous part."""
-    return asyncio.run(work)
+    """Run a command's asynchronous part; errors of the client become those of commands."""
+    try:
+        return asyncio.run(work)
+    except ClientError as error:
+        raise of_client(error) from None
 
 
 @asynccontextmanager

@@ -13,8 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias
 
-from btt_chain.primitives import grandpa
-from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.grandpa import (
     AuthorityId,
     AuthorityList,
@@ -291,16 +289,6 @@ class Grandpa(Pallet):
         before = self.set_id_session.get(u64(set_id - 1)) if set_id else None
         if last is None or session > last or (before is not None and session <= before):
             raise self.InvalidEquivocationProof
-        offender = owner(self.seats, membership, GRANDPA_KEY, proof.offender)
-        if offender is None:
-            raise self.InvalidKeyOwnershipProof
-        try:
-            check_equivocation(proof)
-        except NoEquivocation:
-            raise self.InvalidEquivocationProof from None
-        count = int(membership.validator_count)
-        when = set_id | proof.round << 64  # as Substrate encodes the two, set id first
-        return self.offences, Offence(OFFENCE, int(session), count, offender, when)
 
 
 def listed(voters: Sequence[tuple[bytes, int]]) -> AuthorityList:
@@ -312,7 +300,7 @@ def is_proven(proof: EquivocationProof) -> bool:
     """Return True if the votes prove an equivocation."""
     try:
         check_equivocation(proof)
-    except grandpa.NoEquivocation:
+    except NoEquivocation:
         return False
     return True
 

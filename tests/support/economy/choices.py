@@ -72,7 +72,7 @@ def a_stake(values: RandomValues) -> dict[str, object]:
 
 def some_eras(values: RandomValues) -> dict[str, object]:
     """Choose eras with work of one account."""
-    known = [keys for keys, _ in values.chain.mining.shares.items()]
+    known = [keys for keys, _ in values.chain.mining.eras.shares.items()]
     if not known:
         return {}
     era, values.signer = values.one_of(known)

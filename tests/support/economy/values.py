@@ -96,7 +96,7 @@ class RandomValues:
 
     def era(self) -> u32:
         """Choose an era, most often an ended one."""
-        now = int(self.chain.mining.era_index.value)
+        now = int(self.chain.mining.eras.era_index.value)
         return u32(max(0, now - self.one_of((0, 1, 1, 1, 2, 3, 5))))
 
     def pool(self) -> PoolId:
