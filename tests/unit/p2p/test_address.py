@@ -59,7 +59,7 @@ def test_any_port_may_be_listened_on() -> None:
 
 
 def test_nothing_but_the_host_imports_libp2p() -> None:
-    modules = ("network", "wire", "peers", "limits", "memory", "settings", "mailbox", "peer_file")
+    modules = ("network", "wire", "peers", "limits", "settings", "mailbox", "peer_file")
     program = (
         "import sys\n"
         + "".join(f"import p2p.{name}\n" for name in modules)
