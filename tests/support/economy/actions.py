@@ -53,8 +53,9 @@ def measured(values: RandomValues) -> Callable[[], object]:
 
 def protocol_job(values: RandomValues) -> Callable[[], object]:
     """Pay a protocol job from the unallocated emission."""
-    who, units = values.who(), values.one_of((1, 10**3, 10**6, 10**9))
-    return lambda: values.chain.mining.unallocated.pay_protocol_job(who, units)
+    mining, who = values.chain.mining, values.who()
+    units = values.one_of((1, 10**3, 10**6, 10**9))
+    return lambda: mining.spend_carry(who, u128(units * int(mining.prices.protocol_price.value)))
 
 
 def compute_fee(values: RandomValues) -> Callable[[], object]:
