@@ -39,8 +39,8 @@ class BlockLimits:
     def check_body(self, header: Header, extrinsics: Sequence[bytes]) -> None:
         """Reject a body that no valid block can have, before any computation on it."""
         if len(extrinsics) > self._max_extrinsics:
-            told = f"{len(extrinsics)} extrinsics, {self._max_extrinsics} are the most"
-            raise InvalidBlock(f"block {int(header.number)} has {told}")
+            excess = f"{len(extrinsics)} extrinsics, {self._max_extrinsics} are the most"
+            raise InvalidBlock(f"block {int(header.number)} has {excess}")
         length = sum(map(len, extrinsics))
         if length > self._max_length[DispatchClass.Mandatory]:
             raise InvalidBlock(f"block {int(header.number)} has a body of {length} bytes")

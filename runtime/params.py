@@ -62,8 +62,8 @@ class WorkRules:
 
     def __post_init__(self) -> None:
         if not 1 <= self.quorum <= self.committee <= MAX_COMMITTEE:
-            told = f"{int(self.quorum)} of {int(self.committee)} verifiers"
-            raise ValueError(f"{told}: expected 1 to at most {MAX_COMMITTEE}, in order")
+            found = f"{int(self.quorum)} of {int(self.committee)} verifiers"
+            raise ValueError(f"{found}: expected 1 to at most {MAX_COMMITTEE}, in order")
         if self.planted_error_ppm > PPM:
             raise ValueError(
                 f"{int(self.planted_error_ppm)} of a million receipts cannot have planted errors"
@@ -116,8 +116,8 @@ class RuntimeParams:
         if not self.epoch_slots or not self.reelection_epochs:
             raise ValueError("an epoch has at least one slot, and a list of voters one epoch")
         if not 1 <= self.min_validators <= self.max_validators <= MAX_VALIDATORS:
-            told = f"{int(self.min_validators)} to {int(self.max_validators)} validators"
-            raise ValueError(f"{told}: expected 1 to at most {MAX_VALIDATORS}, in order")
+            found = f"{int(self.min_validators)} to {int(self.max_validators)} validators"
+            raise ValueError(f"{found}: expected 1 to at most {MAX_VALIDATORS}, in order")
         if self.day_ms < slot or self.day_ms > DAY_MS:
             raise ValueError(f"a day of decisions lasts a slot at least, and {DAY_MS} ms at most")
         if not 1 <= self.report_epochs < self.unbonding_epochs:

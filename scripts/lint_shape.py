@@ -165,7 +165,7 @@ class Glossary:
     def in_names(self, path: str, names: Iterable[tuple[int, str]]) -> Iterator[Place]:
         """Yield dropped words of defined names and of the file's own name."""
         for line, name in names:
-            for word in SUBWORD.findall(name):
+            for word in SUBWORD.findall(self.without_exceptions(path, name)):
                 if instead := self.names.get(word.lower()):
                     yield _place(path, "words", line, f"{name!r}: write {instead}")
         stem = Path(path).stem

@@ -58,5 +58,5 @@ def pending(
 
 def note_version(version: RuntimeVersion, state: State) -> None:
     """Store that `state` is in the format of `version`."""
-    told = LastRuntimeUpgradeInfo(version.spec_version, version.spec_name)
-    state.put(LAST_UPGRADE_KEY, _LAST.encode(told))
+    last = LastRuntimeUpgradeInfo(version.spec_version, version.spec_name)
+    state.put(LAST_UPGRADE_KEY, _LAST.encode(last))

@@ -86,6 +86,12 @@ def decided(decision: int) -> Origin:
     return Origin(OriginKind.DECIDED, decision=decision)
 
 
+def ensure_not_none(origin: Origin) -> None:
+    """Raise BadOrigin for unsigned extrinsics: every other origin passes."""
+    if origin.kind is OriginKind.NONE:
+        raise BadOrigin
+
+
 def ensure_root(origin: Origin) -> None:
     """Raise BadOrigin unless the caller is Root. See `ensure_decided` for decisions."""
     origin.root()

@@ -162,10 +162,10 @@ class Runtime:
         try:
             return migration.run()
         except (ArithmeticError, DispatchError, InvalidBlock, LookupError, ValueError) as error:
-            told = f"{type(error).__name__} {error}".strip()
+            reason = f"{type(error).__name__} {error}".strip()
             raise MigrationFailed(
                 f"the migration {migration.name!r} of {self.version.spec_name.value} "
-                f"{migration.spec_version} does not go through: {told}. Install a release that "
+                f"{migration.spec_version} does not go through: {reason}. Install a release that "
                 "has it corrected; until then no block can follow"
             ) from error
 

@@ -1,1 +1,1 @@
-"""What the chain can do, one concern each."""
+"""The pallets of the runtime, one concern each."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
@@ -44,7 +44,9 @@ from runtime.frame import (
     WireError,
     call,
 )
+from runtime.frame.aliases import AccountIdOf, BalanceOf
 from runtime.frame.origin import OriginKind
+from runtime.frame.traits import NamedReservable
 from runtime.pallets.system import System
 from runtime.pallets.utility import carrying_weight
 from runtime.weights import multisig as weights
@@ -59,7 +61,6 @@ RESERVE_ID: Final = b"py/multi"
 CallHash = Annotated[bytes, Fixed(32), TypeName("CallHash")]
 Signatories = Annotated[list[AccountId], MaxLen(2 * MAX_SIGNATORIES), TypeName("Vec<T::AccountId>")]
 """Decoded up to twice the limit, so that a wallet sees TooManySignatories for a few too many."""
-Signatory = Annotated[AccountId, TypeName("T::AccountId")]
 Outcome = Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
 
 
@@ -90,16 +91,6 @@ class Operation:
 
 StoredTimepoint = Annotated[Timepoint, TypeName("Timepoint<BlockNumberFor<T>>")]
 MaybeTimepoint = Annotated[Timepoint | None, TypeName("Option<Timepoint<BlockNumberFor<T>>>")]
-
-
-class Deposits(Protocol):
-    """The money of deposits; Balances satisfies it. Amounts in planck."""
-
-    def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Reserve free balance of `who`; raise DispatchError if there is not enough."""
-
-    def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
-        """Unreserve `amount`; return the part of it that was not reserved."""
 
 
 def threshold_1_info(
@@ -159,7 +150,7 @@ class Multisig(Pallet):
     """Additional deposit for each approval needed, in planck."""
     max_signatories: Const[u32] = u32(MAX_SIGNATORIES)
     """Maximum number of owners of an account of this kind."""
-    currency: Deposits
+    currency: NamedReservable
     system: System
 
     multisigs = DoubleMap(AccountId, Annotated[bytes, Fixed(32)], Operation)
@@ -167,42 +158,42 @@ class Multisig(Pallet):
     class NewMultisig(Event, index=0):
         """A call was proposed, and approved by its proposer."""
 
-        approving: Signatory
-        multisig: Signatory
+        approving: AccountIdOf
+        multisig: AccountIdOf
         call_hash: CallHash
 
     class MultisigApproval(Event, index=1):
         """A call was approved by one more owner."""
 
-        approving: Signatory
+        approving: AccountIdOf
         timepoint: StoredTimepoint
-        multisig: Signatory
+        multisig: AccountIdOf
         call_hash: CallHash
 
     class MultisigExecuted(Event, index=2):
         """A call had its last approval and was run."""
 
-        approving: Signatory
+        approving: AccountIdOf
         timepoint: StoredTimepoint
-        multisig: Signatory
+        multisig: AccountIdOf
         call_hash: CallHash
         result: Outcome
 
     class MultisigCancelled(Event, index=3):
         """A call was cancelled by its proposer."""
 
-        cancelling: Signatory
+        cancelling: AccountIdOf
         timepoint: StoredTimepoint
-        multisig: Signatory
+        multisig: AccountIdOf
         call_hash: CallHash
 
     class DepositPoked(Event, index=4):
         """A deposit was changed to its current price."""
 
-        who: Signatory
+        who: AccountIdOf
         call_hash: CallHash
-        old_deposit: Annotated[u128, TypeName("BalanceOf<T>")]
-        new_deposit: Annotated[u128, TypeName("BalanceOf<T>")]
+        old_deposit: BalanceOf
+        new_deposit: BalanceOf
 
     class MinimumThreshold(Error, index=0):
         """The threshold is below two; for one there is `as_multi_threshold_1`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
@@ -44,7 +44,9 @@ from runtime.frame import (
     Unavailable,
     call,
 )
+from runtime.frame.aliases import HashOf
 from runtime.frame.origin import OriginKind
+from runtime.frame.traits import MutateHold
 from runtime.weights import preimage as weights
 
 MAX_SIZE: Final = 4 << 20
@@ -145,18 +147,6 @@ RequestStatus = Annotated[
     Path("pallet_preimage::RequestStatus", params={"AccountId": AccountId, "Ticket": Ticket}),
 ]
 
-Hash = Annotated[H256, TypeName("T::Hash")]
-
-
-class Money(Protocol):
-    """The money of deposits; Balances satisfies it. Amounts in planck."""
-
-    def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put money of `who` on hold; raise TokenError if there is not enough."""
-
-    def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Release it."""
-
 
 def note_info(_: object, data: bytes) -> DispatchInfo:
     """Weigh a preimage by its length."""
@@ -171,7 +161,7 @@ def hashes_info(_: object, hashes: Sequence[H256]) -> DispatchInfo:
 class Preimage(Pallet):
     """The bytes behind a hash, stored until they are needed."""
 
-    currency: Money
+    currency: MutateHold
     base_deposit: u128
     """Base deposit of a preimage's owner, in planck."""
     byte_deposit: u128
@@ -189,17 +179,17 @@ class Preimage(Pallet):
     class Noted(Event, index=0):
         """A preimage was noted."""
 
-        hash: Hash
+        hash: HashOf
 
     class NowRequested(Event, index=1, name="Requested"):
         """A preimage was requested."""
 
-        hash: Hash
+        hash: HashOf
 
     class Cleared(Event, index=2):
         """A preimage was removed."""
 
-        hash: Hash
+        hash: HashOf
 
     class TooBig(Error, index=0):
         """The preimage is longer than 4 MiB. Note something shorter."""
@@ -243,7 +233,7 @@ class Preimage(Pallet):
         return PostInfo(pays=not needed)
 
     @call(1, weight=weights.UNNOTE_PREIMAGE)
-    def unnote_preimage(self, origin: Origin, hash: Hash) -> None:
+    def unnote_preimage(self, origin: Origin, hash: HashOf) -> None:
         """Remove the caller's preimage; the deposit is returned. The bytes stay while requested.
 
         The manager may remove any that has no owner.
@@ -266,13 +256,13 @@ class Preimage(Pallet):
                 raise self.NotNoted
 
     @call(2, weight=weights.REQUEST_PREIMAGE)
-    def request_preimage(self, origin: Origin, hash: Hash) -> None:
+    def request_preimage(self, origin: Origin, hash: HashOf) -> None:
         """Request a preimage: it stays while requested, and noting it is free. For the manager."""
         self.manager(origin)
         self._request(hash)
 
     @call(3, weight=weights.UNREQUEST_PREIMAGE)
-    def unrequest_preimage(self, origin: Origin, hash: Hash) -> None:
+    def unrequest_preimage(self, origin: Origin, hash: HashOf) -> None:
         """Withdraw a request; the last one removes a preimage without an owner. For the manager."""
         self.manager(origin)
         self._unrequest(hash)

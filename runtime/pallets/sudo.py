@@ -29,15 +29,14 @@ from runtime.frame import (
     call,
     signed,
 )
+from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf
 from runtime.frame.origin import OriginKind
 from runtime.pallets.balances import is_pool, lookup
 from runtime.pallets.utility import carrying_weight
 from runtime.weights import sudo as weights
 
 DispatchResult = Annotated[Result[tuple[()], WireError], TypeName("DispatchResult")]
-Lookup = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
 BoxedCall = Annotated[RuntimeCall, TypeName("Box<<T as Config>::RuntimeCall>")]
-Who = Annotated[AccountId, TypeName("T::AccountId")]
 
 FREE_OF_CHARGE = PostInfo(pays=False)
 
@@ -53,8 +52,8 @@ def with_weight(sudo: Sudo, inner: RuntimeCall, weight: Weight) -> DispatchInfo:
 
     Any account may send this call and be refused, so the cost of carrying it is included.
     """
-    told = weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
-    return DispatchInfo(told, sudo.host.dispatcher.info(inner).dispatch_class)
+    declared = weights.SUDO_UNCHECKED_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
+    return DispatchInfo(declared, sudo.host.dispatcher.info(inner).dispatch_class)
 
 
 def as_account(sudo: Sudo, who: MultiAddress, inner: RuntimeCall) -> DispatchInfo:
@@ -78,7 +77,7 @@ class Sudo(Pallet):
         """The key was passed on."""
 
         old: Annotated[AccountId | None, TypeName("Option<T::AccountId>")]
-        new: Who
+        new: AccountIdOf
 
     class KeyRemoved(Event, index=2):
         """The key was removed permanently."""
@@ -116,7 +115,7 @@ class Sudo(Pallet):
         return FREE_OF_CHARGE
 
     @call(2, weight=weights.SET_KEY)
-    def set_key(self, origin: Origin, new: Lookup) -> PostInfo:
+    def set_key(self, origin: Origin, new: AccountIdLookupOf) -> PostInfo:
         """Pass the key on to `new`. Origin: root or key holder."""
         self._ensure_sudo(origin)
         holder = lookup(new)
@@ -126,7 +125,7 @@ class Sudo(Pallet):
         return FREE_OF_CHARGE
 
     @call(3, weight=as_account)
-    def sudo_as(self, origin: Origin, who: Lookup, call: BoxedCall) -> PostInfo:
+    def sudo_as(self, origin: Origin, who: AccountIdLookupOf, call: BoxedCall) -> PostInfo:
         """Make a call as `who`, which is not a pool account. Origin: root or key holder."""
         self._ensure_sudo(origin)
         account = lookup(who)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.babe import Slot
@@ -27,6 +27,7 @@ from runtime.frame import (
     Value,
     call,
 )
+from runtime.frame.traits import Clock
 from runtime.pallets.system import System
 from runtime.weights import upgrade as weights
 
@@ -47,13 +48,6 @@ class ScheduledUpgrade:
     """The `spec_version` in `code`."""
     slot: u64
     """The first block of this slot or a later one is the last under the old version."""
-
-
-class Clock(Protocol):
-    """The clock; Babe satisfies it."""
-
-    def now(self) -> int:
-        """Return the slots since genesis."""
 
 
 def by_length(_: object, code: bytes, slot: u64) -> DispatchInfo:

@@ -14,7 +14,6 @@ from btt_chain.primitives.limits import MAX_CALLS
 from btt_chain.scale import Err, MaxLen, Ok, Result, TypeName, u16, u32
 from runtime.frame import (
     ROOT,
-    BadOrigin,
     Call,
     Const,
     DispatchClass,
@@ -30,7 +29,7 @@ from runtime.frame import (
     WireError,
     call,
 )
-from runtime.frame.origin import OriginKind
+from runtime.frame.origin import OriginKind, ensure_not_none
 from runtime.pallets.origins import OriginCaller, caller
 from runtime.weights import utility as weights
 
@@ -70,10 +69,10 @@ def wrapped(own: int) -> Callable[[Utility, object, Call], DispatchInfo]:
     return weigh
 
 
-def as_told(utility: Utility, inner: Call, weight: Weight) -> DispatchInfo:
+def with_declared(utility: Utility, inner: Call, weight: Weight) -> DispatchInfo:
     """Return the weight declared by root, plus the cost of carrying the call."""
-    told = weights.WITH_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
-    return DispatchInfo(told, utility.host.dispatcher.info(inner).dispatch_class)
+    declared = weights.WITH_WEIGHT + carrying_weight(inner) + int(weight.ref_time)
+    return DispatchInfo(declared, utility.host.dispatcher.info(inner).dispatch_class)
 
 
 def carrying_weight(inner: Call) -> int:
@@ -143,8 +142,8 @@ class Utility(Pallet):
             error, weight = self._attempt(origin, inner)
             used += weight
             if error is not None:
-                told = self.host.dispatcher.wire_error(error)
-                self.deposit(self.BatchInterrupted(u32(place), told))
+                reason = self.host.dispatcher.wire_error(error)
+                self.deposit(self.BatchInterrupted(u32(place), reason))
                 return PostInfo(weight=used + weights.batch(place + 1))
             self.deposit(completed)
         self.deposit(self.BatchCompleted())
@@ -183,8 +182,8 @@ class Utility(Pallet):
         """Make a call as another origin, but not as none or a pool account. Origin: root."""
         origin.root()
         error, _ = self._attempt(caller(as_origin), call, bypass_filter=True)
-        told = Ok(()) if error is None else Err(self.host.dispatcher.wire_error(error))
-        self.deposit(self.DispatchedAs(told))
+        result = Ok(()) if error is None else Err(self.host.dispatcher.wire_error(error))
+        self.deposit(self.DispatchedAs(result))
 
     @call(4, weight=combined(weights.force_batch))
     def force_batch(self, origin: Origin, calls: Calls) -> PostInfo:
@@ -202,7 +201,7 @@ class Utility(Pallet):
         self.deposit(self.BatchCompletedWithErrors() if failed else self.BatchCompleted())
         return PostInfo(weight=used + weights.force_batch(len(calls)))
 
-    @call(5, weight=as_told)
+    @call(5, weight=with_declared)
     def with_weight(self, origin: Origin, call: BoxedCall, weight: Weight) -> None:
         """Make a call as root, with a declared weight. Origin: root."""
         origin.root()
@@ -211,7 +210,7 @@ class Utility(Pallet):
     @call(6, weight=either)
     def if_else(self, origin: Origin, main: BoxedCall, fallback: BoxedCall) -> PostInfo:
         """Make a call, and if it fails, the fallback. Fails if both fail."""
-        self._ensure_somebody(origin)
+        ensure_not_none(origin)
         first_error, used = self._attempt(origin, main)
         if first_error is None:
             self.deposit(self.IfElseMainSuccess())
@@ -233,12 +232,8 @@ class Utility(Pallet):
 
     # ---- internals
 
-    def _ensure_somebody(self, origin: Origin) -> None:
-        if origin.kind is OriginKind.NONE:
-            raise BadOrigin
-
     def _ensure_may_batch(self, origin: Origin, calls: Sequence[Call]) -> None:
-        self._ensure_somebody(origin)
+        ensure_not_none(origin)
         if len(calls) > self.batched_calls_limit:
             raise self.TooManyCalls
 

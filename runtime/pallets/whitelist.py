@@ -31,6 +31,7 @@ from runtime.frame import (
     WireError,
     call,
 )
+from runtime.frame.aliases import HashOf
 from runtime.frame.weight import Pays
 from runtime.pallets.preimage import Lookup, Preimage, decoded
 from runtime.pallets.utility import carrying_weight
@@ -53,9 +54,6 @@ class DispatchErrorWithPostInfo:
 
     post_info: Annotated[PostDispatchInfo, TypeName("Info")]
     error: Annotated[WireError, TypeName("DispatchError")]
-
-
-CallHash = Annotated[H256, TypeName("T::Hash")]
 
 
 def by_hash(
@@ -94,17 +92,17 @@ class Whitelist(Pallet):
     class CallWhitelisted(Event, index=0):
         """A call was approved."""
 
-        call_hash: CallHash
+        call_hash: HashOf
 
     class WhitelistedCallRemoved(Event, index=1):
         """The approval of a call was removed."""
 
-        call_hash: CallHash
+        call_hash: HashOf
 
     class WhitelistedCallDispatched(Event, index=2):
         """A call was made as root, with this result."""
 
-        call_hash: CallHash
+        call_hash: HashOf
         result: Annotated[
             Result[PostDispatchInfo, DispatchErrorWithPostInfo],
             TypeName("DispatchResultWithPostInfo"),
@@ -128,7 +126,7 @@ class Whitelist(Pallet):
     # ---- calls
 
     @call(0, weight=weights.WHITELIST_CALL)
-    def whitelist_call(self, origin: Origin, call_hash: CallHash) -> None:
+    def whitelist_call(self, origin: Origin, call_hash: HashOf) -> None:
         """Approve a call by its hash; its preimage is kept as long as the approval."""
         self.whitelist_origin(origin)
         if call_hash in self.whitelisted_call:
@@ -138,7 +136,7 @@ class Whitelist(Pallet):
         self.deposit(self.CallWhitelisted(call_hash))
 
     @call(1, weight=weights.REMOVE_WHITELISTED_CALL)
-    def remove_whitelisted_call(self, origin: Origin, call_hash: CallHash) -> None:
+    def remove_whitelisted_call(self, origin: Origin, call_hash: HashOf) -> None:
         """Remove the approval of a call."""
         self.whitelist_origin(origin)
         self._remove(call_hash)
@@ -148,7 +146,7 @@ class Whitelist(Pallet):
     def dispatch_whitelisted_call(
         self,
         origin: Origin,
-        call_hash: CallHash,
+        call_hash: HashOf,
         call_encoded_len: Annotated[u32, TypeName("u32")],
         call_weight_witness: Annotated[Weight, TypeName("Weight")],
     ) -> PostInfo:
@@ -200,13 +198,13 @@ class Whitelist(Pallet):
         except DispatchError as error:
             post, failure = error.post, error
         used = declared if post is None or post.weight is None else min(post.weight, declared)
-        told = PostDispatchInfo(Weight(u64(used)), Pays.Yes)
+        info = PostDispatchInfo(Weight(u64(used)), Pays.Yes)
         self.deposit(
             self.WhitelistedCallDispatched(
                 call_hash,
-                Ok(told)
+                Ok(info)
                 if failure is None
-                else Err(DispatchErrorWithPostInfo(told, dispatcher.wire_error(failure))),
+                else Err(DispatchErrorWithPostInfo(info, dispatcher.wire_error(failure))),
             )
         )
         return used

@@ -3,7 +3,7 @@
 A vote counts with its balance, which stays locked until the referendum is over and for a locking
 period after it, on either side; a vote removed before the end no longer counts and is unlocked at
 once. Convictions `None` and `Locked1x` both mean this, others are rejected: longer locks give no
-more votes on this chain (economy.md 6.1). An account may delegate its votes, by class; delegated
+more votes on this chain. An account may delegate its votes, by class; delegated
 money follows the delegate's undivided votes, and is not delegated further.
 
 Invariants: an account's lock is the greatest of its `ClassLocksFor`, and each of those covers the
@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Annotated, Final, NamedTuple, Protocol
 
-from btt_chain.primitives.account import AccountId, MultiAddress
+from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, TypeName, u16, u32, u128
 from runtime.frame import (
     Const,
@@ -31,7 +31,9 @@ from runtime.frame import (
     PostInfo,
     call,
 )
-from runtime.pallets.balances import Reasons, lookup
+from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf
+from runtime.frame.traits import Clock, Reasons
+from runtime.pallets.balances import lookup
 from runtime.pallets.conviction_voting.types import (
     MAX_CLASSES,
     MAX_VOTES,
@@ -52,7 +54,6 @@ from runtime.pallets.conviction_voting.types import (
 from runtime.pallets.referenda import Ballot, Electorate, Tally
 from runtime.pallets.referenda.tracks import TABLE
 from runtime.pallets.referenda.types import MAX_QUEUED
-from runtime.pallets.scheduler import Clock
 from runtime.weights import conviction_voting as weights
 
 LOCK_ID: Final = b"pyconvot"
@@ -61,8 +62,6 @@ LOCK_ID: Final = b"pyconvot"
 MAX_MOVED: Final = MAX_QUEUED + max(row.at_once for row in TABLE)
 """Maximum number of referenda of one class whose alarm or place in the queue a recount can move."""
 
-Who = Annotated[AccountId, TypeName("T::AccountId")]
-Address = Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
 Amount = Annotated[u128, TypeName("BalanceOf<T, I>")]
 Class = Annotated[u16, TypeName("ClassOf<T, I>")]
 Poll = Annotated[u32, TypeName("PollIndexOf<T, I>")]
@@ -99,16 +98,16 @@ def unlocking(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
     return DispatchInfo(weights.unlock(int(pallet.max_votes)))
 
 
-def lending(call: Callable[[int, int, int], int]) -> Callable[..., DispatchInfo]:
+def weigh_delegation(call: Callable[[int, int, int], int]) -> Callable[..., DispatchInfo]:
     """Return the weight function for a change of two records and of the delegate's referenda."""
 
     def weigh(pallet: ConvictionVoting, *_: object) -> DispatchInfo:
-        return DispatchInfo(lending_weight(call, int(pallet.max_votes)))
+        return DispatchInfo(delegation_weight(call, int(pallet.max_votes)))
 
     return weigh
 
 
-def lending_weight(call: Callable[[int, int, int], int], votes: int) -> int:
+def delegation_weight(call: Callable[[int, int, int], int], votes: int) -> int:
     """Return the maximum weight of delegating to an account with `votes` votes, in picoseconds."""
     moved = min(votes, MAX_MOVED)
     return call(0, votes - moved, moved)
@@ -118,12 +117,12 @@ def votes_within(most: int) -> u32:
     """Return the maximum number of votes for which delegating weighs at most `most`."""
     calls = (weights.delegate, weights.undelegate)
     votes = MAX_VOTES
-    while votes > 1 and max(lending_weight(call, votes) for call in calls) > most:
+    while votes > 1 and max(delegation_weight(call, votes) for call in calls) > most:
         votes -= 1
     return u32(votes)
 
 
-class Lent(NamedTuple):
+class Recounted(NamedTuple):
     """Numbers of a delegate's votes, by the work that a change of its delegations causes."""
 
     over: int = 0
@@ -179,30 +178,30 @@ class ConvictionVoting(Pallet, instances=True):
     class Delegated(Event, index=0, unnamed=True):
         """An account delegated its votes of a class to another."""
 
-        who: Who
-        target: Who
+        who: AccountIdOf
+        target: AccountIdOf
 
     class Undelegated(Event, index=1, unnamed=True):
         """An account ended its delegation."""
 
-        who: Who
+        who: AccountIdOf
 
     class Voted(Event, index=2):
         """An account voted, or changed its vote."""
 
-        who: Who
+        who: AccountIdOf
         vote: Choice
 
     class VoteRemoved(Event, index=3):
         """An account removed its vote."""
 
-        who: Who
+        who: AccountIdOf
         vote: Choice
 
     class VoteUnlocked(Event, index=4):
         """The lock of an account for a class was reduced to what its votes need."""
 
-        who: Who
+        who: AccountIdOf
         class_: Class
 
     class NotOngoing(Error, index=0):
@@ -277,12 +276,12 @@ class ConvictionVoting(Pallet, instances=True):
         self.deposit(self.Voted(who, vote))
         return PostInfo(weights.vote(len(votes), int(opens), int(moved)))
 
-    @call(1, weight=lending(weights.delegate))
+    @call(1, weight=weigh_delegation(weights.delegate))
     def delegate(
         self,
         origin: Origin,
         class_: Class,
-        to: Address,
+        to: AccountIdLookupOf,
         conviction: Annotated[Conviction, TypeName("Conviction")],
         balance: Amount,
     ) -> PostInfo:
@@ -301,12 +300,12 @@ class ConvictionVoting(Pallet, instances=True):
         self.voting_for[(who, class_)] = VoteDelegating(
             Delegating(balance, target, conviction, casting.delegations, casting.prior)
         )
-        lent = self._lend(target, class_, int(balance))
+        recounted = self._change_delegations(target, class_, int(balance))
         self._extend_lock(who, class_, balance)
         self.deposit(self.Delegated(who, target))
-        return PostInfo(weights.delegate(*lent))
+        return PostInfo(weights.delegate(*recounted))
 
-    @call(2, weight=lending(weights.undelegate))
+    @call(2, weight=weigh_delegation(weights.undelegate))
     def undelegate(self, origin: Origin, class_: Class) -> PostInfo:
         """End the caller's delegation; the money stays locked for the locking period."""
         who = origin.signed()
@@ -317,12 +316,12 @@ class ConvictionVoting(Pallet, instances=True):
         until = self.clock.now() + int(self.vote_locking_period)
         prior = known.prior.joined(until, known.balance)
         self.voting_for[(who, class_)] = VoteCasting(Casting([], known.delegations, prior))
-        lent = self._lend(known.target, class_, -int(known.balance))
+        recounted = self._change_delegations(known.target, class_, -int(known.balance))
         self.deposit(self.Undelegated(who))
-        return PostInfo(weights.undelegate(*lent))
+        return PostInfo(weights.undelegate(*recounted))
 
     @call(3, weight=unlocking)
-    def unlock(self, origin: Origin, class_: Class, target: Address) -> PostInfo:
+    def unlock(self, origin: Origin, class_: Class, target: AccountIdLookupOf) -> PostInfo:
         """Reduce an account's lock for a class to what its votes still need. Any signed origin."""
         origin.signed()
         who = lookup(target)
@@ -361,7 +360,7 @@ class ConvictionVoting(Pallet, instances=True):
 
     @call(5, weight=removing(weights.remove_other_vote))
     def remove_other_vote(
-        self, origin: Origin, target: Address, class_: Class, index: Poll
+        self, origin: Origin, target: AccountIdLookupOf, class_: Class, index: Poll
     ) -> PostInfo:
         """Remove another account's vote that no longer locks money. Any signed origin."""
         who, voter = origin.signed(), lookup(target)
@@ -430,19 +429,19 @@ class ConvictionVoting(Pallet, instances=True):
             raise self.NoPermissionYet
         return prior.joined(until, stake_of(vote))
 
-    def _lend(self, target: AccountId, track: u16, by: int) -> Lent:
+    def _change_delegations(self, target: AccountId, track: u16, by: int) -> Recounted:
         """Change the delegations to `target` by `by`; return its votes by the work caused.
 
         Zero recounts nothing: only `target` itself may have its own power computed anew.
         """
         if not by:
-            return Lent()
+            return Recounted()
         voting = self._voting(target, track)
         if isinstance(voting, VoteDelegating):
             known = voting.delegating
             known.delegations = known.delegations.changed(by)
             self.voting_for[(target, track)] = voting
-            return Lent()
+            return Recounted()
         casting = voting.casting
         old, counted, moved = casting.delegations, 0, 0
         casting.delegations = old.changed(by)
@@ -452,7 +451,7 @@ class ConvictionVoting(Pallet, instances=True):
                 before, after = ballot_of(vote, old), ballot_of(vote, casting.delegations)
                 moved += self._recount(poll, track, target, before, after)
                 counted += 1
-        return Lent(len(casting.votes) - counted, counted - moved, moved)
+        return Recounted(len(casting.votes) - counted, counted - moved, moved)
 
     # ---- internals: locks
 

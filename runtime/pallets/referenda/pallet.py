@@ -24,7 +24,6 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import TypeName, u16, u32, u128
 from runtime.frame import (
-    BadOrigin,
     Const,
     Map,
     Origin,
@@ -33,7 +32,7 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.origin import OriginKind
+from runtime.frame.origin import ensure_not_none
 from runtime.frame.traits import Clock, SlashNamed
 from runtime.pallets.origins import DecisionOrigin, OriginCaller, RawRoot, SystemOrigin
 from runtime.pallets.preimage import Lookup, Preimage
@@ -340,9 +339,3 @@ class Referenda(Pallet, instances=True):
 
     def _give_back(self, deposit: Deposit) -> None:
         self.currency.unreserve_named(RESERVE_ID, deposit.who, deposit.amount)
-
-
-def ensure_not_none(origin: Origin) -> None:
-    """Raise BadOrigin for unsigned extrinsics."""
-    if origin.kind is OriginKind.NONE:
-        raise BadOrigin

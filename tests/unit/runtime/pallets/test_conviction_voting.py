@@ -35,7 +35,7 @@ from runtime.pallets.conviction_voting import (
     vote_of,
     votes_within,
 )
-from runtime.pallets.conviction_voting.pallet import MAX_MOVED, lending_weight
+from runtime.pallets.conviction_voting.pallet import MAX_MOVED, delegation_weight
 from runtime.pallets.conviction_voting.types import MAX_VOTES, stake_of
 from runtime.pallets.origins import Decision, DecisionOrigin
 from runtime.pallets.referenda import Ongoing, Tally
@@ -289,7 +289,7 @@ def test_a_delegation_fits_into_a_block_however_short_the_slots(slot_ms: int) ->
     most = heaviest_call(slot_ms)
     votes = int(votes_within(most))
     for call in (weights.delegate, weights.undelegate):
-        assert lending_weight(call, votes) <= most
+        assert delegation_weight(call, votes) <= most
     assert 1 < votes <= MAX_VOTES
     assert votes == MAX_VOTES or slot_ms < 6_000
 
@@ -406,7 +406,7 @@ def test_tallies_delegations_and_locks_add_up_whatever_happens(
 def check(town: Forum) -> None:
     """Check what ConvictionVoting promises."""
     ayes, nays, support = dict[int, int](), dict[int, int](), dict[int, int]()
-    lent = dict[tuple[AccountId, int], int]()
+    delegated = dict[tuple[AccountId, int], int]()
     received = dict[tuple[AccountId, int], int]()
     now = town.clock.slot
     for (who, track), voting in town.voting.voting_for.items():
@@ -414,7 +414,7 @@ def check(town: Forum) -> None:
         match voting:
             case VoteDelegating(known):
                 key = (known.target, int(track))
-                lent[key] = lent.get(key, 0) + int(known.balance)
+                delegated[key] = delegated.get(key, 0) + int(known.balance)
                 needed = max(int(known.balance), int(known.prior.at(now).amount))
                 mine = known
             case VoteCasting(casting):
@@ -434,7 +434,7 @@ def check(town: Forum) -> None:
         assert dict(locks).get(track, 0) >= needed
         greatest = max(int(amount) for _, amount in locks) if locks else 0
         assert sum(int(lock.amount) for lock in town.balances.locks[who]) == greatest
-    assert received == {key: amount for key, amount in lent.items() if amount}
+    assert received == {key: amount for key, amount in delegated.items() if amount}
     for index, info in town.referenda.referendum_info_for.items():
         if isinstance(info, Ongoing):
             counted = tuple(sum_.get(index, 0) for sum_ in (ayes, nays, support))

@@ -1,4 +1,4 @@
-"""Upgrade: who may fix a slot for another law, for which versions, and what happens then."""
+"""Upgrade: the origins and versions of upgrades, and the change at their slot."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from btt_chain.primitives.digest import Digest, RuntimeEnvironmentUpdated
 from btt_chain.scale import u8, u32, u64
 from runtime.frame import ROOT, BadOrigin, Error, RuntimeVersion, ensure_root, signed
 from runtime.frame.origin import decided
+from runtime.frame.traits import Slot
 from runtime.frame.version import CODE_KEY, CowText
 from runtime.pallets.origins import Decision
 from runtime.pallets.system import System
@@ -27,12 +28,12 @@ class Hand:
     def __init__(self) -> None:
         self.slot = 5
 
-    def now(self) -> int:
-        return self.slot
+    def now(self) -> Slot:
+        return Slot(self.slot)
 
 
 class Chain(SmallRuntime):
-    """A chain with nothing but the hope of another law."""
+    """A runtime with Upgrade only."""
 
     def build(self) -> None:
         self.clock = Hand()
@@ -126,7 +127,7 @@ def test_the_block_that_carries_it_out_cannot_cancel_it(chain: Chain) -> None:
         chain.upgrade.cancel(ROOT)
 
 
-def test_nobody_but_root_decides_not_even_the_track_for_whitelisted_calls(chain: Chain) -> None:
+def test_root_alone_decides_not_even_the_track_for_whitelisted_calls(chain: Chain) -> None:
     for origin in (signed(ALICE), decided(Decision.WhitelistedCaller), decided(Decision.Technical)):
         with refused(chain, BadOrigin):
             chain.upgrade.schedule(origin, NEXT.encoded(), u64(15))
@@ -134,7 +135,7 @@ def test_nobody_but_root_decides_not_even_the_track_for_whitelisted_calls(chain:
             chain.upgrade.cancel(origin)
 
 
-def test_the_plan_can_be_read_without_the_law(chain: Chain) -> None:
+def test_the_plan_can_be_read_without_the_runtime(chain: Chain) -> None:
     assert coming(chain.state.get) is None
     schedule(chain, slot=77)
     due = coming(chain.state.get)
