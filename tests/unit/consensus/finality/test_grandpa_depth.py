@@ -10,23 +10,23 @@ from btt_chain.primitives.grandpa import Commit, Stage, Target
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
 from unit.consensus.finality.finality_world import as_precommit, signed
-from unit.consensus.finality.gadget_world import child, target
-from unit.consensus.finality.test_grandpa_gadget import (
+from unit.consensus.finality.gadget_case import (
     NAMES,
-    Desk,
+    GadgetCase,
     answered,
     catch_up,
     commit_bytes,
     costs,
     neighbour,
 )
+from unit.consensus.finality.gadget_world import child, target
 
 FINAL = DEEP + 10
 FEW = 100
 """Blocks that may be looked at."""
 
 
-class Deep(Desk):
+class Deep(GadgetCase):
     """A node whose last final block is far from block zero; it counts the blocks it looks at."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,35 +61,35 @@ class Deep(Desk):
 
 
 @pytest.fixture
-def desk(monkeypatch: pytest.MonkeyPatch) -> Deep:
+def case(monkeypatch: pytest.MonkeyPatch) -> Deep:
     return Deep(monkeypatch)
 
 
-def test_a_commit_with_a_vote_for_block_zero_is_not_counted(desk: Deep) -> None:
-    actions = desk.gossip(commit_bytes(desk.commit_of_all(low=0)))
-    assert desk.looked < FEW
+def test_a_commit_with_a_vote_for_block_zero_is_not_counted(case: Deep) -> None:
+    actions = case.gossip(commit_bytes(case.commit_of_all(low=0)))
+    assert case.looked < FEW
     assert costs(actions) == []  # who passed it on could not know how long our chain is
-    assert desk.node.of(Finalize) == []
+    assert case.node.of(Finalize) == []
 
 
-def test_a_commit_with_a_vote_a_little_below_its_target_is_counted(desk: Deep) -> None:
-    desk.gossip(commit_bytes(desk.commit_of_all(low=FINAL - 5)))
-    assert desk.node.tree.final_block.number == FINAL + 1
+def test_a_commit_with_a_vote_a_little_below_its_target_is_counted(case: Deep) -> None:
+    case.gossip(commit_bytes(case.commit_of_all(low=FINAL - 5)))
+    assert case.node.tree.final_block.number == FINAL + 1
 
 
-def test_a_commit_that_claims_to_be_of_a_block_far_below_is_not_walked_to(desk: Deep) -> None:
-    votes = desk.commit(FINAL + 1).precommits
-    rival = child(desk.headers[0], "rival")
-    actions = desk.gossip(commit_bytes(Commit(rival.hash(), u32(1), votes)))
-    assert desk.looked < FEW
-    assert desk.node.of(Finalize) == []
-    assert desk.gadget.round == 1
+def test_a_commit_that_claims_to_be_of_a_block_far_below_is_not_walked_to(case: Deep) -> None:
+    votes = case.commit(FINAL + 1).precommits
+    rival = child(case.headers[0], "rival")
+    actions = case.gossip(commit_bytes(Commit(rival.hash(), u32(1), votes)))
+    assert case.looked < FEW
+    assert case.node.of(Finalize) == []
+    assert case.gadget.round == 1
     assert costs(actions) == []
 
 
-def test_a_catch_up_that_begins_at_block_zero_is_not_counted(desk: Deep) -> None:
-    desk.headers[4] = desk.headers[FINAL + 1]  # what its votes are for
-    desk.note(neighbour(6))
-    desk.note(answered(catch_up(desk, 5)))
-    assert desk.looked < FEW
-    assert desk.gadget.round == 1
+def test_a_catch_up_that_begins_at_block_zero_is_not_counted(case: Deep) -> None:
+    case.headers[4] = case.headers[FINAL + 1]  # what its votes are for
+    case.note(neighbour(6))
+    case.note(answered(catch_up(case, 5)))
+    assert case.looked < FEW
+    assert case.gadget.round == 1

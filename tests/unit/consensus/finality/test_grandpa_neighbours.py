@@ -1,0 +1,284 @@
+"""One gadget and its neighbours: positions, help for stalled nodes, and catch-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+
+from btt_chain.consensus.finality import peers as cost
+from btt_chain.consensus.finality.catch_up import (
+    CATCH_UP_TIMEOUT,
+    MAX_EXPECTED,
+    CatchUps,
+    Request,
+)
+from btt_chain.consensus.finality.messages import (
+    GOSSIP,
+    CatchUpAsked,
+    CatchUpGiven,
+    CatchUpMessage,
+    CatchUpRequest,
+    CommitGossip,
+    Neighbor,
+    NeighborV1,
+    Vote,
+)
+from btt_chain.consensus.finality.outbox import Outbox
+from btt_chain.consensus.finality.peers import Peers
+from btt_chain.consensus.finality.timers import Clock
+from btt_chain.consensus.finality.voter import ArmTimer
+from btt_chain.primitives.grandpa import (
+    CatchUp,
+    SignedMessage,
+    SignedPrevote,
+)
+from btt_chain.scale import u32, u64
+from p2p.network import Tell
+from unit.consensus.finality.finality_world import as_precommit, signed, who
+from unit.consensus.finality.gadget_case import (
+    NAMES,
+    PRECOMMIT,
+    PREVOTE,
+    GadgetCase,
+    asked,
+    commit_bytes,
+    costs,
+    neighbour,
+    published,
+    sent,
+)
+from unit.consensus.finality.gadget_world import (
+    T,
+    child,
+    target,
+)
+
+# --- neighbours ---------------------------------------------------------------------
+
+
+def test_a_new_neighbour_receives_our_position() -> None:
+    case = GadgetCase()
+    [message] = sent(case.do(case.gadget.connected("new", 0)))
+    assert message == Neighbor(NeighborV1(u64(1), u64(0), u32(0)))
+
+
+def test_every_neighbour_receives_our_position_in_a_new_round() -> None:
+    case = GadgetCase()
+    case.do(case.gadget.connected("new", 0))
+    case.node.log.clear()
+    case.round()
+    received = [a.peer for a in case.node.log if isinstance(a, Tell)]
+    assert sorted(received) == ["new", "peer"]
+
+
+def test_a_stalled_neighbour_receives_the_votes_it_lacks_and_the_last_commit() -> None:
+    case = GadgetCase()
+    case.gossip(commit_bytes(case.commit(3)))
+    case.at(2 * T)
+    case.do(case.gadget.gossip_received("other", case.vote(PREVOTE, 4, "Charlie"), case.now))
+    case.gossip(case.vote(PREVOTE, 4, "Bob"))  # from the peer: it has that one
+    case.note(neighbour(1))
+    case.now += 2 * T
+
+    messages = sent(case.note(neighbour(1)))
+
+    commits = [m for m in messages if isinstance(m, CommitGossip)]
+    votes = [m.body.message.id for m in messages if isinstance(m, Vote)]
+    assert [int(m.body.message.target_number) for m in commits] == [3]
+    assert votes == [who("Alice"), who("Charlie")]
+
+
+def test_a_note_with_votes_is_processed_as_gossip_is() -> None:
+    case = GadgetCase()
+    case.note(case.vote(PREVOTE, 4, "Bob"))
+    case.note(commit_bytes(case.commit(3)))
+    assert case.gadget.rounds()[0].prevote_weight == 1
+    assert case.node.tree.final_block.number == 3
+
+
+def test_a_neighbour_a_set_behind_receives_the_commit_that_ended_it() -> None:
+    case = GadgetCase(blocks=3)
+    case.add(child(case.headers[-1], change=dict.fromkeys(NAMES, 2)))
+    case.round()
+    assert case.gadget.set_id == 1
+
+    messages = sent(case.note(neighbour(1, 0)))
+
+    [commit] = [m for m in messages if isinstance(m, CommitGossip)]
+    assert (int(commit.body.set_id), int(commit.body.message.target_number)) == (0, 4)
+
+
+def test_who_goes_back_pays() -> None:
+    case = GadgetCase()
+    case.note(neighbour(3))
+    assert costs(case.note(neighbour(2))) == [cost.PAST]
+    case.do(case.gadget.connected("peer", 0))
+    assert costs(case.note(neighbour(2))) == []
+
+
+def test_a_round_that_stands_still_is_helped_along_ever_less_often() -> None:
+    case = GadgetCase()
+    times: list[int] = []
+    armed = next(a.at for a in reversed(case.node.log) if isinstance(a, ArmTimer))
+    while len(times) < 12:
+        actions = case.at(armed)
+        armed = next(a.at for a in actions if isinstance(a, ArmTimer))
+        if any(isinstance(message, Neighbor) for message in sent(actions)):
+            times.append(case.now)
+            assert any(isinstance(message, Vote) for message in published(actions))
+    waits = [b - a for a, b in pairwise(times)]
+    assert waits == sorted(waits)
+    assert max(waits) <= 20_000
+
+
+# --- catching up --------------------------------------------------------------------
+
+
+def catch_up(case: GadgetCase, number: int, names: Sequence[str] = NAMES[1:]) -> CatchUp:
+    block = target(case.headers[4])
+    prevotes: list[SignedPrevote] = []
+    for name in names:
+        vote: SignedMessage = signed(PREVOTE, block, name, number, 0)
+        prevotes.append(SignedPrevote(vote.message.vote, vote.signature, vote.id))  # type: ignore[arg-type]
+    precommits = [as_precommit(signed(PRECOMMIT, block, name, number, 0)) for name in names]
+    base = target(case.headers[0])
+    return CatchUp(u64(number), prevotes, precommits, base.hash, u32(base.number))
+
+
+def answered(answer: CatchUp, set_id: int = 0) -> bytes:
+    return GOSSIP.encode(CatchUpGiven(CatchUpMessage(u64(set_id), answer)))
+
+
+def test_g20_who_is_two_rounds_behind_asks_and_goes_on_behind_the_answer() -> None:
+    case = GadgetCase()
+    assert CatchUpAsked(CatchUpRequest(u64(5), u64(0))) in sent(case.note(neighbour(6)))
+    assert sent(case.note(neighbour(7))) == []  # one request at a time
+
+    case.note(answered(catch_up(case, 5)))
+
+    assert case.gadget.round == 6
+    assert case.node.tree.final_block.number == 4
+
+
+def test_one_round_behind_is_no_reason_to_ask() -> None:
+    messages = sent(GadgetCase().note(neighbour(2)))
+    assert not any(isinstance(message, CatchUpAsked) for message in messages)
+
+
+def test_another_is_asked_if_the_first_does_not_answer() -> None:
+    case = GadgetCase()
+    case.do(case.gadget.connected("other", 0))
+    case.note(neighbour(6))
+    case.do(case.gadget.note_received("other", neighbour(6), 0))
+
+    actions = case.at(CATCH_UP_TIMEOUT)
+
+    asked_now = [
+        a.peer
+        for a in actions
+        if isinstance(a, Tell) and isinstance(GOSSIP.decode_all(a.data), CatchUpAsked)
+    ]
+    assert asked_now == ["other"]
+
+
+def test_unrequested_votes_cost() -> None:
+    case = GadgetCase()
+    assert costs(case.note(answered(catch_up(case, 5)))) == [cost.OUT_OF_SCOPE]
+    assert case.gadget.round == 1
+
+
+def test_votes_that_come_when_another_was_asked_instead_cost_nothing_once() -> None:
+    case = GadgetCase()
+    case.do(case.gadget.connected("other", 0))
+    case.note(neighbour(6))
+    case.do(case.gadget.note_received("other", neighbour(6), 0))
+    case.at(CATCH_UP_TIMEOUT)
+
+    assert costs(case.note(answered(catch_up(case, 5)))) == []
+    assert case.gadget.round == 1
+    assert costs(case.note(answered(catch_up(case, 5)))) == [cost.OUT_OF_SCOPE]
+
+
+def test_votes_that_come_over_a_line_made_anew_since_they_were_asked_for_cost_nothing() -> None:
+    case = GadgetCase()
+    case.note(neighbour(6))
+    case.do(case.gadget.disconnected("peer", 0))
+    case.do(case.gadget.connected("peer", 0))
+    assert costs(case.note(answered(catch_up(case, 5)))) == []
+
+
+def test_the_number_of_expected_catch_ups_is_bounded() -> None:
+    peers = Peers()
+    catch_ups = CatchUps(peers, T, Clock(0), Outbox(peers))
+    for number in range(MAX_EXPECTED + 1):
+        catch_ups.expect(Request(str(number), 0, 1, 0))
+    assert not catch_ups.was_requested("0")
+    assert catch_ups.was_requested("1")
+
+
+@pytest.mark.parametrize(
+    ("names", "number", "price"),
+    [
+        (NAMES[1:3], 5, cost.MALFORMED),
+        ([*NAMES[1:], "Eve"], 5, cost.MALFORMED),
+    ],
+)
+def test_a_catch_up_that_could_not_be_meant_costs(
+    names: list[str], number: int, price: int
+) -> None:
+    case = GadgetCase()
+    case.note(neighbour(6))
+    assert costs(case.note(answered(catch_up(case, number, names)))) == [price]
+    assert case.gadget.round == 1
+
+
+def test_a_catch_up_with_a_false_signature_costs() -> None:
+    case = GadgetCase()
+    case.note(neighbour(6))
+    false = replace(catch_up(case, 5), round_number=u64(6))
+    price = cost.BAD_SIGNATURE + cost.SIGNATURE_CHECKED
+    assert costs(case.note(answered(false))) == [price]
+
+
+def test_who_is_behind_in_our_set_is_given_the_last_complete_round() -> None:
+    case = GadgetCase()
+    for _ in range(4):
+        case.round()
+    case.note(neighbour(2))
+
+    [answer] = [m for m in sent(case.note(asked(2))) if isinstance(m, CatchUpGiven)]
+    assert int(answer.body.message.round_number) == 4
+    assert costs(case.note(asked(2))) == [cost.OUT_OF_SCOPE]  # again, at once
+    assert sent(case.note(asked(2, 1))) == []
+
+
+def test_after_a_state_was_fetched_answers_to_earlier_questions_are_no_fault() -> None:
+    before, after = GadgetCase(), GadgetCase()
+    assert CatchUpAsked(CatchUpRequest(u64(5), u64(0))) in sent(before.note(neighbour(6)))
+    after.gadget.succeed(before.gadget)
+    answer = answered(catch_up(after, 5))
+    assert costs(after.note(answer)) == []
+    assert costs(after.note(answer)) == [cost.OUT_OF_SCOPE]  # one question, one answer
+
+
+def test_after_a_state_was_fetched_no_peer_receives_an_earlier_position() -> None:
+    before, after = GadgetCase(), GadgetCase()
+    before.note(neighbour(6))
+    before.note(answered(catch_up(before, 5)))
+    assert before.gadget.round == 6
+    after.gadget.succeed(before.gadget)
+    assert sent(after.gadget.connected("other", 0)) == []
+    after.note(neighbour(6))
+    assert Neighbor(NeighborV1(u64(6), u64(0), u32(0))) in sent(
+        after.note(answered(catch_up(after, 5)))
+    )
+
+
+def test_who_asks_before_it_said_where_it_stands_gets_nothing_and_no_blame() -> None:
+    case = GadgetCase()
+    received = case.note(asked(1))
+    assert sent(received) == []
+    assert costs(received) == []
