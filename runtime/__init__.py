@@ -270,8 +270,8 @@ class BttRuntime(Runtime):
             committee=work.committee, min_operators=work.min_operators,
             epoch_slots=params.epoch_slots, slot_ms=params.slot_ms,
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
-            providers=self.providers.engagements, models=self.models, carry=self.mining,
-            perks=self.tier_staking, identities=self.identity, params_origin=parameters))
+            providers=self.providers.engagements, models=self.models, mining=self.mining,
+            benefits=self.tier_staking, identities=self.identity, params_origin=parameters))
         self.receipts = add(43, Receipts(
             committee=work.committee, quorum=work.quorum, planted_error_ppm=work.planted_error_ppm,
             beacon_delay=work.beacon_delay, beacon_authors=work.beacon_authors,
@@ -281,7 +281,7 @@ class BttRuntime(Runtime):
             minimum_bond=5_000 * BTT, epoch_slots=params.epoch_slots, vrf=vrf,
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
             keys=self.session, operators=operators, providers=self.providers.engagements,
-            models=self.models, jobs=self.jobs))
+            models=self.models, jobs=self.jobs.deliveries))
         self.bounties = add(22, Bounties(
             bounty_deposit_base=BTT, data_deposit_per_byte=10 * MILLI_BTT,
             bounty_value_minimum=10 * BTT, bounty_deposit_payout_delay=u32(8 * day),

@@ -265,7 +265,7 @@ def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
         yield who, runtime.providers.deposit_reason, int(runtime.providers.registration_deposit)
     for model in values_of(runtime.models.models):
         yield model.owner, runtime.models.reason, int(model.bond)
-    for job in values_of(runtime.jobs.jobs):
+    for job in values_of(runtime.jobs.store.jobs):
         if job.requester is not None and job.state not in ENDED:
             yield job.requester, runtime.jobs.reason, int(job.escrow)
     challenge = Reason(runtime.receipts.index, Receipts.HoldReason.Challenge)

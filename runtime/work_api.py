@@ -82,24 +82,24 @@ class WorkApi(RuntimeApi, version=1):
         """Return the current cost of a job; None if its model or number of items is rejected."""
         jobs = self._jobs
         try:
-            quote = jobs.quote(model, int(items), urgency, check, tier, int(data_bytes))
+            quote = jobs.prices.quote(model, int(items), urgency, check, tier, int(data_bytes))
         except DispatchError:
             return None
         model_class = int(self._models.models[model].model_class)
         return WorkQuote(
             work=quote.work,
-            base=jobs.market(model_class).base,
+            base=jobs.prices.market(model_class).base,
             price=quote.price,
             verification=quote.verification,
             deposit=quote.deposit,
             total=u128(quote.total),
             providers=u32(sum(self._providers.engagements.offers(model_class))),
-            least_deadline=u32(jobs.least_deadline(model_class, int(quote.work))),
+            min_deadline=u32(jobs.prices.min_deadline(model_class, int(quote.work))),
         )
 
     def job(self, job: H256) -> JobView | None:
         """Return a job; None if it does not exist, or ended too long ago."""
-        found = self._jobs.job(job)
+        found = self._jobs.store.get(job)
         return None if found is None else self._job_view(job, found)
 
     def receipt(self, receipt: H256) -> JobView | None:
@@ -113,17 +113,17 @@ class WorkApi(RuntimeApi, version=1):
         """Return the jobs of a requester or provider (None: all), by id; `open`: not ended."""
         known = self._jobs
         if account is None:
-            names = (id for id, _ in known.jobs.items())
+            names = (id for id, _ in known.store.jobs.items())
         else:
-            names = (id for id, _ in known.involved.under(account))
-        pairs = ((id, found) for id in names if (found := known.job(id)) is not None)
+            names = (id for id, _ in known.store.involved.under(account))
+        pairs = ((id, found) for id in names if (found := known.store.get(id)) is not None)
         wanted = (pair for pair in pairs if not (open_ and pair[1].state in ENDED))
         return [self._job_view(id, found) for id, found in page(wanted, after, limit)]
 
     def assignments(self, provider: AccountId) -> list[JobView]:
         """Return the jobs that a provider has to do, or has done and is still liable for."""
         jobs = self._jobs
-        pairs = ((id, jobs.job(id)) for id, _ in jobs.involved.under(provider))
+        pairs = ((id, jobs.store.get(id)) for id, _ in jobs.store.involved.under(provider))
         wanted = (
             self._job_view(id, found)
             for id, found in pairs  # also recently ended ones: these must not fill the list
@@ -167,7 +167,7 @@ class WorkApi(RuntimeApi, version=1):
         """Return the prices of work by class."""
         jobs, models, found = self._jobs, self._models, []
         for model_class in models.known_classes():
-            about, market = models.class_of(model_class), jobs.market(model_class)
+            about, market = models.class_of(model_class), jobs.prices.market(model_class)
             if about is not None:
                 found.append(
                     ClassPrice(
@@ -213,7 +213,7 @@ class WorkApi(RuntimeApi, version=1):
         receipts = self._receipts
         for id, _ in receipts.committees.duties.under(verifier):
             receipt = receipts.receipt(id)
-            job = None if receipt is None else self._jobs.job(receipt.job)
+            job = None if receipt is None else self._jobs.store.get(receipt.job)
             if receipt is None or job is None:
                 continue
             for seat in receipt.seats:
@@ -238,7 +238,7 @@ class WorkApi(RuntimeApi, version=1):
         found = None if job.receipt is None else self._receipts.receipt(job.receipt)
         receipt = None
         if found is not None and job.receipt is not None:
-            receipt = receipt_view(job.receipt, found, self._jobs.looked_at(job))
+            receipt = receipt_view(job.receipt, found, self._jobs.deliveries.looked_at(job))
         return JobView(
             id=id,
             now=u32(self._jobs.clock.now()),

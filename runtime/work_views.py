@@ -163,7 +163,7 @@ class WorkQuote:
     """Total amount put on hold."""
     providers: u32
     """Number of jobs of the class that can run at the same time."""
-    least_deadline: u32
+    min_deadline: u32
     """Minimum deadline, in slots."""
 
 

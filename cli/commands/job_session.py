@@ -234,7 +234,7 @@ def served_at(folder: Folder) -> bytes:
 
 def ample_deadline(quote: WorkQuote) -> int:
     """Return a deadline that most providers can meet."""
-    return min(MAX_DEADLINE, MIN_DEADLINE + 2 * int(quote.least_deadline))
+    return min(MAX_DEADLINE, MIN_DEADLINE + 2 * int(quote.min_deadline))
 
 
 def story(state: str, provider: str | None, outcome: str | None) -> str:

@@ -43,7 +43,7 @@ EXPIRE: Final = 2_910_000_000
 """21 keys written."""
 
 
-def draw(members: int) -> int:
+def select(members: int) -> int:
     """9 keys written.
 
     `members` 0 to 256.

@@ -32,7 +32,7 @@ from runtime.pallets.authorities import OwnOperators
 from runtime.pallets.babe import Drawn
 from runtime.pallets.balances import Balances
 from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency
-from runtime.pallets.jobs.pallet import GAP_SLOTS
+from runtime.pallets.jobs.stalls import GAP_SLOTS
 from runtime.pallets.mining import Mining
 from runtime.pallets.models import Models
 from runtime.pallets.models.types import CheckMode
@@ -44,7 +44,7 @@ from runtime.pallets.receipts.tally import missed_before
 from runtime.pallets.receipts.types import Verdict
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.params import WorkRules
-from support.runtime import SmallRuntime
+from support.runtime import SmallRuntime, reconfigure
 
 SLOT_MS = 6_000
 EPOCH = 100
@@ -324,7 +324,7 @@ class WorkRuntime(SmallRuntime):
                 system=self.system,
                 providers=self.providers.engagements,
                 models=self.models,
-                carry=self.mining,
+                mining=self.mining,
                 params_origin=ensure_root,
             ),
         )
@@ -355,7 +355,7 @@ class WorkRuntime(SmallRuntime):
                 operators=OwnOperators(),
                 providers=self.providers.engagements,
                 models=self.models,
-                jobs=self.jobs,
+                jobs=self.jobs.deliveries,
             ),
         )
 
@@ -526,7 +526,7 @@ class Market(WorkRuntime):
         rho = self.rho(receipt, seat)
         if digest is None:
             missed = missed_before(found, seat)
-            leaves = claim.digests(rho, self.jobs.looked_at(job), missed)
+            leaves = claim.digests(rho, self.jobs.deliveries.looked_at(job), missed)
             digest = ids.digest_tree(leaves).root
         said = VERDICT.encode(verdict)
         commitment = ids.attestation(GENESIS, receipt, seat.verifier, said, digest, SALT)
@@ -575,7 +575,7 @@ class Market(WorkRuntime):
     # ---- looking
 
     def job(self, job: H256) -> Job:
-        found = self.jobs.job(job)
+        found = self.jobs.store.get(job)
         assert found is not None
         return found
 
@@ -610,14 +610,14 @@ class Market(WorkRuntime):
             mining.ledger.unemitted,
         )
         assert sum(int(part.value) for part in books) == mining.ledger.allocated.value
-        open_jobs = {id: job for id, job in jobs.jobs.items() if job.state not in ENDED}
+        open_jobs = {id: job for id, job in jobs.store.jobs.items() if job.state not in ENDED}
         escrows: dict[AccountId, int] = {}
         for job in open_jobs.values():
             if job.requester is not None:
                 escrows[job.requester] = escrows.get(job.requester, 0) + job.escrow
-        assert sum(escrows.values()) == jobs.escrowed.value
+        assert sum(escrows.values()) == jobs.escrows.escrowed.value
         promises = [job.promise for job in open_jobs.values()]
-        assert sum(promises) == jobs.promised.value
+        assert sum(promises) == jobs.escrows.promised.value
         verifiers = dict(receipts.bonds.verifiers.items())
         asked: dict[AccountId, int] = {}
         for receipt in dict(receipts.receipts.items()).values():
@@ -634,8 +634,13 @@ class Market(WorkRuntime):
         roster = {who: bond for who, bond, _ in receipts.bonds.roster.value}
         assert roster == {who: v.bond for who, v in verifiers.items() if v.free_at is None}
 
+    def give_jobs(self, **dependencies: object) -> None:
+        """Replace dependencies of Jobs."""
+        reconfigure(self.jobs, **dependencies)
+        reconfigure(self.receipts, jobs=self.jobs.deliveries)
+
     def _audit_due(self, open_jobs: Mapping[H256, Job]) -> None:
-        due_jobs = [(int(lane), key, id) for (lane, key), id in self.jobs.timers.due.items()]
+        due_jobs = [(int(lane), key, id) for (lane, key), id in self.jobs.store.timers.due.items()]
         due_receipts = [
             (int(lane), key, id) for (lane, key), id in self.receipts.timers.due.items()
         ]
@@ -656,13 +661,16 @@ class Market(WorkRuntime):
                 ]
                 assert phases == [live[of_receipts[id]].timer]
             else:
-                assert mine == [(int(job.lane), job.task)]
+                assert mine == [(int(job.queue), job.timer)]
             reserved = [key for key in reservations if key[1] == id]
             assert reserved == ([] if job.provider is None else [(job.provider, id)])
         assert {one.job for one in live.values()} <= open_jobs.keys()
-        for due, timers in ((due_jobs, self.jobs.timers), (due_receipts, self.receipts.timers)):
+        for due, timers in (
+            (due_jobs, self.jobs.store.timers),
+            (due_receipts, self.receipts.timers),
+        ):
             assert all(timers.ahead.peek().first[lane] <= time_of(key) for lane, key, _ in due)
-        ended = {id for id, job in self.jobs.jobs.items() if job.state in ENDED}
+        ended = {id for id, job in self.jobs.store.jobs.items() if job.state in ENDED}
         assert not [key for key in reservations if key[1] in ended]
         assert ended <= {id for _, _, id in due_jobs}
         seated = {(seat.verifier, id) for id, one in live.items() for seat in one.seats}

@@ -91,8 +91,8 @@ class WholeMarket(Market):
         for name in ("system", "balances", "tokenomics", "mining", "models", "providers", "jobs",
                      "receipts"):  # fmt: skip
             setattr(self, name, getattr(self.whole, name))
-        for pallet in (self.jobs, self.receipts):
-            reconfigure(pallet, clock=self.sky)
+        reconfigure(self.receipts, clock=self.sky)
+        self.give_jobs(clock=self.sky)
         self.host = self.whole.host
 
     def _seat(self) -> None:

@@ -22,7 +22,8 @@ from runtime.constants import BTT
 from runtime.frame.timers import Ahead
 from runtime.pallets.babe import BEACONS, Drawn
 from runtime.pallets.jobs import Check, Job, JobState, Market, Tier, Urgency
-from runtime.pallets.jobs.pallet import DEADLINES, FORGETTING, MAX_FORGOTTEN
+from runtime.pallets.jobs.pallet import MAX_FORGOTTEN
+from runtime.pallets.jobs.store import DEADLINES, FORGETTING
 from runtime.pallets.jobs.types import MAX_ATTEMPTS, MAX_ITEMS, MAX_SETS, NO_HASH, ProtocolSet
 from runtime.pallets.providers.conduct import Conduct
 from runtime.pallets.providers.types import MAX_MEMBERS
@@ -71,7 +72,7 @@ def belongs(b: Bench, who: AccountId, parent: AccountId) -> None:
 def requester(b: Bench) -> AccountId:
     """Return an account that has posted jobs before."""
     who = b.account(1)
-    b.runtime.jobs.nonces[who] = u64(7)
+    b.runtime.jobs.store.nonces[who] = u64(7)
     return who
 
 
@@ -81,12 +82,12 @@ def posted(b: Bench, manifest: Manifest | None = None) -> tuple[H256, Job]:
     lucky(b)
     model = known(b, b.account(3), manifest)
     who, jobs = requester(b), b.runtime.jobs
-    jobs.markets[u16(0)] = Market(u128(10**12))
+    jobs.prices.markets[u16(0)] = Market(u128(10**12))
     b.does(who, "Jobs", "post", **order(model))
-    id = next(id for id, _ in jobs.jobs.items())
-    job = jobs.jobs[id]
+    id = next(id for id, _ in jobs.store.jobs.items())
+    job = jobs.store.jobs[id]
     job.since = job.asked = u32(BLOCK - 100)
-    jobs.jobs[id] = job
+    jobs.store.jobs[id] = job
     return id, job
 
 
@@ -96,14 +97,14 @@ def assigned(b: Bench, manifest: Manifest | None = None) -> tuple[H256, Job, Acc
     who = provider(b, number=2)
     book, jobs = b.runtime.providers, b.runtime.jobs
     book.membership.members[u16(0)] = [who]
-    jobs._draw(id, BLOCK)  # noqa: SLF001
+    jobs.matching.select(id, BLOCK)
     book.performance.conduct[who] = Conduct(
         u32(ERA - 30), u32(900), u32(9), u32(700), u32(720), times(), u32(7), u32(7)
     )
-    job = jobs.jobs[id]
+    job = jobs.store.jobs[id]
     job.refused = [b.poor(place) for place in range(MAX_ATTEMPTS - 1)]
     job.attempt = u8(MAX_ATTEMPTS - 1)
-    jobs.jobs[id] = job
+    jobs.store.jobs[id] = job
     retire(b, job.model)
     return id, job, who
 
@@ -124,12 +125,12 @@ def computing(
     conduct = book.performance.conduct[who]
     b.does(who, "Jobs", "accept", job=id)
     book.performance.conduct[who] = conduct
-    job = jobs.jobs[id]
-    jobs.timers.remove(DEADLINES, job.task)
+    job = jobs.store.jobs[id]
+    jobs.store.timers.remove(DEADLINES, job.timer)
     job.accepted = u32(BLOCK - 200)
     job.due = u32(due)
-    job.task = jobs.timers.enter(DEADLINES, due, id)
-    jobs.jobs[id] = job
+    job.timer = jobs.store.timers.enter(DEADLINES, due, id)
+    jobs.store.jobs[id] = job
     return id, job, who
 
 
@@ -173,10 +174,10 @@ def sets(b: Bench, count: int, model: H256) -> None:
     """Let the chain have that many sets computed in each era."""
     jobs = b.runtime.jobs
     for number in range(count):
-        jobs.protocol_sets[u32(number)] = ProtocolSet(
+        jobs.protocol_jobs.protocol_sets[u32(number)] = ProtocolSet(
             model, u32(MAX_ITEMS), ROOT, u64(64_000), u32(DEADLINE), LONG
         )
-    jobs.next_set.value = u32(count)
+    jobs.protocol_jobs.next_set.value = u32(count)
 
 
 @benchmark("Jobs.add_protocol_set")
@@ -212,11 +213,11 @@ def look(b: Bench) -> Case:
     """Check all queues when nothing is due."""
     posted(b)
     jobs = b.runtime.jobs
-    pace = jobs.pace.value
+    pace = jobs.stalls.pace.value
     pace.last = u32(BLOCK - 1)
-    jobs.pace.value = pace
+    jobs.stalls.pace.value = pace
     jobs.era.value = u32(BLOCK // int(jobs.epoch_slots))
-    jobs.timers.ahead.value = Ahead()
+    jobs.store.timers.ahead.value = Ahead()
     return Case(run=lambda: jobs.on_initialize(BLOCK))
 
 
@@ -226,8 +227,8 @@ def move_price(b: Bench, members: int) -> Case:
     era(b)
     fill(b, 0, 1, members, silent=False)
     jobs = b.runtime.jobs
-    jobs.markets[u16(0)] = Market(u128(10**12), u64(10**6))
-    return Case(run=lambda: jobs._move_price(0))  # noqa: SLF001
+    jobs.prices.markets[u16(0)] = Market(u128(10**12), u64(10**6))
+    return Case(run=lambda: jobs.prices.move_price(0))
 
 
 @benchmark("Jobs.post_protocol")
@@ -236,7 +237,7 @@ def post_protocol(b: Bench) -> Case:
     era(b)
     rich(b)
     sets(b, 1, known(b, b.account(3)))
-    return Case(run=lambda: b.runtime.jobs._post_protocol(u32(0)))  # noqa: SLF001
+    return Case(run=lambda: b.runtime.jobs.protocol_jobs.post(u32(0)))
 
 
 @benchmark("Jobs.expire")
@@ -246,14 +247,14 @@ def expire(b: Bench) -> Case:
     jobs = b.runtime.jobs
 
     def run() -> None:
-        for id in jobs.timers.take(DEADLINES, 1):
-            jobs._expire(id)  # noqa: SLF001
+        for id in jobs.store.timers.take(DEADLINES, 1):
+            jobs.outcomes.expire(id)
 
     return Case(run=run)
 
 
-@benchmark("Jobs.draw", members=(0, MAX_MEMBERS))
-def draw(b: Bench, members: int) -> Case:
+@benchmark("Jobs.select", members=(0, MAX_MEMBERS))
+def select(b: Bench, members: int) -> Case:
     """Select a provider from a class in which every member is eligible and a sub-account."""
     id, job = posted(b)
     fill(b, 0, 1, members, silent=False)
@@ -263,13 +264,13 @@ def draw(b: Bench, members: int) -> Case:
             u32(ERA - 30), u32(9), u32(9), u32(7), u32(7), times()
         )
         belongs(b, who, parent)
-    jobs.timers.remove(int(job.lane), job.task)
-    job.task = jobs.timers.enter(int(job.lane), BLOCK, id)
-    jobs.jobs[id] = job
+    jobs.store.timers.remove(int(job.queue), job.timer)
+    job.timer = jobs.store.timers.enter(int(job.queue), BLOCK, id)
+    jobs.store.jobs[id] = job
 
     def run() -> None:
-        for each in jobs.timers.take(int(job.lane), 1):
-            jobs._draw(each, BLOCK)  # noqa: SLF001
+        for each in jobs.store.timers.take(int(job.queue), 1):
+            jobs.matching.select(each, BLOCK)
 
     return Case(run=run)
 
@@ -288,12 +289,13 @@ def forget(b: Bench, jobs: int) -> Case:
         id = H256(blake2_256(b"job %d" % number))
         one = deepcopy(job)
         one.requester, one.provider = b.poor(2 * number), b.poor(2 * number + 1)
-        pallet.jobs[id] = one
-        pallet.involved[one.requester, id] = pallet.involved[one.provider, id] = u32(7)
-        pallet.timers.enter(FORGETTING, BLOCK - 5, id)
+        pallet.store.jobs[id] = one
+        involved = pallet.store.involved
+        involved[one.requester, id] = involved[one.provider, id] = u32(7)
+        pallet.store.timers.enter(FORGETTING, BLOCK - 5, id)
 
     def run() -> None:
-        for id in pallet.timers.take(FORGETTING, MAX_FORGOTTEN):
-            pallet._forget(id)  # noqa: SLF001
+        for id in pallet.store.timers.take(FORGETTING, MAX_FORGOTTEN):
+            pallet.store.forget(id)
 
     return Case(run=run)

@@ -43,7 +43,7 @@ from runtime.constants import BTT
 from runtime.frame import NONE, Reason
 from runtime.frame.timers import NO_TIMER
 from runtime.pallets.jobs import Check, Job, JobState, Tier
-from runtime.pallets.jobs.pallet import DEADLINES
+from runtime.pallets.jobs.store import DEADLINES
 from runtime.pallets.jobs.types import MAX_ITEMS
 from runtime.pallets.receipts import LeafProof, Phase, Receipt, Seat, Valid
 from runtime.pallets.receipts.attestations import VERDICT
@@ -189,7 +189,10 @@ def rules(b: Bench) -> None:
     """Allow committees of the maximum size of any chain."""
     receipts = b.runtime.receipts
     receipts.vrf = SchnorrkelVrf(ColdVerification())
-    receipts.committee = b.runtime.jobs.committee = u32(MAX_COMMITTEE)
+    jobs = b.runtime.jobs
+    receipts.committee = jobs.committee = u32(MAX_COMMITTEE)
+    jobs.bind(jobs.host, jobs.index)  # its components keep the committee
+    receipts.jobs = jobs.deliveries
     receipts.quorum = u32(MAX_COMMITTEE // 2 + 1)
     receipts.planted_error_ppm = b.params.work.planted_error_ppm
     rebuild(b)
@@ -229,10 +232,11 @@ def checked(b: Bench, phase: Phase, *verdicts: Verdict | None, due: int = LATER)
     verifiers(b)
     job_id, job, provider = computing(b, manifest=judged())
     jobs, receipts = b.runtime.jobs, b.runtime.receipts
-    jobs.timers.remove(DEADLINES, job.task)
-    job.task, job.state, job.due = NO_TIMER, JobState.Checking, u32(0)
+    jobs.store.timers.remove(DEADLINES, job.timer)
+    state = JobState.Pending if phase is Phase.Pending else JobState.Checking
+    job.timer, job.state, job.due = NO_TIMER, state, u32(0)
     job.check, job.receipt = Check.Sampled, ID
-    jobs.jobs[job_id] = job
+    jobs.store.jobs[job_id] = job
     said = claim()
     found = Receipt(
         job_id, provider, job.attempt, said.root, said.said.root, ROOT,
@@ -282,7 +286,7 @@ def disclosed(b: Bench, found: Receipt) -> Receipt:
 
 def job_of(b: Bench, found: Receipt) -> Job:
     """Return the job of a receipt."""
-    return b.runtime.jobs.jobs[found.job]
+    return b.runtime.jobs.store.jobs[found.job]
 
 
 WRONG: Final = Wrong(u32(ITEM), u16(JUDGED), u32(0))
@@ -383,7 +387,7 @@ def accept_result(b: Bench) -> Case:
     answered(b, found)
     job = job_of(b, found)
     job.tier = Tier.Confidential
-    b.runtime.jobs.jobs[found.job] = job
+    b.runtime.jobs.store.jobs[found.job] = job
     assert job.requester is not None
     return b.signed(job.requester, "Receipts", "accept_result", receipt=ID)
 
@@ -423,7 +427,7 @@ def dispute_digest(b: Bench) -> Case:
     rebuild(b)
     found.replacements = u8(MAX_REPLACEMENTS)
     graph = judged().graph
-    seen = ids.sample(RHO, MAX_ITEMS, b.runtime.jobs.looked_at(job_of(b, found)))
+    seen = ids.sample(RHO, MAX_ITEMS, b.runtime.jobs.deliveries.looked_at(job_of(b, found)))
     count = len(seen) * sum(ids.leaf_counts(graph))
     tree = ids.digest_tree([bytes(32)] * count)
     place = ids.digest_place(graph, seen, ITEM, 0, 0)

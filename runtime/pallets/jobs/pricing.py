@@ -35,16 +35,16 @@ def price_of(work: int, base: int, urgency: Urgency, data_bytes: int, params: Pa
     """Return the price of a job in planck; `base` is the price of a unit of work in its class."""
     compute = ceil_div(int(work) * int(base) * URGENCY_PPM[urgency], PPM)
     data = ceil_div(data_bytes, MIB) * int(params.price_mib)
-    return max(compute + data, int(params.least_price))
+    return max(compute + data, int(params.min_price))
 
 
-def fee_of(price: int, items: int, looked_at: int, params: Params) -> int:
+def fee_of(price: int, items: int, checked: int, params: Params) -> int:
     """Return each verifier's fee, in planck: 75 % of the price of the items that it checks.
 
-    At least `least_fee`.
+    At least `min_fee`.
     """
-    share = ceil_div(int(price) * int(looked_at) * FEE_BPS, int(items) * BPS)
-    return max(int(params.least_fee), share)
+    share = ceil_div(int(price) * int(checked) * FEE_BPS, int(items) * BPS)
+    return max(int(params.min_fee), share)
 
 
 def deposit_of(price: int) -> int:
@@ -58,7 +58,12 @@ def quote(work: int, price: int, fee: int, committee: int, tier: Tier) -> Quote:
     return Quote(u64(work), u128(price), u128(verification), u128(deposit_of(price)))
 
 
-def moved(base: int, sold: int, offered: int, least: int, most: int) -> int:
+def protocol_quote(work: int, price: int, fee: int, committee: int) -> Quote:
+    """Return the cost of a job of the chain, which has no deposit."""
+    return Quote(u64(work), u128(price), u128(fee * committee), u128(0))
+
+
+def moved(base: int, sold: int, offered: int, lowest: int, highest: int) -> int:
     """Return the price of a unit in the next era: up by 3.75 % at most, down by 8.75 %.
 
     Unchanged if nothing was offered.
@@ -68,4 +73,4 @@ def moved(base: int, sold: int, offered: int, least: int, most: int) -> int:
     used = min(PPM, sold * PPM // offered)
     step = base * abs(used - TARGET_PPM) // SLOWNESS
     after = base + step if used >= TARGET_PPM else base - step
-    return max(least, min(most, after))
+    return max(lowest, min(highest, after))

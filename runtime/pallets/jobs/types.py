@@ -10,8 +10,9 @@ from typing import Annotated, Final, Protocol
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Fixed, TypeName, path, u8, u16, u32, u64, u128
-from runtime.frame import Reason
+from runtime.frame import Reason, traits
 from runtime.frame.timers import NO_TIMER, DueKey
+from runtime.frame.traits import MutateHold
 from runtime.pallets.babe import Drawn
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import ComputeSplit
@@ -25,6 +26,8 @@ MAX_SETS: Final = 16
 
 Balance = Annotated[u128, TypeName("Balance")]
 Slots = Annotated[u32, TypeName("BlockNumber")]
+JobId = Annotated[H256, TypeName("JobId")]
+SetIndex = Annotated[u32, TypeName("SetIndex")]
 Endpoints = Annotated[Bounded[bytes, 256], TypeName("BoundedVec<u8, MaxEndpoints>")]
 """Addresses where blobs are fetched: ASCII multiaddresses, one a line."""
 PublicKey = Annotated[bytes, Fixed(32), TypeName("[u8; 32]")]
@@ -156,8 +159,8 @@ class Job:
     """Start of its wait: for a provider while it has none, at the end for its pay."""
     due: Slots = u32(0)
     """End of this state without further action; 0: the receipt decides."""
-    still: Slots = u32(0)
-    """Stalled slots of the chain up to the storing of `asked` and `due`; see `put_off`."""
+    stalled: Slots = u32(0)
+    """Stalled slots of the chain up to the storing of `asked` and `due`; see `shifted`."""
     attempt: u8 = u8(0)
     """Number of assignments that failed before."""
     provider: Annotated[AccountId | None, TypeName("Option<AccountId>")] = None
@@ -176,18 +179,25 @@ class Job:
     outcome: Annotated[Outcome | None, TypeName("Option<Outcome>")] = None
     paid: Balance = u128(0)
     """Payment to the provider, in planck."""
-    lane: u8 = u8(0)
-    task: DueKey = NO_TIMER
-    """Its key in the timer queue; zeros: it has none."""
+    queue: u8 = u8(0)
+    timer: DueKey = NO_TIMER
+    """Its key in that timer queue; zeros: it has none."""
 
-    def put_off(self, still: int) -> Job:
-        """Shift its times by the stalls since they were stored; `still`: all stalls until now."""
-        more, self.still = still - int(self.still), u32(still)
+    def shifted(self, stalled: int) -> Job:
+        """Shift its times by the stalls since they were stored; `stalled`: all until now."""
+        more, self.stalled = stalled - int(self.stalled), u32(stalled)
         if self.asked:
             self.asked += more
         if self.due:
             self.due += more
         return self
+
+    @property
+    def assignee(self) -> AccountId:
+        """Provider of a job in a state that has one; ValueError otherwise."""
+        if self.provider is None:
+            raise ValueError("a job in this state has a provider")
+        return self.provider
 
     @property
     def escrow(self) -> int:
@@ -209,7 +219,7 @@ class Pace:
 
     last: Slots = u32(0)
     """Slot of the last block."""
-    still: Slots = u32(0)
+    stalled: Slots = u32(0)
     """Number of slots, all together, in which the chain stalled."""
 
 
@@ -233,9 +243,9 @@ class Params:
 
     price_mib: Balance = u128(10**13)
     """Price of each started mebibyte of data."""
-    least_fee: Balance = u128(10**15)
+    min_fee: Balance = u128(10**15)
     """Minimum fee of a verifier for a receipt."""
-    least_price: Balance = u128(10**15)
+    min_price: Balance = u128(10**15)
     """Minimum price of a job: a payment whose smallest leg can open an account."""
 
 
@@ -273,14 +283,8 @@ class Quote:
 # ---- interfaces that Jobs needs
 
 
-class Currency(Protocol):
+class Currency(MutateHold, Protocol):
     """Escrows; Balances satisfies it."""
-
-    def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free balance on hold. Raises TokenError."""
-
-    def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Release a hold. Raises TokenError."""
 
 
 class Payer(Protocol):
@@ -308,11 +312,8 @@ class Payer(Protocol):
         """Return the value from which fees burn at their highest rate."""
 
 
-class Clock(Protocol):
+class Clock(traits.Clock, Protocol):
     """The time and the chain's randomness; Babe satisfies it."""
-
-    def now(self) -> int:
-        """Return the slots since genesis."""
 
     def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`.
@@ -415,7 +416,7 @@ class Emission(Protocol):
     protocol_room: u128
 
 
-class Carry(Protocol):
+class Mining(Protocol):
     """Records of finished work, and payment of the chain's own jobs; Mining satisfies it."""
 
     def emission_now(self) -> Emission:
@@ -437,16 +438,6 @@ class Carry(Protocol):
         """Record verified work; return the part its fees paid for, in millionths of a unit."""
 
 
-class Identities(Protocol):
-    """Judged identities; Identity satisfies it."""
-
-    def verified(self, who: AccountId) -> bool:
-        """Return True if a registrar approved this account, or its parent."""
-
-    def operator_of(self, account: AccountId) -> AccountId:
-        """Return the operator of an account: the judged parent that it is a part of, or itself."""
-
-
 class NoopIdentities:
     """Identities of a chain without any judged identity."""
 
@@ -459,7 +450,7 @@ class NoopIdentities:
         return account
 
 
-class Perk(Protocol):
+class Benefit(Protocol):
     """The benefits of an account's stakes."""
 
     @property
@@ -467,23 +458,23 @@ class Perk(Protocol):
         """True if jobs go before others of their urgency."""
 
 
-class Perks(Protocol):
+class Benefits(Protocol):
     """Benefits by account; TierStaking satisfies it."""
 
-    def benefits(self, who: AccountId) -> Perk:
+    def benefits(self, who: AccountId) -> Benefit:
         """Return the current benefits of an account's stakes."""
 
 
 @dataclass(frozen=True, slots=True)
-class NoPerk:
+class NoBenefit:
     """No benefits."""
 
     priority: bool = False
 
 
-class NoPerks:
+class NoBenefits:
     """Benefits of a chain without stakes."""
 
-    def benefits(self, who: AccountId) -> NoPerk:
+    def benefits(self, who: AccountId) -> NoBenefit:
         """Return no benefits."""
-        return NoPerk()
+        return NoBenefit()

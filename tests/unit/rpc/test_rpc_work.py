@@ -53,7 +53,7 @@ def job(runtime: BttRuntime, model: str) -> H256:
         Urgency.Urgent, u128(100 * BTT), u64(4_000), u32(50), b"\x03" * 32,
         f"{SOMEWHERE}\n{SOMEWHERE}".encode(),
     )  # fmt: skip
-    return next(iter(runtime.jobs.jobs.items()))[0]
+    return next(iter(runtime.jobs.store.jobs.items()))[0]
 
 
 def hex_of(id: H256) -> str:
@@ -118,10 +118,10 @@ async def test_a_job_is_found_by_each_of_its_parties(
 async def test_a_receipt_is_returned_with_its_votes(
     http: HttpClient, runtime: BttRuntime, provider: None, job: H256
 ) -> None:
-    stored = runtime.jobs.jobs[job]
+    stored = runtime.jobs.store.jobs[job]
     stored.state, stored.provider, stored.receipt = JobState.Slashed, BOB, RECEIPT
     stored.outcome = Outcome.Fraud
-    runtime.jobs.jobs[job] = stored
+    runtime.jobs.store.jobs[job] = stored
     seat = Seat(ALICE, bytes(32), u8(0), ROOT, Wrong(u32(3), u16(1), u32(7)), ROOT, ROOT)
     runtime.receipts.receipts[RECEIPT] = replace(
         Receipt(job, BOB, u8(0), ROOT, ROOT, ROOT, u32(1), u32(2), u32(3)),

@@ -82,19 +82,19 @@ def market(shared: WholeMarket) -> Iterator[WholeMarket]:
 
 def test_an_honest_market_is_found_to_be_one(market: WholeMarket) -> None:
     assert audit(market.whole) == []
-    states = [job.state for _, job in market.jobs.jobs.items()]
+    states = [job.state for _, job in market.jobs.store.jobs.items()]
     assert {JobState.Checking, JobState.Computing} <= {*states}
     assert list(market.whole.exchange.order_book.orders.items())
 
 
 def escrow_too_small(market: WholeMarket) -> None:
-    id, job = next((id, job) for id, job in market.jobs.jobs.items() if job.requester)
+    id, job = next((id, job) for id, job in market.jobs.store.jobs.items() if job.requester)
     job.price = u128(job.price + 1)
-    market.jobs.jobs[id] = job
+    market.jobs.store.jobs[id] = job
 
 
 def escrow_not_counted(market: WholeMarket) -> None:
-    market.jobs.escrowed.value += 1
+    market.jobs.escrows.escrowed.value += 1
 
 
 def bond_of_a_provider(market: WholeMarket) -> None:
@@ -124,10 +124,10 @@ def roster(market: WholeMarket) -> None:
 
 
 def receipt_without_a_job(market: WholeMarket) -> None:
-    id = next(id for id, job in market.jobs.jobs.items() if job.state is JobState.Checking)
-    job = market.jobs.jobs[id]
+    id = next(id for id, job in market.jobs.store.jobs.items() if job.state is JobState.Checking)
+    job = market.jobs.store.jobs[id]
     job.state = JobState.Computing
-    market.jobs.jobs[id] = job
+    market.jobs.store.jobs[id] = job
 
 
 def challenge(market: WholeMarket) -> None:

@@ -326,7 +326,7 @@ class Chooser:
         yield who, "Jobs.post", {"items": u32(2), "max_price": u128(START)}
         for provider in KNOWN[2:4]:
             yield provider, "Providers.heartbeat", {}
-        for id, job in self.runtime.jobs.jobs.items():
+        for id, job in self.runtime.jobs.store.jobs.items():
             match job.state:
                 case JobState.Posted if job.requester and self._randomness.random() < 1 / 5:
                     yield job.requester, "Jobs.cancel", {"job": id}
@@ -341,7 +341,7 @@ class Chooser:
                     yield job.provider, "Jobs.refuse_payload", {"job": id}
         for id, receipt in self.runtime.receipts.receipts.items():
             if receipt.phase is not Phase.Ended:
-                requester = self.runtime.jobs.jobs[receipt.job].requester
+                requester = self.runtime.jobs.store.jobs[receipt.job].requester
                 for name in ("accept_result", "accept_result", "challenge_data"):
                     yield requester, f"Receipts.{name}", {"receipt": id}
 
@@ -545,7 +545,7 @@ def one_model(c: Chooser, depth: int) -> dict[str, object]:
 
 
 def one_job(c: Chooser, depth: int) -> dict[str, object]:
-    known = [id for id, job in c.runtime.jobs.jobs.items() if job.state not in ENDED]
+    known = [id for id, job in c.runtime.jobs.store.jobs.items() if job.state not in ENDED]
     return {"job": c.one_of([*known * 3, NO_HASH])}
 
 
@@ -862,7 +862,7 @@ CALLS: dict[str, Arguments] = {
         "endpoints": ENDPOINT,
     },
     "Jobs.remove_protocol_set": lambda c, _: {"index": c.number()},
-    "Jobs.set_params": lambda c, _: {"params": jobs.Params(least_price=c.some())},
+    "Jobs.set_params": lambda c, _: {"params": jobs.Params(min_price=c.some())},
     "Receipts.submit": lambda c, d: one_job(c, d) | {
         "attempt": u8(0), "item_root": NO_HASH, "output_root": NO_HASH,
         "planted_error_commit": NO_HASH, "started": u32(c.slot()),

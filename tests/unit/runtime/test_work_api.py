@@ -96,7 +96,7 @@ def test_a_quote_is_what_is_held_then(market: Market) -> None:
     job = market.job(market.post(urgency=Urgency.Urgent, check=Check.Full, data_bytes=u64(5 << 20)))
     assert quote.total == job.escrow == quote.price + quote.verification + quote.deposit
     assert quote.providers == 12
-    assert quote.least_deadline == 2
+    assert quote.min_deadline == 2
     assert asked(market, "quote", NOTHING, *args[1:]) is None
     assert asked(market, "quote", market.model, u32(0), *args[2:]) is None
 
@@ -209,7 +209,7 @@ def test_verifiers_providers_models_and_prices_are_told(market: Market) -> None:
     prices = asked(market, "prices")
     assert isinstance(prices, list)
     assert [type(price) for price in prices] == [ClassPrice] * 3
-    assert prices[0].base == market.jobs.market(0).base
+    assert prices[0].base == market.jobs.prices.market(0).base
     assert prices[0].offered == 12
     assert asked(market, "weight", ALICE) == market.providers.work_scores.weight_of(ALICE)
 

@@ -75,7 +75,7 @@ class WorkChain(BabeChain):
 
     def until(self, job: H256, *states: JobState) -> Job:
         for _ in range(100):
-            found = self.runtime.jobs.jobs[job]
+            found = self.runtime.jobs.store.jobs[job]
             if found.state in states:
                 return found
             self.block()
@@ -164,11 +164,11 @@ def test_a_job_is_paid_and_all_books_agree(chain: WorkChain) -> None:
 def test_a_lie_is_proven_without_a_signature_and_all_books_agree() -> None:
     chain = WorkChain()
     job = chain.post()
-    price = int(chain.runtime.jobs.jobs[job].price)
+    price = int(chain.runtime.jobs.store.jobs[job].price)
     receipt = chain.submitted(job, LIE)
     chain.attest(receipt, LIE, Wrong(u32(2), u16(0), u32(3)))
     bond = chain.runtime.providers.ledgers[PROVIDER.account].bond
     chain.send("prove_fraud", receipt=receipt, proof=LIE.proof(2, 0, 3))
-    assert chain.runtime.jobs.jobs[job].state is JobState.Slashed
+    assert chain.runtime.jobs.store.jobs[job].state is JobState.Slashed
     assert bond - chain.runtime.providers.ledgers[PROVIDER.account].bond == 10 * price
     assert audit(chain.runtime) == []

@@ -25,14 +25,14 @@ def market() -> Market:
         )
         made.models.set_class(ROOT, u16(number), model_class)
     for number in range(CLASSES):
-        base = made.jobs.market(number).base
-        made.jobs.markets[u16(number)] = Prices(base, u64(10**12))
+        base = made.jobs.prices.market(number).base
+        made.jobs.prices.markets[u16(number)] = Prices(base, u64(10**12))
     return made
 
 
 def moved(market: Market) -> list[int]:
     """Return the classes whose price was moved: what they sold counts from nothing again."""
-    return [number for number in range(CLASSES) if market.jobs.market(number).sold == 0]
+    return [number for number in range(CLASSES) if market.jobs.prices.market(number).sold == 0]
 
 
 def test_an_era_moves_the_price_of_one_class_in_a_block(market: Market) -> None:
@@ -41,7 +41,7 @@ def test_an_era_moves_the_price_of_one_class_in_a_block(market: Market) -> None:
     for number in range(1, CLASSES):
         market.step()
         assert moved(market) == list(range(number + 1))
-    assert market.jobs.unmoved.value == []
+    assert market.jobs.prices.unmoved.value == []
 
 
 def test_the_block_that_begins_an_era_weighs_one_class_and_not_all(market: Market) -> None:
@@ -54,15 +54,15 @@ def test_the_block_that_begins_an_era_weighs_one_class_and_not_all(market: Marke
     weight = market.jobs.on_initialize(market.number)
     assert weight >= weights.LOOK + weights.move_price(3) + 64 * block.READ
     assert weight <= weights.LOOK + weights.move_price(3) + 64 * block.READ + 3 * block.WRITE
-    assert len(market.jobs.unmoved.value) == 63
+    assert len(market.jobs.prices.unmoved.value) == 63
 
 
 def test_what_is_sold_counts_until_the_price_of_its_class_moves(market: Market) -> None:
     market.step(EPOCH)
-    assert market.jobs.market(0).sold == 0
-    assert market.jobs.market(1).sold == 10**12
+    assert market.jobs.prices.market(0).sold == 0
+    assert market.jobs.prices.market(1).sold == 10**12
     market.step()
-    assert market.jobs.market(1).sold == 0
+    assert market.jobs.prices.market(1).sold == 0
 
 
 def test_classes_that_an_era_with_few_blocks_left_come_first_in_the_next(market: Market) -> None:
@@ -73,4 +73,4 @@ def test_classes_that_an_era_with_few_blocks_left_come_first_in_the_next(market:
     assert moved(market) == [0, 1, 2]
     market.run(3)
     assert moved(market) == [0, 1, 2, 3, 4, 5]
-    assert market.jobs.unmoved.value == [0, 1]
+    assert market.jobs.prices.unmoved.value == [0, 1]

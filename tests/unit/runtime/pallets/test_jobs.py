@@ -20,7 +20,7 @@ from runtime.pallets.jobs import (
     Check,
     Jobs,
     JobState,
-    NoPerks,
+    NoBenefits,
     Outcome,
     Params,
     Tier,
@@ -30,8 +30,14 @@ from runtime.pallets.jobs import (
 from runtime.pallets.jobs import (
     Market as Prices,
 )
-from runtime.pallets.jobs.pallet import BUDGET, MAX_DRAWS, MIN_DRAWS, PICOS, WORST_DRAW
-from runtime.pallets.jobs.types import NoPerk
+from runtime.pallets.jobs.matching import (
+    BUDGET,
+    MAX_SELECTIONS,
+    MIN_SELECTIONS,
+    PICOS,
+    WORST_SELECTION,
+)
+from runtime.pallets.jobs.types import NoBenefit
 from runtime.pallets.providers import ProviderInfo, ProviderKind
 from runtime.pallets.providers.conduct import step_of
 from runtime.pallets.receipts import Phase, Valid
@@ -70,7 +76,7 @@ def failed(market: Market, who: AccountId, name: str, **args: object) -> Dispatc
 def test_what_a_job_may_cost_is_on_hold_from_the_start(market: Market) -> None:
     job = market.post(**DEAR)
     found = market.job(job)
-    quote = market.jobs.quote(
+    quote = market.jobs.prices.quote(
         market.model, 4, Urgency.Routine, Check.Sampled, Tier.Open, 2_000 * GIB
     )
     assert found.escrow == quote.total == market.balances.held(market.jobs.reason, ALICE)
@@ -113,7 +119,7 @@ def test_no_job_is_posted_for_a_model_that_is_suspended(market: Market) -> None:
 def test_two_jobs_that_are_alike_have_two_names(market: Market) -> None:
     jobs = [market.post() for _ in range(3)]
     assert len({*jobs}) == 3
-    assert market.jobs.nonces[ALICE] == 3
+    assert market.jobs.store.nonces[ALICE] == 3
 
 
 # ---- the money
@@ -183,7 +189,7 @@ def test_the_smallest_job_mines_something_that_can_be_claimed_when_the_era_is_ov
     market = Market()
     job = market.post()
     found = market.job(job)
-    assert (found.work, found.price) == (1, Params().least_price)
+    assert (found.work, found.price) == (1, Params().min_price)
     market.finish(job, HONEST)
     provider, era = market.provider(job), market.mining.eras.era_index.value
     while market.mining.eras.era_index.value == era:
@@ -212,7 +218,7 @@ class Registrar:
 def test_fees_of_a_requester_whose_identity_was_judged_mine_more_if_governance_wants_it(
     market: Market,
 ) -> None:
-    market.jobs.identities = Registrar(ALICE)
+    market.give_jobs(identities=Registrar(ALICE))
     wanted = replace(
         market.mining.params.value, kappa_verified=u32(900_000), verified_budget=u128(BTT)
     )
@@ -233,7 +239,7 @@ def test_fees_of_a_requester_whose_identity_was_judged_mine_more_if_governance_w
 
 
 def test_the_parts_of_whoever_was_judged_share_one_budget(market: Market) -> None:
-    market.jobs.identities = Registrar(ALICE, BOB)
+    market.give_jobs(identities=Registrar(ALICE, BOB))
     budget = int(BTT) // 10**4
     wanted = replace(
         market.mining.params.value, kappa_verified=u32(900_000), verified_budget=u128(budget)
@@ -345,11 +351,11 @@ def test_a_job_that_waited_for_long_is_soon_done_by_who_comes(urgency: int, slot
 
 
 def test_urgent_jobs_go_first_and_stakers_before_others_of_their_kind(market: Market) -> None:
-    class Stakers(NoPerks):
-        def benefits(self, who: AccountId) -> NoPerk:
-            return NoPerk(priority=who == BOB)
+    class Stakers(NoBenefits):
+        def benefits(self, who: AccountId) -> NoBenefit:
+            return NoBenefit(priority=who == BOB)
 
-    market.jobs.perks = Stakers()
+    market.give_jobs(benefits=Stakers())
     routine, staker, urgent, emergency = (
         market.post(who, urgency=urgency)
         for who, urgency in (
@@ -379,7 +385,7 @@ def test_one_block_draws_for_so_many_jobs_and_the_rest_stays_due() -> None:
 
 def test_where_slots_are_short_a_block_draws_for_fewer_jobs() -> None:
     market = Market(providers=11)
-    market.jobs.slot_ms = u64(1_000)
+    market.give_jobs(slot_ms=u64(1_000))
     jobs = [market.post() for _ in range(44)]
     market.run(3)
     assert sum(market.job(job).state is JobState.Assigned for job in jobs) == 8
@@ -393,7 +399,7 @@ def test_what_was_called_off_at_once_is_soon_forgotten_however_much_it_is(market
     market.until(taken, JobState.Assigned)
     market.do(ALICE, "Jobs.cancel", job=taken)
     market.wait(60)
-    assert [id for id, _ in market.jobs.jobs.items()] == [taken]
+    assert [id for id, _ in market.jobs.store.jobs.items()] == [taken]
     market.audit()
 
 
@@ -544,7 +550,7 @@ def test_quality_is_how_soon_the_receipt_came_of_what_the_class_is_given(
     market.run(3)  # nor do verifiers cost it anything
     market.vote(receipt, HONEST)
     market.until(job, JobState.Finalized)
-    given = int(RULES.transcript_slots) + market.jobs.least_deadline(0, 1)
+    given = int(RULES.transcript_slots) + market.jobs.prices.min_deadline(0, 1)
     (timed,) = market.providers.performance.conduct[provider].times
     assert timed.step == step_of(1_000 * (waited + 1) // given)
     market.audit()
@@ -583,7 +589,7 @@ def test_nobody_is_punished_for_slots_in_which_the_chain_stood_still(market: Mar
     market.step(80)
     assert market.job(job).state is JobState.Assigned
     assert market.job(job).due == market.sky.now() + left - 1, "the slot of this block passed"
-    assert Jobs.StoodStill(u32(79)) in market.announced()
+    assert Jobs.Stalled(u32(79)) in market.announced()
     market.audit()
     provider = market.accepted(job)
     market.step(2_000)
@@ -619,25 +625,25 @@ def test_a_few_slots_without_a_block_prolong_nothing(market: Market) -> None:
 
 
 def test_prices_follow_what_is_sold_within_their_bounds(market: Market) -> None:
-    first = int(market.jobs.market(0).base)
+    first = int(market.jobs.prices.market(0).base)
     next_era(market)
-    cheaper = int(market.jobs.market(0).base)
+    cheaper = int(market.jobs.prices.market(0).base)
     assert cheaper == first - first * 700_000 // 8_000_000
     model_class = market.models.class_of(0)
     assert model_class is not None
-    assert cheaper == market.jobs.market(0).base
-    market.jobs.markets[u16(0)] = Prices(model_class.least + 1)
+    assert cheaper == market.jobs.prices.market(0).base
+    market.jobs.prices.markets[u16(0)] = Prices(model_class.least + 1)
     next_era(market)
     beat(market)
     next_era(market)
-    assert market.jobs.market(0).base == model_class.least
+    assert market.jobs.prices.market(0).base == model_class.least
     everything = 3 * 4 * int(model_class.speed) * 600
     for sold in (everything * 7 // 10, everything, 10 * everything):
         beat(market)
-        market.jobs.markets[u16(0)] = Prices(u128(first), u64(sold))
+        market.jobs.prices.markets[u16(0)] = Prices(u128(first), u64(sold))
         next_era(market)
         rise = 0 if sold < everything else first * 300_000 // 8_000_000
-        assert market.jobs.market(0).base == first + rise
+        assert market.jobs.prices.market(0).base == first + rise
 
 
 def next_era(market: Market) -> None:
@@ -654,27 +660,27 @@ def beat(market: Market) -> None:
 def test_only_work_that_was_taken_on_is_sold(market: Market) -> None:
     job = market.post()
     market.until(job, JobState.Assigned)
-    assert market.jobs.market(0).sold == 0
+    assert market.jobs.prices.market(0).sold == 0
     market.do(market.provider(job), "Jobs.decline", job=job)
     market.accepted(job)
-    assert market.jobs.market(0).sold == market.job(job).work == 1
+    assert market.jobs.prices.market(0).sold == market.job(job).work == 1
 
 
 def test_where_nobody_offers_anything_no_price_moves() -> None:
     market = Market(providers=0)
-    first = market.jobs.market(0).base
+    first = market.jobs.prices.market(0).base
     market.step(100)
-    assert market.jobs.market(0).base == first
+    assert market.jobs.prices.market(0).base == first
 
 
 def test_governance_sets_what_data_and_checking_cost(market: Market) -> None:
-    params = Params(price_mib=u128(BTT), least_fee=u128(BTT), least_price=u128(BTT))
+    params = Params(price_mib=u128(BTT), min_fee=u128(BTT), min_price=u128(BTT))
     assert isinstance(failed(market, ALICE, "set_params", params=params), BadOrigin)
     market.do(ROOT, "Jobs.set_params", params=params)
     job = market.job(market.post(data_bytes=u64(3 << 20)))
     assert 3 * BTT <= job.price < 3 * BTT + BTT // 10
     assert job.verification >= 3 * BTT
-    low = Params(least_fee=u128(1))
+    low = Params(min_fee=u128(1))
     assert isinstance(market.tried(ROOT, "Jobs.set_params", params=low), Jobs.InvalidParams)
 
 
@@ -729,7 +735,7 @@ def test_a_protocol_job_is_posted_once_an_era_while_there_is_money(market: Marke
     market.do(ROOT, "Jobs.remove_protocol_set", index=u32(0))
     market.step(100)
     market.run(5)
-    assert market.jobs.protocol_nonce.value == 3
+    assert market.jobs.protocol_jobs.protocol_nonce.value == 3
     gone = market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(0))
     assert isinstance(gone, Jobs.UnknownSet)
     market.audit()
@@ -740,7 +746,7 @@ def test_where_carry_is_empty_nothing_is_posted(market: Market) -> None:
     market.mining.prices.protocol_price.value = u128(10**27)
     market.step(100)
     market.run(3)
-    assert market.jobs.protocol_nonce.value == 0
+    assert market.jobs.protocol_jobs.protocol_nonce.value == 0
 
 
 def test_a_provider_without_a_bond_is_checked_in_full_and_its_pay_is_held() -> None:
@@ -757,7 +763,7 @@ def test_a_provider_without_a_bond_is_checked_in_full_and_its_pay_is_held() -> N
     receipt = market.checking(job, HONEST)
     assert market.provider(job) == poor
     assert market.job(job).check is Check.Full
-    assert market.jobs.looked_at(market.job(job)) == 4
+    assert market.jobs.deliveries.looked_at(market.job(job)) == 4
     whole = pricing.fee_of(int(market.job(job).price), 4, 4, Params())
     assert market.job(job).verification == 3 * whole
     market.vote(receipt, HONEST)
@@ -798,8 +804,8 @@ def test_the_chain_promises_no_more_than_carry_has(market: Market) -> None:
     market.step()
     books = market.mining.emission_now()
     first = market.job(own_job(market))
-    assert market.jobs.protocol_nonce.value == 2
-    assert market.jobs.promised.value == 2 * first.promise
+    assert market.jobs.protocol_jobs.protocol_nonce.value == 2
+    assert market.jobs.escrows.promised.value == 2 * first.promise
     assert 2 * first.promise <= books.protocol_room < 3 * first.promise
     market.audit()
 
@@ -817,7 +823,7 @@ def test_who_would_cost_the_chain_more_than_carry_has_left_is_not_drawn() -> Non
     market.run(30)
     job = own_job(market)
     assert market.job(job).state is JobState.Posted
-    assert market.jobs.promised.value == market.job(job).promise
+    assert market.jobs.escrows.promised.value == market.job(job).promise
     market.audit()
 
 
@@ -841,7 +847,7 @@ def test_work_for_the_chain_that_carry_never_pays_for_ends_and_frees_the_bond(
         market.providers.performance.conduct[provider].good
         == market.providers.performance.conduct[provider].done
     )
-    assert not market.jobs.promised.value
+    assert not market.jobs.escrows.promised.value
 
 
 @pytest.mark.parametrize(
@@ -872,7 +878,7 @@ def test_the_chain_has_so_many_jobs_of_its_own_and_no_more(market: Market) -> No
     market.step(100)
     for _ in range(5):
         market.step()
-    assert market.jobs.protocol_nonce.value == 16
+    assert market.jobs.protocol_jobs.protocol_nonce.value == 16
     market.audit()
 
 
@@ -909,8 +915,8 @@ def test_a_committee_of_one_is_enough_where_the_rules_say_so() -> None:
 def test_a_block_draws_for_as_many_jobs_as_surely_fit() -> None:
     jobs = Market().jobs
     budget = SLOT_MS * PICOS // BUDGET
-    assert jobs._room(0, 0) == max(MIN_DRAWS, budget // WORST_DRAW)
-    assert jobs._room(MIN_DRAWS, budget - WORST_DRAW) == 1
-    assert jobs._room(MIN_DRAWS, budget - WORST_DRAW + 1) == 0
-    assert jobs._room(MIN_DRAWS - 1, budget) == 1
-    assert jobs._room(MAX_DRAWS, 0) == 0
+    assert jobs.matching.room(0, 0) == max(MIN_SELECTIONS, budget // WORST_SELECTION)
+    assert jobs.matching.room(MIN_SELECTIONS, budget - WORST_SELECTION) == 1
+    assert jobs.matching.room(MIN_SELECTIONS, budget - WORST_SELECTION + 1) == 0
+    assert jobs.matching.room(MIN_SELECTIONS - 1, budget) == 1
+    assert jobs.matching.room(MAX_SELECTIONS, 0) == 0

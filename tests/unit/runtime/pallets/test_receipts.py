@@ -1309,9 +1309,9 @@ def test_what_ended_long_ago_is_forgotten(market: Market) -> None:
     job = market.post()
     receipt = market.finish(job, HONEST)
     market.wait(1_400)
-    assert market.jobs.job(job) is None
+    assert market.jobs.store.get(job) is None
     assert receipt not in market.receipts.receipts
-    assert not list(market.jobs.involved.items())
+    assert not list(market.jobs.store.involved.items())
     market.audit()
 
 
@@ -1364,7 +1364,7 @@ def test_a_day_without_blocks_takes_nobodys_time_wherever_a_job_is(stop: int) ->
     assert market.provider(job) == provider
     assert not market.providers.performance.conduct[provider].declines
     assert not any(one.misses for _, one in market.receipts.bonds.verifiers.items())
-    assert sum(isinstance(event, Jobs.StoodStill) for event in market.announced()) == 1
+    assert sum(isinstance(event, Jobs.Stalled) for event in market.announced()) == 1
     market.audit()
 
 

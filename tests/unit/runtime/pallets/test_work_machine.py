@@ -17,7 +17,7 @@ from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work import ids
 from runtime.constants import BTT
 from runtime.frame import ROOT
-from runtime.pallets.jobs import ENDED, Check, Jobs, JobState, Outcome, Tier
+from runtime.pallets.jobs import ENDED, Check, Jobs, JobState, Outcome, Tier, events
 from runtime.pallets.providers import Providers
 from runtime.pallets.receipts import Missing, Phase, Receipts, Seat, Valid, Verdict, Wrong
 from runtime.pallets.receipts.tally import missed_before
@@ -197,7 +197,7 @@ class WorkMachine(RuleBasedStateMachine):
         if seat.verifier in self.honest_verifiers:
             mood = "honest"
         job = market.job(market.receipt(receipt).job)
-        found, looked_at = market.receipt(receipt), market.jobs.looked_at(job)
+        found, looked_at = market.receipt(receipt), market.jobs.deliveries.looked_at(job)
         randomness, missed = market.rho(receipt, seat), missed_before(found, seat)
         seen = ids.sample(randomness, ITEMS, looked_at, missed)
         verdict: Verdict = Valid()
@@ -305,8 +305,8 @@ class WorkMachine(RuleBasedStateMachine):
         """Tell whether a provider lost by a trap that it did not reveal: its own fault."""
         return any(self.market.receipts.receipts[one].job == job for one in self.traps)
 
-    def check_refund(self, event: Jobs.Ended) -> None:
-        job = self.market.jobs.job(event.job)
+    def check_refund(self, event: events.Ended) -> None:
+        job = self.market.jobs.store.get(event.job)
         if job is None:
             return
         assert event.returned + event.burned + event.verification == job.escrow or (
@@ -321,16 +321,16 @@ class WorkMachine(RuleBasedStateMachine):
         """Let time run: everything ends, and nothing is left on hold."""
         market = self.market
         market.sky.dark = False
-        for index in range(int(market.jobs.next_set.value)):
+        for index in range(int(market.jobs.protocol_jobs.next_set.value)):
             market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(index))
         for _ in range(1_500):
-            if all(job.state in ENDED for _, job in market.jobs.jobs.items()):
+            if all(job.state in ENDED for _, job in market.jobs.store.jobs.items()):
                 break
             market.step()
         else:
             raise AssertionError("a job does not end")
         market.audit()
-        assert market.jobs.escrowed.value == 0
+        assert market.jobs.escrows.escrowed.value == 0
         assert not list(market.providers.engagements.reservations.items())
         for who in market.people:
             assert market.balances.held(market.jobs.reason, who) == 0
@@ -339,7 +339,7 @@ class WorkMachine(RuleBasedStateMachine):
     # ---- steps
 
     def jobs_in(self, *states: JobState) -> list[H256]:
-        return sorted(id for id, job in self.market.jobs.jobs.items() if job.state in states)
+        return sorted(id for id, job in self.market.jobs.store.jobs.items() if job.state in states)
 
     def receipts_in(self, *phases: Phase) -> list[H256]:
         known = self.market.receipts.receipts.items()
@@ -413,9 +413,10 @@ class WholeWorkMachine(WorkMachine):
     @invariant()
     def what_was_held_for_a_job_is_paid_out_whole(self) -> None:
         for event in self.market.announced():
-            job = self.market.jobs.job(event.job) if isinstance(event, Jobs.Finalized) else None
+            if not isinstance(event, Jobs.Finalized):
+                continue
+            job = self.market.jobs.store.get(event.job)
             if job is not None and job.requester is not None:
-                assert isinstance(event, Jobs.Finalized)
                 parts = (event.paid, event.fees, event.verification, event.returned)
                 assert sum(map(int, parts)) == job.escrow
 

@@ -1,0 +1,112 @@
+"""Protocol jobs: those that the chain posts itself, once in an era, and pays from its emission."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from btt_chain.scale import u32, u64
+from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.frame.traits import Clock
+from runtime.pallets.jobs import errors, events, pricing
+from runtime.pallets.jobs.escrow import Escrows
+from runtime.pallets.jobs.prices import Prices
+from runtime.pallets.jobs.store import JobStore
+from runtime.pallets.jobs.types import (
+    MAX_ITEMS,
+    MAX_SETS,
+    Check,
+    Job,
+    Mining,
+    Models,
+    ProtocolSet,
+    Tier,
+    Urgency,
+)
+from runtime.weights import jobs as weights
+
+MAX_SETS_AT_ONCE: Final = 4
+"""Maximum number of protocol jobs that one block posts."""
+
+
+class ProtocolJobs(Component):
+    """The sets of which the chain posts a job in each era."""
+
+    protocol_sets = Map(u32, ProtocolSet, hasher=Hasher.Twox64Concat)
+    """Jobs that the chain posts in each era."""
+    next_set = Value(u32, default=u32(0))
+    set_cursor = Value(u32, default=u32(0))
+    """Next set to be posted in this era; past the last one when all are."""
+    protocol_nonce = Value(u64, default=u64(0))
+    """Number of jobs posted by the chain."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        store: JobStore,
+        escrows: Escrows,
+        prices: Prices,
+        models: Models,
+        mining: Mining,
+        clock: Clock,
+    ) -> None:
+        super().__init__(pallet)
+        self._store = store
+        self._escrows = escrows
+        self._prices = prices
+        self._models = models
+        self._mining = mining
+        self._clock = clock
+
+    def add(self, wanted: ProtocolSet) -> None:
+        """Add a job for each era. Raises UnknownModel, BadItems, BadDeadline, TooManySets."""
+        found = self._prices.usable(wanted.model)
+        if not 1 <= wanted.items <= MAX_ITEMS:
+            raise errors.BadItems
+        work = pricing.work_of(int(found.macs), int(wanted.items))
+        self._prices.ensure_deadline(int(found.model_class), work, int(wanted.deadline))
+        if len(list(self.protocol_sets.items())) >= MAX_SETS:
+            raise errors.TooManySets
+        index = self.next_set.value
+        self.next_set.value = u32(index + 1)
+        self.protocol_sets[index] = wanted
+        self.deposit(events.ProtocolSetAdded(index))
+
+    def remove(self, index: u32) -> None:
+        """Remove a job for each era. Raises UnknownSet."""
+        if self.protocol_sets.take(index) is None:
+            raise errors.UnknownSet
+        self.deposit(events.ProtocolSetRemoved(index))
+
+    def restart(self) -> None:
+        """Begin with the first set again, at the beginning of an era."""
+        self.set_cursor.value = u32(0)
+
+    def post_next(self) -> int:
+        """Post the jobs that are still to be posted in this era, a few; return the weight."""
+        cursor, end, weight = int(self.set_cursor.value), int(self.next_set.value), 0
+        for index in range(cursor, min(end, cursor + MAX_SETS_AT_ONCE)):
+            weight += weights.POST_PROTOCOL
+            self.set_cursor.value = u32(index + 1)
+            self.post(u32(index))
+        return weight
+
+    def post(self, index: u32) -> None:
+        """Post a job of the chain, if `Mining.Carry` can pay it and its model can be used."""
+        wanted = self.protocol_sets.get(index)
+        model = None if wanted is None else self._models.get(wanted.model)
+        if wanted is None or model is None or not model.usable:
+            return
+        price = int(self._mining.emission_now().protocol_price)
+        quote = self._prices.protocol_quote(model, int(wanted.items), price)
+        if not self._escrows.has_room(quote.total):
+            return
+        job = Job(
+            None, wanted.model, model.model_class, wanted.items, wanted.input_root, Tier.Open,
+            Check.Sampled, Urgency.Routine, quote.price, quote.verification, quote.deposit,
+            quote.work, wanted.data_bytes, wanted.deadline, bytes(32), wanted.endpoints,
+            u32(self._clock.now()),
+        )  # fmt: skip
+        self._escrows.open(job)
+        nonce = int(self.protocol_nonce.value)
+        self.protocol_nonce.value = u64(nonce + 1)
+        self._store.open(job, bytes(32), nonce)
