@@ -347,8 +347,9 @@ def work(audited: AuditedState) -> Iterator[Finding]:
     """Check I4: bonds cover the running jobs, and every running job is counted once."""
     runtime = audited.runtime
     jobs, providers, receipts = runtime.jobs, runtime.providers, runtime.receipts
-    running = {id: job for id, job in jobs.jobs.items() if job.state not in ENDED}
-    escrowed, recorded = sum(int(job.escrow) for job in running.values()), int(jobs.escrowed.value)
+    running = {id: job for id, job in jobs.store.jobs.items() if job.state not in ENDED}
+    escrowed = sum(int(job.escrow) for job in running.values())
+    recorded = int(jobs.escrows.escrowed.value)
     if escrowed != recorded:
         yield Finding("I4", f"{recorded} planck in escrow, jobs say {escrowed}")
     reserved: dict[AccountId, list[int]] = {}

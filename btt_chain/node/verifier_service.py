@@ -1,4 +1,4 @@
-"""Verification of useful work inside the node: the driver of `btt_chain.compute.verifier`.
+"""Verification of useful work inside the node: the driver of `btt_chain.compute.verifier.machine`.
 
 At every best block it queries the duties of the verifiers whose session keys are here. Fetching
 uses a separate host, execution a separate thread, so neither blocks nor votes wait for it. Messages
@@ -26,8 +26,8 @@ from btt_chain.chain.client import Client, UnknownBlock
 from btt_chain.chain.notify import ChainEvent, NewBest
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.client.typed import decode_result, encode_arguments
-from btt_chain.compute.store import BlobDamaged, BlobError, BlobStore
-from btt_chain.compute.verifier import (
+from btt_chain.compute.blobs.store import BlobDamaged, BlobError, BlobStore
+from btt_chain.compute.verifier.machine import (
     Action,
     Case,
     Commit,
@@ -65,9 +65,9 @@ from runtime.work_views import Duty, ModelView
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
-    from btt_chain.compute.checking import Finding
-    from btt_chain.compute.fetching import ModelShelf
-    from btt_chain.compute.transport import BlobHost
+    from btt_chain.compute.blobs.fetching import ModelShelf
+    from btt_chain.compute.blobs.transport import BlobHost
+    from btt_chain.compute.verifier.checking import Finding
 
 log = logging.getLogger(__name__)
 
@@ -372,9 +372,9 @@ class Verifying:
                 "install the extra `work` (pip install 'btt-chain[work]')"
             )
             return None
-        from btt_chain.compute.checking import Look as Task
-        from btt_chain.compute.checking import look_at
-        from btt_chain.compute.fetching import NoModel, ProviderSource, lines_of
+        from btt_chain.compute.blobs.fetching import NoModel, ProviderSource, lines_of
+        from btt_chain.compute.verifier.checking import Look as Task
+        from btt_chain.compute.verifier.checking import look_at
 
         receipt, pair = duty.job.receipt, self._keys.pair(BABE, duty.seat.key)
         if receipt is None or pair is None:
@@ -419,15 +419,15 @@ class Verifying:
         worker = ThreadWorker()
         try:
             # This import is slow, and fails in the base installation.
-            await worker.run(lambda: import_module("btt_chain.compute.checking"))
+            await worker.run(lambda: import_module("btt_chain.compute.verifier.checking"))
             return await self._open(worker)
         except BaseException:
             worker.close()
             raise
 
     async def _open(self, worker: ThreadWorker) -> _Tools:
-        from btt_chain.compute.fetching import ModelShelf
-        from btt_chain.compute.transport import BlobHost, BlobSettings
+        from btt_chain.compute.blobs.fetching import ModelShelf
+        from btt_chain.compute.blobs.transport import BlobHost, BlobSettings
 
         store = BlobStore(self._settings.folder / "models", most_bytes=MODELS_BYTES)
         host = BlobHost(

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Final
 
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
 from btt_chain.client.typed import RuntimeClient, UnsupportedRuntime, open_runtime
-from btt_chain.compute.gateway import ENDED, Gateway
-from btt_chain.compute.job_folder import Folder, Record, new_record
-from btt_chain.compute.payload import edge_root
-from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import LOCAL_GATE, BlobHost, BlobSettings
+from btt_chain.compute.blobs.payload import edge_root
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings
+from btt_chain.compute.requester.folder import Folder, Record, new_record
+from btt_chain.compute.requester.gateway import ENDED, Gateway
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256

@@ -52,8 +52,8 @@ from cli.common.working import (
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.jsonrpc import Connection, Json
-    from btt_chain.compute.gateway import Gateway
-    from btt_chain.compute.job_folder import Folder, Record
+    from btt_chain.compute.requester.folder import Folder, Record
+    from btt_chain.compute.requester.gateway import Gateway
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from runtime.work_views import JobView, WorkQuote
@@ -170,7 +170,7 @@ def submit(
     has computed, or with --wait until it is paid and the result is here. Whatever interrupts it,
     `btt-chain job gateway` goes on.
     """
-    from btt_chain.compute.job_folder import Signer
+    from btt_chain.compute.requester.folder import Signer
     from cli.common.session import run
 
     if wait and detach:
@@ -253,7 +253,7 @@ def gateway(
     over while it runs. A node that goes away is called again.
     """
     from btt_chain.client.errors import Disconnected
-    from btt_chain.compute.job_folder import Signer
+    from btt_chain.compute.requester.folder import Signer
     from cli.common.options import key_pair, read_secret
     from cli.common.session import run
 
@@ -321,7 +321,7 @@ def offer(
     it; this prints what to propose. The gateway of --base-path serves the inputs, and has to run
     for as long as the chain posts the job.
     """
-    from btt_chain.compute.payload import edge_root, payload_pieces
+    from btt_chain.compute.blobs.payload import edge_root, payload_pieces
     from btt_chain.scale import u32, u64
     from btt_chain.work.ids import model_id
     from cli.common.session import run

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from btt_chain.client.jsonrpc import Json
-    from btt_chain.compute.job_folder import Folder, Record
+    from btt_chain.compute.requester.folder import Folder, Record
 
 
 def checked_by(answer: dict[str, Json]) -> list[str]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.jsonrpc import Json
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.compute.gateway import Gateway
-    from btt_chain.compute.job_folder import Folder, Record, Signer
+    from btt_chain.compute.requester.folder import Folder, Record, Signer
+    from btt_chain.compute.requester.gateway import Gateway
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from cli.common.sending import Sender
@@ -82,8 +82,8 @@ class Session:
     async def post(self, inputs: Inputs, options: dict[str, Any]) -> Record:
         """Store the job, then post it. Refused if it costs too much or is not reachable."""
         from btt_chain.client.errors import DispatchFailed, TransactionRefused
-        from btt_chain.compute.job_folder import new_record
-        from btt_chain.compute.payload import edge_root
+        from btt_chain.compute.blobs.payload import edge_root
+        from btt_chain.compute.requester.folder import new_record
         from btt_chain.primitives.digest import H256
         from btt_chain.scale import u32, u64, u128
         from btt_chain.work.ids import model_id
@@ -286,15 +286,15 @@ async def serving(
     public: tuple[str, ...], tell: Callable[[Record, JobView], None], signer: Signer | None,
 ) -> AsyncIterator[Gateway]:  # fmt: skip
     """Serve a folder by a gateway. Refused if its port is taken."""
-    from btt_chain.compute.gateway import Gateway
-    from btt_chain.compute.store import BlobStore
-    from btt_chain.compute.transport import (
+    from btt_chain.compute.blobs.store import BlobStore
+    from btt_chain.compute.blobs.transport import (
         LOCAL_GATE,
         BlobHost,
         BlobSettings,
         GateLimits,
         NetworkError,
     )
+    from btt_chain.compute.requester.gateway import Gateway
     from btt_chain.keystore.files import Held
 
     try:
@@ -333,7 +333,7 @@ async def fetch_result(
     public: tuple[str, ...],
 ) -> None:  # fmt: skip
     """Wait until the result is here. Refused if there will be none."""
-    from btt_chain.compute.gateway import LOST
+    from btt_chain.compute.requester.gateway import LOST
 
     last: list[JobView] = []
 

@@ -158,7 +158,7 @@ def register(
     A bond is held for its quality until it is retired. Whoever does or checks a job fetches the
     package: keep it where the endpoints say. The gateway (`btt-chain job gateway`) does that.
     """
-    from btt_chain.compute.job_folder import joined
+    from btt_chain.compute.requester.folder import joined
     from btt_chain.scale import u16
     from btt_chain.work.ids import model_id
     from cli.common.session import run
@@ -241,7 +241,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 
 def mode_of(check: str, macs: int) -> CheckMode:
     """Return the check mode of `--check` for items of that many multiplications."""
-    from btt_chain.compute.checking import VECTORS_FROM
+    from btt_chain.compute.verifier.checking import VECTORS_FROM
     from runtime.pallets.models import CheckMode
 
     if check == "vectors" or (check == "auto" and macs >= VECTORS_FROM):

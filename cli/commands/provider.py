@@ -1,7 +1,7 @@
 """`btt-chain provider`: compute jobs of requesters for payment.
 
 The folder of `--base-path` has the provider's keys, its commitments, and the blobs behind them:
-without it a provider cannot answer challenges. The decisions are in `btt_chain.compute.provider`.
+without it a provider cannot answer challenges. `btt_chain.compute.provider.machine` decides.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from cli.common.working import EXTRA, work_chain
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.compute.provider_work import Engine
+    from btt_chain.compute.provider.workshop import Engine
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
     from runtime.pallets.providers.types import ProviderInfo
@@ -212,12 +212,12 @@ def run_(
     pair = signer_of(options)
     place = Place.of(options)
     try:
-        from btt_chain.compute.provider_work import Processor
+        from btt_chain.compute.provider.workshop import Processor
         from btt_chain.work.errors import WorkError
 
         engine: Engine = Processor()
         if cluster is not None:
-            from btt_chain.compute.provider_cluster import OnCluster
+            from btt_chain.compute.provider.cluster import OnCluster
 
             engine = OnCluster(cluster, min(memory << 20, MAX_PIECE))
         elif fast:

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from btt_chain.client.amount import Currency
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.compute.provider_daemon import Providing
-    from btt_chain.compute.provider_folder import Folder
-    from btt_chain.compute.provider_work import Engine
-    from btt_chain.compute.store import BlobStore
-    from btt_chain.compute.transport import BlobHost
+    from btt_chain.compute.blobs.store import BlobStore
+    from btt_chain.compute.blobs.transport import BlobHost
+    from btt_chain.compute.provider.daemon import Providing
+    from btt_chain.compute.provider.folder import Folder
+    from btt_chain.compute.provider.workshop import Engine
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
@@ -48,8 +48,8 @@ async def provide(
     `memory`: bytes that the tensors of one item may take.
     """
     from btt_chain.client.errors import Disconnected
-    from btt_chain.compute.provider_daemon import NotRegistered, Providing, Settings
-    from btt_chain.compute.store import BlobStore
+    from btt_chain.compute.blobs.store import BlobStore
+    from btt_chain.compute.provider.daemon import NotRegistered, Providing, Settings
 
     def report(text: str) -> None:
         show.line({"event": text}) if as_json else show.note(text)
@@ -135,7 +135,7 @@ class Opened:
         self, kind: Any, region: int | None, classes: Sequence[int], capacity: int
     ) -> ProviderInfo:
         """Return the provider's own description."""
-        from btt_chain.compute.job_folder import joined
+        from btt_chain.compute.requester.folder import joined
         from btt_chain.scale import u16, u32
         from runtime.pallets.providers.types import ProviderInfo
 
@@ -193,7 +193,7 @@ def planck_of(currency: Currency, bond: str) -> int:
 
 def damaged(make: Callable[[], Providing]) -> Providing:
     """Return the made provider; Refused if its folder is damaged."""
-    from btt_chain.compute.provider_folder import Damaged
+    from btt_chain.compute.provider.folder import Damaged
 
     try:
         return make()
@@ -206,15 +206,15 @@ async def opened(
     chain: RuntimeClient, pair: KeyPair, place: Place, is_local: bool
 ) -> AsyncIterator[Opened]:
     """Open a provider's folder and host. Refused if either is in use."""
-    from btt_chain.compute.provider_folder import Damaged, Folder
-    from btt_chain.compute.store import BlobStore
-    from btt_chain.compute.transport import (
+    from btt_chain.compute.blobs.store import BlobStore
+    from btt_chain.compute.blobs.transport import (
         LOCAL_GATE,
         BlobHost,
         BlobSettings,
         GateLimits,
         NetworkError,
     )
+    from btt_chain.compute.provider.folder import Damaged, Folder
     from btt_chain.keystore.files import Held
     from btt_chain.node.config import default_base_path
     from btt_chain.primitives.account import AccountId

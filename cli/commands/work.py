@@ -23,7 +23,7 @@ from cli.common.working import EXTRA, read_id, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
-    from btt_chain.compute.checking import Finding
+    from btt_chain.compute.verifier.checking import Finding
     from btt_chain.work.bench import Row
     from runtime.work_views import JobView, ReceiptView
 
@@ -108,15 +108,15 @@ async def _look(
     chain: RuntimeClient, view: JobView, receipt: ReceiptView, chosen: list[int], local: bool
 ) -> dict[int, Finding]:
     """Return the findings of checking each item. Refused if model or provider are unreachable."""
-    from btt_chain.compute.checking import Look, look_at
-    from btt_chain.compute.fetching import (
+    from btt_chain.compute.blobs.fetching import (
         ModelShelf,
         NoModel,
         ProviderSource,
         lines_of,
     )
-    from btt_chain.compute.store import BlobStore
-    from btt_chain.compute.transport import LOCAL_GATE, BlobHost, BlobSettings, GateLimits
+    from btt_chain.compute.blobs.store import BlobStore
+    from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings, GateLimits
+    from btt_chain.compute.verifier.checking import Look, look_at
     from btt_chain.compute.worker import ThreadWorker
     from btt_chain.primitives.digest import H256
 
@@ -186,7 +186,7 @@ async def _prove(
     chain: RuntimeClient, sender: Sender, id: bytes, wrong: dict[int, Finding]
 ) -> str | None:
     """Send the first proof; return the hash of its block, None without a proof."""
-    from btt_chain.compute.confirm import proof_of
+    from btt_chain.compute.requester.confirm import proof_of
 
     for finding in wrong.values():
         proof = proof_of(id, finding)

@@ -18,7 +18,7 @@ from cli.common.errors import Mistyped, NotFound, Refused
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import Executed, RuntimeClient
-    from btt_chain.compute.job_folder import Folder
+    from btt_chain.compute.requester.folder import Folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -39,7 +39,7 @@ def folder_option(command: Command) -> Command:
 
 def folder_of(base: Path | None, genesis: bytes) -> Folder:
     """Return the gateway's folder for a chain. OSError if it cannot be created."""
-    from btt_chain.compute.job_folder import Folder
+    from btt_chain.compute.requester.folder import Folder
     from btt_chain.node.config import default_base_path
 
     return Folder(base or default_base_path(), genesis)
@@ -50,7 +50,7 @@ async def work_chain(url: str, timeout: float) -> AsyncIterator[RuntimeClient]:
     """Connect to a chain of this program's runtime; errors become those of commands."""
     from btt_chain.client.jsonrpc import web_socket_url
     from btt_chain.client.typed import UnsupportedRuntime, open_runtime
-    from btt_chain.compute.job_folder import Damaged
+    from btt_chain.compute.requester.folder import Damaged
     from btt_chain.scale import EncodeError
 
     try:

@@ -420,13 +420,11 @@ def gain(blocks: str) -> None:
 
 def ready() -> None:
     """Import what a node imports as it looks at its first receipt, which can take too long."""
-    import btt_chain.compute.checking
-    import btt_chain.compute.transport  # noqa: F401
 
 
 def lazy() -> None:
     """Vote without having looked: the digest is made up as well."""
-    from btt_chain.compute import checking
+    from btt_chain.compute.verifier import checking
     from btt_chain.primitives.digest import H256
     from runtime.pallets.receipts.types import Valid
 

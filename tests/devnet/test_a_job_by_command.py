@@ -21,8 +21,8 @@ import numpy as np
 import pytest
 
 from btt_chain.client.typed import RuntimeClient, open_runtime
-from btt_chain.compute.job_folder import Folder, Record, new_record
-from btt_chain.compute.payload import edge_root, payload_pieces
+from btt_chain.compute.blobs.payload import edge_root, payload_pieces
+from btt_chain.compute.requester.folder import Folder, Record, new_record
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256

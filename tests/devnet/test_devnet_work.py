@@ -19,9 +19,9 @@ import pytest
 pytest.importorskip("numpy", reason="numpy is not installed: pip install 'btt-chain[work]'")
 
 from btt_chain.client.typed import open_runtime
-from btt_chain.compute.provider import Record
-from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import transcript_name
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.blobs.transport import transcript_name
+from btt_chain.compute.provider.records import Record
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256

@@ -16,8 +16,8 @@ from libp2p.host.basic_host import BasicHost
 from libp2p.peer.id import ID
 from multiaddr import Multiaddr
 
-from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import LOCAL_GATE, BlobHost, BlobSettings, GateLimits
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.blobs.transport import LOCAL_GATE, BlobHost, BlobSettings, GateLimits
 from p2p.address import parse
 from p2p.host import containment
 from p2p.host.basic_host import new_host

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from btt_chain.compute.checking import Finding, Look, NotHad, look_at, sums_of
-from btt_chain.compute.roots import Roots
-from btt_chain.compute.transport import roots_name, sums_name, transcript_name
+from btt_chain.compute.blobs.roots import Roots
+from btt_chain.compute.blobs.transport import roots_name, sums_name, transcript_name
+from btt_chain.compute.verifier.checking import Finding, Look, NotHad, look_at, sums_of
 from btt_chain.primitives.digest import H256
 from btt_chain.work import fraud, ids
 from btt_chain.work.commit import commit_item, roots_tree

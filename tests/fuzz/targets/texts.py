@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from btt_chain.compute.payload import BadPayload, read_payload
+from btt_chain.compute.blobs.payload import BadPayload, read_payload
 from btt_chain.crypto.errors import SecretError
 from btt_chain.crypto.uri import SecretUri
 from btt_chain.primitives import ss58
@@ -60,5 +60,5 @@ TARGET = Target(
     run=run,
     seeds=seeds,
     instrument=("btt_chain.crypto", "btt_chain.primitives", "genesis.bootnodes", "p2p.address",
-                "btt_chain.compute.payload", "base58"),
+                "btt_chain.compute.blobs.payload", "base58"),
 )  # fmt: skip

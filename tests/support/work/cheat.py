@@ -12,9 +12,9 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from random import Random
 
-from btt_chain.compute import transport
-from btt_chain.compute.provider_work import Processor
-from btt_chain.compute.store import BlobStore
+from btt_chain.compute.blobs import transport
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.provider.workshop import Processor
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.model import Elements

@@ -108,7 +108,7 @@ def test_what_cannot_be_is_refused_in_a_line(
 def test_two_providers_do_not_work_in_one_folder(url: str, tmp_path: Path) -> None:
     from btt_chain.client.accounts import read_account
     from btt_chain.client.jsonrpc import WebSocket
-    from btt_chain.compute.provider_folder import Folder
+    from btt_chain.compute.provider.folder import Folder
 
     async def genesis() -> bytes:
         async with await WebSocket.connect(url) as client:

@@ -21,8 +21,8 @@ pytest.importorskip("onnx", reason="onnx is not installed: pip install 'btt-chai
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from btt_chain.compute.checking import VECTORS_FROM
-from btt_chain.compute.job_folder import Folder
+from btt_chain.compute.requester.folder import Folder
+from btt_chain.compute.verifier.checking import VECTORS_FROM
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig
 from btt_chain.node.lifecycle import open_chain

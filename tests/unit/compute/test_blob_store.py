@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.compute.store import (
+from btt_chain.compute.blobs.store import (
     BadName,
     Blob,
     BlobDamaged,
@@ -182,7 +182,7 @@ def test_only_the_owner_can_read_what_is_kept(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from btt_chain.compute.store import BlobStore
+from btt_chain.compute.blobs.store import BlobStore
 store = BlobStore(Path(sys.argv[1]))
 count = 0
 while True:

@@ -8,10 +8,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from btt_chain.compute import checking
-from btt_chain.compute.checking import missing_leaf, read_sums, sums_of, sums_size
-from btt_chain.compute.roots import NotTheRoots, Roots, roots_size
-from btt_chain.compute.transport import roots_name, sums_name, transcript_name
+from btt_chain.compute.blobs.roots import NotTheRoots, Roots, roots_size
+from btt_chain.compute.blobs.transport import roots_name, sums_name, transcript_name
+from btt_chain.compute.verifier import checking
+from btt_chain.compute.verifier.checking import missing_leaf, read_sums, sums_of, sums_size
 from btt_chain.primitives.digest import H256
 from btt_chain.work import ids
 from btt_chain.work.commit import commit_weights

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.compute.checking import NotHad
-from btt_chain.compute.fetching import (
+from btt_chain.compute.blobs.fetching import (
     MAX_EXECUTORS,
     ModelShelf,
     NoModel,
     ProviderSource,
     lines_of,
 )
-from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import model_name
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.blobs.transport import model_name
+from btt_chain.compute.verifier.checking import NotHad
 from btt_chain.compute.worker import NICE, ThreadWorker
 from btt_chain.work import ids
 from btt_chain.work.model import Model

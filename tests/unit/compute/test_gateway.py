@@ -21,9 +21,7 @@ from libp2p.abc import INetStream
 
 from btt_chain.client.errors import Disconnected, NotIncluded
 from btt_chain.client.typed import Executed, Head
-from btt_chain.compute.gateway import Gateway, Step, decide, may_ask
-from btt_chain.compute.job_folder import Damaged, Folder, Record, Signer, joined, new_record, split
-from btt_chain.compute.payload import (
+from btt_chain.compute.blobs.payload import (
     BadPayload,
     edge_root,
     payload_context,
@@ -31,17 +29,27 @@ from btt_chain.compute.payload import (
     read_payload,
     result_context,
 )
-from btt_chain.compute.provider_work import Processor, Workshop, payload_of
-from btt_chain.compute.roots import Roots
-from btt_chain.compute.sealing import DoesNotOpen, new_secret, open_sealed, public_of, seal
-from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import (
+from btt_chain.compute.blobs.roots import Roots
+from btt_chain.compute.blobs.sealing import DoesNotOpen, new_secret, open_sealed, public_of, seal
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.blobs.transport import (
     BlobHost,
     model_name,
     payload_name,
     result_name,
     roots_name,
 )
+from btt_chain.compute.provider.workshop import Processor, Workshop, payload_of
+from btt_chain.compute.requester.folder import (
+    Damaged,
+    Folder,
+    Record,
+    Signer,
+    joined,
+    new_record,
+    split,
+)
+from btt_chain.compute.requester.gateway import Gateway, Step, decide, may_ask
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore.files import Held
 from btt_chain.primitives.account import AccountId

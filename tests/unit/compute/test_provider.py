@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from btt_chain.compute.provider import (
-    FORGET_SLOTS,
+from btt_chain.compute.provider.actions import (
     Abandon,
     Accept,
     Action,
@@ -20,21 +19,19 @@ from btt_chain.compute.provider import (
     Ended,
     Expose,
     Fetch,
-    Flip,
     Forget,
     Heartbeat,
     Keep,
     Lost,
-    Provider,
     Publish,
-    Record,
     Refuse,
     RevealTrap,
     Right,
     Submit,
-    Trap,
     Weigh,
 )
+from btt_chain.compute.provider.machine import FORGET_SLOTS, Provider
+from btt_chain.compute.provider.records import Flip, Record, Trap
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128

@@ -14,19 +14,19 @@ import pytest
 
 from btt_chain.client.errors import Disconnected, DispatchFailed, NotIncluded
 from btt_chain.client.typed import Executed, Head
-from btt_chain.compute.job_folder import joined
-from btt_chain.compute.payload import (
+from btt_chain.compute.blobs.payload import (
     edge_root,
     payload_context,
     payload_pieces,
     result_context,
 )
-from btt_chain.compute.provider_daemon import MAX_MEMORY, NotRegistered, Providing, Settings
-from btt_chain.compute.provider_folder import Folder
-from btt_chain.compute.provider_work import Processor
-from btt_chain.compute.sealing import new_secret, open_sealed, public_of, seal
-from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import BlobHost, model_name, payload_name, result_name
+from btt_chain.compute.blobs.sealing import new_secret, open_sealed, public_of, seal
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.blobs.transport import BlobHost, model_name, payload_name, result_name
+from btt_chain.compute.provider.daemon import MAX_MEMORY, NotRegistered, Providing, Settings
+from btt_chain.compute.provider.folder import Folder
+from btt_chain.compute.provider.workshop import Processor
+from btt_chain.compute.requester.folder import joined
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256

@@ -13,18 +13,19 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
-from btt_chain.compute import checking
-from btt_chain.compute.checking import Finding, Look, NotHad, look_at
-from btt_chain.compute.payload import (
+from btt_chain.compute.blobs.payload import (
     BadPayload,
     edge_root,
     payload_context,
     payload_pieces,
     result_context,
 )
-from btt_chain.compute.provider import Record, Trap
-from btt_chain.compute.provider_folder import Damaged, Folder
-from btt_chain.compute.provider_work import (
+from btt_chain.compute.blobs.sealing import DoesNotOpen, new_secret, open_sealed, public_of, seal
+from btt_chain.compute.blobs.store import BlobStore, StoreFull
+from btt_chain.compute.blobs.transport import payload_name, result_name, transcript_name
+from btt_chain.compute.provider.folder import Damaged, Folder
+from btt_chain.compute.provider.records import Record, Trap
+from btt_chain.compute.provider.workshop import (
     Processor,
     Stopped,
     Workshop,
@@ -33,9 +34,8 @@ from btt_chain.compute.provider_work import (
     payload_size,
     serves_sums,
 )
-from btt_chain.compute.sealing import DoesNotOpen, new_secret, open_sealed, public_of, seal
-from btt_chain.compute.store import BlobStore, StoreFull
-from btt_chain.compute.transport import payload_name, result_name, transcript_name
+from btt_chain.compute.verifier import checking
+from btt_chain.compute.verifier.checking import Finding, Look, NotHad, look_at
 from btt_chain.keystore.files import Held
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256

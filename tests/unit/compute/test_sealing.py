@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btt_chain.compute.sealing import (
+from btt_chain.compute.blobs.sealing import (
     CHUNK,
     TAG,
     BadSealKey,

@@ -14,8 +14,8 @@ import trio
 from libp2p.abc import INetStream
 from libp2p.network.stream.exceptions import StreamError
 
-from btt_chain.compute.store import BlobStore, StoreFull
-from btt_chain.compute.transport import BlobHost, FetchFailed, NotKept, NotThere
+from btt_chain.compute.blobs.store import BlobStore, StoreFull
+from btt_chain.compute.blobs.transport import BlobHost, FetchFailed, NotKept, NotThere
 from p2p.errors import WireError
 from p2p.host import blob_host
 from p2p.host.streams import read_frame, write_frame

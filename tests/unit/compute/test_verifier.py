@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from btt_chain.compute.checking import Look as Task_
-from btt_chain.compute.checking import look_at
-from btt_chain.compute.roots import Roots
-from btt_chain.compute.transport import roots_name, transcript_name
-from btt_chain.compute.verifier import (
+from btt_chain.compute.blobs.roots import Roots
+from btt_chain.compute.blobs.transport import roots_name, transcript_name
+from btt_chain.compute.verifier.checking import Look as Task_
+from btt_chain.compute.verifier.checking import look_at
+from btt_chain.compute.verifier.machine import (
     KEEP_SLOTS,
     MAX_LOOKS,
     RESEND_SLOTS,

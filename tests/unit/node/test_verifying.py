@@ -18,11 +18,11 @@ import trio
 from libp2p.abc import INetStream
 
 from btt_chain.chain.notify import ChainEvent, NewBest
-from btt_chain.compute import fetching
-from btt_chain.compute.roots import Roots
-from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import model_name, roots_name, transcript_name
-from btt_chain.compute.verifier import Case, Record
+from btt_chain.compute.blobs import fetching
+from btt_chain.compute.blobs.roots import Roots
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.blobs.transport import model_name, roots_name, transcript_name
+from btt_chain.compute.verifier.machine import Case, Record
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import BABE
 from btt_chain.node import verifier_service
@@ -423,7 +423,7 @@ async def test_two_nodes_with_verifiers_of_their_own_do_not_get_in_each_others_w
 async def test_without_numpy_a_node_warns_once_and_keeps_silent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setitem(sys.modules, "btt_chain.compute.checking", None)
+    monkeypatch.setitem(sys.modules, "btt_chain.compute.verifier.checking", None)
     async with played(tmp_path) as stage, stage.node():
         for _ in range(4):
             stage.chain.block()

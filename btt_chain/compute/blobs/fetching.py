@@ -8,9 +8,9 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-from btt_chain.compute.checking import NotHad, Worker
-from btt_chain.compute.store import BlobError, BlobStore
-from btt_chain.compute.transport import BlobHost, FetchFailed, NotKept, model_name
+from btt_chain.compute.blobs.store import BlobError, BlobStore
+from btt_chain.compute.blobs.transport import BlobHost, FetchFailed, NotKept, model_name
+from btt_chain.compute.verifier.checking import NotHad, Worker
 from btt_chain.work import ids
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor

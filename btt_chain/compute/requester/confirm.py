@@ -12,11 +12,11 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from btt_chain.compute.blobs.payload import transcript_context
+from btt_chain.compute.blobs.sealing import SealError, open_sealed, sealed_size
+from btt_chain.compute.blobs.transport import BlobHost
 from btt_chain.compute.environment import Chain
-from btt_chain.compute.job_folder import Folder, Record, Signer, randomness_of, split
-from btt_chain.compute.payload import transcript_context
-from btt_chain.compute.sealing import SealError, open_sealed, sealed_size
-from btt_chain.compute.transport import BlobHost
+from btt_chain.compute.requester.folder import Folder, Record, Signer, randomness_of, split
 from btt_chain.work import ids
 from btt_chain.work.errors import WorkError
 from runtime.pallets.receipts import Receipts
@@ -24,7 +24,7 @@ from runtime.pallets.receipts.types import Valid, WrongEdge
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import Executed
-    from btt_chain.compute.checking import Finding, Source
+    from btt_chain.compute.verifier.checking import Finding, Source
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.work.execute import Executor
     from runtime.work_views import JobView
@@ -44,8 +44,8 @@ async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) ->
     if receipt is None or info is None or items is None:
         raise CannotLook("its inputs are not here any more")
     try:
-        from btt_chain.compute.checking import Look, look_at  # noqa: PLC0415 - an extra
-        from btt_chain.compute.fetching import ProviderSource  # noqa: PLC0415 - an extra
+        from btt_chain.compute.blobs.fetching import ProviderSource  # noqa: PLC0415 - an extra
+        from btt_chain.compute.verifier.checking import Look, look_at  # noqa: PLC0415 - an extra
     except ImportError as missing:
         raise CannotLook(str(missing)) from None
     count, rho, over = int(record.items), randomness_of(record, receipt.id), asyncio.Event()
@@ -123,7 +123,7 @@ class _Own:
 
     async def blob(self, name: str, most: int) -> bytes:
         """Return roots as they are served, and tensors opened. Raises NotHad."""
-        from btt_chain.compute.checking import NotHad  # noqa: PLC0415 - an extra
+        from btt_chain.compute.verifier.checking import NotHad  # noqa: PLC0415 - an extra
 
         raw = await self._source.blob(name, sealed_size(most))
         if name.startswith("roots/"):

@@ -19,8 +19,8 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from btt_chain.compute.roots import NotTheRoots, Roots, RootTrees, roots_size
-from btt_chain.compute.transport import roots_name, sums_name, transcript_name
+from btt_chain.compute.blobs.roots import NotTheRoots, Roots, RootTrees, roots_size
+from btt_chain.compute.blobs.transport import roots_name, sums_name, transcript_name
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32
 from btt_chain.work import ids

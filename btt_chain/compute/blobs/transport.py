@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from btt_chain.compute.store import Blob, BlobStore
+from btt_chain.compute.blobs.store import Blob, BlobStore
 from p2p.errors import NetworkError, PortInUse
 from p2p.host import blob_host
 from p2p.host.blob_host import BlobSettings, FetchFailed, NotKept, NotThere

@@ -6,7 +6,7 @@ again to another one assigned later. A result counts only if it is what the rece
 commits to. Names and data stay in the folder: files are private, and log lines contain only a job's
 id.
 
-`decide` makes the decisions, `Gateway` does input and output; files are in `job_folder`.
+`decide` makes the decisions, `Gateway` does input and output; files are in `folder`.
 """
 
 from __future__ import annotations
@@ -19,33 +19,33 @@ from typing import TYPE_CHECKING, Final
 
 from btt_chain.client.errors import ClientError, Disconnected
 from btt_chain.client.typed import Head
-from btt_chain.compute.environment import Chain
-from btt_chain.compute.job_folder import (
-    Folder,
-    Record,
-    Signer,
-    randomness_of,
-    split,
-)
-from btt_chain.compute.payload import (
+from btt_chain.compute.blobs.payload import (
     edge_root,
     payload_context,
     payload_pieces,
     result_context,
 )
-from btt_chain.compute.sealing import (
+from btt_chain.compute.blobs.sealing import (
     SealError,
     open_pieces,
     seal_pieces,
     sealed_size,
 )
-from btt_chain.compute.store import BlobError, BlobStore
-from btt_chain.compute.transport import (
+from btt_chain.compute.blobs.store import BlobError, BlobStore
+from btt_chain.compute.blobs.transport import (
     BlobHost,
     FetchFailed,
     NotKept,
     payload_name,
     result_name,
+)
+from btt_chain.compute.environment import Chain
+from btt_chain.compute.requester.folder import (
+    Folder,
+    Record,
+    Signer,
+    randomness_of,
+    split,
 )
 from btt_chain.scale import u32
 from btt_chain.work.layout import tensor_layout
@@ -342,7 +342,7 @@ class Gateway:
 
     async def _check(self, record: Record, best: JobView) -> None:
         """Check a confidential result. Raises ClientError."""
-        from btt_chain.compute import confirm  # noqa: PLC0415 - an extra
+        from btt_chain.compute.requester import confirm  # noqa: PLC0415 - an extra
 
         signer = self._signer_of(record)
         if signer is None:

@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from btt_chain.compute.provider import Record
-from btt_chain.compute.sealing import public_of
+from btt_chain.compute.blobs.sealing import public_of
+from btt_chain.compute.provider.records import Record
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore.files import Lock, commit, make_private_folder, write_aside
 from btt_chain.scale import DecodeError

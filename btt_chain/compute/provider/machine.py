@@ -15,12 +15,37 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum, auto
-from typing import Annotated, Final, NamedTuple, TypeAlias
+from typing import Final
 
+from btt_chain.compute.provider.actions import (
+    Abandon,
+    Accept,
+    Action,
+    Answer,
+    Claim,
+    Compute,
+    Decline,
+    Ended,
+    Expose,
+    Fetch,
+    Forget,
+    Heartbeat,
+    Keep,
+    Lost,
+    Publish,
+    Refuse,
+    RevealTrap,
+    Right,
+    Submit,
+    Weigh,
+    job_of,
+    kind_of,
+)
+from btt_chain.compute.provider.records import Record
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import Bounded, Fixed, codec, path, u8, u32, u64
-from runtime.pallets.jobs.types import ENDED, MAX_ITEMS, JobState
+from btt_chain.scale import u32
+from runtime.pallets.jobs.types import ENDED, JobState
 from runtime.pallets.receipts.types import Phase
 from runtime.work_views import JobView, ProviderView, ReceiptView
 
@@ -35,200 +60,6 @@ FORGET_SLOTS: Final = 64
 KEEP_DAYS: Final = 7
 """Days for which the data of a receipt are served once its job is over."""
 DAY_MS: Final = 86_400_000
-
-
-@path("btt_provider::Flip")
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """A byte of a transcript that is wrong by a planted error, and the right value."""
-
-    item: u32
-    offset: u64
-    right: u8
-
-
-@path("btt_provider::Trap")
-@dataclass(frozen=True, slots=True)
-class Trap:
-    """The right values of a receipt with a planted error."""
-
-    item_root: H256
-    output_root: H256
-    salt: Annotated[bytes, Fixed(32)]
-    flips: Bounded[list[Flip], MAX_ITEMS]
-
-
-@path("btt_provider::Record")
-@dataclass(frozen=True, slots=True)
-class Record:
-    """The computed result of a job: the content of its receipt, and the end of its service."""
-
-    job: H256
-    attempt: u8
-    seed: H256
-    """Seed of our selection: another selection for the same job has another receipt."""
-    receipt: H256
-    items: u32
-    item_root: H256
-    output_root: H256
-    planted_error_commit: H256
-    started: u32
-    finished: u32
-    trap: Trap | None = None
-    righted: bool = False
-    """True if the right data are served, after a planted error was revealed."""
-    published: bool = False
-    """True if the result is served; with a planted error not before the job is paid."""
-    until: u32 = u32(0)
-    """Slot in which everything is deleted; 0: the job is not over."""
-
-    def encode(self) -> bytes:
-        """Return the bytes on the disk."""
-        return _RECORD.encode(self)
-
-    @classmethod
-    def decode(cls, raw: bytes) -> Record:
-        """Decode a stored record. Raises DecodeError."""
-        return _RECORD.decode_all(raw)
-
-    def is_of(self, view: JobView) -> bool:
-        """Return True if it belongs to the present selection of a job."""
-        return self.attempt == view.attempt and self.seed == view.seed
-
-
-_RECORD: Final = codec(Record)
-
-
-# ---- actions
-
-
-class Weigh(NamedTuple):
-    """Assess whether the job can be done here, and prepare its model; answer with `weighed`."""
-
-    job: JobView
-
-
-class Accept(NamedTuple):
-    """Send the acceptance; answer with `sent`."""
-
-    job: H256
-
-
-class Decline(NamedTuple):
-    """Send the refusal of the offer; answer with `sent`."""
-
-    job: H256
-    why: str
-
-
-class Fetch(NamedTuple):
-    """Fetch the payload and try to open it; answer with `fetched`, `missing` or `failed`."""
-
-    job: JobView
-
-
-class Refuse(NamedTuple):
-    """Send that the payload is missing or bad; answer with `sent`."""
-
-    job: H256
-    why: str
-
-
-class Compute(NamedTuple):
-    """Execute, commit, and write all that is served; answer with `computed` or `failed`."""
-
-    job: JobView
-
-
-class Keep(NamedTuple):
-    """Force a record to the disk; answer with `kept` or `not_kept`."""
-
-    record: Record
-
-
-class Submit(NamedTuple):
-    """Send the receipt; answer with `sent`."""
-
-    record: Record
-    accepted: int
-    """Slot of acceptance on the chain, which a fork may change."""
-
-
-class RevealTrap(NamedTuple):
-    """Send the right values; answer with `sent`."""
-
-    record: Record
-
-
-class Expose(NamedTuple):
-    """Open items with planted errors, so that lazy verifiers are slashed; answer with `sent`."""
-
-    record: Record
-
-
-class Answer(NamedTuple):
-    """Open a leaf on the chain; answer with `sent`."""
-
-    record: Record
-    job: JobView
-    item: int
-    tensor: int
-    leaf: int
-
-
-class Right(NamedTuple):
-    """Serve the right data from now on; answer with `kept` and the new record."""
-
-    record: Record
-
-
-class Publish(NamedTuple):
-    """Serve the result; answer with `kept` and the new record."""
-
-    record: Record
-
-
-class Abandon(NamedTuple):
-    """Stop the tasks of a job; its inputs are not needed any more."""
-
-    job: H256
-
-
-class Forget(NamedTuple):
-    """Delete the record, and all served data of it."""
-
-    record: Record
-
-
-class Ended(NamedTuple):
-    """Report that one of our jobs is over."""
-
-    job: JobView
-
-
-class Lost(NamedTuple):
-    """Report a receipt of ours without a record here."""
-
-    job: JobView
-
-
-class Heartbeat(NamedTuple):
-    """Send a heartbeat; answer with `sent`."""
-
-
-class Claim(NamedTuple):
-    """Claim the rewards of an era; answer with `sent`."""
-
-    era: int
-
-
-Action: TypeAlias = (
-    Weigh | Accept | Decline | Fetch | Refuse | Compute | Keep | Submit | RevealTrap | Expose
-    | Answer | Right | Publish | Abandon | Forget | Ended | Lost | Heartbeat | Claim
-)  # fmt: skip
-
-
-# ---- the machine
 
 
 class _Stage(Enum):
@@ -595,21 +426,3 @@ class Provider:
         case.flying.discard(kind)
         # A failed action is repeated with the next block.
         case.done[kind] = now if ok else now - RESEND_SLOTS + 1
-
-
-def job_of(action: Action) -> H256:
-    """Return the job of an action."""
-    match action:
-        case Accept(job) | Decline(job) | Refuse(job):
-            return job
-        case Submit() | RevealTrap() | Expose() | Answer():
-            return action.record.job
-        case _:
-            raise TypeError(f"{type(action).__name__} is nothing that is sent about a job")
-
-
-def kind_of(action: Action) -> object:
-    """Return the key by which an action is sent at most once at a time."""
-    if isinstance(action, Answer):
-        return action.item, action.tensor, action.leaf
-    return type(action)

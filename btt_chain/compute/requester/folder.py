@@ -14,11 +14,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
-from btt_chain.compute.sealing import (
+from btt_chain.compute.blobs.sealing import (
     JobKeys,
     job_keys,
 )
-from btt_chain.compute.transport import (
+from btt_chain.compute.blobs.transport import (
     model_name,
     payload_name,
 )

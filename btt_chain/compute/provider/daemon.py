@@ -17,11 +17,13 @@ from typing import Any, Final
 
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
 from btt_chain.client.typed import Head
+from btt_chain.compute.blobs.fetching import ModelShelf, NoModel
+from btt_chain.compute.blobs.payload import BadPayload
+from btt_chain.compute.blobs.sealing import SealError
+from btt_chain.compute.blobs.store import BlobError, BlobStore
+from btt_chain.compute.blobs.transport import BlobHost, FetchFailed, NotKept
 from btt_chain.compute.environment import Chain
-from btt_chain.compute.fetching import ModelShelf, NoModel
-from btt_chain.compute.job_folder import split
-from btt_chain.compute.payload import BadPayload
-from btt_chain.compute.provider import (
+from btt_chain.compute.provider.actions import (
     Abandon,
     Accept,
     Action,
@@ -36,17 +38,17 @@ from btt_chain.compute.provider import (
     Heartbeat,
     Keep,
     Lost,
-    Provider,
     Publish,
-    Record,
     Refuse,
     RevealTrap,
     Right,
     Submit,
     Weigh,
 )
-from btt_chain.compute.provider_folder import Folder
-from btt_chain.compute.provider_work import (
+from btt_chain.compute.provider.folder import Folder
+from btt_chain.compute.provider.machine import Provider
+from btt_chain.compute.provider.records import Record
+from btt_chain.compute.provider.workshop import (
     Engine,
     Stopped,
     Workshop,
@@ -55,9 +57,7 @@ from btt_chain.compute.provider_work import (
     payload_size,
     serves_sums,
 )
-from btt_chain.compute.sealing import SealError
-from btt_chain.compute.store import BlobError, BlobStore
-from btt_chain.compute.transport import BlobHost, FetchFailed, NotKept
+from btt_chain.compute.requester.folder import split
 from btt_chain.compute.worker import ThreadWorker
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
@@ -117,7 +117,7 @@ class Providing:
     def __init__(
         self, settings: Settings, host: BlobHost, inbox: BlobStore, served: BlobStore, rules: Rules
     ) -> None:
-        """`served` is the store that `host` serves. Raises provider_folder.Damaged, OSError."""
+        """`served` is the store that `host` serves. Raises folder.Damaged, OSError."""
         self._settings = settings
         self._host = host
         self._inbox = inbox

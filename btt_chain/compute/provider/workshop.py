@@ -17,8 +17,7 @@ from typing import Final, NamedTuple, Protocol
 
 import numpy as np
 
-from btt_chain.compute.checking import VECTORS_FROM, sums_of, sums_size
-from btt_chain.compute.payload import (
+from btt_chain.compute.blobs.payload import (
     KEY,
     VERSION,
     BadPayload,
@@ -26,9 +25,8 @@ from btt_chain.compute.payload import (
     result_context,
     transcript_context,
 )
-from btt_chain.compute.provider import Flip, Record, Trap
-from btt_chain.compute.roots import Roots, roots_size
-from btt_chain.compute.sealing import (
+from btt_chain.compute.blobs.roots import Roots, roots_size
+from btt_chain.compute.blobs.sealing import (
     open_pieces,
     open_sealed,
     public_of,
@@ -36,14 +34,16 @@ from btt_chain.compute.sealing import (
     seal_pieces,
     sealed_size,
 )
-from btt_chain.compute.store import BlobStore
-from btt_chain.compute.transport import (
+from btt_chain.compute.blobs.store import BlobStore
+from btt_chain.compute.blobs.transport import (
     payload_name,
     result_name,
     roots_name,
     sums_name,
     transcript_name,
 )
+from btt_chain.compute.provider.records import Flip, Record, Trap
+from btt_chain.compute.verifier.checking import VECTORS_FROM, sums_of, sums_size
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64

@@ -1,0 +1,1 @@
+"""Blobs of useful work: stored, sealed, served and fetched."""

@@ -1,0 +1,1 @@
+"""A provider: its decisions, its records, and the program that runs it."""

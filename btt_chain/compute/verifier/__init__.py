@@ -1,0 +1,1 @@
+"""A verifier: its decisions, and the check of a provider's work."""
