@@ -133,7 +133,7 @@ def read_report(path: Path) -> list[Reported]:
 
 
 class Attack(ABC):
-    """What one attacking process does. `__init__` prepares; `run` attacks until `over`."""
+    """The attack of one process. `__init__` prepares; `run` attacks until `over`."""
 
     def __init__(self, order: Order) -> None:
         self.order = order

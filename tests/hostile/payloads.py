@@ -64,7 +64,7 @@ def _moment() -> bytes:
     return b"\x13" + os.urandom(7) + b"\x01"
 
 
-def crowded_header(number: int, items: int, parent: bytes | None = None) -> bytes:
+def full_header(number: int, items: int, parent: bytes | None = None) -> bytes:
     """Return a header with so many digest items of one byte each."""
     return (
         (parent or os.urandom(32))
@@ -85,7 +85,7 @@ def full_announce(number: int) -> bytes:
 
 def announce(number: int, items: int) -> bytes:
     """Return the payload of an `announce` message with so many digest items."""
-    return crowded_header(number, items) + b"\x00"
+    return full_header(number, items) + b"\x00"
 
 
 # --- transactions -----------------------------------------------------------------
@@ -132,14 +132,14 @@ def call_index(runtime: BttRuntime, pallet: str, name: str) -> bytes:
 
 def report_with_nodes(index: bytes, size: int) -> bytes:
     """Return Babe.report_equivocation with `size` empty trie nodes, a byte each."""
-    headers = crowded_header(1, 0) + crowded_header(1, 0)
+    headers = full_header(1, 0) + full_header(1, 0)
     membership = u32_bytes(0) + compact_encode(size) + bytes(size) + u32_bytes(4)
     return index + os.urandom(32) + bytes(8) + headers + membership
 
 
 def report_with_logs(index: bytes, size: int) -> bytes:
     """Return Babe.report_equivocation whose headers have `size` digest items in all."""
-    headers = crowded_header(1, size // 2) + crowded_header(1, size // 2)
+    headers = full_header(1, size // 2) + full_header(1, size // 2)
     membership = u32_bytes(0) + compact_encode(0) + u32_bytes(4)
     return index + os.urandom(32) + bytes(8) + headers + membership
 

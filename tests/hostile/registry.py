@@ -62,9 +62,9 @@ reading and writing of bytes; the memory of its answers is not given back at onc
 _BASE: Final = (
     Scenario("none", "-", "no attack", None, bounds=_HONEST),
     Scenario("D1-nodes", "D1", "16 signed reports, 1 MiB of empty trie nodes each, by RPC",
-             tx_attacks.CrowdedProofs),
+             tx_attacks.OversizedProofs),
     Scenario("D1-logs", "D1", "16 signed reports, 1 MiB of digest items each, by RPC",
-             tx_attacks.CrowdedHeaders),
+             tx_attacks.OversizedHeaders),
     Scenario("D1-batch", "D1", "300 batches of 4 x 999 remarks, by RPC",
              tx_attacks.NestedBatches, bounds=_PAID),
     Scenario("D1-gossip", "D1", "16 signed reports of 1,000 KiB by gossip, again and again",

@@ -16,8 +16,8 @@ from hostile.order import CONNECTED, CUT, DONE, REFUSED, Attack, Order, Recorder
 from hostile.payloads import (
     bomb,
     call_index,
-    crowded_header,
     fractional_batch,
+    full_header,
     report_with_nodes,
     state_call,
 )
@@ -175,7 +175,7 @@ class HugeDigest(Repeated):
     """D5: a block whose header has millions of digest items."""
 
     def make(self) -> list[Posted]:
-        return [Posted(state_call("Core_initialize_block", crowded_header(10, LOGS)))]
+        return [Posted(state_call("Core_initialize_block", full_header(10, LOGS)))]
 
 
 class HugeArgument(Repeated):
@@ -187,7 +187,7 @@ class HugeArgument(Repeated):
         length = len(call).to_bytes(4, "little")
         return [
             Posted(state_call("TransactionPaymentCallApi_query_call_info", call + length)),
-            Posted(state_call("Core_execute_block", crowded_header(10, LOGS - 100) + b"\x00")),
+            Posted(state_call("Core_execute_block", full_header(10, LOGS - 100) + b"\x00")),
         ]
 
 

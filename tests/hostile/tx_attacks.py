@@ -94,7 +94,7 @@ class Transactor(RpcAttack):
             await asyncio.sleep(0.5 if turn else 0.1)
 
 
-class CrowdedProofs(Transactor):
+class OversizedProofs(Transactor):
     """D1: sixteen reports of equivocations with a mebibyte of empty trie nodes each."""
 
     amount = 16
@@ -103,7 +103,7 @@ class CrowdedProofs(Transactor):
         return report_with_nodes(account.index("Babe", "report_equivocation"), LARGEST)
 
 
-class CrowdedHeaders(Transactor):
+class OversizedHeaders(Transactor):
     """D1: sixteen reports of equivocations with a mebibyte of digest items each."""
 
     amount = 16

@@ -17,7 +17,7 @@ ROUND_TRIP = 1
 TIMEOUT = 10
 
 Answer = Callable[[int], Sequence[Address]]
-"""What a node names when it is asked for a target."""
+"""The answer of a node to a search for a target."""
 
 
 def node_at(host: str, name: str) -> Address:
@@ -43,7 +43,7 @@ def fakes(rng: random.Random, count: int) -> Answer:
 
 @dataclass
 class Walk:
-    """How a lookup went."""
+    """The result of a lookup."""
 
     lookup: Lookup
     asked: int = 0
@@ -55,7 +55,7 @@ class Walk:
 
 @dataclass
 class Swarm:
-    """Virtual nodes by peer id; whoever is none of them is not there."""
+    """Virtual nodes by peer id; any other is unreachable."""
 
     rng: random.Random
     nodes: dict[str, Address] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class Swarm:
     lies: dict[str, Answer] = field(default_factory=dict)
 
     def add(self, address: Address) -> str:
-        """A node that knows nobody."""
+        """Add a node that knows no other."""
         self.nodes[address.peer] = address
         self.tables[address.peer] = RoutingTable(address.peer)
         return address.peer
@@ -86,14 +86,14 @@ class Swarm:
         return sorted(self.nodes, key=lambda peer: key_of(peer) ^ target)[:count]
 
     def found(self, target: int, boot: str) -> Walk:
-        """How a newcomer, who knows only `boot` and is forgotten again, finds a target."""
+        """Return the lookup of a target by a new node that knows only `boot`."""
         name = node_at("1.1.1.1", f"newcomer {target}")
         walk = self.walk(self.add(name), target, [boot])
         self.leave(name.peer)
         return walk
 
     def leave(self, peer: str) -> None:
-        """A node goes away, and everybody knows it."""
+        """Remove a node, also from all tables."""
         del self.nodes[peer], self.tables[peer]
         for table in self.tables.values():
             table.remove(peer)

@@ -142,7 +142,7 @@ async def running(config: NetworkSettings) -> AsyncIterator[Witness]:
 
 
 async def serves_an_honest_peer(victim: Witness) -> None:
-    """The victim takes a newcomer in, answers it, and hears what it gossips."""
+    """Check that the victim admits a new node, answers it, and receives its gossip."""
     async with running(settings(victim.address)) as honest:
         await honest.connected()
         answer = await honest.ask(victim.network.local_peer)
@@ -171,7 +171,7 @@ class Attacker:
 
     @property
     def status(self) -> Status:
-        """What it claims to have: the first block."""
+        """Status that it claims: the first block."""
         return Status(1, 0, self.genesis, 0, self.genesis)
 
     async def stream(self, name: str) -> INetStream:

@@ -1,4 +1,4 @@
-"""Small chains without a law, peers that serve or cheat, and a virtual network between."""
+"""Small chains without a runtime, peers that serve or cheat, and a virtual network between."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ class FakeChain:
 
 
 Twist = Callable[[str, bytes, bytes | None], bytes | None]
-"""What a liar makes of a question's protocol, the question, and the honest answer."""
+"""A lie: from a request's protocol, the request and the honest answer to a false answer."""
 
 
 @dataclass
@@ -252,7 +252,7 @@ class World:
                     self.later(0, StatusReceived(name, self.peers[name].status()))
             if self.now >= next_tick:
                 next_tick = self.now + 100
-                self.obey(self.sync.tick(self.now))
+                self.apply(self.sync.tick(self.now))
             while self.queue and self.queue[0][0] <= self.now:
                 _, _, event = heapq.heappop(self.queue)
                 self.deliver(event)
@@ -266,12 +266,12 @@ class World:
                 self.connected[peer] = None
             case Disconnected(peer):
                 self.connected.pop(peer, None)
-        self.obey(self.sync.handle(event, self.now))
+        self.apply(self.sync.handle(event, self.now))
         held, out = self.sync.held
         self.highest_held = max(self.highest_held, held)
         self.highest_out = max(self.highest_out, out)
 
-    def obey(self, actions: Sequence[Action]) -> None:
+    def apply(self, actions: Sequence[Action]) -> None:
         for action in actions:
             self.do(action)
 
@@ -357,7 +357,7 @@ class World:
         return BlocksImported(action.id, done)
 
     def comes_to(self, number: int) -> bool:
-        """Let time pass until the head is at a height, and tell whether it came there."""
+        """Let time pass until the head is at a height, and return True if it came there."""
         return self.run(5_000, lambda: self.chain.head.number == number)
 
     def synced(self) -> bool:

@@ -121,7 +121,7 @@ def test_messages_that_are_dropped_because_a_peer_is_slowed_are_useless() -> Non
     assert accounts.refused_us("a", KIB, NOW) == (drop_us(KIB), drop_us(KIB))
 
 
-def test_answers_to_a_node_that_synchronizes_cut_nobody_off() -> None:
+def test_answers_to_a_node_that_synchronizes_cut_off_no_peer() -> None:
     assert work(with_peers("a"), BLOCKS, 2 * SECOND, 60) is None
 
 

@@ -47,7 +47,7 @@ def test_an_address_is_read_and_written(text: str, public: bool, group: str) -> 
         "/ip4/8.8.4.4/tcp/30333/p2p/" + "1" * 1_000,
     ],
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_invalid_addresses_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"not|none"):
         parse(text)
 

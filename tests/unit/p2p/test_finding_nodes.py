@@ -47,7 +47,7 @@ Handler = Callable[[INetStream], Awaitable[None]]
 
 
 def table_of(witness: Witness) -> set[str]:
-    """Whom a node would tell of."""
+    """Return the nodes that a node would report."""
     return {address.peer for address in witness.network._node._finder.table.closest(0, 1_000)}
 
 
@@ -56,7 +56,7 @@ def knows(witness: Witness, *others: Witness) -> bool:
 
 
 def full(*boot: str) -> NetworkSettings:
-    """A node that nobody may stay with, and that stays with nobody but whom it boots from."""
+    """Return the settings of a node without places, connected only to its boot nodes."""
     book = BookConfig(
         max_in=0, max_out=len(boot), bootnodes=tuple(map(parse, boot)), allow_private=True
     )
@@ -78,7 +78,7 @@ async def test_a_newcomer_that_knows_one_node_is_connected_with_all() -> None:
             await node.until(partial(knows, node, newcomer))
 
 
-async def test_a_node_without_a_place_tells_where_others_are() -> None:
+async def test_a_full_node_reports_where_others_are() -> None:
     """Places are few, and a newcomer must not depend on one at the only node it knows."""
     async with running(settings()) as other, running(full(other.address)) as boot:
         await boot.connected()
@@ -88,10 +88,10 @@ async def test_a_node_without_a_place_tells_where_others_are() -> None:
                 lambda: other.network.local_peer in {v.peer for v in newcomer.network.peers()}
             )
             assert boot.network.local_peer not in {v.peer for v in newcomer.network.peers()}
-            await boot.until(lambda: knows(boot, newcomer))  # it was knocked at
+            await boot.until(lambda: knows(boot, newcomer))  # it was probed
 
 
-async def test_addresses_where_nobody_opens_are_not_told() -> None:
+async def test_unreachable_addresses_are_not_reported() -> None:
     async with running(settings()) as boot:
         liar = replace(settings(boot.address), public=("/ip4/127.0.0.1/tcp/9",))
         async with running(liar) as hidden, running(settings(boot.address)) as open_:
@@ -100,7 +100,7 @@ async def test_addresses_where_nobody_opens_are_not_told() -> None:
             assert not knows(boot, hidden)
 
 
-async def test_a_private_address_is_neither_knocked_at_nor_told_on_a_public_network() -> None:
+async def test_a_private_address_is_neither_probed_nor_reported_on_a_public_network() -> None:
     async with (
         running(settings(book=BookConfig())) as boot,
         running(settings(boot.address)) as one,
@@ -113,7 +113,7 @@ async def test_a_private_address_is_neither_knocked_at_nor_told_on_a_public_netw
         assert two.network.local_peer not in {view.peer for view in one.network.peers()}
 
 
-async def test_a_node_that_keeps_to_reserved_peers_tells_nobody_and_asks_nobody() -> None:
+async def test_a_node_with_reserved_peers_only_answers_and_sends_no_searches() -> None:
     async with running(settings()) as friend, running(settings(friend.address)) as other:
         alone = BookConfig(
             reserved=(parse(friend.address),), reserved_only=True, allow_private=True
@@ -122,9 +122,9 @@ async def test_a_node_that_keeps_to_reserved_peers_tells_nobody_and_asks_nobody(
             await shy.connected()
             await friend.until(lambda: knows(friend, shy, other))
 
-            async def script(stranger: Attacker) -> None:
-                assert await ask(stranger) is None
-                await stranger.is_cut_off()
+            async def script(attacker: Attacker) -> None:
+                assert await ask(attacker) is None
+                await attacker.is_cut_off()
 
             await attack(shy, script)
             assert shy.network._node._finder.lookups == 0
@@ -151,7 +151,7 @@ async def ask(attacker: Attacker, payload: bytes | None = None) -> bytes | None:
     return await read_frame(stream, EXCHANGES[KAD].answer)
 
 
-async def test_who_asks_in_passing_is_answered_and_must_go_on() -> None:
+async def test_a_search_without_a_handshake_is_answered_and_the_peer_disconnected() -> None:
     async with (
         running(settings(handshake_ms=1_000)) as boot,
         running(settings(boot.address)) as one,
@@ -224,7 +224,7 @@ def fake(number: int) -> str:
 @asynccontextmanager
 async def impostor(answers: Handler, victim: Witness | None = None) -> AsyncIterator[Address]:
     """A node that answers searches in its own way, as long as this lasts; a neighbour of `victim`,
-    or one that nobody is connected with.
+    or one without connections.
     """
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     over, token = trio.Event(), None
@@ -295,10 +295,10 @@ async def test_a_malformed_answer_of_a_neighbour_is_banned(payload: bytes) -> No
         assert bans_of(victim, liar.peer)[0].startswith("kad: ")
 
 
-async def test_a_malformed_answer_to_a_visit_is_banned() -> None:
-    dials_nobody = BookConfig(max_out=0, allow_private=True)
+async def test_a_malformed_answer_to_a_one_shot_request_is_banned() -> None:
+    no_dials = BookConfig(max_out=0, allow_private=True)
     async with (
-        running(settings(book=dials_nobody)) as victim,
+        running(settings(book=no_dials)) as victim,
         impostor(saying(b"junk")) as liar,
         impostor(naming(str(liar)), victim),
     ):
@@ -306,7 +306,7 @@ async def test_a_malformed_answer_to_a_visit_is_banned() -> None:
         assert bans_of(victim, liar.peer)[0].startswith("kad: ")
 
 
-async def test_an_answer_that_never_comes_keeps_nobody_waiting() -> None:
+async def test_a_missing_answer_does_not_delay_other_searches() -> None:
     async with (
         running(settings(poll_ms=60_000)) as victim,
         impostor(silent, victim) as liar,
@@ -331,13 +331,13 @@ async def test_a_node_of_another_chain_that_is_named_is_left_alone_without_blame
         assert not bans_of(victim, name)
 
 
-async def test_nodes_that_are_not_there_are_neither_believed_nor_told() -> None:
-    told: list[str] = []
+async def test_nodes_that_do_not_exist_are_neither_added_nor_reported() -> None:
+    reported: list[str] = []
 
     async def endless(stream: INetStream) -> None:
         await read_frame(stream, EXCHANGES[KAD].request)
-        more = [fake(len(told) + number) for number in range(1, 21)]
-        told.extend(more)
+        more = [fake(len(reported) + number) for number in range(1, 21)]
+        reported.extend(more)
         await write_frame(stream, encode_addresses(more))
 
     async with (
@@ -350,14 +350,14 @@ async def test_nodes_that_are_not_there_are_neither_believed_nor_told() -> None:
 
         assert table_of(victim) == {honest.network.local_peer}
         assert not bans_of(victim, liar.peer)
-        assert len(told) >= 60
+        assert len(reported) >= 60
 
 
-async def test_a_knock_proves_who_is_there() -> None:
+async def test_a_probe_proves_the_identity_of_a_node() -> None:
     async with running(settings()) as one, running(settings()) as other:
 
-        async def script(stranger: Attacker) -> None:
-            swarm = stranger.host.get_network()
+        async def script(attacker: Attacker) -> None:
+            swarm = attacker.host.get_network()
             assert isinstance(swarm, ContainedSwarm)
             there = parse(one.address)
             assert await probe(swarm, there) == "127.0.0.1"
@@ -368,7 +368,7 @@ async def test_a_knock_proves_who_is_there() -> None:
         assert not one.network.peers()
 
 
-async def test_visits_leave_no_connection_behind() -> None:
+async def test_one_shot_requests_leave_no_connection() -> None:
     async with running(settings()) as other, running(full(other.address)) as boot:
         await boot.until(lambda: knows(boot, other))
         async with running(settings(boot.address)) as newcomer:

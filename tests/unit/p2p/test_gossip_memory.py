@@ -1,4 +1,4 @@
-"""What a node remembers of the gossip it heard, and how a stream of it is cut into RPCs."""
+"""The memory of received gossip, and the splitting of its stream into RPCs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_message_is_new_once_and_again_after_a_while() -> None:
     assert recent.add(b"1")
 
 
-def test_who_handed_a_message_over_is_known_as_long_as_it() -> None:
+def test_the_sender_of_a_message_is_remembered_as_long_as_it() -> None:
     clock = Clock()
     recent = Recent(60, clock)
     recent.add(b"1", ALICE)

@@ -47,14 +47,22 @@ from p2p.network import (
 from p2p.reputation import FATAL
 from p2p.settings import NetworkSettings
 from p2p.steady import now_ms
-from support.p2p_attack import GENESIS, START, Witness, attack, record_of, running, settings
-from support.p2p_attack import Attacker as Stranger
+from support.p2p_attack import (
+    GENESIS,
+    START,
+    Attacker,
+    Witness,
+    attack,
+    record_of,
+    running,
+    settings,
+)
 
 if TYPE_CHECKING:
     from libp2p.network.connection.swarm_connection import SwarmConn
 
 
-async def test_two_nodes_greet_and_hear_of_each_others_progress() -> None:
+async def test_two_nodes_shake_hands_and_receive_each_others_progress() -> None:
     async with running(settings()) as one, running(settings(one.address)) as two:
         await one.connected()
         await two.connected()
@@ -82,7 +90,7 @@ async def test_clocks_are_compared_with_each_status() -> None:
     assert abs(here.ahead_ms + 3_600_000) <= here.within_ms + 1
 
 
-async def test_a_ban_is_said_once_however_much_comes_afterwards(
+async def test_a_ban_is_logged_once_however_many_offences_follow(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with running(settings()) as one, running(settings(one.address)) as two:
@@ -96,7 +104,7 @@ async def test_a_ban_is_said_once_however_much_comes_afterwards(
     assert len(said) == 1
 
 
-async def test_gossip_goes_over_a_node_in_the_middle_when_it_says_it_again() -> None:
+async def test_gossip_passes_a_node_in_the_middle_when_it_publishes_it_again() -> None:
     async with running(settings()) as middle:
         lonely = BookConfig(bootnodes=(parse(middle.address),))  # private addresses not dialled
         async with (
@@ -108,7 +116,7 @@ async def test_gossip_goes_over_a_node_in_the_middle_when_it_says_it_again() -> 
                 left.network.do(Publish(topic, b"bad"))
                 left.network.do(Publish(topic, b"good"))
             await middle.until(lambda: len(middle.of(GossipReceived)) == 6)
-            await asyncio.sleep(1.5)  # a heartbeat of the mesh: who has what is told by then
+            await asyncio.sleep(1.5)  # a heartbeat of the mesh: its IHAVE messages are sent by then
             assert not right.of(GossipReceived)
 
             for topic in TOPICS:
@@ -134,7 +142,7 @@ async def test_a_burst_of_gossip_is_not_lost() -> None:
         await one.until(lambda: len(one.of(GossipReceived)) >= 300)
 
 
-async def test_the_largest_transactions_are_gossiped_and_a_few_at_a_time_are_heard() -> None:
+async def test_the_largest_transactions_are_gossiped_and_a_few_at_a_time_are_received() -> None:
     async with running(settings()) as one, running(settings(one.address)) as two:
         await two.connected()
         await one.connected()
@@ -178,10 +186,10 @@ async def test_a_request_ends_in_one_failure_when_refused_late_or_alone() -> Non
         await two.connected()
         one.echo = False
         late = await two.ask(one.network.local_peer, timeout_ms=300)
-        nobody = await two.ask(Libp2pNetwork(settings()).local_peer)
+        absent = await two.ask(Libp2pNetwork(settings()).local_peer)
         two.network.do(Ask(9, one.network.local_peer, "blocks", b"!", 60_000))
 
-        # On a busy machine the late one may be given up before it is heard.
+        # On a busy machine the late one may be given up before it is received.
         def asked() -> list[Asked]:
             return [e for e in one.events if isinstance(e, Asked) and e.data == b"!"]
 
@@ -190,10 +198,10 @@ async def test_a_request_ends_in_one_failure_when_refused_late_or_alone() -> Non
         await two.until(lambda: Failed(9, "refused") in two.events)
 
         assert late == Failed(1, "no answer in time")
-        assert nobody == Failed(2, "not connected")
+        assert absent == Failed(2, "not connected")
 
 
-async def test_what_was_asked_of_a_peer_that_leaves_fails_before_it_is_gone() -> None:
+async def test_open_requests_to_a_peer_that_leaves_fail_before_it_is_gone() -> None:
     async with running(settings()) as two:
         async with running(settings(two.address)) as one:
             await two.connected()
@@ -207,7 +215,7 @@ async def test_what_was_asked_of_a_peer_that_leaves_fails_before_it_is_gone() ->
         assert two.events.index(failed[0]) < two.events.index(two.of(Disconnected)[0])
 
 
-async def test_a_node_that_restarts_is_found_again_and_heard_at_once() -> None:
+async def test_a_node_that_restarts_is_found_again_and_its_gossip_received_at_once() -> None:
     seed = os.urandom(32)
     async with running(settings(seed=seed)) as first:
         listen = first.address.partition("/p2p/")[0]
@@ -256,12 +264,12 @@ async def test_a_peer_that_hangs_up_without_a_word_is_dialled_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async with running(settings()) as one:
-        opened, visits = one.network._node._sessions.connection_opened, 0
+        opened, connections = one.network._node._sessions.connection_opened, 0
 
         def slam(connection: SwarmConn) -> None:
-            nonlocal visits
-            visits += 1
-            if visits == 1:
+            nonlocal connections
+            connections += 1
+            if connections == 1:
                 one.network._node._transport.start_soon(connection.close)
             else:
                 opened(connection)
@@ -270,7 +278,7 @@ async def test_a_peer_that_hangs_up_without_a_word_is_dialled_again(
         async with running(settings(one.address)) as two:
             await two.connected()
 
-            assert visits > 1
+            assert connections > 1
 
 
 async def test_bytes_penalties_and_bans_are_counted() -> None:
@@ -305,9 +313,9 @@ async def test_a_node_of_another_chain_is_turned_away() -> None:
 async def test_a_hello_with_another_genesis_is_turned_away() -> None:
     async with running(settings()) as victim:
 
-        async def script(stranger: Stranger) -> None:
-            assert await stranger.greet(b"\x09" * 32) is None
-            await stranger.is_cut_off()
+        async def script(attacker: Attacker) -> None:
+            assert await attacker.greet(b"\x09" * 32) is None
+            await attacker.is_cut_off()
 
         await attack(victim, script)
 
@@ -337,7 +345,7 @@ async def test_neighbours_of_neighbours_are_found() -> None:
         await right.connected(2)
 
 
-async def test_only_reserved_peers_are_let_in_when_told_so() -> None:
+async def test_only_reserved_peers_are_admitted_with_reserved_only() -> None:
     async with running(settings()) as friend:
         alone = BookConfig(reserved=(parse(friend.address),), reserved_only=True)
         async with running(settings(book=alone)) as shy:
@@ -375,15 +383,15 @@ async def test_a_port_in_use_is_named() -> None:
         await second.stop()
 
 
-async def test_a_host_that_falls_is_built_anew() -> None:
+async def test_a_host_that_fails_is_rebuilt() -> None:
     async with running(settings()) as one, running(settings(one.address)) as two:
         await two.connected()
 
-        async def fall() -> None:
-            raise RuntimeError("the host falls")
+        async def fail() -> None:
+            raise RuntimeError("the host fails")
 
         node = one.network._node
-        one.network._thread.call(lambda: node._transport.start_soon(fall))
+        one.network._thread.call(lambda: node._transport.start_soon(fail))
         await one.until(lambda: node.rebuilt)
 
         await two.until(lambda: len(two.of(Connected)) >= 2)
@@ -405,10 +413,10 @@ async def test_stop_leaves_no_thread_behind_and_may_come_twice_or_first() -> Non
     [
         Publish("gossip", b""),
         Publish(ANNOUNCE, bytes(1 << 17)),
-        Tell("somebody", bytes(MIB)),
-        Ask(1, "somebody", "status", b"", 1),
-        Ask(1, "somebody", "blocks", bytes(1 << 17), 1),
-        Penalise("somebody", 0, "nothing"),
+        Tell("a peer", bytes(MIB)),
+        Ask(1, "a peer", "status", b"", 1),
+        Ask(1, "a peer", "blocks", bytes(1 << 17), 1),
+        Penalise("a peer", 0, "nothing"),
     ],
     # By what is wrong: the values have megabytes, and every name goes from process to process.
     ids=[

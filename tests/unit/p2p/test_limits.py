@@ -107,7 +107,7 @@ def test_a_machine_is_an_address_or_a_network_of_its_own(ip: str, source: str) -
     assert source_of(ip) == source
 
 
-def test_a_mailbox_keeps_the_order_and_loses_the_oldest_of_what_may_be_lost() -> None:
+def test_a_mailbox_keeps_the_order_and_loses_the_oldest_lossy_entries() -> None:
     woken: list[int] = []
     box: Mailbox[str] = Mailbox(lambda: woken.append(1), capacity=2)
     for value, lossy in (("a", True), ("B", False), ("c", True), ("D", False), ("e", True)):

@@ -38,20 +38,20 @@ def info(
 
 
 def multicast_works() -> bool:
-    """Whether a datagram to the group comes back over the loopback."""
+    """Return True if a datagram to the group comes back over the loopback."""
     with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as hears,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as says,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
     ):
-        hears.bind(("", 0))
-        hears.settimeout(2)
+        receiver.bind(("", 0))
+        receiver.settimeout(2)
         way = socket.inet_aton(LOOPBACK)
         try:
             group = socket.inet_aton(mdns.MULTICAST[0])
-            hears.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group + way)
-            says.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, way)
-            says.sendto(b"?", (mdns.MULTICAST[0], hears.getsockname()[1]))
-            return hears.recv(1) == b"?"
+            receiver.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group + way)
+            sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, way)
+            sender.sendto(b"?", (mdns.MULTICAST[0], receiver.getsockname()[1]))
+            return receiver.recv(1) == b"?"
         except OSError:
             return False
 
@@ -65,9 +65,9 @@ def test_a_service_of_our_chain_is_an_address() -> None:
     assert addresses(info(genesis="08" * 32), GENESIS) == []
     assert addresses(info(port=0), GENESIS) == []
     assert addresses(info(host="fe80::1"), GENESIS) == []
-    for nobody in ("", "nobody"):
+    for invalid in ("", "no peer"):
         with pytest.raises(ValueError, match="peer id"):
-            addresses(info(peer=nobody), GENESIS)
+            addresses(info(peer=invalid), GENESIS)
 
 
 class Answers:
@@ -86,11 +86,11 @@ def change(nodes: LocalNodes, source: Answers, name: str) -> None:
     nodes._changed(source, service(GENESIS), name, ServiceStateChange.Added)  # type: ignore[arg-type]
 
 
-def test_what_strangers_write_ends_nothing_and_is_bounded() -> None:
-    heard: list[object] = []
-    nodes = LocalNodes(GENESIS, PEER, [], heard.append)
+def test_answers_of_unknown_hosts_end_nothing_and_are_bounded() -> None:
+    found: list[object] = []
+    nodes = LocalNodes(GENESIS, PEER, [], found.append)
     before = contained["mdns: ValueError"]
-    change(nodes, Answers(info(peer="nobody")), "a")
+    change(nodes, Answers(info(peer="no peer")), "a")
     change(nodes, Answers(None), "b")
     assert contained["mdns: ValueError"] == before + 1
     itself = Answers(info())
@@ -101,7 +101,7 @@ def test_what_strangers_write_ends_nothing_and_is_bounded() -> None:
         change(nodes, flood, f"name {number}")
 
     assert flood.asked == MAX_RESOLVED - 2
-    assert len(heard) == flood.asked
+    assert len(found) == flood.asked
 
 
 def test_a_machine_without_a_network_runs_a_node_all_the_same(
@@ -131,9 +131,9 @@ async def test_two_nodes_on_one_network_find_each_other(monkeypatch: pytest.Monk
     begin = LocalNodes.__init__
 
     def on_loopback(
-        self: LocalNodes, genesis: bytes, peer: str, listen: Sequence[Address], heard: Found
+        self: LocalNodes, genesis: bytes, peer: str, listen: Sequence[Address], found: Found
     ) -> None:
-        begin(self, genesis, peer, listen, heard, [LOOPBACK])
+        begin(self, genesis, peer, listen, found, [LOOPBACK])
 
     monkeypatch.setattr(LocalNodes, "__init__", on_loopback)
     genesis = os.urandom(32)
@@ -144,11 +144,11 @@ async def test_two_nodes_on_one_network_find_each_other(monkeypatch: pytest.Monk
 
     async with (
         running(one_of(genesis)) as alice,
-        running(one_of(b"\x01" * 32)) as stranger,
+        running(one_of(b"\x01" * 32)) as foreign,
         running(one_of(genesis)) as bob,
     ):
         await alice.connected()
         await bob.connected()
         assert parse(bob.address).peer == alice.network.peers()[0].peer
-        assert not stranger.network.peers()
+        assert not foreign.network.peers()
     assert not [one.name for one in threading.enumerate() if one.name.startswith("mdns ")]

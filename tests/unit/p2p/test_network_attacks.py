@@ -1,4 +1,4 @@
-"""What hostile peers do to a node: after each attack it serves an honest one.
+"""Attacks of hostile peers on a real node: after each one it serves an honest peer.
 
 The scenarios are those in which py-libp2p 0.8.1 as it comes died, went deaf or grew without bound.
 """
@@ -65,7 +65,7 @@ def message(
     signature: bytes | None = None,
     known_by: bytes | None = None,
 ) -> bytes:
-    """An RPC with one gossip message, honest unless told otherwise."""
+    """An RPC with one gossip message, honest unless changed."""
     honest = rpc_pb2.Message(
         data=data,
         topicIDs=[TOPIC],
@@ -139,7 +139,7 @@ async def test_an_oversized_gossip_frame_is_refused_by_its_length() -> None:
         assert "an RPC of" in await cut_off_for(victim, script)
 
 
-async def test_garbage_after_valid_messages_is_banned_and_what_was_valid_is_heard() -> None:
+async def test_garbage_after_valid_messages_is_banned_and_the_valid_ones_are_received() -> None:
     async with running(settings()) as victim:
 
         async def script(attacker: Attacker) -> None:
@@ -151,7 +151,7 @@ async def test_garbage_after_valid_messages_is_banned_and_what_was_valid_is_hear
         assert any(e.data == b"valid" for e in victim.events if isinstance(e, GossipReceived))
 
 
-async def test_gossip_before_the_handshake_is_not_heard() -> None:
+async def test_gossip_before_the_handshake_is_dropped() -> None:
     async with running(settings(handshake_ms=500)) as victim:
 
         async def script(attacker: Attacker) -> None:
@@ -170,14 +170,14 @@ async def test_malformed_control_messages_neither_stay_nor_kill() -> None:
         async def script(attacker: Attacker) -> None:
             await attacker.greet()
             far = [f"topic {i}" for i in range(8)]
-            stranger = rpc_pb2.PeerInfo(peerID=b"?", signedPeerRecord=b"?")
+            unknown = rpc_pb2.PeerInfo(peerID=b"?", signedPeerRecord=b"?")
             await attacker.mesh(
                 *(
                     control(ControlMessage(prune=[prune]))
                     for prune in (
                         *(rpc_pb2.ControlPrune(topicID=topic, backoff=2**40) for topic in far),
                         rpc_pb2.ControlPrune(topicID=TOPIC, backoff=2**63),
-                        rpc_pb2.ControlPrune(topicID=TOPIC, peers=[stranger]),
+                        rpc_pb2.ControlPrune(topicID=TOPIC, peers=[unknown]),
                     )
                 ),
                 control(ControlMessage(graft=[rpc_pb2.ControlGraft(topicID=t) for t in far])),
@@ -188,7 +188,7 @@ async def test_malformed_control_messages_neither_stay_nor_kill() -> None:
                 control(ControlMessage(idontwant=[rpc_pb2.ControlIDontWant(messageIDs=[b"x"])])),
                 rpc_pb2.RPC(senderRecord=b"junk").SerializeToString(),
             )
-            # In order on one stream: when this is heard, all of the above has been read.
+            # In order on one stream: when this is received, all of the above has been read.
             await attacker.mesh(message(pack(b"still here")))
 
         await attack(victim, script)
@@ -271,15 +271,15 @@ async def test_a_dialler_without_noise_is_refused() -> None:
         def dial() -> bytes:
             with socket.create_connection((address.host, address.port)) as plain:
                 plain.sendall(b"\x13/multistream/1.0.0\n\x11/plaintext/2.0.0\n")
-                heard = b""
-                while b"na\n" not in heard and (piece := plain.recv(1_000)):
-                    heard += piece
-                return heard
+                received = b""
+                while b"na\n" not in received and (piece := plain.recv(1_000)):
+                    received += piece
+                return received
 
-        heard = await asyncio.to_thread(dial)
+        received = await asyncio.to_thread(dial)
 
-        assert b"na\n" in heard
-        assert b"plaintext" not in heard
+        assert b"na\n" in received
+        assert b"plaintext" not in received
         await serves_an_honest_peer(victim)
 
 
@@ -326,7 +326,7 @@ async def test_a_malformed_frame_is_banned(data: bytes, protocol: str) -> None:
 
         await cut_off_for(victim, script)
 
-        assert not victim.of(Asked)[1:]  # only the honest peer was heard
+        assert not victim.of(Asked)[1:]  # only the honest peer's was emitted
 
 
 async def test_slow_questions_do_not_keep_others_waiting() -> None:
@@ -372,7 +372,7 @@ async def test_a_peer_that_answers_nothing_any_more_is_left_without_blame() -> N
         await serves_an_honest_peer(victim)
 
 
-async def test_who_asks_and_does_not_read_the_answer_keeps_nobody_waiting() -> None:
+async def test_a_peer_that_does_not_read_its_answers_delays_no_other() -> None:
     async with running(settings()) as victim:
         served = threading.Event()
         victim.echo = False
@@ -469,7 +469,7 @@ async def test_an_unknown_protocol_is_refused_and_the_peer_may_stay() -> None:
         async def script(attacker: Attacker) -> None:
             await attacker.greet()
             with pytest.raises(Exception, match="failed to open a stream"):
-                await attacker.stream("/nobody/knows/1")
+                await attacker.stream("/unknown/1")
             stream = await attacker.stream(BLOCKS)
             await write_frame(stream, b"after that")
             assert await read_frame(stream, 100) == b"echo after that"

@@ -1,4 +1,4 @@
-"""Who the operator lets a node know: reserved peers, and networks that are split on purpose."""
+"""Reserved and allowed peers, and networks that are split on purpose."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def ids(*witnesses: Witness) -> list[str]:
     return [witness.network.local_peer for witness in witnesses]
 
 
-def told(witness: Witness) -> set[bytes]:
+def received_by(witness: Witness) -> set[bytes]:
     return {event.data for event in witness.events if isinstance(event, GossipReceived)}
 
 
@@ -25,8 +25,8 @@ async def has_peers(witness: Witness, count: int) -> None:
     await witness.until(lambda: len(witness.network.peers()) == count)
 
 
-async def heard(witness: Witness, data: bytes) -> None:
-    await witness.until(lambda: data in told(witness))
+async def receives_gossip(witness: Witness, data: bytes) -> None:
+    await witness.until(lambda: data in received_by(witness))
 
 
 async def test_a_split_network_is_silent_across_the_cut_and_whole_again_after_it() -> None:
@@ -49,7 +49,7 @@ async def test_a_split_network_is_silent_across_the_cut_and_whole_again_after_it
         for half in halves:
             for node, other in (half, half[::-1]):
                 said = b"behind the cut %d" % nodes.index(other)
-                await heard(node, said)
+                await receives_gossip(node, said)
         await asyncio.sleep(1)  # what could still come, and dials that could still succeed
         for half in halves:
             for node in half:
@@ -58,7 +58,7 @@ async def test_a_split_network_is_silent_across_the_cut_and_whole_again_after_it
                     b"behind the cut %d" % nodes.index(other)
                     for other in nodes
                     if other not in half
-                } & told(node)
+                } & received_by(node)
 
         for node in nodes:
             node.network.allow_only(None)
@@ -68,7 +68,7 @@ async def test_a_split_network_is_silent_across_the_cut_and_whole_again_after_it
             assert all(view.reputation == 0 for view in node.network.peers())
 
 
-async def test_one_that_knows_nobody_is_left_and_refuses_who_comes() -> None:
+async def test_a_node_that_allows_no_peers_is_disconnected_and_refuses_new_ones() -> None:
     async with running(settings()) as one, running(settings(one.address)) as two:
         await one.connected()
         await two.connected()

@@ -1,4 +1,4 @@
-"""The peer book: whom to dial, whom to let in, whom to keep out."""
+"""The peer book: dials, admission and bans."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def book(seed: int = 0, **config: object) -> PeerBook:
 
 
 def dial_all(peers: PeerBook, now: int, honest: set[str] | None = None) -> None:
-    """Dial whom the book names until it names nobody."""
+    """Dial the peers that the book selects until there are none."""
     while dials := peers.dials.tick(now):
         for dial in dials:
             if honest is None or dial.peer in honest:
@@ -135,7 +135,7 @@ def test_debts_are_paid_back_by_time() -> None:
     assert peers.reputation(at(1).peer, LATER) == 0
 
 
-def test_who_costs_too_much_is_banned_with_a_reason_and_longer_each_time() -> None:
+def test_a_peer_that_costs_too_much_is_banned_with_a_reason_and_longer_each_time() -> None:
     peers, peer = book(), at(1).peer
     assert not peers.penalise(peer, 5_000, "an invalid commit", 0)
     assert peers.penalise(peer, 5_000, "another invalid commit", 0)
@@ -278,7 +278,7 @@ def test_a_search_begins_with_the_named_and_then_with_those_seen_last() -> None:
     assert peers.guides() == [at(1).peer, at(3).peer, at(2).peer]
 
 
-def test_who_is_out_of_place_is_still_answered_but_not_who_is_out_of_bounds() -> None:
+def test_a_peer_without_a_place_is_answered_but_not_a_banned_one() -> None:
     full = book(max_in=0)
     assert full.refusal(at(1).peer, 0, outbound=False) == "no place left"
     assert full.bar(at(1).peer, 0) is None
@@ -334,7 +334,7 @@ def test_a_peer_that_is_not_allowed_is_neither_dialled_nor_let_in() -> None:
         assert peers.refusal(at(1).peer, 0, outbound=outbound) is None
 
 
-def test_when_everybody_is_allowed_again_all_are_dialled_but_the_banned() -> None:
+def test_when_all_peers_are_allowed_again_all_are_dialled_but_the_banned() -> None:
     peers = book(bootnodes=(at(1), at(2)))
     dial_all(peers, 0, honest=set())
     peers.penalise(at(2).peer, FATAL, "garbage", 0)

@@ -82,7 +82,7 @@ def close(victim: Witness) -> None:
 
 
 async def test_a_reserved_peer_that_only_dials_in_comes_in_while_its_network_is_closed() -> None:
-    # Nobody listens at the address that the operator named: the peer must come by itself.
+    # No node listens at the address that the operator named: the peer must come by itself.
     seed = b"\x21" * 32
     async with running(settings(seed=seed)) as first:
         name = first.network.local_peer

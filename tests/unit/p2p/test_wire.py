@@ -35,7 +35,7 @@ HELLO = Hello(GENESIS, STATUS, ("/ip4/0.0.0.0/tcp/30333/p2p/x",), 1_795_000_000_
 
 
 @given(st.binary(max_size=400))
-def test_what_is_packed_is_unpacked(payload: bytes) -> None:
+def test_a_packed_payload_is_unpacked(payload: bytes) -> None:
     assert unpack(pack(payload), 400) == payload
 
 
@@ -174,6 +174,6 @@ def test_the_gossip_id_is_of_topic_and_content() -> None:
     assert {len(one) for one in ids} == {20}
 
 
-def test_names_on_the_wire_carry_the_genesis() -> None:
+def test_names_on_the_wire_contain_the_genesis() -> None:
     assert protocol_name(GENESIS, "blocks") == f"/{'01' * 32}/btt/blocks/1"
     assert protocol_name(GENESIS, "status") == f"/{'01' * 32}/btt/status/2"

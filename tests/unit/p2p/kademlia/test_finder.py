@@ -1,4 +1,4 @@
-"""When nodes are looked for, who is asked, and at which doors somebody knocks."""
+"""The schedule of discovery: lookups, checks of nodes, and probes of claimed addresses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def finds(actions: object) -> list[Find]:
     return [action for action in actions if isinstance(action, Find)]
 
 
-def knocks(actions: object) -> list[Address]:
+def probes(actions: object) -> list[Address]:
     assert isinstance(actions, list | tuple)
     return [action.address for action in actions if isinstance(action, Probe)]
 
@@ -51,7 +51,7 @@ def walk(one: Finder, now: int, named: list[Address] | None = None) -> list[Find
 
 
 def next_walk(one: Finder, now: int) -> int:
-    """When the next one begins."""
+    """Return when the next lookup begins."""
     while not (actions := [find for find in finds(one.todo(now)) if not find.check]):
         now += 100
     for find in actions:
@@ -67,7 +67,7 @@ def test_the_first_neighbour_is_asked_at_once_and_for_our_own_key() -> None:
     assert walk(here, 0) == [Find(one.peer, key_of(LOCAL), check=False)]
 
 
-def test_who_is_named_is_asked_in_the_same_walk() -> None:
+def test_a_named_node_is_asked_in_the_same_lookup() -> None:
     one, *others = crowd(10)
     asked = walk(with_neighbours(one), 0, others)
 
@@ -108,7 +108,7 @@ def test_pauses_grow_while_nothing_is_new_and_shrink_when_something_is() -> None
     assert next_walk(here, now) - now <= EVERY + 100
 
 
-def test_who_has_few_neighbours_looks_for_more_at_the_shortest_pause() -> None:
+def test_a_node_with_few_neighbours_looks_for_more_at_the_shortest_pause() -> None:
     one, other, *rest = crowd(FEW + 1)
     lonely = with_neighbours(one, other)
     walk(lonely, 0)
@@ -123,7 +123,7 @@ def test_who_has_few_neighbours_looks_for_more_at_the_shortest_pause() -> None:
     assert next_walk(left, now) - now <= EVERY + 100
 
 
-def test_guides_are_asked_when_nobody_is_near() -> None:
+def test_guides_are_asked_when_no_near_node_is_known() -> None:
     boot = crowd(1)[0].peer
     alone = finder(boot)
 
@@ -132,7 +132,7 @@ def test_guides_are_asked_when_nobody_is_near() -> None:
 
 
 def test_guides_are_asked_again_on_each_way_home() -> None:
-    """Whoever is surrounded by liars still hears of others from those the operator named."""
+    """A node surrounded by liars still finds others by those that the operator named."""
     boot, *liars = crowd(8)
     here = finder(boot.peer)
     for address in liars:
@@ -146,7 +146,7 @@ def test_guides_are_asked_again_on_each_way_home() -> None:
     assert asked == 2
 
 
-def test_a_walk_that_finds_nobody_ends_and_another_begins() -> None:
+def test_a_lookup_that_finds_no_node_ends_and_another_begins() -> None:
     (one,) = crowd(1)
     here = with_neighbours(one)
     for find in finds(here.todo(0)):
@@ -157,41 +157,41 @@ def test_a_walk_that_finds_nobody_ends_and_another_begins() -> None:
     assert here.lookups == 2
 
 
-def test_addresses_of_those_who_came_are_knocked_at_before_they_are_told() -> None:
-    add_claim, other = crowd(2)
+def test_claimed_addresses_are_probed_before_they_are_reported() -> None:
+    inbound, other = crowd(2)
     here = with_neighbours(other)
-    here.connected(add_claim.peer, 0)
-    here.add_claim(add_claim, "10.0.0.1")
+    here.connected(inbound.peer, 0)
+    here.add_claim(inbound, "10.0.0.1")
 
-    assert knocks(here.todo(0)) == [add_claim]
-    assert add_claim not in here.table.closest(0)
-    here.reached(add_claim, "10.0.0.1", 1)
-    assert add_claim in here.table.closest(0)
-    here.add_claim(add_claim, "10.0.0.1")
-    assert not knocks(here.todo(2))
+    assert probes(here.todo(0)) == [inbound]
+    assert inbound not in here.table.closest(0)
+    here.reached(inbound, "10.0.0.1", 1)
+    assert inbound in here.table.closest(0)
+    here.add_claim(inbound, "10.0.0.1")
+    assert not probes(here.todo(2))
 
 
 def test_a_shut_door_of_a_neighbour_is_tried_again_ever_later_and_a_passers_is_not() -> None:
-    add_claim, passer = crowd(2)
+    inbound, passer = crowd(2)
     here = finder()
-    here.connected(add_claim.peer, 0)
-    here.add_claim(add_claim, "10.0.0.1")
+    here.connected(inbound.peer, 0)
+    here.add_claim(inbound, "10.0.0.1")
     here.add_claim(passer, "10.0.0.1")
-    for address in knocks(here.todo(0)):
+    for address in probes(here.todo(0)):
         here.unreachable(Probe(address), 0)
 
     tries: list[int] = []
     now = 0
     while len(tries) < 4:
         now += 500
-        for address in knocks(here.todo(now)):
-            assert address == add_claim
+        for address in probes(here.todo(now)):
+            assert address == inbound
             tries.append(now)
             here.unreachable(Probe(address), now)
     pauses = [later - earlier for earlier, later in pairwise([0, *tries])]
     assert pauses == sorted(pauses)
-    here.left(add_claim.peer, now)
-    assert not knocks(here.todo(now + 1_000 * EVERY))
+    here.left(inbound.peer, now)
+    assert not probes(here.todo(now + 1_000 * EVERY))
 
 
 def test_passers_by_cannot_keep_neighbours_waiting_or_fill_the_memory() -> None:
@@ -200,31 +200,31 @@ def test_passers_by_cannot_keep_neighbours_waiting_or_fill_the_memory() -> None:
     for number in range(1_000):
         passer = node_at(somewhere(rng), f"passer {number}")
         here.add_claim(passer, passer.host)
-    (add_claim,) = crowd(1)
-    here.connected(add_claim.peer, 0)
-    here.add_claim(add_claim, "10.0.0.1")
+    (inbound,) = crowd(1)
+    here.connected(inbound.peer, 0)
+    here.add_claim(inbound, "10.0.0.1")
 
-    first = knocks(here.todo(0))
+    first = probes(here.todo(0))
     assert len(first) == MAX_PROBES
-    assert first[0] == add_claim
+    assert first[0] == inbound
     knocked = len(first)
     while first:
         for address in first:
             here.unreachable(Probe(address), 0)
-        first = knocks(here.todo(0))
+        first = probes(here.todo(0))
         knocked += len(first)
     assert knocked <= MAX_UNCONNECTED + 1
 
 
-def test_passers_by_of_one_network_have_one_knock_at_a_time() -> None:
+def test_unconnected_nodes_of_one_network_have_one_probe_at_a_time() -> None:
     here = finder()
     for number in range(50):
         here.add_claim(node_at(f"66.6.6.{number}", f"rented {number}"), f"66.6.6.{number}")
 
-    assert len(knocks(here.todo(0))) == 1
+    assert len(probes(here.todo(0))) == 1
 
 
-def test_who_was_not_heard_of_for_long_is_asked_and_dropped_in_the_end() -> None:
+def test_a_node_that_has_not_answered_for_long_is_checked_and_dropped_in_the_end() -> None:
     gone, *others = crowd(5)
     here = with_neighbours(*others)
     here.reached(gone, gone.host, 0)
@@ -241,7 +241,7 @@ def test_who_was_not_heard_of_for_long_is_asked_and_dropped_in_the_end() -> None
     assert len(here.table) == len(others)
 
 
-def test_who_is_banned_is_forgotten() -> None:
+def test_a_banned_node_is_dropped_from_the_table() -> None:
     (one,) = crowd(1)
     here = with_neighbours(one)
     here.add_claim(node_at("10.0.0.9", "node 9"), "10.0.0.9")
@@ -249,12 +249,12 @@ def test_who_is_banned_is_forgotten() -> None:
     here.forget(node_at("10.0.0.9", "node 9").peer)
 
     assert not here.table.closest(0)
-    assert not knocks(here.todo(0))
+    assert not probes(here.todo(0))
 
 
-def test_nobody_enters_the_table_by_being_named() -> None:
+def test_no_node_enters_the_table_by_being_named() -> None:
     one, *others = crowd(3 * K)
     here = with_neighbours(one)
     walk(here, 0, others)
 
-    assert len(here.table) == 1  # answers alone put nobody in: whoever dials says `reached`
+    assert len(here.table) == 1  # answers alone add no node: a dial calls `reached`

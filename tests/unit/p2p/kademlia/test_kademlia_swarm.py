@@ -18,7 +18,7 @@ BOOT = node_at("50.50.50.50", "boot").peer
 
 
 @pytest.fixture(scope="module")
-def everybody() -> Swarm:
+def whole_swarm() -> Swarm:
     """Each came knowing the boot node only."""
     rng = random.Random(7)
     grown = Swarm(rng)
@@ -29,11 +29,11 @@ def everybody() -> Swarm:
 
 
 @pytest.fixture
-def swarm(everybody: Swarm) -> Swarm:
+def swarm(whole_swarm: Swarm) -> Swarm:
     """The same for each test; tests take back what they change."""
-    everybody.lies.clear()
-    everybody.rng = random.Random(8)
-    return everybody
+    whole_swarm.lies.clear()
+    whole_swarm.rng = random.Random(8)
+    return whole_swarm
 
 
 def lying(swarm: Swarm, answer: Answer, share: int = 5) -> dict[str, Answer]:
@@ -43,7 +43,7 @@ def lying(swarm: Swarm, answer: Answer, share: int = 5) -> dict[str, Answer]:
 
 
 def hits(swarm: Swarm, walk: Walk) -> int:
-    """How many of the K nodes that are really nearest a walk found."""
+    """Return how many of the K nearest nodes a lookup found."""
     return len({*walk.lookup.closest()} & {*swarm.truth(walk.lookup.target)})
 
 
@@ -61,7 +61,7 @@ def test_tables_stay_small(swarm: Swarm) -> None:
 
 
 @pytest.mark.parametrize("kind", ["fakes", "nothing", "each other", "junk"])
-def test_one_in_five_who_lies_does_not_stop_a_newcomer(swarm: Swarm, kind: str) -> None:
+def test_one_liar_in_five_does_not_stop_a_new_node(swarm: Swarm, kind: str) -> None:
     gang: list[Address] = []
     answers: dict[str, Answer] = {
         "fakes": fakes(swarm.rng, 4_000),

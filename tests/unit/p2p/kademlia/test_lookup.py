@@ -56,7 +56,7 @@ def test_a_walk_ends_when_the_nearest_have_answered() -> None:
     assert set(asked) == {nodes[-1].peer, *(address.peer for address in nodes[:K])}
 
 
-def test_a_small_network_is_asked_whole_and_nobody_twice() -> None:
+def test_a_small_network_is_asked_completely_and_no_node_twice() -> None:
     nodes = crowd(6)
     asked = run(Lookup(TARGET, [nodes[0].peer], LOCAL), lambda _: nodes)
 
@@ -76,7 +76,7 @@ def test_of_one_answer_no_more_than_twenty_are_looked_at() -> None:
     assert len(asked) == 1 + K
 
 
-def test_who_names_nodes_that_are_not_there_is_soon_believed_no_more() -> None:
+def test_a_node_that_names_nonexistent_nodes_is_soon_distrusted() -> None:
     liar, honest = crowd(2, "start")
     fakes, real = crowd(K, "fake"), crowd(10, "real")
 
@@ -92,7 +92,7 @@ def test_who_names_nodes_that_are_not_there_is_soon_believed_no_more() -> None:
     assert {address.peer for address in real} <= {*lookup.closest()}
 
 
-def test_who_is_named_by_a_liar_and_by_another_is_asked() -> None:
+def test_a_node_named_by_a_liar_and_by_another_is_asked() -> None:
     liar, honest = crowd(2, "start")
     (real,) = crowd(1, "real")
     fakes = crowd(K - 1, "fake")
@@ -109,7 +109,7 @@ def test_who_is_named_by_a_liar_and_by_another_is_asked() -> None:
 
 
 def test_endless_referrals_end() -> None:
-    """Whoever is asked answers, and names twenty that are nearer than all before."""
+    """Each node that is asked answers, and names twenty that are nearer than all before."""
     pool = crowd(4_000)
     named = 0
 
@@ -129,7 +129,7 @@ def test_nodes_of_one_network_are_not_all_there_is_to_ask() -> None:
     assert len(asked) == 1 + PER_TABLE
 
 
-def test_who_must_not_be_dialled_costs_nothing() -> None:
+def test_a_node_that_must_not_be_dialled_costs_nothing() -> None:
     nodes = crowd(100)
     lookup = Lookup(TARGET, [address.peer for address in nodes], LOCAL)
     skipped = 0

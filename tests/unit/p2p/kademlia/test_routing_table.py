@@ -1,4 +1,4 @@
-"""The routing table: who enters, who is told of, and who goes."""
+"""The routing table: which nodes enter, are reported, and leave."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_network_is_a_24_or_a_48_and_none_at_home(host: str, network: str) -> 
     assert network_of(host) == network
 
 
-def test_those_nearest_to_a_key_are_told_and_not_to_themselves() -> None:
+def test_the_nodes_nearest_to_a_key_are_reported_but_not_to_themselves() -> None:
     nodes = crowd(60)
     table = filled(nodes)
     target = random.Random(1).getrandbits(256)
@@ -95,7 +95,7 @@ def test_in_a_full_bucket_the_old_stay_while_they_answer() -> None:
     assert table.doubtful(102, ()) is None
 
 
-def test_who_is_silent_gives_its_place_to_whoever_waits() -> None:
+def test_a_silent_node_gives_its_place_to_one_that_waits() -> None:
     *old, fresh = crowd(K + 1, bucket=255)
     table = filled(old)
     table.add(fresh, fresh.host, 100)
@@ -116,7 +116,7 @@ def test_a_newcomer_takes_the_place_of_one_who_was_silent_before() -> None:
     assert old[3].peer not in table
 
 
-def test_who_is_silent_is_not_told_of_and_forgotten_in_the_end() -> None:
+def test_a_silent_node_is_not_reported_and_dropped_in_the_end() -> None:
     one, other = crowd(2)
     table = filled([one, other])
     table.failed(one.peer)
@@ -129,7 +129,7 @@ def test_who_is_silent_is_not_told_of_and_forgotten_in_the_end() -> None:
     assert one.peer not in table
 
 
-def test_who_is_connected_is_there_and_others_are_asked_after_a_while() -> None:
+def test_connected_nodes_are_present_and_others_are_checked_after_a_while() -> None:
     one, other = crowd(2)
     table = filled([one, other])
 
@@ -164,7 +164,7 @@ def test_a_name_counts_by_where_it_led() -> None:
     assert len(table) <= PER_TABLE
 
 
-def test_who_waits_is_held_to_the_limits_too() -> None:
+def test_a_waiting_node_is_held_to_the_limits_too() -> None:
     rented = crowd(2, bucket=255, host="66.6.6.6")
     old = [a for a in crowd(K + 4, bucket=255) if a.peer not in {r.peer for r in rented}][: K - 2]
     more = node_at("66.6.6.9", next(_names(255)))
@@ -178,7 +178,7 @@ def test_who_waits_is_held_to_the_limits_too() -> None:
     assert table.add(more, more.host, 101)
 
 
-def test_a_node_that_moved_is_told_of_at_its_new_address() -> None:
+def test_a_node_that_moved_is_reported_at_its_new_address() -> None:
     (one,) = crowd(1)
     table = filled([one])
     moved = one._replace(port=1_234)

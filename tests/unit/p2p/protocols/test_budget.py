@@ -1,4 +1,4 @@
-"""However many ask, answering takes a bounded part of our time, and nobody is left out."""
+"""The budget for answering: a bounded part of the time, and a fair share for each peer."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_many_at_their_limits_get_no_more_than_the_share_in_the_long_run() -> No
     assert max(served.values()) - min(served.values()) <= 1
 
 
-def test_who_asks_costly_things_is_answered_more_rarely_not_the_others() -> None:
+def test_a_peer_with_costly_requests_is_answered_more_rarely_not_the_others() -> None:
     budget = Budget(0)
     cost = {"greedy": 400.0, "a": 10.0, "b": 10.0}
     for peer in cost:
@@ -124,7 +124,7 @@ def test_a_question_whose_asker_waits_no_more_is_not_answered() -> None:
     assert budget.waiting == 0
 
 
-def test_who_left_is_not_answered() -> None:
+def test_a_peer_that_left_is_not_answered() -> None:
     budget = Budget(0)
     budget.put(question("a"), 0)
     budget.gone("a")
@@ -153,7 +153,7 @@ def test_what_was_spent_never_passes_the_share_by_more_than_one_answer(
         assert spent <= SAVED_MS + SHARE * now + most
 
 
-def test_a_few_that_ask_much_leave_places_for_everybody_else() -> None:
+def test_a_few_that_ask_much_leave_places_for_all_others() -> None:
     assert may_serve(0, MAX_REQUESTS_TOTAL + 50)
     assert may_serve(FEW_REQUESTS - 1, MAX_REQUESTS_TOTAL)
     assert not may_serve(FEW_REQUESTS, MAX_REQUESTS_TOTAL)

@@ -1,4 +1,4 @@
-"""Claims that are not kept hold nobody up: neither who makes blocks nor the way of the next one."""
+"""Broken claims delay neither block production nor the fetch of the next block."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_one_of_two_is_no_majority() -> None:
     assert times_of_major(world, 30_000) == 0
 
 
-def test_a_chain_whose_blocks_come_counts_whoever_else_knows_of_it() -> None:
+def test_a_chain_whose_blocks_come_counts_even_if_no_other_peer_has_it() -> None:
     peers = {"new": at(0), "newer": at(0), "old": FakePeer(FakeChain(branch(600)))}
     world = World(FakeChain(), peers, import_ms=5)
     assert world.run(2_000, lambda: world.sync.major)
@@ -79,7 +79,7 @@ def made_up(salt: bytes) -> Header:
     return child(parent, salt)[0]
 
 
-def test_a_peer_that_rests_keeps_nobody_from_asking_the_others_again() -> None:
+def test_a_resting_peer_does_not_prevent_asking_the_others_again() -> None:
     liar, honest = at(100), at(100)
     world = World(FakeChain(CHAIN[:100]), {"liar": liar, "a": honest})
     world.run(200)
@@ -87,7 +87,7 @@ def test_a_peer_that_rests_keeps_nobody_from_asking_the_others_again() -> None:
     resting.rests_until = world.now + 600_000
     for name in ("liar", "a"):
         world.announce(name, CHAIN[100])
-    world.run(2_000)  # whom we ask has heard of the block, and has not got it yet
+    world.run(2_000)  # the peer has received the announce, but not the block
     honest.chain = FakeChain(CHAIN[:101])
     assert world.run(20_000, world.synced)
     assert resting.rests_until > world.now

@@ -52,7 +52,7 @@ def test_early_blocks_hold_up_no_other_one() -> None:
     assert len(world.sync._fork_sync._deferred) <= MAX_DEFERRED
 
 
-def test_a_slow_clock_far_behind_blames_nobody_for_its_blocks() -> None:
+def test_a_slow_clock_far_behind_penalizes_no_peer_for_its_blocks() -> None:
     world = world_with_early(700, 10 * STALL_MS, have=100)
     for header in CHAIN[400:699]:
         world.early[bytes(header.hash())] = world.now + 10 * STALL_MS

@@ -1,4 +1,4 @@
-"""What costs a peer its reputation: wrong answers and silence; not distance, nor our own rules."""
+"""Wrong answers and silence lower a peer's reputation; distance and our own failures do not."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def costs(actions: object) -> list[int]:
 
 
 @pytest.mark.parametrize("why", [NOT_CONNECTED, LEFT, CLOSED, LIMITED, REFUSED, "it broke"])
-def test_a_request_that_nobody_is_to_blame_for_costs_nothing_however_often(why: str) -> None:
+def test_a_failed_request_without_a_fault_costs_nothing_however_often(why: str) -> None:
     sync, asks, now = alone()
     charged = []
     for _ in range(10):
@@ -62,7 +62,7 @@ def test_a_request_that_nobody_is_to_blame_for_costs_nothing_however_often(why: 
 
 
 @pytest.mark.parametrize("why", [NOT_CONNECTED, LIMITED])
-def test_what_we_did_ourselves_is_tried_again_soon_and_puts_nobody_behind(why: str) -> None:
+def test_own_failures_are_repeated_soon_and_count_against_no_peer(why: str) -> None:
     sync, asks, now = alone()
     for _ in range(5):
         sync.handle(Failed(asks[0].id, why), now)
@@ -82,7 +82,7 @@ def test_silence_is_charged_from_the_second_time_on_and_never_faster_than_it_is_
     assert SILENT <= world.costs["a"] < 600 * RECOVERY_PER_SECOND
 
 
-def test_who_answers_now_and_then_pays_nothing_for_the_rest() -> None:
+def test_a_peer_that_answers_now_and_then_is_not_charged_for_the_rest() -> None:
     sync, asks, now = alone()
     peer = FakePeer(FakeChain(CHAIN))
     (first,) = asks
@@ -95,7 +95,7 @@ def test_who_answers_now_and_then_pays_nothing_for_the_rest() -> None:
     assert sync._tracker.peers["p0"].faults == 0
 
 
-def test_a_node_that_stood_still_holds_nobody_to_answers_it_could_not_hear() -> None:
+def test_a_stalled_node_penalizes_no_peer_for_answers_it_could_not_receive() -> None:
     sync, (ask,), now = alone()
     sync._tracker.peers["p0"].faults = 3
     for now in range(250, 2_000, 250):
@@ -144,7 +144,7 @@ def test_claims_that_are_never_kept_cost_ever_more() -> None:
     assert world.run(20 * FORGIVE_MS, lambda: "a" in world.banned)
 
 
-def test_who_tells_of_blocks_while_we_do_not_ask_it_makes_no_flood() -> None:
+def test_announces_of_a_peer_that_is_not_asked_are_no_flood() -> None:
     peer = FakePeer(FakeChain(CHAIN[:100]))
     world = World(FakeChain(CHAIN[:100]), {"a": peer})
     world.run(10)
@@ -158,7 +158,7 @@ def test_who_tells_of_blocks_while_we_do_not_ask_it_makes_no_flood() -> None:
     assert world.run(60_000, world.synced)
 
 
-def test_who_speaks_of_blocks_that_it_has_not_is_charged_for_too_many() -> None:
+def test_a_peer_that_announces_blocks_it_does_not_have_is_charged_for_too_many() -> None:
     world = World(FakeChain(CHAIN[:100]), {"a": FakePeer(FakeChain(CHAIN[:100]))}, ban=10**9)
     world.run(10)
     for number in range(120):

@@ -1,4 +1,4 @@
-"""Peers that came by warp have no blocks below a height for a while: nobody asks for those."""
+"""Peers that synchronized by warp lack blocks below a height: these are not requested."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_one_that_denies_what_lies_above_pays_like_any_other() -> None:
 
 
 @pytest.mark.parametrize("ours", [940, 970])
-def test_a_gap_near_the_head_is_nobody_s_fault(ours: int) -> None:
+def test_a_gap_near_the_head_is_no_fault_of_a_peer(ours: int) -> None:
     """Their blocks begin a little above our head: it can be joined only later."""
     peers = warped(2, lowest=980)
     world = World(FakeChain(CHAIN[:ours]), peers)
@@ -139,7 +139,7 @@ def test_a_gap_near_the_head_is_nobody_s_fault(ours: int) -> None:
     assert world.costs == {}
 
 
-def test_history_is_fetched_from_whoever_has_it() -> None:
+def test_history_is_fetched_from_a_peer_that_has_it() -> None:
     own = WarpedChain(900)
     world = Filling(own, {"full": whole(), **warped(2)})
     assert world.run(60_000, lambda: own.missing is None)
@@ -147,7 +147,7 @@ def test_history_is_fetched_from_whoever_has_it() -> None:
     assert asked_below(world, 800) == []
 
 
-def test_history_waits_for_somebody_who_has_it() -> None:
+def test_history_waits_for_a_peer_that_has_it() -> None:
     own, peers = WarpedChain(900), warped(2, lowest=900)
     world = Filling(own, peers)
     world.run(60_000)

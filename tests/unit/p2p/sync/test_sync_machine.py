@@ -238,11 +238,11 @@ def test_a_flood_of_announces_is_bounded() -> None:
     assert "a" not in world.costs
 
 
-def test_an_announce_of_a_stranger_is_fetched_from_those_who_are_there() -> None:
+def test_an_announce_of_an_unknown_peer_is_fetched_from_connected_ones() -> None:
     chain = branch(11)
     world = World(FakeChain(chain[:10]), {"a": FakePeer(FakeChain(chain))})
     world.run(10)
-    world.announce("stranger", chain[-1])
+    world.announce("unknown", chain[-1])
     assert world.run(3_000, world.synced)
 
 
@@ -264,7 +264,7 @@ def test_a_justification_is_asked_of_one_peer_after_another() -> None:
     peers["c"].chain.proofs[target.hash] = b"proof" + target.hash
     world = World(FakeChain(branch(10)), peers)
     world.run(100)
-    world.obey(world.sync.need_justification(target, world.now))
+    world.apply(world.sync.need_justification(target, world.now))
     assert world.run(20_000, lambda: target.hash in world.chain.proofs)
     assert set(world.costs) <= {"a"}
     asked = [peer.asked for peer in peers.values()]
@@ -272,12 +272,12 @@ def test_a_justification_is_asked_of_one_peer_after_another() -> None:
     assert [peer.asked for peer in peers.values()] == asked
 
 
-def test_a_justification_that_nobody_has_yet_is_asked_for_again() -> None:
+def test_a_justification_that_no_peer_has_yet_is_requested_again() -> None:
     peers = {name: honest(10) for name in "ab"}
     target = BlockId(5, bytes(branch(10)[4].hash()))
     world = World(FakeChain(branch(10)), peers)
     world.run(100)
-    world.obey(world.sync.need_justification(target, world.now))
+    world.apply(world.sync.need_justification(target, world.now))
     world.run(60_000)
     assert 4 <= peers["a"].asked + peers["b"].asked <= 40
     peers["b"].chain.proofs[target.hash] = b"proof" + target.hash
@@ -293,11 +293,11 @@ def test_a_block_that_voters_speak_of_is_fetched() -> None:
     world = World(FakeChain(trunk), {"a": peer})
     world.run(100)
     wanted = BlockId(int(side[-1].number), bytes(side[-1].hash()))
-    world.obey(world.sync.want_block(wanted, "a", world.now))
+    world.apply(world.sync.want_block(wanted, "a", world.now))
     assert world.run(2_000, lambda: wanted.hash in world.chain.headers)
 
 
-def test_progress_tells_height_speed_and_time_left() -> None:
+def test_progress_has_height_speed_and_time_left() -> None:
     world = World(FakeChain(), {name: honest(3_000) for name in "ab"}, import_ms=5)
     world.run(6_000, lambda: world.chain.head.number > 500)
     found = world.sync.progress(world.now)

@@ -1,4 +1,4 @@
-"""What is said of progress."""
+"""The progress of sync as text."""
 
 from __future__ import annotations
 

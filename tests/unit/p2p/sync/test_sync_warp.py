@@ -230,7 +230,7 @@ def ranges(root: bytes, after: bytes | None, nodes: object, last: bytes | None) 
 
 
 class StoreChain(FakeChain):
-    """What a real store says to sync and serves to others."""
+    """A real store as sync reads it and as it is served to others."""
 
     def __init__(self, client: Client, page: int = 3_000) -> None:
         super().__init__()
@@ -330,7 +330,7 @@ def dev() -> DevChain:
 
 @cache
 def dev_chain() -> DevChain:
-    """A chain with a state of some ranges; nobody changes it."""
+    """A chain with a state of some ranges; nothing changes it."""
     extra = {bytes([n]) * 32: 10**20 for n in range(60)}
     chain = DevChain(shared=True, extra=extra)
     for number in range(1, LENGTH + 1):
@@ -416,8 +416,8 @@ def test_a_late_joiner_warps_then_follows_then_fills_its_history(dev: DevChain) 
     assert not world.sync.progress(world.now).syncing
 
 
-def test_a_state_whose_law_is_not_here_is_refused_before_it_is_fetched(dev: DevChain) -> None:
-    # As a program that is older than the chain: it has the law of genesis, and not the state's.
+def test_a_state_of_an_unsupported_runtime_is_refused_before_it_is_fetched(dev: DevChain) -> None:
+    # As a program that is older than the chain: it has the runtime of genesis, and not the state's.
     world = warp_world(
         dev, {name: peer(dev) for name in "ab"}, runtimes=RuntimeRegistry({99: BttRuntime})
     )
@@ -510,7 +510,7 @@ def test_enough_peers_with_a_short_chain_are_believed_at_once(
     assert [line for line in caplog.messages if "no warp sync: the last final block is 3" in line]
 
 
-def test_a_newcomer_that_comes_first_keeps_nobody_from_warping(dev: DevChain) -> None:
+def test_a_new_node_that_connects_first_does_not_prevent_warp_sync(dev: DevChain) -> None:
     fresh = FakePeer(FakeChain())
     world = warp_world(dev, {"fresh": fresh})
     world.peers |= {name: peer(dev) for name in "ab"}
