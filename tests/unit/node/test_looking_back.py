@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
+from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.finality.records import BlockName, StoredRound, round_change
 from btt_chain.crypto.keypair import KeyPair, Scheme
@@ -85,7 +86,7 @@ class Chain:
 
 
 def look(chain: Chain, vault: Vault) -> None:
-    look_back(cast(Any, chain), vault)
+    look_back(cast("Client", chain), vault)
 
 
 def test_a_record_that_knows_of_all_blocks_stays_as_it_is() -> None:

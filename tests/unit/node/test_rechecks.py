@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 from hypothesis import given
@@ -198,7 +199,7 @@ def test_a_recheck_gives_what_a_full_validation_gives(
     admitted = []
     for draft in drafts:
         raw = accounts.sign(draft)
-        judged = verdict(lambda raw=raw: accounts.at(BEST).validate_transaction(EXTERNAL, raw))  # type: ignore[misc]
+        judged = verdict(partial(accounts.at(BEST).validate_transaction, EXTERNAL, raw))
         if isinstance(judged, ValidTransaction):
             admitted.append((raw, accounts.at(BEST).admit(EXTERNAL, raw)[1]))
     executive = accounts.at(height, fork=fork, multiplier=multiplier, changes=tuple(changes))
@@ -209,9 +210,9 @@ def test_a_recheck_gives_what_a_full_validation_gives(
             quick = executive.recheck(kept)
         except (Invalid, Unknown) as refusal:
             refused: Verdict = (type(refusal), refusal.reason)
-            assert verdict(lambda raw=raw: executive.validate_transaction(EXTERNAL, raw)) == refused  # type: ignore[misc]
+            assert verdict(partial(executive.validate_transaction, EXTERNAL, raw)) == refused
             continue
-        full = verdict(lambda raw=raw: executive.validate_transaction(EXTERNAL, raw))  # type: ignore[misc]
+        full = verdict(partial(executive.validate_transaction, EXTERNAL, raw))
         if quick is None:
             # Only where the signature would have to cover something else: then it is no good.
             assert full == (Invalid, validity.BadProof())

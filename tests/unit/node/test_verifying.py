@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 import trio
@@ -35,6 +36,7 @@ from btt_chain.work.package import Package
 from p2p.host.streams import read_frame, write_frame
 from p2p.network import protocol_name
 from p2p.protocols.work import PIECE, QUESTION_BYTES, WORK, Piece, encode_piece
+from runtime.executive import Executive
 from runtime.frame import DispatchError
 from runtime.pallets.jobs import JobState
 from runtime.pallets.receipts import Missing, Phase, Valid, Wrong
@@ -78,7 +80,7 @@ class Chain:
 
     def api(self, method: str, *args: object) -> object:
         api = WorkApi.__new__(WorkApi)
-        api._executive = SimpleNamespace(runtime=self.market)  # type: ignore[assignment]
+        api._executive = cast("Executive", SimpleNamespace(runtime=self.market))
         found = getattr(api, method.removeprefix("WorkApi_"))(*args)
         if isinstance(found, ModelView):
             return replace(found, endpoints=self.endpoints)
@@ -434,10 +436,12 @@ async def test_without_numpy_a_node_warns_once_and_keeps_silent(
         assert stage.chain.sent == {}
 
 
-async def test_a_node_that_syncs_looks_at_nothing(tmp_path: Path) -> None:
+async def test_a_node_that_syncs_looks_at_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with played(tmp_path) as stage:
         async with stage.node() as node:
-            node._is_ready = lambda: False  # type: ignore[misc]
+            monkeypatch.setattr(node, "_is_ready", lambda: False)
             stage.chain.block()
             await asyncio.sleep(0.2)
         assert not (tmp_path / "node" / "models").exists()

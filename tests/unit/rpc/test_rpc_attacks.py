@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gzip
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import orjson
@@ -28,13 +29,16 @@ HANDSHAKE = (
 )
 
 
+Serve = Callable[[RpcConfig], Awaitable[RpcService]]
+
+
 @pytest.fixture
-async def serve(backend: ModelBackend) -> AsyncIterator[Callable[..., object]]:
+async def serve(backend: ModelBackend) -> AsyncIterator[Serve]:
     """Start services with any configuration; they are stopped at the end."""
     services: list[RpcService] = []
 
-    async def start(**config: object) -> RpcService:
-        service = RpcService(backend, RpcConfig(port=0, **config))  # type: ignore[arg-type]
+    async def start(config: RpcConfig) -> RpcService:
+        service = RpcService(backend, config)
         await service.start()
         services.append(service)
         return service
@@ -42,12 +46,6 @@ async def serve(backend: ModelBackend) -> AsyncIterator[Callable[..., object]]:
     yield start
     for service in services:
         await service.stop()
-
-
-async def start(serve: Callable[..., object], **config: object) -> RpcService:
-    service = await serve(**config)  # type: ignore[misc]
-    assert isinstance(service, RpcService)
-    return service
 
 
 Connect = Callable[[int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]
@@ -82,9 +80,9 @@ async def sent(connect: Connect, port: int, *parts: bytes) -> bytes:
 
 
 async def test_a_body_with_a_content_encoding_is_refused_and_not_inflated(
-    serve: Callable[..., object], session: ClientSession
+    serve: Serve, session: ClientSession
 ) -> None:
-    service = await start(serve)
+    service = await serve(RpcConfig(port=0))
     call = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": "system_name", "params": []})
     url = f"http://127.0.0.1:{service.port}/"
     for encoding in ("gzip", "deflate", "br", "gzip, identity"):
@@ -97,22 +95,22 @@ async def test_a_body_with_a_content_encoding_is_refused_and_not_inflated(
 
 
 async def test_a_websocket_is_not_compressed_though_the_client_offers_it(
-    serve: Callable[..., object], connect: Connect, session: ClientSession
+    serve: Serve, connect: Connect, session: ClientSession
 ) -> None:
-    service = await start(serve)
+    service = await serve(RpcConfig(port=0))
     socket = await session.ws_connect(f"http://127.0.0.1:{service.port}/", compress=15)
     assert socket.compress == 0
     await socket.close()
 
 
 async def test_incomplete_requests_take_so_much_memory_in_all_and_no_more(
-    serve: Callable[..., object],
+    serve: Serve,
     connect: Connect,
     monkeypatch: pytest.MonkeyPatch,
     session: ClientSession,
 ) -> None:
     monkeypatch.setattr(visitors_module, "MAX_UNREAD", 200_000)
-    service = await start(serve)
+    service = await serve(RpcConfig(port=0))
     for _ in range(10):
         _, writer = await connect(service.port)
         writer.write(HANDSHAKE)
@@ -131,10 +129,10 @@ async def test_incomplete_requests_take_so_much_memory_in_all_and_no_more(
 
 
 async def test_idle_connections_make_room_for_those_that_ask(
-    serve: Callable[..., object],
+    serve: Serve,
     connect: Connect,
 ) -> None:
-    service = await start(serve, limits=Limits(connections_in_all=10))
+    service = await serve(RpcConfig(port=0, limits=Limits(connections_in_all=10)))
     for _ in range(40):
         await connect(service.port)
     async with ClientSession() as session:
@@ -143,9 +141,9 @@ async def test_idle_connections_make_room_for_those_that_ask(
 
 
 async def test_where_all_connections_are_used_another_is_refused_with_503(
-    serve: Callable[..., object], connect: Connect, session: ClientSession
+    serve: Serve, connect: Connect, session: ClientSession
 ) -> None:
-    service = await start(serve, limits=Limits(connections_in_all=3))
+    service = await serve(RpcConfig(port=0, limits=Limits(connections_in_all=3)))
     url = f"http://127.0.0.1:{service.port}/"
     clients = [WsClient(await session.ws_connect(url)) for _ in range(3)]
     for client in clients:
@@ -162,14 +160,14 @@ async def test_where_all_connections_are_used_another_is_refused_with_503(
 
 
 async def test_a_silent_websocket_makes_room_unless_it_waits_for_notifications(
-    serve: Callable[..., object],
+    serve: Serve,
     connect: Connect,
     session: ClientSession,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(visitors_module, "MIN_SILENCE", 0.0)
     monkeypatch.setattr(visitors_module, "SCAN_EVERY", 0.0)
-    service = await start(serve, limits=Limits(connections_in_all=2))
+    service = await serve(RpcConfig(port=0, limits=Limits(connections_in_all=2)))
     url = f"http://127.0.0.1:{service.port}/"
     subscriber = WsClient(await session.ws_connect(url))
     await subscriber.call("chain_subscribeNewHeads")
@@ -183,16 +181,16 @@ async def test_a_silent_websocket_makes_room_unless_it_waits_for_notifications(
 
 
 async def test_a_lack_of_descriptors_delays_the_next_connection_and_ends_nothing(
-    serve: Callable[..., object], session: ClientSession, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service = await start(serve)
+    service = await serve(RpcConfig(port=0))
     loop, failures = asyncio.get_running_loop(), [OSError(24, "Too many open files")] * 2
     accept = loop.sock_accept
 
-    async def exhausted(sock: object) -> object:
+    async def exhausted(sock: socket.socket) -> tuple[socket.socket, object]:
         if failures:
             raise failures.pop()
-        return await accept(sock)  # type: ignore[arg-type]
+        return await accept(sock)
 
     monkeypatch.setattr(loop, "sock_accept", exhausted)
     # The accept under way is the loop's own; the next ones fail.
@@ -202,10 +200,8 @@ async def test_a_lack_of_descriptors_delays_the_next_connection_and_ends_nothing
     assert not failures
 
 
-async def test_a_head_that_never_ends_is_cut_off(
-    serve: Callable[..., object], connect: Connect
-) -> None:
-    service = await start(serve, limits=Limits(idle=0.2))
+async def test_a_head_that_never_ends_is_cut_off(serve: Serve, connect: Connect) -> None:
+    service = await serve(RpcConfig(port=0, limits=Limits(idle=0.2)))
     _, writer = await connect(service.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\n")
     await asyncio.sleep(0.3)
@@ -215,10 +211,10 @@ async def test_a_head_that_never_ends_is_cut_off(
 
 
 async def test_a_body_that_trickles_is_cut_off(
-    serve: Callable[..., object], connect: Connect, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, connect: Connect, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(visitors_module, "MAX_ANSWER", 0.1)
-    service = await start(serve)
+    service = await serve(RpcConfig(port=0))
     _, writer = await connect(service.port)
     writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
     _, fragments = await connect(service.port)
@@ -240,9 +236,9 @@ async def test_a_body_that_trickles_is_cut_off(
     ],
 )
 async def test_heads_that_are_none_are_a_bad_request(
-    serve: Callable[..., object], connect: Connect, head: bytes
+    serve: Serve, connect: Connect, head: bytes
 ) -> None:
-    service = await start(serve)
+    service = await serve(RpcConfig(port=0))
     assert (await sent(connect, service.port, head)).startswith(b"HTTP/1.")
     async with ClientSession() as session:
         assert await HttpClient(session, service.port).call("system_name") == "model node"
@@ -252,9 +248,9 @@ async def test_heads_that_are_none_are_a_bad_request(
 
 
 async def test_a_flood_of_pings_is_charged_and_cut_off(
-    serve: Callable[..., object], connect: Connect, session: ClientSession
+    serve: Serve, connect: Connect, session: ClientSession
 ) -> None:
-    service = await start(serve)
+    service = await serve(RpcConfig(port=0))
     reader, writer = await connect(service.port)
     writer.write(HANDSHAKE)
     http = HttpClient(session, service.port)
@@ -277,12 +273,12 @@ async def test_a_flood_of_pings_is_charged_and_cut_off(
 
 
 async def test_waste_is_slowed_down_and_cut_off_while_others_are_answered(
-    serve: Callable[..., object], session: ClientSession, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, session: ClientSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rates = Rates(Rate(0.8, 10.0), Rate(0.8, 10.0), Rate(0.1, 0.02))
     monkeypatch.setattr(visitors_module, "LOCAL", rates)
     monkeypatch.setattr(throttle_module, "MAX_WASTE", 3)
-    service = await start(serve)
+    service = await serve(RpcConfig(port=0))
     url = f"http://127.0.0.1:{service.port}/"
     attacker = await session.ws_connect(url)
     operator = WsClient(await session.ws_connect(url))
@@ -307,10 +303,10 @@ async def test_waste_is_slowed_down_and_cut_off_while_others_are_answered(
 
 
 async def test_behind_a_trusted_proxy_callers_are_external_by_their_own_address(
-    serve: Callable[..., object], connect: Connect, session: ClientSession
+    serve: Serve, connect: Connect, session: ClientSession
 ) -> None:
     limits = Limits(connections_per_address=2, calls_per_second=20, calls_at_once=20)
-    service = await start(serve, limits=limits, trusted_proxies=("127.0.0.1",))
+    service = await serve(RpcConfig(port=0, limits=limits, trusted_proxies=("127.0.0.1",)))
     url = f"http://127.0.0.1:{service.port}/"
     first = {"X-Forwarded-For": "203.0.113.1"}
     second = {"X-Forwarded-For": "127.0.0.1, 203.0.113.2"}
@@ -328,14 +324,14 @@ async def test_behind_a_trusted_proxy_callers_are_external_by_their_own_address(
         async with session.post(url, json=[call] * 30, headers=headers) as reply:
             answers = await reply.json()
         assert 18 <= sum("result" in answer for answer in answers) <= 24
-    for socket in sockets:
-        await socket.close()
+    for open_socket in sockets:
+        await open_socket.close()
 
 
 async def test_a_trusted_proxy_that_names_no_caller_is_external_itself(
-    serve: Callable[..., object], session: ClientSession
+    serve: Serve, session: ClientSession
 ) -> None:
-    service = await start(serve, trusted_proxies=("127.0.0.1",))
+    service = await serve(RpcConfig(port=0, trusted_proxies=("127.0.0.1",)))
     http = HttpClient(session, service.port)
     assert await http.call("system_name") == "model node"
     with pytest.raises(CallFailed, match="unsafe to be called externally"):
@@ -343,9 +339,9 @@ async def test_a_trusted_proxy_that_names_no_caller_is_external_itself(
 
 
 async def test_the_word_of_an_unknown_proxy_counts_for_nothing(
-    serve: Callable[..., object], session: ClientSession
+    serve: Serve, session: ClientSession
 ) -> None:
-    service = await start(serve, methods=MethodPolicy.AUTO)
+    service = await serve(RpcConfig(port=0, methods=MethodPolicy.AUTO))
     url = f"http://127.0.0.1:{service.port}/"
     call = {"jsonrpc": "2.0", "id": 1, "method": "system_peers", "params": []}
     async with session.post(url, json=call, headers={"X-Forwarded-For": "203.0.113.1"}) as reply:

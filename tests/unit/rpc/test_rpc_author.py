@@ -22,8 +22,8 @@ def hx(raw: bytes) -> str:
     return "0x" + raw.hex()
 
 
-def wire(*args: object, **kwargs: object) -> str:
-    return hx(opaque(transfer(*args, **kwargs)))  # type: ignore[arg-type]
+def wire(account: bytes = ALICE, nonce: int = 0, tip: int = 0, *, good: bool = True) -> str:
+    return hx(opaque(transfer(account, nonce, tip, good)))
 
 
 async def refusal(client: HttpClient | WsClient, method: str, *params: object) -> CallFailed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -245,9 +246,9 @@ async def test_while_consensus_is_busy_rpc_gets_its_share_only(
     loop = asyncio.get_running_loop()
     later = loop.call_later
 
-    def call_later(delay: float, action: object) -> object:
+    def call_later(delay: float, action: Callable[[], object]) -> asyncio.TimerHandle:
         pauses.append(delay)
-        return later(0, action)  # type: ignore[arg-type]
+        return later(0, action)
 
     monkeypatch.setattr(loop, "call_later", call_later)
     for _ in range(20):

@@ -107,16 +107,17 @@ async def test_with_runtime_the_runtime_is_reported_first_and_then_when_it_chang
 ) -> None:
     client = await follow(ws, with_runtime=True)
     first = await client.event()
+    spec: dict[str, object] = {
+        "specName": "model",
+        "implName": "model-impl",
+        "specVersion": 1,
+        "implVersion": 0,
+        "transactionVersion": 1,
+        "apis": {"0xdf6acb689907609b": 5, "0x37e397fc7c91f5e4": 2},
+    }
     runtime = {
         "type": "valid",
-        "spec": {
-            "specName": "model",
-            "implName": "model-impl",
-            "specVersion": 1,
-            "implVersion": 0,
-            "transactionVersion": 1,
-            "apis": {"0xdf6acb689907609b": 5, "0x37e397fc7c91f5e4": 2},
-        },
+        "spec": spec,
     }
     assert first["finalizedBlockRuntime"] == runtime
     await client.event()
@@ -124,7 +125,7 @@ async def test_with_runtime_the_runtime_is_reported_first_and_then_when_it_chang
     assert (await client.event())["newRuntime"] is None
     await client.event()
     backend.chain.upgrade(2)
-    runtime["spec"]["specVersion"] = 2  # type: ignore[index]
+    spec["specVersion"] = 2
     assert (await client.event())["newRuntime"] == runtime
 
 

@@ -1,4 +1,4 @@
-"""What the storage tests share: headers made by hand, and the slow and obvious trie."""
+"""Shared by the storage tests: headers made by hand, and a slow and simple trie."""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,6 +6,7 @@ from storage.blocks import BlockRef, header_hash
 from storage.columns import NODE, VALUE
 from storage.database import ChainStore
 from storage.kv import KeyValue
+from storage.leveldb import LevelKV
 from storage.trie import EMPTY_ROOT, Trie
 from storage.trie.node import compact, hash_256
 
@@ -121,3 +122,9 @@ def _header(prefix: int, bits: int, count: int) -> bytes:
         out.append(255)
         count -= 255
     return bytes((*out, count))
+
+
+def abandon(store: ChainStore) -> None:
+    """Leave a database as a process does that dies: open files, no mark of a clean close."""
+    assert isinstance(store._kv, LevelKV)
+    store._kv.abandon()

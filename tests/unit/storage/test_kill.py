@@ -12,7 +12,7 @@ import pytest
 
 from storage.columns import STATE
 from storage.database import ChainStore
-from unit.storage.storage_model import GENESIS_STATE, genesis_header, grow, plain_root
+from unit.storage.storage_model import GENESIS_STATE, abandon, genesis_header, grow, plain_root
 
 pytestmark = pytest.mark.crash
 
@@ -79,5 +79,5 @@ def test_a_killed_process_loses_no_finalized_block(tmp_path: Path) -> None:
         assert flat == state_at(blocks.best.number)
         assert store.state.reader(blocks.best.hash).root == plain_root(flat)
         # Unclean again: the next round must cope with that as well.
-        store._kv.abandon()  # type: ignore[attr-defined]
+        abandon(store)
     assert promised > 3

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,14 @@ from storage.memory import MemoryKV
 from storage.state import StateUnavailable
 from storage.state_import import AncientBlock
 from storage.trie.range_proof import verify_range
-from unit.storage.storage_model import grow, needed_records, new_chain, plain_root, stored_records
+from unit.storage.storage_model import (
+    abandon,
+    grow,
+    needed_records,
+    new_chain,
+    plain_root,
+    stored_records,
+)
 
 STATE_AT_GENESIS = {b"key %d" % n: b"value %d" % n * (n % 9) for n in range(300)}
 
@@ -128,11 +136,11 @@ class Dying(MemoryKV):
 
     left = 10**9
 
-    def write(self, batch: object, *, sync: bool = False) -> None:
+    def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         if self.left == 0:
             raise KeyboardInterrupt
         self.left -= 1
-        super().write(batch, sync=sync)  # type: ignore[arg-type]
+        super().write(batch, sync=sync)
 
 
 @pytest.mark.parametrize("writes", range(1, 5))
@@ -294,4 +302,4 @@ def test_a_process_killed_while_it_fetches_goes_on_where_it_was(tmp_path: Path) 
             assert plain_root(dict(store.state.reader(best.hash).entries())) == (
                 store.blocks.fields(best.hash).state_root
             )
-        store._kv.abandon()  # type: ignore[attr-defined]
+        abandon(store)
