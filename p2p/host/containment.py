@@ -32,7 +32,7 @@ Found while containing these: a negotiation line of any length is read, before t
 authenticated (`read_line`); a registered muxer class is ignored for the library's own (`install`);
 recent messages and the queue write to one stream concurrently (`gossip`); with its watermarks at
 zero the AutoConnector still dials (`IdleConnector`); and two nodes of one user can listen on the
-same port, because of SO_REUSEPORT (`quiet.probe_port`).
+same port, because of SO_REUSEPORT (`basic_host.probe_port`).
 """
 
 from __future__ import annotations
@@ -42,10 +42,10 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from functools import cache
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 import trio
-from libp2p.abc import IMuxedConn, IMuxedStream, IRawConnection
+from libp2p.abc import IMuxedConn, IMuxedStream, INetStream, IRawConnection
 from libp2p.crypto.ed25519 import create_new_key_pair
 from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pair
 from libp2p.custom_types import TProtocol
@@ -148,8 +148,9 @@ def _guarded_stream(
                 return
             if len(self.streams) >= 2 * MAX_STREAMS:
                 await stream.reset()
-                self.strikes = getattr(self, "strikes", 0) + 1  # type: ignore[attr-defined]
-                if self.strikes > STRIKES:  # type: ignore[attr-defined]
+                strikes = getattr(self, "strikes", 0) + 1
+                setattr(self, "strikes", strikes)  # noqa: B010  (the class is the library's)
+                if strikes > STRIKES:
                     await self.close()
                 return
             await handle(self, stream)
@@ -168,7 +169,7 @@ def _guarded_task(run_task: Callable[..., None]) -> Callable[..., None]:
 
     def guarded(
         self: TrioManager,
-        async_fn: Callable[..., Awaitable[Any]],
+        async_fn: Callable[..., Awaitable[object]],
         *args: object,
         daemon: bool = False,
         name: str | None = None,
@@ -189,7 +190,7 @@ def _guarded_task(run_task: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-async def reset(stream: IMuxedStream | Any) -> None:
+async def reset(stream: IMuxedStream | INetStream) -> None:
     """Reset a stream of a peer that may be gone, with a time limit."""
     with trio.move_on_after(1) as scope:
         scope.shield = True
@@ -217,11 +218,19 @@ class ContainedYamux(Yamux):
         return await super()._read_data_body(length)
 
 
-def trust(connection: Any) -> None:
+def trust(connection: object) -> None:
     """Raise the limit of unread bytes of a connection to that of an admitted peer."""
     muxed = getattr(connection, "muxed_conn", None)
     if isinstance(muxed, ContainedYamux):
         muxed.most_unread = UNREAD_BYTES
+
+
+class HasRemoteAddress(Protocol):
+    """A socket or connection with a remote end."""
+
+    def get_remote_address(self) -> tuple[str, int] | None:
+        """Return the IP address and the port, None if they are unknown."""
+        ...
 
 
 class IdleConnector(AutoConnector):
@@ -375,7 +384,7 @@ def connection_config(most: int) -> ConnectionConfig:
     )
 
 
-def remote_ip(connection: Any) -> str:
+def remote_ip(connection: HasRemoteAddress) -> str:
     """Return the remote IP address; empty if the connection is gone already."""
     try:
         remote = connection.get_remote_address()

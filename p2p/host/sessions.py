@@ -39,6 +39,7 @@ from p2p.wire import Hello, decode_hello, encode_hello
 
 if TYPE_CHECKING:
     from libp2p.network.connection.swarm_connection import SwarmConn
+    from libp2p.stream_muxer.yamux.yamux import Yamux
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class Sessions:
             outbound,
             now_ms(),
             self._dialer.address_of(peer_id) if outbound else None,
-            containment.remote_ip(connection.muxed_conn),
+            containment.remote_ip(cast("Yamux", connection.muxed_conn)),
         )
         self._peers.add(peer)
         why = self._refusal(peer)
