@@ -273,11 +273,6 @@ class Accounts:
         known = self._peers.get(peer)
         return 0.0 if known is None else 1 - known.useless.lowest / USELESS.burst
 
-    def used_work(self, peer: str) -> float:
-        """Return the largest part of its work budget that a peer had used at any time."""
-        known = self._peers.get(peer)
-        return 0.0 if known is None else 1 - known.work.lowest / WORK.burst
-
     def causes(self, peer: str) -> Mapping[str, int]:
         """Return the useless microseconds of a peer by kind."""
         known = self._peers.get(peer)

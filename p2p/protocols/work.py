@@ -64,13 +64,6 @@ class Shelf(Protocol):
         """Return bytes of a blob, fewer at its end. Raises OSError if it is gone."""
 
 
-class Basket(Protocol):
-    """Destination of a fetched blob. Called from threads of the network, in order."""
-
-    def write(self, data: bytes) -> None:
-        """Write the next bytes. Raises OSError."""
-
-
 def is_servable(name: str) -> bool:
     """Return True if blobs of this name may be served to others."""
     return NAMES.fullmatch(name) is not None

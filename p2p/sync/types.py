@@ -19,10 +19,6 @@ class BlockId(NamedTuple):
     hash: bytes
 
 
-NOWHERE = BlockId(0, b"")
-"""No block: the head of a peer that claims none."""
-
-
 class ChainView(Protocol):
     """The chain as read by sync. Always current."""
 
