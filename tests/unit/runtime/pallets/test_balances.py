@@ -1,78 +1,47 @@
+"""None"""
+
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from enum import IntEnum
+from collections.abc import Callable
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from btt_chain.primitives import ss58
-from btt_chain.primitives.account import AccountId, Id, MultiAddress, Raw
-from btt_chain.scale import u32, u128
+from btt_chain.primitives.account import AccountId, Raw
+from btt_chain.scale import u128
 from runtime.frame import (
     ROOT,
     BadOrigin,
     CannotLookup,
     ConsumerRemaining,
-    DispatchError,
     GenesisError,
-    NoProviders,
     Origin,
-    Pallet,
-    Reason,
-    TokenError,
     TokenErrorKind,
-    signed,
 )
-from runtime.pallets.balances import Balances, BalanceStatus, Reasons, is_pool
-from runtime.pallets.balances.types import MAX_HOLDS, MAX_RESERVES
+from runtime.pallets.balances import Balances, Reasons
 from runtime.pallets.system import System
-from support.runtime import SmallRuntime, refused
-
-ED = u128(100)
-ALICE, BOB, CAROL, NOBODY = (AccountId(bytes([n]) * 32) for n in (1, 2, 3, 4))
-TREASURY = AccountId(b"modlpy/trsry".ljust(32, b"\0"))
-POOL = AccountId(b"modlbtt/mine".ljust(32, b"\0"))
-EMPTY_POOL = AccountId(b"modlbtt/grnt".ljust(32, b"\0"))
-BY_ALICE, BY_BOB = signed(ALICE), signed(BOB)
-VESTING, VOTING = b"vesting ", b"pyconvot"
-SUPPLY = u128(10_000 + 5_000 + 20_000 + 50)
-
-
-class Holder(Pallet):
-    """Something that holds and freezes."""
-
-    class HoldReason(IntEnum):
-        Bond = 0
-        Stake = 1
-        Escrow = 2
-
-    class FreezeReason(IntEnum):
-        Vote = 0
-        Poll = 1
-
-
-BOND, STAKE, ESCROW = (Reason(9, n) for n in range(3))
-VOTE, POLL = (Reason(9, n) for n in range(2))
-
-
-def address(who: AccountId) -> str:
-    return ss58.encode(who)
-
-
-class Bank(SmallRuntime):
-    def build(self) -> None:
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=ED,
-                treasury=TREASURY,
-                offsetting=(BOND,),
-            ),
-        )
-        self.holder = self.add(9, Holder())
+from support.balances import (
+    ALICE,
+    BOB,
+    BOND,
+    BY_ALICE,
+    ED,
+    EMPTY_POOL,
+    NOBODY,
+    POOL,
+    STAKE,
+    SUPPLY,
+    TREASURY,
+    VESTING,
+    VOTING,
+    Bank,
+    account,
+    address,
+    check_the_ledger,
+    opened,
+    to,
+    token,
+)
+from support.runtime import refused
 
 
 @pytest.fixture
@@ -80,72 +49,9 @@ def bank() -> Bank:
     return opened()
 
 
-def opened() -> Bank:
-    bank = Bank()
-    bank.balances.genesis(
-        {
-            "balances": [
-                [address(ALICE), "10000"],
-                [address(BOB), 5_000],
-                [address(TREASURY), "20000"],
-                [address(POOL), 50],
-            ],
-            "pools": [address(EMPTY_POOL)],
-        }
-    )
-    return bank
-
-
 @pytest.fixture
 def balances(bank: Bank) -> Balances:
     return bank.balances
-
-
-def to(who: AccountId) -> MultiAddress:
-    return Id(who)
-
-
-def token(kind: TokenErrorKind) -> TokenError:
-    return TokenError(kind)
-
-
-def account(bank: Bank, who: AccountId) -> tuple[int, int, int, int, int]:
-    """free, reserved, frozen, providers, consumers"""
-    info = bank.system.account[who]
-    data = info.data
-    return data.free, data.reserved, data.frozen, info.providers, info.consumers
-
-
-def check_the_ledger(bank: Bank) -> None:
-    """All that must hold after anything at all."""
-    balances = bank.balances
-    every = dict(bank.system.account.items())
-    assert sum(i.data.free + i.data.reserved for i in every.values()) == (
-        balances.total_issuance.value
-    )
-    assert balances.total_issuance.value + balances.total_burned.value == SUPPLY
-    for who, info in every.items():
-        data = info.data
-        holds = {hold.id: int(hold.amount) for hold in balances.holds[who]}
-        named = [int(entry.amount) for entry in balances.reserves[who]]
-        assert all(holds.values())
-        assert all(named)
-        assert sum(holds.values()) + sum(named) <= data.reserved
-        lock = max(
-            [
-                0,
-                *(int(lock.amount) for lock in balances.locks[who]),
-                *(int(freeze.amount) for freeze in balances.freezes[who]),
-            ]
-        )
-        offsetting = int(data.reserved) - holds.get(STAKE, 0) - holds.get(ESCROW, 0)
-        assert data.frozen == (lock + int(data.reserved) - offsetting if lock else 0)
-        usable = max(0, int(data.free) - max(0, lock - offsetting))
-        assert max(0, int(data.free) - max(0, int(data.frozen) - int(data.reserved))) == usable
-        assert info.consumers == (1 if data.reserved or data.frozen else 0)
-        assert info.providers == (data.free >= ED) + is_pool(who)
-        assert info.providers, "an account without a provider is kept"
-        assert data.free == 0 or data.free >= ED or is_pool(who)
 
 
 # ---- genesis
@@ -496,444 +402,4 @@ def test_what_is_too_little_to_open_an_account_goes_to_the_treasury(bank: Bank) 
 
     assert NOBODY not in bank.system.account
     assert bank.balances.free(TREASURY) == 20_099
-    check_the_ledger(bank)
-
-
-# ---- reserves
-
-
-def test_a_deposit_may_be_made_of_vesting_money(bank: Bank) -> None:
-    bank.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
-
-    bank.balances.reservable_currency.reserve(ALICE, u128(4_000))
-
-    assert account(bank, ALICE) == (6_000, 4_000, 10_000, 1, 1)
-    assert bank.balances.reducible_balance(ALICE) == 0
-    check_the_ledger(bank)
-
-
-def test_only_what_is_there_can_be_reserved(bank: Bank) -> None:
-    with refused(bank, Balances.InsufficientBalance):
-        bank.balances.reservable_currency.reserve(ALICE, u128(10_001))
-    with refused(bank, ConsumerRemaining):
-        bank.balances.reservable_currency.reserve(ALICE, u128(9_901))
-    bank.balances.reservable_currency.reserve(ALICE, u128(9_900))
-
-
-def test_what_is_unreserved_is_free_again(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
-
-    assert bank.balances.reservable_currency.unreserve(ALICE, u128(400)) == 0
-    assert bank.balances.reservable_currency.unreserve(ALICE, u128(900)) == 300
-
-    assert account(bank, ALICE) == (10_000, 0, 0, 1, 0)
-    assert bank.announced() == [
-        Balances.Reserved(ALICE, u128(1_000)),
-        Balances.Unreserved(ALICE, u128(400)),
-        Balances.Unreserved(ALICE, u128(600)),
-    ]
-
-
-def test_freeing_by_force_leaves_holds_and_named_reserves_alone(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(100))
-    bank.balances.hold(STAKE, ALICE, u128(200))
-    bank.balances.reserve_named(b"somebody", ALICE, u128(300))
-
-    bank.balances.force_unreserve(ROOT, to(ALICE), u128(10_000))
-
-    assert bank.balances.reserved(ALICE) == 500
-    check_the_ledger(bank)
-
-
-def test_a_slashed_reserve_goes_to_the_treasury(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
-
-    assert bank.balances.reservable_currency.slash_reserved(ALICE, u128(1_500)) == 500
-
-    assert account(bank, ALICE) == (9_000, 0, 0, 1, 0)
-    assert bank.balances.free(TREASURY) == 21_000
-    assert bank.announced()[-2:] == [
-        Balances.Slashed(ALICE, u128(1_000)),
-        Balances.Deposit(TREASURY, u128(1_000)),
-    ]
-    check_the_ledger(bank)
-
-
-@pytest.mark.parametrize("status", list(BalanceStatus))
-def test_a_reserve_is_repatriated(bank: Bank, status: BalanceStatus) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
-
-    assert (
-        bank.balances.reservable_currency.repatriate_reserved(ALICE, BOB, u128(1_100), status)
-        == 100
-    )
-
-    assert bank.balances.total(BOB) == 6_000
-    assert bank.balances.free(BOB) == (6_000 if status is BalanceStatus.Free else 5_000)
-    assert bank.announced()[-1] == Balances.ReserveRepatriated(ALICE, BOB, u128(1_000), status)
-    check_the_ledger(bank)
-
-
-def test_a_reserve_is_repatriated_to_its_owner(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
-
-    keep, free = BalanceStatus.Reserved, BalanceStatus.Free
-    assert (
-        bank.balances.reservable_currency.repatriate_reserved(ALICE, ALICE, u128(1_200), keep)
-        == 200
-    )
-    assert bank.balances.reserved(ALICE) == 1_000
-    assert (
-        bank.balances.reservable_currency.repatriate_reserved(ALICE, ALICE, u128(1_200), free)
-        == 200
-    )
-    assert bank.balances.reserved(ALICE) == 0
-
-
-def test_a_reserve_is_repatriated_only_to_an_account(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
-
-    with refused(bank, Balances.DeadAccount):
-        bank.balances.reservable_currency.repatriate_reserved(
-            ALICE, NOBODY, u128(500), BalanceStatus.Free
-        )
-
-
-def test_what_a_lock_leans_on_is_not_repatriated(bank: Bank) -> None:
-    bank.balances.reservable_currency.reserve(ALICE, u128(1_000))
-    bank.balances.set_lock(VESTING, ALICE, u128(9_400), Reasons.Misc)
-
-    assert (
-        bank.balances.reservable_currency.repatriate_reserved(
-            ALICE, BOB, u128(1_000), BalanceStatus.Free
-        )
-        == 400
-    )
-    check_the_ledger(bank)
-
-
-def test_named_reserves_are_kept_apart(bank: Bank) -> None:
-    balances = bank.balances
-    balances.reserve_named(b"zzzzzzzz", ALICE, u128(300))
-    balances.reserve_named(b"aaaaaaaa", ALICE, u128(200))
-    balances.reserve_named(b"zzzzzzzz", ALICE, u128(100))
-
-    assert [entry.id for entry in balances.reserves[ALICE]] == [b"aaaaaaaa", b"zzzzzzzz"]
-    assert balances.unreserve_named(b"aaaaaaaa", ALICE, u128(500)) == 300
-    assert balances.slash_reserved_named(b"zzzzzzzz", ALICE, u128(150)) == 0
-    assert balances.reservable_currency.reserved_named(b"zzzzzzzz", ALICE) == 250
-    assert balances.reservable_currency.unreserve(ALICE, u128(250)) == 250
-    check_the_ledger(bank)
-    assert balances.slash_reserved_named(b"zzzzzzzz", ALICE, u128(900)) == 650
-    assert ALICE not in balances.reserves
-    check_the_ledger(bank)
-
-
-def test_named_reserves_are_limited_in_number(bank: Bank) -> None:
-    for n in range(MAX_RESERVES):
-        bank.balances.reserve_named(n.to_bytes(8, "big"), ALICE, u128(1))
-
-    with refused(bank, Balances.TooManyReserves):
-        bank.balances.reserve_named(b"one more", ALICE, u128(1))
-    bank.balances.reserve_named(bytes(8), ALICE, u128(1))
-
-
-# ---- holds and locks
-
-
-def test_a_bond_may_be_of_vesting_money_a_stake_may_not(bank: Bank) -> None:
-    bank.balances.set_lock(VESTING, ALICE, u128(9_000), Reasons.Misc)
-
-    with refused(bank, token(TokenErrorKind.Frozen)):
-        bank.balances.hold(STAKE, ALICE, u128(1_001))
-    bank.balances.hold(BOND, ALICE, u128(5_000))
-    assert account(bank, ALICE) == (5_000, 5_000, 9_000, 1, 1)
-    assert bank.balances.reducible_balance(ALICE) == 1_000
-    check_the_ledger(bank)
-
-
-def test_a_stake_does_not_stand_in_for_locked_money(bank: Bank) -> None:
-    bank.balances.transfer(BOB, ALICE, u128(4_900))
-    bank.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
-
-    bank.balances.hold(STAKE, ALICE, u128(4_900))
-
-    assert account(bank, ALICE) == (10_000, 4_900, 14_900, 1, 1)
-    assert bank.balances.reducible_balance(ALICE) == 0
-    with refused(bank, token(TokenErrorKind.Frozen)):
-        bank.balances.transfer_allow_death(BY_ALICE, to(BOB), u128(1))
-    check_the_ledger(bank)
-
-
-def test_without_a_lock_nothing_is_frozen_whatever_is_held(bank: Bank) -> None:
-    bank.balances.hold(STAKE, ALICE, u128(1_000))
-    assert account(bank, ALICE) == (9_000, 1_000, 0, 1, 1)
-    bank.balances.set_lock(VESTING, ALICE, u128(500), Reasons.Misc)
-    assert account(bank, ALICE) == (9_000, 1_000, 1_500, 1, 1)
-    bank.balances.remove_lock(VESTING, ALICE)
-    assert account(bank, ALICE) == (9_000, 1_000, 0, 1, 1)
-
-
-def test_a_hold_is_released_in_parts(bank: Bank) -> None:
-    bank.balances.hold(STAKE, ALICE, u128(1_000))
-    bank.balances.hold(STAKE, ALICE, u128(500))
-    bank.balances.release(STAKE, ALICE, u128(600))
-
-    assert bank.balances.held(STAKE, ALICE) == 900
-    with refused(bank, token(TokenErrorKind.FundsUnavailable)):
-        bank.balances.release(STAKE, ALICE, u128(901))
-    bank.balances.release(STAKE, ALICE, u128(900))
-    assert ALICE not in bank.balances.holds
-    assert account(bank, ALICE) == (10_000, 0, 0, 1, 0)
-    assert bank.announced() == [
-        Balances.Held(STAKE, ALICE, u128(1_000)),
-        Balances.Held(STAKE, ALICE, u128(500)),
-        Balances.Released(STAKE, ALICE, u128(600)),
-        Balances.Released(STAKE, ALICE, u128(900)),
-    ]
-
-
-def test_a_hold_leaves_the_existential_deposit_free(bank: Bank) -> None:
-    with refused(bank, token(TokenErrorKind.FundsUnavailable)):
-        bank.balances.hold(BOND, ALICE, u128(9_901))
-    bank.balances.hold(BOND, ALICE, u128(9_900))
-    check_the_ledger(bank)
-
-
-def test_holds_are_limited_in_number(bank: Bank) -> None:
-    room = [Reason(9, n % 3) for n in range(3)]
-    for reason in room:
-        bank.balances.hold(reason, ALICE, u128(1))
-    full = bank.balances.holds[ALICE] * (MAX_HOLDS // 3) + bank.balances.holds[ALICE][:2]
-    bank.balances.holds[ALICE] = [entry for entry in full if entry.id != STAKE] + [
-        entry for entry in full if entry.id == BOND
-    ]
-    assert len(bank.balances.holds[ALICE]) == MAX_HOLDS
-
-    with refused(bank, token(TokenErrorKind.CannotCreateHold)):
-        bank.balances.hold(STAKE, ALICE, u128(1))
-
-
-def test_held_money_changes_hands(bank: Bank) -> None:
-    balances = bank.balances
-    balances.hold(ESCROW, ALICE, u128(1_000))
-
-    balances.transfer_on_hold(ESCROW, ALICE, BOB, u128(300), on_hold=True)
-    balances.transfer_on_hold(ESCROW, ALICE, NOBODY, u128(400), on_hold=False)
-
-    assert balances.held(ESCROW, BOB) == 300
-    assert balances.free(NOBODY) == 400
-    assert balances.held(ESCROW, ALICE) == 300
-    assert bank.announced()[-1] == Balances.TransferOnHold(ESCROW, ALICE, NOBODY, u128(400))
-    check_the_ledger(bank)
-
-
-def test_held_money_that_changes_hands_to_its_owner_stays_or_is_released(bank: Bank) -> None:
-    bank.balances.hold(ESCROW, ALICE, u128(1_000))
-
-    bank.balances.transfer_on_hold(ESCROW, ALICE, ALICE, u128(300), on_hold=True)
-    assert bank.balances.held(ESCROW, ALICE) == 1_000
-    bank.balances.transfer_on_hold(ESCROW, ALICE, ALICE, u128(300), on_hold=False)
-    assert bank.balances.held(ESCROW, ALICE) == 700
-    check_the_ledger(bank)
-
-
-@pytest.mark.parametrize(
-    ("dest", "amount", "on_hold", "kind"),
-    [
-        (BOB, 1_001, False, TokenErrorKind.FundsUnavailable),
-        (BOB, 501, False, TokenErrorKind.Frozen),
-        (NOBODY, 99, False, TokenErrorKind.CannotCreate),
-        (NOBODY, 100, True, TokenErrorKind.CannotCreateHold),
-    ],
-)
-def test_held_money_that_cannot_change_hands_says_why(
-    bank: Bank, dest: AccountId, amount: int, on_hold: bool, kind: TokenErrorKind
-) -> None:
-    bank.balances.hold(BOND, ALICE, u128(1_000))
-    bank.balances.set_lock(VESTING, ALICE, u128(9_500), Reasons.Misc)
-
-    with refused(bank, token(kind)):
-        bank.balances.transfer_on_hold(BOND, ALICE, dest, u128(amount), on_hold=on_hold)
-
-
-def test_a_slash_takes_even_what_a_lock_leans_on(bank: Bank) -> None:
-    bank.balances.hold(BOND, ALICE, u128(1_000))
-    bank.balances.set_lock(VESTING, ALICE, u128(10_000), Reasons.Misc)
-
-    with refused(bank, token(TokenErrorKind.Frozen)):
-        bank.balances.fungible_hold.burn_held(BOND, ALICE, u128(1))
-    bank.balances.transfer_on_hold(BOND, ALICE, BOB, u128(400), on_hold=False, force=True)
-    bank.balances.fungible_hold.burn_held(BOND, ALICE, u128(600), force=True)
-
-    assert bank.balances.total_burned.value == 600
-    assert account(bank, ALICE) == (9_000, 0, 10_000, 1, 1)
-    assert bank.announced()[-1] == Balances.BurnedHeld(BOND, ALICE, u128(600))
-    check_the_ledger(bank)
-
-
-def test_locks_overlap_and_the_greatest_counts(bank: Bank) -> None:
-    balances = bank.balances
-    balances.set_lock(VESTING, ALICE, u128(3_000), Reasons.Misc)
-    balances.set_lock(VOTING, ALICE, u128(5_000), Reasons.All)
-    balances.lockable_currency.set_freeze(VOTE, ALICE, u128(4_000))
-    assert balances.reducible_balance(ALICE) == 5_000
-    balances.remove_lock(VOTING, ALICE)
-    assert balances.reducible_balance(ALICE) == 6_000
-    balances.lockable_currency.thaw(VOTE, ALICE)
-    balances.remove_lock(VESTING, ALICE)
-
-    assert account(bank, ALICE) == (10_000, 0, 0, 1, 0)
-    assert ALICE not in balances.locks
-    assert ALICE not in balances.freezes
-    assert bank.announced() == [
-        Balances.Locked(ALICE, u128(3_000)),
-        Balances.Locked(ALICE, u128(2_000)),
-        Balances.Unlocked(ALICE, u128(1_000)),
-        Balances.Thawed(ALICE, u128(1_000)),
-        Balances.Unlocked(ALICE, u128(3_000)),
-    ]
-
-
-def test_a_lock_is_extended_never_shortened(bank: Bank) -> None:
-    bank.balances.lockable_currency.extend_lock(VOTING, ALICE, u128(500), Reasons.Misc)
-    bank.balances.lockable_currency.extend_lock(VOTING, ALICE, u128(200), Reasons.Fee)
-    bank.balances.lockable_currency.extend_freeze(VOTE, ALICE, u128(700))
-    bank.balances.lockable_currency.extend_freeze(VOTE, ALICE, u128(600))
-
-    (lock,) = bank.balances.locks[ALICE]
-    assert (lock.amount, lock.reasons) == (500, Reasons.All)
-    assert bank.balances.lockable_currency.frozen_for(VOTE, ALICE) == 700
-
-
-def test_nothing_is_locked_where_there_is_no_account(bank: Bank) -> None:
-    with refused(bank, NoProviders):
-        bank.balances.set_lock(VESTING, NOBODY, u128(1), Reasons.Misc)
-    bank.balances.remove_lock(VESTING, NOBODY)
-    assert NOBODY not in bank.system.account
-
-
-def test_freezes_are_limited_in_number() -> None:
-    bank = Bank()
-    bank.balances.lockable_currency.max_freezes = u32(1)
-    bank.balances.genesis({"balances": [[address(ALICE), 1_000]]})
-    bank.balances.lockable_currency.set_freeze(VOTE, ALICE, u128(1))
-
-    with refused(bank, Balances.TooManyFreezes):
-        bank.balances.lockable_currency.set_freeze(POLL, ALICE, u128(1))
-
-
-# ---- whatever happens
-
-PEOPLE = st.sampled_from([ALICE, BOB, CAROL, NOBODY, TREASURY, POOL])
-OWNERS = st.sampled_from([ALICE, BOB, CAROL])
-AMOUNT = st.one_of(st.integers(0, 300), st.integers(0, 12_000), st.just(u128.MAX)).map(u128)
-REASON = st.sampled_from([BOND, STAKE, ESCROW])
-LOCK = st.sampled_from([VESTING, VOTING])
-NAME = st.sampled_from([b"somebody", b"whatever"])
-YES_NO = st.booleans()
-Step = tuple[str, tuple[object, ...]]
-
-
-def steps() -> st.SearchStrategy[Step]:
-    kinds: dict[str, tuple[st.SearchStrategy[object], ...]] = {
-        "transfer": (PEOPLE, PEOPLE, AMOUNT, YES_NO),
-        "transfer_all": (OWNERS, PEOPLE, YES_NO),
-        "force_transfer": (PEOPLE, PEOPLE, AMOUNT),
-        "force_set_balance": (PEOPLE, AMOUNT),
-        "burn_from": (PEOPLE, AMOUNT, YES_NO),
-        "fee": (OWNERS, PEOPLE, AMOUNT),
-        "reserve": (OWNERS, AMOUNT),
-        "unreserve": (OWNERS, AMOUNT),
-        "slash_reserved": (OWNERS, AMOUNT),
-        "repatriate_reserved": (OWNERS, PEOPLE, AMOUNT, st.sampled_from(BalanceStatus)),
-        "reserve_named": (NAME, OWNERS, AMOUNT),
-        "unreserve_named": (NAME, OWNERS, AMOUNT),
-        "slash_reserved_named": (NAME, OWNERS, AMOUNT),
-        "hold": (REASON, OWNERS, AMOUNT),
-        "release": (REASON, OWNERS, AMOUNT),
-        "transfer_on_hold": (REASON, OWNERS, PEOPLE, AMOUNT, YES_NO, YES_NO),
-        "burn_held": (REASON, OWNERS, AMOUNT, YES_NO),
-        "set_lock": (LOCK, OWNERS, AMOUNT, st.sampled_from(Reasons)),
-        "remove_lock": (LOCK, OWNERS),
-        "extend_lock": (LOCK, OWNERS, AMOUNT, st.sampled_from(Reasons)),
-        "thaw": (st.sampled_from([VOTE, POLL]), OWNERS),
-        "set_freeze": (st.sampled_from([VOTE, POLL]), OWNERS, AMOUNT),
-    }
-    return st.one_of(*(st.tuples(st.just(name), st.tuples(*of)) for name, of in kinds.items()))
-
-
-def take(bank: Bank, name: str, args: tuple[object, ...]) -> None:
-    balances = bank.balances
-    match name, args:
-        case "transfer_all", (AccountId() as who, AccountId() as dest, bool(keep)):
-            balances.transfer_all(signed(who), to(dest), keep)
-        case "force_transfer", (AccountId() as who, AccountId() as dest, u128() as amount):
-            balances.force_transfer(ROOT, to(who), to(dest), amount)
-        case "force_set_balance", (AccountId() as who, u128() as amount):
-            balances.force_set_balance(ROOT, to(who), amount)
-        case "fee", (AccountId() as who, AccountId() as dest, u128() as amount):
-            possible = balances.can_withdraw_fee(who, amount)
-            try:
-                balances.withdraw_fee(who, amount)
-            except TokenError:
-                assert not possible
-                raise
-            assert possible
-            balances.credit(dest, amount)
-        case "transfer_on_hold", (Reason() as reason, AccountId() as who, AccountId() as dest,
-                                  u128() as amount, bool(on_hold), bool(force)):  # fmt: skip
-            balances.transfer_on_hold(reason, who, dest, amount, on_hold=on_hold, force=force)
-        case "burn_held", (Reason() as reason, AccountId() as who, u128() as amount, bool(force)):
-            balances.fungible_hold.burn_held(reason, who, amount, force=force)
-        case _:
-            parts = (balances, *balances.components)
-            getattr(next(part for part in parts if hasattr(part, name)), name)(*args)
-
-
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(steps(), max_size=25))
-def test_whatever_happens_the_ledger_balance_and_failures_change_nothing(
-    taken: list[Step],
-) -> None:
-    bank = opened()
-    bank.balances.transfer(ALICE, CAROL, u128(3_000))
-    for name, args in taken:
-        before, events = dict(bank.state.data), list(bank.host.events)
-        try:
-            take(bank, name, args)
-        except (DispatchError, ArithmeticError):
-            assert bank.state.data == before, f"{name} failed half-way"
-            assert bank.host.events == events
-        check_the_ledger(bank)
-
-
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.lists(steps(), max_size=12), st.booleans())
-def test_what_is_reported_to_be_spendable_can_be_spent_and_no_more(
-    taken: list[Step], keep_alive: bool
-) -> None:
-    bank = opened()
-    for name, args in taken:
-        try:
-            take(bank, name, args)
-        except (DispatchError, ArithmeticError):
-            continue
-    for who in (ALICE, BOB, CAROL, POOL):
-        spendable = bank.balances.reducible_balance(who, keep_alive=keep_alive)
-        with pytest.raises(TokenError):
-            bank.balances.transfer(who, TREASURY, spendable + 1, keep_alive)
-        bank.balances.transfer(who, TREASURY, spendable, keep_alive)
-        check_the_ledger(bank)
-
-
-def money() -> Iterator[u128]:
-    yield from (u128(0), u128(1), ED - 1, ED, ED + 1)
-
-
-@pytest.mark.parametrize("left", list(money()))
-def test_no_account_is_left_with_less_than_the_existential_deposit(bank: Bank, left: u128) -> None:
-    bank.balances.transfer_allow_death(BY_BOB, to(ALICE), u128(5_000) - left)
-
-    assert (BOB in bank.system.account) is (left >= ED)
     check_the_ledger(bank)

@@ -1,0 +1,397 @@
+"""TierStaking: attacks, costs, and what holds after any sequence of calls."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.scale import u8, u32, u128
+from runtime.accounts import STAKING
+from runtime.audit import audit
+from runtime.constants import DAY_MS
+from runtime.frame import (
+    ROOT,
+    DispatchError,
+    Error,
+    TokenError,
+    TokenErrorKind,
+    signed,
+)
+from runtime.pallets.balances import Reasons
+from runtime.pallets.tier_staking import (
+    TIERS,
+    TierStaking,
+    accrued,
+)
+from runtime.pallets.tokenomics import BurnReason
+from runtime.pallets.vesting import VestingInfo
+from runtime.splits import split_compute
+from support.economy.chain import EconomyChain, person
+from support.runtime import DictState, refused
+from support.tier_staking import (
+    ALICE,
+    BOB,
+    BOND,
+    CAROL,
+    DAVE,
+    DAY,
+    PEOPLE,
+    POOL,
+    RICH,
+    World,
+    btt,
+)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+# ---- attacks (economy.md 5.2)
+
+
+def test_insiders_cannot_stake_what_is_still_vesting(world: World) -> None:
+    insider = AccountId(b"\x11" * 32)
+    schedule = VestingInfo(btt(100_000), u128(btt(100_000) // 100), u32(10**6))
+    world.vesting.vested_transfer(signed(ALICE), Id(insider), schedule)
+    world.balances.transfer(ALICE, insider, btt(50_000))
+    with refused(world, TierStaking.LockedFundsNotStakable):
+        world.stake(insider, 50_000, 3, planck=1)
+    with refused(world, TierStaking.LockedFundsNotStakable):
+        world.stake(insider, 100_000, 4)
+
+    world.stake(insider, 50_000, 3)
+
+    assert world.balances.reducible_balance(insider) == 0, "the 100,000 stay locked"
+    with refused(world, TokenError(TokenErrorKind.Frozen)):
+        world.balances.transfer(insider, BOB, u128(1))
+    with refused(world, TierStaking.LockedFundsNotStakable):
+        world.stake(insider, 1_000, 0)
+
+
+def test_a_stake_does_not_stand_in_for_locked_money(world: World) -> None:
+    """Lock 100, free 150, stake 50: all of the remaining 100 stay locked."""
+    world.staking.set_tier(ROOT, u8(0), replace(TIERS[0], minimum=btt(1)))
+    holder = AccountId(b"\x12" * 32)
+    world.balances.transfer(ALICE, holder, btt(150))
+    world.balances.set_lock(b"vesting ", holder, btt(100), Reasons.Misc)
+    number = world.stake(holder, 50, 0)
+    data = world.system.account[holder].data
+    assert (data.free, data.reserved) == (btt(100), btt(50))
+    assert data.free - max(0, int(data.frozen) - int(data.reserved)) == 0, "as wallets tell it"
+    assert world.balances.reducible_balance(holder) == 0
+    world.wait(30)
+    world.staking.unstake(signed(holder), number)
+    earned = accrued(int(btt(50)), 300, 30 * DAY_MS)
+    assert world.balances.reducible_balance(holder) == btt(50) + earned
+
+
+def test_a_bond_under_a_lock_frees_no_locked_money_for_a_stake(world: World) -> None:
+    holder = AccountId(b"\x13" * 32)
+    world.balances.transfer(ALICE, holder, btt(21_000))
+    world.balances.set_lock(b"vesting ", holder, btt(20_000), Reasons.Misc)
+    world.balances.hold(BOND, holder, btt(10_000))
+    # 11,000 are free and 10,000 of the lock lie under the bond: 1,000 can be spent.
+    with refused(world, TierStaking.LockedFundsNotStakable):
+        world.stake(holder, 1_000, 0, planck=1)
+    world.stake(holder, 1_000, 0)
+    world.balances.release(BOND, holder, btt(10_000))
+    assert world.balances.reducible_balance(holder) == 0
+    assert world.free(holder) == btt(20_000)
+
+
+def test_no_account_grabs_the_pool(world: World) -> None:
+    for tier in (3, 4):
+        with refused(world, TierStaking.CommitCapExceeded):
+            world.stake(ALICE, 900_000, tier)
+    number = world.stake(ALICE, 900_000, 4, 1)
+    assert world.staking.ledger.stakes[ALICE, number].commit <= btt(POOL) // 10
+    for _ in range(3):
+        with refused(world, TierStaking.CommitCapExceeded):
+            world.stake(ALICE, 50_000, 2)
+        world.wait(300)
+        world.staking.claim(signed(ALICE), number)
+    world.check()
+
+
+def test_staking_and_leaving_brings_no_discount(world: World) -> None:
+    number = world.stake(ALICE, 10_000, 2)
+    assert world.staking.positions.discount_bps(ALICE) == 0, "nothing on the first day"
+    with refused(world, TierStaking.StillLocked):
+        world.staking.unstake(signed(ALICE), number)
+    world.wait(1)
+    assert world.staking.positions.discount_bps(ALICE) == 2_000
+    with refused(world, TierStaking.StillLocked):
+        world.staking.unstake(signed(ALICE), number)
+    world.wait(179)
+    assert world.staking.positions.discount_bps(ALICE) == 0, (
+        "nor any after the term, staying or leaving"
+    )
+
+
+def test_claiming_dust_every_slot_gains_nothing(world: World) -> None:
+    patient, greedy = world.stake(ALICE, 50_000, 3, planck=7), world.stake(BOB, 50_000, 3, planck=7)
+    start = world.free(BOB)
+    claims = 0
+    for _ in range(60):
+        world.wait(slots=1)
+        world.staking.claim(signed(BOB), greedy)
+        claims += 1
+    world.staking.claim(signed(ALICE), patient)
+    kept, other = (
+        world.staking.ledger.stakes[who, n] for who, n in ((ALICE, patient), (BOB, greedy))
+    )
+    assert kept.gross_claimed == other.gross_claimed, "not a planck more before burns"
+    gained = (world.free(BOB) - start) - (world.free(ALICE) - (int(btt(RICH)) - int(kept.amount)))
+    assert 0 <= gained < claims, "less than a planck a claim of what is burned; a fee is 10^14"
+    world.check()
+
+
+def test_no_account_gets_eighteen_percent_for_one_year(world: World) -> None:
+    number = world.stake(ALICE, 100_000, 4)
+    world.wait(365)
+    world.staking.claim(signed(ALICE), number)
+    ways_out: list[Callable[[], None]] = [
+        lambda: world.staking.unstake(signed(ALICE), number),
+        lambda: world.staking.extend(signed(ALICE), number, u8(0)),
+        lambda: world.staking.extend(signed(ALICE), number, u8(3)),
+        lambda: world.staking.force_unstake(signed(ALICE), Id(ALICE), number),
+    ]
+    for act in ways_out:
+        with refused(world, DispatchError):
+            act()
+    assert world.held(ALICE) == btt(100_000)
+
+
+def test_extending_every_day_pays_no_more_than_the_rate(world: World) -> None:
+    number, start = world.stake(ALICE, 50_000, 3), world.free(ALICE)
+    for _ in range(73):
+        world.wait(1)
+        world.staking.extend(signed(ALICE), number, u8(3))
+        world.check()
+    assert world.free(ALICE) - start <= btt(1_140)
+    assert world.staking.ledger.stakes[ALICE, number].term_end == (73 + 365) * DAY_MS
+
+
+# ---- cost
+
+
+class CountingState(DictState):
+    """Counts how often it is read and written."""
+
+    touched = 0
+
+    def get(self, key: bytes) -> bytes | None:
+        self.touched += 1
+        return super().get(key)
+
+    def put(self, key: bytes, value: bytes | None) -> None:
+        self.touched += 1
+        super().put(key, value)
+
+    def next_key(self, key: bytes) -> bytes | None:
+        raise AssertionError("nothing here walks through the state")
+
+
+def accesses(others: int, mine: int) -> list[int]:
+    """Return what opening, asking, claiming, extending, an era and closing touch in the state.
+
+    With so many stakes of others and of the same account open.
+    """
+    world = World()
+    for place in range(others):
+        world.stake((BOB, CAROL, DAVE)[place % 3], 1_000, 0)
+    for _ in range(mine):
+        world.stake(ALICE, 1_000, 0)
+    counting = CountingState()
+    counting.data = world.state.data
+    world.enter(counting)
+    numbers: list[u32] = []
+    staking = world.staking
+    steps: list[tuple[int, Callable[[], object]]] = [
+        (0, lambda: numbers.append(world.stake(ALICE, 10_000, 2))),
+        (2, lambda: staking.benefits(ALICE)),
+        (0, lambda: staking.claim(signed(ALICE), numbers[0])),
+        (1, lambda: staking.on_initialize(1)),
+        (0, lambda: staking.on_initialize(1)),
+        (0, lambda: staking.extend(signed(ALICE), numbers[0], u8(2))),
+        (180, lambda: staking.unstake(signed(ALICE), numbers[0])),
+    ]
+    counts = []
+    for days, step in steps:
+        world.clock.slots += days * DAY
+        if days == 1:
+            world.ledger.earn(int(btt(1)))
+        before = counting.touched
+        step()
+        counts.append(counting.touched - before)
+    return counts
+
+
+def test_what_a_call_touches_hangs_on_no_number_of_stakes() -> None:
+    assert accesses(0, 1) == accesses(60, 30)
+
+
+def test_asking_for_benefits_is_one_read(world: World) -> None:
+    counting = CountingState()
+    counting.data = world.state.data
+    world.enter(counting)
+    for who in (ALICE, BOB):
+        before = counting.touched
+        world.staking.positions.discount_bps(who)
+        assert counting.touched - before == 1
+
+
+# ---- everything at random
+
+
+class Staking(RuleBasedStateMachine):
+    """People stake, claim, extend and leave as they like, while time jumps by slots or years."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.world = World()
+        self.gross: Counter[int] = Counter()
+
+    def call(self, who: AccountId, name: str, **args: object) -> None:
+        """Make a call; a refusal is an error of the pallet or of money, and changes nothing."""
+        try:
+            self.world.dispatch(signed(who), self.world.call("TierStaking", name, **args))
+        except (Error, TokenError):
+            return
+
+    def some_stake(self, pick: int) -> tuple[AccountId, u32]:
+        stakes = [keys for keys, _ in self.world.staking.ledger.stakes.items()]
+        return stakes[pick % len(stakes)] if stakes else (ALICE, u32(0))
+
+    @rule(
+        who=st.sampled_from(PEOPLE),
+        amount=st.integers(0, 5 * 10**23),
+        tier=st.integers(0, 5),
+        least=st.none() | st.integers(0, 10**22),
+    )
+    def stake(self, who: AccountId, amount: int, tier: int, least: int | None) -> None:
+        reward = None if least is None else u128(least)
+        self.call(who, "stake", amount=u128(amount), tier=u8(tier), min_reward=reward)
+
+    @rule(pick=st.integers(0, 100))
+    def claim(self, pick: int) -> None:
+        who, number = self.some_stake(pick)
+        self.call(who, "claim", id=number)
+
+    @rule(pick=st.integers(0, 100))
+    def claim_dividend(self, pick: int) -> None:
+        who, number = self.some_stake(pick)
+        self.call(who, "claim_dividend", id=number)
+
+    @rule(pick=st.integers(0, 100))
+    def unstake(self, pick: int) -> None:
+        who, number = self.some_stake(pick)
+        self.call(who, "unstake", id=number)
+
+    @rule(pick=st.integers(0, 100), tier=st.integers(0, 4))
+    def extend(self, pick: int, tier: int) -> None:
+        who, number = self.some_stake(pick)
+        self.call(who, "extend", id=number, tier=u8(tier))
+
+    @rule(pick=st.integers(0, 100))
+    def force_unstake(self, pick: int) -> None:
+        who, number = self.some_stake(pick)
+        call = self.world.call("TierStaking", "force_unstake", who=Id(who), id=number)
+        try:
+            self.world.dispatch(ROOT, call)
+        except TierStaking.NotOwner:
+            assert not list(self.world.staking.ledger.stakes.items())
+
+    @rule(amount=st.integers(0, 10**20), who=st.sampled_from(PEOPLE))
+    def give(self, amount: int, who: AccountId) -> None:
+        self.call(who, "top_up", amount=u128(amount))
+
+    @rule(amount=st.integers(1, 10**21))
+    def earn(self, amount: int) -> None:
+        self.world.ledger.earn(amount)
+
+    @rule(bps=st.integers(0, 10_000))
+    def share(self, bps: int) -> None:
+        self.world.staking.set_dividend_bps(ROOT, u32(bps))
+
+    @rule(slots=st.sampled_from((1, 599, DAY, 30 * DAY, 180 * DAY, 365 * DAY, 1_095 * DAY)))
+    def wait(self, slots: int) -> None:
+        self.world.wait(slots=slots)
+
+    @invariant()
+    def holds(self) -> None:
+        self.world.check()
+        paid: Counter[int] = Counter()
+        for event in self.world.announced():
+            if isinstance(event, TierStaking.RewardPaid):
+                assert event.gross == int(event.burned) + int(event.paid)
+                paid[int(event.id)] += int(event.gross)
+            elif isinstance(event, (TierStaking.Unstaked, TierStaking.ForceUnstaked)):
+                paid.pop(int(event.id), None)
+        assert sum(paid.values()) >= sum(
+            int(one.gross_claimed) for _, one in self.world.staking.ledger.stakes.items()
+        )
+
+
+TestStaking = Staking.TestCase
+TestStaking.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+
+
+def test_the_calls_are_numbered_as_the_interface_says() -> None:
+    names: Sequence[str] = [entry.name for entry in TierStaking.CALLS.values()]
+    assert names == [
+        "stake",
+        "claim",
+        "unstake",
+        "force_unstake",
+        "extend",
+        "claim_dividend",
+        "claim_contribution",
+        "request_premium",
+        "top_up",
+        "set_tier",
+        "set_dividend_bps",
+        "set_premium",
+        "set_contribution_budget",
+    ]
+
+
+# ---- on the whole runtime
+
+
+def test_the_pools_of_the_whole_runtime_pay_what_stakes_earn() -> None:
+    chain = EconomyChain("seed-000", manual=True)
+    ann, ben = person("ann"), person("ben")
+    stake = {"amount": btt(50_000), "tier": u8(3), "min_reward": None}
+    assert not chain.block(chain.by(ann, "TierStaking", "stake", **stake))
+    assert not chain.days(1)
+    fees, staking, ledger = chain.runtime.fees, chain.staking, chain.tokenomics
+    assert (fees.discount_of(ann), fees.discount_of(ben)) == (2_000, 0)
+    assert ledger.supply().staked >= btt(50_000)
+
+    split = split_compute(int(btt(1_000)), int(ledger.threshold()))
+    earners = [(person("cho"), split.contributors)]
+    assert not chain.days(1, lambda: ledger.take(ben, split, BurnReason.Compute, earners))
+    assert not chain.days(1)
+    share = int(split.development) * 2_000 // 10_000
+    assert ledger.dividends.earmarked.value == share
+    assert share - 10**6 < staking.ledger.dividend_due(ann, u32(0)) <= share
+
+    allowance = int(chain.runtime.balances.free(ann))
+    assert not chain.days(363, chain.by(ann, "TierStaking", "unstake", id=u32(0)))
+    gained = int(chain.runtime.balances.free(ann)) - allowance - int(btt(50_000))
+    assert btt(5_700) + share - 10**6 < gained <= btt(5_700) + share
+    assert ledger.burned_by[BurnReason.Staking] == btt(300)
+    pool = next(pool for pool in ledger.ledger.statuses() if pool.account == STAKING)
+    assert (pool.released, pool.burned) == (btt(5_700), btt(300))
+    assert fees.discount_of(ann) == 0
+    assert not audit(chain.runtime)
