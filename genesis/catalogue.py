@@ -99,22 +99,10 @@ def make(
     try:
         placement = place(rows, chain.liquidity, held, [each.stash for each in chosen])
         check_bonds(chosen, placement.balances())
-        config: dict[str, object] = {
-            PARAMS: params_json(_roomy(chain, len(chosen))),
-            "babe": _babe(chain, secondary_rule, randomness),
-            "balances": balances_json(placement),
-        }
-        config["authorities"] = authorities_json(chosen)
-        # Where unknown parties compete for seats, session keys need a proof of possession.
-        config["session"] = session_json(chosen) | {"proofRequired": chain.is_live}
-        if not chain.is_live and not chain.is_manual:
-            config["receipts"] = verifiers_json(chosen, placement.balances())
-        config["vesting"] = vesting_json(placement, chain.slot_ms)
-        config["tokenomics"] = tokenomics_json(placement, chain.slot_ms)
-        config["chambers"] = chambers_json(placement)
+        babe = _babe(chain, secondary_rule, randomness)
+        config = _config(chain, placement, chosen, babe)
     except GenesisError as error:
         raise SpecError(str(error)) from None
-    config["sudo"] = {"key": None if chain.is_live else address(dev_account(ALICE))}
     spec = ChainSpec(
         name=chain.name,
         id=chain.id,
@@ -137,6 +125,27 @@ def make(
     if holders or validators is not None:
         build(spec)
     return spec
+
+
+def _config(
+    chain: Chain, placement: Placement, chosen: Sequence[Validator], babe: dict[str, object]
+) -> dict[str, object]:
+    """Return the sections of all pallets. Raises GenesisError."""
+    config: dict[str, object] = {
+        PARAMS: params_json(_roomy(chain, len(chosen))),
+        "babe": babe,
+        "balances": balances_json(placement),
+        "authorities": authorities_json(chosen),
+        # Where unknown parties compete for seats, session keys need a proof of possession.
+        "session": session_json(chosen) | {"proofRequired": chain.is_live},
+    }
+    if not chain.is_live and not chain.is_manual:
+        config["receipts"] = verifiers_json(chosen, placement.balances())
+    config["vesting"] = vesting_json(placement, chain.slot_ms)
+    config["tokenomics"] = tokenomics_json(placement, chain.slot_ms)
+    config["chambers"] = chambers_json(placement)
+    config["sudo"] = {"key": None if chain.is_live else address(dev_account(ALICE))}
+    return config
 
 
 def default_randomness(chain_id: str) -> bytes:

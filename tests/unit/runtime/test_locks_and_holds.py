@@ -133,6 +133,9 @@ class Bank(SmallRuntime):
                 scopes={},
             ),
         )
+        self._build_payments()
+
+    def _build_payments(self) -> None:
         self.vesting = self.add(
             12,
             Vesting(
