@@ -1,4 +1,4 @@
-"""What docs/economy.md says is what the program prints, and what it types can be typed."""
+"""docs/economy.md agrees with the program's output, and its command lines are valid."""
 
 from __future__ import annotations
 

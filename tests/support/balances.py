@@ -19,7 +19,7 @@ from runtime.pallets.balances import Balances, is_pool
 from support.runtime import SmallRuntime
 
 ED = u128(100)
-ALICE, BOB, CAROL, NOBODY = (AccountId(bytes([n]) * 32) for n in (1, 2, 3, 4))
+ALICE, BOB, CAROL, UNUSED = (AccountId(bytes([n]) * 32) for n in (1, 2, 3, 4))
 TREASURY = AccountId(b"modlpy/trsry".ljust(32, b"\0"))
 POOL = AccountId(b"modlbtt/mine".ljust(32, b"\0"))
 EMPTY_POOL = AccountId(b"modlbtt/grnt".ljust(32, b"\0"))

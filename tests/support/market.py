@@ -50,10 +50,10 @@ SLOT_MS = 6_000
 EPOCH = 100
 GENESIS = H256(b"\7" * 32)
 RULES = WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(2))
-ENDPOINT = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWSomebody"
+ENDPOINT = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWProvider"
 SALT = H256(b"\5" * 32)
 RANDOMNESS = H256(b"\6" * 32)
-"""What stands in the place of a trap's commitment."""
+"""Stands in the place of a planted error's commitment."""
 RICH = 1_000_000 * int(BTT)
 JOB_KEY = b"0123456789abcdef" * 2
 
@@ -91,9 +91,9 @@ def computed(items: int) -> list[list[bytes]]:
 
 
 class Claim:
-    """What a provider says of a job's items: right, but for the bytes that a test changes.
+    """A provider's claim about a job's items: correct except for bytes that a test changes.
 
-    `lies` are (item, tensor, byte); `outputs` are items whose output it tells wrongly.
+    `lies` are (item, tensor, byte); `outputs` are items with a wrong output.
     """
 
     def __init__(
@@ -172,7 +172,7 @@ class Claim:
         )
 
     def digests(self, rho: bytes, looked_at: int, missed: Sequence[int] = ()) -> list[bytes]:
-        """The leaves of what a verifier with this luck commits to."""
+        """Return the leaves that a verifier with this randomness commits to."""
         return [
             ids.digest_leaf(rho, item, tensor, leaf, raw[slice(*layout.span(leaf))])
             for item in ids.sample(rho, self.items, looked_at, missed)
@@ -398,7 +398,7 @@ class Market(WorkRuntime):
         )
 
     def register(self, who: AccountId, bond: int, capacity: int = 4) -> None:
-        """Let somebody be a provider, with a bond in BTT."""
+        """Register a provider with a bond in BTT."""
         key = self.ring.babe_key(who) or bytes(32)
         info = ProviderInfo(
             ProviderKind.Home, None, [u16(0)], u32(capacity), key, bytes(32), ENDPOINT
@@ -512,7 +512,7 @@ class Market(WorkRuntime):
         return receipt
 
     def rho(self, receipt: H256, seat: Seat) -> H256:
-        """The luck of a verifier, which only it knows."""
+        """Return the randomness of a verifier, which only it can compute."""
         what = ids.check_input(self.receipt(receipt).beacons[seat.round], receipt)
         return ids.rho(self.vrf.evaluate(self.ring.pairs[seat.verifier], what))
 
@@ -590,7 +590,7 @@ class Market(WorkRuntime):
         return provider
 
     def wealth(self, *accounts: AccountId) -> list[int]:
-        """What these accounts have, on hold and free."""
+        """Return the balances of these accounts, free and on hold."""
         return [int(self.balances.total(who)) for who in accounts]
 
     def audit(self) -> None:

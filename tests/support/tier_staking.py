@@ -38,11 +38,11 @@ QUARTER = QUARTER_MS // SLOT_MS
 ALICE, BOB, CAROL, DAVE = (AccountId(bytes((n,)) * 32) for n in (0xA1, 0xB0, 0xCA, 0xDA))
 PEOPLE = (ALICE, BOB, CAROL, DAVE)
 POOL, REFERRALS, RICH = 1_008_000, 378_000, 1_000_000
-"""What the pools and each person have at genesis, in BTT."""
+"""Balances of the pools and of each person at genesis, in BTT."""
 
 
 class Bonds(Pallet):
-    """What holds may lie under a lock for: the bonds of validators, for example."""
+    """A pallet with an offsetting hold reason, such as the bonds of validators."""
 
     class HoldReason(IntEnum):
         """Why money is on hold."""
@@ -66,8 +66,8 @@ class StillClock:
         return Slot(self.slots)
 
 
-class Books:
-    """What Tokenomics does for stakes, and what it remembers of it."""
+class FakeTokenomics:
+    """The part of Tokenomics that stakes use, with counters for tests."""
 
     def __init__(self, balances: Balances) -> None:
         self._balances = balances
@@ -138,7 +138,7 @@ class World(SmallRuntime):
                 treasury=TREASURY,
             ),
         )
-        self.ledger = Books(self.balances)
+        self.tokenomics = FakeTokenomics(self.balances)
         self.staking = self.add(
             32,
             TierStaking(
@@ -146,8 +146,8 @@ class World(SmallRuntime):
                 era_slots=u32(ERA),
                 clock=self.clock,
                 currency=self.balances,
-                rewards=self.ledger,
-                dividends=self.ledger,
+                rewards=self.tokenomics,
+                dividends=self.tokenomics,
             ),
         )
 
@@ -214,9 +214,9 @@ class World(SmallRuntime):
 
         acc = int(staking.dividend_accounting.acc_dividend.value)
         owed = sum(int(one.amount) * (acc - int(one.acc_snapshot)) for one in stakes.values())
-        assert owed + staking.dividend_accounting.acc_rem.value == self.ledger.earmarked * ONE
-        assert staking.dividend_accounting.dividends_owed.value == self.ledger.earmarked
-        assert self.free(DEVELOPMENT_FUND) >= self.ledger.earmarked
+        assert owed + staking.dividend_accounting.acc_rem.value == self.tokenomics.earmarked * ONE
+        assert staking.dividend_accounting.dividends_owed.value == self.tokenomics.earmarked
+        assert self.free(DEVELOPMENT_FUND) >= self.tokenomics.earmarked
 
         now = self.clock.slots
         for ahead in (0, 1, DAY - 1, DAY, 29 * DAY, 180 * DAY):
@@ -229,7 +229,7 @@ class World(SmallRuntime):
             int(info.data.free) + int(info.data.reserved) for _, info in self.system.account.items()
         )
         assert money == self.balances.total_issuance.value
-        assert self.balances.total_burned.value == self.ledger.burned
+        assert self.balances.total_burned.value == self.tokenomics.burned
 
 
 def accrued_exactly(amount: int, bps: int, term: int) -> int:

@@ -59,7 +59,7 @@ BALANCES: Final = {
         ("ann", 150), ("ben", 120), ("cho", 30), ("dee", 20), ("eli", 10), ("fay", 10),
     )
 }  # fmt: skip
-"""What people have at genesis, of what is free at once, or else of the treasury's."""
+"""Balances of people at genesis, out of the liquid row or the treasury."""
 PEOPLE: Final = tuple(BALANCES)
 
 

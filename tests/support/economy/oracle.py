@@ -1,4 +1,4 @@
-"""What the economy must come to, worked out again from the rules' text alone.
+"""Expected results of the economy, computed again from the rules' text alone.
 
 Plain integers: planck, milliseconds of protocol time since genesis, basis points, parts per
 million. Nothing of the runtime or of `genesis` is imported here, and nothing was copied from
@@ -60,7 +60,7 @@ class Preset:
 
     @property
     def mining_pool(self) -> int:
-        """What is paid for useful work."""
+        """Parameters of the rewards for useful work."""
         return self.amount(self.mining)
 
     @property
@@ -123,7 +123,7 @@ PRESETS: Final = {
 """The documents' tables, in their order; keys are only for messages."""
 
 COMMUNITY: Final = {"stak": 40, "hlth": 30, "refr": 15, "grnt": 15}
-"""How the community row is split, in percent of it."""
+"""Parts of the community row, in percent."""
 
 RELEASE_TABLE: Final = (22, 18, 15, 12, 10, 23)
 """The documents' release by year, percent of the supply: 2025 to 2029, and all later years."""
@@ -151,28 +151,28 @@ def cliffed(amount: int, lock: int, duration: int, time: int) -> int:
 
 
 def vested(preset: Preset, row: Linear, time: int) -> int:
-    """What of a linear row is free."""
+    """Return the free part of a linear row."""
     runtime = delayed if preset.reading == "B" else cliffed
     return runtime(preset.amount(row.percent), row.lock * MONTH, row.months * MONTH, time)
 
 
 def time_cap(amount: int, time: int) -> int:
-    """What of a programme's amount time allows: whole months of 48."""
+    """Return the part of a programme that time allows: whole months of 48."""
     return amount * min(time // MONTH, 48) // 48
 
 
 def milestone_cap(amount: int, done: int) -> int:
-    """What of a programme's amount milestones allow, `done` of its 16 attested."""
+    """Return the part of a programme that milestones allow, `done` of its 16 attested."""
     return amount * (625 * done) // BPS
 
 
 def releasable(amount: int, done: int, released: int, time: int) -> int:
-    """What of a programme may be paid out now."""
+    """Return the amount of a programme that may be paid now."""
     return min(time_cap(amount, time), milestone_cap(amount, done)) - released
 
 
 def emitted(pool: int, time: int) -> int:
-    """What of the mining pool has been emitted: 40, 30, 20, 10 % over two years each."""
+    """Return the emitted part of the mining pool: 40, 30, 20, 10 % over two years each."""
     bands = [pool * 40 // 100, pool * 30 // 100, pool * 20 // 100]
     bands.append(pool - sum(bands))
     length, total = 2 * YEAR, 0
@@ -198,7 +198,7 @@ def label_year(time: int) -> int:
 
 
 def table_until(preset: Preset, year: int) -> int:
-    """What the documents' table lets out by the end of a year, cumulatively."""
+    """Return the documents' release until the end of a year, cumulatively."""
     percents = RELEASE_TABLE[: max(0, min(year - 2024, len(RELEASE_TABLE)))]
     return preset.supply * sum(percents) // 100
 
@@ -225,23 +225,23 @@ def uptime(answered: int, expected: int) -> int:
 
 
 def quality(target: int, p95: int, good: int, total: int) -> int:
-    """How fast and how often right."""
+    """Return the factor of speed and quality."""
     speed = clamp(target * PPM // p95, PPM // 2, 12 * PPM // 10)
     return clamp(speed * (good * PPM // total) // PPM, PPM // 2, 12 * PPM // 10)
 
 
 def geography(target_share: int, actual_share: int) -> int:
-    """How rare work is in a region."""
+    """Return the factor of a region."""
     return clamp(target_share * PPM // actual_share, PPM, 15 * PPM // 10)
 
 
 def energy(units_per_kwh: int, median: int) -> int:
-    """How little energy the work took, by the median."""
+    """Return the factor of energy, relative to the median."""
     return clamp(units_per_kwh * PPM // median, 8 * PPM // 10, 12 * PPM // 10)
 
 
 KAPPA_PPM: Final = 180_000
-"""What of a job's fees the pool may add to them at most."""
+"""Maximum reward as a part of a job's fees."""
 
 
 def rewards(budget: int, fees: Sequence[int], scores: Sequence[int]) -> list[int]:
@@ -283,12 +283,12 @@ TIERS: Final = (
 
 
 def accrued(amount: int, bps: int, elapsed: int, term: int) -> int:
-    """What a stake has earned: simple interest until its term ends."""
+    """Return the reward that a stake has earned: simple interest until its term ends."""
     return amount * bps * min(elapsed, term) // (BPS * YEAR365)
 
 
 def claim(due: int, burn_bps: int) -> tuple[int, int]:
-    """What of a due reward is burnt, and what is paid."""
+    """Return the burned and the paid part of a due reward."""
     burnt = due * burn_bps // BPS
     return burnt, due - burnt
 
@@ -299,7 +299,7 @@ def offered_bps(free: int, amount: int, term: int) -> int:
 
 
 def capacity(pool: int, tier: Tier) -> int:
-    """How much principal a pool can promise a tier's reward for one whole term."""
+    """Return the principal for which a pool can promise a tier's reward one whole term."""
     return pool * BPS * YEAR365 // (tier.bps * tier.term)
 
 
@@ -361,5 +361,5 @@ def discounted(fee: int, bps: int) -> int:
 
 
 def usable(free: int, lock: int, bonds: int) -> int:
-    """What of a free balance may go: only bonds and deposits offset a lock."""
+    """Return the spendable part of a free balance: only bonds and deposits offset a lock."""
     return max(0, free - max(0, lock - bonds))

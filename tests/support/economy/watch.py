@@ -1,4 +1,4 @@
-"""What must hold from one block to the next, besides what the audit sees in each by itself."""
+"""Invariants from one block to the next, besides those that the audit sees in each by itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who is seated in block zero: the institutions of the documents, and no other account."""
+"""Seats in block zero: the institutions of the documents, and no others."""
 
 from __future__ import annotations
 

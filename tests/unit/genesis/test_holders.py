@@ -150,7 +150,7 @@ def test_a_file_need_not_say_who_acts_for_pools(tmp_path: Path) -> None:
 
 
 def paid(spec: ChainSpec) -> dict[AccountId, int]:
-    """What each account of a specification has."""
+    """Return the balance of each account of a specification."""
     assert isinstance(spec.genesis, Plain)
     assert spec.genesis.placement is not None
     return spec.genesis.placement.balances()

@@ -56,7 +56,7 @@ def test_the_ledger_are_right_after_every_block() -> None:
 
 
 def test_what_is_emitted_and_locked_is_what_the_schedule_says() -> None:
-    """What vests and is emitted is formula, whatever people do."""
+    """Vesting and emission follow formulas, independently of transactions."""
     emitted = {row.month: row.cumulative_planck for row in emission("seed-000")}
     rows = list(table("seed-000").linear())
     promised = sum(row.amount for row in rows)
@@ -106,7 +106,7 @@ def test_a_full_pool_refuses_further_stakes() -> None:
 
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_chain_reports_the_years_as_the_table_does(name: str) -> None:
-    """What `tokenomics release` prints without a node is what a node of that chain answers."""
+    """`tokenomics release` prints without a node the answer of a node of that chain."""
     economy = Economy(chain(name), Plan(months=1))
     # Allowances of 100 BTT for those who sign come out of the treasury where nothing is liquid.
     has_liquidity = table(name).row_of(Kind.IMMEDIATE) is not None

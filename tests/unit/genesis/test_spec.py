@@ -449,7 +449,7 @@ JSON = st.recursive(
 
 
 def paths(value: Any, so_far: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:
-    """Where anything stands in a JSON value."""
+    """Yield the path of every entry of a JSON value."""
     found = [so_far] if so_far else []
     if isinstance(value, dict):
         for name, inner in value.items():

@@ -102,7 +102,7 @@ def live(folder: Path, preset: str, rows: Sequence[object] | None = None) -> Cha
 
 
 def validators_of(rows: list[dict[str, Any]]) -> list[Validator]:
-    """What the entries mean."""
+    """Return the validators of the entries."""
     return [
         Validator(
             AccountId(ss58.decode(row["stash"])[0]),

@@ -115,7 +115,7 @@ EXTREMES = (0, 1, ED - 1, ED, ED + 1, int(BTT), 100 * int(BTT), START, u128.MAX)
 FAR = u32.MAX
 
 FOUNDATION, KEEPER = CHARLIE, DAVE
-"""Who acts for the Foundation, and who spends the reserve."""
+"""Signatories of the Foundation and of the reserve."""
 PROGRAMME = FOUNDATION_PROGRAMMES[0]
 FUNDS = (
     TREASURY, DEVELOPMENT_FUND, OPERATIONS, ECOSYSTEM, GRANTS, MINING, STAKING, REFERRAL, RESERVE,
@@ -388,7 +388,7 @@ class Chooser:
 
 
 Step = tuple[AccountId | None, str, Mapping[str, object]]
-"""Who (None: root), which call, and those of its arguments that matter."""
+"""Signer (None: root), call, and the arguments that matter."""
 LEAVING = ("Bounties.unassign_curator", "Bounties.extend_bounty_expiry", "Bounties.award_bounty")
 ENDING = ("Bounties.unassign_curator", "Bounties.close_bounty")
 
@@ -1008,7 +1008,7 @@ CALLS: dict[str, Arguments] = {
     "Identity.agree_sub": lambda c, _: {"main": c.address()},
     "TierStaking.set_contribution_budget": lambda c, _: {"amount": c.amount()},
 }  # fmt: skip
-"""How to choose the arguments of every call there is."""
+"""Rules for the arguments of every call."""
 
 NESTING = [
     *(name for name in CALLS if name.startswith("Utility.")),

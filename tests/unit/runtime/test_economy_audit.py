@@ -177,7 +177,7 @@ def lock_not_counted(chain: EconomyChain) -> None:
 
 def hold_of_no_account(chain: EconomyChain) -> None:
     reason = Reason(5, 0)
-    chain.runtime.balances.holds[person("nobody")] = [Hold(reason, u128(1))]
+    chain.runtime.balances.holds[person("unknown")] = [Hold(reason, u128(1))]
 
 
 def hold_of_nothing(chain: EconomyChain) -> None:
@@ -263,7 +263,7 @@ def signed_by_a_pool(chain: EconomyChain) -> None:
 
 
 def reserve_of_a_pool(chain: EconomyChain) -> None:
-    named = ReserveData(b"somebody", u128(1))
+    named = ReserveData(b"reserve1", u128(1))
     chain.runtime.balances.reserves[GRANTS] = [named]
     data(chain, ANN, free=-1)
     data(chain, GRANTS, reserved=1)

@@ -1,4 +1,4 @@
-"""What is locked stays: locks, bonds, stakes, deposits, fees and time, in any order (I4, I5).
+"""Locked money stays: locks, bonds, stakes, deposits, fees and time, in any order (I4, I5).
 
 Only bonds and returnable deposits may lie under a lock. Money that has not vested may secure
 something or pay a fee; it never earns, is never given away, and nothing that is set aside and
@@ -173,11 +173,11 @@ class Bank(SmallRuntime):
         self.dispatch(signed(who), self.call(pallet, name, **args))
 
     def lock(self, who: AccountId) -> int:
-        """What is locked, as the books have it: the lock may be older than the schedules."""
+        """Return the locked amount by the records: the lock may be older than the schedules."""
         return max((int(lock.amount) for lock in self.balances.locks[who]), default=0)
 
     def firm(self, who: AccountId) -> int:
-        """What is held for reasons that do not offset a lock."""
+        """Return the amount on hold for reasons that do not offset a lock."""
         return sum(int(self.balances.held(reason, who)) for reason in FIRM)
 
 
@@ -367,7 +367,7 @@ def test_several_holders_vest_and_spend_their_row_by_real_calls(key: str) -> Non
     pay = {"dest": Id(ALICE), "value": u128(half)}
     assert agree(bank, owners, "Balances", "transfer_keep_alive", **pay) == Err(
         WireToken(TokenErrorKind.Frozen)
-    ), "what came free is locked until somebody asks for it"
+    ), "released money stays locked until an account calls vest"
     assert agree(bank, owners, "Vesting", "vest") == Ok(())
     assert agree(bank, owners, "Balances", "transfer_keep_alive", **pay) == Ok(())
     assert bank.balances.free(ALICE) == half

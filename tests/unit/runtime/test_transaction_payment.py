@@ -472,14 +472,14 @@ def test_a_free_call_gives_a_discounted_fee_back_whole() -> None:
     chain = DevChain()
     runtime = chain.client.law(chain.client.best().hash)
     for executive in (runtime.blocks, runtime.pool, runtime.queries):
-        executive.fees.lean_on(Everybody())
+        executive.fees.lean_on(DiscountForAll())
     inner = chain.call("System", "remark", remark=b"")
     events = chain.run(ALICE, chain.call("Sudo", "sudo", call=inner), tip=5)
     assert (paid(events).actual_fee, paid(events).tip) == (5, 5)
     assert int(chain.account(ALICE).data.free) == START
 
 
-class Everybody:
+class DiscountForAll:
     """A fifth off for all."""
 
     def discount_bps(self, who: AccountId) -> int:
@@ -495,7 +495,7 @@ def test_who_can_pay_no_more_than_the_discounted_fee_may_send() -> None:
         chain.send(LOCKED, remark)
     runtime = chain.client.law(chain.client.best().hash)
     for executive in (runtime.blocks, runtime.pool, runtime.queries):
-        executive.fees.lean_on(Everybody())
+        executive.fees.lean_on(DiscountForAll())
     events = chain.run(LOCKED, remark)
     assert isinstance(events[-1], System.ExtrinsicSuccess)
 

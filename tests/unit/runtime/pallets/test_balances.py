@@ -26,11 +26,11 @@ from support.balances import (
     BY_ALICE,
     ED,
     EMPTY_POOL,
-    NOBODY,
     POOL,
     STAKE,
     SUPPLY,
     TREASURY,
+    UNUSED,
     VESTING,
     VOTING,
     Bank,
@@ -120,13 +120,13 @@ def test_a_transfer_reads_and_writes_each_account_once(
 
 
 def test_a_first_transfer_opens_the_account(bank: Bank) -> None:
-    bank.balances.transfer_keep_alive(BY_ALICE, to(NOBODY), ED)
+    bank.balances.transfer_keep_alive(BY_ALICE, to(UNUSED), ED)
 
-    assert account(bank, NOBODY) == (100, 0, 0, 1, 0)
+    assert account(bank, UNUSED) == (100, 0, 0, 1, 0)
     assert bank.announced() == [
-        System.NewAccount(NOBODY),
-        Balances.Endowed(NOBODY, ED),
-        Balances.Transfer(ALICE, NOBODY, ED),
+        System.NewAccount(UNUSED),
+        Balances.Endowed(UNUSED, ED),
+        Balances.Transfer(ALICE, UNUSED, ED),
     ]
 
 
@@ -163,10 +163,10 @@ def test_a_transfer_to_oneself_creates_no_money(bank: Bank) -> None:
 def test_a_transfer_of_nothing_opens_no_account(bank: Bank) -> None:
     before = dict(bank.state.data)
 
-    bank.balances.transfer_allow_death(BY_ALICE, to(NOBODY), u128(0))
+    bank.balances.transfer_allow_death(BY_ALICE, to(UNUSED), u128(0))
 
     assert bank.state.data == before
-    assert bank.announced() == [Balances.Transfer(ALICE, NOBODY, u128(0))]
+    assert bank.announced() == [Balances.Transfer(ALICE, UNUSED, u128(0))]
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ def test_a_transfer_of_nothing_opens_no_account(bank: Bank) -> None:
         (True, BOB, 10_001, TokenErrorKind.FundsUnavailable),
         (True, BOB, 9_901, TokenErrorKind.NotExpendable),
         (True, ALICE, 9_901, TokenErrorKind.NotExpendable),
-        (False, NOBODY, 99, TokenErrorKind.BelowMinimum),
-        (True, NOBODY, 99, TokenErrorKind.BelowMinimum),
+        (False, UNUSED, 99, TokenErrorKind.BelowMinimum),
+        (True, UNUSED, 99, TokenErrorKind.BelowMinimum),
     ],
 )
 def test_a_refused_transfer_says_why(
@@ -292,7 +292,7 @@ def test_an_account_that_something_else_keeps_alive_can_be_emptied(bank: Bank) -
 def test_a_balance_is_set_at_the_cost_of_the_treasury(bank: Bank) -> None:
     bank.balances.force_set_balance(ROOT, to(ALICE), u128(12_000))
     bank.balances.force_set_balance(ROOT, to(BOB), u128(1_000))
-    bank.balances.force_set_balance(ROOT, to(NOBODY), u128(300))
+    bank.balances.force_set_balance(ROOT, to(UNUSED), u128(300))
 
     assert bank.balances.free(TREASURY) == 20_000 - 2_000 + 4_000 - 300
     assert bank.announced()[:2] == [
@@ -398,8 +398,8 @@ def test_a_fee_never_closes_the_account(bank: Bank) -> None:
 
 def test_what_is_too_little_to_open_an_account_goes_to_the_treasury(bank: Bank) -> None:
     bank.balances.withdraw_fee(ALICE, u128(99))
-    bank.balances.credit(NOBODY, u128(99))
+    bank.balances.credit(UNUSED, u128(99))
 
-    assert NOBODY not in bank.system.account
+    assert UNUSED not in bank.system.account
     assert bank.balances.free(TREASURY) == 20_099
     check_the_ledger(bank)

@@ -6,38 +6,22 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.primitives.arithmetic import Permill
-from btt_chain.primitives.babe import Slot
-from btt_chain.primitives.ss58 import encode as ss58
-from btt_chain.scale import codec, u32, u64, u128
-from genesis.accounts import dev_account
-from genesis.build import build
-from genesis.catalogue import make
-from genesis.presets import CHAINS
-from runtime import BttRuntime
+from btt_chain.scale import u32, u128
 from runtime.accounts import GRANTS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import (
     ROOT,
     BadOrigin,
-    Error,
-    Origin,
     PostInfo,
     TokenError,
     TokenErrorKind,
-    Unavailable,
-    ensure_root,
     signed,
-    traits,
 )
-from runtime.pallets.balances import Balances, Reasons, is_pool, sub_account
+from runtime.pallets.balances import Balances, Reasons, sub_account
 from runtime.pallets.bounties import (
     MAX_REASON,
-    RESERVE_ID,
     Active,
     Approved,
     ApprovedWithCurator,
@@ -45,169 +29,41 @@ from runtime.pallets.bounties import (
     Awarded,
     Bounties,
     Bounty,
-    BountyStatus,
     Funded,
     Proposed,
 )
-from runtime.pallets.origins import spending_up_to
 from runtime.pallets.treasury import (
     MAX_APPROVALS,
-    AssetKind,
-    Treasury,
 )
-from runtime.pallets.vesting import Vesting, VestingInfo
-from runtime.params import PARAMS_KEY, RuntimeParams
-from support.runtime import DictState, SmallRuntime, refused
-
-ALICE, BOB, CAROL, DAVE, CLERK = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4, 5))
-MILLI = u128(10**15)
-PERIOD, DELAY, UPDATE = 100, 20, 500
-BASE, PER_BYTE = BTT, BTT // 100
-TEXT = b"a caries detector"
-BOND = BASE + PER_BYTE * len(TEXT)
-FIRST = u32(0)
-POOL = 5_000
-
-
-class Hands:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.slot = 0
-
-    def now(self) -> traits.Slot:
-        return traits.Slot(self.slot)
-
-
-class Ceiling:
-    """The interface of the pools, as Tokenomics has it; a test may shut it."""
-
-    def __init__(self, balances: Balances) -> None:
-        self.balances = balances
-        self.headroom = u128(10**30)
-
-    def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
-        assert discretionary
-        self.balances.transfer(pool, to, amount)
-        if amount > self.headroom:
-            raise Unavailable
-
-
-def by_clerk_up_to_100(origin: Origin) -> u128 | None:
-    if origin.account is None:
-        origin.root()
-        return None
-    if origin.account != CLERK:
-        raise BadOrigin
-    return 100 * BTT
-
-
-class GrantsChain(SmallRuntime):
-    """Balances, Vesting, Bounties and Treasury; four people of 1,000 BTT each, 5,000 for grants."""
-
-    def build(self) -> None:
-        self.clock = Hands()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=MILLI,
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
-        self.vesting = self.add(
-            12,
-            Vesting(
-                min_vested_transfer=100 * BTT,
-                currency=self.balances,
-                clock=self.clock,
-                treasury=TREASURY,
-            ),
-        )
-        self.ceiling = Ceiling(self.balances)
-        self.bounties = self.add(
-            22,
-            Bounties(
-                bounty_deposit_base=BASE,
-                bounty_deposit_payout_delay=u32(DELAY),
-                bounty_update_period=u32(UPDATE),
-                curator_deposit_multiplier=Permill(500_000),
-                curator_deposit_max=200 * BTT,
-                curator_deposit_min=10 * BTT,
-                bounty_value_minimum=10 * BTT,
-                data_deposit_per_byte=PER_BYTE,
-                currency=self.balances,
-                clock=self.clock,
-                grants=self.ceiling,
-                pool=GRANTS,
-                spend_origin=by_clerk_up_to_100,
-                reject_origin=ensure_root,
-            ),
-        )
-        self.treasury = self.add(
-            14,
-            Treasury(
-                spend_period=u32(PERIOD),
-                payout_period=u32(PERIOD),
-                currency=self.balances,
-                clock=self.clock,
-                spend_origin=spending_up_to({}),
-                reject_origin=ensure_root,
-                others=(self.bounties.funding,),
-            ),
-        )
-
-    def propose(self, btt: int = 100, who: AccountId = ALICE) -> u32:
-        index = self.bounties.bounty_count.value
-        self.bounties.propose_bounty(signed(who), btt * BTT, TEXT)
-        return index
-
-    def funded(self, btt: int = 100) -> u32:
-        index = self.propose(btt)
-        self.bounties.approve_bounty(ROOT, index)
-        self.spend()
-        return index
-
-    def active(self, btt: int = 100, fee: int = 30) -> u32:
-        index = self.funded(btt)
-        self.bounties.propose_curator(ROOT, index, Id(BOB), fee * BTT)
-        self.bounties.accept_curator(signed(BOB), index)
-        return index
-
-    def awarded(self) -> u32:
-        index = self.active()
-        self.bounties.award_bounty(signed(BOB), index, Id(CAROL))
-        return index
-
-    def spend(self) -> None:
-        """Let time pass to the end of the spend period."""
-        self.clock.slot += PERIOD - self.clock.slot % PERIOD
-        self.treasury.on_initialize(1)
-
-    def status(self, index: u32 = FIRST) -> BountyStatus:
-        return self.bounties.bounties[index].status
-
-    def money(self, index: u32 = FIRST) -> int:
-        return int(self.balances.free(self.bounties.funding.account_of(index)))
-
-    def deposit(self, who: AccountId) -> int:
-        return int(self.balances.reservable_currency.reserved_named(RESERVE_ID, who))
-
-    def own_events(self) -> list[object]:
-        return [event for event in self.announced() if type(event) in Bounties.EVENTS.values()]
-
-
-def opened() -> GrantsChain:
-    chain = GrantsChain()
-    rows = [[ss58(who), str(1_000 * BTT)] for who in (ALICE, BOB, CAROL, DAVE)]
-    chain.balances.genesis({"balances": [*rows, [ss58(GRANTS), str(POOL * BTT)]]})
-    return chain
+from runtime.pallets.vesting import VestingInfo
+from support.bounties import (
+    ALICE,
+    BASE,
+    BOB,
+    BOND,
+    CAROL,
+    CLERK,
+    DAVE,
+    DELAY,
+    FIRST,
+    MILLI,
+    PER_BYTE,
+    PERIOD,
+    POOL,
+    TEXT,
+    UPDATE,
+    GrantsChain,
+    opened,
+)
+from support.runtime import refused
 
 
 @pytest.fixture
 def chain() -> GrantsChain:
     return opened()
+
+
+# ---- from proposal to payment
 
 
 def test_a_bounty_from_the_proposal_to_the_payment(chain: GrantsChain) -> None:
@@ -627,184 +483,3 @@ def test_an_awarded_bounty_is_given_up_only_after_its_curator(chain: GrantsChain
     chain.bounties.unassign_curator(ROOT, FIRST)
     chain.bounties.close_bounty(ROOT, FIRST)
     assert chain.balances.free(GRANTS) == POOL * BTT
-
-
-# ---- the account of a bounty
-
-
-def test_a_bountys_account_is_derived_as_wallets_do() -> None:
-    account = sub_account(TREASURY, 11)
-    assert account == b"modlpy/trsry" + bytes.fromhex("0862740b000000") + bytes(13)
-
-
-def test_not_even_root_reaches_into_a_bounty(chain: GrantsChain) -> None:
-    account = chain.bounties.funding.account_of(chain.funded())
-    assert is_pool(account)
-    unsupported = TokenError(TokenErrorKind.Unsupported)
-    with refused(chain, unsupported):
-        chain.balances.force_transfer(ROOT, Id(account), Id(BOB), BTT)
-    with refused(chain, unsupported):
-        chain.balances.force_set_balance(ROOT, Id(account), BTT)
-    with refused(chain, unsupported):
-        chain.vesting.force_vested_transfer(
-            ROOT, Id(account), Id(BOB), VestingInfo(100 * BTT, BTT, u32(0))
-        )
-
-
-@pytest.mark.parametrize("place", [4, 12, 13, 14, 19, 31])
-def test_an_id_like_a_bountys_is_none(place: int) -> None:
-    raw = bytearray(sub_account(GRANTS, 5))
-    raw[place] ^= 1
-    assert is_pool(AccountId(bytes(raw))) is (place == 4)
-
-
-def test_a_record_has_substrates_bytes() -> None:
-    bounty = Bounty(ALICE, u128(1), u128(2), u128(3), u128(4), Awarded(BOB, CAROL, u32(5)))
-    numbers = b"".join(bytes((n,)) + bytes(15) for n in (1, 2, 3, 4))
-    expected = ALICE + numbers + b"\5" + BOB + CAROL + bytes((5, 0, 0, 0))
-    assert codec(Bounty).encode(bounty) == expected
-
-
-# ---- on the real chain
-
-
-class Chain:
-    """The whole runtime on block zero of the development chain, and a clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.state = DictState()
-        self.state.data = dict(build(make(CHAINS["dev"])).state)
-        self.runtime = BttRuntime(RuntimeParams.decode(self.state.data[PARAMS_KEY]))
-        self.runtime.enter(self.state)
-        self.runtime.babe.genesis_slot.value = Slot(0)
-        self.period = int(self.runtime.treasury.spend_period)
-        self.supply = int(self.runtime.balances.total_issuance.value)
-
-    def run(self, origin: Origin, pallet: str, name: str, **args: object) -> None:
-        self.runtime.dispatch(origin, self.runtime.call(pallet, name, **args))
-
-    def at(self, period: int) -> None:
-        self.runtime.babe.current_slot.value = Slot(period * self.period)
-        self.runtime.treasury.on_initialize(1)
-
-    def money(self) -> int:
-        rows = self.runtime.system.account.items()
-        return sum(int(info.data.free + info.data.reserved) for _, info in rows)
-
-
-def test_a_grant_counts_as_released_and_waits_while_releases_are_paused_or_at_the_ceiling() -> None:
-    chain = Chain()
-    runtime, alice = chain.runtime, dev_account("//Alice")
-    before = int(runtime.tokenomics.releases.released_total.value)
-    grants = int(runtime.balances.free(GRANTS))
-    chain.run(signed(alice), "Bounties", "propose_bounty", value=100 * BTT, description=TEXT)
-    chain.run(ROOT, "Bounties", "approve_bounty", bounty_id=u32(0))
-
-    table = runtime.tokenomics.releases.release_table.value
-    runtime.tokenomics.releases.release_table.value = [u32(0)] * len(table)
-    chain.at(1)
-    assert runtime.bounties.bounties[FIRST].status == Approved()
-    runtime.tokenomics.releases.release_table.value = table
-    chain.run(ROOT, "Tokenomics", "pause_discretionary", until=u64(2 * chain.period + 1))
-    chain.at(2)
-    assert runtime.bounties.bounties[FIRST].status == Approved()
-    assert int(runtime.tokenomics.releases.released_total.value) == before
-    chain.at(3)
-    assert runtime.bounties.bounties[FIRST].status == Funded()
-    assert int(runtime.tokenomics.releases.released_total.value) - before == 100 * BTT
-    assert runtime.balances.free(runtime.bounties.funding.account_of(FIRST)) == 100 * BTT
-    assert grants - int(runtime.balances.free(GRANTS)) == 100 * BTT
-
-    chain.run(ROOT, "Bounties", "close_bounty", bounty_id=u32(0))
-    assert int(runtime.balances.free(GRANTS)) == grants
-    assert chain.money() == chain.supply
-
-
-def test_the_treasury_of_the_real_chain_pays_what_root_approves() -> None:
-    chain = Chain()
-    runtime, bob = chain.runtime, dev_account("//Bob")
-    had, funds = int(runtime.balances.free(bob)), int(runtime.treasury.available())
-    chain.run(ROOT, "Treasury", "spend_local", amount=5 * BTT, beneficiary=Id(bob))
-    chain.run(
-        ROOT, "Treasury", "spend",
-        asset_kind=AssetKind.Native, amount=7 * BTT, beneficiary=Id(bob), valid_from=None,
-    )  # fmt: skip
-    chain.run(signed(bob), "Treasury", "payout", index=u32(0))
-    chain.at(1)
-    assert int(runtime.balances.free(bob)) == had + 12 * BTT
-    assert int(runtime.treasury.available()) == funds - 12 * BTT
-    assert chain.money() == chain.supply
-
-
-# ---- whatever happens
-
-CALLS = (
-    "propose", "approve", "approve_with", "choose", "accept", "award", "claim", "close",
-    "unassign", "dismiss", "extend", "poke", "spend", "ceiling",
-)  # fmt: skip
-STEPS = st.lists(
-    st.tuples(st.sampled_from(CALLS), st.integers(0, 2), st.integers(10, 2_000)), max_size=30
-)
-
-
-def take(chain: GrantsChain, name: str, index: u32, number: int) -> None:
-    bounties = chain.bounties
-    match name:
-        case "propose":
-            chain.propose(number)
-        case "approve":
-            bounties.approve_bounty(ROOT, index)
-        case "approve_with":
-            bounties.approve_bounty_with_curator(ROOT, index, Id(BOB), u128(number) * BTT // 3)
-        case "choose":
-            bounties.propose_curator(ROOT, index, Id(BOB), u128(number) * BTT // 3)
-        case "accept":
-            bounties.accept_curator(signed(BOB), index)
-        case "award":
-            bounties.award_bounty(signed(BOB), index, Id(CAROL))
-        case "claim":
-            chain.clock.slot += DELAY
-            bounties.claim_bounty(signed(DAVE), index)
-        case "close":
-            bounties.close_bounty(ROOT, index)
-        case "unassign":
-            bounties.unassign_curator(signed(BOB), index)
-        case "dismiss":
-            bounties.unassign_curator(ROOT, index)
-        case "extend":
-            bounties.extend_bounty_expiry(signed(BOB), index, b"")
-        case "poke":
-            bounties.bounty_deposit_base = BASE * u128(number)
-            bounties.poke_deposit(signed(ALICE), index)
-        case "spend":
-            chain.spend()
-        case _:
-            chain.ceiling.headroom = u128(number) * BTT
-
-
-@given(STEPS)
-def test_deposits_and_money_are_where_the_bounties_say(
-    steps: list[tuple[str, int, int]],
-) -> None:
-    chain = opened()
-    for name, index, number in steps:
-        before = dict(chain.state.data)
-        try:
-            take(chain, name, u32(index), number)
-        except (Error, BadOrigin):
-            assert chain.state.data == before
-        deposits: dict[AccountId, int] = {ALICE: 0, BOB: 0}
-        waiting = []
-        for place, bounty in chain.bounties.bounties.items():
-            deposits[bounty.proposer] += int(bounty.bond)
-            deposits[BOB] += int(bounty.curator_deposit)
-            unfunded = isinstance(bounty.status, Proposed | Approved | ApprovedWithCurator)
-            assert chain.money(place) == (0 if unfunded else bounty.value)
-            if isinstance(bounty.status, Approved | ApprovedWithCurator):
-                waiting.append(place)
-        assert {who: chain.deposit(who) for who in deposits} == deposits
-        assert sorted(waiting) == sorted(chain.bounties.funding.bounty_approvals.value)
-        free = sum(
-            int(info.data.free + info.data.reserved) for _, info in chain.system.account.items()
-        )
-        assert free == chain.balances.total_issuance.value == (4_000 + POOL) * BTT

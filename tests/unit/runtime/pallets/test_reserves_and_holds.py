@@ -29,11 +29,11 @@ from support.balances import (
     CAROL,
     ED,
     ESCROW,
-    NOBODY,
     POLL,
     POOL,
     STAKE,
     TREASURY,
+    UNUSED,
     VESTING,
     VOTE,
     VOTING,
@@ -97,7 +97,7 @@ def test_what_is_unreserved_is_free_again(bank: Bank) -> None:
 def test_freeing_by_force_leaves_holds_and_named_reserves_alone(bank: Bank) -> None:
     bank.balances.reservable_currency.reserve(ALICE, u128(100))
     bank.balances.hold(STAKE, ALICE, u128(200))
-    bank.balances.reserve_named(b"somebody", ALICE, u128(300))
+    bank.balances.reserve_named(b"reserve1", ALICE, u128(300))
 
     bank.balances.force_unreserve(ROOT, to(ALICE), u128(10_000))
 
@@ -155,7 +155,7 @@ def test_a_reserve_is_repatriated_only_to_an_account(bank: Bank) -> None:
 
     with refused(bank, Balances.DeadAccount):
         bank.balances.reservable_currency.repatriate_reserved(
-            ALICE, NOBODY, u128(500), BalanceStatus.Free
+            ALICE, UNUSED, u128(500), BalanceStatus.Free
         )
 
 
@@ -279,12 +279,12 @@ def test_held_money_changes_hands(bank: Bank) -> None:
     balances.hold(ESCROW, ALICE, u128(1_000))
 
     balances.transfer_on_hold(ESCROW, ALICE, BOB, u128(300), on_hold=True)
-    balances.transfer_on_hold(ESCROW, ALICE, NOBODY, u128(400), on_hold=False)
+    balances.transfer_on_hold(ESCROW, ALICE, UNUSED, u128(400), on_hold=False)
 
     assert balances.held(ESCROW, BOB) == 300
-    assert balances.free(NOBODY) == 400
+    assert balances.free(UNUSED) == 400
     assert balances.held(ESCROW, ALICE) == 300
-    assert bank.announced()[-1] == Balances.TransferOnHold(ESCROW, ALICE, NOBODY, u128(400))
+    assert bank.announced()[-1] == Balances.TransferOnHold(ESCROW, ALICE, UNUSED, u128(400))
     check_the_ledger(bank)
 
 
@@ -303,8 +303,8 @@ def test_held_money_that_changes_hands_to_its_owner_stays_or_is_released(bank: B
     [
         (BOB, 1_001, False, TokenErrorKind.FundsUnavailable),
         (BOB, 501, False, TokenErrorKind.Frozen),
-        (NOBODY, 99, False, TokenErrorKind.CannotCreate),
-        (NOBODY, 100, True, TokenErrorKind.CannotCreateHold),
+        (UNUSED, 99, False, TokenErrorKind.CannotCreate),
+        (UNUSED, 100, True, TokenErrorKind.CannotCreateHold),
     ],
 )
 def test_held_money_that_cannot_change_hands_says_why(
@@ -368,9 +368,9 @@ def test_a_lock_is_extended_never_shortened(bank: Bank) -> None:
 
 def test_nothing_is_locked_where_there_is_no_account(bank: Bank) -> None:
     with refused(bank, NoProviders):
-        bank.balances.set_lock(VESTING, NOBODY, u128(1), Reasons.Misc)
-    bank.balances.remove_lock(VESTING, NOBODY)
-    assert NOBODY not in bank.system.account
+        bank.balances.set_lock(VESTING, UNUSED, u128(1), Reasons.Misc)
+    bank.balances.remove_lock(VESTING, UNUSED)
+    assert UNUSED not in bank.system.account
 
 
 def test_freezes_are_limited_in_number() -> None:
@@ -385,12 +385,12 @@ def test_freezes_are_limited_in_number() -> None:
 
 # ---- whatever happens
 
-PEOPLE = st.sampled_from([ALICE, BOB, CAROL, NOBODY, TREASURY, POOL])
+PEOPLE = st.sampled_from([ALICE, BOB, CAROL, UNUSED, TREASURY, POOL])
 OWNERS = st.sampled_from([ALICE, BOB, CAROL])
 AMOUNT = st.one_of(st.integers(0, 300), st.integers(0, 12_000), st.just(u128.MAX)).map(u128)
 REASON = st.sampled_from([BOND, STAKE, ESCROW])
 LOCK = st.sampled_from([VESTING, VOTING])
-NAME = st.sampled_from([b"somebody", b"whatever"])
+NAME = st.sampled_from([b"reserve1", b"reserve2"])
 YES_NO = st.booleans()
 Step = tuple[str, tuple[object, ...]]
 

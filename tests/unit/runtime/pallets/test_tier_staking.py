@@ -1,4 +1,4 @@
-"""What is promised for a stake is there, and no account gets more, sooner, or with locked money."""
+"""TierStaking: promised rewards are covered, and paid neither early nor for locked money."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_a_whole_term_pays_the_yearly_rate_for_its_days(
     )
     assert world.last(TierStaking.Unstaked) == TierStaking.Unstaked(ALICE, number, btt(amount))
     assert world.free(ALICE) == before + int(btt(amount)) + reward - burned
-    assert world.ledger.burned == burned
+    assert world.tokenomics.burned == burned
     assert world.free(STAKING) == btt(POOL) - reward
     assert world.staking.positions.holdings.get(ALICE) is None
     world.check()

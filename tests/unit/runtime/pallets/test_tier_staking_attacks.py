@@ -86,7 +86,7 @@ def test_a_stake_does_not_stand_in_for_locked_money(world: World) -> None:
     number = world.stake(holder, 50, 0)
     data = world.system.account[holder].data
     assert (data.free, data.reserved) == (btt(100), btt(50))
-    assert data.free - max(0, int(data.frozen) - int(data.reserved)) == 0, "as wallets tell it"
+    assert data.free - max(0, int(data.frozen) - int(data.reserved)) == 0, "as wallets show it"
     assert world.balances.reducible_balance(holder) == 0
     world.wait(30)
     world.staking.unstake(signed(holder), number)
@@ -229,7 +229,7 @@ def accesses(others: int, mine: int) -> list[int]:
     for days, step in steps:
         world.clock.slots += days * DAY
         if days == 1:
-            world.ledger.earn(int(btt(1)))
+            world.tokenomics.earn(int(btt(1)))
         before = counting.touched
         step()
         counts.append(counting.touched - before)
@@ -317,7 +317,7 @@ class Staking(RuleBasedStateMachine):
 
     @rule(amount=st.integers(1, 10**21))
     def earn(self, amount: int) -> None:
-        self.world.ledger.earn(amount)
+        self.world.tokenomics.earn(amount)
 
     @rule(bps=st.integers(0, 10_000))
     def share(self, bps: int) -> None:
@@ -374,24 +374,24 @@ def test_the_pools_of_the_whole_runtime_pay_what_stakes_earn() -> None:
     stake = {"amount": btt(50_000), "tier": u8(3), "min_reward": None}
     assert not chain.block(chain.by(ann, "TierStaking", "stake", **stake))
     assert not chain.days(1)
-    fees, staking, ledger = chain.runtime.fees, chain.staking, chain.tokenomics
+    fees, staking, tokenomics = chain.runtime.fees, chain.staking, chain.tokenomics
     assert (fees.discount_of(ann), fees.discount_of(ben)) == (2_000, 0)
-    assert ledger.supply().staked >= btt(50_000)
+    assert tokenomics.supply().staked >= btt(50_000)
 
-    split = split_compute(int(btt(1_000)), int(ledger.threshold()))
+    split = split_compute(int(btt(1_000)), int(tokenomics.threshold()))
     earners = [(person("cho"), split.contributors)]
-    assert not chain.days(1, lambda: ledger.take(ben, split, BurnReason.Compute, earners))
+    assert not chain.days(1, lambda: tokenomics.take(ben, split, BurnReason.Compute, earners))
     assert not chain.days(1)
     share = int(split.development) * 2_000 // 10_000
-    assert ledger.dividends.earmarked.value == share
+    assert tokenomics.dividends.earmarked.value == share
     assert share - 10**6 < staking.ledger.dividend_due(ann, u32(0)) <= share
 
     allowance = int(chain.runtime.balances.free(ann))
     assert not chain.days(363, chain.by(ann, "TierStaking", "unstake", id=u32(0)))
     gained = int(chain.runtime.balances.free(ann)) - allowance - int(btt(50_000))
     assert btt(5_700) + share - 10**6 < gained <= btt(5_700) + share
-    assert ledger.burned_by[BurnReason.Staking] == btt(300)
-    pool = next(pool for pool in ledger.ledger.statuses() if pool.account == STAKING)
+    assert tokenomics.burned_by[BurnReason.Staking] == btt(300)
+    pool = next(pool for pool in tokenomics.ledger.statuses() if pool.account == STAKING)
     assert (pool.released, pool.burned) == (btt(5_700), btt(300))
     assert fees.discount_of(ann) == 0
     assert not audit(chain.runtime)

@@ -206,7 +206,7 @@ def test_open_stakes_keep_their_terms(world: World) -> None:
     assert world.staking.ledger.stakes[BOB, other].bps == 900
     world.wait(365)
     world.staking.unstake(signed(ALICE), number)
-    assert world.ledger.burned == btt(300)
+    assert world.tokenomics.burned == btt(300)
     with refused(world, TierStaking.StillLocked):
         world.staking.unstake(signed(BOB), other)
     world.check()
@@ -281,14 +281,14 @@ def test_a_wrong_configuration_is_refused(config: dict[str, object]) -> None:
 
 def test_stakers_share_a_fifth_of_the_compute_inflow_by_what_they_staked(world: World) -> None:
     first, second = world.stake(ALICE, 30_000, 0), world.stake(BOB, 10_000, 0)
-    world.ledger.earn(int(btt(1_000)))
+    world.tokenomics.earn(int(btt(1_000)))
     with refused(world, TierStaking.NothingToClaim):
         world.staking.claim_dividend(signed(ALICE), first)
     world.wait(slots=ERA)
     assert world.last(TierStaking.DividendDistributed) == TierStaking.DividendDistributed(
         u32(0), btt(200)
     )
-    assert world.ledger.earmarked == btt(200)
+    assert world.tokenomics.earmarked == btt(200)
     late = world.stake(CAROL, 40_000, 0)
     before = world.free(ALICE)
     world.staking.claim_dividend(signed(ALICE), first)
@@ -306,9 +306,9 @@ def test_stakers_share_a_fifth_of_the_compute_inflow_by_what_they_staked(world: 
 def test_what_comes_in_while_nothing_is_staked_stays_in_the_development_fund(
     world: World,
 ) -> None:
-    world.ledger.earn(int(btt(1_000)))
+    world.tokenomics.earn(int(btt(1_000)))
     world.wait(slots=ERA)
-    assert world.ledger.earmarked == 0
+    assert world.tokenomics.earmarked == 0
     assert not any(
         isinstance(event, TierStaking.DividendDistributed) for event in world.announced()
     )
@@ -322,7 +322,7 @@ def test_what_comes_in_while_nothing_is_staked_stays_in_the_development_fund(
 
 def test_eras_without_blocks_are_shared_out_together(world: World) -> None:
     number = world.stake(ALICE, 1_000, 0)
-    world.ledger.earn(int(btt(10)))
+    world.tokenomics.earn(int(btt(10)))
     world.wait(slots=7 * ERA + 3)
     assert world.staking.era.value == 7
     assert world.staking.ledger.dividend_due(ALICE, number) == btt(2)
@@ -336,7 +336,7 @@ def test_eras_without_blocks_are_shared_out_together(world: World) -> None:
 def test_no_part_of_a_planck_is_lost(world: World) -> None:
     numbers = [world.stake(who, 1_000, 0, planck=place) for place, who in enumerate(PEOPLE)]
     for _ in range(5):
-        world.ledger.earn(10**9 + 7)
+        world.tokenomics.earn(10**9 + 7)
         world.wait(slots=ERA)
         world.check()
     for who, number in zip(PEOPLE, numbers, strict=True):
@@ -347,18 +347,18 @@ def test_no_part_of_a_planck_is_lost(world: World) -> None:
     for who, number in zip(PEOPLE, numbers, strict=True):
         world.staking.unstake(signed(who), number)
         world.check()
-    assert world.ledger.earmarked * ONE == world.staking.dividend_accounting.acc_rem.value
+    assert world.tokenomics.earmarked * ONE == world.staking.dividend_accounting.acc_rem.value
     last = world.stake(ALICE, 1_000, 0)
-    world.ledger.earn(1_000_000)
+    world.tokenomics.earn(1_000_000)
     world.wait(slots=ERA)
     # A unit of the accumulator is a thousand planck here; what is less waits for the next era.
-    assert 0 <= world.ledger.earmarked - world.staking.ledger.dividend_due(ALICE, last) < 1_000
+    assert 0 <= world.tokenomics.earmarked - world.staking.ledger.dividend_due(ALICE, last) < 1_000
     world.check()
 
 
 def test_closing_a_stake_pays_its_dividends(world: World) -> None:
     number = world.stake(ALICE, 1_000, 0)
-    world.ledger.earn(int(btt(5)))
+    world.tokenomics.earn(int(btt(5)))
     world.wait(30)
     world.staking.unstake(signed(ALICE), number)
     assert world.last(TierStaking.DividendPaid) == TierStaking.DividendPaid(ALICE, number, btt(1))
@@ -368,11 +368,11 @@ def test_closing_a_stake_pays_its_dividends(world: World) -> None:
 def test_the_stakers_part_is_a_parameter(world: World) -> None:
     number = world.stake(ALICE, 1_000, 0)
     world.staking.set_dividend_bps(ROOT, u32(1))
-    world.ledger.earn(int(btt(10_000)))
+    world.tokenomics.earn(int(btt(10_000)))
     world.wait(slots=ERA)
     assert world.staking.ledger.dividend_due(ALICE, number) == btt(1)
     world.staking.set_dividend_bps(ROOT, u32(0))
-    world.ledger.earn(int(btt(10_000)))
+    world.tokenomics.earn(int(btt(10_000)))
     world.wait(slots=ERA)
     assert world.staking.ledger.dividend_due(ALICE, number) == btt(1)
     world.check()

@@ -146,7 +146,7 @@ def test_a_chain_without_the_section_has_pools_and_no_promises() -> None:
             {"milestoneBurns": [["cross_chain", "1"], ["cross_chain", "1"]]},
             "tokenomics.milestoneBurns[1][0]",
         ),
-        ({"foundation": "nobody"}, "tokenomics.foundation"),
+        ({"foundation": "unknown"}, "tokenomics.foundation"),
         ({"minting": 1}, "tokenomics.minting"),
     ],
 )

@@ -357,8 +357,8 @@ def test_only_an_account_has_payments_made(chain: FundsChain) -> None:
 
 def test_the_treasury_is_where_dust_and_slashes_go(chain: FundsChain) -> None:
     chain.balances.transfer(ALICE, BOB, BTT)
-    chain.balances.reserve_named(b"somebody", BOB, BTT // 2)
-    chain.balances.slash_reserved_named(b"somebody", BOB, BTT // 2)
+    chain.balances.reserve_named(b"reserve1", BOB, BTT // 2)
+    chain.balances.slash_reserved_named(b"reserve1", BOB, BTT // 2)
     assert chain.treasury.available() == FUNDS * BTT + BTT // 2
     chain.balances.transfer(BOB, ALICE, BTT // 2 - 1)
     assert chain.treasury.available() == FUNDS * BTT + BTT // 2 + 1

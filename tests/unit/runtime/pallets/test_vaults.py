@@ -8,7 +8,8 @@ What is tried against those who share a vault, and what shows that it fails:
 * to let a fee grow for years: `test_a_fee_of_a_long_time_is_that_of_a_year_at_most`
 * to trade with oneself at the vault's cost:
   `test_a_manager_who_trades_with_itself_gets_little_in_a_day`
-* to lock others in: `test_open_orders_lock_nobody_in`, `test_money_leaves_a_vault_without_units`
+* to lock others in: `test_open_orders_lock_no_account_in`,
+  `test_money_leaves_a_vault_without_units`
 """
 
 from __future__ import annotations
