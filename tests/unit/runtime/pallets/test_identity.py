@@ -265,7 +265,7 @@ def test_parts_of_an_account_come_go_and_leave(town: Office) -> None:
     assert ALICE not in identity.subs.subs_of
 
 
-def test_nobody_is_held_to_be_anothers_unasked(town: Office) -> None:
+def test_a_sub_account_has_to_agree(town: Office) -> None:
     """Or one judged account could bar all others from looking at its work, and cap them as one."""
     identity = town.identity
     with refused(town, Identity.NotSub):
