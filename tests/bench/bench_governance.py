@@ -121,7 +121,7 @@ def main() -> None:
             times.append(process_time() - begin)
             made.state.rollback()
             made.clock.slot = slot
-            made.told()
+            made.new_events()
         print(f"  {name:34} {min(times) * 1_000:9.1f} ms {counted / PICOS_PER_MILLI:10.1f} ms")
 
 

@@ -145,7 +145,7 @@ class Assembly(Forum):
         """Do verified work today."""
         self.chambers.work.note_work(who, units)
 
-    # ---- what a test looks at
+    # ---- queries
 
     def votes(self, index: u32, chamber: Chamber) -> tuple[int, int, int]:
         """Return what a chamber has counted, in its unit: whole seats in the community."""

@@ -18,10 +18,10 @@ from runtime.pallets.tier_staking import StakedMoney
 from runtime.pallets.tokenomics import Tokenomics
 from support.runtime import SmallRuntime
 
-ALICE, BOB, CAROL, LAW, TECH, DAVE = PEOPLE = tuple(
+ALICE, BOB, CAROL, LEGAL, TECH, DAVE = PEOPLE = tuple(
     AccountId(bytes((n,)) * 32) for n in range(1, 7)
 )
-NOBODY = AccountId(bytes((9,)) * 32)
+ABSENT = AccountId(bytes((9,)) * 32)
 KEEPER, COLLECTOR = pool_account(b"btt/asst"), pool_account(b"btt/exch")
 POOLS = (DEVELOPMENT_FUND, OPERATIONS, TREASURY, KEEPER, COLLECTOR)
 DEPOSIT, BOND, RICH = 100 * BTT, 5_000 * BTT, 100_000 * BTT
@@ -123,7 +123,7 @@ class Office(SmallRuntime):
             }
         )
         self.tokenomics.genesis({})
-        for who, regulatory in ((LAW, True), (TECH, False)):
+        for who, regulatory in ((LEGAL, True), (TECH, False)):
             self.registry.bond_verifier(signed(who), BOND)
             self.registry.appoint_verifier(ROOT, Id(who), regulatory, not regulatory)
         self.host.events.clear()
@@ -139,9 +139,9 @@ class Office(SmallRuntime):
         self.registry.register(signed(who), **given)  # type: ignore[arg-type]
         return id
 
-    def attest(self, id: u32, law: int = 1, tech: int = 1) -> None:
+    def attest(self, id: u32, legal: int = 1, tech: int = 1) -> None:
         """Let both verifiers attest it."""
-        self.registry.verify(signed(LAW), id, Role.Regulatory, u8(law), True, TEXT)
+        self.registry.verify(signed(LEGAL), id, Role.Regulatory, u8(legal), True, TEXT)
         self.registry.verify(signed(TECH), id, Role.Technical, u8(tech), True, TEXT)
 
     def issue(self, **other: object) -> u32:

@@ -45,7 +45,7 @@ from support.runtime import SmallRuntime
 ALICE, BOB, CAROL, DAVE, EVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4, 5))
 PEOPLE = (ALICE, BOB, CAROL, DAVE, EVE)
 WEALTH = 10_000
-"""What everybody has at first, in BTT."""
+"""Balance of each account at genesis, in BTT."""
 SMALL_SPENDER = DecisionOrigin(Decision.SmallSpender)
 ROOM = 500
 """Milliseconds of a block that the scheduler may use."""
@@ -61,13 +61,13 @@ class Hands:
         return Slot(self.slot)
 
 
-def told_weight(_: object, text: bytes, micros: u32, fails: bool) -> DispatchInfo:
-    """Weigh an entry as its writer says."""
+def declared_weight(_: object, text: bytes, micros: u32, fails: bool) -> DispatchInfo:
+    """Return the weight that the writer of an entry declares."""
     return DispatchInfo(int(micros) * PICOS_PER_MICRO)
 
 
 class Diary(Pallet):
-    """Somebody who writes down what is asked for, and by whom; as heavy as one likes."""
+    """Records the calls that it receives, with their origin and a declared weight."""
 
     class Written(Event, index=0):
         """Something was written down."""
@@ -77,7 +77,7 @@ class Diary(Pallet):
     class Refused(Error, index=0):
         """It was asked not to write."""
 
-    @call(0, weight=told_weight)
+    @call(0, weight=declared_weight)
     def write(self, origin: Origin, text: bytes, micros: u32, fails: bool) -> PostInfo:
         """Write, or fail; half of the time is not used."""
         self.deposit(self.Written(text))
@@ -86,7 +86,7 @@ class Diary(Pallet):
         return PostInfo(weight=int(micros) * PICOS_PER_MICRO // 2)
 
 
-class Town(SmallRuntime):
+class GovernanceRuntime(SmallRuntime):
     """System, Balances, Preimage and Scheduler; a subclass adds more in `more`."""
 
     room = ROOM
@@ -126,7 +126,7 @@ class Town(SmallRuntime):
         """Add pallets."""
 
     def open(self) -> None:
-        """Give everybody money; the treasury's account exists."""
+        """Give each account its balance; the treasury's account exists."""
         rows = [[address(who), str(WEALTH * BTT)] for who in PEOPLE]
         self.balances.genesis({"balances": rows})
         self.host.events.clear()
@@ -137,15 +137,15 @@ class Town(SmallRuntime):
 
     def written(self) -> list[bytes]:
         """Return what was written down since the events were last asked for."""
-        return [event.text for event in self.told() if isinstance(event, Diary.Written)]
+        return [event.text for event in self.new_events() if isinstance(event, Diary.Written)]
 
     def tick(self, slots: int = 1) -> int:
         """Open the block that is so many slots later; return what the scheduler used."""
         self.clock.slot += slots
         return self.on_initialize(self.clock.slot)
 
-    def told(self) -> list[object]:
-        """Return the events since the last time this was asked."""
+    def new_events(self) -> list[object]:
+        """Return the events since the last call."""
         events = self.announced()
         self.host.events.clear()
         return events
@@ -195,11 +195,11 @@ class Coins:
         return Tally(tally.ayes + ayes, tally.nays + nays, tally.support + (ayes + abstains))
 
     def may_delegate(self, who: AccountId) -> bool:
-        """Let everybody delegate."""
+        """Return True: each account may delegate."""
         return True
 
 
-class Forum(Town):
+class Forum(GovernanceRuntime):
     """A town that holds referenda and votes with its money; a day has 40 slots."""
 
     day = 40

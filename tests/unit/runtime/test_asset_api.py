@@ -1,4 +1,4 @@
-"""What the runtime APIs tell of assets and their exchange is what the pallets know, in pages."""
+"""The runtime APIs of assets and their exchange return the state of the pallets, in pages."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ def asked(market: Market, api: type[AssetsApi | ExchangeApi], name: str, *args: 
     asking = api.__new__(api)
     asking._executive = cast("Executive", SimpleNamespace(runtime=market))
     method = api.METHODS[name]
-    told = [
+    arguments = [
         part.decode_all(part.encode(arg))
         for (_, part), arg in zip(method.inputs, args, strict=True)
     ]
-    return method.output.decode_all(method.output.encode(method.run(asking, *told)))
+    return method.output.decode_all(method.output.encode(method.run(asking, *arguments)))
 
 
 def test_what_paid_for_it_is_listed_first_however_much_is_listed() -> None:
@@ -58,7 +58,7 @@ def test_a_book_shows_every_order_of_a_level() -> None:
     assert book.last is None
 
 
-def test_a_retired_asset_is_still_told_of() -> None:
+def test_a_retired_asset_is_still_returned() -> None:
     market = Market()
     for who in (BOB, CAROL):
         market.assets.move(SCANNER, who, ALICE, market.assets.balance(SCANNER, who))

@@ -33,7 +33,7 @@ DAY = RuntimeParams(u64(SLOT_MS)).day_slots
 
 @pytest.fixture
 def chain() -> BttRuntime:
-    """The law of a development chain, on the state of block zero."""
+    """The runtime of a development chain, on the state of block zero."""
     state = DictState()
     state.data = dict(build(make("dev-manual")).state)
     runtime = BttRuntime(RuntimeParams(u64(SLOT_MS)))
@@ -81,7 +81,7 @@ def test_a_stake_of_a_year_counts_half_as_much_again(chain: BttRuntime) -> None:
 
 
 def test_verified_work_votes_until_some_of_it_was_wrong(chain: BttRuntime) -> None:
-    address = b"/ip4/127.0.0.1/tcp/4711/p2p/12D3KooWNobody"
+    address = b"/ip4/127.0.0.1/tcp/4711/p2p/12D3KooWAbsent"
     info = ProviderInfo(
         ProviderKind.Clinic, None, [u16(0)], u32(2), b"\x01" * 32, b"\x02" * 32, address
     )

@@ -177,7 +177,7 @@ def test_a_caught_failure_is_undone_alone(library: Library) -> None:
     assert library.announced() == [Book.Written(u32(9)), Book.Written(u32(2))]
 
 
-def test_a_call_tells_what_it_used(library: Library) -> None:
+def test_a_call_returns_the_weight_used(library: Library) -> None:
     post = library.dispatch(signed(WHO), library.call("Book", "subtract", number=u32(1)))
     assert post.weight == 3
     assert library.info(library.call("Book", "break_the_block")) == DispatchInfo(
@@ -209,7 +209,7 @@ def test_arithmetic_out_of_range_is_a_failure_of_the_call(
     assert not library.state.data
 
 
-def test_an_overflow_is_told_as_such() -> None:
+def test_an_overflow_is_an_arithmetic_error() -> None:
     with pytest.raises(Overflow) as raised:
         _ = u8(255) + 1
     assert Arithmetic.of(raised.value).kind is ArithmeticErrorKind.Overflow
@@ -243,8 +243,8 @@ def test_errors_travel_as_wallets_read_them(
 
 
 def test_a_pallets_error_says_where_it_comes_from(library: Library) -> None:
-    told = library.wire_error(Book.Torn())
-    assert told == WireModule(ModuleError(u8(7), b"\x09\0\0\0"))
+    error = library.wire_error(Book.Torn())
+    assert error == WireModule(ModuleError(u8(7), b"\x09\0\0\0"))
 
 
 # ---- origins and filters
@@ -288,7 +288,7 @@ def test_root_passes_every_filter_and_a_bypass_is_for_one_call(library: Library)
         )
 
 
-# ---- the knots of the codec
+# ---- the recursive codecs
 
 CALL: Codec[Call] = codec(RuntimeCall)
 
@@ -328,7 +328,7 @@ def test_calls_nested_too_deep_are_refused(library: Library) -> None:
 
 
 @pytest.mark.parametrize("raw", ["", "07", "0763", "6300", "ff", "ffff"])
-def test_a_call_of_nobody_is_no_call(library: Library, raw: str) -> None:
+def test_a_call_of_no_pallet_is_not_decoded(library: Library, raw: str) -> None:
     with pytest.raises(DecodeError):
         library.call_codec.decode_all(bytes.fromhex(raw))
 
@@ -338,7 +338,7 @@ def test_a_call_must_end_where_its_arguments_end(library: Library) -> None:
         library.call_codec.decode_all(library.write(1).raw + b"\0")
 
 
-def test_events_carry_the_index_of_their_pallet(library: Library) -> None:
+def test_events_have_the_index_of_their_pallet(library: Library) -> None:
     library.dispatch(signed(WHO), library.write(3))
     (record,) = library.host.events
     raw = encode(EventRecord, record)
@@ -358,13 +358,13 @@ def test_all_events_together_are_the_bytes_of_their_list(library: Library) -> No
 
 
 @pytest.mark.parametrize("raw", ["", "07", "0701", "0100", "ff00"])
-def test_an_event_of_nobody_is_no_event(library: Library, raw: str) -> None:
+def test_an_event_of_no_pallet_is_not_decoded(library: Library, raw: str) -> None:
     assert library.book.index == 7
     with pytest.raises(DecodeError):
         decode(RuntimeEvent, bytes.fromhex(raw))
 
 
-def test_reasons_carry_the_index_of_their_pallet(library: Library) -> None:
+def test_reasons_have_the_index_of_their_pallet(library: Library) -> None:
     assert library.book.index == 7
     assert encode(RuntimeHoldReason, Reason(7, 5)).hex() == "0705"
     assert decode(RuntimeHoldReason, b"\x07\x03") == Reason(7, 3)

@@ -1,4 +1,4 @@
-"""Genesis configuration: whoever got a row wrong is told which row, and what was expected."""
+"""Genesis configuration: an error names the wrong row, and what was expected."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class Counter(Pallet):
     label: Annotated[Const[u16], "LABEL"] = u16(7)
     limit: u64
     most = Constant(u8(5))
-    """How far the law lets anybody count at once."""
+    """Maximum count of one call."""
 
     total_so_far = Value(u32, default=u32(0))
     by_name = Map(u8, u32)
@@ -107,7 +107,7 @@ def test_constants_are_configuration_that_shows() -> None:
     assert {"step", "label", "limit"} == Counter.CONFIG
 
 
-def test_what_the_law_fixes_shows_and_no_table_gives_it() -> None:
+def test_a_constant_is_in_the_metadata_and_no_table_gives_it() -> None:
     assert Counter(step=u32(1), limit=u64(2)).most == 5
     with pytest.raises(TypeError, match="unknown \\['most'\\]"):
         Counter(step=u32(1), limit=u64(2), most=u8(6))  # type: ignore[call-arg]

@@ -59,8 +59,8 @@ from support.asset_office import (
     DEPOSIT,
     DOCUMENTS,
     KEEPER,
-    LAW,
     LEAVE,
+    LEGAL,
     OTHERS,
     PEOPLE,
     QUARTER,
@@ -86,7 +86,7 @@ def test_the_way_to_units_and_what_it_costs(office: Office) -> None:
     before = office.issuance()
     scanner = office.register()
     assert office.held(HOLD.Registration, ALICE) == DEPOSIT
-    office.attest(scanner, law=1, tech=2)
+    office.attest(scanner, legal=1, tech=2)
     assert office.registry.registrations.registered[scanner].state is State.Voting
     with refused(office, AssetRegistry.VotingOpen):
         office.registry.issue(signed(ALICE), scanner)
@@ -100,8 +100,8 @@ def test_the_way_to_units_and_what_it_costs(office: Office) -> None:
     assert office.assets.asset[scanner].owner == KEEPER
     # Class 2, because the harder judgement counts: 2 % of 20,000; 5 % of it burn, beyond 10,000.
     fee, burned = 400 * BTT, 20 * BTT
-    told = [event for event in office.announced() if isinstance(event, AssetRegistry.AssetIssued)]
-    assert told == [AssetRegistry.AssetIssued(scanner, UNITS, fee, burned, u128(0))]
+    issued = [event for event in office.announced() if isinstance(event, AssetRegistry.AssetIssued)]
+    assert issued == [AssetRegistry.AssetIssued(scanner, UNITS, fee, burned, u128(0))]
     assert office.balances.total(ALICE) == RICH - fee
     assert before - office.issuance() == burned
     assert office.tokenomics.burned_by[BurnReason.Asset] == burned
@@ -124,10 +124,10 @@ def test_stakers_get_their_part_of_the_fee_whichever_way_they_voted(office: Offi
         office.registry.vote(signed(DAVE), scanner, False)
     office.registry.issue(signed(ALICE), scanner)
 
-    pot = 19 * BTT  # 1 % of 20,000 is 200; 10 burn; a tenth of 190 is the voters'
-    assert office.held(HOLD.VoteReward, ALICE) == pot
+    reward = 19 * BTT  # 1 % of 20,000 is 200; 10 burn; a tenth of 190 is the voters'
+    assert office.held(HOLD.VoteReward, ALICE) == reward
     office.registry.claim_vote_reward(signed(BOB), scanner)
-    assert office.balances.free(BOB) == RICH + pot * 3 // 4
+    assert office.balances.free(BOB) == RICH + reward * 3 // 4
     with refused(office, AssetRegistry.NothingToClaim):
         office.registry.claim_vote_reward(signed(BOB), scanner)
     with refused(office, AssetRegistry.NothingToClaim):
@@ -137,7 +137,7 @@ def test_stakers_get_their_part_of_the_fee_whichever_way_they_voted(office: Offi
         office.registry.claim_vote_reward(signed(CAROL), scanner)
     treasury = office.balances.free(TREASURY)
     office.registry.expire_vote_reward(signed(DAVE), scanner)
-    assert office.balances.free(TREASURY) - treasury == pot // 4
+    assert office.balances.free(TREASURY) - treasury == reward // 4
     assert office.held(HOLD.VoteReward, ALICE) == 0
 
 
@@ -197,7 +197,7 @@ def test_a_verifier_who_says_no_ends_it(office: Office) -> None:
     assert office.registry.registrations.registered[scanner].state is State.Rejected
     assert office.balances.free(ALICE) == RICH
     with refused(office, AssetRegistry.BadState):
-        office.registry.verify(signed(LAW), scanner, Role.Regulatory, u8(1), True, TEXT)
+        office.registry.verify(signed(LEGAL), scanner, Role.Regulatory, u8(1), True, TEXT)
 
 
 def test_documents_are_registered_once(office: Office) -> None:
@@ -229,7 +229,7 @@ def test_two_people_attest_and_neither_is_the_issuer(office: Office) -> None:
     with refused(office, AssetRegistry.VerifierConflict):
         office.registry.verify(signed(ALICE), scanner, Role.Technical, u8(1), True, TEXT)
     with refused(office, AssetRegistry.NotVerifier):
-        office.registry.verify(signed(LAW), scanner, Role.Technical, u8(1), True, TEXT)
+        office.registry.verify(signed(LEGAL), scanner, Role.Technical, u8(1), True, TEXT)
     with refused(office, AssetRegistry.BadClass):
         office.registry.verify(signed(TECH), scanner, Role.Technical, u8(4), True, TEXT)
     office.registry.verify(signed(TECH), scanner, Role.Technical, u8(1), True, TEXT)
@@ -271,9 +271,9 @@ def test_a_verifier_is_bonded_appointed_and_held_to_account(office: Office) -> N
 
 
 def test_one_who_stands_behind_two_accounts_is_one(office: Office) -> None:
-    office.people.parents = {TECH: LAW}
+    office.people.parents = {TECH: LEGAL}
     scanner = office.register()
-    office.registry.verify(signed(LAW), scanner, Role.Regulatory, u8(1), True, TEXT)
+    office.registry.verify(signed(LEGAL), scanner, Role.Regulatory, u8(1), True, TEXT)
     with refused(office, AssetRegistry.VerifierConflict):
         office.registry.verify(signed(TECH), scanner, Role.Technical, u8(1), True, TEXT)
     office.people.parents = {TECH: ALICE}
@@ -302,15 +302,15 @@ def test_the_same_coins_do_not_vote_twice(office: Office) -> None:
 
 
 def test_who_was_slashed_is_not_appointed_again_without_a_whole_bond(office: Office) -> None:
-    office.registry.slash_verifier(ROOT, Id(LAW), u128(1))
+    office.registry.slash_verifier(ROOT, Id(LEGAL), u128(1))
     with refused(office, AssetRegistry.BondTooLow):
-        office.registry.appoint_verifier(ROOT, Id(LAW), True, False)
-    office.registry.appoint_verifier(ROOT, Id(LAW), False, False)
-    office.registry.leave(signed(LAW))
+        office.registry.appoint_verifier(ROOT, Id(LEGAL), True, False)
+    office.registry.appoint_verifier(ROOT, Id(LEGAL), False, False)
+    office.registry.leave(signed(LEGAL))
     office.clock.slot += LEAVE
-    office.registry.withdraw_bond(signed(LAW))
-    office.registry.bond_verifier(signed(LAW), BOND)
-    office.registry.appoint_verifier(ROOT, Id(LAW), True, False)
+    office.registry.withdraw_bond(signed(LEGAL))
+    office.registry.bond_verifier(signed(LEGAL), BOND)
+    office.registry.appoint_verifier(ROOT, Id(LEGAL), True, False)
 
 
 def test_an_issuer_gives_up_before_there_are_units_and_gets_the_deposit(office: Office) -> None:
@@ -337,11 +337,11 @@ def test_an_issuer_gives_up_before_there_are_units_and_gets_the_deposit(office: 
 
 
 def test_a_slashed_verifier_attests_nothing_and_loses_no_more_than_there_is(office: Office) -> None:
-    office.registry.slash_verifier(ROOT, Id(LAW), u128(u128.MAX))
-    assert office.held(HOLD.VerifierBond, LAW) == 0
+    office.registry.slash_verifier(ROOT, Id(LEGAL), u128(u128.MAX))
+    assert office.held(HOLD.VerifierBond, LEGAL) == 0
     scanner = office.register()
     with refused(office, AssetRegistry.NotVerifier):
-        office.registry.verify(signed(LAW), scanner, Role.Regulatory, u8(1), True, TEXT)
+        office.registry.verify(signed(LEGAL), scanner, Role.Regulatory, u8(1), True, TEXT)
 
 
 def test_restricted_units_are_for_people_whose_identity_was_judged(office: Office) -> None:
@@ -384,7 +384,7 @@ def test_the_value_moves_so_far_within_a_quarter_and_not_farther(office: Office)
         office.registry.request_revaluation(signed(ALICE), scanner, Mode.Full)
     submit = office.registry.submit_revaluation
     with refused(office, AssetRegistry.NotVerifier):
-        submit(signed(LAW), scanner, Role.Regulatory, VALUE, TEXT)
+        submit(signed(LEGAL), scanner, Role.Regulatory, VALUE, TEXT)
     with refused(office, AssetRegistry.ValuationJump):
         submit(signed(TECH), scanner, Role.Technical, 24_000 * BTT + 1, TEXT)
     submit(signed(TECH), scanner, Role.Technical, 24_000 * BTT, TEXT)
@@ -407,8 +407,8 @@ def test_a_full_valuation_needs_two_who_agree(office: Office) -> None:
     submit(signed(TECH), scanner, Role.Technical, 21_000 * BTT, TEXT)
     assert office.registry.registrations.registered[scanner].value == VALUE
     with refused(office, AssetRegistry.ValuesDiffer):
-        submit(signed(LAW), scanner, Role.Regulatory, 20_999 * BTT, TEXT)
-    submit(signed(LAW), scanner, Role.Regulatory, 21_000 * BTT, TEXT)
+        submit(signed(LEGAL), scanner, Role.Regulatory, 20_999 * BTT, TEXT)
+    submit(signed(LEGAL), scanner, Role.Regulatory, 21_000 * BTT, TEXT)
     assert office.registry.registrations.registered[scanner].value == 21_000 * BTT
 
 
@@ -507,7 +507,7 @@ def test_parameters_outside_of_the_documents_are_refused(
         office.registry.set_params(ROOT, Params(**wrong))  # type: ignore[arg-type]
 
 
-def test_parameters_change_by_their_origin_and_tell(office: Office) -> None:
+def test_parameters_change_by_their_origin_with_an_event(office: Office) -> None:
     params = Params(jump_bps=u32(1_000))
     with refused(office, BadOrigin):
         office.registry.set_params(signed(ALICE), params)
@@ -598,7 +598,7 @@ class Business(RuleBasedStateMachine):
     @rule(asset=asset, yes=st.sampled_from((True, True, True, False)))
     def attest(self, asset: u32, yes: bool) -> None:
         verify = self.office.registry.verify
-        self._try(verify, signed(LAW), asset, Role.Regulatory, u8(1), True, TEXT)
+        self._try(verify, signed(LEGAL), asset, Role.Regulatory, u8(1), True, TEXT)
         self._try(verify, signed(TECH), asset, Role.Technical, u8(3), yes, TEXT)
 
     @rule(asset=asset, who=who, aye=st.booleans())

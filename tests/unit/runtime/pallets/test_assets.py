@@ -19,24 +19,24 @@ from runtime.pallets.balances import Balances
 from support.runtime import SmallRuntime, refused
 
 ALICE, BOB, CAROL = PEOPLE = tuple(AccountId(bytes((n,)) * 32) for n in (1, 2, 3))
-NOBODY = AccountId(bytes((9,)) * 32)
+ABSENT = AccountId(bytes((9,)) * 32)
 KEEPER = AccountId(b"modlbtt/asst" + bytes(20))
 DEPOSIT = BTT
 SCANNER, CLINIC = u32(1), u32(2)
 
 
 class Watching:
-    """Some may not hold; what was told is kept."""
+    """Refuses some holders, and records its calls."""
 
     def __init__(self) -> None:
         self.barred: list[AccountId] = []
-        self.heard: list[tuple[int, AccountId, int]] = []
+        self.calls: list[tuple[int, AccountId, int]] = []
 
     def may_hold(self, asset: u32, who: AccountId) -> bool:
         return who not in self.barred
 
     def about_to_change(self, asset: u32, who: AccountId, balance: u128) -> None:
-        self.heard.append((int(asset), who, int(balance)))
+        self.calls.append((int(asset), who, int(balance)))
 
 
 class Register(SmallRuntime):
@@ -105,7 +105,7 @@ def test_sending_to_yourself_changes_nothing_and_needs_the_units(register: Regis
 
 
 def test_nothing_leaves_no_trace(register: Register) -> None:
-    register.assets.transfer(signed(ALICE), SCANNER, Id(NOBODY), u128(0))
+    register.assets.transfer(signed(ALICE), SCANNER, Id(ABSENT), u128(0))
     assert register.held(SCANNER) == {ALICE: 100}
     assert register.announced() == []
 
@@ -129,9 +129,9 @@ def test_an_account_with_units_cannot_be_closed_and_one_without_can(register: Re
     register.balances.transfer(ALICE, BOB, 1_000 * BTT)
 
 
-def test_nobody_there_receives_nothing(register: Register) -> None:
+def test_an_account_that_does_not_exist_receives_nothing(register: Register) -> None:
     with refused(register, TokenError(TokenErrorKind.CannotCreate)):
-        register.assets.transfer(signed(ALICE), SCANNER, Id(NOBODY), u128(1))
+        register.assets.transfer(signed(ALICE), SCANNER, Id(ABSENT), u128(1))
 
 
 def test_a_full_account_makes_room_with_a_deposit(register: Register) -> None:
@@ -176,14 +176,14 @@ def test_a_frozen_asset_stands_still_until_it_is_thawed(register: Register) -> N
     assert register.held(SCANNER) == {ALICE: 98, BOB: 1}
 
 
-def test_the_watcher_decides_who_may_hold_and_hears_first(register: Register) -> None:
-    register.watching.heard.clear()
+def test_the_watcher_decides_on_holders_and_is_called_before_changes(register: Register) -> None:
+    register.watching.calls.clear()
     register.watching.barred.append(CAROL)
     with refused(register, Assets.NoPermission):
         register.assets.transfer(signed(ALICE), SCANNER, Id(CAROL), u128(1))
     register.assets.transfer(signed(ALICE), SCANNER, Id(BOB), u128(30))
     register.assets.transfer(signed(BOB), SCANNER, Id(ALICE), u128(10))
-    assert register.watching.heard == [(1, BOB, 0), (1, ALICE, 100), (1, ALICE, 70), (1, BOB, 30)]
+    assert register.watching.calls == [(1, BOB, 0), (1, ALICE, 100), (1, ALICE, 70), (1, BOB, 30)]
 
 
 def test_a_pool_holds_units_without_a_reference(register: Register) -> None:

@@ -52,7 +52,7 @@ def test_two_who_agree_meet_in_the_middle() -> None:
     assert held(bids((10, 0, 3)), asks((6, 0, 3))) == Outcome(8, [(0, 3)], [(0, 3)])
 
 
-def test_whoever_is_left_out_would_not_have_traded_at_the_price() -> None:
+def test_an_unfilled_order_would_not_have_traded_at_the_price() -> None:
     # The second bid wants more at 9: a price below 9 would be unfair to it.
     assert held(bids((10, 0, 3), (9, 0, 3)), asks((6, 0, 3))) == Outcome(9, [(0, 3)], [(0, 3)])
     assert held(bids((10, 0, 5)), asks((6, 0, 3))) == Outcome(10, [(0, 3)], [(0, 3)])
@@ -95,7 +95,7 @@ def most(wanted: list[Offer], offered: list[Offer]) -> int:
 
 
 @given(rows, rows)
-def test_one_price_moves_the_most_units_and_wrongs_nobody(
+def test_one_price_moves_the_most_units_and_keeps_each_limit(
     wanted: list[tuple[int, int, int]], offered: list[tuple[int, int, int]]
 ) -> None:
     wanted, offered = (sorted(side, key=lambda row: row[1]) for side in (wanted, offered))

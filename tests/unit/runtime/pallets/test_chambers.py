@@ -164,9 +164,9 @@ def test_who_abstains_takes_part(town: Assembly) -> None:
     assert (tally.ayes, tally.nays, tally.support) == (0, 0, 1_050 * 10**9)
 
 
-def test_a_tie_is_not_more_than_half() -> None:
-    tie = formulas.tally([ChamberRecord(u32(7_000), u128(10), Share(u128(5), u128(5)))])
-    assert not passing(flat(50), 0, formulas.approval(tie))
+def test_equal_votes_are_not_more_than_half() -> None:
+    equal = formulas.tally([ChamberRecord(u32(7_000), u128(10), Share(u128(5), u128(5)))])
+    assert not passing(flat(50), 0, formulas.approval(equal))
 
 
 # ---- what is frozen
@@ -179,9 +179,9 @@ def test_weights_and_electorates_are_frozen_when_the_decision_starts(town: Assem
     town.vote(ALICE, index, 5_000)
     assert town.chambers.polls.polls[index].frozen is False
     town.referenda.place_decision_deposit(signed(ALICE), index)
-    town.told()
+    town.new_events()
     town.wait(80)
-    frozen = [event for event in town.told() if isinstance(event, Chambers.WeightsFrozen)]
+    frozen = [event for event in town.new_events() if isinstance(event, Chambers.WeightsFrozen)]
     assert [event.year for event in frozen] == [2025]
     assert frozen[0].weights == [*PAGE[2025]]
     town.wait(40)
@@ -353,7 +353,7 @@ def test_a_split_ballot_splits_all_its_powers(town: Assembly) -> None:
     assert parts == (SEAT_POWER // 4, SEAT_POWER // 2, SEAT_POWER // 4)
 
 
-def test_who_belongs_to_no_chamber_is_told_so(town: Assembly) -> None:
+def test_an_account_without_a_chamber_has_no_voting_power(town: Assembly) -> None:
     town.ledger.vesting = {BOB: 10_000 * BTT}
     index = town.deciding()
     with pytest.raises(Chambers.NoVotingPower):
@@ -400,7 +400,7 @@ def test_who_is_more_than_a_holder_votes_itself(town: Assembly) -> None:
         town.delegate(BOB, DAVE, 10)
 
 
-def test_an_institution_casts_nobody_elses_votes(town: Assembly) -> None:
+def test_an_institution_casts_only_its_own_votes(town: Assembly) -> None:
     town.seat(ALICE, 5_000)
     town.delegate(BOB, ALICE, 1_000)
     index = town.deciding()
@@ -417,7 +417,7 @@ def test_who_has_only_what_others_lend_votes_with_that(town: Assembly) -> None:
     assert town.holders(index) == (100, 0)
 
 
-def test_who_is_seated_backs_nobody_any_more(town: Assembly) -> None:
+def test_an_account_that_is_seated_loses_its_backing_of_candidates(town: Assembly) -> None:
     town.ledger.judged[BOB] = BOB
     town.chambers.submit_candidacy(signed(BOB))
     town.chambers.vote_representative(signed(CAROL), [BOB], 9_000 * BTT)
@@ -761,7 +761,7 @@ def test_hundreds_of_votes_and_a_hundred_calls_fit_into_one_block(town: Assembly
     for number in range(100):
         entry = town.entry(bytes((number,)), micros=2_000)
         town.scheduler.schedule(ROOT, ready, None, u8(0), entry)
-    town.told()
+    town.new_events()
     limits = block_weights(SLOT_MS)
     normal, most = limits.per_class.normal, int(limits.max_block.ref_time)
     hooks = town.tick() + int(limits.base_block.ref_time)
@@ -792,7 +792,7 @@ def test_what_all_chambers_want_is_done(town: Assembly) -> None:
     assert town.written() == [b"built"]
 
 
-def test_the_electorate_that_nobody_belongs_to_does_not_count(town: Assembly) -> None:
+def test_an_empty_electorate_does_not_count(town: Assembly) -> None:
     index = town.deciding()
     town.vote(BOB, index, 9_000)
     assert town.referenda.tally(index).support == 1_050 * 10**9
@@ -812,10 +812,12 @@ def test_those_with_the_most_backing_sit(town: Assembly) -> None:
         if place:
             town.chambers.vote_representative(signed(who), [who], place * BTT)
     town.chambers.vote_representative(signed(BOB), [many[1], many[2]], 100 * BTT)
-    town.told()
+    town.new_events()
     town.clock.slot = 14 * town.day
     town.tick()
-    (over,) = [event for event in town.told() if isinstance(event, Chambers.ElectionConcluded)]
+    (over,) = [
+        event for event in town.new_events() if isinstance(event, Chambers.ElectionConcluded)
+    ]
     assert over.seated == [many[2], many[1], *reversed(many[5:])]
     assert over.until == town.clock.slot + 180 * town.day
     for who in many:
@@ -823,7 +825,7 @@ def test_those_with_the_most_backing_sit(town: Assembly) -> None:
         assert town.balances.reserved(who) == (100 * BTT if sits else 0)
 
 
-def test_of_equals_the_first_sits_and_who_nobody_backs_does_not(town: Assembly) -> None:
+def test_of_equals_the_first_is_seated_and_without_backing_none(town: Assembly) -> None:
     for who in (CAROL, BOB, EVE):
         town.ledger.judged[who] = who
         town.chambers.submit_candidacy(signed(who))
@@ -845,7 +847,7 @@ def test_who_loses_the_judgement_before_the_end_is_not_seated(town: Assembly) ->
     assert town.balances.reserved(BOB) == 0
 
 
-def test_an_election_of_nobody_is_held_again_soon(town: Assembly) -> None:
+def test_an_election_without_winners_is_held_again_soon(town: Assembly) -> None:
     town.clock.slot = 14 * town.day + 3
     town.tick()
     assert town.chambers.elections.due() == town.clock.slot + 14 * town.day
@@ -987,7 +989,7 @@ def test_block_zero_seats_the_institutions() -> None:
         town.chambers.genesis({"mode": "royal"})
 
 
-def test_what_is_told_of_the_chambers_is_what_is_there(town: Assembly) -> None:
+def test_the_views_of_the_chambers_are_those_of_the_state(town: Assembly) -> None:
     town.seat(ALICE, 4_000)
     town.elect_by(BOB, EVE)
     view = town.chambers.state_view()

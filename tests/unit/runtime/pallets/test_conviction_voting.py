@@ -205,7 +205,7 @@ def test_what_is_delegated_follows_votes_before_and_after(town: Forum) -> None:
     town.voting.vote(signed(BOB), SECOND, Split(50 * BTT, 50 * BTT))
     town.voting.delegate(signed(ALICE), TRACK, Id(BOB), LOCKED, 1_000 * BTT)
     assert tally(town) == (1_100, 0, 1_100)
-    assert tally(town, SECOND) == (50, 50, 50), "a divided vote takes nobody along"
+    assert tally(town, SECOND) == (50, 50, 50), "delegated votes do not follow a split vote"
     town.vote(BOB, SECOND, 10, aye=False)
     assert tally(town, SECOND) == (0, 1_010, 0)
     assert locked(town, ALICE) == 1_000

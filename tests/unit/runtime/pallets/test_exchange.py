@@ -1,4 +1,4 @@
-"""Units for money: one price a block, exact escrows, fees to the planck, nobody in front."""
+"""Units for money: one price a block, exact escrows, exact fees, no front-running."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_an_order_waits_for_the_next_block_and_trades_at_one_price(market: Marke
     sell = market.sell(BOB, 100, 20)
     market.next_block()
     buy = market.buy(DAVE, 40, 22)
-    assert market.units(DAVE) == 0, "nobody trades within the block of an order"
+    assert market.units(DAVE) == 0, "no order trades within its block"
     assert market.escrow(DAVE) == 40 * 22 * BTT * 101 // 100
     before = {who: market.money(who) for who in PEOPLE}
     issuance = market.issuance()
@@ -73,8 +73,8 @@ def test_an_order_waits_for_the_next_block_and_trades_at_one_price(market: Marke
     assert issuance - market.issuance() == burned
     assert market.tokenomics.burned_by[BurnReason.Asset] >= burned
     assert market.money(COLLECTOR) == 0
-    told = [one for one in market.announced() if isinstance(one, Exchange.OrderFilled)]
-    assert told == [
+    filled = [one for one in market.announced() if isinstance(one, Exchange.OrderFilled)]
+    assert filled == [
         Exchange.OrderFilled(
             SCANNER, buy, sell, DAVE, BOB, 20 * BTT, u128(40), u128(taker), u128(maker)
         )
@@ -242,7 +242,7 @@ def test_what_policy_took_off_comes_back_by_policy_only(market: Market) -> None:
     assert market.units(DAVE) == 10, "what crossed before trades again"
 
 
-def test_nobody_buys_what_was_retired_and_anybody_may_clear_the_book(market: Market) -> None:
+def test_retired_units_are_not_traded_and_any_account_may_clear_the_book(market: Market) -> None:
     buy = market.buy(DAVE, 1, 20)
     for who in (BOB, CAROL):
         market.assets.move(SCANNER, who, ALICE, u128(200))
@@ -264,7 +264,7 @@ def test_a_premium_listing_costs_half_a_percent_and_adds_up(market: Market) -> N
         market.exchange.list_premium(signed(BOB), SCANNER)
 
 
-def test_nobody_trades_while_an_asset_is_frozen(market: Market) -> None:
+def test_no_order_trades_while_an_asset_is_frozen(market: Market) -> None:
     market.sell(BOB, 10, 20)
     market.buy(DAVE, 10, 20)
     market.registry.freeze_asset(ROOT, SCANNER)
@@ -403,8 +403,8 @@ def test_so_many_auctions_are_held_in_a_block(market: Market) -> None:
         market.order(DAVE, Side.Buy, 10, 20, asset=asset)
     market.next_block()
     assert market.assets.balance(late, DAVE) == 10
-    told = [one for one in market.announced() if isinstance(one, Exchange.OrderFilled)]
-    [fill] = [one for one in told if one.asset == late]
+    filled = [one for one in market.announced() if isinstance(one, Exchange.OrderFilled)]
+    [fill] = [one for one in filled if one.asset == late]
     assert fill.buyer_fee == 2 * BTT, "who came with it is a taker, however late it is"
 
 

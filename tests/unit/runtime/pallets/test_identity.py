@@ -31,7 +31,7 @@ from runtime.pallets.identity import (
     Unknown,
 )
 from runtime.pallets.identity.types import DATA, MAX_REGISTRARS, MAX_SUBS
-from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, WEALTH, Town
+from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, WEALTH, GovernanceRuntime
 from support.runtime import refused
 
 REGISTRAR, SECOND = u32(0), u32(1)
@@ -42,7 +42,7 @@ DEPOSIT = BTT + BTT // 100 * SIZE
 SUB_DEPOSIT = 2 * BTT
 
 
-class Office(Town):
+class Office(GovernanceRuntime):
     """A town where CAROL and DAVE judge identities, CAROL for a fee."""
 
     def more(self) -> None:

@@ -82,7 +82,7 @@ class Vault(SmallRuntime):
         digest = blake2_256(call.raw)
         self.multisig.approve_as_multi(signed(who), u16(2), others, when, digest, PLENTY)
 
-    def told(self) -> list[object]:
+    def multisig_events(self) -> list[object]:
         return [event for event in self.announced() if type(event) in Multisig.EVENTS.values()]
 
 
@@ -126,7 +126,7 @@ def test_two_of_three_make_a_payment(vault: Vault) -> None:
     assert vault.balances.free(BANK) == 400 * BTT
     assert vault.balances.reserved(ALICE) == 0
     assert (BANK, digest) not in vault.multisig.multisigs
-    assert vault.told() == [
+    assert vault.multisig_events() == [
         Multisig.NewMultisig(ALICE, BANK, digest),
         Multisig.MultisigExecuted(CAROL, FIRST, BANK, digest, Ok(())),
     ]
@@ -137,7 +137,7 @@ def test_approvals_by_hash_count_and_the_call_may_come_last(vault: Vault) -> Non
     digest = blake2_256(call.raw)
     vault.approve_hash(BOB, call)
     vault.approve_hash(ALICE, call, FIRST)
-    assert vault.told()[-1] == Multisig.MultisigApproval(ALICE, FIRST, BANK, digest)
+    assert vault.multisig_events()[-1] == Multisig.MultisigApproval(ALICE, FIRST, BANK, digest)
     assert vault.balances.free(DAVE) == 0
 
     vault.approve(ALICE, call, FIRST)
@@ -146,12 +146,12 @@ def test_approvals_by_hash_count_and_the_call_may_come_last(vault: Vault) -> Non
     assert vault.balances.reserved(BOB) == 0
 
 
-def test_a_failing_call_is_told_and_its_operation_is_over(vault: Vault) -> None:
+def test_a_failing_call_is_reported_and_its_operation_is_over(vault: Vault) -> None:
     call = vault.pay_dave(501)
     vault.approve(ALICE, call)
     vault.approve(BOB, call, FIRST)
 
-    executed = vault.told()[-1]
+    executed = vault.multisig_events()[-1]
     assert isinstance(executed, Multisig.MultisigExecuted)
     assert isinstance(executed.result, Err)
     assert isinstance(executed.result.error, WireToken)
@@ -159,7 +159,7 @@ def test_a_failing_call_is_told_and_its_operation_is_over(vault: Vault) -> None:
     assert vault.balances.free(BANK) == 500 * BTT
 
 
-def test_nobody_approves_twice(vault: Vault) -> None:
+def test_no_account_approves_twice(vault: Vault) -> None:
     call = vault.pay_dave(1)
     vault.approve(ALICE, call)
     with refused(vault, Multisig.AlreadyApproved):
@@ -256,7 +256,7 @@ def test_the_proposer_may_give_up_and_gets_the_deposit_back(vault: Vault) -> Non
     cancel(signed(ALICE), u16(2), [BOB, CAROL], FIRST, digest)
 
     assert vault.balances.reserved(ALICE) == 0
-    assert vault.told()[-1] == Multisig.MultisigCancelled(ALICE, FIRST, BANK, digest)
+    assert vault.multisig_events()[-1] == Multisig.MultisigCancelled(ALICE, FIRST, BANK, digest)
     with refused(vault, Multisig.UnexpectedTimepoint):
         vault.approve(BOB, call, FIRST)
 
@@ -320,7 +320,9 @@ def test_a_deposit_follows_the_price_when_poked(vault: Vault) -> None:
         assert post is not None
         assert post.pays is False
         assert vault.balances.reserved(ALICE) == BASE + 2 * factor
-    assert vault.told()[-1] == Multisig.DepositPoked(ALICE, digest, BASE + 10 * BTT, BASE)
+    assert vault.multisig_events()[-1] == Multisig.DepositPoked(
+        ALICE, digest, BASE + 10 * BTT, BASE
+    )
 
 
 def test_an_approval_is_weighed_as_if_it_were_the_last(vault: Vault) -> None:

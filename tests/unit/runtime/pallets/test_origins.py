@@ -23,7 +23,7 @@ from runtime.pallets.origins import (
     written,
 )
 from runtime.pallets.utility import Utility
-from support.governance import Diary, Town
+from support.governance import Diary, GovernanceRuntime
 from support.runtime import refused
 
 ALICE = AccountId(b"\1" * 32)
@@ -44,7 +44,7 @@ def test_origins_are_written_as_wallets_read_them() -> None:
 
 
 @pytest.mark.parametrize("origin", [SystemOrigin(RawNone()), SystemOrigin(RawSigned(TREASURY))])
-def test_nobody_calls_as_nobody_or_as_a_pool(origin: SystemOrigin) -> None:
+def test_no_call_is_made_as_none_or_as_a_pool(origin: SystemOrigin) -> None:
     with pytest.raises(BadOrigin):
         caller(origin)
 
@@ -81,7 +81,7 @@ def test_spenders_have_their_limits() -> None:
             gate(origin)
 
 
-class Batching(Town):
+class Batching(GovernanceRuntime):
     """A town with batches."""
 
     def more(self) -> None:

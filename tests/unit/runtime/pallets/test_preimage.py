@@ -1,4 +1,4 @@
-"""Preimage: bytes stay for as long as somebody owns or needs them, and deposits come back."""
+"""Preimage: bytes stay while an account owns or a task needs them, and deposits are returned."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from runtime.pallets.preimage import (
     Requested,
     Unrequested,
 )
-from support.governance import ALICE, BOB, PEOPLE, WEALTH, Town
+from support.governance import ALICE, BOB, PEOPLE, WEALTH, GovernanceRuntime
 from support.runtime import refused
 
 TEXT = b"a very good idea"
@@ -45,17 +45,19 @@ REASON = Reason(15, Preimage.HoldReason.Preimage)
 
 
 @pytest.fixture
-def town() -> Town:
-    made = Town()
+def town() -> GovernanceRuntime:
+    made = GovernanceRuntime()
     made.open()
     return made
 
 
-def held(town: Town, who: AccountId) -> int:
+def held(town: GovernanceRuntime, who: AccountId) -> int:
     return int(town.balances.held(REASON, who))
 
 
-def test_a_preimage_is_noted_against_a_deposit_and_taken_back_with_it(town: Town) -> None:
+def test_a_preimage_is_noted_against_a_deposit_and_taken_back_with_it(
+    town: GovernanceRuntime,
+) -> None:
     preimage = town.preimage
     assert preimage.note_preimage(signed(ALICE), TEXT) == PostInfo(pays=True)
     assert preimage.fetch(KEY, u32(len(TEXT))) == TEXT
@@ -72,7 +74,9 @@ def test_a_preimage_is_noted_against_a_deposit_and_taken_back_with_it(town: Town
     assert town.announced()[-1] == Preimage.Cleared(KEY)
 
 
-def test_what_is_needed_is_noted_free_of_charge_and_goes_with_the_need(town: Town) -> None:
+def test_what_is_needed_is_noted_free_of_charge_and_goes_with_the_need(
+    town: GovernanceRuntime,
+) -> None:
     preimage = town.preimage
     preimage.request_preimage(ROOT, KEY)
     assert preimage.request_status_for[KEY] == Requested(None, u32(1), None)
@@ -88,7 +92,9 @@ def test_what_is_needed_is_noted_free_of_charge_and_goes_with_the_need(town: Tow
         preimage.unrequest_preimage(ROOT, KEY)
 
 
-def test_an_owner_takes_the_deposit_back_and_the_need_keeps_the_bytes(town: Town) -> None:
+def test_an_owner_takes_the_deposit_back_and_the_need_keeps_the_bytes(
+    town: GovernanceRuntime,
+) -> None:
     preimage = town.preimage
     preimage.note_preimage(signed(ALICE), TEXT)
     preimage.request_preimage(ROOT, KEY)
@@ -102,7 +108,7 @@ def test_an_owner_takes_the_deposit_back_and_the_need_keeps_the_bytes(town: Town
     assert not preimage.have(KEY)
 
 
-def test_what_is_needed_no_more_goes_back_to_its_owner(town: Town) -> None:
+def test_what_is_needed_no_more_goes_back_to_its_owner(town: GovernanceRuntime) -> None:
     preimage = town.preimage
     preimage.note_preimage(signed(ALICE), TEXT)
     preimage.request_preimage(ROOT, KEY)
@@ -112,13 +118,13 @@ def test_what_is_needed_no_more_goes_back_to_its_owner(town: Town) -> None:
     assert held(town, ALICE) == 0
 
 
-def test_a_need_without_bytes_leaves_nothing_behind(town: Town) -> None:
+def test_a_need_without_bytes_leaves_nothing_behind(town: GovernanceRuntime) -> None:
     town.preimage.request_preimage(ROOT, KEY)
     town.preimage.unrequest_preimage(ROOT, KEY)
     assert KEY not in town.preimage.request_status_for
 
 
-def test_a_wrong_call_says_why(town: Town) -> None:
+def test_a_wrong_call_says_why(town: GovernanceRuntime) -> None:
     preimage = town.preimage
     with refused(town, Preimage.NotNoted):
         preimage.unnote_preimage(signed(ALICE), KEY)
@@ -138,7 +144,7 @@ def test_a_wrong_call_says_why(town: Town) -> None:
 
 
 def test_a_longer_preimage_weighs_more() -> None:
-    town = Town()
+    town = GovernanceRuntime()
     short, long = (
         town.host.dispatcher.info(town.call("Preimage", "note_preimage", bytes=bytes(size)))
         for size in (10, 1_000)
@@ -151,13 +157,13 @@ def test_a_longer_preimage_weighs_more() -> None:
     assert many.weight > few.weight
 
 
-def test_the_deposit_may_be_of_locked_money(town: Town) -> None:
+def test_the_deposit_may_be_of_locked_money(town: GovernanceRuntime) -> None:
     town.balances.set_lock(b"vesting ", ALICE, WEALTH * BTT, Reasons.All)
     town.preimage.note_preimage(signed(ALICE), TEXT)
     assert held(town, ALICE) == DEPOSIT
 
 
-def test_a_short_call_is_written_where_it_is_needed(town: Town) -> None:
+def test_a_short_call_is_written_where_it_is_needed(town: GovernanceRuntime) -> None:
     inner = town.entry(b"short")
     bounded = town.preimage.bound(inner)
     assert bounded == Inline(inner.raw)
@@ -166,7 +172,7 @@ def test_a_short_call_is_written_where_it_is_needed(town: Town) -> None:
     assert town.announced() == []
 
 
-def test_a_long_call_is_kept_once_for_each_who_needs_it(town: Town) -> None:
+def test_a_long_call_is_kept_once_for_each_who_needs_it(town: GovernanceRuntime) -> None:
     inner = town.entry(bytes(MAX_INLINE))
     first, second = town.preimage.bound(inner), town.preimage.bound(inner)
     assert first == second == Lookup(H256(blake2_256(inner.raw)), u32(len(inner.raw)))
@@ -176,7 +182,7 @@ def test_a_long_call_is_kept_once_for_each_who_needs_it(town: Town) -> None:
         town.preimage.realize(second)
 
 
-def test_a_call_is_found_by_its_hash_alone_and_by_no_wrong_length(town: Town) -> None:
+def test_a_call_is_found_by_its_hash_alone_and_by_no_wrong_length(town: GovernanceRuntime) -> None:
     inner = town.entry(b"by hash")
     town.preimage.note_preimage(signed(ALICE), inner.raw)
     key = H256(blake2_256(inner.raw))
@@ -203,7 +209,7 @@ ACTIONS = ("note", "unnote", "request", "unrequest")
 def test_deposits_are_what_is_held_whatever_is_called(
     steps: list[tuple[str, int, int]],
 ) -> None:
-    town = Town()
+    town = GovernanceRuntime()
     town.open()
     for action, who, text in steps:
         origin = signed(PEOPLE[who]) if who < 4 else ROOT
@@ -220,9 +226,9 @@ def test_deposits_are_what_is_held_whatever_is_called(
         owed = dict.fromkeys(PEOPLE, 0)
         for entry in town.preimage.request_status_for.items():
             status = entry[1]
-            ticket = status.ticket if isinstance(status, Unrequested) else status.maybe_ticket
-            if ticket is not None:
-                owed[ticket[0]] += int(ticket[1])
+            deposit = status.ticket if isinstance(status, Unrequested) else status.maybe_ticket
+            if deposit is not None:
+                owed[deposit[0]] += int(deposit[1])
         assert owed == {who: held(town, who) for who in PEOPLE}
         kept = {key for (key, _), _ in town.preimage.preimage_for.items()}
         known = [key for key, _ in town.preimage.request_status_for.items()]

@@ -121,13 +121,13 @@ def test_a_proxy_acts_for_the_account(office: Office) -> None:
     assert office.balances.free(BOB) == 1_000 * BTT
 
 
-def test_a_failing_call_is_told_and_undone(office: Office) -> None:
+def test_a_failing_call_is_reported_and_undone(office: Office) -> None:
     office.appoint(ALICE, BOB, ProxyType.Any)
     assert isinstance(office.act(BOB, ALICE, office.pay_dave(5_000)), Err)
     assert office.balances.free(DAVE) == 0
 
 
-def test_a_stranger_is_no_proxy(office: Office) -> None:
+def test_another_account_is_no_proxy(office: Office) -> None:
     office.appoint(ALICE, BOB, ProxyType.Any)
     with refused(office, Proxy.NotProxy):
         office.act(CAROL, ALICE, office.pay_dave())
@@ -462,7 +462,7 @@ def test_a_killed_pure_account_frees_each_deposit_where_it_was_paid(office: Offi
     assert Proxy.PureKilled(pure, ALICE, ProxyType.Any, u16(0)) in office.announced()
 
 
-def test_nobody_kills_an_account_that_is_not_such_a_pure_one(office: Office) -> None:
+def test_only_a_pure_account_with_these_arguments_is_killed(office: Office) -> None:
     office.proxy.create_pure(signed(ALICE), ProxyType.Any, u32(0), u16(0))
     kill = office.proxy.kill_pure
     with refused(office, Proxy.NoPermission):

@@ -67,15 +67,15 @@ def reserved(town: Forum, who: AccountId) -> int:
     return int(town.balances.reservable_currency.reserved_named(RESERVE_ID, who))
 
 
-def test_what_is_approved_is_done_and_nobody_has_to_do_it(town: Forum) -> None:
+def test_an_approved_call_is_enacted_without_further_action(town: Forum) -> None:
     index = town.submit(b"roof mended")
     town.referenda.place_decision_deposit(signed(BOB), index)
     town.vote(CAROL, index, 9_999)
     town.wait(DAY - 1)
     assert town.status(index).deciding is None
-    town.told()
+    town.new_events()
     town.tick()
-    events = town.told()
+    events = town.new_events()
     assert (
         Referenda.DecisionStarted(
             index,
@@ -88,12 +88,12 @@ def test_what_is_approved_is_done_and_nobody_has_to_do_it(town: Forum) -> None:
     assert Referenda.ConfirmStarted(index) not in events, "9,999 of 50,000 are less than 20 %"
     town.vote(BOB, index, 5)
     town.tick()
-    assert Referenda.ConfirmStarted(index) in town.told()
+    assert Referenda.ConfirmStarted(index) in town.new_events()
     town.wait(DAY - 1)
     assert isinstance(town.referenda.referendum_info_for[index], Ongoing)
-    town.told()
+    town.new_events()
     town.tick()
-    events = town.told()
+    events = town.new_events()
     assert Referenda.Approved(index) in events
     assert any(isinstance(event, Referenda.Confirmed) for event in events)
     info = town.referenda.referendum_info_for[index]
@@ -104,9 +104,9 @@ def test_what_is_approved_is_done_and_nobody_has_to_do_it(town: Forum) -> None:
     town.tick()
     assert town.referenda.queues.deciding_count[TRACK] == 0
     town.wait(DAY - 2)
-    town.told()
+    town.new_events()
     town.tick()
-    events = town.told()
+    events = town.new_events()
     assert events[0] == Diary.Written(b"roof mended")
     last = events[-1]
     assert isinstance(last, Scheduler.Dispatched)
@@ -165,9 +165,9 @@ def test_what_gets_too_few_votes_is_rejected_at_the_end(town: Forum) -> None:
     town.vote(BOB, index, 9_000)
     town.wait(7 * DAY - 1)
     assert isinstance(town.referenda.referendum_info_for[index], Ongoing)
-    town.told()
+    town.new_events()
     town.tick()
-    assert any(isinstance(event, Referenda.Rejected) for event in town.told())
+    assert any(isinstance(event, Referenda.Rejected) for event in town.new_events())
     assert isinstance(town.referenda.referendum_info_for[index], WasRejected)
     town.wait(3 * DAY)
     assert town.written() == []
@@ -176,7 +176,7 @@ def test_what_gets_too_few_votes_is_rejected_at_the_end(town: Forum) -> None:
     assert reserved(town, ALICE) == 0
 
 
-def test_a_tie_is_rejected(town: Forum) -> None:
+def test_equal_votes_are_rejected(town: Forum) -> None:
     index = town.deciding()
     town.vote(BOB, index, 9_000)
     town.vote(CAROL, index, 9_000, aye=False)
@@ -199,7 +199,7 @@ def test_a_confirmation_that_is_interrupted_starts_anew(town: Forum) -> None:
     town.wait(DAY - 5)
     town.voting.remove_vote(signed(BOB), None, index)
     town.tick()
-    assert Referenda.ConfirmAborted(index) in town.told()
+    assert Referenda.ConfirmAborted(index) in town.new_events()
     town.vote(BOB, index, 10_000)
     town.tick()
     deciding = town.status(index).deciding
@@ -220,9 +220,9 @@ def test_without_a_deposit_it_times_out(town: Forum) -> None:
     index = town.submit()
     town.wait(14 * DAY - 1)
     assert isinstance(town.referenda.referendum_info_for[index], Ongoing)
-    town.told()
+    town.new_events()
     town.tick()
-    assert town.told()[0] == Referenda.TimedOut(index, Tally())
+    assert town.new_events()[0] == Referenda.TimedOut(index, Tally())
     info = town.referenda.referendum_info_for[index]
     assert info == WasTimedOut(u32(14 * DAY), Deposit(ALICE, SUBMISSION), None)
     with refused(town, Referenda.NoDeposit):
@@ -238,9 +238,9 @@ def test_empty_slots_delay_a_referendum_and_nothing_else(town: Forum) -> None:
     town.vote(BOB, index, 10_000)
     town.vote(CAROL, index, 10_000)
     town.tick(3 * DAY)
-    assert Referenda.ConfirmStarted(index) in town.told()
+    assert Referenda.ConfirmStarted(index) in town.new_events()
     town.tick(5 * DAY)
-    assert Referenda.Approved(index) in town.told()
+    assert Referenda.Approved(index) in town.new_events()
     town.tick(5 * DAY)
     assert town.written() == [b"done"]
 
@@ -256,7 +256,7 @@ def test_the_call_is_made_when_it_was_wanted_but_not_too_early(
         town.vote(who, FIRST, 9_000)
     town.wait(2 * DAY)
     assert isinstance(town.referenda.referendum_info_for[FIRST], WasApproved)
-    town.told()
+    town.new_events()
     town.wait(delay * DAY - 1)
     assert town.written() == []
     town.tick()
@@ -270,7 +270,7 @@ def test_a_moment_can_be_a_slot(town: Forum) -> None:
     for who in PEOPLE:
         town.vote(who, FIRST, 9_000)
     town.wait(10 * DAY - 1)
-    town.told()
+    town.new_events()
     town.tick()
     assert town.written() == [b"at"]
 
@@ -375,9 +375,9 @@ def test_a_referendum_can_be_cancelled_and_the_deposits_come_back(town: Forum) -
     index = town.deciding()
     with refused(town, BadOrigin):
         town.referenda.cancel(signed(ALICE), index)
-    town.told()
+    town.new_events()
     town.referenda.cancel(CANCELLER, index)
-    assert Referenda.Cancelled(index, Tally()) in town.told()
+    assert Referenda.Cancelled(index, Tally()) in town.new_events()
     with refused(town, Referenda.NotOngoing):
         town.referenda.cancel(CANCELLER, index)
     town.tick()
@@ -527,7 +527,7 @@ def test_deposits_places_and_alarms_add_up_whatever_happens(
     for _ in range(3 * 14 * DAY // 7):
         town.tick(7)
     for index, info in town.referenda.referendum_info_for.items():
-        assert not isinstance(info, Ongoing), f"{index} is left behind"
+        assert not isinstance(info, Ongoing), f"{index} stays ongoing"
     assert list(town.scheduler.agenda.items()) == []
     assert town.referenda.queues.deciding_count[track] == 0
 

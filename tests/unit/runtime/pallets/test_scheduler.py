@@ -20,7 +20,7 @@ from runtime.pallets.scheduler import (
     Scheduler,
 )
 from runtime.weights import scheduler as weights
-from support.governance import ALICE, Diary, Town
+from support.governance import ALICE, Diary, GovernanceRuntime
 from support.runtime import refused
 
 NAME, OTHER = b"name".ljust(32), b"other".ljust(32)
@@ -30,15 +30,20 @@ CRAMPED_MS = 5
 
 
 @pytest.fixture
-def town() -> Town:
-    made = Town()
+def town() -> GovernanceRuntime:
+    made = GovernanceRuntime()
     made.open()
     made.tick(0)
     return made
 
 
 def schedule(
-    town: Town, when: int, text: bytes, priority: int = 0, micros: int = 100, **more: bool
+    town: GovernanceRuntime,
+    when: int,
+    text: bytes,
+    priority: int = 0,
+    micros: int = 100,
+    **more: bool,
 ) -> tuple[u32, u32]:
     """Schedule an entry in the diary; return its address."""
     inner = town.entry(text, micros, **more)
@@ -48,13 +53,13 @@ def schedule(
     return last.when, last.index
 
 
-def pending(town: Town) -> int:
+def pending(town: GovernanceRuntime) -> int:
     return sum(
         task is not None for _, tasks in list(town.scheduler.agenda.items()) for task in tasks
     )
 
 
-def test_a_call_is_made_at_its_slot_and_once(town: Town) -> None:
+def test_a_call_is_made_at_its_slot_and_once(town: GovernanceRuntime) -> None:
     address = schedule(town, 3, b"now")
     town.tick(2)
     assert town.written() == []
@@ -63,46 +68,48 @@ def test_a_call_is_made_at_its_slot_and_once(town: Town) -> None:
     assert events == [Diary.Written(b"now"), Scheduler.Dispatched(address, None, Ok(()))]
     own = weights.look(0) + weights.look(1) + weights.task(0)
     assert own < used < own + 100 * PICOS_PER_MICRO
-    town.told()
+    town.new_events()
     town.tick(5)
-    assert town.told() == []
+    assert town.new_events() == []
     assert pending(town) == 0
 
 
-def test_empty_slots_delay_and_lose_nothing(town: Town) -> None:
+def test_empty_slots_delay_and_lose_nothing(town: GovernanceRuntime) -> None:
     for slot in (5, 3, 4):
         schedule(town, slot, bytes((slot,)))
-    town.told()
+    town.new_events()
     town.tick(100)
     assert town.written() == [b"\3", b"\4", b"\5"]
 
 
-def test_the_lower_number_goes_first_and_then_the_older_task(town: Town) -> None:
+def test_the_lower_number_goes_first_and_then_the_older_task(town: GovernanceRuntime) -> None:
     for text, priority in ((b"c", 9), (b"a", 1), (b"d", 9), (b"b", 1)):
         schedule(town, 2, text, priority)
-    town.told()
+    town.new_events()
     town.tick(2)
     assert town.written() == [b"a", b"b", b"c", b"d"]
 
 
-def test_a_failure_is_told_and_leaves_nothing(town: Town) -> None:
+def test_a_failure_is_told_and_leaves_nothing(town: GovernanceRuntime) -> None:
     address = schedule(town, 1, b"bad", fails=True)
-    town.told()
+    town.new_events()
     town.tick()
-    (event,) = town.told()
+    (event,) = town.new_events()
     assert isinstance(event, Scheduler.Dispatched)
     assert event.task == address
     assert isinstance(event.result, Err)
 
 
-def test_a_hundred_calls_stay_within_the_weight_and_the_rest_waits_in_order(town: Town) -> None:
+def test_a_hundred_calls_stay_within_the_weight_and_the_rest_waits_in_order(
+    town: GovernanceRuntime,
+) -> None:
     texts = [bytes((n,)) for n in range(MAX_SCHEDULED)]
     for text in texts:
         schedule(town, 1, text, micros=20_000)
     schedule(town, 2, b"later", priority=0)
     with refused(town, Scheduler.FailedToSchedule):
         town.scheduler.schedule(ROOT, u32(1), None, u8(0), town.entry(b"one too many"))
-    town.told()
+    town.new_events()
     limit, made, blocks = town.room * PICOS_PER_MILLI, list[bytes](), 0
     while pending(town):
         assert town.tick() <= limit
@@ -116,20 +123,22 @@ def test_a_hundred_calls_stay_within_the_weight_and_the_rest_waits_in_order(town
     assert blocks == 3
 
 
-def test_a_call_is_begun_only_if_there_is_room_for_all_that_it_may_use(town: Town) -> None:
+def test_a_call_is_begun_only_if_there_is_room_for_all_that_it_may_use(
+    town: GovernanceRuntime,
+) -> None:
     for text in (b"a", b"b", b"c"):
         schedule(town, 1, text, micros=town.room * 600)
-    town.told()
+    town.new_events()
     town.tick()
     assert town.written() == [b"a", b"b"], "each used half of what it may, and the third may not"
     town.tick()
     assert town.written() == [b"c"]
 
 
-def test_what_no_block_can_take_is_given_up_and_told(town: Town) -> None:
+def test_what_no_block_can_take_is_given_up_and_told(town: GovernanceRuntime) -> None:
     address = schedule(town, 1, LONG, micros=town.room * 1_000)
     schedule(town, 1, b"after it", priority=1)
-    town.told()
+    town.new_events()
     town.tick()
     assert town.announced()[1] == Scheduler.PermanentlyOverweight(address, None)
     assert town.announced()[-2:] == [
@@ -139,29 +148,29 @@ def test_what_no_block_can_take_is_given_up_and_told(town: Town) -> None:
     assert list(town.preimage.request_status_for.items()) == []
 
 
-def test_a_call_whose_bytes_are_not_there_is_given_up_and_told(town: Town) -> None:
+def test_a_call_whose_bytes_are_not_there_is_given_up_and_told(town: GovernanceRuntime) -> None:
     key = Lookup(H256(blake2_256(b"nothing")), u32(7))
     address = town.scheduler.put(u32(1), key, BY_ROOT, 0, NAME)
-    town.told()
+    town.new_events()
     town.tick()
-    assert town.told() == [Scheduler.CallUnavailable(address, NAME)]
+    assert town.new_events() == [Scheduler.CallUnavailable(address, NAME)]
     assert NAME not in town.scheduler.lookup
     assert list(town.preimage.request_status_for.items()) == []
 
 
-def test_a_call_noted_late_is_still_in_time(town: Town) -> None:
+def test_a_call_noted_late_is_still_in_time(town: GovernanceRuntime) -> None:
     inner = town.entry(LONG)
     key = H256(blake2_256(inner.raw))
     town.scheduler.put(u32(2), Lookup(key, u32(len(inner.raw))), BY_ROOT, 0)
     town.tick()
     town.preimage.note_preimage(signed(ALICE), inner.raw)
-    town.told()
+    town.new_events()
     town.tick()
     assert town.written() == [LONG]
     assert list(town.preimage.request_status_for.items()) == []
 
 
-def test_a_task_is_cancelled_by_its_place(town: Town) -> None:
+def test_a_task_is_cancelled_by_its_place(town: GovernanceRuntime) -> None:
     address = schedule(town, 4, LONG)
     town.scheduler.cancel(ROOT, *address)
     assert town.announced()[-1] == Scheduler.Canceled(*address)
@@ -171,7 +180,7 @@ def test_a_task_is_cancelled_by_its_place(town: Town) -> None:
         town.scheduler.cancel(ROOT, *address)
 
 
-def test_a_name_is_one_task_at_a_time(town: Town) -> None:
+def test_a_name_is_one_task_at_a_time(town: GovernanceRuntime) -> None:
     make = town.scheduler.schedule_named
     make(ROOT, NAME, u32(2), None, u8(0), town.entry(b"first"))
     with refused(town, Scheduler.FailedToSchedule):
@@ -180,30 +189,30 @@ def test_a_name_is_one_task_at_a_time(town: Town) -> None:
         town.scheduler.cancel_named(ROOT, OTHER)
     town.scheduler.cancel_named(ROOT, NAME)
     make(ROOT, NAME, u32(3), None, u8(0), town.entry(b"second"))
-    town.told()
+    town.new_events()
     town.tick(3)
     assert town.written() == [b"second"]
     assert NAME not in town.scheduler.lookup
 
 
-def test_the_gap_that_a_cancelled_task_leaves_is_used_again(town: Town) -> None:
+def test_the_gap_that_a_cancelled_task_leaves_is_used_again(town: GovernanceRuntime) -> None:
     first = schedule(town, 2, b"first")
     schedule(town, 2, b"second")
     town.scheduler.cancel(ROOT, *first)
     assert schedule(town, 2, b"third") == first
 
 
-def test_after_counts_from_the_next_slot(town: Town) -> None:
+def test_after_counts_from_the_next_slot(town: GovernanceRuntime) -> None:
     town.scheduler.schedule_after(ROOT, u32(0), None, u8(0), town.entry(b"next"))
     town.scheduler.schedule_named_after(ROOT, NAME, u32(1), None, u8(0), town.entry(b"named"))
-    town.told()
+    town.new_events()
     town.tick()
     assert town.written() == [b"next"]
     town.tick()
     assert town.written() == [b"named"]
 
 
-def test_the_past_and_the_present_are_too_late(town: Town) -> None:
+def test_the_past_and_the_present_are_too_late(town: GovernanceRuntime) -> None:
     town.tick(7)
     for when in (3, 7):
         with refused(town, Scheduler.TargetBlockNumberInPast):
@@ -211,12 +220,12 @@ def test_the_past_and_the_present_are_too_late(town: Town) -> None:
     schedule(town, 8, b"in time")
 
 
-def test_a_periodic_task_is_made_so_many_times(town: Town) -> None:
+def test_a_periodic_task_is_made_so_many_times(town: GovernanceRuntime) -> None:
     inner = town.entry(LONG)
     town.scheduler.schedule_named(ROOT, NAME, u32(2), (u32(10), u32(3)), u8(0), inner)
     made = []
     for _ in range(40):
-        town.told()
+        town.new_events()
         town.tick()
         made += [town.clock.slot] * len(town.written())
     assert made == [2, 12, 22]
@@ -226,22 +235,22 @@ def test_a_periodic_task_is_made_so_many_times(town: Town) -> None:
 
 
 @pytest.mark.parametrize("periodic", [(0, 5), (5, 0), (5, 1)])
-def test_a_period_of_nothing_is_none(town: Town, periodic: tuple[int, int]) -> None:
+def test_a_period_of_nothing_is_none(town: GovernanceRuntime, periodic: tuple[int, int]) -> None:
     once = (u32(periodic[0]), u32(periodic[1]))
     town.scheduler.schedule(ROOT, u32(1), once, u8(0), town.entry(b"once"))
-    town.told()
+    town.new_events()
     town.tick(50)
     town.tick(50)
     assert town.written() == [b"once"]
 
 
-def test_a_task_that_fails_is_tried_again_as_often_as_told(town: Town) -> None:
+def test_a_task_that_fails_is_tried_again_as_often_as_told(town: GovernanceRuntime) -> None:
     address = schedule(town, 1, LONG, fails=True)
     town.scheduler.set_retry(ROOT, address, u8(2), u32(3))
     assert town.scheduler.retries[address] == RetryConfig(u8(2), u8(2), u32(3))
     tries = []
     for _ in range(20):
-        town.told()
+        town.new_events()
         town.tick()
         tries += [town.clock.slot for e in town.announced() if isinstance(e, Scheduler.Dispatched)]
     assert tries == [1, 4, 7]
@@ -249,13 +258,13 @@ def test_a_task_that_fails_is_tried_again_as_often_as_told(town: Town) -> None:
     assert list(town.preimage.request_status_for.items()) == []
 
 
-def test_a_time_after_all_slots_never_comes_and_stops_no_block(town: Town) -> None:
+def test_a_time_after_all_slots_never_comes_and_stops_no_block(town: GovernanceRuntime) -> None:
     never = u32(u32.MAX)
     inner = town.entry(LONG)
     town.scheduler.schedule_named(ROOT, NAME, u32(2), (never, u32(3)), u8(0), inner)
     address = schedule(town, 2, b"", fails=True)
     town.scheduler.set_retry(ROOT, address, u8(9), never)
-    town.told()
+    town.new_events()
     town.tick(2)
     events = town.announced()
     assert Scheduler.PeriodicFailed((u32(2), u32(0)), NAME) in events
@@ -266,17 +275,17 @@ def test_a_time_after_all_slots_never_comes_and_stops_no_block(town: Town) -> No
     assert list(town.preimage.request_status_for.items()) == []
 
 
-def test_a_task_that_succeeds_is_not_tried_again(town: Town) -> None:
+def test_a_task_that_succeeds_is_not_tried_again(town: GovernanceRuntime) -> None:
     town.scheduler.schedule_named(ROOT, NAME, u32(1), None, u8(0), town.entry(b"fine"))
     town.scheduler.set_retry_named(ROOT, NAME, u8(9), u32(1))
-    town.told()
+    town.new_events()
     town.tick()
     town.tick(5)
     assert town.written() == [b"fine"]
     assert list(town.scheduler.retries.items()) == []
 
 
-def test_retries_can_be_given_up(town: Town) -> None:
+def test_retries_can_be_given_up(town: GovernanceRuntime) -> None:
     town.scheduler.schedule_named(ROOT, NAME, u32(1), None, u8(0), town.entry(b"", fails=True))
     with refused(town, Scheduler.NotFound):
         town.scheduler.cancel_retry_named(ROOT, NAME)
@@ -287,17 +296,17 @@ def test_retries_can_be_given_up(town: Town) -> None:
     assert pending(town) == 0
 
 
-def test_a_task_can_neither_cancel_nor_double_one_of_its_own_slot(town: Town) -> None:
+def test_a_task_can_neither_cancel_nor_double_one_of_its_own_slot(town: GovernanceRuntime) -> None:
     """A task's sibling is out of the agenda while the slot is worked through."""
     undo = town.call("Scheduler", "cancel", when=u32(1), index=u32(1))
     town.scheduler.schedule(ROOT, u32(1), None, u8(0), undo)
     schedule(town, 1, b"sibling")
-    town.told()
+    town.new_events()
     town.tick()
     assert town.written() == [b"sibling"]
 
 
-def test_a_task_can_schedule_more(town: Town) -> None:
+def test_a_task_can_schedule_more(town: GovernanceRuntime) -> None:
     more = town.call(
         "Scheduler",
         "schedule_after",
@@ -308,12 +317,12 @@ def test_a_task_can_schedule_more(town: Town) -> None:
     )
     town.scheduler.schedule(ROOT, u32(1), None, u8(0), more)
     town.tick()
-    town.told()
+    town.new_events()
     town.tick()
     assert town.written() == [b"more"]
 
 
-def test_only_who_may_schedule_does_and_changes_only_its_own(town: Town) -> None:
+def test_only_who_may_schedule_does_and_changes_only_its_own(town: GovernanceRuntime) -> None:
     with refused(town, BadOrigin):
         town.scheduler.schedule(signed(ALICE), u32(1), None, u8(0), town.entry(b"mine"))
     town.scheduler.__dict__["schedule_origin"] = ensure_decided(
@@ -335,18 +344,18 @@ def test_only_who_may_schedule_does_and_changes_only_its_own(town: Town) -> None
     town.scheduler.cancel(ROOT, u32(2), u32(0))
 
 
-def test_a_task_is_made_by_whose_it_is(town: Town) -> None:
+def test_a_task_is_made_by_whose_it_is(town: GovernanceRuntime) -> None:
     seen: list[Origin] = []
     town.scheduler.__dict__["schedule_origin"] = seen.append
     remark = town.call("System", "remark_with_event", remark=b"hello")
     town.scheduler.schedule(signed(ALICE), u32(1), None, u8(0), remark)
     assert seen == [signed(ALICE)]
-    town.told()
+    town.new_events()
     town.tick()
     assert town.announced()[0] == town.system.Remarked(ALICE, H256(blake2_256(b"hello")))
 
 
-def test_other_pallets_get_the_next_slot_that_has_room(town: Town) -> None:
+def test_other_pallets_get_the_next_slot_that_has_room(town: GovernanceRuntime) -> None:
     for _ in range(MAX_SCHEDULED):
         schedule(town, 5, b"full")
     door, task = town.scheduler.put, Inline(town.entry(b"door").raw)
@@ -361,7 +370,7 @@ def test_other_pallets_get_the_next_slot_that_has_room(town: Town) -> None:
     assert NAME not in town.scheduler.lookup
 
 
-def test_a_crowd_that_wants_the_same_slots_is_not_walked_over(town: Town) -> None:
+def test_a_crowd_that_wants_the_same_slots_is_not_walked_over(town: GovernanceRuntime) -> None:
     """Six times as many as fit, block after block: what is looked at for room stays little."""
     town.scheduler.__dict__["max_scheduled_per_block"] = u32(1)
     task, looked, get = Inline(town.entry(b"me").raw), [0], town.state.get
@@ -381,7 +390,7 @@ def test_a_crowd_that_wants_the_same_slots_is_not_walked_over(town: Town) -> Non
     assert max(costs[:6]) <= 6
 
 
-def test_modest_tasks_leave_half_of_a_slot_to_others(town: Town) -> None:
+def test_modest_tasks_leave_half_of_a_slot_to_others(town: GovernanceRuntime) -> None:
     town.scheduler.__dict__["max_scheduled_per_block"] = u32(4)
     task = Inline(town.entry(b"me").raw)
     modest = [town.scheduler.put(u32(9), task, BY_ROOT, 0, modest=True)[0] for _ in range(5)]
@@ -389,10 +398,10 @@ def test_modest_tasks_leave_half_of_a_slot_to_others(town: Town) -> None:
     assert [town.scheduler.put(u32(9), task, BY_ROOT, 0)[0] for _ in range(3)] == [9, 9, 10]
 
 
-def test_a_pause_of_any_length_costs_nothing(town: Town) -> None:
+def test_a_pause_of_any_length_costs_nothing(town: GovernanceRuntime) -> None:
     schedule(town, 10**6, b"long ago")
     schedule(town, 10**9, b"to come")
-    town.told()
+    town.new_events()
     assert (
         town.tick(10**8)
         < weights.look(0) + weights.look(1) + weights.task(200) + 100 * PICOS_PER_MICRO
@@ -411,14 +420,14 @@ STEP = st.one_of(
 @settings(deadline=None)
 @given(st.lists(STEP, max_size=60))
 def test_no_task_is_lost_or_made_twice(steps: list[tuple[str, int, int, int]]) -> None:
-    town = Town()
+    town = GovernanceRuntime()
     town.open()
     town.tick(0)
     owed: dict[bytes, tuple[int, int, int]] = {}
     made: list[bytes] = []
 
     def block(slots: int) -> None:
-        town.told()
+        town.new_events()
         assert town.tick(slots) <= town.room * PICOS_PER_MILLI
         texts = town.written()
         due = sorted((owed[text], text) for text in owed if owed[text][0] <= town.clock.slot)
@@ -451,7 +460,7 @@ def test_no_task_is_lost_or_made_twice(steps: list[tuple[str, int, int, int]]) -
     assert list(town.preimage.request_status_for.items()) == []
 
 
-class Cramped(Town):
+class Cramped(GovernanceRuntime):
     """A town whose blocks have a few milliseconds for tasks."""
 
     room = CRAMPED_MS
@@ -465,19 +474,19 @@ def test_a_few_milliseconds_a_block_get_all_of_it_done() -> None:
         schedule(town, 1, bytes((number,)), micros=1 + number * 35 % 450)
     made: list[bytes] = []
     for _ in range(20):
-        town.told()
+        town.new_events()
         assert town.tick() <= CRAMPED_MS * PICOS_PER_MILLI
         made += town.written()
     assert made == [bytes((number,)) for number in range(40)]
 
 
-def test_a_periodic_task_keeps_its_retries_for_the_next_time(town: Town) -> None:
+def test_a_periodic_task_keeps_its_retries_for_the_next_time(town: GovernanceRuntime) -> None:
     inner = town.entry(b"", fails=True)
     town.scheduler.schedule_named(ROOT, NAME, u32(1), (u32(10), u32(2)), u8(0), inner)
     town.scheduler.set_retry_named(ROOT, NAME, u8(1), u32(3))
     tries = []
     for _ in range(30):
-        town.told()
+        town.new_events()
         town.tick()
         tries += [
             (town.clock.slot, e.id) for e in town.announced() if isinstance(e, Scheduler.Dispatched)

@@ -48,7 +48,7 @@ class Probe(Pallet):
     """Calls of every class, and one that costs less than it says."""
 
     class Probed(Event, index=0):
-        """Somebody was here."""
+        """A call was made."""
 
     @call(0, weight=1_000, dispatch_class=DispatchClass.Operational)
     def urgent(self, origin: Origin) -> None:
@@ -106,7 +106,7 @@ def probe(runtime: Office, name: str) -> Call:
     return runtime.call("Probe", name)
 
 
-def told(runtime: Office) -> list[object]:
+def utility_events(runtime: Office) -> list[object]:
     return [event for event in runtime.announced() if type(event) in Utility.EVENTS.values()]
 
 
@@ -119,7 +119,7 @@ def test_a_batch_makes_its_calls_in_order(runtime: Office) -> None:
     assert runtime.balances.free(BOB) == 1_200
     assert post.weight == weights.batch(2) + 2 * TRANSFER_WEIGHT
     item, done = Utility.ItemCompleted(), Utility.BatchCompleted()
-    assert told(runtime) == [item, item, done]
+    assert utility_events(runtime) == [item, item, done]
 
 
 def test_a_batch_stops_at_the_first_failure_and_keeps_what_was_done(runtime: Office) -> None:
@@ -128,7 +128,7 @@ def test_a_batch_stops_at_the_first_failure_and_keeps_what_was_done(runtime: Off
 
     assert runtime.balances.free(BOB) == 500
     assert post.weight == weights.batch(2) + 2 * TRANSFER_WEIGHT
-    assert told(runtime) == [
+    assert utility_events(runtime) == [
         Utility.ItemCompleted(),
         Utility.BatchInterrupted(u32(1), POOR),
     ]
@@ -148,7 +148,7 @@ def test_a_batch_of_all_that_succeeds_makes_them_all(runtime: Office) -> None:
 
     assert runtime.balances.free(BOB) == 500
     assert post.weight == weights.batch_all(2) + TRANSFER_WEIGHT + 100
-    assert told(runtime)[-1] == Utility.BatchCompleted()
+    assert utility_events(runtime)[-1] == Utility.BatchCompleted()
 
 
 def test_a_batch_of_all_cannot_be_nested_except_by_root(runtime: Office) -> None:
@@ -159,7 +159,7 @@ def test_a_batch_of_all_cannot_be_nested_except_by_root(runtime: Office) -> None
         runtime.dispatch(BY_ALICE, runtime.call("Utility", "batch_all", calls=[inner]))
     runtime.utility.batch_all(BY_ALICE, [nested])
     filtered = runtime.wire_error(System.CallFiltered())
-    assert Utility.BatchInterrupted(u32(0), filtered) in told(runtime)
+    assert Utility.BatchInterrupted(u32(0), filtered) in utility_events(runtime)
     runtime.utility.batch_all(ROOT, [inner])
     assert Probe.Probed() in runtime.announced()
 
@@ -170,7 +170,7 @@ def test_a_forced_batch_makes_every_call(runtime: Office) -> None:
 
     assert runtime.balances.free(BOB) == 1_200
     assert post.weight == weights.force_batch(3) + 3 * TRANSFER_WEIGHT
-    assert told(runtime) == [
+    assert utility_events(runtime) == [
         Utility.ItemCompleted(),
         Utility.ItemFailed(POOR),
         Utility.ItemCompleted(),
@@ -179,7 +179,7 @@ def test_a_forced_batch_makes_every_call(runtime: Office) -> None:
 
 
 @pytest.mark.parametrize("name", ["batch", "batch_all", "force_batch"])
-def test_a_batch_is_limited_and_needs_somebody(runtime: Office, name: str) -> None:
+def test_a_batch_is_limited_and_needs_an_origin(runtime: Office, name: str) -> None:
     own = {
         "batch": weights.batch, "batch_all": weights.batch_all, "force_batch": weights.force_batch
     }[name]  # fmt: skip
@@ -209,7 +209,7 @@ def test_the_filters_of_the_caller_hold_within_a_batch(runtime: Office) -> None:
     assert runtime.balances.free(BOB) == 0
     filtered = runtime.wire_error(System.CallFiltered())
     assert isinstance(filtered, WireModule)
-    assert told(runtime) == [Utility.BatchInterrupted(u32(0), filtered)]
+    assert utility_events(runtime) == [Utility.BatchInterrupted(u32(0), filtered)]
 
 
 def test_a_batch_is_operational_only_if_all_of_it_is(runtime: Office) -> None:
@@ -283,7 +283,7 @@ def test_root_dispatches_in_the_name_of_anybody(runtime: Office) -> None:
     runtime.utility.dispatch_as_fallible(ROOT, SystemOrigin(RawRoot()), probe(runtime, "cheap"))
 
     assert runtime.balances.free(BOB) == 500
-    assert told(runtime) == [
+    assert utility_events(runtime) == [
         Utility.DispatchedAs(Ok(())),
         Utility.DispatchedAs(Err(POOR)),
         Utility.DispatchedAs(Ok(())),
@@ -293,9 +293,7 @@ def test_root_dispatches_in_the_name_of_anybody(runtime: Office) -> None:
 
 
 @pytest.mark.parametrize("raw", [RawNone(), RawSigned(TREASURY)])
-def test_not_even_root_acts_for_nobody_or_for_a_pool(
-    runtime: Office, raw: RawNone | RawSigned
-) -> None:
+def test_not_even_root_acts_as_none_or_as_a_pool(runtime: Office, raw: RawNone | RawSigned) -> None:
     with refused(runtime, BadOrigin):
         runtime.utility.dispatch_as(ROOT, SystemOrigin(raw), probe(runtime, "cheap"))
 
@@ -330,7 +328,7 @@ def test_the_second_call_is_made_only_if_the_first_fails(runtime: Office) -> Non
     runtime.utility.if_else(BY_ALICE, pay(runtime, 50_000), pay(runtime, 700))
 
     assert runtime.balances.free(BOB) == 1_200
-    assert told(runtime) == [
+    assert utility_events(runtime) == [
         Utility.IfElseMainSuccess(),
         Utility.IfElseFallbackCalled(POOR),
     ]

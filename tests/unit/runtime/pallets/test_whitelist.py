@@ -12,14 +12,14 @@ from runtime.frame.origin import decided
 from runtime.frame.weight import PICOS_PER_MICRO, Pays
 from runtime.pallets.origins import Decision, ensure_decided
 from runtime.pallets.whitelist import PostDispatchInfo, Whitelist
-from support.governance import ALICE, Diary, Town
+from support.governance import ALICE, Diary, GovernanceRuntime
 from support.runtime import refused
 
 TECHNICAL, WHITELISTED = decided(Decision.Technical), decided(Decision.WhitelistedCaller)
 HUNDRED = Weight(u64(100 * PICOS_PER_MICRO))
 
 
-class Careful(Town):
+class Careful(GovernanceRuntime):
     """A town where the technical track vouches for calls."""
 
     def more(self) -> None:
@@ -54,7 +54,7 @@ def test_a_call_is_made_once_after_it_was_vouched_for(town: Careful) -> None:
         town.whitelist.whitelist_call(TECHNICAL, key(inner))
     with refused(town, BadOrigin):
         make(TECHNICAL, inner)
-    town.told()
+    town.new_events()
     make(WHITELISTED, inner)
     half = Weight(u64(50 * PICOS_PER_MICRO))
     assert town.announced() == [
@@ -78,7 +78,7 @@ def test_a_call_is_made_from_its_preimage(town: Careful) -> None:
         make(WHITELISTED, key(inner), length + 1, HUNDRED)
     with refused(town, Whitelist.InvalidCallWeightWitness):
         make(WHITELISTED, key(inner), length, Weight(u64(99)))
-    town.told()
+    town.new_events()
     make(WHITELISTED, key(inner), length, HUNDRED)
     assert town.written() == [b"upgrade"]
     assert not town.preimage.have(key(inner))
@@ -93,7 +93,7 @@ def test_bytes_that_are_no_call_are_refused(town: Careful) -> None:
         town.whitelist.dispatch_whitelisted_call(ROOT, call_hash, u32(len(data)), HUNDRED)
 
 
-def test_a_failure_is_told_and_the_call_is_used_up(town: Careful) -> None:
+def test_a_failure_is_reported_and_the_call_is_used_up(town: Careful) -> None:
     inner = town.entry(b"bad", fails=True)
     town.whitelist.whitelist_call(TECHNICAL, key(inner))
     town.whitelist.dispatch_whitelisted_call_with_preimage(WHITELISTED, inner)
