@@ -226,9 +226,9 @@ class Client:
             claim = pre_digest(header.digest.logs)
         except NoPreDigest as missing:
             raise InvalidBlock(str(missing)) from missing
-        law = self.runtimes.of_block(overlay.get, int(claim.claim.slot))
+        runtime = self.runtimes.of_block(overlay.get, int(claim.claim.slot))
         with NoCollection():
-            law.blocks.execute_block(overlay, unsealed, body, self.kept.find)
+            runtime.blocks.execute_block(overlay, unsealed, body, self.kept.find)
         if overlay.pending is None:
             raise InvalidBlock("the execution ended without a state root")
         return Made(header, list(body), overlay.pending)
@@ -280,11 +280,11 @@ class Client:
                 aux={**(aux or {}), **weights},
                 sync=at_once,
             )
-        self.notifier.tell(NewBlock(hash, parent, number, make_best))
+        self.notifier.emit(NewBlock(hash, parent, number, make_best))
         if make_best:
-            self._tell_best(imported.enacted, imported.retracted)
+            self._notify_best(imported.enacted, imported.retracted)
         if at_once:
-            self._tell_finalized(before, BlockRef(number, hash), imported.discarded)
+            self._notify_finalized(before, BlockRef(number, hash), imported.discarded)
         elif finalize:
             self.finalize(hash)
         return BlockRef(number, hash)
@@ -306,13 +306,13 @@ class Client:
         head = self.best_through(hash) if blocks.extends_finalized(hash) else None
         if head is not None and head != self.best():
             route = self.store.set_best(head.hash)
-            self._tell_best(route.enacted, route.retracted)
+            self._notify_best(route.enacted, route.retracted)
         route = blocks.route(before.hash, hash)
         discarded = self.store.finalize(hash, proof, self._without_weights(route) | dict(aux or {}))
         if discarded:
             self.store.aux_put({WEIGHT_KEY + gone: None for gone, _ in discarded})
         if self.finalized() != before:
-            self._tell_finalized(before, self.finalized(), discarded)
+            self._notify_finalized(before, self.finalized(), discarded)
 
     def leap(self, proof: Proof, aux: Mapping[bytes, bytes | None]) -> None:
         """Continue from the block whose state was fetched: it becomes best and final.
@@ -322,9 +322,9 @@ class Client:
         old = dict.fromkeys([WEIGHT_KEY + self.finalized().hash])
         ref = self.store.state_import.finish(proof, old | dict(aux))
         parent = bytes(self.header_of(ref.hash).parent_hash)
-        self.notifier.tell(NewBlock(ref.hash, parent, ref.number, is_best=True))
-        self.notifier.tell(NewBest(ref.hash, (ref.hash,), ()))
-        self.notifier.tell(Finalized((ref.hash,), ()))
+        self.notifier.emit(NewBlock(ref.hash, parent, ref.number, is_best=True))
+        self.notifier.emit(NewBest(ref.hash, (ref.hash,), ()))
+        self.notifier.emit(Finalized((ref.hash,), ()))
 
     def _without_weights(self, route: Route) -> dict[bytes, bytes | None]:
         """Return deletions of the weights no longer compared: of all but the last final."""
@@ -356,12 +356,12 @@ class Client:
 
     # ---- events
 
-    def _tell_best(
+    def _notify_best(
         self, enacted: Sequence[tuple[bytes, int]], retracted: Sequence[tuple[bytes, int]]
     ) -> None:
         if not enacted and not retracted:
             return
-        self.notifier.tell(
+        self.notifier.emit(
             NewBest(
                 self.best().hash,
                 tuple(hash for hash, _ in enacted),
@@ -369,7 +369,7 @@ class Client:
             )
         )
 
-    def _tell_finalized(
+    def _notify_finalized(
         self, before: BlockRef, now: BlockRef, discarded: Sequence[tuple[bytes, int]]
     ) -> None:
         hashes = []
@@ -378,4 +378,4 @@ class Client:
             if hash is None:
                 raise UnknownBlock(now.hash)
             hashes.append(hash)
-        self.notifier.tell(Finalized(tuple(hashes), tuple(hash for hash, _ in discarded)))
+        self.notifier.emit(Finalized(tuple(hashes), tuple(hash for hash, _ in discarded)))

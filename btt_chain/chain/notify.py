@@ -49,15 +49,15 @@ class Notifier:
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Call `listener` on every event from now on, until the returned function is called."""
-        ticket = object()
-        self._listeners[ticket] = listener
+        handle = object()
+        self._listeners[handle] = listener
 
         def stop() -> None:
-            self._listeners.pop(ticket, None)
+            self._listeners.pop(handle, None)
 
         return stop
 
-    def tell(self, event: ChainEvent) -> None:
+    def emit(self, event: ChainEvent) -> None:
         """Call all current listeners."""
         for listener in list(self._listeners.values()):
             listener(event)

@@ -89,7 +89,7 @@ def target(builders: Mapping[int, Builder], overlay: Overlay, wanted: int | None
     if chosen <= own:
         raise CannotRehearse(
             f"the state has version {own} and this program nothing later: install the release that "
-            "is to be tried, or the package that brings its law"
+            "is to be tried, or the package that brings its runtime"
         )
     return chosen
 

@@ -82,7 +82,7 @@ def carried() -> Mapping[int, Carried]:
     found = {number: Carried(build, "the program") for number, build in BUILDERS.items()}
     for point in entry_points(group=ENTRY_POINTS):
         name = "a package" if point.dist is None else f"{point.dist.name} {point.dist.version}"
-        where = f"the law {point.name} of {name}"
+        where = f"the runtime {point.name} of {name}"
         if not (point.name.isascii() and point.name.isdecimal()):
             raise BadPackage(f"{where}: its name is no spec_version. Correct or remove the package")
         number = int(point.name)
@@ -154,7 +154,7 @@ class RuntimeRegistry:
         """Use all carried versions; simulations pass other `builders`. Raises BadPackage."""
         self.verdicts = SignatureCache()
         if builders is None:
-            builders = {number: law.build for number, law in carried().items()}
+            builders = {number: found.build for number, found in carried().items()}
         self._builders = builders
         self._known: dict[tuple[bytes, bytes], LoadedRuntime | str] = {}
         """The runtime, or why there is none, by version and parameters; `lacks` runs each block."""
@@ -175,16 +175,16 @@ class RuntimeRegistry:
             raise UnsupportedRuntime(
                 "the state holds no runtime of this kind: it can be read, not executed"
             )
-        law = self._known.get((code, params))
-        if law is None:
+        runtime = self._known.get((code, params))
+        if runtime is None:
             try:
-                law = self._build(code, params)
+                runtime = self._build(code, params)
             except UnsupportedRuntime as refusal:
-                law = str(refusal)
-            self._known[code, params] = law
-        if isinstance(law, str):
-            raise UnsupportedRuntime(law)
-        return law
+                runtime = str(refusal)
+            self._known[code, params] = runtime
+        if isinstance(runtime, str):
+            raise UnsupportedRuntime(runtime)
+        return runtime
 
     def lacks(self, get: Callable[[bytes], bytes | None]) -> UnsupportedUpgrade | None:
         """Return the error of a scheduled version that is not carried; None if there is no such."""
@@ -195,7 +195,7 @@ class RuntimeRegistry:
         try:
             self.of(values.get)
         except UnsupportedRuntime as lacking:
-            why = f"this program carries {self._told()}: install a release that has "
+            why = f"this program carries {self._listed()}: install a release that has "
             refusal = UnsupportedUpgrade(
                 due,
                 str(lacking) if due.spec_version in self._builders else f"{why}{due.spec_version}",
@@ -210,12 +210,12 @@ class RuntimeRegistry:
         Raises as `of` does, and UnsupportedUpgrade when the block is the last under its runtime
         version and the next version is not carried.
         """
-        law, lacking = self.of(get), self.lacks(get)
+        runtime, lacking = self.of(get), self.lacks(get)
         if lacking is not None and lacking.due.in_headers <= slot:
             raise lacking
-        return law
+        return runtime
 
-    def _told(self) -> str:
+    def _listed(self) -> str:
         return ", ".join(map(str, self.versions))
 
     def _build(self, code: bytes, params: bytes) -> LoadedRuntime:
@@ -225,24 +225,24 @@ class RuntimeRegistry:
         except (DecodeError, ValueError) as error:
             raise UnsupportedRuntime(f"the state's runtime cannot be read: {error}") from error
         build = self._builders.get(int(version.spec_version))
-        told = f"the chain runs {version.spec_name.value} {int(version.spec_version)}"
+        runs = f"the chain runs {version.spec_name.value} {int(version.spec_version)}"
         if build is None:
             raise UnsupportedRuntime(
-                f"{told}, this node carries {self._told()}: install a release that has it"
+                f"{runs}, this node carries {self._listed()}: install a release that has it"
             )
         try:
-            law = LoadedRuntime(lambda: build(chain), self.verdicts)
+            runtime = LoadedRuntime(lambda: build(chain), self.verdicts)
         except Exception as error:  # a package may raise anything: the node goes on
             raise UnsupportedRuntime(
-                f"{told}, whose law is here but cannot be built: {type(error).__name__} {error}. "
+                f"{runs}, whose runtime cannot be built: {type(error).__name__} {error}. "
                 "Correct the package that brings it, or install the release"
             ) from error
-        if law.wire != wire_of(version):
+        if runtime.wire != wire_of(version):
             raise UnsupportedRuntime(
-                f"{told} in another form than this node carries: install the release that the "
+                f"{runs} in another form than this node carries: install the release that the "
                 "chain decided on"
             )
-        return law
+        return runtime
 
 
 def wire_of(version: RuntimeVersion) -> tuple[str, int, int, int]:

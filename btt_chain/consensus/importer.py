@@ -15,7 +15,7 @@ from typing import Final
 
 from btt_chain.chain.client import Client, Made
 from btt_chain.chain.notify import BlockRef
-from btt_chain.consensus.babe.equivocation import Sightings
+from btt_chain.consensus.babe.equivocation import EquivocationTracker
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified, slot_of, verify
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
 from btt_chain.primitives.babe_equivocation import EquivocationProof
@@ -65,7 +65,7 @@ class Importer:
     def __init__(self, client: Client, *, vrf: Vrf = _VRF) -> None:
         self.client = client
         self._vrf = vrf
-        self._sightings = Sightings(REMEMBERED_SLOTS)
+        self._equivocations = EquivocationTracker(REMEMBERED_SLOTS)
         self._found: EquivocationProof | None = None
         self._checked: OrderedDict[bytes, Verified] = OrderedDict()
 
@@ -74,8 +74,7 @@ class Importer:
 
         Raises UnknownBlock, StateUnavailable, UnsupportedRuntime.
         """
-        law, overlay = self.client.law(parent), self.client.overlay(parent)
-        runtime = law.queries.runtime
+        runtime, overlay = self.client.law(parent).queries.runtime, self.client.overlay(parent)
         runtime.enter(overlay)
         babe = runtime.pallet(Babe)
         engine, current = babe.engine.value, int(babe.current_slot.value)
@@ -146,7 +145,7 @@ class Importer:
         if verified is not None:
             # Before the execution: an equivocation counts even if the block is invalid. Then the
             # proof is returned with the next valid block.
-            found = self._sightings.see(header, verified.author, verified.slot)
+            found = self._equivocations.see(header, verified.author, verified.slot)
             self._found = found or self._found
         ref = self.client.import_block(
             header, body, made=made, justifications=justifications, is_built_on=is_built_on

@@ -79,14 +79,14 @@ class Transcript:
         self._operate(_PRF, b"")
         if self._block:
             self._permute()
-        drawn = bytearray()
-        while len(drawn) < length:
+        squeezed = bytearray()
+        while len(squeezed) < length:
             # A challenge never starts within a block: it was closed above, or a challenge filled
             # it.
-            part = self._sponge.digest(min(length - len(drawn), _STROBE_RATE))
-            drawn += part
+            part = self._sponge.digest(min(length - len(squeezed), _STROBE_RATE))
+            squeezed += part
             self._absorb(part)
-        return bytes(drawn)
+        return bytes(squeezed)
 
     def _operate(self, flags: int, data: bytes) -> None:
         """Begin an operation of STROBE and absorb its data."""

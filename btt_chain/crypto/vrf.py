@@ -57,7 +57,7 @@ class VrfInput:
         return transcript
 
 
-class Draw(Protocol):
+class VrfOutput(Protocol):
     """The result of a VRF."""
 
     @property
@@ -71,23 +71,23 @@ class Draw(Protocol):
 class Vrf(Protocol):
     """A verifiable random function of sr25519 keys; other schemes raise ValueError."""
 
-    def evaluate(self, pair: KeyPair, message: VrfInput) -> Draw:
+    def evaluate(self, pair: KeyPair, message: VrfInput) -> VrfOutput:
         """Return the output of a key pair, without a proof."""
 
-    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[Draw, bytes]:
+    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[VrfOutput, bytes]:
         """Return the output of a key pair, and its proof of 64 bytes."""
 
     def verify(
         self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
-    ) -> Draw | None:
+    ) -> VrfOutput | None:
         """Return the output if the proof is valid, else None; malformed input is None."""
 
-    def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> Draw:
+    def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> VrfOutput:
         """Return the result of `pre_output`, unchecked: `verify` must have accepted it."""
 
 
 @dataclass(frozen=True, slots=True)
-class SchnorrkelDraw:
+class SchnorrkelOutput:
     """The encoded points of a VRF result."""
 
     point: bytes
@@ -207,13 +207,13 @@ class SchnorrkelVrf:
         """The arithmetic of verifications."""
         return self._verification or fastest_verification()
 
-    def evaluate(self, pair: KeyPair, message: VrfInput) -> SchnorrkelDraw:
+    def evaluate(self, pair: KeyPair, message: VrfInput) -> SchnorrkelOutput:
         """Return the output of a key pair, without a proof."""
         scalar, _ = _secret(pair)
         point, point8 = _input_point(pair.public, message)
-        return SchnorrkelDraw(point, _encode_doubled([_half(scalar, point8)])[0])
+        return SchnorrkelOutput(point, _encode_doubled([_half(scalar, point8)])[0])
 
-    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SchnorrkelDraw, bytes]:
+    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SchnorrkelOutput, bytes]:
         """Return the output of a key pair, and its proof of 64 bytes: challenge and response.
 
         The nonce depends on the key, on the input and on randomness: neither a repeated nor a weak
@@ -237,11 +237,11 @@ class SchnorrkelVrf:
         response = crypto_core_ed25519_scalar_sub(
             nonce, crypto_core_ed25519_scalar_mul(challenge, scalar)
         )
-        return SchnorrkelDraw(point, pre_output), challenge + response
+        return SchnorrkelOutput(point, pre_output), challenge + response
 
     def verify(
         self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
-    ) -> SchnorrkelDraw | None:
+    ) -> SchnorrkelOutput | None:
         """Return the output if the proof is valid, else None; malformed input is None."""
         if len(proof) != PROOF_LENGTH:
             return None
@@ -255,15 +255,15 @@ class SchnorrkelVrf:
         nonce_base, nonce_point = nonces
         if _challenge(point, nonce_base, nonce_point, public, pre_output) != challenge:
             return None
-        return SchnorrkelDraw(point, pre_output)
+        return SchnorrkelOutput(point, pre_output)
 
-    def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> SchnorrkelDraw:
+    def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> SchnorrkelOutput:
         """Return the result of `pre_output`, unchecked: `verify` must have accepted it."""
-        return SchnorrkelDraw(self.verification.input_point(public, message), pre_output)
+        return SchnorrkelOutput(self.verification.input_point(public, message), pre_output)
 
 
 @dataclass(frozen=True, slots=True)
-class SimulatedDraw:
+class SimulatedOutput:
     """An output of `SimulatedVrf`."""
 
     pre_output: bytes
@@ -286,27 +286,27 @@ class SimulatedVrf:
         """Use these key pairs."""
         self._pairs = {pair.public: pair for pair in pairs}
 
-    def evaluate(self, pair: KeyPair, message: VrfInput) -> SimulatedDraw:
+    def evaluate(self, pair: KeyPair, message: VrfInput) -> SimulatedOutput:
         """Return the output of a key pair, without a proof."""
-        return SimulatedDraw(self._hash(pair, message, b"output", OUTPUT_LENGTH))
+        return SimulatedOutput(self._hash(pair, message, b"output", OUTPUT_LENGTH))
 
-    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SimulatedDraw, bytes]:
+    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SimulatedOutput, bytes]:
         """Return the output of a key pair, and 64 bytes in the place of a proof."""
         return self.evaluate(pair, message), self._hash(pair, message, b"proof", PROOF_LENGTH)
 
     def verify(
         self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
-    ) -> SimulatedDraw | None:
+    ) -> SimulatedOutput | None:
         """Return the output if this key makes the same one, else None."""
         pair = self._pairs.get(public)
         if pair is None:
             return None
-        draw, right_proof = self.sign(pair, message)
-        return draw if (draw.pre_output, right_proof) == (pre_output, proof) else None
+        output, right_proof = self.sign(pair, message)
+        return output if (output.pre_output, right_proof) == (pre_output, proof) else None
 
-    def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> SimulatedDraw:
+    def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> SimulatedOutput:
         """Return the result of `pre_output`, unchecked."""
-        return SimulatedDraw(pre_output)
+        return SimulatedOutput(pre_output)
 
     @staticmethod
     def _hash(pair: KeyPair, message: VrfInput, use: bytes, length: int) -> bytes:

@@ -28,7 +28,7 @@ LARGEST: Final = 1 << 14
 """Maximum bytes of a key file; real ones have about six hundred."""
 MAX_MEMORY: Final = 1 << 30
 """Maximum bytes of memory that a file may make scrypt use: 128 N r."""
-MAX_LANES: Final = 16
+MAX_PARALLEL: Final = 16
 
 
 class NotSealed(ValueError):
@@ -140,7 +140,7 @@ def _cost(kdf: dict[str, object]) -> Cost:
         raise TypeError
     cost = Cost(int(str(n)), int(str(r)), int(str(p)))
     is_power = cost.n > 1 and cost.n & (cost.n - 1) == 0
-    if not is_power or cost.r < 1 or not 1 <= cost.p <= MAX_LANES:
+    if not is_power or cost.r < 1 or not 1 <= cost.p <= MAX_PARALLEL:
         raise ValueError
     if 128 * cost.n * cost.r > MAX_MEMORY:
         raise ValueError

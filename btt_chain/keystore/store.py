@@ -278,7 +278,7 @@ def new_pair(key_type: bytes) -> KeyPair:
 def _pair(key_type: bytes, uri: str) -> KeyPair:
     scheme = _scheme(key_type)
     if not uri:
-        raise KeystoreError("the secret is empty: it would mean the phrase that everybody knows")
+        raise KeystoreError("the secret is empty: it would mean the public development phrase")
     try:
         return KeyPair.from_uri(uri, scheme)
     except SecretError as error:
@@ -343,7 +343,7 @@ def _read_private(path: Path, most: int) -> bytes:
         if mode & OTHERS:
             raise KeyFileExposed(
                 f"{path} can be read by others (mode {mode:03o}): run `chmod "
-                f"{PRIVATE_FILE:o} {path}`, and use a new key if somebody may have read it"
+                f"{PRIVATE_FILE:o} {path}`, and use a new key if another user may have read it"
             )
         try:
             return file.read(most + 1)

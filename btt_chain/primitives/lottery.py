@@ -15,7 +15,7 @@ from math import gcd
 from typing import Final
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.crypto.vrf import Draw, VrfInput
+from btt_chain.crypto.vrf import VrfInput, VrfOutput
 from btt_chain.scale import path
 
 SCORE_BITS: Final = 128
@@ -47,18 +47,18 @@ def slot_input(randomness: bytes, slot: int, epoch_index: int) -> VrfInput:
     )
 
 
-def wins(output: Draw, threshold: int) -> bool:
+def wins(output: VrfOutput, threshold: int) -> bool:
     """Return True if a VRF output wins its slot."""
     score = int.from_bytes(output.make_bytes(_SCORE_CONTEXT, SCORE_BITS // 8), "little")
     return score < threshold
 
 
-def randomness_of(output: Draw) -> bytes:
+def randomness_of(output: VrfOutput) -> bytes:
     """Return a primary claim's contribution to the randomness of a later epoch, 32 bytes."""
     return output.make_bytes(_RANDOMNESS_CONTEXT, 32)
 
 
-def beacon_of(output: Draw) -> bytes:
+def beacon_of(output: VrfOutput) -> bytes:
     """Return the contribution of a claim with a VRF output to the beacon, 32 bytes."""
     return output.make_bytes(_BEACON_CONTEXT, 32)
 

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
 from typing import Final
 
-from btt_chain.crypto.vrf import Draw, VrfInput
+from btt_chain.crypto.vrf import VrfInput, VrfOutput
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec
 from btt_chain.work.graph import Graph, Manifest
@@ -121,7 +121,7 @@ def check_input(beacon: bytes, receipt: bytes) -> VrfInput:
     return VrfInput(CHECK_DOMAIN, ((b"beacon", bytes(beacon)), (b"receipt", bytes(receipt))))
 
 
-def rho(output: Draw) -> H256:
+def rho(output: VrfOutput) -> H256:
     """Return a verifier's randomness for one receipt: secret until revealed, and not its choice."""
     return H256(output.make_bytes(_RHO, 32))
 
@@ -200,7 +200,7 @@ def planted_error_input(seed: bytes) -> VrfInput:
     return VrfInput(PLANTED_ERROR_DOMAIN, ((b"seed", bytes(seed)),))
 
 
-def plants_error(output: Draw, ppm: int) -> bool:
+def plants_error(output: VrfOutput, ppm: int) -> bool:
     """Return True if the provider must plant an error; `ppm` is the chance in a million."""
     randomness = int.from_bytes(output.make_bytes(_PLANTED, 16), "little")
     return randomness * PPM < ppm << 128

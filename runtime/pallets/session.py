@@ -123,7 +123,7 @@ class SessionManager(Protocol):
         """Return each validator's voting weight, at least 1, in the session planned last."""
 
 
-class Everybody:
+class FixedValidators:
     """The manager of chains without stakes: validators stay, with equal weights."""
 
     def plan_session(self, index: int) -> list[AccountId] | None:
@@ -188,7 +188,7 @@ class Session(Pallet):
     system: System
     epochs: Epochs
     voters: Voters
-    manager: SessionManager = Everybody()
+    manager: SessionManager = FixedValidators()
 
     min_validators: Const[u32]
     """Minimum number of validators of a session, unless the one before had fewer."""

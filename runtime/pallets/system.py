@@ -223,11 +223,11 @@ class System(Pallet, crate="frame_system"):
     def announce_outcome(self, error: WireError | None, info: DispatchInfo, post: PostInfo) -> None:
         """Emit the result of an extrinsic; always its last event."""
         limits = getattr(self.block_weights.per_class, info.dispatch_class.name.lower())
-        told = event_info(info, post, int(limits.base_extrinsic.ref_time))
+        outcome = event_info(info, post, int(limits.base_extrinsic.ref_time))
         if error is None:
-            self.deposit(self.ExtrinsicSuccess(told))
+            self.deposit(self.ExtrinsicSuccess(outcome))
         else:
-            self.deposit(self.ExtrinsicFailed(error, told))
+            self.deposit(self.ExtrinsicFailed(error, outcome))
 
     def end_extrinsics(self) -> None:
         """Set the phase to finalization."""

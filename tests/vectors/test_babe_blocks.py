@@ -60,7 +60,7 @@ def test_every_block_is_accepted(headers: list[bytes], parents: list[int], epoch
     assert kinds[True] > 15
     assert kinds[False] > 50
     assert {claim.author_index for claim in verified} == {0, 1, 2, 3}
-    assert all((claim.draw is not None) == claim.primary for claim in verified)
+    assert all((claim.output is not None) == claim.primary for claim in verified)
     assert all(before.slot < after.slot for before, after in pairwise(verified))
 
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
-from btt_chain.crypto.vrf import Draw, SchnorrkelVrf, Vrf
+from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf, VrfOutput
 from btt_chain.primitives import babe
 from btt_chain.primitives.babe import (
     Primary,
@@ -41,7 +41,7 @@ class Claimed:
     """The claim in the header (`primitives.babe.pre_runtime` makes a digest of it)."""
     pair: KeyPair
     """The key that seals the block."""
-    draw: Draw | None
+    output: VrfOutput | None
     """The VRF output; None under a plain secondary claim."""
 
     @property
@@ -67,8 +67,8 @@ def claim_slot(
     for index, pair in ours:
         # Most outputs do not win, and a proof costs as much again.
         if wins(vrf.evaluate(pair, epoch.input(slot)), epoch.threshold(index)):
-            draw, signature = _signed(pair, slot, epoch, vrf)
-            return Claimed(Primary(PrimaryClaim(u32(index), Slot(slot), signature)), pair, draw)
+            output, signature = _signed(pair, slot, epoch, vrf)
+            return Claimed(Primary(PrimaryClaim(u32(index), Slot(slot), signature)), pair, output)
     if epoch.config.allowed_slots is AllowedSlots.PrimarySlots:
         return None
     due = epoch.secondary_author(slot)
@@ -77,8 +77,9 @@ def claim_slot(
         return None
     if epoch.config.allowed_slots is AllowedSlots.PrimaryAndSecondaryPlainSlots:
         return Claimed(SecondaryPlain(SecondaryPlainClaim(u32(due), Slot(slot))), pair_due, None)
-    draw, signature = _signed(pair_due, slot, epoch, vrf)
-    return Claimed(SecondaryVrf(SecondaryVrfClaim(u32(due), Slot(slot), signature)), pair_due, draw)
+    output, signature = _signed(pair_due, slot, epoch, vrf)
+    claim = SecondaryVrfClaim(u32(due), Slot(slot), signature)
+    return Claimed(SecondaryVrf(claim), pair_due, output)
 
 
 def seal(header: Header, pair: KeyPair) -> Header:
@@ -90,6 +91,6 @@ def seal(header: Header, pair: KeyPair) -> Header:
     return header.with_log(Seal(BABE, pair.sign(header.hash())))
 
 
-def _signed(pair: KeyPair, slot: int, epoch: Epoch, vrf: Vrf) -> tuple[Draw, VrfSignature]:
-    draw, proof = vrf.sign(pair, epoch.input(slot))
-    return draw, VrfSignature(draw.pre_output, proof)
+def _signed(pair: KeyPair, slot: int, epoch: Epoch, vrf: Vrf) -> tuple[VrfOutput, VrfSignature]:
+    output, proof = vrf.sign(pair, epoch.input(slot))
+    return output, VrfSignature(output.pre_output, proof)

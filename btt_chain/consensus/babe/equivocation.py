@@ -1,4 +1,4 @@
-"""An equivocation tracker: an author's second header for a slot is an equivocation."""
+"""Equivocations of authors: an author's second header for a slot is an equivocation."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.header import Header
 
 
-class Sightings:
+class EquivocationTracker:
     """The recent verified headers, to detect an author's second one for a slot."""
 
     def __init__(self, slots: int) -> None:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Final, assert_never
 
 from btt_chain.crypto import sr25519
-from btt_chain.crypto.vrf import Draw, SchnorrkelVrf, Vrf
+from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf, VrfOutput
 from btt_chain.primitives.babe import (
     Claim,
     NoPreDigest,
@@ -76,7 +76,7 @@ class Verified:
     """The author's public key."""
     slot: int
     primary: bool
-    draw: Draw | None
+    output: VrfOutput | None
     """The verified VRF output; None under a plain secondary claim."""
     next_epoch: NextEpochDescriptor | None
     """The announcement in the header of the first block of an epoch."""
@@ -137,13 +137,13 @@ def verify(
     author, _ = epoch.authorities[index]
     if not sr25519.verify(author, unsealed.hash(), seal):
         raise Refused(Reason.BAD_SIGNATURE, f"the seal is not by authority {index}")
-    draw = _check_draw(claim, epoch, author, vrf)
+    output = _check_output(claim, epoch, author, vrf)
     return Verified(
         author_index=index,
         author=author,
         slot=slot,
         primary=isinstance(claim, Primary),
-        draw=draw,
+        output=output,
         next_epoch=next_epoch,
         next_config=next_config,
     )
@@ -197,15 +197,16 @@ def _check_turn(claim: Claim, epoch: Epoch) -> None:
         raise Refused(Reason.WRONG_AUTHOR, f"slot {slot} is authority {due}'s, not {index}'s")
 
 
-def _check_draw(claim: Claim, epoch: Epoch, author: bytes, vrf: Vrf) -> Draw | None:
+def _check_output(claim: Claim, epoch: Epoch, author: bytes, vrf: Vrf) -> VrfOutput | None:
     """Return the VRF output of a claim that carries one, if proven and, if primary, winning."""
     if isinstance(claim, SecondaryPlain):
         return None
     slot, index = int(claim.claim.slot), int(claim.claim.authority_index)
     signature: VrfSignature = claim.claim.vrf_signature
-    draw = vrf.verify(author, epoch.input(slot), signature.pre_output, signature.proof)
-    if draw is None:
-        raise Refused(Reason.BAD_VRF, f"the draw for slot {slot} is not authority {index}'s")
-    if isinstance(claim, Primary) and not wins(draw, epoch.threshold(index)):
-        raise Refused(Reason.NOT_WON, f"the draw of authority {index} does not win slot {slot}")
-    return draw
+    output = vrf.verify(author, epoch.input(slot), signature.pre_output, signature.proof)
+    if output is None:
+        raise Refused(Reason.BAD_VRF, f"the VRF output for slot {slot} is not authority {index}'s")
+    if isinstance(claim, Primary) and not wins(output, epoch.threshold(index)):
+        why = f"the VRF output of authority {index} does not win slot {slot}"
+        raise Refused(Reason.NOT_WON, why)
+    return output

@@ -98,7 +98,7 @@ class GossipValidator:
             if len(kept) > 1:
                 return False  # two are enough to prove an equivocation
             if not self._verify(signed, number, self.view.set_id):
-                why = "it hands over a vote nobody signed"
+                why = "it hands over a vote with a false signature"
                 self._outbox.penalize(peer, cost.BAD_SIGNATURE, why)
                 return False
             kept.append(signed)
@@ -184,6 +184,6 @@ class GossipValidator:
         for checked, signed in enumerate(votes, 1):
             if not self._verify(signed, number, self.view.set_id):
                 price = cost.BAD_SIGNATURE + cost.SIGNATURE_CHECKED * checked
-                self._outbox.penalize(peer, price, "it hands over a vote nobody signed")
+                self._outbox.penalize(peer, price, "it hands over a vote with a false signature")
                 return False
         return True

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Annotated, TypeVar
 
-from btt_chain.crypto.vrf import Draw, Vrf
+from btt_chain.crypto.vrf import Vrf, VrfOutput
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import (
     Claim,
@@ -227,13 +227,13 @@ class Babe(Pallet):
         self.lateness.kill()
         if claim is None:
             raise InvalidBlock(f"block {number} was never opened")
-        draw = self._draw(claim)
-        if draw is None:
+        output = self._vrf_output(claim)
+        if output is None:
             # No VRF output. The parent's hash suffices where one author seals all blocks anyway.
             self.author_vrf_randomness.kill()
             randomness: bytes = self.system.parent_hash.value
         else:
-            share, randomness = randomness_of(draw), beacon_of(draw)
+            share, randomness = randomness_of(output), beacon_of(output)
             self.author_vrf_randomness.value = share
             if isinstance(claim, Primary):
                 self.epoch_randomness.collect(share)
@@ -275,8 +275,8 @@ class Babe(Pallet):
         """Plan epoch parameters, announced with the next epoch, in force one later. Root only."""
         origin.root()
         won, of = config.c
-        nobody = won == 0 and config.allowed_slots is AllowedSlots.PrimarySlots
-        if nobody or of == 0 or won > of:
+        is_empty = won == 0 and config.allowed_slots is AllowedSlots.PrimarySlots
+        if is_empty or of == 0 or won > of:
             raise self.InvalidConfiguration
         self.epochs.pending_epoch_config_change.value = config
 
@@ -357,7 +357,7 @@ class Babe(Pallet):
             raise InvalidBlock("this runtime has no sessions: blocks can only be sealed by hand")
         return self.sessions
 
-    def _draw(self, claim: Claim) -> Draw | None:
+    def _vrf_output(self, claim: Claim) -> VrfOutput | None:
         """Return the VRF output of a claim; its proof was checked before the block was executed."""
         if isinstance(claim, SecondaryPlain):
             return None
@@ -398,7 +398,7 @@ def epoch_config(section: Section) -> EpochConfig:
     won, of = (part.u64() for part in fields["c"].rows(2))
     allowed = fields["allowed_slots"].one_of({slots.name: slots for slots in AllowedSlots})
     if of == 0 or won > of or (won == 0 and allowed is AllowedSlots.PrimarySlots):
-        raise fields["c"].wrong("a fraction from 0 to 1 by which somebody can make a block")
+        raise fields["c"].wrong("a fraction from 0 to 1 by which a block can be made")
     return EpochConfig((won, of), allowed)
 
 

@@ -1,4 +1,4 @@
-"""Signatures and draws without luck, so that a seed gives the same hashes each time.
+"""Signatures and outputs without luck, so that a seed gives the same hashes each time.
 
 Schnorrkel's signatures and proofs take a random number each. Here it is drawn from key and message,
 as in Ed25519; everybody checks them as the others. Not for keys of value: nobody hardened this.
@@ -21,7 +21,7 @@ from nacl.bindings import (
 from btt_chain.crypto import sr25519, vrf
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.crypto.merlin import Transcript
-from btt_chain.crypto.vrf import SchnorrkelDraw, SchnorrkelVrf, VrfInput
+from btt_chain.crypto.vrf import SchnorrkelOutput, SchnorrkelVrf, VrfInput
 
 
 def _nonce(pair: KeyPair, about: bytes) -> bytes:
@@ -73,8 +73,8 @@ def steady(pair: KeyPair) -> KeyPair:
 class SteadyVrf(SchnorrkelVrf):
     """The real VRF, with proofs that do not change."""
 
-    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SchnorrkelDraw, bytes]:
-        """Return the draw, and a proof without luck."""
+    def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SchnorrkelOutput, bytes]:
+        """Return the output, and a proof without luck."""
         scalar = pair.secret[:32]
         point, point8 = vrf._input_point(pair.public, message)
         nonce = _nonce(pair, point)
@@ -85,4 +85,4 @@ class SteadyVrf(SchnorrkelVrf):
         response = crypto_core_ed25519_scalar_sub(
             nonce, crypto_core_ed25519_scalar_mul(challenge, scalar)
         )
-        return SchnorrkelDraw(point, pre_output), challenge + response
+        return SchnorrkelOutput(point, pre_output), challenge + response

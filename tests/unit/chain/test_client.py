@@ -381,10 +381,10 @@ def test_who_stops_listening_hears_no_more() -> None:
     stop = notifier.listen(heard.append)
     other = notifier.listen(heard.append)
     event = NewBlock(b"h", b"p", 1, True)
-    notifier.tell(event)
+    notifier.emit(event)
     stop()
     stop()
-    notifier.tell(event)
+    notifier.emit(event)
     other()
     assert heard == [event] * 3
 
@@ -399,7 +399,7 @@ def test_a_listener_may_stop_listening_while_it_hears() -> None:
     stop = notifier.listen(once)
     notifier.listen(heard.append)
     for _ in range(2):
-        notifier.tell(NewBlock(b"h", b"p", 1, True))
+        notifier.emit(NewBlock(b"h", b"p", 1, True))
     assert len(heard) == 3
 
 

@@ -33,7 +33,7 @@ from storage.state import StateUnavailable
 ROOT = H256(bytes(32))
 SLOT_MS = 6_000
 PARENT = Header(ROOT, u32(7), ROOT, ROOT)
-VERIFIED = Verified(0, b"author", 5, primary=True, draw=None, next_epoch=None, next_config=None)
+VERIFIED = Verified(0, b"author", 5, primary=True, output=None, next_epoch=None, next_config=None)
 
 
 def child(number: int = 8, mark: int = 0, parent: Header = PARENT) -> Header:

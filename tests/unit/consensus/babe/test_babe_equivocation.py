@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from btt_chain.consensus.babe.claim import seal
-from btt_chain.consensus.babe.equivocation import Sightings
+from btt_chain.consensus.babe.equivocation import EquivocationTracker
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
 from btt_chain.primitives.babe_digests import AuthorityId
@@ -99,37 +99,37 @@ def test_a_proof_has_its_wire_form() -> None:
 
 
 def test_a_second_block_for_a_slot_is_noticed_and_proven() -> None:
-    sightings, first, second = Sightings(100), block(1), block(2)
-    assert sightings.see(first, ALICE.public, SLOT) is None
+    tracker, first, second = EquivocationTracker(100), block(1), block(2)
+    assert tracker.see(first, ALICE.public, SLOT) is None
 
-    found = sightings.see(second, ALICE.public, SLOT)
+    found = tracker.see(second, ALICE.public, SLOT)
 
     assert found == proof(first, second)
     check(found)
 
 
 def test_seeing_the_same_block_again_is_nothing() -> None:
-    sightings, header = Sightings(100), block(1)
-    sightings.see(header, ALICE.public, SLOT)
+    tracker, header = EquivocationTracker(100), block(1)
+    tracker.see(header, ALICE.public, SLOT)
 
-    assert sightings.see(header, ALICE.public, SLOT) is None
+    assert tracker.see(header, ALICE.public, SLOT) is None
 
 
 def test_other_authors_and_other_slots_are_no_equivocation() -> None:
-    sightings = Sightings(100)
-    sightings.see(block(1), ALICE.public, SLOT)
+    tracker = EquivocationTracker(100)
+    tracker.see(block(1), ALICE.public, SLOT)
 
-    assert sightings.see(block(2, index=1, pair=BOB), BOB.public, SLOT) is None
-    assert sightings.see(block(2, slot=SLOT + 1), ALICE.public, SLOT + 1) is None
+    assert tracker.see(block(2, index=1, pair=BOB), BOB.public, SLOT) is None
+    assert tracker.see(block(2, slot=SLOT + 1), ALICE.public, SLOT + 1) is None
 
 
 def test_old_slots_are_forgotten() -> None:
-    sightings = Sightings(10)
-    sightings.see(block(1), ALICE.public, SLOT)
-    sightings.see(block(1, slot=SLOT + 9), ALICE.public, SLOT + 9)
-    assert sightings.see(block(2), ALICE.public, SLOT) is not None
+    tracker = EquivocationTracker(10)
+    tracker.see(block(1), ALICE.public, SLOT)
+    tracker.see(block(1, slot=SLOT + 9), ALICE.public, SLOT + 9)
+    assert tracker.see(block(2), ALICE.public, SLOT) is not None
 
-    sightings.see(block(1, slot=SLOT + 10), ALICE.public, SLOT + 10)
+    tracker.see(block(1, slot=SLOT + 10), ALICE.public, SLOT + 10)
 
-    assert sightings.see(block(2), ALICE.public, SLOT) is None
-    assert len(sightings._seen) == 2
+    assert tracker.see(block(2), ALICE.public, SLOT) is None
+    assert len(tracker._seen) == 2

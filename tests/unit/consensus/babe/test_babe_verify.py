@@ -79,7 +79,7 @@ def test_a_secondary_claim_gives_its_draw_but_is_not_primary() -> None:
     verified = verify(sealed(SECONDARY.claim, SECONDARY.pair), EPOCH, START, LATEST)
 
     assert not verified.primary
-    assert verified.draw == SECONDARY.draw
+    assert verified.output == SECONDARY.output
     assert verified.author_index == EPOCH.secondary_author(SLOT)
 
 

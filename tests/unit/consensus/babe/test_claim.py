@@ -41,7 +41,7 @@ def test_what_is_claimed_and_sealed_stands(allowed: AllowedSlots, rule: Secondar
 
         assert verified.slot == slot
         assert verified.author == claimed.pair.public
-        assert verified.draw == claimed.draw
+        assert verified.output == claimed.output
         assert verified.primary is isinstance(claimed.claim, Primary)
 
 

@@ -12,6 +12,8 @@ from btt_chain.consensus.finality.justification import assemble
 from btt_chain.consensus.finality.messages import (
     GOSSIP,
     CatchUpAsked,
+    CatchUpGiven,
+    CatchUpMessage,
     CatchUpRequest,
     CommitGossip,
     CommitMessage,
@@ -19,8 +21,11 @@ from btt_chain.consensus.finality.messages import (
     NeighborV1,
 )
 from btt_chain.primitives.grandpa import (
+    CatchUp,
     Commit,
     Justification,
+    SignedMessage,
+    SignedPrevote,
     Stage,
 )
 from btt_chain.primitives.header import Header
@@ -130,3 +135,18 @@ def sent(actions: Sequence[Action]) -> list[object]:
 
 def published(actions: Sequence[Action]) -> list[object]:
     return [GOSSIP.decode_all(action.data) for action in actions if isinstance(action, Publish)]
+
+
+def catch_up(case: GadgetCase, number: int, names: Sequence[str] = NAMES[1:]) -> CatchUp:
+    block = target(case.headers[4])
+    prevotes: list[SignedPrevote] = []
+    for name in names:
+        vote: SignedMessage = signed(PREVOTE, block, name, number, 0)
+        prevotes.append(SignedPrevote(vote.message.vote, vote.signature, vote.id))  # type: ignore[arg-type]
+    precommits = [as_precommit(signed(PRECOMMIT, block, name, number, 0)) for name in names]
+    base = target(case.headers[0])
+    return CatchUp(u64(number), prevotes, precommits, base.hash, u32(base.number))
+
+
+def answered(answer: CatchUp, set_id: int = 0) -> bytes:
+    return GOSSIP.encode(CatchUpGiven(CatchUpMessage(u64(set_id), answer)))

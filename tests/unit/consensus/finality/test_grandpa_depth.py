@@ -1,4 +1,4 @@
-"""What is said of blocks deep down costs no walk over the chain, whoever says it."""
+"""Messages about blocks deep down cost no walk over the chain, from any peer."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from unit.consensus.finality.gadget_world import child, target
 
 FINAL = DEEP + 10
 FEW = 100
-"""Blocks that may be looked at."""
+"""Maximum number of blocks read."""
 
 
 class Deep(GadgetCase):
-    """A node whose last final block is far from block zero; it counts the blocks it looks at."""
+    """A node whose last final block is far from block zero; it counts the blocks that are read."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(blocks=0)
@@ -39,11 +39,11 @@ class Deep(GadgetCase):
         tree.best, tree.final_block = target(self.headers[-1]), target(self.headers[-2])
         self.do(self.gadget.finalized(tree.final_block, 0))
         self.node.log.clear()
-        self.looked = 0
+        self.read = 0
         plain = tree.header
 
         def header_of(block: Target) -> Header | None:
-            self.looked += 1
+            self.read += 1
             return plain(block)
 
         monkeypatch.setattr(tree, "header", header_of)
@@ -67,7 +67,7 @@ def case(monkeypatch: pytest.MonkeyPatch) -> Deep:
 
 def test_a_commit_with_a_vote_for_block_zero_is_not_counted(case: Deep) -> None:
     actions = case.gossip(commit_bytes(case.commit_of_all(low=0)))
-    assert case.looked < FEW
+    assert case.read < FEW
     assert costs(actions) == []  # who passed it on could not know how long our chain is
     assert case.node.of(Finalize) == []
 
@@ -81,7 +81,7 @@ def test_a_commit_that_claims_to_be_of_a_block_far_below_is_not_walked_to(case: 
     votes = case.commit(FINAL + 1).precommits
     rival = child(case.headers[0], "rival")
     actions = case.gossip(commit_bytes(Commit(rival.hash(), u32(1), votes)))
-    assert case.looked < FEW
+    assert case.read < FEW
     assert case.node.of(Finalize) == []
     assert case.gadget.round == 1
     assert costs(actions) == []
@@ -91,5 +91,5 @@ def test_a_catch_up_that_begins_at_block_zero_is_not_counted(case: Deep) -> None
     case.headers[4] = case.headers[FINAL + 1]  # what its votes are for
     case.note(neighbour(6))
     case.note(answered(catch_up(case, 5)))
-    assert case.looked < FEW
+    assert case.read < FEW
     assert case.gadget.round == 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -19,7 +18,6 @@ from btt_chain.consensus.finality.messages import (
     GOSSIP,
     CatchUpAsked,
     CatchUpGiven,
-    CatchUpMessage,
     CatchUpRequest,
     CommitGossip,
     Neighbor,
@@ -30,20 +28,16 @@ from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peers
 from btt_chain.consensus.finality.timers import Clock
 from btt_chain.consensus.finality.voter import ArmTimer
-from btt_chain.primitives.grandpa import (
-    CatchUp,
-    SignedMessage,
-    SignedPrevote,
-)
 from btt_chain.scale import u32, u64
 from p2p.network import Tell
-from unit.consensus.finality.finality_world import as_precommit, signed, who
+from unit.consensus.finality.finality_world import who
 from unit.consensus.finality.gadget_case import (
     NAMES,
-    PRECOMMIT,
     PREVOTE,
     GadgetCase,
+    answered,
     asked,
+    catch_up,
     commit_bytes,
     costs,
     neighbour,
@@ -53,7 +47,6 @@ from unit.consensus.finality.gadget_case import (
 from unit.consensus.finality.gadget_world import (
     T,
     child,
-    target,
 )
 
 # --- neighbours ---------------------------------------------------------------------
@@ -135,21 +128,6 @@ def test_a_round_that_stands_still_is_helped_along_ever_less_often() -> None:
 
 
 # --- catching up --------------------------------------------------------------------
-
-
-def catch_up(case: GadgetCase, number: int, names: Sequence[str] = NAMES[1:]) -> CatchUp:
-    block = target(case.headers[4])
-    prevotes: list[SignedPrevote] = []
-    for name in names:
-        vote: SignedMessage = signed(PREVOTE, block, name, number, 0)
-        prevotes.append(SignedPrevote(vote.message.vote, vote.signature, vote.id))  # type: ignore[arg-type]
-    precommits = [as_precommit(signed(PRECOMMIT, block, name, number, 0)) for name in names]
-    base = target(case.headers[0])
-    return CatchUp(u64(number), prevotes, precommits, base.hash, u32(base.number))
-
-
-def answered(answer: CatchUp, set_id: int = 0) -> bytes:
-    return GOSSIP.encode(CatchUpGiven(CatchUpMessage(u64(set_id), answer)))
 
 
 def test_g20_who_is_two_rounds_behind_asks_and_goes_on_behind_the_answer() -> None:

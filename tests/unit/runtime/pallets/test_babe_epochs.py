@@ -297,9 +297,9 @@ def test_the_beacon_is_a_chain_of_hashes_over_every_draw() -> None:
     expected = GENESIS_RANDOMNESS
     for _ in range(8):
         claimed = chain.claim(chain.slot + 1)
-        assert claimed.draw is not None
+        assert claimed.output is not None
         chain.block(claim=claimed.claim)
-        expected = hashed(expected, claimed.draw.make_bytes(b"BTTBeacon", 32))
+        expected = hashed(expected, claimed.output.make_bytes(b"BTTBeacon", 32))
         assert chain.runtime.babe.beacon_log.beacon.value == expected
 
 

@@ -16,7 +16,7 @@ from btt_chain.scale import codec, u32, u64
 from btt_chain.scale.compact import compact_encode
 from btt_chain.scale.errors import DecodeError
 from runtime.frame import ConsumerRemaining, GenesisError, signed
-from runtime.pallets.session import Everybody, Session, SessionKeys
+from runtime.pallets.session import FixedValidators, Session, SessionKeys
 from support.babe_chain import EPOCH, START, BabeChain, Validator, validators
 from support.runtime import SmallRuntime, refused
 
@@ -59,7 +59,7 @@ class Recorder:
         self.told.append(("disable", index))
 
 
-class Chosen(Everybody):
+class Chosen(FixedValidators):
     """A manager whose choice the test makes; weights tell when they were asked for."""
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Packages beside the program bring versions of the law; what is wrong with one is said at once."""
+"""Packages beside the program bring versions of the runtime; a wrong one is named at once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NEXT_LAW = Path(__file__).parents[2] / "support" / "next_law"
 
 
 @pytest.fixture(autouse=True)
-def _looked_at_anew() -> Iterator[None]:
+def _read_anew() -> Iterator[None]:
     carried.cache_clear()
     yield
     carried.cache_clear()
@@ -23,21 +23,21 @@ def _looked_at_anew() -> Iterator[None]:
 
 
 def package(folder: Path, line: str) -> str:
-    """Install a package that names a law."""
-    info = folder / "odd_law-7.dist-info"
+    """Install a package that names a runtime."""
+    info = folder / "odd_runtime-7.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-law\nVersion: 7\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: odd-runtime\nVersion: 7\n")
     (info / "entry_points.txt").write_text(f"[btt_chain.runtimes]\n{line}\n")
     return str(folder)
 
 
-def test_the_program_alone_carries_the_law_of_today() -> None:
-    assert {number: law.origin for number, law in carried().items()} == {100: "the program"}
+def test_the_program_alone_carries_the_runtime_of_today() -> None:
+    assert {number: found.origin for number, found in carried().items()} == {100: "the program"}
 
 
-def test_a_package_brings_the_law_of_tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_brings_the_runtime_of_tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(NEXT_LAW)
-    assert {number: law.origin for number, law in carried().items()} == {
+    assert {number: found.origin for number, found in carried().items()} == {
         100: "the program",
         101: "btt-next-law 101",
     }
@@ -47,10 +47,22 @@ def test_a_package_brings_the_law_of_tomorrow(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        ("100 = runtime:BttRuntime", r"law 100 of odd-law 7 is here already, from the program"),
-        ("next = runtime:BttRuntime", r"law next of odd-law 7: its name is no spec_version"),
-        ("102 = runtime:Absent", r"law 102 of odd-law 7 does not load: AttributeError .*Absent"),
-        ("102 = no_such_package:Law", r"law 102 of odd-law 7 does not load: ModuleNotFoundError"),
+        (
+            "100 = runtime:BttRuntime",
+            r"runtime 100 of odd-runtime 7 is here already, from the program",
+        ),
+        (
+            "next = runtime:BttRuntime",
+            r"runtime next of odd-runtime 7: its name is no spec_version",
+        ),
+        (
+            "102 = runtime:Absent",
+            r"runtime 102 of odd-runtime 7 does not load: AttributeError .*Absent",
+        ),
+        (
+            "102 = no_such_package:Runtime",
+            r"runtime 102 of odd-runtime 7 does not load: ModuleNotFoundError",
+        ),
     ],
 )
 def test_a_package_that_does_not_bring_what_it_says_is_named(
@@ -63,10 +75,10 @@ def test_a_package_that_does_not_bring_what_it_says_is_named(
     assert "remove" in str(refusal.value)
 
 
-def test_two_packages_cannot_bring_the_same_law(
+def test_two_packages_cannot_bring_the_same_runtime(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.syspath_prepend(NEXT_LAW)
     monkeypatch.syspath_prepend(package(tmp_path, "101 = runtime:BttRuntime"))
-    with pytest.raises(BadPackage, match=r"is here already, from (odd-law 7|btt-next-law 101)"):
+    with pytest.raises(BadPackage, match=r"is here already, from (odd-runtime 7|btt-next-law 101)"):
         carried()
