@@ -1,7 +1,7 @@
 """A receipt in numbers: python tests/bench/bench_receipts.py [--receipts N] [--committee N]
 
 Prints what a block spends on the life of one receipt, from the posting of its job to its payment,
-with real keys, draws and commitments: calls with their checks, and the hooks, less what they
+with real keys, VRF outputs and commitments: calls with their checks, and the hooks, less what they
 cost on idle blocks. Aim: at most 40 ms with a committee of five. Signatures of people's extrinsics
 and the trie are not in it. CPU time of the process: the machine may be shared.
 """
@@ -90,15 +90,15 @@ def main(arguments: Sequence[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--receipts", type=int, default=20)
     parser.add_argument("--committee", type=int, default=5)
-    told = parser.parse_args(arguments)
-    market, claim = Timed(told.committee), Claim(ITEMS)
+    options = parser.parse_args(arguments)
+    market, claim = Timed(options.committee), Claim(ITEMS)
     market.run(20)
     market.spent = {}
     market.run(50)
     idle = market.spent["hooks"] / 50
-    lives = [life(market, claim, idle) for _ in range(told.receipts)]
+    lives = [life(market, claim, idle) for _ in range(options.receipts)]
     whole = 0.0
-    print(f"a receipt's life with a committee of {told.committee}, ms of CPU, median")
+    print(f"a receipt's life with a committee of {options.committee}, ms of CPU, median")
     for what in lives[0]:
         part = median(one[what] for one in lives)
         whole += part

@@ -1,4 +1,4 @@
-"""The audit of jobs, bonds and assets tells each single planck or unit that is wrong."""
+"""The audit of jobs, bonds and assets reports each single planck or unit that is wrong."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ def busy() -> WholeMarket:
     )
     market.accepted(market.post(BOB))
     market.post()
-    law, tech, *_ = market.verifier_accounts
+    legal, tech, *_ = market.verifier_accounts
     whole = market.whole
-    whole.identity.add_registrar(ROOT, Id(law))
+    whole.identity.add_registrar(ROOT, Id(legal))
     info = IdentityInfo(display=Data.text("Alice"))
     whole.identity.set_identity(signed(ALICE), info)
-    told = H256(blake2_256(codec(IdentityInfo).encode(info)))
-    whole.identity.provide_judgement(signed(law), u32(0), Id(ALICE), KnownGood(), told)
+    digest = H256(blake2_256(codec(IdentityInfo).encode(info)))
+    whole.identity.provide_judgement(signed(legal), u32(0), Id(ALICE), KnownGood(), digest)
     whole.asset_registry.register(
         signed(ALICE), AssetKind.Equipment, RightKind.Ownership, RANDOMNESS, RANDOMNESS, b"Scanner",
         b"SC",
         u128(100 * BTT), u128(1_000), False,
     )  # fmt: skip
-    for who, role in ((law, Role.Regulatory), (tech, Role.Technical)):
+    for who, role in ((legal, Role.Regulatory), (tech, Role.Technical)):
         whole.asset_registry.bond_verifier(signed(who), u128(5_000 * BTT))
         regulatory = role is Role.Regulatory
         whole.asset_registry.appoint_verifier(ROOT, Id(who), regulatory, not regulatory)
@@ -182,7 +182,7 @@ def order_not_in_the_book(market: WholeMarket) -> None:
     del book[next(place for place, _ in book.items())]
 
 
-def order_of_nobody(market: WholeMarket) -> None:
+def order_without_owner(market: WholeMarket) -> None:
     own = market.whole.exchange.order_book.own
     del own[next(place for place, _ in own.items())]
 
@@ -203,7 +203,7 @@ WRONG: list[tuple[Callable[[WholeMarket], None], str]] = [
     (roster, "I4"), (receipt_without_a_job, "I4"), (challenge, "I4"), (model_bond, "I4"),
     (model_jobs, "I4"), (hold_without_a_record, "I4"), (unit_made_up, "I10"),
     (supply_made_up, "I10"), (more_units_than_registered, "I10"), (units_not_on_hold, "I10"),
-    (order_without_escrow, "I4"), (order_not_in_the_book, "I10"), (order_of_nobody, "I10"),
+    (order_without_escrow, "I4"), (order_not_in_the_book, "I10"), (order_without_owner, "I10"),
     (revenue_owed, "I4"), (identity_deposit, "I4"),
 ]  # fmt: skip
 

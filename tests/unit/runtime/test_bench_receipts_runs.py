@@ -7,7 +7,7 @@ import pytest
 from bench.bench_receipts import main
 
 
-def test_a_quick_run_tells_what_each_part_costs(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_quick_run_prints_the_cost_of_each_part(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--receipts", "1", "--committee", "1"]) > 0
     heading, *rows = capsys.readouterr().out.splitlines()
     assert heading.startswith("a receipt's life")

@@ -1,9 +1,9 @@
-"""Paying oneself: through the real pallets, whoever does it loses, alone or as the Foundation.
+"""Paying oneself: through the real pallets this is a loss, also for the Foundation.
 
 The arithmetic of useful-work.md 4.3 with the rulings' numbers. The burn b comes off the top, so of
 a price P the provider gets 0.70 * (1 - b) * P, and *fees* F = b * P + 0.30 * (1 - b) * P are gone.
 Mining gives back at most kappa * F, kappa = 0.18. An attacker who has the share p of what can be
-drawn, computes nothing, and bribes or is every verifier, ends with
+selected, computes nothing, and bribes or is every verifier, ends with
 
     net = -P + p * (0.70 * (1 - b) * P + kappa * F)            as anybody
     net + 0.25 * (1 - b) * P                                   as development fund and Foundation
@@ -47,19 +47,19 @@ PRICES = (1, 100_000, 2_000_000, 2_000_000_000)
 
 
 def paid_oneself(
-    mib: int, *, strangers: bool = False, check: Check = Check.Sampled, tier: Tier = Tier.Open
+    mib: int, *, others: bool = False, check: Check = Check.Sampled, tier: Tier = Tier.Open
 ) -> tuple[Market, int, int, int, int]:
-    """Do one's own job, or have a stranger do it; return the market, price, fees and gains.
+    """Do one's own job, or have another provider do it; return the market, price, fees and gains.
 
-    Alice is the requester, the verifiers and, but for strangers, every provider. The gains are
+    Alice is the requester, the verifiers and, but for others, every provider. The gains are
     hers, and hers with the development fund's and the Foundation's.
     """
     market = measured(Market())
     for who in market.provider_accounts:
         market.providers.bond_extra(signed(who), u128(300_000 * BTT))
-    for who in market.verifier_accounts:  # two prices, or they are not drawn
+    for who in market.verifier_accounts:  # two prices, or they are not selected
         market.receipts.bond_extra(signed(who), u128(40_000 * BTT))
-    hers = [ALICE, *market.verifier_accounts, *([] if strangers else market.provider_accounts)]
+    hers = [ALICE, *market.verifier_accounts, *([] if others else market.provider_accounts)]
     before, inside = (sum(market.wealth(*who)) for who in (hers, (*hers, *INSIDERS)))
     job = market.post(data_bytes=u64(mib << 20), check=check, tier=tier)
     price = int(market.job(job).price)
@@ -80,7 +80,7 @@ def measured(market: Market) -> Market:
 
 
 def claim_all(market: Market) -> None:
-    """End the era, and have everybody claim what mining gives."""
+    """End the era, and have all accounts claim the rewards."""
     market.step(EPOCH)
     last = u32(int(market.mining.eras.era_index.value) - 1)
     for who in market.provider_accounts:
@@ -97,8 +97,8 @@ def test_the_arithmetic_of_paying_oneself_is_that_of_the_design(mib: int) -> Non
     assert outsider == reward - fees
     assert insider == outsider + int(split.development) + int(split.foundation)
     assert insider < 0
-    # And what strangers get of it is lost on top: p = 0.
-    _, _, _, without, inside = paid_oneself(mib, strangers=True)
+    # And the part of other providers is lost in addition: p = 0.
+    _, _, _, without, inside = paid_oneself(mib, others=True)
     assert without == -price
     assert inside == int(split.development) + int(split.foundation) - price
     # In between it is the mean: p = 0.3.
@@ -136,8 +136,8 @@ def test_the_table_of_the_design_at_two_percent_of_burn() -> None:
     p=st.integers(0, PPM),
     jobs=st.integers(1, 10**6),
 )
-def test_no_price_and_no_share_of_what_is_drawn_gains(price: int, p: int, jobs: int) -> None:
-    """To the planck: rounding helps nobody, and splitting a price into many jobs does not."""
+def test_no_price_and_no_share_of_the_selections_gains(price: int, p: int, jobs: int) -> None:
+    """To the planck: rounding helps no party, and splitting a price into many jobs does not."""
     each = max(10**15, price // jobs)
     split = split_compute(each, THRESHOLD)
     fees = each - int(split.contributors)
@@ -151,38 +151,38 @@ def test_no_price_and_no_share_of_what_is_drawn_gains(price: int, p: int, jobs: 
 @settings(max_examples=6, deadline=None)
 @given(
     keys=st.integers(1, 12),
-    strangers=st.integers(1, 4),
+    others=st.integers(1, 4),
     mib=st.sampled_from(PRICES[1:3]),
     check=st.sampled_from(Check),
 )
-def test_a_run_of_own_jobs_costs_what_the_draws_say_and_never_gains(
-    keys: int, strangers: int, mib: int, check: Check
+def test_a_run_of_own_jobs_costs_what_the_selections_imply_and_never_gains(
+    keys: int, others: int, mib: int, check: Check
 ) -> None:
-    """An attacker with so many keys, its bond split among them, against so many strangers."""
-    market = measured(Market(providers=keys + strangers))
+    """An attacker with so many keys, its bond split among them, against so many others."""
+    market = measured(Market(providers=keys + others))
     mine = market.provider_accounts[:keys]
-    for who in mine:  # as much as one stranger has, all together
+    for who in mine:  # as much as one other has, all together
         part = 5_000 * BTT - 5_000 * BTT // keys
         if part:
             market.providers.unbond(signed(who), u128(part))
     hers = [ALICE, *mine, *market.verifier_accounts]
-    before, drawn, jobs, price, fees = sum(market.wealth(*hers)), 0, 4, 0, 0
+    before, won, jobs, price, fees = sum(market.wealth(*hers)), 0, 4, 0, 0
     for _ in range(jobs):
         job = market.post(data_bytes=u64(mib << 20), check=check)
         price = int(market.job(job).price)
         fees = price - int(split_compute(price, THRESHOLD).contributors)
         market.until(job, JobState.Assigned)
-        drawn += market.provider(job) in mine
+        won += market.provider(job) in mine
         market.finish(job, HONEST)
     claim_all(market)
     market.audit()
     gained = sum(market.wealth(*hers)) - before
-    spent = jobs * price - drawn * (price - fees)
-    assert -spent <= gained <= drawn * (fees * KAPPA // PPM + 1) - spent
+    spent = jobs * price - won * (price - fees)
+    assert -spent <= gained <= won * (fees * KAPPA // PPM + 1) - spent
     assert gained < 0
 
 
-def test_a_bribed_committee_changes_nothing_but_who_gets_the_verifiers_fee() -> None:
+def test_a_bribed_committee_changes_only_the_receiver_of_the_fees() -> None:
     """Verifiers who look at nothing and say valid: what was computed is not even right."""
     lies = Claim(4, [(item, 1, 3) for item in range(4)])
     market = measured(Market())
@@ -211,8 +211,8 @@ def test_the_same_job_again_and_again_loses_each_time() -> None:
     assert all(loss < 0 for loss in losses)
 
 
-def test_where_too_few_could_be_drawn_nothing_is_mined_or_scored() -> None:
-    """A class of one's own: every draw is won, and the work counts for nothing."""
+def test_with_too_few_selectable_operators_nothing_is_mined_or_scored() -> None:
+    """A class of one's own: every selection is won, and the work counts for nothing."""
     rules = WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(8))
     market = Market(rules, providers=7)
     job = market.post(data_bytes=u64(2_000_000 << 20))
@@ -244,7 +244,7 @@ def test_a_share_of_the_score_costs_its_share_of_all_fees(
         assert counted == units * PARTS
         paid += units * price
     wanted = -(-sum(honest) * share // (100 - share))
-    # Junk work that nobody paid for does not count, and a price too high buys nothing more.
+    # Junk work without a payment does not count, and a price too high buys nothing more.
     assert mining.record(mine, RANDOMNESS, 10**12, u128(0), verified=False) == 0
     least = wanted * price
     name = H256(b"\2" * 32)
@@ -269,21 +269,21 @@ def test_an_insider_pays_a_fifteenth_of_the_price_for_its_score() -> None:
     assert gone > (price - int(split_compute(price, THRESHOLD).contributors)) * KAPPA // PPM
 
 
-def test_keys_are_drawn_by_bond_and_not_by_their_number() -> None:
-    """A hundred keys with the bond of one are drawn about as often as the one was."""
+def test_keys_are_selected_by_bond_and_not_by_their_number() -> None:
+    """A hundred keys with the bond of one are selected about as often as the one."""
     names = [person(f"key {number}") for number in range(100)]
     one, other = person("one"), person("other")
-    draws, wins, split = 200, 0, 0
-    for number in range(draws):
+    runs, wins, split = 200, 0, 0
+    for number in range(runs):
         seed = number.to_bytes(32, "big")
         wins += ids.raced(seed, [one, other], [10_000, 10_000])[0] == 0
         split += ids.raced(seed, [*names, other], [*[100] * 100, 10_000])[0] < 100
-    assert abs(wins - draws // 2) < 40
-    assert abs(split - draws // 2) < 40
+    assert abs(wins - runs // 2) < 40
+    assert abs(split - runs // 2) < 40
 
 
 def test_capacity_that_is_only_registered_earns_nothing() -> None:
-    """A crowd of providers and a day without jobs: nobody is richer, and Carry has all of it."""
+    """A crowd of providers and a day without jobs: no party gains, and all of it is unallocated."""
     market = Market(providers=40)
     before = market.wealth(*market.provider_accounts)
     for _ in range(5):

@@ -1,4 +1,4 @@
-"""What the runtime API tells of useful work is what the pallets know."""
+"""The runtime API of useful work returns the state of the pallets."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def asked(market: Market, name: str, *args: object) -> object:
     api = WorkApi.__new__(WorkApi)
     api._executive = cast("Executive", SimpleNamespace(runtime=market))
     method = WorkApi.METHODS[name]
-    told = [
+    encoded = [
         part.decode_all(part.encode(arg))
         for (_, part), arg in zip(method.inputs, args, strict=True)
     ]
-    return method.output.decode_all(method.output.encode(method.run(api, *told)))
+    return method.output.decode_all(method.output.encode(method.run(api, *encoded)))
 
 
 def viewed(market: Market, job: H256) -> JobView:
@@ -61,7 +61,7 @@ def duties(market: Market, who: object) -> list[Duty]:
     return found
 
 
-def test_the_rules_of_a_chain_are_told_with_its_first_slot() -> None:
+def test_the_rules_of_a_chain_contain_its_first_slot() -> None:
     chain = DevChain()
     chain.seal()
     rules = decode(Rules, chain.client.call(chain.client.best().hash, "WorkApi_rules", b""))
@@ -72,7 +72,7 @@ def test_the_rules_of_a_chain_are_told_with_its_first_slot() -> None:
     assert rules.confidential_slots == 3 * rules.challenge_slots
 
 
-def test_windows_are_told_as_they_are_after_the_chain_stood_still(market: Market) -> None:
+def test_periods_are_shifted_after_a_stall(market: Market) -> None:
     receipt = market.checking(job := market.post(), HONEST)
     waiting = market.post(BOB)
     before, due = viewed(market, job).receipt, viewed(market, waiting).due
@@ -101,7 +101,7 @@ def test_a_quote_is_what_is_held_then(market: Market) -> None:
     assert asked(market, "quote", market.model, u32(0), *args[2:]) is None
 
 
-def test_a_job_is_told_at_every_step_of_its_way(market: Market) -> None:
+def test_a_job_is_returned_in_every_state(market: Market) -> None:
     assert asked(market, "job", NOTHING) is None
     job = market.post()
     posted = viewed(market, job)
@@ -140,7 +140,7 @@ def test_lists_of_jobs_are_by_account_and_go_on_where_they_ended(market: Market)
     assert {*listed(None, False, None, 100)} == mine | {other}
     assert {*listed(None, True, None, 100)} == mine
     assert listed(BOB, False, None, 100) == [other]
-    assert listed(person("nobody"), False, None, 100) == []
+    assert listed(person("unknown"), False, None, 100) == []
     first = listed(ALICE, False, None, 2)
     rest = listed(ALICE, False, first[-1], 100)
     assert {*first, *rest} == mine
@@ -160,7 +160,7 @@ def test_a_provider_sees_what_it_has_to_do_until_it_is_paid(market: Market) -> N
     assert asked(market, "assignments", ALICE) == []
 
 
-def test_a_verifier_is_told_to_commit_to_reveal_and_to_prove(market: Market) -> None:
+def test_a_verifier_has_duties_to_commit_to_reveal_and_to_prove(market: Market) -> None:
     job = market.post()
     receipt = market.checking(job, LIE)
     seat = market.receipt(receipt).seats[0]
@@ -181,7 +181,7 @@ def test_a_verifier_is_told_to_commit_to_reveal_and_to_prove(market: Market) -> 
     assert duties(market, seat.verifier) == []
 
 
-def test_verifiers_providers_models_and_prices_are_told(market: Market) -> None:
+def test_verifiers_providers_models_and_prices_are_returned(market: Market) -> None:
     who = market.verifier_accounts[0]
     bond: Verifier = market.receipts.bonds.verifiers[who]
     assert asked(market, "verifier", who) == VerifierView(bond.bond, bond.misses, None)

@@ -33,18 +33,20 @@ UNIT: Final = Path(__file__).parents[1]
 PALLETS, WORK, COMPUTE = "runtime/pallets", "work", "compute"
 VECTORS, ADMISSION = f"{WORK}/test_freivalds.py", f"{WORK}/test_admission.py"
 RECEIPTS, JOBS = f"{PALLETS}/test_receipts.py", f"{PALLETS}/test_jobs.py"
+DISPUTES, MISSING = f"{PALLETS}/test_receipts_disputes.py", f"{PALLETS}/test_receipts_missing.py"
+PLANTED = f"{PALLETS}/test_receipts_planted_errors.py"
 PROVIDERS, SCORES = f"{PALLETS}/test_providers.py", f"{PALLETS}/test_provider_scores.py"
 MINING, WASH = f"{PALLETS}/test_mining.py", "runtime/test_wash_trading.py"
 FRAUD, CHECKING = f"{WORK}/test_fraud.py", f"{COMPUTE}/test_checking.py"
 HERE: Final = "runtime/test_work_attacks.py"
-DRAWS: Final = "runtime/test_luck_of_draws.py"
+BEACONS: Final = "runtime/test_beacons_of_selections.py"
 
 PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "wrong element": (
         (FRAUD, "test_a_wrong_element_of_any_node_is_found_and_proven"),
         (FRAUD, "test_nothing_honest_can_be_proven"),
         (CHECKING, "test_one_altered_element_of_any_node_is_found_and_proven"),
-        (RECEIPTS, "test_a_wrong_element_is_proven_and_everybody_gets_what_is_due"),
+        (DISPUTES, "test_a_wrong_element_is_proven_and_all_penalties_and_rewards_are_paid"),
     ),
     "smaller model, skipped layer, 4-bit weights": (
         (FRAUD, "test_other_weights_a_skipped_layer_and_another_rounding_are_found"),
@@ -59,9 +61,9 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ),
     ),
     "seed known before commit": (
-        (RECEIPTS, "test_nobody_is_drawn_before_a_beacon_that_was_not_known_at_submission"),
-        (HERE, "test_every_draw_is_by_a_beacon_that_nobody_knew_when_it_was_asked_for"),
-        (DRAWS, "test_a_committee_is_drawn_by_the_beacon_of_the_named_slot_after_submission"),
+        (RECEIPTS, "test_a_committee_is_selected_by_a_beacon_that_was_unknown_at_submission"),
+        (HERE, "test_every_selection_is_by_a_beacon_that_was_unknown_at_its_request"),
+        (BEACONS, "test_a_committee_is_selected_by_the_beacon_of_the_named_slot_after_submission"),
     ),
     "wrong requantise, softmax, pooling": (
         (VECTORS, "test_accumulators_made_to_fit_a_lie_do_not_hide_it"),
@@ -74,21 +76,21 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "self-dealing": (
         (WASH, "test_the_arithmetic_of_paying_oneself_is_that_of_the_design"),
-        (WASH, "test_no_price_and_no_share_of_what_is_drawn_gains"),
-        (WASH, "test_a_run_of_own_jobs_costs_what_the_draws_say_and_never_gains"),
+        (WASH, "test_no_price_and_no_share_of_the_selections_gains"),
+        (WASH, "test_a_run_of_own_jobs_costs_what_the_selections_imply_and_never_gains"),
     ),
     "payer and provider with a bribed committee": (
-        (WASH, "test_a_bribed_committee_changes_nothing_but_who_gets_the_verifiers_fee"),
+        (WASH, "test_a_bribed_committee_changes_only_the_receiver_of_the_fees"),
     ),
-    "niche class": ((WASH, "test_where_too_few_could_be_drawn_nothing_is_mined_or_scored"),),
+    "niche class": ((WASH, "test_with_too_few_selectable_operators_nothing_is_mined_or_scored"),),
     "operator-sybil": (
         (PROVIDERS, "test_a_bond_that_is_split_among_many_names_is_drawn_as_often"),
-        (WASH, "test_keys_are_drawn_by_bond_and_not_by_their_number"),
+        (WASH, "test_keys_are_selected_by_bond_and_not_by_their_number"),
     ),
     "requester grinds the job id": (
-        (HERE, "test_what_a_requester_varies_does_not_tell_who_will_be_drawn"),
-        (DRAWS, "test_a_provider_is_drawn_by_the_beacon_of_the_named_slot_after_posting"),
-        (DRAWS, "test_the_next_provider_is_drawn_by_a_beacon_of_after_the_first_one_failed"),
+        (HERE, "test_variations_of_a_request_do_not_determine_the_selected_provider"),
+        (BEACONS, "test_a_provider_is_selected_by_the_beacon_of_the_named_slot_after_posting"),
+        (BEACONS, "test_the_next_provider_is_selected_by_a_beacon_after_the_first_one_failed"),
         (PROVIDERS, "test_who_knows_the_seed_gains_nothing_by_unbonding_a_little"),
     ),
     "selective acceptance": (
@@ -103,40 +105,40 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "receipt theft": (
         (RECEIPTS, "test_only_the_assigned_provider_submits"),
-        (HERE, "test_copied_roots_are_nobody_else_s_receipt"),
+        (HERE, "test_copied_roots_are_not_a_receipt_of_another_provider"),
     ),
     "recycled identical job": (
         (WASH, "test_the_same_job_again_and_again_loses_each_time"),
     ),
     "lazy verifier": (
-        (RECEIPTS, "test_a_trap_costs_the_lazy_and_pays_the_diligent_and_the_work_is_paid"),
+        (PLANTED, "test_a_planted_error_costs_the_lazy_and_pays_the_diligent_and_the_work_is_paid"),
         (HERE, "test_a_verifier_that_always_says_valid_loses_over_a_thousand_receipts"),
     ),
     "copied attestation": (
-        (RECEIPTS, "test_a_copied_digest_costs_two_prices_and_the_vote"),
-        (RECEIPTS, "test_what_verifiers_look_at_is_their_own_luck_and_told_only_when_they_reveal"),
+        (DISPUTES, "test_a_copied_digest_costs_two_prices_and_the_vote"),
+        (RECEIPTS, "test_the_sample_of_a_verifier_is_random_and_unknown_until_it_reveals"),
         (CHECKING, "test_two_verifiers_have_two_digests"),
     ),
     "malicious vote of invalid": (
-        (RECEIPTS, "test_a_false_alarm_costs_who_raised_it_and_the_receipt_goes_on"),
+        (DISPUTES, "test_a_false_alarm_costs_its_sender_and_the_receipt_continues"),
     ),
     "verifiers withhold": (
-        (RECEIPTS, "test_who_is_silent_is_replaced_and_that_is_noted"),
+        (RECEIPTS, "test_silent_verifiers_are_replaced_and_their_misses_are_noted"),
         (HERE, "test_two_of_five_that_are_silent_are_replaced_and_the_work_is_paid"),
     ),
     "transcript withheld": (
-        (RECEIPTS, "test_a_provider_that_shows_nothing_is_fined_and_the_requester_refunded"),
-        (RECEIPTS, "test_a_leaf_that_is_not_shown_ends_the_job_and_the_deposit_comes_back"),
+        (MISSING, "test_a_provider_that_shows_nothing_is_fined_and_the_requester_refunded"),
+        (MISSING, "test_a_leaf_that_is_not_shown_ends_the_job_and_the_deposit_comes_back"),
     ),
     "requester refuses good work": (
         (RECEIPTS, "test_a_receipt_that_enough_find_valid_is_paid_after_the_challenge_window"),
-        (RECEIPTS, "test_a_confidential_job_is_paid_when_its_requester_accepts_or_is_silent"),
+        (DISPUTES, "test_a_confidential_job_is_paid_when_its_requester_accepts_or_is_silent"),
     ),
     "requester sends garbage": (
         (JOBS, "test_a_payload_that_does_not_come_costs_the_requester_its_deposit"),
     ),
     "beacon of the last revealer": (
-        (HERE, "test_withholding_a_block_draws_once_more_and_no_more"),
+        (HERE, "test_withholding_a_block_selects_once_more_and_no_more"),
         (f"{PALLETS}/test_babe_epochs.py", "test_a_beacon_may_wait_for_several_authors"),
     ),
     "weight from unfinalized receipts, reorganisation": (
@@ -147,7 +149,9 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         (f"{WORK}/test_merkle.py", "test_a_keyed_leaf_cannot_be_guessed_without_its_key"),
         (HERE, "test_a_diagnosis_cannot_be_guessed_from_what_stands_on_the_chain"),
     ),
-    "trap leakage": ((HERE, "test_who_is_told_of_a_trap_gains_no_more_than_the_lazy_lose"),),
+    "leaked planted error": (
+        (HERE, "test_knowing_a_planted_error_gains_no_more_than_the_lazy_lose"),
+    ),
     "overflow in economics": (
         (f"{PALLETS}/test_work_machine.py", "all_adds_up"),
         ("runtime/test_conservation.py", "money_is_conserved"),
@@ -167,8 +171,8 @@ ALL_LIES = Claim(4, [(item, 1, 3) for item in range(4)])
 DEAR = {"data_bytes": u64(2_000_000 << 20)}
 """A job of about 20 BTT."""
 TAU = 20_000
-"""How many of a million receipts are traps on live chains."""
-TRAPS = WorkRules(
+"""Share of receipts with a planted error on live chains, in parts per million."""
+PLANTED_ERRORS = WorkRules(
     committee=u32(3), quorum=u32(2), min_operators=u32(2), planted_error_ppm=u32(10**6)
 )
 
@@ -183,7 +187,7 @@ def test_no_row_is_without_a_test(row: str) -> None:
 # ---- seed known before commit
 
 
-def test_every_draw_is_by_a_beacon_that_nobody_knew_when_it_was_asked_for() -> None:
+def test_every_selection_is_by_a_beacon_that_was_unknown_at_its_request() -> None:
     market = Market()
     job = market.post()
     posted = int(market.job(job).posted)
@@ -204,10 +208,10 @@ def test_every_draw_is_by_a_beacon_that_nobody_knew_when_it_was_asked_for() -> N
 # ---- requester grinds the job id
 
 
-def test_what_a_requester_varies_does_not_tell_who_will_be_drawn() -> None:
-    """However it chooses the fields, the draw is by a beacon of later, as often for each."""
+def test_variations_of_a_request_do_not_determine_the_selected_provider() -> None:
+    """For any choice of fields, a later beacon selects each provider equally often."""
     market = Market()
-    drawn: Counter[AccountId] = Counter()
+    selected: Counter[AccountId] = Counter()
     ground = []
     for number in range(60):
         job = sha256(number.to_bytes(4, "little")).digest()
@@ -218,15 +222,15 @@ def test_what_a_requester_varies_does_not_tell_who_will_be_drawn() -> None:
         if first == market.provider_accounts[0]:
             ground.append(job)
     for number, job in enumerate(ground):
-        # ... is nobody's under the one that decides.
+        # ... is selected under none of those that decide.
         later = sha256(b"later" + number.to_bytes(4, "little")).digest()
         who, _ = market.providers.engagements.select(
             ids.assign_seed(later, H256(job), 0), 0, 1, ALICE, [], False
         )
         assert who is not None
-        drawn[who] += 1
-    assert len(drawn) == 3
-    assert max(drawn.values()) < 0.8 * len(ground)
+        selected[who] += 1
+    assert len(selected) == 3
+    assert max(selected.values()) < 0.8 * len(ground)
 
 
 # ---- replay and theft
@@ -251,7 +255,7 @@ def test_a_job_is_paid_once_whatever_is_sent_again() -> None:
     market.audit()
 
 
-def test_copied_roots_are_nobody_else_s_receipt() -> None:
+def test_copied_roots_are_not_a_receipt_of_another_provider() -> None:
     market = Market()
     job = market.post()
     provider = market.accepted(job)
@@ -271,15 +275,17 @@ def test_copied_roots_are_nobody_else_s_receipt() -> None:
     assert ids.receipt_id(other, job, provider, 0, HONEST.item_root) != receipt
 
 
-# ---- lazy verifiers and traps
+# ---- lazy verifiers and planted errors
 
 
-def trap(verdicts: Callable[[Seat, int], Verdict | None]) -> tuple[Market, H256, H256, list[int]]:
-    """Have a trap voted on, revealed, exposed and done right after all.
+def planted(
+    verdicts: Callable[[Seat, int], Verdict | None],
+) -> tuple[Market, H256, H256, list[int]]:
+    """Have a planted error voted on, revealed, exposed, and its right roots accepted.
 
     Returns what each of the first seats gained, and the provider besides its pay.
     """
-    market = Market(TRAPS, verifiers=8)
+    market = Market(PLANTED_ERRORS, verifiers=8)
     job = market.post(**DEAR)
     commit = ids.planted_error_commit(HONEST.item_root, HONEST.output_root, SALT)
     receipt = market.checking(job, ALL_LIES, commit)
@@ -289,14 +295,14 @@ def trap(verdicts: Callable[[Seat, int], Verdict | None]) -> tuple[Market, H256,
     market.until_phase(receipt, Phase.Disclosing)
     found = market.receipt(receipt)
     pair: KeyPair = market.ring.pairs[found.provider]
-    draw, proof = market.vrf.sign(pair, ids.planted_error_input(market.job(found.job).seed))
+    output, proof = market.vrf.sign(pair, ids.planted_error_input(market.job(found.job).seed))
     market.do(
         found.provider, "Receipts.reveal_planted_error", receipt=receipt,
-        pre_output=draw.pre_output, proof=proof, item_root=HONEST.item_root,
+        pre_output=output.pre_output, proof=proof, item_root=HONEST.item_root,
         output_root=HONEST.output_root, salt=SALT,
     )  # fmt: skip
     items = range(4)
-    market.tried(  # nobody may have been lazy
+    market.tried(  # there may be no lazy verifier
         BOB, "Receipts.expose_voters", receipt=receipt, was=ALL_LIES.items_opened(*items),
         right=HONEST.items_opened(*items),
     )  # fmt: skip
@@ -318,7 +324,7 @@ def one_lazy(seat: Seat, place: int) -> Verdict:
 
 
 def test_a_verifier_that_always_says_valid_loses_over_a_thousand_receipts() -> None:
-    """By what the pallets pay for a receipt, and take for a trap, at two traps in a hundred."""
+    """By the pallets' payments and penalties, with two planted errors in a hundred receipts."""
     market = Market()
     job = market.post(**DEAR)
     receipt = market.checking(job, HONEST)
@@ -327,23 +333,23 @@ def test_a_verifier_that_always_says_valid_loses_over_a_thousand_receipts() -> N
     market.vote(receipt, HONEST)
     market.until(job, JobState.Finalized)
     income = market.wealth(seats[0])[0] - before[0]
-    _, _, _, gained = trap(one_lazy)
-    traps = 1_000 * TAU // 10**6
+    _, _, _, gained = planted(one_lazy)
+    errors = 1_000 * TAU // 10**6
     assert income > 0 > gained[0]
-    assert (1_000 - traps) * income + traps * gained[0] < 0
+    assert (1_000 - errors) * income + errors * gained[0] < 0
     # Who looks earns both ways.
     assert gained[0] < 0 < gained[1] == gained[2]
 
 
-def test_who_is_told_of_a_trap_gains_no_more_than_the_lazy_lose() -> None:
+def test_knowing_a_planted_error_gains_no_more_than_the_lazy_lose() -> None:
     """A provider and its friends among the verifiers: what one gains another of them lost."""
-    market, job, _, gained = trap(one_lazy)
+    market, job, _, gained = planted(one_lazy)
     fee = int(market.job(job).verification) // 3
-    assert sum(gained) < 0, "all in one hand, a trap costs"
+    assert sum(gained) < 0, "if one party holds all, a planted error costs"
     assert gained[-1] <= 0, "the provider has nothing of it"
     assert sum(gain for gain in gained if gain > 0) <= -gained[0]
-    # Where nobody was lazy there is nothing to gain, and nobody is paid out of nothing.
-    _, _, _, honest = trap(found)
+    # Without a lazy verifier there is nothing to gain, and nothing is paid.
+    _, _, _, honest = planted(found)
     assert honest == [0, 0, 0, 0]
     assert fee > 0
 
@@ -381,27 +387,27 @@ def gained_of(market: Market, who: list[AccountId]) -> list[int]:
 # ---- the last revealer of a beacon
 
 
-def test_withholding_a_block_draws_once_more_and_no_more() -> None:
+def test_withholding_a_block_selects_once_more_and_no_more() -> None:
     """Who has half of the bond and may choose between two beacons wins 3 in 4, not all.
 
     It costs the block's reward each time, and the check of what it computed stays as it is.
     """
-    names = [person("attacker"), person("everybody else")]
-    wins, draws = [0, 0], 200
-    for number in range(draws):
+    names = [person("attacker"), person("all others")]
+    wins, runs = [0, 0], 200
+    for number in range(runs):
         seeds = [sha256(bytes((mark,)) + number.to_bytes(4, "big")).digest() for mark in (0, 1)]
         lots = [ids.raced(seed, names, [10**6, 10**6])[0] == 0 for seed in seeds]
         wins[0] += lots[0]
         wins[1] += any(lots)
-    assert abs(wins[0] - draws // 2) < 40
-    assert abs(wins[1] - 3 * draws // 4) < 40
+    assert abs(wins[0] - runs // 2) < 40
+    assert abs(wins[1] - 3 * runs // 4) < 40
 
 
-# ---- what hashes tell
+# ---- information in hashes
 
 
 def test_a_diagnosis_cannot_be_guessed_from_what_stands_on_the_chain() -> None:
-    """Two outcomes, and all roots of a confidential job: without its key neither can be told."""
+    """Two outcomes, and all roots of a confidential job: without its key neither is known."""
     key = b"0123456789abcdef" * 2
     said = Claim(2, key=key)
     for guess in (Claim(2), Claim(2, key=bytes(32)), Claim(2, key=b"1" * 32)):

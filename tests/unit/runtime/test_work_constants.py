@@ -23,10 +23,10 @@ ROW = re.compile(r"\| `(\w+\.\w+)` \| ([\d,/ ]+) \| (\w+) \|")
 COLUMNS = ("dev", "local", "testnet", "seed-000")
 
 
-def told(preset: str) -> dict[str, int]:
+def metadata_of(preset: str) -> dict[str, int]:
     """The constants in a chain's metadata: numbers, all of them."""
     chain, registry = CHAINS[preset], TypeRegistry()
-    law = BttRuntime(
+    runtime = BttRuntime(
         RuntimeParams(
             u64(chain.slot_ms),
             epoch_slots=u32(chain.epoch_slots),
@@ -35,7 +35,7 @@ def told(preset: str) -> dict[str, int]:
             work=chain.work,
         )
     )
-    pallets = [describe_pallet(registry, law.pallet_named(name)) for name in PALLETS]
+    pallets = [describe_pallet(registry, runtime.pallet_named(name)) for name in PALLETS]
     book, found = Portable(registry.types), {}
     for pallet in pallets:
         for constant in pallet.constants:
@@ -47,7 +47,7 @@ def told(preset: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("preset", COLUMNS)
-def test_the_page_tells_the_constants_of_work_as_the_metadata_does(preset: str) -> None:
+def test_the_page_lists_the_constants_of_work_as_the_metadata_does(preset: str) -> None:
     chapter = PAGE.read_text().split("## Constants\n")[1].split("\n## ")[0]
     page = {}
     for name, cell, unit in ROW.findall(chapter):
@@ -55,4 +55,4 @@ def test_the_page_tells_the_constants_of_work_as_the_metadata_does(preset: str) 
         assert len(values) in (1, len(COLUMNS)), name
         value = values[COLUMNS.index(preset) if len(values) > 1 else 0]
         page[name] = value * int(BTT) if unit == "BTT" else value
-    assert page == told(preset)
+    assert page == metadata_of(preset)

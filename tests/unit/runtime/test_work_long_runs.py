@@ -14,28 +14,28 @@ from unit.runtime.pallets.test_work_machine import WholeWorkMachine
 ROUNDS = 12
 """Of twenty busy blocks each, and whatever else comes between."""
 ENDS = {Outcome.Fraud, Outcome.Unverified, Outcome.Withheld, Outcome.Cancelled}
-"""How jobs end in such a run besides well; which others do is luck."""
+"""Outcomes other than success in such a run; the others depend on the seed."""
 
 
 def test_not_a_planck_is_lost_in_long_runs() -> None:
     done, ended = 0, Counter[Outcome]()
-    for seed, traps in ((2, False), (1, True)):
-        events = long_run(seed, traps=traps)
+    for seed, planted in ((2, False), (1, True)):
+        events = long_run(seed, planted=planted)
         done += sum(isinstance(event, Jobs.Finalized) for event in events)
         ended += Counter(event.outcome for event in events if isinstance(event, Jobs.Ended))
     assert done >= 20
     assert {*ended} >= ENDS, ended
 
 
-def long_run(seed: int, *, traps: bool) -> list[object]:
-    """Have everybody do what they like for a while, then nothing; return all that was said."""
+def long_run(seed: int, *, planted: bool) -> list[object]:
+    """Have all parties act at random for a while, then stop; return all events."""
     randomness, machine = np.random.default_rng(seed), WholeWorkMachine()
-    machine.begin(traps=traps)
+    machine.begin(planted=planted)
     market = machine.market
     machine.the_chain_posts()
     for _ in range(ROUNDS):
         pick = int(randomness.integers(10**6))
-        machine.everybody_is_heard_and_the_day_goes_on(seed=pick)
+        machine.all_parties_act_and_time_passes(seed=pick)
         match int(randomness.integers(8)):
             case 0 | 1:
                 machine.cancel(pick=pick)
@@ -51,13 +51,13 @@ def long_run(seed: int, *, traps: bool) -> list[object]:
                 machine.a_provider_rests_or_comes_back(pick=pick, name="resume")
             case _:
                 machine.a_provider_lends_its_work(pick=pick, to=pick)
-        machine.nobody_honest_is_punished()
+        machine.no_honest_party_is_punished()
         machine.what_was_held_for_a_job_is_paid_out_whole()
     for job in machine.jobs_in(JobState.Posted):
         requester = market.job(job).requester
         if requester is not None:
             market.do(requester, "Jobs.cancel", job=job)
-    # Nobody does anything any more; most of the slots until all is over are empty.
+    # No party acts any more; most of the slots until all is over are empty.
     market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(0))
     for _ in range(100):
         market.step(10)

@@ -33,7 +33,7 @@ HONEST, LIE = Claim(4), Claim(4, [(2, 1, 3)])
 
 
 class WorkChain(BabeChain):
-    """A chain with four verifiers, a provider, a model and somebody who wants something."""
+    """A chain with four verifiers, a provider, a model and a requester."""
 
     def __init__(self, vrf: Vrf | None = None) -> None:
         params = RuntimeParams(u64(6_000), epoch_slots=u32(10), work=RULES)
@@ -91,7 +91,7 @@ class WorkChain(BabeChain):
         return next(event.job for event in self.events() if isinstance(event, Jobs.Posted))
 
     def submitted(self, job: H256, claim: Claim) -> H256:
-        """Have a job accepted and done; return the receipt, whose committee is drawn."""
+        """Have a job accepted and done; return the receipt, whose committee is selected."""
         self.until(job, JobState.Assigned)
         self.do(PROVIDER, "Jobs.accept", job=job)
         now = u32(self.runtime.babe.now())
@@ -105,13 +105,13 @@ class WorkChain(BabeChain):
         return receipt
 
     def attest(self, receipt: H256, claim: Claim, verdict: Verdict) -> None:
-        """Have the whole committee find the same, each by its own draw and key."""
+        """Have the whole committee find the same, each by its own VRF output and key."""
         genesis, found = bytes(self.runtime.system.block_hash[u32(0)]), self.receipt(receipt)
         reveals = []
         for seat in found.seats:
             pair, beacon = self.pair_of(seat), found.beacons[seat.round]
-            draw, proof = self.draws.sign(pair, ids.check_input(beacon, receipt))
-            digest = ids.digest_tree(claim.digests(ids.rho(draw), 4)).root
+            output, proof = self.draws.sign(pair, ids.check_input(beacon, receipt))
+            digest = ids.digest_tree(claim.digests(ids.rho(output), 4)).root
             said = (receipt, seat.verifier, VERDICT.encode(verdict), digest, SALT)
             commitment = ids.attestation(genesis, *said)
             message = ids.commit_message(genesis, receipt, seat.verifier, beacon, commitment)
@@ -126,7 +126,7 @@ class WorkChain(BabeChain):
                     "verdict": verdict,
                     "digest": digest,
                     "salt": SALT,
-                    "pre_output": draw.pre_output,
+                    "pre_output": output.pre_output,
                     "proof": proof,
                 }
             )
@@ -149,7 +149,7 @@ def chain(request: pytest.FixtureRequest) -> WorkChain:
     return WorkChain(SchnorrkelVrf() if request.param == "real" else None)
 
 
-def test_a_job_is_paid_and_all_books_agree(chain: WorkChain) -> None:
+def test_a_job_is_paid_and_all_sums_agree(chain: WorkChain) -> None:
     job = chain.post()
     receipt = chain.submitted(job, HONEST)
     assert chain.receipt(receipt).phase is Phase.Checking
@@ -161,7 +161,7 @@ def test_a_job_is_paid_and_all_books_agree(chain: WorkChain) -> None:
     assert audit(chain.runtime) == []
 
 
-def test_a_lie_is_proven_without_a_signature_and_all_books_agree() -> None:
+def test_a_lie_is_proven_without_a_signature_and_all_sums_agree() -> None:
     chain = WorkChain()
     job = chain.post()
     price = int(chain.runtime.jobs.store.jobs[job].price)

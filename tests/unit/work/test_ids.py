@@ -1,4 +1,4 @@
-"""Names hold on one chain only, and draws are fair and the same everywhere."""
+"""Ids hold on one chain only, and selections are fair and the same everywhere."""
 
 from collections import Counter
 from hashlib import sha256
@@ -58,8 +58,8 @@ def test_a_sample_has_so_many_different_items(randomness: bytes, items: int, cou
 
 
 def test_what_others_missed_is_looked_at_besides_and_once() -> None:
-    drawn = ids.sample(bytes(32), 32, 4)
-    assert ids.sample(bytes(32), 32, 4, [7, 24, 0]) == sorted({*drawn, 0, 7})
+    sample = ids.sample(bytes(32), 32, 4)
+    assert ids.sample(bytes(32), 32, 4, [7, 24, 0]) == sorted({*sample, 0, 7})
     assert ids.sample(bytes(32), 3, 3, [2]) == [0, 1, 2]
 
 
@@ -79,23 +79,23 @@ def test_how_many_items_a_verifier_looks_at(
     assert ids.sample_size(items, full=full, protocol=protocol) == size
 
 
-def test_so_many_of_a_million_are_traps() -> None:
+def test_the_share_of_planted_errors_is_that_of_the_parameter() -> None:
     pair = KeyPair.from_seed(bytes(32), Scheme.SR25519)
     vrf = SimulatedVrf([pair])
-    draws = [vrf.evaluate(pair, ids.planted_error_input(digest(str(n)))) for n in range(4_000)]
-    traps = sum(ids.plants_error(draw, 20_000) for draw in draws)
-    assert 40 < traps < 130
-    assert not any(ids.plants_error(draw, 0) for draw in draws)
-    assert all(ids.plants_error(draw, 1_000_000) for draw in draws)
+    outputs = [vrf.evaluate(pair, ids.planted_error_input(digest(str(n)))) for n in range(4_000)]
+    planted = sum(ids.plants_error(output, 20_000) for output in outputs)
+    assert 40 < planted < 130
+    assert not any(ids.plants_error(output, 0) for output in outputs)
+    assert all(ids.plants_error(output, 1_000_000) for output in outputs)
 
 
-def test_only_its_key_makes_the_luck_of_a_verifier() -> None:
+def test_only_its_key_makes_the_randomness_of_a_verifier() -> None:
     pair, other = (KeyPair.from_seed(bytes((n,)) * 32, Scheme.SR25519) for n in (1, 2))
     vrf, what = SchnorrkelVrf(), ids.check_input(digest("beacon"), digest("receipt"))
-    draw, proof = vrf.sign(pair, what)
-    checked = vrf.verify(pair.public, what, draw.pre_output, proof)
+    output, proof = vrf.sign(pair, what)
+    checked = vrf.verify(pair.public, what, output.pre_output, proof)
     assert checked is not None
-    assert ids.rho(checked) == ids.rho(draw) != ids.rho(vrf.evaluate(other, what))
-    assert vrf.verify(other.public, what, draw.pre_output, proof) is None
-    trap = ids.planted_error_input(digest("beacon"))
-    assert vrf.verify(pair.public, trap, draw.pre_output, proof) is None
+    assert ids.rho(checked) == ids.rho(output) != ids.rho(vrf.evaluate(other, what))
+    assert vrf.verify(other.public, what, output.pre_output, proof) is None
+    other_input = ids.planted_error_input(digest("beacon"))
+    assert vrf.verify(pair.public, other_input, output.pre_output, proof) is None

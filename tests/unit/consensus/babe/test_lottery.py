@@ -107,11 +107,11 @@ def test_a_weight_is_a_part_of_the_total(weight: int) -> None:
         threshold((1, 4), weight, 2)
 
 
-def test_nobody_wins_with_c_0_and_everybody_with_c_1() -> None:
-    draws = [SIMULATED.evaluate(PAIRS[0], slot_input(bytes(32), slot, 0)) for slot in range(50)]
+def test_no_authority_wins_with_c_0_and_all_win_with_c_1() -> None:
+    outputs = [SIMULATED.evaluate(PAIRS[0], slot_input(bytes(32), slot, 0)) for slot in range(50)]
 
-    assert not any(wins(draw, threshold((0, 1), 1, 2)) for draw in draws)
-    assert all(wins(draw, threshold((1, 1), 1, 2)) for draw in draws)
+    assert not any(wins(output, threshold((0, 1), 1, 2)) for output in outputs)
+    assert all(wins(output, threshold((1, 1), 1, 2)) for output in outputs)
 
 
 @pytest.mark.parametrize("weights", [(1, 1, 1, 1), (1, 10, 100, 10_000)])
@@ -164,17 +164,17 @@ def test_with_equal_weights_of_one_both_rules_are_one(weights: list[int], slot: 
     assert by_weight == secondary_author(SecondaryRule.Uniform, bytes(32), slot, even)
 
 
-def test_score_randomness_and_beacon_are_drawn_apart() -> None:
-    draw = REAL.evaluate(PAIRS[0], slot_input(bytes(32), 5, 1))
+def test_score_randomness_and_beacon_are_independent() -> None:
+    output = REAL.evaluate(PAIRS[0], slot_input(bytes(32), 5, 1))
 
-    assert randomness_of(draw) == draw.make_bytes(b"BabeVRFInOutContext", 32)
-    assert beacon_of(draw) == draw.make_bytes(b"BTTBeacon", 32)
-    score = int.from_bytes(draw.make_bytes(b"substrate-babe-vrf", 16), "little")
-    assert wins(draw, score + 1)
-    assert not wins(draw, score)
+    assert randomness_of(output) == output.make_bytes(b"BabeVRFInOutContext", 32)
+    assert beacon_of(output) == output.make_bytes(b"BTTBeacon", 32)
+    score = int.from_bytes(output.make_bytes(b"substrate-babe-vrf", 16), "little")
+    assert wins(output, score + 1)
+    assert not wins(output, score)
 
 
-def test_a_slot_is_drawn_for_in_its_epoch_and_under_its_luck_only() -> None:
+def test_a_vrf_input_is_of_one_slot_epoch_and_randomness() -> None:
     inputs = [
         slot_input(bytes(32), 5, 1),
         slot_input(bytes(32), 6, 1),
@@ -182,6 +182,6 @@ def test_a_slot_is_drawn_for_in_its_epoch_and_under_its_luck_only() -> None:
         slot_input(bytes([1]) * 32, 5, 1),
     ]
 
-    draws = {REAL.evaluate(PAIRS[0], each).pre_output for each in inputs}
+    outputs = {REAL.evaluate(PAIRS[0], each).pre_output for each in inputs}
 
-    assert len(draws) == 4
+    assert len(outputs) == 4

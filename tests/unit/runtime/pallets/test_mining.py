@@ -1,4 +1,4 @@
-"""Mining: whoever computes earns, nobody earns by paying itself, and no planck is lost."""
+"""Mining: computing earns, paying oneself earns nothing, and no planck is lost."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Watch:
         return self.slot
 
 
-class Purse:
+class PlainPayer:
     """Pays out of pools, and refuses what is discretionary."""
 
     def __init__(self, balances: Balances) -> None:
@@ -108,7 +108,7 @@ class Works(SmallRuntime):
                 slot_ms=u64(SLOT_MS),
                 pool=MINING,
                 currency=self.balances,
-                payer=Purse(self.balances),
+                payer=PlainPayer(self.balances),
                 clock=self.watch,
                 providers=self.registry,
                 attesting=ensure_root,
@@ -194,7 +194,7 @@ def built() -> tuple[Works, dict[bytes, bytes]]:
 
 
 def fresh() -> Works:
-    """Return the works as they are at the start. There is one; whoever used it before is done."""
+    """Return the works as they are at the start. There is one, used by one test at a time."""
     works, data = built()
     works.state.data = dict(data)
     works.watch.slot = works.serial = 0
@@ -250,7 +250,7 @@ def test_an_era_is_closed_once_by_the_first_block_after_it(works: Works) -> None
     ]
 
 
-def test_skipped_epochs_are_one_closing_and_pay_nobody_more(works: Works) -> None:
+def test_skipped_epochs_are_one_closing_and_pay_no_more(works: Works) -> None:
     works.work(ALICE, 10**9)
     works.pass_slots(DAY)
     assert works.mining.eras.era_index.value == 1
@@ -353,14 +353,14 @@ def test_what_is_worth_less_than_a_part_of_a_unit_scores_nothing(works: Works) -
     assert works.mining.operator_view(ALICE).score == 0
 
 
-def test_the_largest_receipt_that_can_be_told_is_recorded(works: Works) -> None:
+def test_the_largest_possible_receipt_is_recorded(works: Works) -> None:
     works.work(ALICE, 2**64 - 1, fees=10**30)
     view = works.mining.operator_view(ALICE)
     assert view.score == 10**30 * PARTS // PRICE * MIN_ENERGY // PPM
     assert encode(type(view), view)
 
 
-def test_recording_tells_how_much_of_the_work_the_fees_paid_for(works: Works) -> None:
+def test_recording_returns_the_work_that_the_fees_paid_for(works: Works) -> None:
     receipts = [H256.of(bytes([number])) for number in range(4)]
     counted = [
         works.mining.record(ALICE, receipt, units, u128(fees), verified=False)
@@ -411,9 +411,9 @@ def test_a_receipt_counts_once(works: Works) -> None:
 
 
 def test_only_operators_earn(works: Works) -> None:
-    stranger = AccountId(b"\x77" * 32)
+    unknown = AccountId(b"\x77" * 32)
     with refused(works, Mining.NotOperator):
-        works.mining.record(stranger, H256.of(b"x"), 5, u128(PRICE), verified=False)
+        works.mining.record(unknown, H256.of(b"x"), 5, u128(PRICE), verified=False)
     assert not NoProviders().exists(ALICE)
     assert NoProviders().operator_of(ALICE) is None
 
@@ -427,7 +427,7 @@ def test_units_out_of_range_are_refused(
     works.check()
 
 
-def test_whoever_stands_behind_a_provider_earns_by_its_work(works: Works) -> None:
+def test_the_operator_of_a_provider_earns_by_its_work(works: Works) -> None:
     works.registry.members[BOB] = ALICE
     works.work(BOB, 10**9)
     works.work(ALICE, 10**9)
@@ -517,9 +517,7 @@ def test_receipts_earn_together_what_each_would_but_for_a_sixteenth_of_one_step(
     assert got >= fair - lost - len(steps)
 
 
-@given(
-    RECEIPTS.map(lambda drawn: drawn[:MAX_SINGLE]), st.integers(0, 10**24), st.integers(0, 10**16)
-)
+@given(RECEIPTS.map(lambda some: some[:MAX_SINGLE]), st.integers(0, 10**24), st.integers(0, 10**16))
 def test_the_first_receipts_earn_exactly_the_lesser_of_cap_and_part(
     receipts: list[tuple[int, int]], budget: int, others: int
 ) -> None:
@@ -576,7 +574,7 @@ def test_a_spare_cap_is_not_used_up_by_another_receipt(works: Works) -> None:
     repeats=st.integers(1, 4),
 )
 @settings(max_examples=60, deadline=None)
-def test_whoever_pays_itself_loses_money_even_alone_and_with_all_the_stake(
+def test_paying_oneself_loses_money_even_alone_and_with_all_the_stake(
     gross: int, units: int, staked: int, repeats: int
 ) -> None:
     works = fresh()
@@ -703,12 +701,12 @@ def test_what_is_too_little_for_an_account_stays_owed(works: Works) -> None:
     assert works.claim(ALICE, 0, 1) > MILLI_BTT
 
 
-def test_what_nobody_claims_for_84_days_goes_to_carry(works: Works) -> None:
+def test_rewards_unclaimed_for_84_days_become_unallocated(works: Works) -> None:
     works.work(ALICE, 10**9)
     works.work(BOB, 10**9)
     works.next_era()
     assert works.claim(BOB, 0) > 0
-    owed, carry = works.mining.ledger.owed.value, works.mining.ledger.unallocated.value
+    owed, unallocated = works.mining.ledger.owed.value, works.mining.ledger.unallocated.value
     until = ERA + 84 * DAY
     row = works.mining.estimate(ALICE, 0)
     assert row is not None
@@ -717,10 +715,10 @@ def test_what_nobody_claims_for_84_days_goes_to_carry(works: Works) -> None:
     works.watch.slot = until - 1
     works.block()
     assert works.mining.ledger.owed.value == owed
-    issued = int(works.mining.ledger.unallocated.value) - int(carry)
+    issued = int(works.mining.ledger.unallocated.value) - int(unallocated)
     works.pass_slots(1)
     assert works.mining.ledger.owed.value == 0
-    assert works.mining.ledger.unallocated.value >= carry + issued + owed
+    assert works.mining.ledger.unallocated.value >= unallocated + issued + owed
     assert Mining.RewardsExpired(u32(0), owed) in works.announced()
     with refused(works, Mining.NothingToClaim):
         works.mining.claim_rewards(signed(ALICE), u32(0), u32(0))
@@ -766,10 +764,12 @@ def test_many_forgotten_shares_are_removed_little_by_little(works: Works) -> Non
     assert works.mining.ledger.owed.value == 0
 
 
-# ---- Carry
+# ---- unallocated emission
 
 
-def test_the_chains_own_jobs_are_paid_from_carry_as_fast_as_the_schedule(works: Works) -> None:
+def test_the_chains_own_jobs_are_paid_from_unallocated_emission_as_fast_as_the_schedule(
+    works: Works,
+) -> None:
     with refused(works, Mining.UnallocatedExhausted):
         works.mining.spend_carry(DAVE, u128(BTT))
     works.next_era(3)
@@ -786,7 +786,9 @@ def test_the_chains_own_jobs_are_paid_from_carry_as_fast_as_the_schedule(works: 
     assert works.balances.free(DAVE) == budget
 
 
-def test_after_year_eight_carry_lasts_at_the_rate_of_the_last_band(works: Works) -> None:
+def test_after_year_eight_unallocated_emission_lasts_at_the_rate_of_the_last_band(
+    works: Works,
+) -> None:
     works.pass_slots(8 * YEAR_MS // SLOT_MS)
     assert works.mining.ledger.unallocated.value == POOL
     rate = bands(POOL)[3] * ERA * SLOT_MS // (2 * YEAR_MS)
@@ -804,7 +806,7 @@ def test_after_year_eight_carry_lasts_at_the_rate_of_the_last_band(works: Works)
     )
 
 
-def test_carry_is_paid_to_the_last_planck() -> None:
+def test_unallocated_emission_is_paid_to_the_last_planck() -> None:
     works = Works()
     works.start(pool=10 * int(BTT))
     works.balances.credit(DAVE, BTT)
@@ -959,7 +961,7 @@ def test_a_region_is_wanted_by_what_was_done_in_it_in_the_era_before(works: Work
     assert works.mining.operator_view(BOB).geography == PPM
     assert works.mining.operator_view(ALICE).geography == 1_500_000
     works.next_era()
-    assert works.mining.operator_view(ALICE).geography == PPM, "an idle era tells nothing"
+    assert works.mining.operator_view(ALICE).geography == PPM, "an idle era changes nothing"
     works.work(BOB, 1_000)
     works.pass_slots(3 * ERA)
     assert works.mining.operator_view(ALICE).geography == PPM, "nor do idle epochs"
@@ -990,15 +992,15 @@ def test_an_old_era_of_a_region_is_forgotten() -> None:
 
 def test_only_the_oracle_attests_and_only_operators_and_known_regions(works: Works) -> None:
     works.set(regions=[u32(PPM)])
-    stranger = AccountId(b"\x77" * 32)
+    unknown = AccountId(b"\x77" * 32)
     with refused(works, BadOrigin):
         works.mining.attest_region(signed(ALICE), ALICE, u16(0))
     with refused(works, BadOrigin):
         works.mining.attest_energy(signed(ALICE), ALICE, u64(1))
     with refused(works, Mining.NotOperator):
-        works.mining.attest_region(ROOT, stranger, u16(0))
+        works.mining.attest_region(ROOT, unknown, u16(0))
     with refused(works, Mining.NotOperator):
-        works.mining.attest_energy(ROOT, stranger, u64(1))
+        works.mining.attest_energy(ROOT, unknown, u64(1))
     with refused(works, Mining.UnknownRegion):
         works.mining.attest_region(ROOT, ALICE, u16(1))
     works.mining.attest_region(ROOT, ALICE, u16(0))
@@ -1090,7 +1092,7 @@ def test_genesis_sets_prices_and_parameters() -> None:
 # ---- views
 
 
-def test_an_estimate_before_the_era_ends_is_what_comes_if_nobody_else_works(works: Works) -> None:
+def test_an_estimate_before_the_era_ends_is_the_reward_without_further_work(works: Works) -> None:
     assert works.mining.estimate(ALICE) is None
     works.work(ALICE, 10**9, fees=10 * int(BTT))
     budget = budget_of(works)

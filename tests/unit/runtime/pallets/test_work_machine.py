@@ -1,4 +1,4 @@
-"""Whoever vanishes or lies, at whatever step: every job ends, and not a planck is stuck or lost."""
+"""Parties vanish or lie at any step: every job ends, and not a planck is stuck or lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ITEMS = 3
 KEYS = {Tier.Open: None, Tier.Confidential: JOB_KEY}
 TRUTH = {tier: Claim(ITEMS, key=key) for tier, key in KEYS.items()}
 LIES = {tier: Claim(ITEMS, [(1, 1, 2)], key=key) for tier, key in KEYS.items()}
-TRAP = Claim(ITEMS, [(item, 1, 2) for item in range(ITEMS)])
+PLANTED = Claim(ITEMS, [(item, 1, 2) for item in range(ITEMS)])
 LIVE = tuple(phase for phase in Phase if phase is not Phase.Ended)
 ANY = st.integers(0, 10**6)
 WHO = st.sampled_from((ALICE, BOB))
@@ -59,16 +59,16 @@ class WorkMachine(RuleBasedStateMachine):
         super().__init__()
         self.market = Market()
         self.claims: dict[H256, Claim] = {}
-        self.traps: set[H256] = set()
+        self.planted: set[H256] = set()
         self.reveals: list[Callable[[], None]] = []
 
-    @initialize(traps=st.booleans())
-    def begin(self, traps: bool) -> None:
+    @initialize(planted=st.booleans())
+    def begin(self, planted: bool) -> None:
         rules = WorkRules(
             committee=u32(3),
             quorum=u32(2),
             min_operators=u32(2),
-            planted_error_ppm=u32(1_000_000 if traps else 0),
+            planted_error_ppm=u32(1_000_000 if planted else 0),
         )
         self.market = self.kind(rules, verifiers=8)
         self.honest_verifiers = self.market.verifier_accounts[:3]
@@ -95,20 +95,20 @@ class WorkMachine(RuleBasedStateMachine):
 
     def work(self, randomness: Generator, job: H256) -> None:
         """Let a provider do something about a job, or nothing."""
-        provider, draw = self.market.provider(job), randomness.random()
+        provider, chance = self.market.provider(job), randomness.random()
         if self.market.job(job).state is JobState.Assigned:
-            if draw < 0.8:
+            if chance < 0.8:
                 self.market.tried(provider, "Jobs.accept", job=job)
-            elif draw < 0.85:
+            elif chance < 0.85:
                 self.market.tried(provider, "Jobs.decline", job=job)
-        elif draw < 0.6:
-            kind = str(randomness.choice(["right", "right", "wrong", "trap"]))
+        elif chance < 0.6:
+            kind = str(randomness.choice(["right", "right", "wrong", "planted"]))
             self.submit_one(job, kind)
-        elif draw < 0.65:
+        elif chance < 0.65:
             self.market.tried(provider, "Jobs.refuse_payload", job=job)
 
     def look_at(self, randomness: Generator, receipt: H256) -> None:
-        """Let everybody around a receipt do something about it, or nothing."""
+        """Let all parties of a receipt do something about it, or nothing."""
         found, now = self.market.receipt(receipt), self.market.sky.now()
         if found.phase is Phase.Checking and now < found.commit_until:
             for seat in found.seats:
@@ -174,21 +174,21 @@ class WorkMachine(RuleBasedStateMachine):
         found = self.market.job(job)
         if self.market.provider(job) == self.honest_provider and kind == "wrong":
             kind = "right"
-        if kind == "trap" and (
+        if kind == "planted" and (
             found.tier is not Tier.Open or not self.market.rules.planted_error_ppm
         ):
             kind = "right"
-        claim = {"right": TRUTH[found.tier], "wrong": LIES[found.tier], "trap": TRAP}[kind]
+        claim = {"right": TRUTH[found.tier], "wrong": LIES[found.tier], "planted": PLANTED}[kind]
         right = TRUTH[Tier.Open]
-        trap = (
+        commitment = (
             ids.planted_error_commit(right.item_root, right.output_root, SALT)
-            if kind == "trap"
+            if kind == "planted"
             else RANDOMNESS
         )
-        receipt = self.market.submit(job, claim, trap)
+        receipt = self.market.submit(job, claim, commitment)
         self.claims[receipt] = claim
-        if kind == "trap":
-            self.traps.add(receipt)
+        if kind == "planted":
+            self.planted.add(receipt)
 
     # ---- verifiers
 
@@ -205,7 +205,9 @@ class WorkMachine(RuleBasedStateMachine):
             verdict = Missing(u32(seen[0]), u16(0), u32(0))
         if mood == "wrong":
             verdict = Wrong(u32(seen[0]), u16(1), u32(0))
-        wrong = [item for item in seen if claim is TRAP or (claim is LIES[Tier.Open] and item == 1)]
+        wrong = [
+            item for item in seen if claim is PLANTED or (claim is LIES[Tier.Open] and item == 1)
+        ]
         if mood == "honest" and wrong:
             verdict = Wrong(u32(wrong[0]), u16(0), u32(2))
         reveal = market.commit(receipt, seat, verdict, claim)
@@ -271,16 +273,16 @@ class WorkMachine(RuleBasedStateMachine):
     def reveal_planted_error(self, receipt: H256) -> None:
         market, found, right = self.market, self.market.receipt(receipt), TRUTH[Tier.Open]
         pair = market.ring.pairs[found.provider]
-        draw, proof = market.vrf.sign(pair, ids.planted_error_input(market.job(found.job).seed))
+        output, proof = market.vrf.sign(pair, ids.planted_error_input(market.job(found.job).seed))
         market.tried(
             found.provider, "Receipts.reveal_planted_error", receipt=receipt,
-            pre_output=draw.pre_output, proof=proof, item_root=right.item_root,
+            pre_output=output.pre_output, proof=proof, item_root=right.item_root,
             output_root=right.output_root, salt=SALT,
         )  # fmt: skip
         if market.receipt(receipt).planted_error is not None:
             items = range(ITEMS)
-            market.tried(  # nobody may have been lazy
-                BOB, "Receipts.expose_voters", receipt=receipt, was=TRAP.items_opened(*items),
+            market.tried(  # there may be no lazy verifier
+                BOB, "Receipts.expose_voters", receipt=receipt, was=PLANTED.items_opened(*items),
                 right=right.items_opened(*items),
             )  # fmt: skip
 
@@ -291,19 +293,19 @@ class WorkMachine(RuleBasedStateMachine):
         self.market.audit()
 
     @invariant()
-    def nobody_honest_is_punished(self) -> None:
+    def no_honest_party_is_punished(self) -> None:
         for event in self.market.announced():
             if isinstance(event, Receipts.VerifierSlashed):
                 assert event.verifier not in self.honest_verifiers
             if isinstance(event, Providers.Slashed):
                 honest = event.provider == self.honest_provider
-                assert not honest or self.by_trap(event.job)
+                assert not honest or self.by_planted_error(event.job)
             if isinstance(event, Jobs.Ended):
                 self.check_refund(event)
 
-    def by_trap(self, job: H256) -> bool:
-        """Tell whether a provider lost by a trap that it did not reveal: its own fault."""
-        return any(self.market.receipts.receipts[one].job == job for one in self.traps)
+    def by_planted_error(self, job: H256) -> bool:
+        """Return True if a provider lost by a planted error that it did not reveal."""
+        return any(self.market.receipts.receipts[one].job == job for one in self.planted)
 
     def check_refund(self, event: events.Ended) -> None:
         job = self.market.jobs.store.get(event.job)
@@ -334,7 +336,7 @@ class WorkMachine(RuleBasedStateMachine):
         assert not list(market.providers.engagements.reservations.items())
         for who in market.people:
             assert market.balances.held(market.jobs.reason, who) == 0
-        self.nobody_honest_is_punished()
+        self.no_honest_party_is_punished()
 
     # ---- steps
 
@@ -350,7 +352,7 @@ class WorkMachine(RuleBasedStateMachine):
         return jobs[pick % len(jobs)] if jobs else None
 
     def claim_of(self, receipt: H256) -> Claim:
-        """What stands in a receipt: of a trap that was revealed, what is right."""
+        """Return the claim of a receipt: the right one after a planted error was revealed."""
         if self.market.receipt(receipt).planted_error is not None:
             return TRUTH[Tier.Open]
         return self.claims[receipt]
@@ -374,7 +376,7 @@ class WholeWorkMachine(WorkMachine):
     kind = WholeMarket
 
     @rule(seed=ANY)
-    def everybody_is_heard_and_the_day_goes_on(self, seed: int) -> None:
+    def all_parties_act_and_time_passes(self, seed: int) -> None:
         for who in self.market.provider_accounts:
             self.market.tried(who, "Providers.heartbeat")
         self.people_are_busy(20, seed)
@@ -430,7 +432,7 @@ TestWholeWork.settings = settings(
 )
 
 
-def test_under_the_whole_law_a_day_without_blocks_takes_nobodys_time() -> None:
+def test_in_the_whole_runtime_a_day_without_blocks_shifts_all_deadlines() -> None:
     market, honest = WholeMarket(), Claim(4)
     receipt = market.checking(job := market.post(), honest)
     market.step(14_400)

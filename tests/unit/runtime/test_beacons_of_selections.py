@@ -1,4 +1,4 @@
-"""Which beacon a draw is by: exactly the one that the rules name, and no earlier one."""
+"""Selections use exactly the beacon that the rules name, and no earlier one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RULES = WorkRules(
 
 
 def beacon(slot: int) -> bytes:
-    """What `Sky` has for a slot."""
+    """Return the beacon of the fake clock for a slot."""
     return sha256(b"beacon" + slot.to_bytes(4, "little")).digest()
 
 
@@ -33,21 +33,23 @@ def market(monkeypatch: pytest.MonkeyPatch) -> Market:
     randomness_after = made.sky.randomness_after
 
     def asked(time: int, delay: int, authors: int) -> Drawn | None:
-        assert authors == 3, "as many authors have to lie in between as the rules say"
+        assert authors == 3, "the number of authors in between is that of the rules"
         return randomness_after(time, delay, authors)
 
     monkeypatch.setattr(made.sky, "randomness_after", asked)
     return made
 
 
-def test_a_provider_is_drawn_by_the_beacon_of_the_named_slot_after_posting(market: Market) -> None:
+def test_a_provider_is_selected_by_the_beacon_of_the_named_slot_after_posting(
+    market: Market,
+) -> None:
     job = market.post()
     posted = int(market.job(job).posted)
     market.until(job, JobState.Assigned)
     assert market.job(job).seed == ids.assign_seed(beacon(posted + DELAY), job, 0)
 
 
-def test_the_next_provider_is_drawn_by_a_beacon_of_after_the_first_one_failed(
+def test_the_next_provider_is_selected_by_a_beacon_after_the_first_one_failed(
     market: Market,
 ) -> None:
     job = market.post()
@@ -58,7 +60,7 @@ def test_the_next_provider_is_drawn_by_a_beacon_of_after_the_first_one_failed(
     assert market.job(job).seed == ids.assign_seed(beacon(declined + DELAY), job, 1)
 
 
-def test_a_committee_is_drawn_by_the_beacon_of_the_named_slot_after_submission(
+def test_a_committee_is_selected_by_the_beacon_of_the_named_slot_after_submission(
     market: Market,
 ) -> None:
     market.accepted(job := market.post())
