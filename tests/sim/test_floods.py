@@ -18,8 +18,10 @@ from p2p.networks import NETWORK
 from p2p.protocols.messages import Announce, TxBatch
 from support.sim import accounts
 from support.sim.byzantine import Byzantine, corrupt
+from support.sim.images import SLOT_MS
 from support.sim.plays import Payers, final, lag, make, settle, watched
-from support.sim.world import SLOT_MS, Links, World
+from support.sim.wires import Links
+from support.sim.world import World
 
 EVERY_MS: Final = 10
 """A flooder sends a hundred messages a second."""
@@ -79,7 +81,7 @@ def flood(world: World, attacker: int, victim: int, message: Message) -> None:
     def send() -> None:
         if victim in node.connected:
             topic, data = message(world, next(numbers))
-            world.publish(node, topic, data, [victim])
+            world.wires.publish(node, topic, data, [victim])
             world.later(EVERY_MS, send)
 
     send()

@@ -40,11 +40,13 @@ from support.sim.byzantine import (
     pair_of,
 )
 from support.sim.errors import Violation
+from support.sim.images import SLOT_MS
 from support.sim.invariants import Invariants
+from support.sim.nodes import SimNode
 from support.sim.plays import LONG, best, final, lag, make, settle, watched
 from support.sim.scenario import CLOCKS, POINTS
 from support.sim.vault import Blind, Vault, keystore_of
-from support.sim.world import SLOT_MS, SimNode, World
+from support.sim.world import World
 
 
 def rounds_of(node: SimNode) -> Gadget:
@@ -488,7 +490,7 @@ class Crowd(BlockEquivocator):
             return  # no more are kept here, or finality has left this height behind
         self.done += 1
         data = Announce(other, is_best=True).encode()
-        self.world.publish(node, network.ANNOUNCE, data, list(node.connected))
+        self.world.wires.publish(node, network.ANNOUNCE, data, list(node.connected))
 
 
 def test_f17_thirty_two_siblings_are_kept_of_a_height_and_no_state_is_mixed_up() -> None:

@@ -21,9 +21,11 @@ from runtime.params import RuntimeParams
 from support.next_law.btt_next_law import NEXT, NextRuntime
 from support.sim import accounts
 from support.sim.byzantine import BadAuthor, Byzantine, Liar, corrupt
+from support.sim.images import SLOT_MS, simulated
+from support.sim.nodes import SimNode
 from support.sim.plays import LONG, Payers, best, final, make, settle, watched
 from support.sim.sharing import SharedRuntimes
-from support.sim.world import SLOT_MS, SimNode, World, simulated
+from support.sim.world import World
 
 # ---- F19: a late node that begins with a state
 
@@ -53,7 +55,7 @@ def has_all(world: World, node: SimNode) -> bool:
 
 def asked_by(world: World, node: SimNode) -> list[int]:
     """Return whom a node has asked and not yet heard."""
-    return [asked for asker, life, _, asked in world._open.values() if asker == node.index]
+    return [asked for asker, life, _, asked in world.wires.open.values() if asker == node.index]
 
 
 @pytest.mark.parametrize("cheat", [None, Liar, BadAuthor])

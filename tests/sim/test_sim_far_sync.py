@@ -7,7 +7,8 @@ from btt_chain.primitives.digest import GRANDPA, H256, Consensus, Digest, Digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32
 from p2p.sync.types import Block
-from support.sim.world import SimNode, World
+from support.sim.nodes import SimNode
+from support.sim.world import World
 
 GROWN = 80
 ZERO = H256(bytes(32))

@@ -46,7 +46,7 @@ def test_a_launch_record_of_a_key_that_has_signed_signs_nothing_twice() -> None:
 
 def test_a_validator_without_its_record_votes_in_the_round_that_waits_for_it() -> None:
     world = make(5)
-    session = int(world.params.epoch_slots)
+    session = int(world.engines.params.epoch_slots)
     with watched(world):
         world.run(8)
         world.kill(2)

@@ -12,9 +12,9 @@ from functools import partial
 import pytest
 
 from runtime.pallets.babe import Babe
+from support.sim.nodes import SimNode
 from support.sim.plays import Payers, best, final, make, settle, watched
 from support.sim.scenario import CLOCKS, Scenario, Stage
-from support.sim.world import SimNode
 
 HOURS = float(os.environ.get("BTT_HOURS", "0.15"))
 SLOT_MS = 6_000

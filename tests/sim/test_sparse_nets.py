@@ -7,7 +7,8 @@ from p2p import network
 from p2p.protocols.messages import Announce, TxBatch
 from support.sim import accounts
 from support.sim.invariants import Invariants
-from support.sim.world import SimNode, World
+from support.sim.nodes import SimNode
+from support.sim.world import World
 
 COUNT = 5
 
@@ -23,14 +24,14 @@ def row() -> World:
 def said(world: World, topic: str) -> dict[int, list[bytes]]:
     """Listen to what every node publishes on a topic from now on."""
     words: dict[int, list[bytes]] = {index: [] for index in range(COUNT)}
-    publish = world.publish
+    publish = world.wires.publish
 
     def listen(node: SimNode, about: str, data: bytes, *rest: object) -> None:
         if about == topic:
             words[node.index].append(data)
         publish(node, about, data, *rest)  # type: ignore[arg-type]
 
-    world.publish = listen  # type: ignore[method-assign,assignment]
+    world.wires.publish = listen  # type: ignore[method-assign,assignment]
     return words
 
 
@@ -84,7 +85,7 @@ def test_what_is_invalid_is_told_no_further_and_costs_nobody_else() -> None:
         (network.ANNOUNCE, b"\xff"),
         (network.GRANDPA, b"\xff"),
     ):
-        world.publish(liar, topic, data, [1])
+        world.wires.publish(liar, topic, data, [1])
     world.run(slots=3)
 
     seen = {data for topic, data in last.seen}

@@ -16,8 +16,9 @@ from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMod
 from runtime.frame import Call
 from runtime.pallets.system import System
 from runtime.params import RuntimeParams
+from support.sim.images import SLOT_MS
+from support.sim.nodes import SimNode
 from support.sim.steady import steady
-from support.sim.world import SLOT_MS, SimNode
 
 
 @lru_cache

@@ -57,7 +57,9 @@ from p2p.protocols.messages import (
     StateAnswer,
     WarpProof,
 )
-from support.sim.world import SimNode, World, early
+from support.sim.engines import early
+from support.sim.nodes import SimNode
+from support.sim.world import World
 
 
 class NoTransactions:
@@ -84,7 +86,7 @@ class Byzantine:
     done: int = 0
     """How often it cheated."""
 
-    def hear(self, node: SimNode, event: Event) -> bool:
+    def receive(self, node: SimNode, event: Event) -> bool:
         """Let the engine have it."""
         return False
 
@@ -145,9 +147,9 @@ class BlockEquivocator(Byzantine):
         other = self.another(node, announce.header)
         one_part, other_part = self.halves(node)
         self.done += 1
-        self.world.publish(node, network.ANNOUNCE, announce.encode(), one_part)
+        self.world.wires.publish(node, network.ANNOUNCE, announce.encode(), one_part)
         data = Announce(other, is_best=True).encode()
-        self.world.publish(node, network.ANNOUNCE, data, other_part)
+        self.world.wires.publish(node, network.ANNOUNCE, data, other_part)
         return True
 
     def another(self, node: SimNode, header: Header) -> Header:
@@ -210,12 +212,12 @@ class BadAuthor(Byzantine):
         body = list(node.client.body(bytes(announce.header.hash())) or [])
         hash = bytes(header.hash())
         self.forged[hash] = BlockData(H256(hash), header.encode(), body, None)
-        self.world.publish(
+        self.world.wires.publish(
             node, network.ANNOUNCE, Announce(header, is_best=True).encode(), list(node.connected)
         )
         return True
 
-    def hear(self, node: SimNode, event: Event) -> bool:
+    def receive(self, node: SimNode, event: Event) -> bool:
         """Answer for what is forged."""
         if not isinstance(event, network.Asked) or event.protocol != network.BLOCKS:
             return False
@@ -307,9 +309,9 @@ class VoteSplitter(Byzantine):
         )
         one_part, other_part = self.halves(node)
         assert isinstance(action, network.Publish)
-        self.world.publish(node, network.GRANDPA, action.data, one_part)
+        self.world.wires.publish(node, network.GRANDPA, action.data, one_part)
         data = vote_data(int(body.set_id), int(body.round), signed)
-        self.world.publish(node, network.GRANDPA, data, other_part)
+        self.world.wires.publish(node, network.GRANDPA, data, other_part)
         return True
 
     def another(self, node: SimNode, target: Target) -> Target | None:
@@ -438,7 +440,7 @@ class Babbler(Byzantine):
             self._babble(node)
         return False
 
-    def hear(self, node: SimNode, event: Event) -> bool:
+    def receive(self, node: SimNode, event: Event) -> bool:
         """Lie to those who ask for votes."""
         if not isinstance(event, network.NoteReceived):
             return False
@@ -455,7 +457,7 @@ class Babbler(Byzantine):
             u64(int(asked.round) + 3), [], [_precommit(votes)], target.hash, u32(target.number)
         )
         data = GOSSIP.encode(CatchUpGiven(CatchUpMessage(asked.set_id, lie)))
-        self.world.note(node, int(event.peer[1:]), data)
+        self.world.wires.note(node, int(event.peer[1:]), data)
         return True
 
     def _target(self, node: SimNode) -> Target:
@@ -486,17 +488,17 @@ class Babbler(Byzantine):
             case 4:
                 packet = NeighborV1(u64(number + rng.randint(2, 1_000)), u64(set_id), u32(1 << 31))
                 for other in others:
-                    self.world.note(node, other, GOSSIP.encode(Neighbor(packet)))
+                    self.world.wires.note(node, other, GOSSIP.encode(Neighbor(packet)))
             case 5:
                 packet = NeighborV1(u64(1), u64(set_id + 9), u32(0))
                 for other in others:
-                    self.world.note(node, other, GOSSIP.encode(Neighbor(packet)))
+                    self.world.wires.note(node, other, GOSSIP.encode(Neighbor(packet)))
             case _:
                 far = signed_vote(node, set_id + 5, number + 50, stage, target)
                 self._gossip(node, vote_data(set_id + 5, number + 50, far))
 
     def _gossip(self, node: SimNode, data: bytes) -> None:
-        self.world.publish(node, network.GRANDPA, data, list(node.connected))
+        self.world.wires.publish(node, network.GRANDPA, data, list(node.connected))
 
 
 def _precommit(signed: SignedMessage) -> SignedPrecommit:

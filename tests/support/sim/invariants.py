@@ -35,7 +35,8 @@ from p2p.sync import fork_sync
 from storage.blocks import BlockStore
 from storage.trie.root import state_root
 from support.sim.errors import Violation
-from support.sim.world import SimNode, World
+from support.sim.nodes import SimNode
+from support.sim.world import World
 
 HELD: Final = fork_sync.MAX_HELD + fork_sync.MAX_DISTANCE + 2_048
 """Blocks that sync may hold."""
@@ -213,7 +214,7 @@ class Invariants:
         verdict = strict_shape(proof, voters)
         if proof.target != target:
             verdict = Verdict.WRONG_TARGET
-        if verdict is Verdict.ACCEPTED and not all_signed(proof, set_id, self.world.verify):
+        if verdict is Verdict.ACCEPTED and not all_signed(proof, set_id, self.world.engines.verify):
             verdict = Verdict.BAD_SIGNATURE
         if verdict is not Verdict.ACCEPTED:
             raise Violation("I5", f"{node.name} has a proof of block {target.number}: {verdict}")

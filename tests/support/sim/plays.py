@@ -9,7 +9,8 @@ from typing import Any
 
 from support.sim import accounts
 from support.sim.invariants import Invariants
-from support.sim.world import SimNode, World
+from support.sim.nodes import SimNode
+from support.sim.world import World
 
 SHIFT = int(os.environ.get("BTT_SHIFT", "0")) * 1_000
 """Other luck for the same scenarios: `make chaos` plays them many times."""

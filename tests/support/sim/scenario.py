@@ -26,8 +26,11 @@ from btt_chain.txpool import PoolError
 from support.sim import accounts
 from support.sim.byzantine import KINDS, Byzantine, corrupt
 from support.sim.errors import Violation
+from support.sim.images import SLOT_MS
 from support.sim.invariants import Invariants
-from support.sim.world import SLOT_MS, START, SimNode, World
+from support.sim.nodes import SimNode
+from support.sim.timeline import START
+from support.sim.world import World
 
 BOUND: Final = 45
 """Slots after which a healed network must have made final what it had: 90 s (F7, F8: 60 s, and the

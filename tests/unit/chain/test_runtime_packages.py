@@ -49,19 +49,19 @@ def test_a_package_brings_the_runtime_of_tomorrow(monkeypatch: pytest.MonkeyPatc
     [
         (
             "100 = runtime:BttRuntime",
-            r"runtime 100 of odd-runtime 7 is here already, from the program",
+            r"100 of odd-runtime 7 is here already, from the program",
         ),
         (
             "next = runtime:BttRuntime",
-            r"runtime next of odd-runtime 7: its name is no spec_version",
+            r"next of odd-runtime 7: its name is no spec_version",
         ),
         (
             "102 = runtime:Absent",
-            r"runtime 102 of odd-runtime 7 does not load: AttributeError .*Absent",
+            r"102 of odd-runtime 7 does not load: AttributeError .*Absent",
         ),
         (
             "102 = no_such_package:Runtime",
-            r"runtime 102 of odd-runtime 7 does not load: ModuleNotFoundError",
+            r"102 of odd-runtime 7 does not load: ModuleNotFoundError",
         ),
     ],
 )

@@ -99,7 +99,7 @@ def test_a_block_too_many_for_its_height_is_no_fault_of_a_peer(
     monkeypatch.setattr(client_module, "MAX_FORKS", 0)
     for order in (ImportBlocks(1, tuple(blocks[:1])), ImportBlocks(2, tuple(blocks))):
         monkeypatch.setattr(engine.parts.sync, "tick", lambda now, order=order: [order])
-        world.now += 1_000
+        world.time.now += 1_000
         engine.tick(world.now)
         monkeypatch.setattr(engine.parts.sync, "tick", lambda now: [])
         while engine.busy:

@@ -12,7 +12,8 @@ from p2p import network
 from p2p.network import ANNOUNCE, Ask, GossipReceived
 from p2p.protocols.messages import Announce
 from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
-from support.sim.world import SimNode, World
+from support.sim.nodes import SimNode
+from support.sim.world import World
 
 SLOT_MS = 2_000
 

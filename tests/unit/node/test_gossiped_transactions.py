@@ -18,7 +18,9 @@ from p2p.limits import Rate
 from p2p.network import TX, GossipReceived, Penalise
 from p2p.protocols.messages import TX_BYTES, TxBatch
 from support.sim.accounts import nonce_of, runtime, sign, transfer
-from support.sim.world import SLOT_MS, SimNode, World
+from support.sim.images import SLOT_MS
+from support.sim.nodes import SimNode
+from support.sim.world import World
 
 SIGNATURE: Final = slice(40, 48)
 """Bytes within the signature of a transfer."""
@@ -140,7 +142,7 @@ def test_endless_transactions_whose_nonce_is_used_up_cost_their_sender(
     blames, looked = gossip(world, late[200:])
     assert [(blame.peer, blame.cost) for blame in blames] == [("n1", TX_COST)]
     assert looked == few.burst - 200 + 1
-    world.now += 60_000
+    world.time.now += 60_000
     blames, _ = gossip(world, late[350:])
     assert blames == []
 
@@ -208,7 +210,7 @@ def test_transactions_that_are_too_large_for_others_travel_alone_one_a_second(
 ) -> None:
     node, other = world.nodes
     seen: list[tuple[int, int]] = []
-    publish = world.publish
+    publish = world.wires.publish
 
     def spy(sender: SimNode, topic: str, data: bytes, only: Sequence[int] | None = None) -> None:
         if topic == TX and sender is node:

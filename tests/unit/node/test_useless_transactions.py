@@ -43,7 +43,8 @@ from p2p.network import KIB, MIB, TX, Action, Charge, Disconnected, GossipReceiv
 from p2p.protocols.messages import MAX_TX, TxBatch
 from support.sim.accounts import nonce_of, runtime, sign, transfer
 from support.sim.costs import READ_US
-from support.sim.world import SimNode, World
+from support.sim.nodes import SimNode
+from support.sim.world import World
 
 IMPOSSIBLE_US = MIN_US[Fault.IMPOSSIBLE]
 
@@ -85,7 +86,7 @@ def receive(world: World, wires: Sequence[bytes], wait: int = 1_000) -> Outcome:
         )
         while engine.busy:
             outcome.actions += engine.work(world.now)
-    world.now += wait
+    world.time.now += wait
     outcome.actions += engine.flush(world.now)
     return outcome
 
@@ -254,7 +255,7 @@ def test_a_flood_of_transactions_far_ahead_gets_its_peer_cut_off(world: World) -
         else:
             price = drop_us(64 * KIB)
             cut = accounts.charge("n1", TX, price, price, world.now)
-            world.now += 100
+            world.time.now += 100
     assert cut is not None
     assert world.now - begun < 10_000
 
@@ -263,7 +264,7 @@ def test_only_ready_transactions_are_gossiped_and_none_before_what_it_depends_on
     world: World,
 ) -> None:
     sent: list[bytes] = []
-    publish = world.publish
+    publish = world.wires.publish
 
     def spy(node: SimNode, topic: str, data: bytes, only: Sequence[int] | None = None) -> None:
         if topic == TX and node.index == 0:

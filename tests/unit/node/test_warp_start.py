@@ -49,7 +49,9 @@ from p2p.sync.warp import WarpPlan
 from runtime.constants import BTT
 from storage.state import StateUnavailable
 from support.sim.accounts import nonce_of, runtime, sign, transfer
-from support.sim.world import SimNode, World, runtimes_of
+from support.sim.images import runtimes_of
+from support.sim.nodes import SimNode
+from support.sim.world import World
 
 VALIDATORS = 2
 STEP_MS = 20
