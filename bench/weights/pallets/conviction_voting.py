@@ -90,9 +90,9 @@ def decided(b: Bench) -> u32:
 def full(b: Bench, slot: int, left: int = 0) -> None:
     """Fill the timer queue of a slot with long calls, behind its present tasks."""
     scheduler = b.runtime.scheduler
-    known = scheduler.agenda[u32(slot)]
+    known = scheduler.tasks.agenda[u32(slot)]
     agenda(b, MAX_SCHEDULED - left - len(known), slot)
-    scheduler._store(u32(slot), [*known, *scheduler.agenda[u32(slot)]])  # noqa: SLF001
+    scheduler.tasks.store(u32(slot), [*known, *scheduler.tasks.agenda[u32(slot)]])
 
 
 def crowd(b: Bench) -> None:

@@ -122,15 +122,15 @@ def agenda(b: Bench, tasks: int, when: int = SOON) -> None:
         Task(None, u8(0), Inline(raw), None, origin) for _ in range(tasks - 1)
     ]
     listed.append(Task(NAME, u8(0), Inline(raw), None, origin))
-    scheduler._store(u32(when), listed)  # noqa: SLF001
-    scheduler.lookup[NAME] = (u32(when), u32(tasks - 1))
+    scheduler.tasks.store(u32(when), listed)
+    scheduler.tasks.lookup[NAME] = (u32(when), u32(tasks - 1))
 
 
 def retried(b: Bench) -> tuple[u32, u32]:
     """Set a retry for the last task of a full timer queue; return its place."""
     agenda(b, MAX_SCHEDULED)
     address = (u32(SOON), u32(MAX_SCHEDULED - 1))
-    b.runtime.scheduler.retries[address] = RetryConfig(u8(3), u8(3), u32(5))
+    b.runtime.scheduler.tasks.retries[address] = RetryConfig(u8(3), u8(3), u32(5))
     return address
 
 
@@ -186,11 +186,11 @@ def cancel(b: Bench) -> Case:
     """Remove a task from a full timer queue, and the longest preimage with it."""
     when, place = unnamed(b)
     scheduler = b.runtime.scheduler
-    tasks = scheduler.agenda[when]
+    tasks = scheduler.tasks.agenda[when]
     b.decides("Preimage", "note_preimage", bytes=content(MAX_SIZE))
     hash = H256(blake2_256(content(MAX_SIZE)))
     tasks[0] = Task(None, u8(0), Lookup(hash, u32(MAX_SIZE)), None, SystemOrigin(RawRoot()))
-    scheduler._store(when, tasks)  # noqa: SLF001
+    scheduler.tasks.store(when, tasks)
     return b.root("Scheduler", "cancel", when=when, index=place)
 
 
@@ -199,12 +199,12 @@ def cancel_named(b: Bench) -> Case:
     """As `cancel`, by its name."""
     when, place = retried(b)
     scheduler = b.runtime.scheduler
-    tasks = scheduler.agenda[when]
+    tasks = scheduler.tasks.agenda[when]
     b.decides("Preimage", "note_preimage", bytes=content(MAX_SIZE))
     hash = H256(blake2_256(content(MAX_SIZE)))
     found = Lookup(hash, u32(MAX_SIZE))
     tasks[int(place)] = Task(NAME, u8(0), found, None, SystemOrigin(RawRoot()))
-    scheduler._store(when, tasks)  # noqa: SLF001
+    scheduler.tasks.store(when, tasks)
     return b.root("Scheduler", "cancel_named", id=NAME)
 
 
@@ -241,10 +241,10 @@ def look(b: Bench, tasks: int) -> Case:
     scheduler = b.runtime.scheduler
 
     def run() -> None:
-        when = scheduler._next()  # noqa: SLF001
+        when = scheduler.tasks.next_slot()
         assert when is not None
-        taken = scheduler.agenda.take(when) or []
-        scheduler._store(when, taken)  # noqa: SLF001
+        taken = scheduler.tasks.agenda.take(when) or []
+        scheduler.tasks.store(when, taken)
         scheduler.incomplete_since.value = when
 
     return Case(run=run)
@@ -259,11 +259,11 @@ def task(b: Bench, length: int) -> Case:
     found = Lookup(H256(blake2_256(inner.raw)), u32(len(inner.raw)))
     address = (u32(BLOCK), u32(0))
     entry = Task(NAME, u8(0), found, None, SystemOrigin(RawRoot()))
-    scheduler.lookup[NAME] = address
-    scheduler.retries[address] = RetryConfig(u8(3), u8(3), u32(5))
+    scheduler.tasks.lookup[NAME] = address
+    scheduler.tasks.retries[address] = RetryConfig(u8(3), u8(3), u32(5))
     del preimages
 
     def run() -> None:
-        assert scheduler._make(address, entry, 10**13) is not None
+        assert scheduler.execution.run(address, entry, 10**13) is not None
 
     return Case(run=run)

@@ -111,7 +111,7 @@ class Matching(Component):
         return weight
 
     def _assign(self, id: H256, job: Job, seed: H256, now: int) -> bool:
-        """Assign a job to the provider that the seed selects; return False if there is none."""
+        """Return True if the seed selects a provider, to which the job is assigned then."""
         protocol = job.requester is None
         bond = int(job.price) * BOND_FACTOR
         # Work of a provider below the minimum bond is checked in full, which costs the chain more.

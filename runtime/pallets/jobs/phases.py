@@ -42,7 +42,7 @@ from runtime.pallets.jobs.types import MAX_ATTEMPTS, JobState, Outcome
 
 
 class Action(Enum):
-    """What happens to a job."""
+    """An event in the life of a job."""
 
     SELECT = "select"
     """A provider is selected."""

@@ -16,7 +16,9 @@ from runtime.pallets.origins import Decision, DecisionOrigin, RawRoot, SystemOri
 from runtime.pallets.preimage import Inline
 from runtime.pallets.referenda import WasApproved
 from runtime.pallets.referenda.lifecycle import enactment_name
+from runtime.pallets.referenda.pallet import enactment_name
 from runtime.pallets.scheduler import After, Scheduler
+from runtime.pallets.scheduler.events import Dispatched
 from runtime.pallets.system import System
 from runtime.pallets.treasury import Treasury
 from runtime.params import RuntimeParams
@@ -45,12 +47,12 @@ def skip(chain: DevChain, slots: int) -> list[object]:
     return [record.event.event for record in chain.events(chain.seal())]
 
 
-def enacted(chain: DevChain) -> tuple[Scheduler.Dispatched, list[object]]:
+def enacted(chain: DevChain) -> tuple[Dispatched, list[object]]:
     """Let days go by until a referendum's call is made; return what came of it, and that block."""
     for _ in range(10):
         events = skip(chain, DAY)
         for event in events:
-            if isinstance(event, Scheduler.Dispatched) and event.id == enactment_name(FIRST):
+            if isinstance(event, Dispatched) and event.id == enactment_name(FIRST):
                 return event, events
     raise AssertionError("the call was never made")
 

@@ -114,7 +114,7 @@ def test_an_approved_call_is_enacted_without_further_action(town: Forum) -> None
     town.referenda.refund_submission_deposit(signed(CAROL), index)
     town.referenda.refund_decision_deposit(signed(CAROL), index)
     assert reserved(town, ALICE) == reserved(town, BOB) == 0
-    assert list(town.scheduler.agenda.items()) == []
+    assert list(town.scheduler.tasks.agenda.items()) == []
 
 
 def test_the_call_is_made_by_the_origin_that_was_decided_on(town: Forum) -> None:
@@ -382,7 +382,7 @@ def test_a_referendum_can_be_cancelled_and_the_deposits_come_back(town: Forum) -
         town.referenda.cancel(CANCELLER, index)
     town.tick()
     assert town.referenda.queues.deciding_count[TRACK] == 0
-    assert list(town.scheduler.agenda.items()) == []
+    assert list(town.scheduler.tasks.agenda.items()) == []
     town.referenda.refund_submission_deposit(signed(ALICE), index)
     town.referenda.refund_decision_deposit(signed(ALICE), index)
     assert reserved(town, ALICE) == 0
@@ -528,7 +528,7 @@ def test_deposits_places_and_alarms_add_up_whatever_happens(
         town.tick(7)
     for index, info in town.referenda.referendum_info_for.items():
         assert not isinstance(info, Ongoing), f"{index} stays ongoing"
-    assert list(town.scheduler.agenda.items()) == []
+    assert list(town.scheduler.tasks.agenda.items()) == []
     assert town.referenda.queues.deciding_count[track] == 0
 
 
@@ -547,7 +547,7 @@ def check(town: Forum, track: u16) -> None:
             waiting += [index] if status.in_queue else []
             if not status.in_queue:
                 assert status.alarm is not None
-                assert town.scheduler._task(status.alarm[1]) is not None
+                assert town.scheduler.tasks.task(status.alarm[1]) is not None
         else:
             both = (info.submission, info.decision)
         for deposit in both:

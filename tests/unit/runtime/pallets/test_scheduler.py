@@ -20,8 +20,8 @@ from runtime.pallets.scheduler import (
     Scheduler,
 )
 from runtime.weights import scheduler as weights
-from support.governance import ALICE, Diary, GovernanceRuntime
-from support.runtime import refused
+from support.governance import ALICE, Diary, GovernanceRuntime, Town
+from support.runtime import reconfigure, refused
 
 NAME, OTHER = b"name".ljust(32), b"other".ljust(32)
 BY_ROOT = SystemOrigin(RawRoot())
@@ -55,7 +55,7 @@ def schedule(
 
 def pending(town: GovernanceRuntime) -> int:
     return sum(
-        task is not None for _, tasks in list(town.scheduler.agenda.items()) for task in tasks
+        task is not None for _, tasks in list(town.scheduler.tasks.agenda.items()) for task in tasks
     )
 
 
@@ -154,7 +154,7 @@ def test_a_call_whose_bytes_are_not_there_is_given_up_and_told(town: GovernanceR
     town.new_events()
     town.tick()
     assert town.new_events() == [Scheduler.CallUnavailable(address, NAME)]
-    assert NAME not in town.scheduler.lookup
+    assert NAME not in town.scheduler.tasks.lookup
     assert list(town.preimage.request_status_for.items()) == []
 
 
@@ -174,7 +174,7 @@ def test_a_task_is_cancelled_by_its_place(town: GovernanceRuntime) -> None:
     address = schedule(town, 4, LONG)
     town.scheduler.cancel(ROOT, *address)
     assert town.announced()[-1] == Scheduler.Canceled(*address)
-    assert list(town.scheduler.agenda.items()) == []
+    assert list(town.scheduler.tasks.agenda.items()) == []
     assert list(town.preimage.request_status_for.items()) == []
     with refused(town, Scheduler.NotFound):
         town.scheduler.cancel(ROOT, *address)
@@ -192,7 +192,7 @@ def test_a_name_is_one_task_at_a_time(town: GovernanceRuntime) -> None:
     town.new_events()
     town.tick(3)
     assert town.written() == [b"second"]
-    assert NAME not in town.scheduler.lookup
+    assert NAME not in town.scheduler.tasks.lookup
 
 
 def test_the_gap_that_a_cancelled_task_leaves_is_used_again(town: GovernanceRuntime) -> None:
@@ -230,7 +230,7 @@ def test_a_periodic_task_is_made_so_many_times(town: GovernanceRuntime) -> None:
         made += [town.clock.slot] * len(town.written())
     assert made == [2, 12, 22]
     assert pending(town) == 0
-    assert NAME not in town.scheduler.lookup
+    assert NAME not in town.scheduler.tasks.lookup
     assert list(town.preimage.request_status_for.items()) == []
 
 
@@ -247,14 +247,14 @@ def test_a_period_of_nothing_is_none(town: GovernanceRuntime, periodic: tuple[in
 def test_a_task_that_fails_is_tried_again_as_often_as_told(town: GovernanceRuntime) -> None:
     address = schedule(town, 1, LONG, fails=True)
     town.scheduler.set_retry(ROOT, address, u8(2), u32(3))
-    assert town.scheduler.retries[address] == RetryConfig(u8(2), u8(2), u32(3))
+    assert town.scheduler.tasks.retries[address] == RetryConfig(u8(2), u8(2), u32(3))
     tries = []
     for _ in range(20):
         town.new_events()
         town.tick()
         tries += [town.clock.slot for e in town.announced() if isinstance(e, Scheduler.Dispatched)]
     assert tries == [1, 4, 7]
-    assert list(town.scheduler.retries.items()) == []
+    assert list(town.scheduler.tasks.retries.items()) == []
     assert list(town.preimage.request_status_for.items()) == []
 
 
@@ -271,7 +271,7 @@ def test_a_time_after_all_slots_never_comes_and_stops_no_block(town: GovernanceR
     assert Scheduler.RetryFailed(address, None) in events
     assert town.written() == [LONG]
     assert pending(town) == 0
-    assert NAME not in town.scheduler.lookup
+    assert NAME not in town.scheduler.tasks.lookup
     assert list(town.preimage.request_status_for.items()) == []
 
 
@@ -282,7 +282,7 @@ def test_a_task_that_succeeds_is_not_tried_again(town: GovernanceRuntime) -> Non
     town.tick()
     town.tick(5)
     assert town.written() == [b"fine"]
-    assert list(town.scheduler.retries.items()) == []
+    assert list(town.scheduler.tasks.retries.items()) == []
 
 
 def test_retries_can_be_given_up(town: GovernanceRuntime) -> None:
@@ -290,7 +290,7 @@ def test_retries_can_be_given_up(town: GovernanceRuntime) -> None:
     with refused(town, Scheduler.NotFound):
         town.scheduler.cancel_retry_named(ROOT, NAME)
     town.scheduler.set_retry_named(ROOT, NAME, u8(9), u32(1))
-    town.scheduler.cancel_retry(ROOT, town.scheduler.lookup[NAME])
+    town.scheduler.cancel_retry(ROOT, town.scheduler.tasks.lookup[NAME])
     assert town.announced()[-1] == Scheduler.RetryCancelled((u32(1), u32(0)), NAME)
     town.tick()
     assert pending(town) == 0
@@ -367,16 +367,16 @@ def test_other_pallets_get_the_next_slot_that_has_room(town: GovernanceRuntime) 
         door(u32(0), task, BY_ROOT, 0)
     town.scheduler.cancel_at(address)
     town.scheduler.cancel_at(address)
-    assert NAME not in town.scheduler.lookup
+    assert NAME not in town.scheduler.tasks.lookup
 
 
 def test_a_crowd_that_wants_the_same_slots_is_not_walked_over(town: GovernanceRuntime) -> None:
     """Six times as many as fit, block after block: what is looked at for room stays little."""
-    town.scheduler.__dict__["max_scheduled_per_block"] = u32(1)
+    reconfigure(town.scheduler, max_scheduled_per_block=u32(1))
     task, looked, get = Inline(town.entry(b"me").raw), [0], town.state.get
 
     def counted(key: bytes) -> bytes | None:
-        looked[0] += key.startswith(town.scheduler.agenda.prefix)
+        looked[0] += key.startswith(town.scheduler.tasks.agenda.prefix)
         return get(key)
 
     town.state.get = counted  # type: ignore[method-assign]
@@ -391,7 +391,7 @@ def test_a_crowd_that_wants_the_same_slots_is_not_walked_over(town: GovernanceRu
 
 
 def test_modest_tasks_leave_half_of_a_slot_to_others(town: GovernanceRuntime) -> None:
-    town.scheduler.__dict__["max_scheduled_per_block"] = u32(4)
+    reconfigure(town.scheduler, max_scheduled_per_block=u32(4))
     task = Inline(town.entry(b"me").raw)
     modest = [town.scheduler.put(u32(9), task, BY_ROOT, 0, modest=True)[0] for _ in range(5)]
     assert modest == [9, 9, 10, 10, 12]
@@ -450,13 +450,14 @@ def test_no_task_is_lost_or_made_twice(steps: list[tuple[str, int, int, int]]) -
         elif step == "tick":
             block(first)
         assert pending(town) == len(owed)
-        slots = [int(when) for when, _ in town.scheduler.agenda.items()]
-        assert sorted(slots) == [int.from_bytes(k, "big") for k, _ in town.scheduler.due.items()]
+        slots = [int(when) for when, _ in town.scheduler.tasks.agenda.items()]
+        due = [int.from_bytes(key, "big") for key, _ in town.scheduler.tasks.due.items()]
+        assert sorted(slots) == due
     for _ in range(80):
         block(1)
     assert owed == {}
     assert len(made) == len(set(made))
-    assert list(town.scheduler.agenda.items()) == []
+    assert list(town.scheduler.tasks.agenda.items()) == []
     assert list(town.preimage.request_status_for.items()) == []
 
 
@@ -492,4 +493,4 @@ def test_a_periodic_task_keeps_its_retries_for_the_next_time(town: GovernanceRun
             (town.clock.slot, e.id) for e in town.announced() if isinstance(e, Scheduler.Dispatched)
         ]
     assert tries == [(1, NAME), (4, None), (11, NAME), (14, None)]
-    assert list(town.scheduler.retries.items()) == []
+    assert list(town.scheduler.tasks.retries.items()) == []
