@@ -49,7 +49,8 @@ async def provide(
     """
     from btt_chain.client.errors import Disconnected
     from btt_chain.compute.blobs.store import BlobStore
-    from btt_chain.compute.provider.daemon import NotRegistered, Providing, Settings
+    from btt_chain.compute.provider.daemon import Providing, Settings
+    from btt_chain.compute.provider.upkeep import NotRegistered
 
     def report(text: str) -> None:
         show.line({"event": text}) if as_json else show.note(text)

@@ -13,7 +13,8 @@ import threading
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
 from btt_chain.client.typed import Head
@@ -25,12 +26,10 @@ from btt_chain.compute.blobs.transport import BlobHost, FetchFailed, NotKept
 from btt_chain.compute.environment import Chain
 from btt_chain.compute.provider.actions import (
     Abandon,
-    Accept,
     Action,
     Answer,
     Claim,
     Compute,
-    Decline,
     Ended,
     Expose,
     Fetch,
@@ -45,9 +44,12 @@ from btt_chain.compute.provider.actions import (
     Submit,
     Weigh,
 )
+from btt_chain.compute.provider.calls import call_of
 from btt_chain.compute.provider.folder import Folder
 from btt_chain.compute.provider.machine import Provider
+from btt_chain.compute.provider.planted import DEFAULT_VRF, PlantedErrors
 from btt_chain.compute.provider.records import Record
+from btt_chain.compute.provider.upkeep import Upkeep
 from btt_chain.compute.provider.workshop import (
     Engine,
     Stopped,
@@ -60,29 +62,22 @@ from btt_chain.compute.provider.workshop import (
 from btt_chain.compute.requester.folder import split
 from btt_chain.compute.worker import ThreadWorker
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.crypto.vrf import Vrf
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import u8, u32
-from btt_chain.work import ids
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor
-from runtime.pallets.jobs.types import Tier
-from runtime.work_views import JobView, ModelView, ProviderView, Rules
+from runtime.work_views import JobView, ModelView, Rules
+
+R = TypeVar("R")
 
 log = logging.getLogger(__name__)
 
 FETCH_SECONDS: Final = 600.0
 """Maximum seconds of one attempt to fetch a payload."""
-UPKEEP_SLOTS: Final = 5
-"""Slots between checks of heartbeats and rewards."""
-CLAIM_ERAS: Final = 2_016
-"""Number of past eras that are searched for unclaimed rewards: 84 days of an hour each."""
-ERAS_AT_ONCE: Final = 16
 MAX_MEMORY: Final = 1 << 30
 SPARE_DISK: Final = 1 << 30
 """Bytes that stay free on the disk."""
-_VRF: Final = SchnorrkelVrf()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +99,7 @@ class Settings:
     """Called with messages for the user."""
     progress: Callable[[H256, int, int], None] = lambda *_: None
     """Called with the number of a job's computed items."""
-    vrf: Vrf = _VRF
-
-
-class NotRegistered(Exception):
-    """The account is no registered provider: `btt-chain provider register` makes it one."""
+    vrf: Vrf = DEFAULT_VRF
 
 
 class Providing:
@@ -126,7 +117,8 @@ class Providing:
         self._workshop: Final = Workshop(
             settings.account, rules.genesis, folder.seal_secret, inbox, served, settings.engine
         )
-        self._trap_key: Final = folder.vrf
+        self._planted: Final = PlantedErrors(folder.vrf, int(rules.planted_error_ppm), settings.vrf)
+        self._upkeep: Final = Upkeep(settings.account)
         records = folder.records()
         self._machine: Final = Provider(
             settings.account,
@@ -148,10 +140,6 @@ class Providing:
         self._stops: dict[H256, threading.Event] = {}
         self._fetches: dict[H256, asyncio.Task[None]] = {}
         self._now = 0
-        self._looked = -UPKEEP_SLOTS
-        self._cursor: int | None = None
-        self._earned: set[int] = set()
-        self._why: str | None = None
         self._broken: BaseException | None = None
         """An unexpected failure: only a restart finds out how far the step came."""
 
@@ -162,11 +150,11 @@ class Providing:
             if self._broken is not None:
                 raise self._broken
             try:
-                await self._look(head)
+                await self._update(head)
             except Disconnected:
                 raise
             except ClientError as error:
-                log.warning("block %s: %s; looking at the next", head.number, error)
+                log.warning("block %s: %s; going on with the next", head.number, error)
 
     async def close(self) -> None:
         """Stop everything. Steps that are not on the disk are repeated after a restart."""
@@ -181,7 +169,7 @@ class Providing:
 
     # ---- reading
 
-    async def _look(self, head: Head) -> None:
+    async def _update(self, head: Head) -> None:
         self._now = now = head.slot - int(self._rules.genesis_slot)
         me = self._settings.account
         best: list[JobView] = await self._api("WorkApi_assignments", me, at=head.hash)
@@ -194,45 +182,18 @@ class Providing:
             known = await self._api("WorkApi_assignments", me, at=head.final_hash)
             final = {view.id: view for view in known}
         self._do(self._machine.seen(now, views, final))
-        if now >= self._looked + UPKEEP_SLOTS or now < self._looked:
-            await self._look_after(now)
-            self._looked = now
-
-    async def _look_after(self, now: int) -> None:
-        me = self._settings.account
-        view: ProviderView | None = await self._api("WorkApi_provider", me)
-        if view is None:
-            raise NotRegistered(
-                "the account is no provider (any more): register it with `provider register`"
-            )
-        self._warn(view)
-        era = int((await self._api("MiningApi_emission")).era)
-        if self._cursor is None or self._cursor > era:
-            self._cursor = max(0, era - CLAIM_ERAS)
-        for one in range(self._cursor, min(era, self._cursor + ERAS_AT_ONCE)):
-            if await self._api("MiningApi_estimate", me, u32(one)) is not None:
-                self._earned.add(one)
-            self._cursor = one + 1
-        self._do(self._machine.upkeep(now, view, era, sorted(self._earned)))
-
-    def _warn(self, view: ProviderView) -> None:
-        """Log the reason why no jobs come, once."""
-        why = None
-        if view.chilled:
-            why = "it takes no jobs: it was chilled, or slashed; `providers.resume` ends that"
-        elif view.operator is None:
-            why = (
-                "its bond is below the minimum, so it gets jobs of the chain alone: fill it up "
-                "with `provider register --bond`"
-            )
-        if why is not None and why != self._why:
-            log.warning("the provider: %s", why)
-        self._why = why
+        if self._upkeep.is_due(now):
+            view, era, earned = await self._upkeep.read(self._connected())
+            self._do(self._machine.upkeep(now, view, era, earned))
+            self._upkeep.checked(now)
 
     async def _api(self, method: str, *args: object, at: bytes | None = None) -> Any:
+        return await self._connected().api(method, *args, at=at)
+
+    def _connected(self) -> Chain:
         if self._chain is None:
             raise Disconnected("not connected")
-        return await self._chain.api(method, *args, at=at)
+        return self._chain
 
     # ---- actions
 
@@ -257,8 +218,8 @@ class Providing:
                 case Abandon(job):
                     self._abandon(job)
                 case Ended(view):
-                    self._tell_end(view)
-                    self._spawn(self._try(view.id, lambda job=view.id: self._workshop.abandon(job)))  # type: ignore[misc]
+                    self._report_end(view)
+                    self._spawn(self._try(view.id, partial(self._workshop.abandon, view.id)))
                 case Lost(view):
                     log.error(
                         "job %s has a receipt of this account that is not on this disk: it was "
@@ -349,8 +310,9 @@ class Providing:
             record = await loop.run_in_executor(
                 self._processor,
                 lambda: self._workshop.compute(
-                    view, executor, trap=self._is_trap(view), sums=serves_sums(model, view),
-                    slot=lambda: self._now, progress=progress, stop=stop,
+                    view, executor, trap=self._planted.is_required(view),
+                    sums=serves_sums(model, view), slot=lambda: self._now,
+                    progress=progress, stop=stop,
                 ),
             )  # fmt: skip
         except Stopped:
@@ -363,16 +325,6 @@ class Providing:
             self._do(self._machine.computed(record))
         finally:
             del self._stops[view.id]
-
-    def _is_trap(self, view: JobView) -> bool:
-        """Return True if our VRF requires a planted error here, and we could prove that."""
-        ppm, info = int(self._rules.planted_error_ppm), view.provider_info
-        if not ppm or view.tier is not Tier.Open:
-            return False
-        if info is None or info.vrf != self._trap_key.public:
-            return False
-        draw = self._settings.vrf.evaluate(self._trap_key, ids.planted_error_input(view.seed))
-        return ids.plants_error(draw, ppm)
 
     async def _keep(self, record: Record) -> None:
         await self._write(record, lambda: self._settings.folder.keep(record), lambda: record)
@@ -409,7 +361,7 @@ class Providing:
             self._stops[job].set()
         if job in self._fetches:
             self._fetches[job].cancel()
-        self._spawn(self._try(job, lambda: self._workshop.abandon(job)))
+        self._spawn(self._try(job, partial(self._workshop.abandon, job)))
 
     async def _try(self, job: H256, work: Callable[[], None]) -> None:
         """Remove data of a job; a failure is only logged, because leftovers do no harm."""
@@ -418,8 +370,8 @@ class Providing:
         except (OSError, BlobError) as error:
             log.warning("job %s: %s", _id(job), error)
 
-    async def _on_disk(self, work: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._disk, work)
+    async def _on_disk(self, work: Callable[[], R]) -> R:
+        return await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
     async def _model(self, view: JobView) -> ModelView:
         model: ModelView | None = await self._api("WorkApi_model", view.model)
@@ -451,67 +403,38 @@ class Providing:
                 self._machine.sent(action, self._now, ok=ok)
 
     async def _submit(self, action: Action) -> bool:
+        """Send the call of an action. Return True if it came into a block, or is not needed."""
+        call = call_of(action)
         match action:
-            case Accept(job):
-                await self._call("Jobs", "accept", job=job)
-            case Decline(job, _):
-                await self._call("Jobs", "decline", job=job)
             case Refuse(job, why):
                 log.warning("job %s: the payload is refused: %s", _id(job), why)
-                await self._call("Jobs", "refuse_payload", job=job)
-            case Submit(record, accepted):
-                started = max(int(record.started), accepted)
-                await self._call(
-                    "Receipts", "submit", job=record.job, attempt=u8(record.attempt),
-                    item_root=record.item_root, output_root=record.output_root,
-                    planted_error_commit=record.planted_error_commit, started=u32(started),
-                    finished=u32(max(int(record.finished), started)),
-                )  # fmt: skip
-                self._settings.tell(f"job {_id(record.job)}: committed {_id(record.receipt)}")
             case RevealTrap(record):
-                await self._reveal(record)
+                call = self._planted.reveal(record)
             case Expose(record):
-                was, right = await asyncio.get_running_loop().run_in_executor(
-                    self._disk, lambda: self._workshop.exposure(record)
-                )
-                await self._call(
-                    "Receipts", "expose_voters", receipt=record.receipt, was=was, right=right
-                )
+                was, right = await self._on_disk(partial(self._workshop.exposure, record))
+                args = {"receipt": record.receipt, "was": was, "right": right}
+                call = "Receipts", "expose_voters", args
             case Answer(record, view, item, tensor, leaf):
-                await self._answer(record, view, (item, tensor, leaf))
-            case Heartbeat():
-                await self._call("Providers", "heartbeat")
-            case Claim(era):
-                await self._call("Mining", "claim_rewards", era_from=u32(era), era_to=u32(era))
-                self._earned.discard(era)
-            case _:
-                raise TypeError(f"{type(action).__name__} is nothing that is sent")
+                executor, place = await self._executor(view), (item, tensor, leaf)
+                proof = await self._on_disk(
+                    partial(self._workshop.leaf, record, view, executor, place)
+                )
+                call = "Receipts", "answer_data", {"receipt": record.receipt, "proof": proof}
+        if call is None:
+            return True
+        pallet, name, args = call
+        await self._connected().submit(pallet, name, signer=self._settings.pair, **args)
+        self._report_sent(action)
         return True
 
-    async def _reveal(self, record: Record) -> None:
-        if record.trap is None:
-            return
-        what = ids.planted_error_input(record.seed)
-        draw, proof = self._settings.vrf.sign(self._trap_key, what)
-        await self._call(
-            "Receipts", "reveal_planted_error", receipt=record.receipt, pre_output=draw.pre_output,
-            proof=proof, item_root=record.trap.item_root, output_root=record.trap.output_root,
-            salt=H256(record.trap.salt),
-        )  # fmt: skip
+    def _report_sent(self, action: Action) -> None:
+        match action:
+            case Submit(record):
+                self._settings.tell(f"job {_id(record.job)}: committed {_id(record.receipt)}")
+            case Claim(era):
+                self._upkeep.claimed(era)
 
-    async def _answer(self, record: Record, view: JobView, place: tuple[int, int, int]) -> None:
-        executor = await self._executor(view)
-        proof = await asyncio.get_running_loop().run_in_executor(
-            self._disk, lambda: self._workshop.leaf(record, view, executor, place)
-        )
-        await self._call("Receipts", "answer_data", receipt=record.receipt, proof=proof)
-
-    async def _call(self, pallet: str, call: str, **args: object) -> None:
-        if self._chain is None:
-            raise Disconnected("not connected")
-        await self._chain.submit(pallet, call, signer=self._settings.pair, **args)
-
-    def _tell_end(self, view: JobView) -> None:
+    def _report_end(self, view: JobView) -> None:
         outcome = "" if view.outcome is None else f" ({view.outcome.name})"
         self._settings.tell(f"job {_id(view.id)}: {view.state.name.lower()}{outcome}")
 

@@ -23,8 +23,9 @@ from btt_chain.compute.blobs.payload import (
 from btt_chain.compute.blobs.sealing import new_secret, open_sealed, public_of, seal
 from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.blobs.transport import BlobHost, model_name, payload_name, result_name
-from btt_chain.compute.provider.daemon import MAX_MEMORY, NotRegistered, Providing, Settings
+from btt_chain.compute.provider.daemon import MAX_MEMORY, Providing, Settings
 from btt_chain.compute.provider.folder import Folder
+from btt_chain.compute.provider.upkeep import NotRegistered
 from btt_chain.compute.provider.workshop import Processor
 from btt_chain.compute.requester.folder import joined
 from btt_chain.crypto.keypair import KeyPair
