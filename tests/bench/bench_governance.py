@@ -87,14 +87,14 @@ def free_fifty(made: Assembly) -> None:
 Step = Callable[[Assembly], object]
 Weighed = Callable[[Assembly], int]
 ROWS: dict[str, tuple[Step, Weighed]] = {
-    "1,000 votes in one referendum": (Assembly.told, lambda made: votes(made, 1)),
-    "1,000 votes in 50 referenda": (Assembly.told, lambda made: votes(made, DECIDING)),
+    "1,000 votes in one referendum": (Assembly.new_events, lambda made: votes(made, 1)),
+    "1,000 votes in 50 referenda": (Assembly.new_events, lambda made: votes(made, DECIDING)),
     "the block after those": (lambda made: votes(made, DECIDING), Assembly.tick),
     "100 calls due in one slot": (call_hundred, Assembly.tick),
     "1,000 votes and 100 calls": (call_hundred, lambda made: made.tick() + votes(made, 1)),
     "50 decisions start": (free_fifty, Assembly.tick),
-    "a delegation to 512 votes": (Assembly.told, lend),
-    "a block with nothing due": (Assembly.told, Assembly.tick),
+    "a delegation to 512 votes": (Assembly.new_events, lend),
+    "a block with nothing due": (Assembly.new_events, Assembly.tick),
 }
 
 

@@ -11,7 +11,7 @@ from btt_chain.node.engine import Engine
 from p2p import network
 from p2p.accounts import Accounts
 from p2p.network import Event
-from p2p.peers import BAN_AT
+from p2p.reputation import BAN_AT
 from support.sim.costs import Costs
 from support.sim.disk import SimDisk
 from support.sim.vault import Vault

@@ -30,7 +30,6 @@ from genesis.accounts import dev_path
 from genesis.build import Genesis
 from p2p import network
 from p2p.network import Event
-from p2p.peers import BAN_AT
 from p2p.reputation import BAN_AT
 from runtime import BttRuntime
 from runtime.params import RuntimeParams

@@ -20,7 +20,7 @@ from runtime.pallets.scheduler import (
     Scheduler,
 )
 from runtime.weights import scheduler as weights
-from support.governance import ALICE, Diary, GovernanceRuntime, Town
+from support.governance import ALICE, Diary, GovernanceRuntime
 from support.runtime import reconfigure, refused
 
 NAME, OTHER = b"name".ljust(32), b"other".ljust(32)
