@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.weights.declare import Case, benchmark
-from bench.weights.pallets.preimage import agenda
+from bench.weights.pallets.preimage import fill_slot
 from bench.weights.pallets.referenda import deposited, submitted
 from bench.weights.pallets.tier_staking import staker
 from bench.weights.pallets.vesting import info
@@ -91,7 +91,7 @@ def full(b: Bench, slot: int, left: int = 0) -> None:
     """Fill the timer queue of a slot with long calls, behind its present tasks."""
     scheduler = b.runtime.scheduler
     known = scheduler.tasks.agenda[u32(slot)]
-    agenda(b, MAX_SCHEDULED - left - len(known), slot)
+    fill_slot(b, MAX_SCHEDULED - left - len(known), slot)
     scheduler.tasks.store(u32(slot), [*known, *scheduler.tasks.agenda[u32(slot)]])
 
 

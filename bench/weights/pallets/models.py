@@ -30,7 +30,7 @@ from runtime.pallets.models.types import MAX_NAME, CheckMode, ModelClass
 MAX_NODES: Final = 512
 MAX_TABLES: Final = 43
 """Number of tables that fit into a manifest beside the maximum number of nodes."""
-ENDPOINTS: Final = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWSomebody"
+ENDPOINTS: Final = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWProvider"
 SIDE: Final = 16
 """Height and width of the nodes' input and output image."""
 

@@ -113,7 +113,7 @@ def dispatch_whitelisted_call_with_preimage(b: Bench, length: int) -> Case:
 # ---- Scheduler
 
 
-def agenda(b: Bench, tasks: int, when: int = SOON) -> None:
+def fill_slot(b: Bench, tasks: int, when: int = SOON) -> None:
     """Give a slot that many tasks, each with a long call; the last one has a name."""
     scheduler = b.runtime.scheduler
     raw = b.call("System", "remark", remark=content(INLINE)).raw
@@ -128,7 +128,7 @@ def agenda(b: Bench, tasks: int, when: int = SOON) -> None:
 
 def retried(b: Bench) -> tuple[u32, u32]:
     """Set a retry for the last task of a full timer queue; return its place."""
-    agenda(b, MAX_SCHEDULED)
+    fill_slot(b, MAX_SCHEDULED)
     address = (u32(SOON), u32(MAX_SCHEDULED - 1))
     b.runtime.scheduler.tasks.retries[address] = RetryConfig(u8(3), u8(3), u32(5))
     return address
@@ -136,14 +136,14 @@ def retried(b: Bench) -> tuple[u32, u32]:
 
 def unnamed(b: Bench) -> tuple[u32, u32]:
     """Fill a timer queue; return the place of its first task."""
-    agenda(b, MAX_SCHEDULED)
+    fill_slot(b, MAX_SCHEDULED)
     return u32(SOON), u32(0)
 
 
 @benchmark("Scheduler.schedule_named", length=(0, LONG))
 def schedule_named(b: Bench, length: int) -> Case:
     """Put a task into a timer queue that has room for one more."""
-    agenda(b, MAX_SCHEDULED - 1)
+    fill_slot(b, MAX_SCHEDULED - 1)
     return b.root(
         "Scheduler", "schedule_named", id=b"y" * 32, when=u32(SOON), maybe_periodic=None,
         priority=u8(0), call=b.call("System", "remark", remark=content(length)),
@@ -153,7 +153,7 @@ def schedule_named(b: Bench, length: int) -> Case:
 @benchmark("Scheduler.schedule", length=(0, LONG))
 def schedule(b: Bench, length: int) -> Case:
     """As `schedule_named`, without a name."""
-    agenda(b, MAX_SCHEDULED - 1)
+    fill_slot(b, MAX_SCHEDULED - 1)
     return b.root(
         "Scheduler", "schedule", when=u32(SOON), maybe_periodic=None, priority=u8(0),
         call=b.call("System", "remark", remark=content(length)),
@@ -163,7 +163,7 @@ def schedule(b: Bench, length: int) -> Case:
 @benchmark("Scheduler.schedule_after", length=(0, LONG))
 def schedule_after(b: Bench, length: int) -> Case:
     """As `schedule`, with a delay."""
-    agenda(b, MAX_SCHEDULED - 1)
+    fill_slot(b, MAX_SCHEDULED - 1)
     return b.root(
         "Scheduler", "schedule_after", after=u32(SOON - BLOCK - 1), maybe_periodic=None,
         priority=u8(0), call=b.call("System", "remark", remark=content(length)),
@@ -173,7 +173,7 @@ def schedule_after(b: Bench, length: int) -> Case:
 @benchmark("Scheduler.schedule_named_after", length=(0, LONG))
 def schedule_named_after(b: Bench, length: int) -> Case:
     """As `schedule_after`, with a name."""
-    agenda(b, MAX_SCHEDULED - 1)
+    fill_slot(b, MAX_SCHEDULED - 1)
     return b.root(
         "Scheduler", "schedule_named_after", id=b"y" * 32, after=u32(SOON - BLOCK - 1),
         maybe_periodic=None, priority=u8(0),
@@ -217,7 +217,7 @@ def set_retry(b: Bench) -> Case:
 @benchmark("Scheduler.set_retry_named")
 def set_retry_named(b: Bench) -> Case:
     """As `set_retry`, by its name."""
-    agenda(b, MAX_SCHEDULED)
+    fill_slot(b, MAX_SCHEDULED)
     return b.root("Scheduler", "set_retry_named", id=NAME, retries=u8(3), period=u32(5))
 
 
@@ -237,7 +237,7 @@ def cancel_retry_named(b: Bench) -> Case:
 @benchmark("Scheduler.look", tasks=(1, MAX_SCHEDULED))
 def look(b: Bench, tasks: int) -> Case:
     """Find and load a timer queue none of whose tasks fit, and store it again."""
-    agenda(b, tasks, BLOCK)
+    fill_slot(b, tasks, BLOCK)
     scheduler = b.runtime.scheduler
 
     def run() -> None:

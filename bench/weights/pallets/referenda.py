@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
-from bench.weights.pallets.preimage import agenda, noted
+from bench.weights.pallets.preimage import fill_slot, noted
 from bench.weights.state import BLOCK, Bench
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u128
@@ -21,7 +21,7 @@ ROOT_TRACK = u16(0)
 def crowded(b: Bench) -> None:
     """Fill the timer queues of the next slots; an alarm does not fit into the first ones."""
     for slot in range(BLOCK + 1, BLOCK + 4):
-        agenda(b, MAX_SCHEDULED // 2 - 1, slot)
+        fill_slot(b, MAX_SCHEDULED // 2 - 1, slot)
 
 
 def submitted(b: Bench, number: int = 0) -> u32:

@@ -11,7 +11,7 @@ from runtime.frame.traits import Clock
 from runtime.pallets.origins import caller
 from runtime.pallets.preimage import Preimage
 from runtime.pallets.scheduler import events
-from runtime.pallets.scheduler.agenda import Agenda
+from runtime.pallets.scheduler.tasks import Agenda
 from runtime.pallets.scheduler.types import MAX_SCHEDULED, Address, RetryConfig, Task
 from runtime.weights import scheduler as weights
 

@@ -31,8 +31,8 @@ from runtime.frame.traits import Clock
 from runtime.pallets.origins import DecisionOrigin, SystemOrigin, written
 from runtime.pallets.preimage import Inline, Legacy, Lookup, Preimage
 from runtime.pallets.scheduler import errors, events
-from runtime.pallets.scheduler.agenda import Agenda
 from runtime.pallets.scheduler.execution import Execution
+from runtime.pallets.scheduler.tasks import Agenda
 from runtime.pallets.scheduler.types import (
     MAX_SCHEDULED,
     Address,
