@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
 
+from btt_chain.client.jsonrpc import Json
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.identity import peer_id
 from btt_chain.testing.errors import DevnetError, NodeDied, NotInTime, RpcFailed
 from btt_chain.testing.process import STOP_SECONDS, Life, ProcessId, inherited
-from btt_chain.testing.rpc import Json, Rpc, height
+from btt_chain.testing.rpc import Rpc, height
 
 HOME: Final = str(Path(__file__).resolve().parents[2])
 """Folder of our packages: the node imports them from here only, wherever it is started."""

@@ -1,16 +1,17 @@
-"""A small JSON-RPC client over HTTP: a call, an answer, plain errors; blocking and asynchronous."""
+"""Calls by HTTP for tests: plain questions about a node's height, errors of a devnet.
+
+The wire format is the client's (`btt_chain.client.jsonrpc`). Programs use `btt_chain.client`.
+"""
 
 from __future__ import annotations
 
-import json
-from typing import Self, TypeAlias
+from typing import Self
 from urllib.request import Request, urlopen
 
-import aiohttp
-
+from btt_chain.client.errors import ClientError, Disconnected, RpcError
+from btt_chain.client.jsonrpc import Http, Json, reply_of, request, result
+from btt_chain.client.wire import header_number
 from btt_chain.testing.errors import RpcFailed
-
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 TIMEOUT = 10.0
 """Default seconds for an answer."""
@@ -19,22 +20,25 @@ _HEADERS = {"content-type": "application/json"}
 
 
 class Rpc:
-    """A blocking client of one node."""
+    """Blocking calls of one node."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
-        """Connect to the node at `url` (http://...); `timeout` in seconds for each call."""
+        """Use the node at `url` (http://...); `timeout` in seconds for each call."""
         self.url = url
         self.timeout = timeout
 
     def call(self, method: str, *params: Json, timeout: float | None = None) -> Json:
         """Return a method's result. RpcFailed if the node refuses or does not answer in time."""
-        request = Request(self.url, _question(method, params), _HEADERS)  # noqa: S310 - our URL
+        asked = Request(self.url, request(1, method, params).encode(), _HEADERS)  # noqa: S310 - our URL
         try:
-            with urlopen(request, timeout=timeout or self.timeout) as answer:  # noqa: S310
+            with urlopen(asked, timeout=timeout or self.timeout) as answer:  # noqa: S310
                 raw = answer.read()
         except OSError as error:
             raise RpcFailed(f"{self.url} did not answer {method}: {error}") from None
-        return _result(self.url, method, raw)
+        try:
+            return result(method, reply_of(self.url, method, raw))
+        except ClientError as error:
+            raise _failure(self.url, method, error) from None
 
     def best(self) -> int:
         """Return the height of the best block."""
@@ -54,32 +58,28 @@ class AsyncRpc:
     """The same for asyncio; used in `async with`."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
-        """Connect to the node at `url` (http://...); `timeout` in seconds for each call."""
+        """Use the node at `url` (http://...); `timeout` in seconds for each call."""
         self.url = url
         self.timeout = timeout
-        self._session: aiohttp.ClientSession | None = None
+        self._connection: Http | None = None
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=self.timeout), headers=_HEADERS
-        )
+        self._connection = Http(self.url, self.timeout)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
 
     async def call(self, method: str, *params: Json) -> Json:
         """Return a method's result. RpcFailed if the node refuses or does not answer in time."""
-        if self._session is None:
+        if self._connection is None:
             raise RuntimeError("AsyncRpc is used in `async with`")
         try:
-            async with self._session.post(self.url, data=_question(method, params)) as answer:
-                raw = await answer.read()
-        except (aiohttp.ClientError, OSError) as error:
-            raise RpcFailed(f"{self.url} did not answer {method}: {error}") from None
-        return _result(self.url, method, raw)
+            return await self._connection.call(method, *params)
+        except ClientError as error:
+            raise _failure(self.url, method, error) from None
 
     async def best(self) -> int:
         """Return the height of the best block."""
@@ -93,31 +93,16 @@ class AsyncRpc:
 
 def height(header: Json) -> int:
     """Return the number of a header in JSON. RpcFailed if it is no header."""
-    number = header.get("number") if isinstance(header, dict) else None
-    if not isinstance(number, str):
-        raise RpcFailed(f"{header!r} is no header")
-    return int(number, 16)
-
-
-def _question(method: str, params: tuple[Json, ...]) -> bytes:
-    asked = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
-    return json.dumps(asked).encode()
-
-
-def _result(url: str, method: str, raw: bytes) -> Json:
     try:
-        answer = json.loads(raw)
-    except ValueError:
-        raise RpcFailed(f"{url} answered {method} with something that is no JSON") from None
-    if not isinstance(answer, dict):
-        raise RpcFailed(f"{url} answered {method} with something that is no JSON-RPC")
-    error = answer.get("error")
-    if isinstance(error, dict):
-        code, data = error.get("code"), error.get("data")
-        detail = f" ({data})" if data else ""
-        raise RpcFailed(
-            f"{url} refused {method}: {error.get('message')}{detail}",
-            code if isinstance(code, int) else 0,
-        )
-    result: Json = answer.get("result")
-    return result
+        return header_number(header)
+    except ClientError:
+        raise RpcFailed(f"{header!r} is no header") from None
+
+
+def _failure(url: str, method: str, error: ClientError) -> RpcFailed:
+    match error:
+        case RpcError():
+            return RpcFailed(f"{url}: {error}", error.code)
+        case Disconnected():
+            return RpcFailed(f"{url} did not answer {method}: {error}")
+    return RpcFailed(str(error))
