@@ -46,7 +46,7 @@ class RetractedQueue:
         return len(next(iter(self._entries.values())).raw)
 
     def add(self, tx_hash: bytes, entry: Retracted) -> bool:
-        """Append a transaction unless it is here; return False if there is no room for it."""
+        """Append a transaction unless it is here; return True if it is in the queue afterwards."""
         if tx_hash in self._entries:
             return True
         limit = self._limit

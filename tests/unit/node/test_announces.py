@@ -1,4 +1,4 @@
-"""Which announces of others a node passes on: forwarders are blamed for what they forward."""
+"""Announces of peers that a node forwards: forwarders are blamed for what they forward."""
 
 from __future__ import annotations
 

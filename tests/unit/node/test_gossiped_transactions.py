@@ -1,4 +1,4 @@
-"""What a batch of transactions costs who handed it over, and us."""
+"""Costs of a batch of transactions, for its sender and for this node."""
 
 from __future__ import annotations
 

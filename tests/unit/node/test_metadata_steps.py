@@ -1,4 +1,4 @@
-"""What makes the first metadata of a process slow is done in short steps before it."""
+"""The slow work for the first metadata of a process is done in short steps before it."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to an account, or to the chain, before the recheck."""
+    """A change of an account, or of the chain, before the recheck."""
 
     who: int
     nonce: int

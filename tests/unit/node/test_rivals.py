@@ -1,4 +1,4 @@
-"""What a transaction claims to be, read without its signature."""
+"""Claims of a transaction, read without checking its signature."""
 
 from __future__ import annotations
 

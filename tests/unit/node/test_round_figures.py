@@ -1,4 +1,4 @@
-"""What the metrics say of GRANDPA's rounds."""
+"""Metrics of GRANDPA's rounds."""
 
 from __future__ import annotations
 

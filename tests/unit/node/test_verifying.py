@@ -66,7 +66,7 @@ class Chain:
         self.sent: Counter[str] = Counter()
         self.words: list[tuple[str, dict[str, object]]] = []
         self.deaf = False
-        """Whether the pool takes nothing."""
+        """True if the pool refuses all transactions."""
         self._listeners: list[Callable[[ChainEvent], None]] = []
 
     @property

@@ -256,7 +256,7 @@ def test_history_that_does_not_fit_is_refused() -> None:
 
 
 def fetch_for_ever(path: Path) -> None:
-    """What the process that is killed does: states and history, one after the other."""
+    """Run as the process to be killed: states and history, one after the other."""
     theirs = source()
     ours = ChainStore.open(path, pruning=2, min_free=0)
     if not ours.has_genesis:
