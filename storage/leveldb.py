@@ -127,7 +127,7 @@ class LevelKV:
         self._growth = 0
         # Number of the newest batch, the lowest whose record is kept, bytes written up to each.
         self._number = self._floor = self._written = self._floor_written = 0
-        self._get = db.get
+        self._get: Callable[..., bytes | None] = db.get
         self.was_clean = self._get(CLEAN, verify_checksums=True) is not None
 
     # --- reading
@@ -135,7 +135,7 @@ class LevelKV:
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key, its checksum verified. Raises Corrupt or StorageFailed."""
         try:
-            return self._get(key, verify_checksums=True)  # type: ignore[no-any-return]
+            return self._get(key, verify_checksums=True)
         except plyvel.Error as error:
             raise self._read_failed(error) from error
 
@@ -493,11 +493,13 @@ def _require_space(path: Path, needed: int, space: Callable[[Path], int]) -> Non
 
 
 def _item(rows: plyvel.RawIterator) -> tuple[bytes, bytes]:
-    return rows.item()  # type: ignore[no-any-return]
+    item: tuple[bytes, bytes] = rows.item()
+    return item
 
 
 def _key(rows: plyvel.RawIterator) -> bytes:
-    return rows.key()  # type: ignore[no-any-return]
+    key: bytes = rows.key()
+    return key
 
 
 def _seek_below(rows: plyvel.RawIterator, high: bytes | None) -> None:

@@ -18,11 +18,19 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import Final
 
 from storage.columns import after as end_of
 
-_ABSENT: Final = object()
+
+class _Absent(Enum):
+    """The type of `_ABSENT`, so that a comparison with it narrows a value's type."""
+
+    ABSENT = 0
+
+
+_ABSENT: Final = _Absent.ABSENT
 SORT_AGAIN: Final = 16
 """Fraction of new keys, one in so many, above which sorting all keys is faster."""
 
@@ -40,7 +48,7 @@ class Overlay:
         self._keys = base_keys
         self._changes: dict[bytes, bytes | None] = {}
         self.base_reads: dict[bytes, bytes | None] = {}
-        self._undo: list[tuple[bytes, bytes | object | None]] = []
+        self._undo: list[tuple[bytes, bytes | _Absent | None]] = []
         self._marks: list[int] = []
         # All keys ever written, for ordered iteration: the sorted ones, and the later ones.
         self._sorted: list[bytes] = []
@@ -53,7 +61,7 @@ class Overlay:
             value = self.base_reads.get(key, _ABSENT)
             if value is _ABSENT:
                 value = self.base_reads[key] = self._get(key)
-        return value  # type: ignore[return-value]
+        return value
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Set a key; None removes it."""
@@ -84,7 +92,7 @@ class Overlay:
             if old is _ABSENT:
                 del changes[key]
             else:
-                changes[key] = old  # type: ignore[assignment]
+                changes[key] = old
 
     def next_key(self, key: bytes) -> bytes | None:
         """Return the smallest key greater than this one."""
@@ -114,11 +122,13 @@ class Overlay:
         own = iter(self._written(prefix, after))
         base = self._keys(prefix, after)
         mine, theirs = next(own, None), next(base, None)
-        while mine is not None or theirs is not None:
-            if theirs is None or (mine is not None and mine < theirs):
+        while True:
+            if mine is not None and (theirs is None or mine < theirs):
                 key = mine
                 mine = next(own, None)
-                live = changes.get(key) is not None  # type: ignore[arg-type]
+                live = changes.get(key) is not None
+            elif theirs is None:
+                return
             else:
                 key = theirs
                 if mine == theirs:
@@ -126,7 +136,7 @@ class Overlay:
                 theirs = next(base, None)
                 live = changes.get(key, _ABSENT) is not None
             if live:
-                yield key  # type: ignore[misc]
+                yield key
 
     def _written(self, prefix: bytes, after: bytes | None) -> list[bytes]:
         """Return the keys written so far in this range, in order, also rolled back ones."""

@@ -24,6 +24,7 @@ from storage.trie.node import (
     HASHED_FROM,
     PENDING,
     Node,
+    Refs,
     decode,
     encode,
     encode_leaf,
@@ -162,7 +163,7 @@ class Trie:
             kids = node.kids = {}
         child = kids.get(slot)
         if child is None:
-            ref = node.refs[slot]  # type: ignore[index]  # callers checked
+            ref = None if node.refs is None else node.refs[slot]
             if ref is None:
                 return None
             child = kids[slot] = self._load(start, ref)
@@ -254,7 +255,7 @@ class Trie:
                     if parent is None:
                         self._top = fork
                     else:
-                        parent.kids[slot] = fork  # type: ignore[index]
+                        _kids(parent)[slot] = fork
                     return None
                 at += len(partial)
             if at == len(path):
@@ -262,9 +263,11 @@ class Trie:
             slot = SLOT[path[at]]
             at += 1
             if node.refs is None:
-                node.refs, node.kids = [None] * 16, {}
+                node.refs = [None] * 16
             kids = node.kids
-            child = kids.get(slot)  # type: ignore[union-attr]  # dirty branches have some
+            if kids is None:
+                kids = node.kids = {}
+            child = kids.get(slot)
             if child is None or child.ref is not None:
                 if child is None:
                     ref = node.refs[slot]
@@ -310,9 +313,9 @@ class Trie:
             self._top = None
         else:
             parent, slot = way[-1]
-            parent.refs[slot] = None  # type: ignore[index]
+            _refs(parent)[slot] = None
             parent.bitmap ^= 1 << slot
-            del parent.kids[slot]  # type: ignore[union-attr]
+            del _kids(parent)[slot]
             self._shrink(parent, path[: len(path) - len(node.partial) - 1])
         return old
 
@@ -412,9 +415,23 @@ def _attach(node: Node, slot: int, child: Node) -> None:
         node.dirty = [slot]
     else:
         node.dirty.append(slot)
-    node.refs[slot] = PENDING  # type: ignore[index]
+    refs, kids = node.refs, node.kids
+    assert refs is not None and kids is not None  # noqa: PT018, S101  # a branch
+    refs[slot] = PENDING
     node.bitmap |= 1 << slot
-    node.kids[slot] = child  # type: ignore[index]
+    kids[slot] = child
+
+
+def _refs(node: Node) -> Refs:
+    """Return the references of a branch."""
+    assert node.refs is not None  # noqa: S101
+    return node.refs
+
+
+def _kids(node: Node) -> dict[int, Node]:
+    """Return the loaded children of a dirty branch."""
+    assert node.kids is not None  # noqa: S101
+    return node.kids
 
 
 def _outside(path: str, want: str, floor: str | None) -> bool:
@@ -454,7 +471,7 @@ def _seal(
     `gone` has the previous references at the places of dirty nodes; unchanged ones are removed
     from it.
     """
-    dirty: list[tuple[Node, str, Node, int]] = [(top, "", top, 0)]
+    dirty: list[tuple[Node, str, Refs, int]] = [(top, "", [], 0)]
     for node, start, _, _ in dirty:  # grows during the iteration
         if node.dirty:
             refs, kids = node.refs, node.kids
@@ -469,11 +486,11 @@ def _seal(
                         leaves.append((kids, slot))
                     else:
                         refs[slot] = _QUEUED
-                        dirty.append((kid, place, node, slot))
+                        dirty.append((kid, place, refs, slot))
             node.dirty = None
-    for node, start, parent, slot in reversed(dirty):
+    for node, start, above, slot in reversed(dirty):
         if node is not top:
-            parent.refs[slot] = _refer(node, start, gone, inserted)  # type: ignore[index]
+            above[slot] = _refer(node, start, gone, inserted)
     return _refer(top, "", gone, inserted, inline=False)[1:]
 
 
