@@ -345,26 +345,26 @@ class ContainedPubsub(Pubsub):
             if len(rpc.publish) > MESSAGES:
                 raise WireError(f"{len(rpc.publish)} messages in an RPC")
             for message in rpc.publish:
-                self._judge(peer, message)
-            control = self._tamed(peer, rpc)
+                self._on_message(peer, message)
+            control = self._allowed_control(peer, rpc)
             self._environment.read(peer, begun, _price(rpc, control))
             if not (rpc.publish or rpc.subscriptions or rpc.HasField("control")):
                 self._environment.repeated(peer)
-            await self._take(peer, rpc, control)
+            await self._on_control(peer, rpc, control)
 
-    def _tamed(self, peer: ID, rpc: RPC) -> ControlMessage | None:
+    def _allowed_control(self, peer: ID, rpc: RPC) -> ControlMessage | None:
         """Return the accepted part of an RPC's control message, None if there is none."""
         if not rpc.HasField("control"):
             return None
         if not self._environment.allows(peer, GOSSIP_CONTROL, rpc.control.ByteSize()):
             return None
-        return tame(rpc.control, self._topics)
+        return bounded_control(rpc.control, self._topics)
 
     def serves(self, peer: ID, size: int) -> bool:
         """Charge a peer for messages that it wants. Return True if it is within its budget."""
         return self._environment.serves(peer, size)
 
-    async def _take(self, peer: ID, rpc: RPC, control: ControlMessage | None) -> None:
+    async def _on_control(self, peer: ID, rpc: RPC, control: ControlMessage | None) -> None:
         if rpc.subscriptions:
             if len(rpc.subscriptions) > SUBSCRIPTIONS:
                 raise WireError(f"{len(rpc.subscriptions)} subscriptions")
@@ -375,7 +375,7 @@ class ContainedPubsub(Pubsub):
         if control is not None:
             await self.router.handle_rpc(rpc_pb2.RPC(control=control), peer)
 
-    def _judge(self, peer: ID, message: Message) -> None:
+    def _on_message(self, peer: ID, message: Message) -> None:
         topic = self._topics.get(message.topicIDs[0]) if len(message.topicIDs) == 1 else None
         if topic is None:
             self._environment.penalise(peer, FOREIGN, "gossip on a topic we did not join")
@@ -408,7 +408,7 @@ def _price(rpc: RPC, control: ControlMessage | None) -> int:
     return price + ENTRY_US * entries + ID_US * ids
 
 
-def tame(control: ControlMessage, topics: Mapping[str, str]) -> ControlMessage:
+def bounded_control(control: ControlMessage, topics: Mapping[str, str]) -> ControlMessage:
     """Return the part of a peer's control message that 1.1 defines, for our topics, bounded.
 
     The library stores any topic it receives, and answers any number of ids. Raises WireError for

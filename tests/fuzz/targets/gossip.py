@@ -15,7 +15,7 @@ from fuzz.headers import sealed
 from fuzz.target import Target, choose, round_trip
 from fuzz.wires import WIRES
 from p2p.errors import WireError
-from p2p.host.gossip import read_rpc, tame
+from p2p.host.gossip import bounded_control, read_rpc
 from p2p.network import GOSSIP_BYTES
 from p2p.protocols.messages import Announce, TxBatch
 from p2p.wire import gossip_id, pack, unpack
@@ -73,8 +73,8 @@ def rpc(raw: bytes) -> None:
         return
     with suppress(WireError):
         if read.HasField("control"):
-            tamed = tame(read.control, NAMES)
-            assert tamed.ByteSize() <= len(raw) + 16 * len(tamed.prune)
+            bounded = bounded_control(read.control, NAMES)
+            assert bounded.ByteSize() <= len(raw) + 16 * len(bounded.prune)
     for message in read.publish:
         topic = NAMES.get(message.topicIDs[0]) if len(message.topicIDs) == 1 else None
         if topic is not None:
