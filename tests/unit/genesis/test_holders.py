@@ -106,12 +106,12 @@ def _validators(*stashes: AccountId) -> list[Validator]:
     ]
 
 
-def test_signatories_and_validators_start_with_a_allowance(tmp_path: Path) -> None:
+def test_signatories_and_validators_start_with_an_allowance(tmp_path: Path) -> None:
     holders = read_holders(SEED, written(tmp_path, filled()))
     stashes = [holder for holder in holders.values() if isinstance(holder, AccountId)][:4]
     spec = make(SEED, holders, _validators(*stashes))
-    document = spec.to_json()
-    rows = {row["key"]: row for row in document["allocation"]["allocations"]}  # type: ignore[index]
+    document = json.loads(json.dumps(spec.to_json()))
+    rows = {row["key"]: row for row in document["allocation"]["allocations"]}
     held = {entry["account"]: int(entry["amount"]) for entry in rows["liquidity"]["accounts"]}
     allowances = {who for who, amount in held.items() if amount == 100 * BTT}
     assert {address(who) for who in stashes} < allowances
@@ -123,8 +123,8 @@ def test_without_a_liquidity_row_the_treasury_fills_the_allowances(tmp_path: Pat
     seed = CHAINS["seed-004"]
     holders = read_holders(seed, written(tmp_path, filled("seed-004")))
     stashes = [holder for holder in holders.values() if isinstance(holder, AccountId)][:4]
-    document = make(seed, holders, _validators(*stashes)).to_json()
-    row = document["allocation"]["allocations"][-1]  # type: ignore[index]
+    document = json.loads(json.dumps(make(seed, holders, _validators(*stashes)).to_json()))
+    row = document["allocation"]["allocations"][-1]
     amounts = [int(entry["amount"]) for entry in row["accounts"]]
     assert sum(amounts) == 2_310_000 * BTT
     assert set(amounts[1:]) == {100 * BTT}
@@ -156,7 +156,7 @@ def paid(spec: ChainSpec) -> dict[AccountId, int]:
     return spec.genesis.placement.balances()
 
 
-def test_those_who_act_for_pools_get_a_allowance_once_they_are_named(tmp_path: Path) -> None:
+def test_those_who_act_for_pools_get_an_allowance_once_they_are_named(tmp_path: Path) -> None:
     content = filled()
     before = paid(make(SEED, read_holders(SEED, written(tmp_path, without_signers()))))
     after = paid(make(SEED, read_holders(SEED, written(tmp_path, content))))

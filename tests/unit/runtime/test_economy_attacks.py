@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -53,7 +54,7 @@ def chain() -> EconomyChain:
     return begun()
 
 
-def stake(chain: EconomyChain, who: AccountId, amount: int, tier: int) -> Step:
+def stake(chain: EconomyChain, who: AccountId, amount: int, tier: int) -> tuple[Origin, Call]:
     return chain.by(
         who, "TierStaking", "stake", amount=u128(amount), tier=u8(tier), min_reward=None
     )
@@ -291,7 +292,7 @@ def test_locked_money_cannot_be_staked(way: str) -> None:
 
 def test_locked_money_cannot_be_staked_through_proxy_multisig_or_batch() -> None:
     chain = insider()
-    _, direct = stake(chain, INSIDER, OWN + BTT, 3)  # type: ignore[misc]
+    _, direct = stake(chain, INSIDER, OWN + BTT, 3)
     add = {"delegate": Id(DEE), "proxy_type": ProxyType.Staking, "delay": u32(0)}
     chain.run(chain.by(INSIDER, "Proxy", "add_proxy", **add))
     proxied = {"real": Id(INSIDER), "force_proxy_type": None, "call": direct}
@@ -587,7 +588,7 @@ def test_the_reserve_needs_both_keys_and_never_gives_more_than_there_is() -> Non
     chain = begun()
     spender, row = chain.tokenomics.reserve_fund.reserve.value, chain.free(RESERVE)
 
-    def spend(amount: int, who: AccountId = spender) -> Step:
+    def spend(amount: int, who: AccountId = spender) -> tuple[Origin, Call]:
         args = {"amount": u128(amount), "beneficiary": Id(FAY), "reason_hash": NO_HASH}
         return chain.by(who, "Tokenomics", "spend_reserve", **args)
 
@@ -599,7 +600,7 @@ def test_the_reserve_needs_both_keys_and_never_gives_more_than_there_is() -> Non
     refused(chain, unlock(row + 1, 9), Tokenomics.CapExceeded)
     chain.run(unlock(row // 2, 9))
     refused(chain, spend(1, ANN), BadOrigin)
-    refused(chain, (ROOT, spend(1)[1]), BadOrigin)  # type: ignore[index]
+    refused(chain, (ROOT, spend(1)[1]), BadOrigin)
     refused(chain, spend(row // 2 + 1), Tokenomics.CapExceeded)
     chain.run(spend(row // 4))
     refused(chain, spend(row // 4 + 1), Tokenomics.CapExceeded)
@@ -661,8 +662,12 @@ def test_paying_oneself_for_work_loses_money_even_with_all_stakes() -> None:
         fees = gross - int(split.contributors)
         paid += gross
         chain.block(
-            lambda split=split: chain.tokenomics.take(  # type: ignore[misc]
-                ANN, split, BurnReason.Compute, [(ANN, split.contributors)]
+            partial(
+                chain.tokenomics.take,
+                ANN,
+                split,
+                BurnReason.Compute,
+                [(ANN, split.contributors)],
             ),
             record(chain, ANN, mark, 10**9, fees),
             slot=chain.slot + epoch // 2,

@@ -119,14 +119,16 @@ def test_an_audit_changes_nothing_and_says_the_same_again(chain: EconomyChain) -
 # ---- tampering: each changes one thing by one planck
 
 
-def account(chain: EconomyChain, change: Callable[[AccountInfo], None], who: bytes = ANN) -> None:
+def account(
+    chain: EconomyChain, change: Callable[[AccountInfo], None], who: AccountId = ANN
+) -> None:
     item = chain.runtime.system.account
-    info = item[who]  # type: ignore[index]
+    info = item[who]
     change(info)
-    item[who] = info  # type: ignore[index]
+    item[who] = info
 
 
-def data(chain: EconomyChain, who: bytes = ANN, **change: int) -> None:
+def data(chain: EconomyChain, who: AccountId = ANN, **change: int) -> None:
     """Change fields of an account's money by so much."""
 
     def apply(info: AccountInfo) -> None:
@@ -225,7 +227,7 @@ def dead_account(chain: EconomyChain) -> None:
 # ---- tampering with what leaves pools
 
 
-def move(chain: EconomyChain, source: bytes, dest: bytes, amount: int = 1) -> None:
+def move(chain: EconomyChain, source: AccountId, dest: AccountId, amount: int = 1) -> None:
     """Move money behind the back of all pallets."""
     data(chain, source, free=-amount)
     data(chain, dest, free=amount)
