@@ -1,4 +1,4 @@
-"""A small town with four chambers: stakes, escrows, vesting and identities are what a test says."""
+"""A runtime with the four chambers; a test sets stakes, escrows, vesting and identities."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Vault(Pallet):
 
 
 class Ledger:
-    """What a test says of stakes, vesting and identities."""
+    """Stakes, vesting and identities, as a test sets them."""
 
     def __init__(self, town: Assembly) -> None:
         self.town = town
@@ -38,9 +38,9 @@ class Ledger:
         """Planck, whether long, and the slot of its end."""
         self.vesting: dict[AccountId, int] = {}
         self.rows = 0
-        """What the documents' rows lock."""
+        """Amount that the contractual rows lock."""
         self.judged: dict[AccountId, AccountId] = {}
-        """Who stands behind an account that is verified."""
+        """Operators of verified accounts."""
 
     def staked(self) -> StakedMoney:
         return self._sum([one for each in self.stakes.values() for one in each])
@@ -118,11 +118,11 @@ class Assembly(Forum):
         self.chambers.add_institution(ROOT, Id(who), btt * BTT)
 
     def elect(self, *names: AccountId) -> None:
-        """Have these sit for the community, backed by Carol."""
+        """Elect representatives, backed by Carol."""
         self.elect_by(CAROL, *names)
 
     def elect_by(self, backer: AccountId, *names: AccountId) -> None:
-        """Have these sit for the community."""
+        """Elect representatives."""
         for name in names:
             self.ledger.judged[name] = name
             self.chambers.submit_candidacy(signed(name))

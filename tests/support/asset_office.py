@@ -41,7 +41,7 @@ class Hands:
 
 
 class People:
-    """Whose identity was judged, who staked how much, and who pays less."""
+    """Judged identities, stakes and discounts, as a test sets them."""
 
     def __init__(self) -> None:
         self.judged = [ALICE, BOB, CAROL]

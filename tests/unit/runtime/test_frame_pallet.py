@@ -45,7 +45,7 @@ class Counter(Pallet):
     """Counts."""
 
     step: Const[u32]
-    """How far one call counts."""
+    """Count of one call."""
     label: Annotated[Const[u16], "LABEL"] = u16(7)
     limit: u64
     most = Constant(u8(5))

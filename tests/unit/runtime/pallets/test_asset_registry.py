@@ -1,6 +1,6 @@
-"""What is registered once, attested twice and not objected to gets its units, and no more.
+"""An asset that is attested twice and not rejected gets its units, and no more.
 
-What economy.md 5.2 says is tried against a registry, and what shows that it fails:
+Attacks on the registry, and their tests:
 
 * over-valuation: `test_the_value_moves_so_far_within_a_quarter_and_not_farther`,
   `test_a_full_valuation_needs_two_who_agree`

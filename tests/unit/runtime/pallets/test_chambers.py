@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import pairwise
 from math import floor
 
 import pytest
@@ -11,12 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.scale import u8, u16, u32, u128
+from btt_chain.scale import u16, u32, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT, YEAR_MS
 from runtime.frame import ROOT, BadOrigin, DispatchError, GenesisError, Reason, signed
 from runtime.frame.origin import decided
-from runtime.limits import block_weights
 from runtime.pallets.chambers import (
     SEAT_POWER,
     Chamber,
@@ -30,8 +28,6 @@ from runtime.pallets.conviction_voting import (
     ConvictionVoting,
     Split,
     SplitAbstain,
-    Standard,
-    vote_of,
 )
 from runtime.pallets.origins import Decision, DecisionOrigin
 from runtime.pallets.referenda import NO_BALLOT, Ballot, Tally, WasApproved, WasRejected
@@ -694,91 +690,6 @@ def check(town: Assembly, index: u32, supply: int) -> None:
         assert held // 2 + seated <= int(stays) + int(staked), "what counted can leave"
 
 
-# ---- bounds
-
-
-def test_the_thousandth_vote_costs_what_the_first_does(town: Assembly) -> None:
-    index = town.deciding()
-    voters = [AccountId(number.to_bytes(32, "big")) for number in range(1, 1_001)]
-    for voter in voters:
-        town.balances.transfer(ALICE, voter, BTT)
-    state, reads = town.state, []
-
-    def get(key: bytes) -> bytes | None:
-        reads.append(key)
-        return state.data.get(key)
-
-    state.get = get  # type: ignore[method-assign]
-    counts = []
-    for voter in voters:
-        reads.clear()
-        town.cast(voter, index, int(BTT) // 2)
-        counts.append(len(reads))
-    assert max(counts) == counts[0]
-    assert max(counts[1:]) <= min(counts) + 2
-    assert town.holders(index) == (1_000, 0)
-
-
-def test_the_ballots_of_what_is_over_are_forgotten_little_by_little(town: Assembly) -> None:
-    index = town.deciding()
-    for number in range(1, 121):
-        voter = AccountId(number.to_bytes(32, "big"))
-        town.balances.transfer(BOB, voter, BTT)
-        town.cast(voter, index, int(BTT) // 2)
-    town.wait(7 * town.day + 1)
-    assert isinstance(town.referenda.referendum_info_for[index], WasRejected)
-    kept = []
-    for _ in range(5):
-        kept.append(len(list(town.chambers.polls.ballots.under(index))))
-        town.tick()
-    assert kept[-1] == 0
-    assert all(before - after <= 50 for before, after in pairwise(kept))
-    assert town.chambers.polls.over.get() is None
-
-
-def test_a_thousand_referenda_that_end_at_once_are_forgotten_one_a_block(town: Assembly) -> None:
-    polls = [u32(number) for number in range(1_000)]
-    for index in polls:
-        town.chambers.polls.recount(index, u16(10), BOB, NO_BALLOT, Ballot(ayes=5), Tally())
-    for index in polls:
-        town.chambers.polls.closed(index)
-    stored = max(len(raw) for raw in town.state.data.values())
-    assert stored < 2_000, "no value grows with their number"
-    for left in reversed(range(1_000)):
-        town.chambers.on_initialize(0)
-        assert (polls[left], BOB) not in town.chambers.polls.ballots
-    assert town.chambers.polls.over.get() is None
-    assert list(town.chambers.polls.ballots.items()) == []
-    assert list(town.chambers.polls.over_before.items()) == []
-
-
-def test_hundreds_of_votes_and_a_hundred_calls_fit_into_one_block(town: Assembly) -> None:
-    index = town.deciding()
-    voters = [AccountId(number.to_bytes(32, "big")) for number in range(1, 601)]
-    for voter in voters:
-        town.balances.transfer(ALICE, voter, BTT)
-    ready = u32(town.clock.slot + 1)
-    for number in range(100):
-        entry = town.entry(bytes((number,)), micros=2_000)
-        town.scheduler.schedule(ROOT, ready, None, u8(0), entry)
-    town.new_events()
-    limits = block_weights(SLOT_MS)
-    normal, most = limits.per_class.normal, int(limits.max_block.ref_time)
-    hooks = town.tick() + int(limits.base_block.ref_time)
-    assert town.written() == [bytes((number,)) for number in range(100)]
-    ballot = Standard(vote_of(aye=True), u128(1))
-    vote = town.call("ConvictionVoting", "vote", poll_index=index, vote=ballot)
-    declared, base = town.info(vote).weight, int(normal.base_extrinsic.ref_time)
-    used = 0
-    for voter in voters:
-        assert normal.max_total is not None
-        assert used + base + declared <= normal.max_total.ref_time
-        assert hooks + used + base + declared <= most
-        post = town.voting.vote(signed(voter), index, ballot)
-        used += base + (post.weight or declared)
-    assert town.votes(index, HOLDERS) == (1_200, 0, 0)
-
-
 # ---- a whole decision
 
 
@@ -798,169 +709,6 @@ def test_an_empty_electorate_does_not_count(town: Assembly) -> None:
     assert town.referenda.tally(index).support == 1_050 * 10**9
     town.wait(7 * town.day + 1)
     assert isinstance(town.referenda.referendum_info_for[index], WasRejected)
-
-
-# ---- elections
-
-
-def test_those_with_the_most_backing_sit(town: Assembly) -> None:
-    many = [AccountId(bytes((n,)) * 32) for n in range(20, 33)]
-    for place, who in enumerate(many):
-        town.balances.transfer(ALICE, who, 150 * BTT)
-        town.ledger.judged[who] = who
-        town.chambers.submit_candidacy(signed(who))
-        if place:
-            town.chambers.vote_representative(signed(who), [who], place * BTT)
-    town.chambers.vote_representative(signed(BOB), [many[1], many[2]], 100 * BTT)
-    town.new_events()
-    town.clock.slot = 14 * town.day
-    town.tick()
-    (over,) = [
-        event for event in town.new_events() if isinstance(event, Chambers.ElectionConcluded)
-    ]
-    assert over.seated == [many[2], many[1], *reversed(many[5:])]
-    assert over.until == town.clock.slot + 180 * town.day
-    for who in many:
-        sits = town.chambers.membership.is_representative(who)
-        assert town.balances.reserved(who) == (100 * BTT if sits else 0)
-
-
-def test_of_equals_the_first_is_seated_and_without_backing_none(town: Assembly) -> None:
-    for who in (CAROL, BOB, EVE):
-        town.ledger.judged[who] = who
-        town.chambers.submit_candidacy(signed(who))
-    town.chambers.vote_representative(signed(DAVE), [BOB, CAROL], BTT)
-    town.clock.slot = 14 * town.day
-    town.tick()
-    assert [seat.who for seat in town.chambers.membership.representatives.value] == [CAROL, BOB]
-
-
-def test_who_loses_the_judgement_before_the_end_is_not_seated(town: Assembly) -> None:
-    for who in (BOB, EVE):
-        town.ledger.judged[who] = who
-        town.chambers.submit_candidacy(signed(who))
-    town.chambers.vote_representative(signed(DAVE), [BOB, EVE], BTT)
-    del town.ledger.judged[BOB]
-    town.clock.slot = 14 * town.day
-    town.tick()
-    assert [seat.who for seat in town.chambers.membership.representatives.value] == [EVE]
-    assert town.balances.reserved(BOB) == 0
-
-
-def test_an_election_without_winners_is_held_again_soon(town: Assembly) -> None:
-    town.clock.slot = 14 * town.day + 3
-    town.tick()
-    assert town.chambers.elections.due() == town.clock.slot + 14 * town.day
-    assert town.chambers.elections.elections.value == 1
-
-
-def test_a_term_ends_even_if_its_last_slot_is_empty(town: Assembly) -> None:
-    town.elect(BOB)
-    due = town.chambers.elections.due()
-    town.clock.slot = due + 77
-    town.tick()
-    assert town.chambers.membership.representatives.value == []
-    assert town.balances.reserved(BOB) == 0
-
-
-def test_who_sits_may_stand_again_and_has_one_deposit_after(town: Assembly) -> None:
-    town.elect(BOB)
-    town.elect(BOB)
-    assert town.chambers.membership.is_representative(BOB)
-    assert town.balances.reserved(BOB) == 100 * BTT
-
-
-def test_only_who_was_judged_stands_and_once(town: Assembly) -> None:
-    with refused(town, Chambers.NotVerified):
-        town.chambers.submit_candidacy(signed(BOB))
-    town.ledger.judged = {BOB: BOB, CAROL: BOB}
-    with refused(town, Chambers.NotVerified):
-        town.chambers.submit_candidacy(signed(CAROL))
-    town.chambers.submit_candidacy(signed(BOB))
-    with refused(town, Chambers.AlreadyStanding):
-        town.chambers.submit_candidacy(signed(BOB))
-
-
-def test_a_candidate_withdraws_and_comes_back(town: Assembly) -> None:
-    town.ledger.judged[BOB] = BOB
-    with refused(town, Chambers.NotStanding):
-        town.chambers.withdraw_candidacy(signed(BOB))
-    town.chambers.submit_candidacy(signed(BOB))
-    town.chambers.vote_representative(signed(CAROL), [BOB], 5 * BTT)
-    town.chambers.withdraw_candidacy(signed(BOB))
-    assert town.balances.reserved(BOB) == 0
-    with refused(town, Chambers.NotACandidate):
-        town.chambers.vote_representative(signed(DAVE), [BOB], 5 * BTT)
-    town.chambers.submit_candidacy(signed(BOB))
-    assert town.chambers.elections.candidates[BOB].backing == 5 * BTT
-    town.chambers.remove_rep_vote(signed(CAROL))
-    assert town.chambers.elections.candidates[BOB].backing == 0
-
-
-def test_backing_locks_money_and_moves_with_it(town: Assembly) -> None:
-    town.ledger.judged = {BOB: BOB, CAROL: CAROL}
-    town.ledger.vesting = {DAVE: 3_000 * BTT}
-    for who in (BOB, CAROL):
-        town.chambers.submit_candidacy(signed(who))
-    with refused(town, Chambers.InsufficientFunds):
-        town.chambers.vote_representative(signed(DAVE), [BOB], 7_001 * BTT)
-    with refused(town, Chambers.BackingTooSmall):
-        town.chambers.vote_representative(signed(DAVE), [BOB], u128(BTT - 1))
-    for names in ([], [BOB, BOB]):
-        with refused(town, Chambers.NamesWrong):
-            town.chambers.vote_representative(signed(DAVE), names, BTT)
-    town.chambers.vote_representative(signed(DAVE), [BOB], 7_000 * BTT)
-    with pytest.raises(DispatchError):
-        town.balances.transfer(DAVE, EVE, BTT)
-    town.chambers.vote_representative(signed(DAVE), [CAROL], 10 * BTT)
-    assert town.chambers.elections.candidates[BOB].backing == 0
-    assert town.chambers.elections.candidates[CAROL].backing == 10 * BTT
-    town.chambers.remove_rep_vote(signed(DAVE))
-    with refused(town, Chambers.NotBacking):
-        town.chambers.remove_rep_vote(signed(DAVE))
-    town.balances.transfer(DAVE, EVE, 9_000 * BTT)
-
-
-def test_backing_of_an_election_that_is_over_counts_for_nothing(town: Assembly) -> None:
-    town.ledger.judged[BOB] = BOB
-    town.chambers.submit_candidacy(signed(BOB))
-    town.chambers.vote_representative(signed(CAROL), [BOB], 5 * BTT)
-    town.clock.slot = 14 * town.day
-    town.tick()
-    town.chambers.submit_candidacy(signed(BOB))
-    assert town.chambers.elections.candidates[BOB].backing == 0
-    town.chambers.remove_rep_vote(signed(CAROL))
-    assert town.chambers.elections.candidates[BOB].backing == 0
-
-
-def test_a_seat_can_be_left_or_taken_with_its_deposit(town: Assembly) -> None:
-    town.elect(BOB, CAROL)
-    before = town.balances.total(CAROL)
-    town.chambers.withdraw_candidacy(signed(BOB))
-    assert (town.balances.reserved(BOB), town.chambers.membership.is_representative(BOB)) == (
-        0,
-        False,
-    )
-    town.chambers.remove_representative(ROOT, Id(CAROL))
-    assert town.balances.total(CAROL) == before - 100 * BTT
-    with refused(town, Chambers.NotSeated):
-        town.chambers.remove_representative(ROOT, Id(CAROL))
-    with refused(town, BadOrigin()):
-        town.chambers.remove_representative(signed(BOB), Id(CAROL))
-
-
-def test_an_election_has_room_for_so_many(town: Assembly) -> None:
-    for number in range(64):
-        who = AccountId(number.to_bytes(32, "big"))
-        town.balances.transfer(ALICE, who, 101 * BTT)
-        town.ledger.judged[who] = who
-        town.chambers.submit_candidacy(signed(who))
-    town.ledger.judged[BOB] = BOB
-    with refused(town, Chambers.TooManyCandidates):
-        town.chambers.submit_candidacy(signed(BOB))
-    town.clock.slot = 14 * town.day
-    assert town.tick() > 0
-    assert town.chambers.elections.running.value == []
 
 
 # ---- institutions, genesis

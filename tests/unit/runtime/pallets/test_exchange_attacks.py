@@ -1,14 +1,14 @@
-"""What is tried against an exchange, and fails.
+"""Attacks on the exchange, and their defences.
 
-The rows of economy.md 5.2 for it, and where each is shown (here, or in `test_exchange`):
+Each attack, and its tests here or in `test_exchange`:
 
 * wash trading: `test_trading_with_oneself_through_two_accounts_loses_both_fees`
 * front-running by the author: `test_no_order_of_extrinsics_changes_what_anybody_gets`
-* sandwich: `test_nobody_gains_against_the_price_of_the_batch_whatever_he_puts_around_others`,
+* sandwich: `test_orders_around_those_of_others_gain_nothing_against_the_price_of_the_batch`,
   `test_a_crowd_of_small_offers_does_not_sell_to_a_large_bid_for_more`
 * self-match: `test_an_order_of_ones_own_is_never_met`
 * tiny-order spam: `test_orders_are_worth_something`, `test_an_account_has_so_many_orders`,
-  `test_so_many_price_levels_cross_and_no_more`, `test_what_has_expired_holds_nobody_up_for_long`
+  `test_so_many_price_levels_cross_and_no_more`, `test_expired_orders_delay_no_trade_for_long`
 * stale price: `test_an_expired_order_trades_no_more_and_anybody_may_clear_it`
 """
 
@@ -37,7 +37,7 @@ def market() -> Market:
 
 
 def crowd_of(market: Market, count: int) -> list[AccountId]:
-    """People with 1,000 BTT and 32 units each."""
+    """Return accounts with 1,000 BTT and 32 units each."""
     crowd = [AccountId(number.to_bytes(32, "big")) for number in range(1, count + 1)]
     for who in crowd:
         market.balances.transfer(ALICE, who, 1_000 * BTT)
@@ -46,8 +46,8 @@ def crowd_of(market: Market, count: int) -> list[AccountId]:
 
 
 @pytest.fixture(scope="module")
-def crowded() -> Market:
-    """A market with the people of `CROWD`."""
+def populated() -> Market:
+    """Return a market with the accounts of `CROWD`."""
     market = Market()
     assert crowd_of(market, len(CROWD)) == CROWD
     return market
@@ -105,7 +105,7 @@ def test_a_crowd_of_small_bids_does_not_buy_from_a_large_offer_for_less(market: 
     assert prices(market) == [18 * BTT, 18 * BTT]
 
 
-def test_bids_that_nobody_will_fill_do_not_make_others_pay_more(market: Market) -> None:
+def test_unfilled_bids_do_not_raise_the_price_for_others(market: Market) -> None:
     for who in crowd_of(market, 5):
         for _ in range(32):
             market.buy(who, 1, 19)
@@ -130,7 +130,7 @@ WISHES = st.lists(
 @given(WISHES, WISHES, st.data())
 @settings(max_examples=25, deadline=None)
 def test_no_order_of_extrinsics_changes_what_anybody_gets(
-    crowded: Market, early: list[Wish], late: list[Wish], data: st.DataObject
+    populated: Market, early: list[Wish], late: list[Wish], data: st.DataObject
 ) -> None:
     """Two blocks, each in the order in which people came and in one that its author likes.
 
@@ -141,7 +141,7 @@ def test_no_order_of_extrinsics_changes_what_anybody_gets(
     gone = data.draw(st.lists(st.sampled_from(placing), unique=True, max_size=3))
     second += [(place, True) for place, _ in gone]
 
-    market = crowded
+    market = populated
 
     def results(first: list[tuple[int, bool]], second: list[tuple[int, bool]]) -> object:
         numbers: dict[int, u64] = {}
@@ -163,27 +163,27 @@ def test_no_order_of_extrinsics_changes_what_anybody_gets(
 @given(st.permutations(range(7)))
 @settings(max_examples=15, deadline=None)
 def test_who_gets_the_odd_unit_is_not_who_comes_first_in_the_block(
-    crowded: Market, order: list[int]
+    populated: Market, order: list[int]
 ) -> None:
     def winners(order: list[int]) -> list[int]:
-        crowded.sell(BOB, 3, 20)
+        populated.sell(BOB, 3, 20)
         for place in order:
-            crowded.buy(CROWD[place], 1, 20)
-        crowded.next_block()
-        return [place for place in range(7) if crowded.units(CROWD[place]) == 33]
+            populated.buy(CROWD[place], 1, 20)
+        populated.next_block()
+        return [place for place in range(7) if populated.units(CROWD[place]) == 33]
 
-    first = unhappened(crowded, lambda: winners([*range(7)]))
+    first = unhappened(populated, lambda: winners([*range(7)]))
     assert len(first) == 3
-    assert unhappened(crowded, lambda: winners(order)) == first
+    assert unhappened(populated, lambda: winners(order)) == first
 
 
 @given(WISHES, WISHES, WISHES)
 @settings(max_examples=30, deadline=None)
-def test_nobody_gains_against_the_price_of_the_batch_whatever_he_puts_around_others(
-    crowded: Market, standing: list[Wish], others: list[Wish], around: list[Wish]
+def test_orders_around_those_of_others_gain_nothing_against_the_price_of_the_batch(
+    populated: Market, standing: list[Wish], others: list[Wish], around: list[Wish]
 ) -> None:
-    """Who sees all and has many accounts still trades at the price that all trade at."""
-    own, market = [ALICE, BOB, *CROWD[:6]], crowded
+    """An account that sees all orders and has many accounts trades at the price of all."""
+    own, market = [ALICE, BOB, *CROWD[:6]], populated
 
     def gain() -> int:
         for who, wish in zip(CROWD[8:], standing, strict=False):
@@ -240,7 +240,7 @@ def test_who_names_a_price_that_others_named_is_not_kept_out(market: Market) -> 
     assert market.exchange.auctions.crossing.get(SCANNER) is None
 
 
-def test_what_has_expired_holds_nobody_up_for_long(market: Market) -> None:
+def test_expired_orders_delay_no_trade_for_long(market: Market) -> None:
     for who in crowd_of(market, 5):
         for _ in range(32):
             market.buy(who, 1, 20, until=u64(market.clock.slot + 3))
@@ -254,7 +254,7 @@ def test_what_has_expired_holds_nobody_up_for_long(market: Market) -> None:
     assert list(market.exchange.order_book.orders.items()) == []
 
 
-def test_a_trickle_of_orders_that_expire_holds_nobody_up(market: Market) -> None:
+def test_a_trickle_of_expiring_orders_delays_no_trade(market: Market) -> None:
     slot = market.clock.slot
     for number, who in enumerate(crowd_of(market, 5)):
         for place in range(32):

@@ -167,7 +167,7 @@ def test_a_fee_of_locked_money_is_not_paid_and_can_be_taken_back(town: Office) -
         ([Erroneous(), KnownGood()], False),
     ],
 )
-def test_verified_is_who_was_found_good_and_by_nobody_bad(
+def test_an_account_is_verified_with_a_good_judgement_and_no_bad_one(
     town: Office, judgements: list[Judgement], verified: bool
 ) -> None:
     town.identity.set_identity(signed(ALICE), INFO)
@@ -352,7 +352,7 @@ def test_a_false_identity_is_removed_and_its_deposits_are_lost(town: Office) -> 
         identity.kill_identity(ROOT, Id(ALICE))
 
 
-def test_who_cannot_pay_the_deposit_is_told(town: Office) -> None:
+def test_an_account_that_cannot_pay_the_deposit_is_refused(town: Office) -> None:
     with refused(town, Balances.InsufficientBalance):
         town.identity.set_identity(signed(AccountId(b"\x77" * 32)), INFO)
 
