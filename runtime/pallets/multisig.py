@@ -45,6 +45,7 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.aliases import AccountIdOf, BalanceOf
+from runtime.frame.deposits import change_deposit
 from runtime.frame.origin import OriginKind
 from runtime.frame.traits import NamedReservable
 from runtime.pallets.system import System
@@ -343,10 +344,7 @@ class Multisig(Pallet):
         if new == old:
             return None
 
-        if new > old:
-            self.currency.reserve_named(RESERVE_ID, who, new - old)
-        else:
-            self.currency.unreserve_named(RESERVE_ID, who, old - new)
+        change_deposit(self.currency, RESERVE_ID, who, old, new)
         operation.deposit = new
         self.multisigs[account, call_hash] = operation
         self.deposit(self.DepositPoked(who, call_hash, old, new))

@@ -37,12 +37,13 @@ from runtime.frame import (
     ensure_root,
 )
 from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf
+from runtime.frame.deposits import change_deposit
 from runtime.frame.traits import Mutate, SlashNamed
 from runtime.pallets.balances import lookup
 from runtime.pallets.identity import errors, events
 from runtime.pallets.identity.events import Registrar
 from runtime.pallets.identity.registrars import Registrars
-from runtime.pallets.identity.subs import SubAccounts, change_deposit
+from runtime.pallets.identity.subs import SubAccounts
 from runtime.pallets.identity.types import (
     MAX_REGISTRARS,
     MAX_SUBS,
@@ -162,7 +163,7 @@ class Identity(Pallet):
         known = self.identity_of.get(who) or Registration([], u128(0), info)
         size = len(codec(IdentityInfo).encode(info))
         deposit = self.basic_deposit + self.byte_deposit * size
-        change_deposit(self.currency, who, known.deposit, deposit)
+        change_deposit(self.currency, RESERVE_ID, who, known.deposit, deposit)
         kept = [entry for entry in known.judgements if is_sticky(entry[1])]
         self.identity_of[who] = Registration(kept, deposit, info)
         self.deposit(events.IdentitySet(who))

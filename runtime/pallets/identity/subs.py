@@ -5,6 +5,7 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
 from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.frame.deposits import change_deposit
 from runtime.frame.traits import NamedReservable
 from runtime.pallets.identity import errors, events
 from runtime.pallets.identity.types import MAX_SUBS, RESERVE_ID, Datum
@@ -56,7 +57,7 @@ class SubAccounts(Component):
             raise errors.AlreadyClaimed
         old_deposit, old = self.subs_of[main]
         deposit = self.deposit_each * len(subs)
-        change_deposit(self.currency, main, old_deposit, deposit)
+        change_deposit(self.currency, RESERVE_ID, main, old_deposit, deposit)
         for sub in old:
             if sub not in named:
                 self._unname(sub)
@@ -129,11 +130,3 @@ class SubAccounts(Component):
         self._unname(sub)
         self._store(main, deposit - freed, subs)
         return freed
-
-
-def change_deposit(currency: NamedReservable, who: AccountId, old: u128, new: u128) -> None:
-    """Change the amount that is reserved for `who` from `old` to `new` planck."""
-    if new > old:
-        currency.reserve_named(RESERVE_ID, who, new - old)
-    else:
-        currency.unreserve_named(RESERVE_ID, who, old - new)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.frame.deposits import change_deposit
 from runtime.frame.traits import NamedReservable
 from runtime.pallets.proxy.types import RESERVE_ID, Announcement, Pending, stepped
 
@@ -48,7 +49,7 @@ class Announcements(Component):
     def store(self, who: AccountId, pending: list[Announcement], deposit: u128) -> None:
         """Store the announcements of `who`, and adjust the deposit to their number."""
         due = self.deposit_for(len(pending))
-        change_deposit(self.currency, who, deposit, due)
+        change_deposit(self.currency, RESERVE_ID, who, deposit, due)
         if pending:
             self.announcements[who] = (pending, due)
         else:
@@ -59,14 +60,6 @@ class Announcements(Component):
         pending, old = self.announcements[who]
         new = self.deposit_for(len(pending))
         if new != old:
-            change_deposit(self.currency, who, old, new)
+            change_deposit(self.currency, RESERVE_ID, who, old, new)
             self.announcements[who] = (pending, new)
         return old, new
-
-
-def change_deposit(currency: NamedReservable, who: AccountId, old: u128, new: u128) -> None:
-    """Change the amount that is reserved for `who` from `old` to `new` planck."""
-    if new > old:
-        currency.reserve_named(RESERVE_ID, who, new - old)
-    elif new < old:
-        currency.unreserve_named(RESERVE_ID, who, old - new)

@@ -31,11 +31,12 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, BlockNumberFor
 from runtime.frame.call import Dispatchable
+from runtime.frame.deposits import change_deposit
 from runtime.frame.origin import OriginKind
 from runtime.frame.traits import NamedReservable
 from runtime.pallets.balances import lookup
 from runtime.pallets.proxy import errors, events
-from runtime.pallets.proxy.announcements import Announcements, change_deposit
+from runtime.pallets.proxy.announcements import Announcements
 from runtime.pallets.proxy.types import (
     MAX_PENDING,
     MAX_PROXIES,
@@ -348,7 +349,7 @@ class Proxy(Pallet):
         definitions, old = self.proxies[who]
         new = self.deposit_for(len(definitions))
         if new != old:
-            change_deposit(self.currency, who, old, new)
+            change_deposit(self.currency, RESERVE_ID, who, old, new)
             self.proxies[who] = (definitions, new)
             self.deposit(events.DepositPoked(who, DepositKind.Proxies, old, new))
             changed = True
@@ -429,5 +430,5 @@ class Proxy(Pallet):
     def _redeposit(self, who: AccountId, deposit: u128, proxies: int) -> u128:
         """Adjust the deposit of `who` to the number of proxies, and return it."""
         due = self.deposit_for(proxies)
-        change_deposit(self.currency, who, deposit, due)
+        change_deposit(self.currency, RESERVE_ID, who, deposit, due)
         return due
