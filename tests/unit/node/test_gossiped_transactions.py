@@ -217,7 +217,7 @@ def test_transactions_that_are_too_large_for_others_travel_alone_one_a_second(
             seen.append((world.now, len(data)))
         publish(sender, topic, data, only)
 
-    monkeypatch.setattr(world, "publish", spy)
+    monkeypatch.setattr(world.wires, "publish", spy)
     sizes = (100, 70_000, 1_000_000, 200, 80_000)
     wires = []
     for nonce, size in enumerate(sizes):

@@ -272,7 +272,7 @@ def test_only_ready_transactions_are_gossiped_and_none_before_what_it_depends_on
         publish(node, topic, data, only)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(world, "publish", spy)
+        patch.setattr(world.wires, "publish", spy)
         remark = runtime().call("System", "remark", remark=bytes(MIB))
         large = sign(0, 0, remark, world.genesis.hash)
         others = [transfer(1, nonce, 2, 10**15, world.genesis.hash) for nonce in (0, 2)]
