@@ -178,8 +178,8 @@ def vrf(_: Path, quick: bool) -> Iterator[Measure]:
     proofs = []
     for slot in range(20 if quick else 300):
         message = VrfInput(b"BABE", ((b"slot number", slot.to_bytes(8, "little")),))
-        draw, proof = machine.sign(pairs[slot % 10], message)
-        proofs.append((pairs[slot % 10].public, message, draw.pre_output, proof))
+        output, proof = machine.sign(pairs[slot % 10], message)
+        proofs.append((pairs[slot % 10].public, message, output.pre_output, proof))
 
     def work() -> None:
         for proof in proofs:

@@ -26,7 +26,7 @@ from runtime.constants import BTT
 from runtime.frame import Call
 from runtime.pallets.proxy import ProxyType
 
-MOST: Final = 6_000
+MAX_CALLS: Final = 6_000
 """Maximum number of prepared signers; a call that needs more to fill a block is no worst case."""
 NORMAL_PERCENT: Final = 75
 
@@ -107,7 +107,7 @@ def import_full(bench: Bench, filling: Filling) -> tuple[int, int, float, int]:
     """Fill a block; return its extrinsics, their bytes, the seconds of its import, its weight."""
     overlay = bench.enter()
     runtime, account = bench.runtime, bench.runtime.system.account
-    for number in range(MOST):
+    for number in range(MAX_CALLS):
         who = AccountId(key_of(number, Scheme.SR25519).account_id)
         account[who] = AccountInfo(providers=u32(1), data=AccountData(free=u128(MONEY)))
     endowed = {key: value for key, value in overlay.changes().items() if value is not None}
@@ -117,7 +117,7 @@ def import_full(bench: Bench, filling: Filling) -> tuple[int, int, float, int]:
         runner = executive(bench)
         overlay = bench.enter()
         runner.resume_block(overlay)
-        for number in range(MOST):
+        for number in range(MAX_CALLS):
             raw = sign(bench, number, Scheme.SR25519, filling.call(bench, number))
             try:
                 runner.apply_extrinsic(raw)

@@ -110,9 +110,9 @@ def compare(bench: Bench, each: Benchmark, point: Point, costs: database.Costs) 
     declared = sample.declared + block.BASE_EXTRINSIC + length * block.EXTRINSIC_BYTE
     ratio = real / declared
     well = LOWEST <= ratio <= HIGHEST
-    told = ", ".join(f"{name} {value:,}" for name, value in point.items())
+    components = ", ".join(f"{name} {value:,}" for name, value in point.items())
     print(
-        f"{each.key:44} {told:32} {real / 1e6:10.1f} us of {declared / 1e6:10.1f} us"
+        f"{each.key:44} {components:32} {real / 1e6:10.1f} us of {declared / 1e6:10.1f} us"
         f"  {ratio:5.2f}{'' if well else '  OUT OF BOUNDS'}"
     )
     return well

@@ -333,7 +333,7 @@ class Bench:
 
     def poor(self, number: int) -> AccountId:
         """Return an account that does not exist."""
-        return AccountId(blake2_256(b"nobody %d" % number))
+        return AccountId(blake2_256(b"unused %d" % number))
 
     def call(self, pallet: str, name: str, /, **args: object) -> Call:
         """Build a call by name."""

@@ -89,7 +89,7 @@ def normalised(
     sum^2` is n^2 times the variance: no division loses precision before the root.
     """
     count, total = len(row), sum(row)
-    spread = count * sum(element * element for element in row) - total * total + epsilon
-    root = max(isqrt(spread << ROOT_BITS), 1)
+    deviation = count * sum(element * element for element in row) - total * total + epsilon
+    root = max(isqrt(deviation << ROOT_BITS), 1)
     parts = ((count * row[at] - total) * ((1 << INVERSE_BITS) // root)) >> _PART_SHIFT
     return shifted(parts * factor + offset, shift)

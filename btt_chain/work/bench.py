@@ -41,8 +41,8 @@ SEED: Final = 12
 def items_of(rng: Generator, tensor: Tensor, count: int) -> Elements:
     """Return items over the whole range of their kind."""
     shape = (count, *tensor.dims)
-    drawn = rng.integers(tensor.kind.low, tensor.kind.high + 1, shape)
-    return elements_of(tensor.kind, drawn)
+    values = rng.integers(tensor.kind.low, tensor.kind.high + 1, shape)
+    return elements_of(tensor.kind, values)
 
 
 def weights(
@@ -51,8 +51,8 @@ def weights(
     """Return columns, bias, and scales with which the outputs slightly exceed their range."""
     columns = rng.integers(-most, most + 1, (outputs, *length)).astype(np.int8)
     bias = rng.integers(-5000, 5001, outputs).astype(np.int32)
-    spread = math.sqrt(math.prod(length)) * 0.6 * most
-    scales = (rng.uniform(0.5, 2.0, outputs) / spread).astype(np.float32)
+    deviation = math.sqrt(math.prod(length)) * 0.6 * most
+    scales = (rng.uniform(0.5, 2.0, outputs) / deviation).astype(np.float32)
     return columns, bias, scales
 
 

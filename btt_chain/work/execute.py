@@ -593,8 +593,8 @@ def _norm(
     numbers[...] = rows
     total = _sums_of(numbers)
     squares = np.vecdot(numbers, numbers)[:, None]
-    spread = (count * squares - total * total).astype(np.int64) + int(op.epsilon)
-    root = np.maximum(whole_roots(spread << ROOT_BITS), 1)
+    deviation = (count * squares - total * total).astype(np.int64) + int(op.epsilon)
+    root = np.maximum(whole_roots(deviation << ROOT_BITS), 1)
     numbers *= count
     numbers -= total
     parts_shift = INVERSE_BITS - ROOT_BITS // 2 - PART_BITS

@@ -52,11 +52,11 @@ class FloatGraph:
                 columns = rng.standard_normal((length, outputs), np.float32) / np.sqrt(length)
                 self._weights[number] = columns.astype(np.float32), np.ones(outputs, np.float32)
         self._ones = np.ones(max(tensor.dims[-1] for tensor in graph.tensors), np.float32)
-        self._drawn = rng
+        self._rng = rng
 
     def items(self, count: int) -> Float32s:
         """Return random items."""
-        return self._drawn.standard_normal((count, *self._graph.input.dims), np.float32)
+        return self._rng.standard_normal((count, *self._graph.input.dims), np.float32)
 
     def run(self, items: Float32s, memory: int) -> None:
         """Compute all nodes, in pieces whose tensors take about `memory` bytes."""

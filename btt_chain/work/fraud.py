@@ -82,7 +82,9 @@ def judge(graph: Graph, job: Job, proof: FraudProof) -> Fraud:
         raise ProofRefused(f"node {int(proof.node)} of {len(graph.nodes)}")
     node = graph.nodes[proof.node]
     if not node.out.committed:
-        raise ProofRefused(f"nobody commits to what node {node.name!r} makes: prove what reads it")
+        raise ProofRefused(
+            f"the result of node {node.name!r} has no commitment: prove a node that reads it"
+        )
     if proof.element >= node.out.size:
         raise ProofRefused(f"element {int(proof.element)} of {node.out.size}")
     if len(codec(FraudProof).encode(proof)) > PROOF_BYTES:

@@ -38,8 +38,8 @@ class Challenge:
         for number, node in enumerate(model.graph.nodes):
             if is_checked(model.graph, number):
                 width = node.out.dims[-1]
-                drawn = _drawn(seed, number, width, limit_of(model.graph, number), bits)
-                self._vectors[number] = _Vectors(model, number, drawn)
+                vectors = _vectors_of(seed, number, width, limit_of(model.graph, number), bits)
+                self._vectors[number] = _Vectors(model, number, vectors)
 
     def wrong_rows(
         self, number: int, inputs: Sequence[Elements], accumulators: Int32s
@@ -61,7 +61,7 @@ class Challenge:
         tensors = graph.tensors
         if isinstance(op, MatMul):
             a, b = tensors[op.a], tensors[op.b]
-            right = _of_matmul((a, b), inputs, vectors.drawn)
+            right = _of_matmul((a, b), inputs, vectors.random)
         elif isinstance(op, Conv):
             right = _of_conv(op, node.out, tensors[op.x], inputs[0], vectors.of_weights)
             right += vectors.of_bias
@@ -71,7 +71,7 @@ class Challenge:
             right += vectors.of_bias
         else:
             raise TypeError(f"{type(op).__name__} is no product")
-        return np.flatnonzero((_times(claimed, vectors.drawn) != right).any(axis=1)).tolist()
+        return np.flatnonzero((_times(claimed, vectors.random) != right).any(axis=1)).tolist()
 
 
 def is_checked(graph: Graph, number: int) -> bool:
@@ -94,18 +94,18 @@ def limit_of(graph: Graph, number: int) -> int:
 class _Vectors:
     """Random vectors for one node, and the products of the weights with them."""
 
-    def __init__(self, model: Model, number: int, drawn: Float64s) -> None:
-        self.drawn = drawn
+    def __init__(self, model: Model, number: int, vectors: Float64s) -> None:
+        self.random = vectors
         constants = model.constants.get(number)
         if constants is None:
-            self.of_weights = self.of_bias = np.zeros((0, drawn.shape[1]))
+            self.of_weights = self.of_bias = np.zeros((0, vectors.shape[1]))
             return
         # Columns are stored as rows: their transpose multiplies an input.
-        self.of_weights = constants.columns.T.astype(np.float64) @ drawn
-        self.of_bias = constants.first.astype(np.float64)[None, :] @ drawn
+        self.of_weights = constants.columns.T.astype(np.float64) @ vectors
+        self.of_bias = constants.first.astype(np.float64)[None, :] @ vectors
 
 
-def _drawn(seed: bytes, number: int, width: int, limit: int, bits: int) -> Float64s:
+def _vectors_of(seed: bytes, number: int, width: int, limit: int, bits: int) -> Float64s:
     """Return vectors of integers from -h to h - 1, h the largest power of two that stays exact."""
     half = min(EXACT_BITS - (width * limit - 1).bit_length(), bits)
     each = half + 1
@@ -129,12 +129,12 @@ def _times(rows: Elements, vectors: Float64s, zero: int = 0) -> Float64s:
 
 
 def _of_matmul(
-    tensors: tuple[Tensor, Tensor], inputs: Sequence[Elements], drawn: Float64s
+    tensors: tuple[Tensor, Tensor], inputs: Sequence[Elements], vectors: Float64s
 ) -> Float64s:
     a = inputs[0].astype(np.float64) - int(tensors[0].zero)
     b = inputs[1].astype(np.float64) - int(tensors[1].zero)
-    right: Float64s = a @ (b.swapaxes(-1, -2) @ drawn)
-    return right.reshape(-1, drawn.shape[1])
+    right: Float64s = a @ (b.swapaxes(-1, -2) @ vectors)
+    return right.reshape(-1, vectors.shape[1])
 
 
 def _of_conv(op: Conv, out: Tensor, tensor: Tensor, x: Elements, of_weights: Float64s) -> Float64s:
@@ -146,8 +146,8 @@ def _of_conv(op: Conv, out: Tensor, tensor: Tensor, x: Elements, of_weights: Flo
     vectors = np.ascontiguousarray(by_tap).reshape(taps * count, channels)
     top, left = int(window.top), int(window.left)
     # One image for each tap and vector, so that lines of them are added, not single pixels.
-    rim = height + top + int(window.bottom), width + left + int(window.right)
-    images = np.zeros((taps * count, *rim))
+    padded = height + top + int(window.bottom), width + left + int(window.right)
+    images = np.zeros((taps * count, *padded))
     step = max(1, _BLOCK // (width * channels))
     for first in range(0, height, step):
         lines = x[first : first + step].astype(np.float64)

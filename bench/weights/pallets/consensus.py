@@ -123,7 +123,7 @@ def purge_keys(b: Bench) -> Case:
 def rotate(b: Bench, seats: int) -> Case:
     """Rotate the session; the election is weighed by Authorities."""
     found = seated(b, seats)
-    delegators = [AccountId(blake2_256(b"lender %d" % place)) for place in range(8)]
+    delegators = [AccountId(blake2_256(b"delegator %d" % place)) for place in range(8)]
     for who in found:
         b.runtime.providers.work_scores.delegators[who] = delegators
     return Case(run=b.runtime.session.rotate)

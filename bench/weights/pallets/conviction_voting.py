@@ -164,7 +164,7 @@ def target(b: Bench, over: int, counted: int, moved: int) -> AccountId:
 @benchmark("ConvictionVoting.delegate", over=KINDS, counted=KINDS, moved=(0, 50))
 def delegate(b: Bench, over: int, counted: int, moved: int) -> Case:
     """Delegate to an account with votes of these kinds."""
-    who = lender(b)
+    who = delegator(b)
     to = target(b, over, counted, moved)
     return b.signed(
         who, "ConvictionVoting", "delegate", to=address(to), **IN_TRACK,
@@ -172,7 +172,7 @@ def delegate(b: Bench, over: int, counted: int, moved: int) -> Case:
     )  # fmt: skip
 
 
-def lender(b: Bench) -> AccountId:
+def delegator(b: Bench) -> AccountId:
     """Return an account with all stakes, which votes only as a holder."""
     who, voting = staker(b), b.runtime.conviction_voting
     chambers(b)
@@ -183,7 +183,7 @@ def lender(b: Bench) -> AccountId:
 @benchmark("ConvictionVoting.undelegate", over=KINDS, counted=KINDS, moved=(0, 50))
 def undelegate(b: Bench, over: int, counted: int, moved: int) -> Case:
     """End a delegation to an account with votes of these kinds."""
-    who, voting = lender(b), b.runtime.conviction_voting
+    who, voting = delegator(b), b.runtime.conviction_voting
     to = target(b, over, counted, moved)
     known = voting.voting_for[(to, TRACK)]
     voting.voting_for[(to, TRACK)] = VoteCasting(Casting())

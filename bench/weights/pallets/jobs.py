@@ -39,8 +39,8 @@ def lucky(b: Bench) -> None:
     first = int(babe.genesis_slot.value)
     for number in range(BLOCK - BEACONS + 1, BLOCK + 1):
         author = AccountId(blake2_256(b"author %d" % (number % VALIDATORS)))
-        drawn = Drawn(Slot(first + number), blake2_256(b"beacon %d" % number), author)
-        babe.beacon_log.beacons[u32(number % BEACONS)] = drawn
+        entry = Drawn(Slot(first + number), blake2_256(b"beacon %d" % number), author)
+        babe.beacon_log.beacons[u32(number % BEACONS)] = entry
 
 
 def rich(b: Bench) -> None:

@@ -133,8 +133,8 @@ def _read(file: Path, preparation: Preparation, tensor: Tensor, notes: Notes) ->
     if isinstance(preparation.source, Scan):
         raise UnreadableInput.at(
             file,
-            "is no DICOM file: the model is for scans, whose modality and unit an image does not "
-            "tell; give the DICOM file, or the numbers from 0 to 1 in .npy",
+            "is no DICOM file: the model is for scans, whose modality and unit an image lacks; "
+            "give the DICOM file, or the numbers from 0 to 1 in .npy",
         )
     if tensor.dims[2] not in {1, 3}:
         raise UnreadableInput.at(file, f"the model takes {tensor.dims[2]} channels: give .npy")
