@@ -25,8 +25,8 @@ CPU = 0
 ENDPOINT = b"/ip4/203.0.113.7/tcp/30335/p2p/12D3KooWProvider"
 
 
-def told(*classes: int, capacity: int = 4, endpoints: bytes = ENDPOINT) -> ProviderInfo:
-    """What a provider tells of itself."""
+def provider_info(*classes: int, capacity: int = 4, endpoints: bytes = ENDPOINT) -> ProviderInfo:
+    """Return the information of a provider of these classes."""
     return ProviderInfo(
         ProviderKind.Home,
         u16(3),
@@ -132,7 +132,7 @@ class ProviderChain(StakeChain):
     def join(self, number: int, bond: int, *classes: int, capacity: int = 4) -> AccountId:
         """Register a provider with a bond in BTT."""
         who = stash(number)
-        info = told(*classes, capacity=capacity)
+        info = provider_info(*classes, capacity=capacity)
         self.providers.register(signed(who), info, u128(bond * int(BTT)))
         return who
 

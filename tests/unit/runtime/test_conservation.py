@@ -99,7 +99,7 @@ from runtime.pallets.vesting import Schedule, VestingInfo
 from support import market
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, in_transaction
 from support.pool_watch import PoolWatch, account_of
-from support.providers import ENDPOINT, told
+from support.providers import ENDPOINT, provider_info
 
 T = TypeVar("T")
 SEEDS = st.integers(0, 2**40)
@@ -572,7 +572,7 @@ def prepare(runtime: BttRuntime) -> None:
     runtime.models.register(signed(bob), NET, u16(0), b"A net", CheckMode.Reexecute, ENDPOINT)
     runtime.providers.set_params(ROOT, providers.Params(minimum_bond=u128(10 * BTT)))
     for who in (charlie, dave):
-        runtime.providers.register(signed(who), told(), u128(50 * BTT))
+        runtime.providers.register(signed(who), provider_info(), u128(50 * BTT))
     runtime.identity.add_registrar(ROOT, Id(dave))
     runtime.identity.set_identity(signed(alice), INFO)
     judged = H256(blake2_256(codec(IdentityInfo).encode(INFO)))
@@ -832,8 +832,8 @@ CALLS: dict[str, Arguments] = {
     "Models.set_class": lambda c, _: {"index": u16(0), "model_class": CLASSES[0]},
     "Models.set_params": lambda c, _: {"params": models.Params(c.some())},
     "Models.set_endpoints": lambda c, d: one_model(c, d) | {"endpoints": ENDPOINT},
-    "Providers.register": lambda c, _: {"info": told(), "bond": c.amount()},
-    "Providers.update": lambda c, _: {"info": told(capacity=2)},
+    "Providers.register": lambda c, _: {"info": provider_info(), "bond": c.amount()},
+    "Providers.update": lambda c, _: {"info": provider_info(capacity=2)},
     "Providers.bond_extra": lambda c, _: {"amount": c.amount()},
     "Providers.unbond": lambda c, _: {"amount": c.amount()},
     "Providers.withdraw": lambda c, _: {},

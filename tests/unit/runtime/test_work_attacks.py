@@ -35,7 +35,8 @@ VECTORS, ADMISSION = f"{WORK}/test_freivalds.py", f"{WORK}/test_admission.py"
 RECEIPTS, JOBS = f"{PALLETS}/test_receipts.py", f"{PALLETS}/test_jobs.py"
 DISPUTES, MISSING = f"{PALLETS}/test_receipts_disputes.py", f"{PALLETS}/test_receipts_missing.py"
 PLANTED = f"{PALLETS}/test_receipts_planted_errors.py"
-PROVIDERS, SCORES = f"{PALLETS}/test_providers.py", f"{PALLETS}/test_provider_scores.py"
+SELECTION, SCORES = f"{PALLETS}/test_provider_selection.py", f"{PALLETS}/test_provider_scores.py"
+PERFORMANCE = f"{PALLETS}/test_provider_performance.py"
 MINING, WASH = f"{PALLETS}/test_mining.py", "runtime/test_wash_trading.py"
 FRAUD, CHECKING = f"{WORK}/test_fraud.py", f"{COMPUTE}/test_checking.py"
 HERE: Final = "runtime/test_work_attacks.py"
@@ -84,18 +85,18 @@ PROVEN: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "niche class": ((WASH, "test_with_too_few_selectable_operators_nothing_is_mined_or_scored"),),
     "operator-sybil": (
-        (PROVIDERS, "test_a_bond_that_is_split_among_many_names_is_drawn_as_often"),
+        (SELECTION, "test_a_bond_that_is_split_among_many_accounts_is_selected_as_often"),
         (WASH, "test_keys_are_selected_by_bond_and_not_by_their_number"),
     ),
     "requester grinds the job id": (
         (HERE, "test_variations_of_a_request_do_not_determine_the_selected_provider"),
         (BEACONS, "test_a_provider_is_selected_by_the_beacon_of_the_named_slot_after_posting"),
         (BEACONS, "test_the_next_provider_is_selected_by_a_beacon_after_the_first_one_failed"),
-        (PROVIDERS, "test_who_knows_the_seed_gains_nothing_by_unbonding_a_little"),
+        (SELECTION, "test_knowledge_of_the_seed_gives_no_gain_by_unbonding"),
     ),
     "selective acceptance": (
-        (JOBS, "test_who_declines_more_than_one_in_twenty_is_fined"),
-        (PROVIDERS, "test_declining_is_free_within_the_quota_and_costs_beyond_it"),
+        (JOBS, "test_a_provider_that_declines_more_than_one_in_twenty_is_fined"),
+        (PERFORMANCE, "test_declining_is_free_within_the_quota_and_costs_beyond_it"),
     ),
     "replay, double claim, other chain": (
         (RECEIPTS, "test_a_receipt_of_another_chain_is_none_here"),

@@ -1,11 +1,9 @@
-"""Jobs: whoever vanishes, each ends by itself, and its money with it."""
+"""Jobs: each ends by itself, whichever party is missing, and its money is paid out."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 
@@ -20,39 +18,25 @@ from runtime.pallets.jobs import (
     Check,
     Jobs,
     JobState,
-    NoBenefits,
     Outcome,
     Params,
     Tier,
     Urgency,
-    pricing,
 )
 from runtime.pallets.jobs import (
     Market as Prices,
 )
-from runtime.pallets.jobs.matching import (
-    BUDGET,
-    MAX_SELECTIONS,
-    MIN_SELECTIONS,
-    PICOS,
-    WORST_SELECTION,
-)
-from runtime.pallets.jobs.types import NoBenefit
-from runtime.pallets.providers import ProviderInfo, ProviderKind
 from runtime.pallets.providers.conduct import step_of
-from runtime.pallets.receipts import Phase, Valid
+from runtime.pallets.receipts import Valid
 from runtime.pallets.tokenomics import BurnReason
 from runtime.params import WorkRules
 from support.market import (
     ALICE,
     BOB,
-    ENDPOINT,
     RICH,
     RULES,
-    SLOT_MS,
     Claim,
     Market,
-    inputs_root,
     person,
 )
 
@@ -73,7 +57,7 @@ def failed(market: Market, who: AccountId, name: str, **args: object) -> Dispatc
 # ---- posting
 
 
-def test_what_a_job_may_cost_is_on_hold_from_the_start(market: Market) -> None:
+def test_the_maximum_cost_of_a_job_is_on_hold_from_the_start(market: Market) -> None:
     job = market.post(**DEAR)
     found = market.job(job)
     quote = market.jobs.prices.quote(
@@ -101,7 +85,7 @@ def test_what_a_job_may_cost_is_on_hold_from_the_start(market: Market) -> None:
         ({"data_bytes": u64(GIB * 10**8), "max_price": u128(u128.MAX)}, TokenError),
     ],
 )
-def test_what_cannot_be_asked_for_is_refused(
+def test_orders_that_are_out_of_range_are_refused(
     market: Market, change: dict[str, object], error: type[DispatchError]
 ) -> None:
     with pytest.raises(error):
@@ -116,7 +100,7 @@ def test_no_job_is_posted_for_a_model_that_is_suspended(market: Market) -> None:
         market.post()
 
 
-def test_two_jobs_that_are_alike_have_two_names(market: Market) -> None:
+def test_two_equal_jobs_have_different_ids(market: Market) -> None:
     jobs = [market.post() for _ in range(3)]
     assert len({*jobs}) == 3
     assert market.jobs.store.nonces[ALICE] == 3
@@ -162,7 +146,7 @@ def test_each_leg_of_a_job_that_is_done_is_exact_to_the_planck(market: Market) -
     market.audit()
 
 
-def test_what_verifiers_do_not_earn_comes_back() -> None:
+def test_unearned_verification_fees_are_returned() -> None:
     market = Market()
     job = market.post(**DEAR)
     fee = int(market.job(job).verification) // 3
@@ -174,7 +158,7 @@ def test_what_verifiers_do_not_earn_comes_back() -> None:
     market.audit()
 
 
-def test_work_counts_for_who_did_it_if_enough_could_have_been_drawn() -> None:
+def test_work_scores_if_enough_operators_were_eligible() -> None:
     for providers, scores in ((3, True), (1, False)):
         market = Market(providers=providers)
         job = market.post(**DEAR)
@@ -215,7 +199,7 @@ class Registrar:
         return self.known[0] if account in self.known else account
 
 
-def test_fees_of_a_requester_whose_identity_was_judged_mine_more_if_governance_wants_it(
+def test_fees_of_an_approved_identity_mine_more_if_governance_sets_it(
     market: Market,
 ) -> None:
     market.give_jobs(identities=Registrar(ALICE))
@@ -238,7 +222,7 @@ def test_fees_of_a_requester_whose_identity_was_judged_mine_more_if_governance_w
     market.audit()
 
 
-def test_the_parts_of_whoever_was_judged_share_one_budget(market: Market) -> None:
+def test_sub_accounts_of_an_approved_identity_share_one_budget(market: Market) -> None:
     market.give_jobs(identities=Registrar(ALICE, BOB))
     budget = int(BTT) // 10**4
     wanted = replace(
@@ -258,7 +242,7 @@ def test_the_parts_of_whoever_was_judged_share_one_budget(market: Market) -> Non
 # ---- cancelling
 
 
-def test_a_job_is_called_off_for_nothing_until_somebody_is_assigned(market: Market) -> None:
+def test_cancelling_is_free_until_a_provider_is_assigned(market: Market) -> None:
     job = market.post(**DEAR)
     assert isinstance(failed(market, BOB, "cancel", job=job), Jobs.NotRequester)
     market.do(ALICE, "Jobs.cancel", job=job)
@@ -269,7 +253,7 @@ def test_a_job_is_called_off_for_nothing_until_somebody_is_assigned(market: Mark
     market.audit()
 
 
-def test_calling_off_an_assigned_job_costs_the_deposit(market: Market) -> None:
+def test_cancelling_an_assigned_job_costs_the_deposit(market: Market) -> None:
     job = market.post(**DEAR)
     market.until(job, JobState.Assigned)
     market.do(ALICE, "Jobs.cancel", job=job)
@@ -277,172 +261,16 @@ def test_calling_off_an_assigned_job_costs_the_deposit(market: Market) -> None:
     market.audit()
 
 
-def test_nobody_calls_off_a_job_that_is_computed(market: Market) -> None:
+def test_a_job_that_is_computed_cannot_be_cancelled(market: Market) -> None:
     job = market.post()
     market.accepted(job)
     assert isinstance(failed(market, ALICE, "cancel", job=job), Jobs.WrongState)
 
 
-# ---- assignment
-
-
-def test_nobody_is_assigned_before_a_beacon_that_was_unknown_at_posting(market: Market) -> None:
-    market.sky.dark = True
-    job = market.post()
-    market.run(30)
-    assert market.job(job).state is JobState.Posted
-    market.audit()
-    market.sky.dark = False
-    market.step()
-    assert market.job(job).state is JobState.Assigned
-
-
-def test_the_requester_never_does_its_own_job() -> None:
-    market = Market(providers=2)
-    own = market.provider_accounts[0]
-    for _ in range(6):
-        job = market.post(own)
-        market.until(job, JobState.Assigned)
-        assert market.provider(job) != own
-
-
-def test_a_job_that_nobody_takes_ends_after_three_offers_and_all_comes_back(
-    market: Market,
-) -> None:
-    job = market.post(**DEAR)
-    seen: Counter[AccountId] = Counter()
-    for _ in range(3):
-        market.until(job, JobState.Assigned)
-        seen[market.provider(job)] += 1
-        market.audit()
-        market.until(job, JobState.Posted, JobState.Refunded)
-    assert seen.most_common(1)[0][1] == 1
-    assert market.job(job).outcome is Outcome.NoProvider
-    assert market.wealth(ALICE) == [RICH]
-    market.audit()
-
-
-def test_a_job_for_which_nobody_is_free_waits_and_then_ends(market: Market) -> None:
-    for who in market.provider_accounts:
-        market.providers.chill(signed(who))
-    job = market.post()
-    market.run(599)
-    assert market.job(job).state is JobState.Posted
-    market.audit()
-    market.run(30)
-    assert market.job(job).outcome is Outcome.NoProvider
-    assert market.wealth(ALICE) == [RICH]
-    market.audit()
-
-
-@pytest.mark.parametrize(("urgency", "slots"), [(0, 40), (1, 20), (2, 10)])
-def test_a_job_that_waited_for_long_is_soon_done_by_who_comes(urgency: int, slots: int) -> None:
-    """Else whoever posts later would be served before it, again and again."""
-    market = Market(providers=0)
-    job = market.post(urgency=Urgency(urgency))
-    market.run(175)
-    late = person("provider late")
-    market.balances.transfer(BOB, late, u128(10_000 * BTT))
-    market.register(late, 5_000)
-    came = market.sky.now()
-    market.until(job, JobState.Assigned)
-    assert market.provider(job) == late
-    assert market.sky.now() <= came + slots
-
-
-def test_urgent_jobs_go_first_and_stakers_before_others_of_their_kind(market: Market) -> None:
-    class Stakers(NoBenefits):
-        def benefits(self, who: AccountId) -> NoBenefit:
-            return NoBenefit(priority=who == BOB)
-
-    market.give_jobs(benefits=Stakers())
-    routine, staker, urgent, emergency = (
-        market.post(who, urgency=urgency)
-        for who, urgency in (
-            (ALICE, Urgency.Routine),
-            (BOB, Urgency.Routine),
-            (ALICE, Urgency.Urgent),
-            (ALICE, Urgency.Emergency),
-        )
-    )
-    market.until(routine, JobState.Assigned)
-    order = [event.job for event in market.announced() if isinstance(event, Jobs.Assigned)]
-    assert order == [emergency, urgent, staker, routine]
-    prices = [int(market.job(job).price) for job in (routine, urgent, emergency)]
-    assert prices[0] <= prices[1] <= prices[2]
-
-
-def test_one_block_draws_for_so_many_jobs_and_the_rest_stays_due() -> None:
-    market = Market(providers=11)
-    jobs = [market.post() for _ in range(44)]
-    market.run(3)
-    states = Counter(market.job(job).state for job in jobs)
-    assert states == {JobState.Assigned: 32, JobState.Posted: 12}
-    market.step()
-    assert {market.job(job).state for job in jobs} == {JobState.Assigned}
-    market.audit()
-
-
-def test_where_slots_are_short_a_block_draws_for_fewer_jobs() -> None:
-    market = Market(providers=11)
-    market.give_jobs(slot_ms=u64(1_000))
-    jobs = [market.post() for _ in range(44)]
-    market.run(3)
-    assert sum(market.job(job).state is JobState.Assigned for job in jobs) == 8
-    market.audit()
-
-
-def test_what_was_called_off_at_once_is_soon_forgotten_however_much_it_is(market: Market) -> None:
-    for _ in range(40):
-        market.do(ALICE, "Jobs.cancel", job=market.post())
-    taken = market.post()
-    market.until(taken, JobState.Assigned)
-    market.do(ALICE, "Jobs.cancel", job=taken)
-    market.wait(60)
-    assert [id for id, _ in market.jobs.store.jobs.items()] == [taken]
-    market.audit()
-
-
-def move_model(market: Market, model_class: int) -> None:
-    """Let a model need machines of another class, which nobody has."""
-    record = market.models.models[market.model]
-    record.model_class = u16(model_class)
-    market.models.models[market.model] = record
-
-
-def test_no_flood_of_jobs_that_nobody_can_do_stops_the_others(market: Market) -> None:
-    move_model(market, 2)
-    flood = [market.post(BOB, urgency=Urgency.Emergency) for _ in range(60)]
-    move_model(market, 0)
-    job = market.post(urgency=Urgency.Routine)
-    market.run(4)
-    assert market.job(job).state is JobState.Assigned
-    market.audit()
-    for id in flood:
-        market.until(id, JobState.Refunded, limit=700)
-    assert market.wealth(BOB) == [RICH]
-    market.audit()
-
-
-def test_what_nobody_can_do_is_drawn_for_more_and_more_rarely(market: Market) -> None:
-    for who in market.provider_accounts:
-        market.providers.chill(signed(who))
-    job = market.post()
-    draws: list[int] = []
-    while market.job(job).state is JobState.Posted:
-        due = int(market.job(job).due)
-        if due not in draws:
-            draws.append(due)
-        market.step()
-    waits = [new - old for old, new in pairwise(draws)]
-    assert waits[:4] == [10, 13, 26, 40]
-    assert {*waits[4:-1]} == {40}
-
-
 # ---- who does it
 
 
-def test_only_who_was_drawn_accepts_declines_or_gives_back(market: Market) -> None:
+def test_only_the_selected_provider_accepts_declines_or_returns_a_job(market: Market) -> None:
     job = market.post()
     market.until(job, JobState.Assigned)
     for name in ("accept", "decline", "refuse_payload"):
@@ -456,7 +284,7 @@ def test_only_who_was_drawn_accepts_declines_or_gives_back(market: Market) -> No
     market.audit()
 
 
-def test_a_declined_job_goes_to_somebody_else(market: Market) -> None:
+def test_a_declined_job_goes_to_another_provider(market: Market) -> None:
     job = market.post()
     market.until(job, JobState.Assigned)
     first = market.provider(job)
@@ -467,7 +295,7 @@ def test_a_declined_job_goes_to_somebody_else(market: Market) -> None:
     assert market.job(job).refused == [first]
 
 
-def test_who_declines_more_than_one_in_twenty_is_fined() -> None:
+def test_a_provider_that_declines_more_than_one_in_twenty_is_fined() -> None:
     market = Market(providers=1)
     provider = market.provider_accounts[0]
     bond = market.wealth(provider)[0]
@@ -497,7 +325,7 @@ def test_a_provider_that_does_not_deliver_loses_the_job_and_no_bond() -> None:
     assert market.wealth(provider, ALICE) == before
 
 
-def test_the_last_one_that_does_not_deliver_ends_the_job(market: Market) -> None:
+def test_a_job_ends_if_its_last_provider_does_not_deliver(market: Market) -> None:
     job = market.post(deadline=u32(2))
     for _ in range(3):
         market.accepted(job)
@@ -523,7 +351,7 @@ def test_a_payload_that_does_not_come_costs_the_requester_its_deposit(market: Ma
     market.audit()
 
 
-def test_giving_a_job_back_costs_who_has_bonded_no_more_than_it_needs(market: Market) -> None:
+def test_returning_a_job_costs_a_provider_with_the_smallest_bond(market: Market) -> None:
     job = market.post(**DEAR)
     provider = market.accepted(job)
     ledger = market.providers.ledgers[provider]
@@ -539,7 +367,7 @@ def test_giving_a_job_back_costs_who_has_bonded_no_more_than_it_needs(market: Ma
 
 @pytest.mark.parametrize("waited", [0, 7, 14])
 @pytest.mark.parametrize("stopped", [1, 500])
-def test_quality_is_how_soon_the_receipt_came_of_what_the_class_is_given(
+def test_quality_is_the_time_of_the_receipt_relative_to_that_of_the_class(
     market: Market, waited: int, stopped: int
 ) -> None:
     job = market.post()
@@ -559,7 +387,7 @@ def test_quality_is_how_soon_the_receipt_came_of_what_the_class_is_given(
 # ---- idle blocks
 
 
-def test_a_block_in_which_nothing_is_due_walks_no_keys(
+def test_a_block_in_which_nothing_is_due_iterates_over_no_keys(
     market: Market, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
@@ -582,7 +410,7 @@ def test_a_block_in_which_nothing_is_due_walks_no_keys(
 # ---- a chain that stands still
 
 
-def test_nobody_is_punished_for_slots_in_which_the_chain_stood_still(market: Market) -> None:
+def test_a_stall_of_the_chain_costs_no_party_anything(market: Market) -> None:
     job = market.post()
     market.until(job, JobState.Assigned)
     left = int(market.job(job).due) - market.sky.now()
@@ -599,7 +427,7 @@ def test_nobody_is_punished_for_slots_in_which_the_chain_stood_still(market: Mar
     market.audit()
 
 
-def test_who_is_late_after_the_chain_stood_still_is_late(market: Market) -> None:
+def test_a_provider_that_is_late_after_a_stall_is_late(market: Market) -> None:
     job = market.post(deadline=u32(7))
     provider = market.accepted(job)
     market.run(3)
@@ -666,7 +494,7 @@ def test_only_work_that_was_taken_on_is_sold(market: Market) -> None:
     assert market.jobs.prices.market(0).sold == market.job(job).work == 1
 
 
-def test_where_nobody_offers_anything_no_price_moves() -> None:
+def test_prices_do_not_move_without_offered_capacity() -> None:
     market = Market(providers=0)
     first = market.jobs.prices.market(0).base
     market.step(100)
@@ -684,225 +512,6 @@ def test_governance_sets_what_data_and_checking_cost(market: Market) -> None:
     assert isinstance(market.tried(ROOT, "Jobs.set_params", params=low), Jobs.InvalidParams)
 
 
-# ---- the chain's own jobs
-
-
-def protocol(market: Market) -> None:
-    market.do(
-        ROOT, "Jobs.add_protocol_set", model=market.model, items=u32(4),
-        input_root=inputs_root(4), data_bytes=u64(0), deadline=u32(20), endpoints=ENDPOINT,
-    )  # fmt: skip
-
-
-def own_job(market: Market) -> H256:
-    event = next(event for event in reversed(market.announced()) if isinstance(event, Jobs.Posted))
-    assert event.requester is None
-    return event.job
-
-
-def test_the_chain_pays_for_its_own_jobs_out_of_carry(market: Market) -> None:
-    protocol(market)
-    market.step(100)
-    market.step()
-    job = own_job(market)
-    found = market.job(job)
-    assert market.balances.held(market.jobs.reason, ALICE) == 0
-    assert found.escrow == 0
-    carry = market.mining.ledger.unallocated.value
-    receipt = market.checking(job, HONEST)
-    seats = [seat.verifier for seat in market.receipt(receipt).seats]
-    provider = market.provider(job)
-    before = market.wealth(provider, *seats)
-    market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalized)
-    fee = int(found.verification) // 3
-    assert fee == pricing.fee_of(int(found.price), 4, 1, Params())
-    gained = [new - old for new, old in zip(market.wealth(provider, *seats), before, strict=True)]
-    assert gained == [int(found.price), fee, fee, fee]
-    assert carry - market.mining.ledger.unallocated.value == int(found.price) + 3 * fee
-    assert job not in market.mining.receipts
-    assert market.mining.eras.running.value.score == 0
-    market.audit()
-
-
-def test_a_protocol_job_is_posted_once_an_era_while_there_is_money(market: Market) -> None:
-    protocol(market)
-    for era in range(1, 4):
-        market.step(100)
-        market.run(5)
-        posted = [event for event in market.announced() if isinstance(event, Jobs.Posted)]
-        assert len(posted) == era
-    market.do(ROOT, "Jobs.remove_protocol_set", index=u32(0))
-    market.step(100)
-    market.run(5)
-    assert market.jobs.protocol_jobs.protocol_nonce.value == 3
-    gone = market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(0))
-    assert isinstance(gone, Jobs.UnknownSet)
-    market.audit()
-
-
-def test_where_carry_is_empty_nothing_is_posted(market: Market) -> None:
-    protocol(market)
-    market.mining.prices.protocol_price.value = u128(10**27)
-    market.step(100)
-    market.run(3)
-    assert market.jobs.protocol_jobs.protocol_nonce.value == 0
-
-
-def test_a_provider_without_a_bond_is_checked_in_full_and_its_pay_is_held() -> None:
-    market = Market(providers=0)
-    poor = person("provider poor")
-    market.balances.transfer(BOB, poor, u128(5 * BTT))
-    market.ring.pairs[poor] = market.ring.pairs[market.verifier_accounts[0]]
-    market.providers.register(signed(poor), poor_info(), u128(0))
-    paid = market.post()
-    protocol(market)
-    market.step(100)
-    market.step()
-    job = own_job(market)
-    receipt = market.checking(job, HONEST)
-    assert market.provider(job) == poor
-    assert market.job(job).check is Check.Full
-    assert market.jobs.deliveries.looked_at(market.job(job)) == 4
-    whole = pricing.fee_of(int(market.job(job).price), 4, 4, Params())
-    assert market.job(job).verification == 3 * whole
-    market.vote(receipt, HONEST)
-    market.until(job, JobState.Finalized)
-    ledger = market.providers.ledgers[poor]
-    assert ledger.bond == market.job(job).paid
-    assert market.job(paid).state is JobState.Posted
-    market.audit()
-
-
-def poor_info() -> ProviderInfo:
-    return ProviderInfo(ProviderKind.Home, None, [u16(0)], u32(1), bytes(32), bytes(32), ENDPOINT)
-
-
-def test_a_protocol_job_waits_while_carry_cannot_pay(market: Market) -> None:
-    protocol(market)
-    market.step(100)
-    market.step()
-    job = own_job(market)
-    receipt = market.checking(job, HONEST)
-    market.vote(receipt, HONEST)
-    kept = market.mining.ledger.unallocated.value
-    market.mining.ledger.unallocated.value = u128(0)
-    market.run(40)
-    assert market.job(job).state is JobState.Pending
-    market.mining.ledger.unallocated.value = kept
-    market.run(12)
-    assert market.job(job).state is JobState.Finalized
-    market.audit()
-
-
-def test_the_chain_promises_no_more_than_carry_has(market: Market) -> None:
-    market.step(100)
-    room = int(market.mining.emission_now().protocol_room)
-    market.mining.prices.protocol_price.value = u128(room // 4)
-    for _ in range(3):
-        protocol(market)
-    market.step()
-    books = market.mining.emission_now()
-    first = market.job(own_job(market))
-    assert market.jobs.protocol_jobs.protocol_nonce.value == 2
-    assert market.jobs.escrows.promised.value == 2 * first.promise
-    assert 2 * first.promise <= books.protocol_room < 3 * first.promise
-    market.audit()
-
-
-def test_who_would_cost_the_chain_more_than_carry_has_left_is_not_drawn() -> None:
-    market = Market(providers=0)
-    poor = person("provider poor")
-    market.balances.transfer(BOB, poor, u128(5 * BTT))
-    market.providers.register(signed(poor), poor_info(), u128(0))
-    market.step(100)
-    market.mining.prices.protocol_price.value = u128(
-        market.mining.emission_now().protocol_room * 2 // 5
-    )
-    protocol(market)
-    market.run(30)
-    job = own_job(market)
-    assert market.job(job).state is JobState.Posted
-    assert market.jobs.escrows.promised.value == market.job(job).promise
-    market.audit()
-
-
-def test_work_for_the_chain_that_carry_never_pays_for_ends_and_frees_the_bond(
-    market: Market,
-) -> None:
-    protocol(market)
-    market.step(100)
-    market.step()
-    market.do(ROOT, "Jobs.remove_protocol_set", index=u32(0))
-    job = own_job(market)
-    receipt = market.checking(job, HONEST)
-    provider = market.provider(job)
-    market.vote(receipt, HONEST)
-    for _ in range(260):
-        market.mining.ledger.unallocated.value = u128(0)
-        market.step()
-    assert market.job(job).outcome is Outcome.Unpaid
-    assert not market.providers.ledgers[provider].reserved
-    assert (
-        market.providers.performance.conduct[provider].good
-        == market.providers.performance.conduct[provider].done
-    )
-    assert not market.jobs.escrows.promised.value
-
-
-@pytest.mark.parametrize(
-    ("change", "error"),
-    [
-        ({"items": u32(0)}, Jobs.BadItems),
-        ({"deadline": u32(1)}, Jobs.BadDeadline),
-        ({"model": H256(bytes(32))}, Jobs.UnknownModel),
-    ],
-)
-def test_what_the_chain_cannot_compute_is_refused(
-    market: Market, change: dict[str, object], error: type[DispatchError]
-) -> None:
-    args: dict[str, object] = {
-        "model": market.model, "items": u32(4), "input_root": inputs_root(4),
-        "data_bytes": u64(0), "deadline": u32(20), "endpoints": ENDPOINT,
-    }  # fmt: skip
-    assert isinstance(failed(market, ALICE, "add_protocol_set", **args), BadOrigin)
-    refused = market.tried(ROOT, "Jobs.add_protocol_set", **(args | change))
-    assert isinstance(refused, error)
-
-
-def test_the_chain_has_so_many_jobs_of_its_own_and_no_more(market: Market) -> None:
-    for _ in range(16):
-        protocol(market)
-    with pytest.raises(Jobs.TooManySets):
-        protocol(market)
-    market.step(100)
-    for _ in range(5):
-        market.step()
-    assert market.jobs.protocol_jobs.protocol_nonce.value == 16
-    market.audit()
-
-
-def test_a_long_window_of_dispute_leaves_carry_as_much_time_to_pay() -> None:
-    market = Market(replace(RULES, challenge_slots=u32(250)))
-    protocol(market)
-    market.step(100)
-    market.step()
-    market.do(ROOT, "Jobs.remove_protocol_set", index=u32(0))
-    job = own_job(market)
-    receipt = market.checking(job, HONEST)
-    market.vote(receipt, HONEST)
-    market.until_phase(receipt, Phase.Pending)
-    market.run(249)
-    carry = market.mining.ledger.unallocated.value
-    for _ in range(20):
-        market.mining.ledger.unallocated.value = u128(0)
-        market.step()
-    assert market.job(job).state is JobState.Pending
-    market.mining.ledger.unallocated.value = carry
-    market.until(job, JobState.Finalized)
-    assert market.job(job).outcome is Outcome.Done
-
-
 def test_a_committee_of_one_is_enough_where_the_rules_say_so() -> None:
     market = Market(WorkRules(), providers=1, verifiers=1)
     job = market.post()
@@ -910,13 +519,3 @@ def test_a_committee_of_one_is_enough_where_the_rules_say_so() -> None:
     assert market.job(job).outcome is Outcome.Done
     assert market.job(job).scores
     market.audit()
-
-
-def test_a_block_draws_for_as_many_jobs_as_surely_fit() -> None:
-    jobs = Market().jobs
-    budget = SLOT_MS * PICOS // BUDGET
-    assert jobs.matching.room(0, 0) == max(MIN_SELECTIONS, budget // WORST_SELECTION)
-    assert jobs.matching.room(MIN_SELECTIONS, budget - WORST_SELECTION) == 1
-    assert jobs.matching.room(MIN_SELECTIONS, budget - WORST_SELECTION + 1) == 0
-    assert jobs.matching.room(MIN_SELECTIONS - 1, budget) == 1
-    assert jobs.matching.room(MAX_SELECTIONS, 0) == 0

@@ -140,7 +140,7 @@ def test_weights_follow_work_and_bonds(chain: ProviderChain) -> None:
     assert weights_now(chain) == [BABE_UNIT // 4] * 4
 
 
-def test_lent_work_counts_under_the_cap_of_the_borrower_s_bond(chain: ProviderChain) -> None:
+def test_delegated_work_counts_under_the_cap_of_the_delegate_s_bond(chain: ProviderChain) -> None:
     chain.providers.engagements.credit_score(E, 10**6)
     chain.providers.engagements.credit_score(A, 1)
     chain.providers.delegate_score(signed(E), D)
@@ -168,7 +168,7 @@ def test_elections_go_on_while_scores_come_and_go(chain: ProviderChain) -> None:
 # ---- lending
 
 
-def test_a_score_is_lent_with_the_snapshot_of_the_era(chain: ProviderChain) -> None:
+def test_a_score_is_delegated_with_the_snapshot_of_the_era(chain: ProviderChain) -> None:
     chain.providers.engagements.credit_score(A, 1_000)
     chain.turn(5)
     chain.providers.delegate_score(signed(A), C)
@@ -240,7 +240,7 @@ def test_lending_needs_a_bond(chain: ProviderChain) -> None:
         chain.providers.delegate_score(signed(stash(6)), C)
 
 
-def test_a_validator_has_room_for_so_many_lenders_and_may_dismiss_one() -> None:
+def test_a_validator_has_a_bounded_number_of_delegators_and_may_dismiss_one() -> None:
     chain = ProviderChain(delegators=2)
     chain.begin([BOND] * 4)
     for number in (5, 6, 7):
@@ -275,7 +275,7 @@ def test_a_validator_has_room_for_so_many_lenders_and_may_dismiss_one() -> None:
 # ---- ends
 
 
-def test_a_slash_ends_all_that_was_scored_and_lent_at_once(chain: ProviderChain) -> None:
+def test_a_slash_removes_all_scores_and_delegated_ones_at_once(chain: ProviderChain) -> None:
     chain.providers.engagements.credit_score(A, 1_000)
     chain.providers.engagements.credit_score(B, 500)
     chain.providers.delegate_score(signed(A), C)
@@ -307,7 +307,7 @@ def test_who_deregisters_has_no_score(chain: ProviderChain) -> None:
     chain.audit()
 
 
-def test_the_view_tells_why(chain: ProviderChain) -> None:
+def test_the_view_has_the_parts_of_a_weight(chain: ProviderChain) -> None:
     assert chain.providers.work_scores.weight_of(C) == ScoreView(None, u128(0), [], u128(0))
     chain.join(3, 1_000)
     chain.providers.engagements.credit_score(A, 20)
@@ -331,7 +331,7 @@ def test_work_beyond_all_measure_does_not_hold_up_the_epoch(chain: ProviderChain
     assert (MAX_DELEGATORS + 1) * MAX_SCORE <= u128.MAX
 
 
-# ---- nobody who knows the luck can use it
+# ---- knowledge of the randomness gives no gain
 
 
 Deed = Callable[[ProviderChain], None]
@@ -361,7 +361,7 @@ def test_nothing_done_in_the_last_two_eras_moves_a_weight(
     early: list[list[tuple[int, int, int]]],
     late: tuple[list[tuple[int, int, int]], list[tuple[int, int, int]]],
 ) -> None:
-    """The luck of the epoch that is planned was being made in the era before the planning one."""
+    """The randomness of the planned epoch is made in the era before the one that plans it."""
     planned = []
     for then in (((), ()), late):
         chain = ProviderChain(delegators=2)
@@ -382,6 +382,6 @@ def test_nothing_done_in_the_last_two_eras_moves_a_weight(
             score_at(window, chain.mining.era_now() - 2)
             for window in dict(chain.providers.work_scores.windows.items()).values()
         )
-        assert sum(planned[-1]) == everything, "each score is somebody's, and nobody else's"
+        assert sum(planned[-1]) == everything, "each score counts for one validator alone"
         chain.audit()
     assert planned[0] == planned[1]

@@ -1,25 +1,22 @@
-"""Providers: bonds answer for work, draws go by bond, and no planck is lost or made."""
+"""Providers: bonds are at stake for work, and no planck is lost or made."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.scale import u8, u16, u32, u128
-from btt_chain.work import ids
+from btt_chain.scale import u16, u32, u128
 from runtime.constants import BTT
 from runtime.frame import (
     ROOT,
     BadOrigin,
     Pallet,
-    PostInfo,
     TokenError,
     TokenErrorKind,
     signed,
@@ -27,22 +24,10 @@ from runtime.frame import (
 from runtime.frame.bonding import UnlockChunk
 from runtime.frame.error import Error
 from runtime.pallets.providers import Params, ProviderInfo, Providers
-from runtime.pallets.providers.conduct import (
-    Conduct,
-    Timed,
-    free_declines,
-    next_era,
-    p95,
-    step_of,
-    timed,
-    upper_edge,
-)
 from runtime.pallets.providers.pallet import joining
-from runtime.pallets.providers.selection import Eligibility
-from runtime.pallets.providers.types import Ledger
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import PPM
-from support.providers import CPU, ERA, ProviderChain, job, told
+from support.providers import CPU, ERA, ProviderChain, job, provider_info
 from support.runtime import DictState, refused
 from support.stakes import RICH, btt, stash
 
@@ -78,10 +63,10 @@ def draw(
 
 
 def test_a_provider_registers_with_a_bond_and_a_deposit(chain: ProviderChain) -> None:
-    chain.providers.register(signed(A), told(0, 2), btt(2_000))
+    chain.providers.register(signed(A), provider_info(0, 2), btt(2_000))
     assert chain.balances.held(chain.providers.reason, A) == btt(2_000)
     assert chain.balances.held(chain.providers.deposit_reason, A) == BTT
-    assert chain.providers.engagements.info(A) == told(0, 2)
+    assert chain.providers.engagements.info(A) == provider_info(0, 2)
     assert chain.providers.engagements.exists(A)
     assert chain.providers.engagements.operator_of(A) == A
     assert (
@@ -93,7 +78,7 @@ def test_a_provider_registers_with_a_bond_and_a_deposit(chain: ProviderChain) ->
     chain.audit()
 
 
-def test_who_has_nothing_bonded_is_a_provider_too_but_earns_nothing_in_mining(
+def test_a_provider_without_a_bond_earns_nothing_in_mining(
     chain: ProviderChain,
 ) -> None:
     chain.join(1, 0)
@@ -108,18 +93,18 @@ def test_who_has_nothing_bonded_is_a_provider_too_but_earns_nothing_in_mining(
 @pytest.mark.parametrize(
     "info",
     [
-        told(1, 0),
-        told(0, 0),
-        told(0, capacity=0),
-        told(0, endpoints=b""),
-        told(0, endpoints=b"/ip4/203.0.113.7/tcp/1"),
-        told(0, endpoints=b"ip4/203.0.113.7/tcp/1/p2p/12D3"),
-        told(0, endpoints=b"/dns4/a/tcp/1/p2p/12D3\n"),
-        told(0, endpoints=b"/dns4/a b/tcp/1/p2p/12D3"),
-        told(0, endpoints="/dns4/ä/tcp/1/p2p/12D3".encode()),
+        provider_info(1, 0),
+        provider_info(0, 0),
+        provider_info(0, capacity=0),
+        provider_info(0, endpoints=b""),
+        provider_info(0, endpoints=b"/ip4/203.0.113.7/tcp/1"),
+        provider_info(0, endpoints=b"ip4/203.0.113.7/tcp/1/p2p/12D3"),
+        provider_info(0, endpoints=b"/dns4/a/tcp/1/p2p/12D3\n"),
+        provider_info(0, endpoints=b"/dns4/a b/tcp/1/p2p/12D3"),
+        provider_info(0, endpoints="/dns4/ä/tcp/1/p2p/12D3".encode()),
     ],
 )
-def test_what_makes_no_sense_is_refused(chain: ProviderChain, info: ProviderInfo) -> None:
+def test_invalid_information_is_refused(chain: ProviderChain, info: ProviderInfo) -> None:
     with refused(chain, Providers.InvalidInfo):
         chain.providers.register(signed(A), info, btt(1))
     chain.join(1, 1)
@@ -128,7 +113,7 @@ def test_what_makes_no_sense_is_refused(chain: ProviderChain, info: ProviderInfo
 
 
 def test_no_class_at_all_is_refused(chain: ProviderChain) -> None:
-    info = told()
+    info = provider_info()
     info.classes = []
     with refused(chain, Providers.InvalidInfo):
         chain.providers.register(signed(A), info, btt(1))
@@ -136,17 +121,17 @@ def test_no_class_at_all_is_refused(chain: ProviderChain) -> None:
 
 def test_several_addresses_have_a_line_each(chain: ProviderChain) -> None:
     both = b"/dns4/a.example/tcp/1/p2p/12D3\n/ip6/::1/tcp/2/p2p/12D3"
-    chain.providers.register(signed(A), told(endpoints=both), btt(0))
+    chain.providers.register(signed(A), provider_info(endpoints=both), btt(0))
     assert chain.providers.engagements.exists(A)
 
 
 def test_wrong_registrations_are_refused(chain: ProviderChain) -> None:
     with refused(chain, Providers.UnknownClass):
-        chain.providers.register(signed(A), told(0, 3), btt(1))
+        chain.providers.register(signed(A), provider_info(0, 3), btt(1))
     chain.join(1, 1)
     with refused(chain, Providers.AlreadyProvider):
-        chain.providers.register(signed(A), told(), btt(1))
-    failed = chain.dispatch_refused(B, "register", info=told(), bond=u128(RICH))
+        chain.providers.register(signed(A), provider_info(), btt(1))
+    failed = chain.dispatch_refused(B, "register", info=provider_info(), bond=u128(RICH))
     assert isinstance(failed, TokenError)
     assert failed.kind is TokenErrorKind.FundsUnavailable
     chain.audit()
@@ -155,7 +140,7 @@ def test_wrong_registrations_are_refused(chain: ProviderChain) -> None:
 @pytest.mark.parametrize(
     ("name", "args"),
     [
-        ("update", {"info": told()}),
+        ("update", {"info": provider_info()}),
         ("bond_extra", {"amount": btt(1)}),
         ("unbond", {"amount": btt(1)}),
         ("withdraw", {}),
@@ -167,7 +152,7 @@ def test_wrong_registrations_are_refused(chain: ProviderChain) -> None:
         ("deregister", {}),
     ],
 )
-def test_a_stranger_can_do_nothing(
+def test_an_account_that_is_no_provider_can_do_nothing(
     chain: ProviderChain, name: str, args: dict[str, object]
 ) -> None:
     assert isinstance(chain.dispatch_refused(A, name, **args), Providers.NotProvider)
@@ -175,7 +160,7 @@ def test_a_stranger_can_do_nothing(
 
 def test_an_update_changes_classes_and_keeps_the_bond(chain: ProviderChain) -> None:
     chain.join(1, 2_000, 0, 1)
-    chain.providers.update(signed(A), told(1, 2, capacity=9))
+    chain.providers.update(signed(A), provider_info(1, 2, capacity=9))
     assert [
         list(chain.providers.membership.members[u16(model_class)]) for model_class in range(3)
     ] == [
@@ -189,17 +174,17 @@ def test_an_update_changes_classes_and_keeps_the_bond(chain: ProviderChain) -> N
 
 
 @pytest.mark.parametrize("key", ["vrf", "seal"])
-def test_keys_change_only_between_jobs_and_not_after_a_draw_is_known(key: str) -> None:
+def test_keys_change_only_between_jobs_and_not_after_a_selection_is_known(key: str) -> None:
     chain = ProviderChain(settling=8)
     chain.begin()
     chain.join(1, 1_000)
     chain.clock.slots = 10
     chain.providers.engagements.reserve(A, job(1), btt(1))
-    info = told(capacity=7)
+    info = provider_info(capacity=7)
     setattr(info, key, b"\1" * 32)
     with refused(chain, Providers.JobsOpen):
         chain.providers.update(signed(A), info)
-    chain.providers.update(signed(A), told(capacity=6))
+    chain.providers.update(signed(A), provider_info(capacity=6))
     assert draw(chain) == (A, 1)
     chain.providers.engagements.release(A, job(1))
     chain.providers.update(signed(A), info)
@@ -212,7 +197,7 @@ def test_keys_change_only_between_jobs_and_not_after_a_draw_is_known(key: str) -
 def test_one_that_is_chilled_may_update_and_stays_out(chain: ProviderChain) -> None:
     chain.join(1, 2_000)
     chain.providers.chill(signed(A))
-    chain.providers.update(signed(A), told(1))
+    chain.providers.update(signed(A), provider_info(1))
     assert list(chain.providers.membership.members[u16(1)]) == []
     chain.providers.resume(signed(A))
     assert list(chain.providers.membership.members[u16(1)]) == [A]
@@ -253,7 +238,7 @@ def keys_of(chain: ProviderChain, prefix: bytes) -> list[bytes]:
 # ---- bonds
 
 
-def test_what_still_vests_can_be_bonded(chain: ProviderChain) -> None:
+def test_money_that_is_still_vesting_can_be_bonded(chain: ProviderChain) -> None:
     chain.vesting.genesis({"vesting": [[ss58.encode(A), 0, 1_000_000, 2 * int(BTT)]]})
     chain.join(1, 5_000)
     assert chain.bond_of(A).active == btt(5_000)
@@ -354,7 +339,7 @@ def test_a_reservation_is_never_more_than_there_is(chain: ProviderChain) -> None
     chain.audit()
 
 
-def test_a_caller_that_reserves_nonsense_is_told(chain: ProviderChain) -> None:
+def test_an_invalid_reservation_is_an_error_of_the_caller(chain: ProviderChain) -> None:
     with pytest.raises(ValueError, match="cannot reserve"):
         chain.providers.engagements.reserve(A, job(1), btt(1))
     chain.join(1, 10)
@@ -384,9 +369,7 @@ def test_a_slash_gives_half_to_the_finder_and_burns_the_rest(chain: ProviderChai
 
 
 @pytest.mark.parametrize("finder", [None, A])
-def test_what_nobody_is_to_get_of_a_slash_is_burned(
-    chain: ProviderChain, finder: AccountId | None
-) -> None:
+def test_a_slash_without_a_finder_is_burned(chain: ProviderChain, finder: AccountId | None) -> None:
     chain.join(1, 1_000)
     issued, free = chain.balances.total_issuance.value, chain.balances.free(A)
     assert chain.providers.engagements.slash(A, job(1), btt(100), finder) == btt(100)
@@ -397,7 +380,7 @@ def test_what_nobody_is_to_get_of_a_slash_is_burned(
 
 
 @pytest.mark.parametrize(("unlocked", "paid"), [(0, 0), (20, 20), (90, 50)])
-def test_nobody_frees_money_that_is_vesting_by_losing_it_to_himself(
+def test_vesting_money_cannot_be_freed_by_a_slash_for_the_own_account(
     chain: ProviderChain, unlocked: int, paid: int
 ) -> None:
     chain.join(1, 1_000)
@@ -411,12 +394,12 @@ def test_nobody_frees_money_that_is_vesting_by_losing_it_to_himself(
 
 def test_a_finder_without_an_account_gets_what_opens_one_and_no_less(chain: ProviderChain) -> None:
     chain.join(1, 1_000)
-    nobody = stash(77)
+    unknown = stash(77)
     issued = chain.balances.total_issuance.value
-    assert chain.providers.engagements.slash(A, job(1), u128(1_000), nobody) == 1_000
+    assert chain.providers.engagements.slash(A, job(1), u128(1_000), unknown) == 1_000
     assert chain.balances.total_issuance.value == issued - u128(1_000)
-    assert chain.providers.engagements.slash(A, job(2), btt(2), nobody) == btt(2)
-    assert chain.balances.free(nobody) == btt(1)
+    assert chain.providers.engagements.slash(A, job(2), btt(2), unknown) == btt(2)
+    assert chain.balances.free(unknown) == btt(1)
     chain.audit()
 
 
@@ -497,193 +480,6 @@ def test_pay_becomes_bond_even_if_all_else_is_spent_or_locked(
     chain.audit()
 
 
-# ---- declines
-
-
-def test_declining_is_free_within_the_quota_and_costs_beyond_it(chain: ProviderChain) -> None:
-    chain.join(1, 1_000, capacity=200)
-    for number in range(100):
-        chain.providers.engagements.reserve(A, job(number), u128(0))
-    assert [chain.providers.engagements.note_decline(A) for _ in range(5)] == [0] * 5
-    assert chain.providers.engagements.note_decline(A) == btt(5)
-    assert chain.bond_of(A).active == btt(995)
-    chain.turn()
-    chain.providers.engagements.reserve(A, job(100), u128(0))
-    assert chain.providers.engagements.note_decline(A) == 0
-    assert chain.providers.engagements.note_decline(A) > 0
-    assert chain.providers.engagements.note_decline(B) == 0
-    chain.audit()
-
-
-@given(offers=st.integers(0, 10**9), quota=st.integers(0, PPM))
-def test_the_quota_rounds_up(offers: int, quota: int) -> None:
-    assert free_declines(offers, quota) - 1 < Fraction(offers * quota, PPM)
-    assert free_declines(offers, quota) >= Fraction(offers * quota, PPM)
-
-
-# ---- draws
-
-
-def test_a_draw_excludes_whom_it_must(chain: ProviderChain) -> None:
-    for number in range(1, 6):
-        chain.join(number, 1_000)
-    chain.companies.owners = {B: A, E: D}
-    assert draw(chain)[1] == 3
-    assert draw(chain, requester=A)[1] == 2
-    for number in range(20):
-        who, operators = draw(chain, seed=bytes([number]) * 32, requester=A, refused_=[C])
-        assert who in (D, E)
-        assert operators == 1
-    assert draw(chain, requester=A, refused_=[C, D, E]) == (None, 0)
-    assert draw(chain, model_class=1) == (None, 0)
-
-
-def is_eligible(chain: ProviderChain, who: AccountId, model_class: int, need: int) -> bool:
-    """Return True if `who` is selected if all other members of the class are refused."""
-    members = chain.providers.membership.members[u16(model_class)]
-    others = [member for member in members if member != who]
-    return draw(chain, model_class=model_class, need=need, refused_=others)[0] == who
-
-
-def test_who_cannot_do_it_is_not_drawn(chain: ProviderChain) -> None:
-    chain.join(1, 1_000, capacity=1)
-    chain.join(2, 2_000)
-    chain.join(3, 999)
-    chain.join(4, 1_000)
-    chain.join(5, 5_000)
-    chain.providers.chill(signed(E))
-    assert not is_eligible(chain, E, CPU, NEED)
-    chain.providers.engagements.reserve(A, job(1), u128(0))
-    chain.providers.engagements.reserve(B, job(2), btt(1_999))
-    assert draw(chain) == (D, 1)
-    assert [is_eligible(chain, stash(number), CPU, NEED) for number in (1, 2, 3, 4, 5, 6)] == [
-        False,
-        False,
-        False,
-        True,
-        False,
-        False,
-    ]
-    assert not is_eligible(chain, D, 1, NEED)
-    assert draw(chain, need=int(btt(1_001))) == (None, 0)
-
-
-def test_the_chain_s_own_jobs_may_go_to_those_without_a_bond(chain: ProviderChain) -> None:
-    chain.join(1, 0)
-    assert draw(chain) == (None, 0)
-    assert draw(chain, protocol=True) == (A, 1)
-    assert chain.providers.engagements.reserve(A, job(1), u128(NEED)) == 0
-    assert draw(chain, protocol=True) == (None, 0)
-    chain.providers.engagements.release(A, job(1))
-    assert draw(chain, protocol=True, need=0) == (A, 1)
-
-
-def test_a_draw_is_by_the_weights_and_by_the_seed_alone(chain: ProviderChain) -> None:
-    for number, bond in enumerate((1_000, 3_000, 2_000), 1):
-        chain.join(number, bond, capacity=10**6)
-    weights = [int(btt(bond)) for bond in (1_000, 3_000, 2_000)]
-    for number in range(50):
-        seed = bytes([number]) * 32
-        first = ids.raced(seed, [A, B, C], weights)[0]
-        assert draw(chain, seed=seed) == (stash(first + 1), 3)
-
-
-def test_who_adds_bond_is_not_drawn_before_draws_that_may_be_known_are_over() -> None:
-    chain = ProviderChain(settling=8)
-    chain.begin()
-    chain.join(1, 1_000)
-    chain.clock.slots = 7
-    assert draw(chain) == (None, 0)
-    chain.clock.slots = 8
-    assert draw(chain) == (A, 1)
-    chain.providers.bond_extra(signed(A), btt(1))
-    chain.clock.slots = 15
-    assert draw(chain) == (None, 0)
-    chain.clock.slots = 16
-    assert draw(chain) == (A, 1)
-    chain.providers.unbond(signed(A), btt(1))
-    assert draw(chain) == (A, 1)
-
-
-def test_who_knows_the_seed_gains_nothing_by_unbonding_a_little(chain: ProviderChain) -> None:
-    for number in range(1, 6):
-        chain.join(number, 2_000, capacity=10**6)
-    for number in range(20):
-        seed = bytes([number]) * 32
-        winner, _ = draw(chain, seed=seed)
-        loser = next(who for who in (A, B) if who != winner)
-        chain.providers.unbond(signed(loser), u128(1 + number))
-        assert draw(chain, seed=seed) == (winner, 5)
-
-
-NOW = Eligibility(era=5, slot=9, hour=3, minimum_bond=100)
-
-
-def ledger(active: int, capacity: int = 10**6, busy: int = 0) -> Ledger:
-    return Ledger(u128(active), capacity=u32(capacity), busy=u32(busy), last_heartbeat=u32(4))
-
-
-@given(parts=st.lists(st.integers(100, 10**24), min_size=1, max_size=100), need=st.integers(1, 100))
-def test_a_bond_that_is_split_among_many_names_is_drawn_as_often(
-    parts: list[int], need: int
-) -> None:
-    room = 10**24
-    whole = NOW.weight(ledger(sum(parts), int(u32.MAX)), need, protocol=False)
-    split = [NOW.weight(ledger(part, int(u32.MAX)), need, protocol=False) for part in parts]
-    free = int(u32.MAX) * need
-    if sum(parts) <= free:
-        assert sum(split) == whole == sum(parts)
-    assert whole <= sum(split) <= sum(parts) <= len(parts) * room
-
-
-@pytest.mark.parametrize(
-    ("free", "room", "expected"), [(1_000, 100, 1_000), (1_000, 3, 30), (9, 100, 0), (99, 9, 0)]
-)
-def test_free_capacity_bounds_what_a_bond_draws(free: int, room: int, expected: int) -> None:
-    assert NOW.weight(ledger(free, room), 10, protocol=False) == expected
-
-
-def test_only_the_hours_that_were_told_are_drawn_in(chain: ProviderChain) -> None:
-    chain.join(1, 1_000)
-    chain.providers.set_availability(signed(A), bytes([0b10, *[0] * 20]))
-    assert draw(chain) == (None, 0)
-    chain.turn()
-    assert draw(chain) == (A, 1)
-    chain.turn(beating=[A])
-    assert draw(chain) == (None, 0)
-    chain.turn(167, beating=[A])
-    assert draw(chain) == (A, 1)
-    chain.turn(beating=[A])
-    chain.providers.set_availability(signed(A), None)
-    assert draw(chain) == (A, 1)
-
-
-def test_who_was_silent_for_two_eras_is_not_drawn(chain: ProviderChain) -> None:
-    chain.join(1, 1_000)
-    chain.turn(2)
-    assert draw(chain) == (A, 1)
-    assert sum(chain.providers.engagements.offers(CPU)) == 1
-    chain.turn()
-    assert draw(chain) == (None, 0)
-    assert sum(chain.providers.engagements.offers(CPU)) == 0
-    chain.providers.heartbeat(signed(A))
-    assert draw(chain) == (A, 1)
-
-
-def test_a_chain_that_stood_still_finds_its_providers_again(chain: ProviderChain) -> None:
-    chain.join(1, 1_000)
-    chain.turn(2, skipped=1_000)
-    assert draw(chain) == (A, 1)
-
-
-def test_capacity_is_offered_as_far_as_a_bond_backs_it(chain: ProviderChain) -> None:
-    chain.join(1, 3_500, capacity=100)
-    chain.join(2, 9_000, capacity=2)
-    chain.join(3, 0, capacity=1_000)
-    assert sum(chain.providers.engagements.offers(CPU)) == 5
-    assert sum(chain.providers.engagements.offers(1)) == 0
-
-
 # ---- classes
 
 
@@ -693,7 +489,8 @@ def test_a_full_class_gives_the_place_of_the_least_to_a_greater_bond() -> None:
     chain.join(1, 1_000)
     chain.join(2, 2_000, 0, 1)
     assert isinstance(
-        chain.dispatch_refused(C, "register", info=told(), bond=btt(1_000)), Providers.ClassFull
+        chain.dispatch_refused(C, "register", info=provider_info(), bond=btt(1_000)),
+        Providers.ClassFull,
     )
     chain.join(3, 1_500)
     assert list(chain.providers.membership.members[u16(0)]) == [C, B]
@@ -730,120 +527,6 @@ def test_chilling_and_resuming_is_done_once(chain: ProviderChain) -> None:
     chain.providers.resume(signed(A))
     assert draw(chain) == (A, 1)
     chain.audit()
-
-
-# ---- uptime and quality
-
-
-def test_a_heartbeat_is_free_and_comes_once_an_era(chain: ProviderChain) -> None:
-    chain.join(1, 1_000)
-    with refused(chain, Providers.HeartbeatAlreadySent):
-        chain.providers.heartbeat(signed(A))
-    chain.turn()
-    assert chain.providers.heartbeat(signed(A)) == PostInfo(pays=False)
-    assert chain.announced()[-1] == Providers.HeartbeatReceived(A, u32(1))
-
-
-def test_uptime_is_what_was_answered_of_what_was_expected(chain: ProviderChain) -> None:
-    chain.join(1, 1_000)
-    chain.turn(beating=[A])
-    chain.turn()
-    chain.turn(beating=[A])
-    # Heard in eras 0 and 1 of 0 to 2; the era that runs does not count yet.
-    assert chain.mining.standings.standing[A].uptime == 2 * PPM // 3
-    chain.turn(beating=[A])
-    assert chain.mining.standings.standing[A].uptime == 3 * PPM // 4
-    chain.turn(6)
-    chain.providers.engagements.note_done(A, 100, ok=True)
-    assert chain.mining.standings.standing[A].uptime == 0, (
-        "5 of 10 are 500,000 ppm, 4 of 10 earn nothing"
-    )
-
-
-def test_who_sleeps_at_night_is_not_expected_to_answer_then(chain: ProviderChain) -> None:
-    chain.join(1, 1_000)
-    chain.providers.set_availability(signed(A), bytes([0b0101_0101] * 21))
-    for _ in range(4):
-        chain.turn()
-        chain.turn(beating=[A])
-    assert chain.mining.standings.standing[A].uptime == PPM
-
-
-def test_other_hours_count_from_when_they_were_told(chain: ProviderChain) -> None:
-    chain.join(1, 1_000)
-    chain.turn(5)
-    chain.providers.set_availability(signed(A), bytes([1, *[0] * 20]))
-    assert chain.mining.standings.standing[A].uptime == 0
-
-
-def test_epochs_without_a_block_expect_no_heartbeat(chain: ProviderChain) -> None:
-    chain.join(1, 1_000)
-    chain.turn(skipped=500, beating=[A])
-    chain.turn(skipped=500, beating=[A])
-    assert chain.mining.standings.standing[A].uptime == PPM
-
-
-def test_one_that_is_chilled_is_not_expected_to_answer(chain: ProviderChain) -> None:
-    chain.join(1, 1_000)
-    chain.turn(beating=[A])
-    chain.providers.chill(signed(A))
-    chain.turn(9)
-    chain.providers.resume(signed(A))
-    assert chain.mining.standings.standing[A].uptime == PPM
-
-
-def test_quality_is_told_when_an_era_is_over(chain: ProviderChain) -> None:
-    chain.join(1, 1_000)
-    for ok in (True, True, True, False):
-        chain.providers.engagements.note_done(A, 1_000, ok=ok)
-    assert chain.mining.standings.standing[A].quality == PPM
-    chain.turn()
-    assert chain.mining.standings.standing[A].quality == PPM
-    chain.providers.engagements.note_done(A, 1, ok=True)
-    target = int(chain.mining.params.value.target_p95)
-    longest = upper_edge(step_of(1_000))
-    assert chain.mining.standings.standing[A].quality == target * PPM // longest * 3 // 4
-    assert chain.providers.performance.conduct[A].done == 1
-    chain.providers.engagements.note_done(B, 1, ok=True)
-
-
-@given(st.integers(0, 2**40))
-def test_a_time_lies_in_its_step_which_is_narrow(milliseconds: int) -> None:
-    known = min(milliseconds, int(u32.MAX))
-    step = step_of(milliseconds)
-    assert known <= upper_edge(step) <= max(known * 9 // 8, known)
-    assert step == 0 or upper_edge(step - 1) < known
-    u8(step)
-
-
-@given(st.lists(st.integers(0, 10**7), min_size=1, max_size=60))
-def test_95_of_100_jobs_kept_to_the_time_that_is_told(times: list[int]) -> None:
-    counts: list[Timed] = []
-    for taken in times:
-        counts = timed(counts, taken)
-    told_ = p95(counts)
-    assert 100 * sum(taken <= told_ for taken in times) >= 95 * len(times)
-    exact = sorted(times)[-(-len(times) * 95 // 100) - 1]
-    assert exact <= told_ <= exact * 9 // 8
-    assert p95([]) == 0
-
-
-@given(gaps=st.lists(st.tuples(st.integers(1, 60), st.booleans()), max_size=20))
-def test_uptime_over_any_gaps_is_that_of_the_last_day(gaps: list[tuple[int, bool]]) -> None:
-    era, heard, conduct = 0, 0, Conduct()
-    answers: list[tuple[bool, bool]] = []
-    beats = [0]
-    for gap, awake in gaps:
-        answers += [(at in beats, awake) for at in range(era, era + gap)]
-        era += gap
-        conduct = next_era(conduct, era, heard, [awake] * min(gap, 24))
-        recent = answers[-24:]
-        assert conduct.heartbeats() == (
-            sum(answered and due for answered, due in recent),
-            sum(due for _, due in recent),
-        )
-        heard = era
-        beats.append(era)
 
 
 # ---- who decides
@@ -929,9 +612,9 @@ def test_nothing_costs_more_because_there_are_more_providers_than_a_class_holds(
     assert accesses(8, 8) == accesses(30, 8)
 
 
-def test_no_call_is_heavier_than_it_says(chain: ProviderChain) -> None:
+def test_no_call_is_heavier_than_declared(chain: ProviderChain) -> None:
     most = joining(chain.providers).weight
-    for info in (told(0, 1, 2), told(2), told(0, 1)):
+    for info in (provider_info(0, 1, 2), provider_info(2), provider_info(0, 1)):
         found = (
             chain.providers.update(signed(A), info)
             if chain.providers.engagements.exists(A)
@@ -964,11 +647,13 @@ class Business(RuleBasedStateMachine):
 
     @rule(who=accounts, bond=amounts, classes=st.sets(st.integers(0, 2)))
     def register(self, who: int, bond: int, classes: set[int]) -> None:
-        self.make(who, "register", info=told(*sorted(classes), capacity=2), bond=u128(bond))
+        self.make(
+            who, "register", info=provider_info(*sorted(classes), capacity=2), bond=u128(bond)
+        )
 
     @rule(who=accounts, classes=st.sets(st.integers(0, 2)), capacity=st.integers(0, 3))
     def update(self, who: int, classes: set[int], capacity: int) -> None:
-        self.make(who, "update", info=told(*sorted(classes), capacity=capacity))
+        self.make(who, "update", info=provider_info(*sorted(classes), capacity=capacity))
 
     @rule(who=accounts, name=st.sampled_from(("bond_extra", "unbond")), amount=amounts)
     def money(self, who: int, name: str, amount: int) -> None:
@@ -1065,7 +750,7 @@ class Business(RuleBasedStateMachine):
         self.chain.providers.engagements.hold_pay(stash(who), u128(amount))
 
     @invariant()
-    def books_agree(self) -> None:
+    def amounts_agree(self) -> None:
         self.chain.audit()
         issued = int(self.chain.balances.total_issuance.value)
         assert issued == self.issued - self.taken
