@@ -18,7 +18,7 @@ ROOT_CALLER = SystemOrigin(RawRoot())
 ROOT_TRACK = u16(0)
 
 
-def full_queue(b: Bench) -> None:
+def fill_queues(b: Bench) -> None:
     """Fill the timer queues of the next slots; an alarm does not fit into the first ones."""
     for slot in range(BLOCK + 1, BLOCK + 4):
         fill_slot(b, MAX_SCHEDULED // 2 - 1, slot)
@@ -80,7 +80,7 @@ def over(b: Bench) -> u32:
 @benchmark("Referenda.submit")
 def submit(b: Bench) -> Case:
     """Submit, with an alarm in a timer queue that is half full."""
-    full_queue(b)
+    fill_queues(b)
     raw = b.call("System", "remark", remark=bytes(100)).raw
     return b.signed(
         b.account(0), "Referenda", "submit", proposal_origin=ROOT_CALLER, proposal=Inline(raw),
@@ -118,7 +118,7 @@ def deciding(b: Bench) -> u32:
 
 def ready(b: Bench) -> u32:
     """Prepare a referendum for its decision period, the alarm included."""
-    full_queue(b)
+    fill_queues(b)
     index = deposited(b)
     b.at(BLOCK + int(track_of(b.runtime.referenda.tracks, ROOT_TRACK).prepare_period) + 1)
     return index
