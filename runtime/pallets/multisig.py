@@ -31,6 +31,7 @@ from btt_chain.scale import (
 from runtime.frame import (
     Call,
     Const,
+    Constant,
     DispatchError,
     DispatchInfo,
     DoubleMap,
@@ -149,7 +150,7 @@ class Multisig(Pallet):
     """Base deposit for a call that waits for approvals, in planck."""
     deposit_factor: Const[u128]
     """Additional deposit for each approval needed, in planck."""
-    max_signatories: Const[u32] = u32(MAX_SIGNATORIES)
+    max_signatories = Constant(u32(MAX_SIGNATORIES))
     """Maximum number of owners of an account of this kind."""
     currency: NamedReservable
     system: System
