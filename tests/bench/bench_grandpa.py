@@ -67,12 +67,12 @@ def run(voters: int, rounds: int, verify: Signatures) -> tuple[float, float]:
             now += 2 * T
             start = time.thread_time()
             node.take(node.gadget.tick(now), now)
-            heard = time.thread_time()
+            received = time.thread_time()
             for raw in votes:
                 node.take(node.gadget.gossip_received("peer", raw, now), now)
             end = time.thread_time()
             spent += end - start
-            a_vote.append((end - heard) / len(votes) * 1e6)
+            a_vote.append((end - received) / len(votes) * 1e6)
         a_round.append(spent * 1e3)
         if node.tree.final_block != target(head) or node.gadget.round != number + 1:
             raise RuntimeError(f"round {number} did not make its block final")

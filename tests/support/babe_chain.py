@@ -1,7 +1,7 @@
 """A chain that makes its blocks by BABE, in memory and without a node: one runtime, all the keys.
 
-Every block goes through the executive like any other; only roots are left out. Draws are those of
-`SimulatedVrf` unless a test wants real ones.
+Every block goes through the executive like any other; only roots are left out. VRF outputs are
+those of `SimulatedVrf` unless a test wants real ones.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ EPOCH = 10
 
 @dataclass(frozen=True)
 class Validator:
-    """Somebody who has an account, makes blocks and votes, all by the same name."""
+    """An account that makes blocks and votes, with keys of the same name."""
 
     name: str
 
@@ -102,12 +102,12 @@ class BabeChain:
     def __post_init__(self) -> None:
         people = [*self.members, *self.others]
         self.pairs = {person.author.public: person.author for person in people}
-        self.draws: Vrf = self.vrf or SimulatedVrf(self.pairs.values())
+        self.outputs: Vrf = self.vrf or SimulatedVrf(self.pairs.values())
         self.state = DictState()
         self.headers: list[Header] = []
         self.failures: list[DispatchError] = []
         write_genesis(self.state, self.config(people), "config")
-        self.runtime = BttRuntime(self.params, vrf=self.draws)
+        self.runtime = BttRuntime(self.params, vrf=self.outputs)
         self.executive = Executive(
             self.runtime, check_signature=check_signature, ordered_root=lambda _: bytes(32)
         )
@@ -142,8 +142,8 @@ class BabeChain:
     def claim(self, slot: int) -> Claimed:
         """Return the best claim that anybody here has to a slot."""
         epoch = self.runtime.babe.epochs.at(slot)
-        claimed = claim_slot(slot, epoch, self.pairs, self.draws)
-        assert claimed is not None, f"nobody may make a block in slot {slot}"
+        claimed = claim_slot(slot, epoch, self.pairs, self.outputs)
+        assert claimed is not None, f"no key may make a block in slot {slot}"
         return claimed
 
     def open(self, slot: int, claim: Claim | None = None) -> None:

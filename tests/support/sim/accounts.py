@@ -46,16 +46,16 @@ def account(index: int) -> AccountId:
 def nonce_of(node: SimNode, index: int) -> int:
     """Return the next nonce of an account, by the best block of a node."""
     best = node.client.best().hash
-    law = node.client.law(best).queries
-    law.runtime.enter(node.client.overlay(best))
-    system = law.runtime.pallet(System)
+    loaded = node.client.law(best).queries
+    loaded.runtime.enter(node.client.overlay(best))
+    system = loaded.runtime.pallet(System)
     return int(system.account[account(index)].nonce)
 
 
 def sign(
     index: int, nonce: int, call: Call, genesis: bytes, spec: int = 100, tip: int = 0
 ) -> bytes:
-    """Return an extrinsic with its length in front, signed for a version of the law."""
+    """Return an extrinsic with its length in front, signed for a version of the runtime."""
     extra = SIGNED_EXTRA.encode(
         SignedExtra(era=Immortal(), nonce=u32(nonce), tip=u128(tip), mode=MetadataHashMode.Disabled)
     )

@@ -1,7 +1,7 @@
-"""Nodes that cheat: an honest engine, and somebody who changes what it says.
+"""Nodes that cheat: an honest engine whose actions are changed.
 
 A cheat has the keys and goes around the signing record. It sees to whom each message goes, and
-tells different nodes different things. Else it is a running node, so what it does
+sends different messages to different nodes. Else it is a running node, so what it does
 fits the moment: its second block stands on the head of now, its second vote is of this round.
 """
 
@@ -177,7 +177,7 @@ class BlockEquivocator(Byzantine):
 
 @dataclass
 class Withholder(Byzantine):
-    """Makes blocks and tells nobody for some slots."""
+    """Makes blocks and withholds them for some slots."""
 
     most: int = 6
 
@@ -293,7 +293,7 @@ def own_vote(node: SimNode, action: network.Action) -> VoteMessage | None:
 
 @dataclass
 class VoteSplitter(Byzantine):
-    """Votes for two blocks in every step, and tells each part of the others one of them."""
+    """Votes for two blocks in every step, and sends one of them to each part of the others."""
 
     def change(self, node: SimNode, action: network.Action) -> bool:
         """Sign another vote beside ours."""
@@ -426,7 +426,7 @@ def _wrong_bodies(data: bytes) -> bytes:
 
 @dataclass
 class Babbler(Byzantine):
-    """Gossips what nobody should: votes of strangers, bad signatures, commits and catch-ups that
+    """Gossips invalid messages: votes of other keys, bad signatures, commits and catch-ups that
     lie, claims to be rounds ahead."""
 
     last: int = -1
@@ -472,8 +472,8 @@ class Babbler(Byzantine):
         others = list(node.connected)
         match rng.randrange(7):
             case 0:
-                stranger = KeyPair.from_uri("//Stranger")
-                signed = replace(signed, id=AuthorityId(stranger.public))
+                other_key = KeyPair.from_uri("//Other")
+                signed = replace(signed, id=AuthorityId(other_key.public))
                 self._gossip(node, vote_data(set_id, number, signed))
             case 1:
                 signed = replace(signed, signature=AuthoritySignature(rng.randbytes(64)))

@@ -27,7 +27,7 @@ class SimDisk:
     def open(
         self, point: Callable[[str], None], awaited: Callable[[], bool] = lambda: True
     ) -> SimKV:
-        """Open what is on the disk. `point` is told where a process may die, while `awaited`."""
+        """Open what is on the disk. `point` is called where a process may die, while `awaited`."""
         live = MemoryKV()
         live.write(self._durable)
         return SimKV(self, live, point, awaited)

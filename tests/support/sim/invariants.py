@@ -65,7 +65,7 @@ class _Seen:
     """What was looked at of a node."""
 
     __slots__ = (
-        "life", "blocks", "height", "passed", "told", "blames", "refused", "measure_at",
+        "life", "blocks", "height", "passed", "reported", "blames", "refused", "measure_at",
     )  # fmt: skip
     blocks: BlockStore
 
@@ -75,12 +75,12 @@ class _Seen:
         """Its last final height, over all lives."""
         self.passed = 0
         """The last final height whose block was not yet here, of who began with a state."""
-        self.told = self.blames = self.refused = self.measure_at = 0
+        self.reported = self.blames = self.refused = self.measure_at = 0
 
     def begin(self, node: SimNode) -> None:
         """Look at another life of it."""
         self.life, self.blocks = node.epoch, node.client.store.blocks
-        self.told = self.blames = self.refused = self.measure_at = 0
+        self.reported = self.blames = self.refused = self.measure_at = 0
 
 
 class Errors(logging.Handler):
@@ -113,7 +113,7 @@ class Invariants:
         self.expected = errors
         self.excused = excused
         self.final: dict[int, bytes] = {0: world.genesis.hash}
-        """The final block at each height, whoever said so first."""
+        """The final block at each height, by the first report."""
         first = VoterSet(first_voters(world.nodes[0].client))
         self.sets: list[tuple[int, VoterSet]] = [(1, first)]
         """The first height that each set makes final, by set id, and its voters."""
@@ -145,10 +145,10 @@ class Invariants:
             if final < seen.height:
                 raise Violation("I4", f"{node.name} fell from {seen.height} to {final}")
             self._follow(node, final)
-        if len(watcher.finals) > seen.told:
-            for target in watcher.finals[seen.told :]:
+        if len(watcher.finals) > seen.reported:
+            for target in watcher.finals[seen.reported :]:
                 self._judge(node, target)
-            seen.told = len(watcher.finals)
+            seen.reported = len(watcher.finals)
         if len(watcher.penalties) > seen.blames or len(watcher.refusals) > seen.refused:
             self._manners(node)
         if self.world.now >= seen.measure_at:
@@ -230,7 +230,7 @@ class Invariants:
             for peer, cost, why in blames[seen.blames :]:
                 if world.nodes[peer].cheat is not None:
                     continue
-                # Cheats are no excuse: everybody looks at what he hands on.
+                # Cheats are no excuse: each node checks what it forwards.
                 if not why.startswith(self.excused) or node.scores[peer] > TOLERATED:
                     raise Violation("I7", f"{node.name} blames n{peer} for {cost}: {why}")
             seen.blames = len(blames)

@@ -13,7 +13,7 @@ from support.sim.nodes import SimNode
 from support.sim.world import World
 
 SHIFT = int(os.environ.get("BTT_SHIFT", "0")) * 1_000
-"""Other luck for the same scenarios: `make chaos` plays them many times."""
+"""Other seeds for the same scenarios: `make chaos` plays them many times."""
 LONG = os.environ.get("BTT_LONG") == "1"
 """As long as consensus.md says; `make chaos` plays them so."""
 
@@ -68,7 +68,7 @@ def settle(world: World, bound: int) -> int:
 
 
 class Payers:
-    """Accounts that pay each other, a transfer after the other; `spec` is the law's version."""
+    """Accounts that pay each other, a transfer after the other; `spec` is the runtime's version."""
 
     def __init__(self, world: World, count: int = 6) -> None:
         self._world = world
@@ -94,5 +94,5 @@ class Payers:
         return all(accounts.nonce_of(node, who) == nonce for who, nonce in enumerate(self._nonces))
 
     def recall(self, node: SimNode) -> None:
-        """Begin again with what a node's best chain has: the law of the rest is no more."""
+        """Begin again with what a node's best chain has: the runtime of the rest is gone."""
         self._nonces = [accounts.nonce_of(node, who) for who in range(len(self._nonces))]

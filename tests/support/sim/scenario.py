@@ -6,7 +6,7 @@ A scenario has two parts. In the first, faults befall a network that makes block
 all the time. Then everything heals, except those that cheat: within BOUND slots every honest node
 must have made final what was the best block when it healed, on one chain, and go on.
 
-    PYTHONPATH=.:tests python -m support.sim.scenario 4711      # one seed, told in full
+    PYTHONPATH=.:tests python -m support.sim.scenario 4711      # one seed, reported in full
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Fault:
 
 @dataclass(slots=True)
 class Scenario:
-    """All that a seed decides beforehand; the rest is the world's own luck."""
+    """All that a seed decides beforehand; the rest follows from the world's own generator."""
 
     seed: int
     validators: int = 4
@@ -143,7 +143,7 @@ class Scenario:
         self.faults.sort(key=lambda fault: fault.at)
 
     def fault(self, rng: random.Random, at: int) -> list[Fault]:
-        """Return something that goes wrong at a time, or the same for everybody."""
+        """Return something that goes wrong at a time, or the same for all nodes."""
         kinds: list[Callable[[random.Random, int], list[Fault]]] = [
             self._crash,
             self._crash,
@@ -327,7 +327,7 @@ class Stage:
                 self.world.start(node.index)
 
     def pay(self, rng: random.Random) -> None:
-        """Hand a transfer to somebody's pool."""
+        """Submit a transfer to a node's pool."""
         who = rng.randrange(len(self._nonces))
         wire = accounts.transfer(
             who, self._nonces[who], (who + 1) % 6, 10**18, self.world.genesis.hash
@@ -405,15 +405,15 @@ def play(scenario: Scenario) -> Outcome:
 
 
 def main() -> None:
-    """Play seeds and tell what came of them."""
+    """Play seeds and report the results."""
     parser = argparse.ArgumentParser(description="play seeds of the simulator")
     parser.add_argument("first", type=int)
     parser.add_argument("count", type=int, nargs="?", default=1)
     parser.add_argument("--log", action="store_true", help="show what the nodes log")
-    told = parser.parse_args()
-    logging.basicConfig(level=logging.INFO if told.log else logging.CRITICAL)
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO if options.log else logging.CRITICAL)
     failed, slots, worst, began = [], 0, 0, time.process_time()
-    for seed in range(told.first, told.first + told.count):
+    for seed in range(options.first, options.first + options.count):
         scenario = Scenario.of(seed)
         try:
             outcome = play(scenario)
@@ -423,12 +423,12 @@ def main() -> None:
             continue
         slots += outcome.slots
         worst = max(worst, outcome.recovery)
-        if told.count == 1:
+        if options.count == 1:
             print(scenario.describe(), outcome, sep="\n")
     spent = time.process_time() - began
     print(
-        f"{told.count} seeds, {len(failed)} failed {failed}; {slots} slots in {spent:.1f} CPU-s, "
-        f"{slots / spent:.0f} a second; slowest recovery {worst} slots"
+        f"{options.count} seeds, {len(failed)} failed {failed}; {slots} slots in {spent:.1f} CPU-s,"
+        f" {slots / spent:.0f} a second; slowest recovery {worst} slots"
     )
     sys.exit(bool(failed))
 

@@ -1,13 +1,13 @@
 """What the nodes of a world find out once for all of them: ruling 19.
 
-Everybody follows the same law, so what one node found of the same bytes is what each would find:
+All nodes run the same runtime, so one node's result for the same bytes is that of each:
 the changes that a block makes to its parent's state, what a header claims, the epoch that a slot
 lies in by its parent's state, what a header or a message of GRANDPA says. Each is still asked for
 by each node, when it needs it, and refused where it has not got the block that it is about.
 
 So that this is no article of faith: one seed in fifty shares nothing (`Scenario.of`), and of the
 blocks of all others one in eight is executed again by the first who imports it, and must lead to
-the very same changes. What is refused is shared with nobody.
+the very same changes. Refusals are not shared.
 """
 
 from __future__ import annotations
@@ -35,23 +35,23 @@ REMEMBERED: Final = 512
 """Entries of each kind that are known in common; the oldest go, and are found out anew."""
 AGAIN: Final = 8
 """One block in so many is executed by its author and by the first who imports it; of the honest
-nodes' votes one in so many has its signature checked by the first who hears it.
+nodes' votes one in so many has its signature checked by the first receiver.
 """
 
 
 class _SharedRuntime(LoadedRuntime):
-    """The law of another node, with a pool's view of its own: that stays open between steps."""
+    """The runtime of another node, with a pool's view of its own: that stays open between steps."""
 
-    def __init__(self, law: LoadedRuntime) -> None:
+    def __init__(self, loaded: LoadedRuntime) -> None:
         # Not the parent's: it would build three runtimes, and that takes most of a world's time.
-        self._build, self._verdicts = law._build, law._verdicts
-        self.blocks, self.queries = law.blocks, law.queries
+        self._build, self._verdicts = loaded._build, loaded._verdicts
+        self.blocks, self.queries = loaded.blocks, loaded.queries
         self.pool = self._executive()
-        self.version, self._metadata = law.version, law._metadata
+        self.version, self._metadata = loaded.version, loaded._metadata
 
 
 class SharedRuntimes(RuntimeRegistry):
-    """The laws of another node; what was said of a signature counts for both."""
+    """The runtimes of another node; verified signatures count for both."""
 
     def __init__(self, others: RuntimeRegistry) -> None:
         super().__init__(others._builders)
@@ -98,7 +98,7 @@ class Shared:
         self.spared = 0
 
     def join(self, client: Client) -> None:
-        """Let a node's chain use what others found, and tell what it made."""
+        """Let a node's chain use the results of others, and share its own."""
         client.execute = self._executing(client, client.execute)  # type: ignore[method-assign, assignment]
         client.import_block = self._importing(client.import_block)  # type: ignore[method-assign]
         client.header = self._reading(client)  # type: ignore[method-assign, assignment]

@@ -1,7 +1,8 @@
-"""Signatures and outputs without luck, so that a seed gives the same hashes each time.
+"""Deterministic signatures and outputs, so that a seed gives the same hashes each time.
 
-Schnorrkel's signatures and proofs take a random number each. Here it is drawn from key and message,
-as in Ed25519; everybody checks them as the others. Not for keys of value: nobody hardened this.
+Schnorrkel's signatures and proofs take a random number each. Here it is derived from key and
+message, as in Ed25519; they are verified as the others. Not for keys of value: this is not
+hardened.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class QuickPair(KeyPair):
 
 @lru_cache(maxsize=256)
 def steady(pair: KeyPair) -> KeyPair:
-    """Return a pair that signs without luck."""
+    """Return a pair that signs deterministically."""
     kind = SteadyPair if pair.scheme is Scheme.SR25519 else QuickPair
     return kind(pair.scheme, pair.public, pair.secret, pair.seed)
 
@@ -74,7 +75,7 @@ class SteadyVrf(SchnorrkelVrf):
     """The real VRF, with proofs that do not change."""
 
     def sign(self, pair: KeyPair, message: VrfInput) -> tuple[SchnorrkelOutput, bytes]:
-        """Return the output, and a proof without luck."""
+        """Return the output, and a deterministic proof."""
         scalar = pair.secret[:32]
         point, point8 = vrf._input_point(pair.public, message)
         nonce = _nonce(pair, point)

@@ -53,7 +53,7 @@ class Blind(Witness):
 
 
 class WatchedRecord(MemoryRecord):
-    """A record that tells the witness."""
+    """A record that reports to the witness."""
 
     def __init__(
         self,
@@ -65,7 +65,7 @@ class WatchedRecord(MemoryRecord):
     ) -> None:
         super().__init__(genesis_hash, public_key, ledger, point)
         self._witness = witness
-        self._told = point
+        self._reach = point
 
     def again(self, point: Callable[[str], None]) -> WatchedRecord:
         """Return the record that the next life finds."""
@@ -76,7 +76,7 @@ class WatchedRecord(MemoryRecord):
     def sign_block(
         self, slot: int, pre_seal_hash: bytes, make: Callable[[], bytes]
     ) -> bytes | Refusal:
-        """Sign, and tell what was given out."""
+        """Sign, and report the signature."""
         seal = super().sign_block(slot, pre_seal_hash, make)
         if not isinstance(seal, Refusal):
             self._witness.block(self.public_key, slot, pre_seal_hash)
@@ -91,7 +91,7 @@ class WatchedRecord(MemoryRecord):
         target_number: int,
         make: Callable[[], bytes],
     ) -> bytes | Refusal:
-        """Sign, and tell what was given out."""
+        """Sign, and report the signature."""
         signature = super().sign_vote(set_id, round, stage, target_hash, target_number, make)
         if not isinstance(signature, Refusal):
             target = (target_hash, target_number)
@@ -100,13 +100,13 @@ class WatchedRecord(MemoryRecord):
 
     def _keep(self, ledger: Ledger) -> None:
         what = "vote" if ledger.block == self._ledger.block else "block"
-        self._told(f"record {what}")
+        self._reach(f"record {what}")
         self._durable = ledger
-        self._tell(ledger)
-        self._told(f"recorded {what}")
+        self._report(ledger)
+        self._reach(f"recorded {what}")
         self._ledger = ledger
 
-    def _tell(self, ledger: Ledger) -> None:
+    def _report(self, ledger: Ledger) -> None:
         block, last = ledger.block, ledger.round
         if block is not None and block.pre_seal_hash is not None and block.seal is not None:
             self._witness.block(self.public_key, block.slot, block.pre_seal_hash)

@@ -32,9 +32,9 @@ def chain(request: pytest.FixtureRequest) -> DevChain:
 
 
 def listen(client: Client) -> list[ChainEvent]:
-    heard: list[ChainEvent] = []
-    client.listen(heard.append)
-    return heard
+    events: list[ChainEvent] = []
+    client.listen(events.append)
+    return events
 
 
 def pay(chain: DevChain, amount: int) -> Call:
@@ -60,13 +60,13 @@ def test_a_store_without_genesis_is_no_chain() -> None:
 
 def test_a_block_comes_in_as_its_maker_made_it(chain: DevChain) -> None:
     other = chain.another()
-    heard = listen(other)
+    events = listen(other)
     chain.send(BOB, pay(chain, int(BTT)))
     hash = chain.seal()
     ref = other.import_block(*chain.block(hash))
     assert ref == BlockRef(1, hash) == other.best()
     genesis = other.genesis_hash
-    assert heard == [NewBlock(hash, genesis, 1, True), NewBest(hash, (hash,), ())]
+    assert events == [NewBlock(hash, genesis, 1, True), NewBest(hash, (hash,), ())]
     assert other.state(hash).root == chain.client.state(hash).root
 
 
@@ -74,9 +74,9 @@ def test_a_known_block_is_passed_over(chain: DevChain) -> None:
     other = chain.another()
     block = chain.block(chain.seal())
     first = other.import_block(*block)
-    heard = listen(other)
+    events = listen(other)
     assert other.import_block(*block) == first
-    assert not heard
+    assert not events
 
 
 def test_an_orphan_waits_for_its_parent(chain: DevChain) -> None:
@@ -99,12 +99,12 @@ def test_a_number_that_does_not_follow_is_refused(chain: DevChain, number: int) 
 
 def test_a_refused_block_leaves_no_trace(chain: DevChain) -> None:
     other = chain.another()
-    heard = listen(other)
+    events = listen(other)
     header, body = chain.block(chain.seal())
     wrong = replace(header, state_root=H256(bytes(32)))
     with pytest.raises(InvalidBlock, match="state root"):
         other.import_block(wrong, body)
-    assert not heard
+    assert not events
     assert other.header(wrong.hash()) is None
     other.import_block(header, body)
     assert other.best().hash == header.hash()
@@ -160,23 +160,23 @@ def weight_of(chain: DevChain, hash: bytes) -> bytes | None:
 def test_the_first_of_two_equals_stays_the_best(chain: DevChain) -> None:
     genesis = chain.client.genesis_hash
     (first,) = fork(chain, genesis)
-    heard = listen(chain.client)
+    events = listen(chain.client)
     (second,) = fork(chain, genesis)
     assert chain.client.best().hash == first
-    assert heard == [NewBlock(second, genesis, 1, False)]
+    assert events == [NewBlock(second, genesis, 1, False)]
 
 
-def test_a_longer_fork_takes_over_and_both_ways_are_told(chain: DevChain) -> None:
+def test_a_longer_fork_takes_over_and_both_ways_are_reported(chain: DevChain) -> None:
     genesis = chain.client.genesis_hash
     left = fork(chain, genesis, 2)
-    heard = listen(chain.client)
+    events = listen(chain.client)
     right = fork(chain, genesis, 3)
-    best = [event for event in heard if isinstance(event, NewBest)]
+    best = [event for event in events if isinstance(event, NewBest)]
     assert best == [NewBest(right[2], tuple(right), tuple(reversed(left)))]
-    news = [event.hash for event in heard if isinstance(event, NewBlock)]
+    news = [event.hash for event in events if isinstance(event, NewBlock)]
     assert news == right
     assert [chain.client.block_hash(number) for number in (1, 2, 3)] == right
-    assert isinstance(heard[-2], NewBlock)
+    assert isinstance(events[-2], NewBlock)
 
 
 def test_each_fork_has_its_own_state(chain: DevChain) -> None:
@@ -195,9 +195,9 @@ def test_finality_on_the_best_chain_cuts_off_its_rivals(chain: DevChain) -> None
     genesis = chain.client.genesis_hash
     main = fork(chain, genesis, 3)
     side = fork(chain, genesis, 2)
-    heard = listen(chain.client)
+    events = listen(chain.client)
     chain.client.finalize(main[1])
-    assert heard == [Finalized((main[0], main[1]), (side[1], side[0]))]
+    assert events == [Finalized((main[0], main[1]), (side[1], side[0]))]
     assert chain.client.finalized() == BlockRef(2, main[1])
     with pytest.raises((InvalidBlock, UnknownBlock)):
         fork(chain, side[1])
@@ -207,7 +207,7 @@ def test_finality_on_a_fork_moves_the_head_to_its_best_leaf(chain: DevChain) -> 
     genesis = chain.client.genesis_hash
     main = fork(chain, genesis, 3)
     side = fork(chain, genesis, 2)
-    heard = listen(chain.client)
+    events = listen(chain.client)
     bodies: list[list[bytes] | None] = []
     chain.client.listen(
         lambda event: (
@@ -218,31 +218,31 @@ def test_finality_on_a_fork_moves_the_head_to_its_best_leaf(chain: DevChain) -> 
     )
     chain.client.finalize(side[0])
     assert chain.client.best() == BlockRef(2, side[1])
-    assert heard[0] == NewBest(side[1], (side[0], side[1]), tuple(reversed(main)))
-    assert heard[1:] == [Finalized((side[0],), tuple(reversed(main)))]
+    assert events[0] == NewBest(side[1], (side[0], side[1]), tuple(reversed(main)))
+    assert events[1:] == [Finalized((side[0],), tuple(reversed(main)))]
     assert bodies
-    assert None not in bodies  # who hears of a block left behind can still read it
+    assert None not in bodies  # a listener can still read a block that left the chain
 
 
 def test_a_block_may_be_made_final_as_it_comes_in_on_a_fork(chain: DevChain) -> None:
     genesis = chain.client.genesis_hash
     main = fork(chain, genesis, 2)
-    heard = listen(chain.client)
+    events = listen(chain.client)
     final = chain.seal(parent=genesis)
-    assert heard == [
+    assert events == [
         NewBlock(final, genesis, 1, True),
         NewBest(final, (final,), tuple(reversed(main))),
         Finalized((final,), tuple(reversed(main))),
     ]
 
 
-def test_a_final_block_on_the_best_chain_tells_of_the_forks_it_ends(chain: DevChain) -> None:
+def test_a_final_block_on_the_best_chain_reports_the_forks_it_ends(chain: DevChain) -> None:
     genesis = chain.client.genesis_hash
     main = fork(chain, genesis)
     side = fork(chain, genesis)
-    heard = listen(chain.client)
+    events = listen(chain.client)
     final = chain.seal()
-    assert heard == [
+    assert events == [
         NewBlock(final, main[0], 2, True),
         NewBest(final, (final,), ()),
         Finalized((main[0], final), tuple(side)),
@@ -250,7 +250,7 @@ def test_a_final_block_on_the_best_chain_tells_of_the_forks_it_ends(chain: DevCh
 
 
 @pytest.mark.parametrize("at_once", [True, False], ids=["import", "finalize"])
-def test_a_fork_that_is_still_read_is_told_dead_once_and_pruning_goes_on_after(
+def test_a_fork_that_is_still_read_is_reported_dead_once_and_pruning_goes_on_after(
     at_once: bool,
 ) -> None:
     chain = DevChain(pruning=256)
@@ -259,17 +259,17 @@ def test_a_fork_that_is_still_read_is_told_dead_once_and_pruning_goes_on_after(
     (main,) = fork(chain, genesis)
     (rival,) = fork(chain, genesis)
     store.state.pin(rival)
-    heard = listen(chain.client)
+    events = listen(chain.client)
     if at_once:
         final = [main, chain.seal(parent=main)]
     else:
         chain.client.finalize(main)
         final = [main]
-    assert [event for event in heard if isinstance(event, Finalized)] == [
+    assert [event for event in events if isinstance(event, Finalized)] == [
         Finalized(tuple(final), (rival,))
     ]
     assert chain.client.header(rival) is not None
-    heard.clear()
+    events.clear()
     for _ in range(4):
         chain.seal()
     assert store.state.base.number == 0
@@ -277,16 +277,16 @@ def test_a_fork_that_is_still_read_is_told_dead_once_and_pruning_goes_on_after(
     last = chain.seal()
     assert chain.client.header(rival) is None
     assert store.state.base.number == chain.client.header_of(last).number - 2
-    pruned = [event.pruned for event in heard if isinstance(event, Finalized)]
+    pruned = [event.pruned for event in events if isinstance(event, Finalized)]
     assert pruned == [()] * 5
 
 
 def test_what_is_final_stays(chain: DevChain) -> None:
     genesis = chain.client.genesis_hash
     first = chain.seal()
-    heard = listen(chain.client)
+    events = listen(chain.client)
     chain.client.finalize(first)
-    assert not heard
+    assert not events
     with pytest.raises(ValueError, match="descendant"):
         chain.client.finalize(genesis)
     with pytest.raises(UnknownBlock):
@@ -299,14 +299,14 @@ def test_what_is_final_stays(chain: DevChain) -> None:
 
 
 def test_an_unknown_block_is_named(chain: DevChain) -> None:
-    nobody = bytes(range(32))
+    unknown = bytes(range(32))
     client = chain.client
-    assert client.header(nobody) is None
-    assert client.body(nobody) is None
+    assert client.header(unknown) is None
+    assert client.body(unknown) is None
     assert client.block_hash(9) is None
     for ask in (client.header_of, client.state, client.overlay, client.law):
-        with pytest.raises(UnknownBlock, match=nobody.hex()):
-            ask(nobody)
+        with pytest.raises(UnknownBlock, match=unknown.hex()):
+            ask(unknown)
 
 
 def test_a_state_out_of_the_window_is_gone_and_says_so() -> None:
@@ -323,7 +323,7 @@ def test_a_state_out_of_the_window_is_gone_and_says_so() -> None:
     chain.client.call(chain.client.best().hash, "Core_version", b"")
 
 
-# ---- laws
+# ---- runtimes
 
 
 def reader(chain: DevChain, **changes: bytes | None) -> dict[bytes, bytes]:
@@ -337,13 +337,13 @@ def reader(chain: DevChain, **changes: bytes | None) -> dict[bytes, bytes]:
     return state
 
 
-def test_one_law_serves_all_blocks_of_one_version(chain: DevChain) -> None:
+def test_one_runtime_serves_all_blocks_of_one_version(chain: DevChain) -> None:
     genesis = chain.client.law(chain.client.genesis_hash)
     assert chain.client.law(chain.seal()) is genesis
 
 
 @pytest.mark.parametrize("name", ["code", "params"])
-def test_a_state_without_version_or_parameters_has_no_law(chain: DevChain, name: str) -> None:
+def test_a_state_without_version_or_parameters_has_no_runtime(chain: DevChain, name: str) -> None:
     with pytest.raises(UnsupportedRuntime, match="can be read, not executed"):
         chain.client.runtimes.of(reader(chain, **{name: None}).get)
 
@@ -351,7 +351,7 @@ def test_a_state_without_version_or_parameters_has_no_law(chain: DevChain, name:
 @pytest.mark.parametrize(
     ("name", "raw"), [("code", b"\0asm"), ("params", b"\1"), ("params", b"\0" * 8)]
 )
-def test_a_state_that_cannot_be_read_has_no_law(chain: DevChain, name: str, raw: bytes) -> None:
+def test_a_state_that_cannot_be_read_has_no_runtime(chain: DevChain, name: str, raw: bytes) -> None:
     with pytest.raises(UnsupportedRuntime, match="cannot be read"):
         chain.client.runtimes.of(reader(chain, **{name: raw}).get)
 
@@ -376,31 +376,31 @@ def test_a_chain_of_a_version_to_come_says_what_to_do(chain: DevChain) -> None:
 # ---- news
 
 
-def test_who_stops_listening_hears_no_more() -> None:
-    notifier, heard = Notifier(), list[ChainEvent]()
-    stop = notifier.listen(heard.append)
-    other = notifier.listen(heard.append)
+def test_a_listener_that_stops_receives_no_more() -> None:
+    notifier, events = Notifier(), list[ChainEvent]()
+    stop = notifier.listen(events.append)
+    other = notifier.listen(events.append)
     event = NewBlock(b"h", b"p", 1, True)
     notifier.emit(event)
     stop()
     stop()
     notifier.emit(event)
     other()
-    assert heard == [event] * 3
+    assert events == [event] * 3
 
 
-def test_a_listener_may_stop_listening_while_it_hears() -> None:
-    notifier, heard = Notifier(), list[ChainEvent]()
+def test_a_listener_may_stop_listening_while_it_receives() -> None:
+    notifier, events = Notifier(), list[ChainEvent]()
 
     def once(event: ChainEvent) -> None:
-        heard.append(event)
+        events.append(event)
         stop()
 
     stop = notifier.listen(once)
-    notifier.listen(heard.append)
+    notifier.listen(events.append)
     for _ in range(2):
         notifier.emit(NewBlock(b"h", b"p", 1, True))
-    assert len(heard) == 3
+    assert len(events) == 3
 
 
 def test_the_root_of_a_body_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:

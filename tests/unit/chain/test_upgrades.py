@@ -1,4 +1,4 @@
-"""A chain changes its law at a slot; who lacks the next one stands at the last block before."""
+"""A chain changes its runtime at a slot; a node without the next one stops before it."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def test_a_block_runs_under_the_version_in_its_parents_state(
     assert [updated in chain.block(hash)[0].digest.logs for hash in (before, at, after)] == [
         False, True, False,
     ]  # fmt: skip
-    [told] = [one for one in chain.events(at) if one.event.event == System.CodeUpdated()]
-    assert told.phase == Finalization()
+    [record] = [one for one in chain.events(at) if one.event.event == System.CodeUpdated()]
+    assert record.phase == Finalization()
     assert chain.client.law(before).version == VERSION
     assert chain.client.law(at).version == NEXT
 
@@ -91,7 +91,7 @@ def test_the_first_block_under_the_version_leaves_the_state_in_its_form(
     assert chain.storage(last)[sudo.key.prefix] == new[sudo.key.prefix]
 
 
-def test_whoever_asks_the_last_block_under_the_old_version_is_answered_in_the_new_form(
+def test_queries_at_the_last_block_under_the_old_version_are_answered_in_the_new_form(
     upgraded: tuple[DevChain, list[bytes]],
 ) -> None:
     chain, (_, at, _, _) = upgraded
@@ -114,12 +114,12 @@ def test_transactions_are_signed_for_the_version_they_run_under() -> None:
     with pytest.raises(TransactionInvalid) as refusal:
         chain.send(BOB, remark)
     assert isinstance(refusal.value.reason, BadProof)
-    law = chain.client.law(chain.client.best().hash)
-    sign = law.queries.runtime.call("Guestbook", "sign", line=b"Bob was here")
+    loaded = chain.client.law(chain.client.best().hash)
+    sign = loaded.queries.runtime.call("Guestbook", "sign", line=b"Bob was here")
     chain.send(BOB, sign, spec_version=101)
     after = chain.seal()
-    law.queries.runtime.enter(chain.client.overlay(after))
-    assert law.queries.runtime.pallet(Guestbook).lines[account(BOB)] == b"Bob was here"
+    loaded.queries.runtime.enter(chain.client.overlay(after))
+    assert loaded.queries.runtime.pallet(Guestbook).lines[account(BOB)] == b"Bob was here"
 
 
 def test_a_program_without_the_version_stands_before_it_and_goes_on_with_the_next_release() -> None:
@@ -183,7 +183,7 @@ def test_a_version_of_another_form_than_the_chain_decided_on_is_not_carried() ->
         new_runtimes().of({**chain.state, CODE_KEY: odd.encoded()}.get)
 
 
-def test_the_pool_forgets_at_once_what_was_signed_for_the_law_before(
+def test_the_pool_forgets_at_once_what_was_signed_for_the_runtime_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("btt_chain.node.pool.RECHECKS", 1)
@@ -204,7 +204,7 @@ def test_the_pool_forgets_at_once_what_was_signed_for_the_law_before(
         (KeyError("x"), "cannot be built: KeyError"),
     ],
 )
-def test_a_law_that_does_not_fit_what_was_decided_is_built_once_and_stops_no_node(
+def test_a_runtime_that_does_not_fit_what_was_decided_is_built_once_and_stops_no_node(
     error: Exception | None, why: str
 ) -> None:
     built = []
@@ -226,7 +226,7 @@ def test_a_law_that_does_not_fit_what_was_decided_is_built_once_and_stops_no_nod
 
 def test_a_migration_that_fails_stops_the_chain_until_a_release_corrects_it() -> None:
     class Broken(NextRuntime):
-        """A law whose author was in a hurry."""
+        """A runtime with an error in its constructor."""
 
         def __init__(self, params: RuntimeParams) -> None:
             super().__init__(params)

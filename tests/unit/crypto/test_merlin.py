@@ -1,4 +1,4 @@
-"""Merlin: published transcripts, and two ways to hash them that cannot be told apart."""
+"""Merlin: published transcripts, and two ways to hash them with the same results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from btt_chain.crypto import merlin
 from btt_chain.crypto.merlin import PythonSponge, Sponge, Transcript, keccak_f
 
-LANES = Struct("<25Q")
+WORDS = Struct("<25Q")
 
 steps = st.lists(
     st.tuples(st.booleans(), st.binary(max_size=40), st.binary(max_size=400)), max_size=6
@@ -48,31 +48,31 @@ def test_the_published_long_transcript_has_its_challenge(sponge: None) -> None:
     assert challenge.hex() == "a8c933f54fae76e3f9bea93648c1308e7dfa2152dd51674ff3ca438351cf003c"
 
 
-def heard(steps: list[tuple[bool, bytes, bytes]]) -> list[bytes]:
+def challenges(steps: list[tuple[bool, bytes, bytes]]) -> list[bytes]:
     transcript = Transcript(b"any")
-    drawn = []
-    for draws, label, message in steps:
-        if draws:
-            drawn.append(transcript.challenge(label, len(message)))
+    squeezed = []
+    for squeezes, label, message in steps:
+        if squeezes:
+            squeezed.append(transcript.challenge(label, len(message)))
         else:
             transcript.append(label, message)
-    return [*drawn, transcript.challenge(b"end", 200)]
+    return [*squeezed, transcript.challenge(b"end", 200)]
 
 
 @given(steps)
 @settings(max_examples=30, deadline=None)
-def test_hashing_in_python_and_in_openssl_cannot_be_told_apart(
+def test_hashing_in_python_and_in_openssl_have_the_same_results(
     steps: list[tuple[bool, bytes, bytes]],
 ) -> None:
-    as_found = heard(steps)
+    as_found = challenges(steps)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(merlin, "_OPENED", merlin._opened(PythonSponge()))
 
-        assert heard(steps) == as_found
+        assert challenges(steps) == as_found
 
 
 class Strobe:
-    """STROBE-128 byte by byte, as its paper tells it."""
+    """STROBE-128 byte by byte, as its paper describes it."""
 
     def __init__(self) -> None:
         state = bytearray(200)
@@ -83,7 +83,7 @@ class Strobe:
 
     @staticmethod
     def permuted(state: bytearray) -> bytearray:
-        return bytearray(LANES.pack(*keccak_f(LANES.unpack(state))))
+        return bytearray(WORDS.pack(*keccak_f(WORDS.unpack(state))))
 
     def close(self) -> None:
         self.state[self.at] ^= self.begin
@@ -113,23 +113,23 @@ class Strobe:
     def challenge(self, label: bytes, length: int) -> bytes:
         self.operate(0x12, label + length.to_bytes(4, "little"))
         self.operate(0x07, b"")
-        drawn = bytearray()
+        squeezed = bytearray()
         for _ in range(length):
             byte = self.state[self.at]
-            drawn.append(byte)
+            squeezed.append(byte)
             self.absorb(bytes([byte]))  # which leaves a zero in its place
-        return bytes(drawn)
+        return bytes(squeezed)
 
 
-@pytest.mark.parametrize("drawn", [1, 166, 167, 340])
-def test_messages_that_end_anywhere_in_a_block_are_told_apart_as_in_strobe(drawn: int) -> None:
+@pytest.mark.parametrize("squeezed", [1, 166, 167, 340])
+def test_messages_that_end_anywhere_in_a_block_are_told_apart_as_in_strobe(squeezed: int) -> None:
     for size in range(170):
         transcript, plain = Transcript(b"any"), Strobe()
         plain.append(b"dom-sep", b"any")
         for one in (transcript, plain):
             one.append(b"", bytes(size))
 
-        assert transcript.challenge(b"c", drawn) == plain.challenge(b"c", drawn), size
+        assert transcript.challenge(b"c", squeezed) == plain.challenge(b"c", squeezed), size
         assert transcript.challenge(b"d", 8) == plain.challenge(b"d", 8), size
 
 
@@ -167,7 +167,7 @@ def test_keccak_is_the_permutation_under_sha3() -> None:
     state[:4] = b"abc\x06"
     state[135] = 0x80
 
-    after = LANES.pack(*keccak_f(LANES.unpack(state)))
+    after = WORDS.pack(*keccak_f(WORDS.unpack(state)))
 
     assert after[:32] == hashlib.sha3_256(b"abc").digest()
 

@@ -1,4 +1,4 @@
-"""The VRF: draws that Rust made, draws of our own, and nothing else."""
+"""The VRF: outputs made by Rust, outputs of our own, and no others."""
 
 from __future__ import annotations
 
@@ -151,19 +151,21 @@ def flipped(raw: bytes, bit: int) -> bytes:
 def test_a_proof_that_rust_made_holds(
     public: bytes, point: bytes, output: bytes, proof: bytes
 ) -> None:
-    draw = VRF.verify(public, MEOW, output, proof)
+    result = VRF.verify(public, MEOW, output, proof)
 
-    assert draw is not None
-    assert draw.point == point
-    assert draw == VRF.attach(public, MEOW, output)
+    assert result is not None
+    assert result.point == point
+    assert result == VRF.attach(public, MEOW, output)
 
 
-def test_bytes_drawn_are_those_that_rust_draws() -> None:
+def test_derived_bytes_equal_those_of_rust() -> None:
     public, _, output, _ = RUST[1]
 
-    drawn = VRF.attach(public, MEOW, output).make_bytes(b"substrate-babe-vrf", 16)
+    derived = VRF.attach(public, MEOW, output).make_bytes(b"substrate-babe-vrf", 16)
 
-    assert drawn == bytes([169, 57, 149, 50, 0, 243, 120, 138, 25, 250, 74, 235, 247, 137, 228, 40])
+    assert derived == bytes(
+        [169, 57, 149, 50, 0, 243, 120, 138, 25, 250, 74, 235, 247, 137, 228, 40]
+    )
 
 
 def test_a_proof_in_the_other_order_of_messages_does_not_hold() -> None:
@@ -178,26 +180,26 @@ def test_a_proof_in_the_other_order_of_messages_does_not_hold() -> None:
 
 @given(st.binary(min_size=32, max_size=32), st.integers(0, 2**64 - 1))
 @settings(max_examples=25, deadline=None)
-def test_what_a_key_draws_everybody_can_check(seed: bytes, number: int) -> None:
+def test_an_output_can_be_checked_with_the_public_key(seed: bytes, number: int) -> None:
     pair = KeyPair.from_seed(seed)
 
-    draw, proof = VRF.sign(pair, message(number))
+    result, proof = VRF.sign(pair, message(number))
 
-    assert VRF.evaluate(pair, message(number)) == draw
-    assert VRF.verify(pair.public, message(number), draw.pre_output, proof) == draw
-    assert VRF.verify(BOB.public, message(number), draw.pre_output, proof) is None
-    assert VRF.verify(pair.public, message(number ^ 1), draw.pre_output, proof) is None
+    assert VRF.evaluate(pair, message(number)) == result
+    assert VRF.verify(pair.public, message(number), result.pre_output, proof) == result
+    assert VRF.verify(BOB.public, message(number), result.pre_output, proof) is None
+    assert VRF.verify(pair.public, message(number ^ 1), result.pre_output, proof) is None
 
 
-def test_derived_keys_draw_as_well() -> None:
+def test_derived_keys_have_outputs_as_well() -> None:
     pair = KeyPair.from_uri("//Alice//stash/soft")
 
-    draw, proof = VRF.sign(pair, MEOW)
+    result, proof = VRF.sign(pair, MEOW)
 
-    assert VRF.verify(pair.public, MEOW, draw.pre_output, proof) == draw
+    assert VRF.verify(pair.public, MEOW, result.pre_output, proof) == result
 
 
-def test_two_proofs_differ_and_their_draw_does_not() -> None:
+def test_two_proofs_differ_and_their_output_does_not() -> None:
     first, first_proof = VRF.sign(ALICE, MEOW)
     second, second_proof = VRF.sign(ALICE, MEOW)
 
@@ -207,8 +209,8 @@ def test_two_proofs_differ_and_their_draw_does_not() -> None:
 
 @pytest.mark.parametrize("part", ["output", "proof", "public"])
 def test_any_flipped_bit_is_refused(part: str) -> None:
-    draw, proof = VRF.sign(ALICE, MEOW)
-    parts = {"output": draw.pre_output, "proof": proof, "public": ALICE.public}
+    result, proof = VRF.sign(ALICE, MEOW)
+    parts = {"output": result.pre_output, "proof": proof, "public": ALICE.public}
 
     for bit in range(0, len(parts[part]) * 8, 3):
         p = parts | {part: flipped(parts[part], bit)}
@@ -235,34 +237,34 @@ def test_arbitrary_proofs_of_points_are_refused_and_never_raise(
 
 
 def test_a_scalar_has_one_encoding_only() -> None:
-    draw, proof = VRF.sign(ALICE, MEOW)
+    result, proof = VRF.sign(ALICE, MEOW)
     response = int.from_bytes(proof[32:], "little") + ORDER
 
     again = proof[:32] + response.to_bytes(32, "little")
 
-    assert VRF.verify(ALICE.public, MEOW, draw.pre_output, again) is None
+    assert VRF.verify(ALICE.public, MEOW, result.pre_output, again) is None
 
 
 @pytest.mark.parametrize("size", [0, 32, 63, 65])
 def test_a_proof_has_64_bytes(size: int) -> None:
-    draw, proof = VRF.sign(ALICE, MEOW)
+    result, proof = VRF.sign(ALICE, MEOW)
 
-    assert VRF.verify(ALICE.public, MEOW, draw.pre_output, (proof + b"\0")[:size]) is None
+    assert VRF.verify(ALICE.public, MEOW, result.pre_output, (proof + b"\0")[:size]) is None
 
 
 @pytest.mark.parametrize("half", [slice(0, 32), slice(32, 64)])
 def test_a_zero_in_a_proof_is_refused(half: slice) -> None:
-    draw, proof = VRF.sign(ALICE, MEOW)
+    result, proof = VRF.sign(ALICE, MEOW)
     changed = bytearray(proof)
     changed[half] = bytes(32)
 
-    assert VRF.verify(ALICE.public, MEOW, draw.pre_output, bytes(changed)) is None
+    assert VRF.verify(ALICE.public, MEOW, result.pre_output, bytes(changed)) is None
 
 
-def test_nobody_draws_for_the_zero_key() -> None:
+def test_the_zero_key_has_no_valid_proof() -> None:
     zero, response = bytes(32), (7).to_bytes(32, "little")
     point, point8 = vrf._input_point(zero, MEOW)
-    # Whatever the challenge, it would be taken times zero: everybody can answer it.
+    # Whatever the challenge, it would be taken times zero: any signer can answer it.
     nonces = vrf._encode_doubled([base_times(7 * HALF), vrf._half(response, point8)])
     challenge = vrf._challenge(point, nonces[0], nonces[1], zero, zero)
 
@@ -271,30 +273,30 @@ def test_nobody_draws_for_the_zero_key() -> None:
 
 @pytest.mark.parametrize("scheme", [Scheme.ED25519, Scheme.ECDSA], ids=str)
 @pytest.mark.parametrize("kind", [VRF, SimulatedVrf([])])
-def test_keys_of_other_schemes_cannot_draw(scheme: Scheme, kind: Vrf) -> None:
+def test_keys_of_other_schemes_have_no_output(scheme: Scheme, kind: Vrf) -> None:
     pair = KeyPair.from_uri("//Alice", scheme)
 
     with pytest.raises(ValueError, match="needs an sr25519 key"):
         kind.sign(pair, MEOW)
 
 
-def test_uses_are_told_apart_by_their_context() -> None:
-    draw = VRF.evaluate(ALICE, MEOW)
+def test_uses_are_separated_by_their_context() -> None:
+    result = VRF.evaluate(ALICE, MEOW)
 
-    assert draw.make_bytes(b"one", 32) != draw.make_bytes(b"two", 32)
-    assert len(draw.make_bytes(b"one", 200)) == 200
+    assert result.make_bytes(b"one", 32) != result.make_bytes(b"two", 32)
+    assert len(result.make_bytes(b"one", 200)) == 200
 
 
-def test_hashing_in_python_leads_to_the_same_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    draw, proof = VRF.sign(ALICE, MEOW)
-    bytes_drawn = draw.make_bytes(b"any", 16)
+def test_hashing_in_python_leads_to_the_same_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    result, proof = VRF.sign(ALICE, MEOW)
+    first_bytes = result.make_bytes(b"any", 16)
     monkeypatch.setattr(merlin, "_OPENED", merlin._opened(merlin.PythonSponge()))
     vrf._input_point.cache_clear()
 
-    again = VRF.verify(ALICE.public, MEOW, draw.pre_output, proof)
+    again = VRF.verify(ALICE.public, MEOW, result.pre_output, proof)
 
-    assert again == draw
-    assert again.make_bytes(b"any", 16) == bytes_drawn
+    assert again == result
+    assert again.make_bytes(b"any", 16) == first_bytes
 
 
 # ---- ristretto255
@@ -353,26 +355,26 @@ def test_eight_times_a_sixteenth_doubled_is_the_point_again(uniform: bytes) -> N
 # ---- the stand-in
 
 
-def test_simulated_draws_are_checked_by_who_holds_the_key() -> None:
+def test_simulated_outputs_are_checked_by_the_holder_of_the_key() -> None:
     simulated = SimulatedVrf([ALICE, BOB])
 
-    draw, proof = simulated.sign(ALICE, MEOW)
+    result, proof = simulated.sign(ALICE, MEOW)
 
-    assert simulated.evaluate(ALICE, MEOW) == draw
-    assert simulated.attach(ALICE.public, MEOW, draw.pre_output) == draw
-    assert simulated.verify(ALICE.public, MEOW, draw.pre_output, proof) == draw
-    assert simulated.verify(BOB.public, MEOW, draw.pre_output, proof) is None
-    assert simulated.verify(ALICE.public, message(1), draw.pre_output, proof) is None
-    assert simulated.verify(ALICE.public, MEOW, draw.pre_output, flipped(proof, 5)) is None
-    assert simulated.verify(ALICE.public, MEOW, flipped(draw.pre_output, 5), proof) is None
-    assert draw.make_bytes(b"one", 16) != draw.make_bytes(b"two", 16)
+    assert simulated.evaluate(ALICE, MEOW) == result
+    assert simulated.attach(ALICE.public, MEOW, result.pre_output) == result
+    assert simulated.verify(ALICE.public, MEOW, result.pre_output, proof) == result
+    assert simulated.verify(BOB.public, MEOW, result.pre_output, proof) is None
+    assert simulated.verify(ALICE.public, message(1), result.pre_output, proof) is None
+    assert simulated.verify(ALICE.public, MEOW, result.pre_output, flipped(proof, 5)) is None
+    assert simulated.verify(ALICE.public, MEOW, flipped(result.pre_output, 5), proof) is None
+    assert result.make_bytes(b"one", 16) != result.make_bytes(b"two", 16)
 
 
-def test_simulated_draws_mean_nothing_to_a_node_that_holds_its_own_key_only() -> None:
-    draw, proof = SimulatedVrf([ALICE]).sign(ALICE, MEOW)
+def test_simulated_outputs_mean_nothing_to_a_node_that_holds_its_own_key_only() -> None:
+    result, proof = SimulatedVrf([ALICE]).sign(ALICE, MEOW)
 
-    assert SimulatedVrf([BOB]).verify(ALICE.public, MEOW, draw.pre_output, proof) is None
-    assert VRF.verify(ALICE.public, MEOW, draw.pre_output, proof) is None
+    assert SimulatedVrf([BOB]).verify(ALICE.public, MEOW, result.pre_output, proof) is None
+    assert VRF.verify(ALICE.public, MEOW, result.pre_output, proof) is None
 
 
 def test_messages_are_not_mistaken_for_one_another_in_simulations() -> None:

@@ -83,8 +83,8 @@ def message(number: int) -> VrfInput:
 
 
 def made(number: int, pair: KeyPair) -> Proof:
-    draw, proof = PYTHON.sign(pair, message(number))
-    return pair.public, message(number), draw.pre_output, proof
+    result, proof = PYTHON.sign(pair, message(number))
+    return pair.public, message(number), result.pre_output, proof
 
 
 def same(sodium: SchnorrkelVrf, proof: Proof) -> bool:
@@ -190,8 +190,8 @@ def test_nobody_draws_for_the_identity(sodium: SchnorrkelVrf) -> None:
 def test_points_of_inputs_are_the_same(sodium: SchnorrkelVrf) -> None:
     for number in range(50):
         for public in (ALICE.public, bytes(32), b"\xff" * 32, b"short"):
-            draw = PYTHON.attach(public, message(number), bytes(32))
-            assert sodium.attach(public, message(number), bytes(32)) == draw
+            result = PYTHON.attach(public, message(number), bytes(32))
+            assert sodium.attach(public, message(number), bytes(32)) == result
 
 
 # --- real headers

@@ -153,7 +153,7 @@ for slot in range(1_000_000):
 def test_a_signer_that_is_killed_again_and_again_never_signs_a_slot_twice(root: Path) -> None:
     SigningRecord.create(root, GENESIS, KEY).close()
     home = Path(files.__file__).resolve().parents[2]
-    heard: dict[int, str] = {}
+    received: dict[int, str] = {}
     # Each life wants other blocks than the one before, from slot 0 on.
     for life, lines in zip("abcd", (1, 40, 7, 90), strict=True):
         command = [sys.executable, "-c", SIGNER, str(root), life]
@@ -164,11 +164,11 @@ def test_a_signer_that_is_killed_again_and_again_never_signs_a_slot_twice(root: 
             said += process.stdout.readlines()
         for line in said:
             slot = int(line.split()[0])
-            assert heard.setdefault(slot, line) == line
-    assert len(heard) >= 138
+            assert received.setdefault(slot, line) == line
+    assert len(received) >= 138
     record = SigningRecord.open(root, GENESIS, KEY)
     assert record.ledger.block is not None
-    assert record.ledger.block.slot >= max(heard)
+    assert record.ledger.block.slot >= max(received)
     record.close()
 
 
@@ -226,11 +226,11 @@ def no_space() -> OSError:
     return OSError(errno.ENOSPC, "No space left on device")
 
 
-def hear(heard: set[tuple[bytes, bytes]], record: SigningRecord, hash: bytes) -> None:
+def collect(received: set[tuple[bytes, bytes]], record: SigningRecord, hash: bytes) -> None:
     """Ask for a block of slot 7; what is answered is on the network."""
     seal = record.sign_block(7, hash, randomness)
     if isinstance(seal, bytes):
-        heard.add((hash, seal))
+        received.add((hash, seal))
 
 
 @pytest.mark.parametrize("after", [False, True])
@@ -240,24 +240,24 @@ def test_no_failure_at_any_step_leads_to_two_signatures(root: Path, kind: str, a
         home = root / str(step)
         record = SigningRecord.create(home, GENESIS, KEY)
         record.sign_block(6, A, randomness)
-        heard: set[tuple[bytes, bytes]] = set()
+        received: set[tuple[bytes, bytes]] = set()
 
         with pytest.MonkeyPatch.context() as patch:
             breaking(patch, step, PowerCut if kind == "power" else no_space, after=after)
             with pytest.raises(PowerCut if kind == "power" else RecordNotWritten):
-                hear(heard, record, A)
-        assert heard == set()
+                collect(received, record, A)
+        assert received == set()
         if kind == "disk":
             # The process lives on: it signs the other block, or nothing any more.
             with contextlib.suppress(RecordNotWritten):
-                hear(heard, record, B)
+                collect(received, record, B)
         record.close()
         again = SigningRecord.open(home, GENESIS, KEY)
         for hash in (A, B, A):
-            hear(heard, again, hash)
+            collect(received, again, hash)
         again.close()
-        # Whatever was heard for the slot is one block with one seal.
-        assert len(heard) == 1, (step, kind, after)
+        # Whatever was received for the slot is one block with one seal.
+        assert len(received) == 1, (step, kind, after)
 
 
 def test_a_full_disk_signs_nothing_and_says_so(root: Path) -> None:
@@ -296,7 +296,7 @@ def test_a_closed_record_signs_nothing(root: Path) -> None:
         record.sign_block(7, A, randomness)
 
 
-# ---- damage, strangers, force
+# ---- damage, foreign files, force
 
 
 def test_every_flipped_bit_is_found(root: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_failed_call_costs_its_fee_and_nonce_and_nothing_else(
 
 @pytest.mark.parametrize("scheme", list(Scheme))
 def test_every_signature_scheme_can_send(scheme: Scheme) -> None:
-    pair = KeyPair.from_uri("//Somebody", scheme)
+    pair = KeyPair.from_uri("//Unknown", scheme)
     chain = DevChain(extra={pair.account_id: START})
     events = chain.run(pair, pay(chain, CHARLIE, int(BTT)))
     assert isinstance(events[-1], System.ExtrinsicSuccess)
@@ -166,7 +166,7 @@ def test_the_zero_account_may_not_send(chain: DevChain) -> None:
         chain.pool.submit(opaque(bytes(wire)))
 
 
-def test_nobody_but_the_author_submits_an_inherent(chain: DevChain) -> None:
+def test_only_the_author_submits_an_inherent(chain: DevChain) -> None:
     inherent = opaque(bare(chain.call("Timestamp", "set", now=u64(1)).raw))
     assert refusal(chain, inherent) is validity.MandatoryValidation
 
@@ -362,7 +362,7 @@ def test_a_full_block_leaves_the_rest_for_the_next(chain: DevChain) -> None:
     assert [len(body) - 1 for body in bodies] == [2, 2]
 
 
-def test_a_version_that_the_node_lacks_is_no_law() -> None:
+def test_a_version_that_the_node_lacks_is_unsupported() -> None:
     chain = DevChain()
     raw = chain.state[CODE_KEY]
     version = codec(RuntimeVersion).decode_all(raw)

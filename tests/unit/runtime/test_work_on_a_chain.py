@@ -110,7 +110,7 @@ class WorkChain(BabeChain):
         reveals = []
         for seat in found.seats:
             pair, beacon = self.pair_of(seat), found.beacons[seat.round]
-            output, proof = self.draws.sign(pair, ids.check_input(beacon, receipt))
+            output, proof = self.outputs.sign(pair, ids.check_input(beacon, receipt))
             digest = ids.digest_tree(claim.digests(ids.rho(output), 4)).root
             said = (receipt, seat.verifier, VERDICT.encode(verdict), digest, SALT)
             commitment = ids.attestation(genesis, *said)

@@ -71,11 +71,11 @@ def refusal(header: Header, epoch: Epoch = EPOCH, parent: int = START) -> Reason
 
 
 def signed(index: int, slot: int, epoch: Epoch = EPOCH) -> VrfSignature:
-    draw, proof = REAL.sign(PAIRS[index], epoch.input(slot))
-    return VrfSignature(draw.pre_output, proof)
+    output, proof = REAL.sign(PAIRS[index], epoch.input(slot))
+    return VrfSignature(output.pre_output, proof)
 
 
-def test_a_secondary_claim_gives_its_draw_but_is_not_primary() -> None:
+def test_a_secondary_claim_gives_its_output_but_is_not_primary() -> None:
     verified = verify(sealed(SECONDARY.claim, SECONDARY.pair), EPOCH, START, LATEST)
 
     assert not verified.primary
@@ -95,7 +95,7 @@ def test_a_secondary_claim_gives_its_draw_but_is_not_primary() -> None:
         [PreRuntime(GRANDPA, b"")],
         [PreRuntime(BABE, b"\x09")],
     ],
-    ids=["none", "two", "a stranger's beside it", "a stranger's", "malformed"],
+    ids=["none", "two", "a foreign one's beside it", "a foreign one's", "malformed"],
 )
 def test_a_header_has_exactly_one_pre_runtime_digest(logs: list[DigestItem]) -> None:
     assert refusal(seal(make_header(*logs), SECONDARY.pair)) is Reason.BAD_CLAIM
@@ -129,7 +129,7 @@ def test_a_seal_is_64_bytes_of_babe(engine: bytes, cut: int) -> None:
     assert refusal(header.with_log(Seal(engine, signature))) is Reason.BAD_SEAL
 
 
-def test_nobody_seals_for_another() -> None:
+def test_no_author_seals_for_another() -> None:
     other = PAIRS[(EPOCH.secondary_author(SLOT) + 1) % 4]
 
     assert refusal(sealed(SECONDARY.claim, other)) is Reason.BAD_SIGNATURE
@@ -231,10 +231,10 @@ def test_a_secondary_slot_is_its_authors_only(allowed: AllowedSlots) -> None:
         assert refusal(sealed(claim, PAIRS[index]), epoch) is Reason.WRONG_AUTHOR
 
 
-# ---- draws
+# ---- outputs
 
 
-def test_a_draw_that_does_not_win_is_no_primary_claim() -> None:
+def test_an_output_that_does_not_win_is_no_primary_claim() -> None:
     index = next(
         index
         for index, pair in enumerate(PAIRS)
@@ -248,7 +248,7 @@ def test_a_draw_that_does_not_win_is_no_primary_claim() -> None:
 @pytest.mark.parametrize("of", [PRIMARY, SECONDARY], ids=["primary", "secondary"])
 @given(bit=st.integers(0, 96 * 8 - 1))
 @settings(max_examples=25, deadline=None)
-def test_a_changed_draw_is_refused_though_its_author_sealed_it(of: Claimed, bit: int) -> None:
+def test_a_changed_output_is_refused_though_its_author_sealed_it(of: Claimed, bit: int) -> None:
     assert not isinstance(of.claim, SecondaryPlain)
     old = of.claim.claim.vrf_signature
     changed = bytearray(old.pre_output + old.proof)
@@ -260,7 +260,7 @@ def test_a_changed_draw_is_refused_though_its_author_sealed_it(of: Claimed, bit:
     assert refusal(sealed(claim, of.pair)) is Reason.BAD_VRF
 
 
-def test_a_draw_for_another_slot_or_epoch_or_by_another_key_is_refused() -> None:
+def test_an_output_for_another_slot_or_epoch_or_by_another_key_is_refused() -> None:
     index = EPOCH.secondary_author(SLOT)
     wrong = [
         signed(index, SLOT + 1),
@@ -284,7 +284,7 @@ def test_after_skipped_epochs_a_claim_is_made_under_the_new_number() -> None:
     assert refusal(header, replace(later, index=later.index - 1)) is Reason.BAD_VRF
 
 
-def test_simulated_draws_stand_before_the_simulators_verifier_only() -> None:
+def test_simulated_outputs_are_valid_for_the_simulators_verifier_only() -> None:
     _, claim = claimed(EPOCH, primary=True, vrf=SIMULATED)
     header = sealed(claim.claim, claim.pair)
 

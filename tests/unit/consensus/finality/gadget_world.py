@@ -58,7 +58,7 @@ def genesis_header() -> Header:
 def child(
     parent: Header, mark: str = "", change: Mapping[str, int] | None = None, delay: int = 0
 ) -> Header:
-    """The next block; `mark` tells forks apart, `change` announces voters."""
+    """The next block; `mark` distinguishes forks, `change` announces voters."""
     logs = [] if change is None else [consensus(ChangeScheduled(scheduled(change, delay)))]
     root = H256(blake2_256(mark.encode()))
     return Header(parent.hash(), u32(int(parent.number) + 1), root, ZERO, Digest(list(logs)))
@@ -211,7 +211,7 @@ class Node:
         self.log: list[Action] = []
         self.said: dict[bytes, None] = {}
         """What was published: gossip takes the same bytes once."""
-        self.heard: dict[bytes, None] = {}
+        self.received: dict[bytes, None] = {}
         self.gadget = self.begin(now)
 
     def begin(self, now: int) -> Gadget:
@@ -266,11 +266,11 @@ class Net:
         self.delay = (5, 30)
         self.parts: list[set[str]] = []
         self.links: list[set[str]] = []
-        """Who has a wire to whom; empty: everybody to everybody."""
+        """Pairs of nodes with a wire; empty: all pairs."""
         self.stopped: set[str] = set()
-        """Nodes that stand still: what comes for them waits."""
+        """Stalled nodes: events for them wait."""
         self._queue: list[tuple[int, int, str, Event]] = []
-        self._ticket = count()
+        self._order = count()
         self._timers: dict[str, int] = {}
         self._wires: dict[tuple[str, str], int] = {}
         self._held: list[tuple[str, Event]] = []
@@ -281,9 +281,9 @@ class Net:
     # --- what happens ---
 
     def begin(self, name: str) -> None:
-        """A node starts, and everybody meets it."""
+        """Start a node, and connect it with all others."""
         node = self.nodes[name]
-        self.obey(node, node.gadget.start(self.now))
+        self.apply(node, node.gadget.start(self.now))
         for other in self.nodes:
             if other != name:
                 self.meet(name, other)
@@ -331,12 +331,12 @@ class Net:
                 self._held.append((name, event))
                 continue
             node = self.nodes[name]
-            self.obey(node, event(node, self.now))
+            self.apply(node, event(node, self.now))
         self.now = until
         return self
 
     def go_on(self, name: str) -> None:
-        """A node that stood still goes on: its timer first, then what came meanwhile."""
+        """Resume a stalled node: its timer first, then the events that waited."""
         self.stopped.discard(name)
         held, self._held = self._held, []
         self.at(self.now, name, ticking)
@@ -349,9 +349,9 @@ class Net:
     # --- wires ---
 
     def at(self, time: int, name: str, event: Event) -> None:
-        heappush(self._queue, (time, next(self._ticket), name, event))
+        heappush(self._queue, (time, next(self._order), name, event))
 
-    def obey(self, node: Node, actions: Sequence[Action]) -> None:
+    def apply(self, node: Node, actions: Sequence[Action]) -> None:
         for action in node.take(actions, self.now):
             match action:
                 case Publish(_, data):
@@ -471,12 +471,12 @@ def importing(header: Header) -> Event:
 
 
 def gossip(peer: str, data: bytes) -> Event:
-    """A message goes round; who has heard or said it before does not hear it again."""
+    """Deliver a gossiped message, unless the node received or sent it before."""
 
     def run(node: Node, now: int) -> list[Action]:
-        if data in node.heard or data in node.said:
+        if data in node.received or data in node.said:
             return []
-        node.heard[data] = None
+        node.received[data] = None
         return node.gadget.gossip_received(peer, data, now)
 
     return run

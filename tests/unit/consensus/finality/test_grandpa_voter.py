@@ -83,7 +83,7 @@ class View:
 
 
 class Blind(View):
-    """A view that cannot tell a best chain for a while."""
+    """A view without a best chain for a while."""
 
     blind = True
 
@@ -136,7 +136,7 @@ def commit_event(number: int, made: Commit) -> Event:
 
 @dataclass
 class Net:
-    """Voters that hear each other after a delay; every vote is recorded before it is sent."""
+    """Voters that receive each other's votes late; each vote is recorded before it is sent."""
 
     voters: dict[str, Voter]
     delay: Callable[[], int | None] = lambda: 30
@@ -144,30 +144,30 @@ class Net:
     log: dict[str, list[Action]] = field(default_factory=dict)
     now: int = 0
     _queue: list[tuple[int, int, str, Event]] = field(default_factory=list)
-    _ticket: count[int] = field(default_factory=count)
+    _order: count[int] = field(default_factory=count)
 
     def run(self, until: int) -> Net:
         for name, voter in self.voters.items():
-            self._obey(name, voter.tick(self.now))
+            self._apply(name, voter.tick(self.now))
         while self._queue and self._queue[0][0] <= until:
             self.now, _, name, event = heappop(self._queue)
-            self._obey(name, event(self.voters[name], self.now))
+            self._apply(name, event(self.voters[name], self.now))
         self.now = until
         return self
 
     def of(self, name: str, kind: type[A]) -> list[A]:
         return [action for action in self.log[name] if isinstance(action, kind)]
 
-    def spread(self, name: str, event: Event, to: Sequence[str] | None = None) -> None:
+    def gossip(self, name: str, event: Event, to: Sequence[str] | None = None) -> None:
         for other in self.voters if to is None else to:
             wait = 0 if other == name else self.delay()
             if wait is not None:
                 self._at(self.now + wait, other, event)
 
     def _at(self, time: int, name: str, event: Event) -> None:
-        heappush(self._queue, (time, next(self._ticket), name, event))
+        heappush(self._queue, (time, next(self._order), name, event))
 
-    def _obey(self, name: str, actions: list[Action]) -> None:
+    def _apply(self, name: str, actions: list[Action]) -> None:
         log = self.log.setdefault(name, [])
         for action in actions:
             match action:
@@ -175,9 +175,9 @@ class Net:
                     self._at(at, name, tick)
                 case SendVote(number, set_id, message):
                     assert log[-1] == RecordVote(number, set_id, message)
-                    self.spread(name, vote_event(number, sign(message, name, number, set_id)))
+                    self.gossip(name, vote_event(number, sign(message, name, number, set_id)))
                 case SendCommit(number, _, made):
-                    self.spread(name, commit_event(number, made))
+                    self.gossip(name, commit_event(number, made))
                 case _:
                     pass
             log.append(action)
@@ -241,7 +241,7 @@ def test_voters_who_see_different_heads_finalize_what_they_share() -> None:
     assert {world.name(voter.final) for voter in net.voters.values()} == {"E"}
 
 
-def test_nobody_votes_twice_in_a_stage_of_a_round() -> None:
+def test_no_voter_votes_twice_in_a_stage_of_a_round() -> None:
     world, names = crate_world(), many(4)
     heads = ["FC", "ED", "FC", "FC"]
     views = {name: View(world, head) for name, head in zip(names, heads, strict=True)}
@@ -292,7 +292,7 @@ def test_who_only_watches_finalizes_without_a_vote() -> None:
     assert net.of("watcher", SendVote) == []
 
 
-def test_g18_a_commit_is_spread_by_who_has_heard_none() -> None:
+def test_g18_a_commit_is_gossiped_by_a_voter_that_received_none() -> None:
     world, names = line(), many(4)
     net = Net({name: make(names, name, View(world, "F")) for name in names}).run(9 * T)
 
@@ -304,11 +304,11 @@ def test_g18_a_commit_is_spread_by_who_has_heard_none() -> None:
 
 
 def split(world: World, name: str, number: int, stage: Stage, net: Net) -> None:
-    """A voter tells one half of the net this, and the other that."""
+    """A voter sends one vote to one half of the net, and another to the other."""
     half = sorted(net.voters)[: len(net.voters) // 2]
     rest = [other for other in net.voters if other not in half]
-    net.spread(name, vote_event(number, signed(stage, world["FC"], name, number)), half)
-    net.spread(name, vote_event(number, signed(stage, world["ED"], name, number)), rest)
+    net.gossip(name, vote_event(number, signed(stage, world["FC"], name, number)), half)
+    net.gossip(name, vote_event(number, signed(stage, world["ED"], name, number)), rest)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -338,21 +338,21 @@ def test_no_two_voters_finalize_conflicting_blocks_whatever_the_net_and_a_cheat_
         assert heights == sorted(set(heights))
 
 
-@pytest.mark.parametrize("heard", [True, False])
-def test_g18_no_commit_is_spread_where_one_as_good_was_heard(heard: bool) -> None:
+@pytest.mark.parametrize("received", [True, False])
+def test_g18_no_commit_is_gossiped_after_an_equal_one(received: bool) -> None:
     world = line()
     voter = make(NAMES, "Alice", View(world, "F"))
     voter.tick(2 * T)
-    hear(voter, PREVOTE, world["F"], list(NAMES), 2 * T)
-    hear(voter, PRECOMMIT, world["F"], list(NAMES), 4 * T)
+    receive(voter, PREVOTE, world["F"], list(NAMES), 2 * T)
+    receive(voter, PRECOMMIT, world["F"], list(NAMES), 4 * T)
     assert [votes.number for votes in voter.past_rounds] == [1]
-    if heard:
+    if received:
         votes = [as_precommit(signed(PRECOMMIT, world["F"], n, 1)) for n in list(NAMES)[:3]]
         assert voter.on_commit(1, commit(world["F"], votes), 4 * T) == []
 
     actions = voter.tick(5 * T)
 
-    assert len([a for a in actions if isinstance(a, SendCommit)]) == (not heard)
+    assert len([a for a in actions if isinstance(a, SendCommit)]) == (not received)
     assert voter.past_rounds == []
 
 
@@ -361,7 +361,9 @@ def test_g18_no_commit_is_spread_where_one_as_good_was_heard(heard: bool) -> Non
 NAMES = dict.fromkeys(("Alice", "Bob", "Charlie", "Dave"), 1)
 
 
-def hear(voter: Voter, stage: Stage, block: Target, names: Sequence[str], now: int) -> list[Action]:
+def receive(
+    voter: Voter, stage: Stage, block: Target, names: Sequence[str], now: int
+) -> list[Action]:
     number = voter.best_round.number
     return [
         action
@@ -390,7 +392,7 @@ def test_a_precommit_waits_for_its_time_and_goes_to_the_ghost() -> None:
     world = line()
     voter = make(NAMES, "Alice", View(world, "F"))
     voter.tick(2 * T)
-    assert sent(hear(voter, PREVOTE, world["E"], ["Alice", "Bob", "Charlie"], 3 * T)) == []
+    assert sent(receive(voter, PREVOTE, world["E"], ["Alice", "Bob", "Charlie"], 3 * T)) == []
 
     actions = voter.tick(4 * T)
 
@@ -404,7 +406,7 @@ def test_a_precommit_waits_until_the_ghost_stands_on_the_last_estimate() -> None
     ]
     voter = make(NAMES, "Alice", View(world, "FC"), last=LastRound(5, world["A"], votes))
     voter.tick(2 * T)
-    hear(voter, PREVOTE, world["F"], ["Bob", "Charlie", "Dave"], 3 * T)
+    receive(voter, PREVOTE, world["F"], ["Bob", "Charlie", "Dave"], 3 * T)
     assert voter.best_round.ghost == world["F"]
 
     assert sent(voter.tick(4 * T)) == []
@@ -413,9 +415,9 @@ def test_a_precommit_waits_until_the_ghost_stands_on_the_last_estimate() -> None
 def test_nothing_is_called_final_before_our_own_votes_are_cast() -> None:
     world, view = line(), Blind(line(), "F")
     voter = make(NAMES, "Alice", view)
-    hear(voter, PREVOTE, world["F"], ["Bob", "Charlie", "Dave"], T)
+    receive(voter, PREVOTE, world["F"], ["Bob", "Charlie", "Dave"], T)
 
-    unseen = hear(voter, PRECOMMIT, world["F"], ["Bob", "Charlie", "Dave"], T)
+    unseen = receive(voter, PRECOMMIT, world["F"], ["Bob", "Charlie", "Dave"], T)
     assert voter.best_round.finalized == world["F"]
     assert not any(isinstance(action, Finalize) for action in unseen)
     view.blind = False
@@ -473,12 +475,12 @@ def test_the_primarys_hint_is_followed_between_estimate_and_ghost() -> None:
         (vote,) = sent(voter.tick(2 * T))
         return Target(vote.message.vote.target_hash, int(vote.message.vote.target_number))
 
-    stranger = next(name for name in NAMES if name != primary)
+    other = next(name for name in NAMES if name != primary)
     assert prevote_after("D", primary) == world["D"]
     assert prevote_after("E", primary) == world["E"]
     assert prevote_after("F", primary) == world["C"]
     assert prevote_after("B", primary) == world["C"]
-    assert prevote_after("D", stranger) == world["C"]
+    assert prevote_after("D", other) == world["C"]
 
 
 def test_an_equivocation_is_reported_once_with_a_proof() -> None:
@@ -500,10 +502,10 @@ def test_votes_for_the_next_round_are_kept_until_it_begins() -> None:
     voter.on_vote(2, signed(PREVOTE, world["F"], "Bob", 2), 0)
     voter.on_vote(3, signed(PREVOTE, world["F"], "Bob", 3), 0)
     voter.tick(2 * T)
-    hear(voter, PREVOTE, world["F"], list(NAMES), 2 * T)
+    receive(voter, PREVOTE, world["F"], list(NAMES), 2 * T)
     voter.tick(4 * T)
 
-    actions = hear(voter, PRECOMMIT, world["F"], list(NAMES), 4 * T)
+    actions = receive(voter, PRECOMMIT, world["F"], list(NAMES), 4 * T)
 
     assert voter.best_round.number == 2
     assert voter.best_round.voted(PREVOTE) == [who("Bob")]
@@ -511,10 +513,10 @@ def test_votes_for_the_next_round_are_kept_until_it_begins() -> None:
     assert world.name(voter.final) == "F"
 
 
-def test_g17_what_is_missing_in_a_round_can_be_told() -> None:
+def test_g17_what_is_missing_in_a_round_is_reported() -> None:
     world = line()
     voter = make(NAMES, "Alice", View(world, "F"))
-    hear(voter, PREVOTE, world["F"], ["Bob"], 0)
+    receive(voter, PREVOTE, world["F"], ["Bob"], 0)
 
     assert (voter.best_round.number, voter.past_rounds) == (1, [])
     assert voter.best_round.weight_of(PREVOTE) == 1
@@ -551,9 +553,9 @@ def test_g20_a_catch_up_moves_on_behind_its_round() -> None:
     world = line()
     ahead = make(NAMES, "Bob", View(world, "F"), last=LastRound(4, world["genesis"]))
     ahead.tick(2 * T)
-    hear(ahead, PREVOTE, world["F"], list(NAMES), 2 * T)
+    receive(ahead, PREVOTE, world["F"], list(NAMES), 2 * T)
     ahead.tick(4 * T)
-    hear(ahead, PRECOMMIT, world["F"], list(NAMES), 4 * T)
+    receive(ahead, PRECOMMIT, world["F"], list(NAMES), 4 * T)
     help_ = ahead.catch_up(5)
     assert isinstance(help_, CatchUp)
     assert ahead.catch_up(6) is None
@@ -574,8 +576,8 @@ def test_a_catch_up_that_completes_nothing_is_distrusted(keep: int) -> None:
     world = line()
     behind = make(NAMES, "Alice", View(world, "F"))
     votes = make(NAMES, "Bob", View(world, "F"), last=LastRound(4, world["genesis"]))
-    hear(votes, PREVOTE, world["F"], list(NAMES), 0)
-    hear(votes, PRECOMMIT, world["F"], list(NAMES)[:keep], 0)
+    receive(votes, PREVOTE, world["F"], list(NAMES), 0)
+    receive(votes, PRECOMMIT, world["F"], list(NAMES)[:keep], 0)
     round_ = votes.best_round
     base = round_.base
     short = CatchUp(
@@ -595,17 +597,17 @@ def test_g21_the_next_round_waits_until_the_last_estimate_is_final() -> None:
     voter = make(names, None, View(world, "E"), final="C")
     people = list(names)
     voter.tick(2 * T)
-    hear(voter, PREVOTE, world["E"], people[:67], 2 * T)
+    receive(voter, PREVOTE, world["E"], people[:67], 2 * T)
     voter.tick(4 * T)
-    hear(voter, PRECOMMIT, world["D"], people[:66], 4 * T)
+    receive(voter, PRECOMMIT, world["D"], people[:66], 4 * T)
     voter.on_vote(1, signed(PRECOMMIT, world["E"], people[66], 1), 4 * T)
     assert voter.best_round.number == 2
 
     # Round 2 sees E prevoted, but only D becomes final in it: E may be final in round 1 still.
     voter.tick(6 * T)
-    hear(voter, PREVOTE, world["E"], people[:67], 6 * T)
+    receive(voter, PREVOTE, world["E"], people[:67], 6 * T)
     voter.tick(8 * T)
-    hear(voter, PRECOMMIT, world["D"], people[:67], 8 * T)
+    receive(voter, PRECOMMIT, world["D"], people[:67], 8 * T)
     assert voter.best_round.number == 2
     assert voter.best_round.completable
 

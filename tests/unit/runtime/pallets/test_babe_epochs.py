@@ -1,4 +1,4 @@
-"""Epochs as a chain goes through them: announced, begun, skipped; their luck, and the beacon."""
+"""Epochs of a chain: announced, begun, skipped; their randomness, and the beacon."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ def hashed(*parts: bytes) -> bytes:
 
 
 def shares(chain: BabeChain, headers: list[Header], randomness: bytes, epoch: int) -> list[bytes]:
-    """Return what the primary claims of an epoch give, drawn again with the authors' keys."""
+    """Return the outputs of an epoch's primary claims, computed again with the authors' keys."""
     found = []
     for header in headers:
         claim = pre_digest(header.digest.logs)
         if isinstance(claim, Primary):
             seat = int(claim.claim.authority_index)
             pair = chain.pairs[bytes(chain.runtime.babe.epochs.authorities.value[seat][0])]
-            draw = chain.draws.evaluate(pair, slot_input(randomness, int(claim.claim.slot), epoch))
-            assert draw.pre_output == claim.claim.vrf_signature.pre_output
-            found.append(draw.make_bytes(b"BabeVRFInOutContext", 32))
+            output = chain.outputs.evaluate(
+                pair, slot_input(randomness, int(claim.claim.slot), epoch)
+            )
+            assert output.pre_output == claim.claim.vrf_signature.pre_output
+            found.append(output.make_bytes(b"BabeVRFInOutContext", 32))
     return found
 
 
@@ -96,10 +98,10 @@ def test_the_blocks_in_which_epochs_began_are_noted() -> None:
     assert chain.runtime.babe.epochs.epoch_start.value == (EPOCH + 1, 2 * EPOCH + 1)
 
 
-# ---- luck
+# ---- randomness
 
 
-def test_an_epochs_luck_holds_the_primary_claims_of_the_epoch_before_the_last() -> None:
+def test_an_epochs_randomness_holds_the_primary_claims_of_the_epoch_before_the_last() -> None:
     chain = lucky(epochConfig={"c": [1, 2], "allowed_slots": "PrimaryAndSecondaryVRFSlots"})
     chain.run_to_epoch(3)
     headers = chain.headers
@@ -135,17 +137,17 @@ def test_more_claims_than_one_segment_holds_all_count() -> None:
     )  # this block's own claim
 
 
-def test_real_draws_give_the_luck_that_the_author_computes() -> None:
+def test_real_outputs_give_the_randomness_that_the_author_computes() -> None:
     chain = BabeChain(validators(1), vrf=SchnorrkelVrf())
     header = chain.block()
     claim = pre_digest(header.digest.logs)
     assert not isinstance(claim, SecondaryPlain)
     pair = next(iter(chain.pairs.values()))
-    draw = SchnorrkelVrf().evaluate(pair, slot_input(bytes(32), START, 0))
-    assert claim.claim.vrf_signature.pre_output == draw.pre_output
-    expected = draw.make_bytes(b"BabeVRFInOutContext", 32)
+    output = SchnorrkelVrf().evaluate(pair, slot_input(bytes(32), START, 0))
+    assert claim.claim.vrf_signature.pre_output == output.pre_output
+    expected = output.make_bytes(b"BabeVRFInOutContext", 32)
     assert chain.runtime.babe.author_vrf_randomness.value == expected
-    beacon = hashed(bytes(32), draw.make_bytes(b"BTTBeacon", 32))
+    beacon = hashed(bytes(32), output.make_bytes(b"BTTBeacon", 32))
     assert chain.runtime.babe.beacon_log.beacon.value == beacon
 
 
@@ -225,7 +227,7 @@ def test_other_parameters_are_announced_one_epoch_ahead() -> None:
     ("won", "of", "allowed"),
     [(0, 1, AllowedSlots.PrimarySlots), (1, 0, AllowedSlots.PrimarySlots), (2, 1, AllowedSlots(2))],
 )
-def test_parameters_by_which_nobody_makes_blocks_are_refused(
+def test_parameters_by_which_no_blocks_are_made_are_refused(
     won: int, of: int, allowed: AllowedSlots
 ) -> None:
     chain = lucky()
@@ -292,7 +294,7 @@ def test_the_seat_is_looked_up_in_the_session_that_the_block_begins() -> None:
 # ---- the beacon
 
 
-def test_the_beacon_is_a_chain_of_hashes_over_every_draw() -> None:
+def test_the_beacon_is_a_chain_of_hashes_over_every_output() -> None:
     chain = lucky()
     expected = GENESIS_RANDOMNESS
     for _ in range(8):
@@ -310,9 +312,9 @@ def test_the_beacon_after_a_slot_is_that_of_the_first_block_not_before_it() -> N
         chain.block(slot=slot)
         beacons[slot] = babe.beacon_log.beacon.value
     for asked, given in ((0, 0), (1, 1), (2, 4), (3, 4), (4, 4), (5, 5)):
-        drawn = beacon_after(babe, START + asked)
-        assert drawn is not None
-        assert (drawn.slot, drawn.beacon) == (START + given, beacons[START + given])
+        found = beacon_after(babe, START + asked)
+        assert found is not None
+        assert (found.slot, found.beacon) == (START + given, beacons[START + given])
     assert beacon_after(babe, START + 6) is None
 
 
@@ -331,9 +333,9 @@ def test_a_beacon_may_wait_for_several_authors() -> None:
         chain.block()
         authors.append(babe.author())
     third = next(place for place in range(EPOCH) if len(set(authors[: place + 1])) == 3)
-    drawn = beacon_after(babe, START, since=START - 1, authors=3)
-    assert drawn is not None
-    assert drawn.slot == START + third
+    found = beacon_after(babe, START, since=START - 1, authors=3)
+    assert found is not None
+    assert found.slot == START + third
     assert beacon_after(babe, START, since=START - 1, authors=4) is None
 
 
@@ -345,6 +347,6 @@ def test_old_beacons_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(list(babe.beacon_log.beacons.items())) == 8
     assert beacon_after(babe, START + 12) is None
     for slot in range(START + 13, START + 21):
-        drawn = beacon_after(babe, slot)
-        assert drawn is not None
-        assert drawn.slot == slot
+        found = beacon_after(babe, slot)
+        assert found is not None
+        assert found.slot == slot

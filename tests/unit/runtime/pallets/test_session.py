@@ -34,7 +34,7 @@ class Recorder:
     """Epochs and voters: writes down what Session tells them."""
 
     def __init__(self) -> None:
-        self.told: list[object] = []
+        self.calls: list[object] = []
         self.now: list[tuple[bytes, int]] = []
         self.following: list[tuple[bytes, int]] = []
 
@@ -50,13 +50,13 @@ class Recorder:
         return [u64(weight) for _, weight in self.now]
 
     def genesis_voters(self, voters: Sequence[tuple[bytes, int]]) -> None:
-        self.told.append(("voters", 0, list(voters)))
+        self.calls.append(("voters", 0, list(voters)))
 
     def new_voters(self, voters: Sequence[tuple[bytes, int]], session: int) -> None:
-        self.told.append(("voters", session, list(voters)))
+        self.calls.append(("voters", session, list(voters)))
 
     def disable(self, index: int) -> None:
-        self.told.append(("disable", index))
+        self.calls.append(("disable", index))
 
 
 class Chosen(FixedValidators):
@@ -81,19 +81,19 @@ class Chosen(FixedValidators):
         return [u64(100 + planned[-1])] * len(validators)
 
 
-class Parish(SmallRuntime):
+class SessionChain(SmallRuntime):
     """System, and Session with a manager at hand."""
 
     def build(self) -> None:
-        self.told, self.manager = Recorder(), Chosen()
+        self.recorder, self.manager = Recorder(), Chosen()
         self.session = self.add(
             6,
             Session(
                 min_validators=u32(2),
                 report_window=u32(WINDOW),
                 system=self.system,
-                epochs=self.told,
-                voters=self.told,
+                epochs=self.recorder,
+                voters=self.recorder,
                 manager=self.manager,
             ),
         )
@@ -110,12 +110,12 @@ class Parish(SmallRuntime):
 
 
 @pytest.fixture
-def parish() -> Parish:
-    parish = Parish()
-    parish.live(ALICE, BOB, CHARLIE, DAVE)
+def chain() -> SessionChain:
+    chain = SessionChain()
+    chain.live(ALICE, BOB, CHARLIE, DAVE)
     rows = [person.genesis_keys() for person in (ALICE, BOB, CHARLIE)]
-    parish.session.genesis({"keys": rows})
-    return parish
+    chain.session.genesis({"keys": rows})
+    return chain
 
 
 def accounts(*people: Validator) -> list[AccountId]:
@@ -125,41 +125,41 @@ def accounts(*people: Validator) -> list[AccountId]:
 # ---- block zero
 
 
-def test_genesis_begins_session_zero_and_queues_the_next(parish: Parish) -> None:
-    session = parish.session
+def test_genesis_begins_session_zero_and_queues_the_next(chain: SessionChain) -> None:
+    session = chain.session
     assert session.validators_now() == accounts(ALICE, BOB, CHARLIE)
     assert [who for who, _ in session.queued_keys.value] == session.validators_now()
-    assert parish.manager.heard == [("plan", 0), ("plan", 1), ("start", 0)]
-    assert [weight for _, weight in parish.told.now] == [1, 1, 1]
-    assert parish.told.told == [
+    assert chain.manager.heard == [("plan", 0), ("plan", 1), ("start", 0)]
+    assert [weight for _, weight in chain.recorder.now] == [1, 1, 1]
+    assert chain.recorder.calls == [
         ("voters", 0, [(person.voter.public, 100) for person in (ALICE, BOB, CHARLIE)])
     ]
     assert session.owner_of(0, b"babe", BOB.author.public) == (BOB.account, 3)
-    assert parish.consumers(BOB) == 1
+    assert chain.consumers(BOB) == 1
 
 
 def test_genesis_keeps_to_the_managers_choice() -> None:
-    parish = Parish()
-    parish.live(ALICE, BOB)
-    parish.manager.choice = {0: accounts(BOB)}
-    parish.session.genesis({"keys": [ALICE.genesis_keys(), BOB.genesis_keys()]})
-    assert parish.session.validators_now() == accounts(BOB)
-    assert [who for who, _ in parish.session.queued_keys.value] == accounts(BOB)
+    chain = SessionChain()
+    chain.live(ALICE, BOB)
+    chain.manager.choice = {0: accounts(BOB)}
+    chain.session.genesis({"keys": [ALICE.genesis_keys(), BOB.genesis_keys()]})
+    assert chain.session.validators_now() == accounts(BOB)
+    assert [who for who, _ in chain.session.queued_keys.value] == accounts(BOB)
 
 
 def test_without_keys_there_are_no_sessions() -> None:
-    parish = Parish()
-    parish.session.genesis({})
-    assert parish.session.validators_now() == []
-    assert parish.manager.heard == []
+    chain = SessionChain()
+    chain.session.genesis({})
+    assert chain.session.validators_now() == []
+    assert chain.manager.heard == []
 
 
 def test_genesis_refuses_rows_that_cannot_be() -> None:
     def genesis(*rows: list[object], choice: list[AccountId] | None = None) -> None:
-        parish = Parish()
-        parish.live(ALICE, BOB)
-        parish.manager.choice = {0: choice}
-        parish.session.genesis({"keys": list(rows)})
+        chain = SessionChain()
+        chain.live(ALICE, BOB)
+        chain.manager.choice = {0: choice}
+        chain.session.genesis({"keys": list(rows)})
 
     alice, bob = ALICE.genesis_keys(), BOB.genesis_keys()
     with pytest.raises(GenesisError, match=r"keys\[0\]\[1\]: expected the same address"):
@@ -179,54 +179,54 @@ def test_genesis_refuses_rows_that_cannot_be() -> None:
 # ---- keys
 
 
-def test_keys_are_registered_and_forgotten(parish: Parish) -> None:
-    session, keys = parish.session, keys_of("Dave")
+def test_keys_are_registered_and_forgotten(chain: SessionChain) -> None:
+    session, keys = chain.session, keys_of("Dave")
     session.set_keys(signed(DAVE.account), keys, b"")
     assert session.has_keys(DAVE.account)
     assert session.next_keys[DAVE.account] == keys
     assert all(session.key_owner[typed] == DAVE.account for typed in keys.typed())
-    assert parish.consumers(DAVE) == 1
+    assert chain.consumers(DAVE) == 1
     with pytest.raises(ConsumerRemaining):  # an account with keys does not go
-        parish.system.remove_provider(parish.system.account[DAVE.account])
+        chain.system.remove_provider(chain.system.account[DAVE.account])
 
     session.purge_keys(signed(DAVE.account))
     assert not session.has_keys(DAVE.account)
     assert not any(typed in session.key_owner for typed in keys.typed())
-    assert parish.consumers(DAVE) == 0
-    with refused(parish, Session.NoKeys):
+    assert chain.consumers(DAVE) == 0
+    with refused(chain, Session.NoKeys):
         session.purge_keys(signed(DAVE.account))
 
 
-def test_new_keys_take_the_place_of_the_old(parish: Parish) -> None:
-    session, old, new = parish.session, keys_of("Alice"), keys_of("Alice//2", "Alice")
+def test_new_keys_take_the_place_of_the_old(chain: SessionChain) -> None:
+    session, old, new = chain.session, keys_of("Alice"), keys_of("Alice//2", "Alice")
     session.set_keys(signed(ALICE.account), new, b"")
     assert session.next_keys[ALICE.account] == new
     assert old.typed()[0] not in session.key_owner
     assert all(session.key_owner[typed] == ALICE.account for typed in new.typed())
-    assert parish.consumers(ALICE) == 1
+    assert chain.consumers(ALICE) == 1
 
 
-def test_a_key_of_another_account_is_refused(parish: Parish) -> None:
+def test_a_key_of_another_account_is_refused(chain: SessionChain) -> None:
     for keys in (keys_of("Dave", "Alice"), keys_of("Alice", "Dave")):
-        with refused(parish, Session.DuplicatedKey):
-            parish.session.set_keys(signed(DAVE.account), keys, b"")
+        with refused(chain, Session.DuplicatedKey):
+            chain.session.set_keys(signed(DAVE.account), keys, b"")
 
 
-def test_an_account_that_is_not_alive_registers_no_keys(parish: Parish) -> None:
+def test_an_account_that_is_not_alive_registers_no_keys(chain: SessionChain) -> None:
     ghost = Validator("Ghost")
-    with refused(parish, Session.NoAccount):
-        parish.session.set_keys(signed(ghost.account), keys_of("Ghost"), b"")
+    with refused(chain, Session.NoAccount):
+        chain.session.set_keys(signed(ghost.account), keys_of("Ghost"), b"")
 
 
-def test_a_proof_that_is_given_must_hold(parish: Parish) -> None:
+def test_a_proof_that_is_given_must_hold(chain: SessionChain) -> None:
     keys, said = keys_of("Dave"), b"POP_" + bytes(DAVE.account)
     proof = DAVE.author.sign(said) + DAVE.voter.sign(said)
     others = ALICE.author.sign(said) + DAVE.voter.sign(said)
     for wrong in (others, proof[:-1], b"\0", proof[64:] + proof[:64]):
-        with refused(parish, Session.InvalidProof):
-            parish.session.set_keys(signed(DAVE.account), keys, wrong)
-    parish.session.set_keys(signed(DAVE.account), keys, proof)
-    assert parish.session.has_keys(DAVE.account)
+        with refused(chain, Session.InvalidProof):
+            chain.session.set_keys(signed(DAVE.account), keys, wrong)
+    chain.session.set_keys(signed(DAVE.account), keys, proof)
+    assert chain.session.has_keys(DAVE.account)
 
 
 def proof_of(keys_owner: Validator, account: AccountId) -> bytes:
@@ -238,81 +238,83 @@ def proven(person: Validator) -> tuple[SessionKeys, bytes]:
     return keys_of(person.name), proof_of(person, person.account)
 
 
-def unproven_squatter(parish: Parish) -> Validator:
+def unproven_squatter(chain: SessionChain) -> Validator:
     """Let Dave register Eve's keys without a proof."""
     eve = Validator("Eve")
-    parish.live(eve)
-    parish.session.set_keys(signed(DAVE.account), keys_of("Eve"), b"")
+    chain.live(eve)
+    chain.session.set_keys(signed(DAVE.account), keys_of("Eve"), b"")
     return eve
 
 
-def test_the_owner_of_keys_evicts_an_account_that_registered_them_unproven(parish: Parish) -> None:
-    eve, session = unproven_squatter(parish), parish.session
+def test_the_owner_of_keys_evicts_an_account_that_registered_them_unproven(
+    chain: SessionChain,
+) -> None:
+    eve, session = unproven_squatter(chain), chain.session
     keys, proof = proven(eve)
-    with refused(parish, Session.DuplicatedKey):
+    with refused(chain, Session.DuplicatedKey):
         session.set_keys(signed(eve.account), keys, b"")
     session.set_keys(signed(eve.account), keys, proof)
     assert session.next_keys[eve.account] == keys
     assert all(session.key_owner[typed] == eve.account for typed in keys.typed())
     assert not session.has_keys(DAVE.account)
-    assert (parish.consumers(DAVE), parish.consumers(eve)) == (0, 1)
-    assert parish.announced()[-1] == Session.KeysEvicted(DAVE.account, eve.account)
+    assert (chain.consumers(DAVE), chain.consumers(eve)) == (0, 1)
+    assert chain.announced()[-1] == Session.KeysEvicted(DAVE.account, eve.account)
     session.set_keys(signed(DAVE.account), keys_of("Dave"), b"")  # nothing is left in the way
 
 
-def test_one_of_its_keys_is_enough_to_evict_an_account(parish: Parish) -> None:
-    eve, frank, session = Validator("Eve"), Validator("Frank"), parish.session
-    parish.live(eve, frank)
+def test_one_of_its_keys_is_enough_to_evict_an_account(chain: SessionChain) -> None:
+    eve, frank, session = Validator("Eve"), Validator("Frank"), chain.session
+    chain.live(eve, frank)
     session.set_keys(signed(DAVE.account), keys_of("Eve", "Dave"), b"")
     session.set_keys(signed(frank.account), keys_of("Frank", "Eve"), b"")
     session.set_keys(signed(eve.account), *proven(eve))
     assert not session.has_keys(DAVE.account)
     assert not session.has_keys(frank.account)
     assert keys_of("Dave").typed()[1] not in session.key_owner
-    assert parish.announced()[-2:] == [
+    assert chain.announced()[-2:] == [
         Session.KeysEvicted(DAVE.account, eve.account),
         Session.KeysEvicted(frank.account, eve.account),
     ]
 
 
-def test_no_account_evicts_a_proven_one(parish: Parish) -> None:
-    eve, session = Validator("Eve"), parish.session
-    parish.live(eve)
+def test_no_account_evicts_a_proven_one(chain: SessionChain) -> None:
+    eve, session = Validator("Eve"), chain.session
+    chain.live(eve)
     session.set_keys(signed(eve.account), *proven(eve))
     keys = keys_of("Eve")
     for proof in (b"", proof_of(eve, DAVE.account)):  # even the secret does not help a thief
-        with refused(parish, Session.DuplicatedKey):
+        with refused(chain, Session.DuplicatedKey):
             session.set_keys(signed(DAVE.account), keys, proof)
-    with refused(parish, Session.InvalidProof):  # a proof is bound to its account
+    with refused(chain, Session.InvalidProof):  # a proof is bound to its account
         session.set_keys(signed(DAVE.account), keys, proof_of(eve, eve.account))
     for mixed in (keys_of("Dave", "Eve"), keys_of("Eve", "Dave")):
-        with refused(parish, Session.DuplicatedKey):
+        with refused(chain, Session.DuplicatedKey):
             session.set_keys(signed(DAVE.account), mixed, b"")
     assert session.next_keys[eve.account] == keys
 
 
-def test_a_proven_and_an_unproven_owner_of_one_set_both_stay(parish: Parish) -> None:
-    eve, session = Validator("Eve"), parish.session
-    parish.live(eve)
+def test_a_proven_and_an_unproven_owner_of_one_set_both_stay(chain: SessionChain) -> None:
+    eve, session = Validator("Eve"), chain.session
+    chain.live(eve)
     session.set_keys(signed(DAVE.account), keys_of("Eve"), b"")  # unproven
     mixed = SessionKeys(BabeId(eve.author.public), GrandpaId(ALICE.voter.public))
     message = b"POP_" + bytes(eve.account)
-    with refused(parish, Session.DuplicatedKey):  # Alice's is proven: it is of block zero
+    with refused(chain, Session.DuplicatedKey):  # Alice's is proven: it is of block zero
         session.set_keys(
             signed(eve.account), mixed, eve.author.sign(message) + ALICE.voter.sign(message)
         )
     assert session.has_keys(DAVE.account)
 
 
-def test_keys_of_block_zero_are_proven(parish: Parish) -> None:
-    with refused(parish, Session.DuplicatedKey):
-        parish.session.set_keys(
+def test_keys_of_block_zero_are_proven(chain: SessionChain) -> None:
+    with refused(chain, Session.DuplicatedKey):
+        chain.session.set_keys(
             signed(DAVE.account), keys_of("Alice"), proof_of(ALICE, DAVE.account)
         )
 
 
-def test_the_same_keys_stay_proven_and_other_keys_do_not(parish: Parish) -> None:
-    session = parish.session
+def test_the_same_keys_stay_proven_and_other_keys_do_not(chain: SessionChain) -> None:
+    session = chain.session
     session.set_keys(signed(ALICE.account), keys_of("Alice"), b"")
     assert session.proven[ALICE.account]
     session.set_keys(signed(ALICE.account), keys_of("Alice//2", "Alice"), b"")
@@ -324,45 +326,45 @@ def test_the_same_keys_stay_proven_and_other_keys_do_not(parish: Parish) -> None
 
 
 def test_a_chain_that_requires_proofs_takes_no_keys_without_one() -> None:
-    parish = Parish()
-    parish.live(ALICE, DAVE)
-    parish.session.genesis({"keys": [ALICE.genesis_keys()], "proofRequired": True})
-    with refused(parish, Session.InvalidProof):
-        parish.session.set_keys(signed(DAVE.account), keys_of("Dave"), b"")
-    with refused(parish, Session.InvalidProof):
-        parish.session.set_keys(signed(ALICE.account), keys_of("Alice"), b"")
-    parish.session.set_keys(signed(DAVE.account), *proven(DAVE))
-    assert parish.session.proven[DAVE.account]
+    chain = SessionChain()
+    chain.live(ALICE, DAVE)
+    chain.session.genesis({"keys": [ALICE.genesis_keys()], "proofRequired": True})
+    with refused(chain, Session.InvalidProof):
+        chain.session.set_keys(signed(DAVE.account), keys_of("Dave"), b"")
+    with refused(chain, Session.InvalidProof):
+        chain.session.set_keys(signed(ALICE.account), keys_of("Alice"), b"")
+    chain.session.set_keys(signed(DAVE.account), *proven(DAVE))
+    assert chain.session.proven[DAVE.account]
 
 
-def test_a_proof_is_bounded_when_it_is_decoded(parish: Parish) -> None:
-    call = parish.call("Session", "set_keys", keys=keys_of("Dave"), proof=bytes(128))
-    assert parish.call_codec.decode_all(call.raw).args[1] == bytes(128)
+def test_a_proof_is_bounded_when_it_is_decoded(chain: SessionChain) -> None:
+    call = chain.call("Session", "set_keys", keys=keys_of("Dave"), proof=bytes(128))
+    assert chain.call_codec.decode_all(call.raw).args[1] == bytes(128)
     longer = call.raw[:-130] + compact_encode(129) + bytes(129)
     with pytest.raises(DecodeError):
-        parish.call_codec.decode_all(longer)
+        chain.call_codec.decode_all(longer)
 
 
-def test_evicted_validators_stay_for_the_sessions_that_are_fixed(parish: Parish) -> None:
-    session = parish.session
-    eve = unproven_squatter(parish)
-    parish.manager.choice = {2: accounts(ALICE, DAVE), 3: accounts(ALICE, DAVE, eve)}
+def test_evicted_validators_stay_for_the_sessions_that_are_fixed(chain: SessionChain) -> None:
+    session = chain.session
+    eve = unproven_squatter(chain)
+    chain.manager.choice = {2: accounts(ALICE, DAVE), 3: accounts(ALICE, DAVE, eve)}
     session.rotate()  # queues Dave, with Eve's keys
     session.set_keys(signed(eve.account), *proven(eve))
     session.rotate()
     assert session.validators_now() == accounts(ALICE, DAVE)
-    assert (eve.author.public, 1) in parish.told.now
+    assert (eve.author.public, 1) in chain.recorder.now
     assert session.owner_of(2, b"babe", eve.author.public) == (DAVE.account, 2)
     session.rotate()
     assert session.validators_now() == accounts(ALICE, eve)
-    assert [key for key, _ in parish.told.now] == [ALICE.author.public, eve.author.public]
+    assert [key for key, _ in chain.recorder.now] == [ALICE.author.public, eve.author.public]
     assert session.owner_of(3, b"babe", eve.author.public) == (eve.account, 2)
 
 
-def test_an_eviction_leaves_no_session_with_too_few_validators(parish: Parish) -> None:
-    session = parish.session
-    eve = unproven_squatter(parish)
-    parish.manager.choice = {index: accounts(ALICE, DAVE) for index in range(2, 9)}
+def test_an_eviction_leaves_no_session_with_too_few_validators(chain: SessionChain) -> None:
+    session = chain.session
+    eve = unproven_squatter(chain)
+    chain.manager.choice = {index: accounts(ALICE, DAVE) for index in range(2, 9)}
     session.rotate()
     session.set_keys(signed(eve.account), *proven(eve))
     for _ in range(4):  # Alice alone is fewer than two
@@ -371,7 +373,7 @@ def test_an_eviction_leaves_no_session_with_too_few_validators(parish: Parish) -
     session.set_keys(signed(DAVE.account), keys_of("Dave"), b"")
     session.rotate()
     session.rotate()
-    assert [key for key, _ in parish.told.now] == [ALICE.author.public, DAVE.author.public]
+    assert [key for key, _ in chain.recorder.now] == [ALICE.author.public, DAVE.author.public]
 
 
 def test_session_keys_are_64_bytes_in_the_order_of_rulings() -> None:
@@ -382,37 +384,37 @@ def test_session_keys_are_64_bytes_in_the_order_of_rulings() -> None:
 # ---- the turn
 
 
-def test_a_choice_counts_one_session_after_it_is_made(parish: Parish) -> None:
-    session = parish.session
+def test_a_choice_counts_one_session_after_it_is_made(chain: SessionChain) -> None:
+    session = chain.session
     session.set_keys(signed(DAVE.account), keys_of("Dave"), b"")
-    parish.manager.choice = {2: accounts(DAVE, ALICE)}
+    chain.manager.choice = {2: accounts(DAVE, ALICE)}
     session.rotate()
-    assert parish.manager.heard[3:] == [("end", 0), ("start", 1), ("plan", 2)]
+    assert chain.manager.heard[3:] == [("end", 0), ("start", 1), ("plan", 2)]
     assert session.session_index() == 1
     assert session.validators_now() == accounts(ALICE, BOB, CHARLIE)
     assert session.queued_changed.value
-    assert parish.announced()[-2:] == [Session.NewQueued(), Session.NewSession(u32(1))]
+    assert chain.announced()[-2:] == [Session.NewQueued(), Session.NewSession(u32(1))]
 
     session.rotate()
     assert session.validators_now() == accounts(DAVE, ALICE)
-    assert [key for key, _ in parish.told.now] == [DAVE.author.public, ALICE.author.public]
+    assert [key for key, _ in chain.recorder.now] == [DAVE.author.public, ALICE.author.public]
 
 
-def test_weights_of_voters_are_those_of_the_plan_that_made_them_voters(parish: Parish) -> None:
-    parish.session.rotate()
-    parish.session.rotate()
-    weights = [what[2][0][1] for what in parish.told.told if isinstance(what, tuple)]
+def test_weights_of_voters_are_those_of_the_plan_that_made_them_voters(chain: SessionChain) -> None:
+    chain.session.rotate()
+    chain.session.rotate()
+    weights = [what[2][0][1] for what in chain.recorder.calls if isinstance(what, tuple)]
     assert weights == [100, 101, 102]
 
 
-def test_other_keys_work_two_sessions_later(parish: Parish) -> None:
-    session, new = parish.session, keys_of("Bob//2")
+def test_other_keys_work_two_sessions_later(chain: SessionChain) -> None:
+    session, new = chain.session, keys_of("Bob//2")
     session.set_keys(signed(BOB.account), new, b"")
     session.rotate()
-    assert (BOB.author.public, 1) in parish.told.now
+    assert (BOB.author.public, 1) in chain.recorder.now
     assert session.queued_changed.value
     session.rotate()
-    assert (bytes(new.babe), 1) in parish.told.now
+    assert (bytes(new.babe), 1) in chain.recorder.now
     assert session.owner_of(1, b"babe", BOB.author.public) == (BOB.account, 3)
     assert session.owner_of(2, b"babe", new.babe) == (BOB.account, 3)
     assert session.owner_of(2, b"babe", BOB.author.public) is None
@@ -420,16 +422,16 @@ def test_other_keys_work_two_sessions_later(parish: Parish) -> None:
     assert not session.queued_changed.value
 
 
-def test_a_validator_without_keys_drops_out(parish: Parish) -> None:
-    parish.session.purge_keys(signed(BOB.account))
-    parish.session.rotate()
-    parish.session.rotate()
-    assert parish.session.validators_now() == accounts(ALICE, CHARLIE)
+def test_a_validator_without_keys_drops_out(chain: SessionChain) -> None:
+    chain.session.purge_keys(signed(BOB.account))
+    chain.session.rotate()
+    chain.session.rotate()
+    assert chain.session.validators_now() == accounts(ALICE, CHARLIE)
 
 
-def test_a_session_does_not_begin_with_too_few_validators(parish: Parish) -> None:
-    session = parish.session
-    parish.manager.choice = {2: accounts(ALICE)}
+def test_a_session_does_not_begin_with_too_few_validators(chain: SessionChain) -> None:
+    session = chain.session
+    chain.manager.choice = {2: accounts(ALICE)}
     session.rotate()
     session.rotate()
     assert session.validators_now() == accounts(ALICE, BOB, CHARLIE)
@@ -440,8 +442,8 @@ def test_a_session_does_not_begin_with_too_few_validators(parish: Parish) -> Non
     assert session.validators_now() == accounts(ALICE, BOB, CHARLIE)
 
 
-def test_seats_are_remembered_for_the_report_window(parish: Parish) -> None:
-    session = parish.session
+def test_seats_are_remembered_for_the_report_window(chain: SessionChain) -> None:
+    session = chain.session
     for _ in range(5):
         session.rotate()
     known = [index for index in range(8) if session.owner_of(index, b"gran", ALICE.voter.public)]
@@ -455,22 +457,22 @@ def test_seats_are_remembered_for_the_report_window(parish: Parish) -> None:
 # ---- disabling
 
 
-def test_a_disabled_validator_is_out_for_the_rest_of_the_session(parish: Parish) -> None:
-    session = parish.session
+def test_a_disabled_validator_is_out_for_the_rest_of_the_session(chain: SessionChain) -> None:
+    session = chain.session
     session.disable(1)
     session.disable(1)
     session.disable(7)
     assert [session.is_disabled(place) for place in range(3)] == [False, True, False]
-    assert parish.told.told[1:] == [("disable", 1)] * 2  # one for epochs, one for voters
-    assert parish.announced()[4:] == [Session.ValidatorDisabled(BOB.account)]
+    assert chain.recorder.calls[1:] == [("disable", 1)] * 2  # one for epochs, one for voters
+    assert chain.announced()[4:] == [Session.ValidatorDisabled(BOB.account)]
     session.rotate()
     assert not session.is_disabled(1)
 
 
-def test_the_last_validator_that_is_left_is_not_disabled(parish: Parish) -> None:
+def test_the_last_validator_that_is_left_is_not_disabled(chain: SessionChain) -> None:
     for place in (2, 0, 1):
-        parish.session.disable(place)
-    assert parish.session.disabled_validators.value == [0, 2]
+        chain.session.disable(place)
+    assert chain.session.disabled_validators.value == [0, 2]
 
 
 # ---- on a chain
