@@ -31,7 +31,7 @@ def test_so_many_bits_are_drawn_and_every_sum_of_them_is_exact(width: int, limit
 
     That holds if the sums are exact, whatever the row within the limit and the vector are.
     """
-    drawn = freivalds._drawn(SEED, 0, width, limit, SOUNDNESS_BITS)
+    drawn = freivalds._vectors_of(SEED, 0, width, limit, SOUNDNESS_BITS)
     half = 1 << (EXACT_BITS - (width * limit - 1).bit_length())
     bits = half.bit_length()  # numbers from -half to half - 1
     assert drawn.shape[1] * bits >= SOUNDNESS_BITS
@@ -53,7 +53,7 @@ def test_every_product_of_a_net_is_asked_about_by_sixty_bits(
     for number in checked:
         width, limit = model.graph.nodes[number].out.dims[-1], limit_of(model.graph, number)
         each = 1 + EXACT_BITS - (width * limit - 1).bit_length()
-        assert challenge._vectors[number].drawn.shape[1] * each >= SOUNDNESS_BITS
+        assert challenge._vectors[number].random.shape[1] * each >= SOUNDNESS_BITS
 
 
 # ---- as foreseen
