@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "exchange": ("exchange:exchange", "Trade units of assets."),
     "vault": ("vault:vault", "Have units traded by others."),
     "gov": ("gov:gov", "Propose, vote, delegate, elect; see how the chambers stand."),
-    "upgrade": ("upgrade:upgrade", "See, schedule and try the next version of the law."),
+    "upgrade": ("upgrade:upgrade", "See, schedule and try the next version of the runtime."),
     "network": ("network:network", "Start a network of several organisations."),
     "build-spec": ("spec:build_spec", "Print the specification of a chain."),
     "purge-chain": ("data:purge_chain", "Delete a chain's database, keep its keys."),

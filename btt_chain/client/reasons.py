@@ -33,6 +33,6 @@ REASONS: Final = {
     "Arithmetic.Overflow": "a number would become too large",
     "Arithmetic.DivisionByZero": "something would be divided by zero",
     "Transactional.LimitReached": "the calls are nested too deeply",
-    "Transactional.NoLayer": "a change was to be closed that nobody had opened",
+    "Transactional.NoLayer": "a transaction of changes was to be closed that was not open",
 }
 """The sentence that follows `Kind` or `Kind.Detail`."""

@@ -197,7 +197,7 @@ async def _serve(
         host = BlobHost(settings, store)
         await host.start()
         try:
-            folder.tell_endpoints(where, host.endpoints())
+            folder.store_endpoints(where, host.endpoints())
             market = Market(chain, folder, pair, rng)
             await market.register("breast cancer (Wisconsin)")
             gateway = Gateway(folder, chain, host, store, report)

@@ -187,11 +187,11 @@ def register(
             symbol=label(symbol, "symbol"), value=u128(planck(currency, value)), units=u128(units),
             restricted=restricted,
         )  # fmt: skip
-        (told,) = (one for one in done.events if isinstance(one, AssetRegistry.AssetRegistered))
+        (event,) = (one for one in done.events if isinstance(one, AssetRegistry.AssetRegistered))
         if as_json:
-            show.document({"asset": int(told.id), "block": "0x" + done.block.hex()})
+            show.document({"asset": int(event.id), "block": "0x" + done.block.hex()})
             return
-        show.record({"asset": str(int(told.id)), "block": "0x" + done.block.hex()})
+        show.record({"asset": str(int(event.id)), "block": "0x" + done.block.hex()})
         show.good("It is registered, and waits for two verifiers.")
 
     run(work())
@@ -351,8 +351,8 @@ def claim(number: int, url: str, timeout: float, as_json: bool, **options: Any) 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         done = await sent(url, timeout, sender, "claim_revenue", id=u32(number))
-        (told,) = (one for one in done.events if isinstance(one, AssetRegistry.RevenuePaid))
-        amount = int(told.amount)
+        (event,) = (one for one in done.events if isinstance(one, AssetRegistry.RevenuePaid))
+        amount = int(event.amount)
         said = f"You got {currency.format(amount)}."
         report_call(done, as_json, said, asset=number, revenue=str(amount))
 

@@ -124,10 +124,10 @@ def entry(
         except GenesisError as error:
             raise Refused(str(error)) from None
     write_json(made.to_json(), output)
-    _tell(made, paths.keystore)
+    _report(made, paths.keystore)
 
 
-def _tell(made: Entry, keystore: Path) -> None:
+def _report(made: Entry, keystore: Path) -> None:
     from genesis.accounts import address as ss58_address
 
     show.note(f"session keys in {keystore}: back up this folder now, and with its `secret`")

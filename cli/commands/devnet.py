@@ -238,7 +238,7 @@ def restart(index: int, base_path: Path) -> None:
 @click.argument("groups", metavar="GROUPS")
 @base_option
 def partition(groups: str, base_path: Path) -> None:
-    """Cut the network into GROUPS, such as 0,1/2,3; a node in none hears nobody."""
+    """Cut the network into GROUPS, such as 0,1/2,3; a node in none is connected to no other."""
     cut = read_groups(groups)
     with plain_errors():
         from btt_chain.testing import Devnet

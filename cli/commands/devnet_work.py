@@ -107,7 +107,7 @@ async def _weights(client: Connection, validators: list[str]) -> dict[str, str]:
     """Return for each provider the validator of its score, and its share of all scores."""
     from genesis.accounts import address, dev_account
 
-    lent: dict[str, tuple[str, int]] = {}
+    scores: dict[str, tuple[str, int]] = {}
     whole = 0
     for key in validators:
         view = await client.call("work_weight", address(dev_account(key)))
@@ -117,10 +117,10 @@ async def _weights(client: Connection, validators: list[str]) -> dict[str, str]:
         rows = view.get("delegated")
         for row in rows if isinstance(rows, list) else []:
             if isinstance(row, dict):
-                lent[str(row.get("provider"))] = (key, _number(row.get("score")))
+                scores[str(row.get("provider"))] = (key, _number(row.get("score")))
     return {
         provider: f"{100 * score // whole if whole else 0} % for {key.removeprefix('//')}"
-        for provider, (key, score) in lent.items()
+        for provider, (key, score) in scores.items()
     }
 
 

@@ -32,9 +32,9 @@ from cli.commands.doctor_rules import (
     judge_files,
     judge_finality,
     judge_keys,
-    judge_law,
     judge_moving,
     judge_peers,
+    judge_runtime,
     judge_signing,
     ok,
     warn,
@@ -154,7 +154,7 @@ async def _asked(client: Connection, url: str) -> list[Check]:
         client.call("system_health"),
         client.call("system_nodeRoles"),
     )
-    checks = [ok("node", f"{name} {version} on {chain} at {url}"), *await _law(client)]
+    checks = [ok("node", f"{name} {version} on {chain} at {url}"), *await _runtime(client)]
     said = health if isinstance(health, dict) else {}
     peers = said.get("peers")
     alone, is_syncing = said.get("shouldHavePeers") is not True, said.get("isSyncing") is True
@@ -175,13 +175,13 @@ async def _asked(client: Connection, url: str) -> list[Check]:
     return [*checks, *judge_signing(await key_reports(client))]
 
 
-async def _law(client: Connection) -> list[Check]:
+async def _runtime(client: Connection) -> list[Check]:
     """Check that the node has the scheduled runtime; no check if the node does not report it."""
     try:
-        told = await client.call("upgrade_status")
+        status = await client.call("upgrade_status")
     except RpcError:
         return []
-    return [judge_law(told)] if isinstance(told, dict) else []
+    return [judge_runtime(status)] if isinstance(status, dict) else []
 
 
 async def _blocks(client: Connection, keys: _Keys, *, alone: bool, is_syncing: bool) -> list[Check]:
@@ -319,8 +319,8 @@ def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
         [seen(each) for each in state["background"]],
         int(time.monotonic() * 1_000),
     )
-    total, heard = int(best["totalWeight"]), int(stage["currentWeight"])
-    return 100 * (total - heard) // max(total, 1)
+    total, received = int(best["totalWeight"]), int(stage["currentWeight"])
+    return 100 * (total - received) // max(total, 1)
 
 
 async def _voter(client: Connection, key: str) -> str:
@@ -530,7 +530,7 @@ def look_at_keys(keystore: Path, signing: Path, spec: ChainSpec) -> list[Check]:
         return [
             *checks,
             warn("signing record", f"signs nothing yet: {', '.join(waiting)}",
-                 "the node watches a session whether somebody else signs with them; the log says "
+                 "the node watches a session whether another node signs with them; the log says "
                  "until when (docs/keys.md: the doppelgaenger watch)"),
         ]  # fmt: skip
     return [*checks, ok("signing record", f"there for all {len(keys)} keys")]

@@ -193,7 +193,7 @@ def judge_finality(
         return [
             fail("finality", f"it stands at {seen}",
                  "it goes on when more than two thirds of the weight vote"),
-            fail("voters", f"not heard of, {votes.share} % of the weight: {who}",
+            fail("voters", f"no votes received, {votes.share} % of the weight: {who}",
                  _own_votes(votes) or "look whether they run, and whom they are connected with"),
         ]  # fmt: skip
     if lag < LAG_WARN:
@@ -202,13 +202,13 @@ def judge_finality(
         todo = "look again in a minute; if it grows, docs/runbooks.md: finality stalls"
         checks = [(fail if lag >= LAG_FAIL else warn)("finality", seen, todo)]
     if not votes.missing:
-        return [*checks, ok("voters", "all were heard of")]
+        return [*checks, ok("voters", "votes of all were received")]
     own = _own_votes(votes)
     if own:
-        return [*checks, fail("voters", f"not heard of: {who}", own)]
+        return [*checks, fail("voters", f"no votes received: {who}", own)]
     return [
         *checks,
-        warn("voters", f"not heard of: {who}",
+        warn("voters", f"no votes received: {who}",
              "finality stops when a third of the weight is missing: look whether they run"),
     ]  # fmt: skip
 
@@ -229,13 +229,13 @@ def judge_keys(
         return [
             warn("session keys", "the node does not say (author_hasSessionKeys is unsafe)",
                  "unsafe methods are off with --rpc-external and --rpc-methods safe; "
-                 "`btt-chain key status` looks at the data")
+                 "`btt-chain key status` checks the data")
         ]  # fmt: skip
     if not ours:
         if not is_validator:
             return [ok("session keys", "none, and this node only follows")]
         return [
-            fail("session keys", "the node validates and holds keys of nobody in the set",
+            fail("session keys", "the node validates and holds no key of a validator in the set",
                  "insert them (btt-chain key insert) or make new ones (btt-chain key rotate) and "
                  "register them with session.setKeys; `btt-chain key status` says what is missing")
         ]  # fmt: skip
@@ -262,16 +262,16 @@ def judge_signing(reports: Sequence[KeyReport] | None) -> list[Check]:
     return [warn("signing", seen, resting[0].todo)]
 
 
-def judge_law(told: Mapping[str, Any]) -> Check:
+def judge_runtime(status: Mapping[str, Any]) -> Check:
     """Check that a node has the runtime in force and the scheduled one, by `upgrade_status`."""
-    seen, planned = f"btt {told['specVersion']}", told["scheduled"]
+    seen, planned = f"btt {status['specVersion']}", status["scheduled"]
     if planned is not None:
         seen += f", {planned['specVersion']} in {planned['slotsLeft']} slots"
-    if told["stands"]:
-        return fail("law", f"{seen}: the node stands", str(told["lacking"]))
-    if told["lacking"]:
-        return warn("law", seen, str(told["lacking"]))
-    return ok("law", seen)
+    if status["stands"]:
+        return fail("runtime", f"{seen}: the node stands", str(status["lacking"]))
+    if status["lacking"]:
+        return warn("runtime", seen, str(status["lacking"]))
+    return ok("runtime", seen)
 
 
 def judge_disk(free: int, where: Path) -> Check:

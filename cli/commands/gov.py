@@ -487,7 +487,7 @@ def delegate(
 @connection_options
 @json_option
 def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
-    """Vote yourself again in a track; what was lent stays locked for a week of decisions."""
+    """Vote yourself again in a track; what was delegated stays locked for a week of decisions."""
     submit_call(
         "ConvictionVoting", "undelegate", {"class": track_class(track, url, timeout)},
         "you vote yourself again", url, timeout, as_json, options,
@@ -501,7 +501,7 @@ def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: A
 @connection_options
 @json_option
 def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
-    """Free what your votes in a track need locked no more, and tell what stays locked."""
+    """Free what your votes in a track need locked no more, and show what stays locked."""
     from btt_chain.primitives.account import AccountId, Id
     from btt_chain.scale import u16
     from cli.common.session import open_chain, run
@@ -581,7 +581,7 @@ def elect(
 @connection_options
 @json_option
 def unelect(url: str, timeout: float, as_json: bool, **options: Any) -> None:
-    """Back nobody any more; your money is free at once."""
+    """Withdraw your backing; your money is free at once."""
     submit_call("Chambers", "remove_rep_vote", {}, "taken back", url, timeout, as_json, options)
 
 

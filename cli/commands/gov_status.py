@@ -47,7 +47,7 @@ async def print_referenda(url: str, timeout: float, as_json: bool) -> None:
         show.document([referendum_facts(view, names) for view in views])
         return
     if not views:
-        show.note("nothing was ever proposed; `btt-chain gov propose --help` tells how")
+        show.note("there is no referendum; `btt-chain gov propose --help` says how")
         return
     from cli.common.session import open_chain
 

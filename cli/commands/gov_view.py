@@ -71,10 +71,10 @@ def picture(poll: PollView) -> list[str]:
 def _chamber_row(one: ChamberView) -> str:
     votes = int(one.ayes), int(one.nays), int(one.abstains)
     here, electorate = sum(votes), int(one.electorate)
-    drawn = bar(*votes, max(here, electorate))
+    picture_line = bar(*votes, max(here, electorate))
     turnout = f"{percent(here, max(1, here, electorate))} here"
     note = turnout if one.takes_part else f"{turnout}, too few to count"
-    return f"{one.name:<13} {percent(int(one.weight), WHOLE):>6}  {drawn}  {note}"
+    return f"{one.name:<13} {percent(int(one.weight), WHOLE):>6}  {picture_line}  {note}"
 
 
 def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
@@ -82,8 +82,8 @@ def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
     if not whole:
         return AWAY * WIDTH
     ends = [part * WIDTH // whole for part in (ayes, ayes + nays, ayes + nays + abstains)]
-    drawn = AYE * ends[0] + NAY * (ends[1] - ends[0]) + HERE * (ends[2] - ends[1])
-    return drawn.ljust(WIDTH, AWAY)
+    picture_line = AYE * ends[0] + NAY * (ends[1] - ends[0]) + HERE * (ends[2] - ends[1])
+    return picture_line.ljust(WIDTH, AWAY)
 
 
 def when(slot: int, now: int, slot_ms: int) -> str:

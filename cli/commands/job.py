@@ -82,7 +82,7 @@ def gateway_options(command: Command) -> Command:
     )
     public = click.option(
         "--public", multiple=True, metavar="ADDRESS",
-        help="What to tell providers instead, as /dns4/HOST/tcp/PORT.",
+        help="What to announce to providers instead, as /dns4/HOST/tcp/PORT.",
     )  # fmt: skip
     return listen(public(command))
 
@@ -101,7 +101,7 @@ def private_option(command: Command) -> Command:
     return click.option(
         "--keep-private", is_flag=True,
         help="Of confidential jobs, neither prove what is wrong nor ask for what is not served: "
-        "both would show a piece of one item to everybody.",
+        "both would make a piece of one item public.",
     )(command)  # fmt: skip
 
 
@@ -131,7 +131,7 @@ def private_option(command: Command) -> Command:
     type=click.Choice(["sampled", "full"]),
     default="sampled",
     show_default=True,
-    help="Whether each verifier looks at one item in sixteen, or at all.",
+    help="Whether each verifier checks one item in sixteen, or all.",
 )
 @click.option(
     "--urgency",
@@ -261,13 +261,13 @@ def gateway(
     if uri is not None:
         signer = Signer(key_pair(read_secret(uri), "sr25519", None), shows=not keep_private)
 
-    def tell(record: Record, view: JobView) -> None:
+    def report(record: Record, view: JobView) -> None:
         state = view.state.name.lower()
-        if told.get(record.name) != state:
-            told[record.name] = state
+        if reported.get(record.name) != state:
+            reported[record.name] = state
             show.note(f"0x{view.id.hex()[:12]}  {state}")
 
-    told: dict[str, str] = {}
+    reported: dict[str, str] = {}
 
     async def work() -> None:
         _, is_local = await read_chain_facts(url, timeout)
@@ -277,7 +277,7 @@ def gateway(
                 async with work_chain(url, timeout) as chain:
                     folder = folder_of(base_path, chain.genesis)
                     async with serving(
-                        chain, folder, is_local, listen, public, tell, signer
+                        chain, folder, is_local, listen, public, report, signer
                     ) as made:
                         if first:
                             show.note(
@@ -317,7 +317,7 @@ def offer(
 ) -> None:  # fmt: skip
     """Make FILES ready for the chain to have computed, once in each era, at its own expense.
 
-    Inputs and results of such a job are public: everybody can fetch them. Governance decides about
+    Inputs and results of such a job are public: anyone can fetch them. Governance decides about
     it; this prints what to propose. The gateway of --base-path serves the inputs, and has to run
     for as long as the chain posts the job.
     """
@@ -478,7 +478,7 @@ def _facts_of(answer: dict[str, Json], currency: Currency) -> dict[str, str | li
         "price": money(currency, answer.get("price")),
         "verifiers": f"{money(currency, answer.get('verification'))} at most",
         "paid": money(currency, answer.get("paid")),
-        "provider": "nobody yet" if provider is None else str(provider),
+        "provider": "none yet" if provider is None else str(provider),
     }
     receipt = answer.get("receipt")
     if isinstance(receipt, dict):
@@ -511,11 +511,11 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
                 if now != before:
                     before = now
                     outcome = answer.get("outcome")
-                    told = str(outcome) if outcome not in (None, "done") else None
+                    ended = str(outcome) if outcome not in (None, "done") else None
                     if as_json:
                         show.line(answer)
                     else:
-                        click.echo(story(str(now[0]), str(now[1]), told))
+                        click.echo(story(str(now[0]), str(now[1]), ended))
                     sys.stdout.flush()
                 if now[0] in ENDED:
                     return

@@ -47,7 +47,7 @@ def checked_by(answer: dict[str, Json]) -> list[str]:
         else:
             said = "has committed" if seat.get("committed") else "has not voted"
             lines.append(f"{short(seat.get('verifier'))}  {said}")
-    return lines or ["nobody was drawn yet"]
+    return lines or ["no verifier is selected yet"]
 
 
 def print_result(

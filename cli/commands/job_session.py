@@ -75,7 +75,7 @@ class Session:
             yield None
             return
         async with serving(
-            self.chain, self.folder, self.is_local, listen, public, self._tell, self.signer
+            self.chain, self.folder, self.is_local, listen, public, self._report, self.signer
         ) as made:
             yield made
 
@@ -148,7 +148,7 @@ class Session:
             f"{deposit} deposit"
         )
 
-    def _tell(self, record: Record, view: JobView) -> None:
+    def _report(self, record: Record, view: JobView) -> None:
         """Print the changes."""
         before = self._states.get(record.name)
         self._states[record.name] = view
@@ -180,7 +180,7 @@ class Session:
             async for _ in self.chain.heads():
                 view = await self.chain.api("WorkApi_job", record.job)
                 if view is not None:
-                    self._tell(record, view)
+                    self._report(record, view)
                 if over():
                     break
         return self._states[record.name]
@@ -218,7 +218,7 @@ def offered(quote: WorkQuote | None, model: bytes) -> WorkQuote:
     """Return the quote of a job. NotFound if the model cannot be used."""
     if quote is None:
         raise NotFound(
-            f"the model 0x{model.hex()} is not registered, or nobody may use it now: "
+            f"the model 0x{model.hex()} is not registered, or it may not be used now: "
             "register it with `btt-chain model register`"
         )
     return quote
@@ -228,7 +228,7 @@ def served_at(folder: Folder) -> bytes:
     """Return the addresses of a folder's gateway. Refused if none ever ran."""
     endpoints = folder.endpoints()
     if not endpoints:
-        raise Refused("no gateway ever ran here, so nobody could fetch the payload")
+        raise Refused("no gateway ever ran here, so the payload could not be fetched")
     return endpoints
 
 
@@ -239,18 +239,18 @@ def ample_deadline(quote: WorkQuote) -> int:
 
 def story(state: str, provider: str | None, outcome: str | None) -> str:
     """Return an explanation of a job's state."""
-    told = {
-        "posted": "posted: waiting for a beacon that draws a provider",
+    text = {
+        "posted": "posted: waiting for a beacon that selects a provider",
         "assigned": f"assigned to {provider}",
         "computing": f"computing: {provider} took it",
         "committed": "committed: the provider is done and has committed to what it computed",
         "checking": "checking: verifiers look at it",
-        "pending": "pending: it stands unless somebody proves it wrong in time",
+        "pending": "pending: it stands unless it is proven wrong in time",
         "finalized": "finalized: the provider is paid",
         "refunded": "refunded: your money is back",
         "slashed": "slashed: the provider was proven wrong; your money is back",
     }[state]
-    return f"{told} ({outcome})" if outcome not in (None, "Done") else told
+    return f"{text} ({outcome})" if outcome not in (None, "Done") else text
 
 
 def outcome_name(outcome: Outcome | None) -> str | None:
@@ -283,7 +283,7 @@ def runs(folder: Folder) -> bool:
 @asynccontextmanager
 async def serving(
     chain: RuntimeClient, folder: Folder, is_local: bool, listen: str | None,
-    public: tuple[str, ...], tell: Callable[[Record, JobView], None], signer: Signer | None,
+    public: tuple[str, ...], report: Callable[[Record, JobView], None], signer: Signer | None,
 ) -> AsyncIterator[Gateway]:  # fmt: skip
     """Serve a folder by a gateway. Refused if its port is taken."""
     from btt_chain.compute.blobs.store import BlobStore
@@ -314,8 +314,8 @@ async def serving(
         except NetworkError as error:
             raise Refused(f"cannot serve payloads: {error}; give another --listen") from None
         try:
-            folder.tell_endpoints(where, host.endpoints())
-            yield Gateway(folder, chain, host, store, tell, signer)
+            folder.store_endpoints(where, host.endpoints())
+            yield Gateway(folder, chain, host, store, report, signer)
         finally:
             await host.stop()
 
@@ -337,7 +337,7 @@ async def fetch_result(
 
     last: list[JobView] = []
 
-    def tell(of: Record, view: JobView) -> None:
+    def report(of: Record, view: JobView) -> None:
         if of.job == record.job:
             last[:] = [view]
 
@@ -355,7 +355,7 @@ async def fetch_result(
             if over():
                 break
     elif not over():
-        async with serving(chain, folder, is_local, listen, public, tell, None) as made:
+        async with serving(chain, folder, is_local, listen, public, report, None) as made:
             await made.run(over)
     if folder.result(record) is None:
         state, outcome = last[0].state.name.lower(), last[0].outcome

@@ -56,7 +56,7 @@ def key() -> None:
     """Make keys, look at them, sign and verify; keep the session keys of a validator.
 
     A secret URI is a phrase of words, or 0x and a seed, followed by a path: //hard/soft///password.
-    Without words it means the public development phrase: //Alice is a key that everybody has.
+    Without words it means the public development phrase: //Alice is a key that everyone knows.
     """
 
 
@@ -97,7 +97,7 @@ def generate(
 ) -> None:
     """Make a new key and print its phrase.
 
-    The phrase (and the password, if there is one) is the key: write it down, show it to nobody.
+    The phrase (and the password, if there is one) is the key: write it down, keep it secret.
     """
     from btt_chain.crypto import mnemonic
 

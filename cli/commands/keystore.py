@@ -113,8 +113,8 @@ def insert(
         show.record({row["type"]: row["publicKey"] for row in rows})
     if word is None:
         show.note(
-            f"no password: whoever can read {place.paths.keystore} has these keys; its file "
-            "`secret` protects copies of the key files, not this machine"
+            f"no password: any account of this machine that can read {place.paths.keystore} has "
+            "these keys; its file `secret` protects copies of the key files, not this machine"
         )
     if without:
         show.note(
@@ -197,7 +197,7 @@ def status(
 ) -> None:
     """Say what is missing for validating; exit with 1 if anything is.
 
-    Looks at the keystore and the signing records; with --url also at the chain: whether the keys
+    Checks the keystore and the signing records; with --url also the chain: whether the keys
     are registered, the stash is bonded, and it is among the validators.
     """
     from cli.common.session import open_chain, run

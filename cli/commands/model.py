@@ -155,7 +155,7 @@ def register(
 ) -> None:  # fmt: skip
     """Register the model of a package, so that jobs can use it.
 
-    A bond is held for its quality until it is retired. Whoever does or checks a job fetches the
+    A bond is held for its quality until it is retired. Providers and verifiers fetch the
     package: keep it where the endpoints say. The gateway (`btt-chain job gateway`) does that.
     """
     from btt_chain.compute.requester.folder import joined
@@ -177,8 +177,8 @@ def register(
                 where = folder.endpoints()
             if not where:
                 raise Mistyped(
-                    "nobody would know where to fetch the model: start `btt-chain job gateway` "
-                    "first, which serves it, or give --endpoint"
+                    "there would be no address to fetch the model from: start "
+                    "`btt-chain job gateway` first, which serves it, or give --endpoint"
                 )
             done = await sender.submit(
                 chain, "Models", "register", manifest=header.manifest,

@@ -54,9 +54,9 @@ WORDS: Final = {
 def network() -> None:
     """Start a network of several organisations: entries, specification, launch.
 
-    Each validator makes an entry (`key ceremony-entry`), somebody puts them together (`init`), each
-    validator checks the result (`check`), compares the genesis hash with the others, and accepts
-    it (`accept`). docs/launch.md walks through it.
+    Each validator makes an entry (`key ceremony-entry`), one organisation puts them together
+    (`init`), each validator checks the result (`check`), compares the genesis hash with the others,
+    and accepts it (`accept`). docs/launch.md walks through it.
     """
 
 
@@ -130,7 +130,7 @@ def init(
     """Put entries, holders and parameters together into one raw chain specification.
 
     The result depends on these files only, not on who makes it or in which order they are named:
-    everybody can make it again and compare the genesis hash.
+    anyone can make it again and compare the genesis hash.
     """
     from btt_chain.client.amount import BTT, AmountError
     from genesis.build import build
@@ -155,7 +155,7 @@ def init(
         spec = assemble(plan, found, read_holders(base, holders))
         genesis = build(spec)
     if genesis.no_validating is not None:
-        raise Refused(f"nobody could validate on this network: {genesis.no_validating}")
+        raise Refused(f"this network would have no validator: {genesis.no_validating}")
     if spec.warning:
         show.note(f"warning: {spec.warning}")
     write_json(spec.to_json(), output)

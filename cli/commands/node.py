@@ -135,7 +135,7 @@ def rpc_options(command: Command) -> Command:
             type=click.Choice(["auto", "safe", "unsafe"], case_sensitive=False),
             default="auto",
             show_default=True,
-            help="Who may call unsafe methods: local callers, nobody, everybody.",
+            help="Who may call unsafe methods: local callers, none, all.",
         ),
         click.option(
             "--rpc-cors",
@@ -175,7 +175,7 @@ def rpc_options(command: Command) -> Command:
     help="Where data is kept. [default: ~/.local/share/btt-chain]",
 )
 @click.option("--tmp", is_flag=True, help="Keep data in a new directory, deleted at the end.")
-@click.option("--name", help="What the node calls itself in its log. [default: a name by luck]")
+@click.option("--name", help="What the node calls itself in its log. [default: a random name]")
 @click.option(
     "--pruning",
     type=PruningType(),
@@ -202,7 +202,7 @@ def node(
     filters: str,
     **given: Any,
 ) -> None:
-    """Run a node until it is told to stop.
+    """Run a node until it is stopped.
 
     It follows the chain; with --validator it makes blocks and votes as well. --dev is a chain of
     its own with one validator, Alice; with --sealing, its blocks come as that says instead.
@@ -266,7 +266,7 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
     methods = rpc["rpc_methods"].lower()
     if methods == "unsafe" and rpc["rpc_external"] and not rpc["unsafe_rpc_external"]:
         raise Mistyped(
-            "--rpc-methods unsafe with --rpc-external lets strangers command this node; "
+            "--rpc-methods unsafe with --rpc-external lets unknown callers command this node; "
             "if that is wanted, say --unsafe-rpc-external"
         )
     cors = rpc["rpc_cors"]
@@ -290,8 +290,8 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
         validator = more.get("validator")
         if validator is not None and not validator.dev_keys:
             show.note(
-                "warning: strangers may call unsafe methods of this validator, such as those that "
-                "change its keys"
+                "warning: unknown callers may call unsafe methods of this validator, such as those "
+                "that change its keys"
                 if methods == "unsafe"
                 else "warning: this is a validator; a node without keys is better for answering "
                 "others"

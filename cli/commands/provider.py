@@ -49,8 +49,8 @@ MAX_PIECE: Final = 256 << 20
 def provider() -> None:
     """Do other people's work, and be paid for it.
 
-    A provider bonds money, is drawn for jobs, computes them, and answers for every number with its
-    bond. Keep its --base-path: what it committed to lies there.
+    A provider bonds money, is selected for jobs, computes them, and answers for every number with
+    its bond. Keep its --base-path: what it committed to lies there.
     """
 
 
@@ -70,7 +70,7 @@ def place_options(command: Command) -> Command:
     )
     public = click.option(
         "--public", multiple=True, metavar="ADDRESS",
-        help="What to tell others instead, as /dns4/HOST/tcp/PORT.",
+        help="What to announce to others instead, as /dns4/HOST/tcp/PORT.",
     )  # fmt: skip
     return base(listen(public(command)))
 
@@ -109,7 +109,7 @@ def register(
     bond: str, classes: tuple[int, ...], capacity: int, kind: str, region: int | None,
     url: str, timeout: float, as_json: bool, **options: Any,
 ) -> None:  # fmt: skip
-    """Register a provider with new keys, or change what a registered one tells of itself.
+    """Register a provider with new keys, or change the description of a registered one.
 
     A bond that is smaller than --bond, by a fine perhaps, is filled up.
     """
@@ -244,7 +244,7 @@ def run_(
 @connection_options
 @json_option
 def status(account: str, url: str, timeout: float, as_json: bool) -> None:
-    """Show a provider: its bond, its jobs, whether it can be drawn."""
+    """Show a provider: its bond, its jobs, whether it can be selected."""
     from cli.common.session import run
 
     who = read_who(account)
@@ -262,14 +262,14 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
         show.document(_document(view, jobs, era))
         return
     amount = currency.format
-    heard = era - int(view.last_heartbeat)
+    age = era - int(view.last_heartbeat)
     show.record(
         {
             "provider": _address(view.provider),
             "bond": f"{amount(int(view.active))} free, {amount(int(view.reserved))} for jobs, "
             f"{amount(int(view.leaving))} leaving",
             "jobs": f"{int(view.busy)} of {int(view.capacity)}",
-            "heard": "in this era" if not heard else f"{heard} eras ago",
+            "heartbeat": "in this era" if not age else f"{age} eras ago",
             "takes jobs": "no: it was chilled, or slashed" if view.chilled else "yes",
             "classes": ", ".join(str(int(one)) for one in view.info.classes),
             "reached at": view.info.endpoints.decode("ascii", "replace").split("\n"),
@@ -295,7 +295,7 @@ def _document(view: ProviderView, jobs: list[JobView], era: int) -> dict[str, ob
         "leaving": str(int(view.leaving)),
         "capacity": int(view.capacity),
         "busy": int(view.busy),
-        "heard": int(view.last_heartbeat),
+        "lastHeartbeat": int(view.last_heartbeat),
         "era": era,
         "chilled": view.chilled,
         "endpoints": view.info.endpoints.decode("ascii", "replace").split("\n"),

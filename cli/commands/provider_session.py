@@ -168,9 +168,10 @@ class Opened:
             raise NotFound(
                 "the account is no provider: register it with `btt-chain provider register`"
             )
-        told = view.info
-        info = self.info(told.kind, told.region, list(map(int, told.classes)), int(told.capacity))
-        if info == told:
+        known = view.info
+        classes = [int(one) for one in known.classes]
+        info = self.info(known.kind, known.region, classes, int(known.capacity))
+        if info == known:
             return
         try:
             await chain.submit("Providers", "update", signer=self.pair, info=info)
@@ -245,7 +246,7 @@ async def opened(
         except NetworkError as error:
             raise Refused(f"cannot serve at {where}: {error}; give another --listen") from None
         try:
-            folder.tell_listen(where, host.endpoints())
+            folder.store_listen(where, host.endpoints())
             yield Opened(account, pair, folder, store, host)
         finally:
             await host.stop()

@@ -18,7 +18,7 @@ def signing() -> None:
     """Show and move the record of what validators' keys have signed.
 
     The record keeps a key from signing two things for one slot or round, for which its bond would
-    be slashed. It lies in BASE/signing, outside of the database; docs/keys.md tells how to move it.
+    be slashed. It lies in BASE/signing, outside of the database; docs/keys.md says how to move it.
     """
 
 

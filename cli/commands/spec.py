@@ -66,13 +66,13 @@ class ValidatorsType(click.ParamType["int | Path"]):
 @click.option(
     "--secondary-rule",
     type=click.Choice(["weighted", "uniform"], case_sensitive=False),
-    help="Whose slots are that nobody wins: by weight, or each validator's alike. "
+    help="Authors of slots without a lottery winner: by weight, or each validator's alike. "
     "[default: weighted]",
 )
 @click.option(
     "--randomness",
     type=RandomnessType(),
-    help="The luck of the first two epochs: 32 public bytes that were unknown when the "
+    help="The randomness of the first two epochs: 32 public bytes that were unknown when the "
     "validators chose their keys. [default: from the chain's id]",
 )
 @click.option(

@@ -474,15 +474,15 @@ def _print_months(rows: list[Month], preset: str) -> None:
     help="Where the pictures go; made if it is not there.",
 )
 def plot(preset: str, out: Path) -> None:
-    """Draw the economy, as PNG and SVG.
+    """Plot the economy, as PNG and SVG.
 
     Supply by owner, release by year, emission, and how long the staking pool lasts. Needs
     matplotlib: `pip install "btt-chain[plot]"`.
     """
     chain = _chain_of(preset)
-    from cli.commands.tokenomics_plot import draw_all
+    from cli.commands.tokenomics_plot import plot_all
 
-    for path in draw_all(chain, out):
+    for path in plot_all(chain, out):
         click.echo(str(path))
 
 

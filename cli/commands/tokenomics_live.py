@@ -221,6 +221,6 @@ def audited(state: dict[bytes, bytes], root: bytes) -> Sequence[Finding]:
     except UnsupportedRuntime as error:
         raise Refused(f"this chain cannot be audited here: {error}") from None
     if not isinstance(runtime, BttRuntime):
-        raise Refused("this chain cannot be audited here: its law is not the present one")
+        raise Refused("this chain cannot be audited here: its runtime is not the present one")
     runtime.enter(readable(state))
     return audit(runtime)

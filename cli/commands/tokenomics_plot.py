@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MISSING: Final = (
-    "drawing needs matplotlib, which is not installed: run `pip install matplotlib`, "
+    "plotting needs matplotlib, which is not installed: run `pip install matplotlib`, "
     'or install the program with `pip install "btt-chain[plot]"`'
 )
 
@@ -61,7 +61,7 @@ STAKED_SHARES: Final = (100_000, 200_000, 400_000)
 """Staked shares of the circulating supply whose runways are plotted, in millionths."""
 
 
-def draw_all(chain: Chain, out: Path) -> Iterator[Path]:
+def plot_all(chain: Chain, out: Path) -> Iterator[Path]:
     """Plot every chart of a chain's economy into `out`; yield each file once it is written.
 
     Refused if matplotlib is not installed.
@@ -73,15 +73,15 @@ def draw_all(chain: Chain, out: Path) -> Iterator[Path]:
         raise Refused(MISSING) from None
     out.mkdir(parents=True, exist_ok=True)
     pictures: dict[str, tuple[tuple[float, float], Callable[[Figure, Chain], None]]] = {
-        "supply": ((11, 6.5), draw_supply),
-        "release": ((11, 6.5), draw_release),
-        "emission": ((11, 8), draw_emission),
-        "staking": ((11, 9), draw_staking),
+        "supply": ((11, 6.5), plot_supply),
+        "release": ((11, 6.5), plot_release),
+        "emission": ((11, 8), plot_emission),
+        "staking": ((11, 9), plot_staking),
     }
-    for name, (size, draw) in pictures.items():
+    for name, (size, plot) in pictures.items():
         with mpl.rc_context(STYLE):
             figure = Figure(figsize=size, layout="constrained")
-            draw(figure, chain)
+            plot(figure, chain)
             for kind in ("png", "svg"):
                 path = out / f"{name}.{kind}"
                 figure.savefig(path, metadata={"Date": None} if kind == "svg" else None)
@@ -115,7 +115,7 @@ def layers(rows: Table) -> list[Layer]:
     return [layer for layer in found if layer.rows]
 
 
-def draw_supply(figure: Figure, chain: Chain) -> None:
+def plot_supply(figure: Figure, chain: Chain) -> None:
     """Plot the owners of spendable money, month by month, out of a constant supply."""
     rows = table(chain.document)
     at = points(rows, chain.slot_ms)
@@ -171,7 +171,7 @@ DECIDED: Final = {Kind.DISCRETIONARY, Kind.RESERVE, Kind.TREASURY}
 # ---- release by year
 
 
-def draw_release(figure: Figure, chain: Chain) -> None:
+def plot_release(figure: Figure, chain: Chain) -> None:
     """Plot the documents' table beside the sums of the rows in each year."""
     years = list(release(chain.preset))
     supply = table(chain.document).supply
@@ -219,7 +219,7 @@ def draw_release(figure: Figure, chain: Chain) -> None:
 # ---- emission
 
 
-def draw_emission(figure: Figure, chain: Chain) -> None:
+def plot_emission(figure: Figure, chain: Chain) -> None:
     """Plot the maximum emission of mining: in total, and in each month, by band."""
     rows = list(emission(chain.preset))
     pool = rows[-1].cumulative_planck
@@ -268,7 +268,7 @@ def draw_emission(figure: Figure, chain: Chain) -> None:
 # ---- the staking pool
 
 
-def draw_staking(figure: Figure, chain: Chain) -> None:
+def plot_staking(figure: Figure, chain: Chain) -> None:
     """Plot the staking pool until it is empty; every number from the pallets, month by month."""
     runs = {
         share: list(simulated(chain, Plan(months=MONTHS, staked_ppm=share, daily=False)))
@@ -313,13 +313,13 @@ def draw_runway(axes: Axes, share: int, months: Sequence[Month], colour: str) ->
     free = [millions(month.stake_free_planck) for month in months]
     least = months[0].stake_free_planck // 100
     dry = next((month.month for month in months if month.stake_free_planck < least), None)
-    told = "lasts eight years" if dry is None else f"reserved whole by month {dry}"
+    said = "lasts eight years" if dry is None else f"reserved whole by month {dry}"
     axes.plot(
         [month.month for month in months],
         free,
         color=colour,
         linewidth=2.5,
-        label=f"{share // 10_000} %: {told}",
+        label=f"{share // 10_000} %: {said}",
     )
 
 

@@ -46,9 +46,9 @@ MAX_SHOWN: Final = 20
 
 @click.group(cls=Group)
 def upgrade() -> None:
-    """See, schedule and try the next version of the chain's law.
+    """See, schedule and try the next version of the chain's runtime.
 
-    The chain changes its law with the first block of a slot that governance has fixed. A node
+    The chain changes its runtime with the first block of a slot that governance has fixed. A node
     whose program lacks the version stands there until it gets a release that has it.
     """
 
@@ -71,7 +71,7 @@ def runtimes() -> Mapping[int, Carried]:
 @connection_options
 @json_option
 def status(url: str, timeout: float, as_json: bool) -> int:
-    """Show the law in force and the one to come; exit code 1 if the node lacks it."""
+    """Show the runtime in force and the one to come; exit code 1 if the node lacks it."""
     from cli.common.session import run
 
     own = runtimes()
@@ -80,18 +80,19 @@ def status(url: str, timeout: float, as_json: bool) -> int:
         async with await WebSocket.connect(url, timeout) as client:
             return await asked(client, "upgrade_status")
 
-    told = run(ask())
-    if not isinstance(told, dict):
-        raise Refused(f"the node answered {told!r} where its law was expected")
+    status = run(ask())
+    if not isinstance(status, dict):
+        raise Refused(f"the node answered {status!r} where its runtime was expected")
     if as_json:
-        show.document(told | {"here": {str(number): law.origin for number, law in own.items()}})
+        here = {str(number): runtime.origin for number, runtime in own.items()}
+        show.document(status | {"here": here})
     else:
-        _print_status(told, own)
-    return ExitCode.REFUSED if told["lacking"] else ExitCode.DONE
+        _print_status(status, own)
+    return ExitCode.REFUSED if status["lacking"] else ExitCode.DONE
 
 
-def _print_status(told: dict[str, Any], own: Mapping[int, Carried]) -> None:
-    planned = told["scheduled"]
+def _print_status(status: dict[str, Any], own: Mapping[int, Carried]) -> None:
+    planned = status["scheduled"]
     coming = "nothing"
     if planned is not None:
         moment = datetime.fromtimestamp(planned["time"] / 1_000, UTC)
@@ -101,16 +102,18 @@ def _print_status(told: dict[str, Any], own: Mapping[int, Carried]) -> None:
         )
     show.record(
         {
-            "in force": f"btt {told['specVersion']}",
+            "in force": f"btt {status['specVersion']}",
             "scheduled": coming,
-            "the node carries": ", ".join(map(str, told["carried"])),
-            "this program carries": [f"{number}, from {law.origin}" for number, law in own.items()],
+            "the node carries": ", ".join(map(str, status["carried"])),
+            "this program carries": [
+                f"{number}, from {runtime.origin}" for number, runtime in own.items()
+            ],
         }
     )
-    if told["stands"]:
-        show.bad(f"The node stands: {told['lacking']}, and start it again.")
-    elif told["lacking"]:
-        show.bad(f"The node will stand: {told['lacking']}, before that slot.")
+    if status["stands"]:
+        show.bad(f"The node stands: {status['lacking']}, and start it again.")
+    elif status["lacking"]:
+        show.bad(f"The node will stand: {status['lacking']}, before that slot.")
     elif planned is not None:
         show.good("The node is ready: it goes on by itself.")
     else:
@@ -281,7 +284,7 @@ def try_(
     """
     if sum((dev or chain is not None, state is not None, url is not None)) != 1:
         raise Mistyped("whose state? Give --chain (or --dev), --state or --url, one of them")
-    builders = {number: law.build for number, law in runtimes().items()}
+    builders = {number: runtime.build for number, runtime in runtimes().items()}
     from btt_chain.chain.rehearsal import CannotRehearse, rehearse
 
     try:

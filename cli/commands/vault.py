@@ -77,7 +77,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
         show.document([facts(number, view, prefix) for number, view in found])
         return
     if not found:
-        show.note("there is no vault; `btt-chain vault create --help` tells how to begin one")
+        show.note("there is no vault; `btt-chain vault create --help` says how to begin one")
         return
     show.table(
         [">vault", ">asset", ">money", ">units", ">fee a year", "manager"],
@@ -119,10 +119,10 @@ def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool)
     view, asset, orders, own, currency, prefix = run(ask())
     money, units = worth(view, own)
     if as_json:
-        told: dict[str, object] = {**facts(number, view, prefix), "orders": orders}
+        document: dict[str, object] = {**facts(number, view, prefix), "orders": orders}
         if who is not None:
-            told["own"] = {"shares": str(own), "money": str(money), "units": str(units)}
-        show.document(told)
+            document["own"] = {"shares": str(own), "money": str(money), "units": str(units)}
+        show.document(document)
         return
     named = "" if asset is None else f", {text(asset.info.name)} ({text(asset.info.symbol)})"
     fields = {
@@ -170,8 +170,8 @@ def create(
                 chain, "Vaults", "create_vault", asset=u32(asset), fee_bps=u16(bps),
                 money=u128(planck(currency, amount)), units=u128(units),
             )  # fmt: skip
-        (told,) = (one for one in done.events if isinstance(one, Vaults.VaultCreated))
-        number = int(told.id)
+        (event,) = (one for one in done.events if isinstance(one, Vaults.VaultCreated))
+        number = int(event.id)
         report_call(
             done, as_json, f"vault {number}; `btt-chain vault show {number}` shows it",
             vault=number,
@@ -222,8 +222,8 @@ def deposit(
                 chain, "Vaults", "deposit_vault", id=u32(number), shares=u128(shares),
                 most_money=u128(most), most_units=u128(most_units or needed),
             )  # fmt: skip
-        (told,) = (one for one in done.events if isinstance(one, Vaults.Deposited))
-        _tell("You put in", told, done, currency, as_json)
+        (event,) = (one for one in done.events if isinstance(one, Vaults.Deposited))
+        _print_moved("You put in", event, done, currency, as_json)
 
     run(work())
 
@@ -257,18 +257,20 @@ def withdraw(
                 chain, "Vaults", "withdraw_vault", id=u32(number),
                 shares=u128(some_of(own, part)),
             )  # fmt: skip
-        (told,) = (one for one in done.events if isinstance(one, Vaults.Withdrawn))
-        _tell("You got", told, done, currency, as_json)
+        (event,) = (one for one in done.events if isinstance(one, Vaults.Withdrawn))
+        _print_moved("You got", event, done, currency, as_json)
 
     run(work())
 
 
-def _tell(verb: str, told: Moved, done: Executed, currency: Currency, as_json: bool) -> None:
+def _print_moved(
+    verb: str, event: Moved, done: Executed, currency: Currency, as_json: bool
+) -> None:
     """Print the money, units and shares that went into a vault or came out of it."""
-    money, units, shares = (int(part) for part in (told.money, told.units, told.shares))
+    money, units, shares = (int(part) for part in (event.money, event.units, event.shares))
     said = f"{verb} {currency.format(money)} and {units:_} units for {SHARES.format(shares)}."
     parts = {"money": str(money), "units": str(units), "shares": str(shares)}
-    report_call(done, as_json, said, vault=int(told.id), **parts)
+    report_call(done, as_json, said, vault=int(event.id), **parts)
 
 
 async def vault_of(chain: RuntimeClient, number: int) -> VaultView:

@@ -44,7 +44,10 @@ def work() -> None:
 @work.command()
 @click.argument("receipt_id", metavar="RECEIPT")
 @click.option(
-    "--items", type=click.IntRange(min=1), metavar="N", help="Check so many, drawn now; else all."
+    "--items",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Number of items to check, selected at random. [default: all]",
 )
 @optional_sending_options
 @connection_options
@@ -230,7 +233,7 @@ def _print(
             "job": f"0x{view.id.hex()}, {view.state.name.lower()}",
             "model": "0x" + view.model.hex(),
             "provider": ss58.encode(receipt.provider),
-            "committee": votes or ["nobody was drawn yet"],
+            "committee": votes or ["no verifier is selected yet"],
             "checked here": f"{len(findings)} of {int(view.items)} items, every tensor of each",
         }
     )

@@ -45,18 +45,18 @@ class KeyReport:
 async def key_reports(client: Connection) -> Sequence[KeyReport] | None:
     """Query a node for its keys; None if it does not validate, or does not report them."""
     try:
-        told = await client.call("signing_status")
+        answer = await client.call("signing_status")
     except RpcError:
         return None
-    return [report_of(each) for each in told] if isinstance(told, list) else None
+    return [report_of(each) for each in answer] if isinstance(answer, list) else None
 
 
-def report_of(told: Any) -> KeyReport:
+def report_of(entry: Any) -> KeyReport:
     """Read an entry of `signing_status`."""
-    state, until = str(told["state"]), told["until"]
+    state, until = str(entry["state"]), entry["until"]
     text = state.replace("_", " ")
-    if told["why"]:
-        text += f": {told['why']}"
+    if entry["why"]:
+        text += f": {entry['why']}"
     if until is not None:
         text += f"; until slot {until}"
-    return KeyReport(str(told["type"]), str(told["publicKey"]), state, text)
+    return KeyReport(str(entry["type"]), str(entry["publicKey"]), state, text)

@@ -46,7 +46,8 @@ def network_options(command: Command) -> Command:
             ),
             click.option(
                 "--public-addr", "public", multiple=True, metavar="MULTIADDR",
-                help="An address to tell others, where it is not the one they see. Repeatable.",
+                help="An address to announce to other nodes, where it is not the one they see. "
+                "Repeatable.",
             ),
             click.option(
                 "--bootnodes", multiple=True, metavar="MULTIADDR[,…]",
@@ -127,8 +128,8 @@ def validator_options(command: Command) -> Command:
             ),
             click.option(
                 "--no-verify-work", is_flag=True,
-                help="Do not check others' work, though a key here is a verifier's: it is drawn "
-                "all the same, and struck off after three silences.",
+                help="Do not check others' work, though a key here is a verifier's: it is "
+                "selected all the same, and removed after three silences.",
             ),
             click.option("--password", help="The keystore's password; others here can read it."),
             click.option(

@@ -95,7 +95,7 @@ class Settings:
     """Slots for which the data of a receipt are served once its job is over; None: seven days."""
     memory: int = MAX_MEMORY
     """Bytes that the tensors of one item may take."""
-    tell: Callable[[str], None] = log.info
+    report: Callable[[str], None] = log.info
     """Called with messages for the user."""
     progress: Callable[[H256, int, int], None] = lambda *_: None
     """Called with the number of a job's computed items."""
@@ -299,7 +299,7 @@ class Providing:
     async def _compute(self, view: JobView) -> None:
         stop = self._stops[view.id] = threading.Event()
         settings, loop = self._settings, asyncio.get_running_loop()
-        settings.tell(f"job {_id(view.id)}: computing {int(view.items)} items")
+        settings.report(f"job {_id(view.id)}: computing {int(view.items)} items")
 
         def progress(done: int, of: int) -> None:
             loop.call_soon_threadsafe(settings.progress, view.id, done, of)
@@ -310,7 +310,7 @@ class Providing:
             record = await loop.run_in_executor(
                 self._processor,
                 lambda: self._workshop.compute(
-                    view, executor, trap=self._planted.is_required(view),
+                    view, executor, plants_error=self._planted.is_required(view),
                     sums=serves_sums(model, view), slot=lambda: self._now,
                     progress=progress, stop=stop,
                 ),
@@ -430,13 +430,13 @@ class Providing:
     def _report_sent(self, action: Action) -> None:
         match action:
             case Submit(record):
-                self._settings.tell(f"job {_id(record.job)}: committed {_id(record.receipt)}")
+                self._settings.report(f"job {_id(record.job)}: committed {_id(record.receipt)}")
             case Claim(era):
                 self._upkeep.claimed(era)
 
     def _report_end(self, view: JobView) -> None:
         outcome = "" if view.outcome is None else f" ({view.outcome.name})"
-        self._settings.tell(f"job {_id(view.id)}: {view.state.name.lower()}{outcome}")
+        self._settings.report(f"job {_id(view.id)}: {view.state.name.lower()}{outcome}")
 
 
 def _id(hash: bytes) -> str:

@@ -82,7 +82,7 @@ class Folder:
 
     # ---- the listen address
 
-    def tell_listen(self, listen: str, endpoints: list[str]) -> None:
+    def store_listen(self, listen: str, endpoints: list[str]) -> None:
         """Store the listen address; a freely chosen port stays the same. Raises OSError."""
         host, _, port = listen.rpartition("/")
         if port == "0":

@@ -91,7 +91,7 @@ class _State:
     final_since: int | None = None
     """Slot since which the assignment to us has been final: then the requester can seal."""
     gone_since: int | None = None
-    told: bool = False
+    reported: bool = False
     """True if its end, or the loss of its record, was reported."""
     exposed: bool = False
     """True if the planted errors were exposed; the chain does not show that."""
@@ -153,7 +153,7 @@ class Provider:
                 case = self._cases[job] = _State(_Stage.NOTHING)
             case.view = view
             self._note_final(case, final.get(job), now)
-            actions += self._hear(job, case, now)
+            actions += self._update(job, case, now)
         for job, case in list(self._cases.items()):
             record = case.record
             if record is not None and 0 < record.until <= now:
@@ -181,7 +181,7 @@ class Provider:
             return []
         case.stage = _Stage.TAKING if why is None else _Stage.DECLINING
         case.why = why or ""
-        return self._hear(job, case, now)
+        return self._update(job, case, now)
 
     def fetched(self, job: H256) -> list[Action]:
         """Handle a payload that arrived, opens, and is what was agreed on."""
@@ -214,7 +214,7 @@ class Provider:
         case.record, case.writing = record, False
         if case.stage is _Stage.STORING:
             case.stage = _Stage.KEPT
-        return self._hear(record.job, case, now)
+        return self._update(record.job, case, now)
 
     def not_kept(self, record: Record, now: int) -> list[Action]:
         """Handle a record that could not be written."""
@@ -246,7 +246,7 @@ class Provider:
         elif case.final_since is None:
             case.final_since = now
 
-    def _hear(self, job: H256, case: _State, now: int) -> list[Action]:
+    def _update(self, job: H256, case: _State, now: int) -> list[Action]:
         view, record = case.view, case.record
         if view is None or view.provider != self._account:
             return self._gone(job, case, now)
@@ -327,9 +327,9 @@ class Provider:
         if receipt.had_planted_error and not record.righted and not case.writing:
             case.writing = True
             actions.append(Right(record))
-        trap = record.trap is not None and not receipt.had_planted_error
-        if trap and receipt.phase is Phase.Disclosing and self._may_send(case, RevealTrap, now):
-            actions.append(RevealTrap(record))
+        must_reveal = record.planted_error is not None and not receipt.had_planted_error
+        if must_reveal and receipt.phase is Phase.Disclosing:
+            actions += [RevealTrap(record)] if self._may_send(case, RevealTrap, now) else []
         if receipt.had_planted_error and record.righted and not case.exposed:
             actions += [Expose(record)] if self._may_send(case, Expose, now) else []
         for one in receipt.challenges:
@@ -340,8 +340,8 @@ class Provider:
 
     def _over(self, case: _State, view: JobView, record: Record, now: int) -> list[Action]:
         actions: list[Action] = []
-        if not case.told:
-            case.told = True
+        if not case.reported:
+            case.reported = True
             actions.append(Ended(view))
         if case.writing:
             return actions
@@ -377,14 +377,14 @@ class Provider:
         if view.state in ENDED:
             del self._cases[job]
             return []
-        if case.told:
+        if case.reported:
             return []
-        case.stage, case.told = _Stage.NOTHING, True
+        case.stage, case.reported = _Stage.NOTHING, True
         return [Abandon(job), Lost(view)]
 
     def _drop(self, case: _State) -> list[Action]:
         record, case.record = case.record, None
-        case.stage, case.told, case.writing = _Stage.NOTHING, False, False
+        case.stage, case.reported, case.writing = _Stage.NOTHING, False, False
         case.done.clear()
         return [] if record is None else [Forget(record)]
 

@@ -37,7 +37,7 @@ class PlantedErrors:
 
     def reveal(self, record: Record) -> ChainCall | None:
         """Return the call that reveals the planted error of a record; None without one."""
-        if record.trap is None:
+        if record.planted_error is None:
             return None
         output, proof = self._vrf.sign(self._key, ids.planted_error_input(record.seed))
         return (
@@ -47,8 +47,8 @@ class PlantedErrors:
                 "receipt": record.receipt,
                 "pre_output": output.pre_output,
                 "proof": proof,
-                "item_root": record.trap.item_root,
-                "output_root": record.trap.output_root,
-                "salt": H256(record.trap.salt),
+                "item_root": record.planted_error.item_root,
+                "output_root": record.planted_error.output_root,
+                "salt": H256(record.planted_error.salt),
             },
         )

@@ -21,7 +21,7 @@ class Flip:
     right: u8
 
 
-@path("btt_provider::Trap")
+@path("btt_provider::PlantedError")
 @dataclass(frozen=True, slots=True)
 class Trap:
     """The right values of a receipt with a planted error."""
@@ -48,7 +48,7 @@ class Record:
     planted_error_commit: H256
     started: u32
     finished: u32
-    trap: Trap | None = None
+    planted_error: Trap | None = None
     righted: bool = False
     """True if the right data are served, after a planted error was revealed."""
     published: bool = False

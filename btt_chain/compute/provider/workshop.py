@@ -199,7 +199,7 @@ class Workshop:
         view: JobView,
         executor: Executor,
         *,
-        trap: bool,
+        plants_error: bool,
         sums: bool = False,
         slot: Callable[[], int],
         progress: Callable[[int, int], None],
@@ -221,7 +221,7 @@ class Workshop:
             for at in range(len(batch.outputs)):
                 tensors: list[bytes | memoryview] = list(batch.item(graph, at))
                 _add(right, commit_item(graph, done, tensors, key))
-                if trap:
+                if plants_error:
                     flips.append(_spoil(tensors, done))
                     _add(said, commit_item(graph, done, tensors, key))
                 self._lay_aside(view, done, b"".join(tensors))
@@ -233,19 +233,20 @@ class Workshop:
             progress(done, count)
             if stop.is_set():
                 raise Stopped
-        record = self._record(view, right, said if trap else right, flips, trap=trap)
+        shown = said if plants_error else right
+        record = self._record(view, right, shown, flips, plants_error=plants_error)
         result = result_name(view.id) if record.published else _held(view.id)
         self._served.put(result, self._result(view, graph, flips), durable=False)
-        self._name(view, record, said if trap else right, right)
+        self._name(view, record, shown, right)
         return replace(record, started=u32(started), finished=u32(max(started, slot())))
 
     def _record(
-        self, view: JobView, right: Roots, said: Roots, flips: list[Flip], *, trap: bool
+        self, view: JobView, right: Roots, said: Roots, flips: list[Flip], *, plants_error: bool
     ) -> Record:
         salt = secrets.token_bytes(32)
         root, output = roots_tree(said.items).root, roots_tree(said.outputs).root
         laid = None
-        if trap:
+        if plants_error:
             roots = roots_tree(right.items).root, roots_tree(right.outputs).root
             laid = Trap(*roots, salt, flips)
         hidden = (
@@ -257,7 +258,7 @@ class Workshop:
         return Record(
             job=view.id, attempt=view.attempt, seed=view.seed, receipt=id, items=view.items,
             item_root=root, output_root=output, planted_error_commit=hidden, started=u32(0),
-            finished=u32(0), trap=laid, published=not trap,
+            finished=u32(0), planted_error=laid, published=not plants_error,
         )  # fmt: skip
 
     def _lay_aside(self, view: JobView, item: int, raw: bytes) -> None:
@@ -303,7 +304,7 @@ class Workshop:
                 names.append(sums_name(record.receipt, item))
                 self._served.rename(_making_sums(view.id, item), names[-1])
         self._served.put(roots_name(record.receipt), said.encode(), durable=False)
-        if record.trap is not None:
+        if record.planted_error is not None:
             self._served.put(_right_roots(record), right.encode(), durable=False)
             names.append(_right_roots(record))
         self._served.sync(names)
@@ -312,9 +313,9 @@ class Workshop:
 
     def right(self, record: Record) -> Record:
         """Serve the right data in the place of planted errors. Raises BlobError, OSError."""
-        if record.trap is None:
+        if record.planted_error is None:
             return replace(record, righted=True)
-        for flip in record.trap.flips:
+        for flip in record.planted_error.flips:
             name = transcript_name(record.receipt, int(flip.item))
             raw = b"".join(self._served.pieces(name))
             self._served.put(name, _righted(raw, flip))

@@ -130,7 +130,7 @@ class Folder:
         _write(file, seed)
         return seed
 
-    def tell_endpoints(self, listen: str, endpoints: Sequence[str]) -> None:
+    def store_endpoints(self, listen: str, endpoints: Sequence[str]) -> None:
         """Store the serving gateway's addresses, for programs that post. Raises OSError.
 
         Posted jobs name the port, so a port that was chosen freely stays the same from now on.

@@ -159,10 +159,10 @@ class Gateway:
         chain: Chain,
         host: BlobHost,
         store: BlobStore,
-        tell: Callable[[Record, JobView], None] = lambda *_: None,
+        report: Callable[[Record, JobView], None] = lambda *_: None,
         signer: Signer | None = None,
     ) -> None:
-        """`tell` is called with every view of an open job; `host` serves `store`.
+        """`report` is called with every view of an open job; `host` serves `store`.
 
         Without a `signer` nothing is sent to the chain, and confidential results are not checked.
         """
@@ -170,7 +170,7 @@ class Gateway:
         self._chain = chain
         self._host = host
         self._store = store
-        self._tell = tell
+        self._report = report
         self._signer = signer
         self._window: int | None = None
         self._settled: set[str] = set()
@@ -223,7 +223,7 @@ class Gateway:
             return
         final = await self._chain.api("WorkApi_job", record.job, at=head.final_hash)
         has_result = self._folder.result(record) is not None
-        self._tell(record, best)
+        self._report(record, best)
         step = decide(record, best, final, has_result=has_result)
         if step is Step.FETCH and await self._may_ask(record, best):
             # Also during a fetch: a peer that sends a byte now and then does not deliver.
@@ -275,7 +275,7 @@ class Gateway:
     def _seal(self, record: Record, final: JobView) -> None:
         items = self._folder.items(record)
         if items is None or final.provider_info is None:
-            log.warning("job %s: its inputs are gone, so nobody can compute it", _id(record))
+            log.warning("job %s: its inputs are gone, so it cannot be computed", _id(record))
             return
         plain = payload_pieces(record.leaf_key, _cut(items))
         context = payload_context(final.id)

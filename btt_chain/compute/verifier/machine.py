@@ -206,7 +206,7 @@ class Verifiers:
         actions: list[Action] = []
         present = {self._case(duty): duty for duty in duties}
         for case, duty in present.items():
-            actions += self._hear(case, duty, now)
+            actions += self._update(case, duty, now)
         for case, state in list(self._cases.items()):
             if case.verifier == verifier and case not in present:
                 actions += self._miss(case, state, now)
@@ -266,7 +266,7 @@ class Verifiers:
             duty.seat.verifier, H256(bytes(32)) if receipt is None else receipt.id, duty.seat.beacon
         )
 
-    def _hear(self, case: Case, duty: Duty, now: int) -> list[Action]:
+    def _update(self, case: Case, duty: Duty, now: int) -> list[Action]:
         receipt = duty.job.receipt
         if receipt is None:
             return []

@@ -196,7 +196,7 @@ def a_short_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tokenomics_plot, "simulated", simulated)
 
 
-def test_every_picture_is_drawn_as_png_and_svg(tmp_path: Path, a_short_run: None) -> None:
+def test_every_picture_is_written_as_png_and_svg(tmp_path: Path, a_short_run: None) -> None:
     pytest.importorskip("matplotlib")
     out = tmp_path / "new" / "pictures"
     result = run("plot", "--preset", "seed-002", "--out", str(out))
@@ -216,6 +216,6 @@ def test_without_matplotlib_the_command_says_how_to_get_it(
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     result = run("plot", "--out", str(tmp_path))
     assert result.exit_code == 1
-    assert result.stderr.startswith("error: drawing needs matplotlib, which is not installed")
+    assert result.stderr.startswith("error: plotting needs matplotlib, which is not installed")
     assert "pip install matplotlib" in result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -17,7 +17,7 @@ from btt_chain.chain.runtimes import Carried
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.scale import codec, u32, u64
-from cli.commands.doctor_rules import Verdict, judge_law
+from cli.commands.doctor_rules import Verdict, judge_runtime
 from cli.program import program
 from runtime import BttRuntime
 from runtime.frame import Migration
@@ -224,10 +224,10 @@ def test_there_must_be_a_version_to_try(
 
 def test_the_doctor_says_before_the_slot_that_the_law_is_missing() -> None:
     told: dict[str, Any] = {"specVersion": 100, "scheduled": None, "lacking": "", "stands": False}
-    assert judge_law(told).verdict is Verdict.OK
+    assert judge_runtime(told).verdict is Verdict.OK
     told["scheduled"] = {"specVersion": 101, "slotsLeft": 7}
-    assert judge_law(told).seen == "btt 100, 101 in 7 slots"
+    assert judge_runtime(told).seen == "btt 100, 101 in 7 slots"
     told["lacking"] = "install it"
-    assert (judge_law(told).verdict, judge_law(told).todo) == (Verdict.WARN, "install it")
+    assert (judge_runtime(told).verdict, judge_runtime(told).todo) == (Verdict.WARN, "install it")
     told["stands"] = True
-    assert judge_law(told).verdict is Verdict.FAIL
+    assert judge_runtime(told).verdict is Verdict.FAIL

@@ -251,7 +251,7 @@ def genesis_of(url: str) -> bytes:
 def handed(url: str, files: Path, registered: str, tmp_path: Path) -> Iterator[Path]:
     """A base path whose gateway runs (as far as its lock tells)."""
     folder = Folder(tmp_path, genesis_of(url))
-    folder.tell_endpoints("/ip4/127.0.0.1/tcp/4711", [SOMEWHERE])
+    folder.store_endpoints("/ip4/127.0.0.1/tcp/4711", [SOMEWHERE])
     with folder.lock():
         yield tmp_path
 
@@ -362,7 +362,7 @@ def test_a_model_that_nobody_registered_takes_no_jobs(
     )  # fmt: skip
 
     assert result.exit_code == 4
-    assert "is not registered, or nobody may use it now" in result.stderr
+    assert "is not registered, or it may not be used now" in result.stderr
 
 
 @pytest.mark.parametrize(

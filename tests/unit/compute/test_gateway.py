@@ -499,8 +499,8 @@ class Confidential:
         shop = Workshop(ONE, GENESIS, w.one.secret, inbox, w.one.store, Wrong(wrong, first))
         shop.check_payload(self.view, MODEL.graph)
         self.made = shop.compute(
-            self.view, Executor(MODEL), trap=False, slot=lambda: 0, progress=lambda *_: None,
-            stop=Stop(),
+            self.view, Executor(MODEL), plants_error=False, slot=lambda: 0,
+            progress=lambda *_: None, stop=Stop(),
         )  # fmt: skip
 
     async def turn(self, now: int, output_root: H256 | None = None) -> None:
@@ -774,7 +774,7 @@ def test_a_port_that_was_any_is_the_same_from_then_on(tmp_path: Path) -> None:
     assert (folder.listen(), folder.endpoints()) == (None, b"")
     told = ["/ip4/127.0.0.1/tcp/4711/p2p/12D3"]
 
-    folder.tell_endpoints("/ip4/127.0.0.1/tcp/0", told)
+    folder.store_endpoints("/ip4/127.0.0.1/tcp/0", told)
 
     assert folder.listen() == "/ip4/127.0.0.1/tcp/4711"
     assert split(folder.endpoints()) == told

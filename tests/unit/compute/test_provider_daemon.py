@@ -181,7 +181,7 @@ def rules_of(payload_slots: int = 3) -> Rules:
 async def working(
     folder: Folder, host: BlobHost, memory: int = MAX_MEMORY
 ) -> AsyncIterator[Providing]:
-    settings = Settings(ME, folder, BOB, Processor(), memory=memory, tell=lambda _: None)
+    settings = Settings(ME, folder, BOB, Processor(), memory=memory, report=lambda _: None)
     store = BlobStore(folder.served)
     made = Providing(settings, host, BlobStore(folder.inbox), store, rules_of())
     try:

@@ -109,11 +109,11 @@ class Here:
         self.inbox.put(payload_name(JOB), sealed)
 
     def compute(
-        self, *, trap: bool = False, sums: bool = False, stop: Event | None = None
+        self, *, plants_error: bool = False, sums: bool = False, stop: Event | None = None
     ) -> Record:
         return self.shop.compute(
-            self.view, EXECUTOR, trap=trap, sums=sums, slot=lambda: 7, progress=lambda *_: None,
-            stop=stop or Event(),
+            self.view, EXECUTOR, plants_error=plants_error, sums=sums, slot=lambda: 7,
+            progress=lambda *_: None, stop=stop or Event(),
         )  # fmt: skip
 
     def result(self) -> bytes:
@@ -237,18 +237,18 @@ def test_the_chains_own_jobs_have_public_inputs(tmp_path: Path) -> None:
     assert here.served.load(result_name(JOB), 1 << 20) == OUTPUTS
 
 
-@pytest.mark.parametrize("trap", [False, True])
+@pytest.mark.parametrize("plants_error", [False, True])
 def test_who_checks_with_random_vectors_gets_the_accumulators(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, trap: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, plants_error: bool
 ) -> None:
     monkeypatch.setattr(checking, "VECTORS_FROM", 0)
     here = Here(tmp_path)
     here.deliver()
-    record = here.compute(trap=trap, sums=True)
+    record = here.compute(plants_error=plants_error, sums=True)
     look = here.look(record, range(len(ITEMS)), vectors=True)
     source = Served(here.served)
     finding = asyncio.run(look_at(look, EXECUTOR, source, Now()))
-    assert isinstance(finding.verdict, Wrong if trap else Valid)
+    assert isinstance(finding.verdict, Wrong if plants_error else Valid)
     assert source.besides_had == len(ITEMS)
     needs = needs_of(GRAPH, len(ITEMS), sums=True)
     large = [name for name in here.served.names() if name.startswith(("transcript/", "sums/"))]
@@ -307,30 +307,30 @@ def test_what_a_job_takes_is_known_before(tmp_path: Path) -> None:
     assert tensors <= needs.disk
 
 
-# ---- traps
+# ---- planted errors
 
 
-def test_a_trap_is_found_by_everybody_who_looks_and_can_be_made_right(tmp_path: Path) -> None:
+def test_a_planted_error_is_found_by_each_check_and_can_be_corrected(tmp_path: Path) -> None:
     here = Here(tmp_path)
     here.deliver()
-    record = here.compute(trap=True)
-    assert isinstance(record.trap, Trap)
+    record = here.compute(plants_error=True)
+    assert isinstance(record.planted_error, Trap)
     for item in range(len(ITEMS)):
         finding = here.checked(record, [item])
         assert isinstance(finding.verdict, Wrong)
         assert finding.fraud is not None
         fraud.judge(GRAPH, fraud.Job(record.item_root, len(ITEMS), False), finding.fraud)
-    trap = record.trap
-    hidden = ids.planted_error_commit(trap.item_root, trap.output_root, trap.salt)
+    planted = record.planted_error
+    hidden = ids.planted_error_commit(planted.item_root, planted.output_root, planted.salt)
     assert record.planted_error_commit == hidden
     assert not here.served.has(result_name(JOB))
     for _ in range(2):  # a crash may have it done twice
         righted = here.shop.right(record)
-    told = replace(record, item_root=trap.item_root, output_root=trap.output_root)
-    assert here.checked(told).verdict == Valid()
+    revealed = replace(record, item_root=planted.item_root, output_root=planted.output_root)
+    assert here.checked(revealed).verdict == Valid()
     was, right = here.shop.exposure(righted)
     check_opening(was, record.item_root, len(ITEMS))
-    check_opening(right, trap.item_root, len(ITEMS))
+    check_opening(right, planted.item_root, len(ITEMS))
     assert all(one != other for one, other in zip(was.leaves, right.leaves, strict=True))
     for _ in range(2):
         published = here.shop.publish(righted)
@@ -338,7 +338,7 @@ def test_a_trap_is_found_by_everybody_who_looks_and_can_be_made_right(tmp_path: 
     assert here.result() == OUTPUTS
 
 
-def test_a_trap_and_no_trap_look_alike_from_outside(tmp_path: Path) -> None:
+def test_receipts_with_and_without_a_planted_error_look_alike(tmp_path: Path) -> None:
     here = Here(tmp_path)
     here.deliver()
     salts = {here.compute().planted_error_commit for _ in range(3)}
@@ -416,5 +416,5 @@ def test_a_damaged_record_or_key_is_named(tmp_path: Path) -> None:
 def test_a_port_that_was_any_is_this_one_from_then_on(tmp_path: Path) -> None:
     folder = Folder(tmp_path, GENESIS, ME)
     assert folder.listen() is None
-    folder.tell_listen("/ip4/127.0.0.1/tcp/0", ["/ip4/127.0.0.1/tcp/4711/p2p/x"])
+    folder.store_listen("/ip4/127.0.0.1/tcp/0", ["/ip4/127.0.0.1/tcp/4711/p2p/x"])
     assert folder.listen() == "/ip4/127.0.0.1/tcp/4711"
