@@ -36,7 +36,7 @@ from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.backend import UpgradeState
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.telemetry.metrics import Metrics
-from btt_chain.telemetry.voter_participation import Attendance, RoundSeen
+from btt_chain.telemetry.voter_participation import RoundSeen, VoterParticipation
 from p2p.network import COSTS, CUT_OFF, REFUSED_BY_NETWORK, TRAFFIC, USED, Network
 from storage.kv import StorageError
 from storage.state import StateUnavailable
@@ -106,7 +106,7 @@ class Service:
         )
         self.rpc = RpcService(backend, config.rpc)
         self.metrics = config.metrics
-        self._attendance: Attendance[AuthorityId] = Attendance()
+        self._participation: VoterParticipation[AuthorityId] = VoterParticipation()
         self._upgrades = UpgradeWatch(client)
         self._counted: dict[str, int] = {}
         """The network's counters at the last check."""
@@ -255,10 +255,10 @@ class Service:
         metrics.finality.on_round(gadget.set_id, gadget.round - 1)
         metrics.finality.on_waiting_votes(gadget.waiting)
         current, past = gadget.rounds()
-        self._attendance.look(
+        self._participation.look(
             gadget.set_id, waited_for(current), [*map(silent_in, past)], unix_ms()
         )
-        missing = self._attendance.missing()
+        missing = self._participation.missing()
         if missing is not None:
             metrics.finality.on_missing_voters(len(missing))
 

@@ -28,7 +28,7 @@ class RoundSeen(Generic[Voter]):
     missing: tuple[Voter, ...]
 
 
-class Attendance(Generic[Voter]):
+class VoterParticipation(Generic[Voter]):
     """Tracks rounds and determines the missing voters. Times in milliseconds."""
 
     def __init__(self) -> None:

@@ -45,7 +45,7 @@ from cli.common.key_state import key_reports
 from cli.common.options import chain_names, connection_options, examples, json_option
 
 if TYPE_CHECKING:
-    from btt_chain.telemetry.voter_participation import Attendance
+    from btt_chain.telemetry.voter_participation import VoterParticipation
     from genesis.spec import ChainSpec
 
 PATIENCE_SLOTS: Final = 4
@@ -272,29 +272,29 @@ async def _timestamp(client: Connection, hash: Json) -> float | None:
 
 async def _votes(client: Connection, keys: _Keys) -> Votes | None:
     """Watch the rounds of finality until the missing voters are known; None if unavailable."""
-    from btt_chain.telemetry.voter_participation import Attendance
+    from btt_chain.telemetry.voter_participation import VoterParticipation
 
-    attendance: Attendance[str] = Attendance()
+    participation: VoterParticipation[str] = VoterParticipation()
     until = time.monotonic() + ROUNDS_PATIENCE
     share = 0
     while time.monotonic() < until:
         try:
-            share = _look_at_rounds(attendance, await client.call("grandpa_roundState"))
+            share = _look_at_rounds(participation, await client.call("grandpa_roundState"))
         except (RpcError, LookupError, TypeError, ValueError):
             return None
-        if attendance.missing() is not None and (
-            attendance.is_stuck or attendance.rounds_seen >= ROUNDS_WANTED
+        if participation.missing() is not None and (
+            participation.is_stuck or participation.rounds_seen >= ROUNDS_WANTED
         ):
             break
         await asyncio.sleep(ROUNDS_PAUSE)
-    missing = attendance.missing()
+    missing = participation.missing()
     if missing is None:
         return None
     named = [await _voter(client, each) for each in missing]
-    return Votes(named, attendance.is_stuck, share, keys.ours)
+    return Votes(named, participation.is_stuck, share, keys.ours)
 
 
-def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
+def _look_at_rounds(participation: VoterParticipation[str], state: Any) -> int:
     """Record a round state; return the weight without a vote in the present round, in percent.
 
     LookupError, TypeError or ValueError for a malformed answer.
@@ -313,7 +313,7 @@ def _look_at_rounds(attendance: Attendance[str], state: Any) -> int:
         # too.
         stage = best["precommits"]
         present = RoundSeen(present.number, tuple(stage["missing"]))
-    attendance.look(
+    participation.look(
         int(state["setId"]),
         present,
         [seen(each) for each in state["background"]],
