@@ -185,7 +185,7 @@ class Client:
             raise UnknownBlock(hash)
         return RootedOverlay(self.store, hash)
 
-    def law(self, hash: bytes) -> LoadedRuntime:
+    def runtime_at(self, hash: bytes) -> LoadedRuntime:
         """Return the runtime of the block after `hash`.
 
         Raises as `state` does, and UnsupportedRuntime.
@@ -195,7 +195,7 @@ class Client:
     def call(
         self, hash: bytes, name: str, data: bytes, overlay: RootedOverlay | None = None
     ) -> bytes:
-        """Execute a runtime API call on a block's state. Raises ApiError, and as `law` does.
+        """Execute a runtime API call on a block's state. Raises ApiError, and as `runtime_at` does.
 
         `overlay` is an overlay on that state; without it a new one is made.
         """
@@ -205,8 +205,8 @@ class Client:
     def dry_run(self, hash: bytes, wire: bytes, overlay: RootedOverlay | None = None) -> bytes:
         """Apply an extrinsic (with its length prefix) as the next block would; discard the changes.
 
-        Returns the encoded ApplyExtrinsicResult. Raises ApiError, and as `law` does. `overlay`: as
-        in `call`.
+        Returns the encoded ApplyExtrinsicResult. Raises ApiError, and as `runtime_at` does.
+        `overlay`: as in `call`.
         """
         overlay = self.overlay(hash) if overlay is None else overlay
         return dry_run(self.runtimes.of(overlay.get).queries, overlay, H256(hash), wire)

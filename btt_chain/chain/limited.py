@@ -84,9 +84,9 @@ class LimitedOverlay(RootedOverlay):
 def limited_overlay(client: Client, hash: bytes, seconds: float) -> LimitedOverlay:
     """Return an overlay on a block's state, limited to `seconds` of processor time.
 
-    Building the block's runtime, which happens once, does not count. Raises as `Client.law`.
+    Building the block's runtime, which happens once, does not count. Raises as `Client.runtime_at`.
     """
     if client.store.blocks.header(hash) is None:
         raise UnknownBlock(hash)
-    _ = client.law(hash).queries
+    _ = client.runtime_at(hash).queries
     return LimitedOverlay(client.store, hash, Deadline(seconds))

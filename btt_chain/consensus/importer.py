@@ -74,7 +74,10 @@ class Importer:
 
         Raises UnknownBlock, StateUnavailable, UnsupportedRuntime.
         """
-        runtime, overlay = self.client.law(parent).queries.runtime, self.client.overlay(parent)
+        runtime, overlay = (
+            self.client.runtime_at(parent).queries.runtime,
+            self.client.overlay(parent),
+        )
         runtime.enter(overlay)
         babe = runtime.pallet(Babe)
         engine, current = babe.engine.value, int(babe.current_slot.value)

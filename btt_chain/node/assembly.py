@@ -66,7 +66,7 @@ class Reports:
 
     def __call__(self, at: bytes, proof: AnyProof) -> bytes | None:
         """Return the report with its length prefix; None if no authority has the offender's key."""
-        queries, overlay = self._client.law(at).queries, self._client.overlay(at)
+        queries, overlay = self._client.runtime_at(at).queries, self._client.overlay(at)
         inner = report_extrinsic(queries.runtime, overlay, proof)
         return None if inner is None else opaque(inner)
 
@@ -183,7 +183,7 @@ def first_voters(client: Client) -> list[tuple[AuthorityId, int]]:
     final = client.finalized()
     if final.number > 0 or client.store.state_import.progress is not None:
         return []
-    queries = client.law(final.hash).queries
+    queries = client.runtime_at(final.hash).queries
     queries.runtime.enter(client.overlay(final.hash))
     voters = queries.runtime.pallet(Grandpa).authorities.value
     return [(AuthorityId(who), int(weight)) for who, weight in voters]

@@ -226,7 +226,7 @@ class ChainView:
     def _runtime(self, hash: bytes) -> LoadedRuntime:
         try:
             with Kept(hash):
-                return self._client.law(hash)
+                return self._client.runtime_at(hash)
         except UnsupportedRuntime as error:
             raise asked.RuntimeCallError(str(error)) from error
 
@@ -282,7 +282,7 @@ class PoolView:
         best = self._client.best().hash
         try:
             with Kept(best):
-                loaded, overlay = self._client.law(best), self._client.overlay(best)
+                loaded, overlay = self._client.runtime_at(best), self._client.overlay(best)
         except UnsupportedRuntime as error:
             raise asked.RuntimeCallError(str(error)) from error
         loaded.queries.runtime.enter(overlay)

@@ -175,7 +175,7 @@ def is_by_hand(client: Client) -> bool:
         return False  # states come from peers, and manually sealed chains have none
     # The best block, because the state of block zero is pruned like any other.
     best = client.best().hash
-    loaded = client.law(best)
+    loaded = client.runtime_at(best)
     loaded.queries.runtime.enter(client.overlay(best))
     return loaded.queries.runtime.pallet(Babe).engine.value is SlotEngine.Manual
 
@@ -188,7 +188,7 @@ def lacks_runtime(client: Client) -> bool:
     if client.store.state_import.progress is not None:
         return False  # the runtime of that state was checked before it was fetched
     try:
-        client.law(client.best().hash)
+        client.runtime_at(client.best().hash)
     except UnsupportedRuntime:
         return True
     return False

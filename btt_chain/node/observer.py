@@ -135,7 +135,7 @@ class NodeWatcher:
 
     def _validator(self, block: bytes, verified: Verified) -> bytes | None:
         """Return the account of a block's author, from the block's own state."""
-        queries = self._client.law(block).queries
+        queries = self._client.runtime_at(block).queries
         queries.runtime.enter(self._client.overlay(block))
         validators = queries.runtime.pallet(Session).validators.value
         index = verified.author_index

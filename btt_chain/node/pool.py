@@ -206,7 +206,7 @@ class PoolService:
         the same turn. Unsigned transactions are rechecked in turns, as after any block.
         """
         try:
-            version = self.client.law(self.client.best().hash).version
+            version = self.client.runtime_at(self.client.best().hash).version
         except (UnsupportedRuntime, StateUnavailable) as missing:
             log.info("transactions wait for a recheck: %s", missing)
             return

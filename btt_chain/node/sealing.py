@@ -90,7 +90,7 @@ class ManualSealer:
         """
         client, pool = self.client, self.pool.pool
         parent = client.best().hash if parent is None else parent
-        loaded = client.law(parent)
+        loaded = client.runtime_at(parent)
         overlay = client.overlay(parent)
         loaded.queries.runtime.enter(overlay)
         babe = loaded.queries.runtime.pallet(Babe)
@@ -124,7 +124,7 @@ class ManualSealer:
     def slot_ms(self) -> int:
         """Return the length of a slot in milliseconds. Raises UnsupportedRuntime."""
         best = self.client.best().hash
-        queries, overlay = self.client.law(best).queries, self.client.overlay(best)
+        queries, overlay = self.client.runtime_at(best).queries, self.client.overlay(best)
         queries.runtime.enter(overlay)
         return int(queries.runtime.pallet(Babe).expected_block_time)
 

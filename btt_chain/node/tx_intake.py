@@ -274,9 +274,7 @@ class TxIntake:
                 if fault is Fault.FORGED:
                     self._blame(batch, TX_COST, why)
                 if batch.forged >= MAX_FORGED:
-                    self._blame(
-                        batch, TX_COST, f"{batch.forged} that are forged or unpaid"
-                    )
+                    self._blame(batch, TX_COST, f"{batch.forged} that are forged or unpaid")
                     if fault is Fault.FORGED:
                         minimum += UNREAD_US * len(batch.waiting)
                     batch.waiting.clear()
@@ -342,7 +340,7 @@ class TxIntake:
         best = self._client.best().hash
         if self._bare[0] != best:
             try:
-                calls = self._client.law(best).pool.runtime.gossiped()
+                calls = self._client.runtime_at(best).pool.runtime.gossiped()
             except (UnsupportedRuntime, StateUnavailable):
                 return self._bare[1]
             self._bare = best, calls

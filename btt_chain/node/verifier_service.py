@@ -147,7 +147,7 @@ class ClientChain:
 
     def _runtime(self) -> Runtime:
         best = self._client.best().hash
-        runtime = self._client.law(best).queries.runtime
+        runtime = self._client.runtime_at(best).queries.runtime
         runtime.enter(self._client.overlay(best))
         return runtime
 

@@ -151,7 +151,7 @@ class Wallet:
     """Signs transfers for one chain."""
 
     def __init__(self, client: Client) -> None:
-        self.runtime = client.law(client.genesis_hash).queries.runtime
+        self.runtime = client.runtime_at(client.genesis_hash).queries.runtime
         genesis, version = H256(client.genesis_hash), self.runtime.version
         self._implicit = IMPLICIT.encode(
             Implicit(version.spec_version, version.transaction_version, genesis, genesis, None)

@@ -87,7 +87,7 @@ class Yard:
     def runtime(self) -> BttRuntime:
         """The runtime on the best block's state."""
         best = self.client.best().hash
-        runtime = self.client.law(best).queries.runtime
+        runtime = self.client.runtime_at(best).queries.runtime
         assert isinstance(runtime, BttRuntime)
         runtime.enter(self.client.overlay(best))
         return runtime

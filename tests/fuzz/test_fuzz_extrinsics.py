@@ -75,7 +75,7 @@ hostile = st.binary(max_size=300) | spoilt(WIRES)
 
 
 def pool_view() -> Executive:
-    executive = CHAIN.client.law(BEST).pool
+    executive = CHAIN.client.runtime_at(BEST).pool
     executive.open_pool_view(CHAIN.client.overlay(BEST), H256(BEST))
     return executive
 
@@ -131,7 +131,7 @@ def any_signature(_: object, __: bytes, ___: bytes) -> bool:
 
 @given(raw=spoilt(WIRES))
 def test_an_extrinsic_is_applied_whole_or_not_at_all(raw: bytes) -> None:
-    law = CHAIN.client.law(BEST)
+    law = CHAIN.client.runtime_at(BEST)
     executive = Executive(
         law.blocks.runtime,
         check_signature=any_signature,
@@ -156,7 +156,7 @@ HEADER_AND_BODY = CHAIN.block(BEST)
 def test_a_block_of_anything_is_carried_out_or_invalid(body: list[bytes], at: int) -> None:
     header, good = HEADER_AND_BODY
     mixed = [*body[:at], *good, *body[at:]]
-    law = CHAIN.client.law(BEST)
+    law = CHAIN.client.runtime_at(BEST)
     changed = replace(header, extrinsics_root=H256(law.blocks.ordered_root(mixed)))
     with pytest.raises(InvalidBlock):
         CHAIN.client.execute(changed, mixed)

@@ -210,7 +210,7 @@ def test_f9_loss_delay_repetition_and_a_one_way_street_do_not_stop_finality() ->
 def offenders(node: SimNode) -> list[bytes]:
     """Return the accounts that the best block knows as offenders."""
     hash = node.client.best().hash
-    runtime = node.client.law(hash).queries.runtime
+    runtime = node.client.runtime_at(hash).queries.runtime
     runtime.enter(node.client.overlay(hash))
     rows = runtime.pallet(Offences).reports.items()
     return [bytes(details.offender[0]) for _, details in rows]
@@ -218,7 +218,7 @@ def offenders(node: SimNode) -> list[bytes]:
 
 def bond_of(node: SimNode, index: int) -> int:
     hash = node.client.best().hash
-    runtime = node.client.law(hash).queries.runtime
+    runtime = node.client.runtime_at(hash).queries.runtime
     runtime.enter(node.client.overlay(hash))
     return int(runtime.pallet(Authorities).bonded(accounts.account(index)))
 
@@ -554,7 +554,7 @@ def test_f28_epochs_in_which_nobody_was_there_are_skipped_and_counted() -> None:
         settle(world, 15)
         node = world.nodes[0]
         hash = node.client.best().hash
-        runtime = node.client.law(hash).queries.runtime
+        runtime = node.client.runtime_at(hash).queries.runtime
         runtime.enter(node.client.overlay(hash))
         babe = runtime.pallet(Babe)
         length = int(babe.epoch_duration)

@@ -201,7 +201,7 @@ def decide(world: World) -> None:
 def now(node: SimNode) -> int:
     """Return the slot since genesis of a node's best block."""
     best_hash = node.client.best().hash
-    law = node.client.law(best_hash).queries.runtime
+    law = node.client.runtime_at(best_hash).queries.runtime
     law.enter(node.client.overlay(best_hash))
     return law.pallet(Babe).now()
 

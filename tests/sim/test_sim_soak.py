@@ -35,7 +35,7 @@ def test_f28_a_day_with_nothing_to_do_and_then_work() -> None:
         assert best(world.nodes[0]) >= world.slot * 95 // 100
         node = world.nodes[0]
         head = node.client.best().hash
-        runtime = node.client.law(head).queries.runtime
+        runtime = node.client.runtime_at(head).queries.runtime
         runtime.enter(node.client.overlay(head))
         babe = runtime.pallet(Babe)
         passed = int(babe.current_slot.value) - int(babe.genesis_slot.value)

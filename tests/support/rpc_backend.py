@@ -60,7 +60,7 @@ from storage.trie.trie import EMPTY_ROOT, Trie
 
 ALICE = bytes.fromhex("d43593c715fdd31c61141abd04a99fd6822c8558854ccde39a5684e7a56da27d")
 BOB = bytes.fromhex("8eaf04151687736326c9fea17e25fc5287613693c912909cb226aa4794f26a48")
-NOBODY = bytes(32)
+UNKNOWN_ACCOUNT = bytes(32)
 METADATA = b"meta\x0e" + bytes(200)
 
 State = dict[bytes, bytes]
@@ -383,7 +383,7 @@ class ModelPool:
     def _validate(self, raw: bytes, source: TransactionSource, best: PoolRef) -> ValidTransaction:
         inner = unwrap(raw)
         account, nonce = inner[:32], int.from_bytes(inner[32:36], "little")
-        if account == NOBODY:
+        if account == UNKNOWN_ACCOUNT:
             raise Unknown(CannotLookup())
         if len(inner) < 38 or inner[37] == 255:
             raise Invalid(BadProof())

@@ -115,6 +115,6 @@ class SlotWorker:
 
     def _earliest(self, parent: bytes) -> int:
         client = self._importer.client
-        runtime = client.law(parent).queries.runtime
+        runtime = client.runtime_at(parent).queries.runtime
         runtime.enter(client.overlay(parent))
         return int(runtime.pallet(Timestamp).earliest())

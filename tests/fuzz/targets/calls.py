@@ -14,7 +14,7 @@ from support.chain import ALICE, BOB
 
 BEST: Final = CHAIN.client.best().hash
 HEADER, BODY = CHAIN.block(BEST)
-LAW: Final = CHAIN.client.law(BEST)
+LAW: Final = CHAIN.client.runtime_at(BEST)
 SUDO: Final = CALLS[4][:2]
 NONCES: Final = {pair: int(CHAIN.account(pair).nonce) for pair in (ALICE, BOB)}
 

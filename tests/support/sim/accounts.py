@@ -46,7 +46,7 @@ def account(index: int) -> AccountId:
 def nonce_of(node: SimNode, index: int) -> int:
     """Return the next nonce of an account, by the best block of a node."""
     best = node.client.best().hash
-    loaded = node.client.law(best).queries
+    loaded = node.client.runtime_at(best).queries
     loaded.runtime.enter(node.client.overlay(best))
     system = loaded.runtime.pallet(System)
     return int(system.account[account(index)].nonce)

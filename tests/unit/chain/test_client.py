@@ -304,7 +304,7 @@ def test_an_unknown_block_is_named(chain: DevChain) -> None:
     assert client.header(unknown) is None
     assert client.body(unknown) is None
     assert client.block_hash(9) is None
-    for ask in (client.header_of, client.state, client.overlay, client.law):
+    for ask in (client.header_of, client.state, client.overlay, client.runtime_at):
         with pytest.raises(UnknownBlock, match=unknown.hex()):
             ask(unknown)
 
@@ -338,8 +338,8 @@ def reader(chain: DevChain, **changes: bytes | None) -> dict[bytes, bytes]:
 
 
 def test_one_runtime_serves_all_blocks_of_one_version(chain: DevChain) -> None:
-    genesis = chain.client.law(chain.client.genesis_hash)
-    assert chain.client.law(chain.seal()) is genesis
+    genesis = chain.client.runtime_at(chain.client.genesis_hash)
+    assert chain.client.runtime_at(chain.seal()) is genesis
 
 
 @pytest.mark.parametrize("name", ["code", "params"])

@@ -59,15 +59,15 @@ def test_a_block_runs_under_the_version_in_its_parents_state(
     ]  # fmt: skip
     [record] = [one for one in chain.events(at) if one.event.event == System.CodeUpdated()]
     assert record.phase == Finalization()
-    assert chain.client.law(before).version == VERSION
-    assert chain.client.law(at).version == NEXT
+    assert chain.client.runtime_at(before).version == VERSION
+    assert chain.client.runtime_at(at).version == NEXT
 
 
 def test_the_first_block_under_the_version_leaves_the_state_in_its_form(
     upgraded: tuple[DevChain, list[bytes]],
 ) -> None:
     chain, (_, at, after, last) = upgraded
-    runtime = chain.client.law(after).queries.runtime
+    runtime = chain.client.runtime_at(after).queries.runtime
     assert isinstance(runtime, NextRuntime)
     sudo = runtime.sudo
     old, new = chain.storage(at), chain.storage(after)
@@ -95,12 +95,15 @@ def test_queries_at_the_last_block_under_the_old_version_are_answered_in_the_new
     upgraded: tuple[DevChain, list[bytes]],
 ) -> None:
     chain, (_, at, _, _) = upgraded
-    runtime = chain.client.law(at).queries.runtime
+    runtime = chain.client.runtime_at(at).queries.runtime
     runtime.enter(chain.client.overlay(at))
     assert runtime.pallet(Guestbook).opened_by.value == account(ALICE)
     version = codec(RuntimeVersion).decode_all(chain.client.call(at, "Core_version", b""))
     assert version == NEXT
-    names = chain.client.law(at).metadata(14), chain.client.law(chain.client.genesis_hash)
+    names = (
+        chain.client.runtime_at(at).metadata(14),
+        chain.client.runtime_at(chain.client.genesis_hash),
+    )
     assert b"Guestbook" in names[0]
     assert b"Guestbook" not in names[1].metadata(14)
 
@@ -114,7 +117,7 @@ def test_transactions_are_signed_for_the_version_they_run_under() -> None:
     with pytest.raises(TransactionInvalid) as refusal:
         chain.send(BOB, remark)
     assert isinstance(refusal.value.reason, BadProof)
-    loaded = chain.client.law(chain.client.best().hash)
+    loaded = chain.client.runtime_at(chain.client.best().hash)
     sign = loaded.queries.runtime.call("Guestbook", "sign", line=b"Bob was here")
     chain.send(BOB, sign, spec_version=101)
     after = chain.seal()
@@ -141,7 +144,7 @@ def test_a_program_without_the_version_stands_before_it_and_goes_on_with_the_nex
             follow(chain, stale, standing.number + 1)
     assert stale.best().hash == standing.hash
     assert stale.call(standing.hash, "Core_version", b"") == VERSION.encoded()
-    assert stale.law(standing.hash).metadata(14) == old.client.law(
+    assert stale.runtime_at(standing.hash).metadata(14) == old.client.runtime_at(
         old.client.genesis_hash
     ).metadata(14)
     assert stale.state(stale.block_hash(1) or b"").get(CODE_KEY) == VERSION.encoded()

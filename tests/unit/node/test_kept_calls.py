@@ -137,7 +137,7 @@ def test_a_kept_call_is_dispatched_once(chain: DevChain, decoded: list[bytes]) -
     chain.pool.submit(wire)
     decoded.clear()
     client = chain.client
-    executive = client.law(client.best().hash).blocks
+    executive = client.runtime_at(client.best().hash).blocks
     for times in range(2):
         executive.open_pool_view(client.overlay(client.best().hash), H256(client.best().hash))
         executive.apply_extrinsic(unwrap(wire), client.kept.get(blake2_256(wire)))
@@ -149,7 +149,7 @@ def test_a_transaction_that_does_not_fit_keeps_its_call(chain: DevChain) -> None
     wire = chain.sign(BOB, pay(chain), nonce=1)
     chain.pool.submit(wire)
     client = chain.client
-    executive = client.law(client.best().hash).blocks
+    executive = client.runtime_at(client.best().hash).blocks
     executive.open_pool_view(client.overlay(client.best().hash), H256(client.best().hash))
     kept = client.kept.get(blake2_256(wire))
     assert kept is not None
@@ -167,7 +167,7 @@ def test_a_full_block_leaves_a_transaction_out_without_decoding_it(
     chain.pool.submit(wire)
     decoded.clear()
     client = chain.client
-    executive = client.law(client.best().hash).blocks
+    executive = client.runtime_at(client.best().hash).blocks
     executive.open_pool_view(client.overlay(client.best().hash), H256(client.best().hash))
     executive.runtime.host.weights[0] = int(executive.system.block_weights.max_block.ref_time)
     before = list(executive.runtime.host.weights)
@@ -201,7 +201,7 @@ def test_what_a_signature_covers_is_looked_at_again(chain: DevChain, decoded: li
     kept = client.kept.get(blake2_256(wire))
     assert kept is not None
     kept.implicit = bytes(len(kept.implicit))  # as if the block of its era were another
-    executive = client.law(client.best().hash).blocks
+    executive = client.runtime_at(client.best().hash).blocks
     executive.open_pool_view(client.overlay(client.best().hash), H256(client.best().hash))
     executive.apply_extrinsic(unwrap(wire), kept)
     assert decoded == [unwrap(wire)]

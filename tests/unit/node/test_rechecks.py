@@ -104,7 +104,7 @@ class ChainWithAccounts:
 
     def __init__(self) -> None:
         self.chain = DevChain(shared=True)
-        self.executive = self.chain.client.law(self.chain.client.genesis_hash).pool
+        self.executive = self.chain.client.runtime_at(self.chain.client.genesis_hash).pool
         remark = self.chain.call("System", "remark", remark=b"x")
         self.calls: list[Call] = [
             remark,
@@ -282,7 +282,7 @@ def test_rechecks_do_not_decode_transactions_again(monkeypatch: pytest.MonkeyPat
         for nonce in range(10):
             chain.pool.submit(chain.sign(sender, batch_of(chain, 4, 999), nonce=nonce + 1))
     decoded: list[bytes] = []
-    executive = chain.client.law(chain.client.best().hash).pool
+    executive = chain.client.runtime_at(chain.client.best().hash).pool
     admit = executive.admit
 
     def counted(source: TransactionSource, raw: bytes) -> tuple[ValidTransaction, Kept | None]:

@@ -11,7 +11,7 @@ from btt_chain.rpc.author import MAX_EXTRINSIC
 from btt_chain.rpc.backend import NewBest
 from btt_chain.rpc.transaction import watch_event
 from btt_chain.txpool import Status, StatusEvent
-from support.rpc_backend import ALICE, BOB, NOBODY, ModelBackend, transfer
+from support.rpc_backend import ALICE, BOB, UNKNOWN_ACCOUNT, ModelBackend, transfer
 from support.rpc_client import CallFailed, HttpClient, WsClient
 
 WATCH = "author_submitAndWatchExtrinsic"
@@ -60,7 +60,7 @@ async def test_each_refusal_has_its_code_and_words(http: HttpClient, backend: Mo
     problem = await refusal(http, submit, wire(good=False))
     assert (problem.code, problem.message) == (1012, "Transaction is temporarily banned")
     assert "Transaction has a bad signature" in (problem.data or "")
-    problem = await refusal(http, submit, wire(NOBODY))
+    problem = await refusal(http, submit, wire(UNKNOWN_ACCOUNT))
     assert (problem.code, problem.data) == (1011, "CannotLookup")
     hash = await http.call(submit, wire(tip=9))
     problem = await refusal(http, submit, wire(tip=9))
@@ -168,7 +168,7 @@ async def test_an_invalid_broadcast_is_no_error_and_is_tried_again(
 ) -> None:
     assert isinstance(await ws.call("transaction_v1_broadcast", "0x00ff"), str)
     backend.chain.block(body=[transfer(nonce=0)])
-    retried = transfer(NOBODY)
+    retried = transfer(UNKNOWN_ACCOUNT)
     id = await ws.call("transaction_v1_broadcast", hx(opaque(retried)))
     assert isinstance(id, str)
     assert not backend.pool.ready()
@@ -190,12 +190,12 @@ async def test_a_broadcast_keeps_no_bytes_that_it_will_not_send_again(
     oversized = hx(opaque(bytes(MAX_EXTRINSIC)))
     ids = [
         await ws.call("transaction_v1_broadcast", sent)
-        for sent in (oversized, "0x00ff", wire(), wire(), hx(opaque(transfer(NOBODY))))
+        for sent in (oversized, "0x00ff", wire(), wire(), hx(opaque(transfer(UNKNOWN_ACCOUNT))))
     ]
     assert all(ids)
     assert await ws.silence()
     kept = [broadcast.extrinsic for broadcast in made]
-    assert kept == [None, None, None, None, opaque(transfer(NOBODY))]
+    assert kept == [None, None, None, None, opaque(transfer(UNKNOWN_ACCOUNT))]
     for _ in range(transaction.MAX_ATTEMPTS - 1):
         backend.chain.tell(NewBest(backend.chain.best_hash, (), ()))
     assert made[-1].extrinsic is None

@@ -332,7 +332,7 @@ def test_a_block_is_made_step_by_step(chain: DevChain) -> None:
     chain.pool.submit(wire)
     made, body = chain.block(chain.seal())
     parent = bytes(made.parent_hash)
-    law = chain.client.law(parent)
+    law = chain.client.runtime_at(parent)
     context = Context(law.queries, chain.client.overlay(parent), H256(parent), law.metadata, {})
     call_api(context, "Core_initialize_block", made.encode())
     now_ms = int(chain.at().timestamp.now.value)

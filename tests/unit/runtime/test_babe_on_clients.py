@@ -82,7 +82,7 @@ def test_both_nodes_are_in_the_same_epoch_of_the_same_chain(nodes: tuple[Node, N
     one, two = nodes
     assert one.client.best() == two.client.best()
     assert one.client.best().number == EPOCH + 5
-    runtime = two.client.law(two.client.best().hash).queries.runtime
+    runtime = two.client.runtime_at(two.client.best().hash).queries.runtime
     runtime.enter(two.client.overlay(two.client.best().hash))
     assert runtime.pallet(Babe).epochs.epoch_index.value == 2
     assert runtime.pallet(Session).session_index() == 2

@@ -152,7 +152,7 @@ def test_what_no_block_can_hold_is_refused_by_its_length(
     remark = chain.call("System", "remark", remark=bytes(EXTRINSIC.max_bytes))
     wire = chain.sign(BOB, remark)
     monkeypatch.setattr(
-        chain.client.law(chain.client.genesis_hash).pool.decoder, "_check_signature", None
+        chain.client.runtime_at(chain.client.genesis_hash).pool.decoder, "_check_signature", None
     )
     with pytest.raises(TransactionInvalid) as refused:
         chain.pool.submit(wire)

@@ -1281,7 +1281,7 @@ class World(RuleBasedStateMachine):
         """Return the state that the best block would have led to if it were empty."""
         header, body = self.chain.block(self.chain.client.best().hash)
         overlay = self.chain.client.overlay(header.parent_hash)
-        executive = self.chain.client.law(header.parent_hash).blocks
+        executive = self.chain.client.runtime_at(header.parent_hash).blocks
         executive.initialize_block(overlay, header)
         executive.apply_extrinsic(body[0])
         executive.finalize_block()

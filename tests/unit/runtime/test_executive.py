@@ -172,7 +172,7 @@ def test_only_the_author_submits_an_inherent(chain: DevChain) -> None:
 
 
 def test_an_unsigned_call_has_no_judge(chain: DevChain) -> None:
-    executive = chain.client.law(chain.client.best().hash).pool
+    executive = chain.client.runtime_at(chain.client.best().hash).pool
     overlay = chain.client.overlay(chain.client.best().hash)
     executive.open_pool_view(overlay, chain.client.header_of(chain.client.best().hash).hash())
     with pytest.raises(Unknown):
@@ -261,7 +261,7 @@ def test_a_block_whose_claim_cannot_be_read_is_rejected(chain: DevChain, payload
 
 
 def test_an_inherent_after_a_transaction_is_rejected(chain: DevChain) -> None:
-    executive = chain.client.law(chain.client.best().hash).blocks
+    executive = chain.client.runtime_at(chain.client.best().hash).blocks
     chain.send(BOB, pay(chain, CHARLIE, 1))
     header, body = chain.block(chain.seal())
     executive.initialize_block(chain.client.overlay(header.parent_hash), header)
@@ -271,7 +271,7 @@ def test_an_inherent_after_a_transaction_is_rejected(chain: DevChain) -> None:
 
 
 def test_a_refused_extrinsic_leaves_nothing_behind(chain: DevChain) -> None:
-    executive = chain.client.law(chain.client.best().hash).blocks
+    executive = chain.client.runtime_at(chain.client.best().hash).blocks
     header, body = chain.block(chain.seal())
     overlay = chain.client.overlay(header.parent_hash)
     executive.initialize_block(overlay, header)
@@ -287,7 +287,7 @@ def test_a_refused_extrinsic_leaves_nothing_behind(chain: DevChain) -> None:
 def test_judging_a_transaction_leaves_nothing_behind(chain: DevChain) -> None:
     best = chain.client.best().hash
     overlay = chain.client.overlay(best)
-    executive = chain.client.law(best).pool
+    executive = chain.client.runtime_at(best).pool
     executive.open_pool_view(overlay, H256(best))
     host = executive.runtime.host
     before = (dict(overlay.changes()), list(host.weights), host.length, list(host.events))
@@ -317,7 +317,7 @@ def test_a_call_around_an_inherent_may_not_slip_past_the_limits_of_a_block(
     wire = chain.sign(ALICE, around)
     assert refusal(chain, wire) is validity.MandatoryValidation
     header, body = chain.block(chain.seal())
-    executive = chain.client.law(header.parent_hash).blocks
+    executive = chain.client.runtime_at(header.parent_hash).blocks
     executive.initialize_block(chain.client.overlay(header.parent_hash), header)
     executive.apply_extrinsic(body[0])
     with pytest.raises(Invalid) as refused:
@@ -417,7 +417,7 @@ def test_a_body_that_no_block_can_have_is_refused_before_its_root_is_worked_out(
 ) -> None:
     other = chain.another()
     header = chain.client.header_of(chain.seal())
-    executive = other.law(other.best().hash).blocks
+    executive = other.runtime_at(other.best().hash).blocks
 
     def never(_: object) -> bytes:
         raise AssertionError("the root was worked out")

@@ -47,7 +47,7 @@ def test_old_bytes_of_a_removed_account_are_stale_when_it_exists_again(chain: De
     assert int(chain.account(VICTIM).nonce) == 0  # it does not exist
     chain.run(BOB, pay(chain, VICTIM, 20))
     assert int(chain.account(VICTIM).nonce) == 3
-    executive = chain.client.law(chain.client.best().hash).blocks
+    executive = chain.client.runtime_at(chain.client.best().hash).blocks
     header, body = chain.block(chain.seal())
     executive.initialize_block(chain.client.overlay(header.parent_hash), header)
     executive.apply_extrinsic(body[0])

@@ -218,9 +218,9 @@ def test_an_operational_transaction_goes_before_ordinary_ones() -> None:
 
 def test_the_estimate_is_the_fee_paid(chain: DevChain) -> None:
     wire = chain.sign(BOB, pay(chain, 1))
-    transaction = chain.client.law(chain.client.best().hash).queries.decoder.decode_unchecked(
-        unwrap(wire)
-    )
+    transaction = chain.client.runtime_at(
+        chain.client.best().hash
+    ).queries.decoder.decode_unchecked(unwrap(wire))
     estimate = chain.at().fees.fee(transaction.info, len(wire), u128(0))
     chain.pool.submit(wire)
     events = [record.event.event for record in chain.events(chain.seal())]
@@ -387,7 +387,7 @@ class Favour:
 def favouring() -> tuple[DevChain, list[Favour]]:
     """Return a chain on which Bob pays less, and what blocks, pool and queries ask for it."""
     chain = DevChain()
-    runtime = chain.client.law(chain.client.best().hash)
+    runtime = chain.client.runtime_at(chain.client.best().hash)
     favours = []
     for executive in (runtime.blocks, runtime.pool, runtime.queries):
         favour = Favour(executive.runtime.pallet(Balances))
@@ -414,7 +414,7 @@ def test_a_discount_is_off_the_fee_and_not_the_tip() -> None:
 
 def test_the_estimate_knows_who_asks() -> None:
     chain, _ = favouring()
-    runtime, at = chain.client.law(chain.client.best().hash), chain.client.best().hash
+    runtime, at = chain.client.runtime_at(chain.client.best().hash), chain.client.best().hash
 
     def ask(name: str, wire: bytes, kind: type[A]) -> A:
         asked = wire + u32_bytes(len(wire))
@@ -470,7 +470,7 @@ def test_what_comes_back_is_reckoned_with_the_discount_that_was_charged() -> Non
 
 def test_a_free_call_gives_a_discounted_fee_back_whole() -> None:
     chain = DevChain()
-    runtime = chain.client.law(chain.client.best().hash)
+    runtime = chain.client.runtime_at(chain.client.best().hash)
     for executive in (runtime.blocks, runtime.pool, runtime.queries):
         executive.fees.lean_on(DiscountForAll())
     inner = chain.call("System", "remark", remark=b"")
@@ -493,7 +493,7 @@ def test_who_can_pay_no_more_than_the_discounted_fee_may_send() -> None:
     chain = DevChain(extra={LOCKED.account_id: 10**15 + full - 1})
     with pytest.raises(TransactionInvalid):
         chain.send(LOCKED, remark)
-    runtime = chain.client.law(chain.client.best().hash)
+    runtime = chain.client.runtime_at(chain.client.best().hash)
     for executive in (runtime.blocks, runtime.pool, runtime.queries):
         executive.fees.lean_on(DiscountForAll())
     events = chain.run(LOCKED, remark)
@@ -542,7 +542,7 @@ def test_a_discounted_fee_is_shown_charged_and_given_back_by_one_rule(
 
 def test_an_unsigned_transaction_has_no_fee(chain: DevChain) -> None:
     call = chain.call("System", "remark", remark=b"")
-    executive = chain.client.law(chain.client.best().hash).queries
+    executive = chain.client.runtime_at(chain.client.best().hash).queries
     wire = opaque(bare(call.raw))
     assert executive.decoder.decode_unchecked(unwrap(wire)).signer is None
 
