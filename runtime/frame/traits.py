@@ -131,6 +131,13 @@ class Lockable(Protocol):
         """Remove the lock `id`."""
 
 
+class Payer(Protocol):
+    """Payments out of pools; Tokenomics implements it."""
+
+    def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
+        """Pay out of a pool; raise DispatchError if it cannot or may not pay."""
+
+
 # ---- identities; Identity implements them
 
 

@@ -17,6 +17,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import FixedU128
 from btt_chain.scale import TypeName, path, u8, u64, u128
 from runtime.frame import Const, DispatchClass, DispatchInfo, Event, Pallet, PostInfo, Value, Weight
+from runtime.frame.aliases import AccountIdOf
 from runtime.pallets.system import System
 from runtime.splits import discounted
 
@@ -127,7 +128,7 @@ class TransactionPayment(Pallet):
     class TransactionFeePaid(Event, index=0):
         """A transaction fee was paid: `actual_fee` includes `tip`."""
 
-        who: Annotated[AccountId, TypeName("T::AccountId")]
+        who: AccountIdOf
         actual_fee: Annotated[u128, TypeName("BalanceOf<T>")]
         tip: Annotated[u128, TypeName("BalanceOf<T>")]
 

@@ -46,6 +46,7 @@ from runtime.frame import (
     Value,
     call,
 )
+from runtime.frame.aliases import AccountIdOf
 from runtime.frame.host import Host
 from runtime.frame.traits import Clock, Inspect, Mutate
 from runtime.frame.weight import DispatchClass
@@ -184,6 +185,8 @@ def attempted(host: Host, step: Callable[[], None]) -> bool:
 class Treasury(Pallet, instances=True):
     """The chain's common funds, and their spending. Amounts in planck, times in slots."""
 
+    # ---- constants
+
     spend_period: Const[u32]
     """Number of slots between payments of the queue."""
     burn: Const[Permill] = NO_BURN
@@ -196,6 +199,9 @@ class Treasury(Pallet, instances=True):
     """Number of slots in which a promised payment can be claimed."""
     account: Annotated[Const[AccountId], "pot_account"] = TREASURY
     """The account of the treasury."""
+
+    # ---- dependencies
+
     currency: Money
     clock: Clock
     spend_origin: SpendOrigin
@@ -203,6 +209,8 @@ class Treasury(Pallet, instances=True):
     """Origin that may revoke approvals and promises."""
     others: Sequence[SpendsToo] = ()
     """Other pallets that spend at the end of a spend period."""
+
+    # ---- storage
 
     proposal_count = Value(u32, default=u32(0))
     """Number of payments queued so far."""
@@ -221,6 +229,8 @@ class Treasury(Pallet, instances=True):
     approved_by_limit = Map(u128, Approved, hasher=Hasher.Twox64Concat)
     """Amounts approved under each limit, in the last spend period with an approval."""
 
+    # ---- events
+
     class Spending(Event, index=0):
         """A spend period ended; `budget_remaining` is available for payments."""
 
@@ -231,7 +241,7 @@ class Treasury(Pallet, instances=True):
 
         proposal_index: ProposalIndex
         award: Amount
-        account: Annotated[AccountId, TypeName("T::AccountId")]
+        account: AccountIdOf
 
     class Burnt(Event, index=2):
         """Unused funds were burned. Never happens here: they stay."""
@@ -253,7 +263,7 @@ class Treasury(Pallet, instances=True):
 
         proposal_index: ProposalIndex
         amount: Amount
-        beneficiary: Annotated[AccountId, TypeName("T::AccountId")]
+        beneficiary: AccountIdOf
 
     class UpdatedInactive(Event, index=6):
         """The funds without voting power changed. Never happens here."""
@@ -292,6 +302,8 @@ class Treasury(Pallet, instances=True):
         """A promised payment was removed, after its payment or expiry."""
 
         index: Index
+
+    # ---- errors
 
     class InvalidIndex(Error, index=0):
         """The promised payment does not exist; look it up in `Spends`."""

@@ -32,6 +32,7 @@ from runtime.frame import (
     Value,
     call,
 )
+from runtime.frame.aliases import AccountIdOf, BalanceOf, CompactBalanceOf
 from runtime.frame.traits import Clock, Inspect, InspectHold, Mutate
 from runtime.pallets.asset_registry import AssetInfo
 from runtime.pallets.assets import Assets
@@ -54,9 +55,6 @@ NOTHING: Final = u128(0)
 
 VaultId = Annotated[u32, TypeName("VaultId")]
 Asset = Annotated[u32, TypeName("AssetId")]
-Who = Annotated[AccountId, TypeName("T::AccountId")]
-Amount = Annotated[u128, TypeName("BalanceOf<T>")]
-CompactAmount = Annotated[Compact[u128], TypeName("BalanceOf<T>")]
 Units = Annotated[u128, TypeName("Units")]
 CompactUnits = Annotated[Compact[u128], TypeName("Units")]
 Shares = Annotated[u128, TypeName("Shares")]
@@ -102,6 +100,8 @@ class Registry(Protocol):
 class Vaults(Pallet):
     """Money and units of several owners, traded by a manager for a fee."""
 
+    # ---- dependencies
+
     slot_ms: u64
     """Duration of a slot, in milliseconds."""
     pool: AccountId
@@ -113,6 +113,8 @@ class Vaults(Pallet):
     registry: Registry
     system: System
 
+    # ---- storage
+
     count = Value(u32, default=u32(0))
     """Number of vaults created so far, which is the next one's number."""
     vaults = Map(u32, Vault, hasher=Hasher.Twox64Concat)
@@ -120,20 +122,22 @@ class Vaults(Pallet):
     shares = DoubleMap(u32, AccountId, u128, default=NOTHING)
     """Shares of each vault, by owner."""
 
+    # ---- events
+
     class VaultCreated(Event, index=0):
         """An account created a vault, which it manages."""
 
         id: VaultId
         asset: Asset
-        manager: Who
+        manager: AccountIdOf
         fee_bps: Annotated[u16, TypeName("u16")]
 
     class Deposited(Event, index=1):
         """An account deposited money and units."""
 
         id: VaultId
-        who: Who
-        money: Amount
+        who: AccountIdOf
+        money: BalanceOf
         units: Units
         shares: Shares
 
@@ -141,8 +145,8 @@ class Vaults(Pallet):
         """An account withdrew money and units."""
 
         id: VaultId
-        who: Who
-        money: Amount
+        who: AccountIdOf
+        money: BalanceOf
         units: Units
         shares: Shares
 
@@ -156,6 +160,8 @@ class Vaults(Pallet):
         """The last share was withdrawn, and the vault closed."""
 
         id: VaultId
+
+    # ---- errors
 
     class UnknownVault(Error, index=0):
         """The vault does not exist; look it up in `Vaults.Vaults`."""
@@ -192,7 +198,7 @@ class Vaults(Pallet):
         origin: Origin,
         asset: Asset,
         fee_bps: Annotated[u16, TypeName("u16")],
-        money: CompactAmount,
+        money: CompactBalanceOf,
         units: CompactUnits,
     ) -> None:
         """Create a vault with money and units of your own, and manage it."""
@@ -217,7 +223,7 @@ class Vaults(Pallet):
         origin: Origin,
         id: VaultId,
         shares: CompactShares,
-        most_money: CompactAmount,
+        most_money: CompactBalanceOf,
         most_units: CompactUnits,
     ) -> None:
         """Buy shares of a vault with the matching money (planck) and units, within the limits."""
@@ -279,7 +285,7 @@ class Vaults(Pallet):
 
     @call(3, weight=weights.place_vault_order(MAX_OWN_ORDERS, 2 * MAX_LEVELS))
     def place_vault_order(
-        self, origin: Origin, id: VaultId, side: Side, units: CompactUnits, price: CompactAmount
+        self, origin: Origin, id: VaultId, side: Side, units: CompactUnits, price: CompactBalanceOf
     ) -> PostInfo:
         """Place an order of a vault that you manage; the exchange has the rules of orders."""
         vault = self._managed(origin, id)

@@ -17,6 +17,7 @@ from btt_chain.primitives.account import AccountData, AccountId, AccountInfo
 from btt_chain.scale import Compact, TypeName, u32, u128
 from runtime.frame import (
     Const,
+    Constant,
     GenesisError,
     Map,
     Origin,
@@ -77,11 +78,11 @@ class Balances(Pallet, instances=True):
 
     existential_deposit: Const[u128]
     """Minimum free balance: with less, an account is removed if nothing else keeps it alive."""
-    max_locks: Const[u32] = u32(MAX_LOCKS)
+    max_locks = Constant(u32(MAX_LOCKS))
     """Expected maximum number of locks of one account; not enforced."""
-    max_reserves: Const[u32] = u32(MAX_RESERVES)
+    max_reserves = Constant(u32(MAX_RESERVES))
     """Maximum number of named reserves of one account."""
-    max_freezes: Const[u32] = u32(MAX_FREEZES)
+    max_freezes = Constant(u32(MAX_FREEZES))
     """Maximum number of freezes of one account."""
 
     # ---- dependencies

@@ -8,7 +8,7 @@ from typing import Protocol
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, u32, u128
 from runtime.frame import Component, Map, Pallet, Value
-from runtime.frame.traits import Inspect, Mutate
+from runtime.frame.traits import Inspect, Mutate, Payer
 from runtime.pallets.balances import sub_account
 from runtime.pallets.bounties import events
 from runtime.pallets.bounties.deposits import Deposits
@@ -27,13 +27,6 @@ class Currency(Inspect, Mutate, Protocol):
     """Transfers of funds; Balances implements it."""
 
 
-class Grants(Protocol):
-    """Payments out of pools; Tokenomics implements it."""
-
-    def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
-        """Pay `amount` planck from `pool`; raise DispatchError if it cannot or may not pay."""
-
-
 class Funding(Component):
     """The queue of approved bounties, and payments between the pool and their accounts."""
 
@@ -46,7 +39,7 @@ class Funding(Component):
         bounties: Map[u32, Bounty],
         deposits: Deposits,
         currency: Currency,
-        grants: Grants,
+        grants: Payer,
         pool: AccountId,
     ) -> None:
         super().__init__(pallet)

@@ -21,6 +21,7 @@ from btt_chain.scale import Bounded, u32, u128
 from runtime.frame import (
     BadOrigin,
     Const,
+    Constant,
     DispatchInfo,
     Hasher,
     Map,
@@ -32,11 +33,11 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.aliases import AccountIdLookupOf
-from runtime.frame.traits import Clock, Inspect, Mutate, SlashNamed
+from runtime.frame.traits import Clock, Inspect, Mutate, Payer, SlashNamed
 from runtime.pallets.balances import lookup
 from runtime.pallets.bounties import errors, events
 from runtime.pallets.bounties.deposits import DepositRates, Deposits
-from runtime.pallets.bounties.funding import Funding, Grants
+from runtime.pallets.bounties.funding import Funding
 from runtime.pallets.bounties.types import (
     MAX_REASON,
     Active,
@@ -86,14 +87,14 @@ class Bounties(Pallet, instances=True):
     """Minimum value of a bounty, in planck; enough to create an account."""
     data_deposit_per_byte: Const[u128]
     """Deposit per byte of a description, in planck."""
-    maximum_reason_length: Const[u32] = u32(MAX_REASON)
+    maximum_reason_length = Constant(u32(MAX_REASON))
     """Maximum length of a description, in bytes."""
 
     # ---- dependencies
 
     currency: Money
     clock: Clock
-    grants: Grants
+    grants: Payer
     pool: AccountId
     """Pool account that pays the bounties."""
     spend_origin: SpendOrigin

@@ -23,7 +23,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, u8, u32, u64, u128
 from runtime.accounts import REFERRAL, STAKING
 from runtime.frame import (
-    Const,
+    Constant,
     Hasher,
     Map,
     Origin,
@@ -56,7 +56,6 @@ from runtime.pallets.tier_staking.types import (
     StakeId,
     Tier,
     TierIndex,
-    TierTable,
 )
 from runtime.splits import BPS, mul_div
 from runtime.weights import tier_staking as weights
@@ -74,22 +73,22 @@ class TierStaking(Pallet):
 
     # ---- constants
 
-    tiers: Const[TierTable] = TIERS
+    tiers = Constant(TIERS, kind=list[Tier])
     """The default tiers; `current_tiers` are those of new stakes."""
-    max_stakes_per_account: Const[u32] = u32(MAX_STAKES)
+    max_stakes_per_account = Constant(u32(MAX_STAKES))
     """Maximum number of open stakes of one account."""
-    warm_up: Const[u64] = u64(WARM_UP_MS)
+    warm_up = Constant(u64(WARM_UP_MS))
     """Duration in ms until a stake has benefits other than its reward.
 
     A day at most, because the shortest term allowed is two days.
     """
-    discount_share: Const[u32] = u32(2_000)
+    discount_share = Constant(u32(2_000))
     """Discount on transaction fees, in basis points."""
-    vote_multiplier_bps: Const[u32] = u32(15_000)
+    vote_multiplier_bps = Constant(u32(15_000))
     """Vote weight of stakes with more votes, in basis points."""
-    commit_cap_bps: Const[u32] = u32(1_000)
+    commit_cap_bps = Constant(u32(1_000))
     """Maximum part of the genesis pool reserved for one account, in basis points."""
-    quarter: Const[u64] = u64(QUARTER_MS)
+    quarter = Constant(u64(QUARTER_MS))
     """Duration of a quarter, in ms."""
 
     # ---- dependencies

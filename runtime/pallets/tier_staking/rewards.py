@@ -8,7 +8,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime.accounts import STAKING
 from runtime.frame import Component, Pallet, Value
-from runtime.frame.traits import Inspect
+from runtime.frame.traits import Inspect, Payer
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.formulas import accrued, affordable_bps, elapsed, term_ms
 from runtime.pallets.tier_staking.time import MsClock
@@ -17,11 +17,8 @@ from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, mul_div
 
 
-class Rewards(Protocol):
-    """Payments of pools; Tokenomics implements it. Amounts in planck."""
-
-    def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
-        """Pay out of a pool; raise DispatchError if it has too little."""
+class Rewards(Payer, Protocol):
+    """Payments and burns of pools; Tokenomics implements it. Amounts in planck."""
 
     def destroy(self, who: AccountId, amount: u128, reason: BurnReason) -> None:
         """Destroy money of a pool or of any account."""
