@@ -127,10 +127,17 @@ class Stakes(Protocol):
 class Offences(Pallet):
     """Breaches of the rules by validators, and their penalties."""
 
+    # ---- constants
+
     report_epochs: Const[u32]
     """Number of past sessions whose offences can be reported."""
+
+    # ---- dependencies
+
     sessions: Sessions
     stakes: Stakes
+
+    # ---- storage
 
     reports = Map(H256, OffenceDetails, hasher=Hasher.Twox64Concat)
     """The reported offences."""
@@ -149,11 +156,15 @@ class Offences(Pallet):
     looked_through = Value(u32, default=u32(0))
     """The session whose validators were last checked for offenders."""
 
+    # ---- events
+
     class Offence(Event, index=0):
         """An offence of this kind was reported for this time slot, in the kind's own unit."""
 
         kind: Kind
         timeslot: TimeSlot
+
+    # ---- errors
 
     class DuplicateReport(Error, index=0):
         """The offence was reported before."""
@@ -168,33 +179,7 @@ class Offences(Pallet):
 
     def on_initialize(self, number: int) -> int:
         """Disable offenders that a new session includes again, and remove a few expired reports."""
-        return self._look_through() + self._prune()
-
-    def _look_through(self) -> int:
-        """Disable expelled validators that a new session still includes; return the weight used."""
-        now = self.sessions.session_index()
-        if now == self.looked_through.value:
-            return 0
-        self.looked_through.value = u32(now)
-        validators = self.sessions.validators_now()
-        for offender in [who for who in validators if self.stakes.is_barred(who)]:
-            self._disable(offender)
-        return weights.disable_again(len(validators))
-
-    def _prune(self) -> int:
-        """Remove a few reports that cannot be repeated; return the weight used."""
-        head, tail = int(self.queue_head.value), int(self.queue_tail.value)
-        now, place = self.sessions.session_index() if head < tail else 0, head
-        while place < min(tail, head + PRUNED_PER_BLOCK):
-            queued = self.queue[u32(place)]
-            if not self._is_past(int(queued.session), now):
-                break
-            self._forget(queued)
-            del self.queue[u32(place)]
-            place += 1
-        if place > head:
-            self.queue_head.value = u32(place)
-        return weights.prune(place - head) if place > head else 0
+        return self._disable_again() + self._prune()
 
     # ---- public interface
 
@@ -248,6 +233,32 @@ class Offences(Pallet):
         return len(self.concurrent_reports_index.get((kind, opaque(time_slot))) or [])
 
     # ---- internals
+
+    def _disable_again(self) -> int:
+        """Disable expelled validators that a new session still includes; return the weight used."""
+        now = self.sessions.session_index()
+        if now == self.looked_through.value:
+            return 0
+        self.looked_through.value = u32(now)
+        validators = self.sessions.validators_now()
+        for offender in [who for who in validators if self.stakes.is_barred(who)]:
+            self._disable(offender)
+        return weights.disable_again(len(validators))
+
+    def _prune(self) -> int:
+        """Remove a few reports that cannot be repeated; return the weight used."""
+        head, tail = int(self.queue_head.value), int(self.queue_tail.value)
+        now, place = self.sessions.session_index() if head < tail else 0, head
+        while place < min(tail, head + PRUNED_PER_BLOCK):
+            queued = self.queue[u32(place)]
+            if not self._is_past(int(queued.session), now):
+                break
+            self._forget(queued)
+            del self.queue[u32(place)]
+            place += 1
+        if place > head:
+            self.queue_head.value = u32(place)
+        return weights.prune(place - head) if place > head else 0
 
     def _is_past(self, session: int, now: int) -> bool:
         """Return True if offences in `session` can no longer be reported in session `now`."""

@@ -185,15 +185,21 @@ class Voters(Protocol):
 class Session(Pallet):
     """The validators of this session and of the next, and their keys."""
 
-    system: System
-    epochs: Epochs
-    voters: Voters
-    manager: SessionManager = FixedValidators()
+    # ---- constants
 
     min_validators: Const[u32]
     """Minimum number of validators of a session, unless the one before had fewer."""
     report_window: Const[u32]
     """Number of past sessions whose validators and keys are kept."""
+
+    # ---- dependencies
+
+    system: System
+    epochs: Epochs
+    voters: Voters
+    manager: SessionManager = FixedValidators()
+
+    # ---- storage
 
     validators = Value(Validators, default=[])
     current_index = Value(u32, default=u32(0))
@@ -208,6 +214,8 @@ class Session(Pallet):
     """True for accounts whose session keys were registered with a proof of possession."""
     proof_required = Value(bool, default=False)
     """True if session keys without a proof of possession are refused."""
+
+    # ---- events
 
     class NewSession(Event, index=0):
         """A session began. Its index is not the block number."""
@@ -232,6 +240,8 @@ class Session(Pallet):
 
         validator: Who
         by: Who
+
+    # ---- errors
 
     class InvalidProof(Error, index=0):
         """The proof of possession is missing or wrong; author_rotateKeysWithOwner makes one."""

@@ -60,6 +60,8 @@ def by_length(_: object, remark: bytes) -> DispatchInfo:
 class System(Pallet, crate="frame_system"):
     """Accounts, the current block, and its events."""
 
+    # ---- constants
+
     block_weights: Const[BlockWeights]
     """Maximum weight of a block."""
     block_length: Const[BlockLength]
@@ -73,6 +75,8 @@ class System(Pallet, crate="frame_system"):
     ss58_prefix: Annotated[Const[u16], "SS58Prefix"]
     """The prefix of this chain's addresses."""
 
+    # ---- storage
+
     account = Map(AccountId, AccountInfo, default=AccountInfo())
     block_weight = Value(PerClassWeight, default=PerClassWeight(Weight(), Weight(), Weight()))
     block_hash = Map(u32, H256, default=H256(bytes(32)), hasher=Hasher.Twox64Concat)
@@ -84,6 +88,8 @@ class System(Pallet, crate="frame_system"):
     last_runtime_upgrade = Value(LastRuntimeUpgradeInfo)
     first_nonce = Value(u32, default=u32(0))
     """Nonce of new accounts: the highest of all removed accounts."""
+
+    # ---- events
 
     class ExtrinsicSuccess(Event, index=0):
         """An extrinsic completed successfully."""
@@ -115,8 +121,12 @@ class System(Pallet, crate="frame_system"):
         sender: Annotated[AccountId, TypeName("T::AccountId")]
         hash: Annotated[H256, TypeName("T::Hash")]
 
+    # ---- errors
+
     class CallFiltered(Error, index=5):
         """The origin is not allowed to make this call."""
+
+    # ---- calls
 
     @call(0, weight=weights.REMARK)
     def remark(self, origin: Origin, remark: bytes) -> None:
@@ -129,7 +139,7 @@ class System(Pallet, crate="frame_system"):
         sender = origin.signed()
         self.deposit(self.Remarked(sender, H256(blake2_256(remark))))
 
-    # ---- public interface: accounts
+    # ---- public interface
 
     def add_provider(self, who: AccountId, info: AccountInfo) -> None:
         """Add a provider in `info`; emit an event for a new account."""
@@ -167,8 +177,6 @@ class System(Pallet, crate="frame_system"):
             self.first_nonce.value = used
         del self.account[who]
         self.deposit(self.KilledAccount(who))
-
-    # ---- public interface: the block, for the executive
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Store the version, and the hash of block zero's parent."""

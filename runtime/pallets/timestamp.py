@@ -22,18 +22,28 @@ class SlotClock(Protocol):
 class Timestamp(Pallet):
     """The time of the block, in milliseconds since 1970."""
 
-    slot_clock: SlotClock
+    # ---- constants
 
     minimum_period: Const[u64]
     """Minimum time between two blocks, in milliseconds: half a slot."""
 
+    # ---- dependencies
+
+    slot_clock: SlotClock
+
+    # ---- storage
+
     now = Value(u64, default=u64(0))
     did_update = Value(bool, default=False)
+
+    # ---- hooks
 
     def on_finalize(self, number: int) -> None:
         """Reset the mark that the time was set. Raises InvalidBlock if it was not."""
         if not self.did_update.take():
             raise InvalidBlock(f"block {number} does not set the time")
+
+    # ---- calls
 
     @call(0, weight=weights.SET, dispatch_class=DispatchClass.Mandatory)
     def set(self, origin: Origin, now: Annotated[Compact[u64], TypeName("T::Moment")]) -> None:

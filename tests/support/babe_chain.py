@@ -96,7 +96,7 @@ class BabeChain:
         default_factory=lambda: RuntimeParams(u64(6_000), epoch_slots=u32(EPOCH))
     )
     babe: Mapping[str, object] = field(default_factory=dict)
-    """What a test wants otherwise in the genesis configuration of Babe."""
+    """Changes of a test in the genesis configuration of Babe."""
     vrf: Vrf | None = None
 
     def __post_init__(self) -> None:

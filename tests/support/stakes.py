@@ -41,7 +41,7 @@ class StillClock:
 
 
 class HandSessions:
-    """What Session does for the two pallets: queued and current set, keys, disabling."""
+    """The part of Session that the two pallets need: queued and current set, keys, disabling."""
 
     def __init__(self, chain: StakeChain) -> None:
         self._chain = chain

@@ -234,7 +234,7 @@ def disable_again(b: Bench, validators: int) -> Case:
         b.runtime.authorities.candidate_list.barred[who] = u32(AT + 5)
     offences = b.runtime.offences
     offences.looked_through.value = u32(AT - 1)
-    return Case(run=offences._look_through)  # noqa: SLF001
+    return Case(run=offences._disable_again)  # noqa: SLF001
 
 
 @benchmark("Offences.prune", reports=(1, 8))

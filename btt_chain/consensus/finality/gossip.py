@@ -1,4 +1,4 @@
-"""Which votes, commits and catch-ups of peers are accepted, and the cost of the others.
+"""Checks of the votes, commits and catch-ups of peers, and the costs of invalid ones.
 
 The validator holds our position as neighbours have it (Substrate's local view), and the positions
 that we left lately: a peer may hand over in good faith what was right for those. Source:

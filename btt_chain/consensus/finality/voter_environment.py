@@ -33,7 +33,7 @@ NEVER: Final = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How a node votes."""
+    """A node's settings for voting."""
 
     gossip_ms: int
     """Time for a message to reach all voters, in milliseconds."""

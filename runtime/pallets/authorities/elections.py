@@ -56,10 +56,10 @@ class Elections(Component):
         return greatest, len(elections)
 
     def record(self, index: u32, elected: Mapping[AccountId, u128]) -> bool:
-        """Put the bonds of the elected at stake from session `index` on.
+        """Return True if exposures change: then these bonds are at stake from session `index` on.
 
-        Return False if all stays as it is: the last election elected the same accounts with the
-        same bonds, and none was slashed since.
+        They stay if the last election elected the same accounts with the same bonds, and none was
+        slashed since.
         """
         self.last_election.value = index
         self.election_due.kill()

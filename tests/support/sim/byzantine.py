@@ -84,7 +84,7 @@ class Byzantine:
     until: int | None = None
     """When it becomes honest; None: never."""
     done: int = 0
-    """How often it cheated."""
+    """Number of times that it cheated."""
 
     def receive(self, node: SimNode, event: Event) -> bool:
         """Let the engine have it."""

@@ -15,7 +15,7 @@ class Crash(BaseException):
 
 
 class SimDisk:
-    """What survives: batches in order, up to the last synced one at least."""
+    """Data that survives: batches in order, up to the last synced one at least."""
 
     def __init__(self, image: Mapping[bytes, bytes]) -> None:
         """`image` is what is on it from the start."""

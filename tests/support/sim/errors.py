@@ -1,4 +1,4 @@
-"""What ends a simulation that found something."""
+"""Errors that end a simulation with a finding."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What must hold at every moment of a simulated network: I1 to I7 of consensus.md 6.4.
+"""Invariants at every moment of a simulated network: I1 to I7 of consensus.md 6.4.
 
     I1  no two honest nodes finalize conflicting blocks
     I2  no honest key signs two messages for one slot, or one step of one round (vault.py)
@@ -51,7 +51,7 @@ FAULTS: Final = ("no answer", "it asks for votes again at once")
 """Why honest nodes may blame each other a little while wires are bad and processes stand still: a
 question or its answer was lost, or two questions came at once over a way that was cut between."""
 TOLERATED: Final = 1_000
-"""What that may cost one of them in a run: a tenth of what gets it banned."""
+"""Maximum costs by this of one of them in a run: a tenth of what gets it banned."""
 
 MAX_SHARE: Final = 0.25
 """Part of the budget for useless work that an honest node may have used up at any time."""
@@ -62,7 +62,7 @@ PROOFS_KEPT: Final = 64
 
 
 class _Seen:
-    """What was looked at of a node."""
+    """Checked state of a node."""
 
     __slots__ = (
         "life", "blocks", "height", "passed", "reported", "blames", "refused", "measure_at",

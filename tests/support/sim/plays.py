@@ -1,4 +1,4 @@
-"""What named scenarios are made of: worlds that are watched, and recoveries that are timed."""
+"""Parts of named scenarios: worlds that are watched, and recoveries that are timed."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ POINTS: Final = (
 
 
 CLOCKS: Final = ("the clock went back",)
-"""What nodes may log as an error where clocks are turned."""
+"""Errors that nodes may log where clocks are turned."""
 
 
 class Stuck(AssertionError):
@@ -75,7 +75,7 @@ class Fault:
     name: str
     node: int = 0
     span: int = 0
-    """How long it lasts, in milliseconds."""
+    """Duration in milliseconds."""
     detail: str = ""
 
     def __str__(self) -> str:
@@ -91,7 +91,7 @@ class Scenario:
     validators: int = 4
     observers: int = 0
     slots: int = 14
-    """How long faults may begin."""
+    """Time for which faults may begin."""
     gossip_ms: int = 500
     behind: int = 0
     real_vrf: bool = False
@@ -223,7 +223,7 @@ class Scenario:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a scenario."""
+    """The results of a scenario."""
 
     slots: int
     recovery: int

@@ -1,4 +1,4 @@
-"""Which seeds a run of the tests plays, in parts that run side by side.
+"""The seeds that a run of the tests plays, in parts that run side by side.
 
 BTT_SEEDS=10000 plays that many in place of a thousand, BTT_FIRST=5000 begins elsewhere,
 BTT_SEED=4711 plays that one alone.

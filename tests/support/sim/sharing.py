@@ -1,4 +1,4 @@
-"""What the nodes of a world find out once for all of them: ruling 19.
+"""Results that one node of a world computes for all: ruling 19.
 
 All nodes run the same runtime, so one node's result for the same bytes is that of each:
 the changes that a block makes to its parent's state, what a header claims, the epoch that a slot
@@ -86,7 +86,7 @@ class _Memory(dict[K, V]):
 
 
 class Shared:
-    """What the nodes of a world know in common."""
+    """Results that the nodes of a world share."""
 
     def __init__(self) -> None:
         self._blocks: dict[bytes, _Found] = _Memory()

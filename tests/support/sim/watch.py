@@ -1,4 +1,4 @@
-"""What a simulated node did in one life, for invariants and scenarios."""
+"""Actions of a simulated node in one life, for invariants and scenarios."""
 
 from __future__ import annotations
 

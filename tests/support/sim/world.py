@@ -103,16 +103,11 @@ class World:
         self.acting = -1
         """The node that does something now."""
         self.image = image_of(self.genesis, pruned=pruning is not None)
-        total = validators + observers
         self.nodes = [
             SimNode(
-                index,
-                Vault(self.genesis.hash, dev_path(index), self.witness)
-                if index < validators
-                else None,
-                SimDisk(self.image),
+                index, vault_of(index, self.genesis, validators, self.witness), SimDisk(self.image)
             )
-            for index in range(total)
+            for index in range(validators + observers)
         ]
         self.wires = Wires(
             self.nodes, links or Links(), self.rng, self.time, self._deliver, self._charge
@@ -386,6 +381,11 @@ class World:
         hash = node.engine.parts.pool.submit(wire)
         self._do(node, Engine.flush)
         return hash
+
+
+def vault_of(index: int, genesis: Genesis, validators: int, witness: Witness) -> Vault | None:
+    """Return the keys of a node: the first ones are validators, the others have none."""
+    return Vault(genesis.hash, dev_path(index), witness) if index < validators else None
 
 
 logging.getLogger("btt_chain").addHandler(logging.NullHandler())

@@ -41,7 +41,7 @@ def test_a_node_that_did_not_see_a_transaction_checks_it_itself() -> None:
 
 @pytest.mark.parametrize("scheme", list(Scheme))
 def test_a_good_signature_is_remembered(scheme: Scheme) -> None:
-    pair, verdicts = KeyPair.from_uri("//Somebody", scheme), SignatureCache()
+    pair, verdicts = KeyPair.from_uri("//Unknown", scheme), SignatureCache()
     who, proof = account(pair), signature(pair, b"payload")
     assert verdicts(proof, b"payload", who)
     assert verdicts(proof, b"payload", who)
@@ -99,6 +99,6 @@ def test_a_changed_transaction_with_a_known_signature_is_refused() -> None:
     changed = unwrap(wire).replace(call.raw, other.raw)
     with pytest.raises(PoolError, match="bad signature"):
         chain.pool.submit(opaque(changed))
-    stranger = unwrap(wire).replace(bytes(account(BOB)), bytes(AccountId(account(ALICE))), 1)
+    forged = unwrap(wire).replace(bytes(account(BOB)), bytes(AccountId(account(ALICE))), 1)
     with pytest.raises(PoolError, match="bad signature"):
-        chain.pool.submit(opaque(stranger))
+        chain.pool.submit(opaque(forged))

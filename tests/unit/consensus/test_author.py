@@ -88,7 +88,7 @@ def test_a_block_holds_the_inherents_and_what_was_offered(chain: DevChain) -> No
     assert chain.client.best().hash == proposal.made.header.hash()
 
 
-def test_what_can_never_be_in_a_block_is_told_with_its_reason(chain: DevChain) -> None:
+def test_what_can_never_be_in_a_block_is_reported_with_its_reason(chain: DevChain) -> None:
     poor = KeyPair.from_uri("//Poor")
     bad = chain.sign(poor, pay(chain))
     good = chain.sign(BOB, pay(chain))

@@ -55,7 +55,7 @@ class Nothing:
 
 @dataclass
 class Pen:
-    """Signs whatever it is asked to, unless it is told not to."""
+    """Signs everything, unless it is set to refuse."""
 
     pairs: Mapping[bytes, KeyPair] = field(default_factory=lambda: PAIRS)
     dry: bool = False
@@ -80,7 +80,7 @@ class Author:
 
     def make(self, slot: int) -> Authored:
         made = self.worker.work(slot, Nothing, lambda: Pace.EARLY)
-        assert isinstance(made, Authored), f"slot {slot} is nobody's"
+        assert isinstance(made, Authored), f"slot {slot} has no author"
         return made
 
     def extend(self, slot: int) -> Header:
@@ -191,7 +191,7 @@ def test_what_the_runtime_writes_into_the_digest_must_be_there(author: Author) -
         author.client.execute(bare, author.body(header))
 
 
-def test_a_second_block_of_one_slot_is_taken_in_and_told(author: Author) -> None:
+def test_a_second_block_of_one_slot_is_imported_and_reported(author: Author) -> None:
     first = author.extend(SLOT)
     second_author = Author()
     again = second_author.extend(SLOT)  # the seal is random, so the hash is another one
@@ -205,7 +205,7 @@ def test_a_second_block_of_one_slot_is_taken_in_and_told(author: Author) -> None
     assert len(other.client.hashes_at(1)) == 2
 
 
-def test_a_second_block_that_is_no_good_is_told_with_the_next_one(author: Author) -> None:
+def test_a_second_block_that_is_no_good_is_reported_with_the_next_one(author: Author) -> None:
     first, second_author = author.extend(SLOT), Author()
     again = second_author.extend(SLOT)
     other = Importer(new_client())

@@ -1,4 +1,4 @@
-"""Keys from URIs, seeds and luck."""
+"""Keys from URIs and seeds, and generated keys."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def test_an_unusable_seed_or_phrase_is_refused(uri: str, complaint: str) -> None
         KeyPair.from_uri(uri)
 
 
-# --- seeds, secrets, luck ---------------------------------------------------
+# --- seeds, secrets, generation ---------------------------------------------------
 
 
 @every_scheme
@@ -199,7 +199,7 @@ def test_a_new_pair_comes_back_from_its_phrase(scheme: Scheme) -> None:
     assert KeyPair.from_uri(phrase, scheme) == pair
 
 
-def test_generation_makes_twelve_words_of_sr25519_unless_told() -> None:
+def test_generation_makes_twelve_words_of_sr25519_by_default() -> None:
     pair, phrase = KeyPair.generate()
 
     assert pair.scheme is Scheme.SR25519
@@ -267,8 +267,8 @@ def test_no_part_of_a_bad_uri_is_in_its_error(uri: str) -> None:
         KeyPair.from_uri(uri, Scheme.ED25519)
 
     # As it would be logged, with every error that led to it; source lines are not the secret.
-    told = "".join(traceback.format_exception_only(refusal.value))
+    text = "".join(traceback.format_exception_only(refusal.value))
     assert refusal.value.__cause__ is None
     assert refusal.value.__suppress_context__ or refusal.value.__context__ is None
     for secret in ("hunter2", "horse", SEED, SEED[:16]):
-        assert secret not in told
+        assert secret not in text

@@ -122,7 +122,9 @@ class Strobe:
 
 
 @pytest.mark.parametrize("squeezed", [1, 166, 167, 340])
-def test_messages_that_end_anywhere_in_a_block_are_told_apart_as_in_strobe(squeezed: int) -> None:
+def test_messages_that_end_anywhere_in_a_block_are_distinguished_as_in_strobe(
+    squeezed: int,
+) -> None:
     for size in range(170):
         transcript, plain = Transcript(b"any"), Strobe()
         plain.append(b"dom-sep", b"any")
@@ -154,7 +156,7 @@ def test_blocks_of_every_length_close_alike(size: int) -> None:
     assert plain.digest(168) == found.digest(168)
 
 
-def test_a_number_is_heard_as_eight_bytes() -> None:
+def test_a_number_is_absorbed_as_eight_bytes() -> None:
     by_number, by_bytes = Transcript(b"x"), Transcript(b"x")
     by_number.append_u64(b"slot", 0x0102)
     by_bytes.append(b"slot", bytes([2, 1, 0, 0, 0, 0, 0, 0]))

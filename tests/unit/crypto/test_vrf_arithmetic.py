@@ -171,7 +171,7 @@ def test_a_proof_with_a_zero_nonce_holds_for_both(sodium: SchnorrkelVrf, pair: K
     assert not same(sodium, (pair.public, message(8), output, challenge + response))
 
 
-def test_nobody_draws_for_the_identity(sodium: SchnorrkelVrf) -> None:
+def test_the_identity_has_no_valid_proof(sodium: SchnorrkelVrf) -> None:
     zero, what = bytes(32), message(7)
     point, _ = vrf._input_point(zero, what)
     response = (7).to_bytes(32, "little")

@@ -174,13 +174,13 @@ def test_a_file_that_others_can_read_is_refused(folder: Path) -> None:
         Keystore.open(folder)
 
 
-def test_a_strangers_file_and_a_renamed_one_are_refused(folder: Path) -> None:
+def test_a_foreign_file_and_a_renamed_one_are_refused(folder: Path) -> None:
     Keystore.open(folder).insert(BABE, "//Alice")
-    stranger = folder / "notes.txt"
-    stranger.write_text("buy milk")
+    foreign = folder / "notes.txt"
+    foreign.write_text("buy milk")
     with pytest.raises(KeyFileForeign, match=r"notes\.txt is no key file"):
         Keystore.open(folder)
-    stranger.unlink()
+    foreign.unlink()
     path = file_of(folder)
     path.rename(folder / f"babe-{ALICE_GRANDPA.public.hex()}.json")
     with pytest.raises(KeyFileDamaged, match="was renamed"):
@@ -198,7 +198,7 @@ def test_keys_come_and_go_while_the_node_runs(folder: Path) -> None:
     assert running.pair(BABE, ALICE.public) is None
 
 
-def test_a_bad_file_beside_a_running_node_is_told_once_and_left_out(
+def test_a_bad_file_beside_a_running_node_is_reported_once_and_left_out(
     folder: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     running = Keystore.open(folder)
@@ -299,7 +299,7 @@ def test_on_a_local_chain_every_key_gets_its_record(tmp_path: Path) -> None:
     assert local.check() == []
     assert local.record(public) is local.record(public)
     local.close()
-    # A key whose record somebody else holds is named at the start.
+    # A key whose record another process holds is named at the start.
     first = custody(tmp_path, is_live=False)
     assert first.check() == []
     (problem,) = custody(tmp_path, is_live=False).check()

@@ -282,7 +282,7 @@ class Death(Exception):
 
 
 class Signing(RuleBasedStateMachine):
-    """A key on a machine that dies, restarts and imports, against what the network has heard."""
+    """A key on a machine that dies, restarts and imports, against the messages it sent."""
 
     exports: ClassVar[Bundle[Ledger]] = Bundle("exports")
 
@@ -293,7 +293,7 @@ class Signing(RuleBasedStateMachine):
         self.count = 0
         self.blocks: dict[int, set[bytes]] = {}
         self.votes: dict[Place, set[tuple[bytes, int]]] = {}
-        self.heard: dict[object, bytes] = {}
+        self.received: dict[object, bytes] = {}
 
     def point(self, name: str) -> None:
         if name == self.dies_at:
@@ -316,7 +316,7 @@ class Signing(RuleBasedStateMachine):
             return self.restart()
         if isinstance(seal, bytes):
             self.blocks.setdefault(slot, set()).add(hash)
-            assert self.heard.setdefault((slot, hash), seal) == seal
+            assert self.received.setdefault((slot, hash), seal) == seal
         return None
 
     @rule(place=places, block=targets)
@@ -331,7 +331,7 @@ class Signing(RuleBasedStateMachine):
             newest = max(self.votes, default=place)
             assert place >= newest or block in self.votes[place]
             self.votes.setdefault(place, set()).add(block)
-            assert self.heard.setdefault((place, block), signature) == signature
+            assert self.received.setdefault((place, block), signature) == signature
         return None
 
     @rule(name=st.sampled_from(["record", "recorded"]))

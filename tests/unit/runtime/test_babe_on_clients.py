@@ -1,4 +1,4 @@
-"""A chain of a preset, made by one client with real draws and taken in by another."""
+"""A chain of a preset, made by one client with real VRF outputs and imported by another."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Node:
         self.gate = Importer(self.client)
 
     def make(self, slot: int, *, who: str | None = None) -> tuple[Header, list[bytes]]:
-        """Make a sealed block on the best one, by whoever may, or by `who` without a right."""
+        """Make a sealed block on the best one, by an author of the slot or by `who`."""
         parent = self.client.best().hash
         epoch = self.gate.slots(parent, slot).epoch
         assert epoch is not None
@@ -108,7 +108,7 @@ def test_a_block_sealed_by_another_is_refused_at_the_gate(nodes: tuple[Node, Nod
         nodes[1].take(header, body, slot)
 
 
-def test_a_block_that_announces_something_else_breaks_the_law() -> None:
+def test_a_block_that_announces_something_else_is_invalid() -> None:
     one, two = Node(), Node()
     header, body = one.make(START)
     unsealed, _ = header.unsealed()

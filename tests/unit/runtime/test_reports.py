@@ -116,9 +116,9 @@ def test_a_report_that_is_right_slashes_and_costs_nothing(chain: BabeChain, whic
     before = chain.runtime.authorities.bonded(BOB.account)
     post = report(chain, proof, seat(chain))
     assert post.pays is False
-    told = [record.event.event for record in chain.runtime.host.events]
-    assert [type(event) for event in told if isinstance(event, Offences.Offence)]
-    assert [event.validator for event in told if isinstance(event, Authorities.Slashed)] == [
+    events = [record.event.event for record in chain.runtime.host.events]
+    assert [type(event) for event in events if isinstance(event, Offences.Offence)]
+    assert [event.validator for event in events if isinstance(event, Authorities.Slashed)] == [
         BOB.account
     ]
     assert before == BOND
@@ -126,7 +126,7 @@ def test_a_report_that_is_right_slashes_and_costs_nothing(chain: BabeChain, whic
 
 
 def test_a_report_of_one_who_has_nothing_left_is_paid_for(chain: BabeChain) -> None:
-    # Whoever has lost everything can vote twice in rounds that never were, and report it.
+    # A voter that has lost everything can vote twice in rounds that never were, and report it.
     paid = [
         report(chain, double_vote(BOB, round_number=number), seat(chain)).pays
         for number in range(1, 4)
@@ -256,7 +256,7 @@ def test_a_wrong_proof_of_whose_key_it_was_is_refused(chain: BabeChain) -> None:
             report(chain, vote, owner)
 
 
-def test_the_key_of_somebody_who_was_no_validator_is_refused(chain: BabeChain) -> None:
+def test_the_key_of_an_account_that_was_no_validator_is_refused(chain: BabeChain) -> None:
     proof = replace(chain.doubled(BOB, START + EPOCH + 1), offender=AuthorityId(EVE.author.public))
     assert report_extrinsic(chain.runtime, chain.state, proof) is None
     with refused(chain.runtime, Babe.InvalidKeyOwnershipProof):
@@ -291,7 +291,7 @@ def test_the_pool_refuses_what_the_block_would(chain: BabeChain) -> None:
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_a_report_without_a_signature_is_not_taken_from_strangers(
+def test_a_report_without_a_signature_is_not_taken_from_other_nodes(
     chain: BabeChain, which: int
 ) -> None:
     raw = made(chain, both(chain, BOB)[which])
@@ -326,7 +326,7 @@ def test_an_offence_that_is_no_longer_judged_is_refused_by_the_pool(
     assert isinstance(old.value.reason, validity.BadProof)
 
 
-def test_where_nobody_judges_no_report_is_taken(chain: BabeChain) -> None:
+def test_without_offences_no_report_is_taken(chain: BabeChain) -> None:
     for proof in both(chain, BOB):
         pallet_of(chain, proof).lean_on(chain.runtime.session, None)
         call = chain.call(

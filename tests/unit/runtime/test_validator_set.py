@@ -188,11 +188,11 @@ def test_sets_weights_and_stakes_agree_over_many_epochs() -> None:
     act(chain, EVE, "Session", "set_keys", keys=keys_of(EVE), proof=b"")
     act(chain, EVE, "Authorities", "validate")
     runtime, changes = chain.runtime, 0
-    everybody = [*chain.members, EVE]
+    all_members = [*chain.members, EVE]
     before = list(runtime.grandpa.authorities.value)
     for epoch in range(1, 13):
         slot = START + epoch * EPOCH
-        who = everybody[epoch % 5]
+        who = all_members[epoch % 5]
         more = chain.call("Authorities", "bond_extra", amount=u128(epoch * int(BTT)))
         chain.block((signed_by(who.account), more), slot=slot)
         session, now = runtime.session.session_index(), runtime.session.validators_now()

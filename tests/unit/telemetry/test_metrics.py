@@ -9,7 +9,7 @@ from btt_chain.telemetry.key_metrics import STATES
 from btt_chain.telemetry.metrics import Metrics
 
 
-def told() -> Metrics:
+def filled() -> Metrics:
     metrics = Metrics("box-1", "0.1.0", is_authority=True, chain="btt-local")
     metrics.chain.on_best(12)
     metrics.chain.on_finalized(10)
@@ -25,7 +25,7 @@ def told() -> Metrics:
 
 
 def test_metrics_bear_the_names_of_substrate() -> None:
-    lines = told().text().decode().splitlines()
+    lines = filled().text().decode().splitlines()
     for line in (
         'substrate_block_height{status="best"} 12.0',
         'substrate_block_height{status="finalized"} 10.0',
@@ -62,14 +62,14 @@ def test_finality_that_overtakes_the_best_block_is_no_negative_lag() -> None:
 
 
 def test_two_nodes_in_one_process_do_not_mix() -> None:
-    first, second = told(), Metrics("box-2", "0.1.0", is_authority=False)
+    first, second = filled(), Metrics("box-2", "0.1.0", is_authority=False)
     assert first.registry.get_sample_value("substrate_sub_libp2p_peers_count") == 3
     assert second.registry.get_sample_value("substrate_sub_libp2p_peers_count") == 0
     assert second.registry.get_sample_value("substrate_node_roles") == 1
 
 
 def test_every_event_of_a_node_has_its_metric() -> None:
-    metrics = told()
+    metrics = filled()
     metrics.chain.on_import_failed("bad_seal")
     metrics.chain.on_reorganised(2)
     metrics.chain.on_leaves(2)

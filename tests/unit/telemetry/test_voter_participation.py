@@ -1,4 +1,4 @@
-"""Who is missing from finality's rounds, told apart from who is merely late."""
+"""Voters missing from finality's rounds, distinguished from who is merely late."""
 
 from __future__ import annotations
 

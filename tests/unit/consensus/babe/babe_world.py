@@ -78,7 +78,7 @@ def sealed(claim: Claim, pair: KeyPair, *more: DigestItem) -> Header:
 def claimed(
     epoch: Epoch, *, primary: bool, start: int = START + 1, vrf: Vrf = REAL
 ) -> tuple[int, Claimed]:
-    """The first slot of the epoch that somebody claims in the way asked for."""
+    """Return the first slot of the epoch with a claim of the wanted kind."""
     for slot in range(start, epoch.end):
         claim = claim_slot(slot, epoch, KEYS, vrf)
         if claim is not None and isinstance(claim.claim, Primary) is primary:

@@ -1,4 +1,4 @@
-"""What headers tell BABE: wire bytes, and digests that are not clear."""
+"""Announcements in headers for BABE: wire bytes, and digests that are not clear."""
 
 from __future__ import annotations
 

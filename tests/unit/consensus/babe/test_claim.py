@@ -81,11 +81,11 @@ def test_an_author_claims_what_it_wins_and_what_falls_to_it(pair: KeyPair) -> No
         assert claimed is None or claimed.claim.claim.authority_index == index
 
 
-def test_whoever_has_no_key_of_an_authority_claims_nothing() -> None:
-    epoch, stranger = make_epoch(), KeyPair.from_uri("//Eve")
+def test_a_key_of_no_authority_claims_nothing() -> None:
+    epoch, other = make_epoch(), KeyPair.from_uri("//Eve")
 
     assert claim_slot(START, epoch, {}) is None
-    assert claim_slot(START, epoch, {stranger.public: stranger}) is None
+    assert claim_slot(START, epoch, {other.public: other}) is None
 
 
 def test_a_slot_of_another_epoch_is_not_claimed() -> None:

@@ -1,4 +1,4 @@
-"""Epochs: which slot lies where, what follows what, and where the luck comes from."""
+"""Epochs: their slots, their order, and their randomness."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_randomness_moves_on_without_any_primary_claim() -> None:
 
 
 def test_after_skipped_epochs_the_next_randomness_counts_the_skipped() -> None:
-    # Blocks in epoch 0, none in 1 to 4: epoch 5 has the luck announced for 1, and announces 6.
+    # Blocks in epoch 0, none in 1 to 4: epoch 5 has the randomness announced for 1.
     announced_in_0, rho_of_0 = bytes([4]) * 32, [bytes([5]) * 32]
 
     announced_in_5 = next_randomness(announced_in_0, 6, rho_of_0)

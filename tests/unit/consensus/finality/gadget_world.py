@@ -210,7 +210,7 @@ class Node:
         self.aux: dict[bytes, bytes] = {}
         self.log: list[Action] = []
         self.said: dict[bytes, None] = {}
-        """What was published: gossip takes the same bytes once."""
+        """Published messages: gossip takes the same bytes once."""
         self.received: dict[bytes, None] = {}
         self.gadget = self.begin(now)
 
@@ -359,7 +359,7 @@ class Net:
                         node.said[data] = None
                         self.flood(node.name, data)
                 case Tell(peer, data):
-                    self.carry(node.name, peer, noting(node.name, data), in_order=True)
+                    self.transmit(node.name, peer, noting(node.name, data), in_order=True)
                 case ArmTimer(at):
                     self._timers[node.name] = at
                     self.at(at, node.name, self._timer(at))
@@ -375,7 +375,7 @@ class Net:
     def flood(self, name: str, data: bytes) -> None:
         for other in self.nodes:
             if other != name:
-                self.carry(name, other, gossip(name, data), in_order=False)
+                self.transmit(name, other, gossip(name, data), in_order=False)
 
     def _timer(self, at: int) -> Event:
         def ring(node: Node, now: int) -> list[Action]:
@@ -383,7 +383,7 @@ class Net:
 
         return ring
 
-    def carry(self, source: str, to: str, event: Event, *, in_order: bool) -> None:
+    def transmit(self, source: str, to: str, event: Event, *, in_order: bool) -> None:
         if to not in self.nodes or self.cut(source, to) or self.rng.random() < self.loss:
             return
         at = self.now + self.rng.randint(*self.delay)
@@ -398,7 +398,7 @@ class Net:
         return any((one in part) != (two in part) for part in self.parts)
 
     def fetch(self, name: str, peer: str, hash: H256) -> None:
-        """What sync does: bring a block and all that lie below it."""
+        """Import a block and all below it, as sync does."""
         if self.cut(name, peer):
             return
         theirs, ours = self.nodes[peer].tree, self.nodes[name].tree

@@ -95,6 +95,6 @@ def test_a_change_that_would_overtake_another_is_refused() -> None:
         waiting.announce(WORLD["D"], change("Charlie"), WORLD)
 
 
-def test_a_set_of_nobody_is_refused() -> None:
+def test_an_empty_set_is_refused() -> None:
     with pytest.raises(ValueError, match="nobody"):
         AuthoritySet(0, ())

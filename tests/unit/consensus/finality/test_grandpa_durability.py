@@ -1,4 +1,4 @@
-"""What a vote rests on is on the disk before the vote is signed."""
+"""The basis of a vote is on the disk before the vote is signed."""
 
 from __future__ import annotations
 

@@ -102,7 +102,7 @@ def test_a_precommit_in_a_commit_has_no_index() -> None:
 
 
 @pytest.mark.parametrize("stage", list(Stage))
-def test_a_message_tells_its_stage_and_its_block(stage: Stage) -> None:
+def test_a_message_has_its_stage_and_its_block(stage: Stage) -> None:
     message = message_for(stage, BLOCK)
 
     assert stage_of(message) is stage
@@ -337,7 +337,7 @@ def test_g22_weights_of_one_voter_are_added_and_none_is_dropped() -> None:
 
 
 @pytest.mark.parametrize("pairs", [[], [(ALICE, 0)]])
-def test_g22_a_set_of_nobody_is_refused(pairs: list[tuple[AuthorityId, int]]) -> None:
+def test_g22_an_empty_set_is_refused(pairs: list[tuple[AuthorityId, int]]) -> None:
     with pytest.raises(ValueError, match="no voter"):
         VoterSet(pairs)
 

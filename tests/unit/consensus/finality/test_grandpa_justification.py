@@ -95,7 +95,7 @@ def test_g13_an_equivocator_makes_up_for_what_is_missing() -> None:
     assert report == CommitReport(valid=True, equivocations=1)
 
 
-def test_g14_a_strangers_precommit_is_ignored() -> None:
+def test_g14_a_foreign_precommit_is_ignored() -> None:
     votes = [*marked("genesis", ["Mallory"]), *marked("C", list(many(67)))]
 
     report = judge_commit(commit(WORLD["C"], votes), HUNDRED, WORLD)
@@ -103,7 +103,7 @@ def test_g14_a_strangers_precommit_is_ignored() -> None:
     assert report == CommitReport(valid=True, unknown_voters=1)
 
 
-def test_a_precommit_twice_is_counted_once_and_told() -> None:
+def test_a_precommit_twice_is_counted_once_and_reported() -> None:
     votes = [*marked("C", list(many(67))), *marked("C", list(many(2)))]
 
     report = judge_commit(commit(WORLD["C"], votes), HUNDRED, WORLD)
@@ -111,7 +111,7 @@ def test_a_precommit_twice_is_counted_once_and_told() -> None:
     assert report == CommitReport(valid=True, duplicates=2)
 
 
-def test_a_commit_of_nobody_is_not_valid() -> None:
+def test_an_empty_commit_is_not_valid() -> None:
     assert not judge_commit(commit(WORLD["C"], []), HUNDRED, WORLD).valid
 
 
@@ -154,7 +154,7 @@ def test_the_strict_rule_refuses_a_vote_too_many() -> None:
     assert verdicts(proof([*ABCD, precommit(WORLD["E"], "Eve")])) == (OK, Verdict.REDUNDANT_VOTE)
 
 
-def test_the_strict_rule_refuses_a_stranger() -> None:
+def test_the_strict_rule_refuses_a_foreign_key() -> None:
     votes = [precommit(WORLD["E"], "Mallory"), *ABCD]
 
     assert verdicts(proof(votes)) == (OK, Verdict.UNKNOWN_VOTER)

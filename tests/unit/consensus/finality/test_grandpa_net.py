@@ -269,7 +269,7 @@ def test_voter_catches_up_to_latest_round_when_behind() -> None:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_voter_persists_its_votes(seed: int) -> None:
-    """Whoever dies and comes back votes on, and never otherwise: `Keys.sign` would fail."""
+    """A restarted voter votes on, and never otherwise: `Keys.sign` would fail."""
     net = net_of(NAMES, observers=["Watch"], seed=seed)
     net.loss = 0.05
     head = genesis_header()
@@ -354,7 +354,7 @@ def test_votes_go_from_hand_to_hand_where_not_all_have_met(loss: float) -> None:
     net.check()
 
 
-def test_a_round_in_which_nobody_could_vote_ends_once_the_keys_may() -> None:
+def test_a_round_in_which_no_key_could_vote_ends_once_the_keys_may() -> None:
     net = net_of(NAMES)
     for name in NAMES:
         net.nodes[name].keys.names.clear()
@@ -385,7 +385,7 @@ def test_f11_equivocators_below_a_third_are_caught_and_change_nothing(seed: int)
             for index, header in enumerate((one, two)):
                 vote = signed(stage, target(header), "Dave", number, 0)
                 for name in NAMES[:3] if index else NAMES[2::-1]:
-                    net.carry(
+                    net.transmit(
                         "Dave", name, gossip("Dave", vote_bytes(vote, number, 0)), in_order=False
                     )
         net.run(BLOCK)

@@ -173,7 +173,7 @@ def test_g7_branches_meet_at_a_voted_block() -> None:
     assert ghost(made, world, 250) == "C"
 
 
-def test_g8_branches_meet_at_a_block_nobody_voted_for() -> None:
+def test_g8_branches_meet_at_a_block_without_a_vote_of_its_own() -> None:
     world = World().push("genesis", "A", "B", "C", "D", "E", "F")
     world.push("F", "G1", "H1", "I1").push("F", "G2", "H2", "I2")
     made = graph(world, "genesis", ("B", 0), ("G1", 100), ("H2", 150))
@@ -258,7 +258,7 @@ def test_g21_one_more_precommit_below_moves_the_estimate_back() -> None:
 # --- who and what is counted ------------------------------------------------
 
 
-def test_a_stranger_is_not_counted(votes: Round, world: World) -> None:
+def test_a_foreign_key_is_not_counted(votes: Round, world: World) -> None:
     assert cast(votes, world, PREVOTE, ("Mallory", "E")) == [Outcome.UNKNOWN_VOTER]
     assert votes.historical.seen == []
 
@@ -317,7 +317,7 @@ def test_an_equivocation_found_in_a_round_is_a_proof(votes: Round, world: World)
             check_equivocation(EquivocationProof(u64(SET_ID + 1), found))
 
 
-def test_who_is_missing_is_told(votes: Round, world: World) -> None:
+def test_missing_voters_are_reported(votes: Round, world: World) -> None:
     cast(votes, world, PRECOMMIT, ("Alice", "F"))
 
     assert set(votes.missing(PRECOMMIT)) == {who("Bob"), who("Eve")}

@@ -62,7 +62,7 @@ TIMING = Timing(gossip=T, commit=T)
 
 
 class View:
-    """What one voter sees of the chain."""
+    """The chain as one voter sees it."""
 
     def __init__(self, world: World, head: str, limit: int | None = None) -> None:
         self.world, self.head, self.limit = world, head, limit
@@ -140,7 +140,7 @@ class Net:
 
     voters: dict[str, Voter]
     delay: Callable[[], int | None] = lambda: 30
-    """How long the next message is on its way; None: it is lost."""
+    """Return the delay of the next message; None: it is lost."""
     log: dict[str, list[Action]] = field(default_factory=dict)
     now: int = 0
     _queue: list[tuple[int, int, str, Event]] = field(default_factory=list)

@@ -213,9 +213,9 @@ def test_f33_a_proof_that_was_harmed_is_refused(
 
 
 def test_f33_other_voters_to_begin_with_refuse_it(chain: Chain) -> None:
-    stranger = replace(start(), authorities=((who("Eve"), 1),))
+    foreign = replace(start(), authorities=((who("Eve"), 1),))
     with pytest.raises(BadProof):
-        follow(stranger, page(chain, start().block.hash))
+        follow(foreign, page(chain, start().block.hash))
 
 
 @pytest.mark.parametrize("above", [0, 1, 9, 10, 11, 54, 99, 100, 104])

@@ -138,7 +138,7 @@ def test_only_so_many_parts_can_be_on_their_way_out() -> None:
     with refused(chain, Authorities.NoMoreChunks):
         chain.authorities.unbond(signed(NEWCOMER), btt(1))
     chain.sessions.turn(30)
-    chain.authorities.unbond(signed(NEWCOMER), btt(1))  # those that are ripe make room
+    chain.authorities.unbond(signed(NEWCOMER), btt(1))  # those that are due make room
     assert chain.held(NEWCOMER) == btt(100 - 3)
     chain.check()
 
@@ -150,7 +150,7 @@ def test_what_the_elected_have_at_stake_cannot_be_withdrawn(chain: StakeChain) -
     assert A not in chain.sessions.queued
     chain.sessions.turn(4)
     assert A not in chain.sessions.active
-    # Ripe now; but A was a validator in session 2 and that can be reported through session 7.
+    # Due now; but A was a validator in session 2 and that can be reported through session 7.
     assert chain.sessions.current == 6
     with refused(chain, Authorities.NothingToWithdraw):
         chain.authorities.withdraw_unbonded(signed(A))
@@ -255,7 +255,7 @@ def test_governance_sets_its_values_within_bounds(chain: StakeChain) -> None:
 # ---- elections
 
 
-def test_the_greatest_bonds_are_elected_and_ties_go_by_account() -> None:
+def test_the_greatest_bonds_are_elected_and_equal_ones_by_account() -> None:
     chain = StakeChain(seats=3)
     chain.open([MINIMUM, 3 * MINIMUM, MINIMUM, 2 * MINIMUM, MINIMUM])
     assert chain.sessions.active == [B, D, A]
@@ -395,7 +395,7 @@ def test_an_expelled_validator_is_barred_for_a_term_and_replaced_at_once(chain: 
     chain.sessions.turn()
     chain.authorities.validate(signed(A))
     assert A not in chain.authorities.candidate_list.barred
-    chain.authorities.expel(NEWCOMER)  # who is nobody is barred all the same
+    chain.authorities.expel(NEWCOMER)  # an account without a bond is barred all the same
     chain.check()
 
 
@@ -555,7 +555,7 @@ def test_votes_that_exceed_64_bits_are_an_error(chain: StakeChain) -> None:
 
 
 @pytest.mark.parametrize(
-    ("section", "told"),
+    ("section", "message"),
     [
         ({"bonds": [[A, MINIMUM - 1]]}, "bonds[0][1]"),
         ({"bonds": [[A, int(MAX_BOND) + 1]]}, "bonds[0][1]"),
@@ -567,7 +567,9 @@ def test_votes_that_exceed_64_bits_are_an_error(chain: StakeChain) -> None:
         ({"validators": []}, "unknown field"),
     ],
 )
-def test_a_wrong_genesis_is_told_where(section: dict[str, object], told: str) -> None:
+def test_an_error_in_the_genesis_file_names_its_place(
+    section: dict[str, object], message: str
+) -> None:
     chain = StakeChain()
     chain.open([], accounts=12)
     rows = section.get("bonds")
@@ -575,10 +577,10 @@ def test_a_wrong_genesis_is_told_where(section: dict[str, object], told: str) ->
         section = {"bonds": [[ss58.encode(who), str(bond)] for who, bond in rows]}
     with pytest.raises(GenesisError, match="authorities") as raised:
         chain.authorities.genesis(section)
-    assert told in str(raised.value)
+    assert message in str(raised.value)
 
 
-def test_genesis_sets_what_it_is_told(chain: StakeChain) -> None:
+def test_genesis_sets_the_given_values(chain: StakeChain) -> None:
     del chain
     made = StakeChain()
     made.open([int(LOWEST_MINIMUM)] * 2, minimum=int(LOWEST_MINIMUM))
@@ -597,7 +599,7 @@ def test_a_chain_without_bonds_has_no_validators() -> None:
     assert chain.authorities.plan_session(2) is None
 
 
-def test_without_sessions_nobody_is_elected(chain: StakeChain) -> None:
+def test_without_sessions_no_account_is_elected(chain: StakeChain) -> None:
     chain.authorities.lean_on(NoKeys())
     chain.authorities.bond_extra(signed(A), u128(1))
     chain.sessions.turn(2)

@@ -148,9 +148,7 @@ def test_the_author_is_the_sealer_or_the_validator_at_the_claims_place(
 
 
 @pytest.mark.parametrize(("authority", "why"), [(1, "is disabled"), (2, "there is no authority")])
-def test_nobody_makes_blocks_who_is_no_authority_or_out(
-    live: Clockwork, authority: int, why: str
-) -> None:
+def test_only_enabled_authorities_make_blocks(live: Clockwork, authority: int, why: str) -> None:
     with pytest.raises(InvalidBlock, match=why):
         live.block(1, primary(START, authority))
 
@@ -170,9 +168,9 @@ def test_under_manual_seal_there_are_no_epochs_but_a_beacon(manual: Clockwork) -
         assert len(manual.system.digest.value.logs) == 1
     assert len(beacons) == 3 * EPOCH - 1
     assert manual.babe.epochs.epoch_index.value == 0
-    drawn = beacon_after(manual.babe, START + 5)
-    assert drawn is not None
-    assert (drawn.slot, drawn.author) == (START + 5, ALICE)
+    found = beacon_after(manual.babe, START + 5)
+    assert found is not None
+    assert (found.slot, found.author) == (START + 5, ALICE)
 
 
 def test_under_manual_seal_the_time_may_lie_behind_the_slot(manual: Clockwork) -> None:

@@ -1,4 +1,4 @@
-"""Voters: who they are, when they change, and how it is told."""
+"""The voters on finality, their changes and announcements."""
 
 from __future__ import annotations
 
@@ -106,13 +106,13 @@ def test_the_sessions_of_old_sets_are_forgotten(polls: Polls) -> None:
     assert known == {0: None, 1: None, 2: None, 3: None, 4: 4, 5: 5, 6: 6, 7: 7}
 
 
-def test_a_voter_that_is_out_is_told(polls: Polls) -> None:
+def test_a_disabled_voter_is_announced(polls: Polls) -> None:
     polls.system.begin_block(u32(1), H256(bytes(32)), Digest([]))
     polls.grandpa.disable(1)
     assert polls.system.digest.value.logs == [consensus(OnDisabled(u64(1)))]
 
 
-def test_nobody_changes_the_voters_without_finality(polls: Polls) -> None:
+def test_no_call_changes_the_voters_without_finality(polls: Polls) -> None:
     with refused(polls, Grandpa.TooSoon):
         polls.grandpa.note_stalled(ROOT, u32(5), u32(5))
     with refused(polls, BadOrigin):

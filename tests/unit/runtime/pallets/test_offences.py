@@ -115,7 +115,7 @@ def test_a_report_is_accepted_once(chain: StakeChain) -> None:
         report(chain, 3)
 
 
-def test_a_report_tells_what_it_took_until_there_is_nothing_left(chain: StakeChain) -> None:
+def test_a_report_returns_the_slashed_amount_until_there_is_nothing_left(chain: StakeChain) -> None:
     part = BOND * 9 // 400
     first = [chain.offences.report(BABE_EQUIVOCATION, 0, MANY, stash(1), s, None) for s in (1, 2)]
     assert first == [part, part]
@@ -179,12 +179,12 @@ def test_less_than_a_third_are_disabled(chain: StakeChain) -> None:
     assert lost(chain, 9) == BOND
 
 
-def test_whoever_makes_most_of_the_blocks_is_not_disabled() -> None:
+def test_the_author_of_most_blocks_is_not_disabled() -> None:
     chain = StakeChain(seats=4, least=4)
     chain.open([MINIMUM] * 4)
     chain.offences.report(BABE_EQUIVOCATION, 0, 4, stash(1), 77, None)
     assert chain.sessions.disabled == [0]
-    for number in (2, 3, 4):  # together they lose everything; nobody is there to replace them
+    for number in (2, 3, 4):  # together they lose everything; no candidate is there to replace them
         chain.offences.report(GRANDPA_EQUIVOCATION, 0, 4, stash(number), 9, None)
     for _ in range(2):
         chain.sessions.turn()

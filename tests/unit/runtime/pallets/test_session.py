@@ -31,7 +31,7 @@ def keys_of(babe: str, grandpa: str | None = None) -> SessionKeys:
 
 
 class Recorder:
-    """Epochs and voters: writes down what Session tells them."""
+    """Epochs and voters: records the calls of Session."""
 
     def __init__(self) -> None:
         self.calls: list[object] = []
@@ -64,20 +64,20 @@ class Chosen(FixedValidators):
 
     def __init__(self) -> None:
         self.choice: dict[int, list[AccountId] | None] = {}
-        self.heard: list[tuple[str, int]] = []
+        self.calls: list[tuple[str, int]] = []
 
     def plan_session(self, index: int) -> list[AccountId] | None:
-        self.heard.append(("plan", index))
+        self.calls.append(("plan", index))
         return self.choice.get(index)
 
     def start_session(self, index: int) -> None:
-        self.heard.append(("start", index))
+        self.calls.append(("start", index))
 
     def end_session(self, index: int) -> None:
-        self.heard.append(("end", index))
+        self.calls.append(("end", index))
 
     def grandpa_weights(self, validators: Sequence[AccountId]) -> list[u64]:
-        planned = [index for what, index in self.heard if what == "plan"]
+        planned = [index for what, index in self.calls if what == "plan"]
         return [u64(100 + planned[-1])] * len(validators)
 
 
@@ -129,7 +129,7 @@ def test_genesis_begins_session_zero_and_queues_the_next(chain: SessionChain) ->
     session = chain.session
     assert session.validators_now() == accounts(ALICE, BOB, CHARLIE)
     assert [who for who, _ in session.queued_keys.value] == session.validators_now()
-    assert chain.manager.heard == [("plan", 0), ("plan", 1), ("start", 0)]
+    assert chain.manager.calls == [("plan", 0), ("plan", 1), ("start", 0)]
     assert [weight for _, weight in chain.recorder.now] == [1, 1, 1]
     assert chain.recorder.calls == [
         ("voters", 0, [(person.voter.public, 100) for person in (ALICE, BOB, CHARLIE)])
@@ -151,7 +151,7 @@ def test_without_keys_there_are_no_sessions() -> None:
     chain = SessionChain()
     chain.session.genesis({})
     assert chain.session.validators_now() == []
-    assert chain.manager.heard == []
+    assert chain.manager.calls == []
 
 
 def test_genesis_refuses_rows_that_cannot_be() -> None:
@@ -389,7 +389,7 @@ def test_a_choice_counts_one_session_after_it_is_made(chain: SessionChain) -> No
     session.set_keys(signed(DAVE.account), keys_of("Dave"), b"")
     chain.manager.choice = {2: accounts(DAVE, ALICE)}
     session.rotate()
-    assert chain.manager.heard[3:] == [("end", 0), ("start", 1), ("plan", 2)]
+    assert chain.manager.calls[3:] == [("end", 0), ("start", 1), ("plan", 2)]
     assert session.session_index() == 1
     assert session.validators_now() == accounts(ALICE, BOB, CHARLIE)
     assert session.queued_changed.value
@@ -496,7 +496,7 @@ def test_on_a_chain_new_session_keys_make_blocks_two_epochs_later() -> None:
     assert new.grandpa in voters
 
 
-def test_a_disabled_seat_is_told_to_both_engines_in_the_header() -> None:
+def test_a_disabled_seat_is_announced_to_both_engines_in_the_header() -> None:
     chain = BabeChain(validators(4))
     chain.block()
     chain.open(START + 1)
