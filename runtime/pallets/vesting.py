@@ -30,7 +30,9 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.pallets.balances import Reasons, lookup
+from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf, BalanceOf
+from runtime.frame.traits import Clock, Inspect, Lockable, Mutate, Reasons
+from runtime.pallets.balances import lookup
 from runtime.splits import ceil_div
 from runtime.weights import vesting as weights
 
@@ -90,66 +92,55 @@ class Schedule:
         return VestingInfo(self.locked, u128(ceil_div(self.locked, self.length)), self.start)
 
 
-class Clock(Protocol):
-    """The clock; Babe satisfies it."""
-
-    def now(self) -> int:
-        """Return the slots since genesis."""
+VestingInfoOf = Annotated[VestingInfo, TypeName("VestingInfo<BalanceOf<T>, BlockNumberFor<T>>")]
 
 
-class Currency(Protocol):
-    """The vesting currency; Balances satisfies it. Amounts in planck."""
-
-    def total(self, who: AccountId) -> u128:
-        """Return the whole balance of `who`, including locked and held parts."""
-
-    def reducible_balance(self, who: AccountId) -> u128:
-        """Return the spendable balance of `who`."""
-
-    def ensure_not_pool(self, who: AccountId) -> None:
-        """Raise DispatchError for an account that only its own pallet may use."""
-
-    def transfer(self, source: AccountId, dest: AccountId, amount: u128) -> None:
-        """Transfer spendable balance; this may close the source account."""
-
-    def set_lock(self, id: bytes, who: AccountId, amount: u128, reasons: Reasons) -> None:
-        """Lock `amount` for `reasons`; replaces the lock of this id."""
-
-    def remove_lock(self, id: bytes, who: AccountId) -> None:
-        """Remove the lock of this id, if there is one."""
+class Currency(Inspect, Mutate, Lockable, Protocol):
+    """The vesting currency; Balances satisfies it."""
 
 
 class Vesting(Pallet):
     """Money that its owner can spend only later."""
 
+    # ---- constants
+
     min_vested_transfer: Const[u128]
     """Minimum amount of a new schedule, in planck."""
     max_vesting_schedules: Const[u32] = u32(MAX_SCHEDULES)
     """Maximum number of schedules of one account."""
+
+    # ---- dependencies
+
     currency: Currency
     clock: Clock
     treasury: AccountId
+
+    # ---- storage
 
     vesting = Map(AccountId, Bounded[list[VestingInfo], MAX_SCHEDULES])
     storage_version = Value(Releases, default=Releases.V0)
     schedules_ext = Map(AccountId, Bounded[list[Schedule], MAX_SCHEDULES])
 
+    # ---- events
+
     class VestingCreated(Event, index=0):
         """A schedule was added to an account."""
 
-        account: Annotated[AccountId, TypeName("T::AccountId")]
-        schedule_index: Annotated[u32, TypeName("u32")]
+        account: AccountIdOf
+        schedule_index: u32
 
     class VestingUpdated(Event, index=1):
         """The locked amount of an account changed; `unvested` is what is still locked."""
 
-        account: Annotated[AccountId, TypeName("T::AccountId")]
-        unvested: Annotated[u128, TypeName("BalanceOf<T>")]
+        account: AccountIdOf
+        unvested: BalanceOf
 
     class VestingCompleted(Event, index=2):
         """The last schedule of an account ended: nothing is locked by vesting any more."""
 
-        account: Annotated[AccountId, TypeName("T::AccountId")]
+        account: AccountIdOf
+
+    # ---- errors
 
     class NotVesting(Error, index=0):
         """The account has no vesting schedule: there is nothing to unlock or to merge."""
@@ -217,9 +208,7 @@ class Vesting(Pallet):
         return self._release(origin.signed(), weights.vest)
 
     @call(1, weight=weights.vest_other(MAX_SCHEDULES))
-    def vest_other(
-        self, origin: Origin, target: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")]
-    ) -> PostInfo:
+    def vest_other(self, origin: Origin, target: AccountIdLookupOf) -> PostInfo:
         """Unlock the released part of the money of `target`. Any account may call it."""
         origin.signed()
         return self._release(lookup(target), weights.vest_other)
@@ -228,8 +217,8 @@ class Vesting(Pallet):
     def vested_transfer(
         self,
         origin: Origin,
-        target: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")],
-        schedule: Annotated[VestingInfo, TypeName("VestingInfo<BalanceOf<T>, BlockNumberFor<T>>")],
+        target: AccountIdLookupOf,
+        schedule: VestingInfoOf,
     ) -> PostInfo:
         """Transfer money to `target`, which owns it at once and can spend it as it is released."""
         held = self.transfer_vested(origin.signed(), lookup(target), schedule)
@@ -239,9 +228,9 @@ class Vesting(Pallet):
     def force_vested_transfer(
         self,
         origin: Origin,
-        source: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")],
-        target: Annotated[MultiAddress, TypeName("AccountIdLookupOf<T>")],
-        schedule: Annotated[VestingInfo, TypeName("VestingInfo<BalanceOf<T>, BlockNumberFor<T>>")],
+        source: AccountIdLookupOf,
+        target: AccountIdLookupOf,
+        schedule: VestingInfoOf,
     ) -> PostInfo:
         """Transfer money of `source` to `target`, which can spend it as it is released.
 
@@ -257,8 +246,8 @@ class Vesting(Pallet):
     def merge_schedules(
         self,
         origin: Origin,
-        schedule1_index: Annotated[u32, TypeName("u32")],
-        schedule2_index: Annotated[u32, TypeName("u32")],
+        schedule1_index: u32,
+        schedule2_index: u32,
     ) -> PostInfo:
         """Merge two of your schedules into one, which ends with the later of the two.
 
@@ -282,7 +271,7 @@ class Vesting(Pallet):
         self,
         origin: Origin,
         target: Annotated[MultiAddress, TypeName("<T::Lookup as StaticLookup>::Source")],
-        schedule_index: Annotated[u32, TypeName("u32")],
+        schedule_index: u32,
     ) -> None:
         """End a schedule of `target`, which cannot be a pool. Origin: root.
 

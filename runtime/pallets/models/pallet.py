@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum
-from typing import Annotated, ClassVar, Final
+from typing import Annotated, Final
 
-from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import TypeName, codec, u16, u32, u128
 from btt_chain.work import ids
@@ -24,7 +23,7 @@ from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import Graph, Manifest, Softmax
 from btt_chain.work.shapes import check_graph, macs_of
 from runtime.frame import (
-    Const,
+    Constant,
     DispatchInfo,
     Error,
     Event,
@@ -38,6 +37,7 @@ from runtime.frame import (
     Value,
     call,
 )
+from runtime.frame.aliases import AccountIdOf, BalanceOf, HashOf
 from runtime.pallets.models.types import (
     MAX_KNOWN,
     MAX_MANIFEST,
@@ -66,11 +66,8 @@ CLASSES: Final = (
 """Default classes of a chain. The initial price of a unit of work is that of the chain's own
 jobs."""
 
-Who = Annotated[AccountId, TypeName("T::AccountId")]
-Model = Annotated[H256, TypeName("T::Hash")]
-Amount = Annotated[u128, TypeName("BalanceOf<T>")]
 ModelParams = Annotated[Params, TypeName("Params<BalanceOf<T>>")]
-SomeClass = Annotated[ModelClass, TypeName("ModelClass<BalanceOf<T>>")]
+ModelClassOf = Annotated[ModelClass, TypeName("ModelClass<BalanceOf<T>>")]
 
 
 def by_nodes(_: Models, manifest: Manifest, *__: object) -> DispatchInfo:
@@ -83,15 +80,21 @@ def by_nodes(_: Models, manifest: Manifest, *__: object) -> DispatchInfo:
 class Models(Pallet):
     """The registry of computable models and their bonds."""
 
+    # ---- constants
+
+    max_manifest = Constant(u32(MAX_MANIFEST))
+    """Maximum length of a manifest in SCALE, in bytes."""
+    max_classes = Constant(u32(MAX_KNOWN))
+    """Maximum number of classes of machines, each with its speed and its range of prices."""
+
+    # ---- dependencies
+
     currency: Bonds
     burns: Burns
     params_origin: OriginCheck
     """Origin that sets parameters and classes, and judges models."""
 
-    max_manifest: ClassVar[Const[u32]] = u32(MAX_MANIFEST)
-    """Maximum length of a manifest in SCALE, in bytes."""
-    max_classes: ClassVar[Const[u32]] = u32(MAX_KNOWN)
-    """Maximum number of classes of machines, each with its speed and its range of prices."""
+    # ---- storage
 
     models = Map(H256, ModelRecord, hasher=Hasher.Identity)
     """The models by id, the hash of the manifest."""
@@ -101,50 +104,54 @@ class Models(Pallet):
     """The classes of machines that models need."""
     params = Value(Params, default=Params())
 
+    # ---- hold reasons
+
     class HoldReason(IntEnum):
         """Reasons for which money is on hold."""
 
         ModelBond = 0
         """Bond for the quality of a model."""
 
+    # ---- events
+
     class Registered(Event, index=0):
         """A model was registered; jobs can be posted for it."""
 
-        model: Model
-        owner: Who
+        model: HashOf
+        owner: AccountIdOf
         model_class: ClassIndex
 
     class Retired(Event, index=1):
         """A model was retired: it takes no more jobs, and is removed when the last one is over."""
 
-        model: Model
+        model: HashOf
 
     class Removed(Event, index=2):
         """A model was removed, and the rest of its bond was released."""
 
-        model: Model
+        model: HashOf
 
     class Suspended(Event, index=3):
         """Governance suspended a model: it takes no new jobs."""
 
-        model: Model
+        model: HashOf
 
     class Resumed(Event, index=4):
         """The suspension of a model ended."""
 
-        model: Model
+        model: HashOf
 
     class Revoked(Event, index=5):
         """Governance judged a model to be wrong; its bond was burned, and it is retired."""
 
-        model: Model
-        burned: Amount
+        model: HashOf
+        burned: BalanceOf
 
     class ClassSet(Event, index=6):
         """A class of machines was added or changed."""
 
         index: ClassIndex
-        model_class: SomeClass
+        model_class: ModelClassOf
 
     class ParamsSet(Event, index=7):
         """Governance changed the parameters."""
@@ -154,7 +161,9 @@ class Models(Pallet):
     class EndpointsSet(Event, index=8):
         """The addresses of a model were changed."""
 
-        model: Model
+        model: HashOf
+
+    # ---- errors
 
     class AlreadyRegistered(Error, index=0):
         """The model is registered already; post jobs for it, independent of its owner."""
@@ -271,7 +280,7 @@ class Models(Pallet):
         self.deposit(self.Registered(model, owner, model_class))
 
     @call(1, weight=weights.RETIRE)
-    def retire(self, origin: Origin, model: Model) -> None:
+    def retire(self, origin: Origin, model: HashOf) -> None:
         """Retire the caller's model: no more jobs. The bond returns when its last job is over."""
         record = self._own(origin, model)
         if record.retired:
@@ -281,7 +290,7 @@ class Models(Pallet):
         self._retire(model, record)
 
     @call(2, weight=weights.SUSPEND)
-    def suspend(self, origin: Origin, model: Model) -> None:
+    def suspend(self, origin: Origin, model: HashOf) -> None:
         """Suspend a model until it is judged: it takes no new jobs. Open jobs go on."""
         self.params_origin(origin)
         record = self._record(model)
@@ -292,7 +301,7 @@ class Models(Pallet):
         self.deposit(self.Suspended(model))
 
     @call(3, weight=weights.RESUME)
-    def resume(self, origin: Origin, model: Model) -> None:
+    def resume(self, origin: Origin, model: HashOf) -> None:
         """End the suspension of a model."""
         self.params_origin(origin)
         record = self._record(model)
@@ -304,7 +313,7 @@ class Models(Pallet):
         self._remove_if_over(model, record)
 
     @call(4, weight=weights.REVOKE)
-    def revoke(self, origin: Origin, model: Model) -> None:
+    def revoke(self, origin: Origin, model: HashOf) -> None:
         """Judge a model to be wrong, such as one with other weights than its manifest commits to.
 
         Its bond is burned, and it is retired.
@@ -318,7 +327,7 @@ class Models(Pallet):
         self._retire(model, record)
 
     @call(5, weight=weights.SET_CLASS)
-    def set_class(self, origin: Origin, index: ClassIndex, model_class: SomeClass) -> None:
+    def set_class(self, origin: Origin, index: ClassIndex, model_class: ModelClassOf) -> None:
         """Add or change a class of machines. Current prices enter the range when they next move."""
         self.params_origin(origin)
         if index >= MAX_KNOWN or not model_class.in_order:
@@ -334,7 +343,7 @@ class Models(Pallet):
         self.deposit(self.ParamsSet(params))
 
     @call(7, weight=weights.SET_ENDPOINTS)
-    def set_endpoints(self, origin: Origin, model: Model, endpoints: Endpoints) -> None:
+    def set_endpoints(self, origin: Origin, model: HashOf, endpoints: Endpoints) -> None:
         """Change the addresses where the caller's model is fetched."""
         record = self._own(origin, model)
         if not are_endpoints(endpoints):

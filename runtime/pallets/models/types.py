@@ -10,6 +10,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, TypeName, path, u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import Reason
+from runtime.frame.traits import MutateHold
 from runtime.pallets.providers.types import Endpoints
 from runtime.pallets.tokenomics.types import BurnReason
 
@@ -103,14 +104,8 @@ class Params:
     """Bond of a model at its registration, in planck."""
 
 
-class Bonds(Protocol):
-    """The money of bonds; Balances satisfies it. Amounts in planck."""
-
-    def hold(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Put free balance on hold; raise DispatchError if there is not enough."""
-
-    def release(self, reason: Reason, who: AccountId, amount: u128) -> None:
-        """Release a hold."""
+class Bonds(MutateHold, Protocol):
+    """The money of bonds; Balances satisfies it."""
 
 
 class Burns(Protocol):

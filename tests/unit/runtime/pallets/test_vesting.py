@@ -21,6 +21,7 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
+from runtime.frame.traits import Slot
 from runtime.pallets.balances import Balances, Reasons
 from runtime.pallets.vesting import (
     LOCK_ID,
@@ -201,8 +202,8 @@ class Hands:
     def __init__(self) -> None:
         self.slot = 0
 
-    def now(self) -> int:
-        return self.slot
+    def now(self) -> Slot:
+        return Slot(self.slot)
 
 
 class Bank(SmallRuntime):
