@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -166,7 +166,7 @@ def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
 def register(
     documents: Path, name: str, symbol: str, kind: str, right: str, value: str, units: int,
     restricted: bool, description: Path | None, url: str, timeout: float, as_json: bool,
-    **options: Any,
+    **options: object,
 ) -> None:  # fmt: skip
     """Register something by the hash of its documents. They stay where they are.
 
@@ -203,7 +203,7 @@ def register(
 @sending_options
 @connection_options
 @json_option
-def issue(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def issue(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Pay the fee of issuing and get the units of your asset, when stakers have voted."""
     from btt_chain.scale import u32
     from cli.common.session import run
@@ -238,7 +238,7 @@ def issue(number: int, url: str, timeout: float, as_json: bool, **options: Any) 
 @connection_options
 @json_option
 def transfer(
-    number: int, dest: str, units: int, url: str, timeout: float, as_json: bool, **options: Any
+    number: int, dest: str, units: int, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Send units to another account."""
     from btt_chain.primitives.account import AccountId, Id
@@ -316,7 +316,7 @@ def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
 @connection_options
 @json_option
 def distribute(
-    number: int, amount: str, url: str, timeout: float, as_json: bool, **options: Any
+    number: int, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Set revenue of your asset aside for those who hold its units now."""
     from btt_chain.scale import u32, u128
@@ -340,7 +340,7 @@ def distribute(
 @sending_options
 @connection_options
 @json_option
-def claim(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def claim(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Get the revenue that your units have brought."""
     from btt_chain.scale import u32
     from cli.common.session import run

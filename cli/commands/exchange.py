@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -137,7 +137,7 @@ def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
 @json_option
 def order(
     side: str, asset: int, units: int, price: str, immediate: bool, until: int | None, url: str,
-    timeout: float, as_json: bool, **options: Any,
+    timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Offer to buy or sell units at a price for each, or a better one.
 
@@ -233,7 +233,7 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
 @sending_options
 @connection_options
 @json_option
-def cancel(number: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def cancel(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Cancel an order; what is left of it is free again."""
     from btt_chain.scale import u64
     from cli.common.session import run

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -279,7 +279,7 @@ def elections(url: str, timeout: float, as_json: bool) -> None:
 @json_option
 def propose(
     name: str, arguments: tuple[str, ...], track: str, after: int, no_deposit: bool, url: str,
-    timeout: float, as_json: bool, **options: Any,
+    timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Propose a call that a track decides about, for a deposit.
 
@@ -326,7 +326,7 @@ def propose(
 @sending_options
 @connection_options
 @json_option
-def deposit(index: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def deposit(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Place the deposit without which nothing is decided. It comes back."""
     from btt_chain.scale import u32
 
@@ -342,7 +342,7 @@ def deposit(index: int, url: str, timeout: float, as_json: bool, **options: Any)
 @sending_options
 @connection_options
 @json_option
-def refund(index: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def refund(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Give the deposits of a referendum that is over back to who placed them.
 
     Anybody may. Those of one that was killed are lost.
@@ -404,7 +404,7 @@ async def _refund(chain: RuntimeClient, index: int, sender: Sender) -> list[Refu
 @connection_options
 @json_option
 def vote(
-    index: int, side: str, amount: str, url: str, timeout: float, as_json: bool, **options: Any
+    index: int, side: str, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Vote with AMOUNT, or change your vote; what is put in stays locked.
 
@@ -438,7 +438,7 @@ def vote(
 @connection_options
 @json_option
 def unvote(
-    index: int, track: str | None, url: str, timeout: float, as_json: bool, **options: Any
+    index: int, track: str | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Take a vote back; after the end its money stays locked for a week of decisions.
 
@@ -463,7 +463,7 @@ def unvote(
 @connection_options
 @json_option
 def delegate(
-    track: str, to: str, amount: str, url: str, timeout: float, as_json: bool, **options: Any
+    track: str, to: str, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Let another vote with AMOUNT of yours in a track, as it likes. Among holders only."""
     from btt_chain.scale import u128
@@ -486,7 +486,7 @@ def delegate(
 @sending_options
 @connection_options
 @json_option
-def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Vote yourself again in a track; what was delegated stays locked for a week of decisions."""
     submit_call(
         "ConvictionVoting", "undelegate", {"class": track_class(track, url, timeout)},
@@ -500,7 +500,7 @@ def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: A
 @sending_options
 @connection_options
 @json_option
-def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def unlock(track: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Free what your votes in a track need locked no more, and show what stays locked."""
     from btt_chain.primitives.account import AccountId, Id
     from btt_chain.scale import u16
@@ -537,7 +537,7 @@ def unlock(track: str, url: str, timeout: float, as_json: bool, **options: Any) 
 @sending_options
 @connection_options
 @json_option
-def stand(url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def stand(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Stand for a seat of the community, for a deposit. Needs a judged identity."""
     submit_call("Chambers", "submit_candidacy", {}, "you stand", url, timeout, as_json, options)
 
@@ -547,7 +547,7 @@ def stand(url: str, timeout: float, as_json: bool, **options: Any) -> None:
 @sending_options
 @connection_options
 @json_option
-def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Stand no more; or, if you do not stand, leave your seat."""
     submit_call("Chambers", "withdraw_candidacy", {}, "you left", url, timeout, as_json, options)
 
@@ -560,7 +560,7 @@ def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
 @connection_options
 @json_option
 def elect(
-    amount: str, names: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: Any
+    amount: str, names: tuple[str, ...], url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Back up to ten candidates, each with all of AMOUNT; it stays locked until `unelect`."""
     from btt_chain.primitives.account import AccountId
@@ -580,7 +580,7 @@ def elect(
 @sending_options
 @connection_options
 @json_option
-def unelect(url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def unelect(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Withdraw your backing; your money is free at once."""
     submit_call("Chambers", "remove_rep_vote", {}, "taken back", url, timeout, as_json, options)
 

@@ -120,12 +120,9 @@ def private_option(command: Command) -> Command:
 @package_option
 @elements_option
 @click.option(
-    "--tier",
-    type=click.Choice(["open", "confidential"]),
-    default="open",
-    show_default=True,
+    "--tier", type=click.Choice(["open", "confidential"]), default="open", show_default=True,
     help="Whether a committee checks the work (and sees the data), or you alone do.",
-)
+)  # fmt: skip
 @click.option(
     "--check",
     type=click.Choice(["sampled", "full"]),
@@ -161,8 +158,9 @@ def private_option(command: Command) -> Command:
 @connection_options
 @json_option
 def submit(
-    files: tuple[Path, ...], package: Path, wait: bool, detach: bool, keep_private: bool,
-    base_path: Path | None, url: str, timeout: float, as_json: bool, **options: Any,
+    files: tuple[Path, ...], package: Path, elements: bool, wait: bool, detach: bool,
+    keep_private: bool, listen: str | None, public: tuple[str, ...], base_path: Path | None,
+    url: str, timeout: float, as_json: bool, **options: object,
 ) -> int:  # fmt: skip
     """Post a job over FILES, and serve its payload.
 
@@ -179,7 +177,7 @@ def submit(
         raise Mistyped("--keep-private is about confidential jobs: add --tier confidential")
     sender = Sender.of(options, as_json)
     signer = Signer(sender.pair, shows=not keep_private)
-    whole, inputs = _read(package, files, elements=options.pop("elements"))
+    whole, inputs = _read(package, files, elements=elements)
     for note in inputs.notes:
         show.note(note)
 
@@ -191,9 +189,7 @@ def submit(
             await session.look()
             serving: Gateway | None = None
             if not detach:
-                serving = await stack.enter_async_context(
-                    session.gateway(options["listen"], options["public"])
-                )
+                serving = await stack.enter_async_context(session.gateway(listen, public))
             elif not runs(folder):
                 raise Refused("no gateway runs: start `btt-chain job gateway`, or leave --detach")
             record = await session.post(inputs, options)
@@ -529,7 +525,7 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
 @sending_options
 @connection_options
 @json_option
-def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Call off a job that no provider has accepted.
 
     Before it is assigned all the money comes back; afterwards the deposit is burned.

@@ -75,9 +75,7 @@ def insert(
 
     A password of the secret itself goes into the URI, behind ///.
     """
-    from btt_chain.keystore import Keystore, SigningRecord
-    from btt_chain.keystore.errors import RecordExists, RecordInUse
-    from btt_chain.keystore.record import record_path
+    from btt_chain.keystore import Keystore
     from btt_chain.keystore.store import SCHEMES as SCHEME_OF
 
     kinds = [key_type] if key_type else list(KEY_TYPES)
@@ -93,18 +91,7 @@ def insert(
         store = Keystore(place.paths.keystore, word)
         for kind in kinds:
             public = store.insert(kind.encode(), secret)
-            record = record_path(place.paths.signing, place.genesis, public)
-            if not record.exists() and (never_signed or not place.is_live):
-                # A running node may have loaded the key already, and made the record itself.
-                with suppress(RecordExists, RecordInUse):
-                    SigningRecord.enter(
-                        place.paths.signing,
-                        place.genesis,
-                        public,
-                        is_live=place.is_live,
-                        forced=never_signed,
-                    ).close()
-            if not record.exists():
+            if not _has_record(place, public, never_signed):
                 without.append(kind)
             rows.append({"type": kind, "publicKey": "0x" + public.hex()})
     if as_json:
@@ -123,6 +110,26 @@ def insert(
             "`btt-chain network accept` makes it; if the key never signed on a network that runs, "
             "start the node with --i-know-this-key-never-signed"
         )
+
+
+def _has_record(place: Place, public: bytes, never_signed: bool) -> bool:
+    """Begin the signing record of a new key if that is safe; return True if it has one."""
+    from btt_chain.keystore import SigningRecord
+    from btt_chain.keystore.errors import RecordExists, RecordInUse
+    from btt_chain.keystore.record import record_path
+
+    record = record_path(place.paths.signing, place.genesis, public)
+    if not record.exists() and (never_signed or not place.is_live):
+        # A running node may have loaded the key already, and made the record itself.
+        with suppress(RecordExists, RecordInUse):
+            SigningRecord.enter(
+                place.paths.signing,
+                place.genesis,
+                public,
+                is_live=place.is_live,
+                forced=never_signed,
+            ).close()
+    return record.exists()
 
 
 # ---- list

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -151,7 +151,7 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
 @json_option
 def register(
     package: Path, name: str, model_class: int, check: str, endpoints: tuple[str, ...],
-    base_path: Path | None, url: str, timeout: float, as_json: bool, **options: Any,
+    base_path: Path | None, url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Register the model of a package, so that jobs can use it.
 
@@ -208,7 +208,8 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
             after: Json = None
             while True:
                 page = await asked(client, "work_models", after, PAGE)
-                rows = [row for row in page if isinstance(row, dict)] if page else []  # type: ignore[union-attr]
+                found = page if isinstance(page, list) else []
+                rows = [row for row in found if isinstance(row, dict)]
                 models += rows
                 if len(rows) < PAGE:
                     return models

@@ -107,7 +107,7 @@ class_option = click.option(
 @json_option
 def register(
     bond: str, classes: tuple[int, ...], capacity: int, kind: str, region: int | None,
-    url: str, timeout: float, as_json: bool, **options: Any,
+    url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Register a provider with new keys, or change the description of a registered one.
 
@@ -198,7 +198,7 @@ def _cluster(_: click.Context, __: click.Parameter, value: str | None) -> str | 
 @json_option
 def run_(
     jobs: int, memory: int, cluster: str | None, bond: str | None, classes: tuple[int, ...],
-    fast: bool, keep_slots: int | None, url: str, timeout: float, as_json: bool, **options: Any,
+    fast: bool, keep_slots: int | None, url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Take jobs, compute them, answer for them, until Ctrl-C.
 
@@ -389,7 +389,7 @@ async def ended_jobs(chain: RuntimeClient, who: AccountId) -> list[JobView]:
 @sending_options
 @connection_options
 @json_option
-def leave(url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Take no more jobs, and get the bond back: repeat it until it says that it is done.
 
     Jobs that run go on, so keep `provider run` running until then.

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -77,9 +78,7 @@ async def provide(
                         rules = await chain.api("WorkApi_rules")
                         inbox = BlobStore(open_.folder.inbox, most_bytes=SERVED_BYTES)
                         working = damaged(
-                            lambda s=settings, i=inbox, o=open_, r=rules: Providing(  # type: ignore[misc]
-                                s, o.host, i, o.store, r
-                            )
+                            partial(Providing, settings, open_.host, inbox, open_.store, rules)
                         )
                         stack.push_async_callback(working.close)
                         report("serving at " + ", ".join(open_.host.endpoints()))

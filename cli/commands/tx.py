@@ -66,7 +66,7 @@ def tx() -> None:
 @asking_options
 @connection_options
 @json_option
-def transfer(dest: str, amount: str, keep_alive: bool, **options: Any) -> None:
+def transfer(dest: str, amount: str, keep_alive: bool, **options: object) -> None:
     """Send AMOUNT to DEST."""
     name = "transfer_keep_alive" if keep_alive else "transfer_allow_death"
     _send(f"Balances.{name}", (dest, amount), options)
@@ -85,7 +85,7 @@ def transfer(dest: str, amount: str, keep_alive: bool, **options: Any) -> None:
 @asking_options
 @connection_options
 @json_option
-def call_(name: str, arguments: tuple[str, ...], **options: Any) -> None:
+def call_(name: str, arguments: tuple[str, ...], **options: object) -> None:
     """Send any call.
 
     Arguments come in order, or each as name=value; nested ones are JSON. Accounts are addresses
@@ -133,17 +133,19 @@ def _send(name: str, arguments: tuple[str, ...], options: dict[str, Any]) -> Non
 )
 @connection_options
 @json_option
-def sign(name: str, arguments: tuple[str, ...], facts: Path | None, **options: Any) -> None:
+def sign(
+    name: str, arguments: tuple[str, ...], facts: Path | None, url: str, timeout: float,
+    as_json: bool, **options: object,
+) -> None:  # fmt: skip
     """Sign a call, print the transaction in hex. Nothing is sent."""
     from btt_chain.client.extrinsics import hash_of
     from btt_chain.client.transactions import Call
     from cli.common.session import open_chain, run
 
-    as_json = options.pop("as_json")
     signing = Signing.of(options)
 
     async def online() -> bytes:
-        async with open_chain(options["url"], options["timeout"]) as chain:
+        async with open_chain(url, timeout) as chain:
             call = Call(chain.metadata.arguments.encode_call(name, arguments))
             return await chain.transactions.sign(
                 call,

@@ -137,7 +137,7 @@ def _print_status(status: dict[str, Any], own: Mapping[int, Carried]) -> None:
 @json_option
 def schedule(
     number: int, slot: str | None, span: str | None, sudo: bool, url: str, timeout: float,
-    as_json: bool, **options: Any,
+    as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Make the call by which VERSION comes into force, for a referendum; or send it as sudo.
 

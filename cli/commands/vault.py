@@ -6,7 +6,7 @@ A manager's calls are sent by `btt-chain tx call Vaults.place_vault_order` and `
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -154,7 +154,7 @@ def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool)
 @json_option
 def create(
     asset: int, amount: str, units: int, fee: str, url: str, timeout: float, as_json: bool,
-    **options: Any,
+    **options: object,
 ) -> None:  # fmt: skip
     """Begin a vault with money and units of your own, and manage it."""
     from btt_chain.scale import u16, u32, u128
@@ -193,7 +193,7 @@ def create(
 @json_option
 def deposit(
     number: int, amount: str, most_units: int | None, url: str, timeout: float, as_json: bool,
-    **options: Any,
+    **options: object,
 ) -> None:  # fmt: skip
     """Put in at most AMOUNT, and the units that belong to it, for shares.
 
@@ -239,7 +239,7 @@ def deposit(
 @connection_options
 @json_option
 def withdraw(
-    number: int, part: str, url: str, timeout: float, as_json: bool, **options: Any
+    number: int, part: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Give shares of yours back, all or a part of them, for money and units."""
     from btt_chain.scale import u32, u128

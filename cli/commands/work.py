@@ -53,7 +53,7 @@ def work() -> None:
 @connection_options
 @json_option
 def verify(
-    receipt_id: str, items: int | None, url: str, timeout: float, as_json: bool, **options: Any
+    receipt_id: str, items: int | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> int:
     """Check a receipt again, from what its provider serves.
 

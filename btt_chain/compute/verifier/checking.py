@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Final, NamedTuple, Protocol, TypeVar
 
@@ -155,7 +156,7 @@ class _Looking:
                 if worst is not None:
                     return worst  # already proven; the digest stays open
                 raise
-            leaves += await self._worker.run(lambda item=item: self._digest(item))  # type: ignore[misc]
+            leaves += await self._worker.run(partial(self._digest, item))
             worst = worst or finding
         digest = ids.digest_tree(leaves).root
         return Finding(Valid(), digest) if worst is None else worst._replace(digest=digest)
