@@ -59,7 +59,7 @@ def test_no_account_takes_more_than_is_held(market: Market) -> None:
 
 
 def test_too_little_to_open_an_account_with_goes_to_the_treasury(market: Market) -> None:
-    no_account, treasury = person("nobody"), market.wealth(TREASURY)[0]
+    no_account, treasury = person("unknown"), market.wealth(TREASURY)[0]
     market.tokenomics.pay_held(market.jobs.reason, ALICE, no_account, u128(10**15 - 1))
     assert market.wealth(no_account, TREASURY) == [0, treasury + 10**15 - 1]
     market.tokenomics.pay_held(market.jobs.reason, ALICE, no_account, u128(10**15))
