@@ -535,13 +535,13 @@ class Market(WorkRuntime):
             "attest_commit", receipt=receipt, verifier=seat.verifier, commitment=commitment,
             signature=pair.sign(message),
         )  # fmt: skip
-        told = digest
+        revealed = digest
 
         def reveal() -> None:
-            draw, proof = self.vrf.sign(pair, ids.check_input(beacon, receipt))
+            output, proof = self.vrf.sign(pair, ids.check_input(beacon, receipt))
             self.bare(
                 "attest_reveal", receipt=receipt, verifier=seat.verifier, verdict=verdict,
-                digest=told, salt=SALT, pre_output=draw.pre_output, proof=proof,
+                digest=revealed, salt=SALT, pre_output=output.pre_output, proof=proof,
             )  # fmt: skip
 
         return reveal
@@ -640,9 +640,11 @@ class Market(WorkRuntime):
         reconfigure(self.receipts, jobs=self.jobs.deliveries)
 
     def _audit_due(self, open_jobs: Mapping[H256, Job]) -> None:
-        due_jobs = [(int(lane), key, id) for (lane, key), id in self.jobs.store.timers.due.items()]
+        due_jobs = [
+            (int(queue), key, id) for (queue, key), id in self.jobs.store.timers.due.items()
+        ]
         due_receipts = [
-            (int(lane), key, id) for (lane, key), id in self.receipts.timers.due.items()
+            (int(queue), key, id) for (queue, key), id in self.receipts.timers.due.items()
         ]
         live: dict[H256, Receipt] = {
             id: one for id, one in self.receipts.receipts.items() if one.phase is not Phase.Ended
@@ -650,14 +652,14 @@ class Market(WorkRuntime):
         of_receipts = {one.job: id for id, one in live.items()}
         reservations = [key for key, _ in self.providers.engagements.reservations.items()]
         for id, job in open_jobs.items():
-            mine = [(lane, key) for lane, key, owner in due_jobs if owner == id]
+            mine = [(queue, key) for queue, key, owner in due_jobs if owner == id]
             if job.state in (JobState.Committed, JobState.Checking, JobState.Pending):
                 assert not mine
                 assert job.receipt == of_receipts[id]
                 phases = [
                     key
-                    for lane, key, owner in due_receipts
-                    if (lane, owner) == (PHASES, job.receipt)
+                    for queue, key, owner in due_receipts
+                    if (queue, owner) == (PHASES, job.receipt)
                 ]
                 assert phases == [live[of_receipts[id]].timer]
             else:
@@ -669,7 +671,7 @@ class Market(WorkRuntime):
             (due_jobs, self.jobs.store.timers),
             (due_receipts, self.receipts.timers),
         ):
-            assert all(timers.ahead.peek().first[lane] <= time_of(key) for lane, key, _ in due)
+            assert all(timers.ahead.peek().first[queue] <= time_of(key) for queue, key, _ in due)
         ended = {id for id, job in self.jobs.store.jobs.items() if job.state in ENDED}
         assert not [key for key in reservations if key[1] in ended]
         assert ended <= {id for _, _, id in due_jobs}

@@ -1,4 +1,4 @@
-"""What a job costs: everything charged rounds up, and prices move within their bounds."""
+"""Pricing: charges round up, and prices move within their bounds."""
 
 from __future__ import annotations
 

@@ -414,7 +414,7 @@ class Shelf(RuleBasedStateMachine):
             self.open[seed] -= 1
 
     @invariant()
-    def books_agree(self) -> None:
+    def bonds_agree(self) -> None:
         audit(self.chain)
         burned = self.chain.tokenomics.burned_by[BurnReason.Slash]
         assert self.chain.balances.total_issuance.value + burned == self.issued

@@ -338,7 +338,7 @@ Deed = Callable[[ProviderChain], None]
 
 
 def deeds() -> st.SearchStrategy[list[tuple[int, int, int]]]:
-    """What, by whom, and with what."""
+    """Return lists of actions: the kind, the acting account, and its amount or target."""
     return st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 4)), max_size=6)
 
 

@@ -90,7 +90,7 @@ def test_the_lower_number_goes_first_and_then_the_older_task(town: GovernanceRun
     assert town.written() == [b"a", b"b", b"c", b"d"]
 
 
-def test_a_failure_is_told_and_leaves_nothing(town: GovernanceRuntime) -> None:
+def test_a_failure_is_reported_and_leaves_nothing(town: GovernanceRuntime) -> None:
     address = schedule(town, 1, b"bad", fails=True)
     town.new_events()
     town.tick()
@@ -135,7 +135,7 @@ def test_a_call_is_begun_only_if_there_is_room_for_all_that_it_may_use(
     assert town.written() == [b"c"]
 
 
-def test_what_no_block_can_take_is_given_up_and_told(town: GovernanceRuntime) -> None:
+def test_a_task_heavier_than_any_block_is_removed_and_reported(town: GovernanceRuntime) -> None:
     address = schedule(town, 1, LONG, micros=town.room * 1_000)
     schedule(town, 1, b"after it", priority=1)
     town.new_events()
@@ -148,7 +148,7 @@ def test_what_no_block_can_take_is_given_up_and_told(town: GovernanceRuntime) ->
     assert list(town.preimage.request_status_for.items()) == []
 
 
-def test_a_call_whose_bytes_are_not_there_is_given_up_and_told(town: GovernanceRuntime) -> None:
+def test_a_task_without_its_preimage_is_removed_and_reported(town: GovernanceRuntime) -> None:
     key = Lookup(H256(blake2_256(b"nothing")), u32(7))
     address = town.scheduler.put(u32(1), key, BY_ROOT, 0, NAME)
     town.new_events()
@@ -244,7 +244,7 @@ def test_a_period_of_nothing_is_none(town: GovernanceRuntime, periodic: tuple[in
     assert town.written() == [b"once"]
 
 
-def test_a_task_that_fails_is_tried_again_as_often_as_told(town: GovernanceRuntime) -> None:
+def test_a_task_that_fails_is_retried_as_often_as_set(town: GovernanceRuntime) -> None:
     address = schedule(town, 1, LONG, fails=True)
     town.scheduler.set_retry(ROOT, address, u8(2), u32(3))
     assert town.scheduler.tasks.retries[address] == RetryConfig(u8(2), u8(2), u32(3))

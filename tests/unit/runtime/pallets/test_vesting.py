@@ -1,4 +1,4 @@
-"""Vesting: the law of schedules by the month, and the promises of the pallet."""
+"""Vesting: formulas of schedules by the month, and the invariants of the pallet."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ TREASURY = AccountId(b"modlpy/trsry" + bytes(20))
 MILLI = u128(10**15)
 
 
-# ---- the law of schedules
+# ---- formulas of schedules
 
 
 ROWS = {
@@ -260,8 +260,8 @@ def test_vested_money_arrives_at_once_and_is_locked(bank: Bank) -> None:
     assert bank.balances.free(BOB) == 1_001 * BTT
     assert bank.lock(BOB) == bank.vesting.unvested(BOB) == 1_000 * BTT
     assert bank.balances.reducible_balance(BOB) == BTT
-    told = [event for event in bank.announced() if type(event) in Vesting.EVENTS.values()]
-    assert told == [
+    events = [event for event in bank.announced() if type(event) in Vesting.EVENTS.values()]
+    assert events == [
         Vesting.VestingCreated(BOB, u32(0)),
         Vesting.VestingUpdated(BOB, 1_000 * BTT),
     ]
@@ -555,7 +555,7 @@ def test_mergers_in_any_order_free_nothing_sooner_and_everything_at_the_end(
 # ---- attacks (economy.md 5.2)
 
 
-def test_nobody_bloats_an_account_with_tiny_schedules(bank: Bank) -> None:
+def test_tiny_schedules_cannot_fill_an_account(bank: Bank) -> None:
     tiny = VestingInfo(100 * BTT - 1, u128(1), u32(0))
     with refused(bank, Vesting.AmountLow):
         bank.vesting.vested_transfer(signed(ALICE), Id(BOB), tiny)
@@ -563,7 +563,7 @@ def test_nobody_bloats_an_account_with_tiny_schedules(bank: Bank) -> None:
         bank.vesting.force_vested_transfer(ROOT, Id(ALICE), Id(BOB), tiny)
 
 
-def test_nobody_speeds_a_schedule_up_by_merging_it_with_a_short_one(bank: Bank) -> None:
+def test_merging_with_a_short_schedule_does_not_speed_one_up(bank: Bank) -> None:
     bank.give(BOB, over(1_000, btt=1_000))
     bank.clock.slot = 100
     bank.vesting.vested_transfer(signed(ALICE), Id(BOB), over(1, btt=100, start=100))
@@ -605,7 +605,7 @@ def test_finished_schedules_leave_room(bank: Bank) -> None:
     assert len(bank.vesting.schedules_ext[BOB]) == 1
 
 
-def test_nobody_vests_the_same_money_twice_in_their_own_account(bank: Bank) -> None:
+def test_an_account_cannot_vest_the_same_money_twice(bank: Bank) -> None:
     bank.vesting.vested_transfer(signed(ALICE), Id(ALICE), over(10, btt=600_000))
     with pytest.raises(TokenError):
         bank.vesting.vested_transfer(signed(ALICE), Id(ALICE), over(10, btt=600_000))
