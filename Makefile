@@ -42,7 +42,7 @@ PACKAGES := btt_chain runtime p2p storage cli genesis
 NETS := tests/devnet tests/ops tests/hostile
 COMPAT := tests/compat
 # Where tests start programs, open sockets or wait; what else lies in `tests` only computes.
-TALKING := $(COMPAT) tests/crash tests/docs tests/bench tests/fuzz \
+TALKING := $(COMPAT) tests/crash tests/docs tests/fuzz tests/lint/test_benches_run.py \
 	$(addprefix tests/unit/,cli client compute node p2p rpc storage testing work/test_cluster.py)
 # What is imported is compiled then: of most packages that is little.
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
@@ -157,7 +157,7 @@ chaos: setup ## Every fault scenario (F1 to F34) many times, and a report: CHAOS
 
 .PHONY: bench
 bench: setup ## Measure, and print each figure with its target and its ratio to the peers
-	$(BIN)/python tests/bench/run.py
+	$(BIN)/python bench/run.py
 
 .PHONY: bench-compare
 bench-compare: setup ## Compare the speed with commit BASE by processor time: PARTS, ROUNDS

@@ -51,7 +51,7 @@ def speed_ratio(
     ]
     if not launches or not all(launches):
         raise ValueError("no ratio without measurements: every launch needs at least one pair")
-    rng = random.Random(seed)  # noqa: S311 - statistics
+    rng = random.Random(seed)
     resampled = sorted(
         median(ratio for launch in rng.choices(launches, k=len(launches)) for ratio in launch)
         for _ in range(RESAMPLES)

@@ -187,7 +187,7 @@ def vrf(_: Path, quick: bool) -> Iterator[Measure]:
                 raise RuntimeError("a valid proof was refused")
 
     def measure() -> tuple[float, int]:
-        module._input_point.cache_clear()  # noqa: SLF001 - signing has left its points there
+        module._input_point.cache_clear()
         # Newer trees have another cache, which belongs to the arithmetic that checks.
         getattr(getattr(machine, "verification", None), "_input", no_cache).cache_clear()
         return cpu_of(work, len(proofs))

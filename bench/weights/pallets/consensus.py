@@ -69,7 +69,7 @@ def bonded(b: Bench, number: int, *, keys: bool = True) -> AccountId:
     authorities.elections.exposures[u32(ELECTION), who] = Exposure(BOND, u128(0))
     authorities.candidate_list.add(who, u128(BOND - number))
     if keys:
-        session._register(who, keys_of(number), None, is_proven=True)  # noqa: SLF001
+        session._register(who, keys_of(number), None, is_proven=True)
     return who
 
 
@@ -234,7 +234,7 @@ def disable_again(b: Bench, validators: int) -> Case:
         b.runtime.authorities.candidate_list.barred[who] = u32(AT + 5)
     offences = b.runtime.offences
     offences.looked_through.value = u32(AT - 1)
-    return Case(run=offences._disable_again)  # noqa: SLF001
+    return Case(run=offences._disable_again)
 
 
 @benchmark("Offences.prune", reports=(1, 8))
@@ -244,7 +244,7 @@ def prune(b: Bench, reports: int) -> Case:
     b.runtime.session.current_index.value = u32(1_000)
     for number in range(reports):
         reported(b, stash(number), 100, 7, 1)
-    return Case(run=offences._prune)  # noqa: SLF001
+    return Case(run=offences._prune)
 
 
 def reported(
@@ -262,7 +262,7 @@ def reported(
     offences.charges[report] = Charge(u32(session), u32(validators), u128(0))
     known = offences.concurrent_reports_index.get((kind, timeslot)) or []
     offences.concurrent_reports_index[kind, timeslot] = [*known, report]
-    offences._remember(Queued(u32(session), report, kind, timeslot))  # noqa: SLF001
+    offences._remember(Queued(u32(session), report, kind, timeslot))
 
 
 # ---- Babe

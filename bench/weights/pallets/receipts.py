@@ -94,8 +94,8 @@ class ColdVerification(PythonVerification):
         self, public: bytes, message: VrfInput, pre_output: bytes, challenge: bytes, response: bytes
     ) -> tuple[bytes, bytes] | None:
         """Return the nonce's multiples of base and input point; None if an encoding is bad."""
-        vrf._input_point.cache_clear()  # noqa: SLF001
-        vrf._known_point8.cache_clear()  # noqa: SLF001
+        vrf._input_point.cache_clear()
+        vrf._known_point8.cache_clear()
         return super().nonces(public, message, pre_output, challenge, response)
 
 

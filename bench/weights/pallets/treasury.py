@@ -100,7 +100,7 @@ def void_spend(b: Bench) -> Case:
 def pay_approved(b: Bench, payments: int) -> Case:
     """Make all approved payments."""
     approved(b, payments)
-    return Case(run=b.runtime.treasury._spend_approved)  # noqa: SLF001
+    return Case(run=b.runtime.treasury._spend_approved)
 
 
 # ---- Bounties

@@ -1,4 +1,4 @@
-"""A late joiner: python tests/bench/bench_sync.py [--blocks N] [--transfers K] [--keep FOLDER]
+"""A late joiner: python bench/bench_sync.py [--blocks N] [--transfers K] [--keep FOLDER]
 
 A chain of N small blocks is made in a hurry (longchain.py), then
 
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from bench import machine  # noqa: E402
@@ -191,7 +191,7 @@ def join(grown: Grown, folder: Path, how: str, *, profile: bool = False) -> Join
     joiner = node_of(folder / how, f"Joiner-{how}", grown.spec, 1, "--sync", how)
     if profile:
         joiner.program = [
-            sys.executable, str(ROOT / "tests/bench/sampled.py"), str(folder / FIGURES),
+            sys.executable, str(ROOT / "bench/sampled.py"), str(folder / FIGURES),
         ]  # fmt: skip
     with started(server):
         pid = server.process.pid if server.process else 0

@@ -1,7 +1,6 @@
-"""
-Block time while clients read as fast as they can: RPC reads must not delay a slot.
+"""Block time while clients read as fast as they can: RPC reads must not delay a slot.
 
-    python tests/bench/bench_rpc_block_time.py [blocks] [rounds]
+    python bench/bench_rpc_block_time.py [blocks] [rounds]
 
 A validator on the development chain makes its blocks, in turn without clients and with eight that
 read without a pause: storage, pages of keys, metadata, runtime calls. What counts is the time
@@ -21,7 +20,7 @@ from time import perf_counter
 from typing import Final
 
 if __name__ == "__main__":
-    sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])
+    sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "tests")]
 
 import orjson
 import uvloop

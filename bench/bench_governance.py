@@ -1,6 +1,6 @@
 """What governance costs a block: votes, calls that are due, delegations, decisions that start.
 
-`python tests/bench/bench_governance.py`; one thread, its own time, least of three rounds, and the
+`python bench/bench_governance.py`; one thread, its own time, least of three rounds, and the
 weight that it counts for. The town lies in a state like the node's: an overlay over a sorted store.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import process_time
 
-HOME = Path(__file__).resolve().parents[2]
+HOME = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(HOME), str(HOME / "tests")]
 
 from bench.bench_auction import stored  # noqa: E402

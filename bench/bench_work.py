@@ -1,4 +1,4 @@
-"""Useful work in numbers: python tests/bench/bench_work.py [--quick] [--rounds N]
+"""Useful work in numbers: python bench/bench_work.py [--quick] [--rounds N]
 
 The same as `btt-chain work bench`, beside the other benches: see `btt_chain/work/bench.py`.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 if __name__ == "__main__":
     # Before numpy is loaded: BLAS reads it once.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from btt_chain.work.bench import heading, rows  # noqa: E402

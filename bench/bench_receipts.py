@@ -1,4 +1,4 @@
-"""A receipt in numbers: python tests/bench/bench_receipts.py [--receipts N] [--committee N]
+"""A receipt in numbers: python bench/bench_receipts.py [--receipts N] [--committee N]
 
 Prints what a block spends on the life of one receipt, from the posting of its job to its payment,
 with real keys, VRF outputs and commitments: calls with their checks, and the hooks, less what they
@@ -16,7 +16,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from btt_chain.crypto.vrf import SchnorrkelVrf  # noqa: E402
@@ -57,17 +57,20 @@ class Timed(Market):
         self.receipts.validate_unsigned = judged  # type: ignore[method-assign]
 
     def timed(self, what: str, run: Callable[[], T]) -> T:
+        """Run a function, and add its processor time in ms to `what`."""
         began = time.process_time()
         done = run()
         self.spent[what] = self.spent.get(what, 0.0) + 1_000 * (time.process_time() - began)
         return done
 
     def dispatch(self, origin: Origin, call: Call, *, bypass_filter: bool = False) -> PostInfo:
+        """Dispatch a call, measured under its name."""
         dispatch = super().dispatch
         name = self.dispatchable(call).name
         return self.timed(name, lambda: dispatch(origin, call, bypass_filter=bypass_filter))
 
     def on_initialize(self, number: int) -> int:
+        """Run the hooks at the start of a block, measured."""
         hooks = super().on_initialize
         return self.timed("hooks", lambda: hooks(number))
 

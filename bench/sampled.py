@@ -1,4 +1,4 @@
-"""A node that watches itself: python tests/bench/sampled.py FIGURES node ...
+"""A node that watches itself: python bench/sampled.py FIGURES node ...
 
 Runs `btt-chain` with the words behind FIGURES, and looks a hundred times a second at what each
 thread is doing. What a thread does while it waits for the wire does not count. When the node ends,
@@ -20,7 +20,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-ROOT: Final = Path(__file__).resolve().parents[2]
+ROOT: Final = Path(__file__).resolve().parents[1]
 PAUSE: Final = 0.01
 START: Final = 12.0
 """Seconds of a node's life that are its start."""

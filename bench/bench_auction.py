@@ -1,6 +1,6 @@
 """What an auction of the exchange costs with 100, 1,000 and 10,000 open orders.
 
-`python tests/bench/bench_auction.py`; one thread, its own time, least of three rounds. The orders
+`python bench/bench_auction.py`; one thread, its own time, least of three rounds. The orders
 lie in a state like the node's: an overlay over a sorted store.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from time import process_time
 from typing import TypeVar
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from btt_chain.primitives.account import AccountId  # noqa: E402

@@ -1,4 +1,4 @@
-"""Headers in numbers: python tests/bench/bench_babe.py [--headers N]
+"""Headers in numbers: python bench/bench_babe.py [--headers N]
 
 Prints what a header with a VRF costs from its bytes to the verdict (row 10 of the targets:
 >= 250/s must, >= 290/s aim, on one core), and what its parts cost; then the same with Keccak in
@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypeVar
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from btt_chain.consensus.babe.claim import seal  # noqa: E402
@@ -77,6 +77,7 @@ def made(epoch: Epoch, pairs: Sequence[KeyPair], count: int, primary: bool) -> l
 def row(
     what: str, work: Callable[[T], object], items: Sequence[T], *, judged: bool = False
 ) -> None:
+    """Measure `work` on each item, and print the median."""
     times = []
     for item in items:
         start = time.thread_time_ns()
@@ -101,6 +102,7 @@ def clear() -> None:
 
 
 def run(count: int) -> None:
+    """Verify headers with claims of each kind, and print the figures."""
     print(f"-- proofs by {type(fastest_verification()).__name__}")
     print(f"-- Keccak by {type(merlin._OPENED).__module__}.{type(merlin._OPENED).__name__}")
     pairs = [KeyPair.from_uri(f"//{number}") for number in range(10)]
@@ -143,6 +145,7 @@ def run(count: int) -> None:
 
 
 def refused(raw: bytes, epoch: Epoch) -> None:
+    """Raise AssertionError unless the header is refused."""
     try:
         verify(Header.decode(raw), epoch, epoch.start, epoch.end)
     except ValueError:
@@ -151,6 +154,7 @@ def refused(raw: bytes, epoch: Epoch) -> None:
 
 
 def main() -> None:
+    """Run with the fastest Keccak, and with that in Python."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--headers", type=int, default=300)
     count = parser.parse_args().headers

@@ -1,4 +1,4 @@
-"""Storage in numbers: python tests/bench/bench_trie.py [--accounts N] [--blocks N] [--changed N]
+"""Storage in numbers: python bench/bench_trie.py [--accounts N] [--blocks N] [--changed N]
 
 Prints, for an archive and for a pruned node, the cost of a block that changes 2,000 of the
 accounts: staging (new root), commit (one batch, final at once, or open with its journals),
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from storage.database import ChainStore  # noqa: E402
@@ -37,6 +37,7 @@ def key_of(account: int) -> bytes:
 
 
 def value_of(account: int, block: int) -> bytes:
+    """Return the value of an account after a block: 80 bytes."""
     return hashlib.sha512(b"%d.%d" % (account, block)).digest() + bytes(16)
 
 
@@ -46,12 +47,14 @@ def resident() -> float:
 
 
 def timed(work: Callable[[], object]) -> float:
+    """Return the processor time of `work`, in ms."""
     start = time.thread_time()
     work()
     return (time.thread_time() - start) * 1e3
 
 
 def run(path: Path, pruning: int | None, options: argparse.Namespace) -> None:
+    """Measure one kind of pruning, and print the figures."""
     rng = random.Random(1)
     mode = "archive" if pruning is None else f"pruning {pruning}"
     print(f"-- {mode}, {options.accounts:,} accounts, {options.changed:,} changed in a block")
@@ -108,10 +111,12 @@ def run(path: Path, pruning: int | None, options: argparse.Namespace) -> None:
 
 
 def row(what: str, ms: float, more: str = "") -> None:
+    """Print a figure in ms."""
     print(f"   {what:24} {ms:10.1f} ms   {more}")
 
 
 def per_second(what: str, count: int, ms: float) -> None:
+    """Print a figure in units a second."""
     print(f"   {what:24} {count / ms * 1e3:10,.0f} /s")
 
 
@@ -127,6 +132,7 @@ def opened(path: Path, pruning: int | None) -> None:
 
 
 def main() -> None:
+    """Measure the kinds of pruning that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=100_000)
     parser.add_argument("--changed", type=int, default=2_000)

@@ -1,4 +1,4 @@
-"""Validators on this machine: python tests/bench/bench_network.py [--rate R] [--seconds T] ...
+"""Validators on this machine: python bench/bench_network.py [--rate R] [--seconds T] ...
 
 Four validators with slots of two seconds, real processes on one machine: how many slots have
 blocks, how far finality is behind, how many transfers become final, and what a validator's time
@@ -25,7 +25,7 @@ from typing import Final
 
 import orjson
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from bench import machine  # noqa: E402
@@ -65,7 +65,7 @@ def network(
     """Start validators, and wait until they make blocks final."""
     with Devnet.create(folder, validators=validators, slot_ms=slot_ms, log="warn") as net:
         if profile:
-            program = [sys.executable, str(ROOT / "tests/bench/sampled.py"), str(folder / FIGURES)]
+            program = [sys.executable, str(ROOT / "bench/sampled.py"), str(folder / FIGURES)]
             net.nodes[0].program = program
         net.up()
         net.wait_for_finality(3)

@@ -1,4 +1,4 @@
-"""What the pool costs without the runtime's judgement: `python tests/bench/bench_pool.py`.
+"""What the pool costs without the runtime's judgement: `python bench/bench_pool.py`.
 
 Prints microseconds per operation beside the target, where there is one. The judge
 answers from a table, so that what is measured is bookkeeping and the hash.
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
@@ -41,6 +41,7 @@ class Table:
         self.verdicts: dict[bytes, ValidTransaction] = {}
 
     def __call__(self, raw: bytes, source: TransactionSource, at: BlockRef) -> ValidTransaction:
+        """Return the validity that was stored for a transaction."""
         return self.verdicts[raw]
 
     def transfer(self, account: int, nonce: int, priority: int, salt: int = 0) -> bytes:
@@ -57,6 +58,7 @@ class Table:
 
 
 def timed(label: str, count: int, work: Callable[[], object], target: str = "") -> None:
+    """Run `work` once, and print its time for each of `count` units."""
     gc.collect()
     started = perf_counter()
     work()
@@ -86,6 +88,7 @@ def spread(table: Table, accounts: int = 1_024, priority: int = 1_000) -> list[b
 
 
 def main() -> None:
+    """Measure submitting, selecting and rechecking."""
     table = Table()
     pool = Pool(table)
     raws = spread(table)
@@ -130,12 +133,14 @@ def main() -> None:
 
 
 def take(pool: Pool, count: int) -> None:
+    """Take the first `count` ready transactions."""
     walk = pool.ready()
     for _ in range(count):
         next(walk)
 
 
 def recheck_all(pool: Pool) -> None:
+    """Recheck until no transaction is left."""
     while pool.revalidate(500, 0.0, BlockRef(100, b"other")):
         pass
 

@@ -136,6 +136,7 @@ def hurry(store: ChainStore) -> None:
     write = kv.write
 
     def without_waiting(batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
+        del sync
         write(batch)
 
     vars(kv)["write"] = without_waiting

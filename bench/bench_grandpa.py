@@ -1,4 +1,4 @@
-"""Finality in numbers: python tests/bench/bench_grandpa.py [--rounds N]
+"""Finality in numbers: python bench/bench_grandpa.py [--rounds N]
 
 Prints what a vote costs a voter from its bytes to its weight, signature included, and what a whole
 round costs with 4, 7 and 50 voters (two votes of each, ours signed, the proof made and judged);
@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from statistics import median
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 
 from btt_chain.consensus.finality.gadget import Gadget  # noqa: E402

@@ -1,7 +1,6 @@
-"""
-A tiny RPC call against a bare aiohttp + orjson server: docs/performance.md, row 8.
+"""A tiny RPC call against a bare aiohttp + orjson server: docs/performance.md, row 8.
 
-    python tests/bench/bench_rpc.py [calls]
+    python bench/bench_rpc.py [calls]
 
 Our side is a real node on the development chain; the other side is the least that answers. The
 same client asks both in turn. What counts is requests per second of the server's CPU time, which
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 if __name__ == "__main__":
-    sys.path[:0] = map(str, Path(__file__).resolve().parents[1:3])
+    sys.path[:0] = [str(Path(__file__).resolve().parents[1] / part) for part in ("", "tests")]
 
 import orjson
 import uvloop

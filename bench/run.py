@@ -1,6 +1,6 @@
 """Measure, and print each figure with its target and its ratio to the peers: `make bench`.
 
-    python tests/bench/run.py [--quick] [--only standing,parts,rpc,submit,imports,...]
+    python bench/run.py [--quick] [--only standing,parts,rpc,submit,imports,...]
 
 Rows 1-11 are those of docs/performance.md. Every ratio comes from rounds that ran in
 turn in this one run, so that other load on the machine meets both sides; figures by CPU second
@@ -21,8 +21,8 @@ from concurrent.futures import BrokenExecutor, ProcessPoolExecutor
 from pathlib import Path
 from typing import Final
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from bench import bench_network, bench_sync, imports, machine, report, simulated, submit
 from bench.bench_rpc import rpc_rows
@@ -54,7 +54,7 @@ PARTS: dict[str, Part] = {
         folder, bench_network.QUICK if quick else bench_network.Plan()
     ),
     "economy": lambda folder, quick: economy_rows(folder, *((30,) if quick else ())),
-    "simulator": lambda folder, quick: simulated.simulator_rows(*((6, 1) if quick else (120, 3))),
+    "simulator": lambda _, quick: simulated.simulator_rows(*((6, 1) if quick else (120, 3))),
 }
 
 
