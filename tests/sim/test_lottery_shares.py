@@ -1,4 +1,4 @@
-"""Over many slots everybody gets the share of the lottery that its weight says (4 sigma)."""
+"""Over many slots each authority wins the share of the lottery of its weight (4 sigma)."""
 
 from __future__ import annotations
 

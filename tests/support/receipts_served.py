@@ -39,8 +39,8 @@ class Work:
         ]
         self.asked = [self._root(item, 0) for item in range(self.count)]
         """The roots of the inputs that the requester gave."""
-        self.told: dict[int, H256] = {}
-        """Roots of outputs that are told wrongly."""
+        self.wrong_outputs: dict[int, H256] = {}
+        """Wrong roots of outputs, by item."""
 
     def _root(self, item: int, tensor: int) -> H256:
         return commit_item(self.graph, item, self.raw(item)).tensors[tensor].root
@@ -67,9 +67,9 @@ class Work:
     # ---- what is committed to and served
 
     def roots(self) -> Roots:
-        """What lies under the roots of the receipt."""
+        """The data below the roots of the receipt."""
         found = Roots.of([commit_item(self.graph, at, self.raw(at)) for at in range(self.count)])
-        outputs = [self.told.get(at, root) for at, root in enumerate(found.outputs)]
+        outputs = [self.wrong_outputs.get(at, root) for at, root in enumerate(found.outputs)]
         return found._replace(inputs=self.asked, outputs=outputs)
 
     def blobs(self) -> dict[str, bytes]:
@@ -83,7 +83,7 @@ class Work:
     def look(
         self, chosen: Sequence[int] | None = None, *, vectors: bool = False, rho: H256 = RHO
     ) -> Look:
-        """What a verifier has to look at; all items unless said otherwise."""
+        """Return the task of a verifier; without a choice it has all items."""
         inputs, items, outputs = (roots_tree(part).root for part in self.roots())
         which = range(self.count) if chosen is None else chosen
         return Look(RECEIPT, self.count, inputs, items, outputs, rho, list(which), vectors)
@@ -148,6 +148,6 @@ class AtOnce:
 
 
 async def looked(work: Work, look: Look, served: dict[str, bytes] | None = None) -> Finding:
-    """What a verifier finds."""
+    """Return the finding of a verifier."""
     source = Served(work.blobs() if served is None else served)
     return await look_at(look, Executor(work.model), source, AtOnce())  # type: ignore[arg-type]

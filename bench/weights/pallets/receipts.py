@@ -381,9 +381,7 @@ def reveal_planted_error(b: Bench) -> Case:
 def accept_result(b: Bench) -> Case:
     """Accept a confidential result, all of whose leaves were opened."""
     found = checked(b, Phase.Pending, Valid())
-    for seat in found.seats:
-        del b.runtime.receipts.committees.duties[seat.verifier, ID]
-    found.seats = []
+    b.runtime.receipts.committees.unseat(ID, found, found.seats)
     answered(b, found)
     job = job_of(b, found)
     job.tier = Tier.Confidential
@@ -480,9 +478,7 @@ def expose_voters(b: Bench, items: int) -> Case:
     found.planted_error = PlantedError(found.item_root, voters, [])
     found.item_root = right.root
     b.runtime.receipts.receipts[ID] = found
-    places = [ITEM + 2 * place for place in range(items)] if ITEM < 3_000 else []
-    if not places:
-        raise ValueError("the item that all verifiers check is too late in the job")
+    places = [ITEM + 2 * place for place in range(items)]
     said = claim().evidence
 
     def opened(tree: Tree, root: bytes) -> Opening:
@@ -524,9 +520,8 @@ def look(b: Bench) -> Case:
 def select(b: Bench) -> Case:
     """Select a whole committee from all verifiers."""
     found = checked(b, Phase.Waiting, Valid())
-    for seat in found.seats:
-        del b.runtime.receipts.committees.duties[seat.verifier, ID]
-    found.seats, found.beacons = [], found.beacons[1:]
+    b.runtime.receipts.committees.unseat(ID, found, found.seats)
+    found.beacons = found.beacons[1:]
     found.used = found.used[MAX_COMMITTEE:]
     return stepped(b, found)
 

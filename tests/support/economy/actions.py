@@ -30,7 +30,10 @@ class Action:
 
 def work(values: RandomValues) -> Callable[[], object]:
     """Record a receipt of work."""
-    price, units = int(values.chain.mining.prices.fee_price.value), values.one_of((1, 10**3, 10**6, 10**8))
+    price, units = (
+        int(values.chain.mining.prices.fee_price.value),
+        values.one_of((1, 10**3, 10**6, 10**8)),
+    )
     fees = u128(min(units * price * values.one_of((0, 1, 1, 3)) // values.one_of((1, 2)), 10**24))
     receipt, provider = H256(values.rng.randbytes(32)), values.one_of(PEOPLE)
     verified, requester = values.chance(30), values.one_of(PEOPLE)

@@ -258,7 +258,7 @@ def test_a_share_of_the_score_costs_its_share_of_all_fees(
 
 
 def test_an_insider_pays_a_fifteenth_of_the_price_for_its_score() -> None:
-    """Who has the development fund's and the Foundation's legs, too, still loses burn and 5 %."""
+    """An owner of the development fund and the Foundation still loses the burn and 5 %."""
     market = Market()
     job = market.post(data_bytes=u64(2_000_000 << 20))
     price = int(market.job(job).price)

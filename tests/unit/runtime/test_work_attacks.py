@@ -381,7 +381,7 @@ def test_two_of_five_that_are_silent_are_replaced_and_the_work_is_paid() -> None
 
 
 def gained_of(market: Market, who: list[AccountId]) -> list[int]:
-    """What these have more than at the beginning."""
+    """Return the gains of these accounts since the beginning."""
     return [amount - 1_000_000 * int(BTT) for amount in market.wealth(*who)]
 
 
@@ -389,7 +389,7 @@ def gained_of(market: Market, who: list[AccountId]) -> list[int]:
 
 
 def test_withholding_a_block_selects_once_more_and_no_more() -> None:
-    """Who has half of the bond and may choose between two beacons wins 3 in 4, not all.
+    """An account with half of the bond that may choose between two beacons wins 3 in 4, not all.
 
     It costs the block's reward each time, and the check of what it computed stays as it is.
     """

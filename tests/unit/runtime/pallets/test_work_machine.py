@@ -53,7 +53,7 @@ class WorkMachine(RuleBasedStateMachine):
     """
 
     kind: type[Market] = Market
-    """Where all this happens."""
+    """The market on which all this happens."""
 
     def __init__(self) -> None:
         super().__init__()
