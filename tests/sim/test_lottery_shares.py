@@ -44,7 +44,7 @@ def epoch_of(weights: list[int], randomness: bytes) -> Epoch:
 
 
 def is_near(count: int, trials: int, share: float) -> bool:
-    """Tell whether a count lies within so many sigmas of what is expected, or within one."""
+    """Return True if a count is within `SIGMAS` of the expected one, or within one."""
     return abs(count - trials * share) <= max(1.0, SIGMAS * sqrt(trials * share * (1 - share)))
 
 
@@ -71,5 +71,5 @@ def test_wins_and_turns_come_by_weight(name: str) -> None:
         chance = 1 - (3 / 4) ** (weight / total)
         assert is_near(won[index], SLOTS, chance), f"authority {index} won {won[index]}"
         assert is_near(turns[index], idle, weight / total), f"authority {index}: {turns[index]}"
-    # Whoever they are: a quarter of all slots is won, c = 1/4.
+    # In all cases a quarter of all slots is won, c = 1/4.
     assert is_near(SLOTS - idle, SLOTS, 1 / 4)
