@@ -14,6 +14,7 @@ from runtime.accounts import MINING
 from runtime.constants import BTT, DAY_MS, MILLI_BTT
 from runtime.emission import emitted
 from runtime.frame import ROOT, ensure_root, signed
+from runtime.frame.traits import Slot
 from runtime.pallets.balances import Balances
 from runtime.pallets.mining import Mining, Params
 from runtime.splits import PPM
@@ -52,8 +53,8 @@ class Watch:
 
     slot = 0
 
-    def now(self) -> int:
-        return self.slot
+    def now(self) -> Slot:
+        return Slot(self.slot)
 
 
 class PlainPayer:

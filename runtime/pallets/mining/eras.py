@@ -9,6 +9,7 @@ from btt_chain.primitives.arithmetic import mul_div
 from btt_chain.scale import u32, u128
 from runtime.constants import DAY_MS
 from runtime.frame import Component, Constant, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame.traits import Clock
 from runtime.pallets.mining import errors, events
 from runtime.pallets.mining.ledger import EmissionLedger
 from runtime.pallets.mining.prices import Prices
@@ -16,7 +17,6 @@ from runtime.pallets.mining.schedule import Schedule
 from runtime.pallets.mining.shares import Step, added, earned, part, score_of
 from runtime.pallets.mining.standings import Standings
 from runtime.pallets.mining.types import (
-    Clock,
     EraRecord,
     Estimate,
     Granted,
@@ -96,7 +96,7 @@ class Eras(Component):
         self._epoch_slots = int(epoch_slots)
         self._slot_ms = slot_ms
 
-    # ---- time
+    # ---- public interface
 
     def epoch(self) -> int:
         """Return the epoch of this slot, counted from genesis."""
@@ -109,8 +109,6 @@ class Eras(Component):
     def limit(self) -> int:
         """Return the maximum unallocated emission to be paid in the current era, in planck."""
         return self.schedule().limit(int(self.began.value))
-
-    # ---- the current era
 
     def add(self, operator: AccountId, work: Work, cap: int) -> None:
         """Add a receipt, which earns at most `cap` planck, to the current era."""
@@ -165,8 +163,6 @@ class Eras(Component):
         self.began.value = u32(epoch)
         total = budget + idle
         self.deposit(events.EraEnded(era, u128(total), u128(owed), u128(total - owed)))
-
-    # ---- closed eras
 
     def claim(self, who: AccountId, first: int, last: int) -> int:
         """Pay the rewards of `who` for these eras; return the number of eras with a share."""

@@ -38,6 +38,7 @@ from runtime.frame import (
     call,
 )
 from runtime.frame.aliases import AccountIdOf
+from runtime.frame.traits import Clock
 from runtime.pallets.mining import errors, events
 from runtime.pallets.mining.eras import Eras, Work
 from runtime.pallets.mining.ledger import EmissionLedger
@@ -50,7 +51,6 @@ from runtime.pallets.mining.types import (
     MAX_PRICE,
     MIN_PRICE,
     PARTS,
-    Clock,
     Emission,
     EraIndex,
     Estimate,

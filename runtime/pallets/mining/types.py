@@ -224,13 +224,6 @@ class Estimate:
 # ---- interfaces that Mining needs
 
 
-class Clock(Protocol):
-    """The time; Babe satisfies it."""
-
-    def now(self) -> int:
-        """Return the slots since genesis."""
-
-
 class Payer(Protocol):
     """Payments from pools, the only ones; Tokenomics satisfies it."""
 

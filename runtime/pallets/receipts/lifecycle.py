@@ -226,7 +226,7 @@ class Lifecycle(Component):
     def _unseat(self, case: Case, seats: Sequence[Seat]) -> None:
         self._committees.unseat(case.id, case.receipt, seats)
 
-    # ---- effects
+    # ---- internals: effects
 
     def _store_phase(self, case: Case) -> None:
         receipt = case.receipt

@@ -15,7 +15,8 @@ Verifiers bond; half of a slash goes to the account that proved the fault, the o
 destroyed. Verifiers sign with session keys, so their extrinsics are bare and free: a commitment
 carries a signature, a reveal opens it and carries the VRF proof of the sample.
 
-See `docs/useful-work.md`.
+The life cycle of a receipt is in `phases`, with a table of transitions; `lifecycle` applies it.
+Described in `docs/useful-work.md`.
 """
 
 from __future__ import annotations

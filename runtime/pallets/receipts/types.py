@@ -15,7 +15,7 @@ from btt_chain.work.graph import Graph
 from btt_chain.work.merkle import Opening
 from runtime.frame import Reason
 from runtime.frame.timers import NO_TIMER, DueKey
-from runtime.frame.traits import Inspect, InspectHold, Mutate, MutateHold, Operators
+from runtime.frame.traits import Clock, Inspect, InspectHold, Mutate, MutateHold, Operators
 from runtime.pallets.babe import Drawn
 from runtime.pallets.jobs.types import NO_HASH, Job, JobState, Outcome
 from runtime.pallets.tokenomics import BurnReason
@@ -333,11 +333,8 @@ class Models(Protocol):
         """Return the graph of a model."""
 
 
-class BeaconClock(Protocol):
+class BeaconClock(Clock, Protocol):
     """The clock and the chain's randomness; Babe satisfies it."""
-
-    def now(self) -> int:
-        """Return the slots since the first block's slot; 0 at genesis and in block 1."""
 
     def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`."""

@@ -171,7 +171,7 @@ async def test_another_input_than_the_requesters_is_found_and_proven(vectors: bo
 
 async def test_another_output_than_the_computed_one_is_found_and_proven(vectors: bool) -> None:
     work = Work(*attention())
-    work.told[2] = H256(b"\1" * 32)
+    work.wrong_outputs[2] = H256(b"\1" * 32)
 
     finding = await looked(work, work.look(vectors=vectors))
 
