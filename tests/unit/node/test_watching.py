@@ -40,7 +40,7 @@ def refusal_of_another_state(chain: DevChain) -> tuple[bytes, InvalidBlock]:
 
 
 def watcher(chain: DevChain, clock: Clock) -> NodeWatcher:
-    metrics = SimpleNamespace(on_import_failed=lambda _: None)
+    metrics = SimpleNamespace(chain=SimpleNamespace(on_import_failed=lambda _: None))
     return NodeWatcher(chain.client, cast(Metrics, metrics), clock)
 
 
@@ -84,7 +84,7 @@ def test_a_missed_slot_is_a_warning_with_the_reason(
     chain: DevChain, caplog: pytest.LogCaptureFixture
 ) -> None:
     outcomes: list[str] = []
-    metrics = SimpleNamespace(on_slot=outcomes.append)
+    metrics = SimpleNamespace(authoring=SimpleNamespace(on_slot=outcomes.append))
     watch = NodeWatcher(chain.client, cast(Metrics, metrics), Clock())
     watch.missed(7, "proposal timed out")
     watch.missed(8, "refused by the signing record", forbidden=True)
