@@ -22,7 +22,6 @@ DEFAULT_ORIGINS = (
     "https://127.0.0.1:*",
     "https://polkadot.js.org",
 )
-ANY_ORIGIN = ("all",)
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 

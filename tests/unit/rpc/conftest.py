@@ -8,7 +8,6 @@ import pytest
 from aiohttp import ClientSession
 
 from btt_chain.chain.runtimes import RuntimeRegistry
-from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.backend import RuntimeCallError, UnknownBlock
 from btt_chain.rpc.server import RpcConfig
@@ -25,7 +24,7 @@ Dial = Callable[[], Awaitable[WsClient]]
 
 @pytest.fixture
 def config() -> RpcConfig:
-    return RpcConfig(port=0, origins=ANY_ORIGIN)
+    return RpcConfig(port=0, origins=("all",))
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from aiohttp import ClientSession
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc import visitors as visitors_module
-from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.budget import EXTERNAL, Bill, CostAccount, Rate
 from btt_chain.rpc.connection import DELIVERY_PRICE, Connection, Subscription, Wire
@@ -32,7 +31,7 @@ SUBSCRIPTIONS = 40
 async def external(backend: ModelBackend, monkeypatch: pytest.MonkeyPatch) -> RpcService:
     """A service for which all callers come from other machines, with the usual limits."""
     monkeypatch.setattr(visitors_module, "is_loopback", lambda _: False)
-    return RpcService(backend, RpcConfig(port=0, origins=ANY_ORIGIN))
+    return RpcService(backend, RpcConfig(port=0, origins=("all",)))
 
 
 async def start_page(ws: WsClient, genesis: str) -> None:

@@ -14,7 +14,6 @@ from btt_chain.primitives import ss58
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.primitives.header import Header
-from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.finality import GrandpaApi, Rounds
 from btt_chain.rpc.registry import Registry
 from btt_chain.rpc.server import RpcConfig, RpcServer
@@ -57,7 +56,7 @@ def model() -> Model:
 async def ws(model: Model) -> AsyncIterator[WsClient]:
     registry, api = Registry(), GrandpaApi(model)
     registry.add(api)
-    server = RpcServer(registry, RpcConfig(port=0, origins=ANY_ORIGIN))
+    server = RpcServer(registry, RpcConfig(port=0, origins=("all",)))
     await server.start()
     async with ClientSession() as session:
         socket = await session.ws_connect(f"ws://127.0.0.1:{server.port}")

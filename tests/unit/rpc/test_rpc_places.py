@@ -10,7 +10,6 @@ import pytest
 from aiohttp import ClientSession, WSServerHandshakeError
 
 from btt_chain.rpc import places as places_module
-from btt_chain.rpc.access import ANY_ORIGIN
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.origin import TrustedProxies
@@ -120,7 +119,7 @@ async def test_websockets_through_a_proxy_make_room_for_each_other(
 ) -> None:
     monkeypatch.setattr(places_module, "MIN_SILENCE", 0.0)
     limits = Limits(connections=4, connections_per_address=8)
-    config = RpcConfig(port=0, origins=ANY_ORIGIN, limits=limits, trusted_proxies=("127.0.0.1",))
+    config = RpcConfig(port=0, origins=("all",), limits=limits, trusted_proxies=("127.0.0.1",))
     service = RpcService(backend, config)
     await service.start()
 
