@@ -99,19 +99,19 @@ class Shared:
 
     def join(self, client: Client) -> None:
         """Let a node's chain use the results of others, and share its own."""
-        client.execute = self._executing(client, client.execute)  # type: ignore[method-assign, assignment]
-        client.import_block = self._importing(client.import_block)  # type: ignore[method-assign]
-        client.header = self._reading(client)  # type: ignore[method-assign, assignment]
+        vars(client)["execute"] = self._executing(client, client.execute)
+        vars(client)["import_block"] = self._importing(client.import_block)
+        vars(client)["header"] = self._reading(client)
 
     def attend(self, engine: Engine, verify: Signatures) -> None:
         """Let a node that is put together use it, too; `verify` has all nodes' verdicts."""
         importer, validator = engine.parts.importer, engine.parts.gadget._validator
         signer = engine.parts.signer
         if signer is not None:
-            signer.sign = self._signing(signer.sign, verify)  # type: ignore[method-assign, assignment]
-        importer.slots = self._looking(importer, importer.slots)  # type: ignore[method-assign, assignment]
-        importer.check = self._checking(importer, importer.check)  # type: ignore[method-assign, assignment]
-        validator.decode = self._decoding(validator.decode)  # type: ignore[method-assign, assignment]
+            vars(signer)["sign"] = self._signing(signer.sign, verify)
+        vars(importer)["slots"] = self._looking(importer, importer.slots)
+        vars(importer)["check"] = self._checking(importer, importer.check)
+        vars(validator)["decode"] = self._decoding(validator.decode)
 
     # ---- blocks
 

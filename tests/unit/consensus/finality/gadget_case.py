@@ -24,6 +24,7 @@ from btt_chain.primitives.grandpa import (
     CatchUp,
     Commit,
     Justification,
+    PrevoteMessage,
     SignedMessage,
     SignedPrevote,
     Stage,
@@ -142,7 +143,8 @@ def catch_up(case: GadgetCase, number: int, names: Sequence[str] = NAMES[1:]) ->
     prevotes: list[SignedPrevote] = []
     for name in names:
         vote: SignedMessage = signed(PREVOTE, block, name, number, 0)
-        prevotes.append(SignedPrevote(vote.message.vote, vote.signature, vote.id))  # type: ignore[arg-type]
+        assert isinstance(vote.message, PrevoteMessage)
+        prevotes.append(SignedPrevote(vote.message.vote, vote.signature, vote.id))
     precommits = [as_precommit(signed(PRECOMMIT, block, name, number, 0)) for name in names]
     base = target(case.headers[0])
     return CatchUp(u64(number), prevotes, precommits, base.hash, u32(base.number))

@@ -145,7 +145,8 @@ def test_finalizes_multiple_pending_changes_in_order() -> None:
     for node in net.nodes.values():
         proven = [a.justification.target.number for a in node.log if isinstance(a, Finalize)]
         assert {3, 6, 9} <= set(proven)
-        assert [records.read_end(node.aux.get, n).number for n in range(3)] == [3, 6, 9]  # type: ignore[union-attr]
+        ends = [records.read_end(node.aux.get, set_id) for set_id in range(3)]
+        assert [end and end.number for end in ends] == [3, 6, 9]
     net.check()
 
 
