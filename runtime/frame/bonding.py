@@ -41,11 +41,16 @@ def has_room(ledger: BondLedger, due: int, max_chunks: int) -> bool:
 
 
 def unbond(ledger: BondLedger, amount: u128, due: u32) -> None:
-    """Move `amount` planck of the active part to the parts being unbonded; check `has_room` before.
+    """Move `amount` planck from the active part to those being unbonded; needs `has_room`."""
+    ledger.active -= amount
+    add_chunk(ledger, amount, due)
+
+
+def add_chunk(ledger: BondLedger, amount: u128, due: u32) -> None:
+    """Add a part that was taken out of the active one; check `has_room` before.
 
     Parts of one `due` become one chunk.
     """
-    ledger.active -= amount
     if ledger.unlocking and ledger.unlocking[-1].due == due:
         ledger.unlocking[-1].value += amount
     else:

@@ -23,7 +23,8 @@ from btt_chain.primitives.limits import MAX_LOGS
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import NONE, ROOT, Call, signed
-from runtime.pallets.authorities import MAX_CHUNKS, Exposure, Ledger, UnlockChunk
+from runtime.frame.bonding import UnlockChunk
+from runtime.pallets.authorities import MAX_CHUNKS, Exposure, Ledger
 from runtime.pallets.evidence import BABE_EQUIVOCATION, MembershipProof
 from runtime.pallets.offences import Charge, OffenceDetails, Queued, opaque, report_id
 from runtime.pallets.offences import Exposure as Charged

@@ -4,7 +4,6 @@ from runtime.pallets.authorities.formulas import (
     BABE_UNIT,
     capped_weights,
     shared_weights,
-    take_from,
 )
 from runtime.pallets.authorities.pallet import Authorities
 from runtime.pallets.authorities.types import (
@@ -17,7 +16,6 @@ from runtime.pallets.authorities.types import (
     NoKeys,
     NoWork,
     OwnOperators,
-    UnlockChunk,
     WorkScores,
 )
 
@@ -33,9 +31,7 @@ __all__ = [
     "NoKeys",
     "NoWork",
     "OwnOperators",
-    "UnlockChunk",
     "WorkScores",
     "capped_weights",
     "shared_weights",
-    "take_from",
 ]

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, Map, Pallet, Reason
+from runtime.frame import Component, Map, Pallet, Reason, bonding
 from runtime.frame.traits import MutateHold
 from runtime.pallets.authorities import errors, events
 from runtime.pallets.authorities.candidates import CandidateList
 from runtime.pallets.authorities.elections import Elections
-from runtime.pallets.authorities.formulas import take_from
-from runtime.pallets.authorities.types import MAX_BOND, MIN_BOND, Ledger, UnlockChunk
+from runtime.pallets.authorities.types import MAX_BOND, MIN_BOND, Ledger
 
 
 class Bonds(Component):
@@ -76,14 +75,11 @@ class Bonds(Component):
         """
         ledger.active = u128(ledger.active - amount)
         elections = 0
-        if ledger.unlocking and ledger.unlocking[-1].session == due:
-            ledger.unlocking[-1].value += amount
-        else:
-            if len(ledger.unlocking) >= self._max_chunks:
-                elections = self.withdraw(stash, ledger, session)
-            if len(ledger.unlocking) >= self._max_chunks:
-                raise errors.NoMoreChunks
-            ledger.unlocking.append(UnlockChunk(amount, due))
+        if not bonding.has_room(ledger, due, self._max_chunks):
+            elections = self.withdraw(stash, ledger, session)
+        if not bonding.has_room(ledger, due, self._max_chunks):
+            raise errors.NoMoreChunks
+        bonding.add_chunk(ledger, amount, due)
         self.store(stash, ledger)
         return elections
 
@@ -97,7 +93,7 @@ class Bonds(Component):
         spare, released, kept = ledger.total - at_stake, 0, []
         for chunk in ledger.unlocking:
             value = int(chunk.value)
-            if chunk.session <= session and value <= spare:
+            if chunk.due <= session and value <= spare:
                 spare -= value
                 released += value
             else:
@@ -112,6 +108,6 @@ class Bonds(Component):
         """Move up to `charged` planck of a bond to `dest`; return the amount moved."""
         taken = u128(min(charged, ledger.total))
         self._currency.transfer_on_hold(self._reason, stash, dest, taken, on_hold=False, force=True)
-        take_from(ledger, int(taken))
+        bonding.take(ledger, int(taken))
         self.store(stash, ledger)
         return taken

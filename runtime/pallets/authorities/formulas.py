@@ -7,7 +7,6 @@ from typing import Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u64
-from runtime.pallets.authorities.types import Ledger
 
 PLANCK_PER_VOTE: Final = 10**12
 """Planck of bond per unit of weight in GRANDPA."""
@@ -21,18 +20,6 @@ OMEGA: Final = 4
 OPERATOR_CAP: Final = BABE_UNIT * 20 // 100
 SHARED_CAP: Final = BABE_UNIT * 150 // 100
 """An operator's cap: the first, or the second divided by the number of operators, if greater."""
-
-
-def take_from(ledger: Ledger, amount: int) -> None:
-    """Take `amount` out of a bond: from the active part first, then from the newest unbonded."""
-    part = min(amount, int(ledger.active))
-    ledger.active -= part
-    amount -= part
-    for chunk in reversed(ledger.unlocking):
-        part = min(amount, int(chunk.value))
-        chunk.value -= part
-        amount -= part
-    ledger.unlocking = [chunk for chunk in ledger.unlocking if chunk.value]
 
 
 def bond_weights(bonds: Sequence[int]) -> list[u64]:

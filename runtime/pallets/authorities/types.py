@@ -9,6 +9,7 @@ from typing import Annotated, Final, Protocol
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, TypeName, path, u32, u128
 from runtime.constants import BTT
+from runtime.frame.bonding import UnlockChunk, unlocking_total
 
 MAX_CHUNKS: Final = 32
 MAX_CANDIDATES: Final = 256
@@ -25,15 +26,6 @@ HIGHEST_MINIMUM: Final = u128(1_000_000 * BTT)
 SessionIndex = Annotated[u32, TypeName("SessionIndex")]
 
 
-@path("pallet_authorities::UnlockChunk", params={"Balance": u128})
-@dataclass(slots=True)
-class UnlockChunk:
-    """A part of a bond that was unbonded; it can be withdrawn from session `session` on."""
-
-    value: Annotated[Compact[u128], TypeName("Balance")]
-    session: Annotated[Compact[u32], TypeName("SessionIndex")]
-
-
 @path("pallet_authorities::Ledger", params={"Balance": u128})
 @dataclass(slots=True)
 class Ledger:
@@ -47,7 +39,7 @@ class Ledger:
     @property
     def total(self) -> int:
         """Amount on hold, in planck."""
-        return int(self.active) + sum(int(chunk.value) for chunk in self.unlocking)
+        return int(self.active) + unlocking_total(self)
 
 
 @path("pallet_authorities::Exposure", params={"Balance": u128})

@@ -16,6 +16,7 @@ from btt_chain.scale import Overflow, u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT, MILLI_BTT
 from runtime.frame import ROOT, BadOrigin, GenesisError, TokenError, TokenErrorKind, signed
+from runtime.frame.bonding import UnlockChunk
 from runtime.frame.error import Error
 from runtime.pallets.authorities import (
     BABE_UNIT,
@@ -26,10 +27,8 @@ from runtime.pallets.authorities import (
     Exposure,
     Ledger,
     NoKeys,
-    UnlockChunk,
     capped_weights,
     shared_weights,
-    take_from,
 )
 from support.runtime import refused
 from support.stakes import MINIMUM, RICH, StakeChain, btt, stash
@@ -397,14 +396,6 @@ def test_an_expelled_validator_is_barred_for_a_term_and_replaced_at_once(chain: 
     assert A not in chain.authorities.candidate_list.barred
     chain.authorities.expel(NEWCOMER)  # an account without a bond is barred all the same
     chain.check()
-
-
-def test_slashing_takes_the_active_bond_first_and_then_the_youngest_part() -> None:
-    ledger = Ledger(u128(10), [UnlockChunk(u128(5), u32(1)), UnlockChunk(u128(6), u32(2))])
-    take_from(ledger, 12)
-    assert ledger == Ledger(u128(0), [UnlockChunk(u128(5), u32(1)), UnlockChunk(u128(4), u32(2))])
-    take_from(ledger, 5)
-    assert ledger == Ledger(u128(0), [UnlockChunk(u128(4), u32(1))])
 
 
 # ---- weights
