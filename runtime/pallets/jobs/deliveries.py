@@ -56,7 +56,7 @@ class Deliveries(Component):
         """Return a job, as of now; None if there is none, or it is no longer stored."""
         return self._store.get(id)
 
-    def stood_still(self) -> int:
+    def stalled_slots(self) -> int:
         """Return the number of slots, all together, in which the chain stalled."""
         return self._stalls.total()
 

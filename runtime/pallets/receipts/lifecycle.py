@@ -132,7 +132,7 @@ class Lifecycle(Component):
         found = self._jobs.committed(job, provider, int(receipt.attempt), id)
         if not found.accepted <= receipt.started <= receipt.finished <= receipt.submitted:
             raise errors.BadTimes
-        receipt.stalled = u32(self._jobs.stood_still())
+        receipt.stalled = u32(self._jobs.stalled_slots())
         self.deposit(events.Submitted(id, job, provider))
         case = self._records.new(id, receipt, found)
         trigger = Trigger.SUBMITTED_CONFIDENTIALLY if case.is_keyed else Trigger.SUBMITTED

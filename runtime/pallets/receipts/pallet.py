@@ -206,7 +206,7 @@ class Receipts(Pallet):
         )  # fmt: skip
         challenge = Reason(self.index, self.HoldReason.Challenge)
         self.records = Records(self.receipts, deps)
-        self.timers = TimerQueues(self, now=self.clock.now, stalled=self.jobs.stood_still)
+        self.timers = TimerQueues(self, now=self.clock.now, stalled=self.jobs.stalled_slots)
         self.bonds = VerifierBonds(self, rules, deps, self.reason)
         self.committees = Committees(self, rules, deps, self.bonds.roster)
         self.attestations = Attestations(self, deps, self.records)

@@ -77,7 +77,7 @@ class Records:
     def find(self, id: H256) -> Receipt | None:
         """Return a receipt with its present deadlines; None if it is unknown or removed."""
         found = self._receipts.get(id)
-        return None if found is None else found.shifted(self._jobs.stood_still())
+        return None if found is None else found.shifted(self._jobs.stalled_slots())
 
     def receipt(self, id: H256) -> Receipt:
         """Return a receipt with its present deadlines. Raises UnknownReceipt."""

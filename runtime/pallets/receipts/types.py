@@ -346,7 +346,7 @@ class JobLedger(Protocol):
     def job(self, id: H256) -> Job | None:
         """Return a job."""
 
-    def stood_still(self) -> int:
+    def stalled_slots(self) -> int:
         """Return the total number of stalled slots."""
 
     def looked_at(self, job: Job) -> int:
