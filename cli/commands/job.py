@@ -26,7 +26,6 @@ from cli.commands.job_session import (
     ample_deadline,
     fetch_result,
     offered,
-    read_chain_facts,
     read_job,
     runs,
     served_at,
@@ -40,6 +39,7 @@ from cli.common.sending import Sender, asking_options, sending_options, signing_
 from cli.common.working import (
     EXTRA,
     asked,
+    chain_facts,
     folder_of,
     folder_option,
     found,
@@ -266,7 +266,7 @@ def gateway(
     reported: dict[str, str] = {}
 
     async def work() -> None:
-        _, is_local = await read_chain_facts(url, timeout)
+        _, is_local = await chain_facts(url, timeout)
         first = True
         while True:
             try:
@@ -376,7 +376,7 @@ def list_(
     from cli.common.session import run
 
     async def ask() -> tuple[list[dict[str, Json]], Currency]:
-        currency, _ = await read_chain_facts(url, timeout)
+        currency, _ = await chain_facts(url, timeout)
         async with await WebSocket.connect(url, timeout) as client:
             if account is not None:
                 return await _jobs_of(client, account, not everything), currency
@@ -447,7 +447,7 @@ def status(job_id: str, url: str, timeout: float, as_json: bool) -> None:
     id = read_id(job_id, "job")
 
     async def ask() -> tuple[dict[str, Json], Currency]:
-        currency, _ = await read_chain_facts(url, timeout)
+        currency, _ = await chain_facts(url, timeout)
         return await read_job(url, timeout, id), currency
 
     answer, currency = run(ask())
@@ -589,7 +589,7 @@ def result(
                     "result is not here; name the right --base-path"
                 )
             if folder.result(record) is None:
-                _, is_local = await read_chain_facts(url, timeout)
+                _, is_local = await chain_facts(url, timeout)
                 await fetch_result(chain, folder, record, is_local, listen, public)
             return folder, record, await read_job(url, timeout, id)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from cli.commands.job_result import print_result
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
-from cli.common.working import found
+from cli.common.working import chain_facts, found
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -63,7 +63,7 @@ class Session:
 
     async def look(self) -> None:
         """Read the kind of chain, and its currency."""
-        self.currency, self.is_local = await read_chain_facts(self.url, self.timeout)
+        self.currency, self.is_local = await chain_facts(self.url, self.timeout)
 
     @asynccontextmanager
     async def gateway(
@@ -256,17 +256,6 @@ def story(state: str, provider: str | None, outcome: str | None) -> str:
 def outcome_name(outcome: Outcome | None) -> str | None:
     """Return the name of an outcome, None if there is none yet."""
     return None if outcome is None else outcome.name
-
-
-async def read_chain_facts(url: str, timeout: float) -> tuple[Currency, bool]:
-    """Return the chain's currency, and True if the chain is one of a single machine."""
-    from btt_chain.client.chain import read_properties
-    from btt_chain.client.jsonrpc import WebSocket
-
-    async with await WebSocket.connect(url, timeout) as client:
-        kind = await client.call("system_chainType")
-        currency, _ = read_properties(await client.call("system_properties"))
-    return currency, kind in ("Development", "Local")
 
 
 def runs(folder: Folder) -> bool:

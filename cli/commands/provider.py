@@ -16,7 +16,6 @@ import click
 
 from cli.commands.provider_session import (
     Place,
-    facts,
     opened,
     planck_of,
     provide,
@@ -25,7 +24,7 @@ from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, sending_options, signer_of, signer_options
-from cli.common.working import EXTRA, work_chain
+from cli.common.working import EXTRA, chain_facts, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -124,7 +123,7 @@ def register(
     async def work() -> tuple[str, ProviderInfo]:
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(work_chain(url, timeout))
-            currency, is_local = await facts(url, timeout)
+            currency, is_local = await chain_facts(url, timeout)
             planck = planck_of(currency, bond)
             open_ = await stack.enter_async_context(opened(chain, sender.pair, place, is_local))
             info = open_.info(chosen, region, sorted({*classes}), capacity)
@@ -251,7 +250,7 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
 
     async def ask() -> tuple[Currency, ProviderView, list[JobView], int]:
         async with work_chain(url, timeout) as chain:
-            currency, _ = await facts(url, timeout)
+            currency, _ = await chain_facts(url, timeout)
             view = await known(chain, who)
             jobs = await chain.api("WorkApi_assignments", who)
             era = int((await chain.api("MiningApi_emission")).era)
@@ -324,7 +323,7 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
 
     async def ask() -> tuple[Currency, list[JobView], dict[int, int], int]:
         async with work_chain(url, timeout) as chain:
-            currency, _ = await facts(url, timeout)
+            currency, _ = await chain_facts(url, timeout)
             await known(chain, who)
             jobs = await ended_jobs(chain, who)
             era = int((await chain.api("MiningApi_emission")).era)

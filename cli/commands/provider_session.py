@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.working import work_chain
+from cli.common.working import chain_facts, work_chain
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -63,7 +63,7 @@ async def provide(
             try:
                 async with work_chain(url, timeout) as chain:
                     if working is None:
-                        currency, is_local = await facts(url, timeout)
+                        currency, is_local = await chain_facts(url, timeout)
                         open_ = await stack.enter_async_context(
                             opened(chain, pair, place, is_local)
                         )
@@ -249,14 +249,3 @@ async def opened(
             yield Opened(account, pair, folder, store, host)
         finally:
             await host.stop()
-
-
-async def facts(url: str, timeout: float) -> tuple[Currency, bool]:
-    """Return the chain's currency, and True if the chain is one of a single machine."""
-    from btt_chain.client.chain import read_properties
-    from btt_chain.client.jsonrpc import WebSocket
-
-    async with await WebSocket.connect(url, timeout) as client:
-        kind = await client.call("system_chainType")
-        currency, _ = read_properties(await client.call("system_properties"))
-    return currency, kind in ("Development", "Local")

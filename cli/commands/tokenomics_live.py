@@ -16,14 +16,14 @@ from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.client.wire import header_number, member, to_bytes
 from cli.common import show
-from cli.common.errors import ExitCode, NotFound, Refused
+from cli.common.errors import ExitCode, Refused
+from cli.common.working import asked
 
 if TYPE_CHECKING:
     from runtime.audit import Finding
 
 PAGE: Final = 1_000
 """Keys per request: the maximum that a node lists."""
-NO_METHOD: Final = -32601
 RATE_LIMITED: Final = -32999
 PAUSE: Final = 1.0
 """Seconds in which a node's budget for remote callers is full again."""
@@ -40,8 +40,8 @@ async def print_supply(url: str, timeout: float, at: str, as_json: bool) -> None
         hash = await find_block(client, at)
         where = "0x" + hash.hex()
         header = await client.call("chain_getHeader", where)
-        supply = await _asked(client, "tokenomics_supply", where)
-        pools = await _asked(client, "tokenomics_pools", where)
+        supply = await asked(client, "tokenomics_supply", where)
+        pools = await asked(client, "tokenomics_pools", where)
         currency, _ = read_properties(await client.call("system_properties"))
     block = {"number": header_number(header), "hash": where}
     if as_json:
@@ -50,17 +50,6 @@ async def print_supply(url: str, timeout: float, at: str, as_json: bool) -> None
     _print_supply(supply, currency, f"Supply at block {block['number']:_}")
     _print_burns(member(supply, "burnedBy"), currency)
     _print_pools(pools, currency)
-
-
-async def _asked(client: Connection, method: str, at: str) -> Json:
-    try:
-        return await client.call(method, at)
-    except RpcError as error:
-        if error.code == NO_METHOD:
-            raise NotFound(
-                f"the node at {client.url} has no {method}: it is no BTT chain, or an older one"
-            ) from None
-        raise
 
 
 SUPPLY: Final = {

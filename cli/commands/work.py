@@ -19,7 +19,7 @@ from cli.common.options import (
     json_option,
 )
 from cli.common.sending import Sender, optional_sending_options
-from cli.common.working import EXTRA, read_id, work_chain
+from cli.common.working import EXTRA, chain_facts, read_id, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
@@ -85,7 +85,7 @@ async def _verify(
             raise NotFound(f"the chain knows no receipt 0x{id.hex()} (any more)")
         if view.tier is Tier.Confidential:
             raise Refused("the receipt is of a confidential job: only its requester can check it")
-        local = await _is_local(url, timeout)
+        _, local = await chain_facts(url, timeout)
         chosen = _chosen(int(view.items), count)
         findings = await _look(chain, view, view.receipt, chosen, local)
         wrong = {item: finding for item, finding in findings.items() if _kind(finding) != "valid"}
@@ -98,13 +98,6 @@ def _chosen(items: int, count: int | None) -> list[int]:
     if count is None or count >= items:
         return list(range(items))
     return sorted(SystemRandom().sample(range(items), count))
-
-
-async def _is_local(url: str, timeout: float) -> bool:
-    from btt_chain.client.jsonrpc import WebSocket
-
-    async with await WebSocket.connect(url, timeout) as client:
-        return await client.call("system_chainType") in ("Development", "Local")
 
 
 async def _look(

@@ -15,6 +15,7 @@ from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.sending import LOCAL
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import Executed, RuntimeClient
@@ -70,8 +71,18 @@ async def properties(url: str, timeout: float) -> tuple[Currency, int]:
         return read_properties(await client.call("system_properties"))
 
 
+async def chain_facts(url: str, timeout: float) -> tuple[Currency, bool]:
+    """Return the chain's currency, and True if the chain is one of a single machine."""
+    from btt_chain.client.chain import read_properties
+
+    async with await WebSocket.connect(url, timeout) as client:
+        kind = await client.call("system_chainType")
+        currency, _ = read_properties(await client.call("system_properties"))
+    return currency, kind in LOCAL
+
+
 async def asked(client: Connection, method: str, *params: Json) -> Json:
-    """Return the answer of a `work_*` method. NotFound if the node has none."""
+    """Return the answer of a method of BTT chains. NotFound if the node has none."""
     try:
         return await client.call(method, *params)
     except RpcError as error:
