@@ -12,7 +12,7 @@ from p2p.network import (
     Charge,
     Penalise,
     Publish,
-    Tell,
+    SendNote,
 )
 
 
@@ -23,7 +23,7 @@ def check(action: Action) -> None:
             if topic not in GOSSIP_BYTES:
                 raise ValueError(f"no topic {topic!r}")
             _fits(data, GOSSIP_BYTES[topic], topic)
-        case Tell(_, data):
+        case SendNote(_, data):
             _fits(data, NOTE_BYTES, "a note")
         case Ask(_, _, protocol, data, timeout_ms):
             if protocol not in REQUESTS:

@@ -250,7 +250,7 @@ class Publish:
 
 
 @dataclass(frozen=True, slots=True)
-class Tell:
+class SendNote:
     """Send a note to `peer`; dropped silently if it is not connected."""
 
     peer: str
@@ -305,7 +305,7 @@ class SetStatus:
     status: Status
 
 
-Action = Publish | Tell | Ask | Answer | Penalise | Charge | SetStatus
+Action = Publish | SendNote | Ask | Answer | Penalise | Charge | SetStatus
 
 
 TRAFFIC: Final = ("bytes in", "bytes out", "penalties", "bans", "lookups")

@@ -248,7 +248,7 @@ class Executive:
 
     def _open_layer(self) -> tuple[list[int], int, int]:
         """Open a layer for a validation, after which state and block counters are restored."""
-        self.runtime.tie()  # another runtime may have been active since the view was opened
+        self.runtime.bind()  # another runtime may have been active since the view was opened
         self._state.begin()
         host = self.runtime.host
         return list(host.weights), host.length, len(host.events)

@@ -55,7 +55,7 @@ def metadata(runtime: Runtime, version: int) -> bytes:
 
 def describe(runtime: Runtime) -> RuntimeMetadata:
     """Return the description of a runtime, common to all versions."""
-    runtime.tie()
+    runtime.bind()
     registry = TypeRegistry()
     pallets = sorted(runtime.pallets.values(), key=lambda pallet: pallet.index)
     number = registry.id_of

@@ -238,7 +238,7 @@ class WorkApi(RuntimeApi, version=1):
         found = None if job.receipt is None else self._receipts.receipt(job.receipt)
         receipt = None
         if found is not None and job.receipt is not None:
-            receipt = receipt_view(job.receipt, found, self._jobs.deliveries.looked_at(job))
+            receipt = receipt_view(job.receipt, found, self._jobs.deliveries.sample_count(job))
         return JobView(
             id=id,
             now=u32(self._jobs.clock.now()),
@@ -315,7 +315,7 @@ def seat_view(receipt: Receipt, seat: Seat) -> SeatView:
     )
 
 
-def receipt_view(id: H256, receipt: Receipt, looked_at: int) -> ReceiptView:
+def receipt_view(id: H256, receipt: Receipt, sample_count: int) -> ReceiptView:
     """Return the view of a receipt, with its committee."""
     return ReceiptView(
         id=id,
@@ -334,7 +334,7 @@ def receipt_view(id: H256, receipt: Receipt, looked_at: int) -> ReceiptView:
         due=receipt.due,
         replacements=receipt.replacements,
         had_planted_error=receipt.planted_error is not None,
-        looked_at=u32(looked_at),
+        sample_count=u32(sample_count),
         seats=[seat_view(receipt, seat) for seat in receipt.seats],
         challenges=receipt.challenges,
     )

@@ -41,7 +41,7 @@ class SeatView:
     """None: not revealed yet."""
     digest: H256
     rho: H256
-    """Randomness, once revealed: it checks `ids.sample(rho, items, looked_at, missed)`."""
+    """Randomness, once revealed: it checks `ids.sample(rho, items, sample_count, missed)`."""
     missed: list[u32]
     """Items that other verifiers missed: it checks them besides its own sample."""
 
@@ -71,7 +71,7 @@ class ReceiptView:
     replacements: u8
     had_planted_error: bool
     """True if it contained a planted error; the roots are now the correct ones."""
-    looked_at: u32
+    sample_count: u32
     """Number of items that each verifier checks."""
     seats: list[SeatView]
     challenges: list[Challenge]

@@ -140,24 +140,26 @@ def plot_split(figure: Figure) -> None:
     axes.set_title("Where the price of a job goes")
 
 
-def escapes(items: int, looked_at: int, wrong: int, verifiers: int) -> float:
+def escapes(items: int, sample_count: int, wrong: int, verifiers: int) -> float:
     """Return the probability that no verifier selects a wrong item."""
-    if wrong > items - looked_at:
+    if wrong > items - sample_count:
         return 0.0
-    return (comb(items - wrong, looked_at) / comb(items, looked_at)) ** verifiers
+    return (comb(items - wrong, sample_count) / comb(items, sample_count)) ** verifiers
 
 
 def plot_detection(figure: Figure) -> None:
     """Plot the probability that fraud stays undetected, by the part of wrong items."""
     axes = figure.subplots()
     items = 32
-    for verifiers, looked_at, colour, style in (
+    for verifiers, sample_count, colour, style in (
         (1, 2, GREY, "-"), (3, 2, ORANGE, "-"), (5, 2, BLUE, "-"), (5, 32, GREEN, "--"),
     ):  # fmt: skip
         wrong = range(1, items + 1)
-        name = f"{verifiers} honest verifier{'s' if verifiers > 1 else ''}, {looked_at} items each"
+        name = (
+            f"{verifiers} honest verifier{'s' if verifiers > 1 else ''}, {sample_count} items each"
+        )
         axes.plot(
-            wrong, [100 * escapes(items, looked_at, n, verifiers) for n in wrong],
+            wrong, [100 * escapes(items, sample_count, n, verifiers) for n in wrong],
             label=name, color=colour, ls=style, lw=2,
         )  # fmt: skip
     axes.set_xlabel(f"wrong items among {items}")

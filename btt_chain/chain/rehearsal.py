@@ -123,7 +123,7 @@ def rehearse(
     # As the last block under the old version does at its end.
     overlay.put(CODE_KEY, runtime.version.encoded())
     overlay.put(SCHEDULED_KEY, None)
-    runtime.tie()
+    runtime.bind()
     runtime.host.enter(overlay)
     for migration in pending(runtime.migrations, runtime.version, overlay):
         old, began = overlay.changes(), time.perf_counter()
@@ -150,6 +150,6 @@ def rehearse(
 
 def _audit(runtime: Runtime, overlay: Overlay, made: Rehearsal) -> None:
     if isinstance(runtime, BttRuntime):
-        runtime.tie()
+        runtime.bind()
         runtime.host.enter(overlay)
         made.found.append([f"{found.invariant}: {found.text}" for found in audit(runtime)])

@@ -162,7 +162,7 @@ class RuntimeClient:
         """
         data = to_hex(encode_arguments(method, *args))
         answer = await self.chain.connection.call("state_call", method, data, hex_of(at))
-        self._runtime.tie()
+        self._runtime.bind()
         return decode_result(method, to_bytes(answer))
 
     def compose(self, pallet: str, call: str, /, **args: object) -> Call:
@@ -190,7 +190,7 @@ class RuntimeClient:
         """Return the events of a transaction in its block. Raises DispatchFailed."""
         _, index = await self.chain.transactions.position(wire, block)
         raw = await self.chain.transactions.events_of(block)
-        self._runtime.tie()
+        self._runtime.bind()
         events = tuple(
             record.event.event
             for record in _EVENTS.decode_all(b"\0" if raw is None else raw)

@@ -1,13 +1,13 @@
 """Keys of a validator, and the record of what it has signed.
 
-`Keystore` holds the session keys, `SigningRecord` the last signed messages of one, `Custody` both
-together.
+`Keystore` holds the session keys, `SigningRecord` the last signed messages of one, `KeyManager`
+both together.
 """
 
 from __future__ import annotations
 
 from btt_chain.keystore.errors import KeystoreError, RecordError
-from btt_chain.keystore.key_manager import Custody
+from btt_chain.keystore.key_manager import KeyManager
 from btt_chain.keystore.ledger import Clock, Ledger, Place, Refusal
 from btt_chain.keystore.record import MemoryRecord, Record, SigningRecord
 from btt_chain.keystore.sealed import Password
@@ -19,7 +19,7 @@ __all__ = [
     "GRANDPA",
     "Clear",
     "Clock",
-    "Custody",
+    "KeyManager",
     "Keystore",
     "KeystoreError",
     "Ledger",

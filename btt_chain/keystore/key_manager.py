@@ -20,7 +20,7 @@ OWNER_PREFIX: Final = b"POP_"
 """Prefix of the owner in a proof of possession. Source: `sp_core::proof_of_possession`."""
 
 
-class Custody:
+class KeyManager:
     """Keys and records of one chain; records are opened on first use, and stay locked.
 
     The record of a key that was generated here is opened when it first changes.

@@ -17,7 +17,7 @@ from btt_chain.chain.runtimes import LoadedRuntime, UnsupportedRuntime
 from btt_chain.consensus.finality.client_chain import ClientChain
 from btt_chain.consensus.finality.proofs import FinalityProof, prove_finality
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.keystore import Custody
+from btt_chain.keystore import KeyManager
 from btt_chain.node.driver import unix_ms
 from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
@@ -437,5 +437,5 @@ class NodeBackend:
     node: NodeView
     sealer: SealerView | None
     finality: FinalityView | None = None
-    keys: Custody | None = None
+    keys: KeyManager | None = None
     signing: Signer | None = None

@@ -85,7 +85,7 @@ class FinalityDriver:
         waiting = list(actions)
         for action in waiting:  # grows in the loop
             match action:
-                case Publish() | network.Tell() | Penalise():
+                case Publish() | network.SendNote() | Penalise():
                     self._send(action)
                 case ArmTimer(at):
                     self.due = at

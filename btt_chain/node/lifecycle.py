@@ -17,7 +17,7 @@ from btt_chain.chain.runtimes import UnsupportedRuntime, carried
 from btt_chain.consensus.author import Pace
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
-from btt_chain.keystore import BABE, GRANDPA, Custody, Keystore, Password
+from btt_chain.keystore import BABE, GRANDPA, KeyManager, Keystore, Password
 from btt_chain.node.assembly import Plan, assemble
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig, Paths
@@ -235,7 +235,7 @@ def node_key(chain: OpenChain, config: NodeConfig) -> KeyPair:
         raise WrongChain(f"the node's network key cannot be read: {error}") from None
 
 
-def key_manager_of(chain: OpenChain, config: NodeConfig) -> Custody:
+def key_manager_of(chain: OpenChain, config: NodeConfig) -> KeyManager:
     """Return the session keys of a node, with the locks of a validator's records taken.
 
     Raises KeystoreError or RecordError when a validator cannot use its keys; ValueError where no
@@ -270,8 +270,8 @@ def key_manager_of(chain: OpenChain, config: NodeConfig) -> Custody:
     return key_manager
 
 
-def _open_key_manager(chain: OpenChain, keystore: Keystore, *, forced: bool) -> Custody:
-    return Custody(
+def _open_key_manager(chain: OpenChain, keystore: Keystore, *, forced: bool) -> KeyManager:
+    return KeyManager(
         keystore,
         chain.paths.signing,
         chain.client.genesis_hash,
@@ -284,7 +284,7 @@ def engine_of(
     chain: OpenChain,
     config: NodeConfig,
     pool: PoolService,
-    key_manager: Custody | None,
+    key_manager: KeyManager | None,
     metrics: Metrics,
 ) -> Engine:
     """Return the engine of a node on a chain with BABE authors.
@@ -352,7 +352,7 @@ def verifying_of(
     chain: OpenChain,
     config: NodeConfig,
     pool: PoolService,
-    key_manager: Custody,
+    key_manager: KeyManager,
     engine: Engine | None,
     metrics: Metrics,
 ) -> Verifying | None:

@@ -52,7 +52,7 @@ def unchecked_priority(executive: Executive, wire: bytes) -> int | None:
 
     That of an operational one depends on its fee.
     """
-    executive.runtime.tie()  # the last executive may have been another runtime's
+    executive.runtime.bind()  # the last executive may have been another runtime's
     try:
         found = executive.decoder.decode_unchecked(unwrap(wire))
     except (DecodeError, Invalid):

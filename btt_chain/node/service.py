@@ -14,7 +14,7 @@ from btt_chain.chain.gc import settle_memory
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
 from btt_chain.consensus.finality.environment import RoundReport
 from btt_chain.consensus.finality.gadget import Gadget
-from btt_chain.keystore import Custody
+from btt_chain.keystore import KeyManager
 from btt_chain.node.backend import (
     ChainView,
     FinalityView,
@@ -61,7 +61,7 @@ class ServiceConfig:
     """The engine that follows and makes the chain; None on a manually sealed one."""
     network: Network | None = None
     """None for a stand-alone node."""
-    keys: Custody | None = None
+    keys: KeyManager | None = None
     metrics: Metrics | None = None
     metrics_port: int | None = None
     """Port of the metrics; None: not served."""

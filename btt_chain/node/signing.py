@@ -66,7 +66,7 @@ class Keys(Protocol):
 
 
 class Vault(Protocol):
-    """Keys and their records (`keystore.Custody`)."""
+    """Keys and their records (`keystore.KeyManager`)."""
 
     @property
     def keystore(self) -> Keys:

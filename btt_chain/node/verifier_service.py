@@ -403,7 +403,7 @@ class Verifying:
             item_root=receipt.item_root,
             output_root=receipt.output_root,
             rho=rho,
-            chosen=ids.sample(rho, items, int(receipt.looked_at), duty.seat.missed),
+            chosen=ids.sample(rho, items, int(receipt.sample_count), duty.seat.missed),
             vectors=model.check is CheckMode.Vectors,
         )
         source = ProviderSource(tools.host, served, enough)

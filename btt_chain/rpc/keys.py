@@ -18,7 +18,7 @@ OWNER_LENGTH: Final = 32
 
 
 class Keys(Protocol):
-    """The node's keys (`btt_chain.keystore.Custody`).
+    """The node's keys (`btt_chain.keystore.KeyManager`).
 
     Every method may raise KeystoreError or RecordError; their messages repeat no secret.
     """

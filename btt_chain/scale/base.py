@@ -69,8 +69,8 @@ class Codec(Generic[T]):
 class RecursiveCodec(Codec[T]):
     """A codec that is declared before its definition is known.
 
-    Recursive types refer to it; `tie` gives it its definition once the type is complete, and may be
-    called again: the last definition applies. Passes through recursive codecs are counted per
+    Recursive types refer to it; `bind` gives it its definition once the type is complete, and may
+    be called again: the last definition applies. Passes through recursive codecs are counted per
     thread, over all of them: a depth above `MAX_DEPTH`, or above the decode budget, is an error.
     With `bounds_itself` only encoding is counted: the defining codec limits its own decoding depth,
     and two counts would take a third of the time of decoding a small item.
@@ -88,7 +88,7 @@ class RecursiveCodec(Codec[T]):
             min_size=1,
         )
 
-    def tie(self, codec: Codec[T]) -> None:
+    def bind(self, codec: Codec[T]) -> None:
         """Give this codec its definition."""
         if codec.min_size == 0:
             raise TypeError(f"{self.name}: a recursive type has at least one byte")
@@ -96,7 +96,7 @@ class RecursiveCodec(Codec[T]):
 
     @property
     def target(self) -> Codec[T]:
-        """The bound codec; `TypeError` before `tie`."""
+        """The bound codec; `TypeError` before `bind`."""
         if self.bound is None:
             raise TypeError(f"recursive codec {self.name} has no definition")
         return self.bound

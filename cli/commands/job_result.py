@@ -40,7 +40,7 @@ def checked_by(answer: dict[str, Json]) -> list[str]:
             randomness = bytes.fromhex(str(seat.get("rho"))[2:])
             missed = seat.get("missed")
             besides = [int(str(item)) for item in missed] if isinstance(missed, list) else []
-            looked = sample(randomness, items, int(str(receipt.get("lookedAt"))), besides)
+            looked = sample(randomness, items, int(str(receipt.get("sampleCount"))), besides)
             shown = ", ".join(map(str, looked[:8])) + (", ..." if len(looked) > 8 else "")
             said = str(verdict.get("kind"))
             lines.append(f"{short(seat.get('verifier'))}  {said}, looked at items {shown}")

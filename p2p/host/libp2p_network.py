@@ -13,7 +13,7 @@ from p2p.host.mdns import LocalNodes
 from p2p.host.node import AllowOnly, LocalNodesFound, Node, Order, Reserve, Unreserve
 from p2p.host.thread import TrioThread
 from p2p.mailbox import Mailbox
-from p2p.network import TRAFFIC, Action, Event, PeerView, Publish, Tell
+from p2p.network import TRAFFIC, Action, Event, PeerView, Publish, SendNote
 from p2p.reputation import Ban
 from p2p.settings import NetworkSettings
 
@@ -76,7 +76,7 @@ class Libp2pNetwork:
         that is not positive.
         """
         check(action)
-        self._inbox.put(action, lossy=isinstance(action, Publish | Tell))
+        self._inbox.put(action, lossy=isinstance(action, Publish | SendNote))
 
     def reserved(self) -> Sequence[str]:
         """Return the peers that the operator reserved: the node stays connected with them."""

@@ -57,8 +57,8 @@ from p2p.network import (
     PeerView,
     Penalise,
     Publish,
+    SendNote,
     SetStatus,
-    Tell,
     protocol_name,
 )
 from p2p.peer_records import KnownPeer
@@ -292,7 +292,7 @@ class Node:
                     await self._gossip.publish_payload(topic, data)
                 except Exception as error:  # noqa: BLE001  (a peer's error is not ours)
                     note("publish", error)
-            case Tell(name, data):
+            case SendNote(name, data):
                 self._notifications.send(name, data)
             case Ask():
                 self._transport.start_soon(self._requests.send, action)

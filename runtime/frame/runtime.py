@@ -111,22 +111,22 @@ class Runtime:
         self._freeze = self._reason_codec(
             "RuntimeFreezeReason", lambda pallet: pallet.FREEZE_REASONS
         )
-        self.tie()
+        self.bind()
         for pallet in self.pallets.values():
             if type(pallet).on_initialize is not Pallet.on_initialize:
                 self._on_initialize.append(pallet.on_initialize)
             if type(pallet).on_finalize is not Pallet.on_finalize:
                 self._on_finalize.append(pallet.on_finalize)
 
-    def tie(self) -> None:
+    def bind(self) -> None:
         """Bind the recursive codecs of calls, events and reasons to this table.
 
         All runtimes of a process share the types; what they nest is that of the active runtime.
         """
-        CALL.tie(self.call_codec)
-        EVENT.tie(self._event)
-        HOLD_REASON.tie(self._hold)
-        FREEZE_REASON.tie(self._freeze)
+        CALL.bind(self.call_codec)
+        EVENT.bind(self._event)
+        HOLD_REASON.bind(self._hold)
+        FREEZE_REASON.bind(self._freeze)
 
     def gossiped(self) -> Mapping[bytes, int]:
         """Return the calls that other nodes may send unsigned: maximum bytes of the encoded call,
@@ -144,7 +144,7 @@ class Runtime:
         A state of an earlier version is migrated first; blocks, the pool and queries only read the
         migrated state. Raises MigrationFailed.
         """
-        self.tie()
+        self.bind()
         self.host.enter(state)
         self.migrated = self.migrate() if self.migrations else 0
 
@@ -205,7 +205,7 @@ class Runtime:
         if set(args) != {arg for arg, _ in entry.args}:
             wanted = ", ".join(arg for arg, _ in entry.args)
             raise EncodeError(f"{pallet}.{name}", f"takes ({wanted})")
-        self.tie()
+        self.bind()
         encoded = b"".join(part.encode(args[arg]) for arg, part in entry.args)
         return self.call_codec.decode_all(bytes((target.index, entry.index)) + encoded)
 

@@ -118,7 +118,7 @@ def story(node: DevNode) -> list[tuple[str, Event]]:
     What follows the block in which the deposit lets the decision begin must come from the chain
     itself, in no extrinsic.
     """
-    LAW.tie()
+    LAW.bind()
     records = codec(list[EventRecord])
     found: list[tuple[str, Event]] = []
     for number in range(1, node.rpc.finalized() + 1):

@@ -268,7 +268,7 @@ async def _check_cheat(net: Devnet, history: Work) -> None:
                 for seat in view.receipt.seats
                 if seat.verdict is not None
                 for item in ids.sample(
-                    seat.rho, int(view.items), int(view.receipt.looked_at), seat.missed
+                    seat.rho, int(view.items), int(view.receipt.sample_count), seat.missed
                 )
             }
             found = [

@@ -193,7 +193,7 @@ def deep(levels: int) -> bytes:
 @settings(max_examples=25)
 def test_depth_costs_neither_stack_nor_time(levels: int) -> None:
     raw = deep(levels)
-    CHAIN.runtime.tie()
+    CHAIN.runtime.bind()
     try:
         call = CHAIN.runtime.call_codec.decode_all(raw)
     except DecodeError:

@@ -45,9 +45,9 @@ def test_the_proof_of_a_block_that_ends_a_set_is_looked_at_wherever_it_stands() 
     change = Consensus(GRANDPA, b"a change of voters")
     batch = Batch(1, [block(1), block(2, change), block(3), block(4, proof=None)])
 
-    looked_at = []
+    sample_count = []
     for batch.done in range(4):
-        looked_at.append(batch.must_prove)
+        sample_count.append(batch.must_prove)
 
     # The third holds the last proof; that the fourth has none is no harm.
-    assert looked_at == [False, True, True, True]
+    assert sample_count == [False, True, True, True]

@@ -33,7 +33,7 @@ from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.frame import Call, DispatchError, Origin
 from runtime.genesis import write_genesis
-from runtime.pallets.babe import Babe, Drawn
+from runtime.pallets.babe import Babe, Beacon
 from runtime.params import RuntimeParams
 from runtime.transactions import check_signature
 from support.runtime import DictState
@@ -75,7 +75,7 @@ class Validator:
 
 def beacon_after(
     babe: Babe, slot: int, *, since: int | None = None, authors: int = 1
-) -> Drawn | None:
+) -> Beacon | None:
     """Return the beacon after the first block up to the current one with at least this slot."""
     last = int(babe.system.number.value)
     return babe.beacon_log.after(slot, last, since=since, authors=authors)

@@ -22,9 +22,9 @@ def instant_node(base: Path) -> Iterator[str]:
     """Run the node, and yield its URL."""
     node = NodeConfig("dev-manual", base)
     chain = open_chain(node)
-    custody = key_manager_of(chain, node)
+    key_manager = key_manager_of(chain, node)
     identity = Identity("Test", "Development", chain.spec.properties, ("Full",), "12D3")
-    config = ServiceConfig(identity, RpcConfig(port=0), Instant(), keys=custody)
+    config = ServiceConfig(identity, RpcConfig(port=0), Instant(), keys=key_manager)
     service = Service(chain.client, PoolService(chain.client), config)
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
     thread = threading.Thread(target=loop.run_until_complete, args=(service.run(stop),))
@@ -36,5 +36,5 @@ def instant_node(base: Path) -> Iterator[str]:
     loop.call_soon_threadsafe(stop.set)
     thread.join()
     loop.close()
-    custody.close()
+    key_manager.close()
     chain.close()

@@ -29,7 +29,7 @@ from runtime.frame import NONE, DispatchError, Origin, Reason, ensure_root, sign
 from runtime.frame.timers import time_of
 from runtime.frame.traits import Slot
 from runtime.pallets.authorities import OwnOperators
-from runtime.pallets.babe import Drawn
+from runtime.pallets.babe import Beacon
 from runtime.pallets.balances import Balances
 from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency
 from runtime.pallets.jobs.stalls import GAP_SLOTS
@@ -171,11 +171,11 @@ class Claim:
             Opening([data], one.tensors[tensor].siblings([leaf])),
         )
 
-    def digests(self, rho: bytes, looked_at: int, missed: Sequence[int] = ()) -> list[bytes]:
+    def digests(self, rho: bytes, sample_count: int, missed: Sequence[int] = ()) -> list[bytes]:
         """Return the leaves that a verifier with this randomness commits to."""
         return [
             ids.digest_leaf(rho, item, tensor, leaf, raw[slice(*layout.span(leaf))])
-            for item in ids.sample(rho, self.items, looked_at, missed)
+            for item in ids.sample(rho, self.items, sample_count, missed)
             for tensor, raw in enumerate(self.tensors[item])
             for layout in [tensor_layout(self.graph.committed[tensor])]
             for leaf in range(layout.count)
@@ -201,12 +201,12 @@ class Sky:
         """Return the slot that a test set."""
         return Slot(self.slots)
 
-    def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
         if self.dark or self.slots < time + delay + 1:
             return None
         slot = time + delay
         beacon = sha256(b"beacon" + slot.to_bytes(4, "little")).digest()
-        return Drawn(u64(slot), beacon, None)  # type: ignore[arg-type]
+        return Beacon(u64(slot), beacon, None)  # type: ignore[arg-type]
 
 
 class Keyring:
@@ -526,7 +526,7 @@ class Market(WorkRuntime):
         rho = self.rho(receipt, seat)
         if digest is None:
             missed = missed_before(found, seat)
-            leaves = claim.digests(rho, self.jobs.deliveries.looked_at(job), missed)
+            leaves = claim.digests(rho, self.jobs.deliveries.sample_count(job), missed)
             digest = ids.digest_tree(leaves).root
         said = VERDICT.encode(verdict)
         commitment = ids.attestation(GENESIS, receipt, seat.verifier, said, digest, SALT)

@@ -43,11 +43,11 @@ def found_it(seat: Seat, place: int) -> Verdict:
     return Wrong(u32(2), u16(0), u32(3))
 
 
-def seen(market: Market, receipt: H256, seat: Seat, looked_at: int = 1) -> list[int]:
+def seen(market: Market, receipt: H256, seat: Seat, sample_count: int = 1) -> list[int]:
     """Return the items that a verifier checks."""
     found = market.receipt(receipt)
     items = int(market.job(found.job).items)
-    return ids.sample(market.rho(receipt, seat), items, looked_at, missed_before(found, seat))
+    return ids.sample(market.rho(receipt, seat), items, sample_count, missed_before(found, seat))
 
 
 def one_misses(market: Market, receipt: H256) -> Callable[[Seat, int], Verdict]:

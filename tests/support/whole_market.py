@@ -16,7 +16,7 @@ from runtime.audit import audit
 from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.frame import Call, Origin, PostInfo
-from runtime.pallets.babe import Drawn
+from runtime.pallets.babe import Beacon
 from runtime.params import PARAMS_KEY, RuntimeParams, WorkRules
 from runtime.transactions import check_signature
 from support.economy.chain import Ledger
@@ -35,7 +35,7 @@ class Heaven(Sky):
         super().__init__()
         self.runtime = runtime
 
-    def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
         if self.dark:
             return None
         return self.runtime.babe.randomness_after(time, delay, authors)

@@ -20,7 +20,7 @@ from btt_chain.work.graph import Manifest
 from runtime.accounts import MINING
 from runtime.constants import BTT
 from runtime.frame.timers import Ahead
-from runtime.pallets.babe import BEACONS, Drawn
+from runtime.pallets.babe import BEACONS, Beacon
 from runtime.pallets.jobs import Check, Job, JobState, Market, Tier, Urgency
 from runtime.pallets.jobs.pallet import MAX_FORGOTTEN
 from runtime.pallets.jobs.store import DEADLINES, FORGETTING
@@ -39,7 +39,7 @@ def lucky(b: Bench) -> None:
     first = int(babe.genesis_slot.value)
     for number in range(BLOCK - BEACONS + 1, BLOCK + 1):
         author = AccountId(blake2_256(b"author %d" % (number % VALIDATORS)))
-        entry = Drawn(Slot(first + number), blake2_256(b"beacon %d" % number), author)
+        entry = Beacon(Slot(first + number), blake2_256(b"beacon %d" % number), author)
         babe.beacon_log.beacons[u32(number % BEACONS)] = entry
 
 

@@ -425,7 +425,7 @@ def dispute_digest(b: Bench) -> Case:
     rebuild(b)
     found.replacements = u8(MAX_REPLACEMENTS)
     graph = judged().graph
-    seen = ids.sample(RHO, MAX_ITEMS, b.runtime.jobs.deliveries.looked_at(job_of(b, found)))
+    seen = ids.sample(RHO, MAX_ITEMS, b.runtime.jobs.deliveries.sample_count(job_of(b, found)))
     count = len(seen) * sum(ids.leaf_counts(graph))
     tree = ids.digest_tree([bytes(32)] * count)
     place = ids.digest_place(graph, seen, ITEM, 0, 0)

@@ -61,7 +61,7 @@ class Submit(NamedTuple):
     """Slot of acceptance on the chain, which a fork may change."""
 
 
-class RevealTrap(NamedTuple):
+class RevealPlantedError(NamedTuple):
     """Send the right values; answer with `sent`."""
 
     record: Record
@@ -130,8 +130,8 @@ class Claim(NamedTuple):
 
 
 Action: TypeAlias = (
-    Weigh | Accept | Decline | Fetch | Refuse | Compute | Keep | Submit | RevealTrap | Expose
-    | Answer | Right | Publish | Abandon | Forget | Ended | Lost | Heartbeat | Claim
+    Weigh | Accept | Decline | Fetch | Refuse | Compute | Keep | Submit | RevealPlantedError
+    | Expose | Answer | Right | Publish | Abandon | Forget | Ended | Lost | Heartbeat | Claim
 )  # fmt: skip
 
 
@@ -140,7 +140,7 @@ def job_of(action: Action) -> H256:
     match action:
         case Accept(job) | Decline(job) | Refuse(job):
             return job
-        case Submit() | RevealTrap() | Expose() | Answer():
+        case Submit() | RevealPlantedError() | Expose() | Answer():
             return action.record.job
         case _:
             raise TypeError(f"{type(action).__name__} is nothing that is sent about a job")

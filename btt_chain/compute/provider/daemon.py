@@ -39,7 +39,7 @@ from btt_chain.compute.provider.actions import (
     Lost,
     Publish,
     Refuse,
-    RevealTrap,
+    RevealPlantedError,
     Right,
     Submit,
     Weigh,
@@ -408,7 +408,7 @@ class Providing:
         match action:
             case Refuse(job, why):
                 log.warning("job %s: the payload is refused: %s", _id(job), why)
-            case RevealTrap(record):
+            case RevealPlantedError(record):
                 call = self._planted.reveal(record)
             case Expose(record):
                 was, right = await self._on_disk(partial(self._workshop.exposure, record))

@@ -34,7 +34,7 @@ from btt_chain.compute.provider.actions import (
     Lost,
     Publish,
     Refuse,
-    RevealTrap,
+    RevealPlantedError,
     Right,
     Submit,
     Weigh,
@@ -329,7 +329,11 @@ class Provider:
             actions.append(Right(record))
         must_reveal = record.planted_error is not None and not receipt.had_planted_error
         if must_reveal and receipt.phase is Phase.Disclosing:
-            actions += [RevealTrap(record)] if self._may_send(case, RevealTrap, now) else []
+            actions += (
+                [RevealPlantedError(record)]
+                if self._may_send(case, RevealPlantedError, now)
+                else []
+            )
         if receipt.had_planted_error and record.righted and not case.exposed:
             actions += [Expose(record)] if self._may_send(case, Expose, now) else []
         for one in receipt.challenges:

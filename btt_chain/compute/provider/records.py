@@ -23,7 +23,7 @@ class Flip:
 
 @path("btt_provider::PlantedError")
 @dataclass(frozen=True, slots=True)
-class Trap:
+class PlantedError:
     """The right values of a receipt with a planted error."""
 
     item_root: H256
@@ -48,7 +48,7 @@ class Record:
     planted_error_commit: H256
     started: u32
     finished: u32
-    planted_error: Trap | None = None
+    planted_error: PlantedError | None = None
     righted: bool = False
     """True if the right data are served, after a planted error was revealed."""
     published: bool = False

@@ -42,7 +42,7 @@ from btt_chain.compute.blobs.transport import (
     sums_name,
     transcript_name,
 )
-from btt_chain.compute.provider.records import Flip, Record, Trap
+from btt_chain.compute.provider.records import Flip, PlantedError, Record
 from btt_chain.compute.verifier.checking import VECTORS_FROM, sums_of, sums_size
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -248,7 +248,7 @@ class Workshop:
         laid = None
         if plants_error:
             roots = roots_tree(right.items).root, roots_tree(right.outputs).root
-            laid = Trap(*roots, salt, flips)
+            laid = PlantedError(*roots, salt, flips)
         hidden = (
             H256(salt)
             if laid is None

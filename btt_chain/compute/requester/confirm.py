@@ -50,7 +50,7 @@ async def look(folder: Folder, host: BlobHost, record: Record, view: JobView) ->
         raise CannotLook(str(missing)) from None
     count, rho, over = int(record.items), randomness_of(record, receipt.id), asyncio.Event()
     over.set()  # what is not served now is requested again at the next block
-    chosen = ids.sample(rho, count, int(receipt.looked_at))
+    chosen = ids.sample(rho, count, int(receipt.sample_count))
     task = Look(
         receipt.id, count, view.input_root, receipt.item_root, receipt.output_root, rho, chosen,
         key=record.leaf_key,

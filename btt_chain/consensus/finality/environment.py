@@ -21,7 +21,7 @@ from btt_chain.primitives.grandpa import (
     Target,
 )
 from btt_chain.primitives.grandpa_equivocation import EquivocationProof
-from p2p.network import Penalise, Publish, Tell
+from p2p.network import Penalise, Publish, SendNote
 
 # --- environment ----------------------------------------------------------------------
 
@@ -118,8 +118,10 @@ class Broken:
     proof: Justification
 
 
-Action: TypeAlias = Publish | Tell | Penalise | Finalize | Save | Offence | Want | Broken | ArmTimer
-"""`Publish`, `Tell` and `Penalise` are for the network; `Finalize(justification)` is for the
+Action: TypeAlias = (
+    Publish | SendNote | Penalise | Finalize | Save | Offence | Want | Broken | ArmTimer
+)
+"""`Publish`, `SendNote` and `Penalise` are for the network; `Finalize(justification)` is for the
 client, to finalize the target, store the justification, and call `Gadget.finalized`; `ArmTimer(at)`
 requests a `tick` at that time, and replaces any earlier request."""
 

@@ -8,7 +8,7 @@ from btt_chain.consensus.finality import records
 from btt_chain.consensus.finality.environment import Action, Save
 from btt_chain.consensus.finality.messages import GOSSIP, GossipMessage
 from btt_chain.consensus.finality.peers import Peers
-from p2p.network import GOSSIP_BYTES, GRANDPA, NOTE_BYTES, Penalise, Publish, Tell
+from p2p.network import GOSSIP_BYTES, GRANDPA, NOTE_BYTES, Penalise, Publish, SendNote
 
 
 class Outbox:
@@ -26,11 +26,11 @@ class Outbox:
         """Send a message to one peer, unless it is too large."""
         raw = GOSSIP.encode(message)
         if len(raw) <= NOTE_BYTES:
-            self.put(Tell(peer, raw))
+            self.put(SendNote(peer, raw))
 
     def send_encoded(self, peer: str, raw: bytes) -> None:
         """Send an encoded message to one peer."""
-        self.put(Tell(peer, raw))
+        self.put(SendNote(peer, raw))
 
     def gossip(self, raw: bytes) -> None:
         """Gossip a message; one that is too large for that goes to every neighbour."""
@@ -38,7 +38,7 @@ class Outbox:
             self.put(Publish(GRANDPA, raw))
             return
         for peer in self._peers.known:
-            self.put(Tell(peer, raw))
+            self.put(SendNote(peer, raw))
 
     def penalize(self, peer: str, price: int, why: str) -> None:
         """Penalize a peer."""

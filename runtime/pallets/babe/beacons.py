@@ -7,7 +7,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe import Slot
 from btt_chain.scale import u32
 from runtime.frame import Component, Hasher, Map, Value
-from runtime.pallets.babe.types import BEACONS, Bytes32, Drawn
+from runtime.pallets.babe.types import BEACONS, Beacon, Bytes32
 
 
 class BeaconLog(Component):
@@ -15,18 +15,18 @@ class BeaconLog(Component):
 
     beacon = Value(Bytes32, default=bytes(32))
     """The current beacon."""
-    beacons = Map(u32, Drawn, hasher=Hasher.Twox64Concat)
+    beacons = Map(u32, Beacon, hasher=Hasher.Twox64Concat)
     """Beacons after the last blocks, by block number modulo 1,024."""
 
     def advance(self, number: int, slot: Slot, author: AccountId | None, randomness: bytes) -> None:
         """Compute and store the beacon after block `number`, from its randomness."""
         beacon = blake2_256(self.beacon.value + randomness)
         self.beacon.value = beacon
-        self.beacons[u32(number % BEACONS)] = Drawn(slot, beacon, author)
+        self.beacons[u32(number % BEACONS)] = Beacon(slot, beacon, author)
 
     def after(
         self, slot: int, last: int, *, since: int | None = None, authors: int = 1
-    ) -> Drawn | None:
+    ) -> Beacon | None:
         """Return the beacon after the first block up to `last` with a slot of at least `slot`.
 
         With `since`: the first such block by which `authors` different authors made blocks with

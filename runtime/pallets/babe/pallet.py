@@ -58,8 +58,8 @@ from runtime.pallets.babe.randomness import EpochRandomness
 from runtime.pallets.babe.reports import TAG, Proof, by_headers, count_logs, is_proven, time_slot
 from runtime.pallets.babe.types import (
     DEFAULT_CONFIG,
+    Beacon,
     Bytes32,
-    Drawn,
     Engine,
     MaybeClaim,
     Sessions,
@@ -306,7 +306,7 @@ class Babe(Pallet):
             return None
         return self.reports.ownership(self.epochs.session_of(slot), key)
 
-    def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`.
 
         As for `BeaconLog.after`, `authors` different authors must have made blocks after `time`.

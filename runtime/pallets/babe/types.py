@@ -38,9 +38,9 @@ class Engine(IntEnum):
     Babe = 1
 
 
-@path("pallet_babe::Drawn")
+@path("pallet_babe::Beacon")
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class Beacon:
     """The beacon after a block: randomness that was unpredictable before the block."""
 
     slot: Slot

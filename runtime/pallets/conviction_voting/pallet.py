@@ -33,7 +33,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdLookupOf, AccountIdOf
 from runtime.frame.traits import Clock, Reasons
-from runtime.pallets.balances import Reasons, lookup
+from runtime.pallets.balances import lookup
 from runtime.pallets.conviction_voting.types import (
     MAX_CLASSES,
     MAX_VOTES,

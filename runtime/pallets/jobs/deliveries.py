@@ -60,7 +60,7 @@ class Deliveries(Component):
         """Return the number of slots, all together, in which the chain stalled."""
         return self._stalls.total()
 
-    def looked_at(self, job: Job) -> int:
+    def sample_count(self, job: Job) -> int:
         """Return the number of a job's items that each verifier checks."""
         full = job.check is Check.Full
         return ids.sample_size(int(job.items), full=full, protocol=job.requester is None)

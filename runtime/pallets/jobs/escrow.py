@@ -125,7 +125,7 @@ class Escrows(Component):
         whole = int(job.price) + fee * len(voters)
         if whole > self._mining.emission_now().protocol_room:
             return None
-        self._mining.spend_carry(job.assignee, job.price)
+        self._mining.spend_unallocated(job.assignee, job.price)
         for voter in voters:
-            self._mining.spend_carry(voter, u128(fee))
+            self._mining.spend_unallocated(voter, u128(fee))
         return Payment(job.price, 0, fee * len(voters), 0)

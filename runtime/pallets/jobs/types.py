@@ -13,7 +13,7 @@ from btt_chain.scale import Bounded, Fixed, TypeName, path, u8, u16, u32, u64, u
 from runtime.frame import Reason, traits
 from runtime.frame.timers import NO_TIMER, DueKey
 from runtime.frame.traits import MutateHold
-from runtime.pallets.babe import Drawn
+from runtime.pallets.babe import Beacon
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import ComputeSplit
 
@@ -315,7 +315,7 @@ class Payer(Protocol):
 class Clock(traits.Clock, Protocol):
     """The time and the chain's randomness; Babe satisfies it."""
 
-    def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`.
 
         Only once `authors` made blocks in between. None if there is none yet, or it is not stored.
@@ -422,7 +422,7 @@ class Mining(Protocol):
     def emission_now(self) -> Emission:
         """Return the price of a unit of the chain's own jobs, and the amount available now."""
 
-    def spend_carry(self, to: AccountId, amount: u128) -> None:
+    def spend_unallocated(self, to: AccountId, amount: u128) -> None:
         """Pay the account `to` for a job of the chain itself."""
 
     def record(

@@ -293,7 +293,7 @@ class Mining(Pallet):
         target = int(self.params.peek().target_p95)
         self.standings.record_quality(operator, target, p95, ok, all_)
 
-    def spend_carry(self, to: AccountId, amount: u128) -> None:
+    def spend_unallocated(self, to: AccountId, amount: u128) -> None:
         """Pay `amount` planck of the unallocated emission for a job of the chain itself.
 
         In an era at most the era's emission in all, after year 8 that of the last band. Raises

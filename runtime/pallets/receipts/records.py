@@ -99,7 +99,7 @@ class Records:
 
     def new(self, id: H256, receipt: Receipt, job: Job) -> Case:
         """Return a receipt with this job."""
-        return Case(id, receipt, job, self._jobs.looked_at(job))
+        return Case(id, receipt, job, self._jobs.sample_count(job))
 
     def store(self, case: Case) -> None:
         """Store the receipt of a case."""

@@ -69,15 +69,15 @@ def missed_before(receipt: Receipt, seat: Seat) -> list[int]:
     return sorted({int(item) for round, item in receipt.missed if round < seat.round})
 
 
-def seen_by(receipt: Receipt, seat: Seat, items: int, looked_at: int) -> list[int]:
+def seen_by(receipt: Receipt, seat: Seat, items: int, sample_count: int) -> list[int]:
     """Return the items that a seat checked, ascending, once its randomness is revealed."""
-    return ids.sample(seat.rho, items, looked_at, missed_before(receipt, seat))
+    return ids.sample(seat.rho, items, sample_count, missed_before(receipt, seat))
 
 
-def overlooked(receipt: Receipt, item: int, items: int, looked_at: int) -> list[Seat]:
+def overlooked(receipt: Receipt, item: int, items: int, sample_count: int) -> list[Seat]:
     """Return the seats that checked an item and found it valid."""
     return [
         seat
         for seat in found_valid(receipt.seats)
-        if item in seen_by(receipt, seat, items, looked_at)
+        if item in seen_by(receipt, seat, items, sample_count)
     ]

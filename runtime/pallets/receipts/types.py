@@ -16,7 +16,7 @@ from btt_chain.work.merkle import Opening
 from runtime.frame import Reason
 from runtime.frame.timers import NO_TIMER, DueKey
 from runtime.frame.traits import Clock, Inspect, InspectHold, Mutate, MutateHold, Operators
-from runtime.pallets.babe import Drawn
+from runtime.pallets.babe import Beacon
 from runtime.pallets.jobs.types import NO_HASH, Job, JobState, Outcome
 from runtime.pallets.tokenomics import BurnReason
 from runtime.params import MAX_COMMITTEE
@@ -336,7 +336,7 @@ class Models(Protocol):
 class BeaconClock(Clock, Protocol):
     """The clock and the chain's randomness; Babe satisfies it."""
 
-    def randomness_after(self, time: int, delay: int, authors: int) -> Drawn | None:
+    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
         """Return the first beacon at least `delay` slots after `time`, a number like `now`."""
 
 
@@ -349,7 +349,7 @@ class JobLedger(Protocol):
     def stalled_slots(self) -> int:
         """Return the total number of stalled slots."""
 
-    def looked_at(self, job: Job) -> int:
+    def sample_count(self, job: Job) -> int:
         """Return the number of a job's items that each verifier checks."""
 
     def fee_of(self, job: Job) -> int:

@@ -32,7 +32,7 @@ from runtime.frame import (
     Value,
     call,
 )
-from runtime.frame.origin import OriginKind, ensure_not_none
+from runtime.frame.origin import ensure_not_none
 from runtime.frame.traits import Clock, SlashNamed
 from runtime.pallets.origins import (
     DecisionOrigin,
@@ -40,10 +40,9 @@ from runtime.pallets.origins import (
     RawRoot,
     SystemOrigin,
 )
-from runtime.pallets.preimage import BoundedCall, Inline, Lookup, Preimage
+from runtime.pallets.preimage import Lookup, Preimage
 from runtime.pallets.referenda import errors, events
 from runtime.pallets.referenda.alarms import NUDGE, ONE_FEWER, Alarms
-from runtime.pallets.referenda.curves import delay, passing
 from runtime.pallets.referenda.descriptions import Descriptions
 from runtime.pallets.referenda.events import Index, Proposal, TrackId
 from runtime.pallets.referenda.lifecycle import Lifecycle
@@ -64,7 +63,7 @@ from runtime.pallets.referenda.types import (
     WasKilled,
     WasRejected,
 )
-from runtime.pallets.scheduler import After, At, DispatchTime, Scheduler
+from runtime.pallets.scheduler import DispatchTime, Scheduler
 from runtime.weights import referenda as weights
 
 

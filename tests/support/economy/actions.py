@@ -58,7 +58,9 @@ def protocol_job(values: RandomValues) -> Callable[[], object]:
     """Pay a protocol job from the unallocated emission."""
     mining, who = values.chain.mining, values.who()
     units = values.one_of((1, 10**3, 10**6, 10**9))
-    return lambda: mining.spend_carry(who, u128(units * int(mining.prices.protocol_price.value)))
+    return lambda: mining.spend_unallocated(
+        who, u128(units * int(mining.prices.protocol_price.value))
+    )
 
 
 def compute_fee(values: RandomValues) -> Callable[[], object]:

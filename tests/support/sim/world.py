@@ -31,7 +31,6 @@ from genesis.build import Genesis
 from p2p import network
 from p2p.network import Event
 from p2p.reputation import BAN_AT
-from runtime import BttRuntime
 from runtime.params import RuntimeParams
 from support.sim.disk import Crash, SimDisk
 from support.sim.engines import Engines
@@ -347,7 +346,7 @@ class World:
         match action:
             case network.Publish():
                 self.wires.publish(node, action.topic, action.data)
-            case network.Tell():
+            case network.SendNote():
                 self.wires.note(node, number(action.peer), action.data)
             case network.Ask():
                 self.wires.request(node, action)

@@ -35,7 +35,7 @@ class History:
             while self.number < head.final_number:
                 hash = await chain.chain.connection.call("chain_getBlockHash", self.number + 1)
                 raw = await chain.chain.connection.call("state_getStorage", EVENTS, hash)
-                chain._runtime.tie()
+                chain._runtime.bind()
                 found = records.decode_all(bytes.fromhex(str(raw)[2:]))
                 self.events += [record.event.event for record in found]
                 self.number += 1

@@ -485,7 +485,7 @@ class Confidential:
         signer = Signer(KeyPair.from_uri(signs), shows=shows)
         w.gateway = Gateway(w.folder, w.chain, w.host, w.store, signer=signer)
         self.due = 40
-        self.looked_at = 1
+        self.sample_count = 1
         self.challenges: list[Challenge] = []
 
     async def compute(self, tmp_path: Path, wrong: int | None = None, first: int = 0) -> None:
@@ -509,7 +509,7 @@ class Confidential:
         receipt = ReceiptView(
             made.receipt, JOB, ONE, u8(0), made.item_root, output_root or made.output_root,
             made.planted_error_commit, no, no, no, Phase.Pending, no, no, u32(self.due), u8(0),
-            False, u32(self.looked_at), [], self.challenges,
+            False, u32(self.sample_count), [], self.challenges,
         )  # fmt: skip
         pending = replace(self.view, state=JobState.Pending, receipt=receipt, now=u32(now))
         await self.w.turn(pending, pending)
@@ -557,7 +557,7 @@ async def test_a_confidential_result_that_is_wrong_is_proven_to_the_chain(tmp_pa
 async def test_who_posted_with_a_full_check_looks_at_every_item(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         job = Confidential(w)
-        job.looked_at = 3
+        job.sample_count = 3
         await job.compute(tmp_path, wrong=1, first=2)
         for now in range(2):
             await job.turn(now)

@@ -25,13 +25,13 @@ from btt_chain.compute.provider.actions import (
     Lost,
     Publish,
     Refuse,
-    RevealTrap,
+    RevealPlantedError,
     Right,
     Submit,
     Weigh,
 )
 from btt_chain.compute.provider.machine import FORGET_SLOTS, Provider
-from btt_chain.compute.provider.records import Flip, Record, Trap
+from btt_chain.compute.provider.records import Flip, PlantedError, Record
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
@@ -73,7 +73,9 @@ def receipt_of(record: Record, phase: Phase = Phase.Checking, **changes: object)
 def record_of(number: int = 1, view: JobView | None = None, *, trap: bool = False) -> Record:
     view = view or view_of(JobState.Computing)
     root = H256(number.to_bytes(32, "big"))
-    laid = Trap(NOTHING, NOTHING, bytes(32), [Flip(u32(0), u64(1), u8(2))]) if trap else None
+    laid = (
+        PlantedError(NOTHING, NOTHING, bytes(32), [Flip(u32(0), u64(1), u8(2))]) if trap else None
+    )
     return Record(
         JOB, view.attempt, view.seed, root, u32(3), root, root, root, u32(1), u32(2), laid,
         published=not trap,
@@ -276,7 +278,7 @@ def test_a_trap_is_revealed_then_what_is_right_is_served_then_the_result() -> No
     record = record_of(trap=True)
     machine = provider(record)
     trapping = view_of(JobState.Checking, receipt=receipt_of(record, Phase.Disclosing))
-    assert see(machine, 5, trapping) == [RevealTrap(record)]
+    assert see(machine, 5, trapping) == [RevealPlantedError(record)]
     revealed = receipt_of(record, Phase.Waiting, had_planted_error=True)
     told = view_of(JobState.Checking, receipt=revealed)
     assert see(machine, 6, told) == [Right(record)]

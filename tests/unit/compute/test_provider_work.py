@@ -24,7 +24,7 @@ from btt_chain.compute.blobs.sealing import DoesNotOpen, new_secret, open_sealed
 from btt_chain.compute.blobs.store import BlobStore, StoreFull
 from btt_chain.compute.blobs.transport import payload_name, result_name, transcript_name
 from btt_chain.compute.provider.folder import Damaged, Folder
-from btt_chain.compute.provider.records import Record, Trap
+from btt_chain.compute.provider.records import PlantedError, Record
 from btt_chain.compute.provider.workshop import (
     Processor,
     Stopped,
@@ -314,7 +314,7 @@ def test_a_planted_error_is_found_by_each_check_and_can_be_corrected(tmp_path: P
     here = Here(tmp_path)
     here.deliver()
     record = here.compute(plants_error=True)
-    assert isinstance(record.planted_error, Trap)
+    assert isinstance(record.planted_error, PlantedError)
     for item in range(len(ITEMS)):
         finding = here.checked(record, [item])
         assert isinstance(finding.verdict, Wrong)

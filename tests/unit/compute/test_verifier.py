@@ -116,7 +116,7 @@ class Node:
         pair = self.market.ring.pairs[case.verifier]
         draw = self.market.vrf.evaluate(pair, ids.check_input(case.beacon, case.receipt))
         rho, items = ids.rho(draw), int(duty.job.items)
-        chosen = ids.sample(rho, items, int(receipt.looked_at), duty.seat.missed)
+        chosen = ids.sample(rho, items, int(receipt.sample_count), duty.seat.missed)
         task = Task_(
             case.receipt, items, duty.job.input_root, receipt.item_root, receipt.output_root,
             rho, chosen,
@@ -271,8 +271,8 @@ def test_the_digest_of_a_verifier_can_be_audited_by_anybody() -> None:
     play.until(Phase.Pending)
     claim = Claim(ITEMS)
     for seat in play.market.receipt(play.receipt).seats:
-        looked_at = play.market.jobs.deliveries.looked_at(play.market.job(play.job))
-        leaves = claim.digests(seat.rho, looked_at)
+        sample_count = play.market.jobs.deliveries.sample_count(play.market.job(play.job))
+        leaves = claim.digests(seat.rho, sample_count)
         assert seat.digest == ids.digest_tree(leaves).root
 
 

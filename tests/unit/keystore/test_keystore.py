@@ -24,7 +24,7 @@ from btt_chain.keystore.errors import (
     UnknownKeyType,
     WrongPassword,
 )
-from btt_chain.keystore.key_manager import Custody
+from btt_chain.keystore.key_manager import KeyManager
 from btt_chain.keystore.record import recorded_keys
 from btt_chain.keystore.sealed import Cost, NotSealed, Password, decode, seal
 from btt_chain.keystore.store import BABE, GRANDPA, Keystore
@@ -274,13 +274,13 @@ def test_a_keystore_that_cannot_be_written_is_a_plain_error(tmp_path: Path) -> N
 # ---- keys with their records
 
 
-def custody(tmp_path: Path, *, is_live: bool) -> Custody:
+def key_manager(tmp_path: Path, *, is_live: bool) -> KeyManager:
     store = Keystore.open(tmp_path / "keystore")
-    return Custody(store, tmp_path / "signing", b"\1" * 32, is_live=is_live, forced=False)
+    return KeyManager(store, tmp_path / "signing", b"\1" * 32, is_live=is_live, forced=False)
 
 
 def test_a_key_from_elsewhere_has_no_record_on_a_live_chain(tmp_path: Path) -> None:
-    live = custody(tmp_path, is_live=True)
+    live = key_manager(tmp_path, is_live=True)
     public = live.insert(BABE, "//Alice")
     assert recorded_keys(tmp_path / "signing", b"\1" * 32) == []
     (problem,) = live.check()
@@ -293,22 +293,22 @@ def test_a_key_from_elsewhere_has_no_record_on_a_live_chain(tmp_path: Path) -> N
 
 
 def test_on_a_local_chain_every_key_gets_its_record(tmp_path: Path) -> None:
-    local = custody(tmp_path, is_live=False)
+    local = key_manager(tmp_path, is_live=False)
     public = local.insert(BABE, "//Alice")
     assert recorded_keys(tmp_path / "signing", b"\1" * 32) == [public]
     assert local.check() == []
     assert local.record(public) is local.record(public)
     local.close()
     # A key whose record another process holds is named at the start.
-    first = custody(tmp_path, is_live=False)
+    first = key_manager(tmp_path, is_live=False)
     assert first.check() == []
-    (problem,) = custody(tmp_path, is_live=False).check()
+    (problem,) = key_manager(tmp_path, is_live=False).check()
     assert "already" in str(problem)
     first.close()
 
 
 def test_keys_that_were_made_hold_no_descriptor_until_they_sign(tmp_path: Path) -> None:
-    live = custody(tmp_path, is_live=True)
+    live = key_manager(tmp_path, is_live=True)
     open_before = len(list(Path("/proc/self/fd").iterdir()))
     made = [live.rotate() for _ in range(5)]
     records = [live.record(keys[:32]) for keys in made]  # as the signer asks in every slot
@@ -316,13 +316,13 @@ def test_keys_that_were_made_hold_no_descriptor_until_they_sign(tmp_path: Path) 
     assert len(list(Path("/proc/self/fd").iterdir())) == open_before
     assert records[0].sign_block(7, bytes(32), lambda: b"\1" * 64) == b"\1" * 64
     live.close()
-    again = custody(tmp_path, is_live=True).record(made[0][:32])
+    again = key_manager(tmp_path, is_live=True).record(made[0][:32])
     assert again.ledger.block is not None
     assert again.ledger.block.slot == 7
 
 
 def test_a_key_that_another_program_used_meanwhile_signs_nothing(tmp_path: Path) -> None:
-    live, other = custody(tmp_path, is_live=True), custody(tmp_path, is_live=True)
+    live, other = key_manager(tmp_path, is_live=True), key_manager(tmp_path, is_live=True)
     public = live.rotate()[:32]
     other.record(public).sign_block(7, bytes(32), lambda: b"\1" * 64)
     with pytest.raises(RecordNotWritten):  # it is locked

@@ -39,10 +39,10 @@ from p2p.network import (
     NoteReceived,
     Penalise,
     Publish,
+    SendNote,
     SetStatus,
     Status,
     StatusReceived,
-    Tell,
 )
 from p2p.reputation import FATAL
 from p2p.settings import NetworkSettings
@@ -160,7 +160,7 @@ async def test_notes_arrive_in_order() -> None:
         await two.connected()
         notes = [b"note %d" % number for number in range(50)]
         for note in notes:
-            two.network.do(Tell(one.network.local_peer, note))
+            two.network.do(SendNote(one.network.local_peer, note))
 
         await one.until(lambda: len(one.of(NoteReceived)) == len(notes))
 
@@ -413,7 +413,7 @@ async def test_stop_leaves_no_thread_behind_and_may_come_twice_or_first() -> Non
     [
         Publish("gossip", b""),
         Publish(ANNOUNCE, bytes(1 << 17)),
-        Tell("a peer", bytes(MIB)),
+        SendNote("a peer", bytes(MIB)),
         Ask(1, "a peer", "status", b"", 1),
         Ask(1, "a peer", "blocks", bytes(1 << 17), 1),
         Penalise("a peer", 0, "nothing"),
@@ -428,7 +428,7 @@ async def test_stop_leaves_no_thread_behind_and_may_come_twice_or_first() -> Non
         "no penalty",
     ],
 )
-def test_mistakes_of_the_engine_are_its_own(action: Publish | Tell | Ask | Penalise) -> None:
+def test_mistakes_of_the_engine_are_its_own(action: Publish | SendNote | Ask | Penalise) -> None:
     with pytest.raises(ValueError):  # noqa: PT011  (each has its own words)
         Libp2pNetwork(settings()).do(action)
 

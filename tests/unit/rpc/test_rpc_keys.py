@@ -10,7 +10,7 @@ from aiohttp import ClientSession
 
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.crypto.signature import verify
-from btt_chain.keystore import BABE, GRANDPA, Custody, Keystore, SigningRecord
+from btt_chain.keystore import BABE, GRANDPA, KeyManager, Keystore, SigningRecord
 from btt_chain.keystore.errors import RecordInUse
 from btt_chain.keystore.record import recorded_keys
 from btt_chain.rpc.access import MethodPolicy
@@ -32,14 +32,14 @@ def open_descriptors() -> int:
 
 
 @pytest.fixture
-def key_manager(tmp_path: Path) -> Iterator[Custody]:
+def key_manager(tmp_path: Path) -> Iterator[KeyManager]:
     keystore = Keystore.open(tmp_path / "keystore")
-    key_manager = Custody(keystore, tmp_path / "signing", GENESIS, is_live=True, forced=False)
+    key_manager = KeyManager(keystore, tmp_path / "signing", GENESIS, is_live=True, forced=False)
     yield key_manager
     key_manager.close()
 
 
-async def served(key_manager: Custody, policy: MethodPolicy) -> AsyncIterator[HttpClient]:
+async def served(key_manager: KeyManager, policy: MethodPolicy) -> AsyncIterator[HttpClient]:
     registry = Registry()
     registry.add(KeysApi(key_manager))
     server = RpcServer(registry, RpcConfig(port=0, methods=policy))
@@ -50,7 +50,7 @@ async def served(key_manager: Custody, policy: MethodPolicy) -> AsyncIterator[Ht
 
 
 @pytest.fixture
-async def keys(key_manager: Custody) -> AsyncIterator[HttpClient]:
+async def keys(key_manager: KeyManager) -> AsyncIterator[HttpClient]:
     async for client in served(key_manager, MethodPolicy.AUTO):
         yield client
 
@@ -62,7 +62,7 @@ async def refusal(client: HttpClient, method: str, *params: object) -> CallFaile
 
 
 async def test_rotated_keys_are_here_with_their_records(
-    keys: HttpClient, key_manager: Custody, tmp_path: Path
+    keys: HttpClient, key_manager: KeyManager, tmp_path: Path
 ) -> None:
     made = await keys.call("author_rotateKeys")
     raw = bytes.fromhex(made[2:])
@@ -79,7 +79,7 @@ async def test_rotated_keys_are_here_with_their_records(
 
 
 async def test_rotating_keys_leaves_no_descriptor_open(
-    keys: HttpClient, key_manager: Custody, tmp_path: Path
+    keys: HttpClient, key_manager: KeyManager, tmp_path: Path
 ) -> None:
     await keys.call("author_rotateKeys")
     before = open_descriptors()
@@ -107,7 +107,7 @@ async def test_an_owner_gets_a_proof_of_each_key(keys: HttpClient) -> None:
 
 
 async def test_an_owner_is_an_account_and_nothing_else_is_signed(
-    keys: HttpClient, key_manager: Custody
+    keys: HttpClient, key_manager: KeyManager
 ) -> None:
     problem = await refusal(keys, "author_rotateKeysWithOwner", hx(ALICE.public[:28]))
     assert (problem.code, problem.message) == (1040, "An owner is an account of 32 bytes")
@@ -115,7 +115,7 @@ async def test_an_owner_is_an_account_and_nothing_else_is_signed(
 
 
 async def test_an_inserted_key_is_stored_and_null_is_the_answer(
-    keys: HttpClient, key_manager: Custody
+    keys: HttpClient, key_manager: KeyManager
 ) -> None:
     assert await keys.call("author_insertKey", "babe", "//Alice", hx(ALICE.public)) is None
     assert key_manager.keystore.has(BABE, ALICE.public)
@@ -149,7 +149,7 @@ async def test_a_disk_that_takes_no_key_is_an_error(keys: HttpClient, tmp_path: 
     assert "Nothing was signed" in problem.message
 
 
-async def test_keys_are_unsafe(key_manager: Custody) -> None:
+async def test_keys_are_unsafe(key_manager: KeyManager) -> None:
     async for client in served(key_manager, MethodPolicy.SAFE):
         for method, *params in (
             ("author_rotateKeys",),

@@ -134,7 +134,11 @@ async def test_a_receipt_is_returned_with_its_votes(
     assert (found["state"], found["outcome"]) == ("slashed", "fraud")
     assert found["providerInfo"]["kind"] == "clinic"
     receipt = found["receipt"]
-    assert (receipt["id"], receipt["phase"], receipt["lookedAt"]) == (hex_of(RECEIPT), "ended", 2)
+    assert (receipt["id"], receipt["phase"], receipt["sampleCount"]) == (
+        hex_of(RECEIPT),
+        "ended",
+        2,
+    )
     assert receipt["seats"] == [
         {
             "verifier": address(ALICE),

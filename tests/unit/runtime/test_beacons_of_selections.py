@@ -8,7 +8,7 @@ import pytest
 
 from btt_chain.scale import u32
 from btt_chain.work import ids
-from runtime.pallets.babe import Drawn
+from runtime.pallets.babe import Beacon
 from runtime.pallets.jobs import JobState
 from runtime.pallets.receipts import Phase
 from runtime.params import WorkRules
@@ -32,7 +32,7 @@ def market(monkeypatch: pytest.MonkeyPatch) -> Market:
     made = Market(RULES)
     randomness_after = made.sky.randomness_after
 
-    def asked(time: int, delay: int, authors: int) -> Drawn | None:
+    def asked(time: int, delay: int, authors: int) -> Beacon | None:
         assert authors == 3, "the number of authors in between is that of the rules"
         return randomness_after(time, delay, authors)
 

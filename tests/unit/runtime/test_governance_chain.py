@@ -16,7 +16,7 @@ from runtime.pallets.origins import Decision, DecisionOrigin, RawRoot, SystemOri
 from runtime.pallets.preimage import Inline
 from runtime.pallets.referenda import WasApproved
 from runtime.pallets.referenda.lifecycle import enactment_name
-from runtime.pallets.scheduler import After, Scheduler
+from runtime.pallets.scheduler import After
 from runtime.pallets.scheduler.events import Dispatched
 from runtime.pallets.system import System
 from runtime.pallets.treasury import Treasury

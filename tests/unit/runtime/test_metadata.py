@@ -352,7 +352,7 @@ def test_a_wallet_that_knows_only_the_metadata_writes_every_call(of: str, name: 
     calls = pallet(of).calls
     assert calls is not None
     (arm,) = [variant for variant in variants(calls.type) if variant.name == name]
-    runtime().tie()
+    runtime().bind()
     for seed in range(5):
         inventor = Inventor(seed)
         plain: Plain = {of: {name: inventor.fields(arm.fields, 0)} if arm.fields else name}

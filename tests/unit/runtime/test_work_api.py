@@ -114,7 +114,7 @@ def test_a_job_is_returned_in_every_state(market: Market) -> None:
     checking = viewed(market, job).receipt
     assert checking is not None
     assert checking.id == receipt
-    assert checking.looked_at == 1
+    assert checking.sample_count == 1
     assert [seat.beacon for seat in checking.seats] == market.receipt(receipt).beacons * 3
     assert asked(market, "receipt", receipt) == viewed(market, job)
     assert asked(market, "receipt", NOTHING) is None

@@ -98,7 +98,7 @@ def test_a_message_that_is_too_long_is_not_decoded() -> None:
 
 def test_depth_is_bounded_by_the_budget() -> None:
     recursive: RecursiveCodec[object] = RecursiveCodec("Nested")
-    recursive.tie(option(recursive))
+    recursive.bind(option(recursive))
     assert DecodeBudget(100, 100, max_depth=5).decode(recursive, b"\1" * 4 + b"\0") is None
     with pytest.raises(DecodeError, match="nested deeper than 5"):
         DecodeBudget(100, 100, max_depth=5).decode(recursive, b"\1" * 5 + b"\0")

@@ -47,7 +47,7 @@ class idle(Variant, index=9):
     pass
 
 
-CALL.tie(codec(Annotated[batch | transfer | idle, Path("tests::RuntimeCall")]))
+CALL.bind(codec(Annotated[batch | transfer | idle, Path("tests::RuntimeCall")]))
 
 
 @dataclass

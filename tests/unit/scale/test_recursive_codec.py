@@ -19,7 +19,7 @@ class Say(Variant, index=1):
     word: u8
 
 
-CALL.tie(codec(Annotated[Batch | Say, Path("tests::Call")]))
+CALL.bind(codec(Annotated[Batch | Say, Path("tests::Call")]))
 
 
 def nested(depth: int) -> bytes:
@@ -66,4 +66,4 @@ def test_a_recursive_codec_without_a_definition_raises_an_error() -> None:
     with pytest.raises(TypeError, match="Loose has no definition"):
         loose.decode_all(b"\0")
     with pytest.raises(TypeError, match="at least one byte"):
-        empty.tie(codec(tuple[()]))
+        empty.bind(codec(tuple[()]))

@@ -60,7 +60,7 @@ class Pay(Variant, index=0):
 
 
 CALL_CODEC = codec(Annotated[Batch | Pay, Path("tests_runtime::RuntimeCall")])
-CALL.tie(CALL_CODEC)
+CALL.bind(CALL_CODEC)
 
 
 @path("tests::Data", params={"Balance": u128, "Nothing": None})

@@ -27,7 +27,7 @@ def changes_of(number: int) -> dict[bytes, bytes | None]:
 
 
 def run(path: Path) -> None:
-    """Run as the process to be killed: blocks without end, some final, heads announced once durable."""
+    """Run as the process to be killed: blocks without end, some final, durable heads announced."""
     store = ChainStore.open(path, pruning=3, min_free=0)
     if not store.has_genesis:
         store.insert_genesis(GENESIS_STATE, genesis_header)

@@ -31,7 +31,7 @@ from btt_chain.primitives.grandpa import (
 )
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
-from p2p.network import Penalise, Publish, Tell
+from p2p.network import Penalise, Publish, SendNote
 from unit.consensus.finality.finality_world import as_precommit, signed
 from unit.consensus.finality.gadget_world import (
     Keys,
@@ -131,7 +131,7 @@ def costs(actions: Sequence[Action]) -> list[int]:
 
 
 def sent(actions: Sequence[Action]) -> list[object]:
-    return [GOSSIP.decode_all(action.data) for action in actions if isinstance(action, Tell)]
+    return [GOSSIP.decode_all(action.data) for action in actions if isinstance(action, SendNote)]
 
 
 def published(actions: Sequence[Action]) -> list[object]:

@@ -42,7 +42,7 @@ from btt_chain.primitives.grandpa import (
 )
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
-from p2p.network import Penalise, Publish, Tell
+from p2p.network import Penalise, Publish, SendNote
 from unit.consensus.finality.finality_world import seed, who
 
 T = 100
@@ -358,7 +358,7 @@ class Net:
                     if data not in node.said:
                         node.said[data] = None
                         self.flood(node.name, data)
-                case Tell(peer, data):
+                case SendNote(peer, data):
                     self.transmit(node.name, peer, noting(node.name, data), in_order=True)
                 case ArmTimer(at):
                     self._timers[node.name] = at

@@ -29,7 +29,7 @@ from btt_chain.consensus.finality.peers import Peers
 from btt_chain.consensus.finality.timers import Clock
 from btt_chain.consensus.finality.voter import ArmTimer
 from btt_chain.scale import u32, u64
-from p2p.network import Tell
+from p2p.network import SendNote
 from unit.consensus.finality.finality_world import who
 from unit.consensus.finality.gadget_case import (
     NAMES,
@@ -63,7 +63,7 @@ def test_every_neighbour_receives_our_position_in_a_new_round() -> None:
     case.do(case.gadget.connected("new", 0))
     case.node.log.clear()
     case.round()
-    received = [a.peer for a in case.node.log if isinstance(a, Tell)]
+    received = [a.peer for a in case.node.log if isinstance(a, SendNote)]
     assert sorted(received) == ["new", "peer"]
 
 
@@ -157,7 +157,7 @@ def test_another_is_asked_if_the_first_does_not_answer() -> None:
     asked_now = [
         a.peer
         for a in actions
-        if isinstance(a, Tell) and isinstance(GOSSIP.decode_all(a.data), CatchUpAsked)
+        if isinstance(a, SendNote) and isinstance(GOSSIP.decode_all(a.data), CatchUpAsked)
     ]
     assert asked_now == ["other"]
 

@@ -39,9 +39,9 @@ def test_a_price_is_work_by_urgency_and_data(
 def test_a_verifier_gets_half_again_what_half_the_work_costs(
     price: int, items: int, data: st.DataObject
 ) -> None:
-    looked_at = data.draw(st.integers(1, items))
-    fee = pricing.fee_of(price, items, looked_at, PARAMS)
-    assert fee == max(10**15, ceil(Fraction(3 * price * looked_at, 4 * items)))
+    sample_count = data.draw(st.integers(1, items))
+    fee = pricing.fee_of(price, items, sample_count, PARAMS)
+    assert fee == max(10**15, ceil(Fraction(3 * price * sample_count, 4 * items)))
 
 
 @given(AMOUNT)

@@ -158,15 +158,15 @@ def test_the_chains_own_jobs_are_paid_from_unallocated_emission_as_fast_as_the_s
     works: Works,
 ) -> None:
     with refused(works, Mining.UnallocatedExhausted):
-        works.mining.spend_carry(DAVE, u128(BTT))
+        works.mining.spend_unallocated(DAVE, u128(BTT))
     works.next_era(3)
     budget = budget_of(works, 3)
-    works.mining.spend_carry(DAVE, u128(BTT))
+    works.mining.spend_unallocated(DAVE, u128(BTT))
     assert works.announced()[-1] == Mining.UnallocatedSpent(DAVE, u128(BTT))
     works.check()
     with refused(works, Mining.UnallocatedLimitReached):
-        works.mining.spend_carry(DAVE, u128(budget - int(BTT) + 1))
-    works.mining.spend_carry(DAVE, u128(budget - int(BTT)))
+        works.mining.spend_unallocated(DAVE, u128(budget - int(BTT) + 1))
+    works.mining.spend_unallocated(DAVE, u128(budget - int(BTT)))
     assert works.mining.emission_now().protocol_room == 0
     works.next_era()
     assert works.mining.emission_now().protocol_room == budget_of(works, 4)
@@ -181,8 +181,8 @@ def test_after_year_eight_unallocated_emission_lasts_at_the_rate_of_the_last_ban
     rate = bands(POOL)[3] * ERA * SLOT_MS // (2 * YEAR_MS)
     for _ in range(3):
         with refused(works, Mining.UnallocatedLimitReached):
-            works.mining.spend_carry(DAVE, u128(rate + 1))
-        works.mining.spend_carry(DAVE, u128(rate))
+            works.mining.spend_unallocated(DAVE, u128(rate + 1))
+        works.mining.spend_unallocated(DAVE, u128(rate))
         works.next_era()
     assert works.mining.ledger.unallocated.value == POOL - 3 * rate
 
@@ -204,7 +204,7 @@ def test_unallocated_emission_is_paid_to_the_last_planck() -> None:
     works.balances.transfer(MINING, BOB, works.mining.ledger.paid.value)
     left = []
     while works.mining.ledger.unallocated.value:
-        works.mining.spend_carry(DAVE, works.mining.emission_now().protocol_room)
+        works.mining.spend_unallocated(DAVE, works.mining.emission_now().protocol_room)
         left.append(int(works.mining.ledger.unallocated.value))
         works.next_era()
     assert left == [2 * rate + 1, rate + 1, 1, 0]

@@ -114,7 +114,7 @@ class Economy(RuleBasedStateMachine):
         room = int(self.works.mining.emission_now().protocol_room)
         amount = room * percent // 100
         if amount >= MILLI_BTT:
-            self.works.mining.spend_carry(to, u128(amount))
+            self.works.mining.spend_unallocated(to, u128(amount))
 
     @rule(who=st.sampled_from(people), region=st.integers(0, 1), power=st.integers(0, 10**7))
     def attest(self, who: AccountId, region: int, power: int) -> None:

@@ -125,7 +125,7 @@ def test_a_provider_without_a_bond_is_checked_in_full_and_its_pay_is_held() -> N
     receipt = market.checking(job, HONEST)
     assert market.provider(job) == poor
     assert market.job(job).check is Check.Full
-    assert market.jobs.deliveries.looked_at(market.job(job)) == 4
+    assert market.jobs.deliveries.sample_count(market.job(job)) == 4
     whole = pricing.fee_of(int(market.job(job).price), 4, 4, Params())
     assert market.job(job).verification == 3 * whole
     market.vote(receipt, HONEST)

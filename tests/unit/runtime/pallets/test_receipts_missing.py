@@ -145,11 +145,11 @@ def rounds(
 
 @pytest.mark.parametrize("wrong", range(4))
 @pytest.mark.parametrize(
-    ("items", "looked_at", "check"),
+    ("items", "sample_count", "check"),
     [(4, 1, Check.Sampled), (32, 2, Check.Sampled), (4, 4, Check.Full)],
 )
 def test_serving_all_but_the_wrong_item_is_not_paid_once_that_is_selected(
-    wrong: int, items: int, looked_at: int, check: Check
+    wrong: int, items: int, sample_count: int, check: Check
 ) -> None:
     market = Market(FIVE, verifiers=20)
     claim = Claim(items, [(wrong, 1, 3)])
@@ -157,11 +157,11 @@ def test_serving_all_but_the_wrong_item_is_not_paid_once_that_is_selected(
     before = market.wealth(ALICE, *market.provider_accounts)
     receipt = market.checking(job, claim)
     selected = [
-        wrong in seen(market, receipt, seat, looked_at) for seat in market.receipt(receipt).seats
+        wrong in seen(market, receipt, seat, sample_count) for seat in market.receipt(receipt).seats
     ]
 
     def verdict(seat: Seat, _place: int) -> Verdict:
-        served = wrong not in seen(market, receipt, seat, looked_at)
+        served = wrong not in seen(market, receipt, seat, sample_count)
         return Valid() if served else Missing(u32(wrong), u16(1), u32(0))
 
     phase = rounds(market, job, receipt, claim, verdict)
@@ -271,11 +271,11 @@ def test_with_a_liar_in_every_round_no_wrong_item_passes_that_was_selected_befor
     selected: list[int] = []
 
     def verdict(seat: Seat, place: int) -> Verdict:
-        looked_at = seen(market, receipt, seat)
+        sample_count = seen(market, receipt, seat)
         if place == 0:
-            other = next((item for item in looked_at if item != wrong), wrong)
+            other = next((item for item in sample_count if item != wrong), wrong)
             return Missing(u32(other), u16(1), u32(0))
-        if wrong in looked_at:
+        if wrong in sample_count:
             selected.append(int(seat.round))
             return Missing(u32(wrong), u16(1), u32(0))
         return Valid()

@@ -197,9 +197,9 @@ class WorkMachine(RuleBasedStateMachine):
         if seat.verifier in self.honest_verifiers:
             mood = "honest"
         job = market.job(market.receipt(receipt).job)
-        found, looked_at = market.receipt(receipt), market.jobs.deliveries.looked_at(job)
+        found, sample_count = market.receipt(receipt), market.jobs.deliveries.sample_count(job)
         randomness, missed = market.rho(receipt, seat), missed_before(found, seat)
-        seen = ids.sample(randomness, ITEMS, looked_at, missed)
+        seen = ids.sample(randomness, ITEMS, sample_count, missed)
         verdict: Verdict = Valid()
         if mood == "missing":
             verdict = Missing(u32(seen[0]), u16(0), u32(0))
