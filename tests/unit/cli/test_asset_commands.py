@@ -57,13 +57,13 @@ def account(pair: KeyPair) -> Id:
 
 async def prepare(url: str) -> None:
     """Judge Alice's identity, and let Bob and Charlie verify."""
-    law = BttRuntime(RuntimeParams(u64(1_000)))
+    runtime = BttRuntime(RuntimeParams(u64(1_000)))
     async with open_runtime(url) as chain:
 
         async def as_root(call: Call) -> None:
             await chain.submit("Sudo", "sudo", signer=ALICE, call=call)
 
-        await as_root(law.call("Identity", "add_registrar", account=account(CHARLIE)))
+        await as_root(runtime.call("Identity", "add_registrar", account=account(CHARLIE)))
         info = IdentityInfo()
         await chain.submit("Identity", "set_identity", signer=ALICE, info=info)
         await chain.submit(
@@ -74,7 +74,7 @@ async def prepare(url: str) -> None:
         for pair, regulatory in ((BOB, True), (CHARLIE, False)):
             bond = u128(5_000 * BTT)
             await chain.submit("AssetRegistry", "bond_verifier", signer=pair, bond=bond)
-            appoint = law.call(
+            appoint = runtime.call(
                 "AssetRegistry", "appoint_verifier", who=account(pair), regulatory=regulatory,
                 technical=not regulatory,
             )  # fmt: skip
@@ -111,9 +111,9 @@ def scanner(url: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     paid = ("--from", "//Alice", "--url", url)
     id = document("asset", "register", str(file), *given, *worth, *paid)["asset"]
     asyncio.run(attest(url, id))
-    told = document("asset", "issue", str(id), *paid)
-    assert (told["units"], told["fee"]) == ("1000", str(200 * BTT))
-    assert told["burned"] == str(10 * BTT)
+    reported = document("asset", "issue", str(id), *paid)
+    assert (reported["units"], reported["fee"]) == ("1000", str(200 * BTT))
+    assert reported["burned"] == str(10 * BTT)
     again = run("asset", "register", str(file), *given, *worth, *paid)
     assert "Another asset has the same documents" in again.stderr
     return str(id)
@@ -131,9 +131,9 @@ def test_what_is_registered_is_listed_and_shown(url: str, scanner: str) -> None:
     (row,) = document("asset", "list", "--url", url)
     assert (row["name"], row["state"], row["units"]) == ("CT scanner", "Issued", "1000")
     assert row["documents"] == "0x" + sha256(b"what it is").hexdigest()
-    told = good("asset", "show", scanner, "--url", url)
-    assert "20_000 BTT" in told
-    assert "held by 1" in told
+    reported = good("asset", "show", scanner, "--url", url)
+    assert "20_000 BTT" in reported
+    assert "held by 1" in reported
     assert "CT scanner" in good("asset", "list", "--url", url)
 
 
@@ -151,7 +151,7 @@ def test_units_move_and_bring_revenue(url: str, scanner: str) -> None:
     )
 
 
-def test_orders_meet_in_the_next_block_and_are_told(url: str, traded: str) -> None:
+def test_orders_meet_in_the_next_block_and_are_reported(url: str, traded: str) -> None:
     scanner = traded
     assert "there is no open order" in good("exchange", "book", scanner, "--url", url)
     sell = ("exchange", "order", "sell", scanner, "10", "2.5BTT", "--from", "//Alice", "--url", url)
@@ -193,9 +193,9 @@ def test_a_vault_takes_money_and_units_and_gives_them_back(url: str, traded: str
     own = document("vault", "show", number, "--of", "//Dave", "--url", url)["own"]
     assert 29 * BTT < int(own["money"]) <= 30 * BTT  # the manager's fee goes on
     assert own["shares"] == str(30 * BTT)
-    told = good("vault", "show", number, "--of", "//Dave", "--url", url)
-    assert "CT scanner (CT1)" in told
-    assert "1.50 % a year" in told
+    reported = good("vault", "show", number, "--of", "//Dave", "--url", url)
+    assert "CT scanner (CT1)" in reported
+    assert "1.50 % a year" in reported
 
     half = document("vault", "withdraw", number, "50%", "--from", "//Dave", "--url", url)
     assert half["shares"] == str(15 * BTT)

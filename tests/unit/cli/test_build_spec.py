@@ -57,7 +57,7 @@ def test_what_is_made_is_read_back_and_spelled_out(tmp_path: Path) -> None:
     )
 
 
-def test_a_validators_file_is_told_by_name(tmp_path: Path) -> None:
+def test_a_validators_file_is_reported_by_name(tmp_path: Path) -> None:
     file = tmp_path / "validators.json"
     file.write_text("[{}]")
     result = run("--chain", "mainnet", "--validators", str(file))
@@ -103,7 +103,7 @@ def test_a_file_cannot_be_made_differently(args: list[str], flags: str, tmp_path
     assert f"dev.json is a file: {flags} is for chains that come" in result.stderr
 
 
-def test_a_warning_is_told_beside_the_file() -> None:
+def test_a_warning_is_reported_beside_the_file() -> None:
     result = run("--chain", "mainnet")
     assert result.exit_code == 0
     assert result.stderr.startswith("warning: made without a holders file")

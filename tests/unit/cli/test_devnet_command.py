@@ -87,7 +87,7 @@ def test_the_network_is_cut_and_healed(base: Path) -> None:
     assert Devnet.open(base).groups is None
 
 
-def test_logs_are_told_apart(base: Path) -> None:
+def test_logs_are_reported_apart(base: Path) -> None:
     both = typed("logs", "-d", base).stdout
     assert "Alice  started with" in both
     assert "Bob    started with" in both
@@ -119,7 +119,7 @@ def test_where_no_devnet_lies_the_way_to_one_is_named(tmp_path: Path) -> None:
     assert "start one with `btt-chain devnet up`" in answered.stderr
 
 
-def test_a_node_that_does_not_start_is_told_in_one_line(tmp_path: Path) -> None:
+def test_a_node_that_does_not_start_is_reported_in_one_line(tmp_path: Path) -> None:
     failing = Devnet.create(tmp_path / "net", validators=1, log="fail")
     # As `up` does with a log filter that is none of ours.
     from cli.commands.devnet import plain_errors

@@ -89,14 +89,14 @@ def test_a_stall_of_finality_is_said_at_once_and_names_who_is_missing() -> None:
     assert "57 % of the weight: V0, V1, V2, V3, V4, V5 and 2 more" in checks[1].seen
 
 
-def test_a_node_whose_own_votes_are_missing_is_told_so() -> None:
+def test_a_node_whose_own_votes_are_missing_is_reported_so() -> None:
     votes = doctor_rules.Votes(["Alice"], ours=["Alice"])
     checks = doctor_rules.judge_finality(100, 99, votes)
     assert verdicts(checks)["voters"] is Verdict.FAIL
     assert "does not vote itself" in checks[1].todo
 
 
-def test_finality_far_behind_is_told_even_where_nobody_names_voters() -> None:
+def test_finality_far_behind_is_reported_even_where_nobody_names_voters() -> None:
     assert verdicts(doctor_rules.judge_finality(110, 100, None)) == {"finality": Verdict.WARN}
     (check,) = doctor_rules.judge_finality(200, 100, None)
     assert check.verdict is Verdict.FAIL
@@ -104,7 +104,7 @@ def test_finality_far_behind_is_told_even_where_nobody_names_voters() -> None:
     assert doctor_rules.judge_finality(200, 100, None, is_syncing=True)[0].verdict is Verdict.OK
 
 
-def test_a_validator_without_keys_is_told_how_to_get_them() -> None:
+def test_a_validator_without_keys_is_reported_how_to_get_them() -> None:
     (check,) = doctor_rules.judge_keys([], ["Alice"], is_validator=True, asked=True)
     assert check.verdict is Verdict.FAIL
     assert "session.setKeys" in check.todo
@@ -217,13 +217,13 @@ def test_a_node_that_is_down_is_the_first_thing_said(tmp_path: Path) -> None:
     assert any(line.startswith("FAIL  chain") for line in lines)
 
 
-def test_a_port_that_a_stranger_holds_is_named(tmp_path: Path) -> None:
+def test_a_port_that_a_outsider_holds_is_named(tmp_path: Path) -> None:
     import socket
 
-    with socket.socket() as stranger:
-        stranger.bind(("127.0.0.1", 0))
-        stranger.listen()
-        url = f"ws://127.0.0.1:{stranger.getsockname()[1]}"
+    with socket.socket() as outsider:
+        outsider.bind(("127.0.0.1", 0))
+        outsider.listen()
+        url = f"ws://127.0.0.1:{outsider.getsockname()[1]}"
         checks = doctor.look_at_machine(url, is_up=False)
     assert checks[0].verdict is Verdict.FAIL
     assert "(pid " in checks[0].seen

@@ -139,7 +139,7 @@ def test_who_cannot_pay_the_deposit_hears_what_was_done_all_the_same(url: str) -
     assert "btt-chain gov deposit" in result.stderr
 
 
-def test_time_is_told_as_people_tell_it() -> None:
+def test_time_is_reported_as_people_tell_it() -> None:
     assert when(130, 100, 1_000) == "in 30 s"
     assert when(100, 400, 6_000) == "30 min ago"
     assert when(14_400 * 30, 0, 6_000) == "in 30 d"
@@ -170,6 +170,6 @@ def test_a_picture_says_which_chambers_count() -> None:
     assert lines[-1] == "would be approved as it stands"
 
 
-def test_work_is_told_in_units_and_parts_of_them() -> None:
+def test_work_is_reported_in_units_and_parts_of_them() -> None:
     assert power("compute", 12_345_600_000, BTT) == "12_345.6 units of work"
     assert power("community", 3 * 10**9, BTT) == "3 seats"

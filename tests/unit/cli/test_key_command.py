@@ -104,7 +104,7 @@ def test_an_address_and_a_public_key_can_be_looked_at() -> None:
     assert run("inspect", "--public", "0x00").exit_code == 2
 
 
-def test_an_address_of_elsewhere_is_told_its_network() -> None:
+def test_an_address_of_elsewhere_is_reported_its_network() -> None:
     foreign = "15oF4uVJwmo4TdGW7VfQxNLavjCXviqxT9S1MgbjMNHr6Sp5"
     shown = facts("inspect", foreign)
     assert (shown["networkId"], shown["givenNetworkId"]) == ("substrate", "polkadot")

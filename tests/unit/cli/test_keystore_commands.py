@@ -285,7 +285,7 @@ async def test_each_thing_that_is_missing_is_named_with_its_remedy() -> None:
     assert "different stashes" in (await findings(Session__KeyOwner=mixed))["stash"][1]
 
 
-async def test_a_chain_without_these_pallets_is_told_plainly() -> None:
+async def test_a_chain_without_these_pallets_is_reported_plainly() -> None:
     (one,) = await on_chain(cast("Chain", FakeChain({"System.Number": 1})), KEYS)
     assert not one.is_good
     assert "this chain has no validators to join: there is no pallet 'Session'" in one.text
@@ -311,6 +311,6 @@ async def test_a_validator_of_genesis_lacks_nothing_on_its_own_chain() -> None:
     found = {one.what: one for one in await on_chain(chain, KEYS)}
     assert [one.what for one in found.values() if not one.is_good] == []
     assert found["bond"].text == "10_000 BTT"
-    strangers = {"babe": [HASH], "gran": []}
-    (one,) = await on_chain(chain, strangers)
+    outsiders = {"babe": [HASH], "gran": []}
+    (one,) = await on_chain(chain, outsiders)
     assert (one.what, one.is_good) == ("babe session key", False)

@@ -178,11 +178,11 @@ def test_another_hash_or_another_machine_is_not_accepted(trial: Trial) -> None:
              "0x" + "11" * 32)  # fmt: skip
     assert f"has the genesis hash {trial.genesis}" in said(*wrong)
     assert "no session keys in" in said(*trial.accept("nobody"))
-    stranger = trial.base / "stranger"
-    typed("key", "ceremony-entry", "--chain", "testnet", "--id", ID, "-d", stranger, "--name", "S",
+    outsider = trial.base / "stranger"
+    typed("key", "ceremony-entry", "--chain", "testnet", "--id", ID, "-d", outsider, "--name", "S",
           "--from", "//net//stranger")  # fmt: skip
     assert "your entry was left out" in said(*trial.accept("stranger"))
-    assert "your entry was left out" in said("network", "check", trial.spec, "-d", stranger)
+    assert "your entry was left out" in said("network", "check", trial.spec, "-d", outsider)
 
 
 def test_entries_that_are_missing_changed_or_twice_are_named(trial: Trial) -> None:
@@ -219,7 +219,7 @@ def test_an_entry_other_than_ones_own_and_other_holders_are_noticed(trial: Trial
     assert "it has other holders" in said(*own, "--holders", trial.holders)
 
 
-def test_wrong_turns_are_told_in_a_line(trial: Trial) -> None:
+def test_wrong_turns_are_reported_in_a_line(trial: Trial) -> None:
     for words, what in (
         (("network", "check", trial.holders), "spec"),
         (("network", "check", trial.base / "nowhere.json"), "does not exist"),

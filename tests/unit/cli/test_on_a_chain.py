@@ -358,7 +358,7 @@ def test_a_cut_file_is_imported_as_far_as_it_goes(exported: Path, tmp_path: Path
     )
 
 
-def test_a_store_that_fails_is_what_is_told_and_nothing_is_written_after(
+def test_a_store_that_fails_is_what_is_reported_and_nothing_is_written_after(
     exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> BlockRef:

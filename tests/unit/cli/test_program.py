@@ -193,10 +193,10 @@ def test_ours_are_the_packages_that_are_found() -> None:
     assert main.shadowed(HOME) is None
 
 
-def test_a_stranger_in_the_place_of_a_package_is_named(tmp_path: Path) -> None:
-    stranger = tmp_path / "storage" / "__init__.py"
-    stranger.parent.mkdir()
-    stranger.write_text("raise SystemExit('a stranger ran')")
+def test_a_outsider_in_the_place_of_a_package_is_named(tmp_path: Path) -> None:
+    outsider = tmp_path / "storage" / "__init__.py"
+    outsider.parent.mkdir()
+    outsider.write_text("raise SystemExit('a stranger ran')")
     found = subprocess.run(
         [sys.executable, "-P", "-c", "from cli.main import main; main()"],
         cwd=tmp_path,
@@ -207,7 +207,7 @@ def test_a_stranger_in_the_place_of_a_package_is_named(tmp_path: Path) -> None:
         timeout=60,
     )
     assert found.returncode == 1
-    assert f"another package named 'storage' at {stranger.parent} shadows ours" in found.stderr
+    assert f"another package named 'storage' at {outsider.parent} shadows ours" in found.stderr
     assert "a stranger ran" not in found.stderr
 
 
@@ -269,7 +269,7 @@ def test_a_wrong_flag_is_named_before_anything_starts(
         (ValidatorConfig(), "unsafe", 2),
     ],
 )
-def test_a_validator_that_answers_strangers_is_warned(
+def test_a_validator_that_answers_outsiders_is_warned(
     validator: ValidatorConfig | None,
     methods: str,
     said: int,

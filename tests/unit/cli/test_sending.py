@@ -61,7 +61,7 @@ def test_a_wait_that_is_none_is_refused(url: str) -> None:
     assert "'tomorrow' is none of none, best, final" in result.stderr
 
 
-def test_a_dry_run_tells_what_would_happen_and_sends_nothing(url: str) -> None:
+def test_a_dry_run_reports_what_would_happen_and_sends_nothing(url: str) -> None:
     before = nonce(url)
     good = transfer(url, "--dry-run")
     assert (good.exit_code, "would succeed now; nothing is sent" in good.stdout) == (0, True)

@@ -62,7 +62,7 @@ def test_csv_and_json_say_the_same_to_the_planck(command: str) -> None:
     assert all(isinstance(row[name], str) for row in rows for name in amounts)
 
 
-def test_an_alias_is_told_by_the_name_of_its_preset() -> None:
+def test_an_alias_is_reported_by_the_name_of_its_preset() -> None:
     assert {row["preset"] for row in lines("emission", "--preset", "mainnet")} == {"seed-000"}
 
 

@@ -90,9 +90,9 @@ async def create(url: str, blocks: int) -> None:
 
 
 def test_a_chain_that_plans_nothing_says_so(url: str) -> None:
-    told = document("status", "--url", url)
-    assert (told["specVersion"], told["scheduled"], told["stands"]) == (100, None, False)
-    assert told["here"] == {"100": "the program"}
+    status = document("status", "--url", url)
+    assert (status["specVersion"], status["scheduled"], status["stands"]) == (100, None, False)
+    assert status["here"] == {"100": "the program"}
     assert "There is nothing to do." in run("status", "--url", url).stdout
 
 
@@ -132,9 +132,9 @@ def test_a_plan_becomes_a_proposal_or_a_call_by_sudo_and_the_node_stands(
     assert near.exit_code == 1
     assert "Upgrade.NoticeTooShort: The slot is nearer" in near.stderr
     slot = document("schedule", "101", "--in", "3m", *by_sudo)["slot"]
-    told = document("status", "--url", url, code=1)
-    assert (told["scheduled"]["specVersion"], told["scheduled"]["slot"]) == (101, slot)
-    assert "carries 100: install a release that has 101" in told["lacking"]
+    status = document("status", "--url", url, code=1)
+    assert (status["scheduled"]["specVersion"], status["scheduled"]["slot"]) == (101, slot)
+    assert "carries 100: install a release that has 101" in status["lacking"]
     assert "The node will stand" in run("status", "--url", url).stdout
     with pytest.raises(RpcError, match="install a release that has 101"):
         asyncio.run(create(url, 200))
@@ -162,15 +162,15 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(file)
 
 
-def test_a_rehearsal_tells_what_the_migrations_do(state: str, tomorrow: None) -> None:
-    told = document("try", "--state", state)
-    assert (told["from"], told["to"], told["good"], told["failure"]) == (100, 101, True, "")
-    assert [(step["name"], step["written"], step["removed"]) for step in told["migrations"]] == [
+def test_a_rehearsal_reports_what_the_migrations_do(state: str, tomorrow: None) -> None:
+    status = document("try", "--state", state)
+    assert (status["from"], status["to"], status["good"], status["failure"]) == (100, 101, True, "")
+    assert [(step["name"], step["written"], step["removed"]) for step in status["migrations"]] == [
         ("Sudo.Key tells since when", 1, 0),
         ("the guestbook is opened", 1, 0),
     ]
-    assert told["findings"] == [[], []]
-    assert len(set(told["roots"])) == 2
+    assert status["findings"] == [[], []]
+    assert len(set(status["roots"])) == 2
     assert "All migrations go through" in run("try", "--state", state).stdout
 
 
@@ -223,11 +223,14 @@ def test_there_must_be_a_version_to_try(
 
 
 def test_the_doctor_says_before_the_slot_that_the_law_is_missing() -> None:
-    told: dict[str, Any] = {"specVersion": 100, "scheduled": None, "lacking": "", "stands": False}
-    assert judge_runtime(told).verdict is Verdict.OK
-    told["scheduled"] = {"specVersion": 101, "slotsLeft": 7}
-    assert judge_runtime(told).seen == "btt 100, 101 in 7 slots"
-    told["lacking"] = "install it"
-    assert (judge_runtime(told).verdict, judge_runtime(told).todo) == (Verdict.WARN, "install it")
-    told["stands"] = True
-    assert judge_runtime(told).verdict is Verdict.FAIL
+    status: dict[str, Any] = {"specVersion": 100, "scheduled": None, "lacking": "", "stands": False}
+    assert judge_runtime(status).verdict is Verdict.OK
+    status["scheduled"] = {"specVersion": 101, "slotsLeft": 7}
+    assert judge_runtime(status).seen == "btt 100, 101 in 7 slots"
+    status["lacking"] = "install it"
+    assert (judge_runtime(status).verdict, judge_runtime(status).todo) == (
+        Verdict.WARN,
+        "install it",
+    )
+    status["stands"] = True
+    assert judge_runtime(status).verdict is Verdict.FAIL

@@ -214,12 +214,12 @@ def test_a_registered_model_is_listed(url: str, registered: str) -> None:
         ("reexecute", VECTORS_FROM, CheckMode.Reexecute),
     ],
 )
-def test_a_large_model_is_checked_by_vectors_unless_told_otherwise(
+def test_a_large_model_is_checked_by_vectors_unless_reported_otherwise(
     check: str, macs: int, mode: CheckMode
 ) -> None:
     assert mode_of(check, macs) is mode
-    told = " ".join(run("model", "register", "--help").stdout.split())
-    assert f"{VECTORS_FROM // 10**6} million MACs" in told
+    reported = " ".join(run("model", "register", "--help").stdout.split())
+    assert f"{VECTORS_FROM // 10**6} million MACs" in reported
 
 
 def test_a_call_that_fails_is_explained(url: str, files: Path, registered: str) -> None:
@@ -315,12 +315,12 @@ def test_inputs_are_offered_to_the_chain_as_governance_takes_them(
 ) -> None:
     words = ("job", "offer", str(files / "in.csv"), "--model", str(files / "net.btt"),
              "--base-path", str(handed), "--url", url)  # fmt: skip
-    told = document(*words)
-    assert (told["items"], told["data_bytes"]) == ("2", "6")
-    name = f"payload/{told['input_root'][2:]}"
+    reported = document(*words)
+    assert (reported["items"], reported["data_bytes"]) == ("2", "6")
+    name = f"payload/{reported['input_root'][2:]}"
     served = dict(Folder(handed, genesis_of(url)).shared())
     assert served[name].read_bytes() == bytes([1, 0, 10, 20, 30, 40, 50, 60])
-    call = json.dumps({"call": "Jobs.add_protocol_set", "args": told})
+    call = json.dumps({"call": "Jobs.add_protocol_set", "args": reported})
     sent = run("tx", "call", "Sudo.sudo", call, "--from", "//Alice", "--url", url)
     assert sent.exit_code == 0, sent.stderr
     assert "ProtocolSetAdded" in sent.stdout

@@ -268,7 +268,7 @@ def test_what_we_sign_can_be_opened_again(demo: ChainMetadata, scheme: Scheme) -
     assert view.call.shown == {"remark": "0x6869"}
 
 
-def test_the_error_of_a_pallet_is_told_in_its_own_words(demo: ChainMetadata) -> None:
+def test_the_error_of_a_pallet_is_reported_in_its_own_words(demo: ChainMetadata) -> None:
     pallet = demo.items.pallet("Sudo")
     first = demo.items.errors(pallet)[0]
     error: Plain = {"Module": {"index": int(pallet.index), "error": f"0x{first.index:02x}000000"}}
@@ -277,7 +277,7 @@ def test_the_error_of_a_pallet_is_told_in_its_own_words(demo: ChainMetadata) -> 
     assert unknown == "error 5 of pallet 250"
 
 
-def test_an_error_of_no_pallet_is_told_in_plain_words(demo: ChainMetadata) -> None:
+def test_an_error_of_no_pallet_is_reported_in_plain_words(demo: ChainMetadata) -> None:
     token: Plain = {"Token": "FundsUnavailable"}
     assert demo.decoder.dispatch_error(token) == (
         "Token.FundsUnavailable: the account has too little free money"

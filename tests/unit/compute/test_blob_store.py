@@ -143,7 +143,7 @@ def test_a_writer_can_begin_anew(tmp_path: Path) -> None:
     assert store.total_bytes == 5
 
 
-def test_a_missing_blob_and_one_that_is_too_large_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_blob_and_one_that_is_too_large_are_reported_apart(tmp_path: Path) -> None:
     store = BlobStore(tmp_path)
     store.put("large", b"x" * 11)
     with pytest.raises(NoSuchBlob):

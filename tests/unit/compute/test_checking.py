@@ -121,7 +121,7 @@ async def test_what_goes_wrong_where_no_leaves_are_shows_in_what_is_made_of_it(
         assert work.judged(finding) is not None
 
 
-async def test_what_was_not_drawn_is_not_seen() -> None:
+async def test_what_was_not_selected_is_not_seen() -> None:
     work = Work(*image_net())
     work.alter(2, 3)
     assert (await looked(work, work.look([0, 1]))).verdict == Valid()
@@ -179,7 +179,7 @@ async def test_another_output_than_the_computed_one_is_found_and_proven(vectors:
     work.judged(finding)
 
 
-async def test_the_first_lie_is_told_and_the_digest_is_of_all_items_nonetheless() -> None:
+async def test_the_first_lie_is_reported_and_the_digest_is_of_all_items_nonetheless() -> None:
     work = Work(*image_net())
     work.alter(0, 3)
     work.alter(2, 1)

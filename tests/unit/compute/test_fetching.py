@@ -150,7 +150,7 @@ async def test_what_need_not_be_there_is_asked_for_once(tmp_path: Path) -> None:
         assert await source.besides(name, 100) == b"sums"
 
 
-def test_endpoints_of_strangers_are_read_without_trouble() -> None:
+def test_endpoints_of_outsiders_are_read_without_trouble() -> None:
     assert lines_of(b"") == []
     assert lines_of(b"/ip4/1.2.3.4\n\n/ip4/5.6.7.8\n") == ["/ip4/1.2.3.4", "/ip4/5.6.7.8"]
     assert len(lines_of(b"\xff\xfe\n\0")) == 2

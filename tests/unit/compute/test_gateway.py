@@ -681,7 +681,7 @@ async def test_it_is_too_late_to_ask_when_no_answer_could_come_in_time(tmp_path:
         assert job.sent == []
 
 
-async def test_a_trap_may_keep_its_result_until_it_is_paid(tmp_path: Path) -> None:
+async def test_a_planted_error_may_keep_its_result_until_it_is_paid(tmp_path: Path) -> None:
     record = record_of()
     one = Provider(ONE, BlobStore(tmp_path), BlobHostAt())
     waiting = replace(view(record, JobState.Pending, one, OUTPUTS), now=u32(20))
@@ -772,16 +772,16 @@ def test_one_serves_at_a_time(tmp_path: Path) -> None:
 def test_a_port_that_was_any_is_the_same_from_then_on(tmp_path: Path) -> None:
     folder = Folder(tmp_path, GENESIS)
     assert (folder.listen(), folder.endpoints()) == (None, b"")
-    told = ["/ip4/127.0.0.1/tcp/4711/p2p/12D3"]
+    reported = ["/ip4/127.0.0.1/tcp/4711/p2p/12D3"]
 
-    folder.store_endpoints("/ip4/127.0.0.1/tcp/0", told)
+    folder.store_endpoints("/ip4/127.0.0.1/tcp/0", reported)
 
     assert folder.listen() == "/ip4/127.0.0.1/tcp/4711"
-    assert split(folder.endpoints()) == told
+    assert split(folder.endpoints()) == reported
     assert folder.seed() == folder.seed()
 
 
-def test_only_as_many_addresses_as_fit_are_told() -> None:
+def test_only_as_many_addresses_as_fit_are_reported() -> None:
     many = [f"/ip4/10.0.0.{number}/tcp/30335/p2p/12D3KooW" for number in range(40)]
 
     raw = joined(many)

@@ -70,15 +70,19 @@ def receipt_of(record: Record, phase: Phase = Phase.Checking, **changes: object)
     return replace(made, **changes)  # type: ignore[arg-type]
 
 
-def record_of(number: int = 1, view: JobView | None = None, *, trap: bool = False) -> Record:
+def record_of(
+    number: int = 1, view: JobView | None = None, *, planted_error: bool = False
+) -> Record:
     view = view or view_of(JobState.Computing)
     root = H256(number.to_bytes(32, "big"))
     laid = (
-        PlantedError(NOTHING, NOTHING, bytes(32), [Flip(u32(0), u64(1), u8(2))]) if trap else None
+        PlantedError(NOTHING, NOTHING, bytes(32), [Flip(u32(0), u64(1), u8(2))])
+        if planted_error
+        else None
     )
     return Record(
         JOB, view.attempt, view.seed, root, u32(3), root, root, root, u32(1), u32(2), laid,
-        published=not trap,
+        published=not planted_error,
     )  # fmt: skip
 
 
@@ -274,21 +278,21 @@ def test_leaves_that_are_asked_for_are_shown_once() -> None:
     assert see(machine, 11, view) == [answer]
 
 
-def test_a_trap_is_revealed_then_what_is_right_is_served_then_the_result() -> None:
-    record = record_of(trap=True)
+def test_a_planted_error_is_revealed_then_what_is_right_is_served_then_the_result() -> None:
+    record = record_of(planted_error=True)
     machine = provider(record)
     trapping = view_of(JobState.Checking, receipt=receipt_of(record, Phase.Disclosing))
     assert see(machine, 5, trapping) == [RevealPlantedError(record)]
     revealed = receipt_of(record, Phase.Waiting, had_planted_error=True)
-    told = view_of(JobState.Checking, receipt=revealed)
-    assert see(machine, 6, told) == [Right(record)]
-    assert see(machine, 7, told) == []
+    reported = view_of(JobState.Checking, receipt=revealed)
+    assert see(machine, 6, reported) == [Right(record)]
+    assert see(machine, 7, reported) == []
     righted = replace(record, righted=True)
     assert machine.kept(righted, 7) == [Expose(righted)]
     machine.sent(Expose(righted), 8, ok=False)
-    assert see(machine, 9, told) == [Expose(righted)]
+    assert see(machine, 9, reported) == [Expose(righted)]
     machine.sent(Expose(righted), 10, ok=True)
-    assert see(machine, 20, told) == []
+    assert see(machine, 20, reported) == []
     paid = view_of(
         JobState.Finalized, receipt=replace(revealed, phase=Phase.Ended), outcome=Outcome.Done
     )
@@ -301,18 +305,18 @@ def test_what_is_behind_a_receipt_is_served_for_a_while_and_then_forgotten() -> 
     record = record_of()
     machine = provider(record)
     paid = view_of(JobState.Finalized, receipt=receipt_of(record, Phase.Ended))
-    told = replace(record, until=u32(10 + KEEP_SLOTS))
-    assert see(machine, 10, paid) == [Ended(paid), Keep(told)]
-    assert machine.kept(told, 10) == []
+    reported = replace(record, until=u32(10 + KEEP_SLOTS))
+    assert see(machine, 10, paid) == [Ended(paid), Keep(reported)]
+    assert machine.kept(reported, 10) == []
     assert machine.open_jobs() == []
-    again = provider(told)
+    again = provider(reported)
     for one in (machine, again):
         assert one.seen(9 + KEEP_SLOTS, {}, {}) == []
-        assert one.seen(10 + KEEP_SLOTS, {}, {}) == [Forget(told)]
+        assert one.seen(10 + KEEP_SLOTS, {}, {}) == [Forget(reported)]
         assert one.seen(11 + KEEP_SLOTS, {}, {}) == []
 
 
-def test_a_lost_disk_is_told_and_nothing_is_made_up() -> None:
+def test_a_lost_disk_is_reported_and_nothing_is_made_up() -> None:
     machine = provider()
     view = view_of(JobState.Checking, receipt=receipt_of(record_of()))
     assert kinds(see(machine, 5, view)) == [Abandon, Lost]

@@ -383,7 +383,7 @@ def test_a_full_disk_is_an_error_and_no_receipt(tmp_path: Path) -> None:
 # ---- the folder
 
 
-def test_keys_are_drawn_once_and_private(tmp_path: Path) -> None:
+def test_keys_are_selected_once_and_private(tmp_path: Path) -> None:
     folder = Folder(tmp_path, GENESIS, ME)
     keys = folder.vrf.public, folder.seal_secret, folder.network_seed
     again = Folder(tmp_path, GENESIS, ME)

@@ -29,7 +29,7 @@ HERE = b"payload" + b"\1" * 32
 
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK, 200_001])
-def test_what_is_sealed_opens_with_its_key_and_has_the_size_that_was_told(size: int) -> None:
+def test_what_is_sealed_opens_with_its_key_and_has_the_size_that_was_reported(size: int) -> None:
     plain = os.urandom(size)
     sealed = seal(plain, PUBLIC, HERE)
     assert open_sealed(sealed, SECRET, HERE) == plain

@@ -311,9 +311,9 @@ async def test_a_server_of_another_version_or_chain_is_left() -> None:
         raise AssertionError("asked")
 
     other = protocol_name(b"\x08" * 32, WORK)
-    async with hostile(never, other) as stranger, fetching() as client:
+    async with hostile(never, other) as outsider, fetching() as client:
         with pytest.raises(FetchFailed, match="the connection failed"):
-            await client.load([stranger], NAME, limit=10)
+            await client.load([outsider], NAME, limit=10)
 
 
 async def test_somebody_else_under_the_address_is_not_asked(tmp_path: Path) -> None:

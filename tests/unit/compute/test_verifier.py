@@ -69,7 +69,7 @@ class Node:
     blobs: dict[str, bytes] = field(default_factory=dict)
     disk: dict[Case, bytes] = field(default_factory=dict)
     sent: list[Action] = field(default_factory=list)
-    told: list[Action] = field(default_factory=list)
+    reported: list[Action] = field(default_factory=list)
     looks: dict[Case, Duty] = field(default_factory=dict)
     enough: set[Case] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
@@ -136,7 +136,7 @@ class Node:
                     self.kill_after = None
                     raise Killed
                 self.kill_after -= 1
-            self.told.append(action)
+            self.reported.append(action)
             match action:
                 case Look(case, duty):
                     self.looks[case] = duty
@@ -197,7 +197,7 @@ class Node:
             self.refused.append(f"{name}: {error!r}")
 
     def kinds(self, kind: type[Action]) -> list[Any]:
-        return [action for action in self.told if isinstance(action, kind)]
+        return [action for action in self.reported if isinstance(action, kind)]
 
 
 def serve(claim: Claim, receipt: H256) -> dict[str, bytes]:
@@ -288,7 +288,7 @@ def test_a_lie_in_every_item_is_found_proven_and_punished(tensor: int) -> None:
     play.market.audit()
 
 
-def test_an_output_that_is_told_wrongly_is_proven() -> None:
+def test_an_output_that_is_reported_wrongly_is_proven() -> None:
     play = scene(outputs=range(ITEMS))
     play.until(Phase.Ended)
     assert play.market.job(play.job).state is JobState.Slashed
@@ -297,11 +297,11 @@ def test_an_output_that_is_told_wrongly_is_proven() -> None:
 @pytest.mark.parametrize("item", range(ITEMS))
 def test_a_provider_that_serves_all_but_what_is_wrong_is_not_paid(item: int) -> None:
     play = scene((item, 1, 0))
-    drawn = [duty for who in play.node.accounts for duty in play.node.duties(who)]
+    selected = [duty for who in play.node.accounts for duty in play.node.duties(who)]
     del play.node.blobs[transcript_name(play.receipt, item)]
     play.until(Phase.Pending, Phase.Ended, limit=200)
     found = play.market.receipt(play.receipt)
-    assert len(drawn) == 3
+    assert len(selected) == 3
     if found.missed:
         assert play.market.job(play.job).state is JobState.Refunded
     else:  # nobody drew it
@@ -457,7 +457,7 @@ def test_a_node_that_wakes_too_late_looks_at_nothing() -> None:
     while play.node.now < int(play.market.receipt(play.receipt).commit_until):
         play.market.step()
     play.node.block()
-    assert play.node.told == []
+    assert play.node.reported == []
 
 
 def test_nothing_is_revealed_while_others_still_commit_or_are_a_block_behind() -> None:
