@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, TypeVar
+from typing import IO, TYPE_CHECKING, Final
 
 import click
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import OpenChain
     from btt_chain.primitives.block import SignedBlock
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 CHUNK: Final = 16 << 20
 """Bytes read ahead: more than any block has."""

@@ -13,24 +13,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.logs import log_option, parse_filters
-from cli.common.options import Group, examples, json_option
+from cli.common.options import Command, Group, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.testing import Devnet, DevNode
     from btt_chain.testing.helper import Helper
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 STOP_SECONDS: Final = 4.0
 """Seconds from the request to stop until nodes are killed."""

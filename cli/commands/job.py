@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -34,7 +33,7 @@ from cli.commands.job_session import (
 )
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
-from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.options import Command, Group, connection_options, examples, json_option
 from cli.common.sending import Sender, asking_options, sending_options, signing_options
 from cli.common.working import (
     EXTRA,
@@ -57,8 +56,6 @@ if TYPE_CHECKING:
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from runtime.work_views import JobView, WorkQuote
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 PAGE: Final = 100
 

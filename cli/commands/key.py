@@ -18,6 +18,7 @@ from cli.commands import ceremony, keystore, session_keys
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.options import (
+    Command,
     Group,
     json_option,
     key_pair,
@@ -30,16 +31,13 @@ from cli.common.options import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from btt_chain.crypto.keypair import KeyPair
 
 ADDRESS_LIKE: Final = re.compile("[1-9A-HJ-NP-Za-km-z]{46,50}")
 """Pattern of addresses: a match that is no address is mistyped; no phrase or seed matches."""
 
 
-def _output_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def _output_options(command: Command) -> Command:
     """Add `--json`, and its form in `subkey`, `--output json`."""
     output = click.option(
         "--output",

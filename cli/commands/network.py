@@ -12,7 +12,7 @@ from cli.common import show
 from cli.common.chain_data import plain_errors
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.files import FILE, write_json
-from cli.common.options import Group, examples, json_option
+from cli.common.options import Command, Group, examples, json_option
 from cli.common.types import RandomnessType
 from cli.common.validator_keys import (
     KINDS,
@@ -63,7 +63,7 @@ def network() -> None:
 # ---- init
 
 
-def _parameter_options(command: Any) -> Any:
+def _parameter_options(command: Command) -> Command:
     for name, (flag, text) in reversed(PARAMETER_OPTIONS.items()):
         command = click.option(
             flag, name, type=click.IntRange(min=1), help=f"{text}; made from testnet only."
@@ -190,7 +190,7 @@ def _live(preset: str) -> Chain:
 # ---- check and accept
 
 
-def _place_options(command: Any) -> Any:
+def _place_options(command: Command) -> Command:
     command = keystore_password_options(command)
     return click.option(
         "-d",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -23,12 +23,10 @@ from cli.common.node_options import (
     validator_of,
     validator_options,
 )
-from cli.common.options import chain_names, examples
+from cli.common.options import Command, chain_names, examples
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NodeConfig
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 MANUAL_DEV: Final = "dev-manual"
 """The development chain whose blocks are sealed by hand."""
@@ -91,7 +89,9 @@ class PruningType(click.ParamType[str]):
 
     name = "N|archive"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
         """Return the text, if it is one of the two."""
         text = str(value).lower()
         if text != "archive" and not (text.isascii() and text.isdecimal()):
@@ -104,7 +104,9 @@ class SealingType(click.ParamType[str]):
 
     name = "instant|interval:MS|manual"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
         """Return the text, if it is one of the three."""
         text = str(value)
         kind, _, ms = text.partition(":")

@@ -7,10 +7,9 @@ without it a provider cannot answer challenges. `btt_chain.compute.provider.mach
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -22,7 +21,7 @@ from cli.commands.provider_session import (
 )
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
-from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.options import Command, Group, connection_options, examples, json_option
 from cli.common.sending import Sender, sending_options, signer_of, signer_options
 from cli.common.working import EXTRA, chain_facts, work_chain
 
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
     from btt_chain.primitives.digest import H256
     from runtime.pallets.providers.types import ProviderInfo
     from runtime.work_views import JobView, ProviderView
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 PAGE: Final = 100
 KINDS: Final = ("home", "mid", "institution", "clinic", "data-centre")

@@ -267,7 +267,7 @@ async def _find_block(which: str, url: str, timeout: float) -> BlockView:
             return await chain.block(hash)
 
 
-def _block_json(found: BlockView) -> dict[str, Any]:
+def _block_json(found: BlockView) -> dict[str, object]:
     events = found.events
     return {
         "hash": "0x" + found.hash.hex(),

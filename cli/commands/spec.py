@@ -26,7 +26,7 @@ class ValidatorsType(click.ParamType["int | Path"]):
     name = "N|FILE"
 
     def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | Path:
         """Return the number, or the path of an existing file."""
         text = str(value)

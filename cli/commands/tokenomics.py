@@ -6,23 +6,21 @@ functions and pallets here. `supply` and `audit` query a running chain.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
-from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.options import Command, Group, connection_options, examples, json_option
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from genesis.presets import Chain
     from genesis.simulate import Month
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 PPM: Final = 1_000_000
 SHOWN_MONTHS: Final = (6, 12, 24, 48, 96)
@@ -93,7 +91,9 @@ class Share(click.ParamType[int]):
 
     name = "share"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
         """Return the share in millionths."""
         if isinstance(value, int):
             return value
@@ -118,7 +118,9 @@ class Money(click.ParamType[int]):
 
     name = "amount"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
         """Return the amount in planck."""
         from btt_chain.client.amount import BTT, AmountError
 

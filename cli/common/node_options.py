@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 from click.core import ParameterSource
 
 from cli.common.errors import Mistyped
-from cli.common.options import password
+from cli.common.options import Command, password
 from cli.common.secret_uri import check_secret
 
 if TYPE_CHECKING:
     from btt_chain.node.config import NetworkConfig, ValidatorConfig
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEV_NAMES: Final = ("alice", "bob", "charlie", "dave", "eve", "ferdie", "one", "two")
 """The well-known development keys, each a flag as in Substrate."""

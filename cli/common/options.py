@@ -157,7 +157,9 @@ class Network(click.ParamType[int]):
 
     name = "network"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
         """Return the prefix."""
         from btt_chain.primitives.ss58 import MAX_PREFIX, RESERVED_PREFIXES
 

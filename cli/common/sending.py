@@ -9,13 +9,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
-from cli.common.options import key_pair, password, password_options, read_secret, scheme_option
+from cli.common.options import (
+    Command,
+    key_pair,
+    password,
+    password_options,
+    read_secret,
+    scheme_option,
+)
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -23,8 +30,6 @@ if TYPE_CHECKING:
     from btt_chain.client.transactions import Call, Included
     from btt_chain.client.typed import Executed, RuntimeClient
     from btt_chain.crypto.keypair import KeyPair
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 PERIOD: Final = 64
 """Default lifetime of a transaction, in blocks."""
@@ -73,7 +78,9 @@ class WaitFor(click.ParamType[str]):
         """Return the choices for `--help`."""
         return f"[{'|'.join(self._known)}]"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
         """Return `none`, `best` or `final`."""
         found = WAITS.get(str(value))
         if found not in self._known:

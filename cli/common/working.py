@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -15,13 +15,12 @@ from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.options import Command
 from cli.common.sending import LOCAL
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import Executed, RuntimeClient
     from btt_chain.compute.requester.folder import Folder
-
-Command = TypeVar("Command", bound=Callable[..., Any])
 
 NO_METHOD: Final = -32601
 ID_BYTES: Final = 32

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final
+from typing import Final
 
 from btt_chain.compute.blobs.store import Blob, BlobStore
 from p2p.errors import NetworkError, PortInUse
@@ -116,7 +116,9 @@ class BlobHost:
         await self._in_time(seconds, name, fetch())
         return found[0]
 
-    async def _in_time(self, seconds: float, name: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _in_time(
+        self, seconds: float, name: str, work: Coroutine[object, object, None]
+    ) -> None:
         try:
             async with asyncio.timeout(seconds):
                 await work
