@@ -96,5 +96,5 @@ def test_a_change_that_would_overtake_another_is_refused() -> None:
 
 
 def test_an_empty_set_is_refused() -> None:
-    with pytest.raises(ValueError, match="nobody"):
+    with pytest.raises(ValueError, match="no voter"):
         AuthoritySet(0, ())
