@@ -17,8 +17,8 @@ from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, signed
 from btt_chain.scale import u64
 from runtime import BttRuntime
+from runtime.apis.metadata import metadata
 from runtime.extensions import SIGNED_EXTRA
-from runtime.metadata import metadata
 from runtime.params import RuntimeParams
 from storage.database import ChainStore
 from storage.memory import MemoryKV

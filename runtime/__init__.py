@@ -85,7 +85,7 @@ API_VERSIONS: Final = (
     ("ChambersApi", 1),
     ("GovernanceApi", 1),
 )
-"""The runtime APIs and their versions; `runtime/api.py` implements them."""
+"""The runtime APIs and their versions; `runtime/apis/core.py` implements them."""
 
 VERSION: Final = RuntimeVersion(
     spec_name=CowText("btt"),

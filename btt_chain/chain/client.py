@@ -23,7 +23,7 @@ from btt_chain.chain.runtimes import LoadedRuntime, RuntimeRegistry
 from btt_chain.primitives.babe import NoPreDigest, Primary, pre_digest
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.header import Header
-from runtime.api import dry_run
+from runtime.apis.core import dry_run
 from runtime.frame import InvalidBlock
 from runtime.kept import KeptCalls
 from storage.blocks import BlockRef as StoredRef

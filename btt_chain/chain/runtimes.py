@@ -18,12 +18,12 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.scale import DecodeError, codec
 from runtime import BttRuntime
-from runtime.api import call_api
-from runtime.api_base import Context
+from runtime.apis.base import Context
+from runtime.apis.core import call_api
+from runtime.apis.metadata import metadata
 from runtime.executive import Executive, RootedState
 from runtime.frame import Runtime, RuntimeVersion
 from runtime.frame.version import CODE_KEY
-from runtime.metadata import metadata
 from runtime.pallets.upgrade import Due, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.trie.root import ordered_root

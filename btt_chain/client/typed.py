@@ -34,8 +34,8 @@ from btt_chain.client.wire import hex_of, to_bytes, to_hex
 from btt_chain.primitives.babe import pre_digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, codec
-from runtime.api import APIS
-from runtime.api_base import Method
+from runtime.apis.base import Method
+from runtime.apis.core import APIS
 from runtime.frame import EventRecord, Runtime
 from runtime.frame.error import WireError, WireModule
 from runtime.frame.event import Event

@@ -33,9 +33,9 @@ from btt_chain.primitives.grandpa import (
     Target,
 )
 from p2p.sync.machine import Sync
+from runtime.apis.reports import AnyProof, report_extrinsic
 from runtime.pallets.grandpa import Grandpa
 from runtime.params import RuntimeParams
-from runtime.reports import AnyProof, report_extrinsic
 
 _VRF: Final = SchnorrkelVrf()
 

@@ -33,8 +33,8 @@ from btt_chain.scale import DecodeError
 from btt_chain.scale.shape import load_attribute_docs
 from btt_chain.txpool import PoolError, StatusEvent
 from p2p.network import AUTHORITY, Network
-from runtime.api import is_unsafe, max_arguments
-from runtime.api_base import ApiError
+from runtime.apis.base import ApiError
+from runtime.apis.core import is_unsafe, max_arguments
 from runtime.frame import InvalidBlock, RuntimeVersion
 from runtime.transactions import Malformed
 from storage.kv import StorageError

@@ -8,7 +8,7 @@ from btt_chain.node.parts import Parts, Watcher
 from btt_chain.primitives import babe_equivocation
 from btt_chain.primitives.validity import TransactionSource
 from btt_chain.txpool import PoolError
-from runtime.reports import AnyProof
+from runtime.apis.reports import AnyProof
 from storage.state import StateUnavailable
 
 log = logging.getLogger(__name__)

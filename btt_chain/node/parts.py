@@ -19,7 +19,7 @@ from btt_chain.primitives.header import Header
 from p2p.protocols.serve import ChainSource
 from p2p.sync.machine import Sync
 from p2p.sync.types import BeginState, Block, FinishState, StoreState
-from runtime.reports import AnyProof
+from runtime.apis.reports import AnyProof
 
 
 class ReportBuilder(Protocol):

@@ -54,6 +54,7 @@ from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError
 from btt_chain.work import ids
 from p2p.errors import NetworkError
+from runtime.apis.work_views import Duty, ModelView
 from runtime.frame import Runtime
 from runtime.pallets.babe import Babe
 from runtime.pallets.evidence import BABE_KEY
@@ -61,7 +62,6 @@ from runtime.pallets.models.types import CheckMode
 from runtime.pallets.receipts import Receipts
 from runtime.pallets.receipts.types import Missing, Valid
 from runtime.pallets.session import Session
-from runtime.work_views import Duty, ModelView
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:

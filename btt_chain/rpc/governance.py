@@ -13,7 +13,7 @@ from btt_chain.rpc.params import U32, Hash, Parsed, unsigned
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Json, Views
 from btt_chain.scale import encode, u32, u128
-from runtime.governance_api import PollView, ReferendumView, TrackView
+from runtime.apis.governance import PollView, ReferendumView, TrackView
 from runtime.pallets.chambers import ElectionView, StateView
 
 PAGE: Final = 100

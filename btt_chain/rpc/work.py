@@ -17,9 +17,7 @@ from btt_chain.rpc.params import U32, Flag, Hash, Parsed, Unfit, text, unsigned
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Json, Views, lower
 from btt_chain.scale import encode, u32, u64
-from runtime.pallets.jobs.types import Check, Tier, Urgency
-from runtime.pallets.providers.types import ScoreView
-from runtime.work_views import (
+from runtime.apis.work_views import (
     ClassPrice,
     Duty,
     JobView,
@@ -29,6 +27,8 @@ from runtime.work_views import (
     VerifierView,
     WorkQuote,
 )
+from runtime.pallets.jobs.types import Check, Tier, Urgency
+from runtime.pallets.providers.types import ScoreView
 
 PAGE: Final = 100
 """Maximum number of records in one answer."""

@@ -26,10 +26,10 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work.ids import model_id
+from runtime.apis.work_views import JobView, WorkQuote
 from runtime.constants import BTT
 from runtime.pallets.jobs.types import Check, Tier, Urgency
 from runtime.pallets.models.types import CheckMode
-from runtime.work_views import JobView, WorkQuote
 
 if TYPE_CHECKING:
     from btt_chain.work.package import Package

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.typed import Executed
     from btt_chain.primitives.digest import H256
-    from runtime.asset_api import AssetView, Holding
+    from runtime.apis.assets import AssetView, Holding
 
 PAGE: Final = 100
 KINDS: Final = (

@@ -16,7 +16,7 @@ from cli.common.working import properties, work_chain
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.typed import RuntimeClient
-    from runtime.asset_api import AssetView, Book, PriceLevel
+    from runtime.apis.assets import AssetView, Book, PriceLevel
     from runtime.pallets.exchange import Order
 
 LEVELS: Final = 10

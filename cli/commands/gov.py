@@ -40,7 +40,7 @@ from cli.common.working import (
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
-    from runtime.governance_api import ReferendumView, TrackView
+    from runtime.apis.governance import ReferendumView, TrackView
     from runtime.pallets.chambers import ElectionView, StateView
     from runtime.pallets.referenda.events import DecisionDepositRefunded, SubmissionDepositRefunded
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from btt_chain.client.typed import Executed, RuntimeClient
     from btt_chain.scale import u16
     from btt_chain.scale.portable import Plain
-    from runtime.governance_api import ReferendumView, TrackView
+    from runtime.apis.governance import ReferendumView, TrackView
     from runtime.pallets.referenda import Referenda
 
     Refunded = Referenda.SubmissionDepositRefunded | Referenda.DecisionDepositRefunded

@@ -26,7 +26,7 @@ from cli.common.working import (
 )
 
 if TYPE_CHECKING:
-    from runtime.governance_api import PollView, ReferendumView
+    from runtime.apis.governance import PollView, ReferendumView
     from runtime.pallets.referenda import Referenda
 
     Refunded = Referenda.SubmissionDepositRefunded | Referenda.DecisionDepositRefunded

@@ -8,7 +8,7 @@ from btt_chain.client.amount import Currency
 from cli.commands.gov_calls import track_of
 
 if TYPE_CHECKING:
-    from runtime.governance_api import PollView, ReferendumView
+    from runtime.apis.governance import PollView, ReferendumView
     from runtime.pallets.chambers import ChamberView
     from runtime.pallets.referenda import Referenda
 

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     from btt_chain.compute.requester.gateway import Gateway
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
-    from runtime.work_views import JobView, WorkQuote
+    from runtime.apis.work_views import JobView, WorkQuote
 
 PAGE: Final = 100
 

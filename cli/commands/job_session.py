@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from cli.common.sending import Sender
+    from runtime.apis.work_views import JobView, WorkQuote
     from runtime.pallets.jobs.types import Outcome
-    from runtime.work_views import JobView, WorkQuote
 
 
 ENDED: Final = ("finalized", "refunded", "slashed")

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from btt_chain.compute.provider.workshop import Engine
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
+    from runtime.apis.work_views import JobView, ProviderView
     from runtime.pallets.providers.types import ProviderInfo
-    from runtime.work_views import JobView, ProviderView
 
 PAGE: Final = 100
 KINDS: Final = ("home", "mid", "institution", "clinic", "data-centre")

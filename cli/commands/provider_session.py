@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
+    from runtime.apis.work_views import ProviderView
     from runtime.pallets.providers.types import ProviderInfo
-    from runtime.work_views import ProviderView
 
 
 PAUSE: Final = 3.0

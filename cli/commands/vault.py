@@ -26,7 +26,7 @@ from cli.common.working import (
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import Executed, RuntimeClient
-    from runtime.asset_api import AssetView, VaultView
+    from runtime.apis.assets import AssetView, VaultView
     from runtime.pallets.vaults import Vaults
 
     Moved = Vaults.Deposited | Vaults.Withdrawn

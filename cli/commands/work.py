@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.compute.verifier.checking import Finding
     from btt_chain.work.bench import Row
-    from runtime.work_views import JobView, ReceiptView
+    from runtime.apis.work_views import JobView, ReceiptView
 
 MAX_STORE: Final = 4 << 30
 """Maximum bytes of models that a check may fetch."""

@@ -40,6 +40,7 @@ from devnet import launcher
 from genesis.accounts import address, dev_account
 from genesis.catalogue import make
 from genesis.presets import CHAINS
+from runtime.apis.work_views import JobView
 from runtime.constants import BTT
 from runtime.pallets.jobs import Jobs
 from runtime.pallets.jobs.types import Check, JobState, Outcome, Tier, Urgency
@@ -47,7 +48,6 @@ from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers import Providers
 from runtime.pallets.receipts import Receipts
 from runtime.params import WorkRules
-from runtime.work_views import JobView
 from support.vectors import REPOSITORY
 from support.work.history import History
 

@@ -34,6 +34,7 @@ from btt_chain.work.model import tensor_of
 from btt_chain.work.package import load
 from genesis.catalogue import make
 from genesis.presets import CHAINS
+from runtime.apis.work_views import JobView
 from runtime.constants import BTT
 from runtime.pallets.jobs import Jobs
 from runtime.pallets.jobs.types import JobState
@@ -41,7 +42,6 @@ from runtime.pallets.providers import Providers
 from runtime.pallets.receipts import Receipts
 from runtime.pallets.receipts.types import Wrong, WrongEdge
 from runtime.splits import split_compute
-from runtime.work_views import JobView
 from support.vectors import REPOSITORY
 from support.work.history import History
 

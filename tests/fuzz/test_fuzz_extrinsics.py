@@ -16,8 +16,8 @@ from btt_chain.primitives.extrinsic import decode_extrinsic, opaque, unwrap
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
 from btt_chain.scale import DecodeError, u64
 from btt_chain.txpool import PoolError
-from runtime.api import APIS
-from runtime.api_base import ApiError
+from runtime.apis.base import ApiError
+from runtime.apis.core import APIS
 from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA

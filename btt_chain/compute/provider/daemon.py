@@ -67,7 +67,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor
-from runtime.work_views import JobView, ModelView, Rules
+from runtime.apis.work_views import JobView, ModelView, Rules
 
 R = TypeVar("R")
 

@@ -45,9 +45,9 @@ from btt_chain.compute.provider.records import Record
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32
+from runtime.apis.work_views import JobView, ProviderView, ReceiptView
 from runtime.pallets.jobs.types import ENDED, JobState
 from runtime.pallets.receipts.types import Phase
-from runtime.work_views import JobView, ProviderView, ReceiptView
 
 RESEND_SLOTS: Final = 3
 """Slots after which an included call that is not in the state is sent again: a fork reverted it."""

@@ -8,7 +8,7 @@ from typing import Final
 from btt_chain.compute.environment import Chain
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
-from runtime.work_views import ProviderView
+from runtime.apis.work_views import ProviderView
 
 log = logging.getLogger(__name__)
 

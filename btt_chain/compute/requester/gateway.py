@@ -49,9 +49,9 @@ from btt_chain.compute.requester.folder import (
 )
 from btt_chain.scale import u32
 from btt_chain.work.layout import tensor_layout
+from runtime.apis.work_views import JobView
 from runtime.pallets.jobs.types import JobState, Tier
 from runtime.pallets.receipts.types import Missing, Phase
-from runtime.work_views import JobView
 
 if TYPE_CHECKING:
     pass

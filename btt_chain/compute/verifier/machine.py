@@ -21,8 +21,8 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Fixed, codec, path, u32
 from btt_chain.work import ids
 from btt_chain.work.fraud import EdgeProof, FraudProof
+from runtime.apis.work_views import Duty, ReceiptView, Task
 from runtime.pallets.receipts.types import Verdict
-from runtime.work_views import Duty, ReceiptView, Task
 
 RESEND_SLOTS: Final = 3
 """Slots after which an action that is in no block yet is sent again."""

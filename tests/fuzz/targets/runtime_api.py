@@ -8,8 +8,8 @@ from typing import Final
 from btt_chain.primitives.extrinsic import opaque
 from fuzz.target import Target
 from fuzz.wires import CALLS, CHAIN, WIRES
-from runtime.api import APIS
-from runtime.api_base import ApiError
+from runtime.apis.base import ApiError
+from runtime.apis.core import APIS
 
 METHODS: Final = [f"{api.__name__}_{name}" for api in APIS for name in api.METHODS]
 BEST: Final = CHAIN.client.best().hash

@@ -15,7 +15,7 @@ from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.scale import u32, u128
 from cli.commands.gov_view import AWAY, WIDTH, bar, percent, picture, power, when
 from cli.program import program
-from runtime.governance_api import PollView
+from runtime.apis.governance import PollView
 from runtime.pallets.chambers import ChamberView
 from support.instant_node import instant_node
 

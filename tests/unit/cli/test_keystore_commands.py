@@ -28,7 +28,7 @@ from cli.program import program
 from genesis.build import build
 from genesis.catalogue import load
 from runtime import BttRuntime
-from runtime.metadata import metadata
+from runtime.apis.metadata import metadata
 from runtime.params import PARAMS_KEY, RuntimeParams
 
 ALICE = KeyPair.from_uri("//Alice").public

@@ -11,7 +11,7 @@ from btt_chain.client.metadata import ChainMetadata
 from btt_chain.scale import u64
 from btt_chain.scale.metadata import PlainEntry
 from runtime import BttRuntime
-from runtime.metadata import metadata
+from runtime.apis.metadata import metadata
 from runtime.params import RuntimeParams
 
 BABE, GRANDPA = "11" * 32, "22" * 32

@@ -64,12 +64,12 @@ from btt_chain.work.ids import model_id
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.package import Package, Preparation
+from runtime.apis.work_views import JobView, ReceiptView
 from runtime.frame.event import Event
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts import Receipts
 from runtime.pallets.receipts.types import Challenge, Phase
-from runtime.work_views import JobView, ReceiptView
 from support.blobs import GENESIS, HANG, fetching, hostile, serving
 
 JOB = H256(b"\x11" * 32)

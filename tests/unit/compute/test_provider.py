@@ -35,10 +35,10 @@ from btt_chain.compute.provider.records import Flip, PlantedError, Record
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
+from runtime.apis.work_views import JobView, ProviderView, ReceiptView
 from runtime.pallets.jobs.types import Check, JobState, Outcome, Tier, Urgency
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts.types import Challenge, Phase
-from runtime.work_views import JobView, ProviderView, ReceiptView
 
 ME, OTHER = AccountId(b"\x01" * 32), AccountId(b"\x02" * 32)
 JOB, SEED = H256(b"\x11" * 32), H256(b"\x33" * 32)

@@ -37,11 +37,11 @@ from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Executor
 from btt_chain.work.graph import Kind
 from btt_chain.work.package import Package
+from runtime.apis.work_views import JobView, ModelView, ProviderView, ReceiptView, Rules
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.providers.types import ProviderInfo, ProviderKind
 from runtime.pallets.receipts.types import Phase
-from runtime.work_views import JobView, ModelView, ProviderView, ReceiptView, Rules
 from support.blobs import GENESIS, fetching, serving
 
 BOB = KeyPair.from_uri("//Bob")

@@ -46,11 +46,11 @@ from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.graph import Kind
 from btt_chain.work.merkle import check_opening
 from btt_chain.work.model import Elements, Model
+from runtime.apis.work_views import JobView, ModelView
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.receipts.openings import shown
 from runtime.pallets.receipts.types import Valid, Wrong
-from runtime.work_views import JobView, ModelView
 
 R = TypeVar("R")
 

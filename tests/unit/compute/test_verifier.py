@@ -41,12 +41,12 @@ from btt_chain.primitives.validity import Invalid
 from btt_chain.scale import u32
 from btt_chain.work import ids
 from btt_chain.work.execute import Executor
+from runtime.apis.work import WorkApi
+from runtime.apis.work_views import Duty
 from runtime.frame import DispatchError
 from runtime.pallets.jobs import JobState
 from runtime.pallets.receipts import Missing, Phase, Valid
 from runtime.params import WorkRules
-from runtime.work_api import WorkApi
-from runtime.work_views import Duty
 from support.market import GENESIS, Claim, Market, net
 from support.receipts_served import AtOnce, Served
 

@@ -9,7 +9,7 @@ from btt_chain.chain.client import Client
 from btt_chain.node.backend import DOCUMENTED, ChainView
 from btt_chain.scale import shape, u64
 from runtime import BttRuntime
-from runtime.metadata import describe
+from runtime.apis.metadata import describe
 from runtime.params import RuntimeParams
 
 

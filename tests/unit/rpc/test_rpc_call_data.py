@@ -13,8 +13,8 @@ from btt_chain.rpc.dispatch import Caller, Dispatcher
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.params import Hex, Text, hex_bytes
 from btt_chain.rpc.registry import Registry, method
-from runtime.api import MAX_TRANSACTION, max_arguments
-from runtime.api_base import MAX_ARGUMENTS
+from runtime.apis.base import MAX_ARGUMENTS
+from runtime.apis.core import MAX_TRANSACTION, max_arguments
 from support.rpc_client import CallFailed, HttpClient
 
 LIMIT = 1 << 16

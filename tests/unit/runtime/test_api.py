@@ -23,7 +23,8 @@ from genesis.catalogue import make
 from genesis.presets import CHAINS
 from genesis.spec import Plain
 from runtime import VERSION
-from runtime.api import (
+from runtime.apis.base import ApiError, Context, NoSuchMethod
+from runtime.apis.core import (
     APIS,
     ApplyResult,
     BabeConfiguration,
@@ -36,7 +37,6 @@ from runtime.api import (
     call_api,
     is_unsafe,
 )
-from runtime.api_base import ApiError, Context, NoSuchMethod
 from runtime.frame import Call, DispatchClass, RuntimeVersion, Weight
 from runtime.frame.version import CODE_KEY
 from runtime.inherents import MAX_DRIFT_MS, CheckInherentsResult, InherentData

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from btt_chain.scale import u32, u64
-from runtime.asset_api import PAGE, AssetsApi, AssetView, Book, ExchangeApi
+from runtime.apis.assets import PAGE, AssetsApi, AssetView, Book, ExchangeApi
 from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.frame import signed

@@ -39,9 +39,9 @@ from btt_chain.scale.metadata import (
 )
 from btt_chain.scale.portable import Plain, Portable
 from runtime import API_VERSIONS, VERSION, BttRuntime
-from runtime.api import APIS
+from runtime.apis.core import APIS
+from runtime.apis.metadata import metadata
 from runtime.frame.version import api_id
-from runtime.metadata import metadata
 from runtime.params import RuntimeParams
 from support.chain import BOB, CHARLIE, DevChain, address
 from support.metadata_text import text_of

@@ -28,6 +28,7 @@ from btt_chain.primitives.grandpa_equivocation import (
 )
 from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
 from btt_chain.scale import u32, u64
+from runtime.apis.reports import AnyProof, report_extrinsic
 from runtime.frame import NONE, DispatchError, PostInfo, signed
 from runtime.pallets.authorities import Authorities
 from runtime.pallets.babe import Babe
@@ -36,7 +37,6 @@ from runtime.pallets.grandpa import Grandpa
 from runtime.pallets.offences import Offences
 from runtime.pallets.session import SessionKeys
 from runtime.params import RuntimeParams
-from runtime.reports import AnyProof, report_extrinsic
 from support.babe_chain import BOND, EPOCH, START, BabeChain, Validator, validators
 from support.runtime import refused
 

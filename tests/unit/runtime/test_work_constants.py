@@ -13,8 +13,8 @@ from btt_chain.scale.registry import TypeRegistry
 from genesis.catalogue import epochs
 from genesis.presets import CHAINS
 from runtime import BttRuntime
+from runtime.apis.metadata import describe_pallet
 from runtime.constants import BTT
-from runtime.metadata import describe_pallet
 from runtime.params import RuntimeParams
 
 PAGE = Path(__file__).parents[3] / "docs" / "useful-work.md"

@@ -11,8 +11,8 @@ from types import ModuleType
 
 from btt_chain.scale.registry import TypeRegistry
 from btt_chain.scale.shape import attribute_docs
+from runtime.apis.metadata import describe_pallet
 from runtime.frame import Runtime
-from runtime.metadata import describe_pallet
 from scripts.lint_runtime import lint
 
 PAGE = Path(__file__).resolve().parents[4] / "docs" / "pallets.md"

@@ -43,14 +43,15 @@ from btt_chain.scale import (
     u64,
     u128,
 )
-from runtime.api_base import MAX_ARGUMENTS, ApiError, Context, NoSuchMethod, RuntimeApi
-from runtime.asset_api import ASSET_APIS
-from runtime.economy_api import ECONOMY_APIS
+from runtime.apis.assets import ASSET_APIS
+from runtime.apis.base import MAX_ARGUMENTS, ApiError, Context, NoSuchMethod, RuntimeApi
+from runtime.apis.economy import ECONOMY_APIS
+from runtime.apis.governance import GOVERNANCE_APIS
+from runtime.apis.work import WORK_APIS
 from runtime.executive import Executive, RootedState
 from runtime.extensions import Extra
 from runtime.frame import InvalidBlock, RuntimeCall, RuntimeVersion, Weight, WireError
 from runtime.genesis import write_genesis
-from runtime.governance_api import GOVERNANCE_APIS
 from runtime.inherents import (
     CheckInherentsResult,
     InherentData,
@@ -64,7 +65,6 @@ from runtime.pallets.babe import Babe, Bytes32
 from runtime.pallets.evidence import KeyTypeId
 from runtime.pallets.grandpa import Grandpa
 from runtime.pallets.transaction_payment import FeeDetails, RuntimeDispatchInfo
-from runtime.work_api import WORK_APIS
 
 
 @path(

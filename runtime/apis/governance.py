@@ -15,7 +15,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import path, u16, u32, u128
-from runtime.api_base import RuntimeApi
+from runtime.apis.base import RuntimeApi
 from runtime.pallets.chambers import Chambers, ChamberView, ElectionView, StateView
 from runtime.pallets.chambers.polls import views
 from runtime.pallets.preimage import MAX_SIZE, Inline, Preimage

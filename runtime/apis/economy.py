@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
-from runtime.api_base import RuntimeApi
+from runtime.apis.base import RuntimeApi
 from runtime.pallets.mining import Emission, Estimate, Mining, OperatorView
 from runtime.pallets.tier_staking import Benefits, PoolState, TierStaking
 from runtime.pallets.tokenomics import BurnReason, PoolStatus, Supply, Tokenomics, YearRelease

@@ -1,7 +1,7 @@
 """Base of the runtime APIs: classes whose methods are called by name, with SCALE in and out.
 
-`runtime/api.py` lists them all and dispatches the calls; those of the economy are in
-`runtime/economy_api.py`.
+`runtime/apis/core.py` lists them all and dispatches the calls; those of the economy are in
+`runtime/apis/economy.py`.
 """
 
 from __future__ import annotations

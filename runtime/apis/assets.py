@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, path, u32, u64, u128
-from runtime.api_base import RuntimeApi
+from runtime.apis.base import RuntimeApi
 from runtime.pallets.asset_registry import AssetInfo, AssetRegistry, Poll
 from runtime.pallets.assets import Assets, AssetStatus
 from runtime.pallets.exchange import Exchange, Listing, Order, Side, Trade

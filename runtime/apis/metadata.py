@@ -33,7 +33,7 @@ from btt_chain.scale.metadata import (
 )
 from btt_chain.scale.registry import TypeRegistry
 from btt_chain.scale.shape import Composite, Field, Shape, VariantOf, VariantShape
-from runtime import api, api_base
+from runtime.apis import base, core
 from runtime.extensions import EXTENSIONS, Extra
 from runtime.frame import Pallet, Runtime
 from runtime.frame.host import EVENT
@@ -67,7 +67,7 @@ def describe(runtime: Runtime) -> RuntimeMetadata:
                 Extension(name, number(carried), number(implicit))
                 for name, carried, implicit in EXTENSIONS
             ],
-            type=number(codec(api.UncheckedExtrinsic)),
+            type=number(codec(core.UncheckedExtrinsic)),
             address=number(codec(MultiAddress)),
             call=number(runtime.call_codec),
             signature=number(codec(MultiSignature)),
@@ -75,7 +75,7 @@ def describe(runtime: Runtime) -> RuntimeMetadata:
             by_version={u8(0): [u32(place) for place in range(len(EXTENSIONS))]},
         ),
         type=number(described(Shape(lambda: Composite(()), path=f"{CRATE}::Runtime"))),
-        apis=[describe_api(registry, kind) for kind in api.APIS],
+        apis=[describe_api(registry, kind) for kind in core.APIS],
         outer=OuterEnums(
             call=number(runtime.call_codec), event=number(EVENT), error=number(all_errors(pallets))
         ),
@@ -134,7 +134,7 @@ def describe_item(registry: TypeRegistry, item: StorageItem, docs: Iterable[str]
     )
 
 
-def describe_api(registry: TypeRegistry, kind: type[api_base.RuntimeApi]) -> RuntimeApi:
+def describe_api(registry: TypeRegistry, kind: type[base.RuntimeApi]) -> RuntimeApi:
     """Return the metadata of one runtime API."""
     return RuntimeApi(
         name=kind.__name__,

@@ -14,17 +14,8 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work.graph import Manifest
-from runtime.api_base import RuntimeApi
-from runtime.frame import DispatchError
-from runtime.pallets.babe import Babe
-from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency
-from runtime.pallets.models import Models
-from runtime.pallets.models.types import ModelRecord
-from runtime.pallets.providers import Providers, ScoreView
-from runtime.pallets.receipts import Phase, Receipt, Receipts, Seat, Wrong, WrongEdge
-from runtime.pallets.receipts.constants import CONFIDENTIAL_FACTOR
-from runtime.pallets.receipts.tally import missed_before
-from runtime.work_views import (
+from runtime.apis.base import RuntimeApi
+from runtime.apis.work_views import (
     ClassPrice,
     Duty,
     JobView,
@@ -37,6 +28,15 @@ from runtime.work_views import (
     VerifierView,
     WorkQuote,
 )
+from runtime.frame import DispatchError
+from runtime.pallets.babe import Babe
+from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency
+from runtime.pallets.models import Models
+from runtime.pallets.models.types import ModelRecord
+from runtime.pallets.providers import Providers, ScoreView
+from runtime.pallets.receipts import Phase, Receipt, Receipts, Seat, Wrong, WrongEdge
+from runtime.pallets.receipts.constants import CONFIDENTIAL_FACTOR
+from runtime.pallets.receipts.tally import missed_before
 
 MAX_LENGTH: Final = 256
 """Maximum length of a list."""
