@@ -180,91 +180,120 @@ class BttRuntime(Runtime):
         version: RuntimeVersion = VERSION,
     ) -> None:
         super().__init__(version, filtered=System.CallFiltered)
-        slot_ms, window, day = int(params.slot_ms), int(params.report_epochs), params.day_slots
-        longevity = u64(window * int(params.epoch_slots))
-        technical, parameters = (
-            ensure_decided(kind) for kind in (Decision.Technical, Decision.Params)
-        )
-        add = self.add
-        # fmt: off
+        self.vrf = vrf
         # Hooks run in this order: the clock is set before any other hook reads the time.
-        self.system = add(0, System(
-            version=version, ss58_prefix=u16(42), block_hash_count=u32(2_400),
-            block_weights=block_weights(slot_ms), block_length=block_length(), db_weight=DB_WEIGHT))
-        self.babe = add(2, Babe(
+        self._add_core(params)
+        self._add_accounts(params)
+        self._add_validators(params)
+        self._add_economy(params)
+        self._add_work(params)
+        self._add_treasury(params)
+        self._add_governance(params)
+        self._add_assets(params)
+        self._add_upgrade(params)
+        self._bind()
+        self.complete()
+
+    # fmt: off
+    def _add_core(self, params: RuntimeParams) -> None:
+        """Add the block, its time and author, money and fees."""
+        longevity = u64(int(params.report_epochs) * int(params.epoch_slots))
+        self.system = self.add(0, System(
+            version=self.version, ss58_prefix=u16(42), block_hash_count=u32(2_400),
+            block_weights=block_weights(int(params.slot_ms)), block_length=block_length(),
+            db_weight=DB_WEIGHT))
+        self.babe = self.add(2, Babe(
             epoch_duration=u64(params.epoch_slots), expected_block_time=params.slot_ms,
             max_authorities=params.max_validators, max_nominators=u32(0),
-            report_longevity=longevity, system=self.system, vrf=vrf))
-        self.timestamp = add(1, Timestamp(
-            minimum_period=u64(slot_ms // 2), slot_clock=self.babe))
-        self.balances = add(3, Balances(
+            report_longevity=longevity, system=self.system, vrf=self.vrf))
+        self.timestamp = self.add(1, Timestamp(
+            minimum_period=u64(int(params.slot_ms) // 2), slot_clock=self.babe))
+        self.balances = self.add(3, Balances(
             accounts=self.system, existential_deposit=MILLI_BTT, treasury=TREASURY,
             offsetting=(
                 Reason(5, Authorities.HoldReason.ValidatorBond),
                 Reason(15, Preimage.HoldReason.Preimage),
                 Reason(40, Providers.HoldReason.ProviderBond),
                 Reason(43, Receipts.HoldReason.VerifierBond))))
-        self.fees = add(4, TransactionPayment(
+        self.fees = self.add(4, TransactionPayment(
             weight_fee=WEIGHT_FEE, length_fee=LENGTH_FEE, operational_fee_multiplier=u8(5),
             development_fund=DEVELOPMENT_FUND, currency=self.balances, authorship=self.babe,
             system=self.system))
-        self.utility = add(9, Utility())
-        self.multisig = add(10, Multisig(
+
+    def _add_accounts(self, _: RuntimeParams) -> None:
+        """Add what accounts do: batches, multisigs, proxies, vesting, identity."""
+        self.utility = self.add(9, Utility())
+        self.multisig = self.add(10, Multisig(
             deposit_base=BTT, deposit_factor=100 * MILLI_BTT,
             currency=self.balances, system=self.system))
-        self.proxy = add(11, Proxy(
+        self.proxy = self.add(11, Proxy(
             proxy_deposit_base=BTT, proxy_deposit_factor=100 * MILLI_BTT,
             announcement_deposit_base=BTT, announcement_deposit_factor=100 * MILLI_BTT,
             currency=self.balances, system=self.system, table=self, scopes=SCOPES))
-        self.vesting = add(12, Vesting(
+        self.vesting = self.add(12, Vesting(
             min_vested_transfer=100 * BTT, currency=self.balances, clock=self.babe,
             treasury=TREASURY))
-        self.sudo = add(13, Sudo())
-        self.identity = add(20, Identity(
+        self.sudo = self.add(13, Sudo())
+        self.identity = self.add(20, Identity(
             basic_deposit=BTT, byte_deposit=10 * MILLI_BTT, sub_account_deposit=BTT,
             currency=self.balances, force_origin=ensure_root,
             registrar_origin=ensure_decided(Decision.Technical)))
-        self.authorities = add(5, Authorities(
+
+    def _add_validators(self, params: RuntimeParams) -> None:
+        """Add candidates, elections, sessions, finality and offences."""
+        longevity = u64(int(params.report_epochs) * int(params.epoch_slots))
+        self.authorities = self.add(5, Authorities(
             min_validators=params.min_validators, max_validators=params.max_validators,
             unbonding_epochs=params.unbonding_epochs, report_epochs=params.report_epochs,
             reelection_epochs=params.reelection_epochs,
             max_candidates=u32(max(256, 2 * int(params.max_validators))), currency=self.balances,
             operators=self.identity, treasury=TREASURY))
-        self.grandpa = add(8, Grandpa(
+        self.grandpa = self.add(8, Grandpa(
             max_authorities=params.max_validators, max_nominators=u32(0),
             # At most one per session of the window, one for the current session, and one before.
-            max_set_id_session_entries=u64(window + 2), report_longevity=longevity,
+            max_set_id_session_entries=u64(int(params.report_epochs) + 2),
+            report_longevity=longevity,
             system=self.system))
-        self.session = add(6, Session(
+        self.session = self.add(6, Session(
             min_validators=params.min_validators, report_window=params.report_epochs,
             system=self.system, epochs=self.babe.epochs, voters=self.grandpa,
             manager=self.authorities))
-        self.offences = add(7, Offences(
+        self.offences = self.add(7, Offences(
             report_epochs=params.report_epochs, sessions=self.session, stakes=self.authorities))
-        self.tokenomics = add(30, Tokenomics(
+
+    def _add_economy(self, params: RuntimeParams) -> None:
+        """Add pools, mining and staking."""
+        day = params.day_slots
+        technical, parameters = (
+            ensure_decided(kind) for kind in (Decision.Technical, Decision.Params))
+        self.tokenomics = self.add(30, Tokenomics(
             objection_window=u64(14 * day), slot_ms=params.slot_ms, currency=self.balances,
             clock=self.babe, ecosystem_spender=ensure_decided(Decision.EcosystemSpender),
             grant_spender=ensure_decided(Decision.Grants), objecting=technical,
             technical=technical, emergency=ensure_decided(Decision.Emergency),
             params=parameters))
-        self.mining = add(31, Mining(
+        self.mining = self.add(31, Mining(
             era_length=params.epoch_slots, slot_ms=params.slot_ms, pool=MINING,
             currency=self.balances, payer=self.tokenomics, clock=self.babe,
             attesting=technical, params_origin=parameters))
-        self.tier_staking = add(32, TierStaking(
+        self.tier_staking = self.add(32, TierStaking(
             slot_ms=params.slot_ms, era_slots=params.epoch_slots, clock=self.babe,
             currency=self.balances, rewards=self.tokenomics, dividends=self.tokenomics.dividends,
             params=parameters))
+
+    def _add_work(self, params: RuntimeParams) -> None:
+        """Add models, providers, jobs and receipts."""
+        parameters = ensure_decided(Decision.Params)
         work, operators = params.work, self.identity
-        self.models = add(41, Models(
+        self.models = self.add(41, Models(
             currency=self.balances, burns=self.tokenomics, params_origin=parameters))
-        self.providers = add(40, Providers(
+        self.providers = self.add(40, Providers(
             registration_deposit=BTT, unbonding_eras=params.unbonding_epochs,
             era_slots=params.epoch_slots, slot_ms=params.slot_ms,
             settling_slots=u32(4 * int(work.beacon_delay)), currency=self.balances,
             burns=self.tokenomics, clock=self.babe, measures=self.mining, operators=operators,
             classes=self.models, params_origin=parameters))
-        self.jobs = add(42, Jobs(
+        self.jobs = self.add(42, Jobs(
             accept_slots=work.accept_slots, payload_slots=work.transcript_slots,
             beacon_delay=work.beacon_delay, beacon_authors=work.beacon_authors,
             committee=work.committee, min_operators=work.min_operators,
@@ -272,17 +301,21 @@ class BttRuntime(Runtime):
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
             providers=self.providers.engagements, models=self.models, mining=self.mining,
             benefits=self.tier_staking, identities=self.identity, params_origin=parameters))
-        self.receipts = add(43, Receipts(
+        self.receipts = self.add(43, Receipts(
             committee=work.committee, quorum=work.quorum, planted_error_ppm=work.planted_error_ppm,
             beacon_delay=work.beacon_delay, beacon_authors=work.beacon_authors,
             transcript_slots=work.transcript_slots, commit_slots=work.commit_slots,
             reveal_slots=work.reveal_slots, challenge_slots=work.challenge_slots,
             unbonding_slots=u32(int(params.unbonding_epochs) * int(params.epoch_slots)),
-            minimum_bond=5_000 * BTT, epoch_slots=params.epoch_slots, vrf=vrf,
+            minimum_bond=5_000 * BTT, epoch_slots=params.epoch_slots, vrf=self.vrf,
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
             keys=self.session, operators=operators, providers=self.providers.engagements,
             models=self.models, jobs=self.jobs.deliveries))
-        self.bounties = add(22, Bounties(
+
+    def _add_treasury(self, params: RuntimeParams) -> None:
+        """Add bounties and the treasury."""
+        day = params.day_slots
+        self.bounties = self.add(22, Bounties(
             bounty_deposit_base=BTT, data_deposit_per_byte=10 * MILLI_BTT,
             bounty_value_minimum=10 * BTT, bounty_deposit_payout_delay=u32(8 * day),
             bounty_update_period=u32(90 * day), curator_deposit_multiplier=Permill(500_000),
@@ -290,62 +323,78 @@ class BttRuntime(Runtime):
             clock=self.babe, grants=self.tokenomics, pool=GRANTS,
             spend_origin=spending_up_to({Decision.Grants: None, Decision.Treasurer: None}),
             reject_origin=ensure_decided(Decision.Grants, Decision.Treasurer)))
-        self.treasury = add(14, Treasury(
+        self.treasury = self.add(14, Treasury(
             spend_period=u32(6 * day), payout_period=u32(30 * day), currency=self.balances,
             clock=self.babe, spend_origin=spending_up_to(
                 {Decision.SmallSpender: u128(10_000 * BTT), Decision.Treasurer: None}),
             reject_origin=ensure_decided(Decision.Treasurer), others=(self.bounties.funding,)))
-        self.preimage = add(15, Preimage(
+
+    def _add_governance(self, params: RuntimeParams) -> None:
+        """Add preimages, the scheduler, chambers, referenda and votes."""
+        day = params.day_slots
+        self.preimage = self.add(15, Preimage(
             base_deposit=BTT, byte_deposit=MILLI_BTT, currency=self.balances,
             manager=ensure_root))
-        self.scheduler = add(16, Scheduler(
+        self.scheduler = self.add(16, Scheduler(
             # Half of a block, which is a third of a slot.
-            maximum_weight=Weight(u64(slot_ms * PICOS_PER_MILLI // 6)), clock=self.babe,
+            maximum_weight=Weight(u64(int(params.slot_ms) * PICOS_PER_MILLI // 6)), clock=self.babe,
             preimages=self.preimage))
-        self.whitelist = add(19, Whitelist(
+        self.whitelist = self.add(19, Whitelist(
             preimages=self.preimage,
             whitelist_origin=ensure_decided(Decision.Technical, Decision.Emergency),
             dispatch_whitelisted_origin=ensure_decided(Decision.WhitelistedCaller)))
-        self.chambers = add(21, Chambers(
+        self.chambers = self.add(21, Chambers(
             slot_ms=params.slot_ms, day_slots=u32(day), stake_lasts=u32(32 * day),
             term=u32(180 * day), election=u32(14 * day), candidacy_deposit=100 * BTT,
             least_backing=BTT, pools=(*POOLS, TREASURY, ASSET_KEEPER, EXCHANGE),
             currency=self.balances, clock=self.babe, stakes=self.tier_staking,
             vesting=self.vesting, releases=self.tokenomics.releases, identities=self.identity))
-        self.referenda = add(17, Referenda(
+        self.referenda = self.add(17, Referenda(
             submission_deposit=10 * BTT, undeciding_timeout=u32(14 * day), tracks=tracks(day),
             currency=self.balances, clock=self.babe, preimages=self.preimage,
             scheduler=self.scheduler, electorate=self.chambers.polls,
             cancel_origin=ensure_decided(Decision.Canceller),
             kill_origin=ensure_decided(Decision.Canceller)))
-        self.conviction_voting = add(18, ConvictionVoting(
-            max_votes=votes_within(heaviest_call(slot_ms)), vote_locking_period=u32(7 * day),
+        self.conviction_voting = self.add(18, ConvictionVoting(
+            max_votes=votes_within(heaviest_call(int(params.slot_ms))),
+            vote_locking_period=u32(7 * day),
             currency=self.balances, clock=self.babe, polls=self.referenda,
             electorate=self.chambers.polls))
-        self.assets = add(50, Assets(
+
+    def _add_assets(self, params: RuntimeParams) -> None:
+        """Add assets, their registry, the exchange and vaults."""
+        day = params.day_slots
+        self.assets = self.add(50, Assets(
             asset_account_deposit=BTT, currency=self.balances, system=self.system))
-        self.asset_registry = add(51, AssetRegistry(
+        self.asset_registry = self.add(51, AssetRegistry(
             deposit_amount=100 * BTT, verifier_bond=5_000 * BTT, vote_slots=u64(3 * day),
             claim_slots=u64(84 * day), quarter_slots=u64(90 * day), leave_slots=u64(28 * day),
             keeper=ASSET_KEEPER, treasury=TREASURY, currency=self.balances, clock=self.babe,
             assets=self.assets, fees=self.tokenomics, stakers=self.tier_staking.positions,
             identities=self.identity, policy=ensure_decided(Decision.AssetPolicy),
             params_origin=ensure_decided(Decision.AssetPolicy, Decision.Params)))
-        self.exchange = add(52, Exchange(
+        self.exchange = self.add(52, Exchange(
             premium_slots=u64(30 * day), collector=EXCHANGE, currency=self.balances,
             clock=self.babe, assets=self.assets, registry=self.asset_registry.registrations,
             fees=self.tokenomics, stakers=self.tier_staking.positions,
             policy=ensure_decided(Decision.AssetPolicy),
             params_origin=ensure_decided(Decision.AssetPolicy, Decision.Params)))
-        self.vaults = add(53, Vaults(
+        self.vaults = self.add(53, Vaults(
             slot_ms=params.slot_ms, pool=EXCHANGE, currency=self.balances, clock=self.babe,
             assets=self.assets, exchange=self.exchange, registry=self.asset_registry,
             system=self.system))
+
+    def _add_upgrade(self, params: RuntimeParams) -> None:
+        """Add the runtime upgrades."""
         # The last hook: no other hook of the block runs after the change of the runtime.
-        self.upgrade = add(24, Upgrade(
-            least_notice=u64(day), system=self.system, clock=self.babe, origin=ensure_root))
-        # fmt: on
-        # Mutual dependencies: for example, the clock rotates the session, which starts the epoch.
+        self.upgrade = self.add(24, Upgrade(
+            least_notice=u64(params.day_slots), system=self.system, clock=self.babe,
+            origin=ensure_root))
+    # fmt: on
+
+    def _bind(self) -> None:
+        """Bind mutual dependencies."""
+        # For example, the clock rotates the session, which starts the epoch.
         self.authorities.lean_on(self.session, self.providers.work_scores)
         self.babe.lean_on(self.session, self.offences)
         self.grandpa.lean_on(self.session, self.offences)
@@ -355,4 +404,3 @@ class BttRuntime(Runtime):
         self.mining.lean_on(self.providers.engagements)
         self.providers.lean_on(self.chambers.work)
         self.tokenomics.lean_on((self.tier_staking, self.authorities, self.receipts))
-        self.complete()

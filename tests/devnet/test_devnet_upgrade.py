@@ -26,14 +26,14 @@ from genesis.presets import CHAINS
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.params import RuntimeParams
-from support.next_law.btt_next_law import NEXT
+from support.next_runtime.btt_next_runtime import NEXT
 from support.vectors import REPOSITORY
 
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(400)]
 
 OLD: Final = ["env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-P", "-m", "cli.main"]
-NEXT_LAW: Final = REPOSITORY / "tests" / "support" / "next_law"
-NEW: Final = ["env", f"PYTHONPATH={REPOSITORY}:{NEXT_LAW}", *OLD[2:]]
+NEXT_RUNTIME: Final = REPOSITORY / "tests" / "support" / "next_runtime"
+NEW: Final = ["env", f"PYTHONPATH={REPOSITORY}:{NEXT_RUNTIME}", *OLD[2:]]
 """The same program beside a package that brings the law of tomorrow."""
 STALE: Final = 3
 LATE, AHEAD = 10_000, 10

@@ -18,7 +18,7 @@ from runtime.frame.version import CODE_KEY
 from runtime.pallets.babe import Babe
 from runtime.pallets.upgrade import SCHEDULED_KEY
 from runtime.params import RuntimeParams
-from support.next_law.btt_next_law import NEXT, NextRuntime
+from support.next_runtime.btt_next_runtime import NEXT, NextRuntime
 from support.sim import accounts
 from support.sim.byzantine import BadAuthor, Byzantine, Liar, corrupt
 from support.sim.images import SLOT_MS, simulated

@@ -9,7 +9,7 @@ from btt_chain.scale import u64
 from runtime import BttRuntime
 from runtime.pallets.upgrade import Upgrade
 from support.chain import ALICE, SHARED_RUNTIMES, DevChain
-from support.next_law.btt_next_law import NEXT, NextRuntime
+from support.next_runtime.btt_next_runtime import NEXT, NextRuntime
 
 DAY = 10
 """Slots that an upgrade of a `DevChain` is scheduled ahead at least."""

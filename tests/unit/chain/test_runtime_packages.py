@@ -11,7 +11,7 @@ import pytest
 from btt_chain.chain.runtimes import BadPackage, UnsupportedRuntime, carried
 from runtime import BttRuntime
 
-NEXT_LAW = Path(__file__).parents[2] / "support" / "next_law"
+NEXT_RUNTIME = Path(__file__).parents[2] / "support" / "next_runtime"
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,7 @@ def _read_anew() -> Iterator[None]:
     carried.cache_clear()
     yield
     carried.cache_clear()
-    sys.modules.pop("btt_next_law", None)
+    sys.modules.pop("btt_next_runtime", None)
 
 
 def package(folder: Path, line: str) -> str:
@@ -36,10 +36,10 @@ def test_the_program_alone_carries_the_runtime_of_today() -> None:
 
 
 def test_a_package_brings_the_runtime_of_tomorrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(NEXT_LAW)
+    monkeypatch.syspath_prepend(NEXT_RUNTIME)
     assert {number: found.origin for number, found in carried().items()} == {
         100: "the program",
-        101: "btt-next-law 101",
+        101: "btt-next-runtime 101",
     }
     assert issubclass(carried()[101].build, BttRuntime)  # type: ignore[arg-type]
 
@@ -78,7 +78,9 @@ def test_a_package_that_does_not_bring_what_it_says_is_named(
 def test_two_packages_cannot_bring_the_same_runtime(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.syspath_prepend(NEXT_LAW)
+    monkeypatch.syspath_prepend(NEXT_RUNTIME)
     monkeypatch.syspath_prepend(package(tmp_path, "101 = runtime:BttRuntime"))
-    with pytest.raises(BadPackage, match=r"is here already, from (odd-runtime 7|btt-next-law 101)"):
+    with pytest.raises(
+        BadPackage, match=r"is here already, from (odd-runtime 7|btt-next-runtime 101)"
+    ):
         carried()

@@ -23,7 +23,7 @@ from runtime.pallets.system import System
 from runtime.params import RuntimeParams
 from storage.trie import state_root
 from support.chain import ALICE, BOB, DevChain, account
-from support.next_law.btt_next_law import NEXT, STEP_WEIGHT, Guestbook, Holder, NextRuntime
+from support.next_runtime.btt_next_runtime import NEXT, STEP_WEIGHT, Guestbook, Holder, NextRuntime
 from support.programs import DAY, new_runtimes, planned
 
 

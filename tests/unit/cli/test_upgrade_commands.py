@@ -24,10 +24,10 @@ from runtime.frame import Migration
 from runtime.pallets.upgrade import SCHEDULED_KEY, ScheduledUpgrade
 from runtime.params import RuntimeParams
 from support.instant_node import instant_node
-from support.next_law.btt_next_law import NEXT, NextRuntime
+from support.next_runtime.btt_next_runtime import NEXT, NextRuntime
 
 TODAY = {100: Carried(BttRuntime, "the program")}
-TOMORROW = TODAY | {101: Carried(NextRuntime, "btt-next-law 101")}
+TOMORROW = TODAY | {101: Carried(NextRuntime, "btt-next-runtime 101")}
 
 
 class Hasty(NextRuntime):

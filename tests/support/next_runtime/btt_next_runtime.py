@@ -27,7 +27,7 @@ NEXT = replace(VERSION, spec_version=u32(101))
 STEP_WEIGHT = 100 * PICOS_PER_MICRO
 
 
-@path("btt_next_law::Holder")
+@path("btt_next_runtime::Holder")
 @dataclass(slots=True)
 class Holder:
     """Who may do everything, and since which block."""
