@@ -3,7 +3,7 @@
 Every pallet that charges a fee divides it here. Invariants: the parts of a split add up to the
 whole; fees round up; burns and shares round down, and the remainder has a defined receiver. Amounts
 are planck, rates are basis points; intermediate products are plain integers, because they may
-exceed 2^128 where the result does not. (economy.md 3.6)
+exceed 2^128 where the result does not. (docs/economy.md)
 """
 
 from __future__ import annotations

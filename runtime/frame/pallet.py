@@ -90,6 +90,10 @@ class Pallet:
     """First part of type paths: `pallet_balances`."""
     instances: ClassVar[bool] = False
     """True if the pallet's types have Substrate's second parameter, `I`."""
+    STORAGE_ORDER: ClassVar[tuple[str, ...]] = ()
+    """Names of items that the metadata lists first, in this order: for items of Substrate that lie
+    in components.
+    """
     GOSSIPED: ClassVar[Mapping[int, int]] = MappingProxyType({})
     """Calls that other nodes may send unsigned: maximum bytes of the arguments, by call index.
 
@@ -209,9 +213,11 @@ class Pallet:
             raise TypeError(f"{self.name}: two storage items are called {', '.join(repeated)}")
 
     def live_storage(self) -> list[tuple[str, StorageItem]]:
-        """Return the live items by attribute: the pallet's own, then its components'."""
+        """Return the live items by attribute: in STORAGE_ORDER, then own, then components'."""
         own = [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
-        return own + [item for component in self.components for item in component.live_storage()]
+        own += [item for component in self.components for item in component.live_storage()]
+        order = {name: place for place, name in enumerate(self.STORAGE_ORDER)}
+        return sorted(own, key=lambda item: order.get(item[1].name, len(order)))
 
     def live_constants(self) -> list[tuple[str, str, Codec[Any], object]]:
         """Return attribute, metadata name, codec and value of all constants: own, then parts'."""

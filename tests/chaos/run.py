@@ -1,4 +1,4 @@
-"""`make chaos`: the fault scenarios F1 to F34 of consensus.md 6.4, many times, with a report.
+"""`make chaos`: the fault scenarios F1 to F34 of docs/simulator.md, many times, with a report.
 
 Most are played by the simulator (docs/simulator.md): the real engine under seeded time, wires and
 disks. What needs a real disk, socket or process is run by the suites that have them. The report

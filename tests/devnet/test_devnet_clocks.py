@@ -1,4 +1,4 @@
-"""A validator whose clock is wrong, and jumps: F15 of consensus.md 6.4.
+"""A validator whose clock is wrong, and jumps: F15 of docs/simulator.md.
 
 The clock is injected into the node, or the time of the whole process is changed below Python
 (libfaketime), as if the machine's clock had been set.

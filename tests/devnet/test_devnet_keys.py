@@ -1,4 +1,4 @@
-"""One key on two nodes, and records that are gone, old or damaged: F13, F14 of consensus.md 6.4."""
+"""One key on two nodes, and records that are gone, old or damaged: F13, F14 (docs/simulator.md)."""
 
 from __future__ import annotations
 

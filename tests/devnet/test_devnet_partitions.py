@@ -1,4 +1,4 @@
-"""Nodes that hear each other no more, for a while: F4, F8 of consensus.md 6.4."""
+"""Nodes that hear each other no more, for a while: F4, F8 of docs/simulator.md."""
 
 from __future__ import annotations
 

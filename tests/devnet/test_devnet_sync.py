@@ -1,4 +1,4 @@
-"""Nodes that come late, and whom they learn from: F19 of consensus.md 6.4.
+"""Nodes that come late, and whom they learn from: F19 of docs/simulator.md.
 
 The chain is long because its only validator's clock ran fast; all others have that clock then. Its
 voters change on the way, and the nodes that warp are told that it is worth it for a chain so short:

@@ -1,6 +1,6 @@
 """A devnet whose nodes are watched: what must never be is looked for after every scenario.
 
-The invariants are I1-I7 of consensus.md 6.4, as far as they can be seen from outside: over RPC, in
+The invariants are I1-I7 of docs/simulator.md, as far as they can be seen from outside: over RPC, in
 the logs, in /proc, and in the journal of signatures that the launcher lets each validator keep.
 """
 
@@ -48,7 +48,7 @@ EQUIVOCATION: Final = "equivocation of the validator"
 LARGEST: Final = 512 << 20
 """Bytes that a node may have in memory; a fresh one has about a hundred MiB."""
 HANG: Final = 60.0
-"""Three times the 20 s in which a node is promised to be back (consensus.md 6.4)."""
+"""Three times the 20 s in which a node is promised to be back (docs/simulator.md)."""
 
 _PAUSE: Final = 0.2
 

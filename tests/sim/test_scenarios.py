@@ -1,4 +1,4 @@
-"""The fault scenarios of consensus.md 6.4 that a simulated network can play, by their numbers."""
+"""The fault scenarios of docs/simulator.md that a simulated network can play, by their numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scenarios of consensus.md 6.4 that last, or change what nodes are: F19 by a state, F22, F27."""
+"""Scenarios of docs/simulator.md that last, or change what nodes are: F19 by a state, F22, F27."""
 
 from __future__ import annotations
 

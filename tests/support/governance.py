@@ -176,7 +176,7 @@ class Coins:
     def approval(self, poll: u32, track: u16, tally: Tally) -> Perbill:
         """Return the part of ayes among ayes and nays, a tie just missing one half.
 
-        What is needed must be exceeded, not only reached (economy.md 3.8).
+        What is needed must be exceeded, not only reached (docs/economy.md).
         """
         votes = int(tally.ayes) + int(tally.nays)
         return Perbill(max(0, int(tally.ayes) * Perbill.WHOLE - 1) // max(1, votes))

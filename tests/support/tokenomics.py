@@ -174,4 +174,4 @@ ALL_ROWS = [
     (24, 8_106_000), (36, 11_882_500), (42, 13_361_250), (48, 14_490_000), (60, 15_540_000),
     (96, 16_800_000),
 ]  # fmt: skip
-"""Month, and what all rows have released at the most in BTT (economy.md 3.1)."""
+"""Month, and what all rows have released at the most in BTT (docs/economy.md)."""

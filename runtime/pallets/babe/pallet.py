@@ -106,6 +106,14 @@ class Babe(Pallet):
 
     # ---- storage
 
+    STORAGE_ORDER = (
+        "EpochIndex", "Authorities", "GenesisSlot", "CurrentSlot", "Randomness",
+        "PendingEpochConfigChange", "NextRandomness", "NextAuthorities", "SegmentIndex",
+        "UnderConstruction", "Initialized", "AuthorVrfRandomness", "EpochStart", "Lateness",
+        "EpochConfig", "NextEpochConfig", "SkippedEpochs",
+    )  # fmt: skip
+    """Order of the items in Substrate's metadata."""
+
     genesis_slot = Value(Slot, default=Slot(0))
     """Slot of the first block."""
     current_slot = Value(Slot, default=Slot(0))

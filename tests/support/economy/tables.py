@@ -72,16 +72,16 @@ MONTHLY: Final[dict[int, tuple[Pair, Pair, Pair, Pair, Pair, int, int, int]]] = 
         both(1_680_000), 3_570_000, 6_300_000, 16_800_000,
     ),
 }  # fmt: skip
-"""Economy.md 3.1: cumulative BTT of seed-000, whole BTT, rounded down."""
+"""docs/economy.md: cumulative BTT of seed-000, whole BTT, rounded down."""
 
 BITWAVE_EXACT: Final = {7: 58333333333333333333333, 8: 116666666666666666666666}
-"""Economy.md 3.1: planck of BitWave's row by month, reading B."""
+"""docs/economy.md: planck of BitWave's row by month, reading B."""
 
 FIRST_DAY: Final = 3449691991786447638603
-"""Economy.md 3.3: planck that seed-000 emits on day 1."""
+"""docs/economy.md: planck that seed-000 emits on day 1."""
 
 CAPACITY: Final = {365: 8_400_000, 1_095: 1_866_666, 180: 25_550_000}
-"""Economy.md 3.5: BTT of principal that the staking pool of seed-000 bears for one term."""
+"""docs/economy.md: BTT of principal that the staking pool of seed-000 bears for one term."""
 
 YEARS_OF_ROWS: Final = (1745, 2077, 1799, 1279, 500, 600)
-"""Economy.md 4, B from 2025-01-01, hundredths of a percent. By civil dates, not by our years."""
+"""docs/economy.md, B from 2025-01-01, hundredths of a percent. By civil dates, not by our years."""

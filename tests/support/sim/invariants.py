@@ -1,4 +1,4 @@
-"""Invariants at every moment of a simulated network: I1 to I7 of consensus.md 6.4.
+"""Invariants at every moment of a simulated network: I1 to I7 of docs/simulator.md.
 
     I1  no two honest nodes finalize conflicting blocks
     I2  no honest key signs two messages for one slot, or one step of one round (vault.py)

@@ -15,7 +15,7 @@ from support.sim.world import World
 SHIFT = int(os.environ.get("BTT_SHIFT", "0")) * 1_000
 """Other seeds for the same scenarios: `make chaos` plays them many times."""
 LONG = os.environ.get("BTT_LONG") == "1"
-"""As long as consensus.md says; `make chaos` plays them so."""
+"""Full length of the scenarios; `make chaos` runs them so."""
 
 
 def make(seed: int, **how: Any) -> World:

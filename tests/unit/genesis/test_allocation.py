@@ -16,7 +16,7 @@ from runtime.frame import GenesisError, Section
 
 BTT = 10**18
 
-# economy.md 2: what each document's own rows add up to, in percent, and its supply in million BTT.
+# docs/economy.md: sums of each document's rows, in percent, and its supply in million BTT.
 STATED = {
     "seed-000": (100, 21),
     "seed-001": (100, 210),

@@ -57,7 +57,7 @@ def test_a_programme_may_have_a_forty_eighth_after_each_full_month(name: str) ->
         assert found == {month: row.amount * min(month, 48) // 48 for month in range(MONTHS + 1)}
 
 
-# economy.md 3.1, the monthly curve in BTT.
+# docs/economy.md, the monthly curve in BTT.
 @pytest.mark.parametrize(
     ("key", "curve"),
     [
@@ -143,7 +143,7 @@ def test_the_table_of_releases_is_the_documents() -> None:
 
 
 def test_the_rows_of_a_year_are_what_the_schedule_frees_in_it() -> None:
-    """Twelve months of protocol time: calendar years, as in economy.md 4, differ by hours."""
+    """Twelve months of protocol time: calendar years, as in docs/economy.md, differ by hours."""
     years = list(release("seed-000"))
     assert [year.year for year in years] == ["2025", "2026", "2027", "2028", "2029", "2030+"]
     assert [percent(year.rows_planck) for year in years] == [

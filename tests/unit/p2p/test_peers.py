@@ -81,7 +81,7 @@ def test_no_more_dials_than_places() -> None:
 
 
 def test_hostile_addresses_cannot_take_the_place_of_an_anchor() -> None:
-    """consensus.md 6.4, F25: nine of ten dialled peers are hostile."""
+    """docs/simulator.md, F25: nine of ten dialled peers are hostile."""
     honest = at(500)
     peers = book(max_out=10, bootnodes=(honest,))
     peers.add_reported(at(number) for number in range(1, 400))

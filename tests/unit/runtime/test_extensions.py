@@ -105,7 +105,7 @@ def test_the_parts_in_a_row_are_what_is_only_signed(
 
 
 def test_a_transaction_of_a_wallet_carries_these_bytes() -> None:
-    """Era, compact nonce, compact tip, mode: written down by hand from clients.md 4."""
+    """Era, compact nonce, compact tip, mode: written down by hand from docs/wire.md."""
     extra = SignedExtra(Mortal(64, 10), u32(3), u128(64), MetadataHashMode.Disabled)
     assert SIGNED_EXTRA.encode(extra).hex() == "a500" + "0c" + "0101" + "00"
     immortal = SignedExtra(Immortal(), u32(0), u128(0), MetadataHashMode.Disabled)

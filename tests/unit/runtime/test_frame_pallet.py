@@ -386,3 +386,11 @@ def test_items_of_two_components_with_one_name_are_refused() -> None:
 
     with pytest.raises(TypeError, match="two storage items are called Names"):
         SmallRuntime().add(10, Twice(limit=u32(1)))
+
+
+def test_items_of_components_can_be_listed_first() -> None:
+    class Ordered(Composed):
+        STORAGE_ORDER = ("Names",)
+
+    ordered = SmallRuntime().add(10, Ordered(limit=u32(1)))
+    assert [name for name, _ in ordered.live_storage()] == ["names", "used"]

@@ -111,7 +111,7 @@ def test_the_description_is_the_same_in_every_process() -> None:
     assert metadata(other, 15) == raw(15)
 
 
-# ---- what clients look for (clients.md 6)
+# ---- what clients look for
 
 
 @pytest.mark.parametrize(

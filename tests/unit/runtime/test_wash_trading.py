@@ -1,6 +1,6 @@
 """Paying oneself: through the real pallets this is a loss, also for the Foundation.
 
-The arithmetic of useful-work.md 4.3 with the rulings' numbers. The burn b comes off the top, so of
+The arithmetic of docs/useful-work.md. The burn b comes off the top, so of
 a price P the provider gets 0.70 * (1 - b) * P, and *fees* F = b * P + 0.30 * (1 - b) * P are gone.
 Mining gives back at most kappa * F, kappa = 0.18. An attacker who has the share p of what can be
 selected, computes nothing, and bribes or is every verifier, ends with

@@ -1,4 +1,4 @@
-"""Every row of the attack table (useful-work.md 5), and where it is shown to fail.
+"""Attacks on useful work, and the tests that show them to fail.
 
 `PROVEN` names, row by row, the tests that show it where the machinery is; the tests below are
 those that take several pallets together. `test_no_row_is_without_a_test` keeps the table honest.

@@ -1,6 +1,6 @@
 """Nets of gadgets: finality on wires that lose, cut and reorder, through changes of the voters.
 
-The scenarios of Substrate's `client/consensus/grandpa/src/tests.rs`, and those of consensus.md 6.4
+The scenarios of Substrate's `client/consensus/grandpa/src/tests.rs`, and those of docs/simulator.md
 that concern votes alone.
 """
 

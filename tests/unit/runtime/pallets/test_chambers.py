@@ -48,7 +48,7 @@ PAGE = {
     2029: (1400, 2000, 2800, 800),
     None: (2100, 1750, 2450, 700),
 }
-"""The table of economy.md 3.8; None is static."""
+"""The table of docs/economy.md; None is static."""
 
 
 @pytest.fixture
@@ -432,7 +432,7 @@ def test_others_delegating_does_not_count_ones_own_anew(town: Assembly) -> None:
     assert town.holders(index) == (100, 0)
 
 
-# ---- attacks: economy.md 5.2, governance
+# ---- attacks on governance
 
 
 def test_money_that_voted_cannot_move_and_vote_again(town: Assembly) -> None:
@@ -594,7 +594,7 @@ ACTIONS = st.tuples(
 def test_no_planck_votes_twice_whatever_happens(
     actions: list[tuple[str, AccountId, AccountId, int, bool]],
 ) -> None:
-    """I12, and economy.md 5.2: vote buying by moving coins, duplicate membership."""
+    """I12: vote buying by moving coins, duplicate membership."""
     town = Court()
     town.open()
     index = town.submit()

@@ -55,7 +55,7 @@ def world() -> World:
     return World()
 
 
-# ---- attacks (economy.md 5.2)
+# ---- attacks
 
 
 def test_insiders_cannot_stake_what_is_still_vesting(world: World) -> None:

@@ -552,7 +552,7 @@ def test_mergers_in_any_order_free_nothing_sooner_and_everything_at_the_end(
     assert bank.balances.total(BOB) == sum(int(schedule.locked) for schedule in given)
 
 
-# ---- attacks (economy.md 5.2)
+# ---- attacks
 
 
 def test_tiny_schedules_cannot_fill_an_account(bank: Bank) -> None:
