@@ -1,4 +1,4 @@
-"""What an auction of the exchange costs with 100, 1,000 and 10,000 open orders.
+"""Cost of an auction of the exchange with 100, 1,000 and 10,000 open orders.
 
 `python bench/bench_auction.py`; one thread, its own time, least of three rounds. The orders
 lie in a state like the node's: an overlay over a sorted store.

@@ -1,4 +1,4 @@
-"""What governance costs a block: votes, calls that are due, delegations, decisions that start.
+"""Cost of governance in a block: votes, calls that are due, delegations, decisions that start.
 
 `python bench/bench_governance.py`; one thread, its own time, least of three rounds, and the
 weight that it counts for. The town lies in a state like the node's: an overlay over a sorted store.
@@ -31,7 +31,7 @@ ROUNDS = 3
 VOTERS = [AccountId(number.to_bytes(32, "big")) for number in range(1_000, 2_000)]
 POLLS = 512
 DECIDING = 50
-"""How many the track of small spenders decides at a time."""
+"""Maximum number of referenda that the track of small spenders decides at a time."""
 TRACK = u16(10)
 SLOT_MS = 6_000
 

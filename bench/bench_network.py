@@ -43,7 +43,7 @@ FILLED: Final = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to measure."""
+    """Size of the measurements."""
 
     validators: int = 4
     many: int = 7
@@ -118,7 +118,7 @@ def network_rows(folder: Path, plan: Plan) -> Iterator[Row]:
 
 
 def idle_rows(what: str, idle: Measured) -> Iterator[Row]:
-    """What is expected of an idle network."""
+    """Expected figures of an idle network."""
     yield Row("9a", f"{what}, idle: slots with a block", f"{idle.filled:.1f} % of {idle.slots}",
               value=idle.filled, note=idle.written())  # fmt: skip
     yield Row("9b", f"{what}, idle: until final, p50", f"{idle.lag(50):.2f} slots",

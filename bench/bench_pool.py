@@ -1,4 +1,4 @@
-"""What the pool costs without the runtime's judgement: `python bench/bench_pool.py`.
+"""Cost of the pool without the runtime's validation: `python bench/bench_pool.py`.
 
 Prints microseconds per operation beside the target, where there is one. The judge
 answers from a table, so that what is measured is bookkeeping and the hash.

@@ -41,7 +41,7 @@ READS: Final[tuple[tuple[str, list[object]], ...]] = (
     ("chain_getBlock", []),
     ("state_call", ["TokenomicsApi_supply", "0x"]),
 )
-"""What the clients ask for, over and over."""
+"""Requests that the clients repeat."""
 
 
 @dataclass(slots=True)

@@ -51,7 +51,7 @@ FINAL_EVERY: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to measure."""
+    """Size of the measurements."""
 
     blocks: int = 10_000
     headers: int = 500
@@ -159,7 +159,7 @@ def best_of(node: DevNode) -> int:
 
 @dataclass(slots=True)
 class Joined:
-    """How a node came to the head, and what that took it and the one that served it."""
+    """Sync of a node to the head, and its cost for that node and the serving one."""
 
     blocks: int
     seconds: float = 0.0

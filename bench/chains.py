@@ -107,7 +107,7 @@ def populated(senders: Sequence[KeyPair], accounts: int) -> tuple[Genesis, dict[
 
 @dataclass(frozen=True, slots=True)
 class Laid:
-    """What writing a genesis took."""
+    """Time and memory of writing a genesis."""
 
     seconds: float
     peak_mb: float

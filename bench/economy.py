@@ -1,4 +1,4 @@
-"""What the economy's calls and hooks cost: storage accesses, counted, and time.
+"""Cost of the economy's calls and hooks: storage accesses, counted, and time.
 
 Everything is done twice, on a chain with few stakes and operators and on one with many. What is
 O(1) costs as many accesses on both; what is said to grow with operators grows with them only.
@@ -28,7 +28,7 @@ from support.economy.chain import PEOPLE, EconomyChain, Ledger, Operators, Step,
 FEW: Final = 10
 MANY: Final = 1_000
 ROUNDS: Final = 7
-"""How often each call is made, each time by somebody else."""
+"""Number of runs of each call, each by another account."""
 EXPIRY: Final = "a block in which unclaimed work expires"
 """Costs up to a bound, a bit of the work in each block: the only thing that differs."""
 STAKE: Final = u128(1_000 * BTT)
@@ -36,7 +36,7 @@ STAKE: Final = u128(1_000 * BTT)
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What something took: reads and writes of storage, and microseconds of CPU."""
+    """Cost of a step: reads and writes of storage, and microseconds of CPU."""
 
     reads: int
     writes: int
@@ -48,11 +48,11 @@ class Cost:
         return f"{self.reads}+{self.writes}"
 
 
-class Everybody(Operators):
-    """A registry in which everybody works."""
+class AllOnline(Operators):
+    """A registry in which every account is online."""
 
     def exists(self, who: AccountId) -> bool:
-        """Tell that everybody is there."""
+        """Return True: every account is online."""
         return True
 
 
@@ -135,7 +135,7 @@ def economy_rows(folder: Path, many: int = MANY) -> Iterator[Row]:
 def measured(size: int) -> dict[str, Cost]:
     """Return what each call and hook costs where there are so many stakes and operators."""
     chain = EconomyChain("seed-001")
-    chain.mining.providers = Everybody()
+    chain.mining.providers = AllOnline()
     crowd = [person(f"staker {number}") for number in range(size + ROUNDS)]
     endow(chain, crowd)
     chain.run(*(stake(chain, who) for who in crowd[ROUNDS:]))

@@ -30,7 +30,7 @@ FULL_BLOCK: Final = 5_150
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to measure."""
+    """Size of the measurements."""
 
     block: int = 2_000
     full: int = FULL_BLOCK

@@ -94,13 +94,13 @@ class Seen:
 
 @dataclass(slots=True)
 class Measured:
-    """What became of a load, or of an idle time."""
+    """Result of a load, or of an idle time."""
 
     offered: float
     seconds: float
     sent: int = 0
     refused: int = 0
-    """How often a full pool refused one."""
+    """Number of refusals by a full pool."""
     finalized: int = 0
     """Transfers that became final while it lasted, the first slots left out."""
     counted: float = 0.0

@@ -19,7 +19,7 @@ from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 PEERS: Final = ROOT / ".bench"
-"""Where `make bench-setup` puts the peers."""
+"""Folder of the peers that `make bench-setup` installs."""
 
 TICKS: Final = os.sysconf("SC_CLK_TCK")
 PACKAGES: Final = (
@@ -42,10 +42,10 @@ WATCHED: Final = 0.25
 
 @dataclass(slots=True)
 class Spent:
-    """What a piece of work took: seconds of the clock, seconds of CPU.
+    """Cost of a piece of work: seconds of the clock, seconds of CPU.
 
     In this process it is the CPU of the thread that worked: LevelDB sorts beside it when it likes,
-    and with two chains open nobody could tell for which.
+    and with two chains open it is unknown for which.
     """
 
     wall: float = 0.0

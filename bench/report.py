@@ -21,7 +21,7 @@ WIDTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure must reach and should reach; `at_most` where less is better."""
+    """Required and desired values of a figure; `at_most` where less is better."""
 
     must: float
     aim: float

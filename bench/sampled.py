@@ -27,7 +27,7 @@ START: Final = 12.0
 
 WAITS: Final = {"select", "wait", "poll", "get_events", "sleep", "_wait_for_tstate_lock"}
 LOOPS: Final = {"runners.py:run", "_thread_cache.py:_work"}
-"""Where a thread stands whose loop, in C, waits: uvloop's, and a worker of trio's without work."""
+"""Places at which a loop in C waits: uvloop's, and a worker of trio's without work."""
 KINDS: Final = (
     # Of several that fit, the first: from the special to the general.
     ("btt_chain/consensus/babe/worker.py", "work", "making blocks"),

@@ -1,4 +1,4 @@
-"""How fast the simulator plays: honest validators, all invariants checked after each step.
+"""Speed of the simulator: honest validators, all invariants checked after each step.
 
 As in the tests nothing looks for cycles meanwhile: a world is small.
 """

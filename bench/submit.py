@@ -60,7 +60,7 @@ class Chain(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How many transfers in a round, and after how many a block is asked for."""
+    """Number of transfers in a round, and that after which a block is asked for."""
 
     transfers: int
     block: int
@@ -295,7 +295,7 @@ async def included(chain: Chain, transfers: Sequence[bytes], block: int) -> Spen
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much to measure."""
+    """Size of the measurements."""
 
     rounds: int = 3
     ours: Load = Load(4_000, 1_000)

@@ -37,7 +37,7 @@ CardKey = Annotated[Ed25519Key | P256Key, Path("btt_primitives::CardKey")]
 @path("btt_primitives::Voucher")
 @dataclass(frozen=True, slots=True)
 class Voucher:
-    """What a card signs."""
+    """Content that a card signs."""
 
     context: Annotated[bytes, Fixed(10)]
     """Always `BTT-CARD-1`: the signature is valid for nothing else."""

@@ -189,7 +189,7 @@ class RangeSync:
         self._pending_id = pending.id
 
     def _more_bodies(self, window: Window, now: int) -> bool:
-        """Ask free peers for bodies. Return False if no peer has the next ones."""
+        """Ask free peers for bodies; return True if some peer may have the next ones."""
         for run in window.runs():
             if run.at and window.bytes >= HELD_BYTES:
                 break

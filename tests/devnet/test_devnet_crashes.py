@@ -1,4 +1,4 @@
-"""Nodes that are killed, frozen, gone and told to end: F1, F2, F3, F6, F7, F34 of docs/simulator.md.
+"""Nodes that are killed, frozen, gone and asked to stop: F1-F3, F6, F7, F34 of docs/simulator.md.
 
 What is measured is printed (`pytest -rP`, or `-s`); nothing is asserted on time but hangs, at three
 times what is promised.
