@@ -86,7 +86,7 @@ async def test_a_map_is_iterated_with_its_keys(url: str, monkeypatch: pytest.Mon
 async def test_wrong_names_and_keys_are_named(url: str) -> None:
     async with Chain.connect(url) as chain:
         with pytest.raises(NotFound, match="did you mean Account"):
-            await chain.storage("System.Acount", "//Alice")
+            await chain.storage("System.Accounz", "//Alice")
         with pytest.raises(InvalidArgument, match="is a map with 1 keys, 0 given"):
             await chain.storage("System.Account")
         with pytest.raises(InvalidArgument, match=r"write it like System\.Account"):
