@@ -69,7 +69,7 @@ def filled(orders: int, rng: random.Random) -> Market:
     return stored(market)
 
 
-def crowded(market: Market, count: int) -> float:
+def full(market: Market, count: int) -> float:
     """Milliseconds an order, of so many in one block."""
     begin = process_time()
     for number in range(count):
@@ -98,7 +98,7 @@ def main() -> None:
             times["auction"].append(process_time() - begin)
             market.state.rollback()
         market.state.begin()
-        block = crowded(market, 1_000)
+        block = full(market, 1_000)
         market.state.rollback()
         idle, order, auction = (min(times[name]) * 1_000 for name in ("idle", "order", "auction"))
         print(

@@ -51,12 +51,12 @@ T = TypeVar("T")
 
 
 def made(epoch: Epoch, pairs: Sequence[KeyPair], count: int, primary: bool) -> list[bytes]:
-    """`count` headers; with c = 1 every draw wins."""
+    """`count` headers; with c = 1 every output wins."""
     headers = []
     for slot in range(epoch.start + 1, epoch.start + 1 + count):
         index = slot % len(pairs) if primary else epoch.secondary_author(slot)
-        draw, proof = SchnorrkelVrf().sign(pairs[index], epoch.input(slot))
-        signature = VrfSignature(draw.pre_output, proof)
+        output, proof = SchnorrkelVrf().sign(pairs[index], epoch.input(slot))
+        signature = VrfSignature(output.pre_output, proof)
         claim = (
             Primary(PrimaryClaim(u32(index), Slot(slot), signature))
             if primary

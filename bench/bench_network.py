@@ -7,7 +7,7 @@ goes into (row 9 of docs/performance.md).
     --seconds 60 --rate 400        one load; --seconds 300 for the five minutes of the target
     --idle 110                     nothing but blocks, for so many slots
     --search                       double the load until it is not kept up with
-    --profile                      the first validator looks at itself (sampled.py)
+    --profile                      profile the first validator (sampled.py)
     --memory 15                    minutes under load, with the slope of the memory
     --validators 7                 other sizes
 """

@@ -78,7 +78,7 @@ def submit_all(pool: Pool, raws: list[bytes]) -> int:
     return refused
 
 
-def spread(table: Table, accounts: int = 1_024, priority: int = 1_000) -> list[bytes]:
+def transfers_of(table: Table, accounts: int = 1_024, priority: int = 1_000) -> list[bytes]:
     """A full pool's worth of transfers, eight from each account."""
     return [
         table.transfer(account, nonce, priority + account % 97)
@@ -91,11 +91,11 @@ def main() -> None:
     """Measure submitting, selecting and rechecking."""
     table = Table()
     pool = Pool(table)
-    raws = spread(table)
+    raws = transfers_of(table)
     timed("submit 8,192 of 1,024 accounts", SIZE, lambda: submit_all(pool, raws), "< 50 us")
 
-    timed("author looks at 5,000", 5_000, lambda: take(pool, 5_000), "< 20 ms")
-    timed("author looks at the first 10", 10, lambda: take(pool, 10))
+    timed("author reads 5,000", 5_000, lambda: take(pool, 5_000), "< 20 ms")
+    timed("author reads the first 10", 10, lambda: take(pool, 10))
     timed("author_pendingExtrinsics", SIZE, pool.pending)
 
     dearer = [table.transfer(account, 7, 5_000, salt=1) for account in range(1_024)]

@@ -3,7 +3,7 @@
 A chain of N small blocks is made in a hurry (longchain.py), then
 
     headers     verified with their VRFs, in this process (row 10)
-    import      of its blocks in this process: no network, no GRANDPA; --profile tells where it goes
+    import      of its blocks in this process: no network, no GRANDPA; --profile prints a profile
     full sync   of a node from another, both as a user starts them
     warp sync   until the new node stands at the head, and until it has all blocks below
 
@@ -66,7 +66,7 @@ QUICK: Final = Plan(blocks=30, headers=10, imported=20)
 
 
 def read_blocks(grown: Grown, count: int) -> list[tuple[bytes, list[bytes]]]:
-    """Return the first blocks of a chain, as they come from somebody else."""
+    """Return the first blocks of a chain, as they come from another node."""
     chain = open_chain(config_of(grown.spec, grown.folder))
     try:
         client = chain.client
@@ -96,7 +96,7 @@ def alone(
     chain = open_chain(config_of(grown.spec, folder))
     try:
         importer, now = Importer(chain.client), int(time.time() * 1_000)
-        PoolService(chain.client)  # it hears of every block, as in a node
+        PoolService(chain.client)  # it receives every block, as in a node
         settle_memory()
         checked, imported = Spent(), Spent()
         for raw, body in blocks:
@@ -185,7 +185,7 @@ class Joined:
 
 def join(grown: Grown, folder: Path, how: str, *, profile: bool = False) -> Joined:
     """Start the node that has the chain and one that has nothing; wait until that has it too."""
-    told = Joined(grown.blocks)
+    result = Joined(grown.blocks)
     folder.mkdir(parents=True, exist_ok=True)
     server = node_of(grown.folder, "Server", grown.spec, 0)
     joiner = node_of(folder / how, f"Joiner-{how}", grown.spec, 1, "--sync", how)
@@ -201,28 +201,28 @@ def join(grown: Grown, folder: Path, how: str, *, profile: bool = False) -> Join
             own = joiner.process.pid if joiner.process else 0
             first = str(server.rpc.block_hash(1))
             best, moved = 0, begun
-            while not told.history_seconds:
+            while not result.history_seconds:
                 time.sleep(LOOK)
                 passed = time.monotonic() - begun
-                is_stuck = not told.seconds and begun + passed > moved + STALL
+                is_stuck = not result.seconds and begun + passed > moved + STALL
                 if passed > PATIENCE or is_stuck or not joiner.is_alive:
                     raise RuntimeError(f"no {how} sync after {passed:.0f} s\n{joiner.tail()}")
-                if not told.seconds:
+                if not result.seconds:
                     before, best = best, best_of(joiner)
                     if best > before:
                         moved = begun + passed
                     if best < grown.blocks:
                         continue
-                    told.seconds = passed
-                    told.joiner, told.server = cpu_of(own), cpu_of(pid) - served
-                    told.rss = memory_of(own)
-                if not told.final_seconds:
+                    result.seconds = passed
+                    result.joiner, result.server = cpu_of(own), cpu_of(pid) - served
+                    result.rss = memory_of(own)
+                if not result.final_seconds:
                     if joiner.rpc.finalized() < grown.blocks:
                         continue
-                    told.final_seconds = passed
+                    result.final_seconds = passed
                 if joiner.rpc.call("chain_getBlock", first) is not None:
-                    told.history_seconds = passed
-    return told
+                    result.history_seconds = passed
+    return result
 
 
 # --- rows -----------------------------------------------------------------------------------------

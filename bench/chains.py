@@ -62,7 +62,7 @@ def key_of(number: int, scheme: Scheme = Scheme.ED25519) -> KeyPair:
 
 
 def account_of(number: int) -> AccountId:
-    """Return an account that nobody has a key of."""
+    """Return an account without a key."""
     return AccountId(blake2_256(b"bench account %d" % number))
 
 
@@ -190,7 +190,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A block as it comes from somebody else."""
+    """A block as it comes from another node."""
 
     header: Header
     body: list[bytes]
@@ -261,7 +261,7 @@ def _close_author() -> None:
 class Bench:
     """A chain on disk twice: one author, who makes blocks, and one reader, who imports them.
 
-    The author is a process of its own; the reader, with a store, a law and verdicts of its own,
+    The author is a process of its own; the reader, with its own store, runtime and signature cache,
     meets each block cold, as a node does.
     """
 

@@ -57,7 +57,7 @@ class AllOnline(Operators):
 
 
 class Meter(Ledger):
-    """A state over that of a chain, which counts what it is asked for and told."""
+    """A state over that of a chain, which counts reads and writes."""
 
     __slots__ = ("chain", "reads", "under", "writes")
 
@@ -181,7 +181,7 @@ def done(chain: EconomyChain, step: Step) -> None:
 
 
 def endow(chain: EconomyChain, crowd: Sequence[AccountId]) -> None:
-    """Give everybody enough for a stake and a schedule, from the row that is free at once."""
+    """Give all accounts enough for a stake and a schedule, from the row that is free at once."""
     held = [
         holding
         for placed in chain.placement.rows
@@ -213,7 +213,7 @@ def work(chain: EconomyChain, who: AccountId, mark: int) -> Step:
 
 
 def era(chain: EconomyChain, crowd: Sequence[AccountId], meter: Meter | None = None) -> Cost:
-    """Let everybody work and somebody pay for it; close the era, and return what that costs."""
+    """Record work of all accounts, paid by one; close the era, and return the cost."""
     length = int(chain.mining.era_length)
     behind = (chain.runtime.babe.now() + 1) % length
     split = split_compute(1_000 * BTT, int(chain.tokenomics.threshold()))

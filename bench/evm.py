@@ -105,7 +105,7 @@ def _head(length: int, offset: int) -> bytes:
 
 
 def address_of(number: int) -> bytes:
-    """Return an address that nobody has a key of."""
+    """Return an address without a key."""
     return blake2_256(b"bench account %d" % number)[:20]
 
 

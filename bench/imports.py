@@ -75,8 +75,8 @@ class PyEvm:
             stdout=subprocess.PIPE,
             text=True,
         )
-        told = orjson.loads(self._line(self._process.stdout))
-        self.version: str = told["version"]
+        answer = orjson.loads(self._line(self._process.stdout))
+        self.version: str = answer["version"]
 
     @staticmethod
     def _line(stream: IO[str] | None) -> str:
@@ -90,8 +90,8 @@ class PyEvm:
         if self._process.stdin is not None:
             self._process.stdin.write("import\n")
             self._process.stdin.flush()
-        told = orjson.loads(self._line(self._process.stdout))
-        return Spent(told["wall"], told["cpu"])
+        answer = orjson.loads(self._line(self._process.stdout))
+        return Spent(answer["wall"], answer["cpu"])
 
     def close(self) -> None:
         """End the process."""

@@ -40,7 +40,7 @@ AGAIN: Final = 0.5
 """Seconds until a refused transaction is sent again."""
 RSS_EVERY: Final = 30.0
 FALL: Final = 20
-"""MiB at once that tell that LevelDB has let go of what it gathered."""
+"""Fall of memory in MiB that shows a flush of LevelDB."""
 OWN: Final = "RssAnon"
 """Memory that is the process's own: LevelDB's files, mapped, come and go as it sorts them."""
 
@@ -79,7 +79,7 @@ class Payer:
 
 @dataclass(slots=True)
 class Seen:
-    """A block as the watched node told of it."""
+    """A block as the watched node reported it."""
 
     header: Header
     best_at: float
@@ -204,20 +204,20 @@ async def _measure(
     loads: Sequence[Sequence[bytes]],
     skip_slots: int,
 ) -> Measured:
-    told = Measured(rate, seconds)
+    measured = Measured(rate, seconds)
     pids = [node.process.pid for node in net.nodes if node.process is not None]
     seen: dict[int, Seen] = {}
     begun, before = time.time(), [cpu_of(pid) for pid in pids]
     async with ClientSession() as session:
-        watching = asyncio.create_task(_watch(session, net.nodes[0], seen, told))
-        weighing = asyncio.create_task(_weigh(pids, begun, told))
+        watching = asyncio.create_task(_watch(session, net.nodes[0], seen, measured))
+        weighing = asyncio.create_task(_weigh(pids, begun, measured))
         sending = [
-            asyncio.create_task(_send(session, payer, load, rate / len(who), seconds, told))
+            asyncio.create_task(_send(session, payer, load, rate / len(who), seconds, measured))
             for payer, load in zip(who, loads, strict=True)
         ]
         await asyncio.sleep(seconds)
         ended = time.time()
-        told.cpu = [
+        measured.cpu = [
             (cpu_of(pid) - was) / (ended - begun) for pid, was in zip(pids, before, strict=True)
         ]
         if sending:
@@ -226,9 +226,10 @@ async def _measure(
         await asyncio.sleep(5 * net.slot_ms / 1_000)
         for task in (watching, weighing):
             task.cancel()
-        told.rss.append((ended - begun, [memory_of(pid, OWN) for pid in pids]))
-        await _count(session, net, seen, told, (begun + skip_slots * net.slot_ms / 1_000, ended))
-    return told
+        measured.rss.append((ended - begun, [memory_of(pid, OWN) for pid in pids]))
+        counted = begun + skip_slots * net.slot_ms / 1_000, ended
+        await _count(session, net, seen, measured, counted)
+    return measured
 
 
 async def _send(
@@ -237,7 +238,7 @@ async def _send(
     load: Sequence[bytes],
     rate: float,
     seconds: float,
-    told: Measured,
+    measured: Measured,
 ) -> None:
     begun, sent = time.monotonic(), 0
     least = min(BATCH, max(1, int(rate / 4)))
@@ -250,9 +251,9 @@ async def _send(
             batch = load[sent : min(sent + BATCH, due)]
             taken = await _submit(socket, batch)
             sent += taken
-            told.sent += taken
+            measured.sent += taken
             if taken < len(batch):
-                told.refused += len(batch) - taken
+                measured.refused += len(batch) - taken
                 await asyncio.sleep(AGAIN)
 
 
@@ -264,7 +265,7 @@ async def _submit(socket: ClientWebSocketResponse, batch: Sequence[bytes]) -> in
         for place, wire in enumerate(batch)
     ]  # fmt: skip
     await socket.send_bytes(orjson.dumps(calls))
-    answers = {each["id"]: each for each in orjson.loads(await _heard(socket))}
+    answers = {each["id"]: each for each in orjson.loads(await _received(socket))}
     for place in range(len(batch)):
         # What a try before brought in is there already (1013).
         if answers[place].get("error", {"code": 1013})["code"] != 1013:
@@ -272,7 +273,7 @@ async def _submit(socket: ClientWebSocketResponse, batch: Sequence[bytes]) -> in
     return len(batch)
 
 
-async def _heard(socket: ClientWebSocketResponse) -> bytes | str:
+async def _received(socket: ClientWebSocketResponse) -> bytes | str:
     message = await socket.receive()
     if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
         raise RuntimeError(f"the node hung up: {message}")
@@ -280,7 +281,7 @@ async def _heard(socket: ClientWebSocketResponse) -> bytes | str:
 
 
 async def _watch(
-    session: ClientSession, node: DevNode, seen: dict[int, Seen], told: Measured
+    session: ClientSession, node: DevNode, seen: dict[int, Seen], measured: Measured
 ) -> None:
     best = final = 0
     async with session.ws_connect(node.ws, max_msg_size=0) as socket:
@@ -291,10 +292,10 @@ async def _watch(
         waiting = [0, 1]
         while True:
             try:
-                message = await asyncio.wait_for(_heard(socket), 0.1)
+                message = await asyncio.wait_for(_received(socket), 0.1)
             except TimeoutError:
                 if best and final:
-                    told.behind.append(best - final)
+                    measured.behind.append(best - final)
                 continue
             answer, now = orjson.loads(message), time.time()
             if "result" in answer:
@@ -313,9 +314,9 @@ async def _watch(
                 seen[number] = Seen(header, now)
 
 
-async def _weigh(pids: Sequence[int], begun: float, told: Measured) -> None:
+async def _weigh(pids: Sequence[int], begun: float, measured: Measured) -> None:
     while True:
-        told.rss.append((time.time() - begun, [memory_of(pid, OWN) for pid in pids]))
+        measured.rss.append((time.time() - begun, [memory_of(pid, OWN) for pid in pids]))
         await asyncio.sleep(RSS_EVERY)
 
 
@@ -323,20 +324,20 @@ async def _count(
     session: ClientSession,
     net: Devnet,
     seen: dict[int, Seen],
-    told: Measured,
+    measured: Measured,
     span: tuple[float, float],
 ) -> None:
     """Count slots, lags and transfers of the final blocks that were made in a span of time."""
     begun, ended = span
     slot_s = net.slot_ms / 1_000
     first, last = int(begun / slot_s) + 1, int(ended / slot_s)
-    # The first node may hear of several final blocks by one proof, and then tells of all.
+    # The first node may receive one justification for several blocks, and then reports all.
     final = {number: block for number, block in sorted(seen.items()) if block.final_at}
     inside = [block for block in final.values() if first <= block.slot < last]
-    told.slots, told.blocks = last - first, len(inside)
-    told.lags = [block.final_at / slot_s - block.slot for block in inside]
-    told.counted = (last - first) * slot_s
-    if not told.offered:
+    measured.slots, measured.blocks = last - first, len(inside)
+    measured.lags = [block.final_at / slot_s - block.slot for block in inside]
+    measured.counted = (last - first) * slot_s
+    if not measured.offered:
         return
     for number, block in final.items():
         if first * slot_s <= block.final_at < last * slot_s:
@@ -345,21 +346,21 @@ async def _count(
             async with session.post(net.nodes[0].http, data=orjson.dumps(call)) as answer:
                 body = orjson.loads(await answer.read())["result"]["block"]["extrinsics"]
             block.transfers = len(body) - 1
-            told.finalized += block.transfers
+            measured.finalized += block.transfers
         del number
 
 
-def read_header(told: dict[str, object]) -> Header:
+def read_header(measured: dict[str, object]) -> Header:
     """Return a header from its JSON form."""
-    digest = told["digest"]
+    digest = measured["digest"]
     logs = list(_items(digest["logs"] if isinstance(digest, dict) else []))
 
     def hash_of(name: str) -> H256:
-        return H256(bytes.fromhex(str(told[name])[2:]))
+        return H256(bytes.fromhex(str(measured[name])[2:]))
 
     return Header(
         hash_of("parentHash"),
-        u32(int(str(told["number"]), 16)),
+        u32(int(str(measured["number"]), 16)),
         hash_of("stateRoot"),
         hash_of("extrinsicsRoot"),
         Digest(logs),

@@ -129,14 +129,14 @@ def version_of(package: str) -> str:
 
 def commit() -> str:
     """Return the commit that is measured, with a plus if the checkout differs from it."""
-    told = subprocess.run(
+    done = subprocess.run(
         ["git", "describe", "--always", "--dirty=+"],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
-    return told.stdout.strip() or "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 # --- other processes ------------------------------------------------------------

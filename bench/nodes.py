@@ -49,7 +49,7 @@ class Node:
 
 
 def ask(port: int, method: str, params: Sequence[object] = ()) -> object:
-    """Make one call over HTTP. OSError if nobody listens, RuntimeError if the call fails."""
+    """Make one call over HTTP. OSError if nothing listens, RuntimeError if the call fails."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
     try:
         body = orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
@@ -63,7 +63,7 @@ def ask(port: int, method: str, params: Sequence[object] = ()) -> object:
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on now."""
+    """Return a port that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

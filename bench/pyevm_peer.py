@@ -1,4 +1,4 @@
-"""The py-evm peer: imports blocks of transfers when told to. Runs under .bench/py-evm/bin/python.
+"""The py-evm peer: imports blocks of transfers on request. Runs under .bench/py-evm/bin/python.
 
     pyevm_peer.py TRANSFERS BLOCKS
 

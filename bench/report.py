@@ -1,6 +1,6 @@
 """The report: each figure with its target, its ratio to a peer, and a verdict.
 
-Targets are those of docs/performance.md, rows 1-10. A ratio tells how many times faster
+Targets are those of docs/performance.md, rows 1-10. A ratio is how many times faster
 we are, so more is better, unless the target says `at most`.
 """
 
@@ -94,7 +94,7 @@ def compared(
     """Return how many times longer these rounds took than those; with all readings as a note.
 
     Other load moves a ratio either way: of clock and CPU the one less in our favour is judged.
-    The best rounds, least disturbed, tell what a quiet machine would show.
+    The best rounds, least disturbed, are nearest to a quiet machine.
     """
     by_clock = ratio([one.wall for one in these], [one.wall for one in those])
     by_cpu = ratio([one.cpu for one in these], [one.cpu for one in those])

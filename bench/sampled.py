@@ -80,7 +80,7 @@ def kind_of(frame: FrameType) -> str | None:
 
 
 class Sampler(threading.Thread):
-    """Looks at the other threads until the process ends."""
+    """Sample the other threads until the process ends."""
 
     def __init__(self, figures: Path) -> None:
         super().__init__(name="sampler", daemon=True)
@@ -103,9 +103,9 @@ class Sampler(threading.Thread):
                 self._lines[place(frame)] += 1
 
     def write(self) -> None:
-        """Tell what was seen."""
-        told = {"kinds": self._kinds.most_common(), "functions": self._lines.most_common(40)}
-        self._figures.write_text(json.dumps(told, indent=1))
+        """Write the figures."""
+        result = {"kinds": self._kinds.most_common(), "functions": self._lines.most_common(40)}
+        self._figures.write_text(json.dumps(result, indent=1))
 
 
 def main() -> None:

@@ -18,7 +18,7 @@ from support.sim.invariants import Invariants
 from support.sim.world import World
 
 WARM: Final = 5
-"""Slots before the clock starts: laws are built, caches are filled."""
+"""Slots before the clock starts: runtimes are built, caches are filled."""
 TRANSFERS: Final = 4
 """Transfers in a slot, where there are any."""
 SENDERS: Final = 6

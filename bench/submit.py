@@ -255,10 +255,10 @@ class Driver:
         self._seals += 1
 
     async def _answer(self) -> None:
-        told = await self._socket.receive()
-        if told.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
-            raise RuntimeError(f"the node hung up: {told}")
-        answer = orjson.loads(told.data)
+        message = await self._socket.receive()
+        if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
+            raise RuntimeError(f"the node hung up: {message}")
+        answer = orjson.loads(message.data)
         if isinstance(answer, list):
             self._batches -= 1
             refused = [part["error"] for part in answer if "error" in part]

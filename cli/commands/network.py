@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
@@ -22,6 +22,7 @@ from cli.common.validator_keys import (
 )
 
 if TYPE_CHECKING:
+    from btt_chain.keystore import Password
     from btt_chain.node.config import Paths
     from genesis.census import Census
     from genesis.ceremony import Ceremony, Entry
@@ -48,6 +49,8 @@ WORDS: Final = {
     "reportEpochs": "epochs in which an offence can be reported",
     "dayMs": "milliseconds of a day of decisions",
 }
+
+T = TypeVar("T")
 
 
 @click.group(cls=Group)
@@ -174,7 +177,7 @@ def _files(given: tuple[Path, ...]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
-def _loaded(path: Path, load: Any) -> Any:
+def _loaded(path: Path, load: Callable[[bytes, str], T]) -> T:
     return load(path.read_bytes(), path.name)
 
 
@@ -326,7 +329,7 @@ def _paths(found: Ceremony, base_path: Path | None) -> Paths:
     return Paths(base_path or default_base_path(), found.spec.id)
 
 
-def _own_entry(found: Ceremony, paths: Paths, word: Any) -> Entry | None:
+def _own_entry(found: Ceremony, paths: Paths, word: Password | None) -> Entry | None:
     """Return the entry with this machine's keys; None without keys. Else Refused."""
     from btt_chain.keystore import Keystore
 

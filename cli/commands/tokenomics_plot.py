@@ -276,7 +276,7 @@ def plot_staking(figure: Figure, chain: Chain) -> None:
     }
     top, bottom = figure.subplots(2, 1, sharex=True)
     for (share, months), colour in zip(runs.items(), (GREEN, BLUE, RED), strict=True):
-        draw_runway(top, share, months, colour)
+        plot_runway(top, share, months, colour)
     top.set_title(f"The staking pool: what no stake has reserved yet ({chain.preset})")
     top.set_ylabel("million BTT")
     top.set_ylim(bottom=0)
@@ -308,7 +308,7 @@ def plot_staking(figure: Figure, chain: Chain) -> None:
     bottom.legend(loc="upper left", frameon=True, facecolor="white", edgecolor="white")
 
 
-def draw_runway(axes: Axes, share: int, months: Sequence[Month], colour: str) -> None:
+def plot_runway(axes: Axes, share: int, months: Sequence[Month], colour: str) -> None:
     """Plot one line: the free balance, and its end."""
     free = [millions(month.stake_free_planck) for month in months]
     least = months[0].stake_free_planck // 100

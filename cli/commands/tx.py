@@ -191,7 +191,7 @@ def submit(
                     wire, wait="final" if wait == "final" else "best", patience=patience
                 )
             except NotIncluded as error:
-                raise not_included(result["hash"], error) from None
+                raise not_included(str(result["hash"]), error) from None
             _report(chain, done, result, as_json)
 
     run(work())
@@ -327,26 +327,26 @@ def _wire(given: str) -> bytes:
 # ---- results
 
 
-def _begin(wire: bytes, fee: int | None, as_json: bool) -> dict[str, Any]:
+def _begin(wire: bytes, fee: int | None, as_json: bool) -> dict[str, object]:
     """Print the hash of a transaction before it is sent; return the beginning of the JSON."""
     from btt_chain.client.extrinsics import hash_of
 
-    result = {"hash": hash_of(wire)}
+    result: dict[str, object] = {"hash": hash_of(wire)}
     if fee is not None:
         result["feeEstimate"] = str(fee)
     if not as_json:
-        show.record({"hash": result["hash"]}, width=WIDTH)
+        show.record({"hash": str(result["hash"])}, width=WIDTH)
     return result
 
 
-def _print_pooled(result: dict[str, Any], as_json: bool) -> None:
+def _print_pooled(result: dict[str, object], as_json: bool) -> None:
     if as_json:
         show.document(result)
     else:
         show.record({"status": "in the pool"}, width=WIDTH)
 
 
-def _report(chain: Chain, done: Included, result: dict[str, Any], as_json: bool) -> None:
+def _report(chain: Chain, done: Included, result: dict[str, object], as_json: bool) -> None:
     """Print the result of a transaction in its block; Refused if its call failed there."""
     if as_json:
         result |= {
