@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -142,7 +143,7 @@ def measured(size: int) -> dict[str, Cost]:
     meter, found = Meter(chain), {}
 
     def each(steps: Sequence[Step]) -> Cost:
-        return typical([meter.of(lambda step=step: done(chain, step)) for step in steps])  # type: ignore[misc]
+        return typical([meter.of(partial(done, chain, step)) for step in steps])
 
     tried, ids = crowd[:ROUNDS], range(size, size + ROUNDS)
     pairs = list(zip(tried, ids, strict=True))

@@ -277,7 +277,8 @@ async def _received(socket: ClientWebSocketResponse) -> bytes | str:
     message = await socket.receive()
     if message.type not in {WSMsgType.TEXT, WSMsgType.BINARY}:
         raise RuntimeError(f"the node hung up: {message}")
-    return message.data  # type: ignore[no-any-return]
+    data: bytes | str = message.data
+    return data
 
 
 async def _watch(

@@ -16,13 +16,13 @@ from importlib.metadata import version
 
 os.environ["ECC_BACKEND_CLASS"] = "eth_keys.backends.CoinCurveECCBackend"
 
-from eth import constants  # type: ignore[import-not-found]  # installed for the peer only
-from eth.chains.base import MiningChain  # type: ignore[import-not-found]
-from eth.consensus.noproof import NoProofConsensus  # type: ignore[import-not-found]
-from eth.db.atomic import AtomicDB  # type: ignore[import-not-found]
-from eth.vm.forks.berlin import BerlinVM  # type: ignore[import-not-found]
-from eth_keys import keys  # type: ignore[import-not-found]
-from eth_utils import to_wei  # type: ignore[import-not-found]
+from eth import constants  # installed for the peer only
+from eth.chains.base import MiningChain
+from eth.consensus.noproof import NoProofConsensus
+from eth.db.atomic import AtomicDB
+from eth.vm.forks.berlin import BerlinVM
+from eth_keys import keys
+from eth_utils import to_wei
 
 SENDERS = 200
 RECEIVERS = 1_000
@@ -77,7 +77,7 @@ def main() -> None:
         made.append(author.mine_all(transactions, gas_limit=gas_limit)[0].imported_block)
     # Through bytes, so that nothing the author computed is remembered by the block.
     vm_class = reader.get_vm_class_for_block_number(1)
-    import rlp  # type: ignore[import-not-found]
+    import rlp
 
     encoded = [rlp.encode(block) for block in made]
     print(json.dumps({"version": version("py-evm")}), flush=True)

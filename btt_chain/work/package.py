@@ -180,10 +180,9 @@ def _source(given: dict[str, object]) -> Source:
 
 
 def _number(value: object, name: str) -> u32:
-    real = isinstance(value, int | float) and not isinstance(value, bool)
-    if not real or not abs(float(value)) < 1e30:  # type: ignore[arg-type]
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) < 1e30:
         raise PackageRefused(f"{value!r} in {name!r} is no number that can be used")
-    return u32(scale_bits(float(value)))  # type: ignore[arg-type]
+    return u32(scale_bits(float(value)))
 
 
 def _bits(given: dict[str, object], name: str) -> list[u32]:

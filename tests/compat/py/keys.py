@@ -10,7 +10,7 @@ from typing import Any
 
 import ed25519_zebra
 import sr25519
-from eth_keys.datatypes import PrivateKey  # type: ignore[import-not-found]
+from eth_keys.datatypes import PrivateKey
 from scalecodec.utils.ss58 import ss58_encode
 
 PREFIX = 42
