@@ -148,7 +148,9 @@ def parser(annotation: object) -> Parser:
         return partial(_list, parser(get_args(annotation)[0]), MAX_ITEMS)
     elif origin is Union or origin is UnionType:
         return partial(_first_that_fits, [parser(arm) for arm in get_args(annotation)])
-    raise TypeError(f"{annotation!r} does not say how to read it from JSON")
+    raise TypeError(
+        f"{annotation!r} has no JSON form: use a type of btt_chain.rpc.params, such as Hash or U32"
+    )
 
 
 def _nothing(value: object) -> None:

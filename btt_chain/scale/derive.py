@@ -107,7 +107,8 @@ def _compile(kind: object) -> AnyCodec:
         found = _class(base, _bindings(base, args))
         if found is not None:
             return found
-    raise TypeError(f"no SCALE form for {kind!r}")
+    hint = ": use a sized integer, such as u32" if kind is int else ""
+    raise TypeError(f"no SCALE form for {kind!r}{hint}")
 
 
 def _ordered(kind: object) -> bool:

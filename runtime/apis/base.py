@@ -81,6 +81,10 @@ class RuntimeApi:
             if name.startswith("_") or not inspect.isfunction(function):
                 continue
             hints = get_type_hints(function, include_extras=True)
+            if "return" not in hints:
+                raise TypeError(
+                    f"{cls.__name__}.{name} declares no return type: `-> ...` is its wire format"
+                )
             output = codec(hints.pop("return"))
             inputs = tuple((arg.rstrip("_"), codec(hint)) for arg, hint in hints.items())
             cls.METHODS[name] = Method(

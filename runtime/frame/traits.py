@@ -93,10 +93,13 @@ class MutateHold(Protocol):
 
 
 class NamedReservable(Protocol):
-    """Deposits reserved under a name. Source: frame_support::traits::NamedReservableCurrency"""
+    """Deposits reserved under a name of eight bytes.
+
+    Source: frame_support::traits::NamedReservableCurrency
+    """
 
     def reserve_named(self, name: bytes, who: AccountId, amount: u128) -> None:
-        """Reserve free balance of `who`; raise DispatchError if there is not enough."""
+        """Reserve free balance of `who`; raise Balances.InsufficientBalance if there is less."""
 
     def unreserve_named(self, name: bytes, who: AccountId, amount: u128) -> u128:
         """Unreserve `amount`; return the part of it that was not reserved."""

@@ -10,6 +10,7 @@ import pytest
 
 from btt_chain.scale import u8, u16, u32, u64
 from runtime.frame import DbWeight, DispatchError, Pallet, Runtime, RuntimeVersion
+from runtime.frame.traits import Slot
 from runtime.frame.version import CowApis, CowText
 from runtime.limits import block_length, block_weights
 from runtime.pallets.system import System
@@ -54,6 +55,16 @@ class DictState:
 
     def root(self) -> bytes:
         return bytes(32)
+
+
+class StillClock:
+    """Slots since genesis, as a test sets them."""
+
+    slots = 0
+
+    def now(self) -> Slot:
+        """Return the slot that a test set."""
+        return Slot(self.slots)
 
 
 class SmallRuntime(Runtime):

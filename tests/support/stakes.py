@@ -10,12 +10,11 @@ from btt_chain.scale import u32, u64, u128
 from runtime.accounts import TREASURY
 from runtime.constants import BTT, MILLI_BTT
 from runtime.frame import Call, DispatchError, Reason, signed
-from runtime.frame.traits import Slot
 from runtime.pallets.authorities import Authorities, NoWork, OwnOperators, WorkScores
 from runtime.pallets.balances import Balances
 from runtime.pallets.offences import Offences
 from runtime.pallets.vesting import Vesting
-from support.runtime import SmallRuntime
+from support.runtime import SmallRuntime, StillClock
 
 RICH = 1_000_000 * int(BTT)
 MINIMUM = 10_000 * int(BTT)
@@ -28,16 +27,6 @@ def stash(number: int) -> AccountId:
 
 def btt(amount: int) -> u128:
     return u128(amount * int(BTT))
-
-
-class StillClock:
-    """Slots since genesis, as a test sets them."""
-
-    slots = 0
-
-    def now(self) -> Slot:
-        """Return the slot that a test set."""
-        return Slot(self.slots)
 
 
 class HandSessions:

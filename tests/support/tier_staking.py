@@ -16,7 +16,6 @@ from runtime.frame import (
     Reason,
     signed,
 )
-from runtime.frame.traits import Slot
 from runtime.pallets.balances import Balances
 from runtime.pallets.tier_staking import (
     ONE,
@@ -28,7 +27,7 @@ from runtime.pallets.tier_staking import (
 )
 from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.vesting import Vesting
-from support.runtime import SmallRuntime
+from support.runtime import SmallRuntime, StillClock
 
 SLOT_MS = 6_000
 DAY = DAY_MS // SLOT_MS
@@ -55,15 +54,6 @@ BOND = Reason(5, Bonds.HoldReason.ValidatorBond)
 
 def btt(amount: int) -> u128:
     return u128(amount * int(BTT))
-
-
-class StillClock:
-    """Slots since genesis, as a test sets them."""
-
-    slots = 0
-
-    def now(self) -> Slot:
-        return Slot(self.slots)
 
 
 class FakeTokenomics:

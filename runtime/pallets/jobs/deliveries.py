@@ -24,7 +24,7 @@ PATIENCE_EPOCHS: Final = 2
 
 
 class Deliveries(Component):
-    """Jobs of which there is a receipt."""
+    """Jobs with a receipt."""
 
     def __init__(
         self,
@@ -139,7 +139,7 @@ class Deliveries(Component):
         return now < int(job.asked) + PATIENCE_EPOCHS * self._rules.epoch_slots
 
     def _score(self, id: H256, job: Job, provider: AccountId, fees: int) -> None:
-        """Record work that counts: in the open tier, with enough operators to select from."""
+        """Credit the provider's work: in the open tier, with enough operators to select from."""
         requester = job.requester
         if not job.scores or self._providers.operator_of(provider) is None:
             return

@@ -61,7 +61,7 @@ class Finalized(Event, index=5):
     fees: BalanceOf
     """Sum of the burn and of the parts for development fund, Foundation and reserve."""
     verification: BalanceOf
-    """BalanceOf paid to verifiers."""
+    """Amount paid to verifiers."""
     returned: BalanceOf
 
 
@@ -103,7 +103,7 @@ class ParamsSet(Event, index=10):
 class Stalled(Event, index=11):
     """The chain stalled for `slots` slots; deadlines are shifted by as many.
 
-    This applies to open jobs and receipts, and overrides slots reported before.
+    This applies to open jobs and receipts: deadlines in earlier events no longer hold.
     """
 
     slots: Slots

@@ -83,7 +83,9 @@ class Matching(Component):
         return weight
 
     def room(self, selected: int, weight: int) -> int:
-        """Return the number of selections that surely fit after `selected` of total `weight`."""
+        """Return the number of further selections that fit in the worst case, after `selected`
+        of total `weight`.
+        """
         left = self._rules.slot_ms * PICOS // BUDGET - weight
         fitting = min(MAX_SELECTIONS - selected, left // WORST_SELECTION)
         return max(0, MIN_SELECTIONS - selected, fitting)

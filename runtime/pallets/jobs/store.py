@@ -153,7 +153,7 @@ class JobStore(Component):
         self.jobs[id] = job
 
     def move(self, id: H256, job: Job, state: JobState) -> None:
-        """Move to a state of which the receipt decides, as the one before."""
+        """Move between states that end when the receipt changes."""
         job.state, job.since = state, u32(self._clock.now())
         self.jobs[id] = job
         self.deposit(events.Moved(id, state))

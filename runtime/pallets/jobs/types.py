@@ -78,7 +78,7 @@ class Outcome(IntEnum):
     Late = 5
     """The last provider that accepted it did not deliver in time."""
     Unverified = 6
-    """Too few verifiers voted, more than once; provider and requester are not to blame."""
+    """No quorum found it valid in any round; provider and requester are not to blame."""
     Withheld = 7
     """The provider did not disclose its results, and was fined."""
     Unpaid = 8
@@ -246,7 +246,7 @@ class Params:
     min_fee: Balance = u128(10**15)
     """Minimum fee of a verifier for a receipt."""
     min_price: Balance = u128(10**15)
-    """Minimum price of a job: a payment whose smallest leg can open an account."""
+    """Minimum price of a job: each part of the payment is at least the existential deposit."""
 
 
 @path("pallet_jobs::Market", params={"Balance": u128})

@@ -40,7 +40,8 @@ class Committees(Component):
     def select(self, case: Case) -> Trigger:
         """Select a committee, weighted by bond, without the operators of the job's parties.
 
-        Bonds raised after the request are excluded too: the randomness may have been known then.
+        Verifiers that bonded or added bond after the request are excluded: the randomness may
+        have been known then.
         """
         id, receipt = case.id, case.receipt
         randomness = self._clock.randomness_after(

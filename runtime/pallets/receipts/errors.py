@@ -54,7 +54,7 @@ class AlreadyProven(Error, index=10):
 
 
 class NotAllowed(Error, index=11):
-    """Only the requester of the job, or its provider, may do this; sign with that account.
+    """Only the requester, the provider or, for `challenge_data`, a committee member may do this.
     An unsigned proof must be of a place that a verifier has revealed; sign it.
     """
 

@@ -110,7 +110,7 @@ class Seat:
 
     verifier: Account
     key: SessionKey
-    """BABE session key of the verifier for sortition and signatures of this seat."""
+    """Verifier's BABE session key: for the VRF of its sample and the signatures of this seat."""
     round: u8
     """Index of the receipt's beacon that determines the seat's sample."""
     commitment: H256 | None = None
@@ -369,7 +369,7 @@ class JobLedger(Protocol):
 
 
 class Dependencies(NamedTuple):
-    """All of them, for the components."""
+    """The dependencies of Receipts, for its components."""
 
     vrf: Vrf
     currency: Currency

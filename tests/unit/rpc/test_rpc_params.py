@@ -132,5 +132,5 @@ def test_a_list_is_as_long_as_its_parameter_allows_and_what_is_too_long_is_said(
 def test_a_signature_that_says_nothing_about_json_is_a_mistake() -> None:
     def wrong(key: bytes) -> None: ...
 
-    with pytest.raises(TypeError, match="does not say how to read it"):
+    with pytest.raises(TypeError, match="has no JSON form"):
         Signature(wrong)
