@@ -59,7 +59,7 @@ def test_each_parameter_has_a_call_and_an_event_that_exist(runtime: BttRuntime) 
             assert name in {kind.__name__ for kind in kinds}, event
 
 
-def test_every_setter_of_the_runtime_is_on_the_governance_page(runtime: BttRuntime) -> None:
+def test_every_setter_is_on_the_page_on_governance(runtime: BttRuntime) -> None:
     listed = {call for calls, _ in rows() for call in calls}
     setters = {
         f"{pallet.name}.{one.name}"
