@@ -131,6 +131,9 @@ class Pallet:
         cls.FREEZE_REASONS = body.get("FreezeReason")
         hints = get_type_hints(cls, include_extras=True)
         cls.CONFIG = {name for name in own if get_origin(hints[name]) is not ClassVar}
+        hidden = sorted(name for name in cls.CONFIG if callable(getattr(Pallet, name, None)))
+        if hidden:
+            raise TypeError(f"{cls.__name__}: {', '.join(hidden)} would hide a method of Pallet")
         cls.DEFAULTS = {name: body[name] for name in own if name in cls.CONFIG and name in body}
         shown = {
             name: get_args(hint)[0] if get_origin(hint) is ClassVar else hint

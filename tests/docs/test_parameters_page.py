@@ -70,6 +70,6 @@ def test_every_setter_is_on_the_page_on_governance(runtime: BttRuntime) -> None:
         and one.name not in BY_ACCOUNTS.get(pallet.name, ())
     }
     assert setters <= listed, (
-        f"{sorted(setters - listed)}: add rows to the table of parameters in docs/governance.md, or "
-        "list the calls in BY_ACCOUNTS of this test if any account may make them"
+        f"{sorted(setters - listed)}: add rows to the table of parameters in docs/governance.md, "
+        "or list the calls in BY_ACCOUNTS of this test if any account may make them"
     )

@@ -394,3 +394,10 @@ def test_items_of_components_can_be_listed_first() -> None:
 
     ordered = SmallRuntime().add(10, Ordered(limit=u32(1)))
     assert [name for name, _ in ordered.live_storage()] == ["names", "used"]
+
+
+def test_configuration_that_hides_a_method_is_refused() -> None:
+    with pytest.raises(TypeError, match="Hiding: deposit would hide a method of Pallet"):
+
+        class Hiding(Pallet):
+            deposit: Const[u128]  # type: ignore[assignment]
