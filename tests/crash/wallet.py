@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from btt_chain.client.errors import RpcError
+from btt_chain.client.errors import Disconnected, RpcError
 from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.crypto.hashing import blake2_128, twox_128
 from btt_chain.crypto.keypair import KeyPair
@@ -22,7 +22,6 @@ from btt_chain.primitives.era import Immortal
 from btt_chain.primitives.extrinsic import opaque, signed, signing_payload
 from btt_chain.primitives.header import Header
 from btt_chain.scale import codec, u32, u64, u128
-from cli.common.errors import CannotConnect
 from crash.process import HANG
 from runtime import VERSION, BttRuntime
 from runtime.constants import MILLI_BTT
@@ -220,7 +219,7 @@ class Desk:
             async with asyncio.TaskGroup() as both:
                 both.create_task(pay())
                 both.create_task(listen())
-        except* CannotConnect:
+        except* Disconnected:
             pass  # the node is gone: what this load is for
 
 
