@@ -21,13 +21,13 @@ from sklearn.neural_network import MLPClassifier
 
 from btt_chain.scale import i16, u16, u32
 from btt_chain.work.execute import Executor
-from btt_chain.work.graph import LEAF_BYTES, Kind, Tensor
 from btt_chain.work.inputs.common import Notes
 from btt_chain.work.inputs.dicom import read_scan
 from btt_chain.work.inputs.files import read
 from btt_chain.work.model import real_outputs
 from btt_chain.work.onnx_import import load
 from btt_chain.work.package import read_preparation
+from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor
 from onnx8 import Floats, Net, convolved
 
 NAME = "ct-or-mr"

@@ -12,8 +12,9 @@ import numpy as np
 
 from btt_chain.work.arithmetic import usable_scale
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.graph import Conv, Kind, Linear, weights_of
 from btt_chain.work.model import Model
+from btt_chain.work.operators import Conv, Linear
+from btt_chain.work.tensors import Kind
 
 MIN_DENSITY_PERCENT: Final = 10
 """Minimum percentage of a node's weights that are not zero."""
@@ -37,7 +38,7 @@ def check_model(model: Model) -> None:
                 raise ModelRefused.at(node.name, "a scale is not between 2^-63 and 2^64")
         else:
             limit = 0
-        weights = weights_of(node.op)
+        weights = node.op.constants
         if weights is not None and weights.limit != limit:
             raise ModelRefused.at(
                 node.name, f"says {int(weights.limit)} bounds its accumulators, but {limit} does"

@@ -30,9 +30,10 @@ from btt_chain.work.execute import DEFAULT_MEMORY, Executor, stream
 from btt_chain.work.floats import float_graph
 from btt_chain.work.fraud import Evidence, FraudProof, Job, judge, prove
 from btt_chain.work.freivalds import Challenge
-from btt_chain.work.graph import Kind, Tensor, weighted_of
+from btt_chain.work.graph import weighted_of
 from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, elements_of
 from btt_chain.work.recheck import first_fault, first_fault_by_vectors
+from btt_chain.work.tensors import Kind, Tensor
 
 U8, I8 = Numbers(Kind.U8), Numbers(Kind.I8)
 SEED: Final = 12

@@ -19,34 +19,14 @@ from btt_chain.work.admission import check_model
 from btt_chain.work.commit import commit_weights
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import (
-    LEAF_BYTES,
-    MIN_LEAF_BYTES,
     PROOF_BYTES,
-    Add,
-    AveragePool,
-    Concat,
-    Conv,
     Graph,
-    Kind,
-    LayerNorm,
-    Linear,
     Manifest,
-    MatMul,
-    MaxPool,
     Node,
-    Op,
-    Rearrange,
-    Softmax,
-    Table,
-    Tensor,
-    Weights,
-    Window,
     group_of,
-    inputs_of,
     may_pass,
     opened_of,
     weighted_of,
-    weights_of,
 )
 from btt_chain.work.model import (
     Bytes2D,
@@ -59,14 +39,28 @@ from btt_chain.work.model import (
     records_of_product,
     scale_bits,
 )
+from btt_chain.work.operators import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    LayerNorm,
+    Linear,
+    MatMul,
+    MaxPool,
+    Op,
+    Rearrange,
+    Softmax,
+    Table,
+)
+from btt_chain.work.operators.add import MAX_FACTOR, MAX_SHIFT
 from btt_chain.work.shapes import (
-    MAX_ADD_FACTOR,
-    MAX_ADD_SHIFT,
     check_graph,
     is_judged,
     largest_proof,
     macs_of,
 )
+from btt_chain.work.tensors import LEAF_BYTES, MIN_LEAF_BYTES, Kind, Tensor, Weights, Window
 
 _NO_ROOT: Final = H256(bytes(32))
 
@@ -151,11 +145,11 @@ class Builder:
 
     def add(self, name: str, a: int, b: int, ratios: tuple[float, float], out: Numbers) -> int:
         """Add `a * ratios[0] + b * ratios[1]`; ModelRefused if a ratio is too large to be exact."""
-        shift = MAX_ADD_SHIFT
-        while shift and max(map(abs, ratios)) * (1 << shift) > MAX_ADD_FACTOR:
+        shift = MAX_SHIFT
+        while shift and max(map(abs, ratios)) * (1 << shift) > MAX_FACTOR:
             shift -= 1
         factors = [round(ratio * (1 << shift)) for ratio in ratios]
-        if max(map(abs, factors)) > MAX_ADD_FACTOR:
+        if max(map(abs, factors)) > MAX_FACTOR:
             raise ModelRefused.at(name, f"ratios {ratios} of the scales are above 2^21")
         op = Add(u16(a), u16(b), i32(factors[0]), i32(factors[1]), u8(shift))
         return self._add(name, op, out, self._tensors[a].dims)
@@ -211,10 +205,10 @@ class Builder:
         nodes: list[Node] = []
         for number, (name, op) in enumerate(self._nodes):
             node = Node(name, op, self._tensors[number + 1])
-            weights = weights_of(op)
+            weights = op.constants
             if weights is not None:
                 root = commit_weights(self._graph(), node, self._records[number].data).root
-                node = replace(node, op=_with_weights(op, replace(weights, root=root)))
+                node = replace(node, op=op.with_constants(replace(weights, root=root)))
             nodes.append(node)
         graph = Graph(self._tensors[0], nodes)
         check_graph(graph)
@@ -241,13 +235,13 @@ class Builder:
     def _add(self, name: str, op: Op, out: Numbers, shape: Sequence[int]) -> int:
         if not shape or min(shape) < 1:
             raise ModelRefused.at(name, f"makes the shape {tuple(shape)}: no axis may be empty")
-        weights = weights_of(op)
+        weights = op.constants
         if weights is not None and isinstance(op, Linear | Conv):
             reach = constants_of(self._records[len(self._nodes)]).reach(self._tensors[op.x])
             limit = int(reach.max())
             if limit >> 31:
                 raise ModelRefused.at(name, f"an accumulator may reach {limit}, above 2^31 - 1")
-            op = _with_weights(op, replace(weights, limit=u32(limit)))
+            op = op.with_constants(replace(weights, limit=u32(limit)))
         self._nodes.append((name, op))
         self._tensors.append(_tensor(out, shape))
         return len(self._nodes)
@@ -262,10 +256,10 @@ class Builder:
         Its reader is then verified together with its maker: a residual with its product, an
         activation table with the layer before, a head with the projection of which it is a part.
         """
-        reads = Counter(tensor for _, op in self._nodes for tensor in inputs_of(op))
+        reads = Counter(tensor for _, op in self._nodes for tensor in op.inputs)
         for number in range(len(self._nodes) - 1, -1, -1):
             reader = self._nodes[number][1]
-            for tensor in inputs_of(reader):
+            for tensor in reader.inputs:
                 alone = tensor > 0 and reads[tensor] == 1
                 if not alone or not may_pass(self._nodes[tensor - 1][1], reader):
                     continue
@@ -276,9 +270,7 @@ class Builder:
     def _end_of(self, number: int) -> int:
         """Return the node with which a node is verified: the first committed one from it on."""
         while not self._tensors[number + 1].committed:
-            number = next(
-                at for at, (_, op) in enumerate(self._nodes) if number + 1 in inputs_of(op)
-            )
+            number = next(at for at, (_, op) in enumerate(self._nodes) if number + 1 in op.inputs)
         return number
 
     def _fit_leaves(self) -> None:
@@ -315,7 +307,7 @@ class Builder:
             at, constants = weighted
             name, op = self._nodes[at]
             smaller = replace(constants, leaf=u16(constants.leaf // 2))
-            self._nodes[at] = (name, _with_weights(op, smaller))
+            self._nodes[at] = (name, op.with_constants(smaller))
             if largest_proof(self._graph(), number) < before:
                 return True
             self._nodes[at] = (name, op)
@@ -371,16 +363,6 @@ def _numbers(tensor: Tensor) -> Numbers:
 
 def _weights() -> Weights:
     return Weights(_NO_ROOT, u16(LEAF_BYTES), u32(0))
-
-
-def _with_weights(op: Op, weights: Weights) -> Op:
-    if isinstance(op, Linear):
-        return Linear(op.x, weights, op.low, op.high)
-    if isinstance(op, Conv):
-        return Conv(op.x, weights, op.window, op.groups, op.low, op.high)
-    if isinstance(op, LayerNorm):
-        return LayerNorm(op.x, op.epsilon, weights, op.shift)
-    return op
 
 
 def _in_bytes(kind: Kind) -> Sequence[int]:

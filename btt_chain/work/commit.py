@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.primitives.digest import H256
-from btt_chain.work.graph import Graph, Node
-from btt_chain.work.layout import Layout, tensor_layout, weights_layout
+from btt_chain.work.graph import Graph, Node, weights_layout
+from btt_chain.work.layout import Layout, tensor_layout
 from btt_chain.work.merkle import Tree, leaf_hash
 
 _KEY_CONTEXT: Final = b"btt-work leaf"

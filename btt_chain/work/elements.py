@@ -7,31 +7,11 @@ The graph must have passed `shapes.check_graph`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from operator import mul
-from typing import Final, Literal, Protocol, assert_never
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, Protocol
 
-from btt_chain.work.arithmetic import normalised, requantised, scaled, shares, shifted
-from btt_chain.work.graph import (
-    RECORD_TAIL,
-    Add,
-    AveragePool,
-    Concat,
-    Conv,
-    Graph,
-    Kind,
-    LayerNorm,
-    Linear,
-    MatMul,
-    MaxPool,
-    Node,
-    Rearrange,
-    Softmax,
-    Table,
-    Tensor,
-    Window,
-)
-from btt_chain.work.layout import flat, position
+from btt_chain.work.graph import Graph
+from btt_chain.work.tensors import RECORD_TAIL, Kind, Tensor
 
 _FORMATS: Final[Mapping[Kind, Literal["b", "B"]]] = {Kind.I8: "b", Kind.U8: "B"}
 
@@ -52,44 +32,7 @@ def element(graph: Graph, number: int, index: int, reader: Reader) -> int:
     These are the node's inputs, or, if one of them is not committed to, those of that input's node.
     """
     node = graph.nodes[number]
-    op, out = node.op, node.out
-    read = _Inputs(graph, reader)
-    match op:
-        case Linear():
-            row, channel = divmod(index, out.dims[-1])
-            return _product(node, op, read, channel, read.row(op.x, row))
-        case Conv():
-            *_, channel = position(index, out.dims)
-            group = channel // (out.dims[-1] // int(op.groups))
-            taps = _window_of_group(read, op, index, out, group)
-            return _product(node, op, read, channel, taps)
-        case MatMul():
-            return _matmul(op, read, index, out)
-        case Add():
-            a = read.one(op.a, index) - read.zero(op.a)
-            b = read.one(op.b, index) - read.zero(op.b)
-            total = shifted(a * int(op.by_a) + b * int(op.by_b), int(op.shift))
-            return _within(total + int(out.zero), out)
-        case Table():
-            made = op.table[read.raw(op.x, index)]
-            return made - 256 if out.kind is Kind.I8 and made > 127 else made
-        case MaxPool():
-            return max(value for line in _lines(read, op, index, out) for value in line.taps)
-        case AveragePool():
-            zero = read.zero(op.x)
-            total = sum(v - zero for line in _lines(read, op, index, out) for v in line.taps)
-            return requantised(total, op.scale, int(out.zero), out.kind.low, out.kind.high)
-        case Softmax():
-            row, at = divmod(index, out.dims[-1])
-            return out.kind.low + shares(read.row(op.x, row), op.table)[at]
-        case LayerNorm():
-            return _norm(op, read, index, out)
-        case Rearrange():
-            return read.one(op.x, _origin(op, index))
-        case Concat():
-            return _joined(op, read, index, out)
-        case _:
-            assert_never(op)
+    return node.op.element(index, node.out, _Inputs(graph, reader))
 
 
 def number_of(raw: bytes, kind: Kind) -> int:
@@ -98,7 +41,7 @@ def number_of(raw: bytes, kind: Kind) -> int:
 
 
 class _Inputs:
-    """Inputs as numbers, with zeros for padding."""
+    """Inputs of a proof's nodes (`operators.base.Inputs`)."""
 
     def __init__(self, graph: Graph, reader: Reader) -> None:
         self._graph = graph
@@ -110,9 +53,6 @@ class _Inputs:
     def zero(self, tensor: int) -> int:
         return int(self._graph.tensor(tensor).zero)
 
-    def raw(self, tensor: int, index: int) -> int:
-        return self.one(tensor, index) & 255
-
     def one(self, tensor: int, index: int) -> int:
         if not self._graph.tensor(tensor).committed:
             return element(self._graph, tensor - 1, index, self._reader)
@@ -121,11 +61,7 @@ class _Inputs:
     def row(self, tensor: int, row: int) -> Sequence[int]:
         shape = self._graph.tensor(tensor)
         if not shape.committed:
-            op = self._graph.nodes[tensor - 1].op
-            if not isinstance(op, Softmax):
-                raise TypeError(f"no rows are made of {type(op).__name__} without leaves")
-            low = shape.kind.low
-            return [low + share for share in shares(self.row(op.x, row), op.table)]
+            return self._graph.nodes[tensor - 1].op.row(row, shape, self)
         width = shape.dims[-1]
         return self.numbers(tensor, row * width, width)
 
@@ -139,126 +75,3 @@ class _Inputs:
         body = len(raw) - RECORD_TAIL
         first = int.from_bytes(raw[body : body + 4], "little", signed=True)
         return memoryview(raw)[:body].cast("b"), first, int.from_bytes(raw[body + 4 :], "little")
-
-
-def _within(value: int, out: Tensor) -> int:
-    return min(max(value, out.kind.low), out.kind.high)
-
-
-def _product(
-    node: Node, op: Linear | Conv, read: _Inputs, channel: int, taps: Sequence[int]
-) -> int:
-    weights, bias, scale = read.record(channel)
-    zero = read.zero(op.x)
-    total: int = sum(map(mul, taps, weights)) - zero * sum(weights) + bias
-    if node.out.kind is Kind.I32:
-        return total
-    return requantised(total, scale, int(node.out.zero), int(op.low), int(op.high))
-
-
-def _matmul(op: MatMul, read: _Inputs, index: int, out: Tensor) -> int:
-    row_of_a, column = divmod(index, out.dims[-1])
-    group = row_of_a // out.dims[-2]
-    a = read.row(op.a, row_of_a)
-    b = read.row(op.b, group * out.dims[-1] + column)
-    zero_a, zero_b = read.zero(op.a), read.zero(op.b)
-    total = sum(map(mul, a, b)) - zero_b * sum(a) - zero_a * sum(b) + len(a) * zero_a * zero_b
-    return _within(scaled(total, op.scale) + int(out.zero), out)
-
-
-def _norm(op: LayerNorm, read: _Inputs, index: int, out: Tensor) -> int:
-    row, at = divmod(index, out.dims[-1])
-    _, offset, bits = read.record(at)
-    factor = bits - (1 << 32) if bits >> 31 else bits
-    row_of_x = read.row(op.x, row)
-    value = normalised(row_of_x, at, int(op.epsilon), factor, offset, int(op.shift))
-    return _within(value + int(out.zero), out)
-
-
-def _origin(op: Rearrange, index: int) -> int:
-    """Return the place of an element before the axes were exchanged."""
-    view = tuple(map(int, op.view))
-    there = position(index, tuple(view[axis] for axis in op.axes))
-    here = [0] * len(view)
-    for axis, at in zip(op.axes, there, strict=True):
-        here[axis] = at
-    return flat(tuple(here), view)
-
-
-def _joined(op: Concat, read: _Inputs, index: int, out: Tensor) -> int:
-    row, at = divmod(index, out.dims[-1])
-    width = read.tensor(op.a).dims[-1]
-    if at < width:
-        return read.one(op.a, row * width + at)
-    rest = out.dims[-1] - width
-    return read.one(op.b, row * rest + at - width)
-
-
-# ---- windows
-
-
-class _Line:
-    """One line of a window: its taps in the image, and the numbers there."""
-
-    __slots__ = ("end", "first", "start", "taps")
-
-    def __init__(self, start: int, end: int, first: int, taps: Sequence[int]) -> None:
-        self.start = start
-        self.end = end
-        self.first = first
-        self.taps = taps
-
-
-def _lines(
-    read: _Inputs, op: Conv | MaxPool | AveragePool, index: int, out: Tensor
-) -> Iterator[_Line]:
-    """Yield the lines of a window of one channel."""
-    *_, channel = position(index, out.dims)
-    yield from _pieces(read, op, index, out, (channel, channel + 1))
-
-
-def _window_of_group(read: _Inputs, op: Conv, index: int, out: Tensor, group: int) -> Sequence[int]:
-    """Return all taps of a window in the order of the weights; padding is the input's zero."""
-    channels = read.tensor(op.x).dims[-1] // int(op.groups)
-    width = int(op.window.width)
-    line_length = width * channels
-    taps = [read.zero(op.x)] * (int(op.window.height) * line_length)
-    bounds = (group * channels, (group + 1) * channels)
-    for line in _pieces(read, op, index, out, bounds):
-        begin = line.first * line_length + line.start * channels
-        taps[begin : begin + len(line.taps)] = line.taps
-    return taps
-
-
-def _pieces(
-    read: _Inputs,
-    op: Conv | MaxPool | AveragePool,
-    index: int,
-    out: Tensor,
-    bounds: tuple[int, int],
-) -> Iterator[_Line]:
-    """Read each line of a window once; `bounds` are the needed channels."""
-    y, x, _ = position(index, out.dims)
-    height, width, channels = read.tensor(op.x).dims
-    window: Window = op.window
-    apart = int(window.apart_x)
-    left = x * int(window.step_x) - int(window.left)
-    start = -(min(left, 0) // apart)
-    end = min(int(window.width), -((left - width) // apart))
-    down = int(window.apart_y)
-    top = y * int(window.step_y) - int(window.top)
-    if start >= end:
-        return
-    for tap_y in range(-(min(top, 0) // down), min(int(window.height), -((top - height) // down))):
-        line = top + tap_y * down
-        at = (line * width + left + start * apart) * channels
-        found = read.numbers(op.x, at, ((end - 1 - start) * apart + 1) * channels)
-        low, high = bounds
-        if apart == 1 and high - low == channels:
-            yield _Line(start, end, tap_y, found)
-            continue
-        taps: list[int] = []
-        for tap in range(end - start):
-            pixel = tap * apart * channels
-            taps.extend(found[pixel + low : pixel + high])
-        yield _Line(start, end, tap_y, taps)

@@ -25,24 +25,7 @@ from btt_chain.work.admission import check_model
 from btt_chain.work.arithmetic import INVERSE_BITS, PART_BITS, ROOT_BITS, SHARE_BITS
 from btt_chain.work.commit import ItemCommitment, commit_item
 from btt_chain.work.errors import InputRefused
-from btt_chain.work.graph import (
-    Add,
-    AveragePool,
-    Concat,
-    Conv,
-    Graph,
-    Kind,
-    LayerNorm,
-    Linear,
-    MatMul,
-    MaxPool,
-    Node,
-    Rearrange,
-    Softmax,
-    Table,
-    Tensor,
-    Window,
-)
+from btt_chain.work.graph import Graph, Node
 from btt_chain.work.model import (
     Constants,
     Elements,
@@ -53,6 +36,20 @@ from btt_chain.work.model import (
     Model,
     dtype_of,
 )
+from btt_chain.work.operators import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    LayerNorm,
+    Linear,
+    MatMul,
+    MaxPool,
+    Rearrange,
+    Softmax,
+    Table,
+)
+from btt_chain.work.tensors import Kind, Tensor, Window
 
 E = TypeVar("E", bound=np.generic)
 
@@ -584,7 +581,7 @@ def _norm(
     made: Elements,
     numbers: Float64s,
 ) -> None:
-    """Compute in float64, which is exact for rows that are not too long (`shapes.MAX_NORMALISED`).
+    """Compute in float64, which is exact for rows that are not too long (`layer_norm.MAX_ROW`).
 
     None of n elements is more than √n deviations from the mean. So the first product is at most √n
     · 2^41, the second √n · 2^44, and powers of two never round.

@@ -27,8 +27,9 @@ from btt_chain.work.execute import (
     taps_of,
     windows_of,
 )
-from btt_chain.work.graph import Conv, Kind, Linear, Tensor, Window
 from btt_chain.work.model import Elements, Int8s, Int32s, Model
+from btt_chain.work.operators import Conv, Linear
+from btt_chain.work.tensors import Kind, Tensor, Window
 
 try:
     import onnxruntime

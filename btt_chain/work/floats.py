@@ -12,24 +12,22 @@ from typing import Final, assert_never
 import numpy as np
 
 from btt_chain.work.execute import padded, taps_of, windows_of
-from btt_chain.work.graph import (
+from btt_chain.work.graph import Graph, Node
+from btt_chain.work.model import Float32s
+from btt_chain.work.operators import (
     Add,
     AveragePool,
     Concat,
     Conv,
-    Graph,
-    Kind,
     LayerNorm,
     Linear,
     MatMul,
     MaxPool,
-    Node,
     Rearrange,
     Softmax,
     Table,
-    Window,
 )
-from btt_chain.work.model import Float32s
+from btt_chain.work.tensors import Kind, Window
 
 LEAK: Final = np.float32(0.125)
 """Slope of the function that replaces a table: the cheapest nonlinear one."""

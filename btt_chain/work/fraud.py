@@ -16,8 +16,8 @@ from btt_chain.scale import Bounded, codec, path, u16, u32
 from btt_chain.work.commit import ItemCommitment, TensorKey
 from btt_chain.work.elements import element, number_of
 from btt_chain.work.errors import NotFraud, ProofRefused
-from btt_chain.work.graph import PROOF_BYTES, Graph, opened_of, weighted_of
-from btt_chain.work.layout import Layout, tensor_layout, weights_layout
+from btt_chain.work.graph import PROOF_BYTES, Graph, opened_of, weighted_of, weights_layout
+from btt_chain.work.layout import Layout, tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree, check_opening
 from btt_chain.work.shapes import MAX_OPENED
 

@@ -14,8 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from btt_chain.work.graph import Conv, Graph, Linear, MatMul, Tensor
+from btt_chain.work.graph import Graph
 from btt_chain.work.model import Elements, Float64s, Int32s, Int64s, Model
+from btt_chain.work.operators import Conv, Linear, MatMul
+from btt_chain.work.tensors import Tensor
 
 SOUNDNESS_BITS: Final = 60
 EXACT_BITS: Final = 53

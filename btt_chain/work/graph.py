@@ -11,246 +11,15 @@ Scales are the bits of a binary32 number, so that the runtime uses no floats.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
-from math import prod
-from typing import Annotated, Final, TypeAlias
+from typing import Final
 
-from btt_chain.primitives.digest import H256
-from btt_chain.scale import (
-    Bounded,
-    Fixed,
-    Path,
-    TypeName,
-    Variant,
-    i16,
-    i32,
-    path,
-    u8,
-    u16,
-    u32,
-    u64,
-)
+from btt_chain.scale import Bounded, path, u64
+from btt_chain.work.layout import Layout
+from btt_chain.work.operators import Op
+from btt_chain.work.tensors import Binary32, Tensor, Weights
 
-LEAF_BYTES: Final = 4096
-"""Maximum size of a leaf, in bytes."""
-MIN_LEAF_BYTES: Final = 256
 PROOF_BYTES: Final = 24 * 1024
 """Maximum size of a fraud proof, in bytes."""
-RECORD_TAIL: Final = 8
-"""Bytes that follow the weights in a record: two 32-bit numbers, lowest byte first."""
-
-Binary32: TypeAlias = Annotated[u32, TypeName("Binary32")]
-TensorId: TypeAlias = Annotated[u16, TypeName("TensorId")]
-
-
-@path("btt_work::Kind")
-class Kind(IntEnum):
-    """The type of an element."""
-
-    I8 = 0
-    """-128 to 127, one byte."""
-    U8 = 1
-    """0 to 255, one byte."""
-    I32 = 2
-    """A raw accumulator, four bytes with the lowest first; only the output may have this kind."""
-
-    @property
-    def width(self) -> int:
-        """Bytes of an element."""
-        return 4 if self is Kind.I32 else 1
-
-    @property
-    def low(self) -> int:
-        """The smallest element."""
-        return (-128, 0, -(1 << 31))[self]
-
-    @property
-    def high(self) -> int:
-        """The largest element."""
-        return (127, 255, (1 << 31) - 1)[self]
-
-
-@path("btt_work::Tensor")
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """One tensor of an item."""
-
-    kind: Kind
-    shape: Bounded[list[u32], 4]
-    zero: i16
-    """The element with the value zero."""
-    leaf: u16
-    """Maximum bytes of a leaf of its commitment; rows are the last axis. 0: it has none."""
-
-    @property
-    def committed(self) -> bool:
-        """True if a provider commits to it."""
-        return self.leaf != 0
-
-    @property
-    def dims(self) -> tuple[int, ...]:
-        """The shape in Python integers."""
-        return tuple(map(int, self.shape))
-
-    @property
-    def size(self) -> int:
-        """The number of elements."""
-        return prod(self.dims)
-
-    @property
-    def nbytes(self) -> int:
-        """The bytes of one item's tensor."""
-        return self.size * self.kind.width
-
-    @property
-    def reach(self) -> int:
-        """The largest distance of an element from zero."""
-        return max(int(self.zero) - self.kind.low, self.kind.high - int(self.zero))
-
-
-@path("btt_work::Weights")
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """Constants of a node, committed as one record for each output channel.
-
-    A record of a product is the column's weights (int8), then its bias (int32) and its scale
-    (binary32 bits). A record of a normalisation is its offset and its factor (both int32).
-    """
-
-    root: H256
-    leaf: u16
-    limit: u32
-    """Maximum absolute value of an accumulator: reach * sum of |weights| + |bias|."""
-
-
-@path("btt_work::Window")
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The part of an image for an output pixel; outside of the image is padding."""
-
-    height: u16
-    width: u16
-    step_y: u16
-    step_x: u16
-    apart_y: u16
-    apart_x: u16
-    top: u16
-    left: u16
-    bottom: u16
-    right: u16
-
-
-class Linear(Variant, index=0):
-    """Each row times the weights, plus bias, requantised by the column's scale."""
-
-    x: TensorId
-    weights: Weights
-    low: i16
-    """Lower bound of results: a fused ReLU has the output's zero here."""
-    high: i16
-
-
-class Conv(Variant, index=1):
-    """Each window times the weights (order: y, x, channel), plus bias, requantised."""
-
-    x: TensorId
-    weights: Weights
-    window: Window
-    groups: u16
-    low: i16
-    high: i16
-
-
-class MatMul(Variant, index=2):
-    """Rows of `a` times rows of `b`, group by group: both factors of a product are contiguous."""
-
-    a: TensorId
-    b: TensorId
-    scale: Binary32
-
-
-class Add(Variant, index=3):
-    """`(a * by_a + b * by_b) / 2^shift`, halves to even; both counted from their zeros."""
-
-    a: TensorId
-    b: TensorId
-    by_a: i32
-    by_b: i32
-    shift: u8
-
-
-class Table(Variant, index=4):
-    """One output byte for each input byte: activations, and changes of scale."""
-
-    x: TensorId
-    table: Annotated[bytes, Fixed(256)]
-
-
-class MaxPool(Variant, index=5):
-    """The largest element of each window; padding is never the largest."""
-
-    x: TensorId
-    window: Window
-
-
-class AveragePool(Variant, index=6):
-    """The sum of each window, counted from zero and padding being zero, times a scale."""
-
-    x: TensorId
-    window: Window
-    scale: Binary32
-
-
-class Softmax(Variant, index=7):
-    """Shares of each row in 1/256: the table holds weights by distance from the row's largest.
-
-    `table[0]` is the largest and at least 2^8; the output's zero is its smallest element.
-    """
-
-    x: TensorId
-    table: Bounded[list[u16], 256]
-
-
-class LayerNorm(Variant, index=8):
-    """Each row minus its mean, over its deviation, times factor plus offset of the channel."""
-
-    x: TensorId
-    epsilon: u64
-    """Added to n^2 times the variance, in units of the input."""
-    weights: Weights
-    shift: u8
-    """Binary logarithm of the divisor of offset plus factor times 2^-12 parts of a deviation."""
-
-
-class Rearrange(Variant, index=9):
-    """The same elements in the shape `view`, axes exchanged, in the output's shape."""
-
-    x: TensorId
-    view: Bounded[list[u32], 6]
-    axes: Bounded[list[u8], 6]
-
-
-class Concat(Variant, index=10):
-    """Rows of `a`, each followed by the row of `b`: equal kinds and zeros."""
-
-    a: TensorId
-    b: TensorId
-
-
-Op: TypeAlias = Annotated[
-    Linear
-    | Conv
-    | MatMul
-    | Add
-    | Table
-    | MaxPool
-    | AveragePool
-    | Softmax
-    | LayerNorm
-    | Rearrange
-    | Concat,
-    Path("btt_work::Op"),
-]
 
 
 @path("btt_work::Node")
@@ -280,6 +49,10 @@ class Graph:
         """Return a tensor by its number."""
         return self.nodes[number - 1].out if number else self.input
 
+    def inputs_of(self, node: Node) -> list[Tensor]:
+        """Return the tensors that a node reads, in the order of its fields."""
+        return [self.tensor(number) for number in node.op.inputs]
+
     @property
     def committed(self) -> list[Tensor]:
         """The committed tensors, input first and output last.
@@ -306,26 +79,23 @@ class Manifest:
     """Number of multiplications of one item, by which work is paid."""
 
 
-def inputs_of(op: Op) -> tuple[int, ...]:
-    """Return the input tensors of a node, in the order of its fields."""
-    if isinstance(op, MatMul | Add | Concat):
-        return int(op.a), int(op.b)
-    return (int(op.x),)
-
-
-def weights_of(op: Op) -> Weights | None:
-    """Return the constants of a node, if it has any."""
-    return op.weights if isinstance(op, Linear | Conv | LayerNorm) else None
+def weights_layout(graph: Graph, node: Node) -> Layout:
+    """Return the layout of a node's constants; ValueError if the node has none."""
+    constants = node.op.constants
+    if constants is None:
+        raise ValueError(f"{type(node.op).__name__} has no weights")
+    row = node.op.record_bytes(graph.inputs_of(node))
+    return Layout(node.out.dims[-1], row, int(constants.leaf))
 
 
 def may_pass(maker: Op, reader: Op) -> bool:
     """Return True if the output of one node may have no leaves for its only reader.
 
-    An element of the reader then depends on one element of it, or on one row of a softmax.
+    An element of the reader then depends on one element of it, or on one row that is computed.
     """
-    if isinstance(maker, Softmax) and isinstance(reader, Linear | MatMul):
+    if maker.makes_computed_rows and reader.reads_computed_rows:
         return True
-    return isinstance(reader, Add | Table | Rearrange | Concat)
+    return reader.reads_computed_elements
 
 
 def group_of(graph: Graph, number: int) -> list[int]:
@@ -335,7 +105,7 @@ def group_of(graph: Graph, number: int) -> list[int]:
     """
     found = [number]
     for at in found:
-        read = inputs_of(graph.nodes[at].op)
+        read = graph.nodes[at].op.inputs
         found.extend(tensor - 1 for tensor in read if not graph.tensor(tensor).committed)
     return found
 
@@ -343,7 +113,7 @@ def group_of(graph: Graph, number: int) -> list[int]:
 def weighted_of(graph: Graph, number: int) -> tuple[int, Weights] | None:
     """Return the node with constants in the group of a node, and its constants, if there is one."""
     for at in group_of(graph, number):
-        constants = weights_of(graph.nodes[at].op)
+        constants = graph.nodes[at].op.constants
         if constants is not None:
             return at, constants
     return None
@@ -352,5 +122,5 @@ def weighted_of(graph: Graph, number: int) -> tuple[int, Weights] | None:
 def opened_of(graph: Graph, number: int) -> list[int]:
     """Return the tensors that a proof about a node opens, ascending: its inputs, and its output."""
     group = group_of(graph, number)
-    read = sorted({tensor for at in group for tensor in inputs_of(graph.nodes[at].op)})
+    read = sorted({tensor for at in group for tensor in graph.nodes[at].op.inputs})
     return [tensor for tensor in (*read, number + 1) if graph.tensor(tensor).committed]

@@ -7,9 +7,8 @@ as many as it needs. So as few leaves as possible are opened for one row.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import prod
 
-from btt_chain.work.graph import RECORD_TAIL, Conv, Graph, LayerNorm, Linear, Node, Tensor
+from btt_chain.work.tensors import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +78,6 @@ def tensor_layout(tensor: Tensor) -> Layout:
     return Layout(tensor.size // row, row * tensor.kind.width, int(tensor.leaf))
 
 
-def record_bytes(graph: Graph, node: Node) -> int:
-    """Return the length of one record of a node's constants; ValueError if the node has none."""
-    op = node.op
-    if isinstance(op, Linear):
-        return graph.tensor(op.x).dims[-1] + RECORD_TAIL
-    if isinstance(op, Conv):
-        taps = int(op.window.height) * int(op.window.width)
-        return taps * (graph.tensor(op.x).dims[-1] // int(op.groups)) + RECORD_TAIL
-    if isinstance(op, LayerNorm):
-        return RECORD_TAIL
-    raise ValueError(f"{type(op).__name__} has no weights")
-
-
-def weights_layout(graph: Graph, node: Node) -> Layout:
-    """Return the layout of a node's constants; ValueError if the node has none."""
-    op = node.op
-    if not isinstance(op, Linear | Conv | LayerNorm):
-        raise ValueError(f"{type(op).__name__} has no weights")
-    return Layout(node.out.dims[-1], record_bytes(graph, node), int(op.weights.leaf))
-
-
 def flat(position: tuple[int, ...], dims: tuple[int, ...]) -> int:
     """Return the number of an element by its position."""
     number = 0
@@ -115,8 +93,3 @@ def position(number: int, dims: tuple[int, ...]) -> tuple[int, ...]:
         number, at = divmod(number, size)
         found.append(at)
     return tuple(reversed(found))
-
-
-def volume(dims: tuple[int, ...]) -> int:
-    """Return the number of elements of a shape."""
-    return prod(dims)

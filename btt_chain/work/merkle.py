@@ -15,7 +15,7 @@ from typing import Final
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, path, u32
 from btt_chain.work.errors import ProofRefused
-from btt_chain.work.graph import LEAF_BYTES
+from btt_chain.work.tensors import LEAF_BYTES
 
 _LEAF: Final = b"\x00"
 _NODE: Final = b"\x01"

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from btt_chain.work.commit import commit_weights
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.graph import RECORD_TAIL, Kind, Manifest, Tensor, weights_of
-from btt_chain.work.layout import weights_layout
+from btt_chain.work.graph import Manifest, weights_layout
 from btt_chain.work.merkle import Tree
 from btt_chain.work.shapes import check_manifest
+from btt_chain.work.tensors import RECORD_TAIL, Kind, Tensor
 
 Bytes2D: TypeAlias = NDArray[np.uint8]
 Int8s: TypeAlias = NDArray[np.int8]
@@ -149,7 +149,7 @@ class Model:
         self.trees: dict[int, Tree] = {}
         self.constants: dict[int, Constants] = {}
         for number, node in enumerate(graph.nodes):
-            weights = weights_of(node.op)
+            weights = node.op.constants
             if weights is None:
                 continue
             given = records.get(number)

@@ -26,10 +26,10 @@ import numpy as np
 from btt_chain.scale import Bounded, DecodeError, EncodeError, Path, Variant, codec, path, u32
 from btt_chain.work.admission import MAX_WEIGHT_BYTES
 from btt_chain.work.errors import ModelRefused, WorkError
-from btt_chain.work.graph import Binary32, Manifest, weights_of
-from btt_chain.work.layout import weights_layout
+from btt_chain.work.graph import Manifest, weights_layout
 from btt_chain.work.model import Bytes2D, Float32s, Model, scale_bits
 from btt_chain.work.shapes import check_manifest
+from btt_chain.work.tensors import Binary32
 
 MAGIC: Final = b"BTTMODEL"
 VERSION: Final = 1
@@ -317,7 +317,7 @@ def _read(source: BinaryIO, size: int) -> Package:
     layouts = {
         number: weights_layout(graph, node)
         for number, node in enumerate(graph.nodes)
-        if weights_of(node.op) is not None
+        if node.op.constants is not None
     }
     wanted = sum(layout.nbytes for layout in layouts.values())
     if wanted > MAX_WEIGHT_BYTES:

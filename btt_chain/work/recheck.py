@@ -15,7 +15,7 @@ import numpy as np
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor
 from btt_chain.work.freivalds import Challenge, is_checked
-from btt_chain.work.graph import Graph, inputs_of
+from btt_chain.work.graph import Graph
 from btt_chain.work.model import Elements, Int32s
 
 
@@ -61,7 +61,7 @@ def first_fault_by_vectors(
     one = _Item(graph, tensors)
     for number, node in enumerate(graph.nodes):
         if is_checked(graph, number):
-            inputs = [one.made[tensor][0] for tensor in inputs_of(node.op)]
+            inputs = [one.made[tensor][0] for tensor in node.op.inputs]
             sums = accumulators[number]
             rows = challenge.wrong_rows(number, inputs, sums)
             if rows:

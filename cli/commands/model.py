@@ -276,14 +276,13 @@ def _header(package: Path) -> Header:
 
 def _print_header(header: Header, as_json: bool, more: dict[str, str]) -> None:
     from btt_chain.scale import codec
-    from btt_chain.work.graph import Manifest, weights_of
+    from btt_chain.work.graph import Manifest, weights_layout
     from btt_chain.work.ids import model_id
-    from btt_chain.work.layout import weights_layout
     from btt_chain.work.shapes import largest_proof
 
     manifest = header.manifest
     graph = manifest.graph
-    weights = sum(weights_layout(graph, node).nbytes for node in graph.nodes if weights_of(node.op))
+    weights = sum(weights_layout(graph, node).nbytes for node in graph.nodes if node.op.constants)
     id = "0x" + model_id(manifest).hex()
     facts = {
         "input": {"kind": graph.input.kind.name, "shape": list(graph.input.dims)},

@@ -33,9 +33,9 @@ from btt_chain.testing.helper import Helper
 from btt_chain.work import ids
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Executor
-from btt_chain.work.graph import Kind
 from btt_chain.work.model import Model
 from btt_chain.work.package import Package, Preparation, save
+from btt_chain.work.tensors import Kind
 from devnet import launcher
 from genesis.accounts import address, dev_account
 from genesis.catalogue import make

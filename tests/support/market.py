@@ -19,10 +19,11 @@ from btt_chain.work import fraud, ids
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.commit import ItemCommitment, TensorKey, commit_item, roots_tree
 from btt_chain.work.execute import Executor
-from btt_chain.work.graph import Kind, weighted_of
+from btt_chain.work.graph import weighted_of
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import Model, elements_of
+from btt_chain.work.tensors import Kind
 from runtime.accounts import MINING, POOLS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import NONE, DispatchError, Origin, Reason, ensure_root, signed

@@ -10,20 +10,11 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import i16, u16, u32, u64, u128
 from btt_chain.work import ids
-from btt_chain.work.graph import (
-    LEAF_BYTES,
-    Conv,
-    Graph,
-    Kind,
-    Manifest,
-    Node,
-    Softmax,
-    Tensor,
-    Weights,
-    Window,
-)
+from btt_chain.work.graph import Graph, Manifest, Node
 from btt_chain.work.model import scale_bits
+from btt_chain.work.operators import Conv, Softmax
 from btt_chain.work.shapes import macs_of
+from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Weights, Window
 from runtime.constants import BTT
 from runtime.pallets.models.types import MAX_NAME, CheckMode, ModelClass
 

@@ -24,21 +24,13 @@ from btt_chain.primitives.grandpa import AuthorityId as VoterId
 from btt_chain.scale import i16, u8, u16, u32, u64, u128
 from btt_chain.work import fraud, ids
 from btt_chain.work.commit import commit_item, roots_tree
-from btt_chain.work.graph import (
-    LEAF_BYTES,
-    AveragePool,
-    Graph,
-    Kind,
-    Manifest,
-    Node,
-    Table,
-    Tensor,
-    Window,
-)
+from btt_chain.work.graph import Graph, Manifest, Node
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening, Tree
 from btt_chain.work.model import scale_bits
+from btt_chain.work.operators import AveragePool, Table
 from btt_chain.work.shapes import MAX_LINES, macs_of
+from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Window
 from runtime.constants import BTT
 from runtime.frame import NONE, Reason
 from runtime.frame.timers import NO_TIMER

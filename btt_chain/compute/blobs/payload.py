@@ -15,8 +15,8 @@ from typing import Final, NamedTuple
 
 from btt_chain.primitives.digest import H256
 from btt_chain.work.commit import TensorKey, roots_tree, tree_of
-from btt_chain.work.graph import Tensor
 from btt_chain.work.layout import tensor_layout
+from btt_chain.work.tensors import Tensor
 
 VERSION: Final = 1
 KEY: Final = 32

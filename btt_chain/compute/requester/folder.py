@@ -26,7 +26,8 @@ from btt_chain.keystore.files import Lock, commit, make_private_folder, write_as
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import DecodeError, Fixed, codec, path, u16, u32
-from btt_chain.work.graph import Binary32, Manifest, Tensor
+from btt_chain.work.graph import Manifest
+from btt_chain.work.tensors import Binary32, Tensor
 from runtime.pallets.jobs.types import Tier
 
 if TYPE_CHECKING:

@@ -23,10 +23,10 @@ import numpy as np
 from numpy.lib import format as npy
 from numpy.typing import NDArray
 
-from btt_chain.work.graph import Tensor
 from btt_chain.work.inputs.common import Item, Notes, UnreadableInput
 from btt_chain.work.model import Float32s, dtype_of
 from btt_chain.work.package import Preparation, Values
+from btt_chain.work.tensors import Tensor
 
 ITEMS: Final = "items"
 """The array that is used of an .npz with several."""

@@ -18,7 +18,6 @@ from typing import Final
 
 import numpy as np
 
-from btt_chain.work.graph import Tensor
 from btt_chain.work.inputs.common import (
     MAX_FRAMES,
     MAX_PIXELS,
@@ -31,6 +30,7 @@ from btt_chain.work.inputs.common import (
 )
 from btt_chain.work.model import Float32s
 from btt_chain.work.package import Level, Preparation, Scan, floats
+from btt_chain.work.tensors import Tensor
 
 try:
     import pydicom

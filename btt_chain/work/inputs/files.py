@@ -9,11 +9,12 @@ from typing import Final
 
 import numpy as np
 
-from btt_chain.work.graph import Manifest, Tensor
+from btt_chain.work.graph import Manifest
 from btt_chain.work.inputs.arrays import read_array, read_table
 from btt_chain.work.inputs.common import MAX_FILE, Item, Notes, UnreadableInput
 from btt_chain.work.model import Elements, Float32s, dtype_of, elements_of, quantised
 from btt_chain.work.package import Preparation, Scan
+from btt_chain.work.tensors import Tensor
 
 MAX_ITEMS: Final = 4096
 """Maximum items of one job."""

@@ -11,7 +11,6 @@ from typing import Final
 
 import numpy as np
 
-from btt_chain.work.graph import Tensor
 from btt_chain.work.inputs.common import (
     MAX_PIXELS,
     Item,
@@ -22,6 +21,7 @@ from btt_chain.work.inputs.common import (
     resized,
 )
 from btt_chain.work.model import Float32s
+from btt_chain.work.tensors import Tensor
 
 try:
     from PIL import Image, ImageOps, UnidentifiedImageError

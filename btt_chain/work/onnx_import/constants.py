@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btt_chain.work.build import window
-from btt_chain.work.graph import Window
 from btt_chain.work.model import Float32s, Int8s, Int32s
 from btt_chain.work.onnx_import.node import Node
 from btt_chain.work.onnx_import.values import Constant
+from btt_chain.work.tensors import Window
 
 
 def weights_of(node: Node, at: int, zero_at: int | None, axis: int) -> Int8s:

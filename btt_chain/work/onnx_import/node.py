@@ -12,9 +12,9 @@ from onnx import numpy_helper
 
 from btt_chain.work.build import Numbers
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.graph import Kind
 from btt_chain.work.model import Float32s
 from btt_chain.work.onnx_import.values import Array, Constant, Real, Value
+from btt_chain.work.tensors import Kind
 
 KINDS: Final[Mapping[int, Kind]] = {
     int(onnx.TensorProto.INT8): Kind.I8,

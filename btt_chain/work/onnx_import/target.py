@@ -10,9 +10,9 @@ import onnx
 
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.graph import Kind
 from btt_chain.work.onnx_import.node import KINDS, Node
 from btt_chain.work.onnx_import.values import Product, Real, Value
+from btt_chain.work.tensors import Kind
 
 
 class Target:

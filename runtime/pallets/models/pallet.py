@@ -20,7 +20,8 @@ from btt_chain.scale import TypeName, codec, u16, u32, u128
 from btt_chain.work import ids
 from btt_chain.work.arithmetic import usable_scale
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.graph import Graph, Manifest, Softmax
+from btt_chain.work.graph import Graph, Manifest
+from btt_chain.work.operators import Softmax
 from btt_chain.work.shapes import check_graph, macs_of
 from runtime.frame import (
     Constant,

@@ -9,10 +9,10 @@ from pydicom.data import get_testdata_file
 
 from btt_chain.scale import i16, u16, u32
 from btt_chain.work.errors import WorkError
-from btt_chain.work.graph import Kind, Tensor
 from btt_chain.work.inputs.common import Notes
 from btt_chain.work.inputs.dicom import read_scan
 from btt_chain.work.package import Preparation, Scan
+from btt_chain.work.tensors import Kind, Tensor
 from fuzz.target import Target, memory_folder
 
 FILE: Final = memory_folder() / "scan.dcm"

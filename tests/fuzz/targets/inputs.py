@@ -10,11 +10,11 @@ from PIL import Image
 
 from btt_chain.scale import i16, u16, u32
 from btt_chain.work.errors import WorkError
-from btt_chain.work.graph import Kind, Tensor
 from btt_chain.work.inputs.arrays import read_array, read_table
 from btt_chain.work.inputs.common import Notes
 from btt_chain.work.inputs.images import read_image
 from btt_chain.work.package import Preparation, Values
+from btt_chain.work.tensors import Kind, Tensor
 from fuzz.target import Target, memory_folder
 
 FOLDER: Final = memory_folder()

@@ -6,7 +6,6 @@ import numpy as np
 
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.graph import Kind
 from btt_chain.work.package import (
     Package,
     PackageRefused,
@@ -14,6 +13,7 @@ from btt_chain.work.package import (
     loads,
     read_preparation,
 )
+from btt_chain.work.tensors import Kind
 from fuzz.target import Target, choose
 
 

@@ -16,8 +16,9 @@ from btt_chain.primitives.digest import H256
 from btt_chain.work import ids
 from btt_chain.work.commit import commit_weights
 from btt_chain.work.execute import Executor
-from btt_chain.work.graph import Conv, Graph, LayerNorm, Linear, group_of
+from btt_chain.work.graph import Graph, group_of
 from btt_chain.work.model import Bytes2D, Elements, Model
+from btt_chain.work.operators import Conv, LayerNorm, Linear
 from runtime.pallets.receipts.types import Missing, Valid, Wrong, WrongEdge
 from support.receipts_served import RECEIPT, RHO, AtOnce, Served, Work, looked
 from unit.work.work_world import KINDS, attention, image_net, nodes_of, single

@@ -59,11 +59,11 @@ from btt_chain.work import fraud, ids
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.commit import TensorKey, tree_of
 from btt_chain.work.execute import Batch, Executor
-from btt_chain.work.graph import Kind
 from btt_chain.work.ids import model_id
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.package import Package, Preparation
+from btt_chain.work.tensors import Kind
 from runtime.apis.work_views import JobView, ReceiptView
 from runtime.frame.event import Event
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency

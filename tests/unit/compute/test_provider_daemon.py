@@ -35,8 +35,8 @@ from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work import ids
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Executor
-from btt_chain.work.graph import Kind
 from btt_chain.work.package import Package
+from btt_chain.work.tensors import Kind
 from runtime.apis.work_views import JobView, ModelView, ProviderView, ReceiptView, Rules
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
 from runtime.pallets.models.types import CheckMode

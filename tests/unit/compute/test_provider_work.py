@@ -43,9 +43,9 @@ from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work import fraud, ids
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Batch, Executor
-from btt_chain.work.graph import Kind
 from btt_chain.work.merkle import check_opening
 from btt_chain.work.model import Elements, Model
+from btt_chain.work.tensors import Kind
 from runtime.apis.work_views import JobView, ModelView
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
 from runtime.pallets.models.types import CheckMode

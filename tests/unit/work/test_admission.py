@@ -15,27 +15,23 @@ from btt_chain.work.admission import check_model
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.execute import Executor
-from btt_chain.work.graph import (
+from btt_chain.work.graph import Graph, Manifest, Node
+from btt_chain.work.model import Model, quantised, real_outputs, scale_bits
+from btt_chain.work.operators import (
     Add,
     Concat,
     Conv,
-    Graph,
-    Kind,
     LayerNorm,
     Linear,
-    Manifest,
     MatMul,
     MaxPool,
-    Node,
     Op,
     Rearrange,
     Softmax,
     Table,
-    Tensor,
-    Weights,
 )
-from btt_chain.work.model import Model, quantised, real_outputs, scale_bits
 from btt_chain.work.shapes import MAX_LINES, check_graph, check_manifest
+from btt_chain.work.tensors import Kind, Tensor, Weights
 from unit.work.work_world import KINDS, attention, image_net, nodes_of, single, weights
 
 X = Tensor(Kind.I8, [u32(6), u32(6), u32(4)], i16(0), u16(4096))

@@ -19,9 +19,9 @@ from btt_chain.work.commit import roots_tree
 from btt_chain.work.elements import element
 from btt_chain.work.errors import InputRefused
 from btt_chain.work.execute import Batch, Executor, stream, whole_roots
-from btt_chain.work.graph import Kind
 from btt_chain.work.model import Elements, Model
-from btt_chain.work.shapes import MAX_EPSILON, MAX_NORMALISED, MAX_SHIFT
+from btt_chain.work.operators.layer_norm import MAX_EPSILON, MAX_ROW, MAX_SHIFT
+from btt_chain.work.tensors import Kind
 from unit.work.work_world import (
     KINDS,
     attention,
@@ -172,7 +172,7 @@ def test_where_blocks_end_changes_nothing(kind: str, seed: int) -> None:
 @pytest.mark.parametrize("epsilon", [0, MAX_EPSILON])
 def test_the_longest_rows_are_normalised_exactly(shift: int, epsilon: int) -> None:
     rng = np.random.default_rng(shift)
-    length = MAX_NORMALISED
+    length = MAX_ROW
     ends = np.array([-(2**31), 2**31 - 1])
     factor, offset = rng.choice(ends, (2, length)).astype(np.int32)
     factor[::2] >>= rng.integers(10, 31, length // 2)

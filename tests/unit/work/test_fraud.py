@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import decode, encode, i16, u16, u32
-from btt_chain.work import shapes
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.commit import commit_item, roots_tree
 from btt_chain.work.elements import element
@@ -28,12 +27,14 @@ from btt_chain.work.fraud import (
     prove,
     prove_edge,
 )
-from btt_chain.work.graph import PROOF_BYTES, Graph, Kind, MaxPool, Node, Tensor, opened_of
+from btt_chain.work.graph import PROOF_BYTES, Graph, Node, opened_of
 from btt_chain.work.layout import tensor_layout
 from btt_chain.work.merkle import Leaf, Opening
 from btt_chain.work.model import Elements, Model
+from btt_chain.work.operators import MaxPool
 from btt_chain.work.recheck import Fault, first_fault
 from btt_chain.work.shapes import largest_proof
+from btt_chain.work.tensors import Kind, Tensor
 from unit.work.work_world import (
     KINDS,
     attention,
@@ -317,7 +318,7 @@ def test_no_window_touches_more_leaves_than_its_proof_has_room_for(
     image = Tensor(Kind.I8, list(map(u32, sides)), i16(0), u16(leaf))
     out = Tensor(Kind.I8, list(map(u32, (high, wide, sides[2]))), i16(0), u16(4096))
     pool = MaxPool(u16(0), window(size, step, (0, 0, 0, 0), apart))
-    _, most = shapes._pieces(pool, image)
+    _, most = pool.openings(image)
     for pixel in range(high * wide):
         reader = Touching(image)
         element(Graph(image, [Node("pool", pool, out)]), 0, pixel * sides[2], reader)

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from btt_chain.work.execute import Batch, Executor
 from btt_chain.work.freivalds import Challenge, is_checked, limit_of
-from btt_chain.work.graph import inputs_of
 from btt_chain.work.model import Elements, Int32s, Model
 from btt_chain.work.recheck import AccumulatorsRefused, Fault, first_fault_by_vectors
 from unit.work.work_world import attention, image_net, nodes_of, single
@@ -25,7 +24,7 @@ def ran(model: Model, items: Elements) -> Batch:
 def asked(
     model: Model, batch: Batch, number: int, sums: Int32s, challenge: Challenge | None = None
 ) -> list[int]:
-    inputs = [batch.tensors[tensor][0] for tensor in inputs_of(model.graph.nodes[number].op)]
+    inputs = [batch.tensors[tensor][0] for tensor in model.graph.nodes[number].op.inputs]
     challenge = challenge or Challenge(model, SEED)
     return list(challenge.wrong_rows(number, inputs, sums))
 

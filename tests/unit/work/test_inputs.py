@@ -21,11 +21,12 @@ from pydicom.data import get_testdata_file  # noqa: E402
 from pydicom.dataset import Dataset  # noqa: E402
 
 from btt_chain.work.build import Builder, Numbers, window  # noqa: E402
-from btt_chain.work.graph import Kind, Manifest  # noqa: E402
+from btt_chain.work.graph import Manifest  # noqa: E402
 from btt_chain.work.inputs.common import UnreadableInput  # noqa: E402
 from btt_chain.work.inputs.dicom import ALLOWED, stripped  # noqa: E402
 from btt_chain.work.inputs.files import Inputs, read  # noqa: E402
 from btt_chain.work.package import read_preparation  # noqa: E402
+from btt_chain.work.tensors import Kind  # noqa: E402
 
 f32 = np.float32
 

@@ -21,9 +21,9 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from btt_chain.work.errors import ModelRefused  # noqa: E402
 from btt_chain.work.execute import Executor  # noqa: E402
-from btt_chain.work.graph import Kind  # noqa: E402
 from btt_chain.work.model import quantised, real_outputs  # noqa: E402
 from btt_chain.work.onnx_import import Imported, load, loads  # noqa: E402
+from btt_chain.work.tensors import Kind  # noqa: E402
 
 f32 = np.float32
 Shape = Sequence[int | str | None]

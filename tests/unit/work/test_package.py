@@ -15,7 +15,6 @@ from btt_chain.scale import u32, u64
 from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor
-from btt_chain.work.graph import Kind
 from btt_chain.work.model import Model, scale_bits
 from btt_chain.work.package import (
     MAGIC,
@@ -30,6 +29,7 @@ from btt_chain.work.package import (
     read_preparation,
     save,
 )
+from btt_chain.work.tensors import Kind
 
 
 def rows_model(width: int = 4) -> Model:

@@ -1,4 +1,4 @@
-"""What the runtime judges with is whole numbers only, and loads nothing that is not."""
+"""The modules that the runtime imports: integers only, and no library beside the standard one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ import pytest
 
 import btt_chain.work
 
+FOLDER = Path(btt_chain.work.__path__[0])
+LINT = FOLDER.parents[1] / "scripts" / "lint_runtime.py"
 PURE = (
     "arithmetic",
     "commit",
@@ -23,12 +25,18 @@ PURE = (
     "layout",
     "merkle",
     "shapes",
+    "tensors",
+    "operators",
+    *sorted(f"operators.{file.stem}" for file in FOLDER.glob("operators/[a-z]*.py")),
 )
-FOLDER = Path(btt_chain.work.__path__[0])
-LINT = FOLDER.parents[1] / "scripts" / "lint_runtime.py"
 
 
-def test_judging_needs_no_numpy() -> None:
+def source_of(module: str) -> Path:
+    path = FOLDER.joinpath(*module.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def test_modules_of_the_runtime_load_neither_numpy_nor_onnx() -> None:
     imports = "\n".join(f"import btt_chain.work.{name}" for name in PURE)
     program = f"{imports}\nimport sys\nprint('numpy' in sys.modules, 'onnx' in sys.modules)"
     paths = os.pathsep.join(path for path in sys.path if path)
@@ -44,9 +52,9 @@ def test_judging_needs_no_numpy() -> None:
 
 
 @pytest.mark.skipif(not LINT.exists(), reason="installed without the scripts of the repository")
-def test_judging_keeps_to_the_lint_of_the_law(tmp_path: Path) -> None:
+def test_modules_of_the_runtime_pass_its_lint(tmp_path: Path) -> None:
     for name in PURE:
-        (tmp_path / f"{name}.py").write_bytes((FOLDER / f"{name}.py").read_bytes())
+        (tmp_path / f"{name}.py").write_bytes(source_of(name).read_bytes())
 
     done = subprocess.run(
         [sys.executable, str(LINT), str(tmp_path)], capture_output=True, check=False

@@ -12,27 +12,23 @@ import numpy as np
 from numpy.random import Generator
 
 from btt_chain.work.build import Builder, Numbers, exponentials, window
-from btt_chain.work.graph import (
+from btt_chain.work.graph import Graph, Node, weighted_of
+from btt_chain.work.merkle import Tree
+from btt_chain.work.model import Bytes2D, Elements, Float32s, Int8s, Int32s, Model, elements_of
+from btt_chain.work.operators import (
     Add,
     AveragePool,
     Concat,
     Conv,
-    Graph,
-    Kind,
     LayerNorm,
     Linear,
     MatMul,
     MaxPool,
-    Node,
     Rearrange,
     Softmax,
     Table,
-    Tensor,
-    Window,
-    weighted_of,
 )
-from btt_chain.work.merkle import Tree
-from btt_chain.work.model import Bytes2D, Elements, Float32s, Int8s, Int32s, Model, elements_of
+from btt_chain.work.tensors import Kind, Tensor, Window
 
 Array = dict[tuple[int, ...], int]
 """A tensor in plain numbers, by position."""

@@ -14,8 +14,10 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import DecodeError, codec, i16, u16, u32, u64, u128
 from btt_chain.work import ids
 from btt_chain.work.errors import ModelRefused
-from btt_chain.work.graph import Graph, Kind, Linear, Manifest, Node, Tensor, Weights
+from btt_chain.work.graph import Graph, Manifest, Node
+from btt_chain.work.operators import Linear
 from btt_chain.work.shapes import check_manifest
+from btt_chain.work.tensors import Kind, Tensor, Weights
 from runtime.constants import BTT
 from runtime.frame import (
     ROOT,

@@ -1,0 +1,56 @@
+"""The operators of a graph: one module each, with all rules of that kind of node.
+
+An operator has two halves. The pure half is here: its fields on the wire, and its rules in integers
+(`base.Operator`). The runtime imports it, so it must not load numpy. The numpy half is the module
+of the same name in `numeric`: execution, and the checks of a verifier (`numeric.kernel.Kernel`).
+
+`Op` is the registry of the pure halves, and the enum of the wire: its order and indices are fixed.
+`numeric.KERNELS` is the registry of the numpy halves. No other module distinguishes operators.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from btt_chain.scale import Path
+from btt_chain.work.operators.add import Add
+from btt_chain.work.operators.average_pool import AveragePool
+from btt_chain.work.operators.concat import Concat
+from btt_chain.work.operators.conv import Conv
+from btt_chain.work.operators.layer_norm import LayerNorm
+from btt_chain.work.operators.linear import Linear
+from btt_chain.work.operators.matmul import MatMul
+from btt_chain.work.operators.max_pool import MaxPool
+from btt_chain.work.operators.rearrange import Rearrange
+from btt_chain.work.operators.softmax import Softmax
+from btt_chain.work.operators.table import Table
+
+Op: TypeAlias = Annotated[
+    Linear
+    | Conv
+    | MatMul
+    | Add
+    | Table
+    | MaxPool
+    | AveragePool
+    | Softmax
+    | LayerNorm
+    | Rearrange
+    | Concat,
+    Path("btt_work::Op"),
+]
+
+__all__ = [
+    "Add",
+    "AveragePool",
+    "Concat",
+    "Conv",
+    "LayerNorm",
+    "Linear",
+    "MatMul",
+    "MaxPool",
+    "Op",
+    "Rearrange",
+    "Softmax",
+    "Table",
+]

@@ -1,0 +1,98 @@
+"""Windows of an image: the shape of the output, and the lines that one element reads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from btt_chain.work.errors import ModelRefused
+from btt_chain.work.layout import position, tensor_layout
+from btt_chain.work.operators.base import Inputs
+from btt_chain.work.tensors import Tensor, Window
+
+
+def image_of(name: str, window: Window, x: Tensor) -> tuple[int, int]:
+    """Return the height and width of the output of windows over an image."""
+    if len(x.dims) != 3:
+        raise ModelRefused.at(name, f"needs an image (height, width, channels), not {x.dims}")
+    made: list[int] = []
+    for size, before, after, seen, step, apart in (
+        (x.dims[0], window.top, window.bottom, window.height, window.step_y, window.apart_y),
+        (x.dims[1], window.left, window.right, window.width, window.step_x, window.apart_x),
+    ):
+        if min(seen, step, apart) < 1:
+            raise ModelRefused.at(name, "a window, its step and its spacing are at least 1")
+        extent = (int(seen) - 1) * int(apart) + 1
+        room = size + int(before) + int(after) - extent
+        if room < 0:
+            raise ModelRefused.at(name, f"a window of {extent} does not fit into {size}")
+        if max(before, after) >= extent:
+            raise ModelRefused.at(name, "a window would see nothing but padding")
+        made.append(room // int(step) + 1)
+    return made[0], made[1]
+
+
+def window_openings(window: Window, tensor: Tensor) -> tuple[int, int]:
+    """Return the openings of an element that reads a window: `Operator.openings`."""
+    layout = tensor_layout(tensor)
+    height, width, channels = tensor.dims
+    lines = min(int(window.height), height)
+    across = min((int(window.width) - 1) * int(window.apart_x) + 1, width)
+    down = (lines - 1) * int(window.apart_y)
+    touched = min(
+        lines * layout.most_leaves(across * channels),
+        layout.most_leaves((down * width + across) * channels),
+    )
+    lines_in_leaf, rest = divmod(layout.rows_in_leaf, width)
+    if not rest and layout.leaves_of_row == 1:
+        # No line of the image is in two leaves.
+        touched = min(touched, lines, (down + lines_in_leaf - 1) // lines_in_leaf + 1)
+    return lines, touched
+
+
+class Line:
+    """One line of a window: its taps in the image, and the numbers there."""
+
+    __slots__ = ("end", "first", "start", "taps")
+
+    def __init__(self, start: int, end: int, first: int, taps: Sequence[int]) -> None:
+        self.start = start
+        self.end = end
+        self.first = first
+        self.taps = taps
+
+
+def lines_of_channel(
+    read: Inputs, x: int, window: Window, index: int, out: Tensor
+) -> Iterator[Line]:
+    """Yield the lines of a window of one channel."""
+    *_, channel = position(index, out.dims)
+    yield from lines_of(read, x, window, index, out, (channel, channel + 1))
+
+
+def lines_of(
+    read: Inputs, x: int, window: Window, index: int, out: Tensor, bounds: tuple[int, int]
+) -> Iterator[Line]:
+    """Read each line of a window once; `bounds` are the needed channels."""
+    down_at, across_at, _ = position(index, out.dims)
+    height, width, channels = read.tensor(x).dims
+    apart = int(window.apart_x)
+    left = across_at * int(window.step_x) - int(window.left)
+    start = -(min(left, 0) // apart)
+    end = min(int(window.width), -((left - width) // apart))
+    down = int(window.apart_y)
+    top = down_at * int(window.step_y) - int(window.top)
+    if start >= end:
+        return
+    for tap_y in range(-(min(top, 0) // down), min(int(window.height), -((top - height) // down))):
+        line = top + tap_y * down
+        at = (line * width + left + start * apart) * channels
+        found = read.numbers(x, at, ((end - 1 - start) * apart + 1) * channels)
+        low, high = bounds
+        if apart == 1 and high - low == channels:
+            yield Line(start, end, tap_y, found)
+            continue
+        taps: list[int] = []
+        for tap in range(end - start):
+            pixel = tap * apart * channels
+            taps.extend(found[pixel + low : pixel + high])
+        yield Line(start, end, tap_y, taps)

@@ -1,0 +1,120 @@
+"""Tensors of a model, and what describes them: kinds, constants of a node, windows of an image.
+
+These are the parts of the wire format that the operators share.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from math import prod
+from typing import Annotated, Final, TypeAlias
+
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Bounded, TypeName, i16, path, u16, u32
+
+LEAF_BYTES: Final = 4096
+"""Maximum size of a leaf, in bytes."""
+MIN_LEAF_BYTES: Final = 256
+RECORD_TAIL: Final = 8
+"""Bytes that follow the weights in a record: two 32-bit numbers, lowest byte first."""
+
+Binary32: TypeAlias = Annotated[u32, TypeName("Binary32")]
+TensorId: TypeAlias = Annotated[u16, TypeName("TensorId")]
+
+
+@path("btt_work::Kind")
+class Kind(IntEnum):
+    """The type of an element."""
+
+    I8 = 0
+    """-128 to 127, one byte."""
+    U8 = 1
+    """0 to 255, one byte."""
+    I32 = 2
+    """A raw accumulator, four bytes with the lowest first; only the output may have this kind."""
+
+    @property
+    def width(self) -> int:
+        """Bytes of an element."""
+        return 4 if self is Kind.I32 else 1
+
+    @property
+    def low(self) -> int:
+        """The smallest element."""
+        return (-128, 0, -(1 << 31))[self]
+
+    @property
+    def high(self) -> int:
+        """The largest element."""
+        return (127, 255, (1 << 31) - 1)[self]
+
+
+@path("btt_work::Tensor")
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One tensor of an item."""
+
+    kind: Kind
+    shape: Bounded[list[u32], 4]
+    zero: i16
+    """The element with the value zero."""
+    leaf: u16
+    """Maximum bytes of a leaf of its commitment; rows are the last axis. 0: it has none."""
+
+    @property
+    def committed(self) -> bool:
+        """True if a provider commits to it."""
+        return self.leaf != 0
+
+    @property
+    def dims(self) -> tuple[int, ...]:
+        """The shape in Python integers."""
+        return tuple(map(int, self.shape))
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return prod(self.dims)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of one item's tensor."""
+        return self.size * self.kind.width
+
+    @property
+    def reach(self) -> int:
+        """The largest distance of an element from zero."""
+        return max(int(self.zero) - self.kind.low, self.kind.high - int(self.zero))
+
+
+@path("btt_work::Weights")
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """Constants of a node, committed as one record for each output channel.
+
+    A record of a product is the column's weights (int8), then its bias (int32) and its scale
+    (binary32 bits). A record of a normalisation is its offset and its factor (both int32).
+    """
+
+    root: H256
+    leaf: u16
+    limit: u32
+    """Maximum absolute value of an accumulator: reach * sum of |weights| + |bias|."""
+
+
+@path("btt_work::Window")
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The part of an image for an output pixel; outside of the image is padding."""
+
+    height: u16
+    width: u16
+    step_y: u16
+    step_x: u16
+    apart_y: u16
+    apart_x: u16
+    top: u16
+    left: u16
+    bottom: u16
+    right: u16
