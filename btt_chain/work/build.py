@@ -54,6 +54,8 @@ from btt_chain.work.operators import (
     Table,
 )
 from btt_chain.work.operators.add import MAX_FACTOR, MAX_SHIFT
+from btt_chain.work.operators.numeric import kernel_of
+from btt_chain.work.operators.numeric.kernel import NodeOf
 from btt_chain.work.shapes import (
     check_graph,
     is_judged,
@@ -235,15 +237,17 @@ class Builder:
     def _add(self, name: str, op: Op, out: Numbers, shape: Sequence[int]) -> int:
         if not shape or min(shape) < 1:
             raise ModelRefused.at(name, f"makes the shape {tuple(shape)}: no axis may be empty")
+        made = _tensor(out, shape)
         weights = op.constants
-        if weights is not None and isinstance(op, Linear | Conv):
-            reach = constants_of(self._records[len(self._nodes)]).reach(self._tensors[op.x])
-            limit = int(reach.max())
+        if weights is not None:
+            node = NodeOf(name, op, [self._tensors[tensor] for tensor in op.inputs], made)
+            constants = constants_of(self._records[len(self._nodes)])
+            limit = kernel_of(op).accumulator_limit(node, constants)
             if limit >> 31:
                 raise ModelRefused.at(name, f"an accumulator may reach {limit}, above 2^31 - 1")
             op = op.with_constants(replace(weights, limit=u32(limit)))
         self._nodes.append((name, op))
-        self._tensors.append(_tensor(out, shape))
+        self._tensors.append(made)
         return len(self._nodes)
 
     def _graph(self) -> Graph:

@@ -9,7 +9,7 @@ requantising included, are those of the reference. Needs the extra `fast`.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -17,18 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from btt_chain.work.errors import WorkError
-from btt_chain.work.execute import (
-    DEFAULT_MEMORY,
-    Batch,
-    Executor,
-    padded,
-    requantise,
-    stream,
-    taps_of,
-    windows_of,
-)
-from btt_chain.work.model import Elements, Int8s, Int32s, Model
+from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor, stream
+from btt_chain.work.model import Constants, Elements, Int8s, Int32s, Model
 from btt_chain.work.operators import Conv, Linear
+from btt_chain.work.operators.numeric import KERNELS
+from btt_chain.work.operators.numeric.conv import ConvKernel
+from btt_chain.work.operators.numeric.kernel import NodeOf
+from btt_chain.work.operators.numeric.linear import LinearKernel
+from btt_chain.work.operators.numeric.requantise import requantise
+from btt_chain.work.operators.numeric.windows import padded, taps_of, windows_of
 from btt_chain.work.tensors import Kind, Tensor, Window
 
 try:
@@ -52,42 +49,40 @@ class FastExecutor(Executor):
 
     def __init__(self, model: Model) -> None:
         """Prepare a model. ModelRefused as for `Executor`."""
-        super().__init__(model)
-        self._engines: dict[int, _Product] = {}
-        for number, constants in model.constants.items():
-            op = model.graph.nodes[number].op
-            if isinstance(op, Linear) or (isinstance(op, Conv) and op.groups == 1):
-                tensor = self._tensors[op.x]
-                self._engines[number] = _Product(constants.columns, int(tensor.zero), tensor.kind)
+        super().__init__(model, {**KERNELS, Linear: _FastLinear, Conv: _FastConv})
 
-    def _product(
-        self, number: int, op: Linear | Conv, x: Elements, made: Elements, sink: Int32s | None
-    ) -> None:
-        engine = self._engines.get(number)
+
+class _FastLinear(LinearKernel):
+    """A dense layer by the engine."""
+
+    def __init__(self, node: NodeOf[Linear], constants: Constants | None) -> None:
+        super().__init__(node, constants)
+        self._engine = _Product(self.constants.columns, self.zero, node.inputs[0].kind)
+
+    def multiply(self, inputs: Sequence[Elements], made: Elements, sink: Int32s | None) -> None:
+        """Multiply some rows at a time."""
+        pieces = _rows(_unsigned(inputs[0], self.node.inputs[0].kind))
+        self._engine.write(self, pieces, made, sink)
+
+
+class _FastConv(ConvKernel):
+    """A convolution by the engine, unless it has groups."""
+
+    def __init__(self, node: NodeOf[Conv], constants: Constants | None) -> None:
+        super().__init__(node, constants)
+        self._engine: _Product | None = None
+        if node.op.groups == 1:
+            self._engine = _Product(self.constants.columns, self.zero, node.inputs[0].kind)
+
+    def multiply(self, inputs: Sequence[Elements], made: Elements, sink: Int32s | None) -> None:
+        """Multiply some lines of windows at a time."""
+        engine = self._engine
         if engine is None:
-            super()._product(number, op, x, made, sink)
+            super().multiply(inputs, made, sink)
             return
-        out = self._tensors[number + 1]
-        constants = self.model.constants[number]
-        wide = made.shape[-1]
-        flat = made.reshape(-1, wide)
-        sums = None if sink is None else sink.reshape(-1, wide)
-        bounds = (int(op.low), int(op.high))
-        done = 0
-        tensor = self._tensors[op.x]
-        pieces = (
-            _images(op.window, out, _unsigned(x, tensor.kind), engine.zero)
-            if isinstance(op, Conv)
-            else _rows(_unsigned(x, tensor.kind))
-        )
-        for rows in pieces:
-            total = engine.of(rows)
-            total += constants.first
-            part = slice(done, done + len(rows))
-            if sums is not None:
-                sums[part] = total
-            requantise(total, constants.scales, out, bounds, flat[part])
-            done += len(rows)
+        images = _unsigned(inputs[0], self.node.inputs[0].kind)
+        pieces = _images(self.op.window, self.out, images, engine.zero)
+        engine.write(self, pieces, made, sink)
 
 
 class _Product:
@@ -117,6 +112,28 @@ class _Product:
         """Return the sums, one row of them for each row."""
         made: Int32s = self._session.run(None, {"x": rows})[0]
         return made
+
+    def write(
+        self,
+        kernel: LinearKernel | ConvKernel,
+        pieces: Iterable[NDArray[np.uint8]],
+        made: Elements,
+        sink: Int32s | None,
+    ) -> None:
+        """Multiply all pieces, and write the kernel's output and accumulators in their order."""
+        constants = kernel.constants
+        wide = made.shape[-1]
+        flat = made.reshape(-1, wide)
+        sums = None if sink is None else sink.reshape(-1, wide)
+        done = 0
+        for rows in pieces:
+            total = self.of(rows)
+            total += constants.first
+            part = slice(done, done + len(rows))
+            if sums is not None:
+                sums[part] = total
+            requantise(total, constants.scales, kernel.out, kernel.bounds, flat[part])
+            done += len(rows)
 
 
 class NotExact(WorkError):

@@ -12,15 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from btt_chain.work import execute
 from btt_chain.work.arithmetic import normalised, shares
 from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.commit import roots_tree
 from btt_chain.work.elements import element
 from btt_chain.work.errors import InputRefused
-from btt_chain.work.execute import Batch, Executor, stream, whole_roots
+from btt_chain.work.execute import Batch, Executor, stream
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.operators.layer_norm import MAX_EPSILON, MAX_ROW, MAX_SHIFT
+from btt_chain.work.operators.numeric import blocks
+from btt_chain.work.operators.numeric.layer_norm import whole_roots
 from btt_chain.work.tensors import Kind
 from unit.work.work_world import (
     KINDS,
@@ -155,11 +156,11 @@ def test_where_blocks_end_changes_nothing(kind: str, seed: int) -> None:
     whole = Executor(model).run(items, accumulators=True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(execute, "BLOCK_ELEMENTS", 1 + seed % 9)
-        patch.setattr(execute, "MIN_ROW", 1 + seed % 7)
-        patch.setattr(execute, "MIN_MATRIX", 1 + seed % 50)
-        patch.setattr(execute, "MAX_MATRIX", 1 + seed % 99)
-        patch.setattr(execute, "MATRIX_ROWS", 1 + seed % 5)
+        patch.setattr(blocks, "BLOCK_ELEMENTS", 1 + seed % 9)
+        patch.setattr(blocks, "MIN_ROW", 1 + seed % 7)
+        patch.setattr(blocks, "MIN_MATRIX", 1 + seed % 50)
+        patch.setattr(blocks, "MAX_MATRIX", 1 + seed % 99)
+        patch.setattr(blocks, "MATRIX_ROWS", 1 + seed % 5)
         cut = Executor(model).run(items, accumulators=True)
 
     for one, other in zip(whole.tensors, cut.tensors, strict=True):

@@ -9,7 +9,10 @@ from typing import get_args
 import pytest
 
 from btt_chain.work import operators
+from btt_chain.work.operators import numeric
 from btt_chain.work.operators.base import Operator
+from btt_chain.work.operators.numeric import KERNELS
+from btt_chain.work.operators.numeric.products import ProductKernel
 
 WIRE = get_args(get_args(operators.Op)[0])
 SHARED = {"__init__", "base", "columns", "windows"}
@@ -56,3 +59,29 @@ def test_every_operator_has_a_module_of_its_own_and_is_registered() -> None:
     homes = [kind.__module__.removeprefix(f"{operators.__name__}.") for kind in WIRE]
 
     assert sorted(homes) == sorted(modules)
+
+
+@pytest.mark.parametrize("kind", WIRE, ids=NAMES)
+def test_every_kind_of_node_has_a_complete_kernel_in_the_module_of_its_name(
+    kind: type[Operator],
+) -> None:
+    assert kind in KERNELS, f"{kind.__name__} has no kernel: it cannot be executed"
+
+    kernel = KERNELS[kind]
+
+    assert not inspect.isabstract(kernel), f"{kind.__name__}: {kernel.__name__} is incomplete"
+    home = kind.__module__.removeprefix(operators.__name__)
+    assert kernel.__module__ == numeric.__name__ + home
+
+
+def test_no_kernel_is_without_its_kind_of_node() -> None:
+    assert set(KERNELS) == set(WIRE)
+
+
+@pytest.mark.parametrize("kind", WIRE, ids=NAMES)
+def test_kernels_with_accumulators_are_those_of_operators_that_bound_them(
+    kind: type[Operator],
+) -> None:
+    bounded = "accumulator_limit" in vars(kind)
+
+    assert issubclass(KERNELS[kind], ProductKernel) == bounded

@@ -1,0 +1,68 @@
+"""The numpy halves of the operators: `KERNELS` is their registry.
+
+This package needs numpy, so the runtime must not import it. Modules that are named as an operator's
+pure half hold its kernel; the others hold what kernels share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from btt_chain.work.operators import (
+    Add,
+    AveragePool,
+    Concat,
+    Conv,
+    LayerNorm,
+    Linear,
+    MatMul,
+    MaxPool,
+    Op,
+    Rearrange,
+    Softmax,
+    Table,
+)
+from btt_chain.work.operators.base import Operator
+from btt_chain.work.operators.numeric.add import AddKernel
+from btt_chain.work.operators.numeric.average_pool import AveragePoolKernel
+from btt_chain.work.operators.numeric.concat import ConcatKernel
+from btt_chain.work.operators.numeric.conv import ConvKernel
+from btt_chain.work.operators.numeric.kernel import Kernel
+from btt_chain.work.operators.numeric.layer_norm import LayerNormKernel
+from btt_chain.work.operators.numeric.linear import LinearKernel
+from btt_chain.work.operators.numeric.matmul import MatMulKernel
+from btt_chain.work.operators.numeric.max_pool import MaxPoolKernel
+from btt_chain.work.operators.numeric.products import ProductKernel
+from btt_chain.work.operators.numeric.rearrange import RearrangeKernel
+from btt_chain.work.operators.numeric.softmax import SoftmaxKernel
+from btt_chain.work.operators.numeric.table import TableKernel
+
+Kernels = Mapping[type[Operator], type[Kernel[Operator]]]
+
+KERNELS: Final[Kernels] = {
+    Linear: LinearKernel,
+    Conv: ConvKernel,
+    MatMul: MatMulKernel,
+    Add: AddKernel,
+    Table: TableKernel,
+    MaxPool: MaxPoolKernel,
+    AveragePool: AveragePoolKernel,
+    Softmax: SoftmaxKernel,
+    LayerNorm: LayerNormKernel,
+    Rearrange: RearrangeKernel,
+    Concat: ConcatKernel,
+}
+
+
+def kernel_of(op: Op) -> type[Kernel[Operator]]:
+    """Return the kernel of an operator."""
+    return KERNELS[type(op)]
+
+
+def product_of(op: Op) -> type[ProductKernel[Operator]]:
+    """Return the kernel of a product; TypeError for other operators."""
+    kernel = KERNELS[type(op)]
+    if not issubclass(kernel, ProductKernel):
+        raise TypeError(f"{type(op).__name__} is no product")
+    return kernel

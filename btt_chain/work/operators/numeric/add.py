@@ -1,0 +1,52 @@
+"""Sums in numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.random import Generator
+
+from btt_chain.work.model import Elements
+from btt_chain.work.operators import Add
+from btt_chain.work.operators.numeric import blocks
+from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
+
+
+class AddKernel(Kernel[Add]):
+    """A sum, prepared for execution."""
+
+    def run(self, inputs: Sequence[Elements], made: Elements) -> None:
+        """Add some elements at a time in 32 bits."""
+        op, out, (a, b) = self.op, self.out, self.node.inputs
+        shift = int(op.shift)
+        by_a, by_b = int(op.by_a), int(op.by_b)
+        zeros = by_a * int(a.zero) + by_b * int(b.zero)
+        flat_a, flat_b, flat = (part.reshape(-1) for part in (*inputs, made))
+        room = np.empty((2, min(blocks.BLOCK_ELEMENTS, len(flat))), np.int32)
+        for at in range(0, len(flat), blocks.BLOCK_ELEMENTS):
+            part = slice(at, at + blocks.BLOCK_ELEMENTS)
+            total, other = room[:, : len(flat[part])]
+            total[...] = flat_a[part]
+            total *= np.int32(by_a)
+            other[...] = flat_b[part]
+            other *= np.int32(by_b)
+            total += other
+            if zeros:
+                total -= np.int32(zeros)
+            if shift:
+                # Halves to even: just below a half, and the rest of it where the quotient is odd.
+                np.right_shift(total, shift, out=other)
+                other &= np.int32(1)
+                total += other
+                total += np.int32((1 << (shift - 1)) - 1)
+                total >>= shift
+            if out.zero:
+                total += np.int32(out.zero)
+            np.clip(total, out.kind.low, out.kind.high, out=total)
+            flat[part] = total
+
+    @staticmethod
+    def in_floats(node: NodeOf[Add], rng: Generator) -> FloatFunction:
+        """Return the sum."""
+        return lambda inputs: inputs[0] + inputs[1]

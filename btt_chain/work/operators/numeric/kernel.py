@@ -1,0 +1,69 @@
+"""The numpy half of an operator: execution of a node, and the baseline in float32.
+
+A kernel is prepared for one node of a model and runs any number of batches. `run` and the pure
+half's `element` define the same numbers; tests compare them.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeAlias, TypeVar
+
+from numpy.random import Generator
+
+from btt_chain.work.graph import Graph
+from btt_chain.work.model import Constants, Elements, Float32s
+from btt_chain.work.operators import Op
+from btt_chain.work.operators.base import Operator
+from btt_chain.work.tensors import Tensor
+
+O_co = TypeVar("O_co", bound=Operator, covariant=True)
+
+FloatFunction: TypeAlias = Callable[[Sequence[Float32s]], Float32s]
+"""An operation in float32, from the batches of all inputs to that of the output."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeOf(Generic[O_co]):
+    """A node of one operator, with the kinds and shapes of its inputs."""
+
+    name: str
+    op: O_co
+    inputs: Sequence[Tensor]
+    out: Tensor
+
+
+def node_of(graph: Graph, number: int) -> NodeOf[Op]:
+    """Return a node with its inputs."""
+    node = graph.nodes[number]
+    return NodeOf(node.name, node.op, graph.inputs_of(node), node.out)
+
+
+class Kernel(ABC, Generic[O_co]):
+    """One node, prepared for execution."""
+
+    def __init__(self, node: NodeOf[O_co], constants: Constants | None) -> None:
+        """Prepare a node; `constants` are None for an operator without any."""
+        self.node = node
+        self.op = node.op
+        self.out = node.out
+
+    @abstractmethod
+    def run(self, inputs: Sequence[Elements], made: Elements) -> None:
+        """Write the output of a batch to `made`; the items are the first axis of each tensor."""
+
+    @staticmethod
+    @abstractmethod
+    def in_floats(node: NodeOf[O_co], rng: Generator) -> FloatFunction:
+        """Return the operation before quantisation, with random weights."""
+
+    @staticmethod
+    def accumulator_limit(node: NodeOf[O_co], constants: Constants) -> int:
+        """Return the maximum absolute accumulator with these constants; 0 if none are summed."""
+        return 0
+
+    @staticmethod
+    def check_constants(node: NodeOf[O_co], constants: Constants) -> None:
+        """Raise ModelRefused, with the node's name, unless the constants may be registered."""
