@@ -259,15 +259,15 @@ def test_a_limit_that_is_not_that_of_the_weights_is_refused() -> None:
     op = node.op
     assert isinstance(op, Linear)
     lower = replace(op.weights, limit=u32(op.weights.limit - 1))
-    told = Node(node.name, Linear(op.x, lower, op.low, op.high), node.out)
-    manifest = replace(model.manifest, graph=Graph(model.graph.input, [told]))
+    claimed = Node(node.name, Linear(op.x, lower, op.low, op.high), node.out)
+    manifest = replace(model.manifest, graph=Graph(model.graph.input, [claimed]))
 
-    told_so = Model(manifest, model.records)
+    claimed_model = Model(manifest, model.records)
 
     # Neither registered nor executed: an honest provider could be judged wrong.
     for use in (check_model, Executor):
         with pytest.raises(ModelRefused, match="'linear': says"):
-            use(told_so)
+            use(claimed_model)
 
 
 def test_weights_other_than_those_of_the_manifest_are_refused() -> None:

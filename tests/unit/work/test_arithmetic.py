@@ -101,5 +101,5 @@ def test_a_normalised_row_is_close_to_the_real_one(row: list[int]) -> None:
     assert np.abs(np.array(made) - right).max() < 0.6 + 0.1 * np.abs(right).max() / 16
 
 
-def test_a_row_without_spread_is_its_offset() -> None:
+def test_a_row_of_equal_elements_is_its_offset() -> None:
     assert normalised([7, 7, 7], 1, 0, 1 << 20, 5 << 24, 24) == 5

@@ -1,4 +1,4 @@
-"""Items on a Dask cluster: the same bytes in the same order, whoever computed them."""
+"""Items on a Dask cluster: the same bytes in the same order, on any number of workers."""
 
 from __future__ import annotations
 

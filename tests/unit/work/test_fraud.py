@@ -206,7 +206,7 @@ def test_no_part_of_a_proof_can_be_exchanged() -> None:
             judge(model.graph, job, proof)
 
 
-def test_nothing_is_proven_about_what_nobody_commits_to() -> None:
+def test_a_proof_about_a_tensor_without_a_commitment_is_refused() -> None:
     model, items = image_net()
     receipt = Receipt(model, first_item(model, items))
     body = next(at for at, node in enumerate(model.graph.nodes) if not node.out.committed)
@@ -232,7 +232,7 @@ def test_a_sum_is_judged_by_the_weights_of_the_product_in_it() -> None:
 
 
 def test_a_leaf_of_the_wrong_length_is_no_evidence() -> None:
-    # Whoever commits to shorter leaves than the layout has cannot be judged by them either.
+    # A commitment to shorter leaves than those of the layout proves nothing either.
     model, items = image_net()
     receipt = Receipt(model, first_item(model, items))
     proof = receipt.proof(2, 3)

@@ -84,7 +84,7 @@ def test_a_vector_of_few_bits_accepts_as_many_lies_as_foreseen() -> None:
         for seed in range(questions)
     )
 
-    # One vector of numbers from -16 to 15: it is blind when it draws the one zero among 32.
+    # One vector of numbers from -16 to 15: it is blind if it is the one zero among 32.
     assert questions // 32 // 2 < accepted < questions // 32 * 2
 
 

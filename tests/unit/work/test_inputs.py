@@ -247,7 +247,7 @@ def test_damaged_archives_are_refused(tmp_path: Path, method: int) -> None:
     assert refused > 200
 
 
-def test_channels_first_are_told_apart(tmp_path: Path) -> None:
+def test_channels_first_are_distinguished_from_channels_last(tmp_path: Path) -> None:
     file = saved(tmp_path, "x.npy", np.zeros((2, 1, 16, 16)))
 
     with pytest.raises(UnreadableInput, match="channels come last: transpose it"):
@@ -613,7 +613,7 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
 
 def test_a_data_set_in_memory_is_stripped_of_private_tags() -> None:
     whole = pydicom.dcmread(bundled("MR_small.dcm"))
-    whole.private_block(0x0099, "SOMEBODY", create=True).add_new(1, "LO", "Jane Doe")
+    whole.private_block(0x0099, "ACME", create=True).add_new(1, "LO", "Jane Doe")
 
     kept = stripped(whole)
 

@@ -62,7 +62,7 @@ def by_us(imported: Imported, x: np.ndarray) -> np.ndarray:
     return np.asarray(imported.outputs(outputs))
 
 
-def drawn(rng: Generator, dtype: type, shape: Sequence[int], most: int = 127) -> np.ndarray:
+def elements(rng: Generator, dtype: type, shape: Sequence[int], most: int = 127) -> np.ndarray:
     if dtype is np.uint8:
         return rng.integers(0, 2 * most + 2, shape).clip(0, 255).astype(np.uint8)
     return rng.integers(-most, most + 1, shape).astype(np.int8)
@@ -81,12 +81,12 @@ def test_qlinear_conv_equals_onnxruntime(seed: int, signed: bool) -> None:
     size, stride, gap = (rng.integers(1, top, 2).tolist() for top in (4, 3, 3))
     pads = [int(rng.integers(0, (size[at % 2] - 1) * gap[at % 2] + 1)) for at in range(4)]
     # Weights of 7 bits: engines without VNNI saturate with 8 (onnxruntime issue 6004).
-    weights = drawn(rng, np.int8, (outputs, inside // groups, *size), 63)
-    spread = 40 * np.sqrt(weights[0].size)
+    weights = elements(rng, np.int8, (outputs, inside // groups, *size), 63)
+    deviation = 40 * np.sqrt(weights[0].size)
     constants = {
         "sx": f32(0.02), "zx": dtype(rng.integers(0, 100)), "w": weights,
         "sw": rng.uniform(0.005, 0.02, outputs).astype(f32), "zw": np.zeros(outputs, np.int8),
-        "sy": f32(0.0002 * spread), "zy": dtype(rng.integers(0, 100)),
+        "sy": f32(0.0002 * deviation), "zy": dtype(rng.integers(0, 100)),
         "b": rng.integers(-999, 999, outputs).astype(np.int32),
     }  # fmt: skip
     node = helper.make_node(
@@ -94,7 +94,7 @@ def test_qlinear_conv_equals_onnxruntime(seed: int, signed: bool) -> None:
         group=groups, strides=stride, dilations=gap, pads=pads,
     )  # fmt: skip
     shape = (2, inside, *rng.integers(7, 10, 2).tolist())
-    x = drawn(rng, dtype, shape)
+    x = elements(rng, dtype, shape)
     kind = KINDS[dtype]
     raw = made([node], (kind, [None, *shape[1:]]), (kind, [None] * 4), constants)
 
@@ -109,12 +109,12 @@ def test_qlinear_matmul_equals_onnxruntime(seed: int, signed: bool) -> None:
     length, outputs = rng.integers(1, [70, 9]).tolist()
     constants = {
         "sx": f32(0.02), "zx": dtype(rng.integers(0, 100)),
-        "w": drawn(rng, np.int8, (length, outputs), 63), "sw": f32(0.0123), "zw": np.int8(0),
+        "w": elements(rng, np.int8, (length, outputs), 63), "sw": f32(0.0123), "zw": np.int8(0),
         "sy": f32(rng.uniform(0.005, 0.02) * np.sqrt(length)), "zy": dtype(rng.integers(0, 100)),
     }  # fmt: skip
     names = ["x", "sx", "zx", "w", "sw", "zw", "sy", "zy"]
     node = helper.make_node("QLinearMatMul", names, ["y"])
-    x = drawn(rng, dtype, (5, length))
+    x = elements(rng, dtype, (5, length))
     kind = KINDS[dtype]
     raw = made([node], (kind, [None, length]), (kind, [None, outputs]), constants)
 
@@ -128,9 +128,9 @@ def test_integer_products_equal_onnxruntime(seed: int, conv: bool) -> None:
     zero = np.uint8(rng.integers(0, 256))
     shape: tuple[int, ...] = (2, 3, 6, 7) if conv else (4, int(rng.integers(1, 70)))
     kernel = (4, 3, 3, 2) if conv else (shape[1], 5)
-    constants = {"w": drawn(rng, np.int8, kernel, 63), "zx": zero}
+    constants = {"w": elements(rng, np.int8, kernel, 63), "zx": zero}
     node = helper.make_node("ConvInteger" if conv else "MatMulInteger", ["x", "w", "zx"], ["y"])
-    x = drawn(rng, np.uint8, shape)
+    x = elements(rng, np.uint8, shape)
     result = (TensorProto.INT32, [None] * len(shape))
     raw = made([node], (TensorProto.UINT8, [None, *shape[1:]]), result, constants)
 
@@ -140,7 +140,7 @@ def test_integer_products_equal_onnxruntime(seed: int, conv: bool) -> None:
 def a_pair_around(
     kind: str, operands: Sequence[str], attributes: Mapping[str, Any]
 ) -> list[onnx.NodeProto]:
-    """What an operator of onnxruntime is by definition."""
+    """Return an operator between DequantizeLinear and QuantizeLinear: its definition."""
     reals = [f"{name}r" for name in operands]
     nodes = [
         helper.make_node("DequantizeLinear", [name, f"s{name}", f"z{name}"], [f"{name}r"])
@@ -184,7 +184,7 @@ def test_an_operator_of_onnxruntime_is_the_pair_that_defines_it(
         "sy": f32(1 / 256 if shares else 0.043),
         "zy": dtype(np.iinfo(dtype).min if shares else rng.integers(0, 100)),
     }  # fmt: skip
-    x = drawn(rng, dtype, (3, 4, 6, 5))
+    x = elements(rng, dtype, (3, 4, 6, 5))
     number = KINDS[dtype]
     between = {name: value for name, value in attributes.items() if name != "opset"}
     given, result = (number, [None, *x.shape[1:]]), (number, [None] * 4)
@@ -206,7 +206,7 @@ def test_an_operator_of_onnxruntime_is_the_pair_that_defines_it(
 def test_qgemm_equals_onnxruntime(signed: bool, turned: int) -> None:
     rng = np.random.default_rng(turned)
     dtype = np.int8 if signed else np.uint8
-    weights = drawn(rng, np.int8, (33, 5), 63)
+    weights = elements(rng, np.int8, (33, 5), 63)
     constants = {
         "sx": f32(0.02), "zx": dtype(rng.integers(0, 100)),
         "w": weights.T.copy() if turned else weights,
@@ -215,7 +215,7 @@ def test_qgemm_equals_onnxruntime(signed: bool, turned: int) -> None:
         "sy": f32(0.1), "zy": dtype(rng.integers(0, 100)),
     }  # fmt: skip
     names = ["x", "sx", "zx", "w", "sw", "zw", "b", "sy", "zy"]
-    x = drawn(rng, dtype, (6, 33))
+    x = elements(rng, dtype, (6, 33))
     kind = KINDS[dtype]
     raw = made(
         [of_microsoft("QGemm", names, transB=turned)], (kind, [None, 33]), (kind, [None, 5]),
@@ -272,8 +272,9 @@ def folded_net(rng: Generator) -> bytes:
     """Conv, ReLU, residual, pools and a dense head, all between Q and DQ."""
     constants: dict[str, object] = {
         "s0": f32(1 / 128), "z0": np.int8(0), "s1": f32(0.02), "z1": np.int8(-100),
-        "w1": drawn(rng, np.int8, (4, 1, 3, 3), 63), "w2": drawn(rng, np.int8, (4, 4, 3, 3), 63),
-        "w3": drawn(rng, np.int8, (3, 4), 63), "sw": f32(0.004), "zw": np.int8(0),
+        "w1": elements(rng, np.int8, (4, 1, 3, 3), 63),
+        "w2": elements(rng, np.int8, (4, 4, 3, 3), 63),
+        "w3": elements(rng, np.int8, (3, 4), 63), "sw": f32(0.004), "zw": np.int8(0),
         "b1": rng.normal(0, 0.1, 4).astype(f32), "b3": rng.normal(0, 0.1, 3).astype(f32),
     }  # fmt: skip
     weights = [
@@ -325,7 +326,7 @@ def test_attention_between_pairs_is_folded() -> None:
     rng = np.random.default_rng(4)
     constants: dict[str, object] = {
         "s0": f32(0.03), "z0": np.int8(0), "s1": f32(1 / 256), "z1": np.uint8(0),
-        "w": drawn(rng, np.int8, (8, 8), 63), "sw": f32(0.005), "zw": np.int8(0),
+        "w": elements(rng, np.int8, (8, 8), 63), "sw": f32(0.005), "zw": np.int8(0),
         "gain": np.ones(8, f32), "split": np.array([0, 5, 2, 4]), "join": np.array([0, 5, 8]),
     }  # fmt: skip
     nodes = [

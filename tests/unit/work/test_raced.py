@@ -1,4 +1,4 @@
-"""A race by weight: as fair as a wheel, and nobody moves another's luck."""
+"""Selection by weight: fair, and independent of the other candidates."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from btt_chain.work.ids import LOG_BITS, minus_log2, raced
 
 ONE = 1 << LOG_BITS
-lucks = st.integers(0, 2**128 - 1)
+random_numbers = st.integers(0, 2**128 - 1)
 
 
 def names_of(count: int) -> list[bytes]:
     return [sha256(b"%d" % number).digest() for number in range(count)]
 
 
-def winners(names: Sequence[bytes], weights: Sequence[int], draws: int) -> list[int]:
-    seeds = (sha256(b"seed %d" % number).digest() for number in range(draws))
+def winners(names: Sequence[bytes], weights: Sequence[int], rounds: int) -> list[int]:
+    seeds = (sha256(b"seed %d" % number).digest() for number in range(rounds))
     return [raced(seed, names, weights)[0] for seed in seeds]
 
 
@@ -31,7 +31,7 @@ def winners(names: Sequence[bytes], weights: Sequence[int], draws: int) -> list[
 
 @pytest.mark.parametrize("whole", range(129))
 def test_so_many_lucks_last_a_whole_time_as_they_should(whole: int) -> None:
-    """Of 2^128 lucks 2^(128 - t) last until t, to a part in 2^47.
+    """Of 2^128 random_numbers 2^(128 - t) last until t, to a part in 2^47.
 
     So of names with weights v and w as many last as of one with v + w: 2^-vt * 2^-wt = 2^-(v+w)t.
     """
@@ -41,44 +41,44 @@ def test_so_many_lucks_last_a_whole_time_as_they_should(whole: int) -> None:
         assert minus_log2(more + (more >> 47)) < whole * ONE
 
 
-@given(one=lucks, other=lucks)
-def test_more_luck_is_less_time(one: int, other: int) -> None:
+@given(one=random_numbers, other=random_numbers)
+def test_a_larger_random_number_has_a_smaller_logarithm(one: int, other: int) -> None:
     assert (minus_log2(one) >= minus_log2(other)) or one > other
 
 
-@given(lucks)
+@given(random_numbers)
 def test_the_logarithm_is_one(randomness: int) -> None:
     assert minus_log2(randomness) / ONE == pytest.approx(128 - log2(randomness + 1), abs=1e-9)
 
 
 @pytest.mark.parametrize("parts", [2, 10])
 def test_a_weight_that_is_split_wins_as_often(parts: int) -> None:
-    draws, names = 4_000, names_of(1 + parts)
+    rounds, names = 4_000, names_of(1 + parts)
     for weights in ([300, 700], [300, *[700 // parts] * parts]):
-        first = winners(names[: len(weights)], weights, draws).count(0)
-        assert abs(Fraction(first, draws) - Fraction(3, 10)) < Fraction(2, 100)
+        first = winners(names[: len(weights)], weights, rounds).count(0)
+        assert abs(Fraction(first, rounds) - Fraction(3, 10)) < Fraction(2, 100)
 
 
 def test_a_small_weight_wins_its_part_beside_a_great_one() -> None:
-    draws = 20_000
-    first = winners(names_of(2), [10**24, 99 * 10**24], draws).count(0)
-    assert abs(Fraction(first, draws) - Fraction(1, 100)) < Fraction(2, 1_000)
+    rounds = 20_000
+    first = winners(names_of(2), [10**24, 99 * 10**24], rounds).count(0)
+    assert abs(Fraction(first, rounds) - Fraction(1, 100)) < Fraction(2, 1_000)
 
 
-# ---- luck is each one's own
+# ---- independence of the other candidates
 
 
 weighted = st.lists(st.integers(0, 10**24), min_size=1, max_size=12)
 
 
 @given(seed=st.binary(min_size=32, max_size=32), weights=weighted)
-def test_all_with_a_weight_come_in_once(seed: bytes, weights: list[int]) -> None:
+def test_every_candidate_with_a_weight_has_one_place(seed: bytes, weights: list[int]) -> None:
     order = raced(seed, names_of(len(weights)), weights)
     assert sorted(order) == [at for at, weight in enumerate(weights) if weight]
 
 
 @given(seed=st.binary(min_size=32, max_size=32), weights=weighted, data=st.data())
-def test_who_grows_lighter_only_falls_back(
+def test_a_candidate_with_less_weight_only_falls_back(
     seed: bytes, weights: list[int], data: st.DataObject
 ) -> None:
     names, at = names_of(len(weights)), data.draw(st.integers(0, len(weights) - 1))
@@ -100,6 +100,6 @@ def test_the_order_of_the_names_does_not_matter(
     assert [places[at] for at in order] == raced(seed, names, weights)
 
 
-def test_a_race_of_nobody_has_no_winner() -> None:
+def test_a_race_without_candidates_has_no_winner() -> None:
     assert raced(bytes(32), [], []) == []
     assert raced(bytes(32), [b"a"], [0]) == []

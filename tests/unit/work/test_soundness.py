@@ -1,4 +1,4 @@
-"""How likely a lie is to pass: as foreseen where that can be seen, and 2^-60 by construction."""
+"""Probability that a wrong result passes: measured where possible, 2^-60 by construction."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ SEED: Final = b"what only the verifier knows"
 
 @settings(max_examples=200)
 @given(width=st.integers(1, 4_096), limit=st.integers(1, 2**31 - 1))
-def test_so_many_bits_are_drawn_and_every_sum_of_them_is_exact(width: int, limit: int) -> None:
+def test_vectors_have_sixty_bits_and_every_sum_of_them_is_exact(width: int, limit: int) -> None:
     """A wrong row passes one vector of numbers from 2^b with 2^-b at most, all of them with 2^-60.
 
     That holds if the sums are exact, whatever the row within the limit and the vector are.
     """
-    drawn = freivalds._vectors_of(SEED, 0, width, limit, SOUNDNESS_BITS)
+    vectors = freivalds._vectors_of(SEED, 0, width, limit, SOUNDNESS_BITS)
     half = 1 << (EXACT_BITS - (width * limit - 1).bit_length())
     bits = half.bit_length()  # numbers from -half to half - 1
-    assert drawn.shape[1] * bits >= SOUNDNESS_BITS
+    assert vectors.shape[1] * bits >= SOUNDNESS_BITS
     assert width * limit * half <= 2**EXACT_BITS
-    assert drawn.min() >= -half
-    assert drawn.max() < half
+    assert vectors.min() >= -half
+    assert vectors.max() < half
 
 
 @pytest.mark.parametrize("net", [image_net, attention])
@@ -61,7 +61,7 @@ def test_every_product_of_a_net_is_asked_about_by_sixty_bits(
 
 @pytest.mark.parametrize(("bits", "questions"), [(1, 400), (2, 800), (3, 1_600)])
 def test_a_lie_passes_so_few_bits_as_often_as_foreseen(bits: int, questions: int) -> None:
-    """One wrong element, one vector from 2^(bits + 1) numbers: it is blind when it draws a zero."""
+    """One wrong element, one vector from 2^(bits + 1) numbers: it is blind if it is a zero."""
     model, items = single("linear", 3)
     batch = Executor(model).run(items[:1], accumulators=True)
     inputs, wrong = [batch.tensors[0][0]], batch.accumulators[0][0].copy()

@@ -45,18 +45,18 @@ def numbers(rng: Generator, kind: Kind | None = None) -> Numbers:
 
 def items_of(rng: Generator, tensor: Tensor, count: int = 2) -> Elements:
     shape = (count, *tensor.dims)
-    drawn = rng.integers(tensor.kind.low, tensor.kind.high + 1, shape)
-    return elements_of(tensor.kind, drawn)
+    values = rng.integers(tensor.kind.low, tensor.kind.high + 1, shape)
+    return elements_of(tensor.kind, values)
 
 
 def weights(
     rng: Generator, outputs: int, *length: int, most: int = 127
 ) -> tuple[Int8s, Int32s, Float32s]:
-    """Columns, bias, and scales with which the outputs spread over their range and a bit more."""
+    """Columns, bias, and scales with which the outputs slightly exceed their range."""
     columns = rng.integers(-most, most + 1, (outputs, *length)).astype(np.int8)
     bias = rng.integers(-5000, 5001, outputs).astype(np.int32)
-    spread = math.sqrt(math.prod(length)) * 90 * 0.6 * most / 90
-    scales = (rng.uniform(0.5, 2.0, outputs) / spread).astype(np.float32)
+    deviation = math.sqrt(math.prod(length)) * 90 * 0.6 * most / 90
+    scales = (rng.uniform(0.5, 2.0, outputs) / deviation).astype(np.float32)
     return columns, bias, scales
 
 
@@ -306,7 +306,7 @@ def nodes_of(graph: Graph) -> list[int]:
 
 
 def records_of(model: Model, node: int) -> tuple[Bytes2D, Tree] | None:
-    """What a proof about a node opens weights from."""
+    """Return the records and the tree from which a proof about a node opens weights."""
     weighted = weighted_of(model.graph, node)
     if weighted is None:
         return None
@@ -520,8 +520,8 @@ def _by_row(
         return low + min((weigh[at[-1]] * inverse + 2**31) // 2**32, 255)
     offset, factor = struct.unpack("<ii", rows[at[-1]])
     count = len(row)
-    spread = count * sum(value**2 for value in row) - sum(row) ** 2 + int(op.epsilon)
-    root = max(math.isqrt(spread * 256), 1)
+    deviation = count * sum(value**2 for value in row) - sum(row) ** 2 + int(op.epsilon)
+    root = max(math.isqrt(deviation * 256), 1)
     parts = (count * row[at[-1]] - sum(row)) * (2**44 // root) // 2**28
     total = parts * factor + offset
     down, rest = divmod(total, 2 ** int(op.shift))
