@@ -24,7 +24,7 @@ from numpy.random import Generator
 
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import encode
-from btt_chain.work.build import Builder, Numbers, exponentials, window
+from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.commit import commit_item, roots_tree
 from btt_chain.work.execute import DEFAULT_MEMORY, Executor, stream
 from btt_chain.work.floats import float_graph
@@ -32,6 +32,7 @@ from btt_chain.work.fraud import Evidence, FraudProof, Job, judge, prove
 from btt_chain.work.freivalds import Challenge
 from btt_chain.work.graph import weighted_of
 from btt_chain.work.model import Elements, Float32s, Int8s, Int32s, Model, elements_of
+from btt_chain.work.operators.numeric.softmax import exponentials
 from btt_chain.work.recheck import first_fault, first_fault_by_vectors
 from btt_chain.work.tensors import Kind, Tensor
 

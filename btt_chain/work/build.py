@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-import numpy as np
-
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import i16, i32, u8, u16, u32, u64
+from btt_chain.scale import i16, u8, u16, u32, u64
 from btt_chain.work.admission import check_model
 from btt_chain.work.commit import commit_weights
 from btt_chain.work.errors import ModelRefused
@@ -53,9 +51,11 @@ from btt_chain.work.operators import (
     Softmax,
     Table,
 )
-from btt_chain.work.operators.add import MAX_FACTOR, MAX_SHIFT
 from btt_chain.work.operators.numeric import kernel_of
+from btt_chain.work.operators.numeric.add import factors_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
+from btt_chain.work.operators.numeric.table import bytes_of
+from btt_chain.work.operators.windows import sides_of
 from btt_chain.work.shapes import (
     check_graph,
     is_judged,
@@ -114,8 +114,8 @@ class Builder:
         """Add rows times weights: `columns` is outputs by inputs."""
         shape = (*self._tensors[x].dims[:-1], len(columns))
         self._check_weights(name, columns, self._tensors[x].dims[-1], bias, scales)
-        self._records[len(self._nodes)] = records_of_product(columns, bias, scales)
-        return self._add(name, Linear(u16(x), _weights(), *out.bounds), out, shape)
+        records = records_of_product(columns, bias, scales)
+        return self.node(name, Linear(u16(x), _weights(), *out.bounds), out, shape, records)
 
     def conv(
         self,
@@ -129,76 +129,96 @@ class Builder:
         groups: int = 1,
     ) -> int:
         """Add windows times weights: `kernels` is outputs, height, width, channels of a group."""
-        shape = (*_image(name, self._tensors[x], seen), len(kernels))
+        shape = (*sides_of(name, seen, self._tensors[x]), len(kernels))
         inside = self._tensors[x].dims[-1]
         if groups < 1 or inside % groups or len(kernels) % groups:
             raise ModelRefused.at(name, f"{groups} groups of {inside} to {len(kernels)} channels")
         columns = kernels.reshape(len(kernels), -1)
         length = int(seen.height) * int(seen.width) * (inside // groups)
         self._check_weights(name, columns, length, bias, scales)
-        self._records[len(self._nodes)] = records_of_product(columns, bias, scales)
         op = Conv(u16(x), _weights(), seen, u16(groups), *out.bounds)
-        return self._add(name, op, out, shape)
+        return self.node(name, op, out, shape, records_of_product(columns, bias, scales))
 
     def matmul(self, name: str, a: int, b: int, scale: float, out: Numbers) -> int:
         """Add rows of `a` times rows of `b`."""
         shape = (*self._tensors[a].dims[:-1], self._tensors[b].dims[-2])
-        return self._add(name, MatMul(u16(a), u16(b), u32(scale_bits(scale))), out, shape)
+        return self.node(name, MatMul(u16(a), u16(b), u32(scale_bits(scale))), out, shape)
 
     def add(self, name: str, a: int, b: int, ratios: tuple[float, float], out: Numbers) -> int:
         """Add `a * ratios[0] + b * ratios[1]`; ModelRefused if a ratio is too large to be exact."""
-        shift = MAX_SHIFT
-        while shift and max(map(abs, ratios)) * (1 << shift) > MAX_FACTOR:
-            shift -= 1
-        factors = [round(ratio * (1 << shift)) for ratio in ratios]
-        if max(map(abs, factors)) > MAX_FACTOR:
-            raise ModelRefused.at(name, f"ratios {ratios} of the scales are above 2^21")
-        op = Add(u16(a), u16(b), i32(factors[0]), i32(factors[1]), u8(shift))
-        return self._add(name, op, out, self._tensors[a].dims)
+        op = Add(u16(a), u16(b), *factors_of(name, ratios))
+        return self.node(name, op, out, self._tensors[a].dims)
 
     def table(self, name: str, x: int, values: Sequence[int], out: Numbers) -> int:
         """Add a table of 256 elements, in ascending order of the input elements."""
-        kind = self._tensors[x].kind
-        by_byte = [values[number - kind.low] & 255 for number in _in_bytes(kind)]
-        return self._add(name, Table(u16(x), bytes(by_byte)), out, self._tensors[x].dims)
+        op = Table(u16(x), bytes_of(self._tensors[x].kind, values))
+        return self.node(name, op, out, self._tensors[x].dims)
 
     def max_pool(self, name: str, x: int, seen: Window) -> int:
         """Add the maximum of each window."""
         tensor = self._tensors[x]
-        shape = (*_image(name, tensor, seen), tensor.dims[-1])
-        return self._add(name, MaxPool(u16(x), seen), _numbers(tensor), shape)
+        shape = (*sides_of(name, seen, tensor), tensor.dims[-1])
+        return self.node(name, MaxPool(u16(x), seen), _numbers(tensor), shape)
 
     def average_pool(self, name: str, x: int, seen: Window, scale: float, out: Numbers) -> int:
         """Add the sum of each window times `scale`; include the division by the number of taps."""
         tensor = self._tensors[x]
-        shape = (*_image(name, tensor, seen), tensor.dims[-1])
-        return self._add(name, AveragePool(u16(x), seen, u32(scale_bits(scale))), out, shape)
+        shape = (*sides_of(name, seen, tensor), tensor.dims[-1])
+        return self.node(name, AveragePool(u16(x), seen, u32(scale_bits(scale))), out, shape)
 
     def softmax(self, name: str, x: int, table: Sequence[int], kind: Kind = Kind.U8) -> int:
         """Add shares of each row; `table[d]` is the weight of an element d below the largest."""
         op = Softmax(u16(x), [u16(weight) for weight in table])
-        return self._add(name, op, Numbers(kind, kind.low), self._tensors[x].dims)
+        return self.node(name, op, Numbers(kind, kind.low), self._tensors[x].dims)
 
     def layer_norm(
         self, name: str, x: int, norm: tuple[Int32s, Int32s], epsilon: int, shift: int, out: Numbers
     ) -> int:
         """Add normalised rows times `norm[1]` plus `norm[0]`, over 2^shift."""
-        self._records[len(self._nodes)] = records_of_norm(*norm)
         op = LayerNorm(u16(x), u64(epsilon), _weights(), u8(shift))
-        return self._add(name, op, out, self._tensors[x].dims)
+        return self.node(name, op, out, self._tensors[x].dims, records_of_norm(*norm))
 
     def rearrange(
         self, name: str, x: int, view: Sequence[int], axes: Sequence[int], shape: Sequence[int]
     ) -> int:
         """Add the same elements in another order and shape."""
         op = Rearrange(u16(x), [u32(size) for size in view], [u8(axis) for axis in axes])
-        return self._add(name, op, _numbers(self._tensors[x]), shape)
+        return self.node(name, op, _numbers(self._tensors[x]), shape)
 
     def concat(self, name: str, a: int, b: int) -> int:
         """Add rows of `a` followed by rows of `b`."""
         first, second = self._tensors[a], self._tensors[b]
         shape = (*first.dims[:-1], first.dims[-1] + second.dims[-1])
-        return self._add(name, Concat(u16(a), u16(b)), _numbers(first), shape)
+        return self.node(name, Concat(u16(a), u16(b)), _numbers(first), shape)
+
+    def node(
+        self,
+        name: str,
+        op: Op,
+        out: Numbers,
+        shape: Sequence[int],
+        records: Bytes2D | None = None,
+    ) -> int:
+        """Add a node of any operator; `records` are those of its constants, if it has any.
+
+        The limit of the constants is derived; root and leaves are set when the model is complete.
+        """
+        if not shape or min(shape) < 1:
+            raise ModelRefused.at(name, f"makes the shape {tuple(shape)}: no axis may be empty")
+        made = _tensor(out, shape)
+        constants = op.constants
+        if (constants is None) != (records is None):
+            raise ValueError(f"node {name!r}: constants and records come together")
+        if constants is not None and records is not None:
+            node = NodeOf(name, op, [self._tensors[tensor] for tensor in op.inputs], made)
+            limit = kernel_of(op).accumulator_limit(node, constants_of(records))
+            if limit >> 31:
+                raise ModelRefused.at(name, f"an accumulator may reach {limit}, above 2^31 - 1")
+            op = op.with_constants(replace(constants, limit=u32(limit)))
+            self._records[len(self._nodes)] = records
+        self._nodes.append((name, op))
+        self._tensors.append(made)
+        return len(self._nodes)
 
     def model(self, output_scale: float = 1.0) -> Model:
         """Fit the leaves, commit to the weights and check all; ModelRefused names the node."""
@@ -233,22 +253,6 @@ class Builder:
             raise ModelRefused.at(name, f"{bias.size} biases for {len(columns)} channels")
         if scales.shape != (len(columns),):
             raise ModelRefused.at(name, f"{scales.size} scales for {len(columns)} channels")
-
-    def _add(self, name: str, op: Op, out: Numbers, shape: Sequence[int]) -> int:
-        if not shape or min(shape) < 1:
-            raise ModelRefused.at(name, f"makes the shape {tuple(shape)}: no axis may be empty")
-        made = _tensor(out, shape)
-        weights = op.constants
-        if weights is not None:
-            node = NodeOf(name, op, [self._tensors[tensor] for tensor in op.inputs], made)
-            constants = constants_of(self._records[len(self._nodes)])
-            limit = kernel_of(op).accumulator_limit(node, constants)
-            if limit >> 31:
-                raise ModelRefused.at(name, f"an accumulator may reach {limit}, above 2^31 - 1")
-            op = op.with_constants(replace(weights, limit=u32(limit)))
-        self._nodes.append((name, op))
-        self._tensors.append(made)
-        return len(self._nodes)
 
     def _graph(self) -> Graph:
         pairs = zip(self._nodes, self._tensors[1:], strict=True)
@@ -332,28 +336,6 @@ class Builder:
         self._tensors[tensor] = replace(self._tensors[tensor], leaf=u16(leaf))
 
 
-def exponentials(scale: float) -> list[int]:
-    """Return the table of a softmax whose input has this scale: 2^15 * exp(-d * scale).
-
-    Computed with floats, once, when the model is built: only the table is part of consensus.
-    """
-    return [round(float(32768 * np.exp(-below * scale))) for below in range(256)]
-
-
-def norm_constants(
-    gain: Float32s, offset: Float32s, out_scale: float, shift: int = 24
-) -> tuple[Int32s, Int32s]:
-    """Return offset and factor of a normalisation in 2^-shift of the output's scale."""
-    factor = np.rint(gain.astype(np.float64) / out_scale * 2.0 ** (shift - 12)).astype(np.int32)
-    moved = np.rint(offset.astype(np.float64) / out_scale * 2.0**shift).astype(np.int32)
-    return moved, factor
-
-
-def norm_epsilon(epsilon: float, scale: float, count: int) -> int:
-    """Return ONNX's epsilon in units of `graph.LayerNorm`, for `count` elements of this scale."""
-    return round(epsilon / scale**2 * count**2)
-
-
 # ---- helpers
 
 
@@ -367,26 +349,3 @@ def _numbers(tensor: Tensor) -> Numbers:
 
 def _weights() -> Weights:
     return Weights(_NO_ROOT, u16(LEAF_BYTES), u32(0))
-
-
-def _in_bytes(kind: Kind) -> Sequence[int]:
-    """Return the elements of an 8-bit kind in the order of their bytes."""
-    return [byte - 256 if kind is Kind.I8 and byte > 127 else byte for byte in range(256)]
-
-
-def _image(name: str, tensor: Tensor, seen: Window) -> tuple[int, int]:
-    """Return height and width of the windows' output; not above 0 where they do not fit."""
-    if len(tensor.dims) != 3:
-        raise ModelRefused.at(name, f"needs an image (height, width, channels), not {tensor.dims}")
-    if min(seen.step_y, seen.step_x, seen.apart_y, seen.apart_x, seen.height, seen.width) < 1:
-        raise ModelRefused.at(name, "a window, its step and its spacing are at least 1")
-    height, width, _ = tensor.dims
-    extents = (
-        (height, seen.top, seen.bottom, seen.height, seen.step_y, seen.apart_y),
-        (width, seen.left, seen.right, seen.width, seen.step_x, seen.apart_x),
-    )
-    made = [
-        (size + int(before) + int(after) - (int(taps) - 1) * int(apart) - 1) // int(step) + 1
-        for size, before, after, taps, step, apart in extents
-    ]
-    return made[0], made[1]

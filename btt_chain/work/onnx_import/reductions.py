@@ -6,19 +6,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from btt_chain.work.build import (
-    Numbers,
-    exponentials,
-    norm_constants,
-    norm_epsilon,
-    window,
-)
+from btt_chain.work.build import Numbers, window
 from btt_chain.work.onnx_import.constants import (
     window_of,
 )
 from btt_chain.work.onnx_import.node import Node
 from btt_chain.work.onnx_import.target import Target
 from btt_chain.work.onnx_import.values import Pending, Value
+from btt_chain.work.operators.numeric.layer_norm import norm_constants, norm_epsilon
+from btt_chain.work.operators.numeric.softmax import exponentials
 
 
 def softmax(node: Node, target: Target) -> Value:

@@ -10,25 +10,38 @@ from btt_chain.work.operators.base import Inputs
 from btt_chain.work.tensors import Tensor, Window
 
 
-def image_of(name: str, window: Window, x: Tensor) -> tuple[int, int]:
-    """Return the height and width of the output of windows over an image."""
+def sides_of(name: str, window: Window, x: Tensor) -> tuple[int, int]:
+    """Return the height and width of the output; not above 0 where the window does not fit."""
     if len(x.dims) != 3:
         raise ModelRefused.at(name, f"needs an image (height, width, channels), not {x.dims}")
     made: list[int] = []
-    for size, before, after, seen, step, apart in (
-        (x.dims[0], window.top, window.bottom, window.height, window.step_y, window.apart_y),
-        (x.dims[1], window.left, window.right, window.width, window.step_x, window.apart_x),
-    ):
-        if min(seen, step, apart) < 1:
-            raise ModelRefused.at(name, "a window, its step and its spacing are at least 1")
-        extent = (int(seen) - 1) * int(apart) + 1
-        room = size + int(before) + int(after) - extent
-        if room < 0:
+    for size, before, after, extent, step in _axes(name, window, x):
+        made.append((size + before + after - extent) // step + 1)
+    return made[0], made[1]
+
+
+def image_of(name: str, window: Window, x: Tensor) -> tuple[int, int]:
+    """Return the height and width of the output; ModelRefused if the window does not fit."""
+    sides = sides_of(name, window, x)
+    for size, before, after, extent, _ in _axes(name, window, x):
+        if size + before + after < extent:
             raise ModelRefused.at(name, f"a window of {extent} does not fit into {size}")
         if max(before, after) >= extent:
             raise ModelRefused.at(name, "a window would see nothing but padding")
-        made.append(room // int(step) + 1)
-    return made[0], made[1]
+    return sides
+
+
+def _axes(name: str, window: Window, x: Tensor) -> list[tuple[int, int, int, int, int]]:
+    """Return for each axis: size, padding before and after, extent of a window, and step."""
+    steps = window.step_y, window.step_x, window.apart_y, window.apart_x
+    if min(window.height, window.width, *steps) < 1:
+        raise ModelRefused.at(name, "a window, its step and its spacing are at least 1")
+    down = (int(window.height) - 1) * int(window.apart_y) + 1
+    across = (int(window.width) - 1) * int(window.apart_x) + 1
+    return [
+        (x.dims[0], int(window.top), int(window.bottom), down, int(window.step_y)),
+        (x.dims[1], int(window.left), int(window.right), across, int(window.step_x)),
+    ]
 
 
 def window_openings(window: Window, tensor: Tensor) -> tuple[int, int]:

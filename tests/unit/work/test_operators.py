@@ -8,11 +8,16 @@ from typing import get_args
 
 import pytest
 
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import i16, u16, u32
 from btt_chain.work import operators
-from btt_chain.work.operators import numeric
+from btt_chain.work.build import Builder, Numbers
+from btt_chain.work.operators import Concat, Linear, numeric
 from btt_chain.work.operators.base import Operator
 from btt_chain.work.operators.numeric import KERNELS
+from btt_chain.work.operators.numeric.kernel import NodeOf
 from btt_chain.work.operators.numeric.products import ProductKernel
+from btt_chain.work.tensors import LEAF_BYTES, Kind, Weights
 
 WIRE = get_args(get_args(operators.Op)[0])
 SHARED = {"__init__", "base", "columns", "windows"}
@@ -85,3 +90,27 @@ def test_kernels_with_accumulators_are_those_of_operators_that_bound_them(
     bounded = "accumulator_limit" in vars(kind)
 
     assert issubclass(KERNELS[kind], ProductKernel) == bounded
+
+
+def test_the_builder_takes_an_operator_without_a_method_of_its_own() -> None:
+    joined = Builder(Kind.U8, (2, 3))
+    joined.node("both", Concat(u16(0), u16(0)), Numbers(Kind.U8), (2, 6))
+
+    assert joined.model().graph.output.dims == (2, 6)
+
+
+def test_the_builder_refuses_constants_without_records() -> None:
+    weights = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
+    op = Linear(u16(0), weights, i16(0), i16(255))
+
+    with pytest.raises(ValueError, match="'dense': constants and records come together"):
+        Builder(Kind.U8, (3,)).node("dense", op, Numbers(Kind.U8), (3,))
+
+
+def test_a_kernel_with_constants_refuses_a_node_without_them() -> None:
+    weights = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
+    tensor = Builder(Kind.U8, (3,)).tensor(0)
+    node = NodeOf("dense", Linear(u16(0), weights, i16(0), i16(255)), [tensor], tensor)
+
+    with pytest.raises(TypeError, match="'dense' needs its weights"):
+        KERNELS[Linear](node, None)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.random import Generator
 
-from btt_chain.work.build import Builder, Numbers, exponentials, window
+from btt_chain.work.build import Builder, Numbers, window
 from btt_chain.work.graph import Graph, Node, weighted_of
 from btt_chain.work.merkle import Tree
 from btt_chain.work.model import Bytes2D, Elements, Float32s, Int8s, Int32s, Model, elements_of
@@ -28,6 +28,7 @@ from btt_chain.work.operators import (
     Softmax,
     Table,
 )
+from btt_chain.work.operators.numeric.softmax import exponentials
 from btt_chain.work.tensors import Kind, Tensor, Window
 
 Array = dict[tuple[int, ...], int]

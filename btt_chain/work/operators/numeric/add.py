@@ -7,8 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.random import Generator
 
+from btt_chain.scale import i32, u8
+from btt_chain.work.errors import ModelRefused
 from btt_chain.work.model import Elements
 from btt_chain.work.operators import Add
+from btt_chain.work.operators.add import MAX_FACTOR, MAX_SHIFT
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
 
@@ -50,3 +53,14 @@ class AddKernel(Kernel[Add]):
     def in_floats(node: NodeOf[Add], rng: Generator) -> FloatFunction:
         """Return the sum."""
         return lambda inputs: inputs[0] + inputs[1]
+
+
+def factors_of(name: str, ratios: tuple[float, float]) -> tuple[i32, i32, u8]:
+    """Return both factors and the shift; ModelRefused if a ratio is too large to be exact."""
+    shift = MAX_SHIFT
+    while shift and max(map(abs, ratios)) * (1 << shift) > MAX_FACTOR:
+        shift -= 1
+    a, b = (round(ratio * (1 << shift)) for ratio in ratios)
+    if max(abs(a), abs(b)) > MAX_FACTOR:
+        raise ModelRefused.at(name, f"ratios {ratios} of the scales are above 2^21")
+    return i32(a), i32(b), u8(shift)

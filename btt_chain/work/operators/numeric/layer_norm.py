@@ -10,7 +10,7 @@ import numpy as np
 from numpy.random import Generator
 
 from btt_chain.work.arithmetic import INVERSE_BITS, PART_BITS, ROOT_BITS
-from btt_chain.work.model import Constants, Elements, Float32s, Float64s, Int64s
+from btt_chain.work.model import Constants, Elements, Float32s, Float64s, Int32s, Int64s
 from btt_chain.work.operators import LayerNorm
 from btt_chain.work.operators.numeric.kernel import FloatFunction, Kernel, NodeOf
 from btt_chain.work.operators.numeric.rows import by_rows, sums_of
@@ -90,3 +90,17 @@ def whole_roots(numbers: Int64s) -> Int64s:
     roots -= roots * roots > numbers
     roots += (roots + 1) * (roots + 1) <= numbers
     return roots
+
+
+def norm_constants(
+    gain: Float32s, offset: Float32s, out_scale: float, shift: int = 24
+) -> tuple[Int32s, Int32s]:
+    """Return offset and factor of a normalisation in 2^-shift of the output's scale."""
+    factor = np.rint(gain.astype(np.float64) / out_scale * 2.0 ** (shift - 12)).astype(np.int32)
+    moved = np.rint(offset.astype(np.float64) / out_scale * 2.0**shift).astype(np.int32)
+    return moved, factor
+
+
+def norm_epsilon(epsilon: float, scale: float, count: int) -> int:
+    """Return ONNX's epsilon in units of `LayerNorm`, for `count` elements of this scale."""
+    return round(epsilon / scale**2 * count**2)

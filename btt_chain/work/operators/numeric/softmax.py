@@ -53,3 +53,11 @@ def _softmax(table: Float64s, rows: Elements, made: Elements, shares: Float64s) 
     if made.dtype == np.int8:
         whole ^= 128
     made.view(np.uint8)[...] = whole
+
+
+def exponentials(scale: float) -> list[int]:
+    """Return the table of a softmax whose input has this scale: 2^15 * exp(-d * scale).
+
+    Computed with floats, once, when the model is built: only the table is part of consensus.
+    """
+    return [round(float(32768 * np.exp(-below * scale))) for below in range(256)]
