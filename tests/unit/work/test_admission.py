@@ -31,7 +31,7 @@ from btt_chain.work.operators import (
     Table,
 )
 from btt_chain.work.shapes import MAX_LINES, check_graph, check_manifest
-from btt_chain.work.tensors import Kind, Tensor, Weights
+from btt_chain.work.tensors import Kind, Tensor, Weights, Window
 from unit.work.work_world import KINDS, attention, image_net, nodes_of, single, weights
 
 X = Tensor(Kind.I8, [u32(6), u32(6), u32(4)], i16(0), u16(4096))
@@ -49,9 +49,9 @@ def graph(op: Op, out: Tensor, given: Tensor = X) -> Graph:
     return Graph(given, [Node("guilty", op, out)])
 
 
-def conv(seen: object = SEEN, groups: int = 1, limit: int = 1000) -> Op:
+def conv(seen: Window = SEEN, groups: int = 1, limit: int = 1000) -> Op:
     held = replace(WEIGHTS, limit=u32(limit))
-    return Conv(ZERO, held, seen, u16(groups), i16(-128), HIGH)  # type: ignore[arg-type]
+    return Conv(ZERO, held, seen, u16(groups), i16(-128), HIGH)
 
 
 BROKEN: dict[str, tuple[Graph, str]] = {
