@@ -9,12 +9,12 @@ from typing import get_args
 import pytest
 
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import i16, u16, u32
+from btt_chain.scale import i16, u8, u16, u32, u64
 from btt_chain.work import operators
 from btt_chain.work.build import Builder, Numbers
-from btt_chain.work.operators import Concat, Linear, numeric
+from btt_chain.work.operators import Concat, LayerNorm, Linear, numeric
 from btt_chain.work.operators.base import Operator
-from btt_chain.work.operators.numeric import KERNELS
+from btt_chain.work.operators.numeric import KERNELS, product_of
 from btt_chain.work.operators.numeric.kernel import NodeOf
 from btt_chain.work.operators.numeric.products import ProductKernel
 from btt_chain.work.tensors import LEAF_BYTES, Kind, Weights
@@ -110,7 +110,23 @@ def test_the_builder_refuses_constants_without_records() -> None:
 def test_a_kernel_with_constants_refuses_a_node_without_them() -> None:
     weights = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
     tensor = Builder(Kind.U8, (3,)).tensor(0)
-    node = NodeOf("dense", Linear(u16(0), weights, i16(0), i16(255)), [tensor], tensor)
+    dense = Linear(u16(0), weights, i16(0), i16(255))
+    norm = LayerNorm(u16(0), u64(1), weights, u8(24))
 
-    with pytest.raises(TypeError, match="'dense' needs its weights"):
-        KERNELS[Linear](node, None)
+    for op in (dense, norm):
+        with pytest.raises(TypeError, match="node 'bare' needs its"):
+            KERNELS[type(op)](NodeOf("bare", op, [tensor], tensor), None)
+
+
+def test_rules_for_which_an_operator_has_no_use_are_refused() -> None:
+    concat, tensor = Concat(u16(0), u16(0)), Builder(Kind.U8, (3,)).tensor(0)
+    weights = Weights(H256(bytes(32)), u16(LEAF_BYTES), u32(0))
+
+    with pytest.raises(TypeError, match="Concat has no weights"):
+        concat.with_constants(weights)
+    with pytest.raises(ValueError, match="Concat has no weights"):
+        concat.record_bytes([tensor, tensor])
+    with pytest.raises(TypeError, match="Concat has no accumulators"):
+        concat.accumulator_limit([tensor, tensor])
+    with pytest.raises(TypeError, match="Concat is no product"):
+        product_of(concat)

@@ -101,6 +101,7 @@ def test_a_preparation_is_read_as_it_is_written() -> None:
         ('{"offset": ["4"]}', "no number"),
         ('{"divisor": [NaN]}', "no number"),
         ('{"offset": [1e400]}', "no number"),
+        (f'{{"offset": [{10**400}]}}', "no number"),
         ('{"labels": [1]}', "no list of texts"),
     ],
 )

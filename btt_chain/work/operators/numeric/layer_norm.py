@@ -56,7 +56,7 @@ def _norm(
     made: Elements,
     numbers: Float64s,
 ) -> None:
-    """Compute in float64, which is exact for rows that are not too long (`MAX_ROW`).
+    """Compute in float64, which is exact for rows up to `operators.layer_norm.MAX_ROW`.
 
     None of n elements is more than √n deviations from the mean. So the first product is at most √n
     · 2^41, the second √n · 2^44, and powers of two never round.
