@@ -123,6 +123,10 @@ test-full: test ## Everything: also what is marked `full`, fresh seeds, fuzzing,
 	$(BIN)/python tests/fuzz/run.py --minutes $(MINUTES) --targets "$(TARGETS)" --seed $(SEED)
 	$(MAKE) --no-print-directory bench-compare
 
+.PHONY: check
+check: setup lint ## What a change needs first: lint, types, layers, unit tests
+	$(PYTEST) -n $(JOBS) tests/unit tests/lint
+
 .PHONY: lint
 lint: setup ## Style, types, layers, sizes, words and the rules of the runtime, without tests
 	$(BIN)/ruff check .

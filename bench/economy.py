@@ -53,7 +53,7 @@ class AllOnline(Operators):
     """A registry in which every account is online."""
 
     def exists(self, who: AccountId) -> bool:
-        """Return True: every account is online."""
+        """Return True if the account is online: always."""
         return True
 
 

@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import asyncio
 import math
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.client.amount import BTT, Currency
+from btt_chain.client.amount import BTT, PLANCK, Currency
 from btt_chain.client.decoding import EventView, ExtrinsicView
 from btt_chain.client.errors import (
     InvalidAnswer,
@@ -378,19 +379,36 @@ async def find_block(connection: Connection, which: str) -> bytes:
     return to_bytes(found)
 
 
+_SYMBOL: Final = re.compile("[A-Za-z]{1,12}")
+
+
 def read_properties(properties: Json) -> tuple[Currency, int]:
-    """Return the currency and the address prefix of a chain's properties; by default BTT and 42."""
+    """Return the currency and the address prefix of a chain's properties; by default BTT and 42.
+
+    Raises InvalidAnswer for a currency in which amounts would have another meaning.
+    """
 
     def first(name: str) -> Json:
         found = properties.get(name) if isinstance(properties, dict) else None
         return found[0] if isinstance(found, list) and found else found
 
     symbol, decimals, prefix = first("tokenSymbol"), first("tokenDecimals"), first("ss58Format")
-    currency = Currency(
-        symbol if isinstance(symbol, str) else BTT.symbol,
-        decimals if isinstance(decimals, int) else BTT.decimals,
-    )
-    return currency, prefix if isinstance(prefix, int) else ss58.DEFAULT_PREFIX
+    symbol = BTT.symbol if symbol is None else symbol
+    decimals = BTT.decimals if decimals is None else decimals
+    prefix = ss58.DEFAULT_PREFIX if prefix is None else prefix
+    if not (isinstance(symbol, str) and _SYMBOL.fullmatch(symbol)) or symbol.lower() == PLANCK:
+        raise InvalidAnswer(f"the node names {symbol!r} as the symbol of its currency")
+    if isinstance(decimals, bool) or not isinstance(decimals, int) or not 0 <= decimals <= 38:
+        raise InvalidAnswer(f"the node names {decimals!r} as the decimals of its currency")
+    if symbol == BTT.symbol and decimals != BTT.decimals:
+        raise InvalidAnswer(f"the node gives BTT {decimals} decimals instead of {BTT.decimals}")
+    if (
+        isinstance(prefix, bool)
+        or not isinstance(prefix, int)
+        or not 0 <= prefix <= ss58.MAX_PREFIX
+    ):
+        raise InvalidAnswer(f"the node names {prefix!r} as the prefix of its addresses")
+    return Currency(symbol, decimals), prefix
 
 
 def header_hash(header: Json) -> bytes:
@@ -415,7 +433,9 @@ def _changes(answer: Json) -> dict[str, bytes | None]:
 
 
 def _versions(answer: Json) -> tuple[int, int]:
-    return (
-        integer_of(member(answer, "specVersion")),
-        integer_of(member(answer, "transactionVersion")),
+    found = tuple(
+        integer_of(member(answer, name)) for name in ("specVersion", "transactionVersion")
     )
+    if max(found) >= 1 << 32:
+        raise InvalidAnswer(f"the node answered {answer!r} where versions of 32 bits were expected")
+    return found[0], found[1]

@@ -7,7 +7,7 @@ Extensions with data must be known; unknown ones are accepted if they have no da
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from btt_chain.client.errors import Undecodable
 from btt_chain.client.metadata import ChainMetadata
@@ -15,11 +15,13 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.signature import Scheme
 from btt_chain.primitives.era import Era, Immortal, Mortal
 from btt_chain.primitives.extrinsic import bare, opaque, signing_payload
-from btt_chain.scale import codec, compact_encode
+from btt_chain.scale import codec, compact_decode, compact_encode
 from btt_chain.scale.errors import DecodeError
 
 _ERA = codec(Era)
 _SCHEME_INDEX = {scheme: bytes((scheme.value,)) for scheme in Scheme}
+
+SIGNATURE_LENGTH: Final = 64
 
 
 class Signer(Protocol):
@@ -88,6 +90,18 @@ def sign(metadata: ChainMetadata, context: SigningContext, draft: Draft, signer:
     signature = signer.sign(signing_payload(draft.call, extra, implicit))
     inner = b"\x84\x00" + signer.account_id + _SCHEME_INDEX[signer.scheme] + signature
     return opaque(inner + extra + draft.call)
+
+
+def without_signature(wire: bytes) -> bytes:
+    """Return a signed extrinsic of the same length whose signature is invalid: for estimates.
+
+    A node that is asked for a fee gets no transaction that it could send.
+    """
+    _, start = compact_decode(wire, 0)
+    if wire[start : start + 2] != b"\x84\x00":
+        return wire
+    first = start + 2 + 32 + 1
+    return wire[:first] + bytes(SIGNATURE_LENGTH) + wire[first + SIGNATURE_LENGTH :]
 
 
 def era_at(number: int, period: int | None) -> Era:

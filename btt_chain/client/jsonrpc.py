@@ -169,10 +169,10 @@ class WebSocket:
         try:
             yield self._notifications(queue)
         finally:
-            del self._subscriptions[name]
             # The node may be gone, or have ended the subscription itself.
             with suppress(ClientError):
                 await self.call(unsubscribe, name)
+            self._subscriptions.pop(name, None)
 
     async def _notifications(
         self, queue: asyncio.Queue[Json | Disconnected]
@@ -262,7 +262,9 @@ class Http:
     async def call(self, method: str, *params: Json) -> Json:
         """Return a method's result. Raises RpcError, TimedOut, Disconnected."""
         try:
-            async with self._session.post(self.url, data=request(1, method, params)) as answer:
+            async with self._session.post(
+                self.url, data=request(1, method, params), allow_redirects=False
+            ) as answer:
                 raw = await _body(answer)
         except TimeoutError:
             raise _late(self.url, method, self._timeout) from None

@@ -37,6 +37,7 @@ from btt_chain.client.extrinsics import (
     hash_of,
     sign,
     unsigned,
+    without_signature,
 )
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.metadata import ChainMetadata
@@ -59,6 +60,8 @@ NONCE_TAKEN: Final = (1013, 1014)
 is not lower."""
 STALE: Final = validity.describe(validity.Stale())
 """The pool's error for a nonce that is used."""
+MAX_DIGITS: Final = 40
+"""Maximum digits of a fee: a u128 has 39."""
 
 _VALIDITY = codec(validity.TransactionValidityError)
 
@@ -155,8 +158,11 @@ class Transactions:
 
     async def fee(self, wire: bytes) -> int:
         """Return the fee that a transaction would pay now, without its tip, in planck."""
-        answer = await self._connection.call("payment_queryInfo", to_hex(wire))
-        return int(str(member(answer, "partialFee")))
+        answer = await self._connection.call("payment_queryInfo", to_hex(without_signature(wire)))
+        fee = member(answer, "partialFee")
+        if isinstance(fee, str) and fee.isascii() and fee.isdecimal() and len(fee) < MAX_DIGITS:
+            return int(fee)
+        raise InvalidAnswer(f"the node answered {fee!r} where a fee was expected")
 
     async def dry_run(self, wire: bytes) -> str | None:
         """Return the reason why a transaction's call would fail now, None if it would succeed.
@@ -237,6 +243,7 @@ class Transactions:
 
         `first` is the transaction of the first attempt, if the caller has signed it.
         """
+        shown = first is not None
         for _ in range(ATTEMPTS):
             try:
                 async with AsyncExitStack() as stack:
@@ -254,11 +261,12 @@ class Transactions:
                             )
                         statuses = await stack.enter_async_context(self._watched(wire))
                     return Delivered(wire, await _until(statuses, wait, patience))
-            except _Overtaken as error:
-                # Another program signs for the same account.
-                if signer is None or nonce is not None:
-                    raise TransactionRefused(str(error)) from None
-        raise NotIncluded("other transactions of this account are always quicker")
+            except _NonceTaken as error:
+                # Another program signs for the same account. A transaction that the caller signed
+                # and showed is never followed by another one: a lying node could have both paid.
+                if signer is None or nonce is not None or shown:
+                    raise TransactionRefused(f"{error}; nothing else was sent") from None
+        raise NotIncluded("other transactions of this account always take the nonce first")
 
     async def outcome(self, wire: bytes, block: bytes, *, is_final: bool = False) -> Included:
         """Return a transaction's result in its block."""
@@ -313,7 +321,7 @@ class Transactions:
 
     @asynccontextmanager
     async def _watched(self, wire: bytes) -> AsyncIterator[AsyncIterator[Json]]:
-        """Send a transaction and yield its statuses. Raises _Overtaken, TransactionRefused."""
+        """Send a transaction and yield its statuses. Raises _NonceTaken, TransactionRefused."""
         subscription = self._connection.subscribe(
             "author_submitAndWatchExtrinsic", "author_unwatchExtrinsic", to_hex(wire)
         )
@@ -322,7 +330,7 @@ class Transactions:
                 statuses = await stack.enter_async_context(subscription)
             except RpcError as error:
                 if error.code in NONCE_TAKEN or error.data == STALE:
-                    raise _Overtaken(str(error)) from None
+                    raise _NonceTaken(str(error)) from None
                 raise TransactionRefused(str(error)) from None
             yield statuses
 
@@ -337,8 +345,8 @@ class Transactions:
         return None
 
 
-class _Overtaken(TransactionRefused):
-    """Another transaction of the account has the same nonce."""
+class _NonceTaken(TransactionRefused):
+    """The pool refused a nonce that another transaction of the account has."""
 
 
 async def _until(statuses: AsyncIterator[Json], wait: Wait, patience: float) -> bytes:
@@ -369,7 +377,10 @@ def block_of(status: Json, wait: Wait) -> bytes | None:
     if not isinstance(status, dict):
         return None
     if "usurped" in status:
-        raise _Overtaken(f"another transaction took its place: {status['usurped']}")
+        raise TransactionRefused(
+            f"another transaction of the account took its place: {status['usurped']}; nothing is "
+            "sent again"
+        )
     if "finalityTimeout" in status:
         raise NotIncluded(f"block {status['finalityTimeout']} holds it, but is not final in time")
     if "finalized" in status:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from typing import Final
 
 from btt_chain.client.errors import InvalidAnswer
 from btt_chain.client.jsonrpc import Json
@@ -28,15 +28,18 @@ def to_bytes(answer: Json) -> bytes:
         raise InvalidAnswer(f"the node answered {answer[:40]!r} where hex was expected") from None
 
 
+MAX_INTEGER: Final = 2**64 - 1
+
+
 def integer_of(answer: Json) -> int:
-    """Return a number that a node sent as such or in hex. Raises InvalidAnswer."""
+    """Return a number that a node sent as such or in hex, 0 or more. Raises InvalidAnswer."""
     try:
-        if isinstance(answer, str) and answer.startswith("0x"):
+        if isinstance(answer, str) and answer.startswith("0x") and len(answer) <= 34:
             return int(answer, 16)
     except ValueError:
         pass
     else:
-        if isinstance(answer, (int, float)) and math.isfinite(answer):
+        if isinstance(answer, int | float) and 0 <= answer <= MAX_INTEGER:
             return int(answer)
     raise InvalidAnswer(f"the node answered {answer!r} where a number was expected")
 

@@ -1,4 +1,4 @@
-"""Payments: invoices, payment URIs, EMV QR codes, card vouchers, webhooks and statements.
+"""Payments: invoices, payment URIs, EMV QR codes, card vouchers and webhooks.
 
 Pure functions, without a network or a chain: wallets, tills and the command line use them.
 """

@@ -36,6 +36,8 @@ def decode(prefix: str, text: str) -> bytes:
     """
     if len(text) > MAX_LENGTH:
         raise PaymentError(f"{len(text)} characters, at most {MAX_LENGTH}")
+    if not text.isascii():
+        raise PaymentError("it has characters other than ASCII")
     if text not in (text.lower(), text.upper()):
         raise PaymentError("upper and lower case are mixed: the text was altered")
     text = text.lower()

@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.payments.errors import PaymentError
-from btt_chain.payments.reference import REFERENCE_LENGTH, from_base64url, to_base64url
+from btt_chain.payments.reference import (
+    REFERENCE_LENGTH,
+    ensure_random,
+    from_base64url,
+    to_base64url,
+)
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.currency import (
@@ -170,7 +175,9 @@ def _account(value: str) -> tuple[AccountId, bytes | None]:
         raise PaymentError(f"EMV code: field 26: {error}") from None
     reference = None
     if "02" in parts:
-        reference = from_base64url(parts["02"], REFERENCE_LENGTH, "EMV code: field 26")
+        reference = ensure_random(
+            from_base64url(parts["02"], REFERENCE_LENGTH, "EMV code: field 26")
+        )
     return merchant, reference
 
 

@@ -26,7 +26,12 @@ from btt_chain.crypto import ed25519, sr25519
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
 from btt_chain.payments.errors import PaymentError
-from btt_chain.payments.reference import REFERENCE_LENGTH, from_base64url, to_base64url
+from btt_chain.payments.reference import (
+    REFERENCE_LENGTH,
+    ensure_random,
+    from_base64url,
+    to_base64url,
+)
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.currency import BTT, Currency, CurrencyError, currency
@@ -40,7 +45,8 @@ MAX_TEXT: Final = 140
 SIGNATURE_LENGTH: Final = 64
 _KEYS: Final = ("amount", "currency", "ref", "exp", "net", "label", "message", "sig")
 _REQUIRED: Final = "req-"
-_SECONDS: Final = re.compile(r"[1-9][0-9]{0,12}", re.ASCII)
+_KEY: Final = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 _NETWORK: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~!$'()*+,;:@/?]*", re.ASCII)
 """Characters of a value that need no percent sign (RFC 3986, query), without `&` and `=`."""
@@ -152,6 +158,8 @@ def _pairs(query: str) -> dict[str, str]:
         key, equals, value = part.partition("=")
         if not equals:
             raise PaymentError(f"payment request: {part!r} has no value")
+        if not _KEY.fullmatch(key):
+            raise PaymentError(f"payment request: the key {key[:20]!r} is not lower-case letters")
         if key in values:
             raise PaymentError(f"payment request: {key!r} stands twice")
         if key not in _KEYS and key.startswith(_REQUIRED):
@@ -190,7 +198,7 @@ def _account(address: str) -> AccountId:
 def _reference(text: str | None) -> bytes | None:
     if text is None:
         return None
-    return from_base64url(text, REFERENCE_LENGTH, "payment request: ref")
+    return ensure_random(from_base64url(text, REFERENCE_LENGTH, "payment request: ref"))
 
 
 def _seconds(text: str | None) -> int | None:

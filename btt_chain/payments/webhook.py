@@ -13,6 +13,7 @@ import binascii
 import hashlib
 import hmac
 import ipaddress
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Final
@@ -33,6 +34,7 @@ RETRIES_S: Final = (
 )  # fmt: skip
 """Waiting time before each attempt, in seconds, counted from the previous one."""
 
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
 _TRANSLATED: Final = (
     ipaddress.IPv6Network("64:ff9b::/96"),
     ipaddress.IPv6Network("64:ff9b:1::/48"),
@@ -85,8 +87,10 @@ def verify(secret: str, given: Mapping[str, str], body: bytes, now_s: int) -> st
         signatures = values["webhook-signature"].split(" ")
     except KeyError as error:
         raise PaymentError(f"webhook: the header {error.args[0]} is missing") from None
-    if not (timestamp.isascii() and timestamp.isdigit()):
+    if not _SECONDS.fullmatch(timestamp):
         raise PaymentError("webhook: webhook-timestamp is not a Unix time in seconds")
+    if not (id.isascii() and all(each.isascii() for each in signatures)):
+        raise PaymentError("webhook: a header has characters other than ASCII")
     if abs(now_s - int(timestamp)) > TOLERANCE_S:
         raise PaymentError(
             f"webhook: its time differs by more than {TOLERANCE_S} s from this clock"

@@ -262,7 +262,12 @@ class Sender:
         sender = chain.metadata.address(signing.pair.account_id)
         if not self.as_json:
             estimate = f"{currency.format(fee)} (estimate)"
-            show.record({"call": said, "from": sender, "fee": estimate}, width=WIDTH)
+            facts: dict[str, str] = {"call": said, "from": sender, "fee": estimate}
+            if signing.tip_in(currency):
+                facts["tip"] = currency.format(signing.tip_in(currency))
+            if signing.period is None:
+                facts["lifetime"] = "immortal: it stays valid until its nonce is used"
+            show.record(facts, width=WIDTH)
         if self.is_dry_run:
             error = await chain.transactions.dry_run(wire)
             if self.as_json:
@@ -285,7 +290,7 @@ class Sender:
         name = await chain.connection.call("system_chain")
         if self.as_json or not is_terminal():
             raise Mistyped(f"{name} is a live chain: add --yes to send {said}")
-        click.confirm(f"Send this to {name}?", abort=True, err=True)
+        click.confirm(show.printable(f"Send this to {name}?"), abort=True, err=True)
 
     async def included(self, chain: Chain, call: Call, wire: bytes) -> Included:
         """Send a prepared call; return its result in its block, also if it failed there."""

@@ -33,6 +33,14 @@ def line(value: object) -> None:
     click.echo(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
 
 
+def printable(text: str) -> str:
+    """Return a text with control characters escaped: a node's answers could move the cursor."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
+
 def note(text: str) -> None:
     """Print a message on standard error."""
     click.echo(text, err=True)
@@ -47,7 +55,7 @@ def record(fields: Mapping[str, str | Sequence[str]], *, width: int = 0) -> None
     for name, value in fields.items():
         label = name
         for text in [value] if isinstance(value, str) else value:
-            _echo(click.style(label.ljust(width), fg="cyan") + "  " + text)
+            _echo(click.style(label.ljust(width), fg="cyan") + "  " + printable(text))
             label = ""
 
 

@@ -28,3 +28,15 @@ def test_every_file_that_a_page_names_is_there(page: Path) -> None:
     named = set(FILE.findall(page.read_text(encoding="utf-8")))
 
     assert sorted(name for name in named if not (ROOT / name).exists()) == []
+
+
+def test_each_make_target_that_a_page_names_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z][a-z-]*):", makefile, re.MULTILINE))
+    named = {
+        target
+        for page in PAGES
+        for target in re.findall(r"`make ([a-z][a-z-]*)", page.read_text(encoding="utf-8"))
+    }
+    assert {"devnet", "test", "check"} <= named
+    assert named <= targets, sorted(named - targets)

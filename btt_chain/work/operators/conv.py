@@ -70,7 +70,7 @@ class Conv(Operator, index=1):
 
     @property
     def checked_by_vectors(self) -> bool:
-        """True without groups."""
+        """True if the window has no groups."""
         return self.groups == 1
 
     def accumulator_limit(self, inputs: Sequence[Tensor]) -> int:

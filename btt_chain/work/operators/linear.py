@@ -56,7 +56,7 @@ class Linear(Operator, index=0):
 
     @property
     def checked_by_vectors(self) -> bool:
-        """Always."""
+        """True if random vectors can check it: always."""
         return True
 
     def accumulator_limit(self, inputs: Sequence[Tensor]) -> int:

@@ -54,7 +54,7 @@ class MatMul(Operator, index=2):
 
     @property
     def checked_by_vectors(self) -> bool:
-        """Always."""
+        """True if random vectors can check it: always."""
         return True
 
     def accumulator_limit(self, inputs: Sequence[Tensor]) -> int:

@@ -32,6 +32,7 @@ def test_a_vector_of_bip_350() -> None:
         ("m1b", "character 3, 'b'"),
         ("m1" + "q" * 9_000, "at most 8192"),
         ("", "begin with m1"),
+        ("\u212a1qqqqqq", "other than ASCII"),
     ],
 )
 def test_malformed_texts_are_refused(text: str, reason: str) -> None:

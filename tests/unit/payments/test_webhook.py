@@ -56,7 +56,10 @@ def test_a_delivery_is_verified() -> None:
         ({"webhook-timestamp": "-1"}, "not a Unix time"),
         ({"webhook-timestamp": "\u0661"}, "not a Unix time"),
         ({"webhook-signature": "v1,"}, "signature is wrong"),
-        ({"webhook-signature": "v2,é"}, "signature is wrong"),
+        ({"webhook-signature": "v2,é"}, "other than ASCII"),
+        ({"webhook-id": "evt_é"}, "other than ASCII"),
+        ({"webhook-timestamp": "1" * 4_400}, "not a Unix time"),
+        ({"webhook-timestamp": f"0{NOW}"}, "not a Unix time"),
     ],
 )
 def test_altered_deliveries_are_refused(change: dict[str, str], reason: str) -> None:

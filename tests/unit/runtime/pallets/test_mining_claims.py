@@ -211,7 +211,7 @@ def test_unallocated_emission_is_paid_to_the_last_planck() -> None:
     assert works.balances.total(MINING) == 0
 
 
-def test_a_job_of_the_chain_costs_the_price_that_governance_moves(works: Works) -> None:
+def test_governance_moves_the_price_of_a_job_of_the_chain(works: Works) -> None:
     works.next_era()
     price = int(works.mining.prices.protocol_price.value)
     works.set(protocol_price=u128(2 * price))
