@@ -333,6 +333,21 @@ def test_f12_a_proof_that_excludes_a_final_block_stops_the_gadget() -> None:
     assert len(case.node.of(Finalize)) == 1
 
 
+def test_f12_the_voter_of_the_next_set_casts_no_vote_either() -> None:
+    voting, stopped = GadgetCase(), GadgetCase()
+    stopped.gossip(commit_bytes(stopped.commit(2)))
+    other = child(genesis_header(), "other")
+    others = [other, child(other, "b"), child(child(other, "b"), "c")]
+    for header in others:
+        stopped.node.tree.headers[header.hash()] = header
+    best, stopped.headers[3] = stopped.headers[4], others[2]
+    conflict = commit_bytes(stopped.commit(3))
+    assert [one for one in stopped.gossip(conflict) if isinstance(one, Broken)]
+    for case, votes in ((voting, True), (stopped, False)):
+        case.gadget._environment.begin_set(target(best))
+        assert bool(published(case.at(4 * T))) is votes
+
+
 def rivals(case: GadgetCase, count: int) -> list[Header]:
     """Return another chain over genesis, none of whose blocks are here."""
     headers = [child(genesis_header(), "other")]
