@@ -169,10 +169,13 @@ class WebSocket:
         try:
             yield self._notifications(queue)
         finally:
-            # The node may be gone, or have ended the subscription itself.
-            with suppress(ClientError):
-                await self.call(unsubscribe, name)
-            self._subscriptions.pop(name, None)
+            try:
+                # The node may be gone, or have ended the subscription itself.
+                with suppress(ClientError):
+                    await self.call(unsubscribe, name)
+            finally:
+                # Last: a notification before the answer would begin the queue again.
+                self._subscriptions.pop(name, None)
 
     async def _notifications(
         self, queue: asyncio.Queue[Json | Disconnected]
