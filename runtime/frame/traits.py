@@ -25,6 +25,17 @@ class Clock(Protocol):
         """Return the slots since the first block's slot; 0 at genesis and in block 1."""
 
 
+class Prices(Protocol):
+    """Prices of BTT; Oracle implements it."""
+
+    def price(self, key: bytes) -> u128:
+        """Return the price of 1 BTT under a key as b"BTT/CNY", with 18 decimals, above 0.
+
+        Raise Oracle.Few, Oracle.Stale or Oracle.Jumping where there is none to rely on, and
+        Oracle.UnknownKey for a key without a rule.
+        """
+
+
 # ---- native money; Balances implements all of it. Source: frame_support::traits::fungible
 
 
