@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from btt_chain.chain.runtimes import Builder, wire_of
 from btt_chain.scale import codec
 from runtime import BttRuntime
-from runtime.audit import audit
+from runtime.audits import audit
 from runtime.frame import MigrationFailed, Runtime, RuntimeVersion
 from runtime.frame.migration import note_version, pending
 from runtime.frame.version import CODE_KEY

@@ -20,7 +20,7 @@ from cli.common.errors import ExitCode, Refused
 from cli.common.working import asked
 
 if TYPE_CHECKING:
-    from runtime.audit import Finding
+    from runtime.audits import Finding
 
 PAGE: Final = 1_000
 """Keys per request: the maximum that a node lists."""
@@ -195,7 +195,7 @@ def audited(state: dict[bytes, bytes], root: bytes) -> Sequence[Finding]:
     from genesis.build import readable
     from genesis.code import state_version
     from runtime import BttRuntime
-    from runtime.audit import audit
+    from runtime.audits import audit
     from runtime.frame.version import CODE_KEY
     from storage.trie import state_root
 

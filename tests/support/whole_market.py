@@ -12,7 +12,7 @@ from btt_chain.primitives.extrinsic import bare
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64
 from runtime import BttRuntime
-from runtime.audit import audit
+from runtime.audits import audit
 from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.frame import Call, Origin, PostInfo

@@ -26,7 +26,7 @@ from genesis.spec import Plain
 from genesis.tables import table
 from runtime import BttRuntime
 from runtime.accounts import TREASURY
-from runtime.audit import Finding, audit
+from runtime.audits import Finding, audit
 from runtime.executive import Executive
 from runtime.frame import ROOT, Call, DispatchError, Origin, signed
 from runtime.genesis import write_genesis

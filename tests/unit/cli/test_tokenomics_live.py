@@ -23,8 +23,8 @@ from btt_chain.rpc.server import RpcConfig
 from cli.commands import tokenomics_live
 from cli.common.errors import Refused
 from cli.program import program
-from runtime import audit as auditing
-from runtime.audit import Finding
+from runtime import audits as auditing
+from runtime.audits import Finding
 
 BTT = 10**18
 

@@ -12,7 +12,7 @@ from genesis.presets import CHAINS, DOCUMENTS, Chain
 from genesis.schedule import emission, release, schedule
 from genesis.simulate import Economy, Memory, Plan, runway, simulated
 from genesis.tables import table
-from runtime.audit import audit
+from runtime.audits import audit
 from runtime.constants import BTT
 
 

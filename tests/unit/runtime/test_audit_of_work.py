@@ -11,7 +11,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec, u8, u32, u64, u128
-from runtime.audit import audit
+from runtime.audits import audit
 from runtime.constants import BTT
 from runtime.frame import ROOT, Reason, signed
 from runtime.pallets.asset_registry import AssetKind, RightKind, Role

@@ -42,7 +42,7 @@ from runtime.accounts import (
     STAKING,
     TREASURY,
 )
-from runtime.audit import audit, records
+from runtime.audits import audit, records
 from runtime.constants import BTT, MILLI_BTT
 from runtime.frame import (
     ROOT,

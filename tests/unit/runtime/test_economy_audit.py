@@ -23,7 +23,7 @@ from runtime.accounts import (
     STAKING,
     TREASURY,
 )
-from runtime.audit import Finding, audit
+from runtime.audits import Finding, audit
 from runtime.constants import BTT
 from runtime.frame import Reason
 from runtime.frame.traits import Reasons

@@ -14,7 +14,7 @@ from btt_chain.primitives.extrinsic import bare
 from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.work import ids
 from runtime.accounts import POOLS
-from runtime.audit import audit
+from runtime.audits import audit
 from runtime.constants import BTT
 from runtime.frame import Call, signed
 from runtime.pallets.jobs import Check, Job, Jobs, JobState, Outcome, Tier, Urgency

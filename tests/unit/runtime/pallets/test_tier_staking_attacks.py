@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u8, u32, u128
 from runtime.accounts import STAKING
-from runtime.audit import audit
+from runtime.audits import audit
 from runtime.constants import DAY_MS
 from runtime.frame import (
     ROOT,

@@ -13,7 +13,7 @@ from runtime.pallets.tier_staking import TierStaking
 from runtime.pallets.tokenomics import Tokenomics
 
 
-@path("btt_runtime::audit::Finding")
+@path("btt_runtime::audits::Finding")
 @dataclass(frozen=True, slots=True)
 class Finding:
     """A violated invariant, with the values found."""

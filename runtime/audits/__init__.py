@@ -1,0 +1,12 @@
+"""The audit: invariants of every state, checked on the state as a whole.
+
+It reads the whole state and changes nothing: for tests, operators and independent verification, at
+any finalized block; never for a hook or a call. The numbers of the invariants (I1, I2, ...) are
+those of docs/economy.md.
+"""
+
+from runtime.audits.checks import CHECKS, audit
+from runtime.audits.holds import records
+from runtime.audits.state import AuditedState, Check, Finding
+
+__all__ = ["CHECKS", "AuditedState", "Check", "Finding", "audit", "records"]

@@ -1,0 +1,157 @@
+"""Checks of holds, deposits and locks against the records of the pallets: I4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from btt_chain.primitives.account import AccountId
+from runtime import BttRuntime
+from runtime.audits.state import AuditedState, Finding
+from runtime.frame import Reason
+from runtime.frame.items import Map
+from runtime.pallets import (
+    assets,
+    bounties,
+    chambers,
+    conviction_voting,
+    identity,
+    multisig,
+    proxy,
+    referenda,
+)
+from runtime.pallets.asset_registry import AssetRegistry
+from runtime.pallets.balances.formulas import amount_of
+from runtime.pallets.bounties import Bounties
+from runtime.pallets.jobs import ENDED
+from runtime.pallets.preimage import Preimage, Unrequested
+from runtime.pallets.receipts import Receipts
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def deposits_noted(runtime: BttRuntime) -> dict[bytes, int]:
+    """Return the sum reserved under each name, by the records of the pallets that reserve."""
+    polls = runtime.referenda.referendum_info_for.items()
+    return {
+        proxy.RESERVE_ID: sum(
+            int(deposit)
+            for item in (runtime.proxy.proxies, runtime.proxy.announced.announcements)
+            for _, (_, deposit) in item.items()
+        ),
+        bounties.RESERVE_ID: sum(
+            int(bounty.bond) + int(bounty.curator_deposit)
+            for _, bounty in runtime.pallet(Bounties).bounties.items()
+        ),
+        multisig.RESERVE_ID: sum(
+            int(operation.deposit) for _, operation in runtime.multisig.multisigs.items()
+        ),
+        identity.RESERVE_ID: sum(
+            int(known.deposit)
+            + sum(int(one.fee) for _, one in known.judgements if isinstance(one, identity.FeePaid))
+            for _, known in runtime.identity.identity_of.items()
+        )
+        + sum(int(deposit) for _, (deposit, _) in runtime.identity.subs.subs_of.items()),
+        chambers.RESERVE_ID: sum(
+            int(one.deposit) for _, one in runtime.chambers.elections.candidates.items()
+        )
+        + sum(int(seat.deposit) for seat in runtime.chambers.membership.representatives.value),
+        referenda.RESERVE_ID: sum(
+            int(deposit.amount) for _, poll in polls for deposit in left_for(poll)
+        ),
+        assets.RESERVE_ID: sum(
+            int(one.reason.deposit)
+            for _, one in runtime.assets.account.items()
+            if isinstance(one.reason, assets.DepositHeld)
+        ),
+    }
+
+
+def left_for(poll: referenda.ReferendumInfo) -> list[referenda.Deposit]:
+    """Return the deposits that are still reserved for a referendum."""
+    found: list[referenda.Deposit | None]
+    match poll:
+        case referenda.Ongoing(status):
+            found = [status.submission_deposit, status.decision_deposit]
+        case referenda.WasKilled():
+            found = []
+        case _:
+            found = [poll.submission, poll.decision]
+    return [deposit for deposit in found if deposit is not None]
+
+
+def unexplained(audited: AuditedState) -> Iterator[Finding]:
+    """Check I4: holds match the pallets' records, and voting locks the greatest class lock."""
+    runtime, expected = audited.runtime, dict[tuple[AccountId, Reason], int]()
+    for who, reason, amount in records(runtime):
+        expected[who, reason] = expected.get((who, reason), 0) + amount
+    elsewhere = (runtime.authorities.reason, audited.staking.reason)  # see `bonds`, `holdings`
+    held = {
+        (who, hold.id): int(hold.amount)
+        for who, entries in runtime.balances.holds.items()
+        for hold in entries
+        if hold.id not in elsewhere
+    }
+    for who, reason in {**held, **expected}:
+        on_hold, due = held.get((who, reason), 0), expected.get((who, reason), 0)
+        if on_hold != due:
+            why = f"{runtime.pallets[reason.pallet].name} holds {on_hold} planck"
+            yield Finding(
+                "I4", f"{who.hex()}: {why} (reason {reason.index}), its records say {due}"
+            )
+    votes, locks = runtime.conviction_voting.class_locks_for, runtime.balances.locks
+    for who in {**dict(votes.items()), **dict(locks.items())}:
+        most = max((int(amount) for _, amount in votes[who]), default=0)
+        locked = int(amount_of(locks[who], conviction_voting.LOCK_ID))
+        if locked != most:
+            yield Finding("I4", f"{who.hex()}: {locked} planck locked by votes, they say {most}")
+
+
+def values_of(item: Map[K, V]) -> list[V]:
+    """Return all values of an item."""
+    return [value for _, value in item.items()]
+
+
+def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
+    """Yield the holds expected by the records of the pallets: account, reason, planck."""
+    notes = Reason(runtime.preimage.index, Preimage.HoldReason.Preimage)
+    for status in values_of(runtime.preimage.request_status_for):
+        deposit = status.ticket if isinstance(status, Unrequested) else status.maybe_ticket
+        if deposit is not None:
+            yield deposit[0], notes, int(deposit[1])
+    for who, ledger in runtime.providers.ledgers.items():
+        yield who, runtime.providers.reason, int(ledger.bond) + int(ledger.leaving)
+        yield who, runtime.providers.deposit_reason, int(runtime.providers.registration_deposit)
+    for model in values_of(runtime.models.models):
+        yield model.owner, runtime.models.reason, int(model.bond)
+    for job in values_of(runtime.jobs.store.jobs):
+        if job.requester is not None and job.state not in ENDED:
+            yield job.requester, runtime.jobs.reason, int(job.escrow)
+    challenge = Reason(runtime.receipts.index, Receipts.HoldReason.Challenge)
+    for who, verifier in runtime.receipts.bonds.verifiers.items():
+        yield who, runtime.receipts.reason, int(verifier.bond)
+    for receipt in values_of(runtime.receipts.receipts):
+        for one in receipt.challenges:
+            if one.by is not None and not one.answered:
+                yield one.by, challenge, int(one.deposit)
+    for order in values_of(runtime.exchange.order_book.orders):
+        yield order.owner, runtime.exchange.reason, int(order.escrow)
+    yield from asset_records(runtime)
+
+
+def asset_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
+    """Yield the expected holds of the asset registry."""
+    registry, why = runtime.asset_registry, AssetRegistry.HoldReason
+    for id, info in registry.registrations.registered.items():
+        poll, offer = registry.voting.polls.get(id), registry.buy_back.buy_backs.get(id)
+        revenue = registry.holders.revenue[id]
+        for reason, amount in (
+            (why.Registration, int(info.deposit)),
+            (why.VoteReward, int(poll.left) if poll else 0),
+            (why.BuyBack, int(offer.price) * int(offer.units) if offer else 0),
+            (why.Revenue, int(revenue.fed) - int(revenue.paid)),
+        ):
+            yield info.issuer, Reason(registry.index, reason), amount
+    for who, verifier in registry.verification.verifiers.items():
+        yield who, Reason(registry.index, why.VerifierBond), int(verifier.bond)

@@ -1,0 +1,89 @@
+"""Checks of stakes, their rewards and dividends: I7, I9."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from btt_chain.primitives.account import AccountId
+from runtime.accounts import STAKING
+from runtime.audits.state import AuditedState, Finding
+from runtime.pallets.balances.formulas import amount_of
+from runtime.pallets.tier_staking import ONE, Benefit, Stake, accrued
+
+
+def stakes(audited: AuditedState) -> Iterator[Finding]:
+    """Check I7: stakes are on hold, and the pool covers their promised rewards."""
+    staking = audited.staking
+    now = audited.runtime.babe.now() * int(staking.slot_ms)
+    by_owner: dict[AccountId, list[tuple[int, Stake]]] = {}
+    for (who, number), stake in staking.ledger.stakes.items():
+        by_owner.setdefault(who, []).append((int(number), stake))
+        name = f"stake {number} of {who.hex()}"
+        term = int(stake.term_end) - int(stake.opened)
+        promised = accrued(stake.amount, stake.bps, term)
+        if stake.commit != promised:
+            yield Finding("I7", f"{name}: {stake.commit} planck promised, it earns {promised}")
+        passed = max(0, min(now, int(stake.term_end)) - int(stake.opened))
+        earned = accrued(stake.amount, stake.bps, passed)
+        if stake.gross_claimed > earned:
+            yield Finding("I7", f"{name}: {stake.gross_claimed} planck claimed of {earned}")
+    everything = [stake for rows in by_owner.values() for _, stake in rows]
+    yield from staked_sums(audited, everything)
+    yield from holdings(audited, by_owner)
+
+
+def staked_sums(audited: AuditedState, everything: list[Stake]) -> Iterator[Finding]:
+    """Check I7, I9: the stored sums match the sums over all stakes."""
+    staking, tokenomics = audited.staking, audited.tokenomics
+    committed = int(staking.reward_pool.pool_committed.value)
+    open_ = sum(int(stake.commit) - int(stake.gross_claimed) for stake in everything)
+    if committed != open_:
+        yield Finding("I7", f"{committed} planck committed, stakes may claim {open_}")
+    balance = int(tokenomics.payments.available(STAKING))
+    if balance < committed:
+        yield Finding("I7", f"{balance} planck to be had of the pool, {committed} committed")
+    staked = sum(int(stake.amount) for stake in everything)
+    total = int(staking.ledger.total_staked.value)
+    if staked != total:
+        yield Finding("I7", f"{total} planck staked, stakes are {staked}")
+    dividends = staking.dividend_accounting
+    acc, left = int(dividends.acc_dividend.value), int(dividends.acc_rem.value)
+    due = sum(int(stake.amount) * (acc - int(stake.acc_snapshot)) for stake in everything)
+    owed = int(dividends.dividends_owed.value)
+    if due + left != owed * ONE:
+        yield Finding("I9", f"{owed} planck of dividends owed, {due} and {left} of 10^18 are")
+    if owed != tokenomics.dividends.earmarked.value:
+        yield Finding(
+            "I9", f"{owed} planck of dividends owed, {tokenomics.dividends.earmarked.value} kept"
+        )
+
+
+def holdings(
+    audited: AuditedState, by_owner: dict[AccountId, list[tuple[int, Stake]]]
+) -> Iterator[Finding]:
+    """Check I7: an account's stakes are on hold, and its summary record matches them."""
+    staking, balances, long_staked = audited.staking, audited.runtime.balances, 0
+    known = dict(staking.positions.holdings.items())
+    for who in {**audited.accounts, **by_owner, **known}:
+        rows = sorted(by_owner.get(who, []), key=lambda row: row[0])
+        held = int(amount_of(balances.holds[who], staking.reason))
+        staked = sum(int(stake.amount) for _, stake in rows)
+        if held != staked:
+            yield Finding("I7", f"{who.hex()}: {held} planck held as stakes, {staked} staked")
+        recorded = known.get(who)
+        positions = (
+            [] if recorded is None else sorted(recorded.positions, key=lambda one: int(one.id))
+        )
+        if [(int(one.id), int(one.amount), int(one.until)) for one in positions] != [
+            (number, int(stake.amount), int(stake.term_end)) for number, stake in rows
+        ]:
+            yield Finding("I7", f"{who.hex()}: the record of all stakes differs from them")
+        commit = sum(int(stake.commit) for _, stake in rows)
+        if commit != (0 if recorded is None else recorded.commit):
+            yield Finding("I7", f"{who.hex()}: {commit} planck promised, another sum noted")
+        if commit > staking.reward_pool.max_commit_per_account.value:
+            yield Finding("I7", f"{who.hex()}: {commit} planck promised, more than one may have")
+        long_staked += sum(int(one.amount) for one in positions if one.benefits & Benefit.VOTE)
+    total = staking.ledger.long_staked.value
+    if long_staked != total:
+        yield Finding("I7", f"{total} planck vote more, stakes {long_staked}")

@@ -1,0 +1,51 @@
+"""Check of jobs, bonds of providers, and receipts: I4."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from btt_chain.primitives.account import AccountId
+from runtime.audits.state import AuditedState, Finding
+from runtime.pallets.jobs import ENDED, JobState
+from runtime.pallets.receipts import Phase
+
+CHECKED: Final = (JobState.Committed, JobState.Checking, JobState.Pending)
+"""States of a job that has a receipt."""
+
+
+def work(audited: AuditedState) -> Iterator[Finding]:
+    """Check I4: bonds cover the running jobs, and every running job is counted once."""
+    runtime = audited.runtime
+    jobs, providers, receipts = runtime.jobs, runtime.providers, runtime.receipts
+    running = {id: job for id, job in jobs.store.jobs.items() if job.state not in ENDED}
+    escrowed = sum(int(job.escrow) for job in running.values())
+    recorded = int(jobs.escrows.escrowed.value)
+    if escrowed != recorded:
+        yield Finding("I4", f"{recorded} planck in escrow, jobs say {escrowed}")
+    reserved: dict[AccountId, list[int]] = {}
+    for (who, id), amount in providers.engagements.reservations.items():
+        reserved.setdefault(who, []).append(int(amount))
+        if id not in running or running[id].provider != who:
+            yield Finding("I4", f"{who.hex()}: bond for job {id.hex()}, which it does not do")
+    for who, ledger in providers.ledgers.items():
+        rows = reserved.pop(who, [])
+        if (int(ledger.reserved), int(ledger.busy)) != (sum(rows), len(rows)):
+            said = f"{ledger.busy} jobs and {ledger.reserved} planck reserved"
+            yield Finding("I4", f"{who.hex()}: {said}, {len(rows)} and {sum(rows)} are")
+        if who not in providers.providers:
+            yield Finding("I4", f"{who.hex()}: a bond of no provider")
+    for who in reserved:
+        yield Finding("I4", f"{who.hex()}: reservations of no provider")
+    for id, model in runtime.models.models.items():
+        count = sum(job.model == id for job in running.values())
+        if model.open != count:
+            yield Finding("I4", f"model {id.hex()}: {model.open} jobs open, there are {count}")
+    live = {one.job for _, one in receipts.receipts.items() if one.phase is not Phase.Ended}
+    checked = {id for id, job in running.items() if job.state in CHECKED}
+    if live != checked:
+        yield Finding("I4", f"{len(live)} receipts are open, {len(checked)} jobs have one")
+    bonds = receipts.bonds
+    at_work = {who: one.bond for who, one in bonds.verifiers.items() if one.free_at is None}
+    if {who: bond for who, bond, _ in bonds.roster.value} != at_work:
+        yield Finding("I4", "the roster of verifiers is not those at work with their bonds")
