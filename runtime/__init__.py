@@ -191,7 +191,7 @@ class BttRuntime(Runtime):
         self._add_governance(params)
         self._add_assets(params)
         self._add_upgrade(params)
-        self._bind()
+        self._connect()
         self.complete()
 
     # fmt: off
@@ -392,15 +392,15 @@ class BttRuntime(Runtime):
             origin=ensure_root))
     # fmt: on
 
-    def _bind(self) -> None:
-        """Bind mutual dependencies."""
+    def _connect(self) -> None:
+        """Connect the pallets that depend on each other."""
         # For example, the clock rotates the session, which starts the epoch.
-        self.authorities.lean_on(self.session, self.providers.work_scores)
-        self.babe.lean_on(self.session, self.offences)
-        self.grandpa.lean_on(self.session, self.offences)
-        self.balances.lean_on(self.tokenomics)
-        self.fees.lean_on(self.tier_staking.positions)
-        self.assets.lean_on(self.asset_registry.holders)
-        self.mining.lean_on(self.providers.engagements)
-        self.providers.lean_on(self.chambers.work)
-        self.tokenomics.lean_on((self.tier_staking, self.authorities, self.receipts))
+        self.authorities.connect(self.session, self.providers.work_scores)
+        self.babe.connect(self.session, self.offences)
+        self.grandpa.connect(self.session, self.offences)
+        self.balances.connect(self.tokenomics)
+        self.fees.connect(self.tier_staking.positions)
+        self.assets.connect(self.asset_registry.holders)
+        self.mining.connect(self.providers.engagements)
+        self.providers.connect(self.chambers.work)
+        self.tokenomics.connect((self.tier_staking, self.authorities, self.receipts))

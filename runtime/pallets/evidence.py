@@ -169,7 +169,7 @@ class Reports(Generic[P]):
         self._owners = owners
         self._offences = offences
 
-    def bind(self, owners: KeyOwners, offences: Offences | None) -> None:
+    def connect(self, owners: KeyOwners, offences: Offences | None) -> None:
         """Bind the pallets that reports depend on."""
         self._owners, self._offences = owners, offences
 

@@ -123,7 +123,7 @@ class Grandpa(Pallet):
     """Longevity of an unsigned report, in blocks."""
     system: System
     owners: KeyOwners | None = None
-    """None: no key owners are stored, and reports are refused. See `lean_on`."""
+    """None: no key owners are stored, and reports are refused. See `connect`."""
     offences: Offences | None = None
     """None: no offences are judged, and reports are refused."""
 
@@ -249,9 +249,9 @@ class Grandpa(Pallet):
 
     # ---- public interface
 
-    def lean_on(self, owners: KeyOwners, offences: Offences | None) -> None:
-        """Bind pallets that come later in the runtime's table, on which reports depend."""
-        self.reports.bind(owners, offences)
+    def connect(self, owners: KeyOwners, offences: Offences | None) -> None:
+        """Connect pallets that come later in the runtime's table, on which reports depend."""
+        self.reports.connect(owners, offences)
 
     def key_ownership(self, set_id: int, key: bytes) -> bytes | None:
         """Return the encoded proof of a key's owner in a set; None if no owner is known."""

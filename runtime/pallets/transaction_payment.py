@@ -153,7 +153,7 @@ class TransactionPayment(Pallet):
         """Return the fee in planck for `length` bytes."""
         return u128(length * int(self.length_fee))
 
-    def lean_on(self, discounts: Discounts) -> None:
+    def connect(self, discounts: Discounts) -> None:
         """Set the pallet that has the discounts, which is built later."""
         self.discounts = discounts
 

@@ -111,8 +111,8 @@ class Office(SmallRuntime):
                 identities=self.people,
             ),
         )
-        self.assets.lean_on(self.registry.holders)
-        self.balances.lean_on(self.tokenomics)
+        self.assets.connect(self.registry.holders)
+        self.balances.connect(self.tokenomics)
 
     def __init__(self) -> None:
         super().__init__()

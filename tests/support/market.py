@@ -268,7 +268,7 @@ class WorkRuntime(SmallRuntime):
                 clock=self.sky,
             ),
         )
-        self.balances.lean_on(self.tokenomics)
+        self.balances.connect(self.tokenomics)
         self.mining = self.add(
             31,
             Mining(
@@ -304,7 +304,7 @@ class WorkRuntime(SmallRuntime):
                 params_origin=ensure_root,
             ),
         )
-        self.mining.lean_on(self.providers.engagements)
+        self.mining.connect(self.providers.engagements)
 
     def _build_jobs(self) -> None:
         rules = self.rules

@@ -120,8 +120,8 @@ class ProviderChain(StakeChain):
                 params_origin=ensure_root,
             ),
         )
-        self.authorities.lean_on(self.sessions, self.providers.work_scores)
-        self.mining.lean_on(self.providers.engagements)
+        self.authorities.connect(self.sessions, self.providers.work_scores)
+        self.mining.connect(self.providers.engagements)
 
     def begin(self, bonds: Iterable[int] = (), *, accounts: int = 12) -> None:
         """Make block zero: stash 1 is a validator with the first of `bonds` (planck), and so on."""

@@ -127,8 +127,8 @@ class Bank(SmallRuntime):
                 clock=self.clock,
             ),
         )
-        self.balances.lean_on(self.tokenomics)
-        self.tokenomics.lean_on([self.registry], self.registry)
+        self.balances.connect(self.tokenomics)
+        self.tokenomics.connect([self.registry], self.registry)
 
     def begin(self, **changes: object) -> None:
         pools = [[ss58(AccountId(b"modlbtt/" + name.encode() + bytes(20))), str(btt * ONE)]

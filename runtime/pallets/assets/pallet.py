@@ -172,7 +172,7 @@ class Assets(Pallet, crate="pallet_assets", instances=True):
 
     # ---- public interface
 
-    def lean_on(self, watcher: Watcher) -> None:
+    def connect(self, watcher: Watcher) -> None:
         """Set `watcher`, the eligibility rule for holders, which is called before changes."""
         self.watcher = watcher
 

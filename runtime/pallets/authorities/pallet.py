@@ -390,8 +390,8 @@ class Authorities(Pallet):
         """Return True if the account is barred from candidacy for a recent offence."""
         return self.candidate_list.barred[validator] > self.current_session.value
 
-    def lean_on(self, keys: SessionKeys, work: WorkScores | None = None) -> None:
-        """Bind the pallets of session keys and of work, which come later in the runtime's table."""
+    def connect(self, keys: SessionKeys, work: WorkScores | None = None) -> None:
+        """Connect the pallets of session keys and of work, which come later in the runtime's table."""
         self.keys = keys
         if work is not None:
             self.work = work

@@ -100,7 +100,7 @@ class Babe(Pallet):
     system: System
     vrf: Vrf
     sessions: Sessions | None = None
-    """None: the runtime has no sessions, and only manual seal works. See `lean_on`."""
+    """None: the runtime has no sessions, and only manual seal works. See `connect`."""
     offences: Offences | None = None
     """None: offences are not handled, and no report is accepted."""
 
@@ -290,10 +290,10 @@ class Babe(Pallet):
 
     # ---- public interface
 
-    def lean_on(self, sessions: Sessions, offences: Offences | None) -> None:
-        """Bind pallets that come later in the runtime's table and depend on this one."""
+    def connect(self, sessions: Sessions, offences: Offences | None) -> None:
+        """Connect pallets that come later in the runtime's table and depend on this one."""
         self.sessions = sessions
-        self.reports.bind(sessions, offences)
+        self.reports.connect(sessions, offences)
 
     def now(self) -> traits.Slot:
         """Return the slots since the first block's slot; 0 at genesis and in block 1."""

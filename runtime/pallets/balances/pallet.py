@@ -276,8 +276,8 @@ class Balances(Pallet, instances=True):
 
     # ---- public interface: `Inspect` and `Mutate`
 
-    def lean_on(self, burns: Burns) -> None:
-        """Bind the pallet that counts burns, which is later in the table and uses this one."""
+    def connect(self, burns: Burns) -> None:
+        """Connect the pallet that counts burns, which is later in the table and uses this one."""
         self.burns = burns
 
     def free(self, who: AccountId) -> u128:

@@ -301,8 +301,8 @@ class Mining(Pallet):
         """
         self.ledger.spend(to, amount, self.eras.limit())
 
-    def lean_on(self, providers: Providers) -> None:
-        """Bind the registry of providers, which itself depends on this pallet."""
+    def connect(self, providers: Providers) -> None:
+        """Connect the registry of providers, which itself depends on this pallet."""
         self.providers = providers
 
     def era_now(self) -> int:

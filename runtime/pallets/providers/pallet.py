@@ -129,7 +129,7 @@ class Providers(Pallet):
     params_origin: OriginCheck
     """Origin that sets the parameters."""
     contributions: Contributions = NoopContributions()
-    """Voting rights for work; see `lean_on`."""
+    """Voting rights for work; see `connect`."""
 
     # ---- storage
 
@@ -417,8 +417,8 @@ class Providers(Pallet):
         """The reason of deposits in Balances."""
         return Reason(self.index, self.HoldReason.Registration)
 
-    def lean_on(self, contributions: Contributions) -> None:
-        """Bind the pallet of voting rights for work, which is added later."""
+    def connect(self, contributions: Contributions) -> None:
+        """Connect the pallet of voting rights for work, which is added later."""
         self.contributions = self.work_scores.contributions = contributions
 
     # ---- internals

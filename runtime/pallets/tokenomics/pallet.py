@@ -101,7 +101,7 @@ class Tokenomics(Pallet):
     params: OriginCheck = ensure_root
     """Origin that may set the mode of the release ceiling."""
     staked: Sequence[Staked] = ()
-    """Pallets with stakes: `lean_on` sets them."""
+    """Pallets with stakes: `connect` sets them."""
 
     # ---- storage
 
@@ -339,7 +339,7 @@ class Tokenomics(Pallet):
 
     # ---- public interface
 
-    def lean_on(self, staked: Sequence[Staked], hospitals: Hospitals | None = None) -> None:
+    def connect(self, staked: Sequence[Staked], hospitals: Hospitals | None = None) -> None:
         """Set dependencies that are built later: pallets with stakes, the registry of hospitals."""
         self.staked = staked
         if hospitals is not None:

@@ -328,7 +328,7 @@ def test_an_offence_that_is_no_longer_judged_is_refused_by_the_pool(
 
 def test_without_offences_no_report_is_taken(chain: BabeChain) -> None:
     for proof in both(chain, BOB):
-        pallet_of(chain, proof).lean_on(chain.runtime.session, None)
+        pallet_of(chain, proof).connect(chain.runtime.session, None)
         call = chain.call(
             pallet_of(chain, proof).name,
             "report_equivocation_unsigned",

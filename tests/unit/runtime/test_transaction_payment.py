@@ -391,7 +391,7 @@ def favouring() -> tuple[DevChain, list[Favour]]:
     favours = []
     for executive in (runtime.blocks, runtime.pool, runtime.queries):
         favour = Favour(executive.runtime.pallet(Balances))
-        executive.fees.lean_on(favour)
+        executive.fees.connect(favour)
         favours.append(favour)
     return chain, favours
 
@@ -472,7 +472,7 @@ def test_a_free_call_gives_a_discounted_fee_back_whole() -> None:
     chain = DevChain()
     runtime = chain.client.runtime_at(chain.client.best().hash)
     for executive in (runtime.blocks, runtime.pool, runtime.queries):
-        executive.fees.lean_on(DiscountForAll())
+        executive.fees.connect(DiscountForAll())
     inner = chain.call("System", "remark", remark=b"")
     events = chain.run(ALICE, chain.call("Sudo", "sudo", call=inner), tip=5)
     assert (paid(events).actual_fee, paid(events).tip) == (5, 5)
@@ -495,7 +495,7 @@ def test_who_can_pay_no_more_than_the_discounted_fee_may_send() -> None:
         chain.send(LOCKED, remark)
     runtime = chain.client.runtime_at(chain.client.best().hash)
     for executive in (runtime.blocks, runtime.pool, runtime.queries):
-        executive.fees.lean_on(DiscountForAll())
+        executive.fees.connect(DiscountForAll())
     events = chain.run(LOCKED, remark)
     assert isinstance(events[-1], System.ExtrinsicSuccess)
 

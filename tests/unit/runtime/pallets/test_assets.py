@@ -57,7 +57,7 @@ class Register(SmallRuntime):
             Assets(asset_account_deposit=DEPOSIT, currency=self.balances, system=self.system),
         )
         self.watching = Watching()
-        self.assets.lean_on(self.watching)
+        self.assets.connect(self.watching)
 
     def __init__(self) -> None:
         super().__init__()

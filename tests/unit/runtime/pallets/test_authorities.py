@@ -591,7 +591,7 @@ def test_a_chain_without_bonds_has_no_validators() -> None:
 
 
 def test_without_sessions_no_account_is_elected(chain: StakeChain) -> None:
-    chain.authorities.lean_on(NoKeys())
+    chain.authorities.connect(NoKeys())
     chain.authorities.bond_extra(signed(A), u128(1))
     chain.sessions.turn(2)
     assert chain.sessions.queued == [A, B, C, D]

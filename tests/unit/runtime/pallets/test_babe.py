@@ -95,7 +95,7 @@ def manual() -> Clockwork:
 def live() -> Clockwork:
     runtime = Clockwork()
     runtime.babe.genesis({})
-    runtime.babe.lean_on(OneSession(), None)
+    runtime.babe.connect(OneSession(), None)
     weights = [(bytes(ALICE), 1), (bytes(BOB), 1)]
     runtime.babe.epochs.genesis_epoch(weights, weights)
     return runtime

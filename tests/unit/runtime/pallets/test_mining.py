@@ -200,7 +200,7 @@ def test_an_era_is_counted_from_its_first_slot_even_before_the_last_is_closed(
 def test_the_registry_may_be_tied_later() -> None:
     works = Works()
     works.start()
-    works.mining.lean_on(NoProviders())
+    works.mining.connect(NoProviders())
     with refused(works, Mining.NotOperator):
         works.work(ALICE, 1)
 
