@@ -170,7 +170,7 @@ class Reports(Generic[P]):
         self._offences = offences
 
     def connect(self, owners: KeyOwners, offences: Offences | None) -> None:
-        """Bind the pallets that reports depend on."""
+        """Set the pallets that reports depend on."""
         self._owners, self._offences = owners, offences
 
     def ownership(self, session_index: int, key: bytes) -> bytes | None:

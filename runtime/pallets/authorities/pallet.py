@@ -391,7 +391,7 @@ class Authorities(Pallet):
         return self.candidate_list.barred[validator] > self.current_session.value
 
     def connect(self, keys: SessionKeys, work: WorkScores | None = None) -> None:
-        """Connect the pallets of session keys and of work, which come later in the runtime's table."""
+        """Connect the pallets of session keys and of work, which are later in the table."""
         self.keys = keys
         if work is not None:
             self.work = work
