@@ -22,6 +22,8 @@ FOREIGN_MS: Final = 30 * MINUTE_MS
 """Time in which a peer of another chain or version is not dialled."""
 GUIDES: Final = 20
 """Maximum number of peers that a search may start with if no near node is known."""
+NO_PLACE: Final = "no place left"
+"""Reason why a peer is refused when all places of its direction are taken."""
 
 
 class PeerBook:
@@ -93,7 +95,7 @@ class PeerBook:
             left = self.places.left_out(anchor=record is not None and record.anchor)
         else:
             left = self.places.left_in()
-        return "no place left" if left <= 0 else None
+        return NO_PLACE if left <= 0 else None
 
     def bar(self, peer: str, now_ms: int) -> str | None:
         """Return why not even a one-shot request of `peer` is served; None if it is."""

@@ -207,3 +207,12 @@ def network_of(address: str) -> str:
     if ip.ipv4_mapped is not None:
         return str(ip.ipv4_mapped)
     return str(ipaddress.ip_network((int(ip), 64), strict=False))
+
+
+def wide_network_of(address: str) -> str:
+    """Return the /48 of an IPv6 address or of its /64; any other address unchanged."""
+    network = network_of(address)
+    try:
+        return str(ipaddress.IPv6Network(network).supernet(new_prefix=48))
+    except ValueError:
+        return network

@@ -12,9 +12,11 @@ from time import monotonic
 from typing import Final
 
 from btt_chain.primitives.token_bucket import TokenBucket
-from btt_chain.rpc.budget import network_of
+from btt_chain.rpc.budget import network_of, wide_network_of
 
 MEBIBYTE: Final = 1 << 20
+WIDE_SHARE: Final = 4
+"""Number of addresses' connections that a /48 of IPv6, which one customer may rent, can have."""
 
 
 @dataclass(slots=True)
@@ -51,22 +53,25 @@ class Limits:
 class ConnectionLimiter:
     """Counts the connections of external callers, and keeps one rate budget per HTTP address.
 
-    An IPv6 address stands for its /64 network: one caller controls all addresses of it.
+    An IPv6 address stands for its /64 network: one caller controls all addresses of it. All
+    addresses of a /48 together may have WIDE_SHARE times the connections of one.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
         self.total = 0
         self.by_address: Counter[str] = Counter()
+        self._by_wide: Counter[str] = Counter()
         self.buckets: dict[str, TokenBucket] = {}
 
     def admit(self, address: str) -> bool:
         """Add a connection; return True if there was room for it."""
-        address = network_of(address)
+        address, wide = network_of(address), wide_network_of(address)
         if self.is_full or not self.allows(address):
             return False
         self.total += 1
         self.by_address[address] += 1
+        self._by_wide[wide] += 1
         return True
 
     @property
@@ -75,16 +80,21 @@ class ConnectionLimiter:
         return self.total >= self.limits.connections
 
     def allows(self, address: str) -> bool:
-        """Return True if an address has fewer connections than it may have."""
-        return self.by_address.get(network_of(address), 0) < self.limits.connections_per_address
+        """Return True if an address, and its /48 of IPv6, have fewer connections than they may."""
+        most, wide = self.limits.connections_per_address, wide_network_of(address)
+        own = self.by_address.get(network_of(address), 0)
+        return own < most and self._by_wide.get(wide, 0) < WIDE_SHARE * most
 
     def leave(self, address: str) -> None:
         """Remove a connection."""
-        address = network_of(address)
         self.total -= 1
-        self.by_address[address] -= 1
-        if not self.by_address[address]:
-            del self.by_address[address]
+        for counts, network in (
+            (self.by_address, network_of(address)),
+            (self._by_wide, wide_network_of(address)),
+        ):
+            counts[network] -= 1
+            if not counts[network]:
+                del counts[network]
 
     def bucket(self, address: str) -> TokenBucket:
         """Return the rate budget of an address over HTTP, which outlives connections."""

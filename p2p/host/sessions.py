@@ -29,8 +29,9 @@ from p2p.host.discovery import Discovery, claimed
 from p2p.host.notifications import Notifications
 from p2p.host.penalties import Penalties
 from p2p.host.transport import Transport
+from p2p.inbound_places import InboundPeer, select_to_evict
 from p2p.network import STATUS, ClockReceived, Connected, Status, StatusReceived
-from p2p.peers import PeerBook
+from p2p.peers import NO_PLACE, PeerBook
 from p2p.reputation import FATAL
 from p2p.reserved import ReservedAddresses
 from p2p.settings import NetworkSettings
@@ -266,10 +267,29 @@ class Sessions:
             self._outbox.put(StatusReceived(peer.name, hello.status))
             return
         refusal = self._book.refusal(peer.name, now_ms(), outbound=peer.outbound)
+        if refusal == NO_PLACE and not peer.outbound and self._make_place(peer):
+            refusal = None
         if refusal is not None:
             peer.status = None
             raise Refused(refusal)
         self._admit(peer, hello)
+
+    def _make_place(self, newcomer: Peer) -> bool:
+        """Disconnect an inbound peer of a larger network. Return True if its place is free."""
+        placed = [
+            InboundPeer(peer.name, peer.ip, peer.since_ms)
+            for peer in self._peers
+            if peer is not newcomer and peer.status is not None and self._is_placed(peer)
+        ]
+        evicted = self._peers.by_name(select_to_evict(placed, newcomer.ip) or "")
+        if evicted is None:
+            return False
+        self._peers.disconnect_now(evicted, "its place goes to a peer of another network")
+        return True
+
+    def _is_placed(self, peer: Peer) -> bool:
+        """Return True if a peer holds a place that may be given to another."""
+        return not peer.outbound and not self._book.is_named(peer.name)
 
     def _admit(self, peer: Peer, hello: Hello) -> None:
         for connection in self._transport.connections(peer.id):

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 import threading
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,8 @@ from p2p import peer_file
 from p2p.address import parse
 from p2p.dial_plan import BookConfig
 from p2p.errors import PortInUse
+from p2p.host import containment
+from p2p.host.containment import HasRemoteAddress
 from p2p.host.libp2p_network import Libp2pNetwork
 from p2p.host.sessions import Sessions
 from p2p.network import (
@@ -444,3 +447,31 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+async def test_a_newcomer_of_another_network_takes_a_place_from_the_largest_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ips: dict[str, str] = {}
+    free = iter(("203.0.113.1", "203.0.113.2", "198.51.100.1"))
+
+    def remote_ip(connection: HasRemoteAddress) -> str:
+        peer = str(getattr(connection, "peer_id", ""))  # a raw connection has none
+        if peer and peer != victim.network.local_peer and peer not in ips:
+            ips[peer] = next(free)
+        return ips.get(peer, "127.0.0.1")
+
+    monkeypatch.setattr(containment, "remote_ip", remote_ip)
+    places = BookConfig(max_in=2, allow_private=True)
+    async with AsyncExitStack() as stack:
+        victim = await stack.enter_async_context(running(settings(book=places)))
+        peers = []
+        for count in (1, 2):
+            node = await stack.enter_async_context(running(settings(victim.address)))
+            peers.append(node.network.local_peer)
+            await victim.connected(count)
+        newcomer = await stack.enter_async_context(running(settings(victim.address)))
+        await newcomer.connected()
+        await victim.until(lambda: Disconnected(peers[1]) in victim.events)
+        left = [peers[0], newcomer.network.local_peer]
+        assert [view.peer for view in victim.network.peers()] == left

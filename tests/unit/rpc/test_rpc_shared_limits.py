@@ -11,7 +11,7 @@ import pytest
 
 from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc import visitors as visitors_module
-from btt_chain.rpc.budget import Accounts, Bill, Rate, Rates
+from btt_chain.rpc.budget import Accounts, Bill, Rate, Rates, network_of
 from btt_chain.rpc.connection import Connection, Subscription, Tally, Wire
 from btt_chain.rpc.dispatch import Caller, Dispatcher
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
@@ -170,6 +170,18 @@ def test_a_network_of_ipv6_has_no_more_connections_and_calls_than_one_address() 
         limiter.leave(address)
     assert limiter.total == 0
     assert not limiter.by_address
+
+
+def test_a_48_of_ipv6_has_no_more_connections_than_four_addresses() -> None:
+    limiter = ConnectionLimiter(Limits(connections_per_address=3))
+    networks = [f"2001:db8:1:{number:x}::1" for number in range(5)]
+    admitted = [sum(limiter.admit(address) for _ in range(3)) for address in networks]
+    assert admitted == [3, 3, 3, 3, 0]
+    assert limiter.admit("2001:db8:2:0::1")
+    assert limiter.admit("203.0.113.1")
+    limiter.leave(network_of(networks[0]))
+    assert limiter.admit(networks[4])
+    assert not limiter.admit(networks[4])
 
 
 # ---- subscriptions
