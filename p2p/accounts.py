@@ -248,13 +248,13 @@ class Accounts:
             return None
         if known.ip is not None and kind in PUSHED:
             self._networks.work(known.ip, spent - useless, now_ms)
-            known.share.spend(spent, now_ms)
+            known.share.spend(now_ms, spent)
         if _overuses(known, spent, now_ms, is_pushed=kind in PUSHED) and known.connected:
             return self._cut(known, now_ms, kind)
         if not useless:
             return None
         known.causes[kind] += useless
-        left = known.useless.spend(useless, now_ms)
+        left = known.useless.spend(now_ms, useless)
         self.most_used = max(self.most_used, min(1.0, 1 - left / USELESS.burst))
         least = 0.0
         if known.ip is not None:
@@ -322,7 +322,7 @@ class Accounts:
 
 def _overuses(known: _Peer, spent: int, now_ms: int, *, is_pushed: bool) -> bool:
     """Take work from a peer's budget; return True if it has overused it for OVERUSE_MS."""
-    left = known.work.spend(spent, now_ms)
+    left = known.work.spend(now_ms, spent)
     if left >= WORK.burst / 2:
         known.overuse = None
     elif known.overuse is not None:

@@ -27,7 +27,7 @@ class Level(TokenBucket):
         self.lowest = self.level
         """Lowest remaining amount so far."""
 
-    def spend(self, amount: float, now: float) -> float:
+    def spend(self, now: float, amount: float) -> float:
         """Use up an amount; return the remaining one. Debt is at most one burst."""
         left = self.level = max(self.refill(now) - amount, -self.burst)
         self.lowest = min(self.lowest, left)

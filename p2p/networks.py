@@ -70,7 +70,7 @@ class Networks:
     def charge(self, ip: str, amount: int, now_ms: int) -> None:
         """Charge the networks of an address; close those whose budget is used up."""
         for network in self._of(ip, now_ms):
-            if network.useless.spend(amount, now_ms) > 0 or network.closed_until_ms > now_ms:
+            if network.useless.spend(now_ms, amount) > 0 or network.closed_until_ms > now_ms:
                 continue
             if now_ms > network.closed_until_ms + MEMORY_MS:
                 network.closings = 0
@@ -81,7 +81,7 @@ class Networks:
     def work(self, ip: str, amount: int, now_ms: int) -> None:
         """Take work from the budgets of the networks of an address."""
         for network in self._of(ip, now_ms):
-            network.work.spend(amount, now_ms)
+            network.work.spend(now_ms, amount)
 
     def is_overworked(self, ip: str, now_ms: int) -> bool:
         """Return True if a network of an address has used up its budget for work."""

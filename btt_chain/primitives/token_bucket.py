@@ -34,7 +34,7 @@ class TokenBucket:
         self.level -= count
         return True
 
-    def spend(self, amount: float, now: float) -> float:
+    def spend(self, now: float, amount: float) -> float:
         """Take tokens, which may then be owed. Return the number that is left."""
         self.level = self.refill(now) - amount
         return self.level

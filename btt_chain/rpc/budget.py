@@ -80,9 +80,9 @@ class CostAccount:
 
     def charge(self, seconds: float, now: float, *, is_waste: bool = False) -> None:
         """Charge the cost of a request."""
-        self._work.spend(seconds, now)
+        self._work.spend(now, seconds)
         if is_waste:
-            self._waste.spend(seconds, now)
+            self._waste.spend(now, seconds)
         self.may_owe = self.wait(now) > 0
 
     def wait(self, now: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.weights.declare import Case, benchmark
 from bench.weights.state import Bench, address
 from btt_chain.crypto.hashing import blake2_256
@@ -43,16 +45,20 @@ def registrars(b: Bench, count: int = MAX_REGISTRARS) -> AccountId:
 
 def named(b: Bench, parts: int, *, paid: bool = True) -> AccountId:
     """Give an account a full identity with all judgements, and that many agreed sub-accounts."""
-    registrars(b)
-    who, identity = b.account(0), b.runtime.identity
     judgement: Judgement = FeePaid(FEE) if paid else Reasonable()
+    return parent(b, b.account(0), [part(number) for number in range(parts)], judgement)
+
+
+def parent(b: Bench, who: AccountId, subs: Sequence[AccountId], judgement: Judgement) -> AccountId:
+    """Give `who` a full identity with this judgement of all registrars, and agreed sub-accounts."""
+    registrars(b)
+    identity, parts = b.runtime.identity, len(subs)
     judgements = [(u32(index), judgement) for index in range(MAX_REGISTRARS)]
     deposit = u128(10 * BTT)
-    subs = [part(number) for number in range(parts)]
     pledged = u128(identity.sub_account_deposit * parts)
     identity.currency.reserve_named(NAME, who, deposit + pledged + FEE * MAX_REGISTRARS)
     identity.identity_of[who] = Registration(judgements, deposit, INFO)
-    identity.subs.subs_of[who] = (pledged, subs)
+    identity.subs.subs_of[who] = (pledged, list(subs))
     for sub in subs:
         identity.subs.super_of[sub] = (who, LONG)
         identity.subs.agreed[sub] = ()

@@ -10,6 +10,7 @@ from functools import cache
 from typing import Final
 
 from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.identity import parent
 from bench.weights.pallets.jobs import ROOT, computing
 from bench.weights.pallets.models import MAX_NODES, MAX_TABLES, conv, softmax
 from bench.weights.state import BLOCK, Bench
@@ -34,6 +35,7 @@ from btt_chain.work.tensors import LEAF_BYTES, Kind, Tensor, Window
 from runtime.constants import BTT
 from runtime.frame import NONE, Reason
 from runtime.frame.timers import NO_TIMER
+from runtime.pallets.identity.types import MAX_SUBS, Reasonable
 from runtime.pallets.jobs import Check, Job, JobState, Tier
 from runtime.pallets.jobs.store import DEADLINES
 from runtime.pallets.jobs.types import MAX_ITEMS
@@ -510,12 +512,33 @@ def look(b: Bench) -> Case:
 
 @benchmark("Receipts.select")
 def select(b: Bench) -> Case:
-    """Select a whole committee from all verifiers."""
+    """Select a whole committee, after all verifiers that belong to operators of the parties."""
     found = checked(b, Phase.Waiting, Valid())
     b.runtime.receipts.committees.unseat(ID, found, found.seats)
     found.beacons = found.beacons[1:]
     found.used = found.used[MAX_COMMITTEE:]
+    bar(b, found)
     return stepped(b, found)
+
+
+def bar(b: Bench, found: Receipt) -> None:
+    """Make the verifiers that are reached first sub-accounts of provider and requester.
+
+    The others are sub-accounts, too, so that finding their operators costs as much.
+    """
+    receipts, requester = b.runtime.receipts, job_of(b, found).requester
+    assert requester is not None
+    randomness = receipts.clock.randomness_after(
+        int(found.since), int(receipts.beacon_delay), int(receipts.beacon_authors)
+    )
+    assert randomness is not None
+    roster = receipts.bonds.roster.value
+    seed = ids.committee_seed(H256(randomness.beacon), ID)
+    order = ids.raced(seed, [who for who, _, _ in roster], [int(bond) for _, bond, _ in roster])
+    names = [roster[place][0] for place in order]
+    for number, operator in enumerate((found.provider, requester, b.poor(2_000))):
+        subs = names[number * MAX_SUBS : (number + 1) * MAX_SUBS]
+        parent(b, b.endow(operator), subs, Reasonable())
 
 
 @benchmark("Receipts.close_round")

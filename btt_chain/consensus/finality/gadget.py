@@ -208,7 +208,6 @@ class Gadget:
                 environment = self._environment
                 environment.apply(environment.voter.on_final(block, self._clock.now))
                 self._finalizer.judge_held_commits()
-                environment.stop_if_broken()
         return self._finish()
 
     def proof_received(self, proof: Justification, peer: str | None, now_ms: int) -> list[Action]:
@@ -218,7 +217,6 @@ class Gadget:
         """
         self._begin(now_ms)
         self._finalizer.import_justification(proof, peer)
-        self._environment.stop_if_broken()
         return self._finish()
 
     def keys_changed(self, now_ms: int) -> list[Action]:
@@ -344,9 +342,7 @@ class Gadget:
         if self._clock.advance(now_ms):
             self._armed = None  # the timer was set by the earlier clock
         now, armed = self._clock.now, self._armed
-        late = (
-            not self._finalizer.broken and armed is not None and now > armed + LATE * self._gossip
-        )
+        late = armed is not None and now > armed + LATE * self._gossip
         if late and now > self._woken + QUIET_PAUSE * self._gossip:
             # We stalled, and other voters did not.
             self._woken = now
@@ -408,7 +404,6 @@ class Gadget:
         self._environment.begin_set(block)
         for proof in self._held.take_proofs():
             self._finalizer.import_justification(proof, None)
-            self._environment.stop_if_broken()
 
     def _help_along(self) -> None:
         """Send our position and votes again: the round does not complete."""

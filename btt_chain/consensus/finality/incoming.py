@@ -65,7 +65,6 @@ class Incoming:
             return
         if self._finalizer.is_rival(target):
             self._finalizer.judge_rival(commit, int(body.round))
-            self._environment.stop_if_broken()
         elif target.number > self._environment.voter.final.number:
             self._use_or_hold(Received(peer, body, self._clock.now, raw))
         elif self._blocks.number(target.hash) == target.number:
@@ -85,7 +84,6 @@ class Incoming:
         proof = self._held.take_proof(block)
         if proof is not None:
             self._finalizer.import_justification(proof, None)
-            self._environment.stop_if_broken()
 
     def _count(self, number: int, signed: SignedMessage, peer: str) -> None:
         """Count a vote that was checked, once its block is here."""

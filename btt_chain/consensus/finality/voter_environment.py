@@ -23,12 +23,11 @@ from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.timers import Clock
 from btt_chain.consensus.finality.voter import ArmTimer, Finalize, LastRound, Timing, Voter
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.primitives.grandpa import AuthorityId, Justification, Stage, Target, stage_of
+from btt_chain.primitives.grandpa import AuthorityId, Stage, Target, stage_of
 from btt_chain.scale import u64
 
 COMMIT_TURNS: Final = 8
 """Steps of half a gossip duration over which the voters' commits are staggered."""
-NEVER: Final = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +90,6 @@ class VoterEnvironment:
     def begin_set(self, first: Target) -> None:
         """Replace the voter by that of the next set, whose rounds begin on `first`."""
         self.voter = self._new_voter(LastRound(0, first))
-        self.stop_if_broken()
         self.tick()
 
     def change_key(self) -> None:
@@ -115,7 +113,7 @@ class VoterEnvironment:
                         body = CommitMessage(u64(number), u64(set_id), commit.compact())
                         self.publish_commit(commit.target, GOSSIP.encode(CommitGossip(body)))
                 case Finalize(justification):
-                    self.finalize(justification)
+                    self._finalizer.finalize(justification)
                 case voter.Report(proof):
                     self._outbox.put(Offence(proof))
                 case voter.SaveRound(number, _, base, votes):
@@ -140,24 +138,12 @@ class VoterEnvironment:
         self._committed = target.number
         self._outbox.gossip(raw)
 
-    # --- finality ---
-
-    def finalize(self, proof: Justification) -> None:
-        """Have a proven block made final."""
-        self._finalizer.finalize(proof)
-        self.stop_if_broken()
-
-    def stop_if_broken(self) -> None:
-        """Cast no vote any more if a proven block excludes a final one."""
-        if self._finalizer.broken:
-            self.voter.be_quiet(NEVER)
-
     # --- internals ---
 
     def _cast(self, action: voter.SendVote) -> list[voter.Action]:
-        """Have our vote signed, publish it, and count it."""
+        """Have our vote signed, publish it, and count it; not if a proof excludes a final block."""
         me = self.voter.me
-        if me is None:
+        if me is None or self._finalizer.broken:
             return []
         self._make_durable()
         signed = self._signer.sign(action.set_id, action.round, action.message, me)

@@ -15,7 +15,7 @@ shortens the time at stake.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import IntEnum
 from typing import Annotated
 
@@ -65,9 +65,13 @@ from runtime.pallets.balances import lookup
 from runtime.weights import authorities as weights
 
 
-def withdrawing(pallet: Authorities, *_: object) -> DispatchInfo:
-    """Return the weight of a call that may withdraw: it reads every remembered election."""
-    return DispatchInfo(weights.unbond(int(pallet.report_epochs) + 3))
+def over_elections(call: Callable[[int], int]) -> Callable[..., DispatchInfo]:
+    """Return the weight function of a call that reads every remembered election."""
+
+    def weigh(pallet: Authorities, *_: object) -> DispatchInfo:
+        return DispatchInfo(call(int(pallet.report_epochs) + 3))
+
+    return weigh
 
 
 def joining(pallet: Authorities) -> DispatchInfo:
@@ -192,7 +196,7 @@ class Authorities(Pallet):
         stash = origin.signed()
         self.bonds.add(stash, self.bonds.of(stash), amount)
 
-    @call(2, weight=withdrawing)
+    @call(2, weight=over_elections(weights.unbond))
     def unbond(self, origin: Origin, amount: CompactBalanceOf) -> PostInfo:
         """Start unbonding `amount` planck of the caller's bond; it can be slashed until withdrawn.
 
@@ -214,7 +218,7 @@ class Authorities(Pallet):
         self.deposit(self.Unbonded(stash, amount, due))
         return PostInfo(weight=weights.unbond(elections))
 
-    @call(3, weight=withdrawing)
+    @call(3, weight=over_elections(weights.withdraw_unbonded))
     def withdraw_unbonded(self, origin: Origin) -> PostInfo:
         """Release the caller's unbonded parts that are due and no longer at stake."""
         stash = origin.signed()
@@ -224,7 +228,7 @@ class Authorities(Pallet):
         if len(ledger.unlocking) == before:
             raise self.NothingToWithdraw
         self.bonds.store(stash, ledger)
-        return PostInfo(weight=weights.unbond(elections))
+        return PostInfo(weight=weights.withdraw_unbonded(elections))
 
     @call(4, weight=joining)
     def validate(self, origin: Origin) -> PostInfo:

@@ -132,7 +132,11 @@ class OrderBook(Component):
         return True, met + equal
 
     def count(self, asset: u32, side: Side, price: u128, units: int, orders: int) -> None:
-        """Add `units` and `orders` to the sums of a price level."""
+        """Add `units` and `orders` to the sums of a price level.
+
+        The sum fits: a wanted unit has a planck or more of the issuance on hold, and units for sale
+        are part of the asset's supply.
+        """
         key = level_key(side, price)
         total = self.levels.get((asset, key)) or Total()
         total.units += units

@@ -37,7 +37,7 @@ def test_a_clock_that_goes_back_refills_nothing() -> None:
 
 def test_spent_tokens_may_be_owed_and_are_refilled_first() -> None:
     bucket = TokenBucket(2, 10, 0)
-    assert bucket.spend(14, 0) == -4
+    assert bucket.spend(0, 14) == -4
     assert not bucket.take(1)
     assert bucket.refill(2) == 0
     assert bucket.take(3, 2)

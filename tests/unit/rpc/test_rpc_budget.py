@@ -36,13 +36,13 @@ RATES = Rates(Rate(0.5, 1.0), Rate(0.5, 2.0), Rate(0.1, 0.2))
 
 def test_a_bucket_lets_through_until_it_is_empty_and_waits_for_what_is_owed() -> None:
     bucket = Bucket(Rate(0.5, 1.0), 0.0)
-    bucket.spend(1.0, 0.0)
+    bucket.spend(0.0, 1.0)
     assert bucket.wait(0.0) == 0
-    bucket.spend(1.0, 0.0)
+    bucket.spend(0.0, 1.0)
     assert bucket.wait(0.0) == 2
     assert bucket.wait(1.5) == 0.5
     assert bucket.wait(100.0) == 0
-    bucket.spend(1.0, 100.0)  # no more is saved up than the rate says
+    bucket.spend(100.0, 1.0)  # no more is saved up than the rate says
     assert bucket.wait(100.0) == 0
     assert bucket.spent(100.0) == 1.0
 

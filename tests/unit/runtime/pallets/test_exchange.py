@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u16, u32, u64, u128
+from btt_chain.scale import Overflow, u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, DispatchError, TokenError, TokenErrorKind, signed
 from runtime.limits import block_weights
@@ -196,6 +196,21 @@ def test_what_one_cannot_pay_or_deliver_is_no_order(market: Market) -> None:
     market.sell(BOB, 150, 30)
     with refused(market, Assets.BalanceLow):
         market.sell(BOB, 51, 30)
+
+
+def test_the_units_of_a_price_level_are_at_most_the_money_on_hold_for_them(market: Market) -> None:
+    least, place = u128(1), market.exchange.place_order
+    with refused(market, Overflow):
+        place(
+            signed(DAVE), SCANNER, Side.Buy, u128.MAX, least, TimeInForce.UntilCancelled, None
+        )  # fmt: skip
+    for who in (DAVE, CAROL):
+        spendable = market.money(who) - market.balances.existential_deposit
+        units = u128(spendable * 100 // 102)
+        place(signed(who), SCANNER, Side.Buy, units, least, TimeInForce.UntilCancelled, None)
+    level = market.exchange.order_book.levels[SCANNER, level_key(Side.Buy, 1)]
+    assert level.orders == 2
+    assert level.units <= market.escrow(DAVE) + market.escrow(CAROL) <= market.issuance()
 
 
 def test_an_account_has_so_many_orders(market: Market) -> None:
