@@ -299,6 +299,10 @@ class Babe(Pallet):
         """Return the slots since the first block's slot; 0 at genesis and in block 1."""
         return traits.Slot(int(self.current_slot.value) - int(self.genesis_slot.value))
 
+    def moment(self) -> int:
+        """Return the beginning of the current slot, in milliseconds since 1970."""
+        return int(self.current_slot.value) * int(self.expected_block_time)
+
     def author(self) -> AccountId | None:
         """Return the account that earns from the current block (or the last), or None.
 

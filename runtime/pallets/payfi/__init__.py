@@ -1,0 +1,37 @@
+"""PayFi: merchants, payments, their settlement, refunds, disputes and cards."""
+
+from runtime.pallets.payfi.pallet import PayFi
+from runtime.pallets.payfi.types import (
+    ANALYTICS,
+    Batch,
+    DayReport,
+    DayVolume,
+    Legs,
+    Merchant,
+    Moments,
+    Payment,
+    PaymentState,
+    Queue,
+    Rates,
+    Report,
+    Terms,
+    Volume,
+)
+
+__all__ = [
+    "ANALYTICS",
+    "Batch",
+    "DayReport",
+    "DayVolume",
+    "Legs",
+    "Merchant",
+    "Moments",
+    "PayFi",
+    "Payment",
+    "PaymentState",
+    "Queue",
+    "Rates",
+    "Report",
+    "Terms",
+    "Volume",
+]

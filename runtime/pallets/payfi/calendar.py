@@ -1,0 +1,45 @@
+"""Times of PayFi: hours, buckets of a sixth of an hour, and days, counted since 1970."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from runtime.pallets.payfi.types import Moments
+
+BUCKETS_PER_HOUR: Final = 6
+REFUND_DAYS: Final = 15
+"""Number of days in which a settled payment can be refunded; then its record is removed.
+
+Longer than the time for disputes: what can be disputed is never removed.
+"""
+
+
+class Calendar:
+    """The time of the current block: the beginning of its slot, in ms since 1970."""
+
+    def __init__(self, moments: Moments, *, slot_ms: int, hour_ms: int, day_ms: int) -> None:
+        self._moments = moments
+        self.hour_ms = int(hour_ms)
+        self.day_ms = int(day_ms)
+        self.bucket_ms = self.hour_ms // BUCKETS_PER_HOUR
+        self.bucket_slots = self.bucket_ms // int(slot_ms)
+
+    def now(self) -> int:
+        """Return the time, in ms."""
+        return self._moments.moment()
+
+    def day(self) -> int:
+        """Return the number of the day."""
+        return self.now() // self.day_ms
+
+    def bucket(self) -> int:
+        """Return the number of the current bucket; it and all before are due."""
+        return self.now() // self.bucket_ms
+
+    def first_bucket(self) -> int:
+        """Return the first bucket that begins an hour from now, or later."""
+        return -(-(self.now() + self.hour_ms) // self.bucket_ms)
+
+    def is_over(self, since_ms: int) -> bool:
+        """Return True if the time for refunds of a payment made at `since_ms` has passed."""
+        return self.now() >= int(since_ms) + REFUND_DAYS * self.day_ms

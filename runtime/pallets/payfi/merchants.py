@@ -1,0 +1,235 @@
+"""Merchants: registration, bonds, and limits of merchants without a judged identity.
+
+| state | event | next state |
+|---|---|---|
+| none | `register` with a bond | Active |
+| Active | `suspend`, too many lost disputes, a bond that does not cover one | Suspended |
+| Suspended | lifted by governance, or by a full bond if that was the cause | Active |
+| Active, Suspended | `close` | Closing |
+| Closing | `close` after 15 days and all disputes; the bond is released | none |
+"""
+
+from __future__ import annotations
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u8, u16, u32, u64, u128
+from runtime.frame import Component, Map, Pallet, Reason, TokenError, TokenErrorKind, Value
+from runtime.pallets.payfi import errors, events
+from runtime.pallets.payfi.calendar import REFUND_DAYS, Calendar
+from runtime.pallets.payfi.fees import DECIMALS
+from runtime.pallets.payfi.types import (
+    ANALYTICS,
+    PLANS,
+    Allowance,
+    Cause,
+    Merchant,
+    MerchantActive,
+    MerchantClosing,
+    MerchantSuspended,
+    Money,
+    People,
+    Rates,
+)
+from runtime.pallets.payfi.volumes import Volumes
+
+
+class Merchants(Component):
+    """Registered merchants with their bonds."""
+
+    merchants = Map(AccountId, Merchant)
+    """Registered merchants."""
+    allowances = Map(AccountId, Allowance)
+    """Amounts that merchants without a judged identity accepted on their last day."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        *,
+        currency: Money,
+        people: People,
+        rates: Value[Rates],
+        volumes: Volumes,
+        calendar: Calendar,
+        treasury: AccountId,
+        reason: Reason,
+    ) -> None:
+        super().__init__(pallet)
+        self.currency = currency
+        self.people = people
+        self.rates = rates
+        self.volumes = volumes
+        self.calendar = calendar
+        self.treasury = treasury
+        self.reason = reason
+
+    # ---- calls
+
+    def register(
+        self, who: AccountId, category: u16, currency: bytes, plan: u8, meta: H256
+    ) -> None:
+        """Register a merchant. Raises AlreadyMerchant, WrongCurrency, UnknownPlan, TokenError."""
+        self.currency.ensure_not_pool(who)
+        if who in self.merchants:
+            raise errors.AlreadyMerchant
+        ensure_valid(currency, plan)
+        bond = self.rates.value.bond
+        self.currency.hold(self.reason, who, bond)
+        self.merchants[who] = Merchant(category, currency, plan, None, bond, [], meta)
+        self.volumes.open(who, analytics=bool(plan & ANALYTICS))
+        self.deposit(events.Registered(who, category, currency, bond))
+
+    def configure(
+        self,
+        who: AccountId,
+        *,
+        currency: bytes,
+        plan: u8,
+        policy: u16 | None,
+        till_keys: list[AccountId],
+        meta: H256,
+    ) -> None:
+        """Replace a merchant's configuration. Raises NotMerchant, WrongCurrency, UnknownPlan."""
+        record = self.get(who)
+        ensure_valid(currency, plan)
+        record.currency, record.plan, record.policy = currency, plan, policy
+        record.till_keys, record.meta = till_keys, meta
+        self.merchants[who] = record
+        self.volumes.set_plan(who, analytics=bool(plan & ANALYTICS))
+        self.deposit(events.Configured(who, record.bond))
+
+    def bond_extra(self, who: AccountId, amount: u128) -> None:
+        """Add to a bond; a full one lifts a suspension that a missing bond caused."""
+        record = self.get(who)
+        self.currency.hold(self.reason, who, amount)
+        record.bond += amount
+        lifted = (
+            record.state == MerchantSuspended(Cause.Bond) and record.bond >= self.rates.value.bond
+        )
+        if lifted:
+            record.state = MerchantActive()
+        self.merchants[who] = record
+        self.deposit(events.Configured(who, record.bond))
+        if lifted:
+            self.deposit(events.Suspended(who, False))
+
+    def close(self, who: AccountId) -> None:
+        """Begin or end the closing of a merchant. Raises NotMerchant and NotDue."""
+        record = self.get(who)
+        if not isinstance(record.state, MerchantClosing):
+            until = u64(self.calendar.now() + REFUND_DAYS * self.calendar.day_ms)
+            record.state = MerchantClosing(until)
+            self.merchants[who] = record
+            self.deposit(events.Closing(who, until))
+            return
+        if self.calendar.now() < record.state.until or record.disputes:
+            raise errors.NotDue
+        self.currency.release(self.reason, who, record.bond)
+        del self.merchants[who]
+        del self.allowances[who]
+        self.volumes.remove(who)
+        self.deposit(events.Closed(who, record.bond))
+
+    # ---- public interface
+
+    def get(self, who: AccountId) -> Merchant:
+        """Return a merchant's record. Raises NotMerchant."""
+        record = self.merchants.get(who)
+        if record is None:
+            raise errors.NotMerchant
+        return record
+
+    def active(self, who: AccountId) -> Merchant:
+        """Return the record of a merchant that accepts payments. Raises NotMerchant, NotActive."""
+        record = self.get(who)
+        if not isinstance(record.state, MerchantActive):
+            raise errors.NotActive
+        return record
+
+    def acts_for(self, caller: AccountId, merchant: AccountId) -> bool:
+        """Return True if `caller` is the merchant or one of its tills."""
+        if caller == merchant:
+            return True
+        record = self.merchants.get(merchant)
+        return record is not None and caller in record.till_keys
+
+    def admit(self, who: AccountId, gross: u128) -> None:
+        """Count a payment against the limits of an unjudged merchant. Raises OverLimit."""
+        if self.people.verified(who):
+            return
+        rates, today = self.rates.value, self.calendar.day()
+        allowance = self.allowances.get(who) or Allowance()
+        used = int(gross) + (int(allowance.used) if allowance.day == today else 0)
+        if gross > rates.unjudged_payment or used > rates.unjudged_day:
+            raise errors.OverLimit
+        self.allowances[who] = Allowance(u32(today), u128(used))
+
+    def suspend(self, who: AccountId, cause: Cause) -> None:
+        """Suspend a merchant; one that is closing or suspended already stays as it is."""
+        record = self.get(who)
+        if isinstance(record.state, MerchantActive):
+            record.state = MerchantSuspended(cause)
+            self.merchants[who] = record
+            self.deposit(events.Suspended(who, True))
+
+    def resume(self, who: AccountId) -> None:
+        """Lift the suspension of a merchant, whatever its cause."""
+        record = self.get(who)
+        if isinstance(record.state, MerchantSuspended):
+            record.state = MerchantActive()
+            self.merchants[who] = record
+            self.deposit(events.Suspended(who, False))
+
+    # ---- public interface: bonds in disputes
+
+    def free_bond(self, who: AccountId) -> u128:
+        """Return the part of a bond that no dispute claims; 0 for others than merchants."""
+        record = self.merchants.get(who)
+        return u128(0) if record is None else record.bond - record.reserved
+
+    def open_dispute(self, who: AccountId, amount: u128 = u128(0)) -> u128:
+        """Count an open dispute; reserve up to `amount` of the free bond, and return that part.
+
+        An account that is no merchant any more has no bond.
+        """
+        record = self.merchants.get(who)
+        if record is None:
+            return u128(0)
+        part = min(amount, record.bond - record.reserved)
+        record.reserved += part
+        record.disputes += 1
+        self.merchants[who] = record
+        return part
+
+    def close_dispute(self, who: AccountId, reserved: u128, payer: AccountId, paid: u128) -> None:
+        """Count a closed dispute: of its part of the bond, pay `paid` to the payer, free the rest.
+
+        An amount too small to create the payer's account goes to the treasury.
+        """
+        record = self.merchants.get(who)
+        if record is None:
+            return
+        if paid:
+            try:
+                self._pay_bond(who, payer, paid)
+            except TokenError as error:
+                if error.kind is not TokenErrorKind.CannotCreate:
+                    raise
+                self._pay_bond(who, self.treasury, paid)
+        record.bond -= paid
+        record.reserved -= reserved
+        record.disputes -= 1
+        self.merchants[who] = record
+
+    # ---- internals
+
+    def _pay_bond(self, who: AccountId, to: AccountId, amount: u128) -> None:
+        self.currency.transfer_on_hold(self.reason, who, to, amount, on_hold=False)
+
+
+def ensure_valid(currency: bytes, plan: int) -> None:
+    """Raise WrongCurrency or UnknownPlan unless both exist."""
+    if currency not in DECIMALS:
+        raise errors.WrongCurrency
+    if plan & ~PLANS:
+        raise errors.UnknownPlan

@@ -1,0 +1,268 @@
+"""PayFi: merchants are paid one to two hours after a payment, and pay the fee out of it.
+
+A payment moves the gross into a pool account without a key. It settles there with the merchant's
+other payments of a ten-minute bucket (`settlement`), less fees computed when it was made (`fees`).
+Until then the merchant can return it without a fee, and the payer can dispute it; afterwards the
+merchant can refund it for 15 days, out of its own money.
+
+Each component owns its storage, and no other module writes it:
+
+| component | module | storage |
+|---|---|---|
+| Volumes | `volumes` | Volumes, Reports |
+| Merchants | `merchants` | Merchants, Allowances |
+| Settlement | `settlement` | Batches, DueCount, Queue |
+| Payments | `payments` | Payments, NextPayment, OldestPayment, References |
+
+The parts that other components use:
+
+| call | effect |
+|---|---|
+| `calendar.now()`, `.day()`, `.bucket()` | time of the slot in ms since 1970, day, bucket |
+| `merchants.active(who)`, `.get(who)` | a merchant's record; raise NotMerchant, NotActive |
+| `merchants.acts_for(caller, merchant)` | True for the merchant and its tills |
+| `merchants.suspend(who, cause)`, `.resume(who)` | suspend a merchant, lift it |
+| `merchants.free_bond(who)` | part of a bond that no dispute claims |
+| `merchants.open_dispute(who, amount)` | count a dispute, reserve bond, return that part |
+| `merchants.close_dispute(who, reserved, payer, paid)` | end that, pay the payer, free the rest |
+| `payments.open(...)` | the path of `pay`, out of free balance; returns the number |
+| `payments.gross(record, units, currency)` | planck that an amount costs now |
+| `payments.get(id)`, `.state_of(payment)` | a payment, and its real state |
+| `payments.legs(gross, payment.terms)` | legs of a part of a payment |
+| `payments.payments[id] = payment` | store a payment that a dispute changed |
+| `settlement.remove(bucket, merchant, legs)` | take a pending payment out of its batch |
+| `settlement.add(merchant, legs, first, places=LONG_PLACES)` | put a rest back, return the bucket |
+| `settlement.give_back(to, amount)` | pay out of the pool account, dust to the treasury |
+| `volumes.disputed(who)`, `.lost(who)`, `.lost_of(who)` | counts of disputes |
+| `volumes.refunded(who, amount)` | count what a late dispute gave the payer |
+"""
+
+from __future__ import annotations
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u8, u16, u64, u128
+from runtime.frame import (
+    Const,
+    Origin,
+    OriginCheck,
+    Pallet,
+    Reason,
+    Value,
+    call,
+    ensure_root,
+)
+from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
+from runtime.frame.traits import Prices
+from runtime.pallets.balances import lookup
+from runtime.pallets.payfi import errors, events, types
+from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.merchants import Merchants
+from runtime.pallets.payfi.payments import NoopPayerCheck, Payments
+from runtime.pallets.payfi.settlement import Settlement
+from runtime.pallets.payfi.types import (
+    Bucket,
+    Category,
+    Cause,
+    Currency,
+    Discounts,
+    Fees,
+    Moments,
+    Money,
+    PaymentId,
+    People,
+    Rates,
+    Reference,
+    Tills,
+)
+from runtime.pallets.payfi.volumes import Volumes
+from runtime.weights import pay_fi as weights
+
+
+class PayFi(Pallet, crate="pallet_payfi"):
+    """Merchants, payments, their settlement, refunds, disputes and cards."""
+
+    # ---- constants
+
+    hour_ms: Const[u64]
+    """Length of an hour of payments, in milliseconds; a bucket is a sixth of it."""
+    day_ms: Const[u64]
+    """Length of a day of limits and volumes, in milliseconds."""
+
+    # ---- dependencies
+
+    slot_ms: u64
+    custody: AccountId
+    """Pool account of the money that waits for settlement, without a key."""
+    treasury: AccountId
+    currency: Money
+    moments: Moments
+    prices: Prices
+    fees: Fees
+    discounts: Discounts
+    people: People
+    genesis_supply: Value[u128]
+    """Issuance in block zero, of which the full volume is a part."""
+    params_origin: OriginCheck = ensure_root
+    """Origin that sets rates."""
+    suspend_origin: OriginCheck = ensure_root
+    """Origin that suspends merchants."""
+
+    # ---- storage
+
+    rates = Value(Rates, default=Rates())
+    """Rates of fees, and rules for merchants."""
+
+    # ---- hold reasons
+
+    HoldReason = types.HoldReason
+
+    # ---- events
+
+    Registered = events.Registered
+    Configured = events.Configured
+    Closing = events.Closing
+    Closed = events.Closed
+    Suspended = events.Suspended
+    Paid = events.Paid
+    Settled = events.Settled
+    Refunded = events.Refunded
+    RatesSet = events.RatesSet
+
+    # ---- errors
+
+    NotMerchant = errors.NotMerchant
+    AlreadyMerchant = errors.AlreadyMerchant
+    NotActive = errors.NotActive
+    AlreadyPaid = errors.AlreadyPaid
+    WrongCurrency = errors.WrongCurrency
+    TooDear = errors.TooDear
+    NothingLeft = errors.NothingLeft
+    OverLimit = errors.OverLimit
+    SettlementBusy = errors.SettlementBusy
+    NotYours = errors.NotYours
+    TooLate = errors.TooLate
+    TooMuch = errors.TooMuch
+    OutOfCorridor = errors.OutOfCorridor
+    NotDue = errors.NotDue
+    NoPayment = errors.NoPayment
+    UnknownPlan = errors.UnknownPlan
+    PaymentDisputed = errors.PaymentDisputed
+
+    # ---- hooks
+
+    def setup(self) -> None:
+        """Build the components."""
+        currency, custody, treasury = self.currency, self.custody, self.treasury
+        self.calendar = calendar = Calendar(
+            self.moments,
+            slot_ms=int(self.slot_ms),
+            hour_ms=int(self.hour_ms),
+            day_ms=int(self.day_ms),
+        )
+        self.volumes = volumes = Volumes(self, calendar=calendar)
+        self.merchants = Merchants(
+            self, currency=currency, people=self.people, rates=self.rates, volumes=volumes,
+            calendar=calendar, treasury=treasury,
+            reason=Reason(self.index, types.HoldReason.Bond),
+        )  # fmt: skip
+        self.settlement = Settlement(
+            self, currency=currency, fees=self.fees, volumes=volumes, calendar=calendar,
+            custody=custody, treasury=treasury,
+        )  # fmt: skip
+        self.payments = Payments(
+            self, currency=currency, prices=self.prices, fees=self.fees,
+            discounts=self.discounts, rates=self.rates, genesis_supply=self.genesis_supply,
+            merchants=self.merchants, settlement=self.settlement, volumes=volumes,
+            calendar=calendar, custody=custody, payer_check=NoopPayerCheck(),
+        )  # fmt: skip
+
+    def on_initialize(self, number: int) -> int:
+        """Settle what is due, and remove old payments."""
+        del number
+        settled, pruned = self.settlement.settle_due(), self.payments.prune()
+        return weights.settle_due(settled) + weights.prune(pruned)
+
+    # ---- calls
+
+    @call(0, weight=weights.REGISTER)
+    def register(
+        self, origin: Origin, category: Category, currency: Currency, plan: u8, meta: HashOf
+    ) -> None:
+        """Register the caller as a merchant; the bond is put on hold."""
+        self.merchants.register(origin.signed(), category, currency, plan, meta)
+
+    @call(1, weight=weights.CONFIGURE)
+    def configure(
+        self,
+        origin: Origin,
+        currency: Currency,
+        plan: u8,
+        policy: u16 | None,
+        till_keys: Tills,
+        meta: HashOf,
+    ) -> None:
+        """Replace the caller's configuration as a merchant."""
+        self.merchants.configure(
+            origin.signed(), currency=currency, plan=plan, policy=policy, till_keys=till_keys,
+            meta=meta,
+        )  # fmt: skip
+
+    @call(2, weight=weights.BOND_EXTRA)
+    def bond_extra(self, origin: Origin, amount: CompactBalanceOf) -> None:
+        """Add to the caller's bond as a merchant."""
+        self.merchants.bond_extra(origin.signed(), u128(amount))
+
+    @call(3, weight=weights.CLOSE)
+    def close(self, origin: Origin) -> None:
+        """Stop accepting payments; a second call, 15 days later, releases the bond."""
+        self.merchants.close(origin.signed())
+
+    @call(4, weight=weights.PAY)
+    def pay(
+        self,
+        origin: Origin,
+        merchant: AccountIdLookupOf,
+        units: u128,
+        currency: Currency,
+        max_btt: CompactBalanceOf,
+        reference: Reference,
+        memo: H256 | None,
+    ) -> None:
+        """Pay `units` minor units of a currency to a merchant, for at most `max_btt` planck.
+
+        An invoice is paid once: the reference is its 16 random bytes.
+        """
+        self.payments.open(
+            origin.signed(), lookup(merchant), units, currency, u128(max_btt), reference, memo
+        )
+
+    @call(5, weight=weights.REFUND)
+    def refund(self, origin: Origin, payment: PaymentId, amount: CompactBalanceOf) -> None:
+        """Give a part of a payment back to the payer. For the merchant and its tills."""
+        self.payments.refund(origin.signed(), u64(payment), u128(amount))
+
+    @call(10, weight=weights.SETTLE)
+    def settle(self, origin: Origin, bucket: Bucket, merchant: AccountIdLookupOf) -> None:
+        """Settle a batch that is due. Any account may call it; blocks do it by themselves."""
+        origin.signed()
+        self.settlement.settle(bucket, lookup(merchant))
+
+    @call(17, weight=weights.SET_RATES)
+    def set_rates(self, origin: Origin, rates: Rates) -> None:
+        """Set rates of fees, and rules for merchants; payments already made keep theirs."""
+        self.params_origin(origin)
+        if rates.problem() is not None:
+            raise errors.OutOfCorridor
+        self.rates.value = rates
+        self.deposit(events.RatesSet(rates))
+
+    @call(20, weight=weights.SUSPEND)
+    def suspend(self, origin: Origin, merchant: AccountIdLookupOf, suspended: bool) -> None:
+        """Suspend a merchant, or lift its suspension; what is pending settles."""
+        self.suspend_origin(origin)
+        who = lookup(merchant)
+        if suspended:
+            self.merchants.suspend(who, Cause.Governance)
+        else:
+            self.merchants.resume(who)

@@ -1,0 +1,257 @@
+"""Payments: from the payer into the pool account, refunds, and the removal of old records.
+
+| state | event | next state |
+|---|---|---|
+| none | `pay`, or a card's charge | Pending |
+| Pending | its bucket begins | Settled |
+| Pending | the merchant returns everything | Returned |
+| Pending, Settled | `dispute` | Disputed |
+| Disputed | resolution before settlement: a rest goes into another bucket | Pending, Returned |
+| Disputed | resolution after settlement | Settled |
+
+A batch settles without touching its payments, so a settled payment is stored as Pending: `state_of`
+returns the real state. Records are removed 15 days after the payment.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u64, u128
+from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame.traits import Prices
+from runtime.pallets.payfi import errors, events
+from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.fees import BTT, gross_of, legs_of, terms_of
+from runtime.pallets.payfi.merchants import Merchants
+from runtime.pallets.payfi.settlement import Settlement
+from runtime.pallets.payfi.types import (
+    Discounts,
+    Fees,
+    Legs,
+    Merchant,
+    Money,
+    Payment,
+    PaymentState,
+    Rates,
+    Reference,
+    Terms,
+)
+from runtime.pallets.payfi.volumes import Volumes
+
+MAX_PRUNED: Final = 512
+"""Maximum number of old payments that one block removes."""
+ONE: Final = 10**18
+"""The price of a planck in planck, with 18 decimals."""
+
+
+class PayerCheck(Protocol):
+    """Rules for payers; `Policies` implements it."""
+
+    def ensure_allowed(self, payer: AccountId, merchant: Merchant, gross: u128) -> None:
+        """Raise Denied unless the policies of merchant and category allow the payment."""
+
+
+class NoopPayerCheck:
+    """Rules of a chain without policies: every payer is allowed."""
+
+    def ensure_allowed(self, payer: AccountId, merchant: Merchant, gross: u128) -> None:
+        """Do nothing."""
+
+
+class Payments(Component):
+    """Payments and their references."""
+
+    payments = Map(u64, Payment, hasher=Hasher.Twox64Concat)
+    """Payments by number, until 15 days after they were made."""
+    next_payment = Value(u64, default=u64(0))
+    """Number of the next payment."""
+    oldest_payment = Value(u64, default=u64(0))
+    """Number of the oldest payment whose record may still exist."""
+    references = DoubleMap(AccountId, Reference, u64)
+    """Payments by merchant and reference: an invoice is paid once."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        *,
+        currency: Money,
+        prices: Prices,
+        fees: Fees,
+        discounts: Discounts,
+        rates: Value[Rates],
+        genesis_supply: Value[u128],
+        merchants: Merchants,
+        settlement: Settlement,
+        volumes: Volumes,
+        calendar: Calendar,
+        custody: AccountId,
+        payer_check: PayerCheck,
+    ) -> None:
+        super().__init__(pallet)
+        self.currency = currency
+        self.prices = prices
+        self.fees = fees
+        self.discounts = discounts
+        self.rates = rates
+        self.genesis_supply = genesis_supply
+        self.merchants = merchants
+        self.settlement = settlement
+        self.volumes = volumes
+        self.calendar = calendar
+        self.custody = custody
+        self.payer_check = payer_check
+
+    # ---- public interface: queries
+
+    def get(self, id: u64) -> Payment:
+        """Return a payment. Raises NoPayment."""
+        payment = self.payments.get(id)
+        if payment is None:
+            raise errors.NoPayment
+        return payment
+
+    def state_of(self, payment: Payment) -> PaymentState:
+        """Return the state of a payment: a batch that is gone has settled it."""
+        pending = payment.state is PaymentState.Pending
+        if pending and not self.settlement.is_pending(payment.bucket, payment.merchant):
+            return PaymentState.Settled
+        return payment.state
+
+    def gross(self, record: Merchant, units: u128, currency: bytes) -> int:
+        """Return the planck that an amount costs now, rounded up; it can exceed 2^128.
+
+        Raises WrongCurrency, and the errors of the Oracle.
+        """
+        if currency == BTT:
+            return int(units)
+        if currency != record.currency:
+            raise errors.WrongCurrency
+        price = self.prices.price(b"BTT/" + currency)
+        return gross_of(int(units), currency, int(price))
+
+    def terms(self, merchant: AccountId, record: Merchant, currency: bytes) -> Terms:
+        """Return the rates of a payment to a merchant made now."""
+        rates = self.rates.value
+        return terms_of(
+            rates,
+            plan=int(record.plan),
+            currency=currency,
+            volume=self.volumes.volume(merchant),
+            full=max(1, int(self.genesis_supply.value) // int(rates.full_volume_parts)),
+            discount=self.discounts.discount_bps(merchant),
+        )
+
+    def legs(self, gross: int, terms: Terms) -> Legs:
+        """Return the parts of an amount. Raises NothingLeft if none is left for the merchant."""
+        legs = legs_of(gross, terms, int(self.fees.threshold()))
+        if legs.net <= 0:
+            raise errors.NothingLeft
+        return legs
+
+    # ---- public interface: changes
+
+    def open(
+        self,
+        payer: AccountId,
+        merchant: AccountId,
+        units: u128,
+        currency: bytes,
+        max_gross: u128,
+        reference: bytes,
+        memo: H256 | None,
+    ) -> u64:
+        """Make a payment out of the payer's free balance; return its number.
+
+        Raises NotMerchant, NotActive, AlreadyPaid, WrongCurrency, TooDear, Denied, OverLimit,
+        NothingLeft, SettlementBusy, the errors of the Oracle, and TokenError.
+        """
+        record = self.merchants.active(merchant)
+        if (merchant, reference) in self.references:
+            raise errors.AlreadyPaid
+        asked = self.gross(record, units, currency)
+        if asked > max_gross:
+            raise errors.TooDear
+        gross = u128(asked)
+        self.payer_check.ensure_allowed(payer, record, gross)
+        terms = self.terms(merchant, record, currency)
+        legs = self.legs(asked, terms)
+        self.merchants.admit(merchant, gross)
+        bucket = self.settlement.add(merchant, legs, self.calendar.first_bucket())
+        # The payer's account stays alive: what comes back must find it.
+        self.currency.transfer(payer, self.custody, gross, keep_alive=True)
+        id, now = self.next_payment.value, u64(self.calendar.now())
+        self.next_payment.value = u64(id + 1)
+        self.payments[id] = Payment(
+            payer, merchant, reference, legs, terms, currency, units, bucket, now, memo
+        )
+        self.references[merchant, reference] = id
+        self.deposit(events.Paid(id, payer, merchant, reference, gross, u128(legs.fee), bucket))
+        return id
+
+    def refund(self, caller: AccountId, id: u64, amount: u128) -> None:
+        """Give a part of a payment back to the payer.
+
+        Before settlement out of the pool account, and without a fee; then out of the merchant's
+        free balance. Raises NoPayment, NotYours, PaymentDisputed, TooMuch, TooLate, NothingLeft,
+        TokenError.
+        """
+        payment = self.get(id)
+        if not self.merchants.acts_for(caller, payment.merchant):
+            raise errors.NotYours
+        state = self.state_of(payment)
+        if state is PaymentState.Disputed:
+            raise errors.PaymentDisputed
+        if not 0 < amount <= payment.legs.gross - payment.refunded:
+            raise errors.TooMuch
+        settled = state is not PaymentState.Pending
+        if settled and self.calendar.is_over(int(payment.paid_ms)):
+            raise errors.TooLate
+        if settled:
+            self._refund_settled(payment, amount)
+        else:
+            self._return_pending(payment, amount)
+        self.payments[id] = payment
+        self.deposit(events.Refunded(id, amount, settled))
+
+    def prune(self) -> int:
+        """Remove old payments, the oldest first, at most `MAX_PRUNED`; return their number.
+
+        It stops at the first that is too young, disputed or not settled: a dispute ends.
+        """
+        oldest, end = int(self.oldest_payment.value), int(self.next_payment.value)
+        removed = 0
+        while oldest < end and removed < MAX_PRUNED:
+            payment = self.payments[u64(oldest)]
+            if not self.calendar.is_over(int(payment.paid_ms)):
+                break
+            if self.state_of(payment) in (PaymentState.Pending, PaymentState.Disputed):
+                break
+            del self.payments[u64(oldest)]
+            del self.references[payment.merchant, payment.reference]
+            oldest, removed = oldest + 1, removed + 1
+        if removed:
+            self.oldest_payment.value = u64(oldest)
+        return removed
+
+    # ---- internals
+
+    def _return_pending(self, payment: Payment, amount: u128) -> None:
+        """Return a part of a payment that waits for settlement; its fee follows the rest."""
+        left, old = payment.legs.gross - amount, payment.legs
+        if left:
+            payment.legs = self.legs(int(left), payment.terms)
+            self.settlement.change(payment.bucket, payment.merchant, old, payment.legs)
+        else:
+            payment.legs, payment.state = Legs(), PaymentState.Returned
+            self.settlement.remove(payment.bucket, payment.merchant, old)
+        payment.returned += amount
+        self.currency.transfer(self.custody, payment.payer, amount)
+        self.volumes.returned(payment.merchant, amount)
+
+    def _refund_settled(self, payment: Payment, amount: u128) -> None:
+        self.currency.transfer(payment.merchant, payment.payer, amount, keep_alive=True)
+        payment.refunded += amount
+        self.volumes.refunded(payment.merchant, amount)

@@ -1,0 +1,547 @@
+"""Types of PayFi. Amounts are in planck, times in milliseconds since 1970, rates in basis points.
+
+Sections name the component that owns the types: merchants, payments and settlement; disputes and
+their panel; cards; policies.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Annotated, Final, Protocol
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Bounded, Fixed, Path, TypeName, Variant, path, u8, u16, u32, u64, u128
+from runtime.constants import BTT
+from runtime.frame.traits import Inspect, InspectHold, Mutate, MutateHold
+from runtime.pallets.tokenomics import BurnReason
+from runtime.splits import PlatformSplit
+
+NOTHING: Final = u128(0)
+MAX_TILLS: Final = 16
+"""Maximum number of till keys of one merchant."""
+RING_DAYS: Final = 30
+"""Number of days over which a merchant's volume counts, today included."""
+ANALYTICS: Final = 1
+"""Bit of `Merchant.plan`: the chain keeps a report of each day, for the analytics rate."""
+PLANS: Final = ANALYTICS
+"""All plans that exist."""
+
+Balance = Annotated[u128, TypeName("Balance")]
+Bps = Annotated[u16, TypeName("Bps")]
+Moment = Annotated[u64, TypeName("Moment")]
+Bucket = Annotated[u32, TypeName("Bucket")]
+PaymentId = Annotated[u64, TypeName("PaymentId")]
+Currency = Annotated[bytes, Fixed(3), TypeName("Currency")]
+Reference = Annotated[bytes, Fixed(16), TypeName("Reference")]
+Tills = Bounded[list[AccountId], MAX_TILLS]
+Category = Annotated[u16, TypeName("Category")]
+PolicyId = Annotated[u16, TypeName("PolicyId")]
+
+
+class HoldReason(IntEnum):
+    """Reasons for holds."""
+
+    Bond = 0
+    """Bond of a merchant."""
+    DisputeDeposit = 1
+    """Deposit of a payer for a dispute."""
+    Card = 2
+    """Amount authorised by a card."""
+
+
+# ---- merchants
+
+
+class MerchantActive(Variant, index=0, name="Active"):
+    """It accepts payments."""
+
+
+@path("pallet_payfi::Cause")
+class Cause(IntEnum):
+    """Cause of a suspension."""
+
+    Governance = 0
+    """A decision of governance, which also lifts it."""
+    Disputes = 1
+    """Too many lost disputes; governance lifts it."""
+    Bond = 2
+    """The bond did not cover a dispute; a full bond lifts it."""
+
+
+class MerchantSuspended(Variant, index=1, name="Suspended"):
+    """It accepts no payments; what is pending settles."""
+
+    cause: Cause
+
+
+class MerchantClosing(Variant, index=2, name="Closing"):
+    """It accepts no payments, and has its bond back from `until` on."""
+
+    until: Moment
+
+
+MerchantState = Annotated[
+    MerchantActive | MerchantSuspended | MerchantClosing, Path("pallet_payfi::MerchantState")
+]
+
+
+@path("pallet_payfi::Merchant", params={"AccountId": AccountId, "Balance": u128})
+@dataclass(slots=True)
+class Merchant:
+    """A registered merchant."""
+
+    category: Category
+    """Category of its business (ISO 18245)."""
+    currency: Currency
+    """Currency of its invoices; it takes BTT as well."""
+    plan: u8
+    """Chosen services, one bit each: 1 analytics."""
+    policy: Annotated[u16 | None, TypeName("Option<PolicyId>")]
+    """Policy that its payers must satisfy."""
+    bond: Balance
+    """Money on hold for it; `reserved` is a part of it."""
+    till_keys: Annotated[Tills, TypeName("BoundedVec<AccountId, MaxTills>")]
+    """Keys of its tills: they sign invoices, refund, and charge cards."""
+    meta: Annotated[H256, TypeName("Hash")]
+    """Hash of its public description."""
+    state: MerchantState = field(default_factory=MerchantActive)
+    reserved: Balance = NOTHING
+    """Part of the bond that open late disputes claim."""
+    disputes: u32 = u32(0)
+    """Number of open disputes."""
+
+
+@path("pallet_payfi::DayVolume", params={"Balance": u128})
+@dataclass(slots=True)
+class DayVolume:
+    """A merchant's business on one day."""
+
+    gross: Balance = NOTHING
+    """Settled gross."""
+    refunds: Balance = NOTHING
+    """Refunds of settled payments, won late disputes included."""
+    payments: u32 = u32(0)
+    """Number of settled payments."""
+    lost: u32 = u32(0)
+    """Number of disputes that the merchant lost."""
+
+
+@path("pallet_payfi::Volume")
+@dataclass(slots=True)
+class Volume:
+    """A merchant's business of the last days; `days[0]` is `day`, the others are before it."""
+
+    day: u32 = u32(0)
+    """Number of days since 1970, in days of the chain."""
+    days: Bounded[list[DayVolume], RING_DAYS] = field(default_factory=list)
+
+
+@path("pallet_payfi::DayReport", params={"Balance": u128})
+@dataclass(slots=True)
+class DayReport:
+    """Figures of one day for a merchant with the analytics plan."""
+
+    payments: u32 = u32(0)
+    """Number of settled payments."""
+    gross: Balance = NOTHING
+    fees: Balance = NOTHING
+    returns: u32 = u32(0)
+    """Number of returns before settlement."""
+    returned: Balance = NOTHING
+    refunds: u32 = u32(0)
+    """Number of refunds after settlement."""
+    refunded: Balance = NOTHING
+    disputes: u32 = u32(0)
+    """Number of disputes that were opened."""
+    lost: u32 = u32(0)
+    """Number of disputes that the merchant lost."""
+
+
+@path("pallet_payfi::Report")
+@dataclass(slots=True)
+class Report:
+    """Reports of the last days; `days[0]` is `day`, the others are before it."""
+
+    day: u32 = u32(0)
+    days: Bounded[list[DayReport], RING_DAYS] = field(default_factory=list)
+
+
+@path("pallet_payfi::Allowance", params={"Balance": u128})
+@dataclass(slots=True)
+class Allowance:
+    """Amount that a merchant without a judged identity accepted on a day."""
+
+    day: u32 = u32(0)
+    used: Balance = NOTHING
+
+
+# ---- rates and rules
+
+
+@path("pallet_payfi::Rates", params={"Balance": u128})
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Rates of fees and rules for merchants, set by governance within `problem`."""
+
+    low: Bps = u16(50)
+    """Standard rate at the full volume."""
+    high: Bps = u16(80)
+    """Standard rate without volume."""
+    conversion: Bps = u16(75)
+    """Rate for invoices in other currencies than BTT."""
+    analytics: Bps = u16(25)
+    """Rate of the analytics plan."""
+    full_volume_parts: u32 = u32(210)
+    """The full volume of 30 days is this part of the genesis supply: one 210th."""
+    bond: Balance = u128(1_000 * BTT)
+    """Bond of a merchant."""
+    unjudged_payment: Balance = u128(1_000 * BTT)
+    """Maximum payment to a merchant without a judged identity."""
+    unjudged_day: Balance = u128(10_000 * BTT)
+    """Maximum of all payments of one day to a merchant without a judged identity."""
+
+    def problem(self) -> str | None:
+        """Return a description of the first violated bound; None if the rates are valid."""
+        if not MIN_STANDARD <= self.low <= self.high <= MAX_STANDARD:
+            return f"standard rates lie between {MIN_STANDARD} and {MAX_STANDARD} bps, low first"
+        if self.conversion > MAX_CONVERSION or self.analytics > MAX_ANALYTICS:
+            return f"conversion is at most {MAX_CONVERSION} bps, analytics {MAX_ANALYTICS} bps"
+        if not MIN_PARTS <= self.full_volume_parts <= MAX_PARTS:
+            return f"the full volume is one {MIN_PARTS}th to {MAX_PARTS}th of the supply"
+        if not MIN_BOND <= self.bond <= MAX_BOND:
+            return "the bond is 100 to 10,000 BTT"
+        if not BTT <= self.unjudged_payment <= self.unjudged_day <= MAX_UNJUDGED:
+            return "limits of unjudged merchants are 1 to 100,000 BTT, a payment's first"
+        return None
+
+
+MIN_STANDARD, MAX_STANDARD = 50, 80
+MAX_CONVERSION, MAX_ANALYTICS = 75, 25
+MIN_PARTS, MAX_PARTS = 21, 2_100
+MIN_BOND, MAX_BOND = 100 * BTT, 10_000 * BTT
+MAX_UNJUDGED: Final = 100_000 * BTT
+
+
+# ---- payments and settlement
+
+
+@path("pallet_payfi::Terms")
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """Rates of one payment, fixed when it is made."""
+
+    standard: Bps
+    conversion: Bps
+    analytics: Bps
+    discount: Bps
+    """Discount on the sum of the three fees."""
+
+
+@path("pallet_payfi::Legs", params={"Balance": u128})
+@dataclass(frozen=True, slots=True)
+class Legs:
+    """An amount to settle, and the parts of its fee; the rest is the merchant's."""
+
+    gross: Balance = NOTHING
+    burn: Balance = NOTHING
+    development: Balance = NOTHING
+    foundation: Balance = NOTHING
+    reserve: Balance = NOTHING
+
+    @property
+    def fee(self) -> int:
+        """Sum of the parts of the fee."""
+        return int(self.burn) + int(self.development) + int(self.foundation) + int(self.reserve)
+
+    @property
+    def net(self) -> int:
+        """Part of the merchant."""
+        return int(self.gross) - self.fee
+
+    def plus(self, other: Legs) -> Legs:
+        """Return the sum of two, part by part."""
+        return Legs(
+            self.gross + other.gross,
+            self.burn + other.burn,
+            self.development + other.development,
+            self.foundation + other.foundation,
+            self.reserve + other.reserve,
+        )
+
+    def minus(self, other: Legs) -> Legs:
+        """Return the difference of two, part by part. Raises Underflow."""
+        return Legs(
+            self.gross - other.gross,
+            self.burn - other.burn,
+            self.development - other.development,
+            self.foundation - other.foundation,
+            self.reserve - other.reserve,
+        )
+
+    def split(self) -> PlatformSplit:
+        """Return the parts of the fee, for the collection of fees."""
+        return PlatformSplit(self.burn, NOTHING, self.development, self.foundation, self.reserve)
+
+
+@path("pallet_payfi::PaymentState")
+class PaymentState(IntEnum):
+    """State of a payment."""
+
+    Pending = 0
+    """Its money waits for settlement. In storage also: it was settled with its batch."""
+    Disputed = 1
+    """A dispute is open."""
+    Settled = 2
+    """The merchant was paid. In storage only where a dispute came in between."""
+    Returned = 3
+    """The payer has everything back."""
+
+
+@path("pallet_payfi::Payment", params={"AccountId": AccountId, "Balance": u128})
+@dataclass(slots=True)
+class Payment:
+    """A payment. The sum of `legs.gross` and `returned` is what the payer paid."""
+
+    payer: Annotated[AccountId, TypeName("AccountId")]
+    merchant: Annotated[AccountId, TypeName("AccountId")]
+    reference: Reference
+    legs: Legs
+    """Amount that settles or settled, and its fees."""
+    terms: Terms
+    currency: Currency
+    units: u128
+    """Amount of the invoice, in minor units of `currency`."""
+    bucket: Bucket
+    """Bucket of its settlement."""
+    paid_ms: Moment
+    memo: Annotated[H256 | None, TypeName("Option<Hash>")]
+    """Hash of a document that merchant and payer exchange off chain."""
+    returned: Balance = NOTHING
+    """Amount given back before settlement, without fees."""
+    refunded: Balance = NOTHING
+    """Amount given back after settlement, by the merchant or its bond."""
+    state: PaymentState = PaymentState.Pending
+
+    @property
+    def paid(self) -> int:
+        """Amount that the payer paid."""
+        return int(self.legs.gross) + int(self.returned)
+
+
+@path("pallet_payfi::Batch")
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Payments that one merchant receives together."""
+
+    legs: Legs = Legs()
+    """Sum of the payments' legs."""
+    count: u32 = u32(0)
+    """Number of payments."""
+
+
+@path("pallet_payfi::Queue")
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Range of the buckets with batches; empty if `first` is after `last`."""
+
+    first: Bucket = u32(1)
+    last: Bucket = u32(0)
+
+
+# ---- disputes and their panel (component: Disputes, Panel)
+
+
+@path("pallet_payfi::DisputeReason")
+class DisputeReason(IntEnum):
+    """Why a payer disputes a payment."""
+
+    NotReceived = 1
+    NotAsDescribed = 2
+    Duplicate = 3
+    WrongAmount = 4
+    NotAuthorised = 5
+    """A card paid without its owner's consent."""
+    Cancelled = 6
+    RefundNotMade = 7
+    Other = 8
+
+
+class Accept(Variant, index=0):
+    """The merchant accepts the dispute."""
+
+
+class Contest(Variant, index=1, unnamed=True):
+    """The merchant contests the dispute, with the hash of its evidence."""
+
+    evidence: Annotated[H256, TypeName("Hash")]
+
+
+Answer = Annotated[Accept | Contest, Path("pallet_payfi::Answer")]
+
+
+@path("pallet_payfi::Dispute", params={"Balance": u128})
+@dataclass(slots=True)
+class Dispute:
+    """A dispute of a payment."""
+
+    opened_ms: Moment
+    reason: DisputeReason
+    evidence: Annotated[H256, TypeName("Hash")]
+    deposit: Balance
+    """Deposit of the payer."""
+    amount: Balance
+    """Disputed amount."""
+    late: bool
+    """True if the payment was settled before."""
+    deadline_ms: Moment
+    """End of the current phase: of the merchant's answer, then of the panel's decision."""
+    answer: Annotated[Accept | Contest | None, TypeName("Option<Answer>")] = None
+
+
+# ---- cards (component: Cards)
+
+
+class Ed25519Key(Variant, index=0, unnamed=True, name="Ed25519"):
+    """An Ed25519 public key."""
+
+    key: Annotated[bytes, Fixed(32)]
+
+
+class P256Key(Variant, index=1, unnamed=True, name="P256"):
+    """A compressed point of P-256."""
+
+    key: Annotated[bytes, Fixed(33)]
+
+
+CardKey = Annotated[Ed25519Key | P256Key, Path("pallet_payfi::CardKey")]
+
+
+@path("pallet_payfi::Limits", params={"Balance": u128})
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of a card."""
+
+    payment: Balance
+    """Maximum of one payment."""
+    day: Balance
+    """Maximum of all payments of one day."""
+    categories: Bounded[list[u16], 16]
+    """Categories of merchants that it can pay; empty: all."""
+    expires_ms: Moment
+
+
+@path("pallet_payfi::CardState")
+class CardState(IntEnum):
+    """State of a card."""
+
+    Active = 0
+    Frozen = 1
+
+
+@path("pallet_payfi::Spent", params={"Balance": u128})
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """Amount that a card spent on a day, open authorisations included."""
+
+    day: u32 = u32(0)
+    amount: Balance = NOTHING
+
+
+@path("pallet_payfi::Card", params={"AccountId": AccountId})
+@dataclass(slots=True)
+class Card:
+    """A key in a secure element that can make bounded payments of its owner."""
+
+    owner: Annotated[AccountId, TypeName("AccountId")]
+    key: CardKey
+    guardian: Annotated[AccountId | None, TypeName("Option<AccountId>")]
+    """Account that may freeze the card, and nothing else."""
+    limits: Limits
+    spent: Spent = Spent()
+    high: u64 = u64(0)
+    """Highest counter of a voucher so far."""
+    window: u64 = u64(0)
+    """Used counters below `high`: bit n is `high - 1 - n`."""
+    state: CardState = CardState.Active
+
+
+@path("pallet_payfi::Auth", params={"AccountId": AccountId, "Balance": u128})
+@dataclass(slots=True)
+class Auth:
+    """An authorised amount that a merchant can capture."""
+
+    card: Annotated[H256, TypeName("Hash")]
+    merchant: Annotated[AccountId, TypeName("AccountId")]
+    held: Balance
+    """Amount still on hold."""
+    expires_ms: Moment
+    captured: Balance
+    reference: Reference
+
+
+# ---- policies (component: Policies)
+
+
+@path("pallet_payfi::PolicyMode")
+class PolicyMode(IntEnum):
+    """Meaning of a policy's list of accounts."""
+
+    Open = 0
+    """Every payer is allowed."""
+    AllowList = 1
+    """Only payers in the list are allowed."""
+    DenyList = 2
+    """All payers but those in the list are allowed."""
+
+
+@path("pallet_payfi::Policy", params={"AccountId": AccountId, "Balance": u128})
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Rule for payers; merchants choose one, and categories can require one."""
+
+    mode: PolicyMode
+    accounts: Annotated[Bounded[list[AccountId], 256], TypeName("BoundedVec<AccountId, MaxListed>")]
+    judged_above: Annotated[u128 | None, TypeName("Option<Balance>")]
+    """Payments above this amount need a payer with a judged identity; None: none do."""
+    categories: Bounded[list[u16], 64]
+    """Categories of merchants that it holds for, whatever they chose."""
+
+
+# ---- interfaces of other pallets
+
+
+class Money(Inspect, Mutate, InspectHold, MutateHold, Protocol):
+    """Free money and holds; Balances implements it."""
+
+
+class Fees(Protocol):
+    """Collection of fees; Tokenomics implements it."""
+
+    def take(self, who: AccountId, split: PlatformSplit, reason: BurnReason) -> None:
+        """Collect the parts of a fee."""
+
+    def threshold(self) -> u128:
+        """Return the value from which the burned part of a fee is at its maximum."""
+
+
+class Discounts(Protocol):
+    """Discounts of stakers; `Positions` of TierStaking implements it."""
+
+    def discount_bps(self, who: AccountId) -> int:
+        """Return the account's discount on fees, in basis points."""
+
+
+class People(Protocol):
+    """Judged identities; Identity implements it."""
+
+    def verified(self, who: AccountId) -> bool:
+        """Return True if a registrar approved this account, or the parent it agreed to."""
+
+
+class Moments(Protocol):
+    """The time since 1970; Babe implements it."""
+
+    def moment(self) -> int:
+        """Return the beginning of the current slot, in milliseconds since 1970."""

@@ -1,0 +1,149 @@
+"""Volumes: a merchant's business of the last 30 days, and the reports of the analytics plan.
+
+Both are rings of days. `Volumes` exists for every merchant, `Reports` for those with the plan.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u32, u128
+from runtime.frame import Component, Map, Pallet
+from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.types import (
+    RING_DAYS,
+    DayReport,
+    DayVolume,
+    Legs,
+    Report,
+    Volume,
+)
+
+D = TypeVar("D")
+
+
+class Volumes(Component):
+    """Volumes and reports of merchants, by day."""
+
+    volumes = Map(AccountId, Volume)
+    """Business of merchants in the last 30 days."""
+    reports = Map(AccountId, Report)
+    """Reports of merchants with the analytics plan, of the last 30 days."""
+
+    def __init__(self, pallet: Pallet, *, calendar: Calendar) -> None:
+        super().__init__(pallet)
+        self.calendar = calendar
+
+    # ---- public interface: queries
+
+    def volume(self, who: AccountId) -> int:
+        """Return the settled gross of 30 days less the refunds; 0 for others than merchants."""
+        days = self.current(who).days
+        gross = sum(int(day.gross) for day in days)
+        return max(0, gross - sum(int(day.refunds) for day in days))
+
+    def lost_of(self, who: AccountId) -> tuple[int, int]:
+        """Return the number of disputes lost in 30 days, and that of settled payments."""
+        days = self.current(who).days
+        return sum(int(day.lost) for day in days), sum(int(day.payments) for day in days)
+
+    def current(self, who: AccountId) -> Volume:
+        """Return the ring of volumes with today's entry in front."""
+        return self._volume(self.volumes.get(who) or Volume())
+
+    def report(self, who: AccountId) -> Report | None:
+        """Return the ring of reports with today's entry in front; None without the plan."""
+        report = self.reports.get(who)
+        return None if report is None else self._report(report)
+
+    # ---- public interface: changes
+
+    def open(self, who: AccountId, *, analytics: bool) -> None:
+        """Begin the rings of a new merchant."""
+        self.volumes[who] = Volume()
+        self.set_plan(who, analytics=analytics)
+
+    def set_plan(self, who: AccountId, *, analytics: bool) -> None:
+        """Begin or end the reports of a merchant; reports that exist go on."""
+        if not analytics:
+            del self.reports[who]
+        elif who not in self.reports:
+            self.reports[who] = Report()
+
+    def remove(self, who: AccountId) -> None:
+        """Remove the rings of a merchant."""
+        del self.volumes[who]
+        del self.reports[who]
+
+    def settled(self, who: AccountId, legs: Legs, count: int) -> None:
+        """Count a settled batch."""
+        volume = self.volumes.get(who)
+        if volume is not None:
+            volume = self._volume(volume)
+            volume.days[0].gross += legs.gross
+            volume.days[0].payments += count
+            self.volumes[who] = volume
+        report = self.report(who)
+        if report is not None:
+            report.days[0].payments += count
+            report.days[0].gross += legs.gross
+            report.days[0].fees += legs.fee
+            self.reports[who] = report
+
+    def refunded(self, who: AccountId, amount: u128) -> None:
+        """Count a refund of a settled payment, also by a late dispute."""
+        volume = self.volumes.get(who)
+        if volume is not None:
+            volume = self._volume(volume)
+            volume.days[0].refunds += amount
+            self.volumes[who] = volume
+        report = self.report(who)
+        if report is not None:
+            report.days[0].refunds += 1
+            report.days[0].refunded += amount
+            self.reports[who] = report
+
+    def returned(self, who: AccountId, amount: u128) -> None:
+        """Count a return before settlement: it never was volume."""
+        report = self.report(who)
+        if report is not None:
+            report.days[0].returns += 1
+            report.days[0].returned += amount
+            self.reports[who] = report
+
+    def disputed(self, who: AccountId) -> None:
+        """Count an opened dispute."""
+        report = self.report(who)
+        if report is not None:
+            report.days[0].disputes += 1
+            self.reports[who] = report
+
+    def lost(self, who: AccountId) -> None:
+        """Count a dispute that the merchant lost; see `lost_of`."""
+        volume = self.volumes.get(who)
+        if volume is not None:
+            volume = self._volume(volume)
+            volume.days[0].lost += 1
+            self.volumes[who] = volume
+        report = self.report(who)
+        if report is not None:
+            report.days[0].lost += 1
+            self.reports[who] = report
+
+    # ---- internals
+
+    def _volume(self, ring: Volume) -> Volume:
+        today = self.calendar.day()
+        return Volume(u32(today), rolled(ring.days, today - int(ring.day), DayVolume))
+
+    def _report(self, ring: Report) -> Report:
+        today = self.calendar.day()
+        return Report(u32(today), rolled(ring.days, today - int(ring.day), DayReport))
+
+
+def rolled(days: list[D], passed: int, empty: Callable[[], D]) -> list[D]:
+    """Return a ring of days after some have passed: today in front, at most `RING_DAYS`."""
+    new = [empty() for _ in range(min(passed, RING_DAYS))] if days else [empty()]
+    return [*new, *days][:RING_DAYS]
