@@ -92,7 +92,7 @@ class PayFi(Pallet, crate="pallet_payfi"):
     # ---- dependencies
 
     slot_ms: u64
-    custody: AccountId
+    pool: AccountId
     """Pool account of the money that waits for settlement, without a key."""
     treasury: AccountId
     currency: Money
@@ -153,7 +153,7 @@ class PayFi(Pallet, crate="pallet_payfi"):
 
     def setup(self) -> None:
         """Build the components."""
-        currency, custody, treasury = self.currency, self.custody, self.treasury
+        currency, pool, treasury = self.currency, self.pool, self.treasury
         self.calendar = calendar = Calendar(
             self.moments,
             slot_ms=int(self.slot_ms),
@@ -168,13 +168,13 @@ class PayFi(Pallet, crate="pallet_payfi"):
         )  # fmt: skip
         self.settlement = Settlement(
             self, currency=currency, fees=self.fees, volumes=volumes, calendar=calendar,
-            custody=custody, treasury=treasury,
+            pool=pool, treasury=treasury,
         )  # fmt: skip
         self.payments = Payments(
             self, currency=currency, prices=self.prices, fees=self.fees,
             discounts=self.discounts, rates=self.rates, genesis_supply=self.genesis_supply,
             merchants=self.merchants, settlement=self.settlement, volumes=volumes,
-            calendar=calendar, custody=custody, payer_check=NoopPayerCheck(),
+            calendar=calendar, pool=pool, payer_check=NoopPayerCheck(),
         )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:

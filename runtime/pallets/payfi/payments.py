@@ -87,7 +87,7 @@ class Payments(Component):
         settlement: Settlement,
         volumes: Volumes,
         calendar: Calendar,
-        custody: AccountId,
+        pool: AccountId,
         payer_check: PayerCheck,
     ) -> None:
         super().__init__(pallet)
@@ -101,7 +101,7 @@ class Payments(Component):
         self.settlement = settlement
         self.volumes = volumes
         self.calendar = calendar
-        self.custody = custody
+        self.pool = pool
         self.payer_check = payer_check
 
     # ---- public interface: queries
@@ -181,7 +181,7 @@ class Payments(Component):
         self.merchants.admit(merchant, gross)
         bucket = self.settlement.add(merchant, legs, self.calendar.first_bucket())
         # The payer's account stays alive: what comes back must find it.
-        self.currency.transfer(payer, self.custody, gross, keep_alive=True)
+        self.currency.transfer(payer, self.pool, gross, keep_alive=True)
         id, now = self.next_payment.value, u64(self.calendar.now())
         self.next_payment.value = u64(id + 1)
         self.payments[id] = Payment(
@@ -248,7 +248,7 @@ class Payments(Component):
             payment.legs, payment.state = Legs(), PaymentState.Returned
             self.settlement.remove(payment.bucket, payment.merchant, old)
         payment.returned += amount
-        self.currency.transfer(self.custody, payment.payer, amount)
+        self.currency.transfer(self.pool, payment.payer, amount)
         self.volumes.returned(payment.merchant, amount)
 
     def _refund_settled(self, payment: Payment, amount: u128) -> None:

@@ -55,7 +55,7 @@ class Settlement(Component):
         fees: Fees,
         volumes: Volumes,
         calendar: Calendar,
-        custody: AccountId,
+        pool: AccountId,
         treasury: AccountId,
     ) -> None:
         super().__init__(pallet)
@@ -63,7 +63,7 @@ class Settlement(Component):
         self.fees = fees
         self.volumes = volumes
         self.calendar = calendar
-        self.custody = custody
+        self.pool = pool
         self.treasury = treasury
         self.capacity = max(1, MAX_SETTLED * calendar.bucket_slots // 2)
         """Maximum number of batches of one bucket."""
@@ -130,7 +130,7 @@ class Settlement(Component):
             if not self.due_count[bucket]:
                 first += 1
         self.queue.value = Queue(u32(first), queue.last)
-        self.fees.take(self.custody, legs.split(), BurnReason.Payfi)
+        self.fees.take(self.pool, legs.split(), BurnReason.Payfi)
         return MAX_SETTLED - left
 
     def settle(self, bucket: u32, merchant: AccountId) -> None:
@@ -139,16 +139,16 @@ class Settlement(Component):
             raise errors.NotDue
         legs = self._pay_out(bucket, merchant)
         self._count_out(bucket, 1)
-        self.fees.take(self.custody, legs.split(), BurnReason.Payfi)
+        self.fees.take(self.pool, legs.split(), BurnReason.Payfi)
 
     def give_back(self, to: AccountId, amount: u128) -> None:
         """Pay out of the pool account; what is too little to create `to` goes to the treasury."""
         try:
-            self.currency.transfer(self.custody, to, amount)
+            self.currency.transfer(self.pool, to, amount)
         except TokenError as error:
             if error.kind is not TokenErrorKind.BelowMinimum:
                 raise
-            self.currency.transfer(self.custody, self.treasury, amount)
+            self.currency.transfer(self.pool, self.treasury, amount)
 
     # ---- internals
 
