@@ -45,6 +45,7 @@ from genesis.validators import (
 )
 from runtime.frame import GenesisError, Section
 from runtime.genesis import MAX_SLOT_MS, PARAMS, WORK_COUNTS
+from runtime.params import MIN_HOUR_SLOTS
 
 T = TypeVar("T")
 
@@ -221,6 +222,8 @@ def params_json(chain: Chain) -> dict[str, object]:
         "unbondingEpochs": epochs(chain.unbonding, chain),
         "reportEpochs": epochs(chain.reporting, chain),
         "dayMs": chain.day_ms,
+        # Longer where the slots of a development chain are.
+        "hourMs": max(chain.hour_ms, MIN_HOUR_SLOTS * chain.slot_ms),
         "work": {
             name: int(getattr(chain.work, attribute)) for name, attribute in WORK_COUNTS.items()
         },

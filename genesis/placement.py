@@ -33,7 +33,7 @@ from genesis.holders import (
     stand_in_signers,
 )
 from genesis.presets import Liquidity
-from runtime.accounts import EXCHANGE, TREASURY
+from runtime.accounts import EXCHANGE, PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import GenesisError, Section
 from runtime.pallets.balances import is_pool
@@ -334,7 +334,7 @@ def balances_json(placement: Placement) -> dict[str, object]:
     """Return the configuration of Balances."""
     return {
         "balances": [[address(who), str(held)] for who, held in placement.balances().items()],
-        "pools": [address(account) for account in (*POOLS.values(), EXCHANGE)],
+        "pools": [address(account) for account in (*POOLS.values(), EXCHANGE, PAYFI)],
     }
 
 

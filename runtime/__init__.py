@@ -17,6 +17,7 @@ from runtime.accounts import (
     EXCHANGE,
     GRANTS,
     MINING,
+    PAYFI,
     POOLS,
     TREASURY,
 )
@@ -346,7 +347,7 @@ class BttRuntime(Runtime):
         self.chambers = self.add(21, Chambers(
             slot_ms=params.slot_ms, day_slots=u32(day), stake_lasts=u32(32 * day),
             term=u32(180 * day), election=u32(14 * day), candidacy_deposit=100 * BTT,
-            least_backing=BTT, pools=(*POOLS, TREASURY, ASSET_KEEPER, EXCHANGE),
+            least_backing=BTT, pools=(*POOLS, TREASURY, ASSET_KEEPER, EXCHANGE, PAYFI),
             currency=self.balances, clock=self.babe, stakes=self.tier_staking,
             vesting=self.vesting, releases=self.tokenomics.releases, identities=self.identity))
         self.referenda = self.add(17, Referenda(

@@ -12,6 +12,7 @@ BTT: Final = u128(10**18)
 MILLI_BTT: Final = u128(10**15)
 
 SECOND_MS: Final = 1_000
+HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 MONTH_MS: Final = 2_629_800_000
 """30.4375 days: a twelfth of 365.25 days."""

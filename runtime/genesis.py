@@ -31,6 +31,7 @@ COUNTS: Final = {
     "unbondingEpochs": "unbonding_epochs",
     "reportEpochs": "report_epochs",
     "dayMs": "day_ms",
+    "hourMs": "hour_ms",
 }
 """The parameters except `slotMs`: names in the configuration and in `RuntimeParams`."""
 WORK_COUNTS: Final = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.scale import codec, path, u32, u64
-from runtime.constants import DAY_MS, MONTH_MS
+from btt_chain.scale import codec, encode, path, u32, u64
+from runtime.constants import DAY_MS, HOUR_MS, MONTH_MS
 
 PARAMS_KEY: Final = b":runtime_params"
 """Storage key of the parameters in block zero; they never change."""
@@ -27,6 +27,12 @@ MIN_SLOT_MS: Final = 100
 MAX_COMMITTEE: Final = 15
 """Maximum number of verifiers of one receipt."""
 PPM: Final = 1_000_000
+
+MIN_HOUR_SLOTS: Final = 12
+"""Minimum length of an hour of payments, in slots: a bucket of settlement is a sixth of it, and has
+two slots, so that half of them can be empty."""
+MIN_HOUR_MS: Final = 6_000
+"""Minimum length of it in milliseconds: the numbers of buckets since 1970 fit 32 bits."""
 
 
 @path("btt_runtime::params::WorkRules")
@@ -106,6 +112,8 @@ class RuntimeParams:
     """
     work: WorkRules = WorkRules()
     """Rules for the selection, verification and dispute of useful work."""
+    hour_ms: u32 = u32(HOUR_MS)
+    """Length of an hour of payments, in milliseconds: half a minute on development chains."""
 
     def __post_init__(self) -> None:
         slot = int(self.slot_ms)
@@ -120,6 +128,9 @@ class RuntimeParams:
             raise ValueError(f"{found}: expected 1 to at most {MAX_VALIDATORS}, in order")
         if self.day_ms < slot or self.day_ms > DAY_MS:
             raise ValueError(f"a day of decisions lasts a slot at least, and {DAY_MS} ms at most")
+        if not max(MIN_HOUR_SLOTS * slot, MIN_HOUR_MS) <= self.hour_ms <= DAY_MS:
+            least = f"{MIN_HOUR_SLOTS} slots and {MIN_HOUR_MS} ms at least"
+            raise ValueError(f"an hour of payments lasts {least}, and a day at most")
         if not 1 <= self.report_epochs < self.unbonding_epochs:
             raise ValueError("offences are reported for at least one epoch, and before unbonding")
 
@@ -134,5 +145,16 @@ class RuntimeParams:
 
     @classmethod
     def decode(cls, raw: bytes) -> RuntimeParams:
-        """Decode the SCALE encoding. DecodeError or ValueError if it is invalid."""
+        """Decode the SCALE encoding. DecodeError or ValueError if it is invalid.
+
+        Parameters of a chain that began before `hour_ms` existed end without it: it has its
+        default there.
+        """
+        if len(raw) == LENGTH - len(HOUR_BYTES):
+            raw += HOUR_BYTES
         return codec(RuntimeParams).decode_all(raw)
+
+
+HOUR_BYTES: Final = encode(u32, u32(HOUR_MS))
+LENGTH: Final = len(RuntimeParams(u64(1_000)).encoded())
+"""Length of the encoding, the same for all parameters."""

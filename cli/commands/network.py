@@ -48,6 +48,7 @@ WORDS: Final = {
     "unbondingEpochs": "epochs until unbonded money is free",
     "reportEpochs": "epochs in which an offence can be reported",
     "dayMs": "milliseconds of a day of decisions",
+    "hourMs": "milliseconds of an hour of payments",
 }
 
 T = TypeVar("T")

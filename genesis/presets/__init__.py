@@ -12,7 +12,7 @@ from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 
 from btt_chain.scale import u32
-from runtime.constants import DAY_MS
+from runtime.constants import DAY_MS, HOUR_MS
 from runtime.params import WorkRules
 
 
@@ -76,6 +76,8 @@ class Chain:
     """Period in which offences can be reported, in the same form."""
     day_ms: int
     """Length of a day for governance and similar periods, in milliseconds."""
+    hour_ms: int
+    """Length of an hour of payments, in milliseconds."""
     work: WorkRules
     """Parameters of selecting, checking and disputing useful work."""
     validators: int = 0
@@ -105,7 +107,8 @@ LIVE_FINALITY: Final = Finality(gossip_ms=1_000, behind=2)
 """Parameters of all other types."""
 
 MINUTE_MS: Final = 60_000
-HOUR_MS: Final = 60 * MINUTE_MS
+SHORT_HOUR_MS: Final = MINUTE_MS // 2
+"""Hour of payments of development chains: payments settle after half a minute to a minute."""
 
 MAX_LOCAL_VALIDATORS: Final = 32
 """Maximum number of validators of a local chain made with more than its table's maximum."""
@@ -154,6 +157,7 @@ def _development(preset: str, name: str, engine: Engine, validators: int) -> Cha
         unbonding=6,
         reporting=5,
         day_ms=MINUTE_MS,
+        hour_ms=SHORT_HOUR_MS,
         work=WorkRules(),
         validators=validators,
     )
@@ -177,6 +181,7 @@ def _seed(document: str, name: str) -> Chain:
         unbonding=timedelta(days=7),
         reporting=timedelta(days=6),
         day_ms=DAY_MS,
+        hour_ms=HOUR_MS,
         work=SEED_WORK,
     )
 
@@ -203,6 +208,7 @@ CHAINS: Final = {
             unbonding=6,
             reporting=5,
             day_ms=MINUTE_MS,
+            hour_ms=SHORT_HOUR_MS,
             work=WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(2)),
             validators=4,
         ),
@@ -223,6 +229,7 @@ CHAINS: Final = {
             unbonding=timedelta(days=1),
             reporting=timedelta(hours=20),
             day_ms=HOUR_MS,
+            hour_ms=HOUR_MS,
             work=TESTNET_WORK,
         ),
         _seed("seed-000", "BTT Chain"),

@@ -28,7 +28,7 @@ from btt_chain.primitives.extrinsic import opaque, signed, signing_payload
 from btt_chain.primitives.header import Header
 from btt_chain.scale import u32, u64, u128
 from runtime import BttRuntime
-from runtime.accounts import EXCHANGE, POOLS
+from runtime.accounts import EXCHANGE, PAYFI, POOLS
 from runtime.constants import BTT
 from runtime.extensions import IMPLICIT, SIGNED_EXTRA, Implicit, MetadataHashMode, SignedExtra
 from runtime.frame import Call, EventRecord
@@ -85,7 +85,7 @@ def genesis_state(
     alice = ss58.encode(ALICE.account_id)
     runtime.babe.genesis({"engine": engine.name.lower(), "sealer": alice})
     rows = [[ss58.encode(who), amount] for who, amount in balances.items()]
-    pools = [runtime.fees.development_fund] if economy is None else (*POOLS, EXCHANGE)
+    pools = [runtime.fees.development_fund] if economy is None else (*POOLS, EXCHANGE, PAYFI)
     runtime.balances.genesis({"balances": rows, "pools": [*map(ss58.encode, pools)]})
     if economy is not None:
         runtime.tokenomics.genesis(economy.get("tokenomics", {}))

@@ -9,7 +9,18 @@ import pytest
 
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import Compact, EncodeError, TypeName, codec, u8, u16, u32, u64, u128
+from btt_chain.scale import (
+    Compact,
+    DecodeError,
+    EncodeError,
+    TypeName,
+    codec,
+    u8,
+    u16,
+    u32,
+    u64,
+    u128,
+)
 from runtime import BttRuntime
 from runtime.frame import (
     NONE,
@@ -264,6 +275,8 @@ def test_a_slot_must_divide_day_and_month(slot_ms: int) -> None:
         ({"report_epochs": u32(6)}, "before unbonding"),
         ({"day_ms": u32(5_999)}, "a slot at least"),
         ({"day_ms": u32(86_400_001)}, "86400000 ms at most"),
+        ({"hour_ms": u32(71_999)}, "12 slots and 6000 ms at least"),
+        ({"hour_ms": u32(86_400_001)}, "a day at most"),
     ],
 )
 def test_parameters_that_do_not_go_together_are_refused(wrong: dict[str, u32], why: str) -> None:
@@ -290,6 +303,15 @@ def test_rules_of_work_that_do_not_go_together_are_refused(wrong: dict[str, u32]
 def test_the_parameters_of_a_chain_survive_the_state() -> None:
     params = RuntimeParams(u64(6_000))
     assert RuntimeParams.decode(params.encoded()) == params
+    short = RuntimeParams(u64(6_000), hour_ms=u32(72_000))
+    assert RuntimeParams.decode(short.encoded()) == short
+
+
+def test_parameters_from_before_the_hour_of_payments_have_its_default() -> None:
+    params = RuntimeParams(u64(6_000), day_ms=u32(12_000))
+    assert RuntimeParams.decode(params.encoded()[:-4]) == params
+    with pytest.raises(DecodeError):
+        RuntimeParams.decode(params.encoded()[:-3])
 
 
 class Late(Error, index=3):
