@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.ss58 import encode as ss58
@@ -159,11 +161,16 @@ class Mall(SmallRuntime):
     def register(self, who: AccountId, plan: int = 0, currency: bytes = CNY) -> None:
         self.payfi.register(signed(who), u16(5912), currency, u8(plan), META)
 
-    def configure(self, who: AccountId, **changes: object) -> None:
-        given: dict[str, object] = {
-            "currency": CNY, "plan": u8(0), "policy": None, "till_keys": [], "meta": META,
-        } | changes  # fmt: skip
-        self.payfi.configure(signed(who), **given)  # type: ignore[arg-type]
+    def configure(
+        self,
+        who: AccountId,
+        *,
+        currency: bytes = CNY,
+        plan: int = 0,
+        policy: u16 | None = None,
+        tills: Sequence[AccountId] = (),
+    ) -> None:
+        self.payfi.configure(signed(who), currency, u8(plan), policy, [*tills], META)
 
     def pay(
         self,

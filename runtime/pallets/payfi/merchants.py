@@ -153,16 +153,19 @@ class Merchants(Component):
         record = self.merchants.get(merchant)
         return record is not None and caller in record.till_keys
 
-    def admit(self, who: AccountId, gross: u128) -> None:
-        """Count a payment against the limits of an unjudged merchant. Raises OverLimit."""
+    def allowance(self, who: AccountId, gross: u128) -> Allowance | None:
+        """Return what an unjudged merchant has used of its day with a further payment.
+
+        None for a merchant with a judged identity, which has no limits. Raises OverLimit.
+        """
         if self.people.verified(who):
-            return
+            return None
         rates, today = self.rates.value, self.calendar.day()
         allowance = self.allowances.get(who) or Allowance()
         used = int(gross) + (int(allowance.used) if allowance.day == today else 0)
         if gross > rates.unjudged_payment or used > rates.unjudged_day:
             raise errors.OverLimit
-        self.allowances[who] = Allowance(u32(today), u128(used))
+        return Allowance(u32(today), u128(used))
 
     def suspend(self, who: AccountId, cause: Cause) -> None:
         """Suspend a merchant; one that is closing or suspended already stays as it is."""

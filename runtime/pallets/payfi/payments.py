@@ -178,10 +178,13 @@ class Payments(Component):
         self.payer_check.ensure_allowed(payer, record, gross)
         terms = self.terms(merchant, record, currency)
         legs = self.legs(asked, terms)
-        self.merchants.admit(merchant, gross)
-        bucket = self.settlement.add(merchant, legs, self.calendar.first_bucket())
+        allowance = self.merchants.allowance(merchant, gross)
+        bucket = self.settlement.place(merchant, self.calendar.first_bucket())
         # The payer's account stays alive: what comes back must find it.
         self.currency.transfer(payer, self.pool, gross, keep_alive=True)
+        self.settlement.put(bucket, merchant, legs)
+        if allowance is not None:
+            self.merchants.allowances[merchant] = allowance
         id, now = self.next_payment.value, u64(self.calendar.now())
         self.next_payment.value = u64(id + 1)
         self.payments[id] = Payment(
@@ -241,14 +244,14 @@ class Payments(Component):
     def _return_pending(self, payment: Payment, amount: u128) -> None:
         """Return a part of a payment that waits for settlement; its fee follows the rest."""
         left, old = payment.legs.gross - amount, payment.legs
-        if left:
-            payment.legs = self.legs(int(left), payment.terms)
-            self.settlement.change(payment.bucket, payment.merchant, old, payment.legs)
-        else:
-            payment.legs, payment.state = Legs(), PaymentState.Returned
-            self.settlement.remove(payment.bucket, payment.merchant, old)
+        payment.legs = self.legs(int(left), payment.terms) if left else Legs()
         payment.returned += amount
         self.currency.transfer(self.pool, payment.payer, amount)
+        if left:
+            self.settlement.change(payment.bucket, payment.merchant, old, payment.legs)
+        else:
+            payment.state = PaymentState.Returned
+            self.settlement.remove(payment.bucket, payment.merchant, old)
         self.volumes.returned(payment.merchant, amount)
 
     def _refund_settled(self, payment: Payment, amount: u128) -> None:

@@ -70,24 +70,30 @@ class Settlement(Component):
 
     # ---- public interface: the queue
 
-    def add(self, merchant: AccountId, legs: Legs, first: int, *, places: int = PLACES) -> u32:
-        """Add a payment to a batch of the merchant; return the bucket.
+    def place(self, merchant: AccountId, first: int, *, places: int = PLACES) -> u32:
+        """Return the first of `places` buckets from `first` on that has the merchant or room.
 
-        It is the first of `places` buckets from `first` on that has the merchant or room. Raises
-        SettlementBusy if none has.
+        Raises SettlementBusy if none has.
         """
         for bucket in map(u32, range(first, first + places)):
-            batch = self.batches.get((bucket, merchant))
-            if batch is None:
-                count = self.due_count[bucket]
-                if count >= self.capacity:
-                    continue
-                self.due_count[bucket] = count + 1
-                self._extend(bucket)
-                batch = Batch()
-            self.batches[bucket, merchant] = Batch(batch.legs.plus(legs), batch.count + 1)
-            return bucket
+            if self.is_pending(bucket, merchant) or self.due_count[bucket] < self.capacity:
+                return bucket
         raise errors.SettlementBusy
+
+    def put(self, bucket: u32, merchant: AccountId, legs: Legs) -> None:
+        """Add a payment to the merchant's batch of a bucket that `place` returned."""
+        batch = self.batches.get((bucket, merchant))
+        if batch is None:
+            self.due_count[bucket] += 1
+            self._extend(bucket)
+            batch = Batch()
+        self.batches[bucket, merchant] = Batch(batch.legs.plus(legs), batch.count + 1)
+
+    def add(self, merchant: AccountId, legs: Legs, first: int, *, places: int = PLACES) -> u32:
+        """Add a payment to a batch of the merchant, in the bucket of `place`; return the bucket."""
+        bucket = self.place(merchant, first, places=places)
+        self.put(bucket, merchant, legs)
+        return bucket
 
     def remove(self, bucket: u32, merchant: AccountId, legs: Legs) -> None:
         """Take a pending payment out of its batch."""
