@@ -120,7 +120,7 @@ class Mall(SmallRuntime):
                 genesis_supply=self.tokenomics.genesis_supply,
             ),
         )
-        self.balances.lean_on(self.tokenomics)
+        self.balances.connect(self.tokenomics)
 
     def __init__(self) -> None:
         super().__init__()
