@@ -1,4 +1,4 @@
-"""What every test run shares: hypothesis profiles, and a loud list of what was skipped."""
+"""Parts of every test run: hypothesis profiles, and a list of the tests that were skipped."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ gc.set_threshold(50_000, 10, 10)
 
 
 NETS = ("tests/devnet/", "tests/ops/", "tests/hostile/")
-"""Where tests of whole networks lie: the Makefile names the same."""
+"""Folders with tests of whole networks; the Makefile has the same."""
 DURATIONS: Final = Path(__file__).with_name("durations.json")
 """Seconds of each file that takes LONG; `BTT_DURATIONS=write make test` renews it."""
 LONG: Final = 4.0

@@ -5,7 +5,7 @@ disks. What needs a real disk, socket or process is run by the suites that have 
 says for each scenario by what it was covered, and what is left out; nothing is called passed that
 was not run. It is printed whatever fails, and then the exit code is 1.
 
-    CHAOS_RUNS=3        how often each simulated scenario is played, with other luck each time
+    CHAOS_RUNS=3        runs of each simulated scenario, each with another seed
     CHAOS_SEEDS=1000    random scenarios besides: others than CI plays
     CHAOS_DAYS=3        how long the soak of F29 lasts; the silence of F28 lasts a third of it
     CHAOS_REAL=1        0: leave out the suites with real disks, sockets and processes
@@ -65,11 +65,11 @@ class Row:
     name: str
     what: str
     simulated: str | tuple[str, ...] = ()
-    """How the names of its tests in NAMED and SOAK begin."""
+    """Prefix of the names of its tests in NAMED and SOAK."""
     suites: Sequence[str] = ()
     """Paths of suites with real disks, sockets or processes."""
     left: str = ""
-    """What is not covered."""
+    """Parts that are not covered."""
 
 
 ROWS: Final = (
@@ -145,7 +145,7 @@ ROWS: Final = (
 
 @dataclass(slots=True)
 class Tally:
-    """What came of a scenario or suite."""
+    """The result of a scenario or suite."""
 
     runs: int = 0
     failed: list[str] = field(default_factory=list)
@@ -173,10 +173,10 @@ class Tally:
 
 @dataclass(slots=True)
 class Ended:
-    """How a process ended."""
+    """The end of a process."""
 
     code: int
-    told: str
+    output: str
     late: bool
 
 
@@ -198,24 +198,24 @@ def run(command: Sequence[str], extra: Mapping[str, str], seconds: float) -> End
         late = False
         RUNNING.append(process)
         try:
-            told, _ = process.communicate(timeout=seconds)
+            output, _ = process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             late = True
-            told = _end(process)
+            output = _end(process)
         finally:
             RUNNING.remove(process)
-        return Ended(process.returncode, told, late)
+        return Ended(process.returncode, output, late)
 
 
 def _end(process: subprocess.Popen[str]) -> str:
     """End a process group; as by Ctrl-C first: pytest takes down its nets and writes its report."""
     process.send_signal(signal.SIGINT)
     try:
-        told, _ = process.communicate(timeout=GRACE)
+        output, _ = process.communicate(timeout=GRACE)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
-        told, _ = process.communicate()
-    return told
+        output, _ = process.communicate()
+    return output
 
 
 def pytest(paths: Sequence[str], extra: Mapping[str, str], seconds: float) -> dict[str, Tally]:
@@ -234,7 +234,7 @@ def pytest(paths: Sequence[str], extra: Mapping[str, str], seconds: float) -> di
         found["pytest"] = Tally(runs=1, failed=[f"{what}: pytest ended with {ended.code}"])
     failed = [name for tally in found.values() for name in tally.failed]
     if failed:
-        print(f"--- FAILED: {', '.join(failed)}, with {dict(extra)}\n{ended.told[-20_000:]}")
+        print(f"--- FAILED: {', '.join(failed)}, with {dict(extra)}\n{ended.output[-20_000:]}")
     return found
 
 
@@ -249,9 +249,9 @@ def _read(report: Path) -> dict[str, Tally]:
         tally.runs += 1
         if case.find("failure") is not None or case.find("error") is not None:
             tally.failed.append(name)
-        for told in case.iter("property"):
-            if told.get("name") == "recovery":
-                tally.worst = max(tally.worst, int(told.get("value", "0")))
+        for entry in case.iter("property"):
+            if entry.get("name") == "recovery":
+                tally.worst = max(tally.worst, int(entry.get("value", "0")))
     return found
 
 
@@ -263,9 +263,9 @@ def play_seeds(first: int, count: int) -> Tally:
         seconds=600 + 5 * count,
     )
     tally = Tally(runs=count)
-    summary = re.search(r"failed \[(.*)\];.*slowest recovery (\d+)", ended.told)
+    summary = re.search(r"failed \[(.*)\];.*slowest recovery (\d+)", ended.output)
     if ended.code or summary is None:
-        print(ended.told)
+        print(ended.output)
     if summary is None:
         tally.failed.append(f"{first} to {first + count - 1}: the player ended with {ended.code}")
         return tally
@@ -341,7 +341,7 @@ class Chaos:
     def _named(self, shift: int) -> None:
         began = time.monotonic()
         self._count(pytest(NAMED, {"BTT_SHIFT": str(shift), "BTT_LONG": "1"}, seconds=1_200))
-        self._say(f"named scenarios, luck {shift + 1} of {self.runs}", began)
+        self._say(f"named scenarios, seed {shift + 1} of {self.runs}", began)
 
     def _count(self, found: Mapping[str, Tally]) -> None:
         for name, tally in found.items():
@@ -371,7 +371,7 @@ class Chaos:
 
     @property
     def failed(self) -> bool:
-        """Whether anything did."""
+        """True if any part failed."""
         tallies = [*self.simulated.values(), *self.suites.values(), self.random]
         return any(tally.failed for tally in tallies)
 
@@ -408,8 +408,8 @@ class Chaos:
 
 
 def main() -> None:
-    """Run all, print the report; the exit code tells whether all that ran has passed."""
-    # Whoever starts this in the background has it ignored, and parts are ended by it.
+    """Run all and print the report; the exit code is 0 if all that ran has passed."""
+    # A shell that starts this in the background ignores the signal, and parts are ended by it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     chaos = Chaos()
     try:

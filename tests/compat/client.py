@@ -24,7 +24,7 @@ SCRIPT_SECONDS: Final = 240
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of one check."""
+    """The result of one check."""
 
     name: str
     ok: bool
@@ -33,7 +33,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class ClientRun:
-    """What a script said: its checks, and facts for Python to verify."""
+    """The output of a script: its checks, and facts for Python to verify."""
 
     outcomes: list[Outcome] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class ClientRun:
 
 @contextmanager
 def two_nodes(folder: Path, sealing: str) -> Iterator[list[Node]]:
-    """A node that makes blocks as told, and one that makes them when asked to."""
+    """A node with instant sealing, and one that seals on request."""
     with (
         dev_node(folder, "clocked", "--sealing", sealing) as clocked,
         dev_node(folder, "manual", "--sealing", "manual") as manual,
@@ -157,5 +157,5 @@ def check_read_proof(facts: Mapping[str, Any]) -> None:
 
 
 def _text(output: str | bytes | None) -> str:
-    """What a process had printed when it was cut short."""
+    """Return the output of a process that was stopped."""
     return output.decode(errors="replace") if isinstance(output, bytes) else output or ""

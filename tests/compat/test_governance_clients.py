@@ -21,7 +21,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
 
 @pytest.fixture(scope="module")
 def by_polkadot_js(node: Node) -> ClientRun:
-    """What @polkadot/api did there."""
+    """Results of @polkadot/api."""
     return node_script("governance").run([node])
 
 

@@ -41,7 +41,7 @@ def spec(chain: str = BY_HAND) -> ChainSpec:
 
 
 def database(base: Path, chain: str = BY_HAND) -> Path:
-    """Where it lies below a base path."""
+    """Path below a base path."""
     return Paths(base, spec(chain).id).database
 
 
@@ -155,7 +155,7 @@ class Record:
         return record
 
     def compare(self, store: ChainStore, heights: set[int]) -> None:
-        """What the store serves is a beginning of this chain; states are compared at `heights`.
+        """Check that the store has a beginning of this chain; states are compared at `heights`.
 
         Whatever cannot be read must say so with a StorageError, which goes up.
         """

@@ -1,4 +1,4 @@
-"""What can happen to the files of a database, each at a place that a seed chooses."""
+"""Damage to the files of a database, each at a place that a seed chooses."""
 
 from __future__ import annotations
 

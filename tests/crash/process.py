@@ -80,7 +80,7 @@ class NodeProcess:
         return None
 
     def text(self) -> str:
-        """What it has written, for a failing test."""
+        """Return the output, for a failing test."""
         return "\n".join(self.lines[-60:])
 
     def send(self, number: signal.Signals) -> None:

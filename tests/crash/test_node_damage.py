@@ -2,7 +2,7 @@
 
 Each round damages a copy of a real chain at a place that its seed chooses, opens it as a node
 does, and compares whatever is served with the chain as it was. BTT_CRASHES sets how many rounds
-each kind of damage gets, BTT_SEED the luck.
+of each kind of damage, BTT_SEED the seed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from crash.damage import (
     zero_tail,
 )
 from crash.process import running
-from crash.wallet import Claims, desk
+from crash.wallet import Claims, open_wallet
 from storage.kv import StorageError
 from storage.state import StateUnavailable
 
@@ -163,7 +163,7 @@ async def test_a_healed_node_says_so_and_keeps_what_it_had(pruned: Victim, tmp_p
         raw = log.read_bytes()
         log.write_bytes(raw[: len(raw) // 2] + bytes(len(raw) - len(raw) // 2))
     with running(base, pruning=str(pruned.pruning)) as node:
-        async with desk(node.port(), Claims()) as found:
+        async with open_wallet(node.port(), Claims()) as found:
             await found.check()
         assert [line for line in node.lines if "had a damaged log" in line], node.text()
         assert node.stop() == 0, node.text()

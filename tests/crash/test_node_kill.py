@@ -1,6 +1,6 @@
 """`kill -9` at any moment: what was final stays final, and the chain goes on.
 
-BTT_CRASHES sets how often (10), BTT_SEED the luck. A failing round names its seed in the
+BTT_CRASHES sets how often (10), BTT_SEED the seed. A failing round names its seed in the
 captured output: the same seed gives the same load and the same moment.
 """
 
@@ -18,7 +18,7 @@ import pytest
 
 from crash.chains import BY_HAND, BY_LOTTERY, audit, copy, grow
 from crash.process import NodeProcess, running
-from crash.wallet import Claims, Desk, desk
+from crash.wallet import Claims, Wallet, open_wallet
 
 pytestmark = pytest.mark.crash
 
@@ -28,7 +28,7 @@ SEED = os.environ.get("BTT_SEED", "1")
 
 @dataclass(frozen=True)
 class Way:
-    """How the killed node runs."""
+    """The way in which the killed node runs."""
 
     sealing: str | None
     """None: by lottery, and final by vote."""
@@ -53,7 +53,7 @@ WAYS = (
 
 
 def rounds(way: Way) -> Iterator[tuple[int, Random]]:
-    """The share of the kills that this way of running gets, each with its luck."""
+    """Yield the numbers of the kills with this way of running, each with its random numbers."""
     first = WAYS.index(way)
     for number in range(first, CRASHES, len(WAYS)):
         seed = f"{SEED}/{number}"
@@ -74,7 +74,7 @@ async def test_a_killed_node_comes_back_with_all_that_was_final(way: Way, tmp_pa
         audit(copy(base, tmp_path / f"after {number}", way.chain), claims, way.pruning, way.chain)
         print(f"    final: {claims.height}")
     with running(base, sealing=way.sealing, pruning=way.flag) as node:
-        async with desk(node.port(), claims) as last:
+        async with open_wallet(node.port(), claims) as last:
             await last.check()
         assert node.stop() == 0, node.text()
 
@@ -89,12 +89,12 @@ async def killed_while_it_starts(way: Way, base: Path, rng: Random) -> None:
 async def killed_under_load(way: Way, base: Path, rng: Random, claims: Claims) -> None:
     """Let a node answer for what it said before, make it work, and kill it."""
     with running(base, sealing=way.sealing, pruning=way.flag) as node:
-        async with desk(node.port(), claims) as found:
+        async with open_wallet(node.port(), claims) as found:
             await found.check()
             await load_until_killed(node, found, rng)
 
 
-async def load_until_killed(node: NodeProcess, target: Desk, rng: Random) -> None:
+async def load_until_killed(node: NodeProcess, target: Wallet, rng: Random) -> None:
     """Load the node; once it goes on sealing, kill it at a moment that the seed chooses."""
     wanted = (await target.finalized())[0] + 1
     spending = asyncio.create_task(target.spend(str(rng.random())))

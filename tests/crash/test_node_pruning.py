@@ -1,4 +1,4 @@
-"""Pruning over a long time: old states go, their space comes back, and who asks is told."""
+"""Pruning over a long time: old states go, their space is reused, requests are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import storage.state
 from btt_chain.client.errors import RpcError
 from crash.chains import Victim, copy
 from crash.process import running
-from crash.wallet import ACCOUNTS, PEOPLE, Claims, account_key, desk
+from crash.wallet import ACCOUNTS, PEOPLE, Claims, account_key, open_wallet
 from storage.database import ChainStore
 from storage.leveldb import MIB
 from storage.state import StateUnavailable
@@ -89,7 +89,7 @@ async def test_a_question_about_a_pruned_state_is_answered_with_the_reason(
     old, recent = 3, len(pruned.record.headers) - 2
     key = "0x" + account_key(PEOPLE[0]).hex()
     with running(base, pruning=str(pruned.pruning), sealing="manual") as node:
-        async with desk(node.port(), Claims()) as found:
+        async with open_wallet(node.port(), Claims()) as found:
             gone = await found.call("chain_getBlockHash", old)
             kept = await found.call("chain_getBlockHash", recent)
             for method, *asked in (

@@ -16,7 +16,7 @@ import pytest
 from btt_chain.client.errors import RpcError
 from crash.chains import Yard, audit, database, grow, settled, store_of
 from crash.process import running
-from crash.wallet import Claims, Desk, desk
+from crash.wallet import Claims, Wallet, open_wallet
 from storage.check import check_chain
 from storage.database import ChainStore
 from storage.kv import DiskFull, StorageFailed
@@ -59,7 +59,7 @@ async def test_a_node_stops_before_the_disk_is_full_and_goes_on_when_there_is_ro
     claims = Claims()
     with small_disk(tmp_path / "disk", GIB + 200 * MIB) as disk:
         with running(disk) as node:
-            async with desk(node.port(), claims) as found:
+            async with open_wallet(node.port(), claims) as found:
                 spending = asyncio.create_task(found.spend("full"))
                 await claims.reach(3, spending)
                 filler = fill(disk, leave=GIB - MIB)
@@ -76,7 +76,7 @@ async def test_a_node_stops_before_the_disk_is_full_and_goes_on_when_there_is_ro
 async def goes_on(base: Path, claims: Claims) -> None:
     """A node starts over this database, keeps every promise and makes blocks."""
     with running(base) as node:
-        async with desk(node.port(), claims) as found:
+        async with open_wallet(node.port(), claims) as found:
             await found.check()
             spending = asyncio.create_task(found.spend("again"))
             await claims.reach(claims.height + 2, spending)
@@ -93,7 +93,7 @@ def stunted(size: int) -> Callable[[], None]:
 async def test_a_node_whose_write_fails_halfway_says_so_and_loses_nothing(tmp_path: Path) -> None:
     claims = Claims()
     with running(tmp_path, limit=stunted(3 * MIB)) as node:
-        async with desk(node.port(), claims) as found:
+        async with open_wallet(node.port(), claims) as found:
             await found.spend("limit")
         line = node.refusal()
     for part in ("writing to the database", str(database(tmp_path)), "The node must stop"):
@@ -104,13 +104,13 @@ async def test_a_node_whose_write_fails_halfway_says_so_and_loses_nothing(tmp_pa
 
 async def test_a_node_stops_when_a_block_on_demand_cannot_be_written(tmp_path: Path) -> None:
     with running(tmp_path, sealing="manual", limit=stunted(300_000)) as node:
-        async with desk(node.port(), Claims()) as found:
+        async with open_wallet(node.port(), Claims()) as found:
             with pytest.raises(RpcError, match="writing to the database"):
                 await seal_for_ever(found)
         assert "writing to the database" in node.refusal()
 
 
-async def seal_for_ever(found: Desk) -> None:
+async def seal_for_ever(found: Wallet) -> None:
     """Ask for one block after another."""
     while True:
         await found.call("engine_createBlock", True, True)
@@ -192,7 +192,7 @@ def test_a_database_that_may_not_be_written_is_left_alone(tmp_path: Path) -> Non
 async def test_a_second_node_on_the_same_database_is_turned_away(tmp_path: Path) -> None:
     claims = Claims()
     with running(tmp_path) as first:
-        async with desk(first.port(), claims) as found:
+        async with open_wallet(first.port(), claims) as found:
             spending = asyncio.create_task(found.spend("lock"))
             await claims.reach(2, spending)
             with running(tmp_path) as second:

@@ -11,7 +11,7 @@ import pytest
 
 from crash.chains import audit, database
 from crash.process import NodeProcess, running
-from crash.wallet import Claims, desk
+from crash.wallet import Claims, open_wallet
 from storage.check import check_chain
 from storage.leveldb import open_database
 
@@ -39,7 +39,7 @@ async def test_a_busy_node_stops_in_order(
 ) -> None:
     claims = Claims()
     with running(tmp_path, sealing=sealing) as node:
-        async with desk(node.port(), claims) as found:
+        async with open_wallet(node.port(), claims) as found:
             spending = asyncio.create_task(found.spend(sealing))
             await claims.reach(5, spending)
             ask(node)
@@ -54,7 +54,7 @@ async def test_a_busy_node_stops_in_order(
 async def test_more_interrupts_do_not_make_it_stop_worse(tmp_path: Path) -> None:
     claims = Claims()
     with running(tmp_path) as node:
-        async with desk(node.port(), claims) as found:
+        async with open_wallet(node.port(), claims) as found:
             spending = asyncio.create_task(found.spend("storm"))
             await claims.reach(3, spending)
             while node.process.poll() is None:

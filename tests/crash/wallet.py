@@ -71,13 +71,13 @@ def transfers(genesis: bytes, seed: str, nonces: Sequence[int]) -> Iterator[byte
 
 
 def account_key(pair: KeyPair) -> bytes:
-    """Where an account lies."""
+    """Return the storage key of an account."""
     return ACCOUNTS + blake2_128(pair.account_id) + pair.account_id
 
 
 @dataclass
 class Claims:
-    """What nodes of one database have ever said to be final: height to hash."""
+    """All blocks that nodes of one database have reported as final: height to hash."""
 
     final: dict[int, str] = field(default_factory=dict)
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -87,7 +87,7 @@ class Claims:
         """The highest one."""
         return max(self.final, default=0)
 
-    def hear(self, number: int, hash: str) -> None:
+    def note_final(self, number: int, hash: str) -> None:
         """Note a claim; two different ones at one height are a broken promise."""
         assert self.final.setdefault(number, hash) == hash, f"finality of block {number} changed"
         self.news.set()
@@ -105,7 +105,7 @@ class Claims:
                     pytest.fail("the node went away")
 
 
-class Desk:
+class Wallet:
     """One node, asked by RPC."""
 
     def __init__(self, client: WebSocket, claims: Claims) -> None:
@@ -124,11 +124,11 @@ class Desk:
         """The last final block; a claim like any other."""
         hash = await self.call("chain_getFinalizedHead")
         number = (await self.header(hash))[0]
-        self.claims.hear(number, hash)
+        self.claims.note_final(number, hash)
         return number, hash
 
     async def nonces(self) -> list[int]:
-        """What each account signs next."""
+        """Next nonce of each account."""
         return [
             await self.call("system_accountNextIndex", ss58.encode(pair.account_id))
             for pair in PEOPLE
@@ -175,7 +175,7 @@ class Desk:
     async def _noted(self, heads: AsyncIterator[Json]) -> AsyncIterator[int]:
         async for header in heads:
             number = int(header["number"], 16)
-            self.claims.hear(number, "0x" + Header.from_json(header).hash().hex())
+            self.claims.note_final(number, "0x" + Header.from_json(header).hash().hex())
             yield number
 
     async def is_taken(self, wire: bytes) -> bool:
@@ -224,7 +224,7 @@ class Desk:
 
 
 @asynccontextmanager
-async def desk(port: int, claims: Claims) -> AsyncIterator[Desk]:
+async def open_wallet(port: int, claims: Claims) -> AsyncIterator[Wallet]:
     """A connection to a node on this machine."""
     async with await WebSocket.connect(f"ws://127.0.0.1:{port}", HANG) as client:
-        yield Desk(client, claims)
+        yield Wallet(client, claims)

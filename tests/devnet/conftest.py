@@ -16,13 +16,13 @@ SEED = os.environ.get("BTT_SEED", "1")
 
 @pytest.fixture
 def rounds() -> int:
-    """How often a scenario is repeated; BTT_ROUNDS sets it, `make chaos` sets more than CI."""
+    """Number of rounds of a scenario; BTT_ROUNDS sets it, `make chaos` sets more than CI."""
     return ROUNDS
 
 
 @pytest.fixture
 def rng(request: pytest.FixtureRequest) -> Random:
-    """The luck of a test: the same for the same BTT_SEED."""
+    """Random numbers of a test: the same for the same BTT_SEED."""
     return Random(f"{SEED} {request.node.name}")
 
 

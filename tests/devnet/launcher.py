@@ -6,7 +6,7 @@ its `main` runs. Acts, as many as are wanted:
     journal=FILE     append each signature that leaves the signer to FILE, a line of JSON each
     die=POINT:N      SIGKILL this process when it is at POINT (see `POINTS`) for the Nth time
     clock=FILE       the node's clock is ahead by the milliseconds that FILE says, now and later
-    fast=N:FILE      it runs N times as fast, and FILE is told how far it is ahead
+    fast=N:FILE      it runs N times as fast, and FILE holds how far it is ahead
     two-blocks       seal a second block for each slot, past the signing record
     two-votes        vote for the parent as well, past the signing record
     lie=KIND         answer sync with changed `bodies` or `headers`, or with nothing (`silence`)
@@ -56,10 +56,10 @@ POINTS: Final = (
     "before set change",
     "after set change",
 )
-"""Where a node can be told to die at any time of its work."""
+"""Places in which a node can be made to die at any time of its work."""
 
 SYNC_POINTS: Final = ("before answer", "after answer")
-"""And where somebody has to ask for blocks first."""
+"""Places that it reaches only when another node requests blocks."""
 
 Around = Callable[[Callable[..., Any]], object]
 
@@ -138,7 +138,7 @@ def die(what: str) -> None:
         raise SystemExit(f"there is no point {point!r}")
     doom = Doom(point, int(times or 1))
     _die_recording(doom)
-    _die_telling(doom)
+    _die_with_note(doom)
 
     from btt_chain.consensus.finality.gadget import Gadget
     from btt_chain.node.signing import Signer
@@ -181,7 +181,7 @@ def _die_recording(doom: Doom) -> None:
     wrap(record, "commit", around_commit)
 
 
-def _die_telling(doom: Doom) -> None:
+def _die_with_note(doom: Doom) -> None:
     from btt_chain.node import engine
     from p2p import network
     from p2p.host.libp2p_network import Libp2pNetwork
@@ -248,15 +248,15 @@ def fast(how: str) -> None:
     from btt_chain.node import driver
 
     times, _, file = how.partition(":")
-    offset, begun, told = Path(file), time.time_ns(), 0
+    offset, begun, written = Path(file), time.time_ns(), 0
 
     def time_ns() -> int:
-        nonlocal told
+        nonlocal written
         now = time.time_ns()
         ahead = (now - begun) * (int(times) - 1)
-        if ahead - told > 100_000_000:
+        if ahead - written > 100_000_000:
             offset.write_text(str(ahead // 1_000_000))
-            told = ahead
+            written = ahead
         return now + ahead
 
     wrap(driver, "time", lambda _: SimpleNamespace(time_ns=time_ns))
@@ -266,7 +266,7 @@ def fast(how: str) -> None:
 
 
 def two_blocks() -> None:
-    """Make a second block for each slot that is ours, and tell everybody of both."""
+    """Make a second block for each own slot, and announce both to all peers."""
     from btt_chain.consensus.babe.worker import Authored, SlotWorker
     from btt_chain.keystore import BABE
     from btt_chain.node.engine import Engine
@@ -344,13 +344,13 @@ def two_votes() -> None:
             pair = self._signer._vault.keystore.pair(GRANDPA, bytes(me))
             payload = signing_payload(other, action.round, action.set_id)
             vote = SignedMessage(other, AuthoritySignature(pair.sign(payload)), me)
-            self._spread(self._vote(action.round, vote))
+            self._gossip(self._vote(action.round, vote))
             return done
 
         return cast
 
     wrap(Gadget, "_cast", around_cast)
-    # It hears its own second vote again, and an honest one would stop there.
+    # It receives its own second vote again, and an honest node would stop there.
     wrap(Signer, "_bar", lambda _: lambda *_given: None)
 
 
@@ -419,7 +419,7 @@ def gain(blocks: str) -> None:
 
 
 def ready() -> None:
-    """Import what a node imports as it looks at its first receipt, which can take too long."""
+    """Import the modules that the first receipt needs, which can take too long."""
 
 
 def lazy() -> None:

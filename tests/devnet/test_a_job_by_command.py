@@ -1,8 +1,9 @@
 """Jobs from a file to their results, with the programs that people start, on one real network.
 
-Three validators, of whom Bob never looks at what he votes on; one honest provider, one that is
+Three validators, of whom Bob votes without checking; one honest provider, one that is
 wrong in every item, one that serves nothing to anybody. Each has a class of models of its own, so
-that it is known who is drawn. Every open receipt is a trap. All jobs run beside each other.
+that the committees are known. Every open receipt has a planted error. All jobs run at the same
+time.
 """
 
 from __future__ import annotations
@@ -92,13 +93,13 @@ def net_of(model_class: int) -> Package:
 
 
 def outputs_of(model: Model) -> list[list[int]]:
-    """What is right."""
+    """The right results."""
     made: list[list[int]] = Executor(model).run(VALUES).outputs.reshape(ITEMS, -1).tolist()
     return made
 
 
 def spec() -> str:
-    """A chain like `local` with short windows, where Bob is drawn nearly always."""
+    """A chain like `local` with short windows, where Bob is nearly always selected."""
     chain = replace(CHAINS["local"], slot_ms=1_000, epoch_slots=10, work=RULES)
     document = json.loads(make(chain, validators=3).dumps())
     verifiers = document["genesis"]["runtimeGenesis"]["config"]["receipts"]["verifiers"]
@@ -118,9 +119,9 @@ class World:
     packages: dict[str, Path] = field(default_factory=dict)
     jobs: dict[str, H256] = field(default_factory=dict)
     views: dict[str, JobView] = field(default_factory=dict)
-    """How each job ended."""
-    told: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
-    """What commands said."""
+    """The end of each job."""
+    commands: dict[str, subprocess.CompletedProcess[str]] = field(default_factory=dict)
+    """Output of commands."""
     outputs: dict[str, bytes | None] = field(default_factory=dict)
 
     @property
@@ -134,13 +135,13 @@ class World:
     async def command(self, name: str, *words: str) -> None:
         """Type a command; its words are kept."""
         whole = [sys.executable, "-m", "cli.main", *words, *self.url]
-        self.told[name] = await asyncio.to_thread(
+        self.commands[name] = await asyncio.to_thread(
             subprocess.run, whole, capture_output=True, text=True, cwd=REPOSITORY, timeout=HANG,
             check=False,
         )  # fmt: skip
 
     def document(self, name: str) -> Any:
-        done = self.told[name]
+        done = self.commands[name]
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
@@ -186,7 +187,7 @@ class World:
         return record
 
     def gateway(self, chain: RuntimeClient) -> Folder:
-        """What the gateway works on."""
+        """Files of the gateway."""
         return Folder(self.folder / "gateway", chain.genesis)
 
     async def ended(self, chain: RuntimeClient, name: str) -> None:
@@ -204,7 +205,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def played(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    """The whole story, told once."""
+    """Run all jobs once."""
     folder = tmp_path_factory.mktemp("jobs")
     net = Devnet.create(folder / "net", spec=spec(), slot_ms=1_000, validators=3)
     for node in net.nodes:
@@ -291,9 +292,9 @@ async def _by_command(
         await world.command(f"{name} verify", "work", "verify", "0x" + receipt.hex(), "--json")
 
     await asyncio.gather(world.command(name, *words), verify())
-    found = json.loads(world.told[name].stdout or "{}")
+    found = json.loads(world.commands[name].stdout or "{}")
     if "job" not in found:
-        pytest.fail(f"{name}: {world.told[name].stderr}")
+        pytest.fail(f"{name}: {world.commands[name].stderr}")
     world.jobs[name] = H256(bytes.fromhex(found["job"][2:]))
     await world.ended(chain, name)
 
@@ -376,27 +377,29 @@ async def _of_the_chain(world: World, chain: RuntimeClient) -> None:
 
 
 def test_a_job_goes_from_a_file_to_its_result_by_commands(played: World) -> None:
-    found, told = played.document("right"), played.told["right"].stderr
+    found, shown = played.document("right"), played.commands["right"].stderr
     assert found["state"] == "finalized"
     assert [row["values"] for row in found["outputs"]] == outputs_of(net_of(0).model)
     for state in ("assigned to", "computing", "checking", "pending", "finalized"):
-        assert f"\n{state}" in told, told
+        assert f"\n{state}" in shown, shown
     assert any("valid, looked at items 0, 1, 2, 3" in line for line in found["checked"])
     assert played.views["right"].paid > 0
     checked = played.document("right verify")
     assert (checked["checked"], checked["wrong"]) == ([0, 1, 2, 3], [])
 
 
-def test_a_lie_is_slashed_though_it_was_a_trap_and_everybody_can_see_it(played: World) -> None:
-    told, seen = played.told["wrong"], played.told["wrong verify"]
-    assert told.returncode == 1
-    assert "slashed: the provider was proven wrong" in told.stderr, told.stderr
+def test_a_false_result_is_slashed_though_its_error_was_planted_and_all_clients_see_it(
+    played: World,
+) -> None:
+    shown, seen = played.commands["wrong"], played.commands["wrong verify"]
+    assert shown.returncode == 1
+    assert "slashed: the provider was proven wrong" in shown.stderr, shown.stderr
     assert seen.returncode == 1
     assert seen.stdout, seen.stderr
     assert len(json.loads(seen.stdout)["wrong"]) == ITEMS, seen.stdout
 
 
-def test_who_votes_without_looking_falls_into_traps_and_nobody_else(played: World) -> None:
+def test_only_the_verifier_that_votes_without_checking_misses_planted_errors(played: World) -> None:
     assert len(played.history.of(Receipts.PlantedErrorRevealed)) >= 2
     slashed = played.history.of(Receipts.VerifierSlashed)
     assert {event.verifier for event in slashed} == {LAZY}

@@ -25,7 +25,7 @@ SAID = {
     0: "this clock agrees with those of the others again",
     -1: "s behind those of the others",
 }
-"""What a node says of its clock, by the sign of what it is ahead."""
+"""Words in a node's log about its clock, by the sign of its offset."""
 
 
 class Clocked(Watched):
@@ -119,7 +119,7 @@ def clocked(kind: type[Clocked], tmp_path: Path) -> Iterator[Clocked]:
     ],
     ids=["an hour", "seconds"],
 )
-def test_f15_a_wrong_clock_hurts_nobody_else_and_no_slot_gets_two_blocks(
+def test_f15_a_wrong_clock_hurts_no_other_node_and_no_slot_gets_two_blocks(
     tmp_path: Path, jumps: tuple[int, ...]
 ) -> None:
     with clocked(Clocked, tmp_path) as field:

@@ -110,7 +110,7 @@ def test_f7_without_more_than_a_third_blocks_go_on_and_finality_waits(field: Wat
     print(f"  F7 finality goes on {time.monotonic() - began:.1f} s after the third is back")
 
 
-def test_f34_a_validator_told_to_end_does_so_in_order(
+def test_f34_a_validator_that_is_stopped_ends_in_order(
     field: Watched, rng: Random, rounds: int
 ) -> None:
     net = field.net
@@ -122,7 +122,7 @@ def test_f34_a_validator_told_to_end_does_so_in_order(
 
 
 @pytest.mark.full
-def test_f34_a_node_told_to_end_while_it_takes_in_blocks_does_so_in_order(field: Watched) -> None:
+def test_f34_a_node_that_is_stopped_while_it_imports_blocks_ends_in_order(field: Watched) -> None:
     net = field.net
     before = net[3].rpc.best()
     net[3].stop()
@@ -142,7 +142,7 @@ def end_in_order(node: DevNode, when: str) -> None:
     node.ask_to_end()
     assert end_of(node, END_SECONDS) == 0, node.tail()
     took = time.monotonic() - began
-    print(f"  F34 node {node.index} told to end {when}: {took:.2f} s, code 0")
+    print(f"  F34 node {node.index} stopped {when}: {took:.2f} s, code 0")
 
 
 def assert_starts_clean(field: Watched, index: int) -> None:

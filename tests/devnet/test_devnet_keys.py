@@ -29,7 +29,7 @@ from genesis.validators import Validator
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 REFUSED = 1
-"""The exit code of a node that may not do what it was told."""
+"""Exit code of a node that may not run as requested."""
 START_HANG = 60.0
 BARRED = "is not used any more"
 
@@ -132,22 +132,22 @@ def test_f13_the_same_key_on_two_machines_is_noticed(field: Watched) -> None:
         second.wait_until_answers()
         took = until(
             "one of the two stops, or is accused",
-            lambda: any(BARRED in heard.new() or EQUIVOCATION in heard.new() for heard in words),
+            lambda: any(BARRED in log.new() or EQUIVOCATION in log.new() for log in words),
         )
         print(f"  F13 two machines with one key: noticed {took:.1f} s after the second answers")
-        for node, heard in zip((*net.nodes, second), words, strict=True):
-            for told in heard.new().splitlines():
-                if BARRED in told or EQUIVOCATION in told or "older than" in told:
-                    print(f"    {node.name}: {told}")
+        for node, log in zip((*net.nodes, second), words, strict=True):
+            for line in log.new().splitlines():
+                if BARRED in line or EQUIVOCATION in line or "older than" in line:
+                    print(f"    {node.name}: {line}")
         # The other three do not care.
         net.wait_for_finality(net[0].rpc.finalized() + 3, nodes=[0, 1, 2], seconds=HANG)
     finally:
         second.stop()
     both = field.signed(3) + field.signed(9)
     said_at: dict[str, set[str]] = {}
-    for line in both:
-        place = f"{line['key']} {line['place']}"
-        said_at.setdefault(place, set()).add(line["said"])
+    for entry in both:
+        place = f"{entry['key']} {entry['place']}"
+        said_at.setdefault(place, set()).add(entry["said"])
     twice = [place for place, what in said_at.items() if len(what) > 1]
     print(f"  F13 said twice by the two before that: {twice or 'nothing'}")
 
@@ -156,7 +156,7 @@ def test_f13_the_same_key_on_two_machines_is_noticed(field: Watched) -> None:
 
 
 class Live:
-    """A chain of four validators whose keys nobody else knows; one of them runs."""
+    """A chain of four validators with secret keys; one of them runs."""
 
     def __init__(self, base: Path) -> None:
         chain = replace(CHAINS["testnet"], slot_ms=1_000, epoch_slots=10)
@@ -262,5 +262,5 @@ def records(node: DevNode) -> list[Path]:
 
 
 def last_line(words: Words) -> str:
-    """What a user reads when the node ends: the last line, without another's who shares the log."""
+    """Return the last line of a node that ended, without lines of another node in the same log."""
     return [line for line in words.new().splitlines() if not line.startswith("2")][-1]

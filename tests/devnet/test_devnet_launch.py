@@ -128,12 +128,12 @@ class Launch:
             self.entry(at)
         typed("network", "init", self.base / "entries", "--chain", "testnet", "--id", CHAIN_ID,
               "--name", "Trial", "--holders", holders, *SHORT, "-o", self.spec)  # fmt: skip
-        told = json.loads(
+        status = json.loads(
             typed("network", "check", self.spec, "--holders", holders,
                   "--base-path", self.nodes[0].folder, "--json")
         )  # fmt: skip
-        assert told["own"] == ORGANISATIONS[0]
-        self.genesis = told["genesisHash"]
+        assert status["own"] == ORGANISATIONS[0]
+        self.genesis = status["genesisHash"]
         for at in range(len(self.nodes)):
             self.accept(at)
 
@@ -145,7 +145,7 @@ class Launch:
         until(f"{blocks} more final blocks", lambda: self.finalized() >= begun + blocks)
 
     def status(self, node: DevNode) -> str:
-        """What `key status` says of a machine; it must find nothing wrong."""
+        """Return the output of `key status` on a machine; it must find no error."""
         return typed("key", "status", "--chain", self.spec, "--base-path", node.folder,
                      "--url", node.ws)  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Nodes that hear each other no more, for a while: F4, F8 of docs/simulator.md."""
+"""Nodes without a connection to each other, for a while: F4, F8 of docs/simulator.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACCOUNT = codec(AccountInfo)
 
 
 def nonce_at(node: DevNode, block: str) -> int:
-    """How many transactions of Alice a block's state knows of."""
+    """Return the number of transactions of Alice in a block's state."""
     raw = node.rpc.call("state_getStorage", "0x" + account_key(ALICE).hex(), block)
     assert isinstance(raw, str)
     return int(ACCOUNT.decode_all(bytes.fromhex(raw[2:])).nonce)
@@ -75,7 +75,7 @@ def test_f8_no_half_finalizes_and_both_become_one_chain(field: Watched, rounds: 
     net.wait_for_finality(height + 1, seconds=3 * HANG)
     print(f"  F8 halves of {height - max(stopped_at)} blocks: one final chain after "
           f"{time.monotonic() - began:.1f} s")  # fmt: skip
-    # Whoever lost, the transfer is not lost.
+    # Whichever side lost, the transfer is included.
     took = until(
         "the transfer is final everywhere",
         lambda: all(nonce_at(node, final(node)) == nonce + 1 for node in net.nodes),

@@ -1,7 +1,7 @@
 """A referendum on a network of four: proposed and voted on by command, done by the chain itself.
 
 The chain is `local` with days of decisions of five seconds, which is one number of its
-specification: the law is that of every chain.
+specification: the runtime is that of every chain.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.devnet, pytest.mark.timeout(600)]
 
 DAY_MS: Final = 5_000
 HANG: Final = 180.0
-LAW: Final = BttRuntime(RuntimeParams(u64(1_000)))
+RUNTIME: Final = BttRuntime(RuntimeParams(u64(1_000)))
 EVENTS: Final = "0x" + (twox_128(b"System") + twox_128(b"Events")).hex()
 INSTITUTION: Final = "//holder//bitwave"
 PAID: Final = {"//Payee//0": 100, "//Payee//1": 200, "//Payee//2": 300}
@@ -55,12 +55,12 @@ def test_what_a_referendum_decides_is_done_on_all_nodes(devnet: DevnetFactory) -
     command(second, "gov", "vote", number, "aye", "2_000_000BTT", "--from", INSTITUTION)
     command(third, "gov", "deposit", number, "--from", "//Dave")
 
-    # Nobody does anything more.
+    # No account acts after this.
     until("who was to be paid has the money", lambda: are_paid(net), HANG)
 
-    told = [story(node) for node in net.nodes]
-    assert told[1:] == told[:1] * 3
-    names = [name for name, _ in told[0]]
+    stories = [story(node) for node in net.nodes]
+    assert stories[1:] == stories[:1] * 3
+    names = [name for name, _ in stories[0]]
     for before, after in (
         ("Preimage.Noted", "Referenda.Submitted"),
         ("Referenda.Submitted", "ConvictionVoting.Voted"),
@@ -73,8 +73,8 @@ def test_what_a_referendum_decides_is_done_on_all_nodes(devnet: DevnetFactory) -
         ("Scheduler.Dispatched", "Tokenomics.PoolReleased"),
     ):
         assert names.index(before) < names.index(after)
-    (confirmed,) = (event for _, event in told[0] if isinstance(event, Referenda.Confirmed))
-    # Charlie's 10,000 went with Eve's 30,000; the two other chambers have nobody yet.
+    (confirmed,) = (event for _, event in stories[0] if isinstance(event, Referenda.Confirmed))
+    # Charlie's 10,000 went with Eve's 30,000; the two other chambers have no members yet.
     assert int(confirmed.tally.ayes) == 4_900 * 10**9 + 1_050 * 10**9 * 4 // 6
     assert int(confirmed.tally.support) == (4_900 + 1_050) * 10**9
     assert net.check_agreement() > 0
@@ -97,7 +97,7 @@ def spend(who: str, amount: int) -> dict[str, Any]:
 
 def free(node: DevNode, who: str) -> int:
     """The planck that an account has in the state of the last final block."""
-    key = LAW.system.account.key(AccountId(KeyPair.from_uri(who).account_id))
+    key = RUNTIME.system.account.key(AccountId(KeyPair.from_uri(who).account_id))
     head = node.rpc.call("chain_getFinalizedHead")
     raw = node.rpc.call("state_getStorage", "0x" + key.hex(), head)
     if not isinstance(raw, str):
@@ -106,19 +106,19 @@ def free(node: DevNode, who: str) -> int:
 
 
 def are_paid(net: Devnet) -> bool:
-    """Whether all payments are final on all nodes."""
+    """Return True if all payments are final on all nodes."""
     return all(
         free(node, who) == amount * BTT for node in net.nodes for who, amount in PAID.items()
     )
 
 
 def story(node: DevNode) -> list[tuple[str, Event]]:
-    """What became of the proposal on a node, in final blocks up to the payment.
+    """Return the events of the proposal on a node, in final blocks up to the payment.
 
     What follows the block in which the deposit lets the decision begin must come from the chain
     itself, in no extrinsic.
     """
-    LAW.bind()
+    RUNTIME.bind()
     records = codec(list[EventRecord])
     found: list[tuple[str, Event]] = []
     for number in range(1, node.rpc.finalized() + 1):
@@ -126,7 +126,7 @@ def story(node: DevNode) -> list[tuple[str, Event]]:
         assert isinstance(raw, str)
         is_begun = any(name == "Referenda.ConfirmStarted" for name, _ in found)
         for record in records.decode_all(bytes.fromhex(raw[2:])):
-            pallet, event = LAW.pallets[record.event.pallet], record.event.event
+            pallet, event = RUNTIME.pallets[record.event.pallet], record.event.event
             name = f"{pallet.name}.{type(event).__name__}"
             if pallet.name not in WATCHED:
                 continue

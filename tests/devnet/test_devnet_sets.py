@@ -38,7 +38,7 @@ def send(node: DevNode, call: str, *arguments: str, by: str) -> None:
 
 
 def voters(node: DevNode) -> tuple[int, int]:
-    """How many vote on what follows the last final block, and the number of their set."""
+    """Return the number of voters on the blocks after the last final one, and their set's id."""
     found, set_id = voters_at(node.rpc, str(node.rpc.call("chain_getFinalizedHead")))
     return len(found), set_id
 

@@ -1,8 +1,8 @@
 """Nodes that come late, and whom they learn from: F19 of docs/simulator.md.
 
 The chain is long because its only validator's clock ran fast; all others have that clock then. Its
-voters change on the way, and the nodes that warp are told that it is worth it for a chain so short:
-they follow the proofs, fetch the state by ranges and then the blocks below it like any other.
+voters change on the way, and the nodes that warp have a low limit, so that they warp on a short
+chain: they follow the proofs, fetch the state by ranges and then the blocks below it.
 BTT_SYNC_BLOCKS=2000 makes it long enough for warp sync as users have it; `make bench` has 10,000.
 """
 
@@ -35,7 +35,7 @@ pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 BLOCKS = int(os.environ.get("BTT_SYNC_BLOCKS", "250"))
 SPEED = 25
 SETS = 3
-"""How often the voters change: as many links has the proof that a warping node follows."""
+"""Number of changes of the voters, which is that of the links in a warp proof."""
 GAIN = 64 if BLOCKS < 1_000 else 512
 LOG = os.environ.get("BTT_LOG", "info")
 
@@ -132,8 +132,8 @@ def test_f19_a_lying_source_is_left_for_an_honest_one(long: Watched, kind: str) 
     late = join(long, f"victim-{kind}", [liar, long.net[0]])
     words = Words(late)
     arrive(long, late, f"full sync from one that lies ({kind}) and one that does not")
-    told = [line for line in words.all().splitlines() if "banned" in line and liar.peer_id in line]
-    print(f"    of the liar it says: {told[:1] or 'nothing'}")
+    lines = [line for line in words.all().splitlines() if "banned" in line and liar.peer_id in line]
+    print(f"    of the liar it says: {lines[:1] or 'nothing'}")
     liar.stop()
     late.stop()
     long.excuse("banned")

@@ -1,4 +1,4 @@
-"""The chain changes its law while it runs: three machines are ready, one is forgotten (F27)."""
+"""The chain changes its runtime while it runs: three machines are ready, one is forgotten (F27)."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ pytestmark = [pytest.mark.devnet, pytest.mark.timeout(400)]
 OLD: Final = ["env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-P", "-m", "cli.main"]
 NEXT_RUNTIME: Final = REPOSITORY / "tests" / "support" / "next_runtime"
 NEW: Final = ["env", f"PYTHONPATH={REPOSITORY}:{NEXT_RUNTIME}", *OLD[2:]]
-"""The same program beside a package that brings the law of tomorrow."""
+"""The same program beside a package with the next version of the runtime."""
 STALE: Final = 3
 LATE, AHEAD = 10_000, 10
 """The slot that is decided on first, and how far ahead the one that counts is."""
 UPDATED: Final = "0x08"
-"""The digest item of a block that changes the law."""
+"""The digest item of a block that changes the runtime."""
 
 
 @pytest.fixture
@@ -77,29 +77,29 @@ async def decide_and_roll(net: Devnet) -> int:
             )
         for node in net.nodes:
             ready = node.index != STALE
-            told = law(node)
-            assert (told["carried"], told["lacking"] == "") == ([100, 101][: 1 + ready], ready)
-        now = LATE - int(law(net[STALE])["scheduled"]["slotsLeft"])
+            status = upgrade_status(node)
+            assert (status["carried"], status["lacking"] == "") == ([100, 101][: 1 + ready], ready)
+        now = LATE - int(upgrade_status(net[STALE])["scheduled"]["slotsLeft"])
         await by_sudo("cancel")
         slot = now + AHEAD
         await by_sudo("schedule", code=NEXT.encoded(), slot=u64(slot))
         return slot
 
 
-def law(node: DevNode) -> dict[str, Any]:
-    told = node.rpc.call("upgrade_status")
-    assert isinstance(told, dict)
-    return told
+def upgrade_status(node: DevNode) -> dict[str, Any]:
+    status = node.rpc.call("upgrade_status")
+    assert isinstance(status, dict)
+    return status
 
 
-def test_a_running_chain_changes_its_law_and_a_machine_that_was_forgotten_waits_for_it(
+def test_a_running_chain_changes_its_runtime_and_a_machine_that_was_forgotten_waits_for_it(
     net: Devnet,
 ) -> None:
     began = time.monotonic()
     slot = asyncio.run(decide_and_roll(net))
     stale = net[STALE]
-    until("the slot comes", lambda: law(net[0])["specVersion"] == 101, 2 * HANG)
-    until("it stands", lambda: law(stale)["stands"], HANG)
+    until("the slot comes", lambda: upgrade_status(net[0])["specVersion"] == 101, 2 * HANG)
+    until("it stands", lambda: upgrade_status(stale)["stands"], HANG)
     net.wait_for_finality(net[0].rpc.best() + 5, nodes=[0, 1, 2], seconds=HANG)
     at = stale.rpc.best()
     header: Any = net[0].rpc.call("chain_getHeader", net[0].rpc.block_hash(at + 1))
@@ -119,7 +119,7 @@ def test_a_running_chain_changes_its_law_and_a_machine_that_was_forgotten_waits_
     assert log.count("this program carries 100: install a release that has it before") == 2
     assert len(re.findall(r"stalled at block \d+: the chain changes to btt 101", log)) == 1
 
-    # A client that knows the metadata only, and nothing of the law.
+    # A client that knows the metadata only, and has no runtime.
     assert b"Guestbook".hex() in str(net[0].rpc.call("state_getMetadata"))
     words = ["tx", "call", "Guestbook.sign", "hello", "--from", "//Bob", "--url", net[0].ws]
     ran = subprocess.run([*OLD, *words], capture_output=True, text=True, check=False)
@@ -129,6 +129,6 @@ def test_a_running_chain_changes_its_law_and_a_machine_that_was_forgotten_waits_
     net.restart(STALE)
     goal = net[0].rpc.best() + 1
     net.wait_for_finality(goal, seconds=HANG)
-    assert law(stale)["specVersion"] == 101
+    assert upgrade_status(stale)["specVersion"] == 101
     assert {str(node.rpc.block_hash(goal)) for node in net.nodes} == {net[0].rpc.block_hash(goal)}
     print(f"  F27 slot {slot}, the forgotten one stood at {at}: {time.monotonic() - began:.0f} s")

@@ -61,12 +61,12 @@ def account(uri: str) -> AccountId:
 
 WHO = {name: account(f"//Provider//{at}") for at, name in enumerate((HONEST, KILLED, CHEAT))}
 LAST = 3
-"""The validator that is killed; nobody is connected to it but the others."""
+"""The validator that is killed; only the other validators are connected to it."""
 VALIDATORS = [account(f"//{name}") for name in ("Alice", "Bob", "Charlie", "Dave")]
 
 
 class Work(History):
-    """What became of the work."""
+    """Return the results of the work."""
 
     def finalized_by(self, name: str) -> int:
         return sum(event.provider == WHO[name] for event in self.of(Jobs.Finalized))
@@ -111,7 +111,7 @@ async def until(
             if history.number > final:
                 moved, final = time.monotonic(), history.number
             if time.monotonic() - moved > HANG / 3:
-                pytest.fail(f"finality has stood still at {final}\n{net[0].tail()}")
+                pytest.fail(f"finality has stalled at {final}\n{net[0].tail()}")
             if time.monotonic() > deadline:
                 logs = "\n".join(helper.tail() for helper in net.helpers)
                 pytest.fail(f"it never came so far: {summary(history)}\n{logs}")
@@ -125,7 +125,7 @@ def summary(history: Work) -> str:
 
 
 class Killer:
-    """Kills a provider when luck says so, and starts it again."""
+    """Kills a provider at random times, and starts it again."""
 
     def __init__(self, net: Devnet, rng: Random) -> None:
         self._net = net
@@ -140,7 +140,7 @@ class Killer:
             self._net._save()
             return
         news = helper.log.read_text(errors="replace")[self._read :] if helper.log.exists() else ""
-        # Luck is asked once it works; and it is killed in the middle of a job at the least twice.
+        # It is killed at random while it works, and in the middle of a job at least twice.
         in_the_middle = "computing" in news and self.kills < 2
         if in_the_middle or ("serving at" in news and self._rng.random() < 0.02):
             helper.kill()
@@ -158,8 +158,8 @@ async def _kill_verifier(net: Devnet, history: Work) -> None:
         while receipt is None:
             await asyncio.sleep(0.3)
             now = (await chain.head()).slot - genesis
-            drawn = history.of(Receipts.CommitteeSelected)
-            until = {one.receipt: int(one.reveal_until) for one in drawn}
+            selected = history.of(Receipts.CommitteeSelected)
+            until = {one.receipt: int(one.reveal_until) for one in selected}
             mine = [one.receipt for one in history.of(Receipts.Committed) if one.verifier == who]
             receipt = next((one for one in mine if until[one] > now + 4), None)
         # Asked for only now: who starts a provider again reads all that was written down anew.
@@ -173,8 +173,8 @@ async def _kill_verifier(net: Devnet, history: Work) -> None:
         left = until[receipt] - ((await chain.head()).slot - genesis)
         print(f"\n  back {left} slots before its verdict was due")
         while left > 4:
-            told = [one.receipt for one in history.of(Receipts.Revealed) if one.verifier == who]
-            if receipt in told:
+            revealed = [one.receipt for one in history.of(Receipts.Revealed) if one.verifier == who]
+            if receipt in revealed:
                 return
             if (await chain.head()).final_number > int(until[receipt]) + 10:
                 pytest.fail(f"0x{receipt.hex()} was not revealed\n{node.tail(60)}")
@@ -211,7 +211,7 @@ async def _story(net: Devnet, history: Work, killer: Killer) -> None:
 
 
 async def _until_weights_follow(net: Devnet, history: Work) -> None:
-    """Wait for an epoch in which who was lent scores makes blocks more often than who was not."""
+    """Wait for an epoch in which validators with delegated scores make more blocks than others."""
     deadline = time.monotonic() + HANG
     async with open_runtime(net[0].ws) as chain:
         while True:

@@ -70,9 +70,9 @@ class Watched:
         self.claims: dict[int, str] = {}
         """Height and hash of every block that a node has called final."""
         self.highest: dict[int, int] = {}
-        """How far each node has said that finality is."""
+        """Last final height that each node has reported."""
         self.cheats: set[int] = set()
-        """Nodes that were told to say two things, or whose key is used by another."""
+        """Nodes that were made to equivocate, or whose key another one uses."""
         self.excused: list[re.Pattern[str]] = []
         """Lines of trouble that belong to what was done to the network."""
         self._proven: set[str] = set()
@@ -99,7 +99,7 @@ class Watched:
         self.excused += [re.compile(pattern) for pattern in patterns]
 
     def journal(self, index: int) -> Path:
-        """Where the launcher notes what a node signs."""
+        """Return the file in which the launcher notes what a node signs."""
         return self.net.base / f"journal-{index}.jsonl"
 
     def down(self) -> None:
@@ -189,7 +189,7 @@ class Watched:
         assert used < LARGEST, f"I6: node {node.index} has {used >> 20} MiB in memory"
 
     def check_signatures(self) -> None:
-        """I2: nobody who is honest has signed two things for one slot, or in one step."""
+        """I2: no honest node has signed two messages for one slot, or in one step."""
         said: dict[str, str] = {}
         cheating = {line["key"] for index in sorted(self.cheats) for line in self.signed(index)}
         for node in self.net.nodes:
@@ -209,7 +209,7 @@ class Watched:
                 assert before == hash, f"I2: {author} made {before} and {hash} for slot {slot}"
 
     def signed(self, index: int) -> list[dict[str, Any]]:
-        """What a node's journal says; a line that its death cut short never left it."""
+        """Return the entries of a node's journal; a line that a crash cut is left out."""
         file = self.journal(index)
         if not file.exists():
             return []
@@ -218,7 +218,7 @@ class Watched:
         return [json.loads(line) for line in lines]
 
     def check_logs(self) -> None:
-        """I7: no trouble that nobody made; and nobody is accused who did not cheat."""
+        """I7: no errors without a cause, and no honest node is accused."""
         for node in self.net.nodes:
             text = node.log.read_text(errors="replace")
             fresh = text[self._read.get(node.index, 0) :]
@@ -265,7 +265,7 @@ def voters_at(rpc: Rpc, block: str) -> tuple[VoterSet, int]:
 
 
 def reports_at(rpc: Rpc, block: str | None = None) -> int:
-    """How many offences are known on chain."""
+    """Return the number of offences on chain."""
     found = rpc.call("state_getKeysPaged", REPORTS, 100, None, *([block] if block else []))
     assert isinstance(found, list)
     return len(found)
@@ -311,7 +311,7 @@ def end_of(node: DevNode, seconds: float) -> int:
 def command(url: str, *words: str) -> Any:
     """Type a command, and read what it answers a program.
 
-    In this process: it takes seconds of a core to start one that knows the law.
+    In this process: it takes seconds of a core to start one that has the runtime.
     """
     done = CliRunner().invoke(program, [*words, "--url", url, "--json"], prog_name="btt-chain")
     assert done.exit_code == 0, f"{words}: {done.output}"
@@ -319,7 +319,7 @@ def command(url: str, *words: str) -> Any:
 
 
 class Words:
-    """What a log says from now on."""
+    """Lines of a log from now on."""
 
     def __init__(self, node: DevNode) -> None:
         self._log = node.log
@@ -330,11 +330,11 @@ class Words:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
     def new(self) -> str:
-        """What was written since."""
+        """Return the new lines."""
         return self.all()[self._from :]
 
     def have(self, text: str) -> Callable[[], bool]:
-        """Whether something was said since; for `until`."""
+        """Return True if a text is in the new lines; for `until`."""
         return lambda: text in self.new()
 
 

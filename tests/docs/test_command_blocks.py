@@ -42,7 +42,7 @@ OWN_NODE = "the node of this test stands for it"
 NETWORK = "starts a network of processes: tests/devnet does"
 WORK = "needs providers: tests/devnet/test_a_job_by_command.py runs it"
 ASSETS = "needs an asset that was issued: tests/unit/cli/test_asset_commands.py"
-DOCTOR = "looks at a network: tests/unit/cli/test_doctor.py"
+DOCTOR = "checks a network: tests/unit/cli/test_doctor.py"
 RELEASE = "needs the next release: tests/unit/cli/test_upgrade_commands.py"
 SKIPPED = {
     "make devnet": NETWORK,
@@ -151,10 +151,10 @@ NOT_RUN = {
 STARTED: list[subprocess.Popen[str]] = []
 """Programs that go on in the background (`&`)."""
 FILES = {"stash.txt": "//Bob\n", "key.txt": "//Dave\n", "scan.pdf": "a contract"}
-"""What a reader has at hand, by name."""
+"""Files that a reader has, by name."""
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 VALUES = {"ADDRESS": ALICE, "STASH_ADDRESS": ALICE, "/var/lib/btt": "data"}
-"""What a reader writes in place of a word, or of its beginning."""
+"""Replacements of words, or of their beginnings."""
 
 
 @dataclass

@@ -17,7 +17,7 @@ ELSEWHERE = re.compile(r"\bnode_[a-z0-9_]+")
 """Metrics of node_exporter, which the guide says is needed."""
 
 NOT_OURS = {"btt_"}
-"""What the guide names without its being a metric: a beginning."""
+"""Names in the guide that are prefixes of metrics."""
 
 
 def known() -> set[str]:

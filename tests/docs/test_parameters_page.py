@@ -14,7 +14,7 @@ from runtime.params import RuntimeParams
 
 PAGE = Path(__file__).parents[2] / "docs" / "governance.md"
 OWN = ("System", "Balances", "Utility", "Timestamp", "Proxy")
-"""Whose setters are not of parameters: of code, balances, time."""
+"""Pallets whose setters do not set parameters but code, balances or time."""
 BY_ACCOUNTS = {
     "Identity": ("set_identity", "set_subs", "set_fee", "set_account_id", "set_fields"),
     "Models": ("set_endpoints",),

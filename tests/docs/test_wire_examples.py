@@ -51,7 +51,7 @@ class Runner(DocTestRunner):
 
 
 def sessions(text: str) -> Iterator[tuple[int, int, list[Example]]]:
-    """Where each session of a page lies in its text, and its examples."""
+    """Return the place of each session in a page's text, and its examples."""
     for found in SESSION.finditer(text):
         yield *found.span(1), DocTestParser().get_examples(found[1])
 

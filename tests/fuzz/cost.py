@@ -139,7 +139,7 @@ def search(name: str, seconds: float, seed: int) -> tuple[Costly, Costly, int]:
             population.append(found)
             population.sort(key=worth, reverse=True)
             del population[POPULATION:]
-    # A figure that stands in a report is measured anew, without the luck of having been found.
+    # Reported figures are measured again: the first ones were selected because they were high.
     for one in population[:8]:
         one.seconds = min(cpu(target.run, one.raw) for _ in range(5))
     return max(population[:8], key=worth), usual, tried

@@ -31,8 +31,8 @@ SLOT: Final = 300_000_000
 @lru_cache(maxsize=1)
 def sealed() -> list[Header]:
     """Return a header of each kind of claim, by Alice."""
-    draw, proof = SchnorrkelVrf().sign(ALICE, slot_input(bytes(32), SLOT, 0))
-    signature = VrfSignature(draw.pre_output, proof)
+    output, proof = SchnorrkelVrf().sign(ALICE, slot_input(bytes(32), SLOT, 0))
+    signature = VrfSignature(output.pre_output, proof)
     claims: list[Claim] = [
         Primary(PrimaryClaim(u32(0), Slot(SLOT), signature)),
         SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(SLOT))),

@@ -4,7 +4,7 @@
     python tests/fuzz/run.py --repeat FILE --targets NAME
 
 Each target runs in a process of its own (atheris, libFuzzer's driver). Inputs that reach something
-new are kept under `--corpus`, from where the next run goes on. For each target a line tells the
+new are kept under `--corpus`, from where the next run goes on. Each target has a line with the
 executions, the coverage (branches and values of comparisons that were met) and what was found: a
 finding is a file, with the command that repeats it. Exits with 1 if there is any.
 """
@@ -39,7 +39,7 @@ FOUND: Final = ("crash-", "timeout-", "oom-", "leak-")
 
 @dataclass(slots=True)
 class Result:
-    """What one target did."""
+    """The results of one target."""
 
     name: str
     executions: int

@@ -41,7 +41,7 @@ class Target:
 
 
 class Checks:
-    """Whether a target checks what costs time that no entrance spends: `fuzz.cost` turns it off."""
+    """True if a target makes checks that the node does not make: `fuzz.cost` turns it off."""
 
     on = True
 

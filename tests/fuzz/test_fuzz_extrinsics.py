@@ -131,11 +131,11 @@ def any_signature(_: object, __: bytes, ___: bytes) -> bool:
 
 @given(raw=spoilt(WIRES))
 def test_an_extrinsic_is_applied_whole_or_not_at_all(raw: bytes) -> None:
-    law = CHAIN.client.runtime_at(BEST)
+    runtime = CHAIN.client.runtime_at(BEST)
     executive = Executive(
-        law.blocks.runtime,
+        runtime.blocks.runtime,
         check_signature=any_signature,
-        ordered_root=law.blocks.ordered_root,
+        ordered_root=runtime.blocks.ordered_root,
     )
     header, body = HEADER_AND_BODY
     overlay = CHAIN.client.overlay(header.parent_hash)
@@ -156,8 +156,8 @@ HEADER_AND_BODY = CHAIN.block(BEST)
 def test_a_block_of_anything_is_carried_out_or_invalid(body: list[bytes], at: int) -> None:
     header, good = HEADER_AND_BODY
     mixed = [*body[:at], *good, *body[at:]]
-    law = CHAIN.client.runtime_at(BEST)
-    changed = replace(header, extrinsics_root=H256(law.blocks.ordered_root(mixed)))
+    runtime = CHAIN.client.runtime_at(BEST)
+    changed = replace(header, extrinsics_root=H256(runtime.blocks.ordered_root(mixed)))
     with pytest.raises(InvalidBlock):
         CHAIN.client.execute(changed, mixed)
 

@@ -1,4 +1,4 @@
-"""Where vector tests look, and that a wrong setting is never a quiet skip."""
+"""The folder of vector tests: a wrong setting fails, it is no silent skip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the operators' guide promises, done to real nodes: metrics, doctor, runbooks."""
+"""The operators' guide on real nodes: metrics, doctor, runbooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the chaos report reads of the scenarios; and no world outlives its test."""
+"""Results for the chaos report; no world outlives its test."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.sim.plays import RECOVERIES
 
 @pytest.fixture(autouse=True)
 def _report(record_property: Callable[[str, object], None]) -> Iterator[None]:
-    """Tell how long recoveries took."""
+    """Print the durations of recoveries."""
     RECOVERIES.clear()
     SHARES.clear()
     yield

@@ -248,7 +248,7 @@ def test_f10_of_two_blocks_for_one_slot_the_proof_is_on_chain_within_two_blocks(
 
 @dataclass
 class ProvableSplitter(VoteSplitter):
-    """Votes twice where every other node can tell: for blocks that all have, on every base."""
+    """Votes twice, for blocks that all nodes have: every other node can see it."""
 
     began: int | None = None
     """The round of its first two votes."""
@@ -351,7 +351,7 @@ def test_f12_more_than_a_third_break_safety_and_all_see_it_halt_and_can_name_the
         world.run(10)
         if one.watcher.breaks or other.watcher.breaks:
             break
-    # Neither side gives up what it called final, and nobody stumbles over the other's messages.
+    # Neither side gives up what it called final, and no node fails on the other side's messages.
     assert [final(one) >= before[0], final(other) >= before[1]] == [True, True]
     assert one.client.block_hash(shared) != other.client.block_hash(shared)
     halted = [node for node in (one, other) if node.watcher.breaks]
@@ -483,7 +483,7 @@ class Crowd(BlockEquivocator):
         return False
 
     def show(self, node: SimNode, header: Header) -> None:
-        """Make another block and announce it to everybody."""
+        """Make another block and announce it to all peers."""
         try:
             other = self.another(node, header)
         except InvalidBlock:
@@ -526,7 +526,7 @@ def test_f18_who_is_rounds_behind_joins_the_round_of_now(slots: int) -> None:
 
 
 @pytest.mark.parametrize("cheat", [Liar, BadAuthor, Withholder])
-def test_f19_a_late_joiner_gets_the_chain_though_somebody_lies(cheat: type[Byzantine]) -> None:
+def test_f19_a_late_joiner_gets_the_chain_though_one_peer_lies(cheat: type[Byzantine]) -> None:
     world = make(19, observers=1, late=[4])
     with watched(world):
         corrupt(world, 0, cheat)
@@ -539,10 +539,10 @@ def test_f19_a_late_joiner_gets_the_chain_though_somebody_lies(cheat: type[Byzan
         settle(world, 20)
 
 
-# ---- F28: nobody there
+# ---- F28: no author
 
 
-def test_f28_epochs_in_which_nobody_was_there_are_skipped_and_counted() -> None:
+def test_f28_epochs_without_authors_are_skipped_and_counted() -> None:
     world = make(28)
     with watched(world):
         world.run(5)

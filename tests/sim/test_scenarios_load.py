@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache, partial
 
 import pytest
@@ -47,19 +48,19 @@ def until(world: World, holds: Callable[[], bool], slots: int) -> None:
 
 
 def has_all(world: World, node: SimNode) -> bool:
-    """Tell whether a late node has all: others' final head, and every block below."""
+    """Return True if a late node has the final head of the others, and every block below."""
     if node.engine is None or node.client.store.state_import.missing is not None:
         return False
     return final(node) >= max(final(other) for other in world.honest if other.engine) - 1
 
 
 def asked_by(world: World, node: SimNode) -> list[int]:
-    """Return whom a node has asked and not yet heard."""
+    """Return the peers that have not yet answered a node."""
     return [asked for asker, life, _, asked in world.wires.open.values() if asker == node.index]
 
 
 @pytest.mark.parametrize("cheat", [None, Liar, BadAuthor])
-def test_f19_a_late_joiner_that_begins_with_a_state_gets_it_though_somebody_lies(
+def test_f19_a_late_joiner_that_begins_with_a_state_gets_it_though_one_peer_lies(
     cheat: type[Byzantine] | None,
 ) -> None:
     world = make(191, observers=1, late=[4], warp=8)
@@ -90,7 +91,7 @@ def begin(world: World) -> None:
 
 
 @pytest.mark.parametrize("times", [1, 4])
-def test_f19_whoever_gives_a_state_may_vanish_midway_again_and_again(times: int) -> None:
+def test_f19_the_peer_that_serves_a_state_may_vanish_midway_again_and_again(times: int) -> None:
     world = make(192, observers=1, late=[4], warp=8)
     with watched(world):
         grow(world)
@@ -120,7 +121,7 @@ def test_f19_the_late_joiner_itself_may_die_on_its_way(point: str, passes: int) 
         settle(world, 30)
 
 
-def test_f19_with_nobody_to_give_the_state_the_late_joiner_proves_a_later_block() -> None:
+def test_f19_without_a_peer_that_serves_the_state_the_late_joiner_proves_a_later_block() -> None:
     world = make(194, observers=1, late=[4], warp=8, pruning=1)
     with watched(world):
         grow(world)
@@ -168,12 +169,12 @@ def test_f22_full_blocks_come_in_every_slot_and_are_final_soon() -> None:
 # ---- F27: one machine after the other gets a new program
 
 CHANGE = 70
-"""The slot since genesis at which the next version of the law comes into force."""
+"""Slot since genesis at which the next version of the runtime comes into force."""
 
 
 @lru_cache
 def program(*, new: bool) -> RuntimeRegistry:
-    """Return the laws that a release of the program carries."""
+    """Return the runtimes in a release of the program."""
     builders: dict[int, Callable[[RuntimeParams], Runtime]] = {
         100: lambda params: BttRuntime(params, vrf=simulated())
     }
@@ -184,7 +185,7 @@ def program(*, new: bool) -> RuntimeRegistry:
 
 @lru_cache
 def installed(index: int, *, new: bool) -> RuntimeRegistry:
-    """Return the laws of a release on the machine of a node."""
+    """Return the runtimes of a release on the machine of a node."""
     return SharedRuntimes(program(new=new))
 
 
@@ -201,9 +202,9 @@ def decide(world: World) -> None:
 def now(node: SimNode) -> int:
     """Return the slot since genesis of a node's best block."""
     best_hash = node.client.best().hash
-    law = node.client.runtime_at(best_hash).queries.runtime
-    law.enter(node.client.overlay(best_hash))
-    return law.pallet(Babe).now()
+    runtime = node.client.runtime_at(best_hash).queries.runtime
+    runtime.enter(node.client.overlay(best_hash))
+    return runtime.pallet(Babe).now()
 
 
 def version_of(node: SimNode) -> bytes | None:
@@ -211,52 +212,63 @@ def version_of(node: SimNode) -> bytes | None:
     return node.client.state(node.client.finalized().hash).get(CODE_KEY)
 
 
-def test_f27_machines_are_upgraded_one_by_one_under_load_and_the_law_changes_at_its_slot() -> None:
+@dataclass
+class Load:
+    """Transfers in each slot, while finality must not stall."""
+
+    world: World
+    payers: Payers
+    stalled: int = 0
+    """Slots since the last final block."""
+
+    def run(self, slots: int) -> None:
+        """Let slots pass, with transfers; finality must not miss three rounds of 1 s."""
+        for _ in range(slots):
+            self.payers.pay(self.world.slot % 3)
+            before = self._final()
+            self.world.run(1)
+            self.stalled = 0 if self._final() > before else self.stalled + 1
+            assert self.stalled <= 3
+
+    def _final(self) -> int:
+        return max(final(node) for node in self.world.nodes if node.engine is not None)
+
+
+def test_f27_machines_are_upgraded_one_by_one_and_the_runtime_changes_at_its_slot() -> None:
     new = dict.fromkeys(range(4), False)
     world = make(27, share=False, runtimes=lambda node: installed(node.index, new=new[node.index]))
     with watched(world):
         payers = Payers(world)
-        since = Counter[str]()
-
-        def go(slots: int) -> None:
-            """Let time go by, with transfers; finality must not miss three rounds of 1 s."""
-            for _ in range(slots):
-                payers.pay(world.slot % 3)
-                before = max(final(node) for node in world.nodes if node.engine is not None)
-                world.run(1)
-                after = max(final(node) for node in world.nodes if node.engine is not None)
-                since["slots"] = 0 if after > before else since["slots"] + 1
-                assert since["slots"] <= 3
-
+        load = Load(world, payers)
         decide(world)
         payers.recall(world.nodes[1])
-        go(4)
+        load.run(4)
         for index in range(3):  # the operator of the fourth sleeps
             world.kill(index)
             new[index] = True
-            go(2)
+            load.run(2)
             world.start(index)
-            go(4)
+            load.run(4)
             settle(world, 10)
         payers.recall(world.nodes[1])
         until(world, lambda: now(world.nodes[1]) >= CHANGE, slots=60)
         payers.spec = 101
         payers.recall(world.nodes[1])
-        go(14)
+        load.run(14)
         stale, at = world.nodes[3], best(world.nodes[3])
         assert now(stale) < CHANGE
         assert stale.client.state(stale.client.best().hash).get(CODE_KEY) == VERSION.encoded()
         assert final(stale) == at < final(world.nodes[0])
         header = world.nodes[0].client.header_of(world.nodes[0].client.block_hash(at + 1) or b"")
         assert RuntimeEnvironmentUpdated() in header.digest.logs
-        # Who pays there is not heard, and the node not blamed for it.
+        # Payments there are not received, and the node is not blamed for it.
         world.submit(3, accounts.transfer(5, accounts.nonce_of(stale, 5), 0, 1, world.genesis.hash))
-        go(3)
+        load.run(3)
         assert not stale.watcher.penalties
         world.kill(3)
         new[3] = True
         world.start(3)
-        go(6)
+        load.run(6)
         settle(world, 10)
         assert {version_of(node) for node in world.nodes} == {NEXT.encoded()}
         assert payers.level(world.nodes[3])

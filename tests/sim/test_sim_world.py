@@ -13,7 +13,7 @@ from support.sim.world import World
 
 
 def trace(world: World) -> list[object]:
-    """Return what tells one run from another."""
+    """Return the facts in which runs differ."""
     return [
         world.steps,
         [(node.client.best(), node.client.finalized()) for node in world.nodes],

@@ -1,4 +1,4 @@
-"""Nodes in a row: what one says reaches all, because each tells on what it has found good."""
+"""Nodes in a row: messages of one reach all, because each gossips what it found valid."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def said(world: World, topic: str) -> dict[int, list[bytes]]:
     return words
 
 
-def test_a_row_of_validators_makes_blocks_final_and_blames_nobody() -> None:
+def test_a_row_of_validators_makes_blocks_final_and_blames_no_peer() -> None:
     world = row()
     invariants = Invariants(world)
     try:
@@ -50,7 +50,7 @@ def test_a_row_of_validators_makes_blocks_final_and_blames_nobody() -> None:
         assert not node.watcher.penalties
 
 
-def test_a_transaction_goes_down_the_row_and_each_node_tells_it_once() -> None:
+def test_a_transaction_goes_down_the_row_and_each_node_sends_it_once() -> None:
     world = row()
     words = said(world, network.TX)
     world.run(slots=2)
@@ -62,12 +62,12 @@ def test_a_transaction_goes_down_the_row_and_each_node_tells_it_once() -> None:
     world.run(slots=4)
 
     for index, batches in words.items():
-        told = [wire for raw in batches for wire in TxBatch.decode(raw).transactions]
-        assert sorted(told) == sorted(wires), index
+        sent = [wire for raw in batches for wire in TxBatch.decode(raw).transactions]
+        assert sorted(sent) == sorted(wires), index
     assert accounts.nonce_of(world.nodes[-1], 0) == 3
 
 
-def test_what_is_invalid_is_told_no_further_and_costs_nobody_else() -> None:
+def test_an_invalid_transaction_is_not_sent_on_and_costs_no_honest_peer() -> None:
     world = row()
     words = said(world, network.TX), said(world, network.ANNOUNCE)
     world.run(slots=5)
@@ -98,12 +98,12 @@ def test_what_is_invalid_is_told_no_further_and_costs_nobody_else() -> None:
     assert forged not in words[1][1]
 
 
-def test_who_comes_late_at_the_end_of_the_row_hears_what_waits() -> None:
+def test_a_node_that_joins_late_at_the_end_of_the_row_receives_waiting_transactions() -> None:
     world = World(seed=12, validators=1, observers=4, late=[4])
     world.links.cut = {(a, b) for a in range(COUNT) for b in range(COUNT) if abs(a - b) > 1}
     world.cut()
     world.run(slots=1)
-    world.kill(0)  # nobody makes blocks any more: it has to wait
+    world.kill(0)  # no node makes blocks any more: it has to wait
     hash = world.submit(1, accounts.transfer(0, 0, 1, 10**18, world.genesis.hash))
     world.run(slots=3)
     assert hash is not None

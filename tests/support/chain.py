@@ -42,7 +42,7 @@ ALICE, BOB, CHARLIE, DAVE = (
     KeyPair.from_uri(f"//{name}") for name in ("Alice", "Bob", "Charlie", "Dave")
 )
 START = 1_000 * int(BTT)
-"""What each development account has at genesis, in planck."""
+"""Balance of each development account at genesis, in planck."""
 
 
 def account(pair: KeyPair) -> AccountId:
@@ -108,7 +108,7 @@ def shared_runtime(params: RuntimeParams) -> BttRuntime:
 
 
 class Signing(TypedDict, total=False):
-    """What a test may want otherwise when it signs; see `DevChain.sign`."""
+    """Options of signing; see `DevChain.sign`."""
 
     nonce: int | None
     tip: int
@@ -233,7 +233,7 @@ class DevChain:
 
 
 def in_transaction(record: EventRecord) -> bool:
-    """Tell whether an event belongs to the first transaction behind the inherent."""
+    """Return True if an event belongs to the first transaction behind the inherent."""
     return getattr(record.phase, "extrinsic", None) == 1
 
 

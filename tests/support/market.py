@@ -191,19 +191,19 @@ def inputs_root(items: int, key: bytes | None = None) -> H256:
     return roots_tree([one.tensors[0].root for one in Claim(items, key=key).commitments]).root
 
 
-class Sky:
+class BeaconClock:
     """A clock that a test moves, and beacons that come in time unless it holds them back."""
 
     def __init__(self) -> None:
         self.slots = 0
-        self.dark = False
+        self.holds_beacons = False
 
     def now(self) -> Slot:
         """Return the slot that a test set."""
         return Slot(self.slots)
 
     def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
-        if self.dark or self.slots < time + delay + 1:
+        if self.holds_beacons or self.slots < time + delay + 1:
             return None
         slot = time + delay
         beacon = sha256(b"beacon" + slot.to_bytes(4, "little")).digest()
@@ -233,7 +233,7 @@ class WorkRuntime(SmallRuntime):
         vrf: Callable[[Keyring], Vrf],
     ) -> None:
         self.rules = rules
-        self.sky = Sky()
+        self.clock = BeaconClock()
         self.provider_names = [f"provider {number}" for number in range(providers)]
         self.verifier_names = [f"verifier {number}" for number in range(verifiers)]
         self.ring = Keyring([*self.provider_names, *self.verifier_names])
@@ -265,7 +265,7 @@ class WorkRuntime(SmallRuntime):
                 objection_window=u64(100),
                 slot_ms=u64(SLOT_MS),
                 currency=self.balances,
-                clock=self.sky,
+                clock=self.clock,
             ),
         )
         self.balances.connect(self.tokenomics)
@@ -277,7 +277,7 @@ class WorkRuntime(SmallRuntime):
                 pool=MINING,
                 currency=self.balances,
                 payer=self.tokenomics,
-                clock=self.sky,
+                clock=self.clock,
                 attesting=ensure_root,
                 params_origin=ensure_root,
             ),
@@ -297,7 +297,7 @@ class WorkRuntime(SmallRuntime):
                 settling_slots=u32(0),
                 currency=self.balances,
                 burns=self.tokenomics,
-                clock=self.sky,
+                clock=self.clock,
                 measures=self.mining,
                 operators=OwnOperators(),
                 classes=self.models,
@@ -321,7 +321,7 @@ class WorkRuntime(SmallRuntime):
                 slot_ms=u64(SLOT_MS),
                 currency=self.balances,
                 payer=self.tokenomics,
-                clock=self.sky,
+                clock=self.clock,
                 system=self.system,
                 providers=self.providers.engagements,
                 models=self.models,
@@ -350,7 +350,7 @@ class WorkRuntime(SmallRuntime):
                 vrf=self.vrf,
                 currency=self.balances,
                 payer=self.tokenomics,
-                clock=self.sky,
+                clock=self.clock,
                 system=self.system,
                 keys=self.ring,
                 operators=OwnOperators(),
@@ -410,7 +410,7 @@ class Market(WorkRuntime):
 
     def step(self, slots: int = 1) -> None:
         """Make a block, the slots before it empty."""
-        self.sky.slots += slots
+        self.clock.slots += slots
         self.number += 1
         self.on_initialize(self.number)
 
@@ -493,22 +493,22 @@ class Market(WorkRuntime):
         self.do(provider, "Jobs.accept", job=job)
         return provider
 
-    def submit(self, job: H256, claim: Claim, trap: H256 = RANDOMNESS) -> H256:
+    def submit(self, job: H256, claim: Claim, planted_error: H256 = RANDOMNESS) -> H256:
         """Submit a receipt by the assigned provider; return its id."""
         found, provider = self.job(job), self.provider(job)
-        now = u32(self.sky.now())
+        now = u32(self.clock.now())
         self.do(
             provider, "Receipts.submit", job=job, attempt=found.attempt,
-            item_root=claim.item_root, output_root=claim.output_root, planted_error_commit=trap,
-            started=found.accepted, finished=now,
+            item_root=claim.item_root, output_root=claim.output_root,
+            planted_error_commit=planted_error, started=found.accepted, finished=now,
         )  # fmt: skip
         return ids.receipt_id(GENESIS, job, provider, int(found.attempt), claim.item_root)
 
-    def checking(self, job: H256, claim: Claim, trap: H256 = RANDOMNESS) -> H256:
+    def checking(self, job: H256, claim: Claim, planted_error: H256 = RANDOMNESS) -> H256:
         """Bring a job to where its committee checks; return the receipt's id."""
         if self.job(job).state is not JobState.Computing:
             self.accepted(job)
-        receipt = self.submit(job, claim, trap)
+        receipt = self.submit(job, claim, planted_error)
         self.until_phase(receipt, Phase.Checking)
         return receipt
 
@@ -561,7 +561,7 @@ class Market(WorkRuntime):
             verdict = verdicts(seat, place)
             if verdict is not None:
                 reveals.append(self.commit(receipt, seat, verdict, claim))
-        while self.sky.now() < self.receipt(receipt).commit_until:
+        while self.clock.now() < self.receipt(receipt).commit_until:
             self.step()
         for reveal in reveals:
             reveal()
@@ -604,13 +604,13 @@ class Market(WorkRuntime):
         burned = sum(int(amount) for _, amount in self.tokenomics.burned_by.items())
         assert burned == balances.total_burned.value
         mining = self.mining
-        books = (
+        parts = (
             mining.ledger.paid,
             mining.ledger.owed,
             mining.ledger.unallocated,
             mining.ledger.unemitted,
         )
-        assert sum(int(part.value) for part in books) == mining.ledger.allocated.value
+        assert sum(int(part.value) for part in parts) == mining.ledger.allocated.value
         open_jobs = {id: job for id, job in jobs.store.jobs.items() if job.state not in ENDED}
         escrows: dict[AccountId, int] = {}
         for job in open_jobs.values():

@@ -45,8 +45,8 @@ class Book:
 
     def field(self, field: PortableField) -> str:
         begin = f"{field.name}: " if field.name is not None else ""
-        told = f" [{field.type_name}]" if field.type_name is not None else ""
-        return begin + self.name(field.type) + told
+        type_name = f" [{field.type_name}]" if field.type_name is not None else ""
+        return begin + self.name(field.type) + type_name
 
     def body(self, fields: Sequence[PortableField]) -> str:
         return "(" + ", ".join(self.field(field) for field in fields) + ")" if fields else ""

@@ -38,12 +38,12 @@ class Node:
 
     @property
     def ws(self) -> str:
-        """Where its WebSocket is."""
+        """URL of its WebSocket."""
         return f"ws://127.0.0.1:{self.port}"
 
     @property
     def http(self) -> str:
-        """Where its HTTP is."""
+        """URL for HTTP."""
         return f"http://127.0.0.1:{self.port}"
 
     def tail(self, lines: int = 25) -> str:
@@ -58,7 +58,7 @@ class Node:
         return "\n".join([f"--- {self.log.name} without blocks ---", *rest[-40:]])
 
     def answers(self) -> bool:
-        """Whether a call gets an answer."""
+        """Return True if a call gets an answer."""
         request = Request(self.http, HELLO, {"content-type": "application/json"})
         try:
             with urlopen(request, timeout=5) as response:

@@ -1,4 +1,4 @@
-"""Who checks the pools after every block: each planck that left one must be explained."""
+"""A check of the pools after every block: each planck that left one must be explained."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PoolWatch:
         """Balance that each pool must have; a sub-account starts without."""
         self._bounties: dict[int, Bounty] = {}
         self._promised: dict[int, Leg] = {}
-        """What the treasury promised, by the promise's number."""
+        """Payments that the treasury approved, by number."""
         self._legs: list[Leg] = []
         """Payments out of pools in this block that no event explains yet."""
 
@@ -40,7 +40,7 @@ class PoolWatch:
                     self._money[who] = self._money.get(who, 0) + amount
             self._note(event)
             self._explain(event)
-        assert not self._legs, "money left a pool, and no pallet tells why"
+        assert not self._legs, "money left a pool, and no pallet reports why"
         runtime = self._chain.at(hash)
         for pool, money in self._money.items():
             assert runtime.balances.total(pool) == money, pool.hex()
@@ -99,14 +99,14 @@ class PoolWatch:
         """Strike out what was burned: of a pool, or by way of the development fund of a fee."""
         legs = [(one, None, amount) for one in (who, DEVELOPMENT_FUND)]
         found = [leg for leg in legs if leg in self._legs]
-        assert found or not is_pool(who), f"told, but not burned: {amount} of {who.hex()}"
+        assert found or not is_pool(who), f"reported, but not burned: {amount} of {who.hex()}"
         if found:
             self._strike(found[0])
 
     def _strike(self, leg: Leg) -> None:
         pool, to, _ = leg
         if pool != to:  # a pool that pays itself moves nothing
-            assert leg in self._legs, f"told, but not moved: {leg}"
+            assert leg in self._legs, f"reported, but not moved: {leg}"
             self._legs.remove(leg)
 
 

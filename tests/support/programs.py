@@ -1,4 +1,4 @@
-"""Programs of today and of tomorrow: the laws that a node carries, and how a chain decides."""
+"""Programs with this and the next version: the runtimes of a node, and upgrades of a chain."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAY = 10
 
 
 class _Tomorrow(RuntimeRegistry):
-    """The laws of a newer program; what the older one has, too, is made once for both."""
+    """The runtimes of a newer program; the older ones are made once for both."""
 
     def _build(self, code: bytes, params: bytes) -> LoadedRuntime:
         try:
@@ -27,12 +27,12 @@ class _Tomorrow(RuntimeRegistry):
 
 @lru_cache(maxsize=1)
 def new_runtimes() -> RuntimeRegistry:
-    """Return the laws of the program of tomorrow, made once."""
+    """Return the runtimes of the newer program, made once."""
     return _Tomorrow({100: BttRuntime, 101: NextRuntime})
 
 
 def planned(*, new: bool, ahead: int = DAY + 1) -> DevChain:
-    """Return a chain that has decided, in its block 2, on another law so many slots later.
+    """Return a chain that has decided, in its block 2, on another runtime so many slots later.
 
     Its node has the program of tomorrow, or that of today.
     """

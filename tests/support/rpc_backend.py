@@ -1,9 +1,9 @@
 """
 A small chain in memory for the tests of the RPC: real headers, real roots and proofs, a real pool.
 
-Its law is tiny. An extrinsic is account (32) | nonce (u32) | tip (1) | signature (1, good if not
-255) | anything; it raises the account's nonce and writes its hash under `b"last"`. The state is a
-plain dict per block.
+Its runtime is tiny. An extrinsic is account (32) | nonce (u32) | tip (1) | signature (1, good if
+not 255) | any bytes; it raises the account's nonce and writes its hash under `b"last"`. The state
+of a block is a plain dict.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def seal(state: Mapping[bytes, bytes]) -> tuple[bytes, dict[bytes, bytes]]:
 
 
 class ModelChain:
-    """Blocks in a dict, events to whoever listens."""
+    """Blocks in a dict, events to listeners."""
 
     def __init__(self, state: State | None = None) -> None:
         self.blocks: dict[bytes, ModelBlock] = {}
@@ -172,7 +172,7 @@ class ModelChain:
                 state[key] = value
         header = self._make(parent, before.header.number + 1, list(body), state)
         hash = bytes(header.hash())
-        self.tell(NewBlock(hash, parent, header.number, best))
+        self.emit(NewBlock(hash, parent, header.number, best))
         if best:
             self.set_best(hash)
         return hash
@@ -182,7 +182,7 @@ class ModelChain:
         old, new = self.lineage(self.best_hash), self.lineage(hash)
         self.best_hash = hash
         enacted = [h for h in new if h not in old]
-        self.tell(NewBest(hash, tuple(enacted), tuple(h for h in old if h not in new)))
+        self.emit(NewBest(hash, tuple(enacted), tuple(h for h in old if h not in new)))
 
     def finalize(self, hash: bytes) -> None:
         """Finalize a block; forks beside it die."""
@@ -192,7 +192,7 @@ class ModelChain:
         self.final_hash = hash
         if self.best_hash in dead:
             self.set_best(hash)
-        self.tell(Finalized(tuple(new), tuple(dead)))
+        self.emit(Finalized(tuple(new), tuple(dead)))
 
     def upgrade(self, spec: int) -> bytes:
         """A block that changes the runtime."""
@@ -222,7 +222,7 @@ class ModelChain:
         self.blocks[bytes(header.hash())] = ModelBlock(header, body, state)
         return header
 
-    def tell(self, event: ChainEvent) -> None:
+    def emit(self, event: ChainEvent) -> None:
         for listener in list(self.listeners):
             listener(event)
 
@@ -340,13 +340,13 @@ class ModelWatch:
 
 
 class ModelPool:
-    """The real pool over the model chain's law."""
+    """The real pool over the model chain's runtime."""
 
     def __init__(self, chain: ModelChain) -> None:
         self.chain = chain
         self.pool = Pool(self._validate)
         self.watchers: dict[bytes, list[Callable[[StatusEvent], None]]] = {}
-        chain.listen(self._hear)
+        chain.listen(self._on_event)
 
     def submit(self, extrinsic: bytes) -> bytes:
         try:
@@ -393,7 +393,7 @@ class ModelPool:
         requires = [nonce_tag(account, nonce - 1)] if nonce > expected else []
         return ValidTransaction(u64(inner[36]), requires, [nonce_tag(account, nonce)])
 
-    def _hear(self, event: ChainEvent) -> None:
+    def _on_event(self, event: ChainEvent) -> None:
         match event:
             case NewBest(enacted=enacted, retracted=retracted):
                 self.pool.on_retracted([self._imported(hash) for hash in retracted])

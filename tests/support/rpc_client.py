@@ -93,7 +93,7 @@ class WsClient:
         return message["params"]["result"]
 
     async def silence(self) -> bool:
-        """Whether nothing has come before the answer to one more call."""
+        """Return True if nothing has come before the answer to one more call."""
         await self.call("system_name")
         return not self.waiting
 

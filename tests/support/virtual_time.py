@@ -17,7 +17,7 @@ class _Jumping(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         if timeout is None:
-            raise RuntimeError("everybody waits, and nothing will ever happen")
+            raise RuntimeError("all tasks wait, and no timer is set")
         self.passed += max(0.0, timeout)
         return super().select(0)
 
@@ -33,7 +33,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jumping.passed
 
     def sleep_through(self, seconds: float) -> None:
-        """Let time pass while nobody runs, as when the machine is asleep."""
+        """Let time pass while no task runs, as when the machine is asleep."""
         self._jumping.passed += seconds
 
 

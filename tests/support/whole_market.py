@@ -20,7 +20,7 @@ from runtime.pallets.babe import Beacon
 from runtime.params import PARAMS_KEY, RuntimeParams, WorkRules
 from runtime.transactions import check_signature
 from support.economy.chain import Ledger
-from support.market import EPOCH, GENESIS, RULES, SLOT_MS, Keyring, Market, Sky
+from support.market import EPOCH, GENESIS, RULES, SLOT_MS, BeaconClock, Keyring, Market
 from support.runtime import reconfigure
 
 PLAIN = {"c": [1, 4], "allowed_slots": "PrimaryAndSecondaryPlainSlots"}
@@ -28,7 +28,7 @@ START = 300_000_000
 """The slot of block 1."""
 
 
-class Heaven(Sky):
+class ChainClock(BeaconClock):
     """The clock and the beacons of the chain itself; a test may hold the beacons back."""
 
     def __init__(self, runtime: BttRuntime) -> None:
@@ -36,13 +36,13 @@ class Heaven(Sky):
         self.runtime = runtime
 
     def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
-        if self.dark:
+        if self.holds_beacons:
             return None
         return self.runtime.babe.randomness_after(time, delay, authors)
 
 
 @lru_cache(maxsize=4)
-def law(rules: WorkRules, vrf: SimulatedVrf) -> BttRuntime:
+def build_runtime(rules: WorkRules, vrf: SimulatedVrf) -> BttRuntime:
     """Return a runtime that is made once."""
     params = RuntimeParams(u64(SLOT_MS), epoch_slots=u32(EPOCH), work=rules)
     return BttRuntime(params, vrf=vrf)
@@ -50,7 +50,7 @@ def law(rules: WorkRules, vrf: SimulatedVrf) -> BttRuntime:
 
 @lru_cache(maxsize=4)
 def ring_of(*names: str) -> tuple[Keyring, SimulatedVrf]:
-    """Return the keys of some people and their draws."""
+    """Return the keys of some accounts and their VRF outputs."""
     ring = Keyring(names)
     return ring, SimulatedVrf(ring.pairs.values())
 
@@ -67,16 +67,16 @@ class WholeMarket(Market):
         self.provider_names = [f"provider {number}" for number in range(providers)]
         self.verifier_names = [f"verifier {number}" for number in range(verifiers)]
         self.ring, vrf = ring_of(*self.provider_names, *self.verifier_names)
-        self.vrf, self.whole = vrf, law(rules, vrf)
-        self.sky = Heaven(self.whole)
+        self.vrf, self.whole = vrf, build_runtime(rules, vrf)
+        self.clock = ChainClock(self.whole)
         self.ledger = Ledger()
         self.ledger.put(PARAMS_KEY, RuntimeParams(u64(SLOT_MS), epoch_slots=u32(EPOCH)).encoded())
-        self.number, self.told = 0, list[object]()
+        self.number, self.emitted = 0, list[object]()
         self.whole.enter(self.ledger)
         self.executive = Executive(
             self.whole, check_signature=check_signature, ordered_root=lambda _: bytes(32)
         )
-        self._tie()
+        self._bind()
         self.system.genesis({})
         self.whole.babe.genesis({"epochConfig": PLAIN})
         self._begin()
@@ -86,13 +86,13 @@ class WholeMarket(Market):
         self.number = 1
         self._open()
 
-    def _tie(self) -> None:
+    def _bind(self) -> None:
         """Call the pallets by the names that the market has for them."""
         for name in ("system", "balances", "tokenomics", "mining", "models", "providers", "jobs",
                      "receipts"):  # fmt: skip
             setattr(self, name, getattr(self.whole, name))
-        reconfigure(self.receipts, clock=self.sky)
-        self.give_jobs(clock=self.sky)
+        reconfigure(self.receipts, clock=self.clock)
+        self.give_jobs(clock=self.clock)
         self.host = self.whole.host
 
     def _seat(self) -> None:
@@ -111,15 +111,15 @@ class WholeMarket(Market):
 
     def step(self, slots: int = 1) -> None:
         """End the block, look at all books, and begin the next one so many slots later."""
-        self.told += super().announced()
+        self.emitted += super().announced()
         self.parent = H256(self.executive.finalize_block().hash())
         assert audit(self.whole) == []
-        self.sky.slots += slots
+        self.clock.slots += slots
         self.number += 1
         self._open()
 
     def _open(self) -> None:
-        slot = START + self.sky.slots
+        slot = START + self.clock.slots
         seats = len(self.whole.babe.epochs.authorities.value)
         claim = SecondaryPlain(SecondaryPlainClaim(u32(slot % seats), Slot(slot)))
         zero = H256(bytes(32))
@@ -130,7 +130,7 @@ class WholeMarket(Market):
 
     def announced(self) -> list[object]:
         """Return the events of all blocks, without phase and pallet."""
-        return self.told + super().announced()
+        return self.emitted + super().announced()
 
     # ---- calls
 

@@ -13,9 +13,9 @@ import json
 import signal
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, TypeVar, cast
 
 CHECK_SECONDS = 60
@@ -26,7 +26,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def check(function: F) -> F:
-    """Mark a method as a check; its name is the sentence that is reported."""
+    """Mark a function as a check; its name is the sentence that is reported."""
     cast("Any", function).is_check = True
     return function
 
@@ -48,16 +48,17 @@ def line(value: object) -> None:
     sys.stdout.flush()
 
 
-def checks_of(suite: object) -> Iterator[tuple[str, Check]]:
-    """The checks of a suite in the order in which they are written."""
-    for name, function in vars(type(suite)).items():
-        if getattr(function, "is_check", False):
-            yield name.replace("_", " "), function
+def checks_of(suite: object, modules: Sequence[ModuleType]) -> Iterator[tuple[str, Check]]:
+    """Yield the checks of a suite and of modules in the order in which they are written."""
+    for source in (type(suite), *modules):
+        for name, function in vars(source).items():
+            if getattr(function, "is_check", False):
+                yield name.replace("_", " "), function
 
 
-def run(suite: object) -> None:
-    """Run the checks of a suite whose methods wait by blocking."""
-    for name, function in checks_of(suite):
+def run(suite: object, *modules: ModuleType) -> None:
+    """Run checks that wait by blocking: methods of a suite, functions of modules that take it."""
+    for name, function in checks_of(suite, modules):
         try:
             with at_most(CHECK_SECONDS):
                 function(suite)
@@ -68,9 +69,9 @@ def run(suite: object) -> None:
             line({"name": name, "ok": True, "detail": ""})
 
 
-async def run_async(suite: object) -> None:
-    """Run the checks of a suite of coroutines."""
-    for name, function in checks_of(suite):
+async def run_async(suite: object, *modules: ModuleType) -> None:
+    """Run checks that are coroutines: methods of a suite, functions of modules that take it."""
+    for name, function in checks_of(suite, modules):
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 result = function(suite)
@@ -84,7 +85,7 @@ async def run_async(suite: object) -> None:
 
 
 def report(name: str, function: Check, detail: str) -> bool:
-    """Print a failure; tell whether the script must end with it."""
+    """Print a failure; return True if the script must end with it."""
     line({"name": name, "ok": False, "detail": detail})
     return getattr(function, "is_needed", False)
 

@@ -11,13 +11,13 @@ from compat.py.checks import check, done, need, run
 
 BTT = 10**18
 ASSET = 0
-"""What polkadot.js had listed on this chain."""
+"""Items that polkadot.js listed on this chain."""
 TRACK = 13
 """Grants."""
 
 
 class Governed:
-    """What it does as a member of the chambers, and as a trader."""
+    """Checks as a member of the chambers, and as a trader."""
 
     node: Any
     index: int
@@ -40,9 +40,9 @@ class Governed:
             "proposal": {"Inline": remark.data.to_hex()},
             "enactment_moment": {"After": 10},
         }
-        (told,) = self.events(self.send("Referenda", "submit", proposed), "Submitted")
-        assert told["track"] == TRACK, told
-        self.index = told["index"]
+        (event,) = self.events(self.send("Referenda", "submit", proposed), "Submitted")
+        assert event["track"] == TRACK, event
+        self.index = event["index"]
         info = self.read("Referenda", "ReferendumInfoFor", self.index)["Ongoing"]
         assert info["origin"] == {"Origins": "Grants"}, info
         assert info["submission_deposit"] == {"who": self.alice.ss58_address, "amount": 10 * BTT}
@@ -62,8 +62,8 @@ class Governed:
             "asset": ASSET, "side": "Buy", "units": 5, "price": 2 * BTT,
             "time_in_force": "UntilCancelled", "until": None,
         }  # fmt: skip
-        (told,) = self.events(self.send("Exchange", "place_order", order), "OrderPlaced")
-        found = self.read("Exchange", "Orders", told["id"])
+        (event,) = self.events(self.send("Exchange", "place_order", order), "OrderPlaced")
+        found = self.read("Exchange", "Orders", event["id"])
         assert (found["owner"], found["units"]) == (self.alice.ss58_address, 5), found
         held = self.read("Assets", "Account", ASSET, self.bob.ss58_address)
         assert held["balance"] > 0, held

@@ -9,13 +9,13 @@ from typing import Any
 from substrateinterface import Keypair, SubstrateInterface
 
 from compat.py.checks import check, done, need, run
-from compat.py.keys import stranger
+from compat.py.keys import new_account
 
 BTT = 10**18
 
 
 class Instantly:
-    """What is particular to instant sealing."""
+    """Checks of instant sealing."""
 
     node: Any
 
@@ -30,7 +30,7 @@ class Instantly:
 
     @check
     def makes_a_final_block_for_a_transaction(self) -> None:
-        to = stranger()
+        to = new_account()
         receipt = self.node.submit_extrinsic(self.signed(to, 0), wait_for_finalization=True)
         assert receipt.is_success, receipt.error_message
         assert self.free(to) == BTT
@@ -39,7 +39,7 @@ class Instantly:
 
     @check
     def makes_blocks_as_quickly_as_transactions_come(self) -> None:
-        people = [stranger() for _ in range(5)]
+        people = [new_account() for _ in range(5)]
         for nonce, to in enumerate(people, start=1):
             receipt = self.node.submit_extrinsic(self.signed(to, nonce), wait_for_inclusion=True)
             assert receipt.is_success, receipt.error_message
@@ -51,7 +51,7 @@ class Instantly:
 
     @check
     def takes_all_that_are_ready_at_once(self) -> None:
-        people = [stranger() for _ in range(3)]
+        people = [new_account() for _ in range(3)]
         before = self.height()
         # The later ones come first, and wait.
         for ahead in (2, 1, 0):

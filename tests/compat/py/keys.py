@@ -25,7 +25,7 @@ SEEDS = {
     "Eve": "786ad0e2df456fe43dd1f91ebca22e235bc162e0bb8d53c633e8c85b2af68b7a",
 }
 
-_strangers = count()
+_numbers = count()
 
 
 class Key:
@@ -77,6 +77,6 @@ def person(name: str) -> Key:
     return sr25519_key(bytes.fromhex(SEEDS[name]))
 
 
-def stranger(kind: Callable[[bytes], Key] = sr25519_key) -> Key:
-    """Somebody new each time: what one check leaves behind must not help another."""
-    return kind(blake2_256(f"stranger {os.getpid()} {next(_strangers)}".encode()))
+def new_account(kind: Callable[[bytes], Key] = sr25519_key) -> Key:
+    """Return a key without an account, another one each time: checks do not affect each other."""
+    return kind(blake2_256(f"account {os.getpid()} {next(_numbers)}".encode()))

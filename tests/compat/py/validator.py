@@ -9,7 +9,7 @@ from typing import Any
 from substrateinterface import Keypair, SubstrateInterface
 
 from compat.py.checks import check, done, need, run
-from compat.py.keys import stranger
+from compat.py.keys import new_account
 
 BTT = 10**18
 VOTER = "0x88dc3417d5058ec4b4503e0c12ea1a0a89be200fe98922423d4334014fa6b0ee"
@@ -17,7 +17,7 @@ VOTER = "0x88dc3417d5058ec4b4503e0c12ea1a0a89be200fe98922423d4334014fa6b0ee"
 
 
 class Validator:
-    """What is particular to a chain of validators."""
+    """Checks of a chain of validators."""
 
     node: Any
 
@@ -40,14 +40,14 @@ class Validator:
             time.sleep(0.1)
 
     @check
-    def hears_of_final_heads(self) -> None:
+    def receives_final_heads(self) -> None:
         heights: list[int] = []
 
-        def heard(header: Any, _count: int, _subscription: str) -> bool | None:
+        def receive(header: Any, _count: int, _subscription: str) -> bool | None:
             heights.append(header["header"]["number"])
             return True if len(heights) == 3 else None
 
-        self.node.subscribe_block_headers(heard, finalized_only=True)
+        self.node.subscribe_block_headers(receive, finalized_only=True)
         assert heights == list(range(heights[0], heights[0] + 3)), heights
 
     @check
@@ -81,7 +81,7 @@ class Validator:
 
     @check
     def follows_a_transaction_to_finality(self) -> None:
-        to = stranger()
+        to = new_account()
         arguments = {"dest": to.ss58_address, "value": BTT}
         receipt = self.send("Balances", "transfer_keep_alive", arguments)
         assert receipt.is_success, receipt.error_message

@@ -14,7 +14,7 @@ from support.chain import ALICE, BOB
 
 BEST: Final = CHAIN.client.best().hash
 HEADER, BODY = CHAIN.block(BEST)
-LAW: Final = CHAIN.client.runtime_at(BEST)
+LOADED: Final = CHAIN.client.runtime_at(BEST)
 SUDO: Final = CALLS[4][:2]
 NONCES: Final = {pair: int(CHAIN.account(pair).nonce) for pair in (ALICE, BOB)}
 
@@ -25,7 +25,7 @@ def any_signature(_: object, __: bytes, ___: bytes) -> bool:
 
 
 EXECUTIVE: Final = Executive(
-    LAW.blocks.runtime, check_signature=any_signature, ordered_root=LAW.blocks.ordered_root
+    LOADED.blocks.runtime, check_signature=any_signature, ordered_root=LOADED.blocks.ordered_root
 )
 
 

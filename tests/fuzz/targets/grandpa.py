@@ -1,4 +1,4 @@
-"""GRANDPA: what voters tell each other, and reports of equivocation."""
+"""GRANDPA: messages of voters, and reports of equivocation."""
 
 from __future__ import annotations
 

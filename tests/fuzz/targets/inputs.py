@@ -21,7 +21,7 @@ FOLDER: Final = memory_folder()
 KINDS: Final = (".npy", ".npz", ".csv", ".png")
 ROW: Final = Tensor(Kind.I8, [u32(4)], i16(0), u16(0))
 PICTURE: Final = Tensor(Kind.I8, [u32(8), u32(8), u32(3)], i16(-128), u16(0))
-MOST: Final = 64
+MAX_ELEMENTS: Final = 64
 
 
 def run(raw: bytes) -> None:
@@ -40,7 +40,7 @@ def run(raw: bytes) -> None:
                 for item in read_image(file, PICTURE, Notes()):
                     assert item.reals.shape == (8, 8, 3)
             case _:
-                for _, array in read_array(file, ROW, most=MOST, elements=bool(raw[0] & 8)):
+                for _, array in read_array(file, ROW, most=MAX_ELEMENTS, elements=bool(raw[0] & 8)):
                     assert array.shape == (4,)
     except (WorkError, OSError):  # `files.read` makes the second the first
         return

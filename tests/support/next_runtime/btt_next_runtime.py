@@ -1,5 +1,5 @@
 """
-The law of tomorrow, as a package that brings it beside the program.
+The next version of the runtime, as a package that is installed beside the program.
 
 A process that has this folder on its path is the new program, and one without is the old one. The
 version has one pallet more, whose storage its migration makes, and keeps one value of an old pallet
@@ -30,7 +30,7 @@ STEP_WEIGHT = 100 * PICOS_PER_MICRO
 @path("btt_next_runtime::Holder")
 @dataclass(slots=True)
 class Holder:
-    """Who may do everything, and since which block."""
+    """The key of root, and the block since which it is valid."""
 
     account: AccountId
     since: u32
@@ -43,7 +43,7 @@ class Sudo(old.Sudo):
     key = cast("Any", Value(Holder))
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Set the key of a chain that begins with this law."""
+        """Set the key of a chain that begins with this runtime."""
         given = Section(config, "sudo").fields(optional=("key",)).get("key")
         if given is not None and given.present():
             self.key.value = Holder(given.account(), u32(0))
@@ -56,13 +56,13 @@ class Sudo(old.Sudo):
 
 
 class Guestbook(Pallet):
-    """Whoever was here may say so."""
+    """Emit a note with the caller."""
 
     opened_by = Value(AccountId)
     lines = Map(AccountId, bytes, hasher=Hasher.Blake2_128Concat)
 
     class Signed(Event, index=0):
-        """Somebody was here."""
+        """An account has called `note`."""
 
         who: Annotated[AccountId, TypeName("T::AccountId")]
 
@@ -82,7 +82,7 @@ class NextRuntime(BttRuntime):
         self.guestbook = self.add(60, Guestbook())
         self.complete()
         self.migrations = (
-            Migration(101, "Sudo.Key tells since when", self.move_key),
+            Migration(101, "Sudo.Key has the block of its change", self.move_key),
             Migration(101, "the guestbook is opened", self.open_book),
         )
 

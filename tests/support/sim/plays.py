@@ -90,7 +90,7 @@ class Payers:
             self.sent += 1
 
     def level(self, node: SimNode) -> bool:
-        """Tell whether a node's best chain has all that was paid."""
+        """Return True if a node's best chain has all payments."""
         return all(accounts.nonce_of(node, who) == nonce for who, nonce in enumerate(self._nonces))
 
     def recall(self, node: SimNode) -> None:

@@ -207,7 +207,7 @@ class Scenario:
         return [Fault(at, "clock", self._anyone(rng), span, str(ahead))]
 
     def describe(self) -> str:
-        """Tell the whole scenario."""
+        """Return a description of the whole scenario."""
         rows = [
             (
                 f"seed {self.seed}: {self.validators} validators, {self.observers} observers"
@@ -388,7 +388,7 @@ class Stage:
 
     @staticmethod
     def has_final(node: SimNode, goal: int) -> bool:
-        """Tell whether a node runs and has made a height final."""
+        """Return True if a node runs and has made a height final."""
         return node.engine is not None and node.client.finalized().number >= goal
 
 

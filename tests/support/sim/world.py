@@ -81,17 +81,9 @@ class World:
         self.time = Timeline()
         self.validators = validators
         self.genesis = genesis or genesis_of(validators, slot_ms)
-        self.engines = Engines(
-            RuntimeParams(u64(slot_ms)),
-            real_vrf,
-            Shared() if share else None,
-            gossip_ms,
-            behind,
-            pruning,
-            warp,
-            room,
-            runtimes,
-        )
+        params, shared = RuntimeParams(u64(slot_ms)), Shared() if share else None
+        limits = (gossip_ms, behind, pruning, warp, room)
+        self.engines = Engines(params, real_vrf, shared, *limits, runtimes)
         self.steps = 0
         self.checks: list[Callable[[SimNode], None]] = []
         self.witness = Witness()
@@ -102,11 +94,12 @@ class World:
         self.acting = -1
         """The node that does something now."""
         self.image = image_of(self.genesis, pruned=pruning is not None)
-        self.nodes = [
-            SimNode(
-                index, vault_of(index, self.genesis, validators, self.witness), SimDisk(self.image)
-            )
+        vaults = [
+            vault_of(index, self.genesis, validators, self.witness)
             for index in range(validators + observers)
+        ]
+        self.nodes = [
+            SimNode(index, vault, SimDisk(self.image)) for index, vault in enumerate(vaults)
         ]
         self.wires = Wires(
             self.nodes, links or Links(), self.rng, self.time, self._deliver, self._charge
@@ -300,9 +293,9 @@ class World:
         try:
             actions = step(engine, *about, self.now + node.skew)
             if actions:
-                self._carry(node, actions)
+                self._apply(node, actions)
             while engine.busy and node.engine is engine:
-                self._carry(node, engine.work(self.now + node.skew))
+                self._apply(node, engine.work(self.now + node.skew))
         except UnsupportedRuntime as lacking:
             if self.runtimes is None:
                 raise
@@ -328,7 +321,7 @@ class World:
             return
         self._do(node, Engine.handle, event)
 
-    def _carry(self, node: SimNode, actions: Sequence[network.Action]) -> None:
+    def _apply(self, node: SimNode, actions: Sequence[network.Action]) -> None:
         if not actions:
             return
         if node.doom is not None:

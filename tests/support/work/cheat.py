@@ -1,7 +1,7 @@
-"""A provider that cheats: the daemon that everybody runs, over an engine that alters elements.
+"""A provider that cheats: the usual daemon, over an engine that alters elements.
 
 Run as a program by end-to-end tests; `--share` is the part of items of which one element is wrong,
-in a tensor and at a place that luck chooses. `--mute` is another vice: nothing is ever served.
+in a tensor and at a place chosen at random. `--mute` is another vice: nothing is ever served.
 """
 
 from __future__ import annotations

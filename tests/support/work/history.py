@@ -1,4 +1,4 @@
-"""What a chain has said, read from the events of its blocks."""
+"""The events of a chain's blocks."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def test_a_local_chain_has_the_validators_and_the_slot_asked_for() -> None:
     assert parts["params"]["slotMs"] == 1_000
 
 
-def test_rule_luck_and_bootnodes_are_written_down() -> None:
+def test_rule_randomness_and_bootnodes_are_written_down() -> None:
     randomness = "0x" + "ab" * 32
     document = spec(
         "--chain", "dev", "--secondary-rule", "uniform", "--randomness", randomness,

@@ -1,4 +1,4 @@
-"""What the documentation types is what the commands understand."""
+"""The commands accept the examples of the documentation."""
 
 from __future__ import annotations
 

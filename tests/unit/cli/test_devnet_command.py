@@ -23,7 +23,7 @@ from support.vectors import REPOSITORY
 
 FAKE = (sys.executable, str(REPOSITORY / "tests" / "support" / "fake_node.py"))
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
-STRANGERS = (
+OUTSIDERS = (
     "5HpG9w8EBLe5XCrbczpwq5TSXvedjrBGCwqxK1iQ7qUsSWFc",
     "5Ck5SLSHYac6WFt5UZRSsdJjwmpSZq85fd5TRNAdZQVzEAPT",
 )
@@ -195,7 +195,7 @@ def test_a_block_of_a_fork_does_not_count_as_authored() -> None:
 
 def test_an_event_keeps_its_amount_at_eighty_columns() -> None:
     view = View("/tmp/net")
-    source, target = STRANGERS
+    source, target = OUTSIDERS
     said = f"from: {source}, to: {target}, amount: 1_234.567891 BTT"
     view.events.append((1_234, "Balances.Transfer", said))
     view.events.append((1_235, "Utility.Weights", "each: [1, 2], all: [bold]"))
@@ -207,5 +207,5 @@ def test_an_event_keeps_its_amount_at_eighty_columns() -> None:
 
 def test_accounts_that_are_on_the_screen_have_their_names_in_events() -> None:
     balances = [("Alice", "1 BTT", ALICE)]
-    said = by_name(f"from: {ALICE}, to: {STRANGERS[0]}", balances)
-    assert said == f"from: Alice, to: {STRANGERS[0]}"
+    said = by_name(f"from: {ALICE}, to: {OUTSIDERS[0]}", balances)
+    assert said == f"from: Alice, to: {OUTSIDERS[0]}"

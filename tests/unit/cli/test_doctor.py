@@ -59,7 +59,7 @@ def test_a_best_block_that_stands_still_stops_a_validator_not_a_chain_sealed_by_
         (None, Verdict.WARN),
     ],
 )
-def test_a_clock_is_judged_by_the_age_of_a_block_of_somebody_else(
+def test_a_clock_is_judged_by_the_age_of_another_validators_block(
     offset: float | None, verdict: Verdict
 ) -> None:
     assert doctor_rules.judge_clock(offset, 6.0).verdict is verdict
@@ -96,7 +96,7 @@ def test_a_node_whose_own_votes_are_missing_is_reported_so() -> None:
     assert "does not vote itself" in checks[1].todo
 
 
-def test_finality_far_behind_is_reported_even_where_nobody_names_voters() -> None:
+def test_finality_far_behind_is_reported_even_without_a_list_of_voters() -> None:
     assert verdicts(doctor_rules.judge_finality(110, 100, None)) == {"finality": Verdict.WARN}
     (check,) = doctor_rules.judge_finality(200, 100, None)
     assert check.verdict is Verdict.FAIL

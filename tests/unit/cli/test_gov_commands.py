@@ -111,7 +111,7 @@ def test_what_cannot_be_is_said(url: str) -> None:
     result = run("unlock", "nowhere", "--from", "//Bob", "--url", url)
     assert (result.exit_code, "small_spender" in result.stderr) == (4, True)
     assert run("vote", "0", "aye", "5 apples", "--from", "//Bob", "--url", url).exit_code == 2
-    assert run("delegate", "root", "nobody", "1BTT", "--from", "//Bob", "--url", url).exit_code == 2
+    assert run("delegate", "root", "noname", "1BTT", "--from", "//Bob", "--url", url).exit_code == 2
 
 
 def test_a_long_call_is_noted_first_and_can_be_proposed_again(url: str) -> None:
@@ -129,7 +129,7 @@ def test_a_long_call_is_noted_first_and_can_be_proposed_again(url: str) -> None:
     assert (result.exit_code, "is not over" in result.stderr) == (1, True)
 
 
-def test_who_cannot_pay_the_deposit_hears_what_was_done_all_the_same(url: str) -> None:
+def test_a_deposit_that_cannot_be_paid_is_reported_with_the_steps_that_were_done(url: str) -> None:
     args = ["tx", "transfer", "//Poor", "50BTT", "--from", "//Alice", "--url", url]
     assert CliRunner().invoke(program, args, prog_name="btt-chain").exit_code == 0
     words = ("propose", "System.remark", "0x00", "--track", "root", "--from", "//Poor")
@@ -139,7 +139,7 @@ def test_who_cannot_pay_the_deposit_hears_what_was_done_all_the_same(url: str) -
     assert "btt-chain gov deposit" in result.stderr
 
 
-def test_time_is_reported_as_people_tell_it() -> None:
+def test_time_is_reported_in_days_and_hours() -> None:
     assert when(130, 100, 1_000) == "in 30 s"
     assert when(100, 400, 6_000) == "30 min ago"
     assert when(14_400 * 30, 0, 6_000) == "in 30 d"

@@ -26,7 +26,7 @@ def facts(*args: str, input: str | None = None) -> dict[str, str]:
     return found
 
 
-def test_the_key_of_alice_is_the_one_everybody_knows() -> None:
+def test_the_key_of_alice_is_the_public_development_key() -> None:
     found = facts("inspect", "//Alice")
     assert found["ss58Address"] == ALICE
     assert found["publicKey"] == found["accountId"] == ALICE_PUBLIC
@@ -111,7 +111,7 @@ def test_an_address_of_elsewhere_is_reported_its_network() -> None:
     assert "givenNetworkId" not in facts("inspect", foreign, "--network", "polkadot")
 
 
-def test_an_ecdsa_address_does_not_tell_the_key() -> None:
+def test_an_ecdsa_address_does_not_contain_the_key() -> None:
     address = facts("inspect", "//Alice", "--scheme", "ecdsa")["ss58Address"]
     assert "publicKey" not in facts("inspect", address, "--scheme", "ecdsa")
 
@@ -169,13 +169,13 @@ def test_a_pattern_that_no_address_has_is_refused(pattern: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", " \n"])
-def test_an_empty_secret_is_not_the_key_that_everybody_has(secret: str) -> None:
+def test_an_empty_secret_is_not_the_development_key(secret: str) -> None:
     result = run("inspect", "-", input=secret)
     assert result.exit_code == 2
     assert "the secret is empty" in result.stderr
 
 
-def test_a_path_that_leads_to_no_file_is_not_a_key_that_everybody_has(tmp_path: Path) -> None:
+def test_a_path_that_leads_to_no_file_is_not_a_development_key(tmp_path: Path) -> None:
     result = run("inspect", str(tmp_path / "key"))
     assert result.exit_code == 4
     assert "there is no such file" in result.stderr

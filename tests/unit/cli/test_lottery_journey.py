@@ -112,7 +112,7 @@ def test_without_proofs_nothing_is_final(exported: Path, tmp_path: Path) -> None
     assert final == 0
 
 
-def test_a_block_by_nobody_is_refused(exported: Path, tmp_path: Path) -> None:
+def test_a_block_without_an_author_is_refused(exported: Path, tmp_path: Path) -> None:
     blocks = documents(exported)
     header = blocks[4]["block"]["header"]  # type: ignore[index]
     seal = header["digest"]["logs"][-1]

@@ -177,11 +177,11 @@ def test_another_hash_or_another_machine_is_not_accepted(trial: Trial) -> None:
     wrong = ("network", "accept", trial.spec, "-d", trial.base / "bitwave", "--genesis-hash",
              "0x" + "11" * 32)  # fmt: skip
     assert f"has the genesis hash {trial.genesis}" in said(*wrong)
-    assert "no session keys in" in said(*trial.accept("nobody"))
-    outsider = trial.base / "stranger"
+    assert "no session keys in" in said(*trial.accept("empty"))
+    outsider = trial.base / "outsider"
     typed("key", "ceremony-entry", "--chain", "testnet", "--id", ID, "-d", outsider, "--name", "S",
-          "--from", "//net//stranger")  # fmt: skip
-    assert "your entry was left out" in said(*trial.accept("stranger"))
+          "--from", "//net//outsider")  # fmt: skip
+    assert "your entry was left out" in said(*trial.accept("outsider"))
     assert "your entry was left out" in said("network", "check", trial.spec, "-d", outsider)
 
 
@@ -210,11 +210,11 @@ def test_an_entry_that_the_stash_has_not_signed_is_sent_back(trial: Trial) -> No
 
 
 def test_an_entry_other_than_ones_own_and_other_holders_are_noticed(trial: Trial) -> None:
-    own = ("network", "check", trial.spec, "-d", trial.base / "nobody")
+    own = ("network", "check", trial.spec, "-d", trial.base / "empty")
     mine = trial.enter("bitwave", "--public-addr", "/ip4/10.0.0.1/tcp/30333")
     assert "is another than yours" in said(*own, "--entry", mine)
     holders = json.loads(trial.holders.read_text())
-    holders["team_medical_advisors"] = address_of("//net//somebody else")
+    holders["team_medical_advisors"] = address_of("//net//another holder")
     trial.holders.write_text(json.dumps(holders))
     assert "it has other holders" in said(*own, "--holders", trial.holders)
 

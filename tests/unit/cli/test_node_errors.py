@@ -1,4 +1,4 @@
-"""What stops `btt-chain node` at its start: one line that says what, where and what to do."""
+"""Errors at the start of `btt-chain node`: one line with the fault, its place and a remedy."""
 
 from __future__ import annotations
 
@@ -84,13 +84,13 @@ def test_a_taken_port_of_the_network_is_named_with_its_flag(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("chain", ["testnet", "seed-000", "mainnet"])
-def test_nobody_validates_for_holders_that_do_not_exist(chain: str, tmp_path: Path) -> None:
+def test_a_node_does_not_validate_for_holders_that_do_not_exist(chain: str, tmp_path: Path) -> None:
     text = refused(start(tmp_path, "--chain", chain, "--validator"), ExitCode.USAGE)
     assert "--validator: no node can validate on BTT" in text
     assert "build-spec --holders" in text
 
 
-def test_nobody_validates_where_blocks_are_sealed_by_hand(tmp_path: Path) -> None:
+def test_a_node_does_not_validate_where_blocks_are_sealed_by_hand(tmp_path: Path) -> None:
     flags = ("--dev", "--sealing", "manual", "--validator")
     assert "sealed by hand" in refused(start(tmp_path, *flags), ExitCode.USAGE)
 
@@ -115,7 +115,7 @@ def test_a_development_key_that_is_none_is_refused_and_not_repeated(tmp_path: Pa
     [
         ("--listen-addr", "30333"),
         ("--public-addr", "node.example.org"),
-        ("--bootnodes", "/ip4/1.2.3.4/tcp/30333/p2p/nobody"),
+        ("--bootnodes", "/ip4/1.2.3.4/tcp/30333/p2p/noname"),
         ("--reserved-nodes", "/ip4/1.2.3.4/tcp/30333/p2p/12D3KooW"),
     ],
 )

@@ -184,7 +184,7 @@ def pair_of_ports() -> int:
 
 
 def until(terminal: int, pattern: str) -> str:
-    """What a terminal shows, without its colours, up to a pattern."""
+    """Return the output on a terminal, without colours, up to a pattern."""
     shown, end = "", time.monotonic() + PATIENCE
     while not re.search(pattern, shown, re.DOTALL):
         ready, _, _ = select.select([terminal], [], [], PATIENCE)

@@ -182,8 +182,8 @@ def test_a_failed_call_is_explained_in_the_words_of_its_pallet(url: str) -> None
     assert "Sudo.RequireSudo: " in result.stderr
 
 
-def test_a_transaction_nobody_can_pay_for_is_refused(url: str) -> None:
-    result = run("tx", "transfer", "--from", "//Nobody", "//Bob", "1BTT", "--url", url)
+def test_a_transaction_of_an_account_without_money_is_refused(url: str) -> None:
+    result = run("tx", "transfer", "--from", "//Unfunded", "//Bob", "1BTT", "--url", url)
     assert result.exit_code == 1
     assert "Inability to pay some fees" in result.stderr
     assert "(code 1010)" in result.stderr
@@ -228,7 +228,7 @@ def test_storage_is_read_by_name(url: str) -> None:
     account = document("query", "storage", "System.Account", "//Alice", "--url", url)
     assert account["isDefault"] is False
     assert isinstance(account["value"]["data"]["free"], str)
-    missing = document("query", "storage", "System.Account", "//Nobody", "--url", url)
+    missing = document("query", "storage", "System.Account", "//Unfunded", "--url", url)
     assert missing["isDefault"] is True
 
 

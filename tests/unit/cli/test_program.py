@@ -196,7 +196,7 @@ def test_ours_are_the_packages_that_are_found() -> None:
 def test_a_outsider_in_the_place_of_a_package_is_named(tmp_path: Path) -> None:
     outsider = tmp_path / "storage" / "__init__.py"
     outsider.parent.mkdir()
-    outsider.write_text("raise SystemExit('a stranger ran')")
+    outsider.write_text("raise SystemExit('another module ran')")
     found = subprocess.run(
         [sys.executable, "-P", "-c", "from cli.main import main; main()"],
         cwd=tmp_path,
@@ -208,7 +208,7 @@ def test_a_outsider_in_the_place_of_a_package_is_named(tmp_path: Path) -> None:
     )
     assert found.returncode == 1
     assert f"another package named 'storage' at {outsider.parent} shadows ours" in found.stderr
-    assert "a stranger ran" not in found.stderr
+    assert "another module ran" not in found.stderr
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_the_life_of_a_registration(url: str, tmp_path: Path) -> None:
     assert (found["active"], found["leaving"]) == ("0", str(1_500 * 10**18))
 
 
-def test_nobody_leaves_with_an_empty_bond_but_at_once(url: str, tmp_path: Path) -> None:
+def test_a_provider_with_an_empty_bond_leaves_at_once(url: str, tmp_path: Path) -> None:
     mine = ("--from", "//Dave", "--base-path", str(tmp_path), "--url", url)
     document("register", *mine, "--bond", "0BTT")
     assert document("leave", "--from", "//Dave", "--url", url)["done"] == ["chill", "deregister"]

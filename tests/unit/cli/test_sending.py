@@ -1,4 +1,4 @@
-"""How commands send calls: what they show, ask, try and wait for."""
+"""Commands that send calls: preview, confirmation, dry run and wait."""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def test_what_is_no_share_is_refused(text: str) -> None:
 
 @pytest.fixture
 def a_short_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Months of a simulation that nobody has to wait for."""
+    """Months of a simulation that is quick."""
     from cli.commands import tokenomics_plot
     from genesis.simulate import Month
 

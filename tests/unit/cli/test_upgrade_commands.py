@@ -31,7 +31,7 @@ TOMORROW = TODAY | {101: Carried(NextRuntime, "btt-next-runtime 101")}
 
 
 class Hasty(NextRuntime):
-    """A law with a migration that does not go through, behind one that does."""
+    """A runtime with a migration that fails, behind one that succeeds."""
 
     def __init__(self, params: RuntimeParams) -> None:
         super().__init__(params)
@@ -42,17 +42,17 @@ class Hasty(NextRuntime):
 
 
 class Heavy(NextRuntime):
-    """A law whose migrations no block has room for."""
+    """A runtime with migrations that fit into no block."""
 
     def open_book(self) -> int:
         return 10**15
 
 
 class Careless(NextRuntime):
-    """A law that leaves a key behind which belongs to nobody."""
+    """A runtime that leaves a key that belongs to no pallet."""
 
     def open_book(self) -> int:
-        self.host.state.put(b"left behind, and nobody knows by whom", b"\1")
+        self.host.state.put(b"a key of no pallet", b"\1")
         return 1
 
 
@@ -147,7 +147,9 @@ async def served(url: str, absent: str) -> None:
         assert absent.encode().hex() not in str(await client.call("state_getMetadata"))
 
 
-def test_a_database_is_tried_only_while_nobody_has_it(url: str, base: Path, tomorrow: None) -> None:
+def test_a_database_is_tried_only_while_no_process_has_it(
+    url: str, base: Path, tomorrow: None
+) -> None:
     result = run("try", "--chain", "dev-manual", "--base-path", str(base))
     assert result.exit_code == 1
     assert "in use" in result.stderr or "using" in result.stderr
@@ -166,7 +168,7 @@ def test_a_rehearsal_reports_what_the_migrations_do(state: str, tomorrow: None) 
     status = document("try", "--state", state)
     assert (status["from"], status["to"], status["good"], status["failure"]) == (100, 101, True, "")
     assert [(step["name"], step["written"], step["removed"]) for step in status["migrations"]] == [
-        ("Sudo.Key tells since when", 1, 0),
+        ("Sudo.Key has the block of its change", 1, 0),
         ("the guestbook is opened", 1, 0),
     ]
     assert status["findings"] == [[], []]
@@ -222,7 +224,7 @@ def test_there_must_be_a_version_to_try(
     assert (result.exit_code, said in result.stderr) == (code, True), result.stderr
 
 
-def test_the_doctor_says_before_the_slot_that_the_law_is_missing() -> None:
+def test_the_doctor_says_before_the_slot_that_the_runtime_is_missing() -> None:
     status: dict[str, Any] = {"specVersion": 100, "scheduled": None, "lacking": "", "stands": False}
     assert judge_runtime(status).verdict is Verdict.OK
     status["scheduled"] = {"specVersion": 101, "slotsLeft": 7}

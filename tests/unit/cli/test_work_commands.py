@@ -36,7 +36,7 @@ from runtime.pallets.models import CheckMode
 
 ROOT = Path(__file__).parents[3]
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
-SOMEWHERE = "/ip4/127.0.0.1/tcp/4711/p2p/12D3KooWNobody"
+SOMEWHERE = "/ip4/127.0.0.1/tcp/4711/p2p/12D3KooWNoname"
 NO_ID = "0x" + "00" * 32
 
 
@@ -172,7 +172,7 @@ def test_what_is_no_package_is_said(files: Path) -> None:
     assert run("model", "show", "nonsense").exit_code == 2
 
 
-def test_a_model_needs_somebody_who_serves_it(url: str, files: Path, tmp_path: Path) -> None:
+def test_a_model_needs_an_address_that_serves_it(url: str, files: Path, tmp_path: Path) -> None:
     result = run(
         "model", "register", str(files / "net.btt"), "--name", "net", "--from", "//Alice",
         "--base-path", str(tmp_path), "--url", url,
@@ -249,7 +249,7 @@ def genesis_of(url: str) -> bytes:
 
 @pytest.fixture
 def handed(url: str, files: Path, registered: str, tmp_path: Path) -> Iterator[Path]:
-    """A base path whose gateway runs (as far as its lock tells)."""
+    """A base path whose gateway runs (by its lock)."""
     folder = Folder(tmp_path, genesis_of(url))
     folder.store_endpoints("/ip4/127.0.0.1/tcp/4711", [SOMEWHERE])
     with folder.lock():
@@ -345,7 +345,7 @@ def test_what_costs_more_than_is_allowed_is_not_posted(url: str, files: Path, ha
     assert Folder(handed, genesis_of(url)).records() == []
 
 
-def test_a_model_that_nobody_registered_takes_no_jobs(
+def test_a_model_that_is_not_registered_takes_no_jobs(
     url: str, files: Path, handed: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     other = tmp_path_factory.mktemp("other")
@@ -464,7 +464,7 @@ def test_a_job_that_is_waited_for_is_served_until_it_is_over(
     assert "refunded: your money is back (Cancelled)" in rest
     folder = Folder(tmp_path, genesis_of(url))
     assert [record.over for record in folder.records()] == [True]
-    folder.lock().close()  # nobody serves any more
+    folder.lock().close()  # no gateway runs any more
 
 
 def test_a_gateway_serves_until_it_is_stopped(url: str, files: Path, tmp_path: Path) -> None:

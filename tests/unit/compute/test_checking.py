@@ -260,9 +260,7 @@ async def test_a_lie_that_is_proven_stays_one_whatever_is_withheld_after_it() ->
     work.judged(finding)
 
 
-async def test_a_transcript_whose_tail_is_garbage_does_not_matter_while_the_roots_are_right() -> (
-    None
-):
+async def test_a_transcript_with_a_wrong_tail_does_not_matter_while_the_roots_are_right() -> None:
     work = Work(*image_net())
     served = work.blobs()
     name = transcript_name(RECEIPT, 1)
@@ -309,7 +307,7 @@ def test_accumulators_travel_as_one_blob() -> None:
 # ---- small things
 
 
-def test_the_leaf_that_is_asked_for_is_any_leaf_and_nobody_can_tell_which() -> None:
+def test_the_leaf_that_is_requested_is_any_leaf_and_cannot_be_predicted() -> None:
     graph = image_net()[0].graph
     counts = ids.leaf_counts(graph)
     seen = set()

@@ -30,7 +30,7 @@ from unit.work.work_world import KINDS, attention, image_net, single
 
 
 class Shelf:
-    """A shelf of models, an owner that serves some, and somebody who serves garbage."""
+    """A shelf of models, an owner that serves some, and a peer that serves garbage."""
 
     def __init__(
         self, shelf: ModelShelf, mine: BlobStore, owners: BlobStore, ends: list[str], liar: str

@@ -98,7 +98,7 @@ def record_of(tier: Tier = Tier.Open) -> Record:
 
 
 class Provider:
-    """Somebody with a seal key, who serves what it made."""
+    """A provider with a seal key that serves its results."""
 
     def __init__(self, account: AccountId, store: BlobStore, host: BlobHost) -> None:
         self.account = account
@@ -114,7 +114,7 @@ class Provider:
         )  # fmt: skip
 
     async def payload(self, endpoints: bytes) -> bytes:
-        """Fetch and open the payload; DoesNotOpen if it is for somebody else."""
+        """Fetch and open the payload; DoesNotOpen if it is for another key."""
         sealed = await self.host.load(split(endpoints), payload_name(JOB), limit=1 << 20)
         return open_sealed(sealed, self.secret, payload_context(JOB))
 
@@ -569,7 +569,7 @@ async def test_other_inputs_than_were_sent_are_proven_to_the_chain(tmp_path: Pat
     async with world(tmp_path) as w:
         job = Confidential(w)
         await job.compute(tmp_path, wrong=0)
-        # It tells the roots of the right inputs, as the job has them, over tensors of others.
+        # It has the roots of the right inputs, as in the job, over tensors of others.
         name, key = roots_name(job.made.receipt), job.record.leaf_key
         layout = tensor_layout(MODEL.graph.input)
         inputs = [
@@ -587,7 +587,7 @@ async def test_other_inputs_than_were_sent_are_proven_to_the_chain(tmp_path: Pat
         fraud.judge_edge(MODEL.graph, known, job.view.input_root, proof, output=False)
 
 
-async def test_a_proof_that_convinces_nobody_is_sent_once(tmp_path: Path) -> None:
+async def test_a_proof_that_is_refused_is_sent_once(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         job = Confidential(w)
         await job.compute(tmp_path, wrong=1)
@@ -609,7 +609,7 @@ async def test_who_keeps_all_private_shows_the_chain_nothing(
         assert "is not accepted" in caplog.text
 
 
-async def test_of_somebody_elses_job_nothing_is_said(tmp_path: Path) -> None:
+async def test_a_job_of_another_requester_is_not_reported(tmp_path: Path) -> None:
     async with world(tmp_path) as w:
         job = Confidential(w, signs="//Bob")
         await job.compute(tmp_path)

@@ -1,4 +1,4 @@
-"""What a provider does about its jobs: the decisions, on a chain that a test makes up."""
+"""Decisions of a provider about its jobs, on a chain that a test makes up."""
 
 from __future__ import annotations
 
@@ -163,24 +163,22 @@ def test_a_vanished_requester_is_blamed_only_when_it_had_its_time() -> None:
     view = computing(machine, 3)
     now = 3
     while now < 3 + PAYLOAD_SLOTS:
-        assert machine.missing(JOB, now, "nobody there") == []
+        assert machine.missing(JOB, now, "no answer") == []
         now += 1
         actions = see(machine, now, view)
-        assert actions == (
-            [Fetch(view)] if now < 3 + PAYLOAD_SLOTS else [Refuse(JOB, "nobody there")]
-        )
+        assert actions == ([Fetch(view)] if now < 3 + PAYLOAD_SLOTS else [Refuse(JOB, "no answer")])
     assert see(machine, now + 1, view) == []
 
 
-def test_nobody_is_blamed_while_the_assignment_is_not_final() -> None:
+def test_no_requester_is_blamed_while_the_assignment_is_not_final() -> None:
     machine = provider()
     view = view_of(JobState.Computing, accepted=u32(3), due=u32(33))
     assert see(machine, 3, view, final=False) == [Fetch(view)]
     for now in range(4, 31):
-        machine.missing(JOB, now - 1, "nobody there")
+        machine.missing(JOB, now - 1, "no answer")
         assert see(machine, now, view, final=False) == [Fetch(view)]
-    machine.missing(JOB, 30, "nobody there")
-    assert see(machine, 31, view, final=False) == [Refuse(JOB, "nobody there")]  # or we pay for it
+    machine.missing(JOB, 30, "no answer")
+    assert see(machine, 31, view, final=False) == [Refuse(JOB, "no answer")]  # or we pay for it
 
 
 def test_a_payload_that_trickles_until_the_deadline_is_refused() -> None:
@@ -256,7 +254,7 @@ def test_a_receipt_that_a_fork_undid_is_sent_again() -> None:
     assert see(machine, 8, view) == [Submit(record, 3)]
 
 
-def test_another_draw_of_the_same_job_is_computed_anew() -> None:
+def test_another_selection_for_the_same_job_is_computed_anew() -> None:
     record = record_of()
     machine = provider(record)
     again = view_of(JobState.Computing, attempt=u8(1), seed=NOTHING, due=u32(40))
@@ -323,7 +321,7 @@ def test_a_lost_disk_is_reported_and_nothing_is_made_up() -> None:
     assert see(machine, 6, view) == []
 
 
-def test_a_job_that_went_to_somebody_else_is_forgotten_when_no_fork_can_bring_it_back() -> None:
+def test_a_job_that_went_to_another_provider_is_forgotten_when_no_fork_can_bring_it_back() -> None:
     machine, record = provider(), record_of()
     kept(machine, record)
     gone = view_of(JobState.Assigned, provider=OTHER, attempt=u8(1))
@@ -407,7 +405,7 @@ class World:
             case Fetch():
                 more = machine.fetched(JOB) if well else machine.missing(JOB, now, "not yet")
             case Compute():
-                # A trap is another one each time, so that what is computed twice would show.
+                # Planted errors differ, so that a job that is computed twice would show.
                 self.computed += 1
                 self.served.add(record_of(self.computed).receipt)
                 made = record_of(self.computed, self.view)
@@ -434,7 +432,7 @@ class World:
             case Ended():
                 self.ended += 1
             case _:
-                pytest.fail(f"{action} in a world where nobody does wrong")
+                pytest.fail(f"{action} though all are honest")
         self.pending += more
 
     def send(self, action: Action) -> bool:

@@ -1,4 +1,4 @@
-"""What a provider makes of a job: what it serves is what verifiers and the chain accept."""
+"""The results of a provider: verifiers and the chain accept what it serves."""
 
 from __future__ import annotations
 
@@ -121,12 +121,12 @@ class Here:
         return open_sealed(sealed, self.reply, result_context(JOB))
 
     def checked(self, record: Record, chosen: Sequence[int] = range(len(ITEMS))) -> Finding:
-        """What a verifier says of it, who looks at these items."""
+        """Return the verdict of a verifier that checks these items."""
         look = self.look(record, chosen)
         return asyncio.run(look_at(look, EXECUTOR, Served(self.served), Now()))
 
     def look(self, record: Record, chosen: Sequence[int], *, vectors: bool = False) -> Look:
-        """What a verifier does that drew these items."""
+        """Return the check of a verifier that selected these items."""
         return Look(
             record.receipt, len(ITEMS), self.view.input_root, record.item_root,
             record.output_root, H256(b"\x05" * 32), list(chosen), vectors,
@@ -134,7 +134,7 @@ class Here:
 
 
 class Pieces:
-    """An engine that cuts where nobody expects it."""
+    """An engine that truncates at another bound."""
 
     def stream(
         self, executor: Executor, batches: Iterable[Elements], *, accumulators: bool = False
@@ -271,7 +271,7 @@ def test_accumulators_are_served_of_large_open_models_whose_owner_wants_it(tmp_p
 # ---- payloads
 
 
-def test_a_payload_for_somebody_else_does_not_open(tmp_path: Path) -> None:
+def test_a_payload_for_another_key_does_not_open(tmp_path: Path) -> None:
     here = Here(tmp_path)
     here.deliver(to=public_of(new_secret()))
     with pytest.raises(DoesNotOpen):

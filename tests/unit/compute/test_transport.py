@@ -124,8 +124,8 @@ async def test_an_endpoint_that_has_it_is_found_behind_others_that_do_not(tmp_pa
         serving(filled(tmp_path)) as second,
         fetching() as client,
     ):
-        nobody = "/ip4/127.0.0.1/tcp/1/p2p/" + client.peer
-        ends = ["no address", nobody, *first.endpoints(), *second.endpoints()]
+        unused = "/ip4/127.0.0.1/tcp/1/p2p/" + client.peer
+        ends = ["no address", unused, *first.endpoints(), *second.endpoints()]
         assert await client.load(ends, NAME, limit=len(DATA)) == DATA
 
 
@@ -294,7 +294,7 @@ async def test_a_server_that_says_nothing_is_left(
         assert await client.load([liar, *server.endpoints()], NAME, limit=len(DATA)) == DATA
 
 
-async def test_whoever_trickles_is_held_to_the_time_that_was_given() -> None:
+async def test_a_peer_that_trickles_has_only_the_given_time() -> None:
     async def trickle(stream: INetStream) -> None:
         await next_question(stream)
         for byte in framed(RIGHT):
@@ -316,7 +316,7 @@ async def test_a_server_of_another_version_or_chain_is_left() -> None:
             await client.load([outsider], NAME, limit=10)
 
 
-async def test_somebody_else_under_the_address_is_not_asked(tmp_path: Path) -> None:
+async def test_another_peer_at_the_address_is_not_asked(tmp_path: Path) -> None:
     async with serving(filled(tmp_path)) as server, fetching() as client:
         impostor = server.endpoints()[0].replace(server.peer, client.peer)
         with pytest.raises(FetchFailed, match="the connection failed"):
@@ -336,7 +336,7 @@ QUESTIONS = {
     "no question": b"\x93\x01\x02\x03",
     "a name with a way up": encode_question(Question("model/../../etc/passwd", 0, 1)),
     "a private name": encode_question(Question("verdict/" + "ab" * 32, 0, 1)),
-    "a trap": encode_question(Question("trap/" + "ab" * 32, 0, 1)),
+    "a planted error": encode_question(Question("planted/" + "ab" * 32, 0, 1)),
     "an absolute name": encode_question(Question("/etc/passwd", 0, 1)),
     "a name with another behind it": encode_question(Question(NAME + "/x", 0, 1)),
     "a name with a line behind it": encode_question(Question(NAME + "\n", 0, 1)),

@@ -91,7 +91,7 @@ class Node:
 
     @property
     def now(self) -> int:
-        return int(self.market.sky.now())
+        return int(self.market.clock.now())
 
     def duties(self, verifier: AccountId) -> list[Duty]:
         api = WorkApi.__new__(WorkApi)
@@ -99,7 +99,7 @@ class Node:
         return api.duties(verifier)
 
     def block(self) -> None:
-        """Hear of a block, and do what follows from it."""
+        """Receive a block, and act on it."""
         try:
             for verifier in self.accounts:
                 self.do(self.machine.duties(verifier, self.now, self.duties(verifier)))
@@ -114,8 +114,8 @@ class Node:
         receipt = duty.job.receipt
         assert receipt is not None
         pair = self.market.ring.pairs[case.verifier]
-        draw = self.market.vrf.evaluate(pair, ids.check_input(case.beacon, case.receipt))
-        rho, items = ids.rho(draw), int(duty.job.items)
+        output = self.market.vrf.evaluate(pair, ids.check_input(case.beacon, case.receipt))
+        rho, items = ids.rho(output), int(duty.job.items)
         chosen = ids.sample(rho, items, int(receipt.sample_count), duty.seat.missed)
         task = Task_(
             case.receipt, items, duty.job.input_root, receipt.item_root, receipt.output_root,
@@ -178,19 +178,19 @@ class Node:
                     "signature": pair.sign(message),
                 }
             case Reveal():
-                draw, proof = self.market.vrf.sign(pair, what)
+                output, proof = self.market.vrf.sign(pair, what)
                 name = "attest_reveal"
                 args = {
                     "verifier": record.verifier, "verdict": record.verdict,
                     "digest": record.digest, "salt": record.salt,
-                    "pre_output": draw.pre_output, "proof": proof,
+                    "pre_output": output.pre_output, "proof": proof,
                 }  # fmt: skip
             case Prove():
                 if record.fraud is not None:
                     name, args = "prove_fraud", {"proof": record.fraud}
                 else:
-                    output = getattr(record.verdict, "output", False)
-                    name, args = "prove_edge", {"proof": record.edge, "output": output}
+                    is_output = getattr(record.verdict, "output", False)
+                    name, args = "prove_edge", {"proof": record.edge, "output": is_output}
         try:
             self.market.bare(name, receipt=record.receipt, **args)
         except (Invalid, DispatchError) as error:
@@ -201,7 +201,7 @@ class Node:
 
 
 def serve(claim: Claim, receipt: H256) -> dict[str, bytes]:
-    """What the provider of a claim serves."""
+    """Return the data that the provider of a claim serves."""
     inputs = [one.tensors[0].root for one in Claim(claim.items).commitments]
     roots = Roots(inputs, [one.root for one in claim.commitments], claim.output_roots)
     blobs = {roots_name(receipt): roots.encode()}
@@ -220,7 +220,7 @@ class Scene:
     node: Node
 
     def until(self, *phases: Phase, limit: int = 60) -> Phase:
-        """Make blocks, and let the node hear of each."""
+        """Make blocks, and let the node receive each."""
         for _ in range(limit):
             phase = self.market.receipt(self.receipt).phase
             if phase in phases:
@@ -304,7 +304,7 @@ def test_a_provider_that_serves_all_but_what_is_wrong_is_not_paid(item: int) -> 
     assert len(selected) == 3
     if found.missed:
         assert play.market.job(play.job).state is JobState.Refunded
-    else:  # nobody drew it
+    else:  # no verifier selected it
         assert [seat.verdict for seat in found.seats] == [Valid()] * 3
         for seat in found.seats:
             assert item not in ids.sample(seat.rho, ITEMS, 1)
@@ -312,7 +312,7 @@ def test_a_provider_that_serves_all_but_what_is_wrong_is_not_paid(item: int) -> 
 
 def test_a_provider_that_serves_what_was_missed_when_all_look_at_it_is_found_out() -> None:
     ends = []
-    for item, byte in product(range(ITEMS), range(2)):  # somebody draws it in some of these
+    for item, byte in product(range(ITEMS), range(2)):  # some verifier selects it in some of these
         play = scene((item, 1, byte))
         hidden = play.node.blobs.pop(transcript_name(play.receipt, item))
         if play.until(Phase.Waiting, Phase.Withheld, Phase.Pending) is Phase.Waiting:

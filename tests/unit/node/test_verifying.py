@@ -76,7 +76,7 @@ class Chain:
     def verifiers(self, keys: Sequence[bytes]) -> tuple[int, list[AccountId]]:
         found = [who for who in self.market.verifier_accounts
                  if self.market.ring.pairs[who].public in keys]  # fmt: skip
-        return self.market.sky.now(), found
+        return self.market.clock.now(), found
 
     def api(self, method: str, *args: object) -> object:
         api = WorkApi.__new__(WorkApi)
@@ -455,7 +455,7 @@ async def test_a_key_that_is_gone_says_nothing(tmp_path: Path) -> None:
         assert isinstance(keys, Keys)
         held, keys.pairs = keys.pairs, {}
         found = stage.market.receipt(stage.receipt)
-        while stage.market.sky.now() < int(found.commit_until):
+        while stage.market.clock.now() < int(found.commit_until):
             stage.chain.block()
             await asyncio.sleep(0.02)
         assert stage.chain.sent["attest_reveal"] == 0

@@ -197,7 +197,7 @@ async def test_a_broadcast_keeps_no_bytes_that_it_will_not_send_again(
     kept = [broadcast.extrinsic for broadcast in made]
     assert kept == [None, None, None, None, opaque(transfer(UNKNOWN_ACCOUNT))]
     for _ in range(transaction.MAX_ATTEMPTS - 1):
-        backend.chain.tell(NewBest(backend.chain.best_hash, (), ()))
+        backend.chain.emit(NewBest(backend.chain.best_hash, (), ()))
     assert made[-1].extrinsic is None
     for id in ids:
         assert await ws.call("transaction_v1_stop", id) is None

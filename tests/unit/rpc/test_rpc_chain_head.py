@@ -185,7 +185,7 @@ async def test_even_if_the_node_forgets_to_move_its_best_the_follow_does_not(
     for _ in range(3):
         await client.event()
     chain.final_hash = winner
-    chain.tell(Finalized((winner,), (loser,)))
+    chain.emit(Finalized((winner,), (loser,)))
     assert await client.event() == {"event": "bestBlockChanged", "bestBlockHash": hx(winner)}
     assert (await client.event())["event"] == "finalized"
 
@@ -331,7 +331,7 @@ async def test_who_holds_on_to_a_fork_that_died_unnoticed_is_stopped(
     for number in range(1, 6):
         hash = chain.block()
         chain.final_hash = hash
-        chain.tell(Finalized((hash,), ()))
+        chain.emit(Finalized((hash,), ()))
         if number < 5:
             await client.call("unpin", hx(hash))
             assert chain.pins == {fork: 1}

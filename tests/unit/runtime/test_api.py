@@ -104,7 +104,7 @@ def test_methods_take_no_more_bytes_than_their_arguments_can_need(chain: DevChai
 
 
 @pytest.mark.parametrize("name", ["Core_versions", "", "core_version", "System_x", "Core"])
-def test_an_unknown_method_is_told_in_the_words_that_clients_test_for(
+def test_an_unknown_method_is_reported_in_the_words_that_clients_test_for(
     chain: DevChain, name: str
 ) -> None:
     with pytest.raises(NoSuchMethod, match=f"^Exported method {name} is not found$"):
@@ -216,7 +216,7 @@ def validate(chain: DevChain, wire: bytes, source: TransactionSource) -> bytes:
     return chain.client.call(best, "TaggedTransactionQueue_validate_transaction", data)
 
 
-def test_a_valid_transaction_is_told_with_its_tags(chain: DevChain) -> None:
+def test_a_valid_transaction_is_returned_with_its_tags(chain: DevChain) -> None:
     raw = validate(chain, chain.sign(BOB, pay(chain, 1), nonce=2), TransactionSource.External)
     answer = decode(Result[ValidTransaction, u32], raw)
     assert isinstance(answer, Ok)
@@ -262,10 +262,10 @@ def info_of(chain: DevChain, wire: bytes) -> RuntimeDispatchInfo:
 @pytest.mark.parametrize("filler", [b"\0", b"\x42", b"\xff"])
 def test_a_fake_signature_is_good_enough_for_the_fee(chain: DevChain, filler: bytes) -> None:
     call = pay(chain, 1)
-    told = info_of(chain, faked(chain, call, filler))
-    assert told == info_of(chain, chain.sign(BOB, call))
-    assert told.class_ is DispatchClass.Normal
-    assert told.weight == Weight(u64(chain.at().info(call).weight))
+    found = info_of(chain, faked(chain, call, filler))
+    assert found == info_of(chain, chain.sign(BOB, call))
+    assert found.class_ is DispatchClass.Normal
+    assert found.weight == Weight(u64(chain.at().info(call).weight))
 
 
 def test_the_estimate_is_the_fee_paid(chain: DevChain) -> None:
@@ -277,7 +277,7 @@ def test_the_estimate_is_the_fee_paid(chain: DevChain) -> None:
     assert [event.actual_fee for event in events if isinstance(event, kind)] == [estimate]
 
 
-def test_the_tip_is_told_apart_from_the_fee(chain: DevChain) -> None:
+def test_the_tip_is_separate_from_the_fee(chain: DevChain) -> None:
     wire = faked(chain, pay(chain, 1), b"\0", tip=77)
     data = wire + encode(u32, u32(len(wire)))
     details = ask(chain, "TransactionPaymentApi_query_fee_details", FeeDetails, data)
@@ -292,8 +292,8 @@ def test_the_tip_is_told_apart_from_the_fee(chain: DevChain) -> None:
 
 def test_who_is_unsigned_pays_nothing(chain: DevChain) -> None:
     wire = opaque(bare(chain.call("Timestamp", "set", now=u64(1)).raw))
-    told = info_of(chain, wire)
-    assert (told.partial_fee, told.class_) == (0, DispatchClass.Mandatory)
+    found = info_of(chain, wire)
+    assert (found.partial_fee, found.class_) == (0, DispatchClass.Mandatory)
     data = wire + encode(u32, u32(len(wire)))
     details = ask(chain, "TransactionPaymentApi_query_fee_details", FeeDetails, data)
     assert details == FeeDetails(None, u128(0))
@@ -303,8 +303,8 @@ def test_the_fee_of_a_call_is_that_of_a_transaction_of_its_length(chain: DevChai
     call = pay(chain, 1)
     wire = chain.sign(BOB, call)
     data = call.raw + encode(u32, u32(len(wire)))
-    told = ask(chain, "TransactionPaymentCallApi_query_call_info", RuntimeDispatchInfo, data)
-    assert told == info_of(chain, wire)
+    found = ask(chain, "TransactionPaymentCallApi_query_call_info", RuntimeDispatchInfo, data)
+    assert found == info_of(chain, wire)
     details = ask(chain, "TransactionPaymentCallApi_query_call_fee_details", FeeDetails, data)
     assert details.inclusion_fee is not None
     assert details.inclusion_fee.len_fee == len(wire) * 10**10
@@ -332,8 +332,10 @@ def test_a_block_is_made_step_by_step(chain: DevChain) -> None:
     chain.pool.submit(wire)
     made, body = chain.block(chain.seal())
     parent = bytes(made.parent_hash)
-    law = chain.client.runtime_at(parent)
-    context = Context(law.queries, chain.client.overlay(parent), H256(parent), law.metadata, {})
+    version = chain.client.runtime_at(parent)
+    context = Context(
+        version.queries, chain.client.overlay(parent), H256(parent), version.metadata, {}
+    )
     call_api(context, "Core_initialize_block", made.encode())
     now_ms = int(chain.at().timestamp.now.value)
     data = encode(InherentData, InherentData.at(now_ms))
@@ -357,19 +359,19 @@ def test_an_author_without_a_clock_makes_no_inherents(chain: DevChain) -> None:
 
 
 @pytest.mark.parametrize(("ahead", "okay"), [(0, True), (MAX_DRIFT_MS, True), (30_001, False)])
-def test_a_block_too_far_ahead_of_our_clock_is_told(
+def test_a_block_too_far_ahead_of_the_clock_is_reported(
     chain: DevChain, ahead: int, okay: bool
 ) -> None:
     header, body = chain.block(chain.seal())
     theirs = int(chain.at().timestamp.now.value)
     block = Block(header, [UncheckedExtrinsic(one) for one in body])
     data = encode(Block, block) + encode(InherentData, InherentData.at(theirs - ahead))
-    told = ask(chain, "BlockBuilder_check_inherents", CheckInherentsResult, data)
-    assert (told.okay, told.fatal_error) == (okay, False)
-    assert bool(told.errors.data) is not okay
+    found = ask(chain, "BlockBuilder_check_inherents", CheckInherentsResult, data)
+    assert (found.okay, found.fatal_error) == (okay, False)
+    assert bool(found.errors.data) is not okay
 
 
-def test_a_failed_call_and_a_refused_transaction_are_told_apart(chain: DevChain) -> None:
+def test_a_failed_call_and_a_refused_transaction_differ(chain: DevChain) -> None:
     best = chain.seal()
     failing = chain.sign(BOB, pay(chain, START * 2))
     assert chain.client.call(best, "BlockBuilder_apply_extrinsic", failing).hex() == "00010700"
@@ -385,7 +387,7 @@ def test_a_block_that_was_not_opened_cannot_be_closed(chain: DevChain) -> None:
 # ---- genesis
 
 
-def test_presets_are_told_by_name() -> None:
+def test_presets_are_returned_by_name() -> None:
     chain = DevChain(presets={"dev": b'{"a": 1}', "empty": b"{}"})
     assert ask(chain, "GenesisBuilder_preset_names", list[str]) == ["dev", "empty"]
     asked = encode(str | None, "dev")
@@ -447,37 +449,44 @@ def test_babes_configuration_and_epochs_are_those_of_the_state(voted: BabeChain)
     assert (config.slot_duration, config.epoch_length, config.c) == (6_000, EPOCH, (1, 4))
     assert config.allowed_slots is AllowedSlots.PrimaryAndSecondaryVRFSlots
     assert ask_babe(voted, "BabeApi_current_epoch_start", Slot) == FIRST + EPOCH
-    for name, law in (("current_epoch", babe.epochs.current()), ("next_epoch", babe.epochs.next())):
-        told = ask_babe(voted, f"BabeApi_{name}", WireEpoch)
-        assert (told.epoch_index, told.start_slot, told.duration) == (law.index, law.start, EPOCH)
-        assert (told.randomness, told.config) == (law.randomness, law.config)
-        assert tuple((bytes(key), int(weight)) for key, weight in told.authorities) == (
-            law.authorities
+    for name, epoch in (
+        ("current_epoch", babe.epochs.current()),
+        ("next_epoch", babe.epochs.next()),
+    ):
+        found = ask_babe(voted, f"BabeApi_{name}", WireEpoch)
+        assert (found.epoch_index, found.start_slot, found.duration) == (
+            epoch.index,
+            epoch.start,
+            EPOCH,
+        )
+        assert (found.randomness, found.config) == (epoch.randomness, epoch.config)
+        assert tuple((bytes(key), int(weight)) for key, weight in found.authorities) == (
+            epoch.authorities
         )
     assert config.randomness == babe.epochs.current().randomness
 
 
-def test_the_voters_are_told_with_the_number_of_their_set(voted: BabeChain) -> None:
-    told = ask_babe(voted, "GrandpaApi_grandpa_authorities", AuthorityList)
-    assert dict(told) == {member.voter.public: 10_000_000_000 for member in voted.members}
+def test_the_voters_are_returned_with_the_id_of_their_set(voted: BabeChain) -> None:
+    found = ask_babe(voted, "GrandpaApi_grandpa_authorities", AuthorityList)
+    assert dict(found) == {member.voter.public: 10_000_000_000 for member in voted.members}
     assert ask_babe(voted, "GrandpaApi_current_set_id", u64) == 0
 
 
-def test_whose_key_it_was_is_told_by_the_session(voted: BabeChain) -> None:
-    alice, nobody = voted.members[0], bytes(32)
+def test_the_session_returns_the_owner_of_a_key(voted: BabeChain) -> None:
+    alice, unknown = voted.members[0], bytes(32)
     proof = MembershipProof(u32(1), [], u32(2))
     asked = encode(Slot, Slot(FIRST + EPOCH))
     name = "BabeApi_generate_key_ownership_proof"
     found = ask_babe(voted, name, OpaqueKeyOwnershipProof | None, asked + alice.author.public)
     assert found == OpaqueKeyOwnershipProof(encode(MembershipProof, proof))
-    assert ask_babe(voted, name, OpaqueKeyOwnershipProof | None, asked + nobody) is None
+    assert ask_babe(voted, name, OpaqueKeyOwnershipProof | None, asked + unknown) is None
     before = encode(Slot, Slot(FIRST - 1)) + alice.author.public
     assert ask_babe(voted, name, OpaqueKeyOwnershipProof | None, before) is None
 
     name, asked = "GrandpaApi_generate_key_ownership_proof", encode(u64, u64(0))
-    told = ask_babe(voted, name, OpaqueValue | None, asked + alice.voter.public)
-    assert told == OpaqueValue(encode(MembershipProof, proof))
-    assert ask_babe(voted, name, OpaqueValue | None, asked + nobody) is None
+    opaque = ask_babe(voted, name, OpaqueValue | None, asked + alice.voter.public)
+    assert opaque == OpaqueValue(encode(MembershipProof, proof))
+    assert ask_babe(voted, name, OpaqueValue | None, asked + unknown) is None
     later = encode(u64, u64(1)) + alice.voter.public
     assert ask_babe(voted, name, OpaqueValue | None, later) is None
 
@@ -493,8 +502,8 @@ def test_session_keys_are_taken_apart_by_type(chain: DevChain) -> None:
     keys = b"\1" * 32 + b"\2" * 32
     kind = list[tuple[bytes, KeyTypeId]] | None
     name = "SessionKeys_decode_session_keys"
-    told = ask(chain, name, kind, encode(bytes, keys))
-    assert told == [(b"\1" * 32, b"babe"), (b"\2" * 32, b"gran")]
+    found = ask(chain, name, kind, encode(bytes, keys))
+    assert found == [(b"\1" * 32, b"babe"), (b"\2" * 32, b"gran")]
     for wrong in (keys[:-1], keys + b"\0", b""):
         assert ask(chain, name, kind, encode(bytes, wrong)) is None
 

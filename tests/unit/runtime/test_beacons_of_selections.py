@@ -30,13 +30,13 @@ def beacon(slot: int) -> bytes:
 @pytest.fixture
 def market(monkeypatch: pytest.MonkeyPatch) -> Market:
     made = Market(RULES)
-    randomness_after = made.sky.randomness_after
+    randomness_after = made.clock.randomness_after
 
     def asked(time: int, delay: int, authors: int) -> Beacon | None:
         assert authors == 3, "the number of authors in between is that of the rules"
         return randomness_after(time, delay, authors)
 
-    monkeypatch.setattr(made.sky, "randomness_after", asked)
+    monkeypatch.setattr(made.clock, "randomness_after", asked)
     return made
 
 
@@ -55,7 +55,7 @@ def test_the_next_provider_is_selected_by_a_beacon_after_the_first_one_failed(
     job = market.post()
     market.until(job, JobState.Assigned)
     market.do(market.provider(job), "Jobs.decline", job=job)
-    declined = market.sky.now()
+    declined = market.clock.now()
     market.until(job, JobState.Assigned)
     assert market.job(job).seed == ids.assign_seed(beacon(declined + DELAY), job, 1)
 

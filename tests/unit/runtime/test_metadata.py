@@ -62,8 +62,8 @@ def raw(version: int) -> bytes:
 
 @cache
 def read(version: int) -> RuntimeMetadata:
-    told, found = decode_metadata(raw(version))
-    assert told == version
+    number, found = decode_metadata(raw(version))
+    assert number == version
     return found
 
 
@@ -102,7 +102,7 @@ def test_every_version_is_read_back_and_written_again(version: int) -> None:
     assert encode_metadata(read(version), version) == raw(version)
 
 
-def test_the_versions_tell_the_same() -> None:
+def test_the_versions_agree() -> None:
     for version in (14, 16):
         assert read(version).types == read(15).types
         assert [one.name for one in read(version).pallets] == [one.name for one in read(15).pallets]
@@ -179,12 +179,12 @@ def test_an_extrinsic_is_bytes_whose_parameters_are_the_extrinsics_parts() -> No
     extrinsic = read(14).extrinsic
     assert extrinsic.type is not None
     kind = book().type(extrinsic.type)
-    told = read(15).extrinsic
+    extrinsic = read(15).extrinsic
     assert [param.type for param in kind.params] == [
-        told.address,
-        told.call,
-        told.signature,
-        told.extra,
+        extrinsic.address,
+        extrinsic.call,
+        extrinsic.signature,
+        extrinsic.extra,
     ]
     assert isinstance(kind.definition, CompositeDef)
     (only,) = kind.definition.fields
@@ -353,8 +353,8 @@ def every_call() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("of", "name"), list(every_call()))
 def test_a_wallet_that_knows_only_the_metadata_writes_every_call(of: str, name: str) -> None:
-    told = read(15).extrinsic.call
-    assert told is not None
+    call_type = read(15).extrinsic.call
+    assert call_type is not None
     calls = pallet(of).calls
     assert calls is not None
     (arm,) = [variant for variant in variants(calls.type) if variant.name == name]
@@ -362,13 +362,13 @@ def test_a_wallet_that_knows_only_the_metadata_writes_every_call(of: str, name: 
     for seed in range(5):
         inventor = Inventor(seed)
         plain: Plain = {of: {name: inventor.fields(arm.fields, 0)} if arm.fields else name}
-        written = book().encode(told, plain)
+        written = book().encode(call_type, plain)
         call = runtime().call_codec.decode_all(written)
         entry = runtime().dispatchable(call)
         assert (entry.name, call.raw) == (name, written)
         parts = [part.encode(value) for (_, part), value in zip(entry.args, call.args, strict=True)]
         assert written[:2] + b"".join(parts) == written
-        assert book().encode(told, book().decode(told, written)) == written
+        assert book().encode(call_type, book().decode(call_type, written)) == written
 
 
 def test_the_events_of_a_block_are_read_by_the_metadata_alone() -> None:

@@ -43,7 +43,7 @@ class Counting(Pallet, crate="pallet_count"):
 
 
 class Wide(Counting):
-    """Counts on, in larger numbers, and tells since when."""
+    """Counts on, in larger numbers, and stores since when."""
 
     since: Const[u32]
 

@@ -69,7 +69,7 @@ def test_old_hashes_are_forgotten_but_that_of_block_zero(runtime: SmallRuntime) 
     assert {u32(0), u32(3)} <= {number for number, _ in system.block_hash.items()}
 
 
-def test_the_weight_of_a_block_is_told_by_class(runtime: SmallRuntime) -> None:
+def test_the_weight_of_a_block_is_stored_by_class(runtime: SmallRuntime) -> None:
     runtime.system.begin_block(u32(1), PARENT, Digest([]))
     runtime.host.weights[DispatchClass.Operational] = 7
     runtime.system.end_block()
@@ -104,7 +104,7 @@ def test_remarks_are_made_by_accounts(runtime: SmallRuntime) -> None:
         runtime.dispatch(ROOT, remark)
 
 
-def test_a_killed_account_is_gone_and_told(runtime: SmallRuntime) -> None:
+def test_a_killed_account_is_gone_and_reported(runtime: SmallRuntime) -> None:
     info = runtime.system.account[WHO]
     runtime.system.add_provider(WHO, info)
     runtime.system.account[WHO] = info
@@ -124,8 +124,8 @@ def test_a_killed_account_is_gone_and_told(runtime: SmallRuntime) -> None:
         (DispatchInfo(10, pays=False), PostInfo(), 13, Pays.No),
     ],
 )
-def test_the_outcome_tells_what_was_used_and_never_more_than_declared(
+def test_the_outcome_has_the_weight_that_was_used_and_never_more_than_declared(
     info: DispatchInfo, post: PostInfo, weight: int, pays: Pays
 ) -> None:
-    told = event_info(info, post, 3)
-    assert (told.weight.ref_time, told.pays_fee) == (weight, pays)
+    shown = event_info(info, post, 3)
+    assert (shown.weight.ref_time, shown.pays_fee) == (weight, pays)

@@ -76,7 +76,7 @@ def test_periods_are_shifted_after_a_stall(market: Market) -> None:
     receipt = market.checking(job := market.post(), HONEST)
     waiting = market.post(BOB)
     before, due = viewed(market, job).receipt, viewed(market, waiting).due
-    market.sky.slots += 1_000
+    market.clock.slots += 1_000
     market.jobs.on_initialize(1)
     market.receipts.on_initialize(1)
     after = viewed(market, job).receipt
@@ -169,7 +169,7 @@ def test_a_verifier_has_duties_to_commit_to_reveal_and_to_prove(market: Market) 
     assert duty.job.receipt is not None
     reveal = market.commit(receipt, seat, Wrong(u32(2), market.job(job).model_class, u32(3)), LIE)
     assert [duty.task for duty in duties(market, seat.verifier)] == [Task.Reveal]
-    while market.sky.now() < market.receipt(receipt).commit_until:
+    while market.clock.now() < market.receipt(receipt).commit_until:
         market.step()
     idle = market.receipt(receipt).seats[1].verifier
     assert duties(market, idle) == []

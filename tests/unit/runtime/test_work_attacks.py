@@ -193,12 +193,12 @@ def test_every_selection_is_by_a_beacon_that_was_unknown_at_its_request() -> Non
     job = market.post()
     posted = int(market.job(job).posted)
     market.until(job, JobState.Assigned)
-    assert market.sky.now() > posted + int(market.rules.beacon_delay)
+    assert market.clock.now() > posted + int(market.rules.beacon_delay)
     market.accepted(job)
     receipt = market.submit(job, HONEST)
     submitted = int(market.receipt(receipt).submitted)
     found = market.until_phase(receipt, Phase.Checking)
-    assert market.sky.now() > submitted + int(market.rules.beacon_delay)
+    assert market.clock.now() > submitted + int(market.rules.beacon_delay)
     for beacon in found.beacons:
         known = [
             sha256(b"beacon" + slot.to_bytes(4, "little")).digest() for slot in range(submitted)
@@ -247,7 +247,7 @@ def test_a_job_is_paid_once_whatever_is_sent_again() -> None:
         "job": job, "attempt": market.job(job).attempt, "item_root": HONEST.item_root,
         "output_root": HONEST.output_root, "planted_error_commit": RANDOMNESS,
         "started": market.job(job).accepted,
-        "finished": u32(market.sky.now()),
+        "finished": u32(market.clock.now()),
     }  # fmt: skip
     assert isinstance(market.tried(provider, "Receipts.submit", **again), Jobs.WrongState)
     assert market.tried(ALICE, "Receipts.accept_result", receipt=receipt) is not None
@@ -261,7 +261,7 @@ def test_copied_roots_are_not_a_receipt_of_another_provider() -> None:
     job = market.post()
     provider = market.accepted(job)
     thieves = [who for who in (*market.provider_accounts, BOB) if who != provider]
-    found, now = market.job(job), u32(market.sky.now())
+    found, now = market.job(job), u32(market.clock.now())
     args = {
         "job": job, "attempt": found.attempt, "item_root": HONEST.item_root,
         "output_root": HONEST.output_root, "planted_error_commit": RANDOMNESS,

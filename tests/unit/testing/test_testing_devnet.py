@@ -51,7 +51,7 @@ def test_nodes_start_answer_and_end(net: Devnet) -> None:
     assert [said.state for said in net.status()] == [NodeState.DOWN] * 3
 
 
-def test_a_node_is_told_who_it_is_and_whom_to_call(net: Devnet) -> None:
+def test_a_node_gets_its_identity_and_its_peers(net: Devnet) -> None:
     said = net[1].log.read_text()
     assert "--validator --dev-key //Bob" in said
     assert f"--rpc-port {net[1].rpc_port}" in said
@@ -87,7 +87,7 @@ def test_a_paused_node_is_called_paused_and_can_still_be_stopped(net: Devnet) ->
     net[0].resume()
     assert net.status()[0].state is NodeState.RUNNING
     net[0].pause()
-    # Nobody waits for one that is frozen.
+    # A frozen node is not waited for.
     assert [said.index for said in net.wait_for_block(1)] == [1, 2]
     assert net.down() == []
 
@@ -148,7 +148,7 @@ def test_two_final_blocks_at_one_height_are_noticed(
 ) -> None:
     from btt_chain.testing import Rpc
 
-    # Each node tells another hash.
+    # Each node returns another hash.
     monkeypatch.setattr(Rpc, "block_hash", lambda self, number: f"{self.url} {number}")
     with pytest.raises(Disagreement, match=r"Alice http://.*Bob http://"):
         net.check_agreement()
@@ -197,7 +197,7 @@ def test_a_node_that_will_not_end_is_killed_and_named(tmp_path: Path) -> None:
     assert not deaf.is_running
 
 
-def test_a_pid_that_belongs_to_somebody_else_by_now_is_left_alone(net: Devnet) -> None:
+def test_a_pid_that_belongs_to_another_process_by_now_is_left_alone(net: Devnet) -> None:
     file = net.base / STATE_FILE
     written = file.read_text()
     document = json.loads(written)

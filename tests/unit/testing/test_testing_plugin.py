@@ -45,7 +45,7 @@ def test_the_example_of_the_guide_runs(pytester: pytest.Pytester) -> None:
     found = re.search(r"```python\n(# test_transfer\.py\n.*?)```", guide, re.DOTALL)
     assert found is not None
     pytester.makepyfile(test_transfer=found[1])
-    # In a process of its own, as a stranger's project would.
+    # In a process of its own, as a user's project would.
     done = pytester.runpytest_subprocess(
         "-p", "btt_chain.testing.plugin", "-p", "no:cacheprovider", "--rootdir", Path.cwd()
     )

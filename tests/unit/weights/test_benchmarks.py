@@ -127,7 +127,7 @@ def test_a_measurement_writes_a_module_without_a_commit_and_ends_silently(tmp_pa
     assert "at commit" not in written  # whose name a rebase would lose
 
 
-def test_the_slowest_call_to_carry_fits_the_bounds_of_calls(bench: Bench) -> None:
+def test_the_slowest_call_to_apply_fits_the_bounds_of_calls(bench: Bench) -> None:
     carrying = BENCHMARKS.found["Utility.carrying"]
     bench.enter()
     assert bench.measure(carrying.case(bench, carrying.largest), repeats=1).picos > 0

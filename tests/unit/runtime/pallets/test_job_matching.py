@@ -48,12 +48,12 @@ def market() -> Market:
 
 
 def test_no_provider_is_assigned_before_a_beacon_unknown_at_posting(market: Market) -> None:
-    market.sky.dark = True
+    market.clock.holds_beacons = True
     job = market.post()
     market.run(30)
     assert market.job(job).state is JobState.Posted
     market.audit()
-    market.sky.dark = False
+    market.clock.holds_beacons = False
     market.step()
     assert market.job(job).state is JobState.Assigned
 
@@ -105,10 +105,10 @@ def test_a_job_that_waited_for_long_soon_gets_a_new_provider(urgency: int, slots
     late = person("provider late")
     market.balances.transfer(BOB, late, u128(10_000 * BTT))
     market.register(late, 5_000)
-    came = market.sky.now()
+    came = market.clock.now()
     market.until(job, JobState.Assigned)
     assert market.provider(job) == late
-    assert market.sky.now() <= came + slots
+    assert market.clock.now() <= came + slots
 
 
 def test_urgent_jobs_go_first_and_stakers_before_others_of_their_urgency(market: Market) -> None:

@@ -401,7 +401,7 @@ def test_a_block_in_which_nothing_is_due_iterates_over_no_keys(
 
     monkeypatch.setattr(market.state, "keys", keys)
     for _ in range(5):
-        market.sky.slots += 1
+        market.clock.slots += 1
         market.jobs.on_initialize(market.number)
         market.receipts.on_initialize(market.number)
     assert not walked
@@ -413,10 +413,10 @@ def test_a_block_in_which_nothing_is_due_iterates_over_no_keys(
 def test_a_stall_of_the_chain_costs_no_party_anything(market: Market) -> None:
     job = market.post()
     market.until(job, JobState.Assigned)
-    left = int(market.job(job).due) - market.sky.now()
+    left = int(market.job(job).due) - market.clock.now()
     market.step(80)
     assert market.job(job).state is JobState.Assigned
-    assert market.job(job).due == market.sky.now() + left - 1, "the slot of this block passed"
+    assert market.job(job).due == market.clock.now() + left - 1, "the slot of this block passed"
     assert Jobs.Stalled(u32(79)) in market.announced()
     market.audit()
     provider = market.accepted(job)
@@ -431,7 +431,7 @@ def test_a_provider_that_is_late_after_a_stall_is_late(market: Market) -> None:
     job = market.post(deadline=u32(7))
     provider = market.accepted(job)
     market.run(3)
-    left = int(market.job(job).due) - market.sky.now()
+    left = int(market.job(job).due) - market.clock.now()
     market.step(80)
     market.run(left - 2)
     assert market.job(job).state is JobState.Computing

@@ -50,7 +50,7 @@ def test_a_receipt_that_enough_find_valid_is_paid_after_the_challenge_window(
     market.vote(receipt, HONEST)
     pending = market.until_phase(receipt, Phase.Pending)
     assert market.job(job).state is JobState.Pending
-    assert pending.due == market.sky.now() + RULES.challenge_slots
+    assert pending.due == market.clock.now() + RULES.challenge_slots
     market.audit()
 
     market.run(int(RULES.challenge_slots) - 1)
@@ -105,12 +105,12 @@ def test_only_the_assigned_provider_submits(market: Market) -> None:
     args = {
         "job": job, "attempt": u8(0), "item_root": HONEST.item_root,
         "output_root": HONEST.output_root, "planted_error_commit": RANDOMNESS,
-        "started": u32(market.sky.now()), "finished": u32(market.sky.now()),
+        "started": u32(market.clock.now()), "finished": u32(market.clock.now()),
     }  # fmt: skip
     assert isinstance(market.tried(thief, "Receipts.submit", **args), Jobs.NotProvider)
     late = args | {"attempt": u8(1)}
     assert isinstance(market.tried(provider, "Receipts.submit", **late), Jobs.WrongAttempt)
-    for times in ((0, market.sky.now()), (market.sky.now(), market.sky.now() + 1)):
+    for times in ((0, market.clock.now()), (market.clock.now(), market.clock.now() + 1)):
         wrong = args | {"started": u32(times[0]), "finished": u32(times[1])}
         assert isinstance(market.tried(provider, "Receipts.submit", **wrong), Receipts.BadTimes)
     absent = args | {"job": H256(bytes(32))}
@@ -143,7 +143,7 @@ def test_a_receipt_of_another_chain_is_none_here(market: Market) -> None:
 def test_a_job_that_ended_takes_no_second_receipt(market: Market) -> None:
     job = market.post()
     market.finish(job, HONEST)
-    provider, now = market.provider(job), u32(market.sky.now())
+    provider, now = market.provider(job), u32(market.clock.now())
     failed = market.tried(
         provider, "Receipts.submit", job=job, attempt=u8(0), item_root=HONEST.item_root,
         output_root=HONEST.output_root, planted_error_commit=RANDOMNESS, started=now, finished=now,
@@ -157,13 +157,13 @@ def test_a_job_that_ended_takes_no_second_receipt(market: Market) -> None:
 def test_a_committee_is_selected_by_a_beacon_that_was_unknown_at_submission(market: Market) -> None:
     job = market.post()
     market.accepted(job)
-    market.sky.dark = True
+    market.clock.holds_beacons = True
     receipt = market.submit(job, HONEST)
     market.run(30)
     assert market.receipt(receipt).phase is Phase.Waiting
     assert market.job(job).state is JobState.Committed
     market.audit()
-    market.sky.dark = False
+    market.clock.holds_beacons = False
     market.step()
     assert market.receipt(receipt).phase is Phase.Checking
 
@@ -171,11 +171,11 @@ def test_a_committee_is_selected_by_a_beacon_that_was_unknown_at_submission(mark
 def test_a_stale_request_for_a_beacon_is_renewed(market: Market) -> None:
     job = market.post()
     market.accepted(job)
-    market.sky.dark = True
+    market.clock.holds_beacons = True
     receipt = market.submit(job, HONEST)
-    begun = market.sky.now()
+    begun = market.clock.now()
     market.wait(904)
-    assert begun + 900 <= market.receipt(receipt).since <= market.sky.now()
+    assert begun + 900 <= market.receipt(receipt).since <= market.clock.now()
     market.audit()
 
 
@@ -218,7 +218,7 @@ def test_a_reveal_comes_in_its_window_and_opens_the_commitment(market: Market) -
     reveal = market.commit(receipt, seat, Valid(), HONEST)
     with pytest.raises(Invalid, match="in the future"):
         reveal()
-    while market.sky.now() < market.receipt(receipt).commit_until:
+    while market.clock.now() < market.receipt(receipt).commit_until:
         market.step()
     output, proof = market.vrf.sign(
         market.ring.pairs[seat.verifier],
@@ -240,7 +240,7 @@ def test_an_opening_with_a_bad_vrf_proof_does_not_spoil_the_vote_of_another(mark
     receipt = market.checking(market.post(), HONEST)
     seat = market.receipt(receipt).seats[0]
     reveal = market.commit(receipt, seat, Valid(), HONEST)
-    while market.sky.now() < market.receipt(receipt).commit_until:
+    while market.clock.now() < market.receipt(receipt).commit_until:
         market.step()
     rho = market.rho(receipt, seat)
     digest = ids.digest_tree(HONEST.digests(rho, 1)).root
@@ -325,7 +325,7 @@ def test_a_reveal_that_is_refused_says_why(market: Market) -> None:
 
     market.commit(receipt, seat, Valid(), HONEST)
     assert isinstance(failed(), Receipts.TooEarly)
-    while market.sky.now() < market.receipt(receipt).commit_until:
+    while market.clock.now() < market.receipt(receipt).commit_until:
         market.step()
     for change in (
         {"salt": RANDOMNESS},
@@ -337,7 +337,7 @@ def test_a_reveal_that_is_refused_says_why(market: Market) -> None:
     assert isinstance(failed(verifier=idle), Receipts.WrongOpening)
     assert failed() is None
     assert isinstance(failed(), Receipts.AlreadyCommitted)
-    market.sky.slots = int(market.receipt(receipt).reveal_until)
+    market.clock.slots = int(market.receipt(receipt).reveal_until)
     assert isinstance(failed(), Receipts.TooLate)
     market.step()
     assert isinstance(failed(), Receipts.WrongPhase)

@@ -229,7 +229,7 @@ def test_a_copied_digest_costs_two_prices_and_the_vote(market: Market) -> None:
         market.commit(receipt, seat, Valid(), HONEST, tree.root if place < 2 else None)
         for place, seat in enumerate(seats)
     ]
-    while market.sky.now() < market.receipt(receipt).commit_until:
+    while market.clock.now() < market.receipt(receipt).commit_until:
         market.step()
     for reveal in reveals:
         reveal()
@@ -337,7 +337,7 @@ def test_a_removed_vote_sends_a_pending_receipt_to_other_verifiers() -> None:
     first, second = market.receipt(receipt).seats
     tree = ids.digest_tree(HONEST.digests(market.rho(receipt, first), 4))
     reveals = [market.commit(receipt, seat, Valid(), HONEST, tree.root) for seat in (first, second)]
-    while market.sky.now() < market.receipt(receipt).commit_until:
+    while market.clock.now() < market.receipt(receipt).commit_until:
         market.step()
     for reveal in reveals:
         reveal()

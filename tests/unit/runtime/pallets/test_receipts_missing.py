@@ -391,7 +391,7 @@ def test_no_leaf_is_asked_for_that_could_not_be_shown_in_time(market: Market) ->
     receipt = market.checking(job, HONEST)
     market.vote(receipt, HONEST)
     found = market.until_phase(receipt, Phase.Pending)
-    while market.sky.now() + int(RULES.transcript_slots) <= found.due:
+    while market.clock.now() + int(RULES.transcript_slots) <= found.due:
         market.step()
     assert isinstance(ask(market, ALICE, receipt), Receipts.TooLate)
 

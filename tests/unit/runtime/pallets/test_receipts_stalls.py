@@ -54,7 +54,7 @@ def test_a_day_without_blocks_shifts_all_deadlines_in_every_state_of_a_job(stop:
     pause(3)
     reveals = [market.commit(receipt, seat, Valid(), HONEST) for seat in seats]
     pause(4)
-    while market.sky.now() < market.receipt(receipt).commit_until:
+    while market.clock.now() < market.receipt(receipt).commit_until:
         market.step()
     reveals[0]()
     pause(5)
@@ -62,7 +62,7 @@ def test_a_day_without_blocks_shifts_all_deadlines_in_every_state_of_a_job(stop:
         reveal()
     market.until_phase(receipt, Phase.Pending)
     pause(6)
-    market.run(int(market.receipt(receipt).due) - market.sky.now() - 1)
+    market.run(int(market.receipt(receipt).due) - market.clock.now() - 1)
     assert market.job(job).state is JobState.Pending
     market.step()
     assert market.job(job).outcome is Outcome.Done
@@ -90,7 +90,7 @@ def test_a_stall_extends_open_periods_by_its_length_and_no_more() -> None:
     assert moved == [DAY - 1] * 3, "one slot has passed"
     market.step(DAY)
     assert market.receipt(receipt).due == int(before.due) + 2 * (DAY - 1)
-    market.run(int(market.receipt(receipt).due) - market.sky.now())
+    market.run(int(market.receipt(receipt).due) - market.clock.now())
     assert market.receipt(receipt).phase is Phase.Waiting, "no verifier voted"
     market.audit()
 
@@ -140,7 +140,7 @@ def test_an_unanswered_challenge_ends_a_receipt_at_the_shifted_deadline() -> Non
     market.do(ALICE, "Receipts.challenge_data", **asked)
     market.step(DAY)
     (challenge,) = market.receipt(receipt).challenges
-    market.run(int(challenge.until) - market.sky.now() - 1)
+    market.run(int(challenge.until) - market.clock.now() - 1)
     assert market.receipt(receipt).phase is Phase.Checking
     market.step()
     assert market.job(job).outcome is Outcome.Withheld

@@ -297,7 +297,7 @@ def test_retries_can_be_given_up(town: GovernanceRuntime) -> None:
 
 
 def test_a_task_can_neither_cancel_nor_double_one_of_its_own_slot(town: GovernanceRuntime) -> None:
-    """A task's sibling is out of the agenda while the slot is worked through."""
+    """A task's sibling is not in storage while the slot is worked through."""
     undo = town.call("Scheduler", "cancel", when=u32(1), index=u32(1))
     town.scheduler.schedule(ROOT, u32(1), None, u8(0), undo)
     schedule(town, 1, b"sibling")

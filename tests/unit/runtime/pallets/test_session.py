@@ -60,7 +60,7 @@ class Recorder:
 
 
 class Chosen(FixedValidators):
-    """A manager whose choice the test makes; weights tell when they were asked for."""
+    """A manager whose choice the test makes; weights note when they were requested."""
 
     def __init__(self) -> None:
         self.choice: dict[int, list[AccountId] | None] = {}

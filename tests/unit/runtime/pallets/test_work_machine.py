@@ -109,7 +109,7 @@ class WorkMachine(RuleBasedStateMachine):
 
     def look_at(self, randomness: Generator, receipt: H256) -> None:
         """Let all parties of a receipt do something about it, or nothing."""
-        found, now = self.market.receipt(receipt), self.market.sky.now()
+        found, now = self.market.receipt(receipt), self.market.clock.now()
         if found.phase is Phase.Checking and now < found.commit_until:
             for seat in found.seats:
                 if not (seat.commitment or seat.verdict) and randomness.random() < 0.6:
@@ -137,7 +137,7 @@ class WorkMachine(RuleBasedStateMachine):
 
     @rule()
     def the_beacon_comes_or_goes(self) -> None:
-        self.market.sky.dark = not self.market.sky.dark
+        self.market.clock.holds_beacons = not self.market.clock.holds_beacons
 
     # ---- requesters
 
@@ -322,7 +322,7 @@ class WorkMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Let time run: everything ends, and nothing is left on hold."""
         market = self.market
-        market.sky.dark = False
+        market.clock.holds_beacons = False
         for index in range(int(market.jobs.protocol_jobs.next_set.value)):
             market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(index))
         for _ in range(1_500):

@@ -1,4 +1,4 @@
-"""A late node, far behind: what it takes in, and which proofs it looks at."""
+"""A late node, far behind: the blocks that it imports, and the proofs that it checks."""
 
 from __future__ import annotations
 
