@@ -1,4 +1,4 @@
-"""Check sizes, import cycles and plain words, against a baseline that may only shrink.
+"""Check sizes, import cycles, plain words, and a number of untyped places that may only shrink.
 
 Rules, each counted for one file:
 
@@ -17,9 +17,10 @@ bool-docstring   docstrings of functions that return bool, without "Return True 
 type-ignore      `type: ignore` comments
 any              uses of typing.Any
 
-scripts/shape_baseline.toml holds the allowed numbers, one line for each file, rule and name. The
-check fails if a number grows, if an offender is new, and if a number shrank but not in the
-baseline. New files may use the numbers that moved or split files lost.
+Each breach fails the check, but `type-ignore` and `any` are counted: scripts/shape_baseline.toml
+holds the allowed numbers, one line for each file and rule. The check fails if a number grows, if a
+file is new there, and if a number shrank but not in the baseline. New files may use the numbers
+that moved or split files lost.
 
 Usage: python scripts/lint_shape.py [--write | --accept] [--list RULE]
   --write    store smaller numbers; refuse larger ones
@@ -71,6 +72,8 @@ RULES: Mapping[str, str] = {
     "type-ignore": "type: ignore",
     "any": "Any",
 }
+# Rules with allowed numbers in the baseline; a breach of any other rule fails.
+COUNTED = frozenset({"type-ignore", "any"})
 # Rules whose entries are sizes of one thing each: the summary counts entries, not lines.
 SIZES = frozenset({"class-lines", "class-methods", "file-lines", "function-lines", "cycle"})
 
@@ -457,8 +460,8 @@ def totals(places: Iterable[Place]) -> dict[Key, int]:
 # --- the baseline -------------------------------------------------------------
 
 HEADER = """\
-# What scripts/lint_shape.py still allows: file, rule, name of the class or function. Only smaller
-# numbers come in here: `python scripts/lint_shape.py --write`.
+# Untyped places that scripts/lint_shape.py allows, by file and rule. Only smaller numbers come in
+# here: `python scripts/lint_shape.py --write`.
 """
 
 
@@ -471,8 +474,9 @@ def read_baseline(file: Path) -> dict[Key, int]:
 
 
 def write_baseline(file: Path, numbers: Mapping[Key, int]) -> None:
-    """Write the allowed numbers, one a line and sorted, so that branches merge."""
-    lines = [f'"{key}" = {number}\n' for key, number in sorted(numbers.items())]
+    """Write the numbers of counted rules, one a line and sorted, so that branches merge."""
+    counted = {key: number for key, number in numbers.items() if key.rule in COUNTED}
+    lines = [f'"{key}" = {number}\n' for key, number in sorted(counted.items())]
     file.write_text(HEADER + "".join(lines), encoding="utf-8")
 
 
@@ -493,7 +497,9 @@ def compare(numbers: Mapping[Key, int], allowed: Mapping[Key, int]) -> Compariso
     shrunk: dict[Key, int] = {}
     for key in sorted({*numbers, *allowed}):
         now, before = numbers.get(key, 0), allowed.get(key, 0)
-        if now > before and key.path not in known and left[key.rule, key.name] >= now:
+        if key.rule not in COUNTED:
+            (grown if now else shrunk)[key] = 0 if now else before
+        elif now > before and key.path not in known and left[key.rule, key.name] >= now:
             left[key.rule, key.name] -= now
             shrunk[key] = before
         elif now > before:
@@ -554,7 +560,7 @@ def main(arguments: Sequence[str], home: Path | None = None) -> int:
     comparison = compare(numbers, read_baseline(baseline))
     if options.accept or (options.write and not comparison.grown):
         write_baseline(baseline, numbers)
-        comparison = Comparison({}, {})
+        comparison = compare(numbers, read_baseline(baseline))
     report(places, comparison, numbers)
     print(summary(numbers))
     return 1 if comparison.grown or comparison.shrunk else 0
