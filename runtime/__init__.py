@@ -42,6 +42,7 @@ from runtime.pallets.mining import Mining
 from runtime.pallets.models import Models
 from runtime.pallets.multisig import Multisig
 from runtime.pallets.offences import Offences
+from runtime.pallets.oracle import Oracle
 from runtime.pallets.origins import Decision, ensure_decided, spending_up_to
 from runtime.pallets.preimage import Preimage
 from runtime.pallets.providers import Providers
@@ -191,6 +192,7 @@ class BttRuntime(Runtime):
         self._add_treasury(params)
         self._add_governance(params)
         self._add_assets(params)
+        self._add_payments(params)
         self._add_upgrade(params)
         self._connect()
         self.complete()
@@ -215,7 +217,8 @@ class BttRuntime(Runtime):
                 Reason(5, Authorities.HoldReason.ValidatorBond),
                 Reason(15, Preimage.HoldReason.Preimage),
                 Reason(40, Providers.HoldReason.ProviderBond),
-                Reason(43, Receipts.HoldReason.VerifierBond))))
+                Reason(43, Receipts.HoldReason.VerifierBond),
+                Reason(60, Oracle.HoldReason.Bond))))
         self.fees = self.add(4, TransactionPayment(
             weight_fee=WEIGHT_FEE, length_fee=LENGTH_FEE, operational_fee_multiplier=u8(5),
             development_fund=DEVELOPMENT_FUND, currency=self.balances, authorship=self.babe,
@@ -384,6 +387,15 @@ class BttRuntime(Runtime):
             slot_ms=params.slot_ms, pool=EXCHANGE, currency=self.balances, clock=self.babe,
             assets=self.assets, exchange=self.exchange, registry=self.asset_registry,
             system=self.system))
+
+    def _add_payments(self, params: RuntimeParams) -> None:
+        """Add the oracle of prices."""
+        technical, parameters = (
+            ensure_decided(kind) for kind in (Decision.Technical, Decision.Params))
+        self.oracle = self.add(60, Oracle(
+            leave_ms=u64(7 * int(params.day_ms)), currency=self.balances, burns=self.tokenomics,
+            time=self.timestamp, providers=self.mining, technical=technical,
+            params_origin=parameters))
 
     def _add_upgrade(self, params: RuntimeParams) -> None:
         """Add the runtime upgrades."""

@@ -60,6 +60,10 @@ class Timestamp(Pallet):
 
     # ---- public interface
 
+    def moment(self) -> int:
+        """Return the block's time in milliseconds since 1970; before it is set, the parent's."""
+        return int(self.now.value)
+
     def earliest(self) -> u64:
         """Return the earliest time in milliseconds that the next block may set."""
         before = self.now.value

@@ -61,6 +61,7 @@ from runtime.pallets.mining.types import (
     PoolBalance,
     Providers,
 )
+from runtime.splits import PPM
 from runtime.weights import block
 from runtime.weights import mining as weights
 
@@ -211,10 +212,7 @@ class Mining(Pallet):
     def attest_region(self, origin: Origin, operator: AccountIdOf, region: u16) -> None:
         """Attest the region in which an operator works. For the oracle."""
         self.attesting(origin)
-        if not self.providers.exists(operator):
-            raise errors.NotOperator
-        if not self.params.peek().is_region(region):
-            raise errors.UnknownRegion
+        self.ensure_attestable(operator, region)
         self.standings.attest_region(operator, region)
         self.deposit(events.RegionAttested(operator, region))
 
@@ -239,7 +237,25 @@ class Mining(Pallet):
         self.params.value = params
         self.deposit(events.ParamsSet(params))
 
-    # ---- public interface:
+    # ---- public interface
+
+    def ensure_attestable(self, operator: AccountId, region: u16) -> None:
+        """Raise NotOperator or UnknownRegion for a region that cannot be attested."""
+        if not self.providers.exists(operator):
+            raise errors.NotOperator
+        if not self.params.peek().is_region(region):
+            raise errors.UnknownRegion
+
+    def attest(self, operator: AccountId, region: u16, efficiency: int) -> None:
+        """Store a provider's region, and its work per kilowatt-hour in ppm of the median.
+
+        The oracle's feeders attested both. Later changes of the median do not change the work.
+        """
+        units = u64(int(self.params.peek().median_energy) * efficiency // PPM)
+        self.standings.attest_region(operator, region)
+        self.standings.attest_energy(operator, units)
+        self.deposit(events.RegionAttested(operator, region))
+        self.deposit(events.EnergyAttested(operator, units))
 
     def record(
         self,
