@@ -35,6 +35,7 @@ from runtime.pallets.bounties import Bounties
 from runtime.pallets.chambers import Chambers
 from runtime.pallets.conviction_voting import ConvictionVoting, votes_within
 from runtime.pallets.exchange import Exchange
+from runtime.pallets.facilities import Facilities
 from runtime.pallets.grandpa import Grandpa
 from runtime.pallets.identity import Identity
 from runtime.pallets.jobs import Jobs
@@ -187,6 +188,7 @@ class BttRuntime(Runtime):
         self._add_core(params)
         self._add_accounts(params)
         self._add_validators(params)
+        self._add_facilities(params)
         self._add_economy(params)
         self._add_work(params)
         self._add_treasury(params)
@@ -218,7 +220,8 @@ class BttRuntime(Runtime):
                 Reason(15, Preimage.HoldReason.Preimage),
                 Reason(40, Providers.HoldReason.ProviderBond),
                 Reason(43, Receipts.HoldReason.VerifierBond),
-                Reason(60, Oracle.HoldReason.Bond))))
+                Reason(60, Oracle.HoldReason.Bond),
+                Reason(61, Facilities.HoldReason.FacilityBond))))
         self.fees = self.add(4, TransactionPayment(
             weight_fee=WEIGHT_FEE, length_fee=LENGTH_FEE, operational_fee_multiplier=u8(5),
             development_fund=DEVELOPMENT_FUND, currency=self.balances, authorship=self.babe,
@@ -264,6 +267,16 @@ class BttRuntime(Runtime):
             manager=self.authorities))
         self.offences = self.add(7, Offences(
             report_epochs=params.report_epochs, sessions=self.session, stakes=self.authorities))
+
+    def _add_facilities(self, params: RuntimeParams) -> None:
+        """Add hospitals and other registered institutions."""
+        day = params.day_slots
+        self.facilities = self.add(61, Facilities(
+            count_after=u64(30 * day), leave_slots=u64(28 * day), max_suspension=u64(90 * day),
+            currency=self.balances, clock=self.babe, identities=self.identity,
+            technical=ensure_decided(Decision.Technical),
+            suspending=ensure_decided(Decision.Technical, Decision.Emergency),
+            params_origin=ensure_decided(Decision.Params)))
 
     def _add_economy(self, params: RuntimeParams) -> None:
         """Add pools, mining and staking."""
@@ -416,4 +429,6 @@ class BttRuntime(Runtime):
         self.assets.connect(self.asset_registry.holders)
         self.mining.connect(self.providers.engagements)
         self.providers.connect(self.chambers.work)
-        self.tokenomics.connect((self.tier_staking, self.authorities, self.receipts))
+        self.tokenomics.connect(
+            (self.tier_staking, self.authorities, self.receipts), self.facilities
+        )

@@ -11,6 +11,7 @@ from typing import Final
 from runtime import BttRuntime
 from runtime.audits.assets import units
 from runtime.audits.balances import bonds, dust, issuance, reserves
+from runtime.audits.facilities import facilities
 from runtime.audits.mining import mining
 from runtime.audits.pools import burns, development, pools, programmes, reserve
 from runtime.audits.staking import stakes
@@ -37,6 +38,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     stakes,
     work,
     units,
+    facilities,
 )
 """All checks except that of I17, which runs first."""
 

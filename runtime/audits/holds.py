@@ -120,6 +120,8 @@ def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
         deposit = status.ticket if isinstance(status, Unrequested) else status.maybe_ticket
         if deposit is not None:
             yield deposit[0], notes, int(deposit[1])
+    for who, facility in runtime.facilities.facilities.items():
+        yield who, runtime.facilities.reason, int(facility.bond)
     for who, ledger in runtime.providers.ledgers.items():
         yield who, runtime.providers.reason, int(ledger.bond) + int(ledger.leaving)
         yield who, runtime.providers.deposit_reason, int(runtime.providers.registration_deposit)
@@ -137,6 +139,8 @@ def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
                 yield one.by, challenge, int(one.deposit)
     for order in values_of(runtime.exchange.order_book.orders):
         yield order.owner, runtime.exchange.reason, int(order.escrow)
+    for who, feeder in runtime.oracle.feeders.feeders.items():
+        yield who, runtime.oracle.reason, int(feeder.bond)
     yield from asset_records(runtime)
 
 

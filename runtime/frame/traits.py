@@ -167,3 +167,10 @@ class IdentityInspect(Operators, Protocol):
 
     def verified(self, who: AccountId) -> bool:
         """Return True if a registrar approved this account, or the parent it agreed to."""
+
+
+class Judgements(Operators, Protocol):
+    """Identities that a registrar knows to be right."""
+
+    def known_good(self, who: AccountId) -> bool:
+        """Return True if a registrar judged this account, or its operator, `KnownGood`."""

@@ -341,6 +341,15 @@ class Identity(Pallet):
         """
         return self._judged_good(who) or self.operator_of(who) != who
 
+    def known_good(self, who: AccountId) -> bool:
+        """Return True if a registrar judged this account, or its operator, `KnownGood`.
+
+        None may have judged the same identity `LowQuality` or `Erroneous`.
+        """
+        return self._judged_good(who, KnownGood) or (
+            (operator := self.operator_of(who)) != who and self._judged_good(operator, KnownGood)
+        )
+
     def operator_of(self, account: AccountId) -> AccountId:
         """Return the operator of an account: the verified parent it agreed to, or itself."""
         if account not in self.subs.agreed:
@@ -350,10 +359,11 @@ class Identity(Pallet):
 
     # ---- internals
 
-    def _judged_good(self, who: AccountId) -> bool:
+    def _judged_good(self, who: AccountId, *good_ones: type[Reasonable | KnownGood]) -> bool:
+        """Return True if a judgement is one of `good_ones`, by default of both, and none is bad."""
         known = self.identity_of.get(who)
         judgements = [judgement for _, judgement in known.judgements] if known else []
-        good = any(isinstance(judgement, Reasonable | KnownGood) for judgement in judgements)
+        good = any(isinstance(one, good_ones or (Reasonable, KnownGood)) for one in judgements)
         bad = any(isinstance(judgement, LowQuality | Erroneous) for judgement in judgements)
         return good and not bad
 

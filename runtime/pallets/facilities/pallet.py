@@ -1,0 +1,392 @@
+"""Facilities: hospitals and other registered institutions of health care.
+
+An account with an identity that a registrar judged `KnownGood` applies with a bond; a decision of
+the Technical track confirms it. An operator (`Identity.operator_of`) has at most one facility of
+each kind.
+
+| state | call | next state |
+|---|---|---|
+| none | `apply`: the bond is put on hold | Asked |
+| Asked | `confirm` | Active |
+| Asked | `refuse`, or `leave`: the bond is released | none |
+| Active, Left | `suspend`: the bond stays on hold | Suspended |
+| Suspended | `suspend(.., false)`: its age begins anew | Active |
+| Active | `leave` | Left |
+| Suspended for `MaxSuspension` | `leave` | Left |
+| Left for `LeaveSlots` | none: the bond is released | none |
+
+A hospital counts for milestones while it is active for `CountAfter` slots, its identity is still
+judged `KnownGood`, and its operator has no other hospital. A lost judgement ends the counting until
+there is a new one; it does not restart the age, because every change of an identity's data removes
+its judgements. A suspension restarts the age.
+
+Invariants: the amount on hold is the sum of the bonds; the roster is the active hospitals; the
+number of hospitals is that of the entries counted in it; those have distinct operators.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Annotated, Final
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.iso3166 import is_assigned
+from btt_chain.scale import TypeName, u16, u32, u64, u128
+from runtime.frame import (
+    Const,
+    Constant,
+    DoubleMap,
+    Hasher,
+    Map,
+    Origin,
+    OriginCheck,
+    Pallet,
+    Reason,
+    Value,
+    call,
+    ensure_root,
+)
+from runtime.frame.aliases import AccountIdLookupOf, HashOf
+from runtime.frame.timers import TimerQueues
+from runtime.frame.traits import Clock, Judgements
+from runtime.pallets.balances import lookup
+from runtime.pallets.facilities import errors, events
+from runtime.pallets.facilities.roster import Roster
+from runtime.pallets.facilities.types import (
+    REQUESTERS,
+    Bonds,
+    Facility,
+    FacilityState,
+    Kind,
+    Money,
+    Size,
+)
+from runtime.weights import facilities as weights
+
+LEAVING: Final = 0
+"""The timer queue of facilities that left."""
+MAX_REVIEWS: Final = 2
+MAX_REMOVALS: Final = 8
+"""Constants of `Facilities`, described there."""
+
+Region = Annotated[u16, TypeName("Region")]
+
+
+class Facilities(Pallet):
+    """Hospitals and other registered institutions. Amounts in planck, times in slots."""
+
+    # ---- constants
+
+    count_after: Const[u64]
+    """Number of slots after which an active hospital counts for milestones."""
+    leave_slots: Const[u64]
+    """Number of slots from leaving to the release of the bond."""
+    max_suspension: Const[u64]
+    """Number of slots after which a suspended facility may leave."""
+    max_reviews = Constant(u32(MAX_REVIEWS))
+    """Maximum number of hospitals that a block reviews."""
+    max_removals = Constant(u32(MAX_REMOVALS))
+    """Maximum number of facilities that left and that a block removes."""
+
+    # ---- dependencies
+
+    currency: Money
+    clock: Clock
+    identities: Judgements
+    technical: OriginCheck = ensure_root
+    """Origin that confirms and refuses."""
+    suspending: OriginCheck = ensure_root
+    """Origin that suspends, and ends suspensions."""
+    params_origin: OriginCheck = ensure_root
+    """Origin that sets the bonds."""
+
+    # ---- storage
+
+    facilities = Map(AccountId, Facility)
+    """The facilities by account."""
+    by_operator = DoubleMap(
+        Kind, AccountId, AccountId, hashers=(Hasher.Twox64Concat, Hasher.Blake2_128Concat)
+    )
+    """The account of an operator's facility of a kind."""
+    bonds = Value(Bonds, default=Bonds())
+    """Bonds of new facilities."""
+
+    # ---- hold reasons
+
+    class HoldReason(IntEnum):
+        """Reasons for which money is on hold."""
+
+        FacilityBond = 0
+        """Bond of a facility."""
+
+    # ---- events
+
+    Applied = events.Applied
+    Confirmed = events.Confirmed
+    Refused = events.Refused
+    Updated = events.Updated
+    Leaving = events.Leaving
+    Removed = events.Removed
+    Suspended = events.Suspended
+    Reinstated = events.Reinstated
+    HospitalCounted = events.HospitalCounted
+    HospitalDropped = events.HospitalDropped
+    BondsSet = events.BondsSet
+
+    # ---- errors
+
+    AlreadyRegistered = errors.AlreadyRegistered
+    NotKnownGood = errors.NotKnownGood
+    OperatorTaken = errors.OperatorTaken
+    UnknownRegion = errors.UnknownRegion
+    UnknownFacility = errors.UnknownFacility
+    NotAsked = errors.NotAsked
+    NotConfirmed = errors.NotConfirmed
+    AlreadySuspended = errors.AlreadySuspended
+    NotSuspended = errors.NotSuspended
+    StillSuspended = errors.StillSuspended
+    AlreadyLeft = errors.AlreadyLeft
+    BondsOutOfOrder = errors.BondsOutOfOrder
+
+    # ---- hooks
+
+    def setup(self) -> None:
+        """Build the components."""
+        self.timers = TimerQueues(self, now=self.clock.now, stalled=lambda: 0)
+        self.roster = Roster(self)
+
+    def on_initialize(self, number: int) -> int:
+        """Remove facilities that left long enough ago, and review the next hospitals."""
+        del number
+        due = self.timers.take(LEAVING, MAX_REMOVALS)
+        for entry in due:
+            self._end_leave(AccountId(entry))
+        return weights.open_block(len(due), self.roster.review(MAX_REVIEWS, self._may_count))
+
+    # ---- calls
+
+    @call(0, weight=weights.APPLY)
+    def apply(
+        self,
+        origin: Origin,
+        kind: Annotated[Kind, TypeName("Kind")],
+        size: Annotated[Size, TypeName("Size")],
+        region: Region,
+        sensitive: bool,
+        meta: HashOf,
+    ) -> None:
+        """Apply to be a facility. The bond of the kind is put on hold until it has left.
+
+        `region` is the number of the country by ISO 3166-1, `meta` the hash of a public
+        description. `sensitive` is for fields where being a patient is a diagnosis.
+        """
+        who = origin.signed()
+        if who in self.facilities:
+            raise self.AlreadyRegistered
+        if not is_assigned(region):
+            raise self.UnknownRegion
+        if not self.identities.known_good(who):
+            raise self.NotKnownGood
+        operator = self.identities.operator_of(who)
+        if (kind, operator) in self.by_operator:
+            raise self.OperatorTaken
+        bond = self.bonds.peek().of(kind)
+        self.currency.hold(self.reason, who, bond)
+
+        self.facilities[who] = Facility(
+            kind, size, region, sensitive, operator, bond, self._now(), FacilityState.Asked, meta
+        )
+        self.by_operator[kind, operator] = who
+        self.deposit(self.Applied(who, kind, bond))
+
+    @call(1, weight=weights.CONFIRM)
+    def confirm(self, origin: Origin, who: AccountIdLookupOf) -> None:
+        """Confirm a facility: it is active from now on. Origin: the Technical track."""
+        self.technical(origin)
+        account = lookup(who)
+        facility = self._expect(account)
+        if facility.state is not FacilityState.Asked:
+            raise self.NotAsked
+        if not self.identities.known_good(account):
+            raise self.NotKnownGood
+        self._activate(account, facility)
+        self.deposit(self.Confirmed(account, facility.kind))
+
+    @call(2, weight=weights.REFUSE)
+    def refuse(self, origin: Origin, who: AccountIdLookupOf) -> None:
+        """Refuse an application; the bond is released. Origin: the Technical track."""
+        self.technical(origin)
+        account = lookup(who)
+        facility = self._expect(account)
+        if facility.state is not FacilityState.Asked:
+            raise self.NotAsked
+        self._remove(account, facility)
+        self.deposit(self.Refused(account))
+
+    @call(3, weight=weights.UPDATE)
+    def update(self, origin: Origin, size: Annotated[Size, TypeName("Size")], meta: HashOf) -> None:
+        """Change the size and the description of the caller's facility."""
+        who = origin.signed()
+        facility = self._expect(who)
+        if facility.state is FacilityState.Left:
+            raise self.AlreadyLeft
+        facility.size, facility.meta = size, meta
+        self.facilities[who] = facility
+        self.deposit(self.Updated(who, size, meta))
+
+    @call(4, weight=weights.LEAVE)
+    def leave(self, origin: Origin) -> None:
+        """Leave. The bond of an application is released at once, others after `LeaveSlots`.
+
+        Until then the facility can still be suspended. A suspended facility can leave once the
+        suspension has lasted `MaxSuspension`.
+        """
+        who = origin.signed()
+        facility = self._expect(who)
+        match facility.state:
+            case FacilityState.Asked:
+                self._remove(who, facility)
+                self.deposit(self.Removed(who, facility.bond))
+                return
+            case FacilityState.Left:
+                raise self.AlreadyLeft
+            case FacilityState.Suspended if self._age(facility) < self.max_suspension:
+                raise self.StillSuspended
+        self._deactivate(who, facility)
+        self._enter(who, facility, FacilityState.Left)
+        until = u64(self.clock.now() + int(self.leave_slots))
+        self.timers.enter(LEAVING, int(until), H256(who))
+        self.deposit(self.Leaving(who, until))
+
+    @call(5, weight=weights.SUSPEND)
+    def suspend(self, origin: Origin, who: AccountIdLookupOf, suspended: bool) -> None:
+        """Suspend a facility, or end its suspension. Origin: the Technical or Emergency track.
+
+        The bond stays on hold, that of a facility that left included. When the suspension ends,
+        the facility is active, and its age begins anew.
+        """
+        self.suspending(origin)
+        account = lookup(who)
+        facility = self._expect(account)
+        if facility.state is FacilityState.Asked:
+            raise self.NotConfirmed
+        if suspended == (facility.state is FacilityState.Suspended):
+            raise self.AlreadySuspended if suspended else self.NotSuspended
+        if suspended:
+            self._deactivate(account, facility)
+            self._enter(account, facility, FacilityState.Suspended)
+            self.deposit(self.Suspended(account))
+        else:
+            self._activate(account, facility)
+            self.deposit(self.Reinstated(account))
+
+    @call(6, weight=weights.SET_BONDS)
+    def set_bonds(
+        self, origin: Origin, bonds: Annotated[Bonds, TypeName("Bonds<BalanceOf<T>>")]
+    ) -> None:
+        """Set the bonds of new facilities. Registered ones keep theirs. Origin: parameters."""
+        self.params_origin(origin)
+        if not bonds.in_order:
+            raise self.BondsOutOfOrder
+        self.bonds.value = bonds
+        self.deposit(self.BondsSet(bonds))
+
+    # ---- public interface
+
+    @property
+    def reason(self) -> Reason:
+        """The reason of bonds in Balances."""
+        return Reason(self.index, self.HoldReason.FacilityBond)
+
+    def get(self, who: AccountId) -> Facility | None:
+        """Return the facility of an account; None if there is none."""
+        return self.facilities.get(who)
+
+    def is_active(self, who: AccountId, kind: Kind) -> bool:
+        """Return True if the account is an active facility of a kind, and still `KnownGood`."""
+        facility = self.facilities.get(who)
+        return (
+            facility is not None
+            and facility.kind is kind
+            and facility.state is FacilityState.Active
+            and self.identities.known_good(who)
+        )
+
+    def count(self) -> int:
+        """Return the number of hospitals that count for milestones, as of their last reviews."""
+        return int(self.roster.tally.peek().counted)
+
+    def is_requester(self, who: AccountId) -> bool:
+        """Return True if the account, or its operator, is an active facility of `REQUESTERS`."""
+        operator = self.identities.operator_of(who)
+        owners = (self.by_operator.get((kind, operator)) for kind in REQUESTERS)
+        kinds = zip(REQUESTERS, owners, strict=True)
+        return any(owner is not None and self.is_active(owner, kind) for kind, owner in kinds)
+
+    def voting_bond(self, who: AccountId) -> u128:
+        """Return the bond of an active hospital, in planck; 0 for other accounts."""
+        facility = self.facilities.get(who) if who in self.roster.hospitals else None
+        return u128(0) if facility is None else facility.bond
+
+    def voting_bonds(self) -> u128:
+        """Return the sum of `voting_bond` over all accounts, in planck."""
+        return self.roster.tally.peek().bonds
+
+    # ---- internals
+
+    def _now(self) -> u64:
+        return u64(self.clock.now())
+
+    def _expect(self, who: AccountId) -> Facility:
+        facility = self.facilities.get(who)
+        if facility is None:
+            raise self.UnknownFacility
+        return facility
+
+    def _age(self, facility: Facility) -> int:
+        """Return the number of slots since the present state began."""
+        return self.clock.now() - int(facility.since)
+
+    def _enter(self, who: AccountId, facility: Facility, state: FacilityState) -> None:
+        facility.state, facility.since = state, self._now()
+        self.facilities[who] = facility
+
+    def _activate(self, who: AccountId, facility: Facility) -> None:
+        self._enter(who, facility, FacilityState.Active)
+        if facility.kind is Kind.Hospital:
+            self.roster.add(who, facility.bond)
+
+    def _deactivate(self, who: AccountId, facility: Facility) -> None:
+        if facility.kind is Kind.Hospital and facility.state is FacilityState.Active:
+            self.roster.remove(who, facility.bond)
+
+    def _remove(self, who: AccountId, facility: Facility) -> None:
+        """Remove a facility that is not active, and release its bond."""
+        self.currency.release(self.reason, who, facility.bond)
+        del self.by_operator[facility.kind, facility.operator]
+        del self.facilities[who]
+
+    def _end_leave(self, who: AccountId) -> None:
+        """Remove a facility that left, unless it was suspended or came back since."""
+        facility = self.facilities.get(who)
+        if (
+            facility is not None
+            and facility.state is FacilityState.Left
+            and self._age(facility) >= self.leave_slots
+        ):
+            self._remove(who, facility)
+            self.deposit(self.Removed(who, facility.bond))
+
+    def _may_count(self, who: AccountId) -> bool:
+        """Return True if an active hospital counts now; record a change of its operator."""
+        facility = self._expect(who)
+        operator = self.identities.operator_of(who)
+        if operator != facility.operator:
+            if (facility.kind, operator) in self.by_operator:
+                return False
+            del self.by_operator[facility.kind, facility.operator]
+            facility.operator = operator
+            self.by_operator[facility.kind, operator] = who
+            self.facilities[who] = facility
+        return self._age(facility) >= self.count_after and self.identities.known_good(who)
