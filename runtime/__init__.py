@@ -365,7 +365,8 @@ class BttRuntime(Runtime):
             term=u32(180 * day), election=u32(14 * day), candidacy_deposit=100 * BTT,
             least_backing=BTT, pools=(*POOLS, TREASURY, ASSET_KEEPER, EXCHANGE, PAYFI),
             currency=self.balances, clock=self.babe, stakes=self.tier_staking,
-            vesting=self.vesting, releases=self.tokenomics.releases, identities=self.identity))
+            vesting=self.vesting, releases=self.tokenomics.releases, identities=self.identity,
+            milestones=self.tokenomics.programmes))
         self.referenda = self.add(17, Referenda(
             submission_deposit=10 * BTT, undeciding_timeout=u32(14 * day), tracks=tracks(day),
             currency=self.balances, clock=self.babe, preimages=self.preimage,

@@ -39,6 +39,12 @@ SET_MODE: Final = 69_100_000
 """1 key written."""
 REMOVE_REPRESENTATIVE: Final = 304_000_000
 """4 keys written."""
+OBJECT_TO_MILESTONE: Final = 1_330_000_000
+"""4 keys written."""
+WITHDRAW_OBJECTION: Final = 401_000_000
+"""3 keys written."""
+UNLOCK_OBJECTIONS: Final = 572_000_000
+"""2 keys written."""
 OPEN_BLOCK: Final = 6_960_000
 """0 keys written."""
 

@@ -10,8 +10,10 @@ from runtime.accounts import TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, Pallet, Reason, ensure_root, signed
 from runtime.pallets.chambers import SEAT_POWER, Chamber, Chambers
+from runtime.pallets.chambers.types import Milestones
 from runtime.pallets.conviction_voting import Conviction, Standard, vote_of
 from runtime.pallets.tier_staking import StakedMoney
+from runtime.pallets.tokenomics import Tokenomics
 from support.governance import CAROL, Forum
 
 SLOT_MS = 6_000
@@ -83,8 +85,23 @@ class Releases:
         return self.ledger.rows
 
 
+class NoProgrammes:
+    """Milestones of a chain without programmes."""
+
+    def expect_pending(self, programme: u32, index: u32) -> tuple[u64, u64]:
+        raise Tokenomics.MilestoneUnknown
+
+    def pending_since(self, programme: u32, index: u32) -> u64 | None:
+        return None
+
+    def object_to(self, programme: u32, index: u32) -> None:
+        raise Tokenomics.MilestoneUnknown
+
+
 class Assembly(Forum):
     """A forum whose electorate is the four chambers; a day has 40 slots, or what a test says."""
+
+    milestones: Milestones = NoProgrammes()
 
     def more(self) -> None:
         self.ledger = Ledger(self)
@@ -106,6 +123,7 @@ class Assembly(Forum):
                 vesting=Schedules(self.ledger),
                 releases=Releases(self.ledger),
                 identities=self.ledger,
+                milestones=self.milestones,
                 seating_origin=ensure_root,
             ),
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.weights.declare import Case, benchmark
 from bench.weights.pallets.conviction_voting import chambers, voter
 from bench.weights.pallets.identity import LONG, named
+from bench.weights.pallets.tokenomics import FIRST, attested, last
 from bench.weights.state import BLOCK, Bench, address
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
@@ -15,6 +16,7 @@ from runtime.pallets.chambers.polls import CLEARED
 from runtime.pallets.chambers.types import (
     MAX_CANDIDATES,
     MAX_INSTITUTIONS,
+    MAX_OBJECTIONS,
     RESERVE_ID,
     SEATS,
     Approvals,
@@ -24,6 +26,7 @@ from runtime.pallets.chambers.types import (
     Seat,
 )
 from runtime.pallets.identity.types import MAX_SUBS
+from runtime.pallets.tokenomics import MilestoneStatus
 
 BACKING = u128(10 * BTT)
 OVER, BEFORE = u32(70), u32(69)
@@ -144,6 +147,47 @@ def set_mode(b: Bench) -> Case:
 def remove_representative(b: Bench) -> Case:
     """Remove the last of all seats, with its deposit."""
     return b.root("Chambers", "remove_representative", who=address(representing(b)[-1]))
+
+
+# ---- objections
+
+
+def objecting(b: Bench, count: int) -> AccountId:
+    """Attest a programme's milestones; let a voter object to the last one and `count` others."""
+    attested(b)
+    who, pallet, index = voter(b), b.runtime.chambers, last(b)
+    seated(b)
+    representing(b)
+    for place in (*range(count), int(index)):
+        pallet.objections.add(who, FIRST, u32(place), u128(BACKING + place))
+    attested(b)  # some were stopped
+    return who
+
+
+@benchmark("Chambers.object_to_milestone")
+def object_to_milestone(b: Bench) -> Case:
+    """Object to the last milestone, after objections to all others, and so stop it."""
+    who, index = objecting(b, int(last(b))), last(b)
+    b.runtime.chambers.objections.withdraw(who, FIRST, index)
+    del b.runtime.chambers.objections.objection_rounds[FIRST, index]
+    return b.signed(
+        who, "Chambers", "object_to_milestone", programme=FIRST, index=index, value=BACKING * 10
+    )
+
+
+@benchmark("Chambers.withdraw_objection")
+def withdraw_objection(b: Bench) -> Case:
+    """Withdraw the last of the longest list of objections."""
+    who = objecting(b, MAX_OBJECTIONS - 1)
+    return b.signed(who, "Chambers", "withdraw_objection", programme=FIRST, index=last(b))
+
+
+@benchmark("Chambers.unlock_objections")
+def unlock_objections(b: Bench) -> Case:
+    """Unlock the longest list of objections."""
+    who = objecting(b, MAX_OBJECTIONS - 1)
+    attested(b, MilestoneStatus.Confirmed)
+    return b.signed(b.account(1), "Chambers", "unlock_objections", target=address(who))
 
 
 # ---- the hook

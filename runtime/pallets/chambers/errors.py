@@ -68,3 +68,19 @@ class InsufficientFunds(Error, index=13):
 
 class NotBacking(Error, index=14):
     """The account backs no candidates."""
+
+
+class AlreadyObjected(Error, index=15):
+    """The account objects to the milestone already. Withdraw the objection to change its amount."""
+
+
+class NotObjecting(Error, index=16):
+    """The account has no such objection, or none whose money can be unlocked yet."""
+
+
+class TooManyObjections(Error, index=17):
+    """The account has the maximum number of objections. Unlock those that are decided first."""
+
+
+class ObjectionTooSmall(Error, index=18):
+    """The amount is less than `LeastBacking`."""

@@ -83,3 +83,23 @@ class SeatTaken(Event, index=9):
 
     who: AccountIdOf
     slashed: BalanceOf
+
+
+class ObjectionRaised(Event, index=10):
+    """An account objected to a milestone of the Foundation.
+
+    `objected` is the weight of all objections to it, in billionths of a part of 7,000.
+    """
+
+    who: AccountIdOf
+    programme: u32
+    index: u32
+    objected: u128
+
+
+class ObjectionWithdrawn(Event, index=11):
+    """An account withdrew its objection to a milestone; its money is unlocked."""
+
+    who: AccountIdOf
+    programme: u32
+    index: u32

@@ -27,6 +27,10 @@ PERCENT: Final = {2026: 50, 2027: 40}
 """Percentage of the institutions in the years between the first and the last."""
 FLOOR_PERCENT: Final = 4
 """Minimum turnout, in percent of the electorate; a chamber below it abstains."""
+OBJECTION_PERCENT: Final = 10
+"""Part of all weights, in percent, whose objection stops a milestone."""
+OBJECTION_WEIGHT: Final = WHOLE * SCALE * OBJECTION_PERCENT // 100
+"""The same in units of a tally."""
 
 WINDOW: Final = 30
 """Length of the window of work that counts, in days; it ends the day before."""
@@ -107,6 +111,27 @@ def approval(counted: Tally) -> Perbill:
 def support(counted: Tally) -> Perbill:
     """Return the weight of the chambers that take part, as a share of all weights."""
     return Perbill.from_rational(counted.support, WHOLE * SCALE)
+
+
+def objected(chambers: Sequence[ChamberRecord]) -> int:
+    """Return the weight of the objections: of each chamber, the objecting part of its power.
+
+    In units of a tally, each part rounded down. There is no minimum turnout: a chamber counts with
+    its objecting part, not with all of its weight.
+    """
+    return sum(
+        int(one.weight)
+        * SCALE
+        * min(int(one.votes.nays), int(one.electorate))
+        // int(one.electorate)
+        for one in chambers
+        if one.electorate
+    )
+
+
+def against(power: int) -> Share:
+    """Return power that is all against."""
+    return Share(nays=u128(power))
 
 
 def shared(power: int, ballot: Ballot) -> Share:

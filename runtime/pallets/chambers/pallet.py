@@ -11,6 +11,8 @@ of its vote, as far as that is locked until the end: by the lock of its vote or,
 by the stake. So no planck votes twice in one referendum, even after a transfer; nor does a seat,
 because only representatives at the start of the decision vote with it.
 
+Members may also object to a milestone that the Foundation attested: 10 % of all weights stop it.
+
 Invariants: weights add up to 7,000; a chamber's votes in a referendum are the sum of the ballots in
 `Ballots`; no account belongs to institutions and holders at once; the amounts reserved under this
 pallet's name are the deposits of candidates and representatives.
@@ -39,14 +41,17 @@ from runtime.frame.traits import Clock, IdentityInspect
 from runtime.pallets.balances import lookup
 from runtime.pallets.chambers import errors, events
 from runtime.pallets.chambers.elections import Elections
-from runtime.pallets.chambers.formulas import Mode
+from runtime.pallets.chambers.formulas import OBJECTION_PERCENT, Mode
 from runtime.pallets.chambers.membership import Membership
+from runtime.pallets.chambers.objections import Objections
 from runtime.pallets.chambers.polls import Polls
 from runtime.pallets.chambers.powers import Powers
 from runtime.pallets.chambers.schedule import Schedule
 from runtime.pallets.chambers.types import (
     MAX_INSTITUTIONS,
+    MAX_OBJECTIONS,
     SEATS,
+    Milestones,
     Money,
     Names,
     Releases,
@@ -86,11 +91,15 @@ class Chambers(Pallet):
     candidacy_deposit: Const[u128]
     """Deposit of a candidacy, in planck; slashed only if governance removes the representative."""
     least_backing: Const[u128]
-    """Minimum backing of candidates by an account, in planck."""
+    """Minimum backing of candidates by an account, and minimum of an objection, in planck."""
     seats = Constant(u32(SEATS))
     """Number of representatives of the community."""
     max_institutions = Constant(u32(MAX_INSTITUTIONS))
     """Maximum number of institutions."""
+    max_objections = Constant(u32(MAX_OBJECTIONS))
+    """Maximum number of an account's objections to milestones that lock money."""
+    objection_percent = Constant(u32(OBJECTION_PERCENT))
+    """Part of all weights, in percent, whose objection stops a milestone."""
 
     # ---- dependencies
 
@@ -102,6 +111,7 @@ class Chambers(Pallet):
     vesting: Schedules
     releases: Releases
     identities: IdentityInspect
+    milestones: Milestones
     seating_origin: OriginCheck = ensure_root
     """Origin that seats institutions, removes seats, and sets the mode."""
 
@@ -117,6 +127,8 @@ class Chambers(Pallet):
     RepVoteRemoved = events.RepVoteRemoved
     ElectionConcluded = events.ElectionConcluded
     SeatTaken = events.SeatTaken
+    ObjectionRaised = events.ObjectionRaised
+    ObjectionWithdrawn = events.ObjectionWithdrawn
 
     # ---- errors
 
@@ -135,6 +147,10 @@ class Chambers(Pallet):
     BackingTooSmall = errors.BackingTooSmall
     InsufficientFunds = errors.InsufficientFunds
     NotBacking = errors.NotBacking
+    AlreadyObjected = errors.AlreadyObjected
+    NotObjecting = errors.NotObjecting
+    TooManyObjections = errors.TooManyObjections
+    ObjectionTooSmall = errors.ObjectionTooSmall
 
     # ---- hooks
 
@@ -171,6 +187,15 @@ class Chambers(Pallet):
             membership=self.membership,
             work=self.work,
             powers=self.powers,
+        )
+        self.objections = Objections(
+            self,
+            polls=self.polls,
+            powers=self.powers,
+            milestones=self.milestones,
+            currency=self.currency,
+            clock=self.clock,
+            least=self.least_backing,
         )
 
     def genesis(self, config: Mapping[str, object]) -> None:
@@ -270,6 +295,29 @@ class Chambers(Pallet):
         """
         self.seating_origin(origin)
         self.elections.remove_representative(lookup(who))
+
+    @call(8, weight=weights.OBJECT_TO_MILESTONE)
+    def object_to_milestone(
+        self, origin: Origin, programme: u32, index: u32, value: CompactBalanceOf
+    ) -> None:
+        """Object to a milestone that the Foundation attested, within the objection window.
+
+        The objection counts in every chamber of the caller, as a vote with `value` planck does,
+        which are locked until the milestone is decided and `unlock_objections` is called. Once the
+        objections have 10 % of all weights, the milestone does not count.
+        """
+        self.objections.add(origin.signed(), programme, index, value)
+
+    @call(9, weight=weights.WITHDRAW_OBJECTION)
+    def withdraw_objection(self, origin: Origin, programme: u32, index: u32) -> None:
+        """Withdraw the caller's objection to a milestone while the window is open."""
+        self.objections.withdraw(origin.signed(), programme, index)
+
+    @call(10, weight=weights.UNLOCK_OBJECTIONS)
+    def unlock_objections(self, origin: Origin, target: AccountIdLookupOf) -> None:
+        """Unlock the money of an account's objections that are decided. Any account may call it."""
+        origin.signed()
+        self.objections.unlock(lookup(target))
 
     # ---- public interface
 

@@ -126,6 +126,10 @@ class Polls(Component):
 
     # ---- public interface, for the pallet
 
+    def frozen_now(self) -> PollRecord:
+        """Return a record with the current weights and electorates, frozen and without votes."""
+        return self._opened([NO_SHARE] * len(Chamber), frozen=True)
+
     def clear(self, poll: u32) -> int:
         """Remove ballots of a finished referendum; then the one before it is next.
 

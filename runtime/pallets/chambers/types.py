@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Final, Protocol
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import Bounded, Compact, TypeName, path, u32, u128
+from btt_chain.scale import Bounded, Compact, TypeName, path, u32, u64, u128
 from runtime.frame.traits import Reasons, SlashNamed
 from runtime.pallets.tier_staking import StakedMoney
 
@@ -20,6 +20,10 @@ RESERVE_ID: Final = b"btt/seat"
 """Name of the reserve for candidates' deposits."""
 LOCK_ID: Final = b"btt/elec"
 """Identifier of the lock on the backing of candidates."""
+OBJECTION_LOCK_ID: Final = b"btt/objn"
+"""Identifier of the lock of objections to milestones."""
+MAX_OBJECTIONS: Final = 16
+"""Maximum number of an account's objections that lock money."""
 SEAT_POWER: Final = 10**9
 """Voting power of one seat: billionths, so that it can be split."""
 
@@ -149,6 +153,33 @@ class Approvals:
     names: Annotated[Bounded[list[AccountId], SEATS], TypeName("BoundedVec<AccountId, MaxSeats>")]
 
 
+@path("pallet_chambers::ObjectionRound")
+@dataclass(slots=True)
+class ObjectionRound:
+    """The objections to one attestation of a milestone."""
+
+    since: Annotated[u64, TypeName("Slot")]
+    """Slot of the attestation."""
+    poll: PollRecord
+    """Weights and electorates as of the first objection; objections are nays."""
+
+
+@path("pallet_chambers::OwnObjection", params={"Balance": u128})
+@dataclass(slots=True)
+class OwnObjection:
+    """An account's objection to one attestation of a milestone."""
+
+    programme: Annotated[u32, TypeName("u32")]
+    index: Annotated[u32, TypeName("u32")]
+    since: Annotated[u64, TypeName("Slot")]
+    """Slot of the attestation."""
+    until: Annotated[u64, TypeName("Slot")]
+    """End of the objection window."""
+    locked: Annotated[u128, TypeName("Balance")]
+    powers: Annotated[Bounded[list[Power], CHAMBERS], TypeName("BoundedVec<Power, Chambers>")]
+    """Power that it counts with, by chamber."""
+
+
 # ---- views
 
 
@@ -264,3 +295,19 @@ class Releases(Protocol):
 
     def unvested(self) -> int:
         """Return the sum of all contractual rows that is not released yet, in planck."""
+
+
+class Milestones(Protocol):
+    """Milestones that the Foundation attests; `Programmes` of Tokenomics implements it."""
+
+    def expect_pending(self, programme: u32, index: u32) -> tuple[u64, u64]:
+        """Return the slot of the attestation, and the end of its objection window.
+
+        Raises MilestoneUnknown, NotAttested and WindowClosed of Tokenomics.
+        """
+
+    def pending_since(self, programme: u32, index: u32) -> u64 | None:
+        """Return the slot of an attestation that can be objected to now; None if there is none."""
+
+    def object_to(self, programme: u32, index: u32) -> None:
+        """Stop a milestone."""

@@ -79,10 +79,12 @@ class Programmes(Component):
         record, item = self._milestone(programme, index)
         if item.status in {MilestoneStatus.Attested, MilestoneStatus.Confirmed}:
             raise errors.AlreadyAttested
-        now = self.clock.now()
-        item.status, item.evidence, item.since = MilestoneStatus.Attested, evidence, u64(now)
+        # Later than an attestation that was stopped in this slot: objections are to one of them.
+        stopped = item.status is MilestoneStatus.Objected
+        since = u64(max(self.clock.now(), int(item.since) + stopped))
+        item.status, item.evidence, item.since = MilestoneStatus.Attested, evidence, since
         self.programmes[programme] = record
-        until = u64(now + self.objection_window)
+        until = u64(int(since) + self.objection_window)
         self.deposit(events.MilestoneAttested(programme, index, evidence, until))
 
     def object_to(self, programme: u32, index: u32) -> None:
@@ -90,13 +92,9 @@ class Programmes(Component):
 
         Raises MilestoneUnknown, NotAttested and WindowClosed.
         """
+        self.expect_pending(programme, index)
         record, item = self._milestone(programme, index)
-        if item.status is not MilestoneStatus.Attested:
-            raise errors.NotAttested
-        now = self.clock.now()
-        if not is_open(item, now, self.objection_window):
-            raise errors.WindowClosed
-        item.status, item.since = MilestoneStatus.Objected, u64(now)
+        item.status, item.since = MilestoneStatus.Objected, u64(self.clock.now())
         self.programmes[programme] = record
         self.deposit(events.MilestoneObjected(programme, index))
 
@@ -114,6 +112,25 @@ class Programmes(Component):
         record.done_bps += item.bps
         self.programmes[programme] = record
         self.deposit(events.MilestoneConfirmed(programme, index))
+
+    def expect_pending(self, programme: u32, index: u32) -> tuple[u64, u64]:
+        """Return the slot of an attestation, and the end of its objection window.
+
+        Raises MilestoneUnknown, NotAttested and WindowClosed.
+        """
+        _, item = self._milestone(programme, index)
+        if item.status is not MilestoneStatus.Attested:
+            raise errors.NotAttested
+        if not is_open(item, self.clock.now(), self.objection_window):
+            raise errors.WindowClosed
+        return item.since, u64(int(item.since) + self.objection_window)
+
+    def pending_since(self, programme: u32, index: u32) -> u64 | None:
+        """Return the slot of an attestation that can be objected to now; None if there is none."""
+        _, item = self._milestone(programme, index)
+        pending = item.status is MilestoneStatus.Attested
+        pending = pending and is_open(item, self.clock.now(), self.objection_window)
+        return item.since if pending else None
 
     # ---- public interface: payments
 

@@ -1,0 +1,332 @@
+"""Objections of the chambers to milestones: ten percent of all weights stop one."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u32, u64, u128
+from runtime.constants import BTT, YEAR_MS
+from runtime.frame import ROOT, DispatchError, TokenError, signed
+from runtime.pallets.chambers import Chamber, ChamberRecord, Chambers, Share, formulas
+from runtime.pallets.chambers.types import MAX_OBJECTIONS, OBJECTION_LOCK_ID
+from runtime.pallets.tokenomics import Milestone, MilestoneStatus, PoolId, Programme, Tokenomics
+from support.assembly import SLOT_MS, Assembly
+from support.governance import ALICE, BOB, CAROL, DAVE, EVE
+from support.runtime import refused
+
+FOUNDATION = AccountId(b"\xf0" * 32)
+PROOF = H256(b"\x01" * 32)
+FIRST, SECOND = u32(0), u32(1)
+WHOLE = 7_000 * 10**9
+
+
+class Objecting(Assembly):
+    """The chambers, and a programme of the Foundation with milestones to object to."""
+
+    window = 14 * Assembly.day
+
+    def more(self) -> None:
+        self.tokenomics = self.add(
+            30,
+            Tokenomics(
+                objection_window=u64(self.window),
+                slot_ms=u64(SLOT_MS),
+                currency=self.balances,
+                clock=self.clock,
+            ),
+        )
+        self.milestones = self.tokenomics.programmes
+        super().more()
+
+    def open(self) -> None:
+        super().open()
+        items = [Milestone(u32(500), PROOF) for _ in range(20)]
+        programme = Programme(PoolId(b"btt/fnd1"), u128(1_000 * BTT), u32(48), items)
+        self.tokenomics.programmes.programmes[FIRST] = programme
+        self.tokenomics.foundation.value = FOUNDATION
+
+    def attest(self, index: u32 = FIRST) -> None:
+        """Attest a milestone in this slot."""
+        self.tokenomics.attest_milestone(signed(FOUNDATION), FIRST, index, PROOF)
+
+    def object(self, who: AccountId, planck: int, index: u32 = FIRST) -> None:
+        """Object with so many planck."""
+        self.chambers.object_to_milestone(signed(who), FIRST, index, u128(planck))
+
+    def status_of(self, index: u32 = FIRST) -> MilestoneStatus:
+        """Return the state of a milestone."""
+        return self.tokenomics.programmes.programmes[FIRST].milestones[index].status
+
+    def objected(self, index: u32 = FIRST) -> int:
+        """Return the weight of the objections to the present attestation."""
+        item = self.tokenomics.programmes.programmes[FIRST].milestones[index]
+        return self.chambers.objections.objected(FIRST, index, item.since)
+
+    def locked(self, who: AccountId) -> int:
+        """Return the amount that objections lock."""
+        locks = self.balances.locks[who]
+        return sum(int(lock.amount) for lock in locks if lock.id == OBJECTION_LOCK_ID)
+
+
+@pytest.fixture
+def town() -> Objecting:
+    made = Objecting()
+    made.open()
+    made.seat(ALICE, 6_000)
+    made.seat(BOB, 1_000)
+    made.attest()
+    made.host.events.clear()
+    return made
+
+
+# ---- the threshold
+
+
+def test_an_objection_of_a_tenth_of_all_weights_stops_a_milestone(town: Objecting) -> None:
+    # Institutions have 70 % of the weights: a seventh of them is a tenth of all.
+    town.object(BOB, 1_000 * BTT)
+    assert town.status_of() is MilestoneStatus.Objected
+    assert town.announced()[-2:] == [
+        Chambers.ObjectionRaised(BOB, FIRST, FIRST, u128(WHOLE // 10)),
+        Tokenomics.MilestoneObjected(FIRST, FIRST),
+    ]
+
+
+@pytest.mark.parametrize("planck", [999 * BTT, 1_000 * BTT - 1])
+def test_less_than_a_tenth_does_not_stop_a_milestone(town: Objecting, planck: int) -> None:
+    town.object(BOB, planck)
+    assert town.objected() == WHOLE * planck // (10_000 * BTT)
+    assert town.status_of() is MilestoneStatus.Attested
+    town.clock.slot += town.window
+    assert town.tokenomics.programmes.cap(town.tokenomics.programmes.programmes[FIRST], 10**8) > 0
+
+
+def test_objections_add_up_over_accounts_and_chambers(town: Objecting) -> None:
+    town.object(BOB, 999 * BTT)
+    # Holders have 15 %, of 30,000 BTT: 100 BTT are 0.05 % of all weights.
+    town.object(CAROL, 10 * BTT)
+    assert town.status_of() is MilestoneStatus.Attested
+    town.object(DAVE, 30 * BTT)
+    assert town.status_of() is MilestoneStatus.Objected
+
+
+def test_work_and_seats_count_in_their_chambers() -> None:
+    town = Objecting()
+    town.open()
+    town.elect(DAVE, EVE)
+    town.work(CAROL, 900)
+    town.work(DAVE, 100)
+    town.wait(town.day)
+    town.attest()
+    town.object(DAVE, int(BTT))
+    holders = 1_050 * Fraction(1, 50_000)
+    expected = 750 * Fraction(1, 10) + holders + 300 * Fraction(1, 2)
+    assert abs(town.objected() - expected * 10**9) < 4
+
+
+def test_weights_are_those_of_the_first_objection(town: Objecting) -> None:
+    town.clock.slot = 3 * YEAR_MS // SLOT_MS - 10
+    town.attest(SECOND)
+    town.object(BOB, 900 * BTT, SECOND)  # in 2027, institutions have 40 %
+    town.clock.slot += 20
+    assert town.chambers.schedule.year() == 2028
+    assert town.objected(SECOND) == 2_800 * 10**9 * 900 // 7_000
+    town.object(ALICE, 800 * BTT, SECOND)
+    assert town.objected(SECOND) == 2_800 * 10**9 * 1_700 // 7_000
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.integers(0, 10**27), st.integers(0, 10**27)), min_size=4, max_size=4
+    ),
+    year=st.integers(2025, 2032),
+)
+def test_the_objected_weight_is_exact_and_at_most_the_whole(
+    rows: list[tuple[int, int]], year: int
+) -> None:
+    weights = formulas.weights(formulas.Mode.Scheduled, year)
+    chambers = [
+        ChamberRecord(u32(weight), u128(all_), Share(nays=u128(nays)))
+        for weight, (nays, all_) in zip(weights, rows, strict=True)
+    ]
+    parts = [
+        weight * 10**9 * min(Fraction(nays, all_), Fraction(1))
+        for weight, (nays, all_) in zip(weights, rows, strict=True)
+        if all_
+    ]
+    found = formulas.objected(chambers)
+    assert found == sum(int(part) for part in parts)
+    assert 0 <= found <= WHOLE
+
+
+# ---- clocks
+
+
+def test_an_objection_after_the_window_is_refused(town: Objecting) -> None:
+    town.clock.slot = town.window - 1
+    town.object(CAROL, int(BTT))
+    town.clock.slot = town.window
+    with refused(town, Tokenomics.WindowClosed):
+        town.object(BOB, 1_000 * BTT)
+    with refused(town, Tokenomics.WindowClosed):
+        town.chambers.withdraw_objection(signed(CAROL), FIRST, FIRST)
+
+
+def test_only_an_attested_milestone_can_be_objected_to(town: Objecting) -> None:
+    with refused(town, Tokenomics.NotAttested):
+        town.object(BOB, int(BTT), SECOND)
+    with refused(town, Tokenomics.MilestoneUnknown):
+        town.object(BOB, int(BTT), u32(20))
+    town.tokenomics.confirm_milestone(ROOT, FIRST, FIRST)
+    with refused(town, Tokenomics.NotAttested):
+        town.object(BOB, int(BTT))
+
+
+def test_a_stopped_milestone_counts_after_it_is_attested_again_or_confirmed(
+    town: Objecting,
+) -> None:
+    town.object(BOB, 1_000 * BTT)
+    with refused(town, Tokenomics.NotAttested):
+        town.object(CAROL, int(BTT))
+    town.attest()  # in the same slot
+    assert town.objected() == 0
+    town.object(BOB, 1_000 * BTT)
+    assert town.status_of() is MilestoneStatus.Objected
+    town.tokenomics.confirm_milestone(ROOT, FIRST, FIRST)
+    assert town.status_of() is MilestoneStatus.Confirmed
+
+
+# ---- weight counts once
+
+
+def test_an_account_objects_once(town: Objecting) -> None:
+    town.object(BOB, 500 * BTT)
+    with refused(town, Chambers.AlreadyObjected):
+        town.object(BOB, 500 * BTT)
+    town.chambers.withdraw_objection(signed(BOB), FIRST, FIRST)
+    assert town.announced()[-1] == Chambers.ObjectionWithdrawn(BOB, FIRST, FIRST)
+    assert (town.objected(), town.locked(BOB)) == (0, 0)
+    with refused(town, Chambers.NotObjecting):
+        town.chambers.withdraw_objection(signed(BOB), FIRST, FIRST)
+    town.object(BOB, 400 * BTT)
+    assert town.objected() == WHOLE * 400 // 10_000
+
+
+def test_the_same_money_does_not_object_twice(town: Objecting) -> None:
+    town.object(CAROL, 9_990 * BTT)
+    before = town.objected()
+    with refused(town, TokenError):
+        town.balances.transfer(CAROL, DAVE, 1_000 * BTT)
+    with refused(town, Chambers.NotObjecting):
+        town.chambers.unlock_objections(signed(DAVE), Id(CAROL))
+    town.chambers.withdraw_objection(signed(CAROL), FIRST, FIRST)
+    town.balances.transfer(CAROL, DAVE, 9_990 * BTT)
+    town.object(DAVE, 9_990 * BTT)
+    assert town.objected() == before
+
+
+def test_one_amount_objects_to_several_milestones(town: Objecting) -> None:
+    town.attest(SECOND)
+    town.object(CAROL, 100 * BTT)
+    town.object(CAROL, 300 * BTT, SECOND)
+    assert town.locked(CAROL) == 300 * BTT
+    town.chambers.withdraw_objection(signed(CAROL), FIRST, SECOND)
+    assert town.locked(CAROL) == 100 * BTT
+
+
+def test_money_is_unlocked_once_a_milestone_is_decided(town: Objecting) -> None:
+    for place in (1, 2, 3):
+        town.attest(u32(place))
+    for place in range(4):
+        town.object(CAROL, (place + 1) * 10 * BTT, u32(place))
+    unlock = town.chambers.unlock_objections
+    with refused(town, Chambers.NotObjecting):
+        unlock(signed(BOB), Id(CAROL))
+    town.tokenomics.confirm_milestone(ROOT, FIRST, u32(3))
+    unlock(signed(BOB), Id(CAROL))
+    assert town.locked(CAROL) == 30 * BTT
+    town.object(BOB, 1_000 * BTT, u32(2))
+    unlock(signed(BOB), Id(CAROL))
+    assert town.locked(CAROL) == 20 * BTT
+    town.clock.slot += town.window
+    unlock(signed(BOB), Id(CAROL))
+    assert town.locked(CAROL) == 0
+    assert CAROL not in town.chambers.objections.own_objections
+
+
+# ---- what an objection needs
+
+
+def test_an_objection_needs_power_and_money(town: Objecting) -> None:
+    poor = AccountId(b"\x77" * 32)
+    with refused(town, Chambers.InsufficientFunds):
+        town.object(poor, int(BTT))
+    with refused(town, Chambers.ObjectionTooSmall):
+        town.object(CAROL, BTT - 1)
+    with refused(town, Chambers.InsufficientFunds):
+        town.object(CAROL, 10_001 * BTT)
+    town.ledger.vesting[DAVE] = 10_000 * BTT
+    with refused(town, Chambers.NoVotingPower):
+        town.object(DAVE, 5_000 * BTT)
+
+
+def test_an_account_has_at_most_sixteen_objections(town: Objecting) -> None:
+    for place in range(1, MAX_OBJECTIONS + 1):
+        town.attest(u32(place))
+    for place in range(MAX_OBJECTIONS):
+        town.object(CAROL, int(BTT), u32(place))
+    with refused(town, Chambers.TooManyObjections):
+        town.object(CAROL, int(BTT), u32(MAX_OBJECTIONS))
+    town.clock.slot += town.window
+    town.attest(u32(MAX_OBJECTIONS + 1))
+    town.object(CAROL, int(BTT), u32(MAX_OBJECTIONS + 1))
+    assert len(town.chambers.objections.own_objections[CAROL]) == 1
+
+
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from((ALICE, BOB, CAROL, DAVE, EVE)),
+            st.sampled_from(("object", "withdraw", "unlock", "send", "wait")),
+            st.integers(1, 2_000),
+        ),
+        max_size=25,
+    )
+)
+def test_the_sums_are_those_of_the_objections_whatever_happens(
+    steps: list[tuple[AccountId, str, int]],
+) -> None:
+    town = Objecting()
+    town.open()
+    town.seat(ALICE, 60_000)
+    town.attest()
+    for who, step, btt in steps:
+        try:
+            if step == "object":
+                town.object(who, btt * BTT)
+            elif step == "withdraw":
+                town.chambers.withdraw_objection(signed(who), FIRST, FIRST)
+            elif step == "unlock":
+                town.chambers.unlock_objections(signed(who), Id(who))
+            elif step == "send":
+                town.balances.transfer(who, CAROL, btt * BTT)
+            else:
+                town.clock.slot += 1
+        except DispatchError:
+            continue
+        current = town.chambers.objections.objection_rounds.get((FIRST, FIRST))
+        own = dict(town.chambers.objections.own_objections.items())
+        for chamber in Chamber:
+            total = sum(int(one.powers[chamber]) for ones in own.values() for one in ones)
+            nays = 0 if current is None else int(current.poll.chambers[chamber].votes.nays)
+            if town.status_of() is MilestoneStatus.Attested:
+                assert nays == total <= town.electorate(chamber)
+        for person in (ALICE, BOB, CAROL, DAVE, EVE):
+            amounts = [int(one.locked) for one in own.get(person, [])]
+            assert town.locked(person) == max(amounts, default=0)
