@@ -63,3 +63,7 @@ class PoolClosed(Error, index=13):
 
 class ExpiryPassed(Error, index=14):
     """The expiry is not after the current slot; choose a later one."""
+
+
+class NoTraffic(Error, index=15):
+    """No money has crossed a bridge to another chain; its traffic is the proof of the link."""

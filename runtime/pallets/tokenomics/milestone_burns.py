@@ -31,6 +31,21 @@ class NoHospitals:
         return 0
 
 
+class Bridge(Protocol):
+    """The link to other chains."""
+
+    def has_traffic(self) -> bool:
+        """Return True if it is proven that money has crossed it."""
+
+
+class NoBridge:
+    """The bridge of a chain that has none."""
+
+    def has_traffic(self) -> bool:
+        """Return False."""
+        return False
+
+
 class MilestoneBurns(Component):
     """Amounts, triggers and sources of milestone burns."""
 
@@ -55,6 +70,7 @@ class MilestoneBurns(Component):
         self.clock = clock
         self.foundation = foundation
         self.hospitals: Hospitals = NoHospitals()
+        self.bridge: Bridge = NoBridge()
 
     def burn_at_launch(self) -> bool:
         """Execute the burn at the chain's launch, if it is due; return True if it was."""
@@ -70,13 +86,15 @@ class MilestoneBurns(Component):
     def execute(self, id: BurnId) -> None:
         """Execute the burn of a milestone that is reached.
 
-        Raises MilestoneUnknown, AlreadyBurned, TriggerNotMet and PoolExhausted.
+        Raises MilestoneUnknown, AlreadyBurned, NoTraffic, TriggerNotMet and PoolExhausted.
         """
         burn = self.milestone_burns.get(id)
         if burn is None:
             raise errors.MilestoneUnknown
         if burn.executed_at is not None:
             raise errors.AlreadyBurned
+        if id is BurnId.CrossChain:
+            self._ensure_traffic()
         if not self._is_reached(id):
             raise errors.TriggerNotMet
         sources = self._burn_sources(int(burn.amount))
@@ -85,13 +103,18 @@ class MilestoneBurns(Component):
         self._burn_milestone(id, burn, sources)
 
     def attest_cross_chain(self) -> None:
-        """Record that the chain is linked to others. Raises AlreadyAttested."""
+        """Record that the chain is linked to others. Raises NoTraffic and AlreadyAttested."""
+        self._ensure_traffic()
         if self.cross_chain.value:
             raise errors.AlreadyAttested
         self.cross_chain.value = True
         self.deposit(events.CrossChainAttested())
 
     # ---- internals
+
+    def _ensure_traffic(self) -> None:
+        if not self.bridge.has_traffic():
+            raise errors.NoTraffic
 
     def _is_reached(self, id: BurnId) -> bool:
         if id in HOSPITALS:

@@ -152,6 +152,7 @@ class Tokenomics(Pallet):
     WindowClosed = errors.WindowClosed
     PoolClosed = errors.PoolClosed
     ExpiryPassed = errors.ExpiryPassed
+    NoTraffic = errors.NoTraffic
 
     # ---- hooks
 
@@ -296,7 +297,10 @@ class Tokenomics(Pallet):
 
     @call(7, weight=weights.ATTEST_CROSS_CHAIN)
     def attest_cross_chain(self, origin: Origin) -> None:
-        """Attest that the chain is linked to others, which triggers the burn for that."""
+        """Attest that the chain is linked to others, which triggers the burn for that.
+
+        Refused until there is a bridge whose traffic proves it.
+        """
         self.technical(origin)
         self.milestone_burns.attest_cross_chain()
 

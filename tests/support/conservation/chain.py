@@ -25,6 +25,7 @@ from runtime.frame import ROOT, signed
 from runtime.pallets import providers
 from runtime.pallets.asset_registry import AssetKind as ThingKind
 from runtime.pallets.asset_registry import RightKind, Role
+from runtime.pallets.facilities import Bonds
 from runtime.pallets.identity import Data, IdentityInfo, KnownGood
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.tier_staking import TIERS
@@ -83,6 +84,7 @@ def prepare(runtime: BttRuntime) -> None:
     runtime.identity.set_identity(signed(alice), INFO)
     judged = H256(blake2_256(codec(IdentityInfo).encode(INFO)))
     runtime.identity.provide_judgement(signed(dave), u32(0), Id(alice), KnownGood(), judged)
+    runtime.facilities.set_bonds(ROOT, Bonds(*[u128(100 * BTT)] * 3))
     registry = runtime.asset_registry
     registry.register(
         signed(alice), ThingKind.Equipment, RightKind.Ownership, PAPERS, PAPERS, b"Scanner", b"SC",

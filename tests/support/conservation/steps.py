@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.scale import u32, u64, u128
+from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, ECOSYSTEM, GRANTS, OPERATIONS
 from runtime.constants import BTT
 from runtime.pallets.bounties import Active, AwaitsCurator, Awarded, Funded, Proposed
 from runtime.pallets.exchange import Side
+from runtime.pallets.facilities import FacilityState
 from runtime.pallets.jobs import JobState
 from runtime.pallets.receipts import Phase
 from runtime.pallets.referenda import WasKilled
@@ -34,7 +35,7 @@ def next_step(c: Chooser, *, trade: bool) -> Step:
     """Return a step that continues a sequence of steps, or begins one."""
     parts = [_grants, _grants, _payments, _releases, _stakes]
     if trade:
-        parts = [_work, _work, _assets, _vaults, _decisions]
+        parts = [_work, _work, _assets, _vaults, _decisions, _facilities]
     return c.one_of(list(c.one_of(parts)(c)))
 
 
@@ -77,7 +78,9 @@ def _releases(c: Chooser) -> Iterator[Step]:
     item = {"programme": u32(0), "index": c.one_of((u32(0), u32(1)))}
     spent = {"pool": id_of(c.one_of((ECOSYSTEM, GRANTS, DEVELOPMENT_FUND, OPERATIONS)))}
     yield foundation, "Tokenomics.attest_milestone", item
+    yield c.one_of(KNOWN), "Chambers.object_to_milestone", item
     yield None, "Tokenomics.confirm_milestone", item
+    yield c.one_of(KNOWN), "Chambers.unlock_objections", {"target": Id(c.one_of(KNOWN))}
     yield foundation, "Tokenomics.claim_programme", {"programme": u32(0)}
     yield None, "Tokenomics.release_discretionary", spent | amount
     yield None, "Tokenomics.unlock_reserve", {"cap": u128(START // 2), "expiry": u64.MAX}
@@ -93,6 +96,15 @@ def _stakes(c: Chooser) -> Iterator[Step]:
         for name in ("claim", "unstake", "extend"):
             yield who, f"TierStaking.{name}", {"id": number}
         yield None, "TierStaking.force_unstake", {"who": Id(who), "id": number}
+
+
+def _facilities(c: Chooser) -> Iterator[Step]:
+    yield c.one_of(KNOWN), "Facilities.apply", {"region": u16(156)}
+    for who, facility in c.runtime.facilities.facilities.items():
+        if facility.state is FacilityState.Asked:
+            yield None, f"Facilities.{c.one_of(('confirm', 'refuse'))}", {"who": Id(who)}
+        yield None, "Facilities.suspend", {"who": Id(who)}
+        yield who, c.one_of(("Facilities.leave", "Facilities.update")), {}
 
 
 def _work(c: Chooser) -> Iterator[Step]:

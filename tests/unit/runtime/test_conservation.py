@@ -30,7 +30,7 @@ from runtime.accounts import (
 )
 from runtime.audit import audit, records
 from runtime.audits import audit, records
-from runtime.constants import BTT, MILLI_BTT
+from runtime.constants import BTT
 from runtime.frame import (
     ROOT,
     BadOrigin,
@@ -377,7 +377,8 @@ class World(RuleBasedStateMachine):
             schedules = runtime.vesting.schedules_ext.get(who) or []
             votes = bool(runtime.conviction_voting.class_locks_for[who])
             backs = who in runtime.chambers.elections.approvals
-            assert len(locks) == bool(schedules) + votes + backs
+            objects = who in runtime.chambers.objections.own_objections
+            assert len(locks) == bool(schedules) + votes + backs + objects
             shown = runtime.vesting.vesting.get(who) or []
             assert shown == [one.info() for one in schedules]
 

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from support.conservation.arguments import accounts, assets, consensus, economy, governance, work
+from support.conservation.arguments import (
+    accounts,
+    assets,
+    consensus,
+    economy,
+    governance,
+    institutions,
+    work,
+)
 from support.conservation.arguments.common import Arguments
 
 CALLS: dict[str, Arguments] = {
     name: arguments
-    for group in (accounts, consensus, governance, economy, work, assets)
+    for group in (accounts, consensus, governance, economy, work, assets, institutions)
     for name, arguments in group.CALLS.items()
 }
 """Rules by the names of calls. A new pallet adds its calls to one of the groups."""
@@ -47,6 +55,7 @@ LIKELY = {
     "Authorities.bond": 6,
     "TierStaking.stake": 6,
     "Bounties.propose_bounty": 4,
+    "Facilities.apply": 3,
     "Jobs.post": 4,
     "Exchange.place_order": 4,
     "Exchange.delist": 0.3,

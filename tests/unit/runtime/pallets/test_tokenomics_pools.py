@@ -56,6 +56,7 @@ from support.tokenomics import (
     SUPPLY,
     WINDOW,
     Bank,
+    Traffic,
     btt,
     pool,
 )
@@ -348,7 +349,15 @@ def test_hospitals_are_counted_before_their_burn(bank: Bank, burn: BurnId, hospi
         bank.tokenomics.execute_milestone_burn(BY_ALICE, burn)
 
 
+def test_a_link_without_traffic_is_neither_attested_nor_burned_for(bank: Bank) -> None:
+    with refused(bank, Tokenomics.NoTraffic):
+        bank.tokenomics.attest_cross_chain(ROOT)
+    with refused(bank, Tokenomics.NoTraffic):
+        bank.tokenomics.execute_milestone_burn(BY_ALICE, BurnId.CrossChain)
+
+
 def test_the_link_to_other_chains_is_attested_before_its_burn(bank: Bank) -> None:
+    bank.tokenomics.milestone_burns.bridge = Traffic()
     with refused(bank, Tokenomics.TriggerNotMet):
         bank.tokenomics.execute_milestone_burn(BY_ALICE, BurnId.CrossChain)
     with refused(bank, BadOrigin):
@@ -378,6 +387,7 @@ def test_a_short_ecosystem_fund_is_filled_by_the_foundation_and_the_treasury(ban
     bank.clock.slot = MONTH
     bank.tokenomics.claim_programme(BY_ALICE, u32(3))  # 8,750 BTT
     bank.balances.transfer(ALICE, FOUNDATION, btt(77_000))  # no account's to burn but its own
+    bank.tokenomics.milestone_burns.bridge = Traffic()
     bank.tokenomics.attest_cross_chain(ROOT)
 
     with refused(bank, Tokenomics.PoolExhausted):
