@@ -317,7 +317,8 @@ class BttRuntime(Runtime):
             epoch_slots=params.epoch_slots, slot_ms=params.slot_ms,
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
             providers=self.providers.engagements, models=self.models, mining=self.mining,
-            benefits=self.tier_staking, identities=self.identity, params_origin=parameters))
+            benefits=self.tier_staking, identities=self.identity, facilities=self.facilities,
+            params_origin=parameters))
         self.receipts = self.add(43, Receipts(
             committee=work.committee, quorum=work.quorum, planted_error_ppm=work.planted_error_ppm,
             beacon_delay=work.beacon_delay, beacon_authors=work.beacon_authors,
@@ -366,7 +367,7 @@ class BttRuntime(Runtime):
             least_backing=BTT, pools=(*POOLS, TREASURY, ASSET_KEEPER, EXCHANGE, PAYFI),
             currency=self.balances, clock=self.babe, stakes=self.tier_staking,
             vesting=self.vesting, releases=self.tokenomics.releases, identities=self.identity,
-            milestones=self.tokenomics.programmes))
+            milestones=self.tokenomics.programmes, facilities=self.facilities))
         self.referenda = self.add(17, Referenda(
             submission_deposit=10 * BTT, undeciding_timeout=u32(14 * day), tracks=tracks(day),
             currency=self.balances, clock=self.babe, preimages=self.preimage,

@@ -1,7 +1,8 @@
 """Chambers: governance by four chambers, each with its own weight.
 
-Institutions vote with their allocations, compute with the verified work of the last thirty days,
-holders with their money, the community through ten elected representatives. An account's ballot
+Institutions vote with their allocations, hospitals among them with their bonds, compute with the
+verified work of the last thirty days, holders with their money, the community through ten elected
+representatives. An account's ballot
 counts in every chamber that it belongs to. A chamber's weight is divided in proportion to its
 votes; one in which less than 4 % take part abstains. Weights follow a schedule by year, and are
 frozen with the electorates when a decision starts.
@@ -14,7 +15,7 @@ because only representatives at the start of the decision vote with it.
 Members may also object to a milestone that the Foundation attested: 10 % of all weights stop it.
 
 Invariants: weights add up to 7,000; a chamber's votes in a referendum are the sum of the ballots in
-`Ballots`; no account belongs to institutions and holders at once; the amounts reserved under this
+`Ballots`; no planck votes among institutions and holders at once; the amounts reserved under this
 pallet's name are the deposits of candidates and representatives.
 """
 
@@ -51,9 +52,11 @@ from runtime.pallets.chambers.types import (
     MAX_INSTITUTIONS,
     MAX_OBJECTIONS,
     SEATS,
+    FacilityBonds,
     Milestones,
     Money,
     Names,
+    NoFacilities,
     Releases,
     Schedules,
     SeatView,
@@ -112,6 +115,7 @@ class Chambers(Pallet):
     releases: Releases
     identities: IdentityInspect
     milestones: Milestones
+    facilities: FacilityBonds = NoFacilities()
     seating_origin: OriginCheck = ensure_root
     """Origin that seats institutions, removes seats, and sets the mode."""
 
@@ -178,6 +182,7 @@ class Chambers(Pallet):
             stakes=self.stakes,
             vesting=self.vesting,
             releases=self.releases,
+            facilities=self.facilities,
             pools=self.pools,
             stake_lasts=self.stake_lasts,
         )

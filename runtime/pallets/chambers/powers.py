@@ -10,6 +10,7 @@ from btt_chain.scale import u32, u128
 from runtime.pallets.chambers.membership import Membership
 from runtime.pallets.chambers.types import (
     SEAT_POWER,
+    FacilityBonds,
     Money,
     PollRecord,
     Releases,
@@ -45,6 +46,7 @@ class Powers:
         stakes: Stakes,
         vesting: Schedules,
         releases: Releases,
+        facilities: FacilityBonds,
         pools: Sequence[AccountId],
         stake_lasts: u32,
     ) -> None:
@@ -54,12 +56,14 @@ class Powers:
         self.stakes = stakes
         self.vesting = vesting
         self.releases = releases
+        self.facilities = facilities
         self.pools = pools
         self.stake_lasts = stake_lasts
 
     def of(self, who: AccountId, locked: int, record: PollRecord | None = None) -> list[int]:
         """Return the power, by chamber, of an account that locks `locked` planck by its vote.
 
+        The bond of a hospital votes among institutions, the rest of its money among holders.
         In the referendum of `record`, or in one whose decision starts now. Before the start, which
         may be much later, seats do not count, and stakes only as far as the vote locks them.
         """
@@ -74,7 +78,10 @@ class Powers:
         if allocation is not None:
             return [min(allocation, kept.planck), work, 0, seat]
         unvested = min(int(self.vesting.unvested(who)), kept.locked)
-        return [0, work, 2 * (kept.planck - unvested) + kept.long, seat]
+        bond = min(int(self.facilities.voting_bond(who)), kept.locked)
+        # Vesting money may be the bond; which part is, is unknown, so both are subtracted.
+        rest = max(0, kept.planck - unvested - bond)
+        return [bond, work, 2 * rest + kept.long, seat]
 
     def totals(self, day: int) -> list[int]:
         """Return the total power of each chamber, from sums alone.
@@ -85,15 +92,17 @@ class Powers:
         total, seated = self.currency.total, self.membership.institutions.value
         held = [(one, int(total(one.who))) for one in seated]
         institutions = sum(min(int(one.allocation), has) for one, has in held)
+        bond_of = self.facilities.voting_bond
+        bonds = int(self.facilities.voting_bonds()) - sum(int(bond_of(one.who)) for one in seated)
         theirs = sum(int(self.vesting.unvested(one.who)) for one in seated)
         vesting = max(0, self.releases.unvested() - theirs)
         apart = sum(has for _, has in held) + sum(int(total(pool)) for pool in self.pools)
-        money = max(0, int(self.currency.total_issuance.value) - apart - vesting)
+        money = max(0, int(self.currency.total_issuance.value) - apart - vesting - bonds)
         long = sum(int(self.stakes.staked_of(one.who).long) for one in seated)
         long = max(0, int(self.stakes.staked().long) - long)
         seats = len(self.membership.representatives.value) * SEAT_POWER
         work = self.work.total(day)
-        return [institutions, work, 2 * money + long, seats]
+        return [institutions + bonds, work, 2 * money + long, seats]
 
     def may_delegate(self, who: AccountId) -> bool:
         """Return True if `who` may delegate: it votes as a holder alone, with all its money.
@@ -105,6 +114,7 @@ class Powers:
             self.membership.is_institution(who)
             or self.membership.is_representative(who)
             or self.work.of(who, self.work.today())
+            or self.facilities.voting_bond(who)
             or self.vesting.unvested(who)
             or int(self.currency.lockable(who)) + staked < self.currency.total(who)
         )

@@ -311,3 +311,25 @@ class Milestones(Protocol):
 
     def object_to(self, programme: u32, index: u32) -> None:
         """Stop a milestone."""
+
+
+class FacilityBonds(Protocol):
+    """Bonds of registered hospitals; Facilities implements it. In planck."""
+
+    def voting_bond(self, who: AccountId) -> u128:
+        """Return the bond of an active hospital; 0 for other accounts."""
+
+    def voting_bonds(self) -> u128:
+        """Return the sum of `voting_bond` over all accounts."""
+
+
+class NoFacilities:
+    """Bonds of a chain without hospitals."""
+
+    def voting_bond(self, who: AccountId) -> u128:
+        """Return 0."""
+        return u128(0)
+
+    def voting_bonds(self) -> u128:
+        """Return 0."""
+        return u128(0)

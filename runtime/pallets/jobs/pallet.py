@@ -66,11 +66,13 @@ from runtime.pallets.jobs.types import (
     Models,
     NoBenefits,
     NoopIdentities,
+    NoRequesters,
     Params,
     Payer,
     ProtocolSet,
     Providers,
     PublicKey,
+    Requesters,
     SetIndex,
     Slots,
     Tier,
@@ -181,6 +183,7 @@ class Jobs(Pallet):
     mining: Mining
     benefits: Benefits = NoBenefits()
     identities: IdentityInspect = NoopIdentities()
+    facilities: Requesters = NoRequesters()
     params_origin: OriginCheck
     """Origin that sets the parameters and the chain's own jobs."""
 
@@ -239,7 +242,9 @@ class Jobs(Pallet):
         )  # fmt: skip
         clock, models, providers = self.clock, self.models, self.providers
         stalls = StallTracker(self)
-        store = JobStore(self, clock, stalls, models, self.benefits, self.system, rules)
+        store = JobStore(
+            self, clock, stalls, models, self.benefits, self.facilities, self.system, rules
+        )
         escrows = Escrows(self, self.currency, self.payer, self.mining, self.reason, rules)
         prices = Prices(self, self.params, models, providers, rules)
         outcomes = Outcomes(self, store, escrows, prices, providers, clock, rules)

@@ -22,6 +22,7 @@ from runtime.pallets.jobs.types import (
     JobState,
     Models,
     Outcome,
+    Requesters,
     Urgency,
 )
 from runtime.pallets.system import System
@@ -32,7 +33,7 @@ CANCELLED_SLOTS: Final = 50
 
 DEADLINES: Final = 0
 WAITING: Final = (1, 2, 3, 4, 5, 6)
-"""Jobs without a provider, by urgency, and in each those of stakers with priority first."""
+"""Jobs without a provider, by urgency, and in each those with priority first."""
 FORGETTING: Final = 7
 """Numbers of the timer queues."""
 
@@ -67,6 +68,7 @@ class JobStore(Component):
         stalls: StallTracker,
         models: Models,
         benefits: Benefits,
+        facilities: Requesters,
         system: System,
         rules: JobRules,
     ) -> None:
@@ -76,6 +78,7 @@ class JobStore(Component):
         self._stalls = stalls
         self._models = models
         self._benefits = benefits
+        self._facilities = facilities
         self._system = system
         self._rules = rules
 
@@ -127,8 +130,8 @@ class JobStore(Component):
 
     def wait(self, id: H256, job: Job, since: int, until: int) -> None:
         """Queue a selection in slot `until`, by randomness that was unknown in slot `since`."""
-        staker = job.requester is not None and self._benefits.benefits(job.requester).priority
-        queue = WAITING[2 * (Urgency.Emergency - job.urgency) + (not staker)]
+        first = job.requester is not None and self._has_priority(job.requester)
+        queue = WAITING[2 * (Urgency.Emergency - job.urgency) + (not first)]
         job.state, job.since, job.due = JobState.Posted, u32(since), u32(until)
         job.timer, job.queue = self.timers.enter(queue, until, id), u8(queue)
         self.jobs[id] = job
@@ -184,3 +187,10 @@ class JobStore(Component):
         for who in (job.requester, job.provider):
             if who is not None:
                 del self.involved[who, id]
+
+    # ---- internals
+
+    def _has_priority(self, requester: AccountId) -> bool:
+        """Return True if its jobs go before others of their urgency: by stake, or as a hospital."""
+        staked = self._benefits.benefits(requester).priority
+        return staked or self._facilities.is_requester(requester)

@@ -465,6 +465,21 @@ class Benefits(Protocol):
         """Return the current benefits of an account's stakes."""
 
 
+class Requesters(Protocol):
+    """Facilities whose jobs have priority; Facilities satisfies it."""
+
+    def is_requester(self, who: AccountId) -> bool:
+        """Return True if the account, or its operator, is such a facility."""
+
+
+class NoRequesters:
+    """Facilities of a chain without any."""
+
+    def is_requester(self, who: AccountId) -> bool:
+        """Return False."""
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class NoBenefit:
     """No benefits."""

@@ -133,6 +133,25 @@ def test_urgent_jobs_go_first_and_stakers_before_others_of_their_urgency(market:
     assert prices[0] <= prices[1] <= prices[2]
 
 
+def test_jobs_of_hospitals_go_before_others_of_their_urgency(market: Market) -> None:
+    class Hospitals:
+        def is_requester(self, who: AccountId) -> bool:
+            return who == BOB
+
+    market.give_jobs(facilities=Hospitals())
+    routine, hospital, urgent = (
+        market.post(who, urgency=urgency)
+        for who, urgency in (
+            (ALICE, Urgency.Routine),
+            (BOB, Urgency.Routine),
+            (ALICE, Urgency.Urgent),
+        )
+    )
+    market.until(routine, JobState.Assigned)
+    order = [event.job for event in market.announced() if isinstance(event, Jobs.Assigned)]
+    assert order == [urgent, hospital, routine]
+
+
 def test_a_block_selects_for_a_bounded_number_of_jobs_and_the_rest_stays_due() -> None:
     market = Market(providers=11)
     jobs = [market.post() for _ in range(44)]
