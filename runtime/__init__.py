@@ -296,7 +296,7 @@ class BttRuntime(Runtime):
         self.tier_staking = self.add(32, TierStaking(
             slot_ms=params.slot_ms, era_slots=params.epoch_slots, clock=self.babe,
             currency=self.balances, rewards=self.tokenomics, dividends=self.tokenomics.dividends,
-            params=parameters))
+            identities=self.identity, params=parameters))
 
     def _add_work(self, params: RuntimeParams) -> None:
         """Add models, providers, jobs and receipts."""
@@ -378,7 +378,7 @@ class BttRuntime(Runtime):
             max_votes=votes_within(heaviest_call(int(params.slot_ms))),
             vote_locking_period=u32(7 * day),
             currency=self.balances, clock=self.babe, polls=self.referenda,
-            electorate=self.chambers.polls))
+            electorate=self.chambers.polls, contributions=self.tier_staking.contributions))
 
     def _add_assets(self, params: RuntimeParams) -> None:
         """Add assets, their registry, the exchange and vaults."""

@@ -49,7 +49,7 @@ def expose_voters(items: int) -> int:
 
 LOOK: Final = 15_800_000
 """0 keys written."""
-SELECT: Final = 5_410_000_000
+SELECT: Final = 12_100_000_000
 """19 keys written."""
 CLOSE_ROUND: Final = 13_800_000_000
 """28 keys written."""

@@ -199,6 +199,17 @@ class Coins:
         return True
 
 
+class VoteCounter:
+    """Rewards for voting: the accounts whose votes were reported, in order."""
+
+    def __init__(self) -> None:
+        self.counted: list[AccountId] = []
+
+    def count_vote(self, who: AccountId) -> None:
+        """Note the account."""
+        self.counted.append(who)
+
+
 class Forum(GovernanceRuntime):
     """A town that holds referenda and votes with its money; a day has 40 slots."""
 
@@ -228,6 +239,7 @@ class Forum(GovernanceRuntime):
                 kill_origin=ensure_decided(Decision.Canceller),
             ),
         )
+        self.contributions = VoteCounter()
         self.voting = self.add(
             18,
             ConvictionVoting(
@@ -237,6 +249,7 @@ class Forum(GovernanceRuntime):
                 clock=self.clock,
                 polls=self.referenda,
                 electorate=electorate,
+                contributions=self.contributions,
             ),
         )
 

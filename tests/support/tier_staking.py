@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from enum import IntEnum
 
 from btt_chain.primitives import ss58
@@ -95,6 +96,20 @@ class FakeTokenomics:
         self.inflow += amount
 
 
+class FakeIdentities:
+    """Identities: those of `judged` are; a sub-account's operator is its parent."""
+
+    def __init__(self, judged: Iterable[AccountId]) -> None:
+        self.judged = list(judged)
+        self.parents: dict[AccountId, AccountId] = {}
+
+    def operator_of(self, account: AccountId) -> AccountId:
+        return self.parents.get(account, account)
+
+    def verified(self, who: AccountId) -> bool:
+        return self.operator_of(who) in self.judged
+
+
 class World(SmallRuntime):
     """Balances, Vesting and TierStaking, with a clock that stands where a test puts it."""
 
@@ -129,6 +144,7 @@ class World(SmallRuntime):
             ),
         )
         self.tokenomics = FakeTokenomics(self.balances)
+        self.identities = FakeIdentities(PEOPLE)
         self.staking = self.add(
             32,
             TierStaking(
@@ -138,6 +154,7 @@ class World(SmallRuntime):
                 currency=self.balances,
                 rewards=self.tokenomics,
                 dividends=self.tokenomics,
+                identities=self.identities,
             ),
         )
 

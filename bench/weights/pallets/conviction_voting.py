@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.identity import parent
 from bench.weights.pallets.preimage import fill_slot
 from bench.weights.pallets.referenda import deposited, submitted
 from bench.weights.pallets.tier_staking import staker
@@ -33,6 +34,7 @@ from runtime.pallets.conviction_voting.types import (
     VoteCasting,
     vote_of,
 )
+from runtime.pallets.identity.types import Reasonable
 from runtime.pallets.referenda import Ongoing
 from runtime.pallets.referenda.tracks import track_of
 from runtime.pallets.referenda.types import WasApproved
@@ -206,20 +208,37 @@ def unlock(b: Bench, votes: int) -> Case:
 
 
 def removing(b: Bench, votes: int, moved: int) -> tuple[AccountId, u32]:
-    """Give an account that many votes, one of them in an open referendum."""
+    """Give an account that many votes, one of them in a referendum that moves or is decided.
+
+    The vote in a decided one counts as a contribution of the account, whose identity is judged.
+    """
     who = voter(b)
-    index = decided(b) if moved else submitted(b)
+    if not moved:
+        return who, contributed(b, who, votes)
+    index = decided(b)
     b.does(who, "ConvictionVoting", "vote", poll_index=index, vote=AYE)
     record(b, who, votes - 1, index)
-    if moved:
-        referenda = b.runtime.referenda
-        status = referenda.lifecycle.ongoing(index)
-        slot = u32(FAR)
-        full(b, FAR)
-        status.alarm = (slot, (slot, u32(0)))
-        referenda.referendum_info_for[index] = Ongoing(status)
-        crowd(b)
+    referenda = b.runtime.referenda
+    status = referenda.lifecycle.ongoing(index)
+    slot = u32(FAR)
+    full(b, FAR)
+    status.alarm = (slot, (slot, u32(0)))
+    referenda.referendum_info_for[index] = Ongoing(status)
+    crowd(b)
     return who, index
+
+
+def contributed(b: Bench, who: AccountId, votes: int) -> u32:
+    """Let one of that many votes of an account be in a decided referendum; return its index."""
+    parent(b, who, [], Reasonable())
+    index, referenda = submitted(b), b.runtime.referenda
+    deposit = referenda.lifecycle.ongoing(index).submission_deposit
+    warm_up = int(b.runtime.tier_staking.warm_up) // int(b.params.slot_ms)
+    b.at(BLOCK + warm_up)
+    referenda.referendum_info_for[index] = WasApproved(u32(BLOCK + warm_up), deposit, deposit)
+    record(b, who, votes - 1, index)
+    assert b.runtime.tier_staking.contributions.counts(who)
+    return index
 
 
 @benchmark("ConvictionVoting.remove_vote", votes=(1, MAX_VOTES), moved=(0, 1))

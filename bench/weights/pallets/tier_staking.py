@@ -87,7 +87,7 @@ def claim_dividend(b: Bench) -> Case:
 def claim_contribution(b: Bench) -> Case:
     """Claim the contributions of a quarter."""
     who, pallet = staker(b), b.runtime.tier_staking
-    pallet.contributions.contrib_points[u32(0), who] = ContributionPoints(u32(20), u32(20))
+    pallet.contributions.contrib_points[u32(0), who] = ContributionPoints(u32(20), points=u32(20))
     pallet.contributions.quarters[u32(0)] = Quarter(u64(40), u128(10 * BTT))
     b.endow(REFERRAL)
     later(b, 120)

@@ -6,6 +6,9 @@ once. Convictions `None` and `Locked1x` both mean this, others are rejected: lon
 more votes on this chain. An account may delegate its votes, by class; delegated
 money follows the delegate's undivided votes, and is not delegated further.
 
+A vote that stands when its referendum is decided is a contribution of its account; it is counted
+when it is removed, once, because no one can vote in a decided referendum again.
+
 Invariants: an account's lock is the greatest of its `ClassLocksFor`, and each of those covers the
 needs of its votes, its delegation and its former votes of that class; the delegations to an account
 are the sum of what others delegate to it.
@@ -152,6 +155,20 @@ class Polls(Protocol):
         """Set the tally; return True if the poll's alarm or place in the queue moved."""
 
 
+class Contributions(Protocol):
+    """Rewards for voting; `Contributions` of TierStaking implements it."""
+
+    def count_vote(self, who: AccountId) -> None:
+        """Count a vote that stood until its referendum was decided."""
+
+
+class NoopContributions:
+    """No rewards for voting."""
+
+    def count_vote(self, who: AccountId) -> None:
+        """Do nothing."""
+
+
 class ConvictionVoting(Pallet, instances=True):
     """Votes with money that stays locked for a period."""
 
@@ -163,6 +180,7 @@ class ConvictionVoting(Pallet, instances=True):
     clock: Clock
     polls: Polls
     electorate: Electorate
+    contributions: Contributions = NoopContributions()
 
     voting_for = DoubleMap(
         AccountId,
@@ -414,6 +432,8 @@ class ConvictionVoting(Pallet, instances=True):
             self.deposit(self.VoteRemoved(who, vote))
         else:
             casting.prior = self._locked_by(casting.prior, poll, vote, own=own)
+            if self.polls.ended(poll) is not None and stake_of(vote):
+                self.contributions.count_vote(who)
         self.voting_for[(who, track)] = VoteCasting(casting)
         return length, int(moved)
 

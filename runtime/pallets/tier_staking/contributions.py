@@ -1,4 +1,10 @@
-"""Contributions of stakers besides staking, and their payment by quarter."""
+"""Contributions of stakers besides staking, and their payment by quarter.
+
+A contribution counts for an account with a judged identity of its own and an active stake, up to a
+maximum of each kind in a quarter. Without the identity one staker could contribute under many names
+and take most of the budget, which is shared by points and not by stakes. Sub-accounts do not count
+for the same reason: their parent does.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +14,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import REFERRAL
 from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame.traits import IdentityInspect
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.positions import Positions
 from runtime.pallets.tier_staking.rewards import Rewards
@@ -16,9 +23,13 @@ from runtime.pallets.tier_staking.types import Contribution, ContributionPoints,
 from runtime.splits import mul_div
 
 MAX_VOTES: Final = 20
-"""Maximum number of votes of an account that count in a quarter."""
-POINTS: Final = {Contribution.Vote: 1, Contribution.Referral: 5, Contribution.Credential: 3}
-"""Points of each kind of contribution."""
+MAX_REFERRALS: Final = 4
+MAX_CREDENTIALS: Final = 4
+"""Maximum numbers of contributions of an account that count in a quarter."""
+VOTE_POINTS: Final = 1
+REFERRAL_POINTS: Final = 5
+CREDENTIAL_POINTS: Final = 3
+"""Points of one contribution of each kind."""
 
 
 class Contributions(Component):
@@ -39,12 +50,14 @@ class Contributions(Component):
         time: MsClock,
         positions: Positions,
         rewards: Rewards,
+        identities: IdentityInspect,
         quarter: u64,
     ) -> None:
         super().__init__(pallet)
         self.time = time
         self.positions = positions
         self.rewards = rewards
+        self.identities = identities
         self.quarter = int(quarter)
 
     def claim(self, who: AccountId, quarter: u32) -> None:
@@ -63,19 +76,38 @@ class Contributions(Component):
         """Return the number of the current quarter, counted from genesis."""
         return self.time.now() // self.quarter
 
-    def add_points(self, who: AccountId, kind: Contribution, count: int = 1) -> None:
-        """Count `count` contributions of `who` in this quarter.
+    def count_vote(self, who: AccountId) -> None:
+        """Count a vote that stood until its referendum was decided.
 
-        They count only if `who` has an active stake. Votes beyond the maximum are ignored.
+        The caller counts each account once in each referendum.
         """
-        if not self.positions.active(who):
+        self.add_points(who, Contribution.Vote)
+
+    def count_referral(self, who: AccountId) -> None:
+        """Count a referral of which the referee has reached all milestones.
+
+        The caller counts each referee once.
+        """
+        self.add_points(who, Contribution.Referral)
+
+    def count_credential(self, who: AccountId) -> None:
+        """Count a credential that a registered educator attested.
+
+        The caller counts each credential once.
+        """
+        self.add_points(who, Contribution.Credential)
+
+    def add_points(self, who: AccountId, kind: Contribution) -> None:
+        """Add the points of a contribution in this quarter.
+
+        It is ignored if `who` has no judged identity of its own or no active stake, or if the
+        maximum of the quarter is reached.
+        """
+        if not self.counts(who):
             return
         quarter = u32(self.quarter_now())
         mine = self.contrib_points.get((quarter, who)) or ContributionPoints()
-        if kind is Contribution.Vote:
-            count = min(count, MAX_VOTES - int(mine.votes))
-            mine.votes += count
-        points = min(count * POINTS[kind], u32.MAX - mine.points)
+        points = counted(mine, kind)
         if not points:
             return
         whole = self.quarters.get(quarter) or Quarter(u64(0), self.contribution_budget.value)
@@ -83,3 +115,25 @@ class Contributions(Component):
         whole.points += points
         self.contrib_points[quarter, who] = mine
         self.quarters[quarter] = whole
+
+    def counts(self, who: AccountId) -> bool:
+        """Return True if contributions of `who` count now."""
+        identities = self.identities
+        judged = identities.verified(who) and identities.operator_of(who) == who
+        return judged and bool(self.positions.active(who))
+
+
+def counted(mine: ContributionPoints, kind: Contribution) -> int:
+    """Count a contribution in `mine`; return its points, zero if the maximum is reached."""
+    match kind:
+        case Contribution.Vote if mine.votes < MAX_VOTES:
+            mine.votes += 1
+            return VOTE_POINTS
+        case Contribution.Referral if mine.referrals < MAX_REFERRALS:
+            mine.referrals += 1
+            return REFERRAL_POINTS
+        case Contribution.Credential if mine.credentials < MAX_CREDENTIALS:
+            mine.credentials += 1
+            return CREDENTIAL_POINTS
+        case _:
+            return 0

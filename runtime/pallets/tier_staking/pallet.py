@@ -36,7 +36,7 @@ from runtime.frame import (
     ensure_root,
 )
 from runtime.frame.aliases import AccountIdLookupOf, BalanceOf, CompactBalanceOf
-from runtime.frame.traits import Clock, Inspect, Mutate, MutateHold
+from runtime.frame.traits import Clock, IdentityInspect, Inspect, Mutate, MutateHold
 from runtime.pallets.balances import lookup
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.contributions import Contributions
@@ -101,6 +101,7 @@ class TierStaking(Pallet):
     currency: Currency
     rewards: Rewards
     dividends: Dividends
+    identities: IdentityInspect
     params: OriginCheck = ensure_root
     """Origin that may change tiers, shares, budgets and services."""
 
@@ -170,7 +171,9 @@ class TierStaking(Pallet):
             self, time, self.tier_terms, self.positions, self.reward_pool,
             self.dividend_accounting, self.currency, self.reason, self.max_stakes_per_account,
         )  # fmt: skip
-        self.contributions = Contributions(self, time, self.positions, self.rewards, self.quarter)
+        self.contributions = Contributions(
+            self, time, self.positions, self.rewards, self.identities, self.quarter
+        )
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Record the size of the pools, and the chain's own terms if it has some.

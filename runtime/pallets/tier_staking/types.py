@@ -167,12 +167,13 @@ class Contribution(IntEnum):
 @path("pallet_tier_staking::ContributionPoints")
 @dataclass(slots=True)
 class ContributionPoints:
-    """Contributions of an account in a quarter."""
+    """Counted contributions of an account in a quarter, and their points."""
 
     votes: u32 = u32(0)
-    """Number of counted votes."""
+    referrals: u32 = u32(0)
+    credentials: u32 = u32(0)
     points: u32 = u32(0)
-    """Sum of all points, including those of votes."""
+    """Sum of the points of all of them."""
 
 
 @path("pallet_tier_staking::Quarter", params={"Balance": u128})

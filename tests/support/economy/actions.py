@@ -110,8 +110,8 @@ def penalty(values: RandomValues) -> Callable[[], object]:
 
 def contribution(values: RandomValues) -> Callable[[], object]:
     """Count contributions of an account."""
-    who, kind, times = values.signer, values.one_of(list(Contribution)), values.rng.randrange(30)
-    return lambda: values.chain.staking.contributions.add_points(who, kind, times)
+    who, kind = values.signer, values.one_of(list(Contribution))
+    return lambda: values.chain.staking.contributions.add_points(who, kind)
 
 
 def hospital(values: RandomValues) -> Callable[[], object]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.accounts import REFERRAL, TREASURY
 from runtime.constants import DAY_MS
@@ -386,9 +387,10 @@ def test_contributions_share_the_budget_of_their_quarter(world: World) -> None:
     warm(world, ALICE, BOB)
     budget = int(btt(REFERRALS)) // 32
     assert staking.contributions.contribution_budget.value == budget
-    staking.contributions.add_points(ALICE, Contribution.Vote, 3)
-    staking.contributions.add_points(ALICE, Contribution.Credential)
-    staking.contributions.add_points(BOB, Contribution.Referral)
+    for _ in range(3):
+        staking.contributions.count_vote(ALICE)
+    staking.contributions.count_credential(ALICE)
+    staking.contributions.count_referral(BOB)
     with refused(world, TierStaking.QuarterNotOver):
         staking.claim_contribution(signed(ALICE), u32(0))
     world.clock.slots = QUARTER - 1
@@ -410,41 +412,86 @@ def test_contributions_share_the_budget_of_their_quarter(world: World) -> None:
         staking.claim_contribution(signed(ALICE), u32(1))
 
 
-def test_so_many_votes_count_in_a_quarter(world: World) -> None:
-    staking = world.staking
+@pytest.mark.parametrize(
+    ("kind", "maximum", "points"),
+    [(Contribution.Vote, 20, 1), (Contribution.Referral, 4, 5), (Contribution.Credential, 4, 3)],
+)
+def test_so_many_contributions_of_a_kind_count_in_a_quarter(
+    world: World, kind: Contribution, maximum: int, points: int
+) -> None:
+    contributions = world.staking.contributions
     warm(world, ALICE)
-    for _ in range(25):
-        staking.contributions.add_points(ALICE, Contribution.Vote)
-    staking.contributions.add_points(ALICE, Contribution.Vote, 25)
-    mine = staking.contributions.contrib_points[u32(0), ALICE]
-    assert (mine.votes, mine.points) == (20, 20)
-    assert staking.contributions.quarters[u32(0)].points == 20
+    for _ in range(maximum + 5):
+        contributions.add_points(ALICE, kind)
+    mine = contributions.contrib_points[u32(0), ALICE]
+    assert mine.votes + mine.referrals + mine.credentials == maximum
+    assert mine.points == contributions.quarters[u32(0)].points == maximum * points
     world.clock.slots = QUARTER
-    staking.contributions.add_points(ALICE, Contribution.Vote)
-    assert staking.contributions.contrib_points[u32(1), ALICE].points == 1
+    contributions.add_points(ALICE, kind)
+    assert contributions.contrib_points[u32(1), ALICE].points == points
+
+
+def test_only_a_judged_identity_of_its_own_contributes(world: World) -> None:
+    contributions = world.staking.contributions
+    warm(world, ALICE, BOB, CAROL)
+    world.identities.judged.remove(BOB)
+    world.identities.parents[CAROL] = ALICE
+    for who in (ALICE, BOB, CAROL):
+        contributions.count_vote(who)
+    assert [who for (_, who), _ in contributions.contrib_points.items()] == [ALICE]
+    assert contributions.quarters[u32(0)].points == 1
+
+
+@given(
+    parts=st.lists(st.integers(1, 40), min_size=1, max_size=8),
+    judged=st.integers(0, 7),
+    votes=st.integers(1, 30),
+)
+def test_dividing_a_stake_among_accounts_never_brings_more_points(
+    parts: list[int], judged: int, votes: int
+) -> None:
+    """One person has one judged identity; all other accounts are its sub-accounts or unjudged."""
+    world, names = World(), [AccountId(bytes((9, n)) * 16) for n in range(len(parts))]
+    whole = sum(parts)
+    for who, part in zip(names, parts, strict=True):
+        world.balances.transfer(ALICE, who, btt(1_000 * part + 1))
+        world.stake(who, 1_000 * part, 0)
+    world.stake(BOB, 1_000 * whole, 0)
+    world.wait(1)
+    owner = names[judged % len(names)]
+    world.identities.judged = [owner, BOB]
+    for other in names[::2]:
+        if other != owner:
+            world.identities.parents[other] = owner
+    contributions = world.staking.contributions
+    for _ in range(votes):
+        for who in (*names, BOB):
+            contributions.count_vote(who)
+    points = {who: int(mine.points) for (_, who), mine in contributions.contrib_points.items()}
+    assert sum(points.get(who, 0) for who in names) == points[BOB] == min(20, votes)
 
 
 def test_only_stakers_are_rewarded_for_contributing(world: World) -> None:
     staking = world.staking
     world.stake(ALICE, 10_000, 2)
     for who in (ALICE, BOB):
-        staking.contributions.add_points(who, Contribution.Referral)
+        staking.contributions.count_referral(who)
     assert staking.contributions.quarters.get(u32(0)) is None
     world.wait(1)
-    staking.contributions.add_points(ALICE, Contribution.Referral)
+    staking.contributions.count_referral(ALICE)
     assert staking.contributions.quarters[u32(0)].points == 5
     world.wait(180)
-    staking.contributions.add_points(ALICE, Contribution.Referral)
+    staking.contributions.count_referral(ALICE)
     assert staking.contributions.contrib_points.get((u32(1), ALICE)) is None, "the term is over"
 
 
 def test_a_quarter_that_has_begun_keeps_its_budget(world: World) -> None:
     staking = world.staking
     warm(world, ALICE)
-    staking.contributions.add_points(ALICE, Contribution.Vote)
+    staking.contributions.count_vote(ALICE)
     staking.set_contribution_budget(ROOT, btt(1))
     world.clock.slots = QUARTER
-    staking.contributions.add_points(ALICE, Contribution.Vote)
+    staking.contributions.count_vote(ALICE)
     world.clock.slots = 2 * QUARTER
     before = world.free(ALICE)
     staking.claim_contribution(signed(ALICE), u32(0))
@@ -455,7 +502,7 @@ def test_a_quarter_that_has_begun_keeps_its_budget(world: World) -> None:
 def test_where_the_referral_pool_is_dry_contributions_stay_unpaid(world: World) -> None:
     staking = world.staking
     warm(world, ALICE)
-    staking.contributions.add_points(ALICE, Contribution.Vote)
+    staking.contributions.count_vote(ALICE)
     world.clock.slots = QUARTER
     world.balances.transfer(REFERRAL, TREASURY, btt(REFERRALS))
     claim = world.call("TierStaking", "claim_contribution", quarter=u32(0))

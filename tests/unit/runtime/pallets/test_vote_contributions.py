@@ -1,0 +1,157 @@
+"""A vote is a contribution of its account once in each decided referendum, however it is cast."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.scale import u16, u32, u128
+from runtime.constants import BTT
+from runtime.frame import DispatchError, Error, signed
+from runtime.frame.origin import decided
+from runtime.pallets.conviction_voting import (
+    Conviction,
+    ConvictionVoting,
+    SplitAbstain,
+    Standard,
+    vote_of,
+)
+from runtime.pallets.origins import Decision
+from support.governance import ALICE, BOB, CAROL, DAVE, EVE, PEOPLE, Forum
+from support.runtime import refused
+
+DAY, PERIOD = Forum.day, 7 * Forum.day
+FIRST, SECOND = u32(0), u32(1)
+TRACK = u16(Decision.SmallSpender)
+CANCELLER = decided(Decision.Canceller)
+LOCKED = Conviction.Locked1x
+
+
+@pytest.fixture
+def town() -> Forum:
+    made = Forum()
+    made.open()
+    made.tick(0)
+    made.submit()
+    made.submit()
+    return made
+
+
+def approve(town: Forum, index: u32 = FIRST) -> None:
+    """Let a referendum be approved by CAROL, DAVE and EVE."""
+    town.referenda.place_decision_deposit(signed(EVE), index)
+    for who in (CAROL, DAVE, EVE):
+        town.vote(who, index, 9_000)
+    town.wait(2 * DAY)
+    assert town.referenda.ended(index) is not None
+
+
+def test_a_vote_that_stood_to_the_decision_counts_when_it_is_removed(town: Forum) -> None:
+    town.vote(ALICE, FIRST, 1, aye=False)
+    approve(town)
+    assert town.contributions.counted == []
+    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    assert town.contributions.counted == [ALICE]
+    with refused(town, ConvictionVoting.NotVoter):
+        town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    with refused(town, ConvictionVoting.NotOngoing):
+        town.vote(ALICE, FIRST, 1)
+
+
+def test_a_vote_that_another_account_removes_counts_for_its_voter(town: Forum) -> None:
+    approve(town)
+    town.wait(PERIOD)
+    town.voting.remove_other_vote(signed(ALICE), Id(CAROL), TRACK, FIRST)
+    assert town.contributions.counted == [CAROL]
+
+
+def test_changing_and_repeating_a_vote_counts_once(town: Forum) -> None:
+    for amount in (5, 1, 7):
+        town.vote(ALICE, FIRST, amount, aye=amount == 1)
+    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    assert town.contributions.counted == [], "a vote that is withdrawn counts for nothing"
+    town.vote(ALICE, FIRST, 1)
+    approve(town)
+    town.voting.remove_vote(signed(ALICE), TRACK, FIRST)
+    assert town.contributions.counted == [ALICE]
+
+
+def test_an_abstention_counts_and_a_vote_with_nothing_does_not(town: Forum) -> None:
+    nothing = u128(0)
+    town.voting.vote(signed(ALICE), FIRST, SplitAbstain(nothing, nothing, BTT))
+    town.voting.vote(signed(BOB), FIRST, Standard(vote_of(aye=True), nothing))
+    approve(town)
+    for who in (ALICE, BOB):
+        town.voting.remove_vote(signed(who), TRACK, FIRST)
+    assert town.contributions.counted == [ALICE]
+
+
+def test_votes_in_referenda_that_were_not_decided_do_not_count(town: Forum) -> None:
+    town.vote(ALICE, FIRST, 1)
+    town.vote(ALICE, SECOND, 1)
+    town.referenda.cancel(CANCELLER, FIRST)
+    town.referenda.kill(CANCELLER, SECOND)
+    late = town.submit()
+    town.vote(BOB, late, 1)
+    town.wait(14 * DAY + 1)
+    for who, index in ((ALICE, FIRST), (ALICE, SECOND), (BOB, late)):
+        assert town.referenda.ended(index) is None
+        town.voting.remove_vote(signed(who), TRACK, index)
+    assert town.contributions.counted == []
+
+
+def test_who_delegates_does_not_contribute_and_its_delegate_counts_once(town: Forum) -> None:
+    for who in (ALICE, BOB):
+        town.voting.delegate(signed(who), TRACK, Id(CAROL), LOCKED, 100 * BTT)
+    approve(town)
+    for who in (ALICE, BOB):
+        town.voting.undelegate(signed(who), TRACK)
+        with refused(town, ConvictionVoting.NotVoter):
+            town.voting.remove_vote(signed(who), TRACK, FIRST)
+    town.voting.remove_vote(signed(CAROL), TRACK, FIRST)
+    assert town.contributions.counted == [CAROL]
+
+
+STEP = st.tuples(
+    st.sampled_from(("vote", "remove", "clear", "delegate", "undelegate", "unlock", "wait")),
+    st.sampled_from(PEOPLE),
+    st.sampled_from(PEOPLE),
+    st.integers(0, 2),
+)
+
+
+@given(st.lists(STEP, max_size=50))
+def test_an_account_never_counts_twice_in_a_referendum(
+    steps: list[tuple[str, AccountId, AccountId, int]],
+) -> None:
+    town = Forum()
+    town.open()
+    town.tick(0)
+    for _ in range(3):
+        index = town.submit()
+        town.referenda.place_decision_deposit(signed(EVE), index)
+    for step, who, other, number in steps:
+        index = u32(number)
+        with suppress(DispatchError, Error):
+            match step:
+                case "vote":
+                    town.vote(who, index, 1 + number, aye=who != other)
+                case "remove":
+                    town.voting.remove_vote(signed(who), TRACK, index)
+                case "clear":
+                    town.voting.remove_other_vote(signed(who), Id(other), TRACK, index)
+                case "delegate":
+                    town.voting.delegate(signed(who), TRACK, Id(other), LOCKED, BTT)
+                case "undelegate":
+                    town.voting.undelegate(signed(who), TRACK)
+                case "unlock":
+                    town.voting.unlock(signed(who), TRACK, Id(other))
+                case _:
+                    town.wait(3 * DAY * (1 + number))
+    ended = sum(town.referenda.ended(u32(number)) is not None for number in range(3))
+    assert max(Counter(town.contributions.counted).values(), default=0) <= ended
