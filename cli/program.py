@@ -33,6 +33,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "asset": ("asset:asset", "Register, issue and hold real things in units."),
     "exchange": ("exchange:exchange", "Trade units of assets."),
     "vault": ("vault:vault", "Have units traded by others."),
+    "premium": ("premium:premium", "Buy premium services, as a staker."),
     "gov": ("gov:gov", "Propose, vote, delegate, elect; see how the chambers stand."),
     "upgrade": ("upgrade:upgrade", "See, schedule and try the next version of the runtime."),
     "network": ("network:network", "Start a network of several organisations."),

@@ -113,7 +113,6 @@ EARNINGS: Final = (
     "TierStaking.unstake",
     "TierStaking.claim_dividend",
     "TierStaking.claim_contribution",
-    "TierStaking.request_premium",
     "Mining.claim_rewards",
 )
 """Calls that only bring their owner earnings. Staking can lock all money for three years: it is for

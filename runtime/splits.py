@@ -40,6 +40,8 @@ class Ramp(NamedTuple):
 COMPUTE: Final = Ramp(100, 300)
 ASSET: Final = Ramp(200, 500)
 PAYFI: Final = Ramp(50, 100)
+PREMIUM: Final = ASSET
+"""The documents name premium access with asset tokenization, and no rate of its own."""
 
 
 @dataclass(frozen=True, slots=True)

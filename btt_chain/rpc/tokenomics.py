@@ -12,7 +12,7 @@ from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Json, Views
 from btt_chain.scale import encode, u32, u128
 from runtime.pallets.mining import Estimate, OperatorView
-from runtime.pallets.tier_staking import Benefits
+from runtime.pallets.tier_staking import Benefits, PremiumView
 from runtime.pallets.tokenomics import BurnReason, PoolStatus, Supply, YearRelease
 
 
@@ -43,6 +43,12 @@ class TokenomicsApi(Views):
     def benefits(self, account: Account, at: Hash | None = None) -> Json:
         """Return the benefits of an account's stakes."""
         return self.shown(self.ask("StakingApi_benefits", Benefits, at, account))
+
+    @method("staking_premium", cost=HEAVY)
+    def premium(self, account: Account, at: Hash | None = None) -> Json:
+        """Return all premium services on sale, with what an account has of each."""
+        found = self.ask("StakingApi_premium", list[PremiumView], at, account)
+        return [self.shown(view) for view in found]
 
     @method("mining_operator", cost=HEAVY)
     def operator(self, account: Account, at: Hash | None = None) -> Json:

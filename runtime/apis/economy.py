@@ -10,7 +10,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime.apis.base import RuntimeApi
 from runtime.pallets.mining import Emission, Estimate, Mining, OperatorView
-from runtime.pallets.tier_staking import Benefits, PoolState, TierStaking
+from runtime.pallets.tier_staking import Benefits, PoolState, PremiumView, TierStaking
 from runtime.pallets.tokenomics import BurnReason, PoolStatus, Supply, Tokenomics, YearRelease
 
 
@@ -45,6 +45,10 @@ class StakingApi(RuntimeApi, version=1):
     def benefits(self, account: AccountId) -> Benefits:
         """Return the current benefits of an account's stakes."""
         return self._staking.benefits(account)
+
+    def premium(self, account: AccountId) -> list[PremiumView]:
+        """Return all premium services on sale, with what an account has of each."""
+        return self._staking.premium.views(account)
 
     def pool(self) -> PoolState:
         """Return the promised and the free part of the reward pool."""

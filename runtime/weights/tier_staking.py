@@ -9,31 +9,31 @@ from __future__ import annotations
 
 from typing import Final
 
-STAKE: Final = 751_000_000
+STAKE: Final = 663_000_000
 """8 keys written."""
-CLAIM: Final = 592_000_000
+CLAIM: Final = 532_000_000
 """7 keys written."""
-UNSTAKE: Final = 1_410_000_000
+UNSTAKE: Final = 1_210_000_000
 """15 keys written."""
-FORCE_UNSTAKE: Final = 1_360_000_000
+FORCE_UNSTAKE: Final = 1_200_000_000
 """15 keys written."""
-EXTEND: Final = 1_320_000_000
+EXTEND: Final = 1_150_000_000
 """14 keys written."""
-CLAIM_DIVIDEND: Final = 453_000_000
+CLAIM_DIVIDEND: Final = 429_000_000
 """6 keys written."""
-CLAIM_CONTRIBUTION: Final = 512_000_000
+CLAIM_CONTRIBUTION: Final = 467_000_000
 """6 keys written."""
-REQUEST_PREMIUM: Final = 98_500_000
-"""0 keys written."""
-TOP_UP: Final = 153_000_000
+BUY_PREMIUM: Final = 682_000_000
+"""8 keys written."""
+TOP_UP: Final = 144_000_000
 """2 keys written."""
-SET_TIER: Final = 95_100_000
+SET_TIER: Final = 83_400_000
 """1 key written."""
-SET_DIVIDEND_BPS: Final = 73_000_000
+SET_DIVIDEND_BPS: Final = 69_300_000
 """1 key written."""
-SET_PREMIUM: Final = 74_300_000
+SET_PREMIUM: Final = 274_000_000
 """1 key written."""
-SET_CONTRIBUTION_BUDGET: Final = 73_100_000
+SET_CONTRIBUTION_BUDGET: Final = 69_500_000
 """1 key written."""
-FEED: Final = 424_000_000
+FEED: Final = 408_000_000
 """6 keys written."""

@@ -28,6 +28,7 @@ from runtime.pallets.tier_staking import (
 )
 from runtime.pallets.tokenomics import BurnReason
 from runtime.pallets.vesting import Vesting
+from runtime.splits import PlatformSplit
 from support.runtime import SmallRuntime, StillClock
 
 SLOT_MS = 6_000
@@ -75,6 +76,16 @@ class FakeTokenomics:
         assert reason is BurnReason.Staking
         self._balances.fungible.burn_from(who, amount)
         self.burned += int(amount)
+
+    def take(self, who: AccountId, split: PlatformSplit, reason: BurnReason) -> None:
+        assert reason is BurnReason.Premium
+        whole = split.burn + split.development + split.foundation + split.reserve
+        self._balances.transfer(who, TREASURY, whole)
+        self._balances.fungible.burn_from(TREASURY, split.burn)
+        self.burned += int(split.burn)
+
+    def threshold(self) -> u128:
+        return btt(10_000)
 
     def compute_inflow_of_era(self) -> u128:
         return u128(self.inflow)

@@ -6,12 +6,19 @@ from bench.weights.declare import Case, benchmark
 from bench.weights.state import BLOCK, MONEY, Bench, address
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64, u128
-from runtime.accounts import DEVELOPMENT_FUND, REFERRAL
+from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, REFERRAL
 from runtime.constants import BTT, DAY_MS
-from runtime.pallets.tier_staking.types import MAX_STAKES, ContributionPoints, Quarter
+from runtime.pallets.tier_staking.premium import MAX_SERVICES
+from runtime.pallets.tier_staking.types import (
+    MAX_STAKES,
+    ContributionPoints,
+    PremiumService,
+    Quarter,
+)
 
 AMOUNT = u128(100_000 * BTT)
 SERVICE = u32(1)
+PRICE = u128(50 * BTT)
 
 
 def staker(b: Bench, stakes: int = MAX_STAKES) -> AccountId:
@@ -94,13 +101,17 @@ def claim_contribution(b: Bench) -> Case:
     return b.signed(who, "TierStaking", "claim_contribution", quarter=u32(0))
 
 
-@benchmark("TierStaking.request_premium")
-def request_premium(b: Bench) -> Case:
-    """Request a service for which only the last of all stakes qualifies."""
-    who = staker(b)
-    b.runtime.tier_staking.premium_services[SERVICE] = u8(0)
+@benchmark("TierStaking.buy_premium")
+def buy_premium(b: Bench) -> Case:
+    """Buy access for which only the last of all stakes qualifies, for the first time."""
+    who, pallet = staker(b, MAX_STAKES - 1), b.runtime.tier_staking
+    b.does(who, "TierStaking", "stake", amount=AMOUNT, tier=u8(1), min_reward=None)
+    pallet.premium.premium_services[SERVICE] = PremiumService(u8(1), PRICE)
+    b.endow(OPERATIONS)
     later(b, 5)
-    return b.signed(who, "TierStaking", "request_premium", service=SERVICE)
+    return b.signed(
+        who, "TierStaking", "buy_premium", service=SERVICE, months=u8(1), max_price=PRICE
+    )
 
 
 @benchmark("TierStaking.top_up")
@@ -124,8 +135,12 @@ def set_dividend_bps(b: Bench) -> Case:
 
 @benchmark("TierStaking.set_premium")
 def set_premium(b: Bench) -> Case:
-    """Set a service."""
-    return b.root("TierStaking", "set_premium", service=SERVICE, min_tier=u8(0))
+    """Put the last service on sale that fits."""
+    services = b.runtime.tier_staking.premium.premium_services
+    for number in range(MAX_SERVICES - 2):  # priority for jobs is there
+        services[u32(100 + number)] = PremiumService(u8(0), PRICE)
+    terms = PremiumService(u8(0), PRICE)
+    return b.root("TierStaking", "set_premium", service=SERVICE, terms=terms)
 
 
 @benchmark("TierStaking.set_contribution_budget")

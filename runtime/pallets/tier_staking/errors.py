@@ -69,3 +69,15 @@ class UnknownService(Error, index=14):
 
 class NotEntitled(Error, index=15):
     """No stake gives access to this service; a stake counts from a day old to its end."""
+
+
+class BadMonths(Error, index=16):
+    """Access is bought for one month or more, and for twelve months ahead at most."""
+
+
+class PriceAboveMax(Error, index=17):
+    """The service costs more than `max_price`; look the price up under `premium_services`."""
+
+
+class TooManyServices(Error, index=18):
+    """There are 64 premium services already; end the sale of one first."""

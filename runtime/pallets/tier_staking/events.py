@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from btt_chain.scale import TypeName, u8, u32
+from btt_chain.scale import TypeName, u32, u64
 from runtime.frame import Event
 from runtime.frame.aliases import AccountIdOf, BalanceOf
 from runtime.pallets.tier_staking.types import (
     EraIndex,
+    PremiumService,
     QuarterIndex,
     ServiceId,
     StakeId,
@@ -86,11 +87,14 @@ class ContributionPaid(Event, index=7):
     amount: BalanceOf
 
 
-class PremiumRequested(Event, index=8):
-    """A staker requested a premium service that it has access to."""
+class PremiumBought(Event, index=8):
+    """A staker bought access to a premium service; `burned` is part of the price."""
 
     who: AccountIdOf
     service: ServiceId
+    until: Annotated[u64, TypeName("Moment")]
+    price: BalanceOf
+    burned: BalanceOf
 
 
 class PoolToppedUp(Event, index=9):
@@ -114,10 +118,10 @@ class DividendShareSet(Event, index=11):
 
 
 class PremiumSet(Event, index=12):
-    """A premium service is open from this tier on; None: the service was removed."""
+    """The terms of a premium service were set; None: it is not sold any more."""
 
     service: ServiceId
-    min_tier: Annotated[u8 | None, TypeName("Option<TierIndex>")]
+    terms: Annotated[PremiumService | None, TypeName("Option<PremiumService<BalanceOf<T>>>")]
 
 
 class ContributionBudgetSet(Event, index=13):

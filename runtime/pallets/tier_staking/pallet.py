@@ -16,6 +16,7 @@ never covers locked money.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from enum import IntEnum
 from typing import Annotated, Final, Protocol
 
@@ -24,8 +25,6 @@ from btt_chain.scale import TypeName, u8, u32, u64, u128
 from runtime.accounts import REFERRAL, STAKING
 from runtime.frame import (
     Constant,
-    Hasher,
-    Map,
     Origin,
     OriginCheck,
     Pallet,
@@ -44,12 +43,14 @@ from runtime.pallets.tier_staking.dividends import DividendAccounting, Dividends
 from runtime.pallets.tier_staking.formulas import QUARTER_MS, TIERS, WARM_UP_MS
 from runtime.pallets.tier_staking.ledger import StakeLedger
 from runtime.pallets.tier_staking.positions import Positions
+from runtime.pallets.tier_staking.premium import JOB_PRIORITY, PremiumServices
 from runtime.pallets.tier_staking.rewards import RewardPool, Rewards
 from runtime.pallets.tier_staking.tiers import TierTerms
 from runtime.pallets.tier_staking.time import MsClock
 from runtime.pallets.tier_staking.types import (
     MAX_STAKES,
     Benefits,
+    PremiumService,
     QuarterIndex,
     ServiceId,
     StakedMoney,
@@ -109,8 +110,6 @@ class TierStaking(Pallet):
 
     era = Value(u32, default=u32(0))
     """The current era."""
-    premium_services = Map(u32, u8, hasher=Hasher.Twox64Concat)
-    """Premium services, with the lowest tier that has access."""
 
     # ---- hold reasons
 
@@ -130,7 +129,7 @@ class TierStaking(Pallet):
     DividendDistributed = events.DividendDistributed
     DividendPaid = events.DividendPaid
     ContributionPaid = events.ContributionPaid
-    PremiumRequested = events.PremiumRequested
+    PremiumBought = events.PremiumBought
     PoolToppedUp = events.PoolToppedUp
     TierSet = events.TierSet
     DividendShareSet = events.DividendShareSet
@@ -155,6 +154,9 @@ class TierStaking(Pallet):
     QuarterNotOver = errors.QuarterNotOver
     UnknownService = errors.UnknownService
     NotEntitled = errors.NotEntitled
+    BadMonths = errors.BadMonths
+    PriceAboveMax = errors.PriceAboveMax
+    TooManyServices = errors.TooManyServices
 
     # ---- hooks
 
@@ -174,18 +176,21 @@ class TierStaking(Pallet):
         self.contributions = Contributions(
             self, time, self.positions, self.rewards, self.identities, self.quarter
         )
+        self.premium = PremiumServices(self, time, self.positions, self.rewards)
 
     def genesis(self, config: Mapping[str, object]) -> None:
         """Record the size of the pools, and the chain's own terms if it has some.
 
         `tiers` is a list of five [days, reward bps, minimum in planck, burn bps] in order of
-        length; `dividendBps` is the stakers' share of the compute income. Raises GenesisError.
+        length; `dividendBps` is the stakers' share of the compute income; `premium` is a list of
+        [service, tier, planck a month]. Raises GenesisError.
         """
-        fields = Section(config, "tierStaking").fields(optional=("tiers", "dividendBps"))
+        fields = Section(config, "tierStaking").fields(optional=("tiers", "dividendBps", "premium"))
         if "tiers" in fields:
             self.tier_terms.open(fields["tiers"])
         if "dividendBps" in fields:
             self.dividend_accounting.dividend_bps.value = u32(fields["dividendBps"].integer(BPS))
+        self.premium.open(fields.get("premium"))
         pool = self.currency.free(STAKING)
         cap = mul_div(pool, self.commit_cap_bps, BPS)
         self.reward_pool.max_commit_per_account.value = cap
@@ -254,16 +259,20 @@ class TierStaking(Pallet):
         """Pay your contributions in a quarter that is over."""
         self.contributions.claim(origin.signed(), quarter)
 
-    @call(7, weight=weights.REQUEST_PREMIUM)
-    def request_premium(self, origin: Origin, service: ServiceId) -> None:
-        """Request a premium service to which your stakes give access."""
-        who = origin.signed()
-        min_tier = self.premium_services.get(service)
-        if min_tier is None:
-            raise self.UnknownService
-        if all(position.tier < min_tier for position in self.positions.active(who)):
-            raise self.NotEntitled
-        self.deposit(self.PremiumRequested(who, service))
+    @call(7, weight=weights.BUY_PREMIUM)
+    def buy_premium(
+        self,
+        origin: Origin,
+        service: ServiceId,
+        months: Annotated[u8, TypeName("u8")],
+        max_price: CompactBalanceOf,
+    ) -> None:
+        """Buy access to a premium service for months of 30 days, up to twelve months ahead.
+
+        You need an active stake of the service's tier or a longer one, now and while you use the
+        service. `max_price` limits the whole price, in planck; a part of it is burned.
+        """
+        self.premium.buy(origin.signed(), service, months, u128(max_price))
 
     @call(8, weight=weights.TOP_UP)
     def top_up(self, origin: Origin, amount: CompactBalanceOf) -> None:
@@ -297,17 +306,14 @@ class TierStaking(Pallet):
         self,
         origin: Origin,
         service: ServiceId,
-        min_tier: Annotated[u8 | None, TypeName("Option<TierIndex>")],
+        terms: Annotated[PremiumService | None, TypeName("Option<PremiumService<BalanceOf<T>>>")],
     ) -> None:
-        """Open a premium service from a tier on, or close it. Origin: parameters."""
+        """Set the tier and price of a premium service, or end its sale. Origin: parameters.
+
+        Access that was bought stays.
+        """
         self.params(origin)
-        if min_tier is None:
-            del self.premium_services[service]
-        elif min_tier < len(TIERS):
-            self.premium_services[service] = min_tier
-        else:
-            raise self.UnknownTier
-        self.deposit(self.PremiumSet(service, min_tier))
+        self.premium.set(service, terms)
 
     @call(12, weight=weights.SET_CONTRIBUTION_BUDGET)
     def set_contribution_budget(self, origin: Origin, amount: BalanceOf) -> None:
@@ -327,8 +333,11 @@ class TierStaking(Pallet):
         return Reason(self.index, self.HoldReason.TierStake)
 
     def benefits(self, who: AccountId) -> Benefits:
-        """Return the current benefits of the stakes of `who`: see `Positions.benefits`."""
-        return self.positions.benefits(who)
+        """Return the current benefits of the stakes of `who`, with bought priority."""
+        benefits = self.positions.benefits(who)
+        if benefits.priority or not self.premium.has_access(who, JOB_PRIORITY):
+            return benefits
+        return replace(benefits, priority=True)
 
     def staked_of(self, who: AccountId) -> StakedMoney:
         """Return all stakes of `who`, by their present vote weight."""

@@ -156,6 +156,45 @@ class PoolState:
     """Rewards reserved for open stakes and not claimed."""
 
 
+@path("pallet_tier_staking::PremiumService", params={"Balance": u128})
+@dataclass(frozen=True, slots=True)
+class PremiumService:
+    """Terms on which access to a premium service is sold."""
+
+    min_tier: u8
+    """Shortest tier of a stake that entitles to it."""
+    price: Annotated[u128, TypeName("Balance")]
+    """Price of a month of 30 days, in planck."""
+
+
+@path("pallet_tier_staking::PremiumAccess")
+@dataclass(frozen=True, slots=True)
+class PremiumAccess:
+    """Access of an account to a premium service."""
+
+    until: Annotated[u64, TypeName("Moment")]
+    """End of the access, in ms since genesis."""
+    min_tier: u8
+    """Shortest tier of a stake with which it can be used."""
+
+
+@path("pallet_tier_staking::PremiumView", params={"Balance": u128})
+@dataclass(frozen=True, slots=True)
+class PremiumView:
+    """A premium service, and what an account has of it."""
+
+    service: u32
+    min_tier: u8
+    price: Annotated[u128, TypeName("Balance")]
+    """Price of a month of 30 days, in planck."""
+    entitled: bool
+    """True if the account has an active stake of the tier or a longer one."""
+    until: Annotated[u64, TypeName("Moment")]
+    """End of the bought access, in ms since genesis; 0: none was bought."""
+    has_access: bool
+    """True if the account can use the service now."""
+
+
 class Contribution(IntEnum):
     """Contributions of a staker besides staking."""
 

@@ -45,6 +45,8 @@ class BurnReason(IntEnum):
     """Penalty without a recipient."""
     Voluntary = 6
     """Burn by the owner: `Balances.burn`."""
+    Premium = 7
+    """Burn of the price of a premium service."""
 
 
 @path("pallet_tokenomics::BurnId")

@@ -11,12 +11,14 @@ from typing import Final
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
+from runtime.constants import BTT
 from runtime.frame import NONE, ROOT, Origin, Weight, signed
 from runtime.frame.call import Dispatchable
 from runtime.pallets.authorities import LOWEST_MINIMUM
 from runtime.pallets.mining import Params
 from runtime.pallets.multisig import Timepoint
 from runtime.pallets.proxy import ProxyType
+from runtime.pallets.tier_staking import PremiumService
 from runtime.pallets.tokenomics import BurnId, CeilingMode
 from runtime.pallets.treasury import AssetKind, Treasury
 from support.economy.actions import random_action
@@ -185,10 +187,14 @@ ARGUMENTS: Final[dict[str, Rule]] = {
     "min_reward": lambda values: values.one_of((None, None, u128(0), u128(10**20))),
     "id": lambda values: values.stake_id(),
     "quarter": lambda values: values.quarter(),
-    "service": lambda values: u32(values.one_of((1, 2))),
-    "terms": lambda values: values.terms(),
+    "service": lambda values: u32(values.one_of((0, 0, 1))),
+    "months": lambda values: u8(values.one_of((0, 1, 1, 2, 13))),
+    "max_price": lambda values: u128.MAX,
+    "TierStaking.set_tier.terms": lambda values: values.terms(),
+    "TierStaking.set_premium.terms": lambda values: values.one_of(
+        (None, PremiumService(u8(values.one_of((0, 1, 5))), 10 * BTT))
+    ),
     "bps": lambda values: u32(values.one_of((0, 2_000, 10_000, 10_001))),
-    "min_tier": lambda values: values.one_of((None, u8(0), u8(4), u8(5))),
     "TierStaking.set_contribution_budget.amount": lambda values: u128(values.rng.randrange(10**22)),
     # Treasury and Bounties
     "asset_kind": lambda values: AssetKind.Native,
@@ -294,6 +300,7 @@ LIKELY: Final = {
     "TierStaking.unstake": 8,
     "TierStaking.extend": 4,
     "TierStaking.claim_dividend": 5,
+    "TierStaking.buy_premium": 4,
     "TierStaking.force_unstake": 1,
     "Mining.claim_rewards": 8,
     "Tokenomics.attest_milestone": 12,

@@ -74,6 +74,16 @@ async def test_a_stakers_benefits_are_returned(http: HttpClient, runtime: BttRun
     }
 
 
+async def test_premium_services_are_returned_with_what_an_account_has(
+    http: HttpClient, runtime: BttRuntime
+) -> None:
+    (service,) = await http.call("staking_premium", address(ALICE))
+    assert service == {
+        "service": 0, "minTier": 0, "price": str(50 * int(BTT)), "entitled": False, "until": "0",
+        "hasAccess": False,
+    }  # fmt: skip
+
+
 async def test_an_operator_and_what_it_would_earn_are_returned(
     http: HttpClient, runtime: BttRuntime
 ) -> None:
@@ -129,6 +139,7 @@ async def test_the_methods_are_listed(http: HttpClient) -> None:
         "tokenomics_release",
         "tokenomics_pools",
         "staking_benefits",
+        "staking_premium",
         "mining_operator",
         "mining_estimate",
     } <= set(names)

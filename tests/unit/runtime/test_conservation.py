@@ -28,7 +28,6 @@ from runtime.accounts import (
     OPERATIONS,
     TREASURY,
 )
-from runtime.audit import audit, records
 from runtime.audits import audit, records
 from runtime.constants import BTT
 from runtime.frame import (

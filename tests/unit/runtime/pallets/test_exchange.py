@@ -200,9 +200,9 @@ def test_what_one_cannot_pay_or_deliver_is_no_order(market: Market) -> None:
 
 def test_the_units_of_a_price_level_are_at_most_the_money_on_hold_for_them(market: Market) -> None:
     least, place = u128(1), market.exchange.place_order
-    with refused(market, Overflow):
+    with pytest.raises(Overflow):
         place(
-            signed(DAVE), SCANNER, Side.Buy, u128.MAX, least, TimeInForce.UntilCancelled, None
+            signed(DAVE), SCANNER, Side.Buy, u128(u128.MAX), least, TimeInForce.UntilCancelled, None
         )  # fmt: skip
     for who in (DAVE, CAROL):
         spendable = market.money(who) - market.balances.existential_deposit

@@ -201,7 +201,7 @@ def test_only_who_signs_acts_for_an_account(world: World) -> None:
         lambda origin: staking.extend(origin, number, u8(1)),
         lambda origin: staking.claim_dividend(origin, number),
         lambda origin: staking.claim_contribution(origin, u32(0)),
-        lambda origin: staking.request_premium(origin, u32(0)),
+        lambda origin: staking.buy_premium(origin, u32(0), u8(1), u128(0)),
         lambda origin: staking.top_up(origin, btt(1)),
     ]
     for act in acts:

@@ -356,7 +356,7 @@ def test_the_calls_are_numbered_as_the_interface_says() -> None:
         "extend",
         "claim_dividend",
         "claim_contribution",
-        "request_premium",
+        "buy_premium",
         "top_up",
         "set_tier",
         "set_dividend_bps",

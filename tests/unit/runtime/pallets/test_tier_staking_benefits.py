@@ -154,31 +154,6 @@ def test_votes_are_reported_by_how_they_count(world: World) -> None:
     assert staking.staked_of(CAROL).short == 0
 
 
-def test_premium_services_are_open_from_a_tier_on(world: World) -> None:
-    staking, service = world.staking, u32(7)
-    with refused(world, TierStaking.UnknownService):
-        staking.request_premium(signed(ALICE), service)
-    staking.set_premium(ROOT, service, u8(4))
-    assert world.last(TierStaking.PremiumSet) == TierStaking.PremiumSet(service, u8(4))
-    world.stake(ALICE, 100_000, 4)
-    world.stake(BOB, 50_000, 3)
-    with refused(world, TierStaking.NotEntitled):
-        staking.request_premium(signed(ALICE), service)
-    world.wait(1)
-    staking.request_premium(signed(ALICE), service)
-    assert world.last(TierStaking.PremiumRequested) == TierStaking.PremiumRequested(ALICE, service)
-    for other in (BOB, CAROL):
-        with refused(world, TierStaking.NotEntitled):
-            staking.request_premium(signed(other), service)
-    staking.set_premium(ROOT, service, u8(3))
-    staking.request_premium(signed(BOB), service)
-    staking.set_premium(ROOT, service, None)
-    with refused(world, TierStaking.UnknownService):
-        staking.request_premium(signed(ALICE), service)
-    with refused(world, TierStaking.UnknownTier):
-        staking.set_premium(ROOT, service, u8(5))
-
-
 # ---- parameters
 
 
@@ -187,7 +162,7 @@ def test_only_the_origin_of_parameters_changes_them(world: World) -> None:
     changes: list[Callable[[Origin], None]] = [
         lambda origin: staking.set_tier(origin, u8(0), terms),
         lambda origin: staking.set_dividend_bps(origin, u32(0)),
-        lambda origin: staking.set_premium(origin, u32(0), u8(0)),
+        lambda origin: staking.set_premium(origin, u32(0), None),
         lambda origin: staking.set_contribution_budget(origin, u128(0)),
     ]
     for change in changes:
@@ -425,7 +400,8 @@ def test_so_many_contributions_of_a_kind_count_in_a_quarter(
         contributions.add_points(ALICE, kind)
     mine = contributions.contrib_points[u32(0), ALICE]
     assert mine.votes + mine.referrals + mine.credentials == maximum
-    assert mine.points == contributions.quarters[u32(0)].points == maximum * points
+    assert mine.points == maximum * points
+    assert contributions.quarters[u32(0)].points == maximum * points
     world.clock.slots = QUARTER
     contributions.add_points(ALICE, kind)
     assert contributions.contrib_points[u32(1), ALICE].points == points

@@ -1,0 +1,150 @@
+"""`btt-chain premium`: services that stakers buy by the month."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.common import show
+from cli.common.errors import NotFound
+from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.working import account, planck, properties, report_call, work_chain
+
+if TYPE_CHECKING:
+    from btt_chain.client.typed import RuntimeClient
+    from runtime.pallets.tier_staking import PremiumView
+
+JOB_PRIORITY = 0
+NAMES = {JOB_PRIORITY: "priority for jobs"}
+"""Services of the chain itself; others belong to those who read `TierStaking.PremiumAccess`."""
+DAY_MS = 86_400_000
+
+
+@click.group(cls=Group)
+def premium() -> None:
+    """Buy access to premium services, which needs a stake.
+
+    A part of the price is burned, the rest goes to development, Foundation and operations.
+    """
+
+
+@examples("btt-chain premium list //Alice")
+@premium.command("list")
+@click.argument("who", metavar="ACCOUNT")
+@connection_options
+@json_option
+def list_(who: str, url: str, timeout: float, as_json: bool) -> None:
+    """List the services with their prices, and what ACCOUNT has of each."""
+    from cli.common.session import run
+
+    async def ask() -> None:
+        currency, prefix = await properties(url, timeout)
+        async with work_chain(url, timeout) as chain:
+            views = await services(chain, account(who, prefix))
+        if as_json:
+            show.document([facts(view) for view in views])
+            return
+        if not views:
+            show.note("no premium service is on sale")
+            return
+        show.table(
+            [">service", "what", ">a month", ">tier", "stake", "access until day"],
+            [
+                [
+                    str(int(view.service)),
+                    NAMES.get(int(view.service), ""),
+                    currency.format(int(view.price)),
+                    str(int(view.min_tier)),
+                    "yes" if view.entitled else "no",
+                    until(view),
+                ]
+                for view in views
+            ],
+        )
+
+    run(ask())
+
+
+@examples("btt-chain premium buy 0 --months 3 --from //Alice")
+@premium.command(cls=SendingCommand)
+@click.argument("service", type=click.IntRange(0, 2**32 - 1))
+@click.option("--months", type=click.IntRange(1, 12), default=1, show_default=True)
+@click.option("--max-price", metavar="AMOUNT", help="The most to pay. [default: the price now]")
+@sending_options
+@connection_options
+@json_option
+def buy(
+    service: int, months: int, max_price: str | None, url: str, timeout: float, as_json: bool,
+    **options: object,
+) -> None:  # fmt: skip
+    """Buy access to SERVICE for months of 30 days, up to twelve ahead.
+
+    A second purchase begins where the first ends. Access can be used while a stake of the service's
+    tier, or of a longer one, is active.
+    """
+    from btt_chain.scale import u8, u32, u128
+    from cli.common.session import run
+    from runtime.pallets.tier_staking import TierStaking
+
+    sender = Sender.of(options, as_json)
+
+    async def work() -> None:
+        currency, _ = await properties(url, timeout)
+        async with work_chain(url, timeout) as chain:
+            views = await services(chain, sender.pair.account_id)
+            view = next((one for one in views if one.service == service), None)
+            if view is None:
+                raise NotFound(
+                    f"service {service} is not on sale; `btt-chain premium list ACCOUNT` shows "
+                    "those that are"
+                )
+            most = int(view.price) * months if max_price is None else planck(currency, max_price)
+            done = await sender.submit(
+                chain, "TierStaking", "buy_premium", service=u32(service), months=u8(months),
+                max_price=u128(most),
+            )  # fmt: skip
+        (event,) = (one for one in done.events if isinstance(one, TierStaking.PremiumBought))
+        price, burned = currency.format(int(event.price)), currency.format(int(event.burned))
+        report_call(
+            done, as_json,
+            f"You have service {service} until day {day(int(event.until))} of the chain, for "
+            f"{price}; {burned} of it were burned.",
+            service=service, until=int(event.until), price=str(int(event.price)),
+            burned=str(int(event.burned)),
+        )  # fmt: skip
+
+    run(work())
+
+
+async def services(chain: RuntimeClient, who: bytes) -> list[PremiumView]:
+    """Return the services on sale, with what an account has of each."""
+    from btt_chain.primitives.account import AccountId
+
+    views: list[PremiumView] = await chain.api("StakingApi_premium", AccountId(who))
+    return views
+
+
+def day(ms: int) -> str:
+    """Return a time since genesis in days, with two digits."""
+    return f"{ms / DAY_MS:.2f}"
+
+
+def until(view: PremiumView) -> str:
+    """Return the end of a view's access as text."""
+    if not view.until:
+        return "-"
+    return day(int(view.until)) + ("" if view.has_access else " (not now)")
+
+
+def facts(view: PremiumView) -> dict[str, object]:
+    """Return a view as JSON."""
+    return {
+        "service": int(view.service),
+        "minTier": int(view.min_tier),
+        "price": str(int(view.price)),
+        "entitled": view.entitled,
+        "until": str(int(view.until)),
+        "hasAccess": view.has_access,
+    }
