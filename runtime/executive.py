@@ -286,7 +286,7 @@ class Executive:
             fee = self.fees.fee(info, size, extra.tip, discount=discount)
         except ArithmeticError:  # a tip that no account can hold
             raise Invalid(validity.Payment()) from None
-        if not self.fees.can_pay(who, fee, extra.tip):
+        if not self.fees.can_pay(who, fee, extra.tip, signer.account):
             raise Invalid(validity.Payment())
         signer.fee = int(fee)
         waits = nonce > signer.account.nonce
@@ -355,12 +355,16 @@ class Executive:
             raise Invalid(validity.Future())
         self._limits.count(transaction.info, transaction.length)
         account.nonce += 1
-        self.system.account[who] = account
         # Before the call, which may open or close the stake that gives the discount.
         signer.discount = self.fees.discount_of(who)
         try:
             return self.fees.charge(
-                who, transaction.info, transaction.length, extra.tip, discount=signer.discount
+                who,
+                transaction.info,
+                transaction.length,
+                extra.tip,
+                discount=signer.discount,
+                account=account,
             )
         except (DispatchError, ArithmeticError):
             raise Invalid(validity.Payment()) from None

@@ -238,6 +238,14 @@ class Map(StorageItem, Generic[K, V]):
     def __contains__(self, key: K) -> bool:
         return self._host.state.get(self.key(key)) is not None
 
+    def raw(self, key: K) -> bytes | None:
+        """Return the stored value as it is encoded; None if there is none."""
+        return self._host.state.get(self.key(key))
+
+    def put_raw(self, key: K, encoded: bytes) -> None:
+        """Store a value that the caller has encoded."""
+        self._host.state.put(self.key(key), encoded)
+
     def take(self, key: K) -> V | None:
         """Return the result of `get`, and delete the stored value."""
         value = self.get(key)

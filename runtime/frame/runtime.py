@@ -123,6 +123,8 @@ class Runtime:
 
         All runtimes of a process share the types; what they nest is that of the active runtime.
         """
+        if CALL.bound is self.call_codec:  # the four are always bound together
+            return
         CALL.bind(self.call_codec)
         EVENT.bind(self._event)
         HOLD_REASON.bind(self._hold)

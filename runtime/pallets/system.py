@@ -126,6 +126,12 @@ class System(Pallet, crate="frame_system"):
     class CallFiltered(Error, index=5):
         """The origin is not allowed to make this call."""
 
+    # ---- hooks
+
+    def setup(self) -> None:
+        """Start without a last event."""
+        self._last_success: tuple[DispatchInfo, PostInfo, Event] | None = None
+
     # ---- calls
 
     @call(0, weight=weights.REMARK)
@@ -230,12 +236,15 @@ class System(Pallet, crate="frame_system"):
 
     def announce_outcome(self, error: WireError | None, info: DispatchInfo, post: PostInfo) -> None:
         """Emit the result of an extrinsic; always its last event."""
-        limits = getattr(self.block_weights.per_class, info.dispatch_class.name.lower())
-        outcome = event_info(info, post, int(limits.base_extrinsic.ref_time))
-        if error is None:
-            self.deposit(self.ExtrinsicSuccess(outcome))
-        else:
-            self.deposit(self.ExtrinsicFailed(error, outcome))
+        if error is not None:
+            self.deposit(self.ExtrinsicFailed(error, self._event_info(info, post)))
+            return
+        # Calls of one kind that correct nothing share both objects, and so their event.
+        last = self._last_success
+        if last is None or last[0] is not info or last[1] is not post:
+            event = self.ExtrinsicSuccess(self._event_info(info, post))
+            last = self._last_success = info, post, event
+        self.deposit(last[2])
 
     def end_extrinsics(self) -> None:
         """Set the phase to finalization."""
@@ -251,6 +260,12 @@ class System(Pallet, crate="frame_system"):
         if oldest > 0:  # block zero's hash stays: every transaction signs it
             del self.block_hash[u32(oldest)]
         return self.digest.value
+
+    # ---- internals
+
+    def _event_info(self, info: DispatchInfo, post: PostInfo) -> DispatchEventInfo:
+        limits = getattr(self.block_weights.per_class, info.dispatch_class.name.lower())
+        return event_info(info, post, int(limits.base_extrinsic.ref_time))
 
 
 def event_info(info: DispatchInfo, post: PostInfo, base: int) -> DispatchEventInfo:

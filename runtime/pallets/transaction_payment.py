@@ -13,7 +13,7 @@ from enum import IntEnum
 from functools import cached_property
 from typing import Annotated, Final, Protocol
 
-from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.primitives.arithmetic import FixedU128
 from btt_chain.scale import TypeName, path, u8, u64, u128
 from runtime.frame import Const, DispatchClass, DispatchInfo, Event, Pallet, PostInfo, Value, Weight
@@ -75,11 +75,21 @@ class FeeDetails:
 class FeeCurrency(Protocol):
     """Payments of fees; Balances satisfies it. Amounts in planck."""
 
-    def can_withdraw_fee(self, who: AccountId, amount: u128, tip: u128) -> bool:
-        """Return True if `who` can pay `amount`: vesting-locked money counts, but not for `tip`."""
+    def can_withdraw_fee(
+        self, who: AccountId, amount: u128, tip: u128, info: AccountInfo | None = None
+    ) -> bool:
+        """Return True if `who` can pay `amount`: vesting-locked money counts, but not for `tip`.
 
-    def withdraw_fee(self, who: AccountId, amount: u128, tip: u128) -> None:
-        """Take `amount`, including `tip`, from `who`; `credit` must follow for the whole amount."""
+        `info` is its record if the caller has read it.
+        """
+
+    def withdraw_fee(
+        self, who: AccountId, amount: u128, tip: u128, info: AccountInfo | None = None
+    ) -> None:
+        """Take `amount`, including `tip`, from `who`; `credit` must follow for the whole amount.
+
+        `info` is its record as the caller has read and changed it; it is stored.
+        """
 
     def credit(self, who: AccountId, amount: u128) -> None:
         """Credit to `who` a part of the amount taken by `withdraw_fee`."""
@@ -206,20 +216,36 @@ class TransactionPayment(Pallet):
             fee = int(discounted(fee, discount))
         return u128(fee + int(tip))
 
-    def can_pay(self, who: AccountId, fee: u128, tip: u128) -> bool:
-        """Return True if `who` can pay `fee`, which includes the tip."""
-        return not fee or self.currency.can_withdraw_fee(who, fee, tip)
+    def can_pay(
+        self, who: AccountId, fee: u128, tip: u128, account: AccountInfo | None = None
+    ) -> bool:
+        """Return True if `who` can pay `fee`, which includes the tip.
+
+        `account` is its record if the caller has read it.
+        """
+        return not fee or self.currency.can_withdraw_fee(who, fee, tip, account)
 
     def charge(
-        self, who: AccountId, info: DispatchInfo, length: int, tip: u128, *, discount: int = 0
+        self,
+        who: AccountId,
+        info: DispatchInfo,
+        length: int,
+        tip: u128,
+        *,
+        discount: int = 0,
+        account: AccountInfo | None = None,
     ) -> u128:
         """Take the fee before the call; return the amount taken.
 
-        Raises TokenError if the balance is too small, or the tip would be of locked money.
+        `account` is the record of `who` as the caller has read and changed it; it is stored with
+        the fee taken, even if that is zero. Raises TokenError if the balance is too small, or the
+        tip would be of locked money.
         """
         fee = self.fee(info, length, tip, discount=discount)
         if fee:
-            self.currency.withdraw_fee(who, fee, tip)
+            self.currency.withdraw_fee(who, fee, tip, account)
+        elif account is not None:
+            self.system.account[who] = account
         return fee
 
     def settle(self, who: AccountId, taken: u128, actual: u128, tip: u128) -> None:
@@ -251,9 +277,8 @@ class TransactionPayment(Pallet):
         thousandth BTT. Source: pallet_transaction_payment,
         `ChargeTransactionPayment::get_priority`, which counts in planck.
         """
-        limits = self.system.block_weights
-        max_weight = int(limits.max_block.ref_time)
-        max_length = int(getattr(self.system.block_length.max, info.dispatch_class.name.lower()))
+        max_weight, max_lengths = self._block_sizes
+        max_length = max_lengths[info.dispatch_class]
         per_block = min(
             max_length // min(max(length, 1), max_length),
             max_weight // min(max(info.weight, 1), max_weight),
@@ -290,6 +315,13 @@ class TransactionPayment(Pallet):
         classes = (limits.normal, limits.operational, limits.mandatory)
         normal, operational, mandatory = (int(limit.base_extrinsic.ref_time) for limit in classes)
         return normal, operational, mandatory
+
+    @cached_property
+    def _block_sizes(self) -> tuple[int, tuple[int, int, int]]:
+        """Maximum weight of a block, and its maximum length by class."""
+        longest = self.system.block_length.max
+        lengths = int(longest.normal), int(longest.operational), int(longest.mandatory)
+        return int(self.system.block_weights.max_block.ref_time), lengths
 
     def base_weight(self, dispatch_class: DispatchClass) -> int:
         """Return the weight in picoseconds of any extrinsic of a class, without its call."""

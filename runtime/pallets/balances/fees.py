@@ -30,22 +30,20 @@ class FeePayments(Component):
 
     # ---- public interface
 
-    def can_withdraw(self, who: AccountId, amount: u128, tip: u128) -> bool:
+    def can_withdraw(self, who: AccountId, info: AccountInfo, amount: u128, tip: u128) -> bool:
         """Return True if `who` can pay the fee `amount`, with `tip` in it, and stay alive."""
-        info = self.account[who]
-        return amount <= self._fee_balance(who, info) and self._can_tip(who, info, tip)
+        return amount <= self._fee_balance(who, info) and self._can_tip(info, tip)
 
-    def withdraw(self, who: AccountId, amount: u128, tip: u128) -> None:
-        """Withdraw a fee, `tip` included; `credit` must follow in the same extrinsic.
+    def withdraw(self, who: AccountId, info: AccountInfo, amount: u128, tip: u128) -> None:
+        """Withdraw a fee, `tip` included, and store `info`; `credit` must follow.
 
         Locks that do not apply to fees (vesting) apply to the tip only: a tip is a gift to an
         account of the sender's choice, and locked money must not be given away. The account is
         never removed. Raises TokenError: FundsUnavailable; Frozen for a tip of locked money.
         """
-        info = self.account[who]
         if amount > self._fee_balance(who, info):
             raise TokenError(TokenErrorKind.FundsUnavailable)
-        if not self._can_tip(who, info, tip):
+        if not self._can_tip(info, tip):
             raise TokenError(TokenErrorKind.Frozen)
         info.data.free -= amount
         self.account[who] = info
@@ -53,10 +51,12 @@ class FeePayments(Component):
 
     # ---- internals
 
-    def _can_tip(self, who: AccountId, info: AccountInfo, tip: u128) -> bool:
+    def _can_tip(self, info: AccountInfo, tip: u128) -> bool:
         """Return True if `tip` is neither locked nor needed to keep the account alive."""
+        if not tip:
+            return True
         kept = max(untouchable(info.data), int(self.existential_deposit))
-        return not tip or tip <= int(info.data.free) - kept
+        return tip <= int(info.data.free) - kept
 
     def _fee_balance(self, who: AccountId, info: AccountInfo) -> int:
         """Return the balance for fees: free without the existential deposit and locks on fees."""

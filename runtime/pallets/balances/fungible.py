@@ -12,6 +12,7 @@ from runtime.pallets.balances.formulas import (
     references,
     untouchable,
 )
+from runtime.pallets.balances.packed import credited, debited
 from runtime.pallets.balances.types import is_pool
 from runtime.pallets.system import System
 
@@ -34,6 +35,7 @@ class Fungible(Component):
         self.total_issuance = total_issuance
         self.total_burned = total_burned
         self.existential_deposit = existential_deposit
+        self._least = int(existential_deposit)
         self.treasury = treasury
 
     # ---- public interface: queries
@@ -67,6 +69,9 @@ class Fungible(Component):
         stay and would be removed), NotExpendable (forbidden by `keep_alive`), BelowMinimum (too
         little to create `dest`). Source: `fungible::Mutate::transfer` of frame_support.
         """
+        if self._move(source, dest, amount):
+            self.deposit(events.Transfer(source, dest, amount))
+            return
         account = self.account
         payer = account[source]
         self.ensure_can_spend(source, payer, amount, keep_alive=keep_alive)
@@ -99,10 +104,15 @@ class Fungible(Component):
         """
         if not amount:
             return
-        info = self.account[who]
-        if not self.may_receive(who, info, amount):
-            who, info = self.treasury, self.account[self.treasury]
-        self.pay_in(who, info, amount)
+        raw = self.account.raw(who)
+        paid = None if raw is None else credited(raw, int(amount), self._least)
+        if paid is not None:
+            self.account.put_raw(who, paid)
+        else:
+            info = self.account[who]
+            if not self.may_receive(who, info, amount):
+                who, info = self.treasury, self.account[self.treasury]
+            self.pay_in(who, info, amount)
         self.deposit(events.Deposit(who, amount))
 
     def burn_from(self, who: AccountId, amount: u128, keep_alive: bool = False) -> None:
@@ -175,13 +185,16 @@ class Fungible(Component):
     def pay_in(self, who: AccountId, info: AccountInfo, amount: u128) -> None:
         """Add to the free balance; the caller has checked that it may be received."""
         data = info.data
-        if data.free >= self.existential_deposit:
-            data.free += amount
+        before, free = data.free, data.free + amount
+        # A pool may have less than the deposit before and after.
+        is_small_pool = info.providers and before > 0 and free < self.existential_deposit
+        if before >= self.existential_deposit or is_small_pool:  # no reference changes
+            data.free = free
             self.account[who] = info
             return
-        before = references(data, self.existential_deposit)
-        data.free += amount
-        self.settle(who, info, before)
+        implied = references(data, self.existential_deposit)
+        data.free = free
+        self.settle(who, info, implied)
 
     def settle(self, who: AccountId, info: AccountInfo, before: References) -> None:
         """Store an account whose balance changed, and update all that depends on it.
@@ -216,3 +229,22 @@ class Fungible(Component):
         """Subtract `amount` from the issuance, and count it as burned."""
         self.total_issuance.value -= amount
         self.total_burned.value += amount
+
+    # ---- internals
+
+    def _move(self, source: AccountId, dest: AccountId, amount: u128) -> bool:
+        """Return True if the transfer was made: of both accounts only the free balances change.
+
+        Nothing changes if more may have to change, or the transfer may be forbidden.
+        """
+        account, least = self.account, self._least
+        payer, payee = account.raw(source), account.raw(dest)
+        if payer is None or payee is None or source == dest or not amount:
+            return False
+        paid = debited(payer, int(amount), least)
+        received = None if paid is None else credited(payee, int(amount), least)
+        if paid is None or received is None:
+            return False
+        account.put_raw(source, paid)
+        account.put_raw(dest, received)
+        return True

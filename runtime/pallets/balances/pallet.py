@@ -311,13 +311,25 @@ class Balances(Pallet, instances=True):
         """Deposit withdrawn money to `who`: see `Fungible.credit`."""
         self.fungible.credit(who, amount)
 
-    def can_withdraw_fee(self, who: AccountId, amount: u128, tip: u128 = NO_TIP) -> bool:
-        """Return True if `who` can pay the fee `amount`, with `tip` in it, and stay alive."""
-        return self.fee_payments.can_withdraw(who, amount, tip)
+    def can_withdraw_fee(
+        self, who: AccountId, amount: u128, tip: u128 = NO_TIP, info: AccountInfo | None = None
+    ) -> bool:
+        """Return True if `who` can pay the fee `amount`, with `tip` in it, and stay alive.
 
-    def withdraw_fee(self, who: AccountId, amount: u128, tip: u128 = NO_TIP) -> None:
-        """Withdraw a fee, `tip` included: see `FeePayments.withdraw`."""
-        self.fee_payments.withdraw(who, amount, tip)
+        `info` is its record if the caller has read it.
+        """
+        info = self.accounts.account[who] if info is None else info
+        return self.fee_payments.can_withdraw(who, info, amount, tip)
+
+    def withdraw_fee(
+        self, who: AccountId, amount: u128, tip: u128 = NO_TIP, info: AccountInfo | None = None
+    ) -> None:
+        """Withdraw a fee, `tip` included: see `FeePayments.withdraw`.
+
+        `info` is its record as the caller has read and changed it; it is stored.
+        """
+        info = self.accounts.account[who] if info is None else info
+        self.fee_payments.withdraw(who, info, amount, tip)
 
     # ---- public interface: `InspectHold` and `MutateHold`
 

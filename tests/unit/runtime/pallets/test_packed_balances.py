@@ -1,0 +1,143 @@
+"""Payments on encoded records against payments on decoded ones: the same in every respect."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, ExtraFlags
+from btt_chain.scale import codec, u32, u128
+from runtime.frame import DispatchError
+from runtime.pallets.balances import Reasons, fungible
+from runtime.pallets.balances.packed import credited, debited
+from support.balances import (
+    ALICE,
+    BOB,
+    BOND,
+    CAROL,
+    ED,
+    EMPTY_POOL,
+    POOL,
+    STAKE,
+    TREASURY,
+    UNUSED,
+    VOTING,
+    Bank,
+    opened,
+)
+
+ACCOUNT = codec(AccountInfo)
+PEOPLE = (ALICE, BOB, CAROL, UNUSED, TREASURY, POOL, EMPTY_POOL)
+
+counts = st.builds(u32, st.integers(0, u32.MAX))
+amounts = st.one_of(st.integers(0, 1_000), st.integers(0, u128.MAX)).map(u128)
+records = st.builds(
+    AccountInfo,
+    counts,
+    counts,
+    counts,
+    counts,
+    st.builds(
+        AccountData,
+        amounts,
+        amounts,
+        st.one_of(st.just(u128(0)), amounts),
+        st.builds(ExtraFlags, st.integers(0, u128.MAX)),
+    ),
+)
+
+
+@given(info=records, amount=amounts, least=st.integers(0, 500))
+@settings(max_examples=300)
+def test_a_credit_changes_the_free_balance_only(
+    info: AccountInfo, amount: u128, least: int
+) -> None:
+    free = int(info.data.free)
+    changed = credited(ACCOUNT.encode(info), int(amount), least)
+    if free < least or free + int(amount) > u128.MAX:
+        assert changed is None
+        return
+    assert changed is not None
+    expected = replace(info, data=replace(info.data, free=u128(free + int(amount))))
+    assert changed == ACCOUNT.encode(expected)
+
+
+@given(info=records, amount=amounts, least=st.integers(0, 500))
+@settings(max_examples=300)
+def test_a_debit_changes_only_the_free_balance(info: AccountInfo, amount: u128, least: int) -> None:
+    left = int(info.data.free) - int(amount)
+    changed = debited(ACCOUNT.encode(info), int(amount), least)
+    if left < least or info.data.frozen:
+        assert changed is None
+        return
+    assert changed is not None
+    expected = replace(info, data=replace(info.data, free=u128(left)))
+    assert changed == ACCOUNT.encode(expected)
+
+
+def nothing(*_: object) -> None:
+    """Replace `credited`, so that every payment is made on decoded records."""
+
+
+def some_money(rng: random.Random, free: int) -> u128:
+    near = int(ED) * rng.choice((1, 2, 50)) + rng.randint(-2, 2)
+    most = max(0, free - rng.choice((0, int(ED))) + rng.randint(-2, 2))
+    return u128(rng.choice((0, 1, near, most, most, rng.randint(0, free), u128.MAX)))
+
+
+def step(bank: Bank, rng: random.Random) -> str:
+    """Do one random thing; return its outcome."""
+    balances, who, dest = bank.balances, rng.choice(PEOPLE), rng.choice(PEOPLE)
+    amount, kind = some_money(rng, int(balances.free(who))), rng.randrange(8)
+    before = len(bank.host.events)
+    bank.state.begin()
+    try:
+        if kind < 4:
+            balances.transfer(who, dest, amount, keep_alive=rng.random() < 0.5)
+        elif kind == 4:
+            balances.withdraw_fee(who, amount)
+            balances.credit(dest, amount)
+        elif kind == 5:
+            balances.hold(rng.choice((BOND, STAKE)), who, amount)
+        elif kind == 6:
+            lockable = balances.lockable_currency
+            lockable.set_lock(VOTING, who, min(amount, lockable.lockable(who)), Reasons.All)
+        else:
+            balances.transfer_on_hold(BOND, who, dest, amount, on_hold=False)
+    except (DispatchError, ArithmeticError) as error:
+        bank.state.rollback()
+        del bank.host.events[before:]
+        return f"{type(error).__name__} {error}"
+    bank.state.commit()
+    return "done"
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_both_ways_leave_the_same_state_events_and_errors(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast, slow = opened(), opened()
+    outcomes: list[str] = []
+    for number in range(120):
+        outcomes.append(step(fast, random.Random(f"{seed} {number}")))
+        with monkeypatch.context() as patch:
+            patch.setattr(fungible, "credited", nothing)
+            assert step(slow, random.Random(f"{seed} {number}")) == outcomes[-1]
+        assert fast.state.data == slow.state.data
+        assert fast.host.events == slow.host.events
+    assert {"done", "TokenError FundsUnavailable"} < set(outcomes)
+
+
+def test_a_usual_transfer_decodes_no_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = opened()
+
+    def decoded(_: AccountId) -> AccountInfo:
+        raise AssertionError("the account was decoded")
+
+    monkeypatch.setattr(type(bank.system.account), "__getitem__", lambda _, key: decoded(key))
+    bank.balances.transfer(ALICE, BOB, u128(4_000))
+    bank.balances.credit(TREASURY, u128(5))
