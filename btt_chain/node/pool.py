@@ -277,21 +277,27 @@ class PoolService:
         events = self.pool.drain()
         ready: list[bytes] = []
         for event in events:
-            if event.status is Status.READY:
-                ready.append(event.hash)
-            if event.status.ends or event.status is Status.IN_BLOCK:
-                self.client.kept.remove(event.hash)
-            for listener in list(self._watching.get(event.hash, {}).values()):
-                try:
-                    listener(event)
-                except Exception:
-                    # A failing watcher must never stop a block.
-                    log.exception("a watcher failed on %s", event.status.name)
-            if event.status.ends:
-                self._watching.pop(event.hash, None)
+            status, hash = event.status, event.hash
+            if status is Status.READY:
+                ready.append(hash)
+            elif status is Status.IN_BLOCK or status.ends:
+                self.client.kept.remove(hash)
+            if hash in self._watching:
+                self._report(event)
         if ready:
             for arrival in self._arrivals:
                 arrival(ready)
+
+    def _report(self, event: StatusEvent) -> None:
+        """Notify the watchers of a transaction."""
+        for listener in list(self._watching[event.hash].values()):
+            try:
+                listener(event)
+            except Exception:
+                # A failing watcher must never stop a block.
+                log.exception("a watcher failed on %s", event.status.name)
+        if event.status.ends:
+            self._watching.pop(event.hash, None)
 
 
 def _signed_for(version: RuntimeVersion) -> tuple[int, int]:

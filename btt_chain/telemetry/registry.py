@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.registry import Collector
 
 SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 """Upper bounds of durations; Substrate's."""
@@ -16,6 +17,10 @@ class Registry:
 
     def __init__(self, collectors: CollectorRegistry) -> None:
         self._collectors: Final = collectors
+
+    def add(self, collector: Collector) -> None:
+        """Add series that are read at each scrape."""
+        self._collectors.register(collector)
 
     def gauge(self, name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
         """Return a new gauge."""

@@ -91,7 +91,9 @@ class BasePool:
             lost_tags = self._enter_ready(tx, rivals)
             self._join(tx)
             self._announce(tx, Status.READY)
-            self._settle(self._unprovided(lost_tags), self.future.satisfy(tx.provides))
+            freed = self.future.satisfy(tx.provides)
+            if lost_tags or freed:
+                self._settle(self._unprovided(lost_tags), freed)
             return
         admission.check_future_room(tx)
         self.future.insert(tx, missing)
@@ -189,6 +191,8 @@ class BasePool:
             for tx in queue.remove_subtree([worst]):
                 dropped.append(Dropped(tx.hash, NO_READY_ROOM))
                 self._end(tx, Status.DROPPED, reason=NO_READY_ROOM)
+        if not self.future.is_full(self._limits.future):
+            return dropped
         for tx in self.future.trim(self._limits.future):
             dropped.append(Dropped(tx.hash, NO_FUTURE_ROOM))
             self._end(tx, Status.DROPPED, reason=NO_FUTURE_ROOM)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from btt_chain.keystore.states import State
 from btt_chain.telemetry.key_metrics import STATES
 from btt_chain.telemetry.metrics import Metrics
+from btt_chain.telemetry.rpc_metrics import BOUNDS
 
 
 def filled() -> Metrics:
@@ -141,13 +142,26 @@ def test_names_of_methods_that_do_not_exist_make_no_series() -> None:
     assert 'substrate_rpc_calls_finished_total{method="system_health"} 1.0' in text
 
 
-def test_the_series_of_a_method_is_looked_up_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_are_counted_as_prometheus_counts_them() -> None:
     metrics = Metrics("n", "1", is_authority=False)
     metrics.rpc.know_methods(["system_health"])
-    metrics.rpc.on_call("system_health", 0.001)
-    # The labels of two series a call cost as much as the call.
-    monkeypatch.setattr(metrics.rpc.calls, "labels", None)
-    monkeypatch.setattr(metrics.rpc.call_time, "labels", None)
-    for _ in range(10):
-        metrics.rpc.on_call("system_health", 0.001)
-    assert 'finished_total{method="system_health"} 11.0' in metrics.text().decode()
+    peer = CollectorRegistry()
+    number = Counter("substrate_rpc_calls_finished_total", "n", ("method",), registry=peer)
+    duration = Histogram(
+        "substrate_rpc_calls_time", "d", ("method",), buckets=BOUNDS, registry=peer
+    )
+    for seconds in (0.0, 0.001, 0.005, 0.005_1, 0.1, 9.0, 10.0, 11.0):
+        metrics.rpc.on_call("system_health", seconds)
+        number.labels(method="system_health").inc()
+        duration.labels(method="system_health").observe(seconds * 1e6)
+
+    def samples(registry: CollectorRegistry) -> dict[tuple[str, str], float]:
+        return {
+            (sample.name, str(sorted(sample.labels.items()))): sample.value
+            for metric in registry.collect()
+            if "rpc_calls" in metric.name
+            for sample in metric.samples
+            if not sample.name.endswith("_created")
+        }
+
+    assert samples(metrics.registry) == samples(peer)
