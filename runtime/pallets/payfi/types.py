@@ -1,7 +1,6 @@
 """Types of PayFi. Amounts are in planck, times in milliseconds since 1970, rates in basis points.
 
-Sections name the component that owns the types: merchants, payments and settlement; disputes and
-their panel; cards; policies.
+Types of disputes, cards and policies are in `dispute_types`, `card_types` and `policies`.
 """
 
 from __future__ import annotations
@@ -49,6 +48,10 @@ class HoldReason(IntEnum):
     """Deposit of a payer for a dispute."""
     Card = 2
     """Amount authorised by a card."""
+    ArbiterBond = 3
+    """Bond of an arbiter."""
+    CardDeposit = 4
+    """Deposit for the record of a card."""
 
 
 # ---- merchants
@@ -348,165 +351,6 @@ class Queue:
 
     first: Bucket = u32(1)
     last: Bucket = u32(0)
-
-
-# ---- disputes and their panel (component: Disputes, Panel)
-
-
-@path("pallet_payfi::DisputeReason")
-class DisputeReason(IntEnum):
-    """Why a payer disputes a payment."""
-
-    NotReceived = 1
-    NotAsDescribed = 2
-    Duplicate = 3
-    WrongAmount = 4
-    NotAuthorised = 5
-    """A card paid without its owner's consent."""
-    Cancelled = 6
-    RefundNotMade = 7
-    Other = 8
-
-
-class Accept(Variant, index=0):
-    """The merchant accepts the dispute."""
-
-
-class Contest(Variant, index=1, unnamed=True):
-    """The merchant contests the dispute, with the hash of its evidence."""
-
-    evidence: Annotated[H256, TypeName("Hash")]
-
-
-Answer = Annotated[Accept | Contest, Path("pallet_payfi::Answer")]
-
-
-@path("pallet_payfi::Dispute", params={"Balance": u128})
-@dataclass(slots=True)
-class Dispute:
-    """A dispute of a payment."""
-
-    opened_ms: Moment
-    reason: DisputeReason
-    evidence: Annotated[H256, TypeName("Hash")]
-    deposit: Balance
-    """Deposit of the payer."""
-    amount: Balance
-    """Disputed amount."""
-    late: bool
-    """True if the payment was settled before."""
-    deadline_ms: Moment
-    """End of the current phase: of the merchant's answer, then of the panel's decision."""
-    answer: Annotated[Accept | Contest | None, TypeName("Option<Answer>")] = None
-
-
-# ---- cards (component: Cards)
-
-
-class Ed25519Key(Variant, index=0, unnamed=True, name="Ed25519"):
-    """An Ed25519 public key."""
-
-    key: Annotated[bytes, Fixed(32)]
-
-
-class P256Key(Variant, index=1, unnamed=True, name="P256"):
-    """A compressed point of P-256."""
-
-    key: Annotated[bytes, Fixed(33)]
-
-
-CardKey = Annotated[Ed25519Key | P256Key, Path("pallet_payfi::CardKey")]
-
-
-@path("pallet_payfi::Limits", params={"Balance": u128})
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Limits of a card."""
-
-    payment: Balance
-    """Maximum of one payment."""
-    day: Balance
-    """Maximum of all payments of one day."""
-    categories: Bounded[list[u16], 16]
-    """Categories of merchants that it can pay; empty: all."""
-    expires_ms: Moment
-
-
-@path("pallet_payfi::CardState")
-class CardState(IntEnum):
-    """State of a card."""
-
-    Active = 0
-    Frozen = 1
-
-
-@path("pallet_payfi::Spent", params={"Balance": u128})
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """Amount that a card spent on a day, open authorisations included."""
-
-    day: u32 = u32(0)
-    amount: Balance = NOTHING
-
-
-@path("pallet_payfi::Card", params={"AccountId": AccountId})
-@dataclass(slots=True)
-class Card:
-    """A key in a secure element that can make bounded payments of its owner."""
-
-    owner: Annotated[AccountId, TypeName("AccountId")]
-    key: CardKey
-    guardian: Annotated[AccountId | None, TypeName("Option<AccountId>")]
-    """Account that may freeze the card, and nothing else."""
-    limits: Limits
-    spent: Spent = Spent()
-    high: u64 = u64(0)
-    """Highest counter of a voucher so far."""
-    window: u64 = u64(0)
-    """Used counters below `high`: bit n is `high - 1 - n`."""
-    state: CardState = CardState.Active
-
-
-@path("pallet_payfi::Auth", params={"AccountId": AccountId, "Balance": u128})
-@dataclass(slots=True)
-class Auth:
-    """An authorised amount that a merchant can capture."""
-
-    card: Annotated[H256, TypeName("Hash")]
-    merchant: Annotated[AccountId, TypeName("AccountId")]
-    held: Balance
-    """Amount still on hold."""
-    expires_ms: Moment
-    captured: Balance
-    reference: Reference
-
-
-# ---- policies (component: Policies)
-
-
-@path("pallet_payfi::PolicyMode")
-class PolicyMode(IntEnum):
-    """Meaning of a policy's list of accounts."""
-
-    Open = 0
-    """Every payer is allowed."""
-    AllowList = 1
-    """Only payers in the list are allowed."""
-    DenyList = 2
-    """All payers but those in the list are allowed."""
-
-
-@path("pallet_payfi::Policy", params={"AccountId": AccountId, "Balance": u128})
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """Rule for payers; merchants choose one, and categories can require one."""
-
-    mode: PolicyMode
-    accounts: Annotated[Bounded[list[AccountId], 256], TypeName("BoundedVec<AccountId, MaxListed>")]
-    judged_above: Annotated[u128 | None, TypeName("Option<Balance>")]
-    """Payments above this amount need a payer with a judged identity; None: none do."""
-    categories: Bounded[list[u16], 64]
-    """Categories of merchants that it holds for, whatever they chose."""
 
 
 # ---- interfaces of other pallets

@@ -1,0 +1,166 @@
+"""Types of disputes and their arbiters. Amounts are in planck, times in ms since 1970."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Annotated, Final, Protocol
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u8, u32, u128
+from runtime.frame import Reason
+from runtime.frame.timers import NO_TIMER, DueKey
+from runtime.frame.traits import Clock, IdentityInspect
+from runtime.pallets.babe import Beacon
+from runtime.pallets.payfi.dispute_phases import DisputePhase
+from runtime.pallets.payfi.panel import SEATS
+from runtime.pallets.payfi.types import NOTHING, Balance, Moment
+from runtime.pallets.tokenomics import BurnReason
+
+MAX_ARBITERS: Final = 32
+"""Maximum number of arbiters."""
+
+
+@path("pallet_payfi::DisputeReason")
+class DisputeReason(IntEnum):
+    """Why a payer disputes a payment."""
+
+    NotReceived = 1
+    NotAsDescribed = 2
+    Duplicate = 3
+    WrongAmount = 4
+    NotAuthorised = 5
+    """A card paid without its owner's consent."""
+    Cancelled = 6
+    RefundNotMade = 7
+    Other = 8
+
+
+class Accept(Variant, index=0):
+    """The merchant gives the payer the disputed amount."""
+
+
+class Contest(Variant, index=1, unnamed=True):
+    """The merchant contests the dispute, with the hash of its evidence."""
+
+    evidence: Annotated[H256, TypeName("Hash")]
+
+
+Answer = Annotated[Accept | Contest, Path("pallet_payfi::Answer")]
+SomeAnswer = Annotated[Answer, TypeName("Answer")]
+"""The same, as an argument of a call."""
+
+
+@path("pallet_payfi::Resolution")
+class Resolution(IntEnum):
+    """What ended a dispute."""
+
+    Accepted = 0
+    """The merchant accepted it."""
+    NoAnswer = 1
+    """The merchant did not answer in time: the payer has the disputed amount."""
+    Withdrawn = 2
+    """The payer withdrew it."""
+    NoPanel = 3
+    """There was no randomness for a panel in time: the merchant keeps the amount."""
+    Panel = 4
+    """Arbiters decided, or too few of them answered in time."""
+
+
+@path("pallet_payfi::Seat", params={"AccountId": AccountId})
+@dataclass(slots=True)
+class Seat:
+    """An arbiter of a dispute."""
+
+    arbiter: Annotated[AccountId, TypeName("AccountId")]
+    answer: Annotated[u128 | None, TypeName("Option<Balance>")] = None
+    """Part of the disputed amount that the payer should get."""
+
+
+@path("pallet_payfi::Outcome", params={"Balance": u128})
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a dispute."""
+
+    resolution: Resolution
+    to_payer: Balance
+    """Amount that the payer received."""
+    unpaid: Balance
+    """Amount decided for the payer that the merchant's bond did not cover."""
+
+
+@path("pallet_payfi::Dispute", params={"Balance": u128})
+@dataclass(slots=True)
+class Dispute:
+    """A dispute of a payment, which is disputed at most once."""
+
+    reason: DisputeReason
+    evidence: Annotated[H256, TypeName("Hash")]
+    """Hash of the payer's evidence."""
+    amount: Balance
+    """Disputed amount."""
+    deposit: Balance
+    """Deposit of the payer."""
+    opened_ms: Moment
+    late: bool
+    """True if the payment was settled before."""
+    reserved: Balance
+    """Part of the merchant's bond that is reserved for it, if late."""
+    phase: DisputePhase
+    deadline_ms: Moment
+    """End of the phase, in time in which the chain made blocks: stalls come on top."""
+    judged_by_ms: Moment
+    """End of the time for arbiters, likewise; 0 before the merchant contests."""
+    contested: Annotated[H256 | None, TypeName("Option<Hash>")] = None
+    """Hash of the merchant's evidence."""
+    asked: u32 = u32(0)
+    """Slot since genesis in which a panel was last asked for; its randomness is later."""
+    round: u8 = u8(0)
+    """Number of panels selected so far."""
+    seats: Annotated[Bounded[list[Seat], SEATS], TypeName("BoundedVec<Seat, Seats>")] = field(
+        default_factory=list
+    )
+    outcome: Annotated[Outcome | None, TypeName("Option<Outcome>")] = None
+    timer: DueKey = NO_TIMER
+
+    def answers(self) -> list[int]:
+        """Return the answers of arbiters so far."""
+        return [int(seat.answer) for seat in self.seats if seat.answer is not None]
+
+
+@path("pallet_payfi::Arbiter", params={"Balance": u128})
+@dataclass(slots=True)
+class Arbiter:
+    """An account that offers to judge disputes."""
+
+    bond: Balance = NOTHING
+    seats: u32 = u32(0)
+    """Number of open disputes in whose panel it is."""
+
+
+class BeaconClock(Clock, Protocol):
+    """The time, and randomness; Babe implements it."""
+
+    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
+        """Return the first beacon at least `delay` slots after slot `time`; None before it."""
+
+
+class Stalls(Protocol):
+    """Times without blocks; the deliveries of Jobs implement it."""
+
+    def stalled_slots(self) -> int:
+        """Return the number of slots, all together, in which the chain stalled."""
+
+
+class Judged(IdentityInspect, Protocol):
+    """Judged identities and operators; Identity implements it."""
+
+
+class Penalties(Protocol):
+    """Destruction of money as a penalty; Tokenomics implements it."""
+
+    def destroy_held(
+        self, reason: Reason, who: AccountId, amount: u128, why: BurnReason, *, force: bool = False
+    ) -> None:
+        """Destroy what `who` has on hold."""

@@ -1,0 +1,88 @@
+"""Limits of a card: for each payment, for each day of the chain, by category and by time.
+
+Amounts are in planck. What is authorized counts on the day of the authorization; what is released
+again comes back to the limit only on that day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import Final, NamedTuple
+
+from runtime.constants import DAY_MS
+
+VOUCHER_DAYS: Final = 7
+"""Maximum number of days of the chain for which a voucher is valid, and money on hold for it."""
+
+
+class Breach(Enum):
+    """A limit that a payment exceeds."""
+
+    EXPIRED = "expired"
+    """The card or the voucher has expired, or the voucher is valid for too long."""
+    CATEGORY = "category"
+    """The merchant's category is not one that the card is for."""
+    PAYMENT = "payment"
+    """The amount exceeds the limit of a payment."""
+    DAY = "day"
+    """The amount exceeds what is left of the limit of the day."""
+
+
+class Spent(NamedTuple):
+    """What a card has spent on its last day of use."""
+
+    day: int
+    amount: int
+
+
+class Bounds(NamedTuple):
+    """The limits of a card; `categories` empty: any category."""
+
+    payment: int
+    day: int
+    categories: Sequence[int]
+    expires_ms: int
+
+
+class Charge(NamedTuple):
+    """A payment that a card asks for."""
+
+    amount: int
+    category: int
+    expires_ms: int
+    """Last moment at which the voucher is valid."""
+
+
+def spent_on(spent: Spent, day: int) -> int:
+    """Return what was spent on `day`; a later day starts with nothing."""
+    return spent.amount if spent.day == day else 0
+
+
+def breach(
+    bounds: Bounds, spent: Spent, charge: Charge, now_ms: int, day_ms: int = DAY_MS
+) -> Breach | None:
+    """Return the first limit that `charge` exceeds now; None if it is within all of them."""
+    if now_ms >= min(bounds.expires_ms, charge.expires_ms):
+        return Breach.EXPIRED
+    if charge.expires_ms > now_ms + VOUCHER_DAYS * day_ms:
+        return Breach.EXPIRED
+    if bounds.categories and charge.category not in bounds.categories:
+        return Breach.CATEGORY
+    if charge.amount > bounds.payment:
+        return Breach.PAYMENT
+    if spent_on(spent, now_ms // day_ms) + charge.amount > bounds.day:
+        return Breach.DAY
+    return None
+
+
+def charged(spent: Spent, amount: int, day: int) -> Spent:
+    """Return what is spent after a payment of `amount` on `day`."""
+    return Spent(day, spent_on(spent, day) + amount)
+
+
+def given_back(spent: Spent, amount: int, charged_on: int, day: int) -> Spent:
+    """Return what is spent after `amount`, counted on day `charged_on`, was released on `day`."""
+    if not charged_on == day == spent.day:
+        return spent
+    return Spent(day, spent.amount - amount)
