@@ -9,7 +9,7 @@ refuse some of these signatures and must not decide about blocks.
 from __future__ import annotations
 
 import ed25519_zebra
-from nacl.bindings import crypto_sign_open
+from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
 from nacl.exceptions import BadSignatureError
 
 from btt_chain.crypto.hashing import blake2_256
@@ -35,6 +35,14 @@ def verify_strict(public: bytes, message: bytes, signature: bytes) -> bool:
     except BadSignatureError:
         return False
     return True
+
+
+def is_public(public: bytes) -> bool:
+    """Return True if `public` is the canonical form of a point in the group of prime order.
+
+    Every key made from a seed is; a key of small order would verify signatures that nobody made.
+    """
+    return len(public) == 32 and bool(crypto_core_ed25519_is_valid_point(public))
 
 
 def public_from_seed(seed: bytes) -> bytes:

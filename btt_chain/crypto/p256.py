@@ -29,6 +29,17 @@ _ECDSA: Final = ec.ECDSA(SHA256())
 _DETERMINISTIC: Final = ec.ECDSA(SHA256(), deterministic_signing=True)
 
 
+def is_public(public: bytes) -> bool:
+    """Return True if `public` is a compressed point of the curve."""
+    if len(public) != PUBLIC_LENGTH or public[0] not in _COMPRESSED:
+        return False
+    try:
+        ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, public)
+    except ValueError:
+        return False
+    return True
+
+
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     """Return True if `signature` over `message` is by `public`; False also if one is malformed."""
     if len(public) != PUBLIC_LENGTH or public[0] not in _COMPRESSED:

@@ -62,6 +62,13 @@ def card_id(key: Ed25519Key | P256Key) -> H256:
     return H256(blake2_256(key.key))
 
 
+def is_valid_key(key: Ed25519Key | P256Key) -> bool:
+    """Return True if a card can have this key: a point of the curve, and not of small order."""
+    if isinstance(key, P256Key):
+        return p256.is_public(key.key)
+    return ed25519.is_public(key.key)
+
+
 def is_signed(voucher: Voucher, key: Ed25519Key | P256Key, signature: bytes) -> bool:
     """Return True if the card with this key signed the voucher; False for malformed input.
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.babe import Slot as BabeSlot
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import u8, u16, u32, u64, u128
@@ -12,6 +14,7 @@ from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import DispatchError, Reason, signed
 from runtime.frame.traits import Slot
+from runtime.pallets.babe import Beacon
 from runtime.pallets.balances import Balances
 from runtime.pallets.payfi import Legs, PayFi, Payment, PaymentState
 from runtime.pallets.payfi.types import HoldReason
@@ -56,12 +59,26 @@ class Time:
     """The slot, as a test sets it."""
 
     slot = START
+    stalled = 0
+    dark = False
+    """True: no block has randomness."""
+    salt = b"beacon"
 
     def now(self) -> Slot:
         return Slot(self.slot - START)
 
     def moment(self) -> int:
         return self.slot * SLOT_MS
+
+    def stalled_slots(self) -> int:
+        return self.stalled
+
+    def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
+        """Return randomness of the slot, once the delay is over and unless a test prevents it."""
+        if self.dark or self.now() < time + delay:
+            return None
+        slot = time + delay
+        return Beacon(BabeSlot(slot), blake2_256(self.salt + slot.to_bytes(8, "little")), None)
 
 
 class Registrars:
@@ -70,9 +87,13 @@ class Registrars:
     def __init__(self) -> None:
         self.judged = {SHOP}
         self.discounts: dict[AccountId, int] = {}
+        self.operators: dict[AccountId, AccountId] = {}
 
     def verified(self, who: AccountId) -> bool:
         return who in self.judged
+
+    def operator_of(self, account: AccountId) -> AccountId:
+        return self.operators.get(account, account)
 
     def discount_bps(self, who: AccountId) -> int:
         return self.discounts.get(who, 0)
@@ -117,6 +138,12 @@ class Mall(SmallRuntime):
                 fees=self.tokenomics,
                 discounts=self.people,
                 people=self.people,
+                penalties=self.tokenomics,
+                clock=self.time,
+                stalls=self.time,
+                system=self.system,
+                beacon_delay=u32(2),
+                beacon_authors=u32(1),
                 genesis_supply=self.tokenomics.genesis_supply,
             ),
         )

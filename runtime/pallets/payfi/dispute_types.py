@@ -47,6 +47,11 @@ class Contest(Variant, index=1, unnamed=True):
     evidence: Annotated[H256, TypeName("Hash")]
 
 
+ArbiterList = Annotated[
+    Bounded[list[AccountId], MAX_ARBITERS], TypeName("BoundedVec<T::AccountId, MaxArbiters>")
+]
+Panel = Annotated[Bounded[list[AccountId], SEATS], TypeName("BoundedVec<T::AccountId, Seats>")]
+
 Answer = Annotated[Accept | Contest, Path("pallet_payfi::Answer")]
 SomeAnswer = Annotated[Answer, TypeName("Answer")]
 """The same, as an argument of a call."""
@@ -90,7 +95,7 @@ class Outcome:
     """Amount decided for the payer that the merchant's bond did not cover."""
 
 
-@path("pallet_payfi::Dispute", params={"Balance": u128})
+@path("pallet_payfi::Dispute", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Dispute:
     """A dispute of a payment, which is disputed at most once."""
@@ -111,7 +116,7 @@ class Dispute:
     deadline_ms: Moment
     """End of the phase, in time in which the chain made blocks: stalls come on top."""
     judged_by_ms: Moment
-    """End of the time for arbiters, likewise; 0 before the merchant contests."""
+    """End of the time for all arbiters, likewise; 0 before the merchant contests."""
     contested: Annotated[H256 | None, TypeName("Option<Hash>")] = None
     """Hash of the merchant's evidence."""
     asked: u32 = u32(0)
@@ -121,6 +126,10 @@ class Dispute:
     seats: Annotated[Bounded[list[Seat], SEATS], TypeName("BoundedVec<Seat, Seats>")] = field(
         default_factory=list
     )
+    absent: Annotated[Bounded[list[AccountId], SEATS], TypeName("BoundedVec<AccountId, Seats>")] = (
+        field(default_factory=list)
+    )
+    """Arbiters that did not answer in the first round, and were replaced."""
     outcome: Annotated[Outcome | None, TypeName("Option<Outcome>")] = None
     timer: DueKey = NO_TIMER
 

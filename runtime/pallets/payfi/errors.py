@@ -73,3 +73,88 @@ class UnknownPlan(Error, index=15):
 
 class PaymentDisputed(Error, index=16):
     """A dispute of the payment is open: it decides about the money."""
+
+
+# ---- disputes and their arbiters
+
+
+class NoDispute(Error, index=20):
+    """No dispute of this payment is open."""
+
+
+class AlreadyDisputed(Error, index=21):
+    """The payment was disputed before; it can be disputed once."""
+
+
+class AlreadyAnswered(Error, index=22):
+    """The merchant has contested already, or the arbiter has given its answer."""
+
+
+class NotPanel(Error, index=23):
+    """The account is not in the panel of this dispute; see its `seats`."""
+
+
+class NotArbiter(Error, index=24):
+    """An arbiter needs a bond of 100 BTT and a judged identity: call `bond_arbiter` first."""
+
+
+class StillSeated(Error, index=25):
+    """The arbiter is in the panel of an open dispute; its bond is free afterwards."""
+
+
+# ---- policies
+
+
+class Denied(Error, index=26):
+    """The merchant's policy, or that of its category, refuses this payer or amount."""
+
+
+# ---- cards
+
+
+class NoCard(Error, index=30):
+    """There is no card with this id; it is blake2_256 of the card's public key."""
+
+
+class CardExists(Error, index=31):
+    """The key has a card, or had one less than eight days ago. Use a new key."""
+
+
+class BadKey(Error, index=32):
+    """The key is no point of its curve, or of small order."""
+
+
+class OtherChain(Error, index=33):
+    """The voucher is for another chain: its genesis hash is not that of this one."""
+
+
+class BadSignature(Error, index=34):
+    """The voucher is not signed by the card's key; P-256 signatures need a low s."""
+
+
+class CounterUsed(Error, index=35):
+    """The counter of the voucher was used before, or is more than 64 below the highest one."""
+
+
+class CardFrozen(Error, index=36):
+    """The card is frozen; its owner can activate it."""
+
+
+class CardExpired(Error, index=37):
+    """The card or the voucher has expired, or the voucher is valid for more than seven days."""
+
+
+class WrongCategory(Error, index=38):
+    """The card does not pay merchants of this category."""
+
+
+class OverCardLimit(Error, index=39):
+    """The amount exceeds the card's limit of a payment, or what is left of its day."""
+
+
+class NoAuth(Error, index=40):
+    """There is no such authorisation: it was captured, voided, or never existed."""
+
+
+class TooManyAuths(Error, index=41):
+    """The card has 16 open authorisations; capture or void some."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from btt_chain.scale import u32
+from btt_chain.scale import u32, u64
 from runtime.frame import Event
-from runtime.frame.aliases import AccountIdOf, BalanceOf
+from runtime.frame.aliases import AccountIdOf, BalanceOf, HashOf
+from runtime.pallets.payfi.card_types import AuthId, CardId, CardState
+from runtime.pallets.payfi.dispute_types import ArbiterList, DisputeReason, Panel, Resolution
+from runtime.pallets.payfi.policies import Policy, SomePolicyScope
 from runtime.pallets.payfi.types import (
     Bucket,
     Category,
@@ -90,3 +93,155 @@ class RatesSet(Event, index=8):
     """Rates and rules were changed."""
 
     rates: Rates
+
+
+# ---- disputes and their arbiters
+
+
+class Disputed(Event, index=20):
+    """A payer disputes `amount` of a payment; the merchant has until `deadline_ms` to answer."""
+
+    payment: PaymentId
+    merchant: AccountIdOf
+    payer: AccountIdOf
+    amount: BalanceOf
+    deposit: BalanceOf
+    reason: DisputeReason
+    evidence: HashOf
+    late: bool
+    deadline_ms: Moment
+
+
+class Contested(Event, index=21):
+    """A merchant contests a dispute; `evidence` is a hash."""
+
+    payment: PaymentId
+    evidence: HashOf
+
+
+class PanelSelected(Event, index=22):
+    """Arbiters were selected for a dispute; they have until `deadline_ms`."""
+
+    payment: PaymentId
+    arbiters: Panel
+    deadline_ms: Moment
+
+
+class Judged(Event, index=23):
+    """An arbiter answered that the payer should get `to_payer`."""
+
+    payment: PaymentId
+    arbiter: AccountIdOf
+    to_payer: BalanceOf
+
+
+class Resolved(Event, index=24):
+    """A dispute ended. `unpaid`: part decided for the payer that the bond did not cover."""
+
+    payment: PaymentId
+    resolution: Resolution
+    to_payer: BalanceOf
+    to_merchant: BalanceOf
+    unpaid: BalanceOf
+
+
+class ArbitersSet(Event, index=25):
+    """Governance appointed these arbiters, and no others."""
+
+    arbiters: ArbiterList
+
+
+class ArbiterBonded(Event, index=26):
+    """An account offers to judge disputes; its bond is `bond` planck now."""
+
+    arbiter: AccountIdOf
+    bond: BalanceOf
+
+
+class ArbiterLeft(Event, index=27):
+    """An account judges disputes no more; `bond` planck were released."""
+
+    arbiter: AccountIdOf
+    bond: BalanceOf
+
+
+class ArbiterFined(Event, index=28):
+    """An arbiter did not answer in time; `amount` planck of its bond were destroyed."""
+
+    payment: PaymentId
+    arbiter: AccountIdOf
+    amount: BalanceOf
+
+
+# ---- policies
+
+
+class PolicySet(Event, index=29):
+    """Governance set a policy, or removed it."""
+
+    scope: SomePolicyScope
+    policy: Policy | None
+
+
+class OwnPolicySet(Event, index=30):
+    """A merchant set its own policy, or removed it."""
+
+    merchant: AccountIdOf
+    exists: bool
+
+
+# ---- cards
+
+
+class CardRegistered(Event, index=40):
+    """A card was registered."""
+
+    card: CardId
+    owner: AccountIdOf
+
+
+class CardSet(Event, index=41):
+    """The limits, the guardian or the state of a card were changed."""
+
+    card: CardId
+    state: CardState
+
+
+class CardDropped(Event, index=42):
+    """A card was removed; what it authorised can still be captured."""
+
+    card: CardId
+
+
+class Charged(Event, index=43):
+    """A card paid: the voucher with this counter became a payment."""
+
+    card: CardId
+    counter: u64
+    payment: PaymentId
+
+
+class Authorised(Event, index=44):
+    """A card authorised a merchant; `held` planck of its owner are on hold until `expires_ms`."""
+
+    auth: AuthId
+    card: CardId
+    counter: u64
+    merchant: AccountIdOf
+    held: BalanceOf
+    expires_ms: Moment
+
+
+class Captured(Event, index=45):
+    """A merchant captured a part of an authorisation, as a payment."""
+
+    auth: AuthId
+    payment: PaymentId
+    amount: BalanceOf
+
+
+class Voided(Event, index=46):
+    """An authorisation ended; `released` planck are free again."""
+
+    auth: AuthId
+    released: BalanceOf

@@ -103,9 +103,8 @@ class Merchants(Component):
         record = self.get(who)
         self.currency.hold(self.reason, who, amount)
         record.bond += amount
-        lifted = (
-            record.state == MerchantSuspended(Cause.Bond) and record.bond >= self.rates.value.bond
-        )
+        full = max(self.rates.value.bond, record.reserved + record.uncovered)
+        lifted = record.state == MerchantSuspended(Cause.Bond) and record.bond >= full
         if lifted:
             record.state = MerchantActive()
         self.merchants[who] = record
@@ -168,9 +167,13 @@ class Merchants(Component):
         return Allowance(u32(today), u128(used))
 
     def suspend(self, who: AccountId, cause: Cause) -> None:
-        """Suspend a merchant; one that is closing or suspended already stays as it is."""
+        """Suspend a merchant; one that is closing or suspended already stays as it is.
+
+        A suspension that a full bond would lift becomes one that only governance lifts.
+        """
         record = self.get(who)
-        if isinstance(record.state, MerchantActive):
+        lasting = cause is not Cause.Bond and record.state == MerchantSuspended(Cause.Bond)
+        if lasting or isinstance(record.state, MerchantActive):
             record.state = MerchantSuspended(cause)
             self.merchants[who] = record
             self.deposit(events.Suspended(who, True))
@@ -200,14 +203,24 @@ class Merchants(Component):
             return u128(0)
         part = min(amount, record.bond - record.reserved)
         record.reserved += part
+        record.uncovered += amount - part
         record.disputes += 1
         self.merchants[who] = record
         return part
 
-    def close_dispute(self, who: AccountId, reserved: u128, payer: AccountId, paid: u128) -> None:
-        """Count a closed dispute: of its part of the bond, pay `paid` to the payer, free the rest.
+    def close_dispute(
+        self,
+        who: AccountId,
+        reserved: u128,
+        payer: AccountId,
+        paid: u128,
+        *,
+        uncovered: u128 = u128(0),
+    ) -> None:
+        """Count a closed dispute, and free its part of the bond after paying `paid` to the payer.
 
-        An amount too small to create the payer's account goes to the treasury.
+        `uncovered` is what the bond did not cover when it was opened. An amount too small to create
+        the payer's account goes to the treasury.
         """
         record = self.merchants.get(who)
         if record is None:
@@ -221,6 +234,7 @@ class Merchants(Component):
                 self._pay_bond(who, self.treasury, paid)
         record.bond -= paid
         record.reserved -= reserved
+        record.uncovered -= uncovered
         record.disputes -= 1
         self.merchants[who] = record
 

@@ -13,6 +13,14 @@ Each component owns its storage, and no other module writes it:
 | Merchants | `merchants` | Merchants, Allowances |
 | Settlement | `settlement` | Batches, DueCount, Queue |
 | Payments | `payments` | Payments, NextPayment, OldestPayment, References |
+| PayerRules | `payer_rules` | Policies, CategoryPolicies, OwnPolicies |
+| Disputes | `disputes` | Disputes |
+| Arbiters | `arbiters` | Arbiters, ArbiterBonds |
+| Cards | `cards` | Cards, CardsOf, Retired |
+| Authorisations | `authorisations` | Auths, AuthsOf, NextAuth |
+| TimerQueues | `deadlines` | Due, Ahead |
+
+The calls of cards are in `card_calls`.
 
 The parts that other components use:
 
@@ -24,14 +32,15 @@ The parts that other components use:
 | `merchants.suspend(who, cause)`, `.resume(who)` | suspend a merchant, lift it |
 | `merchants.free_bond(who)` | part of a bond that no dispute claims |
 | `merchants.open_dispute(who, amount)` | count a dispute, reserve bond, return that part |
-| `merchants.close_dispute(who, reserved, payer, paid)` | end that, pay the payer, free the rest |
+| `merchants.close_dispute(who, ...)` | end that, pay the payer out of the bond, free the rest |
 | `payments.open(...)` | the path of `pay`, out of free balance; returns the number |
+| `payments.enter(...)` | the same for money that the caller moves: `gross` is converted already |
 | `payments.gross(record, units, currency)` | planck that an amount costs now |
 | `payments.get(id)`, `.state_of(payment)` | a payment, and its real state |
 | `payments.legs(gross, payment.terms)` | legs of a part of a payment |
 | `payments.payments[id] = payment` | store a payment that a dispute changed |
 | `settlement.remove(bucket, merchant, legs)` | take a pending payment out of its batch |
-| `settlement.add(merchant, legs, first, places=LONG_PLACES)` | put a rest back, return the bucket |
+| `settlement.put(bucket, merchant, legs)` | put a rest back into a batch |
 | `settlement.give_back(to, amount)` | pay out of the pool account, dust to the treasury |
 | `volumes.disputed(who)`, `.lost(who)`, `.lost_of(who)` | counts of disputes |
 | `volumes.refunded(who, amount)` | count what a late dispute gave the payer |
@@ -41,12 +50,12 @@ from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import u8, u16, u64, u128
+from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.frame import (
     Const,
     Origin,
     OriginCheck,
-    Pallet,
+    PostInfo,
     Reason,
     Value,
     call,
@@ -56,9 +65,24 @@ from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
 from runtime.frame.traits import Prices
 from runtime.pallets.balances import lookup
 from runtime.pallets.payfi import errors, events, types
+from runtime.pallets.payfi.arbiters import Arbiters
 from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.card_calls import CardCalls
+from runtime.pallets.payfi.deadlines import Deadlines
+from runtime.pallets.payfi.dispute_types import (
+    ArbiterList,
+    BeaconClock,
+    DisputeReason,
+    Judged,
+    Penalties,
+    SomeAnswer,
+    Stalls,
+)
+from runtime.pallets.payfi.disputes import Beacons, Disputes
 from runtime.pallets.payfi.merchants import Merchants
-from runtime.pallets.payfi.payments import NoopPayerCheck, Payments
+from runtime.pallets.payfi.payer_rules import PayerRules
+from runtime.pallets.payfi.payments import Payments
+from runtime.pallets.payfi.policies import Policy, SomePolicyScope
 from runtime.pallets.payfi.settlement import Settlement
 from runtime.pallets.payfi.types import (
     Bucket,
@@ -70,7 +94,6 @@ from runtime.pallets.payfi.types import (
     Moments,
     Money,
     PaymentId,
-    People,
     Rates,
     Reference,
     Tills,
@@ -79,7 +102,7 @@ from runtime.pallets.payfi.volumes import Volumes
 from runtime.weights import pay_fi as weights
 
 
-class PayFi(Pallet, crate="pallet_payfi"):
+class PayFi(CardCalls):
     """Merchants, payments, their settlement, refunds, disputes and cards."""
 
     # ---- constants
@@ -100,11 +123,18 @@ class PayFi(Pallet, crate="pallet_payfi"):
     prices: Prices
     fees: Fees
     discounts: Discounts
-    people: People
+    people: Judged
+    penalties: Penalties
+    clock: BeaconClock
+    stalls: Stalls
+    beacon_delay: u32
+    """Minimum number of slots from a request for a panel to its randomness."""
+    beacon_authors: u32
+    """Minimum number of distinct block authors between the two."""
     genesis_supply: Value[u128]
     """Issuance in block zero, of which the full volume is a part."""
     params_origin: OriginCheck = ensure_root
-    """Origin that sets rates."""
+    """Origin that sets rates, policies and arbiters."""
     suspend_origin: OriginCheck = ensure_root
     """Origin that suspends merchants."""
 
@@ -128,6 +158,17 @@ class PayFi(Pallet, crate="pallet_payfi"):
     Settled = events.Settled
     Refunded = events.Refunded
     RatesSet = events.RatesSet
+    Disputed = events.Disputed
+    Contested = events.Contested
+    PanelSelected = events.PanelSelected
+    Judged = events.Judged
+    Resolved = events.Resolved
+    ArbitersSet = events.ArbitersSet
+    ArbiterBonded = events.ArbiterBonded
+    ArbiterLeft = events.ArbiterLeft
+    ArbiterFined = events.ArbiterFined
+    PolicySet = events.PolicySet
+    OwnPolicySet = events.OwnPolicySet
 
     # ---- errors
 
@@ -148,6 +189,13 @@ class PayFi(Pallet, crate="pallet_payfi"):
     NoPayment = errors.NoPayment
     UnknownPlan = errors.UnknownPlan
     PaymentDisputed = errors.PaymentDisputed
+    NoDispute = errors.NoDispute
+    AlreadyDisputed = errors.AlreadyDisputed
+    AlreadyAnswered = errors.AlreadyAnswered
+    NotPanel = errors.NotPanel
+    NotArbiter = errors.NotArbiter
+    StillSeated = errors.StillSeated
+    Denied = errors.Denied
 
     # ---- hooks
 
@@ -166,6 +214,7 @@ class PayFi(Pallet, crate="pallet_payfi"):
             calendar=calendar, treasury=treasury,
             reason=Reason(self.index, types.HoldReason.Bond),
         )  # fmt: skip
+        self.payer_rules = PayerRules(self, people=self.people)
         self.settlement = Settlement(
             self, currency=currency, fees=self.fees, volumes=volumes, calendar=calendar,
             pool=pool, treasury=treasury,
@@ -174,14 +223,33 @@ class PayFi(Pallet, crate="pallet_payfi"):
             self, currency=currency, prices=self.prices, fees=self.fees,
             discounts=self.discounts, rates=self.rates, genesis_supply=self.genesis_supply,
             merchants=self.merchants, settlement=self.settlement, volumes=volumes,
-            calendar=calendar, pool=pool, payer_check=NoopPayerCheck(),
+            calendar=calendar, pool=pool, payer_check=self.payer_rules,
+        )  # fmt: skip
+        deadlines = Deadlines(
+            self, clock=self.clock, stalls=self.stalls, calendar=calendar, slot_ms=self.slot_ms
+        )
+        self.arbiters = Arbiters(
+            self, currency=currency, people=self.people, penalties=self.penalties,
+            reason=Reason(self.index, types.HoldReason.ArbiterBond),
+        )  # fmt: skip
+        self.disputes = Disputes(
+            self, payments=self.payments, merchants=self.merchants, settlement=self.settlement,
+            volumes=volumes, arbiters=self.arbiters, calendar=calendar, deadlines=deadlines,
+            clock=self.clock, beacons=Beacons(int(self.beacon_delay), int(self.beacon_authors)),
+            currency=currency, reason=Reason(self.index, types.HoldReason.DisputeDeposit),
+            slot_ms=self.slot_ms,
+        )  # fmt: skip
+        self.setup_cards(
+            payments=self.payments, merchants=self.merchants, calendar=calendar,
+            deadlines=deadlines, currency=currency,
         )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:
-        """Settle what is due, and remove old payments."""
+        """Settle what is due, end disputes and authorisations, and remove old payments."""
         del number
-        settled, pruned = self.settlement.settle_due(), self.payments.prune()
-        return weights.settle_due(settled) + weights.prune(pruned)
+        settled, pruned = self.settlement.settle_due(), self.payments.prune(self.disputes.forget)
+        used = weights.settle_due(settled) + weights.prune(pruned)
+        return used + weights.end_phases(self.disputes.end_phases()) + self.end_cards()
 
     # ---- calls
 
@@ -242,6 +310,44 @@ class PayFi(Pallet, crate="pallet_payfi"):
         """Give a part of a payment back to the payer. For the merchant and its tills."""
         self.payments.refund(origin.signed(), u64(payment), u128(amount))
 
+    @call(6, weight=weights.DISPUTE)
+    def dispute(
+        self,
+        origin: Origin,
+        payment: PaymentId,
+        amount: CompactBalanceOf,
+        reason: DisputeReason,
+        evidence: HashOf,
+    ) -> None:
+        """Dispute a part of a payment. Origin: its payer, once, within 14 days.
+
+        1 % of the amount is on hold, at least 1 and at most 100 BTT: it is lost only if arbiters
+        give the payer nothing. The merchant has 72 hours to answer, or the payer wins.
+        """
+        self.disputes.open(origin.signed(), payment, u128(amount), reason, evidence)
+
+    @call(7, weight=weights.ANSWER)
+    def answer(self, origin: Origin, payment: PaymentId, answer: SomeAnswer) -> None:
+        """Accept a dispute, or contest it before arbiters. Origin: the merchant."""
+        self.disputes.answer(origin.signed(), payment, answer)
+
+    @call(8, weight=weights.WITHDRAW_DISPUTE)
+    def withdraw_dispute(self, origin: Origin, payment: PaymentId) -> None:
+        """Withdraw a dispute: the merchant has the money. Origin: the payer.
+
+        The deposit is returned, but goes to the merchant once arbiters were selected.
+        """
+        self.disputes.withdraw(origin.signed(), payment)
+
+    @call(9, weight=weights.RESOLVE)
+    def resolve(self, origin: Origin, payment: PaymentId, to_payer: CompactBalanceOf) -> PostInfo:
+        """Answer as an arbiter what part of the amount the payer gets. There is no fee.
+
+        Two equal answers decide, otherwise the median of three.
+        """
+        self.disputes.judge(origin.signed(), payment, u128(to_payer))
+        return PostInfo(pays=False)
+
     @call(10, weight=weights.SETTLE)
     def settle(self, origin: Origin, bucket: Bucket, merchant: AccountIdLookupOf) -> None:
         """Settle a batch that is due. Any account may call it; blocks do it by themselves."""
@@ -257,6 +363,18 @@ class PayFi(Pallet, crate="pallet_payfi"):
         self.rates.value = rates
         self.deposit(events.RatesSet(rates))
 
+    @call(18, weight=weights.SET_POLICY)
+    def set_policy(self, origin: Origin, scope: SomePolicyScope, policy: Policy | None) -> None:
+        """Set or remove a policy that merchants can choose, or that of a category."""
+        self.params_origin(origin)
+        self.payer_rules.set(scope, policy)
+
+    @call(19, weight=weights.SET_ARBITERS)
+    def set_arbiters(self, origin: Origin, arbiters: ArbiterList) -> None:
+        """Appoint the arbiters of disputes, and no others; panels already selected stay."""
+        self.params_origin(origin)
+        self.arbiters.appoint(arbiters)
+
     @call(20, weight=weights.SUSPEND)
     def suspend(self, origin: Origin, merchant: AccountIdLookupOf, suspended: bool) -> None:
         """Suspend a merchant, or lift its suspension; what is pending settles."""
@@ -266,3 +384,18 @@ class PayFi(Pallet, crate="pallet_payfi"):
             self.merchants.suspend(who, Cause.Governance)
         else:
             self.merchants.resume(who)
+
+    @call(22, weight=weights.SET_OWN_POLICY)
+    def set_own_policy(self, origin: Origin, policy: Policy | None) -> None:
+        """Set or remove the caller's own policy for its payers, as a merchant."""
+        self.payer_rules.set_own(self.merchants, origin.signed(), policy)
+
+    @call(23, weight=weights.BOND_ARBITER)
+    def bond_arbiter(self, origin: Origin, amount: CompactBalanceOf) -> None:
+        """Offer to judge disputes, or add to the bond; governance appoints arbiters."""
+        self.arbiters.bond(origin.signed(), u128(amount))
+
+    @call(24, weight=weights.UNBOND_ARBITER)
+    def unbond_arbiter(self, origin: Origin) -> None:
+        """Stop judging disputes; the bond is released. Not with a seat in an open dispute."""
+        self.arbiters.unbond(origin.signed())

@@ -15,6 +15,7 @@ returns the real state. Records are removed 15 days after the payment.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from btt_chain.primitives.account import AccountId
@@ -48,17 +49,12 @@ ONE: Final = 10**18
 
 
 class PayerCheck(Protocol):
-    """Rules for payers; `Policies` implements it."""
+    """Rules for payers; `PayerRules` implements it."""
 
-    def ensure_allowed(self, payer: AccountId, merchant: Merchant, gross: u128) -> None:
+    def ensure_allowed(
+        self, payer: AccountId, merchant: AccountId, record: Merchant, gross: u128
+    ) -> None:
         """Raise Denied unless the policies of merchant and category allow the payment."""
-
-
-class NoopPayerCheck:
-    """Rules of a chain without policies: every payer is allowed."""
-
-    def ensure_allowed(self, payer: AccountId, merchant: Merchant, gross: u128) -> None:
-        """Do nothing."""
 
 
 class Payments(Component):
@@ -169,19 +165,41 @@ class Payments(Component):
         NothingLeft, SettlementBusy, the errors of the Oracle, and TokenError.
         """
         record = self.merchants.active(merchant)
-        if (merchant, reference) in self.references:
-            raise errors.AlreadyPaid
         asked = self.gross(record, units, currency)
         if asked > max_gross:
             raise errors.TooDear
         gross = u128(asked)
-        self.payer_check.ensure_allowed(payer, record, gross)
+        self.payer_check.ensure_allowed(payer, merchant, record, gross)
+
+        def take() -> None:
+            # The payer's account stays alive: what comes back must find it.
+            self.currency.transfer(payer, self.pool, gross, keep_alive=True)
+
+        return self.enter(payer, merchant, record, gross, units, currency, reference, memo, take)
+
+    def enter(
+        self,
+        payer: AccountId,
+        merchant: AccountId,
+        record: Merchant,
+        gross: u128,
+        units: u128,
+        currency: bytes,
+        reference: bytes,
+        memo: H256 | None,
+        take: Callable[[], None],
+    ) -> u64:
+        """Make a payment of `gross` planck, which `take` moves to the pool account.
+
+        Raises AlreadyPaid, OverLimit, NothingLeft, SettlementBusy, and the errors of `take`.
+        """
+        if (merchant, reference) in self.references:
+            raise errors.AlreadyPaid
         terms = self.terms(merchant, record, currency)
-        legs = self.legs(asked, terms)
+        legs = self.legs(int(gross), terms)
         allowance = self.merchants.allowance(merchant, gross)
         bucket = self.settlement.place(merchant, self.calendar.first_bucket())
-        # The payer's account stays alive: what comes back must find it.
-        self.currency.transfer(payer, self.pool, gross, keep_alive=True)
+        take()
         self.settlement.put(bucket, merchant, legs)
         if allowance is not None:
             self.merchants.allowances[merchant] = allowance
@@ -219,10 +237,11 @@ class Payments(Component):
         self.payments[id] = payment
         self.deposit(events.Refunded(id, amount, settled))
 
-    def prune(self) -> int:
+    def prune(self, forget: Callable[[u64], None]) -> int:
         """Remove old payments, the oldest first, at most `MAX_PRUNED`; return their number.
 
-        It stops at the first that is too young, disputed or not settled: a dispute ends.
+        `forget` removes the dispute of a payment that had one. It stops at the first that is too
+        young, disputed or not settled: a dispute ends.
         """
         oldest, end = int(self.oldest_payment.value), int(self.next_payment.value)
         removed = 0
@@ -232,6 +251,8 @@ class Payments(Component):
                 break
             if self.state_of(payment) in (PaymentState.Pending, PaymentState.Disputed):
                 break
+            if payment.disputed:
+                forget(u64(oldest))
             del self.payments[u64(oldest)]
             del self.references[payment.merchant, payment.reference]
             oldest, removed = oldest + 1, removed + 1

@@ -14,6 +14,7 @@ from typing import Annotated, Final
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u128
 from runtime.frame.aliases import BalanceOf
+from runtime.pallets.payfi.types import Category, PolicyId
 
 MAX_LISTED: Final = 64
 """Maximum number of accounts on the list of a policy."""
@@ -52,6 +53,23 @@ class Policy:
     """Amount in planck from which the payer needs a judged identity; zero: always."""
     max_payment: BalanceOf | None = None
     """Maximum amount of a payment in planck."""
+
+
+class Shared(Variant, index=0, unnamed=True):
+    """A policy that merchants can choose by its number."""
+
+    id: PolicyId
+
+
+class OfCategory(Variant, index=1, unnamed=True):
+    """The policy that all merchants of a category must satisfy."""
+
+    category: Category
+
+
+PolicyScope = Annotated[Shared | OfCategory, Path("pallet_payfi::PolicyScope")]
+SomePolicyScope = Annotated[PolicyScope, TypeName("PolicyScope")]
+"""The same, as an argument of a call."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,6 @@ MAX_SETTLED: Final = 256
 """Maximum number of batches that one block settles by itself."""
 PLACES: Final = 5
 """Number of buckets that a payment may go into."""
-LONG_PLACES: Final = 144
-"""Number of buckets for what a dispute left over, which is never refused: a day of hours."""
 
 
 class Settlement(Component):
@@ -70,18 +68,22 @@ class Settlement(Component):
 
     # ---- public interface: the queue
 
-    def place(self, merchant: AccountId, first: int, *, places: int = PLACES) -> u32:
-        """Return the first of `places` buckets from `first` on that has the merchant or room.
+    def place(self, merchant: AccountId, first: int) -> u32:
+        """Return the first of `PLACES` buckets from `first` on that has the merchant or room.
 
         Raises SettlementBusy if none has.
         """
-        for bucket in map(u32, range(first, first + places)):
+        for bucket in map(u32, range(first, first + PLACES)):
             if self.is_pending(bucket, merchant) or self.due_count[bucket] < self.capacity:
                 return bucket
         raise errors.SettlementBusy
 
     def put(self, bucket: u32, merchant: AccountId, legs: Legs) -> None:
-        """Add a payment to the merchant's batch of a bucket that `place` returned."""
+        """Add a payment to the merchant's batch of a bucket.
+
+        `place` returns the bucket of a payment. What a dispute left over goes into the next one,
+        whatever its room: its time is over already, and it must not be refused.
+        """
         batch = self.batches.get((bucket, merchant))
         if batch is None:
             self.due_count[bucket] += 1
@@ -89,9 +91,9 @@ class Settlement(Component):
             batch = Batch()
         self.batches[bucket, merchant] = Batch(batch.legs.plus(legs), batch.count + 1)
 
-    def add(self, merchant: AccountId, legs: Legs, first: int, *, places: int = PLACES) -> u32:
+    def add(self, merchant: AccountId, legs: Legs, first: int) -> u32:
         """Add a payment to a batch of the merchant, in the bucket of `place`; return the bucket."""
-        bucket = self.place(merchant, first, places=places)
+        bucket = self.place(merchant, first)
         self.put(bucket, merchant, legs)
         return bucket
 

@@ -112,6 +112,8 @@ class Merchant:
     state: MerchantState = field(default_factory=MerchantActive)
     reserved: Balance = NOTHING
     """Part of the bond that open late disputes claim."""
+    uncovered: Balance = NOTHING
+    """Amount of open late disputes that the bond did not cover when they were opened."""
     disputes: u32 = u32(0)
     """Number of open disputes."""
 
@@ -326,6 +328,8 @@ class Payment:
     refunded: Balance = NOTHING
     """Amount given back after settlement, by the merchant or its bond."""
     state: PaymentState = PaymentState.Pending
+    disputed: bool = False
+    """True if it was disputed: it cannot be disputed again."""
 
     @property
     def paid(self) -> int:

@@ -433,10 +433,10 @@ def test_volume_lowers_the_rate(mall: Mall) -> None:
 def test_suspension_has_a_cause_that_only_its_remedy_lifts(mall: Mall) -> None:
     merchants = mall.payfi.merchants
     merchants.suspend(SHOP, Cause.Bond)
-    merchants.suspend(SHOP, Cause.Governance)  # suspended already
     mall.payfi.bond_extra(signed(SHOP), BTT)
     merchants.active(SHOP)
-    merchants.suspend(SHOP, Cause.Disputes)
+    merchants.suspend(SHOP, Cause.Bond)
+    merchants.suspend(SHOP, Cause.Disputes)  # a bond lifts it no more
     mall.payfi.bond_extra(signed(SHOP), BTT)
     with refused(mall, PayFi.NotActive):
         mall.pay()

@@ -1,0 +1,215 @@
+"""Authorisations: a card's money on hold until a merchant captures it.
+
+| state | call | next state |
+|---|---|---|
+| none | `charge_card` without capture: the amount is put on hold | open |
+| open | `capture` of a part: it becomes a payment | open |
+| open | `capture` of all that is left | none |
+| open | `void` by the merchant; by any account, or a hook, once it has expired; the rest is released | none |
+"""  # noqa: E501 - rows of a table
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+from btt_chain.crypto.hashing import blake2_128
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.voucher import Voucher
+from btt_chain.scale import u32, u64, u128
+from runtime.frame import (
+    Component,
+    Constant,
+    DoubleMap,
+    Hasher,
+    Map,
+    Pallet,
+    Reason,
+    TokenError,
+    TokenErrorKind,
+    Value,
+)
+from runtime.frame.traits import Inspect, MutateHold
+from runtime.pallets.payfi import errors, events
+from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.card_types import MAX_AUTHS, Auth, Card
+from runtime.pallets.payfi.cards import Asked, Cards
+from runtime.pallets.payfi.deadlines import AUTHS, Deadlines, key_of
+from runtime.pallets.payfi.merchants import Merchants
+from runtime.pallets.payfi.payments import Payments
+
+MAX_EXPIRED: Final = 64
+
+
+class Holds(Inspect, MutateHold, Protocol):
+    """Free money and money on hold."""
+
+
+class Authorisations(Component):
+    """Charges of cards, and their open authorisations."""
+
+    max_auths = Constant(u32(MAX_AUTHS))
+    """Maximum number of open authorisations of a card."""
+    max_expired_auths = Constant(u32(MAX_EXPIRED))
+    """Maximum number of expired authorisations that one block voids; others wait for the next."""
+
+    auths = Map(u64, Auth, hasher=Hasher.Twox64Concat)
+    """Open authorisations by number."""
+    auths_of = DoubleMap(H256, u64, tuple[()], hashers=(Hasher.Identity, Hasher.Twox64Concat))
+    """The open authorisations of each card."""
+    next_auth = Value(u64, default=u64(0))
+    """Number of the next authorisation."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        *,
+        cards: Cards,
+        payments: Payments,
+        merchants: Merchants,
+        calendar: Calendar,
+        deadlines: Deadlines,
+        currency: Holds,
+        reason: Reason,
+    ) -> None:
+        super().__init__(pallet)
+        self.cards = cards
+        self.payments = payments
+        self.merchants = merchants
+        self.calendar = calendar
+        self.deadlines = deadlines
+        self.currency = currency
+        self.reason = reason
+
+    # ---- calls
+
+    def charge(
+        self, caller: AccountId, voucher: Voucher, signature: bytes, *, capture: bool
+    ) -> None:
+        """Charge a card, at once or by an authorisation; see `PayFi.charge_card`."""
+        merchant = voucher.merchant
+        if not self.merchants.acts_for(caller, merchant):
+            raise errors.NotYours
+        record = self.merchants.active(merchant)
+        gross = u128(self.payments.gross(record, voucher.units, voucher.currency))
+        asked = Asked(voucher, gross, record.category)
+        card = self.cards.checked(asked, signature)
+        if not capture:
+            self.payments.payer_check.ensure_allowed(card.owner, merchant, record, gross)
+            self._authorise(card, asked)
+            return
+        self.cards.cards[voucher.card] = card
+        id = self.payments.open(
+            card.owner, merchant, voucher.units, voucher.currency, gross, voucher.reference, None
+        )
+        self.deposit(events.Charged(voucher.card, voucher.counter, id))
+
+    def capture(self, caller: AccountId, id: u64, amount: u128) -> None:
+        """Capture a part of an authorisation; see `PayFi.capture`."""
+        auth = self.get(id)
+        if not self.merchants.acts_for(caller, auth.merchant):
+            raise errors.NotYours
+        if self.calendar.now() >= auth.expires_ms:
+            raise errors.CardExpired
+        if not 0 < amount <= auth.held:
+            raise errors.TooMuch
+        record = self.merchants.active(auth.merchant)
+        reference = reference_of(auth, id)
+        total = int(auth.held) + int(auth.captured)
+        units = u128(int(auth.units) * int(amount) // total)
+
+        def take() -> None:
+            self.currency.transfer_on_hold(
+                self.reason, auth.owner, self.payments.pool, amount, on_hold=False
+            )
+
+        payment = self.payments.enter(
+            auth.owner, auth.merchant, record, amount, units, auth.currency, reference, None, take
+        )
+        auth.held -= amount
+        auth.captured += amount
+        auth.parts += 1
+        if auth.held:
+            self.auths[id] = auth
+        else:
+            self._close(id, auth)
+        self.deposit(events.Captured(id, payment, amount))
+
+    def void(self, caller: AccountId, id: u64) -> None:
+        """Release what is left of an authorisation; see `PayFi.void`."""
+        auth = self.get(id)
+        expired = self.calendar.now() >= auth.expires_ms
+        if not expired and not self.merchants.acts_for(caller, auth.merchant):
+            raise errors.NotYours
+        self._void(id, auth)
+
+    # ---- hooks
+
+    def void_expired(self) -> int:
+        """Void authorisations that expired; return their number."""
+        due = self.deadlines.take_numbers(AUTHS, MAX_EXPIRED)
+        for id in due:
+            self._void(id, self.get(id))
+        return len(due)
+
+    # ---- public interface
+
+    def get(self, id: u64) -> Auth:
+        """Return an open authorisation. Raises NoAuth."""
+        auth = self.auths.get(id)
+        if auth is None:
+            raise errors.NoAuth
+        return auth
+
+    # ---- internals
+
+    def _authorise(self, card: Card, asked: Asked) -> None:
+        """Put the amount of a voucher on hold, and store the card with its counter."""
+        voucher, gross = asked.voucher, asked.gross
+        if not gross:
+            raise errors.NothingLeft
+        if card.auths >= MAX_AUTHS:
+            raise errors.TooManyAuths
+        if (voucher.merchant, voucher.reference) in self.payments.references:
+            raise errors.AlreadyPaid
+        if gross > self.currency.reducible_balance(card.owner, keep_alive=True):
+            raise TokenError(TokenErrorKind.FundsUnavailable)
+        self.currency.hold(self.reason, card.owner, gross)
+        card.auths += 1
+        self.cards.cards[voucher.card] = card
+        id = self.next_auth.value
+        self.next_auth.value = u64(id + 1)
+        left = int(voucher.expires_ms) - self.calendar.now()
+        timer = self.deadlines.enter(AUTHS, left, key_of(id))
+        self.auths[id] = Auth(
+            voucher.card, card.owner, voucher.merchant, gross, voucher.expires_ms,
+            voucher.reference, voucher.currency, voucher.units, u32(self.calendar.day()),
+            timer=timer,
+        )  # fmt: skip
+        self.auths_of[voucher.card, id] = ()
+        self.deposit(
+            events.Authorised(
+                id, voucher.card, voucher.counter, voucher.merchant, gross, voucher.expires_ms
+            )
+        )
+
+    def _void(self, id: u64, auth: Auth) -> None:
+        self.currency.release(self.reason, auth.owner, auth.held)
+        self._close(id, auth)
+        self.deposit(events.Voided(id, auth.held))
+
+    def _close(self, id: u64, auth: Auth) -> None:
+        """Remove an authorisation; what is left of it comes back to the limit of its day."""
+        self.deadlines.timers.remove(AUTHS, auth.timer)
+        del self.auths[id]
+        del self.auths_of[auth.card, id]
+        self.cards.released(auth.card, auth.held, int(auth.day))
+
+
+def reference_of(auth: Auth, id: u64) -> bytes:
+    """Return the reference of the next part: the voucher's, then others made from it."""
+    if not auth.parts:
+        return auth.reference
+    return blake2_128(
+        auth.reference + int(id).to_bytes(8, "little") + int(auth.parts).to_bytes(4, "little")
+    )

@@ -1,0 +1,151 @@
+"""Calls of cards: the part of PayFi that owners, tills and guardians of cards use."""
+
+from __future__ import annotations
+
+from btt_chain.primitives.voucher import Voucher
+from btt_chain.scale import u32, u128
+from runtime.frame import Origin, Pallet, Reason, call
+from runtime.frame.aliases import CompactBalanceOf
+from runtime.pallets.payfi import errors, events
+from runtime.pallets.payfi.authorisations import Authorisations, Holds
+from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.card_types import (
+    AuthId,
+    CardId,
+    Guardian,
+    Limits,
+    Signature,
+    SomeCardKey,
+)
+from runtime.pallets.payfi.cards import Cards
+from runtime.pallets.payfi.deadlines import Deadlines
+from runtime.pallets.payfi.merchants import Merchants
+from runtime.pallets.payfi.payments import Payments
+from runtime.pallets.payfi.types import HoldReason
+from runtime.pallets.system import System
+from runtime.weights import pay_fi as weights
+
+
+class CardCalls(Pallet, crate="pallet_payfi"):
+    """Events, errors and calls of cards and their authorisations."""
+
+    # ---- dependencies
+
+    system: System
+
+    # ---- events
+
+    CardRegistered = events.CardRegistered
+    CardSet = events.CardSet
+    CardDropped = events.CardDropped
+    Charged = events.Charged
+    Authorised = events.Authorised
+    Captured = events.Captured
+    Voided = events.Voided
+
+    # ---- errors
+
+    NoCard = errors.NoCard
+    CardExists = errors.CardExists
+    BadKey = errors.BadKey
+    OtherChain = errors.OtherChain
+    BadSignature = errors.BadSignature
+    CounterUsed = errors.CounterUsed
+    CardFrozen = errors.CardFrozen
+    CardExpired = errors.CardExpired
+    WrongCategory = errors.WrongCategory
+    OverCardLimit = errors.OverCardLimit
+    NoAuth = errors.NoAuth
+    TooManyAuths = errors.TooManyAuths
+
+    # ---- hooks
+
+    def setup_cards(
+        self,
+        *,
+        payments: Payments,
+        merchants: Merchants,
+        calendar: Calendar,
+        deadlines: Deadlines,
+        currency: Holds,
+    ) -> None:
+        """Build the components of cards."""
+        self.cards = Cards(
+            self, currency=currency, calendar=calendar, deadlines=deadlines,
+            genesis_hash=self.genesis_hash, reason=Reason(self.index, HoldReason.CardDeposit),
+        )  # fmt: skip
+        self.authorisations = Authorisations(
+            self, cards=self.cards, payments=payments, merchants=merchants, calendar=calendar,
+            deadlines=deadlines, currency=currency, reason=Reason(self.index, HoldReason.Card),
+        )  # fmt: skip
+
+    def end_cards(self) -> int:
+        """Void expired authorisations, and forget dropped cards; return the weight used."""
+        voided, forgotten = self.authorisations.void_expired(), self.cards.end_retired()
+        return weights.void_expired(voided) + weights.end_retired(forgotten)
+
+    # ---- calls
+
+    @call(11, weight=weights.REGISTER_CARD)
+    def register_card(
+        self, origin: Origin, key: SomeCardKey, limits: Limits, guardian: Guardian
+    ) -> None:
+        """Register a card of the caller: a key that makes payments within these limits.
+
+        A deposit is on hold until `drop_card`. The guardian can freeze the card, and nothing else.
+        """
+        self.cards.register(origin.signed(), key, limits, guardian)
+
+    @call(12, weight=weights.SET_CARD)
+    def set_card(
+        self, origin: Origin, card: CardId, limits: Limits, guardian: Guardian, frozen: bool
+    ) -> None:
+        """Replace the limits, the guardian and the state of the caller's card."""
+        self.cards.set(origin.signed(), card, limits, guardian, frozen=frozen)
+
+    @call(13, weight=weights.DROP_CARD)
+    def drop_card(self, origin: Origin, card: CardId) -> None:
+        """Remove the caller's card; the deposit is returned. Its key pays nothing any more.
+
+        What it authorised before can still be captured until it expires.
+        """
+        self.cards.drop(origin.signed(), card)
+
+    @call(14, weight=weights.CHARGE_CARD)
+    def charge_card(
+        self, origin: Origin, voucher: Voucher, signature: Signature, capture: bool
+    ) -> None:
+        """Charge a card by a voucher that it signed. Origin: the merchant or one of its tills.
+
+        With `capture` it is a payment of the card's owner. Otherwise the amount is on hold in the
+        owner's account until the voucher expires, and can be captured until then.
+        """
+        self.authorisations.charge(origin.signed(), voucher, signature, capture=capture)
+
+    @call(15, weight=weights.CAPTURE)
+    def capture(self, origin: Origin, auth: AuthId, amount: CompactBalanceOf) -> None:
+        """Capture a part of an authorisation, as a payment. Origin: the merchant or its tills.
+
+        The rest stays on hold until it is captured, voided or expires. Further parts are payments
+        with references of their own.
+        """
+        self.authorisations.capture(origin.signed(), auth, u128(amount))
+
+    @call(16, weight=weights.VOID)
+    def void(self, origin: Origin, auth: AuthId) -> None:
+        """Release what is left of an authorisation.
+
+        Origin: the merchant or its tills; any account once it has expired.
+        """
+        self.authorisations.void(origin.signed(), auth)
+
+    @call(21, weight=weights.FREEZE_CARD)
+    def freeze_card(self, origin: Origin, card: CardId) -> None:
+        """Freeze a card. Origin: its owner or its guardian; only the owner activates it again."""
+        self.cards.freeze(origin.signed(), card)
+
+    # ---- internals
+
+    def genesis_hash(self) -> bytes:
+        """Return the hash of block zero."""
+        return bytes(self.system.block_hash[u32(0)])

@@ -1,0 +1,232 @@
+"""Cards: keys in secure elements that make bounded, counted payments of their owners.
+
+| state | call | next state |
+|---|---|---|
+| none | `register_card`, which takes a deposit | Active |
+| Active | `set_card`, or `freeze_card` by owner or guardian | Frozen |
+| Frozen | `set_card` by the owner | Active |
+| Active, Frozen | `drop_card`; the deposit is returned | retired |
+| retired | eight days later | none |
+
+A dropped card's key cannot be registered again until every voucher that it paid has expired: a new
+record would accept their counters once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.voucher import (
+    Ed25519Key,
+    P256Key,
+    Voucher,
+    card_id,
+    is_signed,
+    is_valid_key,
+)
+from btt_chain.scale import u16, u32, u64, u128
+from runtime.constants import BTT
+from runtime.frame import Component, Constant, DoubleMap, Hasher, Map, Pallet, Reason
+from runtime.frame.traits import MutateHold
+from runtime.pallets.payfi import counters, errors, events, limits
+from runtime.pallets.payfi.calendar import Calendar
+from runtime.pallets.payfi.card_types import Card, CardState, Limits, Spent
+from runtime.pallets.payfi.deadlines import RETIRED, Deadlines
+from runtime.pallets.payfi.limits import VOUCHER_DAYS, Breach
+
+DEPOSIT: Final = u128(BTT // 10)
+MAX_RETIRED: Final = 64
+RETIRED_DAYS: Final = VOUCHER_DAYS + 1
+"""Days after which a dropped card's vouchers and authorisations have ended for certain."""
+BREACHES: Final = {
+    Breach.EXPIRED: errors.CardExpired,
+    Breach.CATEGORY: errors.WrongCategory,
+    Breach.PAYMENT: errors.OverCardLimit,
+    Breach.DAY: errors.OverCardLimit,
+}
+
+
+class Asked(NamedTuple):
+    """A voucher with its value now."""
+
+    voucher: Voucher
+    gross: u128
+    category: u16
+    """Category of the merchant."""
+
+
+class Cards(Component):
+    """Registered cards with their limits and counters."""
+
+    card_deposit = Constant(DEPOSIT)
+    """Deposit for a card, in planck."""
+    voucher_days = Constant(u32(VOUCHER_DAYS))
+    """Maximum number of days for which a voucher is valid and money on hold for it."""
+    counter_window = Constant(u32(counters.WINDOW))
+    """How far the counter of a voucher may lie below the highest one."""
+
+    cards = Map(H256, Card, hasher=Hasher.Identity)
+    """Cards by id: blake2_256 of the public key."""
+    cards_of = DoubleMap(
+        AccountId, H256, tuple[()], hashers=(Hasher.Blake2_128Concat, Hasher.Identity)
+    )
+    """The cards of each owner."""
+    retired = Map(H256, u64, hasher=Hasher.Identity)
+    """Cards that were dropped, with the moment from which their keys can be registered again."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        *,
+        currency: MutateHold,
+        calendar: Calendar,
+        deadlines: Deadlines,
+        genesis_hash: Callable[[], bytes],
+        reason: Reason,
+    ) -> None:
+        super().__init__(pallet)
+        self.currency = currency
+        self.calendar = calendar
+        self.deadlines = deadlines
+        self.genesis_hash = genesis_hash
+        self.reason = reason
+
+    # ---- calls
+
+    def register(
+        self,
+        who: AccountId,
+        key: Ed25519Key | P256Key,
+        bounds: Limits,
+        guardian: AccountId | None,
+    ) -> None:
+        """Register a card of `who`. Raises BadKey, CardExists, TokenError."""
+        id = card_id(key)
+        if not is_valid_key(key):
+            raise errors.BadKey
+        if id in self.cards or id in self.retired:
+            raise errors.CardExists
+        self.currency.hold(self.reason, who, DEPOSIT)
+        self.cards[id] = Card(who, key, guardian, bounds)
+        self.cards_of[who, id] = ()
+        self.deposit(events.CardRegistered(id, who))
+
+    def set(
+        self,
+        who: AccountId,
+        id: H256,
+        bounds: Limits,
+        guardian: AccountId | None,
+        *,
+        frozen: bool,
+    ) -> None:
+        """Replace limits, guardian and state of the owner's card. Raises NoCard, NotYours."""
+        card = self._owned(who, id)
+        card.limits, card.guardian = bounds, guardian
+        card.state = CardState.Frozen if frozen else CardState.Active
+        self.cards[id] = card
+        self.deposit(events.CardSet(id, card.state))
+
+    def freeze(self, who: AccountId, id: H256) -> None:
+        """Freeze a card, as its owner or guardian. Raises NoCard, NotYours."""
+        card = self.get(id)
+        if who not in (card.owner, card.guardian):
+            raise errors.NotYours
+        card.state = CardState.Frozen
+        self.cards[id] = card
+        self.deposit(events.CardSet(id, card.state))
+
+    def drop(self, who: AccountId, id: H256) -> None:
+        """Remove the owner's card, and return its deposit. Raises NoCard, NotYours."""
+        card = self._owned(who, id)
+        del self.cards[id]
+        del self.cards_of[who, id]
+        wait = RETIRED_DAYS * self.calendar.day_ms
+        self.retired[id] = u64(self.calendar.now() + wait)
+        self.deadlines.enter(RETIRED, wait, id)
+        self.currency.release(self.reason, card.owner, DEPOSIT)
+        self.deposit(events.CardDropped(id))
+
+    # ---- hooks
+
+    def end_retired(self) -> int:
+        """Forget cards that were dropped long ago; return their number."""
+        ended = self.deadlines.timers.take(RETIRED, MAX_RETIRED)
+        for id in ended:
+            del self.retired[id]
+        return len(ended)
+
+    # ---- public interface
+
+    def get(self, id: H256) -> Card:
+        """Return a card. Raises NoCard."""
+        card = self.cards.get(id)
+        if card is None:
+            raise errors.NoCard
+        return card
+
+    def checked(self, asked: Asked, signature: bytes) -> Card:
+        """Return the card of a voucher with its counter used and the amount spent, not stored.
+
+        Raises NoCard, OtherChain, CardFrozen, CardExpired, WrongCategory, OverCardLimit,
+        CounterUsed, BadSignature.
+        """
+        voucher = asked.voucher
+        card = self.get(voucher.card)
+        if voucher.genesis != self.genesis_hash():
+            raise errors.OtherChain
+        if card.state is CardState.Frozen:
+            raise errors.CardFrozen
+        self._ensure_within_limits(card, asked)
+        used = counters.accepted(
+            counters.Counters(int(card.high), int(card.window)), int(voucher.counter)
+        )
+        if used is None:
+            raise errors.CounterUsed
+        if not is_signed(voucher, card.key, signature):  # last: it costs the most
+            raise errors.BadSignature
+        card.high, card.window = u64(used.high), u64(used.window)
+        spent = limits.charged(spent_of(card), int(asked.gross), self.calendar.day())
+        card.spent = Spent(u32(spent.day), u128(spent.amount))
+        return card
+
+    def released(self, id: H256, amount: u128, day: int) -> None:
+        """Count the end of an authorisation of `day`, of which `amount` was released."""
+        card = self.cards.get(id)
+        if card is None:
+            return
+        today = self.calendar.day()
+        spent = limits.given_back(spent_of(card), int(amount), charged_on=day, day=today)
+        card.spent = Spent(u32(spent.day), u128(spent.amount))
+        card.auths = u32(max(0, int(card.auths) - 1))
+        self.cards[id] = card
+
+    # ---- internals
+
+    def _owned(self, who: AccountId, id: H256) -> Card:
+        card = self.get(id)
+        if card.owner != who:
+            raise errors.NotYours
+        return card
+
+    def _ensure_within_limits(self, card: Card, asked: Asked) -> None:
+        bounds, now = card.limits, self.calendar.now()
+        breach = limits.breach(
+            limits.Bounds(
+                int(bounds.payment), int(bounds.day), bounds.categories, int(bounds.expires_ms)
+            ),
+            spent_of(card),
+            limits.Charge(int(asked.gross), asked.category, int(asked.voucher.expires_ms)),
+            now,
+            self.calendar.day_ms,
+        )
+        if breach is not None:
+            raise BREACHES[breach]
+
+
+def spent_of(card: Card) -> limits.Spent:
+    """Return what a card spent on its last day of use."""
+    return limits.Spent(int(card.spent.day), int(card.spent.amount))

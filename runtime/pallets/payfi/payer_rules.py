@@ -1,0 +1,80 @@
+"""Policies in the state: those of governance, those of merchants, and the check of a payment."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u16, u128
+from runtime.frame import Component, Hasher, Map, Pallet
+from runtime.pallets.payfi import errors, events
+from runtime.pallets.payfi.dispute_types import Judged
+from runtime.pallets.payfi.merchants import Merchants
+from runtime.pallets.payfi.policies import OfCategory, Payer, Policy, Shared, allows
+from runtime.pallets.payfi.types import Merchant
+
+K = TypeVar("K")
+
+
+class PayerRules(Component):
+    """Which payers merchants take."""
+
+    policies = Map(u16, Policy, hasher=Hasher.Twox64Concat)
+    """Policies of governance that merchants can choose."""
+    category_policies = Map(u16, Policy, hasher=Hasher.Twox64Concat)
+    """Policies of governance that hold for all merchants of a category."""
+    own_policies = Map(AccountId, Policy)
+    """Policies of merchants for their own payers."""
+
+    def __init__(self, pallet: Pallet, *, people: Judged) -> None:
+        super().__init__(pallet)
+        self.people = people
+
+    def set(self, scope: Shared | OfCategory, policy: Policy | None) -> None:
+        """Set or remove a policy of governance."""
+        match scope:
+            case Shared(id):
+                store(self.policies, id, policy)
+            case OfCategory(category):
+                store(self.category_policies, category, policy)
+        self.deposit(events.PolicySet(scope, policy))
+
+    def set_own(self, merchants: Merchants, who: AccountId, policy: Policy | None) -> None:
+        """Set or remove a merchant's own policy. Raises NotMerchant."""
+        merchants.get(who)
+        store(self.own_policies, who, policy)
+        self.deposit(events.OwnPolicySet(who, policy is not None))
+
+    def forget(self, who: AccountId) -> None:
+        """Remove the policy of a merchant that is none any more."""
+        del self.own_policies[who]
+
+    def ensure_allowed(
+        self, payer: AccountId, merchant: AccountId, record: Merchant, gross: u128
+    ) -> None:
+        """Raise Denied unless all policies allow the payment."""
+        found = list(self.of(merchant, record))
+        if not found:
+            return
+        people = self.people
+        asked = Payer(payer, people.operator_of(payer), judged=people.verified(payer))
+        if not all(allows(policy, asked, int(gross)) for policy in found):
+            raise errors.Denied
+
+    def of(self, merchant: AccountId, record: Merchant) -> Iterator[Policy]:
+        """Yield the policies that payers of a merchant must satisfy."""
+        chosen = None if record.policy is None else self.policies.get(record.policy)
+        for policy in (
+            self.own_policies.get(merchant), chosen, self.category_policies.get(record.category)
+        ):  # fmt: skip
+            if policy is not None:
+                yield policy
+
+
+def store(item: Map[K, Policy], key: K, policy: Policy | None) -> None:
+    """Store a policy; None removes it."""
+    if policy is None:
+        del item[key]
+    else:
+        item[key] = policy
