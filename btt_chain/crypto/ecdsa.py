@@ -18,6 +18,8 @@ SIGNATURE_LENGTH = 65
 _ETHEREUM_V = 27
 _LAST_RECOVERY_ID = 3
 
+_HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
+
 _DERIVATION_TAG = bytes([len("Secp256k1HDKD") << 2]) + b"Secp256k1HDKD"  # a SCALE string
 
 
@@ -51,6 +53,15 @@ def recover(message: bytes, signature: bytes) -> bytes | None:
     except ValueError:  # r or s out of range, or no point with that r
         return None
     return key.format()
+
+
+def is_canonical(signature: bytes) -> bool:
+    """Return True for the one form of a signature that `sign` makes: low s, v in 0..3."""
+    return (
+        len(signature) == SIGNATURE_LENGTH
+        and signature[64] <= _LAST_RECOVERY_ID
+        and int.from_bytes(signature[32:64], "big") <= _HALF_ORDER
+    )
 
 
 def account_of(public: bytes) -> bytes:

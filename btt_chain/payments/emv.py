@@ -41,6 +41,8 @@ _ACCOUNT: Final = "26"
 _CATEGORY: Final = "52"
 _CURRENCY: Final = "53"
 _AMOUNT: Final = "54"
+_ADDED: Final = ("55", "56", "57")
+"""Tip and convenience fee: with them the payer would pay another amount than that of field 54."""
 _COUNTRY: Final = "58"
 _MERCHANT: Final = "59"
 _CITY: Final = "60"
@@ -110,13 +112,12 @@ def read_emv(text: str) -> EmvCode:
             raise PaymentError(f"EMV code: field {required} is missing")
     if fields[_FORMAT] != "01":
         raise PaymentError(f"EMV code: format {fields[_FORMAT]!r} instead of 01")
+    for added in _ADDED:
+        if added in fields:
+            raise PaymentError(f"EMV code: field {added} adds a tip or a fee to the amount")
     merchant, reference = _account(fields[_ACCOUNT])
     unit, units = _money(fields)
-    method = fields.get(_METHOD, _STATIC)
-    if method not in (_STATIC, _DYNAMIC):
-        raise PaymentError(f"EMV code: field 01 is {method!r} instead of 11 or 12")
-    if method == _DYNAMIC and units is None:
-        raise PaymentError("EMV code: a dynamic code without an amount (field 54)")
+    _check_method(fields.get(_METHOD), units)
     category = fields[_CATEGORY]
     if len(category) != _CRC_LENGTH or not _DIGITS.fullmatch(category):
         raise PaymentError(f"EMV code: field 52 is {category!r} instead of four digits")
@@ -179,6 +180,16 @@ def _account(value: str) -> tuple[AccountId, bytes | None]:
             from_base64url(parts["02"], REFERENCE_LENGTH, "EMV code: field 26")
         )
     return merchant, reference
+
+
+def _check_method(method: str | None, units: u128 | None) -> None:
+    """Raise PaymentError unless a code for many payments (11) leaves the amount to the payer."""
+    if method not in (None, _STATIC, _DYNAMIC):
+        raise PaymentError(f"EMV code: field 01 is {method!r} instead of 11 or 12")
+    if method == _DYNAMIC and units is None:
+        raise PaymentError("EMV code: a dynamic code without an amount (field 54)")
+    if method == _STATIC and units is not None:
+        raise PaymentError("EMV code: a static code (field 01 is 11) with an amount (field 54)")
 
 
 def _money(fields: Mapping[str, str]) -> tuple[Currency, u128 | None]:

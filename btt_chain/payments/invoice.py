@@ -12,11 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Final
 
+from btt_chain.crypto import ecdsa
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme, verify
 from btt_chain.payments import bech32m
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.reference import REFERENCE_LENGTH, ensure_random
+from btt_chain.payments.words import ensure_visible
 from btt_chain.primitives.account import (
     AccountId,
     MultiSignature,
@@ -111,6 +113,10 @@ class Invoice:
             raise PaymentError("invoice: it expires before it was created")
         if self.items and sum(item.units for item in self.items) != self.units:
             raise PaymentError("invoice: its items do not add up to its amount")
+        if isinstance(self.description, Text):
+            ensure_visible(self.description.text, "invoice: the description")
+        for item in self.items:
+            ensure_visible(item.text, "invoice: an item")
         ensure_random(self.reference)
 
     def expired(self, now_ms: int) -> bool:
@@ -138,8 +144,9 @@ def write_invoice(invoice: Invoice, till: KeyPair) -> str:
 def read_invoice(text: str) -> Invoice:
     """Return the invoice of a text after checking its checksum, its signature and its content.
 
-    The caller checks the genesis hash, the expiry (`expired`), and on the chain that `till` is one
-    of the merchant's till keys. Raises PaymentError.
+    An invoice has one text: an ECDSA signature is accepted in its canonical form only. The caller
+    checks the genesis hash, the expiry (`expired`), and on the chain that `till` is one of the
+    merchant's till keys. Raises PaymentError.
     """
     try:
         raw = bech32m.decode(PREFIX, text.strip())
@@ -153,6 +160,9 @@ def read_invoice(text: str) -> Invoice:
     except DecodeError as error:
         raise PaymentError(f"invoice: {error}") from None
     invoice.check()
-    if not verify(Scheme(raw[end]), invoice.till, CONTEXT + raw[:end], signature.signature):
+    scheme = Scheme(raw[end])
+    if scheme is Scheme.ECDSA and not ecdsa.is_canonical(signature.signature):
+        raise PaymentError("invoice: the signature is not in its canonical form")
+    if not verify(scheme, invoice.till, CONTEXT + raw[:end], signature.signature):
         raise PaymentError("invoice: the signature is not by the till that it names")
     return invoice

@@ -32,6 +32,7 @@ from btt_chain.payments.reference import (
     from_base64url,
     to_base64url,
 )
+from btt_chain.payments.words import ensure_visible
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.currency import BTT, Currency, CurrencyError, currency
@@ -50,10 +51,6 @@ _SECONDS: Final = re.compile(r"[1-9][0-9]{0,9}", re.ASCII)
 _NETWORK: Final = re.compile(r"[0-9a-f]{8}", re.ASCII)
 _PLAIN: Final = re.compile(r"[A-Za-z0-9\-._~!$'()*+,;:@/?]*", re.ASCII)
 """Characters of a value that need no percent sign (RFC 3986, query), without `&` and `=`."""
-_HIDDEN: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]"
-)
-"""Controls, and characters that change the direction of text or are not visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,9 +218,7 @@ def _network(text: str | None) -> str | None:
 def _words(key: str, text: str) -> str:
     if len(text) > MAX_TEXT:
         raise PaymentError(f"payment request: {key} has {len(text)} characters, at most {MAX_TEXT}")
-    if _HIDDEN.search(text):
-        raise PaymentError(f"payment request: {key} has a hidden character")
-    return text
+    return ensure_visible(text, f"payment request: {key}")
 
 
 def _before_signature(text: str) -> str:

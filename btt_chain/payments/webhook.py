@@ -35,11 +35,20 @@ RETRIES_S: Final = (
 """Waiting time before each attempt, in seconds, counted from the previous one."""
 
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,11}", re.ASCII)
-_TRANSLATED: Final = (
-    ipaddress.IPv6Network("64:ff9b::/96"),
-    ipaddress.IPv6Network("64:ff9b:1::/48"),
-)
-"""NAT64 (RFC 6052, RFC 8215): such an address may stand for any address of IPv4."""
+_UNICAST: Final = ipaddress.IPv6Network("2000::/3")
+"""All of IPv6 that is assigned for the internet (RFC 4291); other addresses are special."""
+_SPECIAL: Final = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "192.0.0.0/24",  # IETF protocol assignments
+            "192.88.99.0/24",  # 6to4 relays
+            "2001::/23",  # IETF protocol assignments, Teredo among them
+            "2001:db8::/32", "3fff::/20",  # documentation
+        ),
+    )
+)  # fmt: skip
+"""Not for receivers, whatever the running Python knows of them (IANA special-purpose registry)."""
 
 
 def new_secret() -> str:
@@ -112,11 +121,13 @@ def is_public(address: str) -> bool:
     except ValueError:
         return False
     if isinstance(parsed, ipaddress.IPv6Address):
-        if any(parsed in network for network in _TRANSLATED):
+        inner = parsed.ipv4_mapped or parsed.sixtofour
+        if inner is not None:
+            return is_public(str(inner))
+        if parsed not in _UNICAST:
             return False
-        inner = parsed.ipv4_mapped or parsed.sixtofour or (parsed.teredo and parsed.teredo[1])
-        if inner:
-            return inner.is_global and not inner.is_multicast
+    if any(parsed in network for network in _SPECIAL if network.version == parsed.version):
+        return False
     return parsed.is_global and not parsed.is_multicast
 
 

@@ -51,6 +51,13 @@ def test_a_static_code_has_no_amount() -> None:
     assert read_emv(text) == static
 
 
+def test_field_01_may_be_missing() -> None:
+    with_amount = sealed(BODY.replace("010212", ""))
+    assert read_emv(with_amount) == CODE
+    without = sealed(BODY.replace("010212", "").replace("540550.00", ""))
+    assert read_emv(without).units is None
+
+
 BODY = write_emv(CODE)[:-8]
 ACCOUNT = BODY[12 : 12 + 4 + int(BODY[14:16])]
 
@@ -76,6 +83,10 @@ ACCOUNT = BODY[12 : 12 + 4 + int(BODY[14:16])]
         (sealed(BODY.replace("5303156", "53021566")), "field"),
         (sealed(BODY.replace("52048099", "5204x099")), "field 52"),
         (sealed(BODY.replace("5802CN", "5802cn")), "field 58"),
+        (sealed(BODY.replace("010212", "010211")), "a static code .* with an amount"),
+        (sealed(BODY + "550201"), "field 55 adds a tip or a fee"),
+        (sealed(BODY + "56045.00"), "field 56 adds a tip or a fee"),
+        (sealed(BODY + "57025"[:4] + "05"), "field 57 adds a tip or a fee"),
         (sealed(BODY + "9999"), "field 99"),
         (sealed(BODY + "9x"), "character"),
         (sealed(BODY + "62000"), "field 62 has a wrong length"),

@@ -82,6 +82,10 @@ def test_the_description_may_be_a_hash() -> None:
         ({"reference": b"patient 00012345"}, "not random"),
         ({"reference": bytes(16)}, "not random"),
         ({"till": AccountId(b"\4" * 32)}, "another till"),
+        ({"description": Text("pay\u202eyap")}, r"the description has a hidden character, U\+202E"),
+        ({"description": Text("a\U000e0041")}, r"U\+E0041"),
+        ({"description": Text("two\nlines")}, r"U\+000A"),
+        ({"items": [Item("\u3164", u128(5_000), u16(0))]}, r"an item has a .* U\+3164"),
     ],
 )
 def test_an_invoice_that_contradicts_itself_is_not_written(
@@ -89,6 +93,21 @@ def test_an_invoice_that_contradicts_itself_is_not_written(
 ) -> None:
     with pytest.raises(PaymentError, match=reason):
         write_invoice(replace(invoice(), **change), TILL)
+
+
+def test_an_ecdsa_invoice_has_one_text() -> None:
+    till = KeyPair.from_uri("//Till", Scheme.ECDSA)
+    raw = bech32m.decode(PREFIX, write_invoice(invoice(till), till))
+    body, r, s, v = raw[:-65], raw[-65:-33], int.from_bytes(raw[-33:-1], "big"), raw[-1]
+    order = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
+    others = (
+        body + r + s.to_bytes(32, "big") + bytes([v + 27]),
+        body + r + (order - s).to_bytes(32, "big") + bytes([v ^ 1]),
+        body + r + (order - s).to_bytes(32, "big") + bytes([(v ^ 1) + 27]),
+    )
+    for other in others:
+        with pytest.raises(PaymentError, match="canonical"):
+            read_invoice(bech32m.encode(PREFIX, other))
 
 
 def forged(content: Invoice, key: KeyPair = TILL, context: bytes = CONTEXT) -> str:

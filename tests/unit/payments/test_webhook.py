@@ -108,13 +108,18 @@ def test_attempts_last_for_three_days() -> None:
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",
         "100.64.0.1", "224.0.0.1", "255.255.255.255", "::1", "::", "fe80::1", "fc00::1", "ff02::1",
         "::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "64:ff9b:1::1", "64:ff9b::7f00:1",
-        "localhost", "",
+        "localhost", "", "::127.0.0.1", "::ffff:0:127.0.0.1", "::ffff:0:1.1.1.1", "fec0::1",
+        "192.0.0.8", "192.0.0.9", "192.88.99.1", "5f00::1", "3fff::1", "2001:db8::1", "100::1",
+        "2001::1", "4000::1", "::1.1.1.1", "2002:a00:1::", "fe80::1%eth0", "240.0.0.1",
+        "198.18.0.1", "203.0.113.7", "0x7f.1", "127.1", "2130706433",
     ],
 )  # fmt: skip
 def test_private_addresses_are_not_public(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1"])
+@pytest.mark.parametrize(
+    "address", ["1.1.1.1", "2606:4700::1111", "::ffff:1.1.1.1", "2002:101:101::"]
+)
 def test_public_addresses_are_public(address: str) -> None:
     assert is_public(address)
