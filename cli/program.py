@@ -96,6 +96,11 @@ class Program(Group):
             where = error.ctx.command_path if error.ctx else self.name
             show.complain(f"{error.format_message()} (see `{where} --help`)")
             code = ExitCode.USAGE
+        except UnicodeEncodeError as error:
+            if not _is_typed(error.object, sys.argv[1:] if args is None else args):
+                raise
+            show.complain("an argument is not UTF-8 text: write other bytes as 0x and hex")
+            code = ExitCode.USAGE
         except click.ClickException as error:
             show.complain(error.format_message())
             code = error.exit_code
@@ -108,6 +113,12 @@ class Program(Group):
             show.complain(_system_error(error))
             code = ExitCode.NOT_FOUND if isinstance(error, FileNotFoundError) else ExitCode.REFUSED
         sys.exit(code)
+
+
+def _is_typed(text: str, args: Sequence[str]) -> bool:
+    """Return True if a text with bytes that are not UTF-8 came from the command line."""
+    bad = {each for each in text if "\ud800" <= each <= "\udfff"}
+    return any(bad & set(arg) for arg in args)
 
 
 def _system_error(error: OSError) -> str:

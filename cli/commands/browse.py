@@ -8,13 +8,14 @@ import click
 
 from cli.common import show
 from cli.common.errors import NotFound
-from cli.common.options import connection_options, json_option
+from cli.common.options import connection_options, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.client.metadata import ChainMetadata
     from btt_chain.scale.metadata import PalletMetadata, PortableVariant
 
 
+@examples("btt-chain query pallets")
 @click.command()
 @connection_options
 @json_option
@@ -42,6 +43,7 @@ def pallets(url: str, timeout: float, as_json: bool) -> None:
     run(ask())
 
 
+@examples("btt-chain query calls Balances")
 @click.command()
 @click.argument("pallet", required=False)
 @connection_options
@@ -51,6 +53,7 @@ def calls(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
     _browse(pallet, url, timeout, as_json, "call")
 
 
+@examples("btt-chain query events Balances --json")
 @click.command()
 @click.argument("pallet", required=False)
 @connection_options
@@ -60,6 +63,7 @@ def events(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
     _browse(pallet, url, timeout, as_json, "event")
 
 
+@examples("btt-chain query errors Balances")
 @click.command()
 @click.argument("pallet", required=False)
 @connection_options
@@ -69,6 +73,7 @@ def errors(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
     _browse(pallet, url, timeout, as_json, "error")
 
 
+@examples("btt-chain query items Staking")
 @click.command()
 @click.argument("pallet", required=False)
 @connection_options

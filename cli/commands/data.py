@@ -38,6 +38,10 @@ FINAL_EVERY: Final = 256
 # ---- purge
 
 
+@examples(
+    "btt-chain purge-chain --dev",
+    "btt-chain purge-chain --chain local --base-path data --yes",
+)
 @click.command("purge-chain")
 @data_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")
@@ -110,7 +114,10 @@ def _alone(database: Path) -> Iterator[None]:
 )
 @click.command("export-blocks")
 @data_options
-@click.option("--from", "first", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option(
+    "--from", "first", type=click.IntRange(min=0), default=1, show_default=True,
+    help="The first block.",
+)  # fmt: skip
 @click.option("--to", "last", type=click.IntRange(min=0), help="[default: the best block]")
 @click.option(
     "-o",
@@ -179,6 +186,10 @@ def _stored(data: OpenChain, number: int) -> SignedBlock:
 # ---- import
 
 
+@examples(
+    "btt-chain import-blocks blocks.bin --chain testnet",
+    "zcat blocks.gz | btt-chain import-blocks --chain testnet",
+)
 @click.command("import-blocks")
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True), default="-")
 @data_options
@@ -355,6 +366,7 @@ class BlockReader:
 # ---- check, revert
 
 
+@examples("btt-chain check-block 30 --dev")
 @click.command("check-block")
 @click.argument("which", metavar="HASH|NUMBER")
 @data_options
@@ -413,6 +425,7 @@ def _hash_of(data: OpenChain, which: str) -> bytes:
     return found
 
 
+@examples("btt-chain revert 10 --chain testnet")
 @click.command()
 @click.argument("count", metavar="[N]", type=click.IntRange(min=1), default=256)
 @data_options

@@ -124,6 +124,10 @@ def devnet(ctx: click.Context) -> None:
         ctx.invoke(up)
 
 
+@examples(
+    "btt-chain devnet up --providers 2",
+    "btt-chain devnet up --validators 7 --base-path net --detach",
+)
 @devnet.command()
 @up_options
 def up(base_path: Path | None, *, detach: bool, as_json: bool, filters: str, **made: Any) -> None:
@@ -164,6 +168,7 @@ def up(base_path: Path | None, *, detach: bool, as_json: bool, filters: str, **m
     _attend(net, is_temporary=is_temporary, as_json=as_json)
 
 
+@examples("btt-chain devnet down --base-path net")
 @devnet.command()
 @base_option
 @json_option
@@ -175,6 +180,7 @@ def down(base_path: Path, *, as_json: bool) -> None:
         _stop(Devnet.open(base_path), as_json=as_json)
 
 
+@examples("btt-chain devnet status --base-path net --json")
 @devnet.command()
 @base_option
 @json_option
@@ -205,6 +211,7 @@ def status(base_path: Path, *, as_json: bool) -> None:
         show.note(f"the network is cut: {spelt(net.groups)} (devnet heal makes it whole)")
 
 
+@examples("btt-chain devnet kill 2 --base-path net")
 @devnet.command()
 @click.argument("index", metavar="N", type=int)
 @base_option
@@ -218,6 +225,7 @@ def kill(index: int, base_path: Path) -> None:
     show.note(f"killed node {index} ({net[index].name}); devnet restart {index} brings it back")
 
 
+@examples("btt-chain devnet restart 2 --base-path net")
 @devnet.command()
 @click.argument("index", metavar="N", type=int)
 @base_option
@@ -232,6 +240,7 @@ def restart(index: int, base_path: Path) -> None:
     show.note(f"node {index} ({net[index].name}) answers on {net[index].ws}")
 
 
+@examples("btt-chain devnet partition 0,1/2,3 --base-path net")
 @devnet.command()
 @click.argument("groups", metavar="GROUPS")
 @base_option
@@ -245,6 +254,7 @@ def partition(groups: str, base_path: Path) -> None:
     show.note(f"the network is cut: {groups}; devnet heal makes it whole")
 
 
+@examples("btt-chain devnet heal --base-path net")
 @devnet.command()
 @base_option
 def heal(base_path: Path) -> None:
@@ -256,6 +266,7 @@ def heal(base_path: Path) -> None:
     show.note("the network is whole; nodes find each other within seconds")
 
 
+@examples("btt-chain devnet logs 2 -f --base-path net", "btt-chain devnet logs --base-path net")
 @devnet.command()
 @click.argument("index", metavar="[N]", type=int, required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")

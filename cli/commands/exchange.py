@@ -34,7 +34,10 @@ def exchange() -> None:
 @examples("btt-chain exchange book 0", "btt-chain exchange book 0 --levels 5")
 @exchange.command()
 @asset_argument
-@click.option("--levels", type=click.IntRange(1, 50), default=LEVELS, show_default=True)
+@click.option(
+    "--levels", type=click.IntRange(1, 50), default=LEVELS, show_default=True,
+    help="Number of prices on each side.",
+)  # fmt: skip
 @connection_options
 @json_option
 def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> None:

@@ -358,6 +358,7 @@ def offer(
 # ---- queries
 
 
+@examples("btt-chain job list", "btt-chain job list --json")
 @job.command("list")
 @click.option("--account", metavar="ADDRESS", help="Whose; without, those posted from here.")
 @click.option("--all", "everything", is_flag=True, help="Those that are over as well.")

@@ -20,6 +20,7 @@ from cli.common.errors import Refused
 from cli.common.options import (
     Command,
     Group,
+    examples,
     json_option,
     key_pair,
     network_options,
@@ -70,6 +71,7 @@ for _command in (
     key.add_command(_command)
 
 
+@examples("btt-chain key generate", "btt-chain key generate --words 24 --scheme ed25519 --json")
 @key.command()
 @click.option(
     "-w",
@@ -104,6 +106,7 @@ def generate(
     _print_key(key_pair(phrase, scheme, word), network, as_json or output == "json", phrase=phrase)
 
 
+@examples("btt-chain key inspect //Alice", "btt-chain key inspect key.txt --network polkadot")
 @key.command()
 @click.argument("uri", required=False)
 @click.option("--public", is_flag=True, help="URI is a public key in hex.")
@@ -146,6 +149,7 @@ def inspect(
         _print_public(account, scheme, network, as_json, own if own != network else None)
 
 
+@examples("btt-chain key sign --suri //Alice --message hello")
 @key.command()
 @click.option("--suri", "uri", help="The secret URI, a file that holds it, or - .")
 @click.option("--message", help="The message; without it, standard input is signed.")
@@ -178,6 +182,7 @@ def sign(
         click.echo(signature)
 
 
+@examples("btt-chain key verify 0xSIGNATURE //Alice --message hello")
 @key.command()
 @click.argument("signature")
 @click.argument("uri")
@@ -216,6 +221,7 @@ def verify(
         show.good("The signature is valid.")
 
 
+@examples("btt-chain key vanity --pattern Abc")
 @key.command()
 @click.option("--pattern", required=True, help="What the address must contain, in its case.")
 @scheme_option

@@ -15,6 +15,7 @@ from cli.common import show
 from cli.common.chain_data import data_options
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import DEFAULT_URL, SCHEMES, examples, json_option, read_secret
+from cli.common.types import Seconds
 from cli.common.validator_keys import (
     KEY_TYPES,
     Place,
@@ -135,6 +136,7 @@ def _has_record(place: Place, public: bytes, never_signed: bool) -> bool:
 # ---- list
 
 
+@examples("btt-chain key list --dev", "btt-chain key list --chain testnet --json")
 @click.command("list")
 @data_options
 @json_option
@@ -185,7 +187,7 @@ class Finding:
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(),
     default=60.0,
     show_default=True,
     help="Seconds to wait for an answer of the node.",

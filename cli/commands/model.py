@@ -194,6 +194,7 @@ def register(
     run(work())
 
 
+@examples("btt-chain model list")
 @model.command("list")
 @connection_options
 @json_option

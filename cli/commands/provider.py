@@ -95,7 +95,9 @@ class_option = click.option(
     "--capacity", type=click.IntRange(1, 65_535), default=2, show_default=True,
     help="Jobs at a time.",
 )  # fmt: skip
-@click.option("--kind", type=click.Choice(KINDS), default="home", show_default=True)
+@click.option(
+    "--kind", type=click.Choice(KINDS), default="home", show_default=True, help="Who computes here."
+)
 @click.option("--region", type=click.IntRange(0, 65_535), help="Where it stands, as you say.")
 @place_options
 @sending_options

@@ -180,6 +180,10 @@ def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool)
     run(ask())
 
 
+@examples(
+    "btt-chain query account //Alice",
+    "btt-chain query account 5FHneW46... --at finalized --json",
+)
 @query.command()
 @click.argument("address")
 @_AT
@@ -225,6 +229,7 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
     run(ask())
 
 
+@examples("btt-chain query block", "btt-chain query block 17 --json")
 @query.command()
 @click.argument("which", metavar="[HASH|NUMBER]", default="best")
 @connection_options
@@ -333,6 +338,7 @@ def _arguments(shown: dict[str, str]) -> str:
 # ---- everything else
 
 
+@examples("btt-chain query facts -o facts.json")
 @query.command()
 @click.option("--output", "-o", type=click.Path(dir_okay=False), help="Write to this file.")
 @connection_options

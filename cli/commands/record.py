@@ -22,6 +22,7 @@ def signing() -> None:
     """
 
 
+@examples("btt-chain signing show --chain testnet")
 @signing.command("show")
 @data_options
 @json_option
@@ -88,6 +89,7 @@ def import_(file: str, dev: bool, chain: str | None, base_path: Path | None) -> 
         show.note(f"0x{public.hex()}: {last_signed(place, public)}")
 
 
+@examples("btt-chain signing forget --chain local --yes")
 @signing.command()
 @data_options
 @click.option("-y", "--yes", is_flag=True, help="Do not ask.")

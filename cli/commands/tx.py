@@ -162,6 +162,10 @@ def sign(
         click.echo("0x" + wire.hex())
 
 
+@examples(
+    "btt-chain tx submit 0x4902... --wait final",
+    "btt-chain tx submit signed.txt --wait none",
+)
 @tx.command()
 @click.argument("extrinsic", metavar="HEX")
 @waiting_options(may_return_at_once=True)
@@ -197,6 +201,7 @@ def submit(
     run(work())
 
 
+@examples("btt-chain tx info 0x4902...", "btt-chain tx info --offline facts.json signed.txt")
 @tx.command()
 @click.argument("extrinsic", metavar="HEX")
 @click.option(

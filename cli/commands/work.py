@@ -258,7 +258,10 @@ def _say(finding: Finding) -> str:
 @examples("btt-chain work bench --quick", "btt-chain work bench --rounds 5 --json")
 @work.command()
 @click.option("--quick", is_flag=True, help="Small nets only: whether it works, not how fast.")
-@click.option("--rounds", type=click.IntRange(1, 100), default=3, show_default=True)
+@click.option(
+    "--rounds", type=click.IntRange(1, 100), default=3, show_default=True,
+    help="Number of measurements of each part; their median counts.",
+)  # fmt: skip
 @json_option
 def bench(quick: bool, rounds: int, as_json: bool) -> None:
     """Measure computing, committing, checking and judging, as ratios in one run.

@@ -12,6 +12,7 @@ import click
 from cli.common.config import path_of, settings_of
 from cli.common.errors import Mistyped, hint
 from cli.common.secret_uri import check_secret
+from cli.common.types import Seconds
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -92,7 +93,7 @@ def connection_options(command: Command) -> Command:
         "--timeout",
         envvar="BTT_TIMEOUT",
         show_envvar=True,
-        type=click.FloatRange(min=0, min_open=True),
+        type=Seconds(),
         default=60.0,
         show_default=True,
         help="Seconds to wait for an answer of the node.",

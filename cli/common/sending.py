@@ -23,6 +23,7 @@ from cli.common.options import (
     read_secret,
     scheme_option,
 )
+from cli.common.types import Seconds
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -133,7 +134,7 @@ def waiting_options(*, may_return_at_once: bool = False) -> Callable[[Command], 
         )
         patience = click.option(
             "--patience",
-            type=click.FloatRange(min=0, min_open=True),
+            type=Seconds(),
             default=PATIENCE,
             show_default=True,
             help="Seconds to wait for the block.",
@@ -198,7 +199,7 @@ class Signing:
         return cls(
             pair,
             options.pop("tip"),
-            None if options.pop("immortal") else period,
+            _lifetime(period, is_immortal=options.pop("immortal")),
             options.pop("nonce"),
         )
 
@@ -210,6 +211,16 @@ class Signing:
             return currency.parse(self.tip)
         except AmountError as error:
             raise Mistyped(f"--tip: {error}") from None
+
+
+def _lifetime(period: int, *, is_immortal: bool) -> int | None:
+    """Return the lifetime in blocks, None for ever. Mistyped if both options are typed."""
+    ctx = click.get_current_context(silent=True)
+    if is_immortal and ctx is not None:
+        typed = click.core.ParameterSource.COMMANDLINE
+        if typed == ctx.get_parameter_source("period") == ctx.get_parameter_source("immortal"):
+            raise Mistyped("leave out either --mortal or --immortal")
+    return None if is_immortal else period
 
 
 @dataclass(slots=True)

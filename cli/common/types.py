@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import click
+
+
+class Seconds(click.FloatRange):
+    """A positive number of seconds; `nan` and `inf` are none."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True)
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number."""
+        seconds = float(super().convert(value, param, ctx))
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is not a number of seconds", param, ctx)
+        return seconds
 
 
 class RandomnessType(click.ParamType[bytes]):

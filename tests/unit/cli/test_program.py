@@ -101,6 +101,15 @@ def test_the_version_is_printed() -> None:
             "say --unsafe-rpc-external",
         ),
         (["tx", "transfer", "//Bob", "1BTT"], "Missing option '--from'"),
+        (
+            ["tx", "transfer", "//Bob", "1BTT", "--from", "//Alice", "--immortal", "--mortal", "8"],
+            "leave out either --mortal or --immortal",
+        ),
+        (
+            ["tx", "transfer", "//Bob", "1BTT", "--from", "//Alice", "--patience", "nan"],
+            "'nan' is not a number of seconds",
+        ),
+        (["query", "account", "//Alice", "--timeout", "inf"], "'inf' is not a number of seconds"),
         (["query", "account", "//Alice", "--url", "nowhere"], "is no URL of a node"),
         (["tokenomics", "schedule", "--preset", "dev", "--csv", "--json"], "not both"),
     ],

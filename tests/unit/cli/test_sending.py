@@ -108,6 +108,22 @@ def test_a_live_chain_asks_first(url: str, monkeypatch: pytest.MonkeyPatch) -> N
     assert nonce(url) == before + 2
 
 
+def test_an_argument_that_is_not_utf_8_is_refused_in_one_line(url: str) -> None:
+    # Python reads the byte 0xff of a command line as a surrogate.
+    for words in (("System.remark", "\udcff"), ("System.remark", "remark=a\udcff")):
+        result = run(url, "tx", "call", *words, "--from", "//Alice")
+        assert result.exit_code == 2, result.stderr
+        assert "not UTF-8 text: write other bytes as 0x and hex" in result.stderr
+        assert result.stderr.count("\n") == 1
+
+
+def test_an_immortal_transaction_may_be_asked_for_beside_a_lifetime_of_the_configuration(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BTT_TX_TRANSFER_MORTAL", "8")
+    assert "immortal: it stays valid" in transfer(url, "--immortal").stdout
+
+
 def test_a_call_that_fails_in_its_block_ends_with_its_reason(url: str) -> None:
     result = run(url, "gov", "deposit", "77", "--from", "//Alice")
     assert result.exit_code == 1
