@@ -1,0 +1,1 @@
+"""Statements of a merchant: settled payments and refunds, as ISO 20022 camt.053 and as CSV."""
