@@ -56,7 +56,8 @@ def write_camt053(statement: Statement) -> bytes:
         balance += entry.net
         _entry(found, entry, rounded)
     indent(document)
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + tostring(document, encoding="utf-8")
+    body: bytes = tostring(document, encoding="utf-8")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + body
 
 
 def _entry(parent: Element, entry: Entry, rounded: int) -> None:
