@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btt_chain.scale import u8, u16, u32, u64, u128
+from runtime.constants import BTT
 from runtime.pallets.mining.types import Params
-from runtime.pallets.tier_staking import TIERS
+from runtime.pallets.tier_staking import TIERS, PremiumService
 from runtime.pallets.tokenomics.types import NO_HASH, BurnId, CeilingMode
 from runtime.pallets.treasury import AssetKind
 from support.conservation.arguments.common import Arguments
@@ -93,14 +94,16 @@ CALLS: dict[str, Arguments] = {
     "TierStaking.extend": lambda c, d: one_stake(c, d) | {"tier": u8(c.one_of(range(6)))},
     "TierStaking.claim_dividend": one_stake,
     "TierStaking.claim_contribution": lambda c, _: {"quarter": c.number()},
-    "TierStaking.request_premium": lambda c, _: {"service": c.number()},
+    "TierStaking.buy_premium": lambda c, _: {
+        "service": c.number(), "months": u8(c.one_of(range(14))), "max_price": c.amount(),
+    },
     "TierStaking.top_up": lambda c, _: {"amount": c.amount()},
     "TierStaking.set_tier": lambda c, _: {
         "tier": u8(c.one_of(range(6))), "terms": c.one_of(TIERS),
     },
     "TierStaking.set_dividend_bps": lambda c, _: {"bps": c.number()},
     "TierStaking.set_premium": lambda c, _: {
-        "service": c.number(), "min_tier": c.one_of((None, u8(0), u8(5))),
+        "service": c.number(), "terms": c.one_of((None, PremiumService(u8(c.one_of((0, 5))), BTT))),
     },
     "TierStaking.set_contribution_budget": lambda c, _: {"amount": c.amount()},
 }  # fmt: skip
