@@ -26,6 +26,7 @@ from runtime.accounts import (
     EXCHANGE,
     GRANTS,
     OPERATIONS,
+    PAYFI,
     TREASURY,
 )
 from runtime.audits import audit, records
@@ -345,7 +346,7 @@ class World(RuleBasedStateMachine):
         for who, info in runtime.system.account.items():
             data = info.data
             provides = data.free >= ED
-            chain_own = who in (*ALL_POOLS, EXCHANGE) or who in vaults
+            chain_own = who in (*ALL_POOLS, EXCHANGE, PAYFI) or who in vaults
             assert info.providers == provides + chain_own, who.hex()
             consumers = bool(data.reserved or data.frozen) + runtime.session.has_keys(who)
             consumers += referring.count(who)

@@ -1,0 +1,108 @@
+"""Checks of payments: I30, I31, I32, I33, I35."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u32, u64
+from runtime.audits.state import Finding
+from runtime.pallets.payfi import ANALYTICS, Batch, Legs, PayFi, Payment, PaymentState
+from runtime.pallets.payfi.calendar import BUCKETS_PER_HOUR
+from runtime.pallets.payfi.fees import fee_of
+
+Batches = dict[tuple[u32, AccountId], Batch]
+"""Batches by bucket and merchant."""
+
+
+def payfi_findings(payfi: PayFi, pooled: int, late: Container[int] = ()) -> Iterator[Finding]:
+    """Check the accounting of PayFi; `pooled` is the balance of its pool account.
+
+    `late` are the payments with open disputes that were settled before.
+    """
+    known = dict(payfi.payments.payments.items())
+    batches = dict(payfi.settlement.batches.items())
+    in_window = {
+        number: payment
+        for number, payment in known.items()
+        if payment.state is PaymentState.Disputed and number not in late
+    }
+    yield from in_pool(in_window, batches, pooled)
+    yield from batched(payfi, known, batches)
+    yield from queued(payfi, batches)
+    for number, payment in known.items():
+        yield from payment_findings(payfi, int(number), payment)
+    references = {(one.merchant, one.reference): number for number, one in known.items()}
+    if dict(payfi.payments.references.items()) != references:
+        yield Finding("I32", "the references are not those of the payments")
+    yield from rings(payfi)
+
+
+def in_pool(in_window: dict[u64, Payment], batches: Batches, pooled: int) -> Iterator[Finding]:
+    """Check I30: the pool account has what waits for settlement or the end of a dispute."""
+    waiting = sum(int(batch.legs.gross) for batch in batches.values())
+    disputed = sum(int(payment.legs.gross) for payment in in_window.values())
+    # Any account can send money to a pool account, so there may be more.
+    if pooled < waiting + disputed:
+        yield Finding("I30", f"{pooled} planck pooled, {waiting} wait, {disputed} are disputed")
+
+
+def batched(payfi: PayFi, known: dict[u64, Payment], batches: Batches) -> Iterator[Finding]:
+    """Check I31: a batch is the sum of its pending payments, part by part."""
+    sums: dict[tuple[u32, AccountId], tuple[Legs, int]] = {}
+    for payment in known.values():
+        if payfi.payments.state_of(payment) is PaymentState.Pending:
+            key = (payment.bucket, payment.merchant)
+            legs, count = sums.get(key, (Legs(), 0))
+            sums[key] = legs.plus(payment.legs), count + 1
+    for key in {**batches, **sums}:
+        batch, (legs, count) = batches.get(key, Batch()), sums.get(key, (Legs(), 0))
+        if (batch.legs, int(batch.count)) != (legs, count):
+            name = f"bucket {key[0]} of {key[1].hex()}"
+            yield Finding("I31", f"{name}: {batch}, its payments are {legs}, {count}")
+
+
+def queued(payfi: PayFi, batches: Batches) -> Iterator[Finding]:
+    """Check I33: the queue knows all batches, and no bucket has more than it can settle."""
+    counts: dict[int, int] = {}
+    for bucket, _ in batches:
+        counts[bucket] = counts.get(bucket, 0) + 1
+    if {int(bucket): int(count) for bucket, count in payfi.settlement.due_count.items()} != counts:
+        yield Finding("I33", "the counts of buckets are not those of their batches")
+    queue = payfi.settlement.queue.value
+    reopened = sum(payment.disputed for _, payment in payfi.payments.payments.items())
+    for bucket, count in counts.items():
+        if not queue.first <= bucket <= queue.last:
+            yield Finding("I33", f"bucket {bucket} is not in the queue, {queue}")
+        # What a dispute left over is never refused.
+        if count > payfi.settlement.capacity + reopened:
+            yield Finding("I33", f"bucket {bucket} has {count} batches, more than it settles")
+
+
+def payment_findings(payfi: PayFi, number: int, payment: Payment) -> Iterator[Finding]:
+    """Check I32, I33, I35: where the money of a payment is, and when it settles."""
+    name = f"payment {number}"
+    if fee_of(int(payment.legs.gross), payment.terms) != payment.legs.fee:
+        yield Finding("I32", f"{name}: a fee of {payment.legs.fee}, its rates say another")
+    if (payment.state is PaymentState.Returned) != (not payment.legs.gross):
+        yield Finding("I32", f"{name}: {payment.legs.gross} left, state {payment.state.name}")
+    if payment.refunded > payment.legs.gross:
+        yield Finding("I35", f"{name}: {payment.refunded} refunded of {payment.legs.gross}")
+    calendar = payfi.calendar
+    begin, least = int(payment.bucket) * calendar.bucket_ms, int(payment.paid_ms) + calendar.hour_ms
+    latest = least + (BUCKETS_PER_HOUR - 1) * calendar.bucket_ms
+    if not payment.disputed and not least <= begin < latest:
+        yield Finding("I33", f"{name}: paid at {payment.paid_ms}, it settles from {begin} on")
+
+
+def rings(payfi: PayFi) -> Iterator[Finding]:
+    """Check that merchants have volumes, and those with the plan reports."""
+    merchants = dict(payfi.merchants.merchants.items())
+    if {who for who, _ in payfi.volumes.volumes.items()} != set(merchants):
+        yield Finding("I37", "volumes are not those of the merchants")
+    planned = {who for who, one in merchants.items() if one.plan & ANALYTICS}
+    if {who for who, _ in payfi.volumes.reports.items()} != planned:
+        yield Finding("I37", "reports are not those of the merchants with the plan")
+    for who, one in merchants.items():
+        if one.reserved > one.bond:
+            yield Finding("I35", f"{who.hex()}: {one.reserved} of a bond of {one.bond} reserved")

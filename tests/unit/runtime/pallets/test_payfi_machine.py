@@ -1,0 +1,243 @@
+"""P2: whatever settles a payment, in any order, it is settled once, and no planck is lost.
+
+Payments, returns, refunds, settlements by blocks and by hand, disputes before settlement, closed
+and suspended merchants, stalls and changed rates, in random order; after every step the audit (I30
+to I33, I35), and what only the history tells: I32, I34 and I37 recomputed from events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.scale import u16, u64, u128
+from runtime.accounts import PAYFI
+from runtime.audits.payfi import payfi_findings
+from runtime.constants import BTT
+from runtime.frame import ROOT, DispatchError, signed
+from runtime.pallets.payfi import Legs, PayFi, PaymentState, Rates
+from support.payfi import (
+    ALICE,
+    BOB,
+    BUCKET,
+    CNY,
+    DAY,
+    DAY_MS,
+    HOUR,
+    HOUR_MS,
+    KIOSK,
+    SHOP,
+    SLOT_MS,
+    Mall,
+)
+
+PAYERS, SHOPS = (ALICE, BOB, SHOP), (SHOP, KIOSK)
+AMOUNTS = st.one_of(
+    st.integers(0, 5), st.integers(1, 1_000 * int(BTT)), st.integers(10**15, 10**16)
+)
+
+
+class Payments(RuleBasedStateMachine):
+    """A mall with random customers; events are read as they happen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mall = Mall()
+        self.paid: dict[int, int] = {}
+        self.back: dict[int, int] = {}
+        self.burned = 0
+        self.flows: list[tuple[AccountId, int, int]] = []
+        """Changes of volume: merchant, day, settled gross or refunds below zero."""
+        self.read = 0
+        self.issued = int(self.mall.balances.total_issuance.value)
+
+    # ---- steps
+
+    @rule(
+        payer=st.sampled_from(PAYERS), shop=st.sampled_from(SHOPS), units=AMOUNTS,
+        foreign=st.booleans(), reference=st.integers(0, 200),
+    )  # fmt: skip
+    def pay(
+        self, payer: AccountId, shop: AccountId, units: int, foreign: bool, reference: int
+    ) -> None:
+        currency, units = (CNY, units % 10**6) if foreign else (b"BTT", units)
+        self.try_to(lambda: self.mall.pay(payer, shop, units, currency, reference))
+
+    @rule(number=st.integers(0, 4), amount=AMOUNTS, all_of_it=st.booleans())
+    def refund(self, number: int, amount: int, all_of_it: bool) -> None:
+        id = self.recent(number)
+        known = self.mall.payfi.payments.payments.get(id)
+        if known is not None:
+            planck = known.legs.gross - known.refunded if all_of_it else u128(amount)
+            by = signed(known.merchant)
+            self.try_to(lambda: self.mall.payfi.refund(by, id, planck))
+
+    @rule(number=st.integers(0, 4))
+    def settle_by_hand(self, number: int) -> None:
+        known = self.mall.payfi.payments.payments.get(self.recent(number))
+        if known is not None:
+            settle, who = self.mall.payfi.settle, Id(known.merchant)
+            self.try_to(lambda: settle(signed(BOB), known.bucket, who))
+
+    @rule(number=st.integers(0, 4))
+    def dispute(self, number: int) -> None:
+        """Take a pending payment out of its batch, as a dispute does."""
+        id = self.recent(number)
+        known = self.mall.payfi.payments.payments.get(id)
+        payments = self.mall.payfi.payments
+        if known is not None and payments.state_of(known) is PaymentState.Pending:
+            self.mall.payfi.settlement.remove(known.bucket, known.merchant, known.legs)
+            known.state, known.disputed = PaymentState.Disputed, True
+            payments.payments[id] = known
+
+    @rule(number=st.integers(0, 4), share=st.integers(0, 100))
+    def resolve(self, number: int, share: int) -> None:
+        """End a dispute: the payer has a share back, the rest settles."""
+        payments, settlement = self.mall.payfi.payments, self.mall.payfi.settlement
+        disputed = [
+            (id, one) for id, one in payments.payments.items() if one.state is PaymentState.Disputed
+        ]
+        if not disputed:
+            return
+        id, one = disputed[number % len(disputed)]
+        back = int(one.legs.gross) * share // 100
+        rest = int(one.legs.gross) - back
+        try:
+            legs = payments.legs(rest, one.terms)
+        except PayFi.NothingLeft:
+            back, legs = back + rest, Legs()
+        settlement.give_back(one.payer, u128(back))
+        one.returned += back
+        one.legs, one.state = legs, PaymentState.Returned
+        if legs.gross:
+            one.state = PaymentState.Pending
+            first = self.mall.payfi.calendar.bucket() + 1
+            one.bucket = settlement.add(one.merchant, legs, first, force=True)
+        payments.payments[id] = one
+        self.back[int(id)] = self.back.get(int(id), 0) + back
+
+    @rule(slots=st.sampled_from((1, BUCKET - 1, BUCKET, HOUR, HOUR + BUCKET)))
+    def go_on(self, slots: int) -> None:
+        self.mall.run(slots)
+
+    @rule(slots=st.sampled_from((2 * HOUR, DAY, 15 * DAY, 30 * DAY)))
+    def stall(self, slots: int) -> None:
+        """No block for a long time, then one."""
+        self.mall.run(slots)
+
+    @rule(shop=st.sampled_from(SHOPS), suspended=st.booleans())
+    def suspend(self, shop: AccountId, suspended: bool) -> None:
+        self.try_to(lambda: self.mall.payfi.suspend(ROOT, Id(shop), suspended))
+
+    @rule(shop=st.sampled_from(SHOPS))
+    def close(self, shop: AccountId) -> None:
+        before = self.mall.payfi.merchants.merchants.get(shop)
+        self.try_to(lambda: self.mall.payfi.close(signed(shop)))
+        if before is not None and shop not in self.mall.payfi.merchants.merchants:
+            self.flows = [flow for flow in self.flows if flow[0] != shop]
+            self.mall.register(shop)
+
+    @rule(shop=st.sampled_from(SHOPS), plan=st.integers(0, 1))
+    def configure(self, shop: AccountId, plan: int) -> None:
+        self.try_to(lambda: self.mall.configure(shop, plan=plan))
+
+    @rule(low=st.integers(50, 80), conversion=st.integers(0, 75), discount=st.booleans())
+    def set_rates(self, low: int, conversion: int, discount: bool) -> None:
+        rates = Rates(low=u16(low), conversion=u16(conversion))
+        self.mall.payfi.set_rates(ROOT, rates)
+        self.mall.people.discounts[SHOP] = 2_000 if discount else 0
+
+    # ---- what holds
+
+    @invariant()
+    def the_audit_finds_nothing(self) -> None:
+        pooled = self.mall.money(PAYFI)
+        assert not list(payfi_findings(self.mall.payfi, pooled))
+        known = [one for _, one in self.mall.payfi.payments.payments.items()]
+        waiting = sum(int(batch.legs.gross) for _, batch in self.batches())
+        disputed = [one for one in known if one.state is PaymentState.Disputed]
+        assert pooled == waiting + sum(int(one.legs.gross) for one in disputed)
+
+    @invariant()
+    def what_was_burned_is_what_was_settled(self) -> None:
+        self.read_events()
+        assert self.mall.burned() == self.burned
+        issued = int(self.mall.balances.total_issuance.value)
+        assert issued + self.burned == self.issued
+
+    @invariant()
+    def a_payment_ends_once(self) -> None:
+        self.read_events()
+        for id, one in self.mall.payfi.payments.payments.items():
+            assert self.paid[int(id)] == int(one.returned) + one.legs.net + one.legs.fee
+            assert int(one.returned) + int(one.refunded) == self.back.get(int(id), 0)
+
+    @invariant()
+    def volume_is_that_of_the_events(self) -> None:
+        self.read_events()
+        today = self.today()
+        for shop in SHOPS:
+            days = [amount for who, day, amount in self.flows if who == shop and today - day < 30]
+            assert self.mall.payfi.volumes.volume(shop) == max(0, sum(days))
+
+    @invariant()
+    def nothing_due_is_left(self) -> None:
+        """One block settles all that is due here; I33 of a loaded chain is in the benchmark."""
+        now = self.mall.payfi.calendar.bucket()
+        settled = [bucket for (bucket, _), _ in self.batches() if bucket <= now]
+        assert not settled
+
+    # ---- helpers
+
+    def batches(self) -> list[tuple[tuple[int, AccountId], object]]:
+        return list(self.mall.payfi.settlement.batches.items())
+
+    def recent(self, number: int) -> u64:
+        return u64(max(0, int(self.mall.payfi.payments.next_payment.value) - 1 - number))
+
+    def today(self) -> int:
+        return self.mall.time.slot * SLOT_MS // DAY_MS
+
+    def try_to(self, act: Callable[[], object]) -> None:
+        """Act as a call does: an error leaves nothing behind."""
+        state, events = dict(self.mall.state.data), len(self.mall.host.events)
+        try:
+            act()
+        except DispatchError:
+            assert self.mall.state.data == state, "a refused call changed the state"
+            assert len(self.mall.host.events) == events
+
+    def read_events(self) -> None:
+        """Read the events since the last time."""
+        today = self.today()
+        for event in self.mall.announced()[self.read :]:
+            match event:
+                case PayFi.Paid():
+                    self.paid[int(event.payment)] = int(event.gross)
+                case PayFi.Settled():
+                    self.burned += int(event.burned)
+                    gross = int(event.net) + int(event.fee)
+                    self.flows.append((event.merchant, today, gross))
+                    bucket_ms = HOUR_MS // 6
+                    assert int(event.bucket) * bucket_ms <= self.mall.time.moment()
+                case PayFi.Refunded():
+                    id = int(event.payment)
+                    self.back[id] = self.back.get(id, 0) + int(event.amount)
+                    if event.settled:
+                        merchant = self.mall.payment(id).merchant
+                        self.flows.append((merchant, today, -int(event.amount)))
+                case _:
+                    pass
+        self.read = len(self.mall.announced())
+
+
+TestPayments = Payments.TestCase
+FULL = settings().max_examples > 100
+"""True with `make test-full`: 10^5 steps."""
+TestPayments.settings = settings(
+    max_examples=150 if FULL else 30, stateful_step_count=700 if FULL else 60, deadline=None
+)
