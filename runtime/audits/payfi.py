@@ -64,10 +64,10 @@ def batched(payfi: PayFi, known: dict[u64, Payment], batches: Batches) -> Iterat
 
 def queued(payfi: PayFi, batches: Batches) -> Iterator[Finding]:
     """Check I33: the queue knows all batches, and no bucket has more than it can settle."""
-    counts: dict[int, int] = {}
+    counts: dict[u32, int] = {}
     for bucket, _ in batches:
         counts[bucket] = counts.get(bucket, 0) + 1
-    if {int(bucket): int(count) for bucket, count in payfi.settlement.due_count.items()} != counts:
+    if dict(payfi.settlement.due_count.items()) != counts:
         yield Finding("I33", "the counts of buckets are not those of their batches")
     queue = payfi.settlement.queue.value
     reopened = sum(payment.disputed for _, payment in payfi.payments.payments.items())

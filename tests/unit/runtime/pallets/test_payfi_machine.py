@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.scale import u16, u64, u128
+from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import PAYFI
 from runtime.audits.payfi import payfi_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, DispatchError, signed
-from runtime.pallets.payfi import Legs, PayFi, PaymentState, Rates
+from runtime.pallets.payfi import Batch, Legs, PayFi, PaymentState, Rates
 from support.payfi import (
     ALICE,
     BOB,
@@ -193,7 +193,7 @@ class Payments(RuleBasedStateMachine):
 
     # ---- helpers
 
-    def batches(self) -> list[tuple[tuple[int, AccountId], object]]:
+    def batches(self) -> list[tuple[tuple[u32, AccountId], Batch]]:
         return list(self.mall.payfi.settlement.batches.items())
 
     def recent(self, number: int) -> u64:
