@@ -45,6 +45,7 @@ from runtime.pallets.multisig import Multisig
 from runtime.pallets.offences import Offences
 from runtime.pallets.oracle import Oracle
 from runtime.pallets.origins import Decision, ensure_decided, spending_up_to
+from runtime.pallets.payfi import PayFi
 from runtime.pallets.preimage import Preimage
 from runtime.pallets.providers import Providers
 from runtime.pallets.proxy import Proxy, ProxyType
@@ -403,13 +404,20 @@ class BttRuntime(Runtime):
             system=self.system))
 
     def _add_payments(self, params: RuntimeParams) -> None:
-        """Add the oracle of prices."""
+        """Add the oracle of prices, and payments to merchants."""
         technical, parameters = (
             ensure_decided(kind) for kind in (Decision.Technical, Decision.Params))
         self.oracle = self.add(60, Oracle(
             leave_ms=u64(7 * int(params.day_ms)), currency=self.balances, burns=self.tokenomics,
             time=self.timestamp, providers=self.mining, technical=technical,
             params_origin=parameters))
+        self.payfi = self.add(65, PayFi(
+            hour_ms=u64(params.hour_ms), day_ms=u64(params.day_ms), slot_ms=params.slot_ms,
+            pool=PAYFI, treasury=TREASURY, currency=self.balances, moments=self.babe,
+            prices=self.oracle, fees=self.tokenomics, discounts=self.tier_staking.positions,
+            people=self.identity, genesis_supply=self.tokenomics.genesis_supply,
+            params_origin=parameters,
+            suspend_origin=ensure_decided(Decision.Technical, Decision.Emergency)))
 
     def _add_upgrade(self, params: RuntimeParams) -> None:
         """Add the runtime upgrades."""

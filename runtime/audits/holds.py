@@ -139,6 +139,8 @@ def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
                 yield one.by, challenge, int(one.deposit)
     for order in values_of(runtime.exchange.order_book.orders):
         yield order.owner, runtime.exchange.reason, int(order.escrow)
+    for who, merchant in runtime.payfi.merchants.merchants.items():
+        yield who, runtime.payfi.merchants.reason, int(merchant.bond)
     for who, feeder in runtime.oracle.feeders.feeders.items():
         yield who, runtime.oracle.reason, int(feeder.bond)
     yield from asset_records(runtime)

@@ -6,13 +6,19 @@ from collections.abc import Container, Iterator
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64
-from runtime.audits.state import Finding
+from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.payfi import ANALYTICS, Batch, Legs, PayFi, Payment, PaymentState
 from runtime.pallets.payfi.calendar import BUCKETS_PER_HOUR
 from runtime.pallets.payfi.fees import fee_of
 
 Batches = dict[tuple[u32, AccountId], Batch]
 """Batches by bucket and merchant."""
+
+
+def payments(audited: AuditedState) -> Iterator[Finding]:
+    """Check the accounting of PayFi."""
+    payfi = audited.runtime.payfi
+    yield from payfi_findings(payfi, int(audited.of(payfi.pool).data.free))
 
 
 def payfi_findings(payfi: PayFi, pooled: int, late: Container[int] = ()) -> Iterator[Finding]:

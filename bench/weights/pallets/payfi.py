@@ -1,0 +1,214 @@
+"""Benchmarks of PayFi: merchants with all tills and full rings, and a queue with room at its end."""
+
+from __future__ import annotations
+
+from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.identity import INFO, MAX_REGISTRARS, registrars
+from bench.weights.state import Bench, address
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u8, u16, u32, u64, u128
+from runtime.constants import BTT
+from runtime.pallets.identity.types import OutOfDate, Registration
+from runtime.pallets.oracle.types import Round, Rule, TimestampedValue
+from runtime.pallets.payfi import (
+    ANALYTICS,
+    Batch,
+    DayReport,
+    DayVolume,
+    PayFi,
+    Payment,
+    PaymentState,
+    Queue,
+    Rates,
+    Report,
+    Volume,
+)
+from runtime.pallets.payfi.payments import MAX_PRUNED
+from runtime.pallets.payfi.settlement import MAX_SETTLED, PLACES
+from runtime.pallets.payfi.types import MAX_TILLS, RING_DAYS, MerchantClosing
+from runtime.pallets.tier_staking.types import Window
+
+CNY = b"CNY"
+META = H256(b"\x4d" * 32)
+GROSS = 125 * BTT
+LAST = u64(u64.MAX)
+
+
+def merchant(b: Bench, number: int = 0) -> AccountId:
+    """Register a merchant with all tills, full rings of yesterday, and no judged identity."""
+    who, payfi = b.account(number), b.runtime.payfi
+    b.does(who, "PayFi", "register", category=u16(1), currency=CNY, plan=u8(ANALYTICS), meta=META)
+    tills = [AccountId(blake2_256(b"till %d" % place)) for place in range(MAX_TILLS)]
+    record = payfi.merchants.get(who)
+    record.till_keys = tills
+    payfi.merchants.merchants[who] = record
+    rings(payfi, who)
+    return who
+
+
+def rings(payfi: PayFi, who: AccountId) -> None:
+    """Give a merchant full rings, which today's first change shifts."""
+    yesterday = u32(payfi.calendar.day() - 1)
+    payfi.volumes.volumes[who] = Volume(yesterday, [DayVolume(GROSS)] * RING_DAYS)
+    payfi.volumes.reports[who] = Report(yesterday, [DayReport(u32(1))] * RING_DAYS)
+
+
+def doubted(b: Bench, who: AccountId) -> None:
+    """Give an account an identity with all judgements, none of which is an approval."""
+    registrars(b)
+    judgements = [(u32(index), OutOfDate()) for index in range(MAX_REGISTRARS)]
+    b.runtime.identity.identity_of[who] = Registration(judgements, u128(0), INFO)
+
+
+def prices(b: Bench) -> None:
+    """Let the oracle have a price."""
+    quotes, now = b.runtime.oracle.quotes, b.runtime.timestamp.now.value
+    key = b"BTT/" + CNY
+    quotes.rules[key] = Rule()
+    quotes.values[key] = TimestampedValue(u128(4 * 10**17), now)
+    quotes.round[key] = Round(LAST, [])
+
+
+def payment(b: Bench, who: AccountId, number: int = 0) -> u64:
+    """Make a payment to a merchant; return its number."""
+    payer, id = b.account(1_000), b.runtime.payfi.payments.next_payment.value
+    b.does(
+        payer, "PayFi", "pay", merchant=address(who), units=GROSS, currency=b"BTT",
+        max_btt=GROSS, reference=number.to_bytes(16, "big"), memo=META,
+    )  # fmt: skip
+    return id
+
+
+def due(b: Bench, batches: int) -> None:
+    """Let that many batches of different merchants be due in one bucket."""
+    payfi = b.runtime.payfi
+    who = merchant(b)
+    legs = payfi.payments.legs(int(GROSS), payfi.payments.terms(who, payfi.merchants.get(who), CNY))
+    bucket = u32(payfi.calendar.bucket())
+    for place in range(batches):
+        other = AccountId(blake2_256(b"merchant %d" % place))
+        rings(payfi, b.endow(other))
+        payfi.settlement.batches[bucket, other] = Batch(legs, u32(1_000))
+    payfi.settlement.due_count[bucket] = u32(batches + 1)
+    payfi.settlement.queue.value = Queue(bucket, bucket)
+    b.endow(payfi.pool, int(GROSS) * (batches + 1))
+
+
+@benchmark("PayFi.register")
+def register(b: Bench) -> Case:
+    """Register with the analytics plan."""
+    return b.signed(
+        b.account(0), "PayFi", "register", category=u16(8_062), currency=CNY,
+        plan=u8(ANALYTICS), meta=META,
+    )  # fmt: skip
+
+
+@benchmark("PayFi.configure")
+def configure(b: Bench) -> Case:
+    """Replace all tills, and end the analytics plan."""
+    who = merchant(b)
+    tills = [AccountId(blake2_256(b"new %d" % place)) for place in range(MAX_TILLS)]
+    return b.signed(
+        who, "PayFi", "configure", currency=b"EUR", plan=u8(0), policy=u16(1), till_keys=tills,
+        meta=META,
+    )  # fmt: skip
+
+
+@benchmark("PayFi.bond_extra")
+def bond_extra(b: Bench) -> Case:
+    """Add to a bond."""
+    return b.signed(merchant(b), "PayFi", "bond_extra", amount=u128(BTT))
+
+
+@benchmark("PayFi.close")
+def close(b: Bench) -> Case:
+    """Release a bond, and remove the merchant."""
+    who, payfi = merchant(b), b.runtime.payfi
+    record = payfi.merchants.get(who)
+    record.state = MerchantClosing(u64(0))
+    payfi.merchants.merchants[who] = record
+    return b.signed(who, "PayFi", "close")
+
+
+@benchmark("PayFi.pay")
+def pay(b: Bench) -> Case:
+    """Pay in another currency, into the last bucket that is not full, the first of this merchant.
+
+    The merchant has no judged identity, and a discount.
+    """
+    who, payfi = merchant(b), b.runtime.payfi
+    doubted(b, who)
+    prices(b)
+    b.runtime.tier_staking.positions.discounts[who] = Window(LAST, u64(0), LAST)
+    first = payfi.calendar.first_bucket()
+    for bucket in range(first, first + PLACES - 1):
+        payfi.settlement.due_count[u32(bucket)] = u32(payfi.settlement.capacity)
+    payfi.settlement.queue.value = Queue(u32(first), u32(first + PLACES - 2))
+    return b.signed(
+        b.account(1), "PayFi", "pay", merchant=address(who), units=u128(5_000), currency=CNY,
+        max_btt=GROSS, reference=bytes(range(16)), memo=META,
+    )  # fmt: skip
+
+
+@benchmark("PayFi.refund")
+def refund(b: Bench) -> Case:
+    """Refund a settled payment, by the last till."""
+    who, payfi = merchant(b), b.runtime.payfi
+    id = payment(b, who)
+    known = payfi.payments.get(id)
+    known.state = PaymentState.Settled
+    payfi.payments.payments[id] = known
+    till = b.endow(payfi.merchants.get(who).till_keys[-1])
+    rings(payfi, who)
+    return b.signed(till, "PayFi", "refund", payment=id, amount=GROSS)
+
+
+@benchmark("PayFi.settle")
+def settle(b: Bench) -> Case:
+    """Settle one batch of many."""
+    due(b, 2)
+    other = AccountId(blake2_256(b"merchant 0"))
+    bucket = u32(b.runtime.payfi.calendar.bucket())
+    return b.signed(b.account(1), "PayFi", "settle", bucket=bucket, merchant=address(other))
+
+
+@benchmark("PayFi.set_rates")
+def set_rates(b: Bench) -> Case:
+    """Set the rates."""
+    return b.root("PayFi", "set_rates", rates=Rates(low=u16(60)))
+
+
+@benchmark("PayFi.suspend")
+def suspend(b: Bench) -> Case:
+    """Suspend a merchant."""
+    return b.root("PayFi", "suspend", merchant=address(merchant(b)), suspended=True)
+
+
+@benchmark("PayFi.settle_due", batches=(0, MAX_SETTLED))
+def settle_due(b: Bench, batches: int) -> Case:
+    """Settle that many batches; one more waits for the next block."""
+    due(b, batches)
+    payfi = b.runtime.payfi
+    if not batches:
+        payfi.settlement.queue.value = Queue()
+    return Case(run=payfi.settlement.settle_due)
+
+
+@benchmark("PayFi.prune", payments=(0, MAX_PRUNED))
+def prune(b: Bench, payments: int) -> Case:
+    """Remove that many old payments; the next one is too young."""
+    who, payfi = merchant(b), b.runtime.payfi
+    record = payfi.merchants.get(who)
+    terms = payfi.payments.terms(who, record, CNY)
+    legs, payer = payfi.payments.legs(int(GROSS), terms), b.account(1)
+    for number in range(payments + 1):
+        reference = number.to_bytes(16, "big")
+        paid = u64(payfi.calendar.now() if number == payments else 0)
+        payfi.payments.payments[u64(number)] = Payment(
+            payer, who, reference, legs, terms, CNY, u128(5_000), u32(0), paid, META
+        )
+        payfi.payments.references[who, reference] = u64(number)
+    payfi.payments.next_payment.value = u64(payments + 1)
+    return Case(run=payfi.payments.prune)
