@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
-from bench.weights.pallets.identity import INFO, MAX_REGISTRARS, registrars
+from bench.weights.pallets.identity import INFO, registrars
 from bench.weights.state import Bench, address
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.constants import BTT
-from runtime.pallets.identity.types import OutOfDate, Registration
+from runtime.pallets.identity.types import MAX_REGISTRARS, Judgement, OutOfDate, Registration
 from runtime.pallets.oracle.types import Round, Rule, TimestampedValue
 from runtime.pallets.payfi import (
     ANALYTICS,
@@ -58,7 +58,8 @@ def rings(payfi: PayFi, who: AccountId) -> None:
 def doubted(b: Bench, who: AccountId) -> None:
     """Give an account an identity with all judgements, none of which is an approval."""
     registrars(b)
-    judgements = [(u32(index), OutOfDate()) for index in range(MAX_REGISTRARS)]
+    judgement: Judgement = OutOfDate()
+    judgements = [(u32(index), judgement) for index in range(MAX_REGISTRARS)]
     b.runtime.identity.identity_of[who] = Registration(judgements, u128(0), INFO)
 
 
