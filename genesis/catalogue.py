@@ -23,6 +23,7 @@ from genesis.bootnodes import BadAddress, check_address
 from genesis.build import build
 from genesis.chambers import chambers_json
 from genesis.holders import Holders
+from genesis.oracle import mining_json, oracle_json
 from genesis.placement import NAMED, Placement, balances_json, place, vesting_json
 from genesis.presets import ALIASES, CHAINS, MAX_LOCAL_VALIDATORS, Chain, ChainType, Liquidity
 from genesis.spec import (
@@ -144,6 +145,8 @@ def _config(
         config["receipts"] = verifiers_json(chosen, placement.balances())
     config["vesting"] = vesting_json(placement, chain.slot_ms)
     config["tokenomics"] = tokenomics_json(placement, chain.slot_ms)
+    config["mining"] = mining_json()
+    config["oracle"] = oracle_json(chain, chosen, placement.balances())
     config["chambers"] = chambers_json(placement)
     config["sudo"] = {"key": None if chain.is_live else address(dev_account(ALICE))}
     return config

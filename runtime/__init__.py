@@ -88,6 +88,7 @@ API_VERSIONS: Final = (
     ("ExchangeApi", 1),
     ("ChambersApi", 1),
     ("GovernanceApi", 1),
+    ("OracleApi", 1),
 )
 """The runtime APIs and their versions; `runtime/apis/core.py` implements them."""
 

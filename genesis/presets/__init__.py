@@ -240,5 +240,36 @@ CHAINS: Final = {
 }
 """Chains by preset."""
 
+
+class Region(NamedTuple):
+    """A region of the work of providers."""
+
+    name: str
+    share_ppm: int
+    """Wanted share of all work, in parts per million."""
+
+
+REGIONS: Final = (
+    Region("Eastern Asia", 350_000),
+    Region("South-eastern Asia", 120_000),
+    Region("Southern Asia", 100_000),
+    Region("Central Asia", 20_000),
+    Region("Western Asia", 60_000),
+    Region("Eastern Europe", 50_000),
+    Region("Northern Europe", 30_000),
+    Region("Southern Europe", 30_000),
+    Region("Western Europe", 70_000),
+    Region("Northern Africa", 20_000),
+    Region("Sub-Saharan Africa", 40_000),
+    Region("Northern America", 70_000),
+    Region("Latin America and the Caribbean", 30_000),
+    Region("Oceania", 10_000),
+)
+"""Regions of every chain, with the names of the United Nations' list M49. The number of a region is
+its place here: a new one is added at the end.
+
+The shares are ours, and governance changes them by `Mining.set_params`.
+"""
+
 ALIASES: Final = {"mainnet": DEFAULT_DOCUMENT}
 """Other names for `--chain`."""

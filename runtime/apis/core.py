@@ -47,6 +47,7 @@ from runtime.apis.assets import ASSET_APIS
 from runtime.apis.base import MAX_ARGUMENTS, ApiError, Context, NoSuchMethod, RuntimeApi
 from runtime.apis.economy import ECONOMY_APIS
 from runtime.apis.governance import GOVERNANCE_APIS
+from runtime.apis.oracle import OracleApi
 from runtime.apis.work import WORK_APIS
 from runtime.executive import Executive, RootedState
 from runtime.extensions import Extra
@@ -464,6 +465,7 @@ APIS: Final[tuple[type[RuntimeApi], ...]] = (
     *WORK_APIS,
     *ASSET_APIS,
     *GOVERNANCE_APIS,
+    OracleApi,
 )
 _ENTRIES: Final = {
     f"{api.__name__}_{method.name}": (api, method)

@@ -81,7 +81,7 @@ class Quotes(Component):
             raise errors.Stale
         return value.value
 
-    def keys(self) -> list[bytes]:
+    def all_keys(self) -> list[bytes]:
         """Return all keys with a rule, in the order in which they were added."""
         return [bytes(each.key) for each in self.due.peek()]
 
@@ -89,7 +89,7 @@ class Quotes(Component):
         """Store values of a feeder. Raises NothingFed, UnknownKey, KeyTwice, Zero or TooHigh."""
         if not values:
             raise errors.NothingFed
-        known, fed = self.keys(), [key for key, _ in values]
+        known, fed = self.all_keys(), [key for key, _ in values]
         for place, (key, value) in enumerate(values):
             if key not in known:
                 raise errors.UnknownKey
@@ -106,14 +106,14 @@ class Quotes(Component):
 
     def forget(self, who: AccountId) -> None:
         """Remove all values of a feeder that no longer counts."""
-        held = [key for key in self.keys() if (who, key) in self.raw_values]
+        held = [key for key in self.all_keys() if (who, key) in self.raw_values]
         for key in held:
             del self.raw_values[who, key]
         self._mark(held)
 
     def mark_all(self) -> None:
         """Have the medians of all keys computed at the end of the block."""
-        self._mark(self.keys())
+        self._mark(self.all_keys())
 
     def set_rule(self, key: bytes, rule: Rule | None) -> None:
         """Set the rule of a key; None removes the key. Raises an error for an invalid rule."""
@@ -134,7 +134,7 @@ class Quotes(Component):
 
     def longest_heartbeat(self) -> int:
         """Return the longest heartbeat of all rules in milliseconds; the default without a rule."""
-        lengths = [int(self.rules[key].heartbeat_ms) for key in self.keys()]
+        lengths = [int(self.rules[key].heartbeat_ms) for key in self.all_keys()]
         return max(lengths, default=int(Rule().heartbeat_ms))
 
     def marked(self) -> int:

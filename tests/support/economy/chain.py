@@ -117,6 +117,7 @@ class EconomyChain:
         if not chain.is_manual:
             self._seat(config, manual=manual, epoch_slots=epoch_slots)
         config.pop("receipts", None)  # the allowances of those who verify work go to `PEOPLE`
+        config.pop("oracle", None)  # and those who feed prices have no money
         self._endow(config)
         self.config: Mapping[str, object] = config
         self.state = Ledger()

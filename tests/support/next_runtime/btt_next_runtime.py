@@ -79,7 +79,7 @@ class NextRuntime(BttRuntime):
 
     def __init__(self, params: RuntimeParams, *, vrf: Vrf | None = None) -> None:
         super().__init__(params, vrf=vrf or SchnorrkelVrf(), version=NEXT)
-        self.guestbook = self.add(60, Guestbook())
+        self.guestbook = self.add(80, Guestbook())
         self.complete()
         self.migrations = (
             Migration(101, "Sudo.Key has the block of its change", self.move_key),

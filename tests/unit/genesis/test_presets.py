@@ -12,7 +12,7 @@ from genesis.accounts import POOLS, Multisig, dev_account, holder_path
 from genesis.build import Genesis, build
 from genesis.catalogue import chain_named, make
 from genesis.placement import Placement
-from genesis.presets import CHAINS
+from genesis.presets import CHAINS, REGIONS
 from genesis.spec import Plain
 from genesis.tables import table
 from runtime import VERSION, BttRuntime
@@ -132,7 +132,7 @@ def test_no_two_chains_have_the_same_block_zero() -> None:
 def test_on_dev_alice_and_her_friends_share_the_liquidity(preset: str) -> None:
     assert total(preset, named("Alice")) == 200_000 * BTT
     for friend in ("Bob", "Charlie", "Dave", "Eve", "Ferdie"):
-        assert free(preset, named(friend)) == 40_000 * BTT
+        assert total(preset, named(friend)) == 40_000 * BTT
     assert free(preset, TREASURY) == 20_000 * BTT
 
 
@@ -142,6 +142,28 @@ def test_on_local_six_share_equally_and_alice_has_the_rest() -> None:
     assert {total("local", named(friend)) for friend in friends} == {part}
     assert total("local", named("Alice")) == 400_000 * BTT - 5 * part
     assert free("local", TREASURY) == 20_000 * BTT
+
+
+@pytest.mark.parametrize("preset", ["dev", "dev-manual", "local"])
+def test_on_chains_that_are_not_live_three_accounts_feed_prices(preset: str) -> None:
+    oracle = runtime(preset).oracle
+    feeders = [named(name) for name in ("Dave", "Eve", "Ferdie")]
+    assert oracle.roster.value == feeders
+    assert {int(oracle.feeders.feeders[who].bond) for who in feeders} == {1_000 * BTT}
+    assert oracle.quotes.all_keys() == [b"BTT/CNY", b"BTT/USD", b"BTT/HKD", b"BTT/EUR"]
+
+
+def test_a_live_chain_has_rules_of_prices_and_no_feeders() -> None:
+    live = runtime("seed-000")
+    assert live.oracle.roster.value == []
+    assert len(live.oracle.quotes.all_keys()) == 4
+
+
+def test_every_preset_has_the_same_regions_which_share_all_work() -> None:
+    assert sum(region.share_ppm for region in REGIONS) == 1_000_000
+    for preset in CHAINS:
+        regions = runtime(preset).mining.params.value.regions
+        assert regions == [region.share_ppm for region in REGIONS]
 
 
 def test_development_holders_have_keys_of_their_own() -> None:

@@ -88,7 +88,7 @@ def test_a_chain_of_ones_own_needs_no_allocation() -> None:
     parts["params"]["chainId"] = "mine"
     parts["balances"] = {"balances": [[UNKNOWN, str(10**24)]]}
     parts["vesting"] = parts["tokenomics"] = {}
-    parts["authorities"] = parts["session"] = parts["receipts"] = {}
+    parts["authorities"] = parts["session"] = parts["receipts"] = parts["oracle"] = {}
     spec["genesis"]["runtimeGenesis"]["config"] = parts
     assert build(check(spec)).hash != build(make(CHAINS["dev"])).hash
 

@@ -384,7 +384,7 @@ def test_a_removed_key_leaves_nothing(runtime: OracleRuntime) -> None:
     runtime.oracle.set_rule(ROOT, CNY, None)
     runtime.end_block()
     quotes = runtime.oracle.quotes
-    assert [quotes.keys(), list(quotes.raw_values.items())] == [[USD], []]
+    assert [quotes.all_keys(), list(quotes.raw_values.items())] == [[USD], []]
     assert not any(CNY in item for item in (quotes.values, quotes.waiting, quotes.round))
     with refused(runtime, Oracle.UnknownKey):
         runtime.oracle.set_rule(ROOT, CNY, None)
