@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NoReturn
 
 from btt_chain.client.amount import AmountError, Currency
-from btt_chain.client.errors import InvalidArgument
-from btt_chain.client.items import Items
+from btt_chain.client.errors import InvalidArgument, decoding
+from btt_chain.client.items import CONTRADICTION, Items
 from btt_chain.client.values import is_money
 from btt_chain.scale.errors import DecodeError, EncodeError
 from btt_chain.scale.metadata import (
@@ -63,7 +63,8 @@ class Arguments:
         pallet, call = self._items.call(path)
         name = f"{pallet.name}.{call.name}"
         try:
-            values = self._arguments(name, call.fields, arguments)
+            with decoding(CONTRADICTION, (LookupError,)):
+                values = self._arguments(name, call.fields, arguments)
         except RecursionError:
             raise _too_deep(name) from None
         return self._encoded(name, pallet.index, call, values)
@@ -72,7 +73,8 @@ class Arguments:
         self, name: str, pallet: int, call: PortableVariant, values: Sequence[Plain]
     ) -> bytes:
         try:
-            body = self._types.encode_fields(call.fields, values)
+            with decoding(CONTRADICTION, (LookupError,)):
+                body = self._types.encode_fields(call.fields, values)
         except EncodeError as error:
             raise InvalidArgument(f"{name}: {error}") from None
         except RecursionError:
@@ -95,7 +97,7 @@ class Arguments:
             typed = [by_name[name] for name in names]
         if len(typed) != len(fields):
             wanted = " ".join(
-                f"{n}:{self._items.field_type(f)}" for n, f in zip(names, fields, strict=True)
+                f"{n}:{self._items.type_name(f.type)}" for n, f in zip(names, fields, strict=True)
             )
             raise InvalidArgument(
                 f"{call} takes {len(fields)} arguments ({wanted or 'none'}), {len(typed)} given"

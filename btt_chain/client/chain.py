@@ -28,17 +28,25 @@ from btt_chain.client.errors import (
     InvalidArgument,
     NotFound,
     RpcError,
-    Undecodable,
+    decoding,
 )
 from btt_chain.client.items import Items
 from btt_chain.client.jsonrpc import TIMEOUT, Connection, Json, connect
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.transactions import Call, ChainFacts, Transactions
-from btt_chain.client.wire import header_number, hex_of, integer_of, member, to_bytes, to_hex
+from btt_chain.client.wire import (
+    header_number,
+    hex_of,
+    integer_of,
+    list_of,
+    member,
+    to_bytes,
+    to_hex,
+)
 from btt_chain.primitives import ss58
 from btt_chain.primitives.header import Header
 from btt_chain.scale import compact_decode
-from btt_chain.scale.errors import DecodeError, EncodeError
+from btt_chain.scale.errors import EncodeError
 from btt_chain.scale.portable import Plain
 
 HASH_LENGTH: Final = 32
@@ -162,7 +170,7 @@ class Chain:
         wanted: Json = [to_hex(key) for key in keys]
         sets = await self.connection.call("state_queryStorageAt", wanted, hex_of(at or self.at))
         values: dict[str, bytes | None] = {}
-        for change in sets if isinstance(sets, list) else []:
+        for change in list_of(sets):
             values |= _changes(change)
         return [values.get(to_hex(key)) for key in keys]
 
@@ -177,7 +185,10 @@ class Chain:
     async def storage_keys(
         self, prefix: bytes, limit: int | None = None, at: bytes | None = None
     ) -> AsyncIterator[bytes]:
-        """Yield the keys under a prefix, in the order of the state."""
+        """Yield the keys under a prefix, in the order of the state.
+
+        Raises InvalidAnswer if the node repeats keys, which could go on for ever.
+        """
         where = hex_of(at or self.at)
         left, last = math.inf if limit is None else limit, None
         while left > 0:
@@ -185,12 +196,17 @@ class Chain:
             page = await self.connection.call(
                 "state_getKeysPaged", to_hex(prefix), count, hex_of(last), where
             )
-            found = [to_bytes(key) for key in page] if isinstance(page, list) else []
-            for key in found:
+            found = list_of(page)
+            if len(found) > count:
+                raise InvalidAnswer(f"the node sent {len(found)} keys, {count} were requested")
+            for key in map(to_bytes, found):
+                if not key.startswith(prefix) or (last is not None and key <= last):
+                    raise InvalidAnswer(f"the node sent the key {to_hex(key)} out of order")
+                last = key
                 yield key
             if len(found) < count:
                 return
-            left, last = left - count, found[-1]
+            left -= count
 
     async def entries(
         self, path: str, *keys: Plain, at: bytes | None = None
@@ -220,10 +236,8 @@ class Chain:
     def constant(self, path: str) -> Plain:
         """Return a constant of the runtime, as `Balances.ExistentialDeposit`."""
         _, found = self.metadata.items.constant(path)
-        try:
+        with decoding(f"the constant {path} is not of its type"):
             return self.metadata.items.types.decode(found.type, found.value)
-        except DecodeError as error:
-            raise Undecodable(f"the constant {path} is not of its type: {error}") from None
 
     async def api(self, path: str, *args: Plain, at: bytes | None = None) -> Plain:
         """Return the result of a runtime API's method, as `Core.version`.
@@ -236,7 +250,9 @@ class Chain:
         api, method = self._apis.api(path)
         name = f"{api.name}.{method.name}"
         if len(args) != len(method.inputs):
-            wanted = ", ".join(f"{each.name}: {types.name(each.type)}" for each in method.inputs)
+            wanted = ", ".join(
+                f"{each.name}: {self._apis.type_name(each.type)}" for each in method.inputs
+            )
             raise InvalidArgument(
                 f"{name} takes {len(method.inputs)} arguments ({wanted or 'none'}), "
                 f"{len(args)} given"
@@ -249,10 +265,8 @@ class Chain:
         except EncodeError as error:
             raise InvalidArgument(f"{name}: {error}") from None
         raw = await self._state_call(f"{api.name}_{method.name}", data, at)
-        try:
+        with decoding(f"the result of {name} is not of its type"):
             return types.decode(method.output, raw)
-        except DecodeError as error:
-            raise Undecodable(f"the result of {name} is not of its type: {error}") from None
 
     async def _read_apis(self) -> Items:
         version = API_METADATA.to_bytes(4, "little")
@@ -261,10 +275,8 @@ class Chain:
             raise NotFound(
                 f"the chain has no metadata V{API_METADATA}, which describes runtime APIs"
             )
-        try:
+        with decoding("the chain's metadata cannot be read"):
             _, start = compact_decode(raw, 1)
-        except DecodeError as error:
-            raise Undecodable(f"the chain's metadata cannot be read: {error}") from None
         return Items(raw[start:], self.metadata.prefix)
 
     async def _state_call(self, name: str, data: bytes, at: bytes | None) -> bytes:
@@ -305,11 +317,8 @@ class Chain:
         if answer is None:
             raise NotFound(f"the node has no block {to_hex(hash)}")
         block = member(answer, "block")
-        header, extrinsics = member(block, "header"), member(block, "extrinsics")
-        views = [
-            self.metadata.decoder.extrinsic(to_bytes(wire))
-            for wire in (extrinsics if isinstance(extrinsics, list) else [])
-        ]
+        header, extrinsics = member(block, "header"), list_of(member(block, "extrinsics"))
+        views = [self.metadata.decoder.extrinsic(to_bytes(wire)) for wire in extrinsics]
         number = header_number(header)
         return BlockView(hash, number, header, views, await self._events(hash, number))
 
@@ -335,7 +344,8 @@ class Chain:
             f"chain_subscribe{name}", f"chain_unsubscribe{name}"
         ) as headers:
             async for header in headers:
-                yield BlockRef(header_number(header), header_hash(header))
+                found = read_header(header)
+                yield BlockRef(int(found.number), found.hash())
 
     async def watch_storage(self, path: str, *keys: Plain) -> AsyncIterator[tuple[bytes, Plain]]:
         """Yield a storage item's value now and after each change, with the block's hash."""
@@ -411,21 +421,20 @@ def read_properties(properties: Json) -> tuple[Currency, int]:
     return Currency(symbol, decimals), prefix
 
 
-def header_hash(header: Json) -> bytes:
-    """Return the hash of a block from its header's JSON form."""
-    if not isinstance(header, dict):
+def read_header(answer: Json) -> Header:
+    """Return a header from its JSON form. Raises InvalidAnswer."""
+    if not isinstance(answer, dict):
         raise InvalidAnswer("the node's answer is no header")
     try:
-        return Header.from_json(header).hash()
+        return Header.from_json(answer)
     except ValueError as error:  # DecodeError is one
         raise InvalidAnswer(f"the node's answer is no header: {error}") from None
 
 
 def _changes(answer: Json) -> dict[str, bytes | None]:
     """Return the keys and values of a storage change set."""
-    changes = member(answer, "changes")
     found: dict[str, bytes | None] = {}
-    for change in changes if isinstance(changes, list) else []:
+    for change in list_of(member(answer, "changes")):
         if not isinstance(change, list) or len(change) != 2 or not isinstance(change[0], str):
             raise InvalidAnswer("the node's answer is no set of changes")
         found[change[0]] = None if change[1] is None else to_bytes(change[1])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.client.errors import Undecodable
+from btt_chain.client.errors import Undecodable, decoding
 from btt_chain.client.items import Items, docs_of, find_variant
 from btt_chain.client.reasons import REASONS
 from btt_chain.client.values import CallView, Values, brief, in_order, is_money, two_names
@@ -14,7 +14,6 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.era import Era, Immortal, Mortal
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.scale import codec
-from btt_chain.scale.errors import DecodeError
 from btt_chain.scale.portable import Plain
 
 TIP_EXTENSION: Final = "ChargeTransactionPayment"
@@ -57,17 +56,14 @@ class Decoder:
         self._values = values
 
     def call(self, raw: bytes) -> CallView:
-        """Return a call by name; Refused if the bytes are none of this chain."""
-        try:
-            plain = self._types.decode(self._items.call_type, raw)
-        except DecodeError as error:
-            raise Undecodable(f"this is no call of this chain: {error}") from None
-        return self._values.call(plain)
+        """Return a call by name. Raises Undecodable if the bytes are none of this chain."""
+        with decoding("this is no call of this chain"):
+            return self._values.call(self._types.decode(self._items.call_type, raw))
 
     def extrinsic(self, wire: bytes) -> ExtrinsicView:
         """Decode an extrinsic in its form on the wire, with its length in front."""
         name = "0x" + blake2_256(wire).hex()
-        try:
+        with decoding("this is no extrinsic of this chain"):
             inner = unwrap(wire)
             if inner[:1] in {b"\x04", b"\x05"}:
                 return ExtrinsicView(None, None, {}, {}, self.call(inner[1:]), name)
@@ -95,15 +91,14 @@ class Decoder:
                     shown["tip" if is_tip else extension.identifier] = self._values.for_people(
                         extension.type, value, money=is_tip
                     )
-        except DecodeError as error:
-            raise Undecodable(f"this is no extrinsic of this chain: {error}") from None
         return ExtrinsicView(signer, signature, extra, shown, self.call(inner[at:]), name)
 
     def events(self, raw: bytes | None) -> list[EventView]:
-        """Return the events of a block, from the value of System.Events."""
+        """Return the events of a block, from the value of System.Events. Raises Undecodable."""
         _, entry = self._items.storage("System.Events")
-        records = self._types.decode(entry.type.value, raw) if raw else []
-        return [self._event(record) for record in _list_of_dicts(records)]
+        with decoding("these are no events of this chain"):
+            records = self._types.decode(entry.type.value, raw) if raw else []
+            return [self._event(record) for record in _list_of_dicts(records)]
 
     def _event(self, record: Mapping[str, Plain]) -> EventView:
         pallet, name, inner = two_names(record["event"])
@@ -129,7 +124,8 @@ class Decoder:
         """Return the reason why a call failed, with the documentation of the pallet's error."""
         match error:
             case {"Module": {"index": int(index), "error": str(code)}}:
-                return self._module_error(index, int(code[2:4], 16))
+                with decoding("this is no error of a call"):
+                    return self._module_error(index, int(code[2:4], 16))
             case dict() if len(error) == 1:
                 ((kind, detail),) = error.items()
                 return _with_reason(f"{kind}.{detail}" if isinstance(detail, str) else kind)
@@ -140,10 +136,8 @@ class Decoder:
         """Return the reason in an encoded `DispatchError`. Raises Undecodable."""
         for number, kind in enumerate(self._types.types):
             if kind.path == DISPATCH_ERROR:
-                try:
+                with decoding("this is no error of a call"):
                     return self.dispatch_error(self._types.decode(number, raw))
-                except DecodeError as error:
-                    raise Undecodable(f"this is no error of a call: {error}") from None
         raise Undecodable("the chain's metadata does not say what an error of a call is")
 
     def _module_error(self, index: int, number: int) -> str:

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from btt_chain.client.jsonrpc import Json
 
+MAX_TEXT: Final = 4_000
+"""Maximum characters of an error's text, parts of which may come from the node."""
+
+
+def printable(text: str) -> str:
+    """Return a text with control characters escaped: a node's answers could move the cursor."""
+    return "".join(
+        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
+        for each in text
+    )
+
 
 class ClientError(Exception):
-    """A request failed; the text says why."""
+    """A request failed; the text says why. It has no control characters, and a maximum length."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(printable(text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]} …"))
 
 
 class InvalidArgument(ClientError):
@@ -74,3 +90,17 @@ class DispatchFailed(ClientError):
 
 METHOD_NOT_FOUND = -32601
 """JSON-RPC's code for a method that the node does not have."""
+
+
+# DecodeError is a ValueError. Metadata that contradict themselves lead to lookups that fail, and to
+# types without an end.
+MALFORMED: Final = (ValueError, LookupError, RecursionError)
+
+
+@contextmanager
+def decoding(what: str, errors: tuple[type[Exception], ...] = MALFORMED) -> Iterator[None]:
+    """Raise Undecodable, with `what` in front, if bytes or metadata of the node are malformed."""
+    try:
+        yield
+    except errors as error:
+        raise Undecodable(f"{what}: {error}") from error

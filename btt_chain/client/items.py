@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from btt_chain.client.accounts import read_account
-from btt_chain.client.errors import InvalidArgument, NotFound, Undecodable
+from btt_chain.client.errors import InvalidArgument, NotFound, Undecodable, decoding
 from btt_chain.client.names import similar
 from btt_chain.primitives import ss58
-from btt_chain.scale.errors import DecodeError
 from btt_chain.scale.metadata import (
     Constant,
     Method,
     PalletMetadata,
-    PortableField,
     PortableVariant,
     RuntimeApi,
     StorageEntry,
@@ -22,6 +20,8 @@ from btt_chain.scale.metadata import (
     decode_metadata,
 )
 from btt_chain.scale.portable import Portable
+
+CONTRADICTION: Final = "the chain's metadata contradict themselves"
 
 Named = TypeVar(
     "Named", PalletMetadata, PortableVariant, StorageEntry, Constant, RuntimeApi, Method
@@ -33,10 +33,8 @@ class Items:
 
     def __init__(self, raw: bytes, prefix: int = ss58.DEFAULT_PREFIX) -> None:
         """Read metadata (V14, V15 or V16). Raises Undecodable."""
-        try:
+        with decoding("the chain's metadata cannot be read"):
             self.version, self.runtime = decode_metadata(raw)
-        except DecodeError as error:
-            raise Undecodable(f"the chain's metadata cannot be read: {error}") from None
         self.types = Portable(
             self.runtime.types,
             show_account=lambda raw: ss58.encode(raw, prefix),
@@ -45,7 +43,8 @@ class Items:
         extrinsic = self.runtime.extrinsic
         self.address, self.signature, call = extrinsic.address, extrinsic.signature, extrinsic.call
         if extrinsic.type is not None:  # V14 has them as parameters of the extrinsic's type
-            params = {p.name: p.type for p in self.types.type(extrinsic.type).params}
+            with decoding("the chain's metadata do not describe extrinsics"):
+                params = {p.name: p.type for p in self.types.type(extrinsic.type).params}
             self.address, self.signature = params.get("Address"), params.get("Signature")
             call = params.get("Call")
         if call is None:
@@ -90,14 +89,16 @@ class Items:
         """Return the errors of a pallet."""
         return self._variants(pallet.error.type if pallet.error else None)
 
-    def field_type(self, field: PortableField) -> str:
-        """Return a type in readable form."""
-        return self.types.name(field.type)
+    def type_name(self, type_id: int) -> str:
+        """Return a type in readable form. Raises Undecodable if the metadata have none."""
+        with decoding(CONTRADICTION):
+            return self.types.name(type_id)
 
     def _variants(self, type_id: int | None) -> list[PortableVariant]:
         if type_id is None:
             return []
-        definition = self.types.type(type_id).definition
+        with decoding(CONTRADICTION):
+            definition = self.types.type(type_id).definition
         return definition.variants if isinstance(definition, VariantDef) else []
 
     def _split(self, path: str, what: str, example: str) -> tuple[PalletMetadata, str]:

@@ -1,17 +1,19 @@
 """JSON-RPC to one node: calls and subscriptions over a WebSocket, calls over HTTP.
 
-Calls may overlap: each waits for the answer with its own number. A notification can only come
-after the answer that names its subscription, so none is lost between the two. Answers have a
-maximum size, calls a time-out, subscriptions a maximum of unread notifications. A connection that
-broke stays broken: connect again.
+Calls may overlap: each waits for the answer with its own number. A subscription begins with the
+answer that names it, so no notification behind that answer is lost; notifications of unknown
+subscriptions are dropped. Answers have a maximum size, calls a time-out, subscriptions a maximum
+of unread notifications and of their size. A connection that broke stays broken: connect again.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeAlias
 
@@ -32,8 +34,8 @@ MAX_ANSWER: Final = 64 << 20
 """Maximum bytes of a message; metadata and blocks of busy chains are a few MiB."""
 MAX_UNREAD: Final = 10_000
 """Maximum number of unread notifications of a subscription."""
-MAX_SUBSCRIPTIONS: Final = 1_000
-"""Maximum number of subscriptions of a connection."""
+MAX_UNREAD_SIZE: Final = MAX_ANSWER
+"""Maximum characters of the unread notifications of a subscription, as JSON."""
 TIMEOUT: Final = 60.0
 """Default seconds for an answer."""
 
@@ -75,6 +77,72 @@ async def connect(url: str, timeout: float = TIMEOUT) -> Connection:
     return await WebSocket.connect(url, timeout)
 
 
+class _Unread:
+    """The unread notifications of one subscription."""
+
+    def __init__(self, url: str) -> None:
+        self.name: str | None = None
+        """The node's name of the subscription; None until its answer."""
+        self._url = url
+        self._items: deque[tuple[Json, int]] = deque()
+        self._size = 0
+        self._end: Disconnected | None = None
+        self._changed = asyncio.Event()
+
+    def add(self, item: Json, size: int) -> None:
+        """Add a notification, or end the subscription if too many are unread."""
+        if self._end is not None:
+            return
+        if len(self._items) >= MAX_UNREAD or self._size + size > MAX_UNREAD_SIZE:
+            self.end(
+                Disconnected(
+                    f"{self._url} has sent {len(self._items)} notifications that were not read: "
+                    "subscribe again, and read faster"
+                )
+            )
+            return
+        self._items.append((item, size))
+        self._size += size
+        self._changed.set()
+
+    def end(self, error: Disconnected) -> None:
+        """Raise an error behind the notifications that have come."""
+        self._end = self._end or error
+        self._changed.set()
+
+    async def read(self) -> AsyncIterator[Json]:
+        """Yield the notifications. Raises Disconnected at the end."""
+        while True:
+            while self._items:
+                item, size = self._items.popleft()
+                self._size -= size
+                yield item
+            if self._end is not None:
+                raise self._end
+            self._changed.clear()
+            await self._changed.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A request without an answer, and the notifications to come if it subscribes."""
+
+    answer: asyncio.Future[dict[str, Json]]
+    unread: _Unread | None
+
+
+async def _refuse_redirect(*_: object) -> None:
+    raise aiohttp.ClientError("it redirects to another address, which is not followed")
+
+
+def _session() -> aiohttp.ClientSession:
+    # A redirect would send requests, signed transactions among them, to a host that the user did
+    # not name. The handshake of a WebSocket has no option against it.
+    trace = aiohttp.TraceConfig()
+    trace.on_request_redirect.append(_refuse_redirect)
+    return aiohttp.ClientSession(trace_configs=[trace])
+
+
 class WebSocket:
     """A connection by a WebSocket; made by `connect`, closed at the end of `async with`."""
 
@@ -90,8 +158,8 @@ class WebSocket:
         self._socket = socket
         self._timeout = timeout
         self._number = 0
-        self._waiting: dict[int, asyncio.Future[dict[str, Json]]] = {}
-        self._subscriptions: dict[str, asyncio.Queue[Json | Disconnected]] = {}
+        self._waiting: dict[int, _Waiting] = {}
+        self._subscriptions: dict[str, _Unread] = {}
         self._lost: Disconnected | None = None
         self._reader = asyncio.create_task(self._read())
 
@@ -103,7 +171,7 @@ class WebSocket:
         is no URL.
         """
         address = web_socket_url(url)
-        session = aiohttp.ClientSession()
+        session = _session()
         try:
             async with asyncio.timeout(timeout):
                 socket = await session.ws_connect(address, max_msg_size=MAX_ANSWER, heartbeat=30.0)
@@ -135,12 +203,17 @@ class WebSocket:
 
     async def call(self, method: str, *params: Json) -> Json:
         """Return a method's result. Raises RpcError, TimedOut, Disconnected."""
+        return await self._request(method, params)
+
+    async def _request(
+        self, method: str, params: tuple[Json, ...], unread: _Unread | None = None
+    ) -> Json:
         if self._lost is not None:
             raise self._lost
         self._number += 1
         number = self._number
         answer: asyncio.Future[dict[str, Json]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = answer
+        self._waiting[number] = _Waiting(answer, unread)
         try:
             async with asyncio.timeout(self._timeout):
                 await self._socket.send_str(request(number, method, params))
@@ -158,79 +231,55 @@ class WebSocket:
         self, method: str, unsubscribe: str, *params: Json
     ) -> AsyncIterator[AsyncIterator[Json]]:
         """Yield the notifications of a subscription, until the end of `async with`."""
-        name = await self.call(method, *params)
-        if not isinstance(name, str):
-            raise InvalidAnswer(
-                f"the node refused {method}: it answered with {name!r}, not with a subscription"
-            )
-        queue = self._queue(name)
-        if self._lost is not None:
-            queue.put_nowait(self._lost)
+        unread = _Unread(self.url)
         try:
-            yield self._notifications(queue)
+            name = await self._request(method, params, unread)
+            if unread.name is None:
+                raise InvalidAnswer(
+                    f"the node refused {method}: it answered with {name!r}, not with a new "
+                    "subscription"
+                )
+            yield unread.read()
         finally:
-            try:
+            if unread.name is not None:
+                del self._subscriptions[unread.name]
                 # The node may be gone, or have ended the subscription itself.
                 with suppress(ClientError):
-                    await self.call(unsubscribe, name)
-            finally:
-                # Last: a notification before the answer would begin the queue again.
-                self._subscriptions.pop(name, None)
-
-    async def _notifications(
-        self, queue: asyncio.Queue[Json | Disconnected]
-    ) -> AsyncIterator[Json]:
-        while True:
-            item = await queue.get()
-            if isinstance(item, Disconnected):
-                raise item
-            yield item
-
-    def _queue(self, name: str) -> asyncio.Queue[Json | Disconnected]:
-        return self._subscriptions.setdefault(name, asyncio.Queue())
+                    await self.call(unsubscribe, unread.name)
 
     async def _read(self) -> None:
         try:
             async for message in self._socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
-                    self._receive(json.loads(message.data))
+                    self._receive(json.loads(message.data), len(message.data))
         except (aiohttp.ClientError, OSError, ValueError, RecursionError):
             pass  # a message that is no JSON counts as a closed connection
         self._lost = self._closed()
-        for answer in self._waiting.values():
-            if not answer.done():
-                answer.set_exception(self._lost)
-        for queue in self._subscriptions.values():
-            queue.put_nowait(self._lost)
+        for waiting in self._waiting.values():
+            if not waiting.answer.done():
+                waiting.answer.set_exception(self._lost)
+        for unread in self._subscriptions.values():
+            unread.end(self._lost)
 
-    def _receive(self, message: Json) -> None:
+    def _receive(self, message: Json, size: int) -> None:
         if not isinstance(message, dict):
             return
         params = message.get("params")
         if isinstance(params, dict):
             name = params.get("subscription")
-            if isinstance(name, str):
-                self._notify(name, params.get("result"))
+            if isinstance(name, str) and name in self._subscriptions:
+                self._subscriptions[name].add(params.get("result"), size)
             return
         number = message.get("id")
-        answer = self._waiting.get(number) if isinstance(number, int) else None
-        if answer is not None and not answer.done():
-            answer.set_result(message)
-
-    def _notify(self, name: str, item: Json) -> None:
-        # A notification may arrive before the task that subscribed runs.
-        if name not in self._subscriptions and len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+        waiting = self._waiting.get(number) if isinstance(number, int) else None
+        if waiting is None or waiting.answer.done():
             return
-        queue = self._queue(name)
-        if queue.qsize() < MAX_UNREAD:
-            queue.put_nowait(item)
-        elif queue.qsize() == MAX_UNREAD:
-            queue.put_nowait(
-                Disconnected(
-                    f"{self.url} has sent {MAX_UNREAD} notifications that were not read: "
-                    "subscribe again, and read faster"
-                )
-            )
+        name = message.get("result")
+        # A name that another subscription has would mix the notifications of both.
+        if waiting.unread and isinstance(name, str) and name not in self._subscriptions:
+            waiting.unread.name = name
+            self._subscriptions[name] = waiting.unread
+        waiting.answer.set_result(message)
 
     def _closed(self) -> Disconnected:
         return Disconnected(f"{self.url} closed the connection; {_IS_IT_RUNNING}")

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from btt_chain.client.arguments import Arguments
-from btt_chain.client.errors import InvalidArgument, Undecodable
-from btt_chain.client.items import Items
+from btt_chain.client.errors import InvalidArgument, decoding
+from btt_chain.client.items import CONTRADICTION, Items
 from btt_chain.client.values import Values
 from btt_chain.crypto.hashing import (
     blake2_128,
@@ -17,7 +17,7 @@ from btt_chain.crypto.hashing import (
     twox_128,
     twox_256,
 )
-from btt_chain.scale.errors import DecodeError, EncodeError
+from btt_chain.scale.errors import EncodeError
 from btt_chain.scale.metadata import (
     PalletMetadata,
     PlainEntry,
@@ -62,6 +62,12 @@ class StorageItems:
         self, pallet: PalletMetadata, entry: StorageEntry, typed: Sequence[Plain]
     ) -> tuple[bytes, bool]:
         """Return the key of a storage item, and False if it is only a prefix for fewer keys."""
+        with decoding(CONTRADICTION):
+            return self._key(pallet, entry, typed)
+
+    def _key(
+        self, pallet: PalletMetadata, entry: StorageEntry, typed: Sequence[Plain]
+    ) -> tuple[bytes, bool]:
         prefix = pallet.storage.prefix if pallet.storage else pallet.name
         key = twox_128(prefix.encode()) + twox_128(entry.name.encode())
         kinds = self.key_types(entry)
@@ -107,7 +113,7 @@ class StorageItems:
         """Return type and value of each key; no type for one of which only the hash is stored."""
         at = PREFIX_BYTES
         found: list[tuple[int | None, Plain]] = []
-        try:
+        with decoding(f"0x{key.hex()} is no key of {entry.name}"):
             for kind, hasher in self.key_types(entry):
                 length = _HASH_LENGTHS.get(hasher)
                 if length is None:
@@ -117,8 +123,6 @@ class StorageItems:
                     continue
                 value, at = self._types.decode_at(kind, key, at + length)
                 found.append((kind, value))
-        except DecodeError as error:
-            raise Undecodable(f"0x{key.hex()} is no key of {entry.name}: {error}") from None
         return found
 
     def stored(self, entry: StorageEntry, raw: bytes | None) -> tuple[int, Plain]:
@@ -128,9 +132,5 @@ class StorageItems:
             if entry.modifier is StorageModifier.Optional:
                 return kind, None
             raw = entry.default
-        try:
+        with decoding(f"the stored value of {entry.name} is not of its type"):
             return kind, self._types.decode(kind, raw)
-        except DecodeError as error:
-            raise Undecodable(
-                f"the stored value of {entry.name} is not of its type: {error}"
-            ) from None

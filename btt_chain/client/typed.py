@@ -16,7 +16,7 @@ from inspect import getdoc
 from typing import Any, Final
 
 from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime
-from btt_chain.client.chain import Chain
+from btt_chain.client.chain import Chain, read_header
 from btt_chain.client.errors import (
     ClientError,
     Disconnected,
@@ -25,13 +25,14 @@ from btt_chain.client.errors import (
     InvalidArgument,
     NotIncluded,
     TransactionRefused,
+    decoding,
 )
 from btt_chain.client.extrinsics import Signer
 from btt_chain.client.jsonrpc import TIMEOUT, Json
 from btt_chain.client.reasons import REASONS
 from btt_chain.client.transactions import PATIENCE, Call
 from btt_chain.client.wire import hex_of, to_bytes, to_hex
-from btt_chain.primitives.babe import pre_digest
+from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, codec
 from runtime.apis.base import Method
@@ -128,16 +129,21 @@ class RuntimeClient:
     async def heads(self) -> AsyncIterator[Head]:
         """Yield new best blocks, from the present one on; only the newest to a slow caller.
 
-        Raises Disconnected.
+        One block waits at most; a newer one replaces it. Raises Disconnected, InvalidAnswer.
         """
-        newest: asyncio.Queue[Json | Disconnected] = asyncio.Queue()
+        newest: asyncio.Queue[Json | ClientError] = asyncio.Queue(maxsize=1)
+
+        def replace(item: Json | ClientError) -> None:
+            if newest.full():
+                newest.get_nowait()
+            newest.put_nowait(item)
 
         async def read(items: AsyncIterator[Json]) -> None:
             try:
                 async for item in items:
-                    newest.put_nowait(item)
-            except Disconnected as error:
-                newest.put_nowait(error)
+                    replace(item)
+            except ClientError as error:
+                replace(error)
 
         async with self.chain.connection.subscribe(
             "chain_subscribeNewHeads", "chain_unsubscribeNewHeads"
@@ -146,9 +152,7 @@ class RuntimeClient:
             try:
                 while True:
                     item = await newest.get()
-                    while not newest.empty():
-                        item = newest.get_nowait()
-                    if isinstance(item, Disconnected):
+                    if isinstance(item, ClientError):
                         raise item
                     yield await self._head_of(item)
             finally:
@@ -191,9 +195,11 @@ class RuntimeClient:
         _, index = await self.chain.transactions.position(wire, block)
         raw = await self.chain.transactions.events_of(block)
         self._runtime.bind()
+        with decoding("the events of the block cannot be read"):
+            records = _EVENTS.decode_all(b"\0" if raw is None else raw)
         events = tuple(
             record.event.event
-            for record in _EVENTS.decode_all(b"\0" if raw is None else raw)
+            for record in records
             if isinstance(record.phase, ApplyExtrinsic) and record.phase.extrinsic == index
         )
         for event in events:
@@ -205,8 +211,9 @@ class RuntimeClient:
 
     def _failure(self, error: WireError) -> DispatchFailed:
         if isinstance(error, WireModule):
-            pallet = self._runtime.pallets[int(error.error.index)]
-            kind = pallet.ERRORS[error.error.error[0]]
+            with decoding("the block's events have an unknown error"):
+                pallet = self._runtime.pallets[int(error.error.index)]
+                kind = pallet.ERRORS[error.error.error[0]]
             return DispatchFailed(f"{pallet.name}.{kind.__name__}", getdoc(kind) or "")
         name, more = type(error).__name__.removeprefix("Wire"), getattr(error, "error", None)
         full = f"{name}.{more.name}" if isinstance(more, IntEnum) else name
@@ -214,14 +221,22 @@ class RuntimeClient:
         return DispatchFailed(full, REASONS.get(full, ""))
 
     async def _head_of(self, answer: Json) -> Head:
-        if not isinstance(answer, dict):
-            raise InvalidAnswer(f"{answer!r} is no header")
-        header = Header.from_json(answer)
+        header = read_header(answer)
         # Another runtime's views and events would be decoded wrongly.
         await self.chain.transactions.check_runtime()
         final = await self.chain.finalized()
-        slot = 0 if header.number == 0 else int(pre_digest(header.digest.logs).claim.slot)
-        return Head(int(header.number), bytes(header.hash()), slot, final.number, final.hash)
+        return Head(
+            int(header.number), bytes(header.hash()), _slot_of(header), final.number, final.hash
+        )
+
+
+def _slot_of(header: Header) -> int:
+    if header.number == 0:
+        return 0
+    try:
+        return int(pre_digest(header.digest.logs).claim.slot)
+    except NoPreDigest as error:
+        raise InvalidAnswer(f"the node sent a header without a slot: {error}") from None
 
 
 @asynccontextmanager
@@ -233,5 +248,6 @@ async def open_runtime(url: str, timeout: float = TIMEOUT) -> AsyncIterator[Runt
     async with Chain.connect(url, timeout) as chain:
         stored = {key: await chain.storage_bytes(key) for key in (CODE_KEY, PARAMS_KEY)}
         runtime = RuntimeRegistry().of(stored.get).queries.runtime
-        params = RuntimeParams.decode(stored[PARAMS_KEY] or b"")
+        with decoding("the parameters of the runtime cannot be read"):
+            params = RuntimeParams.decode(stored[PARAMS_KEY] or b"")
         yield RuntimeClient(chain, runtime, int(params.slot_ms))

@@ -51,6 +51,13 @@ def member(answer: Json, name: str) -> Json:
     return answer[name]
 
 
+def list_of(answer: Json) -> list[Json]:
+    """Return a list that a node sent. Raises InvalidAnswer."""
+    if not isinstance(answer, list):
+        raise InvalidAnswer(f"the node answered {answer!r} where a list was expected")
+    return answer
+
+
 def header_number(header: Json) -> int:
     """Return the number of a block from its header's JSON form. Raises InvalidAnswer."""
     return integer_of(member(header, "number"))

@@ -8,7 +8,7 @@ have the address format. Errors name the place: `dest: expected an SS58 address`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias
 
 from btt_chain.scale.codecs import BIT_SEQUENCE, BOOL, BYTES, STR, BitSequence
@@ -33,6 +33,10 @@ Plain: TypeAlias = "bool | int | str | bytes | list[Plain] | dict[str, Plain] | 
 
 MAX_NESTING = 128
 """Maximum nesting of values: recursive types would allow any depth."""
+
+MAX_NAME_PARTS = 256
+MAX_NAME_NESTING = 16
+"""Maximum number of parts in the name of a type, and of their nesting."""
 
 MAX_EMPTY_ITEMS = 1 << 16
 """Maximum number of parts without bytes in an input: nothing else bounds their number."""
@@ -104,26 +108,32 @@ class Portable:
                     return variant
         raise LookupError(f"{self.name(type_id)} has no {name}")
 
-    def name(self, type_id: int, depth: int = 0) -> str:
-        """Return a readable name: `Vec<u8>`, `AccountId32`, `(u32, bool)`."""
-        kind = self.type(type_id)
+    def name(self, type_id: int) -> str:
+        """Return a readable name: `Vec<u8>`, `AccountId32`, `(u32, bool)`; `…` for what is long."""
+        return self._name(type_id, 0, iter(range(MAX_NAME_PARTS)))
+
+    def _name(self, type_id: int, depth: int, left: Iterator[int]) -> str:
+        # Types that contain each other, or that double at each level, would have no end.
+        if depth > MAX_NAME_NESTING or next(left, None) is None:
+            return "…"
+        kind, depth = self.type(type_id), depth + 1
         if kind.path:
             shown = [p for p in kind.params if p.type is not None]
-            if kind.path[-1] not in {"Option", "Result", "BoundedVec", "BTreeMap"} or depth > 3:
+            if kind.path[-1] not in {"Option", "Result", "BoundedVec", "BTreeMap"} or depth > 4:
                 return kind.path[-1]
-            inner = ", ".join(self.name(p.type, depth + 1) for p in shown if p.type is not None)
+            inner = ", ".join(self._name(p.type, depth, left) for p in shown if p.type is not None)
             return f"{kind.path[-1]}<{inner}>" if inner else kind.path[-1]
         match kind.definition:
             case PrimitiveDef(primitive):
                 return primitive.name
             case CompactDef(inner_id):
-                return f"Compact<{self.name(inner_id, depth + 1)}>"
+                return f"Compact<{self._name(inner_id, depth, left)}>"
             case SequenceDef(item):
-                return f"Vec<{self.name(item, depth + 1)}>"
+                return f"Vec<{self._name(item, depth, left)}>"
             case ArrayDef(size, item):
-                return f"[{self.name(item, depth + 1)}; {size}]"
+                return f"[{self._name(item, depth, left)}; {size}]"
             case TupleDef(items):
-                return f"({', '.join(self.name(item, depth + 1) for item in items)})"
+                return f"({', '.join(self._name(item, depth, left) for item in items)})"
             case BitSequenceDef():
                 return "BitVec"
             case CompositeDef() | VariantDef():

@@ -90,14 +90,14 @@ def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
             for one in _chosen(book, pallet):
                 for entry in one.storage.entries if one.storage else []:
                     keys = ", ".join(
-                        book.items.types.name(kind) for kind, _ in book.storage.key_types(entry)
+                        book.items.type_name(kind) for kind, _ in book.storage.key_types(entry)
                     )
                     rows.append(
                         {
                             "name": f"{one.name}.{entry.name}",
                             "kind": "storage",
                             "keys": keys,
-                            "type": book.items.types.name(entry.type.value),
+                            "type": book.items.type_name(entry.type.value),
                             "docs": docs_of(entry),
                         }
                     )
@@ -106,7 +106,7 @@ def items(pallet: str | None, url: str, timeout: float, as_json: bool) -> None:
                         "name": f"{one.name}.{known.name}",
                         "kind": "constant",
                         "keys": "",
-                        "type": book.items.types.name(known.type),
+                        "type": book.items.type_name(known.type),
                         "docs": docs_of(known),
                     }
                     for known in one.constants
@@ -128,7 +128,7 @@ def _browse(pallet: str | None, url: str, timeout: float, as_json: bool, what: s
                     "index": f"{one.index}.{variant.index}",
                     what: f"{one.name}.{variant.name}",
                     "fields": ", ".join(
-                        f"{field.name or at}: {book.items.field_type(field)}"
+                        f"{field.name or at}: {book.items.type_name(field.type)}"
                         for at, field in enumerate(variant.fields)
                     ),
                     "docs": docs_of(variant),

@@ -124,7 +124,7 @@ async def _print_entries(
     if not keys:
         show.note("nothing is stored there")
         return
-    names = [catalogue.items.types.name(kind) for kind, _ in catalogue.storage.key_types(entry)]
+    names = [catalogue.items.type_name(kind) for kind, _ in catalogue.storage.key_types(entry)]
     show.table(
         [*names, "value"],
         [

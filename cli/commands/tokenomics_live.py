@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
 
 from btt_chain.client.amount import Currency
-from btt_chain.client.chain import find_block, header_hash, read_properties
+from btt_chain.client.chain import find_block, read_header, read_properties
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from btt_chain.client.wire import header_number, member, to_bytes
@@ -100,7 +100,7 @@ def _print_pools(pools: Json, currency: Currency) -> None:
 
 def amount(answer: Json) -> int:
     """Return an amount that a node sent as decimal text."""
-    if isinstance(answer, str) and answer.isascii() and answer.isdecimal():
+    if isinstance(answer, str) and answer.isascii() and answer.isdecimal() and len(answer) < 40:
         return int(answer)
     raise Refused(f"the node answered {answer!r} where an amount was expected")
 
@@ -113,7 +113,7 @@ async def print_audit(url: str, timeout: float, at: str, as_json: bool) -> ExitC
     async with await WebSocket.connect(url, timeout) as client:
         hash = await find_block(client, at)
         header = await client.call("chain_getHeader", "0x" + hash.hex())
-        if header_hash(header) != hash:
+        if read_header(header).hash() != hash:
             raise Refused(f"the node's header of block 0x{hash.hex()} has another hash")
         state = await fetch_state(client, hash)
     number = header_number(header)

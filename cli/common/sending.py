@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from btt_chain.client.errors import printable
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import (
@@ -301,7 +302,7 @@ class Sender:
         name = await chain.connection.call("system_chain")
         if self.as_json or not is_terminal():
             raise Mistyped(f"{name} is a live chain: add --yes to send {said}")
-        click.confirm(show.printable(f"Send this to {name}?"), abort=True, err=True)
+        click.confirm(printable(f"Send this to {name}?"), abort=True, err=True)
 
     async def included(self, chain: Chain, call: Call, wire: bytes) -> Included:
         """Send a prepared call; return its result in its block, also if it failed there."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
+
+from btt_chain.client.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,28 +25,29 @@ if TYPE_CHECKING:
 _UNFOLDED = 100_000
 """Columns of an output other than a terminal."""
 
+_NOT_ASCII = re.compile(r"[^\n -~]")
+
 
 def document(value: object) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def line(value: object) -> None:
     """Print a JSON document on one line, as one of many."""
-    click.echo(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+    click.echo(_json(json.dumps(value, separators=(",", ":"), ensure_ascii=False)))
 
 
-def printable(text: str) -> str:
-    """Return a text with control characters escaped: a node's answers could move the cursor."""
-    return "".join(
-        each if each.isprintable() or each == "\n" else each.encode("unicode_escape").decode()
-        for each in text
+def _json(text: str) -> str:
+    """Return JSON with the control characters escaped that JSON permits in texts."""
+    return _NOT_ASCII.sub(
+        lambda found: found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1], text
     )
 
 
 def note(text: str) -> None:
     """Print a message on standard error."""
-    click.echo(text, err=True)
+    click.echo(printable(text), err=True)
 
 
 def record(fields: Mapping[str, str | Sequence[str]], *, width: int = 0) -> None:
@@ -84,7 +88,7 @@ def table(
             overflow="fold",
         )
     for row in rows:
-        grid.add_row(*map(Text, row))
+        grid.add_row(*(Text(printable(cell)) for cell in row))
     terminal = console()
     if terminal.is_terminal:
         terminal.print(grid)
@@ -97,23 +101,23 @@ def table(
 
 def good(text: str) -> None:
     """Print a line about a success."""
-    _echo(click.style(text, fg="green"))
+    _echo(click.style(printable(text), fg="green"))
 
 
 def bad(text: str) -> None:
     """Print a line about a failure."""
-    _echo(click.style(text, fg="red", bold=True))
+    _echo(click.style(printable(text), fg="red", bold=True))
 
 
 def heading(text: str) -> None:
     """Print a line above a section."""
-    _echo(click.style(text, bold=True))
+    _echo(click.style(printable(text), bold=True))
 
 
 def complain(message: str) -> None:
     """Print an error in one line on standard error."""
     label = click.style("error:", fg="red", bold=True)
-    _echo(f"{label} {' '.join(message.split())}", err=True)
+    _echo(f"{label} {printable(' '.join(message.split()))}", err=True)
 
 
 def _echo(text: str, *, err: bool = False) -> None:

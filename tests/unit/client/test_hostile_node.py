@@ -9,14 +9,13 @@ from typing import cast
 import pytest
 
 from btt_chain.client.chain import read_properties
-from btt_chain.client.errors import InvalidAnswer, RpcError, TransactionRefused
+from btt_chain.client.errors import InvalidAnswer, RpcError, TransactionRefused, printable
 from btt_chain.client.extrinsics import without_signature
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.transactions import Call, ChainFacts, Transactions
 from btt_chain.client.wire import integer_of
 from btt_chain.crypto.keypair import KeyPair
-from cli.common.show import printable
 
 ALICE = KeyPair.from_uri("//Alice")
 WIRE = bytes.fromhex("a50184") + b"\0" + ALICE.account_id + b"\1" + b"\7" * 64 + b"extra and call"

@@ -19,16 +19,18 @@ from btt_chain.client.errors import (
 )
 from btt_chain.client.jsonrpc import Http, WebSocket, web_socket_url
 
-Answer = Callable[[web.WebSocketResponse, dict[str, Any]], Awaitable[None]]
+Request = dict[str, Any]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+Answer = Callable[[web.WebSocketResponse, Request], Awaitable[None]]
 
 
 @asynccontextmanager
-async def server(answer: Answer) -> AsyncIterator[str]:
+async def server(reply: Answer) -> AsyncIterator[str]:
     async def handle(request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         async for message in socket:
-            await answer(socket, json.loads(message.data))
+            await reply(socket, json.loads(message.data))
         return socket
 
     app = web.Application()
@@ -49,14 +51,23 @@ async def plain(_request: web.Request) -> web.Response:
     return web.Response(text="no WebSocket here")
 
 
-async def echo(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+async def answer(socket: web.WebSocketResponse, request: Request, result: object) -> None:
+    await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "result": result})
+
+
+async def notify(socket: web.WebSocketResponse, subscription: str, item: object) -> None:
+    params = {"subscription": subscription, "result": item}
+    await socket.send_json({"jsonrpc": "2.0", "method": "n", "params": params})
+
+
+async def echo(socket: web.WebSocketResponse, request: Request) -> None:
     await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "result": request["params"]})
 
 
 async def test_answers_find_the_call_they_belong_to() -> None:
-    waiting: list[dict[str, Any]] = []
+    waiting: list[Request] = []
 
-    async def in_reverse(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+    async def in_reverse(socket: web.WebSocketResponse, request: Request) -> None:
         waiting.append(request)
         if len(waiting) == 3:
             for each in reversed(waiting):
@@ -68,7 +79,7 @@ async def test_answers_find_the_call_they_belong_to() -> None:
 
 
 async def test_an_error_of_the_node_says_what_why_and_its_code() -> None:
-    async def refuse(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+    async def refuse(socket: web.WebSocketResponse, request: Request) -> None:
         error = {"code": 1010, "message": "Invalid Transaction", "data": "bad signature"}
         await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "error": error})
 
@@ -83,7 +94,7 @@ async def test_an_error_of_the_node_says_what_why_and_its_code() -> None:
 
 
 async def test_a_node_that_keeps_silent_is_not_waited_for() -> None:
-    async def silent(_socket: web.WebSocketResponse, _request: dict[str, Any]) -> None:
+    async def silent(_socket: web.WebSocketResponse, _request: Request) -> None:
         pass
 
     async with server(silent) as url, await WebSocket.connect(url, 0.05) as client:
@@ -92,7 +103,7 @@ async def test_a_node_that_keeps_silent_is_not_waited_for() -> None:
 
 
 async def test_a_node_that_goes_away_fails_every_call_and_subscription() -> None:
-    async def leave(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+    async def leave(socket: web.WebSocketResponse, request: Request) -> None:
         if request["method"] == "subscribe":
             await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "result": "s"})
             return
@@ -111,7 +122,7 @@ async def test_a_node_that_goes_away_fails_every_call_and_subscription() -> None
 async def test_no_notification_is_lost_behind_the_answer() -> None:
     unsubscribed: list[Any] = []
 
-    async def eager(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+    async def eager(socket: web.WebSocketResponse, request: Request) -> None:
         if request["method"] == "unsubscribe":
             unsubscribed.append(request["params"])
             await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "result": True})
@@ -132,7 +143,7 @@ async def test_no_notification_is_lost_behind_the_answer() -> None:
 
 async def test_what_is_no_subscription_is_refused() -> None:
     async with server(echo) as url, await WebSocket.connect(url, 5) as client:
-        with pytest.raises(InvalidAnswer, match="not with a subscription"):
+        with pytest.raises(InvalidAnswer, match="not with a new subscription"):
             async with client.subscribe("subscribe", "unsubscribe"):
                 pass
 
@@ -165,12 +176,11 @@ def test_what_is_no_url_is_mistyped(typed: str) -> None:
 
 
 @asynccontextmanager
-async def http_server(body: bytes) -> AsyncIterator[str]:
-    async def handle(_request: web.Request) -> web.Response:
-        return web.Response(body=body)
-
+async def served(
+    handle: Callable[[web.Request], Awaitable[web.StreamResponse]],
+) -> AsyncIterator[str]:
     app = web.Application()
-    app.router.add_post("/", handle)
+    app.router.add_route("*", "/", handle)
     runner = web.AppRunner(app)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -179,6 +189,15 @@ async def http_server(body: bytes) -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+@asynccontextmanager
+async def http_server(body: bytes) -> AsyncIterator[str]:
+    async def handle(_request: web.Request) -> web.Response:
+        return web.Response(body=body)
+
+    async with served(handle) as url:
+        yield url
 
 
 async def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +219,7 @@ async def test_notifications_that_are_not_read_are_bounded(
 ) -> None:
     monkeypatch.setattr(jsonrpc, "MAX_UNREAD", 2)
 
-    async def flood(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+    async def flood(socket: web.WebSocketResponse, request: Request) -> None:
         if request["method"] == "subscribe":
             await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "result": "s"})
             for number in range(9):
@@ -220,15 +239,83 @@ async def test_notifications_that_are_not_read_are_bounded(
             await anext(items)
 
 
-async def test_unknown_subscriptions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonrpc, "MAX_SUBSCRIPTIONS", 3)
+async def test_the_size_of_unread_notifications_is_bounded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(jsonrpc, "MAX_UNREAD_SIZE", 1_000)
 
-    async def invent(socket: web.WebSocketResponse, request: dict[str, Any]) -> None:
+    async def flood(socket: web.WebSocketResponse, request: Request) -> None:
+        if request["method"] == "subscribe":
+            await answer(socket, request, "s")
+            for number in range(9):
+                await notify(socket, "s", f"{number}" + "x" * 300)
+        else:
+            await echo(socket, request)
+
+    async with (
+        server(flood) as url,
+        await WebSocket.connect(url, 5) as client,
+        client.subscribe("subscribe", "unsubscribe") as items,
+    ):
+        await client.call("wait until all has come")
+        assert [str(await anext(items))[0] for _ in range(2)] == ["0", "1"]
+        with pytest.raises(Disconnected, match="2 notifications that were not read"):
+            await anext(items)
+
+
+async def test_notifications_of_unknown_subscriptions_are_dropped() -> None:
+    async def invent(socket: web.WebSocketResponse, request: Request) -> None:
         for number in range(9):
-            params = {"subscription": f"s{number}", "result": 0}
-            await socket.send_json({"jsonrpc": "2.0", "method": "n", "params": params})
-        await echo(socket, request)
+            await notify(socket, f"s{number}", 0)
+        await answer(socket, request, "s3")
+        await notify(socket, "s3", "right")
 
     async with server(invent) as url, await WebSocket.connect(url, 5) as client:
         await client.call("m")
-        assert len(client._subscriptions) == 3
+        assert not client._subscriptions
+        async with client.subscribe("subscribe", "unsubscribe") as items:
+            assert await anext(items) == "right"
+        assert not client._subscriptions
+
+
+async def test_a_second_subscription_with_the_name_of_the_first_is_refused() -> None:
+    async def repeat(socket: web.WebSocketResponse, request: Request) -> None:
+        await answer(socket, request, "same")
+        await notify(socket, "same", request["id"])
+
+    async with (
+        server(repeat) as url,
+        await WebSocket.connect(url, 5) as client,
+        client.subscribe("subscribe", "unsubscribe") as items,
+    ):
+        assert await anext(items) == 1
+        with pytest.raises(InvalidAnswer, match="not with a new subscription"):
+            async with client.subscribe("subscribe", "unsubscribe"):
+                pass
+        assert await anext(items) == 2  # the first one goes on
+
+
+async def test_a_redirect_to_another_address_is_not_followed() -> None:
+    async def handle(_request: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect(target)
+
+    async with server(echo) as target, served(handle) as url:
+        with pytest.raises(Disconnected, match="redirects to another address"):
+            await WebSocket.connect(url.replace("http", "ws"), 5)
+        async with Http(url, 5) as client:
+            with pytest.raises(InvalidAnswer, match="no JSON-RPC"):
+                await client.call("m")
+
+
+async def test_control_characters_of_an_error_are_escaped_and_its_length_is_bounded() -> None:
+    async def refuse(socket: web.WebSocketResponse, request: Request) -> None:
+        error = {"code": 1, "message": "\x1b[2Jgone\r\x9b" + "y" * 100_000}
+        await socket.send_json({"jsonrpc": "2.0", "id": request["id"], "error": error})
+
+    async with server(refuse) as url, await WebSocket.connect(url, 5) as client:
+        with pytest.raises(RpcError) as refused:
+            await client.call("m")
+    text = str(refused.value)
+    assert text.startswith("the node refused m: \\x1b[2Jgone\\r\\x9by")
+    assert text.isprintable()
+    assert len(text) < 5_000
