@@ -185,21 +185,32 @@ class Dispatcher:
 
     # ---- WebSocket: answers leave through the connection's queue
 
-    async def handle(self, caller: Caller, connection: Connection, raw: bytes | str) -> None:
+    def handle(self, caller: Caller, connection: Connection, raw: bytes | str) -> Awaitable[None]:
         """Answer one message of a connection; slow calls go on in the background."""
         if not self.turns.begin():
-            await self.turns.turn(caller.rank)
+            return self._in_turn(caller, connection, raw)
         message, reply = self._read(caller, raw)
+        if reply is not None and reply.is_plain and connection.is_idle:
+            frame = reply.frame or b""
+            if len(frame) <= FREE_ANSWER:
+                # Nearly every call: no frame waits, and the answer has no effects.
+                return connection.wire.write(frame)
+        return self._proceed(caller, connection, message, reply)
+
+    async def _in_turn(self, caller: Caller, connection: Connection, raw: bytes | str) -> None:
+        await self.turns.turn(caller.rank)
+        await self._proceed(caller, connection, *self._read(caller, raw))
+
+    async def _proceed(
+        self, caller: Caller, connection: Connection, message: Message, reply: Reply | None
+    ) -> None:
+        """Send the answer to a message that was read, once there is one."""
         if reply is None:
             items = message if isinstance(message, list) else [message]
             if any(self._is_slow(item) for item in items):
                 await connection.run_slow(partial(self._later, caller, connection, message))
                 return
             reply = await self._slowly(caller, message)
-        elif reply.is_plain and connection.is_idle and len(reply.frame or b"") <= FREE_ANSWER:
-            # Nearly every call: no frame waits, and the answer has no effects.
-            await connection.wire.write(reply.frame or b"")
-            return
         reply = self._with_room(reply, message)
         if reply.frame is None:
             return

@@ -39,6 +39,7 @@ class Limits:
     """Slow calls in progress at once on one connection; the next waits its turn."""
     call_timeout: float = 30.0
     ping: float = 30.0
+    """Silence of a WebSocket after which it is pinged; without an answer it is cut off."""
     idle: float = 60.0
     """Maximum silence of a connection before its first request, or between two over HTTP."""
     connections_in_all: int = 1_024

@@ -231,6 +231,8 @@ class Signature:
 
         """
         if not params:
+            if not self.parameters:
+                return []
             params = []
         values = params if isinstance(params, list) else self._by_name(params)
         expected = self.parameters

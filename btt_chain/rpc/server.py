@@ -33,6 +33,7 @@ from btt_chain.rpc.access import (
 from btt_chain.rpc.budget import Bill
 from btt_chain.rpc.connection import Connection, Tally
 from btt_chain.rpc.dispatch import Caller, Dispatcher
+from btt_chain.rpc.heartbeat import Heartbeats
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.listener import Listener
 from btt_chain.rpc.origin import TrustedProxies
@@ -115,6 +116,7 @@ class RpcServer:
         self.sockets: dict[web.WebSocketResponse, Connection] = {}
         self.proxies = TrustedProxies(config.trusted_proxies)
         self.visitors = Visitors(config.limits, self.limiter, self.proxies)
+        self.heartbeats = Heartbeats(config.limits.ping)
         self.callers: dict[RequestHandler, Visitor] = {}
         self._subscriptions = Tally()
         self._acceptor: _Acceptor | None = None
@@ -283,7 +285,6 @@ class RpcServer:
     ) -> web.WebSocketResponse:
         limits = self.config.limits
         socket = web.WebSocketResponse(
-            heartbeat=limits.ping,
             max_msg_size=limits.request_size,
             compress=False,  # costs more than it saves, and is inflated before it can be priced
             autoping=False,  # pings have a price, too
@@ -297,6 +298,7 @@ class RpcServer:
         connection = Connection(wire, limits, address, bucket, bill, self._subscriptions)
         caller = Caller(self.unsafe_allowed(visitor), bucket, connection, bill)
         self.sockets[socket] = connection
+        self.heartbeats.add(socket, visitor)
         visitor.subscriptions = connection.subscriptions
         try:
             await self._converse(socket, caller, visitor, connection)
@@ -308,6 +310,7 @@ class RpcServer:
             connection.wire.cut()
         finally:
             del self.sockets[socket]
+            self.heartbeats.remove(socket)
             connection.close()
         return socket
 
@@ -319,7 +322,7 @@ class RpcServer:
         connection: Connection,
     ) -> None:
         """Answer one message after another, within the caller's budget."""
-        bill = connection.bill
+        bill, visitors = connection.bill, self.visitors
         throttle = Throttle(bill)
         was_delayed = False
         handle = partial(self.dispatcher.handle, caller, connection)
@@ -327,7 +330,8 @@ class RpcServer:
             message = await socket.receive()
             kind = message.type
             visitor.since = monotonic()
-            self.visitors.read(visitor)
+            visitors.unread -= visitor.unread  # as `Visitors.read`
+            visitor.unread = 0
             wait = 0.0
             if bill.is_free:
                 if was_delayed:
@@ -357,6 +361,8 @@ class RpcServer:
         while True:
             await asyncio.sleep(SWEEP_EVERY)
             self.visitors.sweep()
+            for visitor in self.heartbeats.sweep(monotonic()):
+                self.visitors.drop(visitor)
 
 
 class _Acceptor(web.Server):
