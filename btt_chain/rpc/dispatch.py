@@ -257,9 +257,9 @@ class Dispatcher:
         if not isinstance(message, Request):
             return False
         method = self.methods.get(message.method)
-        if method is None or method.is_async:
-            return method is not None
-        return method.needs_metadata and self.preparation.concerns(message)
+        if method is None or method.is_quick:
+            return False
+        return method.is_async or self.preparation.concerns(message)
 
     # ---- one message
 
@@ -384,7 +384,10 @@ class Dispatcher:
                 arguments = method.signature.bind(item.params)
             else:
                 arguments = self._bind(caller, method, item)
-            result = self._invoke(caller, method, arguments, reply)
+            if method.kind is Kind.PLAIN:
+                result = method.handler(*arguments)
+            else:
+                result = self._invoke(caller, method, arguments, reply)
             reply.frame = self._answer(item.id, result)
             if self.on_call is not None:
                 self.on_call(method.name, monotonic() - begun)
@@ -440,8 +443,7 @@ class Dispatcher:
     def _invoke(
         self, caller: Caller, method: Method, arguments: list[object], reply: Reply
     ) -> object:
-        if method.kind is Kind.PLAIN:
-            return method.handler(*arguments)
+        """Call a method that needs a connection."""
         connection = caller.connection
         if connection is None:
             raise RpcError(METHOD_NOT_FOUND, f"{method.name} needs a WebSocket connection")

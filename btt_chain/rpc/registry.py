@@ -79,6 +79,12 @@ class Method:
     """True if its first call may have to wait until metadata is prepared."""
     data: int | None = None
     """Position of that function's encoded arguments, whose size is limited by the function."""
+    is_quick: bool = field(init=False)
+    """True if no call of it waits for anything."""
+
+    def __post_init__(self) -> None:
+        """Derive what every call asks."""
+        self.is_quick = not (self.is_async or self.needs_metadata)
 
 
 def method(

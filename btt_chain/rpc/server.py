@@ -301,7 +301,8 @@ class RpcServer:
         self.heartbeats.add(socket, visitor)
         visitor.subscriptions = connection.subscriptions
         try:
-            await self._converse(socket, caller, visitor, connection)
+            # A task of its own: a message wakes it without passing the six frames above it.
+            await asyncio.ensure_future(self._converse(socket, caller, visitor, connection))
         except ConnectionError as gone:
             log.debug("%s is gone: %s", address, gone)
         except Exception:

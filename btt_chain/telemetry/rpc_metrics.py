@@ -46,13 +46,9 @@ class CallSeries(Collector):
     def __init__(self) -> None:
         self._calls: dict[str, Calls] = {}
 
-    def note(self, method: str, microseconds: float) -> None:
-        """Count a call."""
-        calls = self._calls.get(method)
-        if calls is None:
-            calls = self._calls[method] = Calls()
-        calls.total += microseconds
-        calls.buckets[bisect_left(BOUNDS, microseconds)] += 1
+    def of(self, method: str) -> Calls:
+        """Return the calls of a method, to count another one."""
+        return self._calls.setdefault(method, Calls())
 
     def collect(self) -> Iterator[Metric]:
         """Yield the series, for a scrape."""
@@ -78,12 +74,17 @@ class RpcMetrics:
         self.calls = CallSeries()
         registry.add(self.calls)
         self._methods: frozenset[str] = frozenset()
+        self._calls_by_name: dict[str, Calls] = {}
         self.sessions = registry.gauge("btt_rpc_sessions", "Open WebSocket connections")
 
     def on_call(self, method: str, seconds: float) -> None:
         """Record a call of a JSON-RPC method (by its registered name), answered after `seconds`."""
-        # In microseconds, as Substrate's.
-        self.calls.note(method if method in self._methods else OTHER_METHODS, seconds * 1e6)
+        calls = self._calls_by_name.get(method)
+        if calls is None:
+            calls = self._calls_of(method)
+        microseconds = seconds * 1e6  # as Substrate's
+        calls.total += microseconds
+        calls.buckets[bisect_left(BOUNDS, microseconds)] += 1
 
     def on_sessions(self, count: int) -> None:
         """Set the number of open WebSocket connections."""
@@ -92,3 +93,9 @@ class RpcMetrics:
     def know_methods(self, names: Iterable[str]) -> None:
         """Count calls of each of these methods by its name, and of all others together."""
         self._methods = frozenset(names)
+
+    def _calls_of(self, method: str) -> Calls:
+        if method not in self._methods:
+            return self.calls.of(OTHER_METHODS)
+        calls = self._calls_by_name[method] = self.calls.of(method)
+        return calls
