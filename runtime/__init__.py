@@ -416,8 +416,10 @@ class BttRuntime(Runtime):
             hour_ms=u64(params.hour_ms), day_ms=u64(params.day_ms), slot_ms=params.slot_ms,
             pool=PAYFI, treasury=TREASURY, currency=self.balances, moments=self.babe,
             prices=self.oracle, fees=self.tokenomics, discounts=self.tier_staking.positions,
-            people=self.identity, genesis_supply=self.tokenomics.genesis_supply,
-            params_origin=parameters,
+            people=self.identity, penalties=self.tokenomics, clock=self.babe,
+            stalls=self.jobs.deliveries, system=self.system,
+            beacon_delay=params.work.beacon_delay, beacon_authors=params.work.beacon_authors,
+            genesis_supply=self.tokenomics.genesis_supply, params_origin=parameters,
             suspend_origin=ensure_decided(Decision.Technical, Decision.Emergency)))
 
     def _add_upgrade(self, params: RuntimeParams) -> None:

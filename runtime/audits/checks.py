@@ -14,6 +14,7 @@ from runtime.audits.balances import bonds, dust, issuance, reserves
 from runtime.audits.facilities import facilities
 from runtime.audits.mining import mining
 from runtime.audits.objections import objections
+from runtime.audits.oracle import prices
 from runtime.audits.payfi import payments
 from runtime.audits.pools import burns, development, pools, programmes, reserve
 from runtime.audits.staking import stakes
@@ -43,6 +44,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     facilities,
     payments,
     objections,
+    prices,
 )
 """All checks except that of I17, which runs first."""
 

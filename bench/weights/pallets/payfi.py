@@ -1,4 +1,4 @@
-"""Benchmarks of PayFi: merchants with all tills and full rings, and a queue with room at its end."""
+"""Benchmarks of PayFi: merchants with all tills and full rings, a queue with room at its end."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ from runtime.pallets.payfi import (
     Report,
     Volume,
 )
+from runtime.pallets.payfi.dispute_phases import DisputePhase
+from runtime.pallets.payfi.dispute_types import Dispute, DisputeReason
 from runtime.pallets.payfi.payments import MAX_PRUNED
 from runtime.pallets.payfi.settlement import MAX_SETTLED, PLACES
 from runtime.pallets.payfi.types import MAX_TILLS, RING_DAYS, MerchantClosing
@@ -199,7 +201,7 @@ def settle_due(b: Bench, batches: int) -> Case:
 
 @benchmark("PayFi.prune", payments=(0, MAX_PRUNED))
 def prune(b: Bench, payments: int) -> Case:
-    """Remove that many old payments; the next one is too young."""
+    """Remove that many old payments, which were all disputed; the next one is too young."""
     who, payfi = merchant(b), b.runtime.payfi
     record = payfi.merchants.get(who)
     terms = payfi.payments.terms(who, record, CNY)
@@ -208,8 +210,12 @@ def prune(b: Bench, payments: int) -> Case:
         reference = number.to_bytes(16, "big")
         paid = u64(payfi.calendar.now() if number == payments else 0)
         payfi.payments.payments[u64(number)] = Payment(
-            payer, who, reference, legs, terms, CNY, u128(5_000), u32(0), paid, META
+            payer, who, reference, legs, terms, CNY, u128(5_000), u32(0), paid, META, disputed=True
         )
+        payfi.disputes.disputes[u64(number)] = Dispute(
+            DisputeReason.Other, META, GROSS, GROSS, paid, False, GROSS, DisputePhase.Answering,
+            paid, paid,
+        )  # fmt: skip
         payfi.payments.references[who, reference] = u64(number)
     payfi.payments.next_payment.value = u64(payments + 1)
-    return Case(run=payfi.payments.prune)
+    return Case(run=lambda: payfi.payments.prune(payfi.disputes.forget))

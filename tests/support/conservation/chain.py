@@ -28,6 +28,7 @@ from runtime.pallets.asset_registry import RightKind, Role
 from runtime.pallets.facilities import Bonds
 from runtime.pallets.identity import Data, IdentityInfo, KnownGood
 from runtime.pallets.models.types import CheckMode
+from runtime.pallets.oracle import Feeder, FeederState, Rule
 from runtime.pallets.tier_staking import TIERS
 from support import market
 from support.chain import CHARLIE, DAVE, START
@@ -68,6 +69,7 @@ NET = market.net().manifest
 """A model that is registered from the beginning."""
 SCANNER = u32(0)
 """An asset that is issued and traded from the beginning."""
+CNY, USD = b"BTT/CNY", b"BTT/USD"
 PAPERS = H256(b"\5" * 32)
 INFO = IdentityInfo(display=Data.text("anyone"))
 
@@ -85,6 +87,13 @@ def prepare(runtime: BttRuntime) -> None:
     judged = H256(blake2_256(codec(IdentityInfo).encode(INFO)))
     runtime.identity.provide_judgement(signed(dave), u32(0), Id(alice), KnownGood(), judged)
     runtime.facilities.set_bonds(ROOT, Bonds(*[u128(100 * BTT)] * 3))
+    for key in (CNY, USD):
+        runtime.oracle.set_rule(ROOT, key, Rule())
+    for who in KNOWN[:4]:
+        bond = u128(10 * BTT)  # less than the minimum, as not all accounts have so much
+        runtime.balances.hold(runtime.oracle.reason, who, bond)
+        runtime.oracle.feeders.feeders[who] = Feeder(bond, u64(0), FeederState.Active)
+    runtime.oracle.roster.value = KNOWN[:4]
     registry = runtime.asset_registry
     registry.register(
         signed(alice), ThingKind.Equipment, RightKind.Ownership, PAPERS, PAPERS, b"Scanner", b"SC",

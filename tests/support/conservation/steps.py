@@ -35,7 +35,7 @@ def next_step(c: Chooser, *, trade: bool) -> Step:
     """Return a step that continues a sequence of steps, or begins one."""
     parts = [_grants, _grants, _payments, _releases, _stakes]
     if trade:
-        parts = [_work, _work, _assets, _vaults, _decisions, _facilities]
+        parts = [_work, _work, _assets, _vaults, _decisions, _facilities, _prices]
     return c.one_of(list(c.one_of(parts)(c)))
 
 
@@ -105,6 +105,15 @@ def _facilities(c: Chooser) -> Iterator[Step]:
             yield None, f"Facilities.{c.one_of(('confirm', 'refuse'))}", {"who": Id(who)}
         yield None, "Facilities.suspend", {"who": Id(who)}
         yield who, c.one_of(("Facilities.leave", "Facilities.update")), {}
+
+
+def _prices(c: Chooser) -> Iterator[Step]:
+    for who in KNOWN[:4]:
+        yield who, "Oracle.feed_values", {}
+    who = c.one_of(KNOWN)
+    yield None, "Oracle.admit", {"who": who, "admitted": True}
+    yield who, "Oracle.leave", {}
+    yield who, "Oracle.withdraw", {}
 
 
 def _work(c: Chooser) -> Iterator[Step]:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from btt_chain.primitives.account import Id, MultiAddress
+from btt_chain.primitives.voucher import Ed25519Key
 from btt_chain.scale import u8, u16, u32, u64
 from runtime.pallets.payfi import Rates
+from runtime.pallets.payfi.card_types import Limits
+from runtime.pallets.payfi.dispute_types import Accept, Contest, DisputeReason
 from runtime.pallets.tokenomics.types import NO_HASH
-from support.conservation.arguments.common import Arguments
+from support.conservation.arguments.common import Arguments, of_zeros
+from support.conservation.signers import KNOWN
 
 if TYPE_CHECKING:
     from support.conservation.chooser import Chooser
@@ -36,6 +40,26 @@ def one_merchant(c: Chooser) -> MultiAddress:
     return c.one_of([c.address(), *[Id(who) for who in known] * 3])
 
 
+def one_dispute(c: Chooser) -> dict[str, object]:
+    """An open dispute, mostly."""
+    known = [number for number, _ in c.runtime.payfi.disputes.disputes.items()]
+    return {"payment": c.one_of([u64(0), *known * 3])}
+
+
+def card_key(c: Chooser) -> Ed25519Key:
+    return Ed25519Key(bytes(c.one_of(KNOWN)))
+
+
+def one_card(c: Chooser) -> dict[str, object]:
+    """A card, mostly."""
+    known = [card for card, _ in c.runtime.payfi.cards.cards.items()]
+    return {"card": c.one_of([NO_HASH, *known * 3])}
+
+
+def limits(c: Chooser) -> Limits:
+    return Limits(c.some(), c.amount(), [], u64(u64.MAX))
+
+
 CALLS: dict[str, Arguments] = {
     "PayFi.register": lambda c, _: {
         "category": u16(5912), "currency": c.one_of(CURRENCIES), "plan": u8(c.one_of((0, 1, 1, 2))),
@@ -55,6 +79,31 @@ CALLS: dict[str, Arguments] = {
     "PayFi.refund": one_payment,
     "PayFi.settle": one_batch,
     "PayFi.set_rates": lambda c, _: {"rates": Rates(low=u16(c.one_of((50, 80, 81))))},
+    "PayFi.dispute": lambda c, d: one_payment(c, d) | {
+        "reason": c.one_of(list(DisputeReason)), "evidence": NO_HASH,
+    },
+    "PayFi.answer": lambda c, d: one_dispute(c) | {
+        "answer": c.one_of((Accept(), Contest(NO_HASH))),
+    },
+    "PayFi.withdraw_dispute": lambda c, _: one_dispute(c),
+    "PayFi.resolve": lambda c, _: one_dispute(c) | {"to_payer": c.some()},
+    "PayFi.register_card": lambda c, _: {
+        "key": card_key(c), "limits": limits(c), "guardian": c.one_of((None, c.who())),
+    },
+    "PayFi.set_card": lambda c, _: one_card(c) | {
+        "limits": limits(c), "guardian": c.one_of((None, c.who())), "frozen": c.flag(),
+    },
+    "PayFi.drop_card": lambda c, _: one_card(c),
+    "PayFi.freeze_card": lambda c, _: one_card(c),
+    # These need the signature of a card.
+    "PayFi.charge_card": of_zeros("PayFi", "charge_card"),
+    "PayFi.capture": lambda c, _: {"auth": u64(0), "amount": c.some()},
+    "PayFi.void": lambda c, _: {"auth": u64(0)},
+    "PayFi.set_policy": of_zeros("PayFi", "set_policy"),
+    "PayFi.set_own_policy": of_zeros("PayFi", "set_own_policy"),
+    "PayFi.set_arbiters": lambda c, _: {"arbiters": c.one_of(([], KNOWN[:4]))},
+    "PayFi.bond_arbiter": lambda c, _: {"amount": c.some()},
+    "PayFi.unbond_arbiter": lambda c, _: {},
     "PayFi.suspend": lambda c, _: {"merchant": one_merchant(c), "suspended": c.flag()},
 }  # fmt: skip
 """Rules by the names of calls."""

@@ -9,13 +9,25 @@ from support.conservation.arguments import (
     economy,
     governance,
     institutions,
+    payments,
+    prices,
     work,
 )
 from support.conservation.arguments.common import Arguments
 
 CALLS: dict[str, Arguments] = {
     name: arguments
-    for group in (accounts, consensus, governance, economy, work, assets, institutions)
+    for group in (
+        accounts,
+        consensus,
+        governance,
+        economy,
+        work,
+        assets,
+        institutions,
+        payments,
+        prices,
+    )
     for name, arguments in group.CALLS.items()
 }
 """Rules by the names of calls. A new pallet adds its calls to one of the groups."""
@@ -57,6 +69,8 @@ LIKELY = {
     "Bounties.propose_bounty": 4,
     "Facilities.apply": 3,
     "Jobs.post": 4,
+    "Oracle.set_rule": 0.5,
+    "Oracle.slash": 0.5,
     "Exchange.place_order": 4,
     "Exchange.delist": 0.3,
     "AssetRegistry.freeze_asset": 0.5,

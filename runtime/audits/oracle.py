@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from runtime.audit_state import AuditedState, Finding
+from runtime.audits.state import AuditedState, Finding
 from runtime.frame import DispatchError
 from runtime.pallets.oracle import FeederState, Oracle
 from runtime.pallets.oracle.feeders import ADMITTED
