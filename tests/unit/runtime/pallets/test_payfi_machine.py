@@ -116,7 +116,8 @@ class Payments(RuleBasedStateMachine):
         if legs.gross:
             one.state = PaymentState.Pending
             first = self.mall.payfi.calendar.bucket() + 1
-            one.bucket = settlement.add(one.merchant, legs, first, force=True)
+            one.bucket = u32(first)
+            settlement.put(one.bucket, one.merchant, legs)
         payments.payments[id] = one
         self.back[int(id)] = self.back.get(int(id), 0) + back
 
