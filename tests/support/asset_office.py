@@ -9,14 +9,11 @@ from btt_chain.scale import u8, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, TREASURY, pool_account
 from runtime.constants import BTT
 from runtime.frame import ROOT, Reason, signed
-from runtime.frame.traits import Slot
 from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind, Role
 from runtime.pallets.asset_registry.types import HoldReason
 from runtime.pallets.assets import Assets
-from runtime.pallets.balances import Balances
 from runtime.pallets.tier_staking import StakedMoney
-from runtime.pallets.tokenomics import Tokenomics
-from support.runtime import SmallRuntime
+from support.runtime import TestRuntime
 
 ALICE, BOB, CAROL, LEGAL, TECH, DAVE = PEOPLE = tuple(
     AccountId(bytes((n,)) * 32) for n in range(1, 7)
@@ -29,15 +26,6 @@ VOTE, CLAIM, QUARTER, LEAVE = 10, 50, 200, 30
 VALUE, UNITS = 20_000 * BTT, u128(1_000)
 DOCUMENTS, OTHERS, TEXT = (H256(bytes((n,)) * 32) for n in (0xD0, 0xD1, 0xD2))
 SCANNER = u32(0)
-
-
-class Hands:
-    """A clock that tests turn."""
-
-    slot = 0
-
-    def now(self) -> Slot:
-        return Slot(self.slot)
 
 
 class People:
@@ -66,29 +54,13 @@ class People:
         return self.discounts.get(who, 0)
 
 
-class Office(SmallRuntime):
+class Office(TestRuntime):
     """The registry on real money and real units."""
 
     def build(self) -> None:
-        self.clock, self.people = Hands(), People()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(10**15),
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
-        self.tokenomics = self.add(
-            30,
-            Tokenomics(
-                objection_window=u64(10),
-                slot_ms=u64(6_000),
-                currency=self.balances,
-                clock=self.clock,
-            ),
-        )
+        self.people = People()
+        self.balances = self.add_balances()
+        self.tokenomics = self.add_tokenomics(self.balances, window=u64(10), slot_ms=u64(6_000))
         self.assets = self.add(
             50, Assets(asset_account_deposit=BTT, currency=self.balances, system=self.system)
         )

@@ -15,8 +15,8 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.pallets.balances import Balances, is_pool
-from support.runtime import SmallRuntime
+from runtime.pallets.balances import is_pool
+from support.runtime import TestRuntime
 
 ED = u128(100)
 ALICE, BOB, CAROL, UNUSED = (AccountId(bytes([n]) * 32) for n in (1, 2, 3, 4))
@@ -49,17 +49,9 @@ def address(who: AccountId) -> str:
     return ss58.encode(who)
 
 
-class Bank(SmallRuntime):
+class Bank(TestRuntime):
     def build(self) -> None:
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=ED,
-                treasury=TREASURY,
-                offsetting=(BOND,),
-            ),
-        )
+        self.balances = self.add_balances(ED, offsetting=(BOND,))
         self.holder = self.add(9, Holder())
 
 

@@ -6,7 +6,7 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.arithmetic import Permill
 from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import u32, u128
-from runtime.accounts import GRANTS, TREASURY
+from runtime.accounts import GRANTS
 from runtime.constants import BTT
 from runtime.frame import (
     ROOT,
@@ -15,7 +15,6 @@ from runtime.frame import (
     Unavailable,
     ensure_root,
     signed,
-    traits,
 )
 from runtime.pallets.balances import Balances
 from runtime.pallets.bounties import (
@@ -27,8 +26,7 @@ from runtime.pallets.origins import spending_up_to
 from runtime.pallets.treasury import (
     Treasury,
 )
-from runtime.pallets.vesting import Vesting
-from support.runtime import SmallRuntime
+from support.runtime import TestRuntime
 
 ALICE, BOB, CAROL, DAVE, CLERK = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4, 5))
 MILLI = u128(10**15)
@@ -38,16 +36,6 @@ TEXT = b"a caries detector"
 BOND = BASE + PER_BYTE * len(TEXT)
 FIRST = u32(0)
 POOL = 5_000
-
-
-class Hands:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.slot = 0
-
-    def now(self) -> traits.Slot:
-        return traits.Slot(self.slot)
 
 
 class Ceiling:
@@ -73,29 +61,12 @@ def by_clerk_up_to_100(origin: Origin) -> u128 | None:
     return 100 * BTT
 
 
-class GrantsChain(SmallRuntime):
+class GrantsChain(TestRuntime):
     """Balances, Vesting, Bounties and Treasury; four people of 1,000 BTT each, 5,000 for grants."""
 
     def build(self) -> None:
-        self.clock = Hands()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=MILLI,
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
-        self.vesting = self.add(
-            12,
-            Vesting(
-                min_vested_transfer=100 * BTT,
-                currency=self.balances,
-                clock=self.clock,
-                treasury=TREASURY,
-            ),
-        )
+        self.balances = self.add_balances()
+        self.vesting = self.add_vesting(self.balances, 100 * BTT)
         self.ceiling = Ceiling(self.balances)
         self.bounties = self.add(
             22,

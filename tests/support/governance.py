@@ -6,7 +6,6 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.primitives.ss58 import encode
 from btt_chain.scale import u16, u32, u64, u128
-from runtime.accounts import TREASURY
 from runtime.constants import BTT
 from runtime.frame import (
     Call,
@@ -23,9 +22,7 @@ from runtime.frame import (
     ensure_root,
     signed,
 )
-from runtime.frame.traits import Slot
 from runtime.frame.weight import PICOS_PER_MICRO, PICOS_PER_MILLI
-from runtime.pallets.balances import Balances
 from runtime.pallets.conviction_voting import ConvictionVoting, Standard, vote_of
 from runtime.pallets.conviction_voting.types import MAX_VOTES
 from runtime.pallets.origins import Decision, DecisionOrigin, SystemOrigin, ensure_decided
@@ -40,7 +37,7 @@ from runtime.pallets.referenda import (
     tracks,
 )
 from runtime.pallets.scheduler import After, Scheduler
-from support.runtime import SmallRuntime
+from support.runtime import TestRuntime
 
 ALICE, BOB, CAROL, DAVE, EVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4, 5))
 PEOPLE = (ALICE, BOB, CAROL, DAVE, EVE)
@@ -49,16 +46,6 @@ WEALTH = 10_000
 SMALL_SPENDER = DecisionOrigin(Decision.SmallSpender)
 ROOM = 500
 """Milliseconds of a block that the scheduler may use."""
-
-
-class Hands:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.slot = 0
-
-    def now(self) -> Slot:
-        return Slot(self.slot)
 
 
 def declared_weight(_: object, text: bytes, micros: u32, fails: bool) -> DispatchInfo:
@@ -86,22 +73,13 @@ class Diary(Pallet):
         return PostInfo(weight=int(micros) * PICOS_PER_MICRO // 2)
 
 
-class GovernanceRuntime(SmallRuntime):
+class GovernanceRuntime(TestRuntime):
     """System, Balances, Preimage and Scheduler; a subclass adds more in `more`."""
 
     room = ROOM
 
     def build(self) -> None:
-        self.clock = Hands()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(10**15),
-                treasury=TREASURY,
-                offsetting=(Reason(15, Preimage.HoldReason.Preimage),),
-            ),
-        )
+        self.balances = self.add_balances(offsetting=(Reason(15, Preimage.HoldReason.Preimage),))
         self.preimage = self.add(
             15,
             Preimage(

@@ -28,10 +28,8 @@ from runtime.accounts import MINING, POOLS, TREASURY
 from runtime.constants import BTT
 from runtime.frame import NONE, DispatchError, Origin, Reason, ensure_root, signed
 from runtime.frame.timers import time_of
-from runtime.frame.traits import Slot
 from runtime.pallets.authorities import OwnOperators
 from runtime.pallets.babe import Beacon
-from runtime.pallets.balances import Balances
 from runtime.pallets.jobs import ENDED, Check, Job, Jobs, JobState, Tier, Urgency
 from runtime.pallets.jobs.stalls import GAP_SLOTS
 from runtime.pallets.mining import Mining
@@ -43,9 +41,8 @@ from runtime.pallets.receipts.attestations import VERDICT
 from runtime.pallets.receipts.constants import PHASES
 from runtime.pallets.receipts.tally import missed_before
 from runtime.pallets.receipts.types import Verdict
-from runtime.pallets.tokenomics import Tokenomics
 from runtime.params import WorkRules
-from support.runtime import SmallRuntime, reconfigure
+from support.runtime import StillClock, TestRuntime, reconfigure
 
 SLOT_MS = 6_000
 EPOCH = 100
@@ -191,19 +188,13 @@ def inputs_root(items: int, key: bytes | None = None) -> H256:
     return roots_tree([one.tensors[0].root for one in Claim(items, key=key).commitments]).root
 
 
-class BeaconClock:
+class BeaconClock(StillClock):
     """A clock that a test moves, and beacons that come in time unless it holds them back."""
 
-    def __init__(self) -> None:
-        self.slots = 0
-        self.holds_beacons = False
-
-    def now(self) -> Slot:
-        """Return the slot that a test set."""
-        return Slot(self.slots)
+    holds_beacons = False
 
     def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
-        if self.holds_beacons or self.slots < time + delay + 1:
+        if self.holds_beacons or self.slot < time + delay + 1:
             return None
         slot = time + delay
         beacon = sha256(b"beacon" + slot.to_bytes(4, "little")).digest()
@@ -221,8 +212,10 @@ class Keyring:
         return None if pair is None else pair.public
 
 
-class WorkRuntime(SmallRuntime):
+class WorkRuntime(TestRuntime):
     """A runtime with jobs, receipts, and what they need; nothing is in its state."""
+
+    clock: BeaconClock
 
     def __init__(
         self,
@@ -233,12 +226,11 @@ class WorkRuntime(SmallRuntime):
         vrf: Callable[[Keyring], Vrf],
     ) -> None:
         self.rules = rules
-        self.clock = BeaconClock()
         self.provider_names = [f"provider {number}" for number in range(providers)]
         self.verifier_names = [f"verifier {number}" for number in range(verifiers)]
         self.ring = Keyring([*self.provider_names, *self.verifier_names])
         self.vrf = vrf(self.ring)
-        super().__init__()
+        super().__init__(BeaconClock())
 
     def build(self) -> None:
         self._build_money()
@@ -247,27 +239,13 @@ class WorkRuntime(SmallRuntime):
         self._build_receipts()
 
     def _build_money(self) -> None:
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(10**15),
-                treasury=TREASURY,
-                offsetting=(
-                    Reason(40, Providers.HoldReason.ProviderBond),
-                    Reason(43, Receipts.HoldReason.VerifierBond),
-                ),
-            ),
+        self.balances = self.add_balances(
+            offsetting=(
+                Reason(40, Providers.HoldReason.ProviderBond),
+                Reason(43, Receipts.HoldReason.VerifierBond),
+            )
         )
-        self.tokenomics = self.add(
-            30,
-            Tokenomics(
-                objection_window=u64(100),
-                slot_ms=u64(SLOT_MS),
-                currency=self.balances,
-                clock=self.clock,
-            ),
-        )
+        self.tokenomics = self.add_tokenomics(self.balances, window=u64(100), slot_ms=u64(SLOT_MS))
         self.balances.connect(self.tokenomics)
         self.mining = self.add(
             31,
@@ -410,7 +388,7 @@ class Market(WorkRuntime):
 
     def step(self, slots: int = 1) -> None:
         """Make a block, the slots before it empty."""
-        self.clock.slots += slots
+        self.clock.slot += slots
         self.number += 1
         self.on_initialize(self.number)
 

@@ -11,14 +11,13 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import MINING
-from runtime.constants import BTT, DAY_MS, MILLI_BTT
+from runtime.constants import BTT, DAY_MS
 from runtime.emission import emitted
 from runtime.frame import ROOT, ensure_root, signed
-from runtime.frame.traits import Slot
 from runtime.pallets.balances import Balances
 from runtime.pallets.mining import Mining, Params
 from runtime.splits import PPM
-from support.runtime import SmallRuntime
+from support.runtime import TestRuntime
 
 SLOT_MS = 6_000
 ERA = 600
@@ -48,15 +47,6 @@ class Registry:
         self.members.update({one: one for one in who})
 
 
-class Watch:
-    """The slots since genesis."""
-
-    slot = 0
-
-    def now(self) -> Slot:
-        return Slot(self.slot)
-
-
 class PlainPayer:
     """Pays out of pools, and refuses what is discretionary."""
 
@@ -68,20 +58,12 @@ class PlainPayer:
         self.balances.transfer(pool, to, amount)
 
 
-class Works(SmallRuntime):
+class Works(TestRuntime):
     """Mining on balances, with a clock and a registry of its own."""
 
     def build(self) -> None:
-        self.watch, self.registry = Watch(), Registry()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=MILLI_BTT,
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
+        self.registry = Registry()
+        self.balances = self.add_balances()
         self.mining = self.add(
             31,
             Mining(
@@ -90,7 +72,7 @@ class Works(SmallRuntime):
                 pool=MINING,
                 currency=self.balances,
                 payer=PlainPayer(self.balances),
-                clock=self.watch,
+                clock=self.clock,
                 providers=self.registry,
                 attesting=ensure_root,
                 params_origin=ensure_root,
@@ -108,17 +90,17 @@ class Works(SmallRuntime):
 
     def block(self) -> int:
         self.check()
-        weight = self.mining.on_initialize(int(self.watch.slot) + 1)
+        weight = self.mining.on_initialize(int(self.clock.slot) + 1)
         self.check()
         return weight
 
     def pass_slots(self, slots: int) -> None:
-        self.watch.slot += slots
+        self.clock.slot += slots
         self.block()
 
     def next_era(self, eras: int = 1) -> None:
         for _ in range(eras):
-            self.watch.slot = (self.watch.slot // ERA + 1) * ERA
+            self.clock.slot = (self.clock.slot // ERA + 1) * ERA
             self.block()
 
     def work(
@@ -160,7 +142,7 @@ class Works(SmallRuntime):
         out = pool - int(mining.ledger.unemitted.value)
         assert paid + int(owed) + int(mining.ledger.unallocated.value) == out
         assert out == emitted(pool, int(mining.eras.began.value) * ERA * SLOT_MS)
-        assert out <= mining.emitted_now() or int(mining.eras.began.value) * ERA > self.watch.slot
+        assert out <= mining.emitted_now() or int(mining.eras.began.value) * ERA > self.clock.slot
         assert int(self.balances.total(MINING)) == pool - paid
         assert int(owed) == sum(int(era.left) for _, era in mining.eras.eras.items())
 
@@ -177,7 +159,7 @@ def fresh() -> Works:
     """Return the works as they are at the start. There is one, used by one test at a time."""
     works, data = built()
     works.state.data = dict(data)
-    works.watch.slot = works.serial = 0
+    works.clock.slot = works.serial = 0
     works.registry.members.clear()
     works.registry.join(ALICE, BOB, CAROL, DAVE)
     works.host.events.clear()

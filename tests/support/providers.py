@@ -150,7 +150,7 @@ class ProviderChain(StakeChain):
         In the order of a block: the session turns, and plans, before Mining closes the era.
         """
         for _ in range(times):
-            self.clock.slots = (self.clock.slots // ERA + 1 + skipped) * ERA
+            self.clock.slot = (self.clock.slot // ERA + 1 + skipped) * ERA
             if self.sessions.active:
                 self.sessions.turn()
             self.mining.on_initialize(1)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import pytest
 
-from btt_chain.scale import u8, u16, u32, u64
-from runtime.frame import DbWeight, DispatchError, Pallet, Runtime, RuntimeVersion
+from btt_chain.scale import u8, u16, u32, u64, u128
+from runtime.accounts import TREASURY
+from runtime.constants import MILLI_BTT
+from runtime.frame import DbWeight, DispatchError, Pallet, Reason, Runtime, RuntimeVersion
 from runtime.frame.traits import Slot
 from runtime.frame.version import CowApis, CowText
 from runtime.limits import block_length, block_weights
+from runtime.pallets.balances import Balances
 from runtime.pallets.system import System
+from runtime.pallets.tokenomics import Tokenomics
+from runtime.pallets.vesting import Vesting
 
 VERSION = RuntimeVersion(
     CowText("test"), CowText("test"), u32(1), u32(1), u32(1), CowApis(), u32(1), u8(1)
@@ -60,11 +65,11 @@ class DictState:
 class StillClock:
     """Slots since genesis, as a test sets them."""
 
-    slots = 0
+    slot = 0
 
     def now(self) -> Slot:
         """Return the slot that a test set."""
-        return Slot(self.slots)
+        return Slot(self.slot)
 
 
 class SmallRuntime(Runtime):
@@ -98,6 +103,58 @@ class SmallRuntime(Runtime):
     def announced(self) -> list[object]:
         """Return the events so far, without phase and pallet."""
         return [record.event.event for record in self.host.events]
+
+
+class TestRuntime(SmallRuntime):
+    """
+    A small runtime with a clock, and the pallets that other pallets are tested with.
+
+    A subclass adds them in `build`, with the values that its tests are about:
+
+        self.balances = self.add_balances()
+        self.exchange = self.add(52, Exchange(currency=self.balances, clock=self.clock))
+    """
+
+    __test__ = False
+
+    def __init__(self, clock: StillClock | None = None) -> None:
+        self.clock = clock or StillClock()
+        super().__init__()
+
+    def add_balances(
+        self, existential_deposit: u128 = MILLI_BTT, *, offsetting: Sequence[Reason] = ()
+    ) -> Balances:
+        """Add Balances as pallet 3."""
+        return self.add(
+            3,
+            Balances(
+                accounts=self.system,
+                existential_deposit=existential_deposit,
+                treasury=TREASURY,
+                offsetting=tuple(offsetting),
+            ),
+        )
+
+    def add_vesting(self, balances: Balances, min_vested_transfer: u128) -> Vesting:
+        """Add Vesting as pallet 12."""
+        return self.add(
+            12,
+            Vesting(
+                min_vested_transfer=min_vested_transfer,
+                currency=balances,
+                clock=self.clock,
+                treasury=TREASURY,
+            ),
+        )
+
+    def add_tokenomics(self, balances: Balances, *, window: u64, slot_ms: u64) -> Tokenomics:
+        """Add Tokenomics as pallet 30, with its `window` for objections in slots."""
+        return self.add(
+            30,
+            Tokenomics(
+                objection_window=window, slot_ms=slot_ms, currency=balances, clock=self.clock
+            ),
+        )
 
 
 def reconfigure(pallet: Pallet, **config: object) -> None:

@@ -8,13 +8,11 @@ from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import TREASURY
-from runtime.constants import BTT, MILLI_BTT
+from runtime.constants import BTT
 from runtime.frame import Call, DispatchError, Reason, signed
 from runtime.pallets.authorities import Authorities, NoWork, OwnOperators, WorkScores
-from runtime.pallets.balances import Balances
 from runtime.pallets.offences import Offences
-from runtime.pallets.vesting import Vesting
-from support.runtime import SmallRuntime, StillClock
+from support.runtime import TestRuntime
 
 RICH = 1_000_000 * int(BTT)
 MINIMUM = 10_000 * int(BTT)
@@ -86,7 +84,7 @@ class HandSessions:
         return queued
 
 
-class StakeChain(SmallRuntime):
+class StakeChain(TestRuntime):
     """Balances, Vesting, Authorities and Offences, with short windows."""
 
     def __init__(
@@ -103,21 +101,12 @@ class StakeChain(SmallRuntime):
         self.seats, self.least, self.term = u32(seats), u32(least), u32(term)
         self.unbonding, self.window, self.room = u32(unbonding), u32(window), u32(candidates)
         self.work: WorkScores = work or NoWork()
-        self.clock = StillClock()
         self.sessions = HandSessions(self)
         super().__init__()
 
     def build(self) -> None:
         bond = Reason(5, Authorities.HoldReason.ValidatorBond)
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=MILLI_BTT,
-                treasury=TREASURY,
-                offsetting=(bond,),
-            ),
-        )
+        self.balances = self.add_balances(offsetting=(bond,))
         self.authorities = self.add(
             5,
             Authorities(
@@ -138,15 +127,7 @@ class StakeChain(SmallRuntime):
             7,
             Offences(report_epochs=self.window, sessions=self.sessions, stakes=self.authorities),
         )
-        self.vesting = self.add(
-            12,
-            Vesting(
-                min_vested_transfer=u128(1),
-                currency=self.balances,
-                clock=self.clock,
-                treasury=TREASURY,
-            ),
-        )
+        self.vesting = self.add_vesting(self.balances, u128(1))
 
     def open(
         self,

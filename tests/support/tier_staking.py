@@ -10,7 +10,7 @@ from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.accounts import DEVELOPMENT_FUND, REFERRAL, STAKING, TREASURY
-from runtime.constants import BTT, DAY_MS, MILLI_BTT
+from runtime.constants import BTT, DAY_MS
 from runtime.frame import (
     Event,
     Pallet,
@@ -27,9 +27,8 @@ from runtime.pallets.tier_staking import (
     accrued,
 )
 from runtime.pallets.tokenomics import BurnReason
-from runtime.pallets.vesting import Vesting
 from runtime.splits import PlatformSplit
-from support.runtime import SmallRuntime, StillClock
+from support.runtime import TestRuntime
 
 SLOT_MS = 6_000
 DAY = DAY_MS // SLOT_MS
@@ -121,11 +120,10 @@ class FakeIdentities:
         return self.operator_of(who) in self.judged
 
 
-class World(SmallRuntime):
+class World(TestRuntime):
     """Balances, Vesting and TierStaking, with a clock that stands where a test puts it."""
 
     def __init__(self, **config: object) -> None:
-        self.clock = StillClock()
         super().__init__()
         rows = [(who, RICH) for who in PEOPLE]
         rows += [(STAKING, POOL), (REFERRAL, REFERRALS), (DEVELOPMENT_FUND, 0), (TREASURY, RICH)]
@@ -135,25 +133,9 @@ class World(SmallRuntime):
         self.staking.genesis(config)
 
     def build(self) -> None:
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=MILLI_BTT,
-                treasury=TREASURY,
-                offsetting=(BOND,),
-            ),
-        )
+        self.balances = self.add_balances(offsetting=(BOND,))
         self.add(5, Bonds())
-        self.vesting = self.add(
-            12,
-            Vesting(
-                min_vested_transfer=u128(1),
-                currency=self.balances,
-                clock=self.clock,
-                treasury=TREASURY,
-            ),
-        )
+        self.vesting = self.add_vesting(self.balances, u128(1))
         self.tokenomics = FakeTokenomics(self.balances)
         self.identities = FakeIdentities(PEOPLE)
         self.staking = self.add(
@@ -182,7 +164,7 @@ class World(SmallRuntime):
 
     def wait(self, days: int = 0, *, slots: int = 0) -> None:
         """Let time pass; the block at its end is opened."""
-        self.clock.slots += days * DAY + slots
+        self.clock.slot += days * DAY + slots
         self.staking.on_initialize(1)
 
     def last(self, kind: type[Event]) -> Event:
@@ -236,12 +218,12 @@ class World(SmallRuntime):
         assert staking.dividend_accounting.dividends_owed.value == self.tokenomics.earmarked
         assert self.free(DEVELOPMENT_FUND) >= self.tokenomics.earmarked
 
-        now = self.clock.slots
+        now = self.clock.slot
         for ahead in (0, 1, DAY - 1, DAY, 29 * DAY, 180 * DAY):
-            self.clock.slots = now + ahead
+            self.clock.slot = now + ahead
             for who in PEOPLE:
                 assert staking.positions.discount_bps(who) == staking.benefits(who).discount_bps
-        self.clock.slots = now
+        self.clock.slot = now
 
         money = sum(
             int(info.data.free) + int(info.data.reserved) for _, info in self.system.account.items()

@@ -8,20 +8,16 @@ from btt_chain.primitives.ss58 import encode as ss58
 from btt_chain.scale import u32, u64, u128
 from runtime.accounts import (
     POOLS,
-    TREASURY,
     pool_identifier,
 )
 from runtime.constants import BTT, DAY_MS, MONTH_MS
 from runtime.frame import (
     signed,
 )
-from runtime.frame.traits import Slot
-from runtime.pallets.balances import Balances
 from runtime.pallets.tokenomics import (
     PoolId,
-    Tokenomics,
 )
-from support.runtime import SmallRuntime
+from support.runtime import TestRuntime
 
 SLOT_MS = 6_000
 MONTH = MONTH_MS // SLOT_MS
@@ -80,16 +76,6 @@ def config(**changes: object) -> dict[str, object]:
     } | changes
 
 
-class Hands:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.slot = 0
-
-    def now(self) -> Slot:
-        return Slot(self.slot)
-
-
 class Registry:
     """Counts as many hospitals as a test says, and holds as much at stake."""
 
@@ -111,28 +97,14 @@ class Traffic:
         return True
 
 
-class Bank(SmallRuntime):
+class Bank(TestRuntime):
     """Balances and Tokenomics; Alice holds all rows, the pools the rest."""
 
     def build(self) -> None:
-        self.clock, self.registry = Hands(), Registry()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(10**15),
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
-        self.tokenomics = self.add(
-            30,
-            Tokenomics(
-                objection_window=u64(WINDOW),
-                slot_ms=u64(SLOT_MS),
-                currency=self.balances,
-                clock=self.clock,
-            ),
+        self.registry = Registry()
+        self.balances = self.add_balances()
+        self.tokenomics = self.add_tokenomics(
+            self.balances, window=u64(WINDOW), slot_ms=u64(SLOT_MS)
         )
         self.balances.connect(self.tokenomics)
         self.tokenomics.connect([self.registry], self.registry)

@@ -114,12 +114,12 @@ class WholeMarket(Market):
         self.emitted += super().announced()
         self.parent = H256(self.executive.finalize_block().hash())
         assert audit(self.whole) == []
-        self.clock.slots += slots
+        self.clock.slot += slots
         self.number += 1
         self._open()
 
     def _open(self) -> None:
-        slot = START + self.clock.slots
+        slot = START + self.clock.slot
         seats = len(self.whole.babe.epochs.authorities.value)
         claim = SecondaryPlain(SecondaryPlainClaim(u32(slot % seats), Slot(slot)))
         zero = H256(bytes(32))

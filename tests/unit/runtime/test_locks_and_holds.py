@@ -44,19 +44,18 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.error import WireToken
-from runtime.frame.traits import Slot
-from runtime.pallets.balances import Balances, Reasons
+from runtime.pallets.balances import Reasons
 from runtime.pallets.bounties import Bounties
 from runtime.pallets.multisig import Multisig, Timepoint
 from runtime.pallets.origins import spending_up_to
 from runtime.pallets.proxy import Proxy, ProxyType
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
-from runtime.pallets.vesting import Vesting, VestingInfo
+from runtime.pallets.vesting import VestingInfo
 from support.chain import ALICE as RICH
 from support.chain import DevChain
 from support.chain import account as account_of
-from support.runtime import SmallRuntime, refused
+from support.runtime import TestRuntime, refused
 
 ALICE, BOB, CAROL = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3))
 PEOPLE = (ALICE, BOB, CAROL)
@@ -64,16 +63,6 @@ ED = u128(10**15)
 SLOT_MS = 6_000
 PLENTY = Weight(u64(10**12), u64(0))
 VESTING_ID = b"vesting "
-
-
-class Hands:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.slot = 0
-
-    def now(self) -> Slot:
-        return Slot(self.slot)
 
 
 class Holder(Pallet):
@@ -96,20 +85,11 @@ class NoGrants:
         raise TokenError(TokenErrorKind.FundsUnavailable)
 
 
-class Bank(SmallRuntime):
+class Bank(TestRuntime):
     """Everything that sets money aside, over one Balances."""
 
     def build(self) -> None:
-        self.clock = Hands()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=ED,
-                treasury=TREASURY,
-                offsetting=(BOND,),
-            ),
-        )
+        self.balances = self.add_balances(ED, offsetting=(BOND,))
         self.holder = self.add(5, Holder())
         self.multisig = self.add(
             10,
@@ -136,15 +116,7 @@ class Bank(SmallRuntime):
         self._build_payments()
 
     def _build_payments(self) -> None:
-        self.vesting = self.add(
-            12,
-            Vesting(
-                min_vested_transfer=BTT,
-                currency=self.balances,
-                clock=self.clock,
-                treasury=TREASURY,
-            ),
-        )
+        self.vesting = self.add_vesting(self.balances, BTT)
         self.bounties = self.add(
             22,
             Bounties(

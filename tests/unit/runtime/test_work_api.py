@@ -76,7 +76,7 @@ def test_periods_are_shifted_after_a_stall(market: Market) -> None:
     receipt = market.checking(job := market.post(), HONEST)
     waiting = market.post(BOB)
     before, due = viewed(market, job).receipt, viewed(market, waiting).due
-    market.clock.slots += 1_000
+    market.clock.slot += 1_000
     market.jobs.on_initialize(1)
     market.receipts.on_initialize(1)
     after = viewed(market, job).receipt

@@ -15,8 +15,7 @@ from runtime.constants import BTT
 from runtime.frame import DispatchError, TokenError, TokenErrorKind, signed
 from runtime.frame.error import ConsumerRemaining
 from runtime.pallets.assets import Assets, AssetStatus, DepositHeld
-from runtime.pallets.balances import Balances
-from support.runtime import SmallRuntime, refused
+from support.runtime import TestRuntime, refused
 
 ALICE, BOB, CAROL = PEOPLE = tuple(AccountId(bytes((n,)) * 32) for n in (1, 2, 3))
 ABSENT = AccountId(bytes((9,)) * 32)
@@ -39,19 +38,11 @@ class Watching:
         self.calls.append((int(asset), who, int(balance)))
 
 
-class Register(SmallRuntime):
+class Register(TestRuntime):
     """Balances and Assets; three people have 1,000 BTT each, and there are two assets."""
 
     def build(self) -> None:
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(10**15),
-                treasury=AccountId(b"modlpy/trsry" + bytes(20)),
-                offsetting=(),
-            ),
-        )
+        self.balances = self.add_balances()
         self.assets = self.add(
             50,
             Assets(asset_account_deposit=DEPOSIT, currency=self.balances, system=self.system),

@@ -50,7 +50,7 @@ def test_the_block_that_begins_an_era_weighs_one_class_and_not_all(market: Marke
             b"class %d" % number, u128(5_000), u128(1_000), u128(70_000), u32(5)
         )
         market.models.set_class(ROOT, u16(number), model_class)
-    market.clock.slots += EPOCH
+    market.clock.slot += EPOCH
     weight = market.jobs.on_initialize(market.number)
     assert weight >= weights.LOOK + weights.move_price(3) + 64 * block.READ
     assert weight <= weights.LOOK + weights.move_price(3) + 64 * block.READ + 3 * block.WRITE

@@ -401,7 +401,7 @@ def test_a_block_in_which_nothing_is_due_iterates_over_no_keys(
 
     monkeypatch.setattr(market.state, "keys", keys)
     for _ in range(5):
-        market.clock.slots += 1
+        market.clock.slot += 1
         market.jobs.on_initialize(market.number)
         market.receipts.on_initialize(market.number)
     assert not walked

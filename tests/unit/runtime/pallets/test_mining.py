@@ -89,13 +89,13 @@ def test_eight_years_end_at_exactly_the_pool(works: Works) -> None:
     for place in range(1, 400):
         if place % 3 == 0:
             works.work(BOB, 10**7)
-        works.watch.slot = place * step
+        works.clock.slot = place * step
         works.block()
         if place % 7 == 0:
             era = int(works.mining.eras.era_index.value) - 1
             if works.mining.estimate(BOB, era):
                 works.claim(BOB, era)
-    works.watch.slot = last - 1
+    works.clock.slot = last - 1
     works.block()
     assert works.mining.ledger.unemitted.value > 0
     works.pass_slots(1)
@@ -189,9 +189,9 @@ def test_an_era_is_counted_from_its_first_slot_even_before_the_last_is_closed(
 ) -> None:
     works.next_era(2)
     assert works.mining.era_now() == 2
-    works.watch.slot += ERA - 1
+    works.clock.slot += ERA - 1
     assert works.mining.era_now() == 2
-    works.watch.slot += 5 * ERA
+    works.clock.slot += 5 * ERA
     assert works.mining.era_now() == 3
     works.block()
     assert works.mining.era_now() == works.mining.eras.era_index.value == 3

@@ -102,7 +102,7 @@ def test_rewards_unclaimed_for_84_days_become_unallocated(works: Works) -> None:
     assert row is not None
     assert row.claimable_until == until - 1
 
-    works.watch.slot = until - 1
+    works.clock.slot = until - 1
     works.block()
     assert works.mining.ledger.owed.value == owed
     issued = int(works.mining.ledger.unallocated.value) - int(unallocated)
@@ -119,7 +119,7 @@ def test_rewards_unclaimed_for_84_days_become_unallocated(works: Works) -> None:
 def test_a_claim_in_the_last_slot_is_in_time(works: Works) -> None:
     works.work(ALICE, 10**9)
     works.next_era()
-    works.watch.slot = ERA + 84 * DAY - 1
+    works.clock.slot = ERA + 84 * DAY - 1
     works.block()
     assert works.claim(ALICE, 0) == budget_of(works)
 
@@ -128,7 +128,7 @@ def test_what_is_expired_but_not_taken_back_yet_cannot_be_claimed(works: Works) 
     for _ in range(30):
         works.work(ALICE, 10**7)
         works.next_era()
-    works.pass_slots(int(works.mining.eras.eras[u32(29)].expires) - works.watch.slot)
+    works.pass_slots(int(works.mining.eras.eras[u32(29)].expires) - works.clock.slot)
     oldest = int(works.mining.eras.oldest.value)
     assert 0 < oldest < 30, "a block takes back only so much"
     with refused(works, Mining.NothingToClaim):
@@ -145,7 +145,7 @@ def test_many_forgotten_shares_are_removed_little_by_little(works: Works) -> Non
     for who in many:
         works.work(who, 10**6)
     works.next_era()
-    works.watch.slot = ERA + 84 * DAY
+    works.clock.slot = ERA + 84 * DAY
     sizes = []
     for _ in range(5):
         works.block()

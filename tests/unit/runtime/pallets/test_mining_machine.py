@@ -64,7 +64,7 @@ def costs(operators: int, receipts: int) -> tuple[int, int, int]:
     for number in range(receipts):
         receipt(number, many[number % operators])
     last = counted(lambda: receipt(receipts, many[0]))
-    works.watch.slot = ERA
+    works.clock.slot = ERA
     closing = counted(lambda: works.mining.on_initialize(2))
     claim = counted(lambda: works.mining.claim_rewards(signed(many[0]), u32(0), u32(0)))
     return last, closing, claim

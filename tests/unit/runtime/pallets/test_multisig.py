@@ -26,7 +26,7 @@ from runtime.pallets.multisig import (
 from runtime.pallets.system import System
 from runtime.pallets.utility import Utility, carrying_weight
 from runtime.weights import multisig as weights
-from support.runtime import SmallRuntime, refused
+from support.runtime import TestRuntime, refused
 
 ALICE, BOB, CAROL, DAVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4))
 OWNERS = [ALICE, BOB, CAROL]
@@ -37,19 +37,11 @@ DEPOSIT = BASE + 2 * FACTOR
 PLENTY = Weight(u64(10**12), u64(0))
 
 
-class Vault(SmallRuntime):
+class Vault(TestRuntime):
     """Balances and Multisig; three owners of 1,000 BTT each and their account with 500."""
 
     def build(self) -> None:
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(10**15),
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
+        self.balances = self.add_balances()
         self.utility = self.add(9, Utility())
         self.multisig = self.add(
             10,

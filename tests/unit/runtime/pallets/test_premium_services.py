@@ -34,7 +34,7 @@ def world() -> World:
 
 def until(world: World, slots: int) -> u64:
     """Return the time so many slots from now, in ms."""
-    return u64((world.clock.slots + slots) * DAY_MS // DAY)
+    return u64((world.clock.slot + slots) * DAY_MS // DAY)
 
 
 def test_priority_for_jobs_is_on_sale_from_genesis(world: World) -> None:
@@ -63,9 +63,9 @@ def test_bought_priority_is_a_benefit_until_its_end(world: World) -> None:
     world.staking.buy_premium(signed(ALICE), JOB_PRIORITY, u8(1), ANY)
     assert flags(world, ALICE) == (True, 0, 10_000, False)
     assert flags(world, BOB) == (True, 2_000, 10_000, False), "the tier has it anyway"
-    world.clock.slots += 29 * DAY - 1
+    world.clock.slot += 29 * DAY - 1
     assert flags(world, ALICE)[0]
-    world.clock.slots += 1
+    world.clock.slot += 1
     assert not flags(world, ALICE)[0], "the stake is over, and the month is not"
     world.stake(ALICE, 1_000, 0)
     world.wait(1)
@@ -95,7 +95,7 @@ def test_months_follow_each_other_and_a_year_is_the_most(world: World) -> None:
     staking = world.staking
     world.stake(ALICE, 10_000, 2)
     world.wait(1)
-    began = world.clock.slots
+    began = world.clock.slot
     for months in (1, 3, 8):
         staking.buy_premium(signed(ALICE), JOB_PRIORITY, u8(months), ANY)
     access = staking.premium.premium_access[JOB_PRIORITY, ALICE]
@@ -180,19 +180,19 @@ def test_access_is_never_longer_than_what_was_paid(
     world = World()
     warm(world, ALICE, BOB)
     paid = {ALICE: 0, BOB: 0}
-    began = world.clock.slots
+    began = world.clock.slot
     money = {who: world.free(who) for who in paid}
     for who, months, days in steps:
         with suppress(DispatchError):
             world.staking.buy_premium(signed(who), JOB_PRIORITY, u8(months), ANY)
             paid[who] += months
-        world.clock.slots += days * DAY
+        world.clock.slot += days * DAY
     for who, months in paid.items():
         assert money[who] - world.free(who) == months * btt(50)
         access = world.staking.premium.premium_access.get((JOB_PRIORITY, who))
         assert (access is None) == (months == 0)
         if access is not None:
-            latest = (world.clock.slots + months * MONTH) * DAY_MS // DAY
+            latest = (world.clock.slot + months * MONTH) * DAY_MS // DAY
             earliest = (began + months * MONTH) * DAY_MS // DAY
             assert earliest <= access.until <= latest
 

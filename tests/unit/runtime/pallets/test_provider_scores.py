@@ -98,13 +98,13 @@ def test_while_the_chain_stands_still_no_score_grows_old(chain: ProviderChain) -
 
 
 def test_work_in_the_first_block_of_an_era_is_that_era_s(chain: ProviderChain) -> None:
-    chain.clock.slots = ERA
+    chain.clock.slot = ERA
     assert chain.mining.era_now() == 1
     chain.providers.engagements.credit_score(A, 5)
     chain.mining.on_initialize(1)
     assert chain.mining.era_now() == 1
     assert chain.providers.work_scores.windows[A] == [EraScore(u32(1), u128(5))]
-    chain.clock.slots = 2 * ERA - 1
+    chain.clock.slot = 2 * ERA - 1
     assert chain.mining.era_now() == 1
 
 

@@ -119,14 +119,14 @@ def test_a_provider_that_adds_bond_is_not_selected_by_beacons_that_may_be_known(
     chain = ProviderChain(settling=8)
     chain.begin()
     chain.join(1, 1_000)
-    chain.clock.slots = 7
+    chain.clock.slot = 7
     assert draw(chain) == (None, 0)
-    chain.clock.slots = 8
+    chain.clock.slot = 8
     assert draw(chain) == (A, 1)
     chain.providers.bond_extra(signed(A), btt(1))
-    chain.clock.slots = 15
+    chain.clock.slot = 15
     assert draw(chain) == (None, 0)
-    chain.clock.slots = 16
+    chain.clock.slot = 16
     assert draw(chain) == (A, 1)
     chain.providers.unbond(signed(A), btt(1))
     assert draw(chain) == (A, 1)

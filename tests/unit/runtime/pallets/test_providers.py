@@ -178,7 +178,7 @@ def test_keys_change_only_between_jobs_and_not_after_a_selection_is_known(key: s
     chain = ProviderChain(settling=8)
     chain.begin()
     chain.join(1, 1_000)
-    chain.clock.slots = 10
+    chain.clock.slot = 10
     chain.providers.engagements.reserve(A, job(1), btt(1))
     info = provider_info(capacity=7)
     setattr(info, key, b"\1" * 32)
@@ -190,7 +190,7 @@ def test_keys_change_only_between_jobs_and_not_after_a_selection_is_known(key: s
     chain.providers.update(signed(A), info)
     assert chain.providers.engagements.info(A) == info
     assert draw(chain) == (None, 0)
-    chain.clock.slots = 18
+    chain.clock.slot = 18
     assert draw(chain) == (A, 1)
 
 
@@ -583,7 +583,7 @@ def accesses(providers: int, members: int) -> list[tuple[int, int]]:
     chain.enter(state)
     counts: list[tuple[int, int]] = []
     who = stash(providers)
-    chain.clock.slots = ERA
+    chain.clock.slot = ERA
     steps: list[Callable[[], object]] = [
         lambda: chain.mining.on_initialize(1),
         lambda: chain.providers.heartbeat(signed(who)),

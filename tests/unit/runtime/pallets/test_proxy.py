@@ -31,7 +31,7 @@ from runtime.pallets.proxy import (
 from runtime.pallets.utility import Utility
 from runtime.weights import proxy as weights
 from runtime.weights import utility as utility_weights
-from support.runtime import SmallRuntime, refused
+from support.runtime import TestRuntime, refused
 
 ALICE, BOB, CAROL, DAVE = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4))
 TREASURY = AccountId(b"modlpy/trsry" + bytes(20))
@@ -47,19 +47,11 @@ SCOPES: Scopes = {
 FILTERED = Err(WireModule(ModuleError(u8(0), bytes((5, 0, 0, 0)))))
 
 
-class Office(SmallRuntime):
+class Office(TestRuntime):
     """Balances, Utility and Proxy; Alice, Bob and Carol have 1,000 BTT each."""
 
     def build(self) -> None:
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(10**15),
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
+        self.balances = self.add_balances()
         self.utility = self.add(9, Utility())
         self.proxy = self.add(
             11,

@@ -337,7 +337,7 @@ def test_a_reveal_that_is_refused_says_why(market: Market) -> None:
     assert isinstance(failed(verifier=idle), Receipts.WrongOpening)
     assert failed() is None
     assert isinstance(failed(), Receipts.AlreadyCommitted)
-    market.clock.slots = int(market.receipt(receipt).reveal_until)
+    market.clock.slot = int(market.receipt(receipt).reveal_until)
     assert isinstance(failed(), Receipts.TooLate)
     market.step()
     assert isinstance(failed(), Receipts.WrongPhase)

@@ -161,7 +161,7 @@ def test_the_bonds_of_voters_on_a_planted_error_are_liable_until_the_end() -> No
     market.until_phase(receipt, Phase.Disclosing)
     assert reveal_planted_error(market, receipt) is None
     market.do(lazy, "Receipts.leave")
-    market.clock.slots += 600
+    market.clock.slot += 600
     assert isinstance(market.tried(lazy, "Receipts.withdraw"), Receipts.StillBonded)
     market.until(job, JobState.Refunded)
     market.run(600)

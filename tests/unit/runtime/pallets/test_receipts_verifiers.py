@@ -115,7 +115,7 @@ def test_a_bond_is_liable_until_the_last_receipt_has_ended(market: Market) -> No
     receipt = market.checking(market.post(), HONEST)
     who = market.receipt(receipt).seats[0].verifier
     market.do(who, "Receipts.leave")
-    market.clock.slots += 600
+    market.clock.slot += 600
     assert isinstance(market.tried(who, "Receipts.withdraw"), Receipts.StillBonded)
     market.run(200)
     market.do(who, "Receipts.withdraw")

@@ -20,11 +20,10 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.error import WireBadOrigin
-from runtime.pallets.balances import Balances
 from runtime.pallets.sudo import Sudo
 from runtime.pallets.utility import Utility, carrying_weight
 from runtime.weights import sudo as weights
-from support.runtime import SmallRuntime, refused
+from support.runtime import TestRuntime, refused
 
 ALICE, BOB = AccountId(b"\1" * 32), AccountId(b"\2" * 32)
 TREASURY = AccountId(b"modlpy/trsry".ljust(32, b"\0"))
@@ -32,17 +31,9 @@ BY_ALICE, BY_BOB = signed(ALICE), signed(BOB)
 WEIGHT = Weight(u64(123), u64(0))
 
 
-class SudoRuntime(SmallRuntime):
+class SudoRuntime(TestRuntime):
     def build(self) -> None:
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(100),
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
+        self.balances = self.add_balances(u128(100))
         self.utility = self.add(9, Utility())
         self.sudo = self.add(13, Sudo())
 

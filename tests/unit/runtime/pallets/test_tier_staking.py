@@ -109,10 +109,10 @@ def test_a_whole_term_pays_the_yearly_rate_for_its_days(
 def test_a_reward_grows_evenly_and_stops_at_the_end_of_the_term(world: World) -> None:
     number = world.stake(ALICE, 50_000, 3)
     for day, due in [(0, 0), (1, 6_000 * 10**18 // 365), (73, 1_200 * 10**18)]:
-        world.clock.slots = day * DAY
+        world.clock.slot = day * DAY
         assert world.staking.ledger.reward_due(ALICE, number) == due
     for day in (365, 366, 5_000):
-        world.clock.slots = day * DAY
+        world.clock.slot = day * DAY
         assert world.staking.ledger.reward_due(ALICE, number) == 6_000 * 10**18
 
 
@@ -322,12 +322,12 @@ def test_nothing_is_claimed_twice(world: World) -> None:
 
 def test_there_is_no_way_out_before_the_end(world: World) -> None:
     number = world.stake(ALICE, 1_000, 0)
-    world.clock.slots = 30 * DAY - 1
+    world.clock.slot = 30 * DAY - 1
     with refused(world, TierStaking.StillLocked):
         world.staking.unstake(signed(ALICE), number)
     with refused(world, BadOrigin):
         world.staking.force_unstake(signed(ALICE), Id(ALICE), number)
-    world.clock.slots += 1
+    world.clock.slot += 1
     world.staking.unstake(signed(ALICE), number)
 
 

@@ -227,7 +227,7 @@ def accesses(others: int, mine: int) -> list[int]:
     ]
     counts = []
     for days, step in steps:
-        world.clock.slots += days * DAY
+        world.clock.slot += days * DAY
         if days == 1:
             world.tokenomics.earn(int(btt(1)))
         before = counting.touched

@@ -73,14 +73,14 @@ def test_a_stake_is_good_for_more_the_longer_it_is(
     nothing = (False, 0, 10_000, False)
     world.stake(ALICE, 100_000, tier)
     assert flags(world, ALICE) == nothing
-    world.clock.slots = DAY - 1
+    world.clock.slot = DAY - 1
     assert flags(world, ALICE) == nothing, "it warms up for a day"
-    world.clock.slots = DAY
+    world.clock.slot = DAY
     assert flags(world, ALICE) == reported
     assert world.staking.positions.discount_bps(ALICE) == reported[1]
-    world.clock.slots = int(TIERS[tier].days) * DAY - 1
+    world.clock.slot = int(TIERS[tier].days) * DAY - 1
     assert flags(world, ALICE) == reported
-    world.clock.slots += 1
+    world.clock.slot += 1
     assert flags(world, ALICE) == nothing, "what can be taken out at any time is no stake"
     assert flags(world, BOB) == nothing
 
@@ -368,9 +368,9 @@ def test_contributions_share_the_budget_of_their_quarter(world: World) -> None:
     staking.contributions.count_referral(BOB)
     with refused(world, TierStaking.QuarterNotOver):
         staking.claim_contribution(signed(ALICE), u32(0))
-    world.clock.slots = QUARTER - 1
+    world.clock.slot = QUARTER - 1
     assert staking.contributions.quarter_now() == 0
-    world.clock.slots = QUARTER
+    world.clock.slot = QUARTER
     assert staking.contributions.quarter_now() == 1
     before = world.free(ALICE), world.free(BOB)
     staking.claim_contribution(signed(ALICE), u32(0))
@@ -402,7 +402,7 @@ def test_so_many_contributions_of_a_kind_count_in_a_quarter(
     assert mine.votes + mine.referrals + mine.credentials == maximum
     assert mine.points == maximum * points
     assert contributions.quarters[u32(0)].points == maximum * points
-    world.clock.slots = QUARTER
+    world.clock.slot = QUARTER
     contributions.add_points(ALICE, kind)
     assert contributions.contrib_points[u32(1), ALICE].points == points
 
@@ -466,9 +466,9 @@ def test_a_quarter_that_has_begun_keeps_its_budget(world: World) -> None:
     warm(world, ALICE)
     staking.contributions.count_vote(ALICE)
     staking.set_contribution_budget(ROOT, btt(1))
-    world.clock.slots = QUARTER
+    world.clock.slot = QUARTER
     staking.contributions.count_vote(ALICE)
-    world.clock.slots = 2 * QUARTER
+    world.clock.slot = 2 * QUARTER
     before = world.free(ALICE)
     staking.claim_contribution(signed(ALICE), u32(0))
     staking.claim_contribution(signed(ALICE), u32(1))
@@ -479,7 +479,7 @@ def test_where_the_referral_pool_is_dry_contributions_stay_unpaid(world: World) 
     staking = world.staking
     warm(world, ALICE)
     staking.contributions.count_vote(ALICE)
-    world.clock.slots = QUARTER
+    world.clock.slot = QUARTER
     world.balances.transfer(REFERRAL, TREASURY, btt(REFERRALS))
     claim = world.call("TierStaking", "claim_contribution", quarter=u32(0))
     with refused(world, DispatchError):

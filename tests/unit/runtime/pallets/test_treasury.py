@@ -23,8 +23,7 @@ from runtime.frame import (
     ensure_root,
     signed,
 )
-from runtime.frame.traits import Slot
-from runtime.pallets.balances import Balances, Reasons
+from runtime.pallets.balances import Reasons
 from runtime.pallets.treasury import (
     MAX_APPROVALS,
     AssetKind,
@@ -36,22 +35,12 @@ from runtime.pallets.treasury import (
     attempted,
 )
 from runtime.weights import treasury as weights
-from support.runtime import SmallRuntime, refused
+from support.runtime import TestRuntime, refused
 
 ALICE, BOB, CAROL, CLERK, CHIEF = (AccountId(bytes((n,)) * 32) for n in (1, 2, 3, 4, 5))
 MILLI = u128(10**15)
 PERIOD, PAYOUT = 100, 30
 FUNDS = 1_000
-
-
-class Hands:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.slot = 0
-
-    def now(self) -> Slot:
-        return Slot(self.slot)
 
 
 def limits(origin: Origin) -> u128 | None:
@@ -76,20 +65,12 @@ class Neighbour:
         return 7
 
 
-class FundsChain(SmallRuntime):
+class FundsChain(TestRuntime):
     """Balances and Treasury; 1,000 BTT in the treasury."""
 
     def build(self) -> None:
-        self.clock, self.neighbour = Hands(), Neighbour()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=MILLI,
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
+        self.neighbour = Neighbour()
+        self.balances = self.add_balances()
         self.treasury = self.add(
             14,
             Treasury(

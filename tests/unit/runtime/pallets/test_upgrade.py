@@ -10,33 +10,22 @@ from btt_chain.primitives.digest import Digest, RuntimeEnvironmentUpdated
 from btt_chain.scale import u8, u32, u64
 from runtime.frame import ROOT, BadOrigin, Error, RuntimeVersion, ensure_root, signed
 from runtime.frame.origin import decided
-from runtime.frame.traits import Slot
 from runtime.frame.version import CODE_KEY, CowText
 from runtime.pallets.origins import Decision
 from runtime.pallets.system import System
 from runtime.pallets.upgrade import Upgrade, coming
 from support.governance import ALICE
-from support.runtime import VERSION, SmallRuntime, refused
+from support.runtime import VERSION, TestRuntime, refused
 
 NOTICE = 10
 NEXT = replace(VERSION, spec_version=u32(2))
 
 
-class Hand:
-    """A clock that a test moves."""
-
-    def __init__(self) -> None:
-        self.slot = 5
-
-    def now(self) -> Slot:
-        return Slot(self.slot)
-
-
-class Chain(SmallRuntime):
+class Chain(TestRuntime):
     """A runtime with Upgrade only."""
 
     def build(self) -> None:
-        self.clock = Hand()
+        self.clock.slot = 5
         self.upgrade = self.add(
             24,
             Upgrade(

@@ -29,13 +29,12 @@ from runtime.frame import (
     signed,
 )
 from runtime.frame.error import WireBadOrigin, WireModule, WireToken
-from runtime.pallets.balances import Balances
 from runtime.pallets.origins import RawNone, RawRoot, RawSigned, SystemOrigin
 from runtime.pallets.system import System
 from runtime.pallets.utility import Utility, carrying_weight, derivative
 from runtime.weights import balances as balances_weights
 from runtime.weights import utility as weights
-from support.runtime import SmallRuntime, refused
+from support.runtime import TestRuntime, refused
 
 ALICE, BOB = AccountId(b"\1" * 32), AccountId(b"\2" * 32)
 TREASURY = AccountId(b"modlpy/trsry".ljust(32, b"\0"))
@@ -72,17 +71,9 @@ class Probe(Pallet):
         raise error
 
 
-class Office(SmallRuntime):
+class Office(TestRuntime):
     def build(self) -> None:
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=u128(100),
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
+        self.balances = self.add_balances(u128(100))
         self.utility = self.add(9, Utility(batched_calls_limit=u32(5)))
         self.probe = self.add(40, Probe())
 

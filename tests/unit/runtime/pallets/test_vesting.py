@@ -21,8 +21,7 @@ from runtime.frame import (
     TokenErrorKind,
     signed,
 )
-from runtime.frame.traits import Slot
-from runtime.pallets.balances import Balances, Reasons
+from runtime.pallets.balances import Reasons
 from runtime.pallets.vesting import (
     LOCK_ID,
     Releases,
@@ -34,7 +33,7 @@ from runtime.pallets.vesting import (
     vested,
 )
 from runtime.weights import vesting as weights
-from support.runtime import SmallRuntime, refused
+from support.runtime import TestRuntime, refused
 
 SLOT_MS = 6_000
 MONTH = MONTH_MS // SLOT_MS
@@ -196,39 +195,12 @@ def test_a_wallets_schedule_lasts_as_long_as_its_rate_needs(locked: int, rate: i
 # ---- the pallet
 
 
-class Hands:
-    """A clock that a test sets."""
-
-    def __init__(self) -> None:
-        self.slot = 0
-
-    def now(self) -> Slot:
-        return Slot(self.slot)
-
-
-class Bank(SmallRuntime):
+class Bank(TestRuntime):
     """Balances and Vesting; Alice is rich."""
 
     def build(self) -> None:
-        self.clock = Hands()
-        self.balances = self.add(
-            3,
-            Balances(
-                accounts=self.system,
-                existential_deposit=MILLI,
-                treasury=TREASURY,
-                offsetting=(),
-            ),
-        )
-        self.vesting = self.add(
-            12,
-            Vesting(
-                min_vested_transfer=100 * BTT,
-                currency=self.balances,
-                clock=self.clock,
-                treasury=TREASURY,
-            ),
-        )
+        self.balances = self.add_balances()
+        self.vesting = self.add_vesting(self.balances, 100 * BTT)
 
     def give(self, who: AccountId, info: VestingInfo) -> None:
         self.vesting.transfer_vested(ALICE, who, info)
