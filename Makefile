@@ -127,6 +127,19 @@ test-full: test ## Everything: also what is marked `full`, fresh seeds, fuzzing,
 check: setup lint ## What a change needs first: lint, types, layers, unit tests
 	$(PYTEST) -n $(JOBS) tests/unit tests/lint
 
+# Tests that `make coverage` runs.
+COVERED ?= tests/unit
+
+.PHONY: coverage
+coverage: setup $(VENV)/.coverage-locked ## Print the share of the product that tests run, file by file: COVERED (tests/unit), JOBS
+	rm -rf .coverage-data
+	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile -m "not full" -o timeout=0 $(COVERED); \
+		code=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$code
+
+$(VENV)/.coverage-locked: requirements-coverage.txt $(VENV)/.locked
+	$(BIN)/python $(PIP_INSTALL) --require-hashes -r $<
+	@touch $@
+
 .PHONY: lint
 lint: setup ## Style, types, layers, sizes, words and the rules of the runtime, without tests
 	$(BIN)/ruff check .
@@ -201,20 +214,21 @@ lock: setup ## Pin every dependency again; add ARGS=--upgrade for newer versions
 	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file py1.txt py1.in
 	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file py2.txt py2.in
 	$(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file requirements-audit.txt requirements-audit.in
+	$(PIP_COMPILE) $(ARGS) --output-file requirements-coverage.txt requirements-coverage.in
 	cd $(COMPAT) && npm install --package-lock-only --loglevel=error
 
 .PHONY: audit
 audit: setup ## Compare the locks with the registries' databases of vulnerabilities; fails where there are none
 	$(BIN)/python -m venv --clear $(VENV)/audit
 	$(VENV)/audit/bin/python $(PIP_INSTALL) --require-hashes -r requirements-audit.txt
-	for lock in requirements.txt requirements-dev.txt $(COMPAT)/py1.txt $(COMPAT)/py2.txt; do \
+	for lock in requirements.txt requirements-dev.txt requirements-coverage.txt $(COMPAT)/py1.txt $(COMPAT)/py2.txt; do \
 		$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || exit 1; \
 	done
 	cd $(COMPAT) && npm audit
 
 .PHONY: clean
 clean: ## Remove caches and build output
-	rm -rf build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist *.egg-info .coverage-data .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find $(PACKAGES) scripts tests -name node_modules -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: distclean
