@@ -86,6 +86,7 @@ API_VERSIONS: Final = (
     ("WorkApi", 1),
     ("AssetsApi", 1),
     ("ExchangeApi", 1),
+    ("PayFiApi", 1),
     ("ChambersApi", 1),
     ("GovernanceApi", 1),
     ("OracleApi", 1),

@@ -16,6 +16,7 @@ from btt_chain.rpc.governance import GovernanceApi
 from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.keys import Keys, KeysApi
 from btt_chain.rpc.oracle import OracleApi
+from btt_chain.rpc.payfi import PayFiApi
 from btt_chain.rpc.payment import PaymentApi
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig, RpcServer
@@ -74,6 +75,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(WorkApi(backend))
     registry.add(GovernanceApi(backend))
     registry.add(OracleApi(backend))
+    registry.add(PayFiApi(backend))
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))

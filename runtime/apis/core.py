@@ -48,6 +48,7 @@ from runtime.apis.base import MAX_ARGUMENTS, ApiError, Context, NoSuchMethod, Ru
 from runtime.apis.economy import ECONOMY_APIS
 from runtime.apis.governance import GOVERNANCE_APIS
 from runtime.apis.oracle import OracleApi
+from runtime.apis.payfi import PAYFI_APIS
 from runtime.apis.work import WORK_APIS
 from runtime.executive import Executive, RootedState
 from runtime.extensions import Extra
@@ -464,6 +465,7 @@ APIS: Final[tuple[type[RuntimeApi], ...]] = (
     *ECONOMY_APIS,
     *WORK_APIS,
     *ASSET_APIS,
+    *PAYFI_APIS,
     *GOVERNANCE_APIS,
     OracleApi,
 )

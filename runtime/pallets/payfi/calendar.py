@@ -42,4 +42,8 @@ class Calendar:
 
     def is_over(self, since_ms: int) -> bool:
         """Return True if the time for refunds of a payment made at `since_ms` has passed."""
-        return self.now() >= int(since_ms) + REFUND_DAYS * self.day_ms
+        return self.now() >= self.over(since_ms)
+
+    def over(self, since_ms: int) -> int:
+        """Return the end of the time for refunds of a payment made at `since_ms`."""
+        return int(since_ms) + REFUND_DAYS * self.day_ms

@@ -128,6 +128,10 @@ class Payments(Component):
         price = self.prices.price(b"BTT/" + currency)
         return gross_of(int(units), currency, int(price))
 
+    def full_volume(self) -> int:
+        """Return the volume of 30 days from which the standard rate is at its minimum."""
+        return max(1, int(self.genesis_supply.value) // int(self.rates.value.full_volume_parts))
+
     def terms(self, merchant: AccountId, record: Merchant, currency: bytes) -> Terms:
         """Return the rates of a payment to a merchant made now."""
         rates = self.rates.value
@@ -136,7 +140,7 @@ class Payments(Component):
             plan=int(record.plan),
             currency=currency,
             volume=self.volumes.volume(merchant),
-            full=max(1, int(self.genesis_supply.value) // int(rates.full_volume_parts)),
+            full=self.full_volume(),
             discount=self.discounts.discount_bps(merchant),
         )
 

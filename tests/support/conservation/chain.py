@@ -29,6 +29,7 @@ from runtime.pallets.facilities import Bonds
 from runtime.pallets.identity import Data, IdentityInfo, KnownGood
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.oracle import Feeder, FeederState, Rule
+from runtime.pallets.payfi import ANALYTICS, Rates
 from runtime.pallets.tier_staking import TIERS
 from support import market
 from support.chain import CHARLIE, DAVE, START
@@ -110,3 +111,6 @@ def prepare(runtime: BttRuntime) -> None:
     for who in (bob, charlie):
         runtime.assets.move(SCANNER, alice, who, u128(300))
     runtime.exchange.list_asset(signed(alice), SCANNER)
+    runtime.payfi.set_rates(ROOT, Rates(bond=u128(100 * BTT)))
+    for who in (bob, dave):
+        runtime.payfi.register(signed(who), u16(8_062), b"CNY", u8(ANALYTICS), PAPERS)
