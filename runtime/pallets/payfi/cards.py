@@ -66,7 +66,7 @@ class Cards(Component):
     voucher_days = Constant(u32(VOUCHER_DAYS))
     """Maximum number of days for which a voucher is valid and money on hold for it."""
     counter_window = Constant(u32(counters.WINDOW))
-    """How far the counter of a voucher may lie below the highest one."""
+    """Maximum distance of a voucher's counter below the highest one."""
 
     cards = Map(H256, Card, hasher=Hasher.Identity)
     """Cards by id: blake2_256 of the public key."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 WINDOW: Final = 64
-"""How far a number may lie below the highest one that was accepted."""
+"""Maximum distance of a number below the highest one that was accepted."""
 _MASK: Final = (1 << WINDOW) - 1
 
 

@@ -59,7 +59,7 @@ SomeAnswer = Annotated[Answer, TypeName("Answer")]
 
 @path("pallet_payfi::Resolution")
 class Resolution(IntEnum):
-    """What ended a dispute."""
+    """Cause of the end of a dispute."""
 
     Accepted = 0
     """The merchant accepted it."""

@@ -30,7 +30,7 @@ class Breach(Enum):
 
 
 class Spent(NamedTuple):
-    """What a card has spent on its last day of use."""
+    """Amount that a card spent on its last day of use."""
 
     day: int
     amount: int

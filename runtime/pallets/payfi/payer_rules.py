@@ -18,7 +18,7 @@ K = TypeVar("K")
 
 
 class PayerRules(Component):
-    """Which payers merchants take."""
+    """Policies, and the check of payers against them."""
 
     policies = Map(u16, Policy, hasher=Hasher.Twox64Concat)
     """Policies of governance that merchants can choose."""

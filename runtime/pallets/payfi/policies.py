@@ -74,7 +74,7 @@ SomePolicyScope = Annotated[PolicyScope, TypeName("PolicyScope")]
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """What a policy asks about a payer."""
+    """Facts about a payer that policies depend on."""
 
     account: AccountId
     operator: AccountId

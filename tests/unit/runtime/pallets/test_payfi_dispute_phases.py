@@ -125,8 +125,8 @@ def test_every_dispute_ends_once_and_in_time(triggers: list[Trigger], start: int
         except NoTransition:
             continue
         ends += sum(effect in ENDS for effect in effects)
-        told = sum(effect in DEPOSIT for effect in effects)
-        assert told == (1 if effects[0] in ENDS and effects[0] is not ENDS[2] else 0)
+        decided = sum(effect in DEPOSIT for effect in effects)
+        assert decided == (1 if effects[0] in ENDS and effects[0] is not ENDS[2] else 0)
         assert state.round <= ROUNDS
     assert (state.phase, ends) == (DisputePhase.Ended, 1)
     assert now <= start + CLOCKS.answer + CLOCKS.judgement + 1
