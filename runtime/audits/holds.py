@@ -24,6 +24,7 @@ from runtime.pallets.asset_registry import AssetRegistry
 from runtime.pallets.balances.formulas import amount_of
 from runtime.pallets.bounties import Bounties
 from runtime.pallets.jobs import ENDED
+from runtime.pallets.payfi import PayFi
 from runtime.pallets.preimage import Preimage, Unrequested
 from runtime.pallets.receipts import Receipts
 
@@ -139,11 +140,30 @@ def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
                 yield one.by, challenge, int(one.deposit)
     for order in values_of(runtime.exchange.order_book.orders):
         yield order.owner, runtime.exchange.reason, int(order.escrow)
-    for who, merchant in runtime.payfi.merchants.merchants.items():
-        yield who, runtime.payfi.merchants.reason, int(merchant.bond)
     for who, feeder in runtime.oracle.feeders.feeders.items():
         yield who, runtime.oracle.reason, int(feeder.bond)
     yield from asset_records(runtime)
+    yield from payment_records(runtime)
+
+
+def payment_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
+    """Yield the expected holds of payments: bonds, deposits, and what cards authorised (I36)."""
+    payfi, why = runtime.payfi, PayFi.HoldReason
+    bond, arbiter, card, deposit, authorised = (
+        Reason(payfi.index, each)
+        for each in (why.Bond, why.ArbiterBond, why.CardDeposit, why.DisputeDeposit, why.Card)
+    )
+    for who, merchant in payfi.merchants.merchants.items():
+        yield who, bond, int(merchant.bond)
+    for who, one in payfi.arbiters.arbiter_bonds.items():
+        yield who, arbiter, int(one.bond)
+    for known in values_of(payfi.cards.cards):
+        yield known.owner, card, int(payfi.cards.card_deposit)
+    for auth in values_of(payfi.authorisations.auths):
+        yield auth.owner, authorised, int(auth.held)
+    for number, dispute in payfi.disputes.disputes.items():
+        if dispute.outcome is None:
+            yield payfi.payments.payments[number].payer, deposit, int(dispute.deposit)
 
 
 def asset_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u64
@@ -21,11 +21,9 @@ def payments(audited: AuditedState) -> Iterator[Finding]:
     yield from payfi_findings(payfi, int(audited.of(payfi.pool).data.free))
 
 
-def payfi_findings(payfi: PayFi, pooled: int, late: Container[int] = ()) -> Iterator[Finding]:
-    """Check the accounting of PayFi; `pooled` is the balance of its pool account.
-
-    `late` are the payments with open disputes that were settled before.
-    """
+def payfi_findings(payfi: PayFi, pooled: int) -> Iterator[Finding]:
+    """Check the accounting of PayFi; `pooled` is the balance of its pool account."""
+    late = {number for number, one in payfi.disputes.disputes.items() if one.late}
     known = dict(payfi.payments.payments.items())
     batches = dict(payfi.settlement.batches.items())
     in_window = {
