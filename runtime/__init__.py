@@ -148,6 +148,7 @@ SCOPES: Final = {
         "Proxy",
         "Vesting.vest",
         "Vesting.vest_other",
+        "PayFi.freeze_card",
         *EARNINGS,
     ),
     ProxyType.Governance: ("Utility", *DECIDING),

@@ -16,6 +16,7 @@ from runtime.audits.mining import mining
 from runtime.audits.objections import objections
 from runtime.audits.oracle import prices
 from runtime.audits.payfi import payments
+from runtime.audits.payfi_disputes import disputes_and_cards
 from runtime.audits.pools import burns, development, pools, programmes, reserve
 from runtime.audits.staking import stakes
 from runtime.audits.state import AuditedState, Check, Finding
@@ -43,6 +44,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     units,
     facilities,
     payments,
+    disputes_and_cards,
     objections,
     prices,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u32, u64
+from btt_chain.scale import u32, u64, u128
 from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.payfi import ANALYTICS, Batch, Legs, PayFi, Payment, PaymentState
 from runtime.pallets.payfi.calendar import BUCKETS_PER_HOUR
@@ -86,7 +86,10 @@ def queued(payfi: PayFi, batches: Batches) -> Iterator[Finding]:
 def payment_findings(payfi: PayFi, number: int, payment: Payment) -> Iterator[Finding]:
     """Check I32, I33, I35: where the money of a payment is, and when it settles."""
     name = f"payment {number}"
-    if fee_of(int(payment.legs.gross), payment.terms) != payment.legs.fee:
+    fee = fee_of(int(payment.legs.gross), payment.terms)
+    if payment.disputed and fee >= payment.legs.gross:
+        fee = u128(0)  # a dispute left too little for a fee
+    if fee != payment.legs.fee:
         yield Finding("I32", f"{name}: a fee of {payment.legs.fee}, its rates say another")
     if (payment.state is PaymentState.Returned) != (not payment.legs.gross):
         yield Finding("I32", f"{name}: {payment.legs.gross} left, state {payment.state.name}")

@@ -98,10 +98,10 @@ class Authorisations(Component):
             self.payments.payer_check.ensure_allowed(card.owner, merchant, record, gross)
             self._authorise(card, asked)
             return
-        self.cards.cards[voucher.card] = card
         id = self.payments.open(
             card.owner, merchant, voucher.units, voucher.currency, gross, voucher.reference, None
         )
+        self.cards.cards[voucher.card] = card
         self.deposit(events.Charged(voucher.card, voucher.counter, id))
 
     def capture(self, caller: AccountId, id: u64, amount: u128) -> None:

@@ -284,7 +284,10 @@ class PayFi(CardCalls):
     @call(3, weight=weights.CLOSE)
     def close(self, origin: Origin) -> None:
         """Stop accepting payments; a second call, 15 days later, releases the bond."""
-        self.merchants.close(origin.signed())
+        who = origin.signed()
+        self.merchants.close(who)
+        if who not in self.merchants.merchants:
+            self.payer_rules.forget(who)
 
     @call(4, weight=weights.PAY)
     def pay(

@@ -11,6 +11,7 @@ from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import VOUCHER, Ed25519Key, P256Key
 from btt_chain.scale import DecodeError, codec, u64, u128
+from runtime import SCOPES
 from runtime.accounts import PAYFI
 from runtime.constants import BTT
 from runtime.frame import ROOT, DispatchError, TokenError, TokenErrorKind, signed
@@ -18,6 +19,7 @@ from runtime.frame.traits import Reasons
 from runtime.pallets.payfi import PayFi, PaymentState
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Limits
 from runtime.pallets.payfi.cards import DEPOSIT
+from runtime.pallets.proxy import ProxyType
 from support.payfi import (
     ALICE,
     BOB,
@@ -335,6 +337,11 @@ def test_the_guardian_freezes_and_does_nothing_else(tills: Tills) -> None:
     tills.payfi.set_card(signed(ALICE), RED.id, LIMITS, None, False)
     with refused(tills, PayFi.NotYours):  # no guardian any more
         tills.payfi.freeze_card(signed(CAROL), RED.id)
+
+
+def test_a_proxy_without_transfers_freezes_a_card_and_makes_no_payment() -> None:
+    scope = SCOPES[ProxyType.NonTransfer]
+    assert [name for name in scope if name.startswith("PayFi")] == ["PayFi.freeze_card"]
 
 
 # ---- authorisations
