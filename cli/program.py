@@ -35,6 +35,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "vault": ("vault:vault", "Have units traded by others."),
     "premium": ("premium:premium", "Buy premium services, as a staker."),
     "gov": ("gov:gov", "Propose, vote, delegate, elect; see how the chambers stand."),
+    "identity": ("identity:identity", "Say who you are, and have it judged."),
+    "facility": ("facility:facility", "Register hospitals and see which count."),
     "upgrade": ("upgrade:upgrade", "See, schedule and try the next version of the runtime."),
     "network": ("network:network", "Start a network of several organisations."),
     "build-spec": ("spec:build_spec", "Print the specification of a chain."),

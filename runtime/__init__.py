@@ -90,6 +90,7 @@ API_VERSIONS: Final = (
     ("ChambersApi", 1),
     ("GovernanceApi", 1),
     ("OracleApi", 1),
+    ("FacilitiesApi", 1),
 )
 """The runtime APIs and their versions; `runtime/apis/core.py` implements them."""
 

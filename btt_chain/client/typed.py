@@ -37,6 +37,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, codec
 from runtime.apis.base import Method
 from runtime.apis.core import APIS
+from runtime.frame import Call as RuntimeCall
 from runtime.frame import EventRecord, Runtime
 from runtime.frame.error import WireError, WireModule
 from runtime.frame.event import Event
@@ -176,6 +177,13 @@ class RuntimeClient:
         """
         return Call(self._runtime.call(pallet, call, **args).raw)
 
+    def inner(self, pallet: str, call: str, /, **args: object) -> RuntimeCall:
+        """Return a call for the argument of another one, such as `Sudo.sudo`.
+
+        Raises as `compose`.
+        """
+        return self._runtime.call(pallet, call, **args)
+
     async def submit(
         self, pallet: str, call: str, /, *, signer: Signer | None = None, **args: object
     ) -> Executed:
@@ -204,12 +212,11 @@ class RuntimeClient:
         )
         for event in events:
             if isinstance(event, System.ExtrinsicFailed):
-                raise self._failure(event.dispatch_error)
+                raise self.failure(event.dispatch_error)
         return Executed(block, events)
 
-    # ---- internals
-
-    def _failure(self, error: WireError) -> DispatchFailed:
+    def failure(self, error: WireError) -> DispatchFailed:
+        """Return the exception for the error of a call, such as one that sudo reports."""
         if isinstance(error, WireModule):
             with decoding("the block's events have an unknown error"):
                 pallet = self._runtime.pallets[int(error.error.index)]
@@ -219,6 +226,8 @@ class RuntimeClient:
         full = f"{name}.{more.name}" if isinstance(more, IntEnum) else name
         # Pallets document their own errors; those of all calls have no text on the chain.
         return DispatchFailed(full, REASONS.get(full, ""))
+
+    # ---- internals
 
     async def _head_of(self, answer: Json) -> Head:
         header = read_header(answer)

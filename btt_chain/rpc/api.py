@@ -11,6 +11,7 @@ from btt_chain.rpc.chain import ChainApi
 from btt_chain.rpc.chain_head import ChainHeadApi
 from btt_chain.rpc.chain_spec import ChainSpecApi
 from btt_chain.rpc.engine import EngineApi
+from btt_chain.rpc.facilities import FacilitiesApi
 from btt_chain.rpc.finality import Finality, GrandpaApi
 from btt_chain.rpc.governance import GovernanceApi
 from btt_chain.rpc.hub import Hub
@@ -76,6 +77,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(GovernanceApi(backend))
     registry.add(OracleApi(backend))
     registry.add(PayFiApi(backend))
+    registry.add(FacilitiesApi(backend))
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))

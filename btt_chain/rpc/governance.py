@@ -13,7 +13,7 @@ from btt_chain.rpc.params import U32, Hash, Parsed, unsigned
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Json, Views
 from btt_chain.scale import encode, u32, u128
-from runtime.apis.governance import PollView, ReferendumView, TrackView
+from runtime.apis.governance import MilestoneView, PollView, ReferendumView, TrackView
 from runtime.pallets.chambers import ElectionView, StateView
 
 PAGE: Final = 100
@@ -76,6 +76,13 @@ class GovernanceApi(Views):
         """Return the kinds of referenda and their rules."""
         tracks = self.ask("GovernanceApi_tracks", list[TrackView], at)
         return [self.shown(track) for track in tracks]
+
+    @method("gov_milestones", cost=HEAVY)
+    def milestones(self, programme: U32, at: Hash | None = None) -> Json:
+        """Return the milestones of a programme of the Foundation, with the objections to them."""
+        data = encode(u32, u32(programme))
+        found = self.ask("ChambersApi_milestones", list[MilestoneView], at, data)
+        return [self.shown(view) for view in found]
 
     @method("gov_referendum", cost=HEAVY)
     def referendum(self, index: U32, at: Hash | None = None) -> Json:

@@ -17,6 +17,7 @@ from cli.commands.gov_calls import (
     track_class,
     track_number,
 )
+from cli.commands.gov_objections import COMMANDS
 from cli.commands.gov_status import print_referenda, print_referendum
 from cli.commands.gov_view import (
     BILLION,
@@ -585,7 +586,5 @@ def unelect(url: str, timeout: float, as_json: bool, **options: object) -> None:
     submit_call("Chambers", "remove_rep_vote", {}, "taken back", url, timeout, as_json, options)
 
 
-# ---- output
-
-
-# ---- helpers
+for command in COMMANDS:
+    gov.add_command(command)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import re
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ import click
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, opened
+from cli.common.deciding import by_sudo
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.options import (
     Group,
@@ -195,9 +195,7 @@ def schedule(
 async def _by_sudo(sender: Sender, call: Call, url: str, timeout: float) -> str:
     """Send a call with the sudo key, and return the hash of its block in hex."""
     async with work_chain(url, timeout) as chain:
-        sent = await sender.submit(chain, "Sudo", "sudo", call=call)
-        _ensure_done(sent.events)
-        return "0x" + sent.block.hex()
+        return "0x" + (await by_sudo(sender, chain, call)).block.hex()
 
 
 async def _facts(client: Connection) -> tuple[RuntimeParams, int, int]:
@@ -223,22 +221,6 @@ async def _facts(client: Connection) -> tuple[RuntimeParams, int, int]:
     # By hand, blocks are late or ahead of the clock; the next one is at the later of the two.
     by_clock = time.time_ns() // 1_000_000 // int(params.slot_ms)
     return params, int(version.spec_version), max(current, by_clock) - (first or by_clock)
-
-
-def _ensure_done(events: Iterable[object]) -> None:
-    """Raise Refused, with the pallet's error, unless the sudo pallet reports success."""
-    from btt_chain.scale import Err
-    from runtime.frame.error import WireModule
-    from runtime.pallets.sudo import Sudo
-    from runtime.pallets.upgrade import Upgrade
-
-    for event in events:
-        if isinstance(event, Sudo.Sudid) and isinstance(event.sudo_result, Err):
-            error = event.sudo_result.error
-            if isinstance(error, WireModule):
-                kind = Upgrade.ERRORS[error.error.error[0]]
-                raise Refused(f"Upgrade.{kind.__name__}: {inspect.getdoc(kind)}")
-            raise Refused(f"the call failed: {error}")
 
 
 def _slot(text: str) -> int:

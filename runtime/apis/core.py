@@ -46,6 +46,7 @@ from btt_chain.scale import (
 from runtime.apis.assets import ASSET_APIS
 from runtime.apis.base import MAX_ARGUMENTS, ApiError, Context, NoSuchMethod, RuntimeApi
 from runtime.apis.economy import ECONOMY_APIS
+from runtime.apis.facilities import FACILITY_APIS
 from runtime.apis.governance import GOVERNANCE_APIS
 from runtime.apis.oracle import OracleApi
 from runtime.apis.payfi import PAYFI_APIS
@@ -468,6 +469,7 @@ APIS: Final[tuple[type[RuntimeApi], ...]] = (
     *PAYFI_APIS,
     *GOVERNANCE_APIS,
     OracleApi,
+    *FACILITY_APIS,
 )
 _ENTRIES: Final = {
     f"{api.__name__}_{method.name}": (api, method)

@@ -14,9 +14,10 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import path, u16, u32, u128
+from btt_chain.scale import path, u16, u32, u64, u128
 from runtime.apis.base import RuntimeApi
 from runtime.pallets.chambers import Chambers, ChamberView, ElectionView, StateView
+from runtime.pallets.chambers.formulas import OBJECTION_WEIGHT
 from runtime.pallets.chambers.polls import views
 from runtime.pallets.preimage import MAX_SIZE, Inline, Preimage
 from runtime.pallets.referenda import (
@@ -29,6 +30,7 @@ from runtime.pallets.referenda import (
     WasRejected,
     WasTimedOut,
 )
+from runtime.pallets.tokenomics import Milestone, MilestoneStatus, Tokenomics
 
 PAGE: Final = 100
 """Maximum number of referenda in one result."""
@@ -130,6 +132,22 @@ class ReferendumView:
     """The call, if its preimage is stored; in a list, only if it is short enough."""
 
 
+@path("btt_runtime::governance::MilestoneView")
+@dataclass(slots=True)
+class MilestoneView:
+    """A milestone of a programme, and the objections to it."""
+
+    milestone: Milestone
+    until: u64 | None
+    """End of the objection window, in slots; None if it is not attested."""
+    counts: bool
+    """True if it is confirmed, or was attested and not stopped in time."""
+    objected: u128
+    """Weight of the objections, in billionths of a part of 7,000."""
+    needed: u128
+    """Weight of objections that stops it."""
+
+
 class ChambersApi(RuntimeApi, version=1):
     """The four chambers, always in the order institutions, compute, holders, community."""
 
@@ -174,6 +192,29 @@ class ChambersApi(RuntimeApi, version=1):
             participation_needed=u32(needed[1]),
             passing=approval >= needed[0] and support >= needed[1],
         )
+
+    def milestones(self, programme: u32) -> list[MilestoneView]:
+        """Return the milestones of a programme of the Foundation, with the objections to them."""
+        programmes = self._executive.runtime.pallet(Tokenomics).programmes
+        record, now = programmes.programmes.get(programme), self._chambers.clock.now()
+        window, objections = programmes.objection_window, self._chambers.objections
+        views = []
+        for index, item in enumerate([] if record is None else record.milestones):
+            attested = item.status is MilestoneStatus.Attested
+            until = u64(int(item.since) + window) if attested else None
+            views.append(
+                MilestoneView(
+                    milestone=item,
+                    until=until,
+                    counts=item.status is MilestoneStatus.Confirmed
+                    or (until is not None and until <= now),
+                    objected=u128(
+                        objections.objected(programme, u32(index), item.since) if attested else 0
+                    ),
+                    needed=u128(OBJECTION_WEIGHT),
+                )
+            )
+        return views
 
     def _track(self, track: u16) -> Track:
         return dict(self._executive.runtime.pallet(Referenda).tracks)[track]

@@ -262,6 +262,20 @@ class Map(StorageItem, Generic[K, V]):
                 continue
             yield self._key_codec.decode_all(full[skip:]), self._codec.decode(raw, 0)[0]
 
+    def page(self, after: K | None, limit: int) -> list[tuple[K, V]]:
+        """Return at most `limit` entries behind the key `after`, in the order of hashed keys.
+
+        `after` need not be stored; None begins at the first. Reads no more than it returns.
+        """
+        skip, state = len(self.prefix) + HASH_PREFIX[self._hasher], self._host.state
+        found: list[tuple[K, V]] = []
+        full = state.next_key(self.prefix if after is None else self.key(after))
+        while full is not None and full.startswith(self.prefix) and len(found) < limit:
+            raw = state.get(full) or b""
+            found.append((self._key_codec.decode_all(full[skip:]), self._codec.decode(raw, 0)[0]))
+            full = state.next_key(full)
+        return found
+
     def shape(self) -> StorageShape:
         """Return the metadata of the item."""
         return StorageShape(((self._hasher, self._key_codec),), self._codec, self._default)

@@ -41,7 +41,7 @@ class Traffic:
     """A bridge that money has crossed."""
 
     def has_traffic(self) -> bool:
-        """Return True."""
+        """Return True if money has crossed it: always."""
         return True
 
 

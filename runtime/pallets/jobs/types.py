@@ -476,7 +476,7 @@ class NoRequesters:
     """Facilities of a chain without any."""
 
     def is_requester(self, who: AccountId) -> bool:
-        """Return False."""
+        """Return True if the account is such a facility: never."""
         return False
 
 

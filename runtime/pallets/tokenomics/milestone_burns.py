@@ -42,7 +42,7 @@ class NoBridge:
     """The bridge of a chain that has none."""
 
     def has_traffic(self) -> bool:
-        """Return False."""
+        """Return True if money has crossed it: never."""
         return False
 
 

@@ -1,0 +1,422 @@
+"""`btt-chain facility`: hospitals and other registered institutions of health care."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC
+from cli.commands.gov_calls import address_of, slot_now, submit_call
+from cli.commands.gov_view import when
+from cli.common import show
+from cli.common.deciding import decide, deciding_options
+from cli.common.errors import Mistyped, NotFound
+from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.sending import sending_options
+from cli.common.working import account, properties, read_id, work_chain
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from btt_chain.client.amount import Currency
+    from btt_chain.client.typed import RuntimeClient
+    from btt_chain.primitives.digest import H256
+    from runtime.apis.facilities import FacilityView, HospitalCount
+
+PAGE: Final = 100
+KINDS: Final = (
+    "hospital", "clinic", "pharmacy", "laboratory", "insurer", "partner", "educator", "auditor",
+    "issuer",
+)  # fmt: skip
+SIZES: Final = ("small", "medium", "large")
+
+account_argument = click.argument("who", metavar="ACCOUNT")
+size_option = click.option(
+    "--size", type=click.Choice(SIZES), default="medium", show_default=True, help="Its size."
+)
+description_options = [
+    click.option(
+        "--description",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A file about it that you publish; only its SHA-256 hash goes to the chain.",
+    ),
+    click.option("--meta", help="The hash of the description, in hex."),
+]
+
+
+@click.group(cls=Group)
+def facility() -> None:
+    """Register hospitals and other institutions, and see which count.
+
+    An institution needs an identity that a registrar judged known-good (`btt-chain identity`) and
+    a bond; the technical track decides about its application. Hospitals that were active for
+    thirty days count for the milestone burns.
+    """
+
+
+# ---- queries
+
+
+@examples("btt-chain facility list", "btt-chain facility list --kind hospital --json")
+@facility.command("list")
+@click.option("--kind", type=click.Choice(KINDS), help="Facilities of this kind only.")
+@connection_options
+@json_option
+def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
+    """List the facilities."""
+    from btt_chain.primitives.ss58 import encode
+    from cli.common.session import run
+
+    async def ask() -> tuple[list[FacilityView], Currency, int]:
+        currency, prefix = await properties(url, timeout)
+        async with work_chain(url, timeout) as chain:
+            return [view async for view in _all(chain)], currency, prefix
+
+    found, currency, prefix = run(ask())
+    if kind is not None:
+        found = [view for view in found if view.facility.kind.name.lower() == kind]
+    if as_json:
+        show.document([facts(view, prefix) for view in found])
+        return
+    if not found:
+        show.note("there is none; `btt-chain facility apply --help` says how to register one")
+        return
+    show.table(
+        ["account", "kind", "size", "country", "state", ">bond", "counts"],
+        [
+            [
+                encode(view.account, prefix),
+                view.facility.kind.name.lower(),
+                view.facility.size.name.lower(),
+                country(int(view.facility.region)),
+                view.facility.state.name.lower(),
+                currency.format(int(view.facility.bond)),
+                "yes" if view.counted else "",
+            ]
+            for view in found
+        ],
+    )
+
+
+async def _all(chain: RuntimeClient) -> AsyncIterator[FacilityView]:
+    from btt_chain.scale import u32
+
+    after = None
+    while True:
+        page: list[FacilityView] = await chain.api("FacilitiesApi_facilities", after, u32(PAGE))
+        for view in page:
+            yield view
+        if len(page) < PAGE:
+            return
+        after = page[-1].account
+
+
+@examples("btt-chain facility show //Bob")
+@facility.command("show")
+@account_argument
+@connection_options
+@json_option
+def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
+    """Show a facility, and what is missing for it to count."""
+    from btt_chain.primitives.account import AccountId
+    from btt_chain.primitives.ss58 import encode
+    from cli.common.session import open_chain, run
+
+    async def ask() -> tuple[FacilityView | None, Currency, int, str]:
+        async with open_chain(url, timeout) as state:
+            now, named = await slot_now(state), state.metadata
+        async with work_chain(url, timeout) as chain:
+            who_ = AccountId(account(who, named.prefix))
+            view: FacilityView | None = await chain.api("FacilitiesApi_facility", who_)
+            moment = ""
+            if view is not None and view.next is not None and int(view.next) > now:
+                moment = when(int(view.next), now, chain.slot_ms)
+        return view, named.currency, named.prefix, moment
+
+    view, currency, prefix, moment = run(ask())
+    if view is None:
+        raise NotFound(f"{who} is no facility; `btt-chain facility list` shows them")
+    if as_json:
+        show.document(facts(view, prefix))
+        return
+    found = view.facility
+    show.record(
+        {
+            "account": encode(view.account, prefix),
+            "operator": encode(found.operator, prefix),
+            "kind": f"{found.kind.name.lower()}, {found.size.name.lower()}",
+            "country": country(int(found.region)),
+            "sensitive": "yes" if found.sensitive else "no",
+            "bond": currency.format(int(found.bond)),
+            "state": f"{found.state.name.lower()} since slot {int(found.since)}",
+            "identity": "known-good" if view.known_good else "not judged known-good now",
+            "description": "0x" + found.meta.hex(),
+            "for milestones": standing(view, moment),
+        }
+    )
+
+
+@examples("btt-chain facility count")
+@facility.command()
+@connection_options
+@json_option
+def count(url: str, timeout: float, as_json: bool) -> None:
+    """Show how many hospitals count, and what the milestone burns need."""
+    from cli.common.session import run
+
+    async def ask() -> tuple[HospitalCount, Currency]:
+        currency, _ = await properties(url, timeout)
+        async with work_chain(url, timeout) as chain:
+            return await chain.api("FacilitiesApi_count"), currency
+
+    found, currency = run(ask())
+    counted = int(found.counted)
+    if as_json:
+        show.document(
+            {
+                "counted": counted,
+                "active": int(found.active),
+                "bonds": {
+                    name: str(int(getattr(found.bonds, name)))
+                    for name in ("major", "clinic", "minor")
+                },
+                "burns": [
+                    {
+                        "id": burn.id.name,
+                        "hospitals": int(burn.hospitals),
+                        "planck": str(int(burn.amount)),
+                        "executedAt": None if burn.executed_at is None else int(burn.executed_at),
+                    }
+                    for burn in found.burns
+                ],
+            }
+        )
+        return
+    show.record({"hospitals that count": str(counted), "active hospitals": str(int(found.active))})
+    show.table(
+        ["burn", ">at hospitals", ">amount", "state"],
+        [
+            [
+                burn.id.name,
+                str(int(burn.hospitals)),
+                currency.format(int(burn.amount)),
+                burn_state(counted, int(burn.hospitals), burn.executed_at),
+            ]
+            for burn in found.burns
+        ],
+    )
+
+
+def burn_state(counted: int, needed: int, executed: int | None) -> str:
+    """Return what a burn at a number of hospitals waits for."""
+    if executed is not None:
+        return f"executed in slot {int(executed)}"
+    if counted < needed:
+        return f"{needed - counted} missing"
+    return "due: any account may call Tokenomics.execute_milestone_burn"
+
+
+# ---- calls of institutions
+
+
+@examples(
+    "btt-chain facility apply hospital --country CN --from //Bob",
+    "btt-chain facility apply clinic --country 276 --size small --description about.pdf \\",
+    "    --from key.txt",
+)
+@facility.command()
+@click.argument("kind", type=click.Choice(KINDS))
+@click.option("--country", "region", required=True, help="Two letters, or number, of ISO 3166-1.")
+@size_option
+@click.option("--sensitive", is_flag=True, help="Being a patient here is a diagnosis.")
+@description_options[0]
+@description_options[1]
+@sending_options
+@connection_options
+@json_option
+def apply(
+    kind: str, region: str, size: str, sensitive: bool, description: Path | None, meta: str | None,
+    url: str, timeout: float, as_json: bool, **options: object,
+) -> None:  # fmt: skip
+    """Apply to be a facility. Its bond goes on hold: 10,000, 1,000 or 500 BTT by kind.
+
+    The bond comes back if the application is refused or withdrawn, and four weeks of decisions
+    after leaving.
+    """
+    from btt_chain.scale import u16
+    from runtime.pallets.facilities import Kind, Size
+
+    args: dict[str, object] = {
+        "kind": Kind(KINDS.index(kind)),
+        "size": Size(SIZES.index(size)),
+        "region": u16(country_number(region)),
+        "sensitive": sensitive,
+        "meta": meta_of(description, meta),
+    }
+    submit_call("Facilities", "apply", args, "applied", url, timeout, as_json, options)
+
+
+@examples("btt-chain facility update --size large --description about.pdf --from //Bob")
+@facility.command()
+@size_option
+@description_options[0]
+@description_options[1]
+@sending_options
+@connection_options
+@json_option
+def update(
+    size: str, description: Path | None, meta: str | None, url: str, timeout: float,
+    as_json: bool, **options: object,
+) -> None:  # fmt: skip
+    """Change the size and the description of your facility."""
+    from runtime.pallets.facilities import Size
+
+    args: dict[str, object] = {
+        "size": Size(SIZES.index(size)),
+        "meta": meta_of(description, meta),
+    }
+    submit_call("Facilities", "update", args, "updated", url, timeout, as_json, options)
+
+
+@examples("btt-chain facility leave --from //Bob")
+@facility.command()
+@sending_options
+@connection_options
+@json_option
+def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
+    """Leave, or withdraw an application; the bond comes back, after leaving by itself."""
+    submit_call("Facilities", "leave", {}, "you left", url, timeout, as_json, options)
+
+
+# ---- calls of decisions
+
+
+@examples(
+    "btt-chain facility confirm //Bob",
+    "btt-chain facility confirm //Bob --sudo --from //Alice",
+)
+@facility.command()
+@account_argument
+@deciding_options
+@connection_options
+@json_option
+def confirm(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+    """Have an application confirmed: print the proposal, or send it as sudo."""
+    _decide("confirm", who, {}, "technical", "confirmed", url, timeout, as_json, options)
+
+
+@examples("btt-chain facility refuse //Bob")
+@facility.command()
+@account_argument
+@deciding_options
+@connection_options
+@json_option
+def refuse(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+    """Have an application refused: print the proposal, or send it as sudo."""
+    _decide("refuse", who, {}, "technical", "refused", url, timeout, as_json, options)
+
+
+@examples(
+    "btt-chain facility suspend //Bob",
+    "btt-chain facility suspend //Bob --end --track technical",
+)
+@facility.command()
+@account_argument
+@click.option("--end", is_flag=True, help="End the suspension.")
+@click.option(
+    "--track", type=click.Choice(("emergency", "technical")), default="technical",
+    show_default=True, help="Who is to decide.",
+)  # fmt: skip
+@deciding_options
+@connection_options
+@json_option
+def suspend(
+    who: str, end: bool, track: str, url: str, timeout: float, as_json: bool, **options: object
+) -> None:
+    """Have a facility suspended, or its suspension ended: print the proposal, or send it."""
+    more: dict[str, object] = {"suspended": not end}
+    done = "the suspension ended" if end else "suspended"
+    _decide("suspend", who, more, track, done, url, timeout, as_json, options)
+
+
+def _decide(
+    call: str, who: str, more: dict[str, object], track: str, done: str, url: str, timeout: float,
+    as_json: bool, options: dict[str, object],
+) -> None:  # fmt: skip
+    from btt_chain.primitives.ss58 import encode
+    from cli.common.session import run
+
+    _, prefix = run(properties(url, timeout))
+    args = {"who": address_of(who, prefix), **more}
+    words = [encode(account(who, prefix), prefix), *(str(word).lower() for word in more.values())]
+    decide(
+        f"Facilities.{call}", args, words, track, done,
+        url=url, timeout=timeout, as_json=as_json, options=options,
+    )  # fmt: skip
+
+
+# ---- arguments and output
+
+
+def country_number(given: str) -> int:
+    """Return the number of a country, given by its letters or number. Mistyped if it has none."""
+    number = int(given) if given.isascii() and given.isdecimal() else NUMERIC.get(given.upper(), 0)
+    if number not in ALPHA_2:
+        raise Mistyped(f"{given!r} is no country of ISO 3166-1: write letters as CN, or 156")
+    return number
+
+
+def country(number: int) -> str:
+    """Return a country as text."""
+    return f"{ALPHA_2.get(number, '?')} ({number:03})"
+
+
+def meta_of(description: Path | None, meta: str | None) -> H256:
+    """Return the hash of a description; zeros without one. Mistyped if both are given."""
+    from btt_chain.primitives.digest import H256
+
+    if description is not None and meta is not None:
+        raise Mistyped("give --description or --meta, not both")
+    if description is not None:
+        return H256(hashlib.sha256(description.read_bytes()).digest())
+    return H256(bytes(32)) if meta is None else H256(read_id(meta, "hash"))
+
+
+def standing(view: FacilityView, moment: str) -> str:
+    """Return whether a facility counts for milestones, and what it waits for."""
+    if view.counted:
+        return "counts"
+    found = view.facility
+    if found.kind.name != "Hospital":
+        return "only hospitals count"
+    if found.state.name != "Active":
+        return f"does not count: {found.state.name.lower()}"
+    if not view.known_good:
+        return "does not count: its identity needs a new judgement"
+    return f"may count {moment}, in slot {view.next}" if moment else "is to be reviewed soon"
+
+
+def facts(view: FacilityView, prefix: int) -> dict[str, object]:
+    """Return a facility as JSON."""
+    from btt_chain.primitives.ss58 import encode
+
+    found = view.facility
+    return {
+        "account": encode(view.account, prefix),
+        "operator": encode(found.operator, prefix),
+        "kind": found.kind.name.lower(),
+        "size": found.size.name.lower(),
+        "region": int(found.region),
+        "country": ALPHA_2.get(int(found.region)),
+        "sensitive": found.sensitive,
+        "bond": str(int(found.bond)),
+        "state": found.state.name.lower(),
+        "since": int(found.since),
+        "meta": "0x" + found.meta.hex(),
+        "knownGood": view.known_good,
+        "counted": view.counted,
+        "next": None if view.next is None else int(view.next),
+    }

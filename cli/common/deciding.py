@@ -1,0 +1,76 @@
+"""Calls that only a decision makes: proposed to a track, or sent with the sudo key."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.common import show
+from cli.common.errors import Mistyped
+from cli.common.options import Command
+from cli.common.sending import Sender, optional_sending_options
+from cli.common.working import work_chain
+
+if TYPE_CHECKING:
+    from btt_chain.client.typed import Executed, RuntimeClient
+    from runtime.frame import Call
+
+
+def deciding_options(command: Command) -> Command:
+    """Add `--sudo`, and the options of a signed call that goes with it; `decide` reads them."""
+    sudo = click.option(
+        "--sudo", is_flag=True, help="Send it with the sudo key, where there is one."
+    )
+    return sudo(optional_sending_options(command))
+
+
+def decide(
+    name: str, args: dict[str, object], words: Sequence[str], track: str, done: str, *,
+    url: str, timeout: float, as_json: bool, options: dict[str, object],
+) -> None:  # fmt: skip
+    """Print the proposal of a call to a track; with `--sudo --from`, send the call at once.
+
+    `name` is that of pallet and call, `args` are its arguments and `words` the same as text.
+    """
+    from cli.common.session import run
+
+    is_sent = options["uri"] is not None
+    if options.pop("sudo") != is_sent:
+        raise Mistyped("--sudo goes with --from, whose key signs; leave out both for a referendum")
+    pallet, _, method = name.partition(".")
+
+    async def work() -> tuple[bytes, bytes | None]:
+        async with work_chain(url, timeout) as chain:
+            call = chain.inner(pallet, method, **args)
+            if not is_sent:
+                return call.raw, None
+            return call.raw, (await by_sudo(Sender.of(options, as_json), chain, call)).block
+
+    raw, block = run(work())
+    if block is not None:
+        if as_json:
+            show.document({"done": done, "block": "0x" + block.hex()})
+        else:
+            show.good(f"{done}, in block 0x{block.hex()}")
+        return
+    line = f"btt-chain gov propose {name} {shlex.join(words)} --track {track} --from URI"
+    if as_json:
+        show.document({"call": "0x" + raw.hex(), "propose": line})
+        return
+    show.note(f"the {track} track decides about this; propose it:")
+    click.echo(line)
+
+
+async def by_sudo(sender: Sender, chain: RuntimeClient, call: Call) -> Executed:
+    """Send a call with the sudo key. Raises DispatchFailed if the call itself failed."""
+    from btt_chain.scale import Err
+    from runtime.pallets.sudo import Sudo
+
+    sent = await sender.submit(chain, "Sudo", "sudo", call=call)
+    for event in sent.events:
+        if isinstance(event, Sudo.Sudid) and isinstance(event.sudo_result, Err):
+            raise chain.failure(event.sudo_result.error)
+    return sent

@@ -1,0 +1,48 @@
+"""Relative chances of calls in random runs; of other calls it is 2."""
+
+from __future__ import annotations
+
+LIKELY = {
+    # What ends a story early comes late; what begins one comes often.
+    "Sudo.remove_key": 0.05,
+    "Sudo.set_key": 0.2,
+    "Timestamp.set": 0.5,
+    "Proxy.remove_proxies": 0.5,
+    "Proxy.kill_pure": 1,
+    "Proxy.add_proxy": 5,
+    "Multisig.as_multi": 5,
+    "Multisig.cancel_as_multi": 1,
+    "Multisig.poke_deposit": 1,
+    "Vesting.vested_transfer": 6,
+    "Vesting.merge_schedules": 3,
+    "Balances.transfer_allow_death": 4,
+    "Balances.transfer_all": 3,
+    "Authorities.bond": 6,
+    "TierStaking.stake": 6,
+    "Bounties.propose_bounty": 4,
+    "Facilities.apply": 3,
+    "Jobs.post": 4,
+    "Exchange.place_order": 4,
+    "Exchange.delist": 0.3,
+    "AssetRegistry.freeze_asset": 0.5,
+    "Models.retire": 0.3,
+    "Providers.chill": 0.5,
+    "Receipts.attest_commit": 0.2,
+    "Receipts.attest_reveal": 0.2,
+    "Receipts.prove_fraud": 0.2,
+    "Receipts.prove_edge": 0.2,
+    "Receipts.dispute_digest": 0.2,
+    # They refuse every single account.
+    "Mining.attest_region": 0.5,
+    "Mining.attest_energy": 0.5,
+    "Mining.set_params": 0.5,
+    "Tokenomics.pause_discretionary": 0.5,
+    "Tokenomics.set_ceiling_mode": 0.5,
+    "Authorities.validate": 3,
+    "Babe.report_equivocation": 0.2,
+    "Babe.report_equivocation_unsigned": 0.2,
+    "Babe.plan_config_change": 0.5,
+    "Grandpa.report_equivocation": 0.2,
+    "Grandpa.report_equivocation_unsigned": 0.2,
+    "Grandpa.note_stalled": 0.5,
+}
