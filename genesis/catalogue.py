@@ -26,6 +26,7 @@ from genesis.holders import Holders
 from genesis.oracle import mining_json, oracle_json
 from genesis.placement import NAMED, Placement, balances_json, place, vesting_json
 from genesis.presets import ALIASES, CHAINS, MAX_LOCAL_VALIDATORS, Chain, ChainType, Liquidity
+from genesis.public_set import public_set_json
 from genesis.spec import (
     ChainSpec,
     Plain,
@@ -148,6 +149,8 @@ def _config(
     config["mining"] = mining_json()
     config["oracle"] = oracle_json(chain, chosen, placement.balances())
     config["chambers"] = chambers_json(placement)
+    if chain.has_public_set:
+        config |= public_set_json()
     config["sudo"] = {"key": None if chain.is_live else address(dev_account(ALICE))}
     return config
 

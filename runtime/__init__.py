@@ -322,7 +322,8 @@ class BttRuntime(Runtime):
             currency=self.balances, payer=self.tokenomics, clock=self.babe, system=self.system,
             providers=self.providers.engagements, models=self.models, mining=self.mining,
             benefits=self.tier_staking, identities=self.identity, facilities=self.facilities,
-            params_origin=parameters))
+            params_origin=parameters,
+            sets_origin=ensure_decided(Decision.Params, Decision.Technical)))
         self.receipts = self.add(43, Receipts(
             committee=work.committee, quorum=work.quorum, planted_error_ppm=work.planted_error_ppm,
             beacon_delay=work.beacon_delay, beacon_authors=work.beacon_authors,

@@ -82,6 +82,8 @@ class Chain:
     """Parameters of selecting, checking and disputing useful work."""
     validators: int = 0
     """Default number of validators with development keys; Live chains need a file."""
+    has_public_set: bool = False
+    """True if the chain posts a job over the public data that ship with the program."""
 
     @property
     def is_live(self) -> bool:
@@ -160,6 +162,7 @@ def _development(preset: str, name: str, engine: Engine, validators: int) -> Cha
         hour_ms=SHORT_HOUR_MS,
         work=WorkRules(),
         validators=validators,
+        has_public_set=engine is Engine.BABE,
     )
 
 
@@ -211,6 +214,7 @@ CHAINS: Final = {
             hour_ms=SHORT_HOUR_MS,
             work=WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(2)),
             validators=4,
+            has_public_set=True,
         ),
         Chain(
             preset="testnet",
@@ -231,6 +235,7 @@ CHAINS: Final = {
             day_ms=HOUR_MS,
             hour_ms=HOUR_MS,
             work=TESTNET_WORK,
+            has_public_set=True,
         ),
         _seed("seed-000", "BTT Chain"),
         _seed("seed-001", "BTT Chain (seed-001)"),

@@ -118,6 +118,15 @@ class Section:
             raise self.wrong(f"0x and {2 * size} hexadecimal digits")
         return bytes.fromhex(digits)
 
+    def raw_bytes(self, most: int) -> bytes:
+        """Return at most `most` bytes, written as 0x and hexadecimal digits."""
+        digits = self.text().removeprefix("0x")
+        if digits == self.text() or not HEX.fullmatch(digits) or not 0 < len(digits) <= 2 * most:
+            raise self.wrong(f"0x and at most {2 * most} hexadecimal digits")
+        if len(digits) % 2:
+            raise self.wrong("an even number of hexadecimal digits")
+        return bytes.fromhex(digits)
+
     def one_of(self, options: Mapping[str, T]) -> T:
         """Return the option that the text names."""
         text = self.text()

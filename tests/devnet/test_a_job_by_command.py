@@ -362,16 +362,24 @@ async def _of_the_chain(world: World, chain: RuntimeClient) -> None:
         wanted = chain._runtime.call("Jobs", call, **args)
         await chain.submit("Sudo", "sudo", signer=KeyPair.from_uri("//Alice"), call=wanted)
 
+    def own() -> list[H256]:
+        return [one.job for one in world.history.of(Jobs.Posted) if one.requester is None]
+
     def is_posted() -> bool:
-        posted[:] = [one.job for one in world.history.of(Jobs.Posted) if one.requester is None]
+        posted[:] = own()[before:]
         return bool(posted)
 
+    # The set of the genesis block posts in each era, too.
+    await decide("remove_protocol_set", index=u32(0))
+    await world.until(chain, "removed", lambda: bool(world.history.of(Jobs.ProtocolSetRemoved)))
+    before = len(own())
     await decide(
         "add_protocol_set", model=H256(ids.model_id(manifest)), items=u32(ITEMS), input_root=root,
         data_bytes=u64(VALUES.nbytes), deadline=u32(60), endpoints=folder.endpoints(),
     )  # fmt: skip
     await world.until(chain, "posted by the chain", is_posted)
-    await decide("remove_protocol_set", index=u32(0))
+    added = [one.index for one in world.history.of(Jobs.ProtocolSetAdded)]
+    await decide("remove_protocol_set", index=added[-1])
     world.jobs["public"] = posted[0]
     await world.ended(chain, "public")
 

@@ -59,6 +59,7 @@ from btt_chain.compute.provider.workshop import (
     payload_size,
     serves_sums,
 )
+from btt_chain.compute.public.sets import blobs
 from btt_chain.compute.requester.folder import split
 from btt_chain.compute.worker import ThreadWorker
 from btt_chain.crypto.keypair import KeyPair
@@ -274,6 +275,9 @@ class Providing:
         try:
             executor = await self._executor(view)
             graph = executor.model.graph
+            shipped = blobs().get(name)
+            if shipped is not None and not self._inbox.has(name):
+                self._inbox.put(name, shipped)
             if not self._inbox.has(name):
                 limit = payload_size(graph, int(view.items))
                 await self._host.fetch(

@@ -15,12 +15,24 @@ Described in `docs/useful-work.md`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
 from typing import Annotated, Final
 
 from btt_chain.scale import TypeName, u32, u64
 from btt_chain.work import ids
-from runtime.frame import Const, Constant, Origin, OriginCheck, Pallet, Reason, Value, call
+from runtime.frame import (
+    Const,
+    Constant,
+    Origin,
+    OriginCheck,
+    Pallet,
+    Reason,
+    Section,
+    Value,
+    call,
+    ensure_root,
+)
 from runtime.frame.aliases import CompactBalanceOf, HashOf
 from runtime.frame.traits import IdentityInspect
 from runtime.pallets.jobs import errors, events, phases, pricing
@@ -185,7 +197,9 @@ class Jobs(Pallet):
     identities: IdentityInspect = NoopIdentities()
     facilities: Requesters = NoRequesters()
     params_origin: OriginCheck
-    """Origin that sets the parameters and the chain's own jobs."""
+    """Origin that sets the parameters."""
+    sets_origin: OriginCheck = ensure_root
+    """Origin that sets the chain's own jobs."""
 
     # ---- storage
 
@@ -249,13 +263,21 @@ class Jobs(Pallet):
         prices = Prices(self, self.params, models, providers, rules)
         outcomes = Outcomes(self, store, escrows, prices, providers, clock, rules)
         self.matching = Matching(self, store, outcomes, escrows, prices, providers, clock, rules)
-        self.protocol_jobs = ProtocolJobs(self, store, escrows, prices, models, self.mining, clock)
+        self.protocol_jobs = ProtocolJobs(
+            self, store, escrows, prices, models, providers, self.mining, clock
+        )
         self.deliveries = Deliveries(
             self, store, outcomes, escrows, stalls, providers, self.mining, self.identities, clock,
             rules,
         )  # fmt: skip
         self.stalls, self.store, self.escrows = stalls, store, escrows
         self.prices, self.outcomes = prices, outcomes
+
+    def genesis(self, config: Mapping[str, object]) -> None:
+        """Store the chain's own jobs of `protocolSets`. Raises GenesisError."""
+        fields = Section(config, "jobs").fields(optional=("protocolSets",))
+        if "protocolSets" in fields:
+            self.protocol_jobs.open(fields["protocolSets"])
 
     def on_initialize(self, number: int) -> int:
         """Move prices, post the chain's jobs, end late ones, select providers; limited a block."""
@@ -372,7 +394,7 @@ class Jobs(Pallet):
         endpoints: Endpoints,
     ) -> None:
         """Add a job that the chain posts in each era and pays itself. The inputs are public."""
-        self.params_origin(origin)
+        self.sets_origin(origin)
         self.protocol_jobs.add(
             ProtocolSet(model, items, input_root, data_bytes, deadline, endpoints)
         )
@@ -380,7 +402,7 @@ class Jobs(Pallet):
     @call(6, weight=weights.REMOVE_PROTOCOL_SET)
     def remove_protocol_set(self, origin: Origin, index: SetIndex) -> None:
         """Remove a job that the chain posts in each era. Posted jobs go on."""
-        self.params_origin(origin)
+        self.sets_origin(origin)
         self.protocol_jobs.remove(index)
 
     @call(7, weight=weights.SET_PARAMS)

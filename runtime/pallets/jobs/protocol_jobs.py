@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
+from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64
-from runtime.frame import Component, Hasher, Map, Pallet, Value
+from runtime.frame import Component, DispatchError, Hasher, Map, Pallet, Section, Value
 from runtime.frame.traits import Clock
 from runtime.pallets.jobs import errors, events, pricing
 from runtime.pallets.jobs.escrow import Escrows
@@ -19,6 +21,7 @@ from runtime.pallets.jobs.types import (
     Mining,
     Models,
     ProtocolSet,
+    Providers,
     Tier,
     Urgency,
 )
@@ -46,6 +49,7 @@ class ProtocolJobs(Component):
         escrows: Escrows,
         prices: Prices,
         models: Models,
+        providers: Providers,
         mining: Mining,
         clock: Clock,
     ) -> None:
@@ -54,22 +58,29 @@ class ProtocolJobs(Component):
         self._escrows = escrows
         self._prices = prices
         self._models = models
+        self._providers = providers
         self._mining = mining
         self._clock = clock
 
     def add(self, wanted: ProtocolSet) -> None:
         """Add a job for each era. Raises UnknownModel, BadItems, BadDeadline, TooManySets."""
-        found = self._prices.usable(wanted.model)
-        if not 1 <= wanted.items <= MAX_ITEMS:
-            raise errors.BadItems
-        work = pricing.work_of(int(found.macs), int(wanted.items))
-        self._prices.ensure_deadline(int(found.model_class), work, int(wanted.deadline))
-        if len(list(self.protocol_sets.items())) >= MAX_SETS:
-            raise errors.TooManySets
-        index = self.next_set.value
-        self.next_set.value = u32(index + 1)
-        self.protocol_sets[index] = wanted
-        self.deposit(events.ProtocolSetAdded(index))
+        self.deposit(events.ProtocolSetAdded(self._enter(wanted)))
+
+    def open(self, rows: Iterable[Section]) -> None:
+        """Set the jobs of the genesis block, whose inputs come with the program.
+
+        Each is {model, items, inputRoot, dataBytes, deadline}. Raises GenesisError.
+        """
+        for row in rows:
+            fields = row.fields(required=("model", "items", "inputRoot", "dataBytes", "deadline"))
+            items, size, deadline = (
+                fields[name].u32() for name in ("items", "dataBytes", "deadline")
+            )
+            model, root = (H256(fields[name].hex_bytes(32)) for name in ("model", "inputRoot"))
+            try:
+                self._enter(ProtocolSet(model, items, root, u64(int(size)), deadline, b""))
+            except DispatchError as error:
+                raise row.wrong(f"a job that the chain may post ({type(error).__name__})") from None
 
     def remove(self, index: u32) -> None:
         """Remove a job for each era. Raises UnknownSet."""
@@ -91,10 +102,16 @@ class ProtocolJobs(Component):
         return weight
 
     def post(self, index: u32) -> None:
-        """Post a job of the chain, if `Mining.Carry` can pay it and its model can be used."""
+        """Post a job of the chain.
+
+        Only if the unallocated emission can pay it, its model can be used, and the model's class
+        has providers: a job that no provider can take would wait for nothing.
+        """
         wanted = self.protocol_sets.get(index)
         model = None if wanted is None else self._models.get(wanted.model)
         if wanted is None or model is None or not model.usable:
+            return
+        if not self._providers.members_of(int(model.model_class)):
             return
         price = int(self._mining.emission_now().protocol_price)
         quote = self._prices.protocol_quote(model, int(wanted.items), price)
@@ -110,3 +127,19 @@ class ProtocolJobs(Component):
         nonce = int(self.protocol_nonce.value)
         self.protocol_nonce.value = u64(nonce + 1)
         self._store.open(job, bytes(32), nonce)
+
+    # ---- internals
+
+    def _enter(self, wanted: ProtocolSet) -> u32:
+        """Store a set; return its index. Raises as `add`."""
+        found = self._prices.usable(wanted.model)
+        if not 1 <= wanted.items <= MAX_ITEMS:
+            raise errors.BadItems
+        work = pricing.work_of(int(found.macs), int(wanted.items))
+        self._prices.ensure_deadline(int(found.model_class), work, int(wanted.deadline))
+        if len(list(self.protocol_sets.items())) >= MAX_SETS:
+            raise errors.TooManySets
+        index = self.next_set.value
+        self.next_set.value = u32(index + 1)
+        self.protocol_sets[index] = wanted
+        return index

@@ -15,14 +15,12 @@ from collections.abc import Mapping
 from enum import IntEnum
 from typing import Annotated, Final
 
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import TypeName, codec, u16, u32, u128
 from btt_chain.work import ids
-from btt_chain.work.arithmetic import usable_scale
-from btt_chain.work.errors import ModelRefused
 from btt_chain.work.graph import Graph, Manifest
 from btt_chain.work.operators import Softmax
-from btt_chain.work.shapes import check_graph, macs_of
 from runtime.frame import (
     Constant,
     DispatchInfo,
@@ -39,6 +37,7 @@ from runtime.frame import (
 )
 from runtime.frame.aliases import AccountIdOf, BalanceOf, HashOf
 from runtime.pallets.models import errors
+from runtime.pallets.models.genesis import ensure_exact, read_class, read_model
 from runtime.pallets.models.types import (
     MAX_KNOWN,
     MAX_MANIFEST,
@@ -56,6 +55,7 @@ from runtime.pallets.providers.types import Endpoints, are_endpoints
 from runtime.pallets.tokenomics.types import BurnReason
 from runtime.weights import models as weights
 
+NO_BOND: Final = u128(0)
 BASE_PRICE: Final = u128(7 * 10**13)
 MIN_PRICE: Final = u128(10**10)
 MAX_PRICE: Final = u128(10**18)
@@ -184,27 +184,23 @@ class Models(Pallet):
     # ---- hooks
 
     def genesis(self, config: Mapping[str, object]) -> None:
-        """Store the classes of `classes`, or `CLASSES`. Raises GenesisError.
+        """Store the classes of `classes`, or `CLASSES`, and the `models`. Raises GenesisError.
 
-        Each is {name, base, least, most, speed}: prices in planck per GMAC, GMAC per second; its
-        number is its place.
+        A class is {name, base, least, most, speed}: prices in planck per GMAC, GMAC per second; its
+        number is its place. A model is {name, owner, class, manifest}, has no bond and no
+        endpoints: its package comes with the program.
         """
-        fields = Section(config, "models").fields(optional=("classes",))
-        rows = list(fields["classes"]) if "classes" in fields else []
-        found = [self._genesis_class(row) for row in rows] or list(CLASSES)
+        fields = Section(config, "models").fields(optional=("classes", "models"))
+        found = [read_class(row) for row in fields.get("classes", ())] or list(CLASSES)
         if len(found) > MAX_KNOWN:
             raise fields["classes"].wrong(f"at most {MAX_KNOWN} classes")
         for index, model_class in enumerate(found):
             self.classes[u16(index)] = model_class
-
-    def _genesis_class(self, row: Section) -> ModelClass:
-        fields = row.fields(required=("name", "base", "least", "most", "speed"))
-        name, speed = fields["name"].text().encode(), fields["speed"].u32()
-        base, least, most = (fields[key].planck() for key in ("base", "least", "most"))
-        model_class = ModelClass(name, base, least, most, speed)
-        if not model_class.in_order:
-            raise row.wrong("a name, a speed, and prices with 0 < least <= base <= most")
-        return model_class
+        for row in fields.get("models", ()):
+            name, owner, model_class, manifest = read_model(row)
+            if model_class not in self.classes:
+                raise row.wrong("a class of this chain")
+            self._store(owner, manifest, model_class, name, NO_BOND)
 
     # ---- calls
 
@@ -234,23 +230,11 @@ class Models(Pallet):
             raise self.InvalidName
         if not are_endpoints(endpoints):
             raise self.InvalidEndpoints
-        self._ensure_exact(manifest)
+        ensure_exact(manifest)
         bond = self.params.peek().bond
         self.currency.hold(self.reason, owner, bond)
 
-        self.manifests[model] = manifest
-        self.models[model] = ModelRecord(
-            owner=owner,
-            model_class=model_class,
-            macs=manifest.macs,
-            check=check,
-            name=name,
-            endpoints=endpoints,
-            bond=bond,
-            open=u32(0),
-            suspended=False,
-            retired=False,
-        )
+        self._store(owner, manifest, model_class, name, bond, check, endpoints)
         self.deposit(self.Registered(model, owner, model_class))
 
     @call(1, weight=weights.RETIRE)
@@ -373,6 +357,31 @@ class Models(Pallet):
 
     # ---- internals
 
+    def _store(
+        self,
+        owner: AccountId,
+        manifest: Manifest,
+        model_class: u16,
+        name: bytes,
+        bond: u128,
+        check: CheckMode = CheckMode.Reexecute,
+        endpoints: bytes = b"",
+    ) -> None:
+        model = ids.model_id(manifest)
+        self.manifests[model] = manifest
+        self.models[model] = ModelRecord(
+            owner=owner,
+            model_class=model_class,
+            macs=manifest.macs,
+            check=check,
+            name=name,
+            endpoints=endpoints,
+            bond=bond,
+            open=u32(0),
+            suspended=False,
+            retired=False,
+        )
+
     def _record(self, model: H256) -> ModelRecord:
         record = self.models.get(model)
         if record is None:
@@ -384,17 +393,6 @@ class Models(Pallet):
         if record.owner != who:
             raise self.NotOwner
         return record
-
-    def _ensure_exact(self, manifest: Manifest) -> None:
-        """Raise the error of the wrong part if `shapes.check_manifest` refused the manifest."""
-        if not usable_scale(manifest.input_scale) or not usable_scale(manifest.output_scale):
-            raise self.UnusableScale
-        try:
-            check_graph(manifest.graph)
-        except ModelRefused:
-            raise self.GraphRefused from None
-        if macs_of(manifest.graph) != manifest.macs:
-            raise self.WrongWork
 
     def _retire(self, model: H256, record: ModelRecord) -> None:
         record.retired = True

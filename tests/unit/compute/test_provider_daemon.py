@@ -27,6 +27,7 @@ from btt_chain.compute.provider.daemon import MAX_MEMORY, Providing, Settings
 from btt_chain.compute.provider.folder import Folder
 from btt_chain.compute.provider.upkeep import NotRegistered
 from btt_chain.compute.provider.workshop import Processor
+from btt_chain.compute.public import sets
 from btt_chain.compute.requester.folder import joined
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId
@@ -75,6 +76,7 @@ class Chain:
         self.sent: list[str] = []
         self.fails: list[Exception] = []
         self.is_registered = True
+        self.manifest = PACKAGE.manifest
         endpoints = joined(host.endpoints())
         no, zero = u32(0), u128(0)
         info = ProviderInfo(
@@ -129,7 +131,7 @@ class Chain:
             case "WorkApi_model":
                 return self.model
             case "WorkApi_manifest":
-                return PACKAGE.manifest
+                return self.manifest
             case "WorkApi_provider":
                 return self.me if self.is_registered else None
             case "MiningApi_emission":
@@ -217,6 +219,31 @@ async def test_a_job_is_done_and_its_result_is_for_the_requester(tmp_path: Path)
         assert BlobStore(folder.inbox).names() == []
         (record,) = folder.records()
         assert record.until > 600_000
+
+
+class PublicChain(Chain):
+    """A chain whose own job is over the public set; nothing serves it."""
+
+    def __init__(self, folder: Folder, store: BlobStore, host: BlobHost, reply: bytes) -> None:
+        super().__init__(folder, store, host, reply)
+        manifest = self.manifest = sets.package().manifest
+        model = ids.model_id(manifest)
+        self.view = replace(
+            self.view, requester=None, model=model, items=u32(40), input_root=sets.input_root(),
+            endpoints=b"", reply_key=bytes(32),
+        )  # fmt: skip
+        self.model = replace(self.model, id=model, endpoints=b"", macs=manifest.macs)
+
+
+async def test_the_chains_own_job_is_done_with_what_ships(tmp_path: Path) -> None:
+    folder, store = Folder(tmp_path / "provider", GENESIS, ME), BlobStore(tmp_path / "nothing")
+    async with serving(store) as there, fetching() as host:
+        chain = PublicChain(folder, store, there, new_secret())
+        await story(chain, folder, host)
+        assert [call for call in chain.sent if call != "heartbeat"] == ["accept", "submit"]
+        result = BlobStore(folder.served).load(result_name(JOB), 1 << 20)
+        rows = np.frombuffer(sets.rows(), np.int8).reshape(40, 30)
+        assert result == Executor(sets.package().model).run(rows).outputs.tobytes()
 
 
 async def test_a_job_whose_items_are_too_large_is_declined(

@@ -263,3 +263,18 @@ def test_a_long_window_of_dispute_leaves_the_emission_as_much_time_to_pay() -> N
     market.mining.ledger.unallocated.value = unallocated
     market.until(job, JobState.Finalized)
     assert market.job(job).outcome is Outcome.Done
+
+
+def test_no_job_is_posted_for_a_class_without_providers(market: Market) -> None:
+    protocol(market)
+    members, nonce = market.providers.membership.members, market.jobs.protocol_jobs.protocol_nonce
+    known = members[u16(0)]
+    members[u16(0)] = []
+    market.step(100)
+    market.run(3)
+    assert market.mining.ledger.unallocated.value > 0
+    assert nonce.value == 0
+    members[u16(0)] = known
+    market.step(100)
+    market.run(3)
+    assert nonce.value == 1

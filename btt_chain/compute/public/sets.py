@@ -1,0 +1,83 @@
+"""The public set: rows that ship with the program, and the model that compares them.
+
+The chain's own job on development, local and test networks is over this set. Providers and
+verifiers have its model and inputs with the program: no gateway has to serve them. The rows are
+integers in a file that names their source and licence. The model computes the similarity of each
+row with all of them, one product of matrices: its weights are public data, too. Needs numpy.
+
+The genesis block has only what the chain stores: manifest and root of the inputs
+(`genesis/presets/public-set.json`), which `facts` returns.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from btt_chain.compute.blobs.payload import edge_root, payload_pieces
+from btt_chain.compute.blobs.transport import model_name, payload_name
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import codec
+from btt_chain.work.build import Builder, Numbers
+from btt_chain.work.graph import Manifest
+from btt_chain.work.ids import model_id
+from btt_chain.work.package import Package
+from btt_chain.work.tensors import Kind
+
+FILE: Final = Path(__file__).with_name("wisconsin.json")
+HIGHEST: Final = 127
+"""Greatest element of a row; the smallest is its negative."""
+
+
+@cache
+def rows() -> bytes:
+    """Return the rows of the set: one byte for each element, row by row."""
+    return _array().tobytes()
+
+
+@cache
+def package() -> Package:
+    """Return the model of the set."""
+    elements = _array()
+    count, length = elements.shape
+    # The similarity of equal rows of extreme elements is the greatest element.
+    scales = np.full(count, 1 / (HIGHEST * length), np.float32)
+    made = Builder(Kind.I8, (length,))
+    made.linear("similarity", 0, elements, np.zeros(count, np.int32), scales, Numbers(Kind.I8))
+    return Package(made.model())
+
+
+@cache
+def blobs() -> dict[str, bytes]:
+    """Return the blobs of the set by name, as providers and verifiers would fetch them."""
+    manifest = package().manifest
+    return {
+        model_name(model_id(manifest)): b"".join(package().chunks()),
+        payload_name(input_root()): b"".join(payload_pieces(None, [rows()])),
+    }
+
+
+@cache
+def input_root() -> H256:
+    """Return the root over the roots of all items' inputs."""
+    return edge_root(package().manifest.graph.input, 0, rows(), None)
+
+
+def facts() -> dict[str, object]:
+    """Return the set as the genesis block describes it."""
+    return {
+        "name": json.loads(FILE.read_text())["name"],
+        "manifest": "0x" + codec(Manifest).encode(package().manifest).hex(),
+        "items": len(_array()),
+        "inputRoot": "0x" + input_root().hex(),
+        "dataBytes": len(rows()),
+    }
+
+
+def _array() -> np.ndarray[tuple[int, int], np.dtype[np.int8]]:
+    elements = np.array(json.loads(FILE.read_text())["rows"], np.int8)
+    return elements.reshape(len(elements), -1)
