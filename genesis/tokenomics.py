@@ -12,13 +12,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.scale import u128
+from btt_chain.scale import u64, u128
 from genesis.accounts import address
 from genesis.allocation import Kind, Row, Table
 from genesis.placement import PlacedRow, Placement
 from genesis.presets import DOCUMENTS
 from genesis.tables import table
 from runtime.accounts import TREASURY, pool_identifier
+from runtime.constants import YEAR_MS
 from runtime.frame import GenesisError, Section
 from runtime.pallets.tokenomics.config import FIELDS
 from runtime.pallets.tokenomics.formulas import RELEASE_TABLE
@@ -27,6 +28,8 @@ from runtime.splits import BPS
 THRESHOLD_PART: Final = 2_100
 """Ratio of the supply to the value from which fees burn at their highest rate: 10,000 BTT of 21
 million, 100,000 of 210 million."""
+SEAT_PART: Final = 100
+"""Ratio of the treasury's row to what the Foundation may approve of it in a spend period."""
 QUARTER: Final = 3
 """Months between two milestones of a programme."""
 
@@ -58,6 +61,9 @@ def tokenomics_json(placement: Placement, slot_ms: int) -> dict[str, object]:
         ],
         "milestoneBurns": [[name, str(amount)] for name, amount in burns_of(rows)],
     }
+    seat = _seat(placement, slot_ms)
+    if seat is not None:
+        fields["treasurySeat"] = [str(seat[0]), seat[1]]
     return fields | {name: address(who.account) for name, who in placement.signers}
 
 
@@ -90,6 +96,7 @@ def check_tokenomics(section: Section, placement: Placement, slot_ms: int) -> No
         _check_burns(fields["milestoneBurns"], burns_of(rows))
         if "releaseTable" in fields:
             _check_table(fields["releaseTable"])
+        _check_seat(section, fields.get("treasurySeat"), _seat(placement, slot_ms))
     for name, who in placement.signers:
         if name not in fields:
             raise GenesisError(f"{section.path}.{name}: missing")
@@ -129,6 +136,15 @@ def _contractual(placement: Placement, slot_ms: int) -> Iterable[ContractRow]:
                     yield paid, 0, 0, 0
             case Kind.MILESTONE | Kind.MINING | Kind.DISCRETIONARY | Kind.RESERVE:
                 pass  # released by their own rules, out of pools
+
+
+def _seat(placement: Placement, slot_ms: int) -> tuple[int, int] | None:
+    """Return the Foundation's seat at the treasury: planck in a spend period, and its last slot.
+
+    None for tables without a treasury row: their documents describe no treasury.
+    """
+    amount = sum(placed.row.amount for placed in placement.rows if placed.row.kind is Kind.TREASURY)
+    return (amount // SEAT_PART, YEAR_MS // slot_ms) if amount else None
 
 
 def _programmes(placement: Placement) -> Iterable[PlacedRow]:
@@ -201,6 +217,20 @@ def _check_burns(section: Section, wanted: tuple[tuple[str, int], ...]) -> None:
         if burn.text() != name:
             raise burn.wrong(f"{name}, as the document has it")
         _check_amount(amount, right, "as the document has it")
+
+
+def _check_seat(section: Section, seat: Section | None, wanted: tuple[int, int] | None) -> None:
+    if (seat is None) != (wanted is None):
+        raise GenesisError(
+            f"{section.path}.treasurySeat: "
+            + ("missing" if seat is None else "the document gives the Foundation none")
+        )
+    if seat is None or wanted is None:
+        return
+    limit, until = seat.rows(2)
+    _check_amount(limit, wanted[0], "a hundredth of the treasury's row")
+    if until.integer(u64.MAX) != wanted[1]:
+        raise until.wrong(f"{wanted[1]}, the end of the first year")
 
 
 def _check_table(section: Section) -> None:

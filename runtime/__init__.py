@@ -44,7 +44,7 @@ from runtime.pallets.models import Models
 from runtime.pallets.multisig import Multisig
 from runtime.pallets.offences import Offences
 from runtime.pallets.oracle import Oracle
-from runtime.pallets.origins import Decision, ensure_decided, spending_up_to
+from runtime.pallets.origins import Decision, ensure_decided, managed_by, spending_up_to
 from runtime.pallets.payfi import PayFi
 from runtime.pallets.preimage import Preimage
 from runtime.pallets.providers import Providers
@@ -348,9 +348,11 @@ class BttRuntime(Runtime):
             reject_origin=ensure_decided(Decision.Grants, Decision.Treasurer)))
         self.treasury = self.add(14, Treasury(
             spend_period=u32(6 * day), payout_period=u32(30 * day), currency=self.balances,
-            clock=self.babe, spend_origin=spending_up_to(
-                {Decision.SmallSpender: u128(10_000 * BTT), Decision.Treasurer: None}),
-            reject_origin=ensure_decided(Decision.Treasurer), others=(self.bounties.funding,)))
+            clock=self.babe, spend_origin=managed_by(
+                self.tokenomics.stewardship.limit_of, spending_up_to(
+                    {Decision.SmallSpender: u128(10_000 * BTT), Decision.Treasurer: None})),
+            reject_origin=ensure_decided(Decision.Treasurer, Decision.Emergency),
+            others=(self.bounties.funding,)))
 
     def _add_governance(self, params: RuntimeParams) -> None:
         """Add preimages, the scheduler, chambers, referenda and votes."""

@@ -7,7 +7,7 @@ may do all that any of them may. The number of a decision is the number of its t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Annotated
 
@@ -115,6 +115,20 @@ def ensure_decided(*allowed: Decision) -> OriginCheck:
     def check(origin: Origin) -> None:
         if origin.decision is None or origin.decision not in allowed:
             origin.root()
+
+    return check
+
+
+def managed_by(limit_of: Callable[[AccountId], u128], referenda: SpendOrigin) -> SpendOrigin:
+    """Return a check that passes accounts within `limit_of`, and all that `referenda` passes.
+
+    `limit_of` returns the spending limit of an account in planck, or raises BadOrigin.
+    """
+
+    def check(origin: Origin) -> u128 | None:
+        if origin.account is not None:
+            return limit_of(origin.account)
+        return referenda(origin)
 
     return check
 

@@ -31,5 +31,7 @@ PAUSE_DISCRETIONARY: Final = 75_200_000
 """1 key written."""
 SET_CEILING_MODE: Final = 71_600_000
 """1 key written."""
+END_TREASURY_SEAT: Final = 80_000_000
+"""1 key written."""
 TOP_UP_POOL: Final = 164_000_000
 """2 keys written."""

@@ -10,7 +10,13 @@ from btt_chain.scale import u32, u64, u128
 from runtime.accounts import ECOSYSTEM, RESERVE
 from runtime.constants import BTT, MONTH_MS
 from runtime.pallets.tokenomics.milestone_burns import MilestoneBurns
-from runtime.pallets.tokenomics.types import BurnId, CeilingMode, MilestoneStatus, ReserveUnlock
+from runtime.pallets.tokenomics.types import (
+    BurnId,
+    CeilingMode,
+    MilestoneStatus,
+    ReserveUnlock,
+    TreasurySeat,
+)
 
 FIRST = u32(1)
 HASH = H256(bytes(32))
@@ -141,6 +147,14 @@ def pause_discretionary(b: Bench) -> Case:
 def set_ceiling_mode(b: Bench) -> Case:
     """Set the ceiling mode."""
     return b.root("Tokenomics", "set_ceiling_mode", mode=CeilingMode.Advisory)
+
+
+@benchmark("Tokenomics.end_treasury_seat")
+def end_treasury_seat(b: Bench) -> Case:
+    """End the seat."""
+    seat = TreasurySeat(AMOUNT, u64(BLOCK + 100))
+    b.runtime.tokenomics.stewardship.treasury_seat.value = seat
+    return b.root("Tokenomics", "end_treasury_seat")
 
 
 @benchmark("Tokenomics.top_up_pool")

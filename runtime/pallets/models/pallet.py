@@ -197,10 +197,10 @@ class Models(Pallet):
         for index, model_class in enumerate(found):
             self.classes[u16(index)] = model_class
         for row in fields.get("models", ()):
-            name, owner, model_class, manifest = read_model(row)
-            if model_class not in self.classes:
+            name, owner, number, manifest = read_model(row)
+            if number not in self.classes:
                 raise row.wrong("a class of this chain")
-            self._store(owner, manifest, model_class, name, NO_BOND)
+            self._store(owner, manifest, number, name, NO_BOND)
 
     # ---- calls
 

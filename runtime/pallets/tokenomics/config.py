@@ -7,7 +7,7 @@
      "programmes": [{"pool": "btt/fnd1", "amount": "1470...", "months": 48,
                      "milestones": [[625, "0x..."], ...]}, ...],
      "milestoneBurns": [["mainnet_launch", "30000..."], ...],
-     "foundation": "5F...", "reserve": "5G..."}
+     "foundation": "5F...", "reserve": "5G...", "treasurySeat": ["2310...", end]}
 
 Amounts are planck, times slots since genesis, the release table and milestones hundredths of a
 percent. Every field is optional: without it there is no such item, or the default rule applies.
@@ -37,6 +37,7 @@ from runtime.pallets.tokenomics.types import (
     PoolId,
     Programme,
     RowKind,
+    TreasurySeat,
 )
 from runtime.splits import BPS
 
@@ -57,7 +58,7 @@ KINDS: Final = {kind.name.lower(): kind for kind in RowKind}
 MAX_MONTHS: Final = 1_200
 FIELDS: Final = (
     "preset", "supply", "threshold", "releaseTable", "ceilingMode", "allocations", "contractual",
-    "programmes", "milestoneBurns", "foundation", "reserve",
+    "programmes", "milestoneBurns", "foundation", "reserve", "treasurySeat",
 )  # fmt: skip
 
 
@@ -77,6 +78,7 @@ class Config:
     milestone_burns: list[tuple[BurnId, u128]] = field(default_factory=list)
     foundation: AccountId | None = None
     reserve: AccountId | None = None
+    treasury_seat: TreasurySeat | None = None
 
 
 def read_config(config: Mapping[str, object]) -> Config:
@@ -109,6 +111,9 @@ def read_config(config: Mapping[str, object]) -> Config:
         found.foundation = fields["foundation"].account()
     if "reserve" in fields:
         found.reserve = fields["reserve"].account()
+    if "treasurySeat" in fields:
+        limit, until = fields["treasurySeat"].rows(2)
+        found.treasury_seat = TreasurySeat(limit.planck(), until.u64())
     return found
 
 

@@ -67,3 +67,7 @@ class ExpiryPassed(Error, index=14):
 
 class NoTraffic(Error, index=15):
     """No money has crossed a bridge to another chain; its traffic is the proof of the link."""
+
+
+class NoSeat(Error, index=16):
+    """The Foundation has no seat at the treasury; look it up under `TreasurySeat`."""

@@ -107,3 +107,7 @@ class CeilingModeSet(Event, index=12):
 
 class CrossChainAttested(Event, index=13):
     """The chain was attested to be linked to others; the burn for that can be executed."""
+
+
+class TreasurySeatEnded(Event, index=14):
+    """The Foundation's seat at the treasury was ended before its time."""

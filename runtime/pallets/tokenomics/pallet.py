@@ -54,6 +54,7 @@ from runtime.pallets.tokenomics.payments import Payments
 from runtime.pallets.tokenomics.programmes import Programmes
 from runtime.pallets.tokenomics.releases import ReleaseControl
 from runtime.pallets.tokenomics.reserve import ReserveFund
+from runtime.pallets.tokenomics.stewardship import Stewardship
 from runtime.pallets.tokenomics.types import (
     Allocation,
     BurnId,
@@ -134,6 +135,7 @@ class Tokenomics(Pallet):
     DiscretionaryPaused = events.DiscretionaryPaused
     CeilingModeSet = events.CeilingModeSet
     CrossChainAttested = events.CrossChainAttested
+    TreasurySeatEnded = events.TreasurySeatEnded
 
     # ---- errors
 
@@ -153,6 +155,7 @@ class Tokenomics(Pallet):
     PoolClosed = errors.PoolClosed
     ExpiryPassed = errors.ExpiryPassed
     NoTraffic = errors.NoTraffic
+    NoSeat = errors.NoSeat
 
     # ---- hooks
 
@@ -171,6 +174,7 @@ class Tokenomics(Pallet):
         self.milestone_burns = MilestoneBurns(
             self, self.ledger, self.payments, currency, clock, foundation
         )
+        self.stewardship = Stewardship(self, self.releases, clock, foundation)
         self.programmes = Programmes(
             self, self.releases, self.payments, clock, slot_ms, window, foundation
         )
@@ -202,6 +206,8 @@ class Tokenomics(Pallet):
             self.foundation.value = found.foundation
         if found.reserve is not None:
             self.reserve_fund.reserve.value = found.reserve
+        if found.treasury_seat is not None:
+            self.stewardship.treasury_seat.value = found.treasury_seat
         self.releases.ceiling_mode.value = found.ceiling_mode
         for name, allocation in found.allocations.items():
             self.allocations[name] = allocation
@@ -341,6 +347,12 @@ class Tokenomics(Pallet):
         self.technical(origin)
         self.programmes.confirm(programme, index)
 
+    @call(12, weight=weights.END_TREASURY_SEAT)
+    def end_treasury_seat(self, origin: Origin) -> None:
+        """End the Foundation's seat at the treasury before its time. Approved payments stay."""
+        self.emergency(origin)
+        self.stewardship.end()
+
     # ---- public interface
 
     def connect(self, staked: Sequence[Staked], hospitals: Hospitals | None = None) -> None:
@@ -398,22 +410,8 @@ class Tokenomics(Pallet):
         return self.high_value_threshold.value
 
     def supply(self) -> Supply:
-        """Return the supply, and its circulating, locked and staked parts.
-
-        `circulating` is the issuance without the balances of pools (including the treasury) and
-        without `locked`, the unreleased part of the contractual rows. Both follow the rows'
-        contracts: schedules ended early or merged by root calls, and locks by holders, change
-        neither. `staked` is the sum of tier stakes and bonds, which circulate.
-        """
-        issuance, locked = int(self.currency.total_issuance.value), self.releases.unvested()
-        return Supply(
-            genesis=self.genesis_supply.value,
-            burned=self.currency.total_burned.value,
-            issuance=u128(issuance),
-            circulating=u128(max(0, issuance - self.ledger.pooled() - locked)),
-            locked=u128(locked),
-            staked=u128(sum(each.staked_total() for each in self.staked)),
-        )
+        """Return the supply and its parts: see `ReleaseControl.supply`."""
+        return self.releases.supply(self.currency, sum(each.staked_total() for each in self.staked))
 
     # ---- internals
 

@@ -7,6 +7,7 @@ from runtime.accounts import MINING
 from runtime.emission import emitted
 from runtime.frame import Component, Hasher, Map, Pallet, Value
 from runtime.frame.traits import Clock
+from runtime.pallets.balances import Balances
 from runtime.pallets.tokenomics import errors, events
 from runtime.pallets.tokenomics.formulas import (
     FIRST_YEAR,
@@ -18,7 +19,14 @@ from runtime.pallets.tokenomics.formulas import (
     year_begin,
 )
 from runtime.pallets.tokenomics.ledger import PoolLedger
-from runtime.pallets.tokenomics.types import CeilingMode, Releases, RowList, YearRelease, YearTable
+from runtime.pallets.tokenomics.types import (
+    CeilingMode,
+    Releases,
+    RowList,
+    Supply,
+    YearRelease,
+    YearTable,
+)
 
 
 class ReleaseControl(Component):
@@ -50,6 +58,26 @@ class ReleaseControl(Component):
         self.genesis_supply = genesis_supply
         self.clock = clock
         self.slot_ms = int(slot_ms)
+
+    # ---- public interface: supply
+
+    def supply(self, currency: Balances, staked: int) -> Supply:
+        """Return the supply, and its circulating, locked and staked parts.
+
+        `circulating` is the issuance without the balances of pools (including the treasury) and
+        without `locked`, the unreleased part of the contractual rows. Both follow the rows'
+        contracts: schedules ended early or merged by root calls, and locks by holders, change
+        neither. `staked` is the sum of tier stakes and bonds, which circulate.
+        """
+        issuance, locked = int(currency.total_issuance.value), self.unvested()
+        return Supply(
+            genesis=self.genesis_supply.value,
+            burned=currency.total_burned.value,
+            issuance=u128(issuance),
+            circulating=u128(max(0, issuance - self.ledger.pooled() - locked)),
+            locked=u128(locked),
+            staked=u128(staked),
+        )
 
     # ---- public interface: checks and changes
 

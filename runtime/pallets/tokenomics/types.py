@@ -225,6 +225,17 @@ class Supply:
     staked: Annotated[u128, TypeName("Balance")]
 
 
+@path("pallet_tokenomics::TreasurySeat", params={"Balance": u128})
+@dataclass(frozen=True, slots=True)
+class TreasurySeat:
+    """The Foundation's right to approve payments of the treasury."""
+
+    limit: Annotated[u128, TypeName("Balance")]
+    """Maximum sum that it approves in a spend period, in planck."""
+    until: Annotated[u64, TypeName("Slot")]
+    """First slot without the right."""
+
+
 @path("btt_runtime::tokenomics::YearRelease", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class YearRelease:

@@ -1,4 +1,4 @@
-"""The public set in block zero: where it is, and what a wrong specification is told."""
+"""The public set in block zero: where it is, and the errors of a wrong specification."""
 
 from __future__ import annotations
 
