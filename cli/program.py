@@ -34,6 +34,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "exchange": ("exchange:exchange", "Trade units of assets."),
     "vault": ("vault:vault", "Have units traded by others."),
     "premium": ("premium:premium", "Buy premium services, as a staker."),
+    "oracle": ("oracle:oracle", "See prices of BTT; join, leave and manage their feeders."),
+    "feeder": ("feeder:feeder", "Feed prices of BTT from files, web addresses and the exchange."),
     "gov": ("gov:gov", "Propose, vote, delegate, elect; see how the chambers stand."),
     "identity": ("identity:identity", "Say who you are, and have it judged."),
     "facility": ("facility:facility", "Register hospitals and see which count."),

@@ -1,0 +1,138 @@
+"""The chain of a feeder: the state of its keys, trades of the exchange, and its calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from btt_chain.client.chain import Chain
+from btt_chain.client.errors import InvalidAnswer
+from btt_chain.client.extrinsics import Signer
+from btt_chain.feeder.machine import OnChain, Rule
+from btt_chain.feeder.values import Trade
+from btt_chain.scale.portable import Plain
+
+PERIOD: Final = 16
+"""Lifetime of a feed in blocks: a late price is worse than none."""
+PATIENCE: Final = 60.0
+"""Seconds until a feed must be in a block."""
+
+
+class NotAdmitted(Exception):
+    """The account is no admitted feeder; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The oracle at the best block."""
+
+    now: int
+    """Time of the block, in milliseconds since 1970."""
+    keys: dict[str, OnChain]
+
+
+class Oracle(Protocol):
+    """The chain that a feeder works for."""
+
+    async def state(self) -> State:
+        """Return the keys with the feeder's own values. Raises NotAdmitted, ClientError."""
+
+    async def trades(self, asset: int) -> tuple[list[Trade], int]:
+        """Return the last batches of an asset and the present time, from one beginning, in ms."""
+
+    async def feed(self, values: Sequence[tuple[str, int]]) -> int:
+        """Feed values; return the number of their block. Raises ClientError."""
+
+
+class NodeOracle:
+    """The oracle behind a node."""
+
+    def __init__(self, chain: Chain, signer: Signer, tip: int = 0) -> None:
+        self._chain = chain
+        self._signer = signer
+        self._tip = tip
+        self._address = chain.metadata.address(signer.account_id)
+
+    async def state(self) -> State:
+        """Return the keys with the feeder's own values. Raises NotAdmitted, ClientError."""
+        head = await self._chain.best()
+        feeder = await self._chain.api("OracleApi.feeder", self._address, at=head.hash)
+        if feeder is None:
+            raise NotAdmitted(f"{self._address} has no bond: `btt-chain oracle join` bonds one")
+        record = fields(fields(feeder)["feeder"])
+        if record["state"] not in ("Active", "Paused"):
+            raise NotAdmitted(
+                f"{self._address} is not admitted: the Technical track admits feeders"
+            )
+        values = fields(feeder)["values"]
+        if not isinstance(values, list):
+            raise InvalidAnswer(f"{values!r} are no values of a feeder")
+        own = {key_of(pair[0]): fields(pair[1]) for pair in map(pair_of, values)}
+        prices = await self._chain.api("OracleApi.prices", at=head.hash)
+        if not isinstance(prices, list):
+            raise InvalidAnswer(f"{prices!r} are no prices")
+        now = await self._chain.storage("Timestamp.Now", at=head.hash)
+        keys = {key_of(fields(each)["key"]): fields(each) for each in prices}
+        return State(number(now), {key: on_chain(view, own.get(key)) for key, view in keys.items()})
+
+    async def trades(self, asset: int) -> tuple[list[Trade], int]:
+        """Return the last batches of an asset and the present time, from one beginning, in ms."""
+        head = await self._chain.best()
+        found = await self._chain.api("ExchangeApi.trades", asset, at=head.hash)
+        current = await self._chain.storage("Babe.CurrentSlot", at=head.hash)
+        genesis = await self._chain.storage("Babe.GenesisSlot", at=head.hash)
+        slot_ms = number(self._chain.constant("Babe.ExpectedBlockTime"))
+        if not isinstance(found, list):
+            raise InvalidAnswer(f"{found!r} are no trades")
+        rows = [fields(each) for each in found]
+        trades = [Trade(number(row["slot"]) * slot_ms, number(row["price"])) for row in rows]
+        return trades, (number(current) - number(genesis)) * slot_ms
+
+    async def feed(self, values: Sequence[tuple[str, int]]) -> int:
+        """Feed values; return the number of their block. Raises ClientError."""
+        pairs: list[Plain] = [["0x" + key.encode().hex(), value] for key, value in values]
+        call = self._chain.compose("Oracle.feed_values", values=pairs)
+        done = await self._chain.transactions.send(
+            call, self._signer, tip=self._tip, period=PERIOD, patience=PATIENCE
+        )
+        return done.number
+
+
+def on_chain(view: dict[str, Plain], own: dict[str, Plain] | None) -> OnChain:
+    """Return the state of a key from the runtime's views."""
+    rule = fields(view["rule"])
+    wanted = Rule(*(number(rule[name]) for name in ("heartbeat_ms", "deviation_bps", "settle_ms")))
+    is_waiting = view["waiting"] is not None
+    if own is None:
+        return OnChain(wanted, is_waiting)
+    return OnChain(wanted, is_waiting, number(own["value"]), number(own["timestamp"]))
+
+
+def fields(value: Plain) -> dict[str, Plain]:
+    """Return the members of a record. Raises InvalidAnswer."""
+    if not isinstance(value, dict):
+        raise InvalidAnswer(f"{value!r} is no record")
+    return value
+
+
+def pair_of(value: Plain) -> list[Plain]:
+    """Return the two members of a pair. Raises InvalidAnswer."""
+    if not isinstance(value, list) or len(value) != len(("key", "value")):
+        raise InvalidAnswer(f"{value!r} is no pair")
+    return value
+
+
+def number(value: Plain) -> int:
+    """Return a whole number. Raises InvalidAnswer."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidAnswer(f"{value!r} is no number")
+    return value
+
+
+def key_of(value: Plain) -> str:
+    """Return a key's text. Raises InvalidAnswer."""
+    try:
+        return bytes.fromhex(str(value).removeprefix("0x")).decode("ascii")
+    except ValueError:
+        raise InvalidAnswer(f"{value!r} is no key") from None

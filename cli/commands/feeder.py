@@ -1,0 +1,100 @@
+"""`btt-chain feeder`: feeds prices to the oracle from sources of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cli.common import show
+from cli.common.errors import ExitCode, Mistyped, Refused
+from cli.common.options import connection_options, examples, json_option
+from cli.common.sending import signer_of, signer_options
+
+if TYPE_CHECKING:
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.feeder.daemon import Feeding
+
+PAUSE: Final = 5.0
+"""Seconds before a connection that broke is made again."""
+
+
+@examples(
+    "btt-chain feeder BTT/CNY --source file:a.txt --source file:b.json#/price \\",
+    "  --source https://prices.example/btt.json#/{quote_}/last --from feeder.key",
+    "btt-chain feeder BTT/CNY BTT/USD --source BTT/CNY=exchange:7:100 ... --dry-run --once",
+)
+@click.command()
+@click.argument("keys", metavar="KEY...", nargs=-1, required=True)
+@click.option(
+    "--source", "sources", metavar="SOURCE", multiple=True, required=True,
+    help="file:PATH[#/pointer], https://HOST/path[#/pointer] or exchange:ASSET[:UNITS]; with "
+    "KEY= in front for one key. At least three for each key.",
+)  # fmt: skip
+@click.option(
+    "--interval", type=click.FloatRange(0.2, 600), default=30.0, show_default=True,
+    help="Seconds between two looks at the sources.",
+)  # fmt: skip
+@click.option(
+    "--max-age", type=click.FloatRange(min=0), default=600.0, show_default=True,
+    help="Seconds after which a file that was not written again is no source; 0: never.",
+)  # fmt: skip
+@click.option("--once", is_flag=True, help="Read and feed once. Exit code 1 if a key is silent.")
+@click.option("--dry-run", is_flag=True, help="Show what would be fed; feed nothing.")
+@signer_options
+@connection_options
+@json_option
+def feeder(
+    keys: tuple[str, ...], sources: tuple[str, ...], interval: float, max_age: float, once: bool,
+    dry_run: bool, url: str, timeout: float, as_json: bool, **options: object,
+) -> None:  # fmt: skip
+    """Feed prices of BTT, until Ctrl-C.
+
+    For each KEY the median of its sources is fed, if at least three of them have a price: when it
+    moved by the rule's deviation, as a heartbeat, and to confirm a jump. With fewer sources the
+    feeder keeps silent. A node that goes away is called again. The account must be an admitted
+    feeder; a feed costs no fee.
+    """
+    from btt_chain.feeder.daemon import Feeding, Settings
+    from btt_chain.feeder.machine import MIN_SOURCES
+    from btt_chain.feeder.sources import BadSource, sources_of
+    from cli.common.session import run
+
+    def report(text: str, facts: dict[str, object]) -> None:
+        show.line(facts) if as_json else show.note(show.printable(text))
+
+    try:
+        found = sources_of(list(dict.fromkeys(keys)), sources)
+    except BadSource as error:
+        raise Mistyped(str(error)) from None
+    for key, of_key in found.items():
+        if len(of_key) < MIN_SOURCES:
+            raise Mistyped(f"{key} has {len(of_key)} sources: give at least {MIN_SOURCES}")
+    feeding = Feeding(Settings(found, interval, max_age, dry_run, report))
+    is_well = run(_feed(feeding, signer_of(options), url, timeout, once=once))
+    if not is_well:
+        raise click.exceptions.Exit(ExitCode.REFUSED)
+
+
+async def _feed(feeding: Feeding, pair: KeyPair, url: str, timeout: float, *, once: bool) -> bool:
+    """Feed once, or until cancelled; return True if nothing was wrong. Refused if not admitted."""
+    from btt_chain.client.errors import Disconnected
+    from btt_chain.feeder.chain import NodeOracle, NotAdmitted
+    from cli.common.session import open_chain
+
+    connected = False
+    while True:
+        try:
+            async with open_chain(url, timeout) as chain:
+                connected, node = True, NodeOracle(chain, pair)
+                if once:
+                    return await feeding.poll(node)
+                await feeding.run(node)
+        except NotAdmitted as error:
+            raise Refused(str(error)) from None
+        except Disconnected as error:
+            if once or not connected:
+                raise
+            show.note(f"{error}; trying again")
+            await asyncio.sleep(PAUSE)
