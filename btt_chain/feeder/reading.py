@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import stat
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
@@ -66,11 +67,14 @@ class Reader:
 
     def _file(self, path: Path) -> bytes:
         try:
+            status = path.stat()
+            if not stat.S_ISREG(status.st_mode):  # a pipe would block
+                raise BadValue("is no regular file")
             with path.open("rb") as file:
-                age = time.time() - path.stat().st_mtime
                 raw = file.read(MAX_TEXT + 1)
         except OSError as error:
             raise BadValue(f"cannot be read: {error.strerror}") from None
+        age = time.time() - status.st_mtime
         if self._max_age and age > self._max_age:
             raise BadValue(f"was written {age:.0f} seconds ago, more than {self._max_age:g}")
         return raw
