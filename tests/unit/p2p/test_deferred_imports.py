@@ -1,0 +1,46 @@
+"""Libraries that the network's host never uses are not imported with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def run(program: str) -> str:
+    """Run a program in a new interpreter; return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout.strip()
+
+
+def test_the_host_starts_without_http_clients() -> None:
+    seen = run(
+        "import sys, p2p.host.libp2p_network\n"
+        "print([name for name in sys.modules if name.startswith(('requests.', 'httpx.'))])"
+    )
+    assert seen == "[]"
+
+
+def test_a_deferred_package_works_when_it_is_used() -> None:
+    seen = run(
+        "import p2p.host, requests, httpx\n"
+        "from requests.exceptions import ConnectionError\n"
+        "from httpx import URL\n"
+        "print(issubclass(ConnectionError, OSError), URL('http://a/b').path,\n"
+        "      requests.Session.__module__, type(requests).__name__)"
+    )
+    assert seen == "True /b requests.sessions module"
+
+
+def test_a_package_that_is_imported_already_stays() -> None:
+    seen = run("import requests as first\nimport p2p.host, requests\nprint(first is requests)")
+    assert seen == "True"
+
+
+def test_a_package_that_is_not_installed_is_no_error() -> None:
+    seen = run(
+        "import sys\nfrom p2p.host.deferred import defer\n"
+        "defer('no_such_package')\nprint('no_such_package' in sys.modules)"
+    )
+    assert seen == "False"
