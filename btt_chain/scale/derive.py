@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from enum import IntEnum
-from functools import cache
+from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -21,7 +21,7 @@ from typing_extensions import TypeForm
 
 from btt_chain.scale import codecs as build
 from btt_chain.scale import enums
-from btt_chain.scale.base import AnyCodec, Codec, Params
+from btt_chain.scale.base import AnyCodec, Codec, DeferredCodec, Params
 from btt_chain.scale.bounded import (
     COMPACT,
     Array,
@@ -264,7 +264,7 @@ def result_of(value: AnyCodec, error: AnyCodec) -> AnyCodec:
 def _struct(kind: type, bound: Mapping[object, object]) -> AnyCodec:
     members = _members(kind, bound)
     parts = [(f".{name}", part) for name, part, _ in members]
-    encode, decode = compile_record(kind.__name__, parts, kind)
+    compiled = partial(compile_record, kind.__name__, parts, kind)
     origin = origin_of(kind)
     shape = Shape(
         lambda: Composite(_fields(kind, members, unnamed=origin.unnamed)),
@@ -273,7 +273,7 @@ def _struct(kind: type, bound: Mapping[object, object]) -> AnyCodec:
         docs=class_docs(kind),
     )
     size = sum(part.min_size for _, part, _ in members)
-    return Codec(kind.__name__, encode, decode, shape, size, build.group(parts, kind))
+    return DeferredCodec(kind.__name__, compiled, shape, size, build.group(parts, kind))
 
 
 def variants(
@@ -302,13 +302,11 @@ def _arm(kind: type[Variant], members: list[Member], name: str) -> Arm:
     index = kind.INDEX
     assert index is not None  # noqa: S101 - the callers have looked
     parts = [(f".{attribute}", part) for attribute, part, _ in members]
-    encode, decode = compile_record(name, parts, kind, prefix=bytes((index,)))
     return Arm(
         kind,
         name,
         index,
-        encode,
-        decode,
+        partial(compile_record, name, parts, kind, prefix=bytes((index,))),
         sum(part.min_size for _, part, _ in members),
         lambda: _fields(kind, members, unnamed=kind.UNNAMED),
         class_docs(kind),

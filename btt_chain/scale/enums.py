@@ -17,14 +17,14 @@ T = TypeVar("T")
 class Arm:
     """One alternative of an enum: values of class `kind` are encoded with `index` in front.
 
-    `encode` writes the index too; `decode` starts after it.
+    `compile` returns two functions when the first value is coded: most alternatives, such as events
+    and errors, occur in few processes. `encode` writes the index too; `decode` starts after it.
     """
 
     kind: type
     name: str
     index: int
-    encode: Callable[..., bytes]
-    decode: Callable[[bytes, int], tuple[object, int]]
+    compile: Callable[[], tuple[Callable[..., bytes], Callable[[bytes, int], tuple[object, int]]]]
     min_size: int
     fields: Callable[[], tuple[Field, ...]]
     docs: Docs = ()
@@ -35,25 +35,38 @@ def enum_of(
 ) -> AnyCodec:
     """Return the codec of one of several alternatives, distinguished by the first byte."""
     arms = sorted(arms, key=lambda arm: arm.index)
-    decoders = {arm.index: arm.decode for arm in arms}
-    encoders = {arm.kind: arm.encode for arm in arms}
-    if len(decoders) < len(arms) or len({arm.name for arm in arms}) < len(arms):
+    by_index = {arm.index: arm for arm in arms}
+    by_kind = {arm.kind: arm for arm in arms}
+    if len(by_index) < len(arms) or len({arm.name for arm in arms}) < len(arms):
         raise TypeError(f"{name}: two variants share an index or a name")
-    if len(encoders) < len(arms):
+    if len(by_kind) < len(arms):
         raise TypeError(f"{name}: two variants share a class")
+    encoders: dict[type, Callable[..., bytes]] = {}
+    decoders: dict[int, Callable[[bytes, int], tuple[object, int]]] = {}
+
+    def compiled(arm: Arm | None) -> bool:
+        """Return True if there is an alternative, now compiled."""
+        if arm is None:
+            return False
+        encoders[arm.kind], decoders[arm.index] = arm.compile()
+        return True
 
     def encode(value: object) -> bytes:
         try:
             arm = encoders[value.__class__]
         except KeyError:
-            raise EncodeError(name, f"{value!r} is none of its variants") from None
+            if not compiled(by_kind.get(value.__class__)):
+                raise EncodeError(name, f"{value!r} is none of its variants") from None
+            return encode(value)
         return arm(value)
 
     def decode(raw: bytes, at: int) -> tuple[object, int]:
         try:
             arm = decoders[raw[at]]
         except KeyError:
-            raise DecodeError(name, at, f"there is no variant {raw[at]}") from None
+            if not compiled(by_index.get(raw[at])):
+                raise DecodeError(name, at, f"there is no variant {raw[at]}") from None
+            return decode(raw, at)
         except IndexError:
             raise DecodeError(name, at, "the input ends too early") from None
         return arm(raw, at + 1)
