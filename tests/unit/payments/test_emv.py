@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -115,6 +116,50 @@ def test_values_that_do_not_fit_are_not_written(change: dict[str, object], reaso
     values = {name: getattr(CODE, name) for name in EmvCode.__slots__}
     with pytest.raises(PaymentError, match=reason):
         write_emv(EmvCode(**{**values, **change}))
+
+
+def altered(random: Random) -> str:
+    """A code with some characters replaced, left out, doubled or moved, and a right CRC."""
+    text = BODY
+    for _ in range(random.randrange(1, 6)):
+        at, end = sorted(random.randrange(len(text) + 1) for _ in range(2))
+        piece = "".join(random.choices("0123456789ABCbt.:", k=random.randrange(5)))
+        match random.randrange(4):
+            case 0:
+                text = text[:at] + piece + text[at + len(piece) :]
+            case 1:
+                text = text[:at] + text[end:]
+            case 2:
+                text = text[:end] + text[at:]
+            case _:
+                text = text[:at] + piece + text[at:]
+    return sealed(text) if random.random() < 0.9 else text
+
+
+def fuzz(seed: int, cases: int) -> tuple[int, int]:
+    """Read so many altered codes; the numbers of those that are read and refused."""
+    random, read, refused = Random(seed), 0, 0
+    for _ in range(cases):
+        text = altered(random)
+        try:
+            code = read_emv(text)
+        except PaymentError:
+            refused += 1
+        else:
+            read += 1
+            assert 0 <= code.category <= 9_999
+            assert code.units is None or code.units > 0
+    return read, refused
+
+
+def test_altered_codes_are_read_or_refused_and_raise_nothing_else() -> None:
+    read, refused = fuzz(seed=17, cases=20_000)
+    assert (read + refused, refused > 10_000, read > 20) == (20_000, True, True)
+
+
+@pytest.mark.full
+def test_a_million_altered_codes_are_read_or_refused() -> None:
+    assert sum(fuzz(seed=18, cases=1_000_000)) == 1_000_000
 
 
 @given(st.text("0123456789abt.CN", max_size=60))

@@ -1,0 +1,95 @@
+"""What a till shows about one invoice: a state machine without a clock or a network.
+
+    waiting --payment in a best block--> seen --its block is final--> final
+       ^                                  |
+       |<----- its block was reverted ----+
+    waiting --the invoice expires--> expired
+
+Only `final` means paid: a block of the best chain can be replaced, and the goods are gone then. A
+payment that is seen before the expiry counts, so `expired` needs a final chain without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+
+class Stage(Enum):
+    """Stages of an invoice at the till."""
+
+    WAITING = "waiting"
+    SEEN = "seen"
+    FINAL = "final"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A payment with the invoice's reference, as a block's state has it."""
+
+    payment: int
+    gross: int
+    units: int
+    currency: str
+    fee: int
+    bucket: int
+    payer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """The state of a new best block."""
+
+    number: int
+    found: Found | None
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The state of a new final block, with its time."""
+
+    number: int
+    time_ms: int
+    found: Found | None
+
+
+@dataclass(frozen=True, slots=True)
+class Till:
+    """An invoice and what is known of its payment."""
+
+    units: int
+    currency: str
+    expires_ms: int
+    stage: Stage = Stage.WAITING
+    found: Found | None = None
+    was_reverted: bool = False
+    """True after a payment was seen and its block replaced."""
+
+    @property
+    def is_over(self) -> bool:
+        """Return True if nothing can change any more."""
+        return self.stage in (Stage.FINAL, Stage.EXPIRED)
+
+    @property
+    def is_wrong_amount(self) -> bool:
+        """Return True if what was paid is not what the invoice says."""
+        found = self.found
+        return found is not None and (found.units, found.currency) != (self.units, self.currency)
+
+
+def after(till: Till, event: Best | Final) -> Till:
+    """Return the till after a new block."""
+    if till.is_over:
+        return till
+    if isinstance(event, Final):
+        if event.found is not None:
+            return replace(till, stage=Stage.FINAL, found=event.found)
+        if event.time_ms >= till.expires_ms and till.stage is Stage.WAITING:
+            return replace(till, stage=Stage.EXPIRED)
+        return till
+    if event.found is not None:
+        return replace(till, stage=Stage.SEEN, found=event.found)
+    if till.stage is Stage.SEEN:
+        return replace(till, stage=Stage.WAITING, found=None, was_reverted=True)
+    return till
