@@ -36,6 +36,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "premium": ("premium:premium", "Buy premium services, as a staker."),
     "oracle": ("oracle:oracle", "See prices of BTT; join, leave and manage their feeders."),
     "feeder": ("feeder:feeder", "Feed prices of BTT from files, web addresses and the exchange."),
+    "pos": ("pos:pos", "Ask for one payment, and wait until it is final."),
+    "pay": ("pay:pay", "Pay an invoice, a payment URI or an EMV code."),
+    "merchant": ("merchant:merchant", "Be paid: register, watch, refund, answer, report."),
+    "dispute": ("dispute:dispute", "Dispute a payment."),
+    "card": ("card:card", "Make cards, and sign and freeze with them."),
+    "payfi": ("payfi:payfi", "See how payments settle."),
     "gov": ("gov:gov", "Propose, vote, delegate, elect; see how the chambers stand."),
     "identity": ("identity:identity", "Say who you are, and have it judged."),
     "facility": ("facility:facility", "Register hospitals and see which count."),
@@ -155,5 +161,5 @@ def program() -> None:
     """BTT Chain: a Substrate-compatible node, its keys, transactions and tools.
 
     Results are tables for people; with --json, documents for programs. Exit codes: 0 done,
-    1 refused or failed, 2 typed wrongly, 3 no connection, 4 not found.
+    1 refused or failed, 2 typed wrongly, 3 no connection, 4 not found, 5 undecided.
     """

@@ -5,6 +5,7 @@
 2    the command was typed wrongly
 3    no node can be reached
 4    the requested thing does not exist: a block, an account, a pallet, a file
+5    undecided: a payment was seen and is not final, or nothing is known of it in time
 130  interrupted from the keyboard
 """
 
@@ -36,6 +37,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     NO_CONNECTION = 3
     NOT_FOUND = 4
+    UNDECIDED = 5
     INTERRUPTED = 130
 
 

@@ -125,6 +125,12 @@ def _echo(text: str, *, err: bool = False) -> None:
     click.echo(text, err=err, color=False if os.environ.get("NO_COLOR") else None)
 
 
+def has_colours() -> bool:
+    """Return True if standard output is a terminal that shows colours."""
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not plain
+
+
 def console(*, stderr: bool = False) -> Console:
     """Return the output; with colours only on a terminal."""
     from rich.console import Console

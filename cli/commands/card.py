@@ -1,0 +1,279 @@
+"""`btt-chain card`: cards whose key signs payments, and no transactions."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cli.common import show
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.types import Seconds
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
+    from btt_chain.payments.card_file import CardFile
+    from cli.common.payfi_calls import Prepared
+
+DAY_S: Final = 86_400
+MAX_VOUCHER_S: Final = 7 * DAY_S
+"""Maximum seconds in which a voucher is valid."""
+SCHEMES: Final = ("p256", "ed25519")
+
+
+@click.group(cls=Group)
+def card() -> None:
+    """Make cards, register them, sign vouchers, and freeze them.
+
+    The key of a card usually lies in a secure element. A card of this command is a file, for tests
+    and for wallets on a computer.
+    """
+
+
+@examples(
+    "btt-chain card new -o card.key", "btt-chain card new --scheme ed25519 -o clinic.key --json"
+)
+@card.command()
+@click.option(
+    "--scheme", type=click.Choice(SCHEMES), default="p256", show_default=True,
+    help="Kind of key: P-256 as in smart cards and phones, or Ed25519.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    help="File of the new key; it must not exist.",
+)  # fmt: skip
+@json_option
+def new(scheme: str, output: Path, as_json: bool) -> None:
+    """Make a card's key. A card for each place makes its payments harder to link."""
+    from btt_chain.payments.card_file import new_card
+
+    made = new_card(scheme)
+    try:
+        with os.fdopen(os.open(output, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+            file.write(f"{made.text}\n")
+    except FileExistsError:
+        raise Refused(f"{output} exists already: a card's key is never overwritten") from None
+    facts = {"card": _hex(made.id), "scheme": scheme, "publicKey": _hex(made.key.key)}
+    if as_json:
+        show.document(facts)
+    else:
+        show.record({**facts, "file": str(output)})
+        show.good("Register it with `btt-chain card register`.")
+
+
+@examples(
+    "btt-chain card register card.key --payment 100BTT --day 500BTT --from //Alice",
+    "btt-chain card register card.key --payment 100BTT --day 500BTT --category 5814 "
+    "--guardian 5FHneW46... --from //Alice",
+)
+@card.command(cls=SendingCommand)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--payment", required=True, metavar="AMOUNT", help="Maximum of one payment.")
+@click.option("--day", required=True, metavar="AMOUNT", help="Maximum of all payments of a day.")
+@click.option(
+    "--category", "categories", multiple=True, type=click.IntRange(0, 9_999),
+    help="Category of merchants that it can pay; give it once for each. [default: all]",
+)  # fmt: skip
+@click.option("--guardian", metavar="ACCOUNT", help="Account that may freeze it, nothing else.")
+@click.option(
+    "--days", type=click.IntRange(1, 3_650), default=365, show_default=True,
+    help="Days after which it pays nothing.",
+)  # fmt: skip
+@sending_options
+@connection_options
+@json_option
+def register(
+    file: Path, payment: str, day: str, categories: tuple[int, ...], guardian: str | None,
+    days: int, url: str, timeout: float, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Register the card in FILE for the account of --from, which pays its payments."""
+    from cli.common.payfi_calls import send
+    from cli.common.working import account, planck
+
+    made = _read(file)
+    sender = Sender.of(options, as_json)
+
+    async def make(chain: Chain) -> Prepared:
+        money = chain.metadata.currency
+        limits: dict[str, Any] = {
+            "payment": planck(money, payment), "day": planck(money, day),
+            "categories": list(categories), "expires_ms": (int(time.time()) + days * DAY_S) * 1_000,
+        }  # fmt: skip
+        kind = "P256" if type(made.key).__name__ == "P256Key" else "Ed25519"
+        watcher = None if guardian is None else _hex(account(guardian, chain.metadata.prefix))
+        call = chain.compose(
+            "PayFi.register_card", key={kind: _hex(made.key.key)}, limits=limits, guardian=watcher
+        )
+        owner = chain.metadata.address(sender.pair.account_id)
+        once, daily = money.format(limits["payment"]), money.format(limits["day"])
+        return (
+            (
+                f"Register the card {_hex(made.id)}: it can pay up to {once} at once and {daily} a "
+                f"day out of {owner}."
+            ),
+            call,
+            "The card can pay now.",
+        )
+
+    send(url, timeout, sender, make)
+
+
+@examples(
+    "btt-chain card sign card.key 12.50 --currency CNY --merchant 5FHneW46... --counter 7 "
+    "--genesis 0x4fd3...",
+)
+@card.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("amount")
+@click.option("--currency", "code", default="BTT", show_default=True, help="Currency.")
+@click.option("--merchant", required=True, metavar="ACCOUNT", help="The merchant that is paid.")
+@click.option(
+    "--counter", required=True, type=click.IntRange(1, 2**64 - 1),
+    help="Number of the voucher; each is used once, and above those before.",
+)  # fmt: skip
+@click.option("--genesis", required=True, metavar="HEX", help="Hash of block zero of the chain.")
+@click.option("--reference", metavar="HEX", help="Reference of the invoice. [default: random]")
+@click.option(
+    "--expires", type=Seconds(), default=600.0, show_default=True,
+    help="Seconds in which the merchant can use it, at most 7 days.",
+)  # fmt: skip
+@json_option
+def sign(
+    file: Path, amount: str, code: str, merchant: str, counter: int, genesis: str,
+    reference: str | None, expires: float, as_json: bool,
+) -> None:  # fmt: skip
+    """Sign a voucher with the card in FILE, offline: AMOUNT for one merchant, once."""
+    from btt_chain.payments.errors import PaymentError
+    from btt_chain.payments.reference import ensure_random, new_reference
+    from btt_chain.primitives import ss58
+    from btt_chain.primitives.account import AccountId
+    from btt_chain.primitives.digest import H256
+    from btt_chain.primitives.voucher import CONTEXT, VOUCHER, Voucher
+    from btt_chain.scale import u64
+    from cli.common.merchants import amount_of, currency_named
+    from cli.common.session import from_hex
+    from cli.common.working import account, read_id
+
+    if expires > MAX_VOUCHER_S:
+        raise Mistyped("--expires: at most 7 days")
+    made, unit = _read(file), currency_named(code)
+    units = amount_of(amount, unit)
+    try:
+        random = (
+            new_reference()
+            if reference is None
+            else ensure_random(from_hex(reference, "the reference"))
+        )
+    except PaymentError as error:
+        raise Mistyped(str(error)) from None
+    who = AccountId(account(merchant, ss58.DEFAULT_PREFIX))
+    until = u64(time.time_ns() // 1_000_000 + int(expires * 1_000))
+    voucher = Voucher(
+        CONTEXT, H256(read_id(genesis, "genesis hash")), made.id, who, unit.code.encode(), units,
+        random, u64(counter), until,
+    )  # fmt: skip
+    show.note(f"Sign {unit.format(units)} {unit.code} to {ss58.encode(who)}, voucher {counter}.")
+    message = VOUCHER.encode(voucher)
+    facts = {
+        "card": _hex(made.id), "voucher": _hex(message), "signature": _hex(made.sign(message)),
+        "reference": _hex(random),
+    }  # fmt: skip
+    if as_json:
+        show.document(facts)
+    else:
+        show.record(facts)
+
+
+@examples("btt-chain card freeze 0x4fd3... --from //Alice")
+@card.command(cls=SendingCommand)
+@click.argument("id", metavar="CARD")
+@sending_options
+@connection_options
+@json_option
+def freeze(id: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+    """Freeze a lost card, by its id or its file. Its owner or its guardian signs."""
+    from cli.common.payfi_calls import send
+
+    card_id = _id_of(id)
+    sender = Sender.of(options, as_json)
+
+    async def make(chain: Chain) -> Prepared:
+        await _record(chain, card_id)
+        call = chain.compose("PayFi.freeze_card", card=_hex(card_id))
+        sentence = f"Freeze the card {_hex(card_id)}; only its owner can activate it again."
+        return sentence, call, "The card pays nothing any more."
+
+    send(url, timeout, sender, make)
+
+
+@examples("btt-chain card show 0x4fd3...", "btt-chain card show 0x4fd3... --json")
+@card.command("show")
+@click.argument("id", metavar="CARD")
+@connection_options
+@json_option
+def show_(id: str, url: str, timeout: float, as_json: bool) -> None:
+    """Show a registered card, by its id or its file."""
+    from btt_chain.payments.statement.entries import moment
+    from cli.common.merchants import account_of, fields, number, variant
+    from cli.common.session import open_chain, run
+
+    card_id = _id_of(id)
+
+    async def work() -> None:
+        async with open_chain(url, timeout) as chain:
+            found = await _record(chain, card_id)
+            if as_json:
+                show.document({"card": _hex(card_id), **found})
+                return
+            money, limits, spent = (
+                chain.metadata.currency, fields(found["limits"]), fields(found["spent"]),
+            )  # fmt: skip
+            guardian = found["guardian"]
+            show.record(
+                {"card": _hex(card_id), "owner": str(found["owner"]),
+                 "state": variant(found["state"]).lower(), "key": variant(found["key"]),
+                 "payment": "at most " + money.format(number(limits["payment"])),
+                 "day": "at most " + money.format(number(limits["day"])),
+                 "spent": money.format(number(spent["amount"])),
+                 "counter": str(found["high"]),
+                 "expires": moment(number(limits["expires_ms"])).isoformat(" ", "seconds"),
+                 "guardian": "none" if guardian is None
+                 else chain.metadata.address(account_of(guardian))}
+            )  # fmt: skip
+
+    run(work())
+
+
+async def _record(chain: Chain, card_id: bytes) -> dict[str, Any]:
+    """Return a card as the chain has it. NotFound if there is none."""
+    found = await chain.storage("PayFi.Cards", _hex(card_id))
+    if not isinstance(found, dict):
+        raise NotFound(f"no card {_hex(card_id)} is registered")
+    return found
+
+
+def _read(file: Path) -> CardFile:
+    from btt_chain.payments.card_file import read_card
+    from btt_chain.payments.errors import PaymentError
+
+    try:
+        return read_card(file.read_text(encoding="ascii", errors="replace"))
+    except PaymentError as error:
+        raise Refused(f"{file}: {error}") from None
+
+
+def _id_of(text: str) -> bytes:
+    from cli.common.working import read_id
+
+    if not text.startswith("0x") and Path(text).is_file():
+        return bytes(_read(Path(text)).id)
+    return read_id(text, "card")
+
+
+def _hex(raw: bytes) -> str:
+    return "0x" + bytes(raw).hex()

@@ -1,0 +1,358 @@
+"""`btt-chain merchant`: register, configure, refund, and look at payments."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cli.commands.merchant_statement import statement
+from cli.commands.merchant_watch import watch
+from cli.common import show
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.sending import Sender, SendingCommand, sending_options
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
+    from btt_chain.scale.portable import Plain
+    from cli.common.merchants import PaymentView
+    from cli.common.payfi_calls import Prepared
+
+ANALYTICS: Final = 1
+MAX_TILLS: Final = 16
+PAYMENT_ID: Final = click.IntRange(0, 2**64 - 1)
+BAR: Final = 24
+
+
+@click.group(cls=Group)
+def merchant() -> None:
+    """Be paid: register, watch payments, refund, answer disputes, get statements."""
+
+
+merchant.add_command(watch)
+merchant.add_command(statement)
+
+
+@examples(
+    "btt-chain merchant register --category 5814 --currency CNY --from //Alice",
+    "btt-chain merchant register --category 8099 --till 5FHneW46... --analytics --from key.txt",
+)
+@merchant.command(cls=SendingCommand)
+@click.option(
+    "--category", type=click.IntRange(0, 9_999), required=True,
+    help="Category of the business: four digits of ISO 18245, as 5814 for a café.",
+)  # fmt: skip
+@click.option("--currency", "code", default="BTT", show_default=True, help="Currency of invoices.")
+@click.option(
+    "--till", "tills", multiple=True, metavar="ACCOUNT",
+    help="A key that signs invoices and refunds; give it once for each till.",
+)  # fmt: skip
+@click.option("--analytics", is_flag=True, help="Have the chain keep reports, for 0.25 %.")
+@click.option(
+    "--meta", metavar="HEX", default="0x" + "00" * 32,
+    help="blake2_256 of the public description of the business.",
+)  # fmt: skip
+@sending_options
+@connection_options
+@json_option
+def register(
+    category: int, code: str, tills: tuple[str, ...], analytics: bool, meta: str, url: str,
+    timeout: float, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Register the account of --from as a merchant; a bond is put on hold."""
+    from cli.common.merchants import currency_named, fields, number
+    from cli.common.payfi_calls import send
+
+    unit = currency_named(code)
+    sender = Sender.of(options, as_json)
+
+    async def make(chain: Chain) -> Prepared:
+        facts: dict[str, Any] = {
+            "currency": _hex(unit.code.encode()), "plan": ANALYTICS if analytics else 0,
+            "meta": meta,
+        }  # fmt: skip
+        bond = number(fields(await chain.storage("PayFi.Rates"))["bond"])
+        address = chain.metadata.address(sender.pair.account_id)
+        sentence = (
+            f"Register {address} as a merchant of category {category:04} with invoices in "
+            f"{unit.code}; {chain.metadata.currency.format(bond)} are put on hold as its bond."
+        )
+        call = chain.compose("PayFi.register", category=category, **facts)
+        if tills:
+            settings = {**facts, "policy": None, "till_keys": _accounts(chain, tills)}
+            calls: Any = [
+                {"PayFi": {"register": {"category": category, **facts}}},
+                {"PayFi": {"configure": settings}},
+            ]
+            call = chain.compose("Utility.batch_all", calls=calls)
+        return sentence, call, "The account is a merchant now."
+
+    send(url, timeout, sender, make)
+
+
+@examples("btt-chain merchant configure --till 5FHneW46... --from //Alice")
+@merchant.command(cls=SendingCommand)
+@click.option("--till", "tills", multiple=True, metavar="ACCOUNT", help="Add a key of a till.")
+@click.option(
+    "--remove-till", "removed", multiple=True, metavar="ACCOUNT", help="Remove a key of a till."
+)
+@click.option("--currency", "code", help="Currency of invoices. [default: as it is]")
+@click.option(
+    "--analytics/--no-analytics",
+    default=None,
+    help="Have reports kept, or not. [default: as it is]",
+)
+@sending_options
+@connection_options
+@json_option
+def configure(
+    tills: tuple[str, ...], removed: tuple[str, ...], code: str | None, analytics: bool | None,
+    url: str, timeout: float, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Change tills, currency or plan of the merchant; the rest stays as it is."""
+    from cli.common.merchants import currency_named, fields, number, registered
+    from cli.common.payfi_calls import send
+
+    unit = currency_named(code) if code else None
+    sender = Sender.of(options, as_json)
+
+    async def make(chain: Chain) -> Prepared:
+        account = sender.pair.account_id
+        view = await registered(chain, account)
+        record = fields(await chain.storage("PayFi.Merchants", _hex(account)))
+        gone = set(_accounts(chain, removed))
+        keys = [_hex(key) for key in view.tills]
+        unknown = gone - set(keys)
+        if unknown:
+            raise NotFound(f"{chain.metadata.address(bytes.fromhex(unknown.pop()[2:]))} is no till")
+        added = [key for key in _accounts(chain, tills) if key not in keys]
+        kept: list[Plain] = [*(key for key in keys if key not in gone), *added]
+        if len(kept) > MAX_TILLS:
+            raise Refused(f"a merchant has at most {MAX_TILLS} tills; remove one first")
+        plan = number(record["plan"])
+        if analytics is not None:
+            plan = plan | ANALYTICS if analytics else plan & ~ANALYTICS
+        call = chain.compose(
+            "PayFi.configure", currency=_hex((unit.code if unit else view.currency).encode()),
+            plan=plan, policy=record["policy"], till_keys=kept, meta=record["meta"],
+        )  # fmt: skip
+        sentence = f"Configure the merchant: {len(kept)} tills, invoices in " + (
+            unit.code if unit else view.currency
+        )
+        return f"{sentence}.", call, "The merchant is configured."
+
+    send(url, timeout, sender, make)
+
+
+@examples(
+    "btt-chain merchant show //Alice", "btt-chain merchant show //Alice --payment 17 --json",
+    "btt-chain merchant show //Alice --reference 0x00c1ff8a934d27b6e51902f37a84be6d",
+)  # fmt: skip
+@merchant.command("show")
+@click.argument("account")
+@click.option("--payment", "id", type=PAYMENT_ID, help="Show one payment, by its number.")
+@click.option("--reference", metavar="HEX", help="Show one payment, by its reference.")
+@connection_options
+@json_option
+def show_(
+    account: str, id: int | None, reference: str | None, url: str, timeout: float, as_json: bool
+) -> None:
+    """Show a merchant, or one of its payments."""
+    from cli.common.merchants import existing, paid_with, registered
+    from cli.common.session import open_chain, run
+    from cli.common.working import account as read_account
+
+    async def work() -> None:
+        async with open_chain(url, timeout) as chain:
+            who = read_account(account, chain.metadata.prefix)
+            view = await registered(chain, who)
+            number = id
+            if reference is not None:
+                found = await paid_with(chain, who, _reference(reference))
+                if found is None:
+                    raise NotFound("nothing was paid with this reference (in the last 15 days)")
+                number = found.payment
+            if number is not None:
+                payment = await existing(chain, number)
+                if payment.merchant != who:
+                    raise NotFound(f"payment {number} is of another merchant")
+                _show_payment(chain, payment, as_json)
+                return
+            money = chain.metadata.currency
+            record = await chain.storage("PayFi.Merchants", _hex(who))
+            if as_json:
+                show.document({"account": chain.metadata.address(who), "name": view.name,
+                               "record": record})  # fmt: skip
+                return
+            show.record(
+                {"account": chain.metadata.address(who), "name": view.name or "not judged",
+                 "category": f"{view.category:04}", "currency": view.currency,
+                 "state": "active" if view.is_active else "accepts no payments",
+                 "free bond": money.format(view.free_bond),
+                 "tills": [chain.metadata.address(key) for key in view.tills] or "none"}
+            )  # fmt: skip
+
+    run(work())
+
+
+@examples(
+    "btt-chain merchant refund 17 --from till.txt",
+    "btt-chain merchant refund 17 --amount 0.5BTT --from //Alice",
+)
+@merchant.command(cls=SendingCommand)
+@click.argument("payment", type=PAYMENT_ID)
+@click.option("--amount", help="Part in BTT. [default: all that is left]")
+@sending_options
+@connection_options
+@json_option
+def refund(
+    payment: int, amount: str | None, url: str, timeout: float, as_json: bool, **options: Any
+) -> None:
+    """Give a payment back. Before settlement no fee is due; later the fee stays paid."""
+    from cli.common.merchants import existing
+    from cli.common.payfi_calls import send
+    from cli.common.working import planck
+
+    sender = Sender.of(options, as_json)
+
+    async def make(chain: Chain) -> Prepared:
+        found = await existing(chain, payment)
+        money = chain.metadata.currency
+        left = found.gross - found.refunded
+        value = left if amount is None else planck(money, amount)
+        if not 0 < value <= left:
+            raise Refused(f"{money.format(left)} are left of payment {payment}")
+        where = (
+            "out of what waits for settlement, without a fee"
+            if found.state == "Pending"
+            else "out of the merchant's own money; the fee stays paid"
+        )
+        call = chain.compose("PayFi.refund", payment=payment, amount=value)
+        payer = chain.metadata.address(found.payer)
+        return (
+            f"Give {money.format(value)} of payment {payment} back to {payer}, {where}.",
+            call,
+            f"{payer} has {money.format(value)} back.",
+        )
+
+    send(url, timeout, sender, make)
+
+
+@examples(
+    "btt-chain merchant answer 17 --accept --from //Alice",
+    "btt-chain merchant answer 17 --contest 0x4fd3... --from //Alice",
+)
+@merchant.command(cls=SendingCommand)
+@click.argument("payment", type=PAYMENT_ID)
+@click.option("--accept", is_flag=True, help="Accept: the payer gets the disputed amount.")
+@click.option("--contest", metavar="HEX", help="Contest, with blake2_256 of the evidence.")
+@sending_options
+@connection_options
+@json_option
+def answer(
+    payment: int, accept: bool, contest: str | None, url: str, timeout: float, as_json: bool,
+    **options: Any,
+) -> None:  # fmt: skip
+    """Answer the dispute of a payment; without an answer in 72 hours the payer wins."""
+    from cli.common.merchants import existing
+    from cli.common.payfi_calls import send
+
+    if accept == (contest is not None):
+        raise Mistyped("give either --accept or --contest")
+    sender = Sender.of(options, as_json)
+
+    async def make(chain: Chain) -> Prepared:
+        await existing(chain, payment)
+        value: Any = "Accept" if accept else {"Contest": contest}
+        call = chain.compose("PayFi.answer", payment=payment, answer=value)
+        if accept:
+            return f"Accept the dispute of payment {payment}.", call, "The payer is paid."
+        return (
+            f"Contest the dispute of payment {payment}; a panel decides.",
+            call,
+            "The dispute goes to a panel.",
+        )
+
+    send(url, timeout, sender, make)
+
+
+@examples("btt-chain merchant report //Alice", "btt-chain merchant report //Alice --json")
+@merchant.command()
+@click.argument("account")
+@connection_options
+@json_option
+def report(account: str, url: str, timeout: float, as_json: bool) -> None:
+    """Show the last 30 days of a merchant with the analytics plan."""
+    from cli.common.merchants import fields, number, registered
+    from cli.common.session import open_chain, run
+    from cli.common.working import account as read_account
+
+    async def work() -> None:
+        async with open_chain(url, timeout) as chain:
+            who = read_account(account, chain.metadata.prefix)
+            await registered(chain, who)
+            found = await chain.storage("PayFi.Reports", _hex(who))
+            if found is None:
+                raise NotFound(
+                    "the chain keeps no reports of this merchant: choose the plan with "
+                    "`btt-chain merchant configure --analytics`"
+                )
+            if as_json:
+                show.document(found)
+                return
+            days = fields(found)["days"]
+            rows = [fields(day) for day in (days if isinstance(days, list) else [])]
+            money, today = chain.metadata.currency, number(fields(found)["day"])
+            show.table(
+                [">day", ">payments", ">gross", ">fees", ">returned", ">refunded", ">disputes",
+                 ">lost"],
+                [
+                    [str(today - at), str(day["payments"]), money.format(number(day["gross"])),
+                     money.format(number(day["fees"])), money.format(number(day["returned"])),
+                     money.format(number(day["refunded"])), str(day["disputes"]),
+                     str(day["lost"])]
+                    for at, day in enumerate(rows)
+                ],
+            )  # fmt: skip
+
+    run(work())
+
+
+def _show_payment(chain: Chain, found: PaymentView, as_json: bool) -> None:
+    money = chain.metadata.currency
+    facts = {
+        "payment": str(found.id),
+        "state": found.state.lower(),
+        "payer": chain.metadata.address(found.payer),
+        "amount": found.amount,
+        "gross": str(found.gross) if as_json else money.format(found.gross),
+        "fee": str(found.fee) if as_json else money.format(found.fee),
+        "returned": str(found.returned) if as_json else money.format(found.returned),
+        "refunded": str(found.refunded) if as_json else money.format(found.refunded),
+        "bucket": str(found.bucket),
+        "reference": _hex(found.reference),
+    }
+    if as_json:
+        show.document(facts)
+    else:
+        show.record(facts)
+
+
+def _accounts(chain: Chain, given: tuple[str, ...]) -> list[str]:
+    from cli.common.working import account
+
+    return [_hex(account(each, chain.metadata.prefix)) for each in given]
+
+
+def _reference(text: str) -> bytes:
+    from cli.common.session import from_hex
+
+    raw = from_hex(text, "the reference")
+    if len(raw) != 16:
+        raise Mistyped("a reference is 0x and 32 hex digits")
+    return raw
+
+
+def _hex(raw: bytes) -> str:
+    return "0x" + bytes(raw).hex()

@@ -1,0 +1,230 @@
+"""`btt-chain pay`: pay an invoice, a payment URI or an EMV code."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from cli.common import show
+from cli.common.errors import Mistyped, Refused
+from cli.common.options import connection_options, examples, json_option, read_text
+from cli.common.sending import Sender, SendingCommand, sending_options
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.transactions import Included
+    from btt_chain.payments.request import MerchantView, PaymentRequest
+    from btt_chain.primitives.currency import Currency
+
+MARGIN_BPS: Final = 100
+"""Default rise of the price that a payment in another currency may have until its block."""
+FEE_RESERVE: Final = 10
+"""Multiple of the estimated fee that a fresh account gets for its transactions."""
+ROUND_UNIT: Final = 10**18
+"""Round sums are 1, 2, 5, 10, ... BTT."""
+
+
+@examples(
+    "btt-chain pay bttinv1... --from key.txt",
+    "btt-chain pay 'btt:5FHneW46...?amount=50.00&currency=CNY&ref=...' --from key.txt",
+    "btt-chain pay btt:5FHneW46... --amount 1.5 --from //Alice --dry-run",
+)
+@click.command(cls=SendingCommand)
+@click.argument("request", metavar="REQUEST")
+@click.option("--amount", help="Amount, where the request leaves it to the payer.")
+@click.option("--max", "most", help="Maximum in BTT. [default: 1 % above the present price]")
+@click.option(
+    "--same-account",
+    is_flag=True,
+    help="Pay a health service from the account of --from, which everybody can see.",
+)
+@sending_options
+@connection_options
+@json_option
+def pay(
+    request: str, amount: str | None, most: str | None, same_account: bool, url: str,
+    timeout: float, as_json: bool, **options: Any,
+) -> None:  # fmt: skip
+    """Pay REQUEST: an invoice, a payment URI, or the text of an EMV code.
+
+    A file with the request, or - for standard input, is read. Who is paid, how much, and what is
+    doubtful about the request is printed before anything is signed. Health services are paid from
+    an account of their own, //pay//ADDRESS below the key.
+    """
+    from btt_chain.payments.errors import PaymentError
+    from btt_chain.payments.request import read_request
+    from cli.common.session import open_chain, run
+
+    try:
+        read = read_request(read_text(request))
+    except PaymentError as error:
+        raise Mistyped(str(error)) from None
+    sender = Sender.of(options, as_json)
+
+    async def work() -> None:
+        async with open_chain(url, timeout) as chain:
+            plan = await _plan(chain, read, amount, most)
+            _introduce(chain, plan)
+            if plan.merchant.is_health and not same_account:
+                await _pay_apart(chain, plan, sender)
+            else:
+                if plan.merchant.is_health:
+                    show.note("warning: this account pays a health service; everybody can see it")
+                await _pay(chain, plan, sender)
+
+    run(work())
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A payment that was checked."""
+
+    request: PaymentRequest
+    merchant: MerchantView
+    warnings: list[str]
+    unit: Currency
+    units: int
+    reference: bytes
+    gross: int
+    """Planck that it costs now."""
+    most: int
+    """Planck that it may cost in its block."""
+
+    @property
+    def amount(self) -> str:
+        """Amount with its currency."""
+        return f"{self.unit.format(self.units)} {self.unit.code}"
+
+
+async def _plan(
+    chain: Chain, request: PaymentRequest, amount: str | None, most: str | None
+) -> Plan:
+    """Check a request on the chain. Refused if it must not be paid."""
+    from btt_chain.payments.errors import PaymentError
+    from btt_chain.payments.reference import new_reference
+    from btt_chain.payments.request import judge
+    from cli.common.merchants import amount_of, merchant_of, paid_with, quoted
+    from cli.common.working import planck
+
+    view = await merchant_of(chain, request.merchant)
+    try:
+        warnings = judge(request, view, chain.genesis, time.time_ns() // 1_000_000)
+    except PaymentError as error:
+        raise Refused(str(error)) from None
+    if view is None:
+        raise Refused("the account is no registered merchant")
+    unit = request.currency
+    if request.units is None and amount is None:
+        raise Mistyped("the request leaves the amount to you: give --amount")
+    units = int(request.units or 0)
+    if amount is not None:
+        typed = int(amount_of(amount, unit))
+        if request.units is not None and typed != units:
+            raise Mistyped(
+                f"the request is for {unit.format(units)} {unit.code}, not for {amount}: leave "
+                "out --amount"
+            )
+        units = typed
+    reference = request.reference or new_reference()
+    if await paid_with(chain, request.merchant, reference) is not None:
+        raise Refused("the request is paid already; nothing was sent")
+    gross = await quoted(chain, request.merchant, units, unit)
+    limit = gross if unit.code == "BTT" else gross + -(-gross * MARGIN_BPS // 10_000)
+    if most is not None:
+        limit = planck(chain.metadata.currency, most)
+    if gross > limit:
+        raise Refused(
+            f"it costs {chain.metadata.currency.format(gross)} now, more than --max permits"
+        )
+    return Plan(request, view, warnings, unit, units, reference, gross, limit)
+
+
+def _introduce(chain: Chain, plan: Plan) -> None:
+    """Print the sentence about the payment, and all that is doubtful about it."""
+    from cli.common.merchants import named
+
+    money = chain.metadata.currency
+    cost = ""
+    if plan.unit.code != "BTT":
+        cost = f", now {money.format(plan.gross)}, at most {money.format(plan.most)}"
+    show.note(show.printable(f"Pay {plan.amount}{cost} to {named(chain, plan.merchant)}."))
+    if plan.request.text:
+        show.note(show.printable(f"For: {plan.request.text}"))
+    for item in plan.request.items:
+        show.note(show.printable(f"  {item.text}: {plan.unit.format(item.units)}"))
+    for warning in plan.warnings:
+        show.note(show.printable(f"warning: {warning}"))
+    if plan.merchant.name is None:
+        bond = money.format(plan.merchant.free_bond)
+        show.note(f"protected up to {bond}: the merchant's bond, if it vanishes after settlement")
+
+
+async def _pay(chain: Chain, plan: Plan, sender: Sender) -> None:
+    call = chain.compose(
+        "PayFi.pay", merchant=_hex(plan.merchant.account), units=plan.units,
+        currency=_hex(plan.unit.code.encode()), max_btt=plan.most, reference=_hex(plan.reference),
+        memo=None,
+    )  # fmt: skip
+    wire, _ = await sender.prepare(chain, call)
+    _report(chain, plan, await sender.included(chain, call, wire), sender)
+
+
+async def _pay_apart(chain: Chain, plan: Plan, sender: Sender) -> None:
+    """Pay from the merchant's own account, and put a round sum there first if it needs one."""
+    from btt_chain.payments.privacy import account_for, round_sum
+    from cli.common.merchants import fields, number
+
+    money = chain.metadata.currency
+    apart = account_for(sender.pair, plan.merchant.account)
+    address = chain.metadata.address(apart.account_id)
+    show.note(
+        f"It is a health service: it is paid from {address}, an account for this merchant alone."
+    )
+    account = fields(await chain.storage("System.Account", _hex(apart.account_id)))
+    free = number(fields(account["data"])["free"])
+    least = number(chain.constant("Balances.ExistentialDeposit"))
+    probe = chain.compose("System.remark", remark="0x" + "00" * 64)
+    wire = await chain.transactions.sign(probe, sender.pair)
+    fees = FEE_RESERVE * await chain.transactions.fee(wire)
+    needed = plan.most + least + fees
+    if free < needed:
+        amount = round_sum(needed - free, ROUND_UNIT)
+        show.note(f"Put {money.format(amount)} there, a round sum that is no amount of an invoice.")
+        call = chain.compose(
+            "Balances.transfer_keep_alive", dest=_hex(apart.account_id), value=amount
+        )
+        wire, _ = await sender.prepare(chain, call)
+        done = await sender.included(chain, call, wire)
+        if done.error is not None:
+            raise Refused(f"the account for this merchant could not be funded: {done.error}")
+    signing = replace(sender.signing, pair=apart, nonce=None)
+    await _pay(chain, plan, replace(sender, signing=signing, sent=0))
+
+
+def _report(chain: Chain, plan: Plan, done: Included, sender: Sender) -> None:
+    if done.error is not None:
+        raise Refused(f"not paid: {done.error}")
+    (paid,) = (event for event in done.events if event.name == "PayFi.Paid")
+    payment = str(paid.fields["payment"])
+    if sender.as_json:
+        show.document(
+            {"payment": payment, "merchant": chain.metadata.address(plan.merchant.account),
+             "payer": chain.metadata.address(sender.pair.account_id),
+             "amount": plan.amount, "planck": str(paid.fields["gross"]),
+             "reference": _hex(plan.reference), "hash": done.hash,
+             "block": {"hash": _hex(done.block), "number": done.number},
+             "finalized": done.is_final, "warnings": plan.warnings}
+        )  # fmt: skip
+        return
+    show.record({"payment": payment, "block": f"{done.number:_} {_hex(done.block)}"})
+    if done.is_final:
+        show.good(f"Paid {plan.amount}; the block is final.")
+    else:
+        show.good(f"Paid {plan.amount}, in a block that is not final yet.")
+
+
+def _hex(raw: bytes) -> str:
+    return "0x" + bytes(raw).hex()

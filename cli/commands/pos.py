@@ -1,0 +1,396 @@
+"""`btt-chain pos`: a till. It asks for one payment, and says when it is final."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from btt_chain.payments.till import Best, Stage, Till, after
+from btt_chain.payments.till import Final as FinalBlock
+from cli.common import show
+from cli.common.errors import ExitCode, Mistyped, Refused
+from cli.common.options import connection_options, examples, json_option
+from cli.common.sending import signer_of, signer_options
+from cli.common.types import Seconds
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import BlockRef, Chain
+    from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.payments.request import MerchantView
+    from btt_chain.primitives.currency import Currency
+    from btt_chain.scale import u128
+    from cli.common.customer_display import CustomerDisplay
+
+EXPIRES_S: Final = 600.0
+"""Default seconds in which an invoice can be paid."""
+GRACE_S: Final = 60.0
+"""Seconds after the expiry in which a final block must say that nothing was paid."""
+PAUSE_S: Final = 1.0
+"""Seconds before the next connection attempt to a node that went away."""
+WIDTH: Final = 10
+GROUNDS: Final = ("auto", "painted", "dark", "light", "none")
+MAX_DESCRIPTION: Final = 140
+
+
+@examples(
+    "btt-chain pos 50.00 --currency CNY --from till.txt --merchant 5FHneW46...",
+    "btt-chain pos 1.5BTT --from //Alice --description 'two coffees' --json",
+)
+@click.command()
+@click.argument("amount")
+@click.option("--currency", "code", help="Currency of the amount. [default: the merchant's]")
+@click.option(
+    "--merchant",
+    metavar="ACCOUNT",
+    help="The merchant whose till signs. [default: the account of --from]",
+)
+@click.option("--description", default="", help="Text for the payer, at most 140 bytes.")
+@click.option(
+    "--expires", type=Seconds(), default=EXPIRES_S, show_default=True,
+    help="Seconds in which it can be paid.",
+)  # fmt: skip
+@click.option(
+    "--form", type=click.Choice(["invoice", "uri"]), default="invoice", show_default=True,
+    help="Form of the QR code; both are signed by the till.",
+)  # fmt: skip
+@click.option(
+    "--qr", "ground", type=click.Choice(GROUNDS), default="auto", show_default=True,
+    help="Ground of the terminal on which the code is shown.",
+)  # fmt: skip
+@click.option(
+    "--display", "port", type=click.IntRange(0, 65_535), default=0, show_default=True,
+    help="Port of the page for the customer's screen; 0 takes a free one.",
+)  # fmt: skip
+@click.option("--no-display", is_flag=True, help="Serve no page for the customer's screen.")
+@signer_options
+@connection_options
+@json_option
+def pos(
+    amount: str, code: str | None, merchant: str | None, description: str, expires: float,
+    form: str, ground: str, port: int, no_display: bool, url: str, timeout: float, as_json: bool,
+    **options: Any,
+) -> int:  # fmt: skip
+    """Ask for one payment of AMOUNT: print an invoice and its QR code, and wait.
+
+    A payment is `seen` in a block, and paid when that block is `final`. Exit codes: 0 paid and
+    final, 1 not paid, or with another amount, 3 no connection, 5 undecided: look again later with
+    `btt-chain merchant show`.
+    """
+    from cli.common.session import run
+
+    if len(description.encode(errors="replace")) > MAX_DESCRIPTION:
+        raise Mistyped("--description: at most 140 bytes")
+    pair = signer_of(options)
+    screen = Screen(as_json, ground)
+    asked = Asked(amount, code, merchant, description, expires, form)
+    place = None if no_display else port
+    return run(_serve(asked, pair, screen, place, url, timeout))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The options of the invoice."""
+
+    amount: str
+    code: str | None
+    merchant: str | None
+    description: str
+    expires_s: float
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """An invoice that is shown."""
+
+    merchant: MerchantView
+    name: str
+    reference: bytes
+    units: u128
+    currency: Currency
+    expires_ms: int
+    text: str
+    gross: int | None
+    """Planck that it costs now; None if the chain has no price."""
+
+    @property
+    def amount(self) -> str:
+        """Amount with its currency."""
+        return f"{self.currency.format(self.units)} {self.currency.code}"
+
+
+class Screen:
+    """The terminal, or lines of JSON."""
+
+    def __init__(self, as_json: bool, ground: str) -> None:
+        self._as_json = as_json
+        self._ground = ground
+        self.display: CustomerDisplay | None = None
+
+    def invoice(self, issued: Issued, chain: Chain) -> None:
+        """Show the invoice and its code."""
+        from btt_chain.payments import qr
+        from btt_chain.payments.errors import PaymentError
+
+        address = self.display.url if self.display else None
+        try:
+            code = None if self._ground == "none" or self._as_json else self._code(issued.text)
+            svg = qr.svg(issued.text) if self.display else ""
+        except PaymentError as error:
+            raise Refused(str(error)) from None
+        if self.display:
+            self.display.show(
+                name=issued.name, amount=issued.amount, svg=svg, stage="waiting",
+                words="please scan to pay", note="",
+            )  # fmt: skip
+        if self._as_json:
+            show.line(
+                {"event": "invoice", "text": issued.text,
+                 "reference": "0x" + issued.reference.hex(), "amount": issued.amount,
+                 "planck": None if issued.gross is None else str(issued.gross),
+                 "expires": issued.expires_ms, "display": address}
+            )  # fmt: skip
+            return
+        if code:
+            click.echo(code, nl=False, color=True)
+        facts = {"merchant": issued.name, "amount": issued.amount}
+        if issued.gross is not None and issued.currency.code != "BTT":
+            facts["now"] = chain.metadata.currency.format(issued.gross)
+        facts["request"] = issued.text
+        if address:
+            facts["display"] = address
+        show.record(facts, width=WIDTH)
+        sys.stdout.flush()
+
+    def stage(self, stage: str, words: str, note: str = "", **facts: object) -> None:
+        """Show what became of the invoice."""
+        if self.display:
+            self.display.show(stage=stage, words=words, note=note)
+        if self._as_json:
+            show.line({"event": stage, "words": words, **facts})
+        elif stage == "final":
+            show.good(words)
+        elif stage in ("expired", "wrong", "undecided"):
+            show.bad(words)
+        else:
+            show.heading(words)
+        sys.stdout.flush()
+
+    def receipt(self, facts: dict[str, str]) -> None:
+        """Show the receipt of a final payment."""
+        if self._as_json:
+            show.line({"event": "receipt", **facts})
+        else:
+            show.record(facts, width=WIDTH)
+
+    def _code(self, text: str) -> str:
+        from btt_chain.payments import qr
+
+        if self._ground != "auto":
+            return qr.terminal(text, qr.Ground(self._ground))
+        from cli.common.show import has_colours
+
+        return qr.terminal(text, qr.Ground.PAINTED if has_colours() else qr.Ground.DARK)
+
+
+async def _serve(
+    asked: Asked, pair: KeyPair, screen: Screen, port: int | None, url: str, timeout: float
+) -> int:
+    from btt_chain.client.errors import Disconnected
+    from cli.common.customer_display import serving
+    from cli.common.session import open_chain
+
+    async with AsyncExitStack() as stack:
+        if port is not None:
+            screen.display = await stack.enter_async_context(serving(port))
+        issued: Issued | None = None
+        till: Till | None = None
+        while True:
+            try:
+                async with open_chain(url, timeout) as chain:
+                    if issued is None or till is None:
+                        issued = await _issue(asked, pair, chain)
+                        till = Till(int(issued.units), issued.currency.code, issued.expires_ms)
+                        screen.invoice(issued, chain)
+                    async for changed in _watch(chain, till, issued, screen):
+                        till = changed
+                        if till.is_over:
+                            return await _close(chain, till, issued, screen)
+            except Disconnected as error:
+                if issued is None or till is None:
+                    raise
+                show.note(f"{error}; trying again")
+                await asyncio.sleep(PAUSE_S)
+            if time.time() * 1_000 > issued.expires_ms + GRACE_S * 1_000:
+                return _undecided(till, issued, screen)
+
+
+async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
+    """Make the invoice. Refused if the key is no till of an active merchant."""
+    from btt_chain.client.accounts import AccountError, read_account
+    from btt_chain.payments.errors import PaymentError
+    from btt_chain.payments.reference import new_reference
+    from btt_chain.scale import u64
+    from cli.common.merchants import amount_of, currency_named, named, quoted, registered
+
+    try:
+        account = (
+            read_account(asked.merchant, chain.metadata.prefix)
+            if asked.merchant
+            else pair.account_id
+        )
+    except AccountError as error:
+        raise Mistyped(f"--merchant: {error}") from None
+    view = await registered(chain, account)
+    if not view.is_active:
+        raise Refused("the merchant is suspended or closing, and accepts no payments")
+    if pair.account_id not in (bytes(view.account), *view.tills):
+        raise Refused(
+            f"{chain.metadata.address(pair.account_id)} is no till of {named(chain, view)}; "
+            "the merchant adds it with `btt-chain merchant configure --till`"
+        )
+    unit = currency_named(asked.code or view.currency)
+    if unit.code not in ("BTT", view.currency):
+        raise Mistyped(f"--currency: the merchant accepts {view.currency} and BTT")
+    units = amount_of(asked.amount, unit)
+    now_ms = time.time_ns() // 1_000_000
+    reference = new_reference()
+    expires_ms = u64(now_ms + int(asked.expires_s * 1_000))
+    try:
+        text = _text(asked, pair, view, chain, units, unit, reference, now_ms, expires_ms)
+    except PaymentError as error:
+        raise Refused(str(error)) from None
+    return Issued(
+        view, named(chain, view), reference, units, unit, int(expires_ms), text,
+        await quoted(chain, account, int(units), unit),
+    )  # fmt: skip
+
+
+def _text(
+    asked: Asked, pair: KeyPair, view: MerchantView, chain: Chain, units: u128, unit: Currency,
+    reference: bytes, now_ms: int, expires_ms: int,
+) -> str:  # fmt: skip
+    from btt_chain.payments.invoice import VERSION, Invoice, Text, write_invoice
+    from btt_chain.payments.uri import PaymentUri, write_uri
+    from btt_chain.primitives.account import AccountId
+    from btt_chain.primitives.digest import H256
+    from btt_chain.scale import u64
+
+    if asked.form == "uri":
+        uri = PaymentUri(
+            merchant=view.account, currency=unit, units=units, reference=reference,
+            expires_s=expires_ms // 1_000, network=chain.genesis.hex()[:8],
+            label=view.name or "", message=asked.description,
+        )  # fmt: skip
+        return write_uri(uri, pair)
+    invoice = Invoice(
+        version=VERSION, genesis=H256(chain.genesis), merchant=view.account,
+        till=AccountId(pair.account_id), units=units, currency=unit.code.encode(),
+        reference=reference, created_ms=u64(now_ms), expires_ms=u64(expires_ms),
+        description=Text(asked.description),
+    )  # fmt: skip
+    return write_invoice(invoice, pair)
+
+
+async def _watch(chain: Chain, till: Till, issued: Issued, screen: Screen) -> AsyncIterator[Till]:
+    """Yield the till after each new block until it is over or its time has passed."""
+    from cli.common.merchants import paid_with, time_of
+
+    queue: asyncio.Queue[tuple[BlockRef, bool] | Exception] = asyncio.Queue()
+
+    async def read(*, final: bool) -> None:
+        from btt_chain.client.errors import ClientError
+
+        try:
+            async for head in chain.heads(final=final):
+                queue.put_nowait((head, final))
+        except ClientError as error:
+            queue.put_nowait(error)
+
+    readers = [asyncio.create_task(read(final=final)) for final in (False, True)]
+    try:
+        while time.time() * 1_000 <= issued.expires_ms + GRACE_S * 1_000:
+            try:
+                item = await asyncio.wait_for(queue.get(), PAUSE_S)
+            except TimeoutError:
+                continue
+            if isinstance(item, Exception):
+                raise item
+            head, is_final = item
+            found = await paid_with(chain, issued.merchant.account, issued.reference, head.hash)
+            event = (
+                FinalBlock(head.number, await time_of(chain, head.hash), found)
+                if is_final
+                else Best(head.number, found)
+            )
+            before, till = till, after(till, event)
+            _say(before, till, head.number, screen)
+            yield till
+    finally:
+        for reader in readers:
+            reader.cancel()
+        await asyncio.gather(*readers, return_exceptions=True)
+
+
+def _say(before: Till, till: Till, block: int, screen: Screen) -> None:
+    if till.stage is before.stage:
+        return
+    if till.stage is Stage.SEEN:
+        screen.stage("seen", f"seen in block {block}, not paid yet: wait until it is final",
+                     block=block)  # fmt: skip
+    elif till.stage is Stage.WAITING:
+        screen.stage("waiting", "the block of the payment was replaced: not paid; still waiting")
+
+
+async def _close(chain: Chain, till: Till, issued: Issued, screen: Screen) -> int:
+    """Show how it ended; return the exit code."""
+    from btt_chain.payments.statement.entries import moment
+    from btt_chain.primitives.currency import currency
+    from cli.common.merchants import bucket_ms
+
+    found = till.found
+    if found is None:
+        screen.stage("expired", f"not paid: the request of {issued.amount} has expired")
+        return ExitCode.REFUSED
+    money = chain.metadata.currency
+    if till.is_wrong_amount:
+        paid = f"{currency(found.currency).format(found.units)} {found.currency}"
+        screen.stage(
+            "wrong", f"not paid: {paid} arrived instead of {issued.amount}",
+            f"refund it with: btt-chain merchant refund {found.payment}", payment=found.payment,
+        )  # fmt: skip
+        show.note(f"refund it with `btt-chain merchant refund {found.payment}`, and ask again")
+        return ExitCode.REFUSED
+    screen.stage("final", f"paid: {issued.amount}", "thank you", payment=found.payment)
+    length = await bucket_ms(chain)
+    settles = moment(found.bucket * length).strftime("%Y-%m-%d %H:%M:%S UTC")
+    screen.receipt(
+        {
+            "payment": str(found.payment),
+            "merchant": issued.name,
+            "payer": chain.metadata.address(found.payer),
+            "amount": issued.amount,
+            "paid": money.format(found.gross),
+            "fee": money.format(found.fee),
+            "net": money.format(found.gross - found.fee),
+            "settles": settles,
+        }
+    )
+    return ExitCode.DONE
+
+
+def _undecided(till: Till, issued: Issued, screen: Screen) -> int:
+    if till.found is not None:
+        words = f"undecided: payment {till.found.payment} was seen, and is not final"
+    else:
+        words = "undecided: no final block after the request expired"
+    show.note("finality may have stalled: `btt-chain doctor` names the cause")
+    screen.stage("undecided", words, reference="0x" + issued.reference.hex())
+    return ExitCode.UNDECIDED

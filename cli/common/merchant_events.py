@@ -1,0 +1,203 @@
+"""A merchant's events in final blocks, and the journal that keeps them.
+
+`Recorder` copies the events of each final block after the journal's cursor into the journal, with
+the cursor, in one step. Final blocks never change, so that nothing is ever taken back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from btt_chain.payments.delivery.events import EventType, MerchantEvent
+from btt_chain.payments.delivery.journal import Cursor
+from btt_chain.payments.reference import to_base64url
+from cli.common.errors import Refused
+from cli.common.merchants import account_of, number, payment_of, time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.decoding import EventView
+    from btt_chain.payments.delivery.journal import Journal
+    from btt_chain.scale.portable import Plain
+
+FILE: Final = "events.sqlite"
+_OF_PAYMENT: Final = {
+    "PayFi.Refunded": EventType.REFUNDED,
+    "PayFi.Disputed": EventType.DISPUTED,
+    "PayFi.Contested": EventType.ANSWERED,
+    "PayFi.Resolved": EventType.RESOLVED,
+}
+"""Events that name a payment, and not always its merchant."""
+_AMOUNTS: Final = ("amount", "deposit", "to_payer", "to_merchant", "unpaid", "settled", "reason",
+                   "late", "deadline_ms", "evidence", "resolution")  # fmt: skip
+"""Fields that a receiver gets as they are."""
+
+
+def journal_path(base: Path | None, genesis: bytes, merchant: bytes) -> Path:
+    """Return the place of a merchant's journal."""
+    from btt_chain.node.config import default_base_path
+
+    folder = (base or default_base_path()) / "merchants"
+    return folder / f"{genesis.hex()[:16]}-{merchant.hex()[:16]}" / FILE
+
+
+@contextmanager
+def open_journal(base: Path | None, chain: Chain, merchant: bytes) -> Iterator[Journal]:
+    """Open a merchant's journal. Refused if it cannot be used."""
+    from btt_chain.payments.delivery.journal import Journal
+    from btt_chain.payments.errors import PaymentError
+
+    try:
+        with Journal.open(
+            journal_path(base, chain.genesis, merchant), chain.genesis, merchant
+        ) as journal:
+            yield journal
+    except PaymentError as error:
+        raise Refused(str(error)) from None
+
+
+class Recorder:
+    """Records the events of one merchant."""
+
+    def __init__(self, chain: Chain, journal: Journal, merchant: bytes) -> None:
+        self._chain = chain
+        self._journal = journal
+        self._merchant = merchant
+
+    async def begin(self, since: int | None) -> Cursor:
+        """Return the cursor; a new journal begins before block `since`.
+
+        Without `since` it begins with the oldest block whose events the node has.
+        """
+        cursor = self._journal.cursor
+        if cursor is not None:
+            return cursor
+        first = since if since is not None else await self._oldest()
+        before = max(0, first - 1)
+        cursor = Cursor(before, await self._chain.block_hash(before))
+        self._journal.begin(cursor)
+        return cursor
+
+    async def record_to(self, last: int) -> AsyncIterator[tuple[int, list[MerchantEvent]]]:
+        """Record the blocks up to the final block `last`; yield those with events."""
+        cursor = self._journal.cursor
+        begin = 1 if cursor is None else cursor.number + 1
+        for height in range(begin, last + 1):
+            hash = await self._chain.block_hash(height)
+            events = await self._events(height, hash)
+            if self._journal.append(Cursor(height, hash), events) and events:
+                yield height, events
+
+    async def _events(self, height: int, hash: bytes) -> list[MerchantEvent]:
+        chain = await self._chain_of(hash)
+        found = await self._raw_events(chain, height, hash)
+        time_ms = None
+        events = []
+        for index, event in enumerate(found):
+            if not event.name.startswith("PayFi."):
+                continue
+            if time_ms is None:
+                time_ms = await time_of(chain, hash)
+            made = await self._event(chain, hash, index, time_ms, event.name, event.fields)
+            if made is not None:
+                events.append(made)
+        return events
+
+    async def _raw_events(self, chain: Chain, height: int, hash: bytes) -> list[EventView]:
+        from btt_chain.client.errors import RpcError
+
+        try:
+            raw = await chain.storage_bytes(chain.storage_key("System.Events"), hash)
+        except RpcError:
+            raise Refused(
+                f"the node has the events of block {height} no more: name one that keeps all "
+                "states (--pruning archive) with --url"
+            ) from None
+        return [] if raw is None else chain.metadata.decoder.events(raw)
+
+    async def _chain_of(self, hash: bytes) -> Chain:
+        """Return the chain with the metadata by which a block's events are encoded."""
+        version = await self._chain.connection.call("state_getRuntimeVersion", "0x" + hash.hex())
+        spec = version.get("specVersion") if isinstance(version, dict) else None
+        if spec == self._chain.facts.spec_version:
+            return self._chain
+        return await self._chain.at_block("0x" + hash.hex())
+
+    async def _event(
+        self, chain: Chain, hash: bytes, index: int, time_ms: int, name: str,
+        given: Mapping[str, Plain],
+    ) -> MerchantEvent | None:  # fmt: skip
+        """Return the event of this merchant; None for those of others."""
+        if name in ("PayFi.Paid", "PayFi.Settled"):
+            if account_of(given["merchant"]) != self._merchant:
+                return None
+            bucket = number(given["bucket"])
+            if name == "PayFi.Settled":
+                data = {key: _text(given[key]) for key in ("net", "fee", "burned", "count")}
+                return MerchantEvent(
+                    hash, index, time_ms, EventType.SETTLED, None, bucket,
+                    {"bucket": bucket, **data},
+                )  # fmt: skip
+            return await self._paid(chain, hash, index, time_ms, given)
+        type = _OF_PAYMENT.get(name)
+        if type is None:
+            return None
+        id = number(given["payment"])
+        view = await payment_of(chain, id, hash)
+        if view is None or view.merchant != self._merchant:
+            return None
+        data = {key: _text(given[key]) for key in _AMOUNTS if key in given}
+        if type is EventType.RESOLVED:
+            # A dispute of a pending payment changes its settlement; a late one takes the bond.
+            data["late"] = _text(view.state == "Settled")
+        return MerchantEvent(
+            hash, index, time_ms, type, id, None,
+            {"payment": id, "reference": to_base64url(view.reference), **data},
+        )  # fmt: skip
+
+    async def _paid(
+        self, chain: Chain, hash: bytes, index: int, time_ms: int, given: Mapping[str, Plain]
+    ) -> MerchantEvent:
+        id = number(given["payment"])
+        view = await payment_of(chain, id, hash)
+        data: dict[str, str | int | None] = {
+            "payment": id,
+            "payer": chain.metadata.address(account_of(given["payer"])),
+            "reference": to_base64url(bytes.fromhex(str(given["reference"])[2:])),
+            "gross": _text(given["gross"]),
+            "fee": _text(given["fee"]),
+            "bucket": number(given["bucket"]),
+            "currency": None if view is None else view.currency,
+            "units": None if view is None else str(view.units),
+        }
+        return MerchantEvent(
+            hash, index, time_ms, EventType.PAID, id, number(given["bucket"]), data
+        )
+
+    async def _oldest(self) -> int:
+        """Return the oldest final block whose events the node has."""
+        from btt_chain.client.errors import RpcError
+
+        key = self._chain.storage_key("System.Events")
+        low, high = 1, (await self._chain.finalized()).number
+        while low < high:
+            middle = (low + high) // 2
+            try:
+                await self._chain.storage_bytes(key, await self._chain.block_hash(middle))
+            except RpcError:
+                low = middle + 1
+            else:
+                high = middle
+        return low
+
+
+def _text(value: Plain) -> str:
+    """Return a field as text: numbers in digits, an enum by its name, a bool in lower case."""
+    if isinstance(value, dict):
+        return str(next(iter(value)))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,272 @@
+"""Merchants and payments of a chain, read by its metadata, for the commands of payments."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from btt_chain.payments.errors import PaymentError
+from btt_chain.payments.request import MerchantView
+from btt_chain.payments.till import Found
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.currency import BTT, Currency, CurrencyError, currency
+from btt_chain.scale import u128
+from cli.common.errors import Mistyped, NotFound, Refused
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
+    from btt_chain.scale.portable import Plain
+
+BUCKETS_PER_HOUR = 6
+GOOD = ("Reasonable", "KnownGood")
+BAD = ("LowQuality", "Erroneous")
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentView:
+    """A payment as the chain has it."""
+
+    id: int
+    payer: bytes
+    merchant: bytes
+    reference: bytes
+    currency: str
+    units: int
+    gross: int
+    """Planck that settle or settled, the fee included."""
+    fee: int
+    bucket: int
+    paid_ms: int
+    returned: int
+    refunded: int
+    state: str
+    """Pending, Disputed, Settled or Returned."""
+
+    @property
+    def amount(self) -> str:
+        """Amount of the invoice with its currency."""
+        return f"{currency(self.currency).format(self.units)} {self.currency}"
+
+
+async def merchant_of(chain: Chain, account: bytes, at: bytes | None = None) -> MerchantView | None:
+    """Return a merchant with its judged name; None if the account is none."""
+    record = await chain.storage("PayFi.Merchants", _hex(account), at=at)
+    if record is None:
+        return None
+    found = fields(record)
+    tills = found["till_keys"]
+    return MerchantView(
+        account=AccountId(account),
+        category=number(found["category"]),
+        currency=code_of(found["currency"]),
+        tills=tuple(map(account_of, tills if isinstance(tills, list) else [])),
+        free_bond=number(found["bond"]) - number(found["reserved"]),
+        is_active=variant(found["state"]) == "Active",
+        name=await judged_name(chain, account, at),
+    )
+
+
+async def registered(chain: Chain, account: bytes) -> MerchantView:
+    """Return a merchant. NotFound if the account is none."""
+    found = await merchant_of(chain, account)
+    if found is None:
+        raise NotFound(
+            f"{chain.metadata.address(account)} is no merchant; register it with "
+            "`btt-chain merchant register`"
+        )
+    return found
+
+
+async def judged_name(chain: Chain, account: bytes, at: bytes | None = None) -> str | None:
+    """Return the display name of an account that a registrar judged good; None if none did.
+
+    The account of a sub-identity has the name of the parent that it agreed to.
+    """
+    name = await _own_name(chain, account, at)
+    agreed = chain.storage_key("Identity.Agreed", _hex(account))
+    if name is not None or await chain.storage_bytes(agreed, at) is None:
+        return name
+    parent = await chain.storage("Identity.SuperOf", _hex(account), at=at)
+    if not isinstance(parent, list):
+        return None
+    return await _own_name(chain, account_of(parent[0]), at)
+
+
+async def _own_name(chain: Chain, account: bytes, at: bytes | None) -> str | None:
+    record = await chain.storage("Identity.IdentityOf", _hex(account), at=at)
+    if isinstance(record, list):
+        record = record[0]
+    if not isinstance(record, dict):
+        return None
+    judgements = record["judgements"]
+    words = {
+        variant(each[1])
+        for each in (judgements if isinstance(judgements, list) else [])
+        if isinstance(each, list)
+    }
+    if not words & set(GOOD) or words & set(BAD):
+        return None
+    return shown_name(fields(record["info"])["display"])
+
+
+def shown_name(datum: Plain) -> str:
+    """Return the text of an identity's field, without characters that could mislead."""
+    from btt_chain.payments.words import ensure_visible
+
+    if not isinstance(datum, dict):
+        return ""
+    raw = next(iter(datum.values()))
+    if isinstance(raw, list) and raw:
+        raw = raw[0]
+    if not isinstance(raw, str):
+        return ""
+    text = bytes.fromhex(raw[2:]).decode("utf-8", "replace") if raw.startswith("0x") else raw
+    try:
+        return ensure_visible(text, "name")
+    except PaymentError:
+        return "".join(each if each.isprintable() else "�" for each in text)
+
+
+async def payment_of(chain: Chain, id: int, at: bytes | None = None) -> PaymentView | None:
+    """Return a payment by its number; None if the chain has none (any more)."""
+    record = await chain.storage("PayFi.Payments", id, at=at)
+    if record is None:
+        return None
+    found = fields(record)
+    legs = fields(found["legs"])
+    view = PaymentView(
+        id=id,
+        payer=account_of(found["payer"]),
+        merchant=account_of(found["merchant"]),
+        reference=bytes.fromhex(str(found["reference"])[2:]),
+        currency=code_of(found["currency"]),
+        units=number(found["units"]),
+        gross=number(legs["gross"]),
+        fee=sum(number(legs[name]) for name in ("burn", "development", "foundation", "reserve")),
+        bucket=number(found["bucket"]),
+        paid_ms=number(found["paid_ms"]),
+        returned=number(found["returned"]),
+        refunded=number(found["refunded"]),
+        state=variant(found["state"]),
+    )
+    if view.state != "Pending":
+        return view
+    batch = await chain.storage("PayFi.Batches", view.bucket, _hex(view.merchant), at=at)
+    if batch is not None:
+        return view
+    # A batch settles without touching its payments.
+    from dataclasses import replace
+
+    return replace(view, state="Settled")
+
+
+async def existing(chain: Chain, id: int) -> PaymentView:
+    """Return a payment. NotFound if the chain has none."""
+    found = await payment_of(chain, id)
+    if found is None:
+        raise NotFound(f"there is no payment {id}: it never existed, or was removed after 15 days")
+    return found
+
+
+async def paid_with(
+    chain: Chain, merchant: bytes, reference: bytes, at: bytes | None = None
+) -> Found | None:
+    """Return the payment of an invoice, by its reference; None if it is not paid."""
+    id = await chain.storage("PayFi.References", _hex(merchant), _hex(reference), at=at)
+    if id is None:
+        return None
+    view = await payment_of(chain, number(id), at)
+    if view is None:
+        return None
+    return Found(
+        view.id, view.gross + view.returned, view.units, view.currency, view.fee, view.bucket,
+        view.payer,
+    )  # fmt: skip
+
+
+async def quoted(chain: Chain, merchant: bytes, units: int, unit: Currency) -> int:
+    """Return the planck that an amount costs now. Refused if the chain has no price."""
+    if unit.code == BTT:
+        return units
+    from btt_chain.client.errors import RpcError
+
+    code = "0x" + unit.code.encode().hex()
+    try:
+        answer = await chain.api("PayFiApi.quote", _hex(merchant), units, code)
+    except RpcError as error:
+        raise Refused(f"the chain has no price of {unit.code} now: {error}") from None
+    if not isinstance(answer, dict):
+        raise Refused(f"the chain has no price of {unit.code} now: {answer!r}")
+    if "Err" in answer:
+        raise Refused(f"the chain has no price of {unit.code} now: {variant(answer['Err'])}")
+    found = answer.get("Ok", answer)
+    return number(fields(found)["gross"])
+
+
+async def bucket_ms(chain: Chain) -> int:
+    """Return the length of a bucket in milliseconds."""
+    return number(chain.constant("PayFi.HourMs")) // BUCKETS_PER_HOUR
+
+
+async def time_of(chain: Chain, at: bytes | None = None) -> int:
+    """Return the time of a block in Unix milliseconds; 0 for block zero."""
+    return number(await chain.storage("Timestamp.Now", at=at) or 0)
+
+
+def amount_of(text: str, unit: Currency) -> u128:
+    """Return an amount of a currency: `50.00`, or with its letters `50.00CNY`. Mistyped."""
+    try:
+        units = unit.parse(text.strip().removesuffix(unit.code).rstrip())
+    except CurrencyError as error:
+        raise Mistyped(str(error)) from None
+    if not units:
+        raise Mistyped("the amount is zero")
+    return units
+
+
+def currency_named(code: str) -> Currency:
+    """Return a currency by its letters. Mistyped if it is unknown."""
+    try:
+        return currency(code.upper())
+    except CurrencyError as error:
+        raise Mistyped(str(error)) from None
+
+
+def named(chain: Chain, view: MerchantView) -> str:
+    """Return a merchant in a sentence: its judged name and its address, or the address alone."""
+    address = chain.metadata.address(view.account)
+    return f"{view.name} ({address})" if view.name else address
+
+
+def fields(value: Plain) -> Mapping[str, Plain]:
+    """Return the fields of a struct. Refused if the chain has another form of it."""
+    if not isinstance(value, dict):
+        raise Refused("the chain has payments of another form: use the release of its node")
+    return value
+
+
+def number(value: Plain) -> int:
+    """Return a number; large ones may be text."""
+    return int(str(value))
+
+
+def variant(value: Plain) -> str:
+    """Return the name of an enum's variant."""
+    return str(next(iter(value)) if isinstance(value, dict) else value)
+
+
+def code_of(value: Plain) -> str:
+    """Return the letters of a currency."""
+    return bytes.fromhex(str(value).removeprefix("0x")).decode("ascii", "replace")
+
+
+def account_of(value: Plain) -> bytes:
+    """Return the 32 bytes of an account."""
+    text = str(value)
+    return bytes.fromhex(text[2:]) if text.startswith("0x") else ss58.decode(text)[0]
+
+
+def _hex(raw: bytes) -> str:
+    return "0x" + bytes(raw).hex()

@@ -1,0 +1,50 @@
+"""Sending of the calls of payments: a sentence first, then the call as all commands show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from cli.common import show
+from cli.common.errors import Refused
+from cli.common.session import open_chain, run
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.transactions import Call, Included
+    from cli.common.sending import Sender
+
+Prepared = tuple[str, "Call", str]
+"""A sentence before, a call, and a sentence after."""
+
+
+def send(
+    url: str, timeout: float, sender: Sender, make: Callable[[Chain], Awaitable[Prepared]]
+) -> None:
+    """Make a call on the chain, print its sentence, and send it. Refused if it fails."""
+
+    async def work() -> None:
+        async with open_chain(url, timeout) as chain:
+            sentence, call, after = await make(chain)
+            show.note(show.printable(sentence))
+            wire, _ = await sender.prepare(chain, call)
+            report(await sender.included(chain, call, wire), after, as_json=sender.as_json)
+
+    run(work())
+
+
+def report(done: Included, after: str, *, as_json: bool) -> None:
+    """Print the result of a call. Refused if it failed in its block."""
+    if done.error is not None:
+        raise Refused(f"the call failed in block {done.number}: {done.error}")
+    if as_json:
+        show.document(
+            {"hash": done.hash,
+             "block": {"hash": "0x" + done.block.hex(), "number": done.number},
+             "finalized": done.is_final,
+             "events": [{"event": each.name, "fields": each.fields} for each in done.events]}
+        )  # fmt: skip
+    else:
+        show.good(after)
