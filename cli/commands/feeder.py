@@ -62,7 +62,7 @@ def feeder(
     from cli.common.session import run
 
     def report(text: str, facts: dict[str, object]) -> None:
-        show.line(facts) if as_json else show.note(show.printable(text))
+        show.line(facts) if as_json else show.note(text)
 
     try:
         found = sources_of(list(dict.fromkeys(keys)), sources)

@@ -175,7 +175,7 @@ def _print(chain: Chain, height: int, event: MerchantEvent, as_json: bool) -> No
         for name in ("gross", "net", "fee", "amount", "to_payer", "to_merchant")
         if data.get(name) is not None
     ]
-    click.echo(show.printable(f"{height:>8}  {event.type.value:<22}{about}  {', '.join(amounts)}"))
+    click.echo(f"{height:>8}  {event.type.value:<22}{about}  {', '.join(amounts)}")
 
 
 async def _deliveries(
@@ -206,7 +206,7 @@ def _log(report: Report, *, as_json: bool) -> None:
     if as_json:
         show.line({"delivery": report.id, "words": words})
     elif not isinstance(report.decision, Delivered):
-        show.note(show.printable(f"{report.id}: {words}"))
+        show.note(f"{report.id}: {words}")
 
 
 @asynccontextmanager

@@ -150,13 +150,13 @@ def _introduce(chain: Chain, plan: Plan) -> None:
     cost = ""
     if plan.unit.code != "BTT":
         cost = f", now {money.format(plan.gross)}, at most {money.format(plan.most)}"
-    show.note(show.printable(f"Pay {plan.amount}{cost} to {named(chain, plan.merchant)}."))
+    show.note(f"Pay {plan.amount}{cost} to {named(chain, plan.merchant)}.")
     if plan.request.text:
-        show.note(show.printable(f"For: {plan.request.text}"))
+        show.note(f"For: {plan.request.text}")
     for item in plan.request.items:
-        show.note(show.printable(f"  {item.text}: {plan.unit.format(item.units)}"))
+        show.note(f"  {item.text}: {plan.unit.format(item.units)}")
     for warning in plan.warnings:
-        show.note(show.printable(f"warning: {warning}"))
+        show.note(f"warning: {warning}")
     if plan.merchant.name is None:
         bond = money.format(plan.merchant.free_bond)
         show.note(f"protected up to {bond}: the merchant's bond, if it vanishes after settlement")

@@ -28,7 +28,7 @@ def send(
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
             sentence, call, after = await make(chain)
-            show.note(show.printable(sentence))
+            show.note(sentence)
             wire, _ = await sender.prepare(chain, call)
             report(await sender.included(chain, call, wire), after, as_json=sender.as_json)
 
