@@ -7,89 +7,42 @@ bits and more are decimal strings.
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from collections.abc import Callable
+from typing import Final
 
-from btt_chain.rpc.params import U32, Hash, Parsed, unsigned
+from btt_chain.rpc.derived import derived
+from btt_chain.rpc.params import U32, Hash
 from btt_chain.rpc.registry import HEAVY, method
-from btt_chain.rpc.views import Account, Json, Views
-from btt_chain.scale import encode, u32, u128
-from runtime.apis.governance import MilestoneView, PollView, ReferendumView, TrackView
-from runtime.pallets.chambers import ElectionView, StateView
+from btt_chain.rpc.views import Json, Views
+from btt_chain.scale import encode, u32
+from runtime.apis import governance
 
 PAGE: Final = 100
 """Maximum number of referenda in one answer."""
 CHAMBERS: Final = ("institutions", "compute", "holders", "community")
 
-DIGITS: Final = 39
-"""Maximum decimal digits of an amount in planck."""
 
+def by_chamber(form: Callable[[int], Json]) -> Callable[[Views, object], Json]:
+    """Return a conversion of one number for each chamber."""
 
-def planck(value: object) -> int:
-    """Return an amount, given as decimal text or a number."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= DIGITS:
-        value = int(value)
-    return unsigned(value, bits=128)
+    def convert(_: Views, found: object) -> Json:
+        numbers = found if isinstance(found, list) else []
+        return {name: form(int(each)) for name, each in zip(CHAMBERS, numbers, strict=True)}
 
-
-Planck = Annotated[int, Parsed(planck)]
+    return convert
 
 
 class GovernanceApi(Views):
     """Governance from the runtime at a block, by default the best one."""
 
-    @method("gov_chambers", cost=HEAVY)
-    def chambers(self, at: Hash | None = None) -> Json:
-        """Return the four chambers: weights, electorates, institutions, representatives."""
-        return self.shown(self.ask("ChambersApi_state", StateView, at))
-
-    @method("gov_weights", cost=HEAVY)
-    def weights(self, year: U32, at: Hash | None = None) -> Json:
-        """Return the weight of each chamber in a year, of 7,000; 2025 is the first year."""
-        weights = self.ask("ChambersApi_weights", list[u32], at, encode(u32, u32(year)))
-        return {name: int(each) for name, each in zip(CHAMBERS, weights, strict=True)}
-
-    @method("gov_power", cost=HEAVY)
-    def power(self, account: Account, locked: Planck | None = None, at: Hash | None = None) -> Json:
-        """Return an account's power in each chamber if it locks so many planck; by default all.
-
-        For a decision that starts now: in earlier ones seats do not count, and stakes only if
-        locked.
-        """
-        data = account + encode(u128 | None, None if locked is None else u128(locked))
-        powers = self.ask("ChambersApi_power", list[u128], at, data)
-        return {name: str(int(each)) for name, each in zip(CHAMBERS, powers, strict=True)}
-
-    @method("gov_tally", cost=HEAVY)
-    def tally(self, poll: U32, at: Hash | None = None) -> Json:
-        """Return the votes in a referendum; null if it is over or has no votes."""
-        data = encode(u32, u32(poll))
-        found = self.ask("ChambersApi_tally", PollView | None, at, data)
-        return None if found is None else self.shown(found)
-
-    @method("gov_election", cost=HEAVY)
-    def election(self, at: Hash | None = None) -> Json:
-        """Return the coming election of representatives, and the current representatives."""
-        return self.shown(self.ask("ChambersApi_election", ElectionView, at))
-
-    @method("gov_tracks", cost=HEAVY)
-    def tracks(self, at: Hash | None = None) -> Json:
-        """Return the kinds of referenda and their rules."""
-        tracks = self.ask("GovernanceApi_tracks", list[TrackView], at)
-        return [self.shown(track) for track in tracks]
-
-    @method("gov_milestones", cost=HEAVY)
-    def milestones(self, programme: U32, at: Hash | None = None) -> Json:
-        """Return the milestones of a programme of the Foundation, with the objections to them."""
-        data = encode(u32, u32(programme))
-        found = self.ask("ChambersApi_milestones", list[MilestoneView], at, data)
-        return [self.shown(view) for view in found]
-
-    @method("gov_referendum", cost=HEAVY)
-    def referendum(self, index: U32, at: Hash | None = None) -> Json:
-        """Return a referendum by its number; null if there never was one."""
-        data = encode(u32, u32(index))
-        found = self.ask("GovernanceApi_referendum", ReferendumView | None, at, data)
-        return None if found is None else self.shown(found)
+    chambers = derived("gov_chambers", governance.ChambersApi.state)
+    weights = derived("gov_weights", governance.ChambersApi.weights, convert=by_chamber(int))
+    power = derived("gov_power", governance.ChambersApi.power, convert=by_chamber(str))
+    tally = derived("gov_tally", governance.ChambersApi.tally)
+    election = derived("gov_election", governance.ChambersApi.election)
+    tracks = derived("gov_tracks", governance.GovernanceApi.tracks)
+    milestones = derived("gov_milestones", governance.ChambersApi.milestones)
+    referendum = derived("gov_referendum", governance.GovernanceApi.referendum)
 
     @method("gov_referenda", cost=HEAVY)
     def referenda(self, before: U32 | None = None, at: Hash | None = None) -> Json:
@@ -98,5 +51,5 @@ class GovernanceApi(Views):
         A call is included if it has at most 1,024 bytes; `gov_referendum` returns longer ones, too.
         """
         data = encode(u32 | None, None if before is None else u32(before)) + encode(u32, u32(PAGE))
-        found = self.ask("GovernanceApi_referenda", list[ReferendumView], at, data)
-        return [self.shown(view) for view in found]
+        kind = list[governance.ReferendumView]
+        return self.value(self.ask("GovernanceApi_referenda", kind, at, data))

@@ -19,7 +19,7 @@ from btt_chain.rpc.params import Parsed, Unfit, text
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.shapes import to_hex
 from btt_chain.rpc.system import RUNTIME_ERROR
-from btt_chain.scale import DecodeError, Variant, codec, u64, u128
+from btt_chain.scale import Codec, DecodeError, Variant, codec, u64, u128
 from runtime.pallets.tokenomics import PoolId
 
 Answer = TypeVar("Answer")
@@ -52,9 +52,13 @@ class Views:
         self, function: str, kind: TypeForm[Answer], at: bytes | None, data: bytes = b""
     ) -> Answer:
         """Call the runtime, and decode its result. Raises RpcError."""
+        return self.result(function, codec(kind), at, data)
+
+    def result(self, function: str, output: Codec[Answer], at: bytes | None, data: bytes) -> Answer:
+        """Call the runtime, and decode its result. Raises RpcError."""
         try:
             raw = self.chain.call(at or self.chain.best().hash, function, data)
-            return codec(kind).decode_all(raw)
+            return output.decode_all(raw)
         except (BackendError, DecodeError) as reason:
             raise RpcError(RUNTIME_ERROR, "The runtime did not answer.", str(reason)) from None
 

@@ -1,0 +1,105 @@
+"""RPC methods from runtime APIs: the parameters of each, and how they are read from JSON."""
+
+from __future__ import annotations
+
+import inspect
+from decimal import Decimal
+
+import pytest
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.rpc.derived import chosen, derived, form_of, page_size, planck
+from btt_chain.rpc.governance import GovernanceApi
+from btt_chain.rpc.params import Unfit
+from btt_chain.rpc.registry import MARK
+from btt_chain.rpc.tokenomics import TokenomicsApi
+from btt_chain.rpc.views import Views
+from btt_chain.rpc.work import WorkApi
+from runtime.pallets.jobs.types import Urgency
+
+PARAMETERS = {
+    "gov_chambers": "at?",
+    "gov_weights": "year at?",
+    "gov_power": "account locked? at?",
+    "gov_tally": "poll at?",
+    "gov_election": "at?",
+    "gov_tracks": "at?",
+    "gov_referendum": "index at?",
+    "gov_referenda": "before? at?",
+    "tokenomics_supply": "at?",
+    "tokenomics_release": "year at?",
+    "tokenomics_pools": "at?",
+    "staking_benefits": "account at?",
+    "staking_premium": "account at?",
+    "mining_operator": "account at?",
+    "mining_estimate": "account era? at?",
+    "work_rules": "at?",
+    "work_quote": "model items urgency? check? tier? data_bytes? at?",
+    "work_job": "job at?",
+    "work_receipt": "receipt at?",
+    "work_jobs": "account? open_only? after? limit? at?",
+    "work_assignments": "provider at?",
+    "work_duties": "verifier at?",
+    "work_verifier": "account at?",
+    "work_provider": "account at?",
+    "work_providers": "after? limit? at?",
+    "work_model": "model at?",
+    "work_models": "after? limit? at?",
+    "work_prices": "at?",
+    "work_weight": "validator at?",
+}
+"""Parameters in their order, `?` behind optional ones: clients give them by position."""
+
+
+def parameters_of(group: type[Views]) -> dict[str, str]:
+    found = {}
+    for _, handler in inspect.getmembers(group, lambda item: hasattr(item, MARK)):
+        _, *parameters = inspect.signature(handler).parameters.values()
+        optional = inspect.Parameter.empty
+        found[getattr(handler, MARK).names[0]] = " ".join(
+            each.name + ("" if each.default is optional else "?") for each in parameters
+        )
+        assert handler.__doc__
+    return found
+
+
+def test_each_method_has_the_parameters_that_clients_give_by_position() -> None:
+    found = [parameters_of(group) for group in (GovernanceApi, TokenomicsApi, WorkApi)]
+    assert found[0] | found[1] | found[2] == PARAMETERS
+
+
+@pytest.mark.parametrize("value", [0, 100, "0", "340282366920938463463374607431768211455"])
+def test_an_amount_is_a_number_or_decimal_text(value: object) -> None:
+    assert planck(value) == int(str(value))
+
+
+@pytest.mark.parametrize("value", [-1, "-1", "1e3", 2**128, "1" * 40, "\u0661", None, 1.5, True])
+def test_other_amounts_are_refused(value: object) -> None:
+    with pytest.raises(Unfit):
+        planck(value)
+
+
+def test_a_page_has_a_default_and_a_maximum() -> None:
+    assert [page_size(100, number) for number in (0, 1, 100, 101, 2**32 - 1)] == [
+        100, 1, 100, 100, 100,
+    ]  # fmt: skip
+    with pytest.raises(Unfit):
+        page_size(100, -1)
+
+
+def test_a_member_of_an_enumeration_is_given_by_its_name() -> None:
+    for member in Urgency:
+        assert chosen(Urgency, member.name.upper()) is member
+    with pytest.raises(Unfit, match="expected one of routine"):
+        chosen(Urgency, "tomorrow")
+
+
+def test_a_type_without_a_json_form_is_a_mistake_of_the_declaration() -> None:
+    assert form_of(AccountId)
+
+    def price(self: object, amount: Decimal) -> bool:
+        """Return nothing of interest."""
+        return bool(amount)
+
+    with pytest.raises(TypeError, match="has no JSON form"):
+        derived("oracle_price", price)
