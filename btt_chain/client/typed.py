@@ -8,12 +8,12 @@ without that runtime fails at once (`UnsupportedRuntime`). Programs without the 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from inspect import getdoc
-from typing import Any, Final
+from typing import Final, TypeVar, TypeVarTuple, cast
 
 from btt_chain.chain.runtimes import RuntimeRegistry, UnsupportedRuntime
 from btt_chain.client.chain import Chain, read_header
@@ -35,7 +35,7 @@ from btt_chain.client.wire import hex_of, to_bytes, to_hex
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, codec
-from runtime.apis.base import Method
+from runtime.apis.base import Method, api_name
 from runtime.apis.core import APIS
 from runtime.frame import Call as RuntimeCall
 from runtime.frame import EventRecord, Runtime
@@ -60,6 +60,10 @@ __all__ = [
     "encode_arguments",
     "open_runtime",
 ]
+
+Api = TypeVar("Api")
+Inputs = TypeVarTuple("Inputs")
+Output = TypeVar("Output")
 
 _EVENTS: Final = codec(list[EventRecord])
 _METHODS: Final[Mapping[str, Method]] = {
@@ -87,21 +91,23 @@ class Executed:
     """Its events, in order."""
 
 
-def encode_arguments(method: str, *args: object) -> bytes:
+def encode_arguments(method: Callable[..., object], *args: object) -> bytes:
     """Return the encoded arguments of a runtime API's method. Raises InvalidArgument."""
-    found = _METHODS.get(method)
+    found = _METHODS.get(api_name(method))
     if found is None or len(found.inputs) != len(args):
-        raise InvalidArgument(f"there is no {method} with {len(args)} arguments")
+        raise InvalidArgument(f"there is no {api_name(method)} with {len(args)} arguments")
     return b"".join(part.encode(arg) for (_, part), arg in zip(found.inputs, args, strict=True))
 
 
-def decode_result(method: str, raw: bytes) -> Any:
+def decode_result(method: Callable[..., Output], raw: bytes) -> Output:
     """Decode the result of a runtime API's method. Raises InvalidAnswer."""
     try:
-        return _METHODS[method].output.decode_all(raw)
+        # The codec is that of the method's annotation.
+        return cast("Output", _METHODS[api_name(method)].output.decode_all(raw))
     except DecodeError as error:
+        name = api_name(method)
         raise InvalidAnswer(
-            f"the answer of {method} cannot be read, the node has another release: {error}"
+            f"the answer of {name} cannot be read, the node has another release: {error}"
         ) from error
 
 
@@ -159,14 +165,19 @@ class RuntimeClient:
             finally:
                 reader.cancel()
 
-    async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
-        """Call a runtime API on the state of the best block, or of `at`.
+    async def api(
+        self,
+        method: Callable[[Api, *Inputs], Output],
+        *args: *Inputs,
+        at: bytes | None = None,
+    ) -> Output:
+        """Call a runtime API's method, as `WorkApi.job`, on the state of the best block or of `at`.
 
-        `method` is like `WorkApi_job`; arguments and result have the types of its method's
-        annotations. Raises Disconnected, ClientError.
+        Raises Disconnected, ClientError.
         """
         data = to_hex(encode_arguments(method, *args))
-        answer = await self.chain.connection.call("state_call", method, data, hex_of(at))
+        name = api_name(method)
+        answer = await self.chain.connection.call("state_call", name, data, hex_of(at))
         self._runtime.bind()
         return decode_result(method, to_bytes(answer))
 

@@ -5,12 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import Executed, Head
     from btt_chain.crypto.keypair import KeyPair
+
+Api = TypeVar("Api")
+Inputs = TypeVarTuple("Inputs")
+Output = TypeVar("Output")
 
 
 class Chain(Protocol):
@@ -33,11 +37,12 @@ class Chain(Protocol):
         Raises Disconnected.
         """
 
-    async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
-        """Call a runtime API on the state of the best block, or of `at`.
+    async def api(
+        self, method: Callable[[Api, *Inputs], Output], *args: *Inputs, at: bytes | None = None
+    ) -> Output:
+        """Call a runtime API's method, as `WorkApi.job`, on the state of the best block or of `at`.
 
-        `method` is like `WorkApi_job`; arguments and result have the types of its method's
-        annotations. Raises Disconnected, ClientError.
+        Raises Disconnected, ClientError.
         """
 
     async def submit(

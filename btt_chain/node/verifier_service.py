@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol, assert_never, cast
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar, TypeVarTuple, assert_never
 
 from btt_chain.chain.client import Client, UnknownBlock
 from btt_chain.chain.notify import ChainEvent, NewBest
@@ -54,7 +54,9 @@ from btt_chain.scale import DecodeError
 from btt_chain.txpool import PoolError
 from btt_chain.work import ids
 from p2p.errors import NetworkError
-from runtime.apis.work_views import Duty, ModelView
+from runtime.apis.base import api_name
+from runtime.apis.work import WorkApi
+from runtime.apis.work_views import Duty
 from runtime.frame import Runtime
 from runtime.pallets.babe import Babe
 from runtime.pallets.evidence import BABE_KEY
@@ -91,6 +93,11 @@ class Keys(Protocol):
         """Return a key's pair, None if the keystore lacks it."""
 
 
+Api = TypeVar("Api")
+Inputs = TypeVarTuple("Inputs")
+Output = TypeVar("Output")
+
+
 class Chain(Protocol):
     """The chain that verification needs, at its best block."""
 
@@ -101,7 +108,7 @@ class Chain(Protocol):
     def verifiers(self, keys: Sequence[bytes]) -> tuple[int, list[AccountId]]:
         """Return the slot since genesis, and the verifiers with these BABE keys."""
 
-    def api(self, method: str, *args: object) -> object:
+    def api(self, method: Callable[[Api, *Inputs], Output], *args: *Inputs) -> Output:
         """Return the result of a runtime API method."""
 
     def submit(self, call: str, **args: object) -> None:
@@ -131,10 +138,11 @@ class ClientChain:
         found = {who for who in owners if who is not None and who in receipts.bonds.verifiers}
         return int(runtime.pallet(Babe).now()), sorted(found)
 
-    def api(self, method: str, *args: object) -> object:
+    def api(self, method: Callable[[Api, *Inputs], Output], *args: *Inputs) -> Output:
         """Return the result of a runtime API method."""
         data = encode_arguments(method, *args)
-        return decode_result(method, self._client.call(self._client.best().hash, method, data))
+        raw = self._client.call(self._client.best().hash, api_name(method), data)
+        return decode_result(method, raw)
 
     def submit(self, call: str, **args: object) -> None:
         """Submit a bare call of Receipts to the pool. Raises PoolError."""
@@ -279,10 +287,10 @@ class Verifying:
         try:
             self._now, verifiers = self._chain.verifiers(self._keys.public_keys(BABE))
             for verifier in verifiers:
-                duties = cast("Sequence[Duty]", self._chain.api("WorkApi_duties", verifier))
+                duties = self._chain.api(WorkApi.duties, verifier)
                 self._do(self._machine.duties(verifier, self._now, duties))
         except (UnsupportedRuntime, StateUnavailable, UnknownBlock) as error:
-            log.debug("duties cannot be encode_arguments for: %s", error)
+            log.debug("duties cannot be read: %s", error)
         except Exception as error:
             if repr(error) not in self._said:
                 self._said.add(repr(error))
@@ -379,7 +387,7 @@ class Verifying:
         receipt, pair = duty.job.receipt, self._keys.pair(BABE, duty.seat.key)
         if receipt is None or pair is None:
             return None
-        model = cast("ModelView | None", self._chain.api("WorkApi_model", duty.job.model))
+        model = self._chain.api(WorkApi.model, duty.job.model)
         if model is None:
             return None
         info = duty.job.provider_info

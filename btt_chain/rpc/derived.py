@@ -22,6 +22,7 @@ from btt_chain.rpc.params import U32, Flag, Hash, Parsed, Unfit, text, unsigned
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Json, Views, lower
 from btt_chain.scale import Codec, codec, u32, u64, u128
+from runtime.apis.base import api_name
 
 DIGITS: Final = 39
 """Maximum decimal digits of an amount in planck."""
@@ -93,7 +94,7 @@ def derived(
     and the default of `limit`. `convert` makes the answer if the result's own JSON is not it.
     """
     hints = get_type_hints(function, include_extras=True)
-    called, output = function.__qualname__.replace(".", "_"), codec(hints.pop("return"))
+    called, output = api_name(function), codec(hints.pop("return"))
     arguments = []
     for each, hint in hints.items():
         kind, is_optional = _without_none(hint)

@@ -26,6 +26,7 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from btt_chain.work.ids import model_id
+from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView, WorkQuote
 from runtime.constants import BTT
 from runtime.pallets.jobs.types import Check, Tier, Urgency
@@ -68,7 +69,7 @@ async def missing(url: str, uris: list[str]) -> list[str]:
     async with open_runtime(url) as chain:
         for uri in uris:
             account = AccountId(KeyPair.from_uri(uri).account_id)
-            if await chain.api("WorkApi_provider", account) is None:
+            if await chain.api(WorkApi.provider, account) is None:
                 found.append(uri)
     return found
 
@@ -95,7 +96,7 @@ class Market:
     async def register(self, name: str) -> None:
         """Register the model, unless it is registered. Raises ClientError."""
         self._folder.add_model(self.model, b"".join(self.package.chunks()))
-        if await self._chain.api("WorkApi_model", self.model) is None:
+        if await self._chain.api(WorkApi.model, self.model) is None:
             await self._chain.submit(
                 "Models", "register", signer=self._pair, manifest=self.package.manifest,
                 model_class=u16(0), name=name.encode(), check=CheckMode.Reexecute,
@@ -113,7 +114,7 @@ class Market:
         raw = self._rows[places].tobytes()
         check = Check.Full if self._rng.random() < 0.25 else Check.Sampled
         quote: WorkQuote | None = await chain.api(
-            "WorkApi_quote", self.model, u32(count), Urgency.Routine, check, Tier.Open,
+            WorkApi.quote, self.model, u32(count), Urgency.Routine, check, Tier.Open,
             u64(len(raw)),
         )  # fmt: skip
         if quote is None:

@@ -58,12 +58,14 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[list[AssetView], Currency]:
+        from runtime.apis.assets import AssetsApi
+
         currency, _ = await properties(url, timeout)
         found: list[AssetView] = []
         async with work_chain(url, timeout) as chain:
             while True:
                 begin = u32(int(found[-1].id) + 1 if found else 0)
-                page: list[AssetView] = await chain.api("AssetsApi_assets", begin, u32(PAGE))
+                page: list[AssetView] = await chain.api(AssetsApi.assets, begin, u32(PAGE))
                 found += page
                 if len(page) < PAGE:
                     return found, currency
@@ -105,9 +107,11 @@ def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[AssetView | None, Currency, int]:
+        from runtime.apis.assets import AssetsApi
+
         currency, prefix = await properties(url, timeout)
         async with work_chain(url, timeout) as chain:
-            return await chain.api("AssetsApi_asset", u32(number)), currency, prefix
+            return await chain.api(AssetsApi.asset, u32(number)), currency, prefix
 
     view, currency, prefix = run(ask())
     if view is None:
@@ -271,12 +275,16 @@ def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[list[Holding], Currency]:
+        from btt_chain.primitives.account import AccountId
+        from runtime.apis.assets import AssetsApi
+
         currency, prefix = await properties(url, timeout)
-        owner, found, begin = account(who, prefix), [], 0
+        owner, begin = AccountId(account(who, prefix)), 0
+        found: list[Holding] = []
         async with work_chain(url, timeout) as chain:
             while True:
-                page: list[AssetView] = await chain.api("AssetsApi_assets", u32(begin), u32(PAGE))
-                found += await chain.api("AssetsApi_holdings", owner, u32(begin), u32(PAGE))
+                page = await chain.api(AssetsApi.assets, u32(begin), u32(PAGE))
+                found += await chain.api(AssetsApi.holdings, owner, u32(begin), u32(PAGE))
                 if len(page) < PAGE:
                     return found, currency
                 begin = int(page[-1].id) + 1

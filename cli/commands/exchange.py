@@ -16,6 +16,7 @@ from cli.common.working import properties, work_chain
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.typed import RuntimeClient
+    from btt_chain.scale import u64
     from runtime.apis.assets import AssetView, Book, PriceLevel
     from runtime.pallets.exchange import Order
 
@@ -46,10 +47,12 @@ def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> No
     from cli.common.session import run
 
     async def ask() -> tuple[Book, Currency]:
+        from runtime.apis.assets import ExchangeApi
+
         currency, _ = await properties(url, timeout)
         async with work_chain(url, timeout) as chain:
             await listed(chain, asset)
-            return await chain.api("ExchangeApi_book", u32(asset), u32(levels)), currency
+            return await chain.api(ExchangeApi.book, u32(asset), u32(levels)), currency
 
     found, currency = run(ask())
     if as_json:
@@ -95,10 +98,12 @@ def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     from runtime.pallets.exchange import Trade
 
     async def ask() -> tuple[list[Trade], Currency]:
+        from runtime.apis.assets import ExchangeApi
+
         currency, _ = await properties(url, timeout)
         async with work_chain(url, timeout) as chain:
             await listed(chain, asset)
-            return await chain.api("ExchangeApi_trades", u32(asset)), currency
+            return await chain.api(ExchangeApi.trades, u32(asset)), currency
 
     found, currency = run(ask())
     if as_json:
@@ -190,7 +195,10 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
     from cli.common.session import run
     from runtime.pallets.exchange import Side
 
-    async def ask() -> tuple[list[tuple[int, Order]], Currency]:
+    async def ask() -> tuple[list[tuple[u64, Order]], Currency]:
+        from btt_chain.primitives.account import AccountId
+        from runtime.apis.assets import ExchangeApi
+
         currency, prefix = await properties(url, timeout)
         try:
             who = read_account(account, prefix)
@@ -198,7 +206,7 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
             raise Mistyped(str(error)) from None
         async with work_chain(url, timeout) as chain:
             await registered(chain, asset)
-            return await chain.api("ExchangeApi_orders", who, u32(asset)), currency
+            return await chain.api(ExchangeApi.orders, AccountId(who), u32(asset)), currency
 
     found, currency = run(ask())
     if as_json:
@@ -257,8 +265,9 @@ def cancel(number: int, url: str, timeout: float, as_json: bool, **options: obje
 async def registered(chain: RuntimeClient, asset: int) -> AssetView:
     """Return an asset. NotFound if there is none."""
     from btt_chain.scale import u32
+    from runtime.apis.assets import AssetsApi
 
-    view: AssetView | None = await chain.api("AssetsApi_asset", u32(asset))
+    view: AssetView | None = await chain.api(AssetsApi.asset, u32(asset))
     if view is None:
         raise NotFound(f"there is no asset {asset}; `btt-chain asset list` shows them")
     return view

@@ -87,9 +87,11 @@ def tracks(url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[list[TrackView], Currency]:
+        from runtime.apis.governance import GovernanceApi
+
         currency, _ = await properties(url, timeout)
         async with work_chain(url, timeout) as chain:
-            return await chain.api("GovernanceApi_tracks"), currency
+            return await chain.api(GovernanceApi.tracks), currency
 
     views, currency = run(ask())
     if as_json:
@@ -147,11 +149,13 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
     from btt_chain.scale import u32
     from cli.common.session import run
 
-    async def ask() -> tuple[StateView, list[int], Currency, int]:
+    async def ask() -> tuple[StateView, list[u32], Currency, int]:
+        from runtime.apis.governance import ChambersApi
+
         currency, prefix = await properties(url, timeout)
         async with work_chain(url, timeout) as chain:
-            state: StateView = await chain.api("ChambersApi_state")
-            weights = await chain.api("ChambersApi_weights", u32(year or int(state.year)))
+            state: StateView = await chain.api(ChambersApi.state)
+            weights = await chain.api(ChambersApi.weights, u32(year or int(state.year)))
             return state, weights, currency, prefix
 
     state, weights, currency, prefix = run(ask())
@@ -198,12 +202,14 @@ def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool
     from btt_chain.scale import u128
     from cli.common.session import run
 
-    async def ask() -> tuple[list[int], Currency]:
+    async def ask() -> tuple[list[u128], Currency]:
+        from runtime.apis.governance import ChambersApi
+
         currency, prefix = await properties(url, timeout)
         voter = AccountId(account(who, prefix))
         locked = None if amount is None else u128(planck(currency, amount))
         async with work_chain(url, timeout) as chain:
-            return await chain.api("ChambersApi_power", voter, locked), currency
+            return await chain.api(ChambersApi.power, voter, locked), currency
 
     powers, currency = run(ask())
     named = dict(zip(CHAMBERS, map(int, powers), strict=True))
@@ -223,10 +229,12 @@ def elections(url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import open_chain, run
 
     async def ask() -> tuple[ElectionView, Currency, int, str]:
+        from runtime.apis.governance import ChambersApi
+
         async with open_chain(url, timeout) as state:
             now, named = await slot_now(state), state.metadata
         async with work_chain(url, timeout) as chain:
-            found: ElectionView = await chain.api("ChambersApi_election")
+            found: ElectionView = await chain.api(ChambersApi.election)
             ends = when(int(found.ends), now, chain.slot_ms)
         return found, named.currency, named.prefix, ends
 
@@ -371,9 +379,10 @@ async def _refund(chain: RuntimeClient, index: int, sender: Sender) -> list[Refu
     """Return the refunds. NotFound, Refused and DispatchFailed if there are none."""
     from btt_chain.client.errors import DispatchFailed
     from btt_chain.scale import u32
+    from runtime.apis.governance import GovernanceApi
     from runtime.pallets.referenda import Referenda
 
-    view: ReferendumView | None = await chain.api("GovernanceApi_referendum", u32(index))
+    view: ReferendumView | None = await chain.api(GovernanceApi.referendum, u32(index))
     if view is None:
         raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
     if view.track is not None:

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 async def track_names(chain: RuntimeClient) -> dict[int, str]:
     """Return the names of all tracks by their numbers."""
-    tracks: list[TrackView] = await chain.api("GovernanceApi_tracks")
+    from runtime.apis.governance import GovernanceApi
+
+    tracks: list[TrackView] = await chain.api(GovernanceApi.tracks)
     return {int(view.id): view.name for view in tracks}
 
 

@@ -39,9 +39,10 @@ PAGE: Final = 100
 async def print_referenda(url: str, timeout: float, as_json: bool) -> None:
     """Print all referenda."""
     from btt_chain.scale import u32
+    from runtime.apis.governance import GovernanceApi
 
     async with work_chain(url, timeout) as chain:
-        views: list[ReferendumView] = await chain.api("GovernanceApi_referenda", None, u32(PAGE))
+        views: list[ReferendumView] = await chain.api(GovernanceApi.referenda, None, u32(PAGE))
         names, slot_ms = await track_names(chain), chain.slot_ms
     if as_json:
         show.document([referendum_facts(view, names) for view in views])
@@ -75,12 +76,13 @@ async def print_referendum(index: int, url: str, timeout: float, as_json: bool) 
     from btt_chain.primitives.ss58 import encode
     from btt_chain.scale import u32
     from cli.common.session import open_chain
+    from runtime.apis.governance import ChambersApi, GovernanceApi
 
     async with work_chain(url, timeout) as chain:
-        view: ReferendumView | None = await chain.api("GovernanceApi_referendum", u32(index))
+        view: ReferendumView | None = await chain.api(GovernanceApi.referendum, u32(index))
         if view is None:
             raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
-        poll: PollView | None = await chain.api("ChambersApi_tally", u32(index))
+        poll: PollView | None = await chain.api(ChambersApi.tally, u32(index))
         names, slot_ms = await track_names(chain), chain.slot_ms
     if as_json:
         show.document(

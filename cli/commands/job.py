@@ -326,9 +326,11 @@ def offer(
     model, raw, count = model_id(whole.manifest), inputs.elements.tobytes(), len(inputs.names)
 
     async def work() -> dict[str, str]:
+        from runtime.apis.work import WorkApi
+
         async with work_chain(url, timeout) as chain:
             quote: WorkQuote | None = await chain.api(
-                "WorkApi_quote", model, u32(count), Urgency.Routine, Check.Sampled, Tier.Open,
+                WorkApi.quote, model, u32(count), Urgency.Routine, Check.Sampled, Tier.Open,
                 u64(len(raw)),
             )  # fmt: skip
             folder = folder_of(base_path, chain.genesis)

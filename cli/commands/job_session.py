@@ -87,6 +87,7 @@ class Session:
         from btt_chain.primitives.digest import H256
         from btt_chain.scale import u32, u64, u128
         from btt_chain.work.ids import model_id
+        from runtime.apis.work import WorkApi
         from runtime.pallets.jobs import Jobs
         from runtime.pallets.jobs.types import Check, Tier, Urgency
 
@@ -96,7 +97,7 @@ class Session:
         model = model_id(manifest)
         raw = inputs.elements.tobytes()
         quote: WorkQuote | None = await self.chain.api(
-            "WorkApi_quote", model, u32(len(inputs.names)), urgency, check, tier, u64(len(raw))
+            WorkApi.quote, model, u32(len(inputs.names)), urgency, check, tier, u64(len(raw))
         )
         quote, endpoints = offered(quote, model), served_at(self.folder)
         deadline = options["deadline"] or ample_deadline(quote)
@@ -165,6 +166,7 @@ class Session:
         self, record: Record, gateway: Gateway | None, until: tuple[str, ...]
     ) -> JobView:
         """Wait for one of some states; and for the result, if one is expected."""
+        from runtime.apis.work import WorkApi
 
         def over() -> bool:
             view = self._states.get(record.name)
@@ -178,7 +180,8 @@ class Session:
             await gateway.settle()
         else:
             async for _ in self.chain.heads():
-                view = await self.chain.api("WorkApi_job", record.job)
+                job = record.job
+                view = None if job is None else await self.chain.api(WorkApi.job, job)
                 if view is not None:
                     self._report(record, view)
                 if over():
@@ -323,6 +326,7 @@ async def fetch_result(
 ) -> None:  # fmt: skip
     """Wait until the result is here. Refused if there will be none."""
     from btt_chain.compute.requester.gateway import LOST
+    from runtime.apis.work import WorkApi
 
     last: list[JobView] = []
 
@@ -333,14 +337,18 @@ async def fetch_result(
     def over() -> bool:
         return folder.result(record) is not None or bool(last and last[0].state in LOST)
 
-    view = await chain.api("WorkApi_job", record.job)
-    if view is None:
-        raise NotFound("the job ended long ago, and its result was not fetched in time")
+    gone = NotFound("the job ended long ago, and its result was not fetched in time")
+    view = None if record.job is None else await chain.api(WorkApi.job, record.job)
+    if record.job is None or view is None:
+        raise gone
     show.note("the result is not here yet: " + story(view.state.name.lower(), "its provider", None))
     last.append(view)
     if not over() and runs(folder):
         async for _ in chain.heads():  # the running gateway fetches it
-            last[:] = [await chain.api("WorkApi_job", record.job)]
+            view = await chain.api(WorkApi.job, record.job)
+            if view is None:
+                raise gone
+            last[:] = [view]
             if over():
                 break
     elif not over():

@@ -121,8 +121,9 @@ def buy(
 async def services(chain: RuntimeClient, who: bytes) -> list[PremiumView]:
     """Return the services on sale, with what an account has of each."""
     from btt_chain.primitives.account import AccountId
+    from runtime.apis.economy import StakingApi
 
-    views: list[PremiumView] = await chain.api("StakingApi_premium", AccountId(who))
+    views: list[PremiumView] = await chain.api(StakingApi.premium, AccountId(who))
     return views
 
 

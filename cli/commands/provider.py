@@ -120,13 +120,15 @@ def register(
     chosen = ProviderKind(KINDS.index(kind))
 
     async def work() -> tuple[str, ProviderInfo]:
+        from runtime.apis.work import WorkApi
+
         async with AsyncExitStack() as stack:
             chain = await stack.enter_async_context(work_chain(url, timeout))
             currency, is_local = await chain_facts(url, timeout)
             planck = planck_of(currency, bond)
             open_ = await stack.enter_async_context(opened(chain, sender.pair, place, is_local))
             info = open_.info(chosen, region, sorted({*classes}), capacity)
-            before: ProviderView | None = await chain.api("WorkApi_provider", open_.account)
+            before: ProviderView | None = await chain.api(WorkApi.provider, open_.account)
             if before is None:
                 done = await sender.submit(
                     chain, "Providers", "register", info=info, bond=u128(planck)
@@ -248,11 +250,14 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
     who = read_who(account)
 
     async def ask() -> tuple[Currency, ProviderView, list[JobView], int]:
+        from runtime.apis.economy import MiningApi
+        from runtime.apis.work import WorkApi
+
         async with work_chain(url, timeout) as chain:
             currency, _ = await chain_facts(url, timeout)
             view = await known(chain, who)
-            jobs = await chain.api("WorkApi_assignments", who)
-            era = int((await chain.api("MiningApi_emission")).era)
+            jobs = await chain.api(WorkApi.assignments, who)
+            era = int((await chain.api(MiningApi.emission)).era)
             return currency, view, jobs, era
 
     currency, view, jobs, era = run(ask())
@@ -321,14 +326,16 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
     who = read_who(account)
 
     async def ask() -> tuple[Currency, list[JobView], dict[int, int], int]:
+        from runtime.apis.economy import MiningApi
+
         async with work_chain(url, timeout) as chain:
             currency, _ = await chain_facts(url, timeout)
             await known(chain, who)
             jobs = await ended_jobs(chain, who)
-            era = int((await chain.api("MiningApi_emission")).era)
+            era = int((await chain.api(MiningApi.emission)).era)
             owed: dict[int, int] = {}
             for one in range(max(0, era - ERAS_SHOWN), era + 1):
-                found = await chain.api("MiningApi_estimate", who, u32(one))
+                found = await chain.api(MiningApi.estimate, who, u32(one))
                 if found is not None:
                     owed[one] = int(found.reward)
             return currency, jobs, owed, era
@@ -367,12 +374,13 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
 async def ended_jobs(chain: RuntimeClient, who: AccountId) -> list[JobView]:
     """Return the jobs of a provider that are over and not yet forgotten by the chain."""
     from btt_chain.scale import u32
+    from runtime.apis.work import WorkApi
     from runtime.pallets.jobs.types import ENDED
 
     found: list[JobView] = []
     after: H256 | None = None
     while True:
-        page: list[JobView] = await chain.api("WorkApi_jobs", who, False, after, u32(PAGE))
+        page: list[JobView] = await chain.api(WorkApi.jobs, who, False, after, u32(PAGE))
         found += [job for job in page if job.provider == who and job.state in ENDED]
         if len(page) < PAGE:
             return found
@@ -440,7 +448,9 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
 async def known(chain: RuntimeClient, who: AccountId) -> ProviderView:
     """Return a provider. NotFound if it is none."""
-    view: ProviderView | None = await chain.api("WorkApi_provider", who)
+    from runtime.apis.work import WorkApi
+
+    view: ProviderView | None = await chain.api(WorkApi.provider, who)
     if view is None:
         raise NotFound(f"{_address(who)} is no provider")
     return view

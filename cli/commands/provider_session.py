@@ -52,6 +52,7 @@ async def provide(
     from btt_chain.compute.blobs.store import BlobStore
     from btt_chain.compute.provider.daemon import Providing, Settings
     from btt_chain.compute.provider.upkeep import NotRegistered
+    from runtime.apis.work import WorkApi
 
     def report(text: str) -> None:
         show.line({"event": text}) if as_json else show.note(text)
@@ -75,7 +76,7 @@ async def provide(
                             open_.account, open_.folder, pair, engine, jobs, keep_slots, memory,
                             report, progress,
                         )  # fmt: skip
-                        rules = await chain.api("WorkApi_rules")
+                        rules = await chain.api(WorkApi.rules)
                         inbox = BlobStore(open_.folder.inbox, most_bytes=SERVED_BYTES)
                         working = damaged(
                             partial(Providing, settings, open_.host, inbox, open_.store, rules)
@@ -150,9 +151,10 @@ class Opened:
     ) -> None:
         """Register as a provider of these classes, unless registered."""
         from btt_chain.scale import u128
+        from runtime.apis.work import WorkApi
         from runtime.pallets.providers.types import ProviderKind
 
-        if await chain.api("WorkApi_provider", self.account) is not None:
+        if await chain.api(WorkApi.provider, self.account) is not None:
             return
         info = self.info(ProviderKind.Home, None, sorted({*classes}), 2 * jobs)
         await chain.submit("Providers", "register", signer=self.pair, info=info, bond=u128(bond))
@@ -161,8 +163,9 @@ class Opened:
     async def agree(self, chain: RuntimeClient) -> None:
         """Update the provider on the chain if its addresses or keys have changed."""
         from btt_chain.client.errors import DispatchFailed
+        from runtime.apis.work import WorkApi
 
-        view: ProviderView | None = await chain.api("WorkApi_provider", self.account)
+        view: ProviderView | None = await chain.api(WorkApi.provider, self.account)
         if view is None:
             raise NotFound(
                 "the account is no provider: register it with `btt-chain provider register`"

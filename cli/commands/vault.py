@@ -61,13 +61,15 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import open_chain, run
 
     async def ask() -> tuple[list[tuple[int, VaultView]], Currency, int]:
+        from runtime.apis.assets import ExchangeApi
+
         async with open_chain(url, timeout) as state:
             count = await state.storage("Vaults.Count")
             currency, prefix = state.metadata.currency, state.metadata.prefix
         found: list[tuple[int, VaultView]] = []
         async with work_chain(url, timeout) as chain:
             for number in range(int(str(count))):
-                view: VaultView | None = await chain.api("ExchangeApi_vault", u32(number))
+                view: VaultView | None = await chain.api(ExchangeApi.vault, u32(number))
                 if view is not None:  # a closed vault has no data
                     found.append((number, view))
         return found, currency, prefix
@@ -107,12 +109,14 @@ def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool)
     from cli.common.session import run
 
     async def ask() -> tuple[VaultView, AssetView | None, int, int, Currency, int]:
+        from runtime.apis.assets import AssetsApi, ExchangeApi
+
         currency, prefix = await properties(url, timeout)
         owner = None if who is None else account(who, prefix)
         async with work_chain(url, timeout) as chain:
             view = await vault_of(chain, number)
-            asset = await chain.api("AssetsApi_asset", view.vault.asset)
-            orders = await chain.api("ExchangeApi_orders", view.account, view.vault.asset)
+            asset = await chain.api(AssetsApi.asset, view.vault.asset)
+            orders = await chain.api(ExchangeApi.orders, view.account, view.vault.asset)
         own = 0 if owner is None else await shares_of(url, timeout, number, owner)
         return view, asset, len(orders), own, currency, prefix
 
@@ -276,8 +280,9 @@ def _print_moved(
 async def vault_of(chain: RuntimeClient, number: int) -> VaultView:
     """Return a vault. NotFound if there is none."""
     from btt_chain.scale import u32
+    from runtime.apis.assets import ExchangeApi
 
-    view: VaultView | None = await chain.api("ExchangeApi_vault", u32(number))
+    view: VaultView | None = await chain.api(ExchangeApi.vault, u32(number))
     if view is None:
         raise NotFound(f"there is no vault {number}; `btt-chain vault list` shows them")
     return view

@@ -77,10 +77,11 @@ async def _verify(
     id: bytes, count: int | None, sender: Sender | None, url: str, timeout: float, as_json: bool
 ) -> int:
     from btt_chain.primitives.digest import H256
+    from runtime.apis.work import WorkApi
     from runtime.pallets.jobs.types import Tier
 
     async with work_chain(url, timeout) as chain:
-        view: JobView | None = await chain.api("WorkApi_receipt", H256(id))
+        view: JobView | None = await chain.api(WorkApi.receipt, H256(id))
         if view is None or view.receipt is None or view.receipt.id != id:
             raise NotFound(f"the chain knows no receipt 0x{id.hex()} (any more)")
         if view.tier is Tier.Confidential:
@@ -115,9 +116,10 @@ async def _look(
     from btt_chain.compute.verifier.checking import Look, look_at
     from btt_chain.compute.worker import ThreadWorker
     from btt_chain.primitives.digest import H256
+    from runtime.apis.work import WorkApi
 
     provider = [] if view.provider_info is None else lines_of(view.provider_info.endpoints)
-    model = await chain.api("WorkApi_model", view.model)
+    model = await chain.api(WorkApi.model, view.model)
     owners = [] if model is None else lines_of(model.endpoints)
     settings = BlobSettings(
         token_bytes(32), chain.genesis, gate=LOCAL_GATE if local else GateLimits(),

@@ -49,6 +49,11 @@ class Method:
     """Maximum length of the arguments, in bytes."""
 
 
+def api_name(method: Callable[..., object]) -> str:
+    """Return the name of an API method on the wire, as `WorkApi_job` of `WorkApi.job`."""
+    return method.__qualname__.replace(".", "_")
+
+
 @dataclass(slots=True)
 class Context:
     """Context of API calls: the fresh state of a block, and data of the node."""

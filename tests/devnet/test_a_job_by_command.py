@@ -41,6 +41,7 @@ from devnet import launcher
 from genesis.accounts import address, dev_account
 from genesis.catalogue import make
 from genesis.presets import CHAINS
+from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView
 from runtime.constants import BTT
 from runtime.pallets.jobs import Jobs
@@ -195,7 +196,7 @@ class World:
         over = (JobState.Finalized, JobState.Refunded, JobState.Slashed)
         deadline = time.monotonic() + HANG
         while time.monotonic() < deadline:
-            view: JobView | None = await chain.api("WorkApi_job", self.jobs[name])
+            view: JobView | None = await chain.api(WorkApi.job, self.jobs[name])
             if view is not None and view.state in over:
                 self.views[name] = view
                 return
@@ -304,7 +305,7 @@ async def _standing(chain: RuntimeClient, provider: str) -> H256:
     stands = (JobState.Pending, JobState.Finalized, JobState.Slashed)
     who, deadline = AccountId(REQUESTER.account_id), time.monotonic() + HANG
     while time.monotonic() < deadline:
-        views: list[JobView] = await chain.api("WorkApi_jobs", who, False, None, u32(100))
+        views: list[JobView] = await chain.api(WorkApi.jobs, who, False, None, u32(100))
         for view in views:
             ours = view.tier is Tier.Open and int(view.model_class) == CLASS[provider]
             if ours and view.receipt is not None and view.state in stands:

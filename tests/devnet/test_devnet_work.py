@@ -34,6 +34,8 @@ from btt_chain.work.model import tensor_of
 from btt_chain.work.package import load
 from genesis.catalogue import make
 from genesis.presets import CHAINS
+from runtime.apis.core import BabeApi
+from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView
 from runtime.constants import BTT
 from runtime.pallets.jobs import Jobs
@@ -152,7 +154,7 @@ async def _kill_verifier(net: Devnet, history: Work) -> None:
     """Kill a validator that has committed to a verdict; back in time, it reveals that one."""
     who = VALIDATORS[LAST]
     async with open_runtime(net[0].ws) as chain:
-        genesis = int((await chain.api("WorkApi_rules")).genesis_slot)
+        genesis = int((await chain.api(WorkApi.rules)).genesis_slot)
         until: dict[H256, int] = {}
         receipt = None
         while receipt is None:
@@ -206,7 +208,8 @@ async def _story(net: Devnet, history: Work, killer: Killer) -> None:
     await _check_cheat(net, history)
     async with open_runtime(net[0].ws) as chain:
         for validator in VALIDATORS:
-            view = await chain.api("WorkApi_verifier", validator)
+            view = await chain.api(WorkApi.verifier, validator)
+            assert view is not None
             assert view.bond == 5_000 * int(BTT)
 
 
@@ -216,10 +219,8 @@ async def _until_weights_follow(net: Devnet, history: Work) -> None:
     async with open_runtime(net[0].ws) as chain:
         while True:
             await history.read(chain)
-            scores = {
-                who: int((await chain.api("WorkApi_weight", who)).total) for who in VALIDATORS
-            }
-            epoch = await chain.api("BabeApi_current_epoch")
+            scores = {who: int((await chain.api(WorkApi.weight, who)).total) for who in VALIDATORS}
+            epoch = await chain.api(BabeApi.current_epoch)
             weights = {bytes(key): int(weight) for key, weight in epoch.authorities}
             mine = [weights.get(bytes(who), 0) for who in VALIDATORS]
             working = scores[VALIDATORS[0]] > 0
@@ -260,7 +261,7 @@ async def _check_cheat(net: Devnet, history: Work) -> None:
     compared = 0
     async with open_runtime(net[0].ws) as chain:
         for record in records:
-            view: JobView | None = await chain.api("WorkApi_job", record.job)
+            view: JobView | None = await chain.api(WorkApi.job, record.job)
             if view is None or view.receipt is None or view.receipt.id != record.receipt:
                 continue
             seen = {

@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
 from btt_chain.client.typed import Head
@@ -68,6 +68,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import Executor
+from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView, ModelView, Rules
 
 R = TypeVar("R")
@@ -173,23 +174,20 @@ class Providing:
     async def _update(self, head: Head) -> None:
         self._now = now = head.slot - int(self._rules.genesis_slot)
         me = self._settings.account
-        best: list[JobView] = await self._api("WorkApi_assignments", me, at=head.hash)
+        best = await self._connected().api(WorkApi.assignments, me, at=head.hash)
         views: dict[H256, JobView | None] = {view.id: view for view in best}
         for job in self._machine.open_jobs():
             if job not in views:
-                views[job] = await self._api("WorkApi_job", job, at=head.hash)
+                views[job] = await self._connected().api(WorkApi.job, job, at=head.hash)
         final: dict[H256, JobView] = {}
         if best:
-            known = await self._api("WorkApi_assignments", me, at=head.final_hash)
+            known = await self._connected().api(WorkApi.assignments, me, at=head.final_hash)
             final = {view.id: view for view in known}
         self._do(self._machine.seen(now, views, final))
         if self._upkeep.is_due(now):
             view, era, earned = await self._upkeep.read(self._connected())
             self._do(self._machine.upkeep(now, view, era, earned))
             self._upkeep.checked(now)
-
-    async def _api(self, method: str, *args: object, at: bytes | None = None) -> Any:
-        return await self._connected().api(method, *args, at=at)
 
     def _connected(self) -> Chain:
         if self._chain is None:
@@ -245,8 +243,8 @@ class Providing:
         """Assess whether a job can be done here."""
         why = None
         try:
-            model: ModelView | None = await self._api("WorkApi_model", view.model)
-            manifest = await self._api("WorkApi_manifest", view.model)
+            model = await self._connected().api(WorkApi.model, view.model)
+            manifest = await self._connected().api(WorkApi.manifest, view.model)
             if model is None or manifest is None:
                 why = "its model is not registered"
             else:
@@ -378,7 +376,7 @@ class Providing:
         return await asyncio.get_running_loop().run_in_executor(self._disk, work)
 
     async def _model(self, view: JobView) -> ModelView:
-        model: ModelView | None = await self._api("WorkApi_model", view.model)
+        model = await self._connected().api(WorkApi.model, view.model)
         if model is None:
             raise NoModel("its model is not registered any more")
         return model

@@ -8,6 +8,8 @@ from typing import Final
 from btt_chain.compute.environment import Chain
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32
+from runtime.apis.economy import MiningApi
+from runtime.apis.work import WorkApi
 from runtime.apis.work_views import ProviderView
 
 log = logging.getLogger(__name__)
@@ -43,17 +45,17 @@ class Upkeep:
 
         Raises NotRegistered, ClientError.
         """
-        view: ProviderView | None = await chain.api("WorkApi_provider", self._account)
+        view = await chain.api(WorkApi.provider, self._account)
         if view is None:
             raise NotRegistered(
                 "the account is no provider (any more): register it with `provider register`"
             )
         self._warn(view)
-        era = int((await chain.api("MiningApi_emission")).era)
+        era = int((await chain.api(MiningApi.emission)).era)
         if self._next_era is None or self._next_era > era:
             self._next_era = max(0, era - CLAIM_ERAS)
         for one in range(self._next_era, min(era, self._next_era + ERAS_AT_ONCE)):
-            if await chain.api("MiningApi_estimate", self._account, u32(one)) is not None:
+            if await chain.api(MiningApi.estimate, self._account, u32(one)) is not None:
                 self._earned.add(one)
             self._next_era = one + 1
         return view, era, sorted(self._earned)

@@ -49,6 +49,7 @@ from btt_chain.compute.requester.folder import (
 )
 from btt_chain.scale import u32
 from btt_chain.work.layout import tensor_layout
+from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView
 from runtime.pallets.jobs.types import JobState, Tier
 from runtime.pallets.receipts.types import Missing, Phase
@@ -213,15 +214,17 @@ class Gateway:
             await asyncio.gather(*self._at_work.values(), return_exceptions=True)
 
     async def _look(self, record: Record, head: Head) -> None:
-        if record.job is None and not await self._adopt(record):
+        if record.job is None:
+            await self._adopt(record)
+        if record.job is None:
             return
-        best = await self._chain.api("WorkApi_job", record.job)
+        best = await self._chain.api(WorkApi.job, record.job)
         if best is None:
             # A fork may have undone the posting; a final or old job was forgotten instead.
             if record.sealed_for is not None or self._folder.age(record) > GIVE_UP:
                 self._close(record)
             return
-        final = await self._chain.api("WorkApi_job", record.job, at=head.final_hash)
+        final = await self._chain.api(WorkApi.job, record.job, at=head.final_hash)
         has_result = self._folder.result(record) is not None
         self._report(record, best)
         step = decide(record, best, final, has_result=has_result)
@@ -243,8 +246,7 @@ class Gateway:
         """Find the job of a record after an interrupted posting. Return True if it was found."""
         reply, after = record.keys.reply_public, None
         while True:
-            args = (record.requester, True, after, u32(PAGE))
-            jobs: list[JobView] = await self._chain.api("WorkApi_jobs", *args)
+            jobs = await self._chain.api(WorkApi.jobs, record.requester, True, after, u32(PAGE))
             for job in jobs:
                 if job.reply_key == reply:
                     record.job = job.id
@@ -318,7 +320,7 @@ class Gateway:
         if record.tier is Tier.Confidential and not signer.shows:
             return False
         if self._window is None:
-            self._window = int((await self._chain.api("WorkApi_rules")).transcript_slots)
+            self._window = int((await self._chain.api(WorkApi.rules)).transcript_slots)
         return may_ask(record, best, self._window)
 
     async def _ask(self, record: Record, best: JobView, place: Missing | None = None) -> None:

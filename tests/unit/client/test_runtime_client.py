@@ -24,6 +24,8 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import EncodeError, u128
+from runtime.apis.core import AccountNonceApi
+from runtime.apis.work import WorkApi
 from runtime.constants import BTT
 from runtime.pallets.balances import Balances
 from support.node import Node, dev_node
@@ -59,9 +61,9 @@ async def test_a_call_is_carried_out_and_its_events_come_back(node: Node) -> Non
 
 async def test_calls_of_one_account_go_out_side_by_side(node: Node) -> None:
     async with open_runtime(node.ws) as chain:
-        before = await chain.api("AccountNonceApi_account_nonce", AccountId(ALICE.account_id))
+        before = await chain.api(AccountNonceApi.account_nonce, AccountId(ALICE.account_id))
         done = await asyncio.gather(*(send(chain, int(BTT) + number) for number in range(8)))
-        after = await chain.api("AccountNonceApi_account_nonce", AccountId(ALICE.account_id))
+        after = await chain.api(AccountNonceApi.account_nonce, AccountId(ALICE.account_id))
         assert int(after) - int(before) == 8
         assert len({one.block for one in done}) < 8  # several in one block: none waited for another
 
@@ -95,16 +97,20 @@ async def test_what_the_pool_does_not_take_is_refused(node: Node) -> None:
             await send(chain, int(BTT), signer=None)
 
 
+def no_method(_: object) -> None:
+    """Stand for a function that is no method of a runtime API."""
+
+
 async def test_a_call_that_there_is_not_is_a_mistake_of_the_program(node: Node) -> None:
     async with open_runtime(node.ws) as chain:
         with pytest.raises(KeyError):
             await chain.submit("Balances", "mint", signer=ALICE)
         with pytest.raises(EncodeError):
             await chain.submit("Balances", "burn", signer=ALICE, value=u128(1))
-        with pytest.raises(ClientError, match="no WorkApi_nothing"):
-            await chain.api("WorkApi_nothing")
+        with pytest.raises(ClientError, match="no no_method"):
+            await chain.api(no_method)
         with pytest.raises(ClientError, match="with 2 arguments"):
-            await chain.api("AccountNonceApi_account_nonce", BOB, BOB)
+            typed.encode_arguments(AccountNonceApi.account_nonce, BOB, BOB)
 
 
 async def test_heads_come_one_after_the_other_with_the_final_one(node: Node) -> None:
@@ -140,18 +146,18 @@ async def test_a_client_of_an_older_runtime_must_connect_again(node: Node) -> No
 async def test_a_state_may_be_named(node: Node) -> None:
     async with open_runtime(node.ws) as chain:
         nonce = await chain.api(
-            "AccountNonceApi_account_nonce", AccountId(ALICE.account_id), at=chain.genesis
+            AccountNonceApi.account_nonce, AccountId(ALICE.account_id), at=chain.genesis
         )
         assert nonce == 0
         with pytest.raises(ClientError):
-            await chain.api("AccountNonceApi_account_nonce", UNUSED, at=b"\x99" * 32)
+            await chain.api(AccountNonceApi.account_nonce, UNUSED, at=b"\x99" * 32)
 
 
 async def test_views_of_useful_work_are_read(node: Node) -> None:
     async with open_runtime(node.ws) as chain:
-        rules = await chain.api("WorkApi_rules")
+        rules = await chain.api(WorkApi.rules)
         assert bytes(rules.genesis) == chain.genesis
-        assert await chain.api("WorkApi_job", H256(bytes(32))) is None
+        assert await chain.api(WorkApi.job, H256(bytes(32))) is None
 
 
 async def test_no_node_is_a_plain_failure() -> None:

@@ -64,6 +64,7 @@ from btt_chain.work.layout import tensor_layout
 from btt_chain.work.model import Elements, Model
 from btt_chain.work.package import Package, Preparation
 from btt_chain.work.tensors import Kind
+from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView, ReceiptView
 from runtime.frame.event import Event
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
@@ -175,12 +176,12 @@ class Chain:
             yield head
         raise Disconnected("the node is gone")
 
-    async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
-        if method == "WorkApi_rules":
+    async def api(self, method: object, *args: object, at: bytes | None = None) -> Any:
+        if method == WorkApi.rules:
             return SimpleNamespace(transcript_slots=u32(5))
-        if method == "WorkApi_jobs":
+        if method == WorkApi.jobs:
             return [] if self.best is None else [self.best]
-        assert (method, args) == ("WorkApi_job", (JOB,))
+        assert (method, args) == (WorkApi.job, (JOB,))
         return self.best if at is None else self.final
 
     async def submit(self, pallet: str, call: str, /, **args: object) -> Any:

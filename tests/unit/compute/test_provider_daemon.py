@@ -38,6 +38,8 @@ from btt_chain.work.build import Builder, Numbers
 from btt_chain.work.execute import Executor
 from btt_chain.work.package import Package
 from btt_chain.work.tensors import Kind
+from runtime.apis.economy import MiningApi
+from runtime.apis.work import WorkApi
 from runtime.apis.work_views import JobView, ModelView, ProviderView, ReceiptView, Rules
 from runtime.pallets.jobs.types import Check, JobState, Tier, Urgency
 from runtime.pallets.models.types import CheckMode
@@ -121,22 +123,22 @@ class Chain:
         await asyncio.sleep(0.1)
         raise Disconnected("the story is over")
 
-    async def api(self, method: str, *args: object, at: bytes | None = None) -> Any:
+    async def api(self, method: object, *args: object, at: bytes | None = None) -> Any:
         del at
         match method:
-            case "WorkApi_assignments":
+            case WorkApi.assignments:
                 return [self.view] if self.view.state is not JobState.Refunded else []
-            case "WorkApi_job":
+            case WorkApi.job:
                 return self.view if args == (JOB,) else None
-            case "WorkApi_model":
+            case WorkApi.model:
                 return self.model
-            case "WorkApi_manifest":
+            case WorkApi.manifest:
                 return self.manifest
-            case "WorkApi_provider":
+            case WorkApi.provider:
                 return self.me if self.is_registered else None
-            case "MiningApi_emission":
+            case MiningApi.emission:
                 return type("Emission", (), {"era": 1})
-            case "MiningApi_estimate":
+            case MiningApi.estimate:
                 return None
             case _:
                 raise AssertionError(method)

@@ -12,6 +12,8 @@ import pytest
 from btt_chain.compute.environment import Chain
 from btt_chain.compute.provider.upkeep import ERAS_AT_ONCE, UPKEEP_SLOTS, NotRegistered, Upkeep
 from btt_chain.primitives.account import AccountId
+from runtime.apis.economy import MiningApi
+from runtime.apis.work import WorkApi
 
 ACCOUNT = AccountId(b"\x01" * 32)
 
@@ -24,13 +26,13 @@ class FakeChain:
     paid: set[int] = field(default_factory=set)
     provider: Any = field(default_factory=lambda: SimpleNamespace(chilled=False, operator=ACCOUNT))
 
-    async def api(self, method: str, *args: Any) -> Any:
+    async def api(self, method: object, *args: Any) -> Any:
         match method:
-            case "WorkApi_provider":
+            case WorkApi.provider:
                 return self.provider
-            case "MiningApi_emission":
+            case MiningApi.emission:
                 return SimpleNamespace(era=self.era)
-        assert method == "MiningApi_estimate"
+        assert method == MiningApi.estimate
         return 1 if int(args[1]) in self.paid else None
 
 

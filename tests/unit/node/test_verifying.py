@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import TypeVar, cast
 
 import pytest
 import trio
@@ -57,6 +57,9 @@ def same_chain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verifier_service, "MODEL_SECONDS", 0.05)
 
 
+Output = TypeVar("Output")
+
+
 class Chain:
     """The pallets, as a node sees its chain."""
 
@@ -78,14 +81,14 @@ class Chain:
                  if self.market.ring.pairs[who].public in keys]  # fmt: skip
         return self.market.clock.now(), found
 
-    def api(self, method: str, *args: object) -> object:
+    def api(self, method: Callable[..., Output], *args: object) -> Output:
         api = WorkApi.__new__(WorkApi)
         api._executive = cast("Executive", SimpleNamespace(runtime=self.market))
-        found = getattr(api, method.removeprefix("WorkApi_"))(*args)
+        found = method(api, *args)
         if isinstance(found, ModelView):
-            return replace(found, endpoints=self.endpoints)
-        if method == "WorkApi_duties":
-            return [self._served(duty) for duty in found]
+            return cast("Output", replace(found, endpoints=self.endpoints))
+        if isinstance(found, list):
+            return cast("Output", [self._served(duty) for duty in found])
         return found
 
     def _served(self, duty: Duty) -> Duty:
