@@ -36,6 +36,8 @@ CNY = b"CNY"
 META = H256(b"\x4d" * 32)
 GROSS = 125 * BTT
 LAST = u64(u64.MAX)
+LATER = 250_000
+"""Slot more than 15 days after the beginning of time."""
 
 
 def merchant(b: Bench, number: int = 0) -> AccountId:
@@ -90,13 +92,15 @@ def due(b: Bench, batches: int) -> None:
     who = merchant(b)
     legs = payfi.payments.legs(int(GROSS), payfi.payments.terms(who, payfi.merchants.get(who), CNY))
     bucket = u32(payfi.calendar.bucket())
-    for place in range(batches):
+    for place in range(batches + 1):
         other = AccountId(blake2_256(b"merchant %d" % place))
         rings(payfi, b.endow(other))
         payfi.settlement.batches[bucket, other] = Batch(legs, u32(1_000))
     payfi.settlement.due_count[bucket] = u32(batches + 1)
-    payfi.settlement.queue.value = Queue(bucket, bucket)
-    b.endow(payfi.pool, int(GROSS) * (batches + 1))
+    payfi.settlement.queue.value = Queue(bucket, u32(bucket + 1))
+    info = b.runtime.system.account[payfi.pool]
+    info.data.free = u128(int(GROSS) * (batches + 1))
+    b.runtime.system.account[payfi.pool] = info
 
 
 @benchmark("PayFi.register")
@@ -202,6 +206,7 @@ def settle_due(b: Bench, batches: int) -> Case:
 @benchmark("PayFi.prune", payments=(0, MAX_PRUNED))
 def prune(b: Bench, payments: int) -> Case:
     """Remove that many old payments, which were all disputed; the next one is too young."""
+    b.at(LATER)
     who, payfi = merchant(b), b.runtime.payfi
     record = payfi.merchants.get(who)
     terms = payfi.payments.terms(who, record, CNY)

@@ -134,9 +134,8 @@ class Settlement(Component):
             for merchant in found:
                 legs = legs.plus(self._pay_out(bucket, merchant))
             self._count_out(bucket, len(found))
+            first += len(found) < left or not self.due_count[bucket]
             left -= len(found)
-            if not self.due_count[bucket]:
-                first += 1
         self.queue.value = Queue(u32(first), queue.last)
         self.fees.take(self.pool, legs.split(), BurnReason.Payfi)
         return MAX_SETTLED - left
