@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -27,16 +27,22 @@ class Finding(NamedTuple):
     message: str
 
 
-def lint(source: str, measured: frozenset[str]) -> list[Finding]:
-    """Return the breaches in a pallet's source; `measured` are the benchmarks, as declared."""
+def lint(
+    source: str, measured: frozenset[str], pallets: Mapping[str, str] | None = None
+) -> list[Finding]:
+    """Return the breaches in a pallet's source; `measured` are the benchmarks, as declared.
+
+    `pallets` are the names under which classes are measured, as from `pallets_of`.
+    """
     tree = ast.parse(source)
+    pallets = pallets_of([tree]) if pallets is None else pallets
     functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
     found: list[Finding] = []
     for pallet in tree.body:
-        if not isinstance(pallet, ast.ClassDef) or not _is_pallet(pallet):
+        if not isinstance(pallet, ast.ClassDef) or pallet.name not in pallets:
             continue
         for method, weight in _calls(pallet):
-            name = f"{pallet.name}.{method.name.rstrip('_')}"
+            name = f"{pallets[pallet.name]}.{method.name.rstrip('_')}"
             if not _is_generated(weight, functions):
                 found.append(Finding(method.lineno, f"{name}: its weight is written by hand"))
             if name not in measured:
@@ -47,6 +53,22 @@ def lint(source: str, measured: frozenset[str]) -> list[Finding]:
         if isinstance(node, ast.Name) and node.id in UNITS
     )
     return sorted(found)
+
+
+def pallets_of(trees: Iterable[ast.Module]) -> dict[str, str]:
+    """Return the pallet of each class that declares calls: itself, or the one that extends it."""
+    bases = {
+        node.name: [base.id for base in node.bases if isinstance(base, ast.Name)]
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.ClassDef)
+    }
+    found = {name: name for name, parents in bases.items() if "Pallet" in parents}
+    for name, parents in bases.items():
+        for parent in parents:
+            if parent in found:
+                found[parent] = found[name] = name
+    return found
 
 
 def benchmarks(folder: Path) -> frozenset[str]:
@@ -60,10 +82,6 @@ def benchmarks(folder: Path) -> frozenset[str]:
                 case _:
                     pass
     return frozenset(names)
-
-
-def _is_pallet(body: ast.ClassDef) -> bool:
-    return any(isinstance(base, ast.Name) and base.id == "Pallet" for base in body.bases)
 
 
 def _calls(pallet: ast.ClassDef) -> Iterator[tuple[ast.FunctionDef, ast.expr | None]]:
@@ -97,8 +115,12 @@ def main() -> int:
     """Lint all pallets; return the exit code."""
     measured = benchmarks(ROOT / "bench" / "weights" / "pallets")
     count = 0
-    for path in sorted((ROOT / "runtime" / "pallets").rglob("*.py")):
-        for line, message in lint(path.read_text(), measured):
+    sources = {
+        path: path.read_text() for path in sorted((ROOT / "runtime" / "pallets").rglob("*.py"))
+    }
+    pallets = pallets_of(map(ast.parse, sources.values()))
+    for path, source in sources.items():
+        for line, message in lint(source, measured, pallets):
             print(f"{path.relative_to(ROOT)}:{line}: {message}")
             count += 1
     return 1 if count else 0

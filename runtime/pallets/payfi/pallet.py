@@ -249,7 +249,9 @@ class PayFi(CardCalls):
         del number
         settled, pruned = self.settlement.settle_due(), self.payments.prune(self.disputes.forget)
         used = weights.settle_due(settled) + weights.prune(pruned)
-        return used + weights.end_phases(self.disputes.end_phases()) + self.end_cards()
+        ended = self.disputes.end_phases()
+        used += max(weights.end_phases(ended), weights.end_judgements(ended))
+        return used + self.end_cards()
 
     # ---- calls
 

@@ -99,6 +99,27 @@ def test_a_call_without_a_benchmark_is_refused() -> None:
     assert [finding.message for finding in found] == ["Bank.note: no benchmark measures it"]
 
 
+PARTS = """
+class Accounts(Pallet):
+    @call(0, weight=weights.OPEN)
+    def open(self, origin: Origin) -> None:
+        pass
+class Bank(Accounts):
+    @call(1, weight=weights.PAY)
+    def pay(self, origin: Origin) -> None:
+        pass
+"""
+
+
+def test_calls_of_a_base_class_are_measured_as_calls_of_the_pallet() -> None:
+    assert lint(PARTS, frozenset({"Bank.pay", "Bank.open"})) == []
+    found = lint(PARTS, frozenset({"Accounts.open"}))
+    assert [finding.message for finding in found] == [
+        "Bank.open: no benchmark measures it",
+        "Bank.pay: no benchmark measures it",
+    ]
+
+
 def test_the_lint_finds_the_benchmarks_that_are_declared() -> None:
     folder = Path(stubs.__file__).parent / "pallets"
     assert benchmarks(folder) == frozenset(BENCHMARKS.found)

@@ -1,0 +1,178 @@
+"""Benchmarks of cards: P-256 signatures, all categories, and merchants with three policies."""
+
+from __future__ import annotations
+
+from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.payfi import CNY, GROSS, doubted, merchant, prices
+from bench.weights.pallets.payfi_disputes import governed
+from bench.weights.state import Bench
+from btt_chain.crypto import p256
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.voucher import CONTEXT, VOUCHER, P256Key, Voucher, card_id
+from btt_chain.scale import u16, u32, u64, u128
+from runtime.pallets.payfi.authorisations import MAX_EXPIRED
+from runtime.pallets.payfi.card_types import MAX_CATEGORIES, Limits
+from runtime.pallets.payfi.cards import MAX_RETIRED
+from runtime.pallets.payfi.deadlines import AUTHS, RETIRED, key_of
+from runtime.pallets.payfi.limits import VOUCHER_DAYS
+
+SECRET = bytes(range(1, 33))
+OWNER = 500
+"""Number of the account that owns the cards."""
+
+
+def limits() -> Limits:
+    """Return limits with all categories; the last one is that of `merchant`."""
+    categories = [u16(MAX_CATEGORIES - place) for place in range(MAX_CATEGORIES)]
+    return Limits(u128(u128.MAX // 4), u128(u128.MAX // 4), categories, u64(u64.MAX))
+
+
+def secret_of(number: int) -> bytes:
+    """Return the secret of one of the cards."""
+    return bytes([1 + number]) + SECRET[1:]
+
+
+def card(b: Bench, number: int = 0) -> P256Key:
+    """Register a card with a guardian."""
+    key = P256Key(p256.public_from_secret(secret_of(number)))
+    owner, guardian = b.account(OWNER), b.account(OWNER + 1)
+    b.does(owner, "PayFi", "register_card", key=key, limits=limits(), guardian=guardian)
+    return key
+
+
+def voucher(b: Bench, key: P256Key, who: AccountId, number: int = 1) -> Voucher:
+    """Make a voucher of a card for a merchant."""
+    return Voucher(
+        CONTEXT,
+        H256(b.runtime.payfi.genesis_hash()),
+        card_id(key),
+        who,
+        CNY,
+        u128(5_000),
+        number.to_bytes(16, "big"),
+        u64(number),
+        u64(b.runtime.payfi.calendar.now() + VOUCHER_DAYS * int(b.runtime.payfi.day_ms)),
+    )
+
+
+def charge(b: Bench, key: P256Key, who: AccountId, *, number: int = 1, capture: bool) -> None:
+    """Charge a card."""
+    asked = voucher(b, key, who, number)
+    b.does(
+        who, "PayFi", "charge_card", voucher=asked, capture=capture,
+        signature=p256.sign(secret_of(0), VOUCHER.encode(asked)),
+    )  # fmt: skip
+
+
+def authorised(b: Bench, count: int) -> AccountId:
+    """Make that many authorisations of one card; return their merchant."""
+    payfi = b.runtime.payfi
+    who = merchant(b)
+    prices(b)
+    key = card(b)
+    for number in range(1, count + 1):
+        charge(b, key, who, number=number, capture=False)
+        known = payfi.cards.get(card_id(key))
+        known.auths = u32(1)  # past the maximum of one card
+        payfi.cards.cards[card_id(key)] = known
+    return who
+
+
+@benchmark("PayFi.register_card")
+def register_card(b: Bench) -> Case:
+    """Register a card with all categories and a guardian."""
+    key = P256Key(p256.public_from_secret(SECRET))
+    return b.signed(
+        b.account(OWNER), "PayFi", "register_card", key=key, limits=limits(),
+        guardian=b.account(OWNER + 1),
+    )  # fmt: skip
+
+
+@benchmark("PayFi.set_card")
+def set_card(b: Bench) -> Case:
+    """Replace limits and guardian."""
+    id = card_id(card(b))
+    return b.signed(
+        b.account(OWNER), "PayFi", "set_card", card=id, limits=limits(),
+        guardian=b.account(OWNER + 2), frozen=True,
+    )  # fmt: skip
+
+
+@benchmark("PayFi.drop_card")
+def drop_card(b: Bench) -> Case:
+    """Drop a card."""
+    return b.signed(b.account(OWNER), "PayFi", "drop_card", card=card_id(card(b)))
+
+
+@benchmark("PayFi.freeze_card")
+def freeze_card(b: Bench) -> Case:
+    """Freeze a card as its guardian."""
+    return b.signed(b.account(OWNER + 1), "PayFi", "freeze_card", card=card_id(card(b)))
+
+
+@benchmark("PayFi.charge_card")
+def charge_card(b: Bench) -> Case:
+    """Charge a P-256 card in another currency, by the last till of a merchant with policies."""
+    who, payfi = merchant(b), b.runtime.payfi
+    doubted(b, who)
+    prices(b)
+    key = card(b)
+    governed(b, who)
+    for item in (payfi.payer_rules.policies, payfi.payer_rules.category_policies):
+        for id, rule in list(item.items()):
+            rule.judged_from = None
+            item[id] = rule
+    own = payfi.payer_rules.own_policies.get(who)
+    assert own is not None
+    own.judged_from = None
+    payfi.payer_rules.own_policies[who] = own
+    asked = voucher(b, key, who)
+    till = b.endow(payfi.merchants.get(who).till_keys[-1])
+    return b.signed(
+        till, "PayFi", "charge_card", voucher=asked, capture=True,
+        signature=p256.sign(secret_of(0), VOUCHER.encode(asked)),
+    )  # fmt: skip
+
+
+@benchmark("PayFi.capture")
+def capture(b: Bench) -> Case:
+    """Capture the last part of an authorisation."""
+    who, auths = authorised(b, 1), b.runtime.payfi.authorisations
+    b.does(who, "PayFi", "capture", auth=u64(0), amount=u128(GROSS // 2))
+    till = b.endow(b.runtime.payfi.merchants.get(who).till_keys[-1])
+    left = auths.get(u64(0)).held
+    return b.signed(till, "PayFi", "capture", auth=u64(0), amount=left)
+
+
+@benchmark("PayFi.void")
+def void(b: Bench) -> Case:
+    """Void an authorisation by the last till."""
+    who = authorised(b, 1)
+    till = b.endow(b.runtime.payfi.merchants.get(who).till_keys[-1])
+    return b.signed(till, "PayFi", "void", auth=u64(0))
+
+
+@benchmark("PayFi.void_expired", auths=(0, MAX_EXPIRED))
+def void_expired(b: Bench, auths: int) -> Case:
+    """Void that many expired authorisations; one more waits."""
+    payfi = b.runtime.payfi
+    if auths:
+        authorised(b, auths + 1)
+    timers, now = payfi.disputes.deadlines.timers, b.runtime.babe.now()
+    for id, auth in list(payfi.authorisations.auths.items()):
+        timers.remove(AUTHS, auth.timer)
+        auth.timer = timers.enter(AUTHS, now, key_of(id))
+        payfi.authorisations.auths[id] = auth
+    return Case(run=payfi.authorisations.void_expired)
+
+
+@benchmark("PayFi.end_retired", cards=(0, MAX_RETIRED))
+def end_retired(b: Bench, cards: int) -> Case:
+    """Forget that many dropped cards; one more waits."""
+    payfi, now = b.runtime.payfi, b.runtime.babe.now()
+    for number in range(cards + bool(cards)):
+        id = H256(number.to_bytes(32, "big"))
+        payfi.cards.retired[id] = u64(0)
+        payfi.disputes.deadlines.timers.enter(RETIRED, now, id)
+    return Case(run=payfi.cards.end_retired)

@@ -1,0 +1,208 @@
+"""Benchmarks of disputes and policies: full panels, full lists, judgements read to the end."""
+
+from __future__ import annotations
+
+from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.facilities import LAST, judged
+from bench.weights.pallets.jobs import lucky
+from bench.weights.pallets.payfi import META, merchant, payment
+from bench.weights.state import Bench
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u8, u32, u64, u128
+from runtime.constants import BTT
+from runtime.frame.timers import NO_TIMER
+from runtime.pallets.identity.types import KnownGood
+from runtime.pallets.payfi.arbiters import BOND
+from runtime.pallets.payfi.deadlines import DISPUTES, key_of
+from runtime.pallets.payfi.dispute_phases import ROUNDS, DisputePhase
+from runtime.pallets.payfi.dispute_types import (
+    MAX_ARBITERS,
+    Arbiter,
+    Contest,
+    DisputeReason,
+    Seat,
+)
+from runtime.pallets.payfi.disputes import MAX_ENDED
+from runtime.pallets.payfi.panel import SEATS
+from runtime.pallets.payfi.policies import MAX_LISTED, DenyList, OfCategory, Policy
+from runtime.pallets.payfi.types import PaymentState
+
+SHOP = 7
+"""Number of the merchant's account."""
+FIRST = 2_000
+"""Number of the first arbiter's account."""
+
+
+def policy() -> Policy:
+    """Return a policy with a full list of other accounts."""
+    listed = [AccountId(blake2_256(b"listed %d" % place)) for place in range(MAX_LISTED)]
+    return Policy(DenyList(listed), judged_from=u128(0))
+
+
+def governed(b: Bench, who: AccountId) -> None:
+    """Give a merchant three policies with full lists."""
+    rules, merchants = b.runtime.payfi.payer_rules, b.runtime.payfi.merchants
+    record = merchants.get(who)
+    record.policy = record.category
+    merchants.merchants[who] = record
+    rules.own_policies[who] = policy()
+    rules.policies[record.category] = policy()
+    rules.category_policies[record.category] = policy()
+
+
+def arbiters(b: Bench, count: int = MAX_ARBITERS) -> list[AccountId]:
+    """Appoint arbiters, three with judged identities, the others with a judged parent."""
+    payfi, identity = b.runtime.payfi, b.runtime.identity
+    found = [judged(b, FIRST + place) for place in range(count)]
+    for who in found[:SEATS]:
+        known = identity.identity_of[who]
+        known.judgements[LAST] = (u32(LAST), KnownGood())
+        identity.identity_of[who] = known
+        del identity.subs.super_of[who]
+    for who in found:
+        b.runtime.balances.fungible_hold.hold(payfi.arbiters.reason, who, BOND)
+        payfi.arbiters.arbiter_bonds[who] = Arbiter(BOND)
+    payfi.arbiters.arbiters.value = sorted(found)
+    return found
+
+
+def disputed(b: Bench, who: AccountId, number: int = 0, *, late: bool = True) -> u64:
+    """Dispute a payment, after its settlement if late; return its number."""
+    payfi = b.runtime.payfi
+    id = payment(b, who, number)
+    if late:
+        known = payfi.payments.get(id)
+        payfi.settlement.remove(known.bucket, who, known.legs)
+        known.state = PaymentState.Settled
+        payfi.payments.payments[id] = known
+    payer = payfi.payments.get(id).payer
+    args = {"payment": id, "amount": u128(BTT), "reason": DisputeReason.Other, "evidence": META}
+    b.does(payer, "PayFi", "dispute", **args)
+    return id
+
+
+def contested(b: Bench, id: u64, phase: DisputePhase, seats: list[Seat], round_: int) -> None:
+    """Bring a dispute into a phase before its panel, or with one."""
+    payfi = b.runtime.payfi
+    dispute = payfi.disputes.disputes.get(id)
+    assert dispute is not None
+    dispute.contested, dispute.phase, dispute.seats = META, phase, seats
+    dispute.round, dispute.asked = u8(round_), u32(0)
+    dispute.judged_by_ms = dispute.deadline_ms
+    payfi.disputes.disputes[id] = dispute
+    for seat in seats:
+        record = payfi.arbiters.arbiter_bonds[seat.arbiter]
+        record.seats += 1
+        payfi.arbiters.arbiter_bonds[seat.arbiter] = record
+
+
+def due(b: Bench, id: u64) -> None:
+    """Let the phase of a dispute end now."""
+    payfi = b.runtime.payfi
+    dispute = payfi.disputes.disputes.get(id)
+    assert dispute is not None
+    timers = payfi.disputes.deadlines.timers
+    timers.remove(DISPUTES, dispute.timer)
+    dispute.timer = NO_TIMER
+    payfi.disputes.disputes[id] = dispute
+    timers.enter(DISPUTES, b.runtime.babe.now(), key_of(id))
+
+
+@benchmark("PayFi.dispute")
+def dispute(b: Bench) -> Case:
+    """Dispute a pending payment, the only one of its batch."""
+    who = merchant(b, SHOP)
+    id = payment(b, who)
+    payer = b.runtime.payfi.payments.get(id).payer
+    return b.signed(
+        payer, "PayFi", "dispute", payment=id, amount=u128(BTT), reason=DisputeReason.Other,
+        evidence=META,
+    )  # fmt: skip
+
+
+@benchmark("PayFi.answer")
+def answer(b: Bench) -> Case:
+    """Contest a dispute."""
+    who = merchant(b, SHOP)
+    return b.signed(who, "PayFi", "answer", payment=disputed(b, who), answer=Contest(META))
+
+
+@benchmark("PayFi.withdraw_dispute")
+def withdraw_dispute(b: Bench) -> Case:
+    """Withdraw a dispute before settlement with a full panel; the merchant has the deposit."""
+    who, judges = merchant(b, SHOP), arbiters(b, SEATS)
+    id = disputed(b, who, late=False)
+    contested(b, id, DisputePhase.Judging, [Seat(judge) for judge in judges], ROUNDS)
+    payer = b.runtime.payfi.payments.get(id).payer
+    return b.signed(payer, "PayFi", "withdraw_dispute", payment=id)
+
+
+@benchmark("PayFi.resolve")
+def resolve(b: Bench) -> Case:
+    """Give the third answer on a payment before settlement, of which both sides get a part."""
+    who, judges = merchant(b, SHOP), arbiters(b, SEATS)
+    id = disputed(b, who, late=False)
+    seats = [Seat(judge, u128(place)) for place, judge in enumerate(judges)]
+    seats[-1].answer = None
+    contested(b, id, DisputePhase.Judging, seats, ROUNDS)
+    return b.signed(judges[-1], "PayFi", "resolve", payment=id, to_payer=u128(BTT // 2))
+
+
+@benchmark("PayFi.end_phases", disputes=(0, MAX_ENDED))
+def end_phases(b: Bench, disputes: int) -> Case:
+    """Select the panels of that many disputes among all arbiters; one more waits."""
+    who = merchant(b, SHOP)
+    arbiters(b)
+    lucky(b)
+    for number in range(disputes + bool(disputes)):
+        id = disputed(b, who, number)
+        contested(b, id, DisputePhase.Selecting, [], 0)
+        due(b, id)
+    return Case(run=b.runtime.payfi.disputes.end_phases)
+
+
+@benchmark("PayFi.end_judgements", disputes=(0, MAX_ENDED))
+def end_judgements(b: Bench, disputes: int) -> Case:
+    """End that many disputes whose arbiters were all absent twice; one more waits."""
+    who, judges = merchant(b, SHOP), arbiters(b, SEATS)
+    for number in range(disputes + bool(disputes)):
+        id = disputed(b, who, number, late=False)
+        contested(b, id, DisputePhase.Judging, [Seat(judge) for judge in judges], ROUNDS)
+        due(b, id)
+    return Case(run=b.runtime.payfi.disputes.end_phases)
+
+
+@benchmark("PayFi.set_policy")
+def set_policy(b: Bench) -> Case:
+    """Replace the policy of a category."""
+    who = merchant(b, SHOP)
+    governed(b, who)
+    category = b.runtime.payfi.merchants.get(who).category
+    return b.root("PayFi", "set_policy", scope=OfCategory(category), policy=policy())
+
+
+@benchmark("PayFi.set_own_policy")
+def set_own_policy(b: Bench) -> Case:
+    """Replace a merchant's own policy."""
+    who = merchant(b, SHOP)
+    governed(b, who)
+    return b.signed(who, "PayFi", "set_own_policy", policy=policy())
+
+
+@benchmark("PayFi.set_arbiters")
+def set_arbiters(b: Bench) -> Case:
+    """Appoint the maximum number of arbiters."""
+    return b.root("PayFi", "set_arbiters", arbiters=arbiters(b))
+
+
+@benchmark("PayFi.bond_arbiter")
+def bond_arbiter(b: Bench) -> Case:
+    """Offer to judge disputes."""
+    return b.signed(b.account(0), "PayFi", "bond_arbiter", amount=BOND)
+
+
+@benchmark("PayFi.unbond_arbiter")
+def unbond_arbiter(b: Bench) -> Case:
+    """Leave as one of the maximum number of arbiters."""
+    return b.signed(arbiters(b)[-1], "PayFi", "unbond_arbiter")
