@@ -8,16 +8,26 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from btt_chain.primitives.digest import H256
 from btt_chain.rpc.governance import Planck
 from btt_chain.rpc.params import Hash, Parsed, Unfit, hex_bytes, text, unsigned
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Json, Views
 from btt_chain.scale import Err, Result, encode, u64, u128
-from runtime.apis.payfi import BucketView, MerchantView, PaymentView, Quote, Refusal
+from runtime.apis.payfi import (
+    ArbiterView,
+    AuthView,
+    BucketView,
+    MerchantView,
+    PaymentView,
+    Quote,
+    Refusal,
+)
 from runtime.pallets.payfi import Report
 from runtime.pallets.payfi.card_types import Card
 from runtime.pallets.payfi.dispute_types import Dispute
+from runtime.pallets.payfi.policies import Policy
 
 REFUSED = 8_100
 """Code of a payment that would be refused."""
@@ -128,6 +138,29 @@ class PayFiApi(Views):
         """Return the dispute of a payment; null if there was none."""
         data = encode(u64, u64(payment))
         return self._optional(self.ask("PayFiApi_dispute", Dispute | None, at, data))
+
+    @method("payfi_cardsOf", cost=HEAVY)
+    def cards_of(self, owner: Account, at: Hash | None = None) -> Json:
+        """Return the ids of an account's cards, at most a hundred."""
+        return ["0x" + id.hex() for id in self.ask("PayFiApi_cards_of", list[H256], at, owner)]
+
+    @method("payfi_authorisations", cost=HEAVY)
+    def authorisations(self, card: CardId, at: Hash | None = None) -> Json:
+        """Return the open authorisations of a card."""
+        found = self.ask("PayFiApi_authorisations", list[AuthView], at, card)
+        return [self.shown(view) for view in found]
+
+    @method("payfi_policies", cost=HEAVY)
+    def policies(self, merchant: Account, at: Hash | None = None) -> Json:
+        """Return the policies that a merchant's payers must satisfy, at most three."""
+        found = self.ask("PayFiApi_policies", list[Policy], at, merchant)
+        return [self.shown(policy) for policy in found]
+
+    @method("payfi_arbiters", cost=HEAVY)
+    def arbiters(self, at: Hash | None = None) -> Json:
+        """Return the arbiters of disputes with their bonds and seats."""
+        found = self.ask("PayFiApi_arbiters", list[ArbiterView], at)
+        return [self.shown(view) for view in found]
 
     def _optional(self, found: object | None) -> Json:
         return None if found is None else self.shown(found)

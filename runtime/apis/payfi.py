@@ -16,12 +16,15 @@ from btt_chain.scale import Err, Ok, Result, TypeName, path, u16, u32, u64, u128
 from runtime.apis.base import RuntimeApi
 from runtime.frame import DispatchError
 from runtime.pallets.payfi import Legs, Merchant, PayFi, Payment, PaymentState, Report, Terms
-from runtime.pallets.payfi.card_types import Card
-from runtime.pallets.payfi.dispute_types import Dispute
+from runtime.pallets.payfi.card_types import MAX_AUTHS, Auth, Card
+from runtime.pallets.payfi.dispute_types import Arbiter, Dispute
+from runtime.pallets.payfi.policies import Policy
 from runtime.pallets.payfi.types import Bucket, Currency, Moment, Reference
 
 MAX_BUCKETS: Final = 100
 """Maximum number of buckets in one answer."""
+MAX_CARDS: Final = 100
+"""Maximum number of cards in one answer."""
 MAX_SUMMED: Final = 1_000
 """Maximum number of batches of a bucket whose gross is added up."""
 
@@ -107,6 +110,24 @@ class BucketView:
     """Sum of its batches; None for more than a thousand."""
 
 
+@path("btt_runtime::payfi::AuthView")
+@dataclass(frozen=True, slots=True)
+class AuthView:
+    """An open authorisation with its number."""
+
+    id: u64
+    auth: Auth
+
+
+@path("btt_runtime::payfi::ArbiterView", params={"AccountId": AccountId})
+@dataclass(frozen=True, slots=True)
+class ArbiterView:
+    """An arbiter with its bond and seats."""
+
+    account: Annotated[AccountId, TypeName("AccountId")]
+    arbiter: Arbiter
+
+
 class PayFiApi(RuntimeApi, version=1):
     """Merchants, payments and their settlement."""
 
@@ -183,6 +204,28 @@ class PayFiApi(RuntimeApi, version=1):
     def dispute(self, payment: u64) -> Dispute | None:
         """Return the dispute of a payment; None if there was none."""
         return self._payfi.disputes.disputes.get(payment)
+
+    def cards_of(self, owner: AccountId) -> list[H256]:
+        """Return the ids of an account's cards, at most `MAX_CARDS`."""
+        return self._payfi.cards.cards_of.some_under(owner, MAX_CARDS)
+
+    def authorisations(self, card: H256) -> list[AuthView]:
+        """Return the open authorisations of a card, which are a bounded number."""
+        auths = self._payfi.authorisations
+        return [AuthView(id, auths.get(id)) for id in auths.auths_of.some_under(card, MAX_AUTHS)]
+
+    def policies(self, merchant: AccountId) -> list[Policy]:
+        """Return the policies that a merchant's payers must satisfy, all of them, at most three."""
+        record = self._payfi.merchants.merchants.get(merchant)
+        return [] if record is None else list(self._payfi.payer_rules.of(merchant, record))
+
+    def arbiters(self) -> list[ArbiterView]:
+        """Return the appointed arbiters of disputes."""
+        arbiters = self._payfi.arbiters
+        return [
+            ArbiterView(who, arbiters.arbiter_bonds.get(who) or Arbiter())
+            for who in arbiters.arbiters.peek()
+        ]
 
     # ---- internals
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
-from bench.weights.pallets.facilities import LAST, judged
+from bench.weights.pallets.facilities import judged
+from bench.weights.pallets.identity import LAST
 from bench.weights.pallets.jobs import lucky
 from bench.weights.pallets.payfi import META, merchant, payment
 from bench.weights.state import Bench
