@@ -53,6 +53,21 @@ def facility(
     return who
 
 
+def laboratory(b: Bench) -> AccountId:
+    """Return an active laboratory that is its own operator, judged by the last registrar."""
+    who, subs, identity = judged(b, 50), b.runtime.identity.subs, b.runtime.identity.identity_of
+    del subs.super_of[who]
+    del subs.agreed[who]
+    own = identity[who]
+    own.judgements[LAST] = (u32(LAST), KnownGood())
+    identity[who] = own
+    b.runtime.facilities.facilities[who] = Facility(
+        Kind.Laboratory, Size.Large, CHINA, True, who, BOND, u64(0), FacilityState.Active, META
+    )
+    b.runtime.facilities.by_operator[Kind.Laboratory, who] = who
+    return who
+
+
 @benchmark("Facilities.apply")
 def apply(b: Bench) -> Case:
     """Apply, with the judgement of a parent."""

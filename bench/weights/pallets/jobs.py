@@ -6,6 +6,7 @@ from copy import deepcopy
 from typing import Final
 
 from bench.weights.declare import Case, benchmark
+from bench.weights.pallets.facilities import laboratory
 from bench.weights.pallets.identity import LONG as NAME
 from bench.weights.pallets.identity import named
 from bench.weights.pallets.models import ENDPOINTS, known
@@ -70,8 +71,8 @@ def belongs(b: Bench, who: AccountId, parent: AccountId) -> None:
 
 
 def requester(b: Bench) -> AccountId:
-    """Return an account that has posted jobs before."""
-    who = b.account(1)
+    """Return an account that has posted jobs before, with priority as a kind that is read last."""
+    who = laboratory(b)
     b.runtime.jobs.store.nonces[who] = u64(7)
     return who
 

@@ -171,3 +171,21 @@ def test_a_cached_key_of_one_map_is_not_taken_for_anothers(shelf: Shelf) -> None
 def test_names_lose_their_trailing_underscore() -> None:
     assert camel("next_fee_") == "NextFee"
     assert camel("schedules_ext") == "SchedulesExt"
+
+
+@pytest.mark.parametrize("name", ["plain", "exact", "records"])
+def test_a_map_is_read_in_pages_behind_a_key(shelf: Shelf, name: str) -> None:
+    rows: Map[u32, object] = getattr(shelf, name)
+    value = Record() if name == "records" else u32(5)
+    for number in range(10):
+        rows[u32(number)] = value
+    shelf.counted[u8(1), u8(1)] = u32(1)  # another item behind the map
+    pages: list[list[u32]] = []
+    while page := rows.page(pages[-1][-1] if pages else None, 4):
+        pages.append([number for number, _ in page])
+    everything = [number for number, _ in rows.items()]
+    assert [len(one) for one in pages] == [4, 4, 2]
+    assert [number for one in pages for number in one] == everything
+    assert rows.page(None, 0) == []
+    del rows[everything[3]]  # a key that is not stored has a place, too
+    assert [number for number, _ in rows.page(everything[3], 2)] == everything[4:6]
