@@ -203,20 +203,20 @@ def count(url: str, timeout: float, as_json: bool) -> None:
                 burn.id.name,
                 str(int(burn.hospitals)),
                 currency.format(int(burn.amount)),
-                burn_state(counted, int(burn.hospitals), burn.executed_at),
+                burn_state(burn.id.name, counted, int(burn.hospitals), burn.executed_at),
             ]
             for burn in found.burns
         ],
     )
 
 
-def burn_state(counted: int, needed: int, executed: int | None) -> str:
-    """Return what a burn at a number of hospitals waits for."""
+def burn_state(name: str, counted: int, needed: int, executed: int | None) -> str:
+    """Return what the burn `name` at a number of hospitals waits for."""
     if executed is not None:
         return f"executed in slot {int(executed)}"
     if counted < needed:
         return f"{needed - counted} missing"
-    return "due: any account may call Tokenomics.execute_milestone_burn"
+    return f"due: `btt-chain tx call Tokenomics.execute_milestone_burn {name} --from URI`"
 
 
 # ---- calls of institutions

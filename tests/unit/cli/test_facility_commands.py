@@ -139,9 +139,10 @@ def test_countries_are_read_by_letters_and_by_number() -> None:
 
 
 def test_the_state_of_a_burn_is_shown() -> None:
-    assert burn_state(99, 100, None) == "1 missing"
-    assert burn_state(100, 100, None).startswith("due")
-    assert burn_state(5, 100, 77) == "executed in slot 77"
+    name = "Hospitals100"
+    assert burn_state(name, 99, 100, None) == "1 missing"
+    assert "execute_milestone_burn Hospitals100 --from" in burn_state(name, 100, 100, None)
+    assert burn_state(name, 5, 100, 77) == "executed in slot 77"
 
 
 def test_milestones_are_objected_to(url: str) -> None:

@@ -16,7 +16,9 @@ from btt_chain.scale import codec, u16, u32, u128
 from runtime.accounts import ECOSYSTEM
 from runtime.frame import BadOrigin, signed
 from runtime.frame.origin import decided
-from runtime.pallets.chambers import Chamber
+from runtime.frame.traits import Reasons
+from runtime.pallets.chambers import Chamber, Share
+from runtime.pallets.chambers.types import OBJECTION_LOCK_ID
 from runtime.pallets.facilities import (
     Bonds,
     Facilities,
@@ -225,6 +227,45 @@ def test_the_audit_finds_each_wrong_number_of_the_register() -> None:
         facilities.facilities[first] = known
         roster.tally.value, roster.hospitals[first] = tally, entry
         assert chain.audit() == []
+
+
+def test_the_audit_finds_objections_that_do_not_add_up() -> None:
+    chain = EconomyChain("seed-000")
+    first, balances = u32(0), chain.runtime.balances
+    foundation = chain.tokenomics.foundation.value
+    item = {"programme": first, "index": first}
+    chain.run(
+        chain.by(foundation, "Tokenomics", "attest_milestone", **item, evidence_hash=META),
+        chain.by(ANN, "Chambers", "object_to_milestone", **item, value=u128(100 * BTT)),
+        chain.by(CHO, "Chambers", "object_to_milestone", **item, value=u128(50 * BTT)),
+    )
+    objections = chain.runtime.chambers.objections
+    assert chain.audit() == []
+    current, own = objections.objection_rounds[first, first], objections.own_objections[ANN]
+
+    def wrong_sum() -> None:
+        wrong = objections.objection_rounds[first, first]
+        wrong.poll.chambers[Chamber.Holders].votes = Share(nays=u128(1))
+        objections.objection_rounds[first, first] = wrong
+
+    def lost_objection() -> None:
+        del objections.own_objections[ANN]
+
+    def lost_lock() -> None:
+        balances.set_lock(OBJECTION_LOCK_ID, ANN, u128(5), Reasons.All)
+
+    for change in (wrong_sum, lost_objection, lost_lock):
+        change()
+        assert {found.invariant for found in chain.audit()} == {"I20"}
+        objections.objection_rounds[first, first] = current
+        objections.own_objections[ANN] = own
+        balances.set_lock(OBJECTION_LOCK_ID, ANN, u128(100 * BTT), Reasons.All)
+        assert chain.audit() == []
+    # Once it is decided, the objections are removed one by one.
+    chain.run(chain.root("Tokenomics", "confirm_milestone", **item))
+    chain.run(chain.by(BEN, "Chambers", "unlock_objections", target=Id(ANN)))
+    assert chain.audit() == []
+    assert not balances.locks[ANN]
 
 
 # ---- votes

@@ -196,6 +196,8 @@ def test_a_stopped_milestone_counts_after_it_is_attested_again_or_confirmed(
         town.object(CAROL, int(BTT))
     town.attest()  # in the same slot
     assert town.objected() == 0
+    town.object(CAROL, int(BTT))
+    assert town.status_of() is MilestoneStatus.Attested
     town.object(BOB, 1_000 * BTT)
     assert town.status_of() is MilestoneStatus.Objected
     town.tokenomics.confirm_milestone(ROOT, FIRST, FIRST)
