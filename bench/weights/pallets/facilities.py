@@ -70,7 +70,10 @@ def laboratory(b: Bench) -> AccountId:
 
 @benchmark("Facilities.apply")
 def apply(b: Bench) -> Case:
-    """Apply, with the judgement of a parent."""
+    """Apply, with the judgement of a parent, which an entry of a former part still names."""
+    former, subs = facility(b, 1, FacilityState.Active), b.runtime.identity.subs
+    del subs.super_of[former]
+    del subs.agreed[former]
     return b.signed(
         judged(b, 0), "Facilities", "apply",
         kind=Kind.Hospital, size=Size.Large, region=CHINA, sensitive=True, meta=META,
@@ -91,8 +94,8 @@ def refuse(b: Bench) -> Case:
 
 @benchmark("Facilities.update")
 def update(b: Bench) -> Case:
-    """Change the description of a hospital."""
-    who = facility(b, 0, FacilityState.Active)
+    """Change the description of a hospital whose operator changed."""
+    who = facility(b, 0, FacilityState.Active, OTHER)
     return b.signed(who, "Facilities", "update", size=Size.Small, meta=META)
 
 

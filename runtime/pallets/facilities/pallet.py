@@ -189,7 +189,7 @@ class Facilities(Pallet):
         if not self.identities.known_good(who):
             raise self.NotKnownGood
         operator = self.identities.operator_of(who)
-        if (kind, operator) in self.by_operator:
+        if self._is_taken(kind, operator):
             raise self.OperatorTaken
         bond = self.bonds.peek().of(kind)
         self.currency.hold(self.reason, who, bond)
@@ -226,11 +226,12 @@ class Facilities(Pallet):
 
     @call(3, weight=weights.UPDATE)
     def update(self, origin: Origin, size: Annotated[Size, TypeName("Size")], meta: HashOf) -> None:
-        """Change the size and the description of the caller's facility."""
+        """Change the size and the description of the caller's facility; its operator is renewed."""
         who = origin.signed()
         facility = self._expect(who)
         if facility.state is FacilityState.Left:
             raise self.AlreadyLeft
+        self._follow_operator(who, facility)
         facility.size, facility.meta = size, meta
         self.facilities[who] = facility
         self.deposit(self.Updated(who, size, meta))
@@ -319,10 +320,20 @@ class Facilities(Pallet):
 
     def is_requester(self, who: AccountId) -> bool:
         """Return True if the account, or its operator, is an active facility of `REQUESTERS`."""
+        own = self.facilities.get(who)
+        if own is not None and own.kind in REQUESTERS and self.is_active(who, own.kind):
+            return True
         operator = self.identities.operator_of(who)
-        owners = (self.by_operator.get((kind, operator)) for kind in REQUESTERS)
-        kinds = zip(REQUESTERS, owners, strict=True)
-        return any(owner is not None and self.is_active(owner, kind) for kind, owner in kinds)
+        for kind in REQUESTERS:
+            owner = self.by_operator.get((kind, operator))
+            # The entry may be of a former part of the operator.
+            if (
+                owner is not None
+                and self.identities.operator_of(owner) == operator
+                and self.is_active(owner, kind)
+            ):
+                return True
+        return False
 
     def voting_bond(self, who: AccountId) -> u128:
         """Return the bond of an active hospital, in planck; 0 for other accounts."""
@@ -381,12 +392,29 @@ class Facilities(Pallet):
     def _may_count(self, who: AccountId) -> bool:
         """Return True if an active hospital counts now; record a change of its operator."""
         facility = self._expect(who)
+        return (
+            self._follow_operator(who, facility)
+            and self._age(facility) >= self.count_after
+            and self.identities.known_good(who)
+        )
+
+    def _is_taken(self, kind: Kind, operator: AccountId) -> bool:
+        """Return True if an operator has a facility of a kind; forget one that is no longer its."""
+        owner = self.by_operator.get((kind, operator))
+        if owner is None:
+            return False
+        self._follow_operator(owner, self._expect(owner))
+        return (kind, operator) in self.by_operator
+
+    def _follow_operator(self, who: AccountId, facility: Facility) -> bool:
+        """Record a facility's present operator; return False if that has another of the kind."""
         operator = self.identities.operator_of(who)
-        if operator != facility.operator:
-            if (facility.kind, operator) in self.by_operator:
-                return False
-            del self.by_operator[facility.kind, facility.operator]
-            facility.operator = operator
-            self.by_operator[facility.kind, operator] = who
-            self.facilities[who] = facility
-        return self._age(facility) >= self.count_after and self.identities.known_good(who)
+        if operator == facility.operator:
+            return True
+        if (facility.kind, operator) in self.by_operator:
+            return False
+        del self.by_operator[facility.kind, facility.operator]
+        facility.operator = operator
+        self.by_operator[facility.kind, operator] = who
+        self.facilities[who] = facility
+        return True

@@ -377,6 +377,8 @@ def test_random_calls_leave_a_register_that_adds_up(seed: int) -> None:
         steps = [world.step() for _ in range(world.rng.randrange(1, 5))]
         chain.block(*steps, slot=chain.slot + world.rng.choice((1, 1, 14_400, 14_400 * 31)))
         assert chain.audit() == []
+        for who in filter(chain.facilities.is_requester, world.people):
+            assert chain.runtime.identity.verified(who), "each has a budget of mining"
     chain.rounds(2 * len(world.people))
     assert chain.facilities.count() == world.counted_by_scan()
     assert chain.audit() == []

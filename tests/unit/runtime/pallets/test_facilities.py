@@ -350,6 +350,31 @@ def test_an_operator_has_one_facility_of_each_kind(town: FacilityRuntime) -> Non
     town.confirm(DAVE, Kind.Hospital)
 
 
+def test_a_part_that_left_its_operator_no_longer_takes_its_place(town: FacilityRuntime) -> None:
+    town.judge(EVE, KnownGood())
+    for part in (ALICE, BOB):
+        town.name_sub(EVE, part)
+    town.judge(ALICE, KnownGood())
+    town.confirm(ALICE, Kind.Clinic)
+    town.identity.quit_sub(signed(ALICE))
+    # Clinics are not reviewed: roles go by the present operators all the same.
+    assert [town.facilities.is_requester(who) for who in (ALICE, BOB, EVE)] == [True, False, False]
+    town.confirm(BOB, Kind.Clinic)
+    assert (town.get(ALICE).operator, town.get(BOB).operator) == (ALICE, EVE)
+    assert town.facilities.is_requester(EVE)
+
+
+def test_an_update_records_the_present_operator(town: FacilityRuntime) -> None:
+    town.confirm(ALICE, Kind.Clinic)
+    town.judge(EVE, KnownGood())
+    town.name_sub(EVE, ALICE)
+    assert town.get(ALICE).operator == ALICE
+    town.facilities.update(signed(ALICE), Size.Small, META)
+    assert town.get(ALICE).operator == EVE
+    with refused(town, Facilities.OperatorTaken):
+        town.facilities.apply(signed(EVE), Kind.Clinic, Size.Small, CHINA, False, META)
+
+
 def test_two_hospitals_that_become_one_operator_s_count_once(town: FacilityRuntime) -> None:
     for who in (ALICE, BOB):
         town.confirm(who)
