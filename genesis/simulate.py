@@ -10,6 +10,8 @@ payments, burns, reservations and refusals. Only the actors are simulated, by th
 * Compute is sold in jobs of a hundred BTT to requesters who are not verified, as much as the plan
   says and the market can pay, done by providers with neutral scores. The registry of providers
   comes with Useful work; here a stand-in lets every provider earn. Rewards are claimed by era.
+* The chain's own jobs are computed at the speed that the plan says, at the price and within the
+  limits of the runtime. They are as large as jobs can be; verifiers check one item in eight.
 * The Foundation attests each quarter's milestone when the quarter ends, without objections, and
   every month it claims the amount that time, milestones and the ceiling allow.
 * The plan's share of the circulating supply is staked, a fifth of it in each tier, as far as its
@@ -32,6 +34,7 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.babe import SecondaryPlain, SecondaryPlainClaim, Slot, pre_runtime
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.scale import u8, u32, u64, u128
+from btt_chain.work.ids import PROTOCOL_SAMPLED
 from genesis.accounts import dev_key
 from genesis.allocation import Kind
 from genesis.build import build
@@ -46,6 +49,7 @@ from runtime import BttRuntime
 from runtime.constants import BTT, DAY_MS, MILLI_BTT, MONTH_MS
 from runtime.frame import NONE, DispatchError, signed
 from runtime.pallets.balances import is_pool
+from runtime.pallets.jobs.pricing import FEE_BPS
 from runtime.pallets.mining import Mining, Providers
 from runtime.pallets.tier_staking import YEAR365_MS, TierStaking
 from runtime.pallets.tokenomics import BurnReason, Tokenomics
@@ -77,6 +81,8 @@ class Plan:
     """Staked part of the circulating supply, in millionths."""
     demand: int = 100_000 * int(BTT)
     """Price of the compute bought in a month, in planck."""
+    protocol_speed: int = 0
+    """Speed at which the chain's own jobs are computed, in 10^9 multiplications per second."""
     daily: bool = True
     """True for steps of about a day, False for months."""
 
@@ -120,6 +126,7 @@ def simulated(chain: Chain, plan: Plan) -> Iterator[Month]:
         for step in range(1, steps + 1):
             economy.open((month - 1) * MONTH + step * MONTH // steps)
             economy.trade(plan.demand * step // steps - plan.demand * (step - 1) // steps)
+            economy.work_for_the_chain(MONTH // steps * SLOT_MS // 1_000)
             if step == steps:
                 economy.month_ends(month)
             economy.close()
@@ -308,6 +315,15 @@ class Economy:
         receipt = H256(blake2_256(b"receipt" + self.number.to_bytes(4, "little")))
         self.mining.record(PROVIDERS, receipt, units, fees, verified=False)
         self.sold += jobs * int(JOB)
+
+    def work_for_the_chain(self, seconds: int) -> None:
+        """Pay for the chain's own jobs of a step, as far as the unallocated emission allows."""
+        emission = self.mining.emission_now()
+        work = self.plan.protocol_speed * seconds * int(emission.protocol_price)
+        checked = work * FEE_BPS * int(self.chain.work.committee) // (BPS * PROTOCOL_SAMPLED)
+        amount = min(work + checked, int(emission.protocol_room))
+        if amount:
+            self.mining.spend_unallocated(PROVIDERS, u128(amount))
 
     # ---- every month
 

@@ -352,6 +352,7 @@ def _print_year(row: dict[str, Any], preset: str) -> None:
 
 @examples(
     "btt-chain tokenomics simulate --months 24 --staked-share 20% --demand 100_000BTT",
+    "btt-chain tokenomics simulate --months 1 --protocol-speed 100",
     "btt-chain tokenomics simulate --preset seed-002 --months 96 --step month --csv",
 )
 @tokenomics.command()
@@ -378,6 +379,14 @@ def _print_year(row: dict[str, Any], preset: str) -> None:
     help="For how much compute is bought in a month.",
 )
 @click.option(
+    "--protocol-speed",
+    type=click.IntRange(0, 1_000_000),
+    default=0,
+    show_default=True,
+    metavar="GMAC",
+    help="10^9 multiplications per second that are computed for the chain's own jobs.",
+)
+@click.option(
     "--step",
     type=click.Choice(["day", "month"]),
     default="day",
@@ -391,6 +400,7 @@ def simulate(
     months: int,
     staked_share: int,
     demand: int,
+    protocol_speed: int,
     step: str,
     as_csv: bool,
     as_json: bool,
@@ -404,7 +414,10 @@ def simulate(
     chain = _chain_of(preset)
     from genesis.simulate import Month, Plan, simulated
 
-    plan = Plan(months=months, staked_ppm=staked_share, demand=demand, daily=step == "day")
+    plan = Plan(
+        months=months, staked_ppm=staked_share, demand=demand, protocol_speed=protocol_speed,
+        daily=step == "day",
+    )  # fmt: skip
     rows: list[Month] = []
     with show.progress() as bar:
         task = bar.add_task("simulating months", total=months + 1)

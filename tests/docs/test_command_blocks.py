@@ -43,6 +43,7 @@ NETWORK = "starts a network of processes: tests/devnet does"
 WORK = "needs providers: tests/devnet/test_a_job_by_command.py runs it"
 ASSETS = "needs an asset that was issued: tests/unit/cli/test_asset_commands.py"
 DOCTOR = "checks a network: tests/unit/cli/test_doctor.py"
+PREMIUM = "needs a stake that is a day old: tests/unit/cli/test_premium_command.py"
 RELEASE = "needs the next release: tests/unit/cli/test_upgrade_commands.py"
 SKIPPED = {
     "make devnet": NETWORK,
@@ -60,6 +61,7 @@ SKIPPED = {
     "btt-chain asset list": ASSETS,
     "btt-chain exchange book 0": ASSETS,
     "btt-chain vault show 0 --of //Bob": ASSETS,
+    "btt-chain premium buy 0 --months 3 --from //Alice": PREMIUM,
     "btt-chain job submit --model out/breast-cancer.btt --from //Alice --wait "
     "out/breast-cancer-test.csv": WORK,
     "btt-chain doctor --base-path /var/lib/btt --chain mainnet": DOCTOR,

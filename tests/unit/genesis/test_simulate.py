@@ -10,7 +10,7 @@ from genesis.allocation import Kind
 from genesis.catalogue import chain_named
 from genesis.presets import CHAINS, DOCUMENTS, Chain
 from genesis.schedule import emission, release, schedule
-from genesis.simulate import Economy, Memory, Plan, runway, simulated
+from genesis.simulate import MONTH, SLOT_MS, Economy, Memory, Plan, runway, simulated
 from genesis.tables import table
 from runtime.audits import audit
 from runtime.constants import BTT
@@ -157,3 +157,14 @@ def test_a_runway_is_measured_over_the_last_twelve_months() -> None:
     assert runway([100, 90]) == 9
     assert runway([1000, *range(120, -1, -10)]) == 0
     assert runway([50, *range(112, 99, -1)]) == 100
+
+
+@pytest.mark.parametrize("speed", [100, 400])
+def test_the_chains_own_jobs_pay_out_what_no_requester_earns(speed: int) -> None:
+    plan = Plan(months=1, demand=0, staked_ppm=0, protocol_speed=speed)
+    *_, last = simulated(chain("seed-000"), plan)
+    # 7 * 10^13 planck for 10^9 multiplications, and five verifiers that check an eighth each.
+    seconds = 30 * (MONTH // 30) * SLOT_MS // 1_000
+    due = speed * seconds * 7 * 10**13 * (8 * 4 + 5 * 3) // (8 * 4)
+    assert last.mining_paid_planck == min(due, last.emitted_planck)
+    assert last.mining_unallocated_planck == last.emitted_planck - last.mining_paid_planck
