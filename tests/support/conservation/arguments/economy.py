@@ -78,6 +78,7 @@ CALLS: dict[str, Arguments] = {
     "Tokenomics.attest_cross_chain": lambda c, _: {},
     "Tokenomics.pause_discretionary": lambda c, _: {"until": u64(c.slot())},
     "Tokenomics.set_ceiling_mode": lambda c, _: {"mode": c.one_of(list(CeilingMode))},
+    "Tokenomics.end_treasury_seat": lambda c, _: {},
     "Tokenomics.top_up_pool": lambda c, _: {"pool": c.pool(), "amount": c.amount()},
     "Tokenomics.confirm_milestone": one_milestone,
     "Mining.claim_rewards": lambda c, _: {"era_from": c.number(), "era_to": c.number()},
