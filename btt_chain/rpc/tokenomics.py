@@ -31,5 +31,6 @@ class TokenomicsApi(Views):
     pools = derived("tokenomics_pools", economy.TokenomicsApi.pools)
     benefits = derived("staking_benefits", economy.StakingApi.benefits)
     premium = derived("staking_premium", economy.StakingApi.premium)
+    contributions = derived("staking_contributions", economy.StakingApi.contributions)
     operator = derived("mining_operator", economy.MiningApi.operator)
     estimate = derived("mining_estimate", economy.MiningApi.estimate)

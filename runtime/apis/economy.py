@@ -10,7 +10,13 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime.apis.base import RuntimeApi
 from runtime.pallets.mining import Emission, Estimate, Mining, OperatorView
-from runtime.pallets.tier_staking import Benefits, PoolState, PremiumView, TierStaking
+from runtime.pallets.tier_staking import (
+    Benefits,
+    ContributionView,
+    PoolState,
+    PremiumView,
+    TierStaking,
+)
 from runtime.pallets.tokenomics import BurnReason, PoolStatus, Supply, Tokenomics, YearRelease
 
 
@@ -49,6 +55,10 @@ class StakingApi(RuntimeApi, version=1):
     def premium(self, account: AccountId) -> list[PremiumView]:
         """Return all premium services on sale, with what an account has of each."""
         return self._staking.premium.views(account)
+
+    def contributions(self, account: AccountId) -> ContributionView:
+        """Return an account's contributions in this quarter, and what it can claim for others."""
+        return self._staking.contributions.view(account)
 
     def pool(self) -> PoolState:
         """Return the promised and the free part of the reward pool."""

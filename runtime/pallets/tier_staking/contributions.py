@@ -19,7 +19,12 @@ from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.positions import Positions
 from runtime.pallets.tier_staking.rewards import Rewards
 from runtime.pallets.tier_staking.time import MsClock
-from runtime.pallets.tier_staking.types import Contribution, ContributionPoints, Quarter
+from runtime.pallets.tier_staking.types import (
+    Contribution,
+    ContributionPoints,
+    ContributionView,
+    Quarter,
+)
 from runtime.splits import mul_div
 
 MAX_VOTES: Final = 20
@@ -30,6 +35,8 @@ VOTE_POINTS: Final = 1
 REFERRAL_POINTS: Final = 5
 CREDENTIAL_POINTS: Final = 3
 """Points of one contribution of each kind."""
+SHOWN_QUARTERS: Final = 8
+"""Number of earlier quarters that a view looks through."""
 
 
 class Contributions(Component):
@@ -71,6 +78,19 @@ class Contributions(Component):
         del self.contrib_points[quarter, who]
         self.rewards.pay(REFERRAL, who, amount, discretionary=False)
         self.deposit(events.ContributionPaid(who, quarter, amount))
+
+    def view(self, who: AccountId) -> ContributionView:
+        """Return the contributions of `who` in this quarter, and what it can claim."""
+        now = self.quarter_now()
+        this, claimable = u32(now), list[tuple[u32, u128]]()
+        for quarter in map(u32, range(max(0, now - SHOWN_QUARTERS), now)):
+            mine, whole = self.contrib_points.get((quarter, who)), self.quarters.get(quarter)
+            if mine is not None and whole is not None:
+                claimable.append((quarter, mul_div(whole.budget, mine.points, whole.points)))
+        known = self.quarters.get(this) or Quarter(u64(0), self.contribution_budget.value)
+        mine = self.contrib_points.get((this, who)) or ContributionPoints()
+        counts = self.counts(who)
+        return ContributionView(this, counts, mine, known.points, known.budget, claimable)
 
     def quarter_now(self) -> int:
         """Return the number of the current quarter, counted from genesis."""

@@ -223,3 +223,21 @@ class Quarter:
     points: u64
     budget: Annotated[u128, TypeName("Balance")]
     """Set by the first contribution of the quarter, in planck."""
+
+
+@path("pallet_tier_staking::ContributionView", params={"Balance": u128})
+@dataclass(slots=True)
+class ContributionView:
+    """Contributions of an account in the current quarter, and payments for earlier ones."""
+
+    quarter: u32
+    """The current quarter, counted from genesis."""
+    counts: bool
+    """True if contributions of the account count now: judged identity, and an active stake."""
+    mine: ContributionPoints
+    points: u64
+    """Points of all stakers in this quarter."""
+    budget: Annotated[u128, TypeName("Balance")]
+    """Amount shared among them, in planck."""
+    claimable: list[tuple[u32, u128]]
+    """Quarters that can be claimed, of the last eight, with the planck that each pays."""

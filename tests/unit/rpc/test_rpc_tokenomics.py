@@ -6,13 +6,14 @@ import pytest
 
 from btt_chain.primitives import ss58
 from btt_chain.rpc.views import camel_case
-from btt_chain.scale import u8, u32, u128
+from btt_chain.scale import u8, u32, u64, u128
 from genesis.accounts import POOLS, address, dev_account
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.mining.shares import added
 from runtime.pallets.mining.types import Running
+from runtime.pallets.tier_staking import ContributionPoints, Quarter
 from support.rpc_client import CallFailed, HttpClient
 
 ALICE = dev_account("//Alice")
@@ -84,6 +85,24 @@ async def test_premium_services_are_returned_with_what_an_account_has(
     }  # fmt: skip
 
 
+async def test_contributions_are_returned_with_what_can_be_claimed(
+    http: HttpClient, runtime: BttRuntime
+) -> None:
+    found = await http.call("staking_contributions", address(ALICE))
+    assert found == {
+        "quarter": 0, "counts": False, "points": "0", "claimable": [],
+        "budget": str(378_000 * int(BTT) // 32),
+        "mine": {"votes": 0, "referrals": 0, "credentials": 0, "points": 0},
+    }  # fmt: skip
+    contributions = runtime.tier_staking.contributions
+    contributions.quarters[u32(0)] = Quarter(u64(4), u128(100 * BTT))
+    contributions.contrib_points[u32(0), ALICE] = ContributionPoints(u32(3), points=u32(3))
+    quarter = int(runtime.tier_staking.quarter) // int(runtime.tier_staking.slot_ms)
+    runtime.babe.current_slot.value += quarter
+    later = await http.call("staking_contributions", address(ALICE))
+    assert (later["quarter"], later["claimable"]) == (1, [[0, str(75 * int(BTT))]])
+
+
 async def test_an_operator_and_what_it_would_earn_are_returned(
     http: HttpClient, runtime: BttRuntime
 ) -> None:
@@ -140,6 +159,7 @@ async def test_the_methods_are_listed(http: HttpClient) -> None:
         "tokenomics_pools",
         "staking_benefits",
         "staking_premium",
+        "staking_contributions",
         "mining_operator",
         "mining_estimate",
     } <= set(names)

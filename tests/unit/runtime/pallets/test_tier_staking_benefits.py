@@ -387,6 +387,23 @@ def test_contributions_share_the_budget_of_their_quarter(world: World) -> None:
         staking.claim_contribution(signed(ALICE), u32(1))
 
 
+def test_a_view_shows_the_points_and_what_can_be_claimed(world: World) -> None:
+    staking, contributions = world.staking, world.staking.contributions
+    warm(world, ALICE, BOB)
+    contributions.count_referral(ALICE)
+    contributions.count_vote(BOB)
+    view = contributions.view(ALICE)
+    assert (view.quarter, view.counts, view.mine.points, view.points) == (0, True, 5, 6)
+    assert view.claimable == []
+    world.clock.slots = QUARTER
+    ((quarter, amount),) = contributions.view(ALICE).claimable
+    before = world.free(ALICE)
+    staking.claim_contribution(signed(ALICE), quarter)
+    assert world.free(ALICE) - before == amount == view.budget * 5 // 6
+    assert contributions.view(ALICE).claimable == []
+    assert not contributions.view(CAROL).counts
+
+
 @pytest.mark.parametrize(
     ("kind", "maximum", "points"),
     [(Contribution.Vote, 20, 1), (Contribution.Referral, 4, 5), (Contribution.Credential, 4, 3)],
