@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from btt_chain.compute.blobs.store import BlobError, BlobStore
 from btt_chain.compute.blobs.transport import BlobHost, FetchFailed, NotKept, model_name
-from btt_chain.compute.public.sets import blobs
+from btt_chain.compute.public.sets import add_shipped
 from btt_chain.compute.verifier.checking import NotHad, Worker
 from btt_chain.work import ids
 from btt_chain.work.errors import WorkError
@@ -123,9 +123,11 @@ class ModelShelf:
 
     async def _get(self, model: bytes, endpoints: Sequence[str]) -> Executor:
         name, whys = model_name(model), []
-        shipped = blobs().get(name)
-        if shipped is not None and not self._store.has(name):
-            self._store.put(name, shipped)
+        try:
+            if not self._store.has(name):
+                await self._worker.run(lambda: add_shipped(self._store, name))
+        except (BlobError, OSError) as error:
+            whys.append(str(error))
         if self._store.has(name):
             try:
                 return await self._worker.run(lambda: self._read(model))

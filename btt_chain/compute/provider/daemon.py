@@ -59,7 +59,7 @@ from btt_chain.compute.provider.workshop import (
     payload_size,
     serves_sums,
 )
-from btt_chain.compute.public.sets import blobs
+from btt_chain.compute.public.sets import add_shipped
 from btt_chain.compute.requester.folder import split
 from btt_chain.compute.worker import ThreadWorker
 from btt_chain.crypto.keypair import KeyPair
@@ -273,9 +273,8 @@ class Providing:
         try:
             executor = await self._executor(view)
             graph = executor.model.graph
-            shipped = blobs().get(name)
-            if shipped is not None and not self._inbox.has(name):
-                self._inbox.put(name, shipped)
+            if view.requester is None and not self._inbox.has(name):
+                await self._on_disk(lambda: add_shipped(self._inbox, name))
             if not self._inbox.has(name):
                 limit = payload_size(graph, int(view.items))
                 await self._host.fetch(

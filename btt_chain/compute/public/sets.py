@@ -19,6 +19,7 @@ from typing import Final
 import numpy as np
 
 from btt_chain.compute.blobs.payload import edge_root, payload_pieces
+from btt_chain.compute.blobs.store import BlobStore
 from btt_chain.compute.blobs.transport import model_name, payload_name
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import codec
@@ -59,6 +60,13 @@ def blobs() -> dict[str, bytes]:
         model_name(model_id(manifest)): b"".join(package().chunks()),
         payload_name(input_root()): b"".join(payload_pieces(None, [rows()])),
     }
+
+
+def add_shipped(store: BlobStore, name: str) -> None:
+    """Store the blob of this name, if it belongs to the set. Raises OSError, BlobError."""
+    shipped = blobs().get(name)
+    if shipped is not None:
+        store.put(name, shipped)
 
 
 @cache

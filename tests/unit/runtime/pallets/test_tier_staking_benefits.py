@@ -395,7 +395,7 @@ def test_a_view_shows_the_points_and_what_can_be_claimed(world: World) -> None:
     view = contributions.view(ALICE)
     assert (view.quarter, view.counts, view.mine.points, view.points) == (0, True, 5, 6)
     assert view.claimable == []
-    world.clock.slots = QUARTER
+    world.clock.slot = QUARTER
     ((quarter, amount),) = contributions.view(ALICE).claimable
     before = world.free(ALICE)
     staking.claim_contribution(signed(ALICE), quarter)
