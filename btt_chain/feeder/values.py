@@ -25,7 +25,7 @@ _NUMBER: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,2}))?"
 
 
 class BadValue(ValueError):
-    """What a source answered is no price; the message says why."""
+    """An answer of a source has no price; the message says why."""
 
 
 class Trade(NamedTuple):

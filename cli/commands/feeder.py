@@ -34,7 +34,7 @@ PAUSE: Final = 5.0
 )  # fmt: skip
 @click.option(
     "--interval", type=click.FloatRange(0.2, 600), default=30.0, show_default=True,
-    help="Seconds between two looks at the sources.",
+    help="Seconds between two readings of the sources.",
 )  # fmt: skip
 @click.option(
     "--max-age", type=click.FloatRange(min=0), default=600.0, show_default=True,

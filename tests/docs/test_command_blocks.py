@@ -117,6 +117,7 @@ ATTACKS = "attacks for minutes: tests/hostile/test_short_attacks.py is the short
 FUZZES = "fuzzes for minutes: tests/fuzz runs the corpus"
 UPGRADE = "needs a database or a specification of its own: tests/unit/cli/test_upgrade_commands.py"
 LISTED = "needs an asset that is traded, and a judged issuer: tests/unit/cli/test_asset_commands.py"
+ATTESTED = "needs a provider: tests/unit/cli/test_oracle_commands.py"
 OFFLINE = "needs the database of a stopped node: tests/unit/cli/test_on_a_chain.py"
 PROXIED = "a public node: tests/unit/cli/test_node_process.py"
 NOT_RUN = {
@@ -134,6 +135,7 @@ NOT_RUN = {
         "btt-chain export-blocks": OFFLINE,
         "btt-chain node --chain testnet": PROXIED,
     },
+    "docs/oracle.md": {"btt-chain oracle attest //Bob": ATTESTED},
     "docs/performance.md": {
         "make bench-setup": BENCH,
         "make bench-compare": BENCH,
@@ -152,7 +154,14 @@ NOT_RUN = {
 """Blocks that do not run here: page, beginning of the first command, reason."""
 STARTED: list[subprocess.Popen[str]] = []
 """Programs that go on in the background (`&`)."""
-FILES = {"stash.txt": "//Bob\n", "key.txt": "//Dave\n", "scan.pdf": "a contract"}
+FILES = {
+    "stash.txt": "//Bob\n",
+    "key.txt": "//Dave\n",
+    "scan.pdf": "a contract",
+    "a.txt": "0.40",
+    "b.json": '{"btt": {"cny": "0.41"}}',
+    "c.json": '{"last": [0.42]}',
+}
 """Files that a reader has, by name."""
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
 VALUES = {"ADDRESS": ALICE, "STASH_ADDRESS": ALICE, "/var/lib/btt": "data"}

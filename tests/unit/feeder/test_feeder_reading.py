@@ -128,8 +128,8 @@ async def test_a_price_is_read_from_the_exchange() -> None:
 # ---- a whole poll
 
 
-class Heard:
-    """What a feeder reports."""
+class Reports:
+    """The reports of a feeder."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -140,8 +140,8 @@ class Heard:
         self.facts.append(facts)
 
 
-def feeding(sources: Sequence[Source], heard: Heard, *, dry: bool = False) -> Feeding:
-    return Feeding(Settings({KEY: tuple(sources)}, is_dry_run=dry, report=heard))
+def feeding(sources: Sequence[Source], reports: Reports, *, dry: bool = False) -> Feeding:
+    return Feeding(Settings({KEY: tuple(sources)}, is_dry_run=dry, report=reports))
 
 
 def files(folder: Path, *prices: str) -> list[Source]:
@@ -154,44 +154,44 @@ def files(folder: Path, *prices: str) -> list[Source]:
 
 
 async def test_one_lying_source_of_three_does_not_move_what_is_fed(tmp_path: Path) -> None:
-    chain, heard = ChainOfTests(), Heard()
+    chain, reports = ChainOfTests(), Reports()
     async with web_sources() as base:
         sources = [*files(tmp_path, "0.40"), WebSource(base + "good", POINTER),
                    WebSource(base + "lying", POINTER)]  # fmt: skip
-        assert await feeding(sources, heard).poll(chain)
+        assert await feeding(sources, reports).poll(chain)
     assert chain.fed == [[(KEY, 41 * ONE // 100)]]
-    assert heard.texts == ["fed BTT/CNY 0.41 (first value) in block 7"]
-    assert heard.facts[0]["values"] == {KEY: str(41 * ONE // 100)}
+    assert reports.texts == ["fed BTT/CNY 0.41 (first value) in block 7"]
+    assert reports.facts[0]["values"] == {KEY: str(41 * ONE // 100)}
 
 
 async def test_with_two_of_three_sources_nothing_is_fed(tmp_path: Path) -> None:
-    chain, heard = ChainOfTests(), Heard()
+    chain, reports = ChainOfTests(), Reports()
     sources = [*files(tmp_path, "0.40", "0.41"), FileSource(tmp_path / "none", None)]
-    machine = feeding(sources, heard)
+    machine = feeding(sources, reports)
     assert not await machine.poll(chain)
     assert not await machine.poll(chain)
     assert chain.fed == []
-    assert heard.texts == [
+    assert reports.texts == [
         f"BTT/CNY: file:{tmp_path}/none: cannot be read: No such file or directory",
         "BTT/CNY: silent, 2 sources have a price, 3 are the least",
     ], "the same trouble is reported once"
     (tmp_path / "none").write_text("0.42")
     assert await machine.poll(chain)
-    assert heard.texts[2] == f"BTT/CNY: file:{tmp_path}/none has a price again"
+    assert reports.texts[2] == f"BTT/CNY: file:{tmp_path}/none has a price again"
     assert chain.fed == [[(KEY, 41 * ONE // 100)]]
 
 
 async def test_a_dry_run_feeds_nothing(tmp_path: Path) -> None:
-    chain, heard = ChainOfTests(), Heard()
-    assert await feeding(files(tmp_path, "1", "2", "3"), heard, dry=True).poll(chain)
-    assert (chain.fed, heard.texts) == ([], ["would feed BTT/CNY 2 (first value)"])
+    chain, reports = ChainOfTests(), Reports()
+    assert await feeding(files(tmp_path, "1", "2", "3"), reports, dry=True).poll(chain)
+    assert (chain.fed, reports.texts) == ([], ["would feed BTT/CNY 2 (first value)"])
 
 
 async def test_a_refused_feed_is_reported_and_not_repeated_at_once(tmp_path: Path) -> None:
-    chain, heard = ChainOfTests(refused=TransactionRefused("the pool is full")), Heard()
-    machine = feeding(files(tmp_path, "1", "2", "3"), heard)
+    chain, reports = ChainOfTests(refused=TransactionRefused("the pool is full")), Reports()
+    machine = feeding(files(tmp_path, "1", "2", "3"), reports)
     assert not await machine.poll(chain)
-    assert heard.texts == ["not fed: the pool is full"]
+    assert reports.texts == ["not fed: the pool is full"]
     chain.refused = None
     assert await machine.poll(chain)
     assert chain.fed == [], "the chain's time did not pass"
@@ -201,4 +201,4 @@ async def test_who_is_not_admitted_and_a_broken_connection_end_the_poll(tmp_path
     for error in (NotAdmitted("join first"), Disconnected("gone")):
         chain = ChainOfTests(missing=error)
         with pytest.raises(type(error)):
-            await feeding(files(tmp_path, "1", "2", "3"), Heard()).poll(chain)
+            await feeding(files(tmp_path, "1", "2", "3"), Reports()).poll(chain)
