@@ -137,6 +137,7 @@ SCOPES: Final = {
     ProxyType.NonTransfer: (
         "Models",
         "Providers",
+        "Oracle",
         *VERIFYING,
         *DECIDING,
         "System",

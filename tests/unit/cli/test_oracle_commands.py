@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from btt_chain.client import BlockingChain
 from btt_chain.client.typed import open_runtime
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import ss58
@@ -74,6 +75,24 @@ def test_three_feeders_make_a_price(chain: Path) -> None:
     assert price["value"]["value"] == str(41 * ONE // 100)
     assert "0.41   ready" in good("oracle", "prices")
     assert good("oracle", "feeders").count(f"{KEY} 0.41") == 3
+
+
+def test_a_valid_feed_costs_no_fee_and_a_refused_one_does(chain: Path) -> None:
+    del chain
+
+    def free() -> int:
+        with BlockingChain.connect(os.environ["BTT_URL"]) as node:
+            account = node.storage("System.Account", "//Dave")
+        assert isinstance(account, dict)
+        assert isinstance(account["data"], dict)
+        return int(str(account["data"]["free"]))
+
+    before = free()
+    assert feed("Dave").exit_code == 0
+    assert free() == before
+    refused = run("tx", "call", "Oracle.feed_values", f'[["{KEY}", "0planck"]]', "--from", "//Dave")
+    assert "Oracle.Zero" in refused.stderr
+    assert free() < before
 
 
 def test_a_feeder_joins_and_leaves(chain: Path) -> None:
