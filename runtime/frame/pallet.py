@@ -39,7 +39,7 @@ from btt_chain.scale.shape import attribute_docs
 from runtime.frame.call import Call, CallMark, Dispatchable
 from runtime.frame.error import Error
 from runtime.frame.event import Event
-from runtime.frame.host import EventRecord, Happened, Host
+from runtime.frame.host import Host
 from runtime.frame.items import StorageItem, camel
 
 V = TypeVar("V")
@@ -241,7 +241,7 @@ class Pallet:
     def deposit(self, event: Event) -> None:
         """Emit `event`; it is undone with the storage layer in which it was emitted."""
         host = self.host
-        host.events.append(EventRecord(host.phase, Happened(self.index, event), []))
+        host.events.append((host.phase, self.index, event))
 
 
 class Component:

@@ -306,8 +306,14 @@ class Runtime:
                 if not fields(kind)
             }
 
+            last, encoded = None, b""
+
             def encode(event: Event) -> bytes:
-                return fixed.get(event.__class__) or begin + inner(event)
+                nonlocal last, encoded
+                if event is not last:  # each call of one kind succeeds with the same event
+                    last = event
+                    encoded = fixed.get(event.__class__) or begin + inner(event)
+                return encoded
 
             return encode
 

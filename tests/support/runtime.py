@@ -102,7 +102,7 @@ class SmallRuntime(Runtime):
 
     def announced(self) -> list[object]:
         """Return the events so far, without phase and pallet."""
-        return [record.event.event for record in self.host.events]
+        return [event for _, _, event in self.host.events]
 
 
 class TestRuntime(SmallRuntime):

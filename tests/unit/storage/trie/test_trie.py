@@ -154,6 +154,17 @@ def test_an_ordered_root_is_the_root_under_compact_indices() -> None:
     assert ordered_root([]) == EMPTY_ROOT
 
 
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize(
+    "count", [1, 2, 3, 4, 16, 17, 63, 64, 65, 66, 67, 128, 300, 4_097, 16_383, 16_384, 16_387]
+)
+def test_an_ordered_root_is_that_of_the_trie_for_any_length(count: int, version: int) -> None:
+    sizes = (0, 1, 31, 32, 33, 34, 150)
+    values = [b"%d" % index + bytes(sizes[index % 7]) for index in range(count)]
+    pairs = {compact(index): value for index, value in enumerate(values)}
+    assert ordered_root(values, version) == state_root(pairs, version)
+
+
 def test_the_cache_lets_go_of_lower_levels_first() -> None:
     records: dict[bytes, bytes] = {}
     cache = TrieCache(records.get, limit=20)
