@@ -168,6 +168,8 @@ class BlockStore:
         found = self.open.get(hash)
         if found is not None:
             return found.ref.number
+        if hash == self.finalized.hash:
+            return self.finalized.number
         raw = self.header(hash)
         return None if raw is None else read_number(raw)
 

@@ -139,6 +139,9 @@ class StateImport:
         self._kv = kv
         self._writer = writer
         self._blocks = writer.blocks
+        self._missing: Missing | None = None
+        self._is_missing_read = False
+        """True if `_missing` is what is stored; sync asks for it with every message."""
 
     @property
     def progress(self) -> Progress | None:
@@ -149,8 +152,11 @@ class StateImport:
     @property
     def missing(self) -> Missing | None:
         """The blocks below a fetched state that are missing; None if all are stored."""
-        raw = self._kv.get(META_HISTORY)
-        return None if raw is None else Missing.decode(raw)
+        if not self._is_missing_read:
+            raw = self._kv.get(META_HISTORY)
+            self._missing = None if raw is None else Missing.decode(raw)
+            self._is_missing_read = True
+        return self._missing
 
     @property
     def lowest(self) -> int:
@@ -159,7 +165,11 @@ class StateImport:
         return 0 if missing is None else missing.highest.number + 1
 
     def resume(self) -> None:
-        """Remove the rest of the old state if a process died while it removed it."""
+        """Remove the rest of the old state if a process died while it removed it.
+
+        Called whenever the store is loaded: what is in memory is read again.
+        """
+        self._is_missing_read = False
         begun = self.progress
         if begun is not None and not begun.wiped:
             self._wipe_state(begun)
@@ -238,7 +248,7 @@ class StateImport:
         draft.put(META_BASE, ref.hash)
         draft.put(META_IMPORT, None)
         writer.write(draft, sync=True)
-        writer.load()
+        writer.load()  # which calls `resume`
         return ref
 
     def insert_history(self, ancient: Sequence[AncientBlock]) -> Missing | None:
@@ -270,6 +280,7 @@ class StateImport:
             break
         draft.put(META_HISTORY, missing.encode() if missing.left else None)
         writer.write(draft)
+        self._is_missing_read = False
         return missing if missing.left else None
 
     def _wipe_state(self, begun: Progress) -> None:

@@ -12,7 +12,7 @@ from typing import Final
 from btt_chain.chain.client import Client
 from btt_chain.primitives.digest import RuntimeEnvironmentUpdated
 from btt_chain.primitives.header import Header
-from runtime.pallets.upgrade import coming
+from runtime.pallets.upgrade import Due, coming
 from storage.state import StateUnavailable
 
 CHANGE_SLOTS: Final = 8
@@ -27,6 +27,8 @@ class RuntimeChanges:
         self._client = client
         self._changed: int | None = None
         """The slot of the last imported block that changes the runtime."""
+        self._due: tuple[bytes, Due | None] | None = None
+        """The runtime that the state of a block schedules, with that block's hash."""
 
     def imported(self, header: Header, slot: int) -> None:
         """Process a block that was imported in this slot."""
@@ -48,8 +50,11 @@ class RuntimeChanges:
     def _is_due(self, slot: int) -> bool:
         """Return True if our best block's state schedules a runtime up to this slot."""
         client = self._client
-        try:
-            due = coming(client.state(client.best().hash).get)
-        except StateUnavailable:  # it is being fetched
-            return False
+        best = client.best().hash
+        if self._due is None or self._due[0] != best:
+            try:
+                self._due = best, coming(client.state(best).get)
+            except StateUnavailable:  # it is being fetched
+                return False
+        due = self._due[1]
         return due is not None and due.in_headers <= slot
