@@ -1,4 +1,4 @@
-"""How a wallet pays a clinic without showing who goes there.
+"""Accounts of a wallet that pays clinics: one for each, so that payments show less.
 
 A payment is public, and its receiver's category with it. So a wallet pays health merchants from an
 account of its own for each merchant, `//pay//ADDRESS`, and puts money there in round sums, so that

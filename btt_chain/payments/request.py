@@ -17,7 +17,7 @@ from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.invoice import PREFIX, Hashed, Item, read_invoice
 from btt_chain.payments.uri import SCHEME, read_uri
 from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.currency import Currency, currency
+from btt_chain.primitives.currency import BTT, Currency, currency
 from btt_chain.scale import u128
 
 HEALTH: Final = range(8_000, 8_100)
@@ -76,8 +76,13 @@ class MerchantView:
     """Name whose identity a registrar judged good; None if none did."""
 
     @property
+    def currencies(self) -> tuple[str, ...]:
+        """Letters of the currencies that it accepts: its own and BTT."""
+        return (self.currency,) if self.currency == BTT else (self.currency, BTT)
+
+    @property
     def is_health(self) -> bool:
-        """Return True for a category of health services."""
+        """Return True if its category is one of health services."""
         return self.category in HEALTH
 
 
@@ -112,10 +117,10 @@ def judge(
         raise PaymentError("the account is no registered merchant: nothing would protect the payer")
     if not merchant.is_active:
         raise PaymentError("the merchant is suspended or closing, and accepts no payments")
-    if request.currency.code not in ("BTT", merchant.currency):
+    if request.currency.code not in merchant.currencies:
+        accepted = " and ".join(merchant.currencies)
         raise PaymentError(
-            f"the merchant accepts {merchant.currency} and BTT, and the request is in "
-            f"{request.currency.code}"
+            f"the merchant accepts {accepted}, and the request is in {request.currency.code}"
         )
     keys = (bytes(merchant.account), *merchant.tills)
     if request.is_signed_by is not None and not request.is_signed_by(keys):

@@ -1,4 +1,4 @@
-"""What a till shows about one invoice: a state machine without a clock or a network.
+"""The stages of an invoice at a till: a state machine without a clock or a network.
 
     waiting --payment in a best block--> seen --its block is final--> final
        ^                                  |

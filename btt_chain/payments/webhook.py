@@ -48,7 +48,7 @@ _SPECIAL: Final = tuple(
         ),
     )
 )  # fmt: skip
-"""Not for receivers, whatever the running Python knows of them (IANA special-purpose registry)."""
+"""Not for receivers, whatever the tables of the running Python say (IANA special purposes)."""
 
 
 def new_secret() -> str:

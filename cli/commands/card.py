@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,6 +18,7 @@ from cli.common.types import Seconds
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
     from btt_chain.payments.card_file import CardFile
+    from btt_chain.scale.portable import Plain
     from cli.common.payfi_calls import Prepared
 
 DAY_S: Final = 86_400
@@ -89,7 +90,7 @@ def new(scheme: str, output: Path, as_json: bool) -> None:
 @json_option
 def register(
     file: Path, payment: str, day: str, categories: tuple[int, ...], guardian: str | None,
-    days: int, url: str, timeout: float, as_json: bool, **options: Any,
+    days: int, url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Register the card in FILE for the account of --from, which pays its payments."""
     from cli.common.payfi_calls import send
@@ -100,8 +101,9 @@ def register(
 
     async def make(chain: Chain) -> Prepared:
         money = chain.metadata.currency
-        limits: dict[str, Any] = {
-            "payment": planck(money, payment), "day": planck(money, day),
+        most, most_a_day = planck(money, payment), planck(money, day)
+        limits: dict[str, Plain] = {
+            "payment": most, "day": most_a_day,
             "categories": list(categories), "expires_ms": (int(time.time()) + days * DAY_S) * 1_000,
         }  # fmt: skip
         kind = "P256" if type(made.key).__name__ == "P256Key" else "Ed25519"
@@ -110,7 +112,7 @@ def register(
             "PayFi.register_card", key={kind: _hex(made.key.key)}, limits=limits, guardian=watcher
         )
         owner = chain.metadata.address(sender.pair.account_id)
-        once, daily = money.format(limits["payment"]), money.format(limits["day"])
+        once, daily = money.format(most), money.format(most_a_day)
         return (
             (
                 f"Register the card {_hex(made.id)}: it can pay up to {once} at once and {daily} a "
@@ -139,7 +141,7 @@ def register(
 @click.option("--genesis", required=True, metavar="HEX", help="Hash of block zero of the chain.")
 @click.option("--reference", metavar="HEX", help="Reference of the invoice. [default: random]")
 @click.option(
-    "--expires", type=Seconds(), default=600.0, show_default=True,
+    "--expires", type=Seconds(), default=300.0, show_default=True,
     help="Seconds in which the merchant can use it, at most 7 days.",
 )  # fmt: skip
 @json_option
@@ -195,7 +197,7 @@ def sign(
 @sending_options
 @connection_options
 @json_option
-def freeze(id: str, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def freeze(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Freeze a lost card, by its id or its file. Its owner or its guardian signs."""
     from cli.common.payfi_calls import send
 
@@ -249,7 +251,7 @@ def show_(id: str, url: str, timeout: float, as_json: bool) -> None:
     run(work())
 
 
-async def _record(chain: Chain, card_id: bytes) -> dict[str, Any]:
+async def _record(chain: Chain, card_id: bytes) -> dict[str, Plain]:
     """Return a card as the chain has it. NotFound if there is none."""
     found = await chain.storage("PayFi.Cards", _hex(card_id))
     if not isinstance(found, dict):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -13,6 +13,7 @@ from cli.common.sending import Sender, SendingCommand, sending_options
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
+    from btt_chain.scale.portable import Plain
     from cli.common.payfi_calls import Prepared
 
 PAYMENT_ID: Final = click.IntRange(0, 2**64 - 1)
@@ -56,7 +57,7 @@ def dispute() -> None:
 @json_option
 def open_(
     payment: int, reason: str, amount: str | None, evidence: str, url: str, timeout: float,
-    as_json: bool, **options: Any,
+    as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Dispute PAYMENT, or a part of it. Its payer signs.
 
@@ -100,7 +101,7 @@ def open_(
 @sending_options
 @connection_options
 @json_option
-def withdraw(payment: int, url: str, timeout: float, as_json: bool, **options: Any) -> None:
+def withdraw(payment: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Withdraw the dispute of PAYMENT: the merchant has the money."""
     from cli.common.payfi_calls import send
 
@@ -148,7 +149,7 @@ def show_(payment: int, url: str, timeout: float, as_json: bool) -> None:
     run(work())
 
 
-async def _record(chain: Chain, payment: int) -> dict[str, Any]:
+async def _record(chain: Chain, payment: int) -> dict[str, Plain]:
     """Return a dispute as the chain has it. NotFound if there is none."""
     found = await chain.storage("PayFi.Disputes", payment)
     if not isinstance(found, dict):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from cli.commands.merchant_cards import capture, charge, void
 from cli.commands.merchant_statement import statement
 from cli.commands.merchant_watch import watch
 from cli.common import show
@@ -30,8 +31,8 @@ def merchant() -> None:
     """Be paid: register, watch payments, refund, answer disputes, get statements."""
 
 
-merchant.add_command(watch)
-merchant.add_command(statement)
+for _command in (watch, statement, charge, capture, void):
+    merchant.add_command(_command)
 
 
 @examples(
@@ -58,7 +59,7 @@ merchant.add_command(statement)
 @json_option
 def register(
     category: int, code: str, tills: tuple[str, ...], analytics: bool, meta: str, url: str,
-    timeout: float, as_json: bool, **options: Any,
+    timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Register the account of --from as a merchant; a bond is put on hold."""
     from cli.common.merchants import currency_named, fields, number
@@ -68,7 +69,7 @@ def register(
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
-        facts: dict[str, Any] = {
+        facts: dict[str, Plain] = {
             "currency": _hex(unit.code.encode()), "plan": ANALYTICS if analytics else 0,
             "meta": meta,
         }  # fmt: skip
@@ -80,8 +81,12 @@ def register(
         )
         call = chain.compose("PayFi.register", category=category, **facts)
         if tills:
-            settings = {**facts, "policy": None, "till_keys": _accounts(chain, tills)}
-            calls: Any = [
+            settings: dict[str, Plain] = {
+                **facts,
+                "policy": None,
+                "till_keys": _accounts(chain, tills),
+            }
+            calls: list[Plain] = [
                 {"PayFi": {"register": {"category": category, **facts}}},
                 {"PayFi": {"configure": settings}},
             ]
@@ -108,7 +113,7 @@ def register(
 @json_option
 def configure(
     tills: tuple[str, ...], removed: tuple[str, ...], code: str | None, analytics: bool | None,
-    url: str, timeout: float, as_json: bool, **options: Any,
+    url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Change tills, currency or plan of the merchant; the rest stays as it is."""
     from cli.common.merchants import currency_named, fields, number, registered
@@ -207,7 +212,7 @@ def show_(
 @connection_options
 @json_option
 def refund(
-    payment: int, amount: str | None, url: str, timeout: float, as_json: bool, **options: Any
+    payment: int, amount: str | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Give a payment back. Before settlement no fee is due; later the fee stays paid."""
     from cli.common.merchants import existing
@@ -252,7 +257,7 @@ def refund(
 @json_option
 def answer(
     payment: int, accept: bool, contest: str | None, url: str, timeout: float, as_json: bool,
-    **options: Any,
+    **options: object,
 ) -> None:  # fmt: skip
     """Answer the dispute of a payment; without an answer in 72 hours the payer wins."""
     from cli.common.merchants import existing
@@ -264,7 +269,7 @@ def answer(
 
     async def make(chain: Chain) -> Prepared:
         await existing(chain, payment)
-        value: Any = "Accept" if accept else {"Contest": contest}
+        value: Plain = "Accept" if accept else {"Contest": contest}
         call = chain.compose("PayFi.answer", payment=payment, answer=value)
         if accept:
             return f"Accept the dispute of payment {payment}.", call, "The payer is paid."

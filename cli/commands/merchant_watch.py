@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.errors import printable
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import connection_options, examples, json_option, read_text
@@ -175,7 +176,7 @@ def _print(chain: Chain, height: int, event: MerchantEvent, as_json: bool) -> No
         for name in ("gross", "net", "fee", "amount", "to_payer", "to_merchant")
         if data.get(name) is not None
     ]
-    click.echo(f"{height:>8}  {event.type.value:<22}{about}  {', '.join(amounts)}")
+    click.echo(printable(f"{height:>8}  {event.type.value:<22}{about}  {', '.join(amounts)}"))
 
 
 async def _deliveries(
@@ -206,7 +207,7 @@ def _log(report: Report, *, as_json: bool) -> None:
     if as_json:
         show.line({"delivery": report.id, "words": words})
     elif not isinstance(report.decision, Delivered):
-        show.note(f"{report.id}: {words}")
+        show.note(printable(f"{report.id}: {words}"))
 
 
 @asynccontextmanager

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.client.errors import printable
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import connection_options, examples, json_option, read_text
@@ -39,14 +40,14 @@ ROUND_UNIT: Final = 10**18
 @click.option(
     "--same-account",
     is_flag=True,
-    help="Pay a health service from the account of --from, which everybody can see.",
+    help="Pay a health service from the account of --from, which all can see.",
 )
 @sending_options
 @connection_options
 @json_option
 def pay(
     request: str, amount: str | None, most: str | None, same_account: bool, url: str,
-    timeout: float, as_json: bool, **options: Any,
+    timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Pay REQUEST: an invoice, a payment URI, or the text of an EMV code.
 
@@ -72,7 +73,7 @@ def pay(
                 await _pay_apart(chain, plan, sender)
             else:
                 if plan.merchant.is_health:
-                    show.note("warning: this account pays a health service; everybody can see it")
+                    show.note("warning: this account pays a health service, and all can see it")
                 await _pay(chain, plan, sender)
 
     run(work())
@@ -131,7 +132,8 @@ async def _plan(
     reference = request.reference or new_reference()
     if await paid_with(chain, request.merchant, reference) is not None:
         raise Refused("the request is paid already; nothing was sent")
-    gross = await quoted(chain, request.merchant, units, unit)
+    quote = await quoted(chain, request.merchant, units, unit)
+    gross = quote.gross
     limit = gross if unit.code == "BTT" else gross + -(-gross * MARGIN_BPS // 10_000)
     if most is not None:
         limit = planck(chain.metadata.currency, most)
@@ -150,13 +152,13 @@ def _introduce(chain: Chain, plan: Plan) -> None:
     cost = ""
     if plan.unit.code != "BTT":
         cost = f", now {money.format(plan.gross)}, at most {money.format(plan.most)}"
-    show.note(f"Pay {plan.amount}{cost} to {named(chain, plan.merchant)}.")
+    show.note(printable(f"Pay {plan.amount}{cost} to {named(chain, plan.merchant)}."))
     if plan.request.text:
-        show.note(f"For: {plan.request.text}")
+        show.note(printable(f"For: {plan.request.text}"))
     for item in plan.request.items:
-        show.note(f"  {item.text}: {plan.unit.format(item.units)}")
+        show.note(printable(f"  {item.text}: {plan.unit.format(item.units)}"))
     for warning in plan.warnings:
-        show.note(f"warning: {warning}")
+        show.note(printable(f"warning: {warning}"))
     if plan.merchant.name is None:
         bond = money.format(plan.merchant.free_bond)
         show.note(f"protected up to {bond}: the merchant's bond, if it vanishes after settlement")

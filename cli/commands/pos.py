@@ -8,7 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -75,7 +75,7 @@ MAX_DESCRIPTION: Final = 140
 def pos(
     amount: str, code: str | None, merchant: str | None, description: str, expires: float,
     form: str, ground: str, port: int, no_display: bool, url: str, timeout: float, as_json: bool,
-    **options: Any,
+    **options: object,
 ) -> int:  # fmt: skip
     """Ask for one payment of AMOUNT: print an invoice and its QR code, and wait.
 
@@ -117,8 +117,8 @@ class Issued:
     currency: Currency
     expires_ms: int
     text: str
-    gross: int | None
-    """Planck that it costs now; None if the chain has no price."""
+    gross: int
+    """Planck that it costs now."""
 
     @property
     def amount(self) -> str:
@@ -154,14 +154,14 @@ class Screen:
             show.line(
                 {"event": "invoice", "text": issued.text,
                  "reference": "0x" + issued.reference.hex(), "amount": issued.amount,
-                 "planck": None if issued.gross is None else str(issued.gross),
+                 "planck": str(issued.gross),
                  "expires": issued.expires_ms, "display": address}
             )  # fmt: skip
             return
         if code:
             click.echo(code, nl=False, color=True)
         facts = {"merchant": issued.name, "amount": issued.amount}
-        if issued.gross is not None and issued.currency.code != "BTT":
+        if issued.currency.code != "BTT":
             facts["now"] = chain.metadata.currency.format(issued.gross)
         facts["request"] = issued.text
         if address:
@@ -257,9 +257,10 @@ async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
             "the merchant adds it with `btt-chain merchant configure --till`"
         )
     unit = currency_named(asked.code or view.currency)
-    if unit.code not in ("BTT", view.currency):
-        raise Mistyped(f"--currency: the merchant accepts {view.currency} and BTT")
+    if unit.code not in view.currencies:
+        raise Mistyped(f"--currency: the merchant accepts {' and '.join(view.currencies)}")
     units = amount_of(asked.amount, unit)
+    quote = await quoted(chain, account, int(units), unit)
     now_ms = time.time_ns() // 1_000_000
     reference = new_reference()
     expires_ms = u64(now_ms + int(asked.expires_s * 1_000))
@@ -268,9 +269,8 @@ async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
     except PaymentError as error:
         raise Refused(str(error)) from None
     return Issued(
-        view, named(chain, view), reference, units, unit, int(expires_ms), text,
-        await quoted(chain, account, int(units), unit),
-    )  # fmt: skip
+        view, named(chain, view), reference, units, unit, int(expires_ms), text, quote.gross
+    )
 
 
 def _text(

@@ -70,7 +70,9 @@ def list_(who: str, url: str, timeout: float, as_json: bool) -> None:
 @examples("btt-chain premium buy 0 --months 3 --from //Alice")
 @premium.command(cls=SendingCommand)
 @click.argument("service", type=click.IntRange(0, 2**32 - 1))
-@click.option("--months", type=click.IntRange(1, 12), default=1, show_default=True)
+@click.option(
+    "--months", type=click.IntRange(1, 12), default=1, show_default=True, help="Months to buy."
+)
 @click.option("--max-price", metavar="AMOUNT", help="The most to pay. [default: the price now]")
 @sending_options
 @connection_options

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from btt_chain.client.errors import printable
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.request import MerchantView
 from btt_chain.payments.till import Found
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.currency import BTT, Currency, CurrencyError, currency
+from btt_chain.primitives.currency import Currency, CurrencyError, currency
 from btt_chain.scale import u128
 from cli.common.errors import Mistyped, NotFound, Refused
 
@@ -48,6 +49,20 @@ class PaymentView:
     def amount(self) -> str:
         """Amount of the invoice with its currency."""
         return f"{currency(self.currency).format(self.units)} {self.currency}"
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The cost and the course of a payment if it were made now."""
+
+    gross: int
+    """Planck that the payer pays."""
+    fee: int
+    """Planck of it that the merchant pays as a fee."""
+    net: int
+    due_ms: int
+    """Earliest time of its settlement."""
+    latest_ms: int
 
 
 async def merchant_of(chain: Chain, account: bytes, at: bytes | None = None) -> MerchantView | None:
@@ -186,23 +201,16 @@ async def paid_with(
     )  # fmt: skip
 
 
-async def quoted(chain: Chain, merchant: bytes, units: int, unit: Currency) -> int:
-    """Return the planck that an amount costs now. Refused if the chain has no price."""
-    if unit.code == BTT:
-        return units
-    from btt_chain.client.errors import RpcError
-
+async def quoted(chain: Chain, merchant: bytes, units: int, unit: Currency) -> Quote:
+    """Return the cost and the course of a payment now. Refused if it would be refused now."""
     code = "0x" + unit.code.encode().hex()
-    try:
-        answer = await chain.api("PayFiApi.quote", _hex(merchant), units, code)
-    except RpcError as error:
-        raise Refused(f"the chain has no price of {unit.code} now: {error}") from None
-    if not isinstance(answer, dict):
-        raise Refused(f"the chain has no price of {unit.code} now: {answer!r}")
-    if "Err" in answer:
-        raise Refused(f"the chain has no price of {unit.code} now: {variant(answer['Err'])}")
-    found = answer.get("Ok", answer)
-    return number(fields(found)["gross"])
+    answer = fields(await chain.api("PayFiApi.quote", _hex(merchant), units, code))
+    if "Ok" not in answer:
+        refusal = fields(answer["Err"])
+        words = f"this cannot be paid now: {refusal['name']!s}: {refusal['reason']!s}"
+        raise Refused(printable(words))
+    found = fields(answer["Ok"])
+    return Quote(*(number(found[name]) for name in ("gross", "fee", "net", "due_ms", "latest_ms")))
 
 
 async def bucket_ms(chain: Chain) -> int:

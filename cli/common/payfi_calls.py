@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from btt_chain.client.errors import printable
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.session import open_chain, run
@@ -28,7 +29,7 @@ def send(
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
             sentence, call, after = await make(chain)
-            show.note(sentence)
+            show.note(printable(sentence))
             wire, _ = await sender.prepare(chain, call)
             report(await sender.included(chain, call, wire), after, as_json=sender.as_json)
 

@@ -18,7 +18,7 @@ MAX_PAUSE_S: Final = 1.0
 
 
 class Post(Protocol):
-    """What sends: `Transport`, or a test's."""
+    """Sender of one delivery; `Transport` implements it."""
 
     async def post(self, headers: Mapping[str, str], body: bytes, /) -> Result:
         """Send a body once."""

@@ -40,7 +40,7 @@ CELL: Final = (6, 12)
 
 
 def screenshot(text: str, ink: int, ground: int) -> Image.Image:
-    """Draw lines of half blocks as a terminal with these colours shows them."""
+    """Return an image of lines of half blocks as a terminal with these colours shows them."""
     lines = text.splitlines()
     plain = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in lines]
     width, height = CELL
@@ -91,12 +91,12 @@ def test_the_terminal_is_read_in_both_themes(
 @pytest.mark.parametrize(("ground", "ink", "paper"), [(Ground.DARK, BLACK, WHITE),
                                                       (Ground.LIGHT, WHITE, BLACK)])  # fmt: skip
 def test_the_wrong_ground_is_not_read(ground: Ground, ink: int, paper: int) -> None:
-    # So the test above tells the themes apart.
+    # So the test above distinguishes the themes.
     assert read(screenshot(qr.terminal(URI, ground), ink, paper)) is None
 
 
-def drawn_svg(document: str, scale: int) -> Image.Image:
-    """Draw the rectangles of an SVG: the white ground, and runs of black modules."""
+def svg_image(document: str, scale: int) -> Image.Image:
+    """Return the rectangles of an SVG as an image: the white ground, and runs of black modules."""
     root = ET.fromstring(document)
     side = int(root.attrib["viewBox"].split()[2])
     image = Image.new("L", (side * scale, side * scale), 128)
@@ -114,7 +114,7 @@ def drawn_svg(document: str, scale: int) -> Image.Image:
 @pytest.mark.parametrize("text", [URI, INVOICE])
 def test_the_svg_is_read(text: str) -> None:
     document = qr.svg(text, scale=5)
-    assert read(drawn_svg(document, 5)) == (text.upper() if text is INVOICE else text)
+    assert read(svg_image(document, 5)) == (text.upper() if text is INVOICE else text)
     assert len(document) < 40_000
 
 

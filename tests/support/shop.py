@@ -1,0 +1,109 @@
+"""A merchant and its customers on a node, by the programs that people start."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from click.testing import CliRunner
+
+from cli.program import program
+from support.vectors import REPOSITORY
+
+HANG: Final = 120
+"""Seconds after which a program hangs: several times what a busy machine needs."""
+
+
+class Done(NamedTuple):
+    """A command that ended."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@dataclass(slots=True)
+class Till:
+    """A running `btt-chain pos --json`."""
+
+    process: subprocess.Popen[str]
+
+    def line(self) -> dict[str, Any]:
+        """Return the next document that it prints."""
+        assert self.process.stdout is not None
+        text = self.process.stdout.readline()
+        assert text, self.process.stderr and self.process.stderr.read()
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+    def end(self) -> tuple[int, list[dict[str, Any]]]:
+        """Return its exit code and the documents that are left."""
+        out, _ = self.process.communicate(timeout=HANG)
+        return self.process.returncode, [json.loads(line) for line in out.splitlines()]
+
+
+@dataclass(slots=True)
+class Shop:
+    """The commands of a merchant, a till and payers on one node."""
+
+    url: str
+    home: Path
+
+    def variables(self) -> dict[str, str]:
+        """Variables of the commands: this node, and a home of their own."""
+        return {"XDG_DATA_HOME": str(self.home), "BTT_URL": self.url, "COLUMNS": "200"}
+
+    def run(self, *words: str) -> Done:
+        """Run a command to its end, in this process."""
+        result = CliRunner().invoke(program, list(words), env=self.variables())
+        return Done(result.exit_code, result.stdout, result.stderr)
+
+    def document(self, *words: str) -> Any:
+        """Run a command with --json that must succeed; its document."""
+        done = self.run(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def lines(self, *words: str) -> list[dict[str, Any]]:
+        """Run a command that prints documents on lines, and must succeed."""
+        done = self.run(*words, "--json")
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    @contextmanager
+    def started(self, *words: str) -> Iterator[subprocess.Popen[str]]:
+        """Start a program, and end it at last."""
+        process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", *words],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY), "PYTHONUNBUFFERED": "1"}
+            | self.variables(),
+        )  # fmt: skip
+        try:
+            yield process
+        finally:
+            process.kill()
+            process.communicate()
+
+    @contextmanager
+    def till(self, *words: str) -> Iterator[tuple[Till, dict[str, Any]]]:
+        """Start `pos`, and yield it with its invoice."""
+        with self.started("pos", *words, "--json") as process:
+            till = Till(process)
+            yield till, till.line()
+
+    def open(self, who: str, category: int, *more: str) -> None:
+        """Fund an account and its till, and register it as a merchant."""
+        for name in (who, f"{who}//till"):
+            self.document("tx", "transfer", "--from", "//Alice", name, "5000BTT")
+        self.document(
+            "merchant", "register", "--category", str(category), "--till", f"{who}//till",
+            "--from", who, *more,
+        )  # fmt: skip

@@ -1,0 +1,390 @@
+"""Merchants, tills and payers by their commands, on a node that makes a block a transaction."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import re
+import signal
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import standardwebhooks
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.payments.emv import EmvCode, write_emv
+from btt_chain.payments.uri import PaymentUri, write_uri
+from btt_chain.payments.webhook import new_secret
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.currency import currency
+from btt_chain.scale import u128
+from support.instant_node import instant_node
+from support.shop import Shop
+
+CAFE, CLINIC = "//Cafe", "//Clinic"
+BTT: Final = 10**18
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    base = tmp_path_factory.mktemp("shop")
+    with instant_node(base / "node") as url:
+        found = Shop(url, base / "home")
+        found.open(CAFE, 5_814)
+        found.open(CLINIC, 8_099)
+        yield found
+
+
+def account(uri: str) -> AccountId:
+    return AccountId(KeyPair.from_uri(uri).account_id)
+
+
+def address(uri: str) -> str:
+    return ss58.encode(account(uri))
+
+
+# ---- the till
+
+
+def test_a_till_says_seen_and_then_final_and_prints_the_receipt(shop: Shop) -> None:
+    with shop.till("1.5", "--from", f"{CAFE}//till", "--merchant", CAFE) as (till, invoice):
+        with urllib.request.urlopen(invoice["display"] + "state") as answer:
+            state = json.load(answer)
+        assert (state["amount"], state["stage"]) == ("1.5 BTT", "waiting")
+        assert state["svg"].startswith("<svg")
+        paid = shop.document("pay", invoice["text"], "--from", "//Alice")
+        code, events = till.end()
+    assert code == 0
+    assert [event["event"] for event in events] == ["seen", "final", "receipt"]
+    assert "not paid yet" in events[0]["words"]
+    assert events[1]["words"] == "paid: 1.5 BTT"
+    receipt = events[2]
+    assert (receipt["payment"], receipt["fee"], receipt["net"]) == (
+        paid["payment"], "0.012 BTT", "1.488 BTT",
+    )  # fmt: skip
+    again = shop.run("pay", invoice["text"], "--from", "//Bob")
+    assert (again.returncode, "paid already; nothing was sent" in again.stderr) == (1, True)
+
+
+def test_the_display_answers_this_machine_only(shop: Shop) -> None:
+    with shop.till("2", "--from", CAFE) as (_, invoice):
+        request = urllib.request.Request(invoice["display"], headers={"Host": "evil.example:80"})
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            urllib.request.urlopen(request)
+        with urllib.request.urlopen(invoice["display"]) as answer:
+            page = answer.read().decode()
+        assert "<title>Payment</title>" in page
+
+
+def test_another_amount_with_the_reference_is_not_paid(shop: Shop) -> None:
+    with shop.till("3", "--from", CAFE) as (till, invoice):
+        call = ("PayFi.pay", CAFE, "1BTT", "BTT", "1BTT", invoice["reference"], "null")
+        sent = shop.run("tx", "call", *call, "--from", "//Alice")
+        assert sent.returncode == 0, sent.stderr
+        code, events = till.end()
+    assert code == 1
+    assert events[-1]["words"] == "not paid: 1 BTT arrived instead of 3 BTT"
+
+
+def test_a_key_that_is_no_till_makes_no_invoice(shop: Shop) -> None:
+    done = shop.run("pos", "1", "--from", "//Bob", "--merchant", CAFE)
+    assert done.returncode == 1
+    assert f"{address('//Bob')} is no till of" in done.stderr
+    unknown = shop.run("pos", "1", "--from", "//Bob")
+    assert (unknown.returncode, "is no merchant; register it with" in unknown.stderr) == (4, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (("0",), "the amount is zero"),
+        (("1.0000000000000000001",), "BTT has 18 decimals"),
+        (("1,5",), "write digits with one point"),
+        (("1", "--currency", "XAU"), "use one of BTT"),
+        (("1", "--currency", "CNY"), "--currency: the merchant accepts BTT"),
+        (("1", "--description", "x" * 141), "at most 140 bytes"),
+        (("1", "--expires", "nan"), "is not a number of seconds"),
+    ],
+)
+def test_what_is_typed_wrongly_at_the_till_is_said_in_one_line(
+    shop: Shop, words: tuple[str, ...], reason: str
+) -> None:
+    done = shop.run("pos", *words, "--from", CAFE)
+    assert done.returncode == 2, done.stderr
+    assert reason in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_more_than_an_unjudged_merchant_may_take_is_refused_before_the_code_is_shown(
+    shop: Shop,
+) -> None:
+    done = shop.run("pos", "1001", "--from", CAFE)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "this cannot be paid now: PayFi.OverLimit" in done.stderr
+
+
+# ---- paying
+
+
+def test_what_is_paid_and_what_is_doubtful_is_said_before_it_is_signed(shop: Shop) -> None:
+    code = write_emv(EmvCode(account(CAFE), 5_814, currency("BTT"), "CORNER CAFE", "SHENZHEN"))
+    done = shop.run("pay", code, "--amount", "1", "--from", "//Alice", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    said = done.stderr.splitlines()
+    assert said[0] == f"Pay 1 BTT to {address(CAFE)}."
+    assert "warning: no registrar has judged the identity of this merchant" in said
+    assert any("static code, which anybody can cover with a sticker" in line for line in said)
+    assert any("claims the name 'CORNER CAFE', which no registrar" in line for line in said)
+    assert said[-1].startswith("protected up to 1_000 BTT")
+
+
+@pytest.mark.parametrize(
+    ("request_", "words", "code", "reason"),
+    [
+        ("hello", (), 2, "is no payment request"),
+        (f"btt:{address(CAFE)}", (), 2, "leaves the amount to you: give --amount"),
+        (f"btt:{address(CAFE)}?amount=2", ("--amount", "3"), 2, "the request is for 2 BTT"),
+        (f"btt:{address(CAFE)}?amount=2", ("--max", "1BTT"), 1, "more than --max permits"),
+        (f"btt:{address('//Bob')}?amount=2", (), 1, "no registered merchant"),
+        (f"btt:{address(CAFE)}?amount=2&exp=1", (), 1, "has expired"),
+        (f"btt:{address(CAFE)}?amount=2&net=00000000", (), 1, "for the chain 0x00000000"),
+        (
+            f"btt:{address(CAFE)}?amount=2&currency=CNY",
+            (),
+            1,
+            "the merchant accepts BTT, and the request is in CNY",
+        ),
+    ],
+)
+def test_mistakes_of_a_payer_have_words(
+    shop: Shop, request_: str, words: tuple[str, ...], code: int, reason: str
+) -> None:
+    done = shop.run("pay", request_, *words, "--from", "//Alice")
+    assert done.returncode == code, done.stderr
+    assert reason in done.stderr
+
+
+def test_a_request_signed_by_a_key_that_is_no_till_is_refused(shop: Shop) -> None:
+    uri = write_uri(
+        PaymentUri(account(CAFE), currency("BTT"), u128(BTT)), KeyPair.from_uri("//Thief")
+    )
+    done = shop.run("pay", uri, "--from", "//Alice")
+    assert (done.returncode, "a key that is no till of the merchant" in done.stderr) == (1, True)
+
+
+def test_a_health_service_is_paid_from_an_account_of_its_own_in_round_sums(shop: Shop) -> None:
+    uri = f"btt:{address(CLINIC)}?amount=3.21"
+    own = f"//Alice//pay//{address(CLINIC)}"
+    first = shop.run("pay", uri, "--from", "//Alice")
+    assert first.returncode == 0, first.stderr
+    assert f"it is paid from {address(own)}, an account for this merchant alone" in first.stderr
+    assert "Put 5 BTT there, a round sum" in first.stderr
+    funded = shop.document("query", "account", address(own))
+    assert int(funded["free"]) < 2 * BTT
+    second = shop.document("pay", f"btt:{address(CLINIC)}?amount=0.5", "--from", "//Alice")
+    assert second["payer"] == address(own)
+    # Each payment has a reference of its own, and the payer of the first account is in neither.
+    shown = shop.document("merchant", "show", CLINIC, "--payment", second["payment"])
+    assert shown["payer"] == address(own)
+    open_ = shop.run("pay", uri, "--from", "//Alice", "--same-account")
+    assert open_.returncode == 0, open_.stderr
+    assert "warning: this account pays a health service, and all can see it" in open_.stderr
+
+
+# ---- refunds, disputes, cards
+
+
+def test_a_payment_is_returned_before_settlement(shop: Shop) -> None:
+    paid = shop.document("pay", f"btt:{address(CAFE)}?amount=4", "--from", "//Alice")["payment"]
+    part = shop.run("merchant", "refund", paid, "--amount", "1BTT", "--from", f"{CAFE}//till")
+    assert part.returncode == 0, part.stderr
+    assert "Give 1 BTT of payment" in part.stderr
+    assert "without a fee" in part.stderr
+    too_much = shop.run("merchant", "refund", paid, "--amount", "3.5BTT", "--from", CAFE)
+    assert (too_much.returncode, "3 BTT are left" in too_much.stderr) == (1, True)
+    assert shop.run("merchant", "refund", paid, "--from", CAFE).returncode == 0
+    assert shop.document("merchant", "show", CAFE, "--payment", paid)["state"] == "returned"
+    missing = shop.run("merchant", "refund", "999999", "--from", CAFE)
+    assert (missing.returncode, "there is no payment 999999" in missing.stderr) == (4, True)
+
+
+def test_a_dispute_is_opened_shown_answered_and_withdrawn(shop: Shop) -> None:
+    uri = f"btt:{address(CAFE)}?amount=2"
+    first, second = (
+        shop.document("pay", uri, "--from", "//Bob")["payment"] for _ in range(2)
+    )  # fmt: skip
+    opened = shop.run("dispute", "open", first, "--reason", "not-received", "--from", "//Bob")
+    assert opened.returncode == 0, opened.stderr
+    assert f"Dispute 2 BTT of payment {first}" in opened.stderr
+    assert "1 BTT are on hold as a deposit" in opened.stderr
+    shown = shop.document("dispute", "show", first)
+    assert (shown["reason"], shown["late"]) == ("NotReceived", False)
+    accepted = shop.run("merchant", "answer", first, "--accept", "--from", CAFE)
+    assert accepted.returncode == 0, accepted.stderr
+    assert shop.document("merchant", "show", CAFE, "--payment", first)["state"] == "returned"
+    both = shop.run("merchant", "answer", first, "--from", CAFE)
+    assert (both.returncode, "either --accept or --contest" in both.stderr) == (2, True)
+    shop.document("dispute", "open", second, "--reason", "duplicate", "--from", "//Bob")
+    assert shop.run("dispute", "withdraw", second, "--from", "//Bob").returncode == 0
+    none = shop.run("dispute", "show", "999999")
+    assert (none.returncode, "has no dispute" in none.stderr) == (4, True)
+
+
+def test_a_card_is_made_registered_charged_and_frozen(shop: Shop, tmp_path: Path) -> None:
+    file = str(tmp_path / "card.key")
+    made = shop.document("card", "new", "-o", file)
+    assert (tmp_path / "card.key").stat().st_mode & 0o77 == 0
+    again = shop.run("card", "new", "-o", file)
+    assert (again.returncode, "never overwritten" in again.stderr) == (1, True)
+    limits = ("--payment", "10BTT", "--day", "20BTT", "--guardian", "//Bob")
+    registered = shop.run("card", "register", file, *limits, "--from", "//Alice")
+    assert registered.returncode == 0, registered.stderr
+    assert f"Register the card {made['card']}: it can pay up to 10 BTT" in registered.stderr
+    genesis = shop.document("query", "rpc", "chain_getBlockHash", "0")
+    signed = shop.document(
+        "card", "sign", file, "2.5", "--merchant", CAFE, "--counter", "1", "--genesis", genesis
+    )
+    charged = shop.run(
+        "merchant", "charge", signed["voucher"], signed["signature"], "--from", f"{CAFE}//till"
+    )
+    assert charged.returncode == 0, charged.stderr
+    assert shop.document("card", "show", file)["high"] == 1
+    number = "0x" + b"patient 00012345".hex()
+    numbers = shop.run(
+        "card", "sign", file, "1", "--merchant", CAFE, "--counter", "2", "--genesis", genesis,
+        "--reference", number,
+    )  # fmt: skip
+    assert (numbers.returncode, "it is not random" in numbers.stderr) == (2, True)
+    frozen = shop.run("card", "freeze", made["card"], "--from", "//Bob")
+    assert frozen.returncode == 0, frozen.stderr
+    assert shop.document("card", "show", made["card"])["state"] == "Frozen"
+
+
+# ---- the merchant's events
+
+
+@dataclass
+class Receiver:
+    """A web server that fails the first attempt of every other event."""
+
+    secret: str
+    arrived: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                # The independent library checks the signature.
+                event = standardwebhooks.Webhook(outer.secret).verify(body, dict(self.headers))
+                id = event["id"]
+                fails = int(id[-1], 16) % 2 == 0 and id not in outer.refused
+                if fails:
+                    outer.refused.add(id)
+                else:
+                    outer.arrived.append(id)
+                    outer.bodies[id] = body
+                self.send_response(500 if fails else 204)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/hook"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+
+def test_a_watcher_killed_in_the_middle_loses_nothing(shop: Shop, tmp_path: Path) -> None:
+    for _ in range(3):
+        shop.document("pay", f"btt:{address(CAFE)}?amount=1", "--from", "//Bob")
+    receiver = Receiver(new_secret())
+    secret = tmp_path / "secret.txt"
+    secret.write_text(receiver.secret)
+    base = str(tmp_path / "machine")
+    with receiver.serving() as url:
+        hook = ("--webhook", url, "--secret", str(secret), "--allow-private", "--base-path", base)
+        for _ in range(2):
+            with shop.started("merchant", "watch", CAFE, *hook, "--json") as watcher:
+                assert watcher.stdout is not None
+                for _ in range(2):
+                    watcher.stdout.readline()
+                watcher.send_signal(signal.SIGKILL)
+                watcher.wait()
+            shop.document("pay", f"btt:{address(CAFE)}?amount=1", "--from", "//Bob")
+        done = shop.run("merchant", "watch", CAFE, *hook, "--once", "--retry")
+        assert done.returncode == 0, done.stderr
+    # Another machine, which has no webhook, finds the same events with the same ids.
+    events = shop.lines("merchant", "watch", CAFE, "--once", "--base-path", str(tmp_path / "other"))
+    ids = [event["id"] for event in events]
+    assert len(set(ids)) == len(ids) >= 5
+    assert set(receiver.arrived) == set(ids)
+    for event in events:
+        body = json.loads(receiver.bodies[event["id"]])
+        assert (body["type"], body["data"]) == (event["type"], event["data"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "reason"),
+    [
+        (("--webhook", "https://shop.example/"), 2, "both --webhook and --secret"),
+        (("--webhook", "http://shop.example/", "--secret", "SECRET"), 2, "use https"),
+        (("--webhook", "https://10.0.0.1/", "--secret", "SECRET"), 2, "--allow-private permits"),
+        (("--webhook", "https://shop.example/", "--secret", "abc"), 2, "begins with whsec_"),
+    ],
+)
+def test_mistakes_about_a_webhook_have_words(
+    shop: Shop, words: tuple[str, ...], code: int, reason: str
+) -> None:
+    secret = new_secret()
+    typed = [secret if word == "SECRET" else word for word in words]
+    done = shop.run("merchant", "watch", CAFE, *typed)
+    assert done.returncode == code
+    assert reason in done.stderr
+    assert secret not in done.stderr
+
+
+def test_a_new_secret_is_printed(shop: Shop) -> None:
+    assert re.fullmatch(r"whsec_[A-Za-z0-9+/]{43}=\n",
+                        shop.run("merchant", "watch", CAFE, "--new-secret").stdout)  # fmt: skip
+
+
+def test_what_waits_for_settlement_is_a_histogram(shop: Shop) -> None:
+    shop.document("pay", f"btt:{address(CAFE)}?amount=1", "--from", "//Bob")
+    rows = shop.document("payfi", "queue")
+    assert sum(row["payments"] for row in rows) >= 1
+    assert all(0 <= row["minutes"] <= 120 for row in rows)
+    shown = shop.run("payfi", "queue")
+    assert "█" in shown.stdout
+
+
+def test_a_merchant_without_the_plan_has_no_reports_until_it_chooses_it(shop: Shop) -> None:
+    none = shop.run("merchant", "report", CAFE)
+    assert (none.returncode, "configure --analytics" in none.stderr) == (4, True)
+    assert shop.run("merchant", "configure", "--analytics", "--from", CAFE).returncode == 0
+    assert "payments" in shop.run("merchant", "report", CAFE).stdout
+    added = shop.run("merchant", "configure", "--till", "//Bob", "--from", CAFE)
+    assert added.returncode == 0, added.stderr
+    assert len(shop.document("merchant", "show", CAFE)["record"]["till_keys"]) == 2
+    removed = shop.run("merchant", "configure", "--remove-till", "//Bob", "--from", CAFE)
+    assert removed.returncode == 0, removed.stderr
+    gone = shop.run("merchant", "configure", "--remove-till", "//Bob", "--from", CAFE)
+    assert (gone.returncode, "is no till" in gone.stderr) == (4, True)
