@@ -51,13 +51,15 @@ def page_size(most: int, value: object) -> int:
     return min(unsigned(value, bits=32) or most, most)
 
 
+Planck = Annotated[int, Parsed(planck)]
+
 FORMS: Final[Mapping[object, object]] = {
     AccountId: Account,
     H256: Hash,
     bool: Flag,
     u32: U32,
     u64: Annotated[int, Parsed(partial(unsigned, bits=64))],
-    u128: Annotated[int, Parsed(planck)],
+    u128: Planck,
 }
 """JSON forms of the types of arguments."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from btt_chain.primitives.digest import H256
-from btt_chain.rpc.governance import Planck
+from btt_chain.rpc.derived import Planck
 from btt_chain.rpc.params import Hash, Parsed, Unfit, hex_bytes, text, unsigned
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method

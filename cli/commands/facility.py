@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from btt_chain.client.amount import Currency
     from btt_chain.client.typed import RuntimeClient
+    from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
     from runtime.apis.facilities import FacilityView, HospitalCount
 
@@ -103,10 +104,11 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
 
 async def _all(chain: RuntimeClient) -> AsyncIterator[FacilityView]:
     from btt_chain.scale import u32
+    from runtime.apis.facilities import FacilitiesApi
 
-    after = None
+    after: AccountId | None = None
     while True:
-        page: list[FacilityView] = await chain.api("FacilitiesApi_facilities", after, u32(PAGE))
+        page = await chain.api(FacilitiesApi.facilities, after, u32(PAGE))
         for view in page:
             yield view
         if len(page) < PAGE:
@@ -126,11 +128,13 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import open_chain, run
 
     async def ask() -> tuple[FacilityView | None, Currency, int, str]:
+        from runtime.apis.facilities import FacilitiesApi
+
         async with open_chain(url, timeout) as state:
             now, named = await slot_now(state), state.metadata
         async with work_chain(url, timeout) as chain:
             who_ = AccountId(account(who, named.prefix))
-            view: FacilityView | None = await chain.api("FacilitiesApi_facility", who_)
+            view = await chain.api(FacilitiesApi.facility, who_)
             moment = ""
             if view is not None and view.next is not None and int(view.next) > now:
                 moment = when(int(view.next), now, chain.slot_ms)
@@ -168,9 +172,11 @@ def count(url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[HospitalCount, Currency]:
+        from runtime.apis.facilities import FacilitiesApi
+
         currency, _ = await properties(url, timeout)
         async with work_chain(url, timeout) as chain:
-            return await chain.api("FacilitiesApi_count"), currency
+            return await chain.api(FacilitiesApi.count), currency
 
     found, currency = run(ask())
     counted = int(found.counted)

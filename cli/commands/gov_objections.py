@@ -36,10 +36,12 @@ def milestones(programme: int, url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import open_chain, run
 
     async def ask() -> tuple[list[MilestoneView], int, int]:
+        from runtime.apis.governance import ChambersApi
+
         async with open_chain(url, timeout) as state:
             now = await slot_now(state)
         async with work_chain(url, timeout) as chain:
-            return await chain.api("ChambersApi_milestones", u32(programme)), now, chain.slot_ms
+            return await chain.api(ChambersApi.milestones, u32(programme)), now, chain.slot_ms
 
     found, now, slot_ms = run(ask())
     if not found:

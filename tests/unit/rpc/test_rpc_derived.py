@@ -23,6 +23,7 @@ PARAMETERS = {
     "gov_power": "account locked? at?",
     "gov_tally": "poll at?",
     "gov_election": "at?",
+    "gov_milestones": "programme at?",
     "gov_tracks": "at?",
     "gov_referendum": "index at?",
     "gov_referenda": "before? at?",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from btt_chain.scale import u8, u16, u64, u128
-from runtime.audit_oracle import feeders, price_problems
+from runtime.audits.oracle import feeders, price_problems
 from runtime.constants import DAY_MS
 from runtime.frame import ROOT, DispatchError, signed
 from runtime.pallets.oracle import FeederState, Rule, TimestampedValue
@@ -46,7 +47,7 @@ class Prices(RuleBasedStateMachine):
         oracle.on_initialize(1)
         self.before = self.price()
         for who, price in zip(FEEDERS, prices, strict=False):
-            self.try_(lambda who=who, price=price: self.runtime.feed(who, price))
+            self.try_(partial(self.runtime.feed, who, price))
             assert self.price() == self.before, "a call of the block changed the price"
         oracle.on_finalize(1)
         now = self.price()
