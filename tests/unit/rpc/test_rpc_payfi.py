@@ -135,7 +135,7 @@ async def test_cards_and_disputes_are_null_where_there_are_none(
 @pytest.mark.parametrize(
     ("method", "params"),
     [
-        ("payfi_quote", ["nobody", "1", "BTT"]),
+        ("payfi_quote", ["5Unknown", "1", "BTT"]),
         ("payfi_quote", [address(SHOP), "-1", "BTT"]),
         ("payfi_quote", [address(SHOP), "1", "YUAN"]),
         ("payfi_quote", [address(SHOP), "1", "€UR"]),

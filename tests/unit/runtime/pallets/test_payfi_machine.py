@@ -2,7 +2,7 @@
 
 Payments, returns, refunds, settlements by blocks and by hand, disputes before settlement, closed
 and suspended merchants, stalls and changed rates, in random order; after every step the audit (I30
-to I33, I35), and what only the history tells: I32, I34 and I37 recomputed from events.
+to I33, I35), and what follows only from the history: I32, I34 and I37 recomputed from events.
 """
 
 from __future__ import annotations
