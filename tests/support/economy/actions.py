@@ -6,14 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import u128
-from runtime.frame import DispatchInfo
+from btt_chain.scale import u8, u16, u64, u128
+from runtime.frame import DispatchInfo, signed
 from runtime.pallets.tier_staking import Contribution
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import ASSET, PAYFI, split_compute, split_platform
 from support.economy.chain import PEOPLE
 from support.economy.values import RandomValues
+
+NO_HASH: Final = H256(bytes(32))
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,36 @@ def hospital(values: RandomValues) -> Callable[[], object]:
     return lambda: values.chain.operators.found(values.one_of((1, 60, 500)))
 
 
+def payment(values: RandomValues) -> Callable[[], object]:
+    """Pay a merchant, or register it if it is none."""
+    payfi, payer, shop = values.runtime.payfi, values.signer, values.one_of(PEOPLE)
+    units = values.one_of((values.modest(), u128(values.rng.randrange(10**21)), u128(2)))
+    reference, plan = values.rng.randbytes(16), u8(values.one_of((0, 1)))
+
+    def go() -> None:
+        if shop in payfi.merchants.merchants:
+            payfi.pay(signed(payer), Id(shop), units, b"BTT", u128(u128.MAX), reference, None)
+        else:
+            payfi.register(signed(shop), u16(8_062), b"CNY", plan, NO_HASH)
+
+    return go
+
+
+def refund(values: RandomValues) -> Callable[[], object]:
+    """Refund a part of one of the last payments, or all of it."""
+    payfi = values.runtime.payfi
+    last = int(payfi.payments.next_payment.value)
+    id = u64(max(0, last - values.one_of((1, 1, 2, 3))))
+    part = values.one_of((1, 2, 2))
+
+    def go() -> None:
+        known = payfi.payments.get(id)
+        amount = u128((int(known.legs.gross) - int(known.refunded)) // part)
+        payfi.refund(signed(known.merchant), id, amount)
+
+    return go
+
+
 ACTIONS: Final[dict[str, Callable[[RandomValues], Callable[[], object]]]] = {
     "work": work,
     "more work": work,
@@ -130,6 +163,9 @@ ACTIONS: Final[dict[str, Callable[[RandomValues], Callable[[], object]]]] = {
     "penalty": penalty,
     "contribution": contribution,
     "hospital": hospital,
+    "payment": payment,
+    "more payments": payment,
+    "refund": refund,
 }
 
 
