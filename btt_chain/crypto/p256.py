@@ -82,7 +82,20 @@ def normalized(der: bytes) -> bytes:
 
     Raises ValueError if it is not the DER form of two numbers in range.
     """
-    r, s = decode_dss_signature(der)
+    return _low(*decode_dss_signature(der))
+
+
+def lowered(signature: bytes) -> bytes:
+    """Return a signature r || s, as PKCS #11 tokens make it, with a low s.
+
+    Raises ValueError if it is not 64 bytes with two numbers in range.
+    """
+    if len(signature) != SIGNATURE_LENGTH:
+        raise ValueError(f"a signature has {SIGNATURE_LENGTH} bytes, not {len(signature)}")
+    return _low(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+
+
+def _low(r: int, s: int) -> bytes:
     if not (0 < r < ORDER and 0 < s < ORDER):
         raise ValueError("r or s of the signature is out of range")
     return r.to_bytes(32, "big") + min(s, ORDER - s).to_bytes(32, "big")

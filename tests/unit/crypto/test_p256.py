@@ -100,6 +100,14 @@ def test_der_signatures_of_cards_become_low() -> None:
     for message in (b"1", b"2", b"3", b"4", b"5", b"6"):
         der = key.sign(message, p256._DETERMINISTIC)
         assert p256.verify(p256.public_from_secret(SECRET), message, p256.normalized(der))
+    public, signature = p256.public_from_secret(SECRET), p256.sign(SECRET, b"pay")
+    for form in (signature, flipped(signature)):
+        assert p256.lowered(form) == signature
+    assert p256.verify(public, b"pay", p256.lowered(flipped(signature)))
+    with pytest.raises(ValueError, match="64 bytes, not 63"):
+        p256.lowered(signature[:63])
+    with pytest.raises(ValueError, match="out of range"):
+        p256.lowered(bytes(64))
     with pytest.raises(ValueError, match="parsing asn1"):
         p256.normalized(b"\x30\x00")
     with pytest.raises(ValueError, match="out of range"):
