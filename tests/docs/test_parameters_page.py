@@ -18,6 +18,7 @@ OWN = ("System", "Balances", "Utility", "Timestamp", "Proxy")
 BY_ACCOUNTS = {
     "Identity": ("set_identity", "set_subs", "set_fee", "set_account_id", "set_fields"),
     "Models": ("set_endpoints",),
+    "PayFi": ("set_card", "set_own_policy"),
     "Providers": ("set_availability",),
     "Referenda": ("set_metadata",),
     "Scheduler": ("set_retry", "set_retry_named"),
