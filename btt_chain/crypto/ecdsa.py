@@ -56,7 +56,7 @@ def recover(message: bytes, signature: bytes) -> bytes | None:
 
 
 def is_canonical(signature: bytes) -> bool:
-    """Return True for the one form of a signature that `sign` makes: low s, v in 0..3."""
+    """Return True if a signature has the one form that `sign` makes: low s, v in 0..3."""
     return (
         len(signature) == SIGNATURE_LENGTH
         and signature[64] <= _LAST_RECOVERY_ID

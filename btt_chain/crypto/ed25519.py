@@ -40,7 +40,7 @@ def verify_strict(public: bytes, message: bytes, signature: bytes) -> bool:
 def is_public(public: bytes) -> bool:
     """Return True if `public` is the canonical form of a point in the group of prime order.
 
-    Every key made from a seed is; a key of small order would verify signatures that nobody made.
+    Every key made from a seed is; a key of small order would verify signatures that no key made.
     """
     return len(public) == 32 and bool(crypto_core_ed25519_is_valid_point(public))
 

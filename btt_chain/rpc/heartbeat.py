@@ -25,11 +25,11 @@ class Socket(Protocol):
 class _Watched:
     """An open WebSocket, and the time of the last ping that it has not answered."""
 
-    __slots__ = ("heard", "pinged", "task", "unread", "visitor")
+    __slots__ = ("last", "pinged", "task", "unread", "visitor")
 
     def __init__(self, visitor: Visitor) -> None:
         self.visitor = visitor
-        self.heard = visitor.since
+        self.last = visitor.since
         """When it last sent anything, as far as is known."""
         self.unread = visitor.unread
         self.pinged: float | None = None
@@ -38,10 +38,10 @@ class _Watched:
     def silence(self, now: float) -> float:
         """Return the seconds since it sent anything, parts of a message included."""
         visitor = self.visitor
-        heard = visitor.since if visitor.unread == self.unread else now
-        if heard > self.heard:
-            self.heard, self.unread, self.pinged = heard, visitor.unread, None
-        return now - self.heard
+        last = visitor.since if visitor.unread == self.unread else now
+        if last > self.last:
+            self.last, self.unread, self.pinged = last, visitor.unread, None
+        return now - self.last
 
 
 class Heartbeats:
