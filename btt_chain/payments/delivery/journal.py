@@ -119,7 +119,7 @@ class Journal:
         return None if raw is None else Cursor(int.from_bytes(raw[:8], "big"), raw[8:])
 
     def append(self, cursor: Cursor, events: Sequence[MerchantEvent]) -> bool:
-        """Record the events of the block after the cursor; return whether it was new.
+        """Record the events of the block after the cursor. Return True if it was new.
 
         Raises PaymentError for a later block: the events between would be missing.
         """

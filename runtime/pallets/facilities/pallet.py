@@ -407,7 +407,7 @@ class Facilities(Pallet):
         return (kind, operator) in self.by_operator
 
     def _follow_operator(self, who: AccountId, facility: Facility) -> bool:
-        """Record a facility's present operator; return False if that has another of the kind."""
+        """Record the present operator. Return True if it has no other facility of the kind."""
         operator = self.identities.operator_of(who)
         if operator == facility.operator:
             return True
