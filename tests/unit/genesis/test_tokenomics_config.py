@@ -280,12 +280,34 @@ DEV = make("dev").dumps()
         (put("reserve", to="5F"), ".reserve: "),
         (put("threshold", to="0"), ".threshold: expected more than nothing"),
         (put("ceilingMode", to="never"), ".ceilingMode: expected"),
+        (put("treasurySeat", to=["1", 5]), ".treasurySeat: the document gives the Foundation none"),
         (put("mint", to=1), ".mint: unknown field"),
     ],
 )
 def test_a_wrong_section_is_reported_by_field(change: Change, message: str) -> None:
     spec = json.loads(DEV)
     change(spec["genesis"]["runtimeGenesis"]["config"]["tokenomics"])
+    with pytest.raises(SpecError) as caught:
+        build(read_spec(json.dumps(spec)))
+    assert f"{CONFIG}{message}" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (drop("treasurySeat"), ".treasurySeat: missing"),
+        (put("treasurySeat", 0, to="1"), ".treasurySeat[0]: expected 23100000000000000000000"),
+        (put("treasurySeat", 1, to=7), ".treasurySeat[1]: expected 5259600, the end of the first"),
+        (put("treasurySeat", to=["1"]), ".treasurySeat: expected a list of 2"),
+    ],
+)
+def test_the_foundations_seat_at_the_treasury_is_the_documents(
+    change: Change, message: str
+) -> None:
+    spec = json.loads(make("seed-004").dumps())
+    section = spec["genesis"]["runtimeGenesis"]["config"]["tokenomics"]
+    assert section["treasurySeat"] == [str(23_100 * BTT), 5_259_600]
+    change(section)
     with pytest.raises(SpecError) as caught:
         build(read_spec(json.dumps(spec)))
     assert f"{CONFIG}{message}" in str(caught.value)
