@@ -18,7 +18,7 @@ from runtime.audits.oracle import prices
 from runtime.audits.payfi import payments
 from runtime.audits.payfi_disputes import disputes_and_cards
 from runtime.audits.pools import burns, development, pools, programmes, reserve
-from runtime.audits.staking import stakes
+from runtime.audits.staking import contributions, stakes
 from runtime.audits.state import AuditedState, Check, Finding
 from runtime.audits.storage import stored
 from runtime.audits.vesting import vesting
@@ -40,6 +40,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     programmes,
     mining,
     stakes,
+    contributions,
     work,
     units,
     facilities,

@@ -1,4 +1,4 @@
-"""Checks of stakes, their rewards and dividends: I7, I9."""
+"""Checks of stakes, their rewards, dividends and contributions: I7, I9."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from runtime.accounts import STAKING
 from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.balances.formulas import amount_of
 from runtime.pallets.tier_staking import ONE, Benefit, Stake, accrued
+from runtime.pallets.tier_staking.contributions import (
+    CREDENTIAL_POINTS,
+    MAX_CREDENTIALS,
+    MAX_REFERRALS,
+    MAX_VOTES,
+    REFERRAL_POINTS,
+    VOTE_POINTS,
+)
 
 
 def stakes(audited: AuditedState) -> Iterator[Finding]:
@@ -87,3 +95,24 @@ def holdings(
     total = staking.ledger.long_staked.value
     if long_staked != total:
         yield Finding("I7", f"{total} planck vote more, stakes {long_staked}")
+
+
+def contributions(audited: AuditedState) -> Iterator[Finding]:
+    """Check I9: points are those of counted contributions, and a quarter shares at most its own."""
+    pallet, sums = audited.staking.contributions, dict[int, int]()
+    for (quarter, who), mine in pallet.contrib_points.items():
+        votes, referrals, credentials = (
+            int(count) for count in (mine.votes, mine.referrals, mine.credentials)
+        )
+        earned = votes * VOTE_POINTS + referrals * REFERRAL_POINTS + credentials * CREDENTIAL_POINTS
+        within = (
+            votes <= MAX_VOTES and referrals <= MAX_REFERRALS and credentials <= MAX_CREDENTIALS
+        )
+        if mine.points != earned or not within:
+            yield Finding("I9", f"{who.hex()}: {mine} in quarter {quarter}, worth {earned} points")
+        sums[int(quarter)] = sums.get(int(quarter), 0) + int(mine.points)
+    known = {int(quarter): int(whole.points) for quarter, whole in pallet.quarters.items()}
+    for quarter, points in sums.items():
+        if points > known.get(quarter, 0):
+            recorded = f"{known.get(quarter, 0)} points recorded"
+            yield Finding("I9", f"quarter {quarter}: {recorded}, accounts have {points}")

@@ -30,6 +30,7 @@ from runtime.frame.traits import Reasons
 from runtime.pallets.balances.types import BalanceLock, Hold, ReserveData
 from runtime.pallets.mining.shares import Step
 from runtime.pallets.proxy import ProxyType
+from runtime.pallets.tier_staking import ContributionPoints, Quarter
 from runtime.pallets.tokenomics import BurnId, BurnReason, Pool, PoolId
 from runtime.pallets.tokenomics.ledger import id_of
 from runtime.pallets.vesting import LOCK_ID, VestingInfo
@@ -441,6 +442,19 @@ def dividend_made_up(chain: EconomyChain) -> None:
     chain.staking.dividend_accounting.acc_rem.value += u256(1)
 
 
+def points_made_up(chain: EconomyChain) -> None:
+    who = next(iter(PEOPLE))
+    contributions = chain.staking.contributions
+    contributions.contrib_points[u32(900), who] = ContributionPoints(u32(2), points=u32(3))
+    contributions.quarters[u32(900)] = Quarter(u64(3), u128(1))
+
+
+def points_that_no_quarter_has(chain: EconomyChain) -> None:
+    who = next(iter(PEOPLE))
+    mine = ContributionPoints(u32(2), points=u32(2))
+    chain.staking.contributions.contrib_points[u32(900), who] = mine
+
+
 def dividend_lost(chain: EconomyChain) -> None:
     chain.tokenomics.dividends.earmarked.value -= u128(1)
 
@@ -499,6 +513,8 @@ TAMPERING: dict[Callable[[EconomyChain], None], list[str]] = {
     votes_made_up: ["I7"],
     dividend_made_up: ["I9"],
     dividend_lost: ["I9"],
+    points_made_up: ["I9"],
+    points_that_no_quarter_has: ["I9"],
 }
 """Each changes one thing, by one planck where it can; and the invariants that break by it."""
 
