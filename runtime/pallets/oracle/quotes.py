@@ -17,6 +17,7 @@ from runtime.pallets.oracle import errors, events
 from runtime.pallets.oracle.prices import Quote, advance, combine
 from runtime.pallets.oracle.types import (
     MAX_FEEDERS,
+    MAX_KEY,
     MAX_KEYS,
     MAX_VALUE,
     MIN_COUNT,
@@ -67,7 +68,7 @@ class Quotes(Component):
 
     def price(self, key: bytes) -> u128:
         """Return the price of a key; see `Oracle.price`."""
-        rule, now = self.rules.get(key), self._time.moment()
+        rule, now = self.rules.get(key) if len(key) <= MAX_KEY else None, self._time.moment()
         if rule is None:
             raise errors.UnknownKey
         value, enough_until = self.values.get(key), int(self.round[key].enough_until)

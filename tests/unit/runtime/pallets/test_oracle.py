@@ -13,6 +13,7 @@ from btt_chain.primitives import ss58
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.constants import BTT, DAY_MS
 from runtime.frame import ROOT, BadOrigin, GenesisError, signed
+from runtime.frame.traits import Reasons
 from runtime.pallets.mining import Mining
 from runtime.pallets.oracle import EnergyClass, FeederState, Oracle, Rule, TimestampedValue
 from runtime.pallets.oracle.attestations import quorum
@@ -69,8 +70,9 @@ def test_a_price_needs_three_values(runtime: OracleRuntime) -> None:
 
 
 def test_a_key_without_a_rule_has_no_price(runtime: OracleRuntime) -> None:
-    with refused(runtime, Oracle.UnknownKey):
-        runtime.price(b"BTT/XXX")
+    for key in (b"BTT/XXX", b"", b"x" * 17):
+        with refused(runtime, Oracle.UnknownKey):
+            runtime.price(key)
 
 
 def test_a_price_is_stale_once_too_few_values_are_fresh(runtime: OracleRuntime) -> None:
@@ -215,6 +217,14 @@ def test_a_feeder_bonds_at_least_a_thousand(runtime: OracleRuntime) -> None:
     runtime.oracle.join(signed(D), MIN_BOND)
     runtime.oracle.join(signed(D), u128(5 * BTT))
     assert runtime.bond(D) == 1_005 * BTT
+
+
+def test_money_under_a_lock_can_be_bonded_and_slashed(runtime: OracleRuntime) -> None:
+    free = runtime.balances.free(D)
+    runtime.balances.lockable_currency.set_lock(b"vesting ", D, free, Reasons.All)
+    runtime.oracle.join(signed(D), MIN_BOND)
+    runtime.oracle.slash(ROOT, D, u16(10_000))
+    assert runtime.burns.burned == [(D, MIN_BOND)]
 
 
 def test_leaving_removes_the_values_of_a_feeder(runtime: OracleRuntime) -> None:
