@@ -8,9 +8,10 @@ is for inspection only, and contains a warning.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -349,9 +350,30 @@ def holders_template(chain: Chain) -> str:
     return holding.template(table(chain.document))
 
 
-def presets() -> dict[str, bytes]:
-    """Return each chain's runtime configuration in JSON by preset, as GenesisBuilder returns it."""
-    return {name: config_json(make(chain)) for name, chain in CHAINS.items()}
+class Presets(Mapping[str, bytes]):
+    """Each chain's runtime configuration in JSON by preset, as GenesisBuilder returns it.
+
+    Made on request: a node rarely needs one, and all take longer than opening its database.
+    """
+
+    def __getitem__(self, name: str) -> bytes:
+        return _preset(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(CHAINS)
+
+    def __len__(self) -> int:
+        return len(CHAINS)
+
+
+@cache
+def _preset(name: str) -> bytes:
+    return config_json(make(CHAINS[name]))
+
+
+def presets() -> Presets:
+    """Return the presets of all chains."""
+    return Presets()
 
 
 def config_json(spec: ChainSpec) -> bytes:

@@ -25,11 +25,11 @@ class Socket(Protocol):
 class _Watched:
     """An open WebSocket, and the time of the last ping that it has not answered."""
 
-    __slots__ = ("last", "pinged", "task", "unread", "visitor")
+    __slots__ = ("received", "pinged", "task", "unread", "visitor")
 
     def __init__(self, visitor: Visitor) -> None:
         self.visitor = visitor
-        self.last = visitor.since
+        self.received = visitor.since
         """When it last sent anything, as far as is known."""
         self.unread = visitor.unread
         self.pinged: float | None = None
@@ -38,10 +38,10 @@ class _Watched:
     def silence(self, now: float) -> float:
         """Return the seconds since it sent anything, parts of a message included."""
         visitor = self.visitor
-        last = visitor.since if visitor.unread == self.unread else now
-        if last > self.last:
-            self.last, self.unread, self.pinged = last, visitor.unread, None
-        return now - self.last
+        received = visitor.since if visitor.unread == self.unread else now
+        if received > self.received:
+            self.received, self.unread, self.pinged = received, visitor.unread, None
+        return now - self.received
 
 
 class Heartbeats:
