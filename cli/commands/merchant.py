@@ -84,7 +84,7 @@ def register(
             settings: dict[str, Plain] = {
                 **facts,
                 "policy": None,
-                "till_keys": list[Plain](_accounts(chain, tills)),
+                "till_keys": [*_accounts(chain, tills)],
             }
             calls: list[Plain] = [
                 {"PayFi": {"register": {"category": category, **facts}}},

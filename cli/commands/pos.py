@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -68,14 +69,18 @@ MAX_DESCRIPTION: Final = 140
     "--display", "port", type=click.IntRange(0, 65_535), default=0, show_default=True,
     help="Port of the page for the customer's screen; 0 takes a free one.",
 )  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the request to this file, too.",
+)  # fmt: skip
 @click.option("--no-display", is_flag=True, help="Serve no page for the customer's screen.")
 @signer_options
 @connection_options
 @json_option
 def pos(
     amount: str, code: str | None, merchant: str | None, description: str, expires: float,
-    form: str, ground: str, port: int, no_display: bool, url: str, timeout: float, as_json: bool,
-    **options: object,
+    form: str, ground: str, port: int, output: Path | None, no_display: bool, url: str,
+    timeout: float, as_json: bool, **options: object,
 ) -> int:  # fmt: skip
     """Ask for one payment of AMOUNT: print an invoice and its QR code, and wait.
 
@@ -88,7 +93,7 @@ def pos(
     if len(description.encode(errors="replace")) > MAX_DESCRIPTION:
         raise Mistyped("--description: at most 140 bytes")
     pair = signer_of(options)
-    screen = Screen(as_json, ground)
+    screen = Screen(as_json, ground, output)
     asked = Asked(amount, code, merchant, description, expires, form)
     place = None if no_display else port
     return run(_serve(asked, pair, screen, place, url, timeout))
@@ -129,8 +134,9 @@ class Issued:
 class Screen:
     """The terminal, or lines of JSON."""
 
-    def __init__(self, as_json: bool, ground: str) -> None:
+    def __init__(self, as_json: bool, ground: str, output: Path | None) -> None:
         self._as_json = as_json
+        self._output = output
         self._ground = ground
         self.display: CustomerDisplay | None = None
 
@@ -140,6 +146,8 @@ class Screen:
         from btt_chain.payments.errors import PaymentError
 
         address = self.display.url if self.display else None
+        if self._output:
+            self._output.write_text(f"{issued.text}\n")
         try:
             code = None if self._ground == "none" or self._as_json else self._code(issued.text)
             svg = qr.svg(issued.text) if self.display else ""
