@@ -112,7 +112,7 @@ def contributions(audited: AuditedState) -> Iterator[Finding]:
             yield Finding("I9", f"{who.hex()}: {mine} in quarter {quarter}, worth {earned} points")
         sums[int(quarter)] = sums.get(int(quarter), 0) + int(mine.points)
     known = {int(quarter): int(whole.points) for quarter, whole in pallet.quarters.items()}
-    for quarter, points in sums.items():
-        if points > known.get(quarter, 0):
-            recorded = f"{known.get(quarter, 0)} points recorded"
-            yield Finding("I9", f"quarter {quarter}: {recorded}, accounts have {points}")
+    for number, points in sums.items():
+        if points > known.get(number, 0):
+            recorded = f"{known.get(number, 0)} points recorded"
+            yield Finding("I9", f"quarter {number}: {recorded}, accounts have {points}")
