@@ -364,10 +364,6 @@ class Ceremony:
     plan: Plan
     entries: Sequence[Entry]
 
-    def entry_with(self, keys: Mapping[str, bytes]) -> Entry | None:
-        """Return the entry with these session keys."""
-        return next((entry for entry in self.entries if dict(entry.keys) == dict(keys)), None)
-
 
 def inspect(spec: ChainSpec) -> Ceremony:
     """Read a specification of a ceremony and check its state against its entries.

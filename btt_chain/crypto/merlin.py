@@ -69,10 +69,6 @@ class Transcript:
         self._operate(_META_AD, label + len(message).to_bytes(4, "little"))
         self._operate(_AD, message)
 
-    def append_u64(self, label: bytes, number: int) -> None:
-        """Absorb a number, as 8 bytes in little-endian order."""
-        self.append(label, number.to_bytes(8, "little"))
-
     def challenge(self, label: bytes, length: int) -> bytes:
         """Return `length` challenge bytes, which are absorbed as well."""
         self._operate(_META_AD, label + length.to_bytes(4, "little"))

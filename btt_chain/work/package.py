@@ -305,12 +305,6 @@ def loads(raw: bytes) -> Package:
     return _read(BytesIO(raw), len(raw))
 
 
-def load_header(file: File) -> Header:
-    """Return the part before the weights, without reading them; raises as `load` does."""
-    with file.open("rb") as source:
-        return _header(source)
-
-
 def _read(source: BinaryIO, size: int) -> Package:
     header = _header(source)
     graph = header.manifest.graph

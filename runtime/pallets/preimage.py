@@ -41,7 +41,6 @@ from runtime.frame import (
     PostInfo,
     Reason,
     RuntimeCall,
-    Unavailable,
     call,
 )
 from runtime.frame.aliases import HashOf
@@ -318,14 +317,6 @@ class Preimage(Pallet):
             case Lookup(hash, length):
                 data = self.preimage_for.get((hash, length))
         return None if data is None else decoded(data)
-
-    def realize(self, bounded: Legacy | Inline | Lookup) -> Call:
-        """Return the call behind `bounded`, and drop it. Raises Unavailable."""
-        found = self.peek(bounded)
-        if found is None:
-            raise Unavailable
-        self.drop(bounded)
-        return found
 
     def length(self, hash: H256) -> u32 | None:
         """Return the number of bytes behind `hash`; None if they are not stored."""

@@ -156,14 +156,6 @@ def test_blocks_of_every_length_close_alike(size: int) -> None:
     assert plain.digest(168) == found.digest(168)
 
 
-def test_a_number_is_absorbed_as_eight_bytes() -> None:
-    by_number, by_bytes = Transcript(b"x"), Transcript(b"x")
-    by_number.append_u64(b"slot", 0x0102)
-    by_bytes.append(b"slot", bytes([2, 1, 0, 0, 0, 0, 0, 0]))
-
-    assert by_number.challenge(b"c", 8) == by_bytes.challenge(b"c", 8)
-
-
 def test_keccak_is_the_permutation_under_sha3() -> None:
     state = bytearray(200)
     state[:4] = b"abc\x06"

@@ -9,6 +9,7 @@ import pytest
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.rpc.derived import chosen, derived, form_of, page_size, planck
+from btt_chain.rpc.facilities import FacilitiesApi
 from btt_chain.rpc.governance import GovernanceApi
 from btt_chain.rpc.params import Unfit
 from btt_chain.rpc.registry import MARK
@@ -18,6 +19,9 @@ from btt_chain.rpc.work import WorkApi
 from runtime.pallets.jobs.types import Urgency
 
 PARAMETERS = {
+    "facilities_get": "account at?",
+    "facilities_count": "at?",
+    "facilities_list": "after? limit? at?",
     "gov_chambers": "at?",
     "gov_weights": "year at?",
     "gov_power": "account locked? at?",
@@ -32,6 +36,7 @@ PARAMETERS = {
     "tokenomics_pools": "at?",
     "staking_benefits": "account at?",
     "staking_premium": "account at?",
+    "staking_contributions": "account at?",
     "mining_operator": "account at?",
     "mining_estimate": "account era? at?",
     "work_rules": "at?",
@@ -65,8 +70,10 @@ def parameters_of(group: type[Views]) -> dict[str, str]:
 
 
 def test_each_method_has_the_parameters_that_clients_give_by_position() -> None:
-    found = [parameters_of(group) for group in (GovernanceApi, TokenomicsApi, WorkApi)]
-    assert found[0] | found[1] | found[2] == PARAMETERS
+    found: dict[str, str] = {}
+    for group in (FacilitiesApi, GovernanceApi, TokenomicsApi, WorkApi):
+        found |= parameters_of(group)
+    assert found == PARAMETERS
 
 
 @pytest.mark.parametrize("value", [0, 100, "0", "340282366920938463463374607431768211455"])

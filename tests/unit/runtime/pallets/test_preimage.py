@@ -19,7 +19,6 @@ from runtime.frame import (
     PostInfo,
     Reason,
     TokenError,
-    Unavailable,
     signed,
 )
 from runtime.pallets.balances import Reasons
@@ -176,10 +175,10 @@ def test_a_long_call_is_kept_once_for_each_who_needs_it(town: GovernanceRuntime)
     inner = town.entry(bytes(MAX_INLINE))
     first, second = town.preimage.bound(inner), town.preimage.bound(inner)
     assert first == second == Lookup(H256(blake2_256(inner.raw)), u32(len(inner.raw)))
-    assert town.preimage.realize(first) == inner
-    assert town.preimage.realize(second) == inner
-    with pytest.raises(Unavailable):
-        town.preimage.realize(second)
+    for bounded in (first, second):
+        assert town.preimage.peek(bounded) == inner
+        town.preimage.drop(bounded)
+    assert town.preimage.peek(second) is None
 
 
 def test_a_call_is_found_by_its_hash_alone_and_by_no_wrong_length(town: GovernanceRuntime) -> None:
