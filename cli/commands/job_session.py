@@ -346,11 +346,12 @@ async def fetch_result(
     if not over() and runs(folder):
         async for _ in chain.heads():  # the running gateway fetches it
             view = await chain.api(WorkApi.job, record.job)
-            if view is None:
-                raise gone
-            last[:] = [view]
+            if view is not None:
+                last[:] = [view]
             if over():
                 break
+            if view is None:
+                raise gone
     elif not over():
         async with serving(chain, folder, is_local, listen, public, report, None) as made:
             await made.run(over)
