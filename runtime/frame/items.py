@@ -35,6 +35,8 @@ K2 = TypeVar("K2")
 V = TypeVar("V")
 
 KEY_CACHE_SIZE: Final = 16_384
+PEEK_CACHE_SIZE: Final = 1_024
+"""Maximum number of decoded values that `Map.peek` keeps."""
 """Maximum number of cached keys per map; a transfer uses an account's key eight times."""
 
 
@@ -196,11 +198,12 @@ class Map(StorageItem, Generic[K, V]):
         self._hasher = hasher
         self._hash = HASH[hasher]
         self._keys: dict[K, bytes] = {}
+        self._peeked: dict[K, tuple[bytes, V]] = {}
 
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
         """Return a bound copy of this item with its own key cache."""
         live = super().bind(host, pallet_prefix)
-        live.__dict__["_keys"] = {}
+        live.__dict__.update(_keys={}, _peeked={})
         return live
 
     def key(self, key: K) -> bytes:
@@ -220,6 +223,23 @@ class Map(StorageItem, Generic[K, V]):
         if raw is None:
             raw = self._default
         return None if raw is None else self._codec.decode(raw, 0)[0]
+
+    def peek(self, key: K) -> V | None:
+        """Return the same as `get`, decoded once for the same bytes: it must not be changed.
+
+        For records with long lists that most blocks read and few write.
+        """
+        raw = self._host.state.get(self.key(key))
+        if raw is None:
+            raw = self._default
+        if raw is None:
+            return None
+        peeked = self._peeked.get(key)
+        if peeked is None or peeked[0] != raw:
+            if len(self._peeked) >= PEEK_CACHE_SIZE:
+                self._peeked.clear()
+            peeked = self._peeked[key] = (raw, self._codec.decode(raw, 0)[0])
+        return peeked[1]
 
     def __getitem__(self, key: K) -> V:
         raw = self._host.state.get(self.key(key))

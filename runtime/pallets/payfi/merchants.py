@@ -139,8 +139,13 @@ class Merchants(Component):
         return record
 
     def active(self, who: AccountId) -> Merchant:
-        """Return the record of a merchant that accepts payments. Raises NotMerchant, NotActive."""
-        record = self.get(who)
+        """Return the record of a merchant that accepts payments, which must not be changed.
+
+        Raises NotMerchant and NotActive.
+        """
+        record = self.merchants.peek(who)
+        if record is None:
+            raise errors.NotMerchant
         if not isinstance(record.state, MerchantActive):
             raise errors.NotActive
         return record

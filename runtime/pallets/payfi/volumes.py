@@ -40,9 +40,11 @@ class Volumes(Component):
 
     def volume(self, who: AccountId) -> int:
         """Return the settled gross of 30 days less the refunds; 0 for others than merchants."""
-        days = self.current(who).days
-        gross = sum(int(day.gross) for day in days)
-        return max(0, gross - sum(int(day.refunds) for day in days))
+        ring = self.volumes.peek(who)
+        if ring is None:
+            return 0
+        counted = ring.days[: max(0, RING_DAYS - (self.calendar.day() - int(ring.day)))]
+        return max(0, sum([int(day.gross) - int(day.refunds) for day in counted]))
 
     def lost_of(self, who: AccountId) -> tuple[int, int]:
         """Return the number of disputes lost in 30 days, and that of settled payments."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from btt_chain.crypto.hashing import blake2_128, twox_64
 from btt_chain.scale import u8, u32
 from runtime.frame import DoubleMap, Hasher, Map, Pallet, Value
-from runtime.frame.items import HASH, HASH_PREFIX, KEY_CACHE_SIZE, camel
+from runtime.frame.items import HASH, HASH_PREFIX, KEY_CACHE_SIZE, PEEK_CACHE_SIZE, camel
 from support.runtime import SmallRuntime
 
 
@@ -57,6 +57,23 @@ def test_a_peek_is_decoded_once_for_the_same_bytes(shelf: Shelf) -> None:
     assert shelf.single.peek() == Record(u32(8))
     with pytest.raises(KeyError, match="Missing"):
         shelf.missing.peek()
+
+
+def test_a_peek_into_a_map_is_that_of_the_present_bytes(shelf: Shelf) -> None:
+    assert shelf.records.peek(u32(1)) is shelf.records.peek(u32(1))
+    assert shelf.plain.peek(u32(1)) is None
+    shelf.records[u32(1)] = Record(u32(8))
+    kept = shelf.records.peek(u32(1))
+    assert kept == Record(u32(8))
+    shelf.host.state.begin()
+    shelf.records[u32(1)] = Record(u32(9))
+    assert shelf.records.peek(u32(1)) == Record(u32(9))
+    shelf.host.state.rollback()
+    assert shelf.records.peek(u32(1)) == kept
+    for number in range(PEEK_CACHE_SIZE + 10):
+        shelf.plain[u32(number)] = u32(number)
+        assert shelf.plain.peek(u32(number)) == number
+    assert shelf.plain.peek(u32(3)) == 3
 
 
 def test_a_change_counts_once_it_is_written_back(shelf: Shelf) -> None:

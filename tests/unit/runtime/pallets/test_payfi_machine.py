@@ -240,5 +240,5 @@ TestPayments = Payments.TestCase
 FULL = settings().max_examples > 100
 """True with `make test-full`: 10^5 steps."""
 TestPayments.settings = settings(
-    max_examples=150 if FULL else 30, stateful_step_count=700 if FULL else 60, deadline=None
+    max_examples=1_500 if FULL else 30, stateful_step_count=70 if FULL else 60, deadline=None
 )
