@@ -136,9 +136,11 @@ class DevChain:
     """Use the runtimes of all such chains: quick, for tests that make many, one after another."""
     now: float = 1_800_000_000.0
     """Seconds since 1970."""
+    params: RuntimeParams | None = None
+    """Parameters; None: those of a development chain with slots of `slot_ms`."""
 
     def __post_init__(self) -> None:
-        params = RuntimeParams(u64(self.slot_ms))
+        params = self.params or RuntimeParams(u64(self.slot_ms))
         self.runtime = shared_runtime(params) if self.shared else BttRuntime(params)
         rich = {pair.account_id: START for pair in (ALICE, BOB, CHARLIE, DAVE)} | dict(self.extra)
         self.state = genesis_state(

@@ -270,7 +270,7 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
 
 TestPaymentsDisputesCards = PaymentsDisputesCards.TestCase
 FULL = settings().max_examples > 100
-"""True with `make test-full`."""
+"""True with `make test-full`: 10^5 steps."""
 TestPaymentsDisputesCards.settings = settings(
-    max_examples=150 if FULL else 12, stateful_step_count=700 if FULL else 60, deadline=None
+    max_examples=400 if FULL else 12, stateful_step_count=250 if FULL else 60, deadline=None
 )
