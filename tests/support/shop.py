@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+import standardwebhooks
 from click.testing import CliRunner
 
 from cli.program import program
@@ -107,3 +110,46 @@ class Shop:
             "merchant", "register", "--category", str(category), "--till", f"{who}//till",
             "--from", who, *more,
         )  # fmt: skip
+
+
+@dataclass
+class Receiver:
+    """A web server that fails the first attempt of every other event."""
+
+    secret: str
+    arrived: list[str] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+
+    @contextmanager
+    def serving(self) -> Iterator[str]:
+        """Serve on a free port, and yield the URL."""
+        outer = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["content-length"]))
+                # The independent library checks the signature.
+                event = standardwebhooks.Webhook(outer.secret).verify(body, dict(self.headers))
+                id = event["id"]
+                fails = int(id[-1], 16) % 2 == 0 and id not in outer.refused
+                if fails:
+                    outer.refused.add(id)
+                else:
+                    outer.arrived.append(id)
+                    outer.bodies[id] = body
+                self.send_response(500 if fails else 204)
+                self.end_headers()
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/hook"
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()

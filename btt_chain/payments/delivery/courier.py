@@ -99,6 +99,10 @@ class Courier:
         self._flying |= {each.seq: each for each in chosen}
         return chosen
 
+    def forget(self) -> None:
+        """Forget the deliveries in flight, which were stopped: they are due as before."""
+        self._flying.clear()
+
     def answered(self, seq: int, answer: Answer, now_ms: int) -> Decision:
         """Return what follows from an attempt. Raises KeyError if the event is not in flight."""
         return decide(self._flying.pop(seq), answer, now_ms, self._retries_s)

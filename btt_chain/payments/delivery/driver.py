@@ -78,6 +78,7 @@ class Deliveries:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._tasks.clear()
+            self._courier.forget()
 
     def _is_empty(self) -> bool:
         return not self._tasks and not self._journal.counts().waiting

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import re
 import signal
-import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
-import standardwebhooks
 
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.payments.emv import EmvCode, write_emv
@@ -27,7 +22,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.currency import currency
 from btt_chain.scale import u128
 from support.instant_node import instant_node
-from support.shop import Shop
+from support.shop import Receiver, Shop
 
 CAFE, CLINIC = "//Cafe", "//Clinic"
 BTT: Final = 10**18
@@ -269,48 +264,6 @@ def test_a_card_is_made_registered_charged_and_frozen(shop: Shop, tmp_path: Path
 
 
 # ---- the merchant's events
-
-
-@dataclass
-class Receiver:
-    """A web server that fails the first attempt of every other event."""
-
-    secret: str
-    arrived: list[str] = field(default_factory=list)
-    refused: set[str] = field(default_factory=set)
-    bodies: dict[str, bytes] = field(default_factory=dict)
-
-    @contextmanager
-    def serving(self) -> Iterator[str]:
-        outer = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                # The independent library checks the signature.
-                event = standardwebhooks.Webhook(outer.secret).verify(body, dict(self.headers))
-                id = event["id"]
-                fails = int(id[-1], 16) % 2 == 0 and id not in outer.refused
-                if fails:
-                    outer.refused.add(id)
-                else:
-                    outer.arrived.append(id)
-                    outer.bodies[id] = body
-                self.send_response(500 if fails else 204)
-                self.end_headers()
-
-            def log_message(self, format: str, *args: Any) -> None:
-                pass
-
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/hook"
-        finally:
-            server.shutdown()
-            thread.join()
-            server.server_close()
 
 
 def test_a_watcher_killed_in_the_middle_loses_nothing(shop: Shop, tmp_path: Path) -> None:

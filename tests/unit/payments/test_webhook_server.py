@@ -128,6 +128,29 @@ async def test_a_stop_in_the_middle_repeats_only_what_was_in_flight(tmp_path: Pa
     assert sum(receiver.arrived.values()) <= 40 + 8 * 40
 
 
+async def test_what_was_in_flight_at_a_stop_is_sent_by_the_next_run(tmp_path: Path) -> None:
+    calls = 0
+
+    async def slow_at_first(_request: web.Request) -> web.Response:
+        nonlocal calls
+        calls += 1
+        if calls <= 2:
+            await asyncio.sleep(30)
+        return web.Response()
+
+    async with serving(slow_at_first) as port, filled(tmp_path / "j", 4) as journal:
+        async with Transport.open(f"http://127.0.0.1:{port}/", allow_private=True) as post:
+            deliveries = Deliveries(journal, post, SECRET, clock_ms)
+            task = asyncio.create_task(deliveries.run())
+            while calls < 2:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            # The same object goes on, as after a lost connection to the node.
+            await asyncio.wait_for(deliveries.run(until_empty=True), 30)
+        assert journal.counts().delivered == 4
+
+
 def journal_is_done(path: Path) -> bool:
     with Journal.open(path, CHAIN, MERCHANT) as journal:
         return journal.counts().delivered == 40
