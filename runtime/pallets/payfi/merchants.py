@@ -73,7 +73,7 @@ class Merchants(Component):
         if who in self.merchants:
             raise errors.AlreadyMerchant
         ensure_valid(currency, plan)
-        bond = self.rates.value.bond
+        bond = self.rates.peek().bond
         self.currency.hold(self.reason, who, bond)
         self.merchants[who] = Merchant(category, currency, plan, None, bond, [], meta)
         self.volumes.open(who, analytics=bool(plan & ANALYTICS))
@@ -103,7 +103,7 @@ class Merchants(Component):
         record = self.get(who)
         self.currency.hold(self.reason, who, amount)
         record.bond += amount
-        full = max(self.rates.value.bond, record.reserved + record.uncovered)
+        full = max(self.rates.peek().bond, record.reserved + record.uncovered)
         lifted = record.state == MerchantSuspended(Cause.Bond) and record.bond >= full
         if lifted:
             record.state = MerchantActive()
@@ -164,7 +164,7 @@ class Merchants(Component):
         """
         if self.people.verified(who):
             return None
-        rates, today = self.rates.value, self.calendar.day()
+        rates, today = self.rates.peek(), self.calendar.day()
         allowance = self.allowances.get(who) or Allowance()
         used = int(gross) + (int(allowance.used) if allowance.day == today else 0)
         if gross > rates.unjudged_payment or used > rates.unjudged_day:

@@ -130,11 +130,11 @@ class Payments(Component):
 
     def full_volume(self) -> int:
         """Return the volume of 30 days from which the standard rate is at its minimum."""
-        return max(1, int(self.genesis_supply.value) // int(self.rates.value.full_volume_parts))
+        return max(1, int(self.genesis_supply.value) // int(self.rates.peek().full_volume_parts))
 
     def terms(self, merchant: AccountId, record: Merchant, currency: bytes) -> Terms:
         """Return the rates of a payment to a merchant made now."""
-        rates = self.rates.value
+        rates = self.rates.peek()
         return terms_of(
             rates,
             plan=int(record.plan),
