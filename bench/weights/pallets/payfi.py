@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
 from bench.weights.pallets.identity import INFO, registrars
+from bench.weights.pallets.payfi_policies import governed
 from bench.weights.state import Bench, address
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
@@ -143,10 +144,12 @@ def close(b: Bench) -> Case:
 def pay(b: Bench) -> Case:
     """Pay in another currency, into the last bucket that is not full, the first of this merchant.
 
-    The merchant has no judged identity, and a discount.
+    The merchant has no judged identity, a discount, and three policies with full lists.
     """
     who, payfi = merchant(b), b.runtime.payfi
     doubted(b, who)
+    doubted(b, b.account(1))
+    governed(b, who)
     prices(b)
     b.runtime.tier_staking.positions.discounts[who] = Window(LAST, u64(0), LAST)
     first = payfi.calendar.first_bucket()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
 from bench.weights.pallets.payfi import CNY, GROSS, doubted, merchant, prices
-from bench.weights.pallets.payfi_disputes import governed
+from bench.weights.pallets.payfi_policies import governed
 from bench.weights.state import Bench
 from btt_chain.crypto import p256
 from btt_chain.primitives.account import AccountId
@@ -119,14 +119,6 @@ def charge_card(b: Bench) -> Case:
     prices(b)
     key = card(b)
     governed(b, who)
-    for item in (payfi.payer_rules.policies, payfi.payer_rules.category_policies):
-        for id, rule in list(item.items()):
-            rule.judged_from = None
-            item[id] = rule
-    own = payfi.payer_rules.own_policies.get(who)
-    assert own is not None
-    own.judged_from = None
-    payfi.payer_rules.own_policies[who] = own
     asked = voucher(b, key, who)
     till = b.endow(payfi.merchants.get(who).till_keys[-1])
     return b.signed(

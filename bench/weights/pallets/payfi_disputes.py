@@ -7,8 +7,8 @@ from bench.weights.pallets.facilities import judged
 from bench.weights.pallets.identity import LAST
 from bench.weights.pallets.jobs import lucky
 from bench.weights.pallets.payfi import META, merchant, payment
+from bench.weights.pallets.payfi_policies import governed, policy
 from bench.weights.state import Bench
-from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u8, u32, u64, u128
 from runtime.constants import BTT
@@ -26,30 +26,13 @@ from runtime.pallets.payfi.dispute_types import (
 )
 from runtime.pallets.payfi.disputes import MAX_ENDED
 from runtime.pallets.payfi.panel import SEATS
-from runtime.pallets.payfi.policies import MAX_LISTED, DenyList, OfCategory, Policy
+from runtime.pallets.payfi.policies import OfCategory
 from runtime.pallets.payfi.types import PaymentState
 
 SHOP = 7
 """Number of the merchant's account."""
 FIRST = 2_000
 """Number of the first arbiter's account."""
-
-
-def policy() -> Policy:
-    """Return a policy with a full list of other accounts."""
-    listed = [AccountId(blake2_256(b"listed %d" % place)) for place in range(MAX_LISTED)]
-    return Policy(DenyList(listed), judged_from=u128(0))
-
-
-def governed(b: Bench, who: AccountId) -> None:
-    """Give a merchant three policies with full lists."""
-    rules, merchants = b.runtime.payfi.payer_rules, b.runtime.payfi.merchants
-    record = merchants.get(who)
-    record.policy = record.category
-    merchants.merchants[who] = record
-    rules.own_policies[who] = policy()
-    rules.policies[record.category] = policy()
-    rules.category_policies[record.category] = policy()
 
 
 def arbiters(b: Bench, count: int = MAX_ARBITERS) -> list[AccountId]:
