@@ -202,8 +202,11 @@ class PayFiApi(RuntimeApi, version=1):
         return self._payfi.cards.cards.get(id)
 
     def dispute(self, payment: u64) -> Dispute | None:
-        """Return the dispute of a payment; None if there was none."""
-        return self._payfi.disputes.disputes.get(payment)
+        """Return the dispute of a payment; None if there was none.
+
+        Its deadlines are times since 1970, to which further stalls of the chain are added.
+        """
+        return self._payfi.disputes.dated(payment)
 
     def cards_of(self, owner: AccountId) -> list[H256]:
         """Return the ids of an account's cards, at most `MAX_CARDS`."""

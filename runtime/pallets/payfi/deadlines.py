@@ -34,7 +34,11 @@ class Deadlines:
 
     def now(self) -> int:
         """Return the time in ms, without the time in which the chain made no blocks."""
-        return self._calendar.now() - self._stalls.stalled_slots() * self._slot_ms
+        return self._calendar.now() - self._stalled_ms()
+
+    def date(self, deadline_ms: int) -> u64:
+        """Return a deadline as a time since 1970, if there are no further stalls."""
+        return u64(int(deadline_ms) + self._stalled_ms())
 
     def enter(self, queue: int, after_ms: int, what: H256) -> DueKey:
         """Add an entry that is due `after_ms` from now, in the next slot or later."""
@@ -44,6 +48,9 @@ class Deadlines:
     def take_numbers(self, queue: int, limit: int) -> list[u64]:
         """Remove and return the numbers that are due, at most `limit`, the oldest first."""
         return [number_of(key) for key in self.timers.take(queue, limit)]
+
+    def _stalled_ms(self) -> int:
+        return self._stalls.stalled_slots() * self._slot_ms
 
 
 def key_of(number: u64) -> H256:

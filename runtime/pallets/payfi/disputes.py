@@ -156,7 +156,7 @@ class Disputes(Component):
         self.deposit(
             events.Disputed(
                 id, payment.merchant, who, amount, deposit, reason, evidence, late,
-                dispute.deadline_ms,
+                self.deadlines.date(int(dispute.deadline_ms)),
             )
         )  # fmt: skip
 
@@ -225,6 +225,15 @@ class Disputes(Component):
         """Time after a payment in which it can be disputed, in ms."""
         return LATE_DAYS * self.calendar.day_ms
 
+    def dated(self, id: u64) -> Dispute | None:
+        """Return a dispute with its deadlines as times since 1970; None if there is none."""
+        dispute = self.disputes.get(id)
+        if dispute is not None:
+            dispute.deadline_ms = self.deadlines.date(int(dispute.deadline_ms))
+            if dispute.judged_by_ms:
+                dispute.judged_by_ms = self.deadlines.date(int(dispute.judged_by_ms))
+        return dispute
+
     def forget(self, id: u64) -> None:
         """Remove the dispute of a payment that is removed."""
         del self.disputes[id]
@@ -282,7 +291,8 @@ class Disputes(Component):
                     self._store(id, dispute)
                 case Effect.ANNOUNCE_PANEL:
                     names = [seat.arbiter for seat in dispute.seats]
-                    self.deposit(events.PanelSelected(id, names, dispute.deadline_ms))
+                    until = self.deadlines.date(int(dispute.deadline_ms))
+                    self.deposit(events.PanelSelected(id, names, until))
                 case Effect.FINE_ABSENT:
                     self._fine_absent(id, dispute)
                 case Effect.PAYER_GETS_ALL:

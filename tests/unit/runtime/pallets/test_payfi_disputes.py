@@ -16,7 +16,7 @@ from runtime.pallets.payfi.dispute_types import Accept, DisputeReason, Resolutio
 from runtime.pallets.payfi.disputes import deposit_of, is_excessive
 from runtime.pallets.payfi.types import Cause, MerchantActive, MerchantSuspended
 from runtime.pallets.tokenomics import BurnReason
-from support.payfi import ALICE, BOB, BUCKET, DAY, HOUR, KIOSK, RICH, SHOP, TILL
+from support.payfi import ALICE, BOB, BUCKET, DAY, HOUR, KIOSK, RICH, SHOP, SLOT_MS, TILL
 from support.payfi_disputes import ANSWER, ARBITERS, EVIDENCE, JUDGEMENT, REPLY, Court
 from support.runtime import refused
 
@@ -162,7 +162,11 @@ def test_silence_of_the_merchant_gives_the_payer_the_amount_after_72_hours(court
 
 def test_clocks_stand_still_while_the_chain_makes_no_blocks(court: Court) -> None:
     id = court.disputed()
+    planned = court.dispute_of(id).deadline_ms
     court.time.stalled += 500
+    shown = court.disputes.dated(id)
+    assert shown is not None
+    assert shown.deadline_ms == planned + 500 * SLOT_MS
     court.run(ANSWER)
     assert court.dispute_of(id).outcome is None
     court.contest(id)
