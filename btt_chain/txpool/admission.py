@@ -82,7 +82,9 @@ class Admission:
         # A transaction that returns from a retracted block was paid for there.
         if self._can_pay is None or tx.source is TransactionSource.InBlock:
             return
-        replaced = sum(rival.fee for rival in rivals if rival.sender == tx.sender)
+        replaced = 0
+        if rivals:
+            replaced = sum(rival.fee for rival in rivals if rival.sender == tx.sender)
         fees = self._senders.unpayable(tx, replaced, self._can_pay)
         if fees is not None:
             raise SenderFunds(self._status(), fees)
@@ -99,8 +101,10 @@ class Admission:
     def check_ready_room(self, tx: Transaction, rivals: Sequence[Transaction]) -> None:
         """Refuse a transaction that would be the first to be dropped from a full ready queue."""
         queue, limit = self._ready, self._limits.ready
-        count = len(queue.members) + 1 - len(rivals)
-        size = queue.bytes + len(tx.raw) - sum(len(rival.raw) for rival in rivals)
+        count, size = len(queue.members) + 1, queue.bytes + len(tx.raw)
+        if rivals:
+            count -= len(rivals)
+            size -= sum(len(rival.raw) for rival in rivals)
         if count <= limit.count and size <= limit.bytes:
             return
         if len(tx.raw) > limit.bytes or queue.would_be_worst(tx):

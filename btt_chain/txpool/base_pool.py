@@ -283,6 +283,8 @@ class BasePool:
 
     def _missing(self, tx: Transaction) -> list[bytes]:
         """Return the required tags that neither the ready queue nor a recent block provides."""
+        if not tx.requires:
+            return []
         provider = self.ready.provider
         return [
             tag

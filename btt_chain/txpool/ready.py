@@ -48,12 +48,17 @@ class Ready:
     def rivals(self, tx: Transaction) -> list[Transaction]:
         """Return the members that provide one of the tags of `tx`, without duplicates."""
         provider = self.provider
+        if len(tx.provides) == 1:  # every signed transaction
+            rival = provider.get(tx.provides[0])
+            return [] if rival is None else [rival]
         found = (provider.get(tag) for tag in tx.provides)
         return list(dict.fromkeys(rival for rival in found if rival is not None))
 
     def would_cycle(self, tx: Transaction, rivals: Iterable[Transaction]) -> bool:
         """Return True if `tx` depends on one that it would replace, or that would depend on it."""
         suspects = dict.fromkeys(rivals)
+        if not (suspects or self.unprovided):
+            return False
         for tag in tx.provides:
             suspects.update(self.unprovided.get(tag, {}))
         if not suspects:
