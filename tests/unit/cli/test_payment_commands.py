@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 import signal
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from btt_chain.client import BlockingChain
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.payments.emv import EmvCode, write_emv
 from btt_chain.payments.uri import PaymentUri, write_uri
@@ -22,6 +25,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.currency import currency
 from btt_chain.scale import u128
 from support.instant_node import instant_node
+from support.node import dev_node
 from support.shop import Receiver, Shop
 
 CAFE, CLINIC = "//Cafe", "//Clinic"
@@ -341,3 +345,68 @@ def test_a_merchant_without_the_plan_has_no_reports_until_it_chooses_it(shop: Sh
     assert removed.returncode == 0, removed.stderr
     gone = shop.run("merchant", "configure", "--remove-till", "//Bob", "--from", CAFE)
     assert (gone.returncode, "is no till" in gone.stderr) == (4, True)
+
+
+# ---- prices, and blocks that are not final
+
+
+def test_an_invoice_in_another_currency_is_paid_at_the_price_of_the_oracle(shop: Shop) -> None:
+    noodles = "//Noodles"
+    shop.open(noodles, 5_812, "--currency", "CNY")
+    early = shop.run("pos", "50.00", "--from", noodles)
+    assert early.returncode == 1
+    assert "this cannot be paid now: Oracle." in early.stderr
+    for feeder in ("//Dave", "//Eve", "//Ferdie"):
+        price = ("Oracle.feed_values", '[["BTT/CNY", "0.4BTT"]]')
+        fed = shop.run("tx", "call", *price, "--from", feeder)
+        assert fed.returncode == 0, fed.stderr
+    with shop.till("50.00", "--from", noodles) as (till, invoice):
+        assert (invoice["amount"], int(invoice["planck"])) == ("50.00 CNY", 125 * BTT)
+        paid = shop.run("pay", invoice["text"], "--from", "//Alice")
+        assert paid.returncode == 0, paid.stderr
+        assert paid.stderr.startswith("Pay 50.00 CNY, now 125 BTT, at most 126.25 BTT to 5")
+        code, events = till.end()
+    assert code == 0
+    # 0.8 % and 0.75 % for the conversion.
+    assert (events[-1]["amount"], events[-1]["fee"]) == ("50.00 CNY", "1.9375 BTT")
+
+
+def test_a_till_never_says_paid_before_the_block_is_final(tmp_path: Path) -> None:
+    with dev_node(tmp_path, "node", "--sealing", "manual") as node:
+        shop = Shop(node.ws, tmp_path / "home")
+        with sealing(shop):
+            shop.open(CAFE, 5_814)
+        with shop.till("1", "--from", CAFE) as (till, invoice):
+            with shop.started("pay", invoice["text"], "--from", "//Alice") as payer:
+                while payer.poll() is None:
+                    shop.document("query", "rpc", "engine_createBlock", "true", "false")
+                assert payer.returncode == 0
+            for _ in range(3):
+                shop.document("query", "rpc", "engine_createBlock", "true", "false")
+            seen = till.line()
+            assert (seen["event"], "not paid yet" in seen["words"]) == ("seen", True)
+            assert till.process.poll() is None
+            best = shop.document("query", "rpc", "chain_getBlockHash")
+            shop.document("query", "rpc", "engine_finalizeBlock", best)
+            code, events = till.end()
+    assert code == 0
+    assert [event["event"] for event in events] == ["final", "receipt"]
+
+
+@contextmanager
+def sealing(shop: Shop) -> Iterator[None]:
+    """Make final blocks in the background."""
+    stop = threading.Event()
+
+    def make() -> None:
+        with BlockingChain.connect(shop.url) as chain:
+            while not stop.wait(0.2):
+                chain.call("engine_createBlock", True, True)
+
+    thread = threading.Thread(target=make)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
