@@ -117,6 +117,8 @@ class Receiver:
     """A web server that fails the first attempt of every other event."""
 
     secret: str
+    is_gone: bool = False
+    """True: it answers 410 to every delivery."""
     arrived: list[str] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
     bodies: dict[str, bytes] = field(default_factory=dict)
@@ -138,7 +140,7 @@ class Receiver:
                 else:
                     outer.arrived.append(id)
                     outer.bodies[id] = body
-                self.send_response(500 if fails else 204)
+                self.send_response(410 if outer.is_gone else 500 if fails else 204)
                 self.end_headers()
 
             def log_message(self, format: str, *args: Any) -> None:

@@ -299,6 +299,21 @@ def test_a_watcher_killed_in_the_middle_loses_nothing(shop: Shop, tmp_path: Path
         assert (body["type"], body["data"]) == (event["type"], event["data"])
 
 
+def test_a_receiver_that_is_gone_ends_the_watcher_and_keeps_the_events(
+    shop: Shop, tmp_path: Path
+) -> None:
+    shop.document("pay", f"btt:{address(CAFE)}?amount=1", "--from", "//Bob")
+    receiver = Receiver(new_secret(), is_gone=True)
+    base = ("--base-path", str(tmp_path))
+    with receiver.serving() as url:
+        hook = ("--webhook", url, "--secret", receiver.secret, "--allow-private", *base)
+        with shop.started("merchant", "watch", CAFE, *hook) as watcher:
+            _, err = watcher.communicate(timeout=120)
+        assert (watcher.returncode, "answered 410 Gone" in err) == (1, True), err
+    again = shop.run("merchant", "watch", CAFE, "--once", *base)
+    assert "events wait for a run with --webhook" in again.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "code", "reason"),
     [
