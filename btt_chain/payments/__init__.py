@@ -1,4 +1,5 @@
-"""Payments: invoices, payment URIs, EMV QR codes, card vouchers and webhooks.
+"""Payments: invoices, payment URIs, EMV QR codes, statements and webhooks.
 
-Pure functions, without a network or a chain: wallets, tills and the command line use them.
+Wallets, tills and the command line use them. Formats and decisions are pure functions, without a
+network or a chain; only `delivery.journal` writes to a disk, and `delivery.transport` connects.
 """
