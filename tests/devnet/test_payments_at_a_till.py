@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from lxml import etree
 
 from btt_chain.payments.webhook import new_secret
 from support.node import BY_LOTTERY, dev_node
-from support.shop import Receiver, Shop
+from support.shop import Document, Receiver, Shop
 from support.vectors import REPOSITORY
 
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(140)]
@@ -81,11 +81,11 @@ def sell(shop: Shop, amount: str) -> str:
     return str(paid["payment"])
 
 
-def until_settled(shop: Shop, payment: str) -> dict[str, Any]:
+def until_settled(shop: Shop, payment: str) -> Document:
     """Wait until a payment is settled; return it."""
     deadline = time.monotonic() + HANG
     while time.monotonic() < deadline:
-        found: dict[str, Any] = shop.document("merchant", "show", CAFE, "--payment", payment)
+        found: Document = shop.document("merchant", "show", CAFE, "--payment", payment)
         if found["state"] == "settled":
             return found
         time.sleep(1)

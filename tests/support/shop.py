@@ -24,6 +24,10 @@ HANG: Final = 120
 """Seconds after which a program hangs: several times what a busy machine needs."""
 
 
+Document = dict[str, Any]
+"""A JSON document that a command printed."""
+
+
 class Done(NamedTuple):
     """A command that ended."""
 
@@ -38,15 +42,15 @@ class Till:
 
     process: subprocess.Popen[str]
 
-    def line(self) -> dict[str, Any]:
+    def line(self) -> Document:
         """Return the next document that it prints."""
         assert self.process.stdout is not None
         text = self.process.stdout.readline()
         assert text, self.process.stderr and self.process.stderr.read()
-        found: dict[str, Any] = json.loads(text)
+        found: Document = json.loads(text)
         return found
 
-    def end(self) -> tuple[int, list[dict[str, Any]]]:
+    def end(self) -> tuple[int, list[Document]]:
         """Return its exit code and the documents that are left."""
         out, _ = self.process.communicate(timeout=HANG)
         return self.process.returncode, [json.loads(line) for line in out.splitlines()]
@@ -74,7 +78,7 @@ class Shop:
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
-    def lines(self, *words: str) -> list[dict[str, Any]]:
+    def lines(self, *words: str) -> list[Document]:
         """Run a command that prints documents on lines, and must succeed."""
         done = self.run(*words, "--json")
         assert done.returncode == 0, done.stderr
@@ -96,7 +100,7 @@ class Shop:
             process.communicate()
 
     @contextmanager
-    def till(self, *words: str) -> Iterator[tuple[Till, dict[str, Any]]]:
+    def till(self, *words: str) -> Iterator[tuple[Till, Document]]:
         """Start `pos`, and yield it with its invoice."""
         with self.started("pos", *words, "--json") as process:
             till = Till(process)
@@ -143,7 +147,7 @@ class Receiver:
                 self.send_response(410 if outer.is_gone else 500 if fails else 204)
                 self.end_headers()
 
-            def log_message(self, format: str, *args: Any) -> None:
+            def log_message(self, format: str, *args: object) -> None:
                 pass
 
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -144,11 +144,21 @@ SENDING = {
     "model register", "job submit", "job cancel", "provider register", "provider leave",
     "gov propose", "gov deposit", "gov refund", "gov vote", "gov unvote", "gov delegate",
     "gov undelegate", "gov unlock", "gov stand", "gov leave", "gov elect", "gov unelect",
+    "gov object", "gov withdraw-objection", "gov unlock-objections", "premium buy",
+    "oracle join", "oracle leave", "oracle withdraw", "oracle attest", "pay",
+    "merchant register", "merchant configure", "merchant charge", "merchant capture",
+    "merchant void", "merchant refund", "merchant answer", "dispute open", "dispute withdraw",
+    "card register", "card freeze", "identity set", "identity request", "identity judge",
+    "identity appoint", "facility apply", "facility update", "facility leave",
+    "facility confirm", "facility refuse", "facility suspend",
     "tx transfer", "tx call", "upgrade schedule", "work verify",
 }  # fmt: skip
-DAEMONS = {"provider run", "job gateway"}
+DAEMONS = {"provider run", "job gateway", "feeder"}
 """They run until they are stopped, and send by themselves."""
-NOT_SENDING = {"tx sign", "export-blocks", "key ceremony-entry", "key ceremony-sign"}
+NOT_SENDING = {
+    "tx sign", "export-blocks", "key ceremony-entry", "key ceremony-sign", "pos",
+    "merchant statement",
+}  # fmt: skip
 
 
 def all_commands() -> Iterator[tuple[str, click.Command]]:
