@@ -112,8 +112,12 @@ class Merchants(Component):
         if lifted:
             self.deposit(events.Suspended(who, False))
 
-    def close(self, who: AccountId) -> None:
-        """Begin or end the closing of a merchant. Raises NotMerchant and NotDue."""
+    def close(self, who: AccountId, *, is_behind: bool = False) -> None:
+        """Begin or end the closing of a merchant. Raises NotMerchant and NotDue.
+
+        It does not end while settlement `is_behind`: a payment that still waits can be disputed,
+        and a dispute needs the record that counts it.
+        """
         record = self.get(who)
         if not isinstance(record.state, MerchantClosing):
             until = u64(self.calendar.now() + REFUND_DAYS * self.calendar.day_ms)
@@ -121,7 +125,7 @@ class Merchants(Component):
             self.merchants[who] = record
             self.deposit(events.Closing(who, until))
             return
-        if self.calendar.now() < record.state.until or record.disputes:
+        if self.calendar.now() < record.state.until or record.disputes or is_behind:
             raise errors.NotDue
         self.currency.release(self.reason, who, record.bond)
         del self.merchants[who]

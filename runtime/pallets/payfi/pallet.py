@@ -287,7 +287,7 @@ class PayFi(CardCalls):
     def close(self, origin: Origin) -> None:
         """Stop accepting payments; a second call, 15 days later, releases the bond."""
         who = origin.signed()
-        self.merchants.close(who)
+        self.merchants.close(who, is_behind=self.settlement.is_behind())
         if who not in self.merchants.merchants:
             self.payer_rules.forget(who)
 

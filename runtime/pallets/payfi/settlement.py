@@ -116,6 +116,11 @@ class Settlement(Component):
         """Return True if the merchant's batch of a bucket is not settled yet."""
         return (bucket, merchant) in self.batches
 
+    def is_behind(self) -> bool:
+        """Return True if batches are due that blocks have not settled yet, as after a long stall."""
+        queue = self.queue.peek()
+        return queue.first <= min(int(queue.last), self.calendar.bucket())
+
     # ---- public interface: settling
 
     def settle_due(self) -> int:
