@@ -10,6 +10,7 @@ from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.payfi import ANALYTICS, Batch, Legs, PayFi, Payment, PaymentState
 from runtime.pallets.payfi.calendar import BUCKETS_PER_HOUR
 from runtime.pallets.payfi.fees import fee_of
+from runtime.pallets.payfi.payments import PROMISED
 
 Batches = dict[tuple[u32, AccountId], Batch]
 """Batches by bucket and merchant."""
@@ -37,8 +38,11 @@ def payfi_findings(payfi: PayFi, pooled: int) -> Iterator[Finding]:
     for number, payment in known.items():
         yield from payment_findings(payfi, int(number), payment)
     references = {(one.merchant, one.reference): number for number, one in known.items()}
+    for auth in dict(payfi.authorisations.auths.items()).values():
+        if not auth.parts:
+            references[auth.merchant, auth.reference] = PROMISED
     if dict(payfi.payments.references.items()) != references:
-        yield Finding("I32", "the references are not those of the payments")
+        yield Finding("I32", "the references are not those of payments and authorisations")
     yield from rings(payfi)
 
 

@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final, Protocol
 
 from btt_chain.crypto.hashing import blake2_128
@@ -70,6 +71,7 @@ class Authorisations(Component):
         calendar: Calendar,
         deadlines: Deadlines,
         currency: Holds,
+        parent_hash: Callable[[], bytes],
         reason: Reason,
     ) -> None:
         super().__init__(pallet)
@@ -79,6 +81,7 @@ class Authorisations(Component):
         self.calendar = calendar
         self.deadlines = deadlines
         self.currency = currency
+        self.parent_hash = parent_hash
         self.reason = reason
 
     # ---- calls
@@ -114,7 +117,7 @@ class Authorisations(Component):
         if not 0 < amount <= auth.held:
             raise errors.TooMuch
         record = self.merchants.active(auth.merchant)
-        reference = reference_of(auth, id)
+        reference = reference_of(auth, id, self.parent_hash())
         total = int(auth.held) + int(auth.captured)
         units = u128(int(auth.units) * int(amount) // total)
 
@@ -124,8 +127,9 @@ class Authorisations(Component):
             )
 
         payment = self.payments.enter(
-            auth.owner, auth.merchant, record, amount, units, auth.currency, reference, None, take
-        )
+            auth.owner, auth.merchant, record, amount, units, auth.currency, reference, None, take,
+            is_promised=not auth.parts,
+        )  # fmt: skip
         auth.held -= amount
         auth.captured += amount
         auth.parts += 1
@@ -170,10 +174,9 @@ class Authorisations(Component):
             raise errors.NothingLeft
         if card.auths >= MAX_AUTHS:
             raise errors.TooManyAuths
-        if (voucher.merchant, voucher.reference) in self.payments.references:
-            raise errors.AlreadyPaid
         if gross > self.currency.reducible_balance(card.owner, keep_alive=True):
             raise TokenError(TokenErrorKind.FundsUnavailable)
+        self.payments.promise(voucher.merchant, voucher.reference)
         self.currency.hold(self.reason, card.owner, gross)
         card.auths += 1
         self.cards.cards[voucher.card] = card
@@ -201,15 +204,19 @@ class Authorisations(Component):
     def _close(self, id: u64, auth: Auth) -> None:
         """Remove an authorisation; what is left of it comes back to the limit of its day."""
         self.deadlines.timers.remove(AUTHS, auth.timer)
+        if not auth.parts:
+            self.payments.end_promise(auth.merchant, auth.reference)
         del self.auths[id]
         del self.auths_of[auth.card, id]
         self.cards.released(auth.card, auth.held, int(auth.day))
 
 
-def reference_of(auth: Auth, id: u64) -> bytes:
-    """Return the reference of the next part: the voucher's, then others made from it."""
+def reference_of(auth: Auth, id: u64, parent_hash: bytes) -> bytes:
+    """Return the reference of the next part: the voucher's, then others made from it.
+
+    The hash of the block before makes them unpredictable: otherwise the payer could use them first.
+    """
     if not auth.parts:
         return auth.reference
-    return blake2_128(
-        auth.reference + int(id).to_bytes(8, "little") + int(auth.parts).to_bytes(4, "little")
-    )
+    numbers = int(id).to_bytes(8, "little") + int(auth.parts).to_bytes(4, "little")
+    return blake2_128(auth.reference + numbers + parent_hash)

@@ -76,7 +76,8 @@ class CardCalls(Pallet, crate="pallet_payfi"):
         )  # fmt: skip
         self.authorisations = Authorisations(
             self, cards=self.cards, payments=payments, merchants=merchants, calendar=calendar,
-            deadlines=deadlines, currency=currency, reason=Reason(self.index, HoldReason.Card),
+            deadlines=deadlines, currency=currency, parent_hash=self.parent_hash,
+            reason=Reason(self.index, HoldReason.Card),
         )  # fmt: skip
 
     def end_cards(self) -> int:
@@ -149,3 +150,7 @@ class CardCalls(Pallet, crate="pallet_payfi"):
     def genesis_hash(self) -> bytes:
         """Return the hash of block zero."""
         return bytes(self.system.block_hash[u32(0)])
+
+    def parent_hash(self) -> bytes:
+        """Return the hash of the block before."""
+        return bytes(self.system.parent_hash.value)

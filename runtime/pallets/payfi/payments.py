@@ -44,6 +44,8 @@ from runtime.pallets.payfi.volumes import Volumes
 
 MAX_PRUNED: Final = 512
 """Maximum number of old payments that one block removes."""
+PROMISED: Final = u64(u64.MAX)
+"""In the place of a payment's number: an authorisation has the reference, and is not captured."""
 ONE: Final = 10**18
 """The price of a planck in planck, with 18 decimals."""
 
@@ -67,7 +69,8 @@ class Payments(Component):
     oldest_payment = Value(u64, default=u64(0))
     """Number of the oldest payment whose record may still exist."""
     references = DoubleMap(AccountId, Reference, u64)
-    """Payments by merchant and reference: an invoice is paid once."""
+    """Payments by merchant and reference: an invoice is paid once. 2^64 - 1 is no payment: the
+    invoice has an authorisation of which nothing was captured so far."""
 
     def __init__(
         self,
@@ -192,13 +195,16 @@ class Payments(Component):
         reference: bytes,
         memo: H256 | None,
         take: Callable[[], None],
+        *,
+        is_promised: bool = False,
     ) -> u64:
         """Make a payment of `gross` planck, which `take` moves to the pool account.
 
-        Raises AlreadyPaid, OverLimit, NothingLeft, SettlementBusy, and the errors of `take`.
+        With `is_promised` the caller has the reference, by `promise`. Raises AlreadyPaid,
+        OverLimit, NothingLeft, SettlementBusy, and the errors of `take`.
         """
-        if (merchant, reference) in self.references:
-            raise errors.AlreadyPaid
+        if not is_promised:
+            self._ensure_unpaid(merchant, reference)
         terms = self.terms(merchant, record, currency)
         legs = self.legs(int(gross), terms)
         allowance = self.merchants.allowance(merchant, gross)
@@ -215,6 +221,19 @@ class Payments(Component):
         self.references[merchant, reference] = id
         self.deposit(events.Paid(id, payer, merchant, reference, gross, u128(legs.fee), bucket))
         return id
+
+    def promise(self, merchant: AccountId, reference: bytes) -> None:
+        """Keep a reference for an authorisation. Raises AlreadyPaid.
+
+        Otherwise the payer could keep the merchant from capturing it, by a small payment.
+        """
+        self._ensure_unpaid(merchant, reference)
+        self.references[merchant, reference] = PROMISED
+
+    def end_promise(self, merchant: AccountId, reference: bytes) -> None:
+        """Free the reference of an authorisation of which nothing was captured."""
+        if self.references.get((merchant, reference)) == PROMISED:
+            del self.references[merchant, reference]
 
     def refund(self, caller: AccountId, id: u64, amount: u128) -> None:
         """Give a part of a payment back to the payer.
@@ -265,6 +284,10 @@ class Payments(Component):
         return removed
 
     # ---- internals
+
+    def _ensure_unpaid(self, merchant: AccountId, reference: bytes) -> None:
+        if (merchant, reference) in self.references:
+            raise errors.AlreadyPaid
 
     def _return_pending(self, payment: Payment, amount: u128) -> None:
         """Return a part of a payment that waits for settlement; its fee follows the rest."""

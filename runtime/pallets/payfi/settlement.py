@@ -117,7 +117,7 @@ class Settlement(Component):
         return (bucket, merchant) in self.batches
 
     def is_behind(self) -> bool:
-        """Return True if batches are due that blocks have not settled yet, as after a long stall."""
+        """Return True if batches are due that no block has settled yet, as after a long stall."""
         queue = self.queue.peek()
         return queue.first <= min(int(queue.last), self.calendar.bucket())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -10,13 +11,15 @@ from btt_chain.crypto import p256
 from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import VOUCHER, Ed25519Key, P256Key
-from btt_chain.scale import DecodeError, codec, u64, u128
+from btt_chain.scale import DecodeError, codec, u32, u64, u128
 from runtime import SCOPES
 from runtime.accounts import PAYFI
+from runtime.audits.payfi import payfi_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, DispatchError, TokenError, TokenErrorKind, signed
 from runtime.frame.traits import Reasons
 from runtime.pallets.payfi import PayFi, PaymentState
+from runtime.pallets.payfi.authorisations import reference_of
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Limits
 from runtime.pallets.payfi.cards import DEPOSIT
 from runtime.pallets.proxy import ProxyType
@@ -473,14 +476,41 @@ def test_a_dropped_cards_authorisation_can_still_be_captured(tills: Tills) -> No
     tills.payfi.capture(signed(SHOP), other, u128(PAID))
 
 
-def test_a_reference_paid_meanwhile_is_not_captured_again(tills: Tills) -> None:
+def test_an_authorised_invoice_is_not_paid_by_hand_until_it_is_voided(tills: Tills) -> None:
+    # A payment of 2 planck would otherwise keep the merchant from capturing what it delivered for.
     voucher = tills.voucher()
     tills.charge(voucher, capture=False)
-    tills.payfi.pay(
-        signed(BOB), Id(SHOP), u128(PAID), BTT_CODE, u128(PAID), voucher.reference, None
+    pay = partial(
+        tills.payfi.pay, signed(BOB), Id(SHOP), u128(2), BTT_CODE, u128(2), voucher.reference, None
     )
     with refused(tills, PayFi.AlreadyPaid):
-        tills.payfi.capture(signed(SHOP), u64(0), u128(PAID))
+        pay()
+    again = tills.voucher(BLUE, reference=voucher.reference)
+    with refused(tills, PayFi.AlreadyPaid):
+        tills.charge(again, BLUE, capture=False)
+    assert not list(payfi_findings(tills.payfi, tills.money(PAYFI)))
+    tills.payfi.void(signed(SHOP), u64(0))
+    pay()
+    assert not list(payfi_findings(tills.payfi, tills.money(PAYFI)))
+
+
+def test_a_captured_invoice_is_paid(tills: Tills) -> None:
+    voucher = tills.voucher()
+    tills.charge(voucher, capture=False)
+    for _ in range(2):
+        tills.payfi.capture(signed(SHOP), u64(0), u128(PAID // 4))
+        assert not list(payfi_findings(tills.payfi, tills.money(PAYFI)))
+    tills.payfi.void(signed(SHOP), u64(0))
+    assert tills.payfi.payments.references.get((SHOP, voucher.reference)) == 0
+    with refused(tills, PayFi.AlreadyPaid):
+        tills.charge(tills.voucher(reference=voucher.reference))
+
+
+def test_the_reference_of_a_further_part_is_not_known_before_its_block(tills: Tills) -> None:
+    auth = tills.auth(tills.authorise())
+    auth.parts = u32(1)
+    made = {reference_of(auth, u64(0), bytes((parent,)) * 32) for parent in range(4)}
+    assert len(made) == 4
 
 
 @BOTH
