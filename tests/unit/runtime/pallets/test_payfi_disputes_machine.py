@@ -79,6 +79,14 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         else:
             self.try_to(lambda: self.street.payfi.bond_extra(signed(shop), u128(100 * BTT)))
 
+    @rule(number=RECENT, units=AMOUNTS, back=st.integers(0, 3))
+    def use_a_cards_reference(self, number: int, units: int, back: int) -> None:
+        id = u64(max(0, int(self.street.payfi.authorisations.next_auth.value) - 1 - number))
+        auth = self.street.payfi.authorisations.auths.get(id)
+        if auth is not None:
+            number = int.from_bytes(auth.reference, "big") + 1 - back
+            self.try_to(lambda: self.street.pay(BOB, auth.merchant, units, reference=number))
+
     # ---- disputes
 
     @rule(number=RECENT, amount=AMOUNTS, whole=st.booleans())
