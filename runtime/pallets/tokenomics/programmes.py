@@ -94,7 +94,9 @@ class Programmes(Component):
         """
         self.expect_pending(programme, index)
         record, item = self._milestone(programme, index)
-        item.status, item.since = MilestoneStatus.Objected, u64(self.clock.now())
+        # Never earlier than the attestation: a further one in this slot must be later than both.
+        since = max(self.clock.now(), int(item.since))
+        item.status, item.since = MilestoneStatus.Objected, u64(since)
         self.programmes[programme] = record
         self.deposit(events.MilestoneObjected(programme, index))
 

@@ -204,6 +204,16 @@ def test_a_stopped_milestone_counts_after_it_is_attested_again_or_confirmed(
     assert town.status_of() is MilestoneStatus.Confirmed
 
 
+def test_objections_count_for_one_attestation_of_several_in_a_slot(town: Objecting) -> None:
+    for _ in range(3):
+        town.object(BOB, 1_000 * BTT)
+        assert town.status_of() is MilestoneStatus.Objected
+        town.attest()
+        assert town.objected() == 0
+        town.object(CAROL, int(BTT))
+        assert town.status_of() is MilestoneStatus.Attested
+
+
 # ---- weight counts once
 
 
