@@ -58,9 +58,15 @@ class Arbiters(Component):
     # ---- calls
 
     def bond(self, who: AccountId, amount: u128) -> None:
-        """Add to the bond of an account that offers to judge disputes."""
+        """Bond an account that offers to judge disputes, or add to its bond.
+
+        Raises NotArbiter for a first bond below the minimum: a record without one would be free.
+        """
+        record = self.arbiter_bonds.get(who)
+        if record is None and amount < BOND:
+            raise errors.NotArbiter
+        record = record or Arbiter()
         self.currency.hold(self.reason, who, amount)
-        record = self.arbiter_bonds.get(who) or Arbiter()
         record.bond += amount
         self.arbiter_bonds[who] = record
         self.deposit(events.ArbiterBonded(who, record.bond))

@@ -518,6 +518,15 @@ def test_arbiters_need_a_bond_and_a_judged_identity(court: Court) -> None:
     assert court.payfi.arbiters.arbiters.value == sorted([*ARBITERS, BOB])
 
 
+def test_no_record_of_an_arbiter_is_stored_without_the_bond(court: Court) -> None:
+    for amount in (0, BOND - 1):
+        with refused(court, PayFi.NotArbiter):
+            court.payfi.bond_arbiter(signed(BOB), u128(amount))
+    court.payfi.bond_arbiter(signed(BOB), BOND)
+    court.payfi.bond_arbiter(signed(BOB), u128(1))
+    assert court.arbiter_bond(BOB) == BOND + 1
+
+
 def test_an_arbiter_leaves_without_a_seat_and_has_its_bond_back(court: Court) -> None:
     id = court.contested()
     seated = court.panel(id)[0]
