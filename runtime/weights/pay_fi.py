@@ -9,23 +9,23 @@ from __future__ import annotations
 
 from typing import Final
 
-REGISTER: Final = 361_000_000
+REGISTER: Final = 358_000_000
 """5 keys written."""
 CONFIGURE: Final = 154_000_000
 """2 keys written."""
-BOND_EXTRA: Final = 248_000_000
+BOND_EXTRA: Final = 245_000_000
 """3 keys written."""
 CLOSE: Final = 484_000_000
 """7 keys written."""
-PAY: Final = 885_000_000
+PAY: Final = 858_000_000
 """9 keys written."""
-REFUND: Final = 448_000_000
+REFUND: Final = 451_000_000
 """5 keys written."""
-SETTLE: Final = 954_000_000
+SETTLE: Final = 955_000_000
 """12 keys written."""
-SET_RATES: Final = 72_100_000
+SET_RATES: Final = 72_200_000
 """1 key written."""
-SUSPEND: Final = 85_300_000
+SUSPEND: Final = 84_900_000
 """1 key written."""
 
 
@@ -34,7 +34,7 @@ def settle_due(batches: int) -> int:
 
     `batches` 0 to 256.
     """
-    return 4_980_000 + 392_000_000 * batches
+    return 5_080_000 + 384_000_000 * batches
 
 
 def prune(payments: int) -> int:
@@ -42,31 +42,31 @@ def prune(payments: int) -> int:
 
     `payments` 0 to 512.
     """
-    return 13_100_000 + 206_000_000 * payments
+    return 13_300_000 + 207_000_000 * payments
 
 
-REGISTER_CARD: Final = 330_000_000
+REGISTER_CARD: Final = 335_000_000
 """4 keys written."""
-SET_CARD: Final = 85_500_000
+SET_CARD: Final = 85_900_000
 """1 key written."""
-DROP_CARD: Final = 506_000_000
+DROP_CARD: Final = 505_000_000
 """7 keys written."""
-FREEZE_CARD: Final = 81_300_000
+FREEZE_CARD: Final = 81_700_000
 """1 key written."""
-CHARGE_CARD: Final = 1_140_000_000
+CHARGE_CARD: Final = 1_170_000_000
 """10 keys written."""
-CAPTURE: Final = 975_000_000
-"""12 keys written."""
-VOID: Final = 457_000_000
+CAPTURE: Final = 1_140_000_000
+"""14 keys written."""
+VOID: Final = 454_000_000
 """6 keys written."""
 
 
 def void_expired(auths: int) -> int:
-    """196 keys written.
+    """385 keys written.
 
     `auths` 0 to 64.
     """
-    return 6_400_000 + 272_000_000 * auths
+    return 6_550_000 + 467_000_000 * auths
 
 
 def end_retired(cards: int) -> int:
@@ -74,17 +74,17 @@ def end_retired(cards: int) -> int:
 
     `cards` 0 to 64.
     """
-    return 6_170_000 + 140_000_000 * cards
+    return 6_330_000 + 140_000_000 * cards
 
 
-DISPUTE: Final = 805_000_000
+DISPUTE: Final = 816_000_000
 """10 keys written."""
-ANSWER: Final = 311_000_000
-"""4 keys written."""
-WITHDRAW_DISPUTE: Final = 981_000_000
+ANSWER: Final = 910_000_000
+"""11 keys written."""
+WITHDRAW_DISPUTE: Final = 986_000_000
 """13 keys written."""
-RESOLVE: Final = 1_120_000_000
-"""14 keys written."""
+RESOLVE: Final = 1_320_000_000
+"""15 keys written."""
 
 
 def end_phases(disputes: int) -> int:
@@ -92,22 +92,30 @@ def end_phases(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 6_440_000 + 316_000_000 * disputes
+    return 6_540_000 + 320_000_000 * disputes
 
 
 def end_judgements(disputes: int) -> int:
-    """67 keys written.
+    """214 keys written.
 
     `disputes` 0 to 16.
     """
-    return 6_490_000 + 684_000_000 * disputes
+    return 6_710_000 + 1_570_000_000 * disputes
 
 
-SET_POLICY: Final = 111_000_000
+def end_answers(disputes: int) -> int:
+    """148 keys written.
+
+    `disputes` 0 to 16.
+    """
+    return 6_660_000 + 1_130_000_000 * disputes
+
+
+SET_POLICY: Final = 112_000_000
 """1 key written."""
 SET_OWN_POLICY: Final = 109_000_000
 """1 key written."""
-SET_ARBITERS: Final = 810_000_000
+SET_ARBITERS: Final = 839_000_000
 """1 key written."""
 BOND_ARBITER: Final = 222_000_000
 """3 keys written."""

@@ -37,6 +37,8 @@ CNY = b"CNY"
 META = H256(b"\x4d" * 32)
 GROSS = 125 * BTT
 LAST = u64(u64.MAX)
+PAYER = 1_000
+"""Number of the first payer's account."""
 LATER = 250_000
 """Slot more than 15 days after the beginning of time."""
 
@@ -78,13 +80,23 @@ def prices(b: Bench) -> None:
 
 
 def payment(b: Bench, who: AccountId, number: int = 0) -> u64:
-    """Make a payment to a merchant; return its number."""
-    payer, id = b.account(1_000), b.runtime.payfi.payments.next_payment.value
+    """Make a payment of one of the payers to a merchant; return its number."""
+    payer, id = b.account(PAYER + number), b.runtime.payfi.payments.next_payment.value
     b.does(
         payer, "PayFi", "pay", merchant=address(who), units=GROSS, currency=b"BTT",
         max_btt=GROSS, reference=number.to_bytes(16, "big"), memo=META,
     )  # fmt: skip
     return id
+
+
+def crowded(b: Bench, who: AccountId) -> None:
+    """Fill all buckets of a payment but the last one; give the merchant a discount."""
+    payfi = b.runtime.payfi
+    b.runtime.tier_staking.positions.discounts[who] = Window(LAST, u64(0), LAST)
+    first = payfi.calendar.first_bucket()
+    for bucket in range(first, first + PLACES - 1):
+        payfi.settlement.due_count[u32(bucket)] = u32(payfi.settlement.capacity)
+    payfi.settlement.queue.value = Queue(u32(first), u32(first + PLACES - 2))
 
 
 def due(b: Bench, batches: int) -> None:
@@ -146,16 +158,12 @@ def pay(b: Bench) -> Case:
 
     The merchant has no judged identity, a discount, and three policies with full lists.
     """
-    who, payfi = merchant(b), b.runtime.payfi
+    who = merchant(b)
     doubted(b, who)
     doubted(b, b.account(1))
     governed(b, who)
     prices(b)
-    b.runtime.tier_staking.positions.discounts[who] = Window(LAST, u64(0), LAST)
-    first = payfi.calendar.first_bucket()
-    for bucket in range(first, first + PLACES - 1):
-        payfi.settlement.due_count[u32(bucket)] = u32(payfi.settlement.capacity)
-    payfi.settlement.queue.value = Queue(u32(first), u32(first + PLACES - 2))
+    crowded(b, who)
     return b.signed(
         b.account(1), "PayFi", "pay", merchant=address(who), units=u128(5_000), currency=CNY,
         max_btt=GROSS, reference=bytes(range(16)), memo=META,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
-from bench.weights.pallets.payfi import CNY, GROSS, doubted, merchant, prices
+from bench.weights.pallets.payfi import CNY, crowded, doubted, merchant, prices
 from bench.weights.pallets.payfi_policies import governed
 from bench.weights.state import Bench
 from btt_chain.crypto import p256
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import CONTEXT, VOUCHER, P256Key, Voucher, card_id
-from btt_chain.scale import u16, u32, u64, u128
+from btt_chain.scale import u16, u64, u128
 from runtime.pallets.payfi.authorisations import MAX_EXPIRED
 from runtime.pallets.payfi.card_types import MAX_CATEGORIES, Limits
 from runtime.pallets.payfi.cards import MAX_RETIRED
@@ -34,9 +34,9 @@ def secret_of(number: int) -> bytes:
 
 
 def card(b: Bench, number: int = 0) -> P256Key:
-    """Register a card with a guardian."""
+    """Register a card of an owner of its own, with a guardian."""
     key = P256Key(p256.public_from_secret(secret_of(number)))
-    owner, guardian = b.account(OWNER), b.account(OWNER + 1)
+    owner, guardian = b.account(OWNER + number), b.account(OWNER - 1)
     b.does(owner, "PayFi", "register_card", key=key, limits=limits(), guardian=guardian)
     return key
 
@@ -56,26 +56,21 @@ def voucher(b: Bench, key: P256Key, who: AccountId, number: int = 1) -> Voucher:
     )
 
 
-def charge(b: Bench, key: P256Key, who: AccountId, *, number: int = 1, capture: bool) -> None:
-    """Charge a card."""
-    asked = voucher(b, key, who, number)
+def charge(b: Bench, key: P256Key, who: AccountId, *, number: int, capture: bool) -> None:
+    """Charge the card of this number."""
+    asked = voucher(b, key, who, number + 1)
     b.does(
         who, "PayFi", "charge_card", voucher=asked, capture=capture,
-        signature=p256.sign(secret_of(0), VOUCHER.encode(asked)),
+        signature=p256.sign(secret_of(number), VOUCHER.encode(asked)),
     )  # fmt: skip
 
 
 def authorised(b: Bench, count: int) -> AccountId:
-    """Make that many authorisations of one card; return their merchant."""
-    payfi = b.runtime.payfi
+    """Make that many authorisations, each of a card of its own; return their merchant."""
     who = merchant(b)
     prices(b)
-    key = card(b)
-    for number in range(1, count + 1):
-        charge(b, key, who, number=number, capture=False)
-        known = payfi.cards.get(card_id(key))
-        known.auths = u32(1)  # past the maximum of one card
-        payfi.cards.cards[card_id(key)] = known
+    for number in range(count):
+        charge(b, card(b, number), who, number=number, capture=False)
     return who
 
 
@@ -108,7 +103,7 @@ def drop_card(b: Bench) -> Case:
 @benchmark("PayFi.freeze_card")
 def freeze_card(b: Bench) -> Case:
     """Freeze a card as its guardian."""
-    return b.signed(b.account(OWNER + 1), "PayFi", "freeze_card", card=card_id(card(b)))
+    return b.signed(b.account(OWNER - 1), "PayFi", "freeze_card", card=card_id(card(b)))
 
 
 @benchmark("PayFi.charge_card")
@@ -118,7 +113,9 @@ def charge_card(b: Bench) -> Case:
     doubted(b, who)
     prices(b)
     key = card(b)
+    doubted(b, b.account(OWNER))
     governed(b, who)
+    crowded(b, who)
     asked = voucher(b, key, who)
     till = b.endow(payfi.merchants.get(who).till_keys[-1])
     return b.signed(
@@ -129,12 +126,13 @@ def charge_card(b: Bench) -> Case:
 
 @benchmark("PayFi.capture")
 def capture(b: Bench) -> Case:
-    """Capture the last part of an authorisation."""
+    """Capture an authorisation, into a batch of its own, for a merchant without a judgement."""
     who, auths = authorised(b, 1), b.runtime.payfi.authorisations
-    b.does(who, "PayFi", "capture", auth=u64(0), amount=u128(GROSS // 2))
+    doubted(b, who)
+    crowded(b, who)
     till = b.endow(b.runtime.payfi.merchants.get(who).till_keys[-1])
-    left = auths.get(u64(0)).held
-    return b.signed(till, "PayFi", "capture", auth=u64(0), amount=left)
+    held = auths.get(u64(0)).held
+    return b.signed(till, "PayFi", "capture", auth=u64(0), amount=held)
 
 
 @benchmark("PayFi.void")

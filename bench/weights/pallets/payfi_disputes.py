@@ -19,8 +19,8 @@ from runtime.pallets.payfi.deadlines import DISPUTES, key_of
 from runtime.pallets.payfi.dispute_phases import ROUNDS, DisputePhase
 from runtime.pallets.payfi.dispute_types import (
     MAX_ARBITERS,
+    Accept,
     Arbiter,
-    Contest,
     DisputeReason,
     Seat,
 )
@@ -33,6 +33,16 @@ SHOP = 7
 """Number of the merchant's account."""
 FIRST = 2_000
 """Number of the first arbiter's account."""
+
+
+def losing(b: Bench, number: int = SHOP) -> AccountId:
+    """Register a merchant that the next lost dispute suspends."""
+    who, payfi = merchant(b, number), b.runtime.payfi
+    ring = payfi.volumes.volumes[who]
+    for day in ring.days:
+        day.payments, day.lost = u32(1), u32(1)
+    payfi.volumes.volumes[who] = ring
+    return who
 
 
 def arbiters(b: Bench, count: int = MAX_ARBITERS) -> list[AccountId]:
@@ -107,9 +117,10 @@ def dispute(b: Bench) -> Case:
 
 @benchmark("PayFi.answer")
 def answer(b: Bench) -> Case:
-    """Contest a dispute."""
+    """Accept a dispute of a part of a payment before settlement: the rest joins a new batch."""
     who = merchant(b, SHOP)
-    return b.signed(who, "PayFi", "answer", payment=disputed(b, who), answer=Contest(META))
+    id = disputed(b, who, late=False)
+    return b.signed(who, "PayFi", "answer", payment=id, answer=Accept())
 
 
 @benchmark("PayFi.withdraw_dispute")
@@ -124,23 +135,22 @@ def withdraw_dispute(b: Bench) -> Case:
 
 @benchmark("PayFi.resolve")
 def resolve(b: Bench) -> Case:
-    """Give the third answer on a payment before settlement, of which both sides get a part."""
-    who, judges = merchant(b, SHOP), arbiters(b, SEATS)
+    """Give the third answer on a payment before settlement; the lost dispute suspends."""
+    who, judges = losing(b), arbiters(b, SEATS)
     id = disputed(b, who, late=False)
-    seats = [Seat(judge, u128(place)) for place, judge in enumerate(judges)]
+    seats = [Seat(judge, u128(BTT - place)) for place, judge in enumerate(judges)]
     seats[-1].answer = None
     contested(b, id, DisputePhase.Judging, seats, ROUNDS)
-    return b.signed(judges[-1], "PayFi", "resolve", payment=id, to_payer=u128(BTT // 2))
+    return b.signed(judges[-1], "PayFi", "resolve", payment=id, to_payer=u128(BTT - SEATS))
 
 
 @benchmark("PayFi.end_phases", disputes=(0, MAX_ENDED))
 def end_phases(b: Bench, disputes: int) -> Case:
     """Select the panels of that many disputes among all arbiters; one more waits."""
-    who = merchant(b, SHOP)
     arbiters(b)
     lucky(b)
     for number in range(disputes + bool(disputes)):
-        id = disputed(b, who, number)
+        id = disputed(b, merchant(b, SHOP + number), number)
         contested(b, id, DisputePhase.Selecting, [], 0)
         due(b, id)
     return Case(run=b.runtime.payfi.disputes.end_phases)
@@ -148,11 +158,21 @@ def end_phases(b: Bench, disputes: int) -> Case:
 
 @benchmark("PayFi.end_judgements", disputes=(0, MAX_ENDED))
 def end_judgements(b: Bench, disputes: int) -> Case:
-    """End that many disputes whose arbiters were all absent twice; one more waits."""
-    who, judges = merchant(b, SHOP), arbiters(b, SEATS)
+    """End that many disputes of other merchants with absent arbiters; one more waits."""
+    judges = arbiters(b)
     for number in range(disputes + bool(disputes)):
-        id = disputed(b, who, number, late=False)
-        contested(b, id, DisputePhase.Judging, [Seat(judge) for judge in judges], ROUNDS)
+        id = disputed(b, merchant(b, SHOP + number), number, late=False)
+        panel = [judges[(SEATS * number + place) % len(judges)] for place in range(SEATS)]
+        contested(b, id, DisputePhase.Judging, [Seat(judge) for judge in panel], ROUNDS)
+        due(b, id)
+    return Case(run=b.runtime.payfi.disputes.end_phases)
+
+
+@benchmark("PayFi.end_answers", disputes=(0, MAX_ENDED))
+def end_answers(b: Bench, disputes: int) -> Case:
+    """End that many disputes without an answer, which suspend their merchants; one more waits."""
+    for number in range(disputes + bool(disputes)):
+        id = disputed(b, losing(b, SHOP + number), number, late=False)
         due(b, id)
     return Case(run=b.runtime.payfi.disputes.end_phases)
 

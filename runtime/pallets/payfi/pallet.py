@@ -250,7 +250,9 @@ class PayFi(CardCalls):
         settled, pruned = self.settlement.settle_due(), self.payments.prune(self.disputes.forget)
         used = weights.settle_due(settled) + weights.prune(pruned)
         ended = self.disputes.end_phases()
-        used += max(weights.end_phases(ended), weights.end_judgements(ended))
+        used += max(
+            weights.end_phases(ended), weights.end_answers(ended), weights.end_judgements(ended)
+        )
         return used + self.end_cards()
 
     # ---- calls
