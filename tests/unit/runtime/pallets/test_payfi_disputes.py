@@ -9,11 +9,11 @@ from btt_chain.scale import u64, u128
 from runtime.accounts import PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, DispatchError, signed
-from runtime.pallets.payfi import PayFi, PaymentState
+from runtime.pallets.payfi import ANALYTICS, PayFi, PaymentState
 from runtime.pallets.payfi.arbiters import BOND, FINE
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.dispute_types import Accept, DisputeReason, Resolution
-from runtime.pallets.payfi.disputes import deposit_of, is_excessive
+from runtime.pallets.payfi.disputes import STALE_SLOTS, deposit_of, is_excessive
 from runtime.pallets.payfi.types import Cause, MerchantActive, MerchantSuspended
 from runtime.pallets.tokenomics import BurnReason
 from support.payfi import ALICE, BOB, BUCKET, DAY, HOUR, KIOSK, RICH, SHOP, SLOT_MS, TILL
@@ -264,8 +264,10 @@ def test_a_rest_too_small_for_a_fee_is_the_merchants(court: Court) -> None:
 def test_a_panel_has_three_arbiters_without_the_operators_of_the_parties(court: Court) -> None:
     court.people.operators[ARBITERS[0]] = SHOP
     court.people.operators[ARBITERS[1]] = ALICE
-    id = court.contested()
-    assert sorted(court.panel(id)) == sorted(ARBITERS[2:])
+    for number in range(8):  # one panel could leave them out by chance
+        court.time.salt = bytes([number])
+        id = court.contested()
+        assert sorted(court.panel(id)) == sorted(ARBITERS[2:])
 
 
 def test_two_arbiters_of_one_operator_never_sit_together(court: Court) -> None:
@@ -302,6 +304,25 @@ def test_without_a_beacon_the_merchant_wins_after_seven_days(court: Court) -> No
     assert gone(court) == PAID
 
 
+def test_a_request_for_randomness_is_repeated_before_the_chain_forgets_it(court: Court) -> None:
+    court.time.dark = True
+    id = court.disputed()
+    court.contest(id)
+    first = court.dispute_of(id).asked
+    court.run_all(STALE_SLOTS + 10)
+    assert court.dispute_of(id).asked >= first + STALE_SLOTS
+    court.time.dark = False
+    court.run(3)
+    assert len(court.panel(id)) == 3
+
+
+def test_the_second_panel_is_unknown_while_the_first_one_judges(court: Court) -> None:
+    id = court.contested()
+    court.run(JUDGEMENT // 2)
+    assert court.dispute_of(id).phase is DisputePhase.Selecting
+    assert court.dispute_of(id).asked == court.time.now()
+
+
 def test_absent_arbiters_are_fined_and_replaced_once(court: Court) -> None:
     id = court.contested()
     first = list(court.panel(id))
@@ -320,6 +341,20 @@ def test_absent_arbiters_are_fined_and_replaced_once(court: Court) -> None:
     assert gone(court) == 0
 
 
+def test_an_arbiter_with_many_seats_loses_its_bond_and_no_more(court: Court) -> None:
+    court.payfi.set_arbiters(ROOT, ARBITERS[:3])
+    for _ in range(int(BOND // FINE) + 1):
+        court.contested(int(BTT))
+    court.run(JUDGEMENT // 2)
+    assert [court.arbiter_bond(who) for who in ARBITERS[:3]] == [0, 0, 0]
+    court.run(3)
+    id = court.disputed()
+    court.contest(id)
+    court.run(3)
+    assert court.dispute_of(id).phase is DisputePhase.Judging
+    assert not court.panel(id)  # no bond is left to lose
+
+
 def test_two_absent_panels_let_the_merchant_win(court: Court) -> None:
     id = court.contested()
     court.run(JUDGEMENT // 2)
@@ -328,6 +363,7 @@ def test_two_absent_panels_let_the_merchant_win(court: Court) -> None:
     court.run(JUDGEMENT)
     assert court.resolution(id) is Resolution.NoPanel
     assert court.deposit_of(ALICE) == 0
+    assert gone(court) == PAID  # no arbiter refused the payer: the deposit came back
     assert sum(court.arbiter_bond(who) for who in ARBITERS) == 5 * (BOND - FINE)
 
 
@@ -347,6 +383,7 @@ def test_without_arbiters_a_contested_dispute_ends_for_the_merchant(court: Court
     for _ in range(4):
         court.run(JUDGEMENT // 2 + 5)
     assert court.resolution(id) is Resolution.NoPanel
+    assert gone(court) == PAID
 
 
 def test_only_the_panel_answers_and_each_arbiter_once(court: Court) -> None:
@@ -490,6 +527,20 @@ def test_a_merchant_that_loses_too_many_disputes_is_suspended_until_governance_l
         court.pay()
     court.payfi.suspend(ROOT, SHOP_ID, False)
     court.pay()
+
+
+def test_a_report_counts_disputes_and_what_they_gave_back(court: Court) -> None:
+    court.configure(SHOP, plan=ANALYTICS)
+    court.accept(court.disputed(int(40 * BTT)))
+    court.disputed(late=True)
+    court.run(ANSWER)
+    report = court.payfi.volumes.report(SHOP)
+    assert report is not None
+    assert sum(day.disputes for day in report.days) == 2
+    assert sum(day.lost for day in report.days) == 1
+    assert [sum(int(day.returned) for day in report.days), report.days[0].refunded] == [
+        40 * BTT, PAID,
+    ]  # fmt: skip
 
 
 def test_a_merchant_that_accepts_disputes_does_not_lose_them(court: Court) -> None:
