@@ -1,8 +1,8 @@
 """Life cycle of a dispute: a pure state machine.
 
-`advance` maps the state of a dispute, a trigger and the present slot to the next state and the
-effects that the pallet carries out, in order. Each phase but Ended ends by itself in slot
-`State.until`.
+`advance` maps the state of a dispute, a trigger and the present time to the next state and the
+effects that the pallet carries out, in order. Each phase but Ended ends by itself at `State.until`.
+Times are in milliseconds in which the chain made blocks (`Deadlines.now`).
 
 | phase | trigger | next phase | effects |
 |---|---|---|---|
@@ -80,14 +80,14 @@ class Effect(Enum):
 
 
 class Clocks(NamedTuple):
-    """Lengths of the phases, in slots."""
+    """Lengths of the phases, in milliseconds."""
 
     answer: int
     """Time for the merchant's answer: 72 hours."""
     judgement: int
     """Time for both panels together: 7 days, of which the first has half."""
     beacon: int
-    """Slots from a request to the earliest selection."""
+    """Time from a request to the earliest selection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,9 +96,9 @@ class State:
 
     phase: DisputePhase
     until: int
-    """Slot in which the phase ends by itself."""
+    """Time at which the phase ends by itself."""
     judged_by: int = 0
-    """Slot in which the time of the panels is over; 0 before the merchant contests."""
+    """End of the time for all panels; 0 before the merchant contests."""
     round: int = 0
     """Number of panels selected so far."""
 
@@ -134,7 +134,7 @@ def advance(state: State, trigger: Trigger, now: int, clocks: Clocks) -> Step:
         case DisputePhase.Selecting, Trigger.NO_BEACON if now >= state.judged_by:
             return _ended(state, now, Effect.PAYER_GETS_NOTHING, Effect.RETURN_DEPOSIT)
         case DisputePhase.Selecting, Trigger.NO_BEACON:
-            return replace(state, until=now + 1), [Effect.STORE]
+            return replace(state, until=now + 1), [Effect.STORE]  # the next slot
         case DisputePhase.Selecting, Trigger.PANEL_SELECTED:
             return _judging(state, now), [Effect.STORE, Effect.ANNOUNCE_PANEL]
         case DisputePhase.Judging, Trigger.DECIDED:
