@@ -94,7 +94,10 @@ class Authorisations(Component):
         if not self.merchants.acts_for(caller, merchant):
             raise errors.NotYours
         record = self.merchants.active(merchant)
-        gross = u128(self.payments.gross(record, voucher.units, voucher.currency))
+        cost = self.payments.gross(record, voucher.units, voucher.currency)
+        if cost > u128.MAX:
+            raise errors.OverCardLimit
+        gross = u128(cost)
         asked = Asked(voucher, gross, record.category)
         card = self.cards.checked(asked, signature)
         if not capture:

@@ -74,6 +74,13 @@ def test_a_voucher_becomes_a_payment_of_the_owner(tills: Tills, card: CardInHand
     assert tills.money(SHOP) == shop + PAID - PAID * 80 // 10_000
 
 
+@pytest.mark.parametrize("capture", [True, False])
+def test_an_amount_beyond_all_money_is_over_the_limit(tills: Tills, capture: bool) -> None:
+    voucher = tills.voucher(units=int(u128.MAX), currency=CNY)
+    with refused(tills, PayFi.OverCardLimit):
+        tills.charge(voucher, capture=capture)
+
+
 def test_a_till_charges_for_its_merchant_only(tills: Tills) -> None:
     tills.configure(SHOP, tills=[TILL])
     tills.charge(tills.voucher(), by=TILL)
