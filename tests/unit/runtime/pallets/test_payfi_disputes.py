@@ -478,6 +478,32 @@ def test_a_suspension_for_a_missing_bond_ends_when_all_open_claims_are_covered(
     assert (record.bond, record.reserved, record.uncovered, record.disputes) == (0, 0, 0, 0)
 
 
+def test_a_missing_bond_is_made_full_before_its_suspension_ends(court: Court) -> None:
+    court.people.judged.add(KIOSK)
+    id = court.pay(ALICE, KIOSK, int(1_200 * BTT))
+    court.settle_all()
+    court.open(id, int(1_200 * BTT))
+    court.accept(id, KIOSK)
+    assert court.bond(KIOSK) == 0
+    court.payfi.bond_extra(signed(KIOSK), u128(999 * BTT))
+    with refused(court, PayFi.NotActive):
+        court.pay(ALICE, KIOSK)
+    court.payfi.bond_extra(signed(KIOSK), u128(BTT))
+    court.pay(ALICE, KIOSK)
+
+
+def test_a_merchant_that_wins_is_active_again_by_a_top_up_of_nothing(court: Court) -> None:
+    court.people.judged.add(KIOSK)
+    id = court.pay(ALICE, KIOSK, int(1_200 * BTT))
+    court.settle_all()
+    court.open(id, int(1_200 * BTT))
+    court.payfi.withdraw_dispute(signed(ALICE), id)
+    with refused(court, PayFi.NotActive):
+        court.pay(ALICE, KIOSK)
+    court.payfi.bond_extra(signed(KIOSK), u128(0))
+    court.pay(ALICE, KIOSK)
+
+
 def test_a_merchant_with_an_open_dispute_keeps_its_bond(court: Court) -> None:
     court.payfi.close(signed(SHOP))
     id = court.pay(ALICE, KIOSK)
@@ -559,7 +585,12 @@ def test_a_merchant_that_accepts_disputes_does_not_lose_them(court: Court) -> No
 def test_arbiters_need_a_bond_and_a_judged_identity(court: Court) -> None:
     with refused(court, PayFi.NotArbiter):
         court.payfi.set_arbiters(ROOT, [*ARBITERS, BOB])
-    court.payfi.bond_arbiter(signed(BOB), BOND)
+    court.people.judged.add(BOB)
+    court.payfi.bond_arbiter(signed(BOB), BOND - FINE)
+    with refused(court, PayFi.NotArbiter):
+        court.payfi.set_arbiters(ROOT, [*ARBITERS, BOB])
+    court.payfi.bond_arbiter(signed(BOB), FINE)
+    court.people.judged.remove(BOB)
     with refused(court, PayFi.NotArbiter):
         court.payfi.set_arbiters(ROOT, [*ARBITERS, BOB])
     court.people.judged.add(BOB)
