@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
 from bench.weights.pallets.identity import INFO, registrars
-from bench.weights.pallets.payfi_policies import governed
+from bench.weights.pallets.payfi_policies import governed, policy
 from bench.weights.state import Bench, address
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
@@ -129,6 +129,7 @@ def register(b: Bench) -> Case:
 def configure(b: Bench) -> Case:
     """Replace all tills, and end the analytics plan."""
     who = merchant(b)
+    b.runtime.payfi.payer_rules.policies[u16(1)] = policy()
     tills = [AccountId(blake2_256(b"new %d" % place)) for place in range(MAX_TILLS)]
     return b.signed(
         who, "PayFi", "configure", currency=b"EUR", plan=u8(0), policy=u16(1), till_keys=tills,

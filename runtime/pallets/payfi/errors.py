@@ -109,6 +109,10 @@ class Denied(Error, index=26):
     """The merchant's policy, or that of its category, refuses this payer or amount."""
 
 
+class NoPolicy(Error, index=27):
+    """Governance has set no policy of this number that merchants can choose."""
+
+
 # ---- cards
 
 

@@ -196,6 +196,7 @@ class PayFi(CardCalls):
     NotArbiter = errors.NotArbiter
     StillSeated = errors.StillSeated
     Denied = errors.Denied
+    NoPolicy = errors.NoPolicy
 
     # ---- hooks
 
@@ -275,10 +276,11 @@ class PayFi(CardCalls):
         meta: HashOf,
     ) -> None:
         """Replace the caller's configuration as a merchant."""
+        who = origin.signed()
+        self.payer_rules.ensure_choice(self.merchants, who, policy)
         self.merchants.configure(
-            origin.signed(), currency=currency, plan=plan, policy=policy, till_keys=till_keys,
-            meta=meta,
-        )  # fmt: skip
+            who, currency=currency, plan=plan, policy=policy, till_keys=till_keys, meta=meta
+        )
 
     @call(2, weight=weights.BOND_EXTRA)
     def bond_extra(self, origin: Origin, amount: CompactBalanceOf) -> None:

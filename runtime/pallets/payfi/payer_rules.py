@@ -40,6 +40,14 @@ class PayerRules(Component):
                 store(self.category_policies, category, policy)
         self.deposit(events.PolicySet(scope, policy))
 
+    def ensure_choice(self, merchants: Merchants, who: AccountId, policy: u16 | None) -> None:
+        """Raise NoPolicy if a merchant chooses another policy than before, which does not exist.
+
+        Without the error a wrong number would let all payers pay.
+        """
+        if policy not in (None, merchants.get(who).policy) and policy not in self.policies:
+            raise errors.NoPolicy
+
     def set_own(self, merchants: Merchants, who: AccountId, policy: Policy | None) -> None:
         """Set or remove a merchant's own policy. Raises NotMerchant."""
         merchants.get(who)

@@ -52,9 +52,11 @@ def test_a_card_is_no_way_around_a_policy(tills: Tills) -> None:
 
 
 def test_a_merchant_chooses_a_policy_of_governance(tills: Tills) -> None:
-    tills.configure(SHOP, policy=SEVEN)
-    tills.pay()  # there is no such policy yet
+    with refused(tills, PayFi.NoPolicy):  # it would let all payers pay
+        tills.configure(SHOP, policy=SEVEN)
     tills.payfi.set_policy(ROOT, Shared(SEVEN), Policy(Open(), max_payment=u128(50 * BTT)))
+    tills.pay(units=int(51 * BTT))
+    tills.configure(SHOP, policy=SEVEN)
     with refused(tills, PayFi.Denied):
         tills.pay(units=int(51 * BTT))
     tills.pay(units=int(50 * BTT))
