@@ -68,9 +68,9 @@ class Resolution(IntEnum):
     Withdrawn = 2
     """The payer withdrew it."""
     NoPanel = 3
-    """There was no randomness for a panel in time: the merchant keeps the amount."""
+    """No randomness for a panel in time, or no answer of an arbiter: the merchant keeps it."""
     Panel = 4
-    """Arbiters decided, or too few of them answered in time."""
+    """Arbiters decided; answers that are missing at the end count as nothing for the payer."""
 
 
 @path("pallet_payfi::Seat", params={"AccountId": AccountId})
