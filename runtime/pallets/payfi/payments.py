@@ -10,7 +10,8 @@
 | Disputed | resolution after settlement | Settled |
 
 A batch settles without touching its payments, so a settled payment is stored as Pending: `state_of`
-returns the real state. Records are removed 15 days after the payment.
+returns the real state. Records are removed 15 days after the payment, the oldest first: an open
+dispute also keeps the records after its own.
 """
 
 from __future__ import annotations
