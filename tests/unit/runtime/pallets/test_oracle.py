@@ -17,6 +17,7 @@ from runtime.frame.traits import Reasons
 from runtime.pallets.mining import Mining
 from runtime.pallets.oracle import EnergyClass, FeederState, Oracle, Rule, TimestampedValue
 from runtime.pallets.oracle.attestations import quorum
+from runtime.pallets.oracle.feeders import is_too_many
 from runtime.pallets.oracle.types import MAX_FEEDERS, MAX_KEYS, MAX_VALUE, MIN_BOND
 from support.oracle import (
     CNY,
@@ -76,13 +77,13 @@ def test_a_key_without_a_rule_has_no_price(runtime: OracleRuntime) -> None:
 
 
 def test_a_price_is_stale_once_too_few_values_are_fresh(runtime: OracleRuntime) -> None:
-    runtime.block([ONE, ONE])
+    runtime.block([100, 102])
     runtime.block([], after=10 * MINUTE)
-    runtime.feed(C, ONE)
+    runtime.feed(C, 101)  # the median itself does not expire
     runtime.oracle.on_finalize(1)
-    assert runtime.price() == ONE
+    assert runtime.price() == 101
     runtime.clock.now += 50 * MINUTE - 1
-    assert runtime.price() == ONE
+    assert runtime.price() == 101
     runtime.clock.now += 1
     with refused(runtime, Oracle.Stale):
         runtime.price()
@@ -101,6 +102,17 @@ def test_the_hook_takes_expired_values_out_of_the_median() -> None:
     assert runtime.price() == 101
     runtime.end_block(30 * MINUTE)
     assert runtime.price() == 100, "the value of B has expired"
+
+
+def test_a_price_stays_while_enough_values_are_fresh() -> None:
+    runtime = OracleRuntime(4)
+    runtime.block([100])
+    runtime.clock.now += MINUTE
+    for who, value in ((B, 101), (C, 102), (D, 103)):
+        runtime.feed(who, value)
+    runtime.end_block()
+    runtime.clock.now = START + 60 * MINUTE  # that of A has expired, and no hook has run
+    assert runtime.price() == 102
 
 
 def test_a_price_with_an_expired_median_is_stale_until_the_next_block() -> None:
@@ -309,6 +321,16 @@ def test_a_feeder_that_misses_a_fifth_of_a_day_is_paused_until_it_feeds() -> Non
     assert runtime.oracle.feeders.feeders[D].state is FeederState.Active
     assert (runtime.oracle.paused.value, runtime.oracle.feeders.feeders[D].missed) == ([], 0)
     assert Oracle.Resumed(D) in runtime.announced()
+
+
+@pytest.mark.parametrize(
+    ("missed", "length", "expected"),
+    [(14, HEARTBEAT, False), (15, HEARTBEAT, True), (288, MINUTE, False), (289, MINUTE, True)],
+)
+def test_a_fifth_of_the_heartbeats_of_a_day_may_be_missed(
+    missed: int, length: int, expected: bool
+) -> None:
+    assert is_too_many(missed, length) is expected
 
 
 def test_the_values_of_a_paused_feeder_do_not_count() -> None:
