@@ -45,7 +45,7 @@ class Leaving(Event, index=4):
 
 
 class Removed(Event, index=5):
-    """A facility that left was removed, and its bond released."""
+    """A facility that left or withdrew its application was removed, and its bond released."""
 
     who: AccountIdOf
     bond: BalanceOf
