@@ -320,7 +320,7 @@ def test_the_second_panel_is_unknown_while_the_first_one_judges(court: Court) ->
     id = court.contested()
     court.run(JUDGEMENT // 2)
     assert court.dispute_of(id).phase is DisputePhase.Selecting
-    assert court.dispute_of(id).asked == court.time.now()
+    assert court.dispute_of(id).asked == int(court.time.now())
 
 
 def test_absent_arbiters_are_fined_and_replaced_once(court: Court) -> None:
