@@ -235,4 +235,4 @@ def prune(b: Bench, payments: int) -> Case:
         )  # fmt: skip
         payfi.payments.references[who, reference] = u64(number)
     payfi.payments.next_payment.value = u64(payments + 1)
-    return Case(run=lambda: payfi.payments.prune(payfi.disputes.forget))
+    return Case(run=lambda: payfi.payments.prune(payfi.disputes.forget, MAX_PRUNED))

@@ -81,7 +81,7 @@ from runtime.pallets.payfi.dispute_types import (
 from runtime.pallets.payfi.disputes import Beacons, Disputes
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payer_rules import PayerRules
-from runtime.pallets.payfi.payments import Payments
+from runtime.pallets.payfi.payments import Payments, prunable
 from runtime.pallets.payfi.policies import Policy, SomePolicyScope
 from runtime.pallets.payfi.settlement import Settlement
 from runtime.pallets.payfi.types import (
@@ -248,7 +248,9 @@ class PayFi(CardCalls):
     def on_initialize(self, number: int) -> int:
         """Settle what is due, end disputes and authorisations, and remove old payments."""
         del number
-        settled, pruned = self.settlement.settle_due(), self.payments.prune(self.disputes.forget)
+        settled = self.settlement.settle_due()
+        limit = prunable(int(self.slot_ms), settled)
+        pruned = self.payments.prune(self.disputes.forget, limit)
         used = weights.settle_due(settled) + weights.prune(pruned)
         ended = self.disputes.end_phases()
         used += max(

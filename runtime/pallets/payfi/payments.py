@@ -44,7 +44,9 @@ from runtime.pallets.payfi.types import (
 from runtime.pallets.payfi.volumes import Volumes
 
 MAX_PRUNED: Final = 512
-"""Maximum number of old payments that one block removes."""
+"""Maximum number of old payments that one block removes, for each second of its slot."""
+PRUNED_PER_BATCH: Final = 2
+"""Number of payments that are removed in the time in which a batch settles."""
 PROMISED: Final = u64(u64.MAX)
 """In the place of a payment's number: an authorisation has the reference, and is not captured."""
 ONE: Final = 10**18
@@ -261,15 +263,15 @@ class Payments(Component):
         self.payments[id] = payment
         self.deposit(events.Refunded(id, amount, settled))
 
-    def prune(self, forget: Callable[[u64], None]) -> int:
-        """Remove old payments, the oldest first, at most `MAX_PRUNED`; return their number.
+    def prune(self, forget: Callable[[u64], None], limit: int) -> int:
+        """Remove old payments, the oldest first, at most `limit`; return their number.
 
         `forget` removes the dispute of a payment that had one. It stops at the first that is too
         young, disputed or not settled: a dispute ends.
         """
         oldest, end = int(self.oldest_payment.value), int(self.next_payment.value)
         removed = 0
-        while oldest < end and removed < MAX_PRUNED:
+        while oldest < end and removed < limit:
             payment = self.payments[u64(oldest)]
             if not self.calendar.is_over(int(payment.paid_ms)):
                 break
@@ -307,3 +309,11 @@ class Payments(Component):
         self.currency.transfer(payment.merchant, payment.payer, amount, keep_alive=True)
         payment.refunded += amount
         self.volumes.refunded(payment.merchant, amount)
+
+
+def prunable(slot_ms: int, settled: int) -> int:
+    """Return how many old payments a block may remove that settled this number of batches.
+
+    Its work stays bounded by a part of the slot, and it removes more than a full block can add.
+    """
+    return max(0, MAX_PRUNED * slot_ms // 1_000 - PRUNED_PER_BATCH * settled)

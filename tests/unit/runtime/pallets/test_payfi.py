@@ -22,7 +22,8 @@ from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, TokenError, TokenErrorKind, signed
 from runtime.frame.traits import Reasons
-from runtime.pallets.payfi import PayFi, PaymentState, Rates
+from runtime.pallets.payfi import PayFi, PaymentState, Rates, payments
+from runtime.pallets.payfi.payments import MAX_PRUNED, prunable
 from runtime.pallets.payfi.policies import Policy, Shared
 from runtime.pallets.payfi.settlement import MAX_SETTLED, PLACES
 from runtime.pallets.payfi.types import Batch, Cause, Legs
@@ -383,6 +384,22 @@ def test_a_disputed_payment_is_decided_by_its_dispute(mall: Mall) -> None:
     mall.payfi.payments.payments[id] = payment
     with refused(mall, PayFi.PaymentDisputed):
         mall.payfi.refund(signed(SHOP), id, BTT)
+
+
+def test_a_block_removes_records_as_far_as_settlement_leaves_time(
+    mall: Mall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert prunable(1_000, 0) == MAX_PRUNED
+    assert prunable(6_000, 0) == 6 * MAX_PRUNED
+    assert prunable(1_000, MAX_SETTLED) == 0
+    assert prunable(500, MAX_SETTLED) == 0
+    monkeypatch.setattr(payments, "MAX_PRUNED", 1)  # for each of the six seconds of a slot
+    for _ in range(8):
+        mall.pay()
+    mall.run(16 * DAY)
+    assert mall.payfi.payments.oldest_payment.value == 4  # a batch settled in the same block
+    mall.run(1)
+    assert mall.payfi.payments.oldest_payment.value == 8
 
 
 def test_records_are_removed_after_15_days_in_order(mall: Mall) -> None:
