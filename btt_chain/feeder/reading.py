@@ -80,20 +80,26 @@ class Reader:
         return raw
 
     async def _web(self, url: str) -> bytes:
-        assert self._session is not None  # noqa: S101 - `read` is used within `async with`
         try:
-            # A redirect would leave the host that the user chose to trust.
-            async with self._session.get(url, allow_redirects=False) as answer:
-                if answer.status != FOUND:
-                    raise BadValue(f"status {answer.status}, expected {FOUND}")
-                raw = bytearray()
-                async for part in answer.content.iter_chunked(4096):
-                    raw += part
-                    if len(raw) > MAX_TEXT:
-                        raise BadValue(f"the answer is longer than {MAX_TEXT} bytes")
-                return bytes(raw)
-        except aiohttp.ClientError as error:
+            return await self._body(url)
+        except (BadValue, TimeoutError):
+            raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # A ValueError is a host that the DNS does not permit.
             raise BadValue(f"cannot be reached: {type(error).__name__}") from None
+
+    async def _body(self, url: str) -> bytes:
+        assert self._session is not None  # noqa: S101 - `read` is used within `async with`
+        # A redirect would leave the host that the user chose to trust.
+        async with self._session.get(url, allow_redirects=False) as answer:
+            if answer.status != FOUND:
+                raise BadValue(f"status {answer.status}, expected {FOUND}")
+            raw = bytearray()
+            async for part in answer.content.iter_chunked(4096):
+                raw += part
+                if len(raw) > MAX_TEXT:
+                    raise BadValue(f"the answer is longer than {MAX_TEXT} bytes")
+            return bytes(raw)
 
 
 async def exchange_price(source: ExchangeSource, oracle: Oracle) -> int:

@@ -14,6 +14,7 @@ the same in lower case.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from urllib.parse import urlsplit
 MAX_KEY: Final = 16
 MAX_SOURCES: Final = 32
 """Maximum number of sources of one key."""
+_DIGITS: Final = re.compile(r"[0-9]{1,19}")
 
 
 class BadSource(ValueError):
@@ -105,7 +107,7 @@ def parse_source(text: str, key: str) -> Source:
             return FileSource(Path(place), pointer if has_pointer else None)
         case "http" | "https":
             url = f"{scheme}:{place}"
-            if not urlsplit(url).hostname:
+            if not _has_host(url):
                 raise BadSource(f"{text!r} names no host: expected https://HOST/path#/pointer")
             return WebSource(url, pointer if has_pointer else None)
         case "exchange":
@@ -117,11 +119,19 @@ def parse_source(text: str, key: str) -> Source:
             )
 
 
+def _has_host(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:  # brackets that do not close, or a port beyond 65535
+        return False
+
+
 def parse_exchange(text: str, rest: str) -> ExchangeSource:
     """Return a source of the exchange. Raises BadSource."""
     asset, colon, units = rest.partition(":")
-    if not asset.isdecimal() or int(asset) > 2**32 - 1:
+    if not _DIGITS.fullmatch(asset) or int(asset) > 2**32 - 1:
         raise BadSource(f"{text!r} names no asset: expected exchange:ASSET, a number")
-    if colon and (not units.isdecimal() or not 0 < int(units) <= 10**18):
+    if colon and (not _DIGITS.fullmatch(units) or not 0 < int(units) <= 10**18):
         raise BadSource(f"{text!r}: expected the number of units that are worth 1")
     return ExchangeSource(int(asset), int(units) if colon else 1)

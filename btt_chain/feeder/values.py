@@ -22,6 +22,8 @@ WINDOW_MS: Final = 30 * 60_000
 """Time over which prices of the exchange are averaged, in milliseconds."""
 
 _NUMBER: Final = re.compile(r"([0-9]+)(?:\.([0-9]+))?(?:[eE]([+-]?[0-9]{1,2}))?")
+_INDEX: Final = re.compile(r"0|[1-9][0-9]{0,5}")
+"""An array index of RFC 6901; an answer has less than 10^6 elements."""
 
 
 class BadValue(ValueError):
@@ -73,13 +75,26 @@ def parse_answer(raw: bytes, pointer: str | None) -> int:
         return parse_decimal(text)
     try:
         # Numbers stay text: a float would change their digits.
-        document: object = json.loads(text, parse_float=Number, parse_int=Number)
+        document: object = json.loads(
+            text, parse_float=Number, parse_int=Number, object_pairs_hook=members
+        )
+    except BadValue:
+        raise
     except (ValueError, RecursionError):
         raise BadValue("the answer is no JSON") from None
     found = resolve(document, pointer)
     if not isinstance(found, str):
         raise BadValue(f"{pointer} names {type(found).__name__}, not a number")
     return parse_decimal(found)
+
+
+def members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """Return the members of a JSON object. Raises BadValue for a name that stands twice."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        # Programs differ in which of them they take (RFC 8259, section 4).
+        raise BadValue("the answer has a name twice in one object")
+    return found
 
 
 class Number(str):
@@ -96,7 +111,7 @@ def resolve(document: object, pointer: str) -> object:
         name = step.replace("~1", "/").replace("~0", "~")
         if isinstance(document, dict) and name in document:
             document = document[name]
-        elif isinstance(document, list) and name.isdecimal() and int(name) < len(document):
+        elif isinstance(document, list) and _INDEX.fullmatch(name) and int(name) < len(document):
             document = document[int(name)]
         else:
             raise BadValue(f"the answer has no {shortened(pointer)}")

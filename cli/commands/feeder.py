@@ -11,6 +11,7 @@ from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.options import connection_options, examples, json_option
 from cli.common.sending import signer_of, signer_options
+from cli.common.types import Seconds
 
 if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
@@ -34,11 +35,11 @@ PAUSE: Final = 5.0
     "KEY= in front for one key. At least three for each key.",
 )  # fmt: skip
 @click.option(
-    "--interval", type=click.FloatRange(0.2, 600), default=30.0, show_default=True,
+    "--interval", type=Seconds(0.2, 600), default=30.0, show_default=True,
     help="Seconds between two readings of the sources.",
 )  # fmt: skip
 @click.option(
-    "--max-age", type=click.FloatRange(min=0), default=600.0, show_default=True,
+    "--max-age", type=Seconds(0), default=600.0, show_default=True,
     help="Seconds after which a file that was not written again is no source; 0: never.",
 )  # fmt: skip
 @click.option("--once", is_flag=True, help="Read and feed once. Exit code 1 if a key is silent.")

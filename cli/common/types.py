@@ -8,10 +8,10 @@ import click
 
 
 class Seconds(click.FloatRange):
-    """A positive number of seconds; `nan` and `inf` are none."""
+    """A number of seconds in a range, by default above zero; `nan` and `inf` are none."""
 
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True)
+    def __init__(self, least: float | None = None, most: float | None = None) -> None:
+        super().__init__(min=least or 0, max=most, min_open=least is None)
 
     def convert(
         self, value: float, param: click.Parameter | None, ctx: click.Context | None

@@ -136,6 +136,9 @@ def test_a_majority_of_feeders_attests_a_provider(chain: Path) -> None:
     ("typed", "why"),
     [
         ("feeder BTT/CNY --source file:a --from //Dave", "has 1 sources: give at least 3"),
+        ("feeder BTT/CNY --source file:a --from //Dave --interval nan", "not a number of seconds"),
+        ("feeder BTT/CNY --source file:a --from //Dave --max-age nan", "not a number of seconds"),
+        ("feeder BTT/CNY --source file:a --from //Dave --interval 0.1", "is not in the range"),
         ("feeder BTT --source file:a --from //Dave", "is no key"),
         ("feeder BTT/CNY --source a --from //Dave", "is no source"),
         ("oracle attest //Bob --region 0 --energy F --from //Dave", "'F'"),

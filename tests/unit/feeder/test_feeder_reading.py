@@ -95,6 +95,12 @@ async def test_an_address_where_nothing_listens_has_no_price() -> None:
             await read(WebSource(f"http://127.0.0.1:{port}/", None))
 
 
+@pytest.mark.parametrize("host", ["a" * 70 + ".example", "a..example", "exa mple", "127.1"])
+async def test_a_host_that_is_no_name_has_no_price(host: str) -> None:
+    with pytest.raises(BadValue, match="cannot be reached"):
+        await read(WebSource(f"http://{host}/", None))
+
+
 async def test_a_price_is_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "price"
     path.write_text("0.39\n")
