@@ -9,7 +9,6 @@ on every day: a receiver drops what it has seen. Source: https://www.standardweb
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -62,7 +61,7 @@ def secret_bytes(text: str) -> bytes:
         raise PaymentError(f"webhook secret: it begins with {PREFIX}")
     try:
         key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
-    except binascii.Error:
+    except ValueError:
         raise PaymentError(f"webhook secret: not base64 after {PREFIX}") from None
     if not MIN_SECRET <= len(key) <= MAX_SECRET:
         raise PaymentError(f"webhook secret: {len(key)} bytes, {MIN_SECRET} to {MAX_SECRET} needed")

@@ -119,6 +119,8 @@ def configure(
     from cli.common.merchants import currency_named, fields, number, registered
     from cli.common.payfi_calls import send
 
+    if not (tills or removed or code) and analytics is None:
+        raise Mistyped("nothing would change: give --till, --remove-till, --currency or a plan")
     unit = currency_named(code) if code else None
     sender = Sender.of(options, as_json)
 
@@ -347,7 +349,8 @@ def _show_payment(chain: Chain, found: PaymentView, as_json: bool) -> None:
 def _accounts(chain: Chain, given: tuple[str, ...]) -> list[str]:
     from cli.common.working import account
 
-    return [_hex(account(each, chain.metadata.prefix)) for each in given]
+    found = [_hex(account(each, chain.metadata.prefix)) for each in given]
+    return list(dict.fromkeys(found))
 
 
 def _reference(text: str) -> bytes:

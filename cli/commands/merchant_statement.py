@@ -82,7 +82,7 @@ async def _written(
         with open_journal(base_path, chain, who) as journal:
             recorder = Recorder(chain, journal, who)
             await recorder.begin(None)
-            async for _ in recorder.record_to((await chain.finalized()).number):
+            async for _ in recorder.record_to(await recorder.newest()):
                 pass
             begun = journal.first
             if begun is not None and begun.number:
@@ -106,11 +106,16 @@ def entries_of(journal: Journal) -> list[Entry]:
     from btt_chain.payments.delivery.events import EventType
 
     kinds = (EventType.SETTLED, EventType.REFUNDED, EventType.RESOLVED)
-    found = (
-        _entry(id, EventType(type), time_ms, json.loads(body)["data"])
-        for id, type, time_ms, body in journal.bodies([kind.value for kind in kinds])
-    )
-    return [entry for entry in found if entry is not None]
+    found = []
+    for id, type, time_ms, body in journal.bodies([kind.value for kind in kinds]):
+        try:
+            entry = _entry(id, EventType(type), time_ms, json.loads(body)["data"])
+        except (ValueError, KeyError, TypeError):
+            raise Refused(
+                f"journal: the event {id!r} is damaged; move the journal away, and it is made anew"
+            ) from None
+        found += [] if entry is None else [entry]
+    return found
 
 
 def _entry(id: str, type: object, time_ms: int, data: dict[str, str]) -> Entry | None:

@@ -122,7 +122,7 @@ async def _watch(
                             deliveries = await _deliveries(stack, journal, target, as_json)
                         if retry:
                             show.note(f"{journal.retry_now(_now_ms())} events are tried again")
-                        _greet(journal, is_delivering=target is not None)
+                        _greet(journal, since, is_delivering=target is not None)
                     recorder = Recorder(chain, journal, who)
                     await recorder.begin(since)
                     async with _delivering(deliveries):
@@ -145,7 +145,7 @@ async def _follow(
 ) -> None:
     """Record final blocks, with `once` those until now."""
     if once:
-        await _record(chain, recorder, (await chain.finalized()).number, deliveries, as_json)
+        await _record(chain, recorder, await recorder.newest(), deliveries, as_json)
         return
     async for head in chain.heads(final=True):
         await _record(chain, recorder, head.number, deliveries, as_json)
@@ -248,8 +248,10 @@ def _alone(base: Path | None, chain: Chain, merchant: bytes) -> Iterator[None]:
         raise Refused(f"this merchant is watched already: {error}") from None
 
 
-def _greet(journal: Journal, *, is_delivering: bool) -> None:
+def _greet(journal: Journal, since: int | None, *, is_delivering: bool) -> None:
     counts, cursor = journal.counts(), journal.cursor
+    if since is not None and cursor is not None:
+        show.note("warning: --since is for a new journal; this one goes on where it was")
     begin = "from the oldest block on" if cursor is None else f"after block {cursor.number:_}"
     show.note(f"watching {begin}; Ctrl-C ends, and the next run goes on there")
     if counts.waiting:

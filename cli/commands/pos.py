@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 EXPIRES_S: Final = 600.0
 """Default seconds in which an invoice can be paid."""
+MAX_EXPIRES_S: Final = 30 * 86_400.0
+"""Maximum of them: a till waits for a customer, and references are kept for 15 days."""
 GRACE_S: Final = 60.0
 """Seconds after the expiry in which a final block must say that nothing was paid."""
 PAUSE_S: Final = 1.0
@@ -54,7 +56,7 @@ MAX_DESCRIPTION: Final = 140
 )
 @click.option("--description", default="", help="Text for the payer, at most 140 bytes.")
 @click.option(
-    "--expires", type=Seconds(), default=EXPIRES_S, show_default=True,
+    "--expires", type=Seconds(1, MAX_EXPIRES_S), default=EXPIRES_S, show_default=True,
     help="Seconds in which it can be paid.",
 )  # fmt: skip
 @click.option(

@@ -6,6 +6,7 @@ the cursor, in one step. Final blocks never change, so that nothing is ever take
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 from btt_chain.payments.delivery.events import EventType, MerchantEvent
 from btt_chain.payments.delivery.journal import Cursor
 from btt_chain.payments.reference import to_base64url
+from btt_chain.payments.statement.entries import moment
+from cli.common import show
 from cli.common.errors import Refused
 from cli.common.merchants import account_of, number, payment_of, time_of
 
@@ -52,13 +55,14 @@ def open_journal(base: Path | None, chain: Chain, merchant: bytes) -> Iterator[J
     from btt_chain.payments.delivery.journal import Journal
     from btt_chain.payments.errors import PaymentError
 
+    path = journal_path(base, chain.genesis, merchant)
     try:
-        with Journal.open(
-            journal_path(base, chain.genesis, merchant), chain.genesis, merchant
-        ) as journal:
+        with Journal.open(path, chain.genesis, merchant) as journal:
             yield journal
     except PaymentError as error:
         raise Refused(str(error)) from None
+    except sqlite3.Error as error:
+        raise Refused(f"journal {path}: {error}") from None
 
 
 class Recorder:
@@ -68,6 +72,8 @@ class Recorder:
         self._chain = chain
         self._journal = journal
         self._merchant = merchant
+        self._is_checked = False
+        """True once the chain was found to have the block of the journal's cursor."""
 
     async def begin(self, since: int | None) -> Cursor:
         """Return the cursor; a new journal begins before block `since`.
@@ -83,17 +89,55 @@ class Recorder:
         self._journal.begin(cursor)
         return cursor
 
+    async def newest(self) -> int:
+        """Return the last final block, after a note if the journal is ahead of it."""
+        last = (await self._chain.finalized()).number
+        cursor = self._journal.cursor
+        if cursor is not None and last < cursor.number:
+            show.note(
+                f"warning: the node's last final block is {last:_}, and the journal is at "
+                f"{cursor.number:_}: the node is behind, or of a development chain that began anew"
+            )
+        return last
+
     async def record_to(self, last: int) -> AsyncIterator[tuple[int, list[MerchantEvent]]]:
-        """Record the blocks up to the final block `last`; yield those with events."""
+        """Record the blocks up to the final block `last`; yield those with events.
+
+        Refused if the journal's last block is not one of this chain.
+        """
         cursor = self._journal.cursor
         begin = 1 if cursor is None else cursor.number + 1
+        if cursor is not None and last >= cursor.number and not self._is_checked:
+            await self._check(cursor)
         for height in range(begin, last + 1):
             hash = await self._chain.block_hash(height)
             events = await self._events(height, hash)
             if self._journal.append(Cursor(height, hash), events) and events:
                 yield height, events
 
+    async def _check(self, cursor: Cursor) -> None:
+        """Refuse a chain without the cursor's block: its events are not those of the journal.
+
+        Development chains that begin anew have the same genesis, and a node may lie.
+        """
+        if await self._chain.block_hash(cursor.number) != cursor.hash:
+            raise Refused(
+                f"the journal ends with block {cursor.number:_} 0x{cursor.hash.hex()}, which this "
+                "node does not have: it is of another chain, as of a development chain that began "
+                "anew; use another --base-path, or the node of that chain"
+            )
+        self._is_checked = True
+
     async def _events(self, height: int, hash: bytes) -> list[MerchantEvent]:
+        try:
+            return await self._read(height, hash)
+        except (KeyError, IndexError, TypeError, ValueError, OverflowError) as error:
+            raise Refused(
+                f"the node's events of block {height:_} cannot be read: {type(error).__name__}: "
+                f"{error}"
+            ) from None
+
+    async def _read(self, height: int, hash: bytes) -> list[MerchantEvent]:
         chain = await self._chain_of(hash)
         found = await self._raw_events(chain, height, hash)
         time_ms = None
@@ -103,6 +147,7 @@ class Recorder:
                 continue
             if time_ms is None:
                 time_ms = await time_of(chain, hash)
+                moment(time_ms)  # OverflowError for a time beyond the calendar
             made = await self._event(chain, hash, index, time_ms, event.name, event.fields)
             if made is not None:
                 events.append(made)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -28,6 +29,11 @@ TIMEOUT_S: Final = 15.0
 """Seconds for a whole attempt, from the name to the status."""
 MAX_URL: Final = 2_048
 _GONE: Final = 410
+
+_NUMERIC: Final = re.compile(
+    r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*\.?", re.IGNORECASE | re.ASCII
+)
+"""Hosts that the C library may read as an IPv4 address."""
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 """Addresses of a name."""
@@ -58,6 +64,9 @@ def checked_url(text: str, *, allow_private: bool) -> URL:
         raise PaymentError(f"webhook: {text[:60]!r} is no URL of https")
     if url.user is not None or url.password is not None:
         raise PaymentError("webhook: the URL has a user or a password; the secret authenticates")
+    if _NUMERIC.fullmatch(host) and not _is_address(host):
+        # Systems read 127.1 and 2130706433 as addresses; a merchant means one address.
+        raise PaymentError(f"webhook: {host} is neither a name nor an address of four numbers")
     if not allow_private:
         if url.scheme != "https":
             raise PaymentError("webhook: use https, or --allow-private in a network of your own")

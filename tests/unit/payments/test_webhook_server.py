@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -233,6 +232,11 @@ async def test_an_event_that_always_fails_is_given_up_and_those_behind_it_go_on(
         ("https://me:word@shop.example/", "a user or a password"),
         ("https://shop.example/" + "a" * 2_100, "at most 2048"),
         ("https://[::1/", "no URL"),
+        ("https://127.1/", "neither a name nor an address"),
+        ("https://2130706433/", "neither a name nor an address"),
+        ("https://0x7f000001/", "neither a name nor an address"),
+        ("https://0177.0.0.1/", "neither a name nor an address"),
+        ("https://127.0.0.1./", "neither a name nor an address"),
     ],
 )
 def test_urls_to_which_nothing_is_sent_are_refused(url: str, reason: str) -> None:
@@ -287,25 +291,6 @@ async def test_a_name_that_changes_to_a_private_address_is_refused_at_the_next_d
 async def test_the_connection_goes_to_the_address_that_was_checked() -> None:
     # The name exists nowhere: only the checked lookup leads to the server.
     assert await attempt("http://shop.invalid:PORT/", ["127.0.0.1"], allow_private=True) == ("", 1)
-
-
-@pytest.mark.parametrize("host", ["2130706433", "0x7f.1", "127.1", "0177.0.0.1"])
-async def test_other_spellings_of_a_private_address_are_refused(host: str) -> None:
-    # The system's own lookup reads these as 127.0.0.1.
-    calls = 0
-
-    async def count(_request: web.Request) -> web.Response:
-        nonlocal calls
-        calls += 1
-        return web.Response()
-
-    async with serving(count) as port:
-        with suppress(PaymentError):
-            async with Transport.open(f"https://{host}:{port}/", timeout_s=2) as post:
-                result = await post.post({}, b"")
-            assert result.answer is Answer.FAILED
-            assert re.search("not on the public internet|not a canonical", result.reason)
-    assert calls == 0
 
 
 async def test_a_redirect_is_a_failure_and_is_not_followed() -> None:
