@@ -7,10 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import signal
-import sys
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -19,59 +16,13 @@ import pytest
 
 from btt_chain.testing.node import DevNode
 from btt_chain.testing.single import dev_node
+from support.feeders import HANG, KEY, running, started
 from support.sources import web_sources
 
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(240)]
 
-HANG: Final = 100.0
-KEY: Final = "BTT/CNY"
 ONE: Final = 10**18
 HONEST: Final = range(40 * ONE // 100, 43 * ONE // 100)
-
-
-class Program:
-    """A feeder's process and the lines that it prints."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.events: list[dict[str, object]] = []
-
-    async def read(self) -> None:
-        """Note its lines until it ends."""
-        assert self.process.stdout is not None
-        async for line in self.process.stdout:
-            self.events.append(json.loads(line))
-
-    def has(self, event: str) -> bool:
-        """Return True if it printed such an event."""
-        return any(each["event"] == event for each in self.events)
-
-
-async def started(node: DevNode, who: str, *arguments: str) -> Program:
-    """Start `btt-chain feeder` for a development account."""
-    command = [sys.executable, "-m", "btt_chain", "feeder", KEY, *arguments]
-    process = await asyncio.create_subprocess_exec(
-        *command, "--from", f"//{who}", "--url", node.ws, "--json",
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
-    return Program(process)
-
-
-@asynccontextmanager
-async def running(node: DevNode, who: str, *sources: str) -> AsyncIterator[Program]:
-    """Run a feeder until the body ends; from the keyboard it ends with code 130."""
-    typed = [part for source in sources for part in ("--source", source)]
-    program = await started(node, who, *typed, "--interval", "1")
-    reading = asyncio.create_task(program.read())
-    try:
-        yield program
-    finally:
-        if program.process.returncode is None:
-            program.process.send_signal(signal.SIGINT)
-        code = await asyncio.wait_for(program.process.wait(), HANG)
-        await reading
-    assert program.process.stderr is not None
-    assert code == 130, (await program.process.stderr.read()).decode()
 
 
 async def eventually(what: str, holds: Callable[[], object]) -> None:
@@ -124,9 +75,9 @@ async def test_three_feeders_of_which_one_lies_and_one_is_slow(tmp_path: Path) -
             good, lie = f"{base}good#/btt/{{quote_}}/last", f"{base}lying#/btt/cny/last"
             lies = [lie, f"{base}lying?1#/btt/cny/last", f"{base}lying?2#/btt/cny/last"]
             async with (
-                running(node, "Dave", *files) as honest,
-                running(node, "Eve", *lies) as liar,
-                running(node, "Ferdie", *files, good, f"{base}slow") as slow,
+                running(node.ws, "Dave", *files) as honest,
+                running(node.ws, "Eve", *lies) as liar,
+                running(node.ws, "Ferdie", *files, good, f"{base}slow") as slow,
             ):
                 programs = (honest, liar, slow)
                 for program in programs:
@@ -158,7 +109,7 @@ async def test_feeding_once_says_how_it_went_by_its_exit_code(tmp_path: Path) ->
     with dev_node(tmp_path / "node", sealing="interval:500") as node:
 
         async def once(who: str, *more: str) -> tuple[int | None, str, str]:
-            program = await started(node, who, *three, "--once", *more)
+            program = await started(node.ws, who, *three, "--once", *more)
             out, err = await asyncio.wait_for(program.process.communicate(), HANG)
             return program.process.returncode, out.decode(), err.decode()
 

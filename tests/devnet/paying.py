@@ -1,0 +1,235 @@
+"""Merchants and payers of a devnet whose nodes are killed, and what the final chain says of them.
+
+A payer decides by final blocks. If its node goes away, it pays again by another one with the same
+reference: the chain accepts an invoice once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final, Self
+
+from btt_chain.client.chain import read_header
+from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
+from btt_chain.client.typed import Executed, RuntimeClient, UnsupportedRuntime, open_runtime
+from btt_chain.client.wire import to_hex
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.babe import pre_digest
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import codec, u8, u16, u128
+from btt_chain.testing import Devnet
+from runtime.constants import BTT
+from runtime.frame import EventRecord
+from runtime.frame.event import Event
+from runtime.pallets.payfi.events import Paid, Settled
+from runtime.pallets.transaction_payment import TransactionPayment
+
+MERCHANT_MONEY: Final = 1_100 * BTT
+"""Money of a merchant, of which 1,000 BTT are its bond; //Alice has enough for 40 of them."""
+PAYER_MONEY: Final = 200 * BTT
+"""Money of a payer; //Bob has enough for 250 of them."""
+BATCH: Final = 50
+MAX_BTT: Final = u128(100 * BTT)
+AGAIN: Final = 1.0
+"""Seconds until a payer or a connection tries again."""
+EVENTS: Final = codec(list[EventRecord])
+
+
+def account(pair: KeyPair) -> AccountId:
+    """Return the account of a key."""
+    return AccountId(pair.account_id)
+
+
+def keys(kind: str, count: int) -> list[KeyPair]:
+    """Return the keys of merchants or payers."""
+    return [KeyPair.from_uri(f"//{kind}//{number}") for number in range(count)]
+
+
+class Links:
+    """A connection to each node, made again when the node is back."""
+
+    def __init__(self, net: Devnet, rng: Random) -> None:
+        self._urls = [node.ws for node in net.nodes]
+        self._rng = rng
+        self._open: dict[int, tuple[RuntimeClient, asyncio.Event]] = {}
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[Self]:
+        """Keep the connections until the body ends."""
+        async with asyncio.TaskGroup() as tasks:
+            held = [tasks.create_task(self._keep(place)) for place in range(len(self._urls))]
+            yield self
+            for task in held:
+                task.cancel()
+
+    async def any(self) -> tuple[RuntimeClient, asyncio.Event]:
+        """Return a connection and the event that reports it broken."""
+        while not self._open:
+            await asyncio.sleep(AGAIN)
+        return self._open[self._rng.choice(sorted(self._open))]
+
+    async def submit(self, signer: KeyPair, pallet: str, call: str, **args: object) -> Executed:
+        """Send a call by any node and wait until it is final.
+
+        Raises DispatchFailed; ClientError if it may have come into a block or not.
+        """
+        chain, broken = await self.any()
+        try:
+            composed = chain.compose(pallet, call, **args)
+            done = await chain.chain.transactions.deliver(composed, signer, wait="final")
+            return await chain.executed(done.wire, done.block)
+        except Disconnected:
+            broken.set()
+            raise
+
+    async def _keep(self, place: int) -> None:
+        while True:
+            with suppress(ClientError, UnsupportedRuntime):
+                async with open_runtime(self._urls[place]) as chain:
+                    broken = asyncio.Event()
+                    self._open[place] = chain, broken
+                    try:
+                        await broken.wait()
+                    finally:
+                        del self._open[place]
+            await asyncio.sleep(AGAIN)
+
+
+async def settle_in(links: Links, merchants: Sequence[KeyPair], payers: Sequence[KeyPair]) -> None:
+    """Fund all accounts and register the merchants."""
+    await fund(links, KeyPair.from_uri("//Alice"), merchants, MERCHANT_MONEY)
+    await fund(links, KeyPair.from_uri("//Bob"), payers, PAYER_MONEY)
+    terms = {"category": u16(5_814), "currency": b"CNY", "plan": u8(0), "meta": H256(bytes(32))}
+    await asyncio.gather(*(links.submit(one, "PayFi", "register", **terms) for one in merchants))
+
+
+async def fund(links: Links, bank: KeyPair, who: Sequence[KeyPair], value: int) -> None:
+    """Transfer money to accounts."""
+    chain, _ = await links.any()
+    for begin in range(0, len(who), BATCH):
+        gifts = [
+            chain.inner("Balances", "transfer_keep_alive", dest=Id(account(one)), value=u128(value))
+            for one in who[begin : begin + BATCH]
+        ]
+        await links.submit(bank, "Utility", "batch_all", calls=gifts)
+
+
+@dataclass
+class Tally:
+    """Results of the payers' attempts."""
+
+    promised: set[bytes] = field(default_factory=set)
+    """References of the payments that a payer saw in a final block."""
+    retried: int = 0
+    refused: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+
+
+async def shop(
+    links: Links, payer: KeyPair, merchants: Sequence[KeyPair], rng: Random, pause: float,
+    over: asyncio.Event, tally: Tally,
+) -> None:  # fmt: skip
+    """Pay merchants at random times until it is over; finish the payment that has begun."""
+    while not over.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(over.wait(), rng.expovariate(1 / pause))
+            return
+        merchant, reference = rng.choice(merchants), rng.randbytes(16)
+        units = rng.randrange(10**16, int(3 * BTT)), rng.randrange(1, 100)
+        await pay(links, payer, account(merchant), reference, units, tally)
+
+
+async def pay(
+    links: Links, payer: KeyPair, merchant: AccountId, reference: bytes,
+    units: tuple[int, int], tally: Tally,
+) -> None:  # fmt: skip
+    """Pay until it is final; in BTT or in CNY, by turns of the reference."""
+    in_cny = reference[0] % 2
+    while True:
+        try:
+            await links.submit(
+                payer, "PayFi", "pay", merchant=Id(merchant), units=u128(units[in_cny]),
+                currency=b"CNY" if in_cny else b"BTT", max_btt=MAX_BTT, reference=reference,
+                memo=None,
+            )  # fmt: skip
+        except DispatchFailed as error:
+            if error.name == "PayFi.AlreadyPaid":
+                break
+            tally.refused[error.name] += 1
+        except ClientError:
+            tally.retried += 1
+        else:
+            break
+        await asyncio.sleep(AGAIN)
+    tally.promised.add(reference)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A final block and the money in it."""
+
+    number: int
+    money: dict[AccountId, int]
+    """Free money of some accounts."""
+
+
+async def moment(chain: RuntimeClient, who: Sequence[AccountId]) -> Moment:
+    """Return the free money of accounts in the last final block."""
+    block = await chain.chain.finalized()
+    found: dict[AccountId, int] = {}
+    for one in who:
+        stored: Any = await chain.chain.storage("System.Account", to_hex(bytes(one)), at=block.hash)
+        found[one] = int(stored["data"]["free"])
+    return Moment(block.number, found)
+
+
+class Ledger:
+    """Payments and settlements of final blocks, by their events."""
+
+    def __init__(self) -> None:
+        self.paid: dict[tuple[AccountId, int], list[tuple[int, Paid]]] = defaultdict(list)
+        """Payments that wait, with their times, by merchant and bucket."""
+        self.references: dict[bytes, int] = defaultdict(int)
+        self.delays: list[int] = []
+        """Milliseconds from each payment to its settlement."""
+        self.change: dict[AccountId, int] = defaultdict(int)
+        """Change of the money of each account."""
+        self.slots: list[int] = []
+
+    async def read(self, chain: RuntimeClient, after: int, last: int) -> None:
+        """Read the blocks after one up to the last."""
+        for number in range(after + 1, last + 1):
+            block = await chain.chain.block_hash(number)
+            header = await chain.chain.connection.call("chain_getHeader", to_hex(block))
+            slot = int(pre_digest(read_header(header).digest.logs).claim.slot)
+            self.slots.append(slot)
+            raw = await chain.chain.transactions.events_of(block)
+            for record in EVENTS.decode_all(b"\0" if raw is None else raw):
+                self.note(slot * chain.slot_ms, record.event.event)
+
+    def note(self, now: int, event: Event) -> None:
+        """Note an event of a block made at a time."""
+        if isinstance(event, Paid):
+            self.paid[event.merchant, int(event.bucket)].append((now, event))
+            self.references[bytes(event.reference)] += 1
+            self.change[event.payer] -= int(event.gross)
+        elif isinstance(event, Settled):
+            batch = self.paid.pop((event.merchant, int(event.bucket)))
+            gross = sum(int(paid.gross) for _, paid in batch)
+            assert len(batch) == event.count
+            assert gross == event.net + event.fee, f"I32: {event}, its payments are {gross}"
+            assert sum(int(paid.fee) for _, paid in batch) == event.fee
+            self.delays += [now - begun for begun, _ in batch]
+            self.change[event.merchant] += int(event.net)
+        elif isinstance(event, TransactionPayment.TransactionFeePaid):
+            self.change[event.who] -= int(event.actual_fee)
+
+    @property
+    def filled(self) -> float:
+        """Share of the slots that have a block."""
+        return len(self.slots) / (self.slots[-1] - self.slots[0] + 1)
