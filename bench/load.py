@@ -1,4 +1,4 @@
-"""A load of transfers on running nodes, and what becomes of it: by RPC, from a process of its own.
+"""A load of transfers or payments on running nodes, by RPC from a process of its own.
 
 Everything is signed beforehand. Each sender speaks to one node, in batches over one WebSocket, as
 fast as the wished rate asks for and as the node answers. What a full pool refuses is sent again.
@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
 import statistics
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeVar
 
 import orjson
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
@@ -62,12 +63,16 @@ class Payer:
         known = node.rpc.call("system_accountNextIndex", ss58.encode(self._pair.account_id))
         self._nonce = int(str(known))
 
-    def sign(self, turn: int) -> bytes:
-        """Return the next transfer, with its length in front."""
+    def call(self, turn: int) -> bytes:
+        """Return the call to sign."""
         dest = AccountId((turn % RECEIVERS + 1).to_bytes(32, "little"))
-        call = self._runtime.call(
+        return self._runtime.call(
             "Balances", "transfer_keep_alive", dest=Id(dest), value=u128(VALUE)
         ).raw
+
+    def sign(self, turn: int) -> bytes:
+        """Return the next transaction, with its length in front."""
+        call = self.call(turn)
         extra = SIGNED_EXTRA.encode(
             SignedExtra(Immortal(), u32(self._nonce), u128(0), MetadataHashMode.Disabled)
         )
@@ -75,6 +80,25 @@ class Payer:
         proof = self._pair.sign(signing_payload(call, extra, self._implicit))
         who = Id(AccountId(self._pair.account_id))
         return opaque(signed(who, Sr25519Signature(proof), extra, call))
+
+
+class Customer(Payer):
+    """An account of genesis that pays merchants, a new invoice each time."""
+
+    merchants: Sequence[AccountId] = ()
+
+    def call(self, turn: int) -> bytes:
+        """Return the call to sign."""
+        return self._runtime.call(
+            "PayFi",
+            "pay",
+            merchant=Id(self.merchants[turn % len(self.merchants)]),
+            units=u128(VALUE),
+            currency=b"BTT",
+            max_btt=u128(VALUE),
+            reference=secrets.token_bytes(16),
+            memo=None,
+        ).raw
 
 
 @dataclass(slots=True)
@@ -175,13 +199,28 @@ def percentile(values: Sequence[float], part: int) -> float:
     return float(ordered[min(len(ordered) - 1, len(ordered) * part // 100)]) if ordered else 0.0
 
 
+Sender = TypeVar("Sender", bound=Payer)
+
+
 def payers(net: Devnet) -> list[Payer]:
     """Return who has money, by turns over the validators."""
+    return senders(net, Payer)
+
+
+def customers(net: Devnet, merchants: Sequence[AccountId]) -> list[Customer]:
+    """Return who has money and pays these merchants, by turns over the validators."""
+    found = senders(net, Customer)
+    for one in found:
+        one.merchants = merchants
+    return found
+
+
+def senders(net: Devnet, kind: type[Sender]) -> list[Sender]:
+    """Return senders of a kind with the accounts that have money."""
     validators = [node for node in net.nodes if node.key is not None]
     turns = itertools.cycle(validators)
     return [
-        Payer(node, funds.uri, net.slot_ms)
-        for funds, node in zip(net.funded(), turns, strict=False)
+        kind(node, funds.uri, net.slot_ms) for funds, node in zip(net.funded(), turns, strict=False)
     ]
 
 
