@@ -19,7 +19,7 @@ from btt_chain.testing.single import dev_node
 from support.feeders import HANG, KEY, running, started
 from support.sources import web_sources
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(600)]
 
 ONE: Final = 10**18
 HONEST: Final = range(40 * ONE // 100, 43 * ONE // 100)

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 KEY: Final = "BTT/CNY"
-HANG: Final = 100.0
+HANG: Final = 240.0
 """Seconds after which a program hangs: several times what a busy machine needs."""
 
 
