@@ -18,7 +18,9 @@ from runtime.pallets.mining import Mining
 from runtime.pallets.oracle import EnergyClass, FeederState, Oracle, Rule, TimestampedValue
 from runtime.pallets.oracle.attestations import quorum
 from runtime.pallets.oracle.feeders import is_too_many
+from runtime.pallets.oracle.pallet import by_values
 from runtime.pallets.oracle.types import MAX_FEEDERS, MAX_KEYS, MAX_VALUE, MIN_BOND
+from runtime.weights import oracle as weights
 from support.oracle import (
     CNY,
     FEEDERS,
@@ -152,6 +154,12 @@ def test_an_unchanged_value_emits_no_event(runtime: OracleRuntime) -> None:
 
 def test_a_valid_feed_costs_no_fee(runtime: OracleRuntime) -> None:
     assert runtime.feed(A, ONE).pays is False
+
+
+def test_a_feed_is_charged_with_the_medians_that_it_causes(runtime: OracleRuntime) -> None:
+    one, two = ([(key, ONE) for key in keys] for keys in ([CNY], [CNY, USD]))
+    more = by_values(runtime.oracle, two).weight - by_values(runtime.oracle, one).weight
+    assert more >= 2 * weights.COMBINE  # now, and when the value expires
 
 
 def test_a_second_feed_in_a_block_is_refused(runtime: OracleRuntime) -> None:

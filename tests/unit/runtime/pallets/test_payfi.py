@@ -23,6 +23,7 @@ from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, TokenError, TokenErrorKind, signed
 from runtime.frame.traits import Reasons
 from runtime.pallets.payfi import PayFi, PaymentState, Rates, payments
+from runtime.pallets.payfi.calendar import BUCKETS_PER_HOUR
 from runtime.pallets.payfi.payments import MAX_PRUNED, prunable
 from runtime.pallets.payfi.policies import Policy, Shared
 from runtime.pallets.payfi.settlement import MAX_SETTLED, PLACES
@@ -205,6 +206,23 @@ def test_a_full_queue_refuses_and_moves_no_money(mall: Mall) -> None:
     fill(mall, PLACES)
     with refused(mall, PayFi.SettlementBusy):
         mall.pay()
+
+
+def test_the_last_bucket_of_a_payment_ends_two_hours_after_it() -> None:
+    # an hour, rounding up to a bucket, further places, and the bucket itself
+    assert BUCKETS_PER_HOUR + 1 + (PLACES - 1) + 1 == 2 * BUCKETS_PER_HOUR
+
+
+def test_any_account_settles_a_batch_from_the_start_of_its_bucket(mall: Mall) -> None:
+    bucket = mall.payment(mall.pay()).bucket
+    mall.time.slot = int(bucket) * BUCKET - 1
+    with refused(mall, PayFi.NotDue):
+        mall.payfi.settle(signed(BOB), bucket, Id(SHOP))
+    mall.time.slot += 1
+    mall.payfi.settle(signed(BOB), bucket, Id(SHOP))
+    assert mall.state_of(0) is PaymentState.Settled
+    with refused(mall, PayFi.NotDue):
+        mall.payfi.settle(signed(BOB), bucket, Id(SHOP))
 
 
 def test_a_merchant_with_a_batch_needs_no_further_room(mall: Mall) -> None:
@@ -588,6 +606,27 @@ def test_a_return_before_settlement_is_no_volume(mall: Mall) -> None:
     mall.payfi.refund(signed(SHOP), id, 4 * BTT)
     mall.settle_all()
     assert mall.payfi.volumes.volume(SHOP) == 6 * BTT
+
+
+@pytest.mark.parametrize("days", [30, 31, 45, 59, 60, 400])
+def test_a_volume_ends_after_30_days_without_business(mall: Mall, days: int) -> None:
+    for _ in range(30):
+        mall.pay()
+        mall.settle_all()
+        mall.run(DAY)
+    assert mall.payfi.volumes.volume(SHOP) > 2_000 * BTT
+    mall.run(days * DAY)
+    assert mall.payfi.volumes.volume(SHOP) == 0
+
+
+def test_a_refund_that_outlives_its_payment_in_the_ring_is_no_debt(mall: Mall) -> None:
+    id = mall.pay()
+    mall.settle_all()
+    mall.run(14 * DAY)
+    mall.payfi.refund(signed(SHOP), id, u128(100 * BTT))
+    mall.run(20 * DAY)
+    assert mall.payfi.volumes.volume(SHOP) == 0
+    assert mall.payment(mall.pay()).terms.standard == 80
 
 
 def test_the_analytics_plan_keeps_a_report_of_each_day(mall: Mall) -> None:
