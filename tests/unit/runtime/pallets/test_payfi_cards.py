@@ -327,6 +327,7 @@ def test_a_card_costs_a_deposit_that_comes_back(tills: Tills) -> None:
     assert tills.card_deposit() == 2 * DEPOSIT
     tills.payfi.drop_card(signed(ALICE), RED.id)
     assert tills.card_deposit() == DEPOSIT
+    assert list(tills.payfi.cards.cards_of.under(ALICE)) == [(BLUE.id, ())]
     with refused(tills, PayFi.CardExists):
         tills.payfi.register_card(signed(BOB), BLUE.key, LIMITS, None)
 
@@ -481,6 +482,15 @@ def test_a_dropped_cards_authorisation_can_still_be_captured(tills: Tills) -> No
     other = tills.authorise(card=BLUE)
     tills.payfi.freeze_card(signed(CAROL), BLUE.id)
     tills.payfi.capture(signed(SHOP), other, u128(PAID))
+
+
+def test_an_authorisation_leaves_what_keeps_the_account_alive(tills: Tills) -> None:
+    tills.limit(RED, payment=u128(u128.MAX), day=u128(u128.MAX))
+    free = tills.money(ALICE) - tills.card_deposit()
+    least = int(tills.balances.existential_deposit)
+    with refused(tills, TokenError(TokenErrorKind.FundsUnavailable)):
+        tills.authorise(free - least + 1)
+    tills.authorise(free - least)
 
 
 def test_an_authorised_invoice_is_not_paid_by_hand_until_it_is_voided(tills: Tills) -> None:
