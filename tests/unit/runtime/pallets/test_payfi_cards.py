@@ -23,6 +23,7 @@ from runtime.pallets.payfi.authorisations import reference_of
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Limits
 from runtime.pallets.payfi.cards import DEPOSIT
 from runtime.pallets.proxy import ProxyType
+from runtime.weights import pay_fi as weights
 from support.payfi import (
     ALICE,
     BOB,
@@ -482,6 +483,16 @@ def test_a_dropped_cards_authorisation_can_still_be_captured(tills: Tills) -> No
     other = tills.authorise(card=BLUE)
     tills.payfi.freeze_card(signed(CAROL), BLUE.id)
     tills.payfi.capture(signed(SHOP), other, u128(PAID))
+
+
+def test_the_hook_is_charged_with_what_expires(tills: Tills) -> None:
+    nothing = tills.payfi.on_initialize(0)
+    tills.authorise()
+    tills.payfi.drop_card(signed(ALICE), BLUE.id)
+    tills.time.slot += 9 * DAY
+    used = tills.payfi.on_initialize(0) - nothing
+    ends = (weights.void_expired, weights.end_retired)
+    assert used == sum(each(1) - each(0) for each in ends)
 
 
 def test_an_authorisation_leaves_what_keeps_the_account_alive(tills: Tills) -> None:

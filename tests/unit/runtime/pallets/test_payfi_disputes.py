@@ -16,6 +16,7 @@ from runtime.pallets.payfi.dispute_types import Accept, DisputeReason, Resolutio
 from runtime.pallets.payfi.disputes import STALE_SLOTS, deposit_of, is_excessive
 from runtime.pallets.payfi.types import Cause, MerchantActive, MerchantSuspended
 from runtime.pallets.tokenomics import BurnReason
+from runtime.weights import pay_fi as weights
 from support.payfi import ALICE, BOB, BUCKET, DAY, HOUR, KIOSK, RICH, SHOP, SLOT_MS, TILL
 from support.payfi_disputes import ANSWER, ARBITERS, EVIDENCE, JUDGEMENT, REPLY, Court
 from support.runtime import refused
@@ -636,6 +637,15 @@ def test_each_step_has_an_event(court: Court) -> None:
     assert [name for name in names if name in steps] == steps
     resolved = court.announced()
     assert PayFi.Resolved(id, Resolution.Panel, u128(5), u128(int(PAID) - 5), u128(0)) in resolved
+
+
+def test_the_hook_is_charged_with_the_dearest_end_of_a_phase(court: Court) -> None:
+    nothing = court.payfi.on_initialize(0)
+    court.disputed()
+    court.time.slot += ANSWER
+    used = court.payfi.on_initialize(0) - nothing
+    ends = (weights.end_phases, weights.end_answers, weights.end_judgements)
+    assert used == max(each(1) - each(0) for each in ends)
 
 
 def test_a_block_ends_a_bounded_number_of_disputes(court: Court) -> None:
