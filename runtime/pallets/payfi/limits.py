@@ -1,6 +1,6 @@
 """Limits of a card: for each payment, for each day of the chain, by category and by time.
 
-Amounts are in planck. What is authorized counts on the day of the authorization; what is released
+Amounts are in planck. What is authorised counts on the day of the authorisation; what is released
 again comes back to the limit only on that day.
 """
 
