@@ -87,6 +87,14 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
             number = int.from_bytes(auth.reference, "big") + 1 - back
             self.try_to(lambda: self.street.pay(BOB, auth.merchant, units, reference=number))
 
+    @rule(shop=SHOPS)
+    def close_or_register(self, shop: AccountId) -> None:
+        payfi = self.street.payfi
+        if shop in payfi.merchants.merchants:
+            self.try_to(lambda: payfi.close(signed(shop)))
+        else:
+            self.try_to(lambda: self.street.register(shop))
+
     # ---- disputes
 
     @rule(number=RECENT, amount=AMOUNTS, whole=st.booleans())
@@ -180,6 +188,11 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
     def wait(self, days: int) -> None:
         self.street.run(days * DAY)
         self.street.run(1)
+
+    @rule(days=st.sampled_from((1, 8, 16)))
+    def stall(self, days: int) -> None:
+        self.street.time.stalled += days * DAY - 1
+        self.street.run(days * DAY)
 
     # ---- what holds
 
