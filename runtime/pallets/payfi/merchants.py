@@ -103,14 +103,9 @@ class Merchants(Component):
         record = self.get(who)
         self.currency.hold(self.reason, who, amount)
         record.bond += amount
-        full = max(self.rates.peek().bond, record.reserved + record.uncovered)
-        lifted = record.state == MerchantSuspended(Cause.Bond) and record.bond >= full
-        if lifted:
-            record.state = MerchantActive()
-        self.merchants[who] = record
         self.deposit(events.Configured(who, record.bond))
-        if lifted:
-            self.deposit(events.Suspended(who, False))
+        self._lift_if_covered(who, record)
+        self.merchants[who] = record
 
     def close(self, who: AccountId, *, is_behind: bool = False) -> None:
         """Begin or end the closing of a merchant. Raises NotMerchant and NotDue.
@@ -228,8 +223,9 @@ class Merchants(Component):
     ) -> None:
         """Count a closed dispute, and free its part of the bond after paying `paid` to the payer.
 
-        `uncovered` is what the bond did not cover when it was opened. An amount too small to create
-        the payer's account goes to the treasury.
+        `uncovered` is what the bond did not cover when it was opened; if it was the last such
+        dispute, and the bond is full, a suspension for it ends. An amount too small to create the
+        payer's account goes to the treasury.
         """
         record = self.merchants.get(who)
         if record is None:
@@ -245,9 +241,20 @@ class Merchants(Component):
         record.reserved -= reserved
         record.uncovered -= uncovered
         record.disputes -= 1
+        self._lift_if_covered(who, record)
         self.merchants[who] = record
 
     # ---- internals
+
+    def _lift_if_covered(self, who: AccountId, record: Merchant) -> None:
+        """Lift a suspension for a missing bond if the bond is full and covers all open disputes.
+
+        Otherwise a customer could stop a merchant by a dispute, and withdraw that at no cost.
+        """
+        full = max(self.rates.peek().bond, record.reserved + record.uncovered)
+        if record.state == MerchantSuspended(Cause.Bond) and record.bond >= full:
+            record.state = MerchantActive()
+            self.deposit(events.Suspended(who, False))
 
     def _pay_bond(self, who: AccountId, to: AccountId, amount: u128) -> None:
         self.currency.transfer_on_hold(self.reason, who, to, amount, on_hold=False)

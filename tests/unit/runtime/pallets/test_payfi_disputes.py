@@ -505,6 +505,17 @@ def test_a_merchant_that_wins_is_active_again_by_a_top_up_of_nothing(court: Cour
     court.pay(ALICE, KIOSK)
 
 
+def test_a_withdrawn_dispute_beyond_the_bond_leaves_no_suspension(court: Court) -> None:
+    more = int(1_001 * BTT)
+    id = court.pay(units=more)
+    court.settle_all()
+    court.open(id, more)
+    assert court.payfi.merchants.get(SHOP).state == MerchantSuspended(Cause.Bond)
+    court.payfi.withdraw_dispute(signed(ALICE), u64(id))
+    assert court.payfi.merchants.get(SHOP).state == MerchantActive()
+    assert PayFi.Suspended(SHOP, False) in court.announced()
+
+
 def test_a_merchant_with_an_open_dispute_keeps_its_bond(court: Court) -> None:
     court.payfi.close(signed(SHOP))
     id = court.pay(ALICE, KIOSK)
