@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
@@ -13,7 +15,8 @@ from cli.common.errors import Refused
 if TYPE_CHECKING:
     from aiohttp import web
 
-HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
+_HOST: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
+"""Host headers of this machine; browsers leave out port 80."""
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>Payment</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -81,7 +84,7 @@ async def serving(port: int) -> AsyncIterator[CustomerDisplay]:
 
     def is_here(request: web.Request) -> bool:
         # Another page's name that resolves to this machine must not read the till.
-        return request.host.rpartition(":")[0] in HOSTS
+        return _HOST.fullmatch(request.host) is not None
 
     async def page(request: web.Request) -> web.Response:
         if not is_here(request):
@@ -98,7 +101,10 @@ async def serving(port: int) -> AsyncIterator[CustomerDisplay]:
     app = web.Application()
     app.router.add_get("/", page)
     app.router.add_get("/state", current)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.5)
+    # Any program of this machine can send what is no HTTP; the till's terminal shows none of it.
+    silent = logging.getLogger(__name__)
+    silent.setLevel(logging.CRITICAL + 1)
+    runner = web.AppRunner(app, access_log=None, logger=silent, shutdown_timeout=0.5)
     await runner.setup()
     try:
         try:
