@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Final, Self
+from typing import Final, Self
 
 from btt_chain.client.chain import read_header
 from btt_chain.client.errors import ClientError, Disconnected, DispatchFailed
@@ -183,8 +183,11 @@ async def moment(chain: RuntimeClient, who: Sequence[AccountId]) -> Moment:
     block = await chain.chain.finalized()
     found: dict[AccountId, int] = {}
     for one in who:
-        stored: Any = await chain.chain.storage("System.Account", to_hex(bytes(one)), at=block.hash)
-        found[one] = int(stored["data"]["free"])
+        path = "System.Account", to_hex(bytes(one))
+        stored = await chain.chain.storage(*path, at=block.hash)
+        data = stored["data"] if isinstance(stored, dict) else None
+        assert isinstance(data, dict)
+        found[one] = int(str(data["free"]))
     return Moment(block.number, found)
 
 
