@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Final, NamedTuple
 from btt_chain.crypto.development import dev_path
 from btt_chain.testing import state
 from btt_chain.testing.errors import DevnetError
-from btt_chain.testing.helper import Helper
+from btt_chain.testing.helper import PROVIDER, Helper
 from btt_chain.testing.node import DevNode
 from btt_chain.testing.process import free_ports, is_taken, listener
 from btt_chain.testing.specification import MAX_VALIDATORS, local_specification
@@ -22,6 +23,12 @@ BOND: Final = "2000BTT"
 """Bond of a provider: above the minimum, so that a missed offer does not end its service."""
 HOSPITAL: Final = "//Hospital"
 """Account that posts the market's jobs."""
+FEEDERS: Final = ("//Dave", "//Eve", "//Ferdie")
+"""Accounts that are admitted feeders from the genesis block on."""
+PRICES: Final = {"cny": "0.40", "usd": "0.056", "hkd": "0.44", "eur": "0.048"}
+"""Prices of BTT on a new devnet with feeders; figures for trying out."""
+PRICE_FILES: Final = ("a.json", "b.json", "c.json")
+"""Sources of all feeders: each needs three."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Settings:
     spec: str | None
     """Text of a specification; None makes one."""
     providers: int
+    feeders: bool
 
 
 class Ports(NamedTuple):
@@ -71,7 +79,10 @@ def new_plan(base: Path, settings: Settings, ports: Ports) -> state.Plan:
             # A single node has no peers to synchronize with, and must make blocks all the same.
             node.flags.append("--force-authoring")
     _set_ports(nodes, ports)
-    helpers = _helpers(base, nodes, settings.providers, [] if before is None else before.helpers)
+    known = [] if before is None else before.helpers
+    helpers = _providers(base, nodes, settings.providers, known)
+    if settings.feeders or any(helper.key in FEEDERS for helper in known):
+        helpers += _feeders(base, nodes)
     _check_ports(nodes, ports)
     return state.Plan(nodes, settings.slot_ms, count, helpers=helpers)
 
@@ -132,15 +143,15 @@ def _validators(base: Path, count: int) -> list[DevNode]:
     ]
 
 
-def _helpers(
+def _providers(
     base: Path, nodes: Sequence[DevNode], count: int, before: Sequence[Helper]
 ) -> list[Helper]:
     """Return the market and that many providers, including the previous ones; empty for zero."""
-    count = max(count, len(before) - 1)
+    count = max(count, sum(helper.is_provider for helper in before))
     if not count:
         return []
     validators = [node.key for node in nodes if node.key is not None]
-    keys = [f"//Provider//{place}" for place in range(count)]
+    keys = [f"{PROVIDER}{place}" for place in range(count)]
     loans = [f"{key}={validators[at % len(validators)]}" for at, key in enumerate(keys)]
     folder = state.helper_folder(base, MARKET)
     words = [
@@ -156,6 +167,28 @@ def _helpers(
             "--from", key, "--bond", BOND, "--base-path", str(folder), "--jobs", "3",
         ]  # fmt: skip
         made.append(Helper(name, folder, words, key))
+    return made
+
+
+def _feeders(base: Path, nodes: Sequence[DevNode]) -> list[Helper]:
+    """Return three feeders of all prices, and write the files that they read unless they exist."""
+    prices = base / "prices"
+    prices.mkdir(exist_ok=True)
+    sources = []
+    for name in PRICE_FILES:
+        file = prices / name
+        if not file.exists():
+            file.write_text(json.dumps(PRICES, indent=2) + "\n")
+        sources += ["--source", f"file:{file}#/{{quote_}}"]
+    made = []
+    for at, key in enumerate(FEEDERS):
+        name = f"Feeder-{key_name(key)}"
+        words = [
+            "-m", "cli.main", "feeder", *(f"BTT/{quote.upper()}" for quote in PRICES), *sources,
+            "--url", nodes[at % len(nodes)].ws, "--from", key, "--interval", "2",
+            "--max-age", "0",
+        ]  # fmt: skip
+        made.append(Helper(name, state.helper_folder(base, name), words, key))
     return made
 
 

@@ -23,7 +23,6 @@ from btt_chain.primitives import ss58
 from btt_chain.testing import partition, state
 from btt_chain.testing.creation import (
     HOSPITAL,
-    MARKET,
     Ports,
     Settings,
     key_name,
@@ -82,6 +81,7 @@ class Devnet:
         program: Sequence[str] = PROGRAM,
         spec: str | None = None,
         providers: int = 0,
+        feeders: bool = False,
     ) -> Self:
         """Create a network in `base`, or open the one that was created there with equal settings.
 
@@ -89,11 +89,12 @@ class Devnet:
         chooses free ports. `log` is for the nodes' `--log`; `program` starts another version of
         them; `spec` is the text of a specification of your own, whose validators are Alice, Bob,
         ... too. With `providers`, that many providers run beside them, and a market posts jobs
-        (these need numpy). Nothing is started. DevnetError if a network runs there, or one with
+        (these need numpy). With `feeders`, three feeders report the prices in the files of
+        `base/prices`. Nothing is started. DevnetError if a network runs there, or one with
         other validators or slots was made there.
         """
         base = base.resolve()
-        settings = Settings(validators, slot_ms, log, program, spec, providers)
+        settings = Settings(validators, slot_ms, log, program, spec, providers, feeders)
         plan = new_plan(base, settings, Ports(rpc_base_port, port_base, prometheus_base_port))
         state.write(base, plan)
         return cls(base, plan)
@@ -123,7 +124,7 @@ class Devnet:
 
     @property
     def helpers(self) -> list[Helper]:
-        """The market, and then the providers; empty if there are none."""
+        """The market, the providers and the feeders; empty if there are none."""
         return self._plan.helpers
 
     @property
@@ -181,7 +182,9 @@ class Devnet:
         partition.apply(self._plan, started)
         if not self.helpers:
             return
-        _fund(self.nodes[0].ws, [helper.key for helper in self.helpers if helper.name != MARKET])
+        workers = [helper.key for helper in self.helpers if helper.is_provider]
+        if workers:
+            _fund(self.nodes[0].ws, workers)
         with _locked(self.base):
             for helper in self.helpers:
                 if not helper.is_alive:
@@ -189,7 +192,7 @@ class Devnet:
             self._save()
 
     def helper(self, name: str) -> Helper:
-        """Return the provider or market with this name. DevnetError if there is none."""
+        """Return the provider, market or feeder with this name. DevnetError if there is none."""
         for helper in self.helpers:
             if helper.name == name:
                 return helper

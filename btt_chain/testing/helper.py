@@ -1,4 +1,4 @@
-"""A program that runs beside the nodes of a network: a provider, or the market that posts jobs."""
+"""A program that runs beside the nodes of a network: a provider, its market, or a feeder."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from btt_chain.testing.node import HOME
 from btt_chain.testing.process import Life, ProcessId, inherited
 
 PYTHON: Final = (sys.executable, "-P")
+PROVIDER: Final = "//Provider//"
+"""Beginning of the keys of providers."""
 
 
 @dataclass(slots=True)
@@ -27,6 +29,11 @@ class Helper(Life):
     """The secret URI of the account that it works for."""
     process: ProcessId | None = None
     """The last started process, of any starter."""
+
+    @property
+    def is_provider(self) -> bool:
+        """True if it is a provider."""
+        return self.key.startswith(PROVIDER)
 
     def start(self) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""

@@ -37,7 +37,7 @@ class Plan:
         self.groups = groups
         """The partition in force, None if the network is whole."""
         self.helpers = helpers or []
-        """The market and the providers."""
+        """The market, the providers and the feeders."""
 
 
 def exists(base: Path) -> bool:

@@ -67,6 +67,7 @@ def up_options(command: Command) -> Command:
             show_default=True,
             help="How many compute beside them; a market posts jobs all the while.",
         ),
+        click.option("--feeders", is_flag=True, help="Add feeders: prices of BASE_PATH/prices."),
         click.option(
             "-d",
             "--base-path",
@@ -125,7 +126,7 @@ def devnet(ctx: click.Context) -> None:
 
 
 @examples(
-    "btt-chain devnet up --providers 2",
+    "btt-chain devnet up --providers 2 --feeders",
     "btt-chain devnet up --validators 7 --base-path net --detach",
 )
 @devnet.command()
@@ -152,6 +153,7 @@ def up(base_path: Path | None, *, detach: bool, as_json: bool, filters: str, **m
                 prometheus_base_port=made["prometheus_base_port"],
                 log=filters,
                 providers=made["providers"],
+                feeders=made["feeders"],
             )
         except DevnetError:
             if is_temporary:

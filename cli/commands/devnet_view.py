@@ -240,7 +240,7 @@ class Watcher:
             self.news = await self._blocks(chain, source.best_hash)
             if self._with_accounts:
                 view.accounts = await _accounts(chain, self._funded)
-            if self.net.helpers and self.news:
+            if self.news and any(helper.is_provider for helper in self.net.helpers):
                 from cli.commands.devnet_work import look
 
                 view.work = await look(chain.connection, self.net)

@@ -72,7 +72,6 @@ class Work:
 
 async def look(client: Connection, net: Devnet) -> Work:
     """Read all jobs, and the earnings and weights of the providers."""
-    from btt_chain.testing.creation import MARKET
     from genesis.accounts import address, dev_account
 
     work = Work()
@@ -84,7 +83,7 @@ async def look(client: Connection, net: Devnet) -> Work:
     validators = [node.key for node in net.nodes if node.key is not None]
     weights = await _weights(client, validators)
     for helper in net.helpers:
-        if helper.name == MARKET:
+        if not helper.is_provider:
             continue
         account = address(dev_account(helper.key))
         mine = [job for job in jobs if job.get("provider") == account]

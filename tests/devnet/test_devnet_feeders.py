@@ -14,6 +14,7 @@ from typing import Final
 
 import pytest
 
+from btt_chain.testing import Devnet
 from btt_chain.testing.node import DevNode
 from btt_chain.testing.single import dev_node
 from support.feeders import HANG, KEY, running, started
@@ -125,3 +126,22 @@ async def test_feeding_once_says_how_it_went_by_its_exit_code(tmp_path: Path) ->
         code, out, _ = await once("Eve")
         assert code == 1
         assert json.loads(out.splitlines()[-1])["event"] == "silent"
+
+
+async def test_a_devnet_with_feeders_has_prices(tmp_path: Path) -> None:
+    base = tmp_path / "net"
+    with Devnet.create(base, validators=1, slot_ms=1_000, feeders=True) as net:
+        await asyncio.to_thread(net.up)
+        node = net[0]
+        await eventually("there is a price", lambda: price_of(node) == 40 * ONE // 100)
+        for name in ("a.json", "b.json"):
+            file = base / "prices" / name
+            file.write_text(file.read_text().replace("0.40", "0.42"))
+        await eventually("the price follows", lambda: price_of(node) == 42 * ONE // 100)
+        await eventually(
+            "there are all prices",
+            lambda: all(each["state"] == "Ready" for each in views(node, "oracle_prices")),
+        )
+        pids = [helper.process.pid for helper in net.helpers if helper.process is not None]
+    assert len(pids) == 3
+    assert not any(helper.is_alive for helper in net.helpers)

@@ -124,6 +124,7 @@ FUZZES = "fuzzes for minutes: tests/fuzz runs the corpus"
 UPGRADE = "needs a database or a specification of its own: tests/unit/cli/test_upgrade_commands.py"
 LISTED = "needs an asset that is traded, and a judged issuer: tests/unit/cli/test_asset_commands.py"
 ATTESTED = "needs a provider: tests/unit/cli/test_oracle_commands.py"
+FEEDERS = "starts a network of processes: tests/devnet/test_devnet_feeders.py"
 OFFLINE = "needs the database of a stopped node: tests/unit/cli/test_on_a_chain.py"
 PROXIED = "a public node: tests/unit/cli/test_node_process.py"
 NOT_RUN = {
@@ -141,7 +142,10 @@ NOT_RUN = {
         "btt-chain export-blocks": OFFLINE,
         "btt-chain node --chain testnet": PROXIED,
     },
-    "docs/oracle.md": {"btt-chain oracle attest //Bob": ATTESTED},
+    "docs/oracle.md": {
+        "btt-chain oracle attest //Bob": ATTESTED,
+        "btt-chain devnet up --feeders": FEEDERS,
+    },
     "docs/performance.md": {
         "make bench-setup": BENCH,
         "make bench-compare": BENCH,

@@ -34,6 +34,28 @@ def test_providers_and_their_market_are_found_again(tmp_path: Path) -> None:
     assert len(Devnet.create(tmp_path / "net", validators=2).helpers) == 4
 
 
+def test_feeders_are_found_again_and_keep_the_prices_of_their_files(tmp_path: Path) -> None:
+    base = tmp_path / "net"
+    made = Devnet.create(base, validators=2, providers=1, feeders=True)
+    names = [MARKET, "Provider-0", "Feeder-Dave", "Feeder-Eve", "Feeder-Ferdie"]
+    files = sorted((base / "prices").iterdir())
+    assert [file.name for file in files] == ["a.json", "b.json", "c.json"]
+    files[0].write_text('{"cny": "0.41"}')
+    again = Devnet.create(base, validators=2)
+    for net in (made, again, Devnet.open(base)):
+        assert [helper.name for helper in net.helpers] == names
+        feeder = net.helper("Feeder-Eve")
+        assert feeder.key == "//Eve"
+        assert {"BTT/CNY", f"file:{files[1]}#/{{quote_}}"} <= set(feeder.words)
+        assert [helper.is_provider for helper in net.helpers] == [False, True, False, False, False]
+    assert files[0].read_text() == '{"cny": "0.41"}'
+
+
+def test_feeders_need_no_providers(tmp_path: Path) -> None:
+    made = Devnet.create(tmp_path / "net", validators=1, feeders=True)
+    assert len(made.helpers) == 3
+
+
 def test_a_network_of_before_is_read_by_this_program(tmp_path: Path) -> None:
     Devnet.create(tmp_path / "net", validators=1)
     file = tmp_path / "net" / "devnet.json"
