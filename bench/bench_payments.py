@@ -35,16 +35,19 @@ from btt_chain.primitives.digest import H256  # noqa: E402
 from btt_chain.scale import u8, u16  # noqa: E402
 from btt_chain.testing import Devnet  # noqa: E402
 from btt_chain.testing.market import fund  # noqa: E402
+from runtime.constants import BTT  # noqa: E402
 
 GOAL: Final = 0.8
 """Payments made final in a second, against transfers."""
 CATEGORY: Final = u16(5_814)
+FUNDING: Final = 1_100 * int(BTT)
+"""Amount for each merchant: its bond and its fees. //Alice has enough for 40 of them."""
 
 
 async def register(url: str, count: int) -> list[AccountId]:
     """Fund and register merchants; return their accounts."""
     uris = [f"//Merchant//{number}" for number in range(count)]
-    await fund(url, uris)
+    await fund(url, uris, FUNDING)
     pairs = [KeyPair.from_uri(uri) for uri in uris]
     async with open_runtime(url) as chain:
         await asyncio.gather(
