@@ -89,7 +89,7 @@ def payment(b: Bench, who: AccountId, number: int = 0) -> u64:
     return id
 
 
-def crowded(b: Bench, who: AccountId) -> None:
+def fill_places(b: Bench, who: AccountId) -> None:
     """Fill all buckets of a payment but the last one; give the merchant a discount."""
     payfi = b.runtime.payfi
     b.runtime.tier_staking.positions.discounts[who] = Window(LAST, u64(0), LAST)
@@ -164,7 +164,7 @@ def pay(b: Bench) -> Case:
     doubted(b, b.account(1))
     governed(b, who)
     prices(b)
-    crowded(b, who)
+    fill_places(b, who)
     return b.signed(
         b.account(1), "PayFi", "pay", merchant=address(who), units=u128(5_000), currency=CNY,
         max_btt=GROSS, reference=bytes(range(16)), memo=META,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bench.weights.declare import Case, benchmark
-from bench.weights.pallets.payfi import CNY, crowded, doubted, merchant, prices
+from bench.weights.pallets.payfi import CNY, doubted, fill_places, merchant, prices
 from bench.weights.pallets.payfi_policies import governed
 from bench.weights.state import Bench
 from btt_chain.crypto import p256
@@ -115,7 +115,7 @@ def charge_card(b: Bench) -> Case:
     key = card(b)
     doubted(b, b.account(OWNER))
     governed(b, who)
-    crowded(b, who)
+    fill_places(b, who)
     asked = voucher(b, key, who)
     till = b.endow(payfi.merchants.get(who).till_keys[-1])
     return b.signed(
@@ -129,7 +129,7 @@ def capture(b: Bench) -> Case:
     """Capture an authorisation, into a batch of its own, for a merchant without a judgement."""
     who, auths = authorised(b, 1), b.runtime.payfi.authorisations
     doubted(b, who)
-    crowded(b, who)
+    fill_places(b, who)
     till = b.endow(b.runtime.payfi.merchants.get(who).till_keys[-1])
     held = auths.get(u64(0)).held
     return b.signed(till, "PayFi", "capture", auth=u64(0), amount=held)

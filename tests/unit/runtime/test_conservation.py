@@ -108,11 +108,13 @@ def root_calls(runtime: BttRuntime, pool: AccountId) -> dict[str, Call]:
 
 BOUNTY = account_of(7)
 EVERY_POOL = [pytest.param(pool, id=pool[4:12].decode()) for pool in ALL_POOLS]
-CUSTODY = [pytest.param(pool, id=pool[4:12].decode()) for pool in (EXCHANGE, PAYFI)]
+HELD_FOR_OTHERS = [pytest.param(pool, id=pool[4:12].decode()) for pool in (EXCHANGE, PAYFI)]
 """Pools of money that waits for its owners."""
 
 
-@pytest.mark.parametrize("pool", [*EVERY_POOL, *CUSTODY, pytest.param(BOUNTY, id="a bounty")])
+@pytest.mark.parametrize(
+    "pool", [*EVERY_POOL, *HELD_FOR_OTHERS, pytest.param(BOUNTY, id="a bounty")]
+)
 def test_no_call_of_root_takes_from_a_pool(pool: AccountId) -> None:
     chain = DevChain(extra={pool: START}, shared=True)
     runtime = chain.at()
@@ -126,7 +128,9 @@ def test_no_call_of_root_takes_from_a_pool(pool: AccountId) -> None:
         assert runtime.vesting.schedules_ext[pool], name
 
 
-@pytest.mark.parametrize("pool", [*EVERY_POOL, *CUSTODY, pytest.param(BOUNTY, id="a bounty")])
+@pytest.mark.parametrize(
+    "pool", [*EVERY_POOL, *HELD_FOR_OTHERS, pytest.param(BOUNTY, id="a bounty")]
+)
 def test_a_pool_takes_no_gift_that_it_could_not_spend(pool: AccountId) -> None:
     chain = DevChain(extra={pool: START}, shared=True)
     gift = chain.call("Vesting", "vested_transfer", target=Id(pool), schedule=PLAN)

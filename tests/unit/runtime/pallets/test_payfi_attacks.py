@@ -1,4 +1,4 @@
-"""Attacks on payments, cards and disputes: no hook fails, and nobody gets what is another's."""
+"""Attacks on payments, cards and disputes: no hook fails, and no account gets money of another."""
 
 from __future__ import annotations
 
