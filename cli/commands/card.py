@@ -102,6 +102,8 @@ def register(
     async def make(chain: Chain) -> Prepared:
         money = chain.metadata.currency
         most, most_a_day = planck(money, payment), planck(money, day)
+        if most_a_day < most:
+            raise Mistyped("--day is below --payment: no payment of that size would pass")
         limits: dict[str, Plain] = {
             "payment": most, "day": most_a_day,
             "categories": list(categories), "expires_ms": (int(time.time()) + days * DAY_S) * 1_000,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cli.common import show
-from cli.common.errors import Mistyped, NotFound
+from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, SendingCommand, sending_options
 
@@ -72,6 +72,9 @@ def open_(
 
     async def make(chain: Chain) -> Prepared:
         found = await existing(chain, payment)
+        if found.payer != sender.pair.account_id:
+            payer = chain.metadata.address(found.payer)
+            raise Refused(f"payment {payment} was made by {payer}, and its payer disputes it")
         money = chain.metadata.currency
         left = found.gross - found.refunded
         value = left if amount is None else planck(money, amount)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
@@ -171,7 +172,17 @@ async def _pay(chain: Chain, plan: Plan, sender: Sender) -> None:
         memo=None,
     )  # fmt: skip
     wire, _ = await sender.prepare(chain, call)
-    _report(chain, plan, await sender.included(chain, call, wire), sender)
+    try:
+        done = await sender.included(chain, call, wire)
+    except asyncio.CancelledError:
+        # A static code has a new reference each time: a second attempt would pay twice.
+        show.note(
+            "the payment may be made already; before you try again, look with `btt-chain merchant "
+            f"show {chain.metadata.address(plan.merchant.account)} --reference "
+            f"{_hex(plan.reference)}`"
+        )
+        raise
+    _report(chain, plan, done, sender)
 
 
 async def _pay_apart(chain: Chain, plan: Plan, sender: Sender) -> None:

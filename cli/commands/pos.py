@@ -238,6 +238,14 @@ async def _serve(
                     raise
                 show.note(f"{error}; trying again")
                 await asyncio.sleep(PAUSE_S)
+            except asyncio.CancelledError:
+                if issued is not None:
+                    reference = "0x" + issued.reference.hex()
+                    show.note(
+                        "the request can still be paid until it expires: look with `btt-chain "
+                        f"merchant show ACCOUNT --reference {reference}`"
+                    )
+                raise
             if time.time() * 1_000 > issued.expires_ms + GRACE_S * 1_000:
                 return _undecided(till, issued, screen)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -125,3 +126,28 @@ def test_a_till_that_is_named_twice_is_added_once(shop: Shop) -> None:
     done = shop.run("merchant", "configure", "--till", "//Eve", "--till", "//Eve", "--from", CAFE)
     assert done.returncode == 0, done.stderr
     assert len(shop.document("merchant", "show", CAFE)["record"]["till_keys"]) == 2
+
+
+def test_a_till_that_is_interrupted_says_that_its_request_stays_payable(shop: Shop) -> None:
+    with shop.till("1", "--from", CAFE) as (till, invoice):
+        till.process.send_signal(signal.SIGINT)
+        _, errors = till.process.communicate(timeout=60)
+    assert till.process.returncode == 130
+    assert "can still be paid until it expires: look with `btt-chain merchant" in errors
+    assert f"--reference {invoice['reference']}`" in errors
+
+
+def test_a_dispute_of_another_payer_is_refused_before_a_fee(shop: Shop) -> None:
+    account = shop.document("merchant", "show", CAFE)["account"]
+    paid = shop.document("pay", f"btt:{account}?amount=1", "--from", "//Bob")["payment"]
+    words = ("dispute", "open", paid, "--reason", "duplicate", "--from", "//Alice")
+    done = shop.run(*words)
+    assert (done.returncode, "and its payer disputes it" in done.stderr) == (1, True)
+
+
+def test_a_card_whose_day_is_below_its_payment_is_refused(shop: Shop, tmp_path: Path) -> None:
+    file = str(tmp_path / "card.key")
+    assert shop.run("card", "new", "-o", file).returncode == 0
+    limits = ("--payment", "10BTT", "--day", "5BTT")
+    done = shop.run("card", "register", file, *limits, "--from", "//Alice")
+    assert (done.returncode, "--day is below --payment" in done.stderr) == (2, True)
