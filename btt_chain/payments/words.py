@@ -37,3 +37,8 @@ def ensure_visible(text: str, what: str) -> str:
     if found is not None:
         raise PaymentError(f"{what} has a hidden character, U+{ord(found[0]):04X}")
     return text
+
+
+def made_visible(text: str) -> str:
+    """Return the text with U+FFFD in the place of each hidden character."""
+    return _HIDDEN.sub("\ufffd", text)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from btt_chain.client.errors import printable
-from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.request import MerchantView
 from btt_chain.payments.till import Found
 from btt_chain.primitives import ss58
@@ -128,7 +127,7 @@ async def _own_name(chain: Chain, account: bytes, at: bytes | None) -> str | Non
 
 def shown_name(datum: Plain) -> str:
     """Return the text of an identity's field, without characters that could mislead."""
-    from btt_chain.payments.words import ensure_visible
+    from btt_chain.payments.words import made_visible
 
     if not isinstance(datum, dict):
         return ""
@@ -138,10 +137,7 @@ def shown_name(datum: Plain) -> str:
     if not isinstance(raw, str):
         return ""
     text = bytes.fromhex(raw[2:]).decode("utf-8", "replace") if raw.startswith("0x") else raw
-    try:
-        return ensure_visible(text, "name")
-    except PaymentError:
-        return "".join(each if each.isprintable() else "�" for each in text)
+    return made_visible(text)
 
 
 async def payment_of(chain: Chain, id: int, at: bytes | None = None) -> PaymentView | None:

@@ -9,6 +9,7 @@ import pytest
 
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.words import ensure_visible
+from cli.common.merchants import shown_name
 
 PREPENDED = {0x600, 0x601, 0x602, 0x603, 0x604, 0x605, 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD,
              0x110CD}  # fmt: skip
@@ -57,3 +58,9 @@ def test_letters_and_marks_without_a_glyph_are_refused_and_named(code: int) -> N
 )
 def test_ordinary_text_passes(text: str) -> None:
     assert ensure_visible(text, "label") == text
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u3164", "\u115f", "\u2800", "\x1b", "\U000e0041"])
+def test_a_hidden_character_of_a_name_on_the_chain_is_shown(hidden: str) -> None:
+    raw = "0x" + f"Corner{hidden}Cafe".encode().hex()
+    assert shown_name({"Raw14": raw}) == "Corner\ufffdCafe"
