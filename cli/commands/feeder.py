@@ -22,8 +22,8 @@ PAUSE: Final = 5.0
 
 
 @examples(
-    "btt-chain feeder BTT/CNY --source file:a.txt --source file:b.json#/price \\",
-    "  --source https://prices.example/btt.json#/{quote_}/last --from feeder.key",
+    "btt-chain feeder BTT/CNY --source file:a.txt --source 'file:b.json#/price' \\",
+    "  --source 'https://prices.example/btt.json#/{quote_}/last' --from feeder.key",
     "btt-chain feeder BTT/CNY --source exchange:7:100 --source file:a.txt --source file:b.txt \\",
     "  --from feeder.key --dry-run --once",
 )
