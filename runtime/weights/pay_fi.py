@@ -9,23 +9,31 @@ from __future__ import annotations
 
 from typing import Final
 
-REGISTER: Final = 358_000_000
+REGISTER: Final = 359_000_000
 """5 keys written."""
-CONFIGURE: Final = 154_000_000
+CONFIGURE: Final = 162_000_000
 """2 keys written."""
-BOND_EXTRA: Final = 245_000_000
+BOND_EXTRA: Final = 243_000_000
 """3 keys written."""
-CLOSE: Final = 484_000_000
+CLOSE: Final = 488_000_000
 """7 keys written."""
-PAY: Final = 858_000_000
-"""9 keys written."""
-REFUND: Final = 451_000_000
+
+
+def pay(policies: int, opens: int) -> int:
+    """9 keys written.
+
+    `policies` 0 to 3, `opens` 0 to 1.
+    """
+    return 626_000_000 + 29_700_000 * policies + 131_000_000 * opens
+
+
+REFUND: Final = 449_000_000
 """5 keys written."""
-SETTLE: Final = 955_000_000
+SETTLE: Final = 958_000_000
 """12 keys written."""
-SET_RATES: Final = 72_200_000
+SET_RATES: Final = 72_100_000
 """1 key written."""
-SUSPEND: Final = 84_900_000
+SUSPEND: Final = 85_100_000
 """1 key written."""
 
 
@@ -34,7 +42,7 @@ def settle_due(batches: int) -> int:
 
     `batches` 0 to 256.
     """
-    return 5_080_000 + 384_000_000 * batches
+    return 5_100_000 + 382_000_000 * batches
 
 
 def prune(payments: int) -> int:
@@ -42,31 +50,31 @@ def prune(payments: int) -> int:
 
     `payments` 0 to 512.
     """
-    return 13_300_000 + 207_000_000 * payments
+    return 13_700_000 + 205_000_000 * payments
 
 
-REGISTER_CARD: Final = 335_000_000
+REGISTER_CARD: Final = 332_000_000
 """4 keys written."""
-SET_CARD: Final = 85_900_000
+SET_CARD: Final = 85_500_000
 """1 key written."""
-DROP_CARD: Final = 505_000_000
+DROP_CARD: Final = 503_000_000
 """7 keys written."""
-FREEZE_CARD: Final = 81_700_000
+FREEZE_CARD: Final = 81_000_000
 """1 key written."""
 CHARGE_CARD: Final = 1_170_000_000
 """10 keys written."""
-CAPTURE: Final = 1_140_000_000
+CAPTURE: Final = 1_130_000_000
 """14 keys written."""
-VOID: Final = 454_000_000
-"""6 keys written."""
+VOID: Final = 525_000_000
+"""7 keys written."""
 
 
 def void_expired(auths: int) -> int:
-    """385 keys written.
+    """449 keys written.
 
     `auths` 0 to 64.
     """
-    return 6_550_000 + 467_000_000 * auths
+    return 6_490_000 + 534_000_000 * auths
 
 
 def end_retired(cards: int) -> int:
@@ -74,16 +82,16 @@ def end_retired(cards: int) -> int:
 
     `cards` 0 to 64.
     """
-    return 6_330_000 + 140_000_000 * cards
+    return 6_260_000 + 140_000_000 * cards
 
 
-DISPUTE: Final = 816_000_000
+DISPUTE: Final = 806_000_000
 """10 keys written."""
-ANSWER: Final = 910_000_000
+ANSWER: Final = 904_000_000
 """11 keys written."""
-WITHDRAW_DISPUTE: Final = 986_000_000
+WITHDRAW_DISPUTE: Final = 988_000_000
 """13 keys written."""
-RESOLVE: Final = 1_320_000_000
+RESOLVE: Final = 1_300_000_000
 """15 keys written."""
 
 
@@ -92,7 +100,7 @@ def end_phases(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 6_540_000 + 320_000_000 * disputes
+    return 6_970_000 + 317_000_000 * disputes
 
 
 def end_judgements(disputes: int) -> int:
@@ -100,7 +108,7 @@ def end_judgements(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 6_710_000 + 1_570_000_000 * disputes
+    return 6_860_000 + 1_540_000_000 * disputes
 
 
 def end_answers(disputes: int) -> int:
@@ -108,16 +116,16 @@ def end_answers(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 6_660_000 + 1_130_000_000 * disputes
+    return 6_410_000 + 1_100_000_000 * disputes
 
 
-SET_POLICY: Final = 112_000_000
+SET_POLICY: Final = 111_000_000
 """1 key written."""
-SET_OWN_POLICY: Final = 109_000_000
+SET_OWN_POLICY: Final = 110_000_000
 """1 key written."""
-SET_ARBITERS: Final = 839_000_000
+SET_ARBITERS: Final = 825_000_000
 """1 key written."""
 BOND_ARBITER: Final = 222_000_000
 """3 keys written."""
-UNBOND_ARBITER: Final = 305_000_000
+UNBOND_ARBITER: Final = 304_000_000
 """4 keys written."""

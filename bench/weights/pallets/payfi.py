@@ -28,6 +28,7 @@ from runtime.pallets.payfi import (
 )
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.dispute_types import Dispute, DisputeReason
+from runtime.pallets.payfi.payer_rules import MAX_POLICIES
 from runtime.pallets.payfi.payments import MAX_PRUNED
 from runtime.pallets.payfi.settlement import MAX_SETTLED, PLACES
 from runtime.pallets.payfi.types import MAX_TILLS, RING_DAYS, MerchantClosing
@@ -153,18 +154,23 @@ def close(b: Bench) -> Case:
     return b.signed(who, "PayFi", "close")
 
 
-@benchmark("PayFi.pay")
-def pay(b: Bench) -> Case:
-    """Pay in another currency, into the last bucket that is not full, the first of this merchant.
+@benchmark("PayFi.pay", policies=(0, MAX_POLICIES), opens=(0, 1))
+def pay(b: Bench, policies: int, opens: int) -> Case:
+    """Pay in another currency, into the last bucket that is not full; open a batch, or not.
 
-    The merchant has no judged identity, a discount, and three policies with full lists.
+    The merchant has no judged identity, a discount, and so many policies with full lists.
     """
-    who = merchant(b)
+    who, payfi = merchant(b), b.runtime.payfi
     doubted(b, who)
     doubted(b, b.account(1))
-    governed(b, who)
+    governed(b, who, policies)
     prices(b)
     fill_places(b, who)
+    if not opens:
+        legs = payfi.payments.legs(
+            int(GROSS), payfi.payments.terms(who, payfi.merchants.get(who), CNY)
+        )
+        payfi.settlement.put(u32(payfi.calendar.first_bucket() + PLACES - 1), who, legs)
     return b.signed(
         b.account(1), "PayFi", "pay", merchant=address(who), units=u128(5_000), currency=CNY,
         max_btt=GROSS, reference=bytes(range(16)), memo=META,

@@ -6,6 +6,7 @@ from bench.weights.state import Bench
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
+from runtime.pallets.payfi.payer_rules import MAX_POLICIES
 from runtime.pallets.payfi.policies import MAX_LISTED, DenyList, Policy
 
 
@@ -15,12 +16,15 @@ def policy() -> Policy:
     return Policy(DenyList(listed), judged_from=u128(u128.MAX))
 
 
-def governed(b: Bench, who: AccountId) -> None:
-    """Give a merchant three policies with full lists."""
+def governed(b: Bench, who: AccountId, count: int = MAX_POLICIES) -> None:
+    """Give a merchant `count` policies with full lists, of three."""
     rules, merchants = b.runtime.payfi.payer_rules, b.runtime.payfi.merchants
     record = merchants.get(who)
     record.policy = record.category
     merchants.merchants[who] = record
-    rules.own_policies[who] = policy()
-    rules.policies[record.category] = policy()
-    rules.category_policies[record.category] = policy()
+    if count > 0:
+        rules.own_policies[who] = policy()
+    if count > 1:
+        rules.policies[record.category] = policy()
+    if count > 2:
+        rules.category_policies[record.category] = policy()

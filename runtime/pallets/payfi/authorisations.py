@@ -104,11 +104,11 @@ class Authorisations(Component):
             self.payments.payer_check.ensure_allowed(card.owner, merchant, record, gross)
             self._authorise(card, asked)
             return
-        id = self.payments.open(
+        made = self.payments.open(
             card.owner, merchant, voucher.units, voucher.currency, gross, voucher.reference, None
         )
         self.cards.cards[voucher.card] = card
-        self.deposit(events.Charged(voucher.card, voucher.counter, id))
+        self.deposit(events.Charged(voucher.card, voucher.counter, made.id))
 
     def capture(self, caller: AccountId, id: u64, amount: u128) -> None:
         """Capture a part of an authorisation; see `PayFi.capture`."""
@@ -129,7 +129,7 @@ class Authorisations(Component):
                 self.reason, auth.owner, self.payments.pool, amount, on_hold=False
             )
 
-        payment = self.payments.enter(
+        made = self.payments.enter(
             auth.owner, auth.merchant, record, amount, units, auth.currency, reference, None, take,
             is_promised=not auth.parts,
         )  # fmt: skip
@@ -140,7 +140,7 @@ class Authorisations(Component):
             self.auths[id] = auth
         else:
             self._close(id, auth)
-        self.deposit(events.Captured(id, payment, amount))
+        self.deposit(events.Captured(id, made.id, amount))
 
     def void(self, caller: AccountId, id: u64) -> None:
         """Release what is left of an authorisation; see `PayFi.void`."""

@@ -33,7 +33,7 @@ The parts that other components use:
 | `merchants.free_bond(who)` | part of a bond that no dispute claims |
 | `merchants.open_dispute(who, amount)` | count a dispute, reserve bond, return that part |
 | `merchants.close_dispute(who, ...)` | end that, pay the payer out of the bond, free the rest |
-| `payments.open(...)` | the path of `pay`, out of free balance; returns the number |
+| `payments.open(...)` | the path of `pay`, out of free balance; returns the number and the cost |
 | `payments.enter(...)` | the same for money that the caller moves: `gross` is converted already |
 | `payments.gross(record, units, currency)` | planck that an amount costs now |
 | `payments.get(id)`, `.state_of(payment)` | a payment, and its real state |
@@ -80,7 +80,7 @@ from runtime.pallets.payfi.dispute_types import (
 )
 from runtime.pallets.payfi.disputes import Beacons, Disputes
 from runtime.pallets.payfi.merchants import Merchants
-from runtime.pallets.payfi.payer_rules import PayerRules
+from runtime.pallets.payfi.payer_rules import MAX_POLICIES, PayerRules
 from runtime.pallets.payfi.payments import Payments, prunable
 from runtime.pallets.payfi.policies import Policy, SomePolicyScope
 from runtime.pallets.payfi.settlement import Settlement
@@ -297,7 +297,7 @@ class PayFi(CardCalls):
         if who not in self.merchants.merchants:
             self.payer_rules.forget(who)
 
-    @call(4, weight=weights.PAY)
+    @call(4, weight=weights.pay(MAX_POLICIES, 1))
     def pay(
         self,
         origin: Origin,
@@ -307,14 +307,15 @@ class PayFi(CardCalls):
         max_btt: CompactBalanceOf,
         reference: Reference,
         memo: H256 | None,
-    ) -> None:
+    ) -> PostInfo:
         """Pay `units` minor units of a currency to a merchant, for at most `max_btt` planck.
 
         An invoice is paid once: the reference is its 16 random bytes.
         """
-        self.payments.open(
+        made = self.payments.open(
             origin.signed(), lookup(merchant), units, currency, u128(max_btt), reference, memo
         )
+        return PostInfo(weights.pay(made.policies, int(made.opens_batch)))
 
     @call(5, weight=weights.REFUND)
     def refund(self, origin: Origin, payment: PaymentId, amount: CompactBalanceOf) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u16, u128
@@ -15,6 +15,9 @@ from runtime.pallets.payfi.policies import OfCategory, Payer, Policy, Shared, al
 from runtime.pallets.payfi.types import Merchant
 
 K = TypeVar("K")
+
+MAX_POLICIES: Final = 3
+"""Maximum number of policies of a payment: the merchant's own, a chosen one, the category's."""
 
 
 class PayerRules(Component):
@@ -60,15 +63,15 @@ class PayerRules(Component):
 
     def ensure_allowed(
         self, payer: AccountId, merchant: AccountId, record: Merchant, gross: u128
-    ) -> None:
-        """Raise Denied unless all policies allow the payment."""
+    ) -> int:
+        """Return the number of policies; raise Denied unless all of them allow the payment."""
         found = list(self.of(merchant, record))
-        if not found:
-            return
-        people = self.people
-        asked = Payer(payer, people.operator_of(payer), judged=people.verified(payer))
-        if not all(allows(policy, asked, int(gross)) for policy in found):
-            raise errors.Denied
+        if found:
+            people = self.people
+            asked = Payer(payer, people.operator_of(payer), judged=people.verified(payer))
+            if not all(allows(policy, asked, int(gross)) for policy in found):
+                raise errors.Denied
+        return len(found)
 
     def of(self, merchant: AccountId, record: Merchant) -> Iterator[Policy]:
         """Yield the policies that payers of a merchant must satisfy."""

@@ -17,7 +17,7 @@ dispute also keeps the records after its own.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -58,8 +58,18 @@ class PayerCheck(Protocol):
 
     def ensure_allowed(
         self, payer: AccountId, merchant: AccountId, record: Merchant, gross: u128
-    ) -> None:
-        """Raise Denied unless the policies of merchant and category allow the payment."""
+    ) -> int:
+        """Return the number of policies; raise Denied unless all of them allow the payment."""
+
+
+class Opened(NamedTuple):
+    """A new payment, with the parts of its cost."""
+
+    id: u64
+    opens_batch: bool
+    """True if it is the first payment of its batch."""
+    policies: int = 0
+    """Number of policies that its payer was checked against."""
 
 
 class Payments(Component):
@@ -168,8 +178,8 @@ class Payments(Component):
         max_gross: u128,
         reference: bytes,
         memo: H256 | None,
-    ) -> u64:
-        """Make a payment out of the payer's free balance; return its number.
+    ) -> Opened:
+        """Make a payment out of the payer's free balance.
 
         Raises NotMerchant, NotActive, AlreadyPaid, WrongCurrency, TooDear, Denied, OverLimit,
         NothingLeft, SettlementBusy, the errors of the Oracle, and TokenError.
@@ -179,13 +189,14 @@ class Payments(Component):
         if asked > max_gross:
             raise errors.TooDear
         gross = u128(asked)
-        self.payer_check.ensure_allowed(payer, merchant, record, gross)
+        policies = self.payer_check.ensure_allowed(payer, merchant, record, gross)
 
         def take() -> None:
             # The payer's account stays alive: what comes back must find it.
             self.currency.transfer(payer, self.pool, gross, keep_alive=True)
 
-        return self.enter(payer, merchant, record, gross, units, currency, reference, memo, take)
+        made = self.enter(payer, merchant, record, gross, units, currency, reference, memo, take)
+        return made._replace(policies=policies)
 
     def enter(
         self,
@@ -200,7 +211,7 @@ class Payments(Component):
         take: Callable[[], None],
         *,
         is_promised: bool = False,
-    ) -> u64:
+    ) -> Opened:
         """Make a payment of `gross` planck, which `take` moves to the pool account.
 
         With `is_promised` the caller has the reference, by `promise`. Raises AlreadyPaid,
@@ -213,7 +224,7 @@ class Payments(Component):
         allowance = self.merchants.allowance(merchant, gross)
         bucket = self.settlement.place(merchant, self.calendar.first_bucket())
         take()
-        self.settlement.put(bucket, merchant, legs)
+        opens_batch = self.settlement.put(bucket, merchant, legs)
         if allowance is not None:
             self.merchants.allowances[merchant] = allowance
         id, now = self.next_payment.value, u64(self.calendar.now())
@@ -223,7 +234,7 @@ class Payments(Component):
         )
         self.references[merchant, reference] = id
         self.deposit(events.Paid(id, payer, merchant, reference, gross, u128(legs.fee), bucket))
-        return id
+        return Opened(id, opens_batch)
 
     def promise(self, merchant: AccountId, reference: bytes) -> None:
         """Keep a reference for an authorisation. Raises AlreadyPaid.

@@ -78,18 +78,19 @@ class Settlement(Component):
                 return bucket
         raise errors.SettlementBusy
 
-    def put(self, bucket: u32, merchant: AccountId, legs: Legs) -> None:
-        """Add a payment to the merchant's batch of a bucket.
+    def put(self, bucket: u32, merchant: AccountId, legs: Legs) -> bool:
+        """Add a payment to the merchant's batch of a bucket. Return True if that is a new batch.
 
         `place` returns the bucket of a payment. What a dispute left over goes into the next one,
         whatever its room: its time is over already, and it must not be refused.
         """
-        batch = self.batches.get((bucket, merchant))
-        if batch is None:
+        found = self.batches.get((bucket, merchant))
+        if found is None:
             self.due_count[bucket] += 1
             self._extend(bucket)
-            batch = Batch()
+        batch = found or Batch()
         self.batches[bucket, merchant] = Batch(batch.legs.plus(legs), batch.count + 1)
+        return found is None
 
     def add(self, merchant: AccountId, legs: Legs, first: int) -> u32:
         """Add a payment to a batch of the merchant, in the bucket of `place`; return the bucket."""
