@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import os
+import signal
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,6 +45,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 # All packages and nine thousand tests are half a million objects: with Python's own thresholds the
 # collector walks them again and again in vain.
 gc.set_threshold(50_000, 10, 10)
+
+# A shell ignores SIGINT in what it starts in the background, and programs that tests start and
+# interrupt would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 NETS = ("tests/devnet/", "tests/ops/", "tests/hostile/")

@@ -26,15 +26,15 @@ MAX_ARBITERS: Final = 32
 class DisputeReason(IntEnum):
     """Why a payer disputes a payment."""
 
-    NotReceived = 1
-    NotAsDescribed = 2
-    Duplicate = 3
-    WrongAmount = 4
-    NotAuthorised = 5
+    NotReceived = 0
+    NotAsDescribed = 1
+    Duplicate = 2
+    WrongAmount = 3
+    NotAuthorised = 4
     """A card paid without its owner's consent."""
-    Cancelled = 6
-    RefundNotMade = 7
-    Other = 8
+    Cancelled = 5
+    RefundNotMade = 6
+    Other = 7
 
 
 class Accept(Variant, index=0):
