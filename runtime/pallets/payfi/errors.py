@@ -44,7 +44,7 @@ class SettlementBusy(Error, index=8):
 
 
 class NotYours(Error, index=9):
-    """The payment is another merchant's."""
+    """The payment, card or authorisation belongs to another account."""
 
 
 class TooLate(Error, index=10):

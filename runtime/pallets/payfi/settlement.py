@@ -92,12 +92,6 @@ class Settlement(Component):
         self.batches[bucket, merchant] = Batch(batch.legs.plus(legs), batch.count + 1)
         return found is None
 
-    def add(self, merchant: AccountId, legs: Legs, first: int) -> u32:
-        """Add a payment to a batch of the merchant, in the bucket of `place`; return the bucket."""
-        bucket = self.place(merchant, first)
-        self.put(bucket, merchant, legs)
-        return bucket
-
     def remove(self, bucket: u32, merchant: AccountId, legs: Legs) -> None:
         """Take a pending payment out of its batch."""
         batch = self.batches[bucket, merchant]

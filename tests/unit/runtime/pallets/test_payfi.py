@@ -260,8 +260,8 @@ def test_a_block_settles_a_bounded_number_of_batches_the_oldest_first(mall: Mall
     shops = [SHOP.__class__(b"\x77" + n.to_bytes(31, "big")) for n in range(MAX_SETTLED + 40)]
     early = mall.payfi.calendar.first_bucket()
     for who in shops:
-        settlement.add(who, legs, early)
-    settlement.add(SHOP, legs, early + 1)
+        settlement.put(u32(early), who, legs)
+    settlement.put(u32(early + 1), SHOP, legs)
     mall.balances.transfer(ALICE, PAYFI, u128((len(shops) + 1) * 10**18))
     mall.time.slot = (early + 2) * BUCKET
     assert settlement.settle_due() == MAX_SETTLED
