@@ -58,7 +58,7 @@ def test_the_message_is_the_encoded_promise() -> None:
     message = PROMISE.encode(GIVEN)
     expected = b"BTT-HR-PROMISE-1" + b"\7" * 32 + b"\1" * 32 + b"\2" * 32 + b"\3" * 32
     assert message == expected + (9).to_bytes(4, "little")
-    assert PROMISE.decode(message) == GIVEN
+    assert PROMISE.decode(message, 0) == (GIVEN, len(message))
     assert ed25519.verify_strict(KEY, message, sign(GIVEN, SEED).signature)
 
 

@@ -185,4 +185,4 @@ def test_an_opening_is_read_from_its_bytes() -> None:
     opening = EvidenceTree(leaves(1), SALT).opening(5)
     encoded = codec(Opening).encode(opening)
     assert len(encoded) == 4 + 32 + 1 + 6 * 32
-    assert codec(Opening).decode(encoded) == opening
+    assert codec(Opening).decode(encoded, 0) == (opening, len(encoded))
