@@ -4,16 +4,19 @@ A finished blind signature is a plain signature of RSASSA-PSS (RFC 8017, 8.1.2) 
 over SHA-384 and a salt of 48 bytes. Keys have a modulus of exactly 2,048 bits and the exponent
 65,537; a key is the 256 bytes of its modulus, a signature 256 bytes, both big-endian.
 
-The power is computed with Python's integers and the padding checked here, so that no version or
-configuration of a library decides about blocks. Only public values are processed.
+Length and range of both are checked here, exactly, before the library computes: each signature has
+one form. The library takes a fifth of the time of Python's `pow`.
 """
 
 from __future__ import annotations
 
 from functools import cache
-from hashlib import sha384
 from math import gcd, prod
 from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA384
 
 MODULUS_BITS: Final = 2_048
 MODULUS_LENGTH: Final = MODULUS_BITS // 8
@@ -23,14 +26,8 @@ SALT_LENGTH: Final = 48
 MIN_FACTOR: Final = 1 << 16
 """No prime factor of a modulus is below this number."""
 
-_HASH_LENGTH: Final = 48
-_MASKED_LENGTH: Final = MODULUS_LENGTH - _HASH_LENGTH - 1
-_ZEROS: Final = _MASKED_LENGTH - SALT_LENGTH - 1
-"""Number of zero bytes before the byte 0x01 and the salt."""
-_START: Final = bytes(_ZEROS) + b"\x01"
-_MASK: Final = (1 << (8 * _MASKED_LENGTH - 1)) - 1
-"""The encoded message has one bit less than the modulus: its highest bit is zero."""
-_TRAILER: Final = 0xBC
+_SHA384: Final = SHA384()
+_PSS: Final = padding.PSS(padding.MGF1(_SHA384), SALT_LENGTH)
 
 
 def check_modulus(modulus: bytes) -> None:
@@ -54,40 +51,18 @@ def verify(modulus: bytes, message: bytes, signature: bytes) -> bool:
     """
     if len(modulus) != MODULUS_LENGTH or len(signature) != SIGNATURE_LENGTH:
         return False
-    n, s = int.from_bytes(modulus, "big"), int.from_bytes(signature, "big")
-    if n.bit_length() != MODULUS_BITS or s >= n:
+    n = int.from_bytes(modulus, "big")
+    if n.bit_length() != MODULUS_BITS or not n & 1 or int.from_bytes(signature, "big") >= n:
         return False
-    encoded = pow(s, EXPONENT, n)
-    if encoded.bit_length() > MODULUS_BITS - 1:
+    key = rsa.RSAPublicNumbers(EXPONENT, n).public_key()
+    try:
+        key.verify(signature, message, _PSS, _SHA384)
+    except InvalidSignature:
         return False
-    return _is_encoding(encoded.to_bytes(MODULUS_LENGTH, "big"), sha384(message).digest())
-
-
-def mask(seed: bytes, length: int) -> bytes:
-    """Return `length` bytes of MGF1 over SHA-384 (RFC 8017, B.2.1)."""
-    blocks = range(-(-length // _HASH_LENGTH))
-    return b"".join(sha384(seed + number.to_bytes(4, "big")).digest() for number in blocks)[:length]
-
-
-def message_hash(digest: bytes, salt: bytes) -> bytes:
-    """Return the hash H of an encoding (RFC 8017, 9.1.1), from the message's hash and the salt."""
-    return sha384(bytes(8) + digest + salt).digest()
+    return True
 
 
 # ---- internals
-
-
-def _is_encoding(encoded: bytes, digest: bytes) -> bool:
-    """Return True if `encoded` is an encoding of a message with this hash (RFC 8017, 9.1.2)."""
-    if encoded[-1] != _TRAILER:
-        return False
-    hashed = encoded[_MASKED_LENGTH:-1]
-    masked = int.from_bytes(encoded[:_MASKED_LENGTH], "big")
-    plain = (masked ^ int.from_bytes(mask(hashed, _MASKED_LENGTH), "big")) & _MASK
-    block = plain.to_bytes(_MASKED_LENGTH, "big")
-    if not block.startswith(_START):
-        return False
-    return message_hash(digest, block[len(_START) :]) == hashed
 
 
 @cache

@@ -26,6 +26,12 @@ def modulus(key: rsa.RSAPrivateKey) -> bytes:
     return number.to_bytes(-(-number.bit_length() // 8), "big")
 
 
+def mask(seed: bytes, length: int) -> bytes:
+    """MGF1 over SHA-384 (RFC 8017, B.2.1)."""
+    blocks = (sha384(seed + number.to_bytes(4, "big")).digest() for number in range(5))
+    return b"".join(blocks)[:length]
+
+
 def raw(key: rsa.RSAPrivateKey, encoded: bytes) -> bytes:
     """Sign an encoding as it is."""
     numbers = key.private_numbers()
@@ -38,9 +44,9 @@ def encode(
 ) -> bytes:
     """Encode a message with chosen faults."""
     salt = secrets.token_bytes(salt_length)
-    hashed = rsa_pss.message_hash(sha384(message).digest(), salt)
+    hashed = sha384(bytes(8) + sha384(message).digest() + salt).digest()
     plain = bytes(207 - salt_length - 1) + bytes([start]) + salt
-    masked = bytes(a ^ b for a, b in zip(plain, rsa_pss.mask(hashed, 207), strict=True))
+    masked = bytes(a ^ b for a, b in zip(plain, mask(hashed, 207), strict=True))
     return bytes([(masked[0] & 0x7F) | top]) + masked[1:] + hashed + bytes([trailer])
 
 
@@ -128,6 +134,11 @@ def test_a_signature_under_another_exponent_is_refused(key: rsa.RSAPrivateKey) -
     encoded = int.from_bytes(encode(MESSAGE), "big")
     signature = pow(encoded, pow(exponent, -1, phi), n).to_bytes(256, "big")
     assert not rsa_pss.verify(modulus(key), MESSAGE, signature)
+
+
+def test_an_even_modulus_verifies_nothing(key: rsa.RSAPrivateKey) -> None:
+    even = (key.public_key().public_numbers().n + 1).to_bytes(256, "big")
+    assert not rsa_pss.verify(even, MESSAGE, key.sign(MESSAGE, PSS, SHA384))
 
 
 def test_a_signature_is_for_one_message_and_one_key(key: rsa.RSAPrivateKey) -> None:

@@ -1,0 +1,51 @@
+"""The draw of an audit: the seed of a facility's month, and the leaves that must be opened.
+
+    seed   = blake2_256("BTT-AUDIT-1" || beacon || facility || month || round)
+    leaves = the first 16 different numbers of blake2_256(seed || counter) modulo the number of leaves
+
+Besides the drawn leaves, the facility opens all leaves with the tags of the first two of them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digest import H256
+
+CONTEXT: Final = b"BTT-AUDIT-1"
+DRAWN_LEAVES: Final = 16
+FOLLOWED_TAGS: Final = 2
+"""Number of drawn leaves of whose tags all leaves are opened."""
+MIN_LEAVES: Final = 64
+MAX_LEAVES: Final = 1 << 24
+
+
+def is_size(leaves: int) -> bool:
+    """Return True if a tree can have this number of leaves: a power of two within the bounds."""
+    return MIN_LEAVES <= leaves <= MAX_LEAVES and leaves & (leaves - 1) == 0
+
+
+def seed_of(beacon: bytes, facility: bytes, month: int, round_: int) -> H256:
+    """Return the seed of an audit's round: 0, or 1 after a dispute."""
+    place = month.to_bytes(4, "little") + bytes((round_,))
+    return H256(blake2_256(CONTEXT + beacon + facility + place))
+
+
+def drawn_leaves(seed: bytes, leaves: int) -> list[int]:
+    """Return the indices of the drawn leaves, in the order of the draw."""
+    found: list[int] = []
+    counter = 0
+    while len(found) < DRAWN_LEAVES:
+        digest = blake2_256(seed + counter.to_bytes(4, "little"))
+        index = int.from_bytes(digest, "little") % leaves
+        if index not in found:
+            found.append(index)
+        counter += 1
+    return found
+
+
+def in_drawn_order(seed: bytes, names: list[bytes]) -> list[int]:
+    """Return the places of `names` in a random order that depends on the seed and each name."""
+    keys = [blake2_256(seed + name) for name in names]
+    return sorted(range(len(names)), key=keys.__getitem__)
