@@ -118,7 +118,7 @@ def loaded() -> Mall:
         record.merchant, record.reference = merchant(number % MERCHANTS), ref(number)
         record.bucket = bucket
         payfi.payments.payments[u64(number)] = record
-        payfi.payments.references[record.merchant, record.reference] = u64(number)
+        payfi.payments.references[record.merchant, record.invoice] = u64(number)
     payfi.payments.next_payment.value = u64(PENDING)
     payfi.settlement.due_count[bucket] = u32(MERCHANTS)
     payfi.settlement.queue.value = Queue(bucket, mall.payment(first).bucket)

@@ -26,12 +26,10 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A payment with the invoice's reference, as a block's state has it."""
+    """The payment of the invoice, as a block's state has it."""
 
     payment: int
     gross: int
-    units: int
-    currency: str
     fee: int
     bucket: int
     payer: bytes
@@ -58,8 +56,6 @@ class Final:
 class Till:
     """An invoice and what is known of its payment."""
 
-    units: int
-    currency: str
     expires_ms: int
     stage: Stage = Stage.WAITING
     found: Found | None = None
@@ -70,12 +66,6 @@ class Till:
     def is_over(self) -> bool:
         """Return True if nothing can change any more."""
         return self.stage in (Stage.FINAL, Stage.EXPIRED)
-
-    @property
-    def is_wrong_amount(self) -> bool:
-        """Return True if what was paid is not what the invoice says."""
-        found = self.found
-        return found is not None and (found.units, found.currency) != (self.units, self.currency)
 
 
 def after(till: Till, event: Best | Final) -> Till:

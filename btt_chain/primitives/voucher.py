@@ -3,6 +3,9 @@
     message = SCALE(Voucher)          signature: Ed25519, or ECDSA on P-256 over SHA-256, low s
 
 A voucher is no transaction: it authorises one payment to one merchant, once, until it expires.
+
+A card signs its registration as well, by SCALE(Registration): no account can register the key of
+another one's card.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import Fixed, Path, TypeName, Variant, codec, path, u64, u128
 
 CONTEXT: Final = b"BTT-CARD-1"
+REGISTRATION_CONTEXT: Final = b"BTT-CARD-R"
 
 
 class Ed25519Key(Variant, index=0, unnamed=True, name="Ed25519"):
@@ -54,7 +58,26 @@ class Voucher:
     expires_ms: u64
 
 
+@path("btt_primitives::Registration")
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Content that a card signs to be registered by one owner."""
+
+    context: Annotated[bytes, Fixed(10)]
+    """Always `BTT-CARD-R`: the signature is no voucher's."""
+    genesis: H256
+    card: H256
+    owner: AccountId
+    expires_ms: u64
+
+    @classmethod
+    def of(cls, genesis: H256, card: H256, owner: AccountId, expires_ms: u64) -> Registration:
+        """Return the content for the registration of a card by `owner`."""
+        return cls(REGISTRATION_CONTEXT, genesis, card, owner, expires_ms)
+
+
 VOUCHER: Final = codec(Voucher)
+REGISTRATION: Final = codec(Registration)
 
 
 def card_id(key: Ed25519Key | P256Key) -> H256:
@@ -76,7 +99,17 @@ def is_signed(voucher: Voucher, key: Ed25519Key | P256Key, signature: bytes) -> 
     """
     if voucher.context != CONTEXT or voucher.card != card_id(key):
         return False
-    message = VOUCHER.encode(voucher)
+    return _is_valid(VOUCHER.encode(voucher), key, signature)
+
+
+def is_proven(asked: Registration, key: Ed25519Key | P256Key, signature: bytes) -> bool:
+    """Return True if the card with this key agreed to its registration."""
+    if asked.context != REGISTRATION_CONTEXT or asked.card != card_id(key):
+        return False
+    return _is_valid(REGISTRATION.encode(asked), key, signature)
+
+
+def _is_valid(message: bytes, key: Ed25519Key | P256Key, signature: bytes) -> bool:
     if isinstance(key, P256Key):
         return p256.verify(key.key, message, signature)
     return ed25519.verify_strict(key.key, message, signature)

@@ -112,10 +112,17 @@ class PayFiApi(Views):
         return self._optional(self.ask("PayFiApi_payment", PaymentView | None, at, data))
 
     @method("payfi_find", cost=HEAVY)
-    def find(self, merchant: Account, reference: ReferenceBytes, at: Hash | None = None) -> Json:
-        """Return the payment of an invoice; null if it is not paid."""
-        found = self.ask("PayFiApi_by_reference", PaymentView | None, at, merchant + reference)
-        return self._optional(found)
+    def find(
+        self,
+        merchant: Account,
+        reference: ReferenceBytes,
+        units: Planck,
+        currency: CurrencyCode,
+        at: Hash | None = None,
+    ) -> Json:
+        """Return the payment of an invoice of so many minor units; null if it is not paid."""
+        data = merchant + reference + currency + encode(u128, u128(units))
+        return self._optional(self.ask("PayFiApi_by_reference", PaymentView | None, at, data))
 
     @method("payfi_queue", cost=HEAVY)
     def queue(self, at: Hash | None = None) -> Json:

@@ -92,7 +92,15 @@ def register(
     file: Path, payment: str, day: str, categories: tuple[int, ...], guardian: str | None,
     days: int, url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
-    """Register the card in FILE for the account of --from, which pays its payments."""
+    """Register the card in FILE for the account of --from, which pays its payments.
+
+    The card's key signs that it agrees: no other account can register it.
+    """
+    from btt_chain.primitives.account import AccountId
+    from btt_chain.primitives.digest import H256
+    from btt_chain.primitives.voucher import REGISTRATION, Registration
+    from btt_chain.scale import u64
+    from cli.common.merchants import number, time_of
     from cli.common.payfi_calls import send
     from cli.common.working import account, planck
 
@@ -110,9 +118,18 @@ def register(
         }  # fmt: skip
         kind = "P256" if type(made.key).__name__ == "P256Key" else "Ed25519"
         watcher = None if guardian is None else _hex(account(guardian, chain.metadata.prefix))
-        call = chain.compose(
-            "PayFi.register_card", key={kind: _hex(made.key.key)}, limits=limits, guardian=watcher
+        # The card agrees to this owner: no other account can register its key.
+        until = u64(await time_of(chain) + number(chain.constant("PayFi.DayMs")))
+        asked = Registration.of(
+            H256(chain.genesis), made.id, AccountId(sender.pair.account_id), until
         )
+        proof: Plain = {
+            "expires_ms": int(until), "signature": _hex(made.sign(REGISTRATION.encode(asked)))
+        }  # fmt: skip
+        call = chain.compose(
+            "PayFi.register_card", key={kind: _hex(made.key.key)}, limits=limits,
+            guardian=watcher, proof=proof,
+        )  # fmt: skip
         owner = chain.metadata.address(sender.pair.account_id)
         once, daily = money.format(most), money.format(most_a_day)
         return (
@@ -222,8 +239,7 @@ def freeze(id: str, url: str, timeout: float, as_json: bool, **options: object) 
 @json_option
 def show_(id: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a registered card, by its id or its file."""
-    from btt_chain.payments.statement.entries import moment
-    from cli.common.merchants import account_of, fields, number, variant
+    from cli.common.merchants import account_of, exact, fields, number, time_of, variant, when
     from cli.common.session import open_chain, run
 
     card_id = _id_of(id)
@@ -232,7 +248,7 @@ def show_(id: str, url: str, timeout: float, as_json: bool) -> None:
         async with open_chain(url, timeout) as chain:
             found = await _record(chain, card_id)
             if as_json:
-                show.document({"card": _hex(card_id), **found})
+                show.document({"card": _hex(card_id), **fields(exact(found))})
                 return
             money, limits, spent = (
                 chain.metadata.currency, fields(found["limits"]), fields(found["spent"]),
@@ -245,7 +261,7 @@ def show_(id: str, url: str, timeout: float, as_json: bool) -> None:
                  "day": "at most " + money.format(number(limits["day"])),
                  "spent": money.format(number(spent["amount"])),
                  "counter": str(found["high"]),
-                 "expires": moment(number(limits["expires_ms"])).isoformat(" ", "seconds"),
+                 "expires": when(number(limits["expires_ms"]), await time_of(chain)),
                  "guardian": "none" if guardian is None
                  else chain.metadata.address(account_of(guardian))}
             )  # fmt: skip

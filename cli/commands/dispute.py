@@ -27,6 +27,19 @@ REASONS: Final = {
     "refund-not-made": "RefundNotMade",
     "other": "Other",
 }
+PHASES: Final = {
+    "Answering": "the merchant may answer; without an answer the payer wins",
+    "Selecting": "contested; a panel is being selected",
+    "Judging": "a panel of arbiters decides",
+    "Ended": "ended",
+}
+ENDS: Final = {
+    "Accepted": "the merchant accepted it",
+    "NoAnswer": "the merchant did not answer",
+    "Withdrawn": "the payer withdrew it",
+    "NoPanel": "no arbiter answered: the merchant keeps it",
+    "Panel": "a panel decided",
+}
 _NO_EVIDENCE: Final = "0x" + "00" * 32
 _DEPOSIT_PART: Final = 100
 _BTT: Final = 10**18
@@ -34,7 +47,7 @@ _BTT: Final = 10**18
 
 @click.group(cls=Group)
 def dispute() -> None:
-    """Dispute a payment: within 14 days, once, with a deposit."""
+    """Dispute a payment: within 14 days of the chain, once, with a deposit."""
 
 
 @examples(
@@ -62,9 +75,10 @@ def open_(
     """Dispute PAYMENT, or a part of it. Its payer signs.
 
     1 % of the amount is on hold as a deposit, at least 1 BTT and at most 100 BTT. The merchant has
-    72 hours to answer; without an answer the payer wins, after a contest a panel decides.
+    72 hours of the chain to answer (development chains have short hours); without an answer the
+    payer wins, after a contest a panel decides. What is not disputed settles as usual.
     """
-    from cli.common.merchants import existing
+    from cli.common.merchants import existing, number, span_of
     from cli.common.payfi_calls import send
     from cli.common.working import planck
 
@@ -82,6 +96,7 @@ def open_(
             raise Mistyped(f"--amount: {money.format(left)} are left of payment {payment}")
         deposit = min(max(_BTT, -(-value // _DEPOSIT_PART)), 100 * _BTT)
         merchant = chain.metadata.address(found.merchant)
+        answer = await span_of(chain, hours=number(chain.constant("PayFi.AnswerHours")))
         call = chain.compose(
             "PayFi.dispute", payment=payment, amount=value, reason=REASONS[reason],
             evidence=evidence,
@@ -92,7 +107,7 @@ def open_(
                 f"{money.format(deposit)} are on hold as a deposit."
             ),
             call,
-            "The dispute is open; the merchant has 72 hours to answer.",
+            f"The dispute is open; the merchant has {answer} to answer.",
         )
 
     send(url, timeout, sender, make)
@@ -129,32 +144,43 @@ def withdraw(payment: int, url: str, timeout: float, as_json: bool, **options: o
 @json_option
 def show_(payment: int, url: str, timeout: float, as_json: bool) -> None:
     """Show the dispute of PAYMENT."""
-    from btt_chain.payments.statement.entries import moment
-    from cli.common.merchants import number, variant
+    from cli.common.merchants import exact, fields, number, time_of, variant, when
     from cli.common.session import open_chain, run
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
             found = await _record(chain, payment)
             if as_json:
-                show.document({"payment": payment, **found})
+                show.document({"payment": str(payment), **fields(exact(found))})
                 return
-            money = chain.metadata.currency
-            ends = moment(number(found["deadline_ms"])).isoformat(" ", "seconds")
-            show.record(
-                {"payment": str(payment), "reason": variant(found["reason"]),
-                 "amount": money.format(number(found["amount"])),
-                 "deposit": money.format(number(found["deposit"])),
-                 "kind": "after settlement" if found["late"] else "before settlement",
-                 "phase": variant(found.get("phase", "-")), "ends": ends}
-            )  # fmt: skip
+            money, now = chain.metadata.currency, await time_of(chain)
+            facts = {
+                "payment": str(payment), "reason": variant(found["reason"]),
+                "amount": money.format(number(found["amount"])),
+                "deposit": money.format(number(found["deposit"])),
+                "kind": "after settlement" if found["late"] else "before settlement",
+                "phase": PHASES.get(variant(found["phase"]), variant(found["phase"])),
+            }  # fmt: skip
+            if found["outcome"] is None:
+                facts["until"] = when(number(found["deadline_ms"]), now)
+            else:
+                outcome = fields(found["outcome"])
+                facts["ended by"] = ENDS.get(
+                    variant(outcome["resolution"]), variant(outcome["resolution"])
+                )
+                facts["to payer"] = money.format(number(outcome["to_payer"]))
+                facts["unpaid"] = money.format(number(outcome["unpaid"]))
+            show.record(facts)
 
     run(work())
 
 
 async def _record(chain: Chain, payment: int) -> dict[str, Plain]:
-    """Return a dispute as the chain has it. NotFound if there is none."""
-    found = await chain.storage("PayFi.Disputes", payment)
+    """Return a dispute, with its deadlines as times. NotFound if there is none.
+
+    The chain's storage has them without the time in which it stalled.
+    """
+    found = await chain.api("PayFiApi.dispute", payment)
     if not isinstance(found, dict):
         raise NotFound(f"payment {payment} has no dispute")
     return found

@@ -51,7 +51,7 @@ def feeder(
     keys: tuple[str, ...], sources: tuple[str, ...], interval: float, max_age: float, once: bool,
     dry_run: bool, url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
-    """Feed prices of BTT, until Ctrl-C.
+    """Feed prices of BTT, until Ctrl-C or SIGTERM.
 
     For each KEY the median of its sources is fed, if at least three of them have a price: when it
     moved by the rule's deviation, as a heartbeat, and to confirm a jump. With fewer sources the
@@ -61,7 +61,7 @@ def feeder(
     from btt_chain.feeder.daemon import Feeding, Settings
     from btt_chain.feeder.machine import MIN_SOURCES
     from btt_chain.feeder.sources import BadSource, sources_of
-    from cli.common.session import run
+    from cli.common.session import run_until_stopped
 
     def report(text: str, facts: dict[str, object]) -> None:
         show.line(facts) if as_json else show.note(text)
@@ -74,8 +74,8 @@ def feeder(
         if len(of_key) < MIN_SOURCES:
             raise Mistyped(f"{key} has {len(of_key)} sources: give at least {MIN_SOURCES}")
     feeding = Feeding(Settings(found, interval, max_age, dry_run, report))
-    is_well = run(_feed(feeding, signer_of(options), url, timeout, once=once))
-    if not is_well:
+    is_well = run_until_stopped(_feed(feeding, signer_of(options), url, timeout, once=once))
+    if is_well is False:
         raise click.exceptions.Exit(ExitCode.REFUSED)
 
 

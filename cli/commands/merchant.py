@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 ANALYTICS: Final = 1
 MAX_TILLS: Final = 16
 PAYMENT_ID: Final = click.IntRange(0, 2**64 - 1)
-BAR: Final = 24
+CAUSES: Final = {
+    "Governance": "by governance, which lifts it",
+    "Disputes": "too many lost disputes; governance lifts it",
+    "Bond": "the bond did not pay a lost dispute; a full bond lifts it (PayFi.bond_extra)",
+}
 
 
 @click.group(cls=Group)
@@ -154,31 +158,50 @@ def configure(
 
 @examples(
     "btt-chain merchant show //Alice", "btt-chain merchant show //Alice --payment 17 --json",
-    "btt-chain merchant show //Alice --reference 0x00c1ff8a934d27b6e51902f37a84be6d",
+    "btt-chain merchant show //Alice --reference 0x00c1ff8a934d27b6e51902f37a84be6d "
+    "--amount 50.00CNY",
 )  # fmt: skip
 @merchant.command("show")
 @click.argument("account")
 @click.option("--payment", "id", type=PAYMENT_ID, help="Show one payment, by its number.")
-@click.option("--reference", metavar="HEX", help="Show one payment, by its reference.")
+@click.option("--reference", metavar="HEX", help="Show the payment of an invoice; with --amount.")
+@click.option("--amount", help="Amount of that invoice, as 50.00CNY. [currency: the merchant's]")
 @connection_options
 @json_option
 def show_(
-    account: str, id: int | None, reference: str | None, url: str, timeout: float, as_json: bool
-) -> None:
+    account: str, id: int | None, reference: str | None, amount: str | None, url: str,
+    timeout: float, as_json: bool,
+) -> None:  # fmt: skip
     """Show a merchant, or one of its payments."""
-    from cli.common.merchants import existing, paid_with, registered
+    from cli.common.merchants import (
+        InvoiceKey,
+        amount_with_currency,
+        currency_named,
+        exact,
+        existing,
+        paid_with,
+        registered,
+        span_of,
+        time_of,
+    )
     from cli.common.session import open_chain, run
     from cli.common.working import account as read_account
+
+    if (reference is None) != (amount is None):
+        raise Mistyped("give both --reference and --amount, or neither: an invoice has both")
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
             who = read_account(account, chain.metadata.prefix)
             view = await registered(chain, who)
             number = id
-            if reference is not None:
-                found = await paid_with(chain, who, _reference(reference))
+            if reference is not None and amount is not None:
+                units, unit = amount_with_currency(amount, currency_named(view.currency))
+                asked = InvoiceKey(_reference(reference), unit, int(units))
+                found = await paid_with(chain, who, asked)
                 if found is None:
-                    raise NotFound("nothing was paid with this reference (in the last 15 days)")
+                    kept = await span_of(chain, days=15)
+                    raise NotFound(f"no invoice of this reference and amount was paid in {kept}")
                 number = found.payment
             if number is not None:
                 payment = await existing(chain, number)
@@ -190,12 +213,12 @@ def show_(
             record = await chain.storage("PayFi.Merchants", _hex(who))
             if as_json:
                 show.document({"account": chain.metadata.address(who), "name": view.name,
-                               "record": record})  # fmt: skip
+                               "record": exact(record)})  # fmt: skip
                 return
             show.record(
                 {"account": chain.metadata.address(who), "name": view.name or "not judged",
                  "category": f"{view.category:04}", "currency": view.currency,
-                 "state": "active" if view.is_active else "accepts no payments",
+                 "state": _state(record, await time_of(chain)),
                  "free bond": money.format(view.free_bond),
                  "tills": [chain.metadata.address(key) for key in view.tills] or "none"}
             )  # fmt: skip
@@ -261,7 +284,11 @@ def answer(
     payment: int, accept: bool, contest: str | None, url: str, timeout: float, as_json: bool,
     **options: object,
 ) -> None:  # fmt: skip
-    """Answer the dispute of a payment; without an answer in 72 hours the payer wins."""
+    """Answer the dispute of a payment; without an answer in time the payer wins.
+
+    The time is 72 hours of the chain, which are short on development chains; `dispute show` shows
+    its end.
+    """
     from cli.common.merchants import existing
     from cli.common.payfi_calls import send
 
@@ -291,7 +318,7 @@ def answer(
 @json_option
 def report(account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the last 30 days of a merchant with the analytics plan."""
-    from cli.common.merchants import fields, number, registered
+    from cli.common.merchants import exact, fields, number, registered
     from cli.common.session import open_chain, run
     from cli.common.working import account as read_account
 
@@ -306,7 +333,7 @@ def report(account: str, url: str, timeout: float, as_json: bool) -> None:
                     "`btt-chain merchant configure --analytics`"
                 )
             if as_json:
-                show.document(found)
+                show.document(exact(found))
                 return
             days = fields(found)["days"]
             rows = [fields(day) for day in (days if isinstance(days, list) else [])]
@@ -326,15 +353,32 @@ def report(account: str, url: str, timeout: float, as_json: bool) -> None:
     run(work())
 
 
+def _state(record: Plain, now_ms: int) -> str:
+    """Return the state of a merchant in words."""
+    from cli.common.merchants import fields, number, variant, when
+
+    state = fields(record)["state"]
+    match variant(state):
+        case "Active":
+            return "active"
+        case "Suspended":
+            cause = variant(fields(fields(state)["Suspended"])["cause"])
+            return f"suspended: {CAUSES.get(cause, cause)}"
+        case name:
+            until = number(fields(fields(state)[name])["until"])
+            return f"closing; the bond can be released from {when(until, now_ms)} on"
+
+
 def _show_payment(chain: Chain, found: PaymentView, as_json: bool) -> None:
     money = chain.metadata.currency
-    facts = {
+    facts: dict[str, str] = {
         "payment": str(found.id),
         "state": found.state.lower(),
         "payer": chain.metadata.address(found.payer),
         "amount": found.amount,
         "gross": str(found.gross) if as_json else money.format(found.gross),
         "fee": str(found.fee) if as_json else money.format(found.fee),
+        "disputed": str(found.disputed) if as_json else money.format(found.disputed),
         "returned": str(found.returned) if as_json else money.format(found.returned),
         "refunded": str(found.refunded) if as_json else money.format(found.refunded),
         "bucket": str(found.bucket),

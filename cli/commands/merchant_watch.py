@@ -70,7 +70,7 @@ def watch(
     from btt_chain.payments.errors import PaymentError
     from btt_chain.payments.webhook import new_secret as make_secret
     from btt_chain.payments.webhook import secret_bytes
-    from cli.common.session import run
+    from cli.common.session import run_until_stopped
 
     if new_secret:
         click.echo(make_secret())
@@ -88,7 +88,9 @@ def watch(
             raise Mistyped(str(error)) from None
     target = None if webhook is None or key is None else (webhook, key, allow_private)
     try:
-        run(_watch(account, target, since, retry, once, base_path, url, timeout, as_json))
+        run_until_stopped(
+            _watch(account, target, since, retry, once, base_path, url, timeout, as_json)
+        )
     except PaymentError as error:
         raise Refused(str(error)) from None
 

@@ -108,7 +108,7 @@ async def _plan(
     from btt_chain.payments.errors import PaymentError
     from btt_chain.payments.reference import new_reference
     from btt_chain.payments.request import judge
-    from cli.common.merchants import amount_of, merchant_of, paid_with, quoted
+    from cli.common.merchants import InvoiceKey, amount_of, merchant_of, paid_with, quoted
     from cli.common.working import planck
 
     view = await merchant_of(chain, request.merchant)
@@ -131,7 +131,7 @@ async def _plan(
             )
         units = typed
     reference = request.reference or new_reference()
-    if await paid_with(chain, request.merchant, reference) is not None:
+    if await paid_with(chain, request.merchant, InvoiceKey(reference, unit, units)) is not None:
         raise Refused("the request is paid already; nothing was sent")
     quote = await quoted(chain, request.merchant, units, unit)
     gross = quote.gross
@@ -179,7 +179,7 @@ async def _pay(chain: Chain, plan: Plan, sender: Sender) -> None:
         show.note(
             "the payment may be made already; before you try again, look with `btt-chain merchant "
             f"show {chain.metadata.address(plan.merchant.account)} --reference "
-            f"{_hex(plan.reference)}`"
+            f"{_hex(plan.reference)} --amount {plan.amount.replace(' ', '')}`"
         )
         raise
     _report(chain, plan, done, sender)

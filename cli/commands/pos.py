@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from btt_chain.primitives.currency import Currency
     from btt_chain.scale import u128
     from cli.common.customer_display import CustomerDisplay
+    from cli.common.merchants import InvoiceKey
 
 EXPIRES_S: Final = 600.0
 """Default seconds in which an invoice can be paid."""
@@ -87,7 +88,7 @@ def pos(
     """Ask for one payment of AMOUNT: print an invoice and its QR code, and wait.
 
     A payment is `seen` in a block, and paid when that block is `final`. Exit codes: 0 paid and
-    final, 1 not paid, or with another amount, 3 no connection, 5 undecided: look again later with
+    final, 1 not paid, 3 no connection, 5 undecided: look again later with
     `btt-chain merchant show`.
     """
     from cli.common.session import run
@@ -119,6 +120,7 @@ class Issued:
 
     merchant: MerchantView
     name: str
+    address: str
     reference: bytes
     units: u128
     currency: Currency
@@ -131,6 +133,22 @@ class Issued:
     def amount(self) -> str:
         """Amount with its currency."""
         return f"{self.currency.format(self.units)} {self.currency.code}"
+
+    @property
+    def key(self) -> InvoiceKey:
+        """The invoice as the chain knows it."""
+        from cli.common.merchants import InvoiceKey
+
+        return InvoiceKey(self.reference, self.currency, int(self.units))
+
+    @property
+    def look(self) -> str:
+        """The command that shows its payment."""
+        amount = f"{self.currency.format(self.units)}{self.currency.code}"
+        return (
+            f"btt-chain merchant show {self.address} --reference 0x{self.reference.hex()} "
+            f"--amount {amount}"
+        )
 
 
 class Screen:
@@ -187,7 +205,7 @@ class Screen:
             show.line({"event": stage, "words": words, **facts})
         elif stage == "final":
             show.good(words)
-        elif stage in ("expired", "wrong", "undecided"):
+        elif stage in ("expired", "undecided"):
             show.bad(words)
         else:
             show.heading(words)
@@ -227,7 +245,7 @@ async def _serve(
                 async with open_chain(url, timeout) as chain:
                     if issued is None or till is None:
                         issued = await _issue(asked, pair, chain)
-                        till = Till(int(issued.units), issued.currency.code, issued.expires_ms)
+                        till = Till(issued.expires_ms)
                         screen.invoice(issued, chain)
                     async for changed in _watch(chain, till, issued, screen):
                         till = changed
@@ -240,10 +258,8 @@ async def _serve(
                 await asyncio.sleep(PAUSE_S)
             except asyncio.CancelledError:
                 if issued is not None:
-                    reference = "0x" + issued.reference.hex()
                     show.note(
-                        "the request can still be paid until it expires: look with `btt-chain "
-                        f"merchant show ACCOUNT --reference {reference}`"
+                        f"the request can still be paid until it expires: look with `{issued.look}`"
                     )
                 raise
             if time.time() * 1_000 > issued.expires_ms + GRACE_S * 1_000:
@@ -256,7 +272,14 @@ async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
     from btt_chain.payments.errors import PaymentError
     from btt_chain.payments.reference import new_reference
     from btt_chain.scale import u64
-    from cli.common.merchants import amount_of, currency_named, named, quoted, registered
+    from cli.common.merchants import (
+        amount_of,
+        amount_with_currency,
+        currency_named,
+        named,
+        quoted,
+        registered,
+    )
 
     try:
         account = (
@@ -274,10 +297,13 @@ async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
             f"{chain.metadata.address(pair.account_id)} is no till of {named(chain, view)}; "
             "the merchant adds it with `btt-chain merchant configure --till`"
         )
-    unit = currency_named(asked.code or view.currency)
+    if asked.code is None:
+        units, unit = amount_with_currency(asked.amount, currency_named(view.currency))
+    else:
+        unit = currency_named(asked.code)
+        units = amount_of(asked.amount, unit)
     if unit.code not in view.currencies:
         raise Mistyped(f"--currency: the merchant accepts {' and '.join(view.currencies)}")
-    units = amount_of(asked.amount, unit)
     quote = await quoted(chain, account, int(units), unit)
     now_ms = time.time_ns() // 1_000_000
     reference = new_reference()
@@ -287,8 +313,9 @@ async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
     except PaymentError as error:
         raise Refused(str(error)) from None
     return Issued(
-        view, named(chain, view), reference, units, unit, int(expires_ms), text, quote.gross
-    )
+        view, named(chain, view), chain.metadata.address(account), reference, units, unit,
+        int(expires_ms), text, quote.gross,
+    )  # fmt: skip
 
 
 def _text(
@@ -342,7 +369,7 @@ async def _watch(chain: Chain, till: Till, issued: Issued, screen: Screen) -> As
             if isinstance(item, Exception):
                 raise item
             head, is_final = item
-            found = await paid_with(chain, issued.merchant.account, issued.reference, head.hash)
+            found = await paid_with(chain, issued.merchant.account, issued.key, head.hash)
             event = (
                 FinalBlock(head.number, await time_of(chain, head.hash), found)
                 if is_final
@@ -370,7 +397,6 @@ def _say(before: Till, till: Till, block: int, screen: Screen) -> None:
 async def _close(chain: Chain, till: Till, issued: Issued, screen: Screen) -> int:
     """Show how it ended; return the exit code."""
     from btt_chain.payments.statement.entries import moment
-    from btt_chain.primitives.currency import currency
     from cli.common.merchants import bucket_ms
 
     found = till.found
@@ -378,14 +404,6 @@ async def _close(chain: Chain, till: Till, issued: Issued, screen: Screen) -> in
         screen.stage("expired", f"not paid: the request of {issued.amount} has expired")
         return ExitCode.REFUSED
     money = chain.metadata.currency
-    if till.is_wrong_amount:
-        paid = f"{currency(found.currency).format(found.units)} {found.currency}"
-        screen.stage(
-            "wrong", f"not paid: {paid} arrived instead of {issued.amount}",
-            f"refund it with: btt-chain merchant refund {found.payment}", payment=found.payment,
-        )  # fmt: skip
-        show.note(f"refund it with `btt-chain merchant refund {found.payment}`, and ask again")
-        return ExitCode.REFUSED
     screen.stage("final", f"paid: {issued.amount}", "thank you", payment=found.payment)
     length = await bucket_ms(chain)
     settles = moment(found.bucket * length).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -409,6 +427,8 @@ def _undecided(till: Till, issued: Issued, screen: Screen) -> int:
         words = f"undecided: payment {till.found.payment} was seen, and is not final"
     else:
         words = "undecided: no final block after the request expired"
-    show.note("finality may have stalled: `btt-chain doctor` names the cause")
+    show.note(
+        f"finality may have stalled: `btt-chain doctor` names the cause; look with `{issued.look}`"
+    )
     screen.stage("undecided", words, reference="0x" + issued.reference.hex())
     return ExitCode.UNDECIDED

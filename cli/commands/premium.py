@@ -30,35 +30,36 @@ def premium() -> None:
     """
 
 
-@examples("btt-chain premium list //Alice")
+@examples("btt-chain premium list", "btt-chain premium list //Alice")
 @premium.command("list")
-@click.argument("who", metavar="ACCOUNT")
+@click.argument("who", metavar="[ACCOUNT]", required=False)
 @connection_options
 @json_option
-def list_(who: str, url: str, timeout: float, as_json: bool) -> None:
-    """List the services with their prices, and what ACCOUNT has of each."""
+def list_(who: str | None, url: str, timeout: float, as_json: bool) -> None:
+    """List the services with their prices, and what ACCOUNT has of each, if one is given."""
     from cli.common.session import run
 
     async def ask() -> None:
         currency, prefix = await properties(url, timeout)
         async with work_chain(url, timeout) as chain:
-            views = await services(chain, account(who, prefix))
+            # Prices are the same for all accounts.
+            views = await services(chain, account(who, prefix) if who else bytes(32))
         if as_json:
-            show.document([facts(view) for view in views])
+            show.document([facts(view, is_personal=who is not None) for view in views])
             return
         if not views:
             show.note("no premium service is on sale")
             return
+        personal = ["stake", "access until day"] if who else []
         show.table(
-            [">service", "what", ">a month", ">tier", "stake", "access until day"],
+            [">service", "what", ">a month", ">tier", *personal],
             [
                 [
                     str(int(view.service)),
                     NAMES.get(int(view.service), ""),
                     currency.format(int(view.price)),
                     str(int(view.min_tier)),
-                    "yes" if view.entitled else "no",
-                    until(view),
+                    *(["yes" if view.entitled else "no", until(view)] if who else []),
                 ]
                 for view in views
             ],
@@ -99,7 +100,7 @@ def buy(
             view = next((one for one in views if one.service == service), None)
             if view is None:
                 raise NotFound(
-                    f"service {service} is not on sale; `btt-chain premium list ACCOUNT` shows "
+                    f"service {service} is not on sale; `btt-chain premium list` shows "
                     "those that are"
                 )
             most = int(view.price) * months if max_price is None else planck(currency, max_price)
@@ -141,12 +142,16 @@ def until(view: PremiumView) -> str:
     return day(int(view.until)) + ("" if view.has_access else " (not now)")
 
 
-def facts(view: PremiumView) -> dict[str, object]:
-    """Return a view as JSON."""
-    return {
+def facts(view: PremiumView, *, is_personal: bool) -> dict[str, object]:
+    """Return a view as JSON, with what its account has if it is of one."""
+    service: dict[str, object] = {
         "service": int(view.service),
         "minTier": int(view.min_tier),
         "price": str(int(view.price)),
+    }
+    if not is_personal:
+        return service
+    return service | {
         "entitled": view.entitled,
         "until": str(int(view.until)),
         "hasAccess": view.has_access,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from btt_chain.client.errors import printable
@@ -11,7 +11,7 @@ from btt_chain.payments.request import MerchantView
 from btt_chain.payments.till import Found
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
-from btt_chain.primitives.currency import Currency, CurrencyError, currency
+from btt_chain.primitives.currency import CURRENCIES, Currency, CurrencyError, currency
 from btt_chain.scale import u128
 from cli.common.errors import Mistyped, NotFound, Refused
 
@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from btt_chain.scale.portable import Plain
 
 BUCKETS_PER_HOUR = 6
+CODE_LENGTH = 3
+"""Letters of a currency."""
+_HOUR_S = 3_600
+_UNITS = ((24 * _HOUR_S, "day", 7 * 24 * _HOUR_S), (_HOUR_S, "hour", _HOUR_S), (60, "minute", 60))
+"""Units of time in seconds, with the shortest time that is said in them."""
+_SMALL = frozenset(
+    ("category", "plan", "policy", "disputes", "round", "asked", "auths", "categories")
+)
+"""Fields of at most 32 bits in the chain's records."""
 GOOD = ("Reasonable", "KnownGood")
 BAD = ("LowQuality", "Erroneous")
 
@@ -43,11 +52,22 @@ class PaymentView:
     refunded: int
     state: str
     """Pending, Disputed, Settled or Returned."""
+    disputed: int = 0
+    """Planck that an open dispute took out of what settles."""
 
     @property
     def amount(self) -> str:
         """Amount of the invoice with its currency."""
         return f"{currency(self.currency).format(self.units)} {self.currency}"
+
+
+@dataclass(frozen=True, slots=True)
+class InvoiceKey:
+    """An invoice as the chain knows it: a reference with its amount."""
+
+    reference: bytes
+    currency: Currency
+    units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,39 +182,56 @@ async def payment_of(chain: Chain, id: int, at: bytes | None = None) -> PaymentV
         refunded=number(found["refunded"]),
         state=variant(found["state"]),
     )
+    if view.state == "Disputed":
+        return replace(view, disputed=await _disputed(chain, id, at))
     if view.state != "Pending":
         return view
     batch = await chain.storage("PayFi.Batches", view.bucket, _hex(view.merchant), at=at)
     if batch is not None:
         return view
     # A batch settles without touching its payments.
-    from dataclasses import replace
-
     return replace(view, state="Settled")
+
+
+async def _disputed(chain: Chain, id: int, at: bytes | None) -> int:
+    """Return what an open dispute took out of a payment; nothing if it had settled before."""
+    dispute = await chain.storage("PayFi.Disputes", id, at=at)
+    if dispute is None:
+        return 0
+    found = fields(dispute)
+    return 0 if found["late"] else number(found["amount"])
 
 
 async def existing(chain: Chain, id: int) -> PaymentView:
     """Return a payment. NotFound if the chain has none."""
     found = await payment_of(chain, id)
     if found is None:
-        raise NotFound(f"there is no payment {id}: it never existed, or was removed after 15 days")
+        raise NotFound(
+            f"there is no payment {id}: it never existed, or was removed after 15 days of the chain"
+        )
     return found
 
 
 async def paid_with(
-    chain: Chain, merchant: bytes, reference: bytes, at: bytes | None = None
+    chain: Chain, merchant: bytes, invoice: InvoiceKey, at: bytes | None = None
 ) -> Found | None:
-    """Return the payment of an invoice, by its reference; None if it is not paid."""
-    id = await chain.storage("PayFi.References", _hex(merchant), _hex(reference), at=at)
+    """Return the payment of an invoice; None if it is not paid.
+
+    Payments of other amounts with its reference are none of it.
+    """
+    key: Plain = {
+        "reference": _hex(invoice.reference), "currency": _hex(invoice.currency.code.encode()),
+        "units": invoice.units,
+    }  # fmt: skip
+    id = await chain.storage("PayFi.References", _hex(merchant), key, at=at)
     if id is None:
         return None
     view = await payment_of(chain, number(id), at)
     if view is None:
         return None
     return Found(
-        view.id, view.gross + view.returned, view.units, view.currency, view.fee, view.bucket,
-        view.payer,
-    )  # fmt: skip
+        view.id, view.gross + view.returned + view.disputed, view.fee, view.bucket, view.payer
+    )
 
 
 async def quoted(chain: Chain, merchant: bytes, units: int, unit: Currency) -> Quote:
@@ -214,15 +251,62 @@ async def bucket_ms(chain: Chain) -> int:
     return number(chain.constant("PayFi.HourMs")) // BUCKETS_PER_HOUR
 
 
+async def span_of(chain: Chain, *, hours: int = 0, days: int = 0) -> str:
+    """Return a time of the chain's payments in words; development chains have short hours."""
+    hour_ms, day_ms = (number(chain.constant(f"PayFi.{name}Ms")) for name in ("Hour", "Day"))
+    return in_words(hours * hour_ms + days * day_ms)
+
+
+def in_words(span_ms: int) -> str:
+    """Return a time in words: `14 days`, `72 hours`, `36 minutes`.
+
+    The unit is the largest that says it exactly; days are said from a week on.
+    """
+    seconds = -(-span_ms // 1_000)
+    for length, name, least in _UNITS:
+        if seconds % length == 0 and seconds >= least:
+            count = seconds // length
+            return f"{count:_} {name}{'' if count == 1 else 's'}"
+    return f"{seconds:_} seconds"
+
+
+def when(time_ms: int, now_ms: int) -> str:
+    """Return a time for people, with what is left until then; `never` beyond the calendar."""
+    from btt_chain.payments.statement.entries import moment
+
+    try:
+        text = moment(time_ms).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except OverflowError:
+        return "never"
+    left = time_ms - now_ms
+    if left <= 0:
+        return f"{text} (over)"
+    length, name = next(
+        ((length, name) for length, name, _ in _UNITS if left >= 2_000 * length), (1, "second")
+    )
+    count = left // (1_000 * length)
+    return f"{text} (in {count:_} {name}{'' if count == 1 else 's'})"
+
+
 async def time_of(chain: Chain, at: bytes | None = None) -> int:
     """Return the time of a block in Unix milliseconds; 0 for block zero."""
     return number(await chain.storage("Timestamp.Now", at=at) or 0)
 
 
+def amount_with_currency(text: str, default: Currency) -> tuple[u128, Currency]:
+    """Return an amount with its currency: `50.00CNY`, `50 cny`, or `50.00` of the default one."""
+    letters = text.strip()[-CODE_LENGTH:].upper()
+    unit = CURRENCIES.get(letters, default)
+    return amount_of(text, unit), unit
+
+
 def amount_of(text: str, unit: Currency) -> u128:
     """Return an amount of a currency: `50.00`, or with its letters `50.00CNY`. Mistyped."""
+    typed = text.strip()
+    if typed[-CODE_LENGTH:].upper() == unit.code:
+        typed = typed[:-CODE_LENGTH].rstrip()
     try:
-        units = unit.parse(text.strip().removesuffix(unit.code).rstrip())
+        units = unit.parse(typed)
     except CurrencyError as error:
         raise Mistyped(str(error)) from None
     if not units:
@@ -254,6 +338,16 @@ def fields(value: Plain) -> Mapping[str, Plain]:
 def number(value: Plain) -> int:
     """Return a number; large ones may be text."""
     return int(str(value))
+
+
+def exact(value: Plain, name: str = "") -> Plain:
+    """Return a record for JSON: numbers of more than 32 bits are text, which no reader rounds."""
+    if isinstance(value, dict):
+        return {key: exact(each, key) for key, each in value.items()}
+    if isinstance(value, list):
+        return [exact(each, name) for each in value]
+    is_large = isinstance(value, int) and not isinstance(value, bool) and name not in _SMALL
+    return str(value) if is_large else value
 
 
 def variant(value: Plain) -> str:

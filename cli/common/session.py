@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, TypeVar
@@ -22,6 +23,33 @@ def run(work: Coroutine[object, object, Result]) -> Result:
         return asyncio.run(work)
     except ClientError as error:
         raise of_client(error) from None
+
+
+def run_until_stopped(work: Coroutine[object, object, Result]) -> Result | None:
+    """Run a command that goes on until SIGTERM: then it ends in order, without a result.
+
+    Its exit code is 0, as that of a node: a service manager stops it that way.
+    """
+    stopped = False
+
+    async def stoppable() -> Result | None:
+        task, loop = asyncio.current_task(), asyncio.get_running_loop()
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            if task is not None:
+                task.cancel()
+
+        loop.add_signal_handler(signal.SIGTERM, stop)
+        try:
+            return await work
+        except asyncio.CancelledError:
+            if not stopped:
+                raise
+            return None
+
+    return run(stoppable())
 
 
 @asynccontextmanager

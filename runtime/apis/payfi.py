@@ -19,7 +19,7 @@ from runtime.pallets.payfi import Legs, Merchant, PayFi, Payment, PaymentState, 
 from runtime.pallets.payfi.card_types import MAX_AUTHS, Auth, Card
 from runtime.pallets.payfi.dispute_types import Arbiter, Dispute
 from runtime.pallets.payfi.policies import Policy
-from runtime.pallets.payfi.types import Bucket, Currency, Moment, Reference
+from runtime.pallets.payfi.types import Bucket, Currency, Invoice, Moment, Reference
 
 MAX_BUCKETS: Final = 100
 """Maximum number of buckets in one answer."""
@@ -90,6 +90,8 @@ class PaymentView:
     id: u64
     payment: Payment
     state: PaymentState
+    disputed: Balance
+    """Amount that an open dispute holds; the rest of the payment settles meanwhile."""
     due_ms: Moment
     """Earliest time of its settlement."""
     refundable_until_ms: Moment
@@ -175,9 +177,15 @@ class PayFiApi(RuntimeApi, version=1):
         """Return a payment; None if there is none of this number any more."""
         return self._view(id)
 
-    def by_reference(self, merchant: AccountId, reference: Reference) -> PaymentView | None:
-        """Return the payment of an invoice; None if it is not paid, or was long ago."""
-        id = self._payfi.payments.references.get((merchant, reference))
+    def by_reference(
+        self, merchant: AccountId, reference: Reference, currency: Currency, units: u128
+    ) -> PaymentView | None:
+        """Return the payment of an invoice of `units` minor units of a currency.
+
+        None if it is not paid, or was long ago. A payment of another amount is none of it.
+        """
+        invoice = Invoice(reference, currency, units)
+        id = self._payfi.payments.references.get((merchant, invoice))
         return None if id is None else self._view(id)
 
     def queue(self) -> list[BucketView]:
@@ -241,10 +249,15 @@ class PayFiApi(RuntimeApi, version=1):
         payment = payfi.payments.payments.get(id)
         if payment is None:
             return None
+        dispute = payfi.disputes.disputes.get(id) if payment.disputed else None
+        held = u128(0)
+        if dispute is not None and not dispute.late and dispute.outcome is None:
+            held = dispute.amount
         return PaymentView(
             id=id,
             payment=payment,
             state=payfi.payments.state_of(payment),
+            disputed=held,
             due_ms=u64(int(payment.bucket) * payfi.calendar.bucket_ms),
             refundable_until_ms=u64(payfi.calendar.over(int(payment.paid_ms))),
         )

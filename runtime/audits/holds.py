@@ -157,8 +157,10 @@ def payment_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, in
         yield who, bond, int(merchant.bond)
     for who, one in payfi.arbiters.arbiter_bonds.items():
         yield who, arbiter, int(one.bond)
-    for known in values_of(payfi.cards.cards):
-        yield known.owner, card, int(payfi.cards.card_deposit)
+    owners = [known.owner for known in values_of(payfi.cards.cards)]
+    owners += [known.owner for known in values_of(payfi.cards.retired)]
+    for owner in owners:
+        yield owner, card, int(payfi.cards.card_deposit)
     for auth in values_of(payfi.authorisations.auths):
         yield auth.owner, authorised, int(auth.held)
     for number, dispute in payfi.disputes.disputes.items():

@@ -21,12 +21,22 @@ from pkcs11.types import SignMixin
 from pkcs11.util.ec import encode_named_curve_parameters
 
 from btt_chain.crypto import ed25519, p256
-from btt_chain.primitives.voucher import VOUCHER, Ed25519Key, P256Key, Voucher, card_id
+from btt_chain.primitives.voucher import (
+    REGISTRATION,
+    VOUCHER,
+    Ed25519Key,
+    P256Key,
+    Registration,
+    Voucher,
+    card_id,
+)
+from btt_chain.scale import u64
 from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.payfi import PayFi, PaymentState
-from support.payfi import ALICE, SHOP
-from support.payfi_cards import LIMITS, Tills, with_changes
+from runtime.pallets.payfi.card_types import Proof
+from support.payfi import ALICE, DAY_MS, SHOP
+from support.payfi_cards import GENESIS, LIMITS, Tills, with_changes
 from support.runtime import refused
 
 LIBRARIES = (
@@ -86,8 +96,10 @@ class TokenCard:
         return P256Key(p256.compress(point))
 
     def sign(self, voucher: Voucher) -> bytes:
+        return self.sign_bytes(VOUCHER.encode(voucher))
+
+    def sign_bytes(self, message: bytes) -> bytes:
         """Let the token sign; bring a P-256 signature into its low form."""
-        message = VOUCHER.encode(voucher)
         assert isinstance(self.secret, SignMixin)
         if isinstance(self.key, Ed25519Key):
             return bytes(self.secret.sign(message, mechanism=Mechanism.EDDSA))
@@ -105,7 +117,10 @@ def card(request: pytest.FixtureRequest, token: pkcs11.Session) -> TokenCard:
 @pytest.fixture
 def tills(card: TokenCard) -> Tills:
     made = Tills()
-    made.payfi.register_card(signed(ALICE), card.key, LIMITS, None)
+    until = u64(made.time.moment() + DAY_MS)
+    asked = Registration.of(GENESIS, card_id(card.key), ALICE, until)
+    proof = Proof(until, card.sign_bytes(REGISTRATION.encode(asked)))
+    made.payfi.register_card(signed(ALICE), card.key, LIMITS, None, proof)
     return made
 
 

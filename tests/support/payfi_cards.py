@@ -12,16 +12,18 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import (
     CONTEXT,
+    REGISTRATION,
     VOUCHER,
     Ed25519Key,
     P256Key,
+    Registration,
     Voucher,
     card_id,
 )
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
 from runtime.frame import Reason, signed
-from runtime.pallets.payfi.card_types import Auth, Card, CardState, Limits
+from runtime.pallets.payfi.card_types import Auth, Card, CardState, Limits, Proof
 from runtime.pallets.payfi.types import HoldReason
 from support.payfi import ALICE, BTT_CODE, CAROL, DAY_MS, INDEX, SHOP, SLOT_MS, START, Mall, ref
 
@@ -47,10 +49,18 @@ class CardInHand:
         return card_id(self.key)
 
     def sign(self, voucher: Voucher) -> bytes:
-        message = VOUCHER.encode(voucher)
+        return self.sign_bytes(VOUCHER.encode(voucher))
+
+    def sign_bytes(self, message: bytes) -> bytes:
         if isinstance(self.key, P256Key):
             return p256.sign(self.secret, message)
         return ed25519.sign(self.secret, message)
+
+    def proof(self, owner: AccountId, genesis: bytes, expires_ms: int) -> Proof:
+        """Agree to the registration by `owner`."""
+        until = u64(expires_ms)
+        asked = Registration.of(H256(genesis), self.id, owner, until)
+        return Proof(until, self.sign_bytes(REGISTRATION.encode(asked)))
 
 
 def ed25519_card(seed: bytes) -> CardInHand:
@@ -72,11 +82,22 @@ class Tills(Mall):
         super().__init__()
         self.system.block_hash[u32(0)] = GENESIS
         for card in (RED, BLUE):
-            self.payfi.register_card(signed(ALICE), card.key, LIMITS, CAROL)
+            self.register_card(card, guardian=CAROL)
         self.host.events.clear()
         self.counter = 0
 
     # ---- calls
+
+    def register_card(
+        self,
+        card: CardInHand,
+        owner: AccountId = ALICE,
+        guardian: AccountId | None = None,
+        proof: Proof | None = None,
+    ) -> None:
+        """Register a card, with a proof that it signs unless one is given."""
+        made = card.proof(owner, GENESIS, self.time.moment() + DAY_MS) if proof is None else proof
+        self.payfi.register_card(signed(owner), card.key, LIMITS, guardian, made)
 
     def voucher(
         self,

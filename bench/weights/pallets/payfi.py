@@ -239,6 +239,7 @@ def prune(b: Bench, payments: int) -> Case:
             DisputeReason.Other, META, GROSS, GROSS, paid, False, GROSS, DisputePhase.Answering,
             paid, paid,
         )  # fmt: skip
-        payfi.payments.references[who, reference] = u64(number)
+        invoice = payfi.payments.get(u64(number)).invoice
+        payfi.payments.references[who, invoice] = u64(number)
     payfi.payments.next_payment.value = u64(payments + 1)
     return Case(run=lambda: payfi.payments.prune(payfi.disputes.forget, MAX_PRUNED))

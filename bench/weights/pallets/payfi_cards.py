@@ -9,11 +9,19 @@ from bench.weights.state import Bench
 from btt_chain.crypto import p256
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.voucher import CONTEXT, VOUCHER, P256Key, Voucher, card_id
+from btt_chain.primitives.voucher import (
+    CONTEXT,
+    REGISTRATION,
+    VOUCHER,
+    P256Key,
+    Registration,
+    Voucher,
+    card_id,
+)
 from btt_chain.scale import u16, u64, u128
 from runtime.pallets.payfi.authorisations import MAX_EXPIRED
-from runtime.pallets.payfi.card_types import MAX_CATEGORIES, Limits
-from runtime.pallets.payfi.cards import MAX_RETIRED
+from runtime.pallets.payfi.card_types import MAX_CATEGORIES, Limits, Proof, Retired
+from runtime.pallets.payfi.cards import DEPOSIT, MAX_RETIRED
 from runtime.pallets.payfi.deadlines import AUTHS, RETIRED, key_of
 from runtime.pallets.payfi.limits import VOUCHER_DAYS
 
@@ -37,8 +45,19 @@ def card(b: Bench, number: int = 0) -> P256Key:
     """Register a card of an owner of its own, with a guardian."""
     key = P256Key(p256.public_from_secret(secret_of(number)))
     owner, guardian = b.account(OWNER + number), b.account(OWNER - 1)
-    b.does(owner, "PayFi", "register_card", key=key, limits=limits(), guardian=guardian)
+    b.does(
+        owner, "PayFi", "register_card", key=key, limits=limits(), guardian=guardian,
+        proof=proof(b, key, owner, number),
+    )  # fmt: skip
     return key
+
+
+def proof(b: Bench, key: P256Key, owner: AccountId, number: int = 0) -> Proof:
+    """Return the proof of a card's registration."""
+    payfi = b.runtime.payfi
+    until = u64(payfi.calendar.now() + VOUCHER_DAYS * int(payfi.day_ms))
+    asked = Registration.of(H256(payfi.genesis_hash()), card_id(key), owner, until)
+    return Proof(until, p256.sign(secret_of(number), REGISTRATION.encode(asked)))
 
 
 def voucher(b: Bench, key: P256Key, who: AccountId, number: int = 1) -> Voucher:
@@ -76,11 +95,11 @@ def authorised(b: Bench, count: int) -> AccountId:
 
 @benchmark("PayFi.register_card")
 def register_card(b: Bench) -> Case:
-    """Register a card with all categories and a guardian."""
-    key = P256Key(p256.public_from_secret(SECRET))
+    """Register a P-256 card with all categories and a guardian."""
+    key, owner = P256Key(p256.public_from_secret(secret_of(0))), b.account(OWNER)
     return b.signed(
-        b.account(OWNER), "PayFi", "register_card", key=key, limits=limits(),
-        guardian=b.account(OWNER + 1),
+        owner, "PayFi", "register_card", key=key, limits=limits(), guardian=b.account(OWNER + 1),
+        proof=proof(b, key, owner),
     )  # fmt: skip
 
 
@@ -159,10 +178,11 @@ def void_expired(b: Bench, auths: int) -> Case:
 
 @benchmark("PayFi.end_retired", cards=(0, MAX_RETIRED))
 def end_retired(b: Bench, cards: int) -> Case:
-    """Forget that many dropped cards; one more waits."""
+    """Forget that many dropped cards of different owners; one more waits."""
     payfi, now = b.runtime.payfi, b.runtime.babe.now()
     for number in range(cards + bool(cards)):
-        id = H256(number.to_bytes(32, "big"))
-        payfi.cards.retired[id] = u64(0)
+        id, owner = H256(number.to_bytes(32, "big")), b.account(OWNER + number)
+        payfi.cards.currency.hold(payfi.cards.reason, owner, DEPOSIT)
+        payfi.cards.retired[id] = Retired(owner, u64(0))
         payfi.disputes.deadlines.timers.enter(RETIRED, now, id)
     return Case(run=payfi.cards.end_retired)

@@ -62,7 +62,7 @@ def arbiters(b: Bench, count: int = MAX_ARBITERS) -> list[AccountId]:
 
 
 def disputed(b: Bench, who: AccountId, number: int = 0, *, late: bool = True) -> u64:
-    """Dispute a payment, after its settlement if late; return its number."""
+    """Dispute a part of a payment, after its settlement if late; return its number."""
     payfi = b.runtime.payfi
     id = payment(b, who, number)
     if late:
@@ -73,6 +73,10 @@ def disputed(b: Bench, who: AccountId, number: int = 0, *, late: bool = True) ->
     payer = payfi.payments.get(id).payer
     args = {"payment": id, "amount": u128(BTT), "reason": DisputeReason.Other, "evidence": META}
     b.does(payer, "PayFi", "dispute", **args)
+    if not late:
+        # The part that is not disputed settled: what the payer does not get is paid at once.
+        known = payfi.payments.get(id)
+        payfi.settlement.remove(known.bucket, who, known.legs)
     return id
 
 
@@ -105,7 +109,7 @@ def due(b: Bench, id: u64) -> None:
 
 @benchmark("PayFi.dispute")
 def dispute(b: Bench) -> Case:
-    """Dispute a pending payment, the only one of its batch."""
+    """Dispute a part of a pending payment."""
     who = merchant(b, SHOP)
     id = payment(b, who)
     payer = b.runtime.payfi.payments.get(id).payer
@@ -117,7 +121,7 @@ def dispute(b: Bench) -> Case:
 
 @benchmark("PayFi.answer")
 def answer(b: Bench) -> Case:
-    """Accept a dispute of a part of a payment before settlement: the rest joins a new batch."""
+    """Accept a dispute of a part of a payment before settlement."""
     who = merchant(b, SHOP)
     id = disputed(b, who, late=False)
     return b.signed(who, "PayFi", "answer", payment=id, answer=Accept())
@@ -135,13 +139,13 @@ def withdraw_dispute(b: Bench) -> Case:
 
 @benchmark("PayFi.resolve")
 def resolve(b: Bench) -> Case:
-    """Give the third answer on a payment before settlement; the lost dispute suspends."""
+    """Give the third answer on a payment before settlement: both get a part, and it suspends."""
     who, judges = losing(b), arbiters(b, SEATS)
-    id = disputed(b, who, late=False)
-    seats = [Seat(judge, u128(BTT - place)) for place, judge in enumerate(judges)]
+    id, most = disputed(b, who, late=False), int(BTT) * 3 // 4
+    seats = [Seat(judge, u128(most - place)) for place, judge in enumerate(judges)]
     seats[-1].answer = None
     contested(b, id, DisputePhase.Judging, seats, ROUNDS)
-    return b.signed(judges[-1], "PayFi", "resolve", payment=id, to_payer=u128(BTT - SEATS))
+    return b.signed(judges[-1], "PayFi", "resolve", payment=id, to_payer=u128(most - SEATS))
 
 
 @benchmark("PayFi.end_phases", disputes=(0, MAX_ENDED))

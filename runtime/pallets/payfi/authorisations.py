@@ -38,6 +38,7 @@ from runtime.pallets.payfi.cards import Asked, Cards
 from runtime.pallets.payfi.deadlines import AUTHS, Deadlines, key_of
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payments import Payments
+from runtime.pallets.payfi.types import Invoice
 
 MAX_EXPIRED: Final = 64
 
@@ -108,7 +109,7 @@ class Authorisations(Component):
             card.owner, merchant, voucher.units, voucher.currency, gross, voucher.reference, None
         )
         self.cards.cards[voucher.card] = card
-        self.deposit(events.Charged(voucher.card, voucher.counter, made.id))
+        self.deposit(events.Charged(voucher.card, voucher.counter, made.id, card.owner, merchant))
 
     def capture(self, caller: AccountId, id: u64, amount: u128) -> None:
         """Capture a part of an authorisation; see `PayFi.capture`."""
@@ -120,9 +121,9 @@ class Authorisations(Component):
         if not 0 < amount <= auth.held:
             raise errors.TooMuch
         record = self.merchants.active(auth.merchant)
-        reference = reference_of(auth, id, self.parent_hash())
         total = int(auth.held) + int(auth.captured)
         units = u128(int(auth.units) * int(amount) // total)
+        reference = reference_of(auth, id, self.parent_hash())
 
         def take() -> None:
             self.currency.transfer_on_hold(
@@ -130,8 +131,8 @@ class Authorisations(Component):
             )
 
         made = self.payments.enter(
-            auth.owner, auth.merchant, record, amount, units, auth.currency, reference, None, take,
-            is_promised=not auth.parts,
+            auth.owner, auth.merchant, record, amount, Invoice(reference, auth.currency, units),
+            take, promised=None if auth.parts else auth.units,
         )  # fmt: skip
         auth.held -= amount
         auth.captured += amount
@@ -140,7 +141,7 @@ class Authorisations(Component):
             self.auths[id] = auth
         else:
             self._close(id, auth)
-        self.deposit(events.Captured(id, made.id, amount))
+        self.deposit(events.Captured(id, made.id, auth.owner, auth.merchant, amount))
 
     def void(self, caller: AccountId, id: u64) -> None:
         """Release what is left of an authorisation; see `PayFi.void`."""
@@ -179,7 +180,8 @@ class Authorisations(Component):
             raise errors.TooManyAuths
         if gross > self.currency.reducible_balance(card.owner, keep_alive=True):
             raise TokenError(TokenErrorKind.FundsUnavailable)
-        self.payments.promise(voucher.merchant, voucher.reference)
+        invoice = Invoice(voucher.reference, voucher.currency, voucher.units)
+        self.payments.promise(voucher.merchant, invoice)
         self.currency.hold(self.reason, card.owner, gross)
         card.auths += 1
         self.cards.cards[voucher.card] = card
@@ -195,20 +197,22 @@ class Authorisations(Component):
         self.auths_of[voucher.card, id] = ()
         self.deposit(
             events.Authorised(
-                id, voucher.card, voucher.counter, voucher.merchant, gross, voucher.expires_ms
+                id, voucher.card, voucher.counter, card.owner, voucher.merchant, gross,
+                voucher.expires_ms,
             )
-        )
+        )  # fmt: skip
 
     def _void(self, id: u64, auth: Auth) -> None:
         self.currency.release(self.reason, auth.owner, auth.held)
         self._close(id, auth)
-        self.deposit(events.Voided(id, auth.held))
+        self.deposit(events.Voided(id, auth.owner, auth.merchant, auth.held))
 
     def _close(self, id: u64, auth: Auth) -> None:
         """Remove an authorisation; what is left of it comes back to the limit of its day."""
         self.deadlines.timers.remove(AUTHS, auth.timer)
         if not auth.parts:
-            self.payments.end_promise(auth.merchant, auth.reference)
+            invoice = Invoice(auth.reference, auth.currency, auth.units)
+            self.payments.end_promise(auth.merchant, invoice)
         del self.auths[id]
         del self.auths_of[auth.card, id]
         self.cards.released(auth.card, auth.held, int(auth.day))

@@ -14,6 +14,7 @@ from runtime.pallets.payfi.card_types import (
     CardId,
     Guardian,
     Limits,
+    Proof,
     Signature,
     SomeCardKey,
 )
@@ -89,13 +90,14 @@ class CardCalls(Pallet, crate="pallet_payfi"):
 
     @call(11, weight=weights.REGISTER_CARD)
     def register_card(
-        self, origin: Origin, key: SomeCardKey, limits: Limits, guardian: Guardian
+        self, origin: Origin, key: SomeCardKey, limits: Limits, guardian: Guardian, proof: Proof
     ) -> None:
         """Register a card of the caller: a key that makes payments within these limits.
 
-        A deposit is on hold until `drop_card`. The guardian can freeze the card, and nothing else.
+        The key signs that it agrees, for at most seven days. A deposit is on hold until eight days
+        after `drop_card`. The guardian can freeze the card, and nothing else.
         """
-        self.cards.register(origin.signed(), key, limits, guardian)
+        self.cards.register(origin.signed(), key, limits, guardian, proof)
 
     @call(12, weight=weights.SET_CARD)
     def set_card(
@@ -106,9 +108,10 @@ class CardCalls(Pallet, crate="pallet_payfi"):
 
     @call(13, weight=weights.DROP_CARD)
     def drop_card(self, origin: Origin, card: CardId) -> None:
-        """Remove the caller's card; the deposit is returned. Its key pays nothing any more.
+        """Remove the caller's card. Its key pays nothing any more.
 
-        What it authorised before can still be captured until it expires.
+        What it authorised before can still be captured until it expires. The deposit is returned
+        after eight days, when the chain forgets the key.
         """
         self.cards.drop(origin.signed(), card)
 

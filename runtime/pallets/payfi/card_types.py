@@ -43,6 +43,27 @@ class Limits:
     """Moment from which it pays nothing."""
 
 
+@path("pallet_payfi::Proof")
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """Signature of a card's key that agrees to its registration by one owner."""
+
+    expires_ms: Moment
+    """Moment from which it is not accepted any more."""
+    signature: Signature
+
+
+@path("pallet_payfi::Retired", params={"AccountId": AccountId})
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A card that was dropped."""
+
+    owner: Annotated[AccountId, TypeName("AccountId")]
+    """Account that has its deposit back."""
+    until_ms: Moment
+    """Moment from which its key can be registered again."""
+
+
 @path("pallet_payfi::CardState")
 class CardState(IntEnum):
     """State of a card."""

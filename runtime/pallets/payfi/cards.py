@@ -5,11 +5,13 @@
 | none | `register_card`, which takes a deposit | Active |
 | Active | `set_card`, or `freeze_card` by owner or guardian | Frozen |
 | Frozen | `set_card` by the owner | Active |
-| Active, Frozen | `drop_card`; the deposit is returned | retired |
-| retired | eight days later | none |
+| Active, Frozen | `drop_card` | retired |
+| retired | eight days later; the deposit is returned | none |
 
-A dropped card's key cannot be registered again until every voucher that it paid has expired: a new
-record would accept their counters once more.
+The card's key signs its registration: otherwise any account could register the key of another
+card, which its owner could not use then. A dropped card's key cannot be registered again until
+every voucher that it paid has expired: a new record would accept their counters once more. By then
+the proof of its registration has expired as well, so that a proof registers a card once.
 """
 
 from __future__ import annotations
@@ -22,8 +24,10 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import (
     Ed25519Key,
     P256Key,
+    Registration,
     Voucher,
     card_id,
+    is_proven,
     is_signed,
     is_valid_key,
 )
@@ -33,7 +37,7 @@ from runtime.frame import Component, Constant, DoubleMap, Hasher, Map, Pallet, R
 from runtime.frame.traits import MutateHold
 from runtime.pallets.payfi import counters, errors, events, limits
 from runtime.pallets.payfi.calendar import Calendar
-from runtime.pallets.payfi.card_types import Card, CardState, Limits, Spent
+from runtime.pallets.payfi.card_types import Card, CardState, Limits, Proof, Retired, Spent
 from runtime.pallets.payfi.deadlines import RETIRED, Deadlines
 from runtime.pallets.payfi.limits import VOUCHER_DAYS, Breach
 
@@ -62,9 +66,10 @@ class Cards(Component):
     """Registered cards with their limits and counters."""
 
     card_deposit = Constant(DEPOSIT)
-    """Deposit for a card, in planck."""
+    """Deposit for a card, in planck, until its key is forgotten."""
     voucher_days = Constant(u32(VOUCHER_DAYS))
-    """Maximum number of days for which a voucher is valid and money on hold for it."""
+    """Maximum number of days for which a voucher is valid and money on hold for it, and for which a
+    card's proof of its registration is valid."""
     counter_window = Constant(u32(counters.WINDOW))
     """Maximum distance of a voucher's counter below the highest one."""
 
@@ -74,8 +79,8 @@ class Cards(Component):
         AccountId, H256, tuple[()], hashers=(Hasher.Blake2_128Concat, Hasher.Identity)
     )
     """The cards of each owner."""
-    retired = Map(H256, u64, hasher=Hasher.Identity)
-    """Cards that were dropped, with the moment from which their keys can be registered again."""
+    retired = Map(H256, Retired, hasher=Hasher.Identity)
+    """Cards that were dropped, until their keys can be registered again."""
 
     def __init__(
         self,
@@ -102,13 +107,23 @@ class Cards(Component):
         key: Ed25519Key | P256Key,
         bounds: Limits,
         guardian: AccountId | None,
+        proof: Proof,
     ) -> None:
-        """Register a card of `who`. Raises BadKey, CardExists, TokenError."""
+        """Register a card of `who`, which its key agreed to.
+
+        Raises BadKey, CardExists, CardExpired, BadSignature, TokenError.
+        """
         id = card_id(key)
         if not is_valid_key(key):
             raise errors.BadKey
         if id in self.cards or id in self.retired:
             raise errors.CardExists
+        now, longest = self.calendar.now(), VOUCHER_DAYS * self.calendar.day_ms
+        if not now < proof.expires_ms <= now + longest:
+            raise errors.CardExpired
+        asked = Registration.of(H256(self.genesis_hash()), id, who, proof.expires_ms)
+        if not is_proven(asked, key, proof.signature):
+            raise errors.BadSignature
         self.currency.hold(self.reason, who, DEPOSIT)
         self.cards[id] = Card(who, key, guardian, bounds)
         self.cards_of[who, id] = ()
@@ -128,7 +143,7 @@ class Cards(Component):
         card.limits, card.guardian = bounds, guardian
         card.state = CardState.Frozen if frozen else CardState.Active
         self.cards[id] = card
-        self.deposit(events.CardSet(id, card.state))
+        self.deposit(events.CardSet(id, who, card.state))
 
     def freeze(self, who: AccountId, id: H256) -> None:
         """Freeze a card, as its owner or guardian. Raises NoCard, NotYours."""
@@ -137,26 +152,27 @@ class Cards(Component):
             raise errors.NotYours
         card.state = CardState.Frozen
         self.cards[id] = card
-        self.deposit(events.CardSet(id, card.state))
+        self.deposit(events.CardSet(id, card.owner, card.state))
 
     def drop(self, who: AccountId, id: H256) -> None:
-        """Remove the owner's card, and return its deposit. Raises NoCard, NotYours."""
+        """Remove the owner's card. Raises NoCard, NotYours."""
         card = self._owned(who, id)
         del self.cards[id]
         del self.cards_of[who, id]
         wait = RETIRED_DAYS * self.calendar.day_ms
-        self.retired[id] = u64(self.calendar.now() + wait)
+        self.retired[id] = Retired(card.owner, u64(self.calendar.now() + wait))
         self.deadlines.enter(RETIRED, wait, id)
-        self.currency.release(self.reason, card.owner, DEPOSIT)
-        self.deposit(events.CardDropped(id))
+        self.deposit(events.CardDropped(id, card.owner))
 
     # ---- hooks
 
     def end_retired(self) -> int:
-        """Forget cards that were dropped long ago; return their number."""
+        """Forget cards that were dropped long ago, and return their deposits; return the number."""
         ended = self.deadlines.timers.take(RETIRED, MAX_RETIRED)
         for id in ended:
+            owner = self.retired[id].owner
             del self.retired[id]
+            self.currency.release(self.reason, owner, DEPOSIT)
         return len(ended)
 
     # ---- public interface

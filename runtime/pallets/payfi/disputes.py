@@ -1,8 +1,8 @@
 """Disputes in the state: deposits, money, timers, and the effects of the life cycle.
 
-`dispute_phases` has the life cycle with its table of transitions. The money of a payment that is
-disputed before its settlement stays in the pool account, and the payment is in no batch. After the
-settlement the merchant's bond is reserved, as far as it is free.
+`dispute_phases` has the life cycle with its table of transitions, `disputed_money` the payouts.
+After the settlement the merchant's bond is reserved, as far as it is free. A claim suspends no
+merchant, whatever its amount: a decision for the payer does that the bond does not pay.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ from runtime.pallets.payfi.dispute_types import (
     Resolution,
     Seat,
 )
+from runtime.pallets.payfi.disputed_money import DisputedMoney
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payments import Payments
 from runtime.pallets.payfi.settlement import Settlement
-from runtime.pallets.payfi.types import NOTHING, Cause, Legs, Payment, PaymentState
+from runtime.pallets.payfi.types import NOTHING, Cause, Payment, PaymentState
 from runtime.pallets.payfi.volumes import Volumes
 from runtime.splits import BPS, charge
 
@@ -106,7 +107,6 @@ class Disputes(Component):
         super().__init__(pallet)
         self.payments = payments
         self.merchants = merchants
-        self.settlement = settlement
         self.volumes = volumes
         self.arbiters = arbiters
         self.calendar = calendar
@@ -115,6 +115,9 @@ class Disputes(Component):
         self.beacons = beacons
         self.currency = currency
         self.reason = reason
+        self.money = DisputedMoney(
+            payments=payments, merchants=merchants, settlement=settlement, volumes=volumes
+        )
         self.clocks = Clocks(
             answer=ANSWER_HOURS * calendar.hour_ms,
             judgement=JUDGEMENT_DAYS * calendar.day_ms,
@@ -140,10 +143,8 @@ class Disputes(Component):
         deposit = deposit_of(amount)
         self.currency.hold(self.reason, who, deposit)
         if not late:
-            self.settlement.remove(payment.bucket, payment.merchant, payment.legs)
+            self.money.take_out(payment, amount)
         reserved = self.merchants.open_dispute(payment.merchant, amount if late else NOTHING)
-        if late and reserved < amount:
-            self.merchants.suspend(payment.merchant, Cause.Bond)
         state = opened(self.deadlines.now(), self.clocks)
         dispute = Dispute(
             reason, evidence, amount, deposit, u64(self.calendar.now()), late, reserved,
@@ -172,7 +173,7 @@ class Disputes(Component):
             self._advance(id, payment, dispute, Trigger.ACCEPTED, Resolution.Accepted)
             return
         dispute.contested, dispute.asked = answer.evidence, u32(self.clock.now())
-        self.deposit(events.Contested(id, answer.evidence))
+        self.deposit(events.Contested(id, payment.payer, payment.merchant, answer.evidence))
         self._advance(id, payment, dispute, Trigger.CONTESTED)
 
     def withdraw(self, who: AccountId, id: u64) -> None:
@@ -344,53 +345,19 @@ class Disputes(Component):
     ) -> None:
         """Pay both sides, and store the end of a dispute."""
         self.deadlines.timers.remove(DISPUTES, dispute.timer)
-        paid = self._pay_late if dispute.late else self._pay_pending
-        given = paid(payment, dispute, u128(to_payer))
+        given = self.money.pay(payment, dispute, u128(to_payer))
         kept, unpaid = dispute.amount - given, u128(to_payer) - given
         self.payments.payments[id] = payment
         self.arbiters.release([seat.arbiter for seat in dispute.seats])
         dispute.timer, dispute.outcome = NO_TIMER, Outcome(resolution, given, unpaid)
         self.disputes[id] = dispute
-        self.deposit(events.Resolved(id, resolution, given, kept, unpaid))
-
-    def _pay_pending(self, payment: Payment, _: Dispute, to_payer: u128) -> u128:
-        """Pay out of the pool account; a rest settles in the next bucket with its own fee."""
-        merchant = payment.merchant
-        self.merchants.close_dispute(merchant, NOTHING, payment.payer, NOTHING)
-        if to_payer:
-            self.settlement.give_back(payment.payer, to_payer)
-            self.volumes.returned(merchant, to_payer)
-        rest = payment.legs.gross - to_payer
-        payment.returned += to_payer
-        if rest:
-            payment.legs, payment.state = self._rest(rest, payment), PaymentState.Pending
-            payment.bucket = u32(self.calendar.bucket() + 1)
-            self.settlement.put(payment.bucket, merchant, payment.legs)
-        else:
-            payment.legs, payment.state = Legs(), PaymentState.Returned
-        return to_payer
-
-    def _rest(self, rest: u128, payment: Payment) -> Legs:
-        """Return the legs of a rest; one that is too small for a fee has none."""
-        try:
-            return self.payments.legs(int(rest), payment.terms)
-        except errors.NothingLeft:
-            return Legs(rest)
-
-    def _pay_late(self, payment: Payment, dispute: Dispute, to_payer: u128) -> u128:
-        """Pay out of the merchant's bond, as far as other disputes do not claim it."""
-        merchant = payment.merchant
-        available = dispute.reserved + self.merchants.free_bond(merchant)
-        paid = min(to_payer, available)
-        uncovered = dispute.amount - dispute.reserved
-        self.merchants.close_dispute(
-            merchant, dispute.reserved, payment.payer, paid, uncovered=uncovered
+        self.deposit(
+            events.Resolved(
+                id, payment.payer, payment.merchant, dispute.late, resolution, given, kept, unpaid
+            )
         )
-        payment.refunded += paid
-        payment.state = PaymentState.Settled
-        if paid:
-            self.volumes.refunded(merchant, paid)
-        return paid
+        if unpaid and payment.merchant in self.merchants.merchants:
+            self.merchants.suspend(payment.merchant, Cause.Bond)
 
     def _forfeit(self, payment: Payment, dispute: Dispute) -> None:
         self.currency.transfer_on_hold(

@@ -11,6 +11,7 @@ from runtime.pallets.payfi.policies import Policy, SomePolicyScope
 from runtime.pallets.payfi.types import (
     Bucket,
     Category,
+    Cause,
     Currency,
     Moment,
     PaymentId,
@@ -52,10 +53,11 @@ class Closed(Event, index=3):
 
 
 class Suspended(Event, index=4):
-    """A merchant was suspended, or its suspension was lifted."""
+    """A merchant was suspended, or its suspension for this cause was lifted."""
 
     merchant: AccountIdOf
     suspended: bool
+    cause: Cause
 
 
 class Paid(Event, index=5):
@@ -85,6 +87,8 @@ class Refunded(Event, index=7):
     """The payer has `amount` back. `settled`: by the merchant, after settlement."""
 
     payment: PaymentId
+    payer: AccountIdOf
+    merchant: AccountIdOf
     amount: BalanceOf
     settled: bool
 
@@ -116,6 +120,8 @@ class Contested(Event, index=21):
     """A merchant contests a dispute; `evidence` is a hash."""
 
     payment: PaymentId
+    payer: AccountIdOf
+    merchant: AccountIdOf
     evidence: HashOf
 
 
@@ -136,9 +142,15 @@ class Judged(Event, index=23):
 
 
 class Resolved(Event, index=24):
-    """A dispute ended. `unpaid`: part decided for the payer that the bond did not cover."""
+    """A dispute ended. `late`: it was about a settled payment, and the bond pays the payer.
+
+    `unpaid` is the part decided for the payer that the bond did not cover.
+    """
 
     payment: PaymentId
+    payer: AccountIdOf
+    merchant: AccountIdOf
+    late: bool
     resolution: Resolution
     to_payer: BalanceOf
     to_merchant: BalanceOf
@@ -204,13 +216,18 @@ class CardSet(Event, index=41):
     """The limits, the guardian or the state of a card were changed."""
 
     card: CardId
+    owner: AccountIdOf
     state: CardState
 
 
 class CardDropped(Event, index=42):
-    """A card was removed; what it authorised can still be captured."""
+    """A card was removed; what it authorised can still be captured.
+
+    Its deposit is released once its key can be registered again.
+    """
 
     card: CardId
+    owner: AccountIdOf
 
 
 class Charged(Event, index=43):
@@ -219,6 +236,8 @@ class Charged(Event, index=43):
     card: CardId
     counter: u64
     payment: PaymentId
+    owner: AccountIdOf
+    merchant: AccountIdOf
 
 
 class Authorised(Event, index=44):
@@ -227,6 +246,7 @@ class Authorised(Event, index=44):
     auth: AuthId
     card: CardId
     counter: u64
+    owner: AccountIdOf
     merchant: AccountIdOf
     held: BalanceOf
     expires_ms: Moment
@@ -237,11 +257,15 @@ class Captured(Event, index=45):
 
     auth: AuthId
     payment: PaymentId
+    owner: AccountIdOf
+    merchant: AccountIdOf
     amount: BalanceOf
 
 
 class Voided(Event, index=46):
-    """An authorisation ended; `released` planck are free again."""
+    """An authorisation ended; `released` planck of the card's owner are free again."""
 
     auth: AuthId
+    owner: AccountIdOf
+    merchant: AccountIdOf
     released: BalanceOf

@@ -3,7 +3,7 @@
 | state | event | next state |
 |---|---|---|
 | none | `register` with a bond | Active |
-| Active | `suspend`, too many lost disputes, a bond that does not cover one | Suspended |
+| Active | `suspend`, too many lost disputes, a bond that does not pay a lost one | Suspended |
 | Suspended | lifted by governance, or by a full bond if that was the cause | Active |
 | Active, Suspended | `close` | Closing |
 | Closing | `close` after 15 days and all disputes; the bond is released | none |
@@ -180,15 +180,16 @@ class Merchants(Component):
         if lasting or isinstance(record.state, MerchantActive):
             record.state = MerchantSuspended(cause)
             self.merchants[who] = record
-            self.deposit(events.Suspended(who, True))
+            self.deposit(events.Suspended(who, True, cause))
 
     def resume(self, who: AccountId) -> None:
         """Lift the suspension of a merchant, whatever its cause."""
         record = self.get(who)
         if isinstance(record.state, MerchantSuspended):
+            cause = record.state.cause
             record.state = MerchantActive()
             self.merchants[who] = record
-            self.deposit(events.Suspended(who, False))
+            self.deposit(events.Suspended(who, False, cause))
 
     # ---- public interface: bonds in disputes
 
@@ -223,9 +224,9 @@ class Merchants(Component):
     ) -> None:
         """Count a closed dispute, and free its part of the bond after paying `paid` to the payer.
 
-        `uncovered` is what the bond did not cover when it was opened; if it was the last such
-        dispute, and the bond is full, a suspension for it ends. An amount too small to create the
-        payer's account goes to the treasury.
+        `uncovered` is what the bond did not cover when it was opened. Once the bond is full and
+        covers all open disputes, a suspension for a missing bond ends. An amount too small to
+        create the payer's account goes to the treasury.
         """
         record = self.merchants.get(who)
         if record is None:
@@ -247,14 +248,11 @@ class Merchants(Component):
     # ---- internals
 
     def _lift_if_covered(self, who: AccountId, record: Merchant) -> None:
-        """Lift a suspension for a missing bond if the bond is full and covers all open disputes.
-
-        Otherwise a customer could stop a merchant by a dispute, and withdraw that at no cost.
-        """
+        """Lift a suspension for a missing bond if the bond is full and covers all open disputes."""
         full = max(self.rates.peek().bond, record.reserved + record.uncovered)
         if record.state == MerchantSuspended(Cause.Bond) and record.bond >= full:
             record.state = MerchantActive()
-            self.deposit(events.Suspended(who, False))
+            self.deposit(events.Suspended(who, False, Cause.Bond))
 
     def _pay_bond(self, who: AccountId, to: AccountId, amount: u128) -> None:
         self.currency.transfer_on_hold(self.reason, who, to, amount, on_hold=False)

@@ -40,7 +40,8 @@ The parts that other components use:
 | `payments.legs(gross, payment.terms)` | legs of a part of a payment |
 | `payments.payments[id] = payment` | store a payment that a dispute changed |
 | `settlement.remove(bucket, merchant, legs)` | take a pending payment out of its batch |
-| `settlement.put(bucket, merchant, legs)` | put a rest back into a batch |
+| `settlement.change(bucket, merchant, old, new)` | replace the legs of a pending payment |
+| `settlement.settle_rest(merchant, legs, count)` | pay a merchant what a dispute left over |
 | `settlement.give_back(to, amount)` | pay out of the pool account, dust to the treasury |
 | `volumes.disputed(who)`, `.lost(who)`, `.lost_of(who)` | counts of disputes |
 | `volumes.refunded(who, amount)` | count what a late dispute gave the payer |
@@ -310,7 +311,7 @@ class PayFi(CardCalls):
     ) -> PostInfo:
         """Pay `units` minor units of a currency to a merchant, for at most `max_btt` planck.
 
-        An invoice is paid once: the reference is its 16 random bytes.
+        An invoice is paid once: it is the 16 random bytes of its reference with the amount.
         """
         made = self.payments.open(
             origin.signed(), lookup(merchant), units, currency, u128(max_btt), reference, memo

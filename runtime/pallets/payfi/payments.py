@@ -6,8 +6,8 @@
 | Pending | its bucket begins | Settled |
 | Pending | the merchant returns everything | Returned |
 | Pending, Settled | `dispute` | Disputed |
-| Disputed | resolution before settlement: a rest goes into another bucket | Pending, Returned |
-| Disputed | resolution after settlement | Settled |
+| Disputed | its end while the batch waits: the merchant's part joins it | Pending, Returned |
+| Disputed | its end after the batch settled | Settled, Returned |
 
 A batch settles without touching its payments, so a settled payment is stored as Pending: `state_of`
 returns the real state. Records are removed 15 days after the payment, the oldest first: an open
@@ -32,13 +32,13 @@ from runtime.pallets.payfi.settlement import Settlement
 from runtime.pallets.payfi.types import (
     Discounts,
     Fees,
+    Invoice,
     Legs,
     Merchant,
     Money,
     Payment,
     PaymentState,
     Rates,
-    Reference,
     Terms,
 )
 from runtime.pallets.payfi.volumes import Volumes
@@ -81,9 +81,9 @@ class Payments(Component):
     """Number of the next payment."""
     oldest_payment = Value(u64, default=u64(0))
     """Number of the oldest payment whose record may still exist."""
-    references = DoubleMap(AccountId, Reference, u64)
-    """Payments by merchant and reference: an invoice is paid once. 2^64 - 1 is no payment: the
-    invoice has an authorisation of which nothing was captured so far."""
+    references = DoubleMap(AccountId, Invoice, u64)
+    """Payments by merchant and invoice, which is paid once: a reference with its amount. 2^64 - 1
+    is no payment: the invoice has an authorisation of which nothing was captured so far."""
 
     def __init__(
         self,
@@ -189,13 +189,14 @@ class Payments(Component):
         if asked > max_gross:
             raise errors.TooDear
         gross = u128(asked)
+        invoice = Invoice(reference, currency, units)
         policies = self.payer_check.ensure_allowed(payer, merchant, record, gross)
 
         def take() -> None:
             # The payer's account stays alive: what comes back must find it.
             self.currency.transfer(payer, self.pool, gross, keep_alive=True)
 
-        made = self.enter(payer, merchant, record, gross, units, currency, reference, memo, take)
+        made = self.enter(payer, merchant, record, gross, invoice, take, memo=memo)
         return made._replace(policies=policies)
 
     def enter(
@@ -204,21 +205,22 @@ class Payments(Component):
         merchant: AccountId,
         record: Merchant,
         gross: u128,
-        units: u128,
-        currency: bytes,
-        reference: bytes,
-        memo: H256 | None,
+        invoice: Invoice,
         take: Callable[[], None],
         *,
-        is_promised: bool = False,
+        memo: H256 | None = None,
+        promised: u128 | None = None,
     ) -> Opened:
         """Make a payment of `gross` planck, which `take` moves to the pool account.
 
-        With `is_promised` the caller has the reference, by `promise`. Raises AlreadyPaid,
-        OverLimit, NothingLeft, SettlementBusy, and the errors of `take`.
+        With `promised` it is a part of an invoice of so many units, which the caller has by
+        `promise`. Raises AlreadyPaid, OverLimit, NothingLeft, SettlementBusy, and the errors of
+        `take`.
         """
-        if not is_promised:
-            self._ensure_unpaid(merchant, reference)
+        reference, currency, units = invoice.reference, invoice.currency, invoice.units
+        part_of = None if promised == units else promised
+        if promised is None:
+            self._ensure_unpaid(merchant, invoice)
         terms = self.terms(merchant, record, currency)
         legs = self.legs(int(gross), terms)
         allowance = self.merchants.allowance(merchant, gross)
@@ -229,25 +231,27 @@ class Payments(Component):
             self.merchants.allowances[merchant] = allowance
         id, now = self.next_payment.value, u64(self.calendar.now())
         self.next_payment.value = u64(id + 1)
-        self.payments[id] = Payment(
-            payer, merchant, reference, legs, terms, currency, units, bucket, now, memo
-        )
-        self.references[merchant, reference] = id
+        payment = Payment(
+            payer, merchant, reference, legs, terms, currency, units, bucket, now, memo,
+            part_of=part_of,
+        )  # fmt: skip
+        self.payments[id] = payment
+        self.references[merchant, payment.invoice] = id
         self.deposit(events.Paid(id, payer, merchant, reference, gross, u128(legs.fee), bucket))
         return Opened(id, opens_batch)
 
-    def promise(self, merchant: AccountId, reference: bytes) -> None:
-        """Keep a reference for an authorisation. Raises AlreadyPaid.
+    def promise(self, merchant: AccountId, invoice: Invoice) -> None:
+        """Keep an invoice for an authorisation. Raises AlreadyPaid.
 
-        Otherwise the payer could keep the merchant from capturing it, by a small payment.
+        Otherwise the payer could keep the merchant from capturing it, by paying it.
         """
-        self._ensure_unpaid(merchant, reference)
-        self.references[merchant, reference] = PROMISED
+        self._ensure_unpaid(merchant, invoice)
+        self.references[merchant, invoice] = PROMISED
 
-    def end_promise(self, merchant: AccountId, reference: bytes) -> None:
-        """Free the reference of an authorisation of which nothing was captured."""
-        if self.references.get((merchant, reference)) == PROMISED:
-            del self.references[merchant, reference]
+    def end_promise(self, merchant: AccountId, invoice: Invoice) -> None:
+        """Free the invoice of an authorisation of which nothing was captured."""
+        if self.references.get((merchant, invoice)) == PROMISED:
+            del self.references[merchant, invoice]
 
     def refund(self, caller: AccountId, id: u64, amount: u128) -> None:
         """Give a part of a payment back to the payer.
@@ -272,7 +276,7 @@ class Payments(Component):
         else:
             self._return_pending(payment, amount)
         self.payments[id] = payment
-        self.deposit(events.Refunded(id, amount, settled))
+        self.deposit(events.Refunded(id, payment.payer, payment.merchant, amount, settled))
 
     def prune(self, forget: Callable[[u64], None], limit: int) -> int:
         """Remove old payments, the oldest first, at most `limit`; return their number.
@@ -291,7 +295,7 @@ class Payments(Component):
             if payment.disputed:
                 forget(u64(oldest))
             del self.payments[u64(oldest)]
-            del self.references[payment.merchant, payment.reference]
+            del self.references[payment.merchant, payment.invoice]
             oldest, removed = oldest + 1, removed + 1
         if removed:
             self.oldest_payment.value = u64(oldest)
@@ -299,8 +303,8 @@ class Payments(Component):
 
     # ---- internals
 
-    def _ensure_unpaid(self, merchant: AccountId, reference: bytes) -> None:
-        if (merchant, reference) in self.references:
+    def _ensure_unpaid(self, merchant: AccountId, invoice: Invoice) -> None:
+        if (merchant, invoice) in self.references:
             raise errors.AlreadyPaid
 
     def _return_pending(self, payment: Payment, amount: u128) -> None:

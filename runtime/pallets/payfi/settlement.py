@@ -81,8 +81,7 @@ class Settlement(Component):
     def put(self, bucket: u32, merchant: AccountId, legs: Legs) -> bool:
         """Add a payment to the merchant's batch of a bucket. Return True if that is a new batch.
 
-        `place` returns the bucket of a payment. What a dispute left over goes into the next one,
-        whatever its room: its time is over already, and it must not be refused.
+        `place` returns the bucket.
         """
         found = self.batches.get((bucket, merchant))
         if found is None:
@@ -148,6 +147,14 @@ class Settlement(Component):
         self._count_out(bucket, 1)
         self.fees.take(self.pool, legs.split(), BurnReason.Payfi)
 
+    def settle_rest(self, merchant: AccountId, legs: Legs, count: int) -> None:
+        """Pay a merchant at once the rest of a disputed payment whose bucket is over.
+
+        `count` is 0 if the payment was counted before, with its part that was not disputed.
+        """
+        self._pay(u32(self.calendar.bucket()), merchant, Batch(legs, u32(count)))
+        self.fees.take(self.pool, legs.split(), BurnReason.Payfi)
+
     def give_back(self, to: AccountId, amount: u128) -> None:
         """Pay out of the pool account; what is too little to create `to` goes to the treasury."""
         try:
@@ -163,13 +170,16 @@ class Settlement(Component):
         """Pay a batch to its merchant and remove it; the caller takes the fee and counts it out."""
         batch = self.batches[bucket, merchant]
         del self.batches[bucket, merchant]
+        self._pay(bucket, merchant, batch)
+        return batch.legs
+
+    def _pay(self, bucket: u32, merchant: AccountId, batch: Batch) -> None:
         legs = batch.legs
         self.give_back(merchant, u128(legs.net))
         self.volumes.settled(merchant, legs, int(batch.count))
         self.deposit(
             events.Settled(merchant, bucket, u128(legs.net), u128(legs.fee), legs.burn, batch.count)
         )
-        return legs
 
     def _count_out(self, bucket: u32, count: int) -> None:
         left = self.due_count[bucket] - count

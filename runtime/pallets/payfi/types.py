@@ -290,6 +290,21 @@ class Legs:
         return PlatformSplit(self.burn, NOTHING, self.development, self.foundation, self.reserve)
 
 
+@path("pallet_payfi::Invoice")
+@dataclass(frozen=True, slots=True)
+class Invoice:
+    """An invoice of a merchant as the chain knows it: it is paid once.
+
+    The amount is a part of it. Otherwise any account that learns a reference could use it up with
+    a payment of one planck.
+    """
+
+    reference: Reference
+    currency: Currency
+    units: u128
+    """Amount in minor units of `currency`."""
+
+
 @path("pallet_payfi::PaymentState")
 class PaymentState(IntEnum):
     """State of a payment."""
@@ -297,7 +312,7 @@ class PaymentState(IntEnum):
     Pending = 0
     """Its money waits for settlement. In storage also: it was settled with its batch."""
     Disputed = 1
-    """A dispute is open."""
+    """A dispute is open. The part that is not disputed settles with its batch meanwhile."""
     Settled = 2
     """The merchant was paid. In storage only where a dispute came in between."""
     Returned = 3
@@ -307,7 +322,11 @@ class PaymentState(IntEnum):
 @path("pallet_payfi::Payment", params={"AccountId": AccountId, "Balance": u128})
 @dataclass(slots=True)
 class Payment:
-    """A payment. The sum of `legs.gross` and `returned` is what the payer paid."""
+    """A payment.
+
+    The sum of `legs.gross`, `returned`, and of what an open dispute took out of its batch is what
+    the payer paid.
+    """
 
     payer: Annotated[AccountId, TypeName("AccountId")]
     merchant: Annotated[AccountId, TypeName("AccountId")]
@@ -317,7 +336,7 @@ class Payment:
     terms: Terms
     currency: Currency
     units: u128
-    """Amount of the invoice, in minor units of `currency`."""
+    """Amount in minor units of `currency`."""
     bucket: Bucket
     """Bucket of its settlement."""
     paid_ms: Moment
@@ -330,11 +349,13 @@ class Payment:
     state: PaymentState = PaymentState.Pending
     disputed: bool = False
     """True if it was disputed: it cannot be disputed again."""
+    part_of: Annotated[u128 | None, TypeName("Option<u128>")] = None
+    """Amount of the invoice, in minor units, of which a card's capture took this part first."""
 
     @property
-    def paid(self) -> int:
-        """Amount that the payer paid."""
-        return int(self.legs.gross) + int(self.returned)
+    def invoice(self) -> Invoice:
+        """The invoice that it paid."""
+        return Invoice(self.reference, self.currency, self.part_of or self.units)
 
 
 @path("pallet_payfi::Batch")

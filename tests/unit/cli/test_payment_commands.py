@@ -83,14 +83,23 @@ def test_the_display_answers_this_machine_only(shop: Shop) -> None:
         assert "<title>Payment</title>" in page
 
 
-def test_another_amount_with_the_reference_is_not_paid(shop: Shop) -> None:
-    with shop.till("3", "--from", CAFE) as (till, invoice):
+def test_another_amount_with_the_reference_neither_pays_nor_blocks_the_invoice(shop: Shop) -> None:
+    with shop.till("3btt", "--from", CAFE) as (till, invoice):
         call = ("PayFi.pay", CAFE, "1BTT", "BTT", "1BTT", invoice["reference"], "null")
-        sent = shop.run("tx", "call", *call, "--from", "//Alice")
+        sent = shop.run("tx", "call", *call, "--from", "//Bob")
         assert sent.returncode == 0, sent.stderr
+        paid = shop.run("pay", invoice["text"], "--from", "//Alice")
+        assert paid.returncode == 0, paid.stderr
         code, events = till.end()
-    assert code == 1
-    assert events[-1]["words"] == "not paid: 1 BTT arrived instead of 3 BTT"
+    assert code == 0
+    assert events[-1]["payer"] == address("//Alice")
+    look = ("merchant", "show", CAFE, "--reference", invoice["reference"], "--amount")
+    shown = {amount: shop.document(*look, amount) for amount in ("3 BTT", "1btt")}
+    assert [shown[each]["payer"] for each in shown] == [address("//Alice"), address("//Bob")]
+    missing = shop.run(*look, "2")
+    assert (missing.returncode, "was paid in 15 minutes" in missing.stderr) == (4, True)
+    half = shop.run(*look[:-1])
+    assert (half.returncode, "both --reference and --amount" in half.stderr) == (2, True)
 
 
 def test_a_key_that_is_no_till_makes_no_invoice(shop: Shop) -> None:
@@ -224,11 +233,18 @@ def test_a_dispute_is_opened_shown_answered_and_withdrawn(shop: Shop) -> None:
     assert opened.returncode == 0, opened.stderr
     assert f"Dispute 2 BTT of payment {first}" in opened.stderr
     assert "1 BTT are on hold as a deposit" in opened.stderr
+    assert "the merchant has 36 minutes to answer" in opened.stdout
     shown = shop.document("dispute", "show", first)
     assert (shown["reason"], shown["late"]) == ("NotReceived", False)
+    assert (shown["amount"], shown["deposit"]) == (str(2 * BTT), str(BTT))
+    assert re.search(r"until +\S+ \S+ UTC \(in 3[56] minutes\)",
+                     shop.run("dispute", "show", first).stdout)  # fmt: skip
+    held = shop.document("merchant", "show", CAFE, "--payment", first)
+    assert (held["disputed"], held["gross"]) == (str(2 * BTT), "0")
     accepted = shop.run("merchant", "answer", first, "--accept", "--from", CAFE)
     assert accepted.returncode == 0, accepted.stderr
     assert shop.document("merchant", "show", CAFE, "--payment", first)["state"] == "returned"
+    assert "the merchant accepted it" in shop.run("dispute", "show", first).stdout
     both = shop.run("merchant", "answer", first, "--from", CAFE)
     assert (both.returncode, "either --accept or --contest" in both.stderr) == (2, True)
     shop.document("dispute", "open", second, "--reason", "duplicate", "--from", "//Bob")
@@ -255,7 +271,9 @@ def test_a_card_is_made_registered_charged_and_frozen(shop: Shop, tmp_path: Path
         "merchant", "charge", signed["voucher"], signed["signature"], "--from", f"{CAFE}//till"
     )
     assert charged.returncode == 0, charged.stderr
-    assert shop.document("card", "show", file)["high"] == 1
+    shown = shop.document("card", "show", file)
+    assert (shown["high"], shown["limits"]["payment"]) == ("1", str(10 * BTT))
+    assert "UTC (in 364 days)" in shop.run("card", "show", file).stdout
     number = "0x" + b"patient 00012345".hex()
     numbers = shop.run(
         "card", "sign", file, "1", "--merchant", CAFE, "--counter", "2", "--genesis", genesis,
@@ -297,6 +315,17 @@ def test_a_watcher_killed_in_the_middle_loses_nothing(shop: Shop, tmp_path: Path
     for event in events:
         body = json.loads(receiver.bodies[event["id"]])
         assert (body["type"], body["data"]) == (event["type"], event["data"])
+
+
+def test_a_watcher_ends_in_order_when_a_service_manager_stops_it(
+    shop: Shop, tmp_path: Path
+) -> None:
+    with shop.started("merchant", "watch", CAFE, "--base-path", str(tmp_path)) as watcher:
+        assert watcher.stderr is not None
+        assert "watching" in watcher.stderr.readline()
+        watcher.send_signal(signal.SIGTERM)
+        assert watcher.wait(timeout=120) == 0
+        assert "Traceback" not in watcher.stderr.read()
 
 
 def test_a_receiver_that_is_gone_ends_the_watcher_and_keeps_the_events(
@@ -355,7 +384,9 @@ def test_a_merchant_without_the_plan_has_no_reports_until_it_chooses_it(shop: Sh
     assert "payments" in shop.run("merchant", "report", CAFE).stdout
     added = shop.run("merchant", "configure", "--till", "//Bob", "--from", CAFE)
     assert added.returncode == 0, added.stderr
-    assert len(shop.document("merchant", "show", CAFE)["record"]["till_keys"]) == 2
+    record = shop.document("merchant", "show", CAFE)["record"]
+    assert (len(record["till_keys"]), record["bond"]) == (2, str(1_000 * BTT))
+    assert re.search(r"state +active", shop.run("merchant", "show", CAFE).stdout)
     removed = shop.run("merchant", "configure", "--remove-till", "//Bob", "--from", CAFE)
     assert removed.returncode == 0, removed.stderr
     gone = shop.run("merchant", "configure", "--remove-till", "//Bob", "--from", CAFE)

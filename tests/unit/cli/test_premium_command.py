@@ -87,4 +87,5 @@ def test_a_refusal_says_why(url: str, words: tuple[str, ...], why: str) -> None:
 def test_access_that_cannot_be_used_now_is_marked() -> None:
     view = PremiumView(u32(0), u8(0), u128(BTT), False, u64(MONTH_MS), False)
     assert until(view) == "30.00 (not now)"
-    assert facts(view)["until"] == str(MONTH_MS)
+    assert facts(view, is_personal=True)["until"] == str(MONTH_MS)
+    assert set(facts(view, is_personal=False)) == {"service", "minTier", "price"}

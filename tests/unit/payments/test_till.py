@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 from btt_chain.payments.till import Best, Final, Found, Stage, Till, after
 
 EXPIRES = 1_000_000
-FOUND = Found(17, 125, 5_000, "CNY", 2, 9, b"\1" * 32)
+FOUND = Found(17, 125, 2, 9, b"\1" * 32)
 
 
 def till() -> Till:
-    return Till(5_000, "CNY", EXPIRES)
+    return Till(EXPIRES)
 
 
 def test_a_payment_is_seen_and_then_final() -> None:
@@ -37,15 +37,6 @@ def test_an_invoice_expires_by_the_time_of_final_blocks_only() -> None:
     assert after(till(), Final(9, EXPIRES, None)).stage is Stage.EXPIRED
     # A payment that was seen is waited for: it may be in a final block soon.
     assert after(after(till(), Best(9, FOUND)), Final(8, EXPIRES, None)).stage is Stage.SEEN
-
-
-def test_another_amount_or_currency_is_wrong() -> None:
-    cheap = Found(17, 125, 4_999, "CNY", 2, 9, b"\1" * 32)
-    other = Found(17, 125, 5_000, "BTT", 2, 9, b"\1" * 32)
-    assert not after(till(), Final(1, 0, FOUND)).is_wrong_amount
-    assert after(till(), Final(1, 0, cheap)).is_wrong_amount
-    assert after(till(), Final(1, 0, other)).is_wrong_amount
-    assert not till().is_wrong_amount
 
 
 EVENTS = st.lists(

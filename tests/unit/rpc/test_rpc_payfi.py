@@ -12,6 +12,7 @@ from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
 from runtime.pallets.payfi import ANALYTICS
+from runtime.pallets.payfi.dispute_types import Accept, DisputeReason
 from support.rpc_client import CallFailed, HttpClient, Json
 
 pytestmark = pytest.mark.usefixtures("runtime")
@@ -47,10 +48,27 @@ async def test_a_payment_is_found_by_number_and_by_reference(http: HttpClient, p
     assert payment["legs"]["gross"] == HUNDRED
     assert int(found["dueMs"]) >= int(payment["paidMs"]) + 30_000
     assert int(found["refundableUntilMs"]) == int(payment["paidMs"]) + 15 * 60_000
-    assert await http.call("payfi_find", address(SHOP), "0x" + REFERENCE.hex()) == found
+    assert found["disputed"] == "0"
+    invoice = [address(SHOP), "0x" + REFERENCE.hex()]
+    assert await http.call("payfi_find", *invoice, HUNDRED, "BTT") == found
+    assert await http.call("payfi_find", *invoice, HUNDRED, "CNY") is None
+    assert await http.call("payfi_find", *invoice, "1", "BTT") is None
     assert await http.call("payfi_payment", str(paid)) == found
     assert await http.call("payfi_payment", 1) is None
-    assert await http.call("payfi_find", address(SHOP), "0x" + "00" * 16) is None
+    assert await http.call("payfi_find", address(SHOP), "0x" + "00" * 16, HUNDRED, "BTT") is None
+
+
+async def test_a_disputed_payment_shows_what_the_dispute_holds(
+    http: HttpClient, runtime: BttRuntime, paid: int
+) -> None:
+    part = u128(30 * BTT)
+    runtime.payfi.dispute(signed(BUYER), u64(paid), part, DisputeReason.Other, META)
+    found = await http.call("payfi_payment", paid)
+    assert (found["state"], found["disputed"]) == ("Disputed", str(int(part)))
+    assert found["payment"]["legs"]["gross"] == str(70 * int(BTT))
+    runtime.payfi.answer(signed(SHOP), u64(paid), Accept())
+    found = await http.call("payfi_payment", paid)
+    assert (found["state"], found["disputed"]) == ("Pending", "0")
 
 
 async def test_a_merchant_is_shown_with_what_protects_its_payers(
@@ -141,7 +159,7 @@ async def test_cards_and_disputes_are_null_where_there_are_none(
         ("payfi_quote", [address(SHOP), "1", "€UR"]),
         ("payfi_payment", ["1" * 21]),
         ("payfi_payment", [-1]),
-        ("payfi_find", [address(SHOP), "0x00"]),
+        ("payfi_find", [address(SHOP), "0x00", "1", "BTT"]),
         ("payfi_card", ["0x" + "00" * 31]),
     ],
 )

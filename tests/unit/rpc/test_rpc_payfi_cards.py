@@ -7,14 +7,22 @@ import pytest
 from btt_chain.crypto import ed25519
 from btt_chain.primitives.account import Id
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.voucher import CONTEXT, VOUCHER, Ed25519Key, Voucher, card_id
+from btt_chain.primitives.voucher import (
+    CONTEXT,
+    REGISTRATION,
+    VOUCHER,
+    Ed25519Key,
+    Registration,
+    Voucher,
+    card_id,
+)
 from btt_chain.scale import u8, u16, u64, u128
 from genesis.accounts import address, dev_account
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
 from runtime.pallets.payfi.arbiters import BOND
-from runtime.pallets.payfi.card_types import Limits
+from runtime.pallets.payfi.card_types import Limits, Proof
 from runtime.pallets.payfi.dispute_types import DisputeReason
 from runtime.pallets.payfi.policies import DenyList, OfCategory, Policy
 from support.rpc_client import HttpClient
@@ -33,7 +41,11 @@ LIMITS = Limits(u128(100 * BTT), u128(200 * BTT), [u16(8_062)], u64(u64.MAX))
 def shop(runtime: BttRuntime) -> None:
     """Alice's shop, and a card of Bob."""
     runtime.payfi.register(signed(SHOP), u16(8_062), b"CNY", u8(0), HASH)
-    runtime.payfi.register_card(signed(BUYER), KEY, LIMITS, SHOP)
+    payfi = runtime.payfi
+    until = u64(payfi.calendar.now() + 60_000)
+    asked = Registration.of(H256(payfi.genesis_hash()), CARD, BUYER, until)
+    proof = Proof(until, ed25519.sign(SEED, REGISTRATION.encode(asked)))
+    payfi.register_card(signed(BUYER), KEY, LIMITS, SHOP, proof)
 
 
 async def test_a_card_and_its_authorisations_are_shown(

@@ -7,7 +7,15 @@ import pytest
 from btt_chain.crypto import p256
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.voucher import CONTEXT, VOUCHER, P256Key, Voucher, card_id
+from btt_chain.primitives.voucher import (
+    CONTEXT,
+    REGISTRATION,
+    VOUCHER,
+    P256Key,
+    Voucher,
+    card_id,
+)
+from btt_chain.primitives.voucher import Registration as CardRegistration
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime import BttRuntime
 from runtime.accounts import PAYFI
@@ -18,7 +26,7 @@ from runtime.frame import ROOT, signed
 from runtime.pallets.identity.types import IdentityInfo, KnownGood, Registration
 from runtime.pallets.payfi import PayFi, PaymentState, Rates
 from runtime.pallets.payfi.arbiters import BOND
-from runtime.pallets.payfi.card_types import Limits
+from runtime.pallets.payfi.card_types import Limits, Proof
 from runtime.pallets.payfi.dispute_types import Contest, DisputeReason, Outcome, Resolution
 from runtime.pallets.system import System
 from runtime.params import RuntimeParams
@@ -43,7 +51,10 @@ def prepare(runtime: BttRuntime) -> None:
     runtime.payfi.rates.value = Rates(bond=u128(200 * BTT))
     runtime.payfi.register(signed(SHOP), u16(8_062), b"BTT", u8(0), HASH)
     limits = Limits(PAID, PAID, [], u64(u64.MAX))
-    runtime.payfi.register_card(signed(PAYER), KEY, limits, None)
+    until = u64(int(runtime.payfi.calendar.now()) + HOUR_MS)
+    asked = CardRegistration.of(H256(runtime.payfi.genesis_hash()), card_id(KEY), PAYER, until)
+    proof = Proof(until, p256.sign(SECRET, REGISTRATION.encode(asked)))
+    runtime.payfi.register_card(signed(PAYER), KEY, limits, None, proof)
 
 
 @pytest.fixture
@@ -175,7 +186,8 @@ def test_silence_ends_a_dispute_in_a_block_without_transactions(chain: DevChain)
         for record in chain.events(hash)
         if isinstance(record.event.event, PayFi.Resolved)
     ]
-    assert resolved == [PayFi.Resolved(u64(0), Resolution.NoAnswer, PAID, u128(0), u128(0))]
+    ended = PayFi.Resolved(u64(0), PAYER, SHOP, False, Resolution.NoAnswer, PAID, u128(0), u128(0))
+    assert resolved == [ended]
     consistent(chain, chain.client.best().hash)
 
 
@@ -194,7 +206,7 @@ def charge(chain: DevChain, asked: Voucher, signature: bytes) -> list[object]:
 def test_a_merchant_charges_a_card_in_a_transaction(chain: DevChain) -> None:
     asked = voucher(chain, 1)
     events = charge(chain, asked, p256.sign(SECRET, VOUCHER.encode(asked)))
-    assert PayFi.Charged(card_id(KEY), u64(1), u64(0)) in events
+    assert PayFi.Charged(card_id(KEY), u64(1), u64(0), PAYER, SHOP) in events
     consistent(chain, chain.client.best().hash)
 
 

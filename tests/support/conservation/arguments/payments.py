@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from btt_chain.crypto import ed25519
 from btt_chain.primitives.account import Id, MultiAddress
-from btt_chain.primitives.voucher import Ed25519Key
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.voucher import REGISTRATION, Ed25519Key, Registration, card_id
 from btt_chain.scale import u8, u16, u32, u64
 from runtime.pallets.payfi import Rates
-from runtime.pallets.payfi.card_types import Limits
+from runtime.pallets.payfi.card_types import Limits, Proof
 from runtime.pallets.payfi.dispute_types import Accept, Contest, DisputeReason
 from runtime.pallets.tokenomics.types import NO_HASH
 from support.conservation.arguments.common import Arguments, of_zeros
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from support.conservation.chooser import Chooser
 
 CURRENCIES = (b"BTT", b"BTT", b"BTT", b"CNY", b"XAU")
+CARD_SEEDS = tuple(bytes([number]) * 32 for number in range(1, 7))
 
 
 def one_payment(c: Chooser, depth: int) -> dict[str, object]:
@@ -46,8 +49,13 @@ def one_dispute(c: Chooser) -> dict[str, object]:
     return {"payment": c.one_of([u64(0), *known * 3])}
 
 
-def card_key(c: Chooser) -> Ed25519Key:
-    return Ed25519Key(bytes(c.one_of(KNOWN)))
+def new_card(c: Chooser) -> dict[str, object]:
+    """A key with its proof for the signer, sometimes for another account."""
+    seed, payfi = c.one_of(CARD_SEEDS), c.runtime.payfi
+    key, until = Ed25519Key(ed25519.public_from_seed(seed)), u64(payfi.calendar.now() + 60_000)
+    owner = c.one_of([c.who(), *[c.situation.signer] * 5])
+    asked = Registration.of(H256(payfi.genesis_hash()), card_id(key), owner, until)
+    return {"key": key, "proof": Proof(until, ed25519.sign(seed, REGISTRATION.encode(asked)))}
 
 
 def one_card(c: Chooser) -> dict[str, object]:
@@ -87,8 +95,8 @@ CALLS: dict[str, Arguments] = {
     },
     "PayFi.withdraw_dispute": lambda c, _: one_dispute(c),
     "PayFi.resolve": lambda c, _: one_dispute(c) | {"to_payer": c.some()},
-    "PayFi.register_card": lambda c, _: {
-        "key": card_key(c), "limits": limits(c), "guardian": c.one_of((None, c.who())),
+    "PayFi.register_card": lambda c, _: new_card(c) | {
+        "limits": limits(c), "guardian": c.one_of((None, c.who())),
     },
     "PayFi.set_card": lambda c, _: one_card(c) | {
         "limits": limits(c), "guardian": c.one_of((None, c.who())), "frozen": c.flag(),

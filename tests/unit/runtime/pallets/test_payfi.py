@@ -113,8 +113,8 @@ def test_what_a_payment_says_is_announced(mall: Mall) -> None:
         id, ALICE, SHOP, payment.reference, 125 * BTT, fee, payment.bucket
     )
     assert payment.units == 5_000
-    assert payment.paid == 125 * BTT
-    assert mall.payfi.payments.references[SHOP, payment.reference] == id
+    assert payment.legs.gross == 125 * BTT
+    assert mall.payfi.payments.references[SHOP, payment.invoice] == id
 
 
 def test_an_invoice_is_paid_once(mall: Mall) -> None:
@@ -332,7 +332,7 @@ def test_a_return_before_settlement_costs_no_fee(mall: Mall) -> None:
     before = mall.money(SHOP)
     id = mall.pay(ALICE, SHOP, 5_000, CNY)
     mall.payfi.refund(signed(SHOP), id, 25 * BTT)
-    assert mall.announced()[-1] == PayFi.Refunded(id, 25 * BTT, False)
+    assert mall.announced()[-1] == PayFi.Refunded(id, ALICE, SHOP, 25 * BTT, False)
     payment = mall.payment(id)
     assert (payment.legs.gross, payment.returned) == (100 * BTT, 25 * BTT)
     assert payment.legs.fee == int(BTT) * 155 // 100
@@ -363,7 +363,7 @@ def test_a_refund_after_settlement_comes_from_the_merchant_and_brings_no_fee_bac
     mall.settle_all()
     before, burned = mall.money(SHOP), mall.burned()
     mall.payfi.refund(signed(SHOP), id, 125 * BTT)
-    assert mall.announced()[-1] == PayFi.Refunded(id, 125 * BTT, True)
+    assert mall.announced()[-1] == PayFi.Refunded(id, ALICE, SHOP, 125 * BTT, True)
     assert mall.money(SHOP) == before - 125 * BTT
     assert mall.money(ALICE) == RICH
     assert mall.burned() == burned
@@ -427,7 +427,7 @@ def test_records_are_removed_after_15_days_in_order(mall: Mall) -> None:
     mall.payfi.payments.payments[ids[1]] = replace(disputed, state=PaymentState.Disputed)
     mall.run(15 * DAY)
     assert ids[0] not in mall.payfi.payments.payments
-    assert (SHOP, disputed.reference) in mall.payfi.payments.references
+    assert (SHOP, disputed.invoice) in mall.payfi.payments.references
     assert ids[2] in mall.payfi.payments.payments  # a dispute ends, and then it goes on
     mall.payfi.payments.payments[ids[1]] = replace(disputed, state=PaymentState.Settled)
     mall.run(1)
@@ -481,7 +481,7 @@ def test_suspension_has_a_cause_that_only_its_remedy_lifts(mall: Mall) -> None:
     with refused(mall, BadOrigin):
         mall.payfi.suspend(signed(SHOP), Id(SHOP), False)
     mall.payfi.suspend(ROOT, Id(SHOP), False)
-    assert mall.announced()[-1] == PayFi.Suspended(SHOP, False)
+    assert mall.announced()[-1] == PayFi.Suspended(SHOP, False, Cause.Disputes)
     mall.pay()
 
 

@@ -8,9 +8,10 @@ import pytest
 
 from runtime.constants import BTT
 from runtime.frame import DispatchError, signed
-from runtime.pallets.payfi import settlement
-from support.payfi import ALICE, BUCKET, DAY, KIOSK, SHOP
+from runtime.pallets.payfi import PayFi, PaymentState, Terms, settlement
+from support.payfi import ALICE, BOB, BTT_CODE, BUCKET, CNY, DAY, KIOSK, SHOP
 from support.payfi_disputes import ANSWER, Court
+from support.runtime import refused
 
 
 @pytest.fixture
@@ -43,3 +44,35 @@ def test_a_merchant_that_closes_and_registers_anew_after_a_stall_stops_no_block(
     assert court.deposit_of(ALICE) == 0
     payfi.close(signed(merchant))
     assert merchant not in payfi.merchants.merchants
+
+
+@pytest.mark.parametrize(
+    ("currency", "units"), [(BTT_CODE, 2), (BTT_CODE, int(99 * BTT)), (CNY, 5_000)]
+)
+def test_nobody_uses_up_the_reference_of_an_invoice_by_another_payment(
+    court: Court, currency: bytes, units: int
+) -> None:
+    # The reference stands in every invoice and QR code; 2 planck once made it useless.
+    court.pay(BOB, SHOP, units, currency, reference=7)
+    id = court.pay(ALICE, SHOP, int(100 * BTT), reference=7)
+    assert court.state_of(id) is PaymentState.Pending
+    with refused(court, PayFi.AlreadyPaid):
+        court.pay(BOB, SHOP, int(100 * BTT), reference=7)
+    references = court.payfi.payments.references
+    assert references[SHOP, court.payment(id).invoice] == id
+    court.run(16 * DAY)  # both records go, with both references
+    court.run(1)
+    assert not list(references.items())
+
+
+def test_a_discount_for_one_payment_costs_a_stake_that_stays_locked(court: Court) -> None:
+    # P21: it is allowed. The saving of a payment at the limit of the discount is a fifth of its
+    # fee, and the stake it needs is worth more than that for its whole term.
+    whole = int(court.payfi.payments.legs(int(1_000 * BTT), terms_of(court, 0)).fee)
+    less = int(court.payfi.payments.legs(int(1_000 * BTT), terms_of(court, 2_000)).fee)
+    assert whole - less == whole // 5
+
+
+def terms_of(court: Court, discount: int) -> Terms:
+    court.people.discounts[SHOP] = discount
+    return court.payfi.payments.terms(SHOP, court.payfi.merchants.get(SHOP), BTT_CODE)

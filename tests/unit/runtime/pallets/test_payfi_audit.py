@@ -59,7 +59,7 @@ def refund_too_much(mall: Mall) -> None:
 def forget_a_reference(mall: Mall) -> None:
     references = mall.payfi.payments.references
     payment = mall.payment(0)
-    del references[payment.merchant, payment.reference]
+    del references[payment.merchant, payment.invoice]
 
 
 def return_a_payment_with_money(mall: Mall) -> None:

@@ -20,8 +20,9 @@ from runtime.frame import ROOT, DispatchError, TokenError, TokenErrorKind, signe
 from runtime.frame.traits import Reasons
 from runtime.pallets.payfi import PayFi, PaymentState
 from runtime.pallets.payfi.authorisations import reference_of
-from runtime.pallets.payfi.card_types import MAX_AUTHS, Limits
+from runtime.pallets.payfi.card_types import MAX_AUTHS, Limits, Proof
 from runtime.pallets.payfi.cards import DEPOSIT
+from runtime.pallets.payfi.types import Invoice
 from runtime.pallets.proxy import ProxyType
 from runtime.weights import pay_fi as weights
 from support.payfi import (
@@ -34,12 +35,14 @@ from support.payfi import (
     DAY_MS,
     HOUR,
     KIOSK,
+    MAX,
     RICH,
     SHOP,
     TILL,
 )
 from support.payfi_cards import (
     BLUE,
+    GENESIS,
     LIMITS,
     RED,
     CardInHand,
@@ -70,7 +73,8 @@ def test_a_voucher_becomes_a_payment_of_the_owner(tills: Tills, card: CardInHand
     assert tills.money(ALICE) == alice - PAID
     assert tills.state_of(0) is PaymentState.Pending
     assert tills.payment(0).payer == ALICE
-    assert tills.announced()[-1] == PayFi.Charged(card.id, u64(tills.counter), u64(0))
+    charged = PayFi.Charged(card.id, u64(tills.counter), u64(0), ALICE, SHOP)
+    assert tills.announced()[-1] == charged
     tills.settle_all()
     assert tills.money(SHOP) == shop + PAID - PAID * 80 // 10_000
 
@@ -221,9 +225,9 @@ def test_a_dropped_card_pays_nothing_and_its_vouchers_never_count_again(tills: T
         tills.charge(used)
     for _ in range(8):
         with refused(tills, PayFi.CardExists):
-            tills.payfi.register_card(signed(ALICE), RED.key, LIMITS, None)
+            tills.register_card(RED)
         tills.run(DAY)
-    tills.payfi.register_card(signed(ALICE), RED.key, LIMITS, None)
+    tills.register_card(RED)
     with refused(tills, PayFi.CardExpired):
         tills.charge(used)
 
@@ -268,7 +272,7 @@ def test_a_key_that_is_no_point_or_of_small_order_is_not_registered(
     tills: Tills, key: Ed25519Key | P256Key
 ) -> None:
     with refused(tills, PayFi.BadKey):
-        tills.payfi.register_card(signed(ALICE), key, LIMITS, None)
+        tills.payfi.register_card(signed(ALICE), key, LIMITS, None, Proof(u64(0), bytes(64)))
 
 
 def test_a_voucher_has_one_size_whatever_it_says(tills: Tills) -> None:
@@ -324,13 +328,69 @@ def test_a_card_is_no_way_around_a_merchants_limits(tills: Tills) -> None:
 # ---- owners and guardians
 
 
-def test_a_card_costs_a_deposit_that_comes_back(tills: Tills) -> None:
+def test_a_card_costs_a_deposit_until_the_chain_forgets_it(tills: Tills) -> None:
     assert tills.card_deposit() == 2 * DEPOSIT
     tills.payfi.drop_card(signed(ALICE), RED.id)
-    assert tills.card_deposit() == DEPOSIT
     assert list(tills.payfi.cards.cards_of.under(ALICE)) == [(BLUE.id, ())]
+    assert tills.card_deposit() == 2 * DEPOSIT  # its key is stored for eight days
+    tills.run(8 * DAY)
+    assert RED.id not in tills.payfi.cards.retired
+    assert tills.card_deposit() == DEPOSIT
     with refused(tills, PayFi.CardExists):
-        tills.payfi.register_card(signed(BOB), BLUE.key, LIMITS, None)
+        tills.register_card(BLUE, BOB)
+
+
+def test_records_of_dropped_cards_cost_as_much_as_those_of_others(tills: Tills) -> None:
+    # With the deposit back at once, 0.1 BTT would fill the state with dropped keys.
+    for number in range(10):
+        card = ed25519_card(bytes([50 + number]) * 32)
+        tills.register_card(card)
+        tills.payfi.drop_card(signed(ALICE), card.id)
+    stored = len(list(tills.payfi.cards.retired.items())) + 2
+    assert tills.card_deposit() == stored * DEPOSIT == 12 * DEPOSIT
+
+
+@BOTH
+def test_nobody_registers_the_key_of_another_ones_card(tills: Tills, card: CardInHand) -> None:
+    fresh = p256_card(b"\x33" * 32) if card is BLUE else ed25519_card(b"\x33" * 32)
+    thief = p256_card(b"\x34" * 32) if card is BLUE else ed25519_card(b"\x34" * 32)
+    until = tills.time.moment() + DAY_MS
+    of_alice = fresh.proof(ALICE, GENESIS, until)
+    changed = replace(of_alice, expires_ms=u64(until + 1))
+    for proof in (
+        thief.proof(BOB, GENESIS, until),  # another key signed
+        of_alice,  # the card agreed to another owner
+        fresh.proof(BOB, b"\x01" * 32, until),  # on another chain
+        changed,
+        Proof(u64(until), bytes(64)),
+    ):
+        with refused(tills, PayFi.BadSignature):
+            tills.register_card(fresh, BOB, proof=proof)
+    tills.register_card(fresh, ALICE, proof=of_alice)
+    assert tills.card(fresh).owner == ALICE
+
+
+def test_a_proof_registers_a_card_once(tills: Tills) -> None:
+    card = ed25519_card(b"\x35" * 32)
+    now = tills.time.moment()
+    for until in (now, now + 7 * DAY_MS + 1):
+        with refused(tills, PayFi.CardExpired):
+            tills.register_card(card, proof=card.proof(ALICE, GENESIS, until))
+    proof = card.proof(ALICE, GENESIS, now + 7 * DAY_MS)
+    tills.register_card(card, proof=proof)
+    tills.payfi.drop_card(signed(ALICE), card.id)
+    tills.run(8 * DAY)  # its owner sold it
+    with refused(tills, PayFi.CardExpired):
+        tills.register_card(card, proof=proof)
+    tills.register_card(card, BOB)
+
+
+def test_a_voucher_is_no_proof_and_a_proof_no_voucher(tills: Tills) -> None:
+    card = ed25519_card(b"\x36" * 32)
+    voucher = tills.voucher(card)
+    stolen = Proof(voucher.expires_ms, card.sign(voucher))
+    with refused(tills, PayFi.BadSignature):
+        tills.register_card(card, BOB, proof=stolen)
 
 
 def test_the_guardian_freezes_and_does_nothing_else(tills: Tills) -> None:
@@ -376,7 +436,7 @@ def test_an_authorisation_is_captured_in_parts_and_the_rest_released(
     tills.payfi.void(signed(SHOP), id)
     assert tills.held() == 0
     assert tills.balances.free(ALICE) == free - 80 * BTT
-    assert tills.announced()[-1] == PayFi.Voided(id, u128(20 * BTT))
+    assert tills.announced()[-1] == PayFi.Voided(id, ALICE, SHOP, u128(20 * BTT))
     assert tills.card(card).auths == 0
 
 
@@ -422,7 +482,7 @@ def test_only_the_merchant_voids_until_it_expires_and_any_account_after(tills: T
 def test_a_block_voids_what_expired_at_most_64(tills: Tills) -> None:
     cards = [ed25519_card(bytes([n]) * 32) for n in range(1, 8)]
     for card in cards:
-        tills.payfi.register_card(signed(ALICE), card.key, LIMITS, None)
+        tills.register_card(card)
         for _ in range(MAX_AUTHS):
             tills.authorise(int(BTT), card, minutes=10)
     tills.run(100)
@@ -505,17 +565,30 @@ def test_an_authorisation_leaves_what_keeps_the_account_alive(tills: Tills) -> N
 
 
 def test_an_authorised_invoice_is_not_paid_by_hand_until_it_is_voided(tills: Tills) -> None:
-    # A payment of 2 planck would otherwise keep the merchant from capturing what it delivered for.
     voucher = tills.voucher()
     tills.charge(voucher, capture=False)
     pay = partial(
-        tills.payfi.pay, signed(BOB), Id(SHOP), u128(2), BTT_CODE, u128(2), voucher.reference, None
+        tills.payfi.pay, signed(BOB), Id(SHOP), u128(PAID), BTT_CODE, MAX, voucher.reference, None
     )
     with refused(tills, PayFi.AlreadyPaid):
         pay()
     again = tills.voucher(BLUE, reference=voucher.reference)
     with refused(tills, PayFi.AlreadyPaid):
         tills.charge(again, BLUE, capture=False)
+    # Another amount is another invoice, and does not keep the merchant from capturing this one.
+    tills.pay(BOB, SHOP, 2, reference=int.from_bytes(voucher.reference, "big"))
+    tills.payfi.capture(signed(SHOP), u64(0), u128(PAID // 4))
+    assert not list(payfi_findings(tills.payfi, tills.money(PAYFI)))
+    with refused(tills, PayFi.AlreadyPaid):
+        pay()
+
+
+def test_a_voided_invoice_can_be_paid_by_hand(tills: Tills) -> None:
+    voucher = tills.voucher()
+    tills.charge(voucher, capture=False)
+    pay = partial(tills.pay, BOB, reference=int.from_bytes(voucher.reference, "big"))
+    with refused(tills, PayFi.AlreadyPaid):
+        pay()
     assert not list(payfi_findings(tills.payfi, tills.money(PAYFI)))
     tills.payfi.void(signed(SHOP), u64(0))
     pay()
@@ -529,7 +602,9 @@ def test_a_captured_invoice_is_paid(tills: Tills) -> None:
         tills.payfi.capture(signed(SHOP), u64(0), u128(PAID // 4))
         assert not list(payfi_findings(tills.payfi, tills.money(PAYFI)))
     tills.payfi.void(signed(SHOP), u64(0))
-    assert tills.payfi.payments.references.get((SHOP, voucher.reference)) == 0
+    invoice = Invoice(voucher.reference, BTT_CODE, u128(PAID))
+    assert tills.payfi.payments.references.get((SHOP, invoice)) == 0
+    assert tills.payment(0).part_of == PAID
     with refused(tills, PayFi.AlreadyPaid):
         tills.charge(tills.voucher(reference=voucher.reference))
 

@@ -7,9 +7,10 @@ import pytest
 from btt_chain.primitives.account import Id
 from btt_chain.scale import u64, u128
 from runtime.accounts import PAYFI, TREASURY
+from runtime.audits.payfi import payfi_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, DispatchError, signed
-from runtime.pallets.payfi import ANALYTICS, PayFi, PaymentState
+from runtime.pallets.payfi import ANALYTICS, Legs, PayFi, PaymentState
 from runtime.pallets.payfi.arbiters import BOND, FINE
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.dispute_types import Accept, DisputeReason, Resolution
@@ -134,19 +135,72 @@ def test_an_accepted_dispute_gives_the_payer_all_without_a_fee(court: Court) -> 
     assert court.burned() == 0
 
 
-def test_an_accepted_part_leaves_the_rest_to_settle_in_the_next_bucket(court: Court) -> None:
+def test_what_is_not_disputed_settles_in_time(court: Court) -> None:
+    # A dispute about one planck once held the whole payment, for ten days.
+    before = court.money(SHOP)
+    id = court.disputed(1)
+    bucket = court.payment(id).bucket
+    left = int(PAID) - 1
+    assert court.payfi.settlement.batches[bucket, SHOP].legs.gross == left
+    court.run(HOUR + BUCKET)
+    fee = -(-left * 80 // 10_000)
+    assert court.money(SHOP) == before + left - fee
+    assert court.money(PAYFI) == 1
+    assert court.state_of(id) is PaymentState.Disputed
+    assert not list(payfi_findings(court.payfi, court.money(PAYFI)))
+    court.accept(id)
+    assert court.money(PAYFI) == 0
+    assert gone(court) == left
+    assert court.state_of(id) is PaymentState.Settled
+    assert not list(payfi_findings(court.payfi, court.money(PAYFI)))
+
+
+def test_what_the_payer_does_not_get_joins_the_rest_that_still_waits(court: Court) -> None:
     before = court.money(SHOP)
     id = court.disputed(int(40 * BTT))
+    bucket = court.payment(id).bucket
+    court.payfi.withdraw_dispute(signed(ALICE), id)
+    assert court.state_of(id) is PaymentState.Pending
+    assert court.payfi.settlement.batches[bucket, SHOP].legs == court.legs(id)
+    assert court.payfi.settlement.batches[bucket, SHOP].count == 1
+    assert court.legs(id).gross == PAID
+    assert court.money(SHOP) == before
+    court.settle_all()
+    assert court.money(SHOP) == before + NET
+
+
+@pytest.mark.parametrize("amount", [int(40 * BTT), int(PAID)])
+def test_what_the_payer_does_not_get_is_paid_at_once_after_the_bucket(
+    court: Court, amount: int
+) -> None:
+    before = court.money(SHOP)
+    id = court.disputed(amount)
     court.run(3 * HOUR)
-    court.accept(id)
-    assert gone(court) == 60 * BTT
-    payment = court.payment(id)
-    assert payment.bucket == court.payfi.calendar.bucket() + 1
-    assert payment.legs.gross == 60 * BTT
-    court.run(BUCKET)
-    assert court.state_of(id) is PaymentState.Settled
-    assert court.money(SHOP) == before + 60 * BTT - 60 * BTT * 80 // 10_000
+    part = int(PAID) - amount
+    assert court.money(SHOP) == before + part - part * 80 // 10_000
+    court.payfi.withdraw_dispute(signed(ALICE), id)
+    assert court.money(SHOP) == before + NET
     assert court.money(PAYFI) == 0
+    assert court.state_of(id) is PaymentState.Settled
+    assert court.payfi.volumes.lost_of(SHOP) == (0, 1)  # one payment, in two parts
+    assert court.payfi.volumes.volume(SHOP) == PAID
+    assert court.payment(id).legs.gross == PAID
+    settled = [event for event in court.announced() if isinstance(event, PayFi.Settled)]
+    assert sum(int(event.count) for event in settled) == 1
+    assert not list(payfi_findings(court.payfi, court.money(PAYFI)))
+    court.payfi.refund(signed(SHOP), id, u128(PAID))  # all of it, out of the merchant's money
+    assert gone(court) == 0
+
+
+def test_what_is_too_little_for_a_fee_settles_without_one(court: Court) -> None:
+    before = court.money(SHOP)
+    id = court.disputed(int(PAID) - 1)
+    assert court.legs(id) == Legs(u128(1))
+    assert not list(payfi_findings(court.payfi, court.money(PAYFI)))
+    court.settle_all()
+    assert court.money(SHOP) == before + 1
+    court.accept(id)
+    assert gone(court) == 1
 
 
 def test_silence_of_the_merchant_gives_the_payer_the_amount_after_72_hours(court: Court) -> None:
@@ -191,7 +245,6 @@ def test_a_withdrawn_dispute_pays_the_merchant(court: Court) -> None:
         court.payfi.withdraw_dispute(signed(BOB), id)
     court.payfi.withdraw_dispute(signed(ALICE), id)
     assert court.deposit_of(ALICE) == 0
-    court.run(BUCKET)
     assert court.money(SHOP) == before + NET
     assert gone(court) == PAID
     assert court.payfi.volumes.lost_of(SHOP) == (0, 1)
@@ -202,7 +255,7 @@ def test_a_payer_who_sees_the_answers_cannot_save_the_deposit(court: Court) -> N
     court.judge(id, 0)
     before = court.money(SHOP)
     court.payfi.withdraw_dispute(signed(ALICE), id)
-    assert court.money(SHOP) == before + BTT
+    assert court.money(SHOP) == before + NET + BTT
     assert gone(court) == PAID + BTT
 
 
@@ -241,7 +294,6 @@ def test_a_panel_divides_the_amount(court: Court, answers: tuple[int, ...], to_p
     id = court.contested()
     court.judge(id, *(int(answer * BTT) for answer in answers))
     assert court.resolution(id) is Resolution.Panel
-    court.run(BUCKET)
     rest = int((100 - to_payer) * BTT)
     forfeited = 0 if to_payer else int(BTT)
     assert gone(court) == rest + forfeited
@@ -257,7 +309,6 @@ def test_a_rest_too_small_for_a_fee_is_the_merchants(court: Court) -> None:
     shop = court.money(SHOP)
     id = court.contested()
     court.judge(id, int(PAID) - 1, int(PAID) - 1)
-    court.run(BUCKET)
     assert court.money(SHOP) == shop + 1
     assert court.money(PAYFI) == 0
 
@@ -448,17 +499,34 @@ def test_the_bond_of_a_merchant_that_vanished_covers_its_payers_in_their_order(
     second = court.pay(BOB, KIOSK, int(700 * BTT))
     court.settle_all()
     court.open(first, int(700 * BTT))
-    assert court.payfi.merchants.get(KIOSK).state == MerchantActive()
     court.open(second, int(700 * BTT), payer=BOB)
-    assert court.payfi.merchants.get(KIOSK).state == MerchantSuspended(Cause.Bond)
-    with refused(court, PayFi.NotActive):
-        court.pay(ALICE, KIOSK)
+    assert court.payfi.merchants.get(KIOSK).state == MerchantActive()
     court.run(ANSWER)
     assert court.outcome(first).to_payer == 700 * BTT
     assert court.outcome(second).to_payer == 300 * BTT
     assert court.outcome(second).unpaid == 400 * BTT
     assert court.bond(KIOSK) == 0
     assert court.money(BOB) == RICH - 400 * BTT
+    assert PayFi.Suspended(KIOSK, True, Cause.Bond) in court.announced()
+    with refused(court, PayFi.NotActive):
+        court.pay(ALICE, KIOSK)
+
+
+def test_a_claim_above_the_bond_suspends_no_merchant_until_it_is_decided(court: Court) -> None:
+    # A deposit of 100 BTT once stopped any merchant for the ten days of a dispute.
+    claim = int(50_000 * BTT)
+    id = court.pay(units=claim)
+    court.settle_all()
+    court.open(id, claim)
+    assert court.deposit_of(ALICE) == 100 * BTT
+    court.pay(BOB)
+    court.contest(id)
+    court.run(3)
+    court.pay(BOB)
+    court.judge(id, 0, 0)
+    assert court.payfi.merchants.get(SHOP).state == MerchantActive()
+    assert not any(isinstance(event, PayFi.Suspended) for event in court.announced())
+    assert gone(court) == claim + 100 * BTT
 
 
 def test_a_suspension_for_a_missing_bond_ends_when_all_open_claims_are_covered(
@@ -466,8 +534,12 @@ def test_a_suspension_for_a_missing_bond_ends_when_all_open_claims_are_covered(
 ) -> None:
     court.people.judged.add(KIOSK)
     id = court.pay(ALICE, KIOSK, int(3_000 * BTT))
+    lost = court.pay(BOB, KIOSK, int(1_001 * BTT))
     court.settle_all()
     court.open(id, int(3_000 * BTT))
+    court.open(lost, int(1_001 * BTT), payer=BOB)
+    court.accept(lost, KIOSK)  # the other claim has all of the bond
+    assert court.outcome(lost).unpaid == 1_001 * BTT
     court.payfi.bond_extra(signed(KIOSK), u128(1_999 * BTT))
     with refused(court, PayFi.NotActive):
         court.pay(ALICE, KIOSK)
@@ -493,15 +565,16 @@ def test_a_missing_bond_is_made_full_before_its_suspension_ends(court: Court) ->
     court.pay(ALICE, KIOSK)
 
 
-def test_a_withdrawn_dispute_beyond_the_bond_leaves_no_suspension(court: Court) -> None:
-    more = int(1_001 * BTT)
-    id = court.pay(units=more)
+def test_the_end_of_the_last_claim_lifts_a_suspension_if_the_bond_is_full(court: Court) -> None:
+    ids = [court.pay(units=int(1_001 * BTT)) for _ in range(2)]
     court.settle_all()
-    court.open(id, more)
+    for id in ids:
+        court.open(id, int(1_001 * BTT))
+    court.accept(ids[1])
     assert court.payfi.merchants.get(SHOP).state == MerchantSuspended(Cause.Bond)
-    court.payfi.withdraw_dispute(signed(ALICE), u64(id))
+    court.payfi.withdraw_dispute(signed(ALICE), u64(ids[0]))
     assert court.payfi.merchants.get(SHOP).state == MerchantActive()
-    assert PayFi.Suspended(SHOP, False) in court.announced()
+    assert PayFi.Suspended(SHOP, False, Cause.Bond) in court.announced()
 
 
 def test_a_merchant_with_an_open_dispute_keeps_its_bond(court: Court) -> None:
@@ -635,8 +708,11 @@ def test_each_step_has_an_event(court: Court) -> None:
     names = [type(event).__name__ for event in court.announced()]
     steps = ["Disputed", "Contested", "PanelSelected", "Judged", "Judged", "Resolved"]
     assert [name for name in names if name in steps] == steps
-    resolved = court.announced()
-    assert PayFi.Resolved(id, Resolution.Panel, u128(5), u128(int(PAID) - 5), u128(0)) in resolved
+    resolved = PayFi.Resolved(
+        id, ALICE, SHOP, False, Resolution.Panel, u128(5), u128(int(PAID) - 5), u128(0)
+    )
+    assert resolved in court.announced()
+    assert PayFi.Contested(id, ALICE, SHOP, REPLY) in court.announced()
 
 
 def test_the_hook_is_charged_with_the_dearest_end_of_a_phase(court: Court) -> None:

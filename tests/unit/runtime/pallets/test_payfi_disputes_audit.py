@@ -11,6 +11,7 @@ from btt_chain.scale import u32, u64, u128
 from runtime.audits.payfi_disputes import dispute_findings
 from runtime.constants import BTT
 from runtime.pallets.payfi import PaymentState
+from runtime.pallets.payfi.card_types import Retired
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.dispute_types import Outcome, Resolution
 from support.payfi import ALICE, SHOP
@@ -101,7 +102,7 @@ def hide_a_card_from_its_owner(street: Street) -> None:
 
 
 def retire_a_card_that_is_registered(street: Street) -> None:
-    street.payfi.cards.retired[RED.id] = u64(1)
+    street.payfi.cards.retired[RED.id] = Retired(ALICE, u64(1))
 
 
 def list_an_authorisation_that_is_gone(street: Street) -> None:

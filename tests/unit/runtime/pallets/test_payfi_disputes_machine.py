@@ -170,11 +170,11 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
 
     @rule(card=CARDS)
     def drop_or_register(self, card: CardInHand) -> None:
-        payfi, owner = self.street.payfi, signed(ALICE)
+        payfi = self.street.payfi
         if card.id in payfi.cards.cards:
-            self.try_to(lambda: payfi.drop_card(owner, card.id))
+            self.try_to(lambda: payfi.drop_card(signed(ALICE), card.id))
             return
-        self.try_to(lambda: payfi.register_card(owner, card.key, LIMITS, None))
+        self.try_to(lambda: self.street.register_card(card))
         if card.id in payfi.cards.cards:  # its vouchers have expired: it counts anew
             self.used[card] = []
 
@@ -208,8 +208,8 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         waiting = sum(int(batch.legs.gross) for _, batch in payfi.settlement.batches.items())
         for number, payment in payfi.payments.payments.items():
             if payment.state is PaymentState.Disputed:
-                late = self.street.dispute_of(int(number)).late
-                waiting += 0 if late else int(payment.legs.gross)
+                dispute = self.street.dispute_of(int(number))
+                waiting += 0 if dispute.late else int(dispute.amount)
         assert self.street.money(PAYFI) == waiting
 
     @invariant()
@@ -218,7 +218,7 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
         open_disputes = [
             one for _, one in payfi.disputes.disputes.items() if one.phase is not DisputePhase.Ended
         ]
-        cards = list(payfi.cards.cards.items())
+        cards = [*payfi.cards.cards.items(), *payfi.cards.retired.items()]
         expected = {
             HoldReason.Bond: sum(int(one.bond) for _, one in payfi.merchants.merchants.items()),
             HoldReason.DisputeDeposit: sum(int(one.deposit) for one in open_disputes),
@@ -266,7 +266,7 @@ class PaymentsDisputesCards(RuleBasedStateMachine):
             match event:
                 case PayFi.Charged():
                     card = self.count(event.card, int(event.counter))
-                    gross = self.street.payment(int(event.payment)).paid
+                    gross = int(self.street.payment(int(event.payment)).legs.gross)
                     self.spent[card, today] = self.spent.get((card, today), 0) + gross
                 case PayFi.Authorised():
                     card = self.count(event.card, int(event.counter))

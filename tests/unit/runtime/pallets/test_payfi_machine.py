@@ -1,8 +1,9 @@
 """P2: whatever settles a payment, in any order, it is settled once, and no planck is lost.
 
-Payments, returns, refunds, settlements by blocks and by hand, disputes before settlement, closed
-and suspended merchants, stalls and changed rates, in random order; after every step the audit (I30
-to I33, I35), and what follows only from the history: I32, I34 and I37 recomputed from events.
+Payments, returns, refunds, settlements by blocks and by hand, disputes before and after settlement,
+closed and suspended merchants, stalls and changed rates, in random order; after every step the
+audit (I30 to I33, I35), and what follows only from the history: I32, I34 and I37 recomputed from
+events.
 """
 
 from __future__ import annotations
@@ -17,9 +18,10 @@ from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import PAYFI
 from runtime.audits.payfi import payfi_findings
+from runtime.audits.payfi_disputes import dispute_findings
 from runtime.constants import BTT
 from runtime.frame import ROOT, DispatchError, signed
-from runtime.pallets.payfi import Batch, Legs, PayFi, PaymentState, Rates
+from runtime.pallets.payfi import Batch, PayFi, PaymentState, Rates
 from support.payfi import (
     ALICE,
     BOB,
@@ -32,8 +34,8 @@ from support.payfi import (
     KIOSK,
     SHOP,
     SLOT_MS,
-    Mall,
 )
+from support.payfi_disputes import Court
 
 PAYERS, SHOPS = (ALICE, BOB, SHOP), (SHOP, KIOSK)
 AMOUNTS = st.one_of(
@@ -46,7 +48,7 @@ class Payments(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.mall = Mall()
+        self.mall = Court()
         self.paid: dict[int, int] = {}
         self.back: dict[int, int] = {}
         self.burned = 0
@@ -83,43 +85,28 @@ class Payments(RuleBasedStateMachine):
             settle, who = self.mall.payfi.settle, Id(known.merchant)
             self.try_to(lambda: settle(signed(BOB), known.bucket, who))
 
-    @rule(number=st.integers(0, 4))
-    def dispute(self, number: int) -> None:
-        """Take a pending payment out of its batch, as a dispute does."""
+    @rule(number=st.integers(0, 4), amount=AMOUNTS, all_of_it=st.booleans())
+    def dispute(self, number: int, amount: int, all_of_it: bool) -> None:
         id = self.recent(number)
         known = self.mall.payfi.payments.payments.get(id)
-        payments = self.mall.payfi.payments
-        if known is not None and payments.state_of(known) is PaymentState.Pending:
-            self.mall.payfi.settlement.remove(known.bucket, known.merchant, known.legs)
-            known.state, known.disputed = PaymentState.Disputed, True
-            payments.payments[id] = known
+        if known is not None:
+            planck = int(known.legs.gross - known.refunded) if all_of_it else amount
+            self.try_to(lambda: self.mall.open(id, planck, payer=known.payer))
 
-    @rule(number=st.integers(0, 4), share=st.integers(0, 100))
-    def resolve(self, number: int, share: int) -> None:
-        """End a dispute: the payer has a share back, the rest settles."""
-        payments, settlement = self.mall.payfi.payments, self.mall.payfi.settlement
+    @rule(number=st.integers(0, 4), accepted=st.booleans())
+    def end_dispute(self, number: int, accepted: bool) -> None:
+        """End a dispute for one of the sides; silence ends it in a block."""
         disputed = [
-            (id, one) for id, one in payments.payments.items() if one.state is PaymentState.Disputed
+            (id, one)
+            for id, one in self.mall.payfi.payments.payments.items()
+            if one.state is PaymentState.Disputed
         ]
-        if not disputed:
-            return
-        id, one = disputed[number % len(disputed)]
-        back = int(one.legs.gross) * share // 100
-        rest = int(one.legs.gross) - back
-        try:
-            legs = payments.legs(rest, one.terms)
-        except PayFi.NothingLeft:
-            back, legs = back + rest, Legs()
-        settlement.give_back(one.payer, u128(back))
-        one.returned += back
-        one.legs, one.state = legs, PaymentState.Returned
-        if legs.gross:
-            one.state = PaymentState.Pending
-            first = self.mall.payfi.calendar.bucket() + 1
-            one.bucket = u32(first)
-            settlement.put(one.bucket, one.merchant, legs)
-        payments.payments[id] = one
-        self.back[int(id)] = self.back.get(int(id), 0) + back
+        if disputed:
+            id, one = disputed[number % len(disputed)]
+            if accepted:
+                self.mall.accept(id, one.merchant)
+            else:
+                self.mall.payfi.withdraw_dispute(signed(one.payer), id)
 
     @rule(slots=st.sampled_from((1, BUCKET - 1, BUCKET, HOUR, HOUR + BUCKET)))
     def go_on(self, slots: int) -> None:
@@ -158,10 +145,9 @@ class Payments(RuleBasedStateMachine):
     def the_audit_finds_nothing(self) -> None:
         pooled = self.mall.money(PAYFI)
         assert not list(payfi_findings(self.mall.payfi, pooled))
-        known = [one for _, one in self.mall.payfi.payments.payments.items()]
+        assert not list(dispute_findings(self.mall.payfi))
         waiting = sum(int(batch.legs.gross) for _, batch in self.batches())
-        disputed = [one for one in known if one.state is PaymentState.Disputed]
-        assert pooled == waiting + sum(int(one.legs.gross) for one in disputed)
+        assert pooled == waiting + sum(self.in_dispute().values())
 
     @invariant()
     def what_was_burned_is_what_was_settled(self) -> None:
@@ -173,8 +159,10 @@ class Payments(RuleBasedStateMachine):
     @invariant()
     def a_payment_ends_once(self) -> None:
         self.read_events()
+        disputed = self.in_dispute()
         for id, one in self.mall.payfi.payments.payments.items():
-            assert self.paid[int(id)] == int(one.returned) + one.legs.net + one.legs.fee
+            ended = int(one.returned) + one.legs.net + one.legs.fee
+            assert self.paid[int(id)] == ended + disputed.get(int(id), 0)
             assert int(one.returned) + int(one.refunded) == self.back.get(int(id), 0)
 
     @invariant()
@@ -196,6 +184,14 @@ class Payments(RuleBasedStateMachine):
 
     def batches(self) -> list[tuple[tuple[u32, AccountId], Batch]]:
         return list(self.mall.payfi.settlement.batches.items())
+
+    def in_dispute(self) -> dict[int, int]:
+        """Return the amounts that open disputes took out of batches, by payment."""
+        return {
+            int(id): int(one.amount)
+            for id, one in self.mall.payfi.disputes.disputes.items()
+            if one.outcome is None and not one.late
+        }
 
     def recent(self, number: int) -> u64:
         return u64(max(0, int(self.mall.payfi.payments.next_payment.value) - 1 - number))
@@ -229,8 +225,12 @@ class Payments(RuleBasedStateMachine):
                     id = int(event.payment)
                     self.back[id] = self.back.get(id, 0) + int(event.amount)
                     if event.settled:
-                        merchant = self.mall.payment(id).merchant
-                        self.flows.append((merchant, today, -int(event.amount)))
+                        self.flows.append((event.merchant, today, -int(event.amount)))
+                case PayFi.Resolved():
+                    id = int(event.payment)
+                    self.back[id] = self.back.get(id, 0) + int(event.to_payer)
+                    if event.late:
+                        self.flows.append((event.merchant, today, -int(event.to_payer)))
                 case _:
                     pass
         self.read = len(self.mall.announced())
