@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-REGISTER: Final = 359_000_000
+REGISTER: Final = 358_000_000
 """5 keys written."""
 CONFIGURE: Final = 162_000_000
 """2 keys written."""
 BOND_EXTRA: Final = 243_000_000
 """3 keys written."""
-CLOSE: Final = 488_000_000
+CLOSE: Final = 486_000_000
 """7 keys written."""
 
 
@@ -24,16 +24,16 @@ def pay(policies: int, opens: int) -> int:
 
     `policies` 0 to 3, `opens` 0 to 1.
     """
-    return 626_000_000 + 29_700_000 * policies + 131_000_000 * opens
+    return 623_000_000 + 32_100_000 * policies + 139_000_000 * opens
 
 
-REFUND: Final = 449_000_000
+REFUND: Final = 451_000_000
 """5 keys written."""
-SETTLE: Final = 958_000_000
+SETTLE: Final = 949_000_000
 """12 keys written."""
-SET_RATES: Final = 72_100_000
+SET_RATES: Final = 72_200_000
 """1 key written."""
-SUSPEND: Final = 85_100_000
+SUSPEND: Final = 85_000_000
 """1 key written."""
 
 
@@ -42,7 +42,7 @@ def settle_due(batches: int) -> int:
 
     `batches` 0 to 256.
     """
-    return 5_100_000 + 382_000_000 * batches
+    return 5_180_000 + 385_000_000 * batches
 
 
 def prune(payments: int) -> int:
@@ -50,22 +50,22 @@ def prune(payments: int) -> int:
 
     `payments` 0 to 512.
     """
-    return 13_700_000 + 205_000_000 * payments
+    return 13_200_000 + 206_000_000 * payments
 
 
-REGISTER_CARD: Final = 332_000_000
+REGISTER_CARD: Final = 466_000_000
 """4 keys written."""
-SET_CARD: Final = 85_500_000
+SET_CARD: Final = 86_100_000
 """1 key written."""
-DROP_CARD: Final = 503_000_000
-"""7 keys written."""
-FREEZE_CARD: Final = 81_000_000
+DROP_CARD: Final = 351_000_000
+"""5 keys written."""
+FREEZE_CARD: Final = 81_700_000
 """1 key written."""
-CHARGE_CARD: Final = 1_170_000_000
+CHARGE_CARD: Final = 1_140_000_000
 """10 keys written."""
-CAPTURE: Final = 1_130_000_000
+CAPTURE: Final = 1_140_000_000
 """14 keys written."""
-VOID: Final = 525_000_000
+VOID: Final = 527_000_000
 """7 keys written."""
 
 
@@ -74,25 +74,25 @@ def void_expired(auths: int) -> int:
 
     `auths` 0 to 64.
     """
-    return 6_490_000 + 534_000_000 * auths
+    return 6_650_000 + 539_000_000 * auths
 
 
 def end_retired(cards: int) -> int:
-    """129 keys written.
+    """257 keys written.
 
     `cards` 0 to 64.
     """
-    return 6_260_000 + 140_000_000 * cards
+    return 6_390_000 + 296_000_000 * cards
 
 
-DISPUTE: Final = 806_000_000
-"""10 keys written."""
-ANSWER: Final = 904_000_000
-"""11 keys written."""
-WITHDRAW_DISPUTE: Final = 988_000_000
-"""13 keys written."""
-RESOLVE: Final = 1_300_000_000
-"""15 keys written."""
+DISPUTE: Final = 771_000_000
+"""9 keys written."""
+ANSWER: Final = 676_000_000
+"""8 keys written."""
+WITHDRAW_DISPUTE: Final = 1_560_000_000
+"""19 keys written."""
+RESOLVE: Final = 1_710_000_000
+"""19 keys written."""
 
 
 def end_phases(disputes: int) -> int:
@@ -100,32 +100,32 @@ def end_phases(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 6_970_000 + 317_000_000 * disputes
+    return 6_510_000 + 316_000_000 * disputes
 
 
 def end_judgements(disputes: int) -> int:
-    """214 keys written.
+    """249 keys written.
 
     `disputes` 0 to 16.
     """
-    return 6_860_000 + 1_540_000_000 * disputes
+    return 6_600_000 + 1_890_000_000 * disputes
 
 
 def end_answers(disputes: int) -> int:
-    """148 keys written.
+    """130 keys written.
 
     `disputes` 0 to 16.
     """
-    return 6_410_000 + 1_100_000_000 * disputes
+    return 9_470_000 + 909_000_000 * disputes
 
 
 SET_POLICY: Final = 111_000_000
 """1 key written."""
-SET_OWN_POLICY: Final = 110_000_000
+SET_OWN_POLICY: Final = 109_000_000
 """1 key written."""
-SET_ARBITERS: Final = 825_000_000
+SET_ARBITERS: Final = 824_000_000
 """1 key written."""
-BOND_ARBITER: Final = 222_000_000
+BOND_ARBITER: Final = 227_000_000
 """3 keys written."""
 UNBOND_ARBITER: Final = 304_000_000
 """4 keys written."""
