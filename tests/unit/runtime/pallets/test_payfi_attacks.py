@@ -49,7 +49,7 @@ def test_a_merchant_that_closes_and_registers_anew_after_a_stall_stops_no_block(
 @pytest.mark.parametrize(
     ("currency", "units"), [(BTT_CODE, 2), (BTT_CODE, int(99 * BTT)), (CNY, 5_000)]
 )
-def test_nobody_uses_up_the_reference_of_an_invoice_by_another_payment(
+def test_another_payment_does_not_use_up_the_reference_of_an_invoice(
     court: Court, currency: bytes, units: int
 ) -> None:
     # The reference stands in every invoice and QR code; 2 planck once made it useless.

@@ -351,7 +351,7 @@ def test_records_of_dropped_cards_cost_as_much_as_those_of_others(tills: Tills) 
 
 
 @BOTH
-def test_nobody_registers_the_key_of_another_ones_card(tills: Tills, card: CardInHand) -> None:
+def test_the_key_of_another_card_is_not_registered(tills: Tills, card: CardInHand) -> None:
     fresh = p256_card(b"\x33" * 32) if card is BLUE else ed25519_card(b"\x33" * 32)
     thief = p256_card(b"\x34" * 32) if card is BLUE else ed25519_card(b"\x34" * 32)
     until = tills.time.moment() + DAY_MS
