@@ -24,17 +24,15 @@ from btt_chain.rpc.views import Account, Json, Views, lower
 from btt_chain.scale import Codec, codec, u32, u64, u128
 from runtime.apis.base import api_name
 
-DIGITS: Final = 39
-"""Maximum decimal digits of an amount in planck."""
-
 Handler: TypeAlias = Callable[..., Json]
 
 
-def planck(value: object) -> int:
-    """Return an amount, given as decimal text or a number."""
-    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= DIGITS:
+def decimal(value: object, *, bits: int) -> int:
+    """Return an integer from 0 to 2**bits - 1, given as decimal text or a number."""
+    digits = len(str((1 << bits) - 1))
+    if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= digits:
         value = int(value)
-    return unsigned(value, bits=128)
+    return unsigned(value, bits=bits)
 
 
 def chosen(kind: type[IntEnum], value: object) -> IntEnum:
@@ -51,17 +49,15 @@ def page_size(most: int, value: object) -> int:
     return min(unsigned(value, bits=32) or most, most)
 
 
-Planck = Annotated[int, Parsed(planck)]
-
 FORMS: Final[Mapping[object, object]] = {
     AccountId: Account,
     H256: Hash,
     bool: Flag,
     u32: U32,
-    u64: Annotated[int, Parsed(partial(unsigned, bits=64))],
-    u128: Planck,
+    u64: Annotated[int, Parsed(partial(decimal, bits=64))],
+    u128: Annotated[int, Parsed(partial(decimal, bits=128))],
 }
-"""JSON forms of the types of arguments."""
+"""JSON forms of the types of arguments. Answers have large numbers as text, so it is read, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,20 +83,22 @@ def derived(
     *,
     defaults: Mapping[str, object] | None = None,
     names: Mapping[str, str] | None = None,
+    forms: Mapping[str, object] | None = None,
     page: int | None = None,
     convert: Callable[[Views, object], Json] | None = None,
 ) -> Handler:
     """Return the handler of a method that calls a runtime API's method.
 
-    `defaults` makes arguments optional; `names` are other names on the wire. `page` is the maximum
-    and the default of `limit`. `convert` makes the answer if the result's own JSON is not it.
+    `defaults` makes arguments optional; `names` are other names on the wire, `forms` the JSON forms
+    of arguments whose types have none. `page` is the maximum and the default of `limit`. `convert`
+    makes the answer if the result's own JSON is not it.
     """
     hints = get_type_hints(function, include_extras=True)
     called, output = api_name(function), codec(hints.pop("return"))
     arguments = []
     for each, hint in hints.items():
         kind, is_optional = _without_none(hint)
-        form = form_of(kind)
+        form = (forms or {}).get(each) or form_of(kind)
         default: object = None if is_optional else inspect.Parameter.empty
         if each == "limit" and page is not None:
             form, default = Annotated[int, Parsed(partial(page_size, page))], page

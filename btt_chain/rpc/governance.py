@@ -11,10 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from btt_chain.rpc.derived import derived
-from btt_chain.rpc.params import U32, Hash
-from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Json, Views
-from btt_chain.scale import encode, u32
 from runtime.apis import governance
 
 PAGE: Final = 100
@@ -43,13 +40,4 @@ class GovernanceApi(Views):
     tracks = derived("gov_tracks", governance.GovernanceApi.tracks)
     milestones = derived("gov_milestones", governance.ChambersApi.milestones)
     referendum = derived("gov_referendum", governance.GovernanceApi.referendum)
-
-    @method("gov_referenda", cost=HEAVY)
-    def referenda(self, before: U32 | None = None, at: Hash | None = None) -> Json:
-        """Return up to a hundred referenda with smaller numbers than `before`, the newest first.
-
-        A call is included if it has at most 1,024 bytes; `gov_referendum` returns longer ones, too.
-        """
-        data = encode(u32 | None, None if before is None else u32(before)) + encode(u32, u32(PAGE))
-        kind = list[governance.ReferendumView]
-        return self.value(self.ask("GovernanceApi_referenda", kind, at, data))
+    referenda = derived("gov_referenda", governance.GovernanceApi.referenda, page=PAGE)

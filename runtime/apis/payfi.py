@@ -178,7 +178,7 @@ class PayFiApi(RuntimeApi, version=1):
         return self._view(id)
 
     def by_reference(
-        self, merchant: AccountId, reference: Reference, currency: Currency, units: u128
+        self, merchant: AccountId, reference: Reference, units: u128, currency: Currency
     ) -> PaymentView | None:
         """Return the payment of an invoice of `units` minor units of a currency.
 

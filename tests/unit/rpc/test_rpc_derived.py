@@ -8,10 +8,12 @@ from decimal import Decimal
 import pytest
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.rpc.derived import chosen, derived, form_of, page_size, planck
+from btt_chain.rpc.derived import chosen, decimal, derived, form_of, page_size
 from btt_chain.rpc.facilities import FacilitiesApi
 from btt_chain.rpc.governance import GovernanceApi
+from btt_chain.rpc.oracle import OracleApi
 from btt_chain.rpc.params import Unfit
+from btt_chain.rpc.payfi import PayFiApi
 from btt_chain.rpc.registry import MARK
 from btt_chain.rpc.tokenomics import TokenomicsApi
 from btt_chain.rpc.views import Views
@@ -30,7 +32,7 @@ PARAMETERS = {
     "gov_milestones": "programme at?",
     "gov_tracks": "at?",
     "gov_referendum": "index at?",
-    "gov_referenda": "before? at?",
+    "gov_referenda": "before? limit? at?",
     "tokenomics_supply": "at?",
     "tokenomics_release": "year at?",
     "tokenomics_pools": "at?",
@@ -39,6 +41,23 @@ PARAMETERS = {
     "staking_contributions": "account at?",
     "mining_operator": "account at?",
     "mining_estimate": "account era? at?",
+    "oracle_getValue": "provider_id key at?",
+    "oracle_getAllValues": "provider_id at?",
+    "oracle_prices": "at?",
+    "oracle_feeders": "at?",
+    "oracle_feeder": "account at?",
+    "payfi_quote": "merchant units currency at?",
+    "payfi_merchant": "account at?",
+    "payfi_payment": "id at?",
+    "payfi_find": "merchant reference at?",
+    "payfi_queue": "at?",
+    "payfi_report": "merchant at?",
+    "payfi_card": "id at?",
+    "payfi_dispute": "payment at?",
+    "payfi_cardsOf": "owner at?",
+    "payfi_authorisations": "card at?",
+    "payfi_policies": "merchant at?",
+    "payfi_arbiters": "at?",
     "work_rules": "at?",
     "work_quote": "model items urgency? check? tier? data_bytes? at?",
     "work_job": "job at?",
@@ -71,20 +90,28 @@ def parameters_of(group: type[Views]) -> dict[str, str]:
 
 def test_each_method_has_the_parameters_that_clients_give_by_position() -> None:
     found: dict[str, str] = {}
-    for group in (FacilitiesApi, GovernanceApi, TokenomicsApi, WorkApi):
+    groups = (FacilitiesApi, GovernanceApi, OracleApi, PayFiApi, TokenomicsApi, WorkApi)
+    for group in groups:
         found |= parameters_of(group)
     assert found == PARAMETERS
 
 
 @pytest.mark.parametrize("value", [0, 100, "0", "340282366920938463463374607431768211455"])
 def test_an_amount_is_a_number_or_decimal_text(value: object) -> None:
-    assert planck(value) == int(str(value))
+    assert decimal(value, bits=128) == int(str(value))
 
 
 @pytest.mark.parametrize("value", [-1, "-1", "1e3", 2**128, "1" * 40, "\u0661", None, 1.5, True])
 def test_other_amounts_are_refused(value: object) -> None:
     with pytest.raises(Unfit):
-        planck(value)
+        decimal(value, bits=128)
+
+
+def test_a_number_has_at_most_the_bits_of_its_type() -> None:
+    assert decimal(str(2**64 - 1), bits=64) == 2**64 - 1
+    for value in (2**64, str(2**64), "1" * 21):
+        with pytest.raises(Unfit):
+            decimal(value, bits=64)
 
 
 def test_a_page_has_a_default_and_a_maximum() -> None:
