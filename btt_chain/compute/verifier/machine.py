@@ -186,6 +186,8 @@ class _State:
     duty: Duty | None = None
     record: Record | None = None
     given_up: bool = False
+    revealed: int | None = None
+    """Slot in which its verdict was first seen on the chain."""
     sent: dict[Task, int] = field(default_factory=dict)
     """Slot in which each action was sent last."""
 
@@ -291,6 +293,12 @@ class Verifiers:
         receipt = duty.job.receipt
         if duty.task is Task.Reveal and (receipt is None or now < reveals_from(receipt)):
             return []
+        if duty.task is Task.Prove:
+            # Not at once: nodes that are a block behind have not seen the verdict, and drop the
+            # proof. Gossip takes the same bytes only once a minute.
+            state.revealed = now if state.revealed is None else state.revealed
+            if now <= state.revealed:
+                return []
         last = state.sent.get(duty.task)
         if last is not None and last <= now < last + RESEND_SLOTS:
             return []

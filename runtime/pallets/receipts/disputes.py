@@ -140,6 +140,10 @@ class Disputes(Component):
         if receipt.proven is not None:
             raise errors.AlreadyProven
         if by is None and all(seat.verdict != place for seat in receipt.seats):
+            if receipt.phase is Phase.Checking and any(
+                seat.verdict is None for seat in receipt.seats
+            ):
+                raise errors.TooEarly  # the state may be a block behind that of its sender
             raise errors.NotAllowed
         if case.is_keyed and by != case.job.requester:
             raise errors.NotAllowed

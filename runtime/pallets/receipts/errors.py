@@ -24,7 +24,7 @@ class NotSeated(Error, index=3):
 
 
 class TooEarly(Error, index=4):
-    """The commit period is not over; reveal from slot `commit_until` on."""
+    """The commit period is not over, or no verifier has revealed this error yet; wait."""
 
 
 class TooLate(Error, index=5):

@@ -288,6 +288,22 @@ def test_a_lie_in_every_item_is_found_proven_and_punished(tensor: int) -> None:
     play.market.audit()
 
 
+def test_a_proof_follows_its_verdict_a_slot_later_so_that_no_node_finds_it_early() -> None:
+    play = scene(*EVERYWHERE)
+    seen: dict[Case, int] = {}
+    while play.market.receipt(play.receipt).phase is not Phase.Ended:
+        seats = {seat.verifier: seat for seat in play.market.receipt(play.receipt).seats}
+        before = len(play.node.kinds(Prove))
+        play.node.block()
+        for action in play.node.kinds(Prove)[before:]:
+            assert play.node.now > seen[action.record.case]
+        for case in {action.record.case for action in play.node.kinds(Reveal)}:
+            if case.verifier in seats and seats[case.verifier].verdict is not None:
+                seen.setdefault(case, play.node.now)
+        play.market.step()
+    assert play.node.kinds(Prove)
+
+
 def test_an_output_that_is_reported_wrongly_is_proven() -> None:
     play = scene(outputs=range(ITEMS))
     play.until(Phase.Ended)
