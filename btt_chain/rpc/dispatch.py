@@ -21,7 +21,7 @@ from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.rpc.access import unsafe_call, unsafe_function
 from btt_chain.rpc.answers import FREE_ANSWER, AnswerSpace, Claim, no_room
 from btt_chain.rpc.backend import BackendError, TimeLimitReached
-from btt_chain.rpc.budget import BYTES_PER_SECOND, Bill
+from btt_chain.rpc.budget import BYTES_PER_SECOND, Bill, network_of
 from btt_chain.rpc.connection import MIN_CHARGE, Call, Connection, Subscription
 from btt_chain.rpc.limits import Limits
 from btt_chain.rpc.preparing import Preparation
@@ -64,6 +64,8 @@ class Caller:
     bucket: TokenBucket | None = None
     connection: Connection | None = None
     bill: Bill = field(default_factory=Bill.unlimited)
+    address: str = ""
+    """IP address, which shares room for answers."""
     uncharged: float = 0.0
     """Accumulated seconds, too few to be charged yet."""
     claim: Claim | None = None
@@ -173,7 +175,7 @@ class Dispatcher:
         message, reply = self._read(caller, raw)
         if reply is None:
             reply = await self._slowly(caller, message)
-        reply = self._with_room(reply, message)
+        reply = self._with_room(caller, reply, message)
         caller.claim = reply.claim
         return reply.frame
 
@@ -211,7 +213,7 @@ class Dispatcher:
                 await connection.run_slow(partial(self._later, caller, connection, message))
                 return
             reply = await self._slowly(caller, message)
-        reply = self._with_room(reply, message)
+        reply = self._with_room(caller, reply, message)
         if reply.frame is None:
             return
         try:
@@ -224,7 +226,7 @@ class Dispatcher:
         await self._act(caller, reply)
 
     async def _later(self, caller: Caller, connection: Connection, message: Message) -> None:
-        reply = self._with_room(await self._slowly(caller, message), message)
+        reply = self._with_room(caller, await self._slowly(caller, message), message)
         if reply.frame is None:
             return
         try:
@@ -233,12 +235,12 @@ class Dispatcher:
             reply.release()
         await self._act(caller, reply)
 
-    def _with_room(self, reply: Reply, message: Message) -> Reply:
+    def _with_room(self, caller: Caller, reply: Reply, message: Message) -> Reply:
         """Return the answer if there is room for it, else a refusal."""
         frame = reply.frame
         if frame is None or len(frame) <= FREE_ANSWER or reply.claim is not None:
             return reply
-        reply.claim = Claim(self.answers)
+        reply.claim = Claim(self.answers, network_of(caller.address))
         if reply.claim.take(len(frame)):
             return reply
         id = message.id if isinstance(message, Request) else None
@@ -291,7 +293,7 @@ class Dispatcher:
     async def _batch(self, caller: Caller, items: Sequence[Request | Malformed]) -> Reply:
         """Return the answers in the order of the calls, in one frame, as clients expect."""
         whole = Reply(None)
-        whole.claim = Claim(self.answers)
+        whole.claim = Claim(self.answers, network_of(caller.address))
         try:
             return await self._fill(caller, items, whole)
         except BaseException:
@@ -323,7 +325,7 @@ class Dispatcher:
 
     async def _part(self, caller: Caller, item: Request | Malformed, whole: Reply) -> Reply:
         """Answer a call of a batch if its caller's budget and the room for answers allow it."""
-        claim = whole.claim or Claim(self.answers)
+        claim = whole.claim or Claim(self.answers, network_of(caller.address))
         wait = await caller.afford()
         id = item.id if isinstance(item, Request) else None
         if id is not None and wait:

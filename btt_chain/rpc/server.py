@@ -250,7 +250,7 @@ class RpcServer:
             return _too_early(wait)
         address = self._address(request, visitor)
         bucket = self.limiter.bucket(address) if visitor.external else None
-        caller = Caller(self.unsafe_allowed(visitor), bucket, bill=bill)
+        caller = Caller(self.unsafe_allowed(visitor), bucket, bill=bill, address=address)
         answer = await self.dispatcher.respond(caller, raw)
         bill.charge(caller.uncharged, monotonic())
         response = web.Response(body=answer or b"", headers=cors | JSON)
@@ -296,7 +296,7 @@ class RpcServer:
         bill = self.visitors.bill(visitor, address, is_websocket=True)
         wire = _Socket(socket, request)
         connection = Connection(wire, limits, address, bucket, bill, self._subscriptions)
-        caller = Caller(self.unsafe_allowed(visitor), bucket, connection, bill)
+        caller = Caller(self.unsafe_allowed(visitor), bucket, connection, bill, address)
         self.sockets[socket] = connection
         self.heartbeats.add(socket, visitor)
         visitor.subscriptions = connection.subscriptions

@@ -15,6 +15,8 @@ from btt_chain.rpc import dispatch as dispatch_module
 from btt_chain.rpc.answers import (
     FREE_ANSWER,
     MAX_ANSWERS,
+    ORIGIN_SHARE,
+    RESERVED,
     RETRY_AFTER,
     AnswerSpace,
     Claim,
@@ -75,10 +77,9 @@ async def test_bytes_of_a_request_whose_connection_ends_are_given_back_at_once(
 
 def test_small_answers_always_have_room_and_large_ones_share_theirs() -> None:
     space = AnswerSpace()
-    large = Claim(space)
+    large = Claim(space, "10.0.0.1")
     assert large.take(MAX_ANSWERS)
-    assert space.is_full
-    other = Claim(space)
+    other = Claim(space, "10.0.0.1")
     assert other.take(FREE_ANSWER)
     assert not other.take(1)
     assert other.is_refused
@@ -87,6 +88,24 @@ def test_small_answers_always_have_room_and_large_ones_share_theirs() -> None:
     assert other.take(1)
     other.release()
     assert space.used == 0
+
+
+def test_an_origin_that_reads_nothing_leaves_room_for_others() -> None:
+    space = AnswerSpace()
+    unread = Claim(space, "10.0.0.1")
+    assert unread.take(MAX_ANSWERS)
+    claims = [Claim(space, f"10.0.1.{number}") for number in range(RESERVED // ORIGIN_SHARE)]
+    for claim in claims:
+        assert claim.take(ORIGIN_SHARE)
+        assert not claim.take(1)
+    assert not Claim(space, "10.0.2.1").take(FREE_ANSWER + 1)
+    assert space.used == MAX_ANSWERS + RESERVED
+    unread.release()
+    assert claims[0].take(MAX_ANSWERS - RESERVED)
+    for claim in claims:
+        claim.release()
+    assert space.used == 0
+    assert Claim(space, "10.0.0.1").take(MAX_ANSWERS)
 
 
 def large_batch(calls: int) -> bytes:
@@ -131,6 +150,7 @@ async def test_one_answer_without_room_is_refused_with_its_id(
     monkeypatch.setattr(dispatch_module, "FREE_ANSWER", 1_000)
     monkeypatch.setattr(answers_module, "FREE_ANSWER", 1_000)
     monkeypatch.setattr(answers_module, "MAX_ANSWERS", 10_000)
+    monkeypatch.setattr(answers_module, "RESERVED", 0)
     for client in (http, ws):
         assert await client.call("state_call", "Echo_echo", "0x" + "00" * 2_000)
         with pytest.raises(CallFailed, match="retry after 5 s"):
