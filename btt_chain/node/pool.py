@@ -34,6 +34,7 @@ from btt_chain.txpool import (
     Validated,
     ValidityUnknown,
     nonce_tag,
+    outbids,
 )
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA, SignedExtra
@@ -123,7 +124,7 @@ class PoolService:
         except (UnsupportedRuntime, StateUnavailable):
             return False
         offered = unchecked_priority(executive, wire)
-        return offered is not None and offered <= holder.priority
+        return offered is not None and not outbids(offered, holder.priority)
 
     def watch(self, hash: bytes, listener: StatusListener) -> Callable[[], None]:
         """Call `listener` on each event of a transaction, until the returned function is called."""

@@ -125,7 +125,7 @@ class Fault(Enum):
     BANNED = 5
     """Refused a while ago, and not validated again."""
     RIVAL = 6
-    """Another one with its account and nonce is in the pool, with at least the same priority."""
+    """Another one with its account and nonce is in the pool, which it does not outbid."""
 
 
 TOLERABLE: Final = frozenset({Fault.LATE, Fault.BANNED, Fault.RIVAL})

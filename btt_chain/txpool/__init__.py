@@ -33,6 +33,7 @@ from btt_chain.txpool.types import (
     Validate,
     Validated,
     nonce_tag,
+    outbids,
 )
 
 __all__ = [
@@ -66,4 +67,5 @@ __all__ = [
     "Validated",
     "ValidityUnknown",
     "nonce_tag",
+    "outbids",
 ]

@@ -20,7 +20,7 @@ from btt_chain.txpool.errors import (
 from btt_chain.txpool.future import Future
 from btt_chain.txpool.ready import Ready
 from btt_chain.txpool.senders import Senders
-from btt_chain.txpool.types import U64_MAX, CanPay, Limits, PoolStatus, Transaction
+from btt_chain.txpool.types import U64_MAX, CanPay, Limits, PoolStatus, Transaction, outbids
 
 
 def status_of(ready: Ready, future: Future) -> PoolStatus:
@@ -90,10 +90,10 @@ class Admission:
             raise SenderFunds(self._status(), fees)
 
     def check_priority(self, tx: Transaction, rivals: Sequence[Transaction]) -> None:
-        """Refuse a transaction unless it pays more than all that it replaces."""
+        """Refuse a transaction unless it outbids all that it replaces, together."""
         if rivals:
             old = min(sum(rival.priority for rival in rivals), U64_MAX)
-            if tx.priority <= old:
+            if not outbids(tx.priority, old):
                 raise TooLowPriority(old, tx.priority, rivals[0].hash)
         if self._ready.would_cycle(tx, rivals):
             raise CycleDetected

@@ -80,7 +80,7 @@ class AlreadyImported(PoolError):
 
 
 class TooLowPriority(PoolError):
-    """Other transactions provide its tags, with the same or a higher priority."""
+    """Other transactions provide its tags, and it does not outbid them (`outbids`)."""
 
     code = 1014
     data = (

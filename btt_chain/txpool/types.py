@@ -15,6 +15,8 @@ from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 
 U64_MAX: Final = 2**64 - 1
 U32_MAX: Final = 2**32 - 1
+RAISE: Final = 10
+"""Part of the priority by which a replacement must exceed it: a tenth. Source: Ethereum nodes."""
 
 
 class BlockRef(NamedTuple):
@@ -210,6 +212,15 @@ class Transaction:
 
     def __post_init__(self) -> None:
         self.rank = (-self.priority, self.valid_till, self.seq, self.hash)
+
+
+def outbids(offered: int, held: int) -> bool:
+    """Return True if a transaction of the priority `offered` replaces one of `held`.
+
+    Each replacement is gossiped to all nodes, and only the last one pays: so it needs a raise.
+    """
+    needed = held + max(1, held // RAISE)
+    return held < offered and offered >= min(needed, U64_MAX)
 
 
 def nonce_tag(account: bytes, nonce: int) -> bytes:

@@ -31,6 +31,7 @@ from btt_chain.txpool import (
     Unactionable,
     ValidityUnknown,
     nonce_tag,
+    outbids,
 )
 from unit.txpool.pool_world import ALICE, BOB, World
 
@@ -361,6 +362,34 @@ def test_a_better_payer_usurps_the_place(world: World) -> None:
         StatusEvent(old, Status.USURPED, by=new),
         StatusEvent(new, Status.READY),
     ]
+
+
+def test_an_account_that_raises_by_the_least_replaces_few_times(world: World) -> None:
+    world.add("first", "1", priority=1_000)
+    replaced = 0
+    for priority in range(1_001, 4_000):
+        try:
+            world.add(f"next {priority}", "1", priority=priority)
+        except TooLowPriority:
+            continue
+        replaced += 1
+    assert replaced == 14  # each pays a tenth more: 1.1^14 < 4 < 1.1^15
+
+
+@pytest.mark.parametrize(
+    ("offered", "held", "is_enough"),
+    [
+        (1, 0, True),
+        (1, 1, False),
+        (2, 1, True),
+        (21, 20, False),
+        (22, 20, True),
+        (2**64 - 1, 2**64 - 2, True),
+        (2**64 - 1, 2**64 - 1, False),
+    ],
+)
+def test_a_replacement_needs_a_tenth_more(offered: int, held: int, is_enough: bool) -> None:
+    assert outbids(offered, held) is is_enough
 
 
 def test_a_replacement_of_several_must_outbid_their_sum(world: World) -> None:
