@@ -151,11 +151,21 @@ class Recent:
         known = self._ends.get(message_id)
         return [] if known is None else known[1]
 
-    def forget(self, sender: ID) -> None:
-        """Forget what a peer delivered: after a reconnect it may deliver it again."""
-        for _, senders in self._ends.values():
-            if sender in senders:
-                senders.remove(sender)
+    def forget(self, sender: ID, is_done: Callable[[bytes], bool] = lambda _: True) -> None:
+        """Forget what a peer delivered: after a reconnect it may deliver it again.
+
+        Messages that it was the first to deliver are dropped with it where they still wait, so
+        they are new again, by any peer, unless `is_done`.
+        """
+        lost = []
+        for message_id, (_, senders) in self._ends.items():
+            if sender not in senders:
+                continue
+            if senders[0] == sender and not is_done(message_id):
+                lost.append(message_id)
+            senders.remove(sender)
+        for message_id in lost:
+            del self._ends[message_id]
 
     def stop(self) -> None:
         """Do nothing: there is no thread. The library calls this."""
@@ -326,7 +336,7 @@ class ContainedPubsub(Pubsub):
             self._readers[peer] -= 1
             if not self._readers[peer]:
                 del self._readers[peer]
-                self.recent.forget(peer)
+                self.recent.forget(peer, self._published.has)
 
     async def _read(self, peer: ID, stream: INetStream) -> None:
         buffer = bytearray()

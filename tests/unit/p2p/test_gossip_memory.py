@@ -59,6 +59,21 @@ def test_what_a_peer_that_left_handed_over_is_forgotten_and_the_message_is_not()
     assert recent.has(b"1")
 
 
+def test_a_message_that_waited_when_its_first_sender_left_is_new_again() -> None:
+    recent = Recent(60, Clock())
+    for message in (b"waits", b"passed on"):
+        recent.add(message, ALICE)
+        recent.add(message, BOB)
+    recent.add(b"of bob", BOB)
+    recent.add(b"of bob", ALICE)
+    recent.forget(ALICE, lambda message: message == b"passed on")
+    assert not recent.has(b"waits")
+    assert recent.add(b"waits", BOB)
+    assert recent.has(b"passed on")
+    assert recent.has(b"of bob")
+    assert recent.senders(b"passed on") == recent.senders(b"of bob") == [BOB]
+
+
 class Stream:
     """A stream whose peer sends these bytes and ends."""
 
