@@ -76,7 +76,7 @@ MAX_REMEMBERED: Final = 1_024
 MAX_ENDPOINTS: Final = 8
 """Maximum number of endpoints that are tried for one blob."""
 MAX_BREAKS: Final = 16
-"""Maximum number of streams to one endpoint for one blob, as long as each brings something."""
+"""Maximum number of streams of one endpoint that break off within one blob; each brought data."""
 REBUILD_SECONDS: Final = 1.0
 
 
@@ -352,7 +352,8 @@ class _Inside:
         return address
 
     async def _fetch_from(self, address: Address, wanted: _Wanted) -> None:
-        for _ in range(MAX_BREAKS):
+        breaks = 0
+        while breaks < MAX_BREAKS:
             before = wanted.got
             try:
                 async with self._stream(address) as stream:
@@ -367,9 +368,12 @@ class _Inside:
                 note("fetch", error)
                 if wanted.got == before:
                     raise _Liar(f"the connection failed: {type(error).__name__}") from None
+                breaks += 1
             else:
                 if wanted.done:
                     return
+                if wanted.got == before:
+                    raise _Liar("it sends nothing")
         raise _Liar("the connection breaks again and again")
 
     async def _pull(self, stream: INetStream, wanted: _Wanted) -> None:

@@ -206,6 +206,28 @@ async def test_a_connection_that_breaks_is_made_anew_and_nothing_comes_twice(
     assert asked == [0, PIECE, 2 * PIECE, 3 * PIECE]
 
 
+async def test_streams_that_end_by_their_time_are_no_breaks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blob_host, "MAX_BREAKS", 1)
+    monkeypatch.setattr(blob_host, "STREAM_SECONDS", 0.02)
+    streams: list[int] = []
+
+    async def slow(stream: INetStream) -> None:
+        streams.append(0)
+        question = await next_question(stream)
+        await trio.sleep(0.02)
+        await answer(stream, honest_piece(question))
+        await read_frame(stream, QUESTION_BYTES)  # so that the answer has arrived
+
+    into = empty(tmp_path)
+    async with hostile(slow) as endpoint, fetching() as client:
+        await client.fetch([endpoint], NAME, into, limit=len(DATA))
+
+    assert into.load(NAME, len(DATA)) == DATA
+    assert len(streams) == 4
+
+
 async def test_a_blob_that_became_another_meanwhile_is_not_put_together(tmp_path: Path) -> None:
     async def changing(stream: INetStream) -> None:
         while True:
