@@ -2,8 +2,8 @@
 
 With a password the files are useless without it. Without one the node makes `secret` beside them,
 32 random bytes, and uses that: then a copied key file is useless without `secret`, but any reader
-of the folder has the keys. The folder is read again at each query, so keys can be added and removed
-while the node runs.
+of the folder has the keys. The folder is read again when its keys are listed, a file when its key
+is asked for, so keys can be added and removed while the node runs.
 
 Python cannot wipe memory; the guarantee is that no secret appears in a message or a `repr`.
 """
@@ -125,8 +125,10 @@ class Keystore:
 
     def pair(self, key_type: bytes, public: bytes) -> KeyPair | None:
         """Return the key pair, None if the keystore lacks it."""
-        self._look()
-        held = self._files.get(_name(key_type, public))
+        name = _name(key_type, public)
+        if not self._is_current(name):
+            self._look()
+        held = self._files.get(name)
         if held is not None and held.pair is not None:
             return held.pair
         return self._memory.get((key_type, public))
@@ -182,6 +184,22 @@ class Keystore:
         return f"Keystore({str(self.folder)!r}, {len(self._files) + len(self._memory)} keys)"
 
     # ---- files
+
+    def _is_current(self, name: str) -> bool:
+        """Return True if a key's file is as it was read, or missing as before.
+
+        A validator asks for a pair at each vote: one file is looked at, not the whole folder.
+        """
+        if self.folder is None:
+            return True
+        held = self._files.get(name)
+        try:
+            stamp = _stamp((self.folder / name).lstat())
+        except FileNotFoundError:
+            return held is None
+        except OSError:
+            return False
+        return held is not None and held.stamp == stamp
 
     def _look(self) -> None:
         for problem in self.refresh():

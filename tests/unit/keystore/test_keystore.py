@@ -232,6 +232,43 @@ def test_only_files_that_changed_are_read_again(
     assert opened == []
 
 
+def test_a_pair_is_found_without_listing_the_folder(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Keystore.open(folder)
+    store.insert(BABE, "//Alice")
+    listed: list[object] = []
+    real = os.scandir
+
+    def watched(path: Path) -> object:
+        listed.append(path)
+        return real(path)
+
+    monkeypatch.setattr(os, "scandir", watched)
+    for _ in range(3):
+        assert store.pair(BABE, ALICE.public) is not None
+        assert store.pair(GRANDPA, ALICE_GRANDPA.public) is None
+    assert listed == []
+
+
+def test_a_pair_follows_its_file_at_once(folder: Path) -> None:
+    running, command = Keystore.open(folder), Keystore.open(folder)
+    assert running.pair(BABE, ALICE.public) is None
+    command.insert(BABE, "//Alice")
+    assert running.pair(BABE, ALICE.public) == ALICE
+    path = file_of(folder)
+    path.chmod(0o644)
+    assert running.pair(BABE, ALICE.public) is None
+    path.chmod(0o600)
+    assert running.pair(BABE, ALICE.public) == ALICE
+    kept = path.read_bytes()
+    path.unlink()
+    assert running.pair(BABE, ALICE.public) is None
+    path.write_bytes(kept)
+    path.chmod(0o600)
+    assert running.pair(BABE, ALICE.public) == ALICE
+
+
 def test_keys_in_memory_leave_no_file(folder: Path) -> None:
     store = Keystore.open(folder)
     store.remember(BABE, "//Alice")
