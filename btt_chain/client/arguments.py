@@ -29,6 +29,8 @@ from btt_chain.scale.metadata import (
 )
 from btt_chain.scale.portable import MULTI_ADDRESS, Plain
 
+_ABSENT: Final = frozenset({"null", "none"})
+"""Words for an option without a value; answers show it as `none`."""
 _NAMED_ARGUMENT: Final = re.compile("([A-Za-z_][A-Za-z0-9_]*)=")
 
 
@@ -123,7 +125,7 @@ class Arguments:
         value: Plain = text
         if text[:1] in {"[", "{", '"'}:
             value = _json(text, where)
-        elif text == "null" and self._types.is_option(type_id):
+        elif text in _ABSENT and self._types.is_option(type_id):
             value = None
         return self._prepare(type_id, value, where, money)
 

@@ -60,3 +60,10 @@ def test_a_tuple_is_taken_as_bytes_too(decoder: ChainMetadata) -> None:
     assert not isinstance(entry.type, PlainEntry)
     key = decoder.arguments.read(entry.type.key, "0x" + b"babe".hex() + "80" + BABE, "key")
     assert key == ["0x" + b"babe".hex(), f"0x{BABE}"]
+
+
+def test_an_option_without_a_value_is_none_or_null(decoder: ChainMetadata) -> None:
+    encode = decoder.arguments.encode_call
+    wanted = encode("TierStaking.stake", ["10BTT", "2", "null"])
+    assert encode("TierStaking.stake", ["10BTT", "2", "none"]) == wanted
+    assert encode("System.remark", ["none"]) == encode("System.remark", ["0x" + b"none".hex()])
