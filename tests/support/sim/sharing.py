@@ -1,13 +1,13 @@
-"""Results that one node of a world computes for all: ruling 19.
+"""Results that one node of a simulation computes for all.
 
-All nodes run the same runtime, so one node's result for the same bytes is that of each:
-the changes that a block makes to its parent's state, what a header claims, the epoch that a slot
-lies in by its parent's state, what a header or a message of GRANDPA says. Each is still asked for
-by each node, when it needs it, and refused where it has not got the block that it is about.
+All nodes run the same runtime, so one node's result for the same bytes is that of each: the
+changes that a block makes to its parent's state, the claim of a header, the epoch of a slot by its
+parent's state, a decoded header or message of GRANDPA. Each node still requests each of them when
+it needs it, and is refused while it lacks the block that the result belongs to.
 
-So that this is no article of faith: one seed in fifty shares nothing (`Scenario.of`), and of the
-blocks of all others one in eight is executed again by the first who imports it, and must lead to
-the very same changes. Refusals are not shared.
+This is tested: one seed in fifty shares nothing (`Scenario.of`), and in all others one block in
+eight is executed again by the first node that imports it, and must make the same changes. Refusals
+are not shared.
 """
 
 from __future__ import annotations

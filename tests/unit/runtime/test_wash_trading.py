@@ -39,7 +39,7 @@ INSIDERS = (DEVELOPMENT_FUND, TREASURY)
 """The development fund, and who gets the Foundation's leg as long as it has no account."""
 PPM = 10**6
 KAPPA = 180_000
-"""Of every fee, in parts of a million (ruling 27)."""
+"""Of every fee, in parts of a million."""
 THRESHOLD = 10_000 * int(BTT)
 """The price from which burns are at their highest, as genesis has it."""
 PRICES = (1, 100_000, 2_000_000, 2_000_000_000)

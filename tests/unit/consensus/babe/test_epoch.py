@@ -19,7 +19,7 @@ def hashed(*parts: bytes) -> bytes:
     return hashlib.blake2b(b"".join(parts), digest_size=32).digest()
 
 
-# ---- randomness, by hand (ruling A5)
+# ---- randomness, by hand (docs/sessions.md)
 
 
 def test_randomness_comes_from_the_epoch_before_the_one_that_announces_it() -> None:

@@ -404,7 +404,7 @@ def test_an_expelled_validator_is_barred_for_a_term_and_replaced_at_once(chain: 
 def by_ruling(
     bonds: Sequence[int], scores: Sequence[int], operators: Sequence[AccountId]
 ) -> list[Fraction]:
-    """The formula of ruling A7, in exact fractions of one."""
+    """The formula of docs/staking.md, in exact fractions of one."""
     all_bonds, all_scores = Fraction(sum(bonds)), Fraction(sum(scores))
     shares = [bond / all_bonds for bond in bonds]
     counted = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from btt_chain.primitives.account import Id
+from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC, is_assigned
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.constants import BTT
@@ -291,6 +291,20 @@ def test_each_block_reviews_two_hospitals_in_turn(town: FacilityRuntime) -> None
     assert town.facilities.count() == 4
     town.tick()
     assert town.facilities.count() == 5
+
+
+def test_a_review_of_more_than_all_hospitals_reviews_each_once(town: FacilityRuntime) -> None:
+    for who in MORE[:3]:
+        town.confirm(who)
+    reviewed: list[AccountId] = []
+
+    def may_count(who: AccountId) -> bool:
+        reviewed.append(who)
+        return True
+
+    assert town.facilities.roster.review(7, may_count) == 3
+    assert sorted(reviewed) == sorted(MORE[:3])
+    assert town.facilities.count() == 3
 
 
 def test_a_hospital_that_leaves_or_is_suspended_counts_no_longer_at_once(

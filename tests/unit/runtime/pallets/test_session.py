@@ -376,7 +376,7 @@ def test_an_eviction_leaves_no_session_with_too_few_validators(chain: SessionCha
     assert [key for key, _ in chain.recorder.now] == [ALICE.author.public, DAVE.author.public]
 
 
-def test_session_keys_are_64_bytes_in_the_order_of_rulings() -> None:
+def test_session_keys_are_64_bytes_babe_before_grandpa() -> None:
     encoded = codec(SessionKeys).encode(keys_of("Alice"))
     assert encoded == ALICE.author.public + ALICE.voter.public
 
