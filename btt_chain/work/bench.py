@@ -191,7 +191,7 @@ def heading() -> str:
 
 
 def whole(work: Callable[[], object]) -> list[float]:
-    """Return the milliseconds of processor time of a function."""
+    """Return the milliseconds of processor time of one call, as a list of one."""
     start = time.process_time()
     work()
     return [1000 * (time.process_time() - start)]

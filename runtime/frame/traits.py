@@ -53,7 +53,7 @@ class Inspect(Protocol):
         """Return the sum of free and reserved balance."""
 
     def reducible_balance(self, who: AccountId, *, keep_alive: bool = False) -> u128:
-        """Return the amount that `who` can spend now."""
+        """Return the planck that `who` can spend; if `keep_alive`, without losing the account."""
 
     def ensure_not_pool(self, who: AccountId) -> None:
         """Raise TokenError Unsupported for pools: only their own pallet may move their money."""

@@ -21,7 +21,7 @@ class Post(Protocol):
     """Sender of one delivery; `Transport` implements it."""
 
     async def post(self, headers: Mapping[str, str], body: bytes, /) -> Result:
-        """Send a body once."""
+        """Send a body once; return the status, or why there is none."""
         ...
 
 

@@ -24,7 +24,7 @@ class Table(Operator, index=4):
         return (int(self.x),)
 
     def check(self, name: str, inputs: Sequence[Tensor], out: Tensor) -> None:
-        """Check that the shape does not change."""
+        """Check that the output has the shape of the input. Raises ModelRefused."""
         expect(name, out, inputs[0].dims)
 
     def element(self, index: int, out: Tensor, read: Inputs) -> int:

@@ -50,7 +50,7 @@ class Fungible(Component):
         return data.free + data.reserved
 
     def reducible_balance(self, who: AccountId, *, keep_alive: bool = False) -> u128:
-        """Return the amount that `who` can spend now."""
+        """Return the planck that `who` can spend; if `keep_alive`, without losing the account."""
         info = self.account[who]
         kept = untouchable(info.data)
         needed = keep_alive or not may_lose_provider(info)

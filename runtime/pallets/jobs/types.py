@@ -394,7 +394,7 @@ class Models(Protocol):
     """The registry of models."""
 
     def get(self, model: H256) -> ModelRecord | None:
-        """Return the record of a model."""
+        """Return the record of a model; None if it is not registered."""
 
     def open_job(self, model: H256) -> None:
         """Count an open job of a model."""
@@ -423,7 +423,7 @@ class Mining(Protocol):
         """Return the price of a unit of the chain's own jobs, and the amount available now."""
 
     def spend_unallocated(self, to: AccountId, amount: u128) -> None:
-        """Pay the account `to` for a job of the chain itself."""
+        """Pay `amount` planck of the unallocated emission for a job of the chain itself."""
 
     def record(
         self,

@@ -120,4 +120,4 @@ class Burns(Protocol):
         *,
         force: bool = False,
     ) -> None:
-        """Destroy an amount on hold."""
+        """Destroy planck on hold; if `force`, also what a lock needs. Raises TokenError."""

@@ -30,7 +30,7 @@ class Dividends(Component):
             self.compute_inflow.value += amount
 
     def promised(self) -> int:
-        """Return the amount set aside, and the income of this era, a part of which will be."""
+        """Return the planck set aside, and this era's income, of which a part will be set aside."""
         return int(self.earmarked.value) + int(self.compute_inflow.value)
 
     def compute_inflow_of_era(self) -> u128:

@@ -124,7 +124,7 @@ class ReleaseControl(Component):
         return max(0, self._ceiling(self.year_now()) - self.released_now())
 
     def unvested(self) -> int:
-        """Return the part of the contractual rows not released yet, by their contracts."""
+        """Return the planck of the contractual rows that their contracts have not released yet."""
         rows = self.contractual_rows.peek()
         return sum(int(row.amount) for row in rows) - contractual(rows, self.clock.now())
 
