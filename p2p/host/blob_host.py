@@ -353,7 +353,7 @@ class _Inside:
 
     async def _fetch_from(self, address: Address, wanted: _Wanted) -> None:
         breaks = 0
-        while breaks < MAX_BREAKS:
+        while not wanted.done:
             before = wanted.got
             try:
                 async with self._stream(address) as stream:
@@ -366,15 +366,11 @@ class _Inside:
                 raise _Liar("it is too slow") from None
             except Exception as error:  # noqa: BLE001  (libp2p ends a stream in a dozen ways)
                 note("fetch", error)
+                breaks += 1
                 if wanted.got == before:
                     raise _Liar(f"the connection failed: {type(error).__name__}") from None
-                breaks += 1
-            else:
-                if wanted.done:
-                    return
-                if wanted.got == before:
-                    raise _Liar("it sends nothing")
-        raise _Liar("the connection breaks again and again")
+                if breaks == MAX_BREAKS:
+                    raise _Liar("the connection breaks again and again") from None
 
     async def _pull(self, stream: INetStream, wanted: _Wanted) -> None:
         """Request pieces until the blob is complete, or half of the stream's time has passed."""
