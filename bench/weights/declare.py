@@ -39,6 +39,8 @@ class Case:
     """Function that is measured instead of a call."""
     without: tuple[tuple[Origin, Call, int], ...] = ()
     """Calls to subtract, with their number: they have their own weight."""
+    prepaid: int = 0
+    """Picoseconds that the call pays for hooks of later blocks, which have their own benchmark."""
     fails: bool = False
     """True if the call fails in its worst case; any other failure is an error of the benchmark."""
 

@@ -107,7 +107,8 @@ def compare(bench: Bench, each: Benchmark, point: Point, costs: database.Costs) 
     sample = bench.measure(replace(case, without=()))
     length = len(case.call.raw)
     real = total(sample, costs) + costs.extrinsic + length * costs.extrinsic_byte
-    declared = sample.declared + block.BASE_EXTRINSIC + length * block.EXTRINSIC_BYTE
+    declared = sample.declared - case.prepaid
+    declared += block.BASE_EXTRINSIC + length * block.EXTRINSIC_BYTE
     ratio = real / declared
     well = LOWEST <= ratio <= HIGHEST
     components = ", ".join(f"{name} {value:,}" for name, value in point.items())

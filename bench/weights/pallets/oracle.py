@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.weights.declare import Case, benchmark
 from bench.weights.pallets.mining import operator
 from bench.weights.state import Bench
@@ -25,6 +27,7 @@ from runtime.pallets.oracle.types import (
     Waiting,
     Watch,
 )
+from runtime.weights import oracle as weights
 
 PRICE = 4 * 10**17
 NEVER = u64(u64.MAX)
@@ -68,6 +71,11 @@ def keys(b: Bench, fed: int = 0) -> list[AccountId]:
     return who
 
 
+def combined(case: Case) -> Case:
+    """Return the case of a call that pays for new medians of all keys."""
+    return replace(case, prepaid=MAX_KEYS * weights.COMBINE)
+
+
 @benchmark("Oracle.feed_values", values=(1, MAX_KEYS))
 def feed_values(b: Bench, values: int) -> Case:
     """Feed that many keys: as the last feeder of the block, which was paused."""
@@ -78,7 +86,8 @@ def feed_values(b: Bench, values: int) -> Case:
     oracle.paused.value = who
     oracle.feeders.feeders[who[-1]] = feeder
     fed = [(key(place), u128(PRICE + place)) for place in range(values)]
-    return b.signed(who[-1], "Oracle", "feed_values", values=fed)
+    case = b.signed(who[-1], "Oracle", "feed_values", values=fed)
+    return replace(case, prepaid=2 * values * weights.COMBINE)  # in this block, and once expired
 
 
 @benchmark("Oracle.join")
@@ -91,7 +100,7 @@ def join(b: Bench) -> Case:
 def leave(b: Bench) -> Case:
     """Leave, as an admitted feeder with values of all keys."""
     who = keys(b, MAX_KEYS)
-    return b.signed(who[-1], "Oracle", "leave")
+    return combined(b.signed(who[-1], "Oracle", "leave"))
 
 
 @benchmark("Oracle.withdraw")
@@ -114,14 +123,14 @@ def set_rule(b: Bench) -> Case:
 def admit(b: Bench) -> Case:
     """Withdraw the admission of a feeder with values of all keys."""
     who = keys(b, MAX_KEYS)
-    return b.root("Oracle", "admit", who=who[-1], admitted=False)
+    return combined(b.root("Oracle", "admit", who=who[-1], admitted=False))
 
 
 @benchmark("Oracle.slash")
 def slash(b: Bench) -> Case:
     """Burn the whole bond of a feeder with values of all keys."""
     who = keys(b, MAX_KEYS)
-    return b.root("Oracle", "slash", who=who[-1], bps=u16(10_000))
+    return combined(b.root("Oracle", "slash", who=who[-1], bps=u16(10_000)))
 
 
 @benchmark("Oracle.attest")
