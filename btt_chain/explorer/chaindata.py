@@ -1,0 +1,126 @@
+"""What pages know of the chain: metadata by version, names of accounts, amounts and addresses."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.client.chain import read_properties
+from btt_chain.client.decoding import EventView, ExtrinsicView
+from btt_chain.client.errors import ClientError
+from btt_chain.client.items import docs_of, find_variant
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.crypto.development import dev_key, dev_path
+from btt_chain.explorer.index.queries import Index
+from btt_chain.explorer.index.reading import EventPart, SpecReader
+from btt_chain.explorer.index.source import ChainNames, chain_metadata
+from btt_chain.explorer.text import of_bytes
+from btt_chain.primitives import ss58
+from btt_chain.scale.compact import compact_encode
+
+MAX_SPECS: Final = 4
+"""Maximum number of versions whose metadata are kept in memory, about 8 MiB each."""
+TRIAL_KINDS: Final = ("Development", "Local")
+"""Types of chains on which the well-known development keys have their names."""
+DEV_PATHS: Final = (
+    *map(dev_path, range(24)), *(f"//Provider//{place}" for place in range(16)), "//Hospital",
+)  # fmt: skip
+"""Keys of the accounts of development chains and of `devnet`."""
+POOL: Final = b"modl"
+"""First bytes of accounts without a key, which belong to pallets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undecoded:
+    """An extrinsic that the metadata do not describe."""
+
+    reason: str
+
+
+class ChainData:
+    """The metadata of a chain's versions, and how its accounts and amounts are shown."""
+
+    def __init__(self, index: Index, names: ChainNames) -> None:
+        self.names = names
+        self.currency, self.prefix = read_properties(names.properties)
+        self._index = index
+        self._specs: OrderedDict[int, SpecReader] = OrderedDict()
+        self._labels: dict[bytes, str] = {}
+        if names.kind in TRIAL_KINDS:
+            for path in DEV_PATHS:
+                self._labels[dev_key(path).account_id] = path.strip("/").replace("//", " ")
+
+    def spec(self, version: int) -> SpecReader:
+        """Return the reader of a version. LookupError if the index does not have it."""
+        found = self._specs.get(version)
+        if found is None:
+            raw = self._index.metadata(version)
+            if raw is None:
+                raise LookupError(f"the index has no metadata of version {version}")
+            found = SpecReader(chain_metadata(raw, self.names))
+            self._specs[version] = found
+            if len(self._specs) > MAX_SPECS:
+                self._specs.popitem(last=False)
+        self._specs.move_to_end(version)
+        return found
+
+    def latest(self) -> ChainMetadata | None:
+        """Return the metadata of the last version; None if the index is empty."""
+        versions = self._index.specs()
+        return self.spec(versions[0][0]).metadata if versions else None
+
+    # ---- names
+
+    def address(self, account: bytes) -> str:
+        """Return the address of an account."""
+        return ss58.encode(account, self.prefix)
+
+    def label(self, account: bytes) -> str | None:
+        """Return the name of an account: of a development key, or of a pallet's account."""
+        found = self._labels.get(account)
+        if found is None and account.startswith(POOL):
+            found = of_bytes(account[len(POOL) :].rstrip(b"\0"))
+        return found
+
+    def call_name(self, version: int, pallet: int, call: int) -> str:
+        """Return the name of a call by its indices; `?` if the metadata have none."""
+        return self._item(version, pallet, call, is_event=False)
+
+    def event_name(self, version: int, pallet: int, event: int) -> str:
+        """Return the name of an event by its indices; `?` if the metadata have none."""
+        return self._item(version, pallet, event, is_event=True)
+
+    def _item(self, version: int, pallet: int, item: int, *, is_event: bool) -> str:
+        reader = self.spec(version)
+        found = reader.pallets.get(pallet)
+        if found is None:
+            return "?" if pallet < 0 else f"pallet {pallet}.{item}"
+        items = reader.metadata.items
+        for variant in items.events(found) if is_event else items.calls(found):
+            if variant.index == item:
+                return f"{found.name}.{variant.name}"
+        return f"{found.name}.{item}"
+
+    # ---- decoding
+
+    def extrinsic(self, version: int, wire: bytes) -> ExtrinsicView | Undecoded:
+        """Decode an extrinsic."""
+        try:
+            return self.spec(version).metadata.decoder.extrinsic(wire)
+        except ClientError as error:
+            return Undecoded(str(error))
+
+    def event(self, version: int, raw: bytes, part: EventPart) -> EventView:
+        """Decode one event of a block's list. Raises Undecodable."""
+        alone = compact_encode(1) + b"\1" + raw[part.start : part.end] + b"\0"
+        return self.spec(version).metadata.decoder.events(alone)[0]
+
+    def call_docs(self, version: int, name: str) -> str:
+        """Return the documentation of a call by its name."""
+        items = self.spec(version).metadata.items
+        pallet, _, call = name.partition(".")
+        try:
+            return docs_of(find_variant(call, items.calls(items.pallet(pallet)), "call", pallet))
+        except ClientError:
+            return ""

@@ -1,0 +1,77 @@
+"""What a page is made from: the index, the chain's data, the node as far as it answers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.client.chain import Chain
+from btt_chain.client.errors import ClientError, Disconnected
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.explorer.chaindata import ChainData
+from btt_chain.explorer.index.driver import Progress
+from btt_chain.explorer.index.queries import Index
+
+log = logging.getLogger("explorer")
+
+ANSWER_SECONDS: Final = 5.0
+"""Seconds that a page waits for the node."""
+
+
+class NodeGone(Exception):
+    """The node does not answer: the page can be shown in part only."""
+
+
+class LiveNode:
+    """The node's state for pages, over a connection of its own that is made when it is needed."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._chain: Chain | None = None
+        self._opening = asyncio.Lock()
+        self._spec = -1
+
+    async def chain(self, spec: int) -> Chain:
+        """Return the chain, with the metadata of version `spec`. Raises NodeGone."""
+        async with self._opening:
+            if self._chain is None or self._spec != spec:
+                await self.close()
+                try:
+                    connection = await WebSocket.connect(self._url, ANSWER_SECONDS)
+                    self._chain = await Chain.open(connection)
+                except ClientError as error:
+                    raise NodeGone(str(error)) from None
+                self._spec = spec
+            return self._chain
+
+    async def close(self) -> None:
+        """Close the connection, if there is one."""
+        chain, self._chain = self._chain, None
+        if chain is not None:
+            await chain.connection.close()
+
+    async def values(self, chain: Chain, keys: Sequence[bytes], hash: bytes) -> dict[bytes, bytes]:
+        """Return the values of keys in the state of a block. Raises NodeGone."""
+        try:
+            found = await chain.storage_batch(keys, hash)
+        except Disconnected as error:
+            await self.close()
+            raise NodeGone(str(error)) from None
+        except ClientError as error:
+            raise NodeGone(str(error)) from None
+        return {key: raw for key, raw in zip(keys, found, strict=True) if raw is not None}
+
+
+@dataclass(slots=True)
+class Context:
+    """All that views read."""
+
+    index: Index
+    data: ChainData
+    node: LiveNode
+    progress: Progress
+    is_public: bool = False
+    """Other machines may read the pages."""

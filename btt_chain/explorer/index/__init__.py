@@ -1,0 +1,1 @@
+"""The index: blocks of a node in one SQLite file."""

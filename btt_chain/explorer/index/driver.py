@@ -1,0 +1,316 @@
+"""The driver of the indexer: one connection to a node, one writer, the machine between them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final, Protocol, TypeAlias
+
+from btt_chain.client.chain import read_header
+from btt_chain.client.errors import ClientError, Disconnected, InvalidAnswer
+from btt_chain.client.jsonrpc import Connection, WebSocket
+from btt_chain.explorer.index.machine import (
+    Ask,
+    Contradiction,
+    Drop,
+    Effect,
+    Finalize,
+    Follower,
+    Write,
+)
+from btt_chain.explorer.index.reading import AccountReader, RawBlock, SpecReader
+from btt_chain.explorer.index.source import (
+    ChainNames,
+    NoState,
+    Source,
+    account_key,
+    chain_metadata,
+)
+from btt_chain.explorer.index.store import IndexRefused, Writer
+
+log = logging.getLogger("explorer")
+
+BATCH: Final = 500
+"""Maximum number of blocks in one transaction of the index."""
+BATCH_SECONDS: Final = 1.0
+RETRY_SECONDS: Final = 2.0
+"""Pause before a connection that broke is made again."""
+
+
+class Auditor(Protocol):
+    """Checks the index after the blocks of a batch were written."""
+
+    async def after(self, source: Source, final: int) -> None:
+        """Audit if it is time to; `final` is the height of the last final block."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far the index is; pages and live updates read it."""
+
+    tip: int = -1
+    final: int = -1
+    node_best: int = -1
+    node_final: int = -1
+    connected: bool = False
+    fault: str = ""
+    """Reason why the index cannot go on; empty if it can."""
+    names: ChainNames | None = None
+    changed: list[Callable[[], None]] = field(default_factory=list)
+    """Called after each change of the index."""
+
+    def notify(self) -> None:
+        """Report a change."""
+        for listener in self.changed:
+            listener()
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    number: int
+    hash: bytes
+    is_final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    ask: Ask
+    block: RawBlock | None
+
+
+News: TypeAlias = _Head | _Answer | Exception
+"""Input of the loop: a head, an answer, or the failure of a request or subscription."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Effects that were not written yet."""
+
+    effects: list[Effect] = field(default_factory=list)
+    blocks: int = 0
+    since: float = 0.0
+
+    def add(self, effect: Effect) -> None:
+        if not self.effects:
+            self.since = time.monotonic()
+        self.effects.append(effect)
+        self.blocks += isinstance(effect, Write)
+
+    @property
+    def is_due(self) -> bool:
+        return self.blocks >= BATCH or time.monotonic() - self.since >= BATCH_SECONDS
+
+
+class Indexer:
+    """Follows a node and writes its blocks to an index."""
+
+    def __init__(
+        self, writer: Writer, progress: Progress, first: int = 0, auditor: Auditor | None = None
+    ) -> None:
+        """`first` is the height of the first block of a new index."""
+        self.progress = progress
+        self._writer = writer
+        self._first = first
+        self._auditor = auditor
+        self._specs: dict[int, SpecReader] = {}
+        self._metadata: dict[int, bytes] = {}
+        """Metadata of the same versions, which an index without them still has to store."""
+        self._learning = asyncio.Lock()
+        self._names: ChainNames | None = None
+
+    async def run(self, url: str) -> None:
+        """Index until cancelled; connect again whenever the connection breaks.
+
+        Raises IndexRefused if the index is of another chain.
+        """
+        while True:
+            try:
+                async with await WebSocket.connect(url) as connection:
+                    await self.follow(connection)
+            except Disconnected as error:
+                log.info("%s; trying again", error)
+            except (ClientError, Contradiction, NoState) as error:
+                log.warning("the index stops at block %d: %s", self.progress.tip, error)
+                self.progress.fault = str(error)
+            self.progress.connected = False
+            self.progress.notify()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def follow(self, connection: Connection, until: int | None = None) -> None:
+        """Index until the connection breaks, or until a height is final in the index."""
+        source = Source(connection)
+        await self._open(source)
+        follower = Follower(self._writer.final(), self._writer.tips(), self._first)
+        news: asyncio.Queue[News] = asyncio.Queue()
+        tasks = {
+            asyncio.create_task(_heads(connection, is_final, news)) for is_final in (False, True)
+        }
+        try:
+            await self._loop(source, follower, news, tasks, until)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _loop(
+        self,
+        source: Source,
+        follower: Follower,
+        news: asyncio.Queue[News],
+        tasks: set[asyncio.Task[None]],
+        until: int | None,
+    ) -> None:
+        batch = _Batch()
+        progress = self.progress
+        while until is None or progress.final < until:
+            for effect in _feed(follower, await news.get(), progress):
+                if isinstance(effect, Ask):
+                    task = asyncio.create_task(self._fetch(source, effect, news))
+                    tasks.add(task)
+                    task.add_done_callback(tasks.discard)
+                else:
+                    batch.add(effect)
+            if batch.effects and (batch.is_due or (news.empty() and follower.is_idle)):
+                await self._commit(source, batch.effects)
+                batch = _Batch()
+                progress.fault = ""
+                progress.notify()
+                if self._auditor is not None and follower.is_idle:
+                    await self._auditor.after(source, progress.final)
+
+    async def _open(self, source: Source) -> None:
+        """Check that index and node are of one chain; begin the index if it is empty."""
+        genesis = await source.hash_at(0)
+        if genesis is None:
+            raise InvalidAnswer("the node has no block 0")
+        self._names = await source.names()
+        known = self._writer.genesis()
+        if known is not None and known != genesis:
+            raise IndexRefused(
+                f"the index is of the chain with block zero 0x{known.hex()}, the node's is "
+                f"0x{genesis.hex()}: choose another --base-path, or the right --url"
+            )
+        if known is None:
+            await self._begin(source, genesis)
+        self.progress.names = self._names
+        self.progress.connected = True
+        self._report()
+
+    async def _begin(self, source: Source, genesis: bytes) -> None:
+        """Store the accounts below the first block."""
+        below = max(self._first - 1, 0)
+        hash = await source.hash_at(below)
+        if hash is None:
+            raise InvalidAnswer(f"the node has no block {below} yet")
+        spec, metadata = await source.spec_at(hash), await source.metadata(hash)
+        reader = AccountReader(chain_metadata(metadata, await source.names()))
+        pages = [page async for page in source.accounts(hash)]
+        with self._writer.batch():
+            self._writer.set_meta("genesis", genesis)
+            self._writer.set_meta("first", str(self._first).encode())
+            self._writer.add_spec(spec, below, metadata)
+            for page in pages:
+                self._writer.add_base(below, [(key, reader.read(raw)) for key, raw in page])
+
+    async def _fetch(self, source: Source, ask: Ask, news: asyncio.Queue[News]) -> None:
+        specs = self._writer.specs()
+        try:
+            block = await source.block(ask.number, specs[0])
+            if block is not None:
+                async with self._learning:
+                    await self._learn(source, block)
+        except (ClientError, NoState) as error:
+            news.put_nowait(error)
+            return
+        news.put_nowait(_Answer(ask, block))
+
+    async def _learn(self, source: Source, block: RawBlock) -> None:
+        """Read the metadata of a version: of the parent's state, which executed the block."""
+        if block.spec in self._specs or self._names is None:
+            return
+        if block.spec in self._writer.specs():
+            raw = self._writer.metadata(block.spec)
+        else:
+            raw = await source.metadata(block.parent if block.number else block.hash)
+        self._specs[block.spec] = SpecReader(chain_metadata(raw, self._names))
+        self._metadata[block.spec] = raw
+
+    async def _commit(self, source: Source, effects: list[Effect]) -> None:
+        """Write a batch, with the balances at its last final block, as one transaction."""
+        writer = self._writer
+        before = writer.final()
+        with writer.batch():
+            for effect in effects:
+                match effect:
+                    case Write(block, final):
+                        self._write(block, final=final)
+                    case Drop(above):
+                        log.info("dropping blocks above %d: the chain was reorganized", above)
+                        writer.drop(above)
+                    case Finalize(number):
+                        writer.set_final(number)
+            after = writer.final()
+            if after is not None and after != before:
+                await self._read_balances(source, -1 if before is None else before[0], *after)
+        self._report()
+
+    def _write(self, block: RawBlock, *, final: bool) -> None:
+        if block.spec not in self._writer.specs():
+            self._writer.add_spec(block.spec, block.number, self._metadata[block.spec])
+        self._writer.write(self._specs[block.spec].read(block), final=final)
+
+    async def _read_balances(self, source: Source, before: int, last: int, hash: bytes) -> None:
+        """Store the balances, after the last final block, of the accounts in new final blocks."""
+        touched = self._writer.touched(before, last)
+        keys = {account_key(key): number for number, key in touched}
+        values = await source.values(list(keys), hash)
+        reader = self._reader_at(last)
+        for key, number in keys.items():
+            self._writer.set_balance(number, reader.read(values.get(key)))
+
+    def _reader_at(self, height: int) -> AccountReader:
+        version = self._writer.spec_at(height)
+        if version not in self._specs and self._names is not None:
+            raw = self._writer.metadata(version)
+            self._specs[version] = SpecReader(chain_metadata(raw, self._names))
+            self._metadata[version] = raw
+        return self._specs[version].balances
+
+    def _report(self) -> None:
+        final, tips = self._writer.final(), self._writer.tips()
+        self.progress.final = -1 if final is None else final[0]
+        self.progress.tip = max(tips, default=self.progress.final)
+
+
+async def _heads(connection: Connection, is_final: bool, news: asyncio.Queue[News]) -> None:
+    """Report the new best, or the new final, blocks of the node."""
+    kind = "FinalizedHeads" if is_final else "NewHeads"
+    try:
+        async with connection.subscribe(
+            f"chain_subscribe{kind}", f"chain_unsubscribe{kind}"
+        ) as headers:
+            async for answer in headers:
+                header = read_header(answer)
+                news.put_nowait(_Head(int(header.number), bytes(header.hash()), is_final))
+    except ClientError as error:
+        news.put_nowait(error)
+
+
+def _feed(follower: Follower, news: News, progress: Progress) -> list[Effect]:
+    match news:
+        case _Head(number, hash, is_final=True):
+            progress.node_final = number
+            return follower.finalized(number, hash)
+        case _Head(number, hash):
+            progress.node_best = number
+            return follower.best(number, hash)
+        case _Answer(ask, None):
+            return follower.missing(ask)
+        case _Answer(ask, block) if block is not None:
+            return follower.fetched(ask, block)
+        case Exception():
+            raise news
+    return []

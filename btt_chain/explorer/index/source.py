@@ -1,0 +1,198 @@
+"""Requests of the indexer to a node, by JSON-RPC methods that every Substrate node has."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.client.chain import read_header, read_properties
+from btt_chain.client.errors import InvalidAnswer, RpcError
+from btt_chain.client.jsonrpc import Connection, Json
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.client.wire import integer_of, list_of, member, to_bytes, to_hex
+from btt_chain.crypto.hashing import blake2_128_concat, twox_128
+from btt_chain.explorer.index.reading import RawBlock
+from btt_chain.primitives.babe import NoPreDigest, pre_digest
+from btt_chain.primitives.header import Header
+from btt_chain.scale.compact import compact_decode
+
+PAGE: Final = 1_000
+"""Maximum number of keys of one request: what Substrate nodes answer at least."""
+
+
+def item_key(pallet: str, item: str) -> bytes:
+    """Return the key of a storage value, or the prefix of a map."""
+    return twox_128(pallet.encode()) + twox_128(item.encode())
+
+
+EVENTS: Final = item_key("System", "Events")
+EVENT_COUNT: Final = item_key("System", "EventCount")
+LAST_UPGRADE: Final = item_key("System", "LastRuntimeUpgrade")
+NOW: Final = item_key("Timestamp", "Now")
+ISSUANCE: Final = item_key("Balances", "TotalIssuance")
+AUTHOR: Final = item_key("Babe", "BlockAuthor")
+SEALER: Final = item_key("Babe", "Sealer")
+VALIDATORS: Final = item_key("Session", "Validators")
+ACCOUNT: Final = item_key("System", "Account")
+_OF_BLOCK: Final = (
+    EVENTS, EVENT_COUNT, LAST_UPGRADE, NOW, ISSUANCE, AUTHOR, SEALER, VALIDATORS,
+)  # fmt: skip
+
+
+class NoState(Exception):
+    """The node has a block, but no longer its state."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainNames:
+    """The name of a chain, and how it writes amounts and addresses."""
+
+    name: str
+    kind: str
+    """Development, Local, Live or another text."""
+    properties: Json
+
+
+def account_key(account: bytes) -> bytes:
+    """Return the key of an account's entry in System.Account."""
+    return ACCOUNT + blake2_128_concat(account)
+
+
+class Source:
+    """The requests, over one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    async def names(self) -> ChainNames:
+        """Return the chain's name and properties."""
+        name, kind, properties = await asyncio.gather(
+            self.connection.call("system_chain"),
+            self.connection.call("system_chainType"),
+            self.connection.call("system_properties"),
+        )
+        kind = kind if isinstance(kind, str) else "Custom"
+        return ChainNames(str(name)[:64], kind, properties)
+
+    async def hash_at(self, number: int) -> bytes | None:
+        """Return the hash of the block at a height of the best chain; None if there is none."""
+        found = await self.connection.call("chain_getBlockHash", number)
+        return None if found is None else to_bytes(found)
+
+    async def block(self, number: int, spec: int) -> RawBlock | None:
+        """Return the block at a height; None if the best chain is shorter.
+
+        `spec` is the version of the runtime where the state does not name it. Raises InvalidAnswer
+        if the parts do not belong together, NoState if the state is gone.
+        """
+        hash = await self.hash_at(number)
+        if hash is None:
+            return None
+        answer, state = await asyncio.gather(
+            self.connection.call("chain_getBlock", to_hex(hash)), self._state_of(number, hash)
+        )
+        if answer is None:
+            return None
+        block = member(answer, "block")
+        header = read_header(member(block, "header"))
+        if header.hash() != hash:
+            raise InvalidAnswer(f"the header of block {number} is not the one with its hash")
+        extrinsics = [to_bytes(wire) for wire in list_of(member(block, "extrinsics"))]
+        is_justified = isinstance(answer, dict) and bool(answer.get("justifications"))
+        return RawBlock(
+            hash=hash,
+            header=header,
+            extrinsics=extrinsics,
+            justified=is_justified,
+            events=state.get(EVENTS, b""),
+            event_count=_little(state.get(EVENT_COUNT)),
+            spec=_spec_of(state.get(LAST_UPGRADE), spec),
+            ms=_little(state.get(NOW)),
+            issuance=_little(state.get(ISSUANCE)),
+            author=_author(header, state),
+        )
+
+    async def _state_of(self, number: int, hash: bytes) -> dict[bytes, bytes]:
+        try:
+            return await self.values(_OF_BLOCK, hash)
+        except RpcError as error:
+            if error.is_unknown_method:
+                raise
+            raise NoState(
+                f"the node has no state of block {number} any more ({error}): use a node with "
+                "--pruning archive, or begin later with --from HEIGHT"
+            ) from None
+
+    async def values(self, keys: Sequence[bytes], hash: bytes) -> dict[bytes, bytes]:
+        """Return the values of the keys that the state of a block has."""
+        found: dict[bytes, bytes] = {}
+        for start in range(0, len(keys), PAGE):
+            asked: Json = [to_hex(key) for key in keys[start : start + PAGE]]
+            answer = await self.connection.call("state_queryStorageAt", asked, to_hex(hash))
+            for change in list_of(answer):
+                for pair in list_of(member(change, "changes")):
+                    match pair:
+                        case [str(key), str(value)]:
+                            found[to_bytes(key)] = to_bytes(value)
+                        case [str(), None]:
+                            continue
+                        case _:
+                            raise InvalidAnswer("the node's answer is no set of changes")
+        return found
+
+    async def accounts(self, hash: bytes) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+        """Yield pages of the keys and values of all accounts in the state of a block."""
+        last: str | None = None
+        while True:
+            answer = await self.connection.call(
+                "state_getKeysPaged", to_hex(ACCOUNT), PAGE, last, to_hex(hash)
+            )
+            keys = [to_bytes(key) for key in list_of(answer)]
+            values = await self.values(keys, hash)
+            yield [(key[-32:], values[key]) for key in keys if key in values]
+            if len(keys) < PAGE:
+                return
+            if last is not None and to_hex(keys[-1]) <= last:
+                raise InvalidAnswer("the node repeats keys")
+            last = to_hex(keys[-1])
+
+    async def metadata(self, hash: bytes) -> bytes:
+        """Return the metadata of the runtime in the state of a block."""
+        return to_bytes(await self.connection.call("state_getMetadata", to_hex(hash)))
+
+    async def spec_at(self, hash: bytes) -> int:
+        """Return the version of the runtime in the state of a block."""
+        answer = await self.connection.call("state_getRuntimeVersion", to_hex(hash))
+        return integer_of(member(answer, "specVersion"))
+
+
+def chain_metadata(raw: bytes, names: ChainNames) -> ChainMetadata:
+    """Return metadata with the chain's currency and address format."""
+    currency, prefix = read_properties(names.properties)
+    return ChainMetadata(raw, currency=currency, prefix=prefix)
+
+
+def _little(raw: bytes | None) -> int:
+    return int.from_bytes(raw or b"", "little")
+
+
+def _spec_of(raw: bytes | None, otherwise: int) -> int:
+    return compact_decode(raw, 0)[0] if raw else otherwise
+
+
+def _author(header: Header, state: dict[bytes, bytes]) -> bytes | None:
+    """Return the author: as the state names it, else the validator at the index in the claim."""
+    try:
+        index = int(pre_digest(header.digest.logs).claim.authority_index)
+    except NoPreDigest:
+        sealer = state.get(SEALER)
+        return sealer if sealer and int(header.number) > 0 else None
+    named = state.get(AUTHOR)
+    if named is not None and len(named) == 32:
+        return named
+    validators = state.get(VALIDATORS, b"\0")
+    count, at = compact_decode(validators, 0)
+    start = at + 32 * index
+    return validators[start : start + 32] if index < count else None

@@ -1,0 +1,282 @@
+"""The index on the disk: one SQLite file, one writer.
+
+All that one batch of blocks changes is one transaction, so that the file is at any moment the index
+of some height, also after kill -9.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import zstandard
+
+from btt_chain.explorer.index import schema
+from btt_chain.explorer.index.reading import Balance, BlockRows
+from btt_chain.scale.compact import compact_decode, compact_encode
+
+PLANCK_BYTES: Final = 16
+LEVEL: Final = 3
+"""Level of zstd: higher ones save 3 % and take twice as long."""
+BUSY_MS: Final = 5_000
+
+
+class IndexRefused(Exception):
+    """The file cannot be used: it is of another chain or of another version of this program."""
+
+
+def amount(value: int) -> bytes:
+    """Return an amount as it is stored."""
+    return value.to_bytes(PLANCK_BYTES, "big")
+
+
+def short_hash(hash: bytes) -> int:
+    """Return the first 8 bytes of a hash as the signed number by which it is found."""
+    return int.from_bytes(hash[:8], "big", signed=True)
+
+
+class Writer:
+    """The writer of an index."""
+
+    def __init__(self, path: Path) -> None:
+        """Open or create the file. Raises IndexRefused."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._db = sqlite3.connect(path, isolation_level=None)
+        try:
+            self._prepare(path)
+        except BaseException:
+            self._db.close()
+            raise
+        self._compressor = zstandard.ZstdCompressor(level=LEVEL)
+        self._ids: dict[bytes, int] = {}
+        """Numbers of accounts that were seen lately."""
+        self._last_id = self._one(schema.LAST_ACCOUNT) or 0
+
+    def _prepare(self, path: Path) -> None:
+        db = self._db
+        db.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            (layout,) = db.execute("PRAGMA user_version").fetchone()
+            if layout == 0:
+                db.executescript(
+                    f"BEGIN;{schema.SCHEMA}PRAGMA user_version = {schema.LAYOUT};COMMIT;"
+                )
+            elif layout != schema.LAYOUT:
+                raise IndexRefused(
+                    f"{path} was written by another version of this program: delete it, and the "
+                    "index is made again"
+                )
+        except sqlite3.DatabaseError as error:
+            raise IndexRefused(f"{path} cannot be used: {error}") from None
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Make all changes in the `with` one transaction."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            self._ids.clear()
+            self._last_id = self._one(schema.LAST_ACCOUNT) or 0
+            raise
+        self._db.execute("COMMIT")
+
+    # ---- what is there
+
+    def genesis(self) -> bytes | None:
+        """Return the hash of block zero of the chain; None for an empty index."""
+        return self.meta("genesis")
+
+    def meta(self, key: str) -> bytes | None:
+        """Return a stored fact."""
+        row = self._db.execute(schema.META, (key,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+    def final(self) -> tuple[int, bytes] | None:
+        """Return height and hash of the last final block; None if there is none."""
+        row = self._db.execute(schema.LAST_FINAL).fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def tips(self) -> dict[int, bytes]:
+        """Return the hashes of the blocks that are not final, by height."""
+        return dict(self._db.execute(schema.OPEN).fetchall())
+
+    def specs(self) -> list[int]:
+        """Return the known versions of the runtime."""
+        return [version for version, _ in self._db.execute(schema.SPECS)]
+
+    def spec_at(self, height: int) -> int:
+        """Return the version that executed the block at a height."""
+        (version,) = self._db.execute(schema.SPEC_OF, (height,)).fetchone()
+        return int(version)
+
+    def metadata(self, version: int) -> bytes:
+        """Return the metadata of a known version."""
+        (raw,) = self._db.execute(schema.SPEC_METADATA, (version,)).fetchone()
+        return zstandard.decompress(raw)
+
+    def touched(self, after: int, last: int) -> list[tuple[int, bytes]]:
+        """Return number and key of the accounts in blocks after a height up to another."""
+        return self._db.execute(schema.TOUCHED, (after, last)).fetchall()
+
+    # ---- changes
+
+    def set_meta(self, key: str, value: bytes) -> None:
+        """Store a fact."""
+        self._db.execute(schema.PUT_META, (key, value))
+
+    def add_spec(self, version: int, first: int, metadata: bytes) -> None:
+        """Store the metadata of a version that is first used by the block at a height."""
+        packed = self._compressor.compress(metadata)
+        self._db.execute(schema.PUT_SPEC, (version, first, packed))
+
+    def add_base(self, height: int, balances: Iterable[tuple[bytes, Balance]]) -> None:
+        """Store the accounts that exist at the first height."""
+        for key, balance in balances:
+            self.set_balance(self._account(key, height), balance)
+
+    def write(self, rows: BlockRows, *, final: bool) -> None:
+        """Write a block on top."""
+        block, db = rows.block, self._db
+        height = block.number
+        extrinsics = compact_encode(len(block.extrinsics)) + b"".join(block.extrinsics)
+        author = None if block.author is None else self._account(block.author, height)
+        signers = [x.signer and self._account(x.signer, height) for x in rows.extrinsics]
+        db.execute(
+            schema.PUT_BLOCK,
+            (
+                height, block.hash, block.parent, author, rows.slot, block.ms, block.spec,
+                len(block.extrinsics), sum(s is not None for s in signers), len(rows.events),
+                block.event_count, len(extrinsics), amount(sum(x.fee for x in rows.extrinsics)),
+                amount(block.issuance), block.justified, final, rows.complaint or None,
+            ),
+        )  # fmt: skip
+        pack = self._compressor.compress
+        db.execute(
+            schema.PUT_BODY, (height, block.header.encode(), pack(extrinsics), pack(block.events))
+        )
+        db.executemany(
+            schema.PUT_EXTRINSIC,
+            [
+                (
+                    height, at, short_hash(x.hash), signer, x.nonce, x.pallet, x.call, x.ok,
+                    amount(x.fee) if x.fee else None, amount(x.tip) if x.tip else None,
+                )
+                for at, (x, signer) in enumerate(zip(rows.extrinsics, signers, strict=True))
+            ],
+        )  # fmt: skip
+        self._write_occurrences(rows)
+        db.executemany(
+            schema.PUT_TOUCH,
+            [
+                (self._account(account, height), height, at, role)
+                for (account, at), role in rows.touched.items()
+            ],
+        )
+
+    def _write_occurrences(self, rows: BlockRows) -> None:
+        counts: dict[tuple[int, int, int], int] = {}
+        for x in rows.extrinsics:
+            key = (schema.CALL, x.pallet, x.call)
+            counts[key] = counts.get(key, 0) + 1
+        for event in rows.events:
+            key = (schema.EVENT, event.pallet, event.event)
+            counts[key] = counts.get(key, 0) + 1
+        height = rows.block.number
+        self._db.executemany(
+            schema.PUT_OCCURRENCE, [(*key, height, count) for key, count in counts.items()]
+        )
+
+    def drop(self, above: int) -> None:
+        """Delete all blocks above a height, and what was first seen in them."""
+        for statement in schema.DROPS:
+            self._db.execute(statement, (above,))
+        self._ids.clear()
+        self._last_id = self._one(schema.LAST_ACCOUNT) or 0
+
+    def set_final(self, height: int) -> None:
+        """Mark all blocks up to a height as final."""
+        self._db.execute(schema.SET_FINAL, (height,))
+
+    def set_balance(self, account: int, balance: Balance) -> None:
+        """Store an account's balance at the last final block."""
+        self._db.execute(
+            schema.SET_BALANCE,
+            (
+                amount(balance.total), amount(balance.free), amount(balance.reserved),
+                amount(balance.frozen), account,
+            ),
+        )  # fmt: skip
+
+    def add_audit(self, height: int, ms: int, report: str) -> None:
+        """Store the report of an audit."""
+        self._db.execute(schema.PUT_AUDIT, (height, ms, report))
+
+    def _account(self, key: bytes, height: int) -> int:
+        found = self._ids.get(key)
+        if found is not None:
+            return found
+        row = self._db.execute(schema.ACCOUNT, (key,)).fetchone()
+        if row is None:
+            self._last_id += 1
+            number = self._last_id
+            zero = amount(0)
+            self._db.execute(schema.PUT_ACCOUNT, (number, key, height, zero, zero, zero, zero))
+        else:
+            number = row[0]
+        if len(self._ids) > MAX_IDS:
+            self._ids.clear()
+        self._ids[key] = number
+        return number
+
+    def _one(self, statement: str) -> int | None:
+        row: tuple[int | None] = self._db.execute(statement).fetchone()
+        return row[0]
+
+
+MAX_IDS: Final = 200_000
+"""Maximum number of accounts whose numbers are kept in memory, about 30 MiB."""
+
+
+def split_body(packed: bytes) -> list[bytes]:
+    """Return the extrinsics of a stored body, each with its length in front."""
+    raw = zstandard.decompress(packed)
+    count, at = compact_decode(raw, 0)
+    found: list[bytes] = []
+    for _ in range(count):
+        size, start = compact_decode(raw, at)
+        found.append(raw[at : start + size])
+        at = start + size
+    return found
+
+
+def unpack(packed: bytes) -> bytes:
+    """Return the bytes of a stored blob."""
+    return zstandard.decompress(packed)
+
+
+def dump(path: Path) -> Sequence[str]:
+    """Return all rows of an index but those of audits, as sorted text, to compare two indexes."""
+    db = sqlite3.connect(path)
+    try:
+        names = [name for (name,) in db.execute(TABLES) if name != "audit"]
+        return sorted(
+            f"{name} {row!r}"
+            for name in names
+            for row in db.execute(f"SELECT * FROM {name}")  # noqa: S608 - a name of the schema
+        )
+    finally:
+        db.close()
+
+
+TABLES: Final = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"

@@ -1,0 +1,135 @@
+"""Forms that views share: accounts, amounts, places in lists, as JSON has them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, TypeAlias
+
+from btt_chain.client.accounts import AccountError, read_account
+from btt_chain.explorer.chaindata import ChainData
+from btt_chain.explorer.index.queries import END, BlockRow, Place
+from btt_chain.explorer.text import shown
+from btt_chain.primitives import ss58
+
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+Fields: TypeAlias = dict[str, Json]
+
+PAGE: Final = 50
+"""Maximum number of rows on a page; one more is read to know whether there are further ones."""
+HASH: Final = 32
+
+_PLACE: Final = re.compile(r"([0-9]{1,10})-([0-9]{1,9})")
+_HEX: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
+_NUMBER: Final = re.compile(r"[0-9]{1,10}")
+
+
+class NoSuchPage(Exception):
+    """The requested thing is not in the index; the text says so."""
+
+
+class BadRequest(Exception):
+    """The request cannot be understood; the text has the right form."""
+
+
+def hex_of(raw: bytes) -> str:
+    """Return bytes as JSON has them."""
+    return "0x" + raw.hex()
+
+
+def time_of(ms: int) -> Json:
+    """Return a time in milliseconds since 1970; None if the block has none."""
+    return ms or None
+
+
+def account_json(data: ChainData, account: bytes | None) -> Json:
+    """Return an account as JSON: its address and name."""
+    if account is None:
+        return None
+    return {"address": data.address(account), "name": data.label(account)}
+
+
+def account_of(data: ChainData, text: str) -> bytes:
+    """Return the account of an address of any network, or of 32 bytes in hex."""
+    found = _HEX.fullmatch(text)
+    if found is not None:
+        return bytes.fromhex(found[1])
+    try:
+        if not text.startswith("//"):
+            account, _ = ss58.decode(text[:128])
+            if len(account) == HASH:
+                return account
+        return read_account(text[:128], data.prefix)
+    except (ss58.Ss58Error, AccountError):
+        raise BadRequest(f"{shown(text)} is no address: write it like 5Grw… or 0x…") from None
+
+
+def hash_of(text: str) -> bytes | None:
+    """Return the 32 bytes of a hash in hex; None if it is none."""
+    found = _HEX.fullmatch(text)
+    return None if found is None else bytes.fromhex(found[1])
+
+
+def number_of(text: str) -> int | None:
+    """Return a height; None if the text is none. Thousands may be separated."""
+    plain = text.replace("_", "").replace(",", "")
+    return int(plain) if plain.isascii() and _NUMBER.fullmatch(plain) else None
+
+
+def place_of(text: str) -> tuple[int, int] | None:
+    """Return height and index of a place such as `1200-3`; None if the text is none."""
+    found = _PLACE.fullmatch(text)
+    return None if found is None or not text.isascii() else (int(found[1]), int(found[2]))
+
+
+def below_height(text: str | None) -> int:
+    """Return the height below which a list goes on. Raises BadRequest."""
+    if not text:
+        return END
+    found = number_of(text)
+    if found is None:
+        raise BadRequest(f"{shown(text)} is no height")
+    return found
+
+
+def below_place(text: str | None) -> tuple[int, int]:
+    """Return the place below which a list goes on. Raises BadRequest."""
+    if not text:
+        return END, END
+    found = place_of(text)
+    if found is None:
+        raise BadRequest(f"{shown(text)} is no place in a list: write it like 1200-3")
+    return found
+
+
+def block_json(data: ChainData, row: BlockRow) -> Fields:
+    """Return a block of a list."""
+    return {
+        "height": row.height,
+        "hash": hex_of(row.hash),
+        "parentHash": hex_of(row.parent),
+        "author": account_json(data, row.author),
+        "slot": row.slot,
+        "time": time_of(row.ms),
+        "specVersion": row.spec,
+        "extrinsics": row.extrinsics,
+        "signed": row.signed,
+        "events": row.events,
+        "bytes": row.bytes,
+        "fees": str(row.fees),
+        "isFinal": row.is_final,
+    }
+
+
+def extrinsic_json(data: ChainData, place: Place, spec: int) -> Fields:
+    """Return an extrinsic of a list."""
+    return {
+        "place": f"{place.height}-{place.i}",
+        "height": place.height,
+        "index": place.i,
+        "call": data.call_name(spec, place.pallet, place.call),
+        "signer": account_json(data, place.signer),
+        "nonce": place.nonce,
+        "success": place.ok,
+        "fee": str(place.fee),
+        "tip": str(place.tip),
+    }
