@@ -166,6 +166,9 @@ class Screen:
         from btt_chain.payments.errors import PaymentError
 
         address = self.display.url if self.display else None
+        now = None
+        if issued.currency.code != "BTT":
+            now = chain.metadata.currency.format(issued.gross)
         if self._output:
             self._output.write_text(f"{issued.text}\n")
         try:
@@ -175,8 +178,9 @@ class Screen:
             raise Refused(str(error)) from None
         if self.display:
             self.display.show(
-                name=issued.name, amount=issued.amount, svg=svg, stage="waiting",
-                words="please scan to pay", note="",
+                name=issued.merchant.name or "", address=issued.address, amount=issued.amount,
+                now="" if now is None else f"now {now}", svg=svg, stage="waiting",
+                words="scan to pay", expires=str(issued.expires_ms),
             )  # fmt: skip
         if self._as_json:
             show.line(
@@ -189,8 +193,8 @@ class Screen:
         if code:
             click.echo(code, nl=False, color=True)
         facts = {"merchant": issued.name, "amount": issued.amount}
-        if issued.currency.code != "BTT":
-            facts["now"] = chain.metadata.currency.format(issued.gross)
+        if now is not None:
+            facts["now"] = now
         facts["request"] = issued.text
         if address:
             facts["display"] = address
