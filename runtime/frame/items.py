@@ -35,9 +35,11 @@ K2 = TypeVar("K2")
 V = TypeVar("V")
 
 KEY_CACHE_SIZE: Final = 16_384
+"""Maximum number of cached keys per map; a transfer uses an account's key eight times."""
 PEEK_CACHE_SIZE: Final = 1_024
 """Maximum number of decoded values that `Map.peek` keeps."""
-"""Maximum number of cached keys per map; a transfer uses an account's key eight times."""
+PREFIX_CACHE_SIZE: Final = 1_024
+"""Maximum number of cached prefixes of a double map."""
 
 
 class Hasher(IntEnum):
@@ -241,6 +243,10 @@ class Map(StorageItem, Generic[K, V]):
             peeked = self._peeked[key] = (raw, self._codec.decode(raw, 0)[0])
         return peeked[1]
 
+    def forget_decoded(self) -> None:
+        """Forget the values that `peek` keeps: the next one decodes its value again."""
+        self._peeked.clear()
+
     def __getitem__(self, key: K) -> V:
         raw = self._host.state.get(self.key(key))
         if raw is None:
@@ -319,6 +325,13 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         self._default = None if default is None else self._codec.encode(default)
         self._hashers = hashers
         self._hash_first, self._hash_second = HASH[hashers[0]], HASH[hashers[1]]
+        self._prefixes: dict[K1, bytes] = {}
+
+    def bind(self, host: Host, pallet_prefix: bytes) -> Self:
+        """Return a bound copy of this item with its own cache."""
+        live = super().bind(host, pallet_prefix)
+        live.__dict__.update(_prefixes={})
+        return live
 
     def key(self, first: K1, second: K2) -> bytes:
         """Return the storage key of the pair."""
@@ -326,7 +339,14 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
 
     def prefix_of(self, first: K1) -> bytes:
         """Return the common prefix of all keys under `first`."""
-        return self.prefix + self._hash_first(self._first.encode(first))
+        known = self._prefixes.get(first)
+        if known is not None:
+            return known
+        full = self.prefix + self._hash_first(self._first.encode(first))
+        if len(self._prefixes) >= PREFIX_CACHE_SIZE:
+            self._prefixes.clear()
+        self._prefixes[first] = full
+        return full
 
     def get(self, keys: tuple[K1, K2]) -> V | None:
         """Return the stored value or the default; None if there is neither."""

@@ -361,8 +361,10 @@ class Identity(Pallet):
 
     def _judged_good(self, who: AccountId, *good_ones: type[Reasonable | KnownGood]) -> bool:
         """Return True if a judgement is one of `good_ones`, by default of both, and none is bad."""
-        known = self.identity_of.get(who)
-        judgements = [judgement for _, judgement in known.judgements] if known else []
+        known = self.identity_of.peek(who)
+        if known is None:
+            return False
+        judgements = [judgement for _, judgement in known.judgements]
         good = any(isinstance(one, good_ones or (Reasonable, KnownGood)) for one in judgements)
         bad = any(isinstance(judgement, LowQuality | Erroneous) for judgement in judgements)
         return good and not bad

@@ -68,10 +68,11 @@ class Quotes(Component):
 
     def price(self, key: bytes) -> u128:
         """Return the price of a key; see `Oracle.price`."""
-        rule, now = self.rules.get(key) if len(key) <= MAX_KEY else None, self._time.moment()
+        rule, now = self.rules.peek(key) if len(key) <= MAX_KEY else None, self._time.moment()
         if rule is None:
             raise errors.UnknownKey
-        value, enough_until = self.values.get(key), int(self.round[key].enough_until)
+        value, current = self.values.peek(key), self.round.peek(key)
+        enough_until = 0 if current is None else int(current.enough_until)
         if value is None or not enough_until:
             raise errors.Few
         if enough_until <= now:

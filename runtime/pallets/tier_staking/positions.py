@@ -64,7 +64,7 @@ class Positions(Component):
 
     def discount_bps(self, who: AccountId) -> int:
         """Return the discount of `who` on transaction fees, in hundredths of a percent."""
-        window = self.discounts.get(who)
+        window = self.discounts.peek(who)
         if window is None or not window.covers(self.time.now()):
             return 0
         return int(self.discount_share)
