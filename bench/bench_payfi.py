@@ -21,7 +21,9 @@ from btt_chain.primitives.account import AccountId  # noqa: E402
 from btt_chain.scale import u32, u64, u128  # noqa: E402
 from runtime.accounts import PAYFI  # noqa: E402
 from runtime.constants import BTT  # noqa: E402
+from runtime.limits import payment_hooks  # noqa: E402
 from runtime.pallets.payfi import Batch, Legs, PayFi, Queue, Volume  # noqa: E402
+from runtime.pallets.payfi.settlement import Place  # noqa: E402
 from support.payfi import ALICE, DAY, FOUNDATION, REST, SHOP, Mall, ref  # noqa: E402
 
 PAYMENTS = 10_000
@@ -33,6 +35,7 @@ class SlowMall(Mall):
     """A chain with slots of a minute: a queue of the same rules with fewer places."""
 
     slot_ms = 60_000
+    hook_weight = payment_hooks(2_000)
 
 
 def merchant(number: int) -> AccountId:
@@ -89,7 +92,7 @@ def in_a_full_queue(offset: int) -> float:
     for bucket in range(first, first + 5):
         room = settlement.capacity - (bucket == first + 4)
         for _ in range(room):
-            settlement.put(u32(bucket), merchant(number), LEGS)
+            settlement.join(Place(u32(bucket), None), merchant(number), LEGS, u64(0))
             number += 1
     mall.balances.transfer(FOUNDATION, PAYFI, u128(number * 10**18))
     id = mall.pay(ALICE, SHOP)

@@ -25,7 +25,7 @@ from runtime.constants import BTT, MILLI_BTT
 from runtime.frame import DbWeight, Reason, Runtime, RuntimeVersion, Weight, ensure_root
 from runtime.frame.version import CowText, api_versions
 from runtime.frame.weight import PICOS_PER_MILLI
-from runtime.limits import block_length, block_weights, heaviest_call
+from runtime.limits import block_length, block_weights, heaviest_call, payment_hooks
 from runtime.pallets.asset_registry import AssetRegistry
 from runtime.pallets.assets import Assets
 from runtime.pallets.authorities import Authorities
@@ -421,9 +421,10 @@ class BttRuntime(Runtime):
             params_origin=parameters))
         self.payfi = self.add(65, PayFi(
             hour_ms=u64(params.hour_ms), day_ms=u64(params.day_ms), slot_ms=params.slot_ms,
-            pool=PAYFI, treasury=TREASURY, currency=self.balances, moments=self.babe,
-            prices=self.oracle, fees=self.tokenomics, discounts=self.tier_staking.positions,
-            people=self.identity, penalties=self.tokenomics, clock=self.babe,
+            hook_weight=payment_hooks(int(params.slot_ms)), pool=PAYFI, treasury=TREASURY,
+            currency=self.balances, moments=self.babe, prices=self.oracle, fees=self.tokenomics,
+            discounts=self.tier_staking.positions, people=self.identity,
+            penalties=self.tokenomics, clock=self.babe,
             stalls=self.jobs.deliveries, system=self.system,
             beacon_delay=params.work.beacon_delay, beacon_authors=params.work.beacon_authors,
             genesis_supply=self.tokenomics.genesis_supply, params_origin=parameters,

@@ -19,6 +19,9 @@ NORMAL_PERCENT: Final = 75
 OPENING_PERCENT: Final = 10
 """Percentage of a block left for its opening (hooks, inherents): the heaviest transaction of the
 pool must fit into an empty block."""
+PAYMENT_HOOKS_PERCENT: Final = 20
+"""Percentage of a block that the hooks of payments may take: with the block's opening they fit into
+what normal transactions leave."""
 MAX_LENGTH: Final = 5 << 20
 """Maximum length of a block's extrinsics, in bytes; the same percentage for normal ones."""
 
@@ -56,6 +59,12 @@ def block_weights(slot_ms: int) -> BlockWeights:
             mandatory=WeightsPerClass(weight(BASE_EXTRINSIC), None, None, None),
         ),
     )
+
+
+def payment_hooks(slot_ms: int) -> Weight:
+    """Return the maximum weight of the hooks of payments in a block."""
+    budget = int(block_weights(slot_ms).max_block.ref_time)
+    return weight(budget * PAYMENT_HOOKS_PERCENT // 100)
 
 
 def block_length() -> BlockLength:

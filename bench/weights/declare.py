@@ -37,6 +37,9 @@ class Case:
     origin: Origin = NONE
     run: Callable[[], object] | None = None
     """Function that is measured instead of a call."""
+    before: tuple[tuple[Origin, Call], ...] = ()
+    """Calls made before it in the same block: the keys that they read or changed cost it nothing,
+    and must be part of another weight."""
     without: tuple[tuple[Origin, Call, int], ...] = ()
     """Calls to subtract, with their number: they have their own weight."""
     prepaid: int = 0

@@ -34,7 +34,17 @@ from genesis.catalogue import make
 from genesis.spec import ChainSpec, Plain
 from runtime import BttRuntime
 from runtime.executive import Executive
-from runtime.frame import NONE, ROOT, Call, DispatchClass, DispatchError, Origin, Weight, signed
+from runtime.frame import (
+    NONE,
+    ROOT,
+    Call,
+    DispatchClass,
+    DispatchError,
+    Map,
+    Origin,
+    Weight,
+    signed,
+)
 from runtime.frame.traits import Reasons
 from runtime.pallets.balances.types import BalanceLock
 from runtime.params import PARAMS_KEY, RuntimeParams
@@ -264,6 +274,9 @@ class Bench:
         """Measure once, over an empty overlay."""
         overlay, runtime = self.enter(), self.runtime
         declared, post, call = 0, None, case.call
+        if case.before:
+            self._begin_block(case)
+        known = overlay.changes()
         gc.collect(0)
         gc.disable()
         try:
@@ -294,11 +307,22 @@ class Bench:
                     declared = min(declared, post.weight)
         finally:
             gc.enable()
-        changes = overlay.changes()
+        changes = {key: value for key, value in overlay.changes().items() if key not in known}
         written = sum(len(value) for value in changes.values() if value is not None)
         base = self._overlay()
         removed = sum(len(base.get(key) or b"") for key in changes)
         return Sample(spent * 1_000, len(changes), written, removed, declared)
+
+    def _begin_block(self, case: Case) -> None:
+        """Make the calls before that of a case, in a runtime that has no decoded records."""
+        runtime = self.runtime
+        for pallet in runtime.pallets.values():
+            for _, item in pallet.live_storage():
+                if isinstance(item, Map):
+                    item.forget_decoded()
+        for origin, call in case.before:
+            runtime.dispatch(origin, runtime.call_codec.decode_all(call.raw))
+        runtime.host.events.clear()
 
     # ---- preparing
 

@@ -147,7 +147,7 @@ class PayFiApi(RuntimeApi, version=1):
             terms = payfi.payments.terms(merchant, record, currency)
             legs = payfi.payments.legs(gross, terms)
             payfi.merchants.allowance(merchant, u128(gross))
-            bucket = payfi.settlement.place(merchant, payfi.calendar.first_bucket())
+            bucket = payfi.settlement.place(merchant, payfi.calendar.first_bucket()).bucket
         except DispatchError as error:
             return Err(self._refusal(error))
         due = int(bucket) * payfi.calendar.bucket_ms

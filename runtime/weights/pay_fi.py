@@ -11,29 +11,31 @@ from typing import Final
 
 REGISTER: Final = 358_000_000
 """5 keys written."""
-CONFIGURE: Final = 162_000_000
+CONFIGURE: Final = 161_000_000
 """2 keys written."""
-BOND_EXTRA: Final = 243_000_000
+BOND_EXTRA: Final = 244_000_000
 """3 keys written."""
-CLOSE: Final = 486_000_000
+CLOSE: Final = 487_000_000
 """7 keys written."""
 
 
-def pay(policies: int, opens: int) -> int:
-    """9 keys written.
+def pay(policies: int, first: int, converts: int) -> int:
+    """5 keys written.
 
-    `policies` 0 to 3, `opens` 0 to 1.
+    `policies` 0 to 3, `first` 0 to 1, `converts` 0 to 1.
     """
-    return 623_000_000 + 32_100_000 * policies + 139_000_000 * opens
+    return 303_000_000 + 18_400_000 * policies + 223_000_000 * first + 22_900_000 * converts
 
 
-REFUND: Final = 451_000_000
+SHARED_KEYS: Final = 519_000_000
+"""8 keys written."""
+REFUND: Final = 452_000_000
 """5 keys written."""
-SETTLE: Final = 949_000_000
+SETTLE: Final = 952_000_000
 """12 keys written."""
 SET_RATES: Final = 72_200_000
 """1 key written."""
-SUSPEND: Final = 85_000_000
+SUSPEND: Final = 84_700_000
 """1 key written."""
 
 
@@ -42,30 +44,30 @@ def settle_due(batches: int) -> int:
 
     `batches` 0 to 256.
     """
-    return 5_180_000 + 385_000_000 * batches
+    return 5_170_000 + 386_000_000 * batches
 
 
-def prune(payments: int) -> int:
-    """1537 keys written.
+def prune(undisputed: int, disputed: int) -> int:
+    """1281 keys written.
 
-    `payments` 0 to 512.
+    `undisputed` 0 to 256, `disputed` 0 to 256.
     """
-    return 13_200_000 + 206_000_000 * payments
+    return 13_500_000 + 142_000_000 * undisputed + 206_000_000 * disputed
 
 
-REGISTER_CARD: Final = 466_000_000
+REGISTER_CARD: Final = 333_000_000
 """4 keys written."""
-SET_CARD: Final = 86_100_000
+SET_CARD: Final = 85_100_000
 """1 key written."""
-DROP_CARD: Final = 351_000_000
-"""5 keys written."""
-FREEZE_CARD: Final = 81_700_000
+DROP_CARD: Final = 504_000_000
+"""7 keys written."""
+FREEZE_CARD: Final = 81_100_000
 """1 key written."""
-CHARGE_CARD: Final = 1_140_000_000
+CHARGE_CARD: Final = 1_290_000_000
+"""6 keys written."""
+CAPTURE: Final = 900_000_000
 """10 keys written."""
-CAPTURE: Final = 1_140_000_000
-"""14 keys written."""
-VOID: Final = 527_000_000
+VOID: Final = 525_000_000
 """7 keys written."""
 
 
@@ -74,7 +76,7 @@ def void_expired(auths: int) -> int:
 
     `auths` 0 to 64.
     """
-    return 6_650_000 + 539_000_000 * auths
+    return 6_590_000 + 526_000_000 * auths
 
 
 def end_retired(cards: int) -> int:
@@ -82,17 +84,17 @@ def end_retired(cards: int) -> int:
 
     `cards` 0 to 64.
     """
-    return 6_390_000 + 296_000_000 * cards
+    return 6_470_000 + 135_000_000 * cards
 
 
-DISPUTE: Final = 771_000_000
-"""9 keys written."""
-ANSWER: Final = 676_000_000
-"""8 keys written."""
-WITHDRAW_DISPUTE: Final = 1_560_000_000
-"""19 keys written."""
-RESOLVE: Final = 1_710_000_000
-"""19 keys written."""
+DISPUTE: Final = 809_000_000
+"""10 keys written."""
+ANSWER: Final = 901_000_000
+"""11 keys written."""
+WITHDRAW_DISPUTE: Final = 986_000_000
+"""13 keys written."""
+RESOLVE: Final = 1_300_000_000
+"""15 keys written."""
 
 
 def end_phases(disputes: int) -> int:
@@ -100,7 +102,7 @@ def end_phases(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 6_510_000 + 316_000_000 * disputes
+    return 6_810_000 + 284_000_000 * disputes
 
 
 def end_judgements(disputes: int) -> int:
@@ -108,7 +110,7 @@ def end_judgements(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 6_600_000 + 1_890_000_000 * disputes
+    return 6_690_000 + 1_610_000_000 * disputes
 
 
 def end_answers(disputes: int) -> int:
@@ -116,14 +118,14 @@ def end_answers(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 9_470_000 + 909_000_000 * disputes
+    return 11_800_000 + 1_170_000_000 * disputes
 
 
-SET_POLICY: Final = 111_000_000
+SET_POLICY: Final = 113_000_000
 """1 key written."""
 SET_OWN_POLICY: Final = 109_000_000
 """1 key written."""
-SET_ARBITERS: Final = 824_000_000
+SET_ARBITERS: Final = 342_000_000
 """1 key written."""
 BOND_ARBITER: Final = 227_000_000
 """3 keys written."""

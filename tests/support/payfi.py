@@ -14,6 +14,7 @@ from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import DispatchError, Reason, signed
 from runtime.frame.traits import Slot
+from runtime.limits import payment_hooks
 from runtime.pallets.babe import Beacon
 from runtime.pallets.balances import Balances
 from runtime.pallets.payfi import Legs, PayFi, Payment, PaymentState
@@ -103,9 +104,11 @@ class Mall(SmallRuntime):
     """PayFi on real money and real fees."""
 
     slot_ms, hour_ms = SLOT_MS, HOUR_MS
+    hook_weight = payment_hooks(SLOT_MS)
+    clock = Time
 
     def build(self) -> None:
-        self.time, self.people, self.feeds = Time(), Registrars(), Feeds()
+        self.time, self.people, self.feeds = self.clock(), Registrars(), Feeds()
         self.balances = self.add(
             3,
             Balances(
@@ -130,6 +133,7 @@ class Mall(SmallRuntime):
                 slot_ms=u64(self.slot_ms),
                 hour_ms=u64(self.hour_ms),
                 day_ms=u64(DAY_MS),
+                hook_weight=self.hook_weight,
                 pool=PAYFI,
                 treasury=TREASURY,
                 currency=self.balances,

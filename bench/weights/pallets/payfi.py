@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.weights.declare import Case, benchmark
 from bench.weights.pallets.identity import INFO, registrars
 from bench.weights.pallets.payfi_policies import governed, policy
@@ -11,6 +13,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.constants import BTT
+from runtime.frame import Call, Origin, signed
 from runtime.pallets.identity.types import MAX_REGISTRARS, Judgement, OutOfDate, Registration
 from runtime.pallets.oracle.types import Round, Rule, TimestampedValue
 from runtime.pallets.payfi import (
@@ -29,8 +32,7 @@ from runtime.pallets.payfi import (
 from runtime.pallets.payfi.dispute_phases import DisputePhase
 from runtime.pallets.payfi.dispute_types import Dispute, DisputeReason
 from runtime.pallets.payfi.payer_rules import MAX_POLICIES
-from runtime.pallets.payfi.payments import MAX_PRUNED
-from runtime.pallets.payfi.settlement import MAX_SETTLED, PLACES
+from runtime.pallets.payfi.settlement import PLACES
 from runtime.pallets.payfi.types import MAX_TILLS, RING_DAYS, MerchantClosing
 from runtime.pallets.tier_staking.types import Window
 
@@ -40,14 +42,25 @@ GROSS = 125 * BTT
 LAST = u64(u64.MAX)
 PAYER = 1_000
 """Number of the first payer's account."""
+OTHER = 2
+"""Number and category of a merchant that was paid before in the same block."""
+BATCHES = 256
+"""Maximum number of batches that are measured."""
+OLD = 256
+"""Maximum number of old payments that are measured, of each kind."""
+ENDLESS = 10**18
+"""More picoseconds than any removal takes."""
 LATER = 250_000
 """Slot more than 15 days after the beginning of time."""
 
 
-def merchant(b: Bench, number: int = 0) -> AccountId:
+def merchant(b: Bench, number: int = 0, category: int = 1) -> AccountId:
     """Register a merchant with all tills, full rings of yesterday, and no judged identity."""
     who, payfi = b.account(number), b.runtime.payfi
-    b.does(who, "PayFi", "register", category=u16(1), currency=CNY, plan=u8(ANALYTICS), meta=META)
+    b.does(
+        who, "PayFi", "register", category=u16(category), currency=CNY, plan=u8(ANALYTICS),
+        meta=META,
+    )  # fmt: skip
     tills = [AccountId(blake2_256(b"till %d" % place)) for place in range(MAX_TILLS)]
     record = payfi.merchants.get(who)
     record.till_keys = tills
@@ -98,6 +111,26 @@ def fill_places(b: Bench, who: AccountId) -> None:
     for bucket in range(first, first + PLACES - 1):
         payfi.settlement.due_count[u32(bucket)] = u32(payfi.settlement.capacity)
     payfi.settlement.queue.value = Queue(u32(first), u32(first + PLACES - 2))
+
+
+def shared(b: Bench) -> tuple[list[bytes], list[bytes]]:
+    """Return the keys that every payment of a block may read, and those of them that it changes.
+
+    Rates and rules, the counts of the buckets, the queue, the number of the next payment, and the
+    pool account; the last three, and a count for each bucket, change.
+    """
+    runtime, payfi = b.runtime, b.runtime.payfi
+    first = payfi.calendar.first_bucket()
+    counts = [
+        payfi.settlement.due_count.key(u32(bucket)) for bucket in range(first, first + PLACES)
+    ]
+    changed = [
+        *counts, payfi.settlement.queue.prefix, payfi.payments.next_payment.prefix,
+        runtime.system.account.key(payfi.pool),
+    ]  # fmt: skip
+    tokenomics = runtime.tokenomics
+    read = (payfi.rates, tokenomics.genesis_supply, tokenomics.high_value_threshold)
+    return [item.prefix for item in read], changed
 
 
 def due(b: Bench, batches: int) -> None:
@@ -154,27 +187,52 @@ def close(b: Bench) -> Case:
     return b.signed(who, "PayFi", "close")
 
 
-@benchmark("PayFi.pay", policies=(0, MAX_POLICIES), opens=(0, 1))
-def pay(b: Bench, policies: int, opens: int) -> Case:
-    """Pay in another currency, into the last bucket that is not full; open a batch, or not.
+def earlier(b: Bench, who: AccountId) -> tuple[Origin, Call]:
+    """Return a payment to a merchant that another account makes, in BTT."""
+    call = b.call(
+        "PayFi", "pay", merchant=address(who), units=u128(BTT), currency=b"BTT",
+        max_btt=u128(BTT), reference=bytes(16), memo=None,
+    )  # fmt: skip
+    return signed(b.account(PAYER)), call
 
-    The merchant has no judged identity, a discount, and so many policies with full lists.
+
+@benchmark("PayFi.pay", policies=(0, MAX_POLICIES), first=(0, 1), converts=(0, 1))
+def pay(b: Bench, policies: int, first: int, converts: int) -> Case:
+    """Pay into the last bucket that is not full, after another payment of the block.
+
+    The first payment to a merchant opens its batch; the merchant of the others was paid before in
+    the same block. It has no judged identity, a discount, and so many policies with full lists.
     """
-    who, payfi = merchant(b), b.runtime.payfi
+    who, other = merchant(b), merchant(b, OTHER, OTHER)
     doubted(b, who)
     doubted(b, b.account(1))
     governed(b, who, policies)
     prices(b)
     fill_places(b, who)
-    if not opens:
-        legs = payfi.payments.legs(
-            int(GROSS), payfi.payments.terms(who, payfi.merchants.get(who), CNY)
-        )
-        payfi.settlement.put(u32(payfi.calendar.first_bucket() + PLACES - 1), who, legs)
-    return b.signed(
-        b.account(1), "PayFi", "pay", merchant=address(who), units=u128(5_000), currency=CNY,
-        max_btt=GROSS, reference=bytes(range(16)), memo=META,
+    return replace(
+        b.signed(
+            b.account(1), "PayFi", "pay", merchant=address(who),
+            units=u128(5_000) if converts else GROSS, currency=CNY if converts else b"BTT",
+            max_btt=GROSS, reference=bytes(range(16)), memo=META,
+        ),
+        before=(earlier(b, other if first else who),),
     )  # fmt: skip
+
+
+@benchmark("PayFi.shared_keys")
+def shared_keys(b: Bench) -> Case:
+    """Read the keys that all payments of a block share, and change those that payments change."""
+    fill_places(b, merchant(b))
+    reads, changes = shared(b)
+
+    def run() -> None:
+        state = b.runtime.host.state
+        for key in reads:
+            state.get(key)
+        for key in changes:
+            state.put(key, state.get(key) or bytes(4))
+
+    return Case(run=run)
 
 
 @benchmark("PayFi.refund")
@@ -211,35 +269,38 @@ def suspend(b: Bench) -> Case:
     return b.root("PayFi", "suspend", merchant=address(merchant(b)), suspended=True)
 
 
-@benchmark("PayFi.settle_due", batches=(0, MAX_SETTLED))
+@benchmark("PayFi.settle_due", batches=(0, BATCHES))
 def settle_due(b: Bench, batches: int) -> Case:
     """Settle that many batches; one more waits for the next block."""
     due(b, batches)
-    payfi = b.runtime.payfi
+    settlement = b.runtime.payfi.settlement
     if not batches:
-        payfi.settlement.queue.value = Queue()
-    return Case(run=payfi.settlement.settle_due)
+        settlement.queue.value = Queue()
+    return Case(run=lambda: settlement.settle_due(batches))
 
 
-@benchmark("PayFi.prune", payments=(0, MAX_PRUNED))
-def prune(b: Bench, payments: int) -> Case:
-    """Remove that many old payments, which were all disputed; the next one is too young."""
+@benchmark("PayFi.prune", undisputed=(0, OLD), disputed=(0, OLD))
+def prune(b: Bench, undisputed: int, disputed: int) -> Case:
+    """Remove that many old payments, some of which were disputed; the next one is too young."""
     b.at(LATER)
     who, payfi = merchant(b), b.runtime.payfi
     record = payfi.merchants.get(who)
     terms = payfi.payments.terms(who, record, CNY)
     legs, payer = payfi.payments.legs(int(GROSS), terms), b.account(1)
-    for number in range(payments + 1):
+    count = undisputed + disputed
+    for number in range(count + 1):
         reference = number.to_bytes(16, "big")
-        paid = u64(payfi.calendar.now() if number == payments else 0)
+        paid = u64(payfi.calendar.now() if number == count else 0)
         payfi.payments.payments[u64(number)] = Payment(
-            payer, who, reference, legs, terms, CNY, u128(5_000), u32(0), paid, META, disputed=True
-        )
-        payfi.disputes.disputes[u64(number)] = Dispute(
-            DisputeReason.Other, META, GROSS, GROSS, paid, False, GROSS, DisputePhase.Answering,
-            paid, paid,
+            payer, who, reference, legs, terms, CNY, u128(5_000), u32(0), paid, META,
+            disputed=number < disputed,
         )  # fmt: skip
+        if number < disputed:
+            payfi.disputes.disputes[u64(number)] = Dispute(
+                DisputeReason.Other, META, GROSS, GROSS, paid, False, GROSS,
+                DisputePhase.Answering, paid, paid,
+            )  # fmt: skip
         invoice = payfi.payments.get(u64(number)).invoice
         payfi.payments.references[who, invoice] = u64(number)
-    payfi.payments.next_payment.value = u64(payments + 1)
-    return Case(run=lambda: payfi.payments.prune(payfi.disputes.forget, MAX_PRUNED))
+    payfi.payments.next_payment.value = u64(count + 1)
+    return Case(run=lambda: payfi.payments.prune(payfi.disputes.forget, ENDLESS))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bench.weights.declare import Case, benchmark
-from bench.weights.pallets.payfi import CNY, doubted, fill_places, merchant, prices
+from bench.weights.pallets.payfi import CNY, OTHER, doubted, earlier, fill_places, merchant, prices
 from bench.weights.pallets.payfi_policies import governed
 from bench.weights.state import Bench
 from btt_chain.crypto import p256
@@ -19,12 +21,13 @@ from btt_chain.primitives.voucher import (
     card_id,
 )
 from btt_chain.scale import u16, u64, u128
-from runtime.pallets.payfi.authorisations import MAX_EXPIRED
 from runtime.pallets.payfi.card_types import MAX_CATEGORIES, Limits, Proof, Retired
-from runtime.pallets.payfi.cards import DEPOSIT, MAX_RETIRED
+from runtime.pallets.payfi.cards import DEPOSIT
 from runtime.pallets.payfi.deadlines import AUTHS, RETIRED, key_of
 from runtime.pallets.payfi.limits import VOUCHER_DAYS
 
+HOLDS = CARDS = 64
+"""Maximum number of authorisations and cards that are measured."""
 SECRET = bytes(range(1, 33))
 OWNER = 500
 """Number of the account that owns the cards."""
@@ -137,9 +140,12 @@ def charge_card(b: Bench) -> Case:
     fill_places(b, who)
     asked = voucher(b, key, who)
     till = b.endow(payfi.merchants.get(who).till_keys[-1])
-    return b.signed(
-        till, "PayFi", "charge_card", voucher=asked, capture=True,
-        signature=p256.sign(secret_of(0), VOUCHER.encode(asked)),
+    return replace(
+        b.signed(
+            till, "PayFi", "charge_card", voucher=asked, capture=True,
+            signature=p256.sign(secret_of(0), VOUCHER.encode(asked)),
+        ),
+        before=(earlier(b, merchant(b, OTHER, OTHER)),),
     )  # fmt: skip
 
 
@@ -151,7 +157,10 @@ def capture(b: Bench) -> Case:
     fill_places(b, who)
     till = b.endow(b.runtime.payfi.merchants.get(who).till_keys[-1])
     held = auths.get(u64(0)).held
-    return b.signed(till, "PayFi", "capture", auth=u64(0), amount=held)
+    return replace(
+        b.signed(till, "PayFi", "capture", auth=u64(0), amount=held),
+        before=(earlier(b, merchant(b, OTHER, OTHER)),),
+    )
 
 
 @benchmark("PayFi.void")
@@ -162,7 +171,7 @@ def void(b: Bench) -> Case:
     return b.signed(till, "PayFi", "void", auth=u64(0))
 
 
-@benchmark("PayFi.void_expired", auths=(0, MAX_EXPIRED))
+@benchmark("PayFi.void_expired", auths=(0, HOLDS))
 def void_expired(b: Bench, auths: int) -> Case:
     """Void that many expired authorisations; one more waits."""
     payfi = b.runtime.payfi
@@ -173,10 +182,10 @@ def void_expired(b: Bench, auths: int) -> Case:
         timers.remove(AUTHS, auth.timer)
         auth.timer = timers.enter(AUTHS, now, key_of(id))
         payfi.authorisations.auths[id] = auth
-    return Case(run=payfi.authorisations.void_expired)
+    return Case(run=lambda: payfi.authorisations.void_expired(auths))
 
 
-@benchmark("PayFi.end_retired", cards=(0, MAX_RETIRED))
+@benchmark("PayFi.end_retired", cards=(0, CARDS))
 def end_retired(b: Bench, cards: int) -> Case:
     """Forget that many dropped cards of different owners; one more waits."""
     payfi, now = b.runtime.payfi, b.runtime.babe.now()
@@ -185,4 +194,4 @@ def end_retired(b: Bench, cards: int) -> Case:
         payfi.cards.currency.hold(payfi.cards.reason, owner, DEPOSIT)
         payfi.cards.retired[id] = Retired(owner, u64(0))
         payfi.disputes.deadlines.timers.enter(RETIRED, now, id)
-    return Case(run=payfi.cards.end_retired)
+    return Case(run=lambda: payfi.cards.end_retired(cards))

@@ -11,7 +11,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Protocol
 
 from btt_chain.crypto.hashing import blake2_128
 from btt_chain.primitives.account import AccountId
@@ -40,8 +40,6 @@ from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payments import Payments
 from runtime.pallets.payfi.types import Invoice
 
-MAX_EXPIRED: Final = 64
-
 
 class Holds(Inspect, MutateHold, Protocol):
     """Free money and money on hold."""
@@ -52,8 +50,6 @@ class Authorisations(Component):
 
     max_auths = Constant(u32(MAX_AUTHS))
     """Maximum number of open authorisations of a card."""
-    max_expired_auths = Constant(u32(MAX_EXPIRED))
-    """Maximum number of expired authorisations that one block voids; others wait for the next."""
 
     auths = Map(u64, Auth, hasher=Hasher.Twox64Concat)
     """Open authorisations by number."""
@@ -153,9 +149,9 @@ class Authorisations(Component):
 
     # ---- hooks
 
-    def void_expired(self) -> int:
-        """Void authorisations that expired; return their number."""
-        due = self.deadlines.take_numbers(AUTHS, MAX_EXPIRED)
+    def void_expired(self, limit: int) -> int:
+        """Void authorisations that expired, at most `limit`; return their number."""
+        due = self.deadlines.take_numbers(AUTHS, limit)
         for id in due:
             self._void(id, self.get(id))
         return len(due)

@@ -20,6 +20,7 @@ from runtime.pallets.payfi.card_types import (
 )
 from runtime.pallets.payfi.cards import Cards
 from runtime.pallets.payfi.deadlines import Deadlines
+from runtime.pallets.payfi.hook_limits import HookLimits
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payments import Payments
 from runtime.pallets.payfi.types import HoldReason
@@ -81,9 +82,10 @@ class CardCalls(Pallet, crate="pallet_payfi"):
             reason=Reason(self.index, HoldReason.Card),
         )  # fmt: skip
 
-    def end_cards(self) -> int:
+    def end_cards(self, limits: HookLimits) -> int:
         """Void expired authorisations, and forget dropped cards; return the weight used."""
-        voided, forgotten = self.authorisations.void_expired(), self.cards.end_retired()
+        voided = self.authorisations.void_expired(limits.holds)
+        forgotten = self.cards.end_retired(limits.cards)
         return weights.void_expired(voided) + weights.end_retired(forgotten)
 
     # ---- calls

@@ -42,7 +42,6 @@ from runtime.pallets.payfi.deadlines import RETIRED, Deadlines
 from runtime.pallets.payfi.limits import VOUCHER_DAYS, Breach
 
 DEPOSIT: Final = u128(BTT // 10)
-MAX_RETIRED: Final = 64
 RETIRED_DAYS: Final = VOUCHER_DAYS + 1
 """Days after which a dropped card's vouchers and authorisations have ended for certain."""
 BREACHES: Final = {
@@ -166,9 +165,12 @@ class Cards(Component):
 
     # ---- hooks
 
-    def end_retired(self) -> int:
-        """Forget cards that were dropped long ago, and return their deposits; return the number."""
-        ended = self.deadlines.timers.take(RETIRED, MAX_RETIRED)
+    def end_retired(self, limit: int) -> int:
+        """Forget cards that were dropped long ago, and return their deposits.
+
+        At most `limit` at once; return their number.
+        """
+        ended = self.deadlines.timers.take(RETIRED, limit)
         for id in ended:
             owner = self.retired[id].owner
             del self.retired[id]

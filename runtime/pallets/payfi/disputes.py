@@ -56,7 +56,6 @@ DEPOSIT_BPS: Final = 100
 MIN_PAYMENTS: Final = 20
 MIN_LOST: Final = 2
 LOST_BPS: Final = 100
-MAX_ENDED: Final = 16
 STALE_SLOTS: Final = 900
 """Slots after which the beacons of a request may not be stored any more: it asks again."""
 
@@ -81,8 +80,6 @@ class Disputes(Component):
     """Minimum deposit of a payer, which is 1 % of the disputed amount, in planck."""
     max_dispute_deposit = Constant(MAX_DEPOSIT)
     """Maximum deposit of a payer, in planck."""
-    max_ended_disputes = Constant(u32(MAX_ENDED))
-    """Maximum number of disputes whose phase ends in one block; others wait for the next."""
 
     disputes = Map(u64, Dispute, hasher=Hasher.Twox64Concat)
     """Disputes by payment, as long as the payment is stored."""
@@ -203,9 +200,9 @@ class Disputes(Component):
 
     # ---- hooks
 
-    def end_phases(self) -> int:
-        """Process disputes whose phase ends now; return their number."""
-        due = self.deadlines.take_numbers(DISPUTES, MAX_ENDED)
+    def end_phases(self, limit: int) -> int:
+        """Process disputes whose phase ends now, at most `limit`; return their number."""
+        due = self.deadlines.take_numbers(DISPUTES, limit)
         for id in due:
             payment, dispute = self._open(id)
             dispute.timer = NO_TIMER

@@ -49,6 +49,8 @@ The parts that other components use:
 
 from __future__ import annotations
 
+from typing import Final
+
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u8, u16, u32, u64, u128
@@ -59,6 +61,7 @@ from runtime.frame import (
     PostInfo,
     Reason,
     Value,
+    Weight,
     call,
     ensure_root,
 )
@@ -80,9 +83,11 @@ from runtime.pallets.payfi.dispute_types import (
     Stalls,
 )
 from runtime.pallets.payfi.disputes import Beacons, Disputes
+from runtime.pallets.payfi.fees import BTT
+from runtime.pallets.payfi.hook_limits import end_weight, hook_limits
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payer_rules import MAX_POLICIES, PayerRules
-from runtime.pallets.payfi.payments import Payments, prunable
+from runtime.pallets.payfi.payments import Payments
 from runtime.pallets.payfi.policies import Policy, SomePolicyScope
 from runtime.pallets.payfi.settlement import Settlement
 from runtime.pallets.payfi.types import (
@@ -102,6 +107,16 @@ from runtime.pallets.payfi.types import (
 from runtime.pallets.payfi.volumes import Volumes
 from runtime.weights import pay_fi as weights
 
+PAID: Final = {
+    (policies, first, converts): PostInfo(weights.pay(policies, first, converts))
+    for policies in range(MAX_POLICIES + 1)
+    for first in (False, True)
+    for converts in (False, True)
+}
+"""Weight of a payment by the number of policies; whether it is the first one of the block to its
+merchant; and whether its currency is converted. One object each, so that equal outcomes share
+their event; they are never changed."""
+
 
 class PayFi(CardCalls):
     """Merchants, payments, their settlement, refunds, disputes and cards."""
@@ -112,6 +127,8 @@ class PayFi(CardCalls):
     """Length of an hour of payments, in milliseconds; a bucket is a sixth of it."""
     day_ms: Const[u64]
     """Length of a day of limits and volumes, in milliseconds."""
+    hook_weight: Const[Weight]
+    """Maximum weight of settlement, ends of clocks and removal of records in a block."""
 
     # ---- dependencies
 
@@ -210,6 +227,7 @@ class PayFi(CardCalls):
             hour_ms=int(self.hour_ms),
             day_ms=int(self.day_ms),
         )
+        self.limits = hook_limits(int(self.hook_weight.ref_time))
         self.volumes = volumes = Volumes(self, calendar=calendar)
         self.merchants = Merchants(
             self, currency=currency, people=self.people, rates=self.rates, volumes=volumes,
@@ -219,7 +237,7 @@ class PayFi(CardCalls):
         self.payer_rules = PayerRules(self, people=self.people)
         self.settlement = Settlement(
             self, currency=currency, fees=self.fees, volumes=volumes, calendar=calendar,
-            pool=pool, treasury=treasury,
+            pool=pool, treasury=treasury, limit=self.limits.batches,
         )  # fmt: skip
         self.payments = Payments(
             self, currency=currency, prices=self.prices, fees=self.fees,
@@ -247,17 +265,17 @@ class PayFi(CardCalls):
         )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:
-        """Settle what is due, end disputes and authorisations, and remove old payments."""
+        """Settle what is due, end disputes and authorisations, and remove old payments.
+
+        The keys that all payments of a block share are charged here, not by each payment.
+        """
         del number
-        settled = self.settlement.settle_due()
-        limit = prunable(int(self.slot_ms), settled)
-        pruned = self.payments.prune(self.disputes.forget, limit)
-        used = weights.settle_due(settled) + weights.prune(pruned)
-        ended = self.disputes.end_phases()
-        used += max(
-            weights.end_phases(ended), weights.end_answers(ended), weights.end_judgements(ended)
-        )
-        return used + self.end_cards()
+        limits = self.limits
+        used = weights.SHARED_KEYS + weights.settle_due(self.settlement.settle_due(limits.batches))
+        used += end_weight(self.disputes.end_phases(limits.disputes)) + self.end_cards(limits)
+        room = int(self.hook_weight.ref_time) - used - weights.prune(0, 0)
+        pruned = self.payments.prune(self.disputes.forget, room)
+        return used + weights.prune(pruned.undisputed, pruned.disputed)
 
     # ---- calls
 
@@ -298,7 +316,7 @@ class PayFi(CardCalls):
         if who not in self.merchants.merchants:
             self.payer_rules.forget(who)
 
-    @call(4, weight=weights.pay(MAX_POLICIES, 1))
+    @call(4, weight=weights.pay(MAX_POLICIES, 1, 1))
     def pay(
         self,
         origin: Origin,
@@ -316,7 +334,7 @@ class PayFi(CardCalls):
         made = self.payments.open(
             origin.signed(), lookup(merchant), units, currency, u128(max_btt), reference, memo
         )
-        return PostInfo(weights.pay(made.policies, int(made.opens_batch)))
+        return PAID[made.policies, made.is_first, currency != BTT]
 
     @call(5, weight=weights.REFUND)
     def refund(self, origin: Origin, payment: PaymentId, amount: CompactBalanceOf) -> None:

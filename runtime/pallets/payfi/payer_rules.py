@@ -74,10 +74,10 @@ class PayerRules(Component):
         return len(found)
 
     def of(self, merchant: AccountId, record: Merchant) -> Iterator[Policy]:
-        """Yield the policies that payers of a merchant must satisfy."""
-        chosen = None if record.policy is None else self.policies.get(record.policy)
+        """Yield the policies that payers of a merchant must satisfy, which must not be changed."""
+        chosen = None if record.policy is None else self.policies.peek(record.policy)
         for policy in (
-            self.own_policies.get(merchant), chosen, self.category_policies.get(record.category)
+            self.own_policies.peek(merchant), chosen, self.category_policies.peek(record.category)
         ):  # fmt: skip
             if policy is not None:
                 yield policy

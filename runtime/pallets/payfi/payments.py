@@ -27,6 +27,7 @@ from runtime.frame.traits import Prices
 from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.calendar import Calendar
 from runtime.pallets.payfi.fees import BTT, gross_of, legs_of, terms_of
+from runtime.pallets.payfi.hook_limits import PRUNE_COSTS
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.settlement import Settlement
 from runtime.pallets.payfi.types import (
@@ -43,10 +44,6 @@ from runtime.pallets.payfi.types import (
 )
 from runtime.pallets.payfi.volumes import Volumes
 
-MAX_PRUNED: Final = 512
-"""Maximum number of old payments that one block removes, for each second of its slot."""
-PRUNED_PER_BATCH: Final = 2
-"""Number of payments that are removed in the time in which a batch settles."""
 PROMISED: Final = u64(u64.MAX)
 """In the place of a payment's number: an authorisation has the reference, and is not captured."""
 ONE: Final = 10**18
@@ -66,10 +63,17 @@ class Opened(NamedTuple):
     """A new payment, with the parts of its cost."""
 
     id: u64
-    opens_batch: bool
-    """True if it is the first payment of its batch."""
+    is_first: bool
+    """True if it is the first payment of the block in its merchant's batch."""
     policies: int = 0
     """Number of policies that its payer was checked against."""
+
+
+class Pruned(NamedTuple):
+    """Numbers of removed payments."""
+
+    undisputed: int
+    disputed: int
 
 
 class Payments(Component):
@@ -224,13 +228,13 @@ class Payments(Component):
         terms = self.terms(merchant, record, currency)
         legs = self.legs(int(gross), terms)
         allowance = self.merchants.allowance(merchant, gross)
-        bucket = self.settlement.place(merchant, self.calendar.first_bucket())
+        place = self.settlement.place(merchant, self.calendar.first_bucket())
         take()
-        opens_batch = self.settlement.put(bucket, merchant, legs)
+        id, now, bucket = self.next_payment.value, u64(self.calendar.now()), place.bucket
+        is_first = self.settlement.join(place, merchant, legs, now)
         if allowance is not None:
             self.merchants.allowances[merchant] = allowance
-        id, now = self.next_payment.value, u64(self.calendar.now())
-        self.next_payment.value = u64(id + 1)
+        self.next_payment.value = id + 1
         payment = Payment(
             payer, merchant, reference, legs, terms, currency, units, bucket, now, memo,
             part_of=part_of,
@@ -238,7 +242,7 @@ class Payments(Component):
         self.payments[id] = payment
         self.references[merchant, payment.invoice] = id
         self.deposit(events.Paid(id, payer, merchant, reference, gross, u128(legs.fee), bucket))
-        return Opened(id, opens_batch)
+        return Opened(id, is_first)
 
     def promise(self, merchant: AccountId, invoice: Invoice) -> None:
         """Keep an invoice for an authorisation. Raises AlreadyPaid.
@@ -278,28 +282,32 @@ class Payments(Component):
         self.payments[id] = payment
         self.deposit(events.Refunded(id, payment.payer, payment.merchant, amount, settled))
 
-    def prune(self, forget: Callable[[u64], None], limit: int) -> int:
-        """Remove old payments, the oldest first, at most `limit`; return their number.
+    def prune(self, forget: Callable[[u64], None], room: int) -> Pruned:
+        """Remove old payments, the oldest first, as far as `room` picoseconds suffice.
 
         `forget` removes the dispute of a payment that had one. It stops at the first that is too
         young, disputed or not settled: a dispute ends.
         """
-        oldest, end = int(self.oldest_payment.value), int(self.next_payment.value)
-        removed = 0
-        while oldest < end and removed < limit:
+        first, end = int(self.oldest_payment.value), int(self.next_payment.value)
+        oldest, disputed = first, 0
+        while oldest < end and (room := room - PRUNE_COSTS.payment) >= 0:
             payment = self.payments[u64(oldest)]
             if not self.calendar.is_over(int(payment.paid_ms)):
                 break
             if self.state_of(payment) in (PaymentState.Pending, PaymentState.Disputed):
                 break
             if payment.disputed:
+                room -= PRUNE_COSTS.disputed - PRUNE_COSTS.payment
+                if room < 0:
+                    break
                 forget(u64(oldest))
+                disputed += 1
             del self.payments[u64(oldest)]
             del self.references[payment.merchant, payment.invoice]
-            oldest, removed = oldest + 1, removed + 1
-        if removed:
+            oldest += 1
+        if oldest > first:
             self.oldest_payment.value = u64(oldest)
-        return removed
+        return Pruned(oldest - first - disputed, disputed)
 
     # ---- internals
 
@@ -324,11 +332,3 @@ class Payments(Component):
         self.currency.transfer(payment.merchant, payment.payer, amount, keep_alive=True)
         payment.refunded += amount
         self.volumes.refunded(payment.merchant, amount)
-
-
-def prunable(slot_ms: int, settled: int) -> int:
-    """Return how many old payments a block may remove that settled this number of batches.
-
-    Its work stays bounded by a part of the slot, and it removes more than a full block can add.
-    """
-    return max(0, MAX_PRUNED * slot_ms // 1_000 - PRUNED_PER_BATCH * settled)

@@ -9,10 +9,10 @@ queue refuses payments; it never delays those it accepted.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u32, u128
+from btt_chain.scale import u32, u64, u128
 from runtime.frame import (
     Component,
     DoubleMap,
@@ -29,10 +29,15 @@ from runtime.pallets.payfi.types import Batch, Fees, Legs, Money, Queue
 from runtime.pallets.payfi.volumes import Volumes
 from runtime.pallets.tokenomics import BurnReason
 
-MAX_SETTLED: Final = 256
-"""Maximum number of batches that one block settles by itself."""
 PLACES: Final = 5
 """Number of buckets that a payment may go into."""
+
+
+class Place(NamedTuple):
+    """The bucket of a payment, and the merchant's batch in it; None if it has none yet."""
+
+    bucket: u32
+    batch: Batch | None
 
 
 class Settlement(Component):
@@ -55,7 +60,9 @@ class Settlement(Component):
         calendar: Calendar,
         pool: AccountId,
         treasury: AccountId,
+        limit: int,
     ) -> None:
+        """`limit` is the maximum number of batches that one block settles by itself."""
         super().__init__(pallet)
         self.currency = currency
         self.fees = fees
@@ -63,39 +70,41 @@ class Settlement(Component):
         self.calendar = calendar
         self.pool = pool
         self.treasury = treasury
-        self.capacity = max(1, MAX_SETTLED * calendar.bucket_slots // 2)
+        self.capacity = max(1, limit * calendar.bucket_slots // 2)
         """Maximum number of batches of one bucket."""
 
     # ---- public interface: the queue
 
-    def place(self, merchant: AccountId, first: int) -> u32:
+    def place(self, merchant: AccountId, first: int) -> Place:
         """Return the first of `PLACES` buckets from `first` on that has the merchant or room.
 
         Raises SettlementBusy if none has.
         """
         for bucket in map(u32, range(first, first + PLACES)):
-            if self.is_pending(bucket, merchant) or self.due_count[bucket] < self.capacity:
-                return bucket
+            batch = self.batches.get((bucket, merchant))
+            if batch is not None or self.due_count[bucket] < self.capacity:
+                return Place(bucket, batch)
         raise errors.SettlementBusy
 
-    def put(self, bucket: u32, merchant: AccountId, legs: Legs) -> bool:
-        """Add a payment to the merchant's batch of a bucket. Return True if that is a new batch.
+    def join(self, place: Place, merchant: AccountId, legs: Legs, now: u64) -> bool:
+        """Add a payment made now at its `place`.
 
-        `place` returns the bucket.
+        Return True if it is the first payment of the block in its batch.
         """
-        found = self.batches.get((bucket, merchant))
-        if found is None:
-            self.due_count[bucket] += 1
-            self._extend(bucket)
-        batch = found or Batch()
-        self.batches[bucket, merchant] = Batch(batch.legs.plus(legs), batch.count + 1)
-        return found is None
+        bucket, batch = place
+        if batch is None:
+            self._count_in(bucket)
+            self.batches[bucket, merchant] = Batch(legs, u32(1), now)
+            return True
+        self.batches[bucket, merchant] = Batch(batch.legs.plus(legs), batch.count + 1, now)
+        return batch.last_ms != now
 
     def remove(self, bucket: u32, merchant: AccountId, legs: Legs) -> None:
         """Take a pending payment out of its batch."""
         batch = self.batches[bucket, merchant]
         if batch.count > 1:
-            self.batches[bucket, merchant] = Batch(batch.legs.minus(legs), batch.count - 1)
+            legs = batch.legs.minus(legs)
+            self.batches[bucket, merchant] = Batch(legs, batch.count - 1, batch.last_ms)
             return
         del self.batches[bucket, merchant]
         self._count_out(bucket, 1)
@@ -104,7 +113,7 @@ class Settlement(Component):
         """Replace the legs of a pending payment."""
         batch = self.batches[bucket, merchant]
         legs = batch.legs.minus(old).plus(new)
-        self.batches[bucket, merchant] = Batch(legs, batch.count)
+        self.batches[bucket, merchant] = Batch(legs, batch.count, batch.last_ms)
 
     def is_pending(self, bucket: u32, merchant: AccountId) -> bool:
         """Return True if the merchant's batch of a bucket is not settled yet."""
@@ -117,16 +126,16 @@ class Settlement(Component):
 
     # ---- public interface: settling
 
-    def settle_due(self) -> int:
-        """Settle the batches that are due, the oldest first; return their number.
+    def settle_due(self, limit: int) -> int:
+        """Settle the batches that are due, at most `limit`, the oldest first; return their number.
 
-        At most `MAX_SETTLED`; the fees of all are taken at once.
+        The fees of all are taken at once.
         """
         queue = self.queue.value
         first, due = int(queue.first), min(int(queue.last), self.calendar.bucket())
         if first > due:
             return 0
-        legs, left = Legs(), MAX_SETTLED
+        legs, left = Legs(), limit
         while first <= due and left:
             bucket = u32(first)
             found = self.batches.some_under(bucket, left)
@@ -137,7 +146,7 @@ class Settlement(Component):
             left -= len(found)
         self.queue.value = Queue(u32(first), queue.last)
         self.fees.take(self.pool, legs.split(), BurnReason.Payfi)
-        return MAX_SETTLED - left
+        return limit - left
 
     def settle(self, bucket: u32, merchant: AccountId) -> None:
         """Settle one batch. Raises NotDue if there is none, or it is too early."""
@@ -181,17 +190,18 @@ class Settlement(Component):
             events.Settled(merchant, bucket, u128(legs.net), u128(legs.fee), legs.burn, batch.count)
         )
 
+    def _count_in(self, bucket: u32) -> None:
+        """Count a new batch of a bucket, and include the bucket in the queue."""
+        self.due_count[bucket] += 1
+        queue = self.queue.peek()
+        if queue.first > queue.last:
+            self.queue.value = Queue(bucket, bucket)
+        elif not queue.first <= bucket <= queue.last:
+            self.queue.value = Queue(min(queue.first, bucket), max(queue.last, bucket))
+
     def _count_out(self, bucket: u32, count: int) -> None:
         left = self.due_count[bucket] - count
         if left:
             self.due_count[bucket] = left
         else:
             del self.due_count[bucket]
-
-    def _extend(self, bucket: u32) -> None:
-        """Make the queue's range include a bucket."""
-        queue = self.queue.value
-        if queue.first > queue.last:
-            self.queue.value = Queue(bucket, bucket)
-        elif not queue.first <= bucket <= queue.last:
-            self.queue.value = Queue(min(queue.first, bucket), max(queue.last, bucket))

@@ -367,6 +367,8 @@ class Batch:
     """Sum of the payments' legs."""
     count: u32 = u32(0)
     """Number of payments."""
+    last_ms: Moment = u64(0)
+    """Time of the last payment."""
 
 
 @path("pallet_payfi::Queue")

@@ -11,6 +11,7 @@ from typing import TypeVar
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime.frame import Component, Map, Pallet
+from runtime.frame.items import PEEK_CACHE_SIZE
 from runtime.pallets.payfi.calendar import Calendar
 from runtime.pallets.payfi.types import (
     RING_DAYS,
@@ -35,6 +36,8 @@ class Volumes(Component):
     def __init__(self, pallet: Pallet, *, calendar: Calendar) -> None:
         super().__init__(pallet)
         self.calendar = calendar
+        self._sums: dict[AccountId, tuple[Volume, int, int]] = {}
+        """Volumes by merchant, each with the decoded ring and the day that it was summed for."""
 
     # ---- public interface: queries
 
@@ -43,8 +46,14 @@ class Volumes(Component):
         ring = self.volumes.peek(who)
         if ring is None:
             return 0
-        counted = ring.days[: max(0, RING_DAYS - (self.calendar.day() - int(ring.day)))]
-        return max(0, sum([int(day.gross) - int(day.refunds) for day in counted]))
+        today, known = self.calendar.day(), self._sums.get(who)
+        if known is None or known[0] is not ring or known[1] != today:
+            counted = ring.days[: max(0, RING_DAYS - (today - int(ring.day)))]
+            volume = max(0, sum([int(day.gross) - int(day.refunds) for day in counted]))
+            if len(self._sums) >= PEEK_CACHE_SIZE:
+                self._sums.clear()
+            known = self._sums[who] = (ring, today, volume)
+        return known[2]
 
     def lost_of(self, who: AccountId) -> tuple[int, int]:
         """Return the number of disputes lost in 30 days, and that of settled payments."""

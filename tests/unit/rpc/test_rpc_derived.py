@@ -49,7 +49,7 @@ PARAMETERS = {
     "payfi_quote": "merchant units currency at?",
     "payfi_merchant": "account at?",
     "payfi_payment": "id at?",
-    "payfi_find": "merchant reference at?",
+    "payfi_find": "merchant reference units currency at?",
     "payfi_queue": "at?",
     "payfi_report": "merchant at?",
     "payfi_card": "id at?",

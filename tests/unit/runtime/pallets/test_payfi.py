@@ -22,12 +22,11 @@ from runtime.accounts import DEVELOPMENT_FUND, OPERATIONS, PAYFI, TREASURY
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, TokenError, TokenErrorKind, signed
 from runtime.frame.traits import Reasons
-from runtime.pallets.payfi import PayFi, PaymentState, Rates, payments
+from runtime.pallets.payfi import PayFi, PaymentState, Rates
 from runtime.pallets.payfi.calendar import BUCKETS_PER_HOUR
-from runtime.pallets.payfi.payments import MAX_PRUNED, prunable
 from runtime.pallets.payfi.policies import Policy, Shared
-from runtime.pallets.payfi.settlement import MAX_SETTLED, PLACES
-from runtime.pallets.payfi.types import Batch, Cause, Legs
+from runtime.pallets.payfi.settlement import PLACES
+from runtime.pallets.payfi.types import Batch, Cause
 from support.payfi import (
     ALICE,
     BOB,
@@ -95,7 +94,8 @@ def test_payments_of_a_merchant_settle_in_one_transfer(mall: Mall) -> None:
     assert mall.payment(second).bucket == bucket
     assert mall.due(bucket) == 1
     batch = mall.payfi.settlement.batches[bucket, SHOP]
-    assert batch == Batch(mall.legs(first).plus(mall.legs(second)), u32(2))
+    paid_ms = mall.payment(second).paid_ms
+    assert batch == Batch(mall.legs(first).plus(mall.legs(second)), u32(2), paid_ms)
     mall.host.events.clear()
     mall.run(HOUR + BUCKET)
     settled = [event for event in mall.announced() if isinstance(event, PayFi.Settled)]
@@ -197,7 +197,7 @@ def fill(mall: Mall, buckets: int) -> int:
 
 
 def test_a_bucket_has_room_for_what_half_of_its_slots_settle(mall: Mall) -> None:
-    assert mall.payfi.settlement.capacity == MAX_SETTLED * BUCKET // 2 == 12_800
+    assert mall.payfi.settlement.capacity == mall.payfi.limits.batches * BUCKET // 2
     first = fill(mall, PLACES - 1)
     assert mall.payment(mall.pay()).bucket == first + PLACES - 1
 
@@ -252,25 +252,6 @@ def test_any_account_settles_what_is_due(mall: Mall) -> None:
     mall.run(1)
     assert mall.money(SHOP) == before + NET
     assert mall.money(PAYFI) == 0
-
-
-def test_a_block_settles_a_bounded_number_of_batches_the_oldest_first(mall: Mall) -> None:
-    settlement = mall.payfi.settlement
-    legs = Legs(u128(10**18))
-    shops = [SHOP.__class__(b"\x77" + n.to_bytes(31, "big")) for n in range(MAX_SETTLED + 40)]
-    early = mall.payfi.calendar.first_bucket()
-    for who in shops:
-        settlement.put(u32(early), who, legs)
-    settlement.put(u32(early + 1), SHOP, legs)
-    mall.balances.transfer(ALICE, PAYFI, u128((len(shops) + 1) * 10**18))
-    mall.time.slot = (early + 2) * BUCKET
-    assert settlement.settle_due() == MAX_SETTLED
-    assert mall.due(early) == 40
-    assert settlement.is_pending(u32(early + 1), SHOP)
-    assert settlement.settle_due() == 41
-    assert settlement.settle_due() == 0
-    assert mall.money(PAYFI) == 0
-    assert all(mall.money(who) == 10**18 for who in shops)
 
 
 def test_a_long_stall_settles_everything_once_there_are_blocks(mall: Mall) -> None:
@@ -402,22 +383,6 @@ def test_a_disputed_payment_is_decided_by_its_dispute(mall: Mall) -> None:
     mall.payfi.payments.payments[id] = payment
     with refused(mall, PayFi.PaymentDisputed):
         mall.payfi.refund(signed(SHOP), id, BTT)
-
-
-def test_a_block_removes_records_as_far_as_settlement_leaves_time(
-    mall: Mall, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert prunable(1_000, 0) == MAX_PRUNED
-    assert prunable(6_000, 0) == 6 * MAX_PRUNED
-    assert prunable(1_000, MAX_SETTLED) == 0
-    assert prunable(500, MAX_SETTLED) == 0
-    monkeypatch.setattr(payments, "MAX_PRUNED", 1)  # for each of the six seconds of a slot
-    for _ in range(8):
-        mall.pay()
-    mall.run(16 * DAY)
-    assert mall.payfi.payments.oldest_payment.value == 4  # a batch settled in the same block
-    mall.run(1)
-    assert mall.payfi.payments.oldest_payment.value == 8
 
 
 def test_records_are_removed_after_15_days_in_order(mall: Mall) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from runtime.constants import BTT
 from runtime.frame import DispatchError, signed
-from runtime.pallets.payfi import PayFi, PaymentState, Terms, settlement
+from runtime.pallets.payfi import PayFi, PaymentState, Terms
 from support.payfi import ALICE, BOB, BTT_CODE, BUCKET, CNY, DAY, KIOSK, SHOP
 from support.payfi_disputes import ANSWER, Court
 from support.runtime import refused
@@ -19,12 +19,10 @@ def court() -> Court:
     return Court()
 
 
-def test_a_merchant_that_closes_and_registers_anew_after_a_stall_stops_no_block(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    # One batch a block: that of the second merchant is still due in the first block after a stall.
-    monkeypatch.setattr(settlement, "MAX_SETTLED", 1)
+def test_a_merchant_that_closes_and_registers_anew_after_a_stall_stops_no_block() -> None:
     court = Court()
+    # One batch a block: that of the second merchant is still due in the first block after a stall.
+    court.payfi.limits = court.payfi.limits._replace(batches=1)
     payfi, payments = court.payfi, court.payfi.payments.payments
     ids = {court.pay(ALICE, merchant): merchant for merchant in (SHOP, KIOSK)}
     for merchant in (SHOP, KIOSK):

@@ -92,9 +92,10 @@ def test_a_payment_is_disputed_within_14_days_and_kept_15(court: Court) -> None:
         court.open(second)
     court.run(DAY)
     assert second in court.payfi.payments.payments  # the first is disputed, and before it
+    court.host.events.clear()
     court.run(2 * DAY)  # silence
-    assert court.resolution(first) is Resolution.NoAnswer
-    court.run(1)
+    (resolved,) = (event for event in court.announced() if isinstance(event, PayFi.Resolved))
+    assert (resolved.payment, resolved.resolution) == (first, Resolution.NoAnswer)
     assert first not in court.payfi.payments.payments
     assert second not in court.payfi.payments.payments
     assert u64(first) not in court.disputes.disputes
@@ -725,6 +726,7 @@ def test_the_hook_is_charged_with_the_dearest_end_of_a_phase(court: Court) -> No
 
 
 def test_a_block_ends_a_bounded_number_of_disputes(court: Court) -> None:
+    court.payfi.limits = court.payfi.limits._replace(disputes=16)
     ids = [court.pay(units=int(BTT)) for _ in range(40)]
     for id in ids:
         court.open(id, int(BTT))
