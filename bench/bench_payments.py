@@ -2,9 +2,8 @@
 
 Four validators on this machine, as in bench_network.py: the same load of each kind by turns, on the
 same network. Printed are the payments and transfers made final in a second, the CPU that one costs
-all validators together, and the ratios. The goal is at least 0.8 times the transfers' rate at 400/s
-on two quiet cores. A payment that fails would be in a block as well, so payments are counted on the
-chain.
+all validators together, and the ratios (rows 12a and 12b of docs/performance.md). A payment that
+fails would be in a block as well, so payments are counted on the chain.
 
     --rate 400 --seconds 60        the load, for so long in each round
     --rounds 2                     rounds of both kinds
@@ -18,7 +17,8 @@ import asyncio
 import statistics
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from bench import machine  # noqa: E402
 from bench.bench_network import network  # noqa: E402
 from bench.load import Measured, customers, measure, payers  # noqa: E402
+from bench.report import Row, show  # noqa: E402
 from btt_chain.client.typed import open_runtime  # noqa: E402
 from btt_chain.crypto.keypair import KeyPair  # noqa: E402
 from btt_chain.primitives.account import AccountId  # noqa: E402
@@ -37,11 +38,24 @@ from btt_chain.testing import Devnet  # noqa: E402
 from btt_chain.testing.market import fund  # noqa: E402
 from runtime.constants import BTT  # noqa: E402
 
-GOAL: Final = 0.8
-"""Payments made final in a second, against transfers."""
 CATEGORY: Final = u16(5_814)
 FUNDING: Final = 1_100 * int(BTT)
 """Amount for each merchant: its bond and its fees. //Alice has enough for 40 of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Size of the measurement."""
+
+    validators: int = 4
+    slot_ms: int = 2_000
+    rate: int = 400
+    seconds: float = 60
+    rounds: int = 2
+    merchants: int = 20
+
+
+QUICK: Final = Plan(validators=2, slot_ms=500, rate=20, seconds=4, rounds=1, merchants=3)
 
 
 async def register(url: str, count: int) -> list[AccountId]:
@@ -79,47 +93,41 @@ def compare(
     made = asyncio.run(payments_made(net.nodes[0].ws)) - before
     print(f"payments:  {payments.written()}; {made} made", flush=True)
     if made < payments.finalized:
-        raise SystemExit(f"{payments.finalized} became final, of which only {made} were made")
+        raise RuntimeError(f"{payments.finalized} became final, of which only {made} were made")
     return transfers, payments
 
 
-def summary(rounds: Sequence[tuple[Measured, Measured]]) -> str:
-    """Return medians of rates and costs, and their ratios."""
-    lines = []
-    for place, kind in enumerate(("transfers", "payments")):
-        rate = statistics.median(each[place].rate for each in rounds)
-        cost = statistics.median(each[place].cost for each in rounds)
-        lines.append(f"{kind:<10} {rate:7.1f}/s final, {cost:6.2f} ms of CPU each")
-    rate = statistics.median(pay.rate / move.rate for move, pay in rounds if move.rate)
-    cost = statistics.median(pay.cost / move.cost for move, pay in rounds if move.cost)
-    verdict = "met" if rate >= GOAL else "MISSED"
-    lines.append(f"{'ratio':<10} {rate:7.2f}   (goal {GOAL}: {verdict}), {cost:6.2f} x the CPU")
-    return "\n".join(lines)
+def payment_rows(folder: Path, plan: Plan) -> Iterator[Row]:
+    """Rows 12a and 12b: payments made final, and their ratio to transfers."""
+    with network(folder / "payments", plan.validators, plan.slot_ms) as net:
+        merchants = asyncio.run(register(net.nodes[0].ws, plan.merchants))
+        rounds = [compare(net, merchants, plan.rate, plan.seconds) for _ in range(plan.rounds)]
+        net.check_agreement()
+    moves, pays = zip(*rounds, strict=True)
+    rate = statistics.median(each.rate for each in pays)
+    what = f"{plan.validators} validators, slots of {plan.slot_ms / 1_000:g} s: payments"
+    yield Row(
+        "12a", f"{what}, {plan.rate}/s", f"{rate:,.0f}/s", value=rate, note=pays[-1].written()
+    )
+    ratio = statistics.median(pay.rate / move.rate if move.rate else 0.0 for move, pay in rounds)
+    cost = statistics.median(pay.cost / move.cost if move.cost else 0.0 for move, pay in rounds)
+    note = f"{cost:.2f} x the CPU of a transfer"
+    moved = statistics.median(each.rate for each in moves)
+    yield Row("12b", f"{what} / transfers", f"{rate:,.0f}/s", f"{moved:,.0f}/s", ratio, note)
 
 
 def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--validators", type=int, default=4)
-    parser.add_argument("--slot-ms", type=int, default=2_000)
-    parser.add_argument("--rate", type=int, default=400)
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--merchants", type=int, default=20)
-    options = parser.parse_args()
+    for each in fields(Plan):
+        name = "--" + each.name.replace("_", "-")
+        parser.add_argument(name, type=type(each.default), default=each.default)
+    plan = Plan(**vars(parser.parse_args()))
     machine.end_in_order()
     print(f"load before {machine.load()}", flush=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="btt-bench-") as name,
-        network(Path(name), options.validators, options.slot_ms) as net,
-    ):
-        merchants = asyncio.run(register(net.nodes[0].ws, options.merchants))
-        rounds = [
-            compare(net, merchants, options.rate, options.seconds) for _ in range(options.rounds)
-        ]
-        print(summary(rounds))
-        print(f"agreed up to block {net.check_agreement()}")
+    with tempfile.TemporaryDirectory(prefix="btt-bench-") as name:
+        show(list(payment_rows(Path(name), plan)), "docs/performance.md, targets")
     print(f"load after {machine.load()}")
 
 

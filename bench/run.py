@@ -2,7 +2,7 @@
 
     python bench/run.py [--quick] [--only standing,parts,rpc,submit,imports,...]
 
-Rows 1-11 are those of docs/performance.md. Every ratio comes from rounds that ran in
+Rows 1-12 are those of docs/performance.md. Every ratio comes from rounds that ran in
 turn in this one run, so that other load on the machine meets both sides; figures by CPU second
 survive it best. `--quick` does a little of everything without peers: it shows that the benches
 run, its figures mean nothing. Nothing here fails because a figure is bad or a peer is absent. A
@@ -24,7 +24,16 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench import bench_network, bench_sync, imports, machine, report, simulated, submit
+from bench import (
+    bench_network,
+    bench_payments,
+    bench_sync,
+    imports,
+    machine,
+    report,
+    simulated,
+    submit,
+)
 from bench.bench_rpc import rpc_rows
 from bench.chains import SPAWN
 from bench.economy import economy_rows
@@ -52,6 +61,9 @@ PARTS: dict[str, Part] = {
     ),
     "network": lambda folder, quick: bench_network.network_rows(
         folder, bench_network.QUICK if quick else bench_network.Plan()
+    ),
+    "payments": lambda folder, quick: bench_payments.payment_rows(
+        folder, bench_payments.QUICK if quick else bench_payments.Plan()
     ),
     "economy": lambda folder, quick: economy_rows(folder, *((30,) if quick else ())),
     "simulator": lambda _, quick: simulated.simulator_rows(*((6, 1) if quick else (120, 3))),
