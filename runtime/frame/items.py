@@ -141,9 +141,10 @@ class Value(StorageItem, Generic[V]):
         raw = self._host.state.get(self.prefix)
         if raw is None:
             raw = self._default
-        if raw is None:
-            raise KeyError(self.name)
-        return self._decoded(raw)
+            if raw is None:
+                raise KeyError(self.name)
+        last = self._last
+        return last[1] if last is not None and last[0] is raw else self._decoded(raw)
 
     @value.setter
     def value(self, new: V) -> None:
@@ -326,16 +327,23 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         self._hashers = hashers
         self._hash_first, self._hash_second = HASH[hashers[0]], HASH[hashers[1]]
         self._prefixes: dict[K1, bytes] = {}
+        self._last: tuple[K1, K2, bytes] | None = None
 
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
         """Return a bound copy of this item with its own cache."""
         live = super().bind(host, pallet_prefix)
-        live.__dict__.update(_prefixes={})
+        live.__dict__.update(_prefixes={}, _last=None)
         return live
 
     def key(self, first: K1, second: K2) -> bytes:
         """Return the storage key of the pair."""
-        return self.prefix_of(first) + self._hash_second(self._second.encode(second))
+        # The same two objects twice in a row: a value is read, and written back.
+        last = self._last
+        if last is not None and last[0] is first and last[1] is second:
+            return last[2]
+        full = self.prefix_of(first) + self._hash_second(self._second.encode(second))
+        self._last = first, second, full
+        return full
 
     def prefix_of(self, first: K1) -> bytes:
         """Return the common prefix of all keys under `first`."""

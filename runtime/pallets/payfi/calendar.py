@@ -36,9 +36,13 @@ class Calendar:
         """Return the number of the current bucket; it and all before are due."""
         return self.now() // self.bucket_ms
 
-    def first_bucket(self) -> int:
-        """Return the first bucket that begins an hour from now, or later."""
-        return -(-(self.now() + self.hour_ms) // self.bucket_ms)
+    def first_bucket(self, now: int | None = None) -> int:
+        """Return the first bucket that begins an hour from now, or later.
+
+        `now` is the present time, if the caller has read it.
+        """
+        time = self.now() if now is None else int(now)
+        return -(-(time + self.hour_ms) // self.bucket_ms)
 
     def is_over(self, since_ms: int) -> bool:
         """Return True if the time for refunds of a payment made at `since_ms` has passed."""

@@ -8,6 +8,7 @@ payment in parts never costs the merchant less than a payment at once. (docs/pay
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from btt_chain.primitives import currency as currencies
@@ -21,6 +22,8 @@ DECIMALS: Final = {
     code.encode(): each.decimals for code, each in sorted(currencies.CURRENCIES.items())
 }
 """Number of decimals of each currency's minor unit."""
+MAX_TERMS: Final = 1_024
+"""Number of computed rates that are kept: merchants' volumes change when a batch settles."""
 PRICE_DECIMALS: Final = 18
 """Number of decimals of a price: the value of one BTT in a currency."""
 
@@ -40,6 +43,7 @@ def standard_bps(rates: Rates, volume: int, full: int) -> int:
     return int(rates.high) - span * min(int(volume), int(full)) // int(full)
 
 
+@lru_cache(maxsize=MAX_TERMS)
 def terms_of(
     rates: Rates, *, plan: int, currency: bytes, volume: int, full: int, discount: int
 ) -> Terms:
@@ -54,8 +58,11 @@ def terms_of(
 
 def fee_of(gross: int, terms: Terms) -> u128:
     """Return the fee of a payment, in planck."""
-    rates = (terms.standard, terms.conversion, terms.analytics)
-    return discounted(sum(int(charge(gross, int(bps))) for bps in rates), int(terms.discount))
+    fee = 0
+    for bps in (terms.standard, terms.conversion, terms.analytics):
+        if bps:  # most payments have one of the three
+            fee += int(charge(gross, bps))
+    return discounted(fee, terms.discount)
 
 
 def legs_of(gross: int, terms: Terms, threshold: int) -> Legs:

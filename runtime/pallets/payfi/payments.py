@@ -228,9 +228,10 @@ class Payments(Component):
         terms = self.terms(merchant, record, currency)
         legs = self.legs(int(gross), terms)
         allowance = self.merchants.allowance(merchant, gross)
-        place = self.settlement.place(merchant, self.calendar.first_bucket())
+        now = u64(self.calendar.now())
+        place = self.settlement.place(merchant, self.calendar.first_bucket(now))
         take()
-        id, now, bucket = self.next_payment.value, u64(self.calendar.now()), place.bucket
+        id, bucket = self.next_payment.value, place.bucket
         is_first = self.settlement.join(place, merchant, legs, now)
         if allowance is not None:
             self.merchants.allowances[merchant] = allowance
