@@ -1,0 +1,1 @@
+"""The programs of facilities, patients and auditors: vouchers and evidence outside of the chain."""
