@@ -1,0 +1,1 @@
+"""FHIR: validation of resources, and the mapping of grants, accesses and anchors to resources."""

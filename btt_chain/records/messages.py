@@ -1,0 +1,114 @@
+"""Messages between vaults: signed by the sender, sealed to the recipient.
+
+    sealed    = sealed box of X25519 to the recipient over   signature 64 || message
+    message   = canonical JSON { type, kind, chain, from, to, time_ms, nonce, body }
+    signature = Ed25519 of the sender over b"btt-message-1" || message
+    hash      = blake2_256(signature || message): the "hash of the signed request" of a promise
+
+A message is valid for two minutes around its time, once, on one chain, for one recipient. So it may
+travel over any connection: a reader without TLS discloses no record.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.digest import H256
+from btt_chain.records.canonical import canonical
+from btt_chain.records.documents import Resource, parse
+from btt_chain.records.errors import RecordsError, VaultError
+from btt_chain.records.keys import VaultId, VaultKeys
+from btt_chain.records.shapes import member, number, objects, octets, text
+
+CONTEXT: Final = b"btt-message-1"
+TYPE: Final = "btt-message-1"
+WINDOW_MS: Final = 120_000
+SIGNATURE: Final = 64
+NONCE: Final = 16
+MAX_SEEN: Final = 100_000
+
+
+class BadMessage(RecordsError):
+    """A message is malformed, too old, repeated, or of another sender, recipient or chain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An opened message."""
+
+    kind: str
+    sender: VaultId
+    time_ms: int
+    nonce: bytes
+    body: Resource
+    hash: H256
+
+
+def send(
+    keys: VaultKeys, to: VaultId, chain: bytes, kind: str, body: Resource, now_ms: int
+) -> tuple[bytes, H256]:
+    """Return the sealed message, and its hash."""
+    message = canonical(
+        {
+            "type": TYPE,
+            "kind": kind,
+            "chain": chain.hex(),
+            "from": str(keys.id),
+            "to": str(to),
+            "time_ms": now_ms,
+            "nonce": secrets.token_hex(NONCE),
+            "body": body,
+        }
+    )
+    signed = keys.sign(CONTEXT + message) + message
+    return to.wrap(signed), H256(blake2_256(signed))
+
+
+def receive(
+    sealed: bytes, keys: VaultKeys, chain: bytes, now_ms: int, sender: VaultId | None = None
+) -> Message:
+    """Open a message for this vault, from `sender` if one is expected.
+
+    Raises BadMessage. The caller refuses repetitions (`Seen`).
+    """
+    try:
+        signed = keys.unwrap(sealed)
+        found = parse(signed[SIGNATURE:])
+        by = VaultId.parse(text(found, "from"))
+        to, time_ms = text(found, "to"), number(found, "time_ms")
+        nonce, body = octets(found, "nonce", NONCE), objects(member(found, "body"))
+        kind, on = text(found, "kind"), octets(found, "chain")
+    except VaultError as error:
+        raise BadMessage(f"the message does not open: {error}") from None
+    except RecordsError as error:
+        raise BadMessage(f"the message is malformed: {error}") from None
+    if not by.has_signed(CONTEXT + signed[SIGNATURE:], signed[:SIGNATURE]):
+        raise BadMessage("the message is not signed by its sender")
+    if to != str(keys.id) or on != chain or text(found, "type") != TYPE:
+        raise BadMessage("the message is for another vault, or another chain")
+    if sender is not None and by != sender:
+        raise BadMessage("the message is of another sender")
+    if abs(now_ms - time_ms) > WINDOW_MS:
+        raise BadMessage("the message is older than two minutes, or a clock is wrong")
+    return Message(kind, by, time_ms, nonce, body, H256(blake2_256(signed)))
+
+
+class Seen:
+    """The nonces of the last minutes: a message counts once."""
+
+    def __init__(self) -> None:
+        self._times: dict[bytes, int] = {}
+
+    def take(self, message: Message, now_ms: int) -> None:
+        """Remember a message. Raises BadMessage if it came before, or too many came."""
+        if len(self._times) >= MAX_SEEN:
+            self._times = {each: time for each, time in self._times.items()
+                           if now_ms - time <= 2 * WINDOW_MS}  # fmt: skip
+        if len(self._times) >= MAX_SEEN:
+            raise BadMessage("too many messages: try again later")
+        if message.hash in self._times:
+            raise BadMessage("the message came before")
+        self._times[message.hash] = message.time_ms
