@@ -7,7 +7,9 @@ from functools import cache
 import pytest
 
 from btt_chain.crypto.keypair import KeyPair
-from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.account import AccountId, Id
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u8, u16, u64, u128
 from genesis.accounts import POOLS, Multisig, dev_account, holder_path
 from genesis.build import Genesis, build
 from genesis.catalogue import chain_named, make
@@ -16,7 +18,8 @@ from genesis.presets import CHAINS, REGIONS
 from genesis.spec import Plain
 from genesis.tables import table
 from runtime import VERSION, BttRuntime
-from runtime.accounts import DEVELOPMENT_FUND, TREASURY
+from runtime.accounts import DEVELOPMENT_FUND, EXCHANGE, PAYFI, TREASURY
+from runtime.frame import signed
 from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams
 from support.runtime import DictState
 
@@ -31,9 +34,13 @@ def genesis(preset: str) -> Genesis:
 
 @cache
 def runtime(preset: str) -> BttRuntime:
-    """A runtime that stands on block zero."""
+    """A runtime that stands on block zero of a preset; all tests share it."""
+    return on_block_zero(genesis(preset))
+
+
+def on_block_zero(made: Genesis) -> BttRuntime:
     state = DictState()
-    state.data = dict(genesis(preset).state)
+    state.data = dict(made.state)
     found = BttRuntime(RuntimeParams.decode(state.data[PARAMS_KEY]))
     found.enter(state)
     return found
@@ -72,6 +79,27 @@ def test_every_pool_exists_from_genesis(preset: str) -> None:
     accounts = runtime(preset).system.account
     for pool in (TREASURY, *POOLS.values()):
         assert accounts[pool].providers >= 1
+
+
+@EVERY_CHAIN
+def test_accounts_in_custody_exist_from_genesis_and_stay_when_they_are_empty(preset: str) -> None:
+    # Without a provider the first small payment of a chain would be refused, and the last
+    # settlement of a day would remove the account. So no chain needs a migration that adds one.
+    made = runtime(preset)
+    assert made.payfi.pool == PAYFI
+    assert made.payfi.discounts is made.tier_staking.positions
+    for account in (PAYFI, EXCHANGE):
+        assert (made.system.account[account].providers, free(preset, account)) == (1, 0)
+
+
+def test_a_payment_of_two_planck_is_the_first_money_of_its_pool() -> None:
+    made = on_block_zero(build(make("dev")))
+    rich, shop = (named(name) for name in ("Alice", "Bob"))
+    made.payfi.register(signed(shop), u16(5_814), b"BTT", u8(0), H256(bytes(32)))
+    made.payfi.pay(signed(rich), Id(shop), u128(2), b"BTT", u128(2), bytes(range(16)), None)
+    assert int(made.balances.free(PAYFI)) == 2
+    made.payfi.refund(signed(shop), u64(0), u128(2))
+    assert made.system.account[PAYFI].providers == 1
 
 
 def test_the_pools_are_those_that_the_runtime_knows() -> None:

@@ -6,12 +6,17 @@ from contextlib import suppress
 
 import pytest
 
+from btt_chain.scale import u128
 from runtime.constants import BTT
 from runtime.frame import DispatchError, signed
-from runtime.pallets.payfi import PayFi, PaymentState, Terms
+from runtime.pallets.payfi import PayFi, PaymentState, Rates
+from runtime.pallets.payfi.fees import fee_of, terms_of
+from runtime.pallets.tier_staking import TierStaking
 from support.payfi import ALICE, BOB, BTT_CODE, BUCKET, CNY, DAY, KIOSK, SHOP
 from support.payfi_disputes import ANSWER, Court
 from support.runtime import refused
+from support.tier_staking import ALICE as STAKER
+from support.tier_staking import World
 
 
 @pytest.fixture
@@ -63,14 +68,36 @@ def test_another_payment_does_not_use_up_the_reference_of_an_invoice(
     assert not list(references.items())
 
 
-def test_a_discount_for_one_payment_costs_a_stake_that_stays_locked(court: Court) -> None:
-    # P21: it is allowed. The saving of a payment at the limit of the discount is a fifth of its
-    # fee, and the stake it needs is worth more than that for its whole term.
-    whole = int(court.payfi.payments.legs(int(1_000 * BTT), terms_of(court, 0)).fee)
-    less = int(court.payfi.payments.legs(int(1_000 * BTT), terms_of(court, 2_000)).fee)
-    assert whole - less == whole // 5
+def test_a_discount_for_one_payment_costs_a_stake_for_half_a_year() -> None:
+    """P21: it is allowed, and it costs 10,000 BTT that stay locked."""
+    world, gross = World(), int(1_000 * BTT)
+
+    def fee() -> int:
+        discount = world.staking.positions.discount_bps(STAKER)
+        return int(fee_of(gross, terms_of(
+            Rates(), plan=0, currency=BTT_CODE, volume=0, full=1, discount=discount
+        )))  # fmt: skip
+
+    whole = fee()
+    with refused(world, TierStaking.BelowMinimum):
+        world.stake(STAKER, 9_999, 2)
+    number = world.stake(STAKER, 10_000, 2)
+    assert fee() == whole, "a payment in the block of the stake has no discount"
+    for _ in range(179):
+        world.wait(1)
+        assert fee() == whole * 4 // 5
+        with refused(world, TierStaking.StillLocked):
+            world.staking.unstake(signed(STAKER), number)
+    world.wait(1)
+    assert fee() == whole, "the discount ends before the stake can leave"
+    world.staking.unstake(signed(STAKER), number)
 
 
-def terms_of(court: Court, discount: int) -> Terms:
-    court.people.discounts[SHOP] = discount
-    return court.payfi.payments.terms(SHOP, court.payfi.merchants.get(SHOP), BTT_CODE)
+def test_a_payment_keeps_the_discount_that_it_was_made_with(court: Court) -> None:
+    court.people.discounts[SHOP] = 2_000
+    with_discount = court.pay()
+    court.people.discounts[SHOP] = 0
+    without = court.pay()
+    court.payfi.refund(signed(SHOP), with_discount, u128(50 * BTT))
+    fees = [court.legs(id).fee for id in (with_discount, without)]
+    assert fees == [50 * BTT * 64 // 10_000, 100 * BTT * 80 // 10_000]
