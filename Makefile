@@ -73,6 +73,7 @@ NODE_MODULES := $(if $(and $(shell command -v node),$(shell command -v npm)),$(C
 .PHONY: compat-setup
 compat-setup: $(COMPAT)/.env/py1/.locked $(COMPAT)/.env/py2/.locked $(NODE_MODULES) ## Install the clients of tests/compat, each in its own environment
 	@test -n "$(NODE_MODULES)" || echo "!!! node or npm is missing: the polkadot.js and polkadot-api suites will be SKIPPED"
+	@command -v softhsm2-util >/dev/null || echo "!!! softhsm2 is missing: the card in a token will be SKIPPED"
 
 $(COMPAT)/.env/%/.locked: $(COMPAT)/%.txt | $(BIN)/python
 	$(BIN)/python -m venv --clear $(@D)

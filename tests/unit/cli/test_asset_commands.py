@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.client.typed import open_runtime
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import encode, u8, u32, u64, u128
@@ -177,6 +179,23 @@ def test_orders_meet_in_the_next_block_and_are_reported(url: str, traded: str) -
         in run("exchange", "cancel", str(first), "--from", "//Alice", "--url", url).stderr
     )
     assert "last auction: 6 units at 2.5 BTT" in good("exchange", "book", scanner, "--url", url)
+
+
+def test_a_feeder_takes_its_price_from_these_trades(url: str, traded: str, tmp_path: Path) -> None:
+    # A unit stands for 1 CNY and was sold for 2.5 BTT: the median of the three sources.
+    files = [tmp_path / name for name in ("low", "high")]
+    for file, price in zip(files, ("0.39", "0.41"), strict=True):
+        file.write_text(price)
+    sources = [f"exchange:{traded}", *(f"file:{file}" for file in files)]
+    typed = [word for source in sources for word in ("--source", source)]
+    good("feeder", "BTT/CNY", *typed, "--once", "--from", "//Dave", "--url", url)
+    dave = ss58.encode(KeyPair.from_uri("//Dave").account_id)
+    fed = document("query", "rpc", "oracle_feeder", dave, "--url", url)["values"]
+    assert [value["value"] for _, value in fed] == [str(4 * BTT // 10)]
+    missing = (*typed[2:], "--source", "exchange:77")
+    silent = run("feeder", "BTT/CNY", *missing, "--once", "--from", "//Eve", "--url", url)
+    assert silent.exit_code == 1, "two sources are left"
+    assert "exchange:77" in silent.stderr
 
 
 def test_a_vault_takes_money_and_units_and_gives_them_back(url: str, traded: str) -> None:
