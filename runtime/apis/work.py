@@ -25,7 +25,6 @@ from runtime.apis.work_views import (
     Rules,
     SeatView,
     Task,
-    VerifierView,
     WorkQuote,
 )
 from runtime.frame import DispatchError
@@ -37,6 +36,7 @@ from runtime.pallets.providers import Providers, ScoreView
 from runtime.pallets.receipts import Phase, Receipt, Receipts, Seat, Wrong, WrongEdge
 from runtime.pallets.receipts.constants import CONFIDENTIAL_FACTOR
 from runtime.pallets.receipts.tally import missed_before
+from runtime.pallets.receipts.types import Verifier
 
 MAX_LENGTH: Final = 256
 """Maximum length of a list."""
@@ -135,10 +135,9 @@ class WorkApi(RuntimeApi, version=1):
         """Return the current duties of a verifier, receipt by receipt."""
         return list(islice(self._duties(verifier), MAX_LENGTH))
 
-    def verifier(self, account: AccountId) -> VerifierView | None:
+    def verifier(self, account: AccountId) -> Verifier | None:
         """Return a verifier's bond and misses; None if the account is not a verifier."""
-        found = self._receipts.bonds.verifiers.get(account)
-        return None if found is None else VerifierView(found.bond, found.misses, found.free_at)
+        return self._receipts.bonds.verifiers.get(account)
 
     def provider(self, account: AccountId) -> ProviderView | None:
         """Return a provider; None if the account is not one."""

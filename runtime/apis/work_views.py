@@ -242,15 +242,3 @@ class Rules:
     challenge_slots: u32
     confidential_slots: u32
     """Time for disputes of a confidential receipt."""
-
-
-@path("btt_runtime::work::VerifierView")
-@dataclass(frozen=True, slots=True)
-class VerifierView:
-    """A verifier's bond and misses."""
-
-    bond: u128
-    misses: u8
-    """Number of consecutive misses; three are too many."""
-    free_at: u32 | None
-    """Slot from which the bond can be withdrawn; None while it is active."""

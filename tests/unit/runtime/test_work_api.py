@@ -18,13 +18,11 @@ from runtime.apis.work_views import (
     ProviderView,
     Rules,
     Task,
-    VerifierView,
     WorkQuote,
 )
 from runtime.executive import Executive
 from runtime.pallets.jobs import Check, Job, JobState, Outcome, Tier, Urgency
 from runtime.pallets.receipts import Phase, Valid, Wrong
-from runtime.pallets.receipts.types import Verifier
 from support.chain import DevChain
 from support.market import ALICE, BOB, RULES, Claim, Market, net, person
 
@@ -183,8 +181,7 @@ def test_a_verifier_has_duties_to_commit_to_reveal_and_to_prove(market: Market) 
 
 def test_verifiers_providers_models_and_prices_are_returned(market: Market) -> None:
     who = market.verifier_accounts[0]
-    bond: Verifier = market.receipts.bonds.verifiers[who]
-    assert asked(market, "verifier", who) == VerifierView(bond.bond, bond.misses, None)
+    assert asked(market, "verifier", who) == market.receipts.bonds.verifiers[who]
     assert asked(market, "verifier", ALICE) is None
 
     provider = market.provider_accounts[0]
