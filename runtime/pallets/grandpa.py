@@ -154,13 +154,13 @@ class Grandpa(Pallet):
     # ---- errors
 
     class PauseFailed(Error, index=0):
-        """Voting cannot be paused: it is not active, or a change of its state is pending."""
+        """Never raised: no call pauses the voting."""
 
     class ResumeFailed(Error, index=1):
-        """Voting cannot be resumed: it is not paused, or a change of its state is pending."""
+        """Never raised: no call resumes the voting."""
 
     class ChangePending(Error, index=2):
-        """A change of the voters is pending already."""
+        """Never raised: a change of the voters takes effect in its block."""
 
     class TooSoon(Error, index=3):
         """The voters of this chain do not change without finality."""

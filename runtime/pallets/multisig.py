@@ -204,7 +204,7 @@ class Multisig(Pallet):
         """The caller has approved this call already, or it has all its approvals."""
 
     class NoApprovalsNeeded(Error, index=2):
-        """The call needs no further approval."""
+        """Never raised: a call with all its approvals is refused with `AlreadyApproved`."""
 
     class TooFewSignatories(Error, index=3):
         """The list of the other owners is empty."""
@@ -237,7 +237,7 @@ class Multisig(Pallet):
         """The call weighs more than the given maximum."""
 
     class AlreadyStored(Error, index=13):
-        """The call is stored already."""
+        """Never raised: calls are not stored, only their hashes."""
 
     # ---- calls
 

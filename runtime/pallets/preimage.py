@@ -203,7 +203,7 @@ class Preimage(Pallet):
         """There is no such preimage. Note it first, or check the hash."""
 
     class Requested(Error, index=4):
-        """The preimage is needed by a task or a referendum. Wait until that is over."""
+        """Never raised: a requested preimage can be unnoted, and stays until no task needs it."""
 
     class NotRequested(Error, index=5):
         """The preimage is not requested. There is no request to withdraw."""

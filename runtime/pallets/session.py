@@ -247,7 +247,7 @@ class Session(Pallet):
         """The proof of possession is missing or wrong; author_rotateKeysWithOwner makes one."""
 
     class NoAssociatedValidatorId(Error, index=1):
-        """The account cannot be a validator."""
+        """Never raised: every account can register session keys."""
 
     class DuplicatedKey(Error, index=2):
         """Another account has registered one of these keys; a proof may evict it."""

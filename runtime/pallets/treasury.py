@@ -318,7 +318,7 @@ class Treasury(Pallet, instances=True):
         """The queue has no payment of this index; look it up in `Approvals`."""
 
     class FailedToConvertBalance(Error, index=4):
-        """The amount has no value in BTT. Never happens here: everything is paid in BTT."""
+        """Never raised: all amounts are in BTT."""
 
     class SpendExpired(Error, index=5):
         """The payment has expired; it must be approved again."""
@@ -336,7 +336,7 @@ class Treasury(Pallet, instances=True):
         """The payment was not made yet and is still valid; call `payout`."""
 
     class Inconclusive(Error, index=10):
-        """The payment is in transfer. Never happens here: it is immediate."""
+        """Never raised: a payment is immediate."""
 
     # ---- hooks
 

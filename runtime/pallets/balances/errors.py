@@ -6,11 +6,11 @@ from runtime.frame import Error
 
 
 class VestingBalance(Error, index=0):
-    """Too much of the balance is still vesting for this transfer."""
+    """Never raised: a vesting balance is a lock, and fails with `Token.Frozen`."""
 
 
 class LiquidityRestrictions(Error, index=1):
-    """Locks on the account prevent the withdrawal."""
+    """Never raised: locked money fails with `Token.Frozen`."""
 
 
 class InsufficientBalance(Error, index=2):
@@ -18,15 +18,15 @@ class InsufficientBalance(Error, index=2):
 
 
 class ExistentialDeposit(Error, index=3):
-    """The value is too small to create an account."""
+    """Never raised: too small a value for a new account fails with `Token.BelowMinimum`."""
 
 
 class Expendability(Error, index=4):
-    """The payment would remove the account, which must be kept alive."""
+    """Never raised: a payment that would remove the account fails with `Token.NotExpendable`."""
 
 
 class ExistingVestingSchedule(Error, index=5):
-    """The account already has a vesting schedule."""
+    """Never raised: Vesting allows several schedules of an account."""
 
 
 class DeadAccount(Error, index=6):
@@ -38,7 +38,7 @@ class TooManyReserves(Error, index=7):
 
 
 class TooManyHolds(Error, index=8):
-    """The account has the maximum number of holds."""
+    """Never raised: a hold too many fails with `Token.CannotCreateHold`."""
 
 
 class TooManyFreezes(Error, index=9):
@@ -46,8 +46,8 @@ class TooManyFreezes(Error, index=9):
 
 
 class IssuanceDeactivated(Error, index=10):
-    """The inactive issuance would exceed the total issuance."""
+    """Never raised: no call adjusts the total issuance."""
 
 
 class DeltaZero(Error, index=11):
-    """The change is zero."""
+    """Never raised: no call adjusts the total issuance."""

@@ -18,7 +18,7 @@ class NotProxy(Error, index=2):
 
 
 class Unproxyable(Error, index=3):
-    """The proxy's type does not allow the call."""
+    """Never raised: a call that the type excludes fails with `System.CallFiltered`."""
 
 
 class Duplicate(Error, index=4):

@@ -14,15 +14,15 @@ class HasDeposit(Error, index=1):
 
 
 class BadTrack(Error, index=2):
-    """The track does not exist. Look up the list of tracks."""
+    """Never raised: the track follows from the origin; an origin without one is `NoTrack`."""
 
 
 class Full(Error, index=3):
-    """The queue of the track is full. Wait until some referenda are decided."""
+    """Never raised: a full queue keeps the referenda with the most ayes; others are queued later."""
 
 
 class QueueEmpty(Error, index=4):
-    """The queue of the track is empty."""
+    """Never raised: an empty queue is no failure of `one_fewer_deciding`."""
 
 
 class BadReferendum(Error, index=5):
@@ -30,7 +30,7 @@ class BadReferendum(Error, index=5):
 
 
 class NothingToDo(Error, index=6):
-    """There is nothing to do for this call now."""
+    """Never raised: a call without effect succeeds."""
 
 
 class NoTrack(Error, index=7):

@@ -18,8 +18,8 @@ class TargetBlockNumberInPast(Error, index=2):
 
 
 class RescheduleNoChange(Error, index=3):
-    """The task already has this slot. Choose another one."""
+    """Never raised: no call moves a task to another slot."""
 
 
 class Named(Error, index=4):
-    """The task has a name. Use the call for named tasks."""
+    """Never raised: `cancel` takes named tasks, too."""
