@@ -18,7 +18,7 @@ class BadTrack(Error, index=2):
 
 
 class Full(Error, index=3):
-    """Never raised: a full queue keeps the referenda with the most ayes; others are queued later."""
+    """Never raised: a full queue keeps those with the most ayes; others try again."""
 
 
 class QueueEmpty(Error, index=4):
