@@ -6,7 +6,7 @@
 The first leaves form the largest complete tree, those after them the next one, and so on, by the
 binary digits of their number. The peaks are the roots of these trees, from left to right. A proof
 has the siblings of a leaf up to its peak. Adding a leaf changes few peaks, so a chain keeps 32
-bytes for each doubling; whoever keeps all leaves proves each of them for ever.
+bytes for each doubling; a program that keeps all leaves can prove each of them.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def verify(
 
 
 class MountainRange:
-    """A range with all its leaves, for whoever proves them."""
+    """A range with all its leaves, for the programs that prove them."""
 
     __slots__ = ("_leaves",)
 

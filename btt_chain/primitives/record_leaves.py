@@ -4,8 +4,8 @@
     consent   leaf of  salt || sha256(consent) || handle         handle = blake2_256(secret)
     access    leaf of  salt || sha256(entry) || request          request: hash of the signed request
 
-A salt is 32 random bytes, of one leaf, and secret: without it nobody can test a guess of a content.
-Who deletes the salt and the record leaves a hash from which nothing follows. Integers are little
+A salt is 32 random bytes, of one leaf, and secret: without it no guess of a content can be tested.
+If the salt and the record are deleted, the leaf that remains says nothing. Integers are little
 endian. The kinds are anchored under roots of their own (pallet HealthRecords).
 """
 
