@@ -19,9 +19,10 @@ from runtime.accounts import (
     MINING,
     PAYFI,
     POOLS,
+    REFERRAL,
     TREASURY,
 )
-from runtime.constants import BTT, MILLI_BTT
+from runtime.constants import BTT, MILLI_BTT, YEAR_MS
 from runtime.frame import DbWeight, Reason, Runtime, RuntimeVersion, Weight, ensure_root
 from runtime.frame.version import CowText, api_versions
 from runtime.frame.weight import PICOS_PER_MILLI
@@ -37,6 +38,7 @@ from runtime.pallets.conviction_voting import ConvictionVoting, votes_within
 from runtime.pallets.exchange import Exchange
 from runtime.pallets.facilities import Facilities
 from runtime.pallets.grandpa import Grandpa
+from runtime.pallets.health_records import HealthRecords
 from runtime.pallets.identity import Identity
 from runtime.pallets.jobs import Jobs
 from runtime.pallets.mining import Mining
@@ -51,6 +53,7 @@ from runtime.pallets.providers import Providers
 from runtime.pallets.proxy import Proxy, ProxyType
 from runtime.pallets.receipts import Receipts
 from runtime.pallets.referenda import Referenda, tracks
+from runtime.pallets.referral import Referral
 from runtime.pallets.scheduler import Scheduler
 from runtime.pallets.session import Session
 from runtime.pallets.sudo import Sudo
@@ -91,6 +94,8 @@ API_VERSIONS: Final = (
     ("GovernanceApi", 1),
     ("OracleApi", 1),
     ("FacilitiesApi", 1),
+    ("ReferralApi", 1),
+    ("HealthRecordsApi", 1),
 )
 """The runtime APIs and their versions; `runtime/apis/core.py` implements them."""
 
@@ -151,6 +156,8 @@ SCOPES: Final = {
         "Vesting.vest",
         "Vesting.vest_other",
         "PayFi.freeze_card",
+        "HealthRecords.anchor",
+        "HealthRecords.answer",
         *EARNINGS,
     ),
     ProxyType.Governance: ("Utility", *DECIDING),
@@ -200,6 +207,7 @@ class BttRuntime(Runtime):
         self._add_governance(params)
         self._add_assets(params)
         self._add_payments(params)
+        self._add_care(params)
         self._add_upgrade(params)
         self._connect()
         self.complete()
@@ -430,6 +438,28 @@ class BttRuntime(Runtime):
             genesis_supply=self.tokenomics.genesis_supply, params_origin=parameters,
             suspend_origin=ensure_decided(Decision.Technical, Decision.Emergency)))
 
+    def _add_care(self, params: RuntimeParams) -> None:
+        """Add referrals, and the roots of health records."""
+        slot_ms = int(params.slot_ms)
+        technical, parameters = (
+            ensure_decided(kind) for kind in (Decision.Technical, Decision.Params))
+        self.referral = self.add(63, Referral(
+            year=u64(YEAR_MS // slot_ms), deposit_of_offer=BTT, pool=REFERRAL,
+            currency=self.balances, payer=self.tokenomics, clock=self.babe,
+            operators=self.identity, merchant_fees=self.payfi.volumes,
+            registers=(
+                self.jobs.store.nonces, self.providers.ledgers, self.facilities.facilities,
+                self.payfi.merchants.merchants),
+            contributions=self.tier_staking.contributions,
+            dividend_bps=self.tier_staking.dividend_accounting.dividend_bps,
+            foundation=self.tokenomics.foundation, technical=technical,
+            params_origin=parameters))
+        self.health_records = self.add(64, HealthRecords(
+            hour_ms=u64(params.hour_ms), revocation_slots=u64(5 * YEAR_MS // slot_ms),
+            slot_ms=params.slot_ms, currency=self.balances, fees=self.tokenomics,
+            facilities=self.facilities, moments=self.babe, system=self.system,
+            technical=technical, params_origin=parameters))
+
     def _add_upgrade(self, params: RuntimeParams) -> None:
         """Add the runtime upgrades."""
         # The last hook: no other hook of the block runs after the change of the runtime.
@@ -449,6 +479,7 @@ class BttRuntime(Runtime):
         self.assets.connect(self.asset_registry.holders)
         self.mining.connect(self.providers.engagements)
         self.providers.connect(self.chambers.work)
+        self.jobs.connect(self.referral)
         self.tokenomics.connect(
             (self.tier_staking, self.authorities, self.receipts), self.facilities
         )

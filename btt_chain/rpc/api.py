@@ -14,11 +14,13 @@ from btt_chain.rpc.engine import EngineApi
 from btt_chain.rpc.facilities import FacilitiesApi
 from btt_chain.rpc.finality import Finality, GrandpaApi
 from btt_chain.rpc.governance import GovernanceApi
+from btt_chain.rpc.health_records import RecordsApi
 from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.keys import Keys, KeysApi
 from btt_chain.rpc.oracle import OracleApi
 from btt_chain.rpc.payfi import PayFiApi
 from btt_chain.rpc.payment import PaymentApi
+from btt_chain.rpc.referral import ReferralApi
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig, RpcServer
 from btt_chain.rpc.shapes import Shapes
@@ -78,6 +80,8 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(OracleApi(backend))
     registry.add(PayFiApi(backend))
     registry.add(FacilitiesApi(backend))
+    registry.add(ReferralApi(backend))
+    registry.add(RecordsApi(backend))
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))

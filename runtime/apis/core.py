@@ -48,8 +48,10 @@ from runtime.apis.base import MAX_ARGUMENTS, ApiError, Context, NoSuchMethod, Ru
 from runtime.apis.economy import ECONOMY_APIS
 from runtime.apis.facilities import FACILITY_APIS
 from runtime.apis.governance import GOVERNANCE_APIS
+from runtime.apis.health_records import HEALTH_RECORD_APIS
 from runtime.apis.oracle import OracleApi
 from runtime.apis.payfi import PAYFI_APIS
+from runtime.apis.referral import REFERRAL_APIS
 from runtime.apis.work import WORK_APIS
 from runtime.executive import Executive, RootedState
 from runtime.extensions import Extra
@@ -470,6 +472,8 @@ APIS: Final[tuple[type[RuntimeApi], ...]] = (
     *GOVERNANCE_APIS,
     OracleApi,
     *FACILITY_APIS,
+    *REFERRAL_APIS,
+    *HEALTH_RECORD_APIS,
 )
 _ENTRIES: Final = {
     f"{api.__name__}_{method.name}": (api, method)

@@ -11,6 +11,7 @@ from typing import Final
 from runtime import BttRuntime
 from runtime.audits.assets import units
 from runtime.audits.balances import bonds, dust, issuance, reserves
+from runtime.audits.care import referrals, roots
 from runtime.audits.facilities import facilities
 from runtime.audits.mining import mining
 from runtime.audits.objections import objections
@@ -48,6 +49,8 @@ CHECKS: Final[tuple[Check, ...]] = (
     disputes_and_cards,
     objections,
     prices,
+    referrals,
+    roots,
 )
 """All checks except that of I17, which runs first."""
 

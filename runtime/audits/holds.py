@@ -144,6 +144,7 @@ def records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
         yield who, runtime.oracle.reason, int(feeder.bond)
     yield from asset_records(runtime)
     yield from payment_records(runtime)
+    yield from care_records(runtime)
 
 
 def payment_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
@@ -166,6 +167,19 @@ def payment_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, in
     for number, dispute in payfi.disputes.disputes.items():
         if dispute.outcome is None:
             yield payfi.payments.payments[number].payer, deposit, int(dispute.deposit)
+
+
+def care_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:
+    """Yield the expected holds of referrals and of custodians of health records."""
+    referral, records = runtime.referral, runtime.health_records
+    for (_, referrer), deposit in referral.offers.items():
+        yield referrer, referral.reason, int(deposit)
+    for referee in values_of(referral.referees):
+        yield referee.referrer, referral.reason, int(referee.deposit)
+    for who, custodian in records.custodians.custodians.items():
+        yield who, records.custodians.reason, int(custodian.bond)
+    for demand in values_of(records.promises.demands):
+        yield demand.by, records.promises.reason, int(demand.deposit)
 
 
 def asset_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]:

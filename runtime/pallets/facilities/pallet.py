@@ -314,6 +314,11 @@ class Facilities(Pallet):
             and self.identities.known_good(who)
         )
 
+    def is_any_active(self, who: AccountId) -> bool:
+        """Return True if the account is an active facility of any kind, and still `KnownGood`."""
+        facility = self.facilities.get(who)
+        return facility is not None and self.is_active(who, facility.kind)
+
     def count(self) -> int:
         """Return the number of hospitals that count for milestones, as of their last reviews."""
         return int(self.roster.tally.peek().counted)

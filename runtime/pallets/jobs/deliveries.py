@@ -12,12 +12,22 @@ from btt_chain.work import ids
 from runtime.frame import Component, Pallet
 from runtime.frame.traits import Clock, IdentityInspect
 from runtime.pallets.jobs import errors, events, phases
-from runtime.pallets.jobs.escrow import Escrows
+from runtime.pallets.jobs.escrow import Escrows, Payment
 from runtime.pallets.jobs.outcomes import Outcomes
 from runtime.pallets.jobs.phases import Action
 from runtime.pallets.jobs.stalls import StallTracker
 from runtime.pallets.jobs.store import JobRules, JobStore
-from runtime.pallets.jobs.types import Check, Job, JobState, Mining, Outcome, Providers
+from runtime.pallets.jobs.types import (
+    Check,
+    Job,
+    JobFees,
+    JobState,
+    Mining,
+    NoopUsage,
+    Outcome,
+    Providers,
+    Usage,
+)
 
 PATIENCE_EPOCHS: Final = 2
 """A constant of `Jobs`."""
@@ -49,6 +59,8 @@ class Deliveries(Component):
         self._identities = identities
         self._clock = clock
         self._rules = rules
+        self.usage: Usage = NoopUsage()
+        """Receiver of what requesters paid: `Jobs.connect` sets it."""
 
     # ---- queries
 
@@ -126,7 +138,8 @@ class Deliveries(Component):
         self._providers.release(provider, id)
         self._providers.hold_pay(provider, job.paid)
         self._outcomes.note_done(job, ok=True)
-        self._score(id, job, provider, payment.fees)
+        mining = self._score(id, job, provider, payment.fees)
+        self._count_usage(job, payment, mining)
         self._outcomes.finish(id, job, payment)
         return True
 
@@ -138,15 +151,25 @@ class Deliveries(Component):
             self._store.jobs[id] = job
         return now < int(job.asked) + PATIENCE_EPOCHS * self._rules.epoch_slots
 
-    def _score(self, id: H256, job: Job, provider: AccountId, fees: int) -> None:
-        """Credit the provider's work: in the open tier, with enough operators to select from."""
+    def _score(self, id: H256, job: Job, provider: AccountId, fees: int) -> int:
+        """Credit the provider's work: in the open tier, with enough operators to select from.
+
+        Return the maximum of the emission that it can earn.
+        """
         requester = job.requester
         if not job.scores or self._providers.operator_of(provider) is None:
-            return
+            return 0
         # A judged identity may have a hundred sub-accounts; all of them share one budget.
         payer = None if requester is None else self._identities.operator_of(requester)
         verified = requester is not None and self._identities.verified(requester)
-        counted = self._mining.record(
+        recorded = self._mining.record(
             provider, id, int(job.work), u128(fees), verified=verified, requester=payer
         )
-        self._providers.credit_score(provider, counted)
+        self._providers.credit_score(provider, recorded.counted)
+        return recorded.cap
+
+    def _count_usage(self, job: Job, payment: Payment, mining: int) -> None:
+        """Report what the requester paid; jobs of the chain have none."""
+        if job.requester is not None:
+            fees = JobFees(int(job.price), payment.fees, payment.development, mining)
+            self.usage.count_job(job.requester, fees)

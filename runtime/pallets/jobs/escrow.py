@@ -27,6 +27,8 @@ class Payment(NamedTuple):
     """Burn, development fund, Foundation and reserve together."""
     verification: int
     returned: int
+    development: int = 0
+    """The development fund's part of the fees."""
 
 
 class Escrows(Component):
@@ -91,7 +93,8 @@ class Escrows(Component):
         returned = job.escrow - price - verification
         self._return(job, returned)
         paid = split.contributors
-        return Payment(paid, price - int(paid), verification, returned)
+        development = int(split.development)
+        return Payment(paid, price - int(paid), verification, returned, development)
 
     def refund(self, job: Job, voters: Sequence[AccountId], *, burned: int) -> tuple[int, int]:
         """Return the escrow but for `burned` and the fees of `voters`.

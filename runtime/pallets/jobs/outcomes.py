@@ -97,9 +97,15 @@ class Outcomes(Component):
         """End a job whose work was paid."""
         transition = phases.step(job.state, Action.PAY)
         self._close(id, job, transition.state, Outcome.Done)
-        paid, fees, verification, returned = payment
         self.deposit(
-            events.Finalized(id, job.assignee, paid, u128(fees), u128(verification), u128(returned))
+            events.Finalized(
+                id,
+                job.assignee,
+                payment.provider,
+                u128(payment.fees),
+                u128(payment.verification),
+                u128(payment.returned),
+            )
         )
 
     def _close(self, id: H256, job: Job, state: JobState, outcome: Outcome) -> None:

@@ -89,6 +89,7 @@ from runtime.pallets.jobs.types import (
     Slots,
     Tier,
     Urgency,
+    Usage,
 )
 from runtime.pallets.system import System
 from runtime.splits import COMPUTE, DEVELOPMENT_BPS, FOUNDATION_BPS, RESERVE_BPS
@@ -422,6 +423,10 @@ class Jobs(Pallet):
     def reason(self) -> Reason:
         """The reason of escrows in Balances."""
         return Reason(self.index, self.HoldReason.Escrow)
+
+    def connect(self, usage: Usage) -> None:
+        """Connect the receiver of what requesters paid, which itself depends on this pallet."""
+        self.deliveries.usage = usage
 
     # ---- internals
 

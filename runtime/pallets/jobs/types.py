@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, NamedTuple, Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -14,6 +14,7 @@ from runtime.frame import Reason, traits
 from runtime.frame.timers import NO_TIMER, DueKey
 from runtime.frame.traits import MutateHold
 from runtime.pallets.babe import Beacon
+from runtime.pallets.mining.types import Recorded
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import ComputeSplit
 
@@ -434,8 +435,34 @@ class Mining(Protocol):
         *,
         verified: bool,
         requester: AccountId | None = None,
-    ) -> int:
-        """Record verified work; return the part its fees paid for, in millionths of a unit."""
+    ) -> Recorded:
+        """Record verified work."""
+
+
+class JobFees(NamedTuple):
+    """The parts of a paid job that its requester does not get back, in planck."""
+
+    price: int
+    lost: int
+    """Burn and the legs of development, Foundation and reserve."""
+    development: int
+    """The leg of development alone."""
+    mining: int
+    """Maximum of the emission that the receipt can earn."""
+
+
+class Usage(Protocol):
+    """Receiver of what requesters paid; Referral implements it."""
+
+    def count_job(self, requester: AccountId, fees: JobFees) -> None:
+        """Count a paid job."""
+
+
+class NoopUsage:
+    """A receiver that counts nothing."""
+
+    def count_job(self, requester: AccountId, fees: JobFees) -> None:
+        """Do nothing."""
 
 
 class NoopIdentities:

@@ -8,6 +8,7 @@ from runtime.pallets.mining.types import (
     OperatorView,
     Params,
     Providers,
+    Recorded,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "OperatorView",
     "Params",
     "Providers",
+    "Recorded",
 ]

@@ -60,6 +60,7 @@ from runtime.pallets.mining.types import (
     Payer,
     PoolBalance,
     Providers,
+    Recorded,
 )
 from runtime.splits import PPM
 from runtime.weights import block
@@ -266,14 +267,13 @@ class Mining(Pallet):
         *,
         verified: bool,
         requester: AccountId | None = None,
-    ) -> int:
+    ) -> Recorded:
         """Record a receipt that is final: `units` of verified work that cost `fees` planck.
 
-        Return the counted part of it, in millionths of a unit: as much as the fees pay for at the
-        price of the era. Fees are the parts of a price that no self-payer gets back: the burn and
-        the 30 % legs. `verified` is True if the requester is; then, if `requester` is given, its
-        fees may earn more, within a budget of its own. Raises NotOperator, ReceiptReplayed, or
-        Overflow for sums that no supply allows.
+        It counts as far as the fees pay for it at the price of the era. Fees are the parts of a
+        price that no self-payer gets back: the burn and the 30 % legs. `verified` is True if the
+        requester is; then, if `requester` is given, its fees may earn more, within a budget of its
+        own. Raises NotOperator, ReceiptReplayed, or Overflow for sums that no supply allows.
         """
         operator = self.providers.operator_of(provider)
         if operator is None:
@@ -290,7 +290,7 @@ class Mining(Pallet):
         self.receipts[receipt] = u32(era)
         self.standings.count_region(standing.region, counted, era)
         self.deposit(events.ReceiptAccepted(receipt, provider, done, u128(weighed)))
-        return counted
+        return Recorded(counted, cap)
 
     def record_uptime(self, operator: AccountId, answered: int, expected: int) -> None:
         """Store an operator's uptime: the answered ones of the expected heartbeats.

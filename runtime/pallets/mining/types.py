@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Final, Protocol
+from typing import Annotated, Final, NamedTuple, Protocol
 
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, TypeName, path, u16, u32, u64, u128
@@ -86,6 +86,15 @@ class Params:
     def is_region(self, region: int) -> bool:
         """Return True if there is a region of this number."""
         return region < len(self.regions)
+
+
+class Recorded(NamedTuple):
+    """The value of a recorded receipt."""
+
+    counted: int
+    """The part of its work that the fees paid for, in millionths of a unit."""
+    cap: int
+    """Maximum of the emission that it can earn, in planck."""
 
 
 @path("pallet_mining::Standing")

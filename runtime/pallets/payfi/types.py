@@ -133,7 +133,7 @@ class DayVolume:
     """Number of disputes that the merchant lost."""
 
 
-@path("pallet_payfi::Volume")
+@path("pallet_payfi::Volume", params={"Balance": u128})
 @dataclass(slots=True)
 class Volume:
     """A merchant's business of the last days; `days[0]` is `day`, the others are before it."""
@@ -141,6 +141,8 @@ class Volume:
     day: u32 = u32(0)
     """Number of days since 1970, in days of the chain."""
     days: Bounded[list[DayVolume], RING_DAYS] = field(default_factory=list)
+    fees: Balance = NOTHING
+    """Fees of all settled payments since the registration, in planck."""
 
 
 @path("pallet_payfi::DayReport", params={"Balance": u128})

@@ -55,6 +55,11 @@ class Volumes(Component):
             known = self._sums[who] = (ring, today, volume)
         return known[2]
 
+    def fees_of(self, who: AccountId) -> u128:
+        """Return the fees of all settled payments of a merchant; 0 for others."""
+        ring = self.volumes.peek(who)
+        return u128(0) if ring is None else ring.fees
+
     def lost_of(self, who: AccountId) -> tuple[int, int]:
         """Return the number of disputes lost in 30 days, and that of settled payments."""
         days = self.current(who).days
@@ -95,6 +100,7 @@ class Volumes(Component):
             volume = self._volume(volume)
             volume.days[0].gross += legs.gross
             volume.days[0].payments += count
+            volume.fees += legs.fee
             self.volumes[who] = volume
         report = self.report(who)
         if report is not None:
@@ -147,7 +153,8 @@ class Volumes(Component):
 
     def _volume(self, ring: Volume) -> Volume:
         today = self.calendar.day()
-        return Volume(u32(today), rolled(ring.days, today - int(ring.day), DayVolume))
+        days = rolled(ring.days, today - int(ring.day), DayVolume)
+        return Volume(u32(today), days, ring.fees)
 
     def _report(self, ring: Report) -> Report:
         today = self.calendar.day()

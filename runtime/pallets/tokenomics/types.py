@@ -47,6 +47,8 @@ class BurnReason(IntEnum):
     """Burn by the owner: `Balances.burn`."""
     Premium = 7
     """Burn of the price of a premium service."""
+    Records = 8
+    """Burn of a fee on health records."""
 
 
 @path("pallet_tokenomics::BurnId")

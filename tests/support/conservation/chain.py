@@ -22,10 +22,11 @@ from runtime.accounts import (
 )
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets import providers
+from runtime.pallets import health_records, providers
 from runtime.pallets.asset_registry import AssetKind as ThingKind
 from runtime.pallets.asset_registry import RightKind, Role
 from runtime.pallets.facilities import Bonds
+from runtime.pallets.health_records import Custodian
 from runtime.pallets.identity import Data, IdentityInfo, KnownGood
 from runtime.pallets.models.types import CheckMode
 from runtime.pallets.oracle import Feeder, FeederState, Rule
@@ -33,6 +34,7 @@ from runtime.pallets.payfi import ANALYTICS, Rates
 from runtime.pallets.tier_staking import TIERS
 from support import market
 from support.chain import CHARLIE, DAVE, START
+from support.conservation.arguments.care import KEY
 from support.conservation.signers import KNOWN
 from support.providers import ENDPOINT, provider_info
 
@@ -111,6 +113,10 @@ def prepare(runtime: BttRuntime) -> None:
     for who in (bob, charlie):
         runtime.assets.move(SCANNER, alice, who, u128(300))
     runtime.exchange.list_asset(signed(alice), SCANNER)
+    runtime.health_records.set_terms(ROOT, health_records.Terms(u128(20 * BTT), u128(10 * BTT)))
+    bond = u128(50 * BTT)
+    runtime.balances.hold(runtime.health_records.custodians.reason, bob, bond)
+    runtime.health_records.custodians.custodians[bob] = Custodian(bond, KEY, u64(0))
     runtime.payfi.set_rates(ROOT, Rates(bond=u128(100 * BTT)))
     for who in (bob, dave):
         runtime.payfi.register(signed(who), u16(8_062), b"CNY", u8(ANALYTICS), PAPERS)

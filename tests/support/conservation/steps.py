@@ -35,7 +35,7 @@ def next_step(c: Chooser, *, trade: bool) -> Step:
     """Return a step that continues a sequence of steps, or begins one."""
     parts = [_grants, _grants, _payments, _releases, _stakes]
     if trade:
-        parts = [_work, _work, _assets, _vaults, _decisions, _facilities, _prices]
+        parts = [_work, _work, _assets, _vaults, _decisions, _facilities, _prices, _care]
     return c.one_of(list(c.one_of(parts)(c)))
 
 
@@ -105,6 +105,21 @@ def _facilities(c: Chooser) -> Iterator[Step]:
             yield None, f"Facilities.{c.one_of(('confirm', 'refuse'))}", {"who": Id(who)}
         yield None, "Facilities.suspend", {"who": Id(who)}
         yield who, c.one_of(("Facilities.leave", "Facilities.update")), {}
+
+
+def _care(c: Chooser) -> Iterator[Step]:
+    who = c.one_of(KNOWN)
+    yield who, "Referral.refer", {"referee": Id(c.one_of(KNOWN))}
+    offers = dict(c.runtime.referral.offers.items())
+    for referee, referrer in offers:
+        yield referee, "Referral.accept", {"referrer": Id(referrer)}
+    for referee in dict(c.runtime.referral.referees.items()):
+        yield None, "Referral.attest_implementation", {"referee": Id(referee)}
+        yield who, "Referral.claim", {"referee": Id(referee)}
+    for custodian in dict(c.runtime.health_records.custodians.custodians.items()):
+        yield custodian, "HealthRecords.anchor", {}
+    for call in ("report_omission", "report_double", "demand", "answer", "settle_demand"):
+        yield who, f"HealthRecords.{call}", {}
 
 
 def _prices(c: Chooser) -> Iterator[Step]:

@@ -240,18 +240,18 @@ def test_a_share_of_the_score_costs_its_share_of_all_fees(
     paid = 0
     for number, units in enumerate(honest):
         receipt = H256(bytes((1, number)) * 16)
-        counted = mining.record(other, receipt, units, u128(units * price), verified=False)
+        counted, _ = mining.record(other, receipt, units, u128(units * price), verified=False)
         assert counted == units * PARTS
         paid += units * price
     wanted = -(-sum(honest) * share // (100 - share))
     # Junk work without a payment does not count, and a price too high buys nothing more.
-    assert mining.record(mine, RANDOMNESS, 10**12, u128(0), verified=False) == 0
+    assert mining.record(mine, RANDOMNESS, 10**12, u128(0), verified=False) == (0, 0)
     least = wanted * price
     name = H256(b"\2" * 32)
-    counted = mining.record(mine, name, 10**12, u128(least), verified=False)
+    counted, _ = mining.record(mine, name, 10**12, u128(least), verified=False)
     assert counted <= least * PARTS // price
     again = H256(b"\3" * 32)
-    extra = mining.record(mine, again, wanted, u128(overpaid * least), verified=False)
+    extra, _ = mining.record(mine, again, wanted, u128(overpaid * least), verified=False)
     assert extra <= wanted * PARTS
     a = Fraction(counted, counted + sum(honest) * PARTS)
     assert least >= a / (1 - a) * paid

@@ -5,6 +5,7 @@ from __future__ import annotations
 from support.conservation.arguments import (
     accounts,
     assets,
+    care,
     consensus,
     economy,
     governance,
@@ -27,6 +28,7 @@ CALLS: dict[str, Arguments] = {
         institutions,
         payments,
         prices,
+        care,
     )
     for name, arguments in group.CALLS.items()
 }
@@ -68,6 +70,9 @@ LIKELY = {
     "TierStaking.stake": 6,
     "Bounties.propose_bounty": 4,
     "Facilities.apply": 3,
+    "HealthRecords.anchor": 4,
+    "HealthRecords.leave": 0.3,
+    "HealthRecords.set_terms": 0.5,
     "Jobs.post": 4,
     "Oracle.set_rule": 0.5,
     "Oracle.slash": 0.5,

@@ -176,7 +176,7 @@ def test_the_largest_possible_receipt_is_recorded(works: Works) -> None:
 def test_recording_returns_the_work_that_the_fees_paid_for(works: Works) -> None:
     receipts = [H256.of(bytes([number])) for number in range(4)]
     counted = [
-        works.mining.record(ALICE, receipt, units, u128(fees), verified=False)
+        works.mining.record(ALICE, receipt, units, u128(fees), verified=False).counted
         for receipt, units, fees in zip(
             receipts, (7, 10**9, 5, 5), (7 * PRICE, 3 * PRICE - 1, 0, 9 * PRICE), strict=True
         )

@@ -1,0 +1,294 @@
+"""HealthRecords: roots of health records, consents and accesses, and their custodians.
+
+Health data is never on the chain. A custodian, which is a facility with a bond, anchors the root of
+a tree of salted hashes each hour: of its records, of its patients' consents, and of the accesses to
+records. A patient revokes a consent by publishing a secret whose hash is in it. A custodian that
+answers a request promises that the access will be in its log; a broken promise costs a part of the
+bond. No call takes a text, a patient, a grantee, a purpose or the id of a record.
+
+The modules `evidence_tree`, `record_leaves`, `access_promise` and `mountain_range` of
+`btt_chain.primitives` describe the bytes. The life cycles are in `custodians`, `anchors`,
+`promises` and `revocations`.
+
+Invariants: the amounts on hold are the bonds and the deposits of demands; the roots of a log have
+ascending epochs, each once; a log's mountain range has as many peaks as its number has ones.
+(docs/health-records.md)
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from btt_chain.primitives.access_promise import SignedPromise
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.evidence_tree import Opening
+from btt_chain.scale import u32, u64, u128
+from runtime.frame import (
+    Const,
+    Constant,
+    Hasher,
+    Map,
+    Origin,
+    OriginCheck,
+    Pallet,
+    Reason,
+    Value,
+    call,
+    ensure_root,
+)
+from runtime.frame.aliases import CompactBalanceOf, HashOf
+from runtime.frame.timers import TimerQueues
+from runtime.pallets.health_records import errors, events, types
+from runtime.pallets.health_records.anchors import Anchors
+from runtime.pallets.health_records.custodians import Custodians
+from runtime.pallets.health_records.promises import ANSWER_EPOCHS, Promises
+from runtime.pallets.health_records.revocations import MAX_EXPIRED, Revocations
+from runtime.pallets.health_records.types import (
+    Absences,
+    BatchKind,
+    Epoch,
+    Fees,
+    Institutions,
+    Moments,
+    Money,
+    PromiseKey,
+    Secret,
+    SomeTerms,
+    Terms,
+)
+from runtime.pallets.system import System
+from runtime.weights import health_records as weights
+
+
+class HealthRecords(Pallet):
+    """Roots of health records, consents and accesses. Amounts in planck, epochs are hours."""
+
+    # ---- constants
+
+    hour_ms: Const[u64]
+    """Length of an epoch in milliseconds; epochs are counted since 1970."""
+    revocation_slots: Const[u64]
+    """Number of slots for which a revoked handle is stored; no consent is valid for longer."""
+    max_delay = Constant(u32(types.MAX_DELAY))
+    """Number of epochs after the first in which the leaf of a promise may be anchored."""
+    max_late = Constant(u32(types.MAX_LATE))
+    """Number of epochs after an epoch in which its root may be anchored."""
+    kept_epochs = Constant(u32(types.KEPT_EPOCHS))
+    """Number of epochs for which roots are stored; older ones are proven."""
+    answer_epochs = Constant(u32(ANSWER_EPOCHS))
+    """Number of epochs in which a custodian has to answer a demand."""
+    max_expired = Constant(u32(MAX_EXPIRED))
+    """Maximum number of revoked handles that a block removes."""
+
+    # ---- dependencies
+
+    slot_ms: u64
+    currency: Money
+    fees: Fees
+    facilities: Institutions
+    moments: Moments
+    system: System
+    technical: OriginCheck = ensure_root
+    """Origin that registers schemas."""
+    params_origin: OriginCheck = ensure_root
+    """Origin that sets the terms."""
+
+    # ---- storage
+
+    schemas = Map(u32, H256, hasher=Hasher.Twox64Concat)
+    """Hashes of the published schemas of records, by number."""
+    terms = Value(Terms, default=Terms())
+    """Bonds and fees."""
+
+    # ---- hold reasons
+
+    class HoldReason(IntEnum):
+        """Reasons for which money is on hold."""
+
+        CustodianBond = 0
+        """Bond of a custodian."""
+        DemandDeposit = 1
+        """Deposit of a demand for a proof."""
+
+    # ---- events
+
+    Anchored = events.Anchored
+    Revoked = events.Revoked
+    SchemaRegistered = events.SchemaRegistered
+    Slashed = events.Slashed
+    CustodianRegistered = events.CustodianRegistered
+    BondAdded = events.BondAdded
+    Leaving = events.Leaving
+    Withdrawn = events.Withdrawn
+    Demanded = events.Demanded
+    Answered = events.Answered
+    TermsSet = events.TermsSet
+
+    # ---- errors
+
+    NotCustodian = errors.NotCustodian
+    AlreadyAnchored = errors.AlreadyAnchored
+    TooOld = errors.TooOld
+    AlreadyRevoked = errors.AlreadyRevoked
+    BadPromise = errors.BadPromise
+    Included = errors.Included
+    BadProof = errors.BadProof
+    AlreadyCustodian = errors.AlreadyCustodian
+    NotFacility = errors.NotFacility
+    EpochNotOver = errors.EpochNotOver
+    BadTreeSize = errors.BadTreeSize
+    LowBond = errors.LowBond
+    BadKey = errors.BadKey
+    AlreadyLeaving = errors.AlreadyLeaving
+    NotLeaving = errors.NotLeaving
+    WindowOpen = errors.WindowOpen
+    AlreadyPenalized = errors.AlreadyPenalized
+    NoContradiction = errors.NoContradiction
+    AlreadyDemanded = errors.AlreadyDemanded
+    UnknownDemand = errors.UnknownDemand
+    NotDue = errors.NotDue
+    TermsOutOfBounds = errors.TermsOutOfBounds
+
+    # ---- hooks
+
+    def setup(self) -> None:
+        """Build the components."""
+        moments, terms, hour_ms = self.moments, self.terms, int(self.hour_ms)
+        timers = TimerQueues(self, now=moments.now, stalled=lambda: 0)
+        self.anchors = Anchors(self, moments=moments, hour_ms=hour_ms)
+        self.custodians = Custodians(
+            self, currency=self.currency, fees=self.fees, facilities=self.facilities,
+            moments=moments, terms=terms, reason=self.reason(self.HoldReason.CustodianBond),
+            leave_slots=types.KEPT_EPOCHS * hour_ms // int(self.slot_ms),
+        )  # fmt: skip
+        self.promises = Promises(
+            self, anchors=self.anchors, custodians=self.custodians, currency=self.currency,
+            fees=self.fees, terms=terms, genesis_hash=self.genesis_hash,
+            reason=self.reason(self.HoldReason.DemandDeposit),
+        )  # fmt: skip
+        self.revocations = Revocations(
+            self, fees=self.fees, moments=moments, terms=terms,
+            kept_slots=int(self.revocation_slots), timers=timers,
+        )  # fmt: skip
+
+    def on_initialize(self, number: int) -> int:
+        """Remove revoked handles whose consents are over."""
+        del number
+        return weights.expire(self.revocations.expire())
+
+    # ---- calls
+
+    @call(0, weight=weights.ANCHOR)
+    def anchor(
+        self, origin: Origin, kind: BatchKind, epoch: Epoch, root: HashOf, leaves: u32
+    ) -> None:
+        """Anchor the root of an epoch that is over, as a custodian; in order, each once.
+
+        `leaves` is the number of leaves of its tree, padding included.
+        """
+        who = origin.signed()
+        self.custodians.ensure_may_anchor(who)
+        self.anchors.anchor(who, kind, epoch, root, leaves)
+
+    @call(1, weight=weights.REVOKE)
+    def revoke(self, origin: Origin, secret: Secret) -> None:
+        """Revoke the consent whose handle is the hash of `secret`. Any account may call it.
+
+        Nothing shows whose consent it was, or that there was one.
+        """
+        self.revocations.revoke(origin.signed(), secret)
+
+    @call(2, weight=weights.REGISTER_SCHEMA)
+    def register_schema(self, origin: Origin, id: u32, schema: HashOf) -> None:
+        """Register the hash of a published schema of records. Origin: the Technical track."""
+        self.technical(origin)
+        self.schemas[id] = schema
+        self.deposit(self.SchemaRegistered(id, schema))
+
+    @call(3, weight=weights.REPORT_OMISSION)
+    def report_omission(self, origin: Origin, promise: SignedPromise, absences: Absences) -> None:
+        """Report a promised access that is not in the custodian's log.
+
+        `absences` has an entry for each epoch in which it could be: the two neighbours of the
+        missing leaf, or nothing for an epoch without a root.
+        """
+        self.promises.report_omission(origin.signed(), promise, absences)
+
+    @call(4, weight=weights.REPORT_DOUBLE)
+    def report_double(self, origin: Origin, first: SignedPromise, second: SignedPromise) -> None:
+        """Report two promises of different leaves for one request."""
+        self.promises.report_double(origin.signed(), first, second)
+
+    @call(5, weight=weights.REGISTER_CUSTODIAN)
+    def register_custodian(self, origin: Origin, key: PromiseKey, bond: CompactBalanceOf) -> None:
+        """Become a custodian, as an active facility; the bond is put on hold.
+
+        `key` is the Ed25519 key of its promises. It cannot be changed.
+        """
+        self.custodians.register(origin.signed(), key, u128(bond))
+
+    @call(6, weight=weights.BOND_EXTRA)
+    def bond_extra(self, origin: Origin, amount: CompactBalanceOf) -> None:
+        """Add to the caller's bond as a custodian."""
+        self.custodians.add(origin.signed(), u128(amount))
+
+    @call(7, weight=weights.LEAVE)
+    def leave(self, origin: Origin) -> None:
+        """Leave as a custodian. In 30 days, when all promises are over, the bond is free."""
+        self.custodians.leave(origin.signed())
+
+    @call(8, weight=weights.WITHDRAW)
+    def withdraw(self, origin: Origin) -> None:
+        """Withdraw the bond of a custodian that left."""
+        self.custodians.withdraw(origin.signed())
+
+    @call(9, weight=weights.DEMAND)
+    def demand(self, origin: Origin, promise: SignedPromise) -> None:
+        """Demand the proof that a promise was kept; a deposit is put on hold.
+
+        The custodian has 72 hours to answer, or it is slashed.
+        """
+        self.promises.demand(origin.signed(), promise)
+
+    @call(10, weight=weights.ANSWER)
+    def answer(self, origin: Origin, id: HashOf, epoch: Epoch, opening: Opening) -> None:
+        """Answer a demand with the promised leaf below a root. Any account may call it.
+
+        The custodian gets half of the deposit for its work.
+        """
+        origin.signed()
+        self.promises.answer(id, epoch, opening)
+
+    @call(11, weight=weights.SETTLE_DEMAND)
+    def settle_demand(self, origin: Origin, id: HashOf) -> None:
+        """Slash the custodian that did not answer a demand in time. Any account may call it."""
+        origin.signed()
+        self.promises.settle(id)
+
+    @call(12, weight=weights.SET_TERMS)
+    def set_terms(self, origin: Origin, terms: SomeTerms) -> None:
+        """Set bonds and fees; custodians with a lower bond add to it. Origin: parameters."""
+        self.params_origin(origin)
+        if not terms.in_bounds:
+            raise self.TermsOutOfBounds
+        self.terms.value = terms
+        self.deposit(self.TermsSet(terms))
+
+    # ---- public interface
+
+    def reason(self, why: HoldReason) -> Reason:
+        """Return the reason of a hold in Balances."""
+        return Reason(self.index, why)
+
+    def genesis_hash(self) -> bytes:
+        """Return the hash of block zero."""
+        return bytes(self.system.block_hash[u32(0)])
+
+    def is_revoked(self, handle: H256) -> bool:
+        """Return True if the consent of this handle is revoked."""
+        return handle in self.revocations.revoked
+
+    def custodian(self, who: AccountId) -> types.Custodian | None:
+        """Return a custodian; None if the account is none."""
+        return self.custodians.custodians.get(who)

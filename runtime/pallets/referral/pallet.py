@@ -1,0 +1,306 @@
+"""Referral: rewards for winning new users of the chain.
+
+A referrer refers an account that is new to the chain; the account accepts. From then on its fees
+count. Three milestones of the referee are rewarded: an attested implementation, paid jobs, and
+money spent. At most 85 % of what the referee's fees lost, less what mining returns, is paid: an
+owner of referrer, referee, provider and verifier at once always loses.
+
+| state of an account | call | next state |
+|---|---|---|
+| new | `refer`: the referrer's deposit is put on hold | offered |
+| offered | `withdraw` by the referrer: the deposit is released | new |
+| offered | `accept` | referred |
+| referred | `claim`, any number of times | referred |
+| referred | `claim` of the last reward: the deposit is released | complete |
+
+Invariant: the amount paid for a referee is at most `returnable` of its usage, and at most the sum
+of the rewards when it was paid. (docs/referral.md)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from typing import Annotated
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import TypeName, u32, u64, u128
+from runtime.frame import (
+    Const,
+    DoubleMap,
+    Map,
+    Origin,
+    OriginCheck,
+    Pallet,
+    Reason,
+    Value,
+    call,
+    ensure_root,
+)
+from runtime.frame.aliases import AccountIdLookupOf
+from runtime.frame.traits import Clock, Operators, Payer
+from runtime.pallets.balances import lookup
+from runtime.pallets.jobs import JobFees
+from runtime.pallets.referral import errors, events
+from runtime.pallets.referral.formulas import payable
+from runtime.pallets.referral.types import (
+    Contributions,
+    MerchantFees,
+    Money,
+    Quota,
+    Referee,
+    Register,
+    Share,
+    Terms,
+)
+from runtime.splits import BPS
+from runtime.weights import referral as weights
+
+
+class Referral(Pallet):
+    """Rewards for winning new users. Amounts in planck, times in slots."""
+
+    # ---- constants
+
+    year: Const[u64]
+    """Length of a year of the limits, in slots."""
+    deposit_of_offer: Const[u128]
+    """Amount on hold from `refer` until all milestones are paid, or the referral is withdrawn."""
+
+    # ---- dependencies
+
+    pool: AccountId
+    """The account that rewards are paid from."""
+    currency: Money
+    payer: Payer
+    clock: Clock
+    operators: Operators
+    registers: Sequence[Register]
+    """Accounts that use the chain already, as requesters, providers, facilities and merchants."""
+    merchant_fees: MerchantFees
+    contributions: Contributions
+    dividend_bps: Share
+    """Stakers' share of the development fund's compute income, in basis points."""
+    foundation: Value[AccountId]
+    """The Foundation's account, which attests implementations."""
+    technical: OriginCheck = ensure_root
+    """Origin that attests implementations besides the Foundation."""
+    params_origin: OriginCheck = ensure_root
+    """Origin that sets the terms."""
+
+    # ---- storage
+
+    offers = DoubleMap(AccountId, AccountId, u128)
+    """Deposits of referrals that were not accepted, by referee and referrer."""
+    referees = Map(AccountId, Referee)
+    """Accounts that accepted a referral."""
+    by_operator = Map(AccountId, AccountId)
+    """The referee of an operator: of all its accounts, one can be referred."""
+    quotas = Map(AccountId, Quota)
+    """Referrals in the last year that a referrer's operator had any, by operator."""
+    terms = Value(Terms, default=Terms())
+    """Milestones, rewards and limits."""
+
+    # ---- hold reasons
+
+    class HoldReason(IntEnum):
+        """Reasons for which money is on hold."""
+
+        ReferralDeposit = 0
+        """Deposit of a referral."""
+
+    # ---- events
+
+    Referred = events.Referred
+    Accepted = events.Accepted
+    ImplementationAttested = events.ImplementationAttested
+    ReferralPaid = events.ReferralPaid
+    Completed = events.Completed
+    Withdrawn = events.Withdrawn
+    TermsSet = events.TermsSet
+
+    # ---- errors
+
+    AlreadyReferred = errors.AlreadyReferred
+    NotNew = errors.NotNew
+    SameOperator = errors.SameOperator
+    AlreadyOffered = errors.AlreadyOffered
+    NoOffer = errors.NoOffer
+    TooManyReferees = errors.TooManyReferees
+    UnknownReferral = errors.UnknownReferral
+    AlreadyAttested = errors.AlreadyAttested
+    NothingToClaim = errors.NothingToClaim
+    YearlyLimitReached = errors.YearlyLimitReached
+    TermsOutOfBounds = errors.TermsOutOfBounds
+
+    # ---- calls
+
+    @call(0, weight=weights.REFER)
+    def refer(self, origin: Origin, referee: AccountIdLookupOf) -> None:
+        """Refer an account that is new to the chain; a deposit is put on hold.
+
+        The account has to accept. The deposit is released by `withdraw` before that, or when all
+        milestones are paid.
+        """
+        referrer, who = origin.signed(), lookup(referee)
+        self.currency.ensure_not_pool(who)
+        self._ensure_eligible(who, referrer)
+        if (who, referrer) in self.offers:
+            raise self.AlreadyOffered
+        deposit = self.deposit_of_offer
+        self.currency.hold(self.reason, referrer, deposit)
+        self.offers[who, referrer] = deposit
+        self.deposit(self.Referred(who, referrer, deposit))
+
+    @call(1, weight=weights.ACCEPT)
+    def accept(self, origin: Origin, referrer: AccountIdLookupOf) -> None:
+        """Accept a referral. Fees that the caller pays from now on count for the referrer."""
+        who, by = origin.signed(), lookup(referrer)
+        deposit = self.offers.get((who, by))
+        if deposit is None:
+            raise self.NoOffer
+        self._ensure_eligible(who, by)
+        operator = self.operators.operator_of(by)
+        quota = self.quota_of(operator)
+        if quota.referees >= self.terms.peek().referees:
+            raise self.TooManyReferees
+
+        quota.referees += 1
+        self.quotas[operator] = quota
+        del self.offers[who, by]
+        self.by_operator[self.operators.operator_of(who)] = who
+        referee = Referee(by, u64(self.clock.now()), deposit)
+        referee.usage.merchant_fees = self.merchant_fees.fees_of(who)
+        self.referees[who] = referee
+        self.deposit(self.Accepted(who, by))
+
+    @call(2, weight=weights.ATTEST_IMPLEMENTATION)
+    def attest_implementation(self, origin: Origin, referee: AccountIdLookupOf) -> None:
+        """Attest that a referee has implemented the chain in its work.
+
+        Origin: the Foundation, or the Technical track.
+        """
+        if origin.account is None or origin.account != self.foundation.get():
+            self.technical(origin)
+        who = lookup(referee)
+        found = self._expect(who)
+        if found.implemented:
+            raise self.AlreadyAttested
+        found.implemented = True
+        self.referees[who] = found
+        self.deposit(self.ImplementationAttested(who))
+
+    @call(3, weight=weights.CLAIM)
+    def claim(self, origin: Origin, referee: AccountIdLookupOf) -> None:
+        """Pay the referrer what is payable for a referee. Any account may call it."""
+        origin.signed()
+        who = lookup(referee)
+        found = self.counted(who, self._expect(who))
+        terms = self.terms.peek()
+        due = payable(terms, found)
+        if not due:
+            raise self.NothingToClaim
+        operator = self.operators.operator_of(found.referrer)
+        quota = self.quota_of(operator)
+        amount = u128(min(due, max(0, int(terms.yearly) - int(quota.paid))))
+        if not amount:
+            raise self.YearlyLimitReached
+        self.payer.pay(self.pool, found.referrer, amount, discretionary=True)
+
+        quota.paid += amount
+        self.quotas[operator] = quota
+        found.paid += amount
+        self.deposit(self.ReferralPaid(who, found.referrer, amount))
+        if not found.complete and found.paid >= terms.whole:
+            self._complete(who, found, operator)
+        self.referees[who] = found
+
+    @call(4, weight=weights.WITHDRAW)
+    def withdraw(self, origin: Origin, referee: AccountIdLookupOf) -> None:
+        """Withdraw a referral that was not accepted; the deposit is released."""
+        referrer, who = origin.signed(), lookup(referee)
+        deposit = self.offers.get((who, referrer))
+        if deposit is None:
+            raise self.NoOffer
+        del self.offers[who, referrer]
+        self.currency.release(self.reason, referrer, deposit)
+        self.deposit(self.Withdrawn(who, referrer))
+
+    @call(5, weight=weights.SET_TERMS)
+    def set_terms(
+        self, origin: Origin, terms: Annotated[Terms, TypeName("Terms<BalanceOf<T>>")]
+    ) -> None:
+        """Set milestones, rewards and limits, for all referees. Origin: parameters."""
+        self.params_origin(origin)
+        if not terms.in_bounds:
+            raise self.TermsOutOfBounds
+        self.terms.value = terms
+        self.deposit(self.TermsSet(terms))
+
+    # ---- public interface
+
+    @property
+    def reason(self) -> Reason:
+        """The reason of deposits in Balances."""
+        return Reason(self.index, self.HoldReason.ReferralDeposit)
+
+    def count_job(self, requester: AccountId, fees: JobFees) -> None:
+        """Count a paid job; nothing happens unless its requester is a referee."""
+        found = self.referees.get(requester)
+        if found is None:
+            return
+        usage = found.usage
+        usage.jobs += 1
+        usage.spent += fees.price
+        usage.lost += fees.lost
+        usage.mining += fees.mining
+        usage.dividends += fees.development * int(self.dividend_bps.peek()) // BPS
+        self.referees[requester] = found
+
+    def counted(self, who: AccountId, referee: Referee) -> Referee:
+        """Count the fees that a referee paid as a merchant since they were last counted."""
+        usage, fees = referee.usage, self.merchant_fees.fees_of(who)
+        # A merchant that closed and registered again begins from zero.
+        before = usage.merchant_fees if fees >= usage.merchant_fees else u128(0)
+        usage.spent += fees - before
+        usage.lost += fees - before
+        usage.merchant_fees = fees
+        return referee
+
+    def get(self, who: AccountId) -> Referee | None:
+        """Return a referee with all fees counted; None if the account is none."""
+        found = self.referees.get(who)
+        return None if found is None else self.counted(who, found)
+
+    def quota_of(self, operator: AccountId) -> Quota:
+        """Return the referrals of an operator in the current year."""
+        year = u32(self.clock.now() // int(self.year))
+        found = self.quotas.get(operator)
+        return found if found is not None and found.year == year else Quota(year)
+
+    # ---- internals
+
+    def _expect(self, who: AccountId) -> Referee:
+        found = self.referees.get(who)
+        if found is None:
+            raise self.UnknownReferral
+        return found
+
+    def _ensure_eligible(self, referee: AccountId, referrer: AccountId) -> None:
+        """Raise SameOperator, AlreadyReferred or NotNew for a referee that may not be one."""
+        operator = self.operators.operator_of(referee)
+        if operator == self.operators.operator_of(referrer):
+            raise self.SameOperator
+        if referee in self.referees or operator in self.by_operator:
+            raise self.AlreadyReferred
+        if any(referee in register for register in self.registers):
+            raise self.NotNew
+
+    def _complete(self, who: AccountId, found: Referee, operator: AccountId) -> None:
+        """Release the deposit of a referee whose milestones are all paid."""
+        self.currency.release(self.reason, found.referrer, found.deposit)
+        found.deposit = u128(0)
+        found.complete = True
+        # Sub-accounts cannot contribute; their operator can.
+        self.contributions.count_referral(operator)
+        self.deposit(self.Completed(who, found.referrer))
