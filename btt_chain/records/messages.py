@@ -68,11 +68,18 @@ def send(
 
 
 def receive(
-    sealed: bytes, keys: VaultKeys, chain: bytes, now_ms: int, sender: VaultId | None = None
+    sealed: bytes,
+    keys: VaultKeys,
+    chain: bytes,
+    now_ms: int,
+    *,
+    sender: VaultId | None = None,
+    window_ms: int | None = WINDOW_MS,
 ) -> Message:
     """Open a message for this vault, from `sender` if one is expected.
 
-    Raises BadMessage. The caller refuses repetitions (`Seen`).
+    `window_ms` None is for messages in files, which may be old. Raises BadMessage. The caller
+    refuses repetitions (`Seen`).
     """
     try:
         signed = keys.unwrap(sealed)
@@ -91,7 +98,7 @@ def receive(
         raise BadMessage("the message is for another vault, or another chain")
     if sender is not None and by != sender:
         raise BadMessage("the message is of another sender")
-    if abs(now_ms - time_ms) > WINDOW_MS:
+    if window_ms is not None and abs(now_ms - time_ms) > window_ms:
         raise BadMessage("the message is older than two minutes, or a clock is wrong")
     return Message(kind, by, time_ms, nonce, body, H256(blake2_256(signed)))
 

@@ -1,9 +1,9 @@
 """The decisions about anchoring: one root of each kind for each hour. No I/O.
 
 An hour of the chain's clock is an epoch. A leaf goes into the epoch that is open when it is made;
-the epoch is anchored once it is over, empty or not, so that a quiet night shows nothing. If the
-chain does not take a root in time, its leaves move to the open epoch, which must still be within
-the delay that was promised.
+the epoch is anchored once it is over, empty or not, so that a quiet night shows nothing. The chain
+takes the roots of a kind in the order of their epochs, so one of each kind is under way at a time.
+If the chain does not take a root in time, its leaves move to the open epoch.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
-EPOCH_MS: Final = 3_600_000
 RETRY_MS: Final = 30_000
 MAX_RETRY_MS: Final = 600_000
 
@@ -30,11 +29,6 @@ class Kind(IntEnum):
         return self.name.lower()
 
 
-def epoch_of(time_ms: int) -> int:
-    """Return the epoch of a time of the chain's clock."""
-    return time_ms // EPOCH_MS
-
-
 @dataclass(frozen=True, slots=True)
 class Batch:
     """A kind and an epoch."""
@@ -48,9 +42,9 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """The chain's clock, and the present time of the machine."""
+    """The chain's present epoch, and the time of the machine."""
 
-    chain_ms: int
+    epoch: int
     now_ms: int
 
 
@@ -100,8 +94,8 @@ class Schedule:
 
     first: int
     """Epoch from which on all batches are anchored by this program."""
-    max_delay: int
-    """Epochs after which the chain refuses a batch."""
+    max_late: int
+    """Epochs after an epoch in which the chain takes its root."""
     next: int = 0
     """First epoch that was never closed."""
     open: set[Batch] = field(default_factory=set)
@@ -133,18 +127,23 @@ class Schedule:
                 return []
 
     def _on_clock(self, event: Clock) -> list[Action]:
-        self.current = max(self.current, epoch_of(event.chain_ms))
-        # After a long pause only the epochs that the chain still takes.
-        self.next = max(self.next, self.current - self.max_delay)
+        self.current = max(self.current, event.epoch)
+        # After a long pause only the epochs that the chain still takes: `open` has older leaves.
+        self.next = max(self.next, self.current - self.max_late)
         while self.next < self.current:
             self.open.update(Batch(kind, self.next) for kind in Kind)
             self.next += 1
         actions: list[Action] = []
+        busy = {batch.kind for batch in self.flying}
         for batch in sorted(self.open - self.flying, key=_order):
-            if batch.epoch + self.max_delay < self.current:
+            if batch.epoch + self.max_late < self.current:
                 self._forget(batch)
                 actions.append(Move(batch, self.current))
-            elif self.not_before.get(batch, 0) <= event.now_ms:
+                continue
+            if batch.kind in busy:
+                continue
+            busy.add(batch.kind)
+            if self.not_before.get(batch, 0) <= event.now_ms:
                 self.flying.add(batch)
                 actions.append(Anchor(batch))
         return actions

@@ -174,6 +174,7 @@ class _Session:
 class Machine:
     """The state of a custodian's accesses."""
 
+    max_age_ms: int = MAX_AGE_MS
     view: View | None = None
     contradicted: bool = False
     revoked: set[bytes] = field(default_factory=set)
@@ -293,7 +294,7 @@ class Machine:
         """Return why the view vouches for nothing, None if it does."""
         if self.contradicted:
             return CONTRADICTED
-        is_recent = self.view is not None and now_ms - self.view.best.time_ms <= MAX_AGE_MS
+        is_recent = self.view is not None and now_ms - self.view.best.time_ms <= self.max_age_ms
         return None if is_recent else STALE
 
     def _of(self, handle: bytes) -> list[tuple[str, _Waiting]]:

@@ -1,0 +1,145 @@
+"""The chain as vaults and custodians use it: heads, revocations, roots and anchors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from btt_chain.client.chain import Chain
+from btt_chain.client.errors import DispatchFailed, InvalidAnswer
+from btt_chain.client.extrinsics import Signer
+from btt_chain.records.custodian.batches import Batch, Kind
+from btt_chain.records.custodian.machine import Block, View
+from btt_chain.records.errors import ChainError
+from btt_chain.scale.portable import Plain
+
+MAX_LATE: Final = 2
+"""Epochs after an epoch in which the chain takes its root, and in which a promise is kept."""
+PATIENCE: Final = 120.0
+"""Seconds until a root must be in a block."""
+API: Final = "HealthRecordsApi"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """A root on the chain."""
+
+    root: bytes
+    leaves: int
+
+
+class TooLate(ChainError):
+    """The chain takes the root of this epoch no more."""
+
+
+class RecordsChain(Protocol):
+    """The chain of a vault or a custodian. All methods raise ClientError and ChainError."""
+
+    @property
+    def genesis(self) -> bytes:
+        """The hash of block zero."""
+
+    async def epoch(self) -> int:
+        """Return the present epoch."""
+
+    async def view(self) -> View:
+        """Return the best and the last final block."""
+
+    async def is_revoked(self, handle: bytes, at: bytes) -> bool:
+        """Return True if a consent is revoked in the state of a block."""
+
+    async def root_of(self, custodian: bytes, batch: Batch) -> Root | None:
+        """Return the root of a batch in the last final state; None if there is none."""
+
+    async def promise_key(self, custodian: bytes) -> bytes | None:
+        """Return the key that a custodian signs promises with; None if it is no custodian."""
+
+    async def anchor(self, batch: Batch, root: Root) -> None:
+        """Anchor a root, and wait until it is final. Raises TooLate."""
+
+
+class NodeRecords:
+    """The chain behind a node."""
+
+    def __init__(self, chain: Chain, signer: Signer | None = None) -> None:
+        """`signer` is the custodian's account; None for a chain that is only read."""
+        self._chain = chain
+        self._signer = signer
+
+    @property
+    def genesis(self) -> bytes:
+        """The hash of block zero."""
+        return self._chain.genesis
+
+    async def epoch(self) -> int:
+        """Return the present epoch."""
+        return _number(_fields(await self._chain.api(f"{API}.epochs"))["now"])
+
+    async def view(self) -> View:
+        """Return the best and the last final block."""
+        best, final = await self._chain.best(), await self._chain.finalized()
+        times = [await self._chain.storage("Timestamp.Now", at=each.hash) for each in (best, final)]
+        return View(
+            Block(best.number, best.hash, _number(times[0] or 0)),
+            Block(final.number, final.hash, _number(times[1] or 0)),
+        )
+
+    async def is_revoked(self, handle: bytes, at: bytes) -> bool:
+        """Return True if a consent is revoked in the state of a block."""
+        return await self._chain.api(f"{API}.revoked", "0x" + handle.hex(), at=at) is not None
+
+    async def root_of(self, custodian: bytes, batch: Batch) -> Root | None:
+        """Return the root of a batch in the last final state; None if there is none."""
+        final = await self._chain.finalized()
+        found = await self._chain.api(
+            f"{API}.batch", self._chain.metadata.address(custodian), _kind(batch.kind),
+            batch.epoch, at=final.hash,
+        )  # fmt: skip
+        if found is None:
+            return None
+        return Root(_bytes(_fields(found)["root"]), _number(_fields(found)["leaves"]))
+
+    async def promise_key(self, custodian: bytes) -> bytes | None:
+        """Return the key that a custodian signs promises with; None if it is no custodian."""
+        found = await self._chain.api(f"{API}.custodian", self._chain.metadata.address(custodian))
+        return None if found is None else _bytes(_fields(_fields(found)["custodian"])["key"])
+
+    async def anchor(self, batch: Batch, root: Root) -> None:
+        """Anchor a root, and wait until it is final. Raises TooLate."""
+        if self._signer is None:
+            raise ChainError("anchoring needs the custodian's key")
+        call = self._chain.compose(
+            "HealthRecords.anchor", kind=_kind(batch.kind), epoch=batch.epoch,
+            root="0x" + root.root.hex(), leaves=root.leaves,
+        )  # fmt: skip
+        try:
+            await self._chain.transactions.send(call, self._signer, wait="final", patience=PATIENCE)
+        except DispatchFailed as error:
+            if error.name.endswith("TooOld"):
+                raise TooLate(str(error)) from None
+            # A root that is there already, from before a crash, is found below.
+            if await self.root_of(self._signer.account_id, batch) != root:
+                raise
+
+
+def _kind(kind: Kind) -> str:
+    return kind.name.capitalize()
+
+
+def _fields(value: Plain) -> dict[str, Plain]:
+    if not isinstance(value, dict):
+        raise InvalidAnswer(f"{value!r} is no record")
+    return value
+
+
+def _number(value: Plain) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidAnswer(f"{value!r} is no number")
+    return value
+
+
+def _bytes(value: Plain) -> bytes:
+    try:
+        return bytes.fromhex(str(value).removeprefix("0x"))
+    except ValueError:
+        raise InvalidAnswer(f"{value!r} is no hash") from None

@@ -1,0 +1,108 @@
+"""Anchoring: leaves go into the ledger, and one root of each kind an hour to the chain."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict
+
+from btt_chain.client.errors import ClientError
+from btt_chain.records.chain import MAX_LATE, RecordsChain, Root, TooLate
+from btt_chain.records.custodian.batches import (
+    Anchor,
+    Anchored,
+    AnchorFailed,
+    Batch,
+    Clock,
+    Kind,
+    Move,
+    Schedule,
+)
+from btt_chain.records.custodian.ledger import Ledger
+from btt_chain.records.documents import Json, Resource
+from btt_chain.records.errors import ChainError, RecordsError
+from btt_chain.records.vault import index as indexes
+
+log = logging.getLogger(__name__)
+
+
+class Anchoring:
+    """The leaves and roots of one custodian."""
+
+    def __init__(
+        self, ledger: Ledger, chain: RecordsChain, account: bytes, now_ms: Callable[[], int]
+    ) -> None:
+        self._ledger = ledger
+        self._chain = chain
+        self._account = account
+        self._now_ms = now_ms
+        self._schedule: Schedule | None = None
+
+    @property
+    def epoch(self) -> int:
+        """The open epoch. Raises ChainError before the chain was read."""
+        if self._schedule is None:
+            raise ChainError("the chain is not read yet: try again later")
+        return self._schedule.current
+
+    def add(self, kind: Kind, leaf: bytes) -> int:
+        """Put a new leaf into the open epoch, which is returned; a known leaf stays in its own."""
+        known = self._ledger.epoch_of(kind, leaf)
+        if known is not None:
+            return known
+        self._ledger.add(kind, leaf, self.epoch)
+        return self.epoch
+
+    def on_epoch(self, epoch: int) -> list[Batch]:
+        """Take in the chain's epoch, and return the batches to anchor now."""
+        if self._schedule is None:
+            old = {each for each in self._ledger.unanchored() if each.epoch < epoch}
+            self._schedule = Schedule(epoch, MAX_LATE, open=old)
+        due = []
+        for action in self._schedule.on(Clock(epoch, self._now_ms())):
+            match action:
+                case Anchor(batch):
+                    due.append(batch)
+                case Move(batch, to):
+                    self._move(batch, to)
+        return due
+
+    async def anchor(self, batch: Batch) -> None:
+        """Anchor a batch that `on_epoch` returned; a failure is tried again later."""
+        schedule = self._schedule
+        if schedule is None:
+            return
+        tree = self._ledger.freeze(batch)
+        try:
+            await self._chain.anchor(batch, Root(tree.root, len(tree)))
+        except (ClientError, RecordsError) as error:
+            log.warning("%s of epoch %d: %s", batch.kind.label, batch.epoch, error)
+            failed = AnchorFailed(batch, isinstance(error, TooLate), self._now_ms())
+            for action in schedule.on(failed):
+                if isinstance(action, Move):
+                    self._move(action.batch, action.to)
+            return
+        self._ledger.mark_anchored(batch)
+        schedule.on(Anchored(batch))
+        log.info("anchored %s of epoch %d", batch.kind.label, batch.epoch)
+
+    def proof(self, kind: Kind, leaf: bytes) -> Resource | None:
+        """Return where a leaf is anchored, with its path; None if it is not yet."""
+        epoch = self._ledger.epoch_of(kind, leaf)
+        batch = None if epoch is None else Batch(kind, epoch)
+        if batch is None or not self._ledger.is_anchored(batch):
+            return None
+        tree = self._ledger.tree(batch)
+        index = None if tree is None else tree.index_of(leaf)
+        if tree is None or index is None:
+            return None
+        path = tuple(each.hex() for each in tree.proof(index))
+        anchor = indexes.Anchor(
+            self._account.hex(), kind.label, batch.epoch, len(tree), index, path
+        )
+        found: dict[str, Json] = {**asdict(anchor), "path": list(path), "leaf": leaf.hex()}
+        return found
+
+    def _move(self, batch: Batch, to: int) -> None:
+        log.warning("%s of epoch %d were not anchored in time", batch.kind.label, batch.epoch)
+        self._ledger.move(batch, to)
