@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -113,7 +114,7 @@ def test_an_answer_about_a_replaced_block_is_asked_again() -> None:
     views = [view(9 + number, 7, fork=number) for number in range(MAX_ASKED + 1)]
     machine = ready(views[0])
     machine.on(wanted())
-    for before, after in zip(views, views[1:], strict=False):
+    for before, after in pairwise(views):
         machine.on(Viewed(after, NOW))
         last = machine.on(checked(before))
         if after != views[-1]:
