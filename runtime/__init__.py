@@ -40,6 +40,7 @@ from runtime.pallets.facilities import Facilities
 from runtime.pallets.grandpa import Grandpa
 from runtime.pallets.health_records import HealthRecords
 from runtime.pallets.identity import Identity
+from runtime.pallets.incentives import Incentives
 from runtime.pallets.jobs import Jobs
 from runtime.pallets.mining import Mining
 from runtime.pallets.models import Models
@@ -96,6 +97,7 @@ API_VERSIONS: Final = (
     ("FacilitiesApi", 1),
     ("ReferralApi", 1),
     ("HealthRecordsApi", 1),
+    ("IncentivesApi", 1),
 )
 """The runtime APIs and their versions; `runtime/apis/core.py` implements them."""
 
@@ -420,12 +422,20 @@ class BttRuntime(Runtime):
             system=self.system))
 
     def _add_payments(self, params: RuntimeParams) -> None:
-        """Add the oracle of prices, and payments to merchants."""
+        """Add the oracle of prices, incentives of patients, and payments to merchants."""
         technical, parameters = (
             ensure_decided(kind) for kind in (Decision.Technical, Decision.Params))
         self.oracle = self.add(60, Oracle(
             leave_ms=u64(7 * int(params.day_ms)), currency=self.balances, burns=self.tokenomics,
             time=self.timestamp, providers=self.mining, technical=technical,
+            params_origin=parameters))
+        self.incentives = self.add(62, Incentives(
+            day_slots=u32(params.day_slots), beacon_delay=params.work.beacon_delay,
+            beacon_authors=params.work.beacon_authors, currency=self.balances, clock=self.babe,
+            registry=self.facilities, bonds=self.facilities.penalties, prices=self.oracle,
+            funds=self.tokenomics, pools=self.tokenomics.ledger,
+            genesis_supply=self.tokenomics.genesis_supply, operators=self.identity,
+            credits=self.tier_staking.contributions, system=self.system,
             params_origin=parameters))
         self.payfi = self.add(65, PayFi(
             hour_ms=u64(params.hour_ms), day_ms=u64(params.day_ms), slot_ms=params.slot_ms,

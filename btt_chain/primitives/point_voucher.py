@@ -4,8 +4,8 @@
     signature = RSASSA-PSS (SHA-384) over prefix || message, under the facility's key for the month
                 and the denomination; made blindly as RSABSSA-SHA384-PSS-Randomized (RFC 9474)
 
-A wallet chooses nonce, prefix and the account that redeems, so the message is known to nobody else
-before it is redeemed. The denomination is bound by the key: each has a key of its own.
+A wallet chooses nonce, prefix and the account that redeems, so the message is secret until it is
+redeemed. The denomination is bound by the key: each has a key of its own.
 """
 
 from __future__ import annotations

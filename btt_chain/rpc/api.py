@@ -16,6 +16,7 @@ from btt_chain.rpc.finality import Finality, GrandpaApi
 from btt_chain.rpc.governance import GovernanceApi
 from btt_chain.rpc.health_records import RecordsApi
 from btt_chain.rpc.hub import Hub
+from btt_chain.rpc.incentives import IncentivesApi
 from btt_chain.rpc.keys import Keys, KeysApi
 from btt_chain.rpc.oracle import OracleApi
 from btt_chain.rpc.payfi import PayFiApi
@@ -82,6 +83,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(FacilitiesApi(backend))
     registry.add(ReferralApi(backend))
     registry.add(RecordsApi(backend))
+    registry.add(IncentivesApi(backend))
     registry.add(ChainSpecApi(backend))
     registry.add(ChainHeadApi(backend, hub))
     registry.add(TransactionApi(backend, hub))

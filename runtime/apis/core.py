@@ -49,6 +49,7 @@ from runtime.apis.economy import ECONOMY_APIS
 from runtime.apis.facilities import FACILITY_APIS
 from runtime.apis.governance import GOVERNANCE_APIS
 from runtime.apis.health_records import HEALTH_RECORD_APIS
+from runtime.apis.incentives import INCENTIVE_APIS
 from runtime.apis.oracle import OracleApi
 from runtime.apis.payfi import PAYFI_APIS
 from runtime.apis.referral import REFERRAL_APIS
@@ -474,6 +475,7 @@ APIS: Final[tuple[type[RuntimeApi], ...]] = (
     *FACILITY_APIS,
     *REFERRAL_APIS,
     *HEALTH_RECORD_APIS,
+    *INCENTIVE_APIS,
 )
 _ENTRIES: Final = {
     f"{api.__name__}_{method.name}": (api, method)

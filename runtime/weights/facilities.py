@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from typing import Final
 
-APPLY: Final = 536_000_000
+APPLY: Final = 537_000_000
 """6 keys written."""
-CONFIRM: Final = 343_000_000
+CONFIRM: Final = 342_000_000
 """4 keys written."""
-REFUSE: Final = 289_000_000
+REFUSE: Final = 288_000_000
 """4 keys written."""
 UPDATE: Final = 234_000_000
 """3 keys written."""
 LEAVE: Final = 549_000_000
 """8 keys written."""
-SUSPEND: Final = 411_000_000
+SUSPEND: Final = 410_000_000
 """6 keys written."""
-SET_BONDS: Final = 70_800_000
+SET_BONDS: Final = 70_500_000
 """1 key written."""
 
 
@@ -30,4 +30,8 @@ def open_block(removals: int, reviews: int) -> int:
 
     `removals` 0 to 8, `reviews` 0 to 2.
     """
-    return 7_030_000 + 368_000_000 * removals + 236_000_000 * reviews
+    return 6_980_000 + 367_000_000 * removals + 235_000_000 * reviews
+
+
+TOP_UP: Final = 297_000_000
+"""4 keys written."""

@@ -137,3 +137,12 @@ def open_block(b: Bench, removals: int, reviews: int) -> Case:
         facility(b, number, FacilityState.Active, AccountId(bytes((0x40 + number,)) * 32))
     b.at(later)
     return Case(run=lambda: pallet.on_initialize(BLOCK))
+
+
+@benchmark("Facilities.top_up")
+def top_up(b: Bench) -> Case:
+    """Restore the bond of an active hospital."""
+    who = facility(b, 0, FacilityState.Active)
+    taken = b.runtime.facilities.penalties.take_bond(who, BTT)
+    b.runtime.balances.release(b.runtime.facilities.reason, who, taken)
+    return b.signed(who, "Facilities", "top_up")

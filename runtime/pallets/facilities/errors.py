@@ -51,3 +51,7 @@ class AlreadyLeft(Error, index=10):
 
 class BondsOutOfOrder(Error, index=11):
     """Bonds are from 100 to 1,000,000 BTT, and no larger kind has a smaller one."""
+
+
+class BondComplete(Error, index=12):
+    """The facility's bond is that of its kind already: nothing is missing."""

@@ -81,3 +81,10 @@ class BondsSet(Event, index=10):
     """The bonds of new facilities were set."""
 
     bonds: Bonds
+
+
+class BondChanged(Event, index=11):
+    """The bond of a facility is `bond` planck now: a penalty was taken, or it was restored."""
+
+    who: AccountIdOf
+    bond: BalanceOf

@@ -52,6 +52,8 @@ from runtime.frame.timers import TimerQueues
 from runtime.frame.traits import Clock, Judgements
 from runtime.pallets.balances import lookup
 from runtime.pallets.facilities import errors, events
+from runtime.pallets.facilities.operators import OperatorIndex
+from runtime.pallets.facilities.penalties import Penalties
 from runtime.pallets.facilities.roster import Roster
 from runtime.pallets.facilities.types import (
     REQUESTERS,
@@ -133,6 +135,7 @@ class Facilities(Pallet):
     HospitalCounted = events.HospitalCounted
     HospitalDropped = events.HospitalDropped
     BondsSet = events.BondsSet
+    BondChanged = events.BondChanged
 
     # ---- errors
 
@@ -148,13 +151,19 @@ class Facilities(Pallet):
     StillSuspended = errors.StillSuspended
     AlreadyLeft = errors.AlreadyLeft
     BondsOutOfOrder = errors.BondsOutOfOrder
+    BondComplete = errors.BondComplete
 
     # ---- hooks
 
     def setup(self) -> None:
         """Build the components."""
         self.timers = TimerQueues(self, now=self.clock.now, stalled=lambda: 0)
+        self.operators = OperatorIndex(self.facilities, self.by_operator, self.identities)
         self.roster = Roster(self)
+        self.penalties = Penalties(
+            self, facilities=self.facilities, bonds=self.bonds, roster=self.roster,
+            currency=self.currency, reason=self.reason,
+        )  # fmt: skip
 
     def on_initialize(self, number: int) -> int:
         """Remove facilities that left long enough ago, and review the next hospitals."""
@@ -189,13 +198,21 @@ class Facilities(Pallet):
         if not self.identities.known_good(who):
             raise self.NotKnownGood
         operator = self.identities.operator_of(who)
-        if self._is_taken(kind, operator):
+        if self.operators.is_taken(kind, operator):
             raise self.OperatorTaken
         bond = self.bonds.peek().of(kind)
         self.currency.hold(self.reason, who, bond)
 
         self.facilities[who] = Facility(
-            kind, size, region, sensitive, operator, bond, self._now(), FacilityState.Asked, meta
+            kind,
+            size,
+            region,
+            sensitive,
+            operator,
+            bond,
+            u64(self.clock.now()),
+            FacilityState.Asked,
+            meta,
         )
         self.by_operator[kind, operator] = who
         self.deposit(self.Applied(who, kind, bond))
@@ -231,7 +248,7 @@ class Facilities(Pallet):
         facility = self._expect(who)
         if facility.state is FacilityState.Left:
             raise self.AlreadyLeft
-        self._follow_operator(who, facility)
+        self.operators.follow(who, facility)
         facility.size, facility.meta = size, meta
         self.facilities[who] = facility
         self.deposit(self.Updated(who, size, meta))
@@ -254,7 +271,7 @@ class Facilities(Pallet):
                 raise self.AlreadyLeft
             case FacilityState.Suspended if self._age(facility) < self.max_suspension:
                 raise self.StillSuspended
-        self._deactivate(who, facility)
+        self.roster.drop(who, facility)
         self._enter(who, facility, FacilityState.Left)
         until = u64(self.clock.now() + int(self.leave_slots))
         self.timers.enter(LEAVING, int(until), H256(who))
@@ -275,7 +292,7 @@ class Facilities(Pallet):
         if suspended == (facility.state is FacilityState.Suspended):
             raise self.AlreadySuspended if suspended else self.NotSuspended
         if suspended:
-            self._deactivate(account, facility)
+            self.roster.drop(account, facility)
             self._enter(account, facility, FacilityState.Suspended)
             self.deposit(self.Suspended(account))
         else:
@@ -292,6 +309,15 @@ class Facilities(Pallet):
             raise self.BondsOutOfOrder
         self.bonds.value = bonds
         self.deposit(self.BondsSet(bonds))
+
+    @call(7, weight=weights.TOP_UP)
+    def top_up(self, origin: Origin) -> None:
+        """Restore the bond of the caller's facility to that of its kind, after a penalty."""
+        who = origin.signed()
+        facility = self._expect(who)
+        if facility.state is FacilityState.Left:
+            raise self.AlreadyLeft
+        self.penalties.top_up(who, facility)
 
     # ---- public interface
 
@@ -351,9 +377,6 @@ class Facilities(Pallet):
 
     # ---- internals
 
-    def _now(self) -> u64:
-        return u64(self.clock.now())
-
     def _expect(self, who: AccountId) -> Facility:
         facility = self.facilities.get(who)
         if facility is None:
@@ -365,17 +388,13 @@ class Facilities(Pallet):
         return self.clock.now() - int(facility.since)
 
     def _enter(self, who: AccountId, facility: Facility, state: FacilityState) -> None:
-        facility.state, facility.since = state, self._now()
+        facility.state, facility.since = state, u64(self.clock.now())
         self.facilities[who] = facility
 
     def _activate(self, who: AccountId, facility: Facility) -> None:
         self._enter(who, facility, FacilityState.Active)
         if facility.kind is Kind.Hospital:
             self.roster.add(who, facility.bond)
-
-    def _deactivate(self, who: AccountId, facility: Facility) -> None:
-        if facility.kind is Kind.Hospital and facility.state is FacilityState.Active:
-            self.roster.remove(who, facility.bond)
 
     def _remove(self, who: AccountId, facility: Facility) -> None:
         """Remove a facility that is not active, and release its bond."""
@@ -398,28 +417,7 @@ class Facilities(Pallet):
         """Return True if an active hospital counts now; record a change of its operator."""
         facility = self._expect(who)
         return (
-            self._follow_operator(who, facility)
+            self.operators.follow(who, facility)
             and self._age(facility) >= self.count_after
             and self.identities.known_good(who)
         )
-
-    def _is_taken(self, kind: Kind, operator: AccountId) -> bool:
-        """Return True if an operator has a facility of a kind; forget one that is no longer its."""
-        owner = self.by_operator.get((kind, operator))
-        if owner is None:
-            return False
-        self._follow_operator(owner, self._expect(owner))
-        return (kind, operator) in self.by_operator
-
-    def _follow_operator(self, who: AccountId, facility: Facility) -> bool:
-        """Record the present operator. Return True if it has no other facility of the kind."""
-        operator = self.identities.operator_of(who)
-        if operator == facility.operator:
-            return True
-        if (facility.kind, operator) in self.by_operator:
-            return False
-        del self.by_operator[facility.kind, facility.operator]
-        facility.operator = operator
-        self.by_operator[facility.kind, operator] = who
-        self.facilities[who] = facility
-        return True

@@ -13,7 +13,13 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime.frame import Component, Hasher, Map, Value
 from runtime.pallets.facilities import events
-from runtime.pallets.facilities.types import HospitalEntry, HospitalTally
+from runtime.pallets.facilities.types import (
+    Facility,
+    FacilityState,
+    HospitalEntry,
+    HospitalTally,
+    Kind,
+)
 
 
 class Roster(Component):
@@ -50,6 +56,17 @@ class Roster(Component):
             self.hospitals[last], self.roster[entry.place] = moved, last
         del self.roster[tally.active]
         del self.hospitals[who]
+        self.tally.value = tally
+
+    def drop(self, who: AccountId, facility: Facility) -> None:
+        """Remove a facility that is about to be active no longer, if it is in the roster."""
+        if facility.kind is Kind.Hospital and facility.state is FacilityState.Active:
+            self.remove(who, facility.bond)
+
+    def change_bond(self, old: u128, new: u128) -> None:
+        """Change the bond of an active hospital."""
+        tally = self.tally.value
+        tally.bonds = tally.bonds - old + new
         self.tally.value = tally
 
     def review(self, limit: int, may_count: Callable[[AccountId], bool]) -> int:

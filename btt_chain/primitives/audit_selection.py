@@ -1,9 +1,9 @@
-"""The draw of an audit: the seed of a facility's month, and the leaves that must be opened.
+"""The select of an audit: the seed of a facility's month, and the leaves that must be opened.
 
     seed   = blake2_256("BTT-AUDIT-1" || beacon || facility || month || round)
-    leaves = the first 16 different numbers of blake2_256(seed || counter) modulo the number of leaves
+    leaves = the first 16 different numbers blake2_256(seed || counter) modulo the tree's size
 
-Besides the drawn leaves, the facility opens all leaves with the tags of the first two of them.
+Besides the selected leaves, the facility opens all leaves with the tags of the first two of them.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
 
 CONTEXT: Final = b"BTT-AUDIT-1"
-DRAWN_LEAVES: Final = 16
+SELECTED_LEAVES: Final = 16
 FOLLOWED_TAGS: Final = 2
-"""Number of drawn leaves of whose tags all leaves are opened."""
+"""Number of selected leaves of whose tags all leaves are opened."""
 MIN_LEAVES: Final = 64
 MAX_LEAVES: Final = 1 << 24
 
@@ -32,11 +32,11 @@ def seed_of(beacon: bytes, facility: bytes, month: int, round_: int) -> H256:
     return H256(blake2_256(CONTEXT + beacon + facility + place))
 
 
-def drawn_leaves(seed: bytes, leaves: int) -> list[int]:
-    """Return the indices of the drawn leaves, in the order of the draw."""
+def selected_leaves(seed: bytes, leaves: int) -> list[int]:
+    """Return the indices of the selected leaves, in the order of the select."""
     found: list[int] = []
     counter = 0
-    while len(found) < DRAWN_LEAVES:
+    while len(found) < SELECTED_LEAVES:
         digest = blake2_256(seed + counter.to_bytes(4, "little"))
         index = int.from_bytes(digest, "little") % leaves
         if index not in found:
@@ -45,7 +45,7 @@ def drawn_leaves(seed: bytes, leaves: int) -> list[int]:
     return found
 
 
-def in_drawn_order(seed: bytes, names: list[bytes]) -> list[int]:
+def in_random_order(seed: bytes, names: list[bytes]) -> list[int]:
     """Return the places of `names` in a random order that depends on the seed and each name."""
     keys = [blake2_256(seed + name) for name in names]
     return sorted(range(len(names)), key=keys.__getitem__)

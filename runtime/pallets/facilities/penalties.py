@@ -1,0 +1,65 @@
+"""Penalties: parts of bonds that other pallets take, and their restoration."""
+
+from __future__ import annotations
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.scale import u128
+from runtime.frame import Component, Map, Pallet, Reason, Value
+from runtime.pallets.facilities import errors, events
+from runtime.pallets.facilities.roster import Roster
+from runtime.pallets.facilities.types import Bonds, Facility, FacilityState, Kind, Money
+
+
+class Penalties(Component):
+    """Changes of the bonds of registered facilities."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        *,
+        facilities: Map[AccountId, Facility],
+        bonds: Value[Bonds],
+        roster: Roster,
+        currency: Money,
+        reason: Reason,
+    ) -> None:
+        super().__init__(pallet)
+        self.facilities = facilities
+        self.bonds = bonds
+        self.roster = roster
+        self.currency = currency
+        self.reason = reason
+        """The reason of bonds in Balances."""
+
+    def is_bonded(self, who: AccountId) -> bool:
+        """Return True if the account is a facility with at least the bond of its kind."""
+        facility = self.facilities.get(who)
+        return facility is not None and facility.bond >= self.bonds.peek().of(facility.kind)
+
+    def take_bond(self, who: AccountId, amount: u128) -> u128:
+        """Take a penalty of up to `amount` off a facility's bond; return what was taken.
+
+        The caller moves it out of the hold. An account without a facility has no bond.
+        """
+        facility = self.facilities.get(who)
+        taken = u128(0) if facility is None else min(amount, facility.bond)
+        if facility is not None and taken:
+            self._set(who, facility, facility.bond - taken)
+        return taken
+
+    def top_up(self, who: AccountId, facility: Facility) -> None:
+        """Restore the bond of a facility to that of its kind. Raises BondComplete, TokenError."""
+        bond = self.bonds.peek().of(facility.kind)
+        if facility.bond >= bond:
+            raise errors.BondComplete
+        self.currency.hold(self.reason, who, bond - facility.bond)
+        self._set(who, facility, bond)
+
+    # ---- internals
+
+    def _set(self, who: AccountId, facility: Facility, bond: u128) -> None:
+        if facility.kind is Kind.Hospital and facility.state is FacilityState.Active:
+            self.roster.change_bond(facility.bond, bond)
+        facility.bond = bond
+        self.facilities[who] = facility
+        self.deposit(events.BondChanged(who, bond))

@@ -1,0 +1,45 @@
+"""Incentives: points for confirmed activities, backed before they exist and not traceable."""
+
+from runtime.pallets.incentives.pallet import Incentives
+from runtime.pallets.incentives.types import (
+    Audit,
+    AuditorEntry,
+    AuditPhase,
+    Epoch,
+    EpochState,
+    Fail,
+    Group,
+    GroupTally,
+    Month,
+    MonthPhase,
+    NotOpened,
+    Offer,
+    Pass,
+    PointsAccount,
+    Progress,
+    Seat,
+    Totals,
+    Verdict,
+)
+
+__all__ = [
+    "Audit",
+    "AuditPhase",
+    "AuditorEntry",
+    "Epoch",
+    "EpochState",
+    "Fail",
+    "Group",
+    "GroupTally",
+    "Incentives",
+    "Month",
+    "MonthPhase",
+    "NotOpened",
+    "Offer",
+    "Pass",
+    "PointsAccount",
+    "Progress",
+    "Seat",
+    "Totals",
+    "Verdict",
+]

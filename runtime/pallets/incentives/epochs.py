@@ -1,0 +1,162 @@
+"""The months of facilities: their keys, their roots, and the points of them.
+
+| state | call or event | next state |
+|---|---|---|
+| none | `publish_keys`, before the month begins | Open |
+| Open | `close_month`, in the first three days of the next month | Closed |
+| Open | the three days are over: nothing of it counts | Open |
+| Closed | an audit ends without fault | Audited |
+| Closed | a round of an audit found a fault | Failed |
+| Failed | the second round found none | Audited |
+
+Vouchers count in the states Closed and Audited. Redeemed points never exceed those of the epoch,
+nor these the right, whatever keys leak.
+"""
+
+from __future__ import annotations
+
+from btt_chain.crypto import rsa_pss
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives import audit_selection
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u32, u64
+from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet
+from runtime.pallets.facilities.types import FacilityState
+from runtime.pallets.incentives import errors, events
+from runtime.pallets.incentives.months import Months
+from runtime.pallets.incentives.subscriptions import Subscriptions
+from runtime.pallets.incentives.types import (
+    AHEAD_MONTHS,
+    Epoch,
+    EpochState,
+    Group,
+    GroupTally,
+    Keys,
+    MonthPhase,
+)
+
+
+class Epochs(Component):
+    """Keys, roots and points of facilities by month."""
+
+    epochs = DoubleMap(
+        AccountId, u32, Epoch, hashers=(Hasher.Blake2_128Concat, Hasher.Twox64Concat)
+    )
+    """The months of facilities, until they expire."""
+    keys = DoubleMap(AccountId, u32, Keys, hashers=(Hasher.Blake2_128Concat, Hasher.Twox64Concat))
+    """The moduli of a facility's month, by denomination; the exponent is 65,537."""
+    moduli = Map(H256, u32, hasher=Hasher.Identity)
+    """Hashes of all published moduli, with their months: none is used twice."""
+    statistics = DoubleMap(
+        u32, Group, GroupTally, hashers=(Hasher.Twox64Concat, Hasher.Twox64Concat)
+    )
+    """Facilities that closed a month, and their points, by country and kind."""
+
+    def __init__(self, pallet: Pallet, months: Months, subscriptions: Subscriptions) -> None:
+        super().__init__(pallet)
+        self.months = months
+        self.subscriptions = subscriptions
+
+    # ---- public interface
+
+    def publish(self, who: AccountId, month: int, keys: list[bytes]) -> None:
+        """Publish the keys of a month that has not begun."""
+        self.subscriptions.provider(who)
+        current = self.months.current()
+        if month <= current:
+            raise errors.TooLate
+        if month > current + AHEAD_MONTHS or not self.subscriptions.has_paid(who, month):
+            raise errors.NotSubscribed
+        if (who, u32(month)) in self.epochs:
+            raise errors.AlreadyPublished
+        hashes = self._checked(keys)
+        for known in hashes:
+            self.moduli[known] = u32(month)
+        self.keys[who, u32(month)] = keys
+        self.epochs[who, u32(month)] = Epoch()
+        self.deposit(events.KeysPublished(who, u32(month)))
+
+    def close(self, who: AccountId, month: int, root: H256, leaves: u32, points: u64) -> None:
+        """Close a month by the root of its evidence, which fixes its points."""
+        facility = self.subscriptions.registry.get(who)
+        # A suspended facility closes: its patients have earned the points.
+        if facility is None or facility.state not in (
+            FacilityState.Active,
+            FacilityState.Suspended,
+        ):
+            raise errors.NotProvider
+        if month >= self.months.current():
+            raise errors.MonthOpen
+        record = self.months.get(month)
+        if record.phase is not MonthPhase.Closing:
+            raise errors.TooLate
+        epoch = self.expect(who, month)
+        if epoch.state is not EpochState.Open:
+            raise errors.AlreadyClosed
+        if not audit_selection.is_size(int(leaves)):
+            raise errors.BadTree
+        right = self.subscriptions.right(who, month)
+        if points > right:
+            raise errors.OverRight
+
+        epoch.right, epoch.root, epoch.leaves, epoch.points = right, root, leaves, points
+        epoch.state = EpochState.Closed
+        self.epochs[who, u32(month)] = epoch
+        record.outstanding += points
+        self.months.months[u32(month)] = record
+        group = Group(facility.region, facility.kind)
+        tally = self.statistics.get((u32(month), group)) or GroupTally()
+        tally.facilities += 1
+        tally.points += points
+        self.statistics[u32(month), group] = tally
+        self.deposit(events.MonthClosed(who, u32(month), root, leaves, points))
+
+    def expect(self, who: AccountId, month: int) -> Epoch:
+        """Return a facility's month. Raises NoKeys."""
+        epoch = self.epochs.get((who, u32(month)))
+        if epoch is None:
+            raise errors.NoKeys
+        return epoch
+
+    def set_state(self, who: AccountId, month: int, state: EpochState) -> Epoch:
+        """Change the state of a facility's month, and return it."""
+        epoch = self.expect(who, month)
+        epoch.state = state
+        self.epochs[who, u32(month)] = epoch
+        return epoch
+
+    def end(self, who: AccountId, month: int) -> Epoch:
+        """End the vouchers of a failed month: what is not redeemed returns to the pool."""
+        epoch = self.expect(who, month)
+        self.months.end_points(month, int(epoch.points) - int(epoch.redeemed))
+        return epoch
+
+    def remove(self, who: AccountId, month: int) -> None:
+        """Remove everything of a facility's month."""
+        keys = self.keys.get((who, u32(month)))
+        for key in keys or ():
+            del self.moduli[modulus_hash(key)]
+        del self.keys[who, u32(month)]
+        del self.epochs[who, u32(month)]
+
+    # ---- internals
+
+    def _checked(self, keys: list[bytes]) -> list[H256]:
+        """Return the hashes of moduli. Raises BadKey unless all are sound, new and different."""
+        hashes = [modulus_hash(key) for key in keys]
+        if len(dict.fromkeys(hashes)) < len(hashes):
+            raise errors.BadKey
+        for key, known in zip(keys, hashes, strict=True):
+            try:
+                rsa_pss.check_modulus(key)
+            except ValueError as error:
+                raise errors.BadKey from error
+            if known in self.moduli:
+                raise errors.BadKey
+        return hashes
+
+
+def modulus_hash(key: bytes) -> H256:
+    """Return the hash under which a modulus is known."""
+    return H256(blake2_256(key))

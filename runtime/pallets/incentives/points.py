@@ -1,0 +1,153 @@
+"""Points of accounts: credited for vouchers, exchanged for BTT or at partners, expired.
+
+Points are not transferable. Each is worth `PointValue`, which stays reserved in the pool from the
+month in which the right to it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u32, u64
+from runtime.accounts import HEALTH
+from runtime.frame import Component, Map, Pallet, Value
+from runtime.pallets.incentives import errors, events, formulas
+from runtime.pallets.incentives.expiries import Expiries
+from runtime.pallets.incentives.months import Months
+from runtime.pallets.incentives.types import (
+    Currency,
+    ExpiringPoints,
+    Funds,
+    PointsAccount,
+    Totals,
+)
+
+
+class Points(Component):
+    """The points of accounts."""
+
+    points = Map(AccountId, PointsAccount)
+    """Points by account."""
+    totals = Value(Totals, default=Totals())
+    """Sums over all accounts' points, since genesis."""
+
+    def __init__(
+        self,
+        pallet: Pallet,
+        months: Months,
+        expiries: Expiries,
+        *,
+        currency: Currency,
+        funds: Funds,
+    ) -> None:
+        super().__init__(pallet)
+        self.months = months
+        self.expiries = expiries
+        self.currency = currency
+        self.funds = funds
+
+    def of(self, who: AccountId) -> PointsAccount | None:
+        """Return the points of an account that have not expired; None if it has none."""
+        found = self.points.get(who)
+        if found is None or self.months.is_expired(int(found.newest)):
+            return None
+        return found
+
+    def credit(self, credits: Mapping[tuple[AccountId, u32], int]) -> None:
+        """Credit points, by account and the month in which they were earned.
+
+        Their worth is reserved already. An account that does not exist gets the first of them in
+        BTT at once: its owner could pay no fee otherwise, and would never get at the others.
+        """
+        value = self.months.point_value()
+        may_open = value >= self.currency.existential_deposit
+        paid = 0
+        for (who, month), points in credits.items():
+            self.deposit(events.PointsRedeemed(who, u64(points)))
+            opens = may_open and not self.currency.total(who)
+            self._add(who, int(month), points - opens)
+            if opens:
+                paid += 1
+                self.funds.pay(HEALTH, who, value, discretionary=False)
+                self.deposit(events.PointsPaid(who, u64(1), value))
+        self.months.reserve(-paid * int(value))
+        self.count(redeemed=sum(credits.values()), spent=paid)
+
+    def redeem_for_btt(self, who: AccountId, points: int) -> None:
+        """Pay an account the worth of its points. Raises TooSmall if that opens no account."""
+        worth = self.months.worth(points)
+        if points and self.currency.total(who) + worth < self.currency.existential_deposit:
+            raise errors.TooSmall
+        self.take(who, points)
+        self.funds.pay(HEALTH, who, worth, discretionary=False)
+        self.deposit(events.PointsPaid(who, u64(points), worth))
+
+    def redeem_at_partner(
+        self, who: AccountId, partner: AccountId, points: int, offer: H256
+    ) -> None:
+        """Pay a partner the worth of points, less the fee, which stays in the pool."""
+        self.take(who, points)
+        amount = formulas.partner_part(int(self.months.worth(points)))
+        self.funds.pay(HEALTH, partner, amount, discretionary=False)
+        self.deposit(events.PartnerPaid(who, partner, u64(points), offer, amount))
+
+    def take(self, who: AccountId, points: int) -> None:
+        """Take points that are exchanged, and their worth out of the reserved amount."""
+        if not points:
+            raise errors.NothingToRedeem
+        found = self.of(who)
+        if found is None or found.balance < points:
+            raise errors.NotEnoughPoints
+        found.balance -= points
+        if found.balance:
+            self.points[who] = found
+        else:
+            self._remove(who, found)
+        self.months.reserve(-int(self.months.worth(points)))
+        self.count(spent=points)
+
+    def expire(self, who: AccountId) -> None:
+        """Remove the points of an account whose time is over."""
+        found = self.points.get(who)
+        if found is not None:
+            self._expire(who, found)
+
+    # ---- internals
+
+    def _add(self, who: AccountId, month: int, points: int) -> None:
+        """Add points to those of an account that have not expired."""
+        found = self.points.get(who)
+        if found is not None and self.months.is_expired(int(found.newest)):
+            self._expire(who, found)
+            found = None
+        newest = month
+        if found is not None:
+            points += int(found.balance)
+            newest = max(month, int(found.newest))
+        if not points:
+            return
+        if found is None or newest != found.newest:
+            if found is not None:
+                self.expiries.drop(int(found.newest), ExpiringPoints(who))
+            self.expiries.add(newest, ExpiringPoints(who))
+        self.points[who] = PointsAccount(u64(points), u32(newest))
+
+    def _expire(self, who: AccountId, found: PointsAccount) -> None:
+        self._remove(who, found)
+        self.months.reserve(-int(self.months.worth(int(found.balance))))
+        self.count(expired=int(found.balance))
+        self.deposit(events.PointsExpired(who, found.balance))
+
+    def _remove(self, who: AccountId, found: PointsAccount) -> None:
+        del self.points[who]
+        self.expiries.drop(int(found.newest), ExpiringPoints(who))
+
+    def count(self, *, redeemed: int = 0, spent: int = 0, expired: int = 0) -> None:
+        """Add to the sums over all accounts."""
+        totals = self.totals.value
+        totals.redeemed += redeemed
+        totals.spent += spent
+        totals.expired += expired
+        self.totals.value = totals
