@@ -13,6 +13,7 @@ from runtime.audits.assets import units
 from runtime.audits.balances import bonds, dust, issuance, reserves
 from runtime.audits.care import referrals, roots
 from runtime.audits.facilities import facilities
+from runtime.audits.incentives import incentives
 from runtime.audits.mining import mining
 from runtime.audits.objections import objections
 from runtime.audits.oracle import prices
@@ -45,6 +46,7 @@ CHECKS: Final[tuple[Check, ...]] = (
     work,
     units,
     facilities,
+    incentives,
     payments,
     disputes_and_cards,
     objections,

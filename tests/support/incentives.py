@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import random
 import secrets
-from collections.abc import Iterator
 from functools import cache
 
 from cryptography.hazmat.primitives import hashes
@@ -62,10 +62,11 @@ def modulus(key: rsa.RSAPrivateKey) -> bytes:
     return key.public_key().public_numbers().n.to_bytes(256, "big")
 
 
-def foreign_modulus() -> bytes:
-    """Return a modulus that passes the checks, and whose key is unknown."""
+def foreign_modulus(seed: int | None = None) -> bytes:
+    """Return a modulus that passes the checks, and whose key is unknown: random without a seed."""
+    randomness = random.Random(seed)
     while True:
-        found = bytearray(secrets.token_bytes(256))
+        found = bytearray(randomness.randbytes(256))
         found[0] |= 0x80
         found[-1] |= 1
         try:
@@ -169,7 +170,7 @@ class CareRuntime(SmallRuntime):
         for who in AUDITORS:
             self.incentives.enlist(signed(who), bytes(who))
         self.keys: dict[tuple[AccountId, int], list[rsa.RSAPrivateKey]] = {}
-        self._ring = self._next_keys()
+        self._next_key = 0
         self.host.events.clear()
 
     # ---- facilities
@@ -217,9 +218,10 @@ class CareRuntime(SmallRuntime):
 
     def publish(self, who: AccountId, month: int) -> None:
         """Publish four real keys."""
-        self.keys[who, month] = [next(self._ring) for _ in Denomination]
-        moduli = [modulus(key) for key in self.keys[who, month]]
-        self.incentives.publish_keys(signed(who), u32(month), moduli)
+        keys = [rsa_key(self._next_key + place) for place in range(len(Denomination))]
+        self.incentives.publish_keys(signed(who), u32(month), [modulus(key) for key in keys])
+        self.keys[who, month] = keys
+        self._next_key += len(keys)
 
     def publish_foreign(self, who: AccountId, month: int) -> None:
         """Publish four moduli without keys."""
@@ -320,12 +322,6 @@ class CareRuntime(SmallRuntime):
 
     def suspend(self, who: AccountId, *, suspended: bool = True) -> None:
         self.facilities.suspend(ROOT, Id(who), suspended)
-
-    def _next_keys(self) -> Iterator[rsa.RSAPrivateKey]:
-        number = 0
-        while True:
-            yield rsa_key(number)
-            number += 1
 
 
 def hashed(text: str) -> H256:

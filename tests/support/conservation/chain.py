@@ -13,6 +13,7 @@ from runtime.accounts import (
     ECOSYSTEM,
     FOUNDATION_PROGRAMMES,
     GRANTS,
+    HEALTH,
     MINING,
     OPERATIONS,
     REFERRAL,
@@ -34,6 +35,7 @@ from runtime.pallets.payfi import ANALYTICS, Rates
 from runtime.pallets.tier_staking import TIERS
 from support import market
 from support.chain import CHARLIE, DAVE, START
+from support.conservation.arguments import incentives
 from support.conservation.arguments.care import KEY
 from support.conservation.signers import KNOWN
 from support.providers import ENDPOINT, provider_info
@@ -43,7 +45,7 @@ FOUNDATION, KEEPER = CHARLIE, DAVE
 PROGRAMME = FOUNDATION_PROGRAMMES[0]
 FUNDS = (
     TREASURY, DEVELOPMENT_FUND, OPERATIONS, ECOSYSTEM, GRANTS, MINING, STAKING, REFERRAL, RESERVE,
-    PROGRAMME,
+    PROGRAMME, HEALTH,
 )  # fmt: skip
 """Pools that have money at genesis."""
 LAUNCH = 10 * int(BTT)
@@ -120,3 +122,4 @@ def prepare(runtime: BttRuntime) -> None:
     runtime.payfi.set_rates(ROOT, Rates(bond=u128(100 * BTT)))
     for who in (bob, dave):
         runtime.payfi.register(signed(who), u16(8_062), b"CNY", u8(ANALYTICS), PAPERS)
+    incentives.prepare(runtime)
