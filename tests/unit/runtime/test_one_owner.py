@@ -25,7 +25,7 @@ from runtime.pallets.mining import Params
 from runtime.pallets.payfi import Rates
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import split_compute
-from support.economy.chain import PEOPLE, EconomyChain
+from support.economy.chain import PEOPLE, EconomyChain, Step
 from support.economy.oracle import BTT, DAY, MONTH
 
 ANN, BEN, CHO, DEE, *_ = PEOPLE
@@ -129,7 +129,7 @@ class Owner:
         }  # fmt: skip
         self.chain.block(self.chain.by(CHO, "PayFi", "pay", **args))
 
-    def send(self, source: AccountId, dest: AccountId, amount: int) -> tuple[object, object]:
+    def send(self, source: AccountId, dest: AccountId, amount: int) -> Step:
         args = {"dest": Id(dest), "value": u128(amount)}
         return self.chain.by(source, "Balances", "transfer_keep_alive", **args)
 

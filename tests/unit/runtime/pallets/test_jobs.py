@@ -16,6 +16,7 @@ from runtime.frame import ROOT, BadOrigin, TokenError, signed
 from runtime.frame.error import DispatchError
 from runtime.pallets.jobs import (
     Check,
+    JobFees,
     Jobs,
     JobState,
     Outcome,
@@ -26,10 +27,12 @@ from runtime.pallets.jobs import (
 from runtime.pallets.jobs import (
     Market as Prices,
 )
+from runtime.pallets.mining.types import KAPPA
 from runtime.pallets.providers.conduct import step_of
 from runtime.pallets.receipts import Valid
 from runtime.pallets.tokenomics import BurnReason
 from runtime.params import WorkRules
+from runtime.splits import split_compute
 from support.market import (
     ALICE,
     BOB,
@@ -144,6 +147,26 @@ def test_each_leg_of_a_job_that_is_done_is_exact_to_the_planck(market: Market) -
     )
     assert market.mining.eras.running.value.fees == price - earned
     market.audit()
+
+
+def test_what_a_requester_paid_is_reported_with_the_parts_that_are_lost(market: Market) -> None:
+    reported: list[tuple[AccountId, JobFees]] = []
+
+    class Counter:
+        def count_job(self, requester: AccountId, fees: JobFees) -> None:
+            reported.append((requester, fees))
+
+    market.jobs.connect(Counter())
+    job = market.post(**DEAR)
+    market.finish(job, HONEST)
+    market.until(job, JobState.Finalized)
+    price = int(market.job(job).price)
+    split = split_compute(price, 10_000 * int(BTT))
+    lost = price - int(split.contributors)
+    cap = lost * int(KAPPA) // 1_000_000
+    assert reported == [(ALICE, JobFees(price, lost, int(split.development), cap))]
+    (_, era), *_ = [row for row in market.mining.eras.shares.items() if row]
+    assert sum(step.cap for step in era) == cap
 
 
 def test_unearned_verification_fees_are_returned() -> None:
