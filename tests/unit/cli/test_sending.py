@@ -150,7 +150,8 @@ SENDING = {
     "merchant void", "merchant refund", "merchant answer", "dispute open", "dispute withdraw",
     "card register", "card freeze", "identity set", "identity request", "identity judge",
     "identity appoint", "facility apply", "facility update", "facility leave",
-    "facility confirm", "facility refuse", "facility suspend",
+    "facility confirm", "facility refuse", "facility suspend", "referral refer", "referral accept",
+    "referral claim", "referral withdraw", "referral attest",
     "tx transfer", "tx call", "upgrade schedule", "work verify",
 }  # fmt: skip
 DAEMONS = {"provider run", "job gateway", "feeder"}
