@@ -1,7 +1,7 @@
 """Promises of accesses: reports of broken ones, and demands for the proof that one was kept.
 
 A report needs the neighbours of the missing leaf, which the custodian alone has, unless it gave its
-log to others. So anybody with a promise can demand the proof of it on the chain.
+log to others. So any account with a promise can demand the proof of it on the chain.
 
 | state | call | next state |
 |---|---|---|
