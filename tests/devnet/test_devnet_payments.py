@@ -1,5 +1,7 @@
 """Merchants and payers for ten short hours on validators that are killed, with a lying feeder.
 
+Some payments are refunded, some disputed, before and after their settlement.
+
 The size is set by the environment: `BTT_MERCHANTS`, `BTT_PAYERS`, `BTT_HOURS` (an hour is 30 s).
 Settlement times are printed in minutes of the chain (`pytest -rP`, or `-s`).
 """
@@ -87,6 +89,8 @@ async def do_business(net: Devnet, rng: Random) -> None:
     assert set(ledger.references) == tally.promised
     assert set(ledger.references.values()) == {1}, "a reference is paid once"
     assert not any(ledger.paid.values()), "every payment is settled"
+    assert ledger.rest is None
+    assert {"returns", "disputes", "ended by Accepted", "ended by Withdrawn"} <= set(ledger.seen)
     moved = {who: after.money[who] - before.money[who] for who in everyone}
     assert moved == {who: ledger.change.get(who, 0) for who in everyone}
     assert ledger.filled > 1 / 2, "slots without blocks: the machine is too busy"
@@ -173,3 +177,4 @@ def report(ledger: Ledger, tally: Tally, audits: int) -> None:
         f"  {audits} audits, slots with a block {100 * ledger.filled:.0f} %, "
         f"attempts repeated {tally.retried}, refused {dict(tally.refused)}"
     )
+    print(f"  {dict(ledger.seen)}, {tally.unknown} attempts with an unknown end")
