@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 DAY_S: Final = 86_400
 MAX_VOUCHER_S: Final = 7 * DAY_S
 """Maximum seconds in which a voucher is valid."""
+RETIRED_DAYS: Final = 8
+"""Days of the chain after which a dropped card's deposit comes back."""
 SCHEMES: Final = ("p256", "ed25519")
 
 
@@ -228,6 +230,62 @@ def freeze(id: str, url: str, timeout: float, as_json: bool, **options: object) 
         call = chain.compose("PayFi.freeze_card", card=_hex(card_id))
         sentence = f"Freeze the card {_hex(card_id)}; only its owner can activate it again."
         return sentence, call, "The card pays nothing any more."
+
+    send(url, timeout, sender, make)
+
+
+@examples("btt-chain card activate card.key --from //Alice")
+@card.command(cls=SendingCommand)
+@click.argument("id", metavar="CARD")
+@sending_options
+@connection_options
+@json_option
+def activate(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+    """Let a frozen card pay again, by its id or its file. Its owner signs."""
+    from cli.common.payfi_calls import send
+
+    card_id = _id_of(id)
+    sender = Sender.of(options, as_json)
+
+    async def make(chain: Chain) -> Prepared:
+        found = await _record(chain, card_id)
+        call = chain.compose(
+            "PayFi.set_card", card=_hex(card_id), limits=found["limits"],
+            guardian=found["guardian"], frozen=False,
+        )  # fmt: skip
+        sentence = f"Activate the card {_hex(card_id)} with the limits that it has."
+        return sentence, call, "The card can pay again."
+
+    send(url, timeout, sender, make)
+
+
+@examples("btt-chain card drop 0x4fd3... --from //Alice")
+@card.command(cls=SendingCommand)
+@click.argument("id", metavar="CARD")
+@sending_options
+@connection_options
+@json_option
+def drop(id: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+    """Remove a card, by its id or its file. Its owner signs.
+
+    What it authorised can still be captured. The deposit comes back after eight days of the chain,
+    when the key can be registered again.
+    """
+    from cli.common.merchants import span_of
+    from cli.common.payfi_calls import send
+
+    card_id = _id_of(id)
+    sender = Sender.of(options, as_json)
+
+    async def make(chain: Chain) -> Prepared:
+        await _record(chain, card_id)
+        call = chain.compose("PayFi.drop_card", card=_hex(card_id))
+        wait = await span_of(chain, days=RETIRED_DAYS)
+        return (
+            f"Remove the card {_hex(card_id)}; its deposit comes back in {wait}.",
+            call,
+            "The card is removed.",
+        )
 
     send(url, timeout, sender, make)
 

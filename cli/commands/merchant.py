@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cli.commands.merchant_bond import bond, close
 from cli.commands.merchant_cards import capture, charge, void
 from cli.commands.merchant_statement import statement
 from cli.commands.merchant_watch import watch
@@ -26,7 +27,7 @@ PAYMENT_ID: Final = click.IntRange(0, 2**64 - 1)
 CAUSES: Final = {
     "Governance": "by governance, which lifts it",
     "Disputes": "too many lost disputes; governance lifts it",
-    "Bond": "the bond did not pay a lost dispute; a full bond lifts it (PayFi.bond_extra)",
+    "Bond": "the bond did not pay a lost dispute; a full one lifts it (`btt-chain merchant bond`)",
 }
 
 
@@ -35,7 +36,7 @@ def merchant() -> None:
     """Be paid: register, watch payments, refund, answer disputes, get statements."""
 
 
-for _command in (watch, statement, charge, capture, void):
+for _command in (watch, statement, charge, capture, void, bond, close):
     merchant.add_command(_command)
 
 
@@ -77,11 +78,13 @@ def register(
             "currency": _hex(unit.code.encode()), "plan": ANALYTICS if analytics else 0,
             "meta": meta,
         }  # fmt: skip
-        bond = number(fields(await chain.storage("PayFi.Rates"))["bond"])
+        least = number(fields(await chain.storage("PayFi.Rates"))["bond"])
         address = chain.metadata.address(sender.pair.account_id)
+        if await chain.storage("PayFi.Merchants", _hex(sender.pair.account_id)) is not None:
+            raise Refused(f"{address} is a merchant already; see `btt-chain merchant configure`")
         sentence = (
             f"Register {address} as a merchant of category {category:04} with invoices in "
-            f"{unit.code}; {chain.metadata.currency.format(bond)} are put on hold as its bond."
+            f"{unit.code}; {chain.metadata.currency.format(least)} are put on hold as its bond."
         )
         call = chain.compose("PayFi.register", category=category, **facts)
         if tills:
@@ -148,10 +151,10 @@ def configure(
             "PayFi.configure", currency=_hex((unit.code if unit else view.currency).encode()),
             plan=plan, policy=record["policy"], till_keys=kept, meta=record["meta"],
         )  # fmt: skip
-        sentence = f"Configure the merchant: {len(kept)} tills, invoices in " + (
-            unit.code if unit else view.currency
-        )
-        return f"{sentence}.", call, "The merchant is configured."
+        tills_ = f"{len(kept)} {'till' if len(kept) == 1 else 'tills'}"
+        code_ = unit.code if unit else view.currency
+        sentence = f"Configure the merchant: {tills_}, invoices in {code_}."
+        return sentence, call, "The merchant is configured."
 
     send(url, timeout, sender, make)
 

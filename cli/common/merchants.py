@@ -302,8 +302,10 @@ def amount_with_currency(text: str, default: Currency) -> tuple[u128, Currency]:
 
 def amount_of(text: str, unit: Currency) -> u128:
     """Return an amount of a currency: `50.00`, or with its letters `50.00CNY`. Mistyped."""
-    typed = text.strip()
-    if typed[-CODE_LENGTH:].upper() == unit.code:
+    typed, letters = text.strip(), text.strip()[-CODE_LENGTH:].upper()
+    if letters in CURRENCIES:
+        if letters != unit.code:
+            raise Mistyped(f"amount {text!r}: it is in {letters}, and {unit.code} is asked for")
         typed = typed[:-CODE_LENGTH].rstrip()
     try:
         units = unit.parse(typed)

@@ -120,6 +120,9 @@ def test_a_key_that_is_no_till_makes_no_invoice(shop: Shop) -> None:
         (("1", "--currency", "CNY"), "--currency: the merchant accepts BTT"),
         (("1", "--description", "x" * 141), "at most 140 bytes"),
         (("1", "--expires", "nan"), "is not a number of seconds"),
+        (("1", "--expires", "3s"), "is not a number of seconds"),
+        (("1BTT", "--currency", "CNY"), "it is in BTT, and CNY is asked for"),
+        (("1CNY",), "--currency: the merchant accepts BTT"),
     ],
 )
 def test_what_is_typed_wrongly_at_the_till_is_said_in_one_line(
@@ -283,6 +286,33 @@ def test_a_card_is_made_registered_charged_and_frozen(shop: Shop, tmp_path: Path
     frozen = shop.run("card", "freeze", made["card"], "--from", "//Bob")
     assert frozen.returncode == 0, frozen.stderr
     assert shop.document("card", "show", made["card"])["state"] == "Frozen"
+    assert shop.run("card", "activate", file, "--from", "//Bob").returncode == 1
+    assert shop.run("card", "activate", file, "--from", "//Alice").returncode == 0
+    active = shop.document("card", "show", file)
+    assert (active["state"], active["limits"]) == ("Active", shown["limits"])
+    dropped = shop.run("card", "drop", file, "--from", "//Alice")
+    assert dropped.returncode == 0, dropped.stderr
+    assert "its deposit comes back in 8 minutes" in dropped.stderr
+    assert shop.run("card", "show", file).returncode == 4
+
+
+def test_a_merchant_adds_to_its_bond_and_closes(shop: Shop) -> None:
+    kiosk = "//Kiosk"
+    shop.open(kiosk, 5_994)
+    again = shop.run("merchant", "register", "--category", "5994", "--from", kiosk)
+    assert (again.returncode, "is a merchant already" in again.stderr) == (1, True)
+    more = shop.run("merchant", "bond", "500BTT", "--from", kiosk)
+    assert more.returncode == 0, more.stderr
+    assert "1_500 BTT of the bond are free of claims" in more.stdout
+    closed = shop.run("merchant", "close", "--from", kiosk)
+    assert closed.returncode == 0, closed.stderr
+    assert "the bond of 1_500 BTT can be released in 15 minutes" in closed.stderr
+    words = r"state +closing; the bond can be released from \S+ \S+ UTC \(in 1[45] minutes\)"
+    assert re.search(words, shop.run("merchant", "show", kiosk).stdout)
+    early = shop.run("merchant", "close", "--from", kiosk)
+    assert (early.returncode, "the bond can be released from" in early.stderr) == (1, True)
+    refused = shop.run("pos", "1", "--from", kiosk)
+    assert (refused.returncode, "suspended or closing" in refused.stderr) == (1, True)
 
 
 # ---- the merchant's events
