@@ -179,6 +179,7 @@ def show_(
     from cli.common.merchants import (
         InvoiceKey,
         amount_with_currency,
+        bucket_ms,
         currency_named,
         exact,
         existing,
@@ -210,7 +211,8 @@ def show_(
                 payment = await existing(chain, number)
                 if payment.merchant != who:
                     raise NotFound(f"payment {number} is of another merchant")
-                _show_payment(chain, payment, as_json)
+                due_ms = payment.bucket * await bucket_ms(chain)
+                _show_payment(chain, payment, due_ms, await time_of(chain), as_json)
                 return
             money = chain.metadata.currency
             record = await chain.storage("PayFi.Merchants", _hex(who))
@@ -372,25 +374,33 @@ def _state(record: Plain, now_ms: int) -> str:
             return f"closing; the bond can be released from {when(until, now_ms)} on"
 
 
-def _show_payment(chain: Chain, found: PaymentView, as_json: bool) -> None:
-    money = chain.metadata.currency
-    facts: dict[str, str] = {
+def _show_payment(
+    chain: Chain, found: PaymentView, due_ms: int, now_ms: int, as_json: bool
+) -> None:
+    from cli.common.merchants import when
+
+    amounts = {
+        "gross": found.gross, "fee": found.fee, "disputed": found.disputed,
+        "returned": found.returned, "refunded": found.refunded,
+    }  # fmt: skip
+    about = {
         "payment": str(found.id),
         "state": found.state.lower(),
         "payer": chain.metadata.address(found.payer),
         "amount": found.amount,
-        "gross": str(found.gross) if as_json else money.format(found.gross),
-        "fee": str(found.fee) if as_json else money.format(found.fee),
-        "disputed": str(found.disputed) if as_json else money.format(found.disputed),
-        "returned": str(found.returned) if as_json else money.format(found.returned),
-        "refunded": str(found.refunded) if as_json else money.format(found.refunded),
-        "bucket": str(found.bucket),
-        "reference": _hex(found.reference),
     }
+    place = {"bucket": str(found.bucket), "reference": _hex(found.reference)}
     if as_json:
-        show.document(facts)
-    else:
-        show.record(facts)
+        exact = {name: str(value) for name, value in amounts.items()}
+        times = {"paidMs": str(found.paid_ms), "dueMs": str(due_ms)}
+        show.document({**about, **exact, **place, **times})
+        return
+    money = chain.metadata.currency
+    shown = {name: money.format(value) for name, value in amounts.items()}
+    times = {"paid": when(found.paid_ms, now_ms).removesuffix(" (over)")}
+    if found.state == "Pending":
+        times["settles"] = when(due_ms, now_ms)
+    show.record({**about, **shown, **times, **place})
 
 
 def _accounts(chain: Chain, given: tuple[str, ...]) -> list[str]:

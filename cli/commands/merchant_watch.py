@@ -111,9 +111,11 @@ async def _watch(
     async with AsyncExitStack() as stack:
         journal: Journal | None = None
         deliveries: Deliveries | None = None
+        lost = ""  # the error of the last attempt to connect
         while True:
             try:
                 async with open_chain(url, timeout) as chain:
+                    lost = ""
                     who = read_account(account, chain.metadata.prefix)
                     if journal is None:
                         await registered(chain, who)
@@ -136,7 +138,9 @@ async def _watch(
             except Disconnected as error:
                 if journal is None or once:
                     raise
-                show.note(f"{error}; trying again")
+                if str(error) != lost:
+                    lost = str(error)
+                    show.note(f"{lost}; trying again")
                 # Deliveries of recorded events need no node.
                 async with _delivering(deliveries):
                     await asyncio.sleep(PAUSE_S)

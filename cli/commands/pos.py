@@ -244,9 +244,11 @@ async def _serve(
             screen.display = await stack.enter_async_context(serving(port))
         issued: Issued | None = None
         till: Till | None = None
+        lost = ""  # the error of the last attempt to connect
         while True:
             try:
                 async with open_chain(url, timeout) as chain:
+                    lost = ""
                     if issued is None or till is None:
                         issued = await _issue(asked, pair, chain)
                         till = Till(issued.expires_ms)
@@ -258,7 +260,9 @@ async def _serve(
             except Disconnected as error:
                 if issued is None or till is None:
                     raise
-                show.note(f"{error}; trying again")
+                if str(error) != lost:
+                    lost = str(error)
+                    show.note(f"{lost}; trying again")
                 await asyncio.sleep(PAUSE_S)
             except asyncio.CancelledError:
                 if issued is not None:

@@ -10,9 +10,11 @@ from btt_chain.scale import u128
 from runtime.constants import BTT
 from runtime.frame import DispatchError, signed
 from runtime.pallets.payfi import PayFi, PaymentState, Rates
+from runtime.pallets.payfi.dispute_types import Resolution
 from runtime.pallets.payfi.fees import fee_of, terms_of
+from runtime.pallets.payfi.policies import DenyList, Policy
 from runtime.pallets.tier_staking import TierStaking
-from support.payfi import ALICE, BOB, BTT_CODE, BUCKET, CNY, DAY, KIOSK, SHOP
+from support.payfi import ALICE, BOB, BTT_CODE, BUCKET, CAROL, CNY, DAY, KIOSK, SHOP
 from support.payfi_disputes import ANSWER, Court
 from support.runtime import refused
 from support.tier_staking import ALICE as STAKER
@@ -101,3 +103,47 @@ def test_a_payment_keeps_the_discount_that_it_was_made_with(court: Court) -> Non
     court.payfi.refund(signed(SHOP), with_discount, u128(50 * BTT))
     fees = [court.legs(id).fee for id in (with_discount, without)]
     assert fees == [50 * BTT * 64 // 10_000, 100 * BTT * 80 // 10_000]
+
+
+def test_what_waits_for_a_merchant_is_out_of_reach_of_its_creditors(court: Court) -> None:
+    """P8: a slash takes all that the account has, and not the payment that waits."""
+    court.pay(ALICE, KIOSK)
+    court.balances.fungible.burn_from(KIOSK, court.balances.reducible_balance(KIOSK))
+    left = court.balances.free(KIOSK)
+    court.settle_all()
+    assert court.balances.free(KIOSK) - left == 100 * BTT - 100 * BTT * 80 // 10_000
+
+
+def test_disputing_everything_costs_the_payer_and_ends_with_a_ban(court: Court) -> None:
+    """P9: each refused dispute costs its deposit, which the merchant gets."""
+    before = court.money(ALICE), court.money(SHOP)
+    for _ in range(5):
+        id = court.contested()
+        court.judge(id, 0, 0)
+    paid, fees = 5 * 100 * BTT, 5 * 100 * BTT * 80 // 10_000
+    assert court.money(ALICE) == before[0] - paid - 5 * BTT
+    assert court.money(SHOP) == before[1] + paid - fees + 5 * BTT
+    assert court.payfi.volumes.lost_of(SHOP)[0] == 0
+    court.payfi.set_own_policy(signed(SHOP), Policy(DenyList([ALICE])))
+    with refused(court, PayFi.Denied):
+        court.pay()
+
+
+def test_a_merchant_that_vanishes_takes_no_more_than_its_limits(court: Court) -> None:
+    """P10: the bond is paid out to the planck, and the first decision it cannot pay ends it."""
+    ids = [court.pay(ALICE, KIOSK, int(1_000 * BTT)) for _ in range(10)]
+    with refused(court, PayFi.OverLimit):
+        court.pay(BOB, KIOSK, 2)
+    court.settle_all()
+    court.balances.transfer(KIOSK, CAROL, court.balances.reducible_balance(KIOSK))
+    for id in ids:
+        court.open(id, int(1_000 * BTT))
+    court.run(ANSWER)
+    outcomes = [court.outcome(id) for id in ids]
+    assert {one.resolution for one in outcomes} == {Resolution.NoAnswer}
+    assert sum(one.to_payer for one in outcomes) == 1_000 * BTT
+    assert sum(one.unpaid for one in outcomes) == 9_000 * BTT
+    assert court.bond(KIOSK) == 0
+    assert court.deposit_of(ALICE) == 0
+    with refused(court, PayFi.NotActive):
+        court.pay(BOB, KIOSK)
