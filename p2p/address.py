@@ -65,6 +65,14 @@ def parse(text: str) -> Address:
             raise ValueError(f"{text!r} is not of the form /ip4/HOST/tcp/PORT/p2p/PEER")
 
 
+def other_than(local_peer: str, text: str) -> Address:
+    """Parse the address of another node. Raises ValueError."""
+    address = parse(text)
+    if address.peer == local_peer:
+        raise ValueError(f"{text!r} is this node")
+    return address
+
+
 def parse_listen(text: str) -> tuple[str, str, int]:
     """Parse `/ip4/HOST/tcp/PORT`; port 0 is any port. Raises ValueError saying what is wrong."""
     match text.split("/"):

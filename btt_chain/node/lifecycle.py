@@ -25,6 +25,7 @@ from btt_chain.node.descriptors import callers_within, raise_limit
 from btt_chain.node.driver import unix_ms
 from btt_chain.node.engine import Engine
 from btt_chain.node.identity import network_key, peer_id, pick_name
+from btt_chain.node.networking import open_network
 from btt_chain.node.observer import NodeWatcher
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
@@ -340,9 +341,6 @@ def network_of(
     """
     if config.network is None:
         return None
-    # libp2p is slow to import, and not every node needs it.
-    from btt_chain.node.networking import open_network
-
     return open_network(
         chain.client, chain.spec, chain.paths, config.network, key, is_authority=is_authority
     )

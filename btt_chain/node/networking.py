@@ -1,4 +1,4 @@
-"""A node's network, built from its flags and its chain's specification. Imports libp2p."""
+"""A node's network, built from its flags and its chain's specification."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from btt_chain.chain.client import Client
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.node.config import NetworkConfig, Paths
 from btt_chain.node.driver import unix_ms
+from btt_chain.node.identity import peer_id
 from genesis.spec import ChainSpec, SpecError
 from p2p import address
+from p2p.deferred import DeferredNetwork
 from p2p.dial_plan import BookConfig
-from p2p.host.libp2p_network import Libp2pNetwork
 from p2p.limits import LOCAL_GATE, GateLimits
-from p2p.network import AUTHORITY, FULL, Status
+from p2p.network import AUTHORITY, FULL, Network, Status
 from p2p.settings import NetworkSettings
 
 
@@ -25,7 +26,7 @@ def open_network(
     key: KeyPair,
     *,
     is_authority: bool,
-) -> Libp2pNetwork:
+) -> DeferredNetwork:
     """Return the network of a node, not started yet.
 
     Raises ValueError, naming the flag, for invalid addresses; SpecError for those of the
@@ -46,29 +47,36 @@ def open_network(
     for flag, texts in (("--listen-addr", listen), ("--public-addr", config.public)):
         for text in texts:
             checked(flag, text)
-    return Libp2pNetwork(
-        NetworkSettings(
-            key_seed=key.secret,
-            genesis=client.genesis_hash,
-            status=Status(
-                role,
-                best.number,
-                best.hash,
-                final.number,
-                final.hash,
-                client.store.state_import.lowest,
-            ),
-            listen=listen,
-            public=config.public,
-            book=book,
-            # On one machine all neighbours have the same address.
-            gate=GateLimits() if spec.is_live else LOCAL_GATE,
-            folder=paths.network,
-            mdns=config.mdns and not spec.is_live,
-            clock=unix_ms,
-            seed=secrets.randbits(64),
-        )
+    settings = NetworkSettings(
+        key_seed=key.secret,
+        genesis=client.genesis_hash,
+        status=Status(
+            role,
+            best.number,
+            best.hash,
+            final.number,
+            final.hash,
+            client.store.state_import.lowest,
+        ),
+        listen=listen,
+        public=config.public,
+        book=book,
+        # On one machine all neighbours have the same address.
+        gate=GateLimits() if spec.is_live else LOCAL_GATE,
+        folder=paths.network,
+        mdns=config.mdns and not spec.is_live,
+        clock=unix_ms,
+        seed=secrets.randbits(64),
     )
+    reserved = [each.peer for each in book.reserved]
+    return DeferredNetwork(lambda: libp2p_network(settings), peer_id(key), reserved)
+
+
+def libp2p_network(settings: NetworkSettings) -> Network:
+    """Return the network on libp2p, which is slow to import."""
+    from p2p.host.libp2p_network import Libp2pNetwork
+
+    return Libp2pNetwork(settings)
 
 
 def boot_nodes(spec: ChainSpec) -> tuple[address.Address, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from p2p.address import Address, parse, parse_peer
+from p2p.address import Address, other_than, parse, parse_peer
 from p2p.checks import check
 from p2p.event_box import EventBox
 from p2p.host.containment import contained
@@ -150,11 +150,3 @@ class Libp2pNetwork:
             self._loop.call_soon_threadsafe(self._news.set)
         except RuntimeError:
             return  # the event loop has ended: there is no reader any more
-
-
-def other_than(local_peer: str, text: str) -> Address:
-    """Parse the address of another node. Raises ValueError."""
-    address = parse(text)
-    if address.peer == local_peer:
-        raise ValueError(f"{text!r} is this node")
-    return address

@@ -44,3 +44,11 @@ def test_a_package_that_is_not_installed_is_no_error() -> None:
         "defer('no_such_package')\nprint('no_such_package' in sys.modules)"
     )
     assert seen == "False"
+
+
+def test_a_node_is_imported_without_libp2p() -> None:
+    seen = run(
+        "import sys, btt_chain.node.lifecycle\n"
+        "print([name for name in ('libp2p', 'trio', 'zeroconf') if name in sys.modules])"
+    )
+    assert seen == "[]"
