@@ -12,6 +12,7 @@ import socket
 import struct
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 import trio
@@ -39,6 +40,7 @@ from p2p.network import (
     Answer,
     Asked,
     Disconnected,
+    Event,
     GossipReceived,
 )
 from p2p.network import protocol_name as wire_name
@@ -162,6 +164,28 @@ async def test_gossip_before_the_handshake_is_dropped() -> None:
 
         assert not victim.of(GossipReceived)
         await serves_an_honest_peer(victim)
+
+
+async def test_a_peer_that_leaves_takes_no_message_away_from_others() -> None:
+    """What it sent is dropped with its queue: another peer's copy must not count as repeated."""
+    async with running(settings()) as victim:
+
+        async def script(attacker: Attacker) -> None:
+            await attacker.greet()
+            await attacker.mesh(message(pack(b"a vote")))
+            await trio.to_thread.run_sync(received.wait)
+
+        def have_come(kind: type[Event], times: int) -> bool:
+            return len(victim.of(kind)) == times
+
+        received = threading.Event()
+        for times in (1, 2):
+            received.clear()
+            attacking = asyncio.create_task(attack(victim, script))
+            await victim.until(partial(have_come, GossipReceived, times))
+            received.set()
+            await attacking
+            await victim.until(partial(have_come, Disconnected, times))
 
 
 async def test_malformed_control_messages_neither_stay_nor_kill() -> None:
