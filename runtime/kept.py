@@ -101,11 +101,11 @@ class KeptCalls:
             kept.call = None
 
     def get(self, hash: bytes) -> Kept | None:
-        """Return the values kept for the transaction with this hash."""
+        """Return the values kept for the transaction with this hash; None if there are none."""
         return self._kept.get(hash, (None, 0))[0]
 
     def find(self, inner: bytes) -> Kept | None:
-        """Return the values kept for an extrinsic, given without its length in front."""
+        """Return the values kept for an extrinsic without its length in front; None without any."""
         return self.get(extrinsic_hash(inner)) if self._kept else None
 
 

@@ -138,7 +138,7 @@ class Client:
         return self.store.blocks.body(hash)
 
     def block_hash(self, number: int) -> bytes | None:
-        """Return the hash at a height of the best chain."""
+        """Return the hash at a height of the best chain; None if it is not stored."""
         return self.store.blocks.hash_at(number)
 
     def best_through(self, hash: bytes) -> BlockRef | None:

@@ -66,7 +66,7 @@ class LimitedOverlay(RootedOverlay):
         self._deadline = deadline
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key. Raises TimeLimit."""
+        """Return the value of a key; None if it is absent. Raises TimeLimit."""
         self._deadline.check()
         return super().get(key)
 

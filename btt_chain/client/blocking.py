@@ -89,7 +89,7 @@ class BlockingTransactions:
         return self._loop.run(self._transactions.fee(wire))
 
     def dry_run(self, wire: bytes) -> str | None:
-        """Return the reason why a transaction would fail now; see `Transactions.dry_run`."""
+        """Return why a transaction would fail now, None if not; see `Transactions.dry_run`."""
         return self._loop.run(self._transactions.dry_run(wire))
 
     def submit(self, wire: bytes) -> str:

@@ -157,7 +157,7 @@ class Chain:
         return key
 
     async def storage_bytes(self, key: bytes, at: bytes | None = None) -> bytes | None:
-        """Return the bytes under a key."""
+        """Return the bytes under a key; None if it is absent."""
         found = await self.connection.call("state_getStorage", to_hex(key), hex_of(at or self.at))
         return None if found is None else to_bytes(found)
 

@@ -289,7 +289,7 @@ class Transactions:
         return header_number(member(found, "header")), body.index(to_hex(wire))
 
     async def events_of(self, block: bytes) -> bytes | None:
-        """Return the encoded events of a block."""
+        """Return the encoded events of a block; None if the node has its state no more."""
         pallet, entry = self._metadata.items.storage("System.Events")
         key, _ = self._metadata.storage.key(pallet, entry, ())
         found = await self._connection.call("state_getStorage", to_hex(key), to_hex(block))

@@ -71,7 +71,7 @@ class StateView:
         self.root = reader.root
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key."""
+        """Return the value of a key; None if it is absent."""
         with self._kept():
             return self._reader.get(key)
 
@@ -86,7 +86,7 @@ class StateView:
             return self._reader.proof(keys)
 
     def closest_descendant(self, key: bytes) -> bytes | None:
-        """Return the Merkle value of the key's node or of its closest descendant."""
+        """Return the Merkle value of the key's node or its closest descendant; None without one."""
         with self._kept():
             return self._reader.merkle_value(key)
 
@@ -143,7 +143,7 @@ class ChainView:
         return self._client.store.blocks.justifications(hash) or None
 
     def block_hash(self, number: int) -> bytes | None:
-        """Return the hash at a height of the best chain."""
+        """Return the hash at a height of the best chain; None above its head."""
         return self._client.block_hash(number)
 
     def hashes_at(self, number: int) -> Sequence[bytes]:

@@ -92,15 +92,15 @@ class EventQueues:
                 self._control.append(event)
 
     def control(self) -> Event | None:
-        """Take the next event about peers and requests."""
+        """Take the next event about peers and requests; None if there is none."""
         return self._control.popleft() if self._control else None
 
     def answer(self) -> Event | None:
-        """Take the next answer."""
+        """Take the next answer; None if there is none."""
         return self._answers.popleft() if self._answers else None
 
     def gossip(self, queue: GossipQueue) -> tuple[str, Event] | None:
-        """Take the next message of a queue, with its sender; call `spent` afterwards."""
+        """Take the next message with its sender, None if there is none; call `spent` afterwards."""
         return self._gossip[queue].take()
 
     def spent(self, queue: GossipQueue, peer: str, amount: float) -> None:

@@ -36,7 +36,7 @@ class SyncChain:
         return self._final[1]
 
     def hash_at(self, number: int) -> bytes | None:
-        """Return the block of the best chain at a height."""
+        """Return the block of the best chain at a height; None if it is not stored."""
         return self._client.block_hash(number)
 
     def number(self, hash: bytes) -> int | None:
@@ -44,7 +44,7 @@ class SyncChain:
         return self._client.store.blocks.number(hash)
 
     def gap(self) -> tuple[BlockId, int] | None:
-        """Return the highest missing block below a fetched state, and the number missing."""
+        """Return the highest missing block below a fetched state, and their number; or None."""
         missing = self._client.store.state_import.missing
         if missing is None:
             return None
@@ -58,7 +58,7 @@ class PublicChain:
         self._client: Final = client
 
     def header(self, hash: bytes) -> bytes | None:
-        """Return the SCALE header of a known block."""
+        """Return the SCALE header of a block; None if it is not known."""
         return self._client.store.blocks.header(hash)
 
     def parent(self, hash: bytes) -> bytes | None:
@@ -67,7 +67,7 @@ class PublicChain:
         return fields.parent if fields.number else None
 
     def number(self, hash: bytes) -> int | None:
-        """Return the height of a known block."""
+        """Return the height of a block; None if it is not known."""
         return self._client.store.blocks.number(hash)
 
     def body(self, hash: bytes) -> list[bytes] | None:
@@ -79,11 +79,11 @@ class PublicChain:
         return self._client.store.blocks.justification(hash, GRANDPA)
 
     def hash_at(self, number: int) -> bytes | None:
-        """Return the block of the best chain at a height."""
+        """Return the block of the best chain at a height; None if it is not stored."""
         return self._client.block_hash(number)
 
     def state_range(self, block: bytes, after: bytes | None, size: int) -> StateRange | None:
-        """Return keys after `after` until their proof has `size` bytes, at least one key."""
+        """Return keys after `after` until their proof has `size` bytes; None without the state."""
         try:
             nodes, last = self._client.store.state.reader(block).prove_range(after, size)
         except (KeyError, StateUnavailable):

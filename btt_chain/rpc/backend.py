@@ -150,7 +150,7 @@ class StateReader(Protocol):
         """The state root in the block's header."""
 
     def get(self, key: bytes) -> bytes | None:
-        """Return the value of a key."""
+        """Return the value of a key; None if it is absent."""
 
     def keys(self, prefix: bytes, start: bytes | None, limit: int) -> list[bytes]:
         """Return up to `limit` keys with the prefix, ascending, strictly after `start`."""
@@ -159,7 +159,7 @@ class StateReader(Protocol):
         """Return the trie nodes, root included, that prove each key's value or absence."""
 
     def closest_descendant(self, key: bytes) -> bytes | None:
-        """Return the Merkle value (node or its hash) of the key's node or closest descendant."""
+        """Return the Merkle value of the key's node or closest descendant; None without one."""
 
 
 class Sealer(Protocol):
@@ -207,7 +207,7 @@ class Chain(Protocol):
         """Return pairs (engine id of 4 bytes, proof) of finality, None if there are none."""
 
     def block_hash(self, number: int) -> bytes | None:
-        """Return the hash at a height of the best chain."""
+        """Return the hash at a height of the best chain; None above its head."""
 
     def hashes_at(self, number: int) -> Sequence[bytes]:
         """Return all known blocks at a height, forks included."""

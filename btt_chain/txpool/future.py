@@ -28,7 +28,7 @@ class Future:
         self._expiry = LazyHeap(self.members, oldest_first)
 
     def worst(self) -> Transaction | None:
-        """Return the member to drop first when room is needed."""
+        """Return the member to drop first when room is needed; None if the queue is empty."""
         return self._worst.first()
 
     def would_be_worst(self, tx: Transaction) -> bool:
@@ -62,7 +62,7 @@ class Future:
         return removed
 
     def first_to_expire(self) -> Transaction | None:
-        """Return the member that becomes stale first."""
+        """Return the member that becomes stale first; None if the queue is empty."""
         return self._expiry.first()
 
     def insert(self, tx: Transaction, missing: Iterable[bytes]) -> None:

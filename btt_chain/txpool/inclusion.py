@@ -45,7 +45,7 @@ class Inclusions:
         self._where[tx_hash] = block.hash
 
     def take(self, tx_hash: bytes) -> tuple[bytes, int] | None:
-        """Remove one transaction; return the hash of its block, and its position there."""
+        """Remove a transaction; return the hash of its block and its position, None if unknown."""
         block_hash = self._where.pop(tx_hash, None)
         if block_hash is None:
             return None

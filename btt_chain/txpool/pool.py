@@ -126,7 +126,7 @@ class Pool:
         return tx_hash in self._base.ready.members
 
     def provider(self, tag: bytes) -> Transaction | None:
-        """Return the ready transaction that provides a tag."""
+        """Return the ready transaction that provides a tag; None if none does."""
         return self._base.ready.provider.get(tag)
 
     def status(self) -> PoolStatus:

@@ -34,7 +34,7 @@ class Ready:
         return ReadyIterator(self.members)
 
     def worst(self) -> Transaction | None:
-        """Return the member to drop first when room is needed."""
+        """Return the member to drop first when room is needed; None if the queue is empty."""
         return self._worst.first()
 
     def would_be_worst(self, tx: Transaction) -> bool:
@@ -42,7 +42,7 @@ class Ready:
         return self._worst.would_be_first(tx)
 
     def first_to_expire(self) -> Transaction | None:
-        """Return the member that becomes stale first."""
+        """Return the member that becomes stale first; None if the queue is empty."""
         return self._expiry.first()
 
     def rivals(self, tx: Transaction) -> list[Transaction]:

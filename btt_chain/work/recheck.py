@@ -91,7 +91,7 @@ class _Item:
         """By tensor, with a batch axis: those before the current node."""
 
     def compare(self, number: int, right: Elements) -> Fault | None:
-        """Append the committed tensor, or else `right`, to `made`; return its first fault."""
+        """Append the committed tensor, else `right`, to `made`; return its first fault or None."""
         if not self._graph.nodes[number].out.committed:
             self.made.append(right[None])
             return None

@@ -202,7 +202,7 @@ class PayFiApi(RuntimeApi, version=1):
         return found
 
     def report(self, merchant: AccountId) -> Report | None:
-        """Return the daily figures of a merchant with the analytics plan, today's first."""
+        """Return a merchant's daily figures, today's first; None without the analytics plan."""
         return self._payfi.volumes.report(merchant)
 
     def card(self, id: H256) -> Card | None:

@@ -170,7 +170,7 @@ class Value(StorageItem, Generic[V]):
         return self._host.state.get(self.prefix) is not None
 
     def take(self) -> V | None:
-        """Return the result of `get`, and delete the stored value."""
+        """Return the result of `get` (None if nothing is stored), and delete the stored value."""
         value = self.get()
         self.kill()
         return value
@@ -274,7 +274,7 @@ class Map(StorageItem, Generic[K, V]):
         self._host.state.put(self.key(key), encoded)
 
     def take(self, key: K) -> V | None:
-        """Return the result of `get`, and delete the stored value."""
+        """Return the result of `get` (None if nothing is stored), and delete the stored value."""
         value = self.get(key)
         del self[key]
         return value

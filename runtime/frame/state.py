@@ -25,7 +25,7 @@ class State(Protocol):
         """Undo the writes of the innermost layer."""
 
     def next_key(self, key: bytes) -> bytes | None:
-        """Return the smallest stored key greater than `key`."""
+        """Return the smallest stored key greater than `key`; None if there is none."""
 
     def keys(self, prefix: bytes) -> Iterator[bytes]:
         """Iterate over the stored keys that begin with `prefix`, in ascending order."""

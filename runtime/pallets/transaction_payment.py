@@ -99,7 +99,7 @@ class Authorship(Protocol):
     """The author of the current block."""
 
     def author(self) -> AccountId | None:
-        """Return the account that earns from this block."""
+        """Return the account that earns from this block; None if it has no author."""
 
 
 class Discounts(Protocol):

@@ -88,7 +88,7 @@ class Registry(Protocol):
     """Values and revenues of assets; AssetRegistry satisfies it. Amounts in planck."""
 
     def info(self, asset: u32) -> AssetInfo | None:
-        """Return the registration of an asset."""
+        """Return the registration of an asset; None if there is none."""
 
     def revenue_due(self, asset: u32, who: AccountId) -> u128:
         """Return the unpaid revenue of an account's units."""

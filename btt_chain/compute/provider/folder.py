@@ -90,7 +90,7 @@ class Folder:
         _write(self.path / "listen", f"{host}/{port}".encode())
 
     def listen(self) -> str | None:
-        """Return the last listen address."""
+        """Return the last listen address; None before the first run."""
         with suppress(FileNotFoundError):
             return (self.path / "listen").read_text()
         return None

@@ -182,7 +182,7 @@ class Folder:
         return next((record for record in self.records() if record.job == job), None)
 
     def items(self, record: Record) -> bytes | None:
-        """Return the inputs of a job, as long as they are needed."""
+        """Return the inputs of a job; None once they are no longer needed."""
         with suppress(FileNotFoundError):
             return (self.path / "items" / record.name).read_bytes()
         return None

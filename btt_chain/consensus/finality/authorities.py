@@ -86,11 +86,11 @@ class Authorities:
         return replace(self, pending=tuple(waiting))
 
     def first_on(self, head: Target, ancestry: Ancestry) -> PendingChange | None:
-        """Return the first change pending on the chain up to `head`."""
+        """Return the first change pending on the chain up to `head`; None without one."""
         return next((p for p in self.pending if descends(ancestry, p.announced, head)), None)
 
     def last_on(self, head: Target, ancestry: Ancestry) -> PendingChange | None:
-        """Return the last change pending on the chain up to `head`."""
+        """Return the last change pending on the chain up to `head`; None without one."""
         return next(
             (p for p in reversed(self.pending) if descends(ancestry, p.announced, head)), None
         )

@@ -116,7 +116,7 @@ class GossipValidator:
         return False
 
     def expand(self, peer: str, body: CommitMessage) -> Commit | None:
-        """Return a commit whose votes suffice and are signed; else penalize the peer."""
+        """Return a commit whose votes suffice and are signed; else None, with a penalty."""
         try:
             commit = body.message.expand()
         except ValueError as error:

@@ -129,7 +129,7 @@ class VoteGraph:
         return node
 
     def find_ancestor(self, node: Node, fits: Condition) -> Node | None:
-        """Return the highest block at or below `node` that fits."""
+        """Return the highest block at or below `node` that fits; None without one."""
         below: Node | None = node
         while below is not None and not fits(below):
             below = below.parent

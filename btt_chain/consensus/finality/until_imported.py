@@ -126,7 +126,7 @@ class UntilImported:
         return messages
 
     def take_proof(self, block: Target) -> Justification | None:
-        """Remove and return the proof of a block."""
+        """Remove and return the proof of a block; None if there is none."""
         return self._proofs.pop(block, None)
 
     def take_proofs(self) -> Iterable[Justification]:

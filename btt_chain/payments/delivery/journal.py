@@ -163,7 +163,7 @@ class Journal:
         return [Due(seq, attempt) for seq, attempt in found if seq not in flying][:limit]
 
     def next_due(self, flying: frozenset[int] = frozenset()) -> int | None:
-        """Return the time of the next attempt of an event that is not in flight."""
+        """Return the time of the next attempt of an event not in flight; None if none waits."""
         found = self._db.execute(
             "SELECT seq, due_ms FROM events WHERE state = 0 AND due_ms IS NOT NULL "
             "ORDER BY due_ms, seq LIMIT ?",

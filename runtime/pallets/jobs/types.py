@@ -404,7 +404,7 @@ class Models(Protocol):
         """Remove a job from that count."""
 
     def class_of(self, index: int) -> ModelClass | None:
-        """Return a class of machines."""
+        """Return a class of machines; None if it does not exist."""
 
     def known_classes(self) -> Sequence[int]:
         """Return the numbers of all classes."""

@@ -187,7 +187,7 @@ class Eras(Component):
         return settle(era, record, steps)
 
     def estimate(self, who: AccountId, era: int | None) -> Estimate | None:
-        """Return the unclaimed earnings of `who` in an era; see `Mining.estimate`."""
+        """Return the unclaimed earnings of `who` in an era, or None; see `Mining.estimate`."""
         index = self.era_index.value
         if era is not None and era != index:
             row = self.settled(era, who)

@@ -318,7 +318,7 @@ class Models(Pallet):
         return Reason(self.index, self.HoldReason.ModelBond)
 
     def get(self, model: H256) -> ModelRecord | None:
-        """Return the record of a model."""
+        """Return the record of a model; None if it is not registered."""
         return self.models.get(model)
 
     def manifest(self, model: H256) -> Manifest | None:
@@ -326,7 +326,7 @@ class Models(Pallet):
         return self.manifests.get(model)
 
     def graph(self, model: H256) -> Graph | None:
-        """Return a model's graph."""
+        """Return a model's graph; None if it is not registered."""
         manifest = self.manifests.get(model)
         return None if manifest is None else manifest.graph
 
@@ -348,7 +348,7 @@ class Models(Pallet):
         return index <= u16.MAX and u16(index) in self.classes
 
     def class_of(self, index: int) -> ModelClass | None:
-        """Return the class of this number."""
+        """Return the class of this number; None if it does not exist."""
         return self.classes.get(u16(index))
 
     def known_classes(self) -> list[int]:

@@ -62,7 +62,7 @@ class Engagements(Component):
         return who in self._ledgers
 
     def info(self, provider: AccountId) -> ProviderInfo | None:
-        """Return a provider's information."""
+        """Return a provider's information; None if it is not registered."""
         return self._providers.get(provider)
 
     def is_bonded(self, provider: AccountId) -> bool:

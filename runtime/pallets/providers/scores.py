@@ -57,7 +57,7 @@ class ScoreDelegation:
     since: Annotated[u32, TypeName("EraIndex")]
 
     def at(self, era: int) -> AccountId | None:
-        """Return the delegate of the score in the snapshot of an era."""
+        """Return the delegate of the score in the snapshot of an era; None if it is its own."""
         return self.to if era >= self.since else self.before
 
     def concerns(self, delegate: AccountId, era: int) -> bool:

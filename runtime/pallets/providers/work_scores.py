@@ -66,7 +66,7 @@ class WorkScores(Component):
         self.deposit(events.ScoreDelegated(who, to, since))
 
     def delegate_of(self, who: AccountId) -> AccountId | None:
-        """Return the validator that the score of `who` is, or is about to be, delegated to."""
+        """Return the validator that gets the score of `who`, now or soon; None without one."""
         known = self.delegations.get(who)
         return None if known is None else known.to
 

@@ -304,7 +304,7 @@ class Keys(Protocol):
     """Session keys of accounts; Session satisfies it."""
 
     def babe_key(self, account: AccountId) -> bytes | None:
-        """Return the BABE session key that an account has registered."""
+        """Return the BABE session key that an account registered; None if it has none."""
 
 
 class ProviderInfo(Protocol):
@@ -317,7 +317,7 @@ class Providers(Protocol):
     """The registry of providers."""
 
     def info(self, provider: AccountId) -> ProviderInfo | None:
-        """Return a provider's registration."""
+        """Return a provider's registration; None if there is none."""
 
     def slash(self, provider: AccountId, job: H256, amount: u128, to: AccountId | None) -> u128:
         """Take bond for a job, half of it for `to`, the rest destroyed; return the amount taken."""
@@ -330,21 +330,21 @@ class Models(Protocol):
     """The registry of models."""
 
     def graph(self, model: H256) -> Graph | None:
-        """Return the graph of a model."""
+        """Return the graph of a model; None if it is not registered."""
 
 
 class BeaconClock(Clock, Protocol):
     """The clock and the chain's randomness; Babe satisfies it."""
 
     def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
-        """Return the first beacon at least `delay` slots after `time`, a number like `now`."""
+        """Return the first beacon `delay` slots or more after `time`; None if it has not come."""
 
 
 class JobLedger(Protocol):
     """The jobs of receipts, and their escrows; Jobs satisfies it."""
 
     def job(self, id: H256) -> Job | None:
-        """Return a job."""
+        """Return a job; None if there is none of this id."""
 
     def stalled_slots(self) -> int:
         """Return the total number of stalled slots."""

@@ -38,7 +38,7 @@ class Agenda(Component):
     # ---- queries
 
     def next_slot(self) -> u32 | None:
-        """Return the first slot that has tasks."""
+        """Return the first slot that has tasks; None if no slot has any."""
         prefix = self.due.prefix
         key = next(iter(self.host.state.keys(prefix)), None)
         return None if key is None else u32(int.from_bytes(key[len(prefix) :], "big"))
