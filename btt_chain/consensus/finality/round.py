@@ -178,7 +178,7 @@ class Round:
         return self._completable
 
     def precommit_ghost(self) -> Target | None:
-        """Return the highest block with enough precommits, None without one; prevotes do not count."""
+        """Return the highest block with enough precommits, without a look at prevotes, or None."""
         if self._stages[Stage.PRECOMMIT].weight < self.voters.threshold:
             return None
         ghost = self._graph.find_ghost(self._graph.base, self._has_precommits)

@@ -167,7 +167,7 @@ async def test_gossip_before_the_handshake_is_dropped() -> None:
 
 
 async def test_a_peer_that_leaves_takes_no_message_away_from_others() -> None:
-    """What it sent is dropped with its queue: another peer's copy must not count as repeated."""
+    """Its messages are dropped with its queue, so the copy of another peer is no repetition."""
     async with running(settings()) as victim:
 
         async def script(attacker: Attacker) -> None:
