@@ -1,0 +1,333 @@
+"""A facility's folder: keys by month, activities with their evidence, tickets and their signatures.
+
+| state of a ticket | event | next |
+|---|---|---|
+| open | a wallet's request for no more than its points | bound to this request, and signed |
+| bound | the same request again, also after a crash | the same signatures |
+| bound | another request | refused |
+
+What is signed is durable before a signature leaves. Activities of a month end when it is closed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple, Self
+
+from btt_chain.care import activities, blind
+from btt_chain.care.blind import PrivateKey, PublicKey
+from btt_chain.care.errors import Refusal
+from btt_chain.care.evidence import (
+    Bytes32,
+    Leaf,
+    MonthEvidence,
+    Statement,
+    is_by_device,
+    tag_of,
+)
+from btt_chain.care.messages import CODE_LENGTH, Answer, Request, Ticket
+from btt_chain.care.vault import Vault
+from btt_chain.crypto.rsa_pss import MODULUS_LENGTH, check_modulus
+from btt_chain.primitives.activity_rule import ActivityRule
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.point_voucher import Denomination
+from btt_chain.scale import Fixed, codec, u16, u32, u64
+
+FILE: Final = "facility.sqlite"
+FACTOR_LENGTH: Final = MODULUS_LENGTH // 2
+MAX_PATIENT: Final = 200
+"""Maximum characters of a patient's name or number."""
+
+Factor = Annotated[bytes, Fixed(FACTOR_LENGTH)]
+
+
+@dataclass(slots=True)
+class MonthRecord:
+    """The secrets of a month."""
+
+    month: u32
+    factors: list[tuple[Factor, Factor]]
+    """The primes of the keys, by denomination."""
+    tree_salt: Bytes32
+    month_key: Bytes32
+    closed: bool = False
+
+
+@dataclass(slots=True)
+class ActivityRecord:
+    """An activity; the leaf's content with what stays at the facility."""
+
+    patient: str
+    leaf: Leaf
+    statement: bytes
+    kind: str
+
+
+@dataclass(slots=True)
+class TicketRecord:
+    """A ticket, and its request once it is bound to one."""
+
+    month: u32
+    points: u32
+    request: bytes
+    """SHA-256 hash of the request; empty while the ticket is open."""
+    signed: list[Annotated[bytes, Fixed(MODULUS_LENGTH)]]
+
+
+@dataclass(slots=True)
+class DeviceRecord:
+    """A registered device."""
+
+    key: Bytes32
+    counter: u64
+    """The last counter that it signed; 0 for none."""
+
+
+MONTH: Final = codec(MonthRecord)
+ACTIVITY: Final = codec(ActivityRecord)
+TICKET: Final = codec(TicketRecord)
+DEVICE: Final = codec(DeviceRecord)
+
+
+class Activity(NamedTuple):
+    """An activity to be confirmed."""
+
+    patient: str
+    rule_id: int
+    day: int
+    statement: Statement
+
+
+class Closing(NamedTuple):
+    """The arguments of `close_month`."""
+
+    root: H256
+    leaves: int
+    points: int
+
+
+class FacilityFolder:
+    """The folder of one facility on one chain; made by `open`."""
+
+    def __init__(self, vault: Vault, genesis: bytes, facility: bytes) -> None:
+        self._vault = vault
+        self._genesis = genesis
+        self._facility = facility
+        self._tag_key = vault.derived(b"tags")
+
+    @classmethod
+    @contextmanager
+    def open(cls, folder: Path, secret: bytes, genesis: bytes, facility: bytes) -> Iterator[Self]:
+        """Open or create a folder. Raises CareError for a wrong secret or another owner."""
+        owner = b"facility" + genesis + facility
+        with Vault.open(folder / FILE, secret, owner) as vault:
+            yield cls(vault, genesis, facility)
+
+    # ---- keys
+
+    def make_keys(self, month: int) -> list[bytes]:
+        """Return the moduli of a month, made now unless they exist."""
+        if (found := self._month(month)) is None:
+            keys = [_new_key() for _ in Denomination]
+            factors = [
+                (each.p.to_bytes(FACTOR_LENGTH, "big"), each.q.to_bytes(FACTOR_LENGTH, "big"))
+                for each in keys
+            ]
+            found = MonthRecord(
+                u32(month), factors, secrets.token_bytes(32), secrets.token_bytes(32)
+            )
+            with self._vault.transaction():
+                # Another process may have been quicker: the first keys stay.
+                found = self._month(month) or found
+                self._vault.put("month", _number(month), MONTH.encode(found), month=month)
+        return [_key(each).public.n.to_bytes(MODULUS_LENGTH, "big") for each in found.factors]
+
+    # ---- devices
+
+    def register_device(self, key: bytes) -> None:
+        """Register a device by its ed25519 key. Refusal for no key."""
+        if len(key) != 32:
+            raise Refusal("the key of a device has 32 bytes")
+        with self._vault.transaction():
+            if self._vault.get("device", key) is None:
+                self._vault.put("device", key, DEVICE.encode(DeviceRecord(key, u64(0))))
+
+    # ---- activities
+
+    def confirm(self, activity: Activity, rule: ActivityRule, url: str = "") -> Ticket:
+        """Record a confirmed activity and return the ticket to its points.
+
+        Raises Refusal if the rule gives no points for it now: caps, cooldown, kind of evidence, a
+        device that is not registered, a counter that was used.
+        """
+        patient = activity.patient.strip()
+        if not 0 < len(patient) <= MAX_PATIENT:
+            raise Refusal(f"a patient's name or number has 1 to {MAX_PATIENT} characters")
+        month = activities.month_of(activity.day)
+        statement = activity.statement.encode()
+        if _names(statement.decode(), patient):
+            raise Refusal("the evidence names the patient: auditors must not read it")
+        points = activities.points_of(rule, activity.statement.kind, activity.statement.quality_ppm)
+        code = secrets.token_bytes(CODE_LENGTH)
+        with self._vault.transaction():
+            self._expect_open(month)
+            group = patient.encode() + b"\0" + activity.rule_id.to_bytes(2, "little")
+            earlier = [
+                int(ACTIVITY.decode_all(each).leaf.day)
+                for each in self._vault.of_group("activity", group)
+            ]
+            activities.check(rule, activity.day, earlier)
+            self._use_device(activity.statement)
+            leaf = Leaf(
+                salt=secrets.token_bytes(32),
+                rule=u16(activity.rule_id),
+                tag=tag_of(self._tag_key, patient, month),
+                evidence=hashlib.sha256(statement).digest(),
+                points=u32(points),
+                day=u16(activity.day),
+            )
+            record = ActivityRecord(patient, leaf, statement, activity.statement.kind)
+            self._vault.put("activity", code, ACTIVITY.encode(record), month=month, group=group)
+            ticket = TicketRecord(u32(month), u32(points), b"", [])
+            self._vault.put("ticket", code, TICKET.encode(ticket), month=month)
+        return Ticket(self._genesis, self._facility, month, points, code, url)
+
+    def sign(self, request: Request) -> Answer:
+        """Sign the blinded messages of a request. Raises Refusal.
+
+        The same request gets the same answer however often it comes.
+        """
+        digest = hashlib.sha256(request.encode().encode()).digest()
+        with self._vault.transaction():
+            ticket = self._bind(request, digest)
+        if not ticket.signed:
+            # Outside of a transaction: it takes milliseconds a voucher.
+            ticket.signed = self._signatures(request, int(ticket.month))
+            with self._vault.transaction():
+                self._put_ticket(request.code, ticket)
+        return Answer(ticket.signed)
+
+    # ---- the end of a month
+
+    def points(self, month: int) -> int:
+        """Return the points of a month's activities."""
+        return sum(int(each.leaf.points) for each in self.activities(month))
+
+    def close(self, month: int) -> Closing:
+        """End a month's activities and return what is to be sent to the chain; repeatable."""
+        with self._vault.transaction():
+            found = self._month(month)
+            if found is None:
+                raise Refusal(f"the folder has no keys of month {month}")
+            found.closed = True
+            self._vault.put("month", _number(month), MONTH.encode(found), month=month)
+        evidence = self.evidence(month)
+        return Closing(evidence.commitment, len(evidence.tree), evidence.points)
+
+    def evidence(self, month: int) -> MonthEvidence:
+        """Return the tree and table of a month. Refusal if the month has no keys."""
+        found = self._month(month)
+        if found is None:
+            raise Refusal(f"the folder has no keys of month {month}")
+        leaves = [each.leaf for each in self.activities(month)]
+        return MonthEvidence(leaves, found.tree_salt, found.month_key)
+
+    def activities(self, month: int) -> Sequence[ActivityRecord]:
+        """Return the activities of a month."""
+        return [ACTIVITY.decode_all(each) for each in self._vault.of_month("activity", month)]
+
+    # ---- internals
+
+    def _bind(self, request: Request, digest: bytes) -> TicketRecord:
+        """Return the ticket of a request, bound to it from now on. Raises Refusal."""
+        raw = self._vault.get("ticket", request.code)
+        if raw is None:
+            raise Refusal("the facility issued no such ticket")
+        ticket = TICKET.decode_all(raw)
+        if ticket.request and ticket.request != digest:
+            raise Refusal("the points of this ticket were collected by another request")
+        if request.points > ticket.points:
+            raise Refusal(
+                f"the ticket is for {ticket.points} points, the request for {request.points}"
+            )
+        keys = self._public(int(ticket.month))
+        for each in request.wanted:
+            if int.from_bytes(each.blinded, "big") >= keys[each.denomination].n:
+                raise Refusal("a blinded message is not below the modulus of its key")
+        ticket.request = digest
+        self._put_ticket(request.code, ticket)
+        return ticket
+
+    def _put_ticket(self, code: bytes, ticket: TicketRecord) -> None:
+        self._vault.put("ticket", code, TICKET.encode(ticket), month=int(ticket.month))
+
+    def _keys(self, month: int) -> list[PrivateKey]:
+        found = self._month(month)
+        if found is None:
+            raise Refusal(f"the facility has no keys of month {month}: `btt-chain facility keys`")
+        return [_key(each) for each in found.factors]
+
+    def _public(self, month: int) -> list[PublicKey]:
+        return [key.public for key in self._keys(month)]
+
+    def _signatures(self, request: Request, month: int) -> list[bytes]:
+        keys = self._keys(month)
+        return [blind.blind_sign(keys[each.denomination], each.blinded) for each in request.wanted]
+
+    def _month(self, month: int) -> MonthRecord | None:
+        raw = self._vault.get("month", _number(month))
+        return None if raw is None else MONTH.decode_all(raw)
+
+    def _expect_open(self, month: int) -> None:
+        found = self._month(month)
+        if found is None:
+            raise Refusal(f"the facility has no keys of month {month}: `btt-chain facility keys`")
+        if found.closed:
+            raise Refusal(f"month {month} is closed: its points are fixed")
+
+    def _use_device(self, statement: Statement) -> None:
+        """Check the device's signature and its counter, which only grows."""
+        if statement.kind != "device":
+            return
+        proof = statement.device
+        if proof is None or not is_by_device(statement):
+            raise Refusal("the evidence is not signed by its device")
+        raw = self._vault.get("device", proof.key)
+        if raw is None:
+            raise Refusal("the device is not registered here")
+        device = DEVICE.decode_all(raw)
+        if proof.counter <= device.counter:
+            raise Refusal(f"counter {proof.counter} of the device was used before")
+        device.counter = u64(proof.counter)
+        self._vault.put("device", proof.key, DEVICE.encode(device))
+
+
+def _names(text: str, patient: str) -> bool:
+    """Return True if a text has the patient's name or number as a word of its own."""
+    return re.search(rf"(?<!\w){re.escape(patient)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+def _new_key() -> PrivateKey:
+    """Return a key that the chain accepts."""
+    while True:
+        key = PrivateKey.generate()
+        try:
+            check_modulus(key.public.n.to_bytes(MODULUS_LENGTH, "big"))
+        except ValueError:
+            continue
+        return key
+
+
+def _key(factors: tuple[bytes, bytes]) -> PrivateKey:
+    p, q = (int.from_bytes(each, "big") for each in factors)
+    return PrivateKey.of_factors(p, q)
+
+
+def _number(month: int) -> bytes:
+    return month.to_bytes(4, "little")

@@ -1,0 +1,337 @@
+"""A facility's folder and a patient's wallet: tickets and vouchers, and no cheating by either."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from btt_chain.care import blind
+from btt_chain.care.blind import PrivateKey
+from btt_chain.care.errors import CareError, Refusal
+from btt_chain.care.evidence import Statement
+from btt_chain.care.facility import Activity, FacilityFolder
+from btt_chain.care.messages import Answer, Request, Ticket, Wanted
+from btt_chain.care.wallet import State, Wallet
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives.point_voucher import Denomination, is_signed
+from support.care import (
+    CALENDAR,
+    CLINIC,
+    GENESIS,
+    SECRET,
+    activity,
+    device,
+    measured,
+    rule,
+    some_key,
+)
+
+PATIENT = KeyPair.from_uri("//Patient")
+MONTH = 2
+NOW = 65 * CALENDAR.day_slots
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of the folder come from a few that are made once."""
+    numbers = iter(range(1_000))
+    monkeypatch.setattr(PrivateKey, "generate", lambda: some_key(next(numbers) % 8))
+
+
+@pytest.fixture
+def clinic(tmp_path: Path) -> Iterator[FacilityFolder]:
+    with FacilityFolder.open(tmp_path / "clinic", SECRET, GENESIS, CLINIC) as folder:
+        yield folder
+
+
+@pytest.fixture
+def wallet(tmp_path: Path) -> Iterator[Wallet]:
+    with Wallet.open(tmp_path / "wallet", PATIENT, GENESIS) as found:
+        yield found
+
+
+def earned(clinic: FacilityFolder, wallet: Wallet, ticket: Ticket) -> int:
+    keys = clinic.make_keys(ticket.month)
+    request = wallet.request(ticket, keys, CALENDAR, NOW)
+    answer = clinic.sign(Request.decode(request.encode()))
+    return wallet.accept(ticket, Answer.decode(answer.encode()), keys)
+
+
+def test_a_patient_gets_vouchers_that_the_chain_s_keys_verify(
+    clinic: FacilityFolder, wallet: Wallet
+) -> None:
+    keys = clinic.make_keys(MONTH)
+    ticket = clinic.confirm(activity(), rule(base=137))
+    assert earned(clinic, wallet, ticket) == 137
+    found = wallet.vouchers()
+    assert [kept.points for kept in found] == [100, 25, 5, 5, 1, 1]
+    for kept in found:
+        assert is_signed(kept.voucher, GENESIS, keys[kept.voucher.denomination])
+        assert kept.voucher.redeemer == wallet.pair(kept.account).account_id
+    assert len({kept.voucher.redeemer for kept in found}) == len(found)
+
+
+def test_the_facility_sees_nothing_of_a_voucher(clinic: FacilityFolder, wallet: Wallet) -> None:
+    keys = clinic.make_keys(MONTH)
+    ticket = clinic.confirm(activity(), rule())
+    request = wallet.request(ticket, keys, CALENDAR, NOW).encode()
+    earned(clinic, wallet, ticket)
+    for kept in wallet.vouchers():
+        for secret in (kept.voucher.redeemer, kept.voucher.nonce, kept.voucher.signature):
+            assert secret.hex() not in request
+
+
+def test_accounts_are_hard_derived_below_the_wallet_s_key(wallet: Wallet) -> None:
+    assert wallet.pair(3) == KeyPair.from_uri("//Patient//care//3")
+
+
+def test_an_account_for_all_points_of_a_facility_is_made_only_when_asked_for(
+    clinic: FacilityFolder, wallet: Wallet
+) -> None:
+    keys = clinic.make_keys(MONTH)
+    ticket = clinic.confirm(activity(), rule(base=137))
+    wallet.request(ticket, keys, CALENDAR, NOW, together=True)
+    assert {kept.account for kept in wallet.vouchers()} == {0}
+
+
+def test_a_ticket_is_collected_once_and_by_one_request(
+    clinic: FacilityFolder, wallet: Wallet, tmp_path: Path
+) -> None:
+    keys = clinic.make_keys(MONTH)
+    ticket = clinic.confirm(activity(), rule())
+    request = wallet.request(ticket, keys, CALENDAR, NOW)
+    assert wallet.request(ticket, keys, CALENDAR, NOW) == request
+    first = clinic.sign(request)
+    assert clinic.sign(request) == first
+    with Wallet.open(tmp_path / "thief", KeyPair.from_uri("//Thief"), GENESIS) as thief:
+        stolen = thief.request(ticket, keys, CALENDAR, NOW)
+        with pytest.raises(Refusal, match="another request"):
+            clinic.sign(stolen)
+    assert wallet.accept(ticket, first, keys) == 40
+    assert wallet.accept(ticket, first, keys) == 0
+
+
+def test_a_facility_signs_no_more_than_the_points_of_the_activity(
+    clinic: FacilityFolder, wallet: Wallet
+) -> None:
+    keys = clinic.make_keys(MONTH)
+    ticket = clinic.confirm(activity(), rule(base=40))
+    more = Ticket(ticket.genesis, ticket.facility, ticket.month, 41, ticket.code)
+    with pytest.raises(Refusal, match="40 points, the request for 41"):
+        clinic.sign(wallet.request(more, keys, CALENDAR, NOW))
+    with pytest.raises(Refusal, match="no such ticket"):
+        clinic.sign(Request(bytes(32), [Wanted(Denomination.One, bytes(256))]))
+    with pytest.raises(Refusal, match="not below the modulus"):
+        clinic.sign(Request(ticket.code, [Wanted(Denomination.One, b"\xff" * 256)]))
+
+
+def test_a_key_for_one_patient_is_found_out(clinic: FacilityFolder, wallet: Wallet) -> None:
+    """C5: the facility signs with a key that marks the patient, and that is not on the chain."""
+    keys = clinic.make_keys(MONTH)
+    ticket = clinic.confirm(activity(), rule(base=5))
+    request = wallet.request(ticket, keys, CALENDAR, NOW)
+    tagging = blind.PrivateKey.of_factors(some_key(0).p, some_key(5).q)
+    signed = [
+        blind.blind_sign(
+            tagging,
+            (int.from_bytes(each.blinded, "big") % tagging.public.n).to_bytes(256, "big"),
+        )
+        for each in request.wanted
+    ]
+    with pytest.raises(Refusal, match="did not sign with the key that is on the chain"):
+        wallet.accept(ticket, Answer(signed), keys)
+    assert {kept.state for kept in wallet.vouchers()} == {State.Asked}
+    assert wallet.tickets() == [ticket]
+
+
+def test_a_wallet_asks_only_for_keys_that_are_on_the_chain_and_sound(
+    clinic: FacilityFolder, wallet: Wallet
+) -> None:
+    keys = clinic.make_keys(MONTH)
+    ticket = clinic.confirm(activity(), rule())
+    with pytest.raises(Refusal, match="no keys of this facility"):
+        wallet.request(ticket, [], CALENDAR, NOW)
+    with pytest.raises(Refusal, match="unsound: the modulus is even"):
+        wallet.request(ticket, [*keys[:3], keys[3][:-1] + b"\x02"], CALENDAR, NOW)
+    foreign = Ticket(bytes(32), ticket.facility, ticket.month, 40, ticket.code)
+    with pytest.raises(Refusal, match="another chain"):
+        wallet.request(foreign, keys, CALENDAR, NOW)
+    with pytest.raises(Refusal, match="no request"):
+        wallet.accept(ticket, Answer([bytes(256)]), keys)
+
+
+def test_an_answer_that_is_cut_or_swapped_is_refused_whole(
+    clinic: FacilityFolder, wallet: Wallet
+) -> None:
+    keys = clinic.make_keys(MONTH)
+    ticket = clinic.confirm(activity(), rule(base=30))
+    answer = clinic.sign(wallet.request(ticket, keys, CALENDAR, NOW))
+    with pytest.raises(Refusal, match="another number"):
+        wallet.accept(ticket, Answer(answer.signed[:1]), keys)
+    with pytest.raises(Refusal, match="did not sign"):
+        wallet.accept(ticket, Answer(answer.signed[::-1]), keys)
+    assert wallet.accept(ticket, answer, keys) == 30
+
+
+def test_caps_and_cooldown_hold_by_patient_and_rule(clinic: FacilityFolder) -> None:
+    clinic.make_keys(MONTH)
+    clinic.confirm(activity(day=65), rule())
+    with pytest.raises(Refusal, match="1 days between"):
+        clinic.confirm(activity(day=66), rule())
+    clinic.confirm(activity("Li Na", day=66), rule())
+    for day in (67, 69, 71):
+        clinic.confirm(activity(day=day), rule())
+    with pytest.raises(Refusal, match="more than 4 times"):
+        clinic.confirm(activity(day=80), rule())
+
+
+def test_a_device_s_counter_counts_once_and_only_for_registered_devices(
+    clinic: FacilityFolder,
+) -> None:
+    clinic.make_keys(MONTH)
+
+    def send(statement: Statement, day: int) -> Ticket:
+        return clinic.confirm(Activity("Li Wei", 3, day, statement), rule())
+
+    with pytest.raises(Refusal, match="not registered"):
+        send(measured(device(), 1), 60)
+    clinic.register_device(device().public)
+    assert send(measured(device(), 1), 60).points == 40
+    with pytest.raises(Refusal, match="counter 1 of the device was used"):
+        send(measured(device(), 1), 63)
+    forged = Statement("device", 1_000_000, {"steps": 9_999}, measured(device(), 2).device)
+    with pytest.raises(Refusal, match="not signed by its device"):
+        send(forged, 63)
+    with pytest.raises(Refusal, match="32 bytes"):
+        clinic.register_device(b"short")
+
+
+def test_evidence_never_names_its_patient(clinic: FacilityFolder) -> None:
+    clinic.make_keys(MONTH)
+    named = Activity("Li Wei", 3, 65, Statement("provider", 1, {"note": "saw LI WEI today"}))
+    with pytest.raises(Refusal, match="names the patient"):
+        clinic.confirm(named, rule())
+    with pytest.raises(Refusal, match="1 to 200 characters"):
+        clinic.confirm(activity(" "), rule())
+
+
+def test_a_closed_month_takes_no_more_activities_and_closes_to_one_root(
+    clinic: FacilityFolder,
+) -> None:
+    with pytest.raises(Refusal, match="no keys of month 2"):
+        clinic.confirm(activity(), rule())
+    clinic.make_keys(MONTH)
+    clinic.confirm(activity(), rule())
+    closing = clinic.close(MONTH)
+    assert (closing.leaves, closing.points) == (64, 40)
+    assert clinic.close(MONTH) == closing
+    with pytest.raises(Refusal, match="is closed"):
+        clinic.confirm(activity("Li Na"), rule())
+    with pytest.raises(Refusal, match="no keys of month 7"):
+        clinic.close(7)
+
+
+def test_the_disk_shows_no_patient_no_key_and_no_voucher(
+    clinic: FacilityFolder, wallet: Wallet, tmp_path: Path
+) -> None:
+    keys = clinic.make_keys(MONTH)
+    earned(clinic, wallet, clinic.confirm(activity("Zhang Xiuying 4711"), rule()))
+    disk = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert len(disk) > 10_000
+    secrets = [b"Xiuying", b"4711", b"73761001", *(key[:16] for key in keys)]
+    for kept in wallet.vouchers():
+        secrets += [kept.voucher.nonce, kept.inverse[:16], bytes(kept.voucher.redeemer)]
+    assert [secret for secret in secrets if secret in disk] == []
+    for path in tmp_path.rglob("*.sqlite"):
+        assert path.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_opens_only_with_its_secret_for_its_owner(tmp_path: Path) -> None:
+    folder = tmp_path / "clinic"
+    with FacilityFolder.open(folder, SECRET, GENESIS, CLINIC) as found:
+        found.make_keys(MONTH)
+    for secret, owner in ((b"other", CLINIC), (SECRET, b"\x0d" * 32)):
+        with (
+            pytest.raises(CareError, match=r"secret|another account"),
+            FacilityFolder.open(folder, secret, GENESIS, owner),
+        ):
+            pass
+    (folder / "facility.sqlite").write_bytes(b"no database at all" * 100)
+    with (
+        pytest.raises(CareError, match="not a database"),
+        FacilityFolder.open(folder, SECRET, GENESIS, CLINIC),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"version": 2}', "[" * 9_000, '{"version": 1, "code": "zz", "wanted": [1]}',
+     '{"version": 1, "code": "%s", "wanted": [[4, "00"]]}' % ("00" * 32),
+     '{"version": 1, "code": "%s", "wanted": [[true, "00"]]}' % ("00" * 32),
+     '{"version": 1, "signed": []}', '{"version": 1, "signed": [1]}', "0" * (1 << 20) + "0"],
+)  # fmt: skip
+def test_messages_that_are_malformed_are_refused_with_words(text: str) -> None:
+    for kind in (Ticket, Request, Answer):
+        with pytest.raises(Refusal):
+            kind.decode(text)
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from btt_chain.care.facility import FacilityFolder
+from btt_chain.care.wallet import Wallet
+from support.care import CALENDAR, CLINIC, GENESIS, SECRET, activity, rule
+from btt_chain.crypto.keypair import KeyPair
+
+base = Path(sys.argv[1])
+with (
+    FacilityFolder.open(base / "clinic", SECRET, GENESIS, CLINIC) as clinic,
+    Wallet.open(base / "wallet", KeyPair.from_uri("//Patient"), GENESIS) as wallet,
+):
+    keys = clinic.make_keys(2)
+    for number in range(10_000):
+        ticket = clinic.confirm(activity(f"patient {number}"), rule(base=7))
+        request = wallet.request(ticket, keys, CALENDAR, 65 * CALENDAR.day_slots)
+        wallet.accept(ticket, clinic.sign(request), keys)
+        print(number, flush=True)
+"""
+
+
+def test_nothing_that_was_confirmed_is_lost_by_kill_9(tmp_path: Path) -> None:
+    done = -1
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    ) as program:
+        assert program.stdout is not None
+        for line in program.stdout:
+            done = int(line)
+            if done >= 3:
+                break
+        program.send_signal(signal.SIGKILL)
+        done = max([done, *map(int, program.stdout.read().split())])
+    with (
+        FacilityFolder.open(tmp_path / "clinic", SECRET, GENESIS, CLINIC) as clinic,
+        Wallet.open(tmp_path / "wallet", PATIENT, GENESIS) as wallet,
+    ):
+        keys = clinic.make_keys(MONTH)
+        for ticket in wallet.tickets():
+            request = wallet.request(ticket, keys, CALENDAR, NOW)
+            wallet.accept(ticket, clinic.sign(request), keys)
+        held = [kept for kept in wallet.vouchers() if kept.state is State.Held]
+        assert all(
+            is_signed(each.voucher, GENESIS, keys[each.voucher.denomination]) for each in held
+        )
+        points = sum(kept.points for kept in held)
+        assert points >= 7 * (done + 1)
+        assert clinic.points(MONTH) - points in (0, 7)
