@@ -75,9 +75,8 @@ def due_slot(calendar: Calendar, month: int, now: int, below: Below) -> int:
     A voucher that is collected late gets an hour of the rest of the window, or of the next window.
     """
     window = calendar.window(month)
-    rest = [slot for slot in window if slot > now]
-    if not rest:
-        rest = list(calendar.window(calendar.month(now)))
+    passed = max(0, (now - window.start) // window.step + 1)
+    rest = window[passed:] or calendar.window(calendar.month(now))
     return rest[below(len(rest))]
 
 

@@ -1,0 +1,172 @@
+"""Attacks that link redemptions to patients: pure functions over what the attacker has.
+
+The strongest attacker is the facility itself: it knows each patient, the time of each visit and the
+points, and it sees on the chain when which account redeemed how much. It sorts accounts and
+vouchers into classes that time and amount allow it to tell apart, and matches at random within a
+class. Chance is what it has without time and amount: it knows how many accounts each patient has,
+and assigns all of them at random. Shares are expected values, so they hardly vary.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+
+from btt_chain.care.schedule import Calendar, calls, due_slot
+from btt_chain.primitives.point_voucher import denominate
+
+
+@dataclass(frozen=True)
+class Visit:
+    """An activity, as the facility knows it."""
+
+    patient: int
+    slot: int
+    points: int
+
+
+@dataclass(frozen=True)
+class Redemption:
+    """A call, as the chain shows it; `patient` is the truth, which the attacker does not have."""
+
+    patient: int
+    account: tuple[int, int]
+    slot: int
+    points: int
+
+
+@dataclass(frozen=True)
+class Coin:
+    """A voucher of the simulation."""
+
+    patient: int
+    account: int
+    points: int
+    due: int
+
+
+def town(patients: int, rng: random.Random, calendar: Calendar, month: int = 2) -> list[Visit]:
+    """Visits of a month: one to four a patient, of the points of a few rules."""
+    first = month * 30 * calendar.day_slots
+    length = 30 * calendar.day_slots
+    return [
+        Visit(patient, first + rng.randrange(length), rng.choice((12, 20, 31, 40, 55, 137)))
+        for patient in range(patients)
+        for _ in range(rng.choice((1, 1, 2, 2, 3, 4)))
+    ]
+
+
+def redeemed(
+    visits: Iterable[Visit], calendar: Calendar, rng: random.Random, *, together: bool = False,
+    month: int = 2,
+) -> list[Redemption]:  # fmt: skip
+    """Redeem the vouchers of visits by the wallet's rule."""
+    coins: dict[int, list[Coin]] = defaultdict(list)
+    for visit in visits:
+        for denomination in denominate(visit.points):
+            mine = coins[visit.patient]
+            number = 0 if together else len(mine)
+            due = due_slot(calendar, month, visit.slot, rng.randrange)
+            mine.append(Coin(visit.patient, number, denomination.points, due))
+    found: list[Redemption] = []
+    for patient, mine in coins.items():
+        for due in sorted({coin.due for coin in mine}):
+            now = [coin for coin in mine if coin.due == due]
+            found += [
+                Redemption(patient, (patient, call[0].account), due, sum(c.points for c in call))
+                for call in calls(now, rng.shuffle)
+            ]
+    rng.shuffle(found)
+    return found
+
+
+# ---- the attacker
+
+Account = list[Redemption]
+Wanted = dict[Hashable, Counter[int]]
+"""For each class, how many accounts of it each patient must have."""
+
+
+def accounts_of(redemptions: Sequence[Redemption]) -> list[Account]:
+    """Return the redemptions of each account: these the chain links."""
+    found: dict[tuple[int, int], Account] = defaultdict(list)
+    for each in redemptions:
+        found[each.account].append(each)
+    return list(found.values())
+
+
+def matched(
+    accounts: Sequence[Account], wanted: Wanted, class_of: Callable[[Account], Hashable]
+) -> float:
+    """Return the expected share of accounts that are matched to their patient."""
+    sizes = {name: places.total() for name, places in wanted.items()}
+    right = 0.0
+    for account in accounts:
+        name = class_of(account)
+        if name in sizes:
+            right += wanted[name][account[0].patient] / sizes[name]
+    return right / len(accounts)
+
+
+def by_chance(accounts: Sequence[Account]) -> float:
+    """Return the share without time and amount."""
+    return matched(
+        accounts, {None: Counter(account[0].patient for account in accounts)}, lambda _: None
+    )
+
+
+def by_amount(accounts: Sequence[Account], visits: Iterable[Visit], *, together: bool) -> float:
+    """Return the share of an attacker who looks at amounts."""
+    wanted: Wanted = defaultdict(Counter)
+    for patient, amounts in amounts_of(visits, together=together).items():
+        for amount in amounts:
+            wanted[amount][patient] += 1
+    return matched(accounts, wanted, total)
+
+
+def by_time(
+    accounts: Sequence[Account], visits: Iterable[Visit], calendar: Calendar, *, amounts: bool
+) -> float:
+    """Return the best share of attackers who suppose some number of days from visit to redemption.
+
+    With `amounts` they look at the amount of each redemption, too.
+    """
+    coins = [
+        (visit.patient, calendar.day(visit.slot), denomination.points)
+        for visit in visits
+        for denomination in denominate(visit.points)
+    ]
+
+    def share(lag: int) -> float:
+        wanted: Wanted = defaultdict(Counter)
+        for patient, day, points in coins:
+            wanted[day + lag, points if amounts else 0][patient] += 1
+
+        def class_of(account: Account) -> Hashable:
+            first = min(each.slot for each in account)
+            return calendar.day(first), total(account) if amounts else 0
+
+        return matched(accounts, wanted, class_of)
+
+    return max(share(lag) for lag in LAGS)
+
+
+LAGS = range(12, 51, 6)
+"""Days from a visit to its redemption that the attackers try."""
+
+
+def total(account: Account) -> int:
+    """Return the points that an account redeemed."""
+    return sum(each.points for each in account)
+
+
+def amounts_of(visits: Iterable[Visit], *, together: bool = False) -> dict[int, list[int]]:
+    """Return the amounts that the accounts of each patient must have, known from its visits."""
+    found: dict[int, list[int]] = defaultdict(list)
+    for visit in visits:
+        found[visit.patient] += [each.points for each in denominate(visit.points)]
+    if together:
+        return {patient: [sum(amounts)] for patient, amounts in found.items()}
+    return dict(found)
