@@ -127,7 +127,7 @@ class _Wrong(Exception):
         self.index = index
 
 
-def disclose(evidence: MonthEvidence, statements: Mapping[bytes, bytes], seed: bytes) -> Disclosure:
+def disclose(evidence: MonthEvidence, statements: Mapping[H256, bytes], seed: bytes) -> Disclosure:
     """Return what the seed of a round makes a facility open; statements are by leaf."""
     rows = rows_of(evidence.table)
     opened: list[Opened] = []

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Annotated, Final, NamedTuple, Self
 
 from btt_chain.care import activities, blind
+from btt_chain.care.auditing import Disclosure, disclose
 from btt_chain.care.blind import PrivateKey, PublicKey
 from btt_chain.care.errors import Refusal
 from btt_chain.care.evidence import (
@@ -241,6 +242,22 @@ class FacilityFolder:
     def activities(self, month: int) -> Sequence[ActivityRecord]:
         """Return the activities of a month."""
         return [ACTIVITY.decode_all(each) for each in self._vault.of_month("activity", month)]
+
+    # ---- audits
+
+    def disclosure(self, month: int, seed: bytes) -> Disclosure:
+        """Return what an audit's seed makes the facility open. Refusal without the month's keys."""
+        statements = {each.leaf.hash: each.statement for each in self.activities(month)}
+        return disclose(self.evidence(month), statements, seed)
+
+    def keep_opening(self, month: int, auditor: bytes, sealed: bytes) -> None:
+        """Keep what is sealed to an auditor, for the endpoint."""
+        with self._vault.transaction():
+            self._vault.put("opening", _number(month) + auditor, sealed, month=month)
+
+    def opening(self, month: int, auditor: bytes) -> bytes | None:
+        """Return what is sealed to an auditor; None if there is nothing."""
+        return self._vault.get("opening", _number(month) + auditor)
 
     # ---- internals
 

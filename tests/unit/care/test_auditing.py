@@ -21,7 +21,9 @@ from btt_chain.care.evidence import (
     rows_of,
     tag_of,
 )
+from btt_chain.compute.blobs import sealing
 from btt_chain.compute.blobs.sealing import new_secret, public_of
+from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32
 from support.care_programs import CLINIC, GENESIS, device, measured, rule
 
@@ -38,7 +40,7 @@ class Month:
 
     def __init__(self) -> None:
         self.leaves: list[Leaf] = []
-        self.statements: dict[bytes, bytes] = {}
+        self.statements: dict[H256, bytes] = {}
 
     def add(
         self, patient: str, day: int, statement: Statement = HONEST, points: int = 40, id: int = 3
@@ -256,7 +258,7 @@ def test_garbage_in_a_disclosure_is_refused_and_never_ends_the_program() -> None
     for _ in range(150):
         changed = bytearray(plain)
         changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
-        sealed = auditing.sealing.seal(bytes(changed), public_of(secret), PLACE.context)
+        sealed = sealing.seal(bytes(changed), public_of(secret), PLACE.context)
         try:
             found = auditing.open_sealed(sealed, secret, PLACE)
         except Damaged:

@@ -1,0 +1,117 @@
+"""The endpoint of a facility: what it answers, and its bounds."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from btt_chain.care import fetch
+from btt_chain.care.blind import PrivateKey
+from btt_chain.care.errors import CareError, Refusal
+from btt_chain.care.facility import FacilityFolder
+from btt_chain.care.messages import MAX_BYTES, Request, Wanted
+from btt_chain.care.server import BURST, MAX_ADDRESSES, Gate, serving
+from btt_chain.care.wallet import Wallet
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives.point_voucher import Denomination
+from support.care_programs import CALENDAR, CLINIC, GENESIS, SECRET, activity, rule, some_key
+
+AUDITOR = b"\x0a" * 32
+
+
+@pytest.fixture(autouse=True)
+def quick_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    numbers = iter(range(1_000))
+    monkeypatch.setattr(PrivateKey, "generate", lambda: some_key(next(numbers) % 4))
+
+
+async def test_a_wallet_collects_over_http_and_an_auditor_fetches(tmp_path: Path) -> None:
+    with (
+        FacilityFolder.open(tmp_path / "clinic", SECRET, GENESIS, CLINIC) as clinic,
+        Wallet.open(tmp_path / "wallet", KeyPair.from_uri("//Patient"), GENESIS) as wallet,
+    ):
+        keys = clinic.make_keys(2)
+        clinic.keep_opening(2, AUDITOR, b"sealed")
+        async with serving(clinic, "127.0.0.1", 0, time.monotonic) as (host, port):
+            url = f"http://{host}:{port}"
+            ticket = clinic.confirm(activity(), rule(), url)
+            request = wallet.request(ticket, keys, CALENDAR, 65 * CALENDAR.day_slots)
+            answer = await fetch.signed_by(ticket.url, request)
+            assert wallet.accept(ticket, answer, keys) == 40
+            assert await fetch.opening_of(url, 2, AUDITOR) == b"sealed"
+            with pytest.raises(Refusal, match="nothing is sealed"):
+                await fetch.opening_of(url, 3, AUDITOR)
+            unknown = Request(bytes(32), [Wanted(Denomination.One, bytes(256))])
+            with pytest.raises(Refusal, match="issued no such ticket"):
+                await fetch.signed_by(url, unknown)
+
+
+async def test_malformed_and_large_bodies_are_refused(tmp_path: Path) -> None:
+    with FacilityFolder.open(tmp_path / "clinic", SECRET, GENESIS, CLINIC) as clinic:
+        async with (
+            serving(clinic, "127.0.0.1", 0, time.monotonic) as (host, port),
+            aiohttp.ClientSession(f"http://{host}:{port}") as session,
+        ):
+            for body, status in ((b"", 409), (b"[1", 409), (io.BytesIO(b"0" * (MAX_BYTES + 1)), 413)):
+                async with session.post("/sign", data=body) as response:
+                    assert response.status == status
+            for path in ("/audit/x/1", f"/audit/2/{'g' * 64}", f"/audit/{'9' * 10}/{'0' * 64}"):
+                async with session.get(path) as response:
+                    assert response.status == 409
+            async with session.get("/elsewhere") as response:
+                assert response.status == 404
+
+
+async def test_an_address_is_slowed_down(tmp_path: Path) -> None:
+    with FacilityFolder.open(tmp_path / "clinic", SECRET, GENESIS, CLINIC) as clinic:
+        async with (
+            serving(clinic, "127.0.0.1", 0, lambda: 0.0) as (host, port),
+            aiohttp.ClientSession(f"http://{host}:{port}") as session,
+        ):
+
+            async def status() -> int:
+                async with session.get(f"/audit/1/{'0' * 64}") as response:
+                    return response.status
+
+            found = [await status() for _ in range(int(BURST) + 2)]
+            assert found == [404] * int(BURST) + [429] * 2
+
+
+def test_a_gate_forgets_the_address_that_was_silent_longest() -> None:
+    gate = Gate(lambda: 0.0)
+    for number in range(MAX_ADDRESSES + 10):
+        assert gate.admits(str(number))
+    assert len(gate._buckets) == MAX_ADDRESSES
+    assert "9" not in gate._buckets
+
+
+@pytest.mark.parametrize(
+    "url", ["http://clinic.example", "ftp://127.0.0.1", "clinic", "http://[", ""]
+)
+async def test_a_ticket_is_never_sent_in_clear_to_another_machine(url: str) -> None:
+    request = Request(bytes(32), [Wanted(Denomination.One, bytes(256))])
+    with pytest.raises(CareError, match=r"https|no URL"):
+        await fetch.signed_by(url, request)
+
+
+async def test_an_endless_answer_and_a_dead_port_are_errors() -> None:
+    async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(40):
+            writer.write(b"10000\r\n" + bytes(65_536) + b"\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(endless, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    request = Request(bytes(32), [Wanted(Denomination.One, bytes(256))])
+    async with server:
+        with pytest.raises(CareError, match="more than"):
+            await fetch.signed_by(f"http://127.0.0.1:{port}", request)
+    with pytest.raises(CareError, match=r"127\.0\.0\.1"):
+        await fetch.signed_by(f"http://127.0.0.1:{port}", request)
