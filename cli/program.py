@@ -21,6 +21,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     # name: (module below cli.commands and its attribute, short help)
     "node": ("node:node", "Run a node."),
     "devnet": ("devnet:devnet", "Run validators on this machine and watch them live."),
+    "explorer": ("explorer:explorer", "Show a chain in the browser, from an index of its own."),
     "doctor": ("doctor:doctor", "Name what stops a node."),
     "key": ("key:key", "Make keys, look at them, sign and verify."),
     "signing": ("record:signing", "Show and move the record of what validators signed."),

@@ -83,6 +83,11 @@ class ChainData:
             found = of_bytes(account[len(POOL) :].rstrip(b"\0"))
         return found
 
+    def named(self, text: str) -> bytes | None:
+        """Return the account with a name, None if there is none."""
+        wanted = text.casefold()
+        return next((key for key, name in self._labels.items() if name.casefold() == wanted), None)
+
     def call_name(self, version: int, pallet: int, call: int) -> str:
         """Return the name of a call by its indices; `?` if the metadata have none."""
         return self._item(version, pallet, call, is_event=False)

@@ -132,12 +132,23 @@ class Indexer:
                     await self.follow(connection)
             except Disconnected as error:
                 log.info("%s; trying again", error)
-            except (ClientError, Contradiction, NoState) as error:
+            except Contradiction as error:
+                self._contradicted(error)
+            except (ClientError, NoState) as error:
                 log.warning("the index stops at block %d: %s", self.progress.tip, error)
                 self.progress.fault = str(error)
             self.progress.connected = False
             self.progress.notify()
             await asyncio.sleep(RETRY_SECONDS)
+
+    def _contradicted(self, error: Contradiction) -> None:
+        """Stop at a contradiction; a development chain that began anew is indexed anew."""
+        log.warning("the index stops at block %d: %s", self.progress.tip, error)
+        self.progress.fault = str(error)
+        if self._names is not None and self._names.kind == "Development":
+            log.warning("a development chain may have begun anew: the index begins anew as well")
+            self._writer.clear()
+            self._report()
 
     async def follow(self, connection: Connection, until: int | None = None) -> None:
         """Index until the connection breaks, or until a height is final in the index."""
@@ -195,6 +206,7 @@ class Indexer:
             )
         if known is None:
             await self._begin(source, genesis)
+        self._writer.set_meta("names", self._names.encode())
         self.progress.names = self._names
         self.progress.connected = True
         self._report()

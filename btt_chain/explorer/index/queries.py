@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeVar
@@ -20,7 +19,7 @@ from btt_chain.primitives.header import Header
 Found = TypeVar("Found")
 
 STATEMENT_SECONDS: Final = 0.2
-"""Maximum time of the statements of one page."""
+"""Maximum time of a statement."""
 STEPS: Final = 20_000
 """Instructions of SQLite between two looks at the clock, about a millisecond."""
 END: Final = 1 << 62
@@ -124,69 +123,70 @@ class Index:
         self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
         self._db.row_factory = sqlite3.Row
         self._db.execute("PRAGMA query_only = 1")
+        self._end = 0.0
+        self._db.set_progress_handler(lambda: time.monotonic() > self._end, STEPS)
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
 
-    @contextmanager
-    def limited(self, seconds: float = STATEMENT_SECONDS) -> Iterator[None]:
-        """Bound the time of all statements in the `with`. Raises TooSlow."""
-        end = time.monotonic() + seconds
-        self._db.set_progress_handler(lambda: time.monotonic() > end, STEPS)
+    def _all(self, statement: str, values: Sequence[int | bytes | str] = ()) -> list[sqlite3.Row]:
+        """Return the rows of a statement. Raises TooSlow."""
+        self._end = time.monotonic() + STATEMENT_SECONDS
         try:
-            yield
+            return self._db.execute(statement, values).fetchall()
         except sqlite3.OperationalError as error:
             if "interrupted" in str(error):
-                raise TooSlow("the query took too long") from None
+                raise TooSlow("The query took too long.") from None
             raise
-        finally:
-            self._db.set_progress_handler(None, 0)
+
+    def _one(self, statement: str, values: Sequence[int | bytes | str] = ()) -> sqlite3.Row | None:
+        return next(iter(self._all(statement, values)), None)
 
     # ---- blocks
 
     def tip(self) -> int:
         """Return the height of the last block; -1 if there is none."""
-        (height,) = self._db.execute(schema.TIP).fetchone()
-        return -1 if height is None else int(height)
+        row = self._one(schema.TIP)
+        return -1 if row is None or row[0] is None else int(row[0])
 
     def first(self) -> int:
         """Return the height of the first block; 0 if there is none."""
-        (height,) = self._db.execute(schema.FIRST).fetchone()
-        return int(height or 0)
+        row = self._one(schema.FIRST)
+        return 0 if row is None else int(row[0] or 0)
 
     def final(self) -> tuple[int, bytes]:
         """Return height and hash of the last final block; -1 if there is none."""
-        row = self._db.execute(schema.LAST_FINAL).fetchone()
+        row = self._one(schema.LAST_FINAL)
         return (-1, b"") if row is None else (int(row[0]), bytes(row[1]))
 
     def block(self, height: int) -> BlockRow | None:
         """Return a block by its height."""
-        return _first(map(_block, self._db.execute(schema.BLOCK, (height,))))
+        return _first(map(_block, self._all(schema.BLOCK, (height,))))
 
     def block_by_hash(self, hash: bytes) -> BlockRow | None:
         """Return a block by its hash."""
-        return _first(map(_block, self._db.execute(schema.BLOCK_BY_HASH, (hash,))))
+        return _first(map(_block, self._all(schema.BLOCK_BY_HASH, (hash,))))
 
     def blocks_below(self, height: int, limit: int) -> list[BlockRow]:
         """Return the blocks below a height, the highest first."""
-        return [*map(_block, self._db.execute(schema.BLOCKS_BELOW, (height, limit)))]
+        return [*map(_block, self._all(schema.BLOCKS_BELOW, (height, limit)))]
 
     def blocks_above(self, height: int, limit: int) -> list[BlockRow]:
         """Return the blocks above a height, the lowest first."""
-        return [*map(_block, self._db.execute(schema.BLOCKS_ABOVE, (height, limit)))]
+        return [*map(_block, self._all(schema.BLOCKS_ABOVE, (height, limit)))]
 
     def blocks_by(self, author: int, below: int, limit: int) -> list[BlockRow]:
         """Return the blocks that an account made, the highest first."""
-        return [*map(_block, self._db.execute(schema.BLOCKS_BY_AUTHOR, (author, below, limit)))]
+        return [*map(_block, self._all(schema.BLOCKS_BY_AUTHOR, (author, below, limit)))]
 
     def authored(self, above: int) -> list[Authored]:
         """Return the authors of the blocks above a height."""
-        return [Authored(*row) for row in self._db.execute(schema.AUTHORED, (above,))]
+        return [Authored(*row) for row in self._all(schema.AUTHORED, (above,))]
 
     def body(self, height: int) -> Body | None:
         """Return the stored bytes of a block."""
-        row = self._db.execute(schema.BODY, (height,)).fetchone()
+        row = self._one(schema.BODY, (height,))
         if row is None:
             return None
         return Body(Header.decode(row[0]), split_body(row[1]), unpack(row[2]))
@@ -195,25 +195,25 @@ class Index:
 
     def extrinsic(self, height: int, i: int) -> Place | None:
         """Return an extrinsic by its place."""
-        return _first(map(_place, self._db.execute(schema.EXTRINSIC, (height, i))))
+        return _first(map(_place, self._all(schema.EXTRINSIC, (height, i))))
 
     def extrinsics_of(self, height: int, start: int, limit: int) -> list[Place]:
         """Return the extrinsics of a block from an index on."""
-        return [*map(_place, self._db.execute(schema.EXTRINSICS_OF, (height, start, limit)))]
+        return [*map(_place, self._all(schema.EXTRINSICS_OF, (height, start, limit)))]
 
     def extrinsics_by_hash(self, hash: bytes) -> list[Place]:
         """Return the extrinsics whose hash begins like this one; the caller compares all of it."""
-        found = self._db.execute(schema.EXTRINSICS_BY_HASH, (short_hash(hash),))
+        found = self._all(schema.EXTRINSICS_BY_HASH, (short_hash(hash),))
         return [*map(_place, found)]
 
     def extrinsics_below(self, height: int, i: int, limit: int, *, signed: bool) -> list[Place]:
         """Return the extrinsics before a place, the latest first."""
         statement = schema.SIGNED_BELOW if signed else schema.EXTRINSICS_BELOW
-        return [*map(_place, self._db.execute(statement, (height, i, limit)))]
+        return [*map(_place, self._all(statement, (height, i, limit)))]
 
     def extrinsics_above(self, height: int, i: int, limit: int) -> list[Place]:
         """Return the extrinsics after a place, the earliest first."""
-        return [*map(_place, self._db.execute(schema.EXTRINSICS_ABOVE, (height, i, limit)))]
+        return [*map(_place, self._all(schema.EXTRINSICS_ABOVE, (height, i, limit)))]
 
     def calls_below(self, pallet: int, call: int, height: int, i: int, limit: int) -> list[Place]:
         """Return the extrinsics with a call before a place, the latest first."""
@@ -222,7 +222,7 @@ class Index:
             end = i if at == height else END
             rest = limit - len(found)
             key = (at, pallet, call, end, rest)
-            found += map(_place, self._db.execute(schema.EXTRINSICS_OF_CALL, key))
+            found += map(_place, self._all(schema.EXTRINSICS_OF_CALL, key))
             if len(found) >= limit:
                 break
         return found
@@ -232,55 +232,55 @@ class Index:
     ) -> list[tuple[int, int]]:
         """Return the blocks with a call or event below a height, and how often it is there."""
         key = (kind, pallet, item, below, limit)
-        return [(row[0], row[1]) for row in self._db.execute(schema.OCCURRENCES_BELOW, key)]
+        return [(row[0], row[1]) for row in self._all(schema.OCCURRENCES_BELOW, key)]
 
     # ---- accounts
 
     def account(self, key: bytes) -> AccountRow | None:
         """Return an account; None if no block has touched it."""
-        return _first(map(_account, self._db.execute(schema.ACCOUNT, (key,))))
+        return _first(map(_account, self._all(schema.ACCOUNT, (key,))))
 
     def account_count(self) -> int:
         """Return the number of accounts that were ever seen."""
-        (count,) = self._db.execute(schema.ACCOUNT_COUNT).fetchone()
-        return int(count)
+        row = self._one(schema.ACCOUNT_COUNT)
+        return 0 if row is None else int(row[0])
 
     def accounts_below(self, total: bytes, id: int, limit: int) -> list[AccountRow]:
         """Return the accounts after a place in the order of balances, the richest first."""
-        return [*map(_account, self._db.execute(schema.ACCOUNTS_BELOW, (total, id, limit)))]
+        return [*map(_account, self._all(schema.ACCOUNTS_BELOW, (total, id, limit)))]
 
     def accounts_after(self, id: int, limit: int) -> list[AccountRow]:
         """Return the accounts in the order in which they were first seen."""
-        return [*map(_account, self._db.execute(schema.BALANCES_AFTER, (id, limit)))]
+        return [*map(_account, self._all(schema.BALANCES_AFTER, (id, limit)))]
 
     def touches_below(self, account: int, height: int, i: int, limit: int) -> list[Touch]:
         """Return an account's history before a place, the latest first."""
         key = (account, height, i, limit)
-        return [Touch(*row) for row in self._db.execute(schema.TOUCHES_BELOW, key)]
+        return [Touch(*row) for row in self._all(schema.TOUCHES_BELOW, key)]
 
     def touches_above(self, account: int, height: int, i: int, limit: int) -> list[Touch]:
         """Return an account's history after a place, the earliest first."""
         key = (account, height, i, limit)
-        return [Touch(*row) for row in self._db.execute(schema.TOUCHES_ABOVE, key)]
+        return [Touch(*row) for row in self._all(schema.TOUCHES_ABOVE, key)]
 
     # ---- facts
 
     def specs(self) -> list[tuple[int, int]]:
         """Return the versions of the runtime and their first blocks, the latest first."""
-        return [(row[0], row[1]) for row in self._db.execute(schema.SPECS)]
+        return [(row[0], row[1]) for row in self._all(schema.SPECS)]
 
     def metadata(self, version: int) -> bytes | None:
         """Return the metadata of a version."""
-        row = self._db.execute(schema.SPEC_METADATA, (version,)).fetchone()
+        row = self._one(schema.SPEC_METADATA, (version,))
         return None if row is None else zstandard.decompress(row[0])
 
     def audits(self, limit: int) -> list[AuditRow]:
         """Return the last audits, the latest first."""
-        return [AuditRow(*row) for row in self._db.execute(schema.AUDITS, (limit,))]
+        return [AuditRow(*row) for row in self._all(schema.AUDITS, (limit,))]
 
     def meta(self, key: str) -> bytes | None:
         """Return a stored fact."""
-        row = self._db.execute(schema.META, (key,)).fetchone()
+        row = self._one(schema.META, (key,))
         return None if row is None else bytes(row[0])
 
 

@@ -81,6 +81,12 @@ DROPS: Final = (
     "DELETE FROM spec WHERE first > ?",
 )
 """Accounts and versions first seen in a dropped block go with it: numbers are given again."""
+CLEARS: Final = tuple(
+    f"DELETE FROM {table}"  # noqa: S608 - names of the schema
+    for table in (
+        "meta", "spec", "block", "body", "extrinsic", "occurrence", "account", "touch", "audit",
+    )
+)  # fmt: skip
 TOUCHED: Final = (
     "SELECT DISTINCT a.id, a.key FROM touch t JOIN account a ON a.id = t.account"
     " WHERE t.height > ? AND t.height <= ? ORDER BY a.id"

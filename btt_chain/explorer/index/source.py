@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -53,6 +54,16 @@ class ChainNames:
     kind: str
     """Development, Local, Live or another text."""
     properties: Json
+
+    def encode(self) -> bytes:
+        """Return the form in which an index stores them."""
+        return json.dumps([self.name, self.kind, self.properties], sort_keys=True).encode()
+
+    @classmethod
+    def decode(cls, raw: bytes) -> ChainNames:
+        """Read the form in which an index stores them."""
+        name, kind, properties = json.loads(raw)
+        return cls(name, kind, properties)
 
 
 def account_key(account: bytes) -> bytes:

@@ -204,6 +204,14 @@ class Writer:
         self._ids.clear()
         self._last_id = self._one(schema.LAST_ACCOUNT) or 0
 
+    def clear(self) -> None:
+        """Delete everything: the index begins anew."""
+        with self.batch():
+            for statement in schema.CLEARS:
+                self._db.execute(statement)
+        self._ids.clear()
+        self._last_id = 0
+
     def set_final(self, height: int) -> None:
         """Mark all blocks up to a height as final."""
         self._db.execute(schema.SET_FINAL, (height,))

@@ -49,7 +49,10 @@ def account_json(data: ChainData, account: bytes | None) -> Json:
 
 
 def account_of(data: ChainData, text: str) -> bytes:
-    """Return the account of an address of any network, or of 32 bytes in hex."""
+    """Return the account of an address of any network, of 32 bytes in hex, or of a name."""
+    named = data.named(text)
+    if named is not None:
+        return named
     found = _HEX.fullmatch(text)
     if found is not None:
         return bytes.fromhex(found[1])

@@ -1,0 +1,53 @@
+"""Server-sent events: one line a block to every open page, from one subscription to the node."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Final
+
+MAX_LISTENERS: Final = 500
+MAILBOX: Final = 16
+"""Maximum number of unread lines; a slower listener is cut."""
+
+
+class Hub:
+    """The listeners."""
+
+    def __init__(self) -> None:
+        self._boxes: set[asyncio.Queue[bytes | None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._boxes)
+
+    def join(self) -> asyncio.Queue[bytes | None] | None:
+        """Return a new mailbox; None if all places are taken."""
+        if len(self._boxes) >= MAX_LISTENERS:
+            return None
+        box: asyncio.Queue[bytes | None] = asyncio.Queue(MAILBOX)
+        self._boxes.add(box)
+        return box
+
+    def leave(self, box: asyncio.Queue[bytes | None]) -> None:
+        """Forget a mailbox."""
+        self._boxes.discard(box)
+
+    def publish(self, news: dict[str, str]) -> None:
+        """Send a line to all; a listener with a full mailbox is cut."""
+        line = b"data: " + json.dumps(news, separators=(",", ":")).encode() + b"\n\n"
+        for box in list(self._boxes):
+            try:
+                box.put_nowait(line)
+            except asyncio.QueueFull:
+                self._boxes.discard(box)
+                # Its reader finds the end behind one of the lines.
+                box.get_nowait()
+                box.put_nowait(None)
+
+    def close(self) -> None:
+        """End all listeners."""
+        for box in list(self._boxes):
+            self._boxes.discard(box)
+            if box.full():
+                box.get_nowait()
+            box.put_nowait(None)

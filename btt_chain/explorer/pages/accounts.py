@@ -1,0 +1,223 @@
+"""Pages of accounts: the list by balance, one account with all that the chain stores under it."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from btt_chain.client.chain import Chain
+from btt_chain.client.errors import ClientError
+from btt_chain.client.wire import list_of, member, to_hex
+from btt_chain.explorer.context import Context, NodeGone
+from btt_chain.explorer.index.queries import END, LARGEST, AccountRow, Touch
+from btt_chain.explorer.index.reading import OF_BLOCK, Balance, Role
+from btt_chain.explorer.index.source import account_key
+from btt_chain.explorer.index.store import amount
+from btt_chain.explorer.pages.forms import (
+    PAGE,
+    BadRequest,
+    Fields,
+    Json,
+    NoSuchPage,
+    account_of,
+    below_place,
+    extrinsic_json,
+    hex_of,
+    time_of,
+)
+from btt_chain.explorer.text import PAGE_LENGTH, shown
+from btt_chain.primitives import ss58
+from btt_chain.scale.metadata import PalletMetadata, StorageEntry
+from btt_chain.scale.portable import ACCOUNT_ID
+
+PERMILLION: Final = 1_000_000
+MAX_INDEX: Final = 999_999_999
+ITEM: Final = "System.Account"
+
+
+def accounts_page(context: Context, below: str | None) -> Fields:
+    """Return the accounts by balance, the richest first."""
+    total, id = _below(below)
+    rows = context.index.accounts_below(total, id, PAGE + 1)
+    height, _ = context.index.final()
+    block = context.index.block(height)
+    issuance = block.issuance if block else 0
+    last = rows[PAGE - 1] if len(rows) > PAGE else None
+    return {
+        "at": height,
+        "count": context.index.account_count(),
+        "issuance": str(issuance),
+        "accounts": [account_fields(context, row, issuance) for row in rows[:PAGE]],
+        "next": None if last is None else f"{last.balance.total}-{last.id}",
+    }
+
+
+def _below(text: str | None) -> tuple[bytes, int]:
+    if not text:
+        return LARGEST, END
+    total, _, id = text.partition("-")
+    is_number = (total + id).isascii() and total.isdecimal() and id.isdecimal()
+    if not is_number or len(total) > 39 or len(id) > 18 or int(total) >= 1 << 128:
+        raise BadRequest(f"{shown(text)} is no place in the list of accounts")
+    return amount(int(total)), int(id)
+
+
+def account_fields(context: Context, row: AccountRow, issuance: int) -> Fields:
+    """Return an account of the index; its share of the issuance in millionths."""
+    balance = row.balance
+    return {
+        "address": context.data.address(row.key),
+        "name": context.data.label(row.key),
+        **balance_json(balance),
+        "share": balance.total * PERMILLION // issuance if issuance else 0,
+    }
+
+
+def balance_json(balance: Balance) -> Fields:
+    """Return a balance in planck."""
+    return {
+        "total": str(balance.total),
+        "free": str(balance.free),
+        "reserved": str(balance.reserved),
+        "frozen": str(balance.frozen),
+    }
+
+
+async def account_page(context: Context, text: str, below: str | None) -> Fields:
+    """Return an account: its balance, what the chain stores under it, and its history."""
+    key = account_of(context.data, text)
+    row = context.index.account(key)
+    height, hash = context.index.final()
+    fields: Fields = {
+        "address": context.data.address(key),
+        "publicKey": hex_of(key),
+        "name": context.data.label(key),
+        "otherNetwork": _other_network(context, text),
+        "isKnown": row is not None,
+        "at": height,
+        "atHash": hex_of(hash),
+        **balance_json(Balance() if row is None else row.balance),
+    }
+    fields |= _history(context, row, below)
+    try:
+        fields["stored"] = await _stored(context, key, hash)
+        fields["storedError"] = None
+    except NodeGone as error:
+        fields["stored"], fields["storedError"] = [], str(error)
+    return fields
+
+
+def _other_network(context: Context, text: str) -> int | None:
+    """Return the network of a typed address if it is not this chain's."""
+    try:
+        _, network = ss58.decode(text[:128])
+    except ss58.Ss58Error:
+        return None
+    return None if network == context.data.prefix else network
+
+
+def _history(context: Context, row: AccountRow | None, below: str | None) -> Fields:
+    height, i = below_place(below)
+    touches = [] if row is None else context.index.touches_below(row.id, height, i, PAGE + 1)
+    found: list[Json] = []
+    for touch in touches[:PAGE]:
+        block = context.index.block(touch.height)
+        if block is None:
+            continue
+        each: Fields = {"height": touch.height, "roles": _roles(touch.role), "extrinsic": None}
+        if touch.i != OF_BLOCK:
+            place = context.index.extrinsic(touch.height, touch.i)
+            if place is not None:
+                each["extrinsic"] = extrinsic_json(context.data, place, block.spec)
+        each["time"] = time_of(block.ms)
+        found.append(each)
+    last = touches[PAGE - 1] if len(touches) > PAGE else None
+    return {
+        "history": found,
+        "next": None if last is None else _place_after(last),
+    }
+
+
+def _place_after(last: Touch) -> str:
+    """Return the place below which a history goes on."""
+    if last.i == OF_BLOCK:  # the last row of its block
+        return f"{last.height - 1}-{MAX_INDEX}"
+    return f"{last.height}-{last.i}"
+
+
+def _roles(role: int) -> list[Json]:
+    names = {Role.SIGNER: "signer", Role.FROM: "from", Role.TO: "to"}
+    found: list[Json] = [name for each, name in names.items() if role & each]
+    return found or ["other"]
+
+
+async def _stored(context: Context, key: bytes, hash: bytes) -> list[Json]:
+    """Return the entries of all maps with an account as their only key. Raises NodeGone."""
+    specs = context.index.specs()
+    if not specs:
+        return []
+    chain = await context.node.chain(specs[0][0])
+    maps = _account_maps(chain)
+    address = context.data.address(key)
+    keys = {}
+    for pallet, entry in maps:
+        storage_key, _ = chain.metadata.storage.key(pallet, entry, [address])
+        keys[storage_key] = (pallet, entry)
+    values = await context.node.values(chain, list(keys), hash)
+    found: list[Json] = []
+    for storage_key, (pallet, entry) in keys.items():
+        raw = values.get(storage_key)
+        if raw is None:
+            continue
+        try:
+            kind, value = chain.metadata.storage.stored(entry, raw)
+            text = chain.metadata.values.for_people(kind, value, money=True)
+        except ClientError as error:
+            text = str(error)
+        found.append(
+            {"item": f"{pallet.name}.{entry.name}", "shown": shown(text, PAGE_LENGTH),
+             "key": to_hex(storage_key)}
+        )  # fmt: skip
+    return found
+
+
+def _account_maps(chain: Chain) -> list[tuple[PalletMetadata, StorageEntry]]:
+    items = chain.metadata.items
+    found = []
+    for pallet in items.runtime.pallets:
+        for entry in pallet.storage.entries if pallet.storage else []:
+            kinds = chain.metadata.storage.key_types(entry)
+            if len(kinds) == 1 and items.types.type(kinds[0][0]).path == ACCOUNT_ID:
+                found.append((pallet, entry))
+    return found
+
+
+async def account_proof(context: Context, text: str) -> Fields:
+    """Return a proof of an account's entry at the last final block, for `verify proof`."""
+    key = account_of(context.data, text)
+    return await read_proof(context, ITEM, account_key(key))
+
+
+async def read_proof(context: Context, item: str, key: bytes) -> Fields:
+    """Return key, value, proof and header of a storage entry at the last final block."""
+    height, hash = context.index.final()
+    body = context.index.body(height)
+    specs = context.index.specs()
+    if body is None or not specs:
+        raise NoSuchPage("The index has no final block yet.")
+    chain = await context.node.chain(specs[0][0])
+    try:
+        answer = await chain.connection.call("state_getReadProof", [to_hex(key)], to_hex(hash))
+        value = await chain.storage_bytes(key, hash)
+        nodes = list_of(member(answer, "proof"))
+    except ClientError as error:
+        raise NodeGone(str(error)) from None
+    return {
+        "item": item,
+        "key": to_hex(key),
+        "value": None if value is None else to_hex(value),
+        "proof": [str(node) for node in nodes],
+        "height": height,
+        "blockHash": hex_of(hash),
+        "stateRoot": hex_of(body.header.state_root),
+        "header": hex_of(body.header.encode()),
+    }

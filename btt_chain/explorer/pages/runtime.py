@@ -1,0 +1,133 @@
+"""Pages of the runtime by its metadata: pallets with calls, events, errors, constants, storage."""
+
+from __future__ import annotations
+
+from btt_chain.client.errors import ClientError, NotFound, decoding
+from btt_chain.client.items import docs_of
+from btt_chain.client.metadata import ChainMetadata
+from btt_chain.explorer.context import Context, NodeGone
+from btt_chain.explorer.pages.forms import Fields, Json, NoSuchPage, hex_of
+from btt_chain.explorer.text import PAGE_LENGTH, shown
+from btt_chain.scale.metadata import PalletMetadata, PortableVariant, StorageEntry
+
+
+def calls_page(context: Context) -> Fields:
+    """Return the pallets of the runtime, and how much each has."""
+    metadata = _metadata(context)
+    items = metadata.items
+    return {
+        "metadataVersion": int(items.version),
+        "pallets": [
+            {
+                "index": int(pallet.index),
+                "name": pallet.name,
+                "calls": len(items.calls(pallet)),
+                "events": len(items.events(pallet)),
+                "errors": len(items.errors(pallet)),
+                "storage": len(pallet.storage.entries) if pallet.storage else 0,
+                "constants": len(pallet.constants),
+            }
+            for pallet in items.runtime.pallets
+        ],
+    }
+
+
+def pallet_page(context: Context, name: str) -> Fields:
+    """Return a pallet: its calls, events, errors, constants and storage, with documentation."""
+    metadata = _metadata(context)
+    try:
+        pallet = metadata.items.pallet(name[:64])
+    except NotFound:
+        raise NoSuchPage(f"The chain has no pallet {shown(name)}.") from None
+    items = metadata.items
+    return {
+        "name": pallet.name,
+        "index": int(pallet.index),
+        "calls": [_variant(metadata, each) for each in items.calls(pallet)],
+        "events": [_variant(metadata, each) for each in items.events(pallet)],
+        "errors": [_variant(metadata, each) for each in items.errors(pallet)],
+        "constants": _constants(metadata, pallet),
+        "storage": [
+            _entry(metadata, each) for each in (pallet.storage.entries if pallet.storage else [])
+        ],
+    }
+
+
+async def storage_page(context: Context, path: str, keys: list[str]) -> Fields:
+    """Return the value of a storage item at the last final block. Raises NodeGone."""
+    metadata = _metadata(context)
+    try:
+        pallet, entry = metadata.items.storage(path[:128])
+    except ClientError:
+        raise NoSuchPage(f"The chain has no storage item {shown(path)}.") from None
+    height, hash = context.index.final()
+    fields: Fields = {
+        "item": f"{pallet.name}.{entry.name}",
+        "at": height,
+        **_entry(metadata, entry),
+        "typed": [*keys],
+        "value": None,
+        "raw": None,
+        "error": None,
+    }
+    count = len(metadata.storage.key_types(entry))
+    if len(keys) < count:
+        return fields | {"missing": count - len(keys)}
+    try:
+        key, _ = metadata.storage.key(pallet, entry, keys[:count])
+        chain = await context.node.chain(context.index.specs()[0][0])
+        raw = (await context.node.values(chain, [key], hash)).get(key)
+        kind, value = metadata.storage.stored(entry, raw)
+    except (ClientError, NodeGone) as error:
+        return fields | {"missing": 0, "error": str(error)}
+    text = metadata.values.for_people(kind, value)
+    return fields | {
+        "missing": 0,
+        "value": shown(text, PAGE_LENGTH),
+        "raw": None if raw is None else hex_of(raw)[:PAGE_LENGTH],
+    }
+
+
+def _metadata(context: Context) -> ChainMetadata:
+    metadata = context.data.latest()
+    if metadata is None:
+        raise NoSuchPage("The index is empty: the metadata come with the first block.")
+    return metadata
+
+
+def _variant(metadata: ChainMetadata, variant: PortableVariant) -> Json:
+    return {
+        "name": variant.name,
+        "index": int(variant.index),
+        "fields": [
+            {"name": each.name or str(at), "type": metadata.items.type_name(each.type)}
+            for at, each in enumerate(variant.fields)
+        ],
+        "docs": docs_of(variant),
+    }
+
+
+def _entry(metadata: ChainMetadata, entry: StorageEntry) -> Fields:
+    items = metadata.items
+    return {
+        "name": entry.name,
+        "keys": [items.type_name(kind) for kind, _ in metadata.storage.key_types(entry)],
+        "type": items.type_name(entry.type.value),
+        "docs": docs_of(entry),
+    }
+
+
+def _constants(metadata: ChainMetadata, pallet: PalletMetadata) -> list[Json]:
+    found: list[Json] = []
+    for each in pallet.constants:
+        try:
+            with decoding("it is not of its type"):
+                value = metadata.items.types.decode(each.type, each.value)
+            text = metadata.values.for_people(each.type, value)
+        except ClientError as error:
+            text = str(error)
+        found.append(
+            {"name": each.name, "type": metadata.items.type_name(each.type),
+             "shown": shown(text, 400), "docs": docs_of(each)}
+        )  # fmt: skip
+    return found

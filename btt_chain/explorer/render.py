@@ -1,0 +1,140 @@
+"""Rendering: the templates, their filters, and the parts that every page has."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from hashlib import blake2s
+from pathlib import Path
+from typing import Final
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from btt_chain.explorer.chaindata import ChainData
+from btt_chain.explorer.language import Language
+from btt_chain.explorer.pages.forms import HASH, Fields, Json
+from btt_chain.explorer.pages.transactions import short
+from btt_chain.primitives import ss58
+
+HERE: Final = Path(__file__).parent
+STATIC: Final = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+ADDRESS: Final = re.compile(r"(?<![0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{45,50}(?![0-9A-Za-z])")
+GROUP: Final = "\u202f"
+"""Between thousands: a narrow space that does not break."""
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """Return the templates, with autoescape on."""
+    made = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "number": number, "short": short, "date": date, "pretty": pretty, "percent": percent,
+        "seconds": seconds,
+    }  # fmt: skip
+    return made
+
+
+@lru_cache(maxsize=len(STATIC))
+def static(name: str) -> tuple[bytes, str]:
+    """Return the bytes of a static file, and the hash in its address."""
+    raw = (HERE / "static" / name).read_bytes()
+    return raw, blake2s(raw, digest_size=6).hexdigest()
+
+
+class Renderer:
+    """Renders pages of one chain."""
+
+    def __init__(self, data: ChainData) -> None:
+        self._currency = data.currency
+        self._data = data
+
+    def page(
+        self, template: str, fields: Fields, language: Language, frame: Mapping[str, Json]
+    ) -> str:
+        """Return a page. `frame` are the fields of the head and foot of every page."""
+
+        def ago(ms: int | None) -> str:
+            return "" if ms is None else language.ago(int(time.time()) - ms // 1_000)
+
+        return (
+            environment()
+            .get_template(template)
+            .render(
+                **fields,
+                frame=frame,
+                t=language.text,
+                lang=language.code,
+                ago=ago,
+                amount=self.amount,
+                named=self.named,
+                asset=asset,
+            )
+        )
+
+    def named(self, text: str) -> Markup:
+        """Return a decoded text with its addresses as links, by name where they have one."""
+        parts: list[str | Markup] = []
+        at = 0
+        for found in ADDRESS.finditer(text):
+            try:
+                account, prefix = ss58.decode(found[0])
+            except ss58.Ss58Error:
+                continue
+            if prefix != self._data.prefix or len(account) != HASH:
+                continue
+            label = self._data.label(account) or short(found[0])
+            link = Markup('<a href="/account/{0}" title="{0}">{1}</a>').format(found[0], label)
+            parts += [text[at : found.start()], link]
+            at = found.end()
+        return Markup("").join([*parts, text[at:]])
+
+    def amount(self, planck: str | int | None) -> str:
+        """Return an amount with its unit, its thousands apart; nothing is rounded."""
+        if planck is None:
+            return "-"
+        text = self._currency.format(int(planck))
+        return text.replace("_", GROUP).replace(" ", "\u00a0")
+
+
+def asset(name: str) -> str:
+    """Return the address of a static file; it changes with the file."""
+    return f"/static/{name}?{static(name)[1]}"
+
+
+def number(value: float | None) -> str:
+    """Return a number with its thousands apart."""
+    return "-" if value is None else f"{value:_}".replace("_", GROUP)
+
+
+def date(ms: int | None) -> str:
+    """Return a time in UTC."""
+    if ms is None:
+        return "-"
+    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def seconds(ms: int | None) -> str:
+    """Return a duration in seconds."""
+    return "-" if ms is None else f"{ms / 1_000:.1f}\u00a0s"
+
+
+def percent(millionths: int | None) -> str:
+    """Return a share as a percentage."""
+    return "-" if millionths is None else f"{millionths / 10_000:.2f}\u00a0%"
+
+
+def pretty(value: Json) -> str:
+    """Return JSON on several lines."""
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -1,0 +1,129 @@
+"""The explorer as a service: the indexer and the server of the pages over one index."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from aiohttp import web
+
+from btt_chain.client.errors import ClientError, Disconnected
+from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.explorer.audit import EVERY, Audits, Report, Trie
+from btt_chain.explorer.chaindata import ChainData
+from btt_chain.explorer.context import Context, LiveNode
+from btt_chain.explorer.index.driver import RETRY_SECONDS, Indexer, Progress
+from btt_chain.explorer.index.queries import Index
+from btt_chain.explorer.index.source import ChainNames, Source
+from btt_chain.explorer.index.store import Writer
+from btt_chain.explorer.server import Server
+
+log = logging.getLogger("explorer")
+
+FILE: Final = "index.db"
+GRACE: Final = 1.0
+"""Seconds for requests in progress at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of the service."""
+
+    url: str
+    base: Path
+    """Folder of the index."""
+    trie: Trie
+    host: str = "127.0.0.1"
+    port: int = 4480
+    first: int = 0
+    """Height of the first block of a new index."""
+    audit_every: int = EVERY
+    on_ready: Callable[[str], None] = lambda _address: None
+    """Called with the address of the pages when they answer."""
+
+
+async def run(settings: Settings) -> None:
+    """Index and serve until cancelled. Raises IndexRefused, OSError if the port is taken."""
+    async with serving(settings) as (_, indexing):
+        await indexing
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[tuple[Server, asyncio.Task[None]]]:
+    """Index and serve until the end of `async with`; yields the server and the indexing task."""
+    writer = Writer(settings.base / FILE)
+    try:
+        names = await _names(writer, settings.url)
+        index = Index(settings.base / FILE)
+        progress = Progress(names=names)
+        node = LiveNode(settings.url)
+        context = Context(index, ChainData(index, names), node, progress)
+        server = Server(context)
+        audits = Audits(index, writer, settings.trie, names, settings.audit_every)
+        indexer = Indexer(writer, progress, settings.first, audits)
+        runner = web.AppRunner(
+            server.application(), access_log=None, keepalive_timeout=15, handle_signals=False
+        )
+        await runner.setup()
+        indexing: asyncio.Task[None] | None = None
+        try:
+            site = web.TCPSite(runner, settings.host, settings.port, shutdown_timeout=GRACE)
+            await site.start()
+            settings.on_ready(_address(runner, settings.host))
+            indexing = asyncio.create_task(indexer.run(settings.url))
+            yield server, indexing
+        finally:
+            if indexing is not None:
+                indexing.cancel()
+                with suppress(asyncio.CancelledError):
+                    await indexing
+            server.hub.close()
+            await runner.cleanup()
+            await node.close()
+            index.close()
+    finally:
+        writer.close()
+
+
+async def audit(settings: Settings) -> tuple[int, Report]:
+    """Audit an index that exists, on demand; returns the height and the results."""
+    writer = Writer(settings.base / FILE)
+    index = Index(settings.base / FILE)
+    try:
+        async with await WebSocket.connect(settings.url) as connection:
+            source = Source(connection)
+            audits = Audits(index, writer, settings.trie, await source.names())
+            return index.final()[0], await audits.audit(source)
+    finally:
+        index.close()
+        writer.close()
+
+
+async def _names(writer: Writer, url: str) -> ChainNames:
+    """Return the chain's names: the index's, else the node's, for which it waits."""
+    stored = writer.meta("names")
+    if stored is not None:
+        return ChainNames.decode(stored)
+    is_first = True
+    while True:
+        try:
+            async with await WebSocket.connect(url) as connection:
+                return await Source(connection).names()
+        except Disconnected as error:
+            if is_first:
+                log.warning("%s; waiting for the node", error)
+            is_first = False
+        except ClientError as error:
+            log.warning("%s", error)
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+def _address(runner: web.AppRunner, host: str) -> str:
+    port = runner.addresses[0][1]
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{port}/"

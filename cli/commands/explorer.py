@@ -1,0 +1,181 @@
+"""`btt-chain explorer`: pages of a chain in the browser, from an index of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cli.common import show
+from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
+from cli.common.logs import log_option, parse_filters, start
+from cli.common.options import DEFAULT_URL, Command, Group, examples, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.explorer.audit import Trie
+    from btt_chain.explorer.service import Settings
+
+LISTEN: Final = "127.0.0.1:4480"
+EXTRA: Final = (
+    "the explorer's pages need jinja2: install it with `pip install 'btt-chain[explorer]'`"
+)
+
+
+def explorer_options(command: Command) -> Command:
+    """Add the options of an index."""
+    base = click.option(
+        "-d",
+        "--base-path",
+        type=click.Path(file_okay=False, path_type=Path),
+        help="The folder of the index. [default: ~/.local/share/btt-chain/explorer]",
+    )
+    url = click.option(
+        "--url",
+        envvar="BTT_URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        show_envvar=True,
+        help="The node whose chain is shown; any Substrate node.",
+    )
+    return url(base(command))
+
+
+@examples(
+    "btt-chain explorer",
+    "btt-chain explorer --url ws://127.0.0.1:9944 --base-path index --listen 127.0.0.1:8080",
+    "btt-chain explorer audit --base-path index --json",
+)
+@click.group(cls=Group, invoke_without_command=True)
+@explorer_options
+@click.option(
+    "--listen",
+    default=LISTEN,
+    show_default=True,
+    metavar="HOST:PORT",
+    help="Where the pages are served; port 0 takes a free one.",
+)
+@click.option("--public", is_flag=True, help="Let other machines read the pages.")
+@click.option(
+    "--from",
+    "first",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help="The first block of a new index, for a node without the states of older ones.",
+)
+@log_option
+@click.pass_context
+def explorer(
+    ctx: click.Context,
+    url: str,
+    base_path: Path | None,
+    listen: str,
+    public: bool,
+    first: int,
+    filters: str,
+) -> None:
+    """Index the chain of a node and show it as web pages, until Ctrl-C.
+
+    The index is one file, made by JSON-RPC only; it can be deleted at any time and is made again.
+    The pages say up to which block the index is complete, and audited.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    import asyncio
+
+    import uvloop
+
+    from btt_chain.explorer.index.store import IndexRefused
+
+    start(parse_filters(filters))
+    host, port = address_of(listen, is_public=public)
+    settings = _settings(url, base_path, host=host, port=port, first=first)
+    from btt_chain.explorer.service import run
+
+    try:
+        uvloop.run(run(settings))
+    except IndexRefused as error:
+        raise Refused(str(error)) from None
+    except asyncio.CancelledError:
+        raise click.Abort from None
+
+
+@examples("btt-chain explorer audit", "btt-chain explorer audit --base-path index --json")
+@explorer.command()
+@explorer_options
+@json_option
+def audit(url: str, base_path: Path | None, as_json: bool) -> None:
+    """Audit the index against its node now. Exit code 1 if a check fails."""
+    from btt_chain.explorer.audit import BAD
+    from btt_chain.explorer.service import FILE
+    from btt_chain.explorer.service import audit as audit_index
+    from cli.common.session import run
+
+    settings = _settings(url, base_path)
+    if not (settings.base / FILE).is_file():
+        raise NotFound(f"there is no index in {settings.base}: `btt-chain explorer` makes one")
+    height, report = run(audit_index(settings))
+    if as_json:
+        show.document(
+            {
+                "height": height,
+                "checks": [
+                    {"name": each.name, "result": each.result, "detail": each.detail}
+                    for each in report
+                ],
+            }
+        )
+    else:
+        show.note(f"audit at final block {height}")
+        show.table(("check", "result", "detail"), [(c.name, c.result, c.detail) for c in report])
+    if any(each.result == BAD for each in report):
+        raise click.exceptions.Exit(ExitCode.REFUSED)
+
+
+def address_of(listen: str, *, is_public: bool) -> tuple[str, int]:
+    """Return host and port of HOST:PORT. Mistyped if other machines could read it unasked."""
+    host, colon, port = listen.rpartition(":")
+    host = host.strip("[]")
+    if not colon or not host or not port.isascii() or not port.isdecimal() or int(port) > 65_535:
+        raise Mistyped(f"{listen!r} is no address: write it like {LISTEN}")
+    try:
+        is_local = host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_local = False
+    if not is_local and not is_public:
+        raise Mistyped(f"other machines could read the pages on {host}: if so, add --public")
+    return host, int(port)
+
+
+def _settings(
+    url: str,
+    base_path: Path | None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    first: int = 0,
+) -> Settings:
+    if find_spec("jinja2") is None:
+        raise Refused(EXTRA)
+    from btt_chain.explorer.service import Settings
+
+    def ready(address: str) -> None:
+        show.note(f"explorer: {address}")
+
+    return Settings(url, base_path or default_base(), _trie(), host, port, first, on_ready=ready)
+
+
+def default_base() -> Path:
+    """Return the folder of the index if none is named."""
+    from btt_chain.node.config import default_base_path
+
+    return default_base_path() / "explorer"
+
+
+def _trie() -> Trie:
+    from btt_chain.explorer.audit import Trie
+    from storage.trie import ordered_root, verify_proof
+
+    return Trie(verify_proof, ordered_root)
