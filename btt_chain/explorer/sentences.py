@@ -60,7 +60,6 @@ SENTENCES: Final[Mapping[str, tuple[str, tuple[str, ...]]]] = {
 
 OTHERS: Final = (
     "{who} called {name}",
-    "{who} called {name}, which failed: {reason}",
     "{sentence}, which failed: {reason}",
     "{sentence}; fee {fee}",
     "{n} calls",

@@ -55,6 +55,12 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
+TITLES: Final = {
+    400: "The request cannot be understood",
+    404: "There is no such page",
+    503: "Not available now",
+}
+
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 View: TypeAlias = Callable[[web.Request, Language], "Fields | Awaitable[Fields]"]
 
@@ -193,7 +199,7 @@ class Server:
         if _wants_json(request):
             return _json({"error": text}, status)
         spoken = _language(request)
-        body = self._html("error.html", {"status": status, "message": text}, request, spoken)
+        body = self._html("error.html", {"title": TITLES.get(status, "Error"), "message": text}, request, spoken)
         return web.Response(text=body, content_type="text/html", status=status)
 
     # ---- pages
