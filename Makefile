@@ -87,8 +87,8 @@ $(COMPAT)/node_modules/.locked: $(COMPAT)/package.json $(COMPAT)/package-lock.js
 # --- the chain --------------------------------------------------------------
 
 .PHONY: devnet
-devnet: setup ## Run four validators, two providers and three feeders on this machine and watch them
-	$(BIN)/btt-chain devnet up --providers 2 --feeders
+devnet: setup ## Run four validators, two providers, three feeders and an explorer on this machine and watch them
+	$(BIN)/btt-chain devnet up --providers 2 --feeders --explorer
 
 # --- checks -----------------------------------------------------------------
 

@@ -22,6 +22,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "node": ("node:node", "Run a node."),
     "devnet": ("devnet:devnet", "Run validators on this machine and watch them live."),
     "explorer": ("explorer:explorer", "Show a chain in the browser, from an index of its own."),
+    "verify": ("verify:verify", "Verify, without a node, what a node or an explorer said."),
     "doctor": ("doctor:doctor", "Name what stops a node."),
     "key": ("key:key", "Make keys, look at them, sign and verify."),
     "signing": ("record:signing", "Show and move the record of what validators signed."),

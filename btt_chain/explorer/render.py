@@ -24,6 +24,7 @@ from btt_chain.primitives import ss58
 HERE: Final = Path(__file__).parent
 STATIC: Final = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
 ADDRESS: Final = re.compile(r"(?<![0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{45,50}(?![0-9A-Za-z])")
+PART: Final = re.compile(r"[^._]*[._]?")
 GROUP: Final = "\u202f"
 """Between thousands: a narrow space that does not break."""
 
@@ -41,7 +42,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "number": number, "short": short, "date": date, "pretty": pretty, "percent": percent,
-        "seconds": seconds,
+        "seconds": seconds, "parts": parts,
     }  # fmt: skip
     return made
 
@@ -105,7 +106,7 @@ class Renderer:
         if planck is None:
             return "-"
         text = self._currency.format(int(planck))
-        return text.replace("_", GROUP).replace(" ", "\u00a0")
+        return text.replace("_", GROUP)
 
 
 def asset(name: str) -> str:
@@ -133,6 +134,11 @@ def seconds(ms: int | None) -> str:
 def percent(millionths: int | None) -> str:
     """Return a share as a percentage."""
     return "-" if millionths is None else f"{millionths / 10_000:.2f}\u00a0%"
+
+
+def parts(name: str) -> Markup:
+    """Return the name of a call with places where a line may break."""
+    return Markup(r"<wbr>").join(PART.findall(name))
 
 
 def pretty(value: Json) -> str:

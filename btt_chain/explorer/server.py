@@ -199,7 +199,8 @@ class Server:
         if _wants_json(request):
             return _json({"error": text}, status)
         spoken = _language(request)
-        body = self._html("error.html", {"title": TITLES.get(status, "Error"), "message": text}, request, spoken)
+        fields: Fields = {"title": TITLES.get(status, "Error"), "message": text}
+        body = self._html("error.html", fields, request, spoken)
         return web.Response(text=body, content_type="text/html", status=status)
 
     # ---- pages

@@ -19,6 +19,7 @@ from btt_chain.testing.specification import MAX_VALIDATORS, local_specification
 
 SPEC_FILE: Final = "spec.json"
 MARKET: Final = "Market"
+EXPLORER: Final = "Explorer"
 BOND: Final = "2000BTT"
 """Bond of a provider: above the minimum, so that a missed offer does not end its service."""
 HOSPITAL: Final = "//Hospital"
@@ -43,6 +44,8 @@ class Settings:
     """Text of a specification; None makes one."""
     providers: int
     feeders: bool
+    explorer_port: int | None
+    """Port of the explorer's pages; None for no explorer."""
 
 
 class Ports(NamedTuple):
@@ -83,6 +86,11 @@ def new_plan(base: Path, settings: Settings, ports: Ports) -> state.Plan:
     helpers = _providers(base, nodes, settings.providers, known)
     if settings.feeders or any(helper.key in FEEDERS for helper in known):
         helpers += _feeders(base, nodes)
+    explorer = [helper for helper in known if helper.name == EXPLORER]
+    if settings.explorer_port is not None:
+        _check_explorer(settings.explorer_port)
+        explorer = [_explorer(base, nodes[0], settings.explorer_port)]
+    helpers += explorer
     _check_ports(nodes, ports)
     return state.Plan(nodes, settings.slot_ms, count, helpers=helpers)
 
@@ -190,6 +198,25 @@ def _feeders(base: Path, nodes: Sequence[DevNode]) -> list[Helper]:
         ]  # fmt: skip
         made.append(Helper(name, state.helper_folder(base, name), words, key))
     return made
+
+
+def _explorer(base: Path, node: DevNode, port: int) -> Helper:
+    """Return the explorer of a node; the last of its words is where it listens."""
+    folder = state.helper_folder(base, EXPLORER)
+    words = [
+        "-m", "cli.main", "explorer", "--url", node.ws, "--base-path", str(folder),
+        "--listen", f"127.0.0.1:{port}",
+    ]  # fmt: skip
+    return Helper(EXPLORER, folder, words, "")
+
+
+def _check_explorer(port: int) -> None:
+    if is_taken(port):
+        who = listener(port) or "another program"
+        raise DevnetError(
+            f"port {port} of the explorer is taken by {who}: stop it, or choose another port with "
+            "--explorer-port"
+        )
 
 
 def key_name(path: str) -> str:

@@ -22,6 +22,7 @@ from btt_chain.crypto.development import dev_key, dev_path
 from btt_chain.primitives import ss58
 from btt_chain.testing import partition, state
 from btt_chain.testing.creation import (
+    EXPLORER,
     HOSPITAL,
     Ports,
     Settings,
@@ -82,6 +83,7 @@ class Devnet:
         spec: str | None = None,
         providers: int = 0,
         feeders: bool = False,
+        explorer_port: int | None = None,
     ) -> Self:
         """Create a network in `base`, or open the one that was created there with equal settings.
 
@@ -90,11 +92,14 @@ class Devnet:
         them; `spec` is the text of a specification of your own, whose validators are Alice, Bob,
         ... too. With `providers`, that many providers run beside them, and a market posts jobs
         (these need numpy). With `feeders`, three feeders report the prices in the files of
-        `base/prices`. Nothing is started. DevnetError if a network runs there, or one with
-        other validators or slots was made there.
+        `base/prices`. With `explorer_port`, an explorer serves its pages there. Nothing is
+        started. DevnetError if a network runs there, or one with other validators or slots was
+        made there.
         """
         base = base.resolve()
-        settings = Settings(validators, slot_ms, log, program, spec, providers, feeders)
+        settings = Settings(
+            validators, slot_ms, log, program, spec, providers, feeders, explorer_port
+        )
         plan = new_plan(base, settings, Ports(rpc_base_port, port_base, prometheus_base_port))
         state.write(base, plan)
         return cls(base, plan)
@@ -124,7 +129,7 @@ class Devnet:
 
     @property
     def helpers(self) -> list[Helper]:
-        """The market, the providers and the feeders; empty if there are none."""
+        """The market, the providers, the feeders, the explorer; empty if there are none."""
         return self._plan.helpers
 
     @property
@@ -190,6 +195,14 @@ class Devnet:
                 if not helper.is_alive:
                     helper.start()
             self._save()
+
+    @property
+    def explorer(self) -> str | None:
+        """Address of the explorer's pages; None if there is none."""
+        for helper in self.helpers:
+            if helper.name == EXPLORER:
+                return f"http://{helper.words[-1]}/"
+        return None
 
     def helper(self, name: str) -> Helper:
         """Return the provider, market or feeder with this name. DevnetError if there is none."""

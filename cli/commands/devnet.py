@@ -67,6 +67,14 @@ def up_options(command: Command) -> Command:
             show_default=True,
             help="How many compute beside them; a market posts jobs all the while.",
         ),
+        click.option("--explorer", is_flag=True, help="Add an explorer: pages for the browser."),
+        click.option(
+            "--explorer-port",
+            type=port,
+            default=4480,
+            show_default=True,
+            help="The port of those pages.",
+        ),
         click.option("--feeders", is_flag=True, help="Add feeders: prices of BASE_PATH/prices."),
         click.option(
             "-d",
@@ -140,6 +148,10 @@ def up(base_path: Path | None, *, detach: bool, as_json: bool, filters: str, **m
         from cli.common.working import EXTRA
 
         raise Refused(f"--providers: {EXTRA}")
+    if made["explorer"]:
+        from cli.commands.explorer import check_installed
+
+        check_installed()
     is_temporary = base_path is None
     base = base_path or Path(tempfile.mkdtemp(prefix="btt-devnet-"))
     with plain_errors():
@@ -154,6 +166,7 @@ def up(base_path: Path | None, *, detach: bool, as_json: bool, filters: str, **m
                 log=filters,
                 providers=made["providers"],
                 feeders=made["feeders"],
+                explorer_port=made["explorer_port"] if made["explorer"] else None,
             )
         except DevnetError:
             if is_temporary:
@@ -442,6 +455,7 @@ def _document(net: Devnet) -> dict[str, object]:
             }
             for said, node in zip(net.status(), net.nodes, strict=True)
         ],
+        "explorer": net.explorer,
         "helpers": [
             {
                 "name": helper.name,
@@ -460,11 +474,13 @@ def _document(net: Devnet) -> dict[str, object]:
 
 def _show_helpers(net: Devnet) -> None:
     """Print the programs beside the nodes, if there are any."""
+    if net.explorer is not None:
+        show.note(f"explorer: {net.explorer}")
     if net.helpers:
         show.table(
             ("beside them", "state", "account", "log", ">pid"),
             [
-                (each.name, "running" if each.is_alive else "down", each.key, str(each.log),
+                (each.name, "running" if each.is_alive else "down", each.key or "-", str(each.log),
                  _pid(each))
                 for each in net.helpers
             ],

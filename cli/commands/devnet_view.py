@@ -55,6 +55,8 @@ class View:
     """The state of the screen."""
 
     base: str
+    explorer: str | None = None
+    """Address of the explorer's pages, if there is one."""
     ports: dict[int, int] = field(default_factory=dict)
     """JSON-RPC port of each node."""
     nodes: Sequence[NodeStatus] = ()
@@ -71,8 +73,9 @@ class View:
         from rich.console import Group
         from rich.text import Text
 
+        pages = "" if self.explorer is None else f"explorer: {self.explorer}   "
         hint = Text(
-            f"wallets: ws://127.0.0.1:PORT   keys: //Alice, //Bob, ...   data: {self.base}",
+            f"{pages}wallets: ws://127.0.0.1:PORT   keys: //Alice, //Bob, ...   data: {self.base}",
             style="dim",
             no_wrap=True,
             overflow="ellipsis",
@@ -204,7 +207,7 @@ class Watcher:
     def __init__(self, net: Devnet, *, with_accounts: bool) -> None:
         """Watch a network that has been started."""
         self.net = net
-        self.view = View(str(net.base))
+        self.view = View(str(net.base), net.explorer)
         self.news: list[Block] = []
         """Blocks of the last update, oldest first."""
         self.changes: list[str] = []

@@ -157,14 +157,19 @@ def _settings(
     port: int = 0,
     first: int = 0,
 ) -> Settings:
-    if find_spec("jinja2") is None:
-        raise Refused(EXTRA)
+    check_installed()
     from btt_chain.explorer.service import Settings
 
     def ready(address: str) -> None:
         show.note(f"explorer: {address}")
 
     return Settings(url, base_path or default_base(), _trie(), host, port, first, on_ready=ready)
+
+
+def check_installed() -> None:
+    """Raise Refused if the pages' package is missing."""
+    if find_spec("jinja2") is None:
+        raise Refused(EXTRA)
 
 
 def default_base() -> Path:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -188,6 +190,9 @@ def rpc_options(command: Command) -> Command:
     type=SealingType(),
     help="When blocks are made, on chains sealed by hand. [default: the chain's slot]",
 )
+@click.option(
+    "--explorer", is_flag=True, help="With --dev: also serve pages for the browser, on port 4480."
+)
 @validator_options
 @network_options
 @rpc_options
@@ -201,6 +206,7 @@ def node(
     name: str | None,
     pruning: str | None,
     sealing: str | None,
+    explorer: bool,
     filters: str,
     **given: Any,
 ) -> None:
@@ -218,6 +224,11 @@ def node(
         raise Mistyped("which chain? Give --dev, or --chain with a name or a file")
     if tmp and base_path is not None:
         raise Mistyped("--tmp makes its own directory: leave out either --tmp or --base-path")
+    if explorer and not (dev and given["rpc_port"]):
+        raise Mistyped(
+            "--explorer goes with --dev and a fixed --rpc-port; for other nodes there "
+            "is the command `btt-chain explorer --url`"
+        )
     chain = known_chain(chain or "dev")
     if dev and sealing is not None:
         chain = MANUAL_DEV
@@ -226,7 +237,10 @@ def node(
         given["force_authoring"] = True
     alone = chain in {"dev", MANUAL_DEV}
     start(parse_filters(filters))
-    with data_directory(base_path, tmp=tmp) as base:
+    with (
+        data_directory(base_path, tmp=tmp) as base,
+        explorer_beside(base, given["rpc_port"], wanted=explorer),
+    ):
         run(
             node_config(
                 chain,
@@ -255,6 +269,26 @@ def data_directory(given: Path | None, *, tmp: bool) -> Iterator[Path]:
     from btt_chain.node.config import default_base_path
 
     yield given or default_base_path()
+
+
+@contextmanager
+def explorer_beside(base: Path, rpc_port: int, *, wanted: bool) -> Iterator[None]:
+    """Run an explorer of this node as a process of its own, if it is wanted."""
+    if not wanted:
+        yield
+        return
+    from cli.commands.explorer import check_installed
+
+    check_installed()
+    words = ["-m", "cli.main", "explorer", "--url", f"ws://127.0.0.1:{rpc_port}"]
+    child = subprocess.Popen(  # noqa: S603 - this program
+        [sys.executable, "-P", *words, "--base-path", str(base / "explorer")]
+    )
+    try:
+        yield
+    finally:
+        child.terminate()
+        child.wait()
 
 
 def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> NodeConfig:
