@@ -26,7 +26,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.activity_rule import Evidence
 from btt_chain.primitives.evidence_tree import verify
 from btt_chain.scale import u16, u32
-from support.care import device, measured, rule
+from support.care_programs import device, measured, rule
 
 KEY = b"\x07" * 32
 

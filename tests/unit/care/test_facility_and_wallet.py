@@ -20,7 +20,7 @@ from btt_chain.care.messages import Answer, Request, Ticket, Wanted
 from btt_chain.care.wallet import State, Wallet
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.point_voucher import Denomination, is_signed
-from support.care import (
+from support.care_programs import (
     CALENDAR,
     CLINIC,
     GENESIS,
@@ -288,7 +288,7 @@ import sys
 from pathlib import Path
 from btt_chain.care.facility import FacilityFolder
 from btt_chain.care.wallet import Wallet
-from support.care import CALENDAR, CLINIC, GENESIS, SECRET, activity, rule
+from support.care_programs import CALENDAR, CLINIC, GENESIS, SECRET, activity, rule
 from btt_chain.crypto.keypair import KeyPair
 
 base = Path(sys.argv[1])

@@ -27,7 +27,7 @@ from runtime.pallets.health_records.promises import ANSWER_EPOCHS, REPORT_EPOCHS
 from runtime.pallets.health_records.revocations import MAX_EXPIRED
 from runtime.pallets.health_records.types import KEPT_EPOCHS
 from runtime.pallets.origins import Decision
-from support.referral import KEPT, KEY, CareRuntime, absences, log_of, promise
+from support.care import KEPT, KEY, CareRuntime, absences, log_of, promise
 from support.facilities import RICH
 from support.governance import ALICE, BOB, DAVE, EVE
 from support.runtime import refused

@@ -19,7 +19,7 @@ from runtime.pallets.referral import Referee, Referral, Terms, Usage
 from runtime.pallets.referral.formulas import payable, reached, returnable
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.splits import split_compute
-from support.referral import FOUNDATION, POOL, YEAR, CareRuntime
+from support.care import FOUNDATION, POOL, YEAR, CareRuntime
 from support.facilities import MORE
 from support.governance import ALICE, BOB, DAVE, EVE
 from support.runtime import refused
