@@ -29,8 +29,8 @@ def problems(pallet: Incentives, balance: int) -> Iterator[Finding]:
     yield from backing(pallet, balance)
     yield from points(pallet)
     epochs: dict[int, dict[AccountId, Epoch]] = {}
-    for (who, month), epoch in pallet.epochs.epochs.items():
-        epochs.setdefault(int(month), {})[who] = epoch
+    for (who, at), epoch in pallet.epochs.epochs.items():
+        epochs.setdefault(int(at), {})[who] = epoch
     oldest = int(pallet.months.progress.value.expired)
     for number, month in pallet.months.months.items():
         if number >= oldest:

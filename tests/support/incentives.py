@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 from functools import cache
+from math import isqrt
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -51,10 +52,26 @@ PSS = padding.PSS(padding.MGF1(SHA384), rsa_pss.SALT_LENGTH)
 
 
 @cache
-def rsa_key(number: int) -> rsa.RSAPrivateKey:
-    """Return one of the keys that all tests share."""
+def generated(number: int) -> rsa.RSAPrivateNumbers:
+    """Return the numbers of a generated key; tests share few of them, as they take long."""
     del number
-    return rsa.generate_private_key(rsa_pss.EXPONENT, rsa_pss.MODULUS_BITS)
+    return rsa.generate_private_key(rsa_pss.EXPONENT, rsa_pss.MODULUS_BITS).private_numbers()
+
+
+@cache
+def rsa_key(number: int) -> rsa.RSAPrivateKey:
+    """Return one of the keys that all tests share: primes of two generated keys.
+
+    Key `number` is at place `number` along the pairs (0, 0), (0, 1), (1, 0), (1, 1), (0, 2), ...
+    """
+    shell = isqrt(number)
+    place = number - shell * shell
+    pair = (place, shell) if place < shell else (shell, place - shell)
+    p, q, e = generated(pair[0]).p, generated(pair[1]).q, rsa_pss.EXPONENT
+    d = pow(e, -1, (p - 1) * (q - 1))
+    exponents = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
+    numbers = rsa.RSAPrivateNumbers(p, q, d, *exponents, rsa.RSAPublicNumbers(e, p * q))
+    return numbers.private_key(unsafe_skip_rsa_key_validation=True)
 
 
 def modulus(key: rsa.RSAPrivateKey) -> bytes:
