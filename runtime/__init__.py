@@ -137,6 +137,18 @@ VERIFYING: Final = (
 )
 """Calls on a verifier's bond. Jobs and receipts spend money: for their owner alone."""
 
+ISSUING: Final = (
+    "Incentives.publish_keys",
+    "Incentives.close_month",
+    "Incentives.redeem",
+    "Incentives.report_audit",
+    "Incentives.answer_audit",
+    "Incentives.settle_audit",
+    "Incentives.enlist",
+    "Incentives.retire",
+)
+"""Calls of the programs of facilities and auditors, which spend none of their money."""
+
 DECIDING: Final = ("Preimage", "Whitelist", "Referenda", "ConvictionVoting", "Chambers")
 """Pallets whose calls lock money and reserve deposits, and make no payments."""
 
@@ -160,6 +172,7 @@ SCOPES: Final = {
         "PayFi.freeze_card",
         "HealthRecords.anchor",
         "HealthRecords.answer",
+        *ISSUING,
         *EARNINGS,
     ),
     ProxyType.Governance: ("Utility", *DECIDING),

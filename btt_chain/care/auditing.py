@@ -33,7 +33,7 @@ from btt_chain.care.evidence import (
 )
 from btt_chain.compute.blobs import sealing
 from btt_chain.primitives.activity_rule import ActivityRule
-from btt_chain.primitives.audit_draw import FOLLOWED_TAGS, drawn_leaves
+from btt_chain.primitives.audit_selection import FOLLOWED_TAGS, selected_leaves
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import MAX_HEIGHT, MAX_LEAVES, is_tree_size, verify
 from btt_chain.scale import DecodeError, MaxLen, codec, u32
@@ -164,7 +164,7 @@ def to_open(rows: Sequence[Row], seed: bytes) -> list[int]:
     if not real:
         return []
     chosen: list[int] = []
-    for drawn in drawn_leaves(seed, len(rows)):
+    for drawn in selected_leaves(seed, len(rows)):
         index = _next_real(rows, drawn, chosen)
         if index is not None:
             chosen.append(index)

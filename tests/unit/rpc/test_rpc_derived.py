@@ -11,6 +11,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.rpc.derived import chosen, decimal, derived, form_of, page_size
 from btt_chain.rpc.facilities import FacilitiesApi
 from btt_chain.rpc.governance import GovernanceApi
+from btt_chain.rpc.incentives import IncentivesApi
 from btt_chain.rpc.oracle import OracleApi
 from btt_chain.rpc.params import Unfit
 from btt_chain.rpc.payfi import PayFiApi
@@ -24,6 +25,18 @@ PARAMETERS = {
     "facilities_get": "account at?",
     "facilities_count": "at?",
     "facilities_list": "after? limit? at?",
+    "incentives_current": "at?",
+    "incentives_month": "month at?",
+    "incentives_rules": "at?",
+    "incentives_epoch": "facility month at?",
+    "incentives_epochs": "month after? limit? at?",
+    "incentives_keys": "facility month at?",
+    "incentives_points": "account at?",
+    "incentives_isSpent": "month message at?",
+    "incentives_offers": "partner at?",
+    "incentives_auditors": "at?",
+    "incentives_audit": "facility month at?",
+    "incentives_stats": "month at?",
     "gov_chambers": "at?",
     "gov_weights": "year at?",
     "gov_power": "account locked? at?",
@@ -90,7 +103,15 @@ def parameters_of(group: type[Views]) -> dict[str, str]:
 
 def test_each_method_has_the_parameters_that_clients_give_by_position() -> None:
     found: dict[str, str] = {}
-    groups = (FacilitiesApi, GovernanceApi, OracleApi, PayFiApi, TokenomicsApi, WorkApi)
+    groups = (
+        FacilitiesApi,
+        GovernanceApi,
+        IncentivesApi,
+        OracleApi,
+        PayFiApi,
+        TokenomicsApi,
+        WorkApi,
+    )
     for group in groups:
         found |= parameters_of(group)
     assert found == PARAMETERS
