@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-REGISTER: Final = 358_000_000
+REGISTER: Final = 359_000_000
 """5 keys written."""
-CONFIGURE: Final = 161_000_000
+CONFIGURE: Final = 162_000_000
 """2 keys written."""
 BOND_EXTRA: Final = 244_000_000
 """3 keys written."""
-CLOSE: Final = 487_000_000
+CLOSE: Final = 488_000_000
 """7 keys written."""
 
 
@@ -24,18 +24,18 @@ def pay(policies: int, first: int, converts: int) -> int:
 
     `policies` 0 to 3, `first` 0 to 1, `converts` 0 to 1.
     """
-    return 303_000_000 + 18_400_000 * policies + 223_000_000 * first + 22_900_000 * converts
+    return 300_000_000 + 18_600_000 * policies + 247_000_000 * first + 16_000_000 * converts
 
 
 SHARED_KEYS: Final = 519_000_000
 """8 keys written."""
-REFUND: Final = 452_000_000
+REFUND: Final = 457_000_000
 """5 keys written."""
-SETTLE: Final = 952_000_000
+SETTLE: Final = 954_000_000
 """12 keys written."""
-SET_RATES: Final = 72_200_000
+SET_RATES: Final = 72_000_000
 """1 key written."""
-SUSPEND: Final = 84_700_000
+SUSPEND: Final = 84_800_000
 """1 key written."""
 
 
@@ -44,7 +44,7 @@ def settle_due(batches: int) -> int:
 
     `batches` 0 to 256.
     """
-    return 5_170_000 + 386_000_000 * batches
+    return 5_230_000 + 387_000_000 * batches
 
 
 def prune(undisputed: int, disputed: int) -> int:
@@ -52,22 +52,22 @@ def prune(undisputed: int, disputed: int) -> int:
 
     `undisputed` 0 to 256, `disputed` 0 to 256.
     """
-    return 13_500_000 + 142_000_000 * undisputed + 206_000_000 * disputed
+    return 13_700_000 + 142_000_000 * undisputed + 208_000_000 * disputed
 
 
-REGISTER_CARD: Final = 333_000_000
+REGISTER_CARD: Final = 474_000_000
 """4 keys written."""
-SET_CARD: Final = 85_100_000
+SET_CARD: Final = 86_100_000
 """1 key written."""
-DROP_CARD: Final = 504_000_000
-"""7 keys written."""
-FREEZE_CARD: Final = 81_100_000
+DROP_CARD: Final = 350_000_000
+"""5 keys written."""
+FREEZE_CARD: Final = 81_500_000
 """1 key written."""
-CHARGE_CARD: Final = 1_290_000_000
+CHARGE_CARD: Final = 908_000_000
 """6 keys written."""
-CAPTURE: Final = 900_000_000
+CAPTURE: Final = 884_000_000
 """10 keys written."""
-VOID: Final = 525_000_000
+VOID: Final = 529_000_000
 """7 keys written."""
 
 
@@ -76,7 +76,7 @@ def void_expired(auths: int) -> int:
 
     `auths` 0 to 64.
     """
-    return 6_590_000 + 526_000_000 * auths
+    return 6_690_000 + 524_000_000 * auths
 
 
 def end_retired(cards: int) -> int:
@@ -84,17 +84,17 @@ def end_retired(cards: int) -> int:
 
     `cards` 0 to 64.
     """
-    return 6_470_000 + 135_000_000 * cards
+    return 6_440_000 + 288_000_000 * cards
 
 
-DISPUTE: Final = 809_000_000
-"""10 keys written."""
-ANSWER: Final = 901_000_000
-"""11 keys written."""
-WITHDRAW_DISPUTE: Final = 986_000_000
-"""13 keys written."""
-RESOLVE: Final = 1_300_000_000
-"""15 keys written."""
+DISPUTE: Final = 766_000_000
+"""9 keys written."""
+ANSWER: Final = 683_000_000
+"""8 keys written."""
+WITHDRAW_DISPUTE: Final = 1_560_000_000
+"""19 keys written."""
+RESOLVE: Final = 1_730_000_000
+"""19 keys written."""
 
 
 def end_phases(disputes: int) -> int:
@@ -102,7 +102,7 @@ def end_phases(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 6_810_000 + 284_000_000 * disputes
+    return 6_730_000 + 284_000_000 * disputes
 
 
 def end_judgements(disputes: int) -> int:
@@ -110,7 +110,7 @@ def end_judgements(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 6_690_000 + 1_610_000_000 * disputes
+    return 6_900_000 + 1_770_000_000 * disputes
 
 
 def end_answers(disputes: int) -> int:
@@ -118,16 +118,16 @@ def end_answers(disputes: int) -> int:
 
     `disputes` 0 to 16.
     """
-    return 11_800_000 + 1_170_000_000 * disputes
+    return 6_890_000 + 864_000_000 * disputes
 
 
 SET_POLICY: Final = 113_000_000
 """1 key written."""
-SET_OWN_POLICY: Final = 109_000_000
+SET_OWN_POLICY: Final = 110_000_000
 """1 key written."""
-SET_ARBITERS: Final = 342_000_000
+SET_ARBITERS: Final = 830_000_000
 """1 key written."""
-BOND_ARBITER: Final = 227_000_000
+BOND_ARBITER: Final = 223_000_000
 """3 keys written."""
-UNBOND_ARBITER: Final = 304_000_000
+UNBOND_ARBITER: Final = 305_000_000
 """4 keys written."""
