@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -67,20 +68,20 @@ def test_a_voucher_is_valid_on_its_chain_under_its_key(
 @pytest.mark.parametrize(
     "change",
     [
-        {"facility": AccountId(b"\5" * 32)},
-        {"month": u32(4)},
-        {"denomination": Denomination.Hundred},
-        {"redeemer": AccountId(b"\5" * 32)},
-        {"nonce": b"\5" * 32},
-        {"prefix": b"\5" * 32},
-        {"signature": bytes(256)},
+        lambda voucher: replace(voucher, facility=AccountId(b"\5" * 32)),
+        lambda voucher: replace(voucher, month=u32(4)),
+        lambda voucher: replace(voucher, denomination=Denomination.Hundred),
+        lambda voucher: replace(voucher, redeemer=AccountId(b"\5" * 32)),
+        lambda voucher: replace(voucher, nonce=b"\5" * 32),
+        lambda voucher: replace(voucher, prefix=b"\5" * 32),
+        lambda voucher: replace(voucher, signature=bytes(256)),
     ],
-    ids=lambda change: next(iter(change)),
+    ids=["facility", "month", "denomination", "redeemer", "nonce", "prefix", "signature"],
 )
 def test_no_field_of_a_voucher_can_be_changed(
-    voucher: PointVoucher, modulus: bytes, change: dict[str, object]
+    voucher: PointVoucher, modulus: bytes, change: Callable[[PointVoucher], PointVoucher]
 ) -> None:
-    assert not is_signed(replace(voucher, **change), GENESIS, modulus)
+    assert not is_signed(change(voucher), GENESIS, modulus)
 
 
 @pytest.mark.parametrize("points", [0, 1, 4, 5, 24, 99, 130, 12_345])
