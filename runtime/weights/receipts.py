@@ -59,8 +59,8 @@ DISPUTE: Final = 14_200_000_000
 """113 keys written."""
 WITHHOLD: Final = 7_850_000_000
 """86 keys written."""
-FINALIZE: Final = 9_770_000_000
-"""73 keys written."""
+FINALIZE: Final = 9_760_000_000
+"""74 keys written."""
 EXPIRE: Final = 8_670_000_000
 """87 keys written."""
 

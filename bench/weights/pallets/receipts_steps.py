@@ -17,8 +17,9 @@ from bench.weights.pallets.receipts import (
 from bench.weights.state import BLOCK, Bench
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import u8, u16, u32
+from btt_chain.scale import u8, u16, u32, u64
 from btt_chain.work import ids
+from runtime.constants import BTT
 from runtime.pallets.identity.types import MAX_SUBS, Reasonable
 from runtime.pallets.receipts import Phase, Receipt, Valid
 from runtime.pallets.receipts.constants import (
@@ -33,6 +34,7 @@ from runtime.pallets.receipts.types import (
     Missing,
     Proven,
 )
+from runtime.pallets.referral import Referee
 from runtime.params import MAX_COMMITTEE
 
 
@@ -124,9 +126,12 @@ def withhold(b: Bench) -> Case:
 
 @benchmark("Receipts.finalize")
 def finalize(b: Bench) -> Case:
-    """Pay for the work, all of the committee, and the finders of a planted error."""
+    """Pay for a referee's work, all of the committee, and the finders of a planted error."""
     found = disclosed(b, checked(b, Phase.Pending, Valid()))
     answered(b, found)
+    requester = job_of(b, found).requester
+    assert requester is not None
+    b.runtime.referral.referees[requester] = Referee(b.account(5), u64(0), BTT)
     return stepped(b, found)
 
 

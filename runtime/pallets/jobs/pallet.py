@@ -78,6 +78,7 @@ from runtime.pallets.jobs.types import (
     Models,
     NoBenefits,
     NoopIdentities,
+    NoopUsage,
     NoRequesters,
     Params,
     Payer,
@@ -197,6 +198,8 @@ class Jobs(Pallet):
     benefits: Benefits = NoBenefits()
     identities: IdentityInspect = NoopIdentities()
     facilities: Requesters = NoRequesters()
+    usage: Usage = NoopUsage()
+    """Receiver of what requesters paid: `connect` sets it."""
     params_origin: OriginCheck
     """Origin that sets the parameters."""
     sets_origin: OriginCheck = ensure_root
@@ -271,6 +274,7 @@ class Jobs(Pallet):
             self, store, outcomes, escrows, stalls, providers, self.mining, self.identities, clock,
             rules,
         )  # fmt: skip
+        self.deliveries.usage = self.usage
         self.stalls, self.store, self.escrows = stalls, store, escrows
         self.prices, self.outcomes = prices, outcomes
 
@@ -426,7 +430,7 @@ class Jobs(Pallet):
 
     def connect(self, usage: Usage) -> None:
         """Connect the receiver of what requesters paid, which itself depends on this pallet."""
-        self.deliveries.usage = usage
+        self.usage = self.deliveries.usage = usage
 
     # ---- internals
 
