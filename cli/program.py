@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "identity": ("identity:identity", "Say who you are, and have it judged."),
     "facility": ("facility:facility", "Register hospitals and see which count."),
     "referral": ("referral:referral", "Refer new users, and be paid when they use the chain."),
+    "records": ("records:records", "Keep health records encrypted, and decide who reads them."),
     "upgrade": ("upgrade:upgrade", "See, schedule and try the next version of the runtime."),
     "network": ("network:network", "Start a network of several organisations."),
     "build-spec": ("spec:build_spec", "Print the specification of a chain."),

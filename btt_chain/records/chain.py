@@ -28,6 +28,15 @@ class Root:
     leaves: int
 
 
+@dataclass(frozen=True, slots=True)
+class ChainClock:
+    """The time of the chain in epochs, which are its hours."""
+
+    epoch: int
+    hour_ms: int
+    """Length of an hour: shorter on development chains."""
+
+
 class TooLate(ChainError):
     """The chain takes the root of this epoch no more."""
 
@@ -39,7 +48,7 @@ class RecordsChain(Protocol):
     def genesis(self) -> bytes:
         """The hash of block zero."""
 
-    async def epoch(self) -> int:
+    async def clock(self) -> ChainClock:
         """Return the present epoch."""
 
     async def view(self) -> View:
@@ -71,9 +80,10 @@ class NodeRecords:
         """The hash of block zero."""
         return self._chain.genesis
 
-    async def epoch(self) -> int:
+    async def clock(self) -> ChainClock:
         """Return the present epoch."""
-        return _number(_fields(await self._chain.api(f"{API}.epochs"))["now"])
+        found = _fields(await self._chain.api(f"{API}.epochs"))
+        return ChainClock(_number(found["now"]), _number(found["hour_ms"]))
 
     async def view(self) -> View:
         """Return the best and the last final block."""

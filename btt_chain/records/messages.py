@@ -29,6 +29,8 @@ WINDOW_MS: Final = 120_000
 SIGNATURE: Final = 64
 NONCE: Final = 16
 MAX_SEEN: Final = 100_000
+MAX_FILE: Final = 64 << 20
+"""Bytes of a message in a file."""
 
 
 class BadMessage(RecordsError):

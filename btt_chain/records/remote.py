@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Final
 
 import aiohttp
@@ -86,7 +87,9 @@ class RemoteCustodian:
         sealed, hash = send(
             self._keys, self.facts.vault, self.facts.chain, kind, body, self._now_ms()
         )
-        raw = await _fetch(self._session.post(f"{self.url}/vault", data=sealed), MAX_ANSWER)
+        raw = await _fetch(
+            self._session.post(f"{self.url}/vault", data=BytesIO(sealed)), MAX_ANSWER
+        )
         answer = receive(raw, self._keys, self.facts.chain, self._now_ms(), sender=self.facts.vault)
         if octets(answer.body, "request", 32) != hash:
             raise BadMessage("the answer is to another message")
@@ -141,10 +144,12 @@ def anchor_of(value: Json) -> Anchor | None:
     """Return the anchor of a custodian's answer; None if there is none. Raises BadDocument."""
     if value is None:
         return None
-    epoch, leaves, index = (number(value, name) for name in ("epoch", "leaves", "index"))
+    epoch, leaves, index, hour_ms = (
+        number(value, name) for name in ("epoch", "leaves", "index", "hour_ms")
+    )
     path = tuple(octets({"hash": each}, "hash", 32).hex() for each in items(member(value, "path")))
     custodian = octets(value, "custodian", 32).hex()
-    return Anchor(custodian, text(value, "kind"), epoch, leaves, index, path)
+    return Anchor(custodian, text(value, "kind"), epoch, leaves, index, path, hour_ms)
 
 
 async def check_log(
@@ -158,7 +163,7 @@ async def check_log(
     Raises ClientError, BadDocument.
     """
     key = await chain.promise_key(custodian.account)
-    epoch = await chain.epoch()
+    epoch = (await chain.clock()).epoch
     anchors: dict[bytes, Anchor] = {}
     own: list[LoggedAccess] = []
     for each in entries:

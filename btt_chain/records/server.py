@@ -7,7 +7,7 @@
 | `GET /fhir/metadata` | CapabilityStatement |
 | `GET /fhir/TYPE?...`, `GET /fhir/TYPE/ID` | with the bearer token of a session |
 
-The facade sends records in the open: it listens on the loopback unless told otherwise, and belongs
+The facade sends records in the open: it listens on the loopback by default, and belongs
 behind a proxy with TLS. Messages are sealed, and need none. Limits: `MAX_MESSAGE` bytes of a
 message, `MAX_OPEN` requests at once, `RATE` requests a second of an address, `READ_SECONDS` for a
 body.

@@ -77,7 +77,7 @@ def test_a_wallet_of_blindrsa_ts_gets_a_voucher_of_our_facility(peer: Peer) -> N
     modulus = key.public.n.to_bytes(256, "big")
     made = peer.ask("blind", modulus=modulus, message=UNSIGNED.message(GENESIS))
     prepared, blinded, inverse = (
-        bytes.fromhex(made[name]) for name in ("prepared", "blinded", "inverse")
+        bytes.fromhex(str(made[name])) for name in ("prepared", "blinded", "inverse")
     )
     signed = blind.blind_sign(key, blinded)
     signature = peer.get(

@@ -93,6 +93,7 @@ CLI_FORMS = (
     "btt-chain card new -o card.key",
     "btt-chain payfi queue",
     "btt-chain gov status",
+    "btt-chain records list --kind consent",
     "btt-chain upgrade status",
     "btt-chain network init entries/ --chain",
     "btt-chain build-spec --chain dev",
@@ -125,6 +126,7 @@ UPGRADE = "needs a database or a specification of its own: tests/unit/cli/test_u
 LISTED = "needs an asset that is traded, and a judged issuer: tests/unit/cli/test_asset_commands.py"
 ATTESTED = "needs a provider: tests/unit/cli/test_oracle_commands.py"
 FEEDERS = "starts a network of processes: tests/devnet/test_devnet_feeders.py"
+VAULTS = "needs several vaults and a custodian: tests/unit/cli/test_records_commands.py"
 OFFLINE = "needs the database of a stopped node: tests/unit/cli/test_on_a_chain.py"
 PROXIED = "a public node: tests/unit/cli/test_node_process.py"
 NOT_RUN = {
@@ -151,6 +153,12 @@ NOT_RUN = {
         "make bench-compare": BENCH,
         'B=".venv/bin/python': BENCH,
     },
+    "docs/records.md": {
+        "btt-chain records share --custodian": VAULTS,
+        "btt-chain records guardian split": VAULTS,
+        "btt-chain records open consent.json": VAULTS,
+        "btt-chain records init --vault hospital": VAULTS,
+    },
     "docs/testing.md": {
         "btt-chain devnet up": NETWORK,
         "make hostile": ATTACKS,
@@ -171,10 +179,19 @@ FILES = {
     "a.txt": "0.40",
     "b.json": '{"btt": {"cny": "0.41"}}',
     "c.json": '{"last": [0.42]}',
+    "visit.json": '{"resourceType": "Observation", "id": "o1", "status": "final", "code": {"text": '
+    '"Glucose"}, "category": [{"coding": [{"code": "laboratory"}]}]}',
 }
 """Files that a reader has, by name."""
 ALICE = "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"
-VALUES = {"ADDRESS": ALICE, "STASH_ADDRESS": ALICE, "/var/lib/btt": "data"}
+READER = (
+    "btt-vault:ibjeceDreMy9xfYXek6lVEp2yqTj1mkfyfYCDeZgzH81"
+    "40T1Bk9wAhhMvoqf03fi1X2gutYIM0CKnVWGzuXcmg"
+)
+"""The public id of a vault."""
+VALUES = {
+    "ADDRESS": ALICE, "STASH_ADDRESS": ALICE, "/var/lib/btt": "data", "DOCTORS_VAULT": READER,
+}  # fmt: skip
 """Replacements of words, or of their beginnings."""
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from btt_chain.client.errors import Disconnected
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.records.chain import MAX_LATE, Root, TooLate
+from btt_chain.records.chain import MAX_LATE, ChainClock, Root, TooLate
 from btt_chain.records.custodian.batches import Batch
 from btt_chain.records.custodian.machine import Block, View
 from support.records import NOW_MS
@@ -51,9 +51,9 @@ class MemoryChain:
 
     # ---- as RecordsChain
 
-    async def epoch(self) -> int:
+    async def clock(self) -> ChainClock:
         """The epoch of the clock."""
-        return self.now_ms // HOUR_MS
+        return ChainClock(self.now_ms // HOUR_MS, HOUR_MS)
 
     async def view(self) -> View:
         """The present head."""
@@ -78,7 +78,7 @@ class MemoryChain:
 
     async def anchor(self, batch: Batch, root: Root) -> None:
         """Take a root as the pallet does: ended epochs, in order, not too late."""
-        epoch = await self.epoch()
+        epoch = self.now_ms // HOUR_MS
         assert batch.epoch < epoch
         if batch.epoch < epoch - MAX_LATE:
             raise TooLate("HealthRecords.TooOld")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from btt_chain.client.errors import ClientError
-from btt_chain.records.chain import MAX_LATE, RecordsChain, Root, TooLate
+from btt_chain.records.chain import MAX_LATE, ChainClock, RecordsChain, Root, TooLate
 from btt_chain.records.custodian.batches import (
     Anchor,
     Anchored,
@@ -36,6 +36,7 @@ class Anchoring:
         self._chain = chain
         self._account = account
         self._now_ms = now_ms
+        self._hour_ms = 0
         self._schedule: Schedule | None = None
 
     @property
@@ -53,8 +54,9 @@ class Anchoring:
         self._ledger.add(kind, leaf, self.epoch)
         return self.epoch
 
-    def on_epoch(self, epoch: int) -> list[Batch]:
-        """Take in the chain's epoch, and return the batches to anchor now."""
+    def on_clock(self, clock: ChainClock) -> list[Batch]:
+        """Take in the chain's time, and return the batches to anchor now."""
+        epoch, self._hour_ms = clock.epoch, clock.hour_ms
         if self._schedule is None:
             old = {each for each in self._ledger.unanchored() if each.epoch < epoch}
             self._schedule = Schedule(epoch, MAX_LATE, open=old)
@@ -68,7 +70,7 @@ class Anchoring:
         return due
 
     async def anchor(self, batch: Batch) -> None:
-        """Anchor a batch that `on_epoch` returned; a failure is tried again later."""
+        """Anchor a batch that `on_clock` returned; a failure is tried again later."""
         schedule = self._schedule
         if schedule is None:
             return
@@ -98,7 +100,7 @@ class Anchoring:
             return None
         path = tuple(each.hex() for each in tree.proof(index))
         anchor = indexes.Anchor(
-            self._account.hex(), kind.label, batch.epoch, len(tree), index, path
+            self._account.hex(), kind.label, batch.epoch, len(tree), index, path, self._hour_ms
         )
         found: dict[str, Json] = {**asdict(anchor), "path": list(path), "leaf": leaf.hex()}
         return found

@@ -5,7 +5,7 @@ The kinds of messages, each answered by one of kind `KIND-answer`, or `refused`:
 
 | kind | by | body | answer |
 |---|---|---|---|
-| deposit | an admitted patient | resources, grants | numbers of both |
+| deposit | an admitted patient | resources, their leaves, grants | numbers of both |
 | access | a reader | purpose, query; grant, or the patient | resources, entry, promise |
 | session | a reader | purpose, grant | token for the facade, scopes, lifetime |
 | log | a patient or a reader | | own entries, and where they are anchored |
@@ -116,7 +116,7 @@ class Custodian:
         """Read the head, check open sessions, and anchor what is due. Raises ClientError."""
         self._deciding.on_view(await self._chain.view())
         self._deciding.tick()
-        batches = self._anchoring.on_epoch(await self._chain.epoch())
+        batches = self._anchoring.on_clock(await self._chain.clock())
         for entry in self.vault.index.all():
             if entry.kind == library.RECORD and entry.leaf not in self._adopted:
                 self._anchoring.add(Kind.RECORDS, bytes.fromhex(entry.leaf))
@@ -185,6 +185,12 @@ class Custodian:
         )
         for entry in done.added:
             self._anchoring.add(Kind.RECORDS, bytes.fromhex(entry.leaf))
+        leaves = items(message.body.get("leaves", []))
+        if len(leaves) > len(resources):
+            raise AccessDenied("a deposit has a leaf for each resource at most")
+        for leaf in leaves:
+            # The patient's own commitments: only the patient has their salts.
+            self._anchoring.add(Kind.RECORDS, octets({"leaf": leaf}, "leaf", 32))
         grants = [
             SignedGrant.from_document(objects(each))
             for each in items(message.body.get("grants", []))

@@ -28,14 +28,14 @@ LIFECYCLE: Final = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
 PROVENANCE_AGENT: Final = "http://terminology.hl7.org/CodeSystem/provenance-participant-type"
 SIGNATURE_TYPE: Final = "urn:iso-astm:E1762-95:2013"
 TIMESTAMP: Final = "1.2.840.10065.1.12.1.17"
-EPOCH_S: Final = 3_600
 
 
 def provenance_of(
     entry: Entry, anchor: Anchor, salt: bytes | None, version: FhirVersion = FhirVersion.R5
 ) -> Resource:
     """Return the Provenance of an entry under an anchor."""
-    when = datetime.fromtimestamp((anchor.epoch + 1) * EPOCH_S, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    end = datetime.fromtimestamp((anchor.epoch + 1) * anchor.hour_ms // 1_000, UTC)
+    when = end.strftime("%Y-%m-%dT%H:%M:%SZ")
     custodian: Resource = {"identifier": {"system": ACCOUNT, "value": anchor.custodian}}
     signature: dict[str, Json] = {
         "type": [{"system": SIGNATURE_TYPE, "code": TIMESTAMP}],

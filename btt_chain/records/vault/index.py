@@ -42,6 +42,8 @@ class Anchor:
     index: int
     path: tuple[str, ...]
     """Hashes of the siblings, in hex."""
+    hour_ms: int
+    """Length of an epoch of the chain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,12 @@ def _entry(value: Json) -> Entry:
 
 def _anchor(value: Json) -> Anchor:
     path = tuple(str(each) for each in items(member(value, "path")))
-    epoch, leaves, index = (number(value, name) for name in ("epoch", "leaves", "index"))
-    return Anchor(text(value, "custodian"), text(value, "kind"), epoch, leaves, index, path)
+    epoch, leaves, index, hour_ms = (
+        number(value, name) for name in ("epoch", "leaves", "index", "hour_ms")
+    )
+    return Anchor(
+        text(value, "custodian"), text(value, "kind"), epoch, leaves, index, path, hour_ms
+    )
 
 
 def _aad(vault: VaultId, what: bytes) -> bytes:

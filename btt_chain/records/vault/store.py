@@ -74,14 +74,17 @@ def create(folder: Path, keys: VaultKeys, password: Password | None) -> None:
     make_private_folder(folder)
     for name in FOLDERS:
         make_private_folder(folder / name)
-    protection: Password | bytes = secrets.token_bytes(KEY) if password is None else password
-    if isinstance(protection, bytes):
-        wiping.replace(folder / "owner.secret", protection.hex().encode() + b"\n")
-    sealed = seal(KEY_TYPE, "x25519", keys.id.seal, keys.seed, protection)
-    wiping.replace(folder / "owner.key", sealed.encode())
+    _write_owner(folder, keys, password)
     wiping.replace(folder / "index", indexes.encode(Index(), keys))
     public = {"format": FORMAT, "vault": str(keys.id)}
     wiping.replace(folder / "vault.json", json.dumps(public, indent=1).encode() + b"\n")
+
+
+def replace_key(folder: Path, keys: VaultKeys) -> None:
+    """Write the owner's key anew, without a password, after it was restored. Raises VaultError."""
+    if _id_of(folder) != str(keys.id):
+        raise VaultError(f"{folder} is no vault of these keys")
+    _write_owner(folder, keys, None)
 
 
 def needs_password(folder: Path) -> bool:
@@ -108,7 +111,9 @@ class Vault:
         """Open a vault. Raises VaultError for a wrong password or a damaged file, OSError."""
         is_protected = needs_password(folder)
         if is_protected and password is None:
-            raise VaultError(f"{folder} needs its password: --password-interactive asks for it")
+            raise VaultError(
+                f"{folder} needs its password: --vault-password-interactive asks for it"
+            )
         try:
             with Lock(folder / "lock"):
                 keys = _open_keys(folder, password if is_protected else None)
@@ -129,9 +134,9 @@ class Vault:
     # ---- reading
 
     def entries(self, kind: str | None = None) -> list[Entry]:
-        """Return the newest version of all entries of a kind, the oldest entry first."""
+        """Return the newest version of all entries of a kind, by time, type and logical id."""
         found = [each for each in self.index.entries.values() if kind in (None, each.kind)]
-        return sorted(found, key=lambda each: (each.added_ms, each.id))
+        return sorted(found, key=lambda each: (each.added_ms, each.type, each.logical, each.id))
 
     def entry(self, name: str, kind: str | None = None) -> Entry:
         """Return an entry by its id, the beginning of it, or the resource's own id.
@@ -315,6 +320,14 @@ def is_tombstone(raw: bytes, vault: VaultId) -> bool:
 def with_anchor(entry: Entry, anchor: indexes.Anchor) -> Entry:
     """Return the entry with another anchor."""
     return entry if anchor in entry.anchors else replace(entry, anchors=(*entry.anchors, anchor))
+
+
+def _write_owner(folder: Path, keys: VaultKeys, password: Password | None) -> None:
+    protection: Password | bytes = secrets.token_bytes(KEY) if password is None else password
+    if isinstance(protection, bytes):
+        wiping.replace(folder / "owner.secret", protection.hex().encode() + b"\n")
+    sealed = seal(KEY_TYPE, "x25519", keys.id.seal, keys.seed, protection)
+    wiping.replace(folder / "owner.key", sealed.encode())
 
 
 def _open_keys(folder: Path, password: str | None) -> VaultKeys:

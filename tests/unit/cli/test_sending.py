@@ -152,10 +152,10 @@ SENDING = {
     "identity set", "identity request", "identity judge",
     "identity appoint", "facility apply", "facility update", "facility leave",
     "facility confirm", "facility refuse", "facility suspend", "referral refer", "referral accept",
-    "referral claim", "referral withdraw", "referral attest",
+    "referral claim", "referral withdraw", "referral attest", "records register",
     "tx transfer", "tx call", "upgrade schedule", "work verify",
 }  # fmt: skip
-DAEMONS = {"provider run", "job gateway", "feeder"}
+DAEMONS = {"provider run", "job gateway", "feeder", "records serve"}
 """They run until they are stopped, and send by themselves."""
 NOT_SENDING = {
     "tx sign", "export-blocks", "key ceremony-entry", "key ceremony-sign", "pos",

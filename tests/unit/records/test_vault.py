@@ -171,7 +171,7 @@ def test_entries_are_found_by_id_beginning_and_logical_id(vault: Vault) -> None:
 
 def test_anchors_are_kept_in_the_index(vault: Vault) -> None:
     filled(vault)
-    anchor = Anchor("aa" * 32, "records", 499_000, 64, 3, ("bb" * 32,) * 6)
+    anchor = Anchor("aa" * 32, "records", 499_000, 64, 3, ("bb" * 32,) * 6, 3_600_000)
     entry = with_anchor(vault.entry("o1"), anchor)
     assert with_anchor(entry, anchor) == entry
     vault.update([entry])

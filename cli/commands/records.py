@@ -1,0 +1,232 @@
+"""`btt-chain records`: health records in an encrypted vault."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.commands.records_access import log, open_, share, verify
+from cli.commands.records_consent import consent
+from cli.commands.records_custodian import admit, register, serve
+from cli.commands.records_guardian import guardian
+from cli.common import show
+from cli.common.errors import Mistyped, Refused
+from cli.common.options import Group, examples, json_option
+from cli.common.vaults import (
+    as_refusals,
+    folder_of,
+    now_ms,
+    open_vault,
+    password_of,
+    vault_options,
+    write_private,
+)
+
+if TYPE_CHECKING:
+    from btt_chain.records.vault.index import Entry
+
+VERSIONS = ("R5", "R4B")
+
+
+@click.group(cls=Group)
+def records() -> None:
+    """Keep health records encrypted, and decide who reads them.
+
+    Records never go to the chain. A vault is a folder on your machine; a custodian, such as your
+    hospital, answers the readers that your consents name, and anchors salted hashes.
+    """
+
+
+for command in (consent, share, open_, log, verify, guardian, admit, register, serve):
+    records.add_command(command)
+
+
+@examples(
+    "btt-chain records init", "btt-chain records init --vault clinic --vault-password-interactive"
+)
+@records.command()
+@vault_options
+@json_option
+def init(as_json: bool, **options: object) -> None:
+    """Make a vault, and print its public id.
+
+    Without a password the key lies beside the vault: the folder then has to stay private.
+    """
+    from btt_chain.keystore.sealed import Password
+    from btt_chain.records.keys import VaultKeys
+    from btt_chain.records.vault.store import create
+
+    folder, word = folder_of(options), password_of(options)
+    keys = VaultKeys.generate()
+    with as_refusals():
+        create(folder, keys, None if word is None else Password(word))
+    if as_json:
+        show.document({"vault": str(keys.id), "folder": str(folder)})
+        return
+    show.record({"vault": str(keys.id), "folder": str(folder)})
+    if word is None:
+        show.note("without a password: who reads the folder reads the records")
+
+
+@examples("btt-chain records id")
+@records.command("id")
+@vault_options
+def id_(**options: object) -> None:
+    """Print the vault's public id: others grant, wrap and send to it."""
+    with open_vault(options) as vault:
+        click.echo(str(vault.id))
+
+
+@examples(
+    "btt-chain records import bundle.json",
+    "btt-chain records import visit.json --fhir R4B --patient btt-vault:...",
+)
+@records.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--fhir", type=click.Choice(VERSIONS), help="Accept this version only.")
+@click.option("--patient", metavar="VAULT", help="The patient, if the vault is a custodian's.")
+@vault_options
+@json_option
+def import_(
+    file: Path, fhir: str | None, patient: str | None, as_json: bool, **options: object
+) -> None:
+    """Validate and store the resources of a FHIR Bundle, or one resource: all, or none.
+
+    A resource that the vault has with another content becomes its next version.
+    """
+    from btt_chain.records import library
+    from btt_chain.records.custodian.service import PATIENTS
+    from btt_chain.records.documents import read_document
+    from btt_chain.records.fhir.validation import FhirVersion
+    from btt_chain.records.keys import VaultId
+
+    with open_vault(options) as vault:
+        subject = None if patient is None else VaultId.parse(patient)
+        if patient is not None:
+            known = vault.index.facts.get(PATIENTS, "").split()
+            vault.index.facts[PATIENTS] = " ".join(dict.fromkeys([*known, patient]))
+        done = library.import_resources(
+            vault, library.resources_of(read_document(file)), now_ms(),
+            version=None if fhir is None else FhirVersion(fhir), subject=subject,
+        )  # fmt: skip
+    if as_json:
+        added = [_facts(each) for each in done.added]
+        show.document({"added": added, "unchanged": done.unchanged})
+        return
+    show.good(f"{len(done.added)} stored, {done.unchanged} unchanged")
+
+
+@examples("btt-chain records list", "btt-chain records list --kind consent --json")
+@records.command("list")
+@click.option("--kind", type=click.Choice(["record", "consent", "access", "received"]))
+@vault_options
+@json_option
+def list_(kind: str | None, as_json: bool, **options: object) -> None:
+    """List what the vault has."""
+    with open_vault(options) as vault:
+        entries = vault.entries(kind)
+    if as_json:
+        show.document([_facts(each) for each in entries])
+        return
+    if not entries:
+        show.note("the vault has none; `btt-chain records import` stores some")
+        return
+    show.table(
+        ["id", "kind", ">version", "fhir", "title", ">anchors"],
+        [
+            [each.id[:8], each.kind, str(each.version), each.fhir, each.title,
+             str(len(each.anchors))]
+            for each in entries
+        ],
+    )  # fmt: skip
+
+
+@examples("btt-chain records show 3fa0c1d2")
+@records.command("show")
+@click.argument("entry")
+@vault_options
+def show_(entry: str, **options: object) -> None:
+    """Print the content of an entry as JSON, in clear."""
+    with open_vault(options) as vault:
+        click.echo(vault.read(vault.entry(entry)).data.decode())
+
+
+@examples("btt-chain records erase 3fa0c1d2", "btt-chain records erase o1 o2 --yes")
+@records.command("erase")
+@click.argument("names", metavar="ENTRY...", nargs=-1, required=True)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@vault_options
+@json_option
+def erase(names: tuple[str, ...], yes: bool, as_json: bool, **options: object) -> None:
+    """Erase entries with all their versions: contents, keys and salts, in backups, too.
+
+    What was anchored is meaningless afterwards. docs/records.md lists disks that keep old blocks.
+    """
+    with open_vault(options) as vault:
+        entries = [vault.entry(name) for name in names]
+        if not yes:
+            if as_json:
+                raise Mistyped("add --yes to erase")
+            titles = ", ".join(each.title for each in entries)
+            click.confirm(f"Erase {titles} for ever?", abort=True, err=True)
+        pending: list[str] = []
+        for each in entries:
+            pending = vault.erase(each, now_ms())
+    if as_json:
+        show.document({"erased": [each.id for each in entries], "pending": pending})
+    else:
+        show.good(f"{len(entries)} erased")
+    if pending:
+        raise Refused(
+            f"not erased in the backups {', '.join(pending)}, which are not there: "
+            "`btt-chain records backup` completes it"
+        )
+
+
+@examples("btt-chain records backup /mnt/stick/vault")
+@records.command("backup")
+@click.argument("target", type=click.Path(file_okay=False, path_type=Path))
+@vault_options
+def backup(target: Path, **options: object) -> None:
+    """Copy the vault, encrypted, to a folder, which later erasures reach."""
+    with open_vault(options) as vault:
+        pending = vault.back_up(target)
+    show.good(f"copied to {target}")
+    if pending:
+        raise Refused(f"erasures still wait for {', '.join(pending)}")
+
+
+@examples("btt-chain records export -o all.json", "btt-chain records export --fhir R4B")
+@records.command("export")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--fhir", type=click.Choice(VERSIONS), default="R5", show_default=True)
+@click.option("--with-salts", is_flag=True, help="With the salts, which prove the anchors.")
+@vault_options
+def export(output: Path | None, fhir: str, with_salts: bool, **options: object) -> None:
+    """Write all as one FHIR Bundle in clear: records, Consents, AuditEvents, Provenances."""
+    from btt_chain.records import library
+    from btt_chain.records.canonical import canonical
+    from btt_chain.records.fhir.validation import FhirVersion
+
+    with open_vault(options) as vault:
+        done = library.export(vault, FhirVersion(fhir), with_salts=with_salts)
+    raw = canonical(done.bundle) + b"\n"
+    if output is None:
+        click.echo(raw.decode(), nl=False)
+    else:
+        write_private(output, raw)
+        show.good(f"{len(json.loads(raw)['entry'])} resources in {output}")
+    if done.left_out:
+        show.note(f"not valid in {fhir}, left out: {', '.join(done.left_out)}")
+
+
+def _facts(entry: Entry) -> dict[str, object]:
+    return {
+        "id": entry.id, "kind": entry.kind, "version": entry.version, "type": entry.type,
+        "fhir": entry.fhir, "resource": entry.logical, "title": entry.title,
+        "addedMs": entry.added_ms, "leaf": entry.leaf, "patient": entry.subject,
+        "anchors": len(entry.anchors), "revoked": entry.revoked,
+    }  # fmt: skip

@@ -1,0 +1,294 @@
+"""`btt-chain records share|open|log|verify`: readers, custodians and their logs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cli.common import show
+from cli.common.errors import ExitCode, Mistyped, Refused
+from cli.common.options import connection_options, examples, json_option
+from cli.common.vaults import (
+    custodian_option,
+    now_ms,
+    open_custodian,
+    open_vault,
+    run,
+    vault_options,
+    write_private,
+)
+
+if TYPE_CHECKING:
+    from btt_chain.records.accesses import LoggedAccess, Row
+    from btt_chain.records.documents import Json, Resource
+    from btt_chain.records.vault.index import Entry
+    from btt_chain.records.vault.store import Vault
+
+BATCH: Final = 200
+"""Resources in one message."""
+
+
+@examples("btt-chain records share --custodian https://records.clinic.example")
+@click.command()
+@click.argument("names", metavar="ENTRY...", nargs=-1)
+@custodian_option
+@vault_options
+@json_option
+def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: object) -> None:
+    """Send records and consents to a custodian: those named, or all of them.
+
+    The custodian can read them; it answers the readers that your consents name.
+    """
+    from btt_chain.records import library
+    from btt_chain.records.documents import parse
+
+    async def work(vault: Vault) -> list[Resource]:
+        entries = [vault.entry(each) for each in names] or vault.entries()
+        own = [each for each in entries if each.kind == library.RECORD]
+        found = [parse(vault.read(each).data) for each in own]
+        leaves: list[Json] = [each.leaf for each in own]
+        grants = [library.read_grant(vault, each)[0].document() for each in entries
+                  if each.kind == library.CONSENT and not each.revoked]  # fmt: skip
+        answers = []
+        async with open_custodian(custodian, vault) as remote:
+            for at in range(0, max(len(found), 1), BATCH):
+                body: Resource = {
+                    "resources": found[at : at + BATCH], "leaves": leaves[at : at + BATCH],
+                    "grants": [] if at else grants,
+                }  # fmt: skip
+                answers.append(await remote.ask("deposit", body))
+        return answers
+
+    with open_vault(options) as vault:
+        answers = run(work(vault))
+    added = sum(int(str(each["added"])) for each in answers)
+    grants = int(str(answers[0]["grants"]))
+    if as_json:
+        show.document({"added": added, "grants": grants})
+    else:
+        show.good(f"{added} records and {grants} consents are with the custodian")
+
+
+@examples(
+    "btt-chain records open consent.json 'Observation?category=laboratory' \\",
+    "  --custodian https://records.clinic.example --purpose TREAT",
+    "btt-chain records open --emergency btt-vault:... Observation --custodian http://127.0.0.1:8480",
+)
+@click.command("open")
+@click.argument("words", metavar="[CONSENT] QUERY", nargs=-1, required=True)
+@custodian_option
+@click.option("--purpose", default="TREAT", show_default=True, help="A purpose of the consent.")
+@click.option("--emergency", metavar="VAULT", help="The patient; without a consent, logged so.")
+@click.option("--keep", is_flag=True, help="Store the records in the own vault, too.")
+@vault_options
+def open_(
+    words: tuple[str, ...], custodian: str, purpose: str, emergency: str | None, keep: bool,
+    **options: object,
+) -> None:  # fmt: skip
+    """Read a patient's records from a custodian, under a consent, and print them as a Bundle.
+
+    The custodian's promise that the access is logged is checked, and kept in the vault.
+    """
+    from btt_chain.records import library
+    from btt_chain.records.accesses import LoggedAccess
+    from btt_chain.records.canonical import canonical
+    from btt_chain.records.documents import read_document
+    from btt_chain.records.grants import EMERGENCY
+    from btt_chain.records.shapes import items, objects
+    from btt_chain.records.signed_grants import SignedGrant
+
+    if len(words) != (1 if emergency else 2):
+        raise Mistyped("give the file of the consent and a query, as Observation/o1")
+    body: dict[str, Json] = {"query": words[-1], "purpose": purpose}
+    if emergency:
+        body |= {"purpose": EMERGENCY, "patient": emergency}
+
+    async def work(vault: Vault) -> list[Resource]:
+        if not emergency:
+            signed = SignedGrant.from_document(read_document(Path(words[0])))
+            signed.grant()
+            body["grant"] = signed.document()
+        async with open_custodian(custodian, vault) as remote:
+            answer = await remote.ask("access", body)
+        logged = LoggedAccess.from_document(answer["access"])
+        if not logged.is_promised(remote.facts.promise_key, remote.facts.chain):
+            raise Refused("the custodian gave no valid promise: report it to the patient")
+        library.store_access(vault, logged, f"{logged.access.purpose} {words[-1]}")
+        found = [objects(each) for each in items(answer["resources"])]
+        if keep:
+            library.import_resources(
+                vault, found, now_ms(), subject=logged.access.patient, kind=library.RECEIVED
+            )
+        return found
+
+    with open_vault(options) as vault:
+        found = run(work(vault))
+    bundle: Resource = {
+        "resourceType": "Bundle", "type": "collection",
+        **({"entry": [{"resource": each} for each in found]} if found else {}),
+    }  # fmt: skip
+    click.echo(canonical(bundle).decode())
+
+
+@examples(
+    "btt-chain records log --custodian https://records.clinic.example --copy reader.log",
+    "btt-chain records log --for btt-vault:... -o reader.log",
+)
+@click.command()
+@click.option("--custodian", metavar="URL", help="The custodian whose log is checked.")
+@click.option(
+    "--copy", "copies", multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A reader's entries for you, as `--for` writes them.",
+)  # fmt: skip
+@click.option("--for", "patient", metavar="VAULT", help="Write own entries for a patient instead.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path))
+@vault_options
+@connection_options
+@json_option
+def log(
+    custodian: str | None, copies: tuple[Path, ...], patient: str | None, output: Path | None,
+    url: str, timeout: float, as_json: bool, **options: object,
+) -> None:  # fmt: skip
+    """Print who read your records, checked against the chain; exit code 1 if something is missing.
+
+    An entry that a reader has and the custodian has not, and one without its root in time, are
+    shown: the promise is the proof of it.
+    """
+    with open_vault(options) as vault:
+        if patient is not None:
+            if output is None:
+                raise Mistyped("--for needs --output")
+            show.good(f"{_write_copies(vault, patient, output)} entries are in {output}")
+            return
+        if custodian is None:
+            raise Mistyped("name the --custodian")
+        rows = run(_checked_log(vault, custodian, [_read_copies(vault, each) for each in copies],
+                                url, timeout))  # fmt: skip
+    if as_json:
+        show.document([_row(each) for each in rows])
+    elif rows:
+        show.table(
+            ["time", "reader", "purpose", "query", ">records", "state", "missing"],
+            [[str(value) for value in _row(each).values()] for each in rows],
+        )
+    else:
+        show.note("no access to your records there")
+    if not all(_is_well(each) for each in rows):
+        raise click.exceptions.Exit(ExitCode.REFUSED)
+
+
+@examples("btt-chain records verify --custodian https://records.clinic.example")
+@click.command()
+@custodian_option
+@vault_options
+@connection_options
+@json_option
+def verify(custodian: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+    """Fetch where the custodian anchored your consents and its entries, and check it on the chain.
+
+    The proofs are kept in the vault, and are part of `export`.
+    """
+    with open_vault(options) as vault:
+        counts = run(_verify(vault, custodian, url, timeout))
+    if as_json:
+        show.document(counts)
+    else:
+        show.record({name: str(value) for name, value in counts.items()})
+    if counts["invalid"]:
+        raise click.exceptions.Exit(ExitCode.REFUSED)
+
+
+async def _verify(vault: Vault, custodian: str, url: str, timeout: float) -> dict[str, int]:
+    from btt_chain.records import library
+    from btt_chain.records.chain import NodeRecords
+    from btt_chain.records.remote import anchor_of, is_anchored
+    from btt_chain.records.shapes import items
+    from btt_chain.records.vault.store import with_anchor
+    from cli.common.session import open_chain
+
+    kinds = {library.CONSENT: "consents", library.ACCESS: "accesses", library.RECORD: "records"}
+    entries = [each for each in vault.index.all() if each.kind in kinds and each.leaf]
+    counts = {"anchored": 0, "pending": 0, "invalid": 0}
+    changed: list[Entry] = []
+    async with open_custodian(custodian, vault) as remote, open_chain(url, timeout) as chain:
+        node = NodeRecords(chain)
+        for at in range(0, len(entries), BATCH):
+            part = entries[at : at + BATCH]
+            leaves: list[Json] = [{"kind": kinds[each.kind], "leaf": each.leaf} for each in part]
+            answer = await remote.ask("anchors", {"leaves": leaves})
+            for entry, value in zip(part, items(answer["anchors"]), strict=True):
+                anchor = anchor_of(value)
+                if anchor is None:
+                    counts["pending"] += 1
+                elif await is_anchored(node, bytes.fromhex(entry.leaf), anchor):
+                    counts["anchored"] += 1
+                    changed.append(with_anchor(entry, anchor))
+                else:
+                    counts["invalid"] += 1
+    vault.update(changed)
+    return counts
+
+
+# ---- logs
+
+
+async def _checked_log(
+    vault: Vault, custodian: str, copies: list[list[LoggedAccess]], url: str, timeout: float
+) -> list[Row]:
+    from btt_chain.records.chain import NodeRecords
+    from btt_chain.records.remote import check_log
+    from btt_chain.records.shapes import items
+    from cli.common.session import open_chain
+
+    async with open_custodian(custodian, vault) as remote, open_chain(url, timeout) as chain:
+        entries = items((await remote.ask("log", {}))["entries"])
+        own = [each for part in copies for each in part]
+        return await check_log(NodeRecords(chain), remote.facts, entries, own)
+
+
+def _write_copies(vault: Vault, patient: str, output: Path) -> int:
+    """Seal the own entries about a patient for its vault; return their number."""
+    from btt_chain.records import library
+    from btt_chain.records.keys import VaultId
+    from btt_chain.records.messages import send
+
+    to = VaultId.parse(patient)
+    logged = [library.read_access(vault, each) for each in vault.entries(library.ACCESS)]
+    found: list[Json] = [each.document() for each in logged if each.access.patient == to]
+    sealed, _ = send(vault.keys, to, b"", "copies", {"entries": found}, now_ms())
+    write_private(output, sealed)
+    return len(found)
+
+
+def _read_copies(vault: Vault, path: Path) -> list[LoggedAccess]:
+    from btt_chain.records.accesses import LoggedAccess
+    from btt_chain.records.messages import MAX_FILE, receive
+    from btt_chain.records.shapes import items, member
+
+    with path.open("rb") as file:
+        sealed = file.read(MAX_FILE)
+    message = receive(sealed, vault.keys, b"", now_ms(), window_ms=None)
+    return [LoggedAccess.from_document(each) for each in items(member(message.body, "entries"))]
+
+
+def _is_well(row: Row) -> bool:
+    """Return True if nothing is missing about an entry."""
+    from btt_chain.records.accesses import Status
+
+    return row.in_custodians_log and row.status in (Status.ANCHORED, Status.PENDING)
+
+
+def _row(row: Row) -> dict[str, object]:
+    from datetime import UTC, datetime
+
+    access = row.access
+    moment = datetime.fromtimestamp(access.time_ms // 1_000, UTC)
+    missing = "" if row.in_custodians_log else "in the custodian's log"
+    return {
+        "time": f"{moment:%Y-%m-%d %H:%M:%S}", "reader": str(access.reader)[:22],
+        "purpose": access.purpose, "query": access.query, "records": len(access.records),
+        "state": row.status.value, "missing": missing,
+    }  # fmt: skip

@@ -1,0 +1,147 @@
+"""`btt-chain records consent`: grants of reading, and their revocation."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.commands.gov_calls import submit_call
+from cli.common import show
+from cli.common.errors import Refused
+from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.sending import sending_options
+from cli.common.vaults import now_ms, open_vault, vault_options, write_private
+
+if TYPE_CHECKING:
+    from btt_chain.records.grants import Grant
+
+
+@click.group(cls=Group)
+def consent() -> None:
+    """Grant reading, and revoke it."""
+
+
+@examples(
+    'btt-chain records consent grant --to btt-vault:... --scope "patient/Observation.rs" \\',
+    "  --purpose TREAT --until 180d -o consent.json",
+)
+@consent.command("grant")
+@click.option("--to", "grantee", required=True, metavar="VAULT", help="The reader's vault.")
+@click.option(
+    "--scope", "scopes", required=True, multiple=True,
+    help='A scope of SMART v2, as "patient/Observation.rs?category=laboratory".',
+)  # fmt: skip
+@click.option("--purpose", "purposes", required=True, multiple=True, help="TREAT, HRESCH, ...")
+@click.option(
+    "--until",
+    required=True,
+    metavar="DATE",
+    help="The last day, or a number of days as 180d; five years at most.",
+)
+@click.option("--at", "custodian", metavar="VAULT", help="The only custodian that may answer.")
+@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@vault_options
+@json_option
+def grant(
+    grantee: str, scopes: tuple[str, ...], purposes: tuple[str, ...], until: str,
+    custodian: str | None, output: Path, as_json: bool, **options: object,
+) -> None:  # fmt: skip
+    """Sign a consent, and write the file for the reader.
+
+    The secret that revokes it stays in the vault.
+    """
+    from btt_chain.records import library
+    from btt_chain.records.canonical import canonical
+    from btt_chain.records.grants import Grant
+    from btt_chain.records.keys import VaultId
+    from btt_chain.records.scopes import parse_scopes
+
+    now = datetime.now(UTC).replace(microsecond=0)
+    with open_vault(options) as vault:
+        wanted = Grant(
+            str(uuid.uuid4()), vault.id, VaultId.parse(grantee),
+            None if custodian is None else VaultId.parse(custodian), parse_scopes(scopes),
+            purposes, now, _end(until, now),
+        )  # fmt: skip
+        entry, signed = library.add_grant(vault, wanted, now_ms(), _title(wanted))
+        write_private(output, canonical(signed.document()) + b"\n")
+    if as_json:
+        show.document({"id": entry.id, "handle": "0x" + signed.handle.hex(), "file": str(output)})
+    else:
+        show.good(f"consent {entry.id[:8]} is in {output}")
+
+
+@examples("btt-chain records consent list")
+@consent.command("list")
+@vault_options
+@json_option
+def list_(as_json: bool, **options: object) -> None:
+    """List the consents of the vault."""
+    from btt_chain.records import library
+
+    with open_vault(options) as vault:
+        rows = [
+            (each, library.read_grant(vault, each)[0]) for each in vault.entries(library.CONSENT)
+        ]
+    if as_json:
+        show.document(
+            [
+                {"id": entry.id, "handle": "0x" + signed.handle.hex(), "title": entry.title,
+                 "revoked": entry.revoked}
+                for entry, signed in rows
+            ]
+        )  # fmt: skip
+        return
+    if not rows:
+        show.note("there is none; `btt-chain records consent grant` signs one")
+        return
+    show.table(
+        ["id", "consent", "state"],
+        [[each.id[:8], each.title, "revoked" if each.revoked else ""] for each, _ in rows],
+    )
+
+
+@examples("btt-chain records consent revoke 3fa0c1d2 --from //Alice")
+@consent.command("revoke")
+@click.argument("name", metavar="CONSENT")
+@vault_options
+@sending_options
+@connection_options
+@json_option
+def revoke(name: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+    """Publish the secret of a consent, from any account: every custodian then refuses it.
+
+    Nothing on the chain says whose consent it was. Use an account that is not known as yours.
+    """
+    from btt_chain.records import library
+
+    with open_vault(options) as vault:
+        entry = vault.entry(name, library.CONSENT)
+        _, secret = library.read_grant(vault, entry)
+        if secret is None:
+            raise Refused("only the vault of the patient can revoke this consent")
+        submit_call(
+            "HealthRecords", "revoke", {"secret": secret}, "the consent is revoked", url, timeout,
+            as_json, options,
+        )  # fmt: skip
+        vault.update([replace(entry, revoked=True)])
+
+
+def _end(text: str, now: datetime) -> datetime:
+    """Return the end of a consent that was typed as a date or a number of days."""
+    from btt_chain.records.grants import instant
+
+    days = text.removesuffix("d")
+    if text.endswith("d") and days.isdecimal() and len(days) <= 4:
+        return now + timedelta(days=int(days))
+    return instant(text)
+
+
+def _title(grant: Grant) -> str:
+    scopes = " ".join(map(str, grant.scopes))
+    return f"{scopes} for {', '.join(grant.purposes)} until {grant.until:%Y-%m-%d}"

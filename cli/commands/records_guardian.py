@@ -1,0 +1,87 @@
+"""`btt-chain records guardian`: shares of a vault's key, of which any two holders restore it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from cli.common import show
+from cli.common.errors import Refused
+from cli.common.options import Group, examples
+from cli.common.vaults import open_vault, vault_options, write_private
+
+
+@click.group(cls=Group)
+def guardian() -> None:
+    """Split the key of a vault among three vaults; any two of them restore it."""
+
+
+@examples(
+    "btt-chain records guardian split --holder btt-vault:... --holder btt-vault:... \\",
+    "  --holder btt-vault:... -o shares",
+)
+@guardian.command()
+@click.option("--holder", "holders", multiple=True, required=True, metavar="VAULT")
+@click.option(
+    "--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for the three shares.",
+)  # fmt: skip
+@vault_options
+def split(holders: tuple[str, ...], output: Path, **options: object) -> None:
+    """Write three shares, one for each pair of the three holders.
+
+    Each names the two vaults that open it, in order. A share opens for no other vault.
+    """
+    from btt_chain.keystore.files import make_private_folder
+    from btt_chain.records.canonical import canonical
+    from btt_chain.records.guardians import split as split_seed
+    from btt_chain.records.keys import VaultId
+
+    with open_vault(options) as vault:
+        shares = split_seed(vault.keys, tuple(VaultId.parse(each) for each in holders))
+    make_private_folder(output)
+    for number, share in enumerate(shares, 1):
+        write_private(output / f"share-{number}.json", canonical(share.document()) + b"\n")
+    show.good(f"three shares are in {output}")
+
+
+@examples("btt-chain records guardian open share-1.json -o for-the-other.json")
+@guardian.command("open")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@vault_options
+def open_(file: Path, output: Path, **options: object) -> None:
+    """Open a share as its first holder, for its second one."""
+    from btt_chain.records.canonical import canonical
+    from btt_chain.records.documents import read_document
+    from btt_chain.records.guardians import Share, open_first
+
+    with open_vault(options) as vault:
+        share = open_first(Share.from_document(read_document(file)), vault.keys)
+    write_private(output, canonical(share.document()) + b"\n")
+    show.good(f"{output} is for {share.second}")
+
+
+@examples("btt-chain records guardian restore for-the-other.json --copy backup")
+@guardian.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--copy", required=True, type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A backup of the vault; its key is replaced there, without a password.",
+)  # fmt: skip
+@vault_options
+def restore(file: Path, copy: Path, **options: object) -> None:
+    """Restore the key as the second holder, into a backup of the vault."""
+    from btt_chain.records.documents import read_document
+    from btt_chain.records.guardians import Share
+    from btt_chain.records.guardians import restore as restore_keys
+    from btt_chain.records.vault.store import replace_key
+
+    with open_vault(options) as vault:
+        keys = restore_keys(Share.from_document(read_document(file)), vault.keys)
+        try:
+            replace_key(copy, keys)
+        except FileNotFoundError:
+            raise Refused(f"{copy} is no backup of a vault") from None
+    show.good(f"{copy} opens without a password now")
