@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC
+from cli.commands.facility_points import COMMANDS
 from cli.commands.gov_calls import address_of, slot_now, submit_call
 from cli.commands.gov_view import when
 from cli.common import show
@@ -56,6 +57,10 @@ def facility() -> None:
     a bond; the technical track decides about its application. Hospitals that were active for
     thirty days count for the milestone burns.
     """
+
+
+for _command in COMMANDS:
+    facility.add_command(_command)
 
 
 # ---- queries

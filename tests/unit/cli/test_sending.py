@@ -151,8 +151,10 @@ SENDING = {
     "card register", "card freeze", "card activate", "card drop", "merchant bond", "merchant close",
     "identity set", "identity request", "identity judge",
     "identity appoint", "facility apply", "facility update", "facility leave",
-    "facility confirm", "facility refuse", "facility suspend", "referral refer", "referral accept",
-    "referral claim", "referral withdraw", "referral attest", "records register",
+    "facility confirm", "facility refuse", "facility suspend", "facility subscribe",
+    "facility keys", "facility close", "facility appeal", "points redeem",
+    "auditor enlist", "auditor retire", "auditor report", "referral refer",
+    "referral accept", "referral claim", "referral withdraw", "referral attest", "records register",
     "tx transfer", "tx call", "upgrade schedule", "work verify",
 }  # fmt: skip
 DAEMONS = {"provider run", "job gateway", "feeder", "records serve"}

@@ -1,0 +1,314 @@
+"""`btt-chain auditor`: be selected for audits, check opened evidence, report verdicts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cli.commands.gov_calls import submit_call
+from cli.common import show
+from cli.common.care import (
+    account_id,
+    care_folder,
+    care_folder_option,
+    current,
+    epoch_of,
+    folder_secret,
+    rules_of,
+    secret_option,
+    words,
+)
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.sending import Sender, sending_options
+from cli.common.types import Seconds
+from cli.common.working import work_chain
+
+if TYPE_CHECKING:
+    from btt_chain.care.auditing import Finding
+    from btt_chain.client.typed import RuntimeClient
+    from btt_chain.primitives.account import AccountId
+    from runtime.apis.incentives import AuditView
+
+KEY: Final = b"audit key"
+"""Purpose of the sealing key within an auditor's folder."""
+
+facility_argument = click.argument("facility", metavar="FACILITY")
+month_option = click.option(
+    "--month", type=click.IntRange(0, 1 << 31), help="[default: the month before this one]"
+)
+
+
+@click.group(cls=Group)
+def auditor() -> None:
+    """Check the evidence of facilities for which your institution was selected.
+
+    Auditors are registered facilities of the kind auditor that enlisted. What is opened to you is
+    sealed to your key; keep it confidential, and delete it when the audit has ended.
+    """
+
+
+@examples("btt-chain auditor enlist --secret secret.txt --from auditor.key")
+@auditor.command()
+@secret_option
+@care_folder_option
+@sending_options
+@connection_options
+@json_option
+def enlist(
+    secret: str, base_path: Path | None, url: str, timeout: float, as_json: bool,
+    **options: object,
+) -> None:  # fmt: skip
+    """Enlist for audits, with the key to which facilities seal what they open."""
+    from btt_chain.compute.blobs.sealing import public_of
+    from cli.common.session import run
+
+    sender = Sender.of(options, as_json)
+
+    async def work() -> str:
+        async with work_chain(url, timeout) as chain:
+            who = sender.pair.account_id
+            key = public_of(sealing_key(base_path, secret, chain.genesis, who))
+            return (await sender.submit(chain, "Incentives", "enlist", key=key)).block.hex()
+
+    block = run(work())
+    if as_json:
+        show.document({"block": "0x" + block})
+    else:
+        show.good(f"enlisted, in block 0x{block}")
+
+
+@examples("btt-chain auditor retire --from auditor.key")
+@auditor.command()
+@sending_options
+@connection_options
+@json_option
+def retire(url: str, timeout: float, as_json: bool, **options: object) -> None:
+    """Be selected no longer. Audits that you were selected for remain."""
+    submit_call("Incentives", "retire", {}, "retired", url, timeout, as_json, options)
+
+
+def sealing_key(base: Path | None, secret: str, genesis: bytes, who: bytes) -> bytes:
+    """Return the secret key to which facilities seal, made by the folder of an auditor."""
+    from btt_chain.care.vault import Vault
+
+    place = care_folder(base, "auditor", genesis, who) / "auditor.sqlite"
+    owner = b"auditor" + genesis + who
+    with words(), Vault.open(place, folder_secret(secret), owner) as vault:
+        return vault.derived(KEY)
+
+
+# ---- audits
+
+
+@examples("btt-chain auditor watch //Eve", "btt-chain auditor watch //Eve --once --json")
+@auditor.command()
+@click.argument("who", metavar="ACCOUNT")
+@click.option("--once", is_flag=True, help="Print the audits of now, and end.")
+@click.option(
+    "--interval", type=Seconds(1, 86_400), default=600.0, show_default=True,
+    help="Seconds between two looks.",
+)  # fmt: skip
+@connection_options
+@json_option
+def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_json: bool) -> None:
+    """Print the audits that wait for your verdict, until Ctrl-C."""
+    from btt_chain.primitives.ss58 import encode
+    from cli.common.session import run
+
+    async def work() -> None:
+        shown: set[tuple[bytes, int]] = set()
+        while True:
+            async with work_chain(url, timeout) as chain:
+                prefix = chain.chain.metadata.prefix
+                found = await audits_of(chain, account_id(who, prefix))
+            for view in found:
+                key = bytes(view.facility), int(view.month)
+                if key in shown:
+                    continue
+                shown.add(key)
+                facts = {
+                    "facility": encode(view.facility, prefix),
+                    "month": int(view.month),
+                    "until": int(view.audit.until),
+                }
+                if as_json:
+                    show.line(facts)
+                else:
+                    show.note(
+                        f"month {facts['month']} of {facts['facility']}: "
+                        f"report before slot {facts['until']}"
+                    )
+            if once:
+                if not found and not as_json:
+                    show.note("no audit waits for your verdict")
+                return
+            await asyncio.sleep(interval)
+
+    run(work())
+
+
+async def audits_of(chain: RuntimeClient, who: AccountId) -> list[AuditView]:
+    """Return the audits of the last month that wait for an auditor's verdict."""
+    from btt_chain.scale import u32
+    from runtime.apis.incentives import PAGE, IncentivesApi
+
+    month = u32(max(0, int((await current(chain)).month) - 1))
+    found: list[AuditView] = []
+    after: AccountId | None = None
+    while True:
+        page = await chain.api(IncentivesApi.epochs, month, after, u32(PAGE))
+        for each in page:
+            view = await chain.api(IncentivesApi.audit, each.facility, month)
+            if view is not None and _waits(view, who):
+                found.append(view)
+        if len(page) < PAGE:
+            return found
+        after = page[-1].facility
+
+
+def _waits(view: AuditView, who: AccountId) -> bool:
+    """Return True if an audit waits for the verdict of an auditor."""
+    return any(seat.auditor == who and seat.verdict is None for seat in view.audit.seats)
+
+
+@examples(
+    "btt-chain auditor verify //Bob --auditor //Eve --file 8eaf...sealed --secret secret.txt",
+    "btt-chain auditor verify //Bob --auditor //Eve --from-url https://clinic.example \\",
+    "    --devices devices.json --secret secret.txt",
+)
+@auditor.command()
+@facility_argument
+@click.option("--auditor", "who", required=True, metavar="ACCOUNT", help="Your account.")
+@month_option
+@click.option(
+    "--file", "sealed", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What the facility sealed to you.",
+)  # fmt: skip
+@click.option("--from-url", "address", help="The facility's `facility serve`, to fetch it from.")
+@click.option(
+    "--devices", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A JSON list of the keys of registered devices, in hex.",
+)  # fmt: skip
+@secret_option
+@care_folder_option
+@connection_options
+@json_option
+def verify(
+    facility: str, who: str, month: int | None, sealed: Path | None, address: str | None,
+    devices: Path | None, secret: str, base_path: Path | None, url: str, timeout: float,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Check what a facility opened, and print the verdict; `auditor report` sends it.
+
+    Without --file and --from-url the verdict is that nothing was opened. Exit code 1 if the month
+    does not pass.
+    """
+    from cli.common.session import run
+
+    if sealed is not None and address is not None:
+        raise Mistyped("give --file or --from-url, not both")
+
+    given = None if sealed is None else sealed.read_bytes()
+
+    async def work() -> Finding:
+        async with work_chain(url, timeout) as chain:
+            prefix = chain.chain.metadata.prefix
+            number = int((await current(chain)).month) - 1 if month is None else month
+            own = account_id(who, prefix)
+            key = sealing_key(base_path, secret, chain.genesis, own)
+            raw = given
+            if address is not None:
+                from btt_chain.care.fetch import opening_of
+
+                with words():
+                    raw = await opening_of(address, number, own)
+            return await finding_of(
+                chain, account_id(facility, prefix), number, raw, key, device_keys(devices)
+            )
+
+    found = run(work())
+    if as_json:
+        show.document({"verdict": found.result.value, "reason": found.reason, "index": found.index})
+    else:
+        show.record({"verdict": found.result.value, "reason": found.reason})
+    if found.result.value != "Pass":
+        raise click.exceptions.Exit(1)
+
+
+async def finding_of(
+    chain: RuntimeClient, facility: AccountId, month: int, sealed: bytes | None, key: bytes,
+    devices: frozenset[bytes] | None,
+) -> Finding:  # fmt: skip
+    """Return the finding about what a facility sealed. NotFound if there is no audit."""
+    from btt_chain.care import auditing
+    from btt_chain.care.errors import Damaged
+    from btt_chain.scale import u32
+    from runtime.apis.incentives import IncentivesApi
+
+    view = await chain.api(IncentivesApi.audit, facility, u32(month))
+    epoch = await epoch_of(chain, facility, month)
+    if view is None or epoch is None or epoch.epoch is None:
+        raise NotFound(f"there is no audit of month {month} of this facility now")
+    if sealed is None:
+        return auditing.Finding(auditing.Result.NOT_OPENED, "nothing was opened")
+    place = auditing.Place(chain.genesis, facility, month, view.audit.seed)
+    try:
+        opened = auditing.open_sealed(sealed, key, place)
+    except Damaged as error:
+        return auditing.Finding(auditing.Result.NOT_OPENED, str(error))
+    rules = {id: [rule] for id, rule in (await rules_of(chain)).items()}
+    committed = auditing.Committed(view.root, int(view.leaves), int(epoch.epoch.points))
+    return auditing.examine(opened, committed, place, auditing.Terms(rules, devices))
+
+
+def device_keys(path: Path | None) -> frozenset[bytes] | None:
+    """Return the keys of a JSON list; None without a file. Mistyped if it is none."""
+    if path is None:
+        return None
+    try:
+        found = json.loads(path.read_bytes())
+        return frozenset(bytes.fromhex(str(each).removeprefix("0x")) for each in found)
+    except (ValueError, TypeError, RecursionError):
+        raise Mistyped(f"{path} holds no JSON list of keys in hex") from None
+
+
+@examples(
+    "btt-chain auditor report //Bob pass --from auditor.key",
+    "btt-chain auditor report //Bob fail --index 17 --from auditor.key",
+)
+@auditor.command()
+@facility_argument
+@click.argument("verdict", type=click.Choice(("pass", "fail", "not-opened")))
+@click.option("--index", type=click.IntRange(0, (1 << 32) - 1), help="Index of the wrong leaf.")
+@month_option
+@sending_options
+@connection_options
+@json_option
+def report(
+    facility: str, verdict: str, index: int | None, month: int | None, url: str, timeout: float,
+    as_json: bool, **options: object,
+) -> None:  # fmt: skip
+    """Report your verdict. It is final; a wrong `fail` and silence are fined."""
+    from btt_chain.scale import u32
+    from cli.common.session import run
+    from runtime.pallets.incentives import Fail, NotOpened, Pass
+
+    if (verdict == "fail") != (index is not None):
+        raise Mistyped("--index goes with fail")
+
+    async def ask() -> tuple[AccountId, int]:
+        async with work_chain(url, timeout) as chain:
+            number = int((await current(chain)).month) - 1 if month is None else month
+            return account_id(facility, chain.chain.metadata.prefix), number
+
+    who, number = run(ask())
+    if number < 0:
+        raise Refused("no month is over yet")
+    found = Fail(u32(index)) if index is not None else Pass() if verdict == "pass" else NotOpened()
+    args: dict[str, object] = {"facility": who, "month": u32(number), "verdict": found}
+    submit_call("Incentives", "report_audit", args, "reported", url, timeout, as_json, options)
