@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from btt_chain.primitives.account import AccountId
-from runtime.accounts import DEVELOPMENT_FUND, EXCHANGE, GRANTS, TREASURY, pool_account
+from runtime.accounts import DEVELOPMENT_FUND, EXCHANGE, GRANTS, PAYFI, TREASURY, pool_account
 from runtime.pallets.balances import Balances, is_pool, sub_account
 from runtime.pallets.bounties import Bounties, Bounty
 from runtime.pallets.exchange import Exchange
+from runtime.pallets.payfi import PayFi
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.pallets.tokenomics.ledger import ALL_POOLS
 from runtime.pallets.treasury import Treasury
@@ -30,6 +31,8 @@ class PoolWatch:
         """Payments that the treasury approved, by number."""
         self._legs: list[Leg] = []
         """Payments out of pools in this block that no event explains yet."""
+        self._payment_fees = 0
+        """Fees of the payments that this block settled; several are taken together."""
 
     def look(self, hash: bytes) -> None:
         """Check the block that follows the one looked at last."""
@@ -40,6 +43,7 @@ class PoolWatch:
                     self._money[who] = self._money.get(who, 0) + amount
             self._note(event)
             self._explain(event)
+        self._take_payment_fees()
         assert not self._legs, "money left a pool, and no pallet reports why"
         runtime = self._chain.at(hash)
         for pool, money in self._money.items():
@@ -79,6 +83,13 @@ class PoolWatch:
                 assert len(given) <= 1
                 assert sum(amount for _, _, amount in given) <= free
                 self._legs = [leg for leg in self._legs if leg not in given]
+            case PayFi.Settled(merchant=to, net=net, fee=fee):
+                self._strike_payment(to, int(net))
+                self._payment_fees += int(fee)
+            case PayFi.Refunded(payer=to, amount=amount, settled=False):
+                self._strike_payment(to, int(amount))
+            case PayFi.Resolved(payer=to, to_payer=amount, late=False) if amount:
+                self._strike_payment(to, int(amount))
             case Exchange.AuctionHeld(fees=fees) if fees:
                 self._strike((EXCHANGE, None, int(fees)))
             case Vaults.Withdrawn(id=id, who=who, money=money):
@@ -94,6 +105,18 @@ class PoolWatch:
                 back = [leg for leg in self._legs if leg[:2] == (account, GRANTS)]
                 assert len(back) <= 1
                 self._legs = [leg for leg in self._legs if leg not in back]
+
+    def _strike_payment(self, to: AccountId, amount: int) -> None:
+        """Strike out what the pool of payments paid; the treasury has what creates no account."""
+        legs = [(PAYFI, to, amount), (PAYFI, TREASURY, amount)]
+        self._strike(next((leg for leg in legs if leg in self._legs), legs[0]))
+
+    def _take_payment_fees(self) -> None:
+        """Strike out the fees of settled payments, whose sum must be that of the events."""
+        fees = [leg for leg in self._legs if leg[:2] == (PAYFI, None)]
+        assert sum(amount for _, _, amount in fees) == self._payment_fees
+        self._legs = [leg for leg in self._legs if leg not in fees]
+        self._payment_fees = 0
 
     def _burn(self, who: AccountId, amount: int) -> None:
         """Strike out what was burned: of a pool, or by way of the development fund of a fee."""
