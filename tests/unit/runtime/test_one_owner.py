@@ -1,6 +1,6 @@
-"""An owner of everything never gains: referral, mining, dividends, contributions, fees together.
+"""An owner of everything never gains: referral, points, mining, dividends, contributions, fees.
 
-ANN, BEN and CHO are one person. ANN has nearly all stakes, and refers BEN; BEN is the
+ANN, BEN and CHO are one person. ANN has nearly all stakes and a clinic, and refers BEN; BEN is the
 referee, posts jobs and is a merchant; CHO is the provider, verifier and customer. DEE is an honest
 staker, who votes as ANN does.
 """
@@ -8,6 +8,7 @@ staker, who votes as ANN does.
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from random import Random
 
@@ -17,8 +18,10 @@ from hypothesis import strategies as st
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import codec, u8, u16, u32, u128
+from btt_chain.primitives.point_voucher import Denomination, PointVoucher
+from btt_chain.scale import codec, u8, u16, u32, u64, u128
 from runtime.frame import signed
+from runtime.pallets.facilities import Kind, Size
 from runtime.pallets.identity import Data, IdentityInfo, KnownGood
 from runtime.pallets.jobs import JobFees
 from runtime.pallets.mining import Params
@@ -27,6 +30,7 @@ from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import split_compute
 from support.economy.chain import PEOPLE, EconomyChain, Step
 from support.economy.oracle import BTT, DAY, MONTH
+from support.incentives import PSS, SHA384, foreign_modulus, modulus, rsa_key
 
 ANN, BEN, CHO, DEE, *_ = PEOPLE
 OWNER = (ANN, BEN, CHO)
@@ -40,6 +44,13 @@ PROFILE = os.environ.get("HYPOTHESIS_PROFILE", "ci")
 EXAMPLES, STEPS = {"fuzz": (300, 120), "full": (60, 80)}.get(PROFILE, (12, 30))
 
 
+class Dear:
+    """A price at which a month costs 10 BTT: everything is in proportion to it."""
+
+    def price(self, key: bytes) -> u128:
+        return u128(300 * 10**18)
+
+
 class Owner:
     """A chain on which one person plays all parts but those of governance."""
 
@@ -50,11 +61,14 @@ class Owner:
         self.chain = EconomyChain("seed-000")
         self.chain.block()
         self.receipts = 0
-        self.invoices = 0
+        self.invoices = self.redeemed = 0
         self.patient = patient
         self._prepare(*shares)
         self.before = self.money()
+        clinic = {"kind": Kind.Clinic, "size": Size.Small, "region": u16(156), "meta": NO_HASH}
         self.chain.run(
+            self.chain.by(ANN, "Facilities", "apply", sensitive=False, **clinic),
+            self.chain.root("Facilities", "confirm", who=Id(ANN)),
             self.chain.by(ANN, "Referral", "refer", referee=Id(BEN)),
             self.chain.by(BEN, "Referral", "accept", referrer=Id(ANN)),
         )
@@ -66,6 +80,7 @@ class Owner:
     def _prepare(self, kappa: int, dividend: int) -> None:
         """Set the parameters, and let ANN and DEE stake with judged identities."""
         chain, runtime = self.chain, self.chain.runtime
+        runtime.incentives.subscriptions.prices = Dear()
         params = Params(kappa_verified=u32(kappa), verified_budget=u128(10**30))
         steps = [
             chain.root("Mining", "set_params", params=params),
@@ -129,6 +144,39 @@ class Owner:
         }  # fmt: skip
         self.chain.block(self.chain.by(CHO, "PayFi", "pay", **args))
 
+    def month(self) -> None:
+        """Pay for a month as a clinic, and redeem all points that it may issue."""
+        chain, incentives = self.chain, self.chain.runtime.incentives
+        self.collect()
+        month = incentives.months.current() + 1
+        keys = [foreign_modulus(4 * month + place) for place in range(3)]
+        keys.append(modulus(rsa_key(month)))
+        size = {"size": Size.Small, "months": u16(1)}
+        chain.run(chain.by(ANN, "Incentives", "subscribe", **size))
+        chain.run(chain.by(ANN, "Incentives", "publish_keys", month=u32(month), keys=keys))
+        for begun in (month, month + 1):
+            chain.at(begun * 30 * DAY)
+            while incentives.months.current() < begun:
+                chain.block()
+        right = incentives.subscriptions.right(ANN, month)
+        close = {"root": NO_HASH, "leaves": u32(64), "points": right}
+        chain.run(chain.by(ANN, "Incentives", "close_month", month=u32(month), **close))
+        vouchers = [self.voucher(month) for _ in range(int(right) // 100)]
+        chain.run(chain.by(CHO, "Incentives", "redeem", vouchers=vouchers))
+        points = u64(len(vouchers) * 100)
+        chain.run(chain.by(CHO, "Incentives", "redeem_for_btt", points=points))
+        self.redeemed += int(points)
+
+    def voucher(self, month: int) -> PointVoucher:
+        """Sign a voucher of a hundred points to oneself."""
+        self.receipts += 1
+        nonce = self.receipts.to_bytes(32, "big")
+        denomination = Denomination.Hundred
+        blank = PointVoucher(ANN, u32(month), denomination, CHO, nonce, nonce, bytes(256))
+        genesis = self.chain.runtime.incentives.genesis_hash()
+        signature = rsa_key(month).sign(nonce + blank.message(genesis), PSS, SHA384)
+        return replace(blank, signature=signature)
+
     def send(self, source: AccountId, dest: AccountId, amount: int) -> Step:
         args = {"dest": Id(dest), "value": u128(amount)}
         return self.chain.by(source, "Balances", "transfer_keep_alive", **args)
@@ -167,8 +215,17 @@ class Owner:
         if self.patient:
             self.patience()
             return
-        kinds = (self.job, self.payment, self.even, self.claim, self.vote, self.wait, self.collect)
-        self.random.choices(kinds, (8, 4, 2, 2, 1, 3, 1))[0]()
+        kinds = (
+            self.job,
+            self.payment,
+            self.even,
+            self.claim,
+            self.vote,
+            self.wait,
+            self.collect,
+            self.month,
+        )
+        self.random.choices(kinds, (16, 8, 4, 4, 2, 6, 2, 1))[0]()
 
     def finish(self) -> None:
         """Let eras, settlements and the quarter end, and claim all that is to be had."""
@@ -190,6 +247,16 @@ def contributed(owner: Owner) -> int:
             chain.block(chain.by(who, "TierStaking", "claim_contribution", quarter=u32(quarter)))
         gained.append(chain.free(who) - before)
     return gained[0] - gained[1]
+
+
+def test_a_clinic_that_redeems_its_own_points_loses_a_tenth_of_what_it_paid() -> None:
+    owner = Owner(0, attested=False, patient=False, shares=SHARES[0])
+    before = owner.money()
+    for _ in range(2):
+        owner.month()
+    assert owner.redeemed == 1_800
+    assert owner.money() - before == -2 * BTT
+    assert owner.chain.audit() == []
 
 
 @settings(max_examples=EXAMPLES)
