@@ -44,7 +44,7 @@ class PoolWatch:
             self._note(event)
             self._explain(event)
         self._take_payment_fees()
-        assert not self._legs, "money left a pool, and no pallet reports why"
+        assert not self._legs, f"money left a pool, and no pallet reports why: {self._legs}"
         runtime = self._chain.at(hash)
         for pool, money in self._money.items():
             assert runtime.balances.total(pool) == money, pool.hex()

@@ -98,6 +98,9 @@ class Anchors(Component):
 
         Raises WindowOpen, Included and BadProof.
         """
+        # A promise may name any epoch: none that is not over has a root, or a key.
+        if epoch >= self.epoch():
+            raise errors.WindowOpen
         batch = self.batch(custodian, kind, epoch)
         if batch is None:
             if self.is_open(custodian, kind, epoch):

@@ -244,6 +244,15 @@ def test_a_promise_that_was_kept_is_no_omission(care: CareRuntime) -> None:
             care.records.report_omission(signed(BOB), kept, proofs)
 
 
+@pytest.mark.parametrize("epoch", [2**32 - 1, 2**32 - 2, 10**6])
+def test_a_promise_for_the_far_future_can_still_be_kept(care: CareRuntime, epoch: int) -> None:
+    given = promise(ALICE, LEAF, epoch)
+    with refused(care, HealthRecords.WindowOpen):
+        care.records.report_omission(signed(BOB), given, absences(LEAF, None, None, None))
+    with refused(care, HealthRecords.WindowOpen):
+        care.records.demand(signed(BOB), given)
+
+
 def test_only_the_custodian_s_own_promise_of_this_chain_counts(care: CareRuntime) -> None:
     epoch = care.records.anchors.epoch()
     care.epochs(6)
