@@ -23,6 +23,6 @@ class RecordsApi(Views):
     log = derived("records_log", HealthRecordsApi.log)
     revoked = derived("records_revoked", HealthRecordsApi.revoked)
     schema = derived("records_schema", HealthRecordsApi.schema)
-    demand = derived("records_demand", HealthRecordsApi.demand)
+    demands = derived("records_demands", HealthRecordsApi.demands)
     custodian = derived("records_custodian", HealthRecordsApi.custodian)
     custodians = derived("records_custodians", HealthRecordsApi.custodians, page=PAGE)

@@ -25,7 +25,7 @@ from runtime.pallets.health_records import (
 )
 
 PAGE: Final = 100
-"""Maximum number of custodians in one result."""
+"""Maximum number of custodians or demands in one result."""
 MAX_HANDLES: Final = 1_000
 """Maximum number of handles in one question."""
 
@@ -56,6 +56,16 @@ class Epochs:
     genesis: H256
     """Hash of block zero, which promises have."""
     terms: Terms
+
+
+@path("btt_runtime::health_records::OpenDemand")
+@dataclass(frozen=True, slots=True)
+class OpenDemand:
+    """A demand that waits for an answer."""
+
+    id: H256
+    """Hash of the promise."""
+    demand: Demand
 
 
 class HealthRecordsApi(RuntimeApi, version=1):
@@ -93,9 +103,12 @@ class HealthRecordsApi(RuntimeApi, version=1):
         """Return the hash of a registered schema of records."""
         return self._pallet.schemas.get(id)
 
-    def demand(self, id: H256) -> Demand | None:
-        """Return an open demand, by the hash of its promise."""
-        return self._pallet.promises.demands.get(id)
+    def demands(self, custodian: AccountId) -> list[OpenDemand]:
+        """Return up to `PAGE` demands that a custodian has not answered."""
+        demands = self._pallet.promises.demands
+        return [
+            OpenDemand(id, demands[custodian, id]) for id in demands.some_under(custodian, PAGE)
+        ]
 
     def custodian(self, account: AccountId) -> CustodianView | None:
         """Return a custodian; None if the account is none."""

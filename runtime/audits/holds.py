@@ -178,7 +178,7 @@ def care_records(runtime: BttRuntime) -> Iterator[tuple[AccountId, Reason, int]]
         yield referee.referrer, referral.reason, int(referee.deposit)
     for who, custodian in records.custodians.custodians.items():
         yield who, records.custodians.reason, int(custodian.bond)
-    for demand in values_of(records.promises.demands):
+    for demand in dict(records.promises.demands.items()).values():
         yield demand.by, records.promises.reason, int(demand.deposit)
 
 

@@ -6,7 +6,7 @@ from functools import cache
 
 from bench.weights.declare import Case, benchmark
 from bench.weights.pallets.facilities import laboratory
-from bench.weights.state import BLOCK, Bench
+from bench.weights.state import BLOCK, Bench, address
 from btt_chain.crypto import ed25519
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.access_promise import (
@@ -179,34 +179,33 @@ def demand(b: Bench) -> Case:
     return b.signed(b.account(1), "HealthRecords", "demand", promise=promise)
 
 
-def demanded(b: Bench, leaf: H256) -> tuple[H256, int]:
-    """Make a demand; return its id, and the epoch of a root of the custodian."""
+def demanded(b: Bench, leaf: H256) -> tuple[AccountId, H256, int]:
+    """Make a demand; return the custodian, the id, and the epoch of a root."""
     now, who = epoch_now(b), custodian(b)
     log_of(b, who, [now - 20])
     promise = promised(b, who, now - 20, leaf)
     b.does(b.account(1), "HealthRecords", "demand", promise=promise)
-    return H256(blake2_256(PROMISE.encode(promise.promise))), now - 20
+    return who, H256(blake2_256(PROMISE.encode(promise.promise))), now - 20
 
 
 @benchmark("HealthRecords.answer")
 def answer(b: Bench) -> Case:
     """Answer a demand with a leaf of the highest tree."""
     opening = highest()[1][0]
-    id, epoch = demanded(b, opening.leaf)
-    return b.signed(
-        b.account(2), "HealthRecords", "answer", id=id, epoch=u32(epoch), opening=opening
-    )
+    who, id, epoch = demanded(b, opening.leaf)
+    return b.signed(who, "HealthRecords", "answer", id=id, epoch=u32(epoch), opening=opening)
 
 
 @benchmark("HealthRecords.settle_demand")
 def settle_demand(b: Bench) -> Case:
     """Settle a demand that was not answered."""
-    id, epoch = demanded(b, LEAF)
+    who, id, epoch = demanded(b, LEAF)
     demands = b.runtime.health_records.promises.demands
-    found: Demand = demands[id]
+    found: Demand = demands[who, id]
     found.due = u32(epoch)
-    demands[id] = found
-    return b.signed(b.account(2), "HealthRecords", "settle_demand", id=id)
+    demands[who, id] = found
+    call = {"custodian": address(who), "id": id}
+    return b.signed(b.account(2), "HealthRecords", "settle_demand", **call)
 
 
 @benchmark("HealthRecords.set_terms")

@@ -78,9 +78,10 @@ class Demanded(Event, index=8):
 
 
 class Answered(Event, index=9):
-    """The proof that was demanded was given."""
+    """A custodian gave the proof that was demanded."""
 
     id: H256
+    custodian: AccountIdOf
 
 
 class TermsSet(Event, index=10):

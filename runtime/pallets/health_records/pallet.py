@@ -37,8 +37,9 @@ from runtime.frame import (
     call,
     ensure_root,
 )
-from runtime.frame.aliases import CompactBalanceOf, HashOf
+from runtime.frame.aliases import AccountIdLookupOf, CompactBalanceOf, HashOf
 from runtime.frame.timers import TimerQueues
+from runtime.pallets.balances import lookup
 from runtime.pallets.health_records import errors, events, types
 from runtime.pallets.health_records.anchors import Anchors
 from runtime.pallets.health_records.custodians import Custodians
@@ -253,18 +254,17 @@ class HealthRecords(Pallet):
 
     @call(10, weight=weights.ANSWER)
     def answer(self, origin: Origin, id: HashOf, epoch: Epoch, opening: Opening) -> None:
-        """Answer a demand with the promised leaf below a root. Any account may call it.
+        """Answer a demand, as its custodian, with the promised leaf below a root.
 
         The custodian gets half of the deposit for its work.
         """
-        origin.signed()
-        self.promises.answer(id, epoch, opening)
+        self.promises.answer(origin.signed(), id, epoch, opening)
 
     @call(11, weight=weights.SETTLE_DEMAND)
-    def settle_demand(self, origin: Origin, id: HashOf) -> None:
-        """Slash the custodian that did not answer a demand in time. Any account may call it."""
+    def settle_demand(self, origin: Origin, custodian: AccountIdLookupOf, id: HashOf) -> None:
+        """Slash a custodian that did not answer a demand in time. Any account may call it."""
         origin.signed()
-        self.promises.settle(id)
+        self.promises.settle(lookup(custodian), id)
 
     @call(12, weight=weights.SET_TERMS)
     def set_terms(self, origin: Origin, terms: SomeTerms) -> None:

@@ -21,7 +21,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import Opening
 from btt_chain.scale import u32, u128
-from runtime.frame import Component, DoubleMap, Map, Pallet, Reason, Value
+from runtime.frame import Component, DoubleMap, Pallet, Reason, Value
 from runtime.pallets.health_records import errors, events
 from runtime.pallets.health_records.anchors import Anchors
 from runtime.pallets.health_records.custodians import Custodians
@@ -48,8 +48,8 @@ class Promises(Component):
 
     penalized = DoubleMap(AccountId, H256, u32)
     """Promises, and requests answered twice, for which a custodian was slashed; with the epoch."""
-    demands = Map(H256, Demand)
-    """Open demands for proofs, by the hash of the promise."""
+    demands = DoubleMap(AccountId, H256, Demand)
+    """Open demands for proofs, by custodian and the hash of the promise."""
 
     def __init__(
         self,
@@ -122,46 +122,45 @@ class Promises(Component):
             raise errors.WindowOpen
         if (promise.custodian, id) in self.penalized:
             raise errors.AlreadyPenalized
-        if id in self.demands:
+        if (promise.custodian, id) in self.demands:
             raise errors.AlreadyDemanded
         deposit = self._terms.peek().demand
         self._currency.hold(self.reason, by, deposit)
         due = u32(self._anchors.epoch() + ANSWER_EPOCHS)
-        self.demands[id] = Demand(promise.custodian, promise.leaf, promise.epoch, by, deposit, due)
+        self.demands[promise.custodian, id] = Demand(promise.leaf, promise.epoch, by, deposit, due)
         self.deposit(events.Demanded(id, promise.custodian, due))
 
-    def answer(self, id: H256, epoch: u32, opening: Opening) -> None:
+    def answer(self, custodian: AccountId, id: H256, epoch: u32, opening: Opening) -> None:
         """Close a demand with the proof that the promise was kept.
 
         Raises UnknownDemand and BadProof.
         """
-        demand = self._expect(id)
+        demand = self._expect(custodian, id)
         last = demand.epoch + MAX_DELAY
         kept = opening.leaf == demand.leaf and demand.epoch <= epoch <= last
         if not kept or not self._anchors.is_included(
-            demand.custodian, BatchKind.Accesses, int(epoch), opening
+            custodian, BatchKind.Accesses, int(epoch), opening
         ):
             raise errors.BadProof
-        del self.demands[id]
+        del self.demands[custodian, id]
         reward = u128(int(demand.deposit) // 2)
-        self._fees.pay_held(self.reason, demand.by, demand.custodian, reward)
+        self._fees.pay_held(self.reason, demand.by, custodian, reward)
         self._currency.release(self.reason, demand.by, demand.deposit - reward)
-        self.deposit(events.Answered(id))
+        self.deposit(events.Answered(id, custodian))
 
-    def settle(self, id: H256) -> None:
+    def settle(self, custodian: AccountId, id: H256) -> None:
         """Slash the custodian that did not answer a demand in time; the deposit is released.
 
         Raises UnknownDemand and NotDue. A custodian without a bond is not slashed further.
         """
-        demand = self._expect(id)
+        demand = self._expect(custodian, id)
         if self._anchors.epoch() < demand.due:
             raise errors.NotDue
-        del self.demands[id]
+        del self.demands[custodian, id]
         self._currency.release(self.reason, demand.by, demand.deposit)
-        custodian = self._custodians.custodians.get(demand.custodian)
-        settled = (demand.custodian, id) in self.penalized
-        if custodian is not None and custodian.bond and not settled:
-            self._penalize(demand.custodian, id, demand.by)
+        known = self._custodians.custodians.get(custodian)
+        if known is not None and known.bond and (custodian, id) not in self.penalized:
+            self._penalize(custodian, id, demand.by)
 
     # ---- internals
 
@@ -177,8 +176,8 @@ class Promises(Component):
         if int(promise.epoch) < self._anchors.epoch() - REPORT_EPOCHS:
             raise errors.TooOld
 
-    def _expect(self, id: H256) -> Demand:
-        found = self.demands.get(id)
+    def _expect(self, custodian: AccountId, id: H256) -> Demand:
+        found = self.demands.get((custodian, id))
         if found is None:
             raise errors.UnknownDemand
         return found

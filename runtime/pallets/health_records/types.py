@@ -114,7 +114,6 @@ class Custodian:
 class Demand:
     """A demand for the proof that a promise was kept."""
 
-    custodian: Annotated[AccountId, TypeName("AccountId")]
     leaf: H256
     epoch: u32
     """First epoch whose root may have the leaf."""

@@ -118,7 +118,8 @@ def _care(c: Chooser) -> Iterator[Step]:
         yield who, "Referral.claim", {"referee": Id(referee)}
     for custodian in dict(c.runtime.health_records.custodians.custodians.items()):
         yield custodian, "HealthRecords.anchor", {}
-    for call in ("report_omission", "report_double", "demand", "answer", "settle_demand"):
+        yield custodian, "HealthRecords.answer", {}
+    for call in ("report_omission", "report_double", "demand", "settle_demand"):
         yield who, f"HealthRecords.{call}", {}
 
 

@@ -59,7 +59,7 @@ async def test_roots_custodians_and_revocations_are_returned(
     log = LogId(BOB, BatchKind.Accesses)
     records.anchors.batches[log, epoch_key(7)] = Batch(ROOT_HASH, u32(64), u64(3))
     records.schemas[u32(1)] = ROOT_HASH
-    records.promises.demands[ROOT_HASH] = Demand(BOB, ROOT_HASH, u32(7), ALICE, u128(1), u32(9))
+    records.promises.demands[BOB, ROOT_HASH] = Demand(ROOT_HASH, u32(7), ALICE, u128(1), u32(9))
     records.revoke(signed(ALICE), b"\x05" * 32)
 
     custodian = await http.call("records_custodian", address(BOB))
@@ -76,7 +76,8 @@ async def test_roots_custodians_and_revocations_are_returned(
     assert int(await http.call("records_revoked", str(handle))) > 0
     assert await http.call("records_revoked", str(ROOT_HASH)) is None
     assert await http.call("records_schema", 1) == str(ROOT_HASH)
-    assert (await http.call("records_demand", str(ROOT_HASH)))["due"] == 9
+    (demand,) = await http.call("records_demands", address(BOB))
+    assert (demand["id"], demand["demand"]["due"]) == (str(ROOT_HASH), 9)
     epochs = await http.call("records_epochs")
     assert epochs["genesis"].startswith("0x")
     assert epochs["terms"]["penalty"] == str(500 * int(BTT))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from btt_chain.crypto import ed25519
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.access_promise import CONTEXT, AccessPromise, SignedPromise, sign
-from btt_chain.primitives.account import Id, MultiAddress
+from btt_chain.primitives.account import AccountId, Id, MultiAddress
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import EvidenceTree, Opening, leaf_hash
 from btt_chain.scale import u32, u128
@@ -81,19 +81,27 @@ def report(c: Chooser, _: int) -> dict[str, object]:
     return {"promise": given, "absences": absences(c, given)}
 
 
-def demand(c: Chooser) -> H256:
-    """Return the id of an open demand, mostly."""
-    known = [id for id, _ in c.runtime.health_records.promises.demands.items()]
-    return c.one_of([*known * 5, H256(blake2_256(b"none"))])
+def demand(c: Chooser) -> tuple[AccountId, H256]:
+    """Return the custodian and id of an open demand, mostly."""
+    known = [key for key, _ in c.runtime.health_records.promises.demands.items()]
+    return c.one_of([*known * 5, (c.who(), H256(blake2_256(b"none")))])
 
 
 def one_answer(c: Chooser, _: int) -> dict[str, object]:
-    id = demand(c)
-    found = c.runtime.health_records.promises.demands.get(id)
+    """Answer a demand of the signer, mostly with the leaf that was promised."""
+    demands = c.runtime.health_records.promises.demands
+    mine = [id for id, _ in demands.under(c.situation.signer)]
+    id = c.one_of([*mine * 5, demand(c)[1]])
+    found = demands.get((c.situation.signer, id))
     leaf = c.one_of(LEAVES) if found is None else found.leaf
     place = TREE.index_of(leaf)
     at = epoch(c) if found is None else u32(found.epoch + c.one_of((0, 1, 2)))
     return {"id": id, "epoch": at, "opening": TREE.opening(place or 0)}
+
+
+def one_settlement(c: Chooser, _: int) -> dict[str, object]:
+    custodian, id = demand(c)
+    return {"custodian": Id(custodian), "id": id}
 
 
 CALLS: dict[str, Arguments] = {
@@ -121,7 +129,7 @@ CALLS: dict[str, Arguments] = {
     "HealthRecords.withdraw": lambda c, _: {},
     "HealthRecords.demand": lambda c, _: {"promise": promise(c)},
     "HealthRecords.answer": one_answer,
-    "HealthRecords.settle_demand": lambda c, _: {"id": demand(c)},
+    "HealthRecords.settle_demand": one_settlement,
     "HealthRecords.set_terms": lambda c, _: {
         "terms": health_records.Terms(u128(c.some()), u128(10 * BTT), u128(2 * BTT), c.some()),
     },

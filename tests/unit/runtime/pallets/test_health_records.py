@@ -312,7 +312,7 @@ def test_a_demand_is_answered_with_the_leaf(care: CareRuntime) -> None:
     with refused(care, HealthRecords.AlreadyDemanded):
         care.records.demand(signed(EVE), kept)
     with refused(care, HealthRecords.NotDue):
-        care.records.settle_demand(signed(BOB), id_of(kept))
+        care.records.settle_demand(signed(BOB), Id(ALICE), id_of(kept))
     place = tree.index_of(LEAF)
     assert place is not None
     answer = care.records.answer
@@ -322,12 +322,14 @@ def test_a_demand_is_answered_with_the_leaf(care: CareRuntime) -> None:
         (epoch - 1, tree.opening(place)),
     ):
         with refused(care, HealthRecords.BadProof):
-            answer(signed(EVE), id_of(kept), u32(at), opening)
-    answer(signed(EVE), id_of(kept), u32(epoch), tree.opening(place))
+            answer(signed(ALICE), id_of(kept), u32(at), opening)
+    with refused(care, HealthRecords.UnknownDemand):
+        answer(signed(EVE), id_of(kept), u32(epoch), tree.opening(place))
+    answer(signed(ALICE), id_of(kept), u32(epoch), tree.opening(place))
     assert deposits(care, BOB) == 0
     assert care.balances.free(ALICE) - before == BTT
     with refused(care, HealthRecords.UnknownDemand):
-        answer(signed(EVE), id_of(kept), u32(epoch), tree.opening(place))
+        answer(signed(ALICE), id_of(kept), u32(epoch), tree.opening(place))
 
 
 def test_a_demand_that_is_not_answered_costs_a_part_of_the_bond(care: CareRuntime) -> None:
@@ -336,12 +338,12 @@ def test_a_demand_that_is_not_answered_costs_a_part_of_the_bond(care: CareRuntim
     before = int(care.balances.free(BOB))
     care.records.demand(signed(BOB), broken)
     care.epochs(ANSWER_EPOCHS)
-    care.records.settle_demand(signed(EVE), id_of(broken))
+    care.records.settle_demand(signed(EVE), Id(ALICE), id_of(broken))
     assert care.balances.free(BOB) - before == 250 * BTT
     assert held(care, ALICE) == 500 * BTT
     assert deposits(care, BOB) == 0
     with refused(care, HealthRecords.UnknownDemand):
-        care.records.settle_demand(signed(EVE), id_of(broken))
+        care.records.settle_demand(signed(EVE), Id(ALICE), id_of(broken))
     with refused(care, HealthRecords.AlreadyPenalized):
         care.records.demand(signed(EVE), broken)
 
@@ -352,7 +354,7 @@ def test_a_demand_and_a_report_of_one_promise_slash_once(care: CareRuntime) -> N
     care.records.demand(signed(BOB), broken)
     care.records.report_omission(signed(EVE), broken, absences(LEAF, None, None, None))
     care.epochs(ANSWER_EPOCHS)
-    care.records.settle_demand(signed(BOB), id_of(broken))
+    care.records.settle_demand(signed(BOB), Id(ALICE), id_of(broken))
     assert held(care, ALICE) == 500 * BTT
     assert deposits(care, BOB) == 0
 
@@ -364,7 +366,7 @@ def test_a_demand_of_a_custodian_that_is_gone_returns_the_deposit(care: CareRunt
     care.records.leave(signed(ALICE))
     care.epochs(KEPT_EPOCHS)
     care.records.withdraw(signed(ALICE))
-    care.records.settle_demand(signed(BOB), id_of(broken))
+    care.records.settle_demand(signed(BOB), Id(ALICE), id_of(broken))
     assert deposits(care, BOB) == 0
 
 
