@@ -6,11 +6,13 @@ It is of the extra `[records]`.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from enum import Enum
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Protocol
 
-from btt_chain.records.documents import Resource, check_narratives
+from btt_chain.records.documents import Json, Resource, check_narratives
 from btt_chain.records.errors import BadDocument, RecordsError
 
 if TYPE_CHECKING:
@@ -28,8 +30,12 @@ class FhirVersion(Enum):
     R4B = "R4B"
 
 
+class _Instance(Protocol):
+    def model_dump(self) -> dict[str, object]: ...
+
+
 class _Model(Protocol):
-    def model_validate(self, value: object) -> object: ...
+    def model_validate(self, value: object) -> _Instance: ...
 
 
 def validate(resource: Resource, version: FhirVersion | None = None) -> FhirVersion:
@@ -70,12 +76,31 @@ def _invalid(resource: Resource, kind: str, version: FhirVersion) -> str | None:
     except (ValueError, KeyError, LookupError, AttributeError):
         return f"there is no type {kind}"
     try:
-        model.model_validate(resource)
+        found = model.model_validate(resource).model_dump()
     except invalid as error:
         return _issues(error)
     except (ValueError, TypeError, AssertionError) as error:
         return str(error)[:200]
-    return None
+    return _coerced(resource, found, kind)
+
+
+def _coerced(given: Json, found: object, path: str) -> str | None:
+    """Return the place where the model took a text for a number or a boolean, None if nowhere.
+
+    FHIR's JSON has types of its own: a validator that is as lenient as the model is of no use.
+    """
+    if isinstance(given, Mapping) and isinstance(found, Mapping):
+        parts = ((found.get(name), value, name) for name, value in given.items())
+    elif isinstance(given, str):
+        is_other = isinstance(found, bool | int | float | Decimal)
+        return f"{path}: a text stands for a number or a boolean" if is_other else None
+    elif isinstance(given, Sequence) and isinstance(found, Sequence):
+        pairs = enumerate(zip(given, found, strict=False))
+        parts = ((each, value, str(at)) for at, (value, each) in pairs)
+    else:
+        return None
+    reasons = (_coerced(value, each, f"{path}.{name}") for each, value, name in parts)
+    return next((reason for reason in reasons if reason is not None), None)
 
 
 def _issues(error: Exception) -> str:

@@ -90,6 +90,12 @@ def test_the_words_of_an_invalid_resource_hold_none_of_its_values(vault: Vault) 
         library.import_resources(vault, [{"resourceType": "Observations"}], NOW_MS)
 
 
+def test_a_text_is_no_number(vault: Vault) -> None:
+    quantity: Resource = {"value": "6.30"}
+    with pytest.raises(BadDocument, match=r"valueQuantity.value: a text stands for a number"):
+        library.import_resources(vault, [observation(1, valueQuantity=quantity)], NOW_MS)
+
+
 def test_r4b_is_read_where_r5_differs(vault: Vault) -> None:
     of_r4: Resource = {"resourceType": "MedicationRequest", "id": "m", "status": "active",
              "intent": "order", "medicationCodeableConcept": {"text": "Aspirin"},
