@@ -1,0 +1,132 @@
+"""HL7's examples and synthetic patients are imported and exported without a change."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from carebundle import PROFILES, generate_bundle, to_json
+
+from btt_chain.primitives.digest import H256
+from btt_chain.records import library
+from btt_chain.records.accesses import Access
+from btt_chain.records.canonical import canonical
+from btt_chain.records.documents import Resource, parse, read_document
+from btt_chain.records.errors import RecordsError
+from btt_chain.records.fhir import validation
+from btt_chain.records.fhir.audit import audit_event_of
+from btt_chain.records.fhir.capability import capability_statement
+from btt_chain.records.fhir.validation import FhirVersion, validate
+from btt_chain.records.keys import VaultKeys
+from btt_chain.records.shapes import items, objects
+from btt_chain.records.vault.index import Anchor
+from btt_chain.records.vault.store import with_anchor
+from support.records import NOW_MS, filled, grant, new_vault
+
+ROOT = Path(__file__).resolve().parents[3]
+EXAMPLES = sorted((ROOT / "tests" / "vectors" / "fhir").glob("*.json"))
+PROGRAM = """
+import sys
+import btt_chain.node.assembly, btt_chain.node.service, cli.program, cli.commands.records
+print(sorted({name.split(".")[0] for name in sys.modules} & {"fhir", "fhir_core", "pydantic"}))
+"""
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_examples_of_hl7_are_stored_and_exported_as_they_are(path: Path, tmp_path: Path) -> None:
+    example = read_document(path)
+    assert validate(example) is FhirVersion.R5
+    with new_vault(tmp_path / "vault") as vault:
+        library.import_resources(vault, [example], NOW_MS)
+        assert [each for _, each in library.resources(vault)] == [example]
+        exported = items(library.export(vault).bundle["entry"])
+        assert [objects(each)["resource"] for each in exported] == [example]
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES)[:4])
+def test_synthetic_patients_are_stored_byte_for_byte(profile: str, tmp_path: Path) -> None:
+    bundle = parse(to_json(generate_bundle(profile=profile, seed=7)).encode())
+    resources = library.resources_of(bundle)
+    with new_vault(tmp_path / "vault") as vault:
+        done = library.import_resources(vault, resources, NOW_MS)
+        assert len(done.added) == len(resources) > 5
+        stored = {canonical(each) for _, each in library.resources(vault)}
+    assert stored == {canonical(each) for each in resources}
+
+
+@pytest.mark.parametrize("version", FhirVersion)
+def test_every_exported_resource_is_valid(version: FhirVersion, tmp_path: Path) -> None:
+    with new_vault(tmp_path / "vault") as vault:
+        filled(vault)
+        wanted = grant(vault.id, VaultKeys.generate().id)
+        library.add_grant(vault, wanted, NOW_MS, "consent")
+        anchor = Anchor("ab" * 32, "records", 499_000, 64, 3, ("cd" * 32,) * 6, 3_600_000)
+        vault.update([with_anchor(each, anchor) for each in vault.entries()])
+        done = library.export(vault, version, with_salts=True)
+    entries = [objects(objects(each)["resource"]) for each in items(done.bundle["entry"])]
+    assert {validate(each, version) for each in (done.bundle, *entries)} == {version}
+    provenances = [each for each in entries if each["resourceType"] == "Provenance"]
+    assert {each["recorded"] for each in provenances} == {"2026-12-04T17:00:00Z"}
+
+
+@pytest.mark.parametrize("version", FhirVersion)
+@pytest.mark.parametrize("query", ["Observation/o1", "Observation?code=x"])
+def test_accesses_are_valid_audit_events(version: FhirVersion, query: str, tmp_path: Path) -> None:
+    with new_vault(tmp_path / "vault") as vault:
+        access = Access(
+            H256(bytes(32)), vault.id, vault.id, vault.id, "TREAT", "", query,
+            ("Observation/o1",), NOW_MS + 5,
+        )  # fmt: skip
+    event = audit_event_of(access, "a1", version)
+    assert validate(event, version) is version
+    assert event["recorded"] == "2027-01-01T00:00:00.005Z"
+    assert event["action"] == ("R" if "/" in query else "E")
+    assert b"ETREAT" in canonical(event)
+
+
+def test_the_capability_statement_is_valid() -> None:
+    assert validate(capability_statement()) is FhirVersion.R5
+
+
+def test_a_record_of_r5_alone_is_left_out_of_an_export_in_r4b(tmp_path: Path) -> None:
+    event = read_document(next(path for path in EXAMPLES if "auditevent" in path.name))
+    with new_vault(tmp_path / "vault") as vault:
+        library.import_resources(filled(vault), [event], NOW_MS)
+        done = library.export(vault, FhirVersion.R4B)
+    assert done.left_out == ["AuditEvent/example-consent-permit-authz"]
+    assert len(items(done.bundle["entry"])) == 6
+
+
+def test_a_bundle_is_bounded_and_has_resources(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry: Resource = {"request": {"method": "GET", "url": "x"}}
+    assert library.resources_of({"resourceType": "Bundle", "entry": [entry]}) == []
+    monkeypatch.setattr(library, "MAX_ENTRIES", 1)
+    with pytest.raises(RecordsError, match="1 are the most"):
+        library.resources_of({"resourceType": "Bundle", "entry": [entry, entry]})
+
+
+def test_without_the_extra_the_message_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> object:
+        raise ModuleNotFoundError(name)
+
+    monkeypatch.setattr(validation, "import_module", missing)
+    with pytest.raises(RecordsError, match=r"pip install 'btt-chain\[records\]'"):
+        validate({"resourceType": "Patient"})
+
+
+def test_node_and_commands_import_no_package_of_fhir() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_one_module_imports_the_packages_of_fhir() -> None:
+    found = {
+        str(path.relative_to(ROOT)) for folder in ("btt_chain", "cli", "runtime")
+        for path in (ROOT / folder).rglob("*.py")
+        if any(word in path.read_text() for word in ("fhir.resources", "import pydantic"))
+    }  # fmt: skip
+    assert found == {"btt_chain/records/fhir/validation.py"}
