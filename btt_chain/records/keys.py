@@ -80,7 +80,7 @@ class VaultKeys:
         self._seed = seed
         self.id = VaultId(
             bytes(PrivateKey(self._derive(b"seal")).public_key),
-            ed25519.public_from_seed(self._derive(b"sign")),
+            ed25519.public_from_seed(self.sign_seed),
         )
 
     @classmethod
@@ -110,7 +110,12 @@ class VaultKeys:
 
     def sign(self, message: bytes) -> bytes:
         """Sign a message with Ed25519."""
-        return ed25519.sign(self._derive(b"sign"), message)
+        return ed25519.sign(self.sign_seed, message)
+
+    @property
+    def sign_seed(self) -> bytes:
+        """The seed of the Ed25519 key."""
+        return self._derive(b"sign")
 
     @cached_property
     def promise_seed(self) -> bytes:

@@ -15,7 +15,7 @@ from cli.common import show
 from cli.common.errors import Refused
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import sending_options
-from cli.common.vaults import now_ms, open_vault, vault_options, write_private
+from cli.common.vaults import now_ms, open_vault, run, vault_options, write_private
 
 if TYPE_CHECKING:
     from btt_chain.records.grants import Grant
@@ -130,6 +130,65 @@ def revoke(name: str, url: str, timeout: float, as_json: bool, **options: object
             as_json, options,
         )  # fmt: skip
         vault.update([replace(entry, revoked=True)])
+
+
+@examples(
+    "btt-chain records consent issue 3fa0c1d2 -o consent.jwt",
+    "btt-chain records consent issue 3fa0c1d2 --as visa -o visa.jwt",
+)
+@consent.command("issue")
+@click.argument("name", metavar="CONSENT")
+@click.option(
+    "--as", "form", type=click.Choice(["credential", "visa"]), default="credential",
+    show_default=True, help="A verifiable credential of W3C, or a visa of GA4GH.",
+)  # fmt: skip
+@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@vault_options
+def issue(name: str, form: str, output: Path, **options: object) -> None:
+    """Write a consent as a signed JWT, for software that reads those.
+
+    The consent must be anchored (`btt-chain records verify`): the token names its place.
+    """
+    from btt_chain.records import library
+    from btt_chain.records.credentials import credential_of, visa_of
+
+    with open_vault(options) as vault:
+        entry = vault.entry(name, library.CONSENT)
+        if not entry.anchors:
+            raise Refused("the consent is not anchored yet: `btt-chain records verify` looks")
+        signed, _ = library.read_grant(vault, entry)
+        make = credential_of if form == "credential" else visa_of
+        write_private(output, make(signed, entry.anchors[-1], vault.keys).encode() + b"\n")
+    show.good(f"the {form} is in {output}")
+
+
+@examples("btt-chain records consent check consent.jwt")
+@consent.command("check")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path))
+@connection_options
+def check(file: Path, output: Path | None, url: str, timeout: float) -> None:
+    """Check a credential or a visa: signature, anchor on the chain, revocation.
+
+    With --output the consent in it is written for `btt-chain records open`.
+    """
+    from btt_chain.records.canonical import canonical
+    from btt_chain.records.chain import NodeRecords
+    from btt_chain.records.credentials import MAX_LENGTH, read_credential
+    from btt_chain.records.signed_grants import SignedGrant
+    from cli.common.session import open_chain
+
+    with file.open("rb") as opened:
+        token = opened.read(MAX_LENGTH + 1).decode("ascii", "replace")
+
+    async def work() -> SignedGrant:
+        async with open_chain(url, timeout) as chain:
+            return await read_credential(token, NodeRecords(chain))
+
+    signed = run(work())
+    if output is not None:
+        write_private(output, canonical(signed.document()) + b"\n")
+    show.good(f"valid: {_title(signed.grant())}")
 
 
 def _end(text: str, now: datetime) -> datetime:

@@ -108,13 +108,13 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             assert server.wait(30) == 0
 
 
-def test_a_patient_decides_who_reads(world: World, tmp_path: Path) -> None:
-    records = tmp_path / "bundle.json"
+def granted_and_shared(world: World, folder: Path) -> tuple[str, Path]:
+    """The patient imports, grants and shares; the id of the consent, and its file."""
+    records, consent = folder / "bundle.json", folder / "consent.json"
     records.write_bytes(canonical(bundle(*records_of_a_patient())))
     assert "6 stored, 0 unchanged" in world.good("patient", "import", str(records))
     listed = json.loads(world.good("patient", "list", "--json"))
     assert [each["resource"] for each in listed] == ["o1", "o2", "o3", "o4", "o5", "p1"]
-    consent = tmp_path / "consent.json"
     granted = json.loads(
         world.good("patient", "consent", "grant", "--to", world.id("doctor"), "--scope",
                    "patient/Observation.rs?category=laboratory", "--purpose", "TREAT", "--until",
@@ -122,6 +122,22 @@ def test_a_patient_decides_who_reads(world: World, tmp_path: Path) -> None:
     )  # fmt: skip
     shared = world.good("patient", "share", "--custodian", world.hospital)
     assert "6 records and 1 consents are with the custodian" in shared
+    return str(granted["id"]), consent
+
+
+def check_tokens(world: World, granted: str, consent: Path, folder: Path) -> str:
+    """The consent as a token of other standards, checked by the doctor; the last file."""
+    for form in ("credential", "visa"):
+        token, back = str(folder / f"{form}.jwt"), folder / "back.json"
+        world.good("patient", "consent", "issue", granted, "--as", form, "-o", token)
+        checked = world.good("doctor", "consent", "check", token, "-o", str(back))
+        assert "valid: patient/Observation.rs" in checked
+        assert back.read_bytes() == consent.read_bytes()
+    return token
+
+
+def test_a_patient_decides_who_reads(world: World, tmp_path: Path) -> None:
+    granted, consent = granted_and_shared(world, tmp_path)
 
     # The doctor reads what the consent covers, and nothing else.
     query = (str(consent), "Observation", "--custodian", world.hospital)
@@ -154,11 +170,14 @@ def test_a_patient_decides_who_reads(world: World, tmp_path: Path) -> None:
     kinds = [each["resource"]["resourceType"] for each in exported["entry"]]
     assert (kinds.count("Provenance"), kinds.count("Consent")) == (7, 1)
 
+    token = check_tokens(world, granted, consent, tmp_path)
+
     # Revoked by any account: nothing is read any more.
-    world.good("patient", "consent", "revoke", granted["id"], "--from", "//Ferdie")
+    world.good("patient", "consent", "revoke", granted, "--from", "//Ferdie")
     assert "the consent is revoked" in world.refusal("doctor", "open", *query)
     assert "revoked" in world.good("patient", "consent", "list")
-    again = world.refusal("patient", "consent", "revoke", granted["id"], "--from", "//Ferdie")
+    assert "is revoked" in world.refusal("doctor", "consent", "check", token)
+    again = world.refusal("patient", "consent", "revoke", granted, "--from", "//Ferdie")
     assert "HealthRecords.AlreadyRevoked" in again
 
     # Erased: gone from the vault and its export.
@@ -196,6 +215,7 @@ def test_any_two_of_three_guardians_restore_a_vault(world: World, tmp_path: Path
     world.good("clinic", "guardian", "restore", half, *copy)
     result = CliRunner().invoke(program, ["records", "id", *("--vault", str(tmp_path / "copy"))])
     assert result.output.strip() == world.id("old")
+    half = str(tmp_path)
     twice = world.refusal(
         "old", "guardian", "split", *options[:4], *options[:2], "-o", str(tmp_path)
     )
