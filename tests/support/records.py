@@ -75,7 +75,10 @@ def plausible(seed: int) -> Iterator[Resource]:
     """Endless resources as an attacker who guesses would write them."""
     rng = random.Random(seed)
     while True:
-        yield observation(rng.randrange(1, 50), value=f"{rng.randrange(30, 120) / 10:.2f}")
+        day = rng.randrange(1, 29)
+        when = f"20{rng.randrange(16, 27)}-{rng.randrange(1, 13):02}-{day:02}T08:30:00Z"
+        value = f"{rng.randrange(300, 1_200) / 100:.2f}"
+        yield observation(rng.randrange(1, 50), value=value, effectiveDateTime=when)
 
 
 @contextmanager
