@@ -51,15 +51,15 @@ class PoolWatch:
         self._bounties = dict(runtime.bounties.bounties.items())
 
     def _note(self, event: object) -> None:
-        """Note what leaves a pool, but for payments: their audit compares them with batches."""
+        """Note what leaves a pool."""
         match event:
-            case Balances.Transfer(from_=pool, to=to, amount=amount) if is_watched(pool):
+            case Balances.Transfer(from_=pool, to=to, amount=amount) if is_pool(pool):
                 self._legs.append((pool, to, int(amount)))
             case (
                 Balances.Withdraw(who=pool, amount=amount)
                 | Balances.Burned(who=pool, amount=amount)
                 | Balances.DustLost(account=pool, amount=amount)
-            ) if is_watched(pool):
+            ) if is_pool(pool):
                 self._legs.append((pool, None, int(amount)))
 
     def _explain(self, event: object) -> None:
@@ -131,11 +131,6 @@ class PoolWatch:
         if pool != to:  # a pool that pays itself moves nothing
             assert leg in self._legs, f"reported, but not moved: {leg}"
             self._legs.remove(leg)
-
-
-def is_watched(who: AccountId) -> bool:
-    """Return True if every planck that leaves an account has to be explained."""
-    return is_pool(who) and who != PAYFI
 
 
 def account_of(index: int) -> AccountId:
