@@ -35,7 +35,7 @@ _OF_PAYMENT: Final = {
     "PayFi.Contested": EventType.ANSWERED,
     "PayFi.Resolved": EventType.RESOLVED,
 }
-"""Events that name a payment, and not always its merchant."""
+"""Events of a payment after it was made."""
 _AMOUNTS: Final = ("amount", "deposit", "to_payer", "to_merchant", "unpaid", "settled", "reason",
                    "late", "deadline_ms", "evidence", "resolution")  # fmt: skip
 """Fields that a receiver gets as they are."""
@@ -178,9 +178,12 @@ class Recorder:
         given: Mapping[str, Plain],
     ) -> MerchantEvent | None:  # fmt: skip
         """Return the event of this merchant; None for those of others."""
-        if name in ("PayFi.Paid", "PayFi.Settled"):
-            if account_of(given["merchant"]) != self._merchant:
-                return None
+        type = _OF_PAYMENT.get(name)
+        if type is None and name not in ("PayFi.Paid", "PayFi.Settled"):
+            return None
+        if account_of(given["merchant"]) != self._merchant:
+            return None
+        if type is None:
             bucket = number(given["bucket"])
             if name == "PayFi.Settled":
                 data = {key: _text(given[key]) for key in ("net", "fee", "burned", "count")}
@@ -189,17 +192,11 @@ class Recorder:
                     {"bucket": bucket, **data},
                 )  # fmt: skip
             return await self._paid(chain, hash, index, time_ms, given)
-        type = _OF_PAYMENT.get(name)
-        if type is None:
-            return None
         id = number(given["payment"])
         view = await payment_of(chain, id, hash)
-        if view is None or view.merchant != self._merchant:
+        if view is None:
             return None
         data = {key: _text(given[key]) for key in _AMOUNTS if key in given}
-        if type is EventType.RESOLVED:
-            # A dispute of a pending payment changes its settlement; a late one takes the bond.
-            data["late"] = _text(view.state == "Settled")
         return MerchantEvent(
             hash, index, time_ms, type, id, None,
             {"payment": id, "reference": to_base64url(view.reference), **data},

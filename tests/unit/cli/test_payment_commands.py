@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import re
 import signal
@@ -254,6 +256,25 @@ def test_a_dispute_is_opened_shown_answered_and_withdrawn(shop: Shop) -> None:
     assert shop.run("dispute", "withdraw", second, "--from", "//Bob").returncode == 0
     none = shop.run("dispute", "show", "999999")
     assert (none.returncode, "has no dispute" in none.stderr) == (4, True)
+
+
+def test_a_dispute_before_settlement_is_no_loss_in_a_statement(shop: Shop, tmp_path: Path) -> None:
+    bakery = "//Bakery"
+    shop.open(bakery, 5_462)
+    uri = f"btt:{address(bakery)}?amount=2"
+    for end in (("dispute", "withdraw"), ("merchant", "answer", "--accept")):
+        payment = shop.document("pay", uri, "--from", "//Bob")["payment"]
+        shop.document("dispute", "open", payment, "--reason", "cancelled", "--from", "//Bob")
+        signer = bakery if end[0] == "merchant" else "//Bob"
+        ended = shop.run(*end, payment, "--from", signer)
+        assert ended.returncode == 0, ended.stderr
+    table = shop.run("merchant", "statement", bakery, "--csv", "--base-path", str(tmp_path))
+    assert table.returncode == 0, table.stderr
+    rows = [row for row in csv.DictReader(io.StringIO(table.stdout)) if row["net"]]
+    # The withdrawn one was paid at once; the payer has the other one back out of the pool.
+    assert [(row["kind"], row["payments"], row["net"]) for row in rows] == [
+        ("SETTLEMENT", "1", "1.984")
+    ]
 
 
 def test_a_card_is_made_registered_charged_and_frozen(shop: Shop, tmp_path: Path) -> None:
