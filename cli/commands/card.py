@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -18,6 +19,7 @@ from cli.common.types import Seconds
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
     from btt_chain.payments.card_file import CardFile
+    from btt_chain.payments.card_proof import CardProof
     from btt_chain.scale.portable import Plain
     from cli.common.payfi_calls import Prepared
 
@@ -71,6 +73,7 @@ def new(scheme: str, output: Path, as_json: bool) -> None:
 
 @examples(
     "btt-chain card register card.key --payment 100BTT --day 500BTT --from //Alice",
+    "btt-chain card register proof.json --payment 100BTT --day 500BTT --from //Alice",
     "btt-chain card register card.key --payment 100BTT --day 500BTT --category 5814 "
     "--guardian 5FHneW46... --from //Alice",
 )
@@ -96,17 +99,16 @@ def register(
 ) -> None:  # fmt: skip
     """Register the card in FILE for the account of --from, which pays its payments.
 
-    The card's key signs that it agrees: no other account can register it.
+    The card's key signs that it agrees: no other account can register it. FILE is that of the card,
+    or the proof that `card prove` made where the card is.
     """
-    from btt_chain.primitives.account import AccountId
-    from btt_chain.primitives.digest import H256
-    from btt_chain.primitives.voucher import REGISTRATION, Registration
-    from btt_chain.scale import u64
+    from btt_chain.payments.card_file import CardFile
     from cli.common.merchants import number, time_of
     from cli.common.payfi_calls import send
     from cli.common.working import account, planck
 
-    made = _read(file)
+    text = file.read_text(encoding="utf-8", errors="replace")
+    found = _proof(file, text) if text.lstrip().startswith("{") else _read(file)
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
@@ -118,32 +120,66 @@ def register(
             "payment": most, "day": most_a_day,
             "categories": list(categories), "expires_ms": (int(time.time()) + days * DAY_S) * 1_000,
         }  # fmt: skip
-        kind = "P256" if type(made.key).__name__ == "P256Key" else "Ed25519"
+        owner, now = sender.pair.account_id, await time_of(chain)
+        until = now + number(chain.constant("PayFi.DayMs"))
+        agreed = found
+        if isinstance(agreed, CardFile):
+            agreed = _agreed(agreed, owner, chain.genesis, until)
+        _ensure_usable(agreed, chain, owner, now)
+        kind = "P256" if type(agreed.key).__name__ == "P256Key" else "Ed25519"
         watcher = None if guardian is None else _hex(account(guardian, chain.metadata.prefix))
-        # The card agrees to this owner: no other account can register its key.
-        until = u64(await time_of(chain) + number(chain.constant("PayFi.DayMs")))
-        asked = Registration.of(
-            H256(chain.genesis), made.id, AccountId(sender.pair.account_id), until
-        )
         proof: Plain = {
-            "expires_ms": int(until), "signature": _hex(made.sign(REGISTRATION.encode(asked)))
+            "expires_ms": int(agreed.asked.expires_ms), "signature": _hex(agreed.signature)
         }  # fmt: skip
         call = chain.compose(
-            "PayFi.register_card", key={kind: _hex(made.key.key)}, limits=limits,
+            "PayFi.register_card", key={kind: _hex(agreed.key.key)}, limits=limits,
             guardian=watcher, proof=proof,
         )  # fmt: skip
-        owner = chain.metadata.address(sender.pair.account_id)
         once, daily = money.format(most), money.format(most_a_day)
-        return (
-            (
-                f"Register the card {_hex(made.id)}: it can pay up to {once} at once and {daily} a "
-                f"day out of {owner}."
-            ),
-            call,
-            "The card can pay now.",
+        sentence = (
+            f"Register the card {_hex(agreed.asked.card)}: it can pay up to {once} at once and "
+            f"{daily} a day out of {chain.metadata.address(owner)}."
         )
+        return sentence, call, "The card can pay now."
 
     send(url, timeout, sender, make)
+
+
+@examples(
+    "btt-chain card prove card.key --owner 5FHneW46... --genesis 0x4fd3... -o proof.json",
+)
+@card.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--owner", required=True, metavar="ACCOUNT", help="Account that will register it.")
+@click.option("--genesis", required=True, metavar="HEX", help="Hash of block zero of the chain.")
+@click.option(
+    "--expires", type=Seconds(), default=300.0, show_default=True,
+    help="Seconds in which the owner can use it, at most 7 days.",
+)  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the proof to this file, for `card register`.",
+)  # fmt: skip
+@json_option
+def prove(
+    file: Path, owner: str, genesis: str, expires: float, output: Path | None, as_json: bool
+) -> None:
+    """Let the card in FILE agree to its owner, offline: the owner registers it elsewhere."""
+    from btt_chain.primitives import ss58
+    from cli.common.working import account, read_id
+
+    if expires > MAX_VOUCHER_S:
+        raise Mistyped("--expires: at most 7 days")
+    who = account(owner, ss58.DEFAULT_PREFIX)
+    until = time.time_ns() // 1_000_000 + int(expires * 1_000)
+    facts = _agreed(_read(file), who, read_id(genesis, "genesis hash"), until).document()
+    if output is not None:
+        output.write_text(json.dumps(facts, indent=2) + "\n")
+    if as_json:
+        show.document(facts)
+    else:
+        show.record(facts)
+        show.good(f"Let {facts['owner']} register it with `btt-chain card register`.")
 
 
 @examples(
@@ -343,6 +379,39 @@ def _read(file: Path) -> CardFile:
         return read_card(file.read_text(encoding="ascii", errors="replace"))
     except PaymentError as error:
         raise Refused(f"{file}: {error}") from None
+
+
+def _agreed(made: CardFile, owner: bytes, genesis: bytes, until_ms: int) -> CardProof:
+    """Return a card's agreement to an owner, which no other account can use."""
+    from btt_chain.payments.card_proof import CardProof, message_of
+    from btt_chain.primitives.account import AccountId
+    from btt_chain.primitives.digest import H256
+    from btt_chain.primitives.voucher import Registration
+    from btt_chain.scale import u64
+
+    asked = Registration.of(H256(genesis), made.id, AccountId(owner), u64(until_ms))
+    return CardProof(made.key, asked, made.sign(message_of(asked)))
+
+
+def _proof(file: Path, text: str) -> CardProof:
+    from btt_chain.payments.card_proof import read_proof
+    from btt_chain.payments.errors import PaymentError
+
+    try:
+        return read_proof(text)
+    except PaymentError as error:
+        raise Refused(f"{file}: {error}") from None
+
+
+def _ensure_usable(agreed: CardProof, chain: Chain, owner: bytes, now_ms: int) -> None:
+    """Refuse a proof that the chain would refuse, with words."""
+    if agreed.asked.owner != owner:
+        other = chain.metadata.address(agreed.asked.owner)
+        raise Refused(f"the card agreed to {other}, and not to the account of --from")
+    if agreed.asked.genesis != chain.genesis:
+        raise Refused(f"the proof is for the chain 0x{agreed.asked.genesis.hex()}")
+    if agreed.asked.expires_ms <= now_ms:
+        raise Refused("the proof has expired: let the card make a new one")
 
 
 def _id_of(text: str) -> bytes:

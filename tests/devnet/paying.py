@@ -261,7 +261,7 @@ class Ledger:
         self.disputes: dict[int, Disputed] = {}
         """Open disputes by payment."""
         self.rest: int | None = None
-        """What a dispute left over was paid at once, and the end of the dispute comes next."""
+        """Rest of a dispute that was paid at once, until the event of its end."""
         self.seen: dict[str, int] = defaultdict(int)
         """Numbers of refunds and disputes, by kind."""
         self.references: dict[bytes, int] = defaultdict(int)

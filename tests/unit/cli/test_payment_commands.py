@@ -317,6 +317,31 @@ def test_a_card_is_made_registered_charged_and_frozen(shop: Shop, tmp_path: Path
     assert shop.run("card", "show", file).returncode == 4
 
 
+def test_a_card_is_registered_by_a_proof_that_was_made_elsewhere(
+    shop: Shop, tmp_path: Path
+) -> None:
+    card, proof = str(tmp_path / "card.key"), tmp_path / "proof.json"
+    made = shop.document("card", "new", "--scheme", "ed25519", "-o", card)
+    genesis = shop.document("query", "rpc", "chain_getBlockHash", "0")
+    prove = ("card", "prove", card, "--owner", address("//Bob"), "-o", str(proof))
+    shop.document(*prove, "--genesis", genesis)
+    limits = ("--payment", "10BTT", "--day", "20BTT")
+    register = ("card", "register", str(proof), *limits, "--from")
+    other = shop.run(*register, "//Alice")
+    assert (other.returncode, f"agreed to {address('//Bob')}" in other.stderr) == (1, True)
+    done = shop.run(*register, "//Bob")
+    assert done.returncode == 0, done.stderr
+    assert shop.document("card", "show", made["card"])["owner"] == address("//Bob")
+    shop.document(*prove, "--genesis", "0x" + "11" * 32)
+    foreign = shop.run(*register, "//Bob")
+    assert (foreign.returncode, "for the chain 0x1111" in foreign.stderr) == (1, True)
+    proof.write_text(proof.read_text().replace(address("//Bob"), address("//Alice")))
+    changed = shop.run(*register, "//Alice")
+    assert (changed.returncode, "did not sign this owner" in changed.stderr) == (1, True)
+    long = shop.run(*prove, "--genesis", genesis, "--expires", "700000")
+    assert (long.returncode, "at most 7 days" in long.stderr) == (2, True)
+
+
 def test_a_merchant_adds_to_its_bond_and_closes(shop: Shop) -> None:
     kiosk = "//Kiosk"
     shop.open(kiosk, 5_994)

@@ -1,0 +1,104 @@
+"""A card's agreement to its owner, as JSON: made by the card, used where the owner's key is."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Final
+
+from btt_chain.payments.errors import PaymentError
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.voucher import (
+    REGISTRATION,
+    Ed25519Key,
+    P256Key,
+    Registration,
+    card_id,
+    is_proven,
+)
+from btt_chain.scale import u64
+
+_LENGTHS: Final = {"p256": 33, "ed25519": 32}
+"""Bytes of a public key, by its scheme."""
+_SIGNATURE: Final = 64
+_HASH: Final = 32
+_DIGITS: Final = 20
+"""Maximum decimal digits of a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class CardProof:
+    """A card's public key with its agreement to a registration."""
+
+    key: Ed25519Key | P256Key
+    asked: Registration
+    signature: bytes
+
+    def document(self) -> dict[str, str]:
+        """Return it as JSON."""
+        return {
+            "card": _hex(self.asked.card),
+            "scheme": "p256" if isinstance(self.key, P256Key) else "ed25519",
+            "publicKey": _hex(self.key.key),
+            "owner": ss58.encode(self.asked.owner),
+            "genesis": _hex(self.asked.genesis),
+            "expiresMs": str(int(self.asked.expires_ms)),
+            "signature": _hex(self.signature),
+        }
+
+
+def message_of(asked: Registration) -> bytes:
+    """Return the bytes that a card signs to agree to its registration."""
+    return REGISTRATION.encode(asked)
+
+
+def read_proof(text: str) -> CardProof:
+    """Return the proof of a JSON document. Raises PaymentError with the reason."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        raise PaymentError("this is no proof of a card, made by `btt-chain card prove`") from None
+    if not isinstance(found, dict):
+        raise PaymentError("this is no proof of a card, made by `btt-chain card prove`")
+    scheme = found.get("scheme")
+    if scheme not in _LENGTHS:
+        raise PaymentError(f"scheme: {' or '.join(_LENGTHS)} was expected")
+    raw = _bytes(found, "publicKey", _LENGTHS[scheme])
+    key: Ed25519Key | P256Key = P256Key(raw) if scheme == "p256" else Ed25519Key(raw)
+    genesis = H256(_bytes(found, "genesis", _HASH))
+    asked = Registration.of(genesis, card_id(key), _owner(found), _moment(found))
+    proof = CardProof(key, asked, _bytes(found, "signature", _SIGNATURE))
+    if not is_proven(asked, key, proof.signature):
+        raise PaymentError("signature: the card's key did not sign this owner, chain and expiry")
+    return proof
+
+
+def _owner(found: dict[str, object]) -> AccountId:
+    try:
+        return AccountId(ss58.decode(str(found.get("owner")))[0])
+    except ValueError:
+        raise PaymentError("owner: an address was expected") from None
+
+
+def _moment(found: dict[str, object]) -> u64:
+    text = str(found.get("expiresMs"))
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _DIGITS
+    if not is_number or int(text) > u64.MAX:
+        raise PaymentError("expiresMs: milliseconds since 1970 were expected")
+    return u64(int(text))
+
+
+def _bytes(found: dict[str, object], name: str, length: int) -> bytes:
+    try:
+        raw = bytes.fromhex(str(found.get(name)).removeprefix("0x"))
+    except ValueError:
+        raw = b""
+    if len(raw) != length:
+        raise PaymentError(f"{name}: {length} bytes in hex were expected")
+    return raw
+
+
+def _hex(raw: bytes) -> str:
+    return "0x" + bytes(raw).hex()
