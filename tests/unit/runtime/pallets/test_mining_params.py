@@ -182,6 +182,21 @@ def test_an_old_era_of_a_region_is_forgotten() -> None:
     assert work.at(5) == RegionWork(u32(5), u128(0), u128(0))
 
 
+def test_the_feeders_attest_a_region_and_work_against_the_present_median(works: Works) -> None:
+    works.set(regions=[u32(250_000), u32(500_000)])
+    works.mining.attest(ALICE, u16(1), 1_200_000)
+    view = works.mining.operator_view(ALICE)
+    median = int(works.mining.params.value.median_energy)
+    assert (view.region, view.units_per_kwh) == (1, median * 12 // 10)
+    assert view.energy == 1_200_000
+    assert works.announced()[-2:] == [
+        Mining.RegionAttested(ALICE, u16(1)),
+        Mining.EnergyAttested(ALICE, u64(median * 12 // 10)),
+    ]
+    works.set(median_energy=u64(2 * median))
+    assert works.mining.operator_view(ALICE).energy == 800_000
+
+
 def test_only_the_oracle_attests_and_only_operators_and_known_regions(works: Works) -> None:
     works.set(regions=[u32(PPM)])
     unknown = AccountId(b"\x77" * 32)

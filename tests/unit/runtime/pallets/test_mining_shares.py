@@ -41,13 +41,18 @@ def works() -> Works:
     return fresh()
 
 
-RECEIPTS = st.lists(
-    st.tuples(
-        st.one_of(st.integers(1, 50), st.integers(1, 10**15)),
-        st.one_of(st.integers(0, 2_000), st.integers(0, 10**24)),
-    ),
-    min_size=1,
-    max_size=30,
+RECEIPT = st.tuples(
+    st.one_of(st.integers(1, 50), st.integers(1, 10**15)),
+    st.one_of(st.integers(0, 2_000), st.integers(0, 10**24)),
+)
+FEW = st.lists(RECEIPT, min_size=1, max_size=MAX_SINGLE)
+# Lists with a maximum alone are nearly always short: so many receipts are summed.
+SUMMED = st.lists(RECEIPT, min_size=MAX_SINGLE + 1, max_size=MAX_SINGLE + 8)
+RECEIPTS = st.one_of(FEW, SUMMED)
+OCTAVES = st.one_of(
+    st.lists(st.integers(0, 60), min_size=1, max_size=200),
+    # More steps than there may be.
+    st.lists(st.integers(0, 60), min_size=MAX_STEPS + 16, max_size=MAX_STEPS + 32),
 )
 
 
@@ -78,7 +83,7 @@ def test_receipts_earn_together_what_each_would_but_for_a_sixteenth_of_one_step(
     assert got >= fair - lost - len(steps)
 
 
-@given(RECEIPTS.map(lambda some: some[:MAX_SINGLE]), st.integers(0, 10**24), st.integers(0, 10**16))
+@given(FEW, st.integers(0, 10**24), st.integers(0, 10**16))
 def test_the_first_receipts_earn_exactly_the_lesser_of_cap_and_part(
     receipts: list[tuple[int, int]], budget: int, others: int
 ) -> None:
@@ -95,7 +100,7 @@ def test_a_ratio_lies_in_a_step_no_wider_than_a_sixteenth(ratio: int) -> None:
     assert edge_of(edge) == edge
 
 
-@given(st.lists(st.integers(0, 60), min_size=1, max_size=200), st.data())
+@given(OCTAVES, st.data())
 def test_steps_are_bounded_in_order_and_never_pay_more(
     octaves: list[int], data: st.DataObject
 ) -> None:
