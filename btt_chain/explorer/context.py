@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected
-from btt_chain.client.jsonrpc import WebSocket
+from btt_chain.client.jsonrpc import Connection
 from btt_chain.explorer.chaindata import ChainData
 from btt_chain.explorer.index.driver import Progress
 from btt_chain.explorer.index.queries import Index
@@ -28,8 +28,9 @@ class NodeGone(Exception):
 class LiveNode:
     """The node's state for pages, over a connection of its own that is made when it is needed."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+        """`connect` makes a connection; it raises ClientError."""
+        self._connect = connect
         self._chain: Chain | None = None
         self._opening = asyncio.Lock()
         self._spec = -1
@@ -40,7 +41,7 @@ class LiveNode:
             if self._chain is None or self._spec != spec:
                 await self.close()
                 try:
-                    connection = await WebSocket.connect(self._url, ANSWER_SECONDS)
+                    connection = await self._connect()
                     self._chain = await Chain.open(connection)
                 except ClientError as error:
                     raise NodeGone(str(error)) from None

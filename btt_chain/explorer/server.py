@@ -170,9 +170,9 @@ class Server:
             response = _too_many(wait) if wait else await handler(request)
         except web.HTTPException as error:
             if error.status < 400:
-                response = error
-            else:
-                response = self._error(request, error.status, error.reason)
+                error.headers.update(HEADERS)
+                raise
+            response = self._error(request, error.status, error.reason)
         except NoSuchPage as error:
             response = self._error(request, 404, str(error))
         except BadRequest as error:

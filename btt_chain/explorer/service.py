@@ -16,7 +16,7 @@ from btt_chain.client.errors import ClientError, Disconnected
 from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.explorer.audit import EVERY, Audits, Report, Trie
 from btt_chain.explorer.chaindata import ChainData
-from btt_chain.explorer.context import Context, LiveNode
+from btt_chain.explorer.context import ANSWER_SECONDS, Context, LiveNode
 from btt_chain.explorer.index.driver import RETRY_SECONDS, Indexer, Progress
 from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.index.source import ChainNames, Source
@@ -61,7 +61,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Server, asyncio.Tas
         names = await _names(writer, settings.url)
         index = Index(settings.base / FILE)
         progress = Progress(names=names)
-        node = LiveNode(settings.url)
+        node = LiveNode(lambda: WebSocket.connect(settings.url, ANSWER_SECONDS))
         context = Context(index, ChainData(index, names), node, progress)
         server = Server(context)
         audits = Audits(index, writer, settings.trie, names, settings.audit_every)

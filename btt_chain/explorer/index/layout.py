@@ -109,7 +109,7 @@ class Layout:
             case SequenceDef(item):
                 return self._sequence(item)
             case ArrayDef(count, item):
-                return self._array(count, item)
+                return self._array(int(count), item)
             case TupleDef(items):
                 return self.fields(items)
             case CompositeDef(fields):
@@ -168,7 +168,7 @@ class Layout:
                 return _primitive_size(primitive)
             case ArrayDef(count, item):
                 size = self.size(item)
-                return None if size is None else size * count
+                return None if size is None else size * int(count)
             case TupleDef(items):
                 return self._sum(items)
             case CompositeDef(fields):

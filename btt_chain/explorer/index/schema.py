@@ -119,7 +119,7 @@ BLOCKS_BY_AUTHOR: Final = (
 )
 AUTHORED: Final = (
     "SELECT a.key, count(*), max(b.height) FROM block b JOIN account a ON a.id = b.author"
-    " WHERE b.height > ? GROUP BY b.author ORDER BY 2 DESC, 3 DESC LIMIT 1000"
+    " WHERE b.height > ? GROUP BY +b.author ORDER BY 2 DESC, 3 DESC LIMIT 1000"
 )
 BODY: Final = "SELECT header, extrinsics, events FROM body WHERE height = ?"
 _EXTRINSIC = (

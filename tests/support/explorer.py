@@ -1,0 +1,211 @@
+"""Chains for the explorer: real blocks of a chain in memory, given as a node gives them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from btt_chain.client.errors import RpcError
+from btt_chain.client.jsonrpc import Json
+from btt_chain.explorer.audit import Audits, Report, Trie
+from btt_chain.explorer.chaindata import ChainData
+from btt_chain.explorer.context import Context, LiveNode
+from btt_chain.explorer.index.driver import Indexer, Progress
+from btt_chain.explorer.index.queries import Index
+from btt_chain.explorer.index.source import Source
+from btt_chain.explorer.index.store import Writer
+from btt_chain.explorer.server import Server
+from btt_chain.node.backend import ChainView
+from btt_chain.primitives.extrinsic import opaque
+from storage.trie import ordered_root, verify_proof
+from support.chain import DevChain
+
+TRIE = Trie(verify_proof, ordered_root)
+PROPERTIES: Json = {"tokenSymbol": "BTT", "tokenDecimals": 18, "ss58Format": 42}
+
+Lie = Callable[[str, tuple[Json, ...], Json], Json]
+"""Takes method, parameters and the true answer; returns what the node says."""
+
+
+def honest(_method: str, _params: tuple[Json, ...], answer: Json) -> Json:
+    return answer
+
+
+class ChainConnection:
+    """A connection to a chain in memory, with a node's answers and without a socket."""
+
+    url = "memory:"
+
+    def __init__(self, chain: DevChain, *, lie: Lie = honest, kind: str = "Live") -> None:
+        self.chain = chain
+        self.view = ChainView(chain.client)
+        self.lie = lie
+        self.kind = kind
+        self._heads: list[tuple[bool, asyncio.Queue[Json]]] = []
+
+    async def call(self, method: str, *params: Json) -> Json:
+        await asyncio.sleep(0)
+        return self.lie(method, params, self._answer(method, params))
+
+    def announce(self) -> None:
+        """Report the best and the final block to all subscribers."""
+        for is_final, queue in self._heads:
+            ref = self.view.finalized() if is_final else self.view.best()
+            queue.put_nowait(self._header(ref.hash))
+
+    @asynccontextmanager
+    async def subscribe(
+        self, method: str, unsubscribe: str, *params: Json
+    ) -> AsyncIterator[AsyncIterator[Json]]:
+        queue: asyncio.Queue[Json] = asyncio.Queue()
+        self._heads.append(("Finalized" in method, queue))
+        self.announce()
+
+        async def read() -> AsyncIterator[Json]:
+            while True:
+                yield await queue.get()
+
+        yield read()
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+    def _answer(self, method: str, params: tuple[Json, ...]) -> Json:
+        view = self.view
+        match method, params:
+            case "chain_getBlockHash", (int(number),):
+                found = view.block_hash(number)
+                return None if found is None else hex_of(found)
+            case "chain_getBlock", (str(hash),):
+                wires: list[Json] = [hex_of(opaque(wire)) for wire in view.body(unhex(hash)) or []]
+                block: Json = {"header": self._header(unhex(hash)), "extrinsics": wires}
+                return {"block": block, "justifications": None}
+            case "state_queryStorageAt", (list(keys), str(hash)):
+                state = view.state(unhex(hash))
+                values = [state.get(unhex(str(key))) for key in keys]
+                changes: list[Json] = [
+                    [key, None if value is None else hex_of(value)]
+                    for key, value in zip(keys, values, strict=True)
+                ]
+                return [{"block": hash, "changes": changes}]
+            case "state_getStorage", (str(key), str(hash)):
+                value = view.state(unhex(hash)).get(unhex(key))
+                return None if value is None else hex_of(value)
+            case "state_getKeysPaged", (str(prefix), int(count), last, str(hash)):
+                after = None if last is None else unhex(str(last))
+                found_keys = view.state(unhex(hash)).keys(unhex(prefix), after, count)
+                return [hex_of(key) for key in found_keys]
+            case "state_getReadProof", (list(keys), str(hash)):
+                nodes = view.state(unhex(hash)).proof([unhex(str(key)) for key in keys])
+                return {"at": hash, "proof": [hex_of(node) for node in nodes]}
+            case "state_getMetadata", (*_,):
+                return hex_of(view.metadata(self._at(params)))
+            case "state_getRuntimeVersion", (*_,):
+                version = view.runtime_version(self._at(params))
+                return {"specVersion": int(version.spec_version), "transactionVersion": 1}
+            case "system_chain", ():
+                return "Chain in memory"
+            case "system_chainType", ():
+                return self.kind
+            case "system_properties", ():
+                return PROPERTIES
+        raise RpcError(method, -32601, "Method not found", None)
+
+    def _at(self, params: tuple[Json, ...]) -> bytes:
+        named = params[0] if params else None
+        return self.view.best().hash if named is None else unhex(str(named))
+
+    def _header(self, hash: bytes) -> Json:
+        header = self.view.header(hash)
+        assert header is not None
+        shown = header.to_json()
+        logs: list[Json] = [*shown["digest"]["logs"]]
+        return {
+            "parentHash": shown["parentHash"], "number": shown["number"],
+            "stateRoot": shown["stateRoot"], "extrinsicsRoot": shown["extrinsicsRoot"],
+            "digest": {"logs": logs},
+        }  # fmt: skip
+
+
+def hex_of(raw: bytes) -> str:
+    return "0x" + raw.hex()
+
+
+def unhex(text: str) -> bytes:
+    return bytes.fromhex(text.removeprefix("0x"))
+
+
+async def index_chain(connection: ChainConnection, file: Path) -> None:
+    """Index a chain until the best block is in the index."""
+    writer = Writer(file)
+    try:
+        await follow(connection, writer, connection.view.best().hash)
+    finally:
+        writer.close()
+
+
+async def follow(
+    connection: ChainConnection, writer: Writer, best: bytes, progress: Progress | None = None
+) -> None:
+    """Index until the block with that hash is the last one, and the node's final one is final."""
+    indexer = Indexer(writer, progress or Progress())
+    task = asyncio.create_task(indexer.follow(connection))
+    try:
+        async with asyncio.timeout(60):
+            while not task.done() and not is_complete(connection, writer, best):
+                await asyncio.sleep(0.005)
+        if task.done():
+            await task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def is_complete(connection: ChainConnection, writer: Writer, best: bytes) -> bool:
+    """Return True if an index has the best block of a node, and its final one as such."""
+    if writer._db.in_transaction:
+        return False
+    final = writer.final()
+    is_final = final is not None and final[1] == connection.view.finalized().hash
+    return is_final and _last(writer) == best
+
+
+def _last(writer: Writer) -> bytes | None:
+    tips, final = writer.tips(), writer.final()
+    if tips:
+        return tips[max(tips)]
+    return None if final is None else final[1]
+
+
+async def audit_chain(connection: ChainConnection, file: Path) -> Report:
+    """Audit an index of a chain."""
+    writer, index = Writer(file), Index(file)
+    source = Source(connection)
+    try:
+        return await Audits(index, writer, TRIE, await source.names()).audit(source)
+    finally:
+        index.close()
+        writer.close()
+
+
+@asynccontextmanager
+async def pages_of(
+    connection: ChainConnection, file: Path
+) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Server]]:
+    """Serve the pages of an index that was made of a chain."""
+    index = Index(file)
+    names = await Source(connection).names()
+
+    async def connect() -> ChainConnection:
+        return connection
+
+    progress = Progress(tip=index.tip(), final=index.final()[0], connected=True, names=names)
+    server = Server(Context(index, ChainData(index, names), LiveNode(connect), progress))
+    async with TestClient(TestServer(server.application())) as client:
+        yield client, server
+    index.close()
