@@ -127,6 +127,7 @@ LISTED = "needs an asset that is traded, and a judged issuer: tests/unit/cli/tes
 ATTESTED = "needs a provider: tests/unit/cli/test_oracle_commands.py"
 FEEDERS = "starts a network of processes: tests/devnet/test_devnet_feeders.py"
 VAULTS = "needs several vaults and a custodian: tests/unit/cli/test_records_commands.py"
+EXPLORER = "tests/unit/explorer/test_explorer_process.py starts it, test_pages.py makes the proof"
 OFFLINE = "needs the database of a stopped node: tests/unit/cli/test_on_a_chain.py"
 PROXIED = "a public node: tests/unit/cli/test_node_process.py"
 NOT_RUN = {
@@ -136,6 +137,7 @@ NOT_RUN = {
         "btt-chain vault create": LISTED,
     },
     "docs/cli.md": dict.fromkeys(CLI_FORMS, FORMS),
+    "docs/explorer.md": dict.fromkeys(("btt-chain explorer", "btt-chain verify proof"), EXPLORER),
     "docs/fuzzing.md": {"make fuzz": FUZZES},
     "docs/launch.md": dict.fromkeys(LAUNCH_STEPS, LAUNCH),
     "docs/operating.md": {

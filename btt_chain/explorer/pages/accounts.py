@@ -170,7 +170,9 @@ async def _stored(context: Context, key: bytes, hash: bytes) -> list[Json]:
             continue
         try:
             kind, value = chain.metadata.storage.stored(entry, raw)
-            text = chain.metadata.values.for_people(kind, value, money=True)
+            # A bare u128 under an account is an amount; inside others, the fields' types tell.
+            is_amount = isinstance(value, int)
+            text = chain.metadata.values.for_people(kind, value, money=is_amount)
         except ClientError as error:
             text = str(error)
         found.append(

@@ -1,0 +1,125 @@
+"""`btt-chain explorer` as a process: against a real node and over sockets, killed and restarted."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+from click.testing import CliRunner
+
+from btt_chain.client.blocking import BlockingChain
+from btt_chain.crypto.keypair import KeyPair
+from cli.program import program
+from support.instant_node import instant_node
+from support.vectors import REPOSITORY
+
+PATIENCE = 60
+
+
+@contextmanager
+def explorer(url: str, base: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start an explorer; yields the process and the address of its pages."""
+    words = ["explorer", "--url", url, "--base-path", str(base), "--listen", "127.0.0.1:0"]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "cli.main", *words],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        said = ""
+        while not (found := re.search(r"explorer: (http://\S+)", said)):
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        yield process, found[1]
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def read(address: str) -> dict[str, object]:
+    with urlopen(address, timeout=PATIENCE) as answer:
+        found = json.load(answer)
+    assert isinstance(found, dict)
+    return found
+
+
+def wait_for(address: str, height: int) -> dict[str, object]:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        state = read(f"{address}audit.json")
+        if state["complete"] == height and state["audited"] is not None:
+            return state
+        time.sleep(0.05)
+    pytest.fail(f"the index has not reached block {height}")
+
+
+def test_an_explorer_serves_a_node_survives_kill_9_and_is_audited(tmp_path: Path) -> None:
+    base = tmp_path / "index"
+    alice = KeyPair.from_uri("//Alice")
+    with instant_node(tmp_path / "node") as url:
+        with BlockingChain.connect(url) as chain:
+
+            def pay() -> None:
+                call = chain.compose("Balances.transfer_keep_alive", dest="//Bob", value=5 * 10**18)
+                chain.transactions.send(call, alice)
+
+            pay()
+            with explorer(url, base) as (process, address):
+                wait_for(address, 1)
+                words = str(read(f"{address}tx/1-1.json")["sentence"])
+                assert words.startswith("Alice paid Bob 5 BTT; fee 0.000")
+                pay()
+                wait_for(address, 2)
+                process.send_signal(signal.SIGKILL)
+                process.wait(PATIENCE)
+            pay()
+            with explorer(url, base) as (_, address):
+                state = wait_for(address, 3)
+                assert state["failed"] == []
+                assert state["fault"] is None
+        run = CliRunner().invoke(
+            program, ["explorer", "audit", "--url", url, "--base-path", str(base), "--json"]
+        )
+        assert run.exit_code == 0, run.output
+        report = json.loads(run.stdout)
+        assert report["height"] == 3
+        assert {check["result"] for check in report["checks"]} == {"good"}
+        table = CliRunner().invoke(
+            program, ["explorer", "audit", "--url", url, "--base-path", str(base)]
+        )
+        assert "audit at final block 3" in table.output
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["explorer", "--listen", "0.0.0.0:80"], "add --public"),
+        (["explorer", "--listen", "nowhere"], "write it like 127.0.0.1:4480"),
+        (["explorer", "--listen", "127.0.0.1:99999"], "is no address"),
+        (["node", "--chain", "local", "--explorer"], "--explorer goes with --dev"),
+        (["node", "--dev", "--tmp", "--explorer", "--rpc-port", "0"], "--explorer goes with --dev"),
+    ],
+)
+def test_what_cannot_be_served_is_said(words: list[str], message: str) -> None:
+    run = CliRunner().invoke(program, words)
+    assert run.exit_code == 2
+    assert message in run.output
+
+
+def test_an_audit_needs_an_index(tmp_path: Path) -> None:
+    run = CliRunner().invoke(program, ["explorer", "audit", "--base-path", str(tmp_path)])
+    assert run.exit_code == 4
+    assert "there is no index" in run.output
