@@ -77,8 +77,10 @@ class Page:
 class Server:
     """The pages of one index."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, rate: float = RATE, burst: float = BURST) -> None:
+        """`rate` is in requests a second of one address."""
         self.context = context
+        self._rate, self._burst = rate, burst
         self.hub = Hub()
         self._renderer = Renderer(context.data)
         self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
@@ -188,7 +190,7 @@ class Server:
         now = time.monotonic()
         bucket = self._buckets.get(address)
         if bucket is None:
-            bucket = self._buckets[address] = TokenBucket(RATE, BURST, now)
+            bucket = self._buckets[address] = TokenBucket(self._rate, self._burst, now)
             if len(self._buckets) > MAX_ADDRESSES:
                 self._buckets.popitem(last=False)
         self._buckets.move_to_end(address)

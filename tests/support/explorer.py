@@ -19,9 +19,10 @@ from btt_chain.explorer.index.driver import Indexer, Progress
 from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.index.source import Source
 from btt_chain.explorer.index.store import Writer
-from btt_chain.explorer.server import Server
+from btt_chain.explorer.server import BURST, Server
 from btt_chain.node.backend import ChainView
 from btt_chain.primitives.extrinsic import opaque
+from btt_chain.rpc.backend import UnknownBlock
 from storage.trie import ordered_root, verify_proof
 from support.chain import DevChain
 
@@ -50,7 +51,10 @@ class ChainConnection:
 
     async def call(self, method: str, *params: Json) -> Json:
         await asyncio.sleep(0)
-        return self.lie(method, params, self._answer(method, params))
+        try:
+            return self.lie(method, params, self.answer(method, params))
+        except UnknownBlock as error:
+            raise RpcError(method, -32_000, str(error), None) from None
 
     def announce(self) -> None:
         """Report the best and the final block to all subscribers."""
@@ -75,7 +79,8 @@ class ChainConnection:
     async def close(self) -> None:
         """There is nothing to close."""
 
-    def _answer(self, method: str, params: tuple[Json, ...]) -> Json:
+    def answer(self, method: str, params: tuple[Json, ...]) -> Json:
+        """Return the true answer of a node."""
         view = self.view
         match method, params:
             case "chain_getBlockHash", (int(number),):
@@ -195,7 +200,7 @@ async def audit_chain(connection: ChainConnection, file: Path) -> Report:
 
 @asynccontextmanager
 async def pages_of(
-    connection: ChainConnection, file: Path
+    connection: ChainConnection, file: Path, burst: float = BURST
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Server]]:
     """Serve the pages of an index that was made of a chain."""
     index = Index(file)
@@ -205,7 +210,8 @@ async def pages_of(
         return connection
 
     progress = Progress(tip=index.tip(), final=index.final()[0], connected=True, names=names)
-    server = Server(Context(index, ChainData(index, names), LiveNode(connect), progress))
+    context = Context(index, ChainData(index, names), LiveNode(connect), progress)
+    server = Server(context, burst=burst)
     async with TestClient(TestServer(server.application())) as client:
         yield client, server
     index.close()
