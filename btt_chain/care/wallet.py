@@ -26,7 +26,7 @@ from btt_chain.care.blind import PublicKey
 from btt_chain.care.errors import Refusal
 from btt_chain.care.evidence import Bytes32
 from btt_chain.care.messages import MAX_VOUCHERS, Answer, Request, Ticket, Wanted
-from btt_chain.care.schedule import Calendar, due_slot
+from btt_chain.care.schedule import Below, Calendar, due_slot
 from btt_chain.care.vault import Vault
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.rsa_pss import MODULUS_LENGTH, check_modulus
@@ -94,18 +94,24 @@ COUNTER: Final = codec(u32)
 class Wallet:
     """The wallet of one key on one chain; made by `open`."""
 
-    def __init__(self, vault: Vault, pair: KeyPair, genesis: bytes) -> None:
+    def __init__(self, vault: Vault, pair: KeyPair, genesis: bytes, below: Below) -> None:
         self._vault = vault
+        self._below = below
         self._pair = pair
         self._genesis = genesis
 
     @classmethod
     @contextmanager
-    def open(cls, folder: Path, pair: KeyPair, genesis: bytes) -> Iterator[Self]:
-        """Open or create a wallet, encrypted by its key. Raises CareError for another key's."""
+    def open(
+        cls, folder: Path, pair: KeyPair, genesis: bytes, below: Below = secrets.randbelow
+    ) -> Iterator[Self]:
+        """Open or create a wallet, encrypted by its key. Raises CareError for another key's.
+
+        `below` chooses the hours of redemption.
+        """
         owner = b"wallet" + genesis + pair.account_id
         with Vault.open(folder / FILE, pair.secret, owner) as vault:
-            yield cls(vault, pair, genesis)
+            yield cls(vault, pair, genesis, below)
 
     def pair(self, number: int) -> KeyPair:
         """Return the key of an account of the wallet."""
@@ -233,7 +239,7 @@ class Wallet:
             voucher.facility, voucher.month, denomination, voucher.redeemer, voucher.nonce,
             prepared[: blind.PREFIX_LENGTH], voucher.signature,
         )  # fmt: skip
-        due = due_slot(calendar, ticket.month, now, secrets.randbelow)
+        due = due_slot(calendar, ticket.month, now, self._below)
         return Kept(
             secrets.token_bytes(32), voucher, u32(number), made.message, made.inverse,
             u64(due), State.Asked,
