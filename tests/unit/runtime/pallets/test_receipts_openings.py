@@ -1,4 +1,4 @@
-"""Leaves shown on chain: each kind of proof that is not of the receipt is refused with its reason."""
+"""Leaves shown on chain: a proof that is not of the receipt is refused with its reason."""
 
 from __future__ import annotations
 
