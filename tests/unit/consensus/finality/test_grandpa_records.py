@@ -35,7 +35,8 @@ def test_a_damaged_record_is_refused_by_its_name(name: str, raw: bytes) -> None:
 @pytest.mark.parametrize("name", READERS)
 def test_an_absent_record_is_no_error(name: str) -> None:
     _, read, absent, _ = READERS[name]
-    assert read({}.get) == absent
+    nothing: dict[bytes, bytes] = {}
+    assert read(nothing.get) == absent
 
 
 @pytest.mark.parametrize("schema", [None, encode(u32, u32(records.SCHEMA + 1))])
