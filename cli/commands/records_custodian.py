@@ -18,6 +18,7 @@ from cli.common.vaults import now_ms, open_vault, run, vault_options
 
 if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
+    from btt_chain.records.custodian.answering import Answering
     from btt_chain.records.custodian.service import Custodian
     from btt_chain.records.vault.store import Vault
 
@@ -103,6 +104,7 @@ async def _serve(
     max_age_ms: int, as_json: bool,
 ) -> None:  # fmt: skip
     from btt_chain.records.chain import NodeRecords
+    from btt_chain.records.custodian.answering import Answering, NodeDemands
     from btt_chain.records.custodian.ledger import Ledger
     from btt_chain.records.custodian.service import Custodian
     from btt_chain.records.server import RecordsServer
@@ -128,12 +130,13 @@ async def _serve(
             else:
                 show.good(f"{vault.id} answers at {address}")
             try:
-                await _poll(custodian, interval)
+                answering = Answering(ledger, NodeDemands(chain, pair))
+                await _poll(custodian, answering, interval)
             finally:
                 await server.stop()
 
 
-async def _poll(custodian: Custodian, interval: float) -> None:
+async def _poll(custodian: Custodian, answering: Answering, interval: float) -> None:
     """Poll until the program is interrupted; a silent node is asked again."""
     from btt_chain.client.errors import ClientError
 
@@ -144,6 +147,7 @@ async def _poll(custodian: Custodian, interval: float) -> None:
     while not stop.is_set():
         try:
             await custodian.poll()
+            await answering.answer_all()
         except ClientError as error:
             show.note(f"the node: {error}")
         try:
