@@ -11,6 +11,7 @@ import click
 from cli.commands.records_access import log, open_, share, verify
 from cli.commands.records_consent import consent
 from cli.commands.records_custodian import admit, register, serve
+from cli.commands.records_demand import demand
 from cli.commands.records_guardian import guardian
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
@@ -40,7 +41,7 @@ def records() -> None:
     """
 
 
-for command in (consent, share, open_, log, verify, guardian, admit, register, serve):
+for command in (consent, share, open_, log, verify, demand, guardian, admit, register, serve):
     records.add_command(command)
 
 

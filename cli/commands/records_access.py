@@ -165,7 +165,7 @@ def log(
             return
         if custodian is None:
             raise Mistyped("name the --custodian")
-        rows = run(_checked_log(vault, custodian, [_read_copies(vault, each) for each in copies],
+        rows = run(_checked_log(vault, custodian, [read_copies(vault, each) for each in copies],
                                 url, timeout))  # fmt: skip
     if as_json:
         show.document([_row(each) for each in rows])
@@ -263,7 +263,8 @@ def _write_copies(vault: Vault, patient: str, output: Path) -> int:
     return len(found)
 
 
-def _read_copies(vault: Vault, path: Path) -> list[LoggedAccess]:
+def read_copies(vault: Vault, path: Path) -> list[LoggedAccess]:
+    """Return the entries that a reader wrote for the owner of a vault."""
     from btt_chain.records.accesses import LoggedAccess
     from btt_chain.records.messages import MAX_FILE, receive
     from btt_chain.records.shapes import items, member

@@ -17,6 +17,8 @@ from typing import TypeVar
 import pytest
 from click.testing import CliRunner, Result
 
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.primitives import ss58
 from btt_chain.records.canonical import canonical
 from btt_chain.records.documents import parse
 from cli.program import program
@@ -55,9 +57,15 @@ class World:
     def id(self, vault: str) -> str:
         return self.good(vault, "id").strip()
 
-    def chain(self, *args: str) -> None:
+    def chain(self, *args: str) -> str:
         result = CliRunner().invoke(program, [*args, "--url", self.url])
         assert result.exit_code == 0, result.output
+        return result.stdout
+
+    def open_demands(self) -> list[object]:
+        bob = ss58.encode(KeyPair.from_uri("//Bob").account_id)
+        found: list[object] = json.loads(self.chain("query", "rpc", "records_demands", bob))
+        return found
 
     def until(self, ask: Callable[[], Answer], is_good: Callable[[Answer], bool]) -> Answer:
         """Ask until the answer is good, while the chain goes on; return the last one.
@@ -162,6 +170,16 @@ def test_a_patient_decides_who_reads(world: World, tmp_path: Path) -> None:
     assert [(each["purpose"], each["records"]) for each in rows] == [
         ("TREAT", 3), ("TREAT", 3), ("TREAT", 0),
     ]  # fmt: skip
+    # What the custodian proves needs no demand; what is demanded, its program answers.
+    demand = ("demand", "--copy", str(copies), "--from", "//Ferdie")
+    proven = world.refusal("patient", *demand, "--custodian", world.hospital)
+    assert "there is no entry to demand" in proven
+    demanded = world.until(
+        lambda: json.loads(world.good("patient", *demand, "--json")),
+        lambda found: found["waiting"] == 0,
+    )
+    assert len(demanded["demanded"]) == 3
+    assert world.until(world.open_demands, lambda found: found == []) == []
     verify = ("verify", "--custodian", world.hospital, "--json")
     counts = world.until(lambda: json.loads(world.good("patient", *verify)),
                     lambda counts: counts["pending"] == 0)  # fmt: skip

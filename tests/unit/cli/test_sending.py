@@ -155,7 +155,7 @@ SENDING = {
     "facility keys", "facility close", "facility appeal", "points redeem",
     "auditor enlist", "auditor retire", "auditor report", "referral refer",
     "referral accept", "referral claim", "referral withdraw", "referral attest", "records register",
-    "tx transfer", "tx call", "upgrade schedule", "work verify",
+    "records demand", "tx transfer", "tx call", "upgrade schedule", "work verify",
 }  # fmt: skip
 DAEMONS = {"provider run", "job gateway", "feeder", "records serve"}
 """They run until they are stopped, and send by themselves."""
