@@ -12,6 +12,7 @@ from cli.common.sending import Sender, SendingCommand, sending_options
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
+    from btt_chain.client.transactions import Included
     from btt_chain.primitives.voucher import Voucher
     from btt_chain.scale.portable import Plain
     from cli.common.payfi_calls import Prepared
@@ -35,7 +36,7 @@ def charge(
     **options: object,
 ) -> None:  # fmt: skip
     """Charge a card by VOUCHER and its SIGNATURE, in hex, as `card sign` prints them."""
-    from cli.common.payfi_calls import send
+    from cli.common.payfi_calls import number_in, send
     from cli.common.session import from_hex
 
     found = _voucher(from_hex(voucher, "the voucher"))
@@ -53,9 +54,15 @@ def charge(
         call = chain.compose(
             "PayFi.charge_card", voucher=plain, signature=_hex(signed), capture=not hold
         )
-        done = "The amount is on hold." if hold else "The card paid."
+
+        def after(done: Included) -> str:
+            if hold:
+                number = number_in(done, "PayFi.Authorised", "auth")
+                return f"The amount is on hold: capture or void authorisation {number}."
+            return f"The card paid: payment {number_in(done, 'PayFi.Charged', 'payment')}."
+
         verb = "Put on hold" if hold else "Charge"
-        return f"{verb} {_amount(found)} of the card {_hex(found.card)}.", call, done
+        return f"{verb} {_amount(found)} of the card {_hex(found.card)}.", call, after
 
     send(url, timeout, sender, make)
 
@@ -71,7 +78,7 @@ def capture(
     auth: int, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Take AMOUNT of what a card authorised, as a payment; AUTH is its number."""
-    from cli.common.payfi_calls import send
+    from cli.common.payfi_calls import number_in, send
     from cli.common.working import planck
 
     sender = Sender.of(options, as_json)
@@ -80,7 +87,11 @@ def capture(
         money = chain.metadata.currency
         value = planck(money, amount)
         call = chain.compose("PayFi.capture", auth=auth, amount=value)
-        return f"Capture {money.format(value)} of authorisation {auth}.", call, "It is captured."
+
+        def after(done: Included) -> str:
+            return f"It is captured: payment {number_in(done, 'PayFi.Captured', 'payment')}."
+
+        return f"Capture {money.format(value)} of authorisation {auth}.", call, after
 
     send(url, timeout, sender, make)
 

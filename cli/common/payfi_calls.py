@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from btt_chain.client.transactions import Call, Included
     from cli.common.sending import Sender
 
-Prepared = tuple[str, "Call", str]
+After = str | Callable[["Included"], str]
+"""A sentence, or how to make it of what the call did."""
+Prepared = tuple[str, "Call", After]
 """A sentence before, a call, and a sentence after."""
 
 
@@ -36,7 +38,7 @@ def send(
     run(work())
 
 
-def report(done: Included, after: str, *, as_json: bool) -> None:
+def report(done: Included, after: After, *, as_json: bool) -> None:
     """Print the result of a call. Refused if it failed in its block."""
     if done.error is not None:
         raise Refused(f"the call failed in block {done.number}: {done.error}")
@@ -48,4 +50,9 @@ def report(done: Included, after: str, *, as_json: bool) -> None:
              "events": [{"event": each.name, "fields": each.fields} for each in done.events]}
         )  # fmt: skip
     else:
-        show.good(after)
+        show.good(after if isinstance(after, str) else after(done))
+
+
+def number_in(done: Included, event: str, field: str) -> str:
+    """Return the number in an event of a call."""
+    return next(str(each.fields[field]) for each in done.events if each.name == event)

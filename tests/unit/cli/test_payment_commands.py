@@ -295,12 +295,24 @@ def test_a_card_is_made_registered_charged_and_frozen(shop: Shop, tmp_path: Path
         "merchant", "charge", signed["voucher"], signed["signature"], "--from", f"{CAFE}//till"
     )
     assert charged.returncode == 0, charged.stderr
+    assert re.search(r"The card paid: payment \d+\.", charged.stdout)
+    signed = shop.document(
+        "card", "sign", file, "2btt", "--merchant", CAFE, "--counter", "5", "--genesis", genesis
+    )
+    words = (signed["voucher"], signed["signature"], "--hold")
+    held = shop.run("merchant", "charge", *words, "--from", f"{CAFE}//till")
+    found = re.search(r"capture or void authorisation (\d+)", held.stdout)
+    assert found, held.stderr
+    part = shop.run("merchant", "capture", found[1], "0.5BTT", "--from", f"{CAFE}//till")
+    assert re.search(r"It is captured: payment \d+\.", part.stdout), part.stderr
+    assert shop.run("merchant", "void", found[1], "--from", f"{CAFE}//till").returncode == 0
     shown = shop.document("card", "show", file)
-    assert (shown["high"], shown["limits"]["payment"]) == ("1", str(10 * BTT))
+    assert (shown["high"], shown["limits"]["payment"]) == ("5", str(10 * BTT))
+    assert shown["spent"]["amount"] == str(3 * BTT)
     assert "UTC (in 364 days)" in shop.run("card", "show", file).stdout
     number = "0x" + b"patient 00012345".hex()
     numbers = shop.run(
-        "card", "sign", file, "1", "--merchant", CAFE, "--counter", "2", "--genesis", genesis,
+        "card", "sign", file, "1", "--merchant", CAFE, "--counter", "6", "--genesis", genesis,
         "--reference", number,
     )  # fmt: skip
     assert (numbers.returncode, "it is not random" in numbers.stderr) == (2, True)
