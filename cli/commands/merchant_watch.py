@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from btt_chain.client.errors import printable
+from btt_chain.primitives.currency import currency
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import connection_options, examples, json_option, read_text
@@ -182,6 +183,9 @@ def _print(chain: Chain, height: int, event: MerchantEvent, as_json: bool) -> No
         for name in ("gross", "net", "fee", "amount", "to_payer", "to_merchant")
         if data.get(name) is not None
     ]
+    if data.get("units") is not None and data.get("currency") != money.symbol:
+        unit = currency(str(data["currency"]))
+        amounts.insert(0, f"{unit.format(int(str(data['units'])))} {unit.code}")
     click.echo(printable(f"{height:>8}  {event.type.value:<22}{about}  {', '.join(amounts)}"))
 
 
