@@ -484,7 +484,9 @@ def test_a_merchant_without_the_plan_has_no_reports_until_it_chooses_it(shop: Sh
 # ---- prices, and blocks that are not final
 
 
-def test_an_invoice_in_another_currency_is_paid_at_the_price_of_the_oracle(shop: Shop) -> None:
+def test_an_invoice_in_another_currency_is_paid_at_the_price_of_the_oracle(
+    shop: Shop, tmp_path: Path
+) -> None:
     noodles = "//Noodles"
     shop.open(noodles, 5_812, "--currency", "CNY")
     early = shop.run("pos", "50.00", "--from", noodles)
@@ -503,6 +505,8 @@ def test_an_invoice_in_another_currency_is_paid_at_the_price_of_the_oracle(shop:
     assert code == 0
     # 0.8 % and 0.75 % for the conversion.
     assert (events[-1]["amount"], events[-1]["fee"]) == ("50.00 CNY", "1.9375 BTT")
+    watched = shop.run("merchant", "watch", noodles, "--once", "--base-path", str(tmp_path))
+    assert re.search(r"payment.paid +payment \d+  50.00 CNY, gross 125 BTT", watched.stdout)
 
 
 def test_a_till_never_says_paid_before_the_block_is_final(tmp_path: Path) -> None:
