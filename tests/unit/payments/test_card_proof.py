@@ -32,7 +32,7 @@ def test_a_proof_is_read_as_it_was_written(scheme: str) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"owner": "nobody"}, "owner: an address"),
+        ({"owner": "5Gxyz"}, "owner: an address"),
         ({"owner": None}, "owner: an address"),
         ({"expiresMs": "2000"}, "did not sign"),
         ({"expiresMs": "-1"}, "expiresMs: milliseconds"),
