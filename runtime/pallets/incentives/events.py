@@ -116,7 +116,7 @@ class SavingsContributed(Event, index=12):
 
     who: AccountIdOf
     amount: BalanceOf
-    memo: HashOf
+    statement: HashOf
 
 
 class CredentialAttested(Event, index=13):

@@ -342,9 +342,11 @@ class Incentives(Pallet):
         self.partners.place(origin.signed(), offer, int(days))
 
     @call(8, weight=weights.CONTRIBUTE_SAVINGS)
-    def contribute_savings(self, origin: Origin, amount: CompactBalanceOf, memo: HashOf) -> None:
+    def contribute_savings(
+        self, origin: Origin, amount: CompactBalanceOf, statement: HashOf
+    ) -> None:
         """Give a part of the calling insurer's savings to the pool of incentives."""
-        self.partners.contribute(origin.signed(), u128(amount), memo)
+        self.partners.contribute(origin.signed(), u128(amount), statement)
 
     @call(9, weight=weights.ATTEST_CREDENTIAL)
     def attest_credential(
