@@ -170,6 +170,7 @@ SCOPES: Final = {
         "Vesting.vest",
         "Vesting.vest_other",
         "PayFi.freeze_card",
+        *ISSUING,
         "HealthRecords.anchor",
         "HealthRecords.answer",
         *ISSUING,
