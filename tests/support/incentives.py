@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import secrets
 from functools import cache
+from hashlib import sha384
 from math import isqrt
+from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -52,22 +54,22 @@ PSS = padding.PSS(padding.MGF1(SHA384), rsa_pss.SALT_LENGTH)
 
 
 @cache
-def generated(number: int) -> rsa.RSAPrivateNumbers:
-    """Return the numbers of a generated key; tests share few of them, as they take long."""
-    del number
-    return rsa.generate_private_key(rsa_pss.EXPONENT, rsa_pss.MODULUS_BITS).private_numbers()
+def primes() -> list[int]:
+    """Return primes of 1,024 bits: known ones, so that tests repeat and need no time for them."""
+    path = Path(__file__).resolve().parents[1] / "vectors" / "rsa" / "primes.txt"
+    return [int(line, 16) for line in path.read_text().split()]
 
 
 @cache
 def rsa_key(number: int) -> rsa.RSAPrivateKey:
-    """Return one of the keys that all tests share: primes of two generated keys.
+    """Return one of the keys that all tests share, a pair of primes.
 
     Key `number` is at place `number` along the pairs (0, 0), (0, 1), (1, 0), (1, 1), (0, 2), ...
     """
     shell = isqrt(number)
     place = number - shell * shell
     pair = (place, shell) if place < shell else (shell, place - shell)
-    p, q, e = generated(pair[0]).p, generated(pair[1]).q, rsa_pss.EXPONENT
+    p, q, e = primes()[2 * pair[0]], primes()[2 * pair[1] + 1], rsa_pss.EXPONENT
     d = pow(e, -1, (p - 1) * (q - 1))
     exponents = rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q)
     numbers = rsa.RSAPrivateNumbers(p, q, d, *exponents, rsa.RSAPublicNumbers(e, p * q))
@@ -77,6 +79,18 @@ def rsa_key(number: int) -> rsa.RSAPrivateKey:
 def modulus(key: rsa.RSAPrivateKey) -> bytes:
     """Return the modulus of a key."""
     return key.public_key().public_numbers().n.to_bytes(256, "big")
+
+
+def signed_with_fixed_salt(key: rsa.RSAPrivateKey, message: bytes) -> bytes:
+    """Return a signature that depends on nothing but the key and the message."""
+    digest = sha384(message).digest()
+    hashed = sha384(bytes(8) + digest + digest).digest()
+    seeds = (hashed + number.to_bytes(4, "big") for number in range(5))
+    mask = int.from_bytes(b"".join(sha384(seed).digest() for seed in seeds)[:207], "big")
+    plain = int.from_bytes(bytes(158) + b"\1" + digest, "big") ^ mask
+    encoded = (plain & (1 << 1_655) - 1) << 392 | int.from_bytes(hashed + b"\xbc", "big")
+    numbers = key.private_numbers()
+    return pow(encoded, numbers.d, numbers.public_numbers.n).to_bytes(256, "big")
 
 
 def foreign_modulus(seed: int | None = None) -> bytes:
