@@ -170,7 +170,6 @@ SCOPES: Final = {
         "Vesting.vest",
         "Vesting.vest_other",
         "PayFi.freeze_card",
-        *ISSUING,
         "HealthRecords.anchor",
         "HealthRecords.answer",
         *ISSUING,
