@@ -182,7 +182,7 @@ def test_no_small_number_is_shown_or_follows_from_others(
 def test_a_small_number_can_be_replaced_by_another_without_a_change_of_the_table(
     groups: dict[tuple[int, Kind], tuple[int, int]],
 ) -> None:
-    """An observer of the table cannot tell any two small numbers of a cell apart."""
+    """Any two small numbers of a cell lead to the same table."""
     table = publish(1, tallies(groups))
     for place, (facilities, points) in groups.items():
         alone = sum(1 for region, kind in groups if kind == place[1]) == 1
