@@ -130,6 +130,11 @@ class Audits(Component):
         until = u64(int(record.since) + self.months.days(AUDIT_DAYS))
         return Audit(AuditPhase.FirstRound, seed, until, seats)
 
+    def is_last_report(self, facility: AccountId, month: int) -> bool:
+        """Return True if the next verdict ends the present round of an audit."""
+        audit = self.audits.get((facility, u32(month)))
+        return audit is not None and sum(seat.verdict is None for seat in audit.seats) <= 1
+
     # ---- public interface: hooks
 
     def begin(self) -> int:

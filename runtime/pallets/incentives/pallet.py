@@ -29,6 +29,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.point_voucher import PointVoucher
 from btt_chain.scale import TypeName, u16, u32, u64, u128
@@ -98,9 +99,15 @@ def by_months(_: Incentives, __: object, months: int) -> DispatchInfo:
     return DispatchInfo(weights.subscribe(min(int(months), AHEAD_MONTHS)))
 
 
+def by_report(pallet: Incentives, facility: AccountId, month: u32, _: object) -> DispatchInfo:
+    """Weigh a report: the last one of a round ends it."""
+    ends = pallet.audits.is_last_report(facility, int(month))
+    return DispatchInfo(max(weights.REPORT_AUDIT, weights.END_AUDIT if ends else 0))
+
+
 def by_round(*_: object) -> DispatchInfo:
-    """Weigh a call that selects the seats of a first round, or ends a second one."""
-    return DispatchInfo(max(weights.REPORT_AUDIT, weights.SETTLE_AUDIT, weights.END_AUDIT))
+    """Weigh a call that may end a first or a second round."""
+    return DispatchInfo(max(weights.SETTLE_AUDIT, weights.END_AUDIT))
 
 
 class Incentives(Pallet):
@@ -355,7 +362,7 @@ class Incentives(Pallet):
         """Attest a credential of continuing education, as an educator. Each counts once."""
         self.credentials.attest(origin.signed(), lookup(who), credential, hours)
 
-    @call(10, weight=by_round)
+    @call(10, weight=by_report)
     def report_audit(
         self,
         origin: Origin,

@@ -88,6 +88,18 @@ def test_audits_of_two_facilities_select_different_leaves(care: CareRuntime) -> 
     assert all(len(set(leaves)) == 16 and max(leaves) < 4_096 for leaves in selected)
 
 
+def test_the_last_report_of_a_round_is_charged_for_its_end(care: CareRuntime) -> None:
+    month = care.selected()
+    seats = [seat.auditor for seat in care.incentives.audits.get(CLINIC, month).seats]
+    found = []
+    for who in seats:
+        args = {"facility": CLINIC, "month": u32(month), "verdict": Pass()}
+        made = care.call("Incentives", "report_audit", **args)
+        found.append(int(care.info(made).weight))
+        care.dispatch(signed(who), made)
+    assert found[0] == found[1] < found[2]
+
+
 def test_two_of_three_verdicts_without_fault_end_the_audit(care: CareRuntime) -> None:
     month = care.selected()
     care.report(CLINIC, month, Pass(), BAD, Pass())
