@@ -7,7 +7,6 @@ the `after` of the next page.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import Annotated, Final
 
 from btt_chain.primitives.account import AccountId
@@ -148,11 +147,13 @@ class IncentivesApi(RuntimeApi, version=1):
         return self._incentives.epochs.keys.get((facility, month))
 
     def epochs(self, month: u32, after: AccountId | None, limit: u32) -> list[EpochView]:
-        """Return at most `PAGE` facilities that paid for a month, behind the account `after`."""
+        """Return at most `PAGE` facilities that paid for a month, behind the account `after`.
+
+        They are ordered by hashed keys.
+        """
         payments = self._incentives.subscriptions.payments
-        names = sorted(who for who, _ in payments.under(month))
-        behind = (who for who in names if after is None or who > after)
-        views = (self._epoch(who, month) for who in islice(behind, min(int(limit), PAGE)))
+        page = payments.page_under(month, after, min(int(limit), PAGE))
+        views = (self._epoch(who, month) for who, _ in page)
         return [view for view in views if view is not None]
 
     def points(self, account: AccountId) -> PointsView | None:

@@ -408,6 +408,21 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         found = islice(self._host.state.keys(prefix), limit)
         return [self._second.decode_all(full[skip:]) for full in found]
 
+    def page_under(self, first: K1, after: K2 | None, limit: int) -> list[tuple[K2, V]]:
+        """Return at most `limit` entries of a first key behind the second key `after`.
+
+        They are in the order of their hashes. `after` need not be stored; None begins at the first.
+        """
+        prefix, state = self.prefix_of(first), self._host.state
+        skip = len(prefix) + HASH_PREFIX[self._hashers[1]]
+        found: list[tuple[K2, V]] = []
+        full = state.next_key(prefix if after is None else self.key(first, after))
+        while full is not None and full.startswith(prefix) and len(found) < limit:
+            raw = state.get(full) or b""
+            found.append((self._second.decode_all(full[skip:]), self._codec.decode(raw, 0)[0]))
+            full = state.next_key(full)
+        return found
+
     def walk(self, first: K1, begin: bytes) -> Iterator[K2]:
         """Iterate over the second keys that begin with `begin`, in their own order.
 

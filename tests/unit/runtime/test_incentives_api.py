@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import u8, u16, u32, u64
+from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.apis.incentives import AuditView, CurrentMonth, EpochView, IncentivesApi, PointsView
 from runtime.apis.incentives_stats import (
     MIN_FACILITIES,
@@ -128,6 +129,26 @@ def test_an_auditor_finds_its_audits_and_their_leaves() -> None:
     assert epoch.epoch is not None
     assert epoch.epoch.state is EpochState.Audited
     assert asked(care, "epoch", HOSPITAL, u32(month)) is None
+
+
+def test_facilities_of_a_month_are_listed_in_pages() -> None:
+    care = CareRuntime()
+    names = [AccountId(bytes((number,)) * 32) for number in range(0x60, 0x67)]
+    for month in (1, 2):
+        for who in names:
+            care.incentives.subscriptions.payments[u32(month), who] = u128(1)
+            care.incentives.months.pay(month, u128(1))
+    seen: list[AccountId] = []
+    while True:
+        after = seen[-1] if seen else None
+        page = asked(care, "epochs", u32(1), after, u32(3))
+        assert isinstance(page, list)
+        if not page:
+            break
+        assert len(page) <= 3
+        seen += [each.facility for each in page]
+    assert len(seen) == len(names)
+    assert sorted(seen) == names
 
 
 def test_statistics_are_published_once_a_month_is_settled_and_never_change() -> None:
