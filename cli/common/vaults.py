@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -71,6 +72,8 @@ def open_vault(options: dict[str, object]) -> Iterator[Vault]:
     from btt_chain.records.vault.store import Vault
 
     folder, word = folder_of(options), password_of(options)
+    # A core dump would hold keys.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with as_refusals(), Vault.open(folder, word) as vault:
         yield vault
 
