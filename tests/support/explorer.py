@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import os
+import re
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from aiohttp import web
@@ -25,6 +29,7 @@ from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import UnknownBlock
 from storage.trie import ordered_root, verify_proof
 from support.chain import DevChain
+from support.vectors import REPOSITORY
 
 TRIE = Trie(verify_proof, ordered_root)
 PROPERTIES: Json = {"tokenSymbol": "BTT", "tokenDecimals": 18, "ss58Format": 42}
@@ -215,3 +220,26 @@ async def pages_of(
     async with TestClient(TestServer(server.application())) as client:
         yield client, server
     index.close()
+
+
+@contextmanager
+def explorer_process(url: str, base: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start an explorer; yields the process and the address of its pages."""
+    words = ["explorer", "--url", url, "--base-path", str(base), "--listen", "127.0.0.1:0"]
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-m", "cli.main", *words],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stderr is not None
+        said = ""
+        while not (found := re.search(r"explorer: (http://\S+)", said)):
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        yield process, found[1]
+    finally:
+        process.kill()
+        process.communicate()

@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import re
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -20,33 +14,10 @@ from click.testing import CliRunner
 from btt_chain.client.blocking import BlockingChain
 from btt_chain.crypto.keypair import KeyPair
 from cli.program import program
+from support.explorer import explorer_process
 from support.instant_node import instant_node
-from support.vectors import REPOSITORY
 
 PATIENCE = 60
-
-
-@contextmanager
-def explorer(url: str, base: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start an explorer; yields the process and the address of its pages."""
-    words = ["explorer", "--url", url, "--base-path", str(base), "--listen", "127.0.0.1:0"]
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "cli.main", *words],
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stderr is not None
-        said = ""
-        while not (found := re.search(r"explorer: (http://\S+)", said)):
-            line = process.stderr.readline()
-            assert line, said
-            said += line
-        yield process, found[1]
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def read(address: str) -> dict[str, object]:
@@ -77,7 +48,7 @@ def test_an_explorer_serves_a_node_survives_kill_9_and_is_audited(tmp_path: Path
                 chain.transactions.send(call, alice)
 
             pay()
-            with explorer(url, base) as (process, address):
+            with explorer_process(url, base) as (process, address):
                 wait_for(address, 1)
                 words = str(read(f"{address}tx/1-1.json")["sentence"])
                 assert words.startswith("Alice paid Bob 5 BTT; fee 0.000")
@@ -86,7 +57,7 @@ def test_an_explorer_serves_a_node_survives_kill_9_and_is_audited(tmp_path: Path
                 process.send_signal(signal.SIGKILL)
                 process.wait(PATIENCE)
             pay()
-            with explorer(url, base) as (_, address):
+            with explorer_process(url, base) as (_, address):
                 state = wait_for(address, 3)
                 assert state["failed"] == []
                 assert state["fault"] is None

@@ -1,0 +1,53 @@
+"""The explorer's pages in a real browser: width, accessibility, keyboard, hostile texts, news."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+
+import pytest
+
+from btt_chain.client.chain import Chain
+from btt_chain.client.errors import DispatchFailed
+from btt_chain.crypto.keypair import KeyPair
+from compat.client import HERE, ClientRun, Script, node_script, report
+from support.explorer import explorer_process
+from support.instant_node import instant_node
+
+pytestmark = pytest.mark.compat
+
+HOSTILE = "<script>globalThis.hacked = 1; alert(1)</script>\u202e" + "W" * 900
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+async def make_blocks(url: str) -> None:
+    alice, bob = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Bob")
+    async with Chain.connect(url) as chain:
+        pay = chain.compose("Balances.transfer_keep_alive", dest="//Bob", value=5 * 10**18)
+        await chain.transactions.send(pay, alice)
+        text = "0x" + HOSTILE.encode().hex()
+        remark = chain.compose("System.remark_with_event", remark=text)
+        await chain.transactions.send(remark, alice)
+        burn = chain.compose("Balances.burn", value=10**30, keep_alive=True)
+        with pytest.raises(DispatchFailed):
+            await chain.transactions.send(burn, bob)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        pytest.skip("no chromium: the explorer's pages were NOT looked at in a browser")
+    script = node_script("explorer")
+    if not (HERE / "node_modules" / "playwright-core").is_dir():
+        pytest.skip("playwright-core is missing, `make compat-setup`: the browser did NOT run")
+    folder = tmp_path_factory.mktemp("browser")
+    with instant_node(folder / "node") as url:
+        asyncio.run(make_blocks(url))
+        with explorer_process(url, folder / "index") as (_, address):
+            words = [browser, address, url.replace("ws://", "http://")]
+            return Script([*script.command, *words], script.cwd).run([])
+
+
+def test_the_pages_are_good_in_a_browser(run: ClientRun, subtests: pytest.Subtests) -> None:
+    report(run, subtests, least=7)
