@@ -1,4 +1,4 @@
-"""What pages know of the chain: metadata by version, names of accounts, amounts and addresses."""
+"""Data of the chain for pages: metadata by version, names of accounts, amounts and addresses."""
 
 from __future__ import annotations
 

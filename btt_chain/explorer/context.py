@@ -1,4 +1,4 @@
-"""What a page is made from: the index, the chain's data, the node as far as it answers."""
+"""Sources of pages: the index, the chain's data, the node as far as it answers."""
 
 from __future__ import annotations
 

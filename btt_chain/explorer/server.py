@@ -288,7 +288,7 @@ class Server:
     # ---- streams
 
     def announce(self) -> None:
-        """Tell open pages that the index has changed."""
+        """Report to open pages that the index has changed."""
         progress = self.context.progress
         self.hub.publish(
             {

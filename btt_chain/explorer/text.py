@@ -1,4 +1,4 @@
-"""Texts from strangers, made safe to show: names, remarks and memos are bytes of anybody."""
+"""Texts of users, made safe to show: names, remarks and memos are bytes of any account."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from typing import Final
 
 LIST_LENGTH: Final = 64
-"""Maximum characters of a stranger's text in a list."""
+"""Maximum characters of a user's text in a list."""
 PAGE_LENGTH: Final = 4_096
 """Maximum characters of one on a page of its own."""
 MAX_MARKS: Final = 2

@@ -210,6 +210,12 @@ def _explorer(base: Path, node: DevNode, port: int) -> Helper:
     return Helper(EXPLORER, folder, words, "")
 
 
+def explorer_address(helpers: Sequence[Helper]) -> str | None:
+    """Return the address of a network's explorer; None if it has none."""
+    found = [helper.words[-1] for helper in helpers if helper.name == EXPLORER]
+    return f"http://{found[0]}/" if found else None
+
+
 def _check_explorer(port: int) -> None:
     if is_taken(port):
         who = listener(port) or "another program"

@@ -22,7 +22,6 @@ from btt_chain.crypto.development import dev_key, dev_path
 from btt_chain.primitives import ss58
 from btt_chain.testing import partition, state
 from btt_chain.testing.creation import (
-    EXPLORER,
     HOSPITAL,
     Ports,
     Settings,
@@ -195,14 +194,6 @@ class Devnet:
                 if not helper.is_alive:
                     helper.start()
             self._save()
-
-    @property
-    def explorer(self) -> str | None:
-        """Address of the explorer's pages; None if there is none."""
-        for helper in self.helpers:
-            if helper.name == EXPLORER:
-                return f"http://{helper.words[-1]}/"
-        return None
 
     def helper(self, name: str) -> Helper:
         """Return the provider, market or feeder with this name. DevnetError if there is none."""

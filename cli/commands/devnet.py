@@ -69,11 +69,7 @@ def up_options(command: Command) -> Command:
         ),
         click.option("--explorer", is_flag=True, help="Add an explorer: pages for the browser."),
         click.option(
-            "--explorer-port",
-            type=port,
-            default=4480,
-            show_default=True,
-            help="The port of those pages.",
+            "--explorer-port", type=port, default=4480, show_default=True, help="Its port."
         ),
         click.option("--feeders", is_flag=True, help="Add feeders: prices of BASE_PATH/prices."),
         click.option(
@@ -102,9 +98,7 @@ def up_options(command: Command) -> Command:
             "--p2p-base-port", type=port, help="The same for the network. [default: free ports]"
         ),
         click.option(
-            "--prometheus-base-port",
-            type=port,
-            help="The same for the metrics. [default: free ports]",
+            "--prometheus-base-port", type=port, help="For metrics. [default: free ports]"
         ),
         click.option("--detach", is_flag=True, help="Return when all nodes answer; they go on."),
         json_option,
@@ -429,6 +423,8 @@ def _introduce(net: Devnet, seconds: float) -> None:
 
 def _document(net: Devnet) -> dict[str, object]:
     """Return the state of a network as JSON."""
+    from btt_chain.testing.creation import explorer_address
+
     return {
         "basePath": str(net.base),
         "slotMs": net.slot_ms,
@@ -455,7 +451,7 @@ def _document(net: Devnet) -> dict[str, object]:
             }
             for said, node in zip(net.status(), net.nodes, strict=True)
         ],
-        "explorer": net.explorer,
+        "explorer": explorer_address(net.helpers),
         "helpers": [
             {
                 "name": helper.name,
@@ -474,8 +470,11 @@ def _document(net: Devnet) -> dict[str, object]:
 
 def _show_helpers(net: Devnet) -> None:
     """Print the programs beside the nodes, if there are any."""
-    if net.explorer is not None:
-        show.note(f"explorer: {net.explorer}")
+    from btt_chain.testing.creation import explorer_address
+
+    address = explorer_address(net.helpers)
+    if address is not None:
+        show.note(f"explorer: {address}")
     if net.helpers:
         show.table(
             ("beside them", "state", "account", "log", ">pid"),

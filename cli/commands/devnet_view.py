@@ -206,8 +206,10 @@ class Watcher:
 
     def __init__(self, net: Devnet, *, with_accounts: bool) -> None:
         """Watch a network that has been started."""
+        from btt_chain.testing.creation import explorer_address
+
         self.net = net
-        self.view = View(str(net.base), net.explorer)
+        self.view = View(str(net.base), explorer_address(net.helpers))
         self.news: list[Block] = []
         """Blocks of the last update, oldest first."""
         self.changes: list[str] = []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -19,12 +18,13 @@ from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.index.reading import OF_BLOCK
 from btt_chain.explorer.index.source import Source
 from btt_chain.explorer.index.store import Writer
+from btt_chain.scale.portable import Plain
 from compat.client import ClientRun, Script, python_script
 from support.instant_node import instant_node
 
 pytestmark = pytest.mark.compat
 
-PAY = {"Balances": {"transfer_keep_alive": {"dest": "//Bob", "value": 10**18}}}
+PAY: Plain = {"Balances": {"transfer_keep_alive": {"dest": "//Bob", "value": 10**18}}}
 ALICE, BOB = KeyPair.from_uri("//Alice"), KeyPair.from_uri("//Bob")
 
 
@@ -51,7 +51,7 @@ async def index_node(url: str, file: Path, last: int) -> ChainData:
     return ChainData(Index(file), names)
 
 
-def ours(data: ChainData, index: Index, number: int) -> dict[str, Any]:
+def ours(data: ChainData, index: Index, number: int) -> dict[str, object]:
     row, body = index.block(number), index.body(number)
     assert row is not None
     assert body is not None

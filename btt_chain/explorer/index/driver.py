@@ -49,7 +49,7 @@ class Auditor(Protocol):
 
 @dataclass(slots=True)
 class Progress:
-    """How far the index is; pages and live updates read it."""
+    """Progress of the index; pages and live updates read it."""
 
     tip: int = -1
     final: int = -1

@@ -21,7 +21,7 @@ Found = TypeVar("Found")
 STATEMENT_SECONDS: Final = 0.2
 """Maximum time of a statement."""
 STEPS: Final = 20_000
-"""Instructions of SQLite between two looks at the clock, about a millisecond."""
+"""Instructions of SQLite between two checks of the clock, about a millisecond."""
 END: Final = 1 << 62
 """Above every height and every index."""
 LARGEST: Final = b"\xff" * 17
@@ -175,10 +175,6 @@ class Index:
     def blocks_above(self, height: int, limit: int) -> list[BlockRow]:
         """Return the blocks above a height, the lowest first."""
         return [*map(_block, self._all(schema.BLOCKS_ABOVE, (height, limit)))]
-
-    def blocks_by(self, author: int, below: int, limit: int) -> list[BlockRow]:
-        """Return the blocks that an account made, the highest first."""
-        return [*map(_block, self._all(schema.BLOCKS_BY_AUTHOR, (author, below, limit)))]
 
     def authored(self, above: int) -> list[Authored]:
         """Return the authors of the blocks above a height."""

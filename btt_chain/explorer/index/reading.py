@@ -105,7 +105,7 @@ class EventPart:
 
 @dataclass(slots=True)
 class BlockRows:
-    """What the index stores of a block."""
+    """The rows of a block in the index."""
 
     block: RawBlock
     slot: int | None

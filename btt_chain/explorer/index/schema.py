@@ -25,7 +25,6 @@ CREATE TABLE block(
     final INTEGER NOT NULL, complaint TEXT) STRICT;
 CREATE INDEX block_hash ON block(hash);
 CREATE INDEX block_open ON block(height) WHERE final = 0;
-CREATE INDEX block_author ON block(author, height);
 CREATE TABLE body(
     height INTEGER PRIMARY KEY, header BLOB NOT NULL, extrinsics BLOB NOT NULL,
     events BLOB NOT NULL) STRICT;
@@ -114,12 +113,9 @@ BLOCK: Final = _BLOCK + "WHERE b.height = ?"
 BLOCK_BY_HASH: Final = _BLOCK + "WHERE b.hash = ?"
 BLOCKS_BELOW: Final = _BLOCK + "WHERE b.height < ? ORDER BY b.height DESC LIMIT ?"
 BLOCKS_ABOVE: Final = _BLOCK + "WHERE b.height > ? ORDER BY b.height LIMIT ?"
-BLOCKS_BY_AUTHOR: Final = (
-    _BLOCK + "WHERE b.author = ? AND b.height < ? ORDER BY b.height DESC LIMIT ?"
-)
 AUTHORED: Final = (
     "SELECT a.key, count(*), max(b.height) FROM block b JOIN account a ON a.id = b.author"
-    " WHERE b.height > ? GROUP BY +b.author ORDER BY 2 DESC, 3 DESC LIMIT 1000"
+    " WHERE b.height > ? GROUP BY b.author ORDER BY 2 DESC, 3 DESC LIMIT 1000"
 )
 BODY: Final = "SELECT header, extrinsics, events FROM body WHERE height = ?"
 _EXTRINSIC = (

@@ -1,1 +1,1 @@
-"""What the pages show, as plain data; templates turn it into HTML, the server into JSON."""
+"""The data of the pages; templates turn it into HTML, the server into JSON."""

@@ -170,7 +170,7 @@ async def _stored(context: Context, key: bytes, hash: bytes) -> list[Json]:
             continue
         try:
             kind, value = chain.metadata.storage.stored(entry, raw)
-            # A bare u128 under an account is an amount; inside others, the fields' types tell.
+            # A bare u128 under an account is an amount; inside others, the fields have their types.
             is_amount = isinstance(value, int)
             text = chain.metadata.values.for_people(kind, value, money=is_amount)
         except ClientError as error:

@@ -9,10 +9,10 @@ import asyncio
 import logging
 import sys
 from hashlib import blake2b
-from typing import Any
 
 from async_substrate_interface.async_substrate import AsyncSubstrateInterface
 
+from compat.py.asynchronous_client import Call as Decoded
 from compat.py.asynchronous_client import plain
 from compat.py.checks import done, fact
 
@@ -20,7 +20,7 @@ from compat.py.checks import done, fact
 async def main(url: str, last: int) -> None:
     """Print a fact for each block, and one with all balances after the last."""
     logging.disable(logging.CRITICAL)
-    node: Any = AsyncSubstrateInterface(url, ws_shutdown_timer=None)
+    node = AsyncSubstrateInterface(url, ws_shutdown_timer=None)
     await node.initialize()
     blocks = [await block(node, number) for number in range(1, last + 1)]
     fact("blocks", blocks)
@@ -37,7 +37,7 @@ async def main(url: str, last: int) -> None:
     done()
 
 
-async def block(node: Any, number: int) -> dict[str, Any]:
+async def block(node: AsyncSubstrateInterface, number: int) -> dict[str, object]:
     """Return what the index has of a block, as this client decodes it."""
     hash = await node.get_block_hash(number)
     decoded = await node.get_block(block_hash=hash)
@@ -54,7 +54,7 @@ async def block(node: Any, number: int) -> dict[str, Any]:
     }
 
 
-def extrinsic(value: dict[str, Any], wire: str) -> dict[str, Any]:
+def extrinsic(value: Decoded, wire: str) -> dict[str, object]:
     """Return hash, signer, nonce and call of an extrinsic."""
     call = value["call"]
     return {
@@ -65,7 +65,7 @@ def extrinsic(value: dict[str, Any], wire: str) -> dict[str, Any]:
     }
 
 
-def event(value: dict[str, Any]) -> list[Any]:
+def event(value: Decoded) -> list[object]:
     """Return the extrinsic and the name of an event."""
     return [value["extrinsic_idx"], f"{value['module_id']}.{value['event_id']}"]
 

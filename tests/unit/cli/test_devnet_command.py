@@ -182,7 +182,7 @@ def test_slots_without_a_block_are_seen() -> None:
 
 
 def test_a_block_of_a_fork_does_not_count_as_authored() -> None:
-    net = SimpleNamespace(base=Path("/tmp/net"), nodes=[], funded=list, explorer=None)
+    net = SimpleNamespace(base=Path("/tmp/net"), nodes=[], funded=list, helpers=[])
     watcher = Watcher(cast("Devnet", net), with_accounts=False)
     first = [Block(2, "0xb2", 11, "Bob"), Block(1, "0xa1", 10, "Alice")]
     watcher._replace(first, [(1, "One", ""), (2, "Two", "")])

@@ -1,4 +1,4 @@
-"""The pages: complete without scripts, small, safe with what strangers wrote, in both languages."""
+"""The pages: complete without scripts, small, safe with what users wrote, in both languages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Client = TestClient[web.Request, web.Application]
 
 HOSTILE = "<script>alert(1)</script>\u202ejavascript:\u200b" + "e" + "\u0301" * 40
 ALICE_ADDRESS = ss58.encode(ALICE.account_id)
-FIRST_VISIT = 20 * 1_024
+BUDGET = 20 * 1_024
 SCRIPT = 6 * 1_024
 PATHS = [
     "/", "/blocks", "/block/2", "/block/0", "/txs", "/txs?all=1",
@@ -88,7 +88,7 @@ async def test_every_page_is_there_in_both_languages_within_its_budget(
         chinese = await page(client, path, **{"Accept-Language": "zh-CN,zh;q=0.9"})
         assert '<html lang="en">' in english
         assert '<html lang="zh">' in chinese
-        assert len(gzip.compress(english.encode())) + files <= FIRST_VISIT, path
+        assert len(gzip.compress(english.encode())) + files <= BUDGET, path
         assert "index complete to #3" in english
         assert "索引完整至 #3" in chinese
 
@@ -112,7 +112,7 @@ async def test_the_page_of_a_transaction_begins_with_its_sentence(
     assert [each["name"] for each in found["events"]][-1] == "System.ExtrinsicSuccess"
 
 
-async def test_what_strangers_wrote_is_text_and_nothing_else(served: tuple[Client, Server]) -> None:
+async def test_what_users_wrote_is_text_and_nothing_else(served: tuple[Client, Server]) -> None:
     client, _ = served
     for path in ("/tx/2-1", "/search?q=%3Cscript%3Ealert(1)%3C/script%3E", "/block/%3Cscript%3E"):
         answer = await client.get(path)
@@ -297,7 +297,7 @@ def test_a_slow_listener_is_cut_and_the_places_are_limited() -> None:
     assert len(hub) == 0
 
 
-async def test_open_pages_are_told_of_a_new_block(served: tuple[Client, Server]) -> None:
+async def test_open_pages_receive_a_new_block(served: tuple[Client, Server]) -> None:
     client, server = served
     async with client.get("/live") as stream:
         server.context.progress.tip = 1_234
@@ -307,7 +307,7 @@ async def test_open_pages_are_told_of_a_new_block(served: tuple[Client, Server])
         server.hub.close()
 
 
-def test_texts_of_strangers_are_cut_and_made_visible() -> None:
+def test_texts_of_users_are_cut_and_made_visible() -> None:
     assert shown("a\u202eb\u200bc\x1b[31m") == "a⟨U+202E⟩b⟨U+200B⟩c⟨U+001B⟩[31m"
     assert shown("x" * 100) == "x" * 64 + "…"
     assert of_bytes("Größe".encode()) == "Größe"
