@@ -266,7 +266,7 @@ class Indexer:
                         writer.set_final(number)
             after = writer.final()
             if after is not None and after != before:
-                await self._read_balances(source, -1 if before is None else before[0], *after)
+                await self._read_balances(source, *after)
         self._report()
 
     def _write(self, block: RawBlock, *, final: bool) -> None:
@@ -274,14 +274,15 @@ class Indexer:
             self._writer.add_spec(block.spec, block.number, self._metadata[block.spec])
         self._writer.write(self._specs[block.spec].read(block), final=final)
 
-    async def _read_balances(self, source: Source, before: int, last: int, hash: bytes) -> None:
+    async def _read_balances(self, source: Source, last: int, hash: bytes) -> None:
         """Store the balances, after the last final block, of the accounts in new final blocks."""
-        touched = self._writer.touched(before, last)
+        touched = self._writer.touched(last)
         keys = {account_key(key): number for number, key in touched}
         values = await source.values(list(keys), hash)
         reader = self._reader_at(last)
         for key, number in keys.items():
             self._writer.set_balance(number, reader.read(values.get(key)))
+        self._writer.settle(last)
 
     def _reader_at(self, height: int) -> AccountReader:
         version = self._writer.spec_at(height)

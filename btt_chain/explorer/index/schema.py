@@ -46,7 +46,8 @@ CREATE INDEX account_since ON account(since);
 CREATE TABLE touch(
     account INTEGER, height INTEGER, i INTEGER, role INTEGER NOT NULL,
     PRIMARY KEY(account, height, i)) STRICT, WITHOUT ROWID;
-CREATE INDEX touch_height ON touch(height);
+CREATE TABLE pending(
+    height INTEGER, account INTEGER, PRIMARY KEY(height, account)) STRICT, WITHOUT ROWID;
 CREATE TABLE audit(
     id INTEGER PRIMARY KEY, height INTEGER NOT NULL, ms INTEGER NOT NULL, report TEXT NOT NULL)
     STRICT;
@@ -66,6 +67,8 @@ PUT_EXTRINSIC: Final = "INSERT INTO extrinsic VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, 
 PUT_OCCURRENCE: Final = "INSERT INTO occurrence VALUES(?, ?, ?, ?, ?)"
 PUT_ACCOUNT: Final = "INSERT INTO account VALUES(?, ?, ?, ?, ?, ?, ?)"
 PUT_TOUCH: Final = "INSERT INTO touch VALUES(?, ?, ?, ?)"
+PUT_PENDING: Final = "INSERT INTO pending VALUES(?, ?)"
+SETTLE: Final = "DELETE FROM pending WHERE height <= ?"
 PUT_AUDIT: Final = "INSERT INTO audit(height, ms, report) VALUES(?, ?, ?)"
 SET_BALANCE: Final = "UPDATE account SET total = ?, free = ?, reserved = ?, frozen = ? WHERE id = ?"
 SET_FINAL: Final = "UPDATE block SET final = 1 WHERE final = 0 AND height <= ?"
@@ -75,7 +78,11 @@ DROPS: Final = (
     "DELETE FROM body WHERE height > ?",
     "DELETE FROM extrinsic WHERE height > ?",
     "DELETE FROM occurrence WHERE height > ?",
-    "DELETE FROM touch WHERE height > ?",
+    (
+        "DELETE FROM touch WHERE account IN (SELECT account FROM pending WHERE height > ?1)"
+        " AND height > ?1"
+    ),
+    "DELETE FROM pending WHERE height > ?",
     "DELETE FROM account WHERE since > ?",
     "DELETE FROM spec WHERE first > ?",
 )
@@ -83,12 +90,13 @@ DROPS: Final = (
 CLEARS: Final = tuple(
     f"DELETE FROM {table}"  # noqa: S608 - names of the schema
     for table in (
-        "meta", "spec", "block", "body", "extrinsic", "occurrence", "account", "touch", "audit",
+        "meta", "spec", "block", "body", "extrinsic", "occurrence", "account", "touch", "pending",
+        "audit",
     )
 )  # fmt: skip
 TOUCHED: Final = (
-    "SELECT DISTINCT a.id, a.key FROM touch t JOIN account a ON a.id = t.account"
-    " WHERE t.height > ? AND t.height <= ? ORDER BY a.id"
+    "SELECT DISTINCT a.id, a.key FROM pending p CROSS JOIN account a ON a.id = p.account"
+    " WHERE p.height <= ? ORDER BY a.id"
 )
 
 # ---- reading

@@ -20,7 +20,7 @@ from btt_chain.scale.compact import compact_decode, compact_encode
 
 PLANCK_BYTES: Final = 16
 LEVEL: Final = 3
-"""Level of zstd: higher ones save 3 % and take twice as long."""
+"""Level of zstd; signatures and hashes, most of the bytes, do not compress at any level."""
 BUSY_MS: Final = 5_000
 
 
@@ -36,6 +36,11 @@ def amount(value: int) -> bytes:
 def short_hash(hash: bytes) -> int:
     """Return the first 8 bytes of a hash as the signed number by which it is found."""
     return int.from_bytes(hash[:8], "big", signed=True)
+
+
+def _short(value: int) -> bytes | None:
+    """Return an amount by which no list is sorted, in as few bytes as it needs."""
+    return value.to_bytes((value.bit_length() + 7) // 8, "big") if value else None
 
 
 class Writer:
@@ -125,9 +130,9 @@ class Writer:
         (raw,) = self._db.execute(schema.SPEC_METADATA, (version,)).fetchone()
         return zstandard.decompress(raw)
 
-    def touched(self, after: int, last: int) -> list[tuple[int, bytes]]:
-        """Return number and key of the accounts in blocks after a height up to another."""
-        return self._db.execute(schema.TOUCHED, (after, last)).fetchall()
+    def touched(self, last: int) -> list[tuple[int, bytes]]:
+        """Return number and key of the accounts in blocks that have just become final."""
+        return self._db.execute(schema.TOUCHED, (last,)).fetchall()
 
     # ---- changes
 
@@ -170,19 +175,19 @@ class Writer:
             [
                 (
                     height, at, short_hash(x.hash), signer, x.nonce, x.pallet, x.call, x.ok,
-                    amount(x.fee) if x.fee else None, amount(x.tip) if x.tip else None,
+                    _short(x.fee), _short(x.tip),
                 )
                 for at, (x, signer) in enumerate(zip(rows.extrinsics, signers, strict=True))
             ],
         )  # fmt: skip
         self._write_occurrences(rows)
-        db.executemany(
-            schema.PUT_TOUCH,
-            [
-                (self._account(account, height), height, at, role)
-                for (account, at), role in rows.touched.items()
-            ],
-        )
+        touches = [
+            (self._account(account, height), height, at, role)
+            for (account, at), role in rows.touched.items()
+        ]
+        db.executemany(schema.PUT_TOUCH, touches)
+        pending = dict.fromkeys((height, account) for account, *_ in touches)
+        db.executemany(schema.PUT_PENDING, pending)
 
     def _write_occurrences(self, rows: BlockRows) -> None:
         counts: dict[tuple[int, int, int], int] = {}
@@ -225,6 +230,10 @@ class Writer:
                 amount(balance.frozen), account,
             ),
         )  # fmt: skip
+
+    def settle(self, height: int) -> None:
+        """Forget which accounts were in blocks up to a height: their balances are stored."""
+        self._db.execute(schema.SETTLE, (height,))
 
     def add_audit(self, height: int, ms: int, report: str) -> None:
         """Store the report of an audit."""
