@@ -1,10 +1,11 @@
-"""Audits: what a facility opens to the drawn auditors, and the check of it. Pure functions.
+"""Audits: what a facility opens to the selected auditors, and the check of it. Pure functions.
 
     facility  `disclose` -> Disclosure, sealed to each auditor's key for this round
     auditor   `examine`  -> Finding: passed, or the index of a wrong leaf, or not opened
 
-Drawn are indices of the padded tree. An index of padding stands for the next leaf with points, so
-that padding takes nothing from the sample. Opened are the drawn leaves, and all leaves with the
+Selected are indices of the padded tree. An index of padding stands for the next leaf that has
+points, so
+that padding takes nothing from the sample. Opened are the selected leaves, and all leaves with the
 tags of the first two: the table shows how many these are.
 """
 
@@ -57,7 +58,7 @@ class Opened:
 
 @dataclass(slots=True)
 class Disclosure:
-    """What a facility opens to an auditor."""
+    """The opened part of a month's evidence."""
 
     tree_root: H256
     month_key: Bytes32
@@ -84,7 +85,7 @@ class Place(NamedTuple):
 
 
 class Committed(NamedTuple):
-    """What the chain knows of a closed month."""
+    """The facts of a closed month on the chain."""
 
     root: bytes
     leaves: int
@@ -111,7 +112,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What leaves are checked against."""
+    """The terms that leaves are checked against."""
 
     rules: Mapping[int, Collection[ActivityRule]]
     """The rules by number, in all forms that they had in the month."""
@@ -159,13 +160,13 @@ def open_sealed(sealed: bytes, secret: bytes, place: Place) -> Disclosure:
 
 
 def to_open(rows: Sequence[Row], seed: bytes) -> list[int]:
-    """Return the indices that are opened: drawn ones first, then those of their tags."""
+    """Return the indices that are opened: selected ones first, then those of their tags."""
     real = [index for index, row in enumerate(rows) if row.points]
     if not real:
         return []
     chosen: list[int] = []
-    for drawn in selected_leaves(seed, len(rows)):
-        index = _next_real(rows, drawn, chosen)
+    for selected in selected_leaves(seed, len(rows)):
+        index = _next_real(rows, selected, chosen)
         if index is not None:
             chosen.append(index)
     marks = {rows[index].mark for index in chosen[:FOLLOWED_TAGS]}

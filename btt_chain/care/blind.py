@@ -12,7 +12,7 @@ The private operation works on a value that is multiplied by a random one (base 
 for each call), uses the Chinese remainder theorem, and checks its result: a fault yields an error
 and never a signature that reveals a factor. It is computed with Python's integers, whose time
 depends on the operands. So no constant time is claimed: base blinding takes the connection between
-the time and the input away, and a facility does not answer with precise times to strangers.
+the time and the input away, and a facility does not answer with precise times to unknown callers.
 """
 
 from __future__ import annotations

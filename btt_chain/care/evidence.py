@@ -9,7 +9,7 @@
 The commitment is what `close_month` stores. The table is part of it because a tree by itself says
 nothing about leaves that are not opened: with the table, an auditor adds up all points and finds
 all leaves of a tag. A facility that wants to count more points, or to hide an activity of a tag,
-has to write a wrong row before it knows which leaves are drawn.
+has to write a wrong row before it knows which leaves are selected.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""A facility's folder: keys by month, activities with their evidence, tickets and their signatures.
+"""A facility's folder: keys by month, activities with their evidence, claims and their signatures.
 
-| state of a ticket | event | next |
+| state of a claim | event | next |
 |---|---|---|
 | open | a wallet's request for no more than its points | bound to this request, and signed |
 | bound | the same request again, also after a crash | the same signatures |
@@ -32,7 +32,7 @@ from btt_chain.care.evidence import (
     is_by_device,
     tag_of,
 )
-from btt_chain.care.messages import CODE_LENGTH, Answer, Request, Ticket
+from btt_chain.care.messages import CODE_LENGTH, Answer, Claim, Request
 from btt_chain.care.vault import Vault
 from btt_chain.crypto.rsa_pss import MODULUS_LENGTH, check_modulus
 from btt_chain.primitives.activity_rule import ActivityRule
@@ -71,13 +71,13 @@ class ActivityRecord:
 
 
 @dataclass(slots=True)
-class TicketRecord:
-    """A ticket, and its request once it is bound to one."""
+class ClaimRecord:
+    """A claim, and its request once it is bound to one."""
 
     month: u32
     points: u32
     request: bytes
-    """SHA-256 hash of the request; empty while the ticket is open."""
+    """SHA-256 hash of the request; empty while the claim is open."""
     signed: list[Annotated[bytes, Fixed(MODULUS_LENGTH)]]
 
 
@@ -92,7 +92,7 @@ class DeviceRecord:
 
 MONTH: Final = codec(MonthRecord)
 ACTIVITY: Final = codec(ActivityRecord)
-TICKET: Final = codec(TicketRecord)
+CLAIM: Final = codec(ClaimRecord)
 DEVICE: Final = codec(DeviceRecord)
 
 
@@ -161,8 +161,8 @@ class FacilityFolder:
 
     # ---- activities
 
-    def confirm(self, activity: Activity, rule: ActivityRule, url: str = "") -> Ticket:
-        """Record a confirmed activity and return the ticket to its points.
+    def confirm(self, activity: Activity, rule: ActivityRule, url: str = "") -> Claim:
+        """Record a confirmed activity and return the claim to its points.
 
         Raises Refusal if the rule gives no points for it now: caps, cooldown, kind of evidence, a
         device that is not registered, a counter that was used.
@@ -195,9 +195,9 @@ class FacilityFolder:
             )
             record = ActivityRecord(patient, leaf, statement, activity.statement.kind)
             self._vault.put("activity", code, ACTIVITY.encode(record), month=month, group=group)
-            ticket = TicketRecord(u32(month), u32(points), b"", [])
-            self._vault.put("ticket", code, TICKET.encode(ticket), month=month)
-        return Ticket(self._genesis, self._facility, month, points, code, url)
+            claim = ClaimRecord(u32(month), u32(points), b"", [])
+            self._vault.put("claim", code, CLAIM.encode(claim), month=month)
+        return Claim(self._genesis, self._facility, month, points, code, url)
 
     def sign(self, request: Request) -> Answer:
         """Sign the blinded messages of a request. Raises Refusal.
@@ -206,13 +206,13 @@ class FacilityFolder:
         """
         digest = hashlib.sha256(request.encode().encode()).digest()
         with self._vault.transaction():
-            ticket = self._bind(request, digest)
-        if not ticket.signed:
+            claim = self._bind(request, digest)
+        if not claim.signed:
             # Outside of a transaction: it takes milliseconds a voucher.
-            ticket.signed = self._signatures(request, int(ticket.month))
+            claim.signed = self._signatures(request, int(claim.month))
             with self._vault.transaction():
-                self._put_ticket(request.code, ticket)
-        return Answer(ticket.signed)
+                self._put_claim(request.code, claim)
+        return Answer(claim.signed)
 
     # ---- the end of a month
 
@@ -228,6 +228,10 @@ class FacilityFolder:
                 raise Refusal(f"the folder has no keys of month {month}")
             found.closed = True
             self._vault.put("month", _number(month), MONTH.encode(found), month=month)
+        return self.closing(month)
+
+    def closing(self, month: int) -> Closing:
+        """Return what `close` returns, and change nothing."""
         evidence = self.evidence(month)
         return Closing(evidence.commitment, len(evidence.tree), evidence.points)
 
@@ -261,28 +265,28 @@ class FacilityFolder:
 
     # ---- internals
 
-    def _bind(self, request: Request, digest: bytes) -> TicketRecord:
-        """Return the ticket of a request, bound to it from now on. Raises Refusal."""
-        raw = self._vault.get("ticket", request.code)
+    def _bind(self, request: Request, digest: bytes) -> ClaimRecord:
+        """Return the claim of a request, bound to it from now on. Raises Refusal."""
+        raw = self._vault.get("claim", request.code)
         if raw is None:
-            raise Refusal("the facility issued no such ticket")
-        ticket = TICKET.decode_all(raw)
-        if ticket.request and ticket.request != digest:
-            raise Refusal("the points of this ticket were collected by another request")
-        if request.points > ticket.points:
+            raise Refusal("the facility issued no such claim")
+        claim = CLAIM.decode_all(raw)
+        if claim.request and claim.request != digest:
+            raise Refusal("the points of this claim were collected by another request")
+        if request.points > claim.points:
             raise Refusal(
-                f"the ticket is for {ticket.points} points, the request for {request.points}"
+                f"the claim is for {claim.points} points, the request for {request.points}"
             )
-        keys = self._public(int(ticket.month))
+        keys = self._public(int(claim.month))
         for each in request.wanted:
             if int.from_bytes(each.blinded, "big") >= keys[each.denomination].n:
                 raise Refusal("a blinded message is not below the modulus of its key")
-        ticket.request = digest
-        self._put_ticket(request.code, ticket)
-        return ticket
+        claim.request = digest
+        self._put_claim(request.code, claim)
+        return claim
 
-    def _put_ticket(self, code: bytes, ticket: TicketRecord) -> None:
-        self._vault.put("ticket", code, TICKET.encode(ticket), month=int(ticket.month))
+    def _put_claim(self, code: bytes, claim: ClaimRecord) -> None:
+        self._vault.put("claim", code, CLAIM.encode(claim), month=int(claim.month))
 
     def _keys(self, month: int) -> list[PrivateKey]:
         found = self._month(month)

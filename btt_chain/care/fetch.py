@@ -57,7 +57,7 @@ def _checked(text: str) -> URL:
         raise CareError("the facility's address is no URL") from None
     is_here = url.host in ("localhost", "127.0.0.1", "::1")
     if url.scheme != "https" and not (url.scheme == "http" and is_here):
-        raise CareError("the facility's address must be https: others would see the ticket")
+        raise CareError("the facility's address must be https: others would see the claim")
     return url
 
 

@@ -1,7 +1,7 @@
-"""The files between a facility and a wallet: ticket, request, answer. JSON, bounded, hex for bytes.
+"""The files between a facility and a wallet: claim, request, answer. JSON, bounded, hex for bytes.
 
-    facility --Ticket--> wallet      the right to points, for one activity; whoever has it has them
-    wallet --Request--> facility     blinded messages, for no more points than the ticket's
+    facility --Claim--> wallet      the right to points, for one activity; its holder has them
+    wallet --Request--> facility     blinded messages, for no more points than the claim's
     facility --Answer--> wallet      their blind signatures, in the same order
 
 A request and an answer carry no account and no name.
@@ -36,7 +36,7 @@ class Wanted(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class Claim:
     """A right to points of one activity."""
 
     genesis: bytes
@@ -49,7 +49,7 @@ class Ticket:
     """Address of the facility's `facility serve`; empty if vouchers are exchanged as files."""
 
     def encode(self) -> str:
-        """Return the text of a ticket."""
+        """Return the text of a claim."""
         fields: dict[str, object] = {
             "version": VERSION,
             "genesis": self.genesis.hex(),
@@ -61,9 +61,9 @@ class Ticket:
         return json.dumps(fields | ({"url": self.url} if self.url else {}))
 
     @classmethod
-    def decode(cls, text: str | bytes) -> Ticket:
-        """Return a ticket. Raises Refusal if the text is none."""
-        found = _Fields(text, "ticket")
+    def decode(cls, text: str | bytes) -> Claim:
+        """Return a claim. Raises Refusal if the text is none."""
+        found = _Fields(text, "claim")
         return cls(
             found.hex("genesis", _ACCOUNT),
             found.hex("facility", _ACCOUNT),
@@ -74,12 +74,12 @@ class Ticket:
         )
 
     def __repr__(self) -> str:
-        return f"Ticket(month={self.month}, points={self.points})"
+        return f"Claim(month={self.month}, points={self.points})"
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a wallet asks a facility to sign."""
+    """The blinded messages that a wallet has a facility sign."""
 
     code: bytes
     wanted: Sequence[Wanted]

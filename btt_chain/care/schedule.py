@@ -1,11 +1,11 @@
 """The wallet's rule of redemption: which vouchers go together, with which account, and when.
 
 Vouchers of month m count from the end of the closing days of month m + 1. The wallet redeems each
-in an hour of the rest of that month, chosen at random when the voucher is collected: the time of a
-visit says nothing about it.
+in an hour of the rest of that month, chosen at random when the voucher is collected: the time of an
+appointment says nothing about it.
 
-Amounts need a rule, too. Whoever knows the visits knows the sum of each patient's points, and a sum
-is nearly a name. So each voucher is redeemed alone and for an account of its own: the chain shows
+Amounts need a rule, too. The facility has the sum of each patient's points, and a sum is nearly a
+name. So each voucher is redeemed alone and for an account of its own: the chain shows
 only single denominations. One account for all points of a facility (`together`) is convenient, and
 lets the facility find its patient by the sum; the wallet has one only when it is asked to.
 """

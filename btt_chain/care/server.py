@@ -37,7 +37,7 @@ _ACCOUNT: Final = re.compile("[0-9a-f]{64}")
 
 
 class Signer(Protocol):
-    """What the endpoint offers; `FacilityFolder` and the folder of openings implement it."""
+    """The service of the endpoint; `FacilityFolder` implements it."""
 
     def sign(self, request: Request) -> Answer:
         """Sign a request. Raises Refusal."""

@@ -30,7 +30,7 @@ from btt_chain.keystore.files import PRIVATE_FILE, make_private_folder
 VERSION: Final = 1
 SALT_LENGTH: Final = 32
 NONCE_LENGTH: Final = 12
-SCRYPT_N: Final = 1 << 15
+SCRYPT_N = 1 << 15
 _CHECK: Final = b"btt-chain care"
 _SCHEMA: Final = """
 CREATE TABLE facts (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;

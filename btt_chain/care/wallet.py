@@ -25,7 +25,7 @@ from btt_chain.care import blind
 from btt_chain.care.blind import PublicKey
 from btt_chain.care.errors import Refusal
 from btt_chain.care.evidence import Bytes32
-from btt_chain.care.messages import MAX_VOUCHERS, Answer, Request, Ticket, Wanted
+from btt_chain.care.messages import MAX_VOUCHERS, Answer, Claim, Request, Wanted
 from btt_chain.care.schedule import Below, Calendar, due_slot
 from btt_chain.care.vault import Vault
 from btt_chain.crypto.keypair import KeyPair
@@ -80,9 +80,9 @@ class Kept:
 
 @dataclass(slots=True)
 class Batch:
-    """The vouchers of one ticket, in the order of the request."""
+    """The vouchers of one claim, in the order of the request."""
 
-    ticket: str
+    claim: str
     vouchers: list[Bytes32]
 
 
@@ -121,28 +121,28 @@ class Wallet:
     # ---- collecting
 
     def request(
-        self, ticket: Ticket, keys: Sequence[bytes], calendar: Calendar, now: int,
+        self, claim: Claim, keys: Sequence[bytes], calendar: Calendar, now: int,
         *, together: bool = False,
     ) -> Request:  # fmt: skip
-        """Return the request for the vouchers of a ticket; the same one each time.
+        """Return the request for the vouchers of a claim; the same one each time.
 
-        `keys` are the moduli that the chain has for the ticket's facility and month: messages are
+        `keys` are the moduli that the chain has for the claim's facility and month: messages are
         blinded for these only, so a facility that signs with a key for one patient is found out.
         With `together` all vouchers of a facility get one account. Raises Refusal.
         """
-        if ticket.genesis != self._genesis:
-            raise Refusal("the ticket is of another chain")
+        if claim.genesis != self._genesis:
+            raise Refusal("the claim is of another chain")
         if len(keys) != len(Denomination):
-            raise Refusal("the chain has no keys of this facility for the ticket's month")
-        if not ticket.points:
-            raise Refusal("the ticket is for no points")
-        raw = self._vault.get("batch", ticket.code)
+            raise Refusal("the chain has no keys of this facility for the claim's month")
+        if not claim.points:
+            raise Refusal("the claim is for no points")
+        raw = self._vault.get("batch", claim.code)
         if raw is not None:
             batch = BATCH.decode_all(raw)
-            return self._request_of(ticket, [self._kept(id) for id in batch.vouchers])
-        denominations = denominate(ticket.points)
+            return self._request_of(claim, [self._kept(id) for id in batch.vouchers])
+        denominations = denominate(claim.points)
         if len(denominations) > MAX_VOUCHERS:
-            raise Refusal(f"the ticket needs more than {MAX_VOUCHERS} vouchers")
+            raise Refusal(f"the claim needs more than {MAX_VOUCHERS} vouchers")
         for key in keys:
             try:
                 check_modulus(key)
@@ -150,23 +150,23 @@ class Wallet:
                 raise Refusal(f"a key of the facility is unsound: {error}") from None
         with self._vault.transaction():
             made = [
-                self._make(ticket, each, keys[each], calendar, now, together=together)
+                self._make(claim, each, keys[each], calendar, now, together=together)
                 for each in denominations
             ]
             for kept in made:
                 self._put(kept)
-            batch = Batch(ticket.encode(), [kept.id for kept in made])
-            self._vault.put("batch", ticket.code, BATCH.encode(batch), month=ticket.month)
-        return self._request_of(ticket, made)
+            batch = Batch(claim.encode(), [kept.id for kept in made])
+            self._vault.put("batch", claim.code, BATCH.encode(batch), month=claim.month)
+        return self._request_of(claim, made)
 
-    def accept(self, ticket: Ticket, answer: Answer, keys: Sequence[bytes]) -> int:
+    def accept(self, claim: Claim, answer: Answer, keys: Sequence[bytes]) -> int:
         """Keep the vouchers that an answer signed; return their points.
 
         Raises Refusal, and keeps none, if one signature is not by the key that the chain has.
         """
-        raw = self._vault.get("batch", ticket.code)
+        raw = self._vault.get("batch", claim.code)
         if raw is None:
-            raise Refusal("the wallet has sent no request for this ticket")
+            raise Refusal("the wallet has sent no request for this claim")
         found = [self._kept(id) for id in BATCH.decode_all(raw).vouchers]
         if len(answer.signed) != len(found):
             raise Refusal("the answer has another number of signatures than the request")
@@ -191,13 +191,13 @@ class Wallet:
                 self._put(kept)
         return sum(kept.points for kept in signed)
 
-    def tickets(self) -> list[Ticket]:
-        """Return the tickets whose answers are missing."""
-        found: list[Ticket] = []
+    def claims(self) -> list[Claim]:
+        """Return the claims whose answers are missing."""
+        found: list[Claim] = []
         for raw in self._vault.all("batch"):
             batch = BATCH.decode_all(raw)
             if any(self._kept(id).state is State.Asked for id in batch.vouchers):
-                found.append(Ticket.decode(batch.ticket))
+                found.append(Claim.decode(batch.claim))
         return found
 
     # ---- redeeming
@@ -220,13 +220,13 @@ class Wallet:
     # ---- internals
 
     def _make(
-        self, ticket: Ticket, denomination: Denomination, key: bytes, calendar: Calendar,
+        self, claim: Claim, denomination: Denomination, key: bytes, calendar: Calendar,
         now: int, *, together: bool,
     ) -> Kept:  # fmt: skip
-        number = self._number(ticket.facility if together else secrets.token_bytes(32))
+        number = self._number(claim.facility if together else secrets.token_bytes(32))
         voucher = PointVoucher(
-            facility=AccountId(ticket.facility),
-            month=u32(ticket.month),
+            facility=AccountId(claim.facility),
+            month=u32(claim.month),
             denomination=denomination,
             redeemer=AccountId(self.pair(number).account_id),
             nonce=secrets.token_bytes(NONCE_LENGTH),
@@ -239,7 +239,7 @@ class Wallet:
             voucher.facility, voucher.month, denomination, voucher.redeemer, voucher.nonce,
             prepared[: blind.PREFIX_LENGTH], voucher.signature,
         )  # fmt: skip
-        due = due_slot(calendar, ticket.month, now, self._below)
+        due = due_slot(calendar, claim.month, now, self._below)
         return Kept(
             secrets.token_bytes(32), voucher, u32(number), made.message, made.inverse,
             u64(due), State.Asked,
@@ -256,9 +256,9 @@ class Wallet:
         self._vault.put("account", owner, COUNTER.encode(u32(number)))
         return number
 
-    def _request_of(self, ticket: Ticket, found: Sequence[Kept]) -> Request:
+    def _request_of(self, claim: Claim, found: Sequence[Kept]) -> Request:
         wanted = [Wanted(kept.voucher.denomination, kept.blinded) for kept in found]
-        return Request(ticket.code, wanted)
+        return Request(claim.code, wanted)
 
     def _kept(self, id: bytes) -> Kept:
         raw = self._vault.get("voucher", id)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from btt_chain.care.auditing import Disclosure
     from btt_chain.care.evidence import DeviceProof
     from btt_chain.care.facility import Closing
-    from btt_chain.care.messages import Ticket
+    from btt_chain.care.messages import Claim
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.activity_rule import ActivityRule
@@ -168,10 +168,10 @@ def keys(
 
 
 @examples(
-    "btt-chain facility issue //Bob 3 'Li Wei' --evidence observation.json --out ticket.json \\",
+    "btt-chain facility issue //Bob 3 'Li Wei' --evidence observation.json --out claim.json \\",
     "    --secret secret.txt",
     "btt-chain facility issue //Bob 3 4711 --evidence steps.json --kind device --device 0x5e... \\",
-    "    --counter 12 --signature 0x9a... --out ticket.json --secret secret.txt",
+    "    --counter 12 --signature 0x9a... --out claim.json --secret secret.txt",
 )
 @click.command("issue")
 @who_argument
@@ -203,9 +203,9 @@ def issue(
     device: str | None, counter: int | None, signature: str | None, serve_url: str, out: Path,
     secret: str, base_path: Path | None, url: str, timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
-    """Confirm an activity of a patient today, and write the ticket to its points.
+    """Confirm an activity of a patient today, and write the claim to its points.
 
-    The patient's name stays in the folder, encrypted, for caps and cooldowns. Who has the ticket
+    The patient's name stays in the folder, encrypted, for caps and cooldowns. Who has the claim
     has the points: give it to the patient only.
     """
     from btt_chain.care.evidence import Statement
@@ -215,7 +215,7 @@ def issue(
     proof = device_proof(kind, device, counter, signature)
     statement = Statement(kind, quality * PERCENT, read_document(evidence), proof)
 
-    async def work() -> Ticket:
+    async def work() -> Claim:
         async with work_chain(url, timeout) as chain:
             found = await rule_of(chain, rule)
             day = (await calendar_of(chain)).day(await slot_of(chain))
@@ -224,12 +224,12 @@ def issue(
                 activity = Activity(patient, rule, day, statement)
                 return folder.confirm(activity, found, serve_url)
 
-    ticket = run(work())
-    written(out, ticket.encode())
+    claim = run(work())
+    written(out, claim.encode())
     if as_json:
-        show.document({"month": ticket.month, "points": ticket.points, "ticket": str(out)})
+        show.document({"month": claim.month, "points": claim.points, "claim": str(out)})
     else:
-        show.good(f"{ticket.points} points of month {ticket.month}: give {out} to the patient")
+        show.good(f"{claim.points} points of month {claim.month}: give {out} to the patient")
 
 
 @examples("btt-chain facility sign //Bob request.json --out answer.json --secret secret.txt")
@@ -317,11 +317,13 @@ def close(
                 raise Mistyped("no month is over yet")
             who = AccountId(sender.pair.account_id)
             with facility_folder(base_path, secret, chain.genesis, who) as folder:
-                closing = folder.close(number)
+                closing = folder.closing(number)
             done = await sender.submit(
                 chain, "Incentives", "close_month", month=u32(number), root=closing.root,
                 leaves=u32(closing.leaves), points=u64(closing.points),
             )  # fmt: skip
+            with facility_folder(base_path, secret, chain.genesis, who) as folder:
+                folder.close(number)
             return number, closing, done.block.hex()
 
     number, closing, block = run(work())
@@ -432,7 +434,7 @@ def serve(
 ) -> None:  # fmt: skip
     """Let wallets collect vouchers and auditors fetch what is sealed to them, until Ctrl-C.
 
-    Put a proxy with TLS in front of it: wallets send tickets by https only, and by http to this
+    Put a proxy with TLS in front of it: wallets send claims by https only, and by http to this
     machine.
     """
     from btt_chain.care.server import serving

@@ -1,4 +1,4 @@
-"""`btt-chain points`: a patient's vouchers, from the ticket to the money."""
+"""`btt-chain points`: a patient's vouchers, from the claim to the money."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from btt_chain.care.messages import Ticket
+    from btt_chain.care.messages import Claim
     from btt_chain.care.wallet import Kept, Wallet
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.crypto.keypair import KeyPair
@@ -59,7 +59,7 @@ def wallet_options(command: Command) -> Command:
 def points() -> None:
     """Collect points for what you did for your health, and spend them.
 
-    Nobody can tell from the chain who you are: a facility signs your vouchers without seeing them,
+    The chain does not show who you are: a facility signs your vouchers without seeing them,
     and each is redeemed for an account of its own, in a random hour of the next month.
     """
 
@@ -88,12 +88,12 @@ def opened(base: Path | None, pair: KeyPair, genesis: bytes) -> AbstractContextM
 
 
 @examples(
-    "btt-chain points earn ticket.json --wallet wallet.key",
-    "btt-chain points earn ticket.json --request request.json --wallet wallet.key",
-    "btt-chain points earn ticket.json --answer answer.json --wallet wallet.key",
+    "btt-chain points earn claim.json --wallet wallet.key",
+    "btt-chain points earn claim.json --request request.json --wallet wallet.key",
+    "btt-chain points earn claim.json --answer answer.json --wallet wallet.key",
 )
 @points.command()
-@click.argument("ticket", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("claim", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--request", "request_file", type=click.Path(path_type=Path),
     help="Write the request to a file, for a facility that signs files.",
@@ -110,23 +110,23 @@ def opened(base: Path | None, pair: KeyPair, genesis: bytes) -> AbstractContextM
 @connection_options
 @json_option
 def earn(
-    ticket: Path, request_file: Path | None, answer_file: Path | None, together: bool,
+    claim: Path, request_file: Path | None, answer_file: Path | None, together: bool,
     wallet: str, base_path: Path | None, url: str, timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
-    """Collect the vouchers of a ticket.
+    """Collect the vouchers of a claim.
 
     The facility signs blindly, with the keys that are on the chain for all its patients; an answer
     by any other key is refused. Use your own node: one that lies could show you other keys.
     """
-    from btt_chain.care.messages import Ticket
+    from btt_chain.care.messages import Claim
     from cli.common.session import run
 
     if request_file is not None and answer_file is not None:
         raise Mistyped("give --request or --answer, not both")
     with words():
-        found = Ticket.decode(ticket.read_bytes())
+        found = Claim.decode(claim.read_bytes())
     if request_file is None and answer_file is None and not found.url:
-        raise Mistyped("the ticket has no address: use --request, and --answer afterwards")
+        raise Mistyped("the claim has no address: use --request, and --answer afterwards")
     if together:
         show.note("warning: the facility can find your account by the sum of its points")
     pair = wallet_of(wallet)
@@ -147,7 +147,7 @@ def earn(
 class Collecting(NamedTuple):
     """The arguments of `earn`."""
 
-    ticket: Ticket
+    claim: Claim
     answer: bytes | None
     """The facility's answer, if it came as a file."""
     is_by_file: bool
@@ -163,18 +163,18 @@ async def _earn(
     from btt_chain.care.messages import Answer
     from btt_chain.primitives.account import AccountId
 
-    ticket = given.ticket
+    claim = given.claim
     async with work_chain(url, timeout) as chain:
-        keys = await keys_of(chain, AccountId(ticket.facility), ticket.month)
+        keys = await keys_of(chain, AccountId(claim.facility), claim.month)
         now, months = await slot_of(chain), await calendar(chain)
         genesis = chain.genesis
     with opened(base_path, pair, genesis) as wallet:
         if given.answer is not None:
-            return wallet.accept(ticket, Answer.decode(given.answer), keys), ""
-        request = wallet.request(ticket, keys, months, now, together=given.together)
+            return wallet.accept(claim, Answer.decode(given.answer), keys), ""
+        request = wallet.request(claim, keys, months, now, together=given.together)
         if given.is_by_file:
             return 0, request.encode()
-        return wallet.accept(ticket, await signed_by(ticket.url, request), keys), ""
+        return wallet.accept(claim, await signed_by(claim.url, request), keys), ""
 
 
 # ---- the wallet
@@ -196,7 +196,7 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
         async with work_chain(url, timeout) as chain:
             prefix = chain.chain.metadata.prefix
             with opened(base_path, pair, chain.genesis) as found:
-                vouchers, missing = found.vouchers(), len(found.tickets())
+                vouchers, missing = found.vouchers(), len(found.claims())
             balances = await balances_of(chain, vouchers)
             return vouchers, balances, missing, await slot_of(chain), prefix
 
@@ -214,7 +214,7 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
     ]
     if as_json:
         show.document(
-            {"vouchers": rows, "now": now, "ticketsToCollect": missing,
+            {"vouchers": rows, "now": now, "claimsToCollect": missing,
              "points": {encode(who, prefix): count for who, count in balances.items()}}
         )  # fmt: skip
         return
@@ -226,7 +226,7 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
         [[str(row[name]) for name in row] for row in rows],
     )
     show.record(
-        {"points on the chain": str(sum(balances.values())), "tickets to collect": str(missing)}
+        {"points on the chain": str(sum(balances.values())), "claims to collect": str(missing)}
     )
 
 
@@ -272,7 +272,7 @@ def redeem(
 
     if at_once:
         show.note(
-            "warning: vouchers that are redeemed together, or soon after a visit, can be linked"
+            "warning: vouchers that are redeemed together, or early in the month, can be linked"
         )
     pair, sender = wallet_of(wallet), Sender.of(options, as_json)
     done, waiting = run(_redeem(pair, sender, at_once, base_path, url, timeout))

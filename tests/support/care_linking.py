@@ -1,8 +1,9 @@
 """Attacks that link redemptions to patients: pure functions over what the attacker has.
 
-The strongest attacker is the facility itself: it knows each patient, the time of each visit and the
+The strongest attacker is the facility itself: it has each patient, the time of each appointment
+and the
 points, and it sees on the chain when which account redeemed how much. It sorts accounts and
-vouchers into classes that time and amount allow it to tell apart, and matches at random within a
+vouchers into classes that time and amount allow it to distinguish, and matches at random within a
 class. Chance is what it has without time and amount: it knows how many accounts each patient has,
 and assigns all of them at random. Shares are expected values, so they hardly vary.
 """
@@ -19,7 +20,7 @@ from btt_chain.primitives.point_voucher import denominate
 
 
 @dataclass(frozen=True)
-class Visit:
+class Appointment:
     """An activity, as the facility knows it."""
 
     patient: int
@@ -47,29 +48,32 @@ class Coin:
     due: int
 
 
-def town(patients: int, rng: random.Random, calendar: Calendar, month: int = 2) -> list[Visit]:
-    """Visits of a month: one to four a patient, of the points of a few rules."""
+def town(
+    patients: int, rng: random.Random, calendar: Calendar, month: int = 2
+) -> list[Appointment]:
+    """Appointments of a month: one to four a patient, of the points of a few rules."""
     first = month * 30 * calendar.day_slots
     length = 30 * calendar.day_slots
     return [
-        Visit(patient, first + rng.randrange(length), rng.choice((12, 20, 31, 40, 55, 137)))
+        Appointment(patient, first + rng.randrange(length), rng.choice((12, 20, 31, 40, 55, 137)))
         for patient in range(patients)
         for _ in range(rng.choice((1, 1, 2, 2, 3, 4)))
     ]
 
 
 def redeemed(
-    visits: Iterable[Visit], calendar: Calendar, rng: random.Random, *, together: bool = False,
+    appointments: Iterable[Appointment], calendar: Calendar, rng: random.Random, *,
+    together: bool = False,
     month: int = 2,
 ) -> list[Redemption]:  # fmt: skip
-    """Redeem the vouchers of visits by the wallet's rule."""
+    """Redeem the vouchers of appointments by the wallet's rule."""
     coins: dict[int, list[Coin]] = defaultdict(list)
-    for visit in visits:
-        for denomination in denominate(visit.points):
-            mine = coins[visit.patient]
+    for appointment in appointments:
+        for denomination in denominate(appointment.points):
+            mine = coins[appointment.patient]
             number = 0 if together else len(mine)
-            due = due_slot(calendar, month, visit.slot, rng.randrange)
-            mine.append(Coin(visit.patient, number, denomination.points, due))
+            due = due_slot(calendar, month, appointment.slot, rng.randrange)
+            mine.append(Coin(appointment.patient, number, denomination.points, due))
     found: list[Redemption] = []
     for patient, mine in coins.items():
         for due in sorted({coin.due for coin in mine}):
@@ -117,26 +121,32 @@ def by_chance(accounts: Sequence[Account]) -> float:
     )
 
 
-def by_amount(accounts: Sequence[Account], visits: Iterable[Visit], *, together: bool) -> float:
-    """Return the share of an attacker who looks at amounts."""
+def by_amount(
+    accounts: Sequence[Account], appointments: Iterable[Appointment], *, together: bool
+) -> float:
+    """Return the share of an attacker who uses amounts."""
     wanted: Wanted = defaultdict(Counter)
-    for patient, amounts in amounts_of(visits, together=together).items():
+    for patient, amounts in amounts_of(appointments, together=together).items():
         for amount in amounts:
             wanted[amount][patient] += 1
     return matched(accounts, wanted, total)
 
 
 def by_time(
-    accounts: Sequence[Account], visits: Iterable[Visit], calendar: Calendar, *, amounts: bool
+    accounts: Sequence[Account],
+    appointments: Iterable[Appointment],
+    calendar: Calendar,
+    *,
+    amounts: bool,
 ) -> float:
-    """Return the best share of attackers who suppose some number of days from visit to redemption.
+    """Return the best share of attackers who suppose some days from appointment to redemption.
 
     With `amounts` they look at the amount of each redemption, too.
     """
     coins = [
-        (visit.patient, calendar.day(visit.slot), denomination.points)
-        for visit in visits
-        for denomination in denominate(visit.points)
+        (appointment.patient, calendar.day(appointment.slot), denomination.points)
+        for appointment in appointments
+        for denomination in denominate(appointment.points)
     ]
 
     def share(lag: int) -> float:
@@ -154,7 +164,7 @@ def by_time(
 
 
 LAGS = range(12, 51, 6)
-"""Days from a visit to its redemption that the attackers try."""
+"""Days from an appointment to its redemption that the attackers try."""
 
 
 def total(account: Account) -> int:
@@ -162,11 +172,13 @@ def total(account: Account) -> int:
     return sum(each.points for each in account)
 
 
-def amounts_of(visits: Iterable[Visit], *, together: bool = False) -> dict[int, list[int]]:
-    """Return the amounts that the accounts of each patient must have, known from its visits."""
+def amounts_of(
+    appointments: Iterable[Appointment], *, together: bool = False
+) -> dict[int, list[int]]:
+    """Return the amounts of the accounts of each patient, known from its appointments."""
     found: dict[int, list[int]] = defaultdict(list)
-    for visit in visits:
-        found[visit.patient] += [each.points for each in denominate(visit.points)]
+    for appointment in appointments:
+        found[appointment.patient] += [each.points for each in denominate(appointment.points)]
     if together:
         return {patient: [sum(amounts)] for patient, amounts in found.items()}
     return dict(found)

@@ -1,6 +1,7 @@
 """A town of facilities, patients and auditors: real programs on a real runtime.
 
-Facilities confirm visits and sign blindly, wallets redeem by their rule through one relay, auditors
+Facilities confirm appointments and sign blindly, wallets redeem by their rule through one relay,
+auditors
 check what is opened to them. Only the network between them is missing.
 """
 
@@ -43,6 +44,10 @@ RULE = 3
 MONEY = u128(60_000 * BTT)
 
 
+SAMPLE = 500
+"""Maximum number of accounts that the attacker starts from."""
+
+
 class Seen(NamedTuple):
     """A redemption as anybody sees it on the chain."""
 
@@ -54,14 +59,14 @@ class Seen(NamedTuple):
 
 
 class Patient(NamedTuple):
-    """A patient with a wallet, and the facilities that it visits."""
+    """A patient with a wallet, and the facilities that it appointments."""
 
     number: int
     wallet: Wallet
     facilities: list[AccountId]
 
 
-class Town:
+class Region:
     """Facilities with their folders, auditors, insurers and patients; made by `open`."""
 
     def __init__(self, rng: random.Random) -> None:
@@ -74,7 +79,7 @@ class Town:
         self.audit_keys = {who: sealing.new_secret() for who in AUDITORS[:3]}
         self.seen: list[Seen] = []
         self.owners: dict[bytes, int] = {}
-        """The truth, which nobody in the town has as a whole: the patient of each account."""
+        """The truth, which is nowhere as a whole: the patient of each account."""
         for who in AUDITORS[3:]:
             self.runtime.incentives.retire(signed(who))
         for who, key in self.audit_keys.items():
@@ -89,7 +94,7 @@ class Town:
 
     @classmethod
     @contextmanager
-    def open(cls, base: Path, facilities: int, patients: int, seed: int = 1) -> Iterator[Town]:
+    def open(cls, base: Path, facilities: int, patients: int, seed: int = 1) -> Iterator[Region]:
         """Make a town, with its folders below `base`."""
         town = cls(random.Random(seed))
         with ExitStack() as stack:
@@ -104,8 +109,8 @@ class Town:
                 pair = KeyPair.from_uri(f"//patient{number}")
                 place = base / f"p{number}"
                 wallet = Wallet.open(place, pair, GENESIS, town.rng.randrange)
-                visited = town.rng.sample(names, min(2, len(names)))
-                town.patients.append(Patient(number, stack.enter_context(wallet), visited))
+                attended = town.rng.sample(names, min(2, len(names)))
+                town.patients.append(Patient(number, stack.enter_context(wallet), attended))
             yield town
 
     def fund(self, who: AccountId) -> None:
@@ -122,22 +127,22 @@ class Town:
             incentives.publish_keys(signed(who), u32(month), folder.make_keys(month))
         self.runtime.to_month(month)
 
-    def visit_all(self, month: int) -> None:
-        """Let each patient visit its facilities, and collect its vouchers."""
+    def treat_all(self, month: int) -> None:
+        """Let each patient appointment its facilities, and collect its vouchers."""
         for patient in self.patients:
             for facility in patient.facilities:
                 day = month * 30 + self.rng.randrange(30)
-                self.visit(patient, facility, day, self.rng.randrange(500_000, 1_000_001))
+                self.appointment(patient, facility, day, self.rng.randrange(500_000, 1_000_001))
 
-    def visit(self, patient: Patient, facility: AccountId, day: int, quality: int) -> None:
+    def appointment(self, patient: Patient, facility: AccountId, day: int, quality: int) -> None:
         """Confirm an activity, and sign its vouchers blindly."""
         folder = self.folders[facility]
         statement = Statement("provider", quality, {"code": "73761001"})
         found = Activity(f"Patient No. {patient.number}", RULE, day, statement)
-        ticket = folder.confirm(found, self.rule)
-        keys = self.runtime.incentives.epochs.keys[facility, u32(ticket.month)]
-        request = patient.wallet.request(ticket, keys, self.calendar, day * DAY)
-        assert patient.wallet.accept(ticket, folder.sign(request), keys) == ticket.points
+        claim = folder.confirm(found, self.rule)
+        keys = self.runtime.incentives.epochs.keys[facility, u32(claim.month)]
+        request = patient.wallet.request(claim, keys, self.calendar, day * DAY)
+        assert patient.wallet.accept(claim, folder.sign(request), keys) == claim.points
 
     def close_month(self, month: int) -> None:
         """Let all facilities close a month in the first days of the next one."""
@@ -239,7 +244,8 @@ def lifts(seen: Sequence[Seen], owners: dict[bytes, int]) -> dict[str, float]:
     found: dict[str, float] = {}
     near, far = 0.0, 0.0
     hits: dict[str, float] = defaultdict(float)
-    for one in seen:
+    rng = random.Random(1)
+    for one in rng.sample(list(seen), min(SAMPLE, len(seen))):
         others = [other for other in seen if other.account != one.account]
         inside = [o for o in others if (o.facility, o.month) == (one.facility, one.month)]
         outside = [o for o in others if o.facility != one.facility]

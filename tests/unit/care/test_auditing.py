@@ -79,7 +79,7 @@ def honest(patients: int = 40) -> Month:
     return month
 
 
-def test_an_honest_month_passes_whatever_is_drawn() -> None:
+def test_an_honest_month_passes_whatever_is_selected() -> None:
     month = honest()
     for number in range(20):
         place = PLACE._replace(seed=hashlib.sha256(bytes([number])).digest())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -22,10 +22,9 @@ from btt_chain.care.blind import (
 )
 from btt_chain.crypto import rsa_pss
 
-VECTORS: dict[str, Any] = json.loads(
-    (Path(__file__).parents[2] / "vectors" / "care" / "rfc9474.json").read_text()
-)
-NAMES = [vector["name"] for vector in VECTORS["vectors"]]
+PAGE = Path(__file__).parents[2] / "vectors" / "care" / "rfc9474.json"
+RFC = SimpleNamespace(**json.loads(PAGE.read_text()))
+NAMES = [vector["name"] for vector in RFC.vectors]
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +33,7 @@ def key() -> PrivateKey:
 
 
 def rfc_key() -> PrivateKey:
-    numbers = {name: int(value, 16) for name, value in VECTORS["key"].items()}
+    numbers = {name: int(value, 16) for name, value in RFC.key.items()}
     key = PrivateKey.of_factors(numbers["p"], numbers["q"], numbers["e"])
     assert key.public.n == numbers["n"]
     return key
@@ -44,7 +43,7 @@ def rfc_key() -> PrivateKey:
 def test_each_variant_gives_the_values_of_the_rfc(name: str) -> None:
     vector = {
         field: value if field == "name" else bytes.fromhex(value)
-        for field, value in next(v for v in VECTORS["vectors"] if v["name"] == name).items()
+        for field, value in next(v for v in RFC.vectors if v["name"] == name).items()
     }
     variant = next(variant for variant in VARIANTS if variant.name == name)
     key = rfc_key()

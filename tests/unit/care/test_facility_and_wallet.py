@@ -1,4 +1,4 @@
-"""A facility's folder and a patient's wallet: tickets and vouchers, and no cheating by either."""
+"""A facility's folder and a patient's wallet: claims and vouchers, and no cheating by either."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from btt_chain.care import blind
+from btt_chain.care import blind, vault
 from btt_chain.care.blind import PrivateKey
 from btt_chain.care.errors import CareError, Refusal
 from btt_chain.care.evidence import Statement
 from btt_chain.care.facility import Activity, FacilityFolder
-from btt_chain.care.messages import Answer, Request, Ticket, Wanted
+from btt_chain.care.messages import Answer, Claim, Request, Wanted
 from btt_chain.care.wallet import State, Wallet
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.point_voucher import Denomination, is_signed
@@ -39,7 +39,8 @@ NOW = 65 * CALENDAR.day_slots
 
 @pytest.fixture(autouse=True)
 def quick_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys of the folder come from a few that are made once."""
+    """Keys of the folder come from a few that are made once; secrets are stretched less."""
+    monkeypatch.setattr(vault, "SCRYPT_N", 2)
     numbers = iter(range(1_000))
     monkeypatch.setattr(PrivateKey, "generate", lambda: some_key(next(numbers) % 8))
 
@@ -56,19 +57,19 @@ def wallet(tmp_path: Path) -> Iterator[Wallet]:
         yield found
 
 
-def earned(clinic: FacilityFolder, wallet: Wallet, ticket: Ticket) -> int:
-    keys = clinic.make_keys(ticket.month)
-    request = wallet.request(ticket, keys, CALENDAR, NOW)
+def earned(clinic: FacilityFolder, wallet: Wallet, claim: Claim) -> int:
+    keys = clinic.make_keys(claim.month)
+    request = wallet.request(claim, keys, CALENDAR, NOW)
     answer = clinic.sign(Request.decode(request.encode()))
-    return wallet.accept(ticket, Answer.decode(answer.encode()), keys)
+    return wallet.accept(claim, Answer.decode(answer.encode()), keys)
 
 
 def test_a_patient_gets_vouchers_that_the_chain_s_keys_verify(
     clinic: FacilityFolder, wallet: Wallet
 ) -> None:
     keys = clinic.make_keys(MONTH)
-    ticket = clinic.confirm(activity(), rule(base=137))
-    assert earned(clinic, wallet, ticket) == 137
+    claim = clinic.confirm(activity(), rule(base=137))
+    assert earned(clinic, wallet, claim) == 137
     found = wallet.vouchers()
     assert [kept.points for kept in found] == [100, 25, 5, 5, 1, 1]
     for kept in found:
@@ -79,9 +80,9 @@ def test_a_patient_gets_vouchers_that_the_chain_s_keys_verify(
 
 def test_the_facility_sees_nothing_of_a_voucher(clinic: FacilityFolder, wallet: Wallet) -> None:
     keys = clinic.make_keys(MONTH)
-    ticket = clinic.confirm(activity(), rule())
-    request = wallet.request(ticket, keys, CALENDAR, NOW).encode()
-    earned(clinic, wallet, ticket)
+    claim = clinic.confirm(activity(), rule())
+    request = wallet.request(claim, keys, CALENDAR, NOW).encode()
+    earned(clinic, wallet, claim)
     for kept in wallet.vouchers():
         for secret in (kept.voucher.redeemer, kept.voucher.nonce, kept.voucher.signature):
             assert secret.hex() not in request
@@ -95,47 +96,47 @@ def test_an_account_for_all_points_of_a_facility_is_made_only_when_asked_for(
     clinic: FacilityFolder, wallet: Wallet
 ) -> None:
     keys = clinic.make_keys(MONTH)
-    ticket = clinic.confirm(activity(), rule(base=137))
-    wallet.request(ticket, keys, CALENDAR, NOW, together=True)
+    claim = clinic.confirm(activity(), rule(base=137))
+    wallet.request(claim, keys, CALENDAR, NOW, together=True)
     assert {kept.account for kept in wallet.vouchers()} == {0}
 
 
-def test_a_ticket_is_collected_once_and_by_one_request(
+def test_a_claim_is_collected_once_and_by_one_request(
     clinic: FacilityFolder, wallet: Wallet, tmp_path: Path
 ) -> None:
     keys = clinic.make_keys(MONTH)
-    ticket = clinic.confirm(activity(), rule())
-    request = wallet.request(ticket, keys, CALENDAR, NOW)
-    assert wallet.request(ticket, keys, CALENDAR, NOW) == request
+    claim = clinic.confirm(activity(), rule())
+    request = wallet.request(claim, keys, CALENDAR, NOW)
+    assert wallet.request(claim, keys, CALENDAR, NOW) == request
     first = clinic.sign(request)
     assert clinic.sign(request) == first
     with Wallet.open(tmp_path / "thief", KeyPair.from_uri("//Thief"), GENESIS) as thief:
-        stolen = thief.request(ticket, keys, CALENDAR, NOW)
+        stolen = thief.request(claim, keys, CALENDAR, NOW)
         with pytest.raises(Refusal, match="another request"):
             clinic.sign(stolen)
-    assert wallet.accept(ticket, first, keys) == 40
-    assert wallet.accept(ticket, first, keys) == 0
+    assert wallet.accept(claim, first, keys) == 40
+    assert wallet.accept(claim, first, keys) == 0
 
 
 def test_a_facility_signs_no_more_than_the_points_of_the_activity(
     clinic: FacilityFolder, wallet: Wallet
 ) -> None:
     keys = clinic.make_keys(MONTH)
-    ticket = clinic.confirm(activity(), rule(base=40))
-    more = Ticket(ticket.genesis, ticket.facility, ticket.month, 41, ticket.code)
+    claim = clinic.confirm(activity(), rule(base=40))
+    more = Claim(claim.genesis, claim.facility, claim.month, 41, claim.code)
     with pytest.raises(Refusal, match="40 points, the request for 41"):
         clinic.sign(wallet.request(more, keys, CALENDAR, NOW))
-    with pytest.raises(Refusal, match="no such ticket"):
+    with pytest.raises(Refusal, match="no such claim"):
         clinic.sign(Request(bytes(32), [Wanted(Denomination.One, bytes(256))]))
     with pytest.raises(Refusal, match="not below the modulus"):
-        clinic.sign(Request(ticket.code, [Wanted(Denomination.One, b"\xff" * 256)]))
+        clinic.sign(Request(claim.code, [Wanted(Denomination.One, b"\xff" * 256)]))
 
 
 def test_a_key_for_one_patient_is_found_out(clinic: FacilityFolder, wallet: Wallet) -> None:
     """C5: the facility signs with a key that marks the patient, and that is not on the chain."""
     keys = clinic.make_keys(MONTH)
-    ticket = clinic.confirm(activity(), rule(base=5))
-    request = wallet.request(ticket, keys, CALENDAR, NOW)
+    claim = clinic.confirm(activity(), rule(base=5))
+    request = wallet.request(claim, keys, CALENDAR, NOW)
     tagging = blind.PrivateKey.of_factors(some_key(0).p, some_key(5).q)
     signed = [
         blind.blind_sign(
@@ -145,38 +146,38 @@ def test_a_key_for_one_patient_is_found_out(clinic: FacilityFolder, wallet: Wall
         for each in request.wanted
     ]
     with pytest.raises(Refusal, match="did not sign with the key that is on the chain"):
-        wallet.accept(ticket, Answer(signed), keys)
+        wallet.accept(claim, Answer(signed), keys)
     assert {kept.state for kept in wallet.vouchers()} == {State.Asked}
-    assert wallet.tickets() == [ticket]
+    assert wallet.claims() == [claim]
 
 
 def test_a_wallet_asks_only_for_keys_that_are_on_the_chain_and_sound(
     clinic: FacilityFolder, wallet: Wallet
 ) -> None:
     keys = clinic.make_keys(MONTH)
-    ticket = clinic.confirm(activity(), rule())
+    claim = clinic.confirm(activity(), rule())
     with pytest.raises(Refusal, match="no keys of this facility"):
-        wallet.request(ticket, [], CALENDAR, NOW)
+        wallet.request(claim, [], CALENDAR, NOW)
     with pytest.raises(Refusal, match="unsound: the modulus is even"):
-        wallet.request(ticket, [*keys[:3], keys[3][:-1] + b"\x02"], CALENDAR, NOW)
-    foreign = Ticket(bytes(32), ticket.facility, ticket.month, 40, ticket.code)
+        wallet.request(claim, [*keys[:3], keys[3][:-1] + b"\x02"], CALENDAR, NOW)
+    foreign = Claim(bytes(32), claim.facility, claim.month, 40, claim.code)
     with pytest.raises(Refusal, match="another chain"):
         wallet.request(foreign, keys, CALENDAR, NOW)
     with pytest.raises(Refusal, match="no request"):
-        wallet.accept(ticket, Answer([bytes(256)]), keys)
+        wallet.accept(claim, Answer([bytes(256)]), keys)
 
 
 def test_an_answer_that_is_cut_or_swapped_is_refused_whole(
     clinic: FacilityFolder, wallet: Wallet
 ) -> None:
     keys = clinic.make_keys(MONTH)
-    ticket = clinic.confirm(activity(), rule(base=30))
-    answer = clinic.sign(wallet.request(ticket, keys, CALENDAR, NOW))
+    claim = clinic.confirm(activity(), rule(base=30))
+    answer = clinic.sign(wallet.request(claim, keys, CALENDAR, NOW))
     with pytest.raises(Refusal, match="another number"):
-        wallet.accept(ticket, Answer(answer.signed[:1]), keys)
+        wallet.accept(claim, Answer(answer.signed[:1]), keys)
     with pytest.raises(Refusal, match="did not sign"):
-        wallet.accept(ticket, Answer(answer.signed[::-1]), keys)
-    assert wallet.accept(ticket, answer, keys) == 30
+        wallet.accept(claim, Answer(answer.signed[::-1]), keys)
+    assert wallet.accept(claim, answer, keys) == 30
 
 
 def test_caps_and_cooldown_hold_by_patient_and_rule(clinic: FacilityFolder) -> None:
@@ -196,7 +197,7 @@ def test_a_device_s_counter_counts_once_and_only_for_registered_devices(
 ) -> None:
     clinic.make_keys(MONTH)
 
-    def send(statement: Statement, day: int) -> Ticket:
+    def send(statement: Statement, day: int) -> Claim:
         return clinic.confirm(Activity("Li Wei", 3, day, statement), rule())
 
     with pytest.raises(Refusal, match="not registered"):
@@ -278,7 +279,7 @@ def test_a_folder_opens_only_with_its_secret_for_its_owner(tmp_path: Path) -> No
      '{"version": 1, "signed": []}', '{"version": 1, "signed": [1]}', "0" * (1 << 20) + "0"],
 )  # fmt: skip
 def test_messages_that_are_malformed_are_refused_with_words(text: str) -> None:
-    for kind in (Ticket, Request, Answer):
+    for kind in (Claim, Request, Answer):
         with pytest.raises(Refusal):
             kind.decode(text)
 
@@ -286,11 +287,13 @@ def test_messages_that_are_malformed_are_refused_with_words(text: str) -> None:
 WRITER = """
 import sys
 from pathlib import Path
+from btt_chain.care import vault
 from btt_chain.care.facility import FacilityFolder
 from btt_chain.care.wallet import Wallet
 from support.care_programs import CALENDAR, CLINIC, GENESIS, SECRET, activity, rule
 from btt_chain.crypto.keypair import KeyPair
 
+vault.SCRYPT_N = 2
 base = Path(sys.argv[1])
 with (
     FacilityFolder.open(base / "clinic", SECRET, GENESIS, CLINIC) as clinic,
@@ -298,9 +301,9 @@ with (
 ):
     keys = clinic.make_keys(2)
     for number in range(10_000):
-        ticket = clinic.confirm(activity(f"patient {number}"), rule(base=7))
-        request = wallet.request(ticket, keys, CALENDAR, 65 * CALENDAR.day_slots)
-        wallet.accept(ticket, clinic.sign(request), keys)
+        claim = clinic.confirm(activity(f"patient {number}"), rule(base=7))
+        request = wallet.request(claim, keys, CALENDAR, 65 * CALENDAR.day_slots)
+        wallet.accept(claim, clinic.sign(request), keys)
         print(number, flush=True)
 """
 
@@ -325,9 +328,9 @@ def test_nothing_that_was_confirmed_is_lost_by_kill_9(tmp_path: Path) -> None:
         Wallet.open(tmp_path / "wallet", PATIENT, GENESIS) as wallet,
     ):
         keys = clinic.make_keys(MONTH)
-        for ticket in wallet.tickets():
-            request = wallet.request(ticket, keys, CALENDAR, NOW)
-            wallet.accept(ticket, clinic.sign(request), keys)
+        for claim in wallet.claims():
+            request = wallet.request(claim, keys, CALENDAR, NOW)
+            wallet.accept(claim, clinic.sign(request), keys)
         held = [kept for kept in wallet.vouchers() if kept.state is State.Held]
         assert all(
             is_signed(each.voucher, GENESIS, keys[each.voucher.denomination]) for each in held

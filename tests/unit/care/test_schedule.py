@@ -64,10 +64,10 @@ def test_each_call_is_of_one_account_and_within_the_limits(coins: list[Coin]) ->
         assert sum(coin.points for coin in call) <= MAX_CALL_POINTS
 
 
-def test_hours_are_uniform_and_independent_of_the_visit() -> None:
+def test_hours_are_uniform_and_independent_of_the_appointment() -> None:
     rng = random.Random(3)
-    visits = town(2_000, rng, CALENDAR)
-    found = redeemed(visits, CALENDAR, rng)
+    appointments = town(2_000, rng, CALENDAR)
+    found = redeemed(appointments, CALENDAR, rng)
     hours = Counter(CALENDAR.day(each.slot) for each in found)
     assert set(hours) == set(range(93, 120))
     assert max(hours.values()) < 1.25 * len(found) / 27
@@ -76,13 +76,13 @@ def test_hours_are_uniform_and_independent_of_the_visit() -> None:
 def test_the_facility_cannot_link_redemptions_to_its_patients() -> None:
     """C6: 10^4 patients; the best matcher by time and by amount finds at most 1.5 x chance."""
     rng = random.Random(1)
-    visits = town(PATIENTS, rng, CALENDAR)
-    accounts = accounts_of(redeemed(visits, CALENDAR, rng))
+    appointments = town(PATIENTS, rng, CALENDAR)
+    accounts = accounts_of(redeemed(appointments, CALENDAR, rng))
     chance = by_chance(accounts)
     found = (
-        by_amount(accounts, visits, together=False),
-        by_time(accounts, visits, CALENDAR, amounts=False),
-        by_time(accounts, visits, CALENDAR, amounts=True),
+        by_amount(accounts, appointments, together=False),
+        by_time(accounts, appointments, CALENDAR, amounts=False),
+        by_time(accounts, appointments, CALENDAR, amounts=True),
     )
     print([f"{share / chance:.2f}" for share in found])
     assert max(found) <= LIMIT * chance
@@ -91,18 +91,27 @@ def test_the_facility_cannot_link_redemptions_to_its_patients() -> None:
 def test_one_account_for_a_facility_s_points_would_be_linked() -> None:
     """The attack works where there is something to find: sums of points are nearly names."""
     rng = random.Random(1)
-    visits = town(PATIENTS, rng, CALENDAR)
-    accounts = accounts_of(redeemed(visits, CALENDAR, rng, together=True))
-    found = by_amount(accounts, visits, together=True)
+    appointments = town(PATIENTS, rng, CALENDAR)
+    accounts = accounts_of(redeemed(appointments, CALENDAR, rng, together=True))
+    found = by_amount(accounts, appointments, together=True)
     assert found > 20 * by_chance(accounts)
 
 
-def test_redeeming_by_the_time_of_the_visit_would_be_linked() -> None:
+def test_redeeming_by_the_time_of_the_appointment_would_be_linked() -> None:
     rng = random.Random(1)
-    visits = town(2_000, rng, CALENDAR)
+    appointments = town(2_000, rng, CALENDAR)
     prompt = [
-        [Redemption(visit.patient, (visit.patient, n), visit.slot + 30 * CALENDAR.day_slots, each)]
-        for visit in visits
-        for n, each in enumerate(denomination.points for denomination in denominate(visit.points))
+        [
+            Redemption(
+                appointment.patient,
+                (appointment.patient, n),
+                appointment.slot + 30 * CALENDAR.day_slots,
+                each,
+            )
+        ]
+        for appointment in appointments
+        for n, each in enumerate(
+            denomination.points for denomination in denominate(appointment.points)
+        )
     ]
-    assert by_time(prompt, visits, CALENDAR, amounts=False) > 10 * by_chance(prompt)
+    assert by_time(prompt, appointments, CALENDAR, amounts=False) > 10 * by_chance(prompt)

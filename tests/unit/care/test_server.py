@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from btt_chain.care import fetch
+from btt_chain.care import fetch, vault
 from btt_chain.care.blind import PrivateKey
 from btt_chain.care.errors import CareError, Refusal
 from btt_chain.care.facility import FacilityFolder
@@ -26,6 +26,7 @@ AUDITOR = b"\x0a" * 32
 
 @pytest.fixture(autouse=True)
 def quick_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vault, "SCRYPT_N", 2)
     numbers = iter(range(1_000))
     monkeypatch.setattr(PrivateKey, "generate", lambda: some_key(next(numbers) % 4))
 
@@ -39,15 +40,15 @@ async def test_a_wallet_collects_over_http_and_an_auditor_fetches(tmp_path: Path
         clinic.keep_opening(2, AUDITOR, b"sealed")
         async with serving(clinic, "127.0.0.1", 0, time.monotonic) as (host, port):
             url = f"http://{host}:{port}"
-            ticket = clinic.confirm(activity(), rule(), url)
-            request = wallet.request(ticket, keys, CALENDAR, 65 * CALENDAR.day_slots)
-            answer = await fetch.signed_by(ticket.url, request)
-            assert wallet.accept(ticket, answer, keys) == 40
+            claim = clinic.confirm(activity(), rule(), url)
+            request = wallet.request(claim, keys, CALENDAR, 65 * CALENDAR.day_slots)
+            answer = await fetch.signed_by(claim.url, request)
+            assert wallet.accept(claim, answer, keys) == 40
             assert await fetch.opening_of(url, 2, AUDITOR) == b"sealed"
             with pytest.raises(Refusal, match="nothing is sealed"):
                 await fetch.opening_of(url, 3, AUDITOR)
             unknown = Request(bytes(32), [Wanted(Denomination.One, bytes(256))])
-            with pytest.raises(Refusal, match="issued no such ticket"):
+            with pytest.raises(Refusal, match="issued no such claim"):
                 await fetch.signed_by(url, unknown)
 
 
@@ -94,7 +95,7 @@ def test_a_gate_forgets_the_address_that_was_silent_longest() -> None:
 @pytest.mark.parametrize(
     "url", ["http://clinic.example", "ftp://127.0.0.1", "clinic", "http://[", ""]
 )
-async def test_a_ticket_is_never_sent_in_clear_to_another_machine(url: str) -> None:
+async def test_a_claim_is_never_sent_in_clear_to_another_machine(url: str) -> None:
     request = Request(bytes(32), [Wanted(Denomination.One, bytes(256))])
     with pytest.raises(CareError, match=r"https|no URL"):
         await fetch.signed_by(url, request)
