@@ -267,7 +267,7 @@ def place(b: Bench) -> Case:
 def contribute_savings(b: Bench) -> Case:
     """Give money to the pool."""
     who = institution(b, 0, Kind.Insurer)
-    return b.signed(who, "Incentives", "contribute_savings", amount=BTT, statement=META)
+    return b.signed(who, "Incentives", "contribute_savings", amount=BTT, memo=META)
 
 
 @benchmark("Incentives.attest_credential")

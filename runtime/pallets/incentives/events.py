@@ -116,7 +116,7 @@ class SavingsContributed(Event, index=12):
 
     who: AccountIdOf
     amount: BalanceOf
-    statement: HashOf
+    memo: HashOf
 
 
 class CredentialAttested(Event, index=13):

@@ -349,11 +349,9 @@ class Incentives(Pallet):
         self.partners.place(origin.signed(), offer, int(days))
 
     @call(8, weight=weights.CONTRIBUTE_SAVINGS)
-    def contribute_savings(
-        self, origin: Origin, amount: CompactBalanceOf, statement: HashOf
-    ) -> None:
+    def contribute_savings(self, origin: Origin, amount: CompactBalanceOf, memo: HashOf) -> None:
         """Give a part of the calling insurer's savings to the pool of incentives."""
-        self.partners.contribute(origin.signed(), u128(amount), statement)
+        self.partners.contribute(origin.signed(), u128(amount), memo)
 
     @call(9, weight=weights.ATTEST_CREDENTIAL)
     def attest_credential(

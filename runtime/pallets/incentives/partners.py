@@ -89,14 +89,14 @@ class Partners(Component):
         self.placement_fee.value = fee
         self.deposit(events.PlacementFeeSet(fee))
 
-    def contribute(self, who: AccountId, amount: u128, statement: H256) -> None:
+    def contribute(self, who: AccountId, amount: u128, memo: H256) -> None:
         """Give a part of an insurer's savings to the pool."""
         if not self.registry.is_active(who, Kind.Insurer):
             raise errors.NotInsurer
         if not amount:
             raise errors.ZeroAmount
         self.currency.transfer(who, HEALTH, amount)
-        self.deposit(events.SavingsContributed(who, amount, statement))
+        self.deposit(events.SavingsContributed(who, amount, memo))
 
     def in_place(self, who: AccountId) -> list[Offer]:
         """Return the offers of a partner that have not ended."""

@@ -121,7 +121,7 @@ CALLS: dict[str, Arguments] = {
         "partner": Id(c.who()), "points": u64(c.one_of((1, 5))), "offer": NO_HASH,
     },
     "Incentives.place": lambda c, _: {"offer": NO_HASH, "days": u16(c.one_of((0, 1, 400)))},
-    "Incentives.contribute_savings": lambda c, _: {"amount": c.some(), "statement": NO_HASH},
+    "Incentives.contribute_savings": lambda c, _: {"amount": c.some(), "memo": NO_HASH},
     "Incentives.attest_credential": lambda c, _: {
         "who": c.address(), "credential": NO_HASH, "hours": u16(c.one_of((0, 8))),
     },
