@@ -3,9 +3,9 @@
     POST /sign                       a `Request` in JSON; answers an `Answer`
     GET  /audit/<month>/<account>    what is sealed to an auditor
 
-Every input is bounded before it is read: bodies have 1 MiB, a connection has 20 s for a request,
-64 are open at once, an address makes 4 requests a second and 16 at once, and signs one at a time.
-Signing happens in a thread of its own. Only the reason of a refusal is answered; nothing is logged
+Every input is bounded before it is read: bodies have 1 MiB, a request 20 s, a connection 60 s. There
+are 64 connections at once; an address makes 4 requests a second and 16 at once. One request is
+signed at a time, in a thread of its own. Only the reason of a refusal is answered; nothing is logged
 about callers. TLS, and an address without a patient's name in its logs, are the work of the proxy
 in front of it.
 """
@@ -27,6 +27,8 @@ from btt_chain.primitives.token_bucket import TokenBucket
 
 MAX_CONNECTIONS: Final = 64
 REQUEST_SECONDS: Final = 20.0
+CONNECTION_SECONDS = 60.0
+"""Maximum seconds of a connection, with all its requests."""
 RATE: Final = 4.0
 BURST: Final = 16.0
 MAX_ADDRESSES: Final = 4_096
@@ -126,16 +128,35 @@ async def serving(
     app = Endpoint(signer, Gate(clock)).app()
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=5, shutdown_timeout=1)
     await runner.setup()
+    loop, server = asyncio.get_running_loop(), runner.server
+    if server is None:
+        raise RuntimeError("the runner is set up")
+
+    def accept() -> asyncio.Protocol:
+        if len(server.connections) >= MAX_CONNECTIONS:
+            return _Full()
+        handler = server()
+        # A silent connection has its place no longer than this.
+        loop.call_later(CONNECTION_SECONDS, handler.force_close)
+        return handler
+
     try:
-        site = web.TCPSite(runner, host, port, backlog=MAX_CONNECTIONS)
         try:
-            await site.start()
+            listener = await loop.create_server(accept, host, port, backlog=MAX_CONNECTIONS)
         except OSError as error:
             raise CareError(f"{host}:{port} cannot be served: {error.strerror}") from None
-        address = runner.addresses[0]
-        yield str(address[0]), int(address[1])
+        async with listener:
+            address = listener.sockets[0].getsockname()
+            yield str(address[0]), int(address[1])
     finally:
         await runner.cleanup()
+
+
+class _Full(asyncio.Protocol):
+    """A connection above the maximum: it is closed at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        transport.close()
 
 
 def _refused(status: int, reason: str) -> web.Response:

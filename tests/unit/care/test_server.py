@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from btt_chain.care import fetch, vault
+from btt_chain.care import fetch, server, vault
 from btt_chain.care.blind import PrivateKey
 from btt_chain.care.errors import CareError, Refusal
 from btt_chain.care.facility import FacilityFolder
@@ -84,6 +84,26 @@ async def test_an_address_is_slowed_down(tmp_path: Path) -> None:
             assert found == [404] * int(BURST) + [429] * 2
 
 
+async def test_silent_connections_are_few_and_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "CONNECTION_SECONDS", 0.3)
+    with FacilityFolder.open(tmp_path / "clinic", SECRET, GENESIS, CLINIC) as clinic:
+        async with serving(clinic, "127.0.0.1", 0, time.monotonic) as (host, port):
+            silent = [
+                await asyncio.open_connection(host, port) for _ in range(server.MAX_CONNECTIONS)
+            ]
+            await asyncio.sleep(0)
+            reader, writer = await asyncio.open_connection(host, port)
+            assert await asyncio.wait_for(reader.read(), 20) == b""
+            writer.close()
+            for reading, writing in silent:
+                assert await asyncio.wait_for(reading.read(), 20) == b""
+                writing.close()
+            with pytest.raises(Refusal, match="nothing is sealed"):
+                await fetch.opening_of(f"http://{host}:{port}", 3, AUDITOR)
+
+
 def test_a_gate_forgets_the_address_that_was_silent_longest() -> None:
     gate = Gate(lambda: 0.0)
     for number in range(MAX_ADDRESSES + 10):
@@ -109,10 +129,10 @@ async def test_an_endless_answer_and_a_dead_port_are_errors() -> None:
             writer.write(b"10000\r\n" + bytes(65_536) + b"\r\n")
         writer.close()
 
-    server = await asyncio.start_server(endless, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
+    listener = await asyncio.start_server(endless, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
     request = Request(bytes(32), [Wanted(Denomination.One, bytes(256))])
-    async with server:
+    async with listener:
         with pytest.raises(CareError, match="more than"):
             await fetch.signed_by(f"http://127.0.0.1:{port}", request)
     with pytest.raises(CareError, match=r"127\.0\.0\.1"):
