@@ -3,11 +3,11 @@
     POST /sign                       a `Request` in JSON; answers an `Answer`
     GET  /audit/<month>/<account>    what is sealed to an auditor
 
-Every input is bounded before it is read: bodies have 1 MiB, a request 20 s, a connection 60 s. There
-are 64 connections at once; an address makes 4 requests a second and 16 at once. One request is
-signed at a time, in a thread of its own. Only the reason of a refusal is answered; nothing is logged
-about callers. TLS, and an address without a patient's name in its logs, are the work of the proxy
-in front of it.
+Every input is bounded before it is read: bodies have 1 MiB, a request 20 s, a connection 60 s.
+There are 64 connections at once; an address makes 4 requests a second and 16 at once. One request
+is signed at a time, in a thread of its own. Only the reason of a refusal is answered; nothing is
+logged about callers. TLS, and an address without a patient's name in its logs, are the work of the
+proxy in front of it.
 """
 
 from __future__ import annotations

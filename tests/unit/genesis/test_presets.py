@@ -82,7 +82,7 @@ def test_every_pool_exists_from_genesis(preset: str) -> None:
 
 
 @EVERY_CHAIN
-def test_accounts_that_keep_money_of_others_exist_from_genesis_and_stay_when_empty(preset: str) -> None:
+def test_accounts_of_other_people_s_money_exist_from_genesis_and_stay(preset: str) -> None:
     # Without a provider the first small payment of a chain would be refused, and the last
     # settlement of a day would remove the account. So no chain needs a migration that adds one.
     made = runtime(preset)
