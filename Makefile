@@ -43,7 +43,7 @@ NETS := tests/devnet tests/ops tests/hostile
 COMPAT := tests/compat
 # Where tests start programs, open sockets or wait; what else lies in `tests` only computes.
 TALKING := $(COMPAT) tests/crash tests/docs tests/fuzz tests/lint/test_benches_run.py \
-	$(addprefix tests/unit/,cli client compute explorer node p2p payments rpc storage testing work/test_cluster.py)
+	$(addprefix tests/unit/,care cli client compute explorer node p2p payments records rpc storage testing work/test_cluster.py)
 # What is imported is compiled then: of most packages that is little.
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(CURDIR)/$(BIN)/pip-compile --quiet --no-config \
