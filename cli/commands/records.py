@@ -122,7 +122,10 @@ def import_(
 
 @examples("btt-chain records list", "btt-chain records list --kind consent --json")
 @records.command("list")
-@click.option("--kind", type=click.Choice(["record", "consent", "access", "received"]))
+@click.option(
+    "--kind", type=click.Choice(["record", "consent", "access", "received"]),
+    help="Only these.",
+)  # fmt: skip
 @vault_options
 @json_option
 def list_(kind: str | None, as_json: bool, **options: object) -> None:
@@ -202,8 +205,14 @@ def backup(target: Path, **options: object) -> None:
 
 @examples("btt-chain records export -o all.json", "btt-chain records export --fhir R4B")
 @records.command("export")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--fhir", type=click.Choice(VERSIONS), default="R5", show_default=True)
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write to this file instead of the screen.",
+)  # fmt: skip
+@click.option(
+    "--fhir", type=click.Choice(VERSIONS), default="R5", show_default=True,
+    help="The version of FHIR to write.",
+)  # fmt: skip
 @click.option("--with-salts", is_flag=True, help="With the salts, which prove the anchors.")
 @vault_options
 def export(output: Path | None, fhir: str, with_salts: bool, **options: object) -> None:

@@ -144,7 +144,10 @@ def open_(
     help="A reader's entries for you, as `--for` writes them.",
 )  # fmt: skip
 @click.option("--for", "patient", metavar="VAULT", help="Write own entries for a patient instead.")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
+    help="The file of the entries for that patient.",
+)  # fmt: skip
 @vault_options
 @connection_options
 @json_option

@@ -44,7 +44,10 @@ def consent() -> None:
     help="The last day, or a number of days as 180d; five years at most.",
 )
 @click.option("--at", "custodian", metavar="VAULT", help="The only custodian that may answer.")
-@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    help="The file of the consent, for its grantee.",
+)  # fmt: skip
 @vault_options
 @json_option
 def grant(
@@ -142,7 +145,10 @@ def revoke(name: str, url: str, timeout: float, as_json: bool, **options: object
     "--as", "form", type=click.Choice(["credential", "visa"]), default="credential",
     show_default=True, help="A verifiable credential of W3C, or a visa of GA4GH.",
 )  # fmt: skip
-@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    help="The file of the token.",
+)  # fmt: skip
 @vault_options
 def issue(name: str, form: str, output: Path, **options: object) -> None:
     """Write a consent as a signed JWT, for software that reads those.
@@ -165,7 +171,10 @@ def issue(name: str, form: str, output: Path, **options: object) -> None:
 @examples("btt-chain records consent check consent.jwt")
 @consent.command("check")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the consent in it to this file.",
+)  # fmt: skip
 @connection_options
 def check(file: Path, output: Path | None, url: str, timeout: float) -> None:
     """Check a credential or a visa: signature, anchor on the chain, revocation.

@@ -71,7 +71,10 @@ def admit(who: str, emergency: bool, **options: object) -> None:
 @examples("btt-chain records serve --vault hospital --from facility.key --port 8480")
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=click.IntRange(0, 65_535), default=8480, show_default=True)
+@click.option(
+    "--port", type=click.IntRange(0, 65_535), default=8480, show_default=True,
+    help="The port to listen on; 0 takes a free one.",
+)  # fmt: skip
 @click.option(
     "--interval", type=Seconds(0.2, 600), default=6.0, show_default=True,
     help="Seconds between two readings of the chain.",

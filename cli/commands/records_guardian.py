@@ -22,7 +22,10 @@ def guardian() -> None:
     "  --holder btt-vault:... -o shares",
 )
 @guardian.command()
-@click.option("--holder", "holders", multiple=True, required=True, metavar="VAULT")
+@click.option(
+    "--holder", "holders", multiple=True, required=True, metavar="VAULT",
+    help="The id of a vault that keeps a share; three times.",
+)  # fmt: skip
 @click.option(
     "--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path),
     help="A folder for the three shares.",
@@ -49,7 +52,10 @@ def split(holders: tuple[str, ...], output: Path, **options: object) -> None:
 @examples("btt-chain records guardian open share-1.json -o for-the-other.json")
 @guardian.command("open")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
+    help="The file for the second holder.",
+)  # fmt: skip
 @vault_options
 def open_(file: Path, output: Path, **options: object) -> None:
     """Open a share as its first holder, for its second one."""

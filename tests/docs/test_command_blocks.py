@@ -131,6 +131,7 @@ ATTESTED = "needs a provider: tests/unit/cli/test_oracle_commands.py"
 FEEDERS = "starts a network of processes: tests/devnet/test_devnet_feeders.py"
 VAULTS = "needs several vaults and a custodian: tests/unit/cli/test_records_commands.py"
 EXPLORER = "tests/unit/explorer/test_explorer_process.py starts it, test_pages.py makes the proof"
+COVERAGE = "runs the unit tests for three quarters of an hour"
 OFFLINE = "needs the database of a stopped node: tests/unit/cli/test_on_a_chain.py"
 PROXIED = "a public node: tests/unit/cli/test_node_process.py"
 NOT_RUN = {
@@ -167,6 +168,7 @@ NOT_RUN = {
     "docs/testing.md": {
         "btt-chain devnet up": NETWORK,
         "make hostile": ATTACKS,
+        ".venv/bin/pip install --require-hashes -r requirements-coverage.txt": COVERAGE,
     },
     "docs/upgrades.md": {"btt-chain upgrade try --chain": UPGRADE},
     "docs/useful-work.md": {

@@ -134,7 +134,7 @@ def test_a_till_that_is_interrupted_says_that_its_request_stays_payable(shop: Sh
         _, errors = till.process.communicate(timeout=60)
     assert till.process.returncode == 130
     assert "can still be paid until it expires: look with `btt-chain merchant" in errors
-    assert f"--reference {invoice['reference']}`" in errors
+    assert f"--reference {invoice['reference']} --amount 1BTT`" in errors
 
 
 def test_a_dispute_of_another_payer_is_refused_before_a_fee(shop: Shop) -> None:
