@@ -20,7 +20,7 @@ from btt_chain.explorer.context import ANSWER_SECONDS, Context, LiveNode
 from btt_chain.explorer.index.driver import RETRY_SECONDS, Indexer, Progress
 from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.index.source import ChainNames, Source
-from btt_chain.explorer.index.store import Writer
+from btt_chain.explorer.index.store import IndexRefused, Writer
 from btt_chain.explorer.server import Server
 
 log = logging.getLogger("explorer")
@@ -91,12 +91,18 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Server, asyncio.Tas
 
 
 async def audit(settings: Settings) -> tuple[int, Report]:
-    """Audit an index that exists, on demand; returns the height and the results."""
+    """Audit an index that exists, on demand; returns the height and the results.
+
+    Raises IndexRefused if it has no final block yet, or is of another chain.
+    """
     writer = Writer(settings.base / FILE)
     index = Index(settings.base / FILE)
     try:
+        if index.final()[0] < 0:
+            raise IndexRefused("the index has no final block yet: `btt-chain explorer` fills it")
         async with await WebSocket.connect(settings.url) as connection:
             source = Source(connection)
+            writer.check_chain(await source.hash_at(0) or b"")
             audits = Audits(index, writer, settings.trie, await source.names())
             return index.final()[0], await audits.audit(source)
     finally:

@@ -110,6 +110,7 @@ def explorer(
 def audit(url: str, base_path: Path | None, as_json: bool) -> None:
     """Audit the index against its node now. Exit code 1 if a check fails."""
     from btt_chain.explorer.audit import BAD
+    from btt_chain.explorer.index.store import IndexRefused
     from btt_chain.explorer.service import FILE
     from btt_chain.explorer.service import audit as audit_index
     from cli.common.session import run
@@ -117,7 +118,10 @@ def audit(url: str, base_path: Path | None, as_json: bool) -> None:
     settings = _settings(url, base_path)
     if not (settings.base / FILE).is_file():
         raise NotFound(f"there is no index in {settings.base}: `btt-chain explorer` makes one")
-    height, report = run(audit_index(settings))
+    try:
+        height, report = run(audit_index(settings))
+    except IndexRefused as error:
+        raise Refused(str(error)) from None
     if as_json:
         show.document(
             {

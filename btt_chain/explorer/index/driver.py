@@ -29,7 +29,7 @@ from btt_chain.explorer.index.source import (
     account_key,
     chain_metadata,
 )
-from btt_chain.explorer.index.store import IndexRefused, Writer
+from btt_chain.explorer.index.store import Writer
 
 log = logging.getLogger("explorer")
 
@@ -198,13 +198,8 @@ class Indexer:
         if genesis is None:
             raise InvalidAnswer("the node has no block 0")
         self._names = await source.names()
-        known = self._writer.genesis()
-        if known is not None and known != genesis:
-            raise IndexRefused(
-                f"the index is of the chain with block zero 0x{known.hex()}, the node's is "
-                f"0x{genesis.hex()}: choose another --base-path, or the right --url"
-            )
-        if known is None:
+        self._writer.check_chain(genesis)
+        if self._writer.genesis() is None:
             await self._begin(source, genesis)
         self._writer.set_meta("names", self._names.encode())
         self.progress.names = self._names

@@ -102,6 +102,15 @@ class Writer:
         """Return the hash of block zero of the chain; None for an empty index."""
         return self.meta("genesis")
 
+    def check_chain(self, genesis: bytes) -> None:
+        """Raise IndexRefused if the index is of a chain with another block zero."""
+        known = self.genesis()
+        if known is not None and known != genesis:
+            raise IndexRefused(
+                f"the index is of the chain with block zero 0x{known.hex()}, the node's is "
+                f"0x{genesis.hex()}: choose another --base-path, or the right --url"
+            )
+
     def meta(self, key: str) -> bytes | None:
         """Return a stored fact."""
         row = self._db.execute(schema.META, (key,)).fetchone()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -72,6 +74,13 @@ def test_an_explorer_serves_a_node_survives_kill_9_and_is_audited(tmp_path: Path
             program, ["explorer", "audit", "--url", url, "--base-path", str(base)]
         )
         assert "audit at final block 3" in table.output
+        with closing(sqlite3.connect(base / "index.db")) as db, db:
+            db.execute("UPDATE meta SET value = ? WHERE key = 'genesis'", (bytes(32),))
+        other = CliRunner().invoke(
+            program, ["explorer", "audit", "--url", url, "--base-path", str(base)]
+        )
+        assert other.exit_code == 1
+        assert "the index is of the chain with block zero 0x0000" in other.output
 
 
 @pytest.mark.parametrize(
@@ -94,3 +103,16 @@ def test_an_audit_needs_an_index(tmp_path: Path) -> None:
     run = CliRunner().invoke(program, ["explorer", "audit", "--base-path", str(tmp_path)])
     assert run.exit_code == 4
     assert "there is no index" in run.output
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"no database" * 100, "cannot be used"), (b"", "has no final block yet")],
+)
+def test_an_audit_refuses_a_file_that_is_no_index(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "index.db").write_bytes(content)
+    run = CliRunner().invoke(program, ["explorer", "audit", "--base-path", str(tmp_path)])
+    assert run.exit_code == 1
+    assert message in run.output
