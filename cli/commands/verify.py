@@ -101,4 +101,4 @@ def _unhex(text: object, name: str) -> bytes:
             return bytes.fromhex(text[2:])
     except ValueError:
         pass
-    raise Refused(f"{name!r} in the file is not hex")
+    raise Refused(f"the file is no proof of the explorer: it has no {name!r} in hex")
