@@ -124,7 +124,7 @@ def import_(
 @records.command("list")
 @click.option(
     "--kind", type=click.Choice(["record", "consent", "access", "received"]),
-    help="Only these.",
+    help="Entries of this kind only.",
 )  # fmt: skip
 @vault_options
 @json_option
@@ -207,11 +207,11 @@ def backup(target: Path, **options: object) -> None:
 @records.command("export")
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
-    help="Write to this file instead of the screen.",
+    help="The file to write. [default: standard output]",
 )  # fmt: skip
 @click.option(
     "--fhir", type=click.Choice(VERSIONS), default="R5", show_default=True,
-    help="The version of FHIR to write.",
+    help="The version of FHIR; resources that are not valid in it are left out.",
 )  # fmt: skip
 @click.option("--with-salts", is_flag=True, help="With the salts, which prove the anchors.")
 @vault_options

@@ -146,7 +146,7 @@ def open_(
 @click.option("--for", "patient", metavar="VAULT", help="Write own entries for a patient instead.")
 @click.option(
     "--output", "-o", type=click.Path(dir_okay=False, path_type=Path),
-    help="The file of the entries for that patient.",
+    help="The file to write with --for.",
 )  # fmt: skip
 @vault_options
 @connection_options

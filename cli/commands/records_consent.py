@@ -46,7 +46,7 @@ def consent() -> None:
 @click.option("--at", "custodian", metavar="VAULT", help="The only custodian that may answer.")
 @click.option(
     "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
-    help="The file of the consent, for its grantee.",
+    help="The file to write.",
 )  # fmt: skip
 @vault_options
 @json_option
@@ -147,7 +147,7 @@ def revoke(name: str, url: str, timeout: float, as_json: bool, **options: object
 )  # fmt: skip
 @click.option(
     "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
-    help="The file of the token.",
+    help="The file to write.",
 )  # fmt: skip
 @vault_options
 def issue(name: str, form: str, output: Path, **options: object) -> None:

@@ -24,7 +24,7 @@ def guardian() -> None:
 @guardian.command()
 @click.option(
     "--holder", "holders", multiple=True, required=True, metavar="VAULT",
-    help="The id of a vault that keeps a share; three times.",
+    help="A vault that gets shares; give it three times.",
 )  # fmt: skip
 @click.option(
     "--output", "-o", required=True, type=click.Path(file_okay=False, path_type=Path),
@@ -54,7 +54,7 @@ def split(holders: tuple[str, ...], output: Path, **options: object) -> None:
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--output", "-o", required=True, type=click.Path(dir_okay=False, path_type=Path),
-    help="The file for the second holder.",
+    help="The file to write.",
 )  # fmt: skip
 @vault_options
 def open_(file: Path, output: Path, **options: object) -> None:

@@ -21,6 +21,7 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import ss58
 from btt_chain.records.canonical import canonical
 from btt_chain.records.documents import parse
+from cli.common.vaults import folder_of
 from cli.program import program
 from support.instant_node import instant_node
 from support.records import SECRET_WORD, bundle, records_of_a_patient
@@ -250,6 +251,13 @@ def test_a_password_protects_a_vault(world: World, tmp_path: Path) -> None:
     wrong = world.refusal("locked", "list", "--vault-password-filename", str(word))
     assert "wrong password" in wrong
     assert "is no vault" in world.refusal("nowhere", "list")
+
+
+def test_a_vault_without_a_name_lies_beside_the_chains(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert folder_of({"folder": None}) == tmp_path / "btt-chain" / "vault"
 
 
 def test_a_bad_document_is_refused_in_one_line(world: World, tmp_path: Path) -> None:
