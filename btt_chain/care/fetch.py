@@ -27,7 +27,7 @@ async def opening_of(url: str, month: int, auditor: bytes) -> bytes:
 
 
 async def _fetch(url: str, path: str, limit: int, body: str | None) -> bytes:
-    base = _checked(url)
+    base = checked_url(url)
     timeout = aiohttp.ClientTimeout(total=SECONDS)
     try:
         async with (
@@ -49,8 +49,8 @@ async def _fetch(url: str, path: str, limit: int, body: str | None) -> bytes:
     return raw
 
 
-def _checked(text: str) -> URL:
-    """Return a facility's address: https, or http on this machine only."""
+def checked_url(text: str) -> URL:
+    """Return a facility's address: https, or http on this machine only. Raises CareError."""
     try:
         url = URL(text)
     except ValueError:

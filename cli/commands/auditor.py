@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cli.commands.facility_points import written
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.care import (
@@ -18,18 +19,19 @@ from cli.common.care import (
     current,
     epoch_of,
     folder_secret,
+    last_month,
     rules_of,
     secret_option,
     words,
 )
-from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, sending_options
 from cli.common.types import Seconds
 from cli.common.working import work_chain
 
 if TYPE_CHECKING:
-    from btt_chain.care.auditing import Finding
+    from btt_chain.care.auditing import Disclosure, Finding
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.primitives.account import AccountId
     from runtime.apis.incentives import AuditView
@@ -179,7 +181,7 @@ def _waits(view: AuditView, who: AccountId) -> bool:
 @examples(
     "btt-chain auditor verify //Bob --auditor //Eve --file 8eaf...sealed --secret secret.txt",
     "btt-chain auditor verify //Bob --auditor //Eve --from-url https://clinic.example \\",
-    "    --devices devices.json --secret secret.txt",
+    "    --devices devices.json --opened opened.json --secret secret.txt",
 )
 @auditor.command()
 @facility_argument
@@ -194,14 +196,18 @@ def _waits(view: AuditView, who: AccountId) -> bool:
     "--devices", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A JSON list of the keys of registered devices, in hex.",
 )  # fmt: skip
+@click.option(
+    "--opened", "readable", type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the opened leaves with their evidence to this file, as JSON, to read them.",
+)  # fmt: skip
 @secret_option
 @care_folder_option
 @connection_options
 @json_option
 def verify(
     facility: str, who: str, month: int | None, sealed: Path | None, address: str | None,
-    devices: Path | None, secret: str, base_path: Path | None, url: str, timeout: float,
-    as_json: bool,
+    devices: Path | None, readable: Path | None, secret: str, base_path: Path | None, url: str,
+    timeout: float, as_json: bool,
 ) -> None:  # fmt: skip
     """Check what a facility opened, and print the verdict; `auditor report` sends it.
 
@@ -215,10 +221,10 @@ def verify(
 
     given = None if sealed is None else sealed.read_bytes()
 
-    async def work() -> Finding:
+    async def work() -> tuple[Finding, Disclosure | None]:
         async with work_chain(url, timeout) as chain:
             prefix = chain.chain.metadata.prefix
-            number = int((await current(chain)).month) - 1 if month is None else month
+            number = await last_month(chain) if month is None else month
             own = account_id(who, prefix)
             key = sealing_key(base_path, secret, chain.genesis, own)
             raw = given
@@ -231,11 +237,14 @@ def verify(
                 chain, account_id(facility, prefix), number, raw, key, device_keys(devices)
             )
 
-    found = run(work())
+    found, opened = run(work())
+    if readable is not None and opened is not None:
+        written(readable, json.dumps(leaves_of(opened), indent=2) + "\n")
     if as_json:
         show.document({"verdict": found.result.value, "reason": found.reason, "index": found.index})
     else:
-        show.record({"verdict": found.result.value, "reason": found.reason})
+        rows = {"verdict": found.result.value, "reason": found.reason}
+        show.record(rows | ({"index": str(found.index)} if rows["verdict"] == "Fail" else {}))
     if found.result.value != "Pass":
         raise click.exceptions.Exit(1)
 
@@ -243,8 +252,11 @@ def verify(
 async def finding_of(
     chain: RuntimeClient, facility: AccountId, month: int, sealed: bytes | None, key: bytes,
     devices: frozenset[bytes] | None,
-) -> Finding:  # fmt: skip
-    """Return the finding about what a facility sealed. NotFound if there is no audit."""
+) -> tuple[Finding, Disclosure | None]:  # fmt: skip
+    """Return the finding about what a facility sealed, and what was in it.
+
+    NotFound if there is no audit.
+    """
     from btt_chain.care import auditing
     from btt_chain.care.errors import Damaged
     from btt_chain.scale import u32
@@ -255,15 +267,36 @@ async def finding_of(
     if view is None or epoch is None or epoch.epoch is None:
         raise NotFound(f"there is no audit of month {month} of this facility now")
     if sealed is None:
-        return auditing.Finding(auditing.Result.NOT_OPENED, "nothing was opened")
+        return auditing.Finding(auditing.Result.NOT_OPENED, "nothing was opened"), None
     place = auditing.Place(chain.genesis, facility, month, view.audit.seed)
     try:
         opened = auditing.open_sealed(sealed, key, place)
     except Damaged as error:
-        return auditing.Finding(auditing.Result.NOT_OPENED, str(error))
+        return auditing.Finding(auditing.Result.NOT_OPENED, str(error)), None
     rules = {id: [rule] for id, rule in (await rules_of(chain)).items()}
     committed = auditing.Committed(view.root, int(view.leaves), int(epoch.epoch.points))
-    return auditing.examine(opened, committed, place, auditing.Terms(rules, devices))
+    return auditing.examine(opened, committed, place, auditing.Terms(rules, devices)), opened
+
+
+def leaves_of(opened: Disclosure) -> list[dict[str, object]]:
+    """Return opened leaves as JSON; evidence that is malformed is left as hex."""
+    from btt_chain.care.errors import Damaged
+    from btt_chain.care.evidence import Statement
+
+    found: list[dict[str, object]] = []
+    for each in opened.opened:
+        leaf = each.leaf
+        row: dict[str, object] = {
+            "index": int(each.index), "rule": int(leaf.rule), "day": int(leaf.day),
+            "points": int(leaf.points), "tag": leaf.tag.hex(),
+        }  # fmt: skip
+        try:
+            read = Statement.decode(each.statement)
+            row |= {"kind": read.kind, "qualityPpm": read.quality_ppm, "evidence": read.document}
+        except Damaged:
+            row["malformed"] = each.statement.hex()
+        found.append(row)
+    return found
 
 
 def device_keys(path: Path | None) -> frozenset[bytes] | None:
@@ -303,12 +336,10 @@ def report(
 
     async def ask() -> tuple[AccountId, int]:
         async with work_chain(url, timeout) as chain:
-            number = int((await current(chain)).month) - 1 if month is None else month
+            number = await last_month(chain) if month is None else month
             return account_id(facility, chain.chain.metadata.prefix), number
 
     who, number = run(ask())
-    if number < 0:
-        raise Refused("no month is over yet")
     found = Fail(u32(index)) if index is not None else Pass() if verdict == "pass" else NotOpened()
     args: dict[str, object] = {"facility": who, "month": u32(number), "verdict": found}
     submit_call("Incentives", "report_audit", args, "reported", url, timeout, as_json, options)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,7 @@ from cli.common.care import (
     epoch_of,
     facility_folder,
     keys_of,
+    last_month,
     rule_of,
     rules_of,
     secret_option,
@@ -32,12 +34,13 @@ from cli.common.sending import Sender, sending_options
 from cli.common.working import work_chain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from btt_chain.care.auditing import Disclosure
     from btt_chain.care.evidence import DeviceProof
     from btt_chain.care.facility import Closing
     from btt_chain.care.messages import Claim
+    from btt_chain.client.amount import Currency
     from btt_chain.client.typed import RuntimeClient
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.activity_rule import ActivityRule
@@ -58,6 +61,20 @@ def written(path: Path, text: str | bytes) -> None:
     """Write a file that only its owner may read."""
     path.touch(mode=OUT_MODE)
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[None]:
+    """Make an empty file that only its owner may read; it is removed if its content fails."""
+    try:
+        path.touch(mode=OUT_MODE, exist_ok=False)
+    except FileExistsError:
+        raise Refused(f"{path} exists: its claim would be lost; name another file") from None
+    try:
+        yield
+    except BaseException:
+        path.unlink()
+        raise
 
 
 @examples("btt-chain facility rules")
@@ -224,8 +241,15 @@ def issue(
                 activity = Activity(patient, rule, day, statement)
                 return folder.confirm(activity, found, serve_url)
 
-    claim = run(work())
-    written(out, claim.encode())
+    if serve_url:
+        from btt_chain.care.fetch import checked_url
+
+        with words():
+            checked_url(serve_url)
+    # Before anything is recorded: the points of a lost claim cannot be issued again.
+    with new_file(out):
+        claim = run(work())
+        written(out, claim.encode())
     if as_json:
         show.document({"month": claim.month, "points": claim.points, "claim": str(out)})
     else:
@@ -311,10 +335,9 @@ def close(
 
     async def work() -> tuple[int, Closing, str]:
         async with work_chain(url, timeout) as chain:
-            now = await current(chain)
-            number = int(now.month) - 1 if month is None else month
-            if not 0 <= number < now.month:
-                raise Mistyped("no month is over yet")
+            number = await last_month(chain) if month is None else month
+            if number >= int((await current(chain)).month):
+                raise Refused(f"month {number} is not over yet")
             who = AccountId(sender.pair.account_id)
             with facility_folder(base_path, secret, chain.genesis, who) as folder:
                 closing = folder.closing(number)
@@ -358,7 +381,7 @@ def answer(
     async def work() -> list[tuple[str, bytes]]:
         async with work_chain(url, timeout) as chain:
             owner = account_id(who, chain.chain.metadata.prefix)
-            number = int((await current(chain)).month) - 1 if month is None else month
+            number = await last_month(chain) if month is None else month
             with facility_folder(base_path, secret, chain.genesis, owner) as folder:
                 sealed = await openings(chain, owner, number, folder.disclosure)
                 for auditor, content in sealed:
@@ -438,7 +461,7 @@ def serve(
     machine.
     """
     from btt_chain.care.server import serving
-    from cli.common.session import run
+    from cli.common.session import run_until_stopped
 
     async def work() -> None:
         async with work_chain(url, timeout) as chain:
@@ -451,7 +474,7 @@ def serve(
                     show.note(f"serving on {address}:{bound}")
                 await asyncio.Event().wait()
 
-    run(work())
+    run_until_stopped(work())
 
 
 @examples("btt-chain facility month //Bob")
@@ -464,7 +487,7 @@ def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool)
     """Show a facility's month: its payment, its right, its points and the state of its audit."""
     from cli.common.session import run
 
-    async def ask() -> dict[str, object]:
+    async def ask() -> tuple[dict[str, object], Currency]:
         async with work_chain(url, timeout) as chain:
             owner = account_id(who, chain.chain.metadata.prefix)
             number = int((await current(chain)).month) if month is None else month
@@ -472,7 +495,7 @@ def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool)
             if view is None:
                 raise NotFound(f"the facility has not paid for month {number}")
             epoch = view.epoch
-            return {
+            facts: dict[str, object] = {
                 "month": number,
                 "paid": str(int(view.paid)),
                 "right": int(view.right),
@@ -480,12 +503,14 @@ def month_(who: str, month: int | None, url: str, timeout: float, as_json: bool)
                 "points": 0 if epoch is None else int(epoch.points),
                 "redeemed": 0 if epoch is None else int(epoch.redeemed),
             }
+            return facts, chain.chain.metadata.currency
 
-    found = run(ask())
+    found, currency = run(ask())
     if as_json:
         show.document(found)
     else:
-        show.record({name: str(value) for name, value in found.items()})
+        rows = {name: str(value) for name, value in found.items()}
+        show.record(rows | {"paid": currency.format(int(rows["paid"]))})
 
 
 # ---- arguments

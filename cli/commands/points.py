@@ -226,7 +226,11 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
         [[str(row[name]) for name in row] for row in rows],
     )
     show.record(
-        {"points on the chain": str(sum(balances.values())), "claims to collect": str(missing)}
+        {
+            "points on the chain": str(sum(balances.values())),
+            "claims to collect": str(missing),
+            "slot now": str(now),
+        }
     )
 
 

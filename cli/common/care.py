@@ -48,11 +48,27 @@ def secret_option(command: Command) -> Command:
 
 
 def folder_secret(given: str) -> bytes:
-    """Return the bytes of a folder's secret. UsageError if it is short."""
+    """Return the bytes of a folder's secret. UsageError if it is short.
+
+    NotFound for the name of a missing file: the name itself would become the secret.
+    """
     text = read_text(given)
+    if text == given and is_file_name(text):
+        raise NotFound(f"--secret: {text}: there is no such file")
     if len(text) < MIN_SECRET:
         raise click.UsageError(f"--secret has at least {MIN_SECRET} characters")
     return text.encode()
+
+
+def is_file_name(text: str) -> bool:
+    """Return True if a text resembles the name of a file; random text in base64 does not."""
+    from btt_chain.client.accounts import FILE_NAME
+
+    folders, _, name = text.rpartition("/")
+    if FILE_NAME.fullmatch(name) or text.startswith(("./", "../")):
+        return True
+    first = folders[1:].partition("/")[0] if text.startswith("/") and len(text) < 256 else ""
+    return bool(first) and Path("/", first).is_dir()
 
 
 def care_folder(base: Path | None, role: str, genesis: bytes, owner: bytes) -> Path:
@@ -99,6 +115,15 @@ async def current(chain: RuntimeClient) -> CurrentMonth:
     from runtime.apis.incentives import IncentivesApi
 
     return await chain.api(IncentivesApi.current)
+
+
+async def last_month(chain: RuntimeClient) -> int:
+    """Return the month before the current one. Refused in the chain's first month."""
+    now = await current(chain)
+    if not now.month:
+        left = int(now.ends) - await slot_of(chain)
+        raise Refused(f"no month is over yet: month 0 ends in {left} slots")
+    return int(now.month) - 1
 
 
 async def calendar(chain: RuntimeClient) -> Calendar:

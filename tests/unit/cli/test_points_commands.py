@@ -131,9 +131,21 @@ def test_three_months_by_commands(care: Care, tmp_path: Path) -> None:
 
     issue = ("facility", "issue", "//Bob", "3", "Li Wei", "--evidence", str(evidence))
     assert "no keys of month 0" in care.refusal(*issue, "--out", str(claim))
+    assert not claim.exists()
+    verify = ("auditor", "verify", "//Bob", "--auditor", "//Eve")
+    for early in (("facility", "answer", "//Bob"), verify, ("facility", "close", "--from", "//Bob"),
+                  ("auditor", "report", "//Bob", "pass", "--from", "//Eve")):  # fmt: skip
+        assert "no month is over yet: month 0 ends in " in care.refusal(*early)
     care.to(1, day=2)
+    assert "address must be https" in care.refusal(
+        *issue, "--out", str(claim), "--serve-url", "http://clinic.example"
+    )
     assert care.document(*issue, "--out", str(claim)).value["points"] == 60
+    assert "claim.json exists: its claim would be lost" in care.refusal(*issue, "--out", str(claim))
+    nowhere = str(tmp_path / "no" / "claim.json")
+    assert "No such file or directory" in care.refusal(*issue, "--out", nowhere)
     assert "cooldown" in care.refusal(*issue, "--out", str(later))
+    assert not later.exists()
     named = tmp_path / "named.json"
     named.write_text('{"subject": "Li Na"}')
     bad = ("facility", "issue", "//Bob", "3", "Li Na", "--out", str(later), "--evidence")
@@ -148,6 +160,7 @@ def test_three_months_by_commands(care: Care, tmp_path: Path) -> None:
     assert "would succeed now" in care.good("facility", "close", "--dry-run", "--from", "//Bob")
     care.good("facility", "close", "--from", "//Bob")
     assert care.document("facility", "month", "//Bob", "--month", "1").value["points"] == 60
+    assert "7_500 BTT" in care.good("facility", "month", "//Bob", "--month", "1")
     care.to(2, day=3)
     audit(care, tmp_path)
     assert care.document("facility", "month", "//Bob", "--month", "1").value["state"] == "Audited"
@@ -182,7 +195,11 @@ def audit(care: Care, folder: Path) -> None:
         assert care.run("auditor", "watch", who, "--once").stderr.count("report before slot") == 1
         sealed = openings / f"{pair.public.hex()}.sealed"
         verify = ("auditor", "verify", "//Bob", "--auditor", who)
-        assert care.document(*verify, "--file", str(sealed)).value["verdict"] == "Pass"
+        opened = ("--opened", str(folder / "opened.json"))
+        assert care.document(*verify, "--file", str(sealed), *opened).value["verdict"] == "Pass"
+        (leaf,) = json.loads((folder / "opened.json").read_text())
+        assert (leaf["rule"], leaf["points"], leaf["kind"]) == (3, 60, "provider")
+        assert leaf["evidence"] == {"resourceType": "Observation", "status": "final"}
         assert care.document(*verify).value["verdict"] == "NotOpened"
         care.good("auditor", "report", "//Bob", "pass", "--from", who)
     assert "no audit waits" in care.good("auditor", "watch", "//Eve", "--once")
@@ -223,6 +240,7 @@ def test_a_facility_serves_claims_over_http(care: Care, tmp_path: Path) -> None:
         with pytest.raises(urllib.error.HTTPError, match="409"):
             urllib.request.urlopen(f"http://127.0.0.1:{where['port']}/sign", b"{}", timeout=20)
         served.terminate()
+        assert served.wait(20) == 0
         stop.cancel()
 
 
@@ -236,6 +254,12 @@ def test_a_facility_serves_claims_over_http(care: Care, tmp_path: Path) -> None:
         (("points", "cash", "//care//0", "--wallet", "//P", "--offer", "0x00"), "go together"),
         (("points", "stats", "--month", "99"), "has no statistics"),
         (("facility", "month", "//Bob", "--month", "77"), "has not paid for month 77"),
+        (("facility", "device", "//Bob", "0x00", "--secret", "missing-secret.txt"),
+         "there is no such file"),
+        (("facility", "device", "//Bob", "0x00", "--secret", "/etc/secret-of-a-clinic"),
+         "there is no such file"),
+        (("facility", "device", "//Bob", "0x00", "--secret", "/9j+4AAQSkZJRgABAQ=="),
+         "does not open with this secret"),
         ((*ISSUE, "--counter", "1"), "go with --kind device"),
         ((*ISSUE, "--kind", "device"), "needs --device, --counter and --signature"),
         (("facility", "appeal", "--month", "1", "--from", "//Bob"), "Incentives.NotDisputable"),
