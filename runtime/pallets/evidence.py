@@ -160,24 +160,24 @@ class Reports(Generic[P]):
         owners: KeyOwners | None,
         offences: Offences | None,
     ) -> None:
-        """Accept reports once `owners` and `offences` are given, here or by `bind`.
+        """Accept reports once `owners` and `offences` are given, here or by `connect`.
 
         An unsigned report stays valid in the pool for `longevity` blocks.
         """
         self._rules: Final = rules
         self._longevity: Final = longevity
-        self._owners = owners
-        self._offences = offences
+        self.owners = owners
+        self.offences = offences
 
     def connect(self, owners: KeyOwners, offences: Offences | None) -> None:
         """Set the pallets that reports depend on."""
-        self._owners, self._offences = owners, offences
+        self.owners, self.offences = owners, offences
 
     def ownership(self, session_index: int, key: bytes) -> bytes | None:
         """Return the encoded proof of a key's owner; None if none is stored."""
-        if self._owners is None:
+        if self.owners is None:
             return None
-        seat = self._owners.owner_of(session_index, self._rules.key_type, key)
+        seat = self.owners.owner_of(session_index, self._rules.key_type, key)
         if seat is None:
             return None
         return _PROOF.encode(MembershipProof(u32(session_index), [], u32(seat[1])))
@@ -231,17 +231,17 @@ class Reports(Generic[P]):
     def prove(self, proof: P, membership: MembershipProof) -> tuple[Offences, Offence]:
         """Return the offence that a report proves, with its handler. Raises the calls' errors."""
         rules = self._rules
-        if self._owners is None or self._offences is None:
+        if self.owners is None or self.offences is None:
             raise Unavailable
         rules.check_session(proof, membership.session)
-        offender = owner(self._owners, membership, rules.key_type, proof.offender)
+        offender = owner(self.owners, membership, rules.key_type, proof.offender)
         if offender is None:
             raise rules.invalid_owner
         if not rules.is_proven(proof):
             raise rules.invalid_proof
         session, count = int(membership.session), int(membership.validator_count)
         time_slot = rules.time_slot(proof)
-        return self._offences, Offence(rules.kind, session, count, offender, time_slot)
+        return self.offences, Offence(rules.kind, session, count, offender, time_slot)
 
 
 def owner(

@@ -251,6 +251,7 @@ class Grandpa(Pallet):
 
     def connect(self, owners: KeyOwners, offences: Offences | None) -> None:
         """Connect pallets that come later in the runtime's table, on which reports depend."""
+        self.owners, self.offences = owners, offences
         self.reports.connect(owners, offences)
 
     def key_ownership(self, set_id: int, key: bytes) -> bytes | None:

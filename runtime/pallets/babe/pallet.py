@@ -292,7 +292,7 @@ class Babe(Pallet):
 
     def connect(self, sessions: Sessions, offences: Offences | None) -> None:
         """Connect pallets that come later in the runtime's table and depend on this one."""
-        self.sessions = sessions
+        self.sessions, self.offences = sessions, offences
         self.reports.connect(sessions, offences)
 
     def now(self) -> traits.Slot:

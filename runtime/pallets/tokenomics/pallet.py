@@ -49,7 +49,7 @@ from runtime.pallets.tokenomics.config import Config, read_config
 from runtime.pallets.tokenomics.dividends import Dividends
 from runtime.pallets.tokenomics.fees import FeeDistribution
 from runtime.pallets.tokenomics.ledger import OPEN_TO_GIFTS, PoolLedger
-from runtime.pallets.tokenomics.milestone_burns import Hospitals, MilestoneBurns
+from runtime.pallets.tokenomics.milestone_burns import Hospitals, MilestoneBurns, NoHospitals
 from runtime.pallets.tokenomics.payments import Payments
 from runtime.pallets.tokenomics.programmes import Programmes
 from runtime.pallets.tokenomics.releases import ReleaseControl
@@ -102,6 +102,8 @@ class Tokenomics(Pallet):
     params: OriginCheck = ensure_root
     """Origin that may set the mode of the release ceiling."""
     staked: Sequence[Staked] = ()
+    hospitals: Hospitals = NoHospitals()
+    """The registry that hospitals are counted in: `connect` sets it."""
     """Pallets with stakes: `connect` sets them."""
 
     # ---- storage
@@ -174,6 +176,7 @@ class Tokenomics(Pallet):
         self.milestone_burns = MilestoneBurns(
             self, self.ledger, self.payments, currency, clock, foundation
         )
+        self.milestone_burns.hospitals = self.hospitals
         self.stewardship = Stewardship(self, self.releases, clock, foundation)
         self.programmes = Programmes(
             self, self.releases, self.payments, clock, slot_ms, window, foundation
@@ -359,7 +362,7 @@ class Tokenomics(Pallet):
         """Set dependencies that are built later: pallets with stakes, the registry of hospitals."""
         self.staked = staked
         if hospitals is not None:
-            self.milestone_burns.hospitals = hospitals
+            self.hospitals = self.milestone_burns.hospitals = hospitals
 
     def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
         """Pay out of a pool: see `Payments.pay`."""
