@@ -59,9 +59,11 @@ class Contributions:
 
     def __init__(self) -> None:
         self.counted: list[AccountId] = []
+        self.bounds: list[int] = []
 
-    def count_referral(self, who: AccountId) -> None:
+    def count_referral(self, who: AccountId, bound: u128) -> None:
         self.counted.append(who)
+        self.bounds.append(int(bound))
 
 
 class CareRuntime(FacilityRuntime):

@@ -37,7 +37,7 @@ class ReferralPaid(Event, index=3):
 
 
 class Completed(Event, index=4):
-    """All milestones of a referee are paid; the deposit was released."""
+    """A referral is complete, and counts as a contribution; the deposit was released."""
 
     referee: AccountIdOf
     referrer: AccountIdOf

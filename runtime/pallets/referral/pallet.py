@@ -11,7 +11,10 @@ owner of referrer, referee, provider and verifier at once always loses.
 | offered | `withdraw` by the referrer: the deposit is released | new |
 | offered | `accept` | referred |
 | referred | `claim`, any number of times | referred |
-| referred | `claim` of the last reward: the deposit is released | complete |
+| referred | `claim` once all is paid and 100 BTT of fees are left: deposit released | complete |
+
+A complete referral is a contribution of its referrer as a staker. Its points earn no more than the
+fees that were left, so that they do not pay for a referral of oneself either.
 
 Invariant: the amount paid for a referee is at most `returnable` of its usage, and at most the sum
 of the rewards when it was paid. (docs/referral.md)
@@ -42,7 +45,7 @@ from runtime.frame.traits import Clock, Operators, Payer
 from runtime.pallets.balances import lookup
 from runtime.pallets.jobs import JobFees
 from runtime.pallets.referral import errors, events
-from runtime.pallets.referral.formulas import payable
+from runtime.pallets.referral.formulas import is_complete, payable, remainder
 from runtime.pallets.referral.types import (
     Contributions,
     MerchantFees,
@@ -192,26 +195,21 @@ class Referral(Pallet):
 
     @call(3, weight=weights.CLAIM)
     def claim(self, origin: Origin, referee: AccountIdLookupOf) -> None:
-        """Pay the referrer what is payable for a referee. Any account may call it."""
+        """Pay the referrer what is payable for a referee. Any account may call it.
+
+        The referral is complete once all rewards are paid and enough of the fees is left.
+        """
         origin.signed()
         who = lookup(referee)
         found = self.counted(who, self._expect(who))
         terms = self.terms.peek()
         due = payable(terms, found)
-        if not due:
+        if found.complete or not (due or is_complete(terms, found)):
             raise self.NothingToClaim
         operator = self.operators.operator_of(found.referrer)
-        quota = self.quota_of(operator)
-        amount = u128(min(due, max(0, int(terms.yearly) - int(quota.paid))))
-        if not amount:
-            raise self.YearlyLimitReached
-        self.payer.pay(self.pool, found.referrer, amount, discretionary=True)
-
-        quota.paid += amount
-        self.quotas[operator] = quota
-        found.paid += amount
-        self.deposit(self.ReferralPaid(who, found.referrer, amount))
-        if not found.complete and found.paid >= terms.whole:
+        if due:
+            self._pay(who, found, operator, due)
+        if is_complete(terms, found):
             self._complete(who, found, operator)
         self.referees[who] = found
 
@@ -296,11 +294,23 @@ class Referral(Pallet):
         if any(referee in register for register in self.registers):
             raise self.NotNew
 
+    def _pay(self, who: AccountId, found: Referee, operator: AccountId, due: int) -> None:
+        """Pay the referrer as much of `due` as the year allows. Raises YearlyLimitReached."""
+        quota = self.quota_of(operator)
+        amount = u128(min(due, max(0, int(self.terms.peek().yearly) - int(quota.paid))))
+        if not amount:
+            raise self.YearlyLimitReached
+        self.payer.pay(self.pool, found.referrer, amount, discretionary=True)
+        quota.paid += amount
+        self.quotas[operator] = quota
+        found.paid += amount
+        self.deposit(self.ReferralPaid(who, found.referrer, amount))
+
     def _complete(self, who: AccountId, found: Referee, operator: AccountId) -> None:
-        """Release the deposit of a referee whose milestones are all paid."""
+        """Release the deposit of a complete referral, and count it as a contribution."""
         self.currency.release(self.reason, found.referrer, found.deposit)
         found.deposit = u128(0)
         found.complete = True
         # Sub-accounts cannot contribute; their operator can.
-        self.contributions.count_referral(operator)
+        self.contributions.count_referral(operator, u128(remainder(found)))
         self.deposit(self.Completed(who, found.referrer))

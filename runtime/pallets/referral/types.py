@@ -80,14 +80,14 @@ class Referee:
     since: Annotated[u64, TypeName("Slot")]
     """Slot in which the referee accepted."""
     deposit: Annotated[u128, TypeName("Balance")]
-    """Amount of the referrer on hold, until all milestones are paid."""
+    """Amount of the referrer on hold, until the referral is complete."""
     implemented: bool = False
     """True if the implementation was attested."""
     usage: Usage = field(default_factory=Usage)
     paid: Annotated[u128, TypeName("Balance")] = u128(0)
     """Amount paid to the referrer."""
     complete: bool = False
-    """True if all milestones were paid."""
+    """True if all rewards were paid and the referral counted as a contribution."""
 
 
 @path("pallet_referral::Quota", params={"Balance": u128})
@@ -134,5 +134,5 @@ class Share(Protocol):
 class Contributions(Protocol):
     """Contributions of stakers; TierStaking implements it."""
 
-    def count_referral(self, who: AccountId) -> None:
-        """Count a referral of which the referee has reached all milestones."""
+    def count_referral(self, who: AccountId, bound: u128) -> None:
+        """Count a complete referral, whose points earn at most `bound` planck."""

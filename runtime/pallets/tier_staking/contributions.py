@@ -74,7 +74,7 @@ class Contributions(Component):
         mine, whole = self.contrib_points.get((quarter, who)), self.quarters.get(quarter)
         if mine is None or whole is None:
             raise errors.NothingToClaim
-        amount = mul_div(whole.budget, mine.points, whole.points)
+        amount = earned(mine, whole)
         del self.contrib_points[quarter, who]
         self.rewards.pay(REFERRAL, who, amount, discretionary=False)
         self.deposit(events.ContributionPaid(who, quarter, amount))
@@ -86,7 +86,7 @@ class Contributions(Component):
         for quarter in map(u32, range(max(0, now - SHOWN_QUARTERS), now)):
             mine, whole = self.contrib_points.get((quarter, who)), self.quarters.get(quarter)
             if mine is not None and whole is not None:
-                claimable.append((quarter, mul_div(whole.budget, mine.points, whole.points)))
+                claimable.append((quarter, earned(mine, whole)))
         known = self.quarters.get(this) or Quarter(u64(0), self.contribution_budget.value)
         mine = self.contrib_points.get((this, who)) or ContributionPoints()
         counts = self.counts(who)
@@ -103,12 +103,12 @@ class Contributions(Component):
         """
         self.add_points(who, Contribution.Vote)
 
-    def count_referral(self, who: AccountId) -> None:
-        """Count a referral of which the referee has reached all milestones.
+    def count_referral(self, who: AccountId, bound: u128) -> None:
+        """Count a complete referral, whose points earn at most `bound` planck.
 
         The caller counts each referee once.
         """
-        self.add_points(who, Contribution.Referral)
+        self.add_points(who, Contribution.Referral, bound)
 
     def count_credential(self, who: AccountId) -> None:
         """Count a credential that a registered educator attested.
@@ -117,8 +117,8 @@ class Contributions(Component):
         """
         self.add_points(who, Contribution.Credential)
 
-    def add_points(self, who: AccountId, kind: Contribution) -> None:
-        """Add the points of a contribution in this quarter.
+    def add_points(self, who: AccountId, kind: Contribution, bound: u128 = u128(0)) -> None:
+        """Add the points of a contribution in this quarter; those of a referral have a bound.
 
         It is ignored if `who` has no judged identity of its own or no active stake, or if the
         maximum of the quarter is reached.
@@ -132,6 +132,7 @@ class Contributions(Component):
             return
         whole = self.quarters.get(quarter) or Quarter(u64(0), self.contribution_budget.value)
         mine.points += points
+        mine.referral_bound += bound
         whole.points += points
         self.contrib_points[quarter, who] = mine
         self.quarters[quarter] = whole
@@ -157,3 +158,14 @@ def counted(mine: ContributionPoints, kind: Contribution) -> int:
             return CREDENTIAL_POINTS
         case _:
             return 0
+
+
+def earned(mine: ContributionPoints, whole: Quarter) -> u128:
+    """Return the amount that contributions earn: their part of the budget, rounded down.
+
+    The points of referrals add at most their bound, which is less than their referees' fees cost: a
+    staker who refers itself gains nothing, however few others contribute.
+    """
+    others = mine.points - mine.referrals * REFERRAL_POINTS
+    most = mul_div(whole.budget, others, whole.points) + mine.referral_bound
+    return min(mul_div(whole.budget, mine.points, whole.points), most)

@@ -203,7 +203,7 @@ class Contribution(IntEnum):
     Credential = 2
 
 
-@path("pallet_tier_staking::ContributionPoints")
+@path("pallet_tier_staking::ContributionPoints", params={"Balance": u128})
 @dataclass(slots=True)
 class ContributionPoints:
     """Counted contributions of an account in a quarter, and their points."""
@@ -213,6 +213,8 @@ class ContributionPoints:
     credentials: u32 = u32(0)
     points: u32 = u32(0)
     """Sum of the points of all of them."""
+    referral_bound: Annotated[u128, TypeName("Balance")] = u128(0)
+    """Maximum that the points of the referrals add to the payment, in planck."""
 
 
 @path("pallet_tier_staking::Quarter", params={"Balance": u128})

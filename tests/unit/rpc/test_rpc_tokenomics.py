@@ -92,7 +92,9 @@ async def test_contributions_are_returned_with_what_can_be_claimed(
     assert found == {
         "quarter": 0, "counts": False, "points": "0", "claimable": [],
         "budget": str(378_000 * int(BTT) // 32),
-        "mine": {"votes": 0, "referrals": 0, "credentials": 0, "points": 0},
+        "mine": {
+            "votes": 0, "referrals": 0, "credentials": 0, "points": 0, "referralBound": "0",
+        },
     }  # fmt: skip
     contributions = runtime.tier_staking.contributions
     contributions.quarters[u32(0)] = Quarter(u64(4), u128(100 * BTT))

@@ -16,7 +16,7 @@ from runtime.frame import BadOrigin, TokenError, signed
 from runtime.frame.origin import decided
 from runtime.pallets.origins import Decision
 from runtime.pallets.referral import Referee, Referral, Terms, Usage
-from runtime.pallets.referral.formulas import payable, reached, returnable
+from runtime.pallets.referral.formulas import MIN_REMAINDER, payable, reached, remainder, returnable
 from runtime.pallets.tokenomics import Tokenomics
 from runtime.splits import split_compute
 from support.care import FOUNDATION, POOL, YEAR, CareRuntime
@@ -64,11 +64,14 @@ def test_a_referral_pays_by_milestones_and_at_most_what_the_fees_lost(care: Care
 
     # The milestone of jobs, and enough fees for all of it.
     for _ in range(99):
-        care.job(BOB, price=10, lost=3_000, mining=0)
+        care.job(BOB, price=10, lost=4_000, mining=0)
     care.referral.claim(signed(EVE), Id(BOB))
     assert free(care, ALICE) - before == 400 * BTT + BTT  # the deposit is back
     assert held(care, ALICE) == 0
     assert care.contributions.counted == [ALICE]
+    found = care.referral.get(BOB)
+    assert found is not None
+    assert care.contributions.bounds == [remainder(found)]
     assert care.announced()[-1] == Referral.Completed(BOB, ALICE)
     with refused(care, Referral.NothingToClaim):
         care.referral.claim(signed(EVE), Id(BOB))
@@ -230,6 +233,34 @@ def test_terms_are_set_by_governance_within_bounds(care: CareRuntime) -> None:
     ):
         with refused(care, Referral.TermsOutOfBounds):
             care.referral.set_terms(PARAMS, terms)
+
+
+def test_a_referral_counts_once_enough_fees_are_left_and_is_paid_no_more(
+    care: CareRuntime,
+) -> None:
+    care.referral.set_terms(PARAMS, Terms(jobs=u32(1)))
+    care.refer(ALICE, BOB)
+    care.referral.attest_implementation(TECHNICAL, Id(BOB))
+    care.job(BOB, 2_000, lost=480_000, mining=0)
+    care.referral.claim(signed(ALICE), Id(BOB))
+    found = care.referral.get(BOB)
+    assert found is not None
+    assert (found.paid, found.complete) == (400 * BTT, False)
+    assert 0 < remainder(found) < MIN_REMAINDER
+    with refused(care, Referral.NothingToClaim):
+        care.referral.claim(signed(ALICE), Id(BOB))
+    assert care.contributions.counted == []
+    assert held(care, ALICE) == BTT
+
+    care.job(BOB, 2_000, lost=480_000, mining=0)
+    care.referral.claim(signed(EVE), Id(BOB))
+    assert care.contributions.counted == [ALICE]
+    assert care.contributions.bounds[0] >= MIN_REMAINDER
+    assert held(care, ALICE) == 0
+    # What is left backs the points: higher rewards do not pay it out, too.
+    care.referral.set_terms(PARAMS, Terms(jobs=u32(1), usage=u128(500 * BTT)))
+    with refused(care, Referral.NothingToClaim):
+        care.referral.claim(signed(ALICE), Id(BOB))
 
 
 def test_a_lowered_reward_takes_nothing_back(care: CareRuntime) -> None:

@@ -48,6 +48,9 @@ from support.tier_staking import (
     warm,
 )
 
+PLENTY = u128(10**30)
+"""A bound of referrals that never matters."""
+
 
 @pytest.fixture
 def world() -> World:
@@ -365,7 +368,7 @@ def test_contributions_share_the_budget_of_their_quarter(world: World) -> None:
     for _ in range(3):
         staking.contributions.count_vote(ALICE)
     staking.contributions.count_credential(ALICE)
-    staking.contributions.count_referral(BOB)
+    staking.contributions.count_referral(BOB, PLENTY)
     with refused(world, TierStaking.QuarterNotOver):
         staking.claim_contribution(signed(ALICE), u32(0))
     world.clock.slot = QUARTER - 1
@@ -387,10 +390,25 @@ def test_contributions_share_the_budget_of_their_quarter(world: World) -> None:
         staking.claim_contribution(signed(ALICE), u32(1))
 
 
+def test_the_points_of_referrals_earn_no_more_than_their_bound(world: World) -> None:
+    staking, contributions = world.staking, world.staking.contributions
+    warm(world, ALICE, BOB)
+    for _ in range(2):
+        contributions.count_referral(ALICE, u128(700))
+    contributions.count_vote(ALICE)
+    contributions.count_vote(BOB)
+    budget = int(contributions.contribution_budget.value)
+    world.clock.slot = QUARTER
+    ((_, shown),) = contributions.view(ALICE).claimable
+    before = world.free(ALICE)
+    staking.claim_contribution(signed(ALICE), u32(0))
+    assert world.free(ALICE) - before == shown == budget // 12 + 1_400
+
+
 def test_a_view_shows_the_points_and_what_can_be_claimed(world: World) -> None:
     staking, contributions = world.staking, world.staking.contributions
     warm(world, ALICE, BOB)
-    contributions.count_referral(ALICE)
+    contributions.count_referral(ALICE, PLENTY)
     contributions.count_vote(BOB)
     view = contributions.view(ALICE)
     assert (view.quarter, view.counts, view.mine.points, view.points) == (0, True, 5, 6)
@@ -468,13 +486,13 @@ def test_only_stakers_are_rewarded_for_contributing(world: World) -> None:
     staking = world.staking
     world.stake(ALICE, 10_000, 2)
     for who in (ALICE, BOB):
-        staking.contributions.count_referral(who)
+        staking.contributions.count_referral(who, PLENTY)
     assert staking.contributions.quarters.get(u32(0)) is None
     world.wait(1)
-    staking.contributions.count_referral(ALICE)
+    staking.contributions.count_referral(ALICE, PLENTY)
     assert staking.contributions.quarters[u32(0)].points == 5
     world.wait(180)
-    staking.contributions.count_referral(ALICE)
+    staking.contributions.count_referral(ALICE, PLENTY)
     assert staking.contributions.contrib_points.get((u32(1), ALICE)) is None, "the term is over"
 
 
