@@ -18,6 +18,9 @@ from btt_chain.records.shapes import octets, text
 
 TYPE: Final = "btt-guardian-1"
 HOLDERS: Final = 3
+OUTER: Final = b"btt-guardian-1 outer"
+INNER: Final = b"btt-guardian-1 inner"
+"""Beginnings of what is sealed: a holder opens nothing but shares, whatever a file calls one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def split(keys: VaultKeys, holders: tuple[VaultId, ...]) -> list[Share]:
     if len(set(holders)) != HOLDERS or keys.id in holders:
         raise VaultError("the shares are for three different vaults, other than this one")
     return [
-        Share(keys.id, first, second, first.wrap(second.wrap(keys.seed)))
+        Share(keys.id, first, second, first.wrap(OUTER + second.wrap(INNER + keys.seed)))
         for first, second in combinations(holders, 2)
     ]
 
@@ -63,14 +66,22 @@ def open_first(share: Share, keys: VaultKeys) -> Share:
     """Return the share for its second holder. Raises VaultError."""
     if share.first != keys.id:
         raise VaultError("another vault opens this share first")
-    return Share(share.vault, None, share.second, keys.unwrap(share.sealed))
+    return Share(share.vault, None, share.second, _unwrap(share, keys, OUTER))
 
 
 def restore(share: Share, keys: VaultKeys) -> VaultKeys:
     """Return the keys of the vault, as its second holder. Raises VaultError."""
     if share.first is not None or share.second != keys.id:
         raise VaultError("the other holder of this share opens it first")
-    found = VaultKeys(keys.unwrap(share.sealed))
+    found = VaultKeys(_unwrap(share, keys, INNER))
     if found.id != share.vault:
         raise VaultError("the share has the seed of another vault")
     return found
+
+
+def _unwrap(share: Share, keys: VaultKeys, beginning: bytes) -> bytes:
+    """Open what is sealed in a share. Raises VaultError, also for what is no part of a share."""
+    found = keys.unwrap(share.sealed)
+    if not found.startswith(beginning):
+        raise VaultError("what is sealed in the file is no part of a share")
+    return found.removeprefix(beginning)
