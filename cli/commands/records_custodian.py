@@ -147,15 +147,32 @@ async def _poll(custodian: Custodian, answering: Answering, interval: float) -> 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
+    answers: asyncio.Task[None] | None = None
     while not stop.is_set():
         try:
             await custodian.poll()
-            await answering.answer_all()
         except ClientError as error:
             show.note(f"the node: {error}")
+        # Beside the reading of the chain: each answer waits until it is final, and a reader can
+        # send many demands.
+        if answers is None or answers.done():
+            answers = asyncio.create_task(_answer(answering))
         try:
             async with asyncio.timeout(interval):
                 await stop.wait()
         except TimeoutError:
             continue
+    if answers is not None:
+        answers.cancel()
+        await asyncio.gather(answers, return_exceptions=True)
     await custodian.settle()
+
+
+async def _answer(answering: Answering) -> None:
+    """Answer the open demands; a silent node is asked again."""
+    from btt_chain.client.errors import ClientError
+
+    try:
+        await answering.answer_all()
+    except ClientError as error:
+        show.note(f"the node: {error}")

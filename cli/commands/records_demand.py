@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -18,6 +18,10 @@ from cli.common.working import work_chain
 if TYPE_CHECKING:
     from btt_chain.records.accesses import LoggedAccess
     from btt_chain.records.vault.store import Vault
+
+
+HOPELESS: Final = ("TooOld", "AlreadyPenalized", "NotCustodian", "BadPromise")
+"""Errors of one promise, after which the others are demanded all the same."""
 
 
 @examples(
@@ -104,7 +108,11 @@ async def _demand(
             try:
                 await sender.submit(chain, "HealthRecords", "demand", promise=each.promise)
             except DispatchFailed as error:
-                if not error.name.endswith("AlreadyDemanded"):
+                reason = error.name.rpartition(".")[2]
+                if reason in HOPELESS:
+                    show.note(f"{each.access.query}: {error}")
+                    continue
+                if reason != "AlreadyDemanded":
                     raise
             sent.append(blake2_256(PROMISE.encode(promise)))
     return sent, waiting

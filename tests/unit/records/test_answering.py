@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -20,7 +24,9 @@ from btt_chain.primitives.evidence_tree import EvidenceTree, Opening, leaf_hash,
 from btt_chain.records.custodian.answering import Answering, NodeDemands, OpenDemand, _demand
 from btt_chain.records.custodian.batches import Batch, Kind
 from btt_chain.records.custodian.ledger import Ledger
+from btt_chain.records.custodian.service import Custodian
 from btt_chain.scale.portable import Plain
+from cli.commands.records_custodian import _poll
 from cli.common.session import open_chain
 from support.instant_node import instant_node
 
@@ -109,3 +115,40 @@ async def test_a_node_is_asked_in_the_form_of_the_pallet(tmp_path: Path) -> None
             # The pallet reads the answer, and finds that there is no such demand.
             with pytest.raises(DispatchFailed, match="UnknownDemand"):
                 await node.answer(b"\7" * 32, 9, opening)
+
+
+class Polled:
+    """A custodian that counts how often it reads the chain."""
+
+    def __init__(self) -> None:
+        self.polls = 0
+
+    async def poll(self) -> None:
+        self.polls += 1
+
+    async def settle(self) -> None:
+        """Nothing is under way."""
+
+
+class Endless:
+    """Answers that never become final."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    async def answer_all(self) -> int:
+        self.calls += 1
+        await asyncio.Event().wait()
+        return 0
+
+
+async def test_many_demands_do_not_delay_the_reading_of_the_chain() -> None:
+    custodian, answering = Polled(), Endless()
+    running = _poll(cast("Custodian", custodian), cast("Answering", answering), 0.001)
+    task = asyncio.create_task(running)
+    async with asyncio.timeout(20):
+        while custodian.polls < 5:
+            await asyncio.sleep(0.001)
+        os.kill(os.getpid(), signal.SIGINT)
+        await task
+    assert answering.calls == 1
