@@ -14,6 +14,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, Self
 
+from btt_chain.keystore.files import PRIVATE_FILE
 from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree
 from btt_chain.records.custodian.batches import Batch, Kind
 from btt_chain.records.errors import VaultError
@@ -41,6 +42,7 @@ class Ledger:
     @contextmanager
     def open(cls, path: Path) -> Iterator[Self]:
         """Open or create a ledger. Raises VaultError if it is damaged."""
+        path.touch(PRIVATE_FILE)
         with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as db:
             try:
                 db.execute("PRAGMA synchronous = FULL")
