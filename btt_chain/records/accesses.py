@@ -155,10 +155,13 @@ class Row:
 def status_of(
     *, is_promised: bool, is_anchored: bool, promised: int, delay: int, epoch: int
 ) -> Status:
-    """Return the state of an entry; `promised` is the promise's epoch, `epoch` the present one."""
+    """Return the state of an entry; `promised` is the promise's epoch, `epoch` the present one.
+
+    A promise for a later epoch is none: nothing could be demanded before that epoch.
+    """
     if is_anchored:
         return Status.ANCHORED
-    if not is_promised:
+    if not is_promised or promised > epoch + 1:
         return Status.UNPROMISED
     # The root of an epoch comes in the epoch after it.
     return Status.OMITTED if epoch > promised + delay + 1 else Status.PENDING

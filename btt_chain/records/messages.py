@@ -11,7 +11,9 @@ travel over any connection: a reader without TLS discloses no record.
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,6 +31,9 @@ WINDOW_MS: Final = 120_000
 SIGNATURE: Final = 64
 NONCE: Final = 16
 MAX_SEEN: Final = 100_000
+_TAIL: Final = 1_024
+"""Bytes at the end of a message that have all members but the body, which is sorted first."""
+_FROM: Final = re.compile(rb'"from":"(btt-vault:[A-Za-z0-9_-]{86})"')
 MAX_FILE: Final = 64 << 20
 """Bytes of a message in a file."""
 
@@ -77,32 +82,51 @@ def receive(
     *,
     sender: VaultId | None = None,
     window_ms: int | None = WINDOW_MS,
+    limit: Callable[[VaultId], int] | None = None,
 ) -> Message:
     """Open a message for this vault, from `sender` if one is expected.
 
+    The signature and the `limit` of bytes of the sender are checked before anything is parsed.
     `window_ms` None is for messages in files, which may be old. Raises BadMessage. The caller
     refuses repetitions (`Seen`).
     """
     try:
         signed = keys.unwrap(sealed)
-        found = parse(signed[SIGNATURE:])
-        by = VaultId.parse(text(found, "from"))
-        to, time_ms = text(found, "to"), number(found, "time_ms")
-        nonce, body = octets(found, "nonce", NONCE), objects(member(found, "body"))
-        kind, on = text(found, "kind"), octets(found, "chain")
     except VaultError as error:
         raise BadMessage(f"the message does not open: {error}") from None
-    except RecordsError as error:
-        raise BadMessage(f"the message is malformed: {error}") from None
+    by = _sender(signed[SIGNATURE:])
     if not by.has_signed(CONTEXT + signed[SIGNATURE:], signed[:SIGNATURE]):
         raise BadMessage("the message is not signed by its sender")
-    if to != str(keys.id) or on != chain or text(found, "type") != TYPE:
+    if limit is not None and len(signed) > limit(by):
+        raise BadMessage(f"a message of this sender has at most {limit(by)} bytes")
+    try:
+        found = parse(signed[SIGNATURE:])
+        named = VaultId.parse(text(found, "from"))
+        to, time_ms = text(found, "to"), number(found, "time_ms")
+        nonce, body = octets(found, "nonce", NONCE), objects(member(found, "body"))
+        kind, on, type = text(found, "kind"), octets(found, "chain"), text(found, "type")
+    except RecordsError as error:
+        raise BadMessage(f"the message is malformed: {error}") from None
+    if named != by:
+        raise BadMessage("the message is malformed: it names two senders")
+    if to != str(keys.id) or on != chain or type != TYPE:
         raise BadMessage("the message is for another vault, or another chain")
     if sender is not None and by != sender:
         raise BadMessage("the message is of another sender")
     if window_ms is not None and abs(now_ms - time_ms) > window_ms:
         raise BadMessage("the message is older than two minutes, or a clock is wrong")
     return Message(kind, by, time_ms, nonce, body, H256(blake2_256(signed)))
+
+
+def _sender(message: bytes) -> VaultId:
+    """Return the sender that a canonical message names, without parsing it. Raises BadMessage."""
+    found = _FROM.findall(message[-_TAIL:])
+    if not found:
+        raise BadMessage("the message is malformed: it names no sender")
+    try:
+        return VaultId.parse(found[-1].decode())
+    except VaultError as error:
+        raise BadMessage(f"the message is malformed: {error}") from None
 
 
 class Seen:

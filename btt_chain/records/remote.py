@@ -170,7 +170,9 @@ async def check_log(
         logged = LoggedAccess.from_document(objects(member(each, "access")))
         own.append(logged)
         anchor = anchor_of(objects(each).get("anchor"))
-        if anchor is not None and await is_anchored(chain, logged.leaf, anchor):
+        if anchor is None or not _keeps(anchor, logged, custodian):
+            continue
+        if await is_anchored(chain, logged.leaf, anchor):
             anchors[logged.leaf] = anchor
     return [
         Row(
@@ -181,6 +183,49 @@ async def check_log(
         )
         for logged, in_custodians, in_readers in compare(own, copies)
     ]
+
+
+def _keeps(anchor: Anchor, logged: LoggedAccess, custodian: Described) -> bool:
+    """Return True if a place on the chain is one that the promise names.
+
+    A leaf under a root of another kind, custodian or epoch does not answer a demand.
+    """
+    first = int(logged.promise.promise.epoch)
+    return (
+        anchor.kind == Kind.ACCESSES.label
+        and anchor.custodian == custodian.account.hex()
+        and first <= anchor.epoch <= first + MAX_LATE
+    )
+
+
+def ensure_promised(
+    logged: LoggedAccess, custodian: Described, request: bytes, reader: VaultId
+) -> None:
+    """Check that a custodian's answer to a request has its promise for it.
+
+    Whether the chain knows the promise's key and epoch is checked by `promise_problem`. Raises
+    AccessDenied.
+    """
+    access = logged.access
+    if access.request != request or (access.reader, access.custodian) != (reader, custodian.vault):
+        raise AccessDenied("the custodian's entry is about another access: report it")
+    is_its_own = logged.promise.promise.custodian == custodian.account
+    if not is_its_own or not logged.is_promised(custodian.promise_key, custodian.chain):
+        raise AccessDenied("the custodian gave no valid promise: report it to the patient")
+
+
+async def promise_problem(chain: RecordsChain, logged: LoggedAccess) -> str | None:
+    """Return why a promise is worth nothing on the chain, None if it can be demanded there.
+
+    Raises ClientError.
+    """
+    promise = logged.promise.promise
+    key = await chain.promise_key(promise.custodian)
+    if key is None or not logged.is_promised(key, chain.genesis):
+        return "the custodian is not registered with the key of its promise"
+    if int(promise.epoch) > (await chain.clock()).epoch + 1:
+        return "the promise is for a later epoch"
+    return None
 
 
 def _status(

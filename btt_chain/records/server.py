@@ -10,7 +10,7 @@
 The facade sends records in the open: it listens on the loopback by default, and belongs
 behind a proxy with TLS. Messages are sealed, and need none. Limits: `MAX_MESSAGE` bytes of a
 message, `MAX_OPEN` requests at once, `RATE` requests a second of an address, `READ_SECONDS` for a
-body.
+body; `MAX_CONNECTIONS` for `CONNECTION_SECONDS` each, of another machine `MAX_OF_ADDRESS`.
 """
 
 from __future__ import annotations
@@ -38,6 +38,11 @@ RATE: Final = 20.0
 BURST: Final = 100
 MAX_ADDRESSES: Final = 10_000
 READ_SECONDS: Final = 30.0
+MAX_CONNECTIONS: Final = 256
+MAX_OF_ADDRESS: Final = 16
+"""Connections of one address; a proxy on this machine may have all."""
+CONNECTION_SECONDS = 120.0
+"""Maximum seconds of a connection, with all its requests."""
 FHIR: Final = "application/fhir+json"
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -52,6 +57,7 @@ class RecordsServer:
         self._open = 0
         self._buckets: dict[str, TokenBucket] = {}
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     async def start(self, host: str, port: int) -> int:
         """Listen; return the port. Raises OSError."""
@@ -63,13 +69,19 @@ class RecordsServer:
         app.router.add_get("/fhir/{type}/{id}", self._search)
         self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=15)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, host, port, backlog=MAX_OPEN)
-        await site.start()
-        found: int = self._runner.addresses[0][1]
+        server = self._runner.server
+        if server is None:
+            raise RuntimeError("the runner is set up")
+        self._listener = await asyncio.get_running_loop().create_server(
+            lambda: _Arrival(server), host, port, backlog=MAX_OPEN
+        )
+        found: int = self._listener.sockets[0].getsockname()[1]
         return found
 
     async def stop(self) -> None:
         """Close all connections."""
+        if self._listener is not None:
+            self._listener.close()
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -154,6 +166,34 @@ class RecordsServer:
             # The same answer for what is not there and for what no consent covers.
             raise AccessDenied(f"no consent of this session covers {kind}/{id}")
         return _json(page[0])
+
+
+class _Arrival(asyncio.Protocol):
+    """A new connection: handed to the web server, or closed if there are too many."""
+
+    def __init__(self, server: web.Server) -> None:
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        if not isinstance(transport, asyncio.Transport) or self._is_full(_peer(transport)):
+            transport.close()
+            return
+        handler = self._server()
+        transport.set_protocol(handler)
+        handler.connection_made(transport)
+        # A silent connection has its place no longer than this.
+        asyncio.get_running_loop().call_later(CONNECTION_SECONDS, handler.force_close)
+
+    def _is_full(self, address: str) -> bool:
+        open_ones = self._server.connections
+        of_address = sum(_peer(each.transport) == address for each in open_ones)
+        is_local = address in ("127.0.0.1", "::1")
+        return len(open_ones) >= MAX_CONNECTIONS or (not is_local and of_address >= MAX_OF_ADDRESS)
+
+
+def _peer(transport: asyncio.BaseTransport | None) -> str:
+    name = None if transport is None else transport.get_extra_info("peername")
+    return str(name[0]) if name else ""
 
 
 def _bundle(request: web.Request, search: Search, page: list[Resource], total: int) -> Resource:

@@ -83,20 +83,23 @@ def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: obje
 @click.option("--emergency", metavar="VAULT", help="The patient; without a consent, logged so.")
 @click.option("--keep", is_flag=True, help="Store the records in the own vault, too.")
 @vault_options
+@connection_options
 def open_(
     words: tuple[str, ...], custodian: str, purpose: str, emergency: str | None, keep: bool,
-    **options: object,
+    url: str, timeout: float, **options: object,
 ) -> None:  # fmt: skip
     """Read a patient's records from a custodian, under a consent, and print them as a Bundle.
 
-    The custodian's promise that the access is logged is checked, and kept in the vault.
+    The custodian's promise that the access is logged is checked, also on the chain if a node
+    answers, and kept in the vault.
     """
     from btt_chain.records import library
     from btt_chain.records.accesses import LoggedAccess
     from btt_chain.records.canonical import canonical
     from btt_chain.records.documents import read_document
     from btt_chain.records.grants import EMERGENCY
-    from btt_chain.records.shapes import items, objects
+    from btt_chain.records.remote import ensure_promised
+    from btt_chain.records.shapes import items, objects, octets
     from btt_chain.records.signed_grants import SignedGrant
 
     if len(words) != (1 if emergency else 2):
@@ -113,8 +116,12 @@ def open_(
         async with open_custodian(custodian, vault) as remote:
             answer = await remote.ask("access", body)
         logged = LoggedAccess.from_document(answer["access"])
-        if not logged.is_promised(remote.facts.promise_key, remote.facts.chain):
-            raise Refused("the custodian gave no valid promise: report it to the patient")
+        ensure_promised(logged, remote.facts, octets(answer, "request", 32), vault.id)
+        problem = await _problem_on_chain(logged, url, timeout)
+        if problem is not None and not emergency:
+            raise Refused(f"{problem}: report it to the patient")
+        if problem is not None:
+            show.note(problem)
         library.store_access(vault, logged, f"{logged.access.purpose} {words[-1]}")
         found = [objects(each) for each in items(answer["resources"])]
         if keep:
@@ -233,6 +240,21 @@ async def _verify(vault: Vault, custodian: str, url: str, timeout: float) -> dic
                     counts["invalid"] += 1
     vault.update(changed)
     return counts
+
+
+async def _problem_on_chain(logged: LoggedAccess, url: str, timeout: float) -> str | None:
+    """Return why a promise is worth nothing on the chain; None if it is, or no node answers."""
+    from btt_chain.client.errors import ClientError
+    from btt_chain.records.chain import NodeRecords
+    from btt_chain.records.remote import promise_problem
+    from cli.common.session import open_chain
+
+    try:
+        async with open_chain(url, timeout) as chain:
+            return await promise_problem(NodeRecords(chain), logged)
+    except ClientError as error:
+        show.note(f"the promise was not checked on the chain: {error}")
+        return None
 
 
 # ---- logs

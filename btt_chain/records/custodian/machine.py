@@ -29,6 +29,7 @@ MAX_ASKED: Final = 4
 MAX_WAITING: Final = 256
 """Accesses that wait for an answer of the node."""
 MAX_SESSIONS: Final = 1_024
+MAX_SESSIONS_OF_CONSENT: Final = 16
 SESSION_MS: Final = 15 * 60 * 1_000
 """Longest life of a session."""
 
@@ -233,10 +234,16 @@ class Machine:
         problem = self._problem(now_ms)
         if problem is not None or self.view is None:
             return [Refuse(id, problem or STALE)]
-        if len(self.waiting) >= MAX_WAITING or len(self.sessions) >= MAX_SESSIONS:
+        opens = waiting.opens_until_ms is not None
+        if len(self.waiting) >= MAX_WAITING or (opens and self._is_full(waiting.handle)):
             return [Refuse(id, BUSY)]
         self.waiting[id] = waiting
         return [Check(waiting.handle, self.view)]
+
+    def _is_full(self, handle: bytes) -> bool:
+        """Return True if no further session may open under a consent; accesses still may."""
+        mine = sum(each.handle == handle for each in self.sessions.values())
+        return mine >= MAX_SESSIONS_OF_CONSENT or len(self.sessions) >= MAX_SESSIONS
 
     def _on_checked(self, event: Checked) -> list[Action]:
         if event.revoked_at_best or event.revoked_at_final:

@@ -36,7 +36,7 @@ from btt_chain.records.custodian.batches import Kind
 from btt_chain.records.custodian.deciding import Deciding
 from btt_chain.records.custodian.ledger import Ledger
 from btt_chain.records.custodian.machine import MAX_AGE_MS, NO_SESSION, SESSION_MS
-from btt_chain.records.documents import Json, Resource, parse
+from btt_chain.records.documents import MAX_BYTES, Json, Resource, parse
 from btt_chain.records.errors import AccessDenied, RecordsError
 from btt_chain.records.grants import EMERGENCY, Grant
 from btt_chain.records.keys import VaultId, new_secret
@@ -56,6 +56,8 @@ EMERGENCY_READERS: Final = "emergency"
 REFUSED: Final = "refused"
 MAX_ANCHORS: Final = 1_000
 """Leaves in one question."""
+MAX_QUESTION: Final = 1 << 20
+"""Bytes of a message of a vault that is no patient: only patients deposit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,10 @@ class Custodian:
         self._reads: dict[str, int] = {}
         self._adopted: set[str] = set()
         """Leaves of records that are in the ledger."""
+        self._readers: dict[str, str] = {}
+        """Readers of the accesses that were opened, by entry."""
+        self._answered = {each.logical for each in vault.entries(library.ACCESS)}
+        """Requests with a promise. A second one, after a restart, would prove a double answer."""
 
     @property
     def promise_key(self) -> bytes:
@@ -132,7 +138,9 @@ class Custodian:
 
     async def answer(self, sealed: bytes) -> bytes:
         """Answer a message; a refusal is an answer, too. Raises BadMessage if it does not open."""
-        message = receive(sealed, self.vault.keys, self._chain.genesis, self._now_ms())
+        message = receive(
+            sealed, self.vault.keys, self._chain.genesis, self._now_ms(), limit=self._limit
+        )
         self._seen.take(message, self._now_ms())
         kinds = {"deposit": self._deposit, "access": self._access, "session": self._open_session,
                  "log": self._log, "anchors": self._anchors}  # fmt: skip
@@ -175,7 +183,7 @@ class Custodian:
     # ---- kinds of messages
 
     async def _deposit(self, message: Message) -> Resource:
-        if str(message.sender) not in self._facts(PATIENTS):
+        if not self._is_patient(message.sender):
             raise AccessDenied(
                 "this vault is no patient of the custodian: `btt-chain records admit` adds it"
             )
@@ -245,8 +253,8 @@ class Custodian:
     async def _log(self, message: Message) -> Resource:
         found: list[Json] = []
         for entry in self.vault.entries(library.ACCESS):
-            logged = library.read_access(self.vault, entry)
-            if message.sender in (logged.access.patient, logged.access.reader):
+            if self._is_party(message.sender, entry):
+                logged = library.read_access(self.vault, entry)
                 anchor = self._anchoring.proof(Kind.ACCESSES, logged.leaf)
                 found.append({"access": logged.document(), "anchor": anchor})
         return {"entries": found}
@@ -270,6 +278,9 @@ class Custodian:
         reason = grant.refusal(reader, self.vault.id, purpose, now)
         if reason is not None:
             raise AccessDenied(reason)
+        # Anyone can sign consents of a new vault: they are not stored.
+        if grant.patient != self.vault.id and not self._is_patient(grant.patient):
+            raise AccessDenied("the custodian has no such patient")
 
     def _reading(
         self, reader: VaultId, grant: Grant, handle: H256, purpose: str, search: Search,
@@ -302,6 +313,9 @@ class Custodian:
 
     def _record(self, reading: _Reading, page: Sequence[Resource], request: H256) -> LoggedAccess:
         """Record an access, and promise that it will be in the log."""
+        if request.hex() in self._answered:
+            raise AccessDenied("the request was answered before")
+        self._answered.add(request.hex())
         references = tuple(f"{each['resourceType']}/{each['id']}" for each in page)
         entry = Access(
             request, reading.patient, reading.reader, self.vault.id, reading.purpose,
@@ -314,7 +328,8 @@ class Custodian:
             PROMISE_CONTEXT, H256(self._chain.genesis), self.account, request, leaf, u32(epoch)
         )
         logged = LoggedAccess(entry, salt, sign(promise, self.vault.keys.promise_seed))
-        library.store_access(self.vault, logged, f"{reading.purpose} {reading.search.text}")
+        title = f"{reading.purpose} {reading.search.text}"
+        self._readers[library.store_access(self.vault, logged, title).id] = str(reading.reader)
         return logged
 
     # ---- internals
@@ -323,6 +338,19 @@ class Custodian:
         """Store a grant, and put its leaf into the next root of consents."""
         library.store_grant(self.vault, signed, self._now_ms(), "consent")
         self._anchoring.add(Kind.CONSENTS, signed.leaf)
+
+    def _is_patient(self, who: VaultId) -> bool:
+        return str(who) in self._facts(PATIENTS)
+
+    def _limit(self, sender: VaultId) -> int:
+        return MAX_BYTES if self._is_patient(sender) else MAX_QUESTION
+
+    def _is_party(self, who: VaultId, entry: Entry) -> bool:
+        """Return True if a vault is the patient or the reader of an access, opened once."""
+        if entry.id not in self._readers:
+            access = library.read_access(self.vault, entry).access
+            self._readers[entry.id] = str(access.reader)
+        return str(who) in (entry.subject, self._readers[entry.id])
 
     def _forget(self, session: str) -> None:
         self._sessions.pop(session, None)

@@ -16,24 +16,38 @@ from fhirclient.models.capabilitystatement import CapabilityStatement
 from fhirclient.server import FHIRPermissionDeniedException, FHIRServer, FHIRUnauthorizedException
 from requests import HTTPError
 
-from btt_chain.primitives.access_promise import is_signed
+from btt_chain.primitives.access_promise import AccessPromise, is_signed, sign
+from btt_chain.primitives.account import AccountId
 from btt_chain.records import library
 from btt_chain.records.accesses import LoggedAccess, Status
 from btt_chain.records.canonical import canonical
 from btt_chain.records.custodian.batches import Batch, Kind
 from btt_chain.records.custodian.ledger import Ledger
 from btt_chain.records.custodian.machine import MAX_AGE_MS, REVOKED, STALE
-from btt_chain.records.custodian.service import EMERGENCY_READERS, PATIENTS, Custodian
+from btt_chain.records.custodian.service import (
+    EMERGENCY_READERS,
+    MAX_QUESTION,
+    PATIENTS,
+    Custodian,
+)
 from btt_chain.records.documents import Resource, parse
 from btt_chain.records.errors import AccessDenied, VaultError
 from btt_chain.records.keys import VaultKeys
 from btt_chain.records.messages import WINDOW_MS, BadMessage, receive, send
-from btt_chain.records.remote import RemoteCustodian, anchor_of, check_log, is_anchored
+from btt_chain.records.remote import (
+    RemoteCustodian,
+    anchor_of,
+    check_log,
+    ensure_promised,
+    is_anchored,
+    promise_problem,
+)
 from btt_chain.records.searching import BadSearch, Search
 from btt_chain.records.server import RecordsServer
 from btt_chain.records.shapes import items, member, objects
 from btt_chain.records.signed_grants import SignedGrant, sign_grant
 from btt_chain.records.vault.store import Vault
+from btt_chain.scale import u32
 from support.records import NOW_MS, grant, new_vault, records_of_a_patient
 from support.records_chain import GENESIS, HOUR_MS, MemoryChain
 
@@ -78,6 +92,11 @@ class Hospital:
     def grant(self, scopes: str = "patient/Observation.rs?category=laboratory") -> SignedGrant:
         wanted = grant(self.patient.id, self.reader.id, self.vault.id, scopes)
         return sign_grant(wanted, self.patient)[0]
+
+
+def restarted(hospital: Hospital) -> Custodian:
+    """The custodian's program, begun again over the same files."""
+    return Custodian(hospital.vault, hospital.ledger, hospital.chain, ACCOUNT, hospital.now_ms)
 
 
 @asynccontextmanager
@@ -267,6 +286,109 @@ async def test_the_patients_log_has_all_accesses_and_finds_omissions(hospital: H
     assert items((await other.ask("log", {}))["entries"]) == []
 
 
+async def test_promises_that_cannot_be_demanded_are_refused(hospital: Hospital) -> None:
+    reader, patient = (
+        await hospital.client(hospital.reader),
+        await hospital.client(hospital.patient),
+    )
+    answer = await reader.ask("access", ask(hospital.grant()))
+    logged = LoggedAccess.from_document(answer["access"])
+    request, who, given = logged.access.request, hospital.reader.id, logged.promise.promise
+    ensure_promised(logged, reader.facts, request, who)
+    assert await promise_problem(hospital.chain, logged) is None
+
+    def promised(wrong: AccessPromise) -> LoggedAccess:
+        return replace(logged, promise=sign(wrong, hospital.vault.keys.promise_seed))
+
+    # Of another account, to another request, or about another reader.
+    for each, of, by in (
+        (promised(replace(given, custodian=AccountId(bytes(32)))), request, who),
+        (logged, bytes(32), who),
+        (logged, request, hospital.patient.id),
+    ):
+        with pytest.raises(AccessDenied, match="report it"):
+            ensure_promised(each, reader.facts, of, by)
+    # For an epoch that is far away: the chain takes no demand before it, and the log says so.
+    late = promised(replace(given, epoch=u32(2**31)))
+    ensure_promised(late, reader.facts, request, who)
+    assert "later epoch" in str(await promise_problem(hospital.chain, late))
+    (row,) = await check_log(hospital.chain, patient.facts, [], [late])
+    assert row.status is Status.UNPROMISED
+    hospital.chain.key = bytes(32)
+    assert "not registered" in str(await promise_problem(hospital.chain, logged))
+
+
+async def test_a_leaf_below_another_root_than_the_promised_one_is_not_anchored(
+    hospital: Hospital,
+) -> None:
+    reader, patient = (
+        await hospital.client(hospital.reader),
+        await hospital.client(hospital.patient),
+    )
+    await reader.ask("access", ask(hospital.grant()))
+    await hospital.advance()
+    (entry,) = items((await patient.ask("log", {}))["entries"])
+    anchor = objects(member(entry, "anchor"))
+    for wrong in ({"kind": "records"}, {"custodian": "00" * 32}, {"epoch": 2**31}):
+        shown: Resource = {**objects(entry), "anchor": {**anchor, **wrong}}
+        (row,) = await check_log(hospital.chain, patient.facts, [shown], [])
+        assert row.status is Status.PENDING
+
+
+async def test_a_request_gets_one_promise_also_after_a_restart(hospital: Hospital) -> None:
+    body = ask(hospital.grant())
+    for kind in ("access", "session"):
+        sealed, _ = send(hospital.reader, hospital.vault.id, GENESIS, kind, body, hospital.now_ms())
+        tokens: list[str] = []
+        for is_first in (True, False):
+            custodian = hospital.custodian if is_first else restarted(hospital)
+            await custodian.poll()
+            raw = await custodian.answer(sealed)
+            found = receive(raw, hospital.reader, GENESIS, hospital.now_ms())
+            if kind == "access":
+                assert (found.kind == "access-answer") == is_first
+                continue
+            tokens.append(str(found.body["access_token"]))
+            search = Search.parse("Observation")
+            if is_first:
+                await custodian.read(tokens[-1], search)
+            else:
+                with pytest.raises(AccessDenied, match="answered before"):
+                    await custodian.read(tokens[-1], search)
+    requests = [each.logical for each in hospital.vault.entries(library.ACCESS)]
+    assert len(requests) == len(set(requests)) == 2
+
+
+async def test_consents_of_unknown_patients_leave_nothing(hospital: Hospital) -> None:
+    unknown, reader = VaultKeys.generate(), await hospital.client(hospital.reader)
+    signed, _ = sign_grant(grant(unknown.id, hospital.reader.id), unknown)
+    before = len(hospital.vault.entries())
+    for kind in ("access", "session"):
+        with pytest.raises(AccessDenied, match="no such patient"):
+            await reader.ask(kind, ask(signed))
+    assert len(hospital.vault.entries()) == before
+
+
+async def test_messages_are_checked_before_they_are_parsed(
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from btt_chain.records import messages
+
+    monkeypatch.setattr(messages, "parse", None)
+    body: Resource = {"x": "y" * MAX_QUESTION}
+    large = send(hospital.reader, hospital.vault.id, GENESIS, "log", body, hospital.now_ms())[0]
+    with pytest.raises(BadMessage, match="at most"):
+        await hospital.custodian.answer(large)
+    forged = (
+        bytes(64)
+        + b'{"body":'
+        + b"[" * 10**6
+        + b',"from":"%s"}' % str(hospital.patient.id).encode()
+    )
+    with pytest.raises(BadMessage, match="not signed"):
+        await hospital.custodian.answer(hospital.vault.id.wrap(forged))
+
+
 async def test_messages_are_for_one_recipient_once_and_now(hospital: Hospital) -> None:
     now, keys = hospital.now_ms(), hospital.reader
     sealed, _ = send(keys, hospital.vault.id, GENESIS, "log", {}, now)
@@ -349,6 +471,25 @@ async def test_a_session_ends_with_the_revocation_of_its_consent(hospital: Hospi
     await hospital.block(signed.handle)
     with pytest.raises(FHIRUnauthorizedException):
         await fetch(server, "Patient")
+
+
+async def test_silent_connections_are_few_and_end(
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from btt_chain.records import server as module
+
+    monkeypatch.setattr(module, "CONNECTION_SECONDS", 0.3)
+    monkeypatch.setattr(module, "MAX_CONNECTIONS", 4)
+    port = int(hospital.url.rpartition(":")[2])
+    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+    await asyncio.sleep(0.05)
+    for reader, writer in (await asyncio.open_connection("127.0.0.1", port), *silent):
+        assert await asyncio.wait_for(reader.read(), 20) == b""
+        writer.close()
+    async with (
+        aiohttp.ClientSession() as client, client.get(hospital.url + "/custodian") as answer,
+    ):  # fmt: skip
+        assert answer.status == 200
 
 
 async def test_the_server_is_bounded(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from btt_chain.records.custodian.machine import (
     CONTRADICTED,
     MAX_AGE_MS,
     MAX_ASKED,
+    MAX_SESSIONS_OF_CONSENT,
     MAX_WAITING,
     NO_SESSION,
     REVOKED,
@@ -188,6 +189,17 @@ def test_what_waits_is_bounded() -> None:
     for number in range(MAX_WAITING):
         machine.on(wanted(str(number)))
     assert machine.on(wanted("more")) == [Refuse("more", BUSY)]
+
+
+def test_sessions_of_one_consent_leave_room_for_others() -> None:
+    machine = ready(at := view(9, 7))
+    for number in range(MAX_SESSIONS_OF_CONSENT):
+        machine.on(SessionWanted(str(number), HANDLE, NOW + 10**9, NOW))
+    machine.on(checked(at))
+    assert machine.on(SessionWanted("more", HANDLE, NOW + 10**9, NOW)) == [Refuse("more", BUSY)]
+    assert machine.on(wanted()) == [Check(HANDLE, at)]
+    other = bytes(32)
+    assert machine.on(SessionWanted("b", other, NOW + 10**9, NOW)) == [Check(other, at)]
 
 
 # ---- random chains
