@@ -4,9 +4,12 @@
     auditor   `examine`  -> Finding: passed, or the index of a wrong leaf, or not opened
 
 Selected are indices of the padded tree. An index of padding stands for the next leaf that has
-points, so
-that padding takes nothing from the sample. Opened are the selected leaves, and all leaves with the
-tags of the first two: the table shows how many these are.
+points, so that padding takes nothing from the sample. Opened are the selected leaves, and all
+leaves with the tags of the first two: the table shows how many these are.
+
+A leaf is wrong only if that follows from what the month's commitment binds: tree, table and hashes.
+What does not fit the commitment is not opened. Both count against the facility, but a facility
+cannot show one auditor what makes the finding "wrong", and the next one what refutes it.
 """
 
 from __future__ import annotations
@@ -128,6 +131,10 @@ class _Wrong(Exception):
         self.index = index
 
 
+class _Unopened(Exception):
+    """The opened content is not bound by the commitment."""
+
+
 def disclose(evidence: MonthEvidence, statements: Mapping[H256, bytes], seed: bytes) -> Disclosure:
     """Return what the seed of a round makes a facility open; statements are by leaf."""
     rows = rows_of(evidence.table)
@@ -202,6 +209,8 @@ def examine(disclosure: Disclosure, committed: Committed, place: Place, terms: T
         _check_counters([opened[index] for index in needed])
     except _Wrong as wrong:
         return Finding(Result.FAIL, str(wrong), wrong.index)
+    except _Unopened as error:
+        return Finding(Result.NOT_OPENED, str(error))
     return Finding(Result.PASS, f"{len(needed)} leaves are right")
 
 
@@ -228,15 +237,16 @@ def _check_leaf(
     index, leaf = int(opened.index), opened.leaf
     leaves = len(disclosure.table) // ROW_LENGTH
     if not verify(disclosure.tree_root, index, leaves, leaf.hash, opened.path):
-        raise _Wrong(index, "the leaf is not in the tree")
+        raise _Unopened(f"what is opened as leaf {index} is not in the tree")
     if row.points != leaf.points:
         raise _Wrong(index, "the table has other points than the leaf")
     if row.mark != mark_of(disclosure.month_key, leaf.tag):
-        raise _Wrong(index, "the table has another tag than the leaf")
+        # Or the month's key is another one: the commitment does not bind it.
+        raise _Unopened(f"the table has another tag than leaf {index}")
     if activities.month_of(int(leaf.day)) != place.month:
         raise _Wrong(index, "the day of the activity is outside of the month")
     if hashlib.sha256(opened.statement).digest() != leaf.evidence:
-        raise _Wrong(index, "the evidence is not that of the leaf")
+        raise _Unopened(f"the evidence is not that of leaf {index}")
     try:
         statement = Statement.decode(opened.statement)
     except Damaged as error:

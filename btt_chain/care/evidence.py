@@ -154,7 +154,10 @@ class Statement:
     device: DeviceProof | None = None
 
     def encode(self) -> bytes:
-        """Return the canonical bytes, whose hash is in the leaf."""
+        """Return the canonical bytes, whose hash is in the leaf.
+
+        ValueError for a number that is not finite, or text that is no Unicode.
+        """
         fields: dict[str, object] = {
             "kind": self.kind,
             "quality_ppm": self.quality_ppm,
@@ -185,9 +188,11 @@ class Statement:
                     bytes.fromhex(device["signature"]),
                 ),
             )
+            # JSON in Python reads numbers and letters that it does not write.
+            encoded = made.encode()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Damaged(f"a statement cannot be read: {type(error).__name__}") from None
-        if made.encode() != raw:
+        if encoded != raw:
             raise Damaged("a statement is not in its canonical form")
         return made
 
