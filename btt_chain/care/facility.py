@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ from typing import Annotated, Final, NamedTuple, Self
 from btt_chain.care import activities, blind
 from btt_chain.care.auditing import Disclosure, disclose
 from btt_chain.care.blind import PrivateKey, PublicKey
-from btt_chain.care.errors import Refusal
+from btt_chain.care.errors import Damaged, Refusal
 from btt_chain.care.evidence import (
     Bytes32,
     Leaf,
@@ -161,17 +161,29 @@ class FacilityFolder:
 
     # ---- activities
 
-    def confirm(self, activity: Activity, rule: ActivityRule, url: str = "") -> Claim:
+    def confirm(
+        self,
+        activity: Activity,
+        rule: ActivityRule,
+        url: str = "",
+        *,
+        right: int | None = None,
+        deliver: Callable[[Claim], None] = lambda _: None,
+    ) -> Claim:
         """Record a confirmed activity and return the claim to its points.
 
+        `right` is the facility's right of the month on the chain: one point more, and the month
+        cannot be closed. `deliver` gets the claim before it is recorded, so that a crash leaves no
+        activity whose claim is lost.
+
         Raises Refusal if the rule gives no points for it now: caps, cooldown, kind of evidence, a
-        device that is not registered, a counter that was used.
+        device that is not registered, a counter that was used; or if the right is used up.
         """
         patient = activity.patient.strip()
         if not 0 < len(patient) <= MAX_PATIENT:
             raise Refusal(f"a patient's name or number has 1 to {MAX_PATIENT} characters")
         month = activities.month_of(activity.day)
-        statement = activity.statement.encode()
+        statement = _encoded(activity.statement)
         if _names(statement.decode(), patient):
             raise Refusal("the evidence names the patient: auditors must not read it")
         points = activities.points_of(rule, activity.statement.kind, activity.statement.quality_ppm)
@@ -185,6 +197,10 @@ class FacilityFolder:
             ]
             activities.check(rule, activity.day, earlier)
             self._use_device(activity.statement)
+            if right is not None and (left := right - self.points(month)) < points:
+                raise Refusal(
+                    f"the activity gives {points} points, and {left} of month {month} are left"
+                )
             leaf = Leaf(
                 salt=secrets.token_bytes(32),
                 rule=u16(activity.rule_id),
@@ -195,9 +211,11 @@ class FacilityFolder:
             )
             record = ActivityRecord(patient, leaf, statement, activity.statement.kind)
             self._vault.put("activity", code, ACTIVITY.encode(record), month=month, group=group)
-            claim = ClaimRecord(u32(month), u32(points), b"", [])
-            self._vault.put("claim", code, CLAIM.encode(claim), month=month)
-        return Claim(self._genesis, self._facility, month, points, code, url)
+            kept = ClaimRecord(u32(month), u32(points), b"", [])
+            self._vault.put("claim", code, CLAIM.encode(kept), month=month)
+            claim = Claim(self._genesis, self._facility, month, points, code, url)
+            deliver(claim)
+        return claim
 
     def sign(self, request: Request) -> Answer:
         """Sign the blinded messages of a request. Raises Refusal.
@@ -327,6 +345,18 @@ class FacilityFolder:
             raise Refusal(f"counter {proof.counter} of the device was used before")
         device.counter = u64(proof.counter)
         self._vault.put("device", proof.key, DEVICE.encode(device))
+
+
+def _encoded(statement: Statement) -> bytes:
+    """Return the bytes of a statement. Refusal if an auditor could not read them."""
+    try:
+        raw = statement.encode()
+        Statement.decode(raw)
+    except (ValueError, RecursionError):
+        raise Refusal("the evidence has a number or a letter that JSON does not have") from None
+    except Damaged as error:
+        raise Refusal(f"auditors could not read the evidence: {error}") from None
+    return raw
 
 
 def _names(text: str, patient: str) -> bool:

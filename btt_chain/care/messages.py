@@ -173,7 +173,10 @@ class _Fields:
 def _hex(value: object, length: int, what: str = "a row") -> bytes:
     if isinstance(value, str) and len(value) == 2 * length:
         try:
-            return bytes.fromhex(value)
+            found = bytes.fromhex(value)
         except ValueError:
-            pass
+            found = b""
+        # Python skips spaces between digits.
+        if len(found) == length:
+            return found
     raise Refusal(f"{what} is not {length} bytes in hex")

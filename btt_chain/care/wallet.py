@@ -140,6 +140,13 @@ class Wallet:
         if raw is not None:
             batch = BATCH.decode_all(raw)
             return self._request_of(claim, [self._kept(id) for id in batch.vouchers])
+        if claim.month > calendar.month(now):
+            raise Refusal(
+                f"month {claim.month} has not begun: a facility could mark you by a month of your "
+                "own"
+            )
+        if claim.points > MAX_VOUCHERS * Denomination.Hundred.points:
+            raise Refusal(f"the claim needs more than {MAX_VOUCHERS} vouchers")
         denominations = denominate(claim.points)
         if len(denominations) > MAX_VOUCHERS:
             raise Refusal(f"the claim needs more than {MAX_VOUCHERS} vouchers")

@@ -65,16 +65,16 @@ def written(path: Path, text: str | bytes) -> None:
 
 @contextmanager
 def new_file(path: Path) -> Iterator[None]:
-    """Make an empty file that only its owner may read; it is removed if its content fails."""
+    """Make an empty file that only its owner may read; it is removed if it stays empty."""
     try:
         path.touch(mode=OUT_MODE, exist_ok=False)
     except FileExistsError:
         raise Refused(f"{path} exists: its claim would be lost; name another file") from None
     try:
         yield
-    except BaseException:
-        path.unlink()
-        raise
+    finally:
+        if not path.stat().st_size:
+            path.unlink()
 
 
 @examples("btt-chain facility rules")
@@ -225,6 +225,7 @@ def issue(
     The patient's name stays in the folder, encrypted, for caps and cooldowns. Who has the claim
     has the points: give it to the patient only.
     """
+    from btt_chain.care.activities import month_of
     from btt_chain.care.evidence import Statement
     from btt_chain.care.facility import Activity
     from cli.common.session import run
@@ -237,9 +238,13 @@ def issue(
             found = await rule_of(chain, rule)
             day = (await calendar_of(chain)).day(await slot_of(chain))
             owner = account_id(who, chain.chain.metadata.prefix)
+            view = await epoch_of(chain, owner, month_of(day))
             with facility_folder(base_path, secret, chain.genesis, owner) as folder:
-                activity = Activity(patient, rule, day, statement)
-                return folder.confirm(activity, found, serve_url)
+                return folder.confirm(
+                    Activity(patient, rule, day, statement), found, serve_url,
+                    right=0 if view is None else int(view.right),
+                    deliver=lambda claim: written(out, claim.encode()),
+                )  # fmt: skip
 
     if serve_url:
         from btt_chain.care.fetch import checked_url
@@ -249,7 +254,6 @@ def issue(
     # Before anything is recorded: the points of a lost claim cannot be issued again.
     with new_file(out):
         claim = run(work())
-        written(out, claim.encode())
     if as_json:
         show.document({"month": claim.month, "points": claim.points, "claim": str(out)})
     else:
@@ -339,14 +343,13 @@ def close(
             if number >= int((await current(chain)).month):
                 raise Refused(f"month {number} is not over yet")
             who = AccountId(sender.pair.account_id)
+            # An activity that is recorded after the root is computed would be missing under it.
             with facility_folder(base_path, secret, chain.genesis, who) as folder:
-                closing = folder.closing(number)
+                closing = folder.closing(number) if sender.is_dry_run else folder.close(number)
             done = await sender.submit(
                 chain, "Incentives", "close_month", month=u32(number), root=closing.root,
                 leaves=u32(closing.leaves), points=u64(closing.points),
             )  # fmt: skip
-            with facility_folder(base_path, secret, chain.genesis, who) as folder:
-                folder.close(number)
             return number, closing, done.block.hex()
 
     number, closing, block = run(work())

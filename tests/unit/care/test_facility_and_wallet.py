@@ -222,6 +222,56 @@ def test_evidence_never_names_its_patient(clinic: FacilityFolder) -> None:
         clinic.confirm(activity(" "), rule())
 
 
+@pytest.mark.parametrize(
+    "document", [{"steps": float("nan")}, {"note": "\ud800"}, {"scan": "0" * (64 << 10)}]
+)
+def test_evidence_that_no_auditor_could_read_is_refused(
+    clinic: FacilityFolder, document: dict[str, object]
+) -> None:
+    """It would fail the audit of the whole month."""
+    clinic.make_keys(MONTH)
+    with pytest.raises(Refusal, match="evidence"):
+        clinic.confirm(Activity("Li Wei", 3, 65, Statement("provider", 1, document)), rule())
+
+
+def test_a_facility_issues_no_more_points_than_its_right(clinic: FacilityFolder) -> None:
+    """With one point more the month could not be closed, and all its vouchers were lost."""
+    clinic.make_keys(MONTH)
+    clinic.confirm(activity(), rule(base=40), right=50)
+    with pytest.raises(Refusal, match=f"11 points, and 10 of month {MONTH} are left"):
+        clinic.confirm(activity("Li Na"), rule(base=11), right=50)
+    clinic.confirm(activity("Li Na"), rule(base=10), right=50)
+    assert clinic.points(MONTH) == 50
+
+
+def test_a_claim_is_written_before_its_activity_is_recorded(clinic: FacilityFolder) -> None:
+    """A crash between the two leaves no activity whose claim is lost."""
+    clinic.make_keys(MONTH)
+
+    def full_disk(_: Claim) -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"):
+        clinic.confirm(activity(), rule(), deliver=full_disk)
+    assert not clinic.points(MONTH)
+    found: list[Claim] = []
+    assert clinic.confirm(activity(), rule(), deliver=found.append) == found[0]
+
+
+def test_a_wallet_refuses_a_claim_that_would_mark_or_flood_it(
+    clinic: FacilityFolder, wallet: Wallet
+) -> None:
+    """C5 by months: one that has not begun is a set of keys for one patient."""
+    keys = clinic.make_keys(MONTH)
+    claim = clinic.confirm(activity(), rule())
+    ahead = Claim(claim.genesis, claim.facility, MONTH + 1, 40, claim.code)
+    with pytest.raises(Refusal, match="has not begun"):
+        wallet.request(ahead, keys, CALENDAR, NOW)
+    flood = Claim(claim.genesis, claim.facility, MONTH, (1 << 32) - 1, claim.code)
+    with pytest.raises(Refusal, match="more than 1024 vouchers"):
+        wallet.request(flood, keys, CALENDAR, NOW)
+
+
 def test_a_closed_month_takes_no_more_activities_and_closes_to_one_root(
     clinic: FacilityFolder,
 ) -> None:
@@ -276,6 +326,7 @@ def test_a_folder_opens_only_with_its_secret_for_its_owner(tmp_path: Path) -> No
     ["", "[]", "{}", '{"version": 2}', "[" * 9_000, '{"version": 1, "code": "zz", "wanted": [1]}',
      '{"version": 1, "code": "%s", "wanted": [[4, "00"]]}' % ("00" * 32),
      '{"version": 1, "code": "%s", "wanted": [[true, "00"]]}' % ("00" * 32),
+     '{"version": 1, "code": "%s", "wanted": [[0, "' % ("00" * 32) + " " * 512 + '"]]}',
      '{"version": 1, "signed": []}', '{"version": 1, "signed": [1]}', "0" * (1 << 20) + "0"],
 )  # fmt: skip
 def test_messages_that_are_malformed_are_refused_with_words(text: str) -> None:
