@@ -4,10 +4,10 @@
     GET  /audit/<month>/<account>    what is sealed to an auditor
 
 Every input is bounded before it is read: bodies have 1 MiB, a request 20 s, a connection 60 s.
-There are 64 connections at once; an address makes 4 requests a second and 16 at once. One request
-is signed at a time, in a thread of its own. Only the reason of a refusal is answered; nothing is
-logged about callers. TLS, and an address without a patient's name in its logs, are the work of the
-proxy in front of it.
+There are 64 connections at once; an address makes 4 requests a second and 16 at once. One thread
+reads and writes the folder: one request is signed at a time, also if its caller is gone. Only
+the reason of a refusal is answered; nothing is logged about callers. TLS, and an address without a
+patient's name in its logs, are the work of the proxy in front of it.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ import asyncio
 import re
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from aiohttp import web
 
@@ -29,6 +30,8 @@ MAX_CONNECTIONS: Final = 64
 REQUEST_SECONDS: Final = 20.0
 CONNECTION_SECONDS = 60.0
 """Maximum seconds of a connection, with all its requests."""
+LOOKS: Final = 60
+"""Number of times in that period that connections are looked at."""
 RATE: Final = 4.0
 BURST: Final = 16.0
 MAX_ADDRESSES: Final = 4_096
@@ -36,6 +39,9 @@ MAX_ADDRESSES: Final = 4_096
 HEADERS: Final = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _MONTH: Final = re.compile("[0-9]{1,9}")
 _ACCOUNT: Final = re.compile("[0-9a-f]{64}")
+
+
+Result = TypeVar("Result")
 
 
 class Signer(Protocol):
@@ -69,10 +75,10 @@ class Gate:
 class Endpoint:
     """The handlers of one facility."""
 
-    def __init__(self, signer: Signer, gate: Gate) -> None:
+    def __init__(self, signer: Signer, gate: Gate, worker: ThreadPoolExecutor) -> None:
         self._signer = signer
         self._gate = gate
-        self._signing = asyncio.Lock()
+        self._worker = worker
 
     def app(self) -> web.Application:
         """Return the application."""
@@ -106,18 +112,22 @@ class Endpoint:
     async def _sign(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         asked = Request.decode(body)
-        async with self._signing:
-            answer = await asyncio.to_thread(self._signer.sign, asked)
+        answer = await self._in_order(lambda: self._signer.sign(asked))
         return web.Response(text=answer.encode(), content_type="application/json", headers=HEADERS)
 
     async def _opening(self, request: web.Request) -> web.StreamResponse:
         month, account = request.match_info["month"], request.match_info["account"]
         if not _MONTH.fullmatch(month) or not _ACCOUNT.fullmatch(account):
             raise Refusal("write the month as a number and the account as 64 hex digits")
-        sealed = await asyncio.to_thread(self._signer.opening, int(month), bytes.fromhex(account))
+        place = int(month), bytes.fromhex(account)
+        sealed = await self._in_order(lambda: self._signer.opening(*place))
         if sealed is None:
             return _refused(404, "nothing is sealed to this auditor")
         return web.Response(body=sealed, content_type="application/octet-stream", headers=HEADERS)
+
+    async def _in_order(self, work: Callable[[], Result]) -> Result:
+        """Return the result of some work in the thread; one whose caller gave up is not begun."""
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
 
 @asynccontextmanager
@@ -125,7 +135,8 @@ async def serving(
     signer: Signer, host: str, port: int, clock: Callable[[], float]
 ) -> AsyncIterator[tuple[str, int]]:
     """Serve on an address; yield it with its port (0 takes a free one). CareError if taken."""
-    app = Endpoint(signer, Gate(clock)).app()
+    worker = ThreadPoolExecutor(1, "facility-serve")
+    app = Endpoint(signer, Gate(clock), worker).app()
     runner = web.AppRunner(app, access_log=None, keepalive_timeout=5, shutdown_timeout=1)
     await runner.setup()
     loop, server = asyncio.get_running_loop(), runner.server
@@ -133,13 +144,9 @@ async def serving(
         raise RuntimeError("the runner is set up")
 
     def accept() -> asyncio.Protocol:
-        if len(server.connections) >= MAX_CONNECTIONS:
-            return _Full()
-        handler = server()
-        # A silent connection has its place no longer than this.
-        loop.call_later(CONNECTION_SECONDS, handler.force_close)
-        return handler
+        return server() if len(server.connections) < MAX_CONNECTIONS else _Full()
 
+    ending = asyncio.create_task(_end_old(server))
     try:
         try:
             listener = await loop.create_server(accept, host, port, backlog=MAX_CONNECTIONS)
@@ -149,7 +156,23 @@ async def serving(
             address = listener.sockets[0].getsockname()
             yield str(address[0]), int(address[1])
     finally:
+        ending.cancel()
         await runner.cleanup()
+        # The folder is closed next: what is being signed is recorded before.
+        await asyncio.to_thread(worker.shutdown, cancel_futures=True)
+
+
+async def _end_old(server: web.Server) -> None:
+    """End connections after their time, silent ones too; none that is gone is remembered."""
+    since: dict[web.RequestHandler, float] = {}
+    loop = asyncio.get_running_loop()
+    while True:
+        now = loop.time()
+        since = {each: since.get(each, now) for each in server.connections}
+        for each, begin in since.items():
+            if now - begin >= CONNECTION_SECONDS:
+                each.force_close()
+        await asyncio.sleep(CONNECTION_SECONDS / LOOKS)
 
 
 class _Full(asyncio.Protocol):

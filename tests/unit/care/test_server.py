@@ -14,7 +14,7 @@ from btt_chain.care import fetch, server, vault
 from btt_chain.care.blind import PrivateKey
 from btt_chain.care.errors import CareError, Refusal
 from btt_chain.care.facility import FacilityFolder
-from btt_chain.care.messages import MAX_BYTES, Request, Wanted
+from btt_chain.care.messages import MAX_BYTES, Answer, Request, Wanted
 from btt_chain.care.server import BURST, MAX_ADDRESSES, Gate, serving
 from btt_chain.care.wallet import Wallet
 from btt_chain.crypto.keypair import KeyPair
@@ -102,6 +102,31 @@ async def test_silent_connections_are_few_and_end(
                 writing.close()
             with pytest.raises(Refusal, match="nothing is sealed"):
                 await fetch.opening_of(f"http://{host}:{port}", 3, AUDITOR)
+
+
+async def test_a_request_whose_caller_gave_up_is_still_the_only_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A thread does not end with its caller: two at once would share one transaction."""
+    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.05)
+    at_once: list[int] = [0]
+
+    class Slow:
+        def sign(self, request: Request) -> Answer:
+            at_once.append(at_once[-1] + 1)
+            time.sleep(0.3)
+            at_once.append(at_once[-1] - 1)
+            return Answer([bytes(256) for _ in request.wanted])
+
+        def opening(self, month: int, auditor: bytes) -> bytes | None:
+            raise NotImplementedError
+
+    request = Request(bytes(32), [Wanted(Denomination.One, bytes(256))])
+    async with serving(Slow(), "127.0.0.1", 0, time.monotonic) as (host, port):
+        for _ in range(3):
+            with pytest.raises(Refusal, match="too long"):
+                await fetch.signed_by(f"http://{host}:{port}", request)
+    assert max(at_once) == 1
 
 
 def test_a_gate_forgets_the_address_that_was_silent_longest() -> None:
