@@ -1,9 +1,10 @@
-"""The select of an audit: the seed of a facility's month, and the leaves that must be opened.
+"""The selection of an audit: the seed of a facility's month, and the leaves that must be opened.
 
     seed   = blake2_256("BTT-AUDIT-1" || beacon || facility || month || round)
     leaves = the first 16 different numbers blake2_256(seed || counter) modulo the tree's size
 
 Besides the selected leaves, the facility opens all leaves with the tags of the first two of them.
+The leaves follow from the seed of the first round; that of round 1 selects auditors only.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def seed_of(beacon: bytes, facility: bytes, month: int, round_: int) -> H256:
 
 
 def selected_leaves(seed: bytes, leaves: int) -> list[int]:
-    """Return the indices of the selected leaves, in the order of the select."""
+    """Return the indices of the selected leaves, in the order of their selection."""
     found: list[int] = []
     counter = 0
     while len(found) < SELECTED_LEAVES:

@@ -83,9 +83,9 @@ class Auditors(Component):
             EligibleAuditor(each.who, self.operators.operator_of(each.who)) for each in active
         ]
 
-    def first_round(self, seed: H256, month: int, operator: AccountId) -> list[Seat]:
-        """Return the seats of a first round for a facility of this operator."""
-        return seats_of(seed, self.eligible.peek(u32(month)) or [], [operator])
+    def first_round(self, seed: H256, month: int, barred: Sequence[AccountId]) -> list[Seat]:
+        """Return the seats of a first round for a facility of these operators."""
+        return seats_of(seed, self.eligible.peek(u32(month)) or [], barred)
 
     def second_round(self, seed: H256, month: int, barred: Sequence[AccountId]) -> list[Seat]:
         """Return the seats of a second round, from the same auditors, without these operators."""

@@ -75,6 +75,28 @@ def test_an_operator_does_not_audit_itself(care: CareRuntime) -> None:
     assert care.epoch(CLINIC, month).state is EpochState.Audited
 
 
+def test_an_operator_that_a_facility_joined_later_does_not_audit_it(care: CareRuntime) -> None:
+    """The facility is still registered under the operator that it had then."""
+    care.people.operators[CLINIC] = AUDITORS[0]
+    for who in AUDITORS[:5]:
+        care.people.operators[who] = AUDITORS[0]
+    month = care.selected()
+    seats = {seat.auditor for seat in care.incentives.audits.get(CLINIC, month).seats}
+    assert seats == set(AUDITORS[5:])
+
+
+def test_a_facility_that_opens_only_in_the_second_round_costs_honest_auditors_nothing(
+    care: CareRuntime,
+) -> None:
+    month = care.selected()
+    first = care.report(CLINIC, month, NotOpened(), NotOpened(), NotOpened())
+    care.incentives.answer_audit(signed(CLINIC), u32(month))
+    care.to(care.time.now() + 5)
+    care.report(CLINIC, month, Pass(), Pass(), Pass())
+    assert care.epoch(CLINIC, month).state is EpochState.Audited
+    assert [care.bond(who) for who in first] == [500 * BTT] * 3
+
+
 def test_audits_of_two_facilities_select_different_leaves(care: CareRuntime) -> None:
     care.subscribe(HOSPITAL)
     care.publish_foreign(HOSPITAL, 1)
@@ -160,9 +182,14 @@ def test_points_redeemed_before_a_month_failed_stay(care: CareRuntime) -> None:
     assert int(care.incentives.months.reserved.value) == 99 * POINT
 
 
-def test_the_second_round_has_three_other_auditors_and_other_leaves(care: CareRuntime) -> None:
-    month = second_round(care)
+def test_the_second_round_has_three_other_auditors_and_the_same_leaves(care: CareRuntime) -> None:
+    """C9: other leaves would mostly miss the wrong one, and the honest finders would be fined."""
+    month = failed(care)
+    seed = care.incentives.audits.get(CLINIC, month).seed
+    care.incentives.answer_audit(signed(CLINIC), u32(month))
+    care.to(care.time.now() + 5)
     audit = care.incentives.audits.get(CLINIC, month)
+    assert audit.seed == seed
     assert audit.phase is AuditPhase.SecondRound
     assert len(audit.second) == 3
     operators = {seat.operator for seat in (*audit.first, *audit.second)}
@@ -176,7 +203,8 @@ def test_a_false_failure_is_overturned_and_its_auditors_are_fined(care: CareRunt
     first = [seat.auditor for seat in care.incentives.audits.get(CLINIC, month).first]
     care.report(CLINIC, month, Pass(), Pass(), BAD)
     assert care.epoch(CLINIC, month).state is EpochState.Audited
-    assert [care.bond(who) for who in first] == [450 * BTT, 450 * BTT, 500 * BTT]
+    # The second one said that nothing was opened to it: that can be true.
+    assert [care.bond(who) for who in first] == [450 * BTT, 500 * BTT, 500 * BTT]
     assert care.bond(CLINIC) == 1_000 * BTT
     care.redeem(care.voucher(CLINIC, month))
 
