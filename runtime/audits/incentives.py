@@ -14,7 +14,6 @@ from runtime.accounts import HEALTH
 from runtime.audits.state import AuditedState, Finding
 from runtime.pallets.incentives import Epoch, EpochState, Incentives, Month, MonthPhase
 from runtime.pallets.incentives.epochs import modulus_hash
-from runtime.pallets.incentives.expiries import key_of
 from runtime.pallets.incentives.types import KAPPA_BPS, ExpiringPoints
 from runtime.splits import BPS
 
@@ -58,9 +57,14 @@ def points(pallet: Incentives) -> Iterator[Finding]:
     held = sum(int(account.balance) for account in known.values())
     if held != left:
         yield Finding("I42", f"accounts have {held} points, {left} are left")
+    expiring = {
+        (entry.who, month)
+        for (month, _), entries in pallet.expiries.expiring.items()
+        for entry in entries
+        if isinstance(entry, ExpiringPoints)
+    }
     for who, account in known.items():
-        entry = account.newest, key_of(ExpiringPoints(who))
-        if entry not in pallet.expiries.expiring or not account.balance:
+        if (who, account.newest) not in expiring or not account.balance:
             yield Finding("I42", f"{who.hex()}: {account.balance} points that never expire")
 
 

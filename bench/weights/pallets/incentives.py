@@ -125,7 +125,7 @@ def owning(b: Bench, points: int = 10**6) -> AccountId:
     """Return an account with points."""
     who, pallet = b.account(0), b.runtime.incentives
     pallet.points.points[who] = PointsAccount(u64(points), u32(CLOSED))
-    pallet.expiries.add(CLOSED, ExpiringPoints(who))
+    pallet.expiries.add(CLOSED, [ExpiringPoints(who)])
     return who
 
 

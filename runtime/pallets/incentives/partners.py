@@ -148,10 +148,11 @@ class Credentials(Component):
         count = self.attested[month, educator]
         if not 1 <= hours <= MAX_HOURS or count >= MAX_CREDENTIALS:
             raise errors.InvalidCredential
+        entries: list[ExpiringCredential | ExpiringCount] = [ExpiringCredential(who, credential)]
         if not count:
-            self.expiries.add(int(month), ExpiringCount(educator))
+            entries.append(ExpiringCount(educator))
+        self.expiries.add(int(month), entries)
         self.attested[month, educator] = u16(int(count) + 1)
         self.credentials[who, credential] = Credential(educator, hours, month)
-        self.expiries.add(int(month), ExpiringCredential(who, credential))
         self.credits.count_credential(who)
         self.deposit(events.CredentialAttested(educator, who, credential, hours))

@@ -63,17 +63,23 @@ class Points(Component):
         """
         value = self.months.point_value()
         may_open = value >= self.currency.existential_deposit
-        paid = 0
+        opened: dict[AccountId, None] = {}
+        expiring: dict[int, list[ExpiringPoints]] = {}
         for (who, month), points in credits.items():
             self.deposit(events.PointsRedeemed(who, u64(points)))
-            opens = may_open and not self.currency.total(who)
-            self._add(who, int(month), points - opens)
+            opens = may_open and who not in opened and not self.currency.total(who)
+            newest = self._add(who, int(month), points - opens)
+            if newest is not None:
+                expiring.setdefault(newest, []).append(ExpiringPoints(who))
             if opens:
-                paid += 1
-                self.funds.pay(HEALTH, who, value, discretionary=False)
-                self.deposit(events.PointsPaid(who, u64(1), value))
-        self.months.reserve(-paid * int(value))
-        self.count(redeemed=sum(credits.values()), spent=paid)
+                opened[who] = None
+        for newest, entries in expiring.items():
+            self.expiries.add(newest, entries)
+        self.funds.pay_each(HEALTH, [*opened], value)
+        for who in opened:
+            self.deposit(events.PointsPaid(who, u64(1), value))
+        self.months.reserve(-len(opened) * int(value))
+        self.count(redeemed=sum(credits.values()), spent=len(opened))
 
     def redeem_for_btt(self, who: AccountId, points: int) -> None:
         """Pay an account the worth of its points. Raises TooSmall if that opens no account."""
@@ -104,20 +110,23 @@ class Points(Component):
         if found.balance:
             self.points[who] = found
         else:
-            self._remove(who, found)
+            del self.points[who]
         self.months.reserve(-int(self.months.worth(points)))
         self.count(spent=points)
 
-    def expire(self, who: AccountId) -> None:
-        """Remove the points of an account whose time is over."""
+    def expire(self, who: AccountId, month: int) -> None:
+        """Remove the points of an account if its newest ones are of a month that expired."""
         found = self.points.get(who)
-        if found is not None:
+        if found is not None and found.newest == month:
             self._expire(who, found)
 
     # ---- internals
 
-    def _add(self, who: AccountId, month: int, points: int) -> None:
-        """Add points to those of an account that have not expired."""
+    def _add(self, who: AccountId, month: int, points: int) -> int | None:
+        """Add points to those of an account that have not expired.
+
+        Return the month with which they all expire, unless they did so before.
+        """
         found = self.points.get(who)
         if found is not None and self.months.is_expired(int(found.newest)):
             self._expire(who, found)
@@ -127,22 +136,15 @@ class Points(Component):
             points += int(found.balance)
             newest = max(month, int(found.newest))
         if not points:
-            return
-        if found is None or newest != found.newest:
-            if found is not None:
-                self.expiries.drop(int(found.newest), ExpiringPoints(who))
-            self.expiries.add(newest, ExpiringPoints(who))
+            return None
         self.points[who] = PointsAccount(u64(points), u32(newest))
+        return newest if found is None or newest != found.newest else None
 
     def _expire(self, who: AccountId, found: PointsAccount) -> None:
-        self._remove(who, found)
+        del self.points[who]
         self.months.reserve(-int(self.months.worth(int(found.balance))))
         self.count(expired=int(found.balance))
         self.deposit(events.PointsExpired(who, found.balance))
-
-    def _remove(self, who: AccountId, found: PointsAccount) -> None:
-        del self.points[who]
-        self.expiries.drop(int(found.newest), ExpiringPoints(who))
 
     def count(self, *, redeemed: int = 0, spent: int = 0, expired: int = 0) -> None:
         """Add to the sums over all accounts."""

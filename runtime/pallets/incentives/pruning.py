@@ -77,7 +77,7 @@ class Pruning:
         found = self.expiries.take(month, limit)
         for what in found:
             if isinstance(what, ExpiringPoints):
-                self.points.expire(what.who)
+                self.points.expire(what.who, month)
             elif isinstance(what, ExpiringCredential):
                 del self.credentials.credentials[what.who, what.credential]
             else:

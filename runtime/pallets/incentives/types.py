@@ -63,7 +63,7 @@ SEATS: Final = 3
 QUORUM: Final = 2
 """Number of equal verdicts that decide an audit."""
 AUDITOR_FINE: Final = u128(50 * BTT)
-"""Fine of an auditor that is absent, or failed a facility that the second round finds right."""
+"""Fine of an auditor that is absent, or called a leaf wrong that the second round finds right."""
 PLACEMENT_FEE: Final = u128(5 * BTT)
 MAX_PLACEMENT_FEE: Final = u128(1_000 * BTT)
 """The fee of a placement a day, and the maximum that governance may set."""
@@ -241,6 +241,10 @@ class ExpiringCount(Variant, index=2, name="Count"):
 Expiring = Annotated[
     ExpiringPoints | ExpiringCredential | ExpiringCount, Path("pallet_incentives::Expiring")
 ]
+ExpiringList = Annotated[
+    Bounded[list[Expiring], MAX_PRUNED], TypeName("BoundedVec<Expiring, MaxPruned>")
+]
+"""Entries that were stored together."""
 
 
 @path("pallet_incentives::Group")
@@ -335,7 +339,7 @@ class Audit:
 
     phase: AuditPhase
     seed: H256
-    """Seed of the present round: it determines the leaves to open."""
+    """Seed of the first round: it determines the leaves to open, in both rounds."""
     until: Slot
     """Slot in which the phase ends."""
     first: Seats = field(default_factory=list)
@@ -404,6 +408,9 @@ class Funds(Protocol):
 
     def pay(self, pool: AccountId, to: AccountId, amount: u128, *, discretionary: bool) -> None:
         """Pay out of a pool; raise DispatchError if it cannot pay."""
+
+    def pay_each(self, pool: AccountId, to: Sequence[AccountId], amount: u128) -> None:
+        """Pay an amount to each of several accounts out of a pool."""
 
     def take(
         self,

@@ -368,6 +368,10 @@ class Tokenomics(Pallet):
         """Pay out of a pool: see `Payments.pay`."""
         self.payments.pay(pool, to, amount, discretionary=discretionary)
 
+    def pay_each(self, pool: AccountId, to: Sequence[AccountId], amount: u128) -> None:
+        """Pay an amount to each of several accounts: see `Payments.pay_each`."""
+        self.payments.pay_each(pool, to, amount)
+
     def destroy(self, who: AccountId, amount: u128, reason: BurnReason) -> None:
         """Destroy money of a pool or other account: see `Payments.destroy`."""
         self.payments.destroy(who, amount, reason)

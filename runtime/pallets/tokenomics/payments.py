@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import u128
 from runtime.accounts import DEVELOPMENT_FUND, STAKING
@@ -60,18 +62,33 @@ class Payments(Component):
         Raises PoolExhausted, errors of the transfer (TokenError), and if `discretionary` Paused and
         ReleaseCeilingReached. Other releases may exceed the ceiling and emit an event.
         """
-        if not amount:
-            return
-        if amount > self.available(pool):
+        if amount:
+            self._pay(pool, [to], amount, discretionary=discretionary)
+
+    def pay_each(self, pool: AccountId, to: Sequence[AccountId], amount: u128) -> None:
+        """Pay an amount to each of several accounts out of a pool; it is not discretionary.
+
+        The sum is counted once. Raises PoolExhausted, errors of the transfer (TokenError).
+        """
+        if amount and to:
+            self._pay(pool, to, amount, discretionary=False)
+
+    def _pay(
+        self, pool: AccountId, to: Sequence[AccountId], amount: u128, *, discretionary: bool
+    ) -> None:
+        total = u128(int(amount) * len(to))
+        if total > self.available(pool):
             raise errors.PoolExhausted
-        counted = self.ledger.from_genesis_funds(pool, amount)
+        counted = self.ledger.from_genesis_funds(pool, total)
         if discretionary:
             self.releases.ensure_not_paused()
             self.releases.ensure_below_ceiling(counted)
-        self.currency.transfer(pool, to, amount)
-        self.ledger.count_paid(pool, amount)
+        for each in to:
+            self.currency.transfer(pool, each, amount)
+        self.ledger.count_paid(pool, total)
         self.releases.count(counted)
-        self.deposit(events.PoolReleased(id_of(pool), amount, to))
+        for each in to:
+            self.deposit(events.PoolReleased(id_of(pool), amount, each))
 
     def destroy(self, who: AccountId, amount: u128, reason: BurnReason) -> None:
         """Destroy money of a pool or other account, and count it under `reason`.

@@ -67,6 +67,7 @@ LISTS = {
     "bounded_collections::bounded_vec::BoundedVec",
     "pallet_incentives::AuditorEntry",
     "pallet_incentives::EligibleAuditor",
+    "pallet_incentives::Expiring",
     "pallet_incentives::Offer",
     "pallet_incentives::Seat",
 }
