@@ -292,35 +292,45 @@ async def _redeem(
     from btt_chain.care.schedule import calls
     from btt_chain.care.wallet import State
 
-    done = 0
+    done: list[Kept] = []
     async with work_chain(url, timeout) as chain:
-        now = await slot_of(chain)
+        now, final = await slot_of(chain), (await chain.chain.finalized()).hash
         with opened(base_path, pair, chain.genesis) as wallet:
             held = [kept for kept in wallet.vouchers() if kept.state is State.Held]
-            spent = [kept for kept in held if await is_spent(chain, kept)]
-            wallet.redeemed(spent)
+            # Vouchers whose hour has not come are not asked for: the node would see them together.
+            reached = [kept for kept in held if at_once or kept.due <= now]
+            wallet.redeemed([kept for kept in reached if await is_spent(chain, kept, final)])
             due = [
                 kept
-                for kept in held
-                if kept not in spent and (at_once or kept.due <= now) and await counts(chain, kept)
+                for kept in reached
+                if not await is_spent(chain, kept) and await counts(chain, kept)
             ]
             for call in calls(due, secrets.SystemRandom().shuffle):
                 vouchers = [kept.voucher for kept in call]
                 await sender.submit(chain, "Incentives", "redeem", vouchers=vouchers)
-                wallet.redeemed(call)
-                done += sum(kept.points for kept in call)
-            waiting = sum(k.points for k in wallet.vouchers() if k.state is State.Held)
-    return done, waiting
+                if sender.wait == "final":
+                    wallet.redeemed(call)
+                done += call
+            sent = {kept.id for kept in done}
+            waiting = sum(
+                kept.points
+                for kept in wallet.vouchers()
+                if kept.state is State.Held and kept.id not in sent
+            )
+    return sum(kept.points for kept in done), waiting
 
 
-async def is_spent(chain: RuntimeClient, kept: Kept) -> bool:
-    """Return True if a voucher was redeemed, by a call whose result the wallet did not see."""
+async def is_spent(chain: RuntimeClient, kept: Kept, at: bytes | None = None) -> bool:
+    """Return True if a voucher is redeemed in the best block, or in `at`.
+
+    Only a final block counts for good: the voucher of a block that is left counts again.
+    """
     from btt_chain.crypto.hashing import blake2_256
     from btt_chain.primitives.digest import H256
     from runtime.apis.incentives import IncentivesApi
 
     message = H256(blake2_256(kept.voucher.message(chain.genesis)))
-    return await chain.api(IncentivesApi.is_spent, kept.voucher.month, message)
+    return await chain.api(IncentivesApi.is_spent, kept.voucher.month, message, at=at)
 
 
 async def counts(chain: RuntimeClient, kept: Kept) -> bool:
