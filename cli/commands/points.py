@@ -289,7 +289,6 @@ def redeem(
 async def _redeem(
     pair: KeyPair, sender: Sender, at_once: bool, base_path: Path | None, url: str, timeout: float
 ) -> tuple[int, int]:
-    from btt_chain.care.schedule import calls
     from btt_chain.care.wallet import State
 
     done: list[Kept] = []
@@ -305,7 +304,7 @@ async def _redeem(
                 for kept in reached
                 if not await is_spent(chain, kept) and await counts(chain, kept)
             ]
-            for call in calls(due, secrets.SystemRandom().shuffle):
+            for call in calls_by_month(due):
                 vouchers = [kept.voucher for kept in call]
                 await sender.submit(chain, "Incentives", "redeem", vouchers=vouchers)
                 if sender.wait == "final":
@@ -318,6 +317,15 @@ async def _redeem(
                 if kept.state is State.Held and kept.id not in sent
             )
     return sum(kept.points for kept in done), waiting
+
+
+def calls_by_month(due: Sequence[Kept]) -> Iterator[list[Kept]]:
+    """Return the calls that redeem some vouchers, of one month each: a call has 16 at most."""
+    from btt_chain.care.schedule import calls
+
+    for month in sorted({kept.voucher.month for kept in due}):
+        of_month = [kept for kept in due if kept.voucher.month == month]
+        yield from calls(of_month, secrets.SystemRandom().shuffle)
 
 
 async def is_spent(chain: RuntimeClient, kept: Kept, at: bytes | None = None) -> bool:

@@ -42,6 +42,7 @@ from runtime.pallets.incentives.types import (
     AHEAD_MONTHS,
     LIFE_MONTHS,
     MAX_AUDITORS,
+    MAX_EPOCHS,
     MAX_OFFERS,
     MAX_PRUNED,
     MAX_VOUCHERS,
@@ -219,16 +220,23 @@ def credit(b: Bench, accounts: int) -> Case:
     return Case(run=lambda: b.runtime.incentives.points.credit(credits))
 
 
-@benchmark("Incentives.load_epochs", epochs=(1, MAX_VOUCHERS))
+@benchmark("Incentives.load_epochs", epochs=(1, MAX_EPOCHS))
 def load_epochs(b: Bench, epochs: int) -> Case:
-    """Read and write the months of facilities."""
+    """Read and write facilities' months, all of different months, each with points that expire."""
     months(b)
-    facilities = [closed(b, number) for number in range(epochs)]
+    pallet = b.runtime.incentives
+    facilities = [(closed(b, number), u32(CLOSED - number)) for number in range(epochs)]
+    for who, month in facilities:
+        pallet.months.months[month] = pallet.months.get(CLOSED)
+        pallet.epochs.epochs[who, month] = pallet.epochs.expect(who, CLOSED)
+        pallet.epochs.keys[who, month] = [modulus()] * len(Denomination)
 
     def run() -> None:
-        batch = Batch(b.runtime.incentives.vouchers)
-        for who in facilities:
-            batch.epoch(who, u32(CLOSED))
+        batch = Batch(pallet.vouchers)
+        for who, month in facilities:
+            batch.epoch(who, month)
+            batch.count(month, 1)
+            pallet.expiries.add(int(month), [ExpiringPoints(who)])
         batch.store()
 
     return Case(run=run)

@@ -82,7 +82,10 @@ class WrongSize(Error, index=18):
 
 
 class TooManyMonths(Error, index=19):
-    """A subscription is for 1 month at least, and ends at most 12 months from now."""
+    """A subscription is for 1 month at least, and ends at most 12 months from now.
+
+    The vouchers of one call are of at most 16 facilities' months.
+    """
 
 
 class AlreadyPublished(Error, index=20):

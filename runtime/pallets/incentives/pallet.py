@@ -64,6 +64,7 @@ from runtime.pallets.incentives.types import (
     AHEAD_MONTHS,
     AUDIT_DAYS,
     LIFE_MONTHS,
+    MAX_EPOCHS,
     MAX_PRUNED,
     MAX_VOUCHERS,
     BeaconClock,
@@ -88,10 +89,11 @@ def by_vouchers(_: Incentives, vouchers: list[PointVoucher]) -> DispatchInfo:
     """Weigh a redemption by its vouchers, the accounts that get points, and facilities' months."""
     accounts = {(each.redeemer, each.month): None for each in vouchers}
     epochs = {(each.facility, each.month): None for each in vouchers}
-    # The first part includes one account and one month of a facility: the other two count all.
+    # The first part includes one account and one month of a facility.
     weight = weights.redeem(len(vouchers))
-    weight += weights.credit(len(accounts)) + weights.load_epochs(len(epochs))
-    return DispatchInfo(weight)
+    weight += weights.credit(len(accounts)) - weights.credit(1)
+    weight += weights.load_epochs(min(len(epochs), MAX_EPOCHS)) - weights.load_epochs(1)
+    return DispatchInfo(max(weight, weights.redeem(1)))
 
 
 def by_months(_: Incentives, __: object, months: int) -> DispatchInfo:
@@ -123,6 +125,8 @@ class Incentives(Pallet):
     """Minimum number of different authors of blocks before that beacon."""
     max_vouchers = Constant(u32(MAX_VOUCHERS))
     """Maximum number of vouchers of one call."""
+    max_epochs = Constant(u32(MAX_EPOCHS))
+    """Maximum number of facilities' months that these vouchers are of."""
     life_months = Constant(u32(LIFE_MONTHS))
     """Number of months after which vouchers and points expire."""
     ahead_months = Constant(u32(AHEAD_MONTHS))
@@ -322,8 +326,8 @@ class Incentives(Pallet):
     def redeem(self, origin: Origin, vouchers: Vouchers) -> None:
         """Redeem up to 64 vouchers of closed months, all or none, each for its own redeemer.
 
-        Any account may submit them. A redeemer whose account does not exist gets the first of its
-        points in BTT, so that it can pay fees.
+        They are of at most 16 facilities' months. Any account may submit them. A redeemer whose
+        account does not exist gets the first of its points in BTT, so that it can pay fees.
         """
         origin.signed()
         self.vouchers.redeem(vouchers)

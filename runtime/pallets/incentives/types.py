@@ -52,6 +52,8 @@ REDEMPTION_BPS: Final = 200
 POOL_BPS: Final = 5_000
 """Part of subscriptions and placements that the pool gets."""
 MAX_VOUCHERS: Final = 64
+MAX_EPOCHS: Final = 16
+"""Maximum number of facilities' months that the vouchers of one call are of."""
 MAX_OFFERS: Final = 64
 MAX_OFFER_DAYS: Final = 365
 MAX_CREDENTIALS: Final = 1_000

@@ -15,7 +15,7 @@ from runtime.pallets.incentives import errors
 from runtime.pallets.incentives.epochs import Epochs
 from runtime.pallets.incentives.months import Months
 from runtime.pallets.incentives.points import Points
-from runtime.pallets.incentives.types import Epoch, EpochState, MonthPhase
+from runtime.pallets.incentives.types import MAX_EPOCHS, Epoch, EpochState, MonthPhase
 
 
 class Vouchers(Component):
@@ -78,9 +78,13 @@ class Batch:
             raise errors.BadSignature
         self._spent[id] = None
         epoch.redeemed += points
-        self._redeemed[month] = self._redeemed.get(month, 0) + points
+        self.count(month, points)
         account = voucher.redeemer, month
         self._credits[account] = self._credits.get(account, 0) + points
+
+    def count(self, month: u32, points: int) -> None:
+        """Count redeemed points of a month."""
+        self._redeemed[month] = self._redeemed.get(month, 0) + points
 
     def store(self) -> None:
         """Store the changes, and credit the points."""
@@ -103,6 +107,8 @@ class Batch:
         if known is not None:
             return known
         vouchers = self._vouchers
+        if len(self._epochs) == MAX_EPOCHS:
+            raise errors.TooManyMonths
         if vouchers.months.is_expired(int(month)):
             raise errors.TooLate
         epoch = vouchers.epochs.expect(facility, int(month))

@@ -6,14 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from btt_chain.primitives.account import Id
+from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.activity_rule import ActivityRule
-from btt_chain.primitives.point_voucher import Denomination
+from btt_chain.primitives.point_voucher import Denomination, PointVoucher
 from btt_chain.scale import u8, u16, u32, u64, u128
 from runtime.accounts import HEALTH
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, signed
 from runtime.pallets.incentives import Incentives
+from runtime.weights import block
 from support.incentives import (
     CLINIC,
     DAY,
@@ -280,6 +281,37 @@ def test_a_credential_of_an_educator_counts_once(care: CareRuntime) -> None:
     care.incentives.credentials.attested[u32(0), EDUCATOR] = u16(1_000)
     with refused(care, Incentives.InvalidCredential):
         attest(signed(EDUCATOR), Id(FRIEND), hashed("x"), u16(8))
+
+
+def test_the_vouchers_of_a_call_are_of_sixteen_facilities_months_at_most(
+    care: CareRuntime,
+) -> None:
+    month, pallet = care.closed(), care.incentives.epochs
+    clinics = [AccountId(bytes((0x70 + number,)) * 32) for number in range(16)]
+    for who in clinics:
+        pallet.epochs[who, u32(month)] = care.epoch(CLINIC, month)
+        pallet.keys[who, u32(month)] = pallet.keys[CLINIC, u32(month)]
+        care.keys[who, month] = care.keys[CLINIC, month]
+    others = [care.voucher(who, month) for who in clinics]
+    with refused(care, Incentives.TooManyMonths):
+        care.redeem(care.voucher(CLINIC, month), *others)
+    care.redeem(*others)
+    assert care.points() == 15
+
+
+def test_no_redemption_of_64_vouchers_is_declared_above_25_ms(care: CareRuntime) -> None:
+    """All for new accounts, of as many facilities' months as a call may have."""
+    blank = bytes(256)
+    found = [
+        PointVoucher(
+            AccountId(bytes((number % 16,)) * 32), u32(number % 16), Denomination.One,
+            AccountId(bytes((number,)) * 32), bytes(32), bytes(32), blank,
+        )
+        for number in range(64)
+    ]  # fmt: skip
+    weight = int(care.info(care.call("Incentives", "redeem", vouchers=found)).weight)
+    length = len(care.call("Incentives", "redeem", vouchers=found).raw)
+    assert weight + block.BASE_EXTRINSIC + length * block.EXTRINSIC_BYTE <= 25 * 10**9
 
 
 def test_credentials_are_removed_after_24_months(care: CareRuntime) -> None:
