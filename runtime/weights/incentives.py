@@ -1,7 +1,7 @@
 """Weights of Incentives. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22; `git log` of this file names the commit.
+on 2026-11-23; `git log` of this file names the commit.
 Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SET_RULE: Final = 73_000_000
+SET_RULE: Final = 73_400_000
 """1 key written."""
 
 
@@ -18,10 +18,10 @@ def subscribe(months: int) -> int:
 
     `months` 1 to 12.
     """
-    return 558_000_000 + 134_000_000 * months
+    return 545_000_000 + 136_000_000 * months
 
 
-PUBLISH_KEYS: Final = 1_800_000_000
+PUBLISH_KEYS: Final = 1_850_000_000
 """6 keys written."""
 CLOSE_MONTH: Final = 236_000_000
 """3 keys written."""
@@ -32,52 +32,52 @@ def redeem(vouchers: int) -> int:
 
     `vouchers` 1 to 64.
     """
-    return 860_000_000 + 113_000_000 * vouchers
+    return 863_000_000 + 121_000_000 * vouchers
 
 
 def credit(accounts: int) -> int:
-    """198 keys written.
+    """136 keys written.
 
     `accounts` 1 to 64.
     """
-    return 402_000_000 + 258_000_000 * accounts
+    return 563_000_000 + 156_000_000 * accounts
 
 
 def load_epochs(epochs: int) -> int:
-    """65 keys written.
+    """49 keys written.
 
-    `epochs` 1 to 64.
+    `epochs` 1 to 16.
     """
-    return 76_000_000 + 75_900_000 * epochs
+    return 91_000_000 + 214_000_000 * epochs
 
 
-REDEEM_FOR_BTT: Final = 664_000_000
-"""9 keys written."""
-REDEEM_AT_PARTNER: Final = 796_000_000
-"""9 keys written."""
-PLACE: Final = 594_000_000
+REDEEM_FOR_BTT: Final = 600_000_000
+"""8 keys written."""
+REDEEM_AT_PARTNER: Final = 718_000_000
+"""8 keys written."""
+PLACE: Final = 583_000_000
 """6 keys written."""
-CONTRIBUTE_SAVINGS: Final = 218_000_000
+CONTRIBUTE_SAVINGS: Final = 206_000_000
 """2 keys written."""
-ATTEST_CREDENTIAL: Final = 359_000_000
-"""4 keys written."""
+ATTEST_CREDENTIAL: Final = 275_000_000
+"""3 keys written."""
 END_AUDIT: Final = 1_320_000_000
 """15 keys written."""
-REPORT_AUDIT: Final = 278_000_000
+REPORT_AUDIT: Final = 441_000_000
 """1 key written."""
-ANSWER_AUDIT: Final = 226_000_000
+ANSWER_AUDIT: Final = 225_000_000
 """3 keys written."""
-SETTLE_AUDIT: Final = 1_460_000_000
+SETTLE_AUDIT: Final = 1_940_000_000
 """15 keys written."""
-ENLIST: Final = 371_000_000
+ENLIST: Final = 356_000_000
 """1 key written."""
-RETIRE: Final = 196_000_000
+RETIRE: Final = 197_000_000
 """1 key written."""
-SET_PLACEMENT_FEE: Final = 69_700_000
+SET_PLACEMENT_FEE: Final = 70_000_000
 """1 key written."""
-LOOK: Final = 8_340_000
+LOOK: Final = 8_550_000
 """0 keys written."""
-STEP: Final = 153_000_000
+STEP: Final = 154_000_000
 """2 keys written."""
 
 
@@ -86,7 +86,7 @@ def select(auditors: int) -> int:
 
     `auditors` 0 to 256.
     """
-    return 280_000_000 + 105_000_000 * auditors
+    return 281_000_000 + 60_700_000 * auditors
 
 
 def reselect(auditors: int) -> int:
@@ -94,7 +94,7 @@ def reselect(auditors: int) -> int:
 
     `auditors` 0 to 256.
     """
-    return 298_000_000 + 718_000 * auditors
+    return 326_000_000 + 1_260_000 * auditors
 
 
 def remove(entries: int) -> int:
@@ -102,4 +102,4 @@ def remove(entries: int) -> int:
 
     `entries` 0 to 32.
     """
-    return 242_000_000 + 528_000_000 * entries
+    return 233_000_000 + 526_000_000 * entries
