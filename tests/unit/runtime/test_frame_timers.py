@@ -28,7 +28,13 @@ class Reminders(Pallet):
 
     def setup(self) -> None:
         """Build the timer queues."""
-        self.timers = TimerQueues(self, now=lambda: CLOCK.slot, stalled=lambda: CLOCK.stalled)
+        self.looks = 0
+        self.timers = TimerQueues(self, now=self.now, stalled=lambda: CLOCK.stalled)
+
+    def now(self) -> int:
+        """Return the slot, and count the question."""
+        self.looks += 1
+        return CLOCK.slot
 
 
 class CountingState(DictState):
@@ -150,3 +156,13 @@ def test_a_stall_shifts_deadlines_by_its_length() -> None:
     assert TIMERS.take(0, 4) == []
     CLOCK.slot = 60
     assert TIMERS.take(0, 4) == [named("before"), named("after")]
+
+
+def test_an_empty_queue_needs_no_clock() -> None:
+    RUNTIME.fresh()
+    RUNTIME.reminders.looks = 0
+    assert [TIMERS.take(queue, 5) for queue in range(MAX_QUEUES)] == [[]] * MAX_QUEUES
+    assert RUNTIME.reminders.looks == 0
+    TIMERS.enter(3, 2, named("entry"))
+    assert TIMERS.take(3, 5) == []
+    assert RUNTIME.reminders.looks == 1
