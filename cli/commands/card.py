@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 DAY_S: Final = 86_400
 MAX_VOUCHER_S: Final = 7 * DAY_S
 """Maximum seconds in which a voucher is valid."""
+PROOF_DAYS: Final = 7
+"""Maximum days of the chain in which a card's proof is valid."""
 RETIRED_DAYS: Final = 8
 """Days of the chain after which a dropped card's deposit comes back."""
 SCHEMES: Final = ("p256", "ed25519")
@@ -121,11 +123,12 @@ def register(
             "categories": list(categories), "expires_ms": (int(time.time()) + days * DAY_S) * 1_000,
         }  # fmt: skip
         owner, now = sender.pair.account_id, await time_of(chain)
-        until = now + number(chain.constant("PayFi.DayMs"))
+        day_ms = number(chain.constant("PayFi.DayMs"))
+        until = now + day_ms
         agreed = found
         if isinstance(agreed, CardFile):
             agreed = _agreed(agreed, owner, chain.genesis, until)
-        _ensure_usable(agreed, chain, owner, now)
+        _ensure_usable(agreed, chain, owner, now, PROOF_DAYS * day_ms)
         kind = "P256" if type(agreed.key).__name__ == "P256Key" else "Ed25519"
         watcher = None if guardian is None else _hex(account(guardian, chain.metadata.prefix))
         proof: Plain = {
@@ -174,6 +177,8 @@ def prove(
     until = time.time_ns() // 1_000_000 + int(expires * 1_000)
     facts = _agreed(_read(file), who, read_id(genesis, "genesis hash"), until).document()
     if output is not None:
+        if output.exists() and _holds_key(output):
+            raise Refused(f"{output} has a card's key, which is never overwritten")
         output.write_text(json.dumps(facts, indent=2) + "\n")
     if as_json:
         show.document(facts)
@@ -381,6 +386,17 @@ def _read(file: Path) -> CardFile:
         raise Refused(f"{file}: {error}") from None
 
 
+def _holds_key(file: Path) -> bool:
+    from btt_chain.payments.card_file import read_card
+    from btt_chain.payments.errors import PaymentError
+
+    try:
+        read_card(file.read_text(encoding="ascii", errors="replace"))
+    except PaymentError:
+        return False
+    return True
+
+
 def _agreed(made: CardFile, owner: bytes, genesis: bytes, until_ms: int) -> CardProof:
     """Return a card's agreement to an owner, which no other account can use."""
     from btt_chain.payments.card_proof import CardProof, message_of
@@ -403,7 +419,9 @@ def _proof(file: Path, text: str) -> CardProof:
         raise Refused(f"{file}: {error}") from None
 
 
-def _ensure_usable(agreed: CardProof, chain: Chain, owner: bytes, now_ms: int) -> None:
+def _ensure_usable(
+    agreed: CardProof, chain: Chain, owner: bytes, now_ms: int, longest_ms: int
+) -> None:
     """Refuse a proof that the chain would refuse, with words."""
     if agreed.asked.owner != owner:
         other = chain.metadata.address(agreed.asked.owner)
@@ -412,6 +430,11 @@ def _ensure_usable(agreed: CardProof, chain: Chain, owner: bytes, now_ms: int) -
         raise Refused(f"the proof is for the chain 0x{agreed.asked.genesis.hex()}")
     if agreed.asked.expires_ms <= now_ms:
         raise Refused("the proof has expired: let the card make a new one")
+    if agreed.asked.expires_ms > now_ms + longest_ms:
+        raise Refused(
+            "the proof is for more than 7 days of the chain: let the card make one with --expires "
+            f"of at most {longest_ms // 1_000} seconds"
+        )
 
 
 def _id_of(text: str) -> bytes:

@@ -352,6 +352,13 @@ def test_a_card_is_registered_by_a_proof_that_was_made_elsewhere(
     assert (changed.returncode, "did not sign this owner" in changed.stderr) == (1, True)
     long = shop.run(*prove, "--genesis", genesis, "--expires", "700000")
     assert (long.returncode, "at most 7 days" in long.stderr) == (2, True)
+    # A day of this chain is a minute.
+    shop.document(*prove, "--genesis", genesis, "--expires", "600")
+    late = shop.run(*register, "//Bob")
+    assert (late.returncode, "at most 420 seconds" in late.stderr) == (1, True)
+    over = shop.run(*prove[:-1], card, "--genesis", genesis)
+    assert (over.returncode, "never overwritten" in over.stderr) == (1, True)
+    assert Path(card).read_text().startswith("ed25519:")
 
 
 def test_a_merchant_adds_to_its_bond_and_closes(shop: Shop) -> None:
