@@ -2,7 +2,8 @@
 
 `dispute_phases` has the life cycle with its table of transitions, `disputed_money` the payouts.
 After the settlement the merchant's bond is reserved, as far as it is free. A claim suspends no
-merchant, whatever its amount: a decision for the payer does that the bond does not pay.
+merchant, whatever its amount: a decision for the payer does that the bond does not pay, or that
+leaves less than half of the bond.
 """
 
 from __future__ import annotations
@@ -353,7 +354,9 @@ class Disputes(Component):
                 id, payment.payer, payment.merchant, dispute.late, resolution, given, kept, unpaid
             )
         )
-        if unpaid and payment.merchant in self.merchants.merchants:
+        # Otherwise a merchant could take its bond back by a dispute with itself, and go on.
+        used_up = dispute.late and given and self.merchants.lacks_bond(payment.merchant)
+        if (unpaid or used_up) and payment.merchant in self.merchants.merchants:
             self.merchants.suspend(payment.merchant, Cause.Bond)
 
     def _forfeit(self, payment: Payment, dispute: Dispute) -> None:

@@ -3,7 +3,7 @@
 | state | event | next state |
 |---|---|---|
 | none | `register` with a bond | Active |
-| Active | `suspend`, too many lost disputes, a bond that does not pay a lost one | Suspended |
+| Active | `suspend`, too many lost disputes, a bond of which they left too little | Suspended |
 | Suspended | lifted by governance, or by a full bond if that was the cause | Active |
 | Active, Suspended | `close` | Closing |
 | Closing | `close` after 15 days and all disputes; the bond is released | none |
@@ -197,6 +197,11 @@ class Merchants(Component):
         """Return the part of a bond that no dispute claims; 0 for others than merchants."""
         record = self.merchants.get(who)
         return u128(0) if record is None else record.bond - record.reserved
+
+    def lacks_bond(self, who: AccountId) -> bool:
+        """Return True if a merchant has less than half of its bond; False for other accounts."""
+        record = self.merchants.get(who)
+        return record is not None and 2 * record.bond < self.rates.peek().bond
 
     def open_dispute(self, who: AccountId, amount: u128 = u128(0)) -> u128:
         """Count an open dispute; reserve up to `amount` of the free bond, and return that part.

@@ -13,6 +13,7 @@ from runtime.pallets.payfi import PayFi, PaymentState, Rates
 from runtime.pallets.payfi.dispute_types import Resolution
 from runtime.pallets.payfi.fees import fee_of, terms_of
 from runtime.pallets.payfi.policies import DenyList, Policy
+from runtime.pallets.payfi.types import Cause
 from runtime.pallets.tier_staking import TierStaking
 from support.payfi import ALICE, BOB, BTT_CODE, BUCKET, CAROL, CNY, DAY, KIOSK, SHOP
 from support.payfi_disputes import ANSWER, Court
@@ -127,6 +128,26 @@ def test_disputing_everything_costs_the_payer_and_ends_with_a_ban(court: Court) 
     court.payfi.set_own_policy(signed(SHOP), Policy(DenyList([ALICE])))
     with refused(court, PayFi.Denied):
         court.pay()
+
+
+def test_a_merchant_that_takes_its_bond_back_by_a_dispute_with_itself_sells_no_more(
+    court: Court,
+) -> None:
+    # Nothing was unpaid, so it once went on without a bond.
+    court.people.judged.add(KIOSK)
+    half = court.pay(CAROL, KIOSK, int(500 * BTT))
+    rest = court.pay(CAROL, KIOSK, 2)
+    court.settle_all()
+    court.open(half, int(500 * BTT), payer=CAROL)
+    court.accept(half, KIOSK)
+    court.pay(BOB, KIOSK)  # half of the bond is left
+    court.open(rest, 1, payer=CAROL)
+    court.accept(rest, KIOSK)
+    with refused(court, PayFi.NotActive):
+        court.pay(BOB, KIOSK)
+    assert PayFi.Suspended(KIOSK, True, Cause.Bond) in court.announced()
+    court.payfi.bond_extra(signed(KIOSK), u128(500 * BTT + 1))
+    court.pay(BOB, KIOSK)
 
 
 def test_a_merchant_that_vanishes_takes_no_more_than_its_limits(court: Court) -> None:
