@@ -26,7 +26,9 @@ class Language:
 
     def text(self, english: str, **parts: object) -> str:
         """Return a text in this language, with its parts filled in."""
-        return self._table.get(english, english).format(**parts)
+        found = self._table.get(english, english)
+        # A name of the chain has no parts, and may have any characters.
+        return found.format(**parts) if parts else found
 
     def ago(self, seconds: int) -> str:
         """Return an age in its largest unit."""

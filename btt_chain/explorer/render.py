@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from btt_chain.explorer.chaindata import ChainData
+from btt_chain.explorer.economy import GLOBALS
 from btt_chain.explorer.language import Language
 from btt_chain.explorer.pages.forms import HASH, Fields, Json
 from btt_chain.explorer.pages.transactions import short
@@ -42,8 +43,9 @@ def environment() -> Environment:
     )
     made.filters |= {
         "number": number, "short": short, "date": date, "pretty": pretty, "percent": percent,
-        "seconds": seconds, "parts": parts,
+        "seconds": seconds, "parts": parts, "fixed": fixed,
     }  # fmt: skip
+    made.globals |= GLOBALS
     return made
 
 
@@ -134,6 +136,15 @@ def seconds(ms: int | None) -> str:
 def percent(millionths: int | None) -> str:
     """Return a share as a percentage."""
     return "-" if millionths is None else f"{millionths / 10_000:.2f}\u00a0%"
+
+
+def fixed(value: str | None) -> str:
+    """Return a number with 18 decimals, without its last zeros."""
+    if value is None:
+        return "-"
+    whole, rest = divmod(int(value), 10**18)
+    decimals = f"{rest:018}".rstrip("0")
+    return number(whole) + ("." + decimals if decimals else "")
 
 
 def parts(name: str) -> Markup:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from aiohttp import hdrs, web
 
+from btt_chain.explorer import economy
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.export import TABLES, csv_text, ndjson_text, rows_of
 from btt_chain.explorer.index.queries import TooSlow
@@ -160,6 +161,7 @@ class Server:
             ),
             Page("/audit", "audit.html", lambda _r, _l: audit_page(context)),
             Page("/export", "export.html", lambda _r, _l: {"tables": _tables()}),
+            *(Page(*each) for each in economy.pages(context)),
         ]
 
     # ---- every request
@@ -227,6 +229,7 @@ class Server:
             "chain": shown(self.context.data.names.name),
             "path": path,
             "query": shown(request.query.get("q", ""), 128),
+            "economy": economy.links(self.context),
             "json": None if template in {"error.html", "search.html"} else _json_path(request),
         }
         return self._renderer.page(template, fields, spoken, frame)

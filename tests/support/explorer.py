@@ -110,6 +110,8 @@ class ChainConnection:
                 after = None if last is None else unhex(str(last))
                 found_keys = view.state(unhex(hash)).keys(unhex(prefix), after, count)
                 return [hex_of(key) for key in found_keys]
+            case "state_call", (str(name), str(raw), *where):
+                return hex_of(view.call(self._at(tuple(where)), name, unhex(raw)))
             case "state_getReadProof", (list(keys), str(hash)):
                 nodes = view.state(unhex(hash)).proof([unhex(str(key)) for key in keys])
                 return {"at": hash, "proof": [hex_of(node) for node in nodes]}

@@ -16,11 +16,14 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient
 from click.testing import CliRunner
 
+from btt_chain.explorer.economy import LINKS, WORDS
 from btt_chain.explorer.export import cell
 from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.language import TABLES, language
 from btt_chain.explorer.live import MAILBOX, MAX_LISTENERS, Hub
 from btt_chain.explorer.pages.audit import MEANINGS
+from btt_chain.explorer.pages.governance import CHAMBERS, STAGES
+from btt_chain.explorer.pages.jobs import STATES
 from btt_chain.explorer.render import HERE, static
 from btt_chain.explorer.sentences import OTHERS, SENTENCES
 from btt_chain.explorer.server import BURST, TITLES, Server
@@ -320,6 +323,11 @@ def test_every_text_of_the_pages_has_a_translation() -> None:
     texts = {*OTHERS, *MEANINGS.values(), *TITLES.values(), "Error"}
     texts |= {sentence for sentence, _ in SENTENCES.values()}
     texts |= {"good", "bad", "open", "pallet", "call", "event", "signer", "from", "to", "other"}
+    texts |= {name for _, name, _ in LINKS} | {*CHAMBERS, *STAGES, *STATES}
+    texts |= {each for table in WORDS.values() for each in table.values()}
+    for picture in (HERE / "pictures").glob("*.py"):
+        source = picture.read_text(encoding="utf-8")
+        texts |= set(re.findall(r'\bt\(\s*"([^"]+)"', source))
     for template in (HERE / "templates").glob("*.html"):
         source = template.read_text(encoding="utf-8")
         texts |= set(re.findall(r'\bt\("([^"]+)"', source))

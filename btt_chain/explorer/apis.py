@@ -1,0 +1,140 @@
+"""Results of runtime APIs for pages: decoded by the metadata's types, their form checked.
+
+A runtime API is requested at the last final block, as the rest of a page is of it. A chain without
+the pallet has no such page.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeAlias
+
+from btt_chain.client.chain import Chain
+from btt_chain.client.errors import ClientError, Disconnected, NotFound
+from btt_chain.explorer.context import Context, NodeGone
+from btt_chain.explorer.pages.forms import NoSuchPage, account_of
+from btt_chain.explorer.text import of_bytes
+from btt_chain.scale.portable import Plain
+
+Record: TypeAlias = dict[str, Plain]
+
+PERBILL: Final = 10**9
+PERMILLION: Final = 10**6
+MAX_ENTRIES: Final = 256
+"""Maximum number of entries of a map on a page."""
+
+
+async def ask(context: Context, path: str, *args: Plain) -> Plain:
+    """Return the result of a runtime API, as `WorkApi.job`, at the last final block.
+
+    Raises NoSuchPage if the chain does not have it, NodeGone if there is no answer.
+    """
+    chain, hash = await _state(context)
+    try:
+        return await chain.api(path, *args, at=hash)
+    except NotFound:
+        name = path.partition(".")[0]
+        raise NoSuchPage(f"This chain has no runtime API {name}.") from None
+    except Disconnected as error:
+        await context.node.close()
+        raise NodeGone(str(error)) from None
+    except ClientError as error:
+        raise NodeGone(str(error)) from None
+
+
+async def ask_each(context: Context, path: str, arguments: Sequence[Plain]) -> list[Plain]:
+    """Return the results of a runtime API for several arguments. Raises as `ask`."""
+    if not arguments:
+        return []
+    # The first alone: it reads the metadata of the runtime APIs.
+    first = await ask(context, path, arguments[0])
+    rest = await asyncio.gather(*(ask(context, path, each) for each in arguments[1:]))
+    return [first, *rest]
+
+
+async def entries(context: Context, path: str) -> list[tuple[list[Plain], Plain]]:
+    """Return the entries of a map, at most `MAX_ENTRIES`. Raises as `ask`."""
+    chain, hash = await _state(context)
+    found: list[tuple[list[Plain], Plain]] = []
+    try:
+        async for entry in chain.entries(path, at=hash):
+            found.append(entry)
+            if len(found) == MAX_ENTRIES:
+                break
+    except NotFound:
+        raise NoSuchPage(f"This chain has no storage item {path}.") from None
+    except Disconnected as error:
+        await context.node.close()
+        raise NodeGone(str(error)) from None
+    except ClientError as error:
+        raise NodeGone(str(error)) from None
+    return found
+
+
+async def _state(context: Context) -> tuple[Chain, bytes | None]:
+    """Return the chain and the last final block; None if no block is final yet."""
+    specs = context.index.specs()
+    if not specs:
+        raise NoSuchPage("The index is empty: the metadata come with the first block.")
+    chain = await context.node.chain(specs[0][0])
+    return chain, context.index.final()[1] or None
+
+
+# ---- form of results
+
+
+def record(value: Plain) -> Record:
+    """Return a struct. Raises NodeGone."""
+    if not isinstance(value, dict):
+        raise NodeGone("a result of the node is no struct")
+    return value
+
+
+def optional(value: Plain) -> Record | None:
+    """Return a struct that may be absent. Raises NodeGone."""
+    return None if value is None else record(value)
+
+
+def items(value: Plain) -> list[Plain]:
+    """Return a list. Raises NodeGone."""
+    if not isinstance(value, list):
+        raise NodeGone("a result of the node is no list")
+    return value
+
+
+def records(value: Plain) -> list[Record]:
+    """Return a list of structs. Raises NodeGone."""
+    return [record(each) for each in items(value)]
+
+
+def number(found: Mapping[str, object], name: str) -> int:
+    """Return a number of a struct. Raises NodeGone."""
+    value = found.get(name)
+    if not isinstance(value, int):
+        raise NodeGone(f"a result of the node has no number {name}")
+    return value
+
+
+def text(found: Mapping[str, object], name: str) -> str:
+    """Return a text of a struct, or the name of an enum's variant. Raises NodeGone."""
+    value = found.get(name)
+    if isinstance(value, dict) and len(value) == 1:
+        value = next(iter(value))
+    if not isinstance(value, str):
+        raise NodeGone(f"a result of the node has no text {name}")
+    return value
+
+
+def words(value: Plain) -> str:
+    """Return bytes that should be text: as text, else in hex."""
+    if not isinstance(value, str):
+        return "?"
+    if not value.startswith("0x"):
+        return value
+    return of_bytes(bytes.fromhex(value[2:])) or value[:66]
+
+
+def account(context: Context, value: Plain) -> bytes | None:
+    """Return the key of an account of a result; None if it has none."""
+    return account_of(context.data, value) if isinstance(value, str) else None

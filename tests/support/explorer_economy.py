@@ -1,0 +1,158 @@
+"""A development chain for the pages of the economy: a referendum with votes, jobs, orders, a queue.
+
+The block zero is the documents'; contents that would need long courses are put into its state.
+"""
+
+from __future__ import annotations
+
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.node.pool import PoolService
+from btt_chain.node.sealing import ManualSealer
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u8, u16, u32, u64, u128
+from genesis.build import build
+from genesis.catalogue import make
+from runtime import BttRuntime
+from runtime.constants import BTT
+from runtime.pallets.asset_registry import AssetInfo, State
+from runtime.pallets.asset_registry.types import AssetKind, RightKind
+from runtime.pallets.conviction_voting import Standard, vote_of
+from runtime.pallets.exchange import Listing, Side, Trade
+from runtime.pallets.facilities import Facility, FacilityState, Kind, Size
+from runtime.pallets.jobs import Check, Job, JobState, Outcome, Tier, Urgency
+from runtime.pallets.origins import RawRoot, SystemOrigin
+from runtime.pallets.payfi.types import Batch, Legs, Queue
+from runtime.pallets.preimage import Inline
+from runtime.pallets.providers.types import Ledger, ProviderInfo, ProviderKind
+from runtime.pallets.scheduler import After
+from runtime.params import PARAMS_KEY, RuntimeParams
+from storage.overlay import Overlay
+from support.chain import ALICE, BOB, CHARLIE, DAVE, DevChain, account, address
+
+JOBS = (H256(b"\1" * 32), H256(b"\2" * 32), H256(b"\3" * 32))
+"""A job in progress, one that was paid, one that was fraud."""
+INSTITUTION = KeyPair.from_uri("//holder//bitwave")
+"""An institution of block zero, with more than 4 % of its chamber."""
+HOSTILE_NAME = b"<script>{who}"
+STARTED = 1_800_000_000_000
+"""Time of the first block, in milliseconds."""
+LATER = 7
+"""Number of buckets of settlement after the first block's."""
+
+
+def economy_chain() -> DevChain:
+    """Return the chain, with a referendum and votes of two chambers."""
+    state = dict(build(make("dev-manual")).state)
+    params = RuntimeParams.decode(state[PARAMS_KEY])
+    made = DevChain(slot_ms=int(params.slot_ms), shared=True, params=params)
+    overlay = Overlay(state.get, lambda _prefix, _after: iter(()))
+    made.runtime.enter(overlay)
+    fill(made.runtime)
+    made.runtime.host.events.clear()
+    changed = overlay.changes()
+    state |= {key: value for key, value in changed.items() if value is not None}
+    made.state = state
+    made.client = made.another()
+    made.pool = PoolService(made.client, clock=lambda: made.now)
+    made.sealer = ManualSealer(made.client, made.pool, clock=lambda: made.now)
+    vote(made)
+    return made
+
+
+def vote(chain: DevChain) -> None:
+    """Propose a remark, and vote: an institution and Charlie for it, Dave against it."""
+    fees = chain.call(
+        "Balances", "transfer_keep_alive", dest=address(INSTITUTION), value=u128(10 * BTT)
+    )
+    chain.run(ALICE, fees)
+    remark = chain.call("System", "remark", remark=b"<b>decided</b>")
+    chain.run(
+        BOB,
+        chain.call(
+            "Referenda",
+            "submit",
+            proposal_origin=SystemOrigin(RawRoot()),
+            proposal=Inline(remark.raw),
+            enactment_moment=After(u32(0)),
+        ),
+    )
+    chain.send(ALICE, chain.call("Referenda", "place_decision_deposit", index=u32(0)))
+    for pair, aye, btt in (
+        (INSTITUTION, True, 10**6), (CHARLIE, True, 10_000), (DAVE, False, 10_000),
+    ):  # fmt: skip
+        choice = Standard(vote_of(aye=aye), u128(btt * BTT))
+        chain.send(pair, chain.call("ConvictionVoting", "vote", poll_index=u32(0), vote=choice))
+    chain.seal()
+
+
+def fill(runtime: BttRuntime) -> None:
+    """Put jobs, a provider, an asset with orders, a facility and a waiting batch into the state."""
+    alice, bob = account(ALICE), account(BOB)
+    jobs = runtime.jobs.store.jobs
+    jobs[JOBS[0]] = job(alice, JobState.Posted)
+    jobs[JOBS[1]] = job(alice, JobState.Finalized, Outcome.Done, bob)
+    jobs[JOBS[2]] = job(None, JobState.Slashed, Outcome.Fraud, bob)
+    runtime.providers.providers[bob] = ProviderInfo(
+        ProviderKind.Clinic, u16(756), [u16(0)], u32(4), bytes(32), bytes(32), b"/dns4/a/tcp/1"
+    )
+    runtime.providers.ledgers[bob] = Ledger(u128(500 * BTT), u128(100 * BTT), [], u32(4), u32(1))
+    market(runtime, alice)
+    runtime.facilities.facilities[bob] = Facility(
+        Kind.Hospital, Size.Small, u16(756), False, bob, u128(9 * BTT), u64(0),
+        FacilityState.Active, H256(bytes(32)),
+    )  # fmt: skip
+    settlement = runtime.payfi.settlement
+    bucket = u32(STARTED // runtime.payfi.calendar.bucket_ms + LATER)
+    settlement.batches[bucket, alice] = Batch(Legs(gross=u128(70 * BTT)), u32(3))
+    settlement.due_count[bucket] = u32(1)
+    settlement.queue.value = Queue(bucket, bucket)
+
+
+def job(
+    requester: AccountId | None,
+    state: JobState,
+    outcome: Outcome | None = None,
+    provider: AccountId | None = None,
+) -> Job:
+    """Return a job of 16 items."""
+    return Job(
+        requester=requester,
+        model=H256(b"\7" * 32),
+        model_class=u16(0),
+        items=u32(16),
+        input_root=H256(bytes(32)),
+        tier=Tier.Open,
+        check=Check.Sampled,
+        urgency=Urgency.Routine,
+        price=u128(3 * BTT),
+        verification=u128(BTT),
+        deposit=u128(0),
+        work=u64(12),
+        data_bytes=u64(100),
+        deadline=u32(600),
+        reply_key=bytes(32),
+        endpoints=b"",
+        posted=u32(0),
+        state=state,
+        outcome=outcome,
+        provider=provider,
+    )
+
+
+def market(runtime: BttRuntime, issuer: AccountId) -> None:
+    """List an asset with levels on both sides and one auction."""
+    registered = runtime.asset_registry.registrations
+    registered.registered[u32(0)] = AssetInfo(
+        issuer, AssetKind.Equipment, RightKind.Revenue, H256(bytes(32)), H256(bytes(32)),
+        HOSTILE_NAME, b"MRI", u128(1_000), u128(50_000 * BTT), False, u128(0), u64(0),
+        State.Issued, u8(1),
+    )  # fmt: skip
+    registered.count.value = u32(1)
+    exchange = runtime.exchange
+    exchange.listings[u32(0)] = Listing(u64(0))
+    for side, price, units in (
+        (Side.Buy, 49, 20), (Side.Buy, 45, 100), (Side.Sell, 51, 10), (Side.Sell, 60, 40),
+    ):  # fmt: skip
+        exchange.order_book.count(u32(0), side, u128(price * BTT), units, 1)
+    exchange.auctions.trades[u32(0)] = [Trade(u64(1), u128(50 * BTT), u128(5))]
