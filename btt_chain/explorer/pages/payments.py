@@ -83,8 +83,9 @@ def histogram(buckets: Sequence[Fields]) -> list[Json]:
 
 
 def age_steps(ages: Sequence[Fields]) -> list[Step]:
-    """Return the columns of the histogram."""
-    return [Step(str(each["from"]), apis.number(each, "batches")) for each in ages]
+    """Return the columns of the histogram; the last has all later ones."""
+    found = [Step(str(each["from"]), apis.number(each, "batches")) for each in ages]
+    return [*found[:-1], *(Step(f"{last.name}+", last.value) for last in found[-1:])]
 
 
 async def facilities_page(context: Context, after: str | None) -> Fields:

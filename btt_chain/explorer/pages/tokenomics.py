@@ -153,5 +153,6 @@ async def _emission(context: Context) -> Json:
 
 
 def year_steps(years: list[Fields], name: str) -> list[Step]:
-    """Return one column of the table as steps of a curve."""
-    return [Step(str(each["year"]), int(str(each[name]))) for each in years]
+    """Return one column of the table as steps of a curve; the last covers all later years."""
+    found = [Step(str(each["year"]), int(str(each[name]))) for each in years]
+    return [*found[:-1], *(Step(f"{last.name}+", last.value) for last in found[-1:])]

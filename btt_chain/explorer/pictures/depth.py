@@ -20,7 +20,7 @@ from btt_chain.explorer.pictures.svg import (
     tick,
 )
 
-HEIGHT: Final = 190
+HEIGHT: Final = 180
 TOP: Final = 40
 BOTTOM: Final = 160
 NAME: Final = "depth"
@@ -69,8 +69,8 @@ def depth(
         label(0, 14, t("bids {n}", n=_units(bought))),
         label(WIDTH, 14, t("asks {n}", n=_units(sold)), "end"),
         line([(0, BOTTOM), (WIDTH, BOTTOM)], "axis"),
-        label(0, HEIGHT - 14, shown(frame.low)),
-        label(WIDTH, HEIGHT - 14, shown(frame.high), "end"),
+        label(0, HEIGHT - 4, shown(frame.low)),
+        label(WIDTH, HEIGHT - 4, shown(frame.high), "end"),
         *_side(bids, bought, frame, f"url(#{NAME}-a)", to=0),
         *_side(asks, sold, frame, f"url(#{NAME}-n)", to=WIDTH),
     ]

@@ -36,11 +36,12 @@ def steps(name: str, title: str, rows: Sequence[Step], shown: Callable[[int], st
     top = -(-largest // step) * step
     wide = (WIDTH - LEFT) / len(rows)
     parts: list[Markup] = []
+    texts: list[Markup] = []  # above the bars
     for level in range(0, top + 1, step):
         at = _height(level, top)
         parts.append(line([(LEFT, at), (WIDTH, at)], "axis"))
         if level:
-            parts.append(label(LEFT, at - 3, shown(level)))
+            texts.append(label(LEFT, at - 3, shown(level)))
     edge: list[tuple[float, float]] = []
     every = max(1, round(MIN_WIDTH / wide + 0.49))
     for place, row in enumerate(rows):
@@ -51,7 +52,7 @@ def steps(name: str, title: str, rows: Sequence[Step], shown: Callable[[int], st
             parts.append(label(left + wide / 2, BOTTOM + 16, row.name, "middle"))
     parts.append(line(edge, "curve"))
     desc = ", ".join(f"{row.name}: {shown(row.value)}" for row in rows)
-    return picture(name, HEIGHT, title, desc, parts)
+    return picture(name, HEIGHT, title, desc, [*parts, *texts])
 
 
 def _height(value: int, top: int) -> float:

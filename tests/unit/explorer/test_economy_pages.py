@@ -194,7 +194,7 @@ async def test_payments_that_wait_are_in_the_histogram_without_their_payers(
     assert sum(each["batches"] for each in ages) == found["batches"] == 1
     page = await text(client, "/payfi")
     assert "70 BTT" in page
-    assert "1 batches wait for settlement." in page
+    assert "Batches that wait for settlement: 1" in page
     assert "Alice" not in page
 
 
