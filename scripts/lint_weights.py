@@ -18,6 +18,8 @@ from typing import Final, NamedTuple
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 UNITS: Final = frozenset({"PICOS_PER_MICRO", "PICOS_PER_MILLI"})
+BY_HAND: Final = "its weight is written by hand: take it from runtime.weights"
+UNMEASURED: Final = "no benchmark measures it: add one to bench/weights/pallets"
 
 
 class Finding(NamedTuple):
@@ -44,9 +46,9 @@ def lint(
         for method, weight in _calls(pallet):
             name = f"{pallets[pallet.name]}.{method.name.rstrip('_')}"
             if not _is_generated(weight, functions):
-                found.append(Finding(method.lineno, f"{name}: its weight is written by hand"))
+                found.append(Finding(method.lineno, f"{name}: {BY_HAND}"))
             if name not in measured:
-                found.append(Finding(method.lineno, f"{name}: no benchmark measures it"))
+                found.append(Finding(method.lineno, f"{name}: {UNMEASURED}"))
     found.extend(
         Finding(node.lineno, f"{node.id}: weights come from runtime.weights")
         for node in ast.walk(tree)

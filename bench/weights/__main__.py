@@ -41,6 +41,10 @@ def measure(path: Path, options: argparse.Namespace) -> int:
     from bench.weights.state import Bench
 
     only = [name for name in options.only.split(",") if name]
+    wrong = run.unknown(only)
+    if wrong:
+        print(f"no benchmark in bench/weights/pallets: {', '.join(wrong)}")
+        return 1
     bench = Bench(path)
     try:
         if options.fill:

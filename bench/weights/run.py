@@ -35,6 +35,12 @@ def chosen(only: Sequence[str]) -> dict[str, list[Benchmark]]:
     return found
 
 
+def unknown(only: Sequence[str]) -> list[str]:
+    """Return the names that are no pallet or call with a benchmark."""
+    known = {"block"} | {name for each in load().found.values() for name in (each.pallet, each.key)}
+    return [name for name in only if name not in known]
+
+
 def write(bench: Bench, only: Sequence[str]) -> int:
     """Measure and write the modules of the pallets; return an exit code."""
     if not only or "block" in only:

@@ -333,12 +333,12 @@ class Bench:
     # ---- preparing
 
     def account(self, number: int = 0, free: int = MONEY) -> AccountId:
-        """Return an account with money whose lists of locks, holds and reserves are long."""
+        """Return an account with money and two locks."""
         who = AccountId(key_of(number).account_id)
         return self.endow(who, free)
 
     def endow(self, who: AccountId, free: int = MONEY) -> AccountId:
-        """Give an account money, with locks, holds, freezes and reserves."""
+        """Give an account money and two locks."""
         runtime = self.runtime
         balances = runtime.balances
         if balances.locks[who]:
