@@ -1,7 +1,7 @@
 """Base of the runtime APIs: classes whose methods are called by name, with SCALE in and out.
 
 `runtime/apis/core.py` lists them all and dispatches the calls; those of the economy are in
-`runtime/apis/economy.py`.
+`runtime/apis/economy.py`. docs/architecture.md, "Adding a query", has the steps to add a method.
 """
 
 from __future__ import annotations
