@@ -530,7 +530,8 @@ def report(places: Iterable[Place], comparison: Comparison, numbers: Mapping[Key
     for place in places:
         by_key.setdefault(place.key, []).append(place)
     for key, before in comparison.grown.items():
-        print(f"{key}: {numbers[key]}, allowed {before}")
+        allowed = f", allowed {before}" if key.rule in COUNTED else ""
+        print(f"{key}: {numbers[key]}{allowed}")
         for place in by_key[key]:
             print(f"  {key.path}:{place.line}: {place.message}")
     if comparison.shrunk:

@@ -87,7 +87,10 @@ def test_the_examples_of_a_page_print_what_it_says(page: Path) -> None:
     assert not broken
     if os.environ.get("BTT_GOLDEN") == "write":
         page.write_text(now, encoding="utf-8")
-    assert now == page.read_text(encoding="utf-8")
+    assert now == page.read_text(encoding="utf-8"), (
+        "if the change is meant: BTT_GOLDEN=write .venv/bin/pytest "
+        f"tests/docs/{Path(__file__).name}"
+    )
 
 
 def test_the_wire_page_has_examples() -> None:

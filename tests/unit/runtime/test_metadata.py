@@ -92,7 +92,8 @@ def test_the_description_stays() -> None:
     before = GOLDEN.read_text(encoding="utf-8").splitlines()
     change = "\n".join(unified_diff(before, found.splitlines(), "golden", "now", lineterm="", n=0))
     assert not change, (
-        f"if the change is meant: BTT_GOLDEN=write pytest {Path(__file__).name}\n{change}"
+        "if the change is meant: BTT_GOLDEN=write .venv/bin/pytest "
+        f"tests/unit/runtime/{Path(__file__).name}\n{change}"
     )
 
 
