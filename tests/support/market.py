@@ -417,7 +417,11 @@ class Market(WorkRuntime):
             if found.phase in phases:
                 return found
             self.step()
-        raise AssertionError(f"the receipt is still {found.phase.name}")
+        raise AssertionError(
+            f"the receipt is still {found.phase.name} after {limit} blocks, with "
+            f"{len(found.seats)} seats, {len(found.beacons)} selected committees, "
+            f"{found.replacements} replacements; the job is {self.job(found.job).state.name}"
+        )
 
     # ---- calls
 

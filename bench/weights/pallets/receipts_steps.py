@@ -74,7 +74,8 @@ def select(b: Bench) -> Case:
 def bar(b: Bench, found: Receipt) -> None:
     """Make the verifiers that are reached first sub-accounts of provider and requester.
 
-    The others are sub-accounts, too, so that finding their operators costs as much.
+    The others are sub-accounts, too, so that finding their operators costs as much. They have one
+    operator. A quorum of them must be eligible: with too few the step ends early, without an error.
     """
     receipts, requester = b.runtime.receipts, job_of(b, found).requester
     assert requester is not None

@@ -38,10 +38,12 @@ class Committees(Component):
         self._operators = deps.operators
 
     def select(self, case: Case) -> Trigger:
-        """Select a committee, weighted by bond, without the operators of the job's parties.
+        """Fill the free seats of a committee, weighted by bond; return the trigger of the result.
 
-        Verifiers that bonded or added bond after the request are excluded: the randomness may
-        have been known then.
+        The request was in slot `receipt.since`. The randomness is the beacon of a later block:
+        NO_BEACON if there is none yet. With fewer seats than a quorum, kept ones included, nothing
+        is changed: TOO_FEW_VERIFIERS, which `phases` counts as a replacement. Valid votes keep
+        their seats. Verifiers that are not eligible: see `_sortition`.
         """
         id, receipt = case.id, case.receipt
         randomness = self._clock.randomness_after(
@@ -99,10 +101,13 @@ class Committees(Component):
     # ---- internals
 
     def _sortition(self, seed: bytes, case: Case) -> list[tuple[AccountId, bytes]]:
-        """Return the verifiers selected for the free seats, with their keys.
+        """Return the verifiers selected for the free seats, with their keys; maybe fewer.
 
-        Verifiers whose bond is below the penalty of a wrong vote are excluded. The penalty is not
-        reserved: a bond may cover only one of two receipts at a time.
+        Excluded are those with the operator of the job's provider or requester; those selected for
+        the receipt before; those that bonded or added bond after the request, when the randomness
+        may have been known; those without session keys; and those whose bond is below the penalty
+        of a wrong vote. The penalty is not reserved: a bond may cover only one of two receipts at
+        a time. Two of the selected may have the same operator.
         """
         receipt, job = case.receipt, case.job
         wanted = self._rules.committee - len(receipt.seats)

@@ -66,7 +66,7 @@ class Lifecycle(Component):
     withheld_share = Constant(u32(WITHHELD_PPM))
     """Part of a provider's bond lost for not showing data, in parts per million."""
     max_replacements = Constant(u32(MAX_REPLACEMENTS))
-    """Maximum number of replacement committees, after missing votes or missing leaves."""
+    """Maximum number of further selections: for missing votes or leaves, or too few verifiers."""
     retry_slots = Constant(u32(RETRY_SLOTS))
     """Number of slots until the next attempt with too few verifiers or no unallocated emission."""
     stale_slots = Constant(u32(STALE_SLOTS))

@@ -110,7 +110,7 @@ class Receipts(Pallet):
     beacon_delay: Const[u32]
     """Minimum number of slots from a request to the beacon that selects the committee."""
     beacon_authors: Const[u32]
-    """Minimum number of distinct block authors between request and beacon."""
+    """Minimum number of distinct authors of blocks after the request, the beacon's included."""
     transcript_slots: Const[u32]
     """Number of slots for verifiers to fetch their items, and for a provider to show a leaf."""
     commit_slots: Const[u32]

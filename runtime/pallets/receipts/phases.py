@@ -4,6 +4,7 @@
 effects that the pallet carries out, in order. Two effects find out something and give the next
 trigger: "count votes" gives the result of the votes, "pay" whether the work was paid. Each phase
 but Ended ends by itself in slot `State.until`; the trigger then depends on what the pallet finds.
+"Too few verifiers" counts as a replacement; rows with the same trigger differ by what is left.
 
 The table lists all transitions that can happen. A row with several phases stands for one row each.
 

@@ -212,7 +212,7 @@ class Receipt:
     stalled: Slots = u32(0)
     """Stalled slots of the chain, in total, when these times were set; see `shifted`."""
     replacements: u8 = u8(0)
-    """Number of committees that replaced an earlier one."""
+    """Number of selections requested after the first, also if they found too few verifiers."""
     beacons: Beacons = field(default_factory=list)
     seats: Seats = field(default_factory=list)
     used: Used = field(default_factory=list)
@@ -337,7 +337,10 @@ class BeaconClock(Clock, Protocol):
     """The clock and the chain's randomness; Babe satisfies it."""
 
     def randomness_after(self, time: int, delay: int, authors: int) -> Beacon | None:
-        """Return the first beacon `delay` slots or more after `time`; None if it has not come."""
+        """Return the first beacon `delay` slots or more after `time`; None if it has not come.
+
+        By then, `authors` different authors must have made blocks after `time`.
+        """
 
 
 class JobLedger(Protocol):
