@@ -102,9 +102,9 @@ class Tokenomics(Pallet):
     params: OriginCheck = ensure_root
     """Origin that may set the mode of the release ceiling."""
     staked: Sequence[Staked] = ()
+    """Pallets with stakes: `connect` sets them."""
     hospitals: Hospitals = NoHospitals()
     """The registry that hospitals are counted in: `connect` sets it."""
-    """Pallets with stakes: `connect` sets them."""
 
     # ---- storage
 
@@ -393,13 +393,9 @@ class Tokenomics(Pallet):
         self.fees.take(who, split, reason, earners)
 
     def take_held(
-        self,
-        reason: Reason,
-        who: AccountId,
-        split: ComputeSplit | PlatformSplit,
-        why: BurnReason,
+        self, reason: Reason, who: AccountId, split: ComputeSplit | PlatformSplit, why: BurnReason,
         earners: Sequence[tuple[AccountId, u128]],
-    ) -> None:
+    ) -> None:  # fmt: skip
         """Take the parts of a fee out of what `who` has on hold: see `FeeDistribution`."""
         self.fees.take_held(reason, who, split, why, earners)
 
