@@ -23,6 +23,8 @@ from btt_chain.records.shapes import items, member, number, octets, text
 from btt_chain.scale import DecodeError
 
 TYPE: Final = "btt-access-1"
+KEPT_EPOCHS: Final = 720
+"""Epochs for which the chain stores roots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +142,8 @@ class Status(Enum):
     OMITTED = "omitted"
     """The promised delay has passed, and no root has it."""
     UNPROMISED = "no valid promise"
+    PRUNED = "older than 30 days"
+    """Its root is no longer stored on the chain, and no report of it is accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +167,8 @@ def status_of(
         return Status.ANCHORED
     if not is_promised or promised > epoch + 1:
         return Status.UNPROMISED
+    if epoch > promised + KEPT_EPOCHS:
+        return Status.PRUNED
     # The root of an epoch comes in the epoch after it.
     return Status.OMITTED if epoch > promised + delay + 1 else Status.PENDING
 

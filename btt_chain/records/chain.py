@@ -63,6 +63,9 @@ class RecordsChain(Protocol):
     async def promise_key(self, custodian: bytes) -> bytes | None:
         """Return the key that a custodian signs promises with; None if it is no custodian."""
 
+    async def is_leaving(self, custodian: bytes) -> bool:
+        """Return True if a custodian leaves: its bond may be gone before a promise is over."""
+
     async def anchor(self, batch: Batch, root: Root) -> None:
         """Anchor a root, and wait until it is final. Raises TooLate."""
 
@@ -113,6 +116,11 @@ class NodeRecords:
         """Return the key that a custodian signs promises with; None if it is no custodian."""
         found = await self._chain.api(f"{API}.custodian", self._chain.metadata.address(custodian))
         return None if found is None else _bytes(_fields(_fields(found)["custodian"])["key"])
+
+    async def is_leaving(self, custodian: bytes) -> bool:
+        """Return True if a custodian leaves: its bond may be gone before a promise is over."""
+        found = await self._chain.api(f"{API}.custodian", self._chain.metadata.address(custodian))
+        return found is not None and _fields(_fields(found)["custodian"])["leaving"] is not None
 
     async def anchor(self, batch: Batch, root: Root) -> None:
         """Anchor a root, and wait until it is final. Raises TooLate."""

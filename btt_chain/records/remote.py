@@ -225,6 +225,8 @@ async def promise_problem(chain: RecordsChain, logged: LoggedAccess) -> str | No
         return "the custodian is not registered with the key of its promise"
     if int(promise.epoch) > (await chain.clock()).epoch + 1:
         return "the promise is for a later epoch"
+    if await chain.is_leaving(promise.custodian):
+        return "the custodian leaves: its bond may be gone before the promise is over"
     return None
 
 

@@ -27,6 +27,8 @@ class MemoryChain:
     blocks: dict[bytes, Block] = field(default_factory=dict)
     revoked_in: dict[bytes, frozenset[bytes]] = field(default_factory=dict)
     is_down: bool = False
+    leaves: bool = False
+    """True if the custodian leaves."""
     asked: int = 0
 
     def __post_init__(self) -> None:
@@ -75,6 +77,10 @@ class MemoryChain:
     async def promise_key(self, custodian: bytes) -> bytes | None:
         """The registered key."""
         return self.key
+
+    async def is_leaving(self, custodian: bytes) -> bool:
+        """The custodian's state."""
+        return self.leaves
 
     async def anchor(self, batch: Batch, root: Root) -> None:
         """Take a root as the pallet does: ended epochs, in order, not too late."""

@@ -19,7 +19,7 @@ from requests import HTTPError
 from btt_chain.primitives.access_promise import AccessPromise, is_signed, sign
 from btt_chain.primitives.account import AccountId
 from btt_chain.records import library
-from btt_chain.records.accesses import LoggedAccess, Status
+from btt_chain.records.accesses import LoggedAccess, Status, status_of
 from btt_chain.records.canonical import canonical
 from btt_chain.records.custodian.batches import Batch, Kind
 from btt_chain.records.custodian.ledger import Ledger
@@ -314,8 +314,24 @@ async def test_promises_that_cannot_be_demanded_are_refused(hospital: Hospital) 
     assert "later epoch" in str(await promise_problem(hospital.chain, late))
     (row,) = await check_log(hospital.chain, patient.facts, [], [late])
     assert row.status is Status.UNPROMISED
+    hospital.chain.leaves = True
+    assert "leaves" in str(await promise_problem(hospital.chain, logged))
     hospital.chain.key = bytes(32)
     assert "not registered" in str(await promise_problem(hospital.chain, logged))
+
+
+@pytest.mark.parametrize(
+    ("epoch", "status"),
+    [
+        (10, Status.PENDING), (13, Status.PENDING), (14, Status.OMITTED), (730, Status.OMITTED),
+        (731, Status.PRUNED), (8, Status.UNPROMISED),
+    ],
+)  # fmt: skip
+def test_an_entry_without_its_root_is_pending_omitted_or_too_old_to_say(
+    epoch: int, status: Status
+) -> None:
+    found = status_of(is_promised=True, is_anchored=False, promised=10, delay=2, epoch=epoch)
+    assert found is status
 
 
 async def test_a_leaf_below_another_root_than_the_promised_one_is_not_anchored(
