@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl
@@ -84,10 +84,6 @@ class Search:
         if self.patient is not None and self.patient not in _patients(resource):
             return False
         return all(has_token(resource, name, value) for name, value in self.tokens)
-
-    def page(self, found: Iterable[Resource]) -> list[Resource]:
-        """Return the resources of the page."""
-        return list(found)[self.offset : self.offset + self.count]
 
 
 def _patients(resource: Resource) -> Iterator[str]:

@@ -56,6 +56,8 @@ EMERGENCY_READERS: Final = "emergency"
 REFUSED: Final = "refused"
 MAX_ANCHORS: Final = 1_000
 """Leaves in one question."""
+MAX_PAGE: Final = 32 << 20
+"""Bytes of the resources of one answer."""
 MAX_QUESTION: Final = 1 << 20
 """Bytes of a message of a vault that is no patient: only patients deposit."""
 
@@ -171,10 +173,9 @@ class Custodian:
         await self._deciding.allow(session.handle, token)
         self._reads[token] = self._reads.get(token, 0) + 1
         number = self._reads[token].to_bytes(8, "big")
-        found = self._find(reading, session.grant)
-        page = search.page(found)
+        page, total = self._find(reading, session.grant)
         self._record(reading, page, H256(blake2_256(session.request + number)))
-        return page, len(found)
+        return page, total
 
     def session(self, token: str) -> Session | None:
         """Return the session of a token."""
@@ -228,7 +229,7 @@ class Custodian:
             reading = self._reading(message.sender, grant, handle, purpose, search, message.hash)
             self._keep_grant(signed)
         await self._deciding.allow(handle)
-        page = search.page(self._find(reading, grant))
+        page, _ = self._find(reading, grant)
         logged = self._record(reading, page, message.hash)
         return {"resources": page, "access": logged.document()}
 
@@ -296,20 +297,32 @@ class Custodian:
         log.warning("emergency access by %s", message.sender)
         return _Reading(patient, message.sender, EMERGENCY, "", search, message.hash)
 
-    def _find(self, reading: _Reading, grant: Grant | None) -> list[Resource]:
-        """Return the resources that a reader may have; the grant is checked for each."""
-        subject = "" if reading.patient == self.vault.id else str(reading.patient)
-        found = []
-        for entry, resource in self._candidates(subject, reading.search):
-            is_covered = grant is None or grant.covers(resource, reading.search.permission)
-            if is_covered and reading.search.matches(resource):
-                found.append(resource if "id" in resource else {**resource, "id": entry.id})
-        return found
+    def _find(self, reading: _Reading, grant: Grant | None) -> tuple[list[Resource], int]:
+        """Return the page of resources that a reader may have, and the number of all.
 
-    def _candidates(self, subject: str, search: Search) -> Iterable[tuple[Entry, Resource]]:
+        The grant is checked for each. Raises AccessDenied for a page that is too large.
+        """
+        subject = "" if reading.patient == self.vault.id else str(reading.patient)
+        search = reading.search
+        page: list[Resource] = []
+        total = size = 0
+        for entry, data in self._candidates(subject, search):
+            resource = parse(data)
+            is_covered = grant is None or grant.covers(resource, search.permission)
+            if not is_covered or not search.matches(resource):
+                continue
+            if search.offset <= total < search.offset + search.count:
+                size += len(data)
+                if size > MAX_PAGE:
+                    raise AccessDenied("the page is larger than 32 MiB: lower its _count")
+                page.append(resource if "id" in resource else {**resource, "id": entry.id})
+            total += 1
+        return page, total
+
+    def _candidates(self, subject: str, search: Search) -> Iterable[tuple[Entry, bytes]]:
         for entry in self.vault.entries(library.RECORD):
             if entry.subject == subject and search.may_have(entry):
-                yield entry, parse(self.vault.read(entry).data)
+                yield entry, self.vault.read(entry).data
 
     def _record(self, reading: _Reading, page: Sequence[Resource], request: H256) -> LoggedAccess:
         """Record an access, and promise that it will be in the log."""

@@ -385,6 +385,19 @@ async def test_consents_of_unknown_patients_leave_nothing(hospital: Hospital) ->
     assert len(hospital.vault.entries()) == before
 
 
+async def test_a_page_is_bounded(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
+    from btt_chain.records.custodian import service
+
+    reader = await hospital.client(hospital.reader)
+    whole = await reader.ask("access", ask(hospital.grant()))
+    assert len(items(whole["resources"])) == 3
+    monkeypatch.setattr(service, "MAX_PAGE", 1_000)
+    with pytest.raises(AccessDenied, match="lower its _count"):
+        await reader.ask("access", ask(hospital.grant()))
+    one = await reader.ask("access", ask(hospital.grant(), "Observation?_count=1&_offset=2"))
+    assert items(one["resources"]) == items(whole["resources"])[2:]
+
+
 async def test_messages_are_checked_before_they_are_parsed(
     hospital: Hospital, monkeypatch: pytest.MonkeyPatch
 ) -> None:
