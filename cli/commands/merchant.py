@@ -27,7 +27,7 @@ PAYMENT_ID: Final = click.IntRange(0, 2**64 - 1)
 CAUSES: Final = {
     "Governance": "by governance, which lifts it",
     "Disputes": "too many lost disputes; governance lifts it",
-    "Bond": "the bond did not pay a lost dispute; a full one lifts it (`btt-chain merchant bond`)",
+    "Bond": "disputes used up the bond; a full one lifts it (`btt-chain merchant bond`)",
 }
 
 

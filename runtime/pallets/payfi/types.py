@@ -70,7 +70,7 @@ class Cause(IntEnum):
     Disputes = 1
     """Too many lost disputes; governance lifts it."""
     Bond = 2
-    """The bond did not cover a dispute; a full bond lifts it."""
+    """Decided disputes left too little of the bond; a full bond lifts it."""
 
 
 class MerchantSuspended(Variant, index=1, name="Suspended"):
