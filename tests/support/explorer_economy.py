@@ -5,6 +5,8 @@ The block zero is the documents'; contents that would need long courses are put 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer
@@ -14,17 +16,21 @@ from btt_chain.scale import u8, u16, u32, u64, u128
 from genesis.build import build
 from genesis.catalogue import make
 from runtime import BttRuntime
+from runtime.apis.incentives_stats import Statistics, publish
 from runtime.constants import BTT
 from runtime.pallets.asset_registry import AssetInfo, State
 from runtime.pallets.asset_registry.types import AssetKind, RightKind
 from runtime.pallets.conviction_voting import Standard, vote_of
 from runtime.pallets.exchange import Listing, Side, Trade
 from runtime.pallets.facilities import Facility, FacilityState, Kind, Size
+from runtime.pallets.incentives import Group, GroupTally
 from runtime.pallets.jobs import Check, Job, JobState, Outcome, Tier, Urgency
 from runtime.pallets.origins import RawRoot, SystemOrigin
 from runtime.pallets.payfi.types import Batch, Legs, Queue
 from runtime.pallets.preimage import Inline
 from runtime.pallets.providers.types import Ledger, ProviderInfo, ProviderKind
+from runtime.pallets.receipts import Phase, Receipt, Seat, Wrong
+from runtime.pallets.receipts.types import NO_HASH
 from runtime.pallets.scheduler import After
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.overlay import Overlay
@@ -32,6 +38,8 @@ from support.chain import ALICE, BOB, CHARLIE, DAVE, DevChain, account, address
 
 JOBS = (H256(b"\1" * 32), H256(b"\2" * 32), H256(b"\3" * 32))
 """A job in progress, one that was paid, one that was fraud."""
+RECEIPT = H256(b"\4" * 32)
+"""The receipt of the last one."""
 INSTITUTION = KeyPair.from_uri("//holder//bitwave")
 """An institution of block zero, with more than 4 % of its chamber."""
 HOSTILE_NAME = b"<script>{who}"
@@ -92,7 +100,8 @@ def fill(runtime: BttRuntime) -> None:
     jobs = runtime.jobs.store.jobs
     jobs[JOBS[0]] = job(alice, JobState.Posted)
     jobs[JOBS[1]] = job(alice, JobState.Finalized, Outcome.Done, bob)
-    jobs[JOBS[2]] = job(None, JobState.Slashed, Outcome.Fraud, bob)
+    jobs[JOBS[2]] = replace(job(None, JobState.Slashed, Outcome.Fraud, bob), receipt=RECEIPT)
+    runtime.receipts.receipts[RECEIPT] = receipt(JOBS[2], bob, [alice, account(DAVE)])
     runtime.providers.providers[bob] = ProviderInfo(
         ProviderKind.Clinic, u16(756), [u16(0)], u32(4), bytes(32), bytes(32), b"/dns4/a/tcp/1"
     )
@@ -138,6 +147,32 @@ def job(
         outcome=outcome,
         provider=provider,
     )
+
+
+def receipt(job: H256, provider: AccountId, verifiers: list[AccountId]) -> Receipt:
+    """Return an ended receipt, found wrong by the first verifier; the second did not reveal."""
+    found = Wrong(u32(3), u16(5), u32(7))
+    return Receipt(
+        job, provider, u8(0), NO_HASH, NO_HASH, NO_HASH, u32(1), u32(2), u32(2), Phase.Ended,
+        beacons=[NO_HASH],
+        seats=[
+            Seat(verifiers[0], bytes(32), u8(0), None, found),
+            Seat(verifiers[1], bytes(32), u8(0), H256(b"\5" * 32)),
+        ],
+    )  # fmt: skip
+
+
+def statistics() -> Statistics:
+    """Return published points of two countries, one of which has a small cell."""
+    tallies = [
+        (Group(u16(756), Kind.Hospital), GroupTally(u32(7), u64(112))),
+        (Group(u16(756), Kind.Clinic), GroupTally(u32(6), u64(4))),
+        (Group(u16(756), Kind.Pharmacy), GroupTally(u32(6), u64(55))),
+        (Group(u16(276), Kind.Hospital), GroupTally(u32(9), u64(207))),
+        (Group(u16(276), Kind.Clinic), GroupTally(u32(9), u64(31))),
+        (Group(u16(276), Kind.Pharmacy), GroupTally(u32(9), u64(63))),
+    ]
+    return publish(3, tallies)
 
 
 def market(runtime: BttRuntime, issuer: AccountId) -> None:

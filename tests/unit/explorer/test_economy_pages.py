@@ -20,8 +20,10 @@ from btt_chain.explorer.economy import LINKS
 from btt_chain.explorer.pages.jobs import COURSE, STATES, steps
 from btt_chain.explorer.pages.payments import histogram
 from btt_chain.explorer.render import static
+from btt_chain.scale import encode
+from runtime.apis.incentives_stats import Statistics
 from support.explorer import ChainConnection, index_chain, pages_of
-from support.explorer_economy import JOBS, economy_chain
+from support.explorer_economy import JOBS, RECEIPT, economy_chain, statistics
 
 Client = TestClient[web.Request, web.Application]
 
@@ -130,6 +132,10 @@ async def test_a_job_shows_its_course_and_its_end_in_words(client: Client) -> No
     fraud = await text(client, f"/job/{FRAUD}")
     assert "● Slashed" in fraud
     assert "The result was proven wrong." in fraud
+    assert "item 3, node 5: element 7 is wrong" in fraud
+    assert "not revealed yet" in fraud
+    by_receipt = await data(client, f"/job/0x{bytes(RECEIPT).hex()}")
+    assert by_receipt["id"] == FRAUD
     jobs = await data(client, "/jobs")
     assert isinstance(jobs["jobs"], list)
     assert {each["id"] for each in jobs["jobs"]} >= {JOB, PAID, FRAUD}
@@ -214,6 +220,32 @@ async def test_facilities_and_oracle_have_words_where_they_have_no_rows(client: 
     assert "No month is published yet." in facilities
     oracle = await text(client, "/oracle")
     assert "Feeders" in oracle
+
+
+async def test_small_cells_of_the_statistics_of_points_are_hidden(
+    index: Path, connection: ChainConnection
+) -> None:
+    def publish(method: str, params: tuple[Json, ...], answer: Json) -> Json:
+        if method == "state_call" and params[0] == "IncentivesApi_stats":
+            return "0x01" + encode(Statistics, statistics()).hex()
+        return answer
+
+    one = ChainConnection(connection.chain, lie=publish)
+    async with pages_of(one, index) as (client, _):
+        page = words(await text(client, "/facilities"))
+        found = (await data(client, "/facilities"))["statistics"]
+    assert isinstance(found, dict)
+    cells = {
+        row["regions"][0]: {each["kind"]: each["points"] for each in row["cells"]}
+        for row in found["rows"]
+    }
+    assert cells[756]["Hospital"] == 110
+    assert cells[756]["Clinic"] is None
+    assert [*cells[756].values()].count(None) >= 2
+    assert [*cells[276].values()].count(None) >= 2
+    assert page.count("hidden") >= 4 + 1  # the cells, and the rule
+    assert "112" not in page
+    assert "Sum of the shown cells" in page
 
 
 FORGED = [
