@@ -25,12 +25,12 @@ from runtime.pallets.exchange import Listing, Side, Trade
 from runtime.pallets.facilities import Facility, FacilityState, Kind, Size
 from runtime.pallets.incentives import Group, GroupTally
 from runtime.pallets.jobs import Check, Job, JobState, Outcome, Tier, Urgency
+from runtime.pallets.jobs.types import NO_HASH
 from runtime.pallets.origins import RawRoot, SystemOrigin
 from runtime.pallets.payfi.types import Batch, Legs, Queue
 from runtime.pallets.preimage import Inline
 from runtime.pallets.providers.types import Ledger, ProviderInfo, ProviderKind
 from runtime.pallets.receipts import Phase, Receipt, Seat, Wrong
-from runtime.pallets.receipts.types import NO_HASH
 from runtime.pallets.scheduler import After
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.overlay import Overlay
