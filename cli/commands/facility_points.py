@@ -236,9 +236,15 @@ def issue(
     async def work() -> Claim:
         async with work_chain(url, timeout) as chain:
             found = await rule_of(chain, rule)
-            day = (await calendar_of(chain)).day(await slot_of(chain))
+            months, now = await calendar_of(chain), await slot_of(chain)
+            day, month = months.day(now), months.month(now)
             owner = account_id(who, chain.chain.metadata.prefix)
             view = await epoch_of(chain, owner, month_of(day))
+            if not await keys_of(chain, owner, month):
+                raise Refused(
+                    f"the chain has no keys of month {month} for this facility: "
+                    "`btt-chain facility keys` publishes those of the next month"
+                )
             with facility_folder(base_path, secret, chain.genesis, owner) as folder:
                 return folder.confirm(
                     Activity(patient, rule, day, statement), found, serve_url,

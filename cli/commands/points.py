@@ -20,7 +20,7 @@ from cli.common.care import (
     slot_of,
     words,
 )
-from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.errors import Mistyped, NotFound
 from cli.common.options import (
     Command,
     Group,
@@ -369,7 +369,6 @@ def cash(
 
     Sending the BTT of several accounts to one place shows that they belong together.
     """
-    from btt_chain.client.errors import DispatchFailed
     from btt_chain.primitives.account import AccountId, Id
     from btt_chain.primitives.digest import H256
     from btt_chain.scale import u64
@@ -396,10 +395,7 @@ def cash(
                 name = "redeem_at_partner"
                 target = account_id(partner, chain.chain.metadata.prefix)
                 args |= {"partner": Id(target), "offer": H256(read_id(offer, "offer"))}
-            try:
-                done = await chain.submit("Incentives", name, signer=own, **args)
-            except DispatchFailed as error:
-                raise Refused(f"{error.name}: {error}") from None
+            done = await chain.submit("Incentives", name, signer=own, **args)
             return count, done.block.hex()
 
     count, block = run(work())

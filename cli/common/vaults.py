@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
-from cli.common.errors import NotFound, Refused
+from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Command, password
 
 if TYPE_CHECKING:
@@ -104,6 +104,8 @@ async def open_custodian(
     """Connect to a custodian."""
     from btt_chain.records.remote import RemoteCustodian
 
+    if not url.startswith(("http://", "https://")):
+        raise Mistyped(f"--custodian: {url!r} is no URL: write https://host:port")
     async with RemoteCustodian.connect(url, vault.keys, now_ms, expected) as custodian:
         yield custodian
 

@@ -130,6 +130,8 @@ def test_three_months_by_commands(care: Care, tmp_path: Path) -> None:
         care.good("auditor", "enlist", "--from", who)
 
     issue = ("facility", "issue", "//Bob", "3", "Li Wei", "--evidence", str(evidence))
+    # Keys that came too late for the chain are in the folder.
+    assert "TooLate" in care.refusal("facility", "keys", "--month", "0", "--from", "//Bob")
     assert "no keys of month 0" in care.refusal(*issue, "--out", str(claim))
     assert not claim.exists()
     verify = ("auditor", "verify", "//Bob", "--auditor", "//Eve")
@@ -219,6 +221,8 @@ def spend(care: Care) -> None:
     assert len(listed["points"]) == 4
     assert "no points on the chain" in care.refusal("points", "cash", "//care//9", *wallet)
     assert "is no account of a wallet" in care.refusal("points", "cash", "care", *wallet)
+    many = care.refusal("points", "cash", "//care//0", "--points", "999", *wallet)
+    assert many.count("Incentives.NotEnoughPoints") == 1
     found = care.document("points", "cash", "//care//0", *wallet).value
     assert re.fullmatch("0x[0-9a-f]{64}", found["block"])
     assert found["points"] == 24

@@ -260,6 +260,12 @@ def test_a_vault_without_a_name_lies_beside_the_chains(
     assert folder_of({"folder": None}) == tmp_path / "btt-chain" / "vault"
 
 
+def test_a_custodian_is_named_by_its_url(world: World) -> None:
+    assert "'clinic' is no URL: write https" in world.refusal(
+        "doctor", "share", "--custodian", "clinic"
+    )
+
+
 def test_a_bad_document_is_refused_in_one_line(world: World, tmp_path: Path) -> None:
     bad = tmp_path / "bad.json"
     bad.write_bytes(b'{"resourceType":"Patient","resourceType":"Observation"}')
