@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ import click
 
 from cli.common import show
 from cli.common.chain_data import known_chain, plain_errors
-from cli.common.errors import Mistyped
+from cli.common.errors import ExitCode, Mistyped
 from cli.common.logs import log_option, parse_filters, start
 from cli.common.node_options import (
     asked_for,
@@ -284,9 +286,21 @@ def explorer_beside(base: Path, rpc_port: int, *, wanted: bool) -> Iterator[None
     child = subprocess.Popen(  # noqa: S603 - this program
         [sys.executable, "-P", *words, "--base-path", str(base / "explorer")]
     )
+    is_stopping = threading.Event()
+
+    def watch() -> None:
+        status = child.wait()
+        # Ctrl-C reaches both processes, and the explorer is the first to end.
+        asked = (0, ExitCode.INTERRUPTED, -signal.SIGINT, -signal.SIGTERM)
+        if not is_stopping.is_set() and status not in asked:
+            again = f"btt-chain {' '.join(words[2:])} --base-path {base / 'explorer'}"
+            show.note(f"the explorer ended with status {status}; start it again: {again}")
+
+    threading.Thread(target=watch, daemon=True).start()
     try:
         yield
     finally:
+        is_stopping.set()
         child.terminate()
         child.wait()
 

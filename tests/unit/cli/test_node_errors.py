@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from btt_chain.node.identity import KEY_FILE
 from btt_chain.node.lifecycle import open_chain
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer
+from cli.commands.node import explorer_beside
 from cli.common.errors import ExitCode
 from cli.program import program
 from genesis.catalogue import make
@@ -25,6 +27,21 @@ from storage.columns import META_VERSION, VERSION
 from storage.leveldb import open_database
 
 ALICE = KeyPair.from_uri("//Alice")
+
+
+class EndedProcess:
+    """A process that was killed at once."""
+
+    def __init__(self, _args: list[str]) -> None:
+        """Take the arguments of a process."""
+
+    def wait(self) -> int:
+        return -9
+
+    def terminate(self) -> None:
+        """Do nothing: it has ended."""
+
+
 QUIET = ("--log", "off", "--rpc-port", "0", "--no-prometheus")
 ALONE = ("--no-mdns", "--listen-addr", "/ip4/127.0.0.1/tcp/0")
 
@@ -231,3 +248,16 @@ def test_blocks_sealed_by_hand_are_not_those_of_the_validator(tmp_path: Path) ->
         assert dev.client.genesis_hash != chain.client.genesis_hash
     finally:
         dev.close()
+
+
+def test_an_explorer_that_ends_beside_its_node_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("subprocess.Popen", EndedProcess)
+    said = ""
+    with explorer_beside(tmp_path, 9944, wanted=True):
+        end = time.monotonic() + 20
+        while not said and time.monotonic() < end:
+            time.sleep(0.01)
+            said = capsys.readouterr().err
+    assert "the explorer ended with status -9; start it again: btt-chain explorer --url" in said
