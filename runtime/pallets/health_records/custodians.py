@@ -4,7 +4,7 @@
 |---|---|---|
 | none | `register_custodian`: the bond is put on hold | custodian |
 | custodian | `leave` | leaving |
-| leaving for 30 days | `withdraw`: the bond is released | none |
+| leaving for 30 days, without open demands | `withdraw`: the bond is released | none |
 
 A custodian that leaves can still anchor, and be slashed, until its bond is withdrawn: promises that
 it made before are over by then.

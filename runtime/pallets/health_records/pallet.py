@@ -241,8 +241,10 @@ class HealthRecords(Pallet):
 
     @call(8, weight=weights.WITHDRAW)
     def withdraw(self, origin: Origin) -> None:
-        """Withdraw the bond of a custodian that left."""
-        self.custodians.withdraw(origin.signed())
+        """Withdraw the bond of a custodian that left, and has no open demand."""
+        who = origin.signed()
+        self.promises.ensure_no_demand(who)
+        self.custodians.withdraw(who)
 
     @call(9, weight=weights.DEMAND)
     def demand(self, origin: Origin, promise: SignedPromise) -> None:

@@ -158,9 +158,15 @@ class Promises(Component):
             raise errors.NotDue
         del self.demands[custodian, id]
         self._currency.release(self.reason, demand.by, demand.deposit)
-        known = self._custodians.custodians.get(custodian)
-        if known is not None and known.bond and (custodian, id) not in self.penalized:
+        # A custodian with an open demand cannot withdraw: it is still registered.
+        bond = self._custodians.expect(custodian).bond
+        if bond and (custodian, id) not in self.penalized:
             self._penalize(custodian, id, demand.by)
+
+    def ensure_no_demand(self, custodian: AccountId) -> None:
+        """Raise NotDue if a custodian has an open demand, for which it may be slashed."""
+        if self.demands.some_under(custodian, 1):
+            raise errors.NotDue
 
     # ---- internals
 

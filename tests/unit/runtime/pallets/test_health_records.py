@@ -114,6 +114,21 @@ def test_a_custodian_that_leaves_is_liable_until_its_promises_are_over(care: Car
         care.anchor(ALICE)
 
 
+def test_a_custodian_with_an_open_demand_keeps_its_bond(care: CareRuntime) -> None:
+    broken = promise(ALICE, LEAF, care.records.anchors.epoch())
+    care.epochs(5)
+    care.records.demand(signed(BOB), broken)
+    care.records.leave(signed(ALICE))
+    care.epochs(KEPT_EPOCHS)
+    with refused(care, HealthRecords.NotDue):
+        care.records.withdraw(signed(ALICE))
+    care.records.settle_demand(signed(BOB), Id(ALICE), id_of(broken))
+    assert deposits(care, BOB) == 0
+    assert held(care, ALICE) == 500 * BTT
+    care.records.withdraw(signed(ALICE))
+    assert held(care, ALICE) == 0
+
+
 # ---- roots
 
 
@@ -356,17 +371,6 @@ def test_a_demand_and_a_report_of_one_promise_slash_once(care: CareRuntime) -> N
     care.epochs(ANSWER_EPOCHS)
     care.records.settle_demand(signed(BOB), Id(ALICE), id_of(broken))
     assert held(care, ALICE) == 500 * BTT
-    assert deposits(care, BOB) == 0
-
-
-def test_a_demand_of_a_custodian_that_is_gone_returns_the_deposit(care: CareRuntime) -> None:
-    broken = promise(ALICE, LEAF, care.records.anchors.epoch())
-    care.epochs(5)
-    care.records.demand(signed(BOB), broken)
-    care.records.leave(signed(ALICE))
-    care.epochs(KEPT_EPOCHS)
-    care.records.withdraw(signed(ALICE))
-    care.records.settle_demand(signed(BOB), Id(ALICE), id_of(broken))
     assert deposits(care, BOB) == 0
 
 
