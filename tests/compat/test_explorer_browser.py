@@ -10,6 +10,7 @@ import pytest
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import DispatchFailed
 from btt_chain.crypto.keypair import KeyPair
+from btt_chain.scale.portable import Plain
 from compat.client import HERE, ClientRun, Script, node_script, report
 from support.explorer import explorer_process
 from support.instant_node import instant_node
@@ -31,6 +32,16 @@ async def make_blocks(url: str) -> None:
         burn = chain.compose("Balances.burn", value=10**30, keep_alive=True)
         with pytest.raises(DispatchFailed):
             await chain.transactions.send(burn, bob)
+        propose = chain.compose(
+            "Referenda.submit",
+            proposal_origin={"system": "Root"},
+            proposal={"Inline": "0x" + b"\0\0\0".hex()},
+            enactment_moment={"After": 0},
+        )
+        await chain.transactions.send(propose, alice)
+        choice: Plain = {"Standard": {"vote": 0x80, "balance": 20_000 * 10**18}}
+        vote = chain.compose("ConvictionVoting.vote", poll_index=0, vote=choice)
+        await chain.transactions.send(vote, bob)
 
 
 @pytest.fixture(scope="module")

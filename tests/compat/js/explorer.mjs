@@ -8,7 +8,9 @@ const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const PAGES = [
   "", "blocks", "block/2", "txs", "tx/1-1", "tx/2-1", "tx/3-1", "accounts", "account/Alice",
   "validators", "calls", "pallet/Balances", "storage/System.Account?key=//Alice",
-  "events/Balances.Transfer", "audit", "search?q=transfer", "export", "nothing",
+  "events/Balances.Transfer", "audit", "search?q=transfer", "export", "nothing", "governance",
+  "jobs", "providers", "tokenomics", "exchange", "payfi", "facilities", "oracle",
+  "referendum/0",
 ];
 const line = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
@@ -42,9 +44,10 @@ const open = async (options) => {
 };
 
 // Each template once; the other forms on pages that have all kinds of parts.
-const SOME = ["", "block/2", "tx/3-1", "account/Alice", "validators", "search?q=transfer"];
+const SOME = ["", "block/2", "tx/3-1", "account/Alice", "validators", "search?q=transfer",
+  "referendum/0", "tokenomics"];
 for (const [width, colorScheme, locale, pages] of [
-  [1100, "light", "en", PAGES], [360, "dark", "en", SOME], [360, "light", "zh-CN", SOME.slice(0, 4)],
+  [1100, "light", "en", PAGES], [360, "dark", "en", SOME], [360, "light", "zh-CN", SOME.slice(0, 4).concat("referendum/0")],
 ]) {
   const page = await open({
     viewport: { width, height: 800 }, colorScheme, locale, bypassCSP: true,
@@ -95,7 +98,8 @@ await check("the keyboard alone reaches the content and the search", async () =>
   await page.keyboard.press("Tab");
   const first = await page.evaluate(() => document.activeElement.className);
   expect(first === "skip", `the first stop is ${first}`);
-  for (let at = 0; at < 8; at += 1) await page.keyboard.press("Tab");
+  const isSearch = () => page.evaluate(() => document.activeElement.type === "search");
+  for (let at = 0; at < 20 && !(await isSearch()); at += 1) await page.keyboard.press("Tab");
   await page.keyboard.type("1-1");
   await page.keyboard.press("Enter");
   await page.waitForURL("**/tx/1-1");
