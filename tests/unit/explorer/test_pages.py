@@ -268,7 +268,7 @@ async def test_a_proof_of_a_page_is_verified_without_a_node(
     document = json.loads(proof.read_text())
     for change, reason in (
         ({"value": "0x00"}, "another value"), ({"proof": document["proof"][1:]}, "invalid"),
-        ({"header": "0x00"}, "malformed"), ({"key": 7}, "not hex"), ({"proof": 7}, "no list"),
+        ({"header": "0x00"}, "malformed"), ({"key": 7}, "in hex"), ({"proof": 7}, "no list"),
     ):  # fmt: skip
         proof.write_text(json.dumps(document | change))
         refused = CliRunner().invoke(program, [*words, hash])
