@@ -132,7 +132,10 @@ def words(value: Plain) -> str:
         return "?"
     if not value.startswith("0x"):
         return value
-    return of_bytes(bytes.fromhex(value[2:])) or value[:66]
+    try:
+        return of_bytes(bytes.fromhex(value[2:])) or value[:66]
+    except ValueError:  # a text of its own that begins with 0x
+        return value
 
 
 def account(context: Context, value: Plain) -> bytes | None:

@@ -16,6 +16,7 @@ from aiohttp.test_utils import TestClient
 
 from btt_chain.client.errors import Disconnected
 from btt_chain.client.jsonrpc import Json
+from btt_chain.explorer import apis
 from btt_chain.explorer.economy import LINKS
 from btt_chain.explorer.pages.jobs import COURSE, STATES, steps
 from btt_chain.explorer.pages.payments import histogram
@@ -149,6 +150,13 @@ def test_every_state_of_a_job_has_a_course() -> None:
         course = steps(state)
         assert [each["part"] for each in course if isinstance(each, dict)].count("now") == 1
         assert len(course) == (len(COURSE) if state in COURSE else 2)
+
+
+def test_bytes_that_are_no_text_are_shown_in_hex() -> None:
+    assert apis.words("0x4d5249") == "MRI"
+    assert apis.words("0xff00") == "0xff00"
+    assert apis.words("0xzz") == "0xzz"
+    assert apis.words(None) == "?"
 
 
 async def test_providers_have_their_bond_and_load(client: Client) -> None:
