@@ -7,16 +7,17 @@ block.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from storage.columns import (
     BODY,
     HEADER,
     JUSTIFICATION,
     META_BEST,
     META_FINALIZED,
+    META_FORK,
     META_GENESIS,
     META_IMPORT,
     NUMBER,
@@ -69,6 +70,15 @@ def read_header(raw: bytes) -> HeaderFields:
     return HeaderFields(raw[:32], number, raw[at : at + 32])
 
 
+def fork_of(get: Callable[[bytes], bytes | None]) -> tuple[bytes, bytes]:
+    """Return the hash of the block at which a fork begins, and the root of its first changes.
+
+    Both are empty if the store is no fork.
+    """
+    raw = get(META_FORK) or b""
+    return raw[:32], raw[32:]
+
+
 def read_number(raw: bytes) -> int:
     """Return the height of a SCALE header. Raises ValueError."""
     return _read_number(raw)[0]
@@ -119,6 +129,10 @@ class BlockStore:
         self.open: dict[bytes, OpenBlock] = {}
         self.genesis: bytes | None = None
         self.best = self.finalized = BlockRef(b"", -1)
+        self.fork: HeaderFields | None = None
+        """The block at which a fork begins, with the root of its first changes in place of its own.
+        """
+        self._fork_hash = b""
         self.stateless = False
         """True while a state is being fetched; none can be read."""
 
@@ -132,6 +146,9 @@ class BlockStore:
         self.open.clear()
         self.genesis = self._get(META_GENESIS)
         self.stateless = self._get(META_IMPORT) is not None
+        self._fork_hash, root = fork_of(self._get)
+        raw = self.header(self._fork_hash) if self._fork_hash else None
+        self.fork = None if raw is None else read_header(raw)._replace(state_root=root)
         if self.genesis is None:
             return
         for key in self._kv.keys(OPEN_BLOCK):
@@ -158,6 +175,8 @@ class BlockStore:
         found = self.open.get(hash)
         if found is not None:
             return HeaderFields(found.parent, found.ref.number, found.state_root)
+        if self.fork is not None and hash == self._fork_hash:
+            return self.fork
         raw = self.header(hash)
         if raw is None:
             raise KeyError(f"block 0x{hash.hex()} is not known")

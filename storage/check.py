@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from storage.blocks import HeaderFields, header_hash, read_header
+from storage.blocks import HeaderFields, fork_of, header_hash, read_header
 from storage.columns import (
     BODY,
     DEATHS,
@@ -78,6 +78,7 @@ class _Check:
         self._window = kv.get(META_PRUNING) == b"window"
         self.stateless = kv.get(META_IMPORT) is not None
         """True while a state is being fetched; there is none yet."""
+        self._fork = fork_of(kv.get)
         raw = kv.get(META_HISTORY)
         self._missing = None if raw is None else Missing.decode(raw)
 
@@ -176,7 +177,8 @@ class _Check:
         raw = self._need(HEADER + hash, f"the header of the {what}")
         if header_hash(raw) != hash:
             raise _broken(f"the header of the {what} has another hash than its key")
-        return read_header(raw)
+        fields = read_header(raw)
+        return fields._replace(state_root=self._fork[1]) if hash == self._fork[0] else fields
 
     def _block(self, hash: bytes, fields: HeaderFields) -> None:
         self._need(BODY + hash, f"the body of block {fields.number}")

@@ -54,6 +54,9 @@ META_IMPORT: Final = META + b"import"
 META_HISTORY: Final = META + b"history"
 """The missing blocks below a fetched state (state_import.py)."""
 
+META_FORK: Final = META + b"fork"
+"""Hash of the block at which a fork begins, and the root of its first changes (fork.py)."""
+
 KEY_HASH: Final = -32
 """Start of the hash in the key of a trie record."""
 
@@ -63,8 +66,15 @@ def number_key(column: bytes, number: int, hash: bytes = b"") -> bytes:
     return column + number.to_bytes(8, "big") + hash
 
 
+def node_prefix(path: str) -> bytes:
+    """Return the key of a trie node without its hash; the last nibble keeps odd and even paths
+    apart.
+    """
+    return b"t" + bytes.fromhex(path + "1" if len(path) & 1 else path + "00")
+
+
 def node_key(path: str, hash: bytes) -> bytes:
-    """Return the key of a trie node; the last nibble keeps odd and even paths apart."""
+    """Return the key of a trie node."""
     return b"t" + bytes.fromhex(path + "1" if len(path) & 1 else path + "00") + hash
 
 

@@ -12,6 +12,7 @@
         -> Imported(block, retracted, enacted, discarded)
     store.commit_block(..., finalize=True)              # instant seal: final in the same batch
     store.set_best(hash) -> Route                       # fork choice selects another head
+    store.jump(hash) -> Route                           # any kept block, past finality: development
     store.finalize(hash, (engine_id, proof)) -> list of discarded blocks
     store.revert(n) -> removed blocks, newest first (never past the finalized one)
 
@@ -34,27 +35,46 @@ after DiskFull, StorageFailed and Corrupt the node must be stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from storage.blocks import BlockRef, BlockStore, Proof, Route, header_hash, read_header
+from storage.blocks import (
+    BlockRef,
+    BlockStore,
+    Proof,
+    Route,
+    encode_body,
+    header_hash,
+    read_header,
+)
 from storage.check import check_chain
 from storage.columns import (
     AUX,
+    BODY,
+    HEADER,
     META_BASE,
+    META_BEST,
+    META_FINALIZED,
+    META_FORK,
     META_GENESIS,
+    META_HISTORY,
     META_PRUNING,
     META_VERSION,
+    NUMBER,
+    STATE,
     VERSION,
+    number_key,
 )
 from storage.compaction import Compaction
+from storage.fork import Beneath, ForkReader, local
 from storage.genesis import wipe_genesis, write_genesis_state
 from storage.kv import KeyValue
 from storage.leveldb import GIB, LevelKV, open_database
 from storage.retention import WINDOW, check_mode, mode_of, window_of
-from storage.state import Pending, StateStore
-from storage.state_import import StateImport
+from storage.rewind import differences
+from storage.state import Pending, StateReader, StateStore
+from storage.state_import import Missing, StateImport
 from storage.writer import ChainWriter
 
 
@@ -85,7 +105,6 @@ class ChainStore:
         """Use an open store. `pruning` is the window in finalized blocks, None for an archive.
 
         `as_made`: an existing store keeps its mode (a window is then of WINDOW blocks).
-
         `resident_nodes` bounds the trie nodes kept in memory (about 1 KiB each); `background`
         compacts in a thread after pruning, otherwise the caller does (`state.compact`).
         """
@@ -176,6 +195,53 @@ class ChainStore:
         self._load()
         return ref
 
+    def insert_fork(
+        self,
+        genesis: bytes,
+        header: bytes,
+        body: Sequence[bytes],
+        changes: Mapping[bytes, bytes | None],
+        aux: Mapping[bytes, bytes | None] | None = None,
+    ) -> BlockRef:
+        """Begin a fork of another node's chain at the block of `header`, with first `changes`.
+
+        `genesis` is the hash of that chain's block zero. The blocks before are not stored. Raises
+        ValueError if there is a chain already.
+        """
+        if self.has_genesis:
+            raise ValueError("the database holds a chain already")
+        wipe_genesis(self._kv)
+        first = {key: value for key, value in local(changes).items() if value is not None}
+        root = write_genesis_state(self._kv, first, 1)
+        fields = read_header(header)
+        ref = BlockRef(header_hash(header), fields.number)
+        draft = self._writer.draft()
+        draft.put_aux(aux)
+        draft.put(HEADER + ref.hash, header)
+        draft.put(BODY + ref.hash, encode_body(body))
+        draft.put(number_key(NUMBER, 0), genesis)
+        draft.put(number_key(NUMBER, ref.number), ref.hash)
+        if ref.number:
+            missing = Missing(BlockRef(fields.parent, ref.number - 1), 0)
+            draft.put(META_HISTORY, missing.encode())
+        for row in (META_BEST, META_FINALIZED, META_BASE):
+            draft.put(row, ref.hash)
+        draft.put(META_FORK, ref.hash + root)
+        draft.put(META_GENESIS, genesis)
+        draft.put(META_PRUNING, mode_of(None))
+        draft.put(META_VERSION, VERSION.to_bytes(4, "big"))
+        self._writer.write(draft, sync=True)
+        self._load()
+        return ref
+
+    def read_beneath(self, beneath: Beneath) -> None:
+        """Read from `beneath` what a fork did not change."""
+
+        def make(blocks: BlockStore, kv: KeyValue, ref: BlockRef, root: bytes) -> StateReader:
+            return ForkReader(blocks, kv, ref, root, beneath)
+
+        self.state.make_reader = make
+
     # --- import and finality
 
     def stage(
@@ -190,6 +256,9 @@ class ChainStore:
         The parent may be any block whose state is kept. `version` is the state version, `reads` the
         values read of the parent's state (`overlay.base_reads`): a third of the time is saved.
         """
+        if self.blocks.fork is not None:
+            # The values that were read are not those of the trie, which has changes only.
+            return self.state.stage(parent, local(changes), version)
         return self.state.stage(parent, changes, version, reads)
 
     def commit_block(
@@ -244,7 +313,7 @@ class ChainStore:
             blocks.set_best(draft, route, ref)
         discarded = self._writer.finalize(draft, ref) if finalize else []
         self._writer.write(draft, sync=sync)
-        self.state.cache.keep(pending.trie, pending.sealed)
+        self.state.cache.keep(pending.sealed)
         self._compact()
         return Imported(ref, route.retracted, route.enacted, discarded)
 
@@ -308,6 +377,33 @@ class ChainStore:
         self._writer.write(draft, sync=True)
         return gone
 
+    def jump(self, hash: bytes, aux: Mapping[bytes, bytes | None] | None = None) -> Route:
+        """Make any block whose state is kept the head and the last finalized block.
+
+        Final blocks may be left. All blocks that are left stay readable by hash, with their states,
+        but are no longer in the tree. `aux` is stored in the same batch. Returns once it is on the
+        disk. Only for archives, because pruning relies on finality: ValueError for others; KeyError
+        for an unknown block, StateUnavailable for one below the oldest kept state.
+        """
+        if self.state.window is not None:
+            raise ValueError("only an archive of all states can leave final blocks")
+        blocks = self.blocks
+        target = self.state.reader(hash)
+        route = blocks.route(blocks.best.hash, hash)
+        draft = self._writer.draft()
+        draft.put_aux(aux)
+        self.state.recent.clear()
+        for key, value in differences(self._kv, target.root):
+            draft.put(STATE + key, value)
+        for block in sorted(blocks.open.values(), key=lambda block: -block.ref.number):
+            self.state.settle(draft, block.ref)
+            blocks.close_block(draft, block.ref)
+        ref = BlockRef(hash, target.number)
+        blocks.set_best(draft, route, ref)
+        blocks.set_finalized(draft, ref)
+        self._writer.write(draft, sync=True)
+        return route
+
     def justify(self, hash: bytes, proof: Proof) -> None:
         """Store a justification for a known block."""
         if self.blocks.header(hash) is None:
@@ -321,6 +417,11 @@ class ChainStore:
     def aux_get(self, key: bytes) -> bytes | None:
         """Return the value that another module stored."""
         return self._kv.get(AUX + key)
+
+    def aux_rows(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the stored values whose keys have a prefix, with their keys, ascending."""
+        skip = len(AUX)
+        return ((key[skip:], value) for key, value in self._kv.iterate(AUX + prefix))
 
     def aux_put(self, changes: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
         """Store values outside a block; None removes."""

@@ -8,8 +8,7 @@ from typing import Final
 
 from storage.columns import STATE
 from storage.kv import KeyValue
-from storage.trie.cache import TrieCache
-from storage.trie.trie import EMPTY_ROOT
+from storage.trie.trie import EMPTY_ROOT, Trie
 
 GENESIS_CHUNK: Final = 50_000
 """Number of keys of a genesis state written in one batch; the block itself is in a last one."""
@@ -17,11 +16,10 @@ GENESIS_CHUNK: Final = 50_000
 
 def write_genesis_state(kv: KeyValue, state: Mapping[bytes, bytes], version: int) -> bytes:
     """Write a state chunk by chunk, so that a large one needs little memory; return its root."""
-    cache = TrieCache(kv.get)
     root = EMPTY_ROOT
     keys = iter(sorted(state))
     while chunk := list(islice(keys, GENESIS_CHUNK)):
-        trie = cache.trie(root)
+        trie = Trie(kv.get, root)
         batch: dict[bytes, bytes | None] = {}
         for key in chunk:
             trie.put(key, state[key], version)
@@ -31,7 +29,6 @@ def write_genesis_state(kv: KeyValue, state: Mapping[bytes, bytes], version: int
         batch.update(dict.fromkeys(sealed.retired))
         batch.update(sealed.inserted)
         kv.write(batch)
-        cache.keep(trie, sealed)
     return root
 
 

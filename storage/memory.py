@@ -14,12 +14,14 @@ FEW: Final = 16
 
 
 class MemoryKV:
-    """A dict, and its keys in order."""
+    """A dict, and its keys in order: by their first byte, the column, of which few are iterated."""
 
     def __init__(self) -> None:
         self._values: dict[bytes, bytes] = {}
-        self._order: list[bytes] = []
-        self._moved: dict[bytes, None] = {}  # added or removed since the last iteration
+        self._order: dict[bytes, list[bytes]] = {}
+        """The keys of each column that was iterated, in order."""
+        self._moved: dict[bytes, dict[bytes, None]] = {}
+        """Keys added to such a column or removed from it since then."""
         self._closed = False
 
     def get(self, key: bytes) -> bytes | None:
@@ -58,11 +60,11 @@ class MemoryKV:
         values, moved = self._values, self._moved
         for key, value in batch.items():
             if value is None:
-                if values.pop(key, None) is not None:
-                    moved[key] = None
+                if values.pop(key, None) is not None and key[:1] in moved:
+                    moved[key[:1]][key] = None
             else:
-                if key not in values:
-                    moved[key] = None
+                if key not in values and key[:1] in moved:
+                    moved[key[:1]][key] = None
                 values[key] = value
 
     def compact_range(self, start: bytes, stop: bytes | None) -> None:
@@ -77,23 +79,30 @@ class MemoryKV:
         self._closed = True
 
     def _range(self, prefix: bytes, start: bytes | None, stop: bytes | None) -> list[bytes]:
-        if self._moved:
-            self._put_in_order()
-        order = self._order
-        low = bisect_left(order, prefix if start is None else max(prefix, start))
+        low = prefix if start is None else max(prefix, start)
         ends = [end for end in (after(prefix), stop) if end is not None]
-        return order[low : bisect_left(order, min(ends)) if ends else len(order)]
+        high = min(ends) if ends else None
+        if prefix:
+            return _between(self._column(prefix[:1]), low, high)
+        columns = sorted({key[:1] for key in self._values})
+        return [key for name in columns for key in _between(self._column(name), low, high)]
 
-    def _put_in_order(self) -> None:
-        moved, self._moved, values = self._moved, {}, self._values
-        if FEW * len(moved) > len(values):
+    def _column(self, name: bytes) -> list[bytes]:
+        """Return the keys of a column, in order."""
+        values, order = self._values, self._order.get(name)
+        moved, self._moved[name] = self._moved.get(name), {}
+        if order is None or moved is None:
+            order = self._order[name] = sorted(key for key in values if key[:1] == name)
+            return order
+        if not moved:
+            return order
+        if FEW * len(moved) > len(order):
             # The remaining keys are in order already: sorting is then only a merge.
-            order = [key for key in self._order if key in values and key not in moved]
-            order += sorted(key for key in moved if key in values)
-            order.sort()
-            self._order = order
-            return
-        order = self._order
+            left = [key for key in order if key in values and key not in moved]
+            left += sorted(key for key in moved if key in values)
+            left.sort()
+            self._order[name] = left
+            return left
         for key in moved:
             at = bisect_left(order, key)
             is_there = at < len(order) and order[at] == key
@@ -101,3 +110,9 @@ class MemoryKV:
                 order.insert(at, key)
             elif is_there and key not in values:
                 del order[at]
+        return order
+
+
+def _between(order: list[bytes], low: bytes, high: bytes | None) -> list[bytes]:
+    """Return the keys from `low` on and below `high`; None: to the end."""
+    return order[bisect_left(order, low) : len(order) if high is None else bisect_left(order, high)]

@@ -24,12 +24,12 @@ record, so it counts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final
 
 import msgpack
 
+from btt_chain.lazyclass import dataclass
 from storage.blocks import BlockRef, BlockStore, Route
 from storage.columns import (
     DEATHS,
@@ -48,7 +48,9 @@ from storage.draft import Draft
 from storage.kv import Corrupt, KeyValue, StorageError
 from storage.overlay import Overlay
 from storage.presence import PresenceFilter
+from storage.recent import UNKNOWN, RecentValues
 from storage.trie.cache import TrieCache
+from storage.trie.node import HASHED_FROM
 from storage.trie.proof import read_proof
 from storage.trie.range_proof import prove_range
 from storage.trie.trie import MissingNode, Sealed, Stored, Trie
@@ -80,17 +82,27 @@ class Pending:
     """Differences from the parent's state."""
     old: dict[bytes, Stored | None]
     sealed: Sealed
-    trie: Trie
+    reads: Mapping[bytes, bytes | None]
+    """Values of the parent's state that were read, as far as they are known."""
 
 
 class StateReader:
     """The state after one block, as long as it is kept."""
 
-    __slots__ = ("_blocks", "_kv", "_trie", "hash", "number", "root")
+    __slots__ = ("_blocks", "_kv", "_recent", "_trie", "hash", "number", "root")
 
-    def __init__(self, blocks: BlockStore, kv: KeyValue, ref: BlockRef, root: bytes) -> None:
+    def __init__(
+        self,
+        blocks: BlockStore,
+        kv: KeyValue,
+        ref: BlockRef,
+        root: bytes,
+        recent: RecentValues | None = None,
+    ) -> None:
+        """`recent` has values of the flat state."""
         self._blocks = blocks
         self._kv = kv
+        self._recent = RecentValues() if recent is None else recent
         self._trie: Trie | None = None
         self.hash, self.number = ref
         self.root = root
@@ -98,7 +110,8 @@ class StateReader:
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key; one read at the head. Raises StateUnavailable once pruned."""
         if self._blocks.flat == self.hash:
-            return self._kv.get(STATE + key)
+            value = self._recent.get(key)
+            return self._kv.get(STATE + key) if value is UNKNOWN else value
         try:
             return self._walk().get(key)
         except MissingNode as missing:
@@ -148,6 +161,23 @@ class StateReader:
         """Return an overlay for changes on top of this state."""
         return Overlay(self.get, self.keys)
 
+    def apart(self) -> StateReader:
+        """Return a reader of the same state for another thread, for as long as it is pinned.
+
+        It reads the trie alone: the flat state follows the head.
+        """
+        return StateReader(self._no_head(), self._kv, BlockRef(self.hash, self.number), self.root)
+
+    def root_after(self, changes: Mapping[bytes, bytes | None]) -> bytes:
+        """Return the root of this state with changes; nothing is cached or staged."""
+        trie = Trie(self._kv.get, self.root)
+        trie.update(changes, 1)
+        return trie.seal().root
+
+    def _no_head(self) -> BlockStore:
+        """Return a view of the blocks that was not loaded: in it, no state is flat."""
+        return BlockStore(self._kv)
+
     def _walk(self) -> Trie:
         if self._trie is None or self._trie.loads > READER_LOADS:
             self._trie = Trie(self._kv.get, self.root)
@@ -163,6 +193,9 @@ class StateReader:
         return StateUnavailable(
             f"the state of block {self.number} (0x{self.hash.hex()}) was pruned while it was read"
         )
+
+
+MakeReader = Callable[[BlockStore, KeyValue, BlockRef, bytes], StateReader]
 
 
 def _from(after: bytes | None) -> bytes | None:
@@ -181,13 +214,18 @@ class StateStore:
         """The oldest canonical block whose state is kept."""
         self._extras: dict[bytes, int] = {}
         self._pins: dict[bytes, int] = {}
+        self.make_reader: MakeReader | None = None
+        """Makes the readers of a fork, whose state lies at another node in part."""
         self.cache = TrieCache(kv.get, cache)
+        self.recent = RecentValues()
+        """Values of the flat state that blocks used."""
         self._present = PresenceFilter()
         self._removed = 0
 
     def load(self) -> None:
         """Read the base and the counts from the store."""
         self.cache.clear()
+        self.recent.clear()
         self._extras = {
             key[1:]: int.from_bytes(value, "big") for key, value in self._kv.iterate(EXTRA)
         }
@@ -235,7 +273,10 @@ class StateStore:
             raise StateUnavailable(
                 f"the state of block {fields.number} (0x{hash.hex()}) is not kept: {kept}"
             )
-        return StateReader(self._blocks, self._kv, BlockRef(hash, fields.number), fields.state_root)
+        ref = BlockRef(hash, fields.number)
+        if self.make_reader is not None:
+            return self.make_reader(self._blocks, self._kv, ref, fields.state_root)
+        return StateReader(self._blocks, self._kv, ref, fields.state_root, self.recent)
 
     def stage(
         self,
@@ -252,21 +293,36 @@ class StateStore:
         """
         root = self.reader(parent).root
         trie = self.cache.trie(root)
-        real: dict[bytes, bytes | None] = {}
-        old: dict[bytes, Stored | None] = {}
-        # In order, so that neighbouring keys share loaded nodes.
-        known = {} if reads is None else reads
-        for key in sorted(changes):
-            value = changes[key]
-            if value is None:
-                before = trie.delete(key)
-            else:
-                before = trie.put(key, value, version, known.get(key))
-            if before is None and value is None:
-                continue
-            real[key], old[key] = value, before
+        if reads is not None and self._blocks.flat == parent:
+            changes, reads = self._differences(changes, reads)
+        old = {
+            key: held
+            for key, held in trie.update(changes, version, reads).items()
+            if _is_other(held, changes[key])
+        }
+        real = {key: changes[key] for key in old}
         sealed = trie.seal()
-        return Pending(parent, sealed.root, real, old, sealed, trie)
+        return Pending(parent, sealed.root, real, old, sealed, reads or {})
+
+    def _differences(
+        self, changes: Mapping[bytes, bytes | None], reads: Mapping[bytes, bytes | None]
+    ) -> tuple[dict[bytes, bytes | None], dict[bytes, bytes | None]]:
+        """Return changes of the flat state without those that change nothing, and known values.
+
+        A block removes what is not there, and writes values as they were. Values that it did not
+        read are often known from the block before.
+        """
+        known, real = dict(reads), {}
+        for key, value in changes.items():
+            before = known.get(key, UNKNOWN)
+            if before is UNKNOWN:
+                before = self.recent.get(key)
+                if before is not UNKNOWN:
+                    known[key] = before
+            # A long value that is written again may get another form: that of this state version.
+            if before is UNKNOWN or before != value or (value and len(value) >= HASHED_FROM):
+                real[key] = value
+        return real, known
 
     # --- writing
 
@@ -292,9 +348,11 @@ class StateStore:
     def extend(self, draft: Draft, pending: Pending) -> None:
         """Move the flat state from the best block to its staged child."""
         draft.changes.update({STATE + key: value for key, value in pending.changes.items()})
+        self.recent.follow(pending.reads, pending.changes)
 
     def move(self, draft: Draft, route: Route) -> None:
         """Move the flat state along a route, by the journals of the blocks on it."""
+        self.recent.clear()
         for ref in route.retracted:
             for key, held, _ in self._journal(draft, ref)[0]:
                 draft.put(STATE + key, None if held is None else _resolve(draft, key, held))
@@ -412,6 +470,14 @@ class StateStore:
 
 def _height(key: bytes) -> int:
     return int.from_bytes(key[1:9], "big")
+
+
+def _is_other(held: Stored | None, value: bytes | None) -> bool:
+    """Return True if a value differs from the one held, or may: of a long one only a hash is held.
+
+    It does not depend on what was known before, so each node finds the same differences.
+    """
+    return value is not None if held is None else held[1] or held[0] != value
 
 
 def _resolve(draft: Draft, key: bytes, held: Stored) -> bytes:

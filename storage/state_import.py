@@ -18,12 +18,13 @@ itself. `missing` has the highest of them, whose hash is known from the header a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
 import msgpack
 
+from btt_chain.lazyclass import dataclass
 from storage.blocks import BlockRef, Proof, Route, encode_body, header_hash, read_header
 from storage.columns import (
     BODY,

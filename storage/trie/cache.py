@@ -1,77 +1,92 @@
-"""The upper levels of recent tries, kept in memory within a bound.
+"""The branches of recent tries, kept in memory as they are encoded.
 
-All blocks use the same few thousand branches at the top, but mostly different leaves. So the nodes
-that a block loaded are kept, and once there are too many, all but the topmost are dropped, level by
-level. Changed leaves are dropped at once.
+All blocks use the same few thousand branches at the top, but mostly different leaves. So branches
+are kept, and leaves are not: the next change of a leaf rarely loads the old one (`expected` of
+`Trie.put`), while a branch that is not here costs a read.
+
+A branch is found by its database key, path and hash, so it is valid for every root that has it.
+There are two generations: what is used enters the young one; once that is full it becomes the old
+one, and the old one is dropped.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from storage.trie.node import Node
-from storage.trie.trie import Record, Sealed, Trie
+from storage.trie.node import Branch
+from storage.trie.records import Record
+from storage.trie.trie import Sealed, Trie
 
-ROOTS: Final = 4
-"""Number of cached roots: the best block, and its neighbours in a reorganization."""
+NODE_BYTES: Final = 1_024
+"""Memory of a branch with 16 children, with what Python needs for it."""
+ENTRY_BYTES: Final = 400
+"""Memory of an entry without its encoding."""
 
 
-class TrieCache:
-    """A factory of tries that share their upper nodes. `limit` counts nodes, about 1 KiB each.
+class Branches:
+    """Encoded branches by their database keys; `limit` bounds the bytes of a generation."""
 
-    Up to twice as many are held, so that not each block has the cost of dropping nodes.
-    """
+    __slots__ = ("_limit", "_old", "_size", "_young")
 
-    def __init__(self, record: Record, limit: int = 16_384) -> None:
-        self._record = record
+    def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._tops: dict[bytes, tuple[Node, int]] = {}  # with the number of nodes copied for it
-        self._held = 0
+        self._young: dict[bytes, Branch] = {}
+        self._old: dict[bytes, Branch] = {}
+        self._size = 0
 
-    def trie(self, root: bytes) -> Trie:
-        """Return the trie with this root. Raises MissingNode if it is not stored."""
-        known = self._tops.get(root)
-        return Trie(self._record, root, None if known is None else known[0])
+    def __len__(self) -> int:
+        return len(self._young) + len(self._old)
 
-    def keep(self, trie: Trie, sealed: Sealed) -> None:
-        """Cache a sealed trie whose records have been written."""
-        # The next change of a leaf rarely loads the old one (`expected` of Trie.put), while a
-        # dropped branch costs a read: the memory is for branches.
-        for kids, slot in sealed.leaves:
-            kids.pop(slot, None)
-        tops, most = self._tops, 2 * self._limit
-        if sealed.top is not None:
-            tops.pop(sealed.root, None)
-            tops[sealed.root] = sealed.top, trie.copies
-            self._held += trie.loads + trie.copies
-        # The nodes that only one root has are those that the next one copied: dropping a root frees
-        # a block's worth of them, without a search.
-        while len(tops) > 1 and (len(tops) > ROOTS or self._held > most):
-            del tops[next(iter(tops))]
-            self._held -= next(iter(tops.values()))[1]
-        if self._held > most:
-            self._trim()
+    def get(self, key: bytes) -> Branch | None:
+        """Return a branch, if it is here."""
+        found = self._young.get(key)
+        if found is None:
+            found = self._old.get(key)
+            if found is not None:
+                self.put(key, found)
+        return found
+
+    def put(self, key: bytes, branch: Branch) -> None:
+        """Add a branch that is stored in the database."""
+        self._young[key] = branch
+        self._size += ENTRY_BYTES + len(branch[0])
+        if self._size > self._limit:
+            self._old, self._young, self._size = self._young, {}, 0
+
+    def follow(self, sealed: Sealed) -> None:
+        """Add the branches of a trie that was written; drop those that it has replaced."""
+        young, old = self._young, self._old
+        for key in sealed.stale:
+            gone = young.pop(key, None)
+            if gone is not None:
+                self._size -= ENTRY_BYTES + len(gone[0])
+            old.pop(key, None)
+        for key, branch in sealed.branches.items():
+            self.put(key, branch)
 
     def clear(self) -> None:
         """Drop everything."""
-        self._tops.clear()
-        self._held = 0
+        self._young, self._old, self._size = {}, {}, 0
 
-    def _trim(self) -> None:
-        """Keep the `limit` nodes nearest to the only remaining root."""
-        ((root, (top, _)),) = self._tops.items()
-        self._tops = {root: (top, 0)}
-        held = 1
-        level = [top]
-        while level:
-            below: list[Node] = []
-            for node in level:
-                if node.kids is None:
-                    continue
-                if held + len(node.kids) > self._limit:
-                    node.kids = None
-                    continue
-                held += len(node.kids)
-                below.extend(node.kids.values())
-            level = below
-        self._held = held
+
+class TrieCache:
+    """A factory of tries that share their branches; `limit` counts branches of about 1 KiB."""
+
+    def __init__(self, record: Record, limit: int = 16_384) -> None:
+        self._record = record
+        self._branches = Branches(limit * NODE_BYTES // 2)
+
+    def __len__(self) -> int:
+        return len(self._branches)
+
+    def trie(self, root: bytes) -> Trie:
+        """Return the trie with this root. Raises MissingNode if it is not stored."""
+        return Trie(self._record, root, branches=self._branches)
+
+    def keep(self, sealed: Sealed) -> None:
+        """Cache the branches of a sealed trie whose records have been written."""
+        self._branches.follow(sealed)
+
+    def clear(self) -> None:
+        """Drop everything."""
+        self._branches.clear()

@@ -42,10 +42,11 @@ class Node:
     """One node: the nibbles of its partial key, children, value.
 
     A branch has the reference of each child in `refs` (16 places, the used ones in `bitmap`), and
-    in `kids` those children that are loaded. `ref` is the reference of the node itself (length
-    byte, then hash or inline encoding), None while it is dirty; `dirty` lists the slots of dirty
-    children, and may contain one twice, or a removed one. A node with a `ref` is shared between
-    tries: never changed, except that its children are loaded and dropped.
+    in `kids` those children that are loaded. `ref` is the
+    reference of the node itself (length byte, then hash or inline encoding), None while it is
+    dirty; `dirty` lists the slots of dirty children, and may contain one twice, or a removed one. A
+    node with a `ref` is shared between tries: never changed, except that its children are loaded
+    and dropped.
     """
 
     __slots__ = ("partial", "refs", "kids", "dirty", "bitmap", "value", "hashed", "ref")
@@ -223,6 +224,36 @@ def _decode(raw: bytes, ref: bytes | None) -> tuple[Node, int]:
         raise NodeError("a branch has no children")
     refs, at = _references(raw, at, bitmap)
     return Node(partial, refs, bitmap, found, hashed, ref), at
+
+
+Branch = tuple[bytes, str, int, int, tuple[bytes, ...] | None]
+"""An encoded branch, its partial key, its bitmap, the position of its first child, and the
+references of its children; None for these if all are hashes.
+"""
+
+
+def parse_branch(raw: bytes) -> Branch | None:
+    """Return the parts of a node if it is a branch, else None."""
+    first = raw[0]
+    if first & 0xC0 == 0x40 or first & 0xE0 == 0x20:  # a leaf
+        return None
+    count = first & 0x3F
+    if first & 0xC0 != 0x80 or count == 0x3F:
+        return _parse_any(raw)
+    end = 1 + (count + 1 >> 1)
+    bitmap = raw[end] | raw[end + 1] << 8
+    children = bitmap.bit_count()
+    body = end + 2
+    if len(raw) != body + HASH_REF * children or raw[body::HASH_REF].count(0x80) != children:
+        return _parse_any(raw)
+    return raw, raw[1:end].hex()[count & 1 :], bitmap, body, None
+
+
+def _parse_any(raw: bytes) -> Branch:
+    """Return the parts of a branch with a value, a long partial key, or children in it."""
+    node = decode(raw, None)
+    refs = tuple(filter(None, node.refs or ()))
+    return raw, node.partial, node.bitmap, len(raw) - sum(map(len, refs)), refs
 
 
 def _references(raw: bytes, at: int, bitmap: int) -> tuple[Refs, int]:

@@ -12,8 +12,8 @@ a node that fetches a state by ranges does not build its trie.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from btt_chain.lazyclass import dataclass
 from storage.columns import KEY_HASH
 from storage.trie.node import EMPTY_NODE, NodeError, hash_256
 from storage.trie.proof import ProofError

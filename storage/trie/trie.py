@@ -11,41 +11,36 @@ set, and the difference of two roots is exact.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import field
 from hashlib import blake2b
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from storage.columns import node_key, value_key
+from storage.trie.batch import Batch, Change, Stored
 from storage.trie.nibble import DIGITS, SLOT
 from storage.trie.node import (
     EMPTY_NODE,
-    HASH_REF,
     HASHED_FROM,
     PENDING,
+    Branch,
     Node,
     Refs,
-    decode,
     encode,
     encode_leaf,
     hash_256,
+    parse_branch,
 )
+from storage.trie.records import NO_CACHE, BranchCache, MissingNode, Record, Records
+
+__all__ = ["EMPTY_ROOT", "MissingNode", "Record", "Sealed", "Stored", "Trie"]
 
 EMPTY_ROOT: Final = hash_256(EMPTY_NODE)
 """Root of the trie without keys."""
 
-Stored = tuple[bytes, bool]
-"""A value as stored in its node: the bytes and False, or their hash and True."""
-
 _QUEUED: Final = b"!"
 """Placeholder for a reference that is being computed."""
-
-Record = Callable[[bytes], bytes | None]
-"""Returns a database record by its key, None if it is not stored."""
-
-
-class MissingNode(LookupError):
-    """A node or value that the root refers to is not in the database."""
 
 
 @dataclass(slots=True)
@@ -60,8 +55,10 @@ class Sealed:
     """Start paths of nodes that the new root does not have, with their references."""
     gone_values: set[bytes] = field(default_factory=set)
     """Records of values that the new root does not have."""
-    leaves: list[tuple[dict[int, Node], int]] = field(default_factory=list)
-    """Places of changed leaves in memory: the `kids` of their parent, and the slot."""
+    branches: dict[bytes, Branch] = field(default_factory=dict)
+    """The branches among the new records."""
+    stale: list[bytes] = field(default_factory=list)
+    """Database keys of some branches that the new root does not have: caches may drop them."""
 
     @property
     def retired(self) -> set[bytes]:
@@ -76,39 +73,34 @@ class Sealed:
 class Trie:
     """Keys and values under one root.
 
-    `record` reads the database, `top` is the root node if it is already in memory. Keys are bytes
-    (an even number of nibbles); `version` is the state version a value is written in, old values
-    keep theirs until they are written again.
+    `record` reads the database, `top` is the root node if it is already in memory, `branches` are
+    kept in memory. Keys are bytes (an even number of nibbles); `version` is the state version a
+    value is written in, old values keep theirs until they are written again.
     """
 
-    __slots__ = (
-        "_record",
-        "_top",
-        "_root",
-        "_retired",
-        "_values",
-        "_gone_values",
-        "loads",
-        "copies",
-    )
+    __slots__ = ("_records", "_root", "_top")
 
-    def __init__(self, record: Record, root: bytes, top: Node | None = None) -> None:
-        self._record = record
+    def __init__(
+        self,
+        record: Record,
+        root: bytes,
+        top: Node | None = None,
+        branches: BranchCache = NO_CACHE,
+    ) -> None:
+        self._records = Records(record, branches)
         self._root = root
-        self._retired: dict[str, bytes] = {}  # start path of a node -> the reference it had
-        self._values: dict[bytes, bytes] = {}
-        self._gone_values: set[bytes] = set()
-        self.loads = 0
-        """Number of nodes fetched from the database."""
-        self.copies = 0
-        """Number of branches of the old root that were copied to be changed."""
         if top is None and root != EMPTY_ROOT:
-            top = self._load("", b"\x80" + root)
+            top = self._records.node("", b"\x80" + root)
         self._top = top
 
     @property
+    def loads(self) -> int:
+        """Number of nodes fetched from the database."""
+        return self._records.loads
+
+    @property
     def top(self) -> Node | None:
-        """The root node, for caches of upper levels."""
+        """The root node."""
         return self._top
 
     # --- reading
@@ -166,19 +158,13 @@ class Trie:
             ref = None if node.refs is None else node.refs[slot]
             if ref is None:
                 return None
-            child = kids[slot] = self._load(start, ref)
+            child = kids[slot] = self._records.node(start, ref)
         return child
 
     def resolve(self, key: bytes, stored: Stored) -> bytes:
         """Return the bytes of a value that its node has as `stored`."""
         value, hashed = stored
-        if not hashed:
-            return value
-        record = value_key(key, value)
-        found = self._values.get(record) or self._record(record)
-        if found is None:
-            raise MissingNode(f"value 0x{value.hex()} of key 0x{key.hex()} is not stored")
-        return found
+        return self._records.value(key, value) if hashed else value
 
     def keys(self, prefix: bytes = b"", after: bytes | None = None) -> Iterator[bytes]:
         """Yield the keys that start with `prefix` and are greater than `after`, ascending."""
@@ -198,17 +184,15 @@ class Trie:
             child, start = todo.pop()
             if _outside(start, want, floor):
                 continue
-            node = child if isinstance(child, Node) else self._load(start, child)
+            node = child if isinstance(child, Node) else self._records.node(start, child)
             full = start + node.partial
             if _outside(full, want, floor):
                 continue
             if node.refs is not None:
                 kids = node.kids or {}
-                todo.extend(
-                    (kids.get(slot) or ref, full + DIGITS[slot])
-                    for slot, ref in reversed(list(enumerate(node.refs)))
-                    if ref is not None
-                )
+                for slot, ref in reversed(list(enumerate(node.refs))):
+                    if ref is not None:
+                        todo.append((kids.get(slot) or ref, full + DIGITS[slot]))
             if node.value is not None and full.startswith(want) and (floor is None or full > floor):
                 yield bytes.fromhex(full), (node.value, node.hashed)
 
@@ -222,29 +206,64 @@ class Trie:
         `expected` is the caller's guess of that value. A leaf with a matching hash need not be
         loaded; a wrong guess costs a hash.
         """
-        hashed = version != 0 and len(value) >= HASHED_FROM
-        stored = value
-        if hashed:
-            stored = hash_256(value)
-        belief: Stored | None = None
+        new, belief = _stored(value, version), None
         if expected is not None:
-            outside = version != 0 and len(expected) >= HASHED_FROM
-            belief = (hash_256(expected) if outside else expected, outside)
-        old = self._place(key, stored, hashed, belief)
-        if hashed:
-            self._values[value_key(key, stored)] = value
+            belief = _stored(expected, version)
+        old = self._place((key.hex(), key, new, belief))
+        if new[1]:
+            self._records.values[value_key(key, new[0])] = value
         return old
 
-    def _place(
-        self, key: bytes, stored: bytes, hashed: bool, belief: Stored | None
-    ) -> Stored | None:
-        path = key.hex()
+    def update(
+        self,
+        changes: Mapping[bytes, bytes | None],
+        version: int = 1,
+        known: Mapping[bytes, bytes | None] | None = None,
+    ) -> dict[bytes, Stored | None]:
+        """Set or remove keys; return their previous values, None for those that were absent.
+
+        The result is that of `put` and `delete` for each, but faster: branches are entered once.
+        `known` are values of before that the caller has read, as `expected` of `put`.
+        """
+        reads = {} if known is None else known
+        old: dict[bytes, Stored | None] = {}
+        batch: list[Change] = []
+        values: dict[bytes, bytes] = {}
+        for key in sorted(changes):
+            value = changes[key]
+            if value is None:
+                old[key] = self.delete(key)
+                continue
+            before, new = reads.get(key), _stored(value, version)
+            guess = None if before is None else _stored(before, version)
+            batch.append((key.hex(), key, new, guess))
+            if new[1]:
+                values[value_key(key, new[0])] = value
+        if not batch:
+            return old
+        descent = Batch(batch, self._records, self._enter, self._place)
+        if self._top is None:
+            key = batch[0][1]
+            descent.old[key] = self._place(batch.pop(0))
+        if batch:
+            descent.run(self._dirty_top())
+        self._records.values.update(values)
+        return old | descent.old
+
+    def _dirty_top(self) -> Node:
+        """Return the root node of a trie with keys, as a dirty node."""
         node = self._top
-        if node is None:
-            self._top = Node(path, None, 0, stored, hashed, None)
-            return None
+        assert node is not None  # noqa: S101  # callers checked
         if node.ref is not None:
             node = self._top = self._own(node, "")
+        return node
+
+    def _place(self, change: Change) -> Stored | None:
+        path, key, (stored, hashed), belief = change
+        if self._top is None:
+            self._top = Node(path, None, 0, stored, hashed, None)
+            return None
+        node = self._dirty_top()
         parent: Node | None = None
         slot = at = 0
         while True:
@@ -284,9 +303,9 @@ class Trie:
         raw = encode_leaf(path[at:], value, hashed)
         if ref[1:] != blake2b(raw, digest_size=32).digest():
             return False
-        self._retired[path[:at]] = ref
+        self._records.retire(path[:at], ref)
         if hashed:
-            self._gone_values.add(value_key(key, value))
+            self._records.drop_value(key, value)
         return True
 
     def delete(self, key: bytes) -> Stored | None:
@@ -294,10 +313,7 @@ class Trie:
         if self.find(key) is None:
             return None  # so that an absent key neither copies nor retires anything
         path = key.hex()
-        node = self._top
-        assert node is not None  # noqa: S101  # find() passed it
-        if node.ref is not None:
-            node = self._top = self._own(node, "")
+        node = self._dirty_top()
         way: list[tuple[Node, int]] = []  # parent and slot
         at = len(node.partial)
         while at != len(path):
@@ -327,12 +343,11 @@ class Trie:
         if child is None:
             ref = refs[slot]
             assert ref is not None  # noqa: S101  # callers checked
-            child = self._load(start, ref)
+            child = self._records.node(start, ref)
             child.ref = None
             if child.refs is not None:
                 child.kids = {}
-            if len(ref) == HASH_REF:
-                self._retired[start] = ref
+            self._records.retire(start, ref)
         elif child.ref is None:
             return child
         else:
@@ -342,13 +357,11 @@ class Trie:
 
     def _own(self, node: Node, start: str) -> Node:
         """Return a dirty copy of a clean node, and retire the record of the clean one."""
-        ref = node.ref
-        if ref is not None and len(ref) == HASH_REF:
-            self._retired[start] = ref
+        if node.ref is not None:
+            self._records.retire(start, node.ref)
         refs = node.refs
         if refs is None:
             return Node(node.partial, None, 0, node.value, node.hashed, None)
-        self.copies += 1
         copy = Node(node.partial, refs.copy(), node.bitmap, node.value, node.hashed, None)
         copy.kids = node.kids.copy() if node.kids else {}
         return copy
@@ -360,9 +373,7 @@ class Trie:
         if old is None:
             return None
         if was_hashed:
-            record = value_key(key, old)
-            if self._values.pop(record, None) is None:
-                self._gone_values.add(record)
+            self._records.drop_value(key, old)
         return old, was_hashed
 
     def _shrink(self, node: Node, end: str) -> None:
@@ -383,30 +394,29 @@ class Trie:
 
     def seal(self) -> Sealed:
         """Hash the changes; afterwards all nodes of this trie are clean and may be shared."""
-        inserted: dict[bytes, bytes] = {}
-        leaves: list[tuple[dict[int, Node], int]] = []
-        gone_nodes, gone_values = self._retired, self._gone_values
+        records = self._records
+        inserted, gone_nodes, gone_values = records.nodes, records.retired, records.gone_values
+        branches, stale = records.branches, records.stale
+        sought = branches if records.is_cached else None
         top = self._top
         if top is None:
             self._root = EMPTY_ROOT
         elif top.ref is None:
-            self._root = _seal(top, gone_nodes, inserted, leaves)
+            self._root = _seal(top, gone_nodes, inserted, sought)
         # Values that were removed and set again are unchanged.
-        for record in gone_values.intersection(self._values):
-            del self._values[record]
+        for record in gone_values.intersection(records.values):
+            del records.values[record]
             gone_values.discard(record)
-        inserted.update(self._values)
-        self._retired, self._values, self._gone_values = {}, {}, set()
-        return Sealed(self._root, top, inserted, gone_nodes, gone_values, leaves)
+        inserted.update(records.values)
+        records.clear()
+        return Sealed(self._root, top, inserted, gone_nodes, gone_values, branches, stale)
 
-    def _load(self, start: str, ref: bytes) -> Node:
-        if len(ref) != HASH_REF:
-            return decode(ref[1:], ref)
-        self.loads += 1
-        raw = self._record(node_key(start, ref[1:]))
-        if raw is None:
-            raise MissingNode(f"trie node 0x{ref[1:].hex()} at path '{start}' is not stored")
-        return decode(raw, ref)
+
+def _stored(value: bytes, version: int) -> Stored:
+    """Return a value as a node of this state version has it."""
+    if version != 0 and len(value) >= HASHED_FROM:
+        return hash_256(value), True
+    return value, False
 
 
 def _attach(node: Node, slot: int, child: Node) -> None:
@@ -464,12 +474,12 @@ def _seal(
     top: Node,
     gone: dict[str, bytes],
     inserted: dict[bytes, bytes],
-    leaves: list[tuple[dict[int, Node], int]],
+    branches: dict[bytes, Branch] | None,
 ) -> bytes:
     """Set the reference of every dirty node, children first; without recursion, keys may be long.
 
     `gone` has the previous references at the places of dirty nodes; unchanged ones are removed
-    from it.
+    from it. `branches` receives the new branches.
     """
     dirty: list[tuple[Node, str, Refs, int]] = [(top, "", [], 0)]
     for node, start, _, _ in dirty:  # grows during the iteration
@@ -482,16 +492,15 @@ def _seal(
                     kid = kids[slot]
                     place = end + DIGITS[slot]
                     if kid.refs is None:
-                        refs[slot] = _refer(kid, place, gone, inserted)
-                        leaves.append((kids, slot))
+                        refs[slot] = _refer(kid, place, gone, inserted, branches)
                     else:
                         refs[slot] = _QUEUED
                         dirty.append((kid, place, refs, slot))
             node.dirty = None
     for node, start, above, slot in reversed(dirty):
         if node is not top:
-            above[slot] = _refer(node, start, gone, inserted)
-    return _refer(top, "", gone, inserted, inline=False)[1:]
+            above[slot] = _refer(node, start, gone, inserted, branches)
+    return _refer(top, "", gone, inserted, branches, inline=False)[1:]
 
 
 def _refer(
@@ -499,6 +508,7 @@ def _refer(
     start: str,
     gone: dict[str, bytes],
     inserted: dict[bytes, bytes],
+    branches: dict[bytes, Branch] | None,
     inline: bool = True,
 ) -> bytes:
     """Set the reference of a node whose children have theirs, and note its record."""
@@ -511,5 +521,10 @@ def _refer(
     if gone.get(start) == ref:
         del gone[start]  # copied, but unchanged
     else:
-        inserted[node_key(start, digest)] = raw
+        key = node_key(start, digest)
+        inserted[key] = raw
+        if branches is not None and node.refs is not None:
+            branch = parse_branch(raw)
+            if branch is not None:
+                branches[key] = branch
     return ref

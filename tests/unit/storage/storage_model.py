@@ -7,8 +7,11 @@ from storage.columns import NODE, VALUE
 from storage.database import ChainStore
 from storage.kv import KeyValue
 from storage.leveldb import LevelKV
+from storage.memory import MemoryKV
+from storage.state_import import AncientBlock
 from storage.trie import EMPTY_ROOT, Trie
 from storage.trie.node import compact, hash_256
+from storage.trie.range_proof import verify_range
 
 GENESIS_STATE = {b"alice": b"a" * 40, b"bob": b"b", b"carol": b"c" * 33, b"al": b""}
 
@@ -128,3 +131,43 @@ def abandon(store: ChainStore) -> None:
     """Leave a database as a process does that dies: open files, no mark of a clean close."""
     assert isinstance(store._kv, LevelKV)
     store._kv.abandon()
+
+
+STATE_AT_GENESIS = {b"key %d" % n: b"value %d" % n * (n % 9) for n in range(300)}
+
+
+def source(length: int = 20, pruning: int | None = None) -> ChainStore:
+    """The chain of another node."""
+    store = new_chain(MemoryKV(), pruning, STATE_AT_GENESIS)
+    for number in range(1, length + 1):
+        key = b"key %d" % (7 * number)
+        grow(store, {key: None, b"new %d" % number: b"n" * number}, finalize=True)
+    return store
+
+
+def header_at(store: ChainStore, number: int) -> bytes:
+    header = store.blocks.header(store.blocks.hash_at(number) or b"")
+    assert header is not None
+    return header
+
+
+def fetch(theirs: ChainStore, ours: ChainStore, number: int, ranges: int = 10**9) -> None:
+    """Fetch so many ranges of the state at a height."""
+    reader = theirs.state.reader(theirs.blocks.hash_at(number) or b"")
+    for _ in range(ranges):
+        at = ours.state_import.progress
+        assert at is not None
+        if at.complete:
+            return
+        nodes, last = reader.prove_range(at.after, 2_000)
+        ours.state_import.write(verify_range(reader.root, at.after, nodes, last))
+
+
+def ancient(store: ChainStore, ref: BlockRef, count: int) -> list[AncientBlock]:
+    blocks, hash = [], ref.hash
+    for _ in range(count):
+        header = store.blocks.header(hash)
+        assert header is not None
+        blocks.append(AncientBlock(header, store.blocks.body(hash) or []))
+        hash = store.blocks.fields(hash).parent
+    return blocks

@@ -1,9 +1,6 @@
 """LevelDB opened with care: locks, full disks, failing disks, foreign directories."""
 
 import os
-import subprocess
-import sys
-import textwrap
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,15 +8,7 @@ import plyvel
 import pytest
 
 from storage.columns import BATCH
-from storage.kv import (
-    Corrupt,
-    DiskFull,
-    KeyValue,
-    Locked,
-    NotWritable,
-    StorageError,
-    StorageFailed,
-)
+from storage.kv import Corrupt, DiskFull, KeyValue, Locked, NotWritable, StorageError, StorageFailed
 from storage.leveldb import GIB, LevelKV, open_database
 
 
@@ -42,22 +31,6 @@ def test_a_second_node_gets_an_error_that_names_the_first(path: Path) -> None:
         open_plain(path)
     kv.close()
     open_plain(path).close()
-
-
-def test_another_process_gets_that_error_too(path: Path) -> None:
-    kv = open_plain(path)
-    program = textwrap.dedent(f"""
-        from pathlib import Path
-        from storage.kv import Locked
-        from storage.leveldb import open_database
-        try:
-            open_database(Path({str(path)!r}), lambda kv, thorough: None, min_free=0)
-        except Locked:
-            print("locked")
-    """)
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
-    assert done.stdout == b"locked\n"
-    kv.close()
 
 
 def test_a_database_that_must_exist_is_not_made(path: Path) -> None:
@@ -226,42 +199,6 @@ def test_a_failed_read_is_an_error_and_stops_writes(
     with pytest.raises(StorageFailed, match="takes no more"):
         kv.write({b"k": b"v"})
     kv.close()
-
-
-@pytest.mark.crash
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
-def test_a_disk_that_is_really_full_stops_the_store(tmp_path: Path) -> None:
-    mount = tmp_path / "disk"
-    mount.mkdir()
-    options = ["-t", "tmpfs", "-o", "size=8m", "tmpfs", str(mount)]
-    if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
-        pytest.skip("this machine does not let us mount a small disk")
-    try:
-        # The look at free space is deceived, as by another process that takes the rest.
-        kv = open_database(mount / "db", fine, min_free=0, space=lambda _: GIB)
-        written = 0
-
-        def fill() -> None:
-            nonlocal written
-            while True:
-                kv.write({b"k%d" % written: os.urandom(50_000)}, sync=True)
-                written += 1
-
-        with pytest.raises(StorageFailed, match="no space is left"):
-            fill()
-        assert written > 50
-        with pytest.raises(StorageFailed, match="takes no more"):
-            kv.write({b"k": b"v"})
-        kv.close()
-        careful = mount / "db"
-        with pytest.raises(DiskFull):
-            open_database(careful, fine)
-        subprocess.run(["mount", "-o", "remount,size=64m", str(mount)], check=True)
-        again = open_plain(careful)
-        assert all(again.get(b"k%d" % number) is not None for number in range(written))
-        again.close()
-    finally:
-        subprocess.run(["umount", "-l", str(mount)], check=True)
 
 
 # --- batch records

@@ -2,14 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import random
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
 
@@ -19,55 +12,19 @@ from storage.columns import STATE
 from storage.database import ChainStore
 from storage.memory import MemoryKV
 from storage.state import StateUnavailable
-from storage.state_import import AncientBlock
 from storage.trie.range_proof import verify_range
 from unit.storage.storage_model import (
-    abandon,
+    STATE_AT_GENESIS,
+    ancient,
+    fetch,
     grow,
+    header_at,
     needed_records,
     new_chain,
     plain_root,
+    source,
     stored_records,
 )
-
-STATE_AT_GENESIS = {b"key %d" % n: b"value %d" % n * (n % 9) for n in range(300)}
-
-
-def source(length: int = 20, pruning: int | None = None) -> ChainStore:
-    """The chain of another node."""
-    store = new_chain(MemoryKV(), pruning, STATE_AT_GENESIS)
-    for number in range(1, length + 1):
-        key = b"key %d" % (7 * number)
-        grow(store, {key: None, b"new %d" % number: b"n" * number}, finalize=True)
-    return store
-
-
-def header_at(store: ChainStore, number: int) -> bytes:
-    header = store.blocks.header(store.blocks.hash_at(number) or b"")
-    assert header is not None
-    return header
-
-
-def fetch(theirs: ChainStore, ours: ChainStore, number: int, ranges: int = 10**9) -> None:
-    """Fetch so many ranges of the state at a height."""
-    reader = theirs.state.reader(theirs.blocks.hash_at(number) or b"")
-    for _ in range(ranges):
-        at = ours.state_import.progress
-        assert at is not None
-        if at.complete:
-            return
-        nodes, last = reader.prove_range(at.after, 2_000)
-        ours.state_import.write(verify_range(reader.root, at.after, nodes, last))
-
-
-def ancient(store: ChainStore, ref: BlockRef, count: int) -> list[AncientBlock]:
-    blocks, hash = [], ref.hash
-    for _ in range(count):
-        header = store.blocks.header(hash)
-        assert header is not None
-        blocks.append(AncientBlock(header, store.blocks.body(hash) or []))
-        hash = store.blocks.fields(hash).parent
-    return blocks
 
 
 def state_of(kv: MemoryKV) -> dict[bytes, bytes]:
@@ -253,53 +210,3 @@ def test_history_that_does_not_fit_is_refused() -> None:
     other.state_import.finish()
     with pytest.raises(ValueError, match="does not stand"):
         other.state_import.insert_history(ancient(theirs, missing.highest, 18))
-
-
-def fetch_for_ever(path: Path) -> None:
-    """Run as the process to be killed: states and history, one after the other."""
-    theirs = source()
-    ours = ChainStore.open(path, pruning=2, min_free=0)
-    if not ours.has_genesis:
-        ours.insert_genesis(STATE_AT_GENESIS, lambda _: header_at(theirs, 0))
-    sys.stdout.write("begun\n")
-    sys.stdout.flush()
-    while True:
-        missing = ours.state_import.missing
-        if missing is not None:
-            ours.state_import.insert_history(ancient(theirs, missing.highest, min(2, missing.left)))
-            continue
-        at = ours.state_import.progress
-        if at is not None and at.complete:
-            ours.state_import.finish()
-        elif at is not None:
-            fetch(theirs, ours, 6 if at.note == b"6" else 18, ranges=1)
-        elif ours.blocks.best.number < 18:
-            number = 6 if ours.blocks.best.number == 0 else 18
-            ours.state_import.begin(header_at(theirs, number), b"%d" % number)
-
-
-@pytest.mark.crash
-def test_a_process_killed_while_it_fetches_goes_on_where_it_was(tmp_path: Path) -> None:
-    root, path = Path(__file__).resolve().parents[3], tmp_path / "db"
-    script = f"from unit.storage.test_state_import import *; fetch_for_ever(Path({str(path)!r}))"
-    rng = random.Random(5)
-    for _ in range(4):
-        process = subprocess.Popen(
-            [sys.executable, "-c", script],
-            stdout=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": f"{root}:{root / 'tests'}"},
-        )
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"begun\n"
-        time.sleep(rng.uniform(0, 0.03))
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        process.stdout.close()
-        store = ChainStore.open(path, pruning=2, min_free=0)
-        check_chain(store._kv, thorough=True)
-        best = store.blocks.best
-        if store.state_import.progress is None:
-            assert plain_root(dict(store.state.reader(best.hash).entries())) == (
-                store.blocks.fields(best.hash).state_root
-            )
-        abandon(store)

@@ -1,5 +1,7 @@
 """The incremental trie against its plain definition, and its records against what they serve."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,8 +50,9 @@ class GrowingTrie(RuleBasedStateMachine):
                 hash_256(old) if old is not None and len(old) > 32 else old
             )
         assert all(trie.get(key) == self.model.get(key) for key in changes)
-        self.write(trie.seal())
-        self.cache.keep(trie, Sealed(self.root, trie.top, {}))
+        sealed = trie.seal()
+        self.write(sealed)
+        self.cache.keep(sealed)
 
     def write(self, sealed: Sealed) -> None:
         assert not sealed.inserted.keys() & self.records.keys()
@@ -165,19 +168,34 @@ def test_an_ordered_root_is_that_of_the_trie_for_any_length(count: int, version:
     assert ordered_root(values, version) == state_root(pairs, version)
 
 
-def test_the_cache_lets_go_of_lower_levels_first() -> None:
+def test_the_cache_has_no_leaves() -> None:
     records: dict[bytes, bytes] = {}
-    cache = TrieCache(records.get, limit=20)
+    cache = TrieCache(records.get, limit=200)
     trie = cache.trie(EMPTY_ROOT)
     keys = [hash_256(b"%d" % number) for number in range(400)]
     for key in keys:
         trie.put(key, b"v")
     sealed = trie.seal()
     records.update(sealed.inserted)
-    cache.keep(trie, sealed)
+    cache.keep(sealed)
     warm = cache.trie(sealed.root)
     assert all(warm.get(key) == b"v" for key in keys[:10])
-    assert 10 <= warm.loads <= 20  # a leaf each, and lower branches, but no branch at the top
+    assert warm.loads == 10  # a leaf each, and no branch
+
+
+def test_the_cache_is_bounded() -> None:
+    records: dict[bytes, bytes] = {}
+    cache = TrieCache(records.get, limit=20)
+    root = EMPTY_ROOT
+    for turn in range(8):
+        trie = cache.trie(root)
+        for number in range(400):
+            trie.put(hash_256(b"%d" % number), b"%d" % turn)
+        sealed = trie.seal()
+        root = sealed.root
+        records.update(sealed.inserted)
+        cache.keep(sealed)
+        assert len(cache) < 60  # of 130 branches
 
 
 def test_changed_leaves_leave_memory_once_they_are_written_and_are_not_missed() -> None:
@@ -190,7 +208,7 @@ def test_changed_leaves_leave_memory_once_they_are_written_and_are_not_missed() 
     sealed = trie.seal()
     assert all(trie.find(key) for key in keys)  # nothing is written yet
     records.update(sealed.inserted)
-    cache.keep(trie, sealed)
+    cache.keep(sealed)
     warm = cache.trie(sealed.root)
     for key in keys:
         warm.put(key, key + b"?", expected=key + b"!")
@@ -198,9 +216,9 @@ def test_changed_leaves_leave_memory_once_they_are_written_and_are_not_missed() 
     assert warm.seal().root == state_root({key: key + b"?" for key in keys})
 
 
-def test_older_roots_are_let_go_before_the_newest_loses_nodes() -> None:
+def test_branches_that_every_block_uses_stay_in_memory() -> None:
     records: dict[bytes, bytes] = {}
-    cache = TrieCache(records.get, limit=30)
+    cache = TrieCache(records.get, limit=60)
     root = EMPTY_ROOT
     keys = [hash_256(b"%d" % number) for number in range(100)]
     for turn in range(8):
@@ -211,5 +229,106 @@ def test_older_roots_are_let_go_before_the_newest_loses_nodes() -> None:
         sealed = trie.seal()
         root = sealed.root
         records.update(sealed.inserted)
-        cache.keep(trie, sealed)
+        cache.keep(sealed)
         assert trie.loads == 0
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    base=st.dictionaries(KEYS, VALUES, max_size=30),
+    batches=st.lists(
+        st.dictionaries(KEYS, st.none() | VALUES, max_size=12), min_size=1, max_size=3
+    ),
+    guesses=st.sampled_from(["right", "none", "wrong"]),
+    one_seal=st.booleans(),
+)
+def test_a_batch_of_changes_gives_the_records_of_single_changes(
+    base: dict[bytes, bytes],
+    batches: list[dict[bytes, bytes | None]],
+    guesses: str,
+    one_seal: bool,
+) -> None:
+    first = Trie(lambda _: None, EMPTY_ROOT)
+    for key, value in base.items():
+        first.put(key, value)
+    start = first.seal()
+    records = dict(start.inserted)
+    singly, batched = Trie(records.get, start.root), Trie(records.get, start.root)
+    model: dict[bytes, bytes | None] = dict(base)
+    for changes in batches:
+        old: dict[bytes, object] = {}
+        for key, new in changes.items():
+            old[key] = singly.delete(key) if new is None else singly.put(key, new)
+        known: dict[bytes, bytes | None] = dict(model) if guesses == "right" else {}
+        if guesses == "wrong":
+            known = dict.fromkeys(changes, b"w" * 33)
+        assert batched.update(changes, 1, known) == old
+        model |= changes
+        assert all(batched.get(key) == model[key] for key in model)
+        if one_seal:
+            continue
+        one, other = singly.seal(), batched.seal()
+        assert (one.root, one.inserted, one.retired) == (other.root, other.inserted, other.retired)
+        records.update(one.inserted)
+        for gone in one.retired:
+            del records[gone]
+    one, other = singly.seal(), batched.seal()
+    assert (one.root, one.inserted, one.retired) == (other.root, other.inserted, other.retired)
+
+
+def test_batches_on_cached_nodes_give_the_root_of_the_definition() -> None:
+    records: dict[bytes, bytes] = {}
+    cache = TrieCache(records.get)
+    keys = [b"account" + hash_256(b"%d" % number) for number in range(500)]
+    state = {key: key + b"0" for key in keys}
+    trie = cache.trie(EMPTY_ROOT)
+    trie.update(state)
+    sealed = trie.seal()
+    records.update(sealed.inserted)
+    cache.keep(sealed)
+    for turn in range(1, 6):
+        changes = {key: key + b"%d" % turn for key in keys[turn::7]}
+        trie = cache.trie(sealed.root)
+        held = trie.update(changes, known=state)
+        assert held == {key: (hash_256(state[key]), True) for key in changes}
+        state |= changes
+        sealed = trie.seal()
+        assert sealed.root == plain_root(state)
+        records.update(sealed.inserted)
+        for gone in sealed.retired:
+            del records[gone]
+        cache.keep(sealed)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_batches_on_siblings_leave_cached_states_whole(seed: int) -> None:
+    rng = random.Random(seed)
+    records: dict[bytes, bytes] = {}
+    cache = TrieCache(records.get, limit=rng.choice((1, 8, 1000)))
+    keys = [rng.choice((b"", b"a", b"account")) + rng.randbytes(2) for _ in range(80)]
+    states: list[tuple[bytes, dict[bytes, bytes]]] = [(EMPTY_ROOT, {})]
+    for version in (0, 0, 1, 1, 1, 1, 1, 1):
+        root, parent = rng.choice(states[-2:])
+        trie, state, singly = cache.trie(root), dict(parent), Trie(records.get, root)
+        for _ in range(2):
+            changes = {
+                key: None if rng.random() < 0.2 else rng.randbytes(rng.choice((1, 28, 32, 33, 60)))
+                for key in rng.sample(keys, rng.choice((1, 3, 30)))
+            }
+            known = {key: rng.choice((state.get(key), b"wrong")) for key in keys}
+            trie.update(changes, version, known)
+            for key, value in changes.items():
+                if value is None:
+                    singly.delete(key)
+                else:
+                    singly.put(key, value, version)
+            state = {key: value for key, value in (state | changes).items() if value is not None}
+        one, other = trie.seal(), singly.seal()
+        assert (one.root, one.inserted, one.retired) == (other.root, other.inserted, other.retired)
+        records.update(one.inserted)
+        cache.keep(one)
+        states.append((one.root, state))
+        for root, expected in states:
+            read = cache.trie(root)
+            assert {key: read.get(key) for key in expected} == expected
+            assert list(read.keys()) == sorted(expected)

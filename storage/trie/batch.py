@@ -1,0 +1,196 @@
+"""Many changes of a trie in one descent.
+
+The changes are sorted, so each branch on their paths is entered once. Where values of leaves are
+only replaced, a branch is patched in its encoding, from the leaves up: it is hashed at once, and no
+node is made of it. All other changes are those of `Trie.put`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Final
+
+from storage.columns import node_prefix
+from storage.trie.nibble import SLOT
+from storage.trie.node import HASH_REF, Branch, Node, encode_leaf
+from storage.trie.records import Records
+
+HASHED: Final = 32
+"""Length from which on a node is referred to by its hash."""
+
+MAX_DEPTH: Final = 192
+"""Nibbles above which branches are not patched: that would be as many calls within each other."""
+
+Stored = tuple[bytes, bool]
+"""A value as stored in its node: the bytes and False, or their hash and True."""
+
+
+Change = tuple[str, bytes, Stored, Stored | None]
+"""A key as a path and in bytes, its new value, and the previous one if the caller knows it."""
+
+
+class Batch:
+    """A descent with sorted changes through the nodes of a trie."""
+
+    __slots__ = ("_changes", "_enter", "_place", "_records", "old")
+
+    def __init__(
+        self,
+        changes: Sequence[Change],
+        records: Records,
+        enter: Callable[[Node, int, str], Node],
+        place: Callable[[Change], Stored | None],
+    ) -> None:
+        """`enter` and `place` are those of the trie: the child of a branch as a dirty node, and the
+        change of one key.
+        """
+        self._changes = changes
+        self._records = records
+        self._enter = enter
+        self._place = place
+        self.old: dict[bytes, Stored | None] = {}
+        """Previous values of the keys; None for those without."""
+
+    def run(self, top: Node) -> None:
+        """Apply all changes below the dirty root node."""
+        # Without recursion: keys may be long.
+        ahead = [(top, "", 0, len(self._changes))]
+        while ahead:
+            ahead += self._apply(*ahead.pop())
+
+    def _apply(
+        self, node: Node, start: str, low: int, high: int
+    ) -> list[tuple[Node, str, int, int]]:
+        """Apply the changes from `low` to before `high` at a dirty node; return those below it."""
+        changes, below = self._changes, []
+        refs, full = node.refs, start + node.partial
+        at = len(full)
+        if refs is None or not (
+            changes[low][0].startswith(full) and changes[high - 1][0].startswith(full)
+        ):
+            self._one_by_one(low, high)
+            return []
+        if len(changes[low][0]) == at:  # the value of the branch itself
+            self._one_by_one(low, low + 1)
+            low += 1
+        while low < high:
+            digit = changes[low][0][at]
+            stop = low + 1
+            while stop < high and changes[stop][0][at] == digit:
+                stop += 1
+            slot, place = SLOT[digit], full + digit
+            ref = refs[slot]
+            if ref is not None and len(ref) == HASH_REF and slot not in (node.kids or ()):
+                refs[slot], low = self._patch(ref, place, low, stop)
+            if low < stop:
+                if refs[slot] is None:
+                    self._one_by_one(low, stop)
+                else:
+                    below.append((self._enter(node, slot, place), place, low, stop))
+            low = stop
+        return below
+
+    def _one_by_one(self, low: int, high: int) -> None:
+        for change in self._changes[low:high]:
+            self.old[change[1]] = self._place(change)
+
+    def _patch(self, ref: bytes, start: str, low: int, high: int) -> tuple[bytes, int]:
+        """Replace values at or below an unloaded child, as long as changes do only that.
+
+        Returns its new reference, and the place of the first change that is not made.
+        """
+        is_one = high - low == 1
+        if is_one and self._changes[low][3] is None:  # a new key
+            return ref, low
+        records, prefix = self._records, node_prefix(start)
+        key = prefix + ref[1:]
+        is_inline = len(ref) != HASH_REF
+        branch = None if is_inline else records.branch(key)
+        if branch is None:
+            leaf = self._replace_leaf(self._changes[low], start, ref, prefix) if is_one else None
+            if leaf is not None:
+                return leaf, high
+            if is_inline:
+                return ref, low
+            branch = records.load_branch(key, start, ref)
+        if branch is None or not branch[2] or len(start) > MAX_DEPTH:
+            return ref, low
+        patched, done = self._patch_branch(branch, start, low, high)
+        if done == low:
+            return ref, low
+        made = self._refer(start, ref, prefix, patched[0])
+        if len(made) == HASH_REF and made != ref:
+            records.note_branch(key, prefix + made[1:], patched)
+        return made, done
+
+    def _patch_branch(self, branch: Branch, start: str, low: int, high: int) -> tuple[Branch, int]:
+        """Return a branch with changed leaves below, and the first change not made."""
+        raw, partial, bitmap, body, known = branch
+        refs = None if known is None else list(known)
+        changes, full = self._changes, start + partial
+        at = len(full)
+        if not (changes[low][0].startswith(full) and changes[high - 1][0].startswith(full)):
+            return branch, low
+        if len(changes[low][0]) == at:  # the value of the branch itself
+            return branch, low
+        while low < high:
+            digit = changes[low][0][at]
+            stop = low + 1
+            while stop < high and changes[stop][0][at] == digit:
+                stop += 1
+            bit = 1 << SLOT[digit]
+            if not bitmap & bit:
+                break
+            place = (bitmap & (bit - 1)).bit_count()
+            begin = body + HASH_REF * place
+            ref = raw[begin : begin + HASH_REF] if refs is None else refs[place]
+            made, done = self._patch(ref, full + digit, low, stop)
+            if done > low:
+                if refs is None and len(made) != HASH_REF:
+                    refs = children(raw, body)
+                if refs is None:
+                    raw = raw[:begin] + made + raw[begin + HASH_REF :]
+                else:
+                    refs[place] = made
+            low = done
+            if done < stop:
+                break
+        if refs is None:
+            return (raw, partial, bitmap, body, None), low
+        return (raw[:body] + b"".join(refs), partial, bitmap, body, tuple(refs)), low
+
+    def _replace_leaf(self, change: Change, start: str, ref: bytes, prefix: bytes) -> bytes | None:
+        """Replace the value of an unloaded leaf at this place; return its new reference.
+
+        None if `ref` is not that of the expected leaf.
+        """
+        path, key, (new, hashed), guess = change
+        if guess is None:
+            return None
+        old, was_hashed = guess
+        partial = path[len(start) :]
+        raw = encode_leaf(partial, old, was_hashed)
+        if ref[1:] != (raw if len(raw) < HASHED else blake2b(raw, digest_size=32).digest()):
+            return None
+        raw = raw[:-32] + new if was_hashed and hashed else encode_leaf(partial, new, hashed)
+        self.old[key] = guess
+        if was_hashed:
+            self._records.drop_value(key, old)
+        return self._refer(start, ref, prefix, raw)
+
+    def _refer(self, start: str, ref: bytes, prefix: bytes, raw: bytes) -> bytes:
+        """Return the reference of a node that replaces another one, and note its record."""
+        if len(raw) < HASHED:
+            self._records.retire(start, ref)
+            return bytes((len(raw) << 2,)) + raw
+        digest = blake2b(raw, digest_size=32).digest()
+        made = b"\x80" + digest
+        if made != ref:
+            self._records.replace(start, ref, made, prefix + digest, raw)
+        return made
+
+
+def children(raw: bytes, body: int) -> list[bytes]:
+    """Return the references of a branch's children, all of them hashes."""
+    return [raw[at : at + HASH_REF] for at in range(body, len(raw), HASH_REF)]

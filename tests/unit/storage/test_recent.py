@@ -1,0 +1,135 @@
+"""Values of the flat state in memory: always those of the store, within a bound."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+
+import pytest
+
+from storage import recent
+from storage.columns import STATE
+from storage.database import ChainStore
+from storage.kv import StorageFailed
+from storage.memory import MemoryKV
+from storage.recent import UNKNOWN, RecentValues
+from unit.storage.storage_model import grow, new_chain
+
+KEYS = [b"key %d" % number for number in range(12)]
+
+
+class Counting(MemoryKV):
+    """A store that counts reads of the flat state, and may fail to write."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reads = 0
+        self.is_broken = False
+
+    def get(self, key: bytes) -> bytes | None:
+        """Return the value of a key."""
+        self.reads += key.startswith(STATE)
+        return super().get(key)
+
+    def write(self, batch: Mapping[bytes, bytes | None], *, sync: bool = False) -> None:
+        """Write a batch, unless the store is broken."""
+        if self.is_broken:
+            raise StorageFailed("the disk is gone")
+        super().write(batch, sync=sync)
+
+
+def test_what_a_block_used_is_not_read_again_by_the_next() -> None:
+    kv = Counting()
+    store = new_chain(kv)
+    grow(store, {KEYS[0]: b"1", KEYS[1]: None})
+    before = kv.reads
+    reader = store.state.reader(store.blocks.best.hash)
+    assert (reader.get(KEYS[0]), reader.get(KEYS[1])) == (b"1", None)
+    assert kv.reads == before
+    assert reader.get(KEYS[2]) is None
+    assert reader.get(KEYS[2]) is None
+    assert kv.reads == before + 2  # queries keep nothing
+
+
+def stored(store: ChainStore, kv: MemoryKV) -> None:
+    """Check that the head's state reads as the store has it."""
+    reader = store.state.reader(store.blocks.best.hash)
+    assert {key: reader.get(key) for key in KEYS} == {key: kv.get(STATE + key) for key in KEYS}
+
+
+@pytest.mark.parametrize("pruning", [None, 256])
+@pytest.mark.parametrize("seed", range(6))
+def test_the_head_reads_as_the_store_after_every_move(seed: int, pruning: int | None) -> None:
+    rng, kv = random.Random(seed), MemoryKV()
+    store = new_chain(kv, pruning)
+    for number in range(60):
+        kind, best, salt = rng.random(), store.blocks.best, b"%d" % number
+        changes = {key: rng.choice((None, salt, b"x")) for key in rng.sample(KEYS, 3)}
+        parent = rng.choice([store.blocks.finalized.hash, *store.blocks.open])
+        if kind < 0.5:
+            grow(store, changes, salt=salt)
+        elif kind < 0.7:
+            grow(store, changes, parent, salt, make_best=rng.random() < 0.5)
+        elif kind < 0.8:
+            store.set_best(parent)
+        elif kind < 0.9:
+            store.finalize(parent)
+        elif kind < 0.95 or pruning is not None:
+            store.revert(rng.randint(1, 3))
+        else:
+            store.jump(store.blocks.hash_at(rng.randint(0, best.number)) or b"")
+        stored(store, kv)
+
+
+def test_a_block_that_was_not_written_leaves_nothing_behind() -> None:
+    kv = Counting()
+    store = new_chain(kv)
+    grow(store, {KEYS[0]: b"1"})
+    kv.is_broken = True
+    with pytest.raises(StorageFailed):
+        grow(store, {KEYS[0]: b"2"})
+    stored(store, kv)
+
+
+def test_unused_values_go_and_used_ones_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "MAX_KEYS", 4)
+    values = RecentValues()
+    for number in range(20):
+        values.follow({b"often": b"1"}, {b"%d" % number: b"v"})
+        assert len(values) <= 10
+    assert values.get(b"often") == b"1"
+    assert values.get(b"0") is UNKNOWN
+
+
+def test_long_values_fill_a_generation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recent, "MAX_BYTES", 100)
+    values = RecentValues()
+    for number in range(4):
+        values.follow({}, {b"%d" % number: bytes(101)})
+    assert len(values) == 1
+    assert values.get(b"2") is UNKNOWN
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_differences_of_a_block_do_not_depend_on_which_block_is_best(seed: int) -> None:
+    rng, store = random.Random(seed), new_chain(MemoryKV())
+    long = b"x" * 40
+    first = {key: rng.choice((None, b"x", long)) for key in KEYS}
+    child, parent = grow(store, {}, salt=b"a"), store.blocks.finalized.hash
+    store.set_best(parent)
+    grow(store, first, salt=b"b")
+    held = store.blocks.best.hash
+    changes = {key: rng.choice((None, b"x", b"y", long)) for key in KEYS}
+    reads = {key: first[key] for key in rng.sample(KEYS, 6)}
+    at_best = store.stage(held, changes, reads=reads)
+    store.set_best(child.hash)
+    beside = store.stage(held, changes, reads=reads)
+    assert (at_best.root, at_best.changes, at_best.old) == (
+        beside.root,
+        beside.changes,
+        beside.old,
+    )
+    assert at_best.sealed.inserted == beside.sealed.inserted
+    assert at_best.sealed.retired == beside.sealed.retired
+    short = {key for key in KEYS if changes[key] == first[key] and changes[key] != long}
+    assert not short & set(at_best.changes)
