@@ -6,7 +6,6 @@ Only development keys have secrets, which are public: chains of type Live refuse
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
@@ -15,6 +14,7 @@ from btt_chain.crypto.development import dev_key as dev_key  # noqa: PLC0414 - r
 from btt_chain.crypto.development import dev_path as dev_path  # noqa: PLC0414 - re-exported
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import Scheme
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.primitives.account import AccountId
 from runtime.accounts import POOLS as ALL_POOLS

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import u32, u128
 from runtime.constants import DAY_MS, MONTH_MS
 from runtime.frame import GenesisError, Section

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice, takewhile
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256, Digest
 from btt_chain.primitives.header import Header
@@ -22,7 +23,7 @@ from genesis.spec import ChainSpec, Plain, Raw, SpecError
 from genesis.tables import all_holders, unheld
 from runtime import BttRuntime
 from runtime.frame.version import CODE_KEY
-from runtime.genesis import runtime_of, write_genesis
+from runtime.genesis import SYMBOL_FIELD, runtime_of, write_genesis
 from runtime.pallets.babe import Engine
 from runtime.params import PARAMS_KEY, RuntimeParams
 from storage.overlay import Overlay
@@ -135,7 +136,8 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
     if raw is None:
         raise SpecError("spec.genesis: the state holds no parameters of a BTT chain")
     try:
-        runtime = runtime_of(RuntimeParams.decode(raw))
+        params = RuntimeParams.decode(raw)
+        runtime = runtime_of(params)
         runtime.enter(readable(state))
         accounts = {account for account, _ in runtime.system.account.items()}
         sudo, sealer = runtime.sudo.key.get(), runtime.babe.sealer.get()
@@ -145,6 +147,12 @@ def _inspect(spec: ChainSpec, state: Mapping[bytes, bytes]) -> _Found:
         proves_keys = runtime.session.proof_required.value
     except (DecodeError, ValueError) as error:
         raise SpecError(f"spec.genesis: the state cannot be read: {error}") from None
+    shown = spec.properties.get(SYMBOL_FIELD, params.symbol)
+    if shown != params.symbol:
+        raise SpecError(
+            f"spec.properties.{SYMBOL_FIELD}: expected {params.symbol}, the runtime's: wallets "
+            f"sign over a digest that contains it; params.{SYMBOL_FIELD} sets the runtime's"
+        )
     if spec.is_live:
         if sudo is not None:
             raise SpecError("spec.genesis: Sudo has a key; a Live chain has none")

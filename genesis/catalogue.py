@@ -47,7 +47,7 @@ from genesis.validators import (
     verifiers_json,
 )
 from runtime.frame import GenesisError, Section
-from runtime.genesis import MAX_SLOT_MS, PARAMS, WORK_COUNTS
+from runtime.genesis import MAX_SLOT_MS, PARAMS, SYMBOL_FIELD, WORK_COUNTS
 from runtime.params import MIN_HOUR_SLOTS
 
 T = TypeVar("T")
@@ -115,7 +115,7 @@ def make(
         boot_nodes=_boot_nodes(boot_nodes),
         protocol_id=PROTOCOL_ID,
         properties={
-            "tokenSymbol": chain.symbol,
+            SYMBOL_FIELD: chain.symbol,
             "tokenDecimals": DECIMALS,
             "ss58Format": SS58_FORMAT,
         },
@@ -231,6 +231,7 @@ def params_json(chain: Chain) -> dict[str, object]:
         "dayMs": chain.day_ms,
         # Longer where the slots of a development chain are.
         "hourMs": max(chain.hour_ms, MIN_HOUR_SLOTS * chain.slot_ms),
+        SYMBOL_FIELD: chain.symbol,
         "work": {
             name: int(getattr(chain.work, attribute)) for name, attribute in WORK_COUNTS.items()
         },
@@ -318,7 +319,7 @@ def _warning(
 def load(name_or_path: str) -> ChainSpec:
     """Return the specification for `--chain`: a built-in chain, or a file.
 
-    The file is checked as a whole, including block zero. SpecError names the wrong place.
+    The file is checked as a whole, including block zero. SpecError names file and place.
     """
     chain = chain_named(name_or_path)
     if chain is not None:
@@ -327,8 +328,12 @@ def load(name_or_path: str) -> ChainSpec:
     if not path.is_file():
         known = ", ".join((*CHAINS, *ALIASES))
         raise SpecError(f"{name_or_path}: neither a file nor one of the chains {known}")
-    spec = read_spec(read_bytes(path), path.stem, path.name)
-    build(spec)
+    try:
+        spec = read_spec(read_bytes(path), path.stem, path.name)
+        build(spec)
+    except SpecError as error:
+        named = str(error).startswith(f"{path.name}:")
+        raise SpecError(str(error) if named else f"{path.name}: {error}") from None
     return spec
 
 

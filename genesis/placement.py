@@ -8,9 +8,9 @@ of the runtime's configuration follow from it and are checked against it.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u128
 from genesis.accounts import POOLS, Multisig, address, dev_account, dev_path

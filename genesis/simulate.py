@@ -167,7 +167,7 @@ class Memory:
 # --- actors ---------------------------------------------------------------------
 
 
-class Anybody(Providers):
+class AnyProvider(Providers):
     """A registry in which every account may earn by work, as its own operator."""
 
     def exists(self, who: AccountId) -> bool:
@@ -244,7 +244,7 @@ class Economy:
         self.owners = holders_of(spec.genesis.placement)
         self.memory = Memory(build(spec).state)
         self.runtime = BttRuntime(RuntimeParams.decode(self.memory.values[PARAMS_KEY]))
-        self.mining.providers = Anybody()
+        self.mining.providers = AnyProvider()
         self.runtime.enter(self.memory.overlay())
         foundation = self.tokenomics.foundation.get()
         if foundation is not None:

@@ -11,9 +11,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.scale import u128
 from genesis.accounts import well_known
@@ -27,11 +28,11 @@ from genesis.placement import (
     placement_json,
     read_placement,
 )
-from genesis.presets import DOCUMENTS, FINALITY, LIVE_FINALITY, ChainType, Finality
+from genesis.presets import DOCUMENTS, ChainType, Finality, finality_of
 from genesis.tables import all_holders, table
 from genesis.tokenomics import check_tokenomics
 from runtime.frame import GenesisError, Section
-from runtime.genesis import CHAIN_ID, COUNTS, PARAMS, WORK_COUNTS, read_params
+from runtime.genesis import CHAIN_ID, COUNTS, PARAMS, SYMBOL_FIELD, WORK_COUNTS, read_params
 
 Json: TypeAlias = Mapping[str, object]
 
@@ -95,10 +96,9 @@ class ChainSpec:
         """True if publicly known keys are refused: for all types but Development and Local."""
         return self.chain_type not in {ChainType.DEVELOPMENT, ChainType.LOCAL}
 
-    @property
-    def finality(self) -> Finality:
-        """Parameters of its voters, by the chain's type because no state contains them."""
-        return FINALITY.get(self.chain_type, LIVE_FINALITY)
+    def finality(self, slot_ms: int) -> Finality:
+        """Return the parameters of its voters: by its type and slots, as no state contains them."""
+        return finality_of(self.chain_type, slot_ms)
 
     @property
     def chain_type_json(self) -> str | dict[str, str]:
@@ -159,7 +159,8 @@ def read_spec(text: str | bytes, name: str = "unnamed", source: str = "spec") ->
             return ChainSpec(name, name, ChainType.LIVE, genesis)
         return _read_document(document)
     except ValueError as error:  # GenesisError, and Python's own for thousands of digits
-        raise SpecError(str(error)) from None
+        where = "" if source == "spec" else f"{source}: "
+        raise SpecError(f"{where}{error}") from None
 
 
 def parse_json(text: str | bytes, source: str) -> object:
@@ -389,8 +390,8 @@ def _check_document(found: Table, path: str) -> None:
 
 
 def _need_counts(section: Section) -> None:
-    """Raise GenesisError for missing numbers: the runtime has a development chain's as defaults."""
-    given = section.fields(required=(*COUNTS, "work"), optional=("chainId", "slotMs"))
+    """Raise GenesisError for missing members: the runtime has a development chain's as defaults."""
+    given = section.fields(required=(*COUNTS, "work", SYMBOL_FIELD), optional=("chainId", "slotMs"))
     given["work"].fields(required=tuple(WORK_COUNTS))
 
 

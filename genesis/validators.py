@@ -11,13 +11,14 @@ readers of the file.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from nacl.bindings import crypto_core_ed25519_is_valid_point
 
 from btt_chain.crypto import vrf
 from btt_chain.crypto.keypair import Scheme
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from genesis.accounts import address, dev_account, dev_key, dev_path
 from runtime.constants import BTT, MILLI_BTT

@@ -25,8 +25,7 @@ from runtime.accounts import (
 from runtime.constants import BTT, MILLI_BTT, YEAR_MS
 from runtime.frame import DbWeight, Reason, Runtime, RuntimeVersion, Weight, ensure_root
 from runtime.frame.version import CowText, api_versions
-from runtime.frame.weight import PICOS_PER_MILLI
-from runtime.limits import block_length, block_weights, heaviest_call, payment_hooks
+from runtime.limits import block_budget, block_length, block_weights, heaviest_call, payment_hooks
 from runtime.pallets.asset_registry import AssetRegistry
 from runtime.pallets.assets import Assets
 from runtime.pallets.authorities import Authorities
@@ -98,6 +97,7 @@ API_VERSIONS: Final = (
     ("ReferralApi", 1),
     ("HealthRecordsApi", 1),
     ("IncentivesApi", 1),
+    ("DryRunApi", 2),
 )
 """The runtime APIs and their versions; `runtime/apis/core.py` implements them."""
 
@@ -209,7 +209,7 @@ class BttRuntime(Runtime):
         vrf: Vrf = SCHNORRKEL,
         version: RuntimeVersion = VERSION,
     ) -> None:
-        super().__init__(version, filtered=System.CallFiltered)
+        super().__init__(version, filtered=System.CallFiltered, symbol=params.symbol)
         self.vrf = vrf
         # Hooks run in this order: the clock is set before any other hook reads the time.
         self._add_core(params)
@@ -385,8 +385,7 @@ class BttRuntime(Runtime):
             base_deposit=BTT, byte_deposit=MILLI_BTT, currency=self.balances,
             manager=ensure_root))
         self.scheduler = self.add(16, Scheduler(
-            # Half of a block, which is a third of a slot.
-            maximum_weight=Weight(u64(int(params.slot_ms) * PICOS_PER_MILLI // 6)), clock=self.babe,
+            maximum_weight=Weight(u64(block_budget(int(params.slot_ms)) // 2)), clock=self.babe,
             preimages=self.preimage))
         self.whitelist = self.add(19, Whitelist(
             preimages=self.preimage,

@@ -9,6 +9,9 @@ from btt_chain.scale import u128
 PLANCK: Final = u128(1)
 BTT: Final = u128(10**18)
 """One BTT in planck."""
+SYMBOL: Final = "BTT"
+DECIMALS: Final = 18
+"""Decimals of a BTT in planck."""
 MILLI_BTT: Final = u128(10**15)
 
 SECOND_MS: Final = 1_000

@@ -34,6 +34,7 @@ from runtime.frame import (
     StateRootMismatch,
     signed,
 )
+from runtime.implicits import FindDigest, no_digest
 from runtime.kept import FindKept, Kept, nothing_kept
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
@@ -43,6 +44,7 @@ from runtime.transactions import (
     Transaction,
     TransactionDecoder,
 )
+from runtime.transfers import DirectTransfers
 
 
 class RootedState(State, Protocol):
@@ -66,9 +68,11 @@ class Executive:
         check_signature: SignatureCheck,
         ordered_root: OrderedRoot,
         family: object = None,
+        find_digest: FindDigest = no_digest,
     ) -> None:
         """`family` identifies the executives of one version with the same parameters: they can use
-        each other's decoded transactions.
+        each other's decoded transactions. `find_digest` returns the digest of the metadata; without
+        it, no transaction may be signed over one.
         """
         self.runtime = runtime
         self._family = runtime if family is None else family
@@ -78,8 +82,9 @@ class Executive:
         weights, length = self.system.block_weights, self.system.block_length
         self._limits = BlockLimits(runtime.host, weights, length)
         self.decoder: Final = TransactionDecoder(
-            runtime, self.system, self._limits, check_signature
+            runtime, self.system, self._limits, check_signature, find_digest
         )
+        self._transfers = DirectTransfers.of(runtime, self._limits, self.decoder, check_signature)
         self._extrinsics: list[bytes] = []
         self._inherents_over = False
 
@@ -105,6 +110,11 @@ class Executive:
         decoded again, nor is their signature checked, unless it would cover other data now. Raises
         Invalid or Unknown if it may not be in this block; then all its effects are undone.
         """
+        if self._transfers is not None and self._transfers.apply(raw, kept, self._family):
+            self._inherents_over = True
+            self.system.end_extrinsic()
+            self._extrinsics.append(raw)
+            return None
         host, state, decoder = self.runtime.host, self._state, self.decoder
         state.begin()
         before = list(host.weights), host.length, len(host.events)
@@ -140,6 +150,7 @@ class Executive:
         self.runtime.on_finalize(int(number))
         parent = self.system.parent_hash.value
         digest = self.system.end_block()
+        self.runtime.host.events = []  # they are in the state now
         return Header(
             parent_hash=parent,
             number=number,
@@ -236,6 +247,28 @@ class Executive:
         finally:
             self._undo(before)
 
+    def simulate(self, raw: bytes) -> DispatchError | None:
+        """Apply an extrinsic in the current pool view as the next one of its sender.
+
+        Its signature is not checked, and a nonce above the sender's counts as the next one. Returns
+        the error of its call. Raises Invalid or Unknown if no block could contain it.
+        """
+        transaction = self.decoder.decode_unchecked(raw)
+        if transaction.info.dispatch_class is DispatchClass.Mandatory:
+            raise Invalid(validity.MandatoryValidation())
+        if transaction.signer is not None:
+            extra = transaction.signer.extra
+            self.decoder.implicits.of(extra)  # raises for an era whose first block is too old
+            signer = self.decoder.sender(transaction.signer.who, extra)
+            signer.account.nonce = extra.nonce
+            transaction.signer = signer
+        self.system.begin_extrinsic()
+        return self._apply(transaction)
+
+    def check_room(self, info: DispatchInfo, size: int) -> None:
+        """Raise ExhaustsResources if an empty block has no room for a call of `size` bytes."""
+        self._limits.with_one_more(info, size)
+
     def can_pay(self, who: AccountId, fees: int) -> bool:
         """Return True if an account can pay `fees` planck of fees, in the current pool view."""
         before = self._open_layer()
@@ -310,7 +343,7 @@ class Executive:
             origin = signed(signer.who)
         failure: DispatchError | None = None
         try:
-            post = runtime.dispatch(origin, transaction.call)
+            post = host.dispatcher.dispatch(origin, transaction.call)
         except DispatchError as error:
             failure, post = error, error.post or PostInfo()
         if failure is not None and info.dispatch_class is DispatchClass.Mandatory:

@@ -8,10 +8,10 @@ parts in order are exactly `SignedExtra` and `Implicit`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.era import Era
 from btt_chain.scale import Codec, Compact, Fixed, TypeName, codec, path, u32, u128
@@ -109,7 +109,7 @@ class ChargeTransactionPayment:
 @path("frame_metadata_hash_extension::CheckMetadataHash", params={"T": None})
 @dataclass(slots=True)
 class CheckMetadataHash:
-    """The signature covers a hash of the metadata; only `Disabled` is accepted on this chain."""
+    """The signature covers the digest of this runtime's metadata if the mode is `Enabled`."""
 
     mode: Annotated[MetadataHashMode, TypeName("Mode")]
 

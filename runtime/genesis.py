@@ -13,7 +13,7 @@ from typing import Final
 
 from btt_chain.scale import encode, u32, u64
 from runtime import BttRuntime
-from runtime.constants import DAY_MS
+from runtime.constants import DAY_MS, SYMBOL
 from runtime.frame import GenesisError, Pallet, Section, State
 from runtime.pallets.system import System
 from runtime.params import CHAIN_ID_KEY, PARAMS_KEY, RuntimeParams, WorkRules
@@ -33,7 +33,9 @@ COUNTS: Final = {
     "dayMs": "day_ms",
     "hourMs": "hour_ms",
 }
-"""The parameters except `slotMs`: names in the configuration and in `RuntimeParams`."""
+"""Counts except `slotMs`: names in the configuration and in `RuntimeParams`."""
+SYMBOL_FIELD: Final = "tokenSymbol"
+"""Name of the token's symbol in the configuration: that of the chain's property."""
 WORK_COUNTS: Final = {
     "beaconDelay": "beacon_delay",
     "beaconAuthors": "beacon_authors",
@@ -70,7 +72,9 @@ def read_params(section: Section) -> tuple[str, RuntimeParams]:
 
     `chainId` and `slotMs` are required; the others default to the development chain's.
     """
-    fields = section.fields(required=("chainId", "slotMs"), optional=(*COUNTS, "work"))
+    fields = section.fields(
+        required=("chainId", "slotMs"), optional=(*COUNTS, "work", SYMBOL_FIELD)
+    )
     chain_id = fields["chainId"].text()
     if not CHAIN_ID.fullmatch(chain_id):
         raise fields["chainId"].wrong("1 to 64 letters, digits, '.', '_' or '-'")
@@ -81,7 +85,9 @@ def read_params(section: Section) -> tuple[str, RuntimeParams]:
         raise GenesisError(f"{fields['slotMs'].path}: {error}") from None
     try:
         work = _work_rules(fields["work"]) if "work" in fields else WorkRules()
-        return chain_id, RuntimeParams(slot_ms, work=work, **_counts(fields, COUNTS))
+        symbol = fields[SYMBOL_FIELD].text() if SYMBOL_FIELD in fields else SYMBOL
+        counts = _counts(fields, COUNTS)
+        return chain_id, RuntimeParams(slot_ms, work=work, symbol=symbol, **counts)
     except ValueError as error:
         raise GenesisError(f"{section.path}: {error}") from None
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, bare
 from btt_chain.scale import DecodeError, Fixed, TypeName, codec, path, u64
 from runtime.frame import Runtime

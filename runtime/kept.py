@@ -11,9 +11,9 @@ A block with the transaction needs the decoded call, too. It is kept for as many
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.extrinsic import extrinsic_hash
 from btt_chain.primitives.limits import EXTRINSIC, MIB

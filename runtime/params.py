@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import codec, encode, path, u32, u64
-from runtime.constants import DAY_MS, HOUR_MS, MONTH_MS
+from runtime.constants import DAY_MS, HOUR_MS, MONTH_MS, SYMBOL
 
 PARAMS_KEY: Final = b":runtime_params"
 """Storage key of the parameters in block zero; they never change."""
@@ -21,7 +22,7 @@ MAX_VALIDATORS: Final = 1_000
 
 
 MIN_SLOT_MS: Final = 100
-"""Minimum length of a slot: a third of a shorter one holds too few extrinsics for any chain."""
+"""Minimum length of a slot: a block of a shorter one has room for too few extrinsics."""
 
 
 MAX_COMMITTEE: Final = 15
@@ -33,6 +34,9 @@ MIN_HOUR_SLOTS: Final = 12
 two slots, so that half of them can be empty."""
 MIN_HOUR_MS: Final = 6_000
 """Minimum length of it in milliseconds: the numbers of buckets since 1970 fit 32 bits."""
+
+TOKEN_SYMBOL: Final = re.compile("[A-Za-z]{1,12}")
+"""Symbols of a token that wallets and signing devices show."""
 
 
 @path("btt_runtime::params::WorkRules")
@@ -114,6 +118,8 @@ class RuntimeParams:
     """Rules for the selection, verification and dispute of useful work."""
     hour_ms: u32 = u32(HOUR_MS)
     """Length of an hour of payments, in milliseconds: half a minute on development chains."""
+    symbol: str = SYMBOL
+    """Symbol of the token, under the digest of the metadata: signing devices show amounts in it."""
 
     def __post_init__(self) -> None:
         slot = int(self.slot_ms)
@@ -133,6 +139,8 @@ class RuntimeParams:
             raise ValueError(f"an hour of payments lasts {least}, and a day at most")
         if not 1 <= self.report_epochs < self.unbonding_epochs:
             raise ValueError("offences are reported for at least one epoch, and before unbonding")
+        if not TOKEN_SYMBOL.fullmatch(self.symbol):
+            raise ValueError(f"the token's symbol {self.symbol!r}: expected 1 to 12 letters")
 
     @property
     def day_slots(self) -> int:
@@ -147,14 +155,17 @@ class RuntimeParams:
     def decode(cls, raw: bytes) -> RuntimeParams:
         """Decode the SCALE encoding. DecodeError or ValueError if it is invalid.
 
-        Parameters of a chain that began before `hour_ms` existed end without it: it has its
-        default there.
+        Parameters of a chain that began before `hour_ms` or `symbol` existed end without them: it
+        has their defaults there.
         """
         if len(raw) == LENGTH - len(HOUR_BYTES):
             raw += HOUR_BYTES
+        if len(raw) == LENGTH:
+            raw += SYMBOL_BYTES
         return codec(RuntimeParams).decode_all(raw)
 
 
 HOUR_BYTES: Final = encode(u32, u32(HOUR_MS))
-LENGTH: Final = len(RuntimeParams(u64(1_000)).encoded())
-"""Length of the encoding, the same for all parameters."""
+SYMBOL_BYTES: Final = encode(str, SYMBOL)
+LENGTH: Final = len(RuntimeParams(u64(1_000)).encoded()) - len(SYMBOL_BYTES)
+"""Length of the encoding without the symbol, the same for all parameters."""

@@ -9,9 +9,9 @@ exceed 2^128 where the result does not. (docs/economy.md)
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import u128
 
 BPS: Final = 10_000

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.crypto.signature import Scheme, verify
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import (
     AccountId,
@@ -27,9 +27,9 @@ from btt_chain.primitives.limits import EXTRINSIC
 from btt_chain.primitives.validity import Invalid, Unknown
 from btt_chain.scale import DecodeError
 from runtime.block_limits import BlockLimits
-from runtime.extensions import SIGNED_EXTRA, MetadataHashMode, SignedExtra
+from runtime.extensions import SIGNED_EXTRA, SignedExtra
 from runtime.frame import Call, DispatchInfo, Runtime
-from runtime.implicits import Implicits
+from runtime.implicits import FindDigest, Implicits
 from runtime.kept import Kept
 from runtime.pallets.system import System
 
@@ -86,12 +86,13 @@ class TransactionDecoder:
         system: System,
         limits: BlockLimits,
         check_signature: SignatureCheck,
+        find_digest: FindDigest,
     ) -> None:
         self._runtime = runtime
         self._system = system
         self._limits = limits
         self._check_signature = check_signature
-        self.implicits: Final = Implicits(system, runtime.version)
+        self.implicits: Final = Implicits(system, runtime.version, find_digest)
         """The implicit data of signatures, for the current block."""
 
     def decode(self, raw: bytes) -> Transaction:
@@ -175,8 +176,6 @@ class TransactionDecoder:
         self, envelope: Extrinsic, extra: SignedExtra, who: AccountId, signature: MultiSignature
     ) -> bytes:
         """Return the implicit data of a valid signature; raise Invalid for an invalid one."""
-        if extra.mode is not MetadataHashMode.Disabled:
-            raise Unknown(validity.CannotLookup())
         implicit = self.implicits.of(extra)
         payload = signing_payload(envelope.call_raw, envelope.extra_raw, implicit)
         if not self._check_signature(signature, payload, who):

@@ -6,11 +6,12 @@ documents' rows are the JSON files beside this one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from enum import Enum, StrEnum
 from typing import Final, NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import u32
 from runtime.constants import DAY_MS, HOUR_MS
 from runtime.params import WorkRules
@@ -107,6 +108,18 @@ FINALITY: Final = {
 """Parameters by chain type."""
 LIVE_FINALITY: Final = Finality(gossip_ms=1_000, behind=2)
 """Parameters of all other types."""
+ROUND_GOSSIPS: Final = 4
+"""Gossip durations of a round of GRANDPA: precommits are due then."""
+
+
+def finality_of(chain_type: str, slot_ms: int) -> Finality:
+    """Return the parameters of the voters of a chain with slots of this length.
+
+    A round lasts no longer than a slot, so that blocks become final at the pace at which they come.
+    """
+    usual = FINALITY.get(chain_type, LIVE_FINALITY)
+    return usual._replace(gossip_ms=min(usual.gossip_ms, slot_ms // ROUND_GOSSIPS))
+
 
 MINUTE_MS: Final = 60_000
 SHORT_HOUR_MS: Final = MINUTE_MS // 2
@@ -139,6 +152,19 @@ SEED_WORK: Final = replace(
     challenge_slots=u32(14_400),
 )
 """Rules of the mainnets: a day to dispute what was found valid."""
+
+
+FAST_WORK: Final = WorkRules(
+    committee=u32(3),
+    quorum=u32(2),
+    min_operators=u32(2),
+    accept_slots=u32(12),
+    transcript_slots=u32(20),
+    commit_slots=u32(20),
+    reveal_slots=u32(12),
+    challenge_slots=u32(40),
+)
+"""Rules of the local chain with half-second slots: as much time as on `local`."""
 
 
 def _development(preset: str, name: str, engine: Engine, validators: int) -> Chain:
@@ -215,6 +241,27 @@ CHAINS: Final = {
             work=WorkRules(committee=u32(3), quorum=u32(2), min_operators=u32(2)),
             validators=4,
             has_public_set=True,
+        ),
+        Chain(
+            preset="fast",
+            id="btt-fast",
+            name="BTT Fast",
+            chain_type=ChainType.LOCAL,
+            document=DEFAULT_DOCUMENT,
+            symbol="BTT",
+            slot_ms=500,
+            engine=Engine.BABE,
+            liquidity=Liquidity.NAMED_EQUALLY,
+            epoch_slots=80,
+            reelection_epochs=1,
+            min_validators=1,
+            max_validators=16,
+            unbonding=6,
+            reporting=5,
+            day_ms=MINUTE_MS,
+            hour_ms=SHORT_HOUR_MS,
+            work=FAST_WORK,
+            validators=4,
         ),
         Chain(
             preset="testnet",

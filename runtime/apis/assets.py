@@ -5,10 +5,10 @@ Amounts are in planck, times in slots. Every result is bounded: lists are paged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from heapq import nsmallest
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, path, u32, u64, u128
 from runtime.apis.base import RuntimeApi

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import ClassVar, Final, get_type_hints
+from functools import cached_property
+from typing import ClassVar, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Codec, codec
+from btt_chain.scale.hints import hints_of
 from runtime.executive import Executive, RootedState
 
 MAX_ARGUMENTS: Final = 64 << 10
 """Default maximum length of a method's arguments, in bytes."""
+
+MAX_TRANSACTION: Final = (1 << 20) + (64 << 10)
+"""Maximum length of arguments with one transaction, in bytes: the pool's maximum, and more."""
 
 
 class ApiError(Exception):
@@ -34,19 +39,34 @@ MetadataSource = Callable[[int], bytes]
 """Returns the metadata of a version."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Method:
-    """One API method: its wire format and function."""
+    """One API method: its wire format, which is made when it is first needed, and its function."""
 
     name: str
-    inputs: tuple[tuple[str, Codec[object]], ...]
-    output: Codec[object]
     run: Callable[..., object]
-    docs: str
     is_unsafe: bool
     """True if its arguments determine its running time, as in building blocks and states."""
     max_arguments: int
     """Maximum length of the arguments, in bytes."""
+
+    @cached_property
+    def inputs(self) -> tuple[tuple[str, Codec[object]], ...]:
+        """Names and codecs of the arguments."""
+        hints = hints_of(self.run)
+        del hints["return"]
+        return tuple((name.rstrip("_"), codec(hint)) for name, hint in hints.items())
+
+    @cached_property
+    def output(self) -> Codec[object]:
+        """Codec of the result."""
+        found: Codec[object] = codec(hints_of(self.run)["return"])
+        return found
+
+    @property
+    def docs(self) -> str:
+        """Docstring of the function."""
+        return inspect.getdoc(self.run) or ""
 
 
 def api_name(method: Callable[..., object]) -> str:
@@ -85,19 +105,13 @@ class RuntimeApi:
         for name, function in vars(cls).items():
             if name.startswith("_") or not inspect.isfunction(function):
                 continue
-            hints = get_type_hints(function, include_extras=True)
-            if "return" not in hints:
+            if "return" not in function.__annotations__:
                 raise TypeError(
                     f"{cls.__name__}.{name} declares no return type: `-> ...` is its wire format"
                 )
-            output = codec(hints.pop("return"))
-            inputs = tuple((arg.rstrip("_"), codec(hint)) for arg, hint in hints.items())
             cls.METHODS[name] = Method(
                 name,
-                inputs,
-                output,
                 function,
-                inspect.getdoc(function) or "",
                 is_unsafe=name in unsafe if isinstance(unsafe, tuple) else unsafe,
                 max_arguments=max_arguments,
             )

@@ -6,10 +6,10 @@ annotations are the wire format and part of the metadata; state changes by a met
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from json import loads
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, MultiAddress, MultiSignature
 from btt_chain.primitives.babe import Slot
 from btt_chain.primitives.babe_digests import AllowedSlots, EpochConfig
@@ -44,7 +44,15 @@ from btt_chain.scale import (
     u128,
 )
 from runtime.apis.assets import ASSET_APIS
-from runtime.apis.base import MAX_ARGUMENTS, ApiError, Context, NoSuchMethod, RuntimeApi
+from runtime.apis.base import (
+    MAX_ARGUMENTS,
+    MAX_TRANSACTION,
+    ApiError,
+    Context,
+    NoSuchMethod,
+    RuntimeApi,
+)
+from runtime.apis.dry_run import DryRunApi
 from runtime.apis.economy import ECONOMY_APIS
 from runtime.apis.facilities import FACILITY_APIS
 from runtime.apis.governance import GOVERNANCE_APIS
@@ -147,9 +155,6 @@ class OpaqueValue:
 
 MAX_DATA: Final = MAX_LENGTH + (64 << 10)
 """Maximum length of arguments, in bytes: a full block and some more."""
-
-MAX_TRANSACTION: Final = (1 << 20) + (64 << 10)
-"""Maximum length of arguments with one transaction, in bytes: the pool's maximum, and more."""
 
 MAX_EXTRINSICS: Final = 50_000
 """Maximum number of a block's extrinsics decoded here: more than a block of usual slots holds."""
@@ -476,6 +481,7 @@ APIS: Final[tuple[type[RuntimeApi], ...]] = (
     *REFERRAL_APIS,
     *HEALTH_RECORD_APIS,
     *INCENTIVE_APIS,
+    DryRunApi,
 )
 _ENTRIES: Final = {
     f"{api.__name__}_{method.name}": (api, method)

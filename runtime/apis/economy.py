@@ -9,12 +9,14 @@ from __future__ import annotations
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import u32, u128
 from runtime.apis.base import RuntimeApi
+from runtime.frame import DispatchError
 from runtime.pallets.mining import Emission, Estimate, Mining, OperatorView
 from runtime.pallets.tier_staking import (
     Benefits,
     ContributionView,
     PoolState,
     PremiumView,
+    StakeQuote,
     TierStaking,
 )
 from runtime.pallets.tokenomics import BurnReason, PoolStatus, Supply, Tokenomics, YearRelease
@@ -63,6 +65,18 @@ class StakingApi(RuntimeApi, version=1):
     def pool(self) -> PoolState:
         """Return the promised and the free part of the reward pool."""
         return self._staking.reward_pool.state()
+
+    def quote(self, amount: u128, tier: u32) -> StakeQuote | None:
+        """Return the reward of a stake that an account without stakes would open now.
+
+        None below the tier's minimum, and for a tier that does not exist.
+        """
+        staking = self._staking
+        try:
+            terms = staking.tier_terms.terms(tier)
+        except DispatchError:  # UnknownTier
+            return None
+        return staking.reward_pool.quote(amount, terms)
 
     @property
     def _staking(self) -> TierStaking:

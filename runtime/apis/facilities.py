@@ -6,9 +6,9 @@ the `after` of the next page.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, path, u32, u64, u128
 from runtime.apis.base import RuntimeApi

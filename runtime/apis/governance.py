@@ -6,11 +6,11 @@ method iterates over accounts.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.arithmetic import Perbill
 from btt_chain.primitives.digest import H256

@@ -5,9 +5,9 @@ Epochs are hours, counted since 1970.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.mountain_range import MAX_PEAKS

@@ -14,9 +14,9 @@ Source: the cell size suppression policy of the US Centers for Medicare and Medi
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import TypeName, path, u16, u32, u64
 from runtime.pallets.facilities import Kind
 from runtime.pallets.incentives import Group, GroupTally

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from btt_chain.primitives import metadata_digest
 from btt_chain.primitives.account import MultiAddress, MultiSignature
 from btt_chain.scale import Codec, codec, u8, u32
 from btt_chain.scale.codecs import tuple_of
@@ -34,6 +35,7 @@ from btt_chain.scale.metadata import (
 from btt_chain.scale.registry import TypeRegistry
 from btt_chain.scale.shape import Composite, Field, Shape, VariantOf, VariantShape
 from runtime.apis import base, core
+from runtime.constants import DECIMALS
 from runtime.extensions import EXTENSIONS, Extra
 from runtime.frame import Pallet, Runtime
 from runtime.frame.host import EVENT
@@ -46,11 +48,24 @@ from runtime.frame.runtime import (
     errors_codec,
     events_codec,
 )
+from runtime.pallets.system import System
 
 
 def metadata(runtime: Runtime, version: int) -> bytes:
     """Return the metadata of a version (14, 15 or 16), with its magic in front."""
     return encode_metadata(describe(runtime), version)
+
+
+def digest(runtime: Runtime) -> bytes:
+    """Return the digest of the metadata that transactions may be signed over, 32 bytes."""
+    facts = metadata_digest.ChainFacts(
+        spec_name=runtime.version.spec_name.value,
+        spec_version=int(runtime.version.spec_version),
+        ss58_prefix=int(runtime.pallet(System).ss58_prefix),
+        decimals=DECIMALS,
+        symbol=runtime.symbol,
+    )
+    return metadata_digest.metadata_digest(describe(runtime), facts)
 
 
 def describe(runtime: Runtime) -> RuntimeMetadata:

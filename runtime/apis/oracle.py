@@ -6,10 +6,10 @@ rely on. Source: orml_oracle_runtime_api::OracleApi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import TypeName, path, u64
 from runtime.apis.base import RuntimeApi

@@ -7,9 +7,9 @@ answer is bounded.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Err, Ok, Result, TypeName, path, u16, u32, u64, u128

@@ -287,6 +287,7 @@ class WorkApi(RuntimeApi, version=1):
             busy=ledger.busy,
             last_heartbeat=ledger.last_heartbeat,
             chilled=ledger.chilled,
+            lost=u128(ledger.lost),
         )
 
 

@@ -5,9 +5,9 @@ Amounts are in planck. Times are slots since genesis, as `now` is: 0 is the slot
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import path, u8, u16, u32, u64, u128
@@ -184,6 +184,8 @@ class ProviderView:
     last_heartbeat: u32
     """Era of its last heartbeat."""
     chilled: bool
+    lost: u128
+    """Amount taken from its bond since it registered, by fines and slashes."""
 
 
 @path("btt_runtime::work::ModelView")

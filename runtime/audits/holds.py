@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypeVar
+from collections.abc import Collection, Iterator
+from typing import Final, TypeVar
 
 from btt_chain.primitives.account import AccountId
 from runtime import BttRuntime
@@ -19,10 +19,12 @@ from runtime.pallets import (
     multisig,
     proxy,
     referenda,
+    vesting,
 )
 from runtime.pallets.asset_registry import AssetRegistry
 from runtime.pallets.balances.formulas import amount_of
 from runtime.pallets.bounties import Bounties
+from runtime.pallets.chambers.types import OBJECTION_LOCK_ID
 from runtime.pallets.jobs import ENDED
 from runtime.pallets.payfi import PayFi
 from runtime.pallets.preimage import Preimage, Unrequested
@@ -67,6 +69,31 @@ def deposits_noted(runtime: BttRuntime) -> dict[bytes, int]:
             if isinstance(one.reason, assets.DepositHeld)
         ),
     }
+
+
+LOCKS: Final = (
+    conviction_voting.LOCK_ID,
+    chambers.LOCK_ID,
+    OBJECTION_LOCK_ID,
+    vesting.LOCK_ID,
+)
+"""The names of all locks."""
+
+
+def unknown_names(audited: AuditedState, noted: Collection[bytes]) -> Iterator[Finding]:
+    """Check I4: no money is reserved or locked under a name that no check compares.
+
+    A hold for a reason that no pallet declares cannot be read: I17.
+    """
+    balances = audited.runtime.balances
+    for who, reserves in balances.reserves.items():
+        for one in reserves:
+            if one.id not in noted:
+                yield Finding("I4", f"{who.hex()}: reserved under the unknown name {one.id!r}")
+    for who, locks in balances.locks.items():
+        for lock in locks:
+            if lock.id not in LOCKS:
+                yield Finding("I4", f"{who.hex()}: locked under the unknown name {lock.id!r}")
 
 
 def left_for(poll: referenda.ReferendumInfo) -> list[referenda.Deposit]:

@@ -114,7 +114,9 @@ def keys(pallet: Incentives) -> Iterator[Finding]:
     """Check I41: each published modulus is known, in one place."""
     epochs = pallet.epochs
     published = [
-        (modulus_hash(key), month) for (_, month), four in epochs.keys.items() for key in four
+        (modulus_hash(who, key), month)
+        for (who, month), four in epochs.keys.items()
+        for key in four
     ]
     if sorted(published) != sorted(epochs.moduli.items()):
         yield Finding("I41", "the published moduli are not those that are known")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.scale import path
 from runtime import BttRuntime

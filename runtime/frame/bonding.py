@@ -6,9 +6,9 @@ first, then the latest unbonded ones; so unbonding does not save money from a sl
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Compact, TypeName, path, u32, u128
 
 

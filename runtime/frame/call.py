@@ -8,9 +8,10 @@ codec, bound by the runtime when its table is complete.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, Final, TypeVar
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Codec, RecursiveCodec
 from runtime.frame.weight import DispatchClass, DispatchInfo, PostInfo
 

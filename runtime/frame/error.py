@@ -7,10 +7,10 @@ pallet in the runtime's table and the index of the class.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, ClassVar
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import (
     DivisionByZero,
     Fixed,

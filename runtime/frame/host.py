@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import (
     Path,
@@ -67,11 +67,11 @@ class EventRecord:
     topics: Annotated[list[H256], TypeName("Vec<T>")]
 
 
-Deposited = tuple[ApplyExtrinsic | Finalization | Initialization, int, Event]
+Deposited = tuple[ApplyExtrinsic | Finalization | Initialization, int, Event | bytes]
 """An event of the current block: its phase, its pallet's index, the event. No event has topics.
 
-A tuple and not an `EventRecord`: a transfer has six, and creating two objects for each takes as
-long as creating the event.
+The event may be its encoding, with the pallet's index in front. A tuple and not an `EventRecord`: a
+transfer has six, and creating two objects for each takes as long as creating the event.
 """
 
 
@@ -140,8 +140,16 @@ class Host:
             if when is not phase:
                 phase = when
                 begin = PHASE.encode(phase)
-            parts.append(begin + encoders[pallet](event) + NO_TOPICS)
+            raw = event if isinstance(event, bytes) else encoders[pallet](event)
+            parts.append(begin + raw + NO_TOPICS)
         return b"".join(parts)
+
+    def happened(self, start: int = 0) -> list[Happened]:
+        """Return the events from the one at `start`, decoded."""
+        return [
+            EVENT.decode(event, 0)[0] if isinstance(event, bytes) else Happened(pallet, event)
+            for _, pallet, event in self.events[start:]
+        ]
 
 
 PHASE: Final = codec(Phase)

@@ -11,7 +11,6 @@ Keys are Substrate's: `twox128(pallet) ++ twox128(item) ++ hashed keys`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum
 from itertools import islice
 from typing import Any, Final, Generic, Self, TypeVar
@@ -26,6 +25,7 @@ from btt_chain.crypto.hashing import (
     twox_128,
     twox_256,
 )
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Codec, codec
 from runtime.frame.host import Host
 
@@ -174,6 +174,11 @@ class Value(StorageItem, Generic[V]):
         value = self.get()
         self.kill()
         return value
+
+    def raw(self) -> bytes | None:
+        """Return the stored value or the default as it is encoded; None if there is neither."""
+        raw = self._host.state.get(self.prefix)
+        return self._default if raw is None else raw
 
     def kill(self) -> None:
         """Delete the stored value."""

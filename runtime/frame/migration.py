@@ -9,10 +9,10 @@ both formats.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.crypto.hashing import twox_128
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import codec
 from runtime.frame.state import State
 from runtime.frame.version import LastRuntimeUpgradeInfo, RuntimeVersion

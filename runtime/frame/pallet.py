@@ -27,7 +27,6 @@ from typing import (
     dataclass_transform,
     get_args,
     get_origin,
-    get_type_hints,
 )
 
 from typing_extensions import TypeForm
@@ -35,6 +34,7 @@ from typing_extensions import TypeForm
 from btt_chain.crypto.hashing import twox_128
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 from btt_chain.scale import Codec, TypeName, codec
+from btt_chain.scale.hints import hints_of
 from btt_chain.scale.shape import attribute_docs
 from runtime.frame.call import Call, CallMark, Dispatchable
 from runtime.frame.error import Error
@@ -129,7 +129,7 @@ class Pallet:
         cls.ERRORS = by_index(cls, [item for item in nested if issubclass(item, Error)])
         cls.HOLD_REASONS = body.get("HoldReason")
         cls.FREEZE_REASONS = body.get("FreezeReason")
-        hints = get_type_hints(cls, include_extras=True)
+        hints: dict[str, object] = hints_of(cls)
         cls.CONFIG = {name for name in own if get_origin(hints[name]) is not ClassVar}
         hidden = sorted(name for name in cls.CONFIG if callable(getattr(Pallet, name, None)))
         if hidden:
@@ -284,7 +284,7 @@ class Component:
 
 def dispatchable(name: str, function: Callable[..., None], mark: CallMark) -> Dispatchable:
     """Return the declaration of a `@call` method."""
-    hints = get_type_hints(function, include_extras=True)
+    hints = hints_of(function)
     wanted = {arg: hint for arg, hint in hints.items() if arg not in ("origin", "return")}
     args = tuple((arg.rstrip("_"), codec(hint)) for arg, hint in wanted.items())
     named = [type_name(hint) for hint in wanted.values()]

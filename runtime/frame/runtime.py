@@ -7,14 +7,14 @@ index of a pallet is the first byte of its calls, events and errors.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from enum import IntEnum
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from btt_chain.primitives.limits import MAX_CALLS
 from btt_chain.scale import Codec, DecodeError, EncodeError, u8, variants
 from btt_chain.scale.shape import Field, Shape, VariantOf, VariantShape
+from btt_chain.scale.variant import is_empty
 from runtime.frame.call import CALL, FREEZE_REASON, HOLD_REASON, Call, Dispatchable, Reason
 from runtime.frame.error import (
     Arithmetic,
@@ -26,7 +26,7 @@ from runtime.frame.error import (
     WireModule,
 )
 from runtime.frame.event import Event
-from runtime.frame.host import EVENT, Happened, Host
+from runtime.frame.host import EVENT, Dispatcher, Happened, Host
 from runtime.frame.migration import Migration, MigrationFailed, note_version, pending
 from runtime.frame.origin import Origin
 from runtime.frame.pallet import Pallet
@@ -39,6 +39,17 @@ P = TypeVar("P", bound=Pallet)
 Decoders = tuple[Callable[[bytes, int], tuple[Any, int]], ...]
 
 Entry = tuple[Pallet, int, Callable[..., PostInfo | None], Decoders, DispatchInfo | None]
+
+
+class Observer(Dispatcher, Protocol):
+    """Observes the execution of a block: calls and hooks pass through it."""
+
+    def on_initialize(self, hook: Callable[[int], int]) -> Callable[[int], int]:
+        """Return what runs in place of a pallet's hook at the start of a block."""
+
+    def on_finalize(self, hook: Callable[[int], None]) -> Callable[[int], None]:
+        """Return what runs in place of a pallet's hook at the end of a block."""
+
 
 CRATE = "btt_runtime"
 """First part of the runtime's own type paths; clients require a name that ends in `_runtime`."""
@@ -54,8 +65,12 @@ AS_DECLARED: Final = PostInfo()
 class Runtime:
     """Pallets by index, with one shared host."""
 
-    def __init__(self, version: RuntimeVersion, *, filtered: type[DispatchError]) -> None:
+    def __init__(
+        self, version: RuntimeVersion, *, filtered: type[DispatchError], symbol: str = "UNIT"
+    ) -> None:
         self.version = version
+        self.symbol = symbol
+        """Symbol of the token in the digest of the metadata."""
         self.filtered = filtered
         self.host = Host()
         self.host.dispatcher = self
@@ -187,6 +202,12 @@ class Runtime:
 
     # ---- hooks
 
+    def observe(self, observer: Observer) -> None:
+        """Dispatch all calls through `observer`, and run hooks through it: for traces."""
+        self.host.dispatcher = observer
+        self._on_initialize[:] = [observer.on_initialize(hook) for hook in self._on_initialize]
+        self._on_finalize[:] = [observer.on_finalize(hook) for hook in self._on_finalize]
+
     def on_initialize(self, number: int) -> int:
         """Run the pallets' hooks at the start of a block; return their weight in picoseconds."""
         return sum(hook(number) for hook in self._on_initialize)
@@ -303,7 +324,7 @@ class Runtime:
             fixed = {
                 kind: begin + inner(kind())
                 for kind in self.pallets[index].EVENTS.values()
-                if not fields(kind)
+                if is_empty(kind)
             }
 
             last, encoded = None, b""
@@ -439,7 +460,7 @@ def _events_codec(
     kinds: tuple[type[Event], ...], path: str, params: tuple[tuple[str, None], ...]
 ) -> Codec[Event]:
     """Return the codec of these events, compiled once for all runtimes of a process."""
-    return variants(kinds, path, params=params)
+    return variants(kinds, path, params=params, deferred=True)
 
 
 def errors_codec(pallet: Pallet) -> Codec[object]:

@@ -12,9 +12,10 @@ stalled. So a stall shifts all deadlines by its length.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, FixedBytes, TypeName, path, u8, u32
 from runtime.frame.items import DoubleMap, Hasher, Value

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from hashlib import blake2b
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Compact, Fixed, TypeName, codec, path, u8, u32
 
 CODE_KEY: Final = b":code"

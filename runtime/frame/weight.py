@@ -7,10 +7,10 @@ is not carried in proofs.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Compact, TypeName, path, u32, u64
 
 PICOS_PER_MILLI = 1_000_000_000

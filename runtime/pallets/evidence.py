@@ -8,9 +8,9 @@ is encoded in the form of Substrate's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.limits import MAX_TRIE_NODE_BYTES, MAX_TRIE_NODES

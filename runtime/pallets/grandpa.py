@@ -10,9 +10,9 @@ Source of the rules: Substrate's `pallet_grandpa`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import (
     AuthorityId,
     AuthorityList,

@@ -8,11 +8,11 @@ Approvals are stored under the hash of the call, so the call cannot be exchanged
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import (
     Bounded,

@@ -29,10 +29,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final, Protocol
 
 from btt_chain.crypto.signature import Scheme, verify
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.babe_digests import AuthorityId as BabeId
 from btt_chain.primitives.grandpa import AuthorityId as GrandpaId

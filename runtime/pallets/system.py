@@ -136,8 +136,7 @@ class System(Pallet, crate="frame_system"):
 
     @call(0, weight=weights.REMARK)
     def remark(self, origin: Origin, remark: bytes) -> None:
-        """Store some bytes in the block, without other effects. Origin: signed."""
-        origin.signed()
+        """Store some bytes in the block, without other effects. Origin: any."""
 
     @call(7, weight=by_length)
     def remark_with_event(self, origin: Origin, remark: bytes) -> None:
@@ -239,12 +238,16 @@ class System(Pallet, crate="frame_system"):
         if error is not None:
             self.deposit(self.ExtrinsicFailed(error, self._event_info(info, post)))
             return
+        self.deposit(self.success(info, post))
+
+    def success(self, info: DispatchInfo, post: PostInfo) -> Event:
+        """Return the event of an extrinsic that succeeded."""
         # Calls of one kind that correct nothing share both objects, and so their event.
         last = self._last_success
         if last is None or last[0] is not info or last[1] is not post:
             event = self.ExtrinsicSuccess(self._event_info(info, post))
             last = self._last_success = info, post, event
-        self.deposit(last[2])
+        return last[2]
 
     def end_extrinsics(self) -> None:
         """Set the phase to finalization."""

@@ -8,11 +8,11 @@ block's author and the rest to the development fund; the tip goes to the author.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cached_property
 from typing import Annotated, Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, AccountInfo
 from btt_chain.primitives.arithmetic import FixedU128
 from btt_chain.scale import TypeName, path, u8, u64, u128

@@ -13,10 +13,10 @@ then `others` spend their approved amounts, from pool accounts of their own.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.primitives.arithmetic import Permill
 from btt_chain.scale import (

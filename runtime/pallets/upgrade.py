@@ -9,10 +9,10 @@ which wallets read too. Slots are counted from genesis.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import twox_128
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe import Slot
 from btt_chain.scale import DecodeError, TypeName, codec, path, u32, u64
 from runtime.frame import (

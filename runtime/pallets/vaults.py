@@ -14,9 +14,9 @@ The units' revenue belongs to the vault: it is paid in before any deposit or wit
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Compact, TypeName, path, u16, u32, u64, u128
 from runtime.constants import BTT, DAY_MS, YEAR_MS

@@ -11,10 +11,10 @@ authoritative; `Vesting` is the form for wallets, rounded up to whole planck per
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import Bounded, TypeName, path, u32, u128
 from runtime.frame import (

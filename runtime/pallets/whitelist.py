@@ -6,10 +6,10 @@ calls, whose periods are shorter than root's, may make exactly this call as root
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Err, Ok, Result, TypeName, path, u32, u64
 from runtime.frame import (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-SET_RULE: Final = 73_400_000
+SET_RULE: Final = 73_200_000
 """1 key written."""
 
 
@@ -18,12 +18,12 @@ def subscribe(months: int) -> int:
 
     `months` 1 to 12.
     """
-    return 545_000_000 + 136_000_000 * months
+    return 545_000_000 + 135_000_000 * months
 
 
-PUBLISH_KEYS: Final = 1_850_000_000
+PUBLISH_KEYS: Final = 1_880_000_000
 """6 keys written."""
-CLOSE_MONTH: Final = 236_000_000
+CLOSE_MONTH: Final = 286_000_000
 """3 keys written."""
 
 
@@ -32,7 +32,7 @@ def redeem(vouchers: int) -> int:
 
     `vouchers` 1 to 64.
     """
-    return 863_000_000 + 121_000_000 * vouchers
+    return 886_000_000 + 115_000_000 * vouchers
 
 
 def credit(accounts: int) -> int:
@@ -40,7 +40,7 @@ def credit(accounts: int) -> int:
 
     `accounts` 1 to 64.
     """
-    return 563_000_000 + 156_000_000 * accounts
+    return 518_000_000 + 154_000_000 * accounts
 
 
 def load_epochs(epochs: int) -> int:
@@ -48,45 +48,45 @@ def load_epochs(epochs: int) -> int:
 
     `epochs` 1 to 16.
     """
-    return 91_000_000 + 214_000_000 * epochs
+    return 77_900_000 + 215_000_000 * epochs
 
 
 REDEEM_FOR_BTT: Final = 600_000_000
 """8 keys written."""
-REDEEM_AT_PARTNER: Final = 718_000_000
+REDEEM_AT_PARTNER: Final = 717_000_000
 """8 keys written."""
 PLACE: Final = 583_000_000
 """6 keys written."""
 CONTRIBUTE_SAVINGS: Final = 206_000_000
 """2 keys written."""
-ATTEST_CREDENTIAL: Final = 275_000_000
-"""3 keys written."""
-END_AUDIT: Final = 1_320_000_000
+ATTEST_CREDENTIAL: Final = 669_000_000
+"""8 keys written."""
+END_AUDIT: Final = 1_330_000_000
 """15 keys written."""
-REPORT_AUDIT: Final = 441_000_000
+REPORT_AUDIT: Final = 461_000_000
 """1 key written."""
-ANSWER_AUDIT: Final = 225_000_000
+ANSWER_AUDIT: Final = 228_000_000
 """3 keys written."""
-SETTLE_AUDIT: Final = 1_940_000_000
+SETTLE_AUDIT: Final = 1_660_000_000
 """15 keys written."""
 ENLIST: Final = 356_000_000
 """1 key written."""
-RETIRE: Final = 197_000_000
+RETIRE: Final = 198_000_000
 """1 key written."""
-SET_PLACEMENT_FEE: Final = 70_000_000
+SET_PLACEMENT_FEE: Final = 69_900_000
 """1 key written."""
-LOOK: Final = 8_550_000
+LOOK: Final = 8_320_000
 """0 keys written."""
 STEP: Final = 154_000_000
 """2 keys written."""
 
 
-def select(auditors: int) -> int:
+def settle(auditors: int) -> int:
     """3 keys written.
 
     `auditors` 0 to 256.
     """
-    return 281_000_000 + 60_700_000 * auditors
+    return 217_000_000 + 57_200_000 * auditors
 
 
 def reselect(auditors: int) -> int:
@@ -94,7 +94,7 @@ def reselect(auditors: int) -> int:
 
     `auditors` 0 to 256.
     """
-    return 326_000_000 + 1_260_000 * auditors
+    return 328_000_000 + 1_380_000 * auditors
 
 
 def remove(entries: int) -> int:
@@ -102,4 +102,4 @@ def remove(entries: int) -> int:
 
     `entries` 0 to 32.
     """
-    return 233_000_000 + 526_000_000 * entries
+    return 232_000_000 + 527_000_000 * entries

@@ -1,7 +1,7 @@
 """Weights of PayFi. Written by `make weights`: do not edit.
 
 Measured on 2 x AMD EPYC, CPython 3.11.7,
-on 2026-11-22; `git log` of this file names the commit.
+on 2026-11-23; `git log` of this file names the commit.
 Picoseconds, with a margin of 15 percent, and keys that are written.
 """
 
@@ -42,17 +42,21 @@ SUSPEND: Final = 84_800_000
 def settle_due(batches: int) -> int:
     """1033 keys written.
 
-    `batches` 0 to 256.
+    `batches` 1 to 256.
     """
-    return 5_230_000 + 387_000_000 * batches
+    return 650_000_000 + 386_000_000 * batches
+
+
+NOTHING_DUE: Final = 20_700_000
+"""0 keys written."""
 
 
 def prune(undisputed: int, disputed: int) -> int:
     """1281 keys written.
 
-    `undisputed` 0 to 256, `disputed` 0 to 256.
+    `undisputed` 1 to 256, `disputed` 0 to 256.
     """
-    return 13_700_000 + 142_000_000 * undisputed + 208_000_000 * disputed
+    return 78_700_000 + 141_000_000 * undisputed + 206_000_000 * disputed
 
 
 REGISTER_CARD: Final = 474_000_000
@@ -63,10 +67,38 @@ DROP_CARD: Final = 350_000_000
 """5 keys written."""
 FREEZE_CARD: Final = 81_500_000
 """1 key written."""
-CHARGE_CARD: Final = 908_000_000
-"""6 keys written."""
-CAPTURE: Final = 884_000_000
-"""10 keys written."""
+
+
+def charge_card(policies: int, first: int, converts: int, is_p256: int) -> int:
+    """6 keys written.
+
+    `policies` 0 to 3, `first` 0 to 1, `converts` 0 to 1, `is_p256` 0 to 1.
+    """
+    return (
+        484_000_000
+        + 20_700_000 * policies
+        + 232_000_000 * first
+        + 26_400_000 * converts
+        + 87_500_000 * is_p256
+    )
+
+
+def authorise(policies: int, converts: int, is_p256: int) -> int:
+    """9 keys written.
+
+    `policies` 0 to 3, `converts` 0 to 1, `is_p256` 0 to 1.
+    """
+    return 792_000_000 + 31_600_000 * policies + 20_000_000 * converts + 85_800_000 * is_p256
+
+
+def capture(first: int, closes: int) -> int:
+    """10 keys written.
+
+    `first` 0 to 1, `closes` 0 to 1.
+    """
+    return 471_000_000 + 193_000_000 * first + 215_000_000 * closes
+
+
 VOID: Final = 529_000_000
 """7 keys written."""
 
@@ -74,17 +106,17 @@ VOID: Final = 529_000_000
 def void_expired(auths: int) -> int:
     """449 keys written.
 
-    `auths` 0 to 64.
+    `auths` 1 to 64.
     """
-    return 6_690_000 + 524_000_000 * auths
+    return 96_200_000 + 529_000_000 * auths
 
 
 def end_retired(cards: int) -> int:
     """257 keys written.
 
-    `cards` 0 to 64.
+    `cards` 1 to 64.
     """
-    return 6_440_000 + 288_000_000 * cards
+    return 90_800_000 + 288_000_000 * cards
 
 
 DISPUTE: Final = 766_000_000
@@ -100,25 +132,25 @@ RESOLVE: Final = 1_730_000_000
 def end_phases(disputes: int) -> int:
     """49 keys written.
 
-    `disputes` 0 to 16.
+    `disputes` 1 to 16.
     """
-    return 6_730_000 + 284_000_000 * disputes
+    return 117_000_000 + 270_000_000 * disputes
 
 
 def end_judgements(disputes: int) -> int:
     """249 keys written.
 
-    `disputes` 0 to 16.
+    `disputes` 1 to 16.
     """
-    return 6_900_000 + 1_770_000_000 * disputes
+    return 597_000_000 + 1_680_000_000 * disputes
 
 
 def end_answers(disputes: int) -> int:
     """130 keys written.
 
-    `disputes` 0 to 16.
+    `disputes` 1 to 16.
     """
-    return 6_890_000 + 864_000_000 * disputes
+    return 429_000_000 + 832_000_000 * disputes
 
 
 SET_POLICY: Final = 113_000_000

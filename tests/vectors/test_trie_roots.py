@@ -9,6 +9,9 @@ import yaml
 from storage.trie import ordered_root, state_root
 from support.vectors import vectors_dir
 
+# YAML would read some keys as numbers. The loader in C reads 10,000 lines in a tenth of the time.
+AS_TEXT = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+
 CASES = [
     "1c1:utf8-keys",
     "scv:utf8-keys",
@@ -31,9 +34,8 @@ def test_the_root_of_a_fixture_is_the_published_one(case: str) -> None:
     folder = vectors_dir() / "trie"
     expected = json.loads((folder / "roots.json").read_text())[case]
     name, kind = case.split(":")
-    # As text: YAML would read some keys as numbers.
     with (folder / f"{name}.yaml").open() as file:
-        data = cast("dict[str, list[str]]", yaml.load(file, yaml.BaseLoader))
+        data = cast("dict[str, list[str]]", yaml.load(file, AS_TEXT))
     read = bytes.fromhex if kind == "hex-keys" else str.encode
     pairs = {
         read(key): value.encode() for key, value in zip(data["keys"], data["values"], strict=True)

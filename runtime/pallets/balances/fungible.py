@@ -12,7 +12,7 @@ from runtime.pallets.balances.formulas import (
     references,
     untouchable,
 )
-from runtime.pallets.balances.packed import credited, debited
+from runtime.pallets.balances.packed import credited, debited, topped_up
 from runtime.pallets.balances.types import is_pool
 from runtime.pallets.system import System
 
@@ -104,8 +104,14 @@ class Fungible(Component):
         """
         if not amount:
             return
+        plain, least = int(amount), self._least
         raw = self.account.raw(who)
-        paid = None if raw is None else credited(raw, int(amount), self._least)
+        if raw is None and plain < least:
+            who = self.treasury
+            raw = self.account.raw(who)
+        paid = None if raw is None else credited(raw, plain, least)
+        if paid is None and raw is not None and (who == self.treasury or is_pool(who)):
+            paid = topped_up(raw, plain, least)
         if paid is not None:
             self.account.put_raw(who, paid)
         else:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 NOT_FROZEN: Final = bytes(16)
+NO_PROVIDER: Final = bytes(4)
 MAX_FREE: Final = (1 << 128) - 1
 
 # The record, little-endian: four counters of 32 bits, free [16:32], reserved [32:48], frozen
@@ -28,6 +29,19 @@ def credited(raw: bytes, amount: int, least: int) -> bytes | None:
         return None
     free += amount
     if free > MAX_FREE:
+        return None
+    return raw[:16] + free.to_bytes(16, "little") + raw[32:]
+
+
+def topped_up(raw: bytes, amount: int, least: int) -> bytes | None:
+    """Return the record of a pool with `amount` added, where that stays below `least`.
+
+    None if the free balance was zero or reaches `least`, or the account has no provider: other
+    fields may change, too.
+    """
+    before = int.from_bytes(raw[16:32], "little")
+    free = before + amount
+    if not before or free >= least or raw[8:12] == NO_PROVIDER:
         return None
     return raw[:16] + free.to_bytes(16, "little") + raw[32:]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, Id, MultiAddress
 from btt_chain.scale import Bounded, Fixed, Path, TypeName, path, u128
 from runtime.frame import CannotLookup, RuntimeFreezeReason, RuntimeHoldReason

@@ -5,10 +5,11 @@ An epoch is an hour, counted since 1970; times are slots since genesis.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Annotated, Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import MAX_NEIGHBOURS, Opening, leaf_hash

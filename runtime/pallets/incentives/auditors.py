@@ -34,7 +34,7 @@ class Auditors(Component):
     auditors = Value(AuditorRoster, default=[])
     """The enlisted auditors, in the order of their enlistment."""
     eligible = Map(u32, EligibleRoster, default=[], hasher=Hasher.Twox64Concat)
-    """The active auditors when the audits of a month were selected."""
+    """The active auditors with their keys when a month was settled, before its beacon."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Auditors(Component):
     # ---- public interface
 
     def enlist(self, who: AccountId, key: bytes) -> None:
-        """Enlist an active auditor, or change its key."""
+        """Enlist an active auditor, or change its key for the months not settled so far."""
         if not self.registry.is_active(who, Kind.Auditor):
             raise errors.NotAuditor
         if not self.bonds.is_bonded(who):
@@ -74,13 +74,17 @@ class Auditors(Component):
         self.deposit(events.AuditorRetired(who))
 
     def snapshot(self, month: int) -> None:
-        """Store the active auditors, for the audits of a month; inactive ones are retired."""
+        """Store the active auditors, for the audits of a month; inactive ones are retired.
+
+        Who retires or changes its key later keeps its duty, and its key, for this month.
+        """
         listed = self.auditors.value
         active = [each for each in listed if self.registry.is_active(each.who, Kind.Auditor)]
         if len(active) < len(listed):
             self.auditors.value = active
         self.eligible[u32(month)] = [
-            EligibleAuditor(each.who, self.operators.operator_of(each.who)) for each in active
+            EligibleAuditor(each.who, self.operators.operator_of(each.who), each.key)
+            for each in active
         ]
 
     def first_round(self, seed: H256, month: int, barred: Sequence[AccountId]) -> list[Seat]:
@@ -119,5 +123,5 @@ def seats_of(
         auditor = roster[place]
         if auditor.operator not in seen:
             seen.append(auditor.operator)
-            found.append(Seat(auditor.who, auditor.operator))
+            found.append(Seat(auditor.who, auditor.operator, auditor.key))
     return found

@@ -1,8 +1,9 @@
 """Audits: three selected auditors look at selected leaves of a facility's month.
 
-The beacon after the time to close a month selects the audits of all facilities at once: leaves and
-auditors follow from it, the facility and the month, so nothing is stored of an audit until an
-auditor reports or the facility answers.
+When the time to close a month is over, the auditors that can audit it are stored with their keys.
+The beacon after that selects the audits of all facilities at once: leaves and auditors follow from
+it, the facility and the month, so nothing is stored of an audit until an auditor reports or the
+facility answers. Who knows the beacon early can neither join nor leave these auditors.
 
 | phase | event | next |
 |---|---|---|
@@ -138,15 +139,18 @@ class Audits(Component):
 
     # ---- public interface: hooks
 
-    def begin(self) -> int:
-        """Store who can audit the month just selected; return the number of listed auditors."""
-        month = int(self.months.progress.peek().selected) - 1
+    def prepare(self) -> int:
+        """Store who can audit the month just settled; return the number of listed auditors."""
         listed = len(self.auditors.auditors.peek())
-        self.auditors.snapshot(month)
+        self.auditors.snapshot(int(self.months.progress.peek().settled) - 1)
+        return listed
+
+    def begin(self) -> None:
+        """Announce the audits of the month just selected."""
+        month = int(self.months.progress.peek().selected) - 1
         record = self.months.get(month)
         until = u64(int(record.since) + self.months.days(AUDIT_DAYS))
         self.deposit(events.AuditsSelected(u32(month), record.beacon, until))
-        return listed
 
     def reselect(self) -> bool:
         """Select the second round that waits longest, once there is a beacon; True if there was."""

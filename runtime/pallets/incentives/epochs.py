@@ -17,9 +17,9 @@ from __future__ import annotations
 
 from btt_chain.crypto import rsa_pss
 from btt_chain.crypto.hashing import blake2_256
-from btt_chain.primitives import audit_selection
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.evidence_tree import is_tree_size
 from btt_chain.scale import u32, u64
 from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet
 from runtime.pallets.facilities.types import FacilityState
@@ -47,7 +47,7 @@ class Epochs(Component):
     keys = DoubleMap(AccountId, u32, Keys, hashers=(Hasher.Blake2_128Concat, Hasher.Twox64Concat))
     """The moduli of a facility's month, by denomination; the exponent is 65,537."""
     moduli = Map(H256, u32, hasher=Hasher.Identity)
-    """Hashes of all published moduli, with their months: none is used twice."""
+    """Hashes of facilities with their published moduli, and the months: none is used twice."""
     statistics = DoubleMap(
         u32, Group, GroupTally, hashers=(Hasher.Twox64Concat, Hasher.Twox64Concat)
     )
@@ -70,7 +70,7 @@ class Epochs(Component):
             raise errors.NotSubscribed
         if (who, u32(month)) in self.epochs:
             raise errors.AlreadyPublished
-        hashes = self._checked(keys)
+        hashes = self._checked(who, keys)
         for known in hashes:
             self.moduli[known] = u32(month)
         self.keys[who, u32(month)] = keys
@@ -94,7 +94,7 @@ class Epochs(Component):
         epoch = self.expect(who, month)
         if epoch.state is not EpochState.Open:
             raise errors.AlreadyClosed
-        if not audit_selection.is_size(int(leaves)):
+        if not is_tree_size(int(leaves)):
             raise errors.BadTree
         right = self.subscriptions.right(who, month)
         if points > right:
@@ -136,15 +136,20 @@ class Epochs(Component):
         """Remove everything of a facility's month."""
         keys = self.keys.get((who, u32(month)))
         for key in keys or ():
-            del self.moduli[modulus_hash(key)]
+            del self.moduli[modulus_hash(who, key)]
         del self.keys[who, u32(month)]
         del self.epochs[who, u32(month)]
 
     # ---- internals
 
-    def _checked(self, keys: list[bytes]) -> list[H256]:
-        """Return the hashes of moduli. Raises BadKey unless all are sound, new and different."""
-        hashes = [modulus_hash(key) for key in keys]
+    def _checked(self, who: AccountId, keys: list[bytes]) -> list[H256]:
+        """Return the hashes of moduli. Raises BadKey unless all are sound, new and different.
+
+        They are compared with those of the same facility only: a rival that copies its keys out of
+        the transaction pool cannot keep it from publishing them. Who copies a key cannot sign with
+        it, and a voucher names its facility.
+        """
+        hashes = [modulus_hash(who, key) for key in keys]
         if len(dict.fromkeys(hashes)) < len(hashes):
             raise errors.BadKey
         for key, known in zip(keys, hashes, strict=True):
@@ -157,6 +162,6 @@ class Epochs(Component):
         return hashes
 
 
-def modulus_hash(key: bytes) -> H256:
-    """Return the hash under which a modulus is known."""
-    return H256(blake2_256(key))
+def modulus_hash(who: AccountId, key: bytes) -> H256:
+    """Return the hash under which a modulus of a facility is known."""
+    return H256(blake2_256(who + key))

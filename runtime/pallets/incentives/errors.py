@@ -18,7 +18,7 @@ class NoKeys(Error, index=2):
 
 
 class BadKey(Error, index=3):
-    """A key is no odd modulus of 2,048 bits without small factors, or was published before."""
+    """A key is no odd 2,048-bit modulus without small factors, or the facility has used it."""
 
 
 class MonthOpen(Error, index=4):
@@ -158,3 +158,7 @@ class TooSmall(Error, index=36):
 
 class InvalidFee(Error, index=37):
     """The fee of a placement is from 0 to 1,000 BTT a day."""
+
+
+class OwnCredential(Error, index=38):
+    """The educator and the account belong to one operator."""

@@ -44,7 +44,9 @@ class Step(IntEnum):
 
     NONE = 0
     MOVED = 1
-    SELECTED = 2
+    SETTLED = 2
+    """The month before `Progress.settled` was settled."""
+    SELECTED = 3
     """The audits of the month before `Progress.selected` were selected."""
 
 
@@ -143,13 +145,11 @@ class Months(Component):
         if now >= self.begins(int(progress.current) + 1):
             # A stall may have swallowed the time to close the month before.
             if progress.settled < progress.current:
-                self._settle(now)
-            else:
-                self._open_next(now)
+                return self._settle(now)
+            self._open_next(now)
             return Step.MOVED
         if progress.settled < progress.current and now >= progress.close_until:
-            self._settle(now)
-            return Step.MOVED
+            return self._settle(now)
         if progress.selected < progress.settled:
             return self._select(now)
         return Step.NONE
@@ -206,20 +206,21 @@ class Months(Component):
         self.reserve(int(record.committed))
         self.deposit(events.MonthOpened(progress.current, record.budget, record.committed))
 
-    def _settle(self, now: int) -> None:
+    def _settle(self, now: int) -> Step:
         progress = self.progress.value
         month = progress.settled
         progress.settled += 1
         self.progress.value = progress
         record = self.months.get(month)
         if record is None:
-            return
+            return Step.MOVED
         kept = self.worth(int(record.outstanding))
         returned = record.committed - kept
         record.committed, record.phase, record.since = kept, MonthPhase.Settled, u64(now)
         self.months[month] = record
         self.reserve(-int(returned))
         self.deposit(events.MonthSettled(month, returned))
+        return Step.SETTLED
 
     def _select(self, now: int) -> Step:
         """Select the audits of the next settled month, once there is a beacon."""

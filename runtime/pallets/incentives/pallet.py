@@ -224,6 +224,7 @@ class Incentives(Pallet):
     ZeroAmount = errors.ZeroAmount
     TooSmall = errors.TooSmall
     InvalidFee = errors.InvalidFee
+    OwnCredential = errors.OwnCredential
 
     # ---- hooks
 
@@ -249,8 +250,9 @@ class Incentives(Pallet):
             registry=self.registry, currency=self.currency, funds=self.funds,
         )  # fmt: skip
         self.credentials = Credentials(
-            self, self.months, self.expiries, registry=self.registry, credits=self.credits
-        )
+            self, self.months, self.expiries, registry=self.registry, operators=self.operators,
+            funds=self.funds, credits=self.credits,
+        )  # fmt: skip
         self.auditors = Auditors(
             self, registry=self.registry, bonds=self.bonds, operators=self.operators,
             funds=self.funds,
@@ -267,10 +269,12 @@ class Incentives(Pallet):
         del number
         weight = weights.LOOK
         step = self.months.advance()
-        if step is Step.MOVED:
+        if step is Step.SETTLED:
+            weight += weights.settle(self.audits.prepare())
+        elif step is not Step.NONE:
             weight += weights.STEP
-        elif step is Step.SELECTED:
-            weight += weights.select(self.audits.begin())
+            if step is Step.SELECTED:
+                self.audits.begin()
         if self.months.expire_next():
             weight += weights.STEP
         if self.audits.reselect():
@@ -361,7 +365,10 @@ class Incentives(Pallet):
     def attest_credential(
         self, origin: Origin, who: AccountIdLookupOf, credential: HashOf, hours: u16
     ) -> None:
-        """Attest a credential of continuing education, as an educator. Each counts once."""
+        """Attest a credential of continuing education, as an educator. Each counts once.
+
+        It costs the educator a fee. `who` belongs to another operator.
+        """
         self.credentials.attest(origin.signed(), lookup(who), credential, hours)
 
     @call(10, weight=by_report)
@@ -393,7 +400,8 @@ class Incentives(Pallet):
     def enlist(self, origin: Origin, key: SealingKey) -> None:
         """Enlist the calling auditor for audits, or change its key.
 
-        `key` is the X25519 key to which facilities seal what they open.
+        `key` is the X25519 key to which facilities seal what they open. It counts for the months
+        that are settled from now on: selected audits keep the key that they were selected with.
         """
         self.auditors.enlist(origin.signed(), key)
 

@@ -7,12 +7,15 @@ from btt_chain.primitives.digest import H256
 from btt_chain.scale import u16, u32, u64, u128
 from runtime.accounts import HEALTH
 from runtime.frame import Component, DoubleMap, Hasher, Map, Pallet, Value
+from runtime.frame.traits import Operators
 from runtime.pallets.facilities.types import Kind
 from runtime.pallets.incentives import errors, events, formulas
 from runtime.pallets.incentives.expiries import Expiries
 from runtime.pallets.incentives.months import Months
 from runtime.pallets.incentives.points import Points
 from runtime.pallets.incentives.types import (
+    CREDENTIAL_BOUND,
+    CREDENTIAL_FEE,
     MAX_CREDENTIALS,
     MAX_HOURS,
     MAX_OFFER_DAYS,
@@ -130,29 +133,40 @@ class Credentials(Component):
         expiries: Expiries,
         *,
         registry: Registry,
+        operators: Operators,
+        funds: Funds,
         credits: Credits,
     ) -> None:
         super().__init__(pallet)
         self.months = months
         self.expiries = expiries
         self.registry = registry
+        self.operators = operators
+        self.funds = funds
         self.credits = credits
 
     def attest(self, educator: AccountId, who: AccountId, credential: H256, hours: u16) -> None:
-        """Attest a credential; it counts for the contributions of a staker."""
+        """Attest a credential, for a fee; it counts for the contributions of a staker.
+
+        Half of the fee goes to the pool of incentives, half to the funds.
+        """
         if not self.registry.is_active(educator, Kind.Educator):
             raise errors.NotEducator
+        if self.operators.operator_of(educator) == self.operators.operator_of(who):
+            raise errors.OwnCredential
         if (who, credential) in self.credentials:
             raise errors.AlreadyAttested
         month = u32(self.months.current())
         count = self.attested[month, educator]
         if not 1 <= hours <= MAX_HOURS or count >= MAX_CREDENTIALS:
             raise errors.InvalidCredential
+        fee = formulas.fee_of(int(CREDENTIAL_FEE))
+        self.funds.take(educator, fee.split, BurnReason.Payfi, [(HEALTH, fee.pool)])
         entries: list[ExpiringCredential | ExpiringCount] = [ExpiringCredential(who, credential)]
         if not count:
             entries.append(ExpiringCount(educator))
         self.expiries.add(int(month), entries)
         self.attested[month, educator] = u16(int(count) + 1)
         self.credentials[who, credential] = Credential(educator, hours, month)
-        self.credits.count_credential(who)
+        self.credits.count_credential(who, CREDENTIAL_BOUND)
         self.deposit(events.CredentialAttested(educator, who, credential, hours))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Annotated, Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.digest import H256
@@ -69,6 +70,10 @@ AUDITOR_FINE: Final = u128(50 * BTT)
 PLACEMENT_FEE: Final = u128(5 * BTT)
 MAX_PLACEMENT_FEE: Final = u128(1_000 * BTT)
 """The fee of a placement a day, and the maximum that governance may set."""
+CREDENTIAL_FEE: Final = u128(20 * BTT)
+CREDENTIAL_BOUND: Final = u128(15 * BTT)
+"""The fee of an educator for a credential, and the maximum that its contribution points earn: less
+than the fee, so that an owner of educator and staker gains nothing."""
 SUBSCRIPTIONS: Final = {Size.Small: 3_000, Size.Medium: 10_000, Size.Large: 25_000}
 """Price of a month in CNY, by size."""
 CURRENCY: Final = b"CNY"
@@ -301,10 +306,11 @@ class AuditorEntry:
 @path("pallet_incentives::EligibleAuditor")
 @dataclass(slots=True)
 class EligibleAuditor:
-    """An auditor that could be selected for a month, with its operator at that time."""
+    """An auditor that could be selected for a month, as it was when the month was settled."""
 
     who: Account
     operator: Account
+    key: SealingKey
 
 
 @path("pallet_incentives::Seat")
@@ -314,6 +320,8 @@ class Seat:
 
     auditor: Account
     operator: Account
+    key: SealingKey
+    """X25519 key to which the facility seals what it opens."""
     verdict: Annotated[Verdict | None, TypeName("Option<Verdict>")] = None
 
 
@@ -442,8 +450,8 @@ class PoolEntries(Protocol):
 class Credits(Protocol):
     """Contributions of stakers; `Contributions` implements it."""
 
-    def count_credential(self, who: AccountId) -> None:
-        """Count a credential that a registered educator attested."""
+    def count_credential(self, who: AccountId, bound: u128) -> None:
+        """Count a credential that another operator attested; it earns at most `bound` planck."""
 
 
 class BeaconClock(Clock, Protocol):

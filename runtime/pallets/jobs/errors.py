@@ -14,11 +14,11 @@ class BadItems(Error, index=1):
 
 
 class BadDeadline(Error, index=2):
-    """The deadline is too short for any provider, or above 100800; see `WorkApi_quote`."""
+    """The deadline is too short for any provider, or above 100800; see `btt-chain job quote`."""
 
 
 class PriceAboveMax(Error, index=3):
-    """The job costs more than `max_price`; ask `WorkApi_quote` for the price and allow that."""
+    """The job costs more than `max_price`; see `btt-chain job quote` or `WorkApi.quote`."""
 
 
 class UnknownJob(Error, index=4):

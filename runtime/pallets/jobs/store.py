@@ -17,12 +17,16 @@ from runtime.pallets.jobs import errors, events
 from runtime.pallets.jobs.stalls import StallTracker
 from runtime.pallets.jobs.types import (
     Benefits,
+    Check,
     Clock,
+    Endpoints,
     Job,
     JobState,
     Models,
     Outcome,
+    PublicKey,
     Requesters,
+    Tier,
     Urgency,
 )
 from runtime.pallets.system import System
@@ -119,7 +123,7 @@ class JobStore(Component):
     def open(self, job: Job, who: bytes, nonce: int) -> None:
         """Store a job with an id of its own, and queue the selection of its provider."""
         genesis = bytes(self._system.block_hash[u32(0)])
-        id = ids.job_id(genesis, who, nonce, codec(Job).encode(job))
+        id = ids.job_id(genesis, who, nonce, request_of(job))
         self._models.open_job(job.model)
         job.asked, job.stalled = job.posted, u32(self._stalls.total())
         if job.requester is not None:
@@ -194,3 +198,22 @@ class JobStore(Component):
         """Return True if its jobs go before others of their urgency: by stake, or as a hospital."""
         staked = self._benefits.benefits(requester).priority
         return staked or self._facilities.is_requester(requester)
+
+
+def request_of(job: Job) -> bytes:
+    """Return the encoded part of a job that its requester chose.
+
+    The slot and the price of its block are not in it: if a fork reverts the block, the same
+    transaction makes a job of the same id in another one.
+    """
+    return _REQUEST.encode(
+        (
+            job.model, job.items, job.input_root, job.tier, job.check, job.urgency, job.data_bytes,
+            job.deadline, job.reply_key, job.endpoints,
+        )
+    )  # fmt: skip
+
+
+_REQUEST: Final = codec(
+    tuple[H256, u32, H256, Tier, Check, Urgency, u64, u32, PublicKey, Endpoints]
+)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Annotated, Final, NamedTuple, Protocol
 
+from btt_chain.lazyclass import dataclass
+from btt_chain.primitives import job_tier
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Fixed, TypeName, path, u8, u16, u32, u64, u128
@@ -86,14 +88,7 @@ class Outcome(IntEnum):
     """A job of the chain: the work was valid, but could not be paid for two epochs."""
 
 
-@path("pallet_jobs::Tier")
-class Tier(IntEnum):
-    """The visibility of a job's data."""
-
-    Open = 0
-    """A committee checks the work and sees it."""
-    Confidential = 1
-    """Only provider and requester see it; the requester checks. It scores nothing."""
+Tier = job_tier.Tier
 
 
 @path("pallet_jobs::Check")

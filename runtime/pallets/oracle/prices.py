@@ -18,8 +18,9 @@ the value at most to 1.1^4 or 0.9^4 of what it was.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import u64, u128
 from runtime.pallets.oracle.types import (
     HISTORY_PARTS,

@@ -21,6 +21,7 @@ from runtime.frame import Component, Constant, Map, Pallet, Reason, Value
 from runtime.frame.traits import MutateHold
 from runtime.pallets.payfi import errors, events, panel
 from runtime.pallets.payfi.dispute_types import Arbiter, ArbiterList, Judged, Penalties
+from runtime.pallets.payfi.types import Payment
 from runtime.pallets.tokenomics import BurnReason
 
 BOND: Final = u128(100 * BTT)
@@ -130,14 +131,14 @@ class Arbiters(Component):
         for who in arbiters:
             self._count(who, -1)
 
-    def fine(self, payment: u64, who: AccountId) -> None:
+    def fine(self, id: u64, payment: Payment, who: AccountId) -> None:
         """Destroy a part of the bond of an arbiter that did not answer."""
         record = self.arbiter_bonds[who]
         amount = min(FINE, record.bond)
         self.penalties.destroy_held(self.reason, who, amount, BurnReason.Slash, force=True)
         record.bond -= amount
         self.arbiter_bonds[who] = record
-        self.deposit(events.ArbiterFined(payment, who, amount))
+        self.deposit(events.ArbiterFined(id, payment.payer, payment.merchant, who, amount))
 
     # ---- internals
 

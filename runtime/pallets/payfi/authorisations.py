@@ -11,12 +11,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from btt_chain.crypto.hashing import blake2_128
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
-from btt_chain.primitives.voucher import Voucher
+from btt_chain.primitives.voucher import P256Key, Voucher
 from btt_chain.scale import u32, u64, u128
 from runtime.frame import (
     Component,
@@ -43,6 +43,25 @@ from runtime.pallets.payfi.types import Invoice
 
 class Holds(Inspect, MutateHold, Protocol):
     """Free money and money on hold."""
+
+
+class Charge(NamedTuple):
+    """A charge of a card, with the parts of its cost."""
+
+    policies: int
+    """Number of policies that the card's owner was checked against."""
+    is_p256: bool
+    is_first: bool = False
+    """True if it is the first payment of the block in its merchant's batch."""
+
+
+class Capture(NamedTuple):
+    """A capture, with the parts of its cost."""
+
+    is_first: bool
+    """True if it is the first payment of the block in its merchant's batch."""
+    closes: bool
+    """True if nothing is left of the authorisation."""
 
 
 class Authorisations(Component):
@@ -85,7 +104,7 @@ class Authorisations(Component):
 
     def charge(
         self, caller: AccountId, voucher: Voucher, signature: bytes, *, capture: bool
-    ) -> None:
+    ) -> Charge:
         """Charge a card, at once or by an authorisation; see `PayFi.charge_card`."""
         merchant = voucher.merchant
         if not self.merchants.acts_for(caller, merchant):
@@ -97,17 +116,20 @@ class Authorisations(Component):
         gross = u128(cost)
         asked = Asked(voucher, gross, record.category)
         card = self.cards.checked(asked, signature)
+        is_p256 = isinstance(card.key, P256Key)
         if not capture:
-            self.payments.payer_check.ensure_allowed(card.owner, merchant, record, gross)
+            check = self.payments.payer_check
+            policies = check.ensure_allowed(card.owner, merchant, record, gross)
             self._authorise(card, asked)
-            return
+            return Charge(policies, is_p256)
         made = self.payments.open(
             card.owner, merchant, voucher.units, voucher.currency, gross, voucher.reference, None
         )
         self.cards.cards[voucher.card] = card
         self.deposit(events.Charged(voucher.card, voucher.counter, made.id, card.owner, merchant))
+        return Charge(made.policies, is_p256, made.is_first)
 
-    def capture(self, caller: AccountId, id: u64, amount: u128) -> None:
+    def capture(self, caller: AccountId, id: u64, amount: u128) -> Capture:
         """Capture a part of an authorisation; see `PayFi.capture`."""
         auth = self.get(id)
         if not self.merchants.acts_for(caller, auth.merchant):
@@ -138,6 +160,7 @@ class Authorisations(Component):
         else:
             self._close(id, auth)
         self.deposit(events.Captured(id, made.id, auth.owner, auth.merchant, amount))
+        return Capture(made.is_first, closes=not auth.held)
 
     def void(self, caller: AccountId, id: u64) -> None:
         """Release what is left of an authorisation; see `PayFi.void`."""

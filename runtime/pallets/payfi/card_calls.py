@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from btt_chain.primitives.voucher import Voucher
 from btt_chain.scale import u32, u128
-from runtime.frame import Origin, Pallet, Reason, call
+from runtime.frame import Origin, Pallet, PostInfo, Reason, call
 from runtime.frame.aliases import CompactBalanceOf
 from runtime.pallets.payfi import errors, events
 from runtime.pallets.payfi.authorisations import Authorisations, Holds
@@ -20,12 +22,45 @@ from runtime.pallets.payfi.card_types import (
 )
 from runtime.pallets.payfi.cards import Cards
 from runtime.pallets.payfi.deadlines import Deadlines
-from runtime.pallets.payfi.hook_limits import HookLimits
+from runtime.pallets.payfi.fees import BTT
+from runtime.pallets.payfi.hook_limits import HookLimits, weight_of
 from runtime.pallets.payfi.merchants import Merchants
+from runtime.pallets.payfi.payer_rules import MAX_POLICIES
 from runtime.pallets.payfi.payments import Payments
 from runtime.pallets.payfi.types import HoldReason
 from runtime.pallets.system import System
 from runtime.weights import pay_fi as weights
+
+
+def dearest_charge() -> int:
+    """Return the weight of the dearest charge or authorisation."""
+    return max(weights.charge_card(MAX_POLICIES, 1, 1, 1), weights.authorise(MAX_POLICIES, 1, 1))
+
+
+CHARGED: Final = {
+    (policies, first, converts, p256): PostInfo(
+        weights.charge_card(policies, first, converts, p256)
+    )
+    for policies in range(MAX_POLICIES + 1)
+    for first in (False, True)
+    for converts in (False, True)
+    for p256 in (False, True)
+}
+"""Weight of a charge, as that of a payment; and by the kind of the card's key."""
+AUTHORISED: Final = {
+    (policies, converts, p256): PostInfo(weights.authorise(policies, converts, p256))
+    for policies in range(MAX_POLICIES + 1)
+    for converts in (False, True)
+    for p256 in (False, True)
+}
+"""Weight of an authorisation: `charge_card` without `capture`."""
+CAPTURED: Final = {
+    (first, closes): PostInfo(weights.capture(first, closes))
+    for first in (False, True)
+    for closes in (False, True)
+}
+"""Weight of a capture: whether it is the first payment of the block to its merchant, and whether
+nothing is left of the authorisation."""
 
 
 class CardCalls(Pallet, crate="pallet_payfi"):
@@ -86,7 +121,9 @@ class CardCalls(Pallet, crate="pallet_payfi"):
         """Void expired authorisations, and forget dropped cards; return the weight used."""
         voided = self.authorisations.void_expired(limits.holds)
         forgotten = self.cards.end_retired(limits.cards)
-        return weights.void_expired(voided) + weights.end_retired(forgotten)
+        return weight_of([weights.void_expired], voided) + weight_of(
+            [weights.end_retired], forgotten
+        )
 
     # ---- calls
 
@@ -117,25 +154,30 @@ class CardCalls(Pallet, crate="pallet_payfi"):
         """
         self.cards.drop(origin.signed(), card)
 
-    @call(14, weight=weights.CHARGE_CARD)
+    @call(14, weight=dearest_charge())
     def charge_card(
         self, origin: Origin, voucher: Voucher, signature: Signature, capture: bool
-    ) -> None:
+    ) -> PostInfo:
         """Charge a card by a voucher that it signed. Origin: the merchant or one of its tills.
 
         With `capture` it is a payment of the card's owner. Otherwise the amount is on hold in the
         owner's account until the voucher expires, and can be captured until then.
         """
-        self.authorisations.charge(origin.signed(), voucher, signature, capture=capture)
+        made = self.authorisations.charge(origin.signed(), voucher, signature, capture=capture)
+        converts = voucher.currency != BTT
+        if capture:
+            return CHARGED[made.policies, made.is_first, converts, made.is_p256]
+        return AUTHORISED[made.policies, converts, made.is_p256]
 
-    @call(15, weight=weights.CAPTURE)
-    def capture(self, origin: Origin, auth: AuthId, amount: CompactBalanceOf) -> None:
+    @call(15, weight=weights.capture(1, 1))
+    def capture(self, origin: Origin, auth: AuthId, amount: CompactBalanceOf) -> PostInfo:
         """Capture a part of an authorisation, as a payment. Origin: the merchant or its tills.
 
         The rest stays on hold until it is captured, voided or expires. Further parts are payments
         with references of their own.
         """
-        self.authorisations.capture(origin.signed(), auth, u128(amount))
+        made = self.authorisations.capture(origin.signed(), auth, u128(amount))
+        return CAPTURED[made.is_first, made.closes]
 
     @call(16, weight=weights.VOID)
     def void(self, origin: Origin, auth: AuthId) -> None:

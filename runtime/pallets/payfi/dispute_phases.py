@@ -26,10 +26,11 @@ said so; the loss counts if the payer gets at least half.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum, IntEnum
 from typing import Final, NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import path
 
 ROUNDS: Final = 2

@@ -193,7 +193,7 @@ class Disputes(Component):
         if to_payer > dispute.amount:
             raise errors.TooMuch
         seat.answer = to_payer
-        self.deposit(events.Judged(id, who, to_payer))
+        self.deposit(events.Judged(id, payment.payer, payment.merchant, who, to_payer))
         if panel.decision(dispute.answers()) is None:
             self.disputes[id] = dispute
         else:
@@ -291,9 +291,11 @@ class Disputes(Component):
                 case Effect.ANNOUNCE_PANEL:
                     names = [seat.arbiter for seat in dispute.seats]
                     until = self.deadlines.date(int(dispute.deadline_ms))
-                    self.deposit(events.PanelSelected(id, names, until))
+                    self.deposit(
+                        events.PanelSelected(id, payment.payer, payment.merchant, names, until)
+                    )
                 case Effect.FINE_ABSENT:
-                    self._fine_absent(id, dispute)
+                    self._fine_absent(id, payment, dispute)
                 case Effect.PAYER_GETS_ALL:
                     self._end(id, payment, dispute, int(dispute.amount), resolution)
                 case Effect.PAYER_GETS_NOTHING:
@@ -314,11 +316,11 @@ class Disputes(Component):
         dispute.timer = self.deadlines.enter(DISPUTES, left, key_of(id))
         self.disputes[id] = dispute
 
-    def _fine_absent(self, id: u64, dispute: Dispute) -> None:
+    def _fine_absent(self, id: u64, payment: Payment, dispute: Dispute) -> None:
         """Fine arbiters without an answer, and take their seats away."""
         absent = [seat.arbiter for seat in dispute.seats if seat.answer is None]
         for who in absent:
-            self.arbiters.fine(id, who)
+            self.arbiters.fine(id, payment, who)
         self.arbiters.release(absent)
         dispute.seats = [seat for seat in dispute.seats if seat.answer is not None]
         dispute.absent, dispute.asked = absent, u32(self.clock.now())

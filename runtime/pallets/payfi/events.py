@@ -129,6 +129,8 @@ class PanelSelected(Event, index=22):
     """Arbiters were selected for a dispute; they have until `deadline_ms`."""
 
     payment: PaymentId
+    payer: AccountIdOf
+    merchant: AccountIdOf
     arbiters: Panel
     deadline_ms: Moment
 
@@ -137,6 +139,8 @@ class Judged(Event, index=23):
     """An arbiter answered that the payer should get `to_payer`."""
 
     payment: PaymentId
+    payer: AccountIdOf
+    merchant: AccountIdOf
     arbiter: AccountIdOf
     to_payer: BalanceOf
 
@@ -181,6 +185,8 @@ class ArbiterFined(Event, index=28):
     """An arbiter did not answer in time; `amount` planck of its bond were destroyed."""
 
     payment: PaymentId
+    payer: AccountIdOf
+    merchant: AccountIdOf
     arbiter: AccountIdOf
     amount: BalanceOf
 

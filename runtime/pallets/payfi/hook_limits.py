@@ -7,6 +7,7 @@ counted with their measured weights.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from runtime.weights import pay_fi as weights
@@ -20,17 +21,27 @@ HOLDS_PERCENT: Final = 15
 CARDS_PERCENT: Final = 5
 """Percentage in which dropped cards are forgotten."""
 
-EACH_BATCH: Final = weights.settle_due(1) - weights.settle_due(0)
-EACH_DISPUTE: Final = max(
-    each(1) - each(0) for each in (weights.end_phases, weights.end_answers, weights.end_judgements)
-)
-EACH_HOLD: Final = weights.void_expired(1) - weights.void_expired(0)
-EACH_CARD: Final = weights.end_retired(1) - weights.end_retired(0)
+END_DISPUTES: Final = (weights.end_phases, weights.end_answers, weights.end_judgements)
+
+
+def weight_of(steps: Sequence[Callable[[int], int]], count: int) -> int:
+    """Return the weight of `count` steps, whichever of `steps` they are.
+
+    The first one costs more than the others; without any, `NOTHING_DUE` has the cost of looking.
+    """
+    return max(each(count) for each in steps) if count else 0
+
+
+def end_weight(disputes: int) -> int:
+    """Return the weight of so many disputes that leave a phase, whichever it is."""
+    return weight_of(END_DISPUTES, disputes)
 
 
 class PruneCosts(NamedTuple):
     """Weights of the removal of old payments, in picoseconds."""
 
+    first: int
+    """Difference between the first one and the others."""
     payment: int
     """A payment that was not disputed."""
     disputed: int
@@ -38,27 +49,11 @@ class PruneCosts(NamedTuple):
 
 
 PRUNE_COSTS: Final = PruneCosts(
-    weights.prune(1, 0) - weights.prune(0, 0), weights.prune(0, 1) - weights.prune(0, 0)
+    weights.prune(0, 0),
+    weights.prune(1, 0) - weights.prune(0, 0),
+    weights.prune(0, 1) - weights.prune(0, 0),
 )
-
-
-def end_weight(disputes: int) -> int:
-    """Return the weight of so many disputes that leave a phase, whichever it is."""
-    return max(
-        weights.end_phases(disputes),
-        weights.end_answers(disputes),
-        weights.end_judgements(disputes),
-    )
-
-
-IDLE: Final = (
-    weights.SHARED_KEYS
-    + weights.settle_due(0)
-    + end_weight(0)
-    + weights.void_expired(0)
-    + weights.end_retired(0)
-    + weights.prune(0, 0)
-)
+IDLE: Final = weights.SHARED_KEYS + weights.NOTHING_DUE
 """Weight of the hooks in a block in which nothing is due."""
 
 
@@ -77,14 +72,16 @@ class HookLimits(NamedTuple):
 
 def hook_limits(hook_weight: int) -> HookLimits:
     """Return the limits of a block whose hooks may take so many picoseconds."""
-    room = hook_weight - IDLE
+    room = hook_weight - IDLE - PRUNE_COSTS.first
 
-    def limit(percent: int, each: int) -> int:
-        return max(1, room * percent // 100 // each)
+    def limit(percent: int, *steps: Callable[[int], int]) -> int:
+        first = weight_of(steps, 1)
+        each = max(step(2) - step(1) for step in steps)
+        return 1 + max(0, room * percent // 100 - first) // each
 
     return HookLimits(
-        batches=limit(SETTLING_PERCENT, EACH_BATCH),
-        disputes=limit(DISPUTES_PERCENT, EACH_DISPUTE),
-        holds=limit(HOLDS_PERCENT, EACH_HOLD),
-        cards=limit(CARDS_PERCENT, EACH_CARD),
+        batches=limit(SETTLING_PERCENT, weights.settle_due),
+        disputes=limit(DISPUTES_PERCENT, *END_DISPUTES),
+        holds=limit(HOLDS_PERCENT, weights.void_expired),
+        cards=limit(CARDS_PERCENT, weights.end_retired),
     )

@@ -84,7 +84,13 @@ from runtime.pallets.payfi.dispute_types import (
 )
 from runtime.pallets.payfi.disputes import Beacons, Disputes
 from runtime.pallets.payfi.fees import BTT
-from runtime.pallets.payfi.hook_limits import end_weight, hook_limits
+from runtime.pallets.payfi.hook_limits import (
+    IDLE,
+    PRUNE_COSTS,
+    end_weight,
+    hook_limits,
+    weight_of,
+)
 from runtime.pallets.payfi.merchants import Merchants
 from runtime.pallets.payfi.payer_rules import MAX_POLICIES, PayerRules
 from runtime.pallets.payfi.payments import Payments
@@ -271,11 +277,12 @@ class PayFi(CardCalls):
         """
         del number
         limits = self.limits
-        used = weights.SHARED_KEYS + weights.settle_due(self.settlement.settle_due(limits.batches))
+        settled = self.settlement.settle_due(limits.batches)
+        used = IDLE + weight_of([weights.settle_due], settled)
         used += end_weight(self.disputes.end_phases(limits.disputes)) + self.end_cards(limits)
-        room = int(self.hook_weight.ref_time) - used - weights.prune(0, 0)
+        room = int(self.hook_weight.ref_time) - used - PRUNE_COSTS.first
         pruned = self.payments.prune(self.disputes.forget, room)
-        return used + weights.prune(pruned.undisputed, pruned.disputed)
+        return used + (weights.prune(*pruned) if any(pruned) else 0)
 
     # ---- calls
 

@@ -8,9 +8,10 @@ operator, so that a listed person cannot use another one of its accounts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Path, TypeName, Variant, path, u128
 from runtime.frame.aliases import BalanceOf

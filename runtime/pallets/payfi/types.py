@@ -5,10 +5,11 @@ Types of disputes, cards and policies are in `dispute_types`, `card_types` and `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Annotated, Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Fixed, Path, TypeName, Variant, path, u8, u16, u32, u64, u128

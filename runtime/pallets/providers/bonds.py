@@ -108,8 +108,7 @@ class Bonds(Component):
         taken = u128(min(amount, int(ledger.active) + ledger.leaving))
         if not taken:
             return taken
-        bonding.take(ledger, int(taken))
-        self.ledgers[who] = ledger
+        self._take(who, ledger, taken)
         self._burn(who, taken)
         self.deposit(events.Fined(who, taken))
         return taken
@@ -122,12 +121,17 @@ class Bonds(Component):
         The whole is burned if `to` is None, the provider, or an account that so little cannot open.
         """
         taken = u128(min(int(amount), int(ledger.active) + ledger.leaving))
-        bonding.take(ledger, int(taken))
-        self.ledgers[who] = ledger
+        self._take(who, ledger, taken)
         half = self._reward(who, to, u128(int(taken) * FINDER_BPS // BPS))
         self._burn(who, u128(taken - half))
         self.deposit(events.Slashed(who, job, taken, to if half else None))
         return taken
+
+    def _take(self, who: AccountId, ledger: Ledger, amount: u128) -> None:
+        """Take an amount from the active part, then from the parts being unbonded; count it."""
+        bonding.take(ledger, int(amount))
+        ledger.lost = u128(ledger.lost + amount)
+        self.ledgers[who] = ledger
 
     def _reward(self, who: AccountId, to: AccountId | None, half: u128) -> u128:
         """Move half of a slash to the finder of the fraud; return the amount moved.

@@ -7,9 +7,10 @@ happens before a receipt of its work is recorded.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Bounded, TypeName, path, u8, u32
 from runtime.splits import PPM
 

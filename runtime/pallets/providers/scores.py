@@ -11,9 +11,9 @@ Described in `docs/useful-work.md`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, TypeName, path, u32, u128
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from itertools import pairwise
 from typing import Annotated, Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Compact, Fixed, TypeName, path, u16, u32, u128
 from runtime.constants import BTT
@@ -106,6 +107,8 @@ class Ledger:
     """True if it takes no new jobs."""
     hours: Annotated[Hours | None, TypeName("Option<[u8; 21]>")] = None
     """Hours of the week in which it takes jobs, counted from genesis; None: all."""
+    lost: Annotated[Compact[u128], TypeName("Balance")] = u128(0)
+    """Amount taken from its bond since it registered, by fines and slashes."""
 
     @property
     def bond(self) -> int:

@@ -9,10 +9,10 @@ neither appoint nor remove one that may do more than itself.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated, Protocol
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId, MultiAddress
 from btt_chain.scale import Compact, Err, Ok, TypeName, u16, u32, u128
 from runtime.frame import (

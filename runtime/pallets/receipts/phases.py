@@ -43,9 +43,10 @@ The table lists all transitions that can happen. A row with several phases stand
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
+from btt_chain.lazyclass import dataclass
 from runtime.pallets.receipts.constants import (
     CONFIDENTIAL_FACTOR,
     KEEP_EPOCHS,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
 from typing import Annotated, Final, NamedTuple, Protocol
 
 from btt_chain.crypto.vrf import Vrf
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, Fixed, Path, TypeName, Variant, path, u8, u16, u32, u128

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.scale import Bounded, Fixed, FixedBytes, Path, TypeName, Variant, path, u8, u32
 from runtime.frame import RuntimeCall

@@ -26,6 +26,7 @@ from runtime.pallets.tier_staking.types import (
     Quarter,
     Stake,
     StakedMoney,
+    StakeQuote,
     Tier,
     Window,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "PremiumView",
     "Quarter",
     "Stake",
+    "StakeQuote",
     "StakedMoney",
     "Tier",
     "TierStaking",

@@ -110,15 +110,15 @@ class Contributions(Component):
         """
         self.add_points(who, Contribution.Referral, bound)
 
-    def count_credential(self, who: AccountId) -> None:
-        """Count a credential that a registered educator attested.
+    def count_credential(self, who: AccountId, bound: u128) -> None:
+        """Count a credential that an educator attested, whose points earn at most `bound` planck.
 
         The caller counts each credential once.
         """
-        self.add_points(who, Contribution.Credential)
+        self.add_points(who, Contribution.Credential, bound)
 
     def add_points(self, who: AccountId, kind: Contribution, bound: u128 = u128(0)) -> None:
-        """Add the points of a contribution in this quarter; those of a referral have a bound.
+        """Add the points of a contribution in this quarter; those of votes have no bound.
 
         It is ignored if `who` has no judged identity of its own or no active stake, or if the
         maximum of the quarter is reached.
@@ -132,7 +132,7 @@ class Contributions(Component):
             return
         whole = self.quarters.get(quarter) or Quarter(u64(0), self.contribution_budget.value)
         mine.points += points
-        mine.referral_bound += bound
+        mine.bound += bound
         whole.points += points
         self.contrib_points[quarter, who] = mine
         self.quarters[quarter] = whole
@@ -163,9 +163,9 @@ def counted(mine: ContributionPoints, kind: Contribution) -> int:
 def earned(mine: ContributionPoints, whole: Quarter) -> u128:
     """Return the amount that contributions earn: their part of the budget, rounded down.
 
-    The points of referrals add at most their bound, which is less than their referees' fees cost: a
-    staker who refers itself gains nothing, however few others contribute.
+    The points of referrals and credentials add at most their bound, which is less than the fees
+    behind them: a staker who refers or attests itself gains nothing, however few others contribute.
     """
-    others = mine.points - mine.referrals * REFERRAL_POINTS
-    most = mul_div(whole.budget, others, whole.points) + mine.referral_bound
+    votes = mine.votes * VOTE_POINTS
+    most = mul_div(whole.budget, votes, whole.points) + mine.bound
     return min(mul_div(whole.budget, mine.points, whole.points), most)

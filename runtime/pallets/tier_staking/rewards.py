@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from btt_chain.primitives.account import AccountId
-from btt_chain.scale import u32, u128
+from btt_chain.scale import u32, u64, u128
 from runtime.accounts import STAKING
 from runtime.frame import Component, Pallet, Value
 from runtime.frame.traits import Inspect, Payer
 from runtime.pallets.tier_staking import errors, events
 from runtime.pallets.tier_staking.formulas import accrued, affordable_bps, elapsed, term_ms
 from runtime.pallets.tier_staking.time import MsClock
-from runtime.pallets.tier_staking.types import PoolState, Stake, Tier
+from runtime.pallets.tier_staking.types import PoolState, Stake, StakeQuote, Tier
 from runtime.pallets.tokenomics import BurnReason
 from runtime.splits import BPS, PlatformSplit, mul_div
 
@@ -76,6 +76,17 @@ class RewardPool(Component):
         if min_reward is not None and commit < min_reward:
             raise errors.RewardBelowMin
         return bps, commit
+
+    def quote(self, amount: u128, terms: Tier) -> StakeQuote | None:
+        """Return the reward of a new stake of an account without stakes; None below the minimum."""
+        if amount < terms.minimum:
+            return None
+        bps, gross = self.offer(amount, terms, int(self.state().free), 0, u128(0))
+        burned = mul_div(gross, terms.burn_bps, BPS)
+        is_reduced = bps < terms.reward_bps
+        return StakeQuote(
+            u64(term_ms(terms)), u32(bps), is_reduced, gross, burned, u128(gross - burned)
+        )
 
     def pay(self, who: AccountId, id: u32, stake: Stake) -> u128:
         """Pay the reward due and note it in `stake`, which is not stored here; return it, gross."""

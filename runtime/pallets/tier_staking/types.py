@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum, IntFlag
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Bounded, Compact, TypeName, path, u8, u32, u64, u128, u256
 
 MAX_STAKES: Final = 32
@@ -156,6 +157,22 @@ class PoolState:
     """Rewards reserved for open stakes and not claimed."""
 
 
+@path("pallet_tier_staking::StakeQuote", params={"Balance": u128})
+@dataclass(frozen=True, slots=True)
+class StakeQuote:
+    """The reward that a stake would earn in its term if it were opened now, in planck."""
+
+    term_ms: u64
+    reward_bps: u32
+    """Reward for 365 days, in hundredths of a percent of the principal."""
+    reduced: bool
+    """True if the pool or the cap of an account does not cover the tier's own rate."""
+    gross: Annotated[u128, TypeName("Balance")]
+    burned: Annotated[u128, TypeName("Balance")]
+    """Part of `gross` that is destroyed."""
+    net: Annotated[u128, TypeName("Balance")]
+
+
 @path("pallet_tier_staking::PremiumService", params={"Balance": u128})
 @dataclass(frozen=True, slots=True)
 class PremiumService:
@@ -213,8 +230,8 @@ class ContributionPoints:
     credentials: u32 = u32(0)
     points: u32 = u32(0)
     """Sum of the points of all of them."""
-    referral_bound: Annotated[u128, TypeName("Balance")] = u128(0)
-    """Maximum that the points of the referrals add to the payment, in planck."""
+    bound: Annotated[u128, TypeName("Balance")] = u128(0)
+    """Maximum that the points of referrals and credentials add to the payment, in planck."""
 
 
 @path("pallet_tier_staking::Quarter", params={"Balance": u128})

@@ -132,7 +132,7 @@ def test_without_a_liquidity_row_the_treasury_fills_the_allowances(tmp_path: Pat
 
 
 def without_signers(name: str = "seed-000") -> dict[str, Any]:
-    """A file from before anybody was asked who acts for pools."""
+    """A file from before the question who acts for pools."""
     return {key: row for key, row in filled(name).items() if key not in {"foundation", "reserve"}}
 
 

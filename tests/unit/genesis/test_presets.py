@@ -14,7 +14,7 @@ from genesis.accounts import POOLS, Multisig, dev_account, holder_path
 from genesis.build import Genesis, build
 from genesis.catalogue import chain_named, make
 from genesis.placement import Placement
-from genesis.presets import CHAINS, REGIONS
+from genesis.presets import CHAINS, REGIONS, Finality, finality_of
 from genesis.spec import Plain
 from genesis.tables import table
 from runtime import VERSION, BttRuntime
@@ -140,7 +140,7 @@ def test_linear_rows_are_locked_from_genesis(preset: str) -> None:
 @EVERY_CHAIN
 def test_only_development_and_local_chains_have_a_sudo_key(preset: str) -> None:
     key = runtime(preset).sudo.key.get()
-    assert key == (named("Alice") if preset in {"dev", "dev-manual", "local"} else None)
+    assert key == (named("Alice") if preset in {"dev", "dev-manual", "local", "fast"} else None)
 
 
 @EVERY_CHAIN
@@ -172,7 +172,7 @@ def test_on_local_six_share_equally_and_alice_has_the_rest() -> None:
     assert free("local", TREASURY) == 20_000 * BTT
 
 
-@pytest.mark.parametrize("preset", ["dev", "dev-manual", "local"])
+@pytest.mark.parametrize("preset", ["dev", "dev-manual", "local", "fast"])
 def test_on_chains_that_are_not_live_three_accounts_feed_prices(preset: str) -> None:
     oracle = runtime(preset).oracle
     feeders = [named(name) for name in ("Dave", "Eve", "Ferdie")]
@@ -201,7 +201,7 @@ def test_development_holders_have_keys_of_their_own() -> None:
 
 
 def test_live_chains_without_holders_are_held_by_no_account() -> None:
-    assert {genesis(preset).unheld for preset in ("dev", "dev-manual", "local")} == {()}
+    assert {genesis(preset).unheld for preset in ("dev", "dev-manual", "local", "fast")} == {()}
     for preset in ("testnet", "seed-000", "seed-001", "seed-002", "seed-004"):
         assert genesis(preset).unheld
         assert make(CHAINS[preset]).warning is not None
@@ -217,3 +217,18 @@ def test_only_dev_manual_is_sealed_by_hand() -> None:
     manual = {p for p in CHAINS if runtime(p).babe.engine.value.name == "Manual"}
     assert manual == {"dev-manual"}
     assert runtime("dev-manual").babe.sealer.get() == named("Alice")
+
+
+def test_a_round_of_grandpa_lasts_no_longer_than_a_slot() -> None:
+    assert finality_of("Local", 2_000) == finality_of("Local", 1_000) == Finality(250, 0)
+    assert finality_of("Local", 500) == finality_of("Development", 500) == Finality(125, 0)
+    assert finality_of("Live", 6_000) == finality_of("Mine", 6_000) == Finality(1_000, 2)
+    fast, local = CHAINS["fast"], CHAINS["local"]
+    assert make("fast").finality(fast.slot_ms).gossip_ms == 125
+    assert make("local", slot_ms=500).finality(500).gossip_ms == 125
+    # What counts in slots lasts as long as on the local chain.
+    times = fast.slot_ms * fast.epoch_slots, local.slot_ms * local.epoch_slots
+    assert times == (40_000, 40_000)
+    for name in ("accept", "transcript", "commit", "reveal", "challenge"):
+        spans = [getattr(chain.work, f"{name}_slots") * chain.slot_ms for chain in (fast, local)]
+        assert spans[0] == spans[1], name

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,17 @@ def test_a_chain_of_ones_own_needs_no_allocation() -> None:
     assert build(check(spec)).hash != build(make(CHAINS["dev"])).hash
 
 
+def test_another_symbol_than_the_runtimes_is_refused_also_in_a_raw_specification() -> None:
+    spec = document("dev")
+    spec["properties"]["tokenSymbol"] = "XYZ"
+    raw = replace(to_raw(make(CHAINS["dev"])), properties=spec["properties"])
+    for wrong in (read_spec(json.dumps(spec)), raw):
+        with pytest.raises(SpecError, match=r"properties\.tokenSymbol: expected BTT"):
+            build(wrong)
+    _set(*RUNTIME, "params", "tokenSymbol", to="XYZ")(spec)
+    build(check(spec))
+
+
 # --- what is refused, and in which words ----------------------------------------
 
 CONFIG = "spec.genesis.runtimeGenesis.config"
@@ -164,6 +176,7 @@ ROWS = ("allocation", "allocations")
         (_set(*RUNTIME, "babe", "randomness", to="0x"), f"{CONFIG}.babe.randomness: expected"),
         (_set(*RUNTIME, "babe", "epochConfig", "c", to=[2, 1]), "babe.epochConfig.c: expected"),
         (_set(*RUNTIME, "params", "epochSlots", to=0), f"{CONFIG}.params: an epoch has"),
+        (_set(*RUNTIME, "params", "tokenSymbol", to="B T"), f"{CONFIG}.params: the token's symbol"),
         (_set(*RUNTIME, "params", "epochSlots", to="x"), "params.epochSlots: expected a whole"),
         (_set(*RUNTIME, "session", "keys", 0, 2, "babe", to="0x"), "session.keys[0][2].babe: "),
         (_set(*RUNTIME, "authorities", "bonds", 0, 1, to="1"), "authorities.bonds[0][1]: "),

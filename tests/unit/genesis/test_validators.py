@@ -270,9 +270,10 @@ def test_a_slot_may_be_chosen_where_no_other_account_depends_on_it() -> None:
 
 
 def test_finality_is_quick_where_it_may_be() -> None:
-    assert make("dev").finality == make("local").finality == (250, 0)
-    assert make("testnet").finality == make("seed-000").finality == (1_000, 2)
-    assert replace(make("dev"), chain_type="Elsewhere").finality == (1_000, 2)
+    assert make("dev").finality(6_000) == make("local").finality(6_000) == (250, 0)
+    assert make("testnet").finality(6_000) == make("seed-000").finality(6_000) == (1_000, 2)
+    assert replace(make("dev"), chain_type="Elsewhere").finality(6_000) == (1_000, 2)
+    assert make("dev").finality(500) == (125, 0)
 
 
 # --- randomness and rules -------------------------------------------------------------

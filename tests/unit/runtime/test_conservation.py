@@ -439,7 +439,7 @@ def item_prefix(runtime: BttRuntime, name: str) -> bytes:
 
 
 World.TestCase.settings = settings(
-    max_examples=max(20, settings().max_examples // 5),
+    max_examples=settings().max_examples // 5,
     stateful_step_count=25,
 )
 TestConservation = World.TestCase

@@ -433,7 +433,7 @@ def test_one_account_cannot_grab_the_pool(chain: EconomyChain) -> None:
 
 
 def test_what_is_promised_can_be_paid_whatever_an_account_gives_to_the_pool() -> None:
-    """A gift that is locked for centuries must not be promised to anybody."""
+    """A gift that is locked for centuries must not be promised to an account."""
     chain = begun()
     left = 10 * BTT
     emptied = u128(int(chain.staking.reward_pool.state().free) - left)

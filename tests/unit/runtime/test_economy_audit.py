@@ -187,6 +187,27 @@ def hold_of_nothing(chain: EconomyChain) -> None:
     chain.runtime.balances.holds[DEE] = [Hold(Reason(5, 0), u128(0))]
 
 
+def hold_for_an_unknown_reason(chain: EconomyChain) -> None:
+    chain.runtime.balances.holds[BEN] = [Hold(Reason(5, 200), u128(1))]
+    data(chain, BEN, free=-1, reserved=1)
+
+
+def hold_of_an_unknown_pallet(chain: EconomyChain) -> None:
+    chain.runtime.balances.holds[BEN] = [Hold(Reason(250, 0), u128(1))]
+    data(chain, BEN, free=-1, reserved=1)
+
+
+def reserve_under_an_unknown_name(chain: EconomyChain) -> None:
+    named = chain.runtime.balances.reserves[BEN]
+    chain.runtime.balances.reserves[BEN] = [*named, ReserveData(b"zz/zzzzz", u128(1))]
+    data(chain, BEN, free=-1, reserved=1)
+
+
+def lock_under_an_unknown_name(chain: EconomyChain) -> None:
+    chain.runtime.balances.locks[DEE] = [BalanceLock(b"zz/zzzzz", u128(1), Reasons.Misc)]
+    account(chain, lambda info: setattr(info.data, "frozen", u128(1)), DEE)
+
+
 def lock_below_schedule(chain: EconomyChain) -> None:
     runtime = chain.runtime
     locked = int(runtime.vesting.unvested(CHO)) - 1
@@ -470,6 +491,10 @@ TAMPERING: dict[Callable[[EconomyChain], None], list[str]] = {
     lock_not_counted: ["I4"],
     hold_of_no_account: ["I4"],
     hold_of_nothing: ["I4"],
+    hold_for_an_unknown_reason: ["I17"],
+    hold_of_an_unknown_pallet: ["I17"],
+    reserve_under_an_unknown_name: ["I4"],
+    lock_under_an_unknown_name: ["I4"],
     lock_below_schedule: ["I5"],
     lock_above_schedule: ["I5"],
     schedule_reported_wrongly: ["I5"],
@@ -481,7 +506,7 @@ TAMPERING: dict[Callable[[EconomyChain], None], list[str]] = {
     burned_twice: ["I3"],
     pool_without_account: ["I18", "I19"],
     signed_by_a_pool: ["I18"],
-    reserve_of_a_pool: ["I18"],
+    reserve_of_a_pool: ["I18", "I4"],
     pool_robbed: ["I18"],
     pool_without_ledger: ["I18"],
     ledger_of_no_pool: ["I18"],

@@ -17,7 +17,6 @@ from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
 from btt_chain.scale import codec, u32, u64, u128
 from btt_chain.txpool import PoolError, TransactionInvalid, ValidityUnknown
 from runtime.constants import BTT
-from runtime.extensions import MetadataHashMode
 from runtime.frame import Call, DispatchClass, InvalidBlock, RuntimeVersion, Weight
 from runtime.frame.error import TokenErrorKind, WireToken
 from runtime.frame.version import CODE_KEY
@@ -301,12 +300,6 @@ def test_judging_a_transaction_leaves_nothing_behind(chain: DevChain) -> None:
 def test_a_tip_beyond_all_money_is_refused_and_does_not_break_the_pool(chain: DevChain) -> None:
     wire = chain.sign(BOB, pay(chain, CHARLIE, 1), tip=u128.MAX)
     assert refusal(chain, wire) is validity.Payment
-
-
-def test_a_hash_of_the_metadata_is_not_accepted(chain: DevChain) -> None:
-    wire = chain.sign(BOB, pay(chain, CHARLIE, 1), mode=MetadataHashMode.Enabled)
-    with pytest.raises(ValidityUnknown):
-        chain.pool.submit(wire)
 
 
 def test_a_call_around_an_inherent_may_not_slip_past_the_limits_of_a_block(

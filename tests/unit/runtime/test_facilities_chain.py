@@ -1,4 +1,7 @@
-"""Hospitals on the whole chain: fake ones trigger no burn, real ones do once; bonds and votes."""
+"""Hospitals on the whole chain: fake ones trigger no burn, real ones do once; bonds and votes.
+
+Invariant I48, attack C12.
+"""
 
 from __future__ import annotations
 

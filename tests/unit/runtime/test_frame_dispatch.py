@@ -340,9 +340,10 @@ def test_a_call_must_end_where_its_arguments_end(library: Library) -> None:
 
 def records(library: Library) -> list[EventRecord]:
     """Return the events so far as the state has them."""
+    host = library.host
     return [
-        EventRecord(phase, Happened(pallet, event), [])
-        for phase, pallet, event in library.host.events
+        EventRecord(phase, happened, [])
+        for (phase, _, _), happened in zip(host.events, host.happened(), strict=True)
     ]
 
 

@@ -309,9 +309,24 @@ def test_the_parameters_of_a_chain_survive_the_state() -> None:
 
 def test_parameters_from_before_the_hour_of_payments_have_its_default() -> None:
     params = RuntimeParams(u64(6_000), day_ms=u32(12_000))
+    assert RuntimeParams.decode(params.encoded()[:-8]) == params
+    with pytest.raises(DecodeError):
+        RuntimeParams.decode(params.encoded()[:-7])
+
+
+def test_parameters_from_before_the_symbol_have_its_default() -> None:
+    params = RuntimeParams(u64(6_000), hour_ms=u32(72_000))
     assert RuntimeParams.decode(params.encoded()[:-4]) == params
     with pytest.raises(DecodeError):
         RuntimeParams.decode(params.encoded()[:-3])
+
+
+def test_the_symbol_of_the_token_survives_the_state_and_is_checked() -> None:
+    named = RuntimeParams(u64(6_000), symbol="tBTT")
+    assert RuntimeParams.decode(named.encoded()) == named
+    for wrong in ("", "B T", "BTTBTTBTTBTTB", "B\x1b", "\u0412TT"):
+        with pytest.raises(ValueError, match="1 to 12 letters"):
+            RuntimeParams(u64(6_000), symbol=wrong)
 
 
 class Late(Error, index=3):

@@ -1,4 +1,4 @@
-"""The runtime API of incentives, and the public statistics: no small number follows from them."""
+"""The runtime API of incentives, and the public statistics: no small number follows (C19)."""
 
 from __future__ import annotations
 

@@ -9,13 +9,14 @@ import pytest
 
 from bench.weights.declare import Case
 from bench.weights.pallets import incentives as cases
-from bench.weights.state import Bench, Sample
+from bench.weights.pallets.jobs import lucky
+from bench.weights.state import BLOCK, Bench, Sample
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import u32, u64, u128
 from runtime.constants import BTT
-from runtime.pallets.incentives import Epoch, EpochState
+from runtime.pallets.incentives import Epoch, EpochState, MonthPhase
 from runtime.pallets.incentives.types import LIFE_MONTHS
 from storage.overlay import Overlay
 
@@ -52,13 +53,17 @@ def keep(b: Bench) -> None:
     b.keep({key: value for key, value in state.changes().items() if value is not None})
 
 
-def settle(b: Bench) -> Case:
-    """Settle the month that was closed."""
-    cases.months(b)
+def select(b: Bench) -> Case:
+    """Select the audits of the month that was settled."""
+    lucky(b)
+    cases.months(b, phase=MonthPhase.Settled)
     pallet = b.runtime.incentives.months
     progress = pallet.progress.value
-    progress.close_until = u64(0)
+    progress.settled = u32(cases.CURRENT)
     pallet.progress.value = progress
+    record = pallet.months[u32(cases.CLOSED)]
+    record.since = u64(BLOCK - 100)
+    pallet.months[u32(cases.CLOSED)] = record
     return Case(run=pallet.advance)
 
 
@@ -74,8 +79,8 @@ def expire(b: Bench) -> Case:
 
 HOOKS: dict[str, Callable[[Bench], Case]] = {
     "begin": cases.step,
-    "settle": settle,
-    "select": lambda b: cases.select(b, 3),
+    "settle": lambda b: cases.settle(b, 3),
+    "select": select,
     "expire": expire,
 }
 

@@ -1,4 +1,4 @@
-"""An owner of everything never gains: referral, points, mining, dividends, contributions, fees.
+"""An owner of everything never gains (C21): referral, points, mining, dividends, contributions.
 
 ANN, BEN and CHO are one person. ANN has nearly all stakes and a clinic, and refers BEN; BEN is the
 referee, posts jobs and is a merchant; CHO is the provider, verifier and customer. DEE is an honest
@@ -79,6 +79,13 @@ class Owner:
             self.chain.run(self.chain.root("Referral", "attest_implementation", referee=Id(BEN)))
         args = {"category": u16(1), "currency": b"CNY", "plan": u8(0), "meta": NO_HASH}
         self.chain.run(self.chain.by(BEN, "PayFi", "register", **args))
+        self.credentials = 0
+        if attested:
+            educator = clinic | {"kind": Kind.Educator}
+            self.chain.run(
+                self.chain.by(BEN, "Facilities", "apply", sensitive=False, **educator),
+                self.chain.root("Facilities", "confirm", who=Id(BEN)),
+            )
 
     def _prepare(self, kappa: int, dividend: int) -> None:
         """Set the parameters, and let ANN and DEE stake with judged identities."""
@@ -201,6 +208,16 @@ class Owner:
         count = self.chain.staking.contributions.count_vote
         self.chain.run(partial(count, ANN), partial(count, DEE))
 
+    def teach(self) -> None:
+        """Attest a credential of continuing education to oneself."""
+        self.credentials += 1
+        args = {
+            "who": Id(ANN), "credential": H256(self.credentials.to_bytes(32, "big")),
+            "hours": u16(1),
+        }  # fmt: skip
+        made = self.chain.runtime.call("Incentives", "attest_credential", **args)
+        self.chain.block(lambda: self.chain.runtime.dispatch(signed(BEN), made))
+
     def wait(self) -> None:
         epoch = int(self.chain.params.epoch_slots)
         span = self.random.choice((1, epoch // 2, epoch, 3 * epoch, self.chain.slots(DAY)))
@@ -230,8 +247,9 @@ class Owner:
             self.wait,
             self.collect,
             self.month,
+            self.teach,
         )
-        self.random.choices(kinds, (16, 8, 4, 4, 2, 6, 2, 1))[0]()
+        self.random.choices(kinds, (16, 8, 4, 4, 2, 6, 2, 1, 2))[0]()
 
     def finish(self) -> None:
         """Let eras, settlements and the quarter end, and claim all that is to be had."""
@@ -276,6 +294,15 @@ def test_an_attested_referral_of_oneself_costs_more_than_its_points_earn() -> No
     cost = owner.before - owner.money()
     # No other staker contributes: without a bound the points would earn the quarter's 11,812 BTT.
     assert 100 * BTT <= contributed(owner) <= cost
+
+
+def test_an_educator_of_oneself_costs_more_than_its_credentials_earn() -> None:
+    owner = Owner(0, attested=True, patient=False, shares=SHARES[0])
+    for _ in range(4):
+        owner.teach()
+    cost = owner.before - owner.money()
+    # No other staker contributes: without a bound they would earn the quarter's 11,812 BTT.
+    assert contributed(owner) == 60 * BTT < 80 * BTT <= cost
 
 
 @settings(max_examples=EXAMPLES)

@@ -96,12 +96,15 @@ def test_the_first_block_of_another_version_notes_it(runtime: SmallRuntime) -> N
     assert runtime.system.last_runtime_upgrade.get() != old
 
 
-def test_remarks_are_made_by_accounts(runtime: SmallRuntime) -> None:
+def test_remarks_are_made_by_every_origin_and_those_with_an_event_by_accounts(
+    runtime: SmallRuntime,
+) -> None:
     remark = runtime.call("System", "remark", remark=b"note")
-    runtime.dispatch(signed(WHO), remark)
+    for origin in (signed(WHO), ROOT):
+        runtime.dispatch(origin, remark)
     assert not runtime.announced()
     with pytest.raises(BadOrigin):
-        runtime.dispatch(ROOT, remark)
+        runtime.dispatch(ROOT, runtime.call("System", "remark_with_event", remark=b"note"))
 
 
 def test_a_killed_account_is_gone_and_reported(runtime: SmallRuntime) -> None:

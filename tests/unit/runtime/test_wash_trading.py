@@ -5,7 +5,7 @@ a price P the provider gets 0.70 * (1 - b) * P, and *fees* F = b * P + 0.30 * (1
 Mining gives back at most kappa * F, kappa = 0.18. An attacker who has the share p of what can be
 selected, computes nothing, and bribes or is every verifier, ends with
 
-    net = -P + p * (0.70 * (1 - b) * P + kappa * F)            as anybody
+    net = -P + p * (0.70 * (1 - b) * P + kappa * F)            as any requester
     net + 0.25 * (1 - b) * P                                   as development fund and Foundation
 
 With p = 1 that is -(1 - kappa) * F: a quarter of the price at least. For the insider it is

@@ -1,4 +1,4 @@
-"""Long runs of a market on the whole runtime: all books after every block, and every way to end."""
+"""Long runs of a market on the whole runtime: all books again and again, and every way to end."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from collections import Counter
 import numpy as np
 
 from btt_chain.scale import u32
+from runtime.audits import audit
 from runtime.frame import ROOT
 from runtime.pallets.jobs import Jobs, JobState, Outcome
+from support.whole_market import WholeMarket
 from unit.runtime.pallets.test_work_machine import WholeWorkMachine
 
 ROUNDS = 12
 """Of twenty busy blocks each, and whatever else comes between."""
+AUDIT_EVERY = 5
+"""Number of blocks from one audit to the next; nothing that is lost comes back by itself."""
 ENDS = {Outcome.Fraud, Outcome.Unverified, Outcome.Withheld, Outcome.Cancelled}
 """Outcomes other than success in such a run; the others depend on the seed."""
 
@@ -32,6 +36,9 @@ def long_run(seed: int, *, planted: bool) -> list[object]:
     randomness, machine = np.random.default_rng(seed), WholeWorkMachine()
     machine.begin(planted=planted)
     market = machine.market
+    assert isinstance(market, WholeMarket)
+    # An audit takes three times as long as its block; test_work_machine.py audits every block.
+    market.audit_every = AUDIT_EVERY
     machine.the_chain_posts()
     for _ in range(ROUNDS):
         pick = int(randomness.integers(10**6))
@@ -61,5 +68,6 @@ def long_run(seed: int, *, planted: bool) -> list[object]:
     market.tried(ROOT, "Jobs.remove_protocol_set", index=u32(0))
     for _ in range(100):
         market.step(10)
+    assert audit(market.whole) == []
     machine.teardown()
     return market.announced()

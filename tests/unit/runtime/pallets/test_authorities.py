@@ -218,7 +218,7 @@ def test_a_full_list_yields_to_a_greater_bond_only() -> None:
     chain.check()
 
 
-def test_anybody_may_chill_who_could_not_be_elected(chain: StakeChain) -> None:
+def test_any_account_may_chill_a_validator_that_could_not_be_elected(chain: StakeChain) -> None:
     with refused(chain, Authorities.CannotChillOther):
         chain.authorities.chill_other(signed(E), Id(D))
     with refused(chain, Authorities.NotCandidate):

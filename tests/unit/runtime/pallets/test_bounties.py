@@ -347,7 +347,7 @@ def test_a_curator_resigns_and_has_the_deposit_back(chain: GrantsChain) -> None:
     assert chain.own_events()[-1] == Bounties.CuratorUnassigned(FIRST)
 
 
-def test_a_late_curator_is_dismissed_by_anybody_and_loses_the_deposit(chain: GrantsChain) -> None:
+def test_any_account_dismisses_a_late_curator_who_loses_the_deposit(chain: GrantsChain) -> None:
     chain.active()
     chain.clock.slot += UPDATE
     with refused(chain, Bounties.Premature):

@@ -160,7 +160,7 @@ def test_what_an_immediate_order_does_not_get_it_gives_up(market: Market) -> Non
     assert list(market.exchange.order_book.orders.items()) == []
 
 
-def test_an_expired_order_trades_no_more_and_anybody_may_clear_it(market: Market) -> None:
+def test_an_expired_order_trades_no_more_and_any_account_may_clear_it(market: Market) -> None:
     for soon in (0, 1):
         with refused(market, Exchange.AlreadyExpired):
             market.sell(BOB, 10, 20, until=u64(market.clock.slot + soon))

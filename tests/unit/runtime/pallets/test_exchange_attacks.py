@@ -3,13 +3,13 @@
 Each attack, and its tests here or in `test_exchange`:
 
 * wash trading: `test_trading_with_oneself_through_two_accounts_loses_both_fees`
-* front-running by the author: `test_no_order_of_extrinsics_changes_what_anybody_gets`
+* front-running by the author: `test_no_order_of_extrinsics_changes_what_an_account_gets`
 * sandwich: `test_orders_around_those_of_others_gain_nothing_against_the_price_of_the_batch`,
   `test_a_crowd_of_small_offers_does_not_sell_to_a_large_bid_for_more`
 * self-match: `test_an_order_of_ones_own_is_never_met`
 * tiny-order spam: `test_orders_are_worth_something`, `test_an_account_has_so_many_orders`,
   `test_so_many_price_levels_cross_and_no_more`, `test_expired_orders_delay_no_trade_for_long`
-* stale price: `test_an_expired_order_trades_no_more_and_anybody_may_clear_it`
+* stale price: `test_an_expired_order_trades_no_more_and_any_account_may_clear_it`
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ WISHES = st.lists(
 
 @given(WISHES, WISHES, st.data())
 @settings(max_examples=25, deadline=None)
-def test_no_order_of_extrinsics_changes_what_anybody_gets(
+def test_no_order_of_extrinsics_changes_what_an_account_gets(
     populated: Market, early: list[Wish], late: list[Wish], data: st.DataObject
 ) -> None:
     """Two blocks, each in the order in which people came and in one that its author likes.

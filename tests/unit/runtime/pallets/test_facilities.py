@@ -1,4 +1,9 @@
-"""Facilities: registration, states, bonds, and the hospitals that count for milestones."""
+"""Facilities: registration, states, bonds, and the hospitals that count for milestones.
+
+Attack C12, hospitals that are none:
+`test_an_application_needs_an_identity_that_is_known_to_be_good`,
+`test_an_operator_has_one_facility_of_each_kind`, `test_a_hospital_counts_after_thirty_days`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Custodians anchor roots, keep promises, and pay for broken ones; consents end by a secret."""
+"""Custodians anchor roots, keep promises, and pay for broken ones; consents end by a secret.
+
+Attacks C14 (omitted and double accesses, second and backdated roots) and C16.
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +18,17 @@ from runtime.frame import signed
 from runtime.pallets.facilities import Kind, Size
 from runtime.pallets.incentives import EpochState, Fail, Incentives, Month, Pass, formulas
 from runtime.pallets.incentives.types import AUDITOR_FINE, MAX_PRUNED, PointsAccount
-from support.incentives import CHINA, CLINIC, HOSPITAL, PATIENT, POINT, CareRuntime, hashed
+from support.incentives import (
+    CHINA,
+    CLINIC,
+    HOSPITAL,
+    PATIENT,
+    POINT,
+    CareRuntime,
+    hashed,
+    modulus,
+    rsa_key,
+)
 from support.payfi import NoPrice
 from support.runtime import refused
 
@@ -106,12 +118,33 @@ def test_a_large_payer_cannot_take_the_budget_of_others(care: CareRuntime) -> No
 
 
 def test_the_key_of_another_facility_signs_nothing_for_the_own_month(care: CareRuntime) -> None:
-    """C2, C4: a modulus is published once, so a key signs for one facility and month."""
-    month = care.join(CLINIC)
+    """C2, C4: a copied modulus is of no use, because a voucher names its facility and month."""
     care.subscribe(HOSPITAL)
-    stolen = care.incentives.epochs.keys[CLINIC, u32(month)]
+    care.subscribe(CLINIC)
+    moduli = [modulus(rsa_key(place)) for place in range(4)]
+    for who in (HOSPITAL, CLINIC):
+        care.incentives.publish_keys(signed(who), u32(1), moduli)
+        care.keys[who, 1] = [rsa_key(place) for place in range(4)]
+    care.to_month(2)
+    for who in (HOSPITAL, CLINIC):
+        care.close(who, 1, 5)
+    of_clinic = care.voucher(CLINIC, 1)
+    with refused(care, Incentives.BadSignature):
+        care.redeem(replace(of_clinic, facility=HOSPITAL))
+    care.redeem(of_clinic)
+    assert care.epoch(HOSPITAL, 1).redeemed == 0
+
+
+def test_a_copied_modulus_does_not_keep_its_owner_from_publishing_it(care: CareRuntime) -> None:
+    """C4: a rival sees the keys in the transaction pool, and is in a block first."""
+    care.subscribe(HOSPITAL, months=2)
+    care.subscribe(CLINIC, months=2)
+    moduli = [modulus(rsa_key(place)) for place in range(4)]
+    care.incentives.publish_keys(signed(HOSPITAL), u32(1), moduli)
+    care.incentives.publish_keys(signed(CLINIC), u32(1), moduli)
+    # A facility itself uses a key for one month and denomination only.
     with refused(care, Incentives.BadKey):
-        care.incentives.publish_keys(signed(HOSPITAL), u32(month + 1), stolen)
+        care.incentives.publish_keys(signed(CLINIC), u32(2), moduli)
 
 
 def test_a_root_of_invented_leaves_is_found_by_the_audit(care: CareRuntime) -> None:

@@ -13,6 +13,7 @@ from runtime.pallets.incentives import (
     EpochState,
     Fail,
     Incentives,
+    MonthPhase,
     NotOpened,
     Pass,
     Verdict,
@@ -330,6 +331,31 @@ def test_auditors_enlist_with_a_full_bond_and_retire(care: CareRuntime) -> None:
     care.facilities.top_up(signed(AUDITORS[0]))
     with refused(care, Incentives.AuditorsFull):
         care.incentives.enlist(signed(AUDITORS[0]), bytes(32))
+
+
+def test_a_selected_auditor_neither_retires_nor_changes_its_key(care: CareRuntime) -> None:
+    """C9: the auditors and their keys are those of the settled month, before its beacon."""
+    month = care.closed()
+    care.time.dark = True
+    care.to_month(month + 1, day=3)
+    assert care.month(month).phase is MonthPhase.Settled
+    # Who foresees the beacon leaves the list, replaces its key, or comes back with another one.
+    for who in AUDITORS[:3]:
+        care.incentives.retire(signed(who))
+    for who in AUDITORS[2:5]:
+        care.incentives.enlist(signed(who), b"\7" * 32)
+    care.time.dark = False
+    care.to(care.time.now() + 5)
+    seats = care.incentives.audits.get(CLINIC, month).seats
+    eligible = care.incentives.auditors.eligible[u32(month)]
+    assert [each.who for each in eligible] == list(AUDITORS)
+    assert [each.key for each in eligible] == [bytes(who) for who in AUDITORS]
+    assert [seat.key for seat in seats] == [bytes(seat.auditor) for seat in seats]
+    for who in AUDITORS:
+        if who not in {each.who for each in care.incentives.auditors.auditors.value}:
+            care.incentives.enlist(signed(who), b"\7" * 32)
+    care.report(CLINIC, month, Pass(), Pass(), Pass())
+    assert care.epoch(CLINIC, month).state is EpochState.Audited
 
 
 def test_a_suspended_auditor_is_not_selected(care: CareRuntime) -> None:

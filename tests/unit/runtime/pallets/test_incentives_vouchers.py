@@ -1,4 +1,4 @@
-"""Vouchers: each counts once, as it was signed; and what points are exchanged for."""
+"""Vouchers: each counts once, as it was signed (I42, C2); and what points are exchanged for."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from runtime.accounts import HEALTH
 from runtime.constants import BTT
 from runtime.frame import ROOT, BadOrigin, signed
 from runtime.pallets.incentives import Incentives
+from runtime.pallets.incentives.types import CREDENTIAL_BOUND, CREDENTIAL_FEE
 from runtime.weights import block
 from support.incentives import (
     CLINIC,
@@ -269,8 +270,11 @@ def test_an_insurer_gives_savings_to_the_pool(care: CareRuntime) -> None:
 
 def test_a_credential_of_an_educator_counts_once(care: CareRuntime) -> None:
     attest = care.incentives.attest_credential
+    before, pool = care.free(EDUCATOR), care.free(HEALTH)
     attest(signed(EDUCATOR), Id(FRIEND), OFFER, u16(8))
-    assert care.stakers.counted == [FRIEND]
+    assert care.stakers.counted == [(FRIEND, CREDENTIAL_BOUND)]
+    assert before - care.free(EDUCATOR) == CREDENTIAL_FEE > CREDENTIAL_BOUND
+    assert care.free(HEALTH) - pool == CREDENTIAL_FEE // 2
     with refused(care, Incentives.AlreadyAttested):
         attest(signed(EDUCATOR), Id(FRIEND), OFFER, u16(8))
     with refused(care, Incentives.NotEducator):
@@ -278,6 +282,10 @@ def test_a_credential_of_an_educator_counts_once(care: CareRuntime) -> None:
     for hours in (0, 1_001):
         with refused(care, Incentives.InvalidCredential):
             attest(signed(EDUCATOR), Id(FRIEND), hashed("x"), u16(hours))
+    care.people.operators[FRIEND] = EDUCATOR
+    with refused(care, Incentives.OwnCredential):
+        attest(signed(EDUCATOR), Id(FRIEND), hashed("x"), u16(8))
+    del care.people.operators[FRIEND]
     care.incentives.credentials.attested[u32(0), EDUCATOR] = u16(1_000)
     with refused(care, Incentives.InvalidCredential):
         attest(signed(EDUCATOR), Id(FRIEND), hashed("x"), u16(8))
@@ -311,7 +319,9 @@ def test_no_redemption_of_64_vouchers_is_declared_above_25_ms(care: CareRuntime)
     ]  # fmt: skip
     weight = int(care.info(care.call("Incentives", "redeem", vouchers=found)).weight)
     length = len(care.call("Incentives", "redeem", vouchers=found).raw)
-    assert weight + block.BASE_EXTRINSIC + length * block.EXTRINSIC_BYTE <= 25 * 10**9
+    whole = weight + block.BASE_EXTRINSIC + length * block.EXTRINSIC_BYTE
+    print(f"64 vouchers: {whole / 10**9:.1f} ms of a block")
+    assert whole <= 25 * 10**9
 
 
 def test_credentials_are_removed_after_24_months(care: CareRuntime) -> None:

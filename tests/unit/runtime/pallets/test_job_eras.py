@@ -17,7 +17,7 @@ CLASSES = 6
 
 @pytest.fixture
 def market() -> Market:
-    """Return a market with six classes of machines that each sold more than anybody offers."""
+    """Return a market with six classes of machines that each sold more than all providers offer."""
     made = Market()
     for number in range(1, CLASSES):
         model_class = ModelClass(

@@ -75,6 +75,14 @@ def test_the_maximum_cost_of_a_job_is_on_hold_from_the_start(market: Market) -> 
     market.audit()
 
 
+def test_a_transaction_posts_the_same_job_in_whichever_block_it_comes() -> None:
+    early, late = Market(), Market()
+    late.step(7)
+    assert early.post() == (job := late.post())
+    assert early.job(job).posted != late.job(job).posted
+    assert early.post() != job
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [

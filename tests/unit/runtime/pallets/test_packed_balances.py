@@ -16,7 +16,8 @@ from btt_chain.scale import codec, u32, u128
 from btt_chain.txpool import PoolError
 from runtime.frame import DispatchError
 from runtime.pallets.balances import Reasons, fungible
-from runtime.pallets.balances.packed import credited, debited
+from runtime.pallets.balances.packed import credited, debited, topped_up
+from runtime.transfers import DirectTransfers
 from support.balances import (
     ALICE,
     BOB,
@@ -83,8 +84,23 @@ def test_a_debit_changes_only_the_free_balance(info: AccountInfo, amount: u128, 
     assert changed == ACCOUNT.encode(expected)
 
 
+@given(info=records, amount=amounts, least=st.integers(0, 500))
+@settings(max_examples=300)
+def test_a_small_pool_is_topped_up_below_the_deposit_only(
+    info: AccountInfo, amount: u128, least: int
+) -> None:
+    free = int(info.data.free)
+    changed = topped_up(ACCOUNT.encode(info), int(amount), least)
+    if not info.providers or not free or free + int(amount) >= least:
+        assert changed is None
+        return
+    assert changed is not None
+    expected = replace(info, data=replace(info.data, free=u128(free + int(amount))))
+    assert changed == ACCOUNT.encode(expected)
+
+
 def nothing(*_: object) -> None:
-    """Replace `credited`, so that every payment is made on decoded records."""
+    """Replace the short ways, so that every payment is made on decoded records."""
 
 
 def some_money(rng: random.Random, free: int) -> u128:
@@ -103,8 +119,10 @@ def step(bank: Bank, rng: random.Random) -> str:
         if kind < 4:
             balances.transfer(who, dest, amount, keep_alive=rng.random() < 0.5)
         elif kind == 4:
+            share = min(amount, u128(rng.choice((1, int(ED) // 3, int(ED) - 1, u128.MAX))))
             balances.withdraw_fee(who, amount)
-            balances.credit(dest, amount)
+            balances.credit(dest, share)
+            balances.credit(rng.choice(PEOPLE), amount - share)
         elif kind == 5:
             balances.hold(rng.choice((BOND, STAKE)), who, amount)
         elif kind == 6:
@@ -130,6 +148,7 @@ def test_both_ways_leave_the_same_state_events_and_errors(
         outcomes.append(step(fast, random.Random(f"{seed} {number}")))
         with monkeypatch.context() as patch:
             patch.setattr(fungible, "credited", nothing)
+            patch.setattr(fungible, "topped_up", nothing)
             assert step(slow, random.Random(f"{seed} {number}")) == outcomes[-1]
         assert fast.state.data == slow.state.data
         assert fast.host.events == slow.host.events
@@ -168,6 +187,8 @@ def test_a_node_without_the_short_way_accepts_the_blocks(
         block = chain.block(chain.seal())
         with monkeypatch.context() as patch:
             patch.setattr(fungible, "credited", nothing)
+            patch.setattr(fungible, "topped_up", nothing)
+            patch.setattr(DirectTransfers, "apply", nothing)
             peer.import_block(*block)  # refuses another state root
     assert peer.best() == chain.client.best()
     assert len(chain.block(peer.best().hash)[1]) > 1

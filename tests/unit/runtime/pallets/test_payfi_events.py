@@ -11,7 +11,7 @@ from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.payfi import PayFi
 from runtime.pallets.payfi.types import Cause
-from support.payfi import ALICE, BOB, KIOSK, SHOP
+from support.payfi import ALICE, BOB, DAY, HOUR, KIOSK, SHOP
 from support.payfi_cards import LIMITS, RED, Tills
 from support.payfi_disputes import Court
 
@@ -24,6 +24,7 @@ class Street(Court, Tills):
     ("events", "names"),
     [
         (("Paid", "Refunded", "Disputed", "Contested", "Resolved"), {"payer", "merchant"}),
+        (("PanelSelected", "Judged", "ArbiterFined"), {"payment", "payer", "merchant"}),
         (("Charged", "Authorised", "Captured", "Voided"), {"owner", "merchant"}),
         (("CardRegistered", "CardSet", "CardDropped"), {"owner"}),
         (("Suspended",), {"merchant", "cause"}),
@@ -48,6 +49,17 @@ def test_the_parties_of_cards_are_the_owner_and_the_merchant() -> None:
     ]  # fmt: skip
     assert {event.owner for event in found} == {ALICE}, "also where a guardian acts"
     assert {event.merchant for event in found if hasattr(event, "merchant")} == {SHOP}
+
+
+def test_the_steps_of_a_dispute_name_payer_and_merchant() -> None:
+    street = Street()
+    id = street.contested()
+    street.judge(id, 5)
+    street.run_all(8 * DAY, HOUR)  # the others are absent, and fined
+    steps = (PayFi.PanelSelected, PayFi.Judged, PayFi.ArbiterFined, PayFi.Resolved)
+    found = [event for event in street.announced() if isinstance(event, steps)]
+    assert {type(event) for event in found} == {*steps}
+    assert {(event.payment, event.payer, event.merchant) for event in found} == {(id, ALICE, SHOP)}
 
 
 def test_a_suspension_names_its_cause_when_it_begins_and_when_it_ends() -> None:

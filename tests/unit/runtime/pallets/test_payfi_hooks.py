@@ -40,7 +40,7 @@ def test_the_worst_hooks_take_their_part_of_a_block_at_any_length_of_a_slot(slot
     room = int(payment_hooks(slot_ms).ref_time)
     limits = hook_limits(room)
     worst = (
-        weights.SHARED_KEYS
+        IDLE
         + weights.settle_due(limits.batches)
         + end_weight(limits.disputes)
         + weights.void_expired(limits.holds)
@@ -121,9 +121,9 @@ def test_hooks_are_charged_with_what_they_do(mall: Mall) -> None:
     assert mall.payfi.on_initialize(0) == IDLE
     bucket = mall.payment(mall.pay()).bucket
     mall.time.slot = int(bucket) * BUCKET
-    assert mall.payfi.on_initialize(0) == IDLE + weights.settle_due(1) - weights.settle_due(0)
+    assert mall.payfi.on_initialize(0) == IDLE + weights.settle_due(1)
     mall.time.slot += 16 * DAY
-    assert mall.payfi.on_initialize(0) == IDLE + PRUNE_COSTS.payment
+    assert mall.payfi.on_initialize(0) == IDLE + weights.prune(1, 0)
 
 
 # ---- the promise

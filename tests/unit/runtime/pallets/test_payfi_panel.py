@@ -1,4 +1,4 @@
-"""Panels of arbiters: how they are selected, and what their answers decide."""
+"""P11: panels of arbiters; how they are selected, and what their answers decide."""
 
 from __future__ import annotations
 

@@ -447,6 +447,7 @@ def test_a_fine_is_a_part_of_the_whole_bond_but_touches_no_reservation(
     assert chain.providers.engagements.fine(A, 5_000) == btt(5)
     assert chain.providers.engagements.fine(A, PPM) == btt(15)
     assert chain.providers.engagements.fine(A, PPM) == 0
+    assert chain.providers.ledgers[A].lost == btt(20)
     assert chain.bond_of(A).reserved == btt(980)
     assert chain.providers.engagements.fine(B, PPM) == 0
     chain.audit()

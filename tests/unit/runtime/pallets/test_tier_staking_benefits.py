@@ -367,7 +367,7 @@ def test_contributions_share_the_budget_of_their_quarter(world: World) -> None:
     assert staking.contributions.contribution_budget.value == budget
     for _ in range(3):
         staking.contributions.count_vote(ALICE)
-    staking.contributions.count_credential(ALICE)
+    staking.contributions.count_credential(ALICE, PLENTY)
     staking.contributions.count_referral(BOB, PLENTY)
     with refused(world, TierStaking.QuarterNotOver):
         staking.claim_contribution(signed(ALICE), u32(0))
@@ -403,6 +403,18 @@ def test_the_points_of_referrals_earn_no_more_than_their_bound(world: World) -> 
     before = world.free(ALICE)
     staking.claim_contribution(signed(ALICE), u32(0))
     assert world.free(ALICE) - before == shown == budget // 12 + 1_400
+
+
+def test_the_points_of_credentials_earn_no_more_than_their_bound(world: World) -> None:
+    """C21: an educator's own staker, alone in a quarter, gets back less than the fees."""
+    staking, contributions = world.staking, world.staking.contributions
+    warm(world, ALICE)
+    for _ in range(5):
+        contributions.count_credential(ALICE, u128(100))
+    world.clock.slot = QUARTER
+    before = world.free(ALICE)
+    staking.claim_contribution(signed(ALICE), u32(0))
+    assert world.free(ALICE) - before == 400
 
 
 def test_a_view_shows_the_points_and_what_can_be_claimed(world: World) -> None:

@@ -526,7 +526,7 @@ def test_not_more_is_set_aside_than_came_in_nor_paid_than_is_set_aside(bank: Ban
 # ---- gifts
 
 
-def test_anybody_may_feed_a_pool(bank: Bank) -> None:
+def test_any_account_may_feed_a_pool(bank: Bank) -> None:
     bank.tokenomics.top_up_pool(BY_ALICE, pool(HEALTH), btt(7))
 
     status = next(each for each in bank.tokenomics.ledger.statuses() if each.account == HEALTH)

@@ -253,7 +253,7 @@ def test_a_refused_approval_uses_up_no_limit(chain: FundsChain) -> None:
 # ---- promised payments
 
 
-def test_a_promised_payment_is_paid_out_by_anybody_to_whom_it_is_for(chain: FundsChain) -> None:
+def test_any_account_may_pay_a_promised_payment_out_to_its_beneficiary(chain: FundsChain) -> None:
     index = chain.promise(10)
     chain.treasury.payout(signed(ALICE), index)
 

@@ -266,7 +266,7 @@ def test_filters_hold_for_a_derivative_account_too(runtime: Office) -> None:
         runtime.utility.as_derivative(frugal, u16(7), pay(runtime, 300))
 
 
-def test_root_dispatches_in_the_name_of_anybody(runtime: Office) -> None:
+def test_root_dispatches_in_the_name_of_any_account(runtime: Office) -> None:
     as_alice = SystemOrigin(RawSigned(ALICE))
 
     runtime.utility.dispatch_as(ROOT, as_alice, pay(runtime, 500))

@@ -270,7 +270,7 @@ def test_vest_unlocks_what_has_come_free(bank: Bank) -> None:
     assert Vesting.VestingUpdated(BOB, 700 * BTT) in bank.announced()
 
 
-def test_anybody_may_unlock_for_another(bank: Bank) -> None:
+def test_any_account_may_unlock_for_another(bank: Bank) -> None:
     bank.give(BOB, over(10))
     bank.clock.slot = 10
 

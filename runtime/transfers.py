@@ -1,0 +1,296 @@
+"""Signed transfers of free balance, executed on encoded records.
+
+Most extrinsics of a full block are transfers between accounts that exist before and after them.
+`DirectTransfers` executes such a one in a single pass: the envelope is read in place, each of the
+four accounts is read once and written once, and the events are written as they are encoded. It
+makes all its checks before its first change. Whatever is not such a transfer, or would be refused,
+is left to the executive's general way, untouched; both ways give the same state, events and
+counters (tests/unit/runtime/test_direct_transfers.py compares them).
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from btt_chain.primitives.account import (
+    AccountId,
+    Ed25519Signature,
+    Id,
+    MultiSignature,
+    Sr25519Signature,
+)
+from btt_chain.primitives.extrinsic import SIGNED_V4, signing_payload
+from btt_chain.primitives.validity import Invalid, Unknown
+from btt_chain.scale import DecodeError, u32, u128
+from btt_chain.scale.compact import compact_decode
+from runtime.block_limits import BlockLimits
+from runtime.frame import DispatchInfo, Runtime
+from runtime.frame.runtime import AS_DECLARED
+from runtime.kept import Kept
+from runtime.pallets.balances import Balances, events
+from runtime.pallets.balances.packed import NOT_FROZEN, credited, topped_up
+from runtime.pallets.balances.types import is_pool
+from runtime.pallets.system import System
+from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.transactions import NO_ACCOUNT, SignatureCheck, TransactionDecoder, prefix_size
+
+ALLOW_DEATH, KEEP_ALIVE = 0, 3
+"""Indices of the calls. For accounts that stay they do the same."""
+
+EXTRA: Final = 99
+"""Position of the era: after the version, an account id and a signature of 64 bytes."""
+SHORTEST: Final = EXTRA + 4 + 3 + 32 + 1
+"""Bytes of a transfer without an era, of a value below 64, by a nonce below 64."""
+SCHEMES: Final = (Ed25519Signature, Sr25519Signature)
+
+NO_REFERENCES: Final = bytes(8)
+NO_TIP: Final = u128(0)
+NO_TIP_RAW: Final = bytes(16)
+MAX_NONCE: Final = u32.MAX
+
+
+class Request(NamedTuple):
+    """A transfer that was signed."""
+
+    who: AccountId
+    nonce: int
+    call: int
+    """Index of its call."""
+    dest: AccountId
+    value: int
+    signature: MultiSignature | None
+    """None if it was checked before."""
+    payload: bytes
+    """Bytes that the signature covers."""
+
+
+class Price(NamedTuple):
+    """A fee and its parts, in planck and as they are encoded in events."""
+
+    fee: int
+    earned: int
+    """The author's part."""
+    rest: int
+    """The part of the development fund."""
+    fee_raw: bytes
+    earned_raw: bytes
+    rest_raw: bytes
+
+
+class DirectTransfers:
+    """Executes usual transfers of a runtime with these pallets."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        fees: TransactionPayment,
+        balances: Balances,
+        limits: BlockLimits,
+        decoder: TransactionDecoder,
+        check_signature: SignatureCheck,
+    ) -> None:
+        self._runtime = runtime
+        self._host = runtime.host
+        self._system: System = balances.accounts
+        self._account = balances.accounts.account
+        self._fees = fees
+        self._limits = limits
+        self._implicits = decoder.implicits
+        self._check_signature = check_signature
+        self._least = int(balances.existential_deposit)
+        self._treasury = balances.treasury
+        self._infos: dict[int, DispatchInfo] = {}
+        for index in (ALLOW_DEATH, KEEP_ALIVE):
+            info = balances.CALLS[index].info
+            if isinstance(info, DispatchInfo):
+                self._infos[index] = info
+        self._index = balances.index
+        self._fees_index = fees.index
+        self._withdraw, self._transfer, self._deposit = (
+            bytes((balances.index, event.INDEX or 0))
+            for event in (events.Withdraw, events.Transfer, events.Deposit)
+        )
+        self._paid = bytes((fees.index, fees.TransactionFeePaid.INDEX or 0))
+        self._prices: dict[tuple[int, int, int], Price] = {}
+        self._multiplier: bytes | None = None
+        """Encoded multiplier of the fees in `_prices`."""
+
+    @staticmethod
+    def of(
+        runtime: Runtime,
+        limits: BlockLimits,
+        decoder: TransactionDecoder,
+        check_signature: SignatureCheck,
+    ) -> DirectTransfers | None:
+        """Return one for a runtime; None if its transfers or fees have other rules than these."""
+        pallets = {type(pallet): pallet for pallet in runtime.pallets.values()}
+        balances, fees = pallets.get(Balances), pallets.get(TransactionPayment)
+        if not isinstance(balances, Balances) or not isinstance(fees, TransactionPayment):
+            return None
+        if fees.currency is not balances or type(balances.accounts) is not System:
+            return None
+        return DirectTransfers(runtime, fees, balances, limits, decoder, check_signature)
+
+    # ---- public interface
+
+    def apply(self, raw: bytes, kept: Kept | None, family: object) -> bool:
+        """Return True if the extrinsic was applied; else nothing is changed.
+
+        `kept` and `family` are those of `TransactionDecoder.reuse`.
+        """
+        if self._host.dispatcher is not self._runtime:  # an observer wants to see the call
+            return False
+        request = self._read(raw) if kept is None else self._reused(kept, family)
+        if request is None or not self._execute(request, len(raw)):
+            return False
+        if kept is not None:
+            kept.call = None
+        return True
+
+    # ---- internals: what was signed
+
+    def _read(self, raw: bytes) -> Request | None:
+        """Return the transfer in an extrinsic; None if it holds anything else."""
+        if len(raw) < SHORTEST or raw[0] != SIGNED_V4 or raw[1] or raw[34] >= len(SCHEMES):
+            return None
+        try:
+            at = EXTRA + (2 if raw[EXTRA] else 1)
+            nonce, at = compact_decode(raw, at)
+            if raw[at]:  # a tip
+                return None
+            start = at + 2
+            if raw[start] != self._index or raw[start + 1] not in self._infos or raw[start + 2]:
+                return None
+            value, end = compact_decode(raw, start + 35)
+        except (DecodeError, IndexError):
+            return None
+        if end != len(raw):
+            return None
+        try:
+            implicit = self._implicits.of_encoded(raw[EXTRA:start])
+        except (DecodeError, Invalid, Unknown):
+            return None
+        return Request(
+            bytes.__new__(AccountId, raw[2:34]),
+            nonce,
+            raw[start + 1],
+            bytes.__new__(AccountId, raw[start + 3 : start + 35]),
+            value,
+            SCHEMES[raw[34]](raw[35:EXTRA]),
+            signing_payload(raw[start:], raw[EXTRA:start], implicit),
+        )
+
+    def _reused(self, kept: Kept, family: object) -> Request | None:
+        """Return the transfer that was kept; None for another call, or one to decode again."""
+        call, extra = kept.call, kept.extra
+        if call is None or kept.family is not family or extra.tip:
+            return None
+        if call.pallet != self._index or call.index not in self._infos:
+            return None
+        dest, value = call.args
+        if not isinstance(dest, Id) or not isinstance(value, int):
+            return None
+        try:
+            if self._implicits.of(extra) != kept.implicit:
+                return None
+        except (Invalid, Unknown):
+            return None
+        return Request(kept.who, int(extra.nonce), call.index, dest.account, int(value), None, b"")
+
+    # ---- internals: execution
+
+    def _execute(self, request: Request, size: int) -> bool:
+        who, nonce, index, dest, value, signature, payload = request
+        author = self._fees.authorship.author()
+        if author is None or not value or nonce >= MAX_NONCE or who == NO_ACCOUNT:
+            return False
+        host, info, length = self._host, self._infos[index], size + prefix_size(size)
+        state, key = host.state, self._account.key
+        price = self._price(index, info, length, self._fees.discount_of(who))
+        fund, pool = self._fund(price.rest)
+        if len({who, dest, author, fund}) < 4:  # one record would be two
+            return False
+        keys = key(who), key(dest), key(author)
+        payer, payee, earner = map(state.get, keys)
+        if payer is None or payee is None or earner is None or pool is None:
+            return False
+        least = self._least
+        left = int.from_bytes(payer[16:32], "little") - price.fee - value
+        if (
+            left < least
+            or payer[:4] != nonce.to_bytes(4, "little")
+            or payer[8:16] == NO_REFERENCES
+            or payer[48:64] != NOT_FROZEN
+        ):
+            return False
+        received = credited(payee, value, least)
+        earned = credited(earner, price.earned, least)
+        if received is None or earned is None or not price.earned:
+            return False
+        try:
+            used = self._limits.with_one_more(info, length)
+        except Invalid:
+            return False
+        if signature is not None and not self._check_signature(signature, payload, who):
+            return False
+        host.length, host.weights[info.dispatch_class] = used
+        paid = (nonce + 1).to_bytes(4, "little") + payer[4:16]
+        put = state.put
+        put(keys[0], paid + left.to_bytes(16, "little") + payer[32:])
+        put(keys[1], received)
+        put(keys[2], earned)
+        put(key(fund), pool)
+        self._report(request, price, author, fund)
+        return True
+
+    def _fund(self, amount: int) -> tuple[AccountId, bytes | None]:
+        """Return the account that gets the fund's part, and its record with `amount` added.
+
+        None in place of the record if the general way is needed.
+        """
+        fund, raw = self._fees.development_fund, self._account.raw
+        record, least = raw(fund), self._least
+        if record is None and amount < least:  # too little to create it
+            fund = self._treasury
+            record = raw(fund)
+        if record is None:
+            return fund, None
+        paid = credited(record, amount, least)
+        if paid is None and (fund == self._treasury or is_pool(fund)):
+            paid = topped_up(record, amount, least)
+        return fund, paid
+
+    def _report(self, request: Request, price: Price, author: AccountId, fund: AccountId) -> None:
+        """Emit the events of the fee, the transfer, the shares of the fee and the outcome."""
+        host, system = self._host, self._system
+        system.begin_extrinsic()
+        phase, balances, deposit = host.phase, self._index, self._deposit
+        who, value = request.who, request.value.to_bytes(16, "little")
+        host.events += (
+            (phase, balances, self._withdraw + who + price.fee_raw),
+            (phase, balances, self._transfer + who + request.dest + value),
+            (phase, balances, deposit + author + price.earned_raw),
+            (phase, balances, deposit + fund + price.rest_raw),
+            (phase, self._fees_index, self._paid + who + price.fee_raw + NO_TIP_RAW),
+            (phase, system.index, system.success(self._infos[request.call], AS_DECLARED)),
+        )
+
+    def _price(self, index: int, info: DispatchInfo, length: int, discount: int) -> Price:
+        """Return the fee of a transfer, computed once for its length."""
+        fees, multiplier = self._fees, self._fees.next_fee_multiplier.raw()
+        if multiplier != self._multiplier:
+            self._prices.clear()
+            self._multiplier = multiplier
+        price = self._prices.get((index, length, discount))
+        if price is None:
+            fee = int(fees.fee(info, length, NO_TIP, discount=discount))
+            price = self._prices[index, length, discount] = priced(fee)
+        return price
+
+
+def priced(fee: int) -> Price:
+    """Return a fee with its parts: half is the author's, the rest goes to the fund."""
+    earned = fee // 2
+    parts = fee, earned, fee - earned
+    fee_raw, earned_raw, rest_raw = (part.to_bytes(16, "little") for part in parts)
+    return Price(*parts, fee_raw, earned_raw, rest_raw)

@@ -1,0 +1,201 @@
+"""Transfers in one pass against transfers in the general way: the same in every respect."""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from typing import TypedDict
+
+import pytest
+
+from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.primitives import validity
+from btt_chain.primitives.account import AccountId, Address32, Id, MultiAddress
+from btt_chain.primitives.era import Era, Mortal
+from btt_chain.primitives.extrinsic import unwrap
+from btt_chain.primitives.header import Header
+from btt_chain.primitives.validity import Invalid
+from btt_chain.scale import u64, u128
+from btt_chain.txpool import PoolError
+from runtime import BttRuntime
+from runtime.constants import BTT, MILLI_BTT
+from runtime.frame import Call, InvalidBlock
+from runtime.frame.traits import Reasons
+from runtime.kept import Kept
+from runtime.pallets.tier_staking.types import Window
+from runtime.transfers import DirectTransfers
+from support.chain import ALICE, BOB, CHARLIE, START, DevChain, account, address
+
+PAYERS = [
+    KeyPair.from_uri(f"//payer//{number}", list(Scheme)[number % 2]) for number in range(8)
+] + [KeyPair.from_uri("//ecdsa", Scheme.ECDSA)]
+LOCKED, STAKED, POOR = PAYERS[0], PAYERS[1], PAYERS[2]
+NEW = KeyPair.from_uri("//New")
+EVER = Window(u64(u64.MAX), u64(0), u64(0))
+
+
+def prepare(runtime: BttRuntime) -> None:
+    """Lock money of one account, and give another a discount on fees."""
+    runtime.balances.set_lock(b"vesting ", account(LOCKED), u128(START // 2), Reasons.Misc)
+    runtime.tier_staking.positions.discounts[account(STAKED)] = EVER
+
+
+def new_chain() -> DevChain:
+    rich = {pair.account_id: START for pair in PAYERS}
+    return DevChain(extra=rich | {POOR.account_id: int(MILLI_BTT) * 3}, prepare=prepare)
+
+
+class Ways:
+    """Counts the transfers that were made in one pass, and can forbid that way."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.taken = 0
+        self.is_allowed = True
+        whole = DirectTransfers.apply
+
+        def apply(path: DirectTransfers, raw: bytes, kept: Kept | None, family: object) -> bool:
+            done = self.is_allowed and whole(path, raw, kept, family)
+            self.taken += done
+            return done
+
+        patch.setattr(DirectTransfers, "apply", apply)
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> Ways:
+    return Ways(monkeypatch)
+
+
+class How(TypedDict):
+    """Random options of a signature."""
+
+    nonce: int
+    tip: int
+    era: Era | None
+    birth: bytes | None
+
+
+def some_call(chain: DevChain, rng: random.Random) -> Call:
+    """Return a transfer, mostly a usual one."""
+    fund = Id(chain.runtime.fees.development_fund)
+    usual = [address(pair) for pair in PAYERS] * 4
+    places: list[MultiAddress] = [*usual, address(NEW), address(ALICE), fund]
+    dest = rng.choice([*places, Address32(bytes(32))])
+    value = rng.choice((int(BTT),) * 6 + (0, 1, int(MILLI_BTT), START - int(BTT), START, 1 << 127))
+    name = rng.choice(("transfer_keep_alive", "transfer_allow_death"))
+    call = chain.call("Balances", name, dest=dest, value=value)
+    kind = rng.random()
+    if kind < 0.05:
+        return chain.call("Utility", "batch", calls=[call, call])
+    return chain.call("System", "remark", remark=b"between") if kind < 0.1 else call
+
+
+def submit_some(chain: DevChain, rng: random.Random) -> None:
+    best = chain.client.best()
+    for pair in PAYERS:
+        first = int(chain.account(pair).nonce)
+        for nonce in range(first, first + rng.randint(1, 3)):
+            era = Mortal.at(best.number, 64) if rng.random() < 0.5 else None
+            birth = None if era is None else chain.client.block_hash(era.birth(best.number))
+            tip = rng.choice((0, 0, 0, 0, 0, 7, int(MILLI_BTT)))
+            how = How(nonce=nonce, tip=tip, era=era, birth=birth)
+            with suppress(PoolError):
+                chain.send(pair, some_call(chain, rng), **how)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_blocks_made_in_one_way_are_valid_in_the_other(seed: int, ways: Ways) -> None:
+    rng, chain = random.Random(seed), new_chain()
+    peer, taken = chain.another(), [0, 0]
+    for number in range(12):
+        ways.is_allowed = number % 2 == 0
+        before = ways.taken
+        submit_some(chain, rng)
+        block = chain.block(chain.seal())
+        ways.is_allowed = not ways.is_allowed
+        peer.import_block(*block)  # the header has the roots of state and events
+        taken[number % 2] += ways.taken - before
+    assert peer.best() == chain.client.best()
+    assert min(taken) > 20  # of blocks that were made, and of those that were imported
+
+
+def usual(chain: DevChain, tip: int = 0, nonce: int = 0) -> bytes:
+    call = chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=BTT)
+    return chain.sign(BOB, call, tip=tip, nonce=nonce)
+
+
+def opened(chain: DevChain) -> tuple[Header, list[bytes]]:
+    """Return a block with one usual transfer, after one that brought the fund its first money."""
+    chain.pool.submit(usual(chain))
+    chain.seal()
+    chain.pool.submit(usual(chain, nonce=1))
+    return chain.block(chain.seal())
+
+
+def test_a_usual_transfer_is_made_in_one_pass(ways: Ways) -> None:
+    chain = DevChain()
+    opened(chain)
+    assert ways.taken == 1
+    chain.pool.submit(usual(chain, tip=1, nonce=2))
+    chain.seal()
+    assert ways.taken == 1
+
+
+def test_a_bad_signature_is_refused_in_the_way_of_all_others() -> None:
+    chain = DevChain()
+    header, body = opened(chain)
+    executive = chain.client.runtime_at(header.parent_hash).blocks
+    forged = bytearray(body[1])
+    forged[40] ^= 1
+    overlay = chain.client.overlay(header.parent_hash)
+    executive.initialize_block(overlay, header)
+    executive.apply_extrinsic(body[0])
+    before = overlay.changes(), list(executive.runtime.host.events)
+    with pytest.raises(Invalid) as refused:
+        executive.apply_extrinsic(bytes(forged))
+    assert refused.value.reason == validity.BadProof()
+    assert (overlay.changes(), executive.runtime.host.events) == before
+
+
+def test_the_same_transfer_twice_in_a_block_is_refused() -> None:
+    chain = DevChain()
+    header, body = opened(chain)
+    peer = chain.another()
+    peer.import_block(*chain.block(header.parent_hash))
+    with pytest.raises(InvalidBlock):
+        peer.import_block(header, [*body, body[1]])
+
+
+@pytest.mark.parametrize("cut", range(1, 60))
+def test_a_transfer_that_is_cut_short_is_malformed(cut: int) -> None:
+    chain = cut_chain()
+    raw = unwrap(usual(chain))[:-cut]
+    executive = chain.client.runtime_at(chain.client.best().hash).blocks
+    header, _ = chain.block(chain.client.best().hash)
+    executive.initialize_block(chain.client.overlay(header.parent_hash), header)
+    with pytest.raises(Invalid) as refused:
+        executive.apply_extrinsic(raw)
+    assert refused.value.reason in (validity.Call(), validity.BadProof())
+
+
+_CUT: list[DevChain] = []
+
+
+def cut_chain() -> DevChain:
+    """Return one chain with a block, for all lengths."""
+    if not _CUT:
+        chain = DevChain()
+        opened(chain)
+        _CUT.append(chain)
+    return _CUT[0]
+
+
+def test_the_account_of_zeros_pays_nothing() -> None:
+    chain = DevChain(extra={bytes(32): START})
+    header, _ = opened(chain)
+    raw = unwrap(usual(chain, nonce=2))
+    forged = raw[:2] + bytes(AccountId(bytes(32))) + raw[34:]
+    executive = chain.client.runtime_at(header.parent_hash).blocks
+    executive.initialize_block(chain.client.overlay(header.parent_hash), header)
+    with pytest.raises(Invalid):
+        executive.apply_extrinsic(forged)
