@@ -7,7 +7,9 @@ in a thread meanwhile.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 
 from p2p.address import other_than, parse_peer
 from p2p.errors import NetworkError
@@ -84,7 +86,7 @@ class DeferredNetwork:
 
     async def start(self) -> None:
         """Import the program; then listen and dial. Raises NetworkError if that fails."""
-        self._network = network = await asyncio.to_thread(self._open)
+        self._network = network = await _imported(self._open)
         for order in self._orders:
             order(network)
         self._orders.clear()
@@ -107,3 +109,32 @@ class DeferredNetwork:
         if self._network is None:
             raise NetworkError("the network has not started")
         return self._network
+
+
+async def _imported(make: Callable[[], Network]) -> Network:
+    """Return what `make` returns in a thread of its own.
+
+    A program that is stopped meanwhile does not wait for the thread, as it would for one of
+    `asyncio.to_thread`: it ends with the process.
+    """
+    loop = asyncio.get_running_loop()
+    made: asyncio.Future[Network] = loop.create_future()
+
+    def set_result(result: Network | BaseException) -> None:
+        if made.done():  # the start was cancelled
+            return
+        if isinstance(result, BaseException):
+            made.set_exception(result)
+        else:
+            made.set_result(result)
+
+    def work() -> None:
+        try:
+            result: Network | BaseException = make()
+        except BaseException as error:  # noqa: BLE001 - a thread has no caller: raised in `await`
+            result = error
+        with suppress(RuntimeError):  # the loop is closed
+            loop.call_soon_threadsafe(set_result, result)
+
+    threading.Thread(target=work, name="import of libp2p", daemon=True).start()
+    return await made

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from p2p.address import Address
 from p2p.peer_records import PeerRecord, PeerRecords
 from p2p.reputation import MINUTE_MS, SECOND_MS

@@ -8,8 +8,10 @@ loses only its own messages.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Generic, NamedTuple, TypeVar
+
+from btt_chain.lazyclass import dataclass
 
 V = TypeVar("V")
 

@@ -8,15 +8,16 @@ send above the limit are held back, because an honest peer has the same table.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.token_bucket import TokenBucket
 from p2p.network import (
     ANNOUNCE,
     BLOCKS,
+    COMPACT,
     GRANDPA,
     GRANDPA_PEER,
     JUSTIFICATIONS,
@@ -72,6 +73,7 @@ RATES: Final[Mapping[str, Rate]] = MappingProxyType(
         STATUS: Rate(2, 20),
         KAD: Rate(1, 10),
         BLOCKS: Rate(40, 100),
+        COMPACT: Rate(40, 100),
         JUSTIFICATIONS: Rate(20, 60),
         STATE: Rate(40, 100),
         WARP: Rate(2, 10),

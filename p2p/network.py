@@ -12,9 +12,10 @@ until that is over a peer counts as not connected.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final, NamedTuple, Protocol
+
+from btt_chain.lazyclass import dataclass
 
 PROTOCOL_VERSION: Final = 1
 """Version that both sides of a handshake must have in common, like the genesis hash."""
@@ -38,10 +39,11 @@ GRANDPA_PEER: Final = "grandpa-peer"
 STATUS: Final = "status"
 KAD: Final = "kad"
 BLOCKS: Final = "blocks"
+COMPACT: Final = "compact"
 JUSTIFICATIONS: Final = "justifications"
 STATE: Final = "state"
 WARP: Final = "warp"
-REQUESTS: Final = (BLOCKS, JUSTIFICATIONS, STATE, WARP)
+REQUESTS: Final = (BLOCKS, COMPACT, JUSTIFICATIONS, STATE, WARP)
 """Request protocols of the engine; the network asks and answers `STATUS` and `KAD` itself."""
 
 # --- bounds -----------------------------------------------------------------------
@@ -74,6 +76,7 @@ EXCHANGES: Final[Mapping[str, Exchange]] = MappingProxyType(
         STATUS: Exchange(KIB, KIB, 5_000),
         KAD: Exchange(KIB, 4 * KIB, 5_000),
         BLOCKS: Exchange(64 * KIB, 16 * MIB, 20_000),
+        COMPACT: Exchange(64 * KIB, 4 * MIB, 6_000),
         JUSTIFICATIONS: Exchange(64 * KIB, 4 * MIB, 20_000),
         STATE: Exchange(64 * KIB, 4 * MIB, 20_000),
         WARP: Exchange(64 * KIB, 8 * MIB, 30_000),
@@ -308,7 +311,7 @@ class SetStatus:
 Action = Publish | SendNote | Ask | Answer | Penalise | Charge | SetStatus
 
 
-TRAFFIC: Final = ("bytes in", "bytes out", "penalties", "bans", "lookups")
+TRAFFIC: Final = ("bytes in", "bytes out", "packets out", "penalties", "bans", "lookups")
 """Counters that every network has."""
 
 CUT_OFF: Final = "cut off "

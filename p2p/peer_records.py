@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from p2p.address import Address
 from p2p.reputation import Reputation
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from btt_chain.lazyclass import dataclass
 from p2p.dial_plan import BookConfig
 from p2p.limits import GateLimits
 from p2p.network import Status

@@ -51,8 +51,10 @@ from libp2p.crypto.x25519 import create_new_key_pair as create_new_x25519_key_pa
 from libp2p.custom_types import TProtocol
 from libp2p.exceptions import ParseError
 from libp2p.io.abc import Reader, ReadWriteCloser
+from libp2p.io.trio import TrioTCPStream
 from libp2p.network.auto_connector import AutoConnector
 from libp2p.network.config import ConnectionConfig, RetryConfig
+from libp2p.network.connection import swarm_connection
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.connection.swarm_connection import SwarmConn
 from libp2p.network.exceptions import SwarmException
@@ -63,6 +65,7 @@ from libp2p.protocol_muxer import multiselect_communicator
 from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
 from libp2p.security.noise.transport import Transport as NoiseTransport
 from libp2p.stream_muxer import muxer_multistream
+from libp2p.stream_muxer.yamux import yamux
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
 from libp2p.stream_muxer.yamux.yamux import Yamux
 from libp2p.tools.anyio_service.trio_manager import TrioManager
@@ -71,6 +74,7 @@ from libp2p.transport.upgrader import TransportUpgrader
 from libp2p.utils.varint import read_varint_prefixed_bytes_limited
 from multiaddr import Multiaddr
 
+from p2p.host.muxer import LightNetStream, LightStream, LightYamux, make_light
 from p2p.limits import MAX_STREAMS, READ_PAUSE, READS, Bucket, Gate
 
 log = logging.getLogger(__name__)
@@ -91,6 +95,8 @@ FIRST_UNREAD_BYTES: Final = 2 << 20
 it was admitted on its own side first, recent gossip. Each connection may hold this much."""
 half_open: Final = ContextVar("half_open", default=False)
 """True if the connection this task handles counts as half open; each has a task of its own."""
+READ_BYTES: Final = 64 << 10
+"""Maximum number of bytes that are read from a socket at once."""
 STRIKES: Final = 256
 """Number of streams over the limit in the life of a connection after which it is closed."""
 
@@ -119,6 +125,9 @@ def install() -> None:
     setattr(multiselect_communicator, "read_delim", read_line)  # noqa: B010
     # The class that is registered for the protocol is ignored: this name is used.
     setattr(muxer_multistream, "Yamux", ContainedYamux)  # noqa: B010
+    # Looked up by these names for each new stream.
+    setattr(yamux, "YamuxStream", LightStream)  # noqa: B010
+    setattr(swarm_connection, "NetStream", LightNetStream)  # noqa: B010
     setattr(TrioManager, "run_task", _guarded_task(TrioManager.run_task))  # noqa: B010
 
 
@@ -203,7 +212,7 @@ async def reset(stream: IMuxedStream | INetStream) -> None:
 # --- the swarm --------------------------------------------------------------------
 
 
-class ContainedYamux(Yamux):
+class ContainedYamux(LightYamux):
     """Yamux that disconnects a peer which ignores the receive windows (defect 18)."""
 
     most_unread = FIRST_UNREAD_BYTES
@@ -244,10 +253,15 @@ class IdleConnector(AutoConnector):
 
 
 class MeteredConnection(RawConnection):
-    """A socket whose bytes on the wire are counted."""
+    """A socket whose bytes on the wire are counted, and which is read in large pieces.
+
+    The library reads a message of Noise by two calls, its length first.
+    """
 
     traffic: Counter[str]
     reads: Bucket
+    ahead: bytearray
+    """Bytes that were read from the socket and not asked for yet."""
 
     @classmethod
     def over(cls, inner: IRawConnection, traffic: Counter[str]) -> IRawConnection:
@@ -257,21 +271,31 @@ class MeteredConnection(RawConnection):
         metered = cls(inner.stream, inner.is_initiator)
         metered.traffic = traffic
         metered.reads = Bucket(READS, _now_ms())
+        metered.ahead = bytearray()
+        if isinstance(inner.stream, TrioTCPStream):
+            make_light(inner.stream, "read_lock", "write_lock")
         return metered
 
     async def write(self, data: bytes) -> None:
         """Write, and count. Raises RawConnError."""
         await super().write(data)
         self.traffic["bytes out"] += len(data)
+        self.traffic["packets out"] += 1
 
     async def read(self, n: int | None = None) -> bytes:
         """Read, and count; wait first if reads were too frequent. Raises RawConnError."""
         while not self.reads.take(_now_ms()):
             contained["reads delayed"] += 1
             await trio.sleep(READ_PAUSE)
-        data = await super().read(n)
-        self.traffic["bytes in"] += len(data)
-        return data
+        if not self.ahead:
+            data = await super().read(READ_BYTES)
+            self.traffic["bytes in"] += len(data)
+            if n is None or len(data) <= n:
+                return data
+            self.ahead += data
+        piece = bytes(self.ahead if n is None else self.ahead[:n])
+        del self.ahead[: len(piece)]
+        return piece
 
 
 class ContainedSwarm(Swarm):

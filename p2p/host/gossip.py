@@ -13,15 +13,19 @@ The peer that delivers a message is responsible for it, so nothing is forwarded 
 delivered to the engine, and forwarded when the engine has checked it and publishes the same bytes
 again. Otherwise one node that sends malformed or invalid messages could make honest nodes ban each
 other. Nothing is read from a peer before its handshake is over.
+
+A large message is reported to the neighbours before it is checked (IDONTWANT, as in GossipSub 1.2):
+they do not send it again. Nodes that do not know these reports ignore them.
 """
 
 from __future__ import annotations
 
 import functools
+import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import libp2p.pubsub.gossipsub
 import libp2p.pubsub.pubsub
@@ -37,10 +41,11 @@ from libp2p.pubsub.rpc_queue import RpcQueue
 from libp2p.pubsub.utils import safe_bytes_from_hex
 
 from p2p.errors import WireError
-from p2p.host.containment import note, reset
+from p2p.host.containment import contained, note, reset
 from p2p.host.guard import thread_us
+from p2p.host.rpc_queue import FORWARD_SECONDS, GATHER_SECONDS, GatheringQueue, Outgoing
 from p2p.limits import GOSSIP_CONTROL, LARGE_BYTES, LARGE_TX, SUBSCRIBE
-from p2p.network import GOSSIP_BYTES, MIB, TX
+from p2p.network import ANNOUNCE, GOSSIP_BYTES, MIB, TX
 from p2p.reputation import FATAL
 from p2p.wire import ENVELOPE, gossip_id, pack, unpack
 
@@ -49,8 +54,6 @@ if TYPE_CHECKING:
 
 MAX_RPC: Final = 1 * MIB
 """Maximum size of one RPC in bytes, the library's own bound for what it sends."""
-QUEUE: Final = 512
-"""RPCs that wait for one slow peer (the library's 32 lose bursts, defect 10)."""
 READERS: Final = 2
 """Streams of one peer that are read: the old one may not have ended when the new one opens."""
 MESSAGES: Final = 512
@@ -61,6 +64,12 @@ HAVES: Final = 2_048
 """Maximum number of announced ids of one entry that are read."""
 WANTS: Final = 256
 """Maximum number of wanted messages of one RPC that are answered."""
+UNWANTED: Final = 512
+"""Maximum number of ids that a peer does not want within a second."""
+UNWANTED_BYTES: Final = 1_024
+"""Minimum size of a message that is reported; a small one costs no more than its report."""
+UNWANTED_SECONDS: Final = 0.075
+"""Minimum time between two reports: peers limit control messages (`p2p.limits`)."""
 WANTS_WAITING: Final = 16
 """Number of RPCs queued for a peer above which its IWANT messages are ignored."""
 ENTRY_US: Final = 40
@@ -175,7 +184,7 @@ class Recent:
 def install() -> None:
     """Set what the library has no parameter for. Once per process."""
     # Looked up by this name for each new peer (defect 10).
-    setattr(libp2p.pubsub.pubsub, "RpcQueue", functools.partial(RpcQueue, max_size=QUEUE))  # noqa: B010
+    setattr(libp2p.pubsub.pubsub, "RpcQueue", GatheringQueue)  # noqa: B010
     # Each message would carry a signed list of our addresses; the handshake reports them already.
     setattr(libp2p.pubsub.gossipsub, "env_to_send_in_RPC", _no_record)  # noqa: B010
 
@@ -192,19 +201,47 @@ class ContainedGossipSub(GossipSub):
         rpc.ClearField("senderRecord")
         super().send_rpc(peer_id, rpc, priority)
 
-    def _get_peers_to_send(
-        self,
-        topic_ids: Iterable[str],
-        msg_forwarder: ID,
-        origin: ID,
-        msg_id: bytes | None = None,
-    ) -> Iterable[ID]:
-        """Return the peers of the mesh that have not delivered the message to us."""
-        peers = super()._get_peers_to_send(topic_ids, msg_forwarder, origin, msg_id)
-        if msg_id is None or not isinstance(self.pubsub, ContainedPubsub):
-            return peers
-        senders = self.pubsub.recent.senders(msg_id)
-        return [peer for peer in peers if peer not in senders]
+    async def publish(self, msg_forwarder: ID, pubsub_msg: Message) -> None:
+        """Queue a message for the peers of the mesh that have neither delivered nor refused it.
+
+        It is encoded once for all. An announce of a block goes first, without waiting for others;
+        a message of another node waits longer than one of this node.
+        """
+        pubsub, message_id = self.pubsub, pubsub_msg.seqno
+        if not isinstance(pubsub, ContainedPubsub):
+            return
+        self.mcache.put(pubsub_msg)
+        wait = GATHER_SECONDS
+        if pubsub.is_urgent(pubsub_msg):
+            wait = 0
+        elif pubsub.recent.senders(message_id):
+            wait = random.uniform(*FORWARD_SECONDS)  # noqa: S311  (it protects no secret)
+        outgoing = Outgoing.of(rpc_pb2.RPC(publish=[pubsub_msg]))
+        for peer_id in self.mesh.get(pubsub_msg.topicIDs[0], ()):
+            queue = pubsub.peer_queues.get(peer_id)
+            is_needed = functools.partial(self._is_needed, peer_id, message_id)
+            if queue is None or not is_needed():
+                continue
+            if not cast("GatheringQueue", queue).put(outgoing._replace(is_needed=is_needed), wait):
+                contained["gossip not sent"] += 1
+
+    def _is_needed(self, peer_id: ID, message_id: bytes) -> bool:
+        """Return True if a peer has neither delivered nor refused a message."""
+        if message_id in self.dont_send_message_ids.get(peer_id, ()):
+            return False
+        pubsub = self.pubsub
+        if not isinstance(pubsub, ContainedPubsub):
+            return False
+        return peer_id not in pubsub.recent.senders(message_id)
+
+    def report_unwanted(self, topic: str, message_ids: Sequence[bytes]) -> None:
+        """Report to the mesh of a topic that these messages are here, but not to their senders."""
+        for peer_id in self.mesh.get(topic, ()):
+            ids = [one for one in message_ids if self._is_needed(peer_id, one)]
+            if ids:
+                unwanted = rpc_pb2.ControlIDontWant(messageIDs=ids)
+                control = rpc_pb2.ControlMessage(idontwant=[unwanted])
+                self.send_rpc(peer_id, rpc_pb2.RPC(control=control))
 
     async def send_recent_messages(self, peer_id: ID, topic: str) -> None:
         """Send recent messages to a new peer.
@@ -251,6 +288,7 @@ def new_router() -> ContainedGossipSub:
         heartbeat_interval=1,
         # Short: a peer that restarts is to be back in the mesh within seconds.
         prune_back_off=10,
+        max_idontwant_messages=UNWANTED,
         # Our limits are by peer and kind, and count in both directions (`p2p.limits`).
         spam_protection_enabled=False,
         adaptive_gossip_enabled=False,
@@ -287,6 +325,13 @@ class ContainedPubsub(Pubsub):
         self._topics = dict(topics)
         self._wire_names = {topic: name for name, topic in topics.items()}
         self._readers: dict[ID, int] = {}
+        self._unwanted: list[bytes] = []
+        """Ids of large messages that were received and not reported yet."""
+        self._reported_at = 0.0
+
+    def is_urgent(self, message: Message) -> bool:
+        """Return True if a message of ours announces a block."""
+        return self._topics.get(message.topicIDs[0]) == ANNOUNCE
 
     async def join(self) -> None:
         """Subscribe to all topics. Messages go to `Environment.received`."""
@@ -312,6 +357,17 @@ class ContainedPubsub(Pubsub):
         self.recent.add(message_id)
         message = rpc_pb2.Message(data=data, topicIDs=[self._wire_names[topic]], seqno=message_id)
         await self.router.publish(self.my_id, message)
+
+    async def handle_sending_messages(
+        self, peer_id: ID, stream: INetStream, queue: RpcQueue
+    ) -> None:
+        """Send what waits for a peer until its queue is closed, or the stream breaks."""
+        try:
+            while (data := await cast("GatheringQueue", queue).pop()) is not None:
+                await stream.write(data)
+        except Exception as error:  # noqa: BLE001  (libp2p ends a stream in a dozen ways)
+            note("gossip queue", error)
+            self._handle_dead_peer(peer_id)
 
     # --- receiving ------------------------------------------------------------------
 
@@ -404,7 +460,19 @@ class ContainedPubsub(Pubsub):
             return
         payload = unpack(message.data, GOSSIP_BYTES[topic])
         self.recent.add(message.seqno, peer)
+        if len(message.data) >= UNWANTED_BYTES:
+            self._report_unwanted(message)
         self._environment.received(peer, topic, payload)
+
+    def _report_unwanted(self, message: Message) -> None:
+        """Report a large message to the neighbours, with the next one if the last is recent."""
+        self._unwanted.append(message.seqno)
+        now = time.monotonic()
+        if now - self._reported_at < UNWANTED_SECONDS and len(self._unwanted) < UNWANTED:
+            return
+        unwanted, self._unwanted, self._reported_at = self._unwanted, [], now
+        if isinstance(self.router, ContainedGossipSub):
+            self.router.report_unwanted(message.topicIDs[0], unwanted)
 
 
 def _price(rpc: RPC, control: ControlMessage | None) -> int:
@@ -413,18 +481,22 @@ def _price(rpc: RPC, control: ControlMessage | None) -> int:
     if control is None:
         return price
     entries = len(control.ihave) + len(control.iwant) + len(control.graft) + len(control.prune)
+    entries += len(control.idontwant)
     ids = sum(len(have.messageIDs) for have in control.ihave)
     ids += sum(len(want.messageIDs) for want in control.iwant)
+    ids += sum(len(unwanted.messageIDs) for unwanted in control.idontwant)
     return price + ENTRY_US * entries + ID_US * ids
 
 
 def bounded_control(control: ControlMessage, topics: Mapping[str, str]) -> ControlMessage:
-    """Return the part of a peer's control message that 1.1 defines, for our topics, bounded.
+    """Return the part of a peer's control message that 1.1 defines, for our topics, bounded, and
+    the ids that it does not want.
 
     The library stores any topic it receives, and answers any number of ids. Raises WireError for
     messages that no honest node sends.
     """
     entries = len(control.ihave) + len(control.iwant) + len(control.graft) + len(control.prune)
+    entries += len(control.idontwant)
     if entries > CONTROL_ENTRIES:
         raise WireError(f"{entries} control entries")
     wanted = [message_id for want in control.iwant for message_id in want.messageIDs]
@@ -432,6 +504,8 @@ def bounded_control(control: ControlMessage, topics: Mapping[str, str]) -> Contr
     ids = [*wanted, *(message_id for have in haves for message_id in have.messageIDs)]
     if any(len(message_id) != ID_BYTES for message_id in ids):
         raise WireError("a message id that is none")
+    named = (one for entry in control.idontwant for one in entry.messageIDs)
+    unwanted = [one for one in named if len(one) == ID_BYTES]
     return rpc_pb2.ControlMessage(
         # Long lists may be honest after a busy time: they are cut, not penalized.
         ihave=[
@@ -439,6 +513,7 @@ def bounded_control(control: ControlMessage, topics: Mapping[str, str]) -> Contr
             for have in haves
         ],
         iwant=[rpc_pb2.ControlIWant(messageIDs=list(dict.fromkeys(wanted))[:WANTS])],
+        idontwant=[rpc_pb2.ControlIDontWant(messageIDs=unwanted[:UNWANTED])] if unwanted else [],
         graft=[graft for graft in control.graft if graft.topicID in topics],
         # Without the peers it names: discovery is separate, and verifies addresses before use.
         prune=[

@@ -12,9 +12,10 @@ Times are milliseconds of a monotonic clock.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.token_bucket import TokenBucket
 from p2p.limits import MAX_REQUESTS
 from p2p.network import EXCHANGES, Asked

@@ -11,10 +11,10 @@ of their own. `WarpProof` is byte for byte Substrate's `WarpSyncProof`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final, NamedTuple, TypeVar
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import Justification
 from btt_chain.primitives.header import Header

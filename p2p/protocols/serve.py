@@ -12,6 +12,17 @@ from typing import Final, NamedTuple, Protocol
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import compact_encode
 from p2p import network
+from p2p.protocols.compact import (
+    ANSWER_BYTES,
+    MAX_GIVEN,
+    CompactBlock,
+    CompactRequest,
+    Transactions,
+    decode_request,
+    describe,
+    encode_transactions,
+    key_of,
+)
 from p2p.protocols.messages import (
     BLOCKS_BYTES,
     BODY,
@@ -99,6 +110,8 @@ def answer(source: ChainSource, protocol: str, question: bytes) -> bytes | None:
     match protocol:
         case network.BLOCKS:
             return blocks(source, BlockRequest.decode(question)).encode()
+        case network.COMPACT:
+            return compact(source, decode_request(question))
         case network.JUSTIFICATIONS:
             return justification(source, JustificationRequest.decode(question)).encode()
         case network.STATE:
@@ -163,6 +176,29 @@ def _block(source: ChainSource, hash: bytes, fields: int) -> BlockData | None:
 def _size(block: BlockData) -> int:
     body = sum(len(extrinsic) + 4 for extrinsic in block.body or ())
     return SMALL + len(block.header or b"") + body + len(block.justification or b"")
+
+
+def compact(source: ChainSource, asked: CompactRequest) -> bytes | None:
+    """Return a block with short ids, without a header if it is not here, or some extrinsics.
+
+    None if there are no such extrinsics, or the answer is too large.
+    """
+    hash = bytes(asked.hash)
+    header, body = source.header(hash), source.body(hash)
+    if header is None or body is None:
+        absent = CompactBlock(b"", None, b"", []).encode()
+        return None if isinstance(asked, Transactions) else absent
+    if isinstance(asked, Transactions):
+        places = [int(place) for place in asked.places]
+        if any(place >= len(body) for place in places):
+            return None
+        raw = encode_transactions([body[place] for place in places])
+    else:
+        found = describe(header, source.justification(hash), body, key_of(hash, int(asked.salt)))
+        if len(found.given) > MAX_GIVEN:
+            return None
+        raw = found.encode()
+    return raw if len(raw) <= ANSWER_BYTES else None
 
 
 def justification(source: ChainSource, asked: JustificationRequest) -> JustificationAnswer:

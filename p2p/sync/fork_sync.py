@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError
-from p2p.network import BLOCKS
+from p2p.network import BLOCKS, LATE
 from p2p.protocols.messages import ALL, BlockAnswer, BlockData, BlockRequest, Direction
+from p2p.sync.compact import ABSENT, MISMATCH, CompactBlocks, Pool
 from p2p.sync.import_queue import ImportQueue
 from p2p.sync.requests import (
     FLOOD,
@@ -39,13 +41,15 @@ MAX_DEPTH: Final = 128
 MAX_HELD: Final = 512
 MAX_HELD_BYTES: Final = 32 << 20
 """Blocks and bytes held in total, from which on fetches without blocks wait."""
-MAX_ATTEMPTS: Final = 8
+MAX_ATTEMPTS: Final = 10
 HURRY_MS: Final = 1_500
 """Time limit of an answer while another peer could be asked; doubled each time.
 
 A peer that announces first and never delivers must not delay each block."""
 MAX_HURRIES: Final = 4
-RETRY_MS: Final = 250
+RETRY_MS: Final = 25
+"""Half of the first wait after which peers that had not got a block are asked again: they forward
+its announce when they begin to fetch it, so they have it a moment later."""
 EARLY_MS: Final = 500
 HOLD_EARLY_MS: Final = 2_000
 """Time for which early blocks are kept here; those that must wait longer are fetched again."""
@@ -77,6 +81,8 @@ class Fetch:
     pending_id: int | None = None
     attempts: int = 0
     hurries: int = 0
+    is_whole: bool = False
+    """True if its next block is requested with its whole body: a compact one was not complete."""
     not_before: int = 0
     importing: bool = False
 
@@ -89,15 +95,19 @@ class Fetch:
 class ForkSync:
     """The current fetches, by the hash of their top."""
 
-    def __init__(self, tracker: RequestTracker, import_queue: ImportQueue) -> None:
+    def __init__(self, tracker: RequestTracker, imports: ImportQueue, pool: Pool = dict) -> None:
+        """`pool` returns the transactions of which compact blocks are put together."""
         self._tracker = tracker
-        self._import_queue = import_queue
+        self._compact = CompactBlocks(tracker, pool, self)
+        self._import_queue = imports
         self.fetches: dict[bytes, Fetch] = {}
         self.deep: dict[str, None] = {}
         """Peers with a fork that is too deep for fork sync."""
         self._deferred: dict[bytes, tuple[int, Fetch]] = {}
         """Early blocks, with the time of the next fetch, by the hash of their top."""
         self._held = self._held_bytes = 0
+        self.retry_at: int | None = None
+        """Time of the next retry; None if none waits for its time."""
 
     @property
     def held(self) -> int:
@@ -117,18 +127,16 @@ class ForkSync:
 
         `is_claim`: the peer claims to have the block; too many that it lacks are penalized.
         """
-        tracker = self._tracker
+        tracker, known = self._tracker, self.fetches.get(block.hash)
         chain = tracker.chain
-        known = self.fetches.get(block.hash)
         if known is not None:
-            if peer is not None and len(known.says) < MAX_OF_ONE:
+            if peer is not None and peer not in known.says and len(known.says) < MAX_OF_ONE:
                 known.says[peer] = None
+                known.not_before = now  # those that referred to it before need not have it yet
             return True
         if block.number <= chain.finalized().number or chain.number(block.hash) is not None:
             return False
-        if self._import_queue.is_bad(block.hash):
-            return False
-        if now < self._deferred.get(block.hash, (0,))[0]:
+        if self._import_queue.is_bad(block.hash) or now < self._deferred.get(block.hash, (0,))[0]:
             return False
         if parent is not None and self._import_queue.is_bad(parent):
             self._import_queue.note_bad(block.hash)
@@ -154,8 +162,7 @@ class ForkSync:
     def _make_room(self, peer: str | None) -> bool:
         """End a fetch without blocks of the peer with the most. Return True if there is room."""
         counts = Counter(fetch.starter for fetch in self.fetches.values())
-        most = max(counts.values())
-        if counts[peer] >= most:
+        if counts[peer] >= (most := max(counts.values())):
             return False
         for fetch in self.fetches.values():
             if counts[fetch.starter] == most and not fetch.blocks and not fetch.importing:
@@ -165,6 +172,7 @@ class ForkSync:
 
     def step(self, now: int) -> None:
         """Request what is missing, deliver complete fetches."""
+        self.retry_at = None
         if not self.fetches and not self._deferred:
             return
         for fetch in [fetch for due, fetch in self._deferred.values() if due <= now]:
@@ -179,6 +187,8 @@ class ForkSync:
             if fetch.top.hash not in self.fetches:
                 continue  # it ended with another one
             self._advance(fetch, now)
+        waits = (fetch.not_before for fetch in self.fetches.values() if fetch.not_before > now)
+        self.retry_at = min(waits, default=None)
 
     def _hurry(self, fetch: Fetch, id: int, now: int) -> None:
         """Ask another peer, if there is one, once an answer takes too long."""
@@ -221,7 +231,7 @@ class ForkSync:
                 self._end(fetch)
                 return
             if len(fetch.blocks) >= MAX_DEPTH:
-                if not self._is_head(fetch):
+                if not is_head(self._tracker, fetch):
                     # On no peer's chain, but votes refer to it: first import its lowest blocks, as
                     # far as there is room, then start from the top again.
                     self._drop(fetch)
@@ -235,20 +245,26 @@ class ForkSync:
         if peer is None:
             self._no_free_peer(fetch, now)
             return
+        fetch.tried[peer.name] = None
         count = max(1, min(fetch.count, MAX_DEPTH - len(fetch.blocks)))
+        if count == 1 and fetch.rooted and not fetch.is_whole and self._compact.may_ask(peer):
+            fetch.pending_id = self._compact.ask(fetch.next.hash, peer, now)
+            return
         request = BlockRequest(fetch.next.hash, Direction.DESCENDING, count, ALL)
         fetch.pending_id = tracker.ask(self, peer, BLOCKS, request.encode(), now).id
-        fetch.tried[peer.name] = None
-
-    def _is_head(self, fetch: Fetch) -> bool:
-        """Return True if the top is the head of a peer that referred to it, for range sync."""
-        peers = (self._tracker.peers.get(name) for name in fetch.says)
-        return any(peer is not None and peer.best.hash == fetch.top.hash for peer in peers)
 
     def _free(self, fetch: Fetch, now: int) -> Peer | None:
-        return self._tracker.free(
-            now, fetch.top.number, fetch.tried, fetch.says, down_to=fetch.next.number
-        )
+        """Return a free peer that was not tried; one that denied the block comes last.
+
+        An announce is forwarded before its block is here, and gossip delivers it once: the peer
+        that referred to a block need not have it, and others that have its parent may.
+        """
+        tracker, number, lowest = self._tracker, fetch.top.number, fetch.next.number
+        failed = {**fetch.tried, **fetch.denied}
+        peer = tracker.free(now, number, failed, fetch.says, down_to=lowest)
+        if peer is None and fetch.rooted and fetch.denied:
+            peer = tracker.free(now, number - 1, failed, down_to=lowest - 1)
+        return peer or tracker.free(now, number, fetch.tried, fetch.says, down_to=lowest)
 
     def _join(self, fetch: Fetch) -> None:
         """Drop the lowest blocks that have become known in the meantime."""
@@ -306,16 +322,9 @@ class ForkSync:
             if isinstance(block, str):
                 self._tracker.blame(pending.peer, LIE, block, now)
                 break
-            if int(block.header.number) != fetch.next.number:
-                if fetch.blocks:
-                    self._tracker.blame(pending.peer, LIE, "heights do not follow", now)
-                    self._import_queue.note_bad(fetch.top.hash)
-                self._end(fetch)  # the claimed height is not the block's
+            if not self._append(fetch, block, pending.peer, now):
                 return
-            fetch.blocks.append(block)
-            self._count(fetch, block, 1)
             taken += 1
-            fetch.next = BlockId(fetch.next.number - 1, bytes(block.header.parent_hash))
             if self._tracker.chain.number(fetch.next.hash) is not None:
                 break
         self._tracker.note_delivery(pending, taken, now)
@@ -325,6 +334,43 @@ class ForkSync:
             fetch.tried.clear()
             fetch.attempts = 0
             fetch.count = min(2 * max(fetch.count, 1), MAX_DISTANCE)
+
+    def _append(self, fetch: Fetch, block: Block, peer: str, now: int) -> bool:
+        """Append the next block of a fetch. Return True if its height is right; else it ends."""
+        if int(block.header.number) != fetch.next.number:
+            if fetch.blocks:
+                self._tracker.blame(peer, LIE, "heights do not follow", now)
+                self._import_queue.note_bad(fetch.top.hash)
+            self._end(fetch)  # the claimed height is not the block's
+            return False
+        fetch.blocks.append(block)
+        self._count(fetch, block, 1)
+        fetch.next = BlockId(fetch.next.number - 1, bytes(block.header.parent_hash))
+        return True
+
+    def compact_block(self, pending: PendingRequest, block: Block | None, now: int) -> None:
+        """Process the end of a request for a compact block."""
+        fetch = self._of(pending)
+        if fetch is None:
+            return
+        fetch.pending_id = None
+        if pending.why == ABSENT:
+            fetch.denied[pending.peer] = None
+            return
+        fetch.is_whole = True
+        if block is None:
+            if pending.why not in (LATE, MISMATCH):
+                fetch.tried.pop(pending.peer, None)  # it may have the whole block
+            return
+        if self._append(fetch, block, pending.peer, now):
+            self._tracker.note_delivery(pending, 1, now)
+            fetch.tried.clear()
+            fetch.attempts = 0
+
+    def follow_up(self, id: int, next_id: int) -> None:
+        """Note that another request follows one for a compact block."""
+        for fetch in (one for one in self.fetches.values() if one.pending_id == id):
+            fetch.pending_id = next_id
 
     def failed(self, pending: PendingRequest, now: int) -> None:
         """Note a failure: another peer is asked next time."""
@@ -388,12 +434,19 @@ class ForkSync:
         self.fetches.pop(fetch.top.hash, None)
         if fetch.pending_id is not None:
             self._tracker.close(fetch.pending_id)
+            self._compact.drop(fetch.pending_id)
 
     def _count(self, fetch: Fetch, block: Block, sign: int) -> None:
         size = sum(map(len, block.body)) + 512
         fetch.bytes += sign * size
         self._held_bytes += sign * size
         self._held += sign
+
+
+def is_head(tracker: RequestTracker, fetch: Fetch) -> bool:
+    """Return True if the top is the head of a peer that referred to it, for range sync."""
+    peers = (tracker.peers.get(name) for name in fetch.says)
+    return any(peer is not None and peer.best.hash == fetch.top.hash for peer in peers)
 
 
 def read_header(data: BlockData, want: bytes | None) -> Header | str:

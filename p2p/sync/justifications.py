@@ -5,9 +5,10 @@ Each is requested from one peer after another until one is accepted or no longer
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from p2p.network import JUSTIFICATIONS
 from p2p.protocols.messages import JustificationAnswer, JustificationRequest
 from p2p.sync.requests import INVALID, PendingRequest, RequestTracker

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import DecodeError
 from p2p.network import (
     ANNOUNCE,
@@ -31,6 +31,7 @@ from p2p.network import (
     StatusReceived,
 )
 from p2p.protocols.messages import Announce
+from p2p.sync.compact import Pool
 from p2p.sync.fork_sync import MAX_DISTANCE, ForkSync
 from p2p.sync.history import History
 from p2p.sync.import_queue import ImportQueue
@@ -78,15 +79,16 @@ class Sync:
         seed: int,
         now: int,
         warp: WarpPlan | None = None,
+        pool: Pool = dict,
     ) -> None:
         """`body_root` returns the extrinsics root of a body, `new_id` an id for a request or batch.
 
         With `warp` the state of a recent final block is fetched first; without it, or after that,
-        blocks are imported one by one.
+        blocks are imported one by one. `pool` returns the transactions of the pool, by hash.
         """
         self._tracker = RequestTracker(chain, new_id, random.Random(seed), body_root)  # noqa: S311 - no secret
         self._import_queue = ImportQueue(self._tracker)
-        self._fork_sync = ForkSync(self._tracker, self._import_queue)
+        self._fork_sync = ForkSync(self._tracker, self._import_queue, pool)
         self._range_sync = RangeSync(self._tracker, self._import_queue)
         self._justifications = Justifications(self._tracker)
         self._history = History(self._tracker)
@@ -172,6 +174,11 @@ class Sync:
             or self._import_queue.waiting
             or self._tracker.chain.gap() is not None
         )
+
+    @property
+    def retry_at(self) -> int | None:
+        """Time at which a block is requested again that no peer had; None if none is."""
+        return self._fork_sync.retry_at
 
     def need_justification(self, target: BlockId, now: int) -> list[Action]:
         """Fetch the proof that a block is final, from any peer, until one is accepted."""
@@ -262,11 +269,14 @@ class Sync:
     def _claims(self, now: int) -> None:
         """Fetch the unknown heads that peers claim."""
         chain = self._tracker.chain
-        best, final = chain.best().number, chain.finalized().number
+        head_here, final = chain.best(), chain.finalized().number
+        best = head_here.number
         if not self._range_sync.active:
             self._range_sync.choose(self._fork_sync.deep, now)
         for peer in list(self._tracker.peers.values()):
             head = peer.best
+            if head.hash == head_here.hash:
+                continue
             if head.number <= final or head.number > best + MAX_DISTANCE or peer.rests_until > now:
                 continue
             if self._range_sync.is_real and head.number > best:

@@ -108,9 +108,9 @@ class RangeSync:
         found = [
             peer
             for peer in self._tracker.peers.values()
-            if self._tracker.is_free(peer, now)
+            if (peer.best.number > best + MAX_DISTANCE or peer.name in deep)
+            and self._tracker.is_free(peer, now)
             and self._tracker.joins(peer)
-            and (peer.best.number > best + MAX_DISTANCE or peer.name in deep)
             and not self._import_queue.is_bad(peer.best.hash)
         ]
         if not found:

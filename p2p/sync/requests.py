@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from statistics import median
 from typing import Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import DecodeError
 from p2p.network import EXCHANGES, LATE, OWN_FAILURES, Ask, Penalise
 from p2p.sync.types import Action, BlockId, ChainView
@@ -62,6 +63,8 @@ class Peer:
     broke_at: int = 0
     """Time of the last of them, or of the last forgiveness."""
     rests_until: int = 0
+    is_compact: bool = True
+    """False once it turned out that it does not know compact blocks."""
     pace: float = 0.0
     """Recent milliseconds per block; 0: unknown."""
 
@@ -93,6 +96,10 @@ class PendingRequest:
     deadline: int
     excused: bool = False
     """True if it failed through no fault of its peer."""
+    is_optional: bool = False
+    """True if a peer need not know the protocol: only its silence is a fault."""
+    why: str = ""
+    """Reason for which it failed."""
 
 
 @dataclass
@@ -144,8 +151,11 @@ class RequestTracker:
         pending = self.close(id)
         if pending is None:
             return
+        pending.why = why
         peer = self.peers.get(pending.peer)
-        if peer is not None:
+        if pending.is_optional and why != LATE:
+            pending.excused = True
+        elif peer is not None:
             self._note_fault(peer, pending, why, now)
         pending.task.failed(pending, now)
 

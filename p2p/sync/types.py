@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import AuthorityId, Justification
 from btt_chain.primitives.header import Header
 from p2p.network import Ask, Penalise

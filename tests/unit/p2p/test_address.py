@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
 from btt_chain.primitives.ss58 import to_base58
@@ -56,13 +53,3 @@ def test_any_port_may_be_listened_on() -> None:
     assert parse_listen("/ip4/0.0.0.0/tcp/0") == ("ip4", "0.0.0.0", 0)
     with pytest.raises(ValueError, match="form"):
         parse_listen(f"/ip4/0.0.0.0/tcp/0/p2p/{PEER}")
-
-
-def test_nothing_but_the_host_imports_libp2p() -> None:
-    modules = ("network", "wire", "peers", "limits", "settings", "mailbox", "peer_file")
-    program = (
-        "import sys\n"
-        + "".join(f"import p2p.{name}\n" for name in modules)
-        + "assert not {'libp2p', 'trio', 'multiaddr'} & set(sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", program], check=True)

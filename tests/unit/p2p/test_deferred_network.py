@@ -122,3 +122,23 @@ async def test_stop_may_come_first() -> None:
     await network.stop()
     await asyncio.sleep(0)
     assert network.peers() == ()
+
+
+def test_a_program_that_is_stopped_during_the_import_does_not_wait_for_it() -> None:
+    began, imported = threading.Event(), threading.Event()
+
+    def slow() -> Network:
+        began.set()
+        imported.wait()
+        raise NetworkError("too late")
+
+    async def stopped_early() -> None:
+        starting = asyncio.create_task(DeferredNetwork(slow, RESERVED).start())
+        await asyncio.to_thread(began.wait)
+        starting.cancel()
+
+    # Ends a version that waits for the import, which fails then.
+    threading.Timer(5.0, imported.set).start()
+    asyncio.run(stopped_early())
+    assert not imported.is_set()
+    imported.set()
