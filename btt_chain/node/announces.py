@@ -15,6 +15,7 @@ bytes: at or below the last final block it is of no use to any node.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import Final, NamedTuple, TypeVar
 
 from btt_chain.chain.client import Client, UnknownBlock
@@ -72,6 +73,7 @@ class Announces:
         self._client = client
         self._importer = importer
         self._slot_ms = slot_ms
+        self.decode: Callable[[bytes], Announce] = Announce.decode
         self._held: list[_Held] = []
         self._forwarded: OrderedDict[bytes, None] = OrderedDict()
         self._waiting: OrderedDict[bytes, bytes] = OrderedDict()
@@ -84,7 +86,7 @@ class Announces:
         """
         if peek_announce(event.data).number <= self._client.finalized().number:
             return None
-        announce = Announce.decode(event.data)
+        announce = self.decode(event.data)
         return Received(event.peer, event.data, announce, bytes(announce.header.hash()))
 
     def hold(self, received: Received, now_ms: int) -> bool:

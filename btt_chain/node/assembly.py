@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 
 from btt_chain.chain.client import Client
@@ -16,6 +16,7 @@ from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.consensus.finality.signatures import Signatures, Verify
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.lazyclass import dataclass
 from btt_chain.node.engine import Engine
 from btt_chain.node.expenses import Meter, processor_time_us
 from btt_chain.node.parts import Parts, Settings, Watcher
@@ -134,6 +135,7 @@ def assemble(
         seed=plan.seed,
         now=now,
         warp=warp_plan(client, gadget.authorities.current, wanted=plan.warp),
+        pool=pool.pool.members,
     )
     parts = Parts(
         client=client,

@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Final
+from typing import Final, TypeVar
 
 from btt_chain import __version__
 from btt_chain.chain import client as chain
 from btt_chain.chain.client import Client
 from btt_chain.chain.limited import TimeLimit, limited_overlay
 from btt_chain.chain.notify import BlockRef, ChainEvent
+from btt_chain.chain.reading import ReadingGivenUp
 from btt_chain.chain.runtimes import LoadedRuntime, UnsupportedRuntime
+from btt_chain.chain.trace import CannotTrace, TraceJob
 from btt_chain.consensus.finality.client_chain import ClientChain
 from btt_chain.consensus.finality.proofs import FinalityProof, prove_finality
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.keystore import KeyManager
+from btt_chain.lazyclass import dataclass
+from btt_chain.node.dev.control import DevControl
+from btt_chain.node.dev.errors import RemoteAway
 from btt_chain.node.driver import unix_ms
 from btt_chain.node.engine import Engine
 from btt_chain.node.pool import PoolService
-from btt_chain.node.sealing import ManualSealer, SealRefused
+from btt_chain.node.sealing import ManualSealer, SealRefused, changes_of
 from btt_chain.node.signing import Signer
 from btt_chain.node.upgrades import upgrade_state
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.header import Header
 from btt_chain.rpc import backend as asked
+from btt_chain.rpc.babe import Authorship
 from btt_chain.rpc.backend import Health, PeerInfo, SyncState, UpgradeState
 from btt_chain.rpc.finality import Rounds
+from btt_chain.rpc.log_filters import Filters
+from btt_chain.rpc.offchain import LocalStorage
+from btt_chain.rpc.trace import Show, TraceError
 from btt_chain.scale import DecodeError
 from btt_chain.scale.shape import load_attribute_docs
 from btt_chain.txpool import PoolError, StatusEvent
@@ -37,8 +47,11 @@ from runtime.apis.base import ApiError
 from runtime.apis.core import is_unsafe, max_arguments
 from runtime.frame import InvalidBlock, RuntimeVersion
 from runtime.transactions import Malformed
+from storage.fork import ForkProvesNothing, NotRead
 from storage.kv import StorageError
 from storage.state import StateReader, StateUnavailable
+
+Result = TypeVar("Result")
 
 RUNTIME_CALL_SECONDS: Final = 0.25
 """Maximum processor time of a runtime call or a dry run by RPC."""
@@ -105,6 +118,10 @@ class Kept:
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         match error:
+            case NotRead():
+                pass  # the dispatcher reads it, and repeats the call
+            case RemoteAway() | ReadingGivenUp() | ForkProvesNothing():
+                raise asked.RuntimeCallError(str(error)) from error
             case StateUnavailable():
                 raise asked.StatePruned(self._hash) from error
             case chain.UnknownBlock():
@@ -283,10 +300,10 @@ class PoolView:
         try:
             with Kept(best):
                 loaded, overlay = self._client.runtime_at(best), self._client.overlay(best)
+                loaded.queries.runtime.enter(overlay)
+                nonce = loaded.queries.system.account[AccountId(account)].nonce
         except UnsupportedRuntime as error:
             raise asked.RuntimeCallError(str(error)) from error
-        loaded.queries.runtime.enter(overlay)
-        nonce = loaded.queries.system.account[AccountId(account)].nonce
         return self._service.pool.next_nonce(account, int(nonce))
 
 
@@ -385,6 +402,8 @@ class SealerView:
                 return self._sealer.seal(parent=parent, empty=create_empty, finalize=finalize).hash
         except (SealRefused, InvalidBlock, UnsupportedRuntime) as error:
             raise asked.SealError(str(error)) from error
+        except NotRead:
+            raise
         except StorageError as error:
             self._give_up(error)
             raise asked.SealError(str(error)) from error
@@ -401,10 +420,55 @@ class SealerView:
                 self._sealer.finalize(hash)
         except SealRefused as error:
             raise asked.SealError(str(error)) from error
+        except NotRead:
+            raise
         except StorageError as error:
             self._give_up(error)
             raise asked.SealError(str(error)) from error
         return True
+
+
+MAX_TRACES: Final = 4
+"""Maximum number of traces that run or wait: one runs at a time."""
+
+
+class TracerView:
+    """Stored blocks, executed again in a thread beside the event loop, for the RPC."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._thread: ThreadPoolExecutor | None = None
+        self._count = 0
+
+    async def trace(self, hash: bytes, show: Show[Result]) -> Result:
+        """Return what `show` makes of a block's trace, in the thread.
+
+        Raises TraceError, UnknownBlock, StatePruned.
+        """
+        if self._count == MAX_TRACES:
+            raise TraceError(f"{MAX_TRACES} traces are being made: try again after them")
+        changes = changes_of(self._client.store.aux_get, hash)
+        try:
+            with Kept(hash):
+                job = TraceJob(self._client, hash, changes)
+        except (CannotTrace, UnsupportedRuntime) as error:
+            raise TraceError(str(error)) from error
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="trace")
+
+        def work() -> Result:
+            trace = job.run()
+            return show(job.parent, trace.spans, trace.records)
+
+        self._count += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        except CannotTrace as error:
+            raise TraceError(str(error)) from error
+        finally:
+            self._count -= 1
+            job.stop()  # where the caller has gone
+            job.close()
 
 
 class FinalityView:
@@ -439,3 +503,8 @@ class NodeBackend:
     finality: FinalityView | None = None
     keys: KeyManager | None = None
     signing: Signer | None = None
+    dev: DevControl | None = None
+    tracer: TracerView | None = None
+    authorship: Authorship | None = None
+    local_storage: LocalStorage | None = None
+    log_filters: Filters | None = None

@@ -8,9 +8,9 @@ disagree with it, and a single peer is not enough.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from p2p.network import ClockReceived
 
 FEWEST: Final = 2

@@ -126,6 +126,7 @@ class Driver:
             self._handle(event)
         self._gossip(GossipQueue.ANNOUNCES, ANNOUNCES_MS)
         self._gossip(GossipQueue.TRANSACTIONS, TRANSACTIONS_MS)
+        engine.parts.pool.backpressure.record_waiting(queues.size_of(GossipQueue.TRANSACTIONS))
         pause = self._answer_one()
         await self._loop.after_long_work()
         if engine.busy or len(queues) or pause == 0:

@@ -130,7 +130,7 @@ class Engine:
             meter,
             lambda: self._runtime.is_near(self._slot_now()),
         )
-        self._announces = Announces(parts.client, parts.importer, settings.slot_ms)
+        self.announces: Final = Announces(parts.client, parts.importer, settings.slot_ms)
         parts.pool.on_arrival(lambda hashes: self._gossip.arrived(hashes, self._clock.steady))
         parts.pool.in_turns = True
 
@@ -186,7 +186,7 @@ class Engine:
                 self._finality.apply(gadget.connected(peer, now), now)
             case Disconnected(peer):
                 self._peers.pop(peer, None)
-                self._intake.disconnected(peer)
+                self._intake.disconnected(peer, steady)
                 self._sync.handle(event)
                 self._finality.apply(gadget.disconnected(peer, now), now)
             case _:
@@ -195,16 +195,16 @@ class Engine:
     def _note_cost(self, peer: str, kind: str, begun: int, before: int) -> None:
         """Charge a message; its cost was useless if its sender was penalized for it."""
         spent = max(0, self._meter() - begun)
-        blamed = any(
-            isinstance(action, Penalise) and action.peer == peer for action in self._out[before:]
-        )
+        blamed = False
+        for action in self._out[before:]:
+            blamed |= isinstance(action, Penalise) and action.peer == peer
         self._expenses.note(peer, kind, spent, spent if blamed else 0, self._clock.steady)
 
     def tick(self, now: int) -> list[network.Action]:
         """Do what is due."""
         self._advance(now)
         self._turn_slot()
-        for received in self._announces.take_due(now):
+        for received in self.announces.take_due(now):
             self._judge_announce(received)
         self._finality.tick(now)
         self._sync.tick()
@@ -248,7 +248,7 @@ class Engine:
     @property
     def busy(self) -> bool:
         """True if blocks wait for import, or transactions for validation or a recheck."""
-        return self.has_blocks or self._intake.busy or self.parts.pool.has_rechecks
+        return bool(self.queue) or self._intake.busy or self.parts.pool.has_rechecks
 
     @property
     def has_blocks(self) -> bool:
@@ -322,13 +322,13 @@ class Engine:
         """Decode an announce, once, and judge it unless its slot has not come."""
         begun, before, is_useless = self._meter(), len(self._out), False
         try:
-            received = self._announces.read(event)
+            received = self.announces.read(event)
         except DecodeError as error:
             is_useless = True
             self._sync.follow(self.parts.sync.malformed(event.peer, str(error), self._clock.steady))
         else:
             is_useless = received is None
-            if received is not None and not self._announces.hold(received, self._clock.now):
+            if received is not None and not self.announces.hold(received, self._clock.now):
                 self._judge_announce(received)
         if not is_useless:
             self._note_cost(event.peer, network.ANNOUNCE, begun, before)
@@ -342,7 +342,7 @@ class Engine:
         self._sync.follow(self.parts.sync.announced(peer, announce, hash, self._clock.steady))
         if self.parts.sync.major:
             return  # its parent is not known yet
-        verdict = self._announces.judge(received, self._clock.now)
+        verdict = self.announces.judge(received, self._clock.now)
         if verdict.fault is not None:
             self._out.append(Penalise(peer, BAD_ANNOUNCE, f"a bad announce: {verdict.fault}"))
         if verdict.pass_on:
@@ -384,7 +384,10 @@ class Engine:
         self._gossip.note_included(body)
         self._runtime.imported(header, self._slot_now())
         best = self.parts.client.best().hash == ref.hash
-        waited = self._announces.imported(ref.hash)
+        if best:
+            pool = self.parts.pool
+            pool.backpressure.record_block(len(body), pool.pool.status().ready)
+        waited = self.announces.imported(ref.hash)
         if waited is not None:
             self._out.append(Publish(network.ANNOUNCE, waited))
         now = self._clock.now
@@ -416,6 +419,8 @@ class Engine:
             block = self._heads.unproven()
             if block is not None:
                 self._sync.follow(self.parts.sync.need_justification(block, self._clock.steady))
-        self._out += self._expenses.take(self._clock.steady)
+        charges = self._expenses.take(self._clock.steady)
+        if charges:
+            self._out += charges
         out, self._out = self._out, []
         return out

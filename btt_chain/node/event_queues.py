@@ -71,6 +71,10 @@ class EventQueues:
         """Bytes of gossip and notes that wait."""
         return sum(queue.size for queue in self._gossip.values())
 
+    def size_of(self, queue: GossipQueue) -> int:
+        """Return the bytes that wait in a queue."""
+        return self._gossip[queue].size
+
     @property
     def lost(self) -> int:
         """Messages that were dropped for lack of room."""

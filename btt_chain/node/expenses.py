@@ -39,7 +39,7 @@ class Expenses:
         if not self._amounts:
             self._since = now_ms
         amount = self._amounts.setdefault((peer, kind), [0, 0])
-        amount[0] += max(spent, useless)
+        amount[0] += max(useless, spent)
         amount[1] += useless
         self._is_large |= amount[0] >= REPORT_US
 

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from btt_chain.consensus.babe.verify import slot_of
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import GRANDPA, Consensus
 from p2p.sync.types import Block, BlocksImported, ImportBlocks, Refusal
 

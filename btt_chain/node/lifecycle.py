@@ -8,7 +8,7 @@ import secrets
 import signal
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from btt_chain import __version__
@@ -18,19 +18,20 @@ from btt_chain.consensus.author import Pace
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import BABE, GRANDPA, KeyManager, Keystore, Password
+from btt_chain.lazyclass import dataclass
 from btt_chain.node.assembly import Plan, assemble
 from btt_chain.node.backend import Identity
-from btt_chain.node.config import NodeConfig, Paths
+from btt_chain.node.config import NodeConfig
 from btt_chain.node.descriptors import callers_within, raise_limit
 from btt_chain.node.driver import unix_ms
 from btt_chain.node.engine import Engine
 from btt_chain.node.identity import network_key, peer_id, pick_name
 from btt_chain.node.networking import open_network
 from btt_chain.node.observer import NodeWatcher
+from btt_chain.node.paths import Paths
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Interval, Sealing, pace_of, parse_sealing
-from btt_chain.node.service import Service, ServiceConfig
-from btt_chain.node.verifier_service import ClientChain, Settings, Verifying
+from btt_chain.node.service import DEVELOPMENT, Service, ServiceConfig
 from btt_chain.telemetry.metrics import Metrics
 from genesis.build import Genesis, build
 from genesis.catalogue import load, presets
@@ -44,6 +45,7 @@ from storage.retention import WINDOW
 from storage.state import StateUnavailable
 
 if TYPE_CHECKING:
+    from btt_chain.node.verifier_service import Verifying
     from p2p.network import Network
 
 log = logging.getLogger(__name__)
@@ -292,7 +294,8 @@ def engine_of(
 
     It makes no blocks unless the node is a validator. Raises BadRecord, UnsupportedRuntime.
     """
-    client, finality = chain.client, chain.spec.finality
+    client, params = chain.client, params_of(chain)
+    finality = chain.spec.finality(int(params.slot_ms))
     watcher = NodeWatcher(client, metrics)
     engine = assemble(
         client,
@@ -301,7 +304,7 @@ def engine_of(
             gossip_ms=finality.gossip_ms,
             behind=finality.behind,
             seed=secrets.randbits(64),
-            params=params_of(chain),
+            params=params,
             vault=None if config.validator is None else key_manager,
             force_authoring=config.validator is not None and config.validator.force_authoring,
             warp=config.sync == "warp",
@@ -357,6 +360,8 @@ def verifying_of(
     """Return the checker of useful work with a validator's keys; None for other nodes."""
     if engine is None or config.validator is None or not config.validator.verify_work:
         return None
+    from btt_chain.node.verifier_service import ClientChain, Settings, Verifying
+
     private = None if config.network is None else config.network.allow_private
     settings = Settings(
         folder=chain.paths.work,
@@ -370,6 +375,15 @@ def verifying_of(
         settings,
         is_ready=lambda: not engine.parts.sync.major,
     )
+
+
+def check_mock_signatures(config: NodeConfig, chain: OpenChain, *, by_hand: bool) -> None:
+    """Raise ValueError if mock signatures are to be accepted on a chain that may not accept any."""
+    if config.mock_signatures and not (by_hand and chain.spec.chain_type == DEVELOPMENT):
+        raise ValueError(
+            "--mock-signature-host goes with --dev and --sealing: no other chain accepts "
+            "signatures that are not valid"
+        )
 
 
 def limit_callers(config: NodeConfig) -> None:
@@ -401,6 +415,7 @@ async def run_node(config: NodeConfig) -> None:
             sealing, by_hand = None, True
         else:
             sealing, by_hand = sealing_of(config, chain.client), is_by_hand(chain.client)
+        check_mock_signatures(config, chain, by_hand=by_hand)
         key_manager = key_manager_of(chain, config)
         key = node_key(chain, config)
         makes_blocks = sealing is not None or config.validator is not None
@@ -426,13 +441,13 @@ async def run_node(config: NodeConfig) -> None:
                 metrics_port=config.metrics_port,
                 metrics_external=config.metrics_external,
                 metrics_wanted=config.metrics_wanted,
+                mock_signatures=config.mock_signatures,
                 verifying=verifying_of(chain, config, pool, key_manager, engine, metrics),
             ),
         )
         stop = asyncio.Event()
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, stop.set)
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
         log_start(chain, identity, name)
         await service.run(stop)
         log.info("stopped")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from btt_chain.chain.client import Client
@@ -12,6 +11,7 @@ from btt_chain.consensus.babe.verify import Verified
 from btt_chain.consensus.babe.worker import Authored, SlotWorker
 from btt_chain.consensus.finality.gadget import Broken, Gadget
 from btt_chain.consensus.importer import Importer
+from btt_chain.lazyclass import dataclass
 from btt_chain.node.pool import PoolService
 from btt_chain.node.signing import Signer
 from btt_chain.primitives.grandpa import Stage, Target

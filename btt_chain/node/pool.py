@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.chain.client import Client, RootedOverlay
 from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
+from btt_chain.node.backpressure import Backpressure
 from btt_chain.node.rivals import claimed_tag, unchecked_priority
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.digest import H256, RuntimeEnvironmentUpdated
@@ -27,6 +28,7 @@ from btt_chain.txpool import (
     ImportedBlock,
     Included,
     Pool,
+    PoolFull,
     RecheckBudget,
     Status,
     StatusEvent,
@@ -40,6 +42,7 @@ from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA, SignedExtra
 from runtime.frame import RuntimeVersion
 from runtime.kept import Kept
+from storage.fork import NotRead
 from storage.state import StateUnavailable
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,16 @@ RECHECK_BYTES: Final = 128 << 10
 
 RECHECK_SECONDS: Final = 0.01
 """Time after which a turn stops rechecking."""
+
+RECHECKS_A_BLOCK: Final = 512
+"""Maximum number of transactions rechecked after one block, those of retracted blocks and after a
+change of the runtime not counted. A block checks what it takes, so the rest may wait for later
+blocks: in a full pool it would cost more than the block."""
+
+MAX_UNCHECKED: Final = 512
+"""Maximum bytes of a transaction that is refused without its signature, as a rival or for lack of
+room: the call of a longer one costs more to decode than a signature to verify.
+"""
 
 VIEW_READS: Final = 50_000
 """Maximum number of values cached by a view of the state before it is reopened."""
@@ -81,6 +94,9 @@ class PoolService:
         self.holds_gossip = False
         """True if the pool may hold transactions that were valid under another runtime only. Peers
         would penalize this node for them, so nothing is gossiped until all are validated again."""
+        self.backpressure = Backpressure(self.pool.limits.ready.count)
+        self._rechecked: tuple[bytes, int] = b"", 0
+        """The best block, and the number of rechecks since."""
         self._no_runtime_at: bytes | None = None
         """The best block on which no transaction can be validated: its runtime is not here."""
         self._clock = clock
@@ -92,14 +108,38 @@ class PoolService:
     # ---- submission
 
     def submit(self, wire: bytes, source: TransactionSource = TransactionSource.External) -> bytes:
-        """Add an extrinsic (with its length prefix); return its hash.
+        """Add an extrinsic (with its length prefix) that came to this node first; return its hash.
 
         Raises PoolError, with the runtime's refusal as its cause.
+        """
+        room = self.backpressure.room if self.in_turns else self.pool.limits.ready.count
+        if source is TransactionSource.External and self.lacks_room(wire, room):
+            raise PoolFull(self.pool.status())
+        return self.admit(wire, source)
+
+    def lacks_room(self, wire: bytes, room: int) -> bool:
+        """Return True if `room` transactions or more are ready, and this one pays no more than the
+        cheapest of them. It is not validated, and its signature is not checked.
+        """
+        pool = self.pool
+        if pool.status().ready < room or len(wire) > MAX_UNCHECKED:
+            return False
+        if blake2_256(wire) in pool:
+            return False  # the pool refuses it as a duplicate
+        offered = self._unchecked_priority(wire)
+        return offered is not None and offered <= pool.worst_priority
+
+    def admit(self, wire: bytes, source: TransactionSource) -> bytes:
+        """Add an extrinsic (with its length prefix) from anywhere; return its hash.
+
+        Raises as `submit` does.
         """
         best = self.client.best()
         try:
             at = BlockRef(best.number, best.hash)
             hash = self.pool.submit(wire, source, self._clock(), at, self._validate_new)
+        except NotRead:
+            raise  # the caller reads it, and submits the transaction again
         except (UnsupportedRuntime, StateUnavailable) as missing:
             # Not possible while a state is fetched from peers, or without its runtime.
             raise ValidityUnknown(CannotLookup()) from missing
@@ -119,12 +159,18 @@ class PoolService:
         holder = None if tag is None else self.pool.provider(tag)
         if holder is None:
             return False
+        offered = self._unchecked_priority(wire)
+        return offered is not None and not outbids(offered, holder.priority)
+
+    def _unchecked_priority(self, wire: bytes) -> int | None:
+        """Return the claimed priority of a transaction; None if it needs a validation."""
         try:
             executive = self._view_of(self.client.best().hash).executive
+        except NotRead:
+            raise
         except (UnsupportedRuntime, StateUnavailable):
-            return False
-        offered = unchecked_priority(executive, wire)
-        return offered is not None and not outbids(offered, holder.priority)
+            return None
+        return unchecked_priority(executive, wire)
 
     def watch(self, hash: bytes, listener: StatusListener) -> Callable[[], None]:
         """Call `listener` on each event of a transaction, until the returned function is called."""
@@ -139,9 +185,13 @@ class PoolService:
 
         return stop
 
-    def on_arrival(self, listener: ArrivalListener) -> None:
-        """Call `listener` with the hashes of transactions whenever some became ready."""
+    def on_arrival(self, listener: ArrivalListener) -> Callable[[], None]:
+        """Call `listener` with the hashes of transactions whenever some became ready.
+
+        Until the returned function is called.
+        """
         self._arrivals.append(listener)
+        return lambda: self._arrivals.remove(listener)
 
     def went_out(self, hashes: Iterable[bytes], peers: Sequence[str]) -> None:
         """Report to watchers that these transactions were gossiped to these peers."""
@@ -173,11 +223,13 @@ class PoolService:
 
     @property
     def has_rechecks(self) -> bool:
-        """True if transactions have not been validated yet on the best block's state."""
-        best = self.client.best()
-        if best.hash == self._no_runtime_at:
+        """True if transactions are to be validated on the best block's state."""
+        best = self.client.best().hash
+        if best == self._no_runtime_at:
             return False
-        return self.pool.must_recheck(BlockRef(best.number, best.hash))
+        at, count = self._rechecked
+        is_enough = at == best and count >= RECHECKS_A_BLOCK and not self.holds_gossip
+        return self.pool.must_recheck(best, is_enough=is_enough)
 
     def recheck_some(self, budget: RecheckBudget | None = None) -> bool:
         """Recheck some transactions that blocks may have made invalid; return True if more remain.
@@ -191,7 +243,9 @@ class PoolService:
     def _recheck(self, budget: RecheckBudget) -> None:
         best = self.client.best()
         try:
-            self.pool.revalidate(budget, self._clock(), BlockRef(best.number, best.hash))
+            count = self.pool.revalidate(budget, self._clock(), BlockRef(best.number, best.hash))
+            at, before = self._rechecked
+            self._rechecked = best.hash, count + (before if at == best.hash else 0)
         except (UnsupportedRuntime, StateUnavailable) as missing:
             # Not possible while a state is fetched from peers, or without its runtime.
             self._no_runtime_at = best.hash

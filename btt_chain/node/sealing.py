@@ -7,27 +7,61 @@ block; only their author differs.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.notify import BlockRef
+from btt_chain.chain.reading import when_read
 from btt_chain.chain.runtimes import UnsupportedUpgrade
-from btt_chain.consensus.author import Pace, Proposal, make_block, manual_claim, manual_slot
+from btt_chain.consensus.author import (
+    Edit,
+    Pace,
+    Proposal,
+    Ready,
+    make_block,
+    manual_claim,
+    manual_slot,
+)
+from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.node.pool import PoolService
+from btt_chain.scale import codec
 from runtime.frame import InvalidBlock
 from runtime.pallets.babe import Babe, Engine
 from runtime.pallets.timestamp import Timestamp
+from storage.state import StateUnavailable
+
+log = logging.getLogger(__name__)
 
 TIME_SHARE: Final = (2, 3)
 """Maximum share of a slot to put transactions into a block."""
 
 
+CHANGES_KEY: Final = b"dev_changes:"
+"""Prefix of auxiliary keys: block hash -> the values that a user set at the end of the block."""
+
+EDITED_KEY: Final = b"dev_edited"
+"""Auxiliary key that is set once a user has changed the state of this chain."""
+
+_CHANGES: Final = codec(list[tuple[bytes, bytes | None]])
+
+
+AWAY_SECONDS: Final = 5.0
+"""Time until a fork whose other node is away tries again to make a block."""
+
+
 class SealRefused(Exception):
     """No block was made or made final; the message gives the reason."""
+
+
+UNCOUNTABLE: Final = (ValueError, ArithmeticError, LookupError)
+"""Errors of a runtime on a state that it cannot have made."""
+MAX_TIME_MS: Final = 253_402_300_799_999
+"""Latest time of a block: the end of the year 9999, the last that dates can name."""
 
 
 class SealingFailed(Exception):
@@ -69,6 +103,61 @@ def parse_sealing(text: str) -> Sealing:
     raise ValueError(f"{text!r} is no way of sealing: instant, manual, or interval:MS (1 or more)")
 
 
+class Queue(Protocol):
+    """Transactions for a block, in order."""
+
+    def __iter__(self) -> Iterator[Ready]:
+        """Return them."""
+
+    def skip(self, hash: bytes) -> None:
+        """Leave out the transactions that depend on this one."""
+
+
+class Given:
+    """Transactions that a caller ordered into a block."""
+
+    def __init__(self, wires: Sequence[bytes]) -> None:
+        self._wires = wires
+
+    def __iter__(self) -> Iterator[Ready]:
+        """Yield them, in order."""
+        for wire in self._wires:
+            yield WireTransaction(blake2_256(wire), wire)
+
+    def skip(self, hash: bytes) -> None:
+        """Do nothing: each of them is tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class WireTransaction:
+    """A transaction with its length prefix, and its hash."""
+
+    hash: bytes
+    raw: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BlockOrder:
+    """The block to be made."""
+
+    parent: bytes | None = None
+    """None: the best block."""
+    is_empty_allowed: bool = True
+    finalize: bool = True
+    time_ms: int | None = None
+    """The block's time, in milliseconds since 1970; None: by the clock."""
+    only: Sequence[bytes] | None = None
+    """Its transactions, with length prefixes; None: those of the pool."""
+    edit: Edit | None = None
+    """Changes the state after the block."""
+
+
+def changes_of(aux_get: Callable[[bytes], bytes | None], hash: bytes) -> dict[bytes, bytes | None]:
+    """Return the values that a user set at the end of a block."""
+    raw = aux_get(CHANGES_KEY + hash)
+    return {} if raw is None else dict(_CHANGES.decode_all(raw))
+
+
 class ManualSealer:
     """Makes blocks on a manually sealed chain."""
 
@@ -77,6 +166,8 @@ class ManualSealer:
     ) -> None:
         self.client = client
         self.pool = pool
+        self.follows_slots = False
+        """True if each block takes the slot after its parent's, whatever the clock says."""
         self._clock = clock
 
     def seal(
@@ -88,20 +179,15 @@ class ManualSealer:
         runtime version that is not carried, or when no transaction was included and `empty` is not
         allowed; UnknownBlock for the parent; StorageError.
         """
-        client, pool = self.client, self.pool.pool
-        parent = client.best().hash if parent is None else parent
-        loaded = client.runtime_at(parent)
-        overlay = client.overlay(parent)
-        loaded.queries.runtime.enter(overlay)
-        babe = loaded.queries.runtime.pallet(Babe)
-        if babe.engine.value is not Engine.Manual:
-            raise SealRefused("this chain is not sealed by hand")
-        slot_ms = int(babe.expected_block_time)
-        now_ms = int(self._clock() * 1000)
-        earliest = int(loaded.queries.runtime.pallet(Timestamp).earliest())
-        slot, timestamp = manual_slot(int(babe.current_slot.value), now_ms, slot_ms, earliest)
+        return self.make(BlockOrder(parent, is_empty_allowed=empty, finalize=finalize))
+
+    def make(self, order: BlockOrder) -> BlockRef:
+        """Make and import a block as ordered; return it. Raises as `seal` does."""
+        client = self.client
+        parent = client.best().hash if order.parent is None else order.parent
+        slot, timestamp, slot_ms = self._time(parent, order.time_ms)
         begun, given = time.monotonic(), slot_ms / 1000 * TIME_SHARE[0] / TIME_SHARE[1]
-        ready = pool.ready()
+        ready: Queue = self.pool.pool.ready() if order.only is None else Given(order.only)
         try:
             proposal = make_block(
                 client,
@@ -111,15 +197,66 @@ class ManualSealer:
                 ready=ready,
                 skip=ready.skip,
                 pace=lambda: pace_of(time.monotonic() - begun, given),
+                edit=order.edit,
             )
         except UnsupportedUpgrade as lacking:
             raise SealRefused(str(lacking)) from lacking
-        if parent == client.best().hash:  # on another branch, refused ones may be valid on ours
+        if order.only is not None:
+            _check_complete(order.only, proposal)
+        elif parent == client.best().hash:  # on another branch, refused ones may be valid on ours
             self._give_up(proposal)
-        if not proposal.included and not empty:
+        if not proposal.included and not order.is_empty_allowed:
             raise SealRefused("no transaction is ready, and the block may not be empty")
         made = proposal.made
-        return client.import_block(made.header, made.body, made=made, finalize=finalize)
+        hash = bytes(made.header.hash())
+        if client.header(hash) is not None:
+            # The head was set back, and the same block was made again.
+            client.jump(hash)
+            return client.best()
+        return client.import_block(
+            made.header, made.body, made=made, finalize=order.finalize, aux=_noted(hash, proposal)
+        )
+
+    def next_time(self, parent: bytes) -> tuple[int, int]:
+        """Return slot and timestamp of a block made on `parent` now. Raises SealRefused."""
+        return self._time(parent, None)[:2]
+
+    def head_time(self) -> int:
+        """Return the time of the best block, in milliseconds since 1970; 0 at genesis."""
+        best = self.client.best().hash
+        queries, overlay = self.client.runtime_at(best).queries, self.client.overlay(best)
+        queries.runtime.enter(overlay)
+        return queries.runtime.pallet(Timestamp).moment()
+
+    def _time(self, parent: bytes, wanted_ms: int | None) -> tuple[int, int, int]:
+        """Return slot and timestamp of the block on `parent`, and the length of a slot in ms.
+
+        Raises SealRefused on a chain that is not sealed by hand, and for a time before it.
+        """
+        loaded = self.client.runtime_at(parent)
+        overlay = self.client.overlay(parent)
+        loaded.queries.runtime.enter(overlay)
+        babe = loaded.queries.runtime.pallet(Babe)
+        if babe.engine.value is not Engine.Manual:
+            raise SealRefused("this chain is not sealed by hand")
+        slot_ms, before = int(babe.expected_block_time), int(babe.current_slot.value)
+        earliest = int(loaded.queries.runtime.pallet(Timestamp).earliest())
+        now_ms = wanted_ms
+        if now_ms is None:
+            now_ms = 0 if self.follows_slots else int(self._clock() * 1000)
+        elif now_ms < max(earliest, (before + 1) * slot_ms):
+            first = max(earliest, (before + 1) * slot_ms)
+            raise SealRefused(
+                f"the next block's time is {first} ms since 1970 at the earliest, not {now_ms}: "
+                "time only moves forward"
+            )
+        slot, timestamp = manual_slot(before, now_ms, slot_ms, earliest)
+        if timestamp > MAX_TIME_MS:
+            raise SealRefused(
+                f"the next block's time would be {timestamp} ms since 1970, after the year 9999: "
+                "set the head back with dev_setHead or dev_revert"
+            )
+        return slot, timestamp, slot_ms
 
     def slot_ms(self) -> int:
         """Return the length of a slot in milliseconds. Raises UnsupportedRuntime."""
@@ -141,11 +278,78 @@ class ManualSealer:
             raise SealRefused(str(error)) from error
 
 
+def _noted(hash: bytes, proposal: Proposal) -> dict[bytes, bytes | None]:
+    """Return what is stored beside a block: the changes made to its state, for traces."""
+    changes = proposal.changes
+    if not changes:
+        return {}
+    return {CHANGES_KEY + hash: _CHANGES.encode(list(changes.items())), EDITED_KEY: b"\1"}
+
+
+def _check_complete(ordered: Sequence[bytes], proposal: Proposal) -> None:
+    """Raise SealRefused unless all ordered transactions are in the block."""
+    for hash, why in proposal.refused.items():
+        raise SealRefused(f"the transaction 0x{hash.hex()} cannot be in the block: {why}")
+    left = len(ordered) - proposal.included
+    if left:
+        raise SealRefused(f"{left} of {len(ordered)} transactions do not fit, or wait for a nonce")
+
+
 def pace_of(used: float, given: float) -> Pace:
     """Return the pace of a block that has used `used` of `given` seconds."""
     if used > given:
         return Pace.OVER
     return Pace.LATE if used > given / 2 else Pace.EARLY
+
+
+class ChosenSealing:
+    """The way of sealing, which may change while the node runs."""
+
+    def __init__(self, sealing: Sealing) -> None:
+        self.current = sealing
+        self.changed = asyncio.Event()
+
+    def choose(self, sealing: Sealing) -> None:
+        """Seal that way from now on."""
+        self.current = sealing
+        self.changed.set()
+
+
+async def run_chosen_sealing(sealer: ManualSealer, chosen: ChosenSealing) -> None:
+    """Seal as chosen until cancelled.
+
+    If no valid block can follow a state that the user changed, that is logged, and the way of
+    sealing becomes `OnDemand`. Raises as `run_sealing` does otherwise.
+    """
+    while True:
+        chosen.changed.clear()
+        jobs = [
+            asyncio.create_task(run_sealing(sealer, chosen.current)),
+            asyncio.create_task(chosen.changed.wait()),
+        ]
+        try:
+            done, _ = await asyncio.wait(jobs, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for job in jobs:
+                job.cancel()
+            await asyncio.wait(jobs)
+        for job in done:
+            problem = job.exception()
+            is_broken = isinstance(problem, (SealingFailed, *UNCOUNTABLE))
+            if is_broken and sealer.client.store.aux_get(EDITED_KEY):
+                # The state is one that the user made: the user can repair it, too.
+                log.error(
+                    "no block can follow this state: %r; none is made until the state or the head "
+                    "is set",
+                    problem,
+                )
+                chosen.current = OnDemand()
+            elif isinstance(problem, StateUnavailable):
+                # Of a fork: the node that it reads from may come back, and what was read is kept.
+                log.error("no block is made: %s", problem)
+                await asyncio.sleep(AWAY_SECONDS)
+            elif problem is not None:
+                raise problem
 
 
 async def run_sealing(sealer: ManualSealer, sealing: Sealing) -> None:
@@ -173,20 +377,27 @@ async def seal_by_clock(sealer: ManualSealer, ms: int) -> None:
         due = max(due + ms / 1000, loop.time())
         await asyncio.sleep(due - loop.time())
         with suppress(SealRefused):  # the upgrade watch reports it, once
-            sealer.seal()
+            await when_read(sealer.seal)
 
 
 async def seal_on_arrival(sealer: ManualSealer) -> None:
     """Seal a block whenever transactions are ready; if none fit, try again once a slot."""
     arrived = asyncio.Event()
-    sealer.pool.on_arrival(lambda _: arrived.set())
+    stop = sealer.pool.on_arrival(lambda _: arrived.set())
+    try:
+        await _seal_whenever(sealer, arrived)
+    finally:
+        stop()
+
+
+async def _seal_whenever(sealer: ManualSealer, arrived: asyncio.Event) -> None:
     if sealer.pool.pool.status().ready:
         arrived.set()
     while True:
         await arrived.wait()
         arrived.clear()
         try:
-            sealer.seal(empty=False)
+            await when_read(lambda: sealer.seal(empty=False))
         except SealRefused:
             if sealer.pool.pool.status().ready:
                 # They fitted into no block this time: the machine was slow, or they need another

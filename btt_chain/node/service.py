@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
-from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import field
+from typing import TYPE_CHECKING, Final
 
 from btt_chain.chain.client import Client
 from btt_chain.chain.gc import settle_memory
@@ -15,6 +15,8 @@ from btt_chain.chain.notify import ChainEvent, Finalized, NewBest
 from btt_chain.consensus.finality.environment import RoundReport
 from btt_chain.consensus.finality.gadget import Gadget
 from btt_chain.keystore import KeyManager
+from btt_chain.lazyclass import dataclass
+from btt_chain.node.authorship import authorship_of
 from btt_chain.node.backend import (
     ChainView,
     FinalityView,
@@ -23,25 +25,41 @@ from btt_chain.node.backend import (
     NodeView,
     PoolView,
     SealerView,
+    TracerView,
 )
+from btt_chain.node.dev.accounts import log_accounts
+from btt_chain.node.dev.control import DevControl
 from btt_chain.node.driver import Driver, unix_ms
 from btt_chain.node.engine import Engine
+from btt_chain.node.local_storage import LocalStorageView
 from btt_chain.node.pool import PoolService
-from btt_chain.node.prometheus import PrometheusServer
-from btt_chain.node.sealing import ManualSealer, OnDemand, Sealing, run_sealing
+from btt_chain.node.sealing import (
+    ChosenSealing,
+    ManualSealer,
+    OnDemand,
+    Sealing,
+    run_chosen_sealing,
+)
 from btt_chain.node.upgrades import UpgradeWatch
-from btt_chain.node.verifier_service import Verifying
 from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.rpc.api import RpcService
 from btt_chain.rpc.backend import UpgradeState
 from btt_chain.rpc.server import RpcConfig
+from btt_chain.telemetry.log_filters import LogFilters
 from btt_chain.telemetry.metrics import Metrics
 from btt_chain.telemetry.voter_participation import RoundSeen, VoterParticipation
 from p2p.network import COSTS, CUT_OFF, REFUSED_BY_NETWORK, TRAFFIC, USED, Network
 from storage.kv import StorageError
 from storage.state import StateUnavailable
 
+if TYPE_CHECKING:
+    from btt_chain.node.prometheus import PrometheusServer
+    from btt_chain.node.verifier_service import Verifying
+
 log = logging.getLogger(__name__)
+
+DEVELOPMENT: Final = "Development"
+"""Type of the chains with development controls."""
 
 LOOK_EVERY: Final = 1.0
 """Seconds between two checks of state that changes without an event: peers, the pool, sync."""
@@ -68,6 +86,10 @@ class ServiceConfig:
     metrics_external: bool = False
     metrics_wanted: bool = False
     """If set, a taken port of the metrics stops the node."""
+    mock_signatures: bool = False
+    """Accept mock signatures of all accounts, on a development chain that is sealed by hand."""
+    fork_status: Callable[[], Mapping[str, object]] | None = None
+    """Describes the reads of a fork from its other node; None for other chains."""
     verifying: Verifying | None = None
     """The checker of useful work; None for a node that does not check."""
 
@@ -93,6 +115,7 @@ class Service:
         self._config = config
         self._failures: asyncio.Queue[StorageError] = asyncio.Queue()
         engine, by_hand = config.engine, config.engine is None
+        self._sealing = ChosenSealing(config.sealing or OnDemand())
         backend = NodeBackend(
             chain=ChainView(self.client),
             pool=PoolView(self.pool),
@@ -103,6 +126,11 @@ class Service:
             finality=None if engine is None else FinalityView(engine),
             keys=config.keys,
             signing=None if engine is None else engine.parts.signer,
+            dev=self._dev_control(config),
+            tracer=TracerView(self.client),
+            authorship=authorship_of(engine, config.keys),
+            local_storage=LocalStorageView(client.store),
+            log_filters=LogFilters(),
         )
         self.rpc = RpcService(backend, config.rpc)
         self.metrics = config.metrics
@@ -113,11 +141,13 @@ class Service:
         if config.metrics is not None:
             config.metrics.chain.on_start(client.best().number, client.finalized().number)
             config.metrics.rpc.know_methods(self.rpc.server.dispatcher.methods)
-            self.rpc.server.dispatcher.on_call = config.metrics.rpc.on_call
+            self.rpc.server.dispatcher.calls.on_call = config.metrics.rpc.on_call
         if engine is not None:
             self.rpc.server.dispatcher.turns.is_busy = lambda: is_pressed(engine)
         self.prometheus: PrometheusServer | None = None
         if config.metrics is not None and config.metrics_port is not None:
+            from btt_chain.node.prometheus import PrometheusServer
+
             self.prometheus = PrometheusServer(
                 config.metrics, config.metrics_port, external=config.metrics_external
             )
@@ -132,10 +162,13 @@ class Service:
         SealingFailed when the node cannot go on; PortTaken for a port that is another program's.
         """
         await self._open_rpc()
+        settle_memory()  # and once more below: starting a network may take long
         try:
             await self._show_figures()
-            if self._config.network is not None:
-                await self._config.network.start()
+            if not await self._connect(stop):
+                return
+            if self._config.identity.chain_type == DEVELOPMENT and not self._is_read_only:
+                log_accounts(self.client, self._config.identity.properties, self.rpc.port)
             self.ready.set()
             settle_memory()
             await self._work(stop)
@@ -153,6 +186,21 @@ class Service:
             if error.errno != errno.EADDRINUSE:
                 raise
             raise PortTaken(self._config.rpc.port, "--rpc-port") from error
+
+    async def _connect(self, stop: asyncio.Event) -> bool:
+        """Start the network. Return True if it has started before `stop` is set."""
+        if self._config.network is None:
+            return True
+        starting = asyncio.create_task(self._config.network.start(), name="network")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait((starting,))
+            return False
+        starting.result()
+        return True
 
     async def _show_figures(self) -> None:
         """Open the port of the metrics; a default port that is taken does not stop the node."""
@@ -197,7 +245,25 @@ class Service:
             if self.metrics is None:
                 return Driver(engine, network).run()
             return Driver(engine, network, on_request=self.metrics.network.on_request).run()
-        return run_sealing(self.sealer, self._config.sealing or OnDemand())
+        return run_chosen_sealing(self.sealer, self._sealing)
+
+    @property
+    def _is_read_only(self) -> bool:
+        """True if the chain's runtime is not carried, so that only stored data are served."""
+        return self._config.engine is None and self._config.sealing is None
+
+    def _dev_control(self, config: ServiceConfig) -> DevControl | None:
+        """Return the controls of a development chain that is sealed by hand; else None."""
+        if config.sealing is None or config.identity.chain_type != DEVELOPMENT:
+            return None
+        return DevControl(
+            self.client,
+            self.sealer,
+            self._sealing,
+            give_up=self._failures.put_nowait,
+            mock_signatures=config.mock_signatures,
+            fork_status=config.fork_status,
+        )
 
     async def _failure(self) -> None:
         """Wait until an RPC call fails because the database cannot go on; raise its error."""

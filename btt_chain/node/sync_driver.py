@@ -85,8 +85,11 @@ class SyncDriver:
 
     def follow(self, actions: Iterable[Action]) -> None:
         """Carry out orders of sync."""
-        if not self._parts.sync.idle:
+        sync = self._parts.sync
+        if not sync.idle:
             self._due = min(self._due, self._clock.steady + SYNC_EVERY)
+        if sync.retry_at is not None:
+            self._due = min(self._due, sync.retry_at)
         for action in actions:
             match action:
                 case network.Ask() | Penalise():

@@ -1,7 +1,9 @@
 """Outgoing transactions: collected into batches, and gossiped again while they wait.
 
 Transactions of other nodes are gossiped again too: the network forwards nothing by itself, and a
-node passes on only what its pool has accepted. Incoming ones are handled by `tx_intake.py`.
+node passes on only what its pool has accepted. Incoming ones are handled by `tx_intake.py`. A large
+batch of which most is new here is forwarded with the same bytes, because the network does not send
+a message to peers that have it; the transactions of other batches are collected into new ones.
 
 A transaction is gossiped once it is ready, and not before those that it depends on: other nodes
 have no use for it without them, and charge a peer for many of them. So one that is too large for
@@ -15,10 +17,10 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.node.pool import PoolService
 from btt_chain.primitives.extrinsic import opaque
 from p2p import network
@@ -37,10 +39,23 @@ time; each later wait is twice as long."""
 MAX_RESEND_SLOTS: Final = 1_024
 RESEND_SLACK: Final = 2
 """Slots by which peers may be ahead of us in gossiping again."""
+MIN_FORWARDED: Final = 1_024
+"""Minimum bytes of a batch that is forwarded with the same bytes."""
+MAX_FORWARDS: Final = 4
+"""Maximum number of these within GATHER_MS; further ones are collected like small ones. Peers limit
+the number of messages (`p2p.limits`)."""
 REMEMBERED: Final = 20_000
 """Transactions remembered as received, as sent, and as included."""
 
 V = TypeVar("V")
+
+
+class _Forward(NamedTuple):
+    """A batch of a peer that is forwarded as it is."""
+
+    data: bytes
+    fresh: Sequence[bytes]
+    """Hashes of its transactions that were new here."""
 
 
 @dataclass(slots=True)
@@ -64,6 +79,11 @@ class TxGossip:
         """Hashes of transactions of other nodes, except those that the pool refused."""
         self.included: OrderedDict[bytes, None] = OrderedDict()
         """Hashes of transactions in the last blocks: peers may gossip them for a while yet."""
+        self.judged: bytes | None = None
+        """Hash of the transaction of a peer's batch that is handed to the pool now."""
+        self.is_fresh = False
+        """True if that one has become ready, and is to be gossiped with its batch."""
+        self._forwards: list[_Forward] = []
         self._fresh: list[bytes] = []
         self._later: list[bytes] = []
         """Transactions that are held back; checked again at `_later_from`."""
@@ -93,6 +113,9 @@ class TxGossip:
                 continue
             sent = _Sent((self.slot or 0) + RESEND_SLOTS, RESEND_SLOTS)
             remember(self._sent, hash, sent)
+            if hash == self.judged:
+                self.is_fresh = True
+                continue
             self._fresh.append(hash)
             if hash in self.received:
                 continue
@@ -100,6 +123,20 @@ class TxGossip:
                 self._own[hash] = sent
         if self._fresh:
             self._gather(now)
+
+    def finish_batch(self, data: bytes, count: int, fresh: Sequence[bytes], now: int) -> None:
+        """Queue the transactions of a peer's batch that have become ready.
+
+        `count` is the number of transactions of the batch that were accepted or known.
+        """
+        if not fresh:
+            return
+        is_worth = len(data) >= MIN_FORWARDED and 2 * len(fresh) >= count > 1
+        if is_worth and len(self._forwards) < MAX_FORWARDS:
+            self._forwards.append(_Forward(data, fresh))
+        else:
+            self._fresh += fresh
+        self._gather(now)
 
     def note_included(self, body: Iterable[bytes]) -> None:
         """Record the transactions of a block as included."""
@@ -111,7 +148,8 @@ class TxGossip:
 
         None while the pool holds gossip, or the chain is stalled at a runtime that is not carried.
         """
-        if self._pool.holds_gossip and (self._fresh or self._later) and not is_stalled:
+        has_any = bool(self._fresh or self._later or self._forwards)
+        if self._pool.holds_gossip and has_any and not is_stalled:
             self.due = None
             self._gather(now)
             return []
@@ -121,8 +159,10 @@ class TxGossip:
         if is_stalled:
             self._later.clear()
             self._held.clear()
+            self._forwards.clear()
             return []  # they are signed for a runtime that is not in force any more
         going: dict[bytes, bytes] = {}
+        whole = self._take_forwards(going, fresh)
         for hash in fresh:
             raw = self._sendable(hash, now)
             if raw is not None:
@@ -132,10 +172,33 @@ class TxGossip:
                 waits = self._large_from > now
                 self._later_from = self._large_from if waits else now + LARGE_EVERY_MS
             self.due = self._later_from
-        batches = TxBatch.split(list(going.values()))
+        # Apart from each other: of a batch with both, a peer may have the half that is not ours,
+        # and would not forward the rest with the same bytes.
+        others = [raw for hash, raw in going.items() if raw and hash not in self._own]
+        ours = [raw for hash, raw in going.items() if raw and hash in self._own]
+        batches = [*TxBatch.split(others), *TxBatch.split(ours)]
         if peers:
             self._pool.went_out(going, peers)
-        return [Publish(network.TX, batch.encode()) for batch in batches]
+        return [Publish(network.TX, data) for data in (*whole, *(one.encode() for one in batches))]
+
+    def _take_forwards(self, going: dict[bytes, bytes], fresh: list[bytes]) -> list[bytes]:
+        """Return the batches to forward, with their transactions in `going`, without bytes.
+
+        Where most transactions have left the pool meanwhile, or one depends on one that is held
+        back, those that are left are added to `fresh`.
+        """
+        forwards, self._forwards = self._forwards, []
+        whole: list[bytes] = []
+        pool = self._pool.pool
+        for forward in forwards:
+            ready = [tx for hash in forward.fresh if (tx := pool.get(hash)) and not tx.missing]
+            is_held = any(parent.hash in self._held for tx in ready for parent in tx.parents)
+            if 2 * len(ready) >= len(forward.fresh) and not is_held:
+                whole.append(forward.data)
+                going |= dict.fromkeys(forward.fresh, b"")
+            else:
+                fresh += forward.fresh
+        return whole
 
     def _sendable(self, hash: bytes, now: int) -> bytes | None:
         """Return the bytes of a transaction to send now; hold it back if it may be sent later."""

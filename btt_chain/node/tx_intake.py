@@ -34,7 +34,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import field
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
@@ -42,8 +42,9 @@ from typing import Final
 from btt_chain.chain.client import Client
 from btt_chain.chain.runtimes import UnsupportedRuntime
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.node.expenses import Expenses, Meter
-from btt_chain.node.pool import PoolService
+from btt_chain.node.pool import MAX_UNCHECKED, PoolService
 from btt_chain.node.tx_gossip import TxGossip, remember
 from btt_chain.primitives.extrinsic import BARE_V4, BARE_V5, SIGNED_V4
 from btt_chain.primitives.validity import (
@@ -93,10 +94,6 @@ TOLERATED_US counts as several: a transfer takes less, a long call far more.
 """
 TOLERATED_US: Final = 500
 """Processor time of one of them."""
-MAX_UNCHECKED: Final = 512
-"""Maximum bytes of a transaction that is refused as a rival without its signature: the call of a
-longer one costs more to decode than a signature to verify.
-"""
 UNPROVEN: Final = Rate(0.25, 16)
 """Forged or unpaid transactions of one peer, per second and at once, at a low charge: a node may be
 a block ahead of its peer. Above it each costs DEAR_US.
@@ -161,7 +158,13 @@ class _Batch:
     """A batch in progress."""
 
     peer: str
+    data: bytes
+    """The message that contained it."""
     waiting: deque[bytes]
+    count: int
+    """Number of its transactions, or 0 once one of them was not accepted."""
+    fresh: list[bytes] = field(default_factory=list)
+    """Hashes of those that are ready and new here."""
     excused: bool | None = None
     """True if its peer is not to blame for any fault; None until the first one."""
     impossible: int = 0
@@ -209,8 +212,11 @@ class TxIntake:
         """Add a peer."""
         self._peers[peer] = None
 
-    def disconnected(self, peer: str) -> None:
+    def disconnected(self, peer: str, now: int) -> None:
         """Drop a peer and its batches."""
+        for batch in self._batches:
+            if batch.peer == peer:
+                self._gossip.finish_batch(batch.data, 0, batch.fresh, now)
         self._peers.pop(peer, None)
         self._tolerated.pop(peer, None)
         self._unproven.pop(peer, None)
@@ -222,7 +228,8 @@ class TxIntake:
             batch = TxBatch.decode(data)
         except DecodeError as error:
             return [Penalise(peer, BAD_BATCH, f"malformed transactions: {error}")]
-        self._batches.append(_Batch(peer, deque(batch.transactions)))
+        waiting = deque(batch.transactions)
+        self._batches.append(_Batch(peer, data, waiting, len(waiting)))
         return []
 
     def work(self, now: int) -> list[Penalise]:
@@ -235,15 +242,17 @@ class TxIntake:
             if not batch.waiting or last - begun >= SLICE_US:
                 break
             wire = batch.waiting.popleft()
-            fault, why = self._judge(wire, batch.peer, now)
+            fault, why = self._judge(wire, batch, now)
             spent, last = self._meter() - last, self._meter()
             if fault is not Fault.NONE:
+                batch.count = 0
                 self._account(batch, fault, why, spent, len(wire), now)
         self._expenses.note(batch.peer, TX, last - begun, batch.useless_us, now)
         batch.useless_us = 0
         if batch.waiting:
             return []
         self._batches.popleft()
+        self._gossip.finish_batch(batch.data, batch.count, batch.fresh, now)
         if batch.why is None or batch.excused:
             return []
         return [Penalise(batch.peer, batch.penalty, f"bad transactions: {batch.why}")]
@@ -290,11 +299,13 @@ class TxIntake:
         if penalty >= batch.penalty:
             batch.why, batch.penalty = why, penalty
 
-    def _judge(self, wire: bytes, peer: str, now: int) -> tuple[Fault, str]:
+    def _judge(self, wire: bytes, batch: _Batch, now: int) -> tuple[Fault, str]:
         """Submit a transaction to the pool; return its fault and the reason."""
         hash = blake2_256(wire)
         if hash in self._pool.pool:
             self._gossip.received_again(hash, now)
+            if not self._pool.pool.is_ready(hash):
+                batch.count = 0  # peers would charge this node for it in a forwarded batch
             return Fault.NONE, ""
         if hash in self._gossip.received or hash in self._gossip.included:
             return Fault.NONE, ""
@@ -303,16 +314,25 @@ class TxIntake:
             return Fault.IMPOSSIBLE, why
         if len(wire) <= MAX_UNCHECKED and self._pool.is_outbid(wire):
             return Fault.RIVAL, "its nonce is taken"
+        if self._pool.lacks_room(wire, self._pool.pool.limits.ready.count):
+            batch.count = 0
+            return Fault.NONE, ""  # no fault of its sender, whose pool may have room
         remember(self._gossip.received, hash, None)
+        self._gossip.judged, self._gossip.is_fresh = hash, False
         try:
-            self._pool.submit(wire, TransactionSource.External)
+            self._pool.admit(wire, TransactionSource.External)
         except DecodeError as error:
             return Fault.IMPOSSIBLE, str(error)
         except PoolError as error:
             # It may be valid on the next block; the pool's bans limit the attempts.
             self._gossip.received.pop(hash, None)
-            log.debug("a transaction of %s is not taken: %s", peer, error)
+            batch.count = 0
+            log.debug("a transaction of %s is not taken: %s", batch.peer, error)
             return fault_of(error), str(error)
+        finally:
+            self._gossip.judged = None
+        if self._gossip.is_fresh:
+            batch.fresh.append(hash)
         if not self._pool.pool.is_ready(hash):
             return Fault.LATE, "an earlier nonce is missing"
         return Fault.NONE, ""

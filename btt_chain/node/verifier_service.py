@@ -16,7 +16,6 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -46,7 +45,9 @@ from btt_chain.compute.verifier.machine import (
 from btt_chain.compute.worker import ThreadWorker
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.extras import needs_extra
 from btt_chain.keystore import BABE
+from btt_chain.lazyclass import dataclass
 from btt_chain.node.pool import PoolService
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.extrinsic import bare, opaque
@@ -377,7 +378,7 @@ class Verifying:
         except ImportError as error:
             self._warn_once(
                 f"a key of this node is a verifier's, and work cannot be verified ({error}): "
-                "install the extra `work` (pip install 'btt-chain[work]')"
+                + needs_extra("it needs", "work")
             )
             return None
         from btt_chain.compute.blobs.fetching import NoModel, ProviderSource, lines_of

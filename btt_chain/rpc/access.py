@@ -7,11 +7,10 @@ must be allowed, and the Host it asked for must be ours; otherwise a name that a
 
 from __future__ import annotations
 
-import ipaddress
-from dataclasses import dataclass
 from enum import Enum
 from urllib.parse import urlsplit
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.rpc.protocol import METHOD_NOT_FOUND, RpcError
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -54,16 +53,6 @@ def unsafe_function(name: str) -> RpcError:
     """Return the refusal of a runtime call that builds blocks or states."""
     text = f"{name} is unsafe to be called externally: ask on the node's machine, or see"
     return RpcError(METHOD_NOT_FOUND, f"{text} --rpc-methods")
-
-
-def is_loopback(address: str) -> bool:
-    """Return True if a peer's address is this machine's own; IPv4 seen through IPv6 included."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    return (mapped or ip).is_loopback
 
 
 @dataclass(slots=True)

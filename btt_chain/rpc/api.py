@@ -6,10 +6,13 @@ from typing import Protocol
 
 from btt_chain.rpc.archive import ArchiveApi
 from btt_chain.rpc.author import AuthorApi
+from btt_chain.rpc.babe import Authorship, BabeApi
 from btt_chain.rpc.backend import Backend
 from btt_chain.rpc.chain import ChainApi
 from btt_chain.rpc.chain_head import ChainHeadApi
 from btt_chain.rpc.chain_spec import ChainSpecApi
+from btt_chain.rpc.child_state import ChildStateApi
+from btt_chain.rpc.dev import WHERE, Dev, DevApi
 from btt_chain.rpc.engine import EngineApi
 from btt_chain.rpc.facilities import FacilitiesApi
 from btt_chain.rpc.finality import Finality, GrandpaApi
@@ -18,6 +21,8 @@ from btt_chain.rpc.health_records import RecordsApi
 from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.incentives import IncentivesApi
 from btt_chain.rpc.keys import Keys, KeysApi
+from btt_chain.rpc.log_filters import Filters, LogFiltersApi
+from btt_chain.rpc.offchain import LocalStorage, OffchainApi
 from btt_chain.rpc.oracle import OracleApi
 from btt_chain.rpc.payfi import PayFiApi
 from btt_chain.rpc.payment import PaymentApi
@@ -29,6 +34,7 @@ from btt_chain.rpc.signing import Signing, SigningApi
 from btt_chain.rpc.state import StateApi
 from btt_chain.rpc.system import SystemApi
 from btt_chain.rpc.tokenomics import TokenomicsApi
+from btt_chain.rpc.trace import TraceApi, Tracer
 from btt_chain.rpc.transaction import TransactionApi
 from btt_chain.rpc.work import WorkApi
 
@@ -47,6 +53,26 @@ class WholeBackend(Backend, Protocol):
     @property
     def signing(self) -> Signing | None:
         """The signer of the session keys; None on a node that does not validate."""
+
+    @property
+    def authorship(self) -> Authorship | None:
+        """The epoch and the node's keys; None on a manually sealed chain, or without keys."""
+
+    @property
+    def local_storage(self) -> LocalStorage | None:
+        """The operator's values beside the chain; None where none are stored."""
+
+    @property
+    def log_filters(self) -> Filters | None:
+        """The levels of log lines; None if the program that runs the node does not write them."""
+
+    @property
+    def tracer(self) -> Tracer | None:
+        """Executes stored blocks again; None where none are stored."""
+
+    @property
+    def dev(self) -> Dev | None:
+        """Development controls; None on chains that are not for development or sealed by hand."""
 
 
 class RpcApi:
@@ -73,6 +99,7 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
     registry.add(SystemApi(backend))
     registry.add(ChainApi(backend, shapes, hub))
     registry.add(StateApi(backend, shapes, hub, registry.turns))
+    registry.add(ChildStateApi(backend))
     registry.add(AuthorApi(backend))
     registry.add(PaymentApi(backend))
     registry.add(TokenomicsApi(backend))
@@ -94,8 +121,20 @@ def build_registry(backend: WholeBackend, hub: Hub) -> Registry:
         registry.add(KeysApi(backend.keys))
     if backend.signing is not None:
         registry.add(SigningApi(backend.signing))
+    if backend.authorship is not None:
+        registry.add(BabeApi(backend.authorship, registry.turns))
+    if backend.local_storage is not None:
+        registry.add(OffchainApi(backend.local_storage))
+    if backend.log_filters is not None:
+        registry.add(LogFiltersApi(backend.log_filters))
     if backend.sealer is not None:
         registry.add(EngineApi(backend.sealer))
+    if backend.tracer is not None:
+        registry.add(TraceApi(backend.tracer))
+    if backend.dev is not None:
+        registry.add(DevApi(backend, backend.dev))
+    else:
+        registry.elsewhere["dev_"] = WHERE
     return registry
 
 

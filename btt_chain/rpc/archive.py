@@ -7,12 +7,13 @@ have read it, then the next; whole states are sent without being held in memory.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 from typing import Annotated, Final
 
+from btt_chain.chain.reading import when_read
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import Backend, BackendError, UnknownBlock
 from btt_chain.rpc.connection import Subscription
@@ -20,8 +21,9 @@ from btt_chain.rpc.params import U32, Hash, Hex, MaxItems, Parsed, Text, Unfit, 
 from btt_chain.rpc.protocol import TOO_MANY_SUBSCRIPTIONS, RpcError, invalid_params
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import to_hex
-from btt_chain.rpc.storage_query import PAGE_KEYS, Query, QueryParam, look_up, walk
+from btt_chain.rpc.storage_query import PAGE_KEYS, Item, Query, QueryParam, look_up, walk
 from btt_chain.rpc.turns import TurnQueue
+from storage.state import StateUnavailable
 
 STORAGE_EVENT: Final = "archive_v1_storageEvent"
 DIFF_EVENT: Final = "archive_v1_storageDiffEvent"
@@ -166,19 +168,19 @@ class ArchiveApi:
             for place, query in enumerate(queries, 1):
                 more = query.kind.is_walk
                 if not more:
-                    item = look_up(self.chain.state(hash), query)
+                    item = await when_read(partial(self._look_up, hash, query))
                     if item is not None:
                         subscription.notify({"event": "storage", **item})
                     if place % LOOK_UPS == 0:
                         since = await self._breathe(subscription, since)
                 while more:
-                    page, more = walk(self.chain.state(hash), query)
+                    page, more = await when_read(partial(self._walk, hash, query))
                     for item in page:
                         subscription.notify({"event": "storage", **item})
                     since = await self._breathe(subscription, since)
         except Ended:
             return
-        except BackendError as problem:
+        except (BackendError, StateUnavailable) as problem:
             subscription.notify({"event": "storageError", "error": str(problem)})
         else:
             subscription.notify({"event": "storageDone"})
@@ -192,18 +194,26 @@ class ArchiveApi:
             for query in queries:
                 last, more = None, not query.in_child
                 while more:
-                    events, last = self._difference_page(hash, previous, query, last)
+                    events, last = await when_read(
+                        partial(self._difference_page, hash, previous, query, last)
+                    )
                     for event in events:
                         subscription.notify(event)
                     more = last is not None
                     since = await self._breathe(subscription, since)
         except Ended:
             return
-        except BackendError as problem:
+        except (BackendError, StateUnavailable) as problem:
             subscription.notify({"event": "storageDiffError", "error": str(problem)})
         else:
             subscription.notify({"event": "storageDiffDone"})
         subscription.end()
+
+    def _look_up(self, hash: bytes, query: Query) -> Item | None:
+        return look_up(self.chain.state(hash), query)
+
+    def _walk(self, hash: bytes, query: Query) -> tuple[list[Item], bool]:
+        return walk(self.chain.state(hash), query)
 
     async def _breathe(self, subscription: Subscription, since: float) -> float:
         """Charge for the work since a time, and pause; return the time at which work goes on.

@@ -23,6 +23,7 @@ __all__ = [
     "BlockRef",
     "Chain",
     "ChainEvent",
+    "DevRefused",
     "Finalized",
     "Health",
     "NewBest",
@@ -80,6 +81,10 @@ class TimeLimitReached(RuntimeCallError):
 
 class SealError(BackendError):
     """Manual seal could not make or finalize a block."""
+
+
+class DevRefused(BackendError):
+    """A control of a development chain cannot be used so."""
 
 
 class BadExtrinsic(Exception):

@@ -10,12 +10,12 @@ Both the connection and the address have an account. Pure: times come in as argu
 
 from __future__ import annotations
 
-import ipaddress
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.token_bucket import TokenBucket
+from btt_chain.web.addresses import network_of
 
 BYTES_PER_SECOND: Final = 50e6
 """Price of transport: receiving, copying and sending bytes, in bytes per second of processor."""
@@ -80,10 +80,9 @@ class CostAccount:
 
     def charge(self, seconds: float, now: float, *, is_waste: bool = False) -> None:
         """Charge the cost of a request."""
-        self._work.spend(now, seconds)
-        if is_waste:
-            self._waste.spend(now, seconds)
-        self.may_owe = self.wait(now) > 0
+        work = self._work.spend(now, seconds)
+        waste = self._waste.spend(now, seconds) if is_waste else self._waste.refill(now)
+        self.may_owe = min(work, waste) < -NOTHING
 
     def wait(self, now: float) -> float:
         """Return the seconds until the next request may be processed."""
@@ -191,28 +190,3 @@ class Bill:
     def is_wasteful(self, now: float) -> bool:
         """Return True if the caller wasted more than is tolerated."""
         return (self._own or self._address).is_wasteful(now)
-
-
-def network_of(address: str) -> str:
-    """Return the name under which an address is charged: an IPv6 address by its /64.
-
-    A provider assigns at least that many addresses to one customer.
-    """
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped is not None:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.ip_network((int(ip), 64), strict=False))
-
-
-def wide_network_of(address: str) -> str:
-    """Return the /48 of an IPv6 address or of its /64; any other address unchanged."""
-    network = network_of(address)
-    try:
-        return str(ipaddress.IPv6Network(network).supernet(new_prefix=48))
-    except ValueError:
-        return network

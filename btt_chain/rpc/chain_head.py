@@ -11,9 +11,10 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from copy import copy
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.primitives.header import Header
 from btt_chain.rpc.backend import (
@@ -35,6 +36,7 @@ from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import runtime_json, to_hex
 from btt_chain.rpc.storage_query import Item, Query, QueryParam, look_up, walk
 from runtime.frame.version import RuntimeVersion
+from storage.fork import NotRead
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)
@@ -287,6 +289,8 @@ class Follow:
             self.send_event("operationError", id, error=str(problem))
         except BackendError:
             self.send_event("operationInaccessible", id)
+        except NotRead:
+            raise  # the dispatcher reads it, and repeats this
         except Exception:
             # The dispatcher has returned, and does not catch this: it would end the connection.
             log.exception("chainHead_v1_call of %s failed", function[:80])
@@ -299,23 +303,12 @@ class Follow:
         operation.waiting = False
         if self.operations.get(operation.id) is not operation:
             return
-        items: list[Item] = []
         try:
-            state = self.chain.state(operation.hash)
+            items = self._items(operation)
         except BackendError:
             del self.operations[operation.id]
             self.send_event("operationInaccessible", operation.id)
             return
-        while operation.queries and not operation.waiting:
-            query = operation.queries[0]
-            if query.kind.is_walk:
-                page, operation.waiting = walk(state, query)
-                items += page
-            else:
-                item = look_up(state, query)
-                items += [] if item is None else [item]
-            if not operation.waiting:
-                operation.queries.popleft()
         if items:
             self.send_event("operationStorageItems", operation.id, items=items)
         if operation.waiting:
@@ -323,6 +316,25 @@ class Follow:
             return
         del self.operations[operation.id]
         self.send_event("operationStorageDone", operation.id)
+
+    def _items(self, operation: StorageOperation) -> list[Item]:
+        """Return the next items of storage queries, which advance; all or nothing of them."""
+        items: list[Item] = []
+        state = self.chain.state(operation.hash)
+        queries = deque(map(copy, operation.queries))
+        waiting = False
+        while queries and not waiting:
+            query = queries[0]
+            if query.kind.is_walk:
+                page, waiting = walk(state, query)
+                items += page
+            else:
+                item = look_up(state, query)
+                items += [] if item is None else [item]
+            if not waiting:
+                queries.popleft()
+        operation.queries, operation.waiting = queries, waiting
+        return items
 
 
 class ChainHeadApi:

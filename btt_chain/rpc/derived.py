@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import partial
 from types import NoneType
-from typing import Annotated, Final, TypeAlias, get_args, get_type_hints
+from typing import Annotated, Final, TypeAlias, get_args
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.rpc.params import U32, Flag, Hash, Parsed, Unfit, text, unsigned
 from btt_chain.rpc.registry import HEAVY, method
 from btt_chain.rpc.views import Account, Json, Views, lower
 from btt_chain.scale import Codec, codec, u32, u64, u128
+from btt_chain.scale.hints import hints_of
 from runtime.apis.base import api_name
 
 Handler: TypeAlias = Callable[..., Json]
@@ -93,8 +94,8 @@ def derived(
     of arguments whose types have none. `page` is the maximum and the default of `limit`. `convert`
     makes the answer if the result's own JSON is not it.
     """
-    hints = get_type_hints(function, include_extras=True)
-    called, output = api_name(function), codec(hints.pop("return"))
+    hints = hints_of(function)
+    called, result = api_name(function), hints.pop("return")
     arguments = []
     for each, hint in hints.items():
         kind, is_optional = _without_none(hint)
@@ -111,7 +112,7 @@ def derived(
         data = b"".join(
             argument.encode(value) for argument, value in zip(arguments, given, strict=True)
         )
-        found = self.result(called, output, at if isinstance(at, bytes) else None, data)
+        found = self.result(called, codec(result), at if isinstance(at, bytes) else None, data)
         return self.value(found) if convert is None else convert(self, found)
 
     where = inspect.Parameter.POSITIONAL_OR_KEYWORD

@@ -5,14 +5,26 @@ Epochs are hours, counted since 1970; numbers of 64 bits and more are decimal st
 
 from __future__ import annotations
 
-from typing import Final
+from functools import partial
+from typing import Annotated, Final
 
-from btt_chain.rpc.derived import derived
-from btt_chain.rpc.views import Views
-from runtime.apis.health_records import HealthRecordsApi
+from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.mountain_range import MAX_PEAKS
+from btt_chain.rpc.derived import chosen, derived
+from btt_chain.rpc.params import U32, Hash, MaxItems, Parsed
+from btt_chain.rpc.registry import HEAVY, method
+from btt_chain.rpc.views import Account, Views
+from btt_chain.scale import codec, u32
+from runtime.apis.health_records import HealthRecordsApi, Path
+from runtime.pallets.health_records import BatchKind, OldRoot
 
 PAGE: Final = 100
 """Maximum number of custodians in one answer."""
+
+Kind = Annotated[BatchKind, Parsed(partial(chosen, BatchKind))]
+Peaks = Annotated[list[Hash], MaxItems(MAX_PEAKS)]
+PROOF: Final = codec(tuple[AccountId, BatchKind, OldRoot, u32, Path])
 
 
 class RecordsApi(Views):
@@ -26,3 +38,20 @@ class RecordsApi(Views):
     demands = derived("records_demands", HealthRecordsApi.demands)
     custodian = derived("records_custodian", HealthRecordsApi.custodian)
     custodians = derived("records_custodians", HealthRecordsApi.custodians, page=PAGE)
+
+    @method("records_isProven", cost=HEAVY)
+    def is_proven(
+        self,
+        custodian: Account,
+        kind: Kind,
+        epoch: U32,
+        root: Hash,
+        leaves: U32,
+        index: U32,
+        path: Peaks,
+        at: Hash | None = None,
+    ) -> bool:
+        """Return True if a root that is no longer stored is number `index` of the log."""
+        old = OldRoot(u32(epoch), H256(root), u32(leaves))
+        given = AccountId(custodian), kind, old, u32(index), [H256(each) for each in path]
+        return self.ask("HealthRecordsApi_is_proven", bool, at, PROOF.encode(given))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 from btt_chain.keystore.errors import KeystoreError, RecordError
+from btt_chain.keystore.key_manager import split
+from btt_chain.keystore.store import SCHEMES
 from btt_chain.rpc.params import Hex, Text
 from btt_chain.rpc.protocol import RpcError
 from btt_chain.rpc.registry import HEAVY, method
@@ -35,8 +38,14 @@ class Keys(Protocol):
     def has_session_keys(self, keys: bytes) -> bool:
         """Return True if the node has all keys of a set; ValueError if the bytes are no set."""
 
+    def unused(self, key_type: bytes) -> Sequence[bytes]:
+        """Return the public keys of a type that have signed nothing yet."""
+
     def prove_possession(self, keys: bytes, owner: bytes) -> bytes:
-        """Return a proof to the chain that `owner` has the secrets of a set generated here."""
+        """Return a proof to the chain that `owner` has the secrets of a set of the node.
+
+        KeyError for a key that the node does not have, ValueError if the bytes are no set.
+        """
 
 
 class KeysApi:
@@ -72,6 +81,28 @@ class KeysApi:
         except (KeystoreError, RecordError) as problem:
             raise RpcError(OTHER_ERROR, str(problem)) from None
         return {"keys": to_hex(keys), "proof": to_hex(proof)}
+
+    @method("author_unusedKeys", unsafe=True, cost=HEAVY)
+    def unused(self) -> dict[str, list[str]]:
+        """Return the session keys that have signed nothing yet, by type."""
+        return {
+            kind.decode(): [to_hex(each) for each in self.keys.unused(kind)] for kind in SCHEMES
+        }
+
+    @method("author_proveUnusedKeys", unsafe=True, cost=HEAVY)
+    def prove_unused(self, session_keys: Hex, owner: Hex) -> str:
+        """Return the proof of `owner` for session keys that have signed nothing yet."""
+        if len(owner) != OWNER_LENGTH:
+            raise RpcError(OTHER_ERROR, f"An owner is an account of {OWNER_LENGTH} bytes")
+        try:
+            parts = split(session_keys)
+            if any(public not in self.keys.unused(kind) for kind, public in parts):
+                raise RpcError(OTHER_ERROR, "The node has no such keys that have signed nothing")
+            return to_hex(self.keys.prove_possession(session_keys, owner))
+        except ValueError:
+            raise RpcError(OTHER_ERROR, "Session keys are not encoded correctly") from None
+        except (KeystoreError, RecordError) as problem:
+            raise RpcError(OTHER_ERROR, str(problem)) from None
 
     @method("author_hasKey", unsafe=True)
     def has(self, public_key: Hex, key_type: Text) -> bool:

@@ -7,12 +7,12 @@ other machines only. The processor time of a caller's requests is limited in `bu
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.token_bucket import TokenBucket
-from btt_chain.rpc.budget import network_of, wide_network_of
+from btt_chain.web.addresses import network_of, wide_network_of
 
 MEBIBYTE: Final = 1 << 20
 WIDE_SHARE: Final = 4

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import NoneType, UnionType
-from typing import Annotated, Final, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Final, Union, get_args, get_origin
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.rpc.protocol import invalid_params
+from btt_chain.scale.hints import hints_of
 
 MAX_ITEMS: Final = 10_000
 """Maximum number of items of an array whose parameter sets no limit."""
@@ -201,7 +202,7 @@ class Signature:
             TypeError: if an argument's annotation cannot be read from JSON.
 
         """
-        hints = get_type_hints(handler, include_extras=True)
+        hints = hints_of(handler)
         arguments = list(inspect.signature(handler).parameters.values())[skip:]
         self.parameters = [
             Parameter(

@@ -9,8 +9,9 @@ notifications, end only while their network has more than half of an address's l
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+from btt_chain.lazyclass import dataclass
 
 MIN_SILENCE: Final = 10.0
 """Seconds after which a connection without subscriptions may be ended for another."""

@@ -9,10 +9,11 @@ that can begin one: a parsed value takes up to 30 times the memory of its text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import orjson
+
+from btt_chain.lazyclass import dataclass
 
 PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600

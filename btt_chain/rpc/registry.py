@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum, auto
 from typing import TypeVar
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.rpc.params import Signature, SubscriptionId
 from btt_chain.rpc.turns import TurnQueue
 
@@ -81,10 +82,13 @@ class Method:
     """Position of that function's encoded arguments, whose size is limited by the function."""
     is_quick: bool = field(init=False)
     """True if no call of it waits for anything."""
+    is_plain: bool = field(init=False)
+    """True if its calls have no effects on the connection besides."""
 
     def __post_init__(self) -> None:
         """Derive what every call asks."""
         self.is_quick = not (self.is_async or self.needs_metadata)
+        self.is_plain = self.is_quick and self.kind is Kind.PLAIN
 
 
 def method(
@@ -147,6 +151,17 @@ class Registry:
     """Steps to run before the first call that needs metadata."""
     max_call_data: Callable[[str], int] = lambda _: MAX_CALL_DATA
     """Maximum number of bytes of a runtime function's encoded arguments, by its name."""
+
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    """Errors of methods that other nodes have, by the beginning of their names; `{}` is the name.
+    """
+
+    def missing(self, name: str) -> str:
+        """Return the error of a method that is not here."""
+        for start, text in self.elsewhere.items():
+            if name.startswith(start):
+                return "Method not found: " + text.format(name[:64])
+        return "Method not found"
 
     def add(self, group: object) -> None:
         """Add the marked handlers of a group.

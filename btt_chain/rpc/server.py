@@ -3,26 +3,33 @@
 By default it listens on this machine only. Each request passes the same checks: room for the
 connection, an allowed Host, an allowed Origin, a body without content encoding, and a caller whose
 budget is not used up. The rest is the dispatcher's.
+
+Of aiohttp's server the parts are imported, not `aiohttp.web`, which imports routes and files too.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Awaitable, Callable
+from dataclasses import field
 from math import ceil
 from time import monotonic
 from typing import Any
 
 import orjson
-from aiohttp import WSCloseCode, WSMsgType, hdrs, web
+from aiohttp import WSCloseCode, WSMsgType, hdrs
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_parser import RawRequestMessage
+from aiohttp.http_websocket import WebSocketReader
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler, RequestPayloadError
+from aiohttp.web_request import BaseRequest
+from aiohttp.web_response import Response, StreamResponse
+from aiohttp.web_server import Server
+from aiohttp.web_ws import WebSocketResponse
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.rpc.access import (
     DEFAULT_ORIGINS,
     LOCAL_HOSTS,
@@ -31,8 +38,11 @@ from btt_chain.rpc.access import (
     OriginCheck,
 )
 from btt_chain.rpc.budget import Bill
+from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Tally
-from btt_chain.rpc.dispatch import Caller, Dispatcher
+from btt_chain.rpc.conversation import Conversation
+from btt_chain.rpc.dispatch import Dispatcher
+from btt_chain.rpc.frames import FrameBoundaries
 from btt_chain.rpc.heartbeat import Heartbeats
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.listener import Listener
@@ -69,8 +79,6 @@ LINGERING = 2.0
 """Seconds for which the rest of a refused body is read, so that the client reads the refusal."""
 SWEEP_EVERY = 5.0
 """Seconds between two searches for connections that take too long."""
-PING_PRICE = 0.0002
-"""Seconds of processor time charged for a ping, a pong or an empty frame."""
 SMALL_ANSWER = 65_536
 """Bytes of an answer that is not waited for: the connection's buffer takes it at once."""
 REQUEST_PRICE = 0.0002
@@ -113,7 +121,7 @@ class RpcServer:
         names = frozenset(name.lower() for name in config.hosts)
         self.hosts = HostCheck(None if config.external else LOCAL_HOSTS | names)
         self.origins = OriginCheck(config.origins)
-        self.sockets: dict[web.WebSocketResponse, Connection] = {}
+        self.sockets: dict[WebSocketResponse, Connection] = {}
         self.proxies = TrustedProxies(config.trusted_proxies)
         self.visitors = Visitors(config.limits, self.limiter, self.proxies)
         self.heartbeats = Heartbeats(config.limits.ping)
@@ -165,7 +173,7 @@ class RpcServer:
 
     # ---- requests
 
-    async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def handle(self, request: BaseRequest) -> StreamResponse:
         """Answer an HTTP request, or upgrade it to a WebSocket."""
         visitor = self.callers.get(request.protocol)
         if visitor is None:
@@ -173,43 +181,41 @@ class RpcServer:
         self.visitors.enter(visitor, Phase.BUSY)
         bill = self.visitors.bill(visitor, self._address(request, visitor), is_websocket=False)
         wait = 0.0 if bill.is_free else await Throttle(bill).admit()
-        response: web.StreamResponse | None = None
+        response: StreamResponse | None = None
         try:
             response = _too_early(wait) if wait else await self._answer(request, visitor, bill)
             return response
         except (ConnectionError, RequestPayloadError) as broken:
             log.debug("%s sent a broken request: %s", visitor.address, broken)
-            response = web.Response(status=400, headers=CLOSE)
+            response = Response(status=400, headers=CLOSE)
             return response
         finally:
             is_waste = response is None or response.status >= 400
             bill.charge(REQUEST_PRICE, monotonic(), is_waste=is_waste)
             self.visitors.enter(visitor, Phase.IDLE)
 
-    async def _answer(
-        self, request: web.BaseRequest, visitor: Visitor, bill: Bill
-    ) -> web.StreamResponse:
+    async def _answer(self, request: BaseRequest, visitor: Visitor, bill: Bill) -> StreamResponse:
         if visitor.turned_away:
-            return web.Response(status=429, text="Too many connections", headers=CLOSE)
+            return Response(status=429, text="Too many connections", headers=CLOSE)
         host = request.headers.get(hdrs.HOST)
         if not self.hosts.allows(host):
-            return web.Response(status=403, text="Provided Host header is not whitelisted.\n")
+            return Response(status=403, text="Provided Host header is not whitelisted.\n")
         origin = request.headers.get(hdrs.ORIGIN)
         if not self.origins.allows(origin, host):
-            return web.Response(status=403, text="This Origin is not allowed (see --rpc-cors).\n")
+            return Response(status=403, text="This Origin is not allowed (see --rpc-cors).\n")
         if request.method == hdrs.METH_GET:
             if request.headers.get(hdrs.UPGRADE, "").lower() == "websocket":
                 return await self._websocket(request, visitor)
             return await self._page(request)
         cors = {} if origin is None else _cors(origin)
         if request.method == hdrs.METH_OPTIONS:
-            return web.Response(status=204, headers=cors | PREFLIGHT)
+            return Response(status=204, headers=cors | PREFLIGHT)
         if request.method != hdrs.METH_POST:
-            return web.Response(status=405, headers={hdrs.ALLOW: "GET, POST, OPTIONS"})
+            return Response(status=405, headers={hdrs.ALLOW: "GET, POST, OPTIONS"})
         encoding = request.headers.get(hdrs.CONTENT_ENCODING, "").strip().lower()
         if encoding not in PLAIN_ENCODINGS:
             text = "Content-Encoding is not supported: send the body as it is\n"
-            return web.Response(status=415, text=text, headers=cors | CLOSE)
+            return Response(status=415, text=text, headers=cors | CLOSE)
         return await self._post(request, visitor, bill, cors)
 
     def unsafe_allowed(self, visitor: Visitor) -> bool:
@@ -218,31 +224,36 @@ class RpcServer:
             external=visitor.external, listening_externally=self.config.external
         )
 
-    async def _page(self, request: web.BaseRequest) -> web.Response:
+    async def _page(self, request: BaseRequest) -> Response:
         """Answer GET: a page for people, and `/health` for monitoring."""
         if request.path != "/health":
-            return web.Response(text=HELLO.replace("PORT", str(self.port)))
+            return Response(text=HELLO.replace("PORT", str(self.port)))
         caller = Caller(unsafe_allowed=False)
         raw = b'{"jsonrpc":"2.0","id":0,"method":"system_health"}'
         answer = orjson.loads(await self.dispatcher.respond(caller, raw) or b"{}")
         status = 200 if "result" in answer else 500
         body = orjson.dumps(answer.get("result", answer.get("error")))
-        return web.Response(status=status, body=body, headers=JSON)
+        return Response(status=status, body=body, headers=JSON)
 
     async def _post(
-        self, request: web.BaseRequest, visitor: Visitor, bill: Bill, cors: dict[str, str]
-    ) -> web.Response:
+        self, request: BaseRequest, visitor: Visitor, bill: Bill, cors: dict[str, str]
+    ) -> Response:
         limit = self.config.limits.request_size
         too_large = f"The body is larger than {limit} bytes\n"
         if (request.content_length or 0) > limit:
-            return web.Response(status=413, text=too_large, headers=cors | CLOSE)
-        try:
-            async with asyncio.timeout(self.config.limits.call_timeout):
-                raw = await _read_body(request, limit)
-        except TimeoutError:
-            return web.Response(status=408, headers=cors | CLOSE)
+            return Response(status=413, text=too_large, headers=cors | CLOSE)
+        raw: bytes | None
+        if request.content.is_eof():  # nearly always the body came with the head
+            raw = request.content.read_nowait()
+            raw = raw if len(raw) <= limit else None
+        else:
+            try:
+                async with asyncio.timeout(self.config.limits.call_timeout):
+                    raw = await _read_body(request, limit)
+            except TimeoutError:
+                return Response(status=408, headers=cors | CLOSE)
         if raw is None:
-            return web.Response(status=413, text=too_large, headers=cors | CLOSE)
+            return Response(status=413, text=too_large, headers=cors | CLOSE)
         self.visitors.read(visitor)
         # The budget of the address may have been used up while the body was received.
         wait = 0.0 if bill.is_free else await Throttle(bill).admit()
@@ -253,7 +264,7 @@ class RpcServer:
         caller = Caller(self.unsafe_allowed(visitor), bucket, bill=bill, address=address)
         answer = await self.dispatcher.respond(caller, raw)
         bill.charge(caller.uncharged, monotonic())
-        response = web.Response(body=answer or b"", headers=cors | JSON)
+        response = Response(body=answer or b"", headers=cors | JSON)
         if caller.claim is not None:
             try:
                 if caller.claim.size > SMALL_ANSWER:
@@ -263,28 +274,28 @@ class RpcServer:
                 caller.claim.release()
         return response
 
-    def _address(self, request: web.BaseRequest, visitor: Visitor) -> str:
+    def _address(self, request: BaseRequest, visitor: Visitor) -> str:
         """Return the address of a caller: that of the connection, or the one a proxy names."""
         if not visitor.is_proxy:
             return visitor.address
         return self.proxies.caller(request.headers) or visitor.address
 
-    async def _websocket(self, request: web.BaseRequest, visitor: Visitor) -> web.StreamResponse:
+    async def _websocket(self, request: BaseRequest, visitor: Visitor) -> StreamResponse:
         address = self._address(request, visitor)
         if not visitor.is_proxy:
             return await self._open(request, visitor, address)
         if not self.visitors.admit(visitor, address):
-            return web.Response(status=429, text="Too many connections", headers=CLOSE)
+            return Response(status=429, text="Too many connections", headers=CLOSE)
         try:
             return await self._open(request, visitor, address)
         finally:
             self.visitors.release(visitor)
 
     async def _open(
-        self, request: web.BaseRequest, visitor: Visitor, address: str
-    ) -> web.WebSocketResponse:
+        self, request: BaseRequest, visitor: Visitor, address: str
+    ) -> WebSocketResponse:
         limits = self.config.limits
-        socket = web.WebSocketResponse(
+        socket = WebSocketResponse(
             max_msg_size=limits.request_size,
             compress=False,  # costs more than it saves, and is inflated before it can be priced
             autoping=False,  # pings have a price, too
@@ -300,9 +311,16 @@ class RpcServer:
         self.sockets[socket] = connection
         self.heartbeats.add(socket, visitor)
         visitor.subscriptions = connection.subscriptions
+        conversation = Conversation(
+            socket, connection, caller, self.dispatcher, visitor, self.visitors
+        )
+        handler = request.protocol
+        frames = FrameBoundaries()
+        if isinstance(handler, _Handler):
+            handler.conversation, frames = conversation, handler.frames
         try:
             # A task of its own: a message wakes it without passing the six frames above it.
-            await asyncio.ensure_future(self._converse(socket, caller, visitor, connection))
+            await asyncio.ensure_future(conversation.run(frames))
         except ConnectionError as gone:
             log.debug("%s is gone: %s", address, gone)
         except Exception:
@@ -310,53 +328,12 @@ class RpcServer:
             log.exception("the conversation with %s broke off", address)
             connection.wire.cut()
         finally:
+            if isinstance(handler, _Handler):
+                handler.conversation = None
             del self.sockets[socket]
             self.heartbeats.remove(socket)
             connection.close()
         return socket
-
-    async def _converse(
-        self,
-        socket: web.WebSocketResponse,
-        caller: Caller,
-        visitor: Visitor,
-        connection: Connection,
-    ) -> None:
-        """Answer one message after another, within the caller's budget."""
-        bill, visitors = connection.bill, self.visitors
-        throttle = Throttle(bill)
-        was_delayed = False
-        handle = partial(self.dispatcher.handle, caller, connection)
-        while not connection.closed:
-            message = await socket.receive()
-            kind = message.type
-            visitor.since = monotonic()
-            visitors.unread -= visitor.unread  # as `Visitors.read`
-            visitor.unread = 0
-            wait = 0.0
-            if bill.is_free:
-                if was_delayed:
-                    throttle.forgive()
-                    was_delayed = False
-            else:
-                was_delayed = True
-                wait = await throttle.admit()
-                if throttle.is_exhausted:
-                    await socket.close(code=WSCloseCode.POLICY_VIOLATION, message=b"budget used up")
-                    return
-            if kind is WSMsgType.TEXT or kind is WSMsgType.BINARY:
-                if wait:
-                    await connection.wire.write(self.dispatcher.refuse(message.data, wait))
-                else:
-                    await handle(message.data)
-            elif kind is WSMsgType.PING or kind is WSMsgType.PONG:
-                if kind is WSMsgType.PING and not wait:
-                    await socket.pong(message.data)
-                bill.charge(PING_PRICE, monotonic(), is_waste=True)
-                # Receiving does not wait while messages are queued.
-                await asyncio.sleep(0)
-            else:
-                return
 
     async def _sweep(self) -> None:
         while True:
@@ -366,7 +343,7 @@ class RpcServer:
                 self.visitors.drop(visitor)
 
 
-class _Acceptor(web.Server):
+class _Acceptor(Server):
     """aiohttp's server, extended to register every connection from its start."""
 
     def __init__(self, server: RpcServer) -> None:
@@ -406,23 +383,41 @@ class _Acceptor(web.Server):
         protocol: RequestHandler,
         writer: AbstractStreamWriter,
         task: asyncio.Task[None],
-    ) -> web.BaseRequest:
+    ) -> BaseRequest:
         size = self.server.config.limits.request_size
         loop = asyncio.get_running_loop()
-        return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=size)
+        return BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=size)
 
 
 class _Handler(RequestHandler):
-    """aiohttp's connection, extended to count the received bytes."""
+    """aiohttp's connection, extended to count the received bytes and to answer small calls."""
 
-    __slots__ = ("_visitors", "visitor")
+    __slots__ = ("_is_upgraded", "_visitors", "conversation", "frames", "visitor")
 
     def __init__(self, manager: _Acceptor, **options: Any) -> None:
         super().__init__(manager, **options)
         self._visitors = manager.server.visitors
+        self._is_upgraded = False
         self.visitor: Visitor | None = None
+        self.conversation: Conversation | None = None
+        """The conversation over an open WebSocket."""
+        self.frames = FrameBoundaries()
+        """Follows what the parser of the WebSocket receives."""
+
+    def set_parser(
+        self, parser: WebSocketReader, data_received_cb: Callable[[], None] | None = None
+    ) -> None:
+        # What came with the request, or since.
+        self.frames.feed(self._message_tail)
+        self._is_upgraded = True
+        super().set_parser(parser, data_received_cb)
 
     def data_received(self, data: bytes) -> None:
+        if self._is_upgraded:
+            conversation = self.conversation
+            if conversation is not None and conversation.answer(data):
+                return
+            self.frames.feed(data)
         if self.visitor is not None:
             self._visitors.receive(self.visitor, len(data))
         super().data_received(data)
@@ -433,7 +428,7 @@ class _Socket:
 
     __slots__ = ("socket", "transport")
 
-    def __init__(self, socket: web.WebSocketResponse, request: web.BaseRequest) -> None:
+    def __init__(self, socket: WebSocketResponse, request: BaseRequest) -> None:
         self.socket = socket
         self.transport = request.transport
 
@@ -445,7 +440,7 @@ class _Socket:
             self.transport.abort()
 
 
-async def _read_body(request: web.BaseRequest, limit: int) -> bytes | None:
+async def _read_body(request: BaseRequest, limit: int) -> bytes | None:
     """Return the body of a request; None if it is larger than `limit`."""
     pieces: list[bytes] = []
     size = 0
@@ -462,9 +457,9 @@ async def _read_body(request: web.BaseRequest, limit: int) -> bytes | None:
         pieces.clear()
 
 
-def _too_early(wait: float) -> web.Response:
+def _too_early(wait: float) -> Response:
     headers = CLOSE | JSON | {hdrs.RETRY_AFTER: str(ceil(wait))}
-    return web.Response(status=429, body=refusal(NULL, try_later(wait)), headers=headers)
+    return Response(status=429, body=refusal(NULL, try_later(wait)), headers=headers)
 
 
 def _cors(origin: str) -> dict[str, str]:

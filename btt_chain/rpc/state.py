@@ -6,7 +6,9 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from functools import partial
 
+from btt_chain.chain.reading import when_read
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.rpc.backend import (
     Backend,
@@ -24,6 +26,8 @@ from btt_chain.rpc.protocol import CLIENT_ERROR, TOO_MANY_SUBSCRIPTIONS, RpcErro
 from btt_chain.rpc.registry import HEAVY, method, subscription
 from btt_chain.rpc.shapes import Shapes, maybe_hex, to_hex
 from btt_chain.rpc.turns import TurnQueue
+from storage.fork import NotRead
+from storage.state import StateUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -211,14 +215,21 @@ class StateApi:
         if not self.storage.members:
             pass
         elif len(self.storage.watchers) <= AT_ONCE:
-            self.storage.compare(event.hash, self.chain.state(event.hash), self.storage.keys())
-        elif self._late is None or self._late.done():
-            self._late = asyncio.ensure_future(self._compare_slowly())
+            try:
+                self.storage.compare(event.hash, self.chain.state(event.hash), self.storage.keys())
+            except NotRead:
+                self._compare_later()
+        else:
+            self._compare_later()
         if self.versions.members:
             version = self.shapes.version(event.hash)
             if version is not self.last_version:
                 self.last_version = version
                 self.versions.notify(version)
+
+    def _compare_later(self) -> None:
+        if self._late is None or self._late.done():
+            self._late = asyncio.ensure_future(self._compare_slowly())
 
     async def _compare_slowly(self) -> None:
         """Compare all watched keys with the best state, in slices, until that is the best one.
@@ -231,12 +242,13 @@ class StateApi:
             since = self.turns.now()
             keys = self.storage.keys()
             for place in range(0, len(keys), PAGE):
+                some = keys[place : place + PAGE]
                 try:
                     state = self.chain.state(best)
-                except BackendError as problem:
+                    await when_read(partial(self.storage.compare, best, state, some))
+                except (BackendError, StateUnavailable) as problem:
                     log.debug("watched keys are not compared: %s", problem)
                     break
-                self.storage.compare(best, state, keys[place : place + PAGE])
                 since = await self.turns.rest(since)
             done = best
 
@@ -262,13 +274,16 @@ class StateApi:
         last: bytes | None = None
         since = self.turns.now()
         while True:
-            page = self.chain.state(at).keys(prefix, last, PAGE)
+            page = await when_read(partial(self._page, at, prefix, last))
             if page:
                 yield page
             if len(page) < PAGE:
                 return
             last = page[-1]
             since = await self.turns.rest(since)
+
+    def _page(self, at: bytes, prefix: bytes, last: bytes | None) -> list[bytes]:
+        return self.chain.state(at).keys(prefix, last, PAGE)
 
     def _range(self, first: bytes, last: bytes) -> list[bytes]:
         """Return the blocks from `first` to its descendant `last`, oldest first."""
@@ -339,11 +354,9 @@ class StorageAudience:
     def compare(self, block: bytes, state: StateReader, keys: Sequence[bytes]) -> None:
         """Notify each subscription of those among `keys` that differ from what it last received."""
         reported: dict[Subscription, list[list[str | None]]] = {}
-        for key in keys:
-            watchers = self.watchers.get(key)
-            if watchers is None:
-                continue  # no longer watched
-            value = state.get(key)
+        values = {key: state.get(key) for key in keys if key in self.watchers}
+        for key, value in values.items():
+            watchers = self.watchers[key]
             print_ = _print(value)
             late = [member for member, known in watchers.items() if known != print_]
             if late:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Final
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.rpc.backend import StateReader
 from btt_chain.rpc.params import Parsed, Unfit, hex_bytes
 from btt_chain.rpc.shapes import to_hex
@@ -77,14 +77,17 @@ def walk(state: StateReader, query: Query) -> tuple[list[Item], bool]:
     items: list[Item] = []
     size = 0
     keys = state.keys(query.key, query.start, PAGE_KEYS)
+    last, has_more = query.start, len(keys) == PAGE_KEYS
     for key in keys:
         item = _item(query, key, state.get(key) or b"")
         items.append(item)
-        query.start = key
+        last = key
         size += sum(len(str(part)) for part in item.values())
         if size > PAGE_BYTES:
-            return items, True
-    return items, len(keys) == PAGE_KEYS
+            has_more = True
+            break
+    query.start = last  # once all is read: a walk that is repeated begins where this one did
+    return items, has_more
 
 
 def _item(query: Query, key: bytes, value: bytes) -> Item:

@@ -32,5 +32,6 @@ class TokenomicsApi(Views):
     benefits = derived("staking_benefits", economy.StakingApi.benefits)
     premium = derived("staking_premium", economy.StakingApi.premium)
     contributions = derived("staking_contributions", economy.StakingApi.contributions)
+    quote = derived("staking_quote", economy.StakingApi.quote)
     operator = derived("mining_operator", economy.MiningApi.operator)
     estimate = derived("mining_estimate", economy.MiningApi.estimate)

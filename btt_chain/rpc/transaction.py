@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.rpc.author import check_extrinsic
 from btt_chain.rpc.backend import (
     Backend,

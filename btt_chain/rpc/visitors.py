@@ -16,7 +16,6 @@ from enum import Enum, auto
 from time import monotonic
 from typing import Final
 
-from btt_chain.rpc.access import is_loopback
 from btt_chain.rpc.budget import (
     BYTES_PER_SECOND,
     EXTERNAL,
@@ -24,12 +23,12 @@ from btt_chain.rpc.budget import (
     Accounts,
     Bill,
     CostAccount,
-    network_of,
 )
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.places import MIN_SILENCE, Place, select_victim
 from btt_chain.rpc.quiet import LIMIT
+from btt_chain.web.addresses import is_loopback, network_of
 
 log = logging.getLogger(__name__)
 log.addFilter(LIMIT)

@@ -16,6 +16,9 @@ class NetworkMetrics:
         self.network_bytes = registry.counter(
             "substrate_sub_libp2p_network_bytes_total", "Bytes over the network", ("direction",)
         )
+        self.network_packets = registry.counter(
+            "btt_network_packets_out_total", "Encrypted packets that were sent"
+        )
         self.requests = registry.histogram(
             "substrate_sub_libp2p_requests_out_success_total",
             "Seconds from a request of ours to its answer",
@@ -60,9 +63,18 @@ class NetworkMetrics:
         self.nodes_known.set(count)
 
     def on_traffic(
-        self, bytes_in: int, bytes_out: int, penalties: int, bans: int, lookups: int
+        self,
+        bytes_in: int,
+        bytes_out: int,
+        packets_out: int,
+        penalties: int,
+        bans: int,
+        lookups: int,
     ) -> None:
-        """Add bytes of the network, penalties and bans of peers, and walks through the network."""
+        """Add bytes and packets of the network, penalties and bans of peers, and walks through the
+        network.
+        """
+        self.network_packets.inc(packets_out)
         self.network_bytes.labels(direction="in").inc(bytes_in)
         self.network_bytes.labels(direction="out").inc(bytes_out)
         self.penalties.inc(penalties)

@@ -8,8 +8,9 @@ are reported.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
+
+from btt_chain.lazyclass import dataclass
 
 Voter = TypeVar("Voter")
 

@@ -13,11 +13,14 @@ from btt_chain.crypto.development import dev_path
 from btt_chain.testing import state
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.helper import PROVIDER, Helper
+from btt_chain.testing.network_file import NamedNode
 from btt_chain.testing.node import DevNode
-from btt_chain.testing.process import free_ports, is_taken, listener
+from btt_chain.testing.ports import Reservation
+from btt_chain.testing.process import is_taken, listener
 from btt_chain.testing.specification import MAX_VALIDATORS, local_specification
 
-SPEC_FILE: Final = "spec.json"
+VALIDATORS: Final = 4
+SLOT_MS: Final = 2_000
 MARKET: Final = "Market"
 EXPLORER: Final = "Explorer"
 BOND: Final = "2000BTT"
@@ -36,8 +39,10 @@ PRICE_FILES: Final = ("a.json", "b.json", "c.json")
 class Settings:
     """Settings of a network (`Devnet.create`)."""
 
-    validators: int
-    slot_ms: int
+    validators: int | None
+    """None: as in the network that was created there, else VALIDATORS."""
+    slot_ms: int | None
+    """None: as in the network that was created there, else SLOT_MS."""
     log: str
     program: Sequence[str]
     spec: str | None
@@ -46,6 +51,8 @@ class Settings:
     feeders: bool
     explorer_port: int | None
     """Port of the explorer's pages; None for no explorer."""
+    nodes: Sequence[NamedNode] = ()
+    """Names, keys and ports of all nodes; empty: validators with the names of their keys."""
 
 
 class Ports(NamedTuple):
@@ -54,54 +61,85 @@ class Ports(NamedTuple):
     rpc: int | None
     p2p: int | None
     prometheus: int | None
+    usual_rpc: int | None = None
+    """First JSON-RPC port where `rpc` is None, if it and those behind it are free."""
+    is_explorer_fixed: bool = True
+    """True if the explorer takes no other port than its own."""
 
 
-def new_plan(base: Path, settings: Settings, ports: Ports) -> state.Plan:
+def new_plan(base: Path, settings: Settings, ports: Ports, reservation: Reservation) -> state.Plan:
     """Return the plan of a network in `base`, and write its specification.
 
     A network that was created there with equal settings keeps names, data folders and network keys.
-    DevnetError if a network runs there, one with other settings was made there, or a port is taken.
+    Its ports are reserved until the reservation is closed. DevnetError if a network runs there, one
+    with other settings was made there, or a port is taken.
     """
-    count = settings.validators
+    before = state.read(base) if state.exists(base) else None
+    count, slot_ms = _size(settings, before)
     if not 1 <= count <= MAX_VALIDATORS:
         raise DevnetError(f"a devnet has 1 to {MAX_VALIDATORS} validators")
     base.mkdir(parents=True, exist_ok=True)
-    before = state.read(base) if state.exists(base) else None
     if before is None:
         spec = settings.spec
         if spec is None:
-            spec = local_specification(count, settings.slot_ms)
-        (base / SPEC_FILE).write_text(spec)
+            spec = local_specification(count, slot_ms)
+        (base / state.SPEC_FILE).write_text(spec)
     else:
-        _check_alike(base, before, count, settings.slot_ms)
-    nodes = before.nodes if before is not None else _validators(base, count)
+        _check_alike(base, before, count, slot_ms)
+    named = settings.nodes or [NamedNode(key_name(dev_path(place))) for place in range(count)]
+    nodes = before.nodes if before is not None else _new_nodes(base, named)
+    if settings.nodes:
+        _check_names(base, nodes, named)
+    args = {each.name: each.args for each in settings.nodes}
     for node in nodes:
-        node.flags = node_flags(base, node.key, settings.log)
+        node.flags = [*node_flags(base, node.key, settings.log), *args.get(node.name, ())]
         node.program = list(settings.program)
         if count == 1:
             # A single node has no peers to synchronize with, and must make blocks all the same.
             node.flags.append("--force-authoring")
-    _set_ports(nodes, ports)
+    _set_ports(nodes, ports, reservation)
+    for node, each in zip(nodes, settings.nodes, strict=False):
+        node.rpc_port = each.rpc_port or node.rpc_port
     known = [] if before is None else before.helpers
     helpers = _providers(base, nodes, settings.providers, known)
     if settings.feeders or any(helper.key in FEEDERS for helper in known):
         helpers += _feeders(base, nodes)
     explorer = [helper for helper in known if helper.name == EXPLORER]
     if settings.explorer_port is not None:
-        _check_explorer(settings.explorer_port)
-        explorer = [_explorer(base, nodes[0], settings.explorer_port)]
+        port = settings.explorer_port
+        if not reservation.take(port):
+            if ports.is_explorer_fixed:
+                raise _explorer_port_taken(port)
+            (port,) = reservation.free(1)
+        explorer = [_explorer(base, nodes[0], port)]
+    elif explorer:
+        explorer = [_explorer(base, nodes[0], int(explorer[0].words[-1].rpartition(":")[2]))]
     helpers += explorer
     _check_ports(nodes, ports)
-    return state.Plan(nodes, settings.slot_ms, count, helpers=helpers)
+    return state.Plan(nodes, slot_ms, count, helpers=helpers)
 
 
-def _set_ports(nodes: Sequence[DevNode], ports: Ports) -> None:
-    # All at once: a port chosen for one kind might be chosen again for the next.
-    free = iter(free_ports(len(nodes) * ports.count(None)))
+def _size(settings: Settings, before: state.Plan | None) -> tuple[int, int]:
+    """Return the number of validators and the slot length: as requested, as stored, or usual."""
+    count, slot_ms = (
+        (VALIDATORS, SLOT_MS) if before is None else (before.validators, before.slot_ms)
+    )
+    return (
+        count if settings.validators is None else settings.validators,
+        slot_ms if settings.slot_ms is None else settings.slot_ms,
+    )
+
+
+def _set_ports(nodes: Sequence[DevNode], ports: Ports, reservation: Reservation) -> None:
+    rpc, usual = ports.rpc, ports.usual_rpc
+    if rpc is None and usual is not None:
+        is_free = reservation.take_all(range(usual, usual + len(nodes)))
+        rpc = usual if is_free else None
     for place, node in enumerate(nodes):
         node.index = place
         node.rpc_port, node.port, node.prometheus_port = (
-            next(free) if first is None else first + place for first in ports
+            reservation.free(1)[0] if first is None else first + place
+            for first in (rpc, ports.p2p, ports.prometheus)
         )
 
 
@@ -132,23 +170,38 @@ def _check_alike(base: Path, plan: state.Plan, validators: int, slot_ms: int) ->
     if (plan.validators, plan.slot_ms) != (validators, slot_ms):
         raise DevnetError(
             f"the chain in {base} was made for {plan.validators} validators and slots of "
-            f"{plan.slot_ms} ms: ask for the same, or choose another --base-path"
+            f"{plan.slot_ms} ms: ask for the same, begin anew with --fresh, or choose another "
+            "--base-path"
         )
 
 
-def _validators(base: Path, count: int) -> list[DevNode]:
+def _new_nodes(base: Path, named: Sequence[NamedNode]) -> list[DevNode]:
+    """Return nodes with new network keys; validators without a key get the free ones in order."""
+    count = sum(each.is_validator for each in named)
+    given = {each.key for each in named}
+    free = iter([path for path in map(dev_path, range(count)) if path not in given])
     return [
         DevNode(
             index=place,
-            name=key_name(dev_path(place)),
+            name=each.name,
             folder=state.node_folder(base, place),
             flags=[],
             rpc_port=0,
             node_key=secrets.token_hex(32),
-            key=dev_path(place),
+            key=(each.key or next(free)) if each.is_validator else None,
         )
-        for place in range(count)
+        for place, each in enumerate(named)
     ]
+
+
+def _check_names(base: Path, nodes: Sequence[DevNode], named: Sequence[NamedNode]) -> None:
+    """Raise DevnetError if the stored nodes are not those that were asked for."""
+    stored, wanted = [node.name for node in nodes], [each.name for each in named]
+    if stored[: len(wanted)] != wanted:
+        raise DevnetError(
+            f"the network in {base} has the nodes {', '.join(stored)}, not {', '.join(wanted)}: "
+            "begin anew with --fresh, or choose another --base-path"
+        )
 
 
 def _providers(
@@ -180,7 +233,7 @@ def _providers(
 
 def _feeders(base: Path, nodes: Sequence[DevNode]) -> list[Helper]:
     """Return three feeders of all prices, and write the files that they read unless they exist."""
-    prices = base / "prices"
+    prices = base / state.PRICES_FOLDER
     prices.mkdir(exist_ok=True)
     sources = []
     for name in PRICE_FILES:
@@ -216,13 +269,12 @@ def explorer_address(helpers: Sequence[Helper]) -> str | None:
     return f"http://{found[0]}/" if found else None
 
 
-def _check_explorer(port: int) -> None:
-    if is_taken(port):
-        who = listener(port) or "another program"
-        raise DevnetError(
-            f"port {port} of the explorer is taken by {who}: stop it, or choose another port with "
-            "--explorer-port"
-        )
+def _explorer_port_taken(port: int) -> DevnetError:
+    who = listener(port) or "another program"
+    return DevnetError(
+        f"port {port} of the explorer is taken by {who}: stop it, or choose another port with "
+        "--explorer-port"
+    )
 
 
 def key_name(path: str) -> str:
@@ -232,5 +284,5 @@ def key_name(path: str) -> str:
 
 def node_flags(base: Path, key: str | None, log: str) -> list[str]:
     """Return the command line flags of a node; of a validator if `key` is given."""
-    words = ["--chain", str(base / SPEC_FILE), "--log", log]
+    words = ["--chain", str(base / state.SPEC_FILE), "--log", log]
     return words if key is None else [*words, "--validator", "--dev-key", key]

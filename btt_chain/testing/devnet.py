@@ -20,7 +20,7 @@ from typing import Final, Self
 
 from btt_chain.crypto.development import dev_key, dev_path
 from btt_chain.primitives import ss58
-from btt_chain.testing import partition, state
+from btt_chain.testing import members, partition, state
 from btt_chain.testing.creation import (
     HOSPITAL,
     Ports,
@@ -34,16 +34,17 @@ from btt_chain.testing.errors import (
     NoSuchNode,
 )
 from btt_chain.testing.helper import Helper
+from btt_chain.testing.network_file import NamedNode
 from btt_chain.testing.node import (
     PROGRAM,
     START_SECONDS,
     DevNode,
     NodeStatus,
 )
-from btt_chain.testing.process import STOP_SECONDS, free_ports
+from btt_chain.testing.ports import Reservation
+from btt_chain.testing.process import STOP_SECONDS, uninterrupted
 from btt_chain.testing.waiting import check_agreement, wait_until
 
-LOCK_FILE: Final = ".lock"
 FUNDED: Final = 6
 """Number of funded accounts besides those of further validators: Alice to Ferdie."""
 WAIT_SECONDS: Final = 120.0
@@ -62,18 +63,20 @@ class Funds:
 class Devnet:
     """The nodes of one base path."""
 
-    def __init__(self, base: Path, plan: state.Plan) -> None:
+    def __init__(self, base: Path, plan: state.Plan, ports: Reservation | None = None) -> None:
         """Use a stored plan; `create` and `open` are the constructors."""
         self.base = base
         self._plan = plan
+        self.ports = ports or Reservation()
+        """Reserves the ports: while nodes start, and while one of them is down."""
 
     @classmethod
     def create(
         cls,
         base: Path,
         *,
-        validators: int = 4,
-        slot_ms: int = 2_000,
+        validators: int | None = None,
+        slot_ms: int | None = None,
         rpc_base_port: int | None = None,
         port_base: int | None = None,
         prometheus_base_port: int | None = None,
@@ -83,25 +86,36 @@ class Devnet:
         providers: int = 0,
         feeders: bool = False,
         explorer_port: int | None = None,
+        nodes: Sequence[NamedNode] = (),
+        usual_rpc_port: int | None = None,
+        is_explorer_port_fixed: bool = True,
     ) -> Self:
         """Create a network in `base`, or open the one that was created there with equal settings.
 
+        None for `validators` or `slot_ms`: those of the network in `base`; of a new one four, and
+        2,000 ms.
         Node i gets RPC port `rpc_base_port` + i, and likewise for the network and the metrics; None
-        chooses free ports. `log` is for the nodes' `--log`; `program` starts another version of
-        them; `spec` is the text of a specification of your own, whose validators are Alice, Bob,
-        ... too. With `providers`, that many providers run beside them, and a market posts jobs
-        (these need numpy). With `feeders`, three feeders report the prices in the files of
-        `base/prices`. With `explorer_port`, an explorer serves its pages there. Nothing is
-        started. DevnetError if a network runs there, or one with other validators or slots was
-        made there.
+        chooses free ports, which other networks that start at the same time do not choose. Without
+        `rpc_base_port`, the RPC ports are `usual_rpc_port` + i if all of these are free. `log` is
+        for the nodes' `--log`; `program` starts another version of them; `spec` is the text of a
+        specification of your own, whose validators are Alice, Bob, ... too. With `providers`, that
+        many providers run beside them, and a market posts jobs (these need numpy). With `feeders`,
+        three feeders report the prices in the files of `base/prices`. With `explorer_port`, an
+        explorer serves its pages there, or, unless it is fixed, at a free port. `nodes` names all
+        nodes, as a file does (`network_file`). Nothing is started. DevnetError if a network runs
+        there, or one with other validators or slots was made there.
         """
         base = base.resolve()
         settings = Settings(
-            validators, slot_ms, log, program, spec, providers, feeders, explorer_port
+            validators, slot_ms, log, program, spec, providers, feeders, explorer_port, nodes
         )
-        plan = new_plan(base, settings, Ports(rpc_base_port, port_base, prometheus_base_port))
+        asked = Ports(
+            rpc_base_port, port_base, prometheus_base_port, usual_rpc_port, is_explorer_port_fixed
+        )
+        ports = Reservation()
+        plan = new_plan(base, settings, asked, ports)
         state.write(base, plan)
-        return cls(base, plan)
+        return cls(base, plan, ports)
 
     @classmethod
     def open(cls, base: Path) -> Self:
@@ -175,7 +189,7 @@ class Devnet:
 
         NodeDied or NotInTime, with the end of the log; the running nodes keep running.
         """
-        with _locked(self.base):
+        with _locked(self.base), uninterrupted():
             started = [node for node in self.nodes if not node.is_alive]
             for node in started:
                 node.start(partition.boot_nodes(self._plan, node))
@@ -188,8 +202,8 @@ class Devnet:
             return
         workers = [helper.key for helper in self.helpers if helper.is_provider]
         if workers:
-            _fund(self.nodes[0].ws, workers)
-        with _locked(self.base):
+            _fund(partition.side(self._plan, self.nodes[0]), workers, seconds)
+        with _locked(self.base), uninterrupted():
             for helper in self.helpers:
                 if not helper.is_alive:
                     helper.start()
@@ -197,13 +211,18 @@ class Devnet:
 
     def helper(self, name: str) -> Helper:
         """Return the provider, market or feeder with this name. DevnetError if there is none."""
-        for helper in self.helpers:
-            if helper.name == name:
-                return helper
-        raise DevnetError(f"this devnet has no {name}")
+        return members.helper_named(self.helpers, name)
+
+    def member(self, word: str) -> DevNode | Helper:
+        """Return a node or helper by its number or name. NoSuchNode, with the names, if none.
+
+        Case does not count; feeders are also `feeder-0`, `feeder-1`, ...
+        """
+        return members.member_named(self.nodes, self.helpers, word)
 
     def down(self, seconds: float = STOP_SECONDS) -> list[DevNode]:
         """Stop all nodes at once; kill those alive after `seconds`, and return them."""
+        self.ports.close()
         self.reload()
         running = [node for node in self.nodes if node.is_alive]
         for helper in self.helpers:
@@ -222,25 +241,34 @@ class Devnet:
             raise DevnetError(f"node {index} ({node.name}) is down already")
         node.kill()
 
-    def restart(self, index: int, seconds: float = START_SECONDS) -> None:
-        """Start one node again, after stopping it if it runs; waits until it answers."""
-        with _locked(self.base):
-            program = self.node(index).program
+    def restart(self, which: int | str, seconds: float = START_SECONDS) -> None:
+        """Start a node or helper again, after stopping it if it runs; waits until a node answers.
+
+        `which` is a node's index, or a name as for `member`.
+        """
+        with _locked(self.base), uninterrupted():
+            kept = self.member(str(which))
             self.reload()
-            node = self.node(index)
-            node.program = program  # it may have changed here, to another version
-            node.stop()
-            node.start(partition.boot_nodes(self._plan, node))
+            member = self.member(str(which))
+            member.stop()
+            if isinstance(member, DevNode):
+                if isinstance(kept, DevNode):
+                    member.program = kept.program  # it may have changed here, to another version
+                member.start(partition.boot_nodes(self._plan, member))
+            else:
+                member.start()
             self._save()
-        node.wait_until_answers(seconds)
-        partition.apply(self._plan, [node])
+        if isinstance(member, DevNode):
+            member.wait_until_answers(seconds)
+            partition.apply(self._plan, [member])
 
     def add_node(self, name: str | None = None, seconds: float = START_SECONDS) -> DevNode:
         """Start one more node that follows the chain without validating; waits until it answers."""
-        with _locked(self.base):
+        with _locked(self.base), uninterrupted():
             self.reload()
+            members.check_new(self.nodes, self.helpers, name)
             index = len(self.nodes)
-            rpc, port, metrics = free_ports(3)
+            rpc, port, metrics = self.ports.free(3)
             node = DevNode(
                 index=index,
                 name=name or f"Observer-{index}",
@@ -292,7 +320,7 @@ class Devnet:
         NotInTime has the height of each node; NodeDied if one ends meanwhile.
         """
         return wait_until(
-            self._chosen(nodes), f"block {number}", lambda node: node.best >= number, seconds
+            _chosen(self, nodes), f"block {number}", lambda node: node.best >= number, seconds
         )
 
     def wait_for_finality(
@@ -300,7 +328,7 @@ class Devnet:
     ) -> list[NodeStatus]:
         """Wait until block `number` is final on each node (all that run)."""
         return wait_until(
-            self._chosen(nodes),
+            _chosen(self, nodes),
             f"finality of block {number}",
             lambda node: node.finalized >= number,
             seconds,
@@ -311,19 +339,8 @@ class Devnet:
     ) -> list[NodeStatus]:
         """Wait until each node (all that run) has `count` peers or more."""
         return wait_until(
-            self._chosen(nodes), f"{count} peers", lambda node: node.peers >= count, seconds
+            _chosen(self, nodes), f"{count} peers", lambda node: node.peers >= count, seconds
         )
-
-    def _chosen(self, nodes: Sequence[int] | None) -> list[DevNode]:
-        """Return the nodes to wait for. DevnetError if there are none."""
-        if nodes is None:
-            # A paused node makes no progress, and one that is down was stopped on purpose.
-            chosen = [node for node in self.nodes if node.is_alive and not node.is_paused]
-        else:
-            chosen = [self.node(index) for index in nodes]
-        if not chosen:
-            raise DevnetError("there is nothing to wait for: no node runs")
-        return chosen
 
     def check_agreement(self) -> int:
         """Check that all running nodes have the same final blocks; return the compared height.
@@ -338,24 +355,44 @@ class Devnet:
         state.write(self.base, self._plan)
 
 
+def _chosen(net: Devnet, nodes: Sequence[int] | None) -> list[DevNode]:
+    """Return the nodes to wait for. DevnetError if there are none."""
+    if nodes is None:
+        # A paused node makes no progress, and one that is down was stopped on purpose.
+        chosen = [node for node in net.nodes if node.is_alive and not node.is_paused]
+    else:
+        chosen = [net.node(index) for index in nodes]
+    if not chosen:
+        raise DevnetError("there is nothing to wait for: no node runs")
+    return chosen
+
+
 @contextmanager
 def _locked(base: Path) -> Iterator[None]:
     """Prevent other processes from starting the same nodes at the same time."""
-    with (base / LOCK_FILE).open("w") as file:
+    with (base / state.LOCK_FILE).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _fund(url: str, workers: list[str]) -> None:
-    """Fund the market and the providers without a balance. DevnetError if that fails."""
+def _fund(nodes: list[DevNode], workers: list[str], seconds: float) -> None:
+    """Fund the market and the providers without a balance, and wait until all nodes know it.
+
+    A provider registers at a node of its own, which may be some blocks behind. DevnetError if the
+    funding fails, NotInTime if a node does not import it within `seconds`.
+    """
     # They import the network code, which a devnet without them does not need.
     from btt_chain.client.errors import ClientError  # noqa: PLC0415
     from btt_chain.client.typed import UnsupportedRuntime  # noqa: PLC0415
     from btt_chain.testing.market import fund, missing  # noqa: PLC0415
 
+    url, keys = nodes[0].ws, list[str]()
     try:
         poor = asyncio.run(missing(url, workers))
         if poor:
-            asyncio.run(fund(url, [HOSPITAL, *poor]))
+            keys = asyncio.run(fund(url, [HOSPITAL, *poor]))
     except (ClientError, UnsupportedRuntime) as error:
         raise DevnetError(f"the providers have no money: {error}") from None
+    deadline = time.monotonic() + seconds
+    for node in nodes:
+        node.wait_until_stored(keys, max(deadline - time.monotonic(), 1.0))

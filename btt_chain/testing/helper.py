@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +45,3 @@ class Helper(Life):
             "OPENBLAS_NUM_THREADS": "1",
         }  # fmt: skip
         self.process = ProcessId.spawn([*PYTHON, *self.words], environment, self.log)
-
-    def ask_to_end(self) -> None:
-        """Send SIGTERM; does not wait. All state is on its disk at any time."""
-        if self.process is not None:
-            self.process.send(signal.SIGTERM)

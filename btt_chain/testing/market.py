@@ -48,19 +48,25 @@ DEADLINE: Final = 60
 PAUSE: Final = 2.0
 
 
-async def fund(url: str, uris: list[str], amount: int = FUNDING) -> None:
-    """Transfer money to accounts, all in one block or two. Raises ClientError."""
+async def fund(url: str, uris: list[str], amount: int = FUNDING) -> list[str]:
+    """Transfer money to accounts, all in one block or two; return their storage keys as hex.
+
+    Raises ClientError.
+    """
     bank = KeyPair.from_uri(BANK)
+    accounts = [AccountId(KeyPair.from_uri(uri).account_id) for uri in uris]
     async with open_runtime(url) as chain:
         await asyncio.gather(
             *(
                 chain.submit(
                     "Balances", "transfer_keep_alive", signer=bank,
-                    dest=Id(AccountId(KeyPair.from_uri(uri).account_id)), value=u128(amount),
+                    dest=Id(account), value=u128(amount),
                 )
-                for uri in uris
+                for account in accounts
             )
         )  # fmt: skip
+        keys = [chain.chain.storage_key("System.Account", f"0x{each.hex()}") for each in accounts]
+    return [f"0x{key.hex()}" for key in keys]
 
 
 async def missing(url: str, uris: list[str]) -> list[str]:

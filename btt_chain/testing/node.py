@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from btt_chain.client.jsonrpc import Json
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.node.identity import peer_id
 from btt_chain.testing.errors import DevnetError, NodeDied, NotInTime, RpcFailed
-from btt_chain.testing.process import STOP_SECONDS, Life, ProcessId, inherited
+from btt_chain.testing.process import Life, ProcessId, inherited
 from btt_chain.testing.rpc import Rpc, height
 
 HOME: Final = str(Path(__file__).resolve().parents[2])
@@ -122,10 +121,15 @@ class DevNode(Life):
 
     # ---- process
 
+    @property
+    def title(self) -> str:
+        """Its number and name for messages."""
+        return f"node {self.index} ({self.name})"
+
     def start(self, bootnodes: Sequence[str] = ()) -> None:
         """Start the process; does not wait. DevnetError if it runs already."""
         if self.is_alive:
-            raise DevnetError(f"node {self.index} ({self.name}) runs already")
+            raise DevnetError(f"{self.title} runs already")
         self.folder.mkdir(parents=True, exist_ok=True)
         environment = inherited() | {"PYTHONUNBUFFERED": "1", "NO_COLOR": "1", "COLUMNS": "200"}
         if self.program == list(PROGRAM):
@@ -156,13 +160,27 @@ class DevNode(Life):
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
             if not self.is_alive:
-                raise NodeDied(f"node {self.index} ({self.name}) ended\n{self.tail()}")
+                raise NodeDied(f"{self.title} ended\n{self.tail()}")
             if self.answers():
                 return
             time.sleep(_PAUSE)
-        raise NotInTime(
-            f"node {self.index} ({self.name}) does not answer after {seconds:g} s\n{self.tail()}"
-        )
+        raise NotInTime(f"{self.title} does not answer after {seconds:g} s\n{self.tail()}")
+
+    def wait_until_stored(self, keys: Sequence[str], seconds: float) -> None:
+        """Wait until the best block's state has all keys (0x and hex). NodeDied, NotInTime."""
+        deadline, missing = time.monotonic() + seconds, list(keys)
+        while missing:
+            try:
+                missing = [key for key in missing if self.rpc.call("state_getStorage", key) is None]
+            except RpcFailed:
+                if not self.is_alive:
+                    raise NodeDied(f"{self.title} ended\n{self.tail()}") from None
+            if missing and time.monotonic() > deadline:
+                raise NotInTime(
+                    f"{self.title} has not imported {len(missing)} accounts that were funded "
+                    f"{seconds:g} s ago\n{self.tail()}"
+                )
+            time.sleep(_PAUSE if missing else 0)
 
     def answers(self) -> bool:
         """Return True if a call is answered while our own process runs."""
@@ -172,37 +190,7 @@ class DevNode(Life):
             return False
         return self.is_alive
 
-    def ask_to_end(self) -> None:
-        """Send SIGTERM, and SIGCONT, so that a paused node receives it; does not wait."""
-        if self.process is not None:
-            self.process.send(signal.SIGTERM)
-            self.process.send(signal.SIGCONT)
-
-    def stop(self, seconds: float = STOP_SECONDS) -> bool:
-        """Stop it, or kill it after `seconds`. Return True if it ended by itself."""
-        self.ask_to_end()
-        return self.await_end(seconds)
-
-    def pause(self) -> None:
-        """Send SIGSTOP: the process freezes, its connections stay. DevnetError if it is down."""
-        self._send(signal.SIGSTOP)
-        while self.process is not None and self.process.state() not in {"T", None}:
-            time.sleep(_PAUSE)
-
-    def resume(self) -> None:
-        """Send SIGCONT: continue after `pause`. DevnetError if it is down."""
-        self._send(signal.SIGCONT)
-
-    def _send(self, number: signal.Signals) -> None:
-        if self.process is None or not self.process.send(number):
-            raise DevnetError(f"node {self.index} ({self.name}) is down")
-
     # ---- status
-
-    @property
-    def is_paused(self) -> bool:
-        """True if it runs and was stopped by SIGSTOP."""
-        return self.process is not None and self.process.state() == "T"
 
     def glance(self) -> NodeStatus:
         """Return the status without the pool: cheap enough for several calls a second."""

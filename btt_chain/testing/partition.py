@@ -10,10 +10,12 @@ from btt_chain.testing.state import Plan
 
 
 def split(plan: Plan, groups: Sequence[Sequence[int]]) -> None:
-    """Divide the nodes into groups. DevnetError for a node that is in two groups."""
+    """Divide the nodes into groups. DevnetError if one is in two groups, or all are in one."""
     given = [index for group in groups for index in group]
     if len(set(given)) != len(given):
         raise DevnetError("a node can be in one group only")
+    if len(groups) == 1 and len(given) == len(plan.nodes):
+        raise DevnetError("all nodes are in one group, which cuts nothing: write it like 0,1/2,3")
     wanted = [list(group) for group in groups]
     for node in plan.nodes:
         if node.is_alive:
@@ -41,6 +43,18 @@ def apply(plan: Plan, nodes: Sequence[DevNode]) -> None:
 def _separate(plan: Plan, node: DevNode, groups: Sequence[Sequence[int]]) -> None:
     friends = next((group for group in groups if node.index in group), [])
     _allow(node, [plan.nodes[i].peer_id for i in friends if i != node.index])
+
+
+def side(plan: Plan, node: DevNode) -> list[DevNode]:
+    """Return a node and the running ones that it can connect to."""
+    group: Sequence[int] = range(len(plan.nodes))
+    if plan.groups is not None:
+        group = next((group for group in plan.groups if node.index in group), [])
+    others = [
+        other for other in plan.nodes
+        if other is not node and other.index in group and other.is_alive and not other.is_paused
+    ]  # fmt: skip
+    return [node, *others]
 
 
 def boot_nodes(plan: Plan, node: DevNode) -> list[str]:

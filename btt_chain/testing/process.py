@@ -13,16 +13,22 @@ import secrets
 import select
 import signal
 import socket
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psutil
 
+from btt_chain.testing.errors import DevnetError
+
 STOP_SECONDS: Final = 4.0
 """Seconds from SIGTERM to SIGKILL."""
+_PAUSE: Final = 0.05
+_DEFERRED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 MIN_PORT: Final = 11_000
 """First port that `free_ports` chooses: above the node's usual RPC ports."""
@@ -132,6 +138,7 @@ class Life:
 
     __slots__ = ()
 
+    name: str
     folder: Path
     process: ProcessId | None
     """The last started process, of any starter."""
@@ -156,6 +163,41 @@ class Life:
         self.process.reap()
         return self.process.state() is not None
 
+    @property
+    def title(self) -> str:
+        """Its name for messages."""
+        return self.name
+
+    @property
+    def is_paused(self) -> bool:
+        """True if it runs and was stopped by SIGSTOP."""
+        return self.process is not None and self.process.state() == "T"
+
+    def ask_to_end(self) -> None:
+        """Send SIGTERM, and SIGCONT, so that a paused process receives it; does not wait."""
+        if self.process is not None:
+            self.process.send(signal.SIGTERM)
+            self.process.send(signal.SIGCONT)
+
+    def stop(self, seconds: float = STOP_SECONDS) -> bool:
+        """Stop it, or kill it after `seconds`. Return True if it ended by itself."""
+        self.ask_to_end()
+        return self.await_end(seconds)
+
+    def pause(self) -> None:
+        """Send SIGSTOP: the process freezes, its connections stay. DevnetError if it is down."""
+        self._send(signal.SIGSTOP)
+        while self.process is not None and self.process.state() not in {"T", None}:
+            time.sleep(_PAUSE)
+
+    def resume(self) -> None:
+        """Send SIGCONT: continue after `pause`. DevnetError if it is down."""
+        self._send(signal.SIGCONT)
+
+    def _send(self, number: signal.Signals) -> None:
+        if self.process is None or not self.process.send(number):
+            raise DevnetError(f"{self.title} is down")
+
     def kill(self) -> None:
         """Send SIGKILL, like a power failure. Does nothing if it is down."""
         if self.process is not None:
@@ -172,6 +214,29 @@ class Life:
             self.kill()
         self.process.reap()
         return in_order
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Deliver signals that end a program after the block, so that no started process is forgotten.
+
+    Only the main thread receives signals; elsewhere it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    received: list[signal.Signals] = []
+    before = {
+        number: signal.signal(number, lambda n, _: received.append(signal.Signals(n)))
+        for number in _DEFERRED
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for caught in received:
+            signal.raise_signal(caught)
 
 
 def free_ports(count: int) -> list[int]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +16,11 @@ from btt_chain.testing.node import DevNode
 from btt_chain.testing.process import ProcessId
 
 STATE_FILE: Final = "devnet.json"
+SPEC_FILE: Final = "spec.json"
+LOCK_FILE: Final = ".lock"
+PRICES_FOLDER: Final = "prices"
+FILES: Final = (STATE_FILE, SPEC_FILE, LOCK_FILE)
+"""Files of a network besides folders and logs."""
 LAYOUT: Final = 1
 _MODE: Final = 0o600
 """Private, because it contains the nodes' network keys."""
@@ -79,6 +87,16 @@ def read(base: Path) -> Plan:
         groups=document["groups"],
         helpers=[_read_helper(base, each) for each in document.get("helpers", [])],
     )
+
+
+def delete(base: Path, members: Sequence[DevNode | Helper]) -> None:
+    """Delete the files of a network that is down; the folder, too, unless it has other files."""
+    for folder in (*(one.folder for one in members), base / PRICES_FOLDER):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in (*(one.log for one in members), *(base / name for name in FILES)):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):  # it is not empty
+        base.rmdir()
 
 
 def node_folder(base: Path, index: int) -> Path:

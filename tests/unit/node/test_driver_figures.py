@@ -7,6 +7,7 @@ from typing import cast
 
 import pytest
 
+from btt_chain.node.backpressure import Backpressure
 from btt_chain.node.driver import Driver
 from btt_chain.node.engine import Engine
 from p2p.limits import MAX_REQUESTS
@@ -94,7 +95,9 @@ class Slow:
         self.received: list[Event] = []
         self.clock = 0.0
         self.settings = SimpleNamespace(slot_ms=6_000)
-        self.parts = SimpleNamespace(pool=SimpleNamespace(on_arrival=lambda _: None))
+        self.parts = SimpleNamespace(
+            pool=SimpleNamespace(on_arrival=lambda _: None, backpressure=Backpressure(8_192))
+        )
 
     def handle(self, event: Event, now: int) -> list[Answer]:
         self.received.append(event)

@@ -29,6 +29,7 @@ class Sync:
     def __init__(self) -> None:
         self.ticks: list[int] = []
         self.idle = True
+        self.retry_at: int | None = None
         self.actions: list[Action] = []
 
     def tick(self, now: int) -> list[Action]:

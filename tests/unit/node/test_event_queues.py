@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
+from btt_chain.node.backpressure import Backpressure
 from btt_chain.node.driver import TRANSACTIONS_MS, Driver
 from btt_chain.node.engine import Engine
 from btt_chain.node.event_queues import BOUNDS, EventQueues, GossipQueue
@@ -41,7 +42,9 @@ class Busy:
         self.busy = False
         self.has_blocks = False
         self.settings = SimpleNamespace(slot_ms=6_000)
-        self.parts = SimpleNamespace(pool=SimpleNamespace(on_arrival=lambda _: None))
+        self.parts = SimpleNamespace(
+            pool=SimpleNamespace(on_arrival=lambda _: None, backpressure=Backpressure(100))
+        )
         self._cost = cost_ms / 1_000
         self._slices = slices
         self._left = 0

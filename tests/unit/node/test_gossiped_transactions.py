@@ -10,6 +10,7 @@ import pytest
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.node import tx_intake
+from btt_chain.node.pool import MAX_UNCHECKED
 from btt_chain.node.tx_gossip import LARGE_EVERY_MS
 from btt_chain.node.tx_intake import MAX_FORGED, TX_COST
 from btt_chain.primitives.validity import TransactionSource
@@ -57,14 +58,14 @@ def gossip(world: World, wires: Sequence[bytes]) -> tuple[list[Penalise], int]:
     """Hand a batch over; return what it cost the peer, and how many were looked at."""
     engine = world.nodes[0].running
     pool, looked = engine.parts.pool, []
-    plain = pool.submit
+    plain = pool.admit
 
     def submit(wire: bytes, source: TransactionSource) -> bytes:
         looked.append(wire)
         return plain(wire, source)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "submit", submit)
+        patch.setattr(pool, "admit", submit)
         actions = engine.handle(GossipReceived(TX, "n1", TxBatch(list(wires)).encode()), world.now)
         while engine.busy:
             actions += engine.work(world.now)
@@ -92,12 +93,12 @@ def test_one_forged_transaction_keeps_no_other_out(world: World) -> None:
     assert all(blake2_256(wire) in pool for wire in wires)
 
 
-def test_an_account_that_was_emptied_meanwhile_is_nobodys_fault(world: World) -> None:
+def test_an_account_that_was_emptied_meanwhile_is_not_the_peers_fault(world: World) -> None:
     blames, _ = gossip(world, [*unpaid(world, 3), *good(world, 3)])
     assert blames == []
 
 
-def test_transactions_whose_nonce_is_used_up_are_nobodys_fault(world: World) -> None:
+def test_transactions_whose_nonce_is_used_up_are_not_the_peers_fault(world: World) -> None:
     wires = good(world, WHOLE_BATCH)
     gossip(world, wires)
     world.run(3)
@@ -147,7 +148,9 @@ def test_endless_transactions_whose_nonce_is_used_up_cost_their_sender(
     assert blames == []
 
 
-def test_rivals_are_nobodys_fault_and_most_are_refused_before_their_signature(world: World) -> None:
+def test_rivals_are_not_the_peers_fault_and_most_fail_before_their_signature(
+    world: World,
+) -> None:
     gossip(world, good(world, 1))
     rivals = [transfer(0, 0, 1, 10**15 + n, world.genesis.hash) for n in range(1, 801)]
     for first in range(0, 800, 200):
@@ -173,7 +176,7 @@ def test_a_rival_that_is_refused_unchecked_leaves_no_trace(world: World) -> None
 
 def test_a_forged_rival_with_a_long_call_is_charged_as_forged(world: World) -> None:
     gossip(world, good(world, 1))
-    call = runtime().call("System", "remark", remark=bytes(tx_intake.MAX_UNCHECKED))
+    call = runtime().call("System", "remark", remark=bytes(MAX_UNCHECKED))
     rival = bytearray(sign(0, 0, call, world.genesis.hash))
     rival[SIGNATURE] = bytes(8)
     penalties, _ = gossip(world, [bytes(rival)])

@@ -11,7 +11,7 @@ import pytest
 from btt_chain.keystore import BABE, GRANDPA, Keystore, Password
 from btt_chain.keystore.errors import PasswordNeeded
 from btt_chain.node import lifecycle
-from btt_chain.node.config import NodeConfig, Paths, ValidatorConfig
+from btt_chain.node.config import NodeConfig, ValidatorConfig
 from btt_chain.node.identity import KEY_FILE, network_key, peer_id, pick_name
 from btt_chain.node.lifecycle import (
     OpenChain,
@@ -22,6 +22,7 @@ from btt_chain.node.lifecycle import (
     pruning_of,
     sealing_of,
 )
+from btt_chain.node.paths import Paths
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import Instant, Interval, ManualSealer
 from genesis.build import build

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aiohttp
 import pytest
 
-from btt_chain.node.prometheus import PrometheusServer
+from btt_chain.node.prometheus import LIMITS, PrometheusServer
 from btt_chain.telemetry.metrics import Metrics
+from btt_chain.web.connections import REFUSAL
 
 
 def metrics() -> Metrics:
@@ -52,3 +55,23 @@ async def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open() -> Non
     finally:
         await first.stop()
         await first.stop()
+
+
+async def test_one_address_cannot_take_the_files_that_a_node_may_open() -> None:
+    server = PrometheusServer(metrics(), 0)
+    await server.start()
+    try:
+        flood = [
+            await asyncio.open_connection("127.0.0.1", server.port, local_addr=("127.0.0.2", 0))
+            for _ in range(LIMITS.connections_per_address + 1)
+        ]
+        assert await asyncio.wait_for(flood[-1][0].read(), 20) == REFUSAL
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{server.port}/metrics") as answer,
+        ):
+            assert answer.status == 200
+        for _, writer in flood:
+            writer.close()
+    finally:
+        await server.stop()

@@ -400,7 +400,7 @@ def test_a_turn_ends_when_its_bytes_are_decoded() -> None:
 def test_what_is_kept_costs_no_bytes() -> None:
     pool = filled(Pool(full, recheck=plain), 10)
     assert pool.revalidate(RecheckBudget(100, 1), 0.0, NEXT) == 10
-    assert not pool.must_recheck(NEXT)
+    assert not pool.must_recheck(NEXT.hash)
     assert all(tx.kept == "kept" for tx in pool.ready())
 
 

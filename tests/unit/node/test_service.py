@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -21,6 +22,9 @@ from btt_chain.primitives.grandpa import AuthorityId
 from btt_chain.rpc.server import RpcConfig
 from btt_chain.scale import u128
 from btt_chain.telemetry.metrics import Metrics
+from p2p.deferred import DeferredNetwork
+from p2p.errors import NetworkError
+from p2p.network import Network
 from runtime.frame import InvalidBlock
 from storage.kv import StorageError
 from support.chain import BOB, CHARLIE, DevChain, address
@@ -176,3 +180,24 @@ def test_a_round_waits_for_those_whose_precommit_it_needs() -> None:
     assert waited_for(report_of([dave], both)).missing == (charlie, dave)
     assert waited_for(report_of(both, both)).missing == (charlie, dave)
     assert waited_for(report_of(both, [dave])).missing == (dave,)
+
+
+async def test_a_node_that_is_stopped_while_its_network_starts_ends_at_once() -> None:
+    began, imported = threading.Event(), threading.Event()
+
+    def slow() -> Network:
+        began.set()
+        imported.wait(60)
+        raise NetworkError("too late")
+
+    client, network = DevChain().client, DeferredNetwork(slow, "12D3KooW")
+    config = ServiceConfig(IDENTITY, RpcConfig(port=0), OnDemand(), network=network)
+    service, stop = Service(client, PoolService(client), config), asyncio.Event()
+    task = asyncio.create_task(service.run(stop))
+    await asyncio.to_thread(began.wait)
+    stop.set()
+    try:
+        await asyncio.wait_for(task, 30)
+    finally:
+        imported.set()
+    assert not service.ready.is_set()

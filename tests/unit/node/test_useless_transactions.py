@@ -73,14 +73,14 @@ class Outcome:
 def receive(world: World, wires: Sequence[bytes], wait: int = 1_000) -> Outcome:
     """Hand a batch of node 1 to node 0, and wait until its cost is reported."""
     outcome, engine = Outcome(), world.nodes[0].running
-    pool, submit = engine.parts.pool, engine.parts.pool.submit
+    pool, submit = engine.parts.pool, engine.parts.pool.admit
 
     def spy(wire: bytes, source: TransactionSource) -> bytes:
         outcome.submitted.append(wire)
         return submit(wire, source)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pool, "submit", spy)
+        patch.setattr(pool, "admit", spy)
         outcome.actions += engine.handle(
             GossipReceived(TX, "n1", TxBatch(list(wires)).encode()), world.now
         )
@@ -355,6 +355,6 @@ def test_what_was_refused_a_while_ago_is_charged_when_it_comes_again_and_again(
     assert max(useless) >= MAX_FORGED * DEAR_US[Fault.BANNED] // 2
 
 
-def test_what_a_full_pool_had_no_room_for_is_nobodys_fault() -> None:
+def test_what_a_full_pool_had_no_room_for_is_not_the_peers_fault() -> None:
     assert fault_of(TemporarilyBanned("full", 1, is_for_room=True)) is Fault.NONE
     assert fault_of(TemporarilyBanned("unpaid", 1)) is Fault.BANNED

@@ -9,6 +9,7 @@ from typing import cast
 
 import pytest
 
+from btt_chain.node.backpressure import Backpressure
 from btt_chain.node.driver import Driver
 from btt_chain.node.engine import Engine
 from btt_chain.node.yielding import LONG_MS, MAX_YIELD_MS, TURNS, LoopYield
@@ -25,7 +26,9 @@ class LongWork:
         self.has_blocks = self.takes_transactions = True
         self.due = 0
         self.settings = SimpleNamespace(slot_ms=6_000)
-        self.parts = SimpleNamespace(pool=SimpleNamespace(on_arrival=lambda _: None))
+        self.parts = SimpleNamespace(
+            pool=SimpleNamespace(on_arrival=lambda _: None, backpressure=Backpressure(8_192))
+        )
 
     def start(self, now: int) -> list[Action]:
         return []

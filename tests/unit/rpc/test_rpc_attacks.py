@@ -22,7 +22,7 @@ from btt_chain.rpc.server import RpcConfig
 from support.rpc_backend import ModelBackend
 from support.rpc_client import CallFailed, HttpClient, WsClient
 
-PATIENCE = 20.0
+PATIENCE = 200.0
 HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"

@@ -22,11 +22,11 @@ from btt_chain.rpc.budget import (
     CostAccount,
     Rate,
     Rates,
-    network_of,
 )
 from btt_chain.rpc.origin import TrustedProxies
 from btt_chain.rpc.throttle import MAX_REFUSALS, MAX_WASTE, Throttle, try_later
 from btt_chain.rpc.turns import SHARE, SLICE, TurnQueue
+from btt_chain.web.addresses import network_of
 
 RATES = Rates(Rate(0.5, 1.0), Rate(0.5, 2.0), Rate(0.1, 0.2))
 

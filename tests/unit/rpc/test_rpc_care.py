@@ -13,7 +13,17 @@ from genesis.accounts import address, dev_account
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.frame import ROOT, signed
-from runtime.pallets.health_records import Batch, BatchKind, Custodian, Demand, LogId, epoch_key
+from runtime.pallets.health_records import (
+    Batch,
+    BatchKind,
+    Custodian,
+    Demand,
+    Log,
+    LogId,
+    OldRoot,
+    epoch_key,
+    old_root_leaf,
+)
 from runtime.pallets.jobs import JobFees
 from support.rpc_client import HttpClient
 
@@ -72,6 +82,13 @@ async def test_roots_custodians_and_revocations_are_returned(
     assert await http.call("records_batch", address(BOB), "consents", 7) is None
     empty = await http.call("records_log", address(BOB), "accesses")
     assert empty == {"last": 0, "count": 0, "peaks": []}
+    old = OldRoot(u32(3), ROOT_HASH, u32(64))
+    peak = old_root_leaf(old)
+    records.anchors.logs[log] = Log(u32(7), u32(1), [peak])
+    proof = (address(BOB), "accesses", 3, str(ROOT_HASH), 64, 0)
+    assert await http.call("records_isProven", *proof, []) is True
+    assert await http.call("records_isProven", *proof, [str(ROOT_HASH)]) is False
+    assert await http.call("records_isProven", address(CHARLIE), *proof[1:], []) is False
     handle = consent_handle(b"\x05" * 32)
     assert int(await http.call("records_revoked", str(handle))) > 0
     assert await http.call("records_revoked", str(ROOT_HASH)) is None

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 from decimal import Decimal
 
 import pytest
 
+import btt_chain.rpc
 from btt_chain.primitives.account import AccountId
 from btt_chain.rpc.derived import chosen, decimal, derived, form_of, page_size
-from btt_chain.rpc.facilities import FacilitiesApi
-from btt_chain.rpc.governance import GovernanceApi
-from btt_chain.rpc.incentives import IncentivesApi
-from btt_chain.rpc.oracle import OracleApi
 from btt_chain.rpc.params import Unfit
-from btt_chain.rpc.payfi import PayFiApi
 from btt_chain.rpc.registry import MARK
-from btt_chain.rpc.tokenomics import TokenomicsApi
 from btt_chain.rpc.views import Views
-from btt_chain.rpc.work import WorkApi
 from runtime.pallets.jobs.types import Urgency
 
 PARAMETERS = {
@@ -52,6 +48,7 @@ PARAMETERS = {
     "staking_benefits": "account at?",
     "staking_premium": "account at?",
     "staking_contributions": "account at?",
+    "staking_quote": "amount tier at?",
     "mining_operator": "account at?",
     "mining_estimate": "account era? at?",
     "oracle_getValue": "provider_id key at?",
@@ -71,6 +68,20 @@ PARAMETERS = {
     "payfi_authorisations": "card at?",
     "payfi_policies": "merchant at?",
     "payfi_arbiters": "at?",
+    "records_epochs": "at?",
+    "records_batch": "custodian kind epoch at?",
+    "records_log": "custodian kind at?",
+    "records_isProven": "custodian kind epoch root leaves index path at?",
+    "records_revoked": "handle at?",
+    "records_schema": "id at?",
+    "records_demands": "custodian at?",
+    "records_custodian": "account at?",
+    "records_custodians": "after? limit? at?",
+    "referral_terms": "at?",
+    "referral_get": "account at?",
+    "referral_list": "after? limit? at?",
+    "referral_offers": "account at?",
+    "referral_quota": "account at?",
     "work_rules": "at?",
     "work_quote": "model items urgency? check? tier? data_bytes? at?",
     "work_job": "job at?",
@@ -103,16 +114,9 @@ def parameters_of(group: type[Views]) -> dict[str, str]:
 
 def test_each_method_has_the_parameters_that_clients_give_by_position() -> None:
     found: dict[str, str] = {}
-    groups = (
-        FacilitiesApi,
-        GovernanceApi,
-        IncentivesApi,
-        OracleApi,
-        PayFiApi,
-        TokenomicsApi,
-        WorkApi,
-    )
-    for group in groups:
+    for module in pkgutil.iter_modules(btt_chain.rpc.__path__, "btt_chain.rpc."):
+        importlib.import_module(module.name)
+    for group in Views.__subclasses__():
         found |= parameters_of(group)
     assert found == PARAMETERS
 

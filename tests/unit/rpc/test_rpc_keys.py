@@ -141,6 +141,33 @@ async def test_session_keys_that_are_elsewhere_are_not_here(keys: HttpClient) ->
     assert (problem.code, problem.message) == (1040, "Session keys are not encoded correctly")
 
 
+async def test_keys_that_have_signed_nothing_are_found_again_and_proven(
+    keys: HttpClient, key_manager: KeyManager
+) -> None:
+    made = await keys.call("author_rotateKeysWithOwner", hx(ALICE.public))
+    raw = bytes.fromhex(made["keys"][2:])
+    unused = {"babe": [hx(raw[:32])], "gran": [hx(raw[32:])]}
+    assert await keys.call("author_unusedKeys") == unused
+    owner = hx(ALICE.public)
+    proof = await keys.call("author_proveUnusedKeys", made["keys"], owner)
+    assert proof[-128:] == made["proof"][-128:]  # ed25519; sr25519 signs anew each time
+    # Alice's key came without a record, and may have signed elsewhere.
+    await keys.call("author_insertKey", "babe", "//Alice", owner)
+    assert await keys.call("author_unusedKeys") == unused
+
+    key_manager.record(raw[:32]).sign_block(7, b"h" * 32, lambda: b"s" * 64)
+    assert await keys.call("author_unusedKeys") == unused | {"babe": []}
+    for given, words in (
+        (made["keys"], "no such keys that have signed nothing"),
+        (hx(b"k" * 64), "no such keys that have signed nothing"),
+        (hx(b"k" * 63), "not encoded correctly"),
+    ):
+        problem = await refusal(keys, "author_proveUnusedKeys", given, owner)
+        assert (problem.code, words in problem.message) == (1040, True)
+    problem = await refusal(keys, "author_proveUnusedKeys", made["keys"], "0x00")
+    assert problem.message == "An owner is an account of 32 bytes"
+
+
 async def test_a_disk_that_takes_no_key_is_an_error(keys: HttpClient, tmp_path: Path) -> None:
     (tmp_path / "signing").write_text("in the way")
     problem = await refusal(keys, "author_rotateKeys")
@@ -157,6 +184,8 @@ async def test_keys_are_unsafe(key_manager: KeyManager) -> None:
             ("author_insertKey", "babe", "//Alice", hx(ALICE.public)),
             ("author_hasKey", "0x", "babe"),
             ("author_hasSessionKeys", "0x"),
+            ("author_unusedKeys",),
+            ("author_proveUnusedKeys", "0x", "0x"),
         ):
             problem = await refusal(client, method, *params)
             assert problem.message == "RPC call is unsafe to be called externally"

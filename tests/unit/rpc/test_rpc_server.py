@@ -17,14 +17,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from btt_chain.rpc import visitors as visitors_module
-from btt_chain.rpc.access import HostCheck, MethodPolicy, OriginCheck, is_loopback
+from btt_chain.rpc.access import HostCheck, MethodPolicy, OriginCheck
 from btt_chain.rpc.api import RpcService, build_registry
+from btt_chain.rpc.calls import Caller
 from btt_chain.rpc.connection import Connection, Subscription
-from btt_chain.rpc.dispatch import Caller, Dispatcher
+from btt_chain.rpc.dispatch import Dispatcher
 from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.limits import ConnectionLimiter, Limits
 from btt_chain.rpc.registry import Registry, method
 from btt_chain.rpc.server import RpcConfig
+from btt_chain.web.addresses import is_loopback
 from support.rpc_backend import ModelBackend
 from support.rpc_client import CallFailed, HttpClient, WsClient
 from unit.rpc.conftest import Dial

@@ -13,7 +13,7 @@ from runtime.constants import BTT
 from runtime.frame import signed
 from runtime.pallets.mining.shares import added
 from runtime.pallets.mining.types import Running
-from runtime.pallets.tier_staking import ContributionPoints, Quarter
+from runtime.pallets.tier_staking import ContributionPoints, Quarter, accrued
 from support.rpc_client import CallFailed, HttpClient
 
 ALICE = dev_account("//Alice")
@@ -93,7 +93,7 @@ async def test_contributions_are_returned_with_what_can_be_claimed(
         "quarter": 0, "counts": False, "points": "0", "claimable": [],
         "budget": str(378_000 * int(BTT) // 32),
         "mine": {
-            "votes": 0, "referrals": 0, "credentials": 0, "points": 0, "referralBound": "0",
+            "votes": 0, "referrals": 0, "credentials": 0, "points": 0, "bound": "0",
         },
     }  # fmt: skip
     contributions = runtime.tier_staking.contributions
@@ -103,6 +103,24 @@ async def test_contributions_are_returned_with_what_can_be_claimed(
     runtime.babe.current_slot.value += quarter
     later = await http.call("staking_contributions", address(ALICE))
     assert (later["quarter"], later["claimable"]) == (1, [[0, str(75 * int(BTT))]])
+
+
+async def test_the_reward_of_a_stake_is_that_of_the_chain_s_formula(
+    http: HttpClient, runtime: BttRuntime
+) -> None:
+    amount = 1_000 * int(BTT)
+    quote = await http.call("staking_quote", str(amount), 0)
+    assert quote["termMs"] == str(30 * 86_400_000)
+    assert int(quote["gross"]) == amount * quote["rewardBps"] * 30 // (10_000 * 365)
+    assert int(quote["net"]) + int(quote["burned"]) == int(quote["gross"])
+    assert quote["reduced"] is False
+    assert await http.call("staking_quote", str(amount - 1), 0) is None
+    assert await http.call("staking_quote", str(amount), 5) is None
+    dear = await http.call("staking_quote", str(2**128 - 1), 4)
+    assert dear["reduced"] is True
+    runtime.tier_staking.stake(signed(ALICE), u128(amount), u8(0), None)
+    stake = runtime.tier_staking.ledger.stakes[ALICE, u32(0)]
+    assert accrued(stake.amount, stake.bps, 30 * 86_400_000) == int(quote["gross"])
 
 
 async def test_an_operator_and_what_it_would_earn_are_returned(

@@ -74,7 +74,7 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     metrics.chain.on_import_failed("bad_seal")
     metrics.chain.on_reorganised(2)
     metrics.chain.on_leaves(2)
-    metrics.network.on_traffic(100, 50, penalties=2, bans=1, lookups=3)
+    metrics.network.on_traffic(100, 50, 7, penalties=2, bans=1, lookups=3)
     metrics.network.on_nodes_known(21)
     metrics.network.on_peer_costs(
         {"work grandpa-peer": 0.5, "useless tx": 0.25, "cut off tx": 2, "refused": 7}
@@ -96,6 +96,7 @@ def test_every_event_of_a_node_has_its_metric() -> None:
     value = metrics.registry.get_sample_value
     assert value("btt_retracted_blocks_total") == 2
     assert value("substrate_sub_libp2p_network_bytes_total", {"direction": "out"}) == 50
+    assert value("btt_network_packets_out_total") == 7
     assert (value("btt_peer_penalties_total"), value("btt_peer_bans_total")) == (2, 1)
     assert value("substrate_sub_libp2p_kbuckets_num_nodes") == 21
     assert value("btt_peer_cost_seconds_total", {"kind": "grandpa-peer"}) == 0.5
