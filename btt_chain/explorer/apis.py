@@ -7,13 +7,14 @@ the pallet has no such page.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Final, TypeAlias
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected, NotFound
 from btt_chain.explorer.context import Context, NodeGone
-from btt_chain.explorer.pages.forms import NoSuchPage, account_of
+from btt_chain.explorer.pages.forms import BadRequest, NoSuchPage, account_of
 from btt_chain.explorer.text import of_bytes
 from btt_chain.scale.portable import Plain
 
@@ -30,17 +31,19 @@ async def ask(context: Context, path: str, *args: Plain) -> Plain:
 
     Raises NoSuchPage if the chain does not have it, NodeGone if there is no answer.
     """
-    chain, hash = await _state(context)
-    try:
+    async with _state(context, f"runtime API {path.partition('.')[0]}") as (chain, hash):
         return await chain.api(path, *args, at=hash)
-    except NotFound:
-        name = path.partition(".")[0]
-        raise NoSuchPage(f"This chain has no runtime API {name}.") from None
-    except Disconnected as error:
-        await context.node.close()
-        raise NodeGone(str(error)) from None
-    except ClientError as error:
-        raise NodeGone(str(error)) from None
+
+
+async def find(context: Context, path: str, *args: Plain, missing: str) -> Record:
+    """Return the struct of a runtime API. Raises NoSuchPage with `missing` if there is none.
+
+    Raises as `ask`, too.
+    """
+    found = optional(await ask(context, path, *args))
+    if found is None:
+        raise NoSuchPage(missing)
+    return found
 
 
 async def ask_each(context: Context, path: str, arguments: Sequence[Plain]) -> list[Plain]:
@@ -53,32 +56,53 @@ async def ask_each(context: Context, path: str, arguments: Sequence[Plain]) -> l
     return [first, *rest]
 
 
-async def entries(context: Context, path: str) -> list[tuple[list[Plain], Plain]]:
-    """Return the entries of a map, at most `MAX_ENTRIES`. Raises as `ask`."""
-    chain, hash = await _state(context)
-    found: list[tuple[list[Plain], Plain]] = []
+async def stored(context: Context, path: str, *keys: Plain) -> Plain:
+    """Return the value of a storage item, as `Babe.GenesisSlot`. Raises as `ask`."""
+    async with _state(context, f"storage item {path}") as (chain, hash):
+        return await chain.storage(path, *keys, at=hash)
+
+
+async def constant(context: Context, path: str) -> Plain:
+    """Return a constant of the runtime, as `Babe.ExpectedBlockTime`. Raises as `ask`."""
+    async with _state(context, f"constant {path}") as (chain, _):
+        return chain.constant(path)
+
+
+async def entries(
+    context: Context,
+    path: str,
+    *keys: Plain,
+    after: Sequence[Plain] | None = None,
+    limit: int = MAX_ENTRIES,
+) -> list[tuple[list[Plain], Plain]]:
+    """Return the first entries of a map below `keys`, or behind the entry `after`.
+
+    Raises as `ask`.
+    """
+    async with _state(context, f"storage item {path}") as (chain, hash):
+        rows = chain.entries(path, *keys, at=hash, after=after, limit=limit)
+        return [entry async for entry in rows]
+
+
+@asynccontextmanager
+async def _state(context: Context, wanted: str) -> AsyncIterator[tuple[Chain, bytes | None]]:
+    """Yield the chain and the last final block; None if no block is final yet.
+
+    Errors of the client leave as errors of a page: `wanted` names the item that may be absent.
+    """
+    specs = context.index.specs()
+    if not specs:
+        raise NoSuchPage("The index is empty: the metadata come with the first block.")
+    chain = await context.node.chain(specs[0][0])
     try:
-        async for entry in chain.entries(path, at=hash):
-            found.append(entry)
-            if len(found) == MAX_ENTRIES:
-                break
+        yield chain, context.index.final()[1] or None
     except NotFound:
-        raise NoSuchPage(f"This chain has no storage item {path}.") from None
+        raise NoSuchPage(f"This chain has no {wanted}.") from None
     except Disconnected as error:
         await context.node.close()
         raise NodeGone(str(error)) from None
     except ClientError as error:
         raise NodeGone(str(error)) from None
-    return found
-
-
-async def _state(context: Context) -> tuple[Chain, bytes | None]:
-    """Return the chain and the last final block; None if no block is final yet."""
-    specs = context.index.specs()
-    if not specs:
-        raise NoSuchPage("The index is empty: the metadata come with the first block.")
-    chain = await context.node.chain(specs[0][0])
-    return chain, context.index.final()[1] or None
 
 
 # ---- form of results
@@ -111,7 +135,7 @@ def records(value: Plain) -> list[Record]:
 def number(found: Mapping[str, object], name: str) -> int:
     """Return a number of a struct. Raises NodeGone."""
     value = found.get(name)
-    if not isinstance(value, int):
+    if not isinstance(value, int) or isinstance(value, bool):
         raise NodeGone(f"a result of the node has no number {name}")
     return value
 
@@ -139,5 +163,23 @@ def words(value: Plain) -> str:
 
 
 def account(context: Context, value: Plain) -> bytes | None:
-    """Return the key of an account of a result; None if it has none."""
-    return account_of(context.data, value) if isinstance(value, str) else None
+    """Return the key of an account of a result; None if it has none. Raises NodeGone."""
+    try:
+        return account_of(context.data, value) if isinstance(value, str) else None
+    except BadRequest as error:
+        raise NodeGone(f"a result of the node has a malformed account: {error}") from None
+
+
+def pair(value: Plain) -> tuple[Plain, Plain]:
+    """Return the two parts of a pair. Raises NodeGone."""
+    match value:
+        case [first, second]:
+            return first, second
+    raise NodeGone("a result of the node is no pair")
+
+
+def whole(value: Plain) -> int:
+    """Return a number of a list. Raises NodeGone."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise NodeGone("a result of the node has something else where a number was expected")
+    return value

@@ -1,14 +1,15 @@
-"""The audit of an index against its node: checks E1 to E5, at one final height.
+"""The audit of an index against its node: checks E1 to E6, at one final height.
 
     E1  heights without a gap, each parent is the former hash, each hash that of its header
     E2  the number of events of each block is the state's count; the extrinsics give their root
     E3  the sum of all balances is the total issuance
     E4  balances of random accounts agree with read proofs under the header's state root
     E5  the fees of the blocks are the sums of their fee events
+    E6  the jobs, referenda and orders that events leave open are those that the chain lists
 
-E1, E2 and E5 check the blocks that came since the last audit that was in order, E3 and E4 the state
-at the height. What the index cannot see for itself, it asks the node: a node that lies about one of
-two things contradicts itself, and the check that shows it fails.
+E1, E2 and E5 check the blocks that came since the last audit that was in order, E3, E4 and E6 the
+state at the height. What the index cannot see for itself, it asks the node: a node that lies about
+one of two things contradicts itself, and the check that shows it fails.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ from typing import Final, TypeAlias
 from btt_chain.client.errors import ClientError
 from btt_chain.client.jsonrpc import Json
 from btt_chain.client.wire import list_of, member, to_bytes, to_hex
-from btt_chain.explorer.index.queries import BlockRow, Body, Index
-from btt_chain.explorer.index.reading import FEE_PAID, AccountReader, SpecReader
+from btt_chain.explorer.index.queries import BlockRow, Body, Index, first_body
+from btt_chain.explorer.index.reading import FEE_PAID
 from btt_chain.explorer.index.source import (
     EVENT_COUNT,
     EVENTS,
     ISSUANCE,
-    ChainNames,
     Source,
     account_key,
-    chain_metadata,
 )
+from btt_chain.explorer.index.specs import Specs, open_chain
 from btt_chain.explorer.index.store import Writer
+from btt_chain.explorer.open_items import OpenItems
 
 log = logging.getLogger("explorer")
 
@@ -79,14 +80,14 @@ class Audits:
     """Audits an index after so many final blocks, and on demand."""
 
     def __init__(
-        self, index: Index, writer: Writer, trie: Trie, names: ChainNames, every: int = EVERY
+        self, index: Index, writer: Writer, trie: Trie, specs: Specs, every: int = EVERY
     ) -> None:
         self._index = index
         self._writer = writer
         self._trie = trie
-        self._names = names
+        self._specs = specs
         self._every = every
-        self._readers: dict[int, SpecReader] = {}
+        self._open = OpenItems(index, specs)
         # Which accounts are proven must not be known to the node before.
         self._random = random.SystemRandom()
 
@@ -99,10 +100,11 @@ class Audits:
     async def audit(self, source: Source) -> Report:
         """Audit the index at its last final block, and store the report."""
         height, hash = self._index.final()
-        begin = self._last_good() + 1
+        begin = max(self._last_good() + 1, first_body(self._index))
         report = await self._blocks(source, begin, height)
         report.append(await self._supply(source, height, hash))
         report.append(await self._proofs(source, height, hash))
+        report.append(await self._open_items(source, height, hash))
         report.sort(key=lambda check: check.name)
         stored = [[each.name, each.result, each.detail] for each in report]
         self._writer.add_audit(height, int(time.time() * 1_000), json.dumps(stored))
@@ -170,7 +172,7 @@ class Audits:
             wrong.setdefault("E5", f"the fees of block {row.height} are not those of its events")
 
     def _fees(self, row: BlockRow, body: Body) -> int:
-        reader = self._reader(row.spec)
+        reader = self._specs.reader(row.spec)
         total = 0
         for part in reader.split_events(body.events):
             pallet = reader.pallets.get(part.pallet)
@@ -245,7 +247,7 @@ class Audits:
         except ValueError as error:
             return Check("E4", BAD, f"the node's proof is none: {error}")
         row = self._index.block(height)
-        reader = AccountReader(self._reader(row.spec).metadata) if row else None
+        reader = self._specs.reader(row.spec).balances if row else None
         for key, (account, total) in keys.items():
             if reader is not None and reader.read(values[key]).total != total:
                 proven = reader.read(values[key]).total
@@ -255,16 +257,22 @@ class Audits:
                 )  # fmt: skip
         return Check("E4", GOOD, f"{len(keys)} balances are proven")
 
+    # ---- E6
+
+    async def _open_items(self, source: Source, height: int, hash: bytes) -> Check:
+        try:
+            chain = await open_chain(source.connection, self._specs, hash)
+            found = await self._open.differences(chain, height, hash)
+        except ClientError as error:
+            return Check("E6", OPEN, str(error))
+        wrong = [text for text in found.values() if isinstance(text, str)]
+        if wrong:
+            return Check("E6", BAD, "; ".join(wrong))
+        counts = ", ".join(f"{count} {name}" for name, count in found.items())
+        return Check("E6", GOOD, f"open: {counts}" if counts else "the chain has nothing to count")
+
     def _sampled(self) -> list[tuple[bytes, int]]:
         count = self._index.account_count()
         chosen = sorted(self._random.sample(range(count), min(count, SAMPLE)))
         rows = [self._index.accounts_after(id, 1) for id in chosen]
         return [(row[0].key, row[0].balance.total) for row in rows if row]
-
-    def _reader(self, version: int) -> SpecReader:
-        if version not in self._readers:
-            raw = self._index.metadata(version)
-            if raw is None:
-                raise LookupError(f"the index has no metadata of version {version}")
-            self._readers[version] = SpecReader(chain_metadata(raw, self._names))
-        return self._readers[version]

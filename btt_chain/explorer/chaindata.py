@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,13 +13,12 @@ from btt_chain.client.metadata import ChainMetadata
 from btt_chain.crypto.development import dev_key, dev_path
 from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.index.reading import EventPart, SpecReader
-from btt_chain.explorer.index.source import ChainNames, chain_metadata
+from btt_chain.explorer.index.source import ChainNames
+from btt_chain.explorer.index.specs import Specs
 from btt_chain.explorer.text import of_bytes
 from btt_chain.primitives import ss58
 from btt_chain.scale.compact import compact_encode
 
-MAX_SPECS: Final = 4
-"""Maximum number of versions whose metadata are kept in memory, about 8 MiB each."""
 TRIAL_KINDS: Final = ("Development", "Local")
 """Types of chains on which the well-known development keys have their names."""
 DEV_PATHS: Final = (
@@ -41,11 +39,12 @@ class Undecoded:
 class ChainData:
     """The metadata of a chain's versions, and how its accounts and amounts are shown."""
 
-    def __init__(self, index: Index, names: ChainNames) -> None:
+    def __init__(self, index: Index, names: ChainNames, specs: Specs | None = None) -> None:
+        """`specs` are readers that are shared with others of the same index."""
         self.names = names
+        self.specs = specs or Specs(index.metadata, names)
         self.currency, self.prefix = read_properties(names.properties)
         self._index = index
-        self._specs: OrderedDict[int, SpecReader] = OrderedDict()
         self._labels: dict[bytes, str] = {}
         if names.kind in TRIAL_KINDS:
             for path in DEV_PATHS:
@@ -53,17 +52,7 @@ class ChainData:
 
     def spec(self, version: int) -> SpecReader:
         """Return the reader of a version. LookupError if the index does not have it."""
-        found = self._specs.get(version)
-        if found is None:
-            raw = self._index.metadata(version)
-            if raw is None:
-                raise LookupError(f"the index has no metadata of version {version}")
-            found = SpecReader(chain_metadata(raw, self.names))
-            self._specs[version] = found
-            if len(self._specs) > MAX_SPECS:
-                self._specs.popitem(last=False)
-        self._specs.move_to_end(version)
-        return found
+        return self.specs.reader(version)
 
     def latest(self) -> ChainMetadata | None:
         """Return the metadata of the last version; None if the index is empty."""

@@ -12,8 +12,10 @@ from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, Disconnected
 from btt_chain.client.jsonrpc import Connection
 from btt_chain.explorer.chaindata import ChainData
+from btt_chain.explorer.doctor import Doctor
 from btt_chain.explorer.index.driver import Progress
 from btt_chain.explorer.index.queries import Index
+from btt_chain.explorer.index.specs import Specs, open_chain
 
 log = logging.getLogger("explorer")
 
@@ -28,9 +30,10 @@ class NodeGone(Exception):
 class LiveNode:
     """The node's state for pages, over a connection of its own that is made when it is needed."""
 
-    def __init__(self, connect: Callable[[], Awaitable[Connection]]) -> None:
+    def __init__(self, connect: Callable[[], Awaitable[Connection]], specs: Specs) -> None:
         """`connect` makes a connection; it raises ClientError."""
         self._connect = connect
+        self._specs = specs
         self._chain: Chain | None = None
         self._opening = asyncio.Lock()
         self._spec = -1
@@ -42,7 +45,7 @@ class LiveNode:
                 await self.close()
                 try:
                     connection = await self._connect()
-                    self._chain = await Chain.open(connection)
+                    self._chain = await open_chain(connection, self._specs)
                 except ClientError as error:
                     raise NodeGone(str(error)) from None
                 self._spec = spec
@@ -74,5 +77,7 @@ class Context:
     data: ChainData
     node: LiveNode
     progress: Progress
+    doctor: Doctor | None = None
+    """Examines the node; None where there is nothing to examine it with."""
     is_public: bool = False
     """Other machines may read the pages."""

@@ -1,31 +1,44 @@
-"""The pages of the economy: their paths, their place in the navigation, names for templates.
+"""The pages of the economy: their place in the navigation, names and pictures for templates.
 
 Each belongs to a pallet; a chain without it has no link to the page, and the page says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from aiohttp import web
 from markupsafe import Markup
 
 from btt_chain.explorer.context import Context
-from btt_chain.explorer.language import Language
-from btt_chain.explorer.pages import exchange, governance, jobs, payments, tokenomics
+from btt_chain.explorer.pages import (
+    assets,
+    doctor,
+    exchange,
+    governance,
+    jobs,
+    merchants,
+    models,
+    payments,
+    providers,
+    staking,
+    tokenomics,
+)
+from btt_chain.explorer.pages.clock import time_of_slot
 from btt_chain.explorer.pages.forms import Fields, Json
+from btt_chain.explorer.pictures.band import band
 from btt_chain.explorer.pictures.depth import depth
+from btt_chain.explorer.pictures.slots import slots
 from btt_chain.explorer.pictures.steps import steps
 from btt_chain.explorer.pictures.svg import Translate
 from btt_chain.explorer.pictures.tally import tally
-
-View: TypeAlias = Callable[[web.Request, Language], Awaitable[Fields]]
+from btt_chain.explorer.pictures.weights import weights
 
 LINKS: Final = (
     ("/governance", "Governance", "Referenda"),
     ("/jobs", "Jobs", "Jobs"),
     ("/tokenomics", "Tokenomics", "Tokenomics"),
+    ("/staking", "Staking", "TierStaking"),
     ("/exchange", "Exchange", "Exchange"),
     ("/payfi", "Payments", "PayFi"),
     ("/facilities", "Facilities", "Facilities"),
@@ -49,53 +62,14 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "facilityKinds": payments.FACILITY_KINDS,
     "facilityStates": payments.FACILITY_STATES,
     "priceStates": payments.PRICE_STATES,
+    "checks": models.CHECKS,
+    "factors": providers.FACTORS,
+    "roles": assets.ROLES,
+    "merchantStates": merchants.MERCHANT_STATES,
+    "causes": merchants.CAUSES,
+    "verdictsOfDoctor": doctor.VERDICTS,
 }
 """Names of the chain's variants in words, for templates."""
-
-
-def pages(context: Context) -> list[tuple[str, str, View]]:
-    """Return path, template and view of each page."""
-    return [
-        (
-            "/governance",
-            "governance.html",
-            lambda r, _: governance.governance_page(context, r.query.get("below")),
-        ),
-        (
-            "/referendum/{index}",
-            "referendum.html",
-            lambda r, _: governance.referendum_page(context, r.match_info["index"]),
-        ),
-        (
-            "/jobs",
-            "jobs.html",
-            lambda r, _: jobs.jobs_page(context, r.query.get("after"), only_open="open" in r.query),
-        ),
-        ("/job/{job}", "job.html", lambda r, _: jobs.job_page(context, r.match_info["job"])),
-        (
-            "/providers",
-            "providers.html",
-            lambda r, _: jobs.providers_page(context, r.query.get("after")),
-        ),
-        ("/tokenomics", "tokenomics.html", lambda _r, _l: tokenomics.tokenomics_page(context)),
-        (
-            "/exchange",
-            "exchange.html",
-            lambda r, _: exchange.exchange_page(context, r.query.get("from")),
-        ),
-        (
-            "/market/{asset}",
-            "market.html",
-            lambda r, _: exchange.market_page(context, r.match_info["asset"]),
-        ),
-        ("/payfi", "payfi.html", lambda _r, _l: payments.payfi_page(context)),
-        (
-            "/facilities",
-            "facilities.html",
-            lambda r, _: payments.facilities_page(context, r.query.get("after")),
-        ),
-        ("/oracle", "oracle.html", lambda _r, _l: payments.oracle_page(context)),
-    ]
 
 
 def links(context: Context) -> list[Json]:
@@ -136,11 +110,42 @@ def ages_picture(title: str, ages: list[Fields]) -> Markup:
     return steps("ages", title, payments.age_steps(ages), str)
 
 
+def vesting_curve(name: str, title: str, row: Fields, amount: Callable[[int], str]) -> Markup:
+    """Return the curve of a row of the allocation, by years from genesis."""
+    return steps(name, title, staking.vesting_steps(row), amount)
+
+
+def values_picture(title: str, rows: list[Fields], amount: Callable[[int], str]) -> Markup:
+    """Return the history of an asset's value, by its valuations."""
+    return steps("values", title, assets.valuation_steps(rows), amount)
+
+
+def weights_picture(years: list[Fields], names: list[str], t: Translate) -> Markup:
+    """Return the weights of the chambers by year."""
+    return weights(years, names, t)
+
+
+def band_picture(made: int, expected: float, low: int, high: int, t: Translate) -> Markup:
+    """Return the blocks of a validator against those to be expected."""
+    return band(made, expected, low, high, t)
+
+
+def slots_picture(strip: Fields, t: Translate) -> Markup:
+    """Return the last slots by author."""
+    return slots(strip, t)
+
+
 GLOBALS: Final[Mapping[str, object]] = {
     **WORDS,
     "tally": tally_picture,
     "curve": curve,
     "depth": depth_picture,
     "ages_picture": ages_picture,
+    "vesting_curve": vesting_curve,
+    "values_picture": values_picture,
+    "weights_picture": weights_picture,
+    "band_picture": band_picture,
+    "slots_picture": slots_picture,
+    "slot_time": time_of_slot,
 }
 """Names that templates use besides the fields of their page."""

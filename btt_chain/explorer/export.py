@@ -29,11 +29,10 @@ from btt_chain.explorer.pages.forms import (
 )
 from btt_chain.explorer.pages.transactions import event_json
 from btt_chain.explorer.text import shown
+from btt_chain.primitives.csv_cells import text_cell
 
 ROWS: Final = 500
 """Number of rows that are read at once."""
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of what spreadsheets take for a formula."""
 
 Page: TypeAlias = "tuple[list[Fields], str | None]"
 """Rows, and the place to go on after; None at the end."""
@@ -84,7 +83,7 @@ def cell(value: Json) -> str:
         case bool():
             return "true" if value else "false"
         case str():
-            return "'" + value if value.startswith(FORMULA) else value
+            return text_cell(value)
         case dict() | list():
             return json.dumps(value, ensure_ascii=False)
         case _:
@@ -269,3 +268,8 @@ TABLES: Final = {
     "history": Table((*_EXTRINSIC, "roles"), _history),
 }  # fmt: skip
 """The tables by name; `history` takes an account."""
+
+
+def table_names() -> list[str]:
+    """Return the names of the tables that need no account."""
+    return [name for name in TABLES if name != "history"]

@@ -6,7 +6,13 @@ import asyncio
 import json
 from typing import Final
 
-MAX_LISTENERS: Final = 500
+MAX_LISTENERS: Final = 256
+"""Maximum number of listeners: half of the connections, the others are for pages."""
+MAX_OF_CALLER: Final = 16
+"""Maximum number of listeners of one address: its open pages."""
+PING: Final = b": \n\n"
+PING_SECONDS: Final = 15.0
+"""Seconds without a line after which a comment is sent: so listeners that left are found."""
 MAILBOX: Final = 16
 """Maximum number of unread lines; a slower listener is cut."""
 
@@ -27,6 +33,14 @@ class Hub:
         box: asyncio.Queue[bytes | None] = asyncio.Queue(MAILBOX)
         self._boxes.add(box)
         return box
+
+    async def line(self, box: asyncio.Queue[bytes | None]) -> bytes | None:
+        """Return the next line of a mailbox, or a comment after a while; None at the end."""
+        try:
+            async with asyncio.timeout(PING_SECONDS):
+                return await box.get()
+        except TimeoutError:
+            return PING
 
     def leave(self, box: asyncio.Queue[bytes | None]) -> None:
         """Forget a mailbox."""

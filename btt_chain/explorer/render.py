@@ -23,9 +23,14 @@ from btt_chain.explorer.pages.transactions import short
 from btt_chain.primitives import ss58
 
 HERE: Final = Path(__file__).parent
-STATIC: Final = {"style.css": "text/css", "live.js": "text/javascript", "icon.svg": "image/svg+xml"}
+STATIC: Final = {
+    "style.css": "text/css", "live.js": "text/javascript", "sign.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}  # fmt: skip
 ADDRESS: Final = re.compile(r"(?<![0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{45,50}(?![0-9A-Za-z])")
 PART: Final = re.compile(r"[^._]*[._]?")
+LAST_MS: Final = 9_999_999_999_999
+"""Last time that is shown as a date, in milliseconds since 1970: of the year 2286."""
 GROUP: Final = "\u202f"
 """Between thousands: a narrow space that does not break."""
 
@@ -43,7 +48,7 @@ def environment() -> Environment:
     )
     made.filters |= {
         "number": number, "short": short, "date": date, "pretty": pretty, "percent": percent,
-        "seconds": seconds, "parts": parts, "fixed": fixed,
+        "seconds": seconds, "parts": parts, "fixed": fixed, "minute": minute, "factor": factor,
     }  # fmt: skip
     made.globals |= GLOBALS
     return made
@@ -123,9 +128,21 @@ def number(value: float | None) -> str:
 
 def date(ms: int | None) -> str:
     """Return a time in UTC."""
-    if ms is None:
+    if ms is None or not 0 <= ms <= LAST_MS:
         return "-"
     return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def minute(ms: int | None) -> str:
+    """Return a time in UTC to the minute; `-` for one that is no date of these centuries."""
+    if ms is None or not 0 <= ms <= LAST_MS:
+        return "-"
+    return datetime.fromtimestamp(ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def factor(millionths: int | None) -> str:
+    """Return a factor."""
+    return "-" if millionths is None else f"× {millionths / 1_000_000:.2f}"
 
 
 def seconds(ms: int | None) -> str:

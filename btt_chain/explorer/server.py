@@ -6,44 +6,35 @@ import asyncio
 import hashlib
 import json
 import logging
-import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
 from aiohttp import hdrs, web
+from jinja2 import TemplateError
 
-from btt_chain.explorer import economy
+from btt_chain.explorer import economy, openapi, subscan
 from btt_chain.explorer.context import Context, NodeGone
-from btt_chain.explorer.export import TABLES, csv_text, ndjson_text, rows_of
+from btt_chain.explorer.exporting import Exports
 from btt_chain.explorer.index.queries import TooSlow
 from btt_chain.explorer.language import LANGUAGES, Language, chosen, language
-from btt_chain.explorer.live import Hub
-from btt_chain.explorer.pages.accounts import account_page, account_proof, accounts_page
-from btt_chain.explorer.pages.audit import audit_page, index_state
-from btt_chain.explorer.pages.blocks import block_page, blocks_page, events_page
-from btt_chain.explorer.pages.forms import BadRequest, Fields, Json, NoSuchPage, number_of
-from btt_chain.explorer.pages.home import home_page, search, validators_page
-from btt_chain.explorer.pages.runtime import calls_page, pallet_page, storage_page
-from btt_chain.explorer.pages.transactions import transaction_page, transactions_page
+from btt_chain.explorer.live import MAX_LISTENERS, MAX_OF_CALLER, Hub
+from btt_chain.explorer.pages.audit import index_state
+from btt_chain.explorer.pages.forms import BadRequest, Fields, NoSuchPage
+from btt_chain.explorer.pages.home import search
+from btt_chain.explorer.pages.proofs import account_proof, storage_proof
 from btt_chain.explorer.render import GROUP, STATIC, Renderer, static
+from btt_chain.explorer.routes import MAX_KEYS, PAGES, Asked, Page
+from btt_chain.explorer.signing.routes import Signing
 from btt_chain.explorer.text import shown
-from btt_chain.primitives.token_bucket import TokenBucket
+from btt_chain.web.limits import HttpLimits
+from btt_chain.web.places import Places
+from btt_chain.web.proxies import Proxies
+from btt_chain.web.server import RequestBounds
 
 log = logging.getLogger("explorer")
 
-RATE: Final = 20.0
-"""Requests a second of one address."""
-BURST: Final = 100.0
-MAX_ADDRESSES: Final = 10_000
-"""Maximum number of addresses whose rates are kept."""
-BODY: Final = 64 << 10
-MAX_EXPORTS: Final = 8
-"""Maximum number of exports at once."""
-EXPORT_BYTES: Final = 5 << 20
-"""Bytes a second of one export."""
+LIMITS: Final = HttpLimits(connections=512, connections_per_address=64, addresses=10_000)
 YEAR: Final = 31_536_000
 
 HEADERS: Final = {
@@ -58,120 +49,84 @@ HEADERS: Final = {
 
 TITLES: Final = {
     400: "The request cannot be understood",
+    403: "This is not permitted here",
     404: "There is no such page",
+    500: "The page cannot be shown",
     503: "Not available now",
 }
 
+NO_JSON: Final = ("error.html", "search.html", "prepared.html")
+"""Templates of pages without a twin in JSON."""
+
+GUESSED: Final = {
+    "extrinsic": "tx", "transaction": "tx", "address": "account", "addr": "account",
+    "blocks": "block", "event": "events", "validators": "validator", "providers": "provider",
+    "referenda": "referendum", "token": "asset", "assets": "asset",
+}  # fmt: skip
+"""First parts of addresses as other explorers have them, and ours."""
+
+LISTS: Final = {
+    "extrinsics": "txs", "transactions": "txs", "txns": "txs", "tokens": "exchange",
+    "gov": "governance", "referenda": "governance", "runtime": "upgrades",
+}  # fmt: skip
+"""Lists as other explorers have them, and ours."""
+
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
-View: TypeAlias = Callable[[web.Request, Language], "Fields | Awaitable[Fields]"]
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A page: its path, its template and its data."""
-
-    path: str
-    template: str
-    view: View
 
 
 class Server:
     """The pages of one index."""
 
-    def __init__(self, context: Context, rate: float = RATE, burst: float = BURST) -> None:
-        """`rate` is in requests a second of one address."""
+    def __init__(
+        self, context: Context, limits: HttpLimits = LIMITS, proxies: Proxies | None = None
+    ) -> None:
         self.context = context
-        self._rate, self._burst = rate, burst
         self.hub = Hub()
+        self._listeners = Places(MAX_LISTENERS, MAX_OF_CALLER)
         self._renderer = Renderer(context.data)
-        self._buckets: OrderedDict[str, TokenBucket] = OrderedDict()
-        self._exports = 0
+        self.signing = Signing(context, self._made, _language, self._read)
+        self._exports = Exports(context, HEADERS, self._caller)
+        streams = self._live, self._exports.handle, *self.signing.streams
+        self.bounds = RequestBounds(limits, _refused, streams, proxies=proxies)
         context.progress.changed.append(self.announce)
 
     def application(self) -> web.Application:
         """Return the routes."""
-        app = web.Application(client_max_size=BODY, middlewares=[self._guard])
-        for page in self._pages():
+        app = web.Application(
+            client_max_size=self.bounds.limits.body_bytes,
+            middlewares=[self._guard, self.bounds.middleware],
+        )
+        self.signing.add_routes(app.router)
+        for page in PAGES:
             # First the longer form: `{block}` would take `12.json`, too.
             if page.path != "/":
                 app.router.add_get(page.path + ".json", self._shown(page, as_json=True))
             app.router.add_get(page.path, self._shown(page))
-        app.router.add_get("/index.json", self._shown(self._pages()[0], as_json=True))
+        app.router.add_get("/index.json", self._shown(PAGES[0], as_json=True))
         app.router.add_get("/search", self._search)
         app.router.add_get("/live", self._live)
         app.router.add_get("/static/{name}", self._static)
         app.router.add_get("/lang/{code}", self._choose_language)
-        app.router.add_get("/proof/account/{account}.json", self._proof)
-        app.router.add_get("/export/{table}.{form:csv|ndjson}", self._export)
+        app.router.add_get("/proof/account/{account}.json", self._prove_account)
+        app.router.add_get("/proof/storage/{item}.json", self._prove_storage)
+        app.router.add_get("/export/{table}.{form:csv|ndjson}", self._exports.handle)
+        for name in subscan.METHODS:
+            app.router.add_post(f"/api/{name}", self._subscan(name))
+        app.router.add_get("/openapi.json", self._openapi)
         app.router.add_get("/robots.txt", self._robots)
-        for old, new in (("extrinsic", "tx"), ("address", "account"), ("transaction", "tx")):
+        for old, new in GUESSED.items():
             app.router.add_get(f"/{old}/{{what}}", _moved(new))
+        for old, new in LISTS.items():
+            app.router.add_get(f"/{old}", _listed(new))
         return app
-
-    def _pages(self) -> list[Page]:
-        context = self.context
-        return [
-            Page("/", "home.html", lambda _r, _l: home_page(context)),
-            Page("/blocks", "blocks.html", lambda r, _: blocks_page(context, r.query.get("below"))),
-            Page(
-                "/block/{block}",
-                "block.html",
-                lambda r, _: block_page(context, r.match_info["block"], _start(r)),
-            ),
-            Page(
-                "/txs",
-                "txs.html",
-                lambda r, _: transactions_page(
-                    context, r.query.get("below"), r.query.get("call"), every="all" in r.query
-                ),
-            ),
-            Page(
-                "/tx/{tx}",
-                "tx.html",
-                lambda r, spoken: transaction_page(context, r.match_info["tx"], spoken),
-            ),
-            Page(
-                "/events/{event}",
-                "events.html",
-                lambda r, _: events_page(context, r.match_info["event"], r.query.get("below")),
-            ),
-            Page(
-                "/accounts",
-                "accounts.html",
-                lambda r, _: accounts_page(context, r.query.get("below")),
-            ),
-            Page(
-                "/account/{account}",
-                "account.html",
-                lambda r, _: account_page(context, r.match_info["account"], r.query.get("below")),
-            ),
-            Page("/validators", "validators.html", lambda _r, _l: validators_page(context)),
-            Page("/calls", "calls.html", lambda _r, _l: calls_page(context)),
-            Page(
-                "/pallet/{pallet}",
-                "pallet.html",
-                lambda r, _: pallet_page(context, r.match_info["pallet"]),
-            ),
-            Page(
-                "/storage/{item}",
-                "storage.html",
-                lambda r, _: storage_page(
-                    context, r.match_info["item"], r.query.getall("key", [])[:8]
-                ),
-            ),
-            Page("/audit", "audit.html", lambda _r, _l: audit_page(context)),
-            Page("/export", "export.html", lambda _r, _l: {"tables": _tables()}),
-            *(Page(*each) for each in economy.pages(context)),
-        ]
 
     # ---- every request
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Bound the rate, turn errors into pages, add the headers."""
-        wait = self._wait(request.remote or "")
+        """Turn errors into pages, add the headers."""
         try:
-            response = _too_many(wait) if wait else await handler(request)
+            response = await handler(request)
         except web.HTTPException as error:
             if error.status < 400:
                 error.headers.update(HEADERS)
@@ -183,20 +138,14 @@ class Server:
             response = self._error(request, 400, str(error))
         except (NodeGone, TooSlow) as error:
             response = self._error(request, 503, str(error))
+        except (ValueError, LookupError, TypeError, ArithmeticError, TemplateError) as error:
+            # What a node sends decides what pages are made of: its operator finds the place here.
+            log.exception("%s cannot be shown", request.path)
+            reason = f"The data of this page have an unexpected form ({type(error).__name__})."
+            response = self._error(request, 500, reason)
         if not response.prepared:
             response.headers.update(HEADERS)
         return response
-
-    def _wait(self, address: str) -> int:
-        """Return the seconds that an address has to wait; 0 if it may go on."""
-        now = time.monotonic()
-        bucket = self._buckets.get(address)
-        if bucket is None:
-            bucket = self._buckets[address] = TokenBucket(self._rate, self._burst, now)
-            if len(self._buckets) > MAX_ADDRESSES:
-                self._buckets.popitem(last=False)
-        self._buckets.move_to_end(address)
-        return 0 if bucket.take(now) else 1
 
     def _error(self, request: web.Request, status: int, reason: str) -> web.Response:
         text = shown(reason, 400)
@@ -207,13 +156,19 @@ class Server:
         body = self._html("error.html", fields, request, spoken)
         return web.Response(text=body, content_type="text/html", status=status)
 
+    def _caller(self, request: web.Request) -> str:
+        return self.bounds.caller(request)
+
+    async def _read(self, request: web.Request) -> bytes:
+        return await self.bounds.read(request)
+
     # ---- pages
 
     def _shown(self, page: Page, *, as_json: bool = False) -> Handler:
         async def handle(request: web.Request) -> web.StreamResponse:
             in_json = as_json or _wants_json(request)
             spoken = language("en") if in_json else _language(request)
-            made = page.view(request, spoken)
+            made = page.view(self.context, _asked(request), spoken)
             fields = made if isinstance(made, dict) else await made
             if in_json:
                 return self._cached(request, json.dumps(fields).encode(), "application/json")
@@ -223,16 +178,25 @@ class Server:
         return handle
 
     def _html(self, template: str, fields: Fields, request: web.Request, spoken: Language) -> str:
-        path = request.path
+        path, asked = request.path, request.rel_url.raw_query_string
         frame: Fields = {
             **index_state(self.context),
             "chain": shown(self.context.data.names.name),
             "path": path,
+            "here": path + (f"?{asked}" if asked else ""),
             "query": shown(request.query.get("q", ""), 128),
             "economy": economy.links(self.context),
-            "json": None if template in {"error.html", "search.html"} else _json_path(request),
+            "signing": self.signing.state(request),
+            "json": None if template in NO_JSON else _json_path(request),
         }
         return self._renderer.page(template, fields, spoken, frame)
+
+    def _made(self, template: str, fields: Fields, request: web.Request) -> web.Response:
+        """Return a page that answers one request only."""
+        body = self._html(template, fields, request, _language(request))
+        return web.Response(
+            text=body, content_type="text/html", headers={"Cache-Control": "no-store"}
+        )
 
     def _cached(self, request: web.Request, body: bytes, kind: str) -> web.Response:
         """Return a response with its tag, or only that nothing has changed."""
@@ -249,7 +213,7 @@ class Server:
         return response
 
     async def _search(self, request: web.Request) -> web.StreamResponse:
-        fields = search(self.context, request.query.get("q", ""))
+        fields = await search(self.context, request.query.get("q", ""))
         to = fields["to"]
         if _wants_json(request):
             return _json(fields)
@@ -259,8 +223,27 @@ class Server:
         body = self._html("search.html", fields, request, spoken)
         return web.Response(text=body, content_type="text/html")
 
-    async def _proof(self, request: web.Request) -> web.StreamResponse:
-        return _json(await account_proof(self.context, request.match_info["account"]))
+    async def _prove_account(self, request: web.Request) -> web.StreamResponse:
+        asked = _asked(request)
+        fields = await account_proof(self.context, asked.part("account"), asked.get("checkpoint"))
+        return _json(fields)
+
+    async def _prove_storage(self, request: web.Request) -> web.StreamResponse:
+        asked = _asked(request)
+        keys = asked.all("key", MAX_KEYS)
+        return _json(
+            await storage_proof(self.context, asked.part("item"), keys, asked.get("checkpoint"))
+        )
+
+    def _subscan(self, name: str) -> Handler:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            status, fields = subscan.answer(self.context, name, await self._read(request))
+            return _json(fields, status)
+
+        return handle
+
+    async def _openapi(self, request: web.Request) -> web.StreamResponse:
+        return self._cached(request, openapi.text(), "application/json")
 
     async def _static(self, request: web.Request) -> web.StreamResponse:
         name = request.match_info["name"]
@@ -284,7 +267,9 @@ class Server:
             raise NoSuchPage("There is no such language.")
         # Only a path of this site: `//host` and `/\host` would be another one.
         is_own = to.startswith("/") and not to.startswith(("//", "/\\")) and to.isprintable()
-        response = web.HTTPFound(quote(to, safe="/-_.~") if is_own else "/")
+        path, question, query = to.partition("?")
+        found = quote(path, safe="/-_.~") + question + quote(query, safe="=&+-_.~%")
+        response = web.HTTPFound(found if is_own else "/")
         response.set_cookie("lang", code, max_age=YEAR, samesite="Lax", httponly=True)
         raise response
 
@@ -301,17 +286,23 @@ class Server:
         )
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
-        box = self.hub.join()
-        if box is None:
-            return web.Response(
-                status=503, text="too many listeners", headers={"Retry-After": "30"}
-            )
+        with self._listeners.place(self._caller(request)) as is_free:
+            box = self.hub.join() if is_free else None
+            if box is None:
+                return web.Response(
+                    status=503, text="too many listeners", headers={"Retry-After": "30"}
+                )
+            return await self._follow(request, box)
+
+    async def _follow(
+        self, request: web.Request, box: asyncio.Queue[bytes | None]
+    ) -> web.StreamResponse:
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", **HEADERS}
         )
         try:
             await response.prepare(request)
-            while (line := await box.get()) is not None:
+            while (line := await self.hub.line(box)) is not None:
                 await response.write(line)
         except ConnectionError:
             pass  # the reader has left
@@ -319,47 +310,12 @@ class Server:
             self.hub.leave(box)
         return response
 
-    async def _export(self, request: web.Request) -> web.StreamResponse:
-        name, form = request.match_info["table"], request.match_info["form"]
-        table = TABLES.get(name)
-        if table is None:
-            raise NoSuchPage(f"There is no table {shown(name)}.")
-        if self._exports >= MAX_EXPORTS:
-            return _too_many(30)
-        pages = rows_of(
-            self.context, table, request.query.get("after"), request.query.get("account")
-        )
-        rows = next(pages, [])
-        kind = "text/csv" if form == "csv" else "application/x-ndjson"
-        response = web.StreamResponse(
-            headers={
-                "Content-Type": f"{kind}; charset=utf-8",
-                "Content-Disposition": f'attachment; filename="{name}.{form}"',
-                **HEADERS,
-            }
-        )
-        response.enable_compression()
-        self._exports += 1
-        try:
-            await response.prepare(request)
-            head = "after" not in request.query
-            while True:
-                raw = (
-                    csv_text(table.columns, rows, head=head) if form == "csv" else ndjson_text(rows)
-                )
-                head = False
-                await response.write(raw)
-                await asyncio.sleep(len(raw) / EXPORT_BYTES)
-                found = next(pages, None)
-                if found is None:
-                    break
-                rows = found
-            await response.write_eof()
-        except ConnectionError:
-            pass  # the reader has left
-        finally:
-            self._exports -= 1
-        return response
+
+def _listed(new: str) -> Handler:
+    async def handle(_request: web.Request) -> web.StreamResponse:
+        raise web.HTTPMovedPermanently(f"/{new}")
+
+    return handle
 
 
 def _moved(new: str) -> Handler:
@@ -369,20 +325,12 @@ def _moved(new: str) -> Handler:
     return handle
 
 
-def _tables() -> list[Json]:
-    return [name for name in TABLES if name != "history"]
-
-
-def _start(request: web.Request) -> int:
-    text = request.query.get("from", "0")
-    found = number_of(text)
-    if found is None:
-        raise BadRequest(f"{shown(text)} is no index of an extrinsic")
-    return found
-
-
 def _language(request: web.Request) -> Language:
     return language(chosen(request.cookies.get("lang"), request.headers.get("Accept-Language", "")))
+
+
+def _asked(request: web.Request) -> Asked:
+    return Asked(request.match_info, request.query)
 
 
 def _wants_json(request: web.Request) -> bool:
@@ -400,7 +348,5 @@ def _json(fields: Fields, status: int = 200) -> web.Response:
     )
 
 
-def _too_many(seconds: int) -> web.Response:
-    return web.Response(
-        status=429, text="too many requests\n", headers={"Retry-After": str(seconds)}
-    )
+def _refused(status: int, reason: str) -> web.Response:
+    return web.Response(status=status, text=f"{reason}\n")

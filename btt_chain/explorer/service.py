@@ -4,28 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
-
-from aiohttp import web
 
 from btt_chain.client.errors import ClientError, Disconnected
 from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.explorer.audit import EVERY, Audits, Report, Trie
 from btt_chain.explorer.chaindata import ChainData
 from btt_chain.explorer.context import ANSWER_SECONDS, Context, LiveNode
+from btt_chain.explorer.doctor import Doctor, Finding
 from btt_chain.explorer.index.driver import RETRY_SECONDS, Indexer, Progress
 from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.index.source import ChainNames, Source
+from btt_chain.explorer.index.specs import Specs
 from btt_chain.explorer.index.store import IndexRefused, Writer
 from btt_chain.explorer.server import Server
+from btt_chain.web.proxies import Proxies
+from btt_chain.web.server import HttpServer
 
 log = logging.getLogger("explorer")
 
 FILE: Final = "index.db"
+PATIENCE: Final = 10.0
+"""Seconds in which a node may come up before that is worth a warning."""
 GRACE: Final = 1.0
 """Seconds for requests in progress at the end."""
 
@@ -42,7 +47,15 @@ class Settings:
     port: int = 4480
     first: int = 0
     """Height of the first block of a new index."""
+    keep_ms: int | None = None
+    """Age from which extrinsics and events are deleted; None: they are kept."""
     audit_every: int = EVERY
+    is_public: bool = False
+    """Other machines may read the pages."""
+    proxies: Proxies = field(default_factory=Proxies)
+    """Proxies that name the callers whose requests they pass on."""
+    examine: Callable[[], Awaitable[Sequence[Finding]]] | None = None
+    """Makes the checks of the page of the node's health; None for no such page."""
     on_ready: Callable[[str], None] = lambda _address: None
     """Called with the address of the pages when they answer."""
 
@@ -61,20 +74,19 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Server, asyncio.Tas
         names = await _names(writer, settings.url)
         index = Index(settings.base / FILE)
         progress = Progress(names=names)
-        node = LiveNode(lambda: WebSocket.connect(settings.url, ANSWER_SECONDS))
-        context = Context(index, ChainData(index, names), node, progress)
-        server = Server(context)
-        audits = Audits(index, writer, settings.trie, names, settings.audit_every)
-        indexer = Indexer(writer, progress, settings.first, audits)
-        runner = web.AppRunner(
-            server.application(), access_log=None, keepalive_timeout=15, handle_signals=False
-        )
-        await runner.setup()
+        specs = Specs(index.metadata, names)
+        node = LiveNode(lambda: WebSocket.connect(settings.url, ANSWER_SECONDS), specs)
+        doctor = None if settings.examine is None else Doctor(settings.examine)
+        data = ChainData(index, names, specs)
+        context = Context(index, data, node, progress, doctor, settings.is_public)
+        server = Server(context, proxies=settings.proxies)
+        audits = Audits(index, writer, settings.trie, specs, settings.audit_every)
+        indexer = Indexer(writer, progress, settings.first, audits, settings.keep_ms, specs)
+        pages = HttpServer(server.application(), server.bounds, shutdown_seconds=GRACE)
         indexing: asyncio.Task[None] | None = None
         try:
-            site = web.TCPSite(runner, settings.host, settings.port, shutdown_timeout=GRACE)
-            await site.start()
-            settings.on_ready(_address(runner, settings.host))
+            _, port = await pages.start(settings.host, settings.port)
+            settings.on_ready(_address(settings.host, port))
             indexing = asyncio.create_task(indexer.run(settings.url))
             yield server, indexing
         finally:
@@ -83,7 +95,10 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[Server, asyncio.Tas
                 with suppress(asyncio.CancelledError):
                     await indexing
             server.hub.close()
-            await runner.cleanup()
+            await server.signing.node.close()
+            await pages.stop()
+            if doctor is not None:
+                await doctor.close()
             await node.close()
             index.close()
     finally:
@@ -103,7 +118,8 @@ async def audit(settings: Settings) -> tuple[int, Report]:
         async with await WebSocket.connect(settings.url) as connection:
             source = Source(connection)
             writer.check_chain(await source.hash_at(0) or b"")
-            audits = Audits(index, writer, settings.trie, await source.names())
+            specs = Specs(index.metadata, await source.names())
+            audits = Audits(index, writer, settings.trie, specs)
             return index.final()[0], await audits.audit(source)
     finally:
         index.close()
@@ -115,21 +131,21 @@ async def _names(writer: Writer, url: str) -> ChainNames:
     stored = writer.meta("names")
     if stored is not None:
         return ChainNames.decode(stored)
-    is_first = True
+    began, is_silent = time.monotonic(), True
     while True:
         try:
             async with await WebSocket.connect(url) as connection:
                 return await Source(connection).names()
         except Disconnected as error:
-            if is_first:
+            # A node that was started together with this needs some seconds.
+            if is_silent and time.monotonic() - began > PATIENCE:
                 log.warning("%s; waiting for the node", error)
-            is_first = False
+                is_silent = False
         except ClientError as error:
             log.warning("%s", error)
         await asyncio.sleep(RETRY_SECONDS)
 
 
-def _address(runner: web.AppRunner, host: str) -> str:
-    port = runner.addresses[0][1]
+def _address(host: str, port: int) -> str:
     name = f"[{host}]" if ":" in host else host
     return f"http://{name}:{port}/"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,14 +22,9 @@ from btt_chain.explorer.index.machine import (
     Follower,
     Write,
 )
-from btt_chain.explorer.index.reading import AccountReader, RawBlock, SpecReader
-from btt_chain.explorer.index.source import (
-    ChainNames,
-    NoState,
-    Source,
-    account_key,
-    chain_metadata,
-)
+from btt_chain.explorer.index.reading import RawBlock, SpecReader
+from btt_chain.explorer.index.source import ChainNames, NoState, Source, account_key
+from btt_chain.explorer.index.specs import Specs
 from btt_chain.explorer.index.store import Writer
 
 log = logging.getLogger("explorer")
@@ -108,16 +104,27 @@ class Indexer:
     """Follows a node and writes its blocks to an index."""
 
     def __init__(
-        self, writer: Writer, progress: Progress, first: int = 0, auditor: Auditor | None = None
+        self,
+        writer: Writer,
+        progress: Progress,
+        first: int = 0,
+        auditor: Auditor | None = None,
+        keep_ms: int | None = None,
+        specs: Specs | None = None,
     ) -> None:
-        """`first` is the height of the first block of a new index."""
+        """`first` is the height of the first block of a new index.
+
+        Extrinsics and events older than `keep_ms` before the last final block are deleted. `specs`
+        are readers that are shared with others of the same index.
+        """
+        self._keep_ms = keep_ms
         self.progress = progress
         self._writer = writer
         self._first = first
         self._auditor = auditor
-        self._specs: dict[int, SpecReader] = {}
+        self._specs = specs
         self._metadata: dict[int, bytes] = {}
-        """Metadata of the same versions, which an index without them still has to store."""
+        """Metadata of versions that the index does not have yet."""
         self._learning = asyncio.Lock()
         self._names: ChainNames | None = None
 
@@ -137,6 +144,12 @@ class Indexer:
             except (ClientError, NoState) as error:
                 log.warning("the index stops at block %d: %s", self.progress.tip, error)
                 self.progress.fault = str(error)
+            except sqlite3.OperationalError as error:
+                # The disk is full, or the file is locked: nothing of the batch was written.
+                log.warning(
+                    "the index cannot be written after block %d: %s", self.progress.tip, error
+                )
+                self.progress.fault = f"the index cannot be written: {error}"
             self.progress.connected = False
             self.progress.notify()
             await asyncio.sleep(RETRY_SECONDS)
@@ -148,6 +161,9 @@ class Indexer:
         if self._names is not None and self._names.kind == "Development":
             log.warning("a development chain may have begun anew: the index begins anew as well")
             self._writer.clear()
+            self._metadata.clear()
+            if self._specs is not None:
+                self._specs.forget()
             self._report()
 
     async def follow(self, connection: Connection, until: int | None = None) -> None:
@@ -199,21 +215,23 @@ class Indexer:
             raise InvalidAnswer("the node has no block 0")
         self._names = await source.names()
         self._writer.check_chain(genesis)
+        if self._specs is None:
+            self._specs = Specs(self._writer.metadata, self._names)
         if self._writer.genesis() is None:
-            await self._begin(source, genesis)
+            await self._begin(source, genesis, self._specs)
         self._writer.set_meta("names", self._names.encode())
         self.progress.names = self._names
         self.progress.connected = True
         self._report()
 
-    async def _begin(self, source: Source, genesis: bytes) -> None:
+    async def _begin(self, source: Source, genesis: bytes, specs: Specs) -> None:
         """Store the accounts below the first block."""
         below = max(self._first - 1, 0)
         hash = await source.hash_at(below)
         if hash is None:
             raise InvalidAnswer(f"the node has no block {below} yet")
         spec, metadata = await source.spec_at(hash), await source.metadata(hash)
-        reader = AccountReader(chain_metadata(metadata, await source.names()))
+        reader = specs.learn(spec, metadata).balances
         pages = [page async for page in source.accounts(hash)]
         with self._writer.batch():
             self._writer.set_meta("genesis", genesis)
@@ -235,15 +253,11 @@ class Indexer:
         news.put_nowait(_Answer(ask, block))
 
     async def _learn(self, source: Source, block: RawBlock) -> None:
-        """Read the metadata of a version: of the parent's state, which executed the block."""
-        if block.spec in self._specs or self._names is None:
+        """Read the metadata of a new version: of the parent's state, which executed the block."""
+        if block.spec in self._metadata or block.spec in self._writer.specs():
             return
-        if block.spec in self._writer.specs():
-            raw = self._writer.metadata(block.spec)
-        else:
-            raw = await source.metadata(block.parent if block.number else block.hash)
-        self._specs[block.spec] = SpecReader(chain_metadata(raw, self._names))
-        self._metadata[block.spec] = raw
+        found = await source.metadata(block.parent if block.number else block.hash)
+        self._metadata[block.spec] = found
 
     async def _commit(self, source: Source, effects: list[Effect]) -> None:
         """Write a batch, with the balances at its last final block, as one transaction."""
@@ -262,30 +276,32 @@ class Indexer:
             after = writer.final()
             if after is not None and after != before:
                 await self._read_balances(source, *after)
+                if self._keep_ms is not None:
+                    writer.prune(writer.time_at(after[0]) - self._keep_ms)
+        for version in writer.specs():
+            self._metadata.pop(version, None)
         self._report()
 
     def _write(self, block: RawBlock, *, final: bool) -> None:
         if block.spec not in self._writer.specs():
             self._writer.add_spec(block.spec, block.number, self._metadata[block.spec])
-        self._writer.write(self._specs[block.spec].read(block), final=final)
+        self._writer.write(self._reader(block.spec).read(block), final=final)
 
     async def _read_balances(self, source: Source, last: int, hash: bytes) -> None:
         """Store the balances, after the last final block, of the accounts in new final blocks."""
         touched = self._writer.touched(last)
         keys = {account_key(key): number for number, key in touched}
         values = await source.values(list(keys), hash)
-        reader = self._reader_at(last)
+        reader = self._reader(self._writer.spec_at(last)).balances
         for key, number in keys.items():
             self._writer.set_balance(number, reader.read(values.get(key)))
         self._writer.settle(last)
 
-    def _reader_at(self, height: int) -> AccountReader:
-        version = self._writer.spec_at(height)
-        if version not in self._specs and self._names is not None:
-            raw = self._writer.metadata(version)
-            self._specs[version] = SpecReader(chain_metadata(raw, self._names))
-            self._metadata[version] = raw
-        return self._specs[version].balances
+    def _reader(self, version: int) -> SpecReader:
+        if self._specs is None:
+            raise LookupError("the indexer has not begun")
+        raw = self._metadata.get(version)
+        return self._specs.reader(version) if raw is None else self._specs.learn(version, raw)
 
     def _report(self) -> None:
         final, tips = self._writer.final(), self._writer.tips()

@@ -13,7 +13,7 @@ import zstandard
 
 from btt_chain.explorer.index import schema
 from btt_chain.explorer.index.reading import Balance
-from btt_chain.explorer.index.store import short_hash, split_body, unpack
+from btt_chain.explorer.index.store import PRUNED, short_hash, split_body, unpack
 from btt_chain.primitives.header import Header
 
 Found = TypeVar("Found")
@@ -278,6 +278,11 @@ class Index:
         """Return a stored fact."""
         row = self._one(schema.META, (key,))
         return None if row is None else bytes(row[0])
+
+
+def first_body(index: Index) -> int:
+    """Return the height of the first block whose extrinsics and events are stored."""
+    return max(index.first(), int(index.meta(PRUNED) or b"0"))
 
 
 def _first(found: Iterator[Found]) -> Found | None:

@@ -99,6 +99,9 @@ TOUCHED: Final = (
     " WHERE p.height <= ? ORDER BY a.id"
 )
 
+PRUNE: Final = "DELETE FROM body WHERE height < ?"
+TIMES: Final = "SELECT height, ms FROM block WHERE height >= ? ORDER BY height LIMIT 1000"
+
 # ---- reading
 
 META: Final = "SELECT value FROM meta WHERE key = ?"

@@ -21,6 +21,8 @@ from btt_chain.scale.compact import compact_decode, compact_encode
 PLANCK_BYTES: Final = 16
 LEVEL: Final = 3
 """Level of zstd; signatures and hashes, most of the bytes, do not compress at any level."""
+PRUNED: Final = "pruned"
+"""Name of the height below which bodies were deleted."""
 BUSY_MS: Final = 5_000
 
 
@@ -90,7 +92,9 @@ class Writer:
         try:
             yield
         except BaseException:
-            self._db.execute("ROLLBACK")
+            # On a full disk SQLite has ended the transaction itself.
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
             self._ids.clear()
             self._last_id = self._one(schema.LAST_ACCOUNT) or 0
             raise
@@ -134,10 +138,15 @@ class Writer:
         (version,) = self._db.execute(schema.SPEC_OF, (height,)).fetchone()
         return int(version)
 
-    def metadata(self, version: int) -> bytes:
-        """Return the metadata of a known version."""
-        (raw,) = self._db.execute(schema.SPEC_METADATA, (version,)).fetchone()
-        return zstandard.decompress(raw)
+    def time_at(self, height: int) -> int:
+        """Return the time of a block in milliseconds since 1970."""
+        ((_, ms), *_) = self._db.execute(schema.TIMES, (height,)).fetchall()
+        return int(ms)
+
+    def metadata(self, version: int) -> bytes | None:
+        """Return the metadata of a version; None if it is not known."""
+        row = self._db.execute(schema.SPEC_METADATA, (version,)).fetchone()
+        return None if row is None else zstandard.decompress(row[0])
 
     def touched(self, last: int) -> list[tuple[int, bytes]]:
         """Return number and key of the accounts in blocks that have just become final."""
@@ -151,7 +160,8 @@ class Writer:
 
     def add_spec(self, version: int, first: int, metadata: bytes) -> None:
         """Store the metadata of a version that is first used by the block at a height."""
-        packed = self._compressor.compress(metadata)
+        # By a compressor of its own: what it needs for large inputs would stay in memory.
+        packed = zstandard.compress(metadata, LEVEL)
         self._db.execute(schema.PUT_SPEC, (version, first, packed))
 
     def add_base(self, height: int, balances: Iterable[tuple[bytes, Balance]]) -> None:
@@ -239,6 +249,19 @@ class Writer:
                 amount(balance.frozen), account,
             ),
         )  # fmt: skip
+
+    def prune(self, ms: int) -> None:
+        """Delete the bodies of blocks before a time, of a thousand blocks at most at once."""
+        first = self.pruned()
+        rows = self._db.execute(schema.TIMES, (first,)).fetchall()
+        kept = next((height for height, at in rows if at >= ms), rows[-1][0] if rows else first)
+        if kept > first:
+            self._db.execute(schema.PRUNE, (kept,))
+            self.set_meta(PRUNED, str(kept).encode())
+
+    def pruned(self) -> int:
+        """Return the height of the first block whose body was not deleted; 0 if none was."""
+        return int(self.meta(PRUNED) or b"0")
 
     def settle(self, height: int) -> None:
         """Forget which accounts were in blocks up to a height: their balances are stored."""

@@ -6,18 +6,16 @@ from typing import Final
 
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError
-from btt_chain.client.wire import list_of, member, to_hex
+from btt_chain.client.wire import to_hex
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.index.queries import END, LARGEST, AccountRow, Touch
 from btt_chain.explorer.index.reading import OF_BLOCK, Balance, Role
-from btt_chain.explorer.index.source import account_key
 from btt_chain.explorer.index.store import amount
 from btt_chain.explorer.pages.forms import (
     PAGE,
     BadRequest,
     Fields,
     Json,
-    NoSuchPage,
     account_of,
     below_place,
     extrinsic_json,
@@ -31,7 +29,6 @@ from btt_chain.scale.portable import ACCOUNT_ID
 
 PERMILLION: Final = 1_000_000
 MAX_INDEX: Final = 999_999_999
-ITEM: Final = "System.Account"
 
 
 def accounts_page(context: Context, below: str | None) -> Fields:
@@ -191,35 +188,3 @@ def _account_maps(chain: Chain) -> list[tuple[PalletMetadata, StorageEntry]]:
             if len(kinds) == 1 and items.types.type(kinds[0][0]).path == ACCOUNT_ID:
                 found.append((pallet, entry))
     return found
-
-
-async def account_proof(context: Context, text: str) -> Fields:
-    """Return a proof of an account's entry at the last final block, for `verify proof`."""
-    key = account_of(context.data, text)
-    return await read_proof(context, ITEM, account_key(key))
-
-
-async def read_proof(context: Context, item: str, key: bytes) -> Fields:
-    """Return key, value, proof and header of a storage entry at the last final block."""
-    height, hash = context.index.final()
-    body = context.index.body(height)
-    specs = context.index.specs()
-    if body is None or not specs:
-        raise NoSuchPage("The index has no final block yet.")
-    chain = await context.node.chain(specs[0][0])
-    try:
-        answer = await chain.connection.call("state_getReadProof", [to_hex(key)], to_hex(hash))
-        value = await chain.storage_bytes(key, hash)
-        nodes = list_of(member(answer, "proof"))
-    except ClientError as error:
-        raise NodeGone(str(error)) from None
-    return {
-        "item": item,
-        "key": to_hex(key),
-        "value": None if value is None else to_hex(value),
-        "proof": [str(node) for node in nodes],
-        "height": height,
-        "blockHash": hex_of(hash),
-        "stateRoot": hex_of(body.header.state_root),
-        "header": hex_of(body.header.encode()),
-    }

@@ -18,6 +18,7 @@ MEANINGS: Final = {
     "E3": "All balances add up to the issuance",
     "E4": "Random balances agree with proofs",
     "E5": "Fees are the sums of their events",
+    "E6": "Open jobs, referenda and orders are those of the chain",
 }
 
 

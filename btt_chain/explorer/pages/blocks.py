@@ -65,7 +65,7 @@ def block_page(context: Context, text: str, start: int) -> Fields:
     places = context.index.extrinsics_of(row.height, start, PAGE + 1)
     fields = block_json(context.data, row)
     above = context.index.block(row.height + 1)
-    parts = _split(context, row, body)
+    parts = split_events(context, row, body)
     own = [part for part in parts if part.extrinsic == OF_BLOCK]
     return {
         **fields,
@@ -84,7 +84,8 @@ def block_page(context: Context, text: str, start: int) -> Fields:
     }
 
 
-def _split(context: Context, row: BlockRow, body: Body) -> list[EventPart]:
+def split_events(context: Context, row: BlockRow, body: Body) -> list[EventPart]:
+    """Return the places of a block's events; none if the metadata do not describe them."""
     if row.complaint:
         return []
     return context.data.spec(row.spec).split_events(body.events)
@@ -125,7 +126,9 @@ def events_page(context: Context, name: str, below: str | None) -> Fields:
         row, body = context.index.block(height), context.index.body(height)
         if row is None or body is None:
             continue
-        parts = [p for p in _split(context, row, body) if (p.pallet, p.event) == (pallet, event)]
+        parts = [
+            p for p in split_events(context, row, body) if (p.pallet, p.event) == (pallet, event)
+        ]
         found += [event_json(context, row, body, part) for part in parts[:PAGE]]
         last = height
         if len(found) >= PAGE:

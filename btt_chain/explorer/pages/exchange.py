@@ -7,14 +7,13 @@ from typing import Final
 from btt_chain.explorer import apis
 from btt_chain.explorer.apis import Record, ask
 from btt_chain.explorer.context import Context
+from btt_chain.explorer.pages.clock import slot_clock
 from btt_chain.explorer.pages.forms import (
     PAGE,
-    BadRequest,
     Fields,
     Json,
-    NoSuchPage,
     account_json,
-    number_of,
+    index_of,
 )
 from btt_chain.explorer.pictures.depth import Level
 from btt_chain.explorer.text import shown
@@ -23,7 +22,6 @@ LEVELS: Final = 50
 """Maximum number of price levels of a side."""
 TRADES: Final = 20
 """Number of auctions on the page of a market."""
-MAX_ID: Final = 1 << 32
 
 ASSET_STATES: Final = {
     "Registered": "waits for its verifiers", "Voting": "stakers vote on it",
@@ -42,33 +40,33 @@ RIGHTS: Final = {
 
 async def exchange_page(context: Context, begin: str | None) -> Fields:
     """Return the registered assets with their state; those that are traded have a market."""
-    first = _id(begin) if begin else 0
+    first = index_of(begin, "an asset") if begin else 0
     found = apis.records(await ask(context, "AssetsApi.assets", first, PAGE + 1))
     return {
         "at": context.index.final()[0],
-        "assets": [_asset(context, each) for each in found[:PAGE]],
+        "assets": [asset_json(context, each) for each in found[:PAGE]],
         "next": apis.number(found[PAGE], "id") if len(found) > PAGE else None,
     }
 
 
 async def market_page(context: Context, text: str) -> Fields:
     """Return an asset with its order book and its last auctions, the newest first."""
-    id = _id(text)
-    found = apis.optional(await ask(context, "AssetsApi.asset", id))
-    if found is None:
-        raise NoSuchPage(f"There is no asset {id}.")
+    id = index_of(text, "an asset")
+    found = await apis.find(context, "AssetsApi.asset", id, missing=f"There is no asset {id}.")
     book = apis.record(await ask(context, "ExchangeApi.book", id, LEVELS))
     trades = apis.records(await ask(context, "ExchangeApi.trades", id))
     return {
-        **_asset(context, found),
+        **asset_json(context, found),
         "at": context.index.final()[0],
+        "clock": await slot_clock(context),
         "bids": [_level(each) for each in apis.records(book.get("bids"))],
         "asks": [_level(each) for each in apis.records(book.get("asks"))],
         "trades": [_trade(each) for each in trades[: -TRADES - 1 : -1]],
     }
 
 
-def _asset(context: Context, each: Record) -> Fields:
+def asset_json(context: Context, each: Record) -> Fields:
+    """Return an asset of a list. Raises NodeGone."""
     info = apis.record(each.get("info"))
     return {
         "id": apis.number(each, "id"),
@@ -108,10 +106,3 @@ def _trade(each: Record) -> Json:
 def levels(rows: list[Fields]) -> list[Level]:
     """Return the numbers of the picture from those of the page."""
     return [Level(int(str(each["price"])), int(str(each["units"]))) for each in rows]
-
-
-def _id(text: str) -> int:
-    found = number_of(text)
-    if found is None or found >= MAX_ID:
-        raise BadRequest(f"{shown(text)} is no number of an asset")
-    return found

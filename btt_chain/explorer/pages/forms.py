@@ -17,6 +17,9 @@ Fields: TypeAlias = dict[str, Json]
 PAGE: Final = 50
 """Maximum number of rows on a page; one more is read to know whether there are further ones."""
 HASH: Final = 32
+MAX_INDEX: Final = 1 << 32
+MAX_DIGITS: Final = 39
+"""Digits of the largest amount."""
 
 _PLACE: Final = re.compile(r"([0-9]{1,10})-([0-9]{1,9})")
 _HEX: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{64})")
@@ -34,6 +37,12 @@ class BadRequest(Exception):
 def hex_of(raw: bytes) -> str:
     """Return bytes as JSON has them."""
     return "0x" + raw.hex()
+
+
+def number_in(value: object) -> int | None:
+    """Return a number of a decoded event, which has large ones as text; None if it is none."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS else None
 
 
 def time_of(ms: int) -> Json:
@@ -76,6 +85,22 @@ def number_of(text: str) -> int | None:
     """Return a height; None if the text is none. Thousands may be separated."""
     plain = text.replace("_", "").replace(",", "")
     return int(plain) if plain.isascii() and _NUMBER.fullmatch(plain) else None
+
+
+def id_of(text: str, noun: str) -> str:
+    """Return a number of 32 bytes in hex; `noun` is as "a job". Raises BadRequest."""
+    found = hash_of(text)
+    if found is None:
+        raise BadRequest(f"{shown(text)} is no number of {noun}: it is 0x and 64 hex digits")
+    return hex_of(found)
+
+
+def index_of(text: str, noun: str) -> int:
+    """Return a number of 32 bits; `noun` is as "a referendum". Raises BadRequest."""
+    found = number_of(text)
+    if found is None or found >= MAX_INDEX:
+        raise BadRequest(f"{shown(text)} is no number of {noun}")
+    return found
 
 
 def place_of(text: str) -> tuple[int, int] | None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Final
 
 from btt_chain.client.errors import ClientError
+from btt_chain.client.wire import to_bytes
 from btt_chain.explorer import apis
 from btt_chain.explorer.apis import PERBILL, PERMILLION, Record, ask
 from btt_chain.explorer.context import Context
+from btt_chain.explorer.pages.clock import slot_clock
 from btt_chain.explorer.pages.forms import (
     PAGE,
-    BadRequest,
     Fields,
     Json,
-    NoSuchPage,
     account_json,
-    number_of,
+    index_of,
 )
 from btt_chain.explorer.pictures.svg import share
 from btt_chain.explorer.pictures.tally import Counted, Side
@@ -25,7 +25,6 @@ from btt_chain.scale.portable import Plain
 WHOLE: Final = 7_000
 """Sum of the weights of all chambers."""
 CHAMBERS: Final = ("institutions", "compute", "holders", "community")
-MAX_INDEX: Final = 1 << 32
 
 STAGES: Final = {
     "Preparing": "It waits for its decision deposit, or for the end of the preparation.",
@@ -46,15 +45,16 @@ async def governance_page(context: Context, below: str | None) -> Fields:
     """Return the chambers, the tracks and the referenda, the newest first."""
     before: Plain = None
     if below:
-        before = _index(below)
+        before = index_of(below, "a referendum")
     state = apis.record(await ask(context, "ChambersApi.state"))
     tracks = await _tracks(context)
     found = apis.records(await ask(context, "GovernanceApi.referenda", before, PAGE + 1))
     last = found[PAGE - 1] if len(found) > PAGE else None
     return {
         "at": context.index.final()[0],
+        "clock": await slot_clock(context),
         "year": apis.number(state, "year"),
-        "chambers": _chambers(state),
+        "chambers": chambers_json(state),
         "tracks": [_track(each) for each in tracks.values()],
         "referenda": [_referendum(context, each, tracks) for each in found[:PAGE]],
         "next": None if last is None else apis.number(last, "index"),
@@ -66,22 +66,24 @@ async def _tracks(context: Context) -> dict[int, Record]:
     return {apis.number(each, "id"): each for each in found}
 
 
-def _chambers(state: Record) -> list[Json]:
+def chambers_json(state: Record) -> list[Json]:
+    """Return the chambers with their weights. Raises NodeGone."""
     members = {
         "institutions": len(apis.items(state.get("institutions"))),
         "community": len(apis.items(state.get("representatives"))),
     }
+    # A node may send fewer, or more: `zip` ends with the shortest.
     rows = zip(
         CHAMBERS,
-        apis.items(state.get("weights")),
-        apis.items(state.get("electorates")),
-        strict=True,
+        map(apis.whole, apis.items(state.get("weights"))),
+        map(apis.whole, apis.items(state.get("electorates"))),
+        strict=False,
     )
     return [
         {
             "name": name,
-            "weight": int(str(weight)),
-            "share": share(int(str(weight)), WHOLE),
+            "weight": weight,
+            "share": share(weight, WHOLE),
             "electorate": str(electorate),
             "members": members.get(name),
         }
@@ -113,6 +115,7 @@ def _referendum(context: Context, each: Record, tracks: dict[int, Record]) -> Fi
         "isOpen": stage in OPEN,
         "at": apis.number(each, "at") or None,
         "track": None if rules is None else shown(apis.text(rules, "name")),
+        "trackId": track if isinstance(track, int) else None,
         "proposer": account_json(context.data, apis.account(context, each.get("proposer"))),
         "hasDeposit": each.get("has_deposit") is True,
         "proposal": str(each["proposal"]) if each.get("proposal") else None,
@@ -128,7 +131,7 @@ def _call(context: Context, call: Plain) -> tuple[str | None, list[Json]]:
     if metadata is None or not isinstance(call, str):
         return None, []
     try:
-        view = metadata.decoder.call(bytes.fromhex(call.removeprefix("0x")))
+        view = metadata.decoder.call(to_bytes(call))
     except ClientError:
         return None, []
     return view.name, [
@@ -138,15 +141,15 @@ def _call(context: Context, call: Plain) -> tuple[str | None, list[Json]]:
 
 async def referendum_page(context: Context, text: str) -> Fields:
     """Return a referendum with its votes by chamber, if it has any."""
-    index = _index(text)
-    found = apis.optional(await ask(context, "GovernanceApi.referendum", index))
-    if found is None:
-        raise NoSuchPage(f"There is no referendum {index}.")
+    index = index_of(text, "a referendum")
+    missing = f"There is no referendum {index}."
+    found = await apis.find(context, "GovernanceApi.referendum", index, missing=missing)
     tracks = await _tracks(context)
     poll = apis.optional(await ask(context, "ChambersApi.tally", index))
     return {
         **_referendum(context, found, tracks),
         "finalAt": context.index.final()[0],
+        "clock": await slot_clock(context),
         "poll": None if poll is None else _poll(poll),
     }
 
@@ -208,10 +211,3 @@ def counted(poll: Fields) -> Counted:
 
 def _millionths(billionths: int) -> int:
     return billionths * PERMILLION // PERBILL
-
-
-def _index(text: str) -> int:
-    found = number_of(text)
-    if found is None or found >= MAX_INDEX:
-        raise BadRequest(f"{shown(text)} is no number of a referendum")
-    return found

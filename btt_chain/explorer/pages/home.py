@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 from btt_chain.client.errors import ClientError, NotFound
+from btt_chain.explorer import apis
 from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.index.queries import END, BlockRow
 from btt_chain.explorer.pages.forms import (
@@ -13,14 +13,16 @@ from btt_chain.explorer.pages.forms import (
     Fields,
     Json,
     NoSuchPage,
-    account_json,
     account_of,
     block_json,
     hash_of,
+    hex_of,
     number_of,
     place_of,
 )
+from btt_chain.explorer.pages.governance import governance_page
 from btt_chain.explorer.pages.transactions import find_place, listed
+from btt_chain.explorer.text import shown
 from btt_chain.scale.portable import Plain
 
 LATEST: Final = 10
@@ -31,7 +33,8 @@ WINDOW: Final = 600
 """Number of blocks over which authors are counted."""
 MAX_FOUND: Final = 20
 """Maximum number of names that a search returns."""
-MAX_VALIDATORS: Final = 1_000
+MAX_LISTED: Final = 256
+"""Maximum number of names of each kind that a search looks through."""
 
 
 async def home_page(context: Context) -> Fields:
@@ -102,89 +105,99 @@ async def _live(context: Context) -> Fields:
     }
 
 
-async def validators_page(context: Context) -> Fields:
-    """Return the validators with their blocks, made and expected, and their weights."""
-    tip = context.index.tip()
-    authored = {each.key: each for each in context.index.authored(max(tip - WINDOW, -1))}
-    total = sum(each.blocks for each in authored.values())
-    error, active = None, []
-    try:
-        active = await _active(context)
-    except NodeGone as gone:
-        error = str(gone)
-    weights = sum(weight for _, weight in active)
-    rows: list[Json] = []
-    listed_keys = set()
-    for key, weight in active[:MAX_VALIDATORS]:
-        made = authored.get(key)
-        listed_keys.add(key)
-        rows.append(
-            {
-                "account": account_json(context.data, key),
-                "isActive": True,
-                "made": made.blocks if made else 0,
-                "last": made.last if made else None,
-                "share": weight * 1_000_000 // weights if weights else None,
-                **_expected(total, weight, weights),
-            }
-        )
-    rows += [
-        {"account": account_json(context.data, key), "isActive": False, "made": each.blocks,
-         "last": each.last, "share": None, "expected": None, "low": None, "high": None}
-        for key, each in authored.items() if key not in listed_keys
-    ]  # fmt: skip
-    return {"blocks": total, "window": WINDOW, "validators": rows, "nodeError": error}
+async def search(context: Context, text: str) -> Fields:
+    """Return where a search leads: one page, or the names that contain the text."""
+    text = text.strip()[:128]
+    to = page_of(context, text) or await _by_hash(context, text)
+    found = [] if to else [*await _named(context, text), *_names(context, text)][:MAX_FOUND]
+    return {"query": text, "to": to, "found": found}
 
 
-def _expected(total: int, weight: int, weights: int) -> Fields:
-    """Return the expected number of blocks, and the band of two standard deviations around it."""
-    if not weights:
-        return {"expected": None, "low": None, "high": None}
-    share = weight / weights
-    mean, deviation = total * share, math.sqrt(total * share * (1 - share))
-    return {
-        "expected": round(mean, 1),
-        "low": max(math.floor(mean - 2 * deviation), 0),
-        "high": min(math.ceil(mean + 2 * deviation), total),
-    }
-
-
-async def _active(context: Context) -> list[tuple[bytes, int]]:
-    """Return the validators of the last final block with their weights; equal if unknown."""
-    specs = context.index.specs()
-    if not specs:
+async def _named(context: Context, text: str) -> list[Json]:
+    """Return identities, models and assets whose names contain a text, of those listed first."""
+    wanted = text.casefold()
+    if len(wanted) < 2:
         return []
-    chain = await context.node.chain(specs[0][0])
-    _, hash = context.index.final()
-    try:
-        validators = await chain.storage("Session.Validators", at=hash)
-        authorities = await chain.storage("Babe.Authorities", at=hash)
-    except NotFound:
-        return []
-    except ClientError as error:
-        raise NodeGone(str(error)) from None
-    if not isinstance(validators, list):
-        return []
-    weights = [1] * len(validators)
-    if isinstance(authorities, list) and len(authorities) == len(validators):
-        weights = [
-            each[1] if isinstance(each, list) and isinstance(each[1], int) else 1
-            for each in authorities
+    found: list[Json] = []
+    for kind, names in (
+        ("account", _identities), ("model", _models), ("asset", _assets),
+        ("referendum", _referenda),
+    ):  # fmt: skip
+        try:
+            rows = await names(context)
+        except (NodeGone, NoSuchPage):
+            continue  # of a chain without them, or a node that does not answer: the others
+        found += [
+            {"kind": kind, "name": shown(name), "to": to}
+            for to, name in rows
+            if wanted in name.casefold()
         ]
+    return found
+
+
+async def _identities(context: Context) -> list[tuple[str, str]]:
+    """Return the page and display name of accounts with an identity."""
+    found: list[tuple[str, str]] = []
+    for key, value in await apis.entries(context, "Identity.IdentityOf"):
+        info = apis.record(apis.record(value).get("info"))
+        display = info.get("display")
+        raw = next(iter(display.values()), None) if isinstance(display, dict) else None
+        if key and raw is not None:
+            found.append(("/account/" + str(key[0]), apis.words(raw)))
+    return found
+
+
+async def _models(context: Context) -> list[tuple[str, str]]:
+    rows = apis.records(await apis.ask(context, "WorkApi.models", None, MAX_LISTED))
+    return [(f"/model/{apis.text(row, 'id')}", apis.words(row.get("name"))) for row in rows]
+
+
+async def _assets(context: Context) -> list[tuple[str, str]]:
+    rows = apis.records(await apis.ask(context, "AssetsApi.assets", 0, MAX_LISTED))
     return [
-        (account_of(context.data, str(each)), weight)
-        for each, weight in zip(validators, weights, strict=True)
+        (f"/asset/{apis.number(row, 'id')}", apis.words(apis.record(row.get("info")).get("name")))
+        for row in rows
     ]
 
 
-def search(context: Context, text: str) -> Fields:
-    """Return where a search leads: one page, or the names that contain the text."""
-    text = text.strip()[:128]
-    to = _page_of(context, text)
-    return {"query": text, "to": to, "found": [] if to else _names(context, text)}
+async def _referenda(context: Context) -> list[tuple[str, str]]:
+    """Return the page of the latest referenda, with their call and the texts in it."""
+    page = await governance_page(context, None)
+    found: list[tuple[str, str]] = []
+    rows = page["referenda"]
+    for row in rows if isinstance(rows, list) else []:
+        if isinstance(row, dict):
+            given = row.get("arguments")
+            values = [
+                each.get("shown")
+                for each in (given if isinstance(given, list) else [])
+                if isinstance(each, dict)
+            ]
+            texts = [apis.words(each) for each in values if isinstance(each, str)]
+            title = " ".join([str(row.get("call") or row.get("proposal")), *texts])
+            found.append((f"/referendum/{row['index']}", f"{row['index']}: {title}"))
+    return found
 
 
-def _page_of(context: Context, text: str) -> str | None:
+async def _by_hash(context: Context, text: str) -> str | None:
+    """Return the page of a job, a receipt or a model with a number; None if there is none."""
+    hash = hash_of(text)
+    if hash is None:
+        return None
+    number = hex_of(hash)
+    for api, page in (
+        ("WorkApi.job", "/job/"), ("WorkApi.receipt", "/receipt/"), ("WorkApi.model", "/model/"),
+    ):  # fmt: skip
+        try:
+            if await apis.ask(context, api, number) is not None:
+                return page + number
+        except (NodeGone, NoSuchPage):
+            return None  # a chain without useful work, or a node that does not answer
+    return None
+
+
+def page_of(context: Context, text: str) -> str | None:
+    """Return the page that a text names; None if it is a part of a name."""
     number, hash = number_of(text), hash_of(text)
     if place_of(text) is not None:
         return f"/tx/{text}"

@@ -7,16 +7,14 @@ from typing import Final
 from btt_chain.explorer import apis
 from btt_chain.explorer.apis import Record, ask
 from btt_chain.explorer.context import Context
+from btt_chain.explorer.pages.clock import slot_clock
 from btt_chain.explorer.pages.forms import (
     PAGE,
-    BadRequest,
     Fields,
     Json,
-    NoSuchPage,
     account_json,
     account_of,
-    hash_of,
-    hex_of,
+    id_of,
 )
 from btt_chain.explorer.text import PAGE_LENGTH, shown
 from btt_chain.scale.portable import Plain
@@ -71,13 +69,13 @@ KINDS: Final = {
 
 async def jobs_page(context: Context, after: str | None, *, only_open: bool) -> Fields:
     """Return the jobs, by their numbers."""
-    found = apis.records(
-        await ask(context, "WorkApi.jobs", None, only_open, _after(after), PAGE + 1)
-    )
+    begin = id_of(after, "a job") if after else None
+    found = apis.records(await ask(context, "WorkApi.jobs", None, only_open, begin, PAGE + 1))
     models = await _models(context)
     last = found[PAGE - 1] if len(found) > PAGE else None
     return {
         "at": context.index.final()[0],
+        "clock": await slot_clock(context),
         "onlyOpen": only_open,
         "jobs": [_job(context, each, models) for each in found[:PAGE]],
         "prices": [_price(each) for each in apis.records(await ask(context, "WorkApi.prices"))],
@@ -87,19 +85,17 @@ async def jobs_page(context: Context, after: str | None, *, only_open: bool) -> 
 
 async def job_page(context: Context, text: str) -> Fields:
     """Return a job, by its number or that of its receipt: its course, price and committee."""
-    id = hash_of(text)
-    if id is None:
-        raise BadRequest(f"{shown(text)} is no number of a job: it is 0x and 64 hex digits")
-    found = apis.optional(await ask(context, "WorkApi.job", hex_of(id)))
+    id = id_of(text, "a job")
+    found = apis.optional(await ask(context, "WorkApi.job", id))
     if found is None:
-        found = apis.optional(await ask(context, "WorkApi.receipt", hex_of(id)))
-    if found is None:
-        raise NoSuchPage(f"There is no job {hex_of(id)}, or it ended too long ago.")
+        missing = f"There is no job {id}, or it ended too long ago."
+        found = await apis.find(context, "WorkApi.receipt", id, missing=missing)
     receipt = apis.optional(found.get("receipt"))
     return {
         **_job(context, found, await _models(context)),
         "steps": steps(apis.text(found, "state")),
         "now": apis.number(found, "now"),
+        "clock": await slot_clock(context),
         "accepted": apis.number(found, "accepted") or None,
         "due": apis.number(found, "due") or None,
         "attempt": apis.number(found, "attempt"),
@@ -168,8 +164,12 @@ def _verdict(value: Plain) -> Fields:
     if isinstance(value, dict) and len(value) == 1:
         ((name, fields),) = value.items()
         inner = fields if isinstance(fields, dict) else {}
-        return {"verdict": name, "found": {each: int(str(inner.get(each, 0))) for each in FOUND}}
+        return {"verdict": name, "found": {each: _place(inner.get(each)) for each in FOUND}}
     return {"verdict": value if isinstance(value, str) else None, "found": dict.fromkeys(FOUND, 0)}
+
+
+def _place(value: Plain) -> int:
+    return value if isinstance(value, int) else 0
 
 
 FOUND: Final = ("item", "node", "element", "tensor", "leaf")
@@ -194,32 +194,29 @@ async def _models(context: Context) -> dict[str, str]:
     return {apis.text(each, "id"): apis.words(each.get("name")) for each in rows}
 
 
-def _after(text: str | None) -> str | None:
-    if not text:
-        return None
-    found = hash_of(text)
-    if found is None:
-        raise BadRequest(f"{shown(text)} is no number of a job")
-    return hex_of(found)
+async def class_names(context: Context) -> dict[int, str]:
+    """Return the names of the classes of models."""
+    prices = apis.records(await ask(context, "WorkApi.prices"))
+    return {apis.number(each, "model_class"): apis.words(each.get("name")) for each in prices}
 
 
 async def providers_page(context: Context, after: str | None) -> Fields:
     """Return the providers with their bonds and their load."""
     begin = None if not after else context.data.address(account_of(context.data, after))
     found = apis.records(await ask(context, "WorkApi.providers", begin, PAGE + 1))
-    prices = apis.records(await ask(context, "WorkApi.prices"))
-    names = {apis.number(each, "model_class"): apis.words(each.get("name")) for each in prices}
+    names = await class_names(context)
     last = found[PAGE - 1] if len(found) > PAGE else None
     return {
         "at": context.index.final()[0],
-        "providers": [_provider(context, each, names) for each in found[:PAGE]],
+        "providers": [provider_json(context, each, names) for each in found[:PAGE]],
         "next": None if last is None else apis.text(last, "provider"),
     }
 
 
-def _provider(context: Context, each: Record, names: dict[int, str]) -> Fields:
+def provider_json(context: Context, each: Record, names: dict[int, str]) -> Fields:
+    """Return a provider: its bond, its load and what it serves."""
     info = apis.record(each.get("info"))
-    classes = [int(str(one)) for one in apis.items(info.get("classes"))]
+    classes = [apis.whole(one) for one in apis.items(info.get("classes"))]
     region = info.get("region")
     return {
         "account": account_json(context.data, apis.account(context, each.get("provider"))),

@@ -8,25 +8,22 @@ from typing import Final
 from btt_chain.explorer import apis
 from btt_chain.explorer.apis import Record, ask
 from btt_chain.explorer.context import Context
+from btt_chain.explorer.pages import merchants, statistics
 from btt_chain.explorer.pages.forms import (
     PAGE,
     Fields,
     Json,
-    NoSuchPage,
     account_json,
     account_of,
 )
 from btt_chain.explorer.pictures.steps import Step
 from btt_chain.explorer.text import shown
-from btt_chain.scale.portable import Plain
 
 MINUTE_MS: Final = 60_000
 COLUMN: Final = 10
 """Minutes of a column of the histogram."""
 COLUMNS: Final = 13
 """Columns of the histogram: two hours, and the rest."""
-MONTHS: Final = 6
-"""Number of months among which the last published statistics are looked for."""
 
 FACILITY_KINDS: Final = {
     "Hospital": "hospital", "Clinic": "clinic", "Pharmacy": "pharmacy",
@@ -42,8 +39,8 @@ PRICE_STATES: Final = {
 }  # fmt: skip
 
 
-async def payfi_page(context: Context) -> Fields:
-    """Return the payments that wait for settlement, and when they are due."""
+async def payfi_page(context: Context, after: str | None) -> Fields:
+    """Return the payments that wait for settlement, when they are due, and a page of merchants."""
     queue = apis.records(await ask(context, "PayFiApi.queue"))
     block = context.index.block(context.index.final()[0])
     now = block.ms if block else 0
@@ -54,6 +51,7 @@ async def payfi_page(context: Context) -> Fields:
         "batches": sum(apis.number(each, "merchants") for each in queue),
         "buckets": [*buckets],
         "ages": histogram(buckets),
+        **await merchants.merchants(context, after),
         "arbiters": [
             account_json(context.data, apis.account(context, each.get("account")))
             for each in apis.records(await ask(context, "PayFiApi.arbiters"))
@@ -99,7 +97,7 @@ async def facilities_page(context: Context, after: str | None) -> Fields:
             "counted": apis.number(count, "counted"), "active": apis.number(count, "active"),
         },
         "facilities": [_facility(context, each) for each in found[:PAGE]],
-        "statistics": await _statistics(context),
+        "statistics": await statistics.latest(context),
         "next": apis.text(found[PAGE - 1], "account") if len(found) > PAGE else None,
     }  # fmt: skip
 
@@ -115,40 +113,6 @@ def _facility(context: Context, each: Record) -> Fields:
         "knownGood": each.get("known_good") is True,
         "counted": each.get("counted") is True,
     }
-
-
-async def _statistics(context: Context) -> Json:
-    """Return the last published statistics of points; None if there are none.
-
-    The chain hides small cells itself: the page shows what it publishes, and nothing else.
-    """
-    try:
-        current = apis.record(await ask(context, "IncentivesApi.current"))
-        month = apis.number(current, "month")
-        for number in range(month, max(month - MONTHS, -1), -1):
-            found = apis.optional(await ask(context, "IncentivesApi.stats", number))
-            if found is not None:
-                return {
-                    "month": apis.number(found, "month"),
-                    "shown": apis.number(found, "shown"),
-                    "rows": [_row(each) for each in apis.records(found.get("rows"))],
-                }
-    except NoSuchPage:
-        pass  # a chain without points
-    return None
-
-
-def _row(each: Record) -> Fields:
-    return {
-        "regions": [int(str(one)) for one in apis.items(each.get("regions"))],
-        "facilities": apis.number(each, "facilities"),
-        "cells": [_cell(cell) for cell in apis.records(each.get("cells"))],
-    }
-
-
-def _cell(each: Record) -> Fields:
-    points: Plain = each.get("points")
-    return {"kind": apis.text(each, "kind"), "points": points if isinstance(points, int) else None}
 
 
 async def oracle_page(context: Context) -> Fields:
@@ -179,7 +143,7 @@ def _feeder(context: Context, each: Record) -> Fields:
     feeder = apis.record(each.get("feeder"))
     values: list[Json] = []
     for row in apis.items(each.get("values")):
-        key, value = apis.items(row)
+        key, value = apis.pair(row)
         fed = apis.record(value)
         values.append(
             {"key": shown(apis.words(key)), "value": str(apis.number(fed, "value")),

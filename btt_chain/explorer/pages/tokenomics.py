@@ -7,6 +7,7 @@ from typing import Final
 from btt_chain.explorer import apis
 from btt_chain.explorer.apis import Record, ask
 from btt_chain.explorer.context import Context
+from btt_chain.explorer.pages.clock import slot_clock
 from btt_chain.explorer.pages.forms import Fields, Json, NoSuchPage, account_json
 from btt_chain.explorer.pictures.steps import Step
 from btt_chain.explorer.pictures.svg import share
@@ -43,6 +44,7 @@ async def tokenomics_page(context: Context) -> Fields:
     genesis = apis.number(supply, "genesis")
     return {
         "at": context.index.final()[0],
+        "clock": await slot_clock(context),
         "supply": {
             name: str(apis.number(supply, name))
             for name in ("genesis", "issuance", "burned", "circulating", "locked", "staked")
@@ -60,7 +62,7 @@ async def tokenomics_page(context: Context) -> Fields:
 
 def _allocation(rows: list[tuple[list[Plain], Plain]], genesis: int) -> list[Json]:
     """Return the rows of the allocation, the largest first."""
-    found = [(apis.words(key[0]), apis.record(value)) for key, value in rows]
+    found = [(apis.words(key[0] if key else None), apis.record(value)) for key, value in rows]
     found.sort(key=lambda row: (-apis.number(row[1], "amount"), row[0]))
     return [
         {
@@ -89,7 +91,7 @@ def _pool(context: Context, each: Record) -> Fields:
 def _burned(rows: Plain) -> list[Json]:
     found: list[Json] = []
     for row in apis.items(rows):
-        reason, amount = apis.items(row)
+        reason, amount = apis.pair(row)
         found.append({"reason": str(reason), "amount": str(amount)})
     return found
 
@@ -97,6 +99,7 @@ def _burned(rows: Plain) -> list[Json]:
 async def _milestone_burns(context: Context) -> list[Json]:
     """Return the burns at milestones, with the number of hospitals that some wait for."""
     rows = await apis.entries(context, "Tokenomics.MilestoneBurns")
+    found: list[Fields] = []
     needed: dict[str, int] = {}
     counted: int | None = None
     try:
@@ -107,9 +110,8 @@ async def _milestone_burns(context: Context) -> list[Json]:
         counted = apis.number(count, "counted")
         for burn in apis.records(count.get("burns")):
             needed[apis.text(burn, "id")] = apis.number(burn, "hospitals")
-    found: list[Json] = []
     for key, value in rows:
-        row, name = apis.record(value), str(key[0])
+        row, name = apis.record(value), str(key[0] if key else "?")
         executed = row.get("executed_at")
         found.append(
             {
@@ -120,8 +122,9 @@ async def _milestone_burns(context: Context) -> list[Json]:
                 "needed": needed.get(name),
             }
         )
-    found.sort(key=lambda each: list(BURNS).index(str(each["id"])) if isinstance(each, dict) else 0)
-    return found
+    order = list(BURNS)
+    found.sort(key=lambda each: order.index(name) if (name := str(each["id"])) in order else 99)
+    return [*found]
 
 
 async def _years(context: Context) -> list[Json]:

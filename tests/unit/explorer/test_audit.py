@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
-from btt_chain.client.errors import InvalidAnswer
+from btt_chain.client.errors import InvalidAnswer, RpcError
 from btt_chain.client.jsonrpc import Json
-from btt_chain.explorer.audit import BAD, GOOD, Report
+from btt_chain.explorer.audit import BAD, GOOD, OPEN, Report
 from btt_chain.explorer.index.machine import Contradiction
 from btt_chain.explorer.index.source import EVENT_COUNT, EVENTS, ISSUANCE, account_key
+from btt_chain.explorer.open_items import KINDS
 from btt_chain.scale import u128
 from support.chain import ALICE, BOB, DevChain, address
 from support.explorer import ChainConnection, audit_chain, hex_of, index_chain, pages_of, unhex
@@ -60,7 +62,7 @@ async def test_the_index_of_an_honest_node_passes_every_check(tmp_path: Path) ->
     await index_chain(connection, file)
     report = await audit_chain(connection, file)
     assert [(check.name, check.result) for check in report] == [
-        (name, GOOD) for name in ("E1", "E2", "E3", "E4", "E5")
+        (name, GOOD) for name in ("E1", "E2", "E3", "E4", "E5", "E6")
     ]
 
 
@@ -158,3 +160,56 @@ async def test_the_foot_of_every_page_names_the_checks_that_failed(tmp_path: Pat
         assert "failed: E2" in page
         audit = await (await client.get("/audit")).text()
         assert "has other events in its state" in audit
+
+
+async def test_open_jobs_referenda_and_orders_by_events_are_those_of_the_chain(
+    economy_index: Path, economy: ChainConnection, tmp_path: Path
+) -> None:
+    file = tmp_path / "index.db"
+    copyfile(economy_index, file)
+    report = await audit_chain(economy, file)
+    (check,) = (check for check in report if check.name == "E6")
+    assert (check.result, check.detail) == (GOOD, "open: 1 jobs, 1 referenda, 0 orders")
+
+
+async def test_a_hidden_referendum_fails_the_check_of_open_items(
+    economy_index: Path, economy: ChainConnection, tmp_path: Path
+) -> None:
+    def hide(method: str, params: tuple[Json, ...], answer: Json) -> Json:
+        is_list = method == "state_call" and params[0] == "GovernanceApi_referenda"
+        return "0x00" if is_list else answer
+
+    file = tmp_path / "index.db"
+    copyfile(economy_index, file)
+    report = await audit_chain(ChainConnection(economy.chain, lie=hide), file)
+    assert failed(report) == ["E6"]
+    (check,) = (check for check in report if check.name == "E6")
+    assert check.detail == "1 referenda are open in the index, 0 on the chain; they differ in 0"
+
+
+def test_orders_are_replayed_by_their_units() -> None:
+    ledger: dict[str, int] = {}
+    changes = {kind.name: kind.events for kind in KINDS}["orders"]
+    for id in (1, 2, 3):
+        changes["Exchange.OrderPlaced"](ledger, {"id": id, "units": 10})
+    changes["Exchange.OrderFilled"](ledger, {"buy": 1, "sell": 2, "units": 4})
+    assert ledger == {"1": 6, "2": 6, "3": 10}
+    changes["Exchange.OrderFilled"](ledger, {"buy": 1, "sell": 3, "units": 6})
+    changes["Exchange.OrderCancelled"](ledger, {"id": 2, "units": 6})
+    assert ledger == {"3": 4}
+
+
+async def test_a_check_that_the_node_does_not_answer_stays_open(tmp_path: Path) -> None:
+    chain, file = chain_of(2), tmp_path / "index.db"
+    await index_chain(ChainConnection(chain), file)
+
+    def mute(method: str, _params: tuple[Json, ...], answer: Json) -> Json:
+        if method in {"state_call", "state_getReadProof"}:
+            raise RpcError(method, -32_000, "State is pruned", None)
+        return answer
+
+    report = await audit_chain(ChainConnection(chain, lie=mute), file)
+    results = {check.name: check.result for check in report}
+    assert results == {
+        "E1": GOOD, "E2": GOOD, "E3": GOOD, "E4": OPEN, "E5": GOOD, "E6": OPEN,
+    }  # fmt: skip

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from pathlib import Path
 
 import pytest
@@ -15,28 +13,10 @@ from btt_chain.explorer.index.machine import Contradiction
 from btt_chain.explorer.index.queries import END, Index
 from btt_chain.explorer.index.reading import Role
 from btt_chain.explorer.index.store import IndexRefused, Writer, dump
-from btt_chain.scale import u128
-from support.chain import ALICE, BOB, CHARLIE, DevChain, address
-from support.explorer import ChainConnection, follow, index_chain, is_complete
+from support.chain import ALICE, BOB, CHARLIE, DevChain
+from support.explorer import ChainConnection, follow, index_chain, is_complete, pages_of
+from support.explorer_chains import chain_of, grow
 from support.programs import planned
-
-
-def chain_of(blocks: int, *, final: bool = True) -> DevChain:
-    """A chain with a transfer from Alice and one from Bob in each block."""
-    chain = DevChain(shared=True)
-    grow(chain, blocks, final=final)
-    return chain
-
-
-def grow(chain: DevChain, blocks: int, *, final: bool = True) -> None:
-    for amount in range(blocks):
-        for sender, receiver in ((ALICE, BOB), (BOB, CHARLIE)):
-            value = u128(10**18 + amount)
-            chain.send(
-                sender,
-                chain.call("Balances", "transfer_keep_alive", dest=address(receiver), value=value),
-            )
-        chain.seal(finalize=final)
 
 
 def fork(chain: DevChain, depth: int) -> None:
@@ -142,37 +122,6 @@ async def test_finality_of_blocks_that_were_read_before_marks_them_and_reads_the
     assert dump(tmp_path / "index.db") == dump(tmp_path / "fresh.db")
 
 
-def test_an_indexer_that_is_killed_at_any_moment_makes_the_same_index_in_the_end(
-    tmp_path: Path,
-) -> None:
-    chain = chain_of(6)
-    grow(chain, 3, final=False)
-    file = tmp_path / "killed.db"
-    for answers in (1, 4, 9, 14, 20, 27, 33, 41, 50, 60):
-        child = os.fork()
-        if child == 0:
-            index_until_killed(chain, file, answers)
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    asyncio.run(index_chain(ChainConnection(chain), file))
-    asyncio.run(index_chain(ChainConnection(chain), tmp_path / "fresh.db"))
-    assert dump(file) == dump(tmp_path / "fresh.db")
-
-
-def index_until_killed(chain: DevChain, file: Path, answers: int) -> None:
-    left = answers
-
-    def kill(_method: str, _params: tuple[Json, ...], answer: Json) -> Json:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return answer
-
-    asyncio.run(index_chain(ChainConnection(chain, lie=kill), file))
-
-
 async def test_a_block_is_decoded_by_the_runtime_that_executed_it(tmp_path: Path) -> None:
     chain = planned(new=True)
     for _ in range(14):
@@ -187,6 +136,37 @@ async def test_a_block_is_decoded_by_the_runtime_that_executed_it(tmp_path: Path
         assert not row.complaint
         assert row.events == row.event_count
     index.close()
+
+
+async def test_an_upgrade_of_a_chain_that_is_being_followed_changes_the_reader_of_its_blocks(
+    tmp_path: Path,
+) -> None:
+    chain = planned(new=True)
+    connection, writer = ChainConnection(chain, kind="Development"), Writer(tmp_path / "index.db")
+    chain.seal()
+    task = asyncio.create_task(Indexer(writer, Progress()).follow(connection))
+    async with asyncio.timeout(60):
+        for _ in range(14):
+            while not is_complete(connection, writer, chain.client.best().hash):
+                assert not task.done()
+                await asyncio.sleep(0.002)
+            chain.seal()
+            connection.announce()
+        while not is_complete(connection, writer, chain.client.best().hash):
+            await asyncio.sleep(0.002)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    writer.close()
+    await index_chain(connection, tmp_path / "fresh.db")
+    assert dump(tmp_path / "index.db") == dump(tmp_path / "fresh.db")
+    async with pages_of(connection, tmp_path / "index.db") as (client, _):
+        found = await (await client.get("/upgrades.json")).json()
+        assert [each["version"] for each in found["versions"]] == [101, 100]
+        hashes = {each["codeHash"] for each in found["versions"]}
+        assert len(hashes) == 2
+        assert None not in hashes
+        (updated,) = (each for each in found["decisions"] if each["what"].startswith("in force"))
+        assert updated["height"] == found["versions"][0]["first"] - 1
 
 
 async def test_an_index_of_another_chain_is_refused(tmp_path: Path) -> None:

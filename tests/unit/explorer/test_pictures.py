@@ -10,7 +10,9 @@ import pytest
 from markupsafe import Markup
 
 from btt_chain.explorer.language import language
+from btt_chain.explorer.pages.slots import AUTHORS, WINDOW, strip_of
 from btt_chain.explorer.pictures.depth import Level, depth
+from btt_chain.explorer.pictures.slots import slots
 from btt_chain.explorer.pictures.steps import Step, steps
 from btt_chain.explorer.pictures.svg import WIDTH, tick
 from btt_chain.explorer.pictures.tally import Counted, Side, tally
@@ -32,6 +34,11 @@ VOTE = Counted(
 )  # fmt: skip
 BIDS = [Level(19, 2), Level(17, 30), Level(11, 8)]
 ASKS = [Level(20, 192), Level(21, 5)]
+STRIP = strip_of(
+    [(slot, bytes([slot % 7 % 3])) for slot in range(100, 160) if slot % 13],
+    lambda key: f"<{key[0]}>",
+)
+assert STRIP is not None
 PICTURES = {
     "tally": lambda: tally(VOTE, T),
     "tally-zh": lambda: tally(VOTE, language("zh").text),
@@ -39,6 +46,7 @@ PICTURES = {
         "emission", "Emission", [Step(str(2025 + n), 70 * M >> n) for n in range(8)], str
     ),
     "depth": lambda: depth(BIDS, ASKS, 20, str, T),
+    "slots": lambda: slots(STRIP, T),
 }
 
 
@@ -107,3 +115,18 @@ def test_a_book_without_orders_has_no_picture() -> None:
 )
 def test_ticks_are_round(largest: int, step: int) -> None:
     assert tick(largest) == step
+
+
+def test_slots_are_by_author_and_what_is_between_them_was_missed() -> None:
+    made = [(slot, bytes([slot % 12])) for slot in range(50, 1_000) if slot not in (700, 701, 900)]
+    strip = strip_of(made, lambda key: str(key[0]))
+    assert strip is not None
+    assert (strip["first"], strip["count"]) == (1_000 - WINDOW, WINDOW)
+    assert strip["missed"] == 3
+    assert strip["missedRuns"] == [[700, 2], [900, 1]]
+    rows = strip["rows"]
+    assert isinstance(rows, list)
+    assert len(rows) == AUTHORS + 1
+    blocks = [each["blocks"] for each in rows if isinstance(each, dict)]
+    assert sum(each for each in blocks if isinstance(each, int)) == WINDOW - 3
+    assert strip_of([], str) is None

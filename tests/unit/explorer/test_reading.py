@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 
 import pytest
@@ -11,16 +10,12 @@ from hypothesis import strategies as st
 
 from btt_chain.client.errors import MALFORMED
 from btt_chain.client.metadata import ChainMetadata
-from btt_chain.crypto.hashing import blake2_256
-from btt_chain.explorer.index.reading import RawBlock, SpecReader
+from btt_chain.explorer.index.reading import SpecReader
 from btt_chain.node.backend import ChainView
 from btt_chain.primitives.extrinsic import opaque
-from btt_chain.primitives.header import Header
 from btt_chain.scale import u128
 from btt_chain.scale.portable import Plain
-from storage.trie import ordered_root
 from support.chain import ALICE, BOB, DevChain, address
-from support.vectors import vectors_dir
 
 
 @lru_cache(maxsize=1)
@@ -86,30 +81,6 @@ def test_no_bytes_of_a_node_stop_the_reader(noise: bytes, at: int) -> None:
         except MALFORMED:
             continue
         assert all(0 <= part.start <= part.end <= len(events) for part in parts)
-
-
-def test_blocks_of_westend_are_read_by_the_same_code() -> None:
-    folder = vectors_dir()
-    metadata = (folder / "metadata" / "wasm-minimal-template-v14.scale").read_bytes()
-    reader = SpecReader(ChainMetadata(metadata))
-    blocks = json.loads((folder / "blocks" / "westend_1_to_96.json").read_text())
-    assert len(blocks) >= 90
-    slots = []
-    for block in blocks:
-        header = Header.decode(bytes.fromhex(block["header"][2:]))
-        wires = [bytes.fromhex(wire[2:]) for wire in block["body"]]
-        raw = RawBlock(
-            hash=bytes.fromhex(block["hash"][2:]), header=header, extrinsics=wires,
-            justified=False, events=b"", event_count=0, spec=1, ms=0, issuance=0, author=None,
-        )  # fmt: skip
-        rows = reader.read(raw)
-        assert bytes(header.hash()) == raw.hash
-        assert ordered_root(raw.extrinsics) == header.extrinsics_root
-        assert [row.hash for row in rows.extrinsics] == [blake2_256(wire) for wire in wires]
-        assert not rows.complaint
-        assert rows.slot is not None
-        slots.append(rows.slot)
-    assert slots == sorted(set(slots))
 
 
 @pytest.mark.parametrize("raw", [b"\xff" * 40, b"\x04\x00", b"\xfe\xff\xff\xff" + bytes(9)])

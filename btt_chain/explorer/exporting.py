@@ -1,0 +1,155 @@
+"""The exports over HTTP: streamed at a bounded rate, few at once."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Final
+
+from aiohttp import hdrs, web
+from multidict import MultiDict
+
+from btt_chain.explorer.context import Context
+from btt_chain.explorer.export import TABLES, csv_text, ndjson_text, rows_of
+from btt_chain.explorer.language import language
+from btt_chain.explorer.listed import LISTED, Listed
+from btt_chain.explorer.pages.forms import Fields, NoSuchPage
+from btt_chain.explorer.routes import PAGES, Asked
+from btt_chain.explorer.text import shown
+from btt_chain.web.places import Places
+
+MAX_EXPORTS: Final = 8
+"""Maximum number of exports at once."""
+MAX_OF_CALLER: Final = 2
+"""Maximum number of exports of one address at once."""
+SLOWEST: Final = 4 << 10
+"""Bytes a second that a reader takes at least, after the time it has for a first answer."""
+SLOW_SECONDS: Final = 60.0
+"""Seconds before readers that are too slow are cut."""
+EXPORT_BYTES: Final = 5 << 20
+"""Bytes a second of one export."""
+MAX_PAGES: Final = 20_000
+"""Maximum number of pages of a list, which a node could continue for ever."""
+
+_VIEWS: Final = {page.path: page.view for page in PAGES}
+
+
+class Reader:
+    """The reader of one export."""
+
+    def __init__(self, response: web.StreamResponse, clock: Callable[[], float]) -> None:
+        self._response = response
+        self._clock = clock
+        self._sent = 0
+        self._waited = 0.0
+        """Seconds in which the reader left what it was sent unread."""
+
+    async def send(self, raw: bytes) -> None:
+        """Send bytes, not faster than an export may be. ConnectionError for a slow reader."""
+        began = self._clock()
+        await self._response.write(raw)
+        self._waited += self._clock() - began
+        self._sent += len(raw)
+        if self._waited > SLOW_SECONDS and self._sent < SLOWEST * self._waited:
+            raise ConnectionAbortedError("the reader is too slow")
+        await asyncio.sleep(len(raw) / EXPORT_BYTES)
+
+
+class Exports:
+    """The exports of one index."""
+
+    def __init__(
+        self,
+        context: Context,
+        headers: Mapping[str, str],
+        caller: Callable[[web.Request], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`headers` are those of every answer; `caller` returns the address that asks."""
+        self._context = context
+        self._headers = headers
+        self._caller = caller
+        self._clock = clock
+        self._places = Places(MAX_EXPORTS, MAX_OF_CALLER)
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Return a table as a file. Raises NoSuchPage, BadRequest, NodeGone."""
+        with self._places.place(self._caller(request)) as is_free:
+            if not is_free:
+                headers = {hdrs.RETRY_AFTER: "30"}
+                return web.Response(status=429, text="too many exports at once\n", headers=headers)
+            return await self._export(request)
+
+    async def _export(self, request: web.Request) -> web.StreamResponse:
+        name, form = request.match_info["table"], request.match_info["form"]
+        columns, pages = self._table(name, request)
+        first: list[Fields] = await anext(pages, [])
+        kind = "text/csv" if form == "csv" else "application/x-ndjson"
+        response = web.StreamResponse(
+            headers={
+                "Content-Type": f"{kind}; charset=utf-8",
+                "Content-Disposition": f'attachment; filename="{name}.{form}"',
+                **self._headers,
+            }
+        )
+        response.enable_compression()
+        reader = Reader(response, self._clock)
+        head = "after" not in request.query
+        try:
+            await response.prepare(request)
+            await reader.send(_encoded(columns, first, form, head=head))
+            async for rows in pages:
+                await reader.send(_encoded(columns, rows, form, head=False))
+            await response.write_eof()
+        except ConnectionError:
+            _cut(request)  # the reader has left, or is too slow
+        except Exception:
+            # Half of a file was sent: its end must not look like that of the table.
+            _cut(request)
+            raise
+        return response
+
+    def _table(
+        self, name: str, request: web.Request
+    ) -> tuple[tuple[str, ...], AsyncIterator[list[Fields]]]:
+        """Return the columns of a table, and its rows by pages."""
+        query = request.query
+        table, listed = TABLES.get(name), LISTED.get(name)
+        if table is not None:
+            stored = rows_of(self._context, table, query.get("after"), query.get("account"))
+            return table.columns, _each(stored)
+        if listed is not None:
+            return listed.columns, self._rows(listed, query.get("of"), query.get("after"))
+        raise NoSuchPage(f"There is no table {shown(name)}.")
+
+    async def _rows(
+        self, table: Listed, of: str | None, after: str | None
+    ) -> AsyncIterator[list[Fields]]:
+        view, spoken = _VIEWS[table.page], language("en")
+
+        async def fetch(parts: dict[str, str], query: dict[str, str]) -> Fields:
+            made = view(self._context, Asked(parts, MultiDict(query)), spoken)
+            return made if isinstance(made, dict) else await made
+
+        is_next = False
+        for _ in range(MAX_PAGES):
+            rows, after = await table.read(self._context, fetch, of, after, is_next=is_next)
+            yield rows
+            if after is None:
+                return
+            is_next = True
+
+
+def _encoded(columns: tuple[str, ...], rows: list[Fields], form: str, *, head: bool) -> bytes:
+    return csv_text(columns, rows, head=head) if form == "csv" else ndjson_text(rows)
+
+
+def _cut(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
+
+
+async def _each(pages: Iterator[list[Fields]]) -> AsyncIterator[list[Fields]]:
+    for rows in pages:
+        yield rows

@@ -1,0 +1,1 @@
+"""One bounded HTTP server for all programs that answer callers from outside."""

@@ -1,0 +1,73 @@
+"""The bytes of all request bodies in memory, within one limit.
+
+A body is counted as it arrives, and until its request is answered. Where the next bytes would
+exceed the limit, the largest incomplete body of the address that has most is cut, so that no
+address can have the requests of another one refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from btt_chain.lazyclass import dataclass
+
+
+@dataclass(eq=False, slots=True)
+class Body:
+    """The body of one request in progress."""
+
+    address: str
+    cut: Callable[[], None]
+    """Ends its connection."""
+    size: int = 0
+    is_complete: bool = False
+
+
+class Bodies:
+    """The bodies of all requests in progress."""
+
+    def __init__(self, limit: int) -> None:
+        """`limit` is in bytes."""
+        self._limit = limit
+        self._all: dict[Body, None] = {}
+        self.total = 0
+        """Bytes of all bodies."""
+
+    def begin(self, address: str, cut: Callable[[], None]) -> Body:
+        """Return the body of a new request, empty yet."""
+        body = Body(address, cut)
+        self._all[body] = None
+        return body
+
+    def receive(self, body: Body, size: int) -> bool:
+        """Return True if there is room for more bytes of a body; they are counted then."""
+        while self.total + size > self._limit:
+            victim = self._victim(body, size)
+            if victim is None or victim is body:
+                return False
+            self.end(victim)
+            victim.cut()
+        if body not in self._all:
+            return False
+        body.size += size
+        self.total += size
+        return True
+
+    def end(self, body: Body) -> None:
+        """Remove a body whose request has ended. Idempotent."""
+        if body in self._all:
+            del self._all[body]
+            self.total -= body.size
+
+    def _victim(self, newest: Body, size: int) -> Body | None:
+        """Return the largest incomplete body of the address with most bytes of such bodies."""
+        waiting = [each for each in self._all if not each.is_complete]
+        of_address: dict[str, int] = {newest.address: size}
+        for each in waiting:
+            of_address[each.address] = of_address.get(each.address, 0) + each.size
+
+        def weight(body: Body) -> tuple[int, int]:
+            more = size if body is newest else 0
+            return of_address[body.address], body.size + more
+
+        return max(waiting, key=weight, default=None)

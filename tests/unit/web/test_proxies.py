@@ -1,0 +1,67 @@
+"""Callers behind proxies: only named proxies are believed, and only what they added."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from btt_chain.web.limits import HttpLimits
+from btt_chain.web.proxies import HEADER, MAX_HOPS, Proxies
+from btt_chain.web.server import RequestBounds
+
+LOCAL = Proxies(["127.0.0.1", "::1", "10.0.0.0/8"])
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "caller"),
+    [
+        ("127.0.0.1", ["198.51.100.7"], "198.51.100.7"),
+        ("127.0.0.1", ["203.0.113.9, 198.51.100.7"], "198.51.100.7"),
+        ("127.0.0.1", ["203.0.113.9", "198.51.100.7"], "198.51.100.7"),
+        ("127.0.0.1", ["198.51.100.7, 10.1.2.3"], "198.51.100.7"),
+        ("::1", ["2001:db8::5"], "2001:db8::5"),
+        ("127.0.0.1", ["[2001:db8::5]:443"], "2001:db8::5"),
+        ("127.0.0.1", ["198.51.100.7:5000"], "198.51.100.7"),
+        ("127.0.0.1", ["::ffff:198.51.100.7"], "198.51.100.7"),
+        ("127.0.0.1", [], "127.0.0.1"),
+        ("127.0.0.1", ["198.51.100.7, unknown"], "127.0.0.1"),
+        ("127.0.0.1", [""], "127.0.0.1"),
+        ("198.51.100.7", ["203.0.113.9"], "198.51.100.7"),
+        ("127.0.0.1", [", ".join(["10.0.0.1"] * 100)], "10.0.0.1"),
+    ],
+)
+def test_the_caller_is_the_last_address_that_is_no_proxy(
+    peer: str, forwarded: list[str], caller: str
+) -> None:
+    assert LOCAL.caller(peer, forwarded) == caller
+
+
+def test_only_named_proxies_are_believed() -> None:
+    assert Proxies().caller("127.0.0.1", ["198.51.100.7"]) == "127.0.0.1"
+    assert not Proxies().trusts("127.0.0.1")
+    assert LOCAL.caller("127.0.0.1", ["198.51.100.7" + ", 10.0.0.1" * MAX_HOPS]) == "10.0.0.1"
+
+
+def test_a_name_is_no_proxy() -> None:
+    with pytest.raises(ValueError, match="proxy"):
+        Proxies(["proxy"])
+
+
+async def statuses(proxies: Proxies, callers: list[str]) -> list[int]:
+    """Return the answers to requests that a local proxy passes on, two of an address at once."""
+    bounds = RequestBounds(HttpLimits(rate=1e-9, burst=2), proxies=proxies)
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response()
+
+    app = web.Application(middlewares=[bounds.middleware])
+    app.router.add_get("/", answer)
+    async with TestClient(TestServer(app)) as client:
+        return [(await client.get("/", headers={HEADER: caller})).status for caller in callers]
+
+
+async def test_visitors_behind_a_trusted_proxy_have_a_rate_each() -> None:
+    callers = ["198.51.100.7", "198.51.100.7", "198.51.100.7", "203.0.113.9"]
+    assert await statuses(LOCAL, callers) == [200, 200, 429, 200]
+    assert await statuses(Proxies(), callers) == [200, 200, 429, 429]
