@@ -24,17 +24,21 @@ from btt_chain.care import activities
 from btt_chain.care.errors import CareError, Damaged
 from btt_chain.care.evidence import (
     MAX_STATEMENT,
+    NO_MEMBER,
     ROW_LENGTH,
     Bytes32,
     Leaf,
     MonthEvidence,
     Row,
     Statement,
+    Subtotal,
+    Subtotals,
     commitment_of,
     is_by_device,
     mark_of,
     rows_of,
 )
+from btt_chain.care.members import MIN_MEMBERS
 from btt_chain.compute.blobs import sealing
 from btt_chain.primitives.activity_rule import ActivityRule
 from btt_chain.primitives.audit_selection import FOLLOWED_TAGS, selected_leaves
@@ -67,6 +71,8 @@ class Disclosure:
     month_key: Bytes32
     """The key of the marks of this month."""
     table: Annotated[bytes, MaxLen(MAX_LEAVES * ROW_LENGTH)]
+    subtotals: Subtotals
+    """The points of each facility behind an issuer."""
     opened: Annotated[list[Opened], MaxLen(MAX_OPENED)]
 
 
@@ -121,6 +127,8 @@ class Terms:
     """The rules by number, in all forms that they had in the month."""
     devices: Collection[bytes] | None = None
     """Keys of registered devices; None if the auditor has no list of them."""
+    is_issuer: bool = False
+    """True if the facility signs for others."""
 
 
 class _Wrong(Exception):
@@ -145,7 +153,9 @@ def disclose(evidence: MonthEvidence, statements: Mapping[H256, bytes], seed: by
             raise CareError(f"the folder has no activity for leaf {index}")
         path = evidence.tree.proof(index)
         opened.append(Opened(u32(index), leaf, statements[leaf.hash], path))
-    return Disclosure(evidence.tree.root, evidence.month_key, evidence.table, opened)
+    return Disclosure(
+        evidence.tree.root, evidence.month_key, evidence.table, evidence.subtotals, opened
+    )
 
 
 def seal(disclosure: Disclosure, to: bytes, place: Place) -> bytes:
@@ -183,7 +193,7 @@ def to_open(rows: Sequence[Row], seed: bytes) -> list[int]:
 
 def examine(disclosure: Disclosure, committed: Committed, place: Place, terms: Terms) -> Finding:
     """Return the finding about a disclosure."""
-    root = commitment_of(disclosure.tree_root, disclosure.table)
+    root = commitment_of(disclosure.tree_root, disclosure.table, disclosure.subtotals)
     if root != committed.root:
         return Finding(Result.NOT_OPENED, "tree and table are not those that the month closed with")
     try:
@@ -194,6 +204,9 @@ def examine(disclosure: Disclosure, committed: Committed, place: Place, terms: T
         return Finding(Result.FAIL, f"the table has {len(rows)} rows, not {committed.leaves}")
     if sum(row.points for row in rows) != committed.points:
         return Finding(Result.FAIL, f"the table does not add up to {committed.points} points")
+    problem = _problem_of_subtotals(rows, disclosure.subtotals, is_issuer=terms.is_issuer)
+    if problem:
+        return Finding(Result.FAIL, problem)
     largest = max((max_points(forms) for forms in terms.rules.values()), default=0)
     for index, row in enumerate(rows):
         if row.points > largest:
@@ -212,6 +225,25 @@ def examine(disclosure: Disclosure, committed: Committed, place: Place, terms: T
     except _Unopened as error:
         return Finding(Result.NOT_OPENED, str(error))
     return Finding(Result.PASS, f"{len(needed)} leaves are right")
+
+
+def _problem_of_subtotals(
+    rows: Sequence[Row], subtotals: Sequence[Subtotal], *, is_issuer: bool
+) -> str:
+    """Return why the subtotals of a month are wrong; empty if they are right."""
+    if len({each.facility for each in subtotals}) < len(subtotals):
+        return "a facility has two subtotals"
+    if is_issuer and len(subtotals) < MIN_MEMBERS:
+        return f"the issuer signed for {len(subtotals)} facilities, fewer than {MIN_MEMBERS}"
+    sums = [0] * (len(subtotals) + 1)
+    for row in rows:
+        if row.member > len(subtotals):
+            return "a row of the table is of a facility without a subtotal"
+        sums[row.member] += row.points
+    for each, points in zip(subtotals, sums[1:], strict=True):
+        if points != each.points:
+            return f"the subtotal of facility {each.facility.hex()} is not the sum of its rows"
+    return ""
 
 
 def max_points(forms: Collection[ActivityRule]) -> int:
@@ -240,6 +272,9 @@ def _check_leaf(
         raise _Unopened(f"what is opened as leaf {index} is not in the tree")
     if row.points != leaf.points:
         raise _Wrong(index, "the table has other points than the leaf")
+    member = disclosure.subtotals[row.member - 1].facility if row.member else NO_MEMBER
+    if leaf.member != member:
+        raise _Wrong(index, "the table has another facility than the leaf")
     if row.mark != mark_of(disclosure.month_key, leaf.tag):
         # Or the month's key is another one: the commitment does not bind it.
         raise _Unopened(f"the table has another tag than leaf {index}")

@@ -2,14 +2,18 @@
 
     tag         HMAC-SHA256(facility's key, "BTT-TAG-1" || year || patient): one patient, one year
     leaf        `evidence_tree.leaf_hash` of the SCALE encoding of `Leaf`
-    table       a row for each leaf of the sorted tree: points u32 || mark of the tag, 16 bytes
-    mark        blake2_256(key of the month || tag), cut; padding has 0 points and a random mark
-    commitment  blake2_256(0x03 || root of the tree || blake2_256(table))
+    table       a row for each leaf of the sorted tree: points u32 || member u16 || mark of the tag
+    member      place of the leaf's facility among the subtotals, from 1; 0 for the facility itself
+    mark        blake2_256(key of the month || tag), cut to 16 bytes; padding has 0 points, member 0
+                and a random mark
+    subtotals   SCALE list of the facilities behind an issuer, with the points of each; empty for
+                other facilities
+    commitment  blake2_256(0x03 || root of the tree || blake2_256(table) || blake2_256(subtotals))
 
 The commitment is what `close_month` stores. The table is part of it because a tree by itself says
-nothing about leaves that are not opened: with the table, an auditor adds up all points and finds
-all leaves of a tag. A facility that wants to count more points, or to hide an activity of a tag,
-has to write a wrong row before it knows which leaves are selected.
+nothing about leaves that are not opened: with the table, an auditor adds up all points, in all and
+by facility, and finds all leaves of a tag. A facility that wants to count more points, or to hide
+an activity of a tag, has to write a wrong row before it knows which leaves are selected.
 """
 
 from __future__ import annotations
@@ -26,13 +30,18 @@ from btt_chain.crypto import ed25519
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.evidence_tree import EvidenceTree, leaf_hash
-from btt_chain.scale import Fixed, codec, u16, u32
+from btt_chain.scale import Fixed, MaxLen, codec, u16, u32, u64
 
 TAG_CONTEXT: Final = b"BTT-TAG-1"
 DEVICE_CONTEXT: Final = b"BTT-DEV-1"
 COMMITMENT: Final = b"\x03"
 MARK_LENGTH: Final = 16
-ROW_LENGTH: Final = 4 + MARK_LENGTH
+MARK_START: Final = 4 + 2
+ROW_LENGTH: Final = MARK_START + MARK_LENGTH
+NO_MEMBER: Final = bytes(32)
+"""Member of a leaf that the facility itself confirmed."""
+MAX_MEMBERS: Final = 1_024
+"""Maximum number of facilities behind an issuer."""
 MONTH_DAYS: Final = 30
 YEAR_MONTHS: Final = 12
 MAX_STATEMENT: Final = 64 << 10
@@ -53,6 +62,8 @@ class Leaf:
     points: u32
     day: u16
     """Day of the chain, counted from genesis."""
+    member: Bytes32 = NO_MEMBER
+    """Account of the facility that confirmed it, if an issuer signs for it."""
 
     @property
     def hash(self) -> H256:
@@ -67,7 +78,20 @@ class Row(NamedTuple):
     """A row of the table."""
 
     points: int
+    member: int
     mark: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Subtotal:
+    """The points of a facility behind an issuer."""
+
+    facility: Bytes32
+    points: u64
+
+
+Subtotals = Annotated[list[Subtotal], MaxLen(MAX_MEMBERS)]
+SUBTOTALS: Final = codec(Subtotals)
 
 
 def tag_of(key: bytes, patient: str, month: int) -> bytes:
@@ -85,10 +109,28 @@ def mark_of(month_key: bytes, tag: bytes) -> bytes:
 class MonthEvidence:
     """The leaves of a month with their tree, their table and their commitment."""
 
-    def __init__(self, leaves: Sequence[Leaf], tree_salt: bytes, month_key: bytes) -> None:
-        """Build the tree. ValueError if a leaf is given twice or has no points."""
+    def __init__(
+        self,
+        leaves: Sequence[Leaf],
+        tree_salt: bytes,
+        month_key: bytes,
+        members: Sequence[bytes] = (),
+    ) -> None:
+        """Build the tree; `members` are the facilities behind an issuer.
+
+        ValueError if a leaf is given twice, has no points, or is of no member.
+        """
         if any(not leaf.points for leaf in leaves):
             raise ValueError("a leaf without points is no evidence")
+        self._places = {account: place for place, account in enumerate((NO_MEMBER, *members))}
+        if any(leaf.member not in self._places for leaf in leaves):
+            raise ValueError("a leaf is of no member")
+        self.subtotals = [
+            Subtotal(
+                account, u64(sum(int(leaf.points) for leaf in leaves if leaf.member == account))
+            )
+            for account in members
+        ]
         self.leaves = {leaf.hash: leaf for leaf in leaves}
         self.month_key = month_key
         self.tree = EvidenceTree([leaf.hash for leaf in leaves], tree_salt)
@@ -97,7 +139,7 @@ class MonthEvidence:
     @property
     def commitment(self) -> H256:
         """The root that `close_month` stores."""
-        return commitment_of(self.tree.root, self.table)
+        return commitment_of(self.tree.root, self.table, self.subtotals)
 
     @property
     def points(self) -> int:
@@ -111,13 +153,17 @@ class MonthEvidence:
     def _row(self, found: H256) -> bytes:
         leaf = self.leaves.get(found)
         if leaf is None:
-            return bytes(4) + blake2_256(self.month_key + b"padding" + found)[:MARK_LENGTH]
-        return int(leaf.points).to_bytes(4, "little") + mark_of(self.month_key, leaf.tag)
+            mark = blake2_256(self.month_key + b"padding" + found)[:MARK_LENGTH]
+            return bytes(MARK_START) + mark
+        member = self._places[leaf.member].to_bytes(2, "little")
+        points = int(leaf.points).to_bytes(4, "little")
+        return points + member + mark_of(self.month_key, leaf.tag)
 
 
-def commitment_of(root: bytes, table: bytes) -> H256:
-    """Return the commitment of a tree and its table."""
-    return H256(blake2_256(COMMITMENT + root + blake2_256(table)))
+def commitment_of(root: bytes, table: bytes, subtotals: list[Subtotal]) -> H256:
+    """Return the commitment of a tree, its table and its subtotals."""
+    parts = blake2_256(table) + blake2_256(SUBTOTALS.encode(subtotals))
+    return H256(blake2_256(COMMITMENT + root + parts))
 
 
 def rows_of(table: bytes) -> list[Row]:
@@ -126,7 +172,11 @@ def rows_of(table: bytes) -> list[Row]:
         raise Damaged("the table of points has no whole rows")
     starts = range(0, len(table), ROW_LENGTH)
     return [
-        Row(int.from_bytes(table[at : at + 4], "little"), table[at + 4 : at + ROW_LENGTH])
+        Row(
+            int.from_bytes(table[at : at + 4], "little"),
+            int.from_bytes(table[at + 4 : at + MARK_START], "little"),
+            table[at + MARK_START : at + ROW_LENGTH],
+        )
         for at in starts
     ]
 

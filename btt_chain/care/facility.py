@@ -7,6 +7,10 @@
 | bound | another request | refused |
 
 What is signed is durable before a signature leaves. Activities of a month end when it is closed.
+
+An activity that is confirmed again, with the same patient, rule, day and evidence, is the same one:
+it gives the same claim. So a claim that a crash kept from being written is written by the same
+command, or by `claims_of`.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,13 +29,16 @@ from btt_chain.care.auditing import Disclosure, disclose
 from btt_chain.care.blind import PrivateKey, PublicKey
 from btt_chain.care.errors import Damaged, Refusal
 from btt_chain.care.evidence import (
+    NO_MEMBER,
     Bytes32,
     Leaf,
     MonthEvidence,
     Statement,
+    Subtotal,
     is_by_device,
     tag_of,
 )
+from btt_chain.care.members import Members
 from btt_chain.care.messages import CODE_LENGTH, Answer, Claim, Request
 from btt_chain.care.vault import Vault
 from btt_chain.crypto.rsa_pss import MODULUS_LENGTH, check_modulus
@@ -68,6 +75,8 @@ class ActivityRecord:
     leaf: Leaf
     statement: bytes
     kind: str
+    code: Bytes32
+    """The code of its claim."""
 
 
 @dataclass(slots=True)
@@ -103,6 +112,8 @@ class Activity(NamedTuple):
     rule_id: int
     day: int
     statement: Statement
+    member: bytes = NO_MEMBER
+    """The facility behind an issuer that confirmed it."""
 
 
 class Closing(NamedTuple):
@@ -121,6 +132,7 @@ class FacilityFolder:
         self._genesis = genesis
         self._facility = facility
         self._tag_key = vault.derived(b"tags")
+        self.members: Final = Members(vault)
 
     @classmethod
     @contextmanager
@@ -168,13 +180,11 @@ class FacilityFolder:
         url: str = "",
         *,
         right: int | None = None,
-        deliver: Callable[[Claim], None] = lambda _: None,
     ) -> Claim:
         """Record a confirmed activity and return the claim to its points.
 
         `right` is the facility's right of the month on the chain: one point more, and the month
-        cannot be closed. `deliver` gets the claim before it is recorded, so that a crash leaves no
-        activity whose claim is lost.
+        cannot be closed. An activity that is recorded already gives its claim again.
 
         Raises Refusal if the rule gives no points for it now: caps, cooldown, kind of evidence, a
         device that is not registered, a counter that was used; or if the right is used up.
@@ -190,12 +200,13 @@ class FacilityFolder:
         code = secrets.token_bytes(CODE_LENGTH)
         with self._vault.transaction():
             self._expect_open(month)
-            group = patient.encode() + b"\0" + activity.rule_id.to_bytes(2, "little")
-            earlier = [
-                int(ACTIVITY.decode_all(each).leaf.day)
-                for each in self._vault.of_group("activity", group)
-            ]
-            activities.check(rule, activity.day, earlier)
+            earlier = self._earlier(patient, activity.rule_id)
+            known = _same(earlier, activity, statement)
+            if known is not None:
+                return self._claim_of(known, url)
+            if activity.member != NO_MEMBER:
+                self.members.expect(activity.member, month)
+            activities.check(rule, activity.day, [int(each.leaf.day) for each in earlier])
             self._use_device(activity.statement)
             if right is not None and (left := right - self.points(month)) < points:
                 raise Refusal(
@@ -208,14 +219,30 @@ class FacilityFolder:
                 evidence=hashlib.sha256(statement).digest(),
                 points=u32(points),
                 day=u16(activity.day),
+                member=activity.member,
             )
-            record = ActivityRecord(patient, leaf, statement, activity.statement.kind)
-            self._vault.put("activity", code, ACTIVITY.encode(record), month=month, group=group)
+            record = ActivityRecord(patient, leaf, statement, activity.statement.kind, code)
+            self._vault.put(
+                "activity", code, ACTIVITY.encode(record),
+                month=month, group=_group(patient, activity.rule_id),
+            )  # fmt: skip
             kept = ClaimRecord(u32(month), u32(points), b"", [])
             self._vault.put("claim", code, CLAIM.encode(kept), month=month)
-            claim = Claim(self._genesis, self._facility, month, points, code, url)
-            deliver(claim)
-        return claim
+        return self._claim_of(record, url)
+
+    def is_recorded(self, activity: Activity) -> bool:
+        """Return True if an activity is recorded: `confirm` then returns its claim again."""
+        patient = activity.patient.strip()
+        earlier = self._earlier(patient, activity.rule_id)
+        return _same(earlier, activity, _encoded(activity.statement)) is not None
+
+    def claims_of(self, patient: str, month: int, url: str = "") -> list[Claim]:
+        """Return the claims of a patient in a month that were not collected."""
+        return [
+            self._claim_of(each, url)
+            for each in self.activities(month)
+            if each.patient == patient.strip() and not self._request_of(each.code)
+        ]
 
     def sign(self, request: Request) -> Answer:
         """Sign the blinded messages of a request. Raises Refusal.
@@ -253,13 +280,22 @@ class FacilityFolder:
         evidence = self.evidence(month)
         return Closing(evidence.commitment, len(evidence.tree), evidence.points)
 
+    def subtotals(self, month: int) -> list[Subtotal]:
+        """Return the points of each facility behind an issuer in a month; empty for others."""
+        sums = dict.fromkeys(self.members.of(month), 0)
+        for each in self.activities(month):
+            if each.leaf.member in sums:
+                sums[each.leaf.member] += int(each.leaf.points)
+        return [Subtotal(account, u64(points)) for account, points in sums.items()]
+
     def evidence(self, month: int) -> MonthEvidence:
         """Return the tree and table of a month. Refusal if the month has no keys."""
         found = self._month(month)
         if found is None:
             raise Refusal(f"the folder has no keys of month {month}")
         leaves = [each.leaf for each in self.activities(month)]
-        return MonthEvidence(leaves, found.tree_salt, found.month_key)
+        members = self.members.of(month)
+        return MonthEvidence(leaves, found.tree_salt, found.month_key, members)
 
     def activities(self, month: int) -> Sequence[ActivityRecord]:
         """Return the activities of a month."""
@@ -282,6 +318,19 @@ class FacilityFolder:
         return self._vault.get("opening", _number(month) + auditor)
 
     # ---- internals
+
+    def _earlier(self, patient: str, rule_id: int) -> list[ActivityRecord]:
+        raws = self._vault.of_group("activity", _group(patient, rule_id))
+        return [ACTIVITY.decode_all(raw) for raw in raws]
+
+    def _claim_of(self, record: ActivityRecord, url: str) -> Claim:
+        month, points = activities.month_of(int(record.leaf.day)), int(record.leaf.points)
+        return Claim(self._genesis, self._facility, month, points, record.code, url)
+
+    def _request_of(self, code: bytes) -> bytes:
+        """Return the hash of the request that collected a claim; empty if it is open."""
+        raw = self._vault.get("claim", code)
+        return b"" if raw is None else CLAIM.decode_all(raw).request
 
     def _bind(self, request: Request, digest: bytes) -> ClaimRecord:
         """Return the claim of a request, bound to it from now on. Raises Refusal."""
@@ -357,6 +406,21 @@ def _encoded(statement: Statement) -> bytes:
     except Damaged as error:
         raise Refusal(f"auditors could not read the evidence: {error}") from None
     return raw
+
+
+def _group(patient: str, rule_id: int) -> bytes:
+    """Return the group of a patient's activities by a rule."""
+    return patient.encode() + b"\0" + rule_id.to_bytes(2, "little")
+
+
+def _same(
+    earlier: Sequence[ActivityRecord], activity: Activity, statement: bytes
+) -> ActivityRecord | None:
+    """Return the record of this day and evidence; None if there is none."""
+    fits = (
+        each for each in earlier if each.leaf.day == activity.day and each.statement == statement
+    )
+    return next(fits, None)
 
 
 def _names(text: str, patient: str) -> bool:

@@ -1,20 +1,25 @@
 """The wallet's rule of redemption: which vouchers go together, with which account, and when.
 
 Vouchers of month m count from the end of the closing days of month m + 1. The wallet redeems each
-in an hour of the rest of that month, chosen at random when the voucher is collected: the time of an
-appointment says nothing about it.
+in a slot of the rest of that month, chosen at random when the voucher is collected: the time of an
+appointment says nothing about it, nor does the minute in which a timer starts the wallet.
 
 Amounts need a rule, too. The facility has the sum of each patient's points, and a sum is nearly a
 name. So each voucher is redeemed alone and for an account of its own: the chain shows
 only single denominations. One account for all points of a facility (`together`) is convenient, and
 lets the facility find its patient by the sum; the wallet has one only when it is asked to.
+
+A run of the wallet looks one hour ahead and makes one call at most: two calls of one moment would
+show that their accounts belong together. It waits for the slot of its call. Vouchers whose slot
+passed while the wallet was not running get another one at random: one of them in the next hour, the
+others in the next seven days. Slots are kept in the wallet, so a wait that was interrupted goes on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeVar
+from typing import Final, Generic, Protocol, TypeVar
 
 MAX_CALL_POINTS: Final = 500
 """Maximum points of one call."""
@@ -23,6 +28,8 @@ CLOSE_DAYS: Final = 3
 """Days of the next month in which facilities close a month."""
 MONTH_DAYS: Final = 30
 DAY_HOURS: Final = 24
+POSTPONED_DAYS: Final = 7
+"""Days in which vouchers get another slot that were due at the same time."""
 
 Below = Callable[[int], int]
 """Return a uniform random number below another."""
@@ -40,7 +47,20 @@ class Redeemable(Protocol):
         """Number of the account that it is redeemed for."""
 
 
+class Scheduled(Redeemable, Protocol):
+    """A voucher with its slot."""
+
+    @property
+    def month(self) -> int:
+        """Number of its month."""
+
+    @property
+    def due(self) -> int:
+        """Slot in which it is redeemed."""
+
+
 Voucher = TypeVar("Voucher", bound=Redeemable)
+Held = TypeVar("Held", bound=Scheduled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +88,69 @@ class Calendar:
         last = (month + 2) * MONTH_DAYS * self.day_slots
         return range(first, last, self.hour_slots)
 
+    def next_hour(self, now: int, below: Below) -> int:
+        """Return a random slot of the hour that begins now."""
+        return now + 1 + below(self.hour_slots)
+
+    def next_week(self, now: int, below: Below) -> int:
+        """Return a random slot of seven days, from the end of the hour that begins now."""
+        return now + 1 + self.hour_slots + below(POSTPONED_DAYS * self.day_slots)
+
 
 def due_slot(calendar: Calendar, month: int, now: int, below: Below) -> int:
-    """Return the slot from which a voucher of a month is redeemed: a random hour of the window.
+    """Return the slot in which a voucher of a month is redeemed: a random one of the window.
 
-    A voucher that is collected late gets an hour of the rest of the window, or of the next window.
+    A voucher that is collected late gets one of the rest of the window, or of the next window.
     """
     window = calendar.window(month)
     passed = max(0, (now - window.start) // window.step + 1)
     rest = window[passed:] or calendar.window(calendar.month(now))
-    return rest[below(len(rest))]
+    return rest[below(len(rest))] + below(calendar.hour_slots)
+
+
+@dataclass(frozen=True, slots=True)
+class Run(Generic[Held]):
+    """The part of a wallet's vouchers that one run redeems."""
+
+    call: Sequence[Held]
+    """Vouchers of one call; empty if none is due within an hour."""
+    due: int | None
+    """Slot of the call, or of the first one of a later run; None if no voucher waits."""
+    moved: Sequence[tuple[Sequence[Held], int]]
+    """Vouchers whose slot has passed, with their new ones."""
+
+
+def one_run(held: Sequence[Held], calendar: Calendar, now: int, below: Below) -> Run[Held]:
+    """Return the call that a run which starts now waits for, and the new slots of missed vouchers.
+
+    A call that waits already keeps its slot: starting the wallet again and again changes nothing.
+    """
+    missed = list(calls_by_month([each for each in held if each.due <= now], below))
+    moved: list[tuple[Sequence[Held], int]] = []
+    if missed:
+        first = missed.pop(below(len(missed)))
+        moved.append((first, calendar.next_hour(now, below)))
+        moved += [(call, calendar.next_week(now, below)) for call in missed]
+    waiting = moved + [([each], each.due) for each in held if each.due > now]
+    if not waiting:
+        return Run((), None, moved)
+    call, due = min(waiting, key=lambda each: each[1])
+    return Run(call if due <= now + calendar.hour_slots else (), due, moved)
+
+
+def calls_by_month(due: Iterable[Held], below: Below) -> Iterator[list[Held]]:
+    """Return the calls that redeem some vouchers, of one month and one account each."""
+    of_month: dict[int, list[Held]] = {}
+    for each in due:
+        of_month.setdefault(int(each.month), []).append(each)
+    for month in sorted(of_month):
+        yield from calls(of_month[month], lambda order: _shuffle(order, below))
+
+
+def _shuffle(order: list[Held], below: Below) -> None:
+    for place in range(len(order) - 1, 0, -1):
+        other = below(place + 1)
+        order[place], order[other] = order[other], order[place]
 
 
 def calls(due: Iterable[Voucher], shuffled: Callable[[list[Voucher]], None]) -> list[list[Voucher]]:

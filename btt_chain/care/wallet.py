@@ -4,7 +4,10 @@
 |---|---|---|
 | asked | made with its request, before anything is sent | |
 | asked | the facility's answer, if the chain's key verifies it | held |
-| held | it is in a final block | redeemed |
+| held | its slot passes without a run of the wallet: it gets another one | held |
+| held | it is in a block, or in a final one | sent, redeemed |
+| sent | it is in a final block | redeemed |
+| sent | its block was abandoned: it gets another slot | held |
 
 Everything is on the disk before it is sent, so a crash loses no voucher: the same request is sent
 again. The accounts are `//care//<n>` below the wallet's key, hard-derived: they have nothing in
@@ -26,7 +29,7 @@ from btt_chain.care.blind import PublicKey
 from btt_chain.care.errors import Refusal
 from btt_chain.care.evidence import Bytes32
 from btt_chain.care.messages import MAX_VOUCHERS, Answer, Claim, Request, Wanted
-from btt_chain.care.schedule import Below, Calendar, due_slot
+from btt_chain.care.schedule import Below, Calendar, Run, due_slot, one_run
 from btt_chain.care.vault import Vault
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.rsa_pss import MODULUS_LENGTH, check_modulus
@@ -50,6 +53,7 @@ class State(IntEnum):
     Asked = 0
     Held = 1
     Redeemed = 2
+    Sent = 3
 
 
 @dataclass(slots=True)
@@ -64,7 +68,7 @@ class Kept:
     blinded: Modulus
     inverse: Modulus
     due: u64
-    """Slot from which it is redeemed."""
+    """Slot in which it is redeemed."""
     state: State
 
     @property
@@ -76,6 +80,11 @@ class Kept:
     def account(self) -> int:
         """Number of its account."""
         return int(self.number)
+
+    @property
+    def month(self) -> int:
+        """Number of its month."""
+        return int(self.voucher.month)
 
 
 @dataclass(slots=True)
@@ -107,7 +116,7 @@ class Wallet:
     ) -> Iterator[Self]:
         """Open or create a wallet, encrypted by its key. Raises CareError for another key's.
 
-        `below` chooses the hours of redemption.
+        `below` chooses the slots of redemption.
         """
         owner = b"wallet" + genesis + pair.account_id
         with Vault.open(folder / FILE, pair.secret, owner) as vault:
@@ -213,15 +222,37 @@ class Wallet:
         """Return all vouchers."""
         return [KEPT.decode_all(raw) for raw in self._vault.all("voucher")]
 
-    def due(self, now: int) -> list[Kept]:
-        """Return the vouchers whose hour has come."""
-        return [kept for kept in self.vouchers() if kept.state is State.Held and kept.due <= now]
+    def held(self) -> list[Kept]:
+        """Return the vouchers that wait to be redeemed."""
+        return self._in(State.Held)
 
-    def redeemed(self, done: Sequence[Kept]) -> None:
-        """Record that vouchers are redeemed."""
+    def sent(self) -> list[Kept]:
+        """Return the vouchers that were in a block that was not final then."""
+        return self._in(State.Sent)
+
+    def plan(self, calendar: Calendar, now: int) -> Run[Kept]:
+        """Return the call that a run of the wallet waits for; the slots are on the disk then."""
+        found = one_run(self.held(), calendar, now, self._below)
+        self.postpone(found.moved)
+        return found
+
+    def put_off(self, call: Sequence[Kept], calendar: Calendar, now: int) -> None:
+        """Give the vouchers of a call that does not count yet another slot of the next days."""
+        self.postpone([(call, calendar.next_week(now, self._below))])
+
+    def postpone(self, waiting: Sequence[tuple[Sequence[Kept], int]]) -> None:
+        """Record the slots in which vouchers are redeemed."""
         with self._vault.transaction():
-            for kept in done:
-                kept.state = State.Redeemed
+            for vouchers, due in waiting:
+                for kept in vouchers:
+                    kept.due = u64(due)
+                    self._put(kept)
+
+    def mark(self, vouchers: Sequence[Kept], state: State) -> None:
+        """Record the state of vouchers."""
+        with self._vault.transaction():
+            for kept in vouchers:
+                kept.state = state
                 self._put(kept)
 
     # ---- internals
@@ -266,6 +297,9 @@ class Wallet:
     def _request_of(self, claim: Claim, found: Sequence[Kept]) -> Request:
         wanted = [Wanted(kept.voucher.denomination, kept.blinded) for kept in found]
         return Request(claim.code, wanted)
+
+    def _in(self, state: State) -> list[Kept]:
+        return [kept for kept in self.vouchers() if kept.state is state]
 
     def _kept(self, id: bytes) -> Kept:
         raw = self._vault.get("voucher", id)

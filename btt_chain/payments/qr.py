@@ -13,11 +13,11 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
+from btt_chain.extras import needs_extra
 from btt_chain.payments.errors import PaymentError
 
 MARGIN: Final = 4
 """Light modules around the code."""
-EXTRA: Final = "QR codes need the extra `pay`: pip install 'btt-chain[pay]'"
 _PAINTED: Final = "\x1b[30;107m"
 _PLAIN: Final = "\x1b[0m"
 _HALVES: Final = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
@@ -44,7 +44,7 @@ def modules(text: str) -> list[list[int]]:
     try:
         import segno  # noqa: PLC0415 - the optional extra `pay`
     except ImportError:
-        raise PaymentError(EXTRA) from None
+        raise PaymentError(needs_extra("QR codes need", "pay")) from None
     try:
         code = segno.make_qr(_compact(text), error="m")
     except ValueError as error:  # segno.DataOverflowError

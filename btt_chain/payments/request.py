@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from btt_chain.payments.doubts import Doubt
 from btt_chain.payments.emv import read_emv
 from btt_chain.payments.errors import PaymentError
 from btt_chain.payments.invoice import PREFIX, Hashed, Item, read_invoice
@@ -130,24 +131,32 @@ def judge(
     return list(_warnings(request, merchant))
 
 
-def _warnings(request: PaymentRequest, merchant: MerchantView) -> Iterable[str]:
+def _warnings(request: PaymentRequest, merchant: MerchantView) -> Iterable[Doubt]:
     if merchant.name is None:
-        yield "no registrar has judged the identity of this merchant"
+        yield Doubt("no registrar has judged the identity of this merchant")
     if request.is_static:
-        yield (
-            "this is a static code, which anybody can cover with a sticker of another account: "
+        yield Doubt(
+            "this is a static code, which can be covered with a sticker of another account: "
             "compare the name with that of the shop"
         )
     elif request.is_signed_by is None:
-        yield "the request is not signed: it may not come from the merchant"
+        yield Doubt("the request is not signed: it may not come from the merchant")
     if request.name and merchant.name and request.name.casefold() != merchant.name.casefold():
-        yield f"the request claims the name {request.name!r}; the judged one is {merchant.name!r}"
+        yield Doubt(
+            "the request claims the name {claimed}; the judged one is {judged}",
+            claimed=repr(request.name),
+            judged=repr(merchant.name),
+        )
     elif request.name and not merchant.name:
-        yield f"the request claims the name {request.name!r}, which no registrar has checked"
-    if request.category not in (None, merchant.category):
-        yield (
-            f"the request names the category {request.category:04}, the merchant is registered "
-            f"for {merchant.category:04}"
+        yield Doubt(
+            "the request claims the name {claimed}, which no registrar has checked",
+            claimed=repr(request.name),
+        )
+    if request.category is not None and request.category != merchant.category:
+        yield Doubt(
+            "the request names the category {claimed}, the merchant is registered for {registered}",
+            claimed=f"{request.category:04}",
+            registered=f"{merchant.category:04}",
         )
 
 

@@ -78,16 +78,6 @@ class PaymentUri:
             for scheme in (sr25519, ed25519)
         )
 
-    def ensure_payable(self, now_s: int, genesis: bytes) -> None:
-        """Raise PaymentError if it has expired or belongs to another chain."""
-        if self.expires_s is not None and now_s >= self.expires_s:
-            raise PaymentError("payment request: it has expired; ask the merchant for a new one")
-        if self.network is not None and self.network != genesis.hex()[:8]:
-            raise PaymentError(
-                f"payment request: it is for the chain 0x{self.network}..., and this one is "
-                f"0x{genesis.hex()[:8]}..."
-            )
-
 
 def write_uri(request: PaymentUri, till: KeyPair | None = None) -> str:
     """Return the URI of a request, signed if a till's key is given. Raises PaymentError."""

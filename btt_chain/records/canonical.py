@@ -10,7 +10,6 @@ decimals has exactly the bytes of RFC 8785.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -31,11 +30,6 @@ def canonical(value: Json) -> bytes:
         return "".join(parts).encode("utf-8")
     except UnicodeEncodeError:
         raise BadDocument("a string has half of a surrogate pair") from None
-
-
-def content_hash(value: Json) -> bytes:
-    """Return the SHA-256 of the canonical bytes."""
-    return hashlib.sha256(canonical(value)).digest()
 
 
 def decimal_text(value: Decimal) -> str:

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import DispatchFailed, InvalidAnswer
 from btt_chain.client.extrinsics import Signer
+from btt_chain.client.transactions import Call
 from btt_chain.records.custodian.batches import Batch, Kind
 from btt_chain.records.custodian.machine import Block, View
 from btt_chain.records.errors import ChainError
@@ -73,10 +74,16 @@ class RecordsChain(Protocol):
 class NodeRecords:
     """The chain behind a node."""
 
-    def __init__(self, chain: Chain, signer: Signer | None = None) -> None:
-        """`signer` is the custodian's account; None for a chain that is only read."""
+    def __init__(
+        self, chain: Chain, signer: Signer | None = None, custodian: bytes | None = None
+    ) -> None:
+        """`signer` is the custodian's key or, if `custodian` is given, that of its proxy.
+
+        None for a chain that is only read.
+        """
         self._chain = chain
         self._signer = signer
+        self._custodian = custodian
 
     @property
     def genesis(self) -> bytes:
@@ -126,18 +133,30 @@ class NodeRecords:
         """Anchor a root, and wait until it is final. Raises TooLate."""
         if self._signer is None:
             raise ChainError("anchoring needs the custodian's key")
-        call = self._chain.compose(
-            "HealthRecords.anchor", kind=_kind(batch.kind), epoch=batch.epoch,
-            root="0x" + root.root.hex(), leaves=root.leaves,
-        )  # fmt: skip
+        args: dict[str, Plain] = {
+            "kind": _kind(batch.kind), "epoch": batch.epoch, "root": "0x" + root.root.hex(),
+            "leaves": root.leaves,
+        }  # fmt: skip
+        call = composed_as(self._chain, self._signer, self._custodian, "anchor", args)
         try:
             await self._chain.transactions.send(call, self._signer, wait="final", patience=PATIENCE)
         except DispatchFailed as error:
             if error.name.endswith("TooOld"):
                 raise TooLate(str(error)) from None
             # A root that is there already, from before a crash, is found below.
-            if await self.root_of(self._signer.account_id, batch) != root:
+            if await self.root_of(self._custodian or self._signer.account_id, batch) != root:
                 raise
+
+
+def composed_as(
+    chain: Chain, signer: Signer, custodian: bytes | None, name: str, args: dict[str, Plain]
+) -> Call:
+    """Return a custodian's call of HealthRecords, inside of its proxy's if the signer is one."""
+    if custodian is None or custodian == signer.account_id:
+        return chain.compose(f"HealthRecords.{name}", **args)
+    call: Plain = {"HealthRecords": {name: args}}
+    real: Plain = {"Id": chain.metadata.address(custodian)}
+    return chain.compose("Proxy.proxy", real=real, force_proxy_type=None, call=call)
 
 
 def _kind(kind: Kind) -> str:

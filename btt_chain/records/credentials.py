@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final
 
 import base58
 
+from btt_chain.extras import needs_extra
 from btt_chain.records.canonical import canonical
 from btt_chain.records.chain import RecordsChain
 from btt_chain.records.documents import Json, Resource, parse
@@ -36,7 +37,6 @@ from btt_chain.records.vault.index import Anchor
 if TYPE_CHECKING:
     from joserfc.jwk import OKPKey
 
-MISSING: Final = "credentials need the extra `records`: pip install 'btt-chain[records]'"
 CONTEXT: Final = "https://www.w3.org/ns/credentials/v2"
 CREDENTIAL: Final = "vc+jwt"
 VISA: Final = "vnd.ga4gh.visa+jwt"
@@ -133,7 +133,7 @@ def _encode(kind: str, claims: Resource, keys: VaultKeys, signed: SignedGrant) -
     try:
         jws = import_module("joserfc.jws")
     except ModuleNotFoundError:
-        raise RecordsError(MISSING) from None
+        raise RecordsError(needs_extra("credentials need", "records")) from None
     secret = {"d": _text(keys.sign_seed)}
     token: str = jws.serialize_compact(
         header, canonical(claims), _key(keys.id, secret), algorithms=["Ed25519"]
@@ -147,7 +147,7 @@ def _verified(token: str, vault: VaultId) -> Resource:
         jws = import_module("joserfc.jws")
         errors = import_module("joserfc.errors")
     except ModuleNotFoundError:
-        raise RecordsError(MISSING) from None
+        raise RecordsError(needs_extra("credentials need", "records")) from None
     invalid: type[Exception] = errors.JoseError
     try:
         found: bytes = jws.deserialize_compact(

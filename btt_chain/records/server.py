@@ -8,22 +8,16 @@
 | `GET /fhir/TYPE?...`, `GET /fhir/TYPE/ID` | with the bearer token of a session |
 
 The facade sends records in the open: it listens on the loopback by default, and belongs
-behind a proxy with TLS. Messages are sealed, and need none. Limits: `MAX_MESSAGE` bytes of a
-message, `MAX_OPEN` requests at once, `RATE` requests a second of an address, `READ_SECONDS` for a
-body; `MAX_CONNECTIONS` for `CONNECTION_SECONDS` each, of another machine `MAX_OF_ADDRESS`.
+behind a proxy with TLS. Messages are sealed, and need none. `LIMITS` bounds what callers use up.
 """
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import urlencode
 
 from aiohttp import web
 
-from btt_chain.primitives.token_bucket import TokenBucket
 from btt_chain.records.canonical import canonical
 from btt_chain.records.custodian.service import Custodian
 from btt_chain.records.documents import Json, Resource
@@ -31,94 +25,44 @@ from btt_chain.records.errors import AccessDenied, RecordsError
 from btt_chain.records.fhir.capability import capability_statement
 from btt_chain.records.messages import BadMessage
 from btt_chain.records.searching import BadSearch, Search
+from btt_chain.web.limits import HttpLimits
+from btt_chain.web.server import Handler, HttpServer, RequestBounds
 
 MAX_MESSAGE: Final = 32 << 20
-MAX_OPEN: Final = 64
-RATE: Final = 20.0
-BURST: Final = 100
-MAX_ADDRESSES: Final = 10_000
-READ_SECONDS: Final = 30.0
-MAX_CONNECTIONS: Final = 256
-MAX_OF_ADDRESS: Final = 16
-"""Connections of one address; a proxy on this machine may have all."""
-CONNECTION_SECONDS = 120.0
-"""Maximum seconds of a connection, with all its requests."""
+LIMITS: Final = HttpLimits(
+    body_bytes=MAX_MESSAGE,
+    # Any caller may send a message; its sender is known once its seal is checked.
+    all_body_bytes=4 * MAX_MESSAGE,
+    addresses=10_000,
+    request_seconds=60.0,
+)
 FHIR: Final = "application/fhir+json"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+CODES: Final = {408: "timeout", 413: "too-long", 429: "throttled", 503: "transient"}
+"""Codes of FHIR for the statuses of requests that exceed a limit."""
 
 
 class RecordsServer:
     """The server of one custodian."""
 
-    def __init__(self, custodian: Custodian, chain: bytes) -> None:
+    def __init__(self, custodian: Custodian, chain: bytes, limits: HttpLimits = LIMITS) -> None:
         self._custodian = custodian
         self._chain = chain
-        self._open = 0
-        self._buckets: dict[str, TokenBucket] = {}
-        self._runner: web.AppRunner | None = None
-        self._listener: asyncio.Server | None = None
-
-    async def start(self, host: str, port: int) -> int:
-        """Listen; return the port. Raises OSError."""
-        app = web.Application(client_max_size=MAX_MESSAGE, middlewares=[self._guard])
+        self._bounds = RequestBounds(limits, _refused)
+        app = web.Application(middlewares=[self._bounds.middleware, _explained])
         app.router.add_get("/custodian", self._describe)
         app.router.add_post("/vault", self._message)
         app.router.add_get("/fhir/metadata", self._metadata)
         app.router.add_get("/fhir/{type}", self._search)
         app.router.add_get("/fhir/{type}/{id}", self._search)
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=15)
-        await self._runner.setup()
-        server = self._runner.server
-        if server is None:
-            raise RuntimeError("the runner is set up")
-        self._listener = await asyncio.get_running_loop().create_server(
-            lambda: _Arrival(server), host, port, backlog=MAX_OPEN
-        )
-        found: int = self._listener.sockets[0].getsockname()[1]
-        return found
+        self._server = HttpServer(app, self._bounds)
+
+    async def start(self, host: str, port: int) -> int:
+        """Listen; return the port. Raises OSError."""
+        return (await self._server.start(host, port))[1]
 
     async def stop(self) -> None:
         """Close all connections."""
-        if self._listener is not None:
-            self._listener.close()
-        if self._runner is not None:
-            await self._runner.cleanup()
-
-    # ---- limits
-
-    @web.middleware
-    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not self._may_ask(request.remote or ""):
-            return _outcome(429, "throttled", "too many requests: wait a second")
-        if self._open >= MAX_OPEN:
-            return _outcome(503, "transient", "too many requests at once: try again")
-        self._open += 1
-        try:
-            return await handler(request)
-        except AccessDenied as error:
-            return _outcome(403, "forbidden", str(error))
-        except BadSearch as error:
-            return _outcome(400, "invalid", str(error))
-        except RecordsError as error:
-            return _outcome(500, "exception", str(error))
-        except web.HTTPNotFound:
-            return _outcome(404, "not-found", "there is nothing at this path")
-        except web.HTTPMethodNotAllowed:
-            return _outcome(405, "not-supported", "the facade is read-only")
-        finally:
-            self._open -= 1
-
-    def _may_ask(self, address: str) -> bool:
-        """Return True if an address has not sent more than its share."""
-        now = time.monotonic()
-        bucket = self._buckets.get(address)
-        if bucket is None:
-            if len(self._buckets) >= MAX_ADDRESSES:
-                self._buckets = {each: found for each, found in self._buckets.items()
-                                 if found.refill(now) < BURST}  # fmt: skip
-            bucket = self._buckets[address] = TokenBucket(RATE, BURST, now)
-        return bucket.take(now)
+        await self._server.stop()
 
     # ---- paths
 
@@ -135,13 +79,7 @@ class RecordsServer:
         )
 
     async def _message(self, request: web.Request) -> web.Response:
-        try:
-            async with asyncio.timeout(READ_SECONDS):
-                sealed = await request.read()
-        except TimeoutError:
-            return _outcome(408, "timeout", "the message did not come in time")
-        except web.HTTPRequestEntityTooLarge:
-            return _outcome(413, "too-long", f"a message has at most {MAX_MESSAGE >> 20} MiB")
+        sealed = await self._bounds.read(request)
         try:
             answer = await self._custodian.answer(sealed)
         except BadMessage as error:
@@ -168,32 +106,25 @@ class RecordsServer:
         return _json(page[0])
 
 
-class _Arrival(asyncio.Protocol):
-    """A new connection: handed to the web server, or closed if there are too many."""
-
-    def __init__(self, server: web.Server) -> None:
-        self._server = server
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if not isinstance(transport, asyncio.Transport) or self._is_full(_peer(transport)):
-            transport.close()
-            return
-        handler = self._server()
-        transport.set_protocol(handler)
-        handler.connection_made(transport)
-        # A silent connection has its place no longer than this.
-        asyncio.get_running_loop().call_later(CONNECTION_SECONDS, handler.force_close)
-
-    def _is_full(self, address: str) -> bool:
-        open_ones = self._server.connections
-        of_address = sum(_peer(each.transport) == address for each in open_ones)
-        is_local = address in ("127.0.0.1", "::1")
-        return len(open_ones) >= MAX_CONNECTIONS or (not is_local and of_address >= MAX_OF_ADDRESS)
+@web.middleware
+async def _explained(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer errors of the custodian in the form of FHIR."""
+    try:
+        return await handler(request)
+    except AccessDenied as error:
+        return _outcome(403, "forbidden", str(error))
+    except BadSearch as error:
+        return _outcome(400, "invalid", str(error))
+    except RecordsError as error:
+        return _outcome(500, "exception", str(error))
+    except web.HTTPNotFound:
+        return _outcome(404, "not-found", "there is nothing at this path")
+    except web.HTTPMethodNotAllowed:
+        return _outcome(405, "not-supported", "the facade is read-only")
 
 
-def _peer(transport: asyncio.BaseTransport | None) -> str:
-    name = None if transport is None else transport.get_extra_info("peername")
-    return str(name[0]) if name else ""
+def _refused(status: int, reason: str) -> web.Response:
+    return _outcome(status, CODES.get(status, "invalid"), reason)
 
 
 def _bundle(request: web.Request, search: Search, page: list[Resource], total: int) -> Resource:

@@ -14,6 +14,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Any, Final, Self
 
+from btt_chain.extras import needs_extra
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor
 from btt_chain.work.model import Elements
@@ -23,7 +24,7 @@ try:
     from distributed import Client
 except ImportError as error:
     raise ImportError(
-        "a Dask cluster needs the package distributed: pip install 'btt-chain[cluster]'"
+        needs_extra("a Dask cluster needs the package distributed from", "cluster")
     ) from error
 
 AHEAD: Final = 2

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.work.graph import Graph, Node, weights_layout
 from btt_chain.work.layout import Layout, tensor_layout

@@ -16,6 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from btt_chain.extras import needs_extra
 from btt_chain.work.errors import WorkError
 from btt_chain.work.execute import DEFAULT_MEMORY, Batch, Executor, stream
 from btt_chain.work.model import Constants, Elements, Int8s, Int32s, Model
@@ -33,7 +34,7 @@ try:
     from onnx import TensorProto, helper, numpy_helper
 except ImportError as error:
     raise ImportError(
-        "the fast path needs onnx and onnxruntime: pip install 'btt-chain[fast]'"
+        needs_extra("the fast path needs onnx and onnxruntime from", "fast")
     ) from error
 
 ROWS_BYTES: Final = 4 << 20

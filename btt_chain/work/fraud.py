@@ -8,9 +8,9 @@ commitment `judge` raises for every element. Nothing here needs numpy: the runti
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, codec, path, u16, u32
 from btt_chain.work.commit import ItemCommitment, TensorKey

@@ -10,9 +10,9 @@ Scales are the bits of a binary32 number, so that the runtime uses no floats.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Bounded, path, u64
 from btt_chain.work.layout import Layout
 from btt_chain.work.operators import Op

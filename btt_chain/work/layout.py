@@ -6,8 +6,7 @@ as many as it needs. So as few leaves as possible are opened for one row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from btt_chain.lazyclass import dataclass
 from btt_chain.work.tensors import Tensor
 
 

@@ -8,10 +8,10 @@ up unchanged. A keyed leaf can be recognised only with its key (docs/useful-work
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, path, u32
 from btt_chain.work.errors import ProofRefused

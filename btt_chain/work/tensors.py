@@ -5,11 +5,11 @@ These are the parts of the wire format that the operators share.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from math import prod
 from typing import Annotated, Final, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Bounded, TypeName, i16, path, u16, u32
 

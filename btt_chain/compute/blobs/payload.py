@@ -11,7 +11,7 @@ sealed as well. All are sealed with the contexts below.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from btt_chain.primitives.digest import H256
 from btt_chain.work.commit import TensorKey, roots_tree, tree_of
@@ -24,14 +24,6 @@ KEY: Final = 32
 
 class BadPayload(ValueError):
     """The payload does not match the job: other items, or an unknown form."""
-
-
-class Payload(NamedTuple):
-    """An opened payload."""
-
-    leaf_key: bytes | None
-    """The key of the leaves of a confidential job."""
-    items: memoryview
 
 
 def payload_context(job: bytes) -> bytes:
@@ -53,19 +45,6 @@ def payload_pieces(leaf_key: bytes | None, items: Iterable[bytes]) -> Iterator[b
     """Yield the bytes of a payload, to be sealed piece by piece."""
     yield bytes([VERSION, leaf_key is not None]) + (leaf_key or b"")
     yield from items
-
-
-def read_payload(raw: bytes, items: int, each: int, *, confidential: bool) -> Payload:
-    """Read an opened payload of `items` items of `each` bytes. Raises BadPayload."""
-    head = 2 + KEY * confidential
-    if raw[:2] != bytes([VERSION, confidential]):
-        raise BadPayload("the payload has a form that is not known, or the tier of another job")
-    if len(raw) != head + items * each:
-        raise BadPayload(
-            f"the payload has {len(raw)} bytes, {items} items need {head + items * each}"
-        )
-    key = raw[2:head] if confidential else None
-    return Payload(key, memoryview(raw)[head:])
 
 
 def edge_root(tensor: Tensor, number: int, items: bytes | memoryview, key: bytes | None) -> H256:

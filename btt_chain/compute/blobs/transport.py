@@ -1,6 +1,6 @@
 """Transfer of blobs between machines: the store served to others, and blobs fetched into it.
 
-`p2p/host/blob_host.py` moves the bytes; this module has the names, and stores the results.
+`p2p/host/blob_host.py` moves the bytes; this module stores the results. Blobs have `names`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,14 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Final
 
+from btt_chain.compute.blobs.names import (
+    model_name,
+    payload_name,
+    result_name,
+    roots_name,
+    sums_name,
+    transcript_name,
+)
 from btt_chain.compute.blobs.store import Blob, BlobStore
 from p2p.errors import NetworkError, PortInUse
 from p2p.host import blob_host
@@ -37,7 +45,7 @@ __all__ = [
 class BlobHost:
     """A store that others may fetch from, and a client to fetch from others; used with asyncio.
 
-    Only blobs with one of the names below are served; a store may hold others, which stay private.
+    Only blobs with one of the `names` are served; a store may hold others, which stay private.
     """
 
     def __init__(self, settings: BlobSettings, store: BlobStore | None = None) -> None:
@@ -124,39 +132,3 @@ class BlobHost:
                 await work
         except TimeoutError:
             raise FetchFailed(f"{name} did not come within {seconds:g} s") from None
-
-
-# ---- names
-
-
-def model_name(model: bytes) -> str:
-    """Return the name of a model's manifest and weights."""
-    return f"model/{model.hex()}"
-
-
-def payload_name(job: bytes) -> str:
-    """Return the name of a job's inputs, sealed to the provider."""
-    return f"payload/{job.hex()}"
-
-
-def result_name(job: bytes) -> str:
-    """Return the name of a job's outputs, sealed to the reply key."""
-    return f"result/{job.hex()}"
-
-
-def roots_name(receipt: bytes) -> str:
-    """Return the name of a receipt's roots (`roots.Roots`)."""
-    return f"roots/{receipt.hex()}"
-
-
-def transcript_name(receipt: bytes, item: int) -> str:
-    """Return the name of an item's tensors, one after the other."""
-    return f"transcript/{receipt.hex()}/{item}"
-
-
-def sums_name(receipt: bytes, item: int) -> str:
-    """Return the name of an item's accumulators (`checking.sums_of`).
-
-    They are served only if the model's owner chose random vectors, and the model is large enough.
-    """
-    return f"sums/{receipt.hex()}/{item}"

@@ -248,7 +248,7 @@ class Provider:
 
     def _update(self, job: H256, case: _State, now: int) -> list[Action]:
         view, record = case.view, case.record
-        if view is None or view.provider != self._account:
+        if view is None or view.provider != self._account or _ended_without_receipt(view):
             return self._gone(job, case, now)
         case.gone_since = None
         if view.state is JobState.Assigned:
@@ -256,9 +256,6 @@ class Provider:
         if view.state is JobState.Computing:
             return self._working(job, case, view, now)
         if record is None or view.receipt is None or view.receipt.id != record.receipt:
-            # Ended without a receipt, or with one that was made elsewhere.
-            if view.receipt is None:
-                return self._gone(job, case, now)
             return self._not_ours(job, case, view)
         if view.state in ENDED:
             return self._over(case, view, record, now)
@@ -360,7 +357,7 @@ class Provider:
         return actions
 
     def _gone(self, job: H256, case: _State, now: int) -> list[Action]:
-        """Handle a job that is not ours (any more) in the best block."""
+        """Handle a job that is not ours (any more) in the best block, or has no receipt to come."""
         actions: list[Action] = []
         if case.gone_since is None:
             case.gone_since = now
@@ -430,3 +427,8 @@ class Provider:
         case.flying.discard(kind)
         # A failed action is repeated with the next block.
         case.done[kind] = now if ok else now - RESEND_SLOTS + 1
+
+
+def _ended_without_receipt(view: JobView) -> bool:
+    """Return True if a job is over before its provider committed to a result."""
+    return view.receipt is None and view.state not in (JobState.Assigned, JobState.Computing)

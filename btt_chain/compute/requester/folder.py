@@ -14,21 +14,18 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+from btt_chain.compute.blobs.names import model_name, payload_name
 from btt_chain.compute.blobs.sealing import (
     JobKeys,
     job_keys,
 )
-from btt_chain.compute.blobs.transport import (
-    model_name,
-    payload_name,
-)
 from btt_chain.keystore.files import Lock, commit, make_private_folder, write_aside
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
+from btt_chain.primitives.job_tier import Tier
 from btt_chain.scale import DecodeError, Fixed, codec, path, u16, u32
 from btt_chain.work.graph import Manifest
 from btt_chain.work.tensors import Binary32, Tensor
-from runtime.pallets.jobs.types import Tier
 
 if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair
@@ -162,6 +159,10 @@ class Folder:
     def save(self, record: Record) -> None:
         """Store the changes of a job. Raises OSError."""
         _write(self._job(record.name), _RECORD.encode(record))
+
+    def stored(self, record: Record) -> Record:
+        """Return a job's record as it was stored last. Raises Damaged, OSError."""
+        return self._read(self._job(record.name))
 
     def forget(self, record: Record) -> None:
         """Delete a job that was never posted."""

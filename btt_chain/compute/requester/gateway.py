@@ -15,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from btt_chain.client.errors import ClientError, Disconnected
 from btt_chain.client.typed import Head
@@ -54,9 +54,6 @@ from runtime.apis.work_views import JobView
 from runtime.pallets.jobs.types import JobState, Tier
 from runtime.pallets.receipts.types import Missing, Phase
 
-if TYPE_CHECKING:
-    pass
-
 log = logging.getLogger(__name__)
 
 READ: Final = 1 << 20
@@ -73,9 +70,6 @@ COMMITTED: Final = (
 """States with a receipt that may stand."""
 LOST: Final = (JobState.Refunded, JobState.Slashed)
 ENDED: Final = (JobState.Finalized, *LOST)
-
-
-# ---- records
 
 
 # ---- decisions
@@ -214,15 +208,17 @@ class Gateway:
             await asyncio.gather(*self._at_work.values(), return_exceptions=True)
 
     async def _look(self, record: Record, head: Head) -> None:
-        if record.job is None:
-            await self._adopt(record)
-        if record.job is None:
+        best = await self._view(record)
+        if best is None and record.job is not None and self._is_forgotten(record):
+            self._close(record)
             return
-        best = await self._chain.api(WorkApi.job, record.job)
         if best is None:
-            # A fork may have undone the posting; a final or old job was forgotten instead.
-            if record.sealed_for is not None or self._folder.age(record) > GIVE_UP:
-                self._close(record)
+            # It is not known yet whether the job was posted, or a fork has undone the posting: the
+            # same transaction in another block may have made a job with another id.
+            if not await self._adopt(record):
+                return
+            best = await self._view(record)
+        if best is None or record.job is None:
             return
         final = await self._chain.api(WorkApi.job, record.job, at=head.final_hash)
         has_result = self._folder.result(record) is not None
@@ -242,8 +238,16 @@ class Gateway:
         elif step is Step.CHECK and self._signer_of(record) and record.name not in self._settled:
             self._begin(record.name, record, self._check(record, best))
 
+    async def _view(self, record: Record) -> JobView | None:
+        """Return the job of a record in the best block."""
+        return None if record.job is None else await self._chain.api(WorkApi.job, record.job)
+
+    def _is_forgotten(self, record: Record) -> bool:
+        """Return True if a job that the chain does not have was final, or is old."""
+        return record.sealed_for is not None or self._folder.age(record) > GIVE_UP
+
     async def _adopt(self, record: Record) -> bool:
-        """Find the job of a record after an interrupted posting. Return True if it was found."""
+        """Find the job of a record by its reply key. Return True if it was found."""
         reply, after = record.keys.reply_public, None
         while True:
             jobs = await self._chain.api(WorkApi.jobs, record.requester, True, after, u32(PAGE))

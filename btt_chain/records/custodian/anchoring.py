@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from btt_chain.client.errors import ClientError
+from btt_chain.primitives.evidence_tree import EvidenceTree
 from btt_chain.records.chain import MAX_LATE, ChainClock, RecordsChain, Root, TooLate
 from btt_chain.records.custodian.batches import (
     Anchor,
@@ -88,20 +89,33 @@ class Anchoring:
         schedule.on(Anchored(batch))
         log.info("anchored %s of epoch %d", batch.kind.label, batch.epoch)
 
-    def proof(self, kind: Kind, leaf: bytes) -> Resource | None:
-        """Return where a leaf is anchored, with its path; None if it is not yet."""
-        epoch = self._ledger.epoch_of(kind, leaf)
-        batch = None if epoch is None else Batch(kind, epoch)
-        if batch is None or not self._ledger.is_anchored(batch):
-            return None
-        tree = self._ledger.tree(batch)
-        index = None if tree is None else tree.index_of(leaf)
-        if tree is None or index is None:
+    def proofs(self, wanted: Sequence[tuple[Kind, bytes]]) -> list[Resource | None]:
+        """Return where each leaf is anchored, with its path; None for one that is not yet.
+
+        The tree of a batch is built once, and one tree is in memory at a time.
+        """
+        places: dict[Batch, list[int]] = {}
+        for place, (kind, leaf) in enumerate(wanted):
+            epoch = self._ledger.epoch_of(kind, leaf)
+            if epoch is not None:
+                places.setdefault(Batch(kind, epoch), []).append(place)
+        found: list[Resource | None] = [None] * len(wanted)
+        for batch, of_batch in places.items():
+            tree = self._ledger.tree(batch) if self._ledger.is_anchored(batch) else None
+            if tree is not None:
+                for place in of_batch:
+                    found[place] = self._proof(batch, tree, wanted[place][1])
+        return found
+
+    def _proof(self, batch: Batch, tree: EvidenceTree, leaf: bytes) -> Resource | None:
+        index = tree.index_of(leaf)
+        if index is None:
             return None
         path = tuple(each.hex() for each in tree.proof(index))
         anchor = indexes.Anchor(
-            self._account.hex(), kind.label, batch.epoch, len(tree), index, path, self._hour_ms
-        )
+            self._account.hex(), batch.kind.label, batch.epoch, len(tree), index, path,
+            self._hour_ms,
+        )  # fmt: skip
         found: dict[str, Json] = {**asdict(anchor), "path": list(path), "leaf": leaf.hex()}
         return found
 

@@ -15,6 +15,7 @@ from btt_chain.client.chain import Chain
 from btt_chain.client.errors import ClientError, InvalidAnswer
 from btt_chain.client.extrinsics import Signer
 from btt_chain.primitives.evidence_tree import Opening
+from btt_chain.records.chain import composed_as
 from btt_chain.records.custodian.batches import Batch, Kind
 from btt_chain.records.custodian.ledger import Ledger
 from btt_chain.scale.portable import Plain
@@ -92,15 +93,16 @@ class Answering:
 class NodeDemands:
     """The demands of a custodian behind a node."""
 
-    def __init__(self, chain: Chain, signer: Signer) -> None:
-        """`signer` is the custodian's account."""
+    def __init__(self, chain: Chain, signer: Signer, custodian: bytes | None = None) -> None:
+        """`signer` is the custodian's key or, if `custodian` is given, that of its proxy."""
         self._chain = chain
         self._signer = signer
+        self._custodian = custodian
 
     async def demands(self) -> list[OpenDemand]:
         """Return the demands that are not answered in the last final state."""
         final = await self._chain.finalized()
-        who = self._chain.metadata.address(self._signer.account_id)
+        who = self._chain.metadata.address(self._custodian or self._signer.account_id)
         found = await self._chain.api("HealthRecordsApi.demands", who, at=final.hash)
         if not isinstance(found, list):
             raise InvalidAnswer(f"{found!r} is no list of demands")
@@ -108,16 +110,13 @@ class NodeDemands:
 
     async def answer(self, id: bytes, epoch: int, opening: Opening) -> None:
         """Answer a demand, and wait until the answer is final."""
-        call = self._chain.compose(
-            "HealthRecords.answer",
-            id="0x" + id.hex(),
-            epoch=epoch,
-            opening={
-                "index": int(opening.index),
-                "leaf": str(opening.leaf),
-                "path": [str(each) for each in opening.path],
-            },
-        )
+        path: list[Plain] = [str(each) for each in opening.path]
+        args: dict[str, Plain] = {
+            "id": "0x" + id.hex(),
+            "epoch": epoch,
+            "opening": {"index": int(opening.index), "leaf": str(opening.leaf), "path": path},
+        }
+        call = composed_as(self._chain, self._signer, self._custodian, "answer", args)
         await self._chain.transactions.send(call, self._signer, wait="final", patience=PATIENCE)
 
 

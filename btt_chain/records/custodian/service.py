@@ -252,25 +252,29 @@ class Custodian:
         }
 
     async def _log(self, message: Message) -> Resource:
-        found: list[Json] = []
-        for entry in self.vault.entries(library.ACCESS):
-            if self._is_party(message.sender, entry):
-                logged = library.read_access(self.vault, entry)
-                anchor = self._anchoring.proof(Kind.ACCESSES, logged.leaf)
-                found.append({"access": logged.document(), "anchor": anchor})
+        logged = [
+            library.read_access(self.vault, entry)
+            for entry in self.vault.entries(library.ACCESS)
+            if self._is_party(message.sender, entry)
+        ]
+        anchors = self._anchoring.proofs([(Kind.ACCESSES, each.leaf) for each in logged])
+        found: list[Json] = [
+            {"access": each.document(), "anchor": anchor}
+            for each, anchor in zip(logged, anchors, strict=True)
+        ]
         return {"entries": found}
 
     async def _anchors(self, message: Message) -> Resource:
         leaves = items(member(message.body, "leaves"))
         if len(leaves) > MAX_ANCHORS:
             raise AccessDenied(f"at most {MAX_ANCHORS} leaves at once")
-        return {
-            "anchors": [
-                self._anchoring.proof(Kind[text(each, "kind").upper()], octets(each, "leaf", 32))
-                for each in leaves
-                if text(each, "kind").upper() in Kind.__members__
-            ]
-        }
+        wanted = [
+            (Kind[text(each, "kind").upper()], octets(each, "leaf", 32))
+            for each in leaves
+            if text(each, "kind").upper() in Kind.__members__
+        ]
+        anchors: list[Json] = [*self._anchoring.proofs(wanted)]
+        return {"anchors": anchors}
 
     # ---- accesses
 

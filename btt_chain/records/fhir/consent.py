@@ -66,7 +66,9 @@ def grant_of(consent: Resource) -> Grant:
             since=instant(str(period["start"])),
             until=instant(str(period["end"])),
         )
-    except (KeyError, IndexError, BadDocument, VaultError, BadScope) as error:
+    except KeyError as error:
+        raise BadGrant(f"the consent is none of a vault: it has no {error}") from None
+    except (IndexError, BadDocument, VaultError, BadScope) as error:
         raise BadGrant(f"the consent is none of a vault: {error}") from None
     found.check()
     if consent_of(found) != consent:

@@ -12,13 +12,13 @@ from enum import Enum
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Protocol
 
+from btt_chain.extras import needs_extra
 from btt_chain.records.documents import Json, Resource, check_narratives
 from btt_chain.records.errors import BadDocument, RecordsError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MISSING: Final = "validating FHIR needs the extra `records`: pip install 'btt-chain[records]'"
 MAX_ISSUES: Final = 5
 """Issues in the message of an invalid resource."""
 
@@ -70,7 +70,7 @@ def _invalid(resource: Resource, kind: str, version: FhirVersion) -> str | None:
         model_of: Callable[[str], _Model] = import_module(package).get_fhir_model_class
         invalid: type[Exception] = import_module("pydantic").ValidationError
     except ModuleNotFoundError:
-        raise RecordsError(MISSING) from None
+        raise RecordsError(needs_extra("validating FHIR needs", "records")) from None
     try:
         model = model_of(kind)
     except (ValueError, KeyError, LookupError, AttributeError):

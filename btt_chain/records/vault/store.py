@@ -6,6 +6,7 @@
     records/ID.VERSION    nonce 12 || ChaCha20-Poly1305(key_r, content, aad = id || version)
     keys/ID.VERSION       key_r || salt, wrapped for each reader
     tombstones/ID         which entry was erased when, signed; nothing of its content
+    custodian.db          a custodian's leaves and roots: hashes only (`custodian.ledger`)
 
 `key_r` and the salt lie in no other file. All writes are atomic, and each change ends with the
 index: after `kill -9` at any moment an entry is there as a whole or not at all, because `open`
@@ -16,8 +17,9 @@ from __future__ import annotations
 
 import json
 import secrets
+import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Self
@@ -42,6 +44,8 @@ NONCE: Final = 12
 ID: Final = 16
 TOMBSTONE: Final = b"btt-tombstone-1"
 FOLDERS: Final = ("records", "keys", "tombstones")
+LEDGER: Final = "custodian.db"
+"""The ledger of a custodian. It is closed while its vault is not in use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +234,8 @@ class Vault:
                 # Records never change; keys do, when a reader is added.
                 if name == "keys" or not copy.exists():
                     _copy(path, copy)
+        if (self.folder / LEDGER).exists():
+            wiping.replace(folder / LEDGER, _database(self.folder / LEDGER))
         for name in ("owner.key", "owner.secret", "vault.json", "index"):
             if (self.folder / name).exists():
                 _copy(self.folder / name, folder / name)
@@ -347,6 +353,13 @@ def _wrap(secret: bytes, readers: Sequence[VaultId]) -> bytes:
     """Return a file with the secret of an entry, wrapped for each reader."""
     wrapped = {str(reader): reader.wrap(secret).hex() for reader in readers}
     return json.dumps({"readers": wrapped}).encode()
+
+
+def _database(path: Path) -> bytes:
+    """Return the content of an SQLite file; what a crash left half written is undone before."""
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        return bytes(db.serialize())
 
 
 def _copy(path: Path, copy: Path) -> None:

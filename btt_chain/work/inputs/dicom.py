@@ -18,6 +18,7 @@ from typing import Final
 
 import numpy as np
 
+from btt_chain.extras import needs_extra
 from btt_chain.work.inputs.common import (
     MAX_FRAMES,
     MAX_PIXELS,
@@ -39,7 +40,7 @@ try:
     from pydicom.pixels.utils import pixel_array
     from pydicom.uid import UID, DeflatedExplicitVRLittleEndian
 except ImportError as error:
-    raise ImportError("reading DICOM files needs the package pydicom") from error
+    raise ImportError(needs_extra("reading DICOM files needs", "work")) from error
 
 # pydicom's warnings contain values of tags, which belong neither on a screen nor in a log.
 logging.getLogger("pydicom").addHandler(logging.NullHandler())

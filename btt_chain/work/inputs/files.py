@@ -69,9 +69,7 @@ def read(
                 names.append(name)
                 made.append(taken)
         except ImportError as missing:
-            raise UnreadableInput.at(
-                file, f"{missing}; `pip install 'btt-chain[work]'` brings all readers"
-            ) from None
+            raise UnreadableInput.at(file, str(missing)) from None
         except OSError as error:
             raise UnreadableInput.at(file, error.strerror or str(error)) from None
     if not made:

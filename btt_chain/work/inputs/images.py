@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 
+from btt_chain.extras import needs_extra
 from btt_chain.work.inputs.common import (
     MAX_PIXELS,
     Item,
@@ -26,7 +27,7 @@ from btt_chain.work.tensors import Tensor
 try:
     from PIL import Image, ImageOps, UnidentifiedImageError
 except ImportError as error:
-    raise ImportError("reading images needs the package pillow: pip install pillow") from error
+    raise ImportError(needs_extra("reading images needs", "work")) from error
 
 DEEP: Final = {"I;16": 65535.0, "I;16L": 65535.0, "I;16B": 65535.0, "I": 65535.0, "F": 1.0}
 """Modes with more than 8 bits, and their white value."""

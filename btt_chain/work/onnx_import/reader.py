@@ -20,13 +20,14 @@ import numpy as np
 from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 
+from btt_chain.extras import needs_extra
 from btt_chain.work.errors import ModelRefused
 from btt_chain.work.model import Model
 
 try:
     import onnx
 except ImportError as error:
-    raise ImportError("reading ONNX models needs the package onnx: pip install onnx") from error
+    raise ImportError(needs_extra("reading ONNX models needs", "work")) from error
 
 from btt_chain.work.onnx_import import elementwise, linear, movement, reductions
 from btt_chain.work.onnx_import.node import Node, array_of
@@ -100,14 +101,25 @@ class Imported:
         return values.transpose(0, 3, 1, 2) if self.image_out else values
 
 
-def load(path: Path) -> Imported:
-    """Read a file; ModelRefused if it is damaged or cannot be executed exactly."""
+Report = Callable[[int, int], None]
+"""Receives the number of converted nodes, and of all."""
+
+
+def no_report(_done: int, _of: int) -> None:
+    """Ignore the progress."""
+
+
+def load(path: Path, report: Report = no_report) -> Imported:
+    """Read a file; ModelRefused if it is damaged or cannot be executed exactly.
+
+    `report` receives the number of converted nodes and of all, after each.
+    """
     if path.stat().st_size > MAX_FILE_BYTES:
         raise ModelRefused(f"{path.name} is larger than {MAX_FILE_BYTES} bytes")
-    return loads(path.read_bytes())
+    return loads(path.read_bytes(), report)
 
 
-def loads(raw: bytes) -> Imported:
+def loads(raw: bytes, report: Report = no_report) -> Imported:
     """Read a model from its bytes; ModelRefused as for `load`."""
     try:
         proto = onnx.load_model_from_string(raw)
@@ -118,17 +130,17 @@ def loads(raw: bytes) -> Imported:
         # protobuf returns text that is no UTF-8 as bytes
         if not all(isinstance(text, str) for text in (node.name, *node.input, *node.output)):
             raise ModelRefused(f"no valid ONNX model: a name of {node.op_type!r} is no UTF-8")
-    return converted(proto.graph)
+    return converted(proto.graph, report)
 
 
-def converted(graph: onnx.GraphProto) -> Imported:
+def converted(graph: onnx.GraphProto, report: Report = no_report) -> Imported:
     """Convert a graph, node by node. Raises ModelRefused with the node's name and the reason."""
     values: dict[str, Value] = {each.name: Constant(array_of(each)) for each in graph.initializer}
     given = [value for value in graph.input if value.name not in values]
     if len(given) != 1 or len(graph.output) != 1:
         raise ModelRefused(f"{len(given)} inputs and {len(graph.output)} outputs: one of each")
     target = Target(given[0], values)
-    for whole in graph.node:
+    for done, whole in enumerate(graph.node, 1):
         target.node = Node(whole, values, given[0].name)
         for proto in in_steps(target.node):
             node = target.node = Node(proto, values, given[0].name)
@@ -136,6 +148,7 @@ def converted(graph: onnx.GraphProto) -> Imported:
             if convert is None or len(proto.output) != 1:
                 raise node.refused(why_not(node))
             values[node.output] = convert(node, target)
+        report(done, len(graph.node))
     result = values.get(graph.output[0].name)
     if isinstance(result, Product):
         result = target.accumulators(result)

@@ -13,10 +13,13 @@ from btt_chain.care import auditing
 from btt_chain.care.auditing import Committed, Disclosure, Place, Result, Terms
 from btt_chain.care.errors import CareError, Damaged
 from btt_chain.care.evidence import (
+    NO_MEMBER,
     ROW_LENGTH,
     Leaf,
     MonthEvidence,
+    Row,
     Statement,
+    Subtotal,
     commitment_of,
     rows_of,
     tag_of,
@@ -24,7 +27,7 @@ from btt_chain.care.evidence import (
 from btt_chain.compute.blobs import sealing
 from btt_chain.compute.blobs.sealing import new_secret, public_of
 from btt_chain.primitives.digest import H256
-from btt_chain.scale import u16, u32
+from btt_chain.scale import u16, u32, u64
 from support.care_programs import CLINIC, GENESIS, device, measured, rule
 
 KEY, SALT, MONTH_KEY = b"\x07" * 32, b"\x01" * 32, b"\x02" * 32
@@ -38,25 +41,28 @@ HONEST = Statement("provider", 1_000_000, {"code": "73761001"})
 class Month:
     """A month of a facility: leaves with their statements, and what it declares."""
 
-    def __init__(self) -> None:
+    def __init__(self, members: Sequence[bytes] = ()) -> None:
+        self.members = members
         self.leaves: list[Leaf] = []
         self.statements: dict[H256, bytes] = {}
 
     def add(
-        self, patient: str, day: int, statement: Statement = HONEST, points: int = 40, id: int = 3
-    ) -> Leaf:
+        self, patient: str, day: int, statement: Statement = HONEST, points: int = 40, id: int = 3,
+        member: bytes = NO_MEMBER,
+    ) -> Leaf:  # fmt: skip
         raw = statement.encode()
         number = len(self.leaves)
         leaf = Leaf(
             hashlib.sha256(number.to_bytes(4, "little")).digest(), u16(id),
             tag_of(KEY, patient, MONTH), hashlib.sha256(raw).digest(), u32(points), u16(day),
+            member,
         )  # fmt: skip
         self.leaves.append(leaf)
         self.statements[leaf.hash] = raw
         return leaf
 
     def evidence(self) -> MonthEvidence:
-        return MonthEvidence(self.leaves, SALT, MONTH_KEY)
+        return MonthEvidence(self.leaves, SALT, MONTH_KEY, self.members)
 
     def finding(
         self,
@@ -226,14 +232,23 @@ def test_a_disclosure_must_be_of_the_commitment_and_complete() -> None:
     assert "is not in the tree" in found.reason
 
 
-def with_table(month: Month, rows: Sequence[tuple[int, bytes]], points: int) -> auditing.Finding:
-    """Return the finding about a month closed with a table of one's own."""
+def with_table(
+    month: Month,
+    rows: Sequence[Row],
+    points: int,
+    subtotals: list[Subtotal] | None = None,
+    terms: Terms = TERMS,
+) -> auditing.Finding:
+    """Return the finding about a month closed with a table, or subtotals, of one's own."""
     evidence = month.evidence()
-    table = b"".join(points.to_bytes(4, "little") + mark for points, mark in rows)
+    table = b"".join(
+        points.to_bytes(4, "little") + member.to_bytes(2, "little") + mark
+        for points, member, mark in rows
+    )
     found = auditing.disclose(evidence, month.statements, PLACE.seed)
-    found = replace(found, table=table)
-    root = commitment_of(found.tree_root, table)
-    return auditing.examine(found, Committed(root, len(evidence.tree), points), PLACE, TERMS)
+    found = replace(found, table=table, subtotals=subtotals or evidence.subtotals)
+    root = commitment_of(found.tree_root, table, found.subtotals)
+    return auditing.examine(found, Committed(root, len(evidence.tree), points), PLACE, terms)
 
 
 def test_points_without_leaves_are_found_by_adding_up_the_table() -> None:
@@ -265,6 +280,55 @@ def test_activities_of_a_tag_cannot_be_left_out_of_the_opening() -> None:
     found = with_table(month, rows, evidence.points)
     assert found.result is Result.NOT_OPENED
     assert "the table has another tag than leaf" in found.reason
+
+
+MEMBERS = [bytes((number,)) * 32 for number in range(1, 9)]
+ISSUER = replace(TERMS, is_issuer=True)
+
+
+def issued(patients: int = 20) -> Month:
+    """Return the month of an issuer with eight members."""
+    month = Month(MEMBERS)
+    for number in range(patients):
+        month.add(f"patient {number}", 60, member=MEMBERS[number % 8])
+    return month
+
+
+def test_the_month_of_an_issuer_has_a_subtotal_for_each_of_eight_facilities() -> None:
+    assert issued().finding(terms=ISSUER).result is Result.PASS
+    assert "signed for 0 facilities" in honest().finding(terms=ISSUER).reason
+    month = issued()
+    evidence = month.evidence()
+    rows, right = rows_of(evidence.table), evidence.subtotals
+    points = evidence.points
+
+    def finding(subtotals: list[Subtotal], changed: Sequence[Row] = rows) -> auditing.Finding:
+        return with_table(month, changed, points, subtotals, ISSUER)
+
+    assert finding(right).result is Result.PASS
+    more = [replace(right[0], points=u64(right[0].points + 40)), *right[1:]]
+    assert "is not the sum of its rows" in finding(more).reason
+    assert "two subtotals" in finding([right[1], *right[1:]]).reason
+    assert "without a subtotal" in finding(right, [row._replace(member=9) for row in rows]).reason
+    # Rows that are exchanged among facilities fit the subtotals, but no opened leaf.
+    at = next(index for index, row in enumerate(rows) if row.member == 1)
+    other = next(index for index, row in enumerate(rows) if row.member == 2)
+    swapped = list(rows)
+    swapped[at], swapped[other] = rows[at]._replace(member=2), rows[other]._replace(member=1)
+    place = next(
+        place
+        for place in (PLACE._replace(seed=bytes((n,)) * 32) for n in range(200))
+        if at in auditing.to_open(rows, place.seed)
+    )
+    table = b"".join(
+        row.points.to_bytes(4, "little") + row.member.to_bytes(2, "little") + row.mark
+        for row in swapped
+    )
+    found = auditing.disclose(evidence, month.statements, place.seed)
+    found = replace(found, table=table)
+    root = commitment_of(found.tree_root, table, right)
+    committed = Committed(root, len(evidence.tree), points)
+    assert "another facility" in auditing.examine(found, committed, place, ISSUER).reason
 
 
 def test_a_table_of_another_length_fails() -> None:

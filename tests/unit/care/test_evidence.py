@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from btt_chain.care.evidence import (
     Leaf,
     MonthEvidence,
     Statement,
+    Subtotal,
     commitment_of,
     is_by_device,
     mark_of,
@@ -25,7 +27,7 @@ from btt_chain.care.evidence import (
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.primitives.activity_rule import Evidence
 from btt_chain.primitives.evidence_tree import verify
-from btt_chain.scale import u16, u32
+from btt_chain.scale import u16, u32, u64
 from support.care_programs import device, measured, rule
 
 KEY = b"\x07" * 32
@@ -42,7 +44,7 @@ def test_a_leaf_is_the_hash_of_its_fields_in_order() -> None:
     found = leaf(1)
     content = (
         found.salt + b"\x01\x00" + found.tag + found.evidence + b"\x0a\x00\x00\x00" + b"\x3d\x00"
-    )
+    ) + bytes(32)
     assert LEAF.encode(found) == content
     assert found.hash == blake2_256(b"\x00" + content)
 
@@ -63,7 +65,7 @@ def test_a_commitment_covers_the_tree_and_every_row_of_its_table() -> None:
     rows = rows_of(found.table)
     assert len(rows) == len(found.tree) == 128
     assert found.points == sum(row.points for row in rows) == 700
-    assert found.commitment == commitment_of(found.tree.root, found.table)
+    assert found.commitment == commitment_of(found.tree.root, found.table, [])
     for index, row in enumerate(rows):
         content = found.leaf_at(index)
         assert verify(
@@ -73,7 +75,20 @@ def test_a_commitment_covers_the_tree_and_every_row_of_its_table() -> None:
         if content is not None:
             assert row.mark == mark_of(found.month_key, content.tag)
     changed = b"\x0b" + found.table[1:]
-    assert commitment_of(found.tree.root, changed) != found.commitment
+    assert commitment_of(found.tree.root, changed, []) != found.commitment
+    other = [Subtotal(b"\x09" * 32, u64(0))]
+    assert commitment_of(found.tree.root, found.table, other) != found.commitment
+
+
+def test_the_rows_of_an_issuer_add_up_to_a_subtotal_for_each_facility() -> None:
+    members = [bytes((number,)) * 32 for number in range(1, 9)]
+    leaves = [replace(leaf(number), member=members[number % 3]) for number in range(9)]
+    found = MonthEvidence([*leaves, leaf(9)], b"\x01" * 32, b"\x02" * 32, members)
+    assert [int(each.points) for each in found.subtotals] == [30, 30, 30, 0, 0, 0, 0, 0]
+    rows = rows_of(found.table)
+    assert sorted(row.member for row in rows if row.points) == [0, 1, 1, 1, 2, 2, 2, 3, 3, 3]
+    with pytest.raises(ValueError, match="of no member"):
+        MonthEvidence(leaves, b"\x01" * 32, b"\x02" * 32, members[1:])
 
 
 def test_an_empty_month_has_a_tree_of_padding() -> None:

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -244,18 +240,50 @@ def test_a_facility_issues_no_more_points_than_its_right(clinic: FacilityFolder)
     assert clinic.points(MONTH) == 50
 
 
-def test_a_claim_is_written_before_its_activity_is_recorded(clinic: FacilityFolder) -> None:
-    """A crash between the two leaves no activity whose claim is lost."""
+def test_a_claim_that_a_crash_lost_is_given_again_by_the_same_activity(
+    clinic: FacilityFolder, wallet: Wallet
+) -> None:
+    """It is recorded before it is written: one that was given is always good."""
     clinic.make_keys(MONTH)
+    assert not clinic.is_recorded(activity())
+    lost = clinic.confirm(activity(), rule())
+    assert clinic.is_recorded(activity())
+    assert clinic.confirm(activity(), rule()) == lost
+    assert clinic.points(MONTH) == lost.points
+    # Other evidence of the day is another activity, which the cooldown refuses.
+    with pytest.raises(Refusal, match="days between"):
+        clinic.confirm(activity(quality=900_000), rule())
+    other = clinic.confirm(activity("Li Na"), rule())
+    assert clinic.claims_of("Li Wei", MONTH) == [lost]
+    assert clinic.claims_of(" Li Na", MONTH, other.url) == [other]
+    earned(clinic, wallet, lost)
+    assert clinic.claims_of("Li Wei", MONTH) == []
 
-    def full_disk(_: Claim) -> None:
-        raise OSError("no space left")
 
-    with pytest.raises(OSError, match="no space"):
-        clinic.confirm(activity(), rule(), deliver=full_disk)
-    assert not clinic.points(MONTH)
-    found: list[Claim] = []
-    assert clinic.confirm(activity(), rule(), deliver=found.append) == found[0]
+def test_an_issuer_signs_for_at_least_eight_facilities_with_a_subtotal_for_each(
+    clinic: FacilityFolder,
+) -> None:
+    clinic.make_keys(MONTH)
+    members = [bytes((number,)) * 32 for number in range(1, 9)]
+    of_first = activity()._replace(member=members[0])
+    with pytest.raises(Refusal, match="no member"):
+        clinic.confirm(of_first, rule())
+    for who in members[:7]:
+        clinic.members.add(who, MONTH)
+    with pytest.raises(Refusal, match="at least 8 facilities, this one has 7"):
+        clinic.confirm(of_first, rule())
+    clinic.members.add(members[7], MONTH - 1)
+    clinic.confirm(of_first, rule())
+    clinic.confirm(activity("Li Na")._replace(member=members[1]), rule(base=10))
+    clinic.members.remove(members[7], MONTH)
+    with pytest.raises(Refusal, match="no member"):
+        clinic.members.remove(b"\x63" * 32, MONTH)
+    found = clinic.evidence(MONTH).subtotals
+    assert [int(each.points) for each in found] == [40, 10, 0, 0, 0, 0, 0, 0]
+    assert clinic.members.of(MONTH - 1) == [members[7]]
+    assert clinic.members.of(MONTH + 1) == members[:7]
+    clinic.members.add(members[7], MONTH + 2)
+    assert (len(clinic.members.of(MONTH + 1)), len(clinic.members.of(MONTH + 2))) == (7, 8)
 
 
 def test_a_wallet_refuses_a_claim_that_would_mark_or_flood_it(
@@ -333,59 +361,3 @@ def test_messages_that_are_malformed_are_refused_with_words(text: str) -> None:
     for kind in (Claim, Request, Answer):
         with pytest.raises(Refusal):
             kind.decode(text)
-
-
-WRITER = """
-import sys
-from pathlib import Path
-from btt_chain.care import vault
-from btt_chain.care.facility import FacilityFolder
-from btt_chain.care.wallet import Wallet
-from support.care_programs import CALENDAR, CLINIC, GENESIS, SECRET, activity, rule
-from btt_chain.crypto.keypair import KeyPair
-
-vault.SCRYPT_N = 2
-base = Path(sys.argv[1])
-with (
-    FacilityFolder.open(base / "clinic", SECRET, GENESIS, CLINIC) as clinic,
-    Wallet.open(base / "wallet", KeyPair.from_uri("//Patient"), GENESIS) as wallet,
-):
-    keys = clinic.make_keys(2)
-    for number in range(10_000):
-        claim = clinic.confirm(activity(f"patient {number}"), rule(base=7))
-        request = wallet.request(claim, keys, CALENDAR, 65 * CALENDAR.day_slots)
-        wallet.accept(claim, clinic.sign(request), keys)
-        print(number, flush=True)
-"""
-
-
-def test_nothing_that_was_confirmed_is_lost_by_kill_9(tmp_path: Path) -> None:
-    done = -1
-    with subprocess.Popen(
-        [sys.executable, "-c", WRITER, str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-    ) as program:
-        assert program.stdout is not None
-        for line in program.stdout:
-            done = int(line)
-            if done >= 3:
-                break
-        program.send_signal(signal.SIGKILL)
-        done = max([done, *map(int, program.stdout.read().split())])
-    with (
-        FacilityFolder.open(tmp_path / "clinic", SECRET, GENESIS, CLINIC) as clinic,
-        Wallet.open(tmp_path / "wallet", PATIENT, GENESIS) as wallet,
-    ):
-        keys = clinic.make_keys(MONTH)
-        for claim in wallet.claims():
-            request = wallet.request(claim, keys, CALENDAR, NOW)
-            wallet.accept(claim, clinic.sign(request), keys)
-        held = [kept for kept in wallet.vouchers() if kept.state is State.Held]
-        assert all(
-            is_signed(each.voucher, GENESIS, keys[each.voucher.denomination]) for each in held
-        )
-        points = sum(kept.points for kept in held)
-        assert points >= 7 * (done + 1)
-        assert clinic.points(MONTH) - points in (0, 7)

@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 import io
 import time
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
 import pytest
 
-from btt_chain.care import fetch, server, vault
+from btt_chain.care import fetch, vault
 from btt_chain.care.blind import PrivateKey
 from btt_chain.care.errors import CareError, Refusal
 from btt_chain.care.facility import FacilityFolder
 from btt_chain.care.messages import MAX_BYTES, Answer, Request, Wanted
-from btt_chain.care.server import BURST, MAX_ADDRESSES, Gate, serving
+from btt_chain.care.server import LIMITS, serving
 from btt_chain.care.wallet import Wallet
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.point_voucher import Denomination
+from btt_chain.web.connections import REFUSAL
 from support.care_programs import CALENDAR, CLINIC, GENESIS, SECRET, activity, rule, some_key
 
 AUDITOR = b"\x0a" * 32
@@ -80,35 +83,30 @@ async def test_an_address_is_slowed_down(tmp_path: Path) -> None:
                 async with session.get(f"/audit/1/{'0' * 64}") as response:
                     return response.status
 
-            found = [await status() for _ in range(int(BURST) + 2)]
-            assert found == [404] * int(BURST) + [429] * 2
+            found = [await status() for _ in range(int(LIMITS.burst) + 2)]
+            assert found == [404] * int(LIMITS.burst) + [429] * 2
 
 
-async def test_silent_connections_are_few_and_end(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "CONNECTION_SECONDS", 0.3)
+async def test_silent_connections_are_few_and_end(tmp_path: Path) -> None:
+    limits = replace(LIMITS, connections=4, idle_seconds=0.3)
     with FacilityFolder.open(tmp_path / "clinic", SECRET, GENESIS, CLINIC) as clinic:
-        async with serving(clinic, "127.0.0.1", 0, time.monotonic) as (host, port):
-            silent = [
-                await asyncio.open_connection(host, port) for _ in range(server.MAX_CONNECTIONS)
-            ]
+        async with serving(clinic, "127.0.0.1", 0, time.monotonic, limits) as (host, port):
+            silent = [await asyncio.open_connection(host, port) for _ in range(4)]
             await asyncio.sleep(0)
             reader, writer = await asyncio.open_connection(host, port)
-            assert await asyncio.wait_for(reader.read(), 20) == b""
+            assert await asyncio.wait_for(reader.read(), 20) == REFUSAL
             writer.close()
             for reading, writing in silent:
-                assert await asyncio.wait_for(reading.read(), 20) == b""
+                with suppress(ConnectionError):
+                    assert await asyncio.wait_for(reading.read(), 20) == b""
                 writing.close()
             with pytest.raises(Refusal, match="nothing is sealed"):
                 await fetch.opening_of(f"http://{host}:{port}", 3, AUDITOR)
 
 
-async def test_a_request_whose_caller_gave_up_is_still_the_only_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_a_request_whose_caller_gave_up_is_still_the_only_one() -> None:
     """A thread does not end with its caller: two at once would share one transaction."""
-    monkeypatch.setattr(server, "REQUEST_SECONDS", 0.05)
+    limits = replace(LIMITS, request_seconds=0.05)
     at_once: list[int] = [0]
 
     class Slow:
@@ -122,19 +120,11 @@ async def test_a_request_whose_caller_gave_up_is_still_the_only_one(
             raise NotImplementedError
 
     request = Request(bytes(32), [Wanted(Denomination.One, bytes(256))])
-    async with serving(Slow(), "127.0.0.1", 0, time.monotonic) as (host, port):
+    async with serving(Slow(), "127.0.0.1", 0, time.monotonic, limits) as (host, port):
         for _ in range(3):
             with pytest.raises(Refusal, match="too long"):
                 await fetch.signed_by(f"http://{host}:{port}", request)
     assert max(at_once) == 1
-
-
-def test_a_gate_forgets_the_address_that_was_silent_longest() -> None:
-    gate = Gate(lambda: 0.0)
-    for number in range(MAX_ADDRESSES + 10):
-        assert gate.admits(str(number))
-    assert len(gate._buckets) == MAX_ADDRESSES
-    assert "9" not in gate._buckets
 
 
 @pytest.mark.parametrize(

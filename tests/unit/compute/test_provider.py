@@ -340,12 +340,32 @@ def test_a_job_that_is_taken_away_is_not_computed_on() -> None:
     assert machine.computed(record) == [Forget(record)]
 
 
+def test_a_job_that_ended_without_a_receipt_is_reported_once_and_forgotten() -> None:
+    machine = provider()
+    computing(machine, 3)
+    over = view_of(JobState.Refunded, outcome=Outcome.BadPayload)
+    assert see(machine, 9, over) == [Abandon(JOB), Ended(over)]
+    for now in range(10, 9 + FORGET_SLOTS + 2):
+        assert see(machine, now, over) == []
+    assert machine.open_jobs() == []
+
+
+def test_a_refusal_that_a_fork_undid_lets_the_job_go_on() -> None:
+    machine = provider()
+    view = computing(machine, 3)
+    over = view_of(JobState.Refunded, outcome=Outcome.BadPayload)
+    assert kinds(see(machine, 9, over)) == [Abandon, Ended]
+    assert see(machine, 10, view) == [Fetch(view)]
+
+
 # ---- eras
 
 
 def test_one_heartbeat_an_era_and_every_reward_claimed() -> None:
     machine = provider()
-    me = ProviderView(ME, ME, INFO, u128(1), u128(0), u128(0), u32(1), u32(0), u32(3), False)
+    me = ProviderView(
+        ME, ME, INFO, u128(1), u128(0), u128(0), u32(1), u32(0), u32(3), False, u128(0)
+    )
     assert machine.upkeep(10, me, 4, [2, 3]) == [Heartbeat(), Claim(2), Claim(3)]
     assert machine.upkeep(15, me, 4, [2, 3]) == []
     for action in (Heartbeat(), Claim(2)):

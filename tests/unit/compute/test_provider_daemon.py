@@ -99,7 +99,7 @@ class Chain:
             MODEL, HOSPITAL, b"net", u16(0), u64(8), CheckMode.Reexecute, endpoints, no, False,
             False,
         )  # fmt: skip
-        self.me = ProviderView(ME, ME, info, zero, zero, zero, u32(1), no, no, False)
+        self.me = ProviderView(ME, ME, info, zero, zero, zero, u32(1), no, no, False, zero)
         store.put(model_name(MODEL), PACKAGE.chunks())
         self.requester = store
 

@@ -266,7 +266,7 @@ def test_an_honest_receipt_is_found_valid_by_all_and_paid() -> None:
     assert [len(play.node.kinds(kind)) for kind in (Commit, Reveal, Prove, Lost)] == [3, 3, 0, 0]
 
 
-def test_the_digest_of_a_verifier_can_be_audited_by_anybody() -> None:
+def test_any_account_can_audit_the_digest_of_a_verifier() -> None:
     play = scene()
     play.until(Phase.Pending)
     claim = Claim(ITEMS)

@@ -1,4 +1,8 @@
-"""EMV QR codes: the published check value, round trips, and altered codes."""
+"""EMV QR codes: the published check value, round trips, and altered codes.
+
+Attack P17, a wrong CRC, lengths that lie, nested overflow: `test_malformed_codes_are_refused`,
+`test_altered_codes_are_read_or_refused_and_raise_nothing_else`.
+"""
 
 from __future__ import annotations
 
@@ -75,6 +79,8 @@ ACCOUNT = BODY[12 : 12 + 4 + int(BODY[14:16])]
         (sealed(BODY + "5303156"), "field 53 stands twice"),
         (sealed(BODY.replace("0003btt", "0003btc")), "belongs to 'btc'"),
         (sealed(BODY.replace("0148", "0147")), "field"),
+        (sealed(BODY.replace("0148", "0199")), "field 26: field 01 has a wrong length"),
+        (sealed(BODY.replace("0003btt", "0099btt")), "field 26: field 00 has a wrong length"),
         (sealed(BODY.replace("010212", "010213")), "field 01"),
         (sealed(BODY.replace("540550.00", "")), "without an amount"),
         (sealed(BODY.replace("540550.00", "540550,00")), "amount"),

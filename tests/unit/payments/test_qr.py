@@ -137,5 +137,5 @@ def test_a_text_that_does_not_fit_is_refused() -> None:
 
 def test_without_the_extra_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "segno", None)
-    with pytest.raises(PaymentError, match=r"btt-chain\[pay\]"):
+    with pytest.raises(PaymentError, match=r"the extra `pay`: pip install .*\[pay\]"):
         qr.svg("btt:x")

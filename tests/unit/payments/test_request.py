@@ -1,4 +1,8 @@
-"""One reader for all requests, and what a wallet says about a doubtful one."""
+"""One reader for all requests, and what a wallet says about a doubtful one.
+
+Attack P15, a swapped code: `test_a_swapped_static_code_is_shown_with_the_name_that_was_judged`,
+`test_what_must_not_be_paid_is_refused`.
+"""
 
 from __future__ import annotations
 
@@ -106,7 +110,7 @@ def test_a_swapped_static_code_is_shown_with_the_name_that_was_judged() -> None:
     thief = replace(VIEW, account=AccountId(THIEF.account_id), name="T. Hief", tills=())
     sticker = write_emv(replace(STATIC, merchant=AccountId(THIEF.account_id)))
     warnings = "\n".join(judged(sticker, thief))
-    assert "this is a static code, which anybody can cover with a sticker" in warnings
+    assert "this is a static code, which can be covered with a sticker" in warnings
     assert "claims the name 'CORNER CAFE'; the judged one is 'T. Hief'" in warnings
     unknown = "\n".join(judged(sticker, replace(thief, name=None)))
     assert "no registrar has judged the identity of this merchant" in unknown

@@ -1,4 +1,4 @@
-"""Payment URIs of a table: the library and the command line give each the same verdict.
+"""P16: payment URIs of a table; the library and the command line give each the same verdict.
 
 `tests/vectors/payments/uris.json` has the texts, and a part of the reason for those that are
 refused; other programs of a wallet can be tested with it, too.

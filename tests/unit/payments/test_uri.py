@@ -21,7 +21,6 @@ from btt_chain.scale import u128
 MERCHANT = AccountId(KeyPair.from_uri("//Merchant").account_id)
 ADDRESS = ss58.encode(MERCHANT)
 REFERENCE = bytes.fromhex("00c1ff8a934d27b6e51902f37a84be6d")
-GENESIS = bytes.fromhex("deadbeef") + bytes(28)
 
 
 def request(**change: object) -> PaymentUri:
@@ -69,14 +68,6 @@ def test_a_till_signs_all_that_stands_before(scheme: Scheme, full: bool) -> None
 def test_an_ecdsa_key_is_no_till() -> None:
     with pytest.raises(PaymentError, match="sr25519 or ed25519"):
         write_uri(request(), KeyPair.from_uri("//Till", Scheme.ECDSA))
-
-
-def test_a_request_is_payable_on_its_chain_until_it_expires() -> None:
-    request().ensure_payable(1_799_999_999, GENESIS)
-    with pytest.raises(PaymentError, match="expired"):
-        request().ensure_payable(1_800_000_000, GENESIS)
-    with pytest.raises(PaymentError, match="for the chain 0xdeadbeef"):
-        request().ensure_payable(0, bytes(32))
 
 
 REFUSED = {

@@ -13,22 +13,14 @@ from typing import cast
 
 import pytest
 
-from btt_chain.client.errors import (
-    ClientError,
-    Disconnected,
-    DispatchFailed,
-    InvalidAnswer,
-)
-from btt_chain.crypto.keypair import KeyPair
-from btt_chain.primitives.evidence_tree import EvidenceTree, Opening, leaf_hash, verify_opening
-from btt_chain.records.custodian.answering import Answering, NodeDemands, OpenDemand, _demand
+from btt_chain.client.errors import ClientError, Disconnected, InvalidAnswer
+from btt_chain.primitives.evidence_tree import Opening, leaf_hash, verify_opening
+from btt_chain.records.custodian.answering import Answering, OpenDemand, _demand
 from btt_chain.records.custodian.batches import Batch, Kind
 from btt_chain.records.custodian.ledger import Ledger
 from btt_chain.records.custodian.service import Custodian
 from btt_chain.scale.portable import Plain
 from cli.commands.records_custodian import _poll
-from cli.common.session import open_chain
-from support.instant_node import instant_node
 
 LEAVES = [leaf_hash(b"%d" % number) for number in range(4)]
 BATCH = Batch(Kind.ACCESSES, 7)
@@ -104,17 +96,6 @@ async def test_an_answer_that_fails_is_tried_again(ledger: Ledger) -> None:
 def test_a_malformed_demand_is_an_invalid_answer(row: Plain) -> None:
     with pytest.raises(InvalidAnswer):
         _demand(row)
-
-
-async def test_a_node_is_asked_in_the_form_of_the_pallet(tmp_path: Path) -> None:
-    opening = EvidenceTree(LEAVES, bytes(32)).opening(5)
-    with instant_node(tmp_path) as url:
-        async with open_chain(url, 10) as chain:
-            node = NodeDemands(chain, KeyPair.from_uri("//Bob"))
-            assert await node.demands() == []
-            # The pallet reads the answer, and finds that there is no such demand.
-            with pytest.raises(DispatchFailed, match="UnknownDemand"):
-                await node.answer(b"\7" * 32, 9, opening)
 
 
 class Polled:

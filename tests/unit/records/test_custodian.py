@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +18,7 @@ from requests import HTTPError
 
 from btt_chain.primitives.access_promise import AccessPromise, is_signed, sign
 from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.evidence_tree import EvidenceTree
 from btt_chain.records import library
 from btt_chain.records.accesses import LoggedAccess, Status, status_of
 from btt_chain.records.canonical import canonical
@@ -30,7 +31,7 @@ from btt_chain.records.custodian.service import (
     PATIENTS,
     Custodian,
 )
-from btt_chain.records.documents import Resource, parse
+from btt_chain.records.documents import Json, Resource, parse
 from btt_chain.records.errors import AccessDenied, VaultError
 from btt_chain.records.keys import VaultKeys
 from btt_chain.records.messages import WINDOW_MS, BadMessage, receive, send
@@ -43,11 +44,13 @@ from btt_chain.records.remote import (
     promise_problem,
 )
 from btt_chain.records.searching import BadSearch, Search
-from btt_chain.records.server import RecordsServer
+from btt_chain.records.server import LIMITS, RecordsServer
 from btt_chain.records.shapes import items, member, objects
 from btt_chain.records.signed_grants import SignedGrant, sign_grant
 from btt_chain.records.vault.store import Vault
 from btt_chain.scale import u32
+from btt_chain.web.connections import REFUSAL
+from btt_chain.web.limits import HttpLimits
 from support.records import NOW_MS, grant, new_vault, records_of_a_patient
 from support.records_chain import GENESIS, HOUR_MS, MemoryChain
 
@@ -144,6 +147,29 @@ async def test_a_deposit_is_kept_for_its_patient_and_anchored(hospital: Hospital
     assert await is_anchored(hospital.chain, bytes.fromhex(leaf), anchor)
     assert not await is_anchored(hospital.chain, bytes(32), anchor)
     assert not await is_anchored(hospital.chain, bytes.fromhex(leaf), replace(anchor, leaves=128))
+
+
+async def test_a_tree_is_built_once_for_all_leaves_of_an_answer(
+    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hospital.advance()
+    built: list[Batch] = []
+    tree = Ledger.tree
+
+    def counted(self: Ledger, batch: Batch) -> EvidenceTree | None:
+        built.append(batch)
+        return tree(self, batch)
+
+    monkeypatch.setattr(Ledger, "tree", counted)
+    leaves: list[Json] = [
+        {"kind": "records", "leaf": each.leaf} for each in hospital.vault.entries(library.RECORD)
+    ]
+    unknown: Json = {"kind": "records", "leaf": "00" * 32}
+    client = await hospital.client(hospital.patient)
+    found = items((await client.ask("anchors", {"leaves": [unknown, *leaves]}))["anchors"])
+    assert [each is None for each in found] == [True, *(False for _ in leaves)]
+    assert len(leaves) > 1
+    assert len(built) == 1
 
 
 async def test_a_vault_that_is_not_admitted_deposits_nothing(hospital: Hospital) -> None:
@@ -502,28 +528,33 @@ async def test_a_session_ends_with_the_revocation_of_its_consent(hospital: Hospi
         await fetch(server, "Patient")
 
 
-async def test_silent_connections_are_few_and_end(
-    hospital: Hospital, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from btt_chain.records import server as module
+@asynccontextmanager
+async def served(hospital: Hospital, limits: HttpLimits) -> AsyncIterator[str]:
+    """Serve the custodian once more, with other limits."""
+    server = RecordsServer(hospital.custodian, GENESIS, limits)
+    port = await server.start("127.0.0.1", 0)
+    yield f"http://127.0.0.1:{port}"
+    await server.stop()
 
-    monkeypatch.setattr(module, "CONNECTION_SECONDS", 0.3)
-    monkeypatch.setattr(module, "MAX_CONNECTIONS", 4)
-    port = int(hospital.url.rpartition(":")[2])
-    silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
-    await asyncio.sleep(0.05)
-    for reader, writer in (await asyncio.open_connection("127.0.0.1", port), *silent):
-        assert await asyncio.wait_for(reader.read(), 20) == b""
+
+async def test_silent_connections_are_few_and_end(hospital: Hospital) -> None:
+    limits = replace(LIMITS, connections=4, idle_seconds=0.3)
+    async with served(hospital, limits) as url, aiohttp.ClientSession() as client:
+        port = int(url.rpartition(":")[2])
+        silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(4)]
+        await asyncio.sleep(0.05)
+        refused, writer = await asyncio.open_connection("127.0.0.1", port)
+        assert await asyncio.wait_for(refused.read(), 20) == REFUSAL
         writer.close()
-    async with (
-        aiohttp.ClientSession() as client, client.get(hospital.url + "/custodian") as answer,
-    ):  # fmt: skip
-        assert answer.status == 200
+        for reader, writer in silent:
+            with suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 20) == b""
+            writer.close()
+        async with client.get(url + "/custodian") as answer:
+            assert answer.status == 200
 
 
-async def test_the_server_is_bounded(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
-    from btt_chain.records import server as module
-
+async def test_the_server_is_bounded(hospital: Hospital) -> None:
     async with aiohttp.ClientSession() as client:
         async with client.delete(hospital.url + "/fhir/Observation/o1") as answer:
             assert answer.status == 405
@@ -534,16 +565,33 @@ async def test_the_server_is_bounded(hospital: Hospital, monkeypatch: pytest.Mon
         async with client.post(hospital.url + "/vault", data=BytesIO(bytes(33 << 20))) as answer:
             assert answer.status == 413
         statuses = []
-        for _ in range(module.BURST + 5):
+        for _ in range(int(LIMITS.burst) + 5):
             async with client.get(hospital.url + "/custodian") as answer:
                 statuses.append(answer.status)
+                found = await answer.json(content_type=None)
         assert statuses[-1] == 429
-    monkeypatch.setattr(module, "MAX_OPEN", 0)
-    monkeypatch.setattr(module, "BURST", 10**9)
-    async with (
-        aiohttp.ClientSession() as client, client.get(hospital.url + "/custodian") as answer,
-    ):  # fmt: skip
-        assert answer.status in (429, 503)
+        assert found["issue"][0]["code"] == "throttled"
+
+
+async def test_messages_of_unknown_senders_hold_no_more_than_the_sum(hospital: Hospital) -> None:
+    limits = replace(LIMITS, body_bytes=100_000, all_body_bytes=250_000)
+    head = b"POST /vault HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n"
+    async with served(hospital, limits) as url:
+        port = int(url.rpartition(":")[2])
+        flood = [await asyncio.open_connection("127.0.0.1", port) for _ in range(16)]
+        for _, writer in flood:
+            writer.write(head + bytes(90_000))
+        # Two of them fit; each other one is refused, and says so.
+        answers = [asyncio.create_task(reader.readuntil(b"\r\n\r\n")) for reader, _ in flood]
+        async with asyncio.timeout(20):
+            while sum(each.done() for each in answers) < 14:
+                await asyncio.sleep(0.01)
+        lines = [await each for each in answers if each.done() and not each.exception()]
+        assert {line.split()[1] for line in lines} <= {b"503"}
+        for each in answers:
+            each.cancel()
+        for _, writer in flood:
+            writer.close()
 
 
 @pytest.mark.parametrize(

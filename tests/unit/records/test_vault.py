@@ -1,12 +1,9 @@
-"""The vault: encrypted, atomic, and erased without a rest."""
+"""The vault: encrypted, atomic, and erased without a rest (I49, C16, C18)."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,13 +13,15 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from btt_chain.keystore.sealed import Cost, Password
 from btt_chain.primitives.record_leaves import record_leaf
 from btt_chain.records import library
+from btt_chain.records.custodian.batches import Batch, Kind
+from btt_chain.records.custodian.ledger import Ledger
 from btt_chain.records.documents import Resource, parse
 from btt_chain.records.errors import BadDocument, UnknownRecord, VaultError
 from btt_chain.records.keys import VaultId, VaultKeys, is_random, new_secret
 from btt_chain.records.vault import index as indexes
 from btt_chain.records.vault import store, wiping
 from btt_chain.records.vault.index import Anchor
-from btt_chain.records.vault.store import Vault, is_tombstone, with_anchor
+from btt_chain.records.vault.store import LEDGER, Vault, is_tombstone, with_anchor
 from support.records import NOW_MS, SECRET_WORD, filled, new_vault, observation, patient
 
 
@@ -267,6 +266,22 @@ def test_a_backup_is_a_vault_of_the_same_owner(vault: Vault, tmp_path: Path) -> 
         vault.back_up(tmp_path / "full")
 
 
+def test_a_backup_has_the_leaves_of_a_custodian(vault: Vault, tmp_path: Path) -> None:
+    """Without them, promises could not be kept after the loss of a disk."""
+    leaf = bytes(range(32))
+    with Ledger.open(vault.folder / LEDGER) as ledger:
+        ledger.add(Kind.ACCESSES, leaf, 7)
+    vault.back_up(tmp_path / "backup")
+    with Ledger.open(tmp_path / "backup" / LEDGER) as copy:
+        assert copy.epoch_of(Kind.ACCESSES, leaf) == 7
+        frozen = copy.freeze(Batch(Kind.ACCESSES, 7))
+    # The next backup is that of the vault again.
+    vault.back_up(tmp_path / "backup")
+    with Ledger.open(tmp_path / "backup" / LEDGER) as copy:
+        assert copy.tree(Batch(Kind.ACCESSES, 7)) is None
+        assert frozen.index_of(leaf) is not None
+
+
 def test_files_of_an_erased_record_that_come_back_are_removed(vault: Vault) -> None:
     filled(vault)
     folder, entry = vault.folder, vault.entry("o1")
@@ -279,56 +294,6 @@ def test_files_of_an_erased_record_that_come_back_are_removed(vault: Vault) -> N
     (folder / "index").write_bytes(index)  # An old index, from some copy.
     _reopen(folder)
     assert not list(folder.rglob(name))
-
-
-def _change(folder: Path, steps: int) -> None:
-    """Import and erase, and kill this process before the step of that number."""
-    left = steps
-
-    def counted(name: str, do: Callable[..., object]) -> Callable[..., object]:
-        def run(*args: object, **more: object) -> object:
-            nonlocal left
-            left -= 1
-            if left < 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            return do(*args, **more)
-
-        return run
-
-    for name in ("fsync", "replace", "link", "unlink"):
-        setattr(os, name, counted(name, getattr(os, name)))
-    with Vault.open(folder) as vault:
-        library.import_resources(vault, [observation(1, value="7.10"), observation(9)], NOW_MS)
-        vault.erase(vault.entry("o2"), NOW_MS)
-
-
-@pytest.mark.crash
-def test_kill_9_at_any_step_leaves_a_whole_vault(tmp_path: Path) -> None:
-    with new_vault(tmp_path / "vault") as vault:
-        filled(vault, 4)
-        erased, before = vault.entry("o2"), vault.entry("o1")
-    status = step = -1
-    while status != 0:
-        step += 1
-        folder = tmp_path / str(step)
-        shutil.copytree(tmp_path / "vault", folder)
-        child = os.fork()
-        if child == 0:
-            _change(folder, step)
-            os._exit(0)
-        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-        assert status in (0, -signal.SIGKILL)
-        with Vault.open(folder) as vault:
-            entries = {each.logical: each for each in vault.entries()}
-            assert {"p1", "o1", "o3"} <= entries.keys()
-            assert all(vault.read(each).data for each in vault.index.all())
-            assert (entries["o1"].version == 2) == ("o9" in entries)
-            assert entries["o1"].id == before.id
-            has_tombstone = (folder / "tombstones" / erased.id).exists()
-            assert ("o2" in entries) != has_tombstone
-            assert bool(list(folder.rglob(f"{erased.id}.*"))) != has_tombstone
-            assert not [each for each in folder.rglob(".*") if each.is_file()]
-    assert step > 20
 
 
 # ---- secrets (C16)

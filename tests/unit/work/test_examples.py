@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-pytest.importorskip("onnx", reason="onnx is not installed: pip install 'btt-chain[work]'")
-pytest.importorskip("PIL", reason="pillow is not installed: pip install 'btt-chain[work]'")
-pytest.importorskip("pydicom", reason="pydicom is not installed: pip install 'btt-chain[work]'")
+pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[work]'")
+pytest.importorskip("PIL", reason="pillow is not installed: pip install '.[work]'")
+pytest.importorskip("pydicom", reason="pydicom is not installed: pip install '.[work]'")
 pytest.importorskip("sklearn", reason="scikit-learn is not installed: pip install scikit-learn")
 
 from btt_chain.work.execute import Executor

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from hashlib import sha256
 
 import numpy as np
@@ -23,16 +20,7 @@ from btt_chain.work.operators.layer_norm import MAX_EPSILON, MAX_ROW, MAX_SHIFT
 from btt_chain.work.operators.numeric import blocks
 from btt_chain.work.operators.numeric.layer_norm import whole_roots
 from btt_chain.work.tensors import Kind
-from unit.work.work_world import (
-    KINDS,
-    attention,
-    image_net,
-    items_of,
-    records_of,
-    single,
-    slowly,
-    weights,
-)
+from unit.work.work_world import KINDS, attention, image_net, records_of, single, slowly, weights
 
 GOLDEN = {
     "image_net": "c152de4d02df485e68acec7f91945a3e750814c51a64c550126ab4d7e9d6f473",
@@ -102,34 +90,6 @@ def test_a_whole_net_equals_the_slow_integers(net: str) -> None:
 @pytest.mark.parametrize("net", NETS)
 def test_fixed_seeds_give_fixed_roots_on_every_machine(net: str) -> None:
     assert job_root(*NETS[net]()) == GOLDEN[net]
-
-
-def wide() -> tuple[Model, Elements]:
-    """A product so large that BLAS gives a part of it to every thread it has."""
-    rng = np.random.default_rng(3)
-    made = Builder(Kind.I8, (64, 1024))
-    made.linear("wide", 0, *weights(rng, 1024, 1024, most=40), Numbers(Kind.I8))
-    model = made.model()
-    return model, items_of(rng, model.graph.input)
-
-
-def test_the_number_of_threads_changes_nothing() -> None:
-    program = (
-        "from unit.work.test_execute import NETS, job_root, wide\n"
-        "print(*(job_root(*net()) for net in (*NETS.values(), wide)))"
-    )
-    paths = os.pathsep.join(path for path in sys.path if path)
-    roots = [
-        subprocess.run(
-            [sys.executable, "-c", program],
-            env={**os.environ, "OPENBLAS_NUM_THREADS": threads, "PYTHONPATH": paths},
-            capture_output=True,
-            check=True,
-        ).stdout.split()
-        for threads in ("1", "2", "3")
-    ]
-    assert roots[0] == roots[1] == roots[2]
-    assert [root.decode() for root in roots[0][:-1]] == list(GOLDEN.values())
 
 
 @pytest.mark.parametrize("net", NETS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("onnx", reason="onnx is not installed: pip install 'btt-chain[fast]'")
+pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[fast]'")
 pytest.importorskip("onnxruntime", reason="onnxruntime is not installed: pip install it")
 
 from btt_chain.work import fast

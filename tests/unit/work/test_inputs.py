@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-pytest.importorskip("PIL", reason="pillow is not installed: pip install 'btt-chain[work]'")
+pytest.importorskip("PIL", reason="pillow is not installed: pip install '.[work]'")
 pydicom = pytest.importorskip("pydicom", reason="pydicom is not installed: pip install it")
 
 from PIL import Image  # noqa: E402
