@@ -14,12 +14,12 @@ Everything here runs on one thread and does not wait.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.chain.gc import NoCollection
+from btt_chain.chain.gc import without_collection
 from btt_chain.chain.notify import BlockRef, Finalized, Listener, NewBest, NewBlock, Notifier
 from btt_chain.chain.runtimes import LoadedRuntime, RuntimeRegistry
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe import NoPreDigest, Primary, pre_digest
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.header import Header
@@ -213,6 +213,7 @@ class Client:
 
     # ---- block import
 
+    @without_collection
     def execute(self, header: Header, body: Sequence[bytes]) -> Made:
         """Execute a block on its parent's state; nothing is stored.
 
@@ -227,12 +228,12 @@ class Client:
         except NoPreDigest as missing:
             raise InvalidBlock(str(missing)) from missing
         runtime = self.runtimes.of_block(overlay.get, int(claim.claim.slot))
-        with NoCollection():
-            runtime.blocks.execute_block(overlay, unsealed, body, self.kept.find)
+        runtime.blocks.execute_block(overlay, unsealed, body, self.kept.find)
         if overlay.pending is None:
             raise InvalidBlock("the execution ended without a state root")
         return Made(header, list(body), overlay.pending)
 
+    @without_collection
     def import_block(
         self,
         header: Header,
@@ -269,17 +270,16 @@ class Client:
         weights: dict[bytes, bytes | None] = {WEIGHT_KEY + hash: weight.to_bytes(4, "little")}
         if at_once:
             weights[WEIGHT_KEY + before.hash] = None
-        with NoCollection():
-            imported = self.store.commit_block(
-                made.pending,
-                header.encode(),
-                made.body,
-                make_best=make_best,
-                finalize=at_once,
-                justifications=justifications,
-                aux={**(aux or {}), **weights},
-                sync=at_once,
-            )
+        imported = self.store.commit_block(
+            made.pending,
+            header.encode(),
+            made.body,
+            make_best=make_best,
+            finalize=at_once,
+            justifications=justifications,
+            aux={**(aux or {}), **weights},
+            sync=at_once,
+        )
         self.notifier.emit(NewBlock(hash, parent, number, make_best))
         if make_best:
             self._notify_best(imported.enacted, imported.retracted)
@@ -325,6 +325,28 @@ class Client:
         self.notifier.emit(NewBlock(ref.hash, parent, ref.number, is_best=True))
         self.notifier.emit(NewBest(ref.hash, (ref.hash,), ()))
         self.notifier.emit(Finalized((ref.hash,), ()))
+
+    def set_best(self, hash: bytes) -> None:
+        """Make a block the head that descends from the last final one. Raises ValueError."""
+        route = self.store.set_best(hash)
+        self._notify_best(route.enacted, route.retracted)
+
+    def jump(self, hash: bytes, aux: Mapping[bytes, bytes | None] | None = None) -> None:
+        """Make any block whose state is kept the head, final ones included: for development chains.
+
+        The blocks that are left are not retracted for the pool: their transactions do not come
+        back. `aux` is stored in the same batch. Raises UnknownBlock, StateUnavailable, and
+        ValueError where states are pruned.
+        """
+        self.header_of(hash)
+        best, final = self.best(), self.finalized()
+        if hash == best.hash == final.hash:
+            self.store.aux_put(aux or {}, sync=True)
+            return
+        old = {WEIGHT_KEY + known: None for known in (final.hash, *self.store.blocks.open)}
+        route = self.store.jump(hash, {**old, **(aux or {})})
+        self.notifier.emit(NewBest(hash, tuple(known for known, _ in route.enacted), ()))
+        self.notifier.emit(Finalized((hash,), ()))
 
     def _without_weights(self, route: Route) -> dict[bytes, bytes | None]:
         """Return deletions of the weights no longer compared: of all but the last final."""

@@ -8,24 +8,25 @@ the program, and from packages that are installed beside it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property, lru_cache
 from importlib.metadata import entry_points
 from typing import Final, TypeAlias
 
 from btt_chain.chain.signature_cache import SignatureCache
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.scale import DecodeError, codec
 from runtime import BttRuntime
 from runtime.apis.base import Context
 from runtime.apis.core import call_api
-from runtime.apis.metadata import metadata
+from runtime.apis.metadata import digest, metadata
 from runtime.executive import Executive, RootedState
 from runtime.frame import Runtime, RuntimeVersion
 from runtime.frame.version import CODE_KEY
 from runtime.pallets.upgrade import Due, coming
 from runtime.params import PARAMS_KEY, RuntimeParams
+from runtime.transactions import SignatureCheck
 from storage.trie.root import ordered_root
 
 Builder: TypeAlias = Callable[[RuntimeParams], Runtime]
@@ -114,6 +115,7 @@ class LoadedRuntime:
         self.version: RuntimeVersion = self.blocks.runtime.version
         self.wire = wire_of(self.version)
         self._metadata: dict[int, bytes] = {}
+        self._digest: bytes | None = None
 
     @cached_property
     def pool(self) -> Executive:
@@ -131,6 +133,16 @@ class LoadedRuntime:
             check_signature=self._verdicts,
             ordered_root=extrinsics_root,
             family=self,
+            find_digest=self.metadata_digest,
+        )
+
+    def alone(self, check_signature: SignatureCheck) -> Executive:
+        """Return an executive with a runtime of its own, which may be observed."""
+        return Executive(
+            self._build(),
+            check_signature=check_signature,
+            ordered_root=extrinsics_root,
+            find_digest=self.metadata_digest,
         )
 
     def metadata(self, version: int) -> bytes:
@@ -138,6 +150,12 @@ class LoadedRuntime:
         if version not in self._metadata:
             self._metadata[version] = metadata(self.queries.runtime, version)
         return self._metadata[version]
+
+    def metadata_digest(self) -> bytes:
+        """Return the digest of the metadata that transactions may be signed over, cached."""
+        if self._digest is None:
+            self._digest = digest(self.queries.runtime)
+        return self._digest
 
     def call(
         self, state: RootedState, at: bytes, presets: Mapping[str, bytes], name: str, data: bytes

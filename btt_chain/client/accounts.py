@@ -6,18 +6,25 @@ import re
 from pathlib import Path
 from typing import Final
 
+from btt_chain.client.names import names_in_use
 from btt_chain.crypto.development import DEV_NAMES
 from btt_chain.crypto.errors import SecretError
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives import ss58
 
 ACCOUNT_LENGTH: Final = 32
+ADDRESS_LENGTH: Final = 46
+"""Minimum characters of the address of an account."""
 
 OTHERS: Final = ("Validator", "Provider", "holder")
 """First parts of the paths of keys on development chains, besides the names of accounts."""
 
 FILE_NAME: Final = re.compile(r"~.*|[\w.-]+\.[A-Za-z]{1,5}")
 """Pattern of a file name without a folder; neither a phrase nor a seed has such characters."""
+
+
+PHRASE_WORDS: Final = 12
+"""Minimum words of a text that may be a secret phrase."""
 
 
 class AccountError(ValueError):
@@ -28,7 +35,8 @@ def read_account(text: str, prefix: int = ss58.DEFAULT_PREFIX) -> bytes:
     """Return the 32 bytes of the account of `text`.
 
     An address must be of the network `prefix`: the same key on another network often belongs to
-    another owner. `//Alice` is the sr25519 key of the public development phrase.
+    another owner. `//Alice` is the sr25519 key of the public development phrase. What is none of
+    these is looked up with `use_names`.
     """
     text = text.strip()
     if text.startswith("//"):
@@ -38,8 +46,22 @@ def read_account(text: str, prefix: int = ss58.DEFAULT_PREFIX) -> bytes:
     try:
         account, network = ss58.decode(text)
     except ss58.Ss58Error as error:
+        names = names_in_use()
+        named = None if names is None else names(text)
+        if named is not None:
+            return named
+        if names is not None and len(text) < ADDRESS_LENGTH:
+            raise AccountError(
+                f"{text!r} is no address, and no account of the wallet has this name"
+            ) from None
+        if len(text.split()) >= PHRASE_WORDS:  # a secret, which messages and logs never repeat
+            raise AccountError("a phrase is a secret, and no address: give the address") from None
         raise AccountError(f"{text!r} is no address: {error}") from None
     if len(account) != ACCOUNT_LENGTH:
+        names = names_in_use()
+        named = None if names is None else names(text)
+        if named is not None:  # a word may be the address of a short index, too
+            return named
         raise AccountError(f"{text} is not the address of a 32-byte account")
     if network != prefix:
         raise AccountError(

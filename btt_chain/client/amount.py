@@ -7,8 +7,9 @@ too many decimals is refused, and every printed amount can be typed again.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from btt_chain.lazyclass import dataclass
 
 PLANCK: Final = "planck"
 """The smallest unit, of any chain."""

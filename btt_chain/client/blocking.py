@@ -19,7 +19,7 @@ from btt_chain.client.chain import BlockRef, BlockView, Chain
 from btt_chain.client.extrinsics import Signer
 from btt_chain.client.jsonrpc import TIMEOUT, Json, connect
 from btt_chain.client.metadata import ChainMetadata
-from btt_chain.client.transactions import PATIENCE, PERIOD, Call, Included, Wait
+from btt_chain.client.transactions import PATIENCE, PERIOD, Call, Effects, Included, Wait
 from btt_chain.scale.portable import Plain
 
 Result = TypeVar("Result")
@@ -52,6 +52,14 @@ class EventLoop:
                 yield found[0]
         finally:
             self.run(_close(items))
+
+    def cancel(self) -> None:
+        """Cancel all that runs; `run` raises CancelledError in the thread that waits."""
+        self._loop.call_soon_threadsafe(self._cancel_all)
+
+    def _cancel_all(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
 
     def close(self) -> None:
         """Stop the thread."""
@@ -91,6 +99,13 @@ class BlockingTransactions:
     def dry_run(self, wire: bytes) -> str | None:
         """Return why a transaction would fail now, None if not; see `Transactions.dry_run`."""
         return self._loop.run(self._transactions.dry_run(wire))
+
+    def simulate(self, wire: bytes) -> Effects | None:
+        """Return what a transaction would do, None if the chain has no API for it.
+
+        See `Transactions.simulate`.
+        """
+        return self._loop.run(self._transactions.simulate(wire))
 
     def submit(self, wire: bytes) -> str:
         """Send a transaction to the pool; see `Transactions.submit`."""

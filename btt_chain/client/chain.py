@@ -18,7 +18,6 @@ import math
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.client.amount import BTT, PLANCK, Currency
@@ -43,6 +42,7 @@ from btt_chain.client.wire import (
     to_bytes,
     to_hex,
 )
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
 from btt_chain.primitives.header import Header
 from btt_chain.scale import compact_decode
@@ -120,7 +120,10 @@ class Chain:
             connection.call("state_getRuntimeVersion", hex_of(where)),
         )
         currency, prefix = read_properties(properties)
-        facts = ChainFacts(to_bytes(genesis), *_versions(version))
+        name = member(version, "specName")
+        facts = ChainFacts(
+            to_bytes(genesis), *_versions(version), name if isinstance(name, str) else ""
+        )
         found = ChainMetadata(to_bytes(metadata), currency=currency, prefix=prefix)
         return cls(connection, found, facts, where)
 
@@ -183,14 +186,18 @@ class Chain:
         return [self.metadata.storage.stored(entry, raw)[1] for raw in found]
 
     async def storage_keys(
-        self, prefix: bytes, limit: int | None = None, at: bytes | None = None
+        self,
+        prefix: bytes,
+        limit: int | None = None,
+        at: bytes | None = None,
+        after: bytes | None = None,
     ) -> AsyncIterator[bytes]:
-        """Yield the keys under a prefix, in the order of the state.
+        """Yield the keys under a prefix, in the order of the state; those behind `after`, a key.
 
         Raises InvalidAnswer if the node repeats keys, which could go on for ever.
         """
         where = hex_of(at or self.at)
-        left, last = math.inf if limit is None else limit, None
+        left, last = math.inf if limit is None else limit, after
         while left > 0:
             count = int(min(PAGE, left))
             page = await self.connection.call(
@@ -209,17 +216,24 @@ class Chain:
             left -= count
 
     async def entries(
-        self, path: str, *keys: Plain, at: bytes | None = None
+        self,
+        path: str,
+        *keys: Plain,
+        at: bytes | None = None,
+        after: Sequence[Plain] | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[tuple[list[Plain], Plain]]:
         """Yield the entries of a map, each with all its keys; with `keys`, those below them.
 
         The entries are of one block: the best one at the beginning, unless `at` names another.
+        With `after`, the keys of an entry, only those behind it, in the order of the state.
         """
         pallet, entry = self.metadata.items.storage(path)
         prefix, _ = self.metadata.storage.key(pallet, entry, keys)
         where = at or self.at or (await self.best()).hash
+        behind = None if after is None else self.storage_key(path, *after)
         page: list[bytes] = []
-        async for key in self.storage_keys(prefix, at=where):
+        async for key in self.storage_keys(prefix, limit, where, behind):
             page.append(key)
             if len(page) == PAGE:
                 for found in zip(page, await self.storage_batch(page, where), strict=True):
@@ -245,7 +259,8 @@ class Chain:
         Raises NotFound if the runtime has none, InvalidArgument if the arguments do not fit.
         """
         if self._apis is None:
-            self._apis = await self._read_apis()
+            items = self.metadata.items
+            self._apis = items if items.runtime.apis else await self._read_apis()
         types = self._apis.types
         api, method = self._apis.api(path)
         name = f"{api.name}.{method.name}"

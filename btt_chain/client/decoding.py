@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.client.errors import Undecodable, decoding
+from btt_chain.client.errors import InvalidArgument, Undecodable, decoding
 from btt_chain.client.items import Items, docs_of, find_variant
 from btt_chain.client.reasons import REASONS
 from btt_chain.client.values import CallView, Values, brief, in_order, is_money, two_names
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.era import Era, Immortal, Mortal
 from btt_chain.primitives.extrinsic import unwrap
-from btt_chain.scale import codec
+from btt_chain.scale import codec, compact_decode
+from btt_chain.scale.errors import EncodeError
+from btt_chain.scale.metadata import CompositeDef, PortableField, SequenceDef
 from btt_chain.scale.portable import Plain
 
 TIP_EXTENSION: Final = "ChargeTransactionPayment"
@@ -98,27 +99,101 @@ class Decoder:
         _, entry = self._items.storage("System.Events")
         with decoding("these are no events of this chain"):
             records = self._types.decode(entry.type.value, raw) if raw else []
-            return [self._event(record) for record in _list_of_dicts(records)]
+            return [
+                self._event(record["event"], record["phase"]) for record in _list_of_dicts(records)
+            ]
 
-    def _event(self, record: Mapping[str, Plain]) -> EventView:
-        pallet, name, inner = two_names(record["event"])
+    def effects(self, raw: bytes, at: int) -> tuple[str | None, list[EventView]]:
+        """Return the result of a dry run that begins at `at`: why the call fails, and its events.
+
+        Raises Undecodable.
+        """
+        _, entry = self._items.storage("System.Events")
+        with decoding("this is no result of a dry run"):
+            failure, at = self._result(raw, at)
+            return failure, self._emitted(self._event_type(entry.type.value), raw, at)
+
+    def call_effects(self, raw: bytes, at: int) -> tuple[str | None, int | None, list[EventView]]:
+        """Return the result of a dry run of a call: why it fails, its weight, and its events.
+
+        The weight is that of `PostDispatchInfo`, in picoseconds. Raises Undecodable.
+        """
+        _, entry = self._items.storage("System.Events")
+        with decoding("this is no result of a dry run"):
+            has_failed, weight, at = raw[at] == 1, None, at + 1
+            if raw[at] == 1:  # an option with the weight
+                weight, at = compact_decode(raw, at + 1)
+                _, at = compact_decode(raw, at)
+            else:
+                at += 1
+            at += 1  # whether it pays a fee
+            failure = None
+            if has_failed:
+                error, at = self._types.decode_at(self._error_type(), raw, at)
+                failure = self.dispatch_error(error)
+            return failure, weight, self._emitted(self._event_type(entry.type.value), raw, at)
+
+    def origin(self, value: Plain) -> bytes:
+        """Return an encoded caller, as {"system": {"Signed": address}}. Raises InvalidArgument."""
+        for number, kind in enumerate(self._types.types):
+            if kind.path[-1:] == ["OriginCaller"]:
+                try:
+                    return self._types.encode(number, value, "origin")
+                except EncodeError as error:
+                    raise InvalidArgument(str(error)) from None
+        raise Undecodable("the chain's metadata does not say what a caller is")
+
+    def _emitted(self, event: int, raw: bytes, at: int) -> list[EventView]:
+        """Return the events of a list that begins at `at`."""
+        count, at = compact_decode(raw, at)
+        events: list[EventView] = []
+        for _ in range(count):
+            found, at = self._types.decode_at(event, raw, at)
+            events.append(self._event(found, None))
+        return events
+
+    def _event_type(self, records: int) -> int:
+        """Return the type of an event, by that of a list of its records."""
+        match self._types.type(records).definition:
+            case SequenceDef(record):
+                definition = self._types.type(record).definition
+                for field in definition.fields if isinstance(definition, CompositeDef) else ():
+                    if field.name == "event":
+                        return field.type
+        raise Undecodable("the chain's metadata does not say what an event is")
+
+    def _result(self, raw: bytes, at: int) -> tuple[str | None, int]:
+        """Return why a call failed, by an encoded `DispatchResult`, and the end of it."""
+        if raw[at : at + 1] == b"\0":
+            return None, at + 1
+        error, end = self._types.decode_at(self._error_type(), raw, at + 1)
+        return self.dispatch_error(error), end
+
+    def _event(self, event: Plain, phase: Plain) -> EventView:
+        pallet, name, inner = two_names(event)
         fields = find_variant(
             name, self._items.events(self._items.pallet(pallet)), "event", pallet
         ).fields
         values = in_order(fields, inner)
         shown = [
-            (f"{field.name}: " if field.name else "")
-            + self._values.for_people(field.type, value, money=is_money(self._types, field, True))
+            (f"{field.name}: " if field.name else "") + self._shown(field, value)
             for field, value in zip(fields, values, strict=True)
         ]
         plain = {
             field.name or str(at): self._values.for_json(field.type, value)
             for at, (field, value) in enumerate(zip(fields, values, strict=True))
         }
-        phase = record["phase"]
         index = phase.get("ApplyExtrinsic") if isinstance(phase, dict) else None
         whose = index if isinstance(index, int) else None
         return EventView(whose, f"{pallet}.{name}", plain, ", ".join(shown))
+
+    def _shown(self, field: PortableField, value: Plain) -> str:
+        """Return a field of an event in readable form; the error of a call in words."""
+        if self._types.type(field.type).path == DISPATCH_ERROR:
+            return self.dispatch_error(value)
+        if isinstance(value, dict) and value.keys() == {"Err"}:
+            return f"failed: {self.dispatch_error(value['Err'])}"
+        return self._values.for_people(field.type, value, money=is_money(self._types, field, True))
 
     def dispatch_error(self, error: Plain) -> str:
         """Return the reason why a call failed, with the documentation of the pallet's error."""
@@ -134,10 +209,13 @@ class Decoder:
 
     def dispatch_error_in(self, raw: bytes) -> str:
         """Return the reason in an encoded `DispatchError`. Raises Undecodable."""
+        with decoding("this is no error of a call"):
+            return self.dispatch_error(self._types.decode(self._error_type(), raw))
+
+    def _error_type(self) -> int:
         for number, kind in enumerate(self._types.types):
             if kind.path == DISPATCH_ERROR:
-                with decoding("this is no error of a call"):
-                    return self.dispatch_error(self._types.decode(number, raw))
+                return number
         raise Undecodable("the chain's metadata does not say what an error of a call is")
 
     def _module_error(self, index: int, number: int) -> str:

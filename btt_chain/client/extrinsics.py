@@ -6,13 +6,13 @@ Extensions with data must be known; unknown ones are accepted if they have no da
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from btt_chain.client.errors import Undecodable
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.signature import Scheme
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.era import Era, Immortal, Mortal
 from btt_chain.primitives.extrinsic import bare, opaque, signing_payload
 from btt_chain.scale import codec, compact_decode, compact_encode
@@ -44,12 +44,15 @@ class SigningContext:
     """The chain, runtime version and fork for which a signature is valid.
 
     `birth` is the hash of the block where the era begins: genesis for immortal ones.
+    `metadata_digest` is signed along if it is given: the chain then refuses a transaction that was
+    shown by other metadata than its own.
     """
 
     genesis: bytes
     birth: bytes
     spec_version: int
     transaction_version: int
+    metadata_digest: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +65,31 @@ class Draft:
     tip: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """Data of the transaction extensions: sent with the call, and only signed with it."""
+
+    carried: bytes
+    signed_along: bytes
+
+
 def sign(metadata: ChainMetadata, context: SigningContext, draft: Draft, signer: Signer) -> bytes:
     """Return the signed extrinsic in its form on the wire, with its length in front."""
+    extensions = extensions_of(metadata, context, draft)
+    payload = signing_payload(draft.call, extensions.carried, extensions.signed_along)
+    signature = signer.sign(payload)
+    return signed(signer.account_id, signer.scheme, signature, extensions.carried, draft.call)
+
+
+def signed(account: bytes, scheme: Scheme, signature: bytes, carried: bytes, call: bytes) -> bytes:
+    """Return an extrinsic with its signature, in its form on the wire."""
+    head = b"\x84\x00" + account + _SCHEME_INDEX[scheme]
+    return opaque(head + signature + carried + call)
+
+
+def extensions_of(metadata: ChainMetadata, context: SigningContext, draft: Draft) -> Extensions:
+    """Return the data of the extensions. Raises Undecodable if one is not known."""
+    digest = context.metadata_digest
     carried = {
         "CheckMortality": _ERA.encode(draft.era),
         "CheckEra": _ERA.encode(draft.era),
@@ -71,8 +97,7 @@ def sign(metadata: ChainMetadata, context: SigningContext, draft: Draft, signer:
         "ChargeTransactionPayment": compact_encode(draft.tip),
         # Fees in the chain's own money.
         "ChargeAssetTxPayment": compact_encode(draft.tip) + b"\0",
-        # No hash of the metadata is signed.
-        "CheckMetadataHash": b"\0",
+        "CheckMetadataHash": b"\0" if digest is None else b"\1",
     }
     signed_along = {
         "CheckSpecVersion": context.spec_version.to_bytes(4, "little"),
@@ -80,16 +105,14 @@ def sign(metadata: ChainMetadata, context: SigningContext, draft: Draft, signer:
         "CheckGenesis": context.genesis,
         "CheckMortality": context.birth,
         "CheckEra": context.birth,
-        "CheckMetadataHash": b"\0",
+        "CheckMetadataHash": b"\0" if digest is None else b"\1" + digest,
     }
     extra = implicit = b""
     for extension in metadata.items.runtime.extrinsic.extensions:
         name = extension.identifier
         extra += _part(metadata, name, extension.type, carried)
         implicit += _part(metadata, name, extension.implicit, signed_along)
-    signature = signer.sign(signing_payload(draft.call, extra, implicit))
-    inner = b"\x84\x00" + signer.account_id + _SCHEME_INDEX[signer.scheme] + signature
-    return opaque(inner + extra + draft.call)
+    return Extensions(extra, implicit)
 
 
 def without_signature(wire: bytes) -> bytes:

@@ -13,9 +13,9 @@ import json
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, Protocol, Self, TypeAlias
+from urllib.parse import urlsplit
 
 import aiohttp
 
@@ -27,6 +27,7 @@ from btt_chain.client.errors import (
     RpcError,
     TimedOut,
 )
+from btt_chain.lazyclass import dataclass
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -66,15 +67,17 @@ class Connection(Protocol):
         """Close the connection."""
 
 
-async def connect(url: str, timeout: float = TIMEOUT) -> Connection:
+async def connect(
+    url: str, timeout: float = TIMEOUT, *, max_answer: int = MAX_ANSWER
+) -> Connection:
     """Connect to a node: `ws://` and `wss://` by a WebSocket, `http://` and `https://` by HTTP.
 
-    `timeout` in seconds, for this and for each answer. Raises Disconnected if nothing listens
-    there, InvalidArgument if it is no URL.
+    `timeout` in seconds, for this and for each answer; `max_answer` in bytes. Raises Disconnected
+    if nothing listens there, InvalidArgument if it is no URL.
     """
     if url.startswith(("http://", "https://")):
-        return Http(url, timeout)
-    return await WebSocket.connect(url, timeout)
+        return Http(url, timeout, max_answer=max_answer)
+    return await WebSocket.connect(url, timeout, max_answer=max_answer)
 
 
 class _Unread:
@@ -164,7 +167,9 @@ class WebSocket:
         self._reader = asyncio.create_task(self._read())
 
     @classmethod
-    async def connect(cls, url: str, timeout: float = TIMEOUT) -> Self:
+    async def connect(
+        cls, url: str, timeout: float = TIMEOUT, *, max_answer: int = MAX_ANSWER
+    ) -> Self:
         """Connect to a node; `http://` means the WebSocket on the same port.
 
         Raises Disconnected if nothing listens there or it is no WebSocket, InvalidArgument if it
@@ -174,7 +179,7 @@ class WebSocket:
         session = _session()
         try:
             async with asyncio.timeout(timeout):
-                socket = await session.ws_connect(address, max_msg_size=MAX_ANSWER, heartbeat=30.0)
+                socket = await session.ws_connect(address, max_msg_size=max_answer, heartbeat=30.0)
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             await session.close()
             raise Disconnected(
@@ -288,10 +293,11 @@ class WebSocket:
 class Http:
     """Calls by HTTP, without subscriptions."""
 
-    def __init__(self, url: str, timeout: float = TIMEOUT) -> None:
+    def __init__(self, url: str, timeout: float = TIMEOUT, *, max_answer: int = MAX_ANSWER) -> None:
         web_socket_url(url)
         self.url = url
         self._timeout = timeout
+        self._max_answer = max_answer
         self._session = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=timeout), headers=_HEADERS
         )
@@ -317,7 +323,7 @@ class Http:
             async with self._session.post(
                 self.url, data=request(1, method, params), allow_redirects=False
             ) as answer:
-                raw = await _body(answer)
+                raw = await _body(answer, self._max_answer)
         except TimeoutError:
             raise _late(self.url, method, self._timeout) from None
         except (aiohttp.ClientError, OSError) as error:
@@ -337,13 +343,13 @@ class Http:
         yield  # makes this an iterator
 
 
-async def _body(answer: aiohttp.ClientResponse) -> bytes:
+async def _body(answer: aiohttp.ClientResponse, limit: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in answer.content.iter_any():
         size += len(part)
-        if size > MAX_ANSWER:
-            raise InvalidAnswer(f"{answer.url} sent an answer of more than {MAX_ANSWER >> 20} MiB")
+        if size > limit:
+            raise InvalidAnswer(f"{answer.url} sent an answer of more than {limit >> 20} MiB")
         parts.append(part)
     return b"".join(parts)
 
@@ -387,9 +393,18 @@ def web_socket_url(url: str) -> str:
     Raises InvalidArgument if it is none.
     """
     for scheme, real in (("ws", "ws"), ("wss", "wss"), ("http", "ws"), ("https", "wss")):
-        if url.startswith(f"{scheme}://") and len(url) > len(scheme) + 3:
+        if url.startswith(f"{scheme}://") and _has_host(url):
             return real + url[len(scheme) :]
     raise InvalidArgument(f"{url!r} is no URL of a node: write it like ws://127.0.0.1:9944")
+
+
+def _has_host(url: str) -> bool:
+    """Return True if a URL has a host, and no port that cannot be."""
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _late(url: str, method: str, timeout: float) -> TimedOut:

@@ -57,6 +57,7 @@ class StorageItems:
         self._types = items.types
         self._values = values
         self._arguments = arguments
+        self._by_prefix: dict[bytes, tuple[PalletMetadata, StorageEntry]] | None = None
 
     def key(
         self, pallet: PalletMetadata, entry: StorageEntry, typed: Sequence[Plain]
@@ -87,6 +88,16 @@ class StorageItems:
             except RecursionError:
                 raise InvalidArgument(f"{where} is nested too deeply") from None
         return key, len(typed) == len(kinds)
+
+    def entry_of(self, key: bytes) -> tuple[PalletMetadata, StorageEntry] | None:
+        """Return the pallet and item that a key belongs to; None if it is no pallet's."""
+        if self._by_prefix is None:
+            self._by_prefix = {
+                self.key(pallet, entry, [])[0]: (pallet, entry)
+                for pallet in self._items.runtime.pallets
+                for entry in (pallet.storage.entries if pallet.storage else ())
+            }
+        return self._by_prefix.get(key[:PREFIX_BYTES])
 
     def key_types(self, entry: StorageEntry) -> list[tuple[int, StorageHasher]]:
         """Return the type and hasher of each key of a storage item."""

@@ -14,13 +14,15 @@ The status of a watched transaction, as the node reports it:
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal, TypeAlias
 
 from btt_chain.client.decoding import EventView
 from btt_chain.client.errors import (
+    ClientError,
     DispatchFailed,
     InvalidAnswer,
     NotIncluded,
@@ -41,7 +43,9 @@ from btt_chain.client.extrinsics import (
 )
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.metadata import ChainMetadata
+from btt_chain.client.signed_metadata import signed_digest
 from btt_chain.client.wire import header_number, integer_of, member, to_bytes, to_hex
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import validity
 from btt_chain.scale import codec
 from btt_chain.scale.errors import DecodeError
@@ -60,6 +64,14 @@ NONCE_TAKEN: Final = (1013, 1014)
 is not lower."""
 STALE: Final = validity.describe(validity.Stale())
 """The pool's error for a nonce that is used."""
+DRY_RUN: Final = "DryRunApi_dry_run_transaction"
+"""The runtime API's method that tries a transaction."""
+DRY_RUN_CALL: Final = "DryRunApi_dry_run_call"
+"""The method that tries a call by any caller."""
+XCM_VERSION: Final = 5
+"""An argument that matters to chains with XCM messages only."""
+NO_FUNCTION: Final = re.compile(r"Exported method \S+ is not found")
+"""The error of a runtime that has no such method."""
 MAX_DIGITS: Final = 40
 """Maximum digits of a fee: a u128 has 39."""
 
@@ -73,6 +85,7 @@ class ChainFacts:
     genesis: bytes
     spec_version: int
     transaction_version: int
+    spec_name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +126,19 @@ class Included:
         return self
 
 
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """Effects of a transaction in the next block, by a dry run; nothing is sent."""
+
+    error: str | None
+    """The reason why the call, or a nested one, would fail; None if none would."""
+    fee: int | None
+    """The fee that would be paid, in planck."""
+    weight: int | None
+    """The weight that would be used, in picoseconds."""
+    events: tuple[EventView, ...]
+
+
 class Transactions:
     """Transactions for one chain, by a connection."""
 
@@ -121,6 +147,14 @@ class Transactions:
         self._metadata = metadata
         self._facts = facts
         self._signing: dict[bytes, asyncio.Lock] = {}
+
+    @cached_property
+    def digest(self) -> bytes | None:
+        """The digest of the metadata, which signatures cover; None on chains of other runtimes.
+
+        Raises Undecodable if the metadata have none.
+        """
+        return signed_digest(self._metadata, self._facts.spec_name, self._facts.spec_version)
 
     async def nonce(self, account: bytes) -> int:
         """Return an account's next nonce, transactions in the pool counted."""
@@ -138,8 +172,9 @@ class Transactions:
     ) -> bytes:
         """Return a signed transaction in its form on the wire.
 
-        `nonce` by default the next one, `tip` in planck, `period` in blocks (None: immortal).
-        Raises RuntimeChanged if the chain has another runtime than the metadata's.
+        `nonce` by default the next one, `tip` in planck, `period` in blocks (None: immortal). The
+        signature covers the `digest` of the metadata. Raises RuntimeChanged if the chain has
+        another runtime than the metadata's.
         """
         if nonce is None:
             nonce = await self.nonce(signer.account_id)
@@ -152,7 +187,7 @@ class Transactions:
             birth = to_bytes(answer)
         facts = self._facts
         context = SigningContext(
-            facts.genesis, birth, facts.spec_version, facts.transaction_version
+            facts.genesis, birth, facts.spec_version, facts.transaction_version, self.digest
         )
         return sign(self._metadata, context, Draft(call.raw, nonce, era, tip), signer)
 
@@ -167,23 +202,68 @@ class Transactions:
     async def dry_run(self, wire: bytes) -> str | None:
         """Return the reason why a transaction's call would fail now, None if it would succeed.
 
-        Nothing is sent. Raises TransactionRefused if no block could contain it, RpcError if the
-        node does not permit dry runs to this connection.
+        Nothing is sent. Raises as `simulate`. A chain without the runtime API for it gets the whole
+        transaction, and permits this to local callers only: RpcError for others.
         """
-        raw = to_bytes(await self._connection.call("system_dryRun", to_hex(wire)))
+        effects = await self.simulate(wire)
+        return await self._system_dry_run(wire) if effects is None else effects.error
+
+    async def simulate(self, wire: bytes) -> Effects | None:
+        """Return a transaction's effects in the next block; None if the chain has no API for it.
+
+        The node gets it without its signature. Earlier transactions of its sender in the pool are
+        not considered. Raises TransactionRefused if no block could contain it, RpcError if the node
+        refuses, as for a call that takes it too long.
+        """
         try:
-            if raw[:1] == b"\1":
-                refused = _VALIDITY.decode_all(raw[1:])
-                raise TransactionRefused(
-                    f"no block can contain it: {validity.describe(refused.reason)}"
-                )
-            if raw[:2] == b"\0\0":
+            answer = await self._connection.call(
+                "state_call", DRY_RUN, to_hex(without_signature(wire))
+            )
+        except RpcError as error:
+            if error.is_unknown_method or NO_FUNCTION.search(f"{error} {error.data}"):
                 return None
-            if raw[:2] != b"\0\1":
-                raise InvalidAnswer(f"the node answered {to_hex(raw)} to a dry run")
-            return self._metadata.decoder.dispatch_error_in(raw[2:])
-        except DecodeError as error:
-            raise Undecodable(f"the result of a dry run cannot be read: {error}") from None
+            raise
+        raw = to_bytes(answer)
+        if raw[:1] == b"\1":
+            raise _not_valid(raw[1:])
+        if raw[:1] != b"\0":
+            raise InvalidAnswer(f"the node answered {to_hex(raw[:64])} to a dry run")
+        failure, views = self._metadata.decoder.effects(raw, 1)
+        events = tuple(views)
+        return Effects(
+            failure or self._nested_failure(events), _paid_fee(events), _used_weight(events), events
+        )
+
+    async def simulate_call(self, origin: Plain, call: Call) -> Effects | None:
+        """Return a call's effects in the next block by a caller, without a fee.
+
+        `origin` is a value of the chain's type OriginCaller: {"system": {"Signed": address}}. None
+        if the chain has no API for it. Raises InvalidArgument, RpcError.
+        """
+        decoder = self._metadata.decoder
+        data = decoder.origin(origin) + call.raw + XCM_VERSION.to_bytes(4, "little")
+        try:
+            answer = await self._connection.call("state_call", DRY_RUN_CALL, to_hex(data))
+        except RpcError as error:
+            if error.is_unknown_method or NO_FUNCTION.search(f"{error} {error.data}"):
+                return None
+            raise
+        raw = to_bytes(answer)
+        if raw[:1] != b"\0":
+            raise InvalidAnswer(f"the node answered {to_hex(raw[:64])} to a dry run")
+        failure, weight, views = decoder.call_effects(raw, 1)
+        events = tuple(views)
+        return Effects(failure or self._nested_failure(events), None, weight, events)
+
+    async def _system_dry_run(self, wire: bytes) -> str | None:
+        raw = to_bytes(await self._connection.call("system_dryRun", to_hex(wire)))
+        if raw[:1] == b"\1":
+            raise _not_valid(raw[1:])
+        if raw[:2] == b"\0\0":
+            return None
+        if raw[:2] != b"\0\1":
+            raise InvalidAnswer(f"the node answered {to_hex(raw)} to a dry run")
+        return self._metadata.decoder.dispatch_error_in(raw[2:])
 
     async def submit(self, wire: bytes) -> str:
         """Send a transaction to the pool; return its hash. Raises TransactionRefused."""
@@ -335,13 +415,19 @@ class Transactions:
             yield statuses
 
     def _failure(self, events: tuple[EventView, ...]) -> str | None:
+        failure = self._nested_failure(events)
+        if failure is not None:
+            return failure
+        if not any(event.name == "System.ExtrinsicSuccess" for event in events):
+            raise InvalidAnswer("the block's events do not contain the result of the transaction")
+        return None
+
+    def _nested_failure(self, events: tuple[EventView, ...]) -> str | None:
         for event in events:
             error = _error_in(event)
             if error is not None:
                 where = "" if event.name == "System.ExtrinsicFailed" else f"{event.name}: "
                 return where + self._metadata.decoder.dispatch_error(error)
-        if not any(event.name == "System.ExtrinsicSuccess" for event in events):
-            raise InvalidAnswer("the block's events do not contain the result of the transaction")
         return None
 
 
@@ -406,6 +492,24 @@ def _paid_fee(events: tuple[EventView, ...]) -> int | None:
 def integer_or_none(value: Plain) -> int | None:
     """Return a number of an event, which is text if it is wide."""
     return int(value) if isinstance(value, str) and value.isdecimal() else None
+
+
+def _used_weight(events: tuple[EventView, ...]) -> int | None:
+    for event in events:
+        if event.name in {"System.ExtrinsicSuccess", "System.ExtrinsicFailed"}:
+            info = event.fields.get("dispatch_info")
+            weight = info.get("weight") if isinstance(info, dict) else None
+            return integer_or_none(weight.get("ref_time")) if isinstance(weight, dict) else None
+    return None
+
+
+def _not_valid(raw: bytes) -> ClientError:
+    """Return the error for a transaction that no block could contain, by its encoded reason."""
+    try:
+        refused = _VALIDITY.decode_all(raw)
+    except DecodeError as error:
+        return Undecodable(f"the result of a dry run cannot be read: {error}")
+    return TransactionRefused(f"no block can contain it: {validity.describe(refused.reason)}")
 
 
 def _error_in(event: EventView) -> Plain:

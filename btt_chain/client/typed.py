@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from enum import IntEnum
 from inspect import getdoc
 from typing import Final, TypeVar, TypeVarTuple, cast
@@ -32,6 +31,7 @@ from btt_chain.client.jsonrpc import TIMEOUT, Json
 from btt_chain.client.reasons import REASONS
 from btt_chain.client.transactions import PATIENCE, Call
 from btt_chain.client.wire import hex_of, to_bytes, to_hex
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe import NoPreDigest, pre_digest
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, codec

@@ -5,13 +5,14 @@ Numbers of 64 bits and more are text in JSON, because many programs would round 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.client.amount import Currency
 from btt_chain.client.errors import Undecodable
 from btt_chain.client.items import Items, find_variant
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale.metadata import (
     ArrayDef,
     CompactDef,
@@ -26,6 +27,11 @@ from btt_chain.scale.portable import MULTI_ADDRESS, Plain, Portable
 
 LONG_HEX: Final = 2 + 2 * 96
 """Characters of bytes that are shown in full: keys, signatures and proofs of 96 bytes."""
+
+LONG_TEXT: Final = 192
+"""Characters of text that are shown in full."""
+RAW: Final = re.compile("Raw[0-9]{1,2}")
+"""Variants of an identity's fields, which are text of a length."""
 
 _WIDE: Final = {"u64", "u128", "u256", "i64", "i128", "i256"}
 
@@ -81,13 +87,9 @@ class Values:
         )
 
     def _map(self, type_id: int, value: Plain, money: bool, *, people: bool) -> Plain:
-        kind = self._types.type(type_id)
-        if people and type_id == self._items.call_type:
-            view = self.call(value)
-            return f"{view.name}({', '.join(f'{n}: {v}' for n, v in view.shown.items())})"
-        if people and kind.path == MULTI_ADDRESS and isinstance(value, dict) and "Id" in value:
-            return value["Id"]
-        match kind.definition:
+        if people and (said := self._said(type_id, value)) is not None:
+            return said
+        match self._types.type(type_id).definition:
             case PrimitiveDef(primitive) if isinstance(value, int) and primitive.name in _WIDE:
                 if people and money and primitive.name == "u128":
                     return self._currency.format(value)
@@ -112,6 +114,23 @@ class Values:
                 fields = next((v.fields for v in variants if v.name == name), [])
                 return {name: self._map_fields(fields, body, money, people=people)}
         return value
+
+    def _said(self, type_id: int, value: Plain) -> Plain:
+        """Return a value that readers see in a form of its own; None if it has none."""
+        if type_id == self._items.call_type:
+            view = self.call(value)
+            return f"{view.name}({', '.join(f'{n}: {v}' for n, v in view.shown.items())})"
+        kind = self._types.type(type_id)
+        if kind.path == MULTI_ADDRESS and isinstance(value, dict):
+            return value.get("Id")
+        match kind.definition, value:
+            case SequenceDef(item), str() if self._types.is_byte(item):
+                return shown_bytes(value)
+            case VariantDef(), dict() if len(value) == 1:
+                ((name, body),) = value.items()
+                if RAW.fullmatch(name) and isinstance(body, str):
+                    return {name: shown_bytes(body)}
+        return None
 
     def _map_fields(
         self,
@@ -180,6 +199,22 @@ def brief(value: Plain) -> str:
             return f"{value[:34]}…{value[-8:]} ({len(value) // 2 - 1} bytes)"
         case _:
             return str(value)
+
+
+def shown_bytes(value: str) -> str:
+    """Return bytes in hex as text within quotes, if they are printable UTF-8; else as they are.
+
+    A quote within the text is escaped: text cannot be mistaken for another field of a call.
+    """
+    try:
+        text = bytes.fromhex(value.removeprefix("0x")).decode()
+    except ValueError:
+        return value
+    if not text or not text.isprintable():
+        return value
+    rest = f"… ({len(value) // 2 - 1} bytes)" if len(text) > LONG_TEXT else ""
+    shown = text[:LONG_TEXT].replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{shown}"{rest}'
 
 
 def two_names(plain: Plain) -> tuple[str, str, Plain]:

@@ -7,13 +7,14 @@ its time is over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import field, replace
 from enum import Enum
 from typing import Final, Protocol
 
-from btt_chain.chain.client import Client, Made
-from btt_chain.chain.gc import NoCollection
+from btt_chain.chain.client import Client, Made, RootedOverlay
+from btt_chain.chain.gc import without_collection
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import validity
 from btt_chain.primitives.babe import (
     Claim,
@@ -28,6 +29,7 @@ from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import Invalid, Unknown
 from btt_chain.scale import u32
 from runtime.executive import Executive
+from runtime.frame import Runtime, State
 from runtime.inherents import InherentData, create_inherents
 from runtime.kept import FindKept, nothing_kept
 
@@ -51,6 +53,10 @@ class Pace(Enum):
 ZERO: Final = H256(bytes(32))
 
 
+Edit = Callable[[Runtime, State], None]
+"""Changes a state, which the runtime has entered; see `make_block`."""
+
+
 class Ready(Protocol):
     """A ready transaction of the pool."""
 
@@ -72,6 +78,8 @@ class Proposal:
     """Transactions that cannot be in a block on this parent, with the reason."""
     included: int = 0
     """Number of transactions in the block, without inherents."""
+    changes: dict[bytes, bytes | None] = field(default_factory=dict)
+    """Values that `edit` set at the end of the block; None for a removed key."""
 
 
 def manual_slot(parent_slot: int, now_ms: int, slot_ms: int, earliest_ms: int) -> tuple[int, int]:
@@ -89,6 +97,7 @@ def manual_claim(slot: int) -> Claim:
     return SecondaryPlain(SecondaryPlainClaim(u32(0), Slot(slot)))
 
 
+@without_collection
 def make_block(
     client: Client,
     parent: bytes,
@@ -98,35 +107,60 @@ def make_block(
     ready: Iterable[Ready],
     skip: Callable[[bytes], None],
     pace: Callable[[], Pace],
+    edit: Edit | None = None,
 ) -> Proposal:
     """Make a block on `parent` for the slot of `claim`; it is neither stored nor sealed.
 
     `skip` is called with each transaction that was left out, so that those which depend on it are
-    skipped. Raises UnknownBlock, StateUnavailable or UnsupportedRuntime for the parent,
-    UnsupportedUpgrade if the block would move the chain to a runtime version that this node does
-    not carry.
+    skipped. `edit` changes the state after the block, on a development chain: only a node that
+    knows its changes can execute the block again. Raises UnknownBlock, StateUnavailable or
+    UnsupportedRuntime for the parent, UnsupportedUpgrade if the block would move the chain to a
+    runtime version that this node does not carry; and what `edit` raises.
     """
-    parent_header = client.header_of(parent)
     overlay = client.overlay(parent)
     executive = client.runtimes.of_block(overlay.get, int(claim.claim.slot)).blocks
-    header = Header(
+    changes: dict[bytes, bytes | None] = {}
+    body = begin(executive, overlay, next_header(client, parent, claim), timestamp_ms)
+    included, refused = fill(executive, ready, skip, pace, client.kept.get)
+    finished = executive.finalize_block()
+    if edit is not None:
+        before = overlay.changes()
+        edit(executive.runtime, overlay)
+        changes = changed(before, overlay.changes())
+        finished = replace(finished, state_root=H256(overlay.root()))
+    if overlay.pending is None:
+        raise RuntimeError("the block was closed without a state root")
+    made = Made(finished, body + included, overlay.pending)
+    return Proposal(made, refused, len(included), changes)
+
+
+def next_header(client: Client, parent: bytes, claim: Claim) -> Header:
+    """Return the header of a block on `parent`, without its roots. Raises UnknownBlock."""
+    return Header(
         parent_hash=H256(parent),
-        number=u32(int(parent_header.number) + 1),
+        number=u32(int(client.header_of(parent).number) + 1),
         state_root=ZERO,
         extrinsics_root=ZERO,
         digest=Digest([pre_runtime(claim)]),
     )
-    with NoCollection():
-        executive.initialize_block(overlay, header)
-        body = create_inherents(executive.runtime, InherentData.at(timestamp_ms))
-        for inherent in body:
-            executive.apply_extrinsic(inherent)
-        included, refused = fill(executive, ready, skip, pace, client.kept.get)
-        finished = executive.finalize_block()
-    if overlay.pending is None:
-        raise RuntimeError("the block was closed without a state root")
-    made = Made(finished, body + included, overlay.pending)
-    return Proposal(made, refused, len(included))
+
+
+def begin(
+    executive: Executive, overlay: RootedOverlay, header: Header, timestamp_ms: int
+) -> list[bytes]:
+    """Begin a block, and apply its inherents; return them."""
+    executive.initialize_block(overlay, header)
+    body = create_inherents(executive.runtime, InherentData.at(timestamp_ms))
+    for inherent in body:
+        executive.apply_extrinsic(inherent)
+    return body
+
+
+def changed(
+    before: Mapping[bytes, bytes | None], after: Mapping[bytes, bytes | None]
+) -> dict[bytes, bytes | None]:
+    """Return the entries of `after` that `before` lacks, or has with another value."""
+    return {key: value for key, value in after.items() if key not in before or before[key] != value}
 
 
 def fill(

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.chain.client import Client, Made
@@ -18,6 +17,7 @@ from btt_chain.chain.notify import BlockRef
 from btt_chain.consensus.babe.equivocation import EquivocationTracker
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified, slot_of, verify
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.epoch import Epoch
 from btt_chain.primitives.header import Header

@@ -2,12 +2,11 @@
 
 A signature is r || s || v: 65 bytes, v the recovery id. Both halves of s are accepted, as in
 Substrate: a signature can be turned into a second valid one, so its bytes identify nothing. An
-account is blake2_256 of the compressed public key.
+account is blake2_256 of the compressed public key. `coincurve` is imported by the
+functions that need it: most commands have no such key.
 """
 
 from __future__ import annotations
-
-from coincurve import PrivateKey, PublicKey
 
 from btt_chain.crypto.hashing import blake2_256
 
@@ -39,6 +38,8 @@ def recover(message: bytes, signature: bytes) -> bytes | None:
     v may be 0..3 or 27..30, as in sp_io's `secp256k1_ecdsa_recover_compressed`, by which extrinsics
     are checked. Overflowing or zero r and s give None.
     """
+    from coincurve import PublicKey  # noqa: PLC0415 - see above
+
     if len(signature) != SIGNATURE_LENGTH:
         return None
     v = signature[64]
@@ -71,11 +72,15 @@ def account_of(public: bytes) -> bytes:
 
 def public_from_seed(seed: bytes) -> bytes:
     """Return the compressed public key of a 32-byte secret; ValueError unless 0 < it < order."""
+    from coincurve import PrivateKey  # noqa: PLC0415 - see above
+
     return PrivateKey(seed).public_key.format()
 
 
 def sign(seed: bytes, message: bytes) -> bytes:
     """Return the signature r || s || v of 65 bytes, s in the lower half, v in 0..3 (RFC 6979)."""
+    from coincurve import PrivateKey  # noqa: PLC0415 - see above
+
     return PrivateKey(seed).sign_recoverable(blake2_256(message), hasher=None)
 
 

@@ -9,8 +9,6 @@ refuse some of these signatures and must not decide about blocks.
 from __future__ import annotations
 
 import ed25519_zebra
-from nacl.bindings import crypto_core_ed25519_is_valid_point, crypto_sign_open
-from nacl.exceptions import BadSignatureError
 
 from btt_chain.crypto.hashing import blake2_256
 
@@ -30,6 +28,9 @@ def verify_strict(public: bytes, message: bytes, signature: bytes) -> bool:
     """
     if len(public) != 32 or len(signature) != 64:
         return False
+    from nacl.bindings import crypto_sign_open  # noqa: PLC0415 - few programs need it
+    from nacl.exceptions import BadSignatureError  # noqa: PLC0415 - the same
+
     try:
         crypto_sign_open(signature + message, public)
     except BadSignatureError:
@@ -42,6 +43,8 @@ def is_public(public: bytes) -> bool:
 
     Every key made from a seed is; a key of small order would verify signatures that no key made.
     """
+    from nacl.bindings import crypto_core_ed25519_is_valid_point  # noqa: PLC0415 - the same
+
     return len(public) == 32 and bool(crypto_core_ed25519_is_valid_point(public))
 
 

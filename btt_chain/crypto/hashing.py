@@ -2,7 +2,7 @@
 
 BLAKE2b (RFC 7693) without a key at three lengths, and twox: xxHash64 of the same data under the
 seeds 0, 1, 2, ..., each digest in little-endian order. twox is fast, but collisions are easy to
-construct: only for keys that no user chooses.
+construct: only for keys that no user chooses. BLAKE3 is the hash of the metadata's digest only.
 """
 
 from __future__ import annotations
@@ -25,6 +25,13 @@ def blake2_256(data: bytes) -> bytes:
 def blake2_512(data: bytes) -> bytes:
     """BLAKE2b with 64 bytes of output."""
     return blake2b(data).digest()
+
+
+def blake3_256(data: bytes) -> bytes:
+    """BLAKE3 with 32 bytes of output."""
+    from blake3 import blake3  # noqa: PLC0415 - commands that need no digest start sooner
+
+    return blake3(data).digest()
 
 
 def twox_64(data: bytes) -> bytes:

@@ -6,13 +6,14 @@ never appears in `repr`, `str` or an error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Self, assert_never
 
 from btt_chain.crypto import ecdsa, ed25519, mnemonic, sr25519
 from btt_chain.crypto.errors import SecretError
 from btt_chain.crypto.signature import Scheme
 from btt_chain.crypto.uri import Junction, SecretUri, UriError
+from btt_chain.lazyclass import dataclass
 
 __all__ = ["KeyPair", "Scheme"]
 
@@ -39,18 +40,19 @@ class KeyPair:
     ) -> Self:
         """Return the pair of a secret URI, as `subkey` derives it: `phrase//hard/soft///password`.
 
-        The phrase may be `0x` and a 32-byte seed, which no password changes, or be left out, which
-        means the public development phrase. A `password` given here overrides the URI's own.
-        SecretError says what is wrong; ed25519 and ecdsa have no soft junctions.
+        The phrase may be `0x` and a 32-byte seed or the 64 bytes of an sr25519 secret, which no
+        password changes, or be left out, which means the public development phrase. A `password`
+        given here overrides the URI's own. Raises SecretError, also for soft junctions of ed25519
+        and ecdsa.
         """
         parts = SecretUri.parse(uri)
         if password is None:
             password = parts.password or ""
         if parts.phrase.startswith("0x"):
-            seed = _seed_from_hex(parts.phrase[2:])
+            pair = cls.from_secret(_secret_from_hex(parts.phrase[2:], scheme), scheme)
         else:
-            seed = mnemonic.mini_secret(parts.phrase, password)
-        return cls.from_seed(seed, scheme).derive(*parts.junctions)
+            pair = cls.from_seed(mnemonic.mini_secret(parts.phrase, password), scheme)
+        return pair.derive(*parts.junctions)
 
     @classmethod
     def from_seed(cls, seed: bytes, scheme: Scheme = Scheme.SR25519) -> Self:
@@ -139,8 +141,9 @@ class KeyPair:
         return f"KeyPair({self.scheme}, 0x{self.public.hex()})"
 
 
-def _seed_from_hex(digits: str) -> bytes:
-    if len(digits) != 2 * _SEED_LENGTH:
+def _secret_from_hex(digits: str, scheme: Scheme) -> bytes:
+    is_secret = scheme is Scheme.SR25519 and len(digits) == 2 * sr25519.SECRET_LENGTH
+    if len(digits) != 2 * _SEED_LENGTH and not is_secret:
         raise SecretError(f"a seed has {2 * _SEED_LENGTH} hex digits, not {len(digits)}")
     if " " in digits:  # `fromhex` accepts spaces
         raise SecretError("the seed after 0x is not hex")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 from btt_chain.crypto.errors import SecretError, utf8
 
@@ -93,7 +93,7 @@ def _checksum(entropy: bytes) -> int:
 @cache
 def _words() -> tuple[str, ...]:
     """Return the English list of BIP-39: 2048 words, in alphabetical order."""
-    return tuple(files("btt_chain.crypto").joinpath("english.txt").read_text("ascii").split())
+    return tuple(Path(__file__).with_name("english.txt").read_text("ascii").split())
 
 
 @cache

@@ -6,16 +6,11 @@ half, so that a signature cannot be turned into a second one. Source: FIPS 186-5
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+# A node verifies a card's signature rarely: the library is imported where it is used.
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 PUBLIC_LENGTH: Final = 33
 SIGNATURE_LENGTH: Final = 64
@@ -24,17 +19,16 @@ ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC63255
 
 _HALF: Final = ORDER // 2
 _COMPRESSED: Final = (2, 3)
-_CURVE: Final = ec.SECP256R1()
-_ECDSA: Final = ec.ECDSA(SHA256())
-_DETERMINISTIC: Final = ec.ECDSA(SHA256(), deterministic_signing=True)
 
 
 def is_public(public: bytes) -> bool:
     """Return True if `public` is a compressed point of the curve."""
     if len(public) != PUBLIC_LENGTH or public[0] not in _COMPRESSED:
         return False
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+
     try:
-        ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, public)
+        ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
     except ValueError:
         return False
     return True
@@ -49,12 +43,16 @@ def verify(public: bytes, message: bytes, signature: bytes) -> bool:
     r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
     if not (0 < r < ORDER and 0 < s <= _HALF):
         return False
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import ec, utils  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+
     try:
-        key = ec.EllipticCurvePublicKey.from_encoded_point(_CURVE, public)
+        key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), public)
     except ValueError:  # not a point of the curve
         return False
     try:
-        key.verify(encode_dss_signature(r, s), message, _ECDSA)
+        key.verify(utils.encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
     except InvalidSignature:
         return False
     return True
@@ -67,6 +65,12 @@ def public_from_secret(secret: bytes) -> bytes:
 
 def compress(key: ec.EllipticCurvePublicKey) -> bytes:
     """Return a public key of 33 bytes; ValueError if it is of another curve."""
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415
+        Encoding,
+        PublicFormat,
+    )
+
     if not isinstance(key.curve, ec.SECP256R1):
         raise ValueError(f"the key is on the curve {key.curve.name}, not on secp256r1")
     return key.public_bytes(Encoding.X962, PublicFormat.CompressedPoint)
@@ -74,7 +78,11 @@ def compress(key: ec.EllipticCurvePublicKey) -> bytes:
 
 def sign(secret: bytes, message: bytes) -> bytes:
     """Return the signature r || s over `message`, deterministic (RFC 6979), s in the lower half."""
-    return normalized(_private(secret).sign(message, _DETERMINISTIC))
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+
+    deterministic = ec.ECDSA(SHA256(), deterministic_signing=True)
+    return normalized(_private(secret).sign(message, deterministic))
 
 
 def normalized(der: bytes) -> bytes:
@@ -82,7 +90,9 @@ def normalized(der: bytes) -> bytes:
 
     Raises ValueError if it is not the DER form of two numbers in range.
     """
-    return _low(*decode_dss_signature(der))
+    from cryptography.hazmat.primitives.asymmetric import utils  # noqa: PLC0415
+
+    return _low(*utils.decode_dss_signature(der))
 
 
 def lowered(signature: bytes) -> bytes:
@@ -107,4 +117,6 @@ def _private(secret: bytes) -> ec.EllipticCurvePrivateKey:
     number = int.from_bytes(secret, "big")
     if not 0 < number < ORDER:
         raise ValueError("a secret lies between 0 and the order of the group")
-    return ec.derive_private_key(number, _CURVE)
+    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
+
+    return ec.derive_private_key(number, ec.SECP256R1())

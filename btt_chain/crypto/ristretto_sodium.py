@@ -10,9 +10,10 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+
+from btt_chain.lazyclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,6 @@ from functools import cache
 from math import gcd, prod
 from typing import Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA384
-
 MODULUS_BITS: Final = 2_048
 MODULUS_LENGTH: Final = MODULUS_BITS // 8
 SIGNATURE_LENGTH: Final = MODULUS_LENGTH
@@ -25,9 +21,6 @@ EXPONENT: Final = 65_537
 SALT_LENGTH: Final = 48
 MIN_FACTOR: Final = 1 << 16
 """No prime factor of a modulus is below this number."""
-
-_SHA384: Final = SHA384()
-_PSS: Final = padding.PSS(padding.MGF1(_SHA384), SALT_LENGTH)
 
 
 def check_modulus(modulus: bytes) -> None:
@@ -51,12 +44,19 @@ def verify(modulus: bytes, message: bytes, signature: bytes) -> bool:
     """
     if len(modulus) != MODULUS_LENGTH or len(signature) != SIGNATURE_LENGTH:
         return False
+    # The library takes long to import, and most nodes never verify one.
+    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric import padding, rsa  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA384  # noqa: PLC0415
+
     n = int.from_bytes(modulus, "big")
     if n.bit_length() != MODULUS_BITS or not n & 1 or int.from_bytes(signature, "big") >= n:
         return False
+    digest = SHA384()
+    pss = padding.PSS(padding.MGF1(digest), SALT_LENGTH)
     key = rsa.RSAPublicNumbers(EXPONENT, n).public_key()
     try:
-        key.verify(signature, message, _PSS, _SHA384)
+        key.verify(signature, message, pss, digest)
     except InvalidSignature:
         return False
     return True

@@ -8,10 +8,11 @@ URIs can name the same key.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from btt_chain.crypto.errors import SecretError, utf8
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 
 DEV_PHRASE = "bottom drive obey lake curtain smoke basket hold race lonely fit walk"
 """The public phrase of the well-known development accounts: its keys are no secret."""

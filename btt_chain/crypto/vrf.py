@@ -1,4 +1,4 @@
-"""The VRF of sr25519: an output that only its key can compute, and that anyone can verify.
+"""The VRF of sr25519: an output that only its key can compute, and that any party can verify.
 
 A key and an input have exactly one output point. The proof shows that output and public key belong
 to one secret (a DLEQ proof, in the order of messages that schnorrkel calls Kusama's); bytes for any
@@ -19,7 +19,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Protocol
 
@@ -36,6 +35,7 @@ from btt_chain.crypto import ristretto_sodium
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.merlin import Transcript
 from btt_chain.crypto.signature import Scheme
+from btt_chain.lazyclass import dataclass
 
 OUTPUT_LENGTH: Final = 32
 PROOF_LENGTH: Final = 64

@@ -7,10 +7,12 @@ a key without a record.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from btt_chain.keystore.errors import RecordError
+from btt_chain.keystore.ledger import Ledger
 from btt_chain.keystore.record import Record, SigningRecord
 from btt_chain.keystore.store import SCHEMES, Keystore, new_pair
 from btt_chain.keystore.unused import UnusedRecord
@@ -89,6 +91,18 @@ class KeyManager:
     def has_session_keys(self, keys: bytes) -> bool:
         """Return True if the keystore has all of `keys`; ValueError unless these are 64 bytes."""
         return all(self.keystore.has(key_type, public) for key_type, public in split(keys))
+
+    def unused(self, key_type: bytes) -> list[bytes]:
+        """Return the public keys of a type that have signed nothing yet.
+
+        Keys whose record cannot be used are left out: they may have signed elsewhere.
+        """
+        clean, found = Ledger(), []
+        for public in self.keystore.public_keys(key_type):
+            with suppress(RecordError):
+                if self.record(public).ledger == clean:
+                    found.append(public)
+        return found
 
     def prove_possession(self, keys: bytes, owner: bytes) -> bytes:
         """Return the signatures of session `keys` over their `owner`, in the order of the keys.

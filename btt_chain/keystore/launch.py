@@ -18,7 +18,6 @@ new neighbour at once, so a few slots show all traces.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -26,6 +25,7 @@ from typing import Final
 from btt_chain.keystore.errors import RecordExists
 from btt_chain.keystore.ledger import Ledger
 from btt_chain.keystore.record import SigningRecord, read, record_path
+from btt_chain.lazyclass import dataclass
 
 SLOTS: Final = 3
 """Slots in contact with peers before a launch record is used."""

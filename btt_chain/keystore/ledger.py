@@ -13,9 +13,10 @@ Sources: CometBFT's privval (regressions are refused), EIP-3076 (maxima are enou
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Final, NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import Stage
 
 ORDER: Final = (Stage.PROPOSE, Stage.PREVOTE, Stage.PRECOMMIT)

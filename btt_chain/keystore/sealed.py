@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from btt_chain.lazyclass import dataclass
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 VERSION: Final = 1
 SALT_LENGTH: Final = 32
@@ -77,8 +75,10 @@ class KeyFile:
 
         `secret` is a Password or random bytes, as the file needs.
         """
+        from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as in `_cipher`
+
         try:
-            cipher = ChaCha20Poly1305(_derive(secret, self.cost, self.salt))
+            cipher = _cipher(_derive(secret, self.cost, self.salt))
             return cipher.decrypt(self.nonce, self.ciphertext, _header(self))
         except InvalidTag:
             raise Unopened from None
@@ -96,7 +96,7 @@ def seal(
     cost = secret.cost if isinstance(secret, Password) else None
     salt, nonce = os.urandom(SALT_LENGTH), os.urandom(NONCE_LENGTH)
     empty = KeyFile(key_type, scheme, public, cost, salt, nonce, b"")
-    cipher = ChaCha20Poly1305(_derive(secret, cost, salt))
+    cipher = _cipher(_derive(secret, cost, salt))
     ciphertext = cipher.encrypt(nonce, plain, _header(empty))
     return KeyFile(key_type, scheme, public, cost, salt, nonce, ciphertext)
 
@@ -147,7 +147,18 @@ def _cost(kdf: dict[str, object]) -> Cost:
     return cost
 
 
+def _cipher(key: bytes) -> ChaCha20Poly1305:
+    # Most nodes have no keys: the library is imported where it is used.
+    from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305  # noqa: PLC0415
+
+    return ChaCha20Poly1305(key)
+
+
 def _derive(secret: Password | bytes, cost: Cost | None, salt: bytes) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256  # noqa: PLC0415
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+    from cryptography.hazmat.primitives.kdf.scrypt import Scrypt  # noqa: PLC0415
+
     if isinstance(secret, Password):
         if cost is None:
             raise ValueError("the file is sealed with a random secret, not with a password")

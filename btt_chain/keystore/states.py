@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from btt_chain.keystore import GRANDPA, Record
+from btt_chain.lazyclass import dataclass
 
 
 class State(StrEnum):

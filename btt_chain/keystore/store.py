@@ -14,7 +14,6 @@ import logging
 import os
 import re
 import secrets
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -33,6 +32,7 @@ from btt_chain.keystore.errors import (
 )
 from btt_chain.keystore.files import OTHERS, PRIVATE_FILE, commit, make_private_folder, write_aside
 from btt_chain.keystore.sealed import LARGEST, KeyFile, NotSealed, Password, Unopened, decode, seal
+from btt_chain.lazyclass import dataclass
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,10 @@ that restarts with a good record does not wait.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from btt_chain.keystore.ledger import UNKNOWN, Ledger, Place, Round, Sealed, maximum
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import Stage
 
 

@@ -11,10 +11,10 @@ record: its hashes are salted. Model: signed certificate timestamps, RFC 9162.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from btt_chain.crypto import ed25519
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Fixed, codec, path, u32

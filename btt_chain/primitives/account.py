@@ -7,9 +7,10 @@ pallet_balances (80 bytes per account).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Compact, Fixed, FixedBytes, Path, TypeName, Variant, path, u32, u128
 
 

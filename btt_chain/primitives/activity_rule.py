@@ -6,10 +6,10 @@ Factors are in parts per million.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntFlag
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import path, u8, u16, u32
 
 PPM: Final = 1_000_000

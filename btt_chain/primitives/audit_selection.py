@@ -18,13 +18,6 @@ CONTEXT: Final = b"BTT-AUDIT-1"
 SELECTED_LEAVES: Final = 16
 FOLLOWED_TAGS: Final = 2
 """Number of selected leaves of whose tags all leaves are opened."""
-MIN_LEAVES: Final = 64
-MAX_LEAVES: Final = 1 << 24
-
-
-def is_size(leaves: int) -> bool:
-    """Return True if a tree can have this number of leaves: a power of two within the bounds."""
-    return MIN_LEAVES <= leaves <= MAX_LEAVES and leaves & (leaves - 1) == 0
 
 
 def seed_of(beacon: bytes, facility: bytes, month: int, round_: int) -> H256:

@@ -8,9 +8,9 @@ Source: Substrate's `sp_consensus_babe::digests`, as found in real headers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import BABE, DigestItem, PreRuntime
 from btt_chain.scale import DecodeError, Fixed, Path, TypeName, Variant, codec, path, u32, u64
 

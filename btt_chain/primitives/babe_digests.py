@@ -7,10 +7,10 @@ Source: Substrate's `sp_consensus_babe::digests`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import BABE, Consensus, DigestItem
 from btt_chain.scale import (
     DecodeError,

@@ -7,10 +7,10 @@ Source: Substrate's `sp_consensus_slots::EquivocationProof`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
 from btt_chain.crypto import sr25519
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe import NoPreDigest, Slot, pre_digest
 from btt_chain.primitives.babe_digests import AuthorityId
 from btt_chain.primitives.digest import BABE

@@ -7,9 +7,10 @@ it has on the wire. JSON as Substrate's `chain_getBlock` answers.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias, TypedDict
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import ConsensusEngineId
 from btt_chain.primitives.extrinsic import opaque, unwrap
 from btt_chain.primitives.header import Header, HeaderJson

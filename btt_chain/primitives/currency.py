@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import u128
 
 MAX_UNITS: Final = 2**128 - 1

@@ -7,9 +7,10 @@ must encode to the same bytes again. Source: sp_runtime::generic::digest.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Final, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.limits import MAX_DIGEST_BYTES, MAX_LOG_BYTES, MAX_LOGS
 from btt_chain.scale import (
     Fixed,

@@ -7,12 +7,13 @@ whole epoch skips its number, and the announced data apply to the epoch of its n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from itertools import accumulate
 
 from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.vrf import VrfInput
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import lottery
 from btt_chain.primitives.babe_digests import EpochConfig, NextEpochDescriptor
 from btt_chain.primitives.lottery import SecondaryRule

@@ -7,10 +7,10 @@ signed payload, which binds it to one fork. Source: sp_runtime::generic::era.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Annotated, Final, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Codec, DecodeError, Shape, codec, u8
 from btt_chain.scale.shape import Field, VariantOf, VariantShape
 

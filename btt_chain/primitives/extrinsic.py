@@ -13,10 +13,10 @@ Source: sp_runtime::generic::unchecked_extrinsic.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import (
     AccountId,
     Ed25519Signature,

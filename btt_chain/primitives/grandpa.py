@@ -9,11 +9,11 @@ the strict rule for justifications is that of Polkadot's bridges (`bp_header_cha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Annotated, Final, NamedTuple, TypeAlias
 
 from btt_chain.crypto import ed25519
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import GRANDPA, H256, Consensus, DigestItem
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import JUSTIFICATION, MAX_ANCESTRIES, MAX_PRECOMMITS

@@ -5,9 +5,9 @@ Source: Substrate's `sp_consensus_grandpa` and `finality_grandpa`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import (
     HASH_AND_NUMBER,
     AnyMessage,

@@ -8,9 +8,10 @@ Source: sp_runtime::generic::header; JSON as in Substrate's `chain_getHeader`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Annotated, TypedDict
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256, Digest, DigestItem, Seal
 from btt_chain.primitives.limits import HEADER, MAX_LOGS
 from btt_chain.scale import Compact, TypeName, codec, path, u32

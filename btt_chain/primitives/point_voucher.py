@@ -10,11 +10,11 @@ redeemed. The denomination is bound by the key: each has a key of its own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final
 
 from btt_chain.crypto import rsa_pss
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Fixed, TypeName, codec, path, u32

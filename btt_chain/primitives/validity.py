@@ -7,10 +7,10 @@ are those of Substrate's JSON-RPC errors.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import Annotated, Final
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale import Path, Result, Variant, path, u8, u64
 
 _MODULE: Final = "sp_runtime::transaction_validity"

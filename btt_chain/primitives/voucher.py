@@ -10,11 +10,11 @@ another one's card.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final
 
 from btt_chain.crypto import ed25519, p256
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.scale import Fixed, Path, TypeName, Variant, codec, path, u64, u128

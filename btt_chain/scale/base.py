@@ -82,6 +82,7 @@ class DeferredCodec(Codec[T]):
         shape: Shape,
         min_size: int,
         flat: Flat | None = None,
+        limit: int | None = None,
     ) -> None:
         self._compile = compile
         self.name = name
@@ -89,7 +90,7 @@ class DeferredCodec(Codec[T]):
         self.min_size = min_size
         self.flat = flat
         self.one_byte = None
-        self.limit = None
+        self.limit = limit
 
     def __getattr__(self, name: str) -> object:
         if name not in {"encode", "decode"}:

@@ -7,8 +7,9 @@ interprets the marks.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Self, TypeVar
+
+from btt_chain.lazyclass import dataclass
 
 T = TypeVar("T")
 

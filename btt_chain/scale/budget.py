@@ -15,9 +15,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale.errors import DecodeError
 
 if TYPE_CHECKING:

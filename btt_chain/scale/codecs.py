@@ -12,7 +12,15 @@ from struct import calcsize
 from typing import TypeVar
 
 from btt_chain.scale import source
-from btt_chain.scale.base import MAX_LENGTH, AnyCodec, Codec, Params
+from btt_chain.scale.base import (
+    MAX_LENGTH,
+    AnyCodec,
+    Codec,
+    Decode,
+    DeferredCodec,
+    Encode,
+    Params,
+)
 from btt_chain.scale.budget import METER, charge
 from btt_chain.scale.compact import compact_decode, compact_encode
 from btt_chain.scale.errors import DecodeError, EncodeError
@@ -227,24 +235,31 @@ def vec(item: Codec[V], limit: int = MAX_LENGTH) -> Codec[list[V]]:
     name, floor = f"Vec<{item.name}>", item.min_size
     if not floor:
         raise TypeError(f"{name}: an item may have no bytes")
-    encode_items, decode_items = _items(item)
 
-    def encode(values: list[V]) -> bytes:
-        if len(values) > limit:
-            raise EncodeError(name, f"{len(values)} items given, {limit} are the most")
-        return compact_encode(len(values)) + encode_items(values)
+    def compiled() -> tuple[Encode[list[V]], Decode[list[V]]]:
+        encode_items, decode_items = _items(item)
 
-    def decode(raw: bytes, at: int) -> tuple[list[V], int]:
-        count, start = compact_decode(raw, at)
-        if count * floor > len(raw) - start:
-            raise DecodeError(name, at, f"{count} items claimed, {len(raw) - start} bytes there")
-        if count > limit:
-            raise DecodeError(name, at, f"{count} items claimed, {limit} are the most")
-        if METER.items is not None:
-            charge(name, at, count)
-        return decode_items(raw, start, count)
+        def encode(values: list[V]) -> bytes:
+            if len(values) > limit:
+                raise EncodeError(name, f"{len(values)} items given, {limit} are the most")
+            return compact_encode(len(values)) + encode_items(values)
 
-    return Codec(name, encode, decode, Shape(lambda: SequenceOf(item)), 1, limit=limit)
+        def decode(raw: bytes, at: int) -> tuple[list[V], int]:
+            count, start = compact_decode(raw, at)
+            if count * floor > len(raw) - start:
+                raise DecodeError(
+                    name, at, f"{count} items claimed, {len(raw) - start} bytes there"
+                )
+            if count > limit:
+                raise DecodeError(name, at, f"{count} items claimed, {limit} are the most")
+            if METER.items is not None:
+                charge(name, at, count)
+            return decode_items(raw, start, count)
+
+        return encode, decode
+
+    shape = Shape(lambda: SequenceOf(item))
+    return DeferredCodec(name, compiled, shape, 1, limit=limit)
 
 
 def array_of(item: Codec[V], size: int) -> Codec[list[V]]:
@@ -323,16 +338,20 @@ def tuple_of(*parts: AnyCodec) -> AnyCodec:
     """Return the codec of a Python tuple of parts in sequence; no parts is the unit type."""
     name = f"({', '.join(part.name for part in parts)})"
     accesses = [(f"[{i}]", part) for i, part in enumerate(parts)]
-    encode, decode = compile_record(name, accesses, None)
 
-    def checked(value: tuple[object, ...]) -> bytes:
-        if len(value) != len(parts):
-            raise EncodeError(name, f"{len(value)} parts given")
-        return encode(value)
+    def compiled() -> tuple[Encode[tuple[object, ...]], Decode[tuple[object, ...]]]:
+        encode, decode = compile_record(name, accesses, None)
+
+        def checked(value: tuple[object, ...]) -> bytes:
+            if len(value) != len(parts):
+                raise EncodeError(name, f"{len(value)} parts given")
+            return encode(value)
+
+        return checked, decode
 
     size = sum(part.min_size for part in parts)
     flat = group(accesses, None)
-    return Codec(name, checked, decode, Shape(lambda: TupleOf(parts)), size, flat)
+    return DeferredCodec(name, compiled, Shape(lambda: TupleOf(parts)), size, flat)
 
 
 def record(make: Callable[..., T], name: str, /, **parts: AnyCodec) -> Codec[T]:
@@ -364,11 +383,17 @@ def newtype(
     type_name: str | None = None,
 ) -> Codec[T]:
     """Return a codec of the same value with its own name: a struct of one unnamed field."""
-    plain = Codec(type_name or inner.name, inner.encode, inner.decode, inner.shape, inner.min_size)
+
+    def functions() -> tuple[Encode[T], Decode[T]]:
+        return inner.encode, inner.decode
+
+    plain = DeferredCodec(type_name or inner.name, functions, inner.shape, inner.min_size)
     shape = Shape(
         lambda: Composite((Field(None, plain, plain.name),)), path=path, params=params, docs=docs
     )
-    return Codec(name, inner.encode, inner.decode, shape, inner.min_size, inner.flat)
+    if isinstance(inner, DeferredCodec):
+        return DeferredCodec(name, functions, shape, inner.min_size, inner.flat)
+    return Codec(name, *functions(), shape, inner.min_size, inner.flat)
 
 
 def bounded(inner: Codec[S], limit: int, path: str, params: Params) -> Codec[S]:

@@ -9,13 +9,13 @@ and any `Codec` in `Annotated` is used as it is (for example a `RecursiveCodec`)
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields as dataclass_fields
 from dataclasses import is_dataclass
 from enum import IntEnum
 from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 from typing_extensions import TypeForm
 
@@ -36,6 +36,7 @@ from btt_chain.scale.bounded import (
 )
 from btt_chain.scale.codecs import BitSequence
 from btt_chain.scale.enums import Arm
+from btt_chain.scale.hints import hints_of
 from btt_chain.scale.shape import (
     CompactOf,
     Composite,
@@ -47,7 +48,7 @@ from btt_chain.scale.shape import (
 )
 from btt_chain.scale.source import compile_record
 from btt_chain.scale.uint import Integer
-from btt_chain.scale.variant import Err, Ok, Variant, origin_of
+from btt_chain.scale.variant import Err, Ok, Variant, complete, origin_of
 
 T = TypeVar("T")
 
@@ -251,8 +252,8 @@ def _union(args: tuple[Any, ...]) -> AnyCodec:
 def result_of(value: AnyCodec, error: AnyCodec) -> AnyCodec:
     """Return the codec of `Result<T, E>`: an `Ok` or an `Err`."""
     arms = [
-        _arm(Ok, [("value", value, None)], Ok.__name__),
-        _arm(Err, [("error", error, None)], Err.__name__),
+        _arm(Ok, lambda: [("value", value, None)], Ok.__name__, value.min_size),
+        _arm(Err, lambda: [("error", error, None)], Err.__name__, error.min_size),
     ]
     name = f"Result<{value.name}, {error.name}>"
     return enums.enum_of(name, arms, path="Result", params=(("T", value), ("E", error)))
@@ -282,14 +283,21 @@ def variants(
     *,
     params: Params = (),
     docs: Docs = (),
+    deferred: bool = False,
 ) -> AnyCodec:
-    """Return the codec of an enum of these variant classes, as for a union of them."""
+    """Return the codec of an enum of these variant classes, as for a union of them.
+
+    `deferred` reads a class's fields when the first of its values is coded or described: for enums
+    that do not contain themselves. The minimum size of a value then counts its first byte only.
+    """
     arms = []
     for kind in kinds:
         base = get_origin(kind) or kind
         if not (isinstance(base, type) and issubclass(base, Variant)) or base.INDEX is None:
             raise TypeError(f"{kind!r} in the enum {path or '(without a path)'} is no variant")
-        arms.append(_arm(base, _members(base, _bindings(base, get_args(kind))), base.NAME))
+        members = cache(partial(_members, base, _bindings(base, get_args(kind))))
+        floor = 0 if deferred else sum(part.min_size for _, part, _ in members())
+        arms.append(_arm(base, members, base.NAME, floor))
     name = path.rsplit("::", maxsplit=1)[-1] or " | ".join(arm.name for arm in arms)
     return enums.enum_of(name, arms, path=path, params=params, docs=docs)
 
@@ -298,26 +306,32 @@ Member = tuple[str, AnyCodec, str | None]
 """A field of a class: its attribute, its codec, the name that metadata gives its type."""
 
 
-def _arm(kind: type[Variant], members: list[Member], name: str) -> Arm:
+def _arm(kind: type[Variant], members: Callable[[], list[Member]], name: str, min_size: int) -> Arm:
     index = kind.INDEX
     assert index is not None  # noqa: S101 - the callers have looked
-    parts = [(f".{attribute}", part) for attribute, part, _ in members]
+
+    def compile() -> tuple[Callable[..., bytes], Callable[[bytes, int], tuple[object, int]]]:
+        parts = [(f".{attribute}", part) for attribute, part, _ in members()]
+        return compile_record(name, parts, kind, prefix=bytes((index,)))
+
     return Arm(
         kind,
         name,
         index,
-        partial(compile_record, name, parts, kind, prefix=bytes((index,))),
-        sum(part.min_size for _, part, _ in members),
-        lambda: _fields(kind, members, unnamed=kind.UNNAMED),
+        compile,
+        min_size,
+        lambda: _fields(kind, members(), unnamed=kind.UNNAMED),
         class_docs(kind),
     )
 
 
 def _members(kind: type, bound: Mapping[object, object]) -> list[Member]:
+    if issubclass(kind, Variant):
+        complete(kind)
     if not is_dataclass(kind):
         raise TypeError(f"{kind!r} is no dataclass")
     try:
-        hints = get_type_hints(kind, include_extras=True)
+        hints = hints_of(kind)
     except NameError as error:
         raise TypeError(f"{kind.__name__}: {error}") from error
     found: list[Member] = []

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-from btt_chain.scale.base import AnyCodec, Codec, Params
+from btt_chain.lazyclass import dataclass
+from btt_chain.scale.base import AnyCodec, Codec, Decode, DeferredCodec, Encode, Params
 from btt_chain.scale.errors import DecodeError, EncodeError
 from btt_chain.scale.shape import Docs, Field, Shape, VariantOf, VariantShape
 
@@ -117,24 +117,30 @@ def constants(
 
 def option(inner: Codec[T]) -> Codec[T | None]:
     """Return the codec of an optional value: the first byte is its presence."""
-    name, encode_some, decode_some = f"Option<{inner.name}>", inner.encode, inner.decode
+    name = f"Option<{inner.name}>"
 
-    def encode(value: T | None) -> bytes:
-        return b"\0" if value is None else b"\1" + encode_some(value)
+    def compiled() -> tuple[Encode[T | None], Decode[T | None]]:
+        encode_some, decode_some = inner.encode, inner.decode
 
-    def decode(raw: bytes, at: int) -> tuple[T | None, int]:
-        try:
-            tag = raw[at]
-        except IndexError:
-            raise DecodeError(name, at, "the input ends too early") from None
-        if tag == 0:
-            return None, at + 1
-        if tag == 1:
-            return decode_some(raw, at + 1)
-        raise DecodeError(name, at, f"{tag} is neither 0 nor 1")
+        def encode(value: T | None) -> bytes:
+            return b"\0" if value is None else b"\1" + encode_some(value)
+
+        def decode(raw: bytes, at: int) -> tuple[T | None, int]:
+            try:
+                tag = raw[at]
+            except IndexError:
+                raise DecodeError(name, at, "the input ends too early") from None
+            if tag == 0:
+                return None, at + 1
+            if tag == 1:
+                return decode_some(raw, at + 1)
+            raise DecodeError(name, at, f"{tag} is neither 0 nor 1")
+
+        return encode, decode
 
     def describe() -> VariantOf:
         some = VariantShape("Some", 1, (Field(None, inner),))
         return VariantOf((VariantShape("None", 0), some))
 
-    return Codec(name, encode, decode, Shape(describe, path="Option", params=(("T", inner),)), 1)
+    shape = Shape(describe, path="Option", params=(("T", inner),))
+    return DeferredCodec(name, compiled, shape, 1)

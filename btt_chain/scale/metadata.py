@@ -8,10 +8,12 @@ Source: frame-metadata (V14, V15, V16) and scale-info (the portable registry).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import IntEnum
+from functools import cache
 from typing import Annotated, Final, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale.base import AnyCodec, Codec
 from btt_chain.scale.bounded import Compact, Fixed
 from btt_chain.scale.codecs import mapping, record, vec
@@ -473,7 +475,9 @@ def _extrinsic(version: int) -> Codec[ExtrinsicMetadata]:
     return record(ExtrinsicMetadata, "ExtrinsicMetadata", **parts)
 
 
+@cache
 def _metadata(version: int) -> Codec[RuntimeMetadata]:
+    """Return the codec of one version; made when it is first used, as a client needs one or two."""
     parts: dict[str, AnyCodec] = {
         "types": _types(),
         "pallets": vec(_pallet(version)),
@@ -488,12 +492,9 @@ def _metadata(version: int) -> Codec[RuntimeMetadata]:
     return record(RuntimeMetadata, f"RuntimeMetadataV{version}", **parts)
 
 
-_FORMS = {version: _metadata(version) for version in VERSIONS}
-
-
 def encode_metadata(metadata: RuntimeMetadata, version: int) -> bytes:
     """Return the metadata after its magic and version; `EncodeError` if a part is missing."""
-    if version not in _FORMS:
+    if version not in VERSIONS:
         raise EncodeError("metadata", f"there is no version {version} here")
     needed: dict[str, object] = {}
     if version <= 15:
@@ -506,7 +507,7 @@ def encode_metadata(metadata: RuntimeMetadata, version: int) -> bytes:
     missing = [name for name, value in needed.items() if value is None]
     if missing:
         raise EncodeError(f"metadata V{version}", f"{', '.join(missing)} missing")
-    return MAGIC + bytes((version,)) + _FORMS[version].encode(metadata)
+    return MAGIC + bytes((version,)) + _metadata(version).encode(metadata)
 
 
 def decode_metadata(raw: bytes) -> tuple[int, RuntimeMetadata]:
@@ -514,9 +515,9 @@ def decode_metadata(raw: bytes) -> tuple[int, RuntimeMetadata]:
     if raw[:4] != MAGIC or len(raw) < 5:
         raise DecodeError("metadata", 0, "it does not begin with the magic word")
     version = raw[4]
-    if version not in _FORMS:
+    if version not in VERSIONS:
         raise DecodeError("metadata", 4, f"there is no version {version} here")
-    metadata, end = _FORMS[version].decode(raw, 5)
+    metadata, end = _metadata(version).decode(raw, 5)
     if end != len(raw):
         raise DecodeError("metadata", end, f"{len(raw) - end} bytes too many")
     return version, metadata

@@ -41,6 +41,11 @@ MAX_NAME_NESTING = 16
 MAX_EMPTY_ITEMS = 1 << 16
 """Maximum number of parts without bytes in an input: nothing else bounds their number."""
 
+MAX_BITS = 1_024
+"""Maximum bits of a number that is encoded, fitting or not."""
+MAX_DIGITS = 400
+"""Maximum characters of a number in text."""
+
 ACCOUNT_ID = ["sp_core", "crypto", "AccountId32"]
 MULTI_ADDRESS = ["sp_runtime", "multiaddress", "MultiAddress"]
 
@@ -486,12 +491,16 @@ def _list(value: Plain, where: str) -> list[Plain]:
 
 def _integer(value: Plain, where: str) -> int:
     if isinstance(value, str):
+        if len(value) > MAX_DIGITS:
+            raise _wrong(where, "expected a whole number, not such a long text")
         try:
             return int(value, 0)
         except ValueError:
             raise _wrong(where, f"expected a whole number, not {value!r}") from None
     if not isinstance(value, int) or isinstance(value, bool):
         raise _wrong(where, "expected a whole number")
+    if value.bit_length() > MAX_BITS:  # Python does not print numbers of thousands of digits
+        raise _wrong(where, "expected a smaller number")
     return value
 
 

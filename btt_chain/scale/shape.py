@@ -11,11 +11,15 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+import tokenize
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias
+
+from btt_chain.lazyclass import dataclass
 
 if TYPE_CHECKING:
     from btt_chain.scale.base import AnyCodec
@@ -161,13 +165,22 @@ def load_attribute_docs(module: str) -> None:
 def _module_docs(name: str, *, with_functions: bool) -> dict[str, dict[str, Docs]]:
     """Return the attribute docstrings of every class of a module, by the class's qualified name."""
     try:
-        source = inspect.getsource(sys.modules[name])
+        source = _source(sys.modules[name])
     except (KeyError, OSError, TypeError):
         return {}
     found: dict[str, dict[str, Docs]] = {}
     tree = ast.parse(source) if with_functions else _outline(source)
     _collect(tree.body, "", found)
     return found
+
+
+def _source(module: ModuleType) -> str:
+    """Return a module's source. `inspect` would keep the lines of every module in memory."""
+    path = inspect.getsourcefile(module)
+    if path is None or not Path(path).is_file():
+        return inspect.getsource(module)
+    with tokenize.open(path) as file:
+        return file.read()
 
 
 def _outline(source: str) -> ast.Module:
@@ -205,7 +218,9 @@ def _collect(body: Iterable[ast.AST], prefix: str, found: dict[str, dict[str, Do
     """Search statements, not their expressions: no class is defined in one."""
     for statement in body:
         if isinstance(statement, ast.ClassDef):
-            found[prefix + statement.name] = _class_body_docs(statement)
+            docs = _class_body_docs(statement)
+            if docs:
+                found[prefix + statement.name] = docs
             _collect(statement.body, f"{prefix}{statement.name}.", found)
         elif isinstance(statement, ast.FunctionDef):
             _collect(statement.body, f"{prefix}{statement.name}.<locals>.", found)

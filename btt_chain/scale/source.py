@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.scale.errors import DecodeError, EncodeError
 from btt_chain.scale.uint import Integer
 

@@ -14,12 +14,18 @@ An enum is a union of variants, consumed by `match`:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import Field
+from inspect import get_annotations
 from typing import ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform
+
+from btt_chain.lazyclass import Later, dataclass, initializer
 
 C = TypeVar("C")
 E = TypeVar("E")
 T = TypeVar("T")
+
+_INIT = "__init__"
+_FIELDS = "__dataclass_fields__"
 
 
 @dataclass_transform()
@@ -44,9 +50,11 @@ class Variant:
         cls.INDEX = index
         cls.NAME = name or cls.__name__
         cls.UNNAMED = unnamed
-        # Comparison and representation are below, once: compiling them for each class slows every
-        # start.
-        dataclass(eq=False, repr=False)(cls)
+        # Most variants of a runtime occur in few processes, and making a dataclass takes a tenth of
+        # a millisecond: the first value does it, or the first use of its fields, which compiles
+        # nothing.
+        setattr(cls, _INIT, Later(cls, _INIT, completed_initializer))
+        setattr(cls, _FIELDS, LATER)
 
     def __eq__(self, other: object) -> bool:
         return vars(self) == vars(other) if type(self) is type(other) else NotImplemented
@@ -57,6 +65,38 @@ class Variant:
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={value!r}" for name, value in vars(self).items())
         return f"{type(self).__qualname__}({fields})"
+
+
+def complete(kind: type[Variant]) -> None:
+    """Make `kind` and its base classes dataclasses."""
+    for base in reversed(kind.__mro__):
+        if base.__dict__.get(_FIELDS) is LATER:
+            delattr(base, _FIELDS)
+            # Comparison and representation are those of `Variant`.
+            dataclass(init=False, eq=False, repr=False)(base)
+
+
+def completed_initializer(kind: type[Variant]) -> Callable[..., object]:
+    """Complete a class, and return its `__init__`."""
+    complete(kind)
+    return initializer(kind)
+
+
+class FieldsLater:
+    """The fields of a class that is not complete: the first use completes it."""
+
+    def __get__(self, value: object, kind: type[Variant]) -> dict[str, Field[object]]:
+        complete(kind)
+        found: dict[str, Field[object]] = getattr(kind, _FIELDS)
+        return found
+
+
+LATER = FieldsLater()
+
+
+def is_empty(kind: type[Variant]) -> bool:
+    """Return True if a variant declares no fields."""
+    return not any(get_annotations(base) for base in kind.__mro__ if base is not Variant)
 
 
 class Ok(Variant, Generic[T], index=0, unnamed=True):

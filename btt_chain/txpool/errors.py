@@ -119,6 +119,17 @@ class ImmediatelyDropped(PoolError):
         )
 
 
+class PoolFull(ImmediatelyDropped):
+    """There is no room for transactions of low priority: it was refused without validation."""
+
+    def __init__(self, full: PoolStatus) -> None:
+        super().__init__(full)
+        self.data = (
+            f"The pool is full: {full.ready} transactions are ready, and it does not pay more than "
+            "the cheapest of them. Retry after the next block, or raise the tip"
+        )
+
+
 class NoFutureRoom(ImmediatelyDropped):
     """It waits for an earlier nonce, and there is no room for further waiting transactions."""
 

@@ -133,6 +133,16 @@ class Pool:
         """Return number and bytes of both queues."""
         return self._base.status()
 
+    def members(self) -> Mapping[bytes, Transaction]:
+        """Return all transactions by hash, ready and waiting ones; not to be kept."""
+        return self._base.members
+
+    @property
+    def worst_priority(self) -> int:
+        """Priority of the ready transaction that is dropped first; 0 if there is none."""
+        worst = self._base.ready.worst()
+        return 0 if worst is None else worst.priority
+
     def next_nonce(self, account: bytes, state_nonce: int) -> int:
         """Return the first nonce from `state_nonce` on that no ready transaction uses."""
         nonce = state_nonce
@@ -246,12 +256,15 @@ class Pool:
 
     # ---- revalidation
 
-    def must_recheck(self, best: BlockRef) -> bool:
-        """Return True if the runtime has not validated all transactions at `best`."""
-        if self._retracted:
-            return True
-        oldest = next(iter(self._base.members.values()), None)
-        return oldest is not None and oldest.checked != best.hash
+    def must_recheck(self, best: bytes, *, is_enough: bool = False) -> bool:
+        """Return True if the runtime has not validated all transactions at the block `best`.
+
+        `is_enough`: only those of retracted blocks count.
+        """
+        if self._retracted or is_enough:
+            return bool(self._retracted)
+        members = self._base.members
+        return bool(members) and next(iter(members.values())).checked != best
 
     def revalidate(
         self,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from btt_chain.lazyclass import dataclass
 from btt_chain.txpool.types import CanPay, Transaction
 
 

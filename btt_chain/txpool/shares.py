@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.txpool.types import Limit, Transaction
 
 

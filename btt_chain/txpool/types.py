@@ -7,10 +7,11 @@ only the queues of this package write those fields.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.validity import TransactionSource, ValidTransaction
 
 U64_MAX: Final = 2**64 - 1

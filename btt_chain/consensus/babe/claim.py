@@ -6,12 +6,12 @@ Nothing here remembers what was signed before: callers check the signing record 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.signature import Scheme
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf, VrfOutput
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import babe
 from btt_chain.primitives.babe import (
     Primary,

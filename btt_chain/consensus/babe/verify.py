@@ -7,12 +7,12 @@ authorities are not checked here: that is the runtime's part.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, assert_never
 
 from btt_chain.crypto import sr25519
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf, VrfOutput
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe import (
     Claim,
     NoPreDigest,

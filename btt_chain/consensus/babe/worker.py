@@ -7,7 +7,6 @@ record (`SlotSigner`), so no slot is sealed twice, crashes included.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from btt_chain.chain.client import Made
@@ -16,6 +15,7 @@ from btt_chain.consensus.babe.claim import claim_slot
 from btt_chain.consensus.importer import Importer
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import BABE, Seal
 from runtime.pallets.timestamp import Timestamp
 

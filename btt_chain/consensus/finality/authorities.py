@@ -11,10 +11,11 @@ Changes that do not wait for finality are not applied: they would break that cha
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from btt_chain.consensus.finality.graph import Ancestry, descends
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import AuthorityId, ScheduledChange, Target, VoterSet
 
 

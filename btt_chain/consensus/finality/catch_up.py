@@ -7,7 +7,6 @@ One request is pending at a time. Source: `communication::gossip` of Substrate's
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.consensus.finality import peers as cost
@@ -20,6 +19,7 @@ from btt_chain.consensus.finality.messages import (
 from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.peers import Peers, View
 from btt_chain.consensus.finality.timers import Clock
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import CatchUp
 from btt_chain.scale import u64
 

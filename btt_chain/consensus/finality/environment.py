@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from btt_chain.consensus.finality import records
@@ -11,6 +10,7 @@ from btt_chain.consensus.finality.graph import Ancestry
 from btt_chain.consensus.finality.justification import HeaderSource
 from btt_chain.consensus.finality.round import Round
 from btt_chain.consensus.finality.voter import ArmTimer, Finalize
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AnyMessage,

@@ -93,6 +93,8 @@ __all__ = [
 
 LATE: Final = 4
 """Gossip durations by which a tick may be late; after more, our state may be out of date."""
+MIN_LATE: Final = 1_000
+"""The same in milliseconds where slots are short: a busy machine is no stopped one."""
 QUIET_PAUSE: Final = 20
 """Minimum gossip durations between two reactions to lateness: an always late node must vote."""
 ROUNDS_KEPT: Final = 3
@@ -192,7 +194,7 @@ class Gadget:
         self._incoming.on_imported(block)
         # A better head alone changes nothing: votes have their time, except where the chain was not
         # known well enough to vote at it.
-        self._environment.tick()
+        self._tick()
         return self._finish()
 
     def finalized(self, block: Target, now_ms: int) -> list[Action]:
@@ -229,7 +231,7 @@ class Gadget:
     def tick(self, now_ms: int) -> list[Action]:
         """Process the expiry of the last `ArmTimer`."""
         self._begin(now_ms)
-        self._environment.tick()
+        self._tick()
         return self._finish()
 
     def succeed(self, before: Gadget) -> None:
@@ -342,7 +344,8 @@ class Gadget:
         if self._clock.advance(now_ms):
             self._armed = None  # the timer was set by the earlier clock
         now, armed = self._clock.now, self._armed
-        late = armed is not None and now > armed + LATE * self._gossip
+        allowed = max(LATE * self._gossip, MIN_LATE)
+        late = armed is not None and now > armed + allowed
         if late and now > self._woken + QUIET_PAUSE * self._gossip:
             # We stalled, and other voters did not.
             self._woken = now
@@ -353,9 +356,9 @@ class Gadget:
         """Do what is due, send our position if it changed, request the next tick."""
         now = self._clock.now
         if self._voter_due is not None and now >= self._voter_due:
-            self._environment.tick()
-        view = self._validator.view
-        if view.round != self._environment.round or view.set_id != self._sets.set_id:
+            self._tick()
+        view, voter = self._validator.view, self._environment.voter
+        if view.round != voter.round or view.set_id != voter.set.set_id:
             self._enter_round()
         if now >= self._stall.due:
             self._help_along()
@@ -366,6 +369,11 @@ class Gadget:
             self._request_catch_up()
         self._arm()
         return self._outbox.take()
+
+    def _tick(self) -> None:
+        """Have the voter do all that is due; `_arm` asks for its next timer."""
+        self._voter_due = None
+        self._environment.tick()
 
     def _arm(self) -> None:
         """Request a tick when the next timer is due."""

@@ -7,9 +7,10 @@ target down to the base, a search steps up to its result.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header

@@ -5,9 +5,9 @@ Source: `GossipMessage` of Substrate's `sc_consensus_grandpa`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final, TypeAlias
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import CatchUp, CompactCommit, SignedMessage
 from btt_chain.scale import Path, Variant, codec, u32, u64
 

@@ -30,12 +30,12 @@ class Outbox:
 
     def send_encoded(self, peer: str, raw: bytes) -> None:
         """Send an encoded message to one peer."""
-        self.put(SendNote(peer, raw))
+        self._actions.append(SendNote(peer, raw))
 
     def gossip(self, raw: bytes) -> None:
         """Gossip a message; one that is too large for that goes to every neighbour."""
         if len(raw) <= GOSSIP_BYTES[GRANDPA]:
-            self.put(Publish(GRANDPA, raw))
+            self._actions.append(Publish(GRANDPA, raw))
             return
         for peer in self._peers.known:
             self.put(SendNote(peer, raw))

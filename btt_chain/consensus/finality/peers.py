@@ -6,8 +6,10 @@ alone. Costs are those of Substrate's `sc_consensus_grandpa` (`communication::go
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, NamedTuple
+
+from btt_chain.lazyclass import dataclass
 
 BAD_SIGNATURE: Final = 100
 MALFORMED: Final = 1_000

@@ -7,9 +7,9 @@ set; here every head that was proven final has its justification, so the path is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Final, Protocol
 
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import Target
 from btt_chain.primitives.header import Header

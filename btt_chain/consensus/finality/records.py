@@ -8,10 +8,10 @@ the headers of the chain.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from btt_chain.consensus.finality.authorities import Authorities, AuthoritySet, PendingChange
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
     AuthorityList,

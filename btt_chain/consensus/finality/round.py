@@ -13,11 +13,12 @@ Signatures are checked before votes come here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import Enum
 from typing import Final, NamedTuple
 
 from btt_chain.consensus.finality.graph import Ancestry, Node, VoteGraph
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import (
     AuthorityId,
     PrecommitMessage,
@@ -119,9 +120,14 @@ class Round:
         self._graph = VoteGraph(base, ancestry)
         self._stages = (_Votes(), _Votes())
         self._ghost: Node | None = None
-        self._finalized: Node | None = None
-        self._estimate: Node | None = None
-        self._completable = False
+        self.finalized: Target | None = None
+        """The highest block with enough prevotes and precommits."""
+        self.estimate: Target | None = None
+        """The highest block that might have become final in this round."""
+        self.completable = False
+        """True if nothing above the estimate can become final in this round any more."""
+        self.revision = 0
+        """Number of changes of these results, and of the ghost."""
 
     # --- votes ---
 
@@ -137,9 +143,13 @@ class Round:
         imported = self._count(stage, signed)
         if imported.outcome is Outcome.COUNTED or imported.outcome is Outcome.EQUIVOCATION:
             self.historical.seen.append(signed)
+            ghost, before = self._ghost, (self.finalized, self.estimate, self.completable)
             if stage is Stage.PREVOTE:
                 self._update_ghost()
             self._update()
+            now = self.finalized, self.estimate, self.completable
+            if self._ghost is not ghost or now != before:
+                self.revision += 1
         return imported
 
     def mark_prevoted(self) -> None:
@@ -155,27 +165,12 @@ class Round:
     @property
     def state(self) -> RoundState:
         """The result of the votes so far."""
-        return RoundState(self.ghost, self.finalized, self.estimate, self._completable)
+        return RoundState(self.ghost, self.finalized, self.estimate, self.completable)
 
     @property
     def ghost(self) -> Target | None:
         """The highest block with enough prevotes."""
         return None if self._ghost is None else self._ghost.block
-
-    @property
-    def finalized(self) -> Target | None:
-        """The highest block with enough prevotes and precommits."""
-        return None if self._finalized is None else self._finalized.block
-
-    @property
-    def estimate(self) -> Target | None:
-        """The highest block that might have become final in this round."""
-        return None if self._estimate is None else self._estimate.block
-
-    @property
-    def completable(self) -> bool:
-        """True if nothing above the estimate can become final in this round any more."""
-        return self._completable
 
     def precommit_ghost(self) -> Target | None:
         """Return the highest block with enough precommits, without a look at prevotes, or None."""
@@ -278,12 +273,14 @@ class Round:
             return
         if self._stages[Stage.PRECOMMIT].weight < self.voters.threshold:
             # A third and more has not precommitted: with them, anything above may get enough.
-            self._estimate = ghost
+            self.estimate = ghost.block
             return
-        self._finalized = self._graph.find_ancestor(ghost, self._has_precommits)
-        self._estimate = self._graph.find_ancestor(ghost, self._could_get_precommits)
-        self._completable = self._estimate is not None and (
-            self._estimate is not ghost
+        finalized = self._graph.find_ancestor(ghost, self._has_precommits)
+        estimate = self._graph.find_ancestor(ghost, self._could_get_precommits)
+        self.finalized = None if finalized is None else finalized.block
+        self.estimate = None if estimate is None else estimate.block
+        self.completable = estimate is not None and (
+            estimate is not ghost
             or self._graph.find_ghost(ghost, self._could_get_precommits) is ghost
         )
 

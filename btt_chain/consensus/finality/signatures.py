@@ -6,6 +6,7 @@ kept: invalid signatures must not displace valid ones.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
@@ -32,7 +33,8 @@ class Signatures:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._capacity = capacity
-        self._good: dict[bytes, tuple[SignedMessage, int, int]] = {}
+        # Not a `dict`: its first entry is found by a search over all that were deleted before it.
+        self._good: OrderedDict[bytes, tuple[SignedMessage, int, int]] = OrderedDict()
         self.checked = 0
         """Number of signatures checked, without those found in the cache."""
 
@@ -54,7 +56,7 @@ class Signatures:
 
     def _keep(self, proof: tuple[SignedMessage, int, int]) -> None:
         if len(self._good) >= self._capacity:
-            del self._good[next(iter(self._good))]
+            self._good.popitem(last=False)
         self._good[proof[0].signature] = proof
 
 

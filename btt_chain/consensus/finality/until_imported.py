@@ -6,12 +6,12 @@ Source: `until_imported` of Substrate's `sc_consensus_grandpa`.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.consensus.finality.environment import Blocks, Want
 from btt_chain.consensus.finality.messages import CatchUpMessage, CommitMessage
 from btt_chain.consensus.finality.outbox import Outbox
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import Commit, Justification, SignedMessage, Target, target_of
 

@@ -17,7 +17,7 @@ not sent. Source: `finality_grandpa`'s voter; voting rules of Substrate's `sc_co
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Protocol, TypeAlias
 
 from btt_chain.consensus.finality.authorities import AuthoritySet
@@ -31,6 +31,7 @@ from btt_chain.consensus.finality.justification import (
 from btt_chain.consensus.finality.round import HistoricalVotes, Outcome, Round, RoundState
 from btt_chain.consensus.finality.voting_round import Step, VotingRound
 from btt_chain.consensus.finality.voting_rule import RuleChain, VotingRule
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import (
     AnyMessage,
     AuthorityId,
@@ -219,7 +220,13 @@ class Voter:
             if round_number == self._best.votes.number + 1 and signed.id in self.set.voters:
                 self._early.keep(signed)
             return []
-        return [*self._import_vote(running, signed), *self._drive(now)]
+        before = running.votes.revision
+        actions = self._import_vote(running, signed)
+        # Most votes change no result: then nothing is due, unless a timer is.
+        is_due = self._driven is None or (self._armed is not None and now >= self._armed)
+        if is_due or running.votes.revision != before:
+            actions += self._drive(now)
+        return actions
 
     def on_commit(self, round_number: int, commit: Commit, now: int) -> list[Action]:
         """Process a commit of this set, of any round; all its blocks are known."""
@@ -302,6 +309,11 @@ class Voter:
         return self._final
 
     @property
+    def round(self) -> int:
+        """The number of the current round."""
+        return self._best.votes.number
+
+    @property
     def best_round(self) -> Round:
         """The current round."""
         return self._best.votes
@@ -348,17 +360,19 @@ class Voter:
         """Carry out all that is due."""
         actions: list[Action] = []
         while True:
-            self._vote(self._best, now, actions)
+            if self._best.step is not Step.PRECOMMITTED:
+                self._vote(self._best, now, actions)
             self._settle(self._best, actions)
             if not self._best.may_be_followed():
                 break
             self._follow(now, actions)
         for past in self._past:
             self._settle(past, actions)
-            commit = past.due_commit(now)
+            commit = None if past.commit_at is None else past.due_commit(now)
             if commit is not None:
                 actions.append(SendCommit(past.votes.number, self.set.set_id, commit))
-        self._past = [past for past in self._past if not past.concluded(self._final)]
+        if self._past:
+            self._past = [past for past in self._past if not past.concluded(self._final)]
         due = self._due(now)
         if due is not None and due != self._armed:
             actions.append(ArmTimer(due))
@@ -380,7 +394,7 @@ class Voter:
         return due
 
     def _vote(self, run: VotingRound, now: int, actions: list[Action]) -> None:
-        if run.step is Step.PRECOMMITTED or now < self._quiet_until:
+        if now < self._quiet_until:
             return
         waited, full = now - run.started, run.votes.completable
         # The cheap checks first: most events change nothing here.

@@ -8,7 +8,6 @@ those that the signer holds, the first in the order of the set. Source: `environ
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.consensus.finality import peers as cost
@@ -23,6 +22,7 @@ from btt_chain.consensus.finality.outbox import Outbox
 from btt_chain.consensus.finality.timers import Clock
 from btt_chain.consensus.finality.voter import ArmTimer, Finalize, LastRound, Timing, Voter
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import AuthorityId, Stage, Target, stage_of
 from btt_chain.scale import u64
 
@@ -85,7 +85,7 @@ class VoterEnvironment:
     @property
     def round(self) -> int:
         """The number of the current round."""
-        return self.voter.best_round.number
+        return self.voter.round
 
     def begin_set(self, first: Target) -> None:
         """Replace the voter by that of the next set, whose rounds begin on `first`."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from btt_chain.consensus.finality.round import Round, RoundState
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.grandpa import Commit, Justification, Target
 
 

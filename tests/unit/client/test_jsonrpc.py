@@ -169,7 +169,19 @@ def test_http_and_web_socket_are_the_same_port(typed: str, meant: str) -> None:
     assert web_socket_url(typed) == meant
 
 
-@pytest.mark.parametrize("typed", ["", "node:9944", "ws://", "ftp://node"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "",
+        "node:9944",
+        "ws://",
+        "ftp://node",
+        "http://[",
+        "ws://node:99999",
+        "ws://node:x",
+        "ws://:9944",
+    ],
+)
 def test_what_is_no_url_is_mistyped(typed: str) -> None:
     with pytest.raises(InvalidArgument, match="write it like ws://"):
         web_socket_url(typed)
@@ -200,9 +212,9 @@ async def http_server(body: bytes) -> AsyncIterator[str]:
         yield url
 
 
-async def test_an_answer_that_is_too_large_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jsonrpc, "MAX_ANSWER", 1 << 20)
-    async with http_server(b" " * (2 << 20)) as url, Http(url, 5) as client:
+async def test_an_answer_that_is_too_large_is_not_read() -> None:
+    spaces = b" " * (2 << 20)
+    async with http_server(spaces) as url, Http(url, 5, max_answer=1 << 20) as client:
         with pytest.raises(InvalidAnswer, match="more than 1 MiB"):
             await client.call("m")
 

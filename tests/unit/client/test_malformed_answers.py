@@ -83,6 +83,9 @@ async def test_pages_of_keys_are_read_to_the_end() -> None:
     found = await keys_of(ScriptedNode(state_getKeysPaged=page))
     assert found == [PREFIX + number.to_bytes(4, "big") for number in range(PAGE + 7)]
     assert len(await keys_of(ScriptedNode(state_getKeysPaged=page), limit=9)) == 9
+    node = ScriptedNode(state_getKeysPaged=page)
+    behind = PREFIX + (PAGE + 4).to_bytes(4, "big")
+    assert [each async for each in chain_of(node).storage_keys(PREFIX, after=behind)] == found[-2:]
 
 
 @pytest.mark.parametrize(

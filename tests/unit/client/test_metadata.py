@@ -265,7 +265,29 @@ def test_what_we_sign_can_be_opened_again(demo: ChainMetadata, scheme: Scheme) -
     assert view.extra["ChargeTransactionPayment"] == "5"
     assert view.extra_shown["tip"] == "5 planck"
     assert view.extra_shown["CheckMortality"] == "{period: 64, phase: 36}"
-    assert view.call.shown == {"remark": "0x6869"}
+    assert view.call.shown == {"remark": '"hi"'}
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("héllo, wörld", '"héllo, wörld"'),
+        ('a", from: "b', '"a\\", from: \\"b"'),
+        ("back\\slash", '"back\\\\slash"'),
+        ("0xff00", "0xff00"),
+        ("0x", "0x"),
+        ("two\nlines", "0x" + b"two\nlines".hex()),
+        ("\u202eleft", "0x" + "\u202eleft".encode().hex()),
+        ("x" * 500, '"' + "x" * 192 + '"… (500 bytes)'),
+    ],
+)
+def test_bytes_of_a_call_are_shown_as_text_if_they_are(
+    demo: ChainMetadata, typed: str, shown: str
+) -> None:
+    view = demo.decoder.call(demo.arguments.encode_call("System.remark", [typed]))
+    assert view.shown == {"remark": shown}
+    raw = typed if typed.startswith("0x") else "0x" + typed.encode().hex()
+    assert view.arguments == {"remark": raw}
 
 
 def test_the_error_of_a_pallet_is_reported_in_its_own_words(demo: ChainMetadata) -> None:

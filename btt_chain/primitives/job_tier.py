@@ -1,0 +1,17 @@
+"""The tier of a job: on the chain, and in the records of a requester."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from btt_chain.scale import path
+
+
+@path("pallet_jobs::Tier")
+class Tier(IntEnum):
+    """The visibility of a job's data."""
+
+    Open = 0
+    """A committee checks the work and sees it."""
+    Confidential = 1
+    """Only provider and requester see it; the requester checks. It scores nothing."""

@@ -1,0 +1,60 @@
+"""Annotations of classes and functions as types.
+
+`typing.get_type_hints` compiles every annotation anew, and a runtime repeats the same few hundred
+(`AccountId`, `u32`, ...) thousands of times. Here a text is evaluated once in each module.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from inspect import get_annotations
+from types import FunctionType, MethodType, NoneType
+from typing import Any, ForwardRef, get_args, get_type_hints
+
+Hints = dict[str, Any]
+"""Types by name, as `typing.get_type_hints` returns them."""
+
+_evaluated: dict[tuple[str, str], object] = {}
+"""Types by the name of an imported module and the text of an annotation in it."""
+
+
+def hints_of(described: type | Callable[..., object]) -> Hints:
+    """Return the types of the annotations of a class or function, as `get_type_hints` does.
+
+    NameError if a name in an annotation is not defined.
+    """
+    found: Hints = {}
+    try:
+        for annotations, module in _sources(described):
+            for name, text in annotations.items():
+                found[name] = _type(text, module)
+    except (NameError, LookupError):
+        # A name of the class's own body, or of a module that is not imported under its name.
+        return get_type_hints(described, include_extras=True)
+    return found
+
+
+def _sources(described: type | Callable[..., object]) -> list[tuple[dict[str, object], str]]:
+    """Return annotations with the name of their module; those of base classes first."""
+    if isinstance(described, type):
+        bases = reversed(described.__mro__)
+        return [(get_annotations(base), base.__module__) for base in bases]
+    function = described.__func__ if isinstance(described, MethodType) else described
+    if not isinstance(function, FunctionType):
+        raise LookupError(function)
+    if sys.modules[function.__module__].__dict__ is not function.__globals__:
+        raise LookupError(function)
+    return [(function.__annotations__, function.__module__)]
+
+
+def _type(text: object, module: str) -> object:
+    if not isinstance(text, str):
+        return NoneType if text is None else text
+    key = (module, text)
+    if key not in _evaluated or module == "__main__":
+        kind = eval(text, sys.modules[module].__dict__)  # noqa: S307 - our own annotations
+        if any(isinstance(part, (str, ForwardRef)) for part in (kind, *get_args(kind))):
+            raise LookupError(text)
+        _evaluated[key] = NoneType if kind is None else kind
+    return _evaluated[key]
