@@ -12,22 +12,30 @@ import click
 
 from btt_chain import __version__
 from btt_chain.client.errors import ClientError
+from btt_chain.client.names import use_names
 from cli.common import show
 from cli.common.config import META, Settings
 from cli.common.errors import ExitCode, of_client
 from cli.common.options import Group
+from cli.common.wallets import account_named
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     # name: (module below cli.commands and its attribute, short help)
     "node": ("node:node", "Run a node."),
     "devnet": ("devnet:devnet", "Run validators on this machine and watch them live."),
+    "dev": ("dev:dev", "Control a development chain: blocks, time, state."),
     "explorer": ("explorer:explorer", "Show a chain in the browser, from an index of its own."),
     "verify": ("verify:verify", "Verify, without a node, what a node or an explorer said."),
     "doctor": ("doctor:doctor", "Name what stops a node."),
+    "account": ("account:account", "Named accounts: keys in a wallet, and addresses."),
     "key": ("key:key", "Make keys, look at them, sign and verify."),
     "signing": ("record:signing", "Show and move the record of what validators signed."),
     "tx": ("tx:tx", "Sign and send transactions."),
     "query": ("query:query", "Ask a node about its chain."),
+    "history": ("history:history", "Show the transactions of an account."),
+    "stake": ("stake:stake", "Stake money for a term; see and claim rewards."),
+    "vesting": ("vesting:vesting", "See what is released when, and unlock it."),
+    "validator": ("validator:validator", "Join the validators, watch one, change keys, leave."),
     "model": ("model:model", "Import models and register them."),
     "job": ("job:job", "Have something computed, and get the result."),
     "provider": ("provider:provider", "Compute for others, and be paid for it."),
@@ -46,6 +54,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "payfi": ("payfi:payfi", "See how payments settle."),
     "gov": ("gov:gov", "Propose, vote, delegate, elect; see how the chambers stand."),
     "identity": ("identity:identity", "Say who you are, and have it judged."),
+    "proxy": ("proxy:proxy", "Let others act for an account, and act for one."),
+    "multisig": ("multisig:multisig", "Decide together about an account."),
     "facility": ("facility:facility", "Register hospitals, see which count, issue points."),
     "points": ("points:points", "Collect points for your health, and spend them."),
     "auditor": ("auditor:auditor", "Check the evidence of facilities."),
@@ -148,6 +158,8 @@ def _load_settings(ctx: click.Context, _param: click.Parameter, file: Path | Non
         settings = Settings.load(file)
         settings.check(list(COMMANDS))
         ctx.meta[META] = settings
+        use_names(account_named)
+        ctx.call_on_close(lambda: use_names(None))
 
 
 @click.group(

@@ -1,18 +1,16 @@
-"""`btt-chain asset`: registered real-world assets, and units of their ownership.
-
-Calls of verifiers and governance are sent by `btt-chain tx call AssetRegistry...`.
-"""
+"""`btt-chain asset`: registered real-world assets, and units of their ownership."""
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from cli.commands.asset_verifiers import COMMANDS
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.files import hash_of
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, SendingCommand, sending_options
 from cli.common.working import (
@@ -21,24 +19,26 @@ from cli.common.working import (
     properties,
     report_call,
     text,
-    work_chain,
+    view_chain,
 )
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
-    from btt_chain.client.typed import Executed
-    from btt_chain.primitives.digest import H256
-    from runtime.apis.assets import AssetView, Holding
+    from btt_chain.client.transactions import Included
+    from cli.views.assets import AssetView, Holding
 
 PAGE: Final = 100
-KINDS: Final = (
-    "equipment",
-    "real-estate",
-    "intellectual-property",
-    "medical-data",
-    "service-right",
-)
+KINDS: Final = {
+    "equipment": "Equipment",
+    "real-estate": "RealEstate",
+    "intellectual-property": "IntellectualProperty",
+    "medical-data": "MedicalData",
+    "service-right": "ServiceRight",
+}
+"""Names on the chain of the kinds of things."""
 RIGHTS: Final = ("ownership", "usage", "revenue")
+MAX_TEXT: Final = 50
+"""Maximum length of a name or a symbol, in bytes."""
 
 asset_argument = click.argument("number", metavar="ASSET", type=click.IntRange(0, 2**32 - 1))
 
@@ -54,18 +54,17 @@ def asset() -> None:
 @json_option
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List what is registered."""
-    from btt_chain.scale import u32
     from cli.common.session import run
 
     async def ask() -> tuple[list[AssetView], Currency]:
-        from runtime.apis.assets import AssetsApi
+        from cli.views.assets import AssetsApi
 
         currency, _ = await properties(url, timeout)
         found: list[AssetView] = []
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             while True:
-                begin = u32(int(found[-1].id) + 1 if found else 0)
-                page: list[AssetView] = await chain.api(AssetsApi.assets, begin, u32(PAGE))
+                begin = int(found[-1].id) + 1 if found else 0
+                page: list[AssetView] = await chain.api(AssetsApi.assets, begin, PAGE)
                 found += page
                 if len(page) < PAGE:
                     return found, currency
@@ -81,13 +80,13 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
         [">asset", "name", "kind", "state", ">value", ">units", ">holders", "traded"],
         [
             [
-                str(int(view.id)),
+                str(view.id),
                 text(view.info.name),
-                view.info.kind.name,
+                view.info.kind,
                 state(view),
-                currency.format(int(view.info.value)),
-                f"{int(view.info.units):_}",
-                str(int(view.holders)),
+                currency.format(view.info.value),
+                f"{view.info.units:_}",
+                str(view.holders),
                 "-" if view.listing is None else "yes",
             ]
             for view in found
@@ -103,15 +102,14 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     """Show one asset."""
     from btt_chain.primitives.ss58 import encode
-    from btt_chain.scale import u32
     from cli.common.session import run
 
     async def ask() -> tuple[AssetView | None, Currency, int]:
-        from runtime.apis.assets import AssetsApi
+        from cli.views.assets import AssetsApi
 
-        currency, prefix = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
-            return await chain.api(AssetsApi.asset, u32(number)), currency, prefix
+        async with view_chain(url, timeout) as chain:
+            currency, prefix = chain.currency, chain.prefix
+            return await chain.api(AssetsApi.asset, number), currency, prefix
 
     view, currency, prefix = run(ask())
     if view is None:
@@ -122,19 +120,19 @@ def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
     info, poll = view.info, view.poll
     fields = {
         "asset": f"{number}, {text(info.name)} ({text(info.symbol)})",
-        "kind": f"{info.kind.name}, {info.right.name}",
+        "kind": f"{info.kind}, {info.right}",
         "state": state(view),
         "issuer": encode(info.issuer, prefix),
         "documents": "0x" + info.documents.hex(),
-        "value": currency.format(int(info.value)),
-        "units": f"{int(info.units):_}, held by {int(view.holders)}",
-        "may be held by": "accounts with a judged identity" if info.restricted else "anybody",
-        "revenue so far": currency.format(int(view.distributed)),
-        "traded": "no" if view.listing is None else f"since slot {int(view.listing.since)}",
+        "value": currency.format(info.value),
+        "units": f"{info.units:_}, held by {view.holders}",
+        "may be held by": "accounts with a judged identity" if info.restricted else "any account",
+        "revenue so far": currency.format(view.distributed),
+        "traded": "no" if view.listing is None else f"since slot {view.listing.since}",
     }
     if poll is not None:
-        votes = f"{currency.format(int(poll.ayes))} for, {currency.format(int(poll.nays))} against"
-        fields["stakers"] = f"{votes}, until slot {int(poll.ends)}"
+        votes = f"{currency.format(poll.ayes)} for, {currency.format(poll.nays)} against"
+        fields["stakers"] = f"{votes}, until slot {poll.ends}"
     show.record(fields)
 
 
@@ -148,7 +146,9 @@ def show_(number: int, url: str, timeout: float, as_json: bool) -> None:
 @click.option(
     "--symbol", required=True, help="What wallets show behind a number of units: at most 50 bytes."
 )
-@click.option("--kind", type=click.Choice(KINDS), required=True, help="What kind of thing it is.")
+@click.option(
+    "--kind", type=click.Choice(list(KINDS)), required=True, help="What kind of thing it is."
+)
 @click.option(
     "--right", type=click.Choice(RIGHTS), default="ownership", show_default=True,
     help="What its units give a right to.",
@@ -176,26 +176,26 @@ def register(
 
     Two verifiers attest it, stakers may object, then `asset issue` makes its units.
     """
-    from btt_chain.scale import u128
+    from btt_chain.client.views import event_of
     from cli.common.session import run
-    from runtime.pallets.asset_registry import AssetKind, AssetRegistry, RightKind
+    from cli.views.assets import Numbered
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         done = await sent(
-            url, timeout, sender, "register", kind=AssetKind(KINDS.index(kind)),
-            right=RightKind(RIGHTS.index(right)), documents=hash_of(documents),
+            url, timeout, sender, "register", kind=KINDS[kind],
+            right=right.capitalize(), documents=hash_of(documents),
             description=hash_of(description or documents), name=label(name, "name"),
-            symbol=label(symbol, "symbol"), value=u128(planck(currency, value)), units=u128(units),
+            symbol=label(symbol, "symbol"), value=planck(currency, value), units=units,
             restricted=restricted,
         )  # fmt: skip
-        (event,) = (one for one in done.events if isinstance(one, AssetRegistry.AssetRegistered))
+        event = event_of(done, "AssetRegistry.AssetRegistered", Numbered)
         if as_json:
-            show.document({"asset": int(event.id), "block": "0x" + done.block.hex()})
+            show.document({"asset": event.id, "block": "0x" + done.block.hex()})
             return
-        show.record({"asset": str(int(event.id)), "block": "0x" + done.block.hex()})
+        show.record({"asset": str(event.id), "block": "0x" + done.block.hex()})
         show.good("It is registered, and waits for two verifiers.")
 
     run(work())
@@ -209,16 +209,16 @@ def register(
 @json_option
 def issue(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Pay the fee of issuing and get the units of your asset, when stakers have voted."""
-    from btt_chain.scale import u32
+    from btt_chain.client.views import events_of
     from cli.common.session import run
-    from runtime.pallets.asset_registry import AssetRegistry
+    from cli.views.assets import AssetIssued
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
-        done = await sent(url, timeout, sender, "issue", id=u32(number))
-        issued = [one for one in done.events if isinstance(one, AssetRegistry.AssetIssued)]
+        done = await sent(url, timeout, sender, "issue", id=number)
+        issued = events_of(done, "AssetRegistry.AssetIssued", AssetIssued)
         if not issued:
             raise Refused("more stake said no than yes: it is rejected, its deposit is free again")
         units, fee, burned = (
@@ -226,8 +226,8 @@ def issue(number: int, url: str, timeout: float, as_json: bool, **options: objec
         )
         paid = f"The fee was {currency.format(fee)}, {currency.format(burned)} of it burned."
         report_call(
-            done, as_json, f"{units:_} units exist. {paid}", asset=number, units=str(units),
-            fee=str(fee), burned=str(burned),
+            done, as_json, f"Units that exist now: {units:_}. {paid}", asset=number,
+            units=str(units), fee=str(fee), burned=str(burned),
         )  # fmt: skip
 
     run(work())
@@ -246,7 +246,6 @@ def transfer(
 ) -> None:
     """Send units to another account."""
     from btt_chain.primitives.account import AccountId, Id
-    from btt_chain.scale import u32, u128
     from cli.common.session import run
 
     sender = Sender.of(options, as_json)
@@ -254,12 +253,14 @@ def transfer(
     async def work() -> None:
         _, prefix = await properties(url, timeout)
         target = Id(AccountId(account(dest, prefix)))
-        async with work_chain(url, timeout) as chain:
-            done = await sender.submit(
-                chain, "Assets", "transfer", id=u32(number), target=target,
-                amount=u128(units),
+        async with view_chain(url, timeout) as chain:
+            done = await sender.send(
+                chain, "Assets", "transfer", id=number, target=target,
+                amount=units,
             )  # fmt: skip
-        report_call(done, as_json, f"{units:_} units are sent.", asset=number, units=str(units))
+        report_call(
+            done, as_json, f"Sent: {show.counted(units, 'unit')}.", asset=number, units=str(units)
+        )
 
     run(work())
 
@@ -271,20 +272,19 @@ def transfer(
 @json_option
 def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the units that an account has, and the revenue that waits for it."""
-    from btt_chain.scale import u32
     from cli.common.session import run
 
     async def ask() -> tuple[list[Holding], Currency]:
         from btt_chain.primitives.account import AccountId
-        from runtime.apis.assets import AssetsApi
+        from cli.views.assets import AssetsApi
 
         currency, prefix = await properties(url, timeout)
         owner, begin = AccountId(account(who, prefix)), 0
         found: list[Holding] = []
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             while True:
-                page = await chain.api(AssetsApi.assets, u32(begin), u32(PAGE))
-                found += await chain.api(AssetsApi.holdings, owner, u32(begin), u32(PAGE))
+                page = await chain.api(AssetsApi.assets, begin, PAGE)
+                found += await chain.api(AssetsApi.holdings, owner, begin, PAGE)
                 if len(page) < PAGE:
                     return found, currency
                 begin = int(page[-1].id) + 1
@@ -293,8 +293,8 @@ def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
     if as_json:
         show.document(
             [
-                {"asset": int(one.id), "units": str(int(one.units)),
-                 "onHold": str(int(one.on_hold)), "revenue": str(int(one.revenue))}
+                {"asset": one.id, "units": str(one.units),
+                 "onHold": str(one.on_hold), "revenue": str(one.revenue)}
                 for one in found
             ]
         )  # fmt: skip
@@ -306,10 +306,10 @@ def holdings(who: str, url: str, timeout: float, as_json: bool) -> None:
         [">asset", ">units", ">of them for sale", ">revenue to claim"],
         [
             [
-                str(int(one.id)),
-                f"{int(one.units):_}",
-                f"{int(one.on_hold):_}",
-                currency.format(int(one.revenue)),
+                str(one.id),
+                f"{one.units:_}",
+                f"{one.on_hold:_}",
+                currency.format(one.revenue),
             ]
             for one in found
         ],
@@ -327,15 +327,14 @@ def distribute(
     number: int, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Set revenue of your asset aside for those who hold its units now."""
-    from btt_chain.scale import u32, u128
     from cli.common.session import run
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
-        given = u128(planck(currency, amount))
-        done = await sent(url, timeout, sender, "distribute_revenue", id=u32(number), amount=given)
+        given = planck(currency, amount)
+        done = await sent(url, timeout, sender, "distribute_revenue", id=number, amount=given)
         said = f"{currency.format(int(given))} wait for the holders."
         report_call(done, as_json, said, asset=number, revenue=str(int(given)))
 
@@ -350,52 +349,46 @@ def distribute(
 @json_option
 def claim(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Get the revenue that your units have brought."""
-    from btt_chain.scale import u32
+    from btt_chain.client.views import event_of
     from cli.common.session import run
-    from runtime.pallets.asset_registry import AssetRegistry
+    from cli.views.assets import RevenuePaid
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
-        done = await sent(url, timeout, sender, "claim_revenue", id=u32(number))
-        (event,) = (one for one in done.events if isinstance(one, AssetRegistry.RevenuePaid))
-        amount = int(event.amount)
+        done = await sent(url, timeout, sender, "claim_revenue", id=number)
+        event = event_of(done, "AssetRegistry.RevenuePaid", RevenuePaid)
+        amount = event.amount
         said = f"You got {currency.format(amount)}."
         report_call(done, as_json, said, asset=number, revenue=str(amount))
 
     run(work())
 
 
+for command in COMMANDS:
+    asset.add_command(command)
+
+
 async def sent(
     url: str, timeout: float, sender: Sender, call: str, **arguments: object
-) -> Executed:
+) -> Included:
     """Send a call of the registry and wait until it is in a block."""
-    async with work_chain(url, timeout) as chain:
-        return await sender.submit(chain, "AssetRegistry", call, **arguments)
+    async with view_chain(url, timeout) as chain:
+        return await sender.send(chain, "AssetRegistry", call, **arguments)
 
 
 def label(given: str, what: str) -> bytes:
     """Return a name in the chain's form. Mistyped if it is empty or too long."""
-    from runtime.pallets.assets import STRING_LIMIT
-
     raw = given.strip().encode()
-    if not 1 <= len(raw) <= STRING_LIMIT:
-        raise Mistyped(f"the {what} {given!r} has {len(raw)} bytes, expected 1 to {STRING_LIMIT}")
+    if not 1 <= len(raw) <= MAX_TEXT:
+        raise Mistyped(f"the {what} {given!r} has {len(raw)} bytes, expected 1 to {MAX_TEXT}")
     return raw
-
-
-def hash_of(file: Path) -> H256:
-    """Return the SHA-256 of a file of any size."""
-    from btt_chain.primitives.digest import H256
-
-    with file.open("rb") as opened:
-        return H256(hashlib.file_digest(opened, "sha256").digest())
 
 
 def state(view: AssetView) -> str:
     """Return the state of an asset in a word or two."""
-    return view.info.state.name + (", frozen" if view.frozen else "")
+    return view.info.state + (", frozen" if view.frozen else "")
 
 
 def facts(view: AssetView) -> dict[str, object]:
@@ -404,19 +397,19 @@ def facts(view: AssetView) -> dict[str, object]:
 
     info = view.info
     return {
-        "asset": int(view.id),
+        "asset": view.id,
         "name": text(info.name),
         "symbol": text(info.symbol),
-        "kind": info.kind.name,
-        "right": info.right.name,
-        "state": info.state.name,
+        "kind": info.kind,
+        "right": info.right,
+        "state": info.state,
         "frozen": view.frozen,
         "issuer": encode(info.issuer),
         "documents": "0x" + info.documents.hex(),
-        "value": str(int(info.value)),
-        "units": str(int(info.units)),
-        "holders": int(view.holders),
+        "value": str(info.value),
+        "units": str(info.units),
+        "holders": view.holders,
         "restricted": info.restricted,
-        "revenue": str(int(view.distributed)),
+        "revenue": str(view.distributed),
         "listed": view.listing is not None,
     }

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli.commands.facility_points import written
 from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.care import (
@@ -24,18 +23,24 @@ from cli.common.care import (
     secret_option,
     words,
 )
+from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, sending_options
 from cli.common.types import Seconds
-from cli.common.working import work_chain
+from cli.common.vaults import write_private
+from cli.common.working import view_chain
 
 if TYPE_CHECKING:
-    from btt_chain.care.auditing import Disclosure, Finding
-    from btt_chain.client.typed import RuntimeClient
-    from btt_chain.primitives.account import AccountId
-    from runtime.apis.incentives import AuditView
+    from collections.abc import Sequence
 
+    from btt_chain.care.auditing import Disclosure, Finding
+    from btt_chain.client.views import ViewClient
+    from btt_chain.primitives.account import AccountId
+    from cli.views.incentives import AuditView
+
+VERDICTS: Final = {"pass": "Pass", "not-opened": "NotOpened"}
+"""Names on the chain of verdicts without an index."""
 KEY: Final = b"audit key"
 """Purpose of the sealing key within an auditor's folder."""
 
@@ -62,8 +67,8 @@ def auditor() -> None:
 @connection_options
 @json_option
 def enlist(
-    secret: str, base_path: Path | None, url: str, timeout: float, as_json: bool,
-    **options: object,
+    secret: str, base_path: Path | None, url: str, timeout: float,
+    as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Enlist for audits, with the key to which facilities seal what they open."""
     from btt_chain.compute.blobs.sealing import public_of
@@ -72,10 +77,13 @@ def enlist(
     sender = Sender.of(options, as_json)
 
     async def work() -> str:
-        async with work_chain(url, timeout) as chain:
-            who = sender.pair.account_id
+        from btt_chain.primitives.account import AccountId
+
+        async with view_chain(url, timeout) as chain:
+            who = AccountId(sender.account)
             key = public_of(sealing_key(base_path, secret, chain.genesis, who))
-            return (await sender.submit(chain, "Incentives", "enlist", key=key)).block.hex()
+            done = await sender.send(chain, "Incentives", "enlist", key=key)
+            return done.block.hex()
 
     block = run(work())
     if as_json:
@@ -90,7 +98,7 @@ def enlist(
 @connection_options
 @json_option
 def retire(url: str, timeout: float, as_json: bool, **options: object) -> None:
-    """Be selected no longer. Audits that you were selected for remain."""
+    """Be selected no longer. Audits of months that are settled remain."""
     submit_call("Incentives", "retire", {}, "retired", url, timeout, as_json, options)
 
 
@@ -125,9 +133,10 @@ def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_js
     async def work() -> None:
         shown: set[tuple[bytes, int]] = set()
         while True:
-            async with work_chain(url, timeout) as chain:
+            async with view_chain(url, timeout) as chain:
                 prefix = chain.chain.metadata.prefix
                 found = await audits_of(chain, account_id(who, prefix))
+                time = await ChainTime.read(chain.chain)
             for view in found:
                 key = bytes(view.facility), int(view.month)
                 if key in shown:
@@ -143,7 +152,7 @@ def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_js
                 else:
                     show.note(
                         f"month {facts['month']} of {facts['facility']}: "
-                        f"report before slot {facts['until']}"
+                        f"report before {time.until(int(view.audit.until) * time.slot_ms)}"
                     )
             if once:
                 if not found and not as_json:
@@ -154,16 +163,15 @@ def watch(who: str, once: bool, interval: float, url: str, timeout: float, as_js
     run(work())
 
 
-async def audits_of(chain: RuntimeClient, who: AccountId) -> list[AuditView]:
+async def audits_of(chain: ViewClient, who: AccountId) -> list[AuditView]:
     """Return the audits of the last month that wait for an auditor's verdict."""
-    from btt_chain.scale import u32
-    from runtime.apis.incentives import PAGE, IncentivesApi
+    from cli.views.incentives import PAGE, IncentivesApi
 
-    month = u32(max(0, int((await current(chain)).month) - 1))
+    month = max(0, int((await current(chain)).month) - 1)
     found: list[AuditView] = []
     after: AccountId | None = None
     while True:
-        page = await chain.api(IncentivesApi.epochs, month, after, u32(PAGE))
+        page = await chain.api(IncentivesApi.epochs, month, after, PAGE)
         for each in page:
             view = await chain.api(IncentivesApi.audit, each.facility, month)
             if view is not None and _waits(view, who):
@@ -222,7 +230,7 @@ def verify(
     given = None if sealed is None else sealed.read_bytes()
 
     async def work() -> tuple[Finding, Disclosure | None]:
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             prefix = chain.chain.metadata.prefix
             number = await last_month(chain) if month is None else month
             own = account_id(who, prefix)
@@ -239,7 +247,7 @@ def verify(
 
     found, opened = run(work())
     if readable is not None and opened is not None:
-        written(readable, json.dumps(leaves_of(opened), indent=2) + "\n")
+        write_private(readable, (json.dumps(leaves_of(opened), indent=2) + "\n").encode())
     if as_json:
         show.document({"verdict": found.result.value, "reason": found.reason, "index": found.index})
     else:
@@ -250,7 +258,7 @@ def verify(
 
 
 async def finding_of(
-    chain: RuntimeClient, facility: AccountId, month: int, sealed: bytes | None, key: bytes,
+    chain: ViewClient, facility: AccountId, month: int, sealed: bytes | None, key: bytes,
     devices: frozenset[bytes] | None,
 ) -> tuple[Finding, Disclosure | None]:  # fmt: skip
     """Return the finding about what a facility sealed, and what was in it.
@@ -259,10 +267,10 @@ async def finding_of(
     """
     from btt_chain.care import auditing
     from btt_chain.care.errors import Damaged
-    from btt_chain.scale import u32
-    from runtime.apis.incentives import IncentivesApi
+    from btt_chain.care.members import MIN_MEMBERS
+    from cli.views.incentives import IncentivesApi
 
-    view = await chain.api(IncentivesApi.audit, facility, u32(month))
+    view = await chain.api(IncentivesApi.audit, facility, month)
     epoch = await epoch_of(chain, facility, month)
     if view is None or epoch is None or epoch.epoch is None:
         raise NotFound(f"there is no audit of month {month} of this facility now")
@@ -275,7 +283,37 @@ async def finding_of(
         return auditing.Finding(auditing.Result.NOT_OPENED, str(error)), None
     rules = {id: [rule] for id, rule in (await rules_of(chain)).items()}
     committed = auditing.Committed(view.root, int(view.leaves), int(epoch.epoch.points))
-    return auditing.examine(opened, committed, place, auditing.Terms(rules, devices)), opened
+    is_issuer = await is_issuing(chain, facility)
+    terms = auditing.Terms(rules, devices, is_issuer=is_issuer)
+    found = auditing.examine(opened, committed, place, terms)
+    if found.result is auditing.Result.PASS and is_issuer:
+        known = await registered_of(chain, [each.facility for each in opened.subtotals])
+        if known < MIN_MEMBERS:
+            # The register may change: a later auditor could find otherwise.
+            reason = f"{known} members are registered facilities of different operators"
+            found = auditing.Finding(auditing.Result.NOT_OPENED, reason)
+    return found, opened
+
+
+async def is_issuing(chain: ViewClient, facility: AccountId) -> bool:
+    """Return True if a facility is an issuer."""
+    from cli.views.facilities import FacilitiesApi
+
+    found = await chain.api(FacilitiesApi.facility, facility)
+    return found is not None and found.facility.kind == "Issuer"
+
+
+async def registered_of(chain: ViewClient, members: Sequence[bytes]) -> int:
+    """Return the number of operators of those members that are registered facilities."""
+    from btt_chain.primitives.account import AccountId
+    from cli.views.facilities import FacilitiesApi
+
+    operators: set[bytes] = set()
+    for each in members:
+        found = await chain.api(FacilitiesApi.facility, AccountId(each))
+        if found is not None:
+            operators.add(found.facility.operator)
+    return len(operators)
 
 
 def leaves_of(opened: Disclosure) -> list[dict[str, object]]:
@@ -288,7 +326,7 @@ def leaves_of(opened: Disclosure) -> list[dict[str, object]]:
         leaf = each.leaf
         row: dict[str, object] = {
             "index": int(each.index), "rule": int(leaf.rule), "day": int(leaf.day),
-            "points": int(leaf.points), "tag": leaf.tag.hex(),
+            "points": int(leaf.points), "tag": leaf.tag.hex(), "facility": leaf.member.hex(),
         }  # fmt: skip
         try:
             read = Statement.decode(each.statement)
@@ -323,23 +361,45 @@ def device_keys(path: Path | None) -> frozenset[bytes] | None:
 @connection_options
 @json_option
 def report(
-    facility: str, verdict: str, index: int | None, month: int | None, url: str, timeout: float,
-    as_json: bool, **options: object,
+    facility: str, verdict: str, index: int | None, month: int | None,
+    url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Report your verdict. It is final; a wrong `fail` and silence are fined."""
-    from btt_chain.scale import u32
-    from cli.common.session import run
-    from runtime.pallets.incentives import Fail, NotOpened, Pass
-
     if (verdict == "fail") != (index is not None):
         raise Mistyped("--index goes with fail")
 
+    who, number = _audited(facility, month, url, timeout)
+    found = VERDICTS[verdict] if index is None else {"Fail": {"index": index}}
+    args: dict[str, object] = {"facility": who, "month": number, "verdict": found}
+    submit_call("Incentives", "report_audit", args, "reported", url, timeout, as_json, options)
+
+
+@examples("btt-chain auditor settle //Bob --month 4 --from key.txt")
+@auditor.command()
+@facility_argument
+@month_option
+@sending_options
+@connection_options
+@json_option
+def settle(
+    facility: str, month: int | None, url: str, timeout: float, as_json: bool, **options: object
+) -> None:
+    """End a phase of an audit whose time is over; any account may. It costs no fee.
+
+    Auditors that have not reported are fined; you get half of the fines.
+    """
+    who, number = _audited(facility, month, url, timeout)
+    args: dict[str, object] = {"facility": who, "month": number}
+    submit_call("Incentives", "settle_audit", args, "settled", url, timeout, as_json, options)
+
+
+def _audited(facility: str, month: int | None, url: str, timeout: float) -> tuple[AccountId, int]:
+    """Return the account of a facility, and the month: the last one if none is named."""
+    from cli.common.session import run
+
     async def ask() -> tuple[AccountId, int]:
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             number = await last_month(chain) if month is None else month
             return account_id(facility, chain.chain.metadata.prefix), number
 
-    who, number = run(ask())
-    found = Fail(u32(index)) if index is not None else Pass() if verdict == "pass" else NotOpened()
-    args: dict[str, object] = {"facility": who, "month": u32(number), "verdict": found}
-    submit_call("Incentives", "report_audit", args, "reported", url, timeout, as_json, options)
+    return run(ask())

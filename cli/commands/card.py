@@ -122,7 +122,7 @@ def register(
             "payment": most, "day": most_a_day,
             "categories": list(categories), "expires_ms": (int(time.time()) + days * DAY_S) * 1_000,
         }  # fmt: skip
-        owner, now = sender.pair.account_id, await time_of(chain)
+        owner, now = sender.account, await time_of(chain)
         day_ms = number(chain.constant("PayFi.DayMs"))
         until = now + day_ms
         agreed = found
@@ -263,10 +263,11 @@ def freeze(id: str, url: str, timeout: float, as_json: bool, **options: object) 
     """Freeze a lost card, by its id or its file. Its owner or its guardian signs."""
     from cli.common.payfi_calls import send
 
-    card_id = _id_of(id)
+    asked = _asked(id)
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
+        card_id = await _id_of(chain, asked)
         await _record(chain, card_id)
         call = chain.compose("PayFi.freeze_card", card=_hex(card_id))
         sentence = f"Freeze the card {_hex(card_id)}; only its owner can activate it again."
@@ -285,10 +286,11 @@ def activate(id: str, url: str, timeout: float, as_json: bool, **options: object
     """Let a frozen card pay again, by its id or its file. Its owner signs."""
     from cli.common.payfi_calls import send
 
-    card_id = _id_of(id)
+    asked = _asked(id)
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
+        card_id = await _id_of(chain, asked)
         found = await _record(chain, card_id)
         call = chain.compose(
             "PayFi.set_card", card=_hex(card_id), limits=found["limits"],
@@ -315,10 +317,11 @@ def drop(id: str, url: str, timeout: float, as_json: bool, **options: object) ->
     from cli.common.merchants import span_of
     from cli.common.payfi_calls import send
 
-    card_id = _id_of(id)
+    asked = _asked(id)
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
+        card_id = await _id_of(chain, asked)
         await _record(chain, card_id)
         call = chain.compose("PayFi.drop_card", card=_hex(card_id))
         wait = await span_of(chain, days=RETIRED_DAYS)
@@ -341,10 +344,11 @@ def show_(id: str, url: str, timeout: float, as_json: bool) -> None:
     from cli.common.merchants import account_of, exact, fields, number, time_of, variant, when
     from cli.common.session import open_chain, run
 
-    card_id = _id_of(id)
+    asked = _asked(id)
 
     async def work() -> None:
         async with open_chain(url, timeout) as chain:
+            card_id = await _id_of(chain, asked)
             found = await _record(chain, card_id)
             if as_json:
                 show.document({"card": _hex(card_id), **fields(exact(found))})
@@ -437,12 +441,19 @@ def _ensure_usable(
         )
 
 
-def _id_of(text: str) -> bytes:
-    from cli.common.working import read_id
+def _asked(text: str) -> str:
+    """Return the id of a card or its beginning: as typed, or of the card of a file."""
+    from cli.common.ids import CARD, read_beginning
 
     if not text.startswith("0x") and Path(text).is_file():
-        return bytes(_read(Path(text)).id)
-    return read_id(text, "card")
+        return _hex(_read(Path(text)).id)
+    return read_beginning(text, CARD)
+
+
+async def _id_of(chain: Chain, asked: str) -> bytes:
+    from cli.common.ids import CARD, resolve
+
+    return await resolve(chain.connection, asked, CARD)
 
 
 def _hex(raw: bytes) -> str:

@@ -12,6 +12,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -34,6 +35,9 @@ CHUNK: Final = 16 << 20
 FINAL_EVERY: Final = 256
 """Number of imported blocks that are finalized together, because each time waits for the disk."""
 
+SHOWN: Final = 5
+"""Number of dropped proofs that are named."""
+
 
 # ---- purge
 
@@ -51,7 +55,7 @@ def purge_chain(dev: bool, chain: str | None, base_path: Path | None, yes: bool)
     Keys and the node's identity are kept, and the record of what validators signed; on a
     development chain, which no other node has, that record goes as well.
     """
-    from btt_chain.node.config import Paths, default_base_path
+    from btt_chain.node.paths import Paths, default_base_path
     from genesis.catalogue import chain_named, load
 
     name = chain_name(dev, chain)
@@ -146,7 +150,7 @@ def export_blocks(
             raise Mistyped(f"from {first} to {last} there is no block")
         with click.open_file(output, "wb") as file:
             _export(data, first, last, file, binary=binary)
-    show.note(f"{last - first + 1} blocks written, {first} to {last}")
+    show.note(f"{show.counted(last - first + 1, 'block')} written, {first} to {last}")
 
 
 def _export(data: OpenChain, first: int, last: int, file: IO[bytes], *, binary: bool) -> None:
@@ -199,8 +203,9 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
     Each block is executed and checked like one that comes from a peer. A new database is made
     if there is none; blocks that are known are passed over, so that it can be run again.
     """
-    from btt_chain.node.config import NodeConfig, default_base_path
+    from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import is_by_hand, open_chain
+    from btt_chain.node.paths import default_base_path
 
     # Pipes work like files: `import-blocks <(gunzip -c blocks.gz)`.
     if file != "-" and not Path(file).exists():
@@ -211,17 +216,35 @@ def import_blocks(file: str, dev: bool, chain: str | None, base_path: Path | Non
         try:
             started = time.monotonic()
             if is_by_hand(data.client):
-                new, known = _import_by_hand(data, source)
+                done = _import_by_hand(data, source)
             else:
-                new, known = _import(data, config, source)
+                done = _import(data, config, source)
         finally:
             data.close()
     seconds = max(time.monotonic() - started, 0.001)
-    show.note(f"{new} blocks imported, {known} were known; {new / seconds:.0f} blocks per second")
+    new = show.counted(done.new, "block")
+    show.note(f"{new} imported, {done.known} were known; {done.new / seconds:.0f} blocks a second")
+    if done.dropped:
+        numbers = ", ".join(map(str, done.dropped[:SHOWN]))
+        more = f" and {len(done.dropped) - SHOWN} more" if len(done.dropped) > SHOWN else ""
+        show.note(
+            f"{show.counted(len(done.dropped), 'proof')} of finality dropped, invalid or of "
+            f"another set of voters, at block {numbers}{more}: the blocks themselves are right"
+        )
 
 
-def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> tuple[int, int]:
-    """Return the numbers of new and of known blocks; finalizes those with a proof in the file."""
+@dataclass(slots=True)
+class Imported:
+    """The numbers of imported and known blocks, and of dropped proofs."""
+
+    new: int = 0
+    known: int = 0
+    dropped: list[int] = field(default_factory=list)
+    """Blocks with a proof of finality in the file that did not make them final."""
+
+
+def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> Imported:
+    """Import blocks, and finalize those with a proof in the file."""
     from btt_chain.node.driver import unix_ms
     from btt_chain.node.lifecycle import reading_engine
     from btt_chain.primitives.digest import GRANDPA
@@ -229,7 +252,7 @@ def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> tuple[int
 
     client, engine = data.client, reading_engine(data, config)
     reader = BlockReader(source)
-    new = known = 0
+    done = Imported()
     with show.progress() as progress:
         task = progress.add_task("importing", total=reader.count)
         for signed in reader:
@@ -241,26 +264,28 @@ def _import(data: OpenChain, config: NodeConfig, source: IO[bytes]) -> tuple[int
             why = engine.take(block, unix_ms())
             if why is not None:
                 raise Refused(f"block {header.number} is refused: {why}")
-            known, new = known + is_known, new + (not is_known)
+            done.known, done.new = done.known + is_known, done.new + (not is_known)
+            if proofs and (GRANDPA not in proofs or client.finalized().number < header.number):
+                done.dropped.append(int(header.number))
             progress.advance(task)
-    return new, known
+    return done
 
 
-def _import_by_hand(data: OpenChain, source: IO[bytes]) -> tuple[int, int]:
-    """Return the numbers of new and of known blocks; the new ones are final at the end."""
+def _import_by_hand(data: OpenChain, source: IO[bytes]) -> Imported:
+    """Import blocks; the new ones are final at the end."""
     from btt_chain.chain.client import UnknownBlock
     from runtime.frame.error import InvalidBlock
 
     client = data.client
     reader = BlockReader(source)
-    new = known = 0
+    done = Imported()
     with show.progress() as progress, _final_at_the_end(client):
         task = progress.add_task("importing", total=reader.count)
         for block in reader:
             header = block.block.header
             progress.advance(task)
             if client.header(header.hash()) is not None:
-                known += 1
+                done.known += 1
                 continue
             if block.justifications:
                 raise Refused(
@@ -276,10 +301,10 @@ def _import_by_hand(data: OpenChain, source: IO[bytes]) -> tuple[int, int]:
                     f"block {header.number} does not connect, {error}: the file is of another "
                     "chain, or begins too late"
                 ) from error
-            new += 1
-            if new % FINAL_EVERY == 0:
+            done.new += 1
+            if done.new % FINAL_EVERY == 0:
                 client.finalize(client.best().hash)
-    return new, known
+    return done
 
 
 @contextmanager
@@ -443,7 +468,7 @@ def revert(count: int, dev: bool, chain: str | None, base_path: Path | None, as_
             }
         )
     elif gone:
-        show.record({"reverted": f"{len(gone)} blocks", "best now": f"{best.number:_}"})
+        show.record({"reverted": show.counted(len(gone), "block"), "best now": f"{best.number:_}"})
     if len(gone) < count and best.number == final.number:
         show.note(
             f"block {final.number} is final and stays: final blocks cannot be taken back "

@@ -1,51 +1,86 @@
 """`btt-chain devnet`: validators on this machine, each a real process, with faults on request.
 
-`btt_chain.testing.Devnet` does the work; this module has the commands. The state of a network is in
-its base path, so each command finds it there, regardless of its starter.
+`btt_chain.testing.Devnet` does the work; this module has the commands that start, watch and stop.
+The state of a network is in its base path: each command finds it there.
 """
 
 from __future__ import annotations
 
 import asyncio
 import shutil
-import signal
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from cli.commands.devnet_common import FOLDER, base_option, opened, plain_errors
+from cli.commands.devnet_faults import COMMANDS
+from cli.commands.devnet_interrupts import Interrupts
+from cli.commands.devnet_report import document, introduce, pid, show_helpers
+from cli.commands.devnet_schedule import Schedule
 from cli.common import show
-from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.errors import Mistyped, Refused
 from cli.common.logs import log_option, parse_filters
+from cli.common.node_options import asked_for
 from cli.common.options import Command, Group, examples, json_option
 
 if TYPE_CHECKING:
     from btt_chain.testing import Devnet, DevNode
     from btt_chain.testing.helper import Helper
+    from btt_chain.testing.network_file import NamedNode
 
 STOP_SECONDS: Final = 4.0
 """Seconds from the request to stop until nodes are killed."""
 FOLLOW_PAUSE: Final = 0.3
+RPC_PORT: Final = 9944
+EXPLORER_PORT: Final = 4480
 
 
-def base_option(command: Command) -> Command:
-    """Add `--base-path`: the devnet of the command."""
-    return click.option(
-        "-d",
-        "--base-path",
-        required=True,
-        envvar="BTT_DEVNET",
-        show_envvar=True,
-        type=click.Path(file_okay=False, path_type=Path),
-        help="Where the devnet lies, as `devnet up` said.",
-    )(command)
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The network that `up` was asked for; None: as it was stored, else as usual."""
+
+    validators: int | None
+    slot_ms: int | None
+    rpc_base_port: int | None
+    p2p_base_port: int | None
+    prometheus_base_port: int | None
+    providers: int
+    feeders: bool
+    explorer: bool
+    explorer_port: int
+    log: str | None = None
+    spec: str | None = None
+    nodes: Sequence[NamedNode] = ()
+
+
+def port_options(command: Command) -> Command:
+    """Add the first ports of the nodes."""
+    port = click.IntRange(1, 65_000)
+    options = [
+        click.option(
+            "--rpc-base-port",
+            type=port,
+            help="JSON-RPC of node 0; node i has this + i. [default: as before, or "
+            f"{RPC_PORT}; free ports if those are in use]",
+        ),
+        click.option(
+            "--p2p-base-port", type=port, help="The same for the network. [default: free ports]"
+        ),
+        click.option(
+            "--prometheus-base-port", type=port, help="For metrics. [default: free ports]"
+        ),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
 
 
 def up_options(command: Command) -> Command:
@@ -53,12 +88,16 @@ def up_options(command: Command) -> Command:
     port = click.IntRange(1, 65_000)
     options = [
         click.option(
+            "-f",
+            "--file",
+            type=click.Path(dir_okay=False, path_type=Path),
+            help="A file with nodes by name, and with faults at times; see `docs/cli.md`.",
+        ),
+        click.option(
             "-n",
             "--validators",
             type=click.IntRange(1, 32),
-            default=4,
-            show_default=True,
-            help="How many nodes make blocks: Alice, Bob, ...",
+            help="How many nodes make blocks: Alice, Bob, ... [default: as before, or 4]",
         ),
         click.option(
             "--providers",
@@ -69,7 +108,10 @@ def up_options(command: Command) -> Command:
         ),
         click.option("--explorer", is_flag=True, help="Add an explorer: pages for the browser."),
         click.option(
-            "--explorer-port", type=port, default=4480, show_default=True, help="Its port."
+            "--explorer-port",
+            type=port,
+            default=EXPLORER_PORT,
+            help=f"Its port. [default: {EXPLORER_PORT}; a free port if that is in use]",
         ),
         click.option("--feeders", is_flag=True, help="Add feeders: prices of BASE_PATH/prices."),
         click.option(
@@ -78,28 +120,16 @@ def up_options(command: Command) -> Command:
             envvar="BTT_DEVNET",
             show_envvar=True,
             type=click.Path(file_okay=False, path_type=Path),
-            help="Keep data here. [default: a new directory, deleted at the end]",
+            help=f"Keep data here, and go on with what is there. [default: ./{FOLDER}]",
         ),
+        click.option("--fresh", is_flag=True, help="Delete the chain that is there, begin anew."),
+        click.option("--tmp", is_flag=True, help="Use a new directory, deleted at the end."),
         click.option(
             "--slot-ms",
             type=click.IntRange(min=200),
-            default=2_000,
-            show_default=True,
-            help="Milliseconds of a slot.",
+            help="Milliseconds of a slot. [default: as before, or 2000]",
         ),
-        click.option(
-            "--rpc-base-port",
-            type=port,
-            default=9944,
-            show_default=True,
-            help="JSON-RPC of node 0; node i has this port + i.",
-        ),
-        click.option(
-            "--p2p-base-port", type=port, help="The same for the network. [default: free ports]"
-        ),
-        click.option(
-            "--prometheus-base-port", type=port, help="For metrics. [default: free ports]"
-        ),
+        port_options,
         click.option("--detach", is_flag=True, help="Return when all nodes answer; they go on."),
         json_option,
         log_option,
@@ -111,9 +141,10 @@ def up_options(command: Command) -> Command:
 
 @examples(
     "btt-chain devnet",
-    "btt-chain devnet up --validators 4 --base-path net --detach",
-    "btt-chain devnet partition 0,1/2,3 --base-path net",
-    "btt-chain devnet down --base-path net",
+    "btt-chain devnet up --validators 3 --detach",
+    "btt-chain devnet kill Charlie",
+    "btt-chain devnet partition 0,1/2",
+    "btt-chain devnet down",
 )
 @click.group(cls=Group, invoke_without_command=True)
 @click.pass_context
@@ -130,154 +161,99 @@ def devnet(ctx: click.Context) -> None:
 @examples(
     "btt-chain devnet up --providers 2 --feeders",
     "btt-chain devnet up --validators 7 --base-path net --detach",
+    "btt-chain devnet up -f examples/devnet/faults.toml --fresh",
 )
 @devnet.command()
 @up_options
-def up(base_path: Path | None, *, detach: bool, as_json: bool, filters: str, **made: Any) -> None:
+def up(
+    base_path: Path | None, *, detach: bool, as_json: bool, filters: str, fresh: bool, tmp: bool,
+    file: Path | None, **made: Any,
+) -> None:  # fmt: skip
     """Start all nodes and watch them; Ctrl-C stops all."""
-    from btt_chain.testing import Devnet, DevnetError
-
     parse_filters(filters)
-    if made["providers"] and find_spec("numpy") is None:
-        from cli.common.working import EXTRA
-
-        raise Refused(f"--providers: {EXTRA}")
-    if made["explorer"]:
-        from cli.commands.explorer import check_installed
-
-        check_installed()
-    is_temporary = base_path is None
-    base = base_path or Path(tempfile.mkdtemp(prefix="btt-devnet-"))
-    with plain_errors():
+    wanted, schedule = Wanted(**made), Schedule()
+    if file is not None:
+        with plain_errors():
+            wanted, schedule = _from_file(file, wanted)
+        if detach and (schedule.faults or schedule.end is not None):
+            raise Mistyped("--detach leaves none to do the faults of the file: leave it out")
+    _check_extras(wanted)
+    if tmp and (base_path is not None or fresh or detach):
+        raise Mistyped("--tmp has a new directory, deleted at the end: give no other of them")
+    base = Path(tempfile.mkdtemp(prefix="btt-devnet-")) if tmp else base_path or Path(FOLDER)
+    # Made by this command: what an interrupted start has left is deleted.
+    is_new = not base.exists() or not any(base.iterdir())
+    with plain_errors(), Interrupts() as interrupts:
         try:
-            net = Devnet.create(
-                base,
-                validators=made["validators"],
-                slot_ms=made["slot_ms"],
-                rpc_base_port=made["rpc_base_port"],
-                port_base=made["p2p_base_port"],
-                prometheus_base_port=made["prometheus_base_port"],
-                log=filters,
-                providers=made["providers"],
-                feeders=made["feeders"],
-                explorer_port=made["explorer_port"] if made["explorer"] else None,
-            )
-        except DevnetError:
-            if is_temporary:
+            if fresh:
+                _delete(base)
+                is_new = True
+            net = _created(base, filters, wanted)
+            schedule.check(net)
+            interrupts.net = net
+            _start(net, interrupts, detach=detach, as_json=as_json)
+        except BaseException as error:
+            interrupts.is_ending = True
+            if interrupts.net is not None:
+                interrupts.net.down(STOP_SECONDS)
+            if is_new and (interrupts.net is None or isinstance(error, KeyboardInterrupt)):
                 shutil.rmtree(base, ignore_errors=True)
             raise
-        try:
-            with _interrupted_by_signals():
-                _start(net, detach=detach, as_json=as_json)
-        except BaseException:
-            net.down(STOP_SECONDS)
-            raise
-    if detach:
-        return
-    _attend(net, is_temporary=is_temporary, as_json=as_json)
+        if detach:
+            net.ports.close()
+        else:
+            _attend(net, interrupts, schedule, is_temporary=tmp, as_json=as_json)
 
 
-@examples("btt-chain devnet down --base-path net")
+@examples("btt-chain devnet down", "btt-chain devnet down --delete")
 @devnet.command()
 @base_option
+@click.option("--delete", "is_deleted", is_flag=True, help="Delete the data, too.")
 @json_option
-def down(base_path: Path, *, as_json: bool) -> None:
+def down(base_path: Path | None, *, is_deleted: bool, as_json: bool) -> None:
     """Stop all nodes in order; data stays."""
-    with plain_errors():
-        from btt_chain.testing import Devnet
+    with opened(base_path) as net, Interrupts() as interrupts:
+        interrupts.net, interrupts.is_ending = net, True
+        _stop(net, as_json=as_json, is_last=not is_deleted)
+        if is_deleted:
+            _delete(net.base)
 
-        _stop(Devnet.open(base_path), as_json=as_json)
 
-
-@examples("btt-chain devnet status --base-path net --json")
+@examples("btt-chain devnet status", "btt-chain devnet status --json")
 @devnet.command()
 @base_option
 @json_option
-def status(base_path: Path, *, as_json: bool) -> None:
+def status(base_path: Path | None, *, as_json: bool) -> None:
     """Print the state, address and heights of each node."""
-    with plain_errors():
-        from btt_chain.testing import Devnet
-
-        net = Devnet.open(base_path)
+    with opened(base_path) as net:
         found = net.status()
     if as_json:
-        show.document(_document(net))
+        show.document(document(net))
         return
     show.table(
         (">#", "name", "state", ">best", ">final", ">lag", ">peers", ">pool", "rpc", ">pid"),
         [
             (
                 str(said.index), said.name, said.state, str(said.best), str(said.finalized),
-                str(said.lag), str(said.peers), str(said.pool), node.ws, _pid(node),
+                str(said.lag), str(said.peers), str(said.pool), node.ws, pid(node),
             )
             for said, node in zip(found, net.nodes, strict=True)
         ],
     )  # fmt: skip
-    _show_helpers(net)
+    show_helpers(net)
     if net.groups is not None:
-        from cli.commands.devnet_view import spelt
+        from cli.commands.devnet_screen import spelt
 
         show.note(f"the network is cut: {spelt(net.groups)} (devnet heal makes it whole)")
 
 
-@examples("btt-chain devnet kill 2 --base-path net")
+for _command in COMMANDS:
+    devnet.add_command(_command)
+
+
+@examples("btt-chain devnet logs Charlie -f", "btt-chain devnet logs provider-0")
 @devnet.command()
-@click.argument("index", metavar="N", type=int)
-@base_option
-def kill(index: int, base_path: Path) -> None:
-    """Kill node N (from 0) with SIGKILL, as a power cut would."""
-    with plain_errors():
-        from btt_chain.testing import Devnet
-
-        net = Devnet.open(base_path)
-        net.kill(index)
-    show.note(f"killed node {index} ({net[index].name}); devnet restart {index} brings it back")
-
-
-@examples("btt-chain devnet restart 2 --base-path net")
-@devnet.command()
-@click.argument("index", metavar="N", type=int)
-@base_option
-def restart(index: int, base_path: Path) -> None:
-    """Stop node N if it runs, start it again, wait until it answers."""
-    with plain_errors():
-        from btt_chain.testing import Devnet
-
-        net = Devnet.open(base_path)
-        with _interrupted_by_signals():
-            net.restart(index)
-    show.note(f"node {index} ({net[index].name}) answers on {net[index].ws}")
-
-
-@examples("btt-chain devnet partition 0,1/2,3 --base-path net")
-@devnet.command()
-@click.argument("groups", metavar="GROUPS")
-@base_option
-def partition(groups: str, base_path: Path) -> None:
-    """Cut the network into GROUPS, such as 0,1/2,3; a node in none is connected to no other."""
-    cut = read_groups(groups)
-    with plain_errors():
-        from btt_chain.testing import Devnet
-
-        Devnet.open(base_path).partition(cut)
-    show.note(f"the network is cut: {groups}; devnet heal makes it whole")
-
-
-@examples("btt-chain devnet heal --base-path net")
-@devnet.command()
-@base_option
-def heal(base_path: Path) -> None:
-    """Make a network whole again that was cut."""
-    with plain_errors():
-        from btt_chain.testing import Devnet
-
-        Devnet.open(base_path).heal()
-    show.note("the network is whole; nodes find each other within seconds")
-
-
-@examples("btt-chain devnet logs 2 -f --base-path net", "btt-chain devnet logs --base-path net")
-@devnet.command()
-@click.argument("index", metavar="[N]", type=int, required=False)
+@click.argument("member", metavar="[NODE]", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on with what is written from now on.")
 @click.option(
     "--lines",
@@ -287,113 +263,152 @@ def heal(base_path: Path) -> None:
     help="How many of each log's last lines.",
 )
 @base_option
-def logs(index: int | None, base_path: Path, *, follow: bool, lines: int) -> None:
-    """Print the end of the log of node N, or of all."""
-    with plain_errors():
-        from btt_chain.testing import Devnet
-
-        net = Devnet.open(base_path)
-        nodes = net.nodes if index is None else [net.node(index)]
-    names = len(nodes) > 1
-    width = max(len(node.name) for node in nodes)
+def logs(member: str | None, base_path: Path | None, *, follow: bool, lines: int) -> None:
+    """Print the end of the log of NODE, a number or a name also of a helper; or of all nodes."""
+    with opened(base_path) as net:
+        chosen = net.nodes if member is None else [net.member(member)]
+    width = max(len(one.name) for one in chosen) if len(chosen) > 1 else 0
     ends = {}
-    for node in nodes:
-        text, ends[node.index] = _read_from(node.log, 0)
-        _print_log(node, text[-lines:] if lines else [], width if names else 0)
+    for one in chosen:
+        text, ends[one.name] = _read_from(one.log, 0)
+        _print_log(one, text[-lines:] if lines else [], width)
     while follow:
         time.sleep(FOLLOW_PAUSE)
-        for node in nodes:
-            text, ends[node.index] = _read_from(node.log, ends[node.index])
-            _print_log(node, text, width if names else 0)
+        for one in chosen:
+            text, ends[one.name] = _read_from(one.log, ends[one.name])
+            _print_log(one, text, width)
 
 
-def read_groups(text: str) -> list[list[int]]:
-    """Return a typed partition: `0,1/2,3`. Mistyped if it is none."""
-    try:
-        return [[int(word) for word in group.split(",")] for group in text.split("/")]
-    except ValueError:
-        raise Mistyped(f"{text!r} is no partition: write the groups' nodes like 0,1/2,3") from None
+def _from_file(path: Path, wanted: Wanted) -> tuple[Wanted, Schedule]:
+    """Return the network of a file; options of the command line stand over it."""
+    from btt_chain.testing import network_file
+
+    if wanted.validators is not None:
+        raise Mistyped("the file says which nodes there are: leave out --validators")
+    found = network_file.read(path)
+    made = replace(
+        wanted,
+        validators=sum(node.is_validator for node in found.nodes),
+        slot_ms=wanted.slot_ms or found.slot_ms,
+        rpc_base_port=wanted.rpc_base_port or found.rpc_base_port,
+        providers=wanted.providers or found.providers,
+        feeders=wanted.feeders or found.feeders,
+        explorer=wanted.explorer or found.explorer,
+        log=found.log,
+        spec=found.preset,
+        nodes=found.nodes,
+    )
+    return made, Schedule.of(path, found)
 
 
-@contextmanager
-def plain_errors() -> Iterator[None]:
-    """Turn errors of the package into errors of commands, each of one line."""
-    from btt_chain.testing import DevnetError, NodeDied, NoDevnet, NoSuchNode, NotInTime
+def _check_extras(wanted: Wanted) -> None:
+    """Raise Refused if a program beside the nodes needs a package that is not installed."""
+    if wanted.providers and find_spec("numpy") is None:
+        from btt_chain.extras import needs_extra
 
-    try:
-        yield
-    except NoDevnet as error:
-        raise NotFound(f"{error}: start one with `btt-chain devnet up`") from None
-    except NoSuchNode as error:
-        raise NotFound(str(error)) from None
-    except (NodeDied, NotInTime) as error:
-        first, *log = str(error).splitlines()
-        last = f": {log[-1].strip()}" if len(log) > 1 else ""
-        where = f" ({log[0].strip(' -').removeprefix('the end of ')})" if log else ""
-        raise Refused(f"{first}{last}{where}") from None
-    except DevnetError as error:
-        raise Refused(str(error)) from None
+        raise Refused(needs_extra("--providers needs", "work"))
+    if wanted.explorer:
+        from cli.commands.explorer import check_installed
+
+        check_installed()
 
 
-@contextmanager
-def _interrupted_by_signals() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP interrupt blocking calls, as Ctrl-C does, to stop the nodes."""
+def _created(base: Path, filters: str, wanted: Wanted) -> Devnet:
+    from btt_chain.testing import Devnet, state
 
-    def interrupt(_number: int, _frame: object) -> NoReturn:
-        raise KeyboardInterrupt
+    usual = state.read(base).nodes[0].rpc_port if state.exists(base) else RPC_PORT
+    create = Devnet.create if wanted.spec is None else partial(Devnet.create, spec=wanted.spec)
+    net = create(
+        base,
+        validators=wanted.validators,
+        slot_ms=wanted.slot_ms,
+        rpc_base_port=wanted.rpc_base_port,
+        usual_rpc_port=usual,
+        port_base=wanted.p2p_base_port,
+        prometheus_base_port=wanted.prometheus_base_port,
+        log=wanted.log or filters,
+        nodes=wanted.nodes,
+        providers=wanted.providers,
+        feeders=wanted.feeders,
+        explorer_port=wanted.explorer_port if wanted.explorer else None,
+        is_explorer_port_fixed=asked_for("explorer_port"),
+    )
+    if wanted.rpc_base_port is None and net.nodes and net.nodes[0].rpc_port != usual:
+        show.note(
+            f"port {usual}, or one behind it, is in use: node 0 ({net.nodes[0].name}) answers at "
+            f"{net.nodes[0].ws}"
+        )
+    return net
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
+
+def _delete(base: Path) -> None:
+    """Delete the network in a folder, and nothing else there. Refused while it runs."""
+    from btt_chain.testing import Devnet, state
+
+    if not state.exists(base):
         return
-    before = {n: signal.signal(n, interrupt) for n in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    net = Devnet.open(base)
+    if any(one.is_alive for one in (*net.nodes, *net.helpers)):
+        raise Refused(f"the devnet in {base} is running: stop it with `btt-chain devnet down`")
+    state.delete(base, [*net.nodes, *net.helpers])
 
 
-def _start(net: Devnet, *, detach: bool, as_json: bool) -> None:
+def _option(net: Devnet) -> str:
+    """Return the option by which the other commands find a network; empty if they need none."""
+    return "" if net.base == Path(FOLDER).resolve() else f" --base-path {net.base}"
+
+
+def _start(net: Devnet, interrupts: Interrupts, *, detach: bool, as_json: bool) -> None:
     """Start all nodes; print their addresses, except to a terminal that shows them anyway."""
     began = time.monotonic()
     if sys.stdout.isatty() and not as_json:
         show.note(f"starting {len(net)} nodes, which takes some seconds; logs: {net.base}")
     net.up()
+    interrupts.begin_watch()
     seconds = time.monotonic() - began
     if as_json:
         # Alone it is a document; with further output it is one line of many.
-        (show.document if detach else show.line)(_document(net))
+        (show.document if detach else show.line)(document(net))
     elif detach or not sys.stdout.isatty():
-        _introduce(net, seconds)
+        introduce(net, seconds, _option(net))
 
 
-def _attend(net: Devnet, *, is_temporary: bool, as_json: bool) -> None:
+def _attend(
+    net: Devnet, interrupts: Interrupts, schedule: Schedule, *, is_temporary: bool, as_json: bool
+) -> None:
     """Show the network until Ctrl-C or until all nodes have ended; then stop them."""
     failed = True
     try:
-        asyncio.run(_watch(net, as_json=as_json))
+        asyncio.run(_watch(net, interrupts, schedule, as_json=as_json))
         failed = False
     finally:
+        interrupts.is_ending = True
         _stop(net, as_json=as_json, is_last=not is_temporary or failed)
     if is_temporary:
         shutil.rmtree(net.base, ignore_errors=True)
-        show.note("its data is deleted; with --base-path it stays")
+        show.note("its data is deleted; without --tmp it stays")
 
 
-async def _watch(net: Devnet, *, as_json: bool) -> None:
+async def _watch(net: Devnet, interrupts: Interrupts, schedule: Schedule, *, as_json: bool) -> None:
     from cli.commands.devnet_view import watch_lines, watch_live
 
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def on_stop() -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    interrupts.on_stop = on_stop
+    if interrupts.is_ending:
+        stop.set()
     if sys.stdout.isatty() and not as_json:
-        await watch_live(net, stop)
+        await watch_live(net, stop, schedule)
     else:
-        await watch_lines(net, stop, as_json=as_json)
+        await watch_lines(net, stop, schedule, as_json=as_json)
 
 
 def _stop(net: Devnet, *, as_json: bool, is_last: bool = True) -> None:
     began = time.monotonic()
+    net.reload()  # a fault, or another terminal, may have restarted nodes
     running = sum(node.is_alive for node in net.nodes)
     killed = net.down(STOP_SECONDS)
     seconds = time.monotonic() - began
@@ -406,88 +421,9 @@ def _stop(net: Devnet, *, as_json: bool, is_last: bool = True) -> None:
     for node in killed:
         show.note(f"node {node.index} ({node.name}) did not end in time and was killed")
     nodes = "1 node" if running == 1 else f"{running} nodes"
-    show.note(f"stopped {nodes} in {seconds:.1f} s" + (f"; data: {net.base}" if is_last else ""))
-
-
-def _introduce(net: Devnet, seconds: float) -> None:
-    """Print the addresses and places of the network."""
-    show.note(f"{len(net)} nodes answer after {seconds:.1f} s; data and logs: {net.base}")
-    show.table(
-        (">#", "name", "rpc", "metrics", ">pid"),
-        [(str(n.index), n.name, n.ws, n.metrics_url, _pid(n)) for n in net.nodes],
+    show.note(
+        f"stopped {nodes} in {seconds:.1f} s" + (f"; data stays in {net.base}" if is_last else "")
     )
-    _show_helpers(net)
-    show.table(("account", "address", "secret"), [(f.name, f.address, f.uri) for f in net.funded()])
-    show.note(f"stop them: btt-chain devnet down --base-path {net.base}")
-
-
-def _document(net: Devnet) -> dict[str, object]:
-    """Return the state of a network as JSON."""
-    from btt_chain.testing.creation import explorer_address
-
-    return {
-        "basePath": str(net.base),
-        "slotMs": net.slot_ms,
-        "groups": net.groups,
-        "nodes": [
-            {
-                "index": said.index,
-                "name": said.name,
-                "state": said.state,
-                "isValidator": node.key is not None,
-                "pid": node.process.pid if node.is_alive and node.process else None,
-                "ws": node.ws,
-                "http": node.http,
-                "metrics": node.metrics_url,
-                "peerId": node.peer_id,
-                "address": node.address,
-                "log": str(node.log),
-                "best": said.best,
-                "bestHash": said.best_hash,
-                "finalized": said.finalized,
-                "finalizedHash": said.finalized_hash,
-                "peers": said.peers,
-                "pool": said.pool,
-            }
-            for said, node in zip(net.status(), net.nodes, strict=True)
-        ],
-        "explorer": explorer_address(net.helpers),
-        "helpers": [
-            {
-                "name": helper.name,
-                "isRunning": helper.is_alive,
-                "key": helper.key,
-                "pid": helper.process.pid if helper.is_alive and helper.process else None,
-                "log": str(helper.log),
-            }
-            for helper in net.helpers
-        ],
-        "accounts": [
-            {"name": each.name, "uri": each.uri, "address": each.address} for each in net.funded()
-        ],
-    }
-
-
-def _show_helpers(net: Devnet) -> None:
-    """Print the programs beside the nodes, if there are any."""
-    from btt_chain.testing.creation import explorer_address
-
-    address = explorer_address(net.helpers)
-    if address is not None:
-        show.note(f"explorer: {address}")
-    if net.helpers:
-        show.table(
-            ("beside them", "state", "account", "log", ">pid"),
-            [
-                (each.name, "running" if each.is_alive else "down", each.key or "-", str(each.log),
-                 _pid(each))
-                for each in net.helpers
-            ],
-        )  # fmt: skip
-
-
-def _pid(node: DevNode | Helper) -> str:
-    return str(node.process.pid) if node.is_alive and node.process else "-"
 
 
 def _read_from(log: Path, at: int) -> tuple[list[str], int]:
@@ -501,6 +437,6 @@ def _read_from(log: Path, at: int) -> tuple[list[str], int]:
     return whole.decode(errors="replace").splitlines(), at + len(whole)
 
 
-def _print_log(node: DevNode, lines: Sequence[str], width: int) -> None:
+def _print_log(one: DevNode | Helper, lines: Sequence[str], width: int) -> None:
     for text in lines:
-        click.echo(f"{node.name:<{width}}  {text}" if width else text)
+        click.echo(f"{one.name:<{width}}  {text}" if width else text)

@@ -7,198 +7,29 @@ All data are from the JSON-RPC of a node that answers, as for any wallet.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+import os
+import sys
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Final
 
+from cli.commands.devnet_events import rows_of
+from cli.commands.devnet_screen import EVENTS_KEPT, SLOTS_KEPT, Balance, Block, View
 from cli.common import show
 from cli.common.errors import Refused
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.table import Table
-
     from btt_chain.client.chain import BlockView, Chain
     from btt_chain.testing import Devnet, Funds, NodeStatus
-    from cli.commands.devnet_work import Work
+    from cli.commands.devnet_schedule import Schedule
 
-SLOTS_SHOWN: Final = 8
-EVENTS_SHOWN: Final = 8
 ACCOUNTS_SHOWN: Final = 6
 LOOK_BACK: Final = 16
 """Maximum number of blocks read in one update."""
 
 PATIENCE: Final = 10.0
 """Seconds for an answer of a node."""
-
-_DULL_EVENTS: Final = {"System.ExtrinsicSuccess", "TransactionPayment.TransactionFeePaid"}
-"""Events of every block, which are not shown."""
-
-_COLOURS: Final = {"running": "green", "silent": "yellow", "paused": "yellow", "down": "red"}
-
-
-@dataclass(slots=True)
-class Block:
-    """A block as the table shows it."""
-
-    number: int
-    hash: str
-    slot: int | None = None
-    author: str = "?"
-    transactions: int = 0
-
-
-@dataclass(slots=True)
-class View:
-    """The state of the screen."""
-
-    base: str
-    explorer: str | None = None
-    """Address of the explorer's pages, if there is one."""
-    ports: dict[int, int] = field(default_factory=dict)
-    """JSON-RPC port of each node."""
-    nodes: Sequence[NodeStatus] = ()
-    groups: list[list[int]] | None = None
-    blocks: deque[Block] = field(default_factory=lambda: deque(maxlen=SLOTS_SHOWN))
-    authored: Counter[str] = field(default_factory=Counter)
-    events: deque[tuple[int, str, str]] = field(default_factory=lambda: deque(maxlen=EVENTS_SHOWN))
-    accounts: list[tuple[str, str, str]] = field(default_factory=list)
-    work: Work | None = None
-    """Jobs and receipts, if there are providers."""
-
-    def render(self) -> RenderableType:
-        """Return the tables, one below the other."""
-        from rich.console import Group
-        from rich.text import Text
-
-        pages = "" if self.explorer is None else f"explorer: {self.explorer}   "
-        hint = Text(
-            f"{pages}wallets: ws://127.0.0.1:PORT   keys: //Alice, //Bob, ...   data: {self.base}",
-            style="dim",
-            no_wrap=True,
-            overflow="ellipsis",
-        )
-        gap = Text()
-        work = () if self.work is None else (self._work(self.work), gap)
-        # The least important is last, because a low terminal cuts there.
-        return Group(
-            self._headline(), hint, gap, self._nodes(), gap, *work, self._slots(), gap,
-            self._accounts(), gap, self._events(),
-        )  # fmt: skip
-
-    @staticmethod
-    def _work(work: Work) -> Table:
-        from btt_chain.client.amount import BTT
-
-        table = _grid(
-            f"Work   {work.line()}, {BTT.format(work.paid)} paid",
-            "provider", "state", ">jobs", ">done", ">slashed", ">paid", "work as weight",
-        )  # fmt: skip
-        for row in work.rows(BTT):
-            table.add_row(*row)
-        return table
-
-    def _headline(self) -> RenderableType:
-        from rich.text import Text
-
-        best = max((node.best for node in self.nodes), default=0)
-        final = max((node.finalized for node in self.nodes), default=0)
-        line = Text.assemble(
-            ("BTT devnet", "bold"), "   best ", (f"{best:_}", "green"),
-            "   final ", (f"{final:_}", "green"),
-        )  # fmt: skip
-        if self.groups is not None:
-            line.append(f"   partition {spelt(self.groups)}", style="yellow")
-        line.append("   Ctrl-C stops all", style="dim")
-        return line
-
-    def _nodes(self) -> Table:
-        from rich.text import Text
-
-        table = _grid(
-            "Nodes", ">#", "name", "state", ">best", ">final", ">lag", ">peers", ">pool",
-            ">authored", "port",
-        )  # fmt: skip
-        for node in self.nodes:
-            state = Text(node.state, style=_COLOURS[node.state])
-            said = ["-"] * 5
-            if node.state == "running":
-                said = [f"{node.best:_}", f"{node.finalized:_}", str(node.lag), str(node.peers),
-                        str(node.pool)]  # fmt: skip
-            table.add_row(
-                str(node.index), node.name, state, *said, str(self.authored[node.name]),
-                str(self.ports.get(node.index, "")),
-            )  # fmt: skip
-        return table
-
-    def _slots(self) -> Table:
-        table = _grid("Slots", ">slot", "author", ">block", ">txs", "hash")
-        after: int | None = None
-        for block in reversed(self.blocks):
-            if after is not None and block.slot is not None:
-                self._add_empty(table, block.slot + 1, after - 1)
-            table.add_row(
-                "-" if block.slot is None else str(block.slot), block.author,
-                f"{block.number:_}", str(block.transactions), f"{block.hash[:18]}…",
-            )  # fmt: skip
-            after = block.slot
-        return table
-
-    @staticmethod
-    def _add_empty(table: Table, first: int, last: int) -> None:
-        """Add a row for slots without a best block: unassigned, missed, or of a fork."""
-        from rich.text import Text
-
-        if first > last:
-            return
-        count = last - first + 1
-        said = "empty" if count == 1 else f"{count} empty"
-        table.add_row(Text(str(last), style="dim"), Text(said, style="yellow"), "", "", "")
-
-    def _accounts(self) -> Table:
-        # A narrow terminal cuts the last column: never an amount.
-        table = _grid("Accounts", "name", "free", "address")
-        for account in self.accounts:
-            table.add_row(*account)
-        return table
-
-    def _events(self) -> Table:
-        from rich.text import Text
-
-        table = _grid("Events", ">block", "event", "fields")
-        # Folded, not cut: an amount may stand at the end.
-        table.columns[-1].no_wrap, table.columns[-1].overflow = False, "fold"
-        for number, name, shown in reversed(self.events):
-            # Text: a list in brackets is no markup.
-            table.add_row(f"{number:_}", name, Text(shown))
-        return table
-
-
-def spelt(groups: Sequence[Sequence[int]]) -> str:
-    """Return a partition in the typed form: `0,1/2,3`."""
-    return "/".join(",".join(map(str, group)) for group in groups)
-
-
-def _grid(title: str, *columns: str) -> Table:
-    """Return a table as wide as the terminal; its last column has the remaining width."""
-    from rich import box
-    from rich.table import Table
-
-    grid = Table(
-        title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD,
-        show_edge=False, header_style="cyan", pad_edge=False, expand=True,
-    )  # fmt: skip
-    for column in columns:
-        name, is_right = column.removeprefix(">"), column.startswith(">")
-        grid.add_column(
-            name,
-            justify="right" if is_right else "left",
-            no_wrap=True,
-            ratio=1 if column == columns[-1] else None,
-        )
-    return grid
 
 
 class Watcher:
@@ -216,6 +47,7 @@ class Watcher:
         """Changes of nodes since the last update, in words."""
         self._with_accounts = with_accounts
         self._funded: list[Funds] = net.funded()[:ACCOUNTS_SHOWN]
+        self._names = {each.address: each.name for each in net.funded()}
         self._states: dict[int, str] = {}
         self._seen: dict[int, Block] = {}
         """Blocks of the best chain that were read, by height."""
@@ -231,7 +63,7 @@ class Watcher:
         view = self.view
         view.nodes = await asyncio.to_thread(self.net.status)
         view.groups = self.net.groups
-        view.ports = {node.index: node.rpc_port for node in self.net.nodes}
+        view.urls = {node.index: node.ws for node in self.net.nodes}
         self._note_changes()
         self.news = []
         running = [node for node in view.nodes if node.state == "running"]
@@ -296,7 +128,7 @@ class Watcher:
             if view.number == 0 or (known is not None and known.hash == hash):
                 break
             found.append(await self._open(chain, view, hash))
-            events = self._events_of(view) + events
+            events = self._events_of(chain, view) + events
             hash = str(member(view.header, "parentHash"))
         if found:
             self._replace(found, events)
@@ -309,9 +141,9 @@ class Watcher:
         for number in [number for number in self._seen if number >= lowest]:
             view.authored[self._seen.pop(number).author] -= 1
         kept = [block for block in view.blocks if block.number < lowest]
-        view.blocks = deque([*kept, *reversed(found)], maxlen=SLOTS_SHOWN)
+        view.blocks = deque([*kept, *reversed(found)], maxlen=SLOTS_KEPT)
         view.events = deque(
-            [*(event for event in view.events if event[0] < lowest), *events], maxlen=EVENTS_SHOWN
+            [*(event for event in view.events if event[0] < lowest), *events], maxlen=EVENTS_KEPT
         )
         for block in found:
             self._seen[block.number] = block
@@ -324,12 +156,9 @@ class Watcher:
         block.slot, block.author = await self._authors.of(chain, view)
         return block
 
-    def _events_of(self, view: BlockView) -> list[tuple[int, str, str]]:
-        return [
-            (view.number, event.name, by_name(event.shown, self.view.accounts))
-            for event in view.events or []
-            if event.name not in _DULL_EVENTS
-        ]
+    def _events_of(self, chain: Chain, view: BlockView) -> list[tuple[int, str, str]]:
+        rows = rows_of(view.events or [], chain.metadata.currency, self._names)
+        return [(view.number, name, shown) for name, shown in rows]
 
 
 class _Authors:
@@ -383,44 +212,80 @@ class _Authors:
         self._until = start + length
 
 
-def by_name(shown: str, accounts: Sequence[tuple[str, str, str]]) -> str:
-    """Return an event's text with the names of the accounts on the screen."""
-    for name, _, address in accounts:
-        shown = shown.replace(address, name)
-    return shown
-
-
-async def _accounts(chain: Chain, funded: Sequence[Funds]) -> list[tuple[str, str, str]]:
+async def _accounts(chain: Chain, funded: Sequence[Funds]) -> list[Balance]:
     from btt_chain.client.values import field
 
     rows = []
     for each in funded:
         info = await chain.storage("System.Account", each.address)
         free = int(str(field(field(info, "data"), "free")))
-        rows.append((each.name, chain.metadata.currency.format(free), each.address))
+        rows.append(Balance(each.name, free, each.address))
     return rows
 
 
-async def watch_live(net: Devnet, stop: asyncio.Event) -> None:
-    """Show the tables until `stop` is set."""
+async def watch_live(net: Devnet, stop: asyncio.Event, schedule: Schedule) -> None:
+    """Show the tables on the whole terminal until `stop` is set, or the key q is pressed."""
     from rich.live import Live
 
     watcher = Watcher(net, with_accounts=True)
-    with Live(watcher.view.render(), console=show.console(), auto_refresh=False) as live:
+    view = watcher.view
+    # The alternate screen: nothing remains of a picture of another size.
+    with Live(view, console=show.console(), auto_refresh=False, screen=True) as live:
+
+        def press(key: str) -> None:
+            if key in "qQ":
+                stop.set()
+            elif key in "pP ":
+                view.is_held = not view.is_held
+                live.refresh()
 
         def shown() -> None:
-            live.update(watcher.view.render(), refresh=True)
+            if not view.is_held:
+                live.refresh()
 
-        await _watch(watcher, stop, shown)
+        def say(text: str) -> None:
+            best = max((node.best for node in view.nodes), default=0)
+            view.events.append((best, "fault", text))
+
+        with keys_pressed(press):
+            await _watch(watcher, stop, shown, schedule.run(net, stop, say))
 
 
-async def watch_lines(net: Devnet, stop: asyncio.Event, *, as_json: bool) -> None:
+@contextmanager
+def keys_pressed(press: Callable[[str], None]) -> Iterator[None]:
+    """Call `press` with each key while the terminal is read without waiting for whole lines.
+
+    Ctrl-C remains a signal. If standard input is no terminal, no key is read.
+    """
+    import termios
+    import tty
+
+    if not sys.stdin.isatty():
+        yield
+        return
+    number, loop = sys.stdin.fileno(), asyncio.get_running_loop()
+    before = termios.tcgetattr(number)
+    tty.setcbreak(number)
+    loop.add_reader(number, lambda: press(os.read(number, 1).decode(errors="replace") or "q"))
+    try:
+        yield
+    finally:
+        loop.remove_reader(number)
+        termios.tcsetattr(number, termios.TCSADRAIN, before)
+
+
+async def watch_lines(
+    net: Devnet, stop: asyncio.Event, schedule: Schedule, *, as_json: bool
+) -> None:
     """Print a line for each block and each change until `stop` is set."""
     watcher = Watcher(net, with_accounts=False)
 
+    def say(text: str) -> None:
+        show.line({"event": text}) if as_json else show.note(text)
+
     def shown() -> None:
         for text in watcher.changes:
-            show.line({"event": text}) if as_json else show.note(text)
+            say(text)
         for block in watcher.news:
             final = max(node.finalized for node in watcher.view.nodes)
             work = watcher.view.work
@@ -440,16 +305,26 @@ async def watch_lines(net: Devnet, stop: asyncio.Event, *, as_json: bool) -> Non
                 + ("" if work is None else f"; {work.line()}")
             )
 
-    await _watch(watcher, stop, shown)
+    await _watch(watcher, stop, shown, schedule.run(net, stop, say))
 
 
-async def _watch(watcher: Watcher, stop: asyncio.Event, shown: Callable[[], None]) -> None:
+async def _watch(
+    watcher: Watcher,
+    stop: asyncio.Event,
+    shown: Callable[[], None],
+    faults: Coroutine[object, object, None],
+) -> None:
+    task = asyncio.create_task(faults)
     pause = min(watcher.net.slot_ms / 2_000, 1.0)
     try:
         while not stop.is_set():
             await watcher.look()
             shown()
-            if watcher.view.nodes and all(node.state == "down" for node in watcher.view.nodes):
+            if task.done():
+                task.result()  # raises an error that is none of the network
+            states = {str(node.state) for node in watcher.view.nodes}
+            # While faults are to come, one of them may start a node again.
+            if task.done() and states == {"down"}:
                 raise Refused(
                     f"all nodes have ended; their logs are in {watcher.net.base}: "
                     "`btt-chain devnet logs` shows them"
@@ -459,4 +334,6 @@ async def _watch(watcher: Watcher, stop: asyncio.Event, shown: Callable[[], None
             except TimeoutError:
                 continue
     finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         await watcher.close()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from btt_chain.client.jsonrpc import Connection, Json
 
 if TYPE_CHECKING:
-    from btt_chain.client.amount import Currency
     from btt_chain.testing import Devnet
 
 PAGE: Final = 100
@@ -61,11 +61,11 @@ class Work:
             ],
         }  # fmt: skip
 
-    def rows(self, currency: Currency) -> list[tuple[str, ...]]:
-        """Return a row for each provider."""
+    def rows(self, show: Callable[[int], str]) -> list[tuple[str, ...]]:
+        """Return a row for each provider; `show` writes an amount."""
         return [
             (one.name, one.state, one.busy, str(one.done), str(one.slashed),
-             currency.format(one.paid), one.weight)
+             show(one.paid), one.weight)
             for one in self.workers
         ]  # fmt: skip
 

@@ -86,7 +86,7 @@ def open_(
 
     async def make(chain: Chain) -> Prepared:
         found = await existing(chain, payment)
-        if found.payer != sender.pair.account_id:
+        if found.payer != sender.account:
             payer = chain.metadata.address(found.payer)
             raise Refused(f"payment {payment} was made by {payer}, and its payer disputes it")
         money = chain.metadata.currency

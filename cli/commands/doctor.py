@@ -90,7 +90,7 @@ def doctor(
     is_up = checks[0].verdict is Verdict.OK
     checks += look_at_machine(url, is_up=is_up)
     if base_path is not None or chain is not None:
-        from btt_chain.node.config import default_base_path
+        from btt_chain.node.paths import default_base_path
 
         checks += look_at_data(base_path or default_base_path(), chain, is_up=is_up)
     if as_json:
@@ -438,7 +438,7 @@ def look_at_data(base: Path, chain: str | None, *, is_up: bool) -> list[Check]:
     checks = [judge_disk(shutil.disk_usage(place).free, place)]
     if chain is None:
         return checks
-    from btt_chain.node.config import Paths
+    from btt_chain.node.paths import Paths
     from genesis.catalogue import load
     from genesis.spec import SpecError
 

@@ -11,16 +11,16 @@ from cli.common import show
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, SendingCommand, sending_options
-from cli.common.working import properties, work_chain
+from cli.common.working import properties, view_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
-    from btt_chain.client.typed import RuntimeClient
-    from btt_chain.scale import u64
-    from runtime.apis.assets import AssetView, Book, PriceLevel
-    from runtime.pallets.exchange import Order
+    from btt_chain.client.views import ViewClient
+    from cli.views.assets import AssetView, Book, Order, PriceLevel, Trade
 
 LEVELS: Final = 10
+BUY: Final = "Buy"
+"""Side of an order."""
 BAR: Final = 24
 """Width of the longest bar in a table of depth."""
 
@@ -43,16 +43,15 @@ def exchange() -> None:
 @json_option
 def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> None:
     """Show what is wanted and offered at which price."""
-    from btt_chain.scale import u32
     from cli.common.session import run
 
     async def ask() -> tuple[Book, Currency]:
-        from runtime.apis.assets import ExchangeApi
+        from cli.views.assets import ExchangeApi
 
-        currency, _ = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency = chain.currency
             await listed(chain, asset)
-            return await chain.api(ExchangeApi.book, u32(asset), u32(levels)), currency
+            return await chain.api(ExchangeApi.book, asset, levels), currency
 
     found, currency = run(ask())
     if as_json:
@@ -71,7 +70,7 @@ def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> No
     if not found.bids and not found.asks:
         show.note("there is no open order")
     else:
-        most = max(int(level.units) for level in (*found.bids, *found.asks))
+        most = max(level.units for level in (*found.bids, *found.asks))
         rows = [row("ask", level, most, currency) for level in reversed(found.asks)]
         rows += [row("bid", level, most, currency) for level in found.bids]
         show.table(["side", ">price", ">units", ">orders", "depth"], rows)
@@ -82,8 +81,9 @@ def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> No
             else "the best of both meet: they trade in the next block"
         )  # fmt: skip
     if found.last is not None:
-        price, units = currency.format(int(found.last.price)), int(found.last.units)
-        show.note(f"last auction: {units:_} units at {price}, in slot {int(found.last.slot)}")
+        price, units = currency.format(found.last.price), found.last.units
+        traded = show.counted(units, "unit")
+        show.note(f"last auction: {traded} at {price}, in slot {found.last.slot}")
 
 
 @examples("btt-chain exchange trades 0")
@@ -93,25 +93,20 @@ def book(asset: int, levels: int, url: str, timeout: float, as_json: bool) -> No
 @json_option
 def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
     """Show what the last auctions did, the newest last."""
-    from btt_chain.scale import u32
     from cli.common.session import run
-    from runtime.pallets.exchange import Trade
 
     async def ask() -> tuple[list[Trade], Currency]:
-        from runtime.apis.assets import ExchangeApi
+        from cli.views.assets import ExchangeApi
 
-        currency, _ = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency = chain.currency
             await listed(chain, asset)
-            return await chain.api(ExchangeApi.trades, u32(asset)), currency
+            return await chain.api(ExchangeApi.trades, asset), currency
 
     found, currency = run(ask())
     if as_json:
         show.document(
-            [
-                {"slot": int(one.slot), "price": str(int(one.price)), "units": str(int(one.units))}
-                for one in found
-            ]
+            [{"slot": one.slot, "price": str(one.price), "units": str(one.units)} for one in found]
         )
         return
     if not found:
@@ -119,10 +114,7 @@ def trades(asset: int, url: str, timeout: float, as_json: bool) -> None:
         return
     show.table(
         [">slot", ">price", ">units"],
-        [
-            [str(int(one.slot)), currency.format(int(one.price)), f"{int(one.units):_}"]
-            for one in found
-        ],
+        [[str(one.slot), currency.format(one.price), f"{one.units:_}"] for one in found],
     )
 
 
@@ -152,9 +144,9 @@ def order(
     It trades in the next block at the earliest. What a purchase may cost, its fee included, is on
     hold until then; so are units for sale.
     """
-    from btt_chain.scale import u32, u64, u128
+    from btt_chain.client.views import event_of
     from cli.common.session import run
-    from runtime.pallets.exchange import Exchange, Side, TimeInForce
+    from cli.views.assets import Numbered
 
     sender = Sender.of(options, as_json)
 
@@ -164,19 +156,19 @@ def order(
             planck = currency.parse(price)
         except AmountError as error:
             raise Mistyped(f"price: {error}") from None
-        async with work_chain(url, timeout) as chain:
-            done = await sender.submit(
-                chain, "Exchange", "place_order", asset=u32(asset),
-                side=Side.Buy if side == "buy" else Side.Sell, units=u128(units),
-                price=u128(planck),
-                time_in_force=TimeInForce.Immediate if immediate else TimeInForce.UntilCancelled,
-                until=None if until is None else u64(until),
+        async with view_chain(url, timeout) as chain:
+            done = await sender.send(
+                chain, "Exchange", "place_order", asset=asset,
+                side=side.capitalize(), units=units,
+                price=planck,
+                time_in_force="Immediate" if immediate else "UntilCancelled",
+                until=None if until is None else until,
             )  # fmt: skip
-        (placed,) = (one for one in done.events if isinstance(one, Exchange.OrderPlaced))
+        placed = event_of(done, "Exchange.OrderPlaced", Numbered)
         if as_json:
-            show.document({"order": int(placed.id), "block": "0x" + done.block.hex()})
+            show.document({"order": placed.id, "block": "0x" + done.block.hex()})
             return
-        show.record({"order": str(int(placed.id)), "block": "0x" + done.block.hex()})
+        show.record({"order": str(placed.id), "block": "0x" + done.block.hex()})
         show.good("The order is in the book.")
 
     run(work())
@@ -191,30 +183,28 @@ def order(
 def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) -> None:
     """Show an account's open orders for an asset."""
     from btt_chain.client.accounts import AccountError, read_account
-    from btt_chain.scale import u32
     from cli.common.session import run
-    from runtime.pallets.exchange import Side
 
-    async def ask() -> tuple[list[tuple[u64, Order]], Currency]:
+    async def ask() -> tuple[list[tuple[int, Order]], Currency]:
         from btt_chain.primitives.account import AccountId
-        from runtime.apis.assets import ExchangeApi
+        from cli.views.assets import ExchangeApi
 
         currency, prefix = await properties(url, timeout)
         try:
             who = read_account(account, prefix)
         except AccountError as error:
             raise Mistyped(str(error)) from None
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             await registered(chain, asset)
-            return await chain.api(ExchangeApi.orders, AccountId(who), u32(asset)), currency
+            return await chain.api(ExchangeApi.orders, AccountId(who), asset), currency
 
     found, currency = run(ask())
     if as_json:
         show.document(
             [
-                {"order": int(id), "side": one.side.name.lower(), "price": str(int(one.price)),
-                 "units": str(int(one.units)), "escrow": str(int(one.escrow)),
-                 "until": None if one.until is None else int(one.until)}
+                {"order": int(id), "side": one.side.lower(), "price": str(one.price),
+                 "units": str(one.units), "escrow": str(one.escrow),
+                 "until": None if one.until is None else one.until}
                 for id, one in found
             ]
         )  # fmt: skip
@@ -227,11 +217,11 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
         [
             [
                 str(int(id)),
-                one.side.name.lower(),
-                currency.format(int(one.price)),
-                f"{int(one.units):_}",
-                currency.format(int(one.escrow)) if one.side is Side.Buy else "the units",
-                "-" if one.until is None else str(int(one.until)),
+                one.side.lower(),
+                currency.format(one.price),
+                f"{one.units:_}",
+                currency.format(one.escrow) if one.side == BUY else "the units",
+                "-" if one.until is None else str(one.until),
             ]
             for id, one in found
         ],
@@ -246,14 +236,13 @@ def orders(asset: int, account: str, url: str, timeout: float, as_json: bool) ->
 @json_option
 def cancel(number: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Cancel an order; what is left of it is free again."""
-    from btt_chain.scale import u64
     from cli.common.session import run
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
-        async with work_chain(url, timeout) as chain:
-            done = await sender.submit(chain, "Exchange", "cancel_order", id=u64(number))
+        async with view_chain(url, timeout) as chain:
+            done = await sender.send(chain, "Exchange", "cancel_order", id=number)
         if as_json:
             show.document({"order": number, "block": "0x" + done.block.hex()})
             return
@@ -262,18 +251,17 @@ def cancel(number: int, url: str, timeout: float, as_json: bool, **options: obje
     run(work())
 
 
-async def registered(chain: RuntimeClient, asset: int) -> AssetView:
+async def registered(chain: ViewClient, asset: int) -> AssetView:
     """Return an asset. NotFound if there is none."""
-    from btt_chain.scale import u32
-    from runtime.apis.assets import AssetsApi
+    from cli.views.assets import AssetsApi
 
-    view: AssetView | None = await chain.api(AssetsApi.asset, u32(asset))
+    view: AssetView | None = await chain.api(AssetsApi.asset, asset)
     if view is None:
         raise NotFound(f"there is no asset {asset}; `btt-chain asset list` shows them")
     return view
 
 
-async def listed(chain: RuntimeClient, asset: int) -> None:
+async def listed(chain: ViewClient, asset: int) -> None:
     """Raise NotFound unless an asset is traded."""
     if (await registered(chain, asset)).listing is None:
         raise NotFound(
@@ -285,14 +273,14 @@ async def listed(chain: RuntimeClient, asset: int) -> None:
 def level_json(level: PriceLevel) -> dict[str, str | int]:
     """Return a level as JSON."""
     return {
-        "price": str(int(level.price)),
-        "units": str(int(level.units)),
-        "orders": int(level.orders),
+        "price": str(level.price),
+        "units": str(level.units),
+        "orders": level.orders,
     }
 
 
 def row(side: str, level: PriceLevel, most: int, currency: Currency) -> list[str]:
     """Return a level as a table row, with a bar for its share of the deepest one."""
-    bar = "█" * max(1, BAR * int(level.units) // most)
-    price, units = currency.format(int(level.price)), f"{int(level.units):_}"
-    return [side, price, units, str(int(level.orders)), bar]
+    bar = "█" * max(1, BAR * level.units // most)
+    price, units = currency.format(level.price), f"{level.units:_}"
+    return [side, price, units, str(level.orders), bar]

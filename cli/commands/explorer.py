@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
+from btt_chain.extras import needs_extra
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.logs import log_option, parse_filters, start
@@ -16,12 +19,14 @@ from cli.common.options import DEFAULT_URL, Command, Group, examples, json_optio
 
 if TYPE_CHECKING:
     from btt_chain.explorer.audit import Trie
+    from btt_chain.explorer.doctor import Finding
     from btt_chain.explorer.service import Settings
+    from btt_chain.web.proxies import Proxies
 
 LISTEN: Final = "127.0.0.1:4480"
-EXTRA: Final = (
-    "the explorer's pages need jinja2: install it with `pip install 'btt-chain[explorer]'`"
-)
+MAX_DAYS: Final = 36_500
+DOCTOR_SECONDS: Final = 10.0
+"""Seconds that the page of the node's health waits for an answer."""
 
 
 def explorer_options(command: Command) -> Command:
@@ -46,6 +51,7 @@ def explorer_options(command: Command) -> Command:
 @examples(
     "btt-chain explorer",
     "btt-chain explorer --url ws://127.0.0.1:9944 --base-path index --listen 127.0.0.1:8080",
+    "btt-chain explorer --base-path index --keep 30d",
     "btt-chain explorer audit --base-path index --json",
 )
 @click.group(cls=Group, invoke_without_command=True)
@@ -59,6 +65,14 @@ def explorer_options(command: Command) -> Command:
 )
 @click.option("--public", is_flag=True, help="Let other machines read the pages.")
 @click.option(
+    "--trusted-proxy",
+    "proxies",
+    multiple=True,
+    metavar="ADDRESS",
+    help="Count requests by this proxy for the caller in X-Forwarded-For. Address or network; "
+    "repeatable.",
+)
+@click.option(
     "--from",
     "first",
     type=click.IntRange(min=0),
@@ -66,6 +80,12 @@ def explorer_options(command: Command) -> Command:
     show_default=True,
     help="The first block of a new index, for a node without the states of older ones.",
 )
+@click.option(
+    "--keep",
+    metavar="DAYS",
+    help="Delete extrinsics and events that are older, such as 30d; accounts and totals stay.",
+)
+@click.option("--until-input-ends", is_flag=True, hidden=True, help="End with standard input.")
 @log_option
 @click.pass_context
 def explorer(
@@ -74,7 +94,10 @@ def explorer(
     base_path: Path | None,
     listen: str,
     public: bool,
+    proxies: tuple[str, ...],
     first: int,
+    keep: str | None,
+    until_input_ends: bool,
     filters: str,
 ) -> None:
     """Index the chain of a node and show it as web pages, until Ctrl-C.
@@ -86,17 +109,24 @@ def explorer(
         return
     import asyncio
 
-    import uvloop
-
     from btt_chain.explorer.index.store import IndexRefused
 
     start(parse_filters(filters))
     host, port = address_of(listen, is_public=public)
-    settings = _settings(url, base_path, host=host, port=port, first=first)
+    settings = replace(
+        _settings(
+            url, base_path, host=host, port=port, first=first, keep_ms=keep_of(keep),
+            is_public=public,
+        ),
+        proxies=proxies_of(proxies),
+    )  # fmt: skip
+    if until_input_ends:
+        _end_with_input()
     from btt_chain.explorer.service import run
 
     try:
-        uvloop.run(run(settings))
+        # Not uvloop: it takes 2 MiB, and the pages' time is that of their making.
+        asyncio.run(run(settings))
     except IndexRefused as error:
         raise Refused(str(error)) from None
     except asyncio.CancelledError:
@@ -154,12 +184,50 @@ def address_of(listen: str, *, is_public: bool) -> tuple[str, int]:
     return host, int(port)
 
 
+def proxies_of(given: Sequence[str]) -> Proxies:
+    """Return the proxies whose reports are believed. Raises Mistyped."""
+    from btt_chain.web.proxies import Proxies
+
+    try:
+        return Proxies(given)
+    except ValueError as error:
+        raise Mistyped(f"--trusted-proxy: {error}") from None
+
+
+def keep_of(text: str | None) -> int | None:
+    """Return the milliseconds of a number of days, such as `30d`. Raises Mistyped."""
+    if text is None:
+        return None
+    days = text.removesuffix("d")
+    if not days.isascii() or not days.isdecimal() or not 1 <= int(days) <= MAX_DAYS:
+        raise Mistyped(f"{text!r} is no number of days: write it like 30d, 1d at least")
+    return int(days) * 86_400_000
+
+
+def _end_with_input() -> None:
+    """Interrupt this process when its standard input ends: its parent is gone, however it ended."""
+    import os
+    import signal
+    import sys
+    import threading
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1024):
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 def _settings(
     url: str,
     base_path: Path | None,
     host: str = "127.0.0.1",
     port: int = 0,
     first: int = 0,
+    *,
+    keep_ms: int | None = None,
+    is_public: bool = False,
 ) -> Settings:
     check_installed()
     from btt_chain.explorer.service import Settings
@@ -167,18 +235,38 @@ def _settings(
     def ready(address: str) -> None:
         show.note(f"explorer: {address}")
 
-    return Settings(url, base_path or default_base(), _trie(), host, port, first, on_ready=ready)
+    return Settings(
+        url,
+        base_path or default_base(),
+        _trie(),
+        host,
+        port,
+        first,
+        keep_ms,
+        is_public=is_public,
+        examine=lambda: _examine(url),
+        on_ready=ready,
+    )
+
+
+async def _examine(url: str) -> list[Finding]:
+    """Return the checks of `btt-chain doctor` that need no files of the node."""
+    from btt_chain.explorer.doctor import Finding
+    from cli.commands.doctor import look_at_node
+
+    checks = await look_at_node(url, DOCTOR_SECONDS)
+    return [Finding(each.name, each.verdict.value, each.seen, each.todo) for each in checks]
 
 
 def check_installed() -> None:
     """Raise Refused if the pages' package is missing."""
     if find_spec("jinja2") is None:
-        raise Refused(EXTRA)
+        raise Refused(needs_extra("the explorer's pages need jinja2 from", "explorer"))
 
 
 def default_base() -> Path:
     """Return the folder of the index if none is named."""
-    from btt_chain.node.config import default_base_path
+    from btt_chain.node.paths import default_base_path
 
     return default_base_path() / "explorer"
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from btt_chain.primitives.iso3166 import ALPHA_2, NUMERIC
-from cli.commands.facility_points import COMMANDS
+from cli.commands import (
+    facility_audits,
+    facility_issuing,
+    facility_members,
+    facility_months,
+    facility_roles,
+)
 from cli.commands.gov_calls import address_of, slot_now, submit_call
 from cli.commands.gov_view import when
 from cli.common import show
@@ -17,16 +23,16 @@ from cli.common.deciding import decide, deciding_options
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import sending_options
-from cli.common.working import account, properties, read_id, work_chain
+from cli.common.working import account, properties, read_id, view_chain
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from btt_chain.client.amount import Currency
-    from btt_chain.client.typed import RuntimeClient
+    from btt_chain.client.views import ViewClient
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
-    from runtime.apis.facilities import FacilityView, HospitalCount
+    from cli.views.facilities import FacilityView, HospitalCount
 
 PAGE: Final = 100
 KINDS: Final = (
@@ -59,8 +65,11 @@ def facility() -> None:
     """
 
 
-for _command in COMMANDS:
-    facility.add_command(_command)
+for _part in (
+    facility_months, facility_issuing, facility_audits, facility_members, facility_roles,
+):  # fmt: skip
+    for _command in _part.COMMANDS:
+        facility.add_command(_command)
 
 
 # ---- queries
@@ -77,13 +86,13 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[list[FacilityView], Currency, int]:
-        currency, prefix = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency, prefix = chain.currency, chain.prefix
             return [view async for view in _all(chain)], currency, prefix
 
     found, currency, prefix = run(ask())
     if kind is not None:
-        found = [view for view in found if view.facility.kind.name.lower() == kind]
+        found = [view for view in found if view.facility.kind.lower() == kind]
     if as_json:
         show.document([facts(view, prefix) for view in found])
         return
@@ -95,11 +104,11 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
         [
             [
                 encode(view.account, prefix),
-                view.facility.kind.name.lower(),
-                view.facility.size.name.lower(),
-                country(int(view.facility.region)),
-                view.facility.state.name.lower(),
-                currency.format(int(view.facility.bond)),
+                view.facility.kind.lower(),
+                view.facility.size.lower(),
+                country(view.facility.region),
+                view.facility.state.lower(),
+                currency.format(view.facility.bond),
                 "yes" if view.counted else "",
             ]
             for view in found
@@ -107,13 +116,12 @@ def list_(kind: str | None, url: str, timeout: float, as_json: bool) -> None:
     )
 
 
-async def _all(chain: RuntimeClient) -> AsyncIterator[FacilityView]:
-    from btt_chain.scale import u32
-    from runtime.apis.facilities import FacilitiesApi
+async def _all(chain: ViewClient) -> AsyncIterator[FacilityView]:
+    from cli.views.facilities import FacilitiesApi
 
     after: AccountId | None = None
     while True:
-        page = await chain.api(FacilitiesApi.facilities, after, u32(PAGE))
+        page = await chain.api(FacilitiesApi.facilities, after, PAGE)
         for view in page:
             yield view
         if len(page) < PAGE:
@@ -130,20 +138,18 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a facility, and what is missing for it to count."""
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.ss58 import encode
-    from cli.common.session import open_chain, run
+    from cli.common.session import run
 
     async def ask() -> tuple[FacilityView | None, Currency, int, str]:
-        from runtime.apis.facilities import FacilitiesApi
+        from cli.views.facilities import FacilitiesApi
 
-        async with open_chain(url, timeout) as state:
-            now, named = await slot_now(state), state.metadata
-        async with work_chain(url, timeout) as chain:
-            who_ = AccountId(account(who, named.prefix))
-            view = await chain.api(FacilitiesApi.facility, who_)
+        async with view_chain(url, timeout) as chain:
+            who_ = AccountId(account(who, chain.prefix))
+            view, now = await chain.api(FacilitiesApi.facility, who_), await slot_now(chain.chain)
             moment = ""
-            if view is not None and view.next is not None and int(view.next) > now:
-                moment = when(int(view.next), now, chain.slot_ms)
-        return view, named.currency, named.prefix, moment
+            if view is not None and view.next is not None and view.next > now:
+                moment = when(view.next, now, chain.slot_ms)
+            return view, chain.currency, chain.prefix, moment
 
     view, currency, prefix, moment = run(ask())
     if view is None:
@@ -156,11 +162,11 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
         {
             "account": encode(view.account, prefix),
             "operator": encode(found.operator, prefix),
-            "kind": f"{found.kind.name.lower()}, {found.size.name.lower()}",
-            "country": country(int(found.region)),
+            "kind": f"{found.kind.lower()}, {found.size.lower()}",
+            "country": country(found.region),
             "sensitive": "yes" if found.sensitive else "no",
-            "bond": currency.format(int(found.bond)),
-            "state": f"{found.state.name.lower()} since slot {int(found.since)}",
+            "bond": currency.format(found.bond),
+            "state": f"{found.state.lower()} since slot {found.since}",
             "identity": "known-good" if view.known_good else "not judged known-good now",
             "description": "0x" + found.meta.hex(),
             "for milestones": standing(view, moment),
@@ -177,44 +183,44 @@ def count(url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[HospitalCount, Currency]:
-        from runtime.apis.facilities import FacilitiesApi
+        from cli.views.facilities import FacilitiesApi
 
-        currency, _ = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency = chain.currency
             return await chain.api(FacilitiesApi.count), currency
 
     found, currency = run(ask())
-    counted = int(found.counted)
+    counted = found.counted
     if as_json:
         show.document(
             {
                 "counted": counted,
-                "active": int(found.active),
+                "active": found.active,
                 "bonds": {
                     name: str(int(getattr(found.bonds, name)))
                     for name in ("major", "clinic", "minor")
                 },
                 "burns": [
                     {
-                        "id": burn.id.name,
-                        "hospitals": int(burn.hospitals),
-                        "planck": str(int(burn.amount)),
-                        "executedAt": None if burn.executed_at is None else int(burn.executed_at),
+                        "id": burn.id,
+                        "hospitals": burn.hospitals,
+                        "planck": str(burn.amount),
+                        "executedAt": None if burn.executed_at is None else burn.executed_at,
                     }
                     for burn in found.burns
                 ],
             }
         )
         return
-    show.record({"hospitals that count": str(counted), "active hospitals": str(int(found.active))})
+    show.record({"hospitals that count": str(counted), "active hospitals": str(found.active)})
     show.table(
         ["burn", ">at hospitals", ">amount", "state"],
         [
             [
-                burn.id.name,
-                str(int(burn.hospitals)),
-                currency.format(int(burn.amount)),
-                burn_state(burn.id.name, counted, int(burn.hospitals), burn.executed_at),
+                burn.id,
+                str(burn.hospitals),
+                currency.format(burn.amount),
+                burn_state(burn.id, counted, burn.hospitals, burn.executed_at),
             ]
             for burn in found.burns
         ],
@@ -257,13 +263,10 @@ def apply(
     The bond comes back if the application is refused or withdrawn, and four weeks of decisions
     after leaving.
     """
-    from btt_chain.scale import u16
-    from runtime.pallets.facilities import Kind, Size
-
     args: dict[str, object] = {
-        "kind": Kind(KINDS.index(kind)),
-        "size": Size(SIZES.index(size)),
-        "region": u16(country_number(region)),
+        "kind": kind.capitalize(),
+        "size": size.capitalize(),
+        "region": country_number(region),
         "sensitive": sensitive,
         "meta": meta_of(description, meta),
     }
@@ -283,10 +286,8 @@ def update(
     as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Change the size and the description of your facility."""
-    from runtime.pallets.facilities import Size
-
     args: dict[str, object] = {
-        "size": Size(SIZES.index(size)),
+        "size": size.capitalize(),
         "meta": meta_of(description, meta),
     }
     submit_call("Facilities", "update", args, "updated", url, timeout, as_json, options)
@@ -401,10 +402,10 @@ def standing(view: FacilityView, moment: str) -> str:
     if view.counted:
         return "counts"
     found = view.facility
-    if found.kind.name != "Hospital":
+    if found.kind != "Hospital":
         return "only hospitals count"
-    if found.state.name != "Active":
-        return f"does not count: {found.state.name.lower()}"
+    if found.state != "Active":
+        return f"does not count: {found.state.lower()}"
     if not view.known_good:
         return "does not count: its identity needs a new judgement"
     return f"may count {moment}, in slot {view.next}" if moment else "is to be reviewed soon"
@@ -418,16 +419,16 @@ def facts(view: FacilityView, prefix: int) -> dict[str, object]:
     return {
         "account": encode(view.account, prefix),
         "operator": encode(found.operator, prefix),
-        "kind": found.kind.name.lower(),
-        "size": found.size.name.lower(),
-        "region": int(found.region),
-        "country": ALPHA_2.get(int(found.region)),
+        "kind": found.kind.lower(),
+        "size": found.size.lower(),
+        "region": found.region,
+        "country": ALPHA_2.get(found.region),
         "sensitive": found.sensitive,
-        "bond": str(int(found.bond)),
-        "state": found.state.name.lower(),
-        "since": int(found.since),
+        "bond": str(found.bond),
+        "state": found.state.lower(),
+        "since": found.since,
         "meta": "0x" + found.meta.hex(),
         "knownGood": view.known_good,
         "counted": view.counted,
-        "next": None if view.next is None else int(view.next),
+        "next": None if view.next is None else view.next,
     }

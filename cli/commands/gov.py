@@ -10,8 +10,11 @@ from btt_chain.client.amount import Currency
 from cli.commands.gov_calls import (
     address_of,
     bounded_call,
+    caller_of,
+    check_decision,
     locked_by,
-    origin_of,
+    remove_vote,
+    report_sent,
     slot_now,
     submit_call,
     track_class,
@@ -32,20 +35,25 @@ from cli.common import show
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, SendingCommand, sending_options
-from cli.common.working import (
-    account,
-    planck,
-    properties,
-    work_chain,
-)
+from cli.common.working import account, planck, properties, view_chain
 
 if TYPE_CHECKING:
-    from btt_chain.client.typed import RuntimeClient
-    from runtime.apis.governance import ReferendumView, TrackView
-    from runtime.pallets.chambers import ElectionView, StateView
-    from runtime.pallets.referenda.events import DecisionDepositRefunded, SubmissionDepositRefunded
+    from btt_chain.client.views import ViewClient
+    from cli.views.governance import (
+        ElectionView,
+        ReferendumView,
+        Refunded,
+        StateView,
+        TrackView,
+    )
 
-    Refunded = SubmissionDepositRefunded | DecisionDepositRefunded
+VOTES = {"aye": 0x81, "nay": 0x01}
+"""Bytes of votes of the conviction Locked1x."""
+REFUNDS = {
+    "refund_submission_deposit": "Referenda.SubmissionDepositRefunded",
+    "refund_decision_deposit": "Referenda.DecisionDepositRefunded",
+}
+"""Calls that give deposits back, with their events."""
 
 index_argument = click.argument("index", metavar="NUMBER", type=click.IntRange(0, 2**32 - 1))
 
@@ -87,10 +95,10 @@ def tracks(url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[list[TrackView], Currency]:
-        from runtime.apis.governance import GovernanceApi
+        from cli.views.governance import GovernanceApi
 
-        currency, _ = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency = chain.currency
             return await chain.api(GovernanceApi.tracks), currency
 
     views, currency = run(ask())
@@ -98,20 +106,20 @@ def tracks(url: str, timeout: float, as_json: bool) -> None:
         show.document(
             [
                 {
-                    "id": int(view.id),
+                    "id": view.id,
                     "name": view.name,
-                    "deciding": int(view.deciding),
-                    "most": int(view.max_deciding),
-                    "queued": int(view.queued),
-                    "deposit": str(int(view.decision_deposit)),
+                    "deciding": view.deciding,
+                    "most": view.max_deciding,
+                    "queued": view.queued,
+                    "deposit": str(view.decision_deposit),
                     "slots": {
-                        "prepare": int(view.prepare),
-                        "decide": int(view.decide),
-                        "confirm": int(view.confirm),
-                        "enact": int(view.enact),
+                        "prepare": view.prepare,
+                        "decide": view.decide,
+                        "confirm": view.confirm,
+                        "enact": view.enact,
                     },
-                    "approval": int(view.approval),
-                    "participation": int(view.participation),
+                    "approval": view.approval,
+                    "participation": view.participation,
                 }
                 for view in views
             ]
@@ -124,13 +132,13 @@ def tracks(url: str, timeout: float, as_json: bool) -> None:
         ],
         [
             [
-                str(int(view.id)),
+                str(view.id),
                 view.name,
                 *(str(int(part)) for part in (view.prepare, view.decide, view.confirm, view.enact)),
-                percent(int(view.approval), BILLION),
-                percent(int(view.participation), BILLION),
-                currency.format(int(view.decision_deposit)),
-                f"{int(view.deciding)} of {int(view.max_deciding)}",
+                percent(view.approval, BILLION),
+                percent(view.participation, BILLION),
+                currency.format(view.decision_deposit),
+                f"{view.deciding} of {view.max_deciding}",
             ]
             for view in views
         ],
@@ -146,16 +154,15 @@ def tracks(url: str, timeout: float, as_json: bool) -> None:
 def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
     """Show the chambers: weights, electorates, and who has a seat."""
     from btt_chain.primitives.ss58 import encode
-    from btt_chain.scale import u32
     from cli.common.session import run
 
-    async def ask() -> tuple[StateView, list[u32], Currency, int]:
-        from runtime.apis.governance import ChambersApi
+    async def ask() -> tuple[StateView, list[int], Currency, int]:
+        from cli.views.governance import ChambersApi
 
-        currency, prefix = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency, prefix = chain.currency, chain.prefix
             state: StateView = await chain.api(ChambersApi.state)
-            weights = await chain.api(ChambersApi.weights, u32(year or int(state.year)))
+            weights = await chain.api(ChambersApi.weights, year or state.year)
             return state, weights, currency, prefix
 
     state, weights, currency, prefix = run(ask())
@@ -165,7 +172,7 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
         show.document(
             {
                 "mode": state.mode,
-                "year": year or int(state.year),
+                "year": year or state.year,
                 "weights": {name: int(weight) for name, weight in named.items()},
                 "electorates": dict(zip(named, map(str, totals), strict=True)),
                 "institutions": seats_facts(state.institutions, prefix),
@@ -179,14 +186,14 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
             [name, percent(int(weight), WHOLE), power(name, total, currency)]
             for (name, weight), total in zip(named.items(), totals, strict=True)
         ],
-        title=f"year {year or int(state.year)}, weights {state.mode.lower()}",
+        title=f"year {year or state.year}, weights {state.mode.lower()}",
     )
     for title, seats in (
         ("institutions", state.institutions),
         ("representatives", state.representatives),
     ):
         if seats:
-            rows = [[encode(one.who, prefix), currency.format(int(one.amount))] for one in seats]
+            rows = [[encode(one.who, prefix), currency.format(one.amount)] for one in seats]
             show.table(["account", ">BTT"], rows, title=title)
 
 
@@ -199,16 +206,15 @@ def chambers(year: int | None, url: str, timeout: float, as_json: bool) -> None:
 def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool) -> None:
     """Show what an account votes with in each chamber if it votes with AMOUNT, or with all."""
     from btt_chain.primitives.account import AccountId
-    from btt_chain.scale import u128
     from cli.common.session import run
 
-    async def ask() -> tuple[list[u128], Currency]:
-        from runtime.apis.governance import ChambersApi
+    async def ask() -> tuple[list[int], Currency]:
+        from cli.views.governance import ChambersApi
 
         currency, prefix = await properties(url, timeout)
         voter = AccountId(account(who, prefix))
-        locked = None if amount is None else u128(planck(currency, amount))
-        async with work_chain(url, timeout) as chain:
+        locked = None if amount is None else planck(currency, amount)
+        async with view_chain(url, timeout) as chain:
             return await chain.api(ChambersApi.power, voter, locked), currency
 
     powers, currency = run(ask())
@@ -226,25 +232,23 @@ def power_(who: str, amount: str | None, url: str, timeout: float, as_json: bool
 def elections(url: str, timeout: float, as_json: bool) -> None:
     """Show who stands for the community's seats, and who sits."""
     from btt_chain.primitives.ss58 import encode
-    from cli.common.session import open_chain, run
+    from cli.common.session import run
 
     async def ask() -> tuple[ElectionView, Currency, int, str]:
-        from runtime.apis.governance import ChambersApi
+        from cli.views.governance import ChambersApi
 
-        async with open_chain(url, timeout) as state:
-            now, named = await slot_now(state), state.metadata
-        async with work_chain(url, timeout) as chain:
-            found: ElectionView = await chain.api(ChambersApi.election)
-            ends = when(int(found.ends), now, chain.slot_ms)
-        return found, named.currency, named.prefix, ends
+        async with view_chain(url, timeout) as chain:
+            found = await chain.api(ChambersApi.election)
+            ends = when(found.ends, await slot_now(chain.chain), chain.slot_ms)
+            return found, chain.currency, chain.prefix, ends
 
     view, currency, prefix, ends = run(ask())
     if as_json:
         show.document(
             {
-                "election": int(view.number),
-                "ends": int(view.ends),
-                "seats": int(view.seats),
+                "election": view.number,
+                "ends": view.ends,
+                "seats": view.seats,
                 "candidates": seats_facts(view.candidates, prefix),
                 "representatives": seats_facts(view.representatives, prefix),
             }
@@ -252,8 +256,8 @@ def elections(url: str, timeout: float, as_json: bool) -> None:
         return
     show.record(
         {
-            "election": f"{int(view.number)}, ends {ends}, in slot {int(view.ends)}",
-            "seats": f"{int(view.seats)}, {len(view.representatives)} taken",
+            "election": f"{view.number}, ends {ends}, in slot {view.ends}",
+            "seats": f"{view.seats}, {len(view.representatives)} taken",
         }
     )
     for title, seats in (
@@ -261,7 +265,7 @@ def elections(url: str, timeout: float, as_json: bool) -> None:
         ("representatives", view.representatives),
     ):
         if seats:
-            rows = [[encode(one.who, prefix), currency.format(int(one.amount))] for one in seats]
+            rows = [[encode(one.who, prefix), currency.format(one.amount)] for one in seats]
             show.table(["account", ">backed by"], rows, title=title)
 
 
@@ -295,27 +299,26 @@ def propose(
     Arguments are written as for `tx call`. A long call is noted as a preimage first.
     """
     from btt_chain.client.errors import ClientError
-    from btt_chain.scale import u32
-    from cli.common.session import open_chain, run
-    from runtime.pallets.referenda import Referenda
-    from runtime.pallets.scheduler import After
+    from btt_chain.client.transactions import Call
+    from btt_chain.client.views import event_of
+    from cli.common.session import run
+    from cli.views.governance import Submitted
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
-        async with open_chain(url, timeout) as encoder:
-            raw = encoder.metadata.arguments.encode_call(name, arguments)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            raw = chain.chain.metadata.arguments.encode_call(name, arguments)
             id = await track_number(chain, track)
-            sent = await sender.submit(
-                chain, "Referenda", "submit", proposal_origin=origin_of(id),
-                proposal=await bounded_call(chain, sender, raw), enactment_moment=After(u32(after)),
+            await check_decision(chain.chain, sender, id, Call(raw))
+            sent = await sender.send(
+                chain, "Referenda", "submit", proposal_origin=caller_of(id),
+                proposal=await bounded_call(chain, sender, raw), enactment_moment={"After": after},
             )  # fmt: skip
-            events = (event for event in sent.events if isinstance(event, Referenda.Submitted))
-            index = next(events).index
+            index = event_of(sent, "Referenda.Submitted", Submitted).index
             if not no_deposit:
                 try:
-                    await sender.submit(chain, "Referenda", "place_decision_deposit", index=index)
+                    await sender.send(chain, "Referenda", "place_decision_deposit", index=index)
                 except ClientError as error:
                     raise Refused(
                         f"referendum {int(index)} is submitted, but its deposit for the decision "
@@ -337,10 +340,8 @@ def propose(
 @json_option
 def deposit(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Place the deposit without which nothing is decided. It comes back."""
-    from btt_chain.scale import u32
-
     submit_call(
-        "Referenda", "place_decision_deposit", {"index": u32(index)}, "placed",
+        "Referenda", "place_decision_deposit", {"index": index}, "placed",
         url, timeout, as_json, options,
     )  # fmt: skip
 
@@ -354,7 +355,7 @@ def deposit(index: int, url: str, timeout: float, as_json: bool, **options: obje
 def refund(index: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Give the deposits of a referendum that is over back to who placed them.
 
-    Anybody may. Those of one that was killed are lost.
+    Any account may. Those of one that was killed are lost.
     """
     from btt_chain.primitives.ss58 import encode
     from cli.common.session import run
@@ -362,10 +363,10 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: objec
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
-        currency, prefix = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency, prefix = chain.currency, chain.prefix
             returned = await _refund(chain, index, sender)
-        paid = [(encode(one.who, prefix), int(one.amount)) for one in returned]
+        paid = [(encode(one.who, prefix), one.amount) for one in returned]
         if as_json:
             show.document([{"account": who, "planck": str(amount)} for who, amount in paid])
             return
@@ -375,28 +376,26 @@ def refund(index: int, url: str, timeout: float, as_json: bool, **options: objec
     run(work())
 
 
-async def _refund(chain: RuntimeClient, index: int, sender: Sender) -> list[Refunded]:
+async def _refund(chain: ViewClient, index: int, sender: Sender) -> list[Refunded]:
     """Return the refunds. NotFound, Refused and DispatchFailed if there are none."""
     from btt_chain.client.errors import DispatchFailed
-    from btt_chain.scale import u32
-    from runtime.apis.governance import GovernanceApi
-    from runtime.pallets.referenda import Referenda
+    from btt_chain.client.views import events_of
+    from cli.views.governance import GovernanceApi, Refunded
 
-    view: ReferendumView | None = await chain.api(GovernanceApi.referendum, u32(index))
+    view: ReferendumView | None = await chain.api(GovernanceApi.referendum, index)
     if view is None:
         raise NotFound(f"there is no referendum {index}; `btt-chain gov status` lists them")
     if view.track is not None:
         raise Refused(f"referendum {index} is not over; its deposits stay until it is")
-    kinds = Referenda.SubmissionDepositRefunded, Referenda.DecisionDepositRefunded
     returned: list[Refunded] = []
     refusal: DispatchFailed | None = None
-    for call in ("refund_submission_deposit", "refund_decision_deposit"):
+    for call, event in REFUNDS.items():
         try:
-            sent = await sender.submit(chain, "Referenda", call, index=u32(index))
+            sent = await sender.send(chain, "Referenda", call, index=index)
         except DispatchFailed as error:
             refusal = error  # the other one may be available all the same
         else:
-            returned += [event for event in sent.events if isinstance(event, kinds)]
+            returned += events_of(sent, event, Refunded)
     if refusal is not None and not returned:
         raise refusal
     return returned
@@ -421,18 +420,16 @@ def vote(
     Vesting money counts for institutions only: a holder who has some votes with that and the
     rest together. Leave something for fees.
     """
-    from btt_chain.scale import u32, u128
     from cli.common.session import run
-    from runtime.pallets.conviction_voting import SplitAbstain, Standard, vote_of
 
-    stake = u128(planck(run(properties(url, timeout))[0], amount))
+    stake = planck(run(properties(url, timeout))[0], amount)
     choice = (
-        SplitAbstain(u128(0), u128(0), stake)
+        {"SplitAbstain": {"aye": 0, "nay": 0, "abstain": stake}}
         if side == "abstain"
-        else Standard(vote_of(aye=side == "aye"), stake)
+        else {"Standard": {"vote": VOTES[side], "balance": stake}}
     )
     submit_call(
-        "ConvictionVoting", "vote", {"poll_index": u32(index), "vote": choice}, "voted",
+        "ConvictionVoting", "vote", {"poll_index": index, "vote": choice}, "voted",
         url, timeout, as_json, options,
     )  # fmt: skip
 
@@ -452,16 +449,13 @@ def unvote(
 ) -> None:
     """Take a vote back; after the end its money stays locked for a week of decisions.
 
-    After the end name the TRACK, too: the chain has forgotten it. Your votes are shown by
-    `btt-chain query storage ConvictionVoting.VotingFor ACCOUNT`.
+    Without a TRACK it is that of your vote on the referendum.
     """
-    from btt_chain.scale import u32
+    from cli.common.session import run
 
-    class_ = None if track is None else track_class(track, url, timeout)
-    submit_call(
-        "ConvictionVoting", "remove_vote", {"class": class_, "index": u32(index)}, "taken back",
-        url, timeout, as_json, options,
-    )  # fmt: skip
+    sender = Sender.of(options, as_json)
+    sent = run(remove_vote(index, track, sender, url, timeout))
+    report_sent(sent, "taken back", as_json=as_json)
 
 
 @examples("btt-chain gov delegate grants //Bob 100BTT --from //Alice")
@@ -476,16 +470,14 @@ def delegate(
     track: str, to: str, amount: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Let another vote with AMOUNT of yours in a track, as it likes. Among holders only."""
-    from btt_chain.scale import u128
     from cli.common.session import run
-    from runtime.pallets.conviction_voting import Conviction
 
     currency, prefix = run(properties(url, timeout))
     args = {
         "class": track_class(track, url, timeout),
         "to": address_of(to, prefix),
-        "conviction": Conviction.Locked1x,
-        "balance": u128(planck(currency, amount)),
+        "conviction": "Locked1x",
+        "balance": planck(currency, amount),
     }
     submit_call("ConvictionVoting", "delegate", args, "delegated", url, timeout, as_json, options)
 
@@ -513,23 +505,21 @@ def undelegate(track: str, url: str, timeout: float, as_json: bool, **options: o
 def unlock(track: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Free what your votes in a track need locked no more, and show what stays locked."""
     from btt_chain.primitives.account import AccountId, Id
-    from btt_chain.scale import u16
-    from cli.common.session import open_chain, run
+    from cli.common.session import run
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             id = await track_number(chain, track)
-            sent = await sender.submit(
-                chain, "ConvictionVoting", "unlock", target=Id(AccountId(sender.pair.account_id)),
-                **{"class": u16(id)},
+            sent = await sender.send(
+                chain, "ConvictionVoting", "unlock", target=Id(AccountId(sender.account)),
+                **{"class": id},
             )  # fmt: skip
-        async with open_chain(url, timeout) as state:
-            locks = await state.storage(
-                "ConvictionVoting.ClassLocksFor", "0x" + sender.pair.account_id.hex()
+            locks = await chain.chain.storage(
+                "ConvictionVoting.ClassLocksFor", "0x" + sender.account.hex()
             )
-            currency = state.metadata.currency
+            currency = chain.currency
         left = locked_by(id, locks)
         if as_json:
             show.document({"track": id, "locked": str(left), "block": "0x" + sent.block.hex()})
@@ -574,13 +564,12 @@ def elect(
 ) -> None:
     """Back up to ten candidates, each with all of AMOUNT; it stays locked until `unelect`."""
     from btt_chain.primitives.account import AccountId
-    from btt_chain.scale import u128
     from cli.common.session import run
 
     currency, prefix = run(properties(url, timeout))
     args = {
         "candidates": [AccountId(account(name, prefix)) for name in names],
-        "value": u128(planck(currency, amount)),
+        "value": planck(currency, amount),
     }
     submit_call("Chambers", "vote_representative", args, "backed", url, timeout, as_json, options)
 

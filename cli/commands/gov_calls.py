@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING, Any, Final
 
 from cli.common import show
-from cli.common.errors import NotFound, hint
+from cli.common.errors import NotFound, Refused, hint
 from cli.common.sending import Sender
-from cli.common.working import account, short, work_chain
+from cli.common.trying import failure_of
+from cli.common.working import account, view_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain as StateAt
-    from btt_chain.client.typed import Executed, RuntimeClient
-    from btt_chain.scale import u16
+    from btt_chain.client.transactions import Call, Included
+    from btt_chain.client.views import ViewClient
     from btt_chain.scale.portable import Plain
-    from runtime.apis.governance import ReferendumView, TrackView
-    from runtime.pallets.referenda import Referenda
-
-    Refunded = Referenda.SubmissionDepositRefunded | Referenda.DecisionDepositRefunded
+    from cli.views.governance import ReferendumView, TrackView
 
 
-async def track_names(chain: RuntimeClient) -> dict[int, str]:
+BEYOND: Final = re.compile(r"^(BadOrigin|RootNotAllowed|\w+\.InsufficientPermission)\b")
+"""Errors of calls that the caller may never make."""
+
+
+async def track_names(chain: ViewClient) -> dict[int, str]:
     """Return the names of all tracks by their numbers."""
-    from runtime.apis.governance import GovernanceApi
+    from cli.views.governance import GovernanceApi
 
     tracks: list[TrackView] = await chain.api(GovernanceApi.tracks)
     return {int(view.id): view.name for view in tracks}
@@ -32,7 +35,7 @@ def call_of(view: ReferendumView, chain: StateAt) -> str:
     """Return the name of a referendum's call; its hash if the call is not available."""
     if view.call is not None:
         return chain.metadata.decoder.call(view.call).name
-    return "-" if view.proposal is None else short("0x" + view.proposal.hex())
+    return "-" if view.proposal is None else "0x" + view.proposal.hex()
 
 
 async def slot_now(chain: StateAt) -> int:
@@ -47,7 +50,7 @@ def track_of(view: ReferendumView, names: dict[int, str]) -> str:
     return "-" if view.track is None else names.get(int(view.track), str(int(view.track)))
 
 
-async def track_number(chain: RuntimeClient, text: str) -> int:
+async def track_number(chain: ViewClient, text: str) -> int:
     """Return the number of a track, given or named. NotFound if there is none."""
     names = await track_names(chain)
     for number, name in names.items():
@@ -64,42 +67,55 @@ def locked_by(track: int, locks: Plain) -> int:
     return 0
 
 
-def track_class(track: str, url: str, timeout: float) -> u16:
+def track_class(track: str, url: str, timeout: float) -> int:
     """Return the class of votes of a track, given or named. NotFound if there is none."""
-    from btt_chain.scale import u16
     from cli.common.session import run
 
     async def ask() -> int:
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             return await track_number(chain, track)
 
-    return u16(run(ask()))
+    return run(ask())
 
 
-def origin_of(track: int) -> object:
+def caller_of(track: int) -> Plain:
     """Return the origin of referenda of a track."""
-    from runtime.pallets.origins import Decision, DecisionOrigin, RawRoot, SystemOrigin
-    from runtime.pallets.referenda import ROOT_TRACK
+    from cli.views.governance import ROOT_TRACK, Decision
 
-    return SystemOrigin(RawRoot()) if track == ROOT_TRACK else DecisionOrigin(Decision(track))
+    return {"system": "Root"} if track == ROOT_TRACK else {"Origins": Decision(track).name}
 
 
-async def bounded_call(chain: RuntimeClient, sender: Sender, raw: bytes) -> object:
+async def check_decision(chain: StateAt, sender: Sender, track: int, call: Call) -> None:
+    """Refuse a proposal whose call is beyond what the track may decide, unless forced.
+
+    A call that would fail for another reason gets a note: things may change until the decision.
+    """
+    failure = await failure_of(chain, caller_of(track), call)
+    if failure is None:
+        return
+    if sender.is_forced or not BEYOND.search(failure):
+        show.note(f"note: as things stand, the call would fail when it is decided: {failure}")
+        return
+    raise Refused(
+        f"a decision of this track may not make the call: {failure.rstrip('.')}. Nothing is sent; "
+        "choose another track (`btt-chain gov tracks`), or propose it with --force"
+    )
+
+
+async def bounded_call(chain: ViewClient, sender: Sender, raw: bytes) -> Plain:
     """Return the call in the form of a proposal; a long one is noted as a preimage."""
     from btt_chain.client.errors import DispatchFailed
     from btt_chain.crypto.hashing import blake2_256
-    from btt_chain.primitives.digest import H256
-    from btt_chain.scale import u32
-    from runtime.pallets.preimage import MAX_INLINE, Inline, Lookup
+    from cli.views.governance import MAX_INLINE
 
     if len(raw) <= MAX_INLINE:
-        return Inline(raw)
+        return {"Inline": "0x" + raw.hex()}
     try:
-        await sender.submit(chain, "Preimage", "note_preimage", bytes=raw)
+        await sender.send(chain, "Preimage", "note_preimage", bytes=raw)
     except DispatchFailed as error:
         if error.name != "Preimage.AlreadyNoted":  # another account noted it: it is available
             raise
-    return Lookup(H256(blake2_256(raw)), u32(len(raw)))
+    return {"Lookup": {"hash": "0x" + blake2_256(raw).hex(), "len": len(raw)}}
 
 
 def submit_call(
@@ -111,15 +127,44 @@ def submit_call(
 
     sender = Sender.of(options, as_json)
 
-    async def work() -> Executed:
-        async with work_chain(url, timeout) as chain:
-            return await sender.submit(chain, pallet, call, **args)
+    async def work() -> Included:
+        async with view_chain(url, timeout) as chain:
+            return await sender.send(chain, pallet, call, **args)
 
-    sent = run(work())
+    report_sent(run(work()), done, as_json=as_json)
+
+
+def report_sent(sent: Included, done: str, *, as_json: bool) -> None:
+    """Print the result of a call."""
     if as_json:
         show.document({"done": done, "block": "0x" + sent.block.hex()})
     else:
         show.good(f"{done}, in block 0x{sent.block.hex()}")
+
+
+async def remove_vote(
+    index: int, track: str | None, sender: Sender, url: str, timeout: float
+) -> Included:
+    """Take a vote back; without a track it is looked up. NotFound if there is no such vote."""
+    async with view_chain(url, timeout) as chain:
+        if track is not None:
+            class_: int = await track_number(chain, track)
+        else:
+            class_ = await _class_of_vote(chain.chain, bytes(sender.pair.account_id), index)
+        return await sender.send(
+            chain, "ConvictionVoting", "remove_vote", **{"class": class_, "index": index}
+        )
+
+
+async def _class_of_vote(chain: StateAt, who: bytes, index: int) -> int:
+    """Return the class in which an account voted on a referendum, also after its end."""
+    async for keys, voting in chain.entries("ConvictionVoting.VotingFor", "0x" + who.hex()):
+        casting = voting.get("Casting") if isinstance(voting, dict) else None
+        votes = casting.get("votes") if isinstance(casting, dict) else None
+        for vote in votes if isinstance(votes, list) else []:
+            if isinstance(vote, list) and vote[0] == index:
+                return int(str(keys[-1]))
+    raise NotFound(f"{chain.metadata.address(who)} has no vote on referendum {index}")
 
 
 def address_of(text: str, prefix: int) -> object:

@@ -12,10 +12,10 @@ from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import connection_options, examples, json_option
 from cli.common.sending import SendingCommand, sending_options
-from cli.common.working import planck, properties, work_chain
+from cli.common.working import planck, properties, view_chain
 
 if TYPE_CHECKING:
-    from runtime.apis.governance import MilestoneView
+    from cli.views.governance import MilestoneView
 
 programme_argument = click.argument("programme", type=click.IntRange(0, 2**32 - 1))
 milestone_argument = click.argument("milestone", type=click.IntRange(0, 2**32 - 1))
@@ -32,16 +32,14 @@ def milestones(programme: int, url: str, timeout: float, as_json: bool) -> None:
     An attested milestone counts after its window, unless members with 10 % of the chambers'
     weights object.
     """
-    from btt_chain.scale import u32
-    from cli.common.session import open_chain, run
+    from cli.common.session import run
 
     async def ask() -> tuple[list[MilestoneView], int, int]:
-        from runtime.apis.governance import ChambersApi
+        from cli.views.governance import ChambersApi
 
-        async with open_chain(url, timeout) as state:
-            now = await slot_now(state)
-        async with work_chain(url, timeout) as chain:
-            return await chain.api(ChambersApi.milestones, u32(programme)), now, chain.slot_ms
+        async with view_chain(url, timeout) as chain:
+            views = await chain.api(ChambersApi.milestones, programme)
+            return views, await slot_now(chain.chain), chain.slot_ms
 
     found, now, slot_ms = run(ask())
     if not found:
@@ -54,9 +52,9 @@ def milestones(programme: int, url: str, timeout: float, as_json: bool) -> None:
         [
             [
                 str(index),
-                percent(int(view.milestone.bps), 10_000),
-                view.milestone.status.name.lower(),
-                "" if view.until is None else when(int(view.until), now, slot_ms),
+                percent(view.milestone.bps, 10_000),
+                view.milestone.status.lower(),
+                "" if view.until is None else when(view.until, now, slot_ms),
                 "" if view.until is None else objections(view),
                 "yes" if view.counts else "",
             ]
@@ -81,11 +79,10 @@ def object_(
 
     It counts as a vote with AMOUNT does, which stays locked until the milestone is decided.
     """
-    from btt_chain.scale import u32, u128
     from cli.common.session import run
 
-    value = u128(planck(run(properties(url, timeout))[0], amount))
-    args: dict[str, object] = {"programme": u32(programme), "index": u32(milestone)}
+    value = planck(run(properties(url, timeout))[0], amount)
+    args: dict[str, object] = {"programme": programme, "index": milestone}
     args["value"] = value
     submit_call("Chambers", "object_to_milestone", args, "objected", url, timeout, as_json, options)
 
@@ -101,9 +98,7 @@ def withdraw_objection(
     programme: int, milestone: int, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Withdraw your objection to a milestone; its money is free at once."""
-    from btt_chain.scale import u32
-
-    args: dict[str, object] = {"programme": u32(programme), "index": u32(milestone)}
+    args: dict[str, object] = {"programme": programme, "index": milestone}
     submit_call("Chambers", "withdraw_objection", args, "withdrawn", url, timeout, as_json, options)
 
 
@@ -127,21 +122,21 @@ COMMANDS = (milestones, object_, withdraw_objection, unlock_objections)
 
 def objections(view: MilestoneView) -> str:
     """Return the weight of the objections, and what stops the milestone."""
-    whole = int(view.needed) * 10
-    return f"{percent(int(view.objected), whole)} of {percent(int(view.needed), whole)}"
+    whole = view.needed * 10
+    return f"{percent(view.objected, whole)} of {percent(view.needed, whole)}"
 
 
 def facts(index: int, view: MilestoneView) -> dict[str, object]:
     """Return a milestone as JSON."""
     return {
         "milestone": index,
-        "bps": int(view.milestone.bps),
-        "state": view.milestone.status.name.lower(),
+        "bps": view.milestone.bps,
+        "state": view.milestone.status.lower(),
         "description": "0x" + view.milestone.description.hex(),
         "evidence": "0x" + view.milestone.evidence.hex(),
-        "since": int(view.milestone.since),
-        "until": None if view.until is None else int(view.until),
+        "since": view.milestone.since,
+        "until": None if view.until is None else view.until,
         "counts": view.counts,
-        "objected": str(int(view.objected)),
-        "needed": str(int(view.needed)),
+        "objected": str(view.objected),
+        "needed": str(view.needed),
     }

@@ -6,13 +6,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from btt_chain.client.amount import Currency
 from cli.commands.gov_calls import track_of
+from cli.common import show
 
 if TYPE_CHECKING:
-    from runtime.apis.governance import PollView, ReferendumView
-    from runtime.pallets.chambers import ChamberView
-    from runtime.pallets.referenda import Referenda
-
-    Refunded = Referenda.SubmissionDepositRefunded | Referenda.DecisionDepositRefunded
+    from cli.views.governance import ChamberView, PollView, ReferendumView
 
 
 WIDTH: Final = 40
@@ -49,32 +46,32 @@ WORK: Final = Currency("units of work", 6)
 def picture(poll: PollView) -> list[str]:
     """Return the four chambers' tally as bars: aye, nay, abstaining, and away."""
     rows = [_chamber_row(chamber) for chamber in poll.chambers]
-    ayes = sum(int(one.weighed_ayes) for one in poll.chambers)
-    nays = sum(int(one.weighed_nays) for one in poll.chambers)
-    there = sum(int(one.weight) for one in poll.chambers if one.takes_part) * BILLION
+    ayes = sum(one.weighed_ayes for one in poll.chambers)
+    nays = sum(one.weighed_nays for one in poll.chambers)
+    there = sum(one.weight for one in poll.chambers if one.takes_part) * BILLION
     whole = WHOLE * BILLION
     frozen = "frozen" if poll.frozen else "as of the first vote"
     needed = (
-        percent(int(poll.approval_needed), BILLION),
-        percent(int(poll.participation_needed), BILLION),
+        percent(poll.approval_needed, BILLION),
+        percent(poll.participation_needed, BILLION),
     )
     return [
-        f"weights of {int(poll.year)}, {frozen}; {AYE} aye {NAY} nay {HERE} abstains {AWAY} away",
+        f"weights of {poll.year}, {frozen}; {AYE} aye {NAY} nay {HERE} abstains {AWAY} away",
         *rows,
         f"{'together':<13} {'':>6}  {bar(ayes, nays, there - ayes - nays, whole)}",
-        f"ayes   {percent(int(poll.approval), BILLION):>7}, needed: more than {needed[0]}",
-        f"weight {percent(int(poll.participation), BILLION):>7}, needed: {needed[1]}",
+        f"ayes   {percent(poll.approval, BILLION):>7}, needed: more than {needed[0]}",
+        f"weight {percent(poll.participation, BILLION):>7}, needed: {needed[1]}",
         "would be approved as it stands" if poll.passing else "would be rejected as it stands",
     ]
 
 
 def _chamber_row(one: ChamberView) -> str:
-    votes = int(one.ayes), int(one.nays), int(one.abstains)
-    here, electorate = sum(votes), int(one.electorate)
+    votes = one.ayes, one.nays, one.abstains
+    here, electorate = sum(votes), one.electorate
     picture_line = bar(*votes, max(here, electorate))
     turnout = f"{percent(here, max(1, here, electorate))} here"
     note = turnout if one.takes_part else f"{turnout}, too few to count"
-    return f"{one.name:<13} {percent(int(one.weight), WHOLE):>6}  {picture_line}  {note}"
+    return f"{one.name:<13} {percent(one.weight, WHOLE):>6}  {picture_line}  {note}"
 
 
 def bar(ayes: int, nays: int, abstains: int, whole: int) -> str:
@@ -110,7 +107,7 @@ def power(name: str, amount: int, currency: Currency) -> str:
         case "compute":
             return WORK.format(amount)
         case "community":
-            return f"{amount // SEAT} seats"
+            return show.counted(amount // SEAT, "seat")
         case "holders":
             return f"{currency.format(amount // 2)} (long stakes half as much again)"
         case _:
@@ -120,20 +117,20 @@ def power(name: str, amount: int, currency: Currency) -> str:
 def tally_facts(poll: PollView) -> dict[str, object]:
     """Return a tally as JSON."""
     return {
-        "year": int(poll.year),
+        "year": poll.year,
         "frozen": poll.frozen,
-        "approval": int(poll.approval),
-        "approvalNeeded": int(poll.approval_needed),
-        "participation": int(poll.participation),
-        "participationNeeded": int(poll.participation_needed),
+        "approval": poll.approval,
+        "approvalNeeded": poll.approval_needed,
+        "participation": poll.participation,
+        "participationNeeded": poll.participation_needed,
         "passing": poll.passing,
         "chambers": {
             one.name: {
-                "weight": int(one.weight),
-                "electorate": str(int(one.electorate)),
-                "ayes": str(int(one.ayes)),
-                "nays": str(int(one.nays)),
-                "abstains": str(int(one.abstains)),
+                "weight": one.weight,
+                "electorate": str(one.electorate),
+                "ayes": str(one.ayes),
+                "nays": str(one.nays),
+                "abstains": str(one.abstains),
                 "takesPart": one.takes_part,
             }
             for one in poll.chambers
@@ -144,10 +141,10 @@ def tally_facts(poll: PollView) -> dict[str, object]:
 def referendum_facts(view: ReferendumView, names: dict[int, str]) -> dict[str, object]:
     """Return a referendum as JSON."""
     return {
-        "referendum": int(view.index),
-        "stage": view.stage.name,
+        "referendum": view.index,
+        "stage": view.stage,
         "track": None if view.track is None else track_of(view, names),
-        "slot": int(view.at),
+        "slot": view.at,
         "deposit": view.has_deposit,
         "proposal": None if view.proposal is None else "0x" + view.proposal.hex(),
     }
@@ -157,10 +154,10 @@ def seats_facts(seats: list[Any], prefix: int) -> list[dict[str, str]]:
     """Return the seats of a chamber as JSON."""
     from btt_chain.primitives.ss58 import encode
 
-    return [{"account": encode(one.who, prefix), "planck": str(int(one.amount))} for one in seats]
+    return [{"account": encode(one.who, prefix), "planck": str(one.amount)} for one in seats]
 
 
 def stage_of(view: ReferendumView) -> str:
     """Return the stage of a referendum in words."""
     waits = view.track is not None and not view.has_deposit
-    return view.stage.name + (", no deposit" if waits else "")
+    return view.stage + (", no deposit" if waits else "")

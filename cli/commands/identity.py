@@ -2,26 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli.commands.gov_calls import address_of, submit_call
+from cli.commands.gov_calls import address_of
+from cli.commands.identity_subs import COMMANDS
 from cli.common import show
+from cli.common.calls import send_calls
 from cli.common.deciding import decide, deciding_options
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, connection_options, examples, json_option
-from cli.common.sending import SendingCommand, sending_options
-from cli.common.working import account, planck, properties, work_chain
+from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.session import open_chain, run
+from cli.common.working import account, planck, properties
 
 if TYPE_CHECKING:
-    from btt_chain.client.typed import RuntimeClient
-    from runtime.pallets.identity import Data, IdentityInfo, Registration
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.transactions import Included
+    from btt_chain.scale.portable import Plain
 
 JUDGEMENTS: Final = ("unknown", "reasonable", "known-good", "out-of-date", "low-quality",
                      "erroneous")  # fmt: skip
 FIELDS: Final = ("display", "legal", "web", "email")
 """Fields that are shown."""
+FINGERPRINT: Final = "pgp_fingerprint"
+"""The field that is an option; the others are `None` where they are not set."""
 MAX_TEXT: Final = 32
 """Maximum length of a field, in bytes."""
 
@@ -55,13 +62,19 @@ def set_(
     **options: object,
 ) -> None:  # fmt: skip
     """Set your identity, for a deposit by its length; judgements of an older one are removed."""
-    from runtime.pallets.identity import IdentityInfo
+    if not display.strip():
+        raise Mistyped("--display is empty: give a name; `btt-chain identity clear` removes it all")
+    given = {"display": display, "legal": legal, "web": web, "email": email}
+    fields = {name: datum(name, value) for name, value in given.items() if value}
+    sender = Sender.of(options, as_json)
 
-    info = IdentityInfo(
-        display=datum("display", display), legal=datum("legal", legal), web=datum("web", web),
-        email=datum("email", email),
-    )  # fmt: skip
-    submit_call("Identity", "set_identity", {"info": info}, "set", url, timeout, as_json, options)
+    async def work() -> Included:
+        async with open_chain(url, timeout) as chain:
+            info: dict[str, Plain] = dict.fromkeys(info_fields(chain))
+            info |= {name: "None" for name in info if name != FINGERPRINT} | fields
+            return await send_calls(sender, chain, [("Identity.set_identity", {"info": info})])
+
+    done(run(work()), "set", as_json)
 
 
 @examples("btt-chain identity show //Bob")
@@ -71,23 +84,21 @@ def set_(
 @json_option
 def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
     """Show the identity of an account, and the judgements of it."""
-    from cli.common.session import run
 
-    async def ask() -> tuple[Registration, int]:
-        _, prefix = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
-            return await registered(chain, account(who, prefix), who), prefix
+    async def ask() -> Identified:
+        async with open_chain(url, timeout) as chain:
+            return await identified(chain, account(who, chain.metadata.prefix), who)
 
-    found, _ = run(ask())
-    fields = {name: text_of(getattr(found.info, name)) for name in FIELDS}
-    judged = {str(int(number)): kebab(type(one).__name__) for number, one in found.judgements}
+    found = run(ask())
+    fields = {name: found.text(name) for name in FIELDS}
     if as_json:
-        show.document({**fields, "judgements": judged, "hash": "0x" + hash_of(found.info).hex()})
+        show.document({**fields, "judgements": found.judgements, "hash": found.hash})
         return
     show.record(
         {name: text for name, text in fields.items() if text}
-        | {"judgements": [f"{word} by registrar {n}" for n, word in judged.items()] or "none"}
-    )
+        | {"judgements": [f"{word} by registrar {n}" for n, word in found.judgements.items()]
+           or "none"}
+    )  # fmt: skip
 
 
 @examples("btt-chain identity request --max-fee 5BTT --from //Bob")
@@ -101,15 +112,15 @@ def request(
     registrar: int, max_fee: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Ask a registrar for a judgement; its fee is reserved until it is given."""
-    from btt_chain.scale import u32, u128
-    from cli.common.session import run
+    sender = Sender.of(options, as_json)
 
-    currency, _ = run(properties(url, timeout))
-    args: dict[str, object] = {
-        "reg_index": u32(registrar),
-        "max_fee": u128(planck(currency, max_fee)),
-    }
-    submit_call("Identity", "request_judgement", args, "requested", url, timeout, as_json, options)
+    async def work() -> Included:
+        async with open_chain(url, timeout) as chain:
+            fee = planck(chain.metadata.currency, max_fee)
+            arguments: dict[str, Plain] = {"reg_index": registrar, "max_fee": fee}
+            return await send_calls(sender, chain, [("Identity.request_judgement", arguments)])
+
+    done(run(work()), "requested", as_json)
 
 
 @examples("btt-chain identity judge //Bob known-good --from //Charlie")
@@ -125,33 +136,21 @@ def judge(
     **options: object,
 ) -> None:  # fmt: skip
     """Judge the present identity of an account, as its registrar."""
-    from btt_chain.primitives.digest import H256
-    from btt_chain.scale import u32
-    from cli.common.session import run
-    from runtime.pallets import identity as pallet
+    sender = Sender.of(options, as_json)
 
-    kinds = {
-        "unknown": pallet.Unknown,
-        "reasonable": pallet.Reasonable,
-        "known-good": pallet.KnownGood,
-        "out-of-date": pallet.OutOfDate,
-        "low-quality": pallet.LowQuality,
-        "erroneous": pallet.Erroneous,
-    }
+    async def work() -> Included:
+        async with open_chain(url, timeout) as chain:
+            target = account(who, chain.metadata.prefix)
+            found = await identified(chain, target, who)
+            arguments: dict[str, Plain] = {
+                "reg_index": registrar,
+                "target": "0x" + target.hex(),
+                "judgement": "".join(word.title() for word in judgement.split("-")),
+                "identity": found.hash,
+            }
+            return await send_calls(sender, chain, [("Identity.provide_judgement", arguments)])
 
-    async def ask() -> tuple[Registration, int]:
-        _, prefix = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
-            return await registered(chain, account(who, prefix), who), prefix
-
-    found, prefix = run(ask())
-    args = {
-        "reg_index": u32(registrar),
-        "target": address_of(who, prefix),
-        "judgement": kinds[judgement](),
-        "identity": H256(hash_of(found.info)),
-    }
-    submit_call("Identity", "provide_judgement", args, "judged", url, timeout, as_json, options)
+    done(run(work()), "judged", as_json)
 
 
 @examples("btt-chain identity appoint //Charlie", "btt-chain identity appoint //Charlie --sudo \\",
@@ -164,7 +163,6 @@ def judge(
 def appoint(who: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Have a registrar appointed: print the proposal, or send it as sudo."""
     from btt_chain.primitives.ss58 import encode
-    from cli.common.session import run
 
     _, prefix = run(properties(url, timeout))
     decide(
@@ -174,45 +172,84 @@ def appoint(who: str, url: str, timeout: float, as_json: bool, **options: object
     )  # fmt: skip
 
 
+for command in COMMANDS:
+    identity.add_command(command)
+
+
 # ---- helpers
 
 
-async def registered(chain: RuntimeClient, who: bytes, given: str) -> Registration:
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """An identity on the chain."""
+
+    info: dict[str, Plain]
+    judgements: dict[str, str]
+    """The words of registrars, by their numbers."""
+    hash: str
+    """The hash that a judgement names."""
+
+    def text(self, name: str) -> str:
+        """Return a field as text; of a hash its hex digits, empty if it is not set."""
+        field = self.info.get(name)
+        if not isinstance(field, dict) or len(field) != 1:
+            return ""
+        ((kind, raw),) = field.items()
+        if not kind.startswith("Raw"):
+            return str(raw)
+        return bytes.fromhex(str(raw).removeprefix("0x")).decode("utf-8", "replace")
+
+
+async def identified(chain: Chain, who: bytes, given: str) -> Identified:
     """Return the identity of an account. NotFound if it has none."""
-    from btt_chain.crypto.hashing import twox_64_concat, twox_128
-    from btt_chain.scale import codec
-    from runtime.pallets.identity import Registration
-
-    key = twox_128(b"Identity") + twox_128(b"IdentityOf") + twox_64_concat(who)
-    raw = await chain.chain.storage_bytes(key)
-    if raw is None:
-        raise NotFound(f"{given} has no identity; `btt-chain identity set` makes one")
-    return codec(Registration).decode_all(raw)
-
-
-def hash_of(info: IdentityInfo) -> bytes:
-    """Return the hash that a judgement names."""
+    from btt_chain.client.values import field
     from btt_chain.crypto.hashing import blake2_256
-    from btt_chain.scale import codec
-    from runtime.pallets.identity import IdentityInfo
 
-    return blake2_256(codec(IdentityInfo).encode(info))
+    path = "Identity.IdentityOf"
+    found = await chain.storage(path, "0x" + who.hex())
+    if found is None:
+        raise NotFound(f"{given} has no identity; `btt-chain identity set` makes one")
+    info, judgements = field(found, "info"), field(found, "judgements")
+    raw = chain.metadata.items.types.encode(info_type(chain), info)
+    words: dict[str, str] = {}
+    for each in judgements if isinstance(judgements, list) else []:
+        if isinstance(each, list):
+            number, word = each
+            name = next(iter(word)) if isinstance(word, dict) else str(word)
+            words[str(number)] = kebab(name)
+    return Identified(info if isinstance(info, dict) else {}, words, "0x" + blake2_256(raw).hex())
 
 
-def datum(name: str, text: str) -> Data:
-    """Return a field as the chain has it. Mistyped if it is too long."""
-    from runtime.pallets.identity import Data
-
-    if len(text.encode()) > MAX_TEXT:
-        raise Mistyped(f"--{name}: at most {MAX_TEXT} bytes, {len(text.encode())} were given")
-    return Data.text(text) if text else Data()
+def info_type(chain: Chain) -> int:
+    """Return the type of an identity's fields."""
+    _, call = chain.metadata.items.call("Identity.set_identity")
+    return call.fields[0].type
 
 
-def text_of(field: Data) -> str:
-    """Return a field as text; of a hash its hex digits."""
-    if field.raw is None:
-        return ""
-    return "0x" + field.raw.hex() if field.hashed else field.raw.decode("utf-8", "replace")
+def info_fields(chain: Chain) -> list[str]:
+    """Return the names of an identity's fields."""
+    from btt_chain.scale.metadata import CompositeDef
+
+    definition = chain.metadata.items.types.type(info_type(chain)).definition
+    fields = definition.fields if isinstance(definition, CompositeDef) else []
+    return [each.name or "" for each in fields]
+
+
+def datum(name: str, text: str) -> Plain:
+    """Return a field in the form of calls. Mistyped if it is too long."""
+    raw = text.encode()
+    if len(raw) > MAX_TEXT:
+        raise Mistyped(f"--{name}: at most {MAX_TEXT} bytes, {len(raw)} were given")
+    return {f"Raw{len(raw)}": "0x" + raw.hex()}
+
+
+def done(sent: Included, word: str, as_json: bool) -> None:
+    """Print that a call was done."""
+    block = "0x" + sent.block.hex()
+    if as_json:
+        show.document({"done": word, "block": block})
+    else:
+        show.good(f"{word}, in block {block}")
 
 
 def kebab(name: str) -> str:

@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli.commands.job_result import checked_by, print_result
+from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
+from cli.commands.job_quote import quote
+from cli.commands.job_result import print_result
 from cli.commands.job_session import (
     ENDED,
     HANDED_OVER,
@@ -23,6 +25,7 @@ from cli.commands.job_session import (
     PAUSE,
     Session,
     ample_deadline,
+    facts_of,
     fetch_result,
     offered,
     read_job,
@@ -33,18 +36,18 @@ from cli.commands.job_session import (
 )
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
+from cli.common.ids import JOB, read_beginning, resolve, short, shortened
 from cli.common.options import Command, Group, connection_options, examples, json_option
 from cli.common.sending import Sender, asking_options, sending_options, signing_options
 from cli.common.working import (
-    EXTRA,
+    NETWORK,
     asked,
     chain_facts,
     folder_of,
     folder_option,
     found,
     money,
-    read_id,
-    short,
+    view_chain,
     work_chain,
 )
 
@@ -53,9 +56,8 @@ if TYPE_CHECKING:
     from btt_chain.client.jsonrpc import Connection, Json
     from btt_chain.compute.requester.folder import Folder, Record
     from btt_chain.compute.requester.gateway import Gateway
-    from btt_chain.work.inputs.files import Inputs
-    from btt_chain.work.package import Package
-    from runtime.apis.work_views import JobView, WorkQuote
+    from cli.views.work import WorkQuote
+    from runtime.apis.work_views import JobView
 
 PAGE: Final = 100
 
@@ -67,6 +69,9 @@ def job() -> None:
     A job is posted, assigned, computing, committed, checking, pending, and then finalized; or
     refunded, or slashed.
     """
+
+
+job.add_command(quote)
 
 
 def gateway_options(command: Command) -> Command:
@@ -82,15 +87,6 @@ def gateway_options(command: Command) -> Command:
         help="What to announce to providers instead, as /dns4/HOST/tcp/PORT.",
     )  # fmt: skip
     return listen(public(command))
-
-
-package_option = click.option(
-    "--model", "package", required=True, metavar="PKG", help="The package of a registered model.",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
-)  # fmt: skip
-elements_option = click.option(
-    "--elements", is_flag=True, help="Arrays hold the model's own 8-bit numbers already."
-)
 
 
 def private_option(command: Command) -> Command:
@@ -116,24 +112,7 @@ def private_option(command: Command) -> Command:
 )  # fmt: skip
 @package_option
 @elements_option
-@click.option(
-    "--tier", type=click.Choice(["open", "confidential"]), default="open", show_default=True,
-    help="Whether a committee checks the work (and sees the data), or you alone do.",
-)  # fmt: skip
-@click.option(
-    "--check",
-    type=click.Choice(["sampled", "full"]),
-    default="sampled",
-    show_default=True,
-    help="Whether each verifier checks one item in sixteen, or all.",
-)
-@click.option(
-    "--urgency",
-    type=click.Choice(["routine", "urgent", "emergency"]),
-    default="routine",
-    show_default=True,
-    help="What is assigned first, for a quarter or a half more.",
-)
+@kind_options
 @click.option(
     "--max-price",
     metavar="AMOUNT",
@@ -174,7 +153,7 @@ def submit(
         raise Mistyped("--keep-private is about confidential jobs: add --tier confidential")
     sender = Sender.of(options, as_json)
     signer = Signer(sender.pair, shows=not keep_private)
-    whole, inputs = _read(package, files, elements=elements)
+    whole, inputs = read_inputs(package, files, elements=elements)
     for note in inputs.notes:
         show.note(note)
 
@@ -200,24 +179,6 @@ def submit(
     return run(work())
 
 
-def _read(package: Path, files: tuple[Path, ...], *, elements: bool) -> tuple[Package, Inputs]:
-    try:
-        from btt_chain.work.errors import WorkError
-        from btt_chain.work.inputs.files import read
-        from btt_chain.work.package import load
-    except ImportError as missing:
-        raise Refused(f"{missing}; {EXTRA}") from None
-
-    try:
-        whole = load(package)
-    except WorkError as reason:
-        raise Refused(f"{package.name}: {reason}") from None
-    try:
-        return whole, read(files, whole.manifest, whole.preparation, elements=elements)
-    except WorkError as reason:
-        raise Refused(str(reason)) from None
-
-
 # ---- serving
 
 
@@ -240,7 +201,7 @@ def gateway(
     uri: str | None, keep_private: bool, listen: str | None, public: tuple[str, ...],
     base_path: Path | None, url: str, timeout: float,
 ) -> None:  # fmt: skip
-    """Serve payloads and models, fetch results, until Ctrl-C.
+    """Serve payloads and models, fetch results, until Ctrl-C or SIGTERM.
 
     Goes on with every job that was posted from this --base-path, and with those that are handed
     over while it runs. A node that goes away is called again.
@@ -248,7 +209,7 @@ def gateway(
     from btt_chain.client.errors import Disconnected
     from btt_chain.compute.requester.folder import Signer
     from cli.common.options import key_pair, read_secret
-    from cli.common.session import run
+    from cli.common.session import run_until_stopped
 
     signer = None
     if uri is not None:
@@ -258,7 +219,7 @@ def gateway(
         state = view.state.name.lower()
         if reported.get(record.name) != state:
             reported[record.name] = state
-            show.note(f"0x{view.id.hex()[:12]}  {state}")
+            show.note(f"{shortened(view.id)}  {state}")
 
     reported: dict[str, str] = {}
 
@@ -284,7 +245,7 @@ def gateway(
                 show.note(f"{error}; trying again")
                 await asyncio.sleep(PAUSE)
 
-    run(work())
+    run_until_stopped(work(), [NETWORK])
 
 
 # ---- protocol jobs
@@ -310,28 +271,25 @@ def offer(
 ) -> None:  # fmt: skip
     """Make FILES ready for the chain to have computed, once in each era, at its own expense.
 
-    Inputs and results of such a job are public: anyone can fetch them. Governance decides about
+    Inputs and results of such a job are public: any party can fetch them. Governance decides about
     it; this prints what to propose. The gateway of --base-path serves the inputs, and has to run
     for as long as the chain posts the job.
     """
     from btt_chain.compute.blobs.payload import edge_root, payload_pieces
-    from btt_chain.scale import u32, u64
     from btt_chain.work.ids import model_id
     from cli.common.session import run
-    from runtime.pallets.jobs.types import Check, Tier, Urgency
 
-    whole, inputs = _read(package, files, elements=elements)
+    whole, inputs = read_inputs(package, files, elements=elements)
     for note in inputs.notes:
         show.note(note)
     model, raw, count = model_id(whole.manifest), inputs.elements.tobytes(), len(inputs.names)
 
     async def work() -> dict[str, str]:
-        from runtime.apis.work import WorkApi
+        from cli.views.work import WorkApi
 
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             quote: WorkQuote | None = await chain.api(
-                WorkApi.quote, model, u32(count), Urgency.Routine, Check.Sampled, Tier.Open,
-                u64(len(raw)),
+                WorkApi.quote, model, count, "Routine", "Sampled", "Open", len(raw)
             )  # fmt: skip
             folder = folder_of(base_path, chain.genesis)
         known, endpoints = offered(quote, model), served_at(folder)
@@ -406,12 +364,12 @@ def list_(
                 str(row.get("items")),
                 money(currency, row.get("price")),
                 str(row.get("tier")),
-                short(row.get("provider")),
+                str(row.get("provider") or "-"),
             ]
             for row in rows
         ],
     )
-    show.note("--json has the whole ids")
+    show.note("commands take these beginnings of ids; --json has the whole ones")
 
 
 async def _jobs_of(client: Connection, account: str, open_only: bool) -> list[dict[str, Json]]:
@@ -444,43 +402,17 @@ def status(job_id: str, url: str, timeout: float, as_json: bool) -> None:
     """Show a job: what it costs, who does it, how far it is."""
     from cli.common.session import run
 
-    id = read_id(job_id, "job")
+    read_beginning(job_id, JOB)
 
     async def ask() -> tuple[dict[str, Json], Currency]:
         currency, _ = await chain_facts(url, timeout)
-        return await read_job(url, timeout, id), currency
+        return await read_job(url, timeout, job_id), currency
 
     answer, currency = run(ask())
     if as_json:
         show.document(answer)
         return
-    show.record(_facts_of(answer, currency))
-
-
-def _facts_of(answer: dict[str, Json], currency: Currency) -> dict[str, str | list[str]]:
-    """Return a job as text."""
-    provider = answer.get("provider")
-    outcome = answer.get("outcome")
-    facts: dict[str, str | list[str]] = {
-        "job": str(answer.get("id")),
-        "state": story(
-            str(answer.get("state")),
-            str(provider),
-            str(outcome) if outcome not in (None, "done") else None,
-        ),
-        "model": str(answer.get("model")),
-        "items": str(answer.get("items")),
-        "tier": f"{answer.get('tier')}, {answer.get('check')}, {answer.get('urgency')}",
-        "price": money(currency, answer.get("price")),
-        "verifiers": f"{money(currency, answer.get('verification'))} at most",
-        "paid": money(currency, answer.get("paid")),
-        "provider": "none yet" if provider is None else str(provider),
-    }
-    receipt = answer.get("receipt")
-    if isinstance(receipt, dict):
-        facts["receipt"] = str(receipt.get("id"))
-        facts["checked"] = checked_by(answer)
-    return facts
+    show.record(facts_of(answer, currency))
 
 
 @examples("btt-chain job watch 0x4fd3...", "btt-chain job watch 0x4fd3... --json")
@@ -493,7 +425,7 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
     from btt_chain.client.jsonrpc import WebSocket
     from cli.common.session import run
 
-    id = read_id(job_id, "job")
+    read_beginning(job_id, JOB)
 
     async def follow() -> None:
         before: tuple[Json, Json] | None = None
@@ -501,6 +433,7 @@ def watch(job_id: str, url: str, timeout: float, as_json: bool) -> None:
             await WebSocket.connect(url, timeout) as client,
             client.subscribe("chain_subscribeNewHeads", "chain_unsubscribeNewHeads") as heads,
         ):
+            id = await resolve(client, job_id, JOB)
             async for _ in heads:
                 answer = await found(client, "work_job", id, "job")
                 now = answer.get("state"), answer.get("provider")
@@ -530,15 +463,15 @@ def cancel(job_id: str, url: str, timeout: float, as_json: bool, **options: obje
 
     Before it is assigned all the money comes back; afterwards the deposit is burned.
     """
-    from btt_chain.primitives.digest import H256
     from cli.common.session import run
 
-    id = read_id(job_id, "job")
+    read_beginning(job_id, JOB)
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
-        async with work_chain(url, timeout) as chain:
-            done = await sender.submit(chain, "Jobs", "cancel", job=H256(id))
+        async with view_chain(url, timeout) as chain:
+            id = await resolve(chain.chain.connection, job_id, JOB)
+            done = await sender.send(chain, "Jobs", "cancel", job=id)
         if as_json:
             show.document({"job": "0x" + id.hex(), "block": "0x" + done.block.hex()})
         else:
@@ -575,13 +508,15 @@ def result(
     """
     from cli.common.session import run
 
-    id = read_id(job_id, "job")
+    read_beginning(job_id, JOB)
     if out is not None and out.suffix not in (".npy", ".csv"):
         raise Mistyped(f"{out.name}: outputs are written as .npy or .csv")
 
     async def work() -> tuple[Folder, Record, dict[str, Json]]:
         async with work_chain(url, timeout) as chain:
             folder = folder_of(base_path, chain.genesis)
+            here = [one.job for one in folder.records() if one.job is not None]
+            id = await resolve(chain.chain.connection, job_id, JOB, here)
             record = folder.record_of(id)
             if record is None:
                 raise NotFound(
@@ -591,7 +526,7 @@ def result(
             if folder.result(record) is None:
                 _, is_local = await chain_facts(url, timeout)
                 await fetch_result(chain, folder, record, is_local, listen, public)
-            return folder, record, await read_job(url, timeout, id)
+            return folder, record, await read_job(url, timeout, "0x" + id.hex())
 
     folder, record, answer = run(work())
     print_result(folder, record, answer, as_json, out)

@@ -7,10 +7,7 @@ from typing import TYPE_CHECKING
 
 from cli.common import show
 from cli.common.errors import Refused
-from cli.common.working import (
-    EXTRA,
-    short,
-)
+from cli.common.working import lacks_extra
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,10 +40,10 @@ def checked_by(answer: dict[str, Json]) -> list[str]:
             looked = sample(randomness, items, int(str(receipt.get("sampleCount"))), besides)
             shown = ", ".join(map(str, looked[:8])) + (", ..." if len(looked) > 8 else "")
             said = str(verdict.get("kind"))
-            lines.append(f"{short(seat.get('verifier'))}  {said}, looked at items {shown}")
+            lines.append(f"{seat.get('verifier')}  {said}, looked at items {shown}")
         else:
             said = "has committed" if seat.get("committed") else "has not voted"
-            lines.append(f"{short(seat.get('verifier'))}  {said}")
+            lines.append(f"{seat.get('verifier')}  {said}")
     return lines or ["no verifier is selected yet"]
 
 
@@ -59,7 +56,7 @@ def print_result(
 
         from btt_chain.work.model import dtype_of
     except ImportError as missing:
-        raise Refused(f"{missing}; {EXTRA}") from None
+        raise lacks_extra(missing) from None
 
     raw = folder.result(record)
     if raw is None:
@@ -122,9 +119,11 @@ def _print_rows(record: Record, rows: NDArray[np.float32], best: list[str]) -> N
 def _write_csv(out: Path, record: Record, rows: NDArray[np.float32]) -> None:
     import csv
 
+    from btt_chain.primitives.csv_cells import text_cell
+
     labels = list(record.labels) or [str(number) for number in range(rows.shape[1])]
     with out.open("w", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["item", *labels])
+        table.writerow(["item", *map(text_cell, labels)])
         for name, row in zip(record.names, rows.tolist(), strict=True):
-            table.writerow([name, *row])
+            table.writerow([text_cell(name), *row])

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cli.commands.job_result import print_result
+from cli.commands.job_progress import job_bar
+from cli.commands.job_result import checked_by, print_result
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
-from cli.common.working import chain_facts, found
+from cli.common.ids import JOB, resolve
+from cli.common.working import chain_facts, found, money
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -20,9 +22,13 @@ if TYPE_CHECKING:
     from btt_chain.work.inputs.files import Inputs
     from btt_chain.work.package import Package
     from cli.common.sending import Sender
-    from runtime.apis.work_views import JobView, WorkQuote
+    from cli.views.work import WorkQuote
+    from runtime.apis.work_views import JobView
+    from runtime.apis.work_views import WorkQuote as Quote
     from runtime.pallets.jobs.types import Outcome
 
+
+AnyQuote = TypeVar("AnyQuote", bound="WorkQuote | Quote")
 
 ENDED: Final = ("finalized", "refunded", "slashed")
 
@@ -60,6 +66,7 @@ class Session:
         self.currency: Currency
         self.is_local = False
         self._states: dict[str, JobView] = {}
+        self._bar: Callable[[str, int], None] = lambda _state, _left: None
 
     async def look(self) -> None:
         """Read the kind of chain, and its currency."""
@@ -85,18 +92,19 @@ class Session:
         from btt_chain.compute.blobs.payload import edge_root
         from btt_chain.compute.requester.folder import new_record
         from btt_chain.primitives.digest import H256
+        from btt_chain.primitives.job_tier import Tier
         from btt_chain.scale import u32, u64, u128
         from btt_chain.work.ids import model_id
         from runtime.apis.work import WorkApi
         from runtime.pallets.jobs import Jobs
-        from runtime.pallets.jobs.types import Check, Tier, Urgency
+        from runtime.pallets.jobs.types import Check, Urgency
 
         tier, check = Tier[options["tier"].title()], Check[options["check"].title()]
         urgency = Urgency[options["urgency"].title()]
         manifest = self.package.manifest
         model = model_id(manifest)
         raw = inputs.elements.tobytes()
-        quote: WorkQuote | None = await self.chain.api(
+        quote: Quote | None = await self.chain.api(
             WorkApi.quote, model, u32(len(inputs.names)), urgency, check, tier, u64(len(raw))
         )
         quote, endpoints = offered(quote, model), served_at(self.folder)
@@ -127,9 +135,11 @@ class Session:
         posted = [event for event in done.events if isinstance(event, Jobs.Posted)]
         record.job = posted[0].job
         self.folder.save(record)
+        # Now: whatever interrupts the command later, the caller has the id.
+        show.note(f"job 0x{record.job.hex()}")
         return record
 
-    def _limit(self, given: str | None, quote: WorkQuote) -> int:
+    def _limit(self, given: str | None, quote: Quote) -> int:
         from btt_chain.client.amount import AmountError
 
         if given is None:
@@ -139,18 +149,19 @@ class Session:
         except AmountError as error:
             raise Mistyped(f"--max-price: {error}") from None
 
-    def _print_quote(self, quote: WorkQuote, items: int) -> None:
+    def _print_quote(self, quote: Quote, items: int) -> None:
         price, checking, deposit = (
             self.currency.format(int(part))
             for part in (quote.price, quote.verification, quote.deposit)
         )
         show.note(
-            f"{items} items: {price} for the work, {checking} for checking it at most, "
-            f"{deposit} deposit"
+            f"{show.counted(items, 'item')}: {price} for the work, "
+            f"{checking} for checking it at most, {deposit} deposit"
         )
 
     def _report(self, record: Record, view: JobView) -> None:
         """Print the changes."""
+        self._bar(view.state.name.lower(), int(view.due) - int(view.now))
         before = self._states.get(record.name)
         self._states[record.name] = view
         if before is None or (before.state, before.provider) != (view.state, view.provider):
@@ -175,17 +186,21 @@ class Session:
             waits = until == ENDED and view.state.name == "Finalized"
             return not waits or self.folder.result(record) is not None
 
-        if gateway is not None:
-            await gateway.run(over)
-            await gateway.settle()
-        else:
-            async for _ in self.chain.heads():
-                job = record.job
-                view = None if job is None else await self.chain.api(WorkApi.job, job)
-                if view is not None:
-                    self._report(record, view)
-                if over():
-                    break
+        with job_bar(self.chain.slot_ms, silent=self.as_json) as self._bar:
+            if gateway is not None:
+                await gateway.run(over)
+                await gateway.settle()
+            else:
+                async for _ in self.chain.heads():
+                    job = record.job
+                    view = None if job is None else await self.chain.api(WorkApi.job, job)
+                    if view is not None:
+                        self._report(record, view)
+                    else:
+                        # After a fork the job may have another id, which the gateway finds.
+                        record.job = self.folder.stored(record).job
+                    if over():
+                        break
         return self._states[record.name]
 
     def print_posted(self, record: Record) -> None:
@@ -206,7 +221,7 @@ class Session:
                 show.document({"job": id, "state": state})
             raise Refused(f"job {id}: " + story(state, None, outcome_name(view.outcome)))
         if wait:
-            answer = await read_job(self.url, self.timeout, bytes.fromhex(id[2:]))
+            answer = await read_job(self.url, self.timeout, id)
             print_result(self.folder, record, answer, self.as_json, None)
             return ExitCode.DONE
         if self.as_json:
@@ -217,7 +232,7 @@ class Session:
         return ExitCode.DONE
 
 
-def offered(quote: WorkQuote | None, model: bytes) -> WorkQuote:
+def offered(quote: AnyQuote | None, model: bytes) -> AnyQuote:
     """Return the quote of a job. NotFound if the model cannot be used."""
     if quote is None:
         raise NotFound(
@@ -235,7 +250,7 @@ def served_at(folder: Folder) -> bytes:
     return endpoints
 
 
-def ample_deadline(quote: WorkQuote) -> int:
+def ample_deadline(quote: WorkQuote | Quote) -> int:
     """Return a deadline that most providers can meet."""
     return min(MAX_DEADLINE, MIN_DEADLINE + 2 * int(quote.min_deadline))
 
@@ -312,12 +327,12 @@ async def serving(
             await host.stop()
 
 
-async def read_job(url: str, timeout: float, id: bytes) -> dict[str, Json]:
-    """Return a job of the chain. NotFound if there is none."""
+async def read_job(url: str, timeout: float, text: str) -> dict[str, Json]:
+    """Return a job of the chain by its id, or the beginning of it. NotFound if there is none."""
     from btt_chain.client.jsonrpc import WebSocket
 
     async with await WebSocket.connect(url, timeout) as client:
-        return await found(client, "work_job", id, "job")
+        return await found(client, "work_job", await resolve(client, text, JOB), "job")
 
 
 async def fetch_result(
@@ -358,3 +373,29 @@ async def fetch_result(
     if folder.result(record) is None:
         state, outcome = last[0].state.name.lower(), last[0].outcome
         raise Refused("there is no result: " + story(state, None, outcome_name(outcome)))
+
+
+def facts_of(answer: dict[str, Json], currency: Currency) -> dict[str, str | list[str]]:
+    """Return a job as text."""
+    provider = answer.get("provider")
+    outcome = answer.get("outcome")
+    facts: dict[str, str | list[str]] = {
+        "job": str(answer.get("id")),
+        "state": story(
+            str(answer.get("state")),
+            str(provider),
+            str(outcome) if outcome not in (None, "done") else None,
+        ),
+        "model": str(answer.get("model")),
+        "items": str(answer.get("items")),
+        "tier": f"{answer.get('tier')}, {answer.get('check')}, {answer.get('urgency')}",
+        "price": money(currency, answer.get("price")),
+        "verifiers": f"{money(currency, answer.get('verification'))} at most",
+        "paid": money(currency, answer.get("paid")),
+        "provider": "none yet" if provider is None else str(provider),
+    }
+    receipt = answer.get("receipt")
+    if isinstance(receipt, dict):
+        facts["receipt"] = str(receipt.get("id"))
+        facts["checked"] = checked_by(answer)
+    return facts

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli.commands import ceremony, keystore, session_keys
+from cli.commands import ceremony, keystore, node_key, session_keys
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.options import (
@@ -67,6 +67,8 @@ for _command in (
     session_keys.rotate,
     ceremony.entry,
     ceremony.sign,
+    node_key.generate,
+    node_key.inspect,
 ):
     key.add_command(_command)
 

@@ -14,6 +14,7 @@ from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.types import Category
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -46,7 +47,7 @@ for _command in (watch, statement, charge, capture, void, bond, close):
 )
 @merchant.command(cls=SendingCommand)
 @click.option(
-    "--category", type=click.IntRange(0, 9_999), required=True,
+    "--category", type=Category(), required=True,
     help="Category of the business: four digits of ISO 18245, as 5814 for a café.",
 )  # fmt: skip
 @click.option("--currency", "code", default="BTT", show_default=True, help="Currency of invoices.")
@@ -67,7 +68,7 @@ def register(
     timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Register the account of --from as a merchant; a bond is put on hold."""
-    from cli.common.merchants import currency_named, fields, number
+    from cli.common.merchants import currency_named, ensure_money, fields, number
     from cli.common.payfi_calls import send
 
     unit = currency_named(code)
@@ -79,9 +80,10 @@ def register(
             "meta": meta,
         }  # fmt: skip
         least = number(fields(await chain.storage("PayFi.Rates"))["bond"])
-        address = chain.metadata.address(sender.pair.account_id)
-        if await chain.storage("PayFi.Merchants", _hex(sender.pair.account_id)) is not None:
+        address = chain.metadata.address(sender.account)
+        if await chain.storage("PayFi.Merchants", _hex(sender.account)) is not None:
             raise Refused(f"{address} is a merchant already; see `btt-chain merchant configure`")
+        await ensure_money(chain, sender.pair.account_id, least, "the bond of a merchant")
         sentence = (
             f"Register {address} as a merchant of category {category:04} with invoices in "
             f"{unit.code}; {chain.metadata.currency.format(least)} are put on hold as its bond."
@@ -132,7 +134,7 @@ def configure(
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
-        account = sender.pair.account_id
+        account = sender.account
         view = await registered(chain, account)
         record = fields(await chain.storage("PayFi.Merchants", _hex(account)))
         gone = set(_accounts(chain, removed))
@@ -245,7 +247,7 @@ def refund(
     payment: int, amount: str | None, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Give a payment back. Before settlement no fee is due; later the fee stays paid."""
-    from cli.common.merchants import existing
+    from cli.common.merchants import existing, merchant_of
     from cli.common.payfi_calls import send
     from cli.common.working import planck
 
@@ -253,6 +255,13 @@ def refund(
 
     async def make(chain: Chain) -> Prepared:
         found = await existing(chain, payment)
+        view = await merchant_of(chain, found.merchant)
+        tills = () if view is None else view.tills
+        if sender.pair.account_id not in (found.merchant, *tills):
+            raise Refused(
+                f"payment {payment} was made to {chain.metadata.address(found.merchant)}: that "
+                "account or one of its tills gives it back"
+            )
         money = chain.metadata.currency
         left = found.gross - found.refunded
         value = left if amount is None else planck(money, amount)
@@ -302,7 +311,12 @@ def answer(
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
-        await existing(chain, payment)
+        found = await existing(chain, payment)
+        if found.merchant != sender.pair.account_id:
+            merchant = chain.metadata.address(found.merchant)
+            raise Refused(f"payment {payment} was made to {merchant}, which answers its dispute")
+        if found.state != "Disputed":
+            raise Refused(f"no dispute of payment {payment} is open")
         value: Plain = "Accept" if accept else {"Contest": contest}
         call = chain.compose("PayFi.answer", payment=payment, answer=value)
         if accept:

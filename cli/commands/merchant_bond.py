@@ -37,7 +37,7 @@ def bond(amount: str, url: str, timeout: float, as_json: bool, **options: object
     async def make(chain: Chain) -> Prepared:
         money = chain.metadata.currency
         value = planck(money, amount)
-        view = await registered(chain, sender.pair.account_id)
+        view = await registered(chain, sender.account)
         call = chain.compose("PayFi.bond_extra", amount=value)
         free = money.format(view.free_bond + value)
         sentence = f"Put {money.format(value)} more on hold as the bond."
@@ -67,7 +67,7 @@ def close(url: str, timeout: float, as_json: bool, **options: object) -> None:
     sender = Sender.of(options, as_json)
 
     async def make(chain: Chain) -> Prepared:
-        account = sender.pair.account_id
+        account = sender.account
         await registered(chain, account)
         record = fields(await chain.storage("PayFi.Merchants", "0x" + account.hex()))
         call = chain.compose("PayFi.close")
@@ -86,7 +86,7 @@ def close(url: str, timeout: float, as_json: bool, **options: object) -> None:
             raise Refused(f"the bond can be released from {when(until, now)} on")
         if number(record["disputes"]):
             raise Refused(
-                f"{number(record['disputes'])} disputes are open; the bond waits for them"
+                f"open disputes: {number(record['disputes'])}; the bond waits for their end"
             )
         return f"Release the bond of {bond}.", call, "The account is no merchant any more."
 

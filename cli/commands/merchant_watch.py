@@ -126,7 +126,8 @@ async def _watch(
                             journal.enable_webhook()
                             deliveries = await _deliveries(stack, journal, target, as_json)
                         if retry:
-                            show.note(f"{journal.retry_now(_now_ms())} events are tried again")
+                            again = show.counted(journal.retry_now(_now_ms()), "event")
+                            show.note(f"tried again now: {again}")
                         _greet(journal, since, is_delivering=target is not None)
                     recorder = Recorder(chain, journal, who)
                     await recorder.begin(since)
@@ -265,10 +266,10 @@ def _greet(journal: Journal, since: int | None, *, is_delivering: bool) -> None:
     begin = "from the oldest block on" if cursor is None else f"after block {cursor.number:_}"
     show.note(f"watching {begin}; Ctrl-C ends, and the next run goes on there")
     if counts.waiting:
-        how = "are delivered now" if is_delivering else "wait for a run with --webhook"
-        show.note(f"{counts.waiting:_} events {how}")
+        how = "delivered now" if is_delivering else "waiting for a run with --webhook"
+        show.note(f"{how}: {show.counted(counts.waiting, 'event')}")
     if counts.given_up:
-        show.note(f"{counts.given_up:_} events were given up; --retry tries them again")
+        show.note(f"given up: {show.counted(counts.given_up, 'event')}; --retry tries again")
 
 
 def _now_ms() -> int:

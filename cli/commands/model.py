@@ -9,16 +9,15 @@ import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
+from cli.common.ids import ID_FORM, MODEL, is_beginning, resolve, short
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, sending_options
 from cli.common.working import (
-    EXTRA,
     asked,
     folder_of,
     folder_option,
     found,
-    read_id,
-    short,
+    lacks_extra,
     texts,
     work_chain,
 )
@@ -63,10 +62,12 @@ def import_(file: Path, out: Path, prepare: Path | None, as_json: bool) -> None:
         from btt_chain.work.onnx_import import load
         from btt_chain.work.package import Header, Package, Preparation, save
     except ImportError as missing:
-        raise Refused(f"{missing}; {EXTRA}") from None
+        raise lacks_extra(missing) from None
 
     try:
-        model = load(file).model
+        with show.progress(silent=as_json) as bar:
+            task = bar.add_task("converting nodes", total=None)
+            model = load(file, lambda done, of: bar.update(task, completed=done, total=of)).model
     except WorkError as reason:
         raise Refused(f"{file.name}: {reason}") from None
     try:
@@ -93,10 +94,12 @@ def show_(which: str, url: str, timeout: float, as_json: bool) -> None:
     if Path(which).is_file():
         _print_header(_header(Path(which)), as_json, {})
         return
-    id = read_id(which, "package that is there, and no model")
+    if not is_beginning(which):
+        raise Mistyped(f"there is no package {which!r}, and it is no model: {ID_FORM}")
 
     async def ask() -> None:
         async with await WebSocket.connect(url, timeout) as client:
+            id = await resolve(client, which, MODEL)
             answer = await found(client, "work_model", id, "model")
         if as_json:
             show.document(answer)
@@ -238,7 +241,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
             for row in models
         ],
     )
-    show.note("--json has the whole ids")
+    show.note("commands take these beginnings of ids; --json has the whole ones")
 
 
 def mode_of(check: str, macs: int) -> CheckMode:
@@ -266,7 +269,7 @@ def _header(package: Path) -> Header:
         from btt_chain.work.package import Header as Head
         from btt_chain.work.package import load
     except ImportError as missing:
-        raise Refused(f"{missing}; {EXTRA}") from None
+        raise lacks_extra(missing) from None
 
     try:
         whole = load(package)

@@ -23,7 +23,7 @@ from cli.common.validator_keys import (
 
 if TYPE_CHECKING:
     from btt_chain.keystore import Password
-    from btt_chain.node.config import Paths
+    from btt_chain.node.paths import Paths
     from genesis.census import Census
     from genesis.ceremony import Ceremony, Entry
     from genesis.presets import Chain
@@ -134,7 +134,7 @@ def init(
     """Put entries, holders and parameters together into one raw chain specification.
 
     The result depends on these files only, not on who makes it or in which order they are named:
-    anyone can make it again and compare the genesis hash.
+    any party can make it again and compare the genesis hash.
     """
     from btt_chain.client.amount import BTT, AmountError
     from genesis.build import build
@@ -325,7 +325,7 @@ def _inspected(spec: Path) -> Ceremony:
 
 
 def _paths(found: Ceremony, base_path: Path | None) -> Paths:
-    from btt_chain.node.config import Paths, default_base_path
+    from btt_chain.node.paths import Paths, default_base_path
 
     return Paths(base_path or default_base_path(), found.spec.id)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -49,7 +50,7 @@ NOT_HERE: Final = {
         "--rpc-max-connections",
     ),
     **dict.fromkeys(
-        ("--telemetry-url", "--no-telemetry"), "this node sends no telemetry to anybody"
+        ("--telemetry-url", "--no-telemetry"), "this node sends no telemetry"
     ),
     **dict.fromkeys(
         ("--execution", "--wasm-execution", "--wasm-runtime-overrides",
@@ -193,7 +194,32 @@ def rpc_options(command: Command) -> Command:
     help="When blocks are made, on chains sealed by hand. [default: the chain's slot]",
 )
 @click.option(
-    "--explorer", is_flag=True, help="With --dev: also serve pages for the browser, on port 4480."
+    "--fork",
+    "fork_url",
+    metavar="URL",
+    help="With --dev: go on from a block of another node of this chain, sealed by hand, for "
+    "yourself alone; its state is read when it is needed.",
+)
+@click.option("--at", metavar="BLOCK", help="The block of --fork. [default: the last final one]")
+@click.option(
+    "--fork-cache",
+    metavar="MIB",
+    type=click.IntRange(16, 65_536),
+    help="How much of that node's state --fork keeps on the disk. [default: 256]",
+)
+@click.option(
+    "--mock-signature-host",
+    "mock_signatures",
+    is_flag=True,
+    help="On development chains sealed by hand: accept 0xdeadbeef, then 0xcd, as a signature.",
+)
+@click.option("--explorer", is_flag=True, help="With --dev: also serve pages for the browser.")
+@click.option(
+    "--explorer-port",
+    type=click.IntRange(0, 65_535),
+    default=4480,
+    show_default=True,
+    help="Their port; 0 takes a free one.",
 )
 @validator_options
 @network_options
@@ -209,6 +235,7 @@ def node(
     pruning: str | None,
     sealing: str | None,
     explorer: bool,
+    explorer_port: int,
     filters: str,
     **given: Any,
 ) -> None:
@@ -217,47 +244,93 @@ def node(
     It follows the chain; with --validator it makes blocks and votes as well. --dev is a chain of
     its own with one validator, Alice; with --sealing, its blocks come as that says instead.
     """
-    from btt_chain.chain.gc import look_rarely
-
-    look_rarely()
-    if dev and chain not in {None, "dev"}:
-        raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
-    if not dev and not chain:
-        raise Mistyped("which chain? Give --dev, or --chain with a name or a file")
-    if tmp and base_path is not None:
-        raise Mistyped("--tmp makes its own directory: leave out either --tmp or --base-path")
-    if explorer and not (dev and given["rpc_port"]):
-        raise Mistyped(
-            "--explorer goes with --dev and a fixed --rpc-port; for other nodes there "
-            "is the command `btt-chain explorer --url`"
-        )
+    prepare_process(opens_tls=given["fork_url"] is not None)
+    check_flags(
+        dev=dev,
+        chain=chain,
+        own_folder=tmp and base_path is not None,
+        explorer=explorer,
+        rpc_port=given["rpc_port"],
+        fork=given["fork_url"],
+        fork_options={"--at": given["at"], "--fork-cache": given["fork_cache"]},
+    )
     chain = known_chain(chain or "dev")
-    if dev and sealing is not None:
-        chain = MANUAL_DEV
-    elif dev:
-        given["dev_names"] = given["dev_names"] or ("alice",)
-        given["force_authoring"] = True
+    if dev:
+        chain = development(given, sealing)
     alone = chain in {"dev", MANUAL_DEV}
     start(parse_filters(filters))
     with (
         data_directory(base_path, tmp=tmp) as base,
-        explorer_beside(base, given["rpc_port"], wanted=explorer),
+        explorer_beside(base, given["rpc_port"], explorer_port if explorer else None),
     ):
-        run(
-            node_config(
-                chain,
-                base,
-                given,
-                name=name,
-                pruning=pruning,
-                sealing=sealing,
-                sync=given["sync"],
-                network=network_of(given, alone=alone),
-                validator=validator_of(given),
-                metrics_port=metrics_port(given, alone=alone),
-                metrics_external=given["prometheus_external"],
-                metrics_wanted=asked_for("prometheus_port"),
-            )
+        config = node_config(
+            chain,
+            base,
+            given,
+            name=name,
+            pruning=pruning,
+            sealing=sealing,
+            mock_signatures=given["mock_signatures"],
+            sync=given["sync"],
+            network=network_of(given, alone=alone),
+            validator=validator_of(given),
+            metrics_port=metrics_port(given, alone=alone),
+            metrics_external=given["prometheus_external"],
+            metrics_wanted=asked_for("prometheus_port"),
+        )
+        if given["fork_url"] is None:
+            run(config)
+        else:
+            run_a_fork(config, given["fork_url"], given["at"], given["fork_cache"])
+
+
+def prepare_process(*, opens_tls: bool) -> None:
+    """Let the process start fast: without collecting garbage, and certificates if it needs none."""
+    from btt_chain.chain.gc import hold_off
+    from btt_chain.web.certificates import import_without_certificates
+
+    # A node that does not start leaves the process as it was: tests run commands in theirs.
+    click.get_current_context().call_on_close(gc.enable)
+    hold_off()
+    if not opens_tls:
+        import_without_certificates()
+
+
+def development(given: dict[str, object], sealing: str | None) -> str:
+    """Return the chain of --dev, and set its author unless blocks are sealed by hand."""
+    if sealing is not None:
+        return MANUAL_DEV
+    given["dev_names"] = given["dev_names"] or ("alice",)
+    given["force_authoring"] = True
+    return "dev"
+
+
+def check_flags(
+    *,
+    dev: bool,
+    chain: str | None,
+    own_folder: bool,
+    explorer: bool,
+    rpc_port: int,
+    fork: str | None,
+    fork_options: Mapping[str, object],
+) -> None:
+    """Raise Mistyped for flags that contradict each other."""
+    if dev and chain not in {None, "dev"}:
+        raise Mistyped("--dev is the chain dev: leave out either --dev or --chain")
+    if not dev and not chain:
+        raise Mistyped("which chain? Give --dev, or --chain with a name or a file")
+    if own_folder:
+        raise Mistyped("--tmp makes its own directory: leave out either --tmp or --base-path")
+    for option, value in fork_options.items():
+        if value is not None and fork is None:
+            raise Mistyped(f"{option} goes with --fork: give both")
+    if fork is not None and not dev:
+        raise Mistyped("--fork goes with --dev: a fork is for yourself alone")
+    if explorer and not (dev and rpc_port):
+        raise Mistyped(
+            "--explorer goes with --dev and a fixed --rpc-port; for other nodes there "
+            "is the command `btt-chain explorer --url`"
         )
 
 
@@ -268,23 +341,26 @@ def data_directory(given: Path | None, *, tmp: bool) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="btt-chain-") as made:
             yield Path(made)
         return
-    from btt_chain.node.config import default_base_path
+    from btt_chain.node.paths import default_base_path
 
     yield given or default_base_path()
 
 
 @contextmanager
-def explorer_beside(base: Path, rpc_port: int, *, wanted: bool) -> Iterator[None]:
-    """Run an explorer of this node as a process of its own, if it is wanted."""
-    if not wanted:
+def explorer_beside(base: Path, rpc_port: int, port: int | None) -> Iterator[None]:
+    """Run an explorer of this node as a process of its own, on `port`; None: none is wanted."""
+    if port is None:
         yield
         return
     from cli.commands.explorer import check_installed
 
     check_installed()
     words = ["-m", "cli.main", "explorer", "--url", f"ws://127.0.0.1:{rpc_port}"]
+    words += ["--listen", f"127.0.0.1:{port}"]
+    # Its input ends with this process, also with one that was killed.
     child = subprocess.Popen(  # noqa: S603 - this program
-        [sys.executable, "-P", *words, "--base-path", str(base / "explorer")]
+        [sys.executable, "-P", *words, "--base-path", str(base / "explorer"), "--until-input-ends"],
+        stdin=subprocess.PIPE,
     )
     is_stopping = threading.Event()
 
@@ -356,6 +432,26 @@ def node_config(chain: str, base: Path, rpc: dict[str, Any], **more: Any) -> Nod
         limits=Limits(connections=rpc["rpc_max_connections"]),
     )
     return NodeConfig(chain, base, rpc=answers, **more)
+
+
+def run_a_fork(config: NodeConfig, url: str, at: str | None, cache_mib: int | None) -> None:
+    """Run a fork of another node's chain; Refused with the reason if it cannot continue."""
+    import uvloop
+
+    from btt_chain.node.dev.cache import CACHE_MIB
+    from btt_chain.node.dev.fork import ForkConfig, run_fork
+
+    fork = ForkConfig(
+        url,
+        config.base_path,
+        at=at,
+        sealing=config.sealing,
+        mock_signatures=config.mock_signatures,
+        rpc=config.rpc,
+        cache_mib=cache_mib or CACHE_MIB,
+    )
+    with plain_errors():
+        uvloop.run(run_fork(fork))
 
 
 def run(config: NodeConfig) -> None:

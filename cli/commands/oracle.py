@@ -14,7 +14,7 @@ from cli.common import show
 from cli.common.errors import NotFound, Refused
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, SendingCommand, sending_options
-from cli.common.working import account, asked, money, planck, properties, report_call, work_chain
+from cli.common.working import account, asked, money, planck, properties, report_call, view_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
@@ -130,7 +130,6 @@ def show_(who: str, url: str, timeout: float, as_json: bool) -> None:
 @json_option
 def join(amount: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Bond AMOUNT as a feeder, or add it to the bond. The Technical track admits feeders."""
-    from btt_chain.scale import u128
     from cli.common.session import run
 
     sender = Sender.of(options, as_json)
@@ -138,8 +137,8 @@ def join(amount: str, url: str, timeout: float, as_json: bool, **options: object
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         bond = planck(currency, amount)
-        async with work_chain(url, timeout) as chain:
-            done = await sender.submit(chain, "Oracle", "join", bond=u128(bond))
+        async with view_chain(url, timeout) as chain:
+            done = await sender.send(chain, "Oracle", "join", bond=bond)
         said = f"{currency.format(bond)} bonded; the Technical track admits feeders"
         report_call(done, as_json, said, bond=str(bond))
 
@@ -153,15 +152,16 @@ def join(amount: str, url: str, timeout: float, as_json: bool, **options: object
 @json_option
 def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Stop being a feeder. The bond can be withdrawn seven days later."""
+    from btt_chain.client.views import event_of
     from cli.common.session import run
-    from runtime.pallets.oracle import Oracle
+    from cli.views.oracle import Left
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
-        async with work_chain(url, timeout) as chain:
-            done = await sender.submit(chain, "Oracle", "leave")
-        (event,) = (one for one in done.events if isinstance(one, Oracle.Left))
+        async with view_chain(url, timeout) as chain:
+            done = await sender.send(chain, "Oracle", "leave")
+        event = event_of(done, "Oracle.Left", Left)
         said = f"you are no feeder any more; the bond is free at {_moment(int(event.free_at))}"
         report_call(done, as_json, said, freeAt=str(int(event.free_at)))
 
@@ -175,16 +175,17 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 @json_option
 def withdraw(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Get the bond back, once it is free after `leave`."""
+    from btt_chain.client.views import event_of
     from cli.common.session import run
-    from runtime.pallets.oracle import Oracle
+    from cli.views.oracle import Withdrawn
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
-        currency, _ = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
-            done = await sender.submit(chain, "Oracle", "withdraw")
-        (event,) = (one for one in done.events if isinstance(one, Oracle.Withdrawn))
+        async with view_chain(url, timeout) as chain:
+            currency = chain.currency
+            done = await sender.send(chain, "Oracle", "withdraw")
+        event = event_of(done, "Oracle.Withdrawn", Withdrawn)
         said = f"{currency.format(int(event.bond))} are free again"
         report_call(done, as_json, said, bond=str(int(event.bond)))
 
@@ -211,21 +212,19 @@ def attest(
     Mining uses them once a majority of the feeders, and at least three, state the same.
     """
     from btt_chain.primitives.account import AccountId
-    from btt_chain.scale import u16
     from cli.common.session import run
-    from runtime.pallets.oracle import EnergyClass, Oracle
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         _, prefix = await properties(url, timeout)
         who = AccountId(account(provider, prefix))
-        async with work_chain(url, timeout) as chain:
-            done = await sender.submit(
-                chain, "Oracle", "attest", provider=who, region=u16(region),
-                energy=EnergyClass[energy.upper()],
+        async with view_chain(url, timeout) as chain:
+            done = await sender.send(
+                chain, "Oracle", "attest", provider=who, region=region,
+                energy=energy.upper(),
             )  # fmt: skip
-        agreed = any(isinstance(one, Oracle.ProviderAttested) for one in done.events)
+        agreed = any(one.name == "Oracle.ProviderAttested" for one in done.events)
         said = "a majority agrees" if agreed else "no majority agrees yet"
         report_call(done, as_json, f"stated; {said}", agreed=agreed)
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -63,7 +65,7 @@ def pay(
     try:
         read = read_request(read_text(request))
     except PaymentError as error:
-        raise Mistyped(str(error)) from None
+        raise Mistyped(_hint(request) + str(error)) from None
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
@@ -78,6 +80,19 @@ def pay(
                 await _pay(chain, plan, sender)
 
     run(work())
+
+
+def _hint(typed: str) -> str:
+    """Return what the caller may have meant by a text that is no request; empty if unknown."""
+    from btt_chain.client.accounts import AccountError, read_account
+
+    try:
+        read_account(typed)
+    except AccountError:
+        # A request has no suffix: it is the name of a file, which is not there.
+        looks_like_file = re.fullmatch(r"[^:?]*\.\w{1,5}", typed) and not Path(typed).exists()
+        return f"there is no file {typed!r}; " if looks_like_file else ""
+    return "this is an account: `btt-chain tx transfer` sends money to one; "
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from btt_chain.payments.till import Final as FinalBlock
 from cli.common import show
 from cli.common.errors import ExitCode, Mistyped, Refused
 from cli.common.options import connection_options, examples, json_option
-from cli.common.sending import signer_of, signer_options
+from cli.common.sending import SendingCommand, signer_of, signer_options
 from cli.common.types import Seconds
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ MAX_DESCRIPTION: Final = 140
     "btt-chain pos 50.00 --currency CNY --from till.txt --merchant 5FHneW46...",
     "btt-chain pos 1.5BTT --from //Alice --description 'two coffees' --json",
 )
-@click.command()
+@click.command(cls=SendingCommand)
 @click.argument("amount")
 @click.option("--currency", "code", help="Currency of the amount. [default: the merchant's]")
 @click.option(
@@ -88,10 +88,10 @@ def pos(
     """Ask for one payment of AMOUNT: print an invoice and its QR code, and wait.
 
     A payment is `seen` in a block, and paid when that block is `final`. Exit codes: 0 paid and
-    final, 1 not paid, 3 no connection, 5 undecided: look again later with
+    final, 1 not paid, 3 no connection, 5 undecided, or stopped by SIGTERM: look again later with
     `btt-chain merchant show`.
     """
-    from cli.common.session import run
+    from cli.common.session import run_until_stopped
 
     if len(description.encode(errors="replace")) > MAX_DESCRIPTION:
         raise Mistyped("--description: at most 140 bytes")
@@ -99,7 +99,11 @@ def pos(
     screen = Screen(as_json, ground, output)
     asked = Asked(amount, code, merchant, description, expires, form)
     place = None if no_display else port
-    return run(_serve(asked, pair, screen, place, url, timeout))
+    code_ = run_until_stopped(_serve(asked, pair, screen, place, url, timeout))
+    if code_ is not None:
+        return code_
+    # Stopped by SIGTERM: a request that was shown can still be paid.
+    return ExitCode.UNDECIDED if screen.has_shown else ExitCode.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +163,12 @@ class Screen:
         self._output = output
         self._ground = ground
         self.display: CustomerDisplay | None = None
+        self.has_shown = False
+        """True once a request was shown."""
 
     def invoice(self, issued: Issued, chain: Chain) -> None:
         """Show the invoice and its code."""
+        self.has_shown = True
         from btt_chain.payments import qr
         from btt_chain.payments.errors import PaymentError
 
@@ -311,7 +318,8 @@ async def _issue(asked: Asked, pair: KeyPair, chain: Chain) -> Issued:
         unit = currency_named(asked.code)
         units = amount_of(asked.amount, unit)
     if unit.code not in view.currencies:
-        raise Mistyped(f"--currency: the merchant accepts {' and '.join(view.currencies)}")
+        accepted = " and ".join(view.currencies)
+        raise Mistyped(f"the merchant accepts {accepted}, and no {unit.code}")
     quote = await quoted(chain, account, int(units), unit)
     now_ms = time.time_ns() // 1_000_000
     reference = new_reference()

@@ -10,11 +10,11 @@ from cli.common import show
 from cli.common.errors import NotFound
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import Sender, SendingCommand, sending_options
-from cli.common.working import account, planck, properties, report_call, work_chain
+from cli.common.working import account, planck, report_call, view_chain
 
 if TYPE_CHECKING:
-    from btt_chain.client.typed import RuntimeClient
-    from runtime.pallets.tier_staking import PremiumView
+    from btt_chain.client.views import ViewClient
+    from cli.views.economy import PremiumView
 
 JOB_PRIORITY = 0
 NAMES = {JOB_PRIORITY: "priority for jobs"}
@@ -40,8 +40,8 @@ def list_(who: str | None, url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> None:
-        currency, prefix = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency, prefix = chain.currency, chain.prefix
             # Prices are the same for all accounts.
             views = await services(chain, account(who, prefix) if who else bytes(32))
         if as_json:
@@ -55,10 +55,10 @@ def list_(who: str | None, url: str, timeout: float, as_json: bool) -> None:
             [">service", "what", ">a month", ">tier", *personal],
             [
                 [
-                    str(int(view.service)),
-                    NAMES.get(int(view.service), ""),
-                    currency.format(int(view.price)),
-                    str(int(view.min_tier)),
+                    str(view.service),
+                    NAMES.get(view.service, ""),
+                    currency.format(view.price),
+                    str(view.min_tier),
                     *(["yes" if view.entitled else "no", until(view)] if who else []),
                 ]
                 for view in views
@@ -87,44 +87,44 @@ def buy(
     A second purchase begins where the first ends. Access can be used while a stake of the service's
     tier, or of a longer one, is active.
     """
-    from btt_chain.scale import u8, u32, u128
+    from btt_chain.client.views import event_of
     from cli.common.session import run
-    from runtime.pallets.tier_staking import TierStaking
+    from cli.views.economy import PremiumBought
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
-        currency, _ = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
-            views = await services(chain, sender.pair.account_id)
+        async with view_chain(url, timeout) as chain:
+            currency = chain.currency
+            views = await services(chain, sender.account)
             view = next((one for one in views if one.service == service), None)
             if view is None:
                 raise NotFound(
                     f"service {service} is not on sale; `btt-chain premium list` shows "
                     "those that are"
                 )
-            most = int(view.price) * months if max_price is None else planck(currency, max_price)
-            done = await sender.submit(
-                chain, "TierStaking", "buy_premium", service=u32(service), months=u8(months),
-                max_price=u128(most),
+            most = view.price * months if max_price is None else planck(currency, max_price)
+            done = await sender.send(
+                chain, "TierStaking", "buy_premium", service=service, months=months,
+                max_price=most,
             )  # fmt: skip
-        (event,) = (one for one in done.events if isinstance(one, TierStaking.PremiumBought))
-        price, burned = currency.format(int(event.price)), currency.format(int(event.burned))
+        event = event_of(done, "TierStaking.PremiumBought", PremiumBought)
+        price, burned = currency.format(event.price), currency.format(event.burned)
         report_call(
             done, as_json,
-            f"You have service {service} until day {day(int(event.until))} of the chain, for "
+            f"You have service {service} until day {day(event.until)} of the chain, for "
             f"{price}; {burned} of it were burned.",
-            service=service, until=int(event.until), price=str(int(event.price)),
-            burned=str(int(event.burned)),
+            service=service, until=event.until, price=str(event.price),
+            burned=str(event.burned),
         )  # fmt: skip
 
     run(work())
 
 
-async def services(chain: RuntimeClient, who: bytes) -> list[PremiumView]:
+async def services(chain: ViewClient, who: bytes) -> list[PremiumView]:
     """Return the services on sale, with what an account has of each."""
     from btt_chain.primitives.account import AccountId
-    from runtime.apis.economy import StakingApi
+    from cli.views.economy import StakingApi
 
     views: list[PremiumView] = await chain.api(StakingApi.premium, AccountId(who))
     return views
@@ -139,20 +139,20 @@ def until(view: PremiumView) -> str:
     """Return the end of a view's access as text."""
     if not view.until:
         return "-"
-    return day(int(view.until)) + ("" if view.has_access else " (not now)")
+    return day(view.until) + ("" if view.has_access else " (not now)")
 
 
 def facts(view: PremiumView, *, is_personal: bool) -> dict[str, object]:
     """Return a view as JSON, with what its account has if it is of one."""
     service: dict[str, object] = {
-        "service": int(view.service),
-        "minTier": int(view.min_tier),
-        "price": str(int(view.price)),
+        "service": view.service,
+        "minTier": view.min_tier,
+        "price": str(view.price),
     }
     if not is_personal:
         return service
     return service | {
         "entitled": view.entitled,
-        "until": str(int(view.until)),
+        "until": str(view.until),
         "hasAccess": view.has_access,
     }

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cli.commands import provider_list
 from cli.commands.provider_session import (
     Place,
     opened,
@@ -21,17 +22,19 @@ from cli.commands.provider_session import (
 )
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.ids import shortened
 from cli.common.options import Command, Group, connection_options, examples, json_option
 from cli.common.sending import Sender, sending_options, signer_of, signer_options
-from cli.common.working import EXTRA, chain_facts, work_chain
+from cli.common.working import NETWORK, chain_facts, lacks_extra, view_chain, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
-    from btt_chain.client.typed import RuntimeClient
+    from btt_chain.client.views import ViewClient
     from btt_chain.compute.provider.workshop import Engine
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.digest import H256
-    from runtime.apis.work_views import JobView, ProviderView
+    from cli.views.work import JobView, ProviderView
+    from runtime.apis.work_views import ProviderView as KnownProvider
     from runtime.pallets.providers.types import ProviderInfo
 
 PAGE: Final = 100
@@ -48,6 +51,9 @@ def provider() -> None:
     A provider bonds money, is selected for jobs, computes them, and answers for every number with
     its bond. Keep its --base-path: what it committed to lies there.
     """
+
+
+provider.add_command(provider_list.list_)
 
 
 def place_options(command: Command) -> Command:
@@ -99,13 +105,18 @@ class_option = click.option(
     "--kind", type=click.Choice(KINDS), default="home", show_default=True, help="Who computes here."
 )
 @click.option("--region", type=click.IntRange(0, 65_535), help="Where it stands, as you say.")
+@click.option(
+    "--replace-keys", is_flag=True,
+    help="Of a registered provider, replace the keys by those of this folder: jobs that were "
+    "sealed to the others cannot be read any more.",
+)  # fmt: skip
 @place_options
 @sending_options
 @connection_options
 @json_option
 def register(
     bond: str, classes: tuple[int, ...], capacity: int, kind: str, region: int | None,
-    url: str, timeout: float, as_json: bool, **options: object,
+    replace_keys: bool, url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Register a provider with new keys, or change the description of a registered one.
 
@@ -128,12 +139,14 @@ def register(
             planck = planck_of(currency, bond)
             open_ = await stack.enter_async_context(opened(chain, sender.pair, place, is_local))
             info = open_.info(chosen, region, sorted({*classes}), capacity)
-            before: ProviderView | None = await chain.api(WorkApi.provider, open_.account)
+            before: KnownProvider | None = await chain.api(WorkApi.provider, open_.account)
             if before is None:
                 done = await sender.submit(
                     chain, "Providers", "register", info=info, bond=u128(planck)
                 )
                 return "0x" + done.block.hex(), info
+            if not replace_keys:
+                open_.ensure_keys(before.info)
             more = planck - int(before.active) - int(before.reserved)
             if before.info == info and more <= 0:
                 raise Refused("it is registered, and nothing changes")
@@ -200,12 +213,12 @@ def run_(
     jobs: int, memory: int, cluster: str | None, bond: str | None, classes: tuple[int, ...],
     fast: bool, keep_slots: int | None, url: str, timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
-    """Take jobs, compute them, answer for them, until Ctrl-C.
+    """Take jobs, compute them, answer for them, until Ctrl-C or SIGTERM.
 
     Whatever stops it, the next run goes on: what was committed to is served, what was only begun
     is done again. A node that goes away is called again.
     """
-    from cli.common.session import run
+    from cli.common.session import run_until_stopped
 
     if fast and cluster is not None:
         raise Mistyped("give --fast or --cluster, not both: workers multiply as they do")
@@ -225,14 +238,14 @@ def run_(
 
             engine = Fast()
     except ImportError as missing:
-        raise Refused(f"{missing}; {EXTRA}") from None
+        raise lacks_extra(missing) from None
     except WorkError as reason:
         raise Refused(str(reason)) from None
     work = provide(
         engine, pair, place, url, timeout, jobs=jobs, memory=memory << 20, bond=bond,
         classes=classes, keep_slots=keep_slots, as_json=as_json,
     )  # fmt: skip
-    run(work)
+    run_until_stopped(work, [NETWORK])
 
 
 # ---- queries
@@ -250,10 +263,10 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
     who = read_who(account)
 
     async def ask() -> tuple[Currency, ProviderView, list[JobView], int]:
-        from runtime.apis.economy import MiningApi
-        from runtime.apis.work import WorkApi
+        from cli.views.economy import MiningApi
+        from cli.views.work import WorkApi
 
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             currency, _ = await chain_facts(url, timeout)
             view = await known(chain, who)
             jobs = await chain.api(WorkApi.assignments, who)
@@ -272,7 +285,7 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
             "bond": f"{amount(int(view.active))} free, {amount(int(view.reserved))} for jobs, "
             f"{amount(int(view.leaving))} leaving",
             "jobs": f"{int(view.busy)} of {int(view.capacity)}",
-            "heartbeat": "in this era" if not age else f"{age} eras ago",
+            "heartbeat": "in this era" if not age else f"{show.counted(age, 'era')} ago",
             "takes jobs": "no: it was chilled, or slashed" if view.chilled else "yes",
             "classes": ", ".join(str(int(one)) for one in view.info.classes),
             "reached at": view.info.endpoints.decode("ascii", "replace").split("\n"),
@@ -282,7 +295,7 @@ def status(account: str, url: str, timeout: float, as_json: bool) -> None:
         show.table(
             ["job", "state", ">items", ">price"],
             [
-                [f"0x{job.id.hex()[:12]}", job.state.name.lower(), str(int(job.items)),
+                [shortened(job.id), job.state.lower(), str(int(job.items)),
                  amount(int(job.price))]
                 for job in jobs
             ],
@@ -296,6 +309,7 @@ def _document(view: ProviderView, jobs: list[JobView], era: int) -> dict[str, ob
         "active": str(int(view.active)),
         "reserved": str(int(view.reserved)),
         "leaving": str(int(view.leaving)),
+        "lost": str(int(view.lost)),
         "capacity": int(view.capacity),
         "busy": int(view.busy),
         "lastHeartbeat": int(view.last_heartbeat),
@@ -303,7 +317,7 @@ def _document(view: ProviderView, jobs: list[JobView], era: int) -> dict[str, ob
         "chilled": view.chilled,
         "endpoints": view.info.endpoints.decode("ascii", "replace").split("\n"),
         "jobs": [
-            {"id": "0x" + job.id.hex(), "state": job.state.name.lower(), "items": int(job.items),
+            {"id": "0x" + job.id.hex(), "state": job.state.lower(), "items": int(job.items),
              "price": str(int(job.price))}
             for job in jobs
         ],
@@ -316,39 +330,40 @@ def _document(view: ProviderView, jobs: list[JobView], era: int) -> dict[str, ob
 @connection_options
 @json_option
 def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
-    """Show what a provider was paid for jobs lately, and what mining owes it.
+    """Show what a provider was paid for jobs lately, what it lost, and what mining owes it.
 
     Jobs are forgotten by the chain some epochs after they ended. `provider run` claims rewards.
     """
-    from btt_chain.scale import u32
     from cli.common.session import run
 
     who = read_who(account)
 
-    async def ask() -> tuple[Currency, list[JobView], dict[int, int], int]:
-        from runtime.apis.economy import MiningApi
+    async def ask() -> tuple[Currency, list[JobView], dict[int, int], int, int]:
+        from cli.views.economy import MiningApi
 
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             currency, _ = await chain_facts(url, timeout)
-            await known(chain, who)
+            lost = int((await known(chain, who)).lost)
             jobs = await ended_jobs(chain, who)
             era = int((await chain.api(MiningApi.emission)).era)
             owed: dict[int, int] = {}
             for one in range(max(0, era - ERAS_SHOWN), era + 1):
-                found = await chain.api(MiningApi.estimate, who, u32(one))
+                found = await chain.api(MiningApi.estimate, who, one)
                 if found is not None:
                     owed[one] = int(found.reward)
-            return currency, jobs, owed, era
+            return currency, jobs, owed, era, lost
 
-    currency, jobs, owed, era = run(ask())
+    currency, jobs, owed, era, lost = run(ask())
     paid = sum(int(job.paid) for job in jobs)
-    slashed = sum(job.state.name == "Slashed" for job in jobs)
+    done = sum(bool(job.paid) for job in jobs)
+    slashed = sum(job.state == "Slashed" for job in jobs)
     if as_json:
         show.document(
             {
                 "paid": str(paid),
+                "lost": str(lost),
                 "jobs": [
-                    {"id": "0x" + job.id.hex(), "state": job.state.name.lower(),
+                    {"id": "0x" + job.id.hex(), "state": job.state.lower(),
                      "paid": str(int(job.paid))}
                     for job in jobs
                 ],
@@ -360,8 +375,9 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
     amount = currency.format
     show.record(
         {
-            "paid for jobs": f"{amount(paid)} for {sum(bool(job.paid) for job in jobs)} jobs",
-            "slashed": f"{slashed} jobs",
+            "paid for jobs": f"{amount(paid)} for {show.counted(done, 'job')}",
+            "slashed": show.counted(slashed, "job"),
+            "lost": f"{amount(lost)} of the bond since it registered, by fines and slashes",
             "rewards": [
                 f"era {one}: {amount(sum_)}" + (" so far" if one == era else "")
                 for one, sum_ in owed.items()
@@ -371,16 +387,14 @@ def earnings(account: str, url: str, timeout: float, as_json: bool) -> None:
     )
 
 
-async def ended_jobs(chain: RuntimeClient, who: AccountId) -> list[JobView]:
+async def ended_jobs(chain: ViewClient, who: AccountId) -> list[JobView]:
     """Return the jobs of a provider that are over and not yet forgotten by the chain."""
-    from btt_chain.scale import u32
-    from runtime.apis.work import WorkApi
-    from runtime.pallets.jobs.types import ENDED
+    from cli.views.work import ENDED, WorkApi
 
     found: list[JobView] = []
     after: H256 | None = None
     while True:
-        page: list[JobView] = await chain.api(WorkApi.jobs, who, False, after, u32(PAGE))
+        page: list[JobView] = await chain.api(WorkApi.jobs, who, False, after, PAGE)
         found += [job for job in page if job.provider == who and job.state in ENDED]
         if len(page) < PAGE:
             return found
@@ -400,36 +414,33 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
 
     Jobs that run go on, so keep `provider run` running until then.
     """
-    from btt_chain.client.errors import DispatchFailed
     from btt_chain.primitives.account import AccountId
-    from btt_chain.scale import u128
     from cli.common.session import run
 
     sender = Sender.of(options, as_json)
-    who = AccountId(sender.pair.account_id)
+    who = AccountId(sender.account)
 
     async def work() -> tuple[list[str], str]:
         done: list[str] = []
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
 
             async def call(name: str, **args: object) -> None:
-                await sender.submit(chain, "Providers", name, **args)
+                await sender.send(chain, "Providers", name, **args)
                 done.append(name)
 
             view = await known(chain, who)
             if not view.chilled:
                 await call("chill")
             if view.active:
-                await call("unbond", amount=u128(view.active))
-            if view.leaving:
-                try:
-                    await call("withdraw")
-                except DispatchFailed as error:
-                    if error.name != "Providers.NothingToWithdraw":
-                        raise
+                await call("unbond", amount=view.active)
+            if await is_due(chain, who):
+                await call("withdraw")
             view = await known(chain, who)
             if view.busy:
-                return done, f"{int(view.busy)} jobs can still be disputed: keep it running"
+                return (
+                    done,
+                    f"still disputable: {show.counted(int(view.busy), 'job')}; keep it running",
+                )
             if view.leaving or view.active or view.reserved:
                 return done, "the bond is on its way out: come back when the eras are over"
             await call("deregister")
@@ -446,9 +457,22 @@ def leave(url: str, timeout: float, as_json: bool, **options: object) -> None:
         show.good("The account is no provider any more.")
 
 
-async def known(chain: RuntimeClient, who: AccountId) -> ProviderView:
+async def is_due(chain: ViewClient, who: AccountId) -> bool:
+    """Return True if a part of a provider's bond can be withdrawn."""
+    from cli.views.economy import MiningApi
+
+    ledger = await chain.chain.storage("Providers.Ledgers", "0x" + who.hex())
+    era = int((await chain.api(MiningApi.emission)).era)
+    parts = ledger.get("unlocking") if isinstance(ledger, dict) else None
+    return any(
+        isinstance(part, dict) and int(str(part["due"])) <= era
+        for part in (parts if isinstance(parts, list) else [])
+    )
+
+
+async def known(chain: ViewClient, who: AccountId) -> ProviderView:
     """Return a provider. NotFound if it is none."""
-    from runtime.apis.work import WorkApi
+    from cli.views.work import WorkApi
 
     view: ProviderView | None = await chain.api(WorkApi.provider, who)
     if view is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.ids import shortened
 from cli.common.working import chain_facts, work_chain
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ async def provide(
         show.line({"event": text}) if as_json else show.note(text)
 
     async with AsyncExitStack() as stack:
-        progress = _progress(stack.enter_context(show.progress()))
+        progress = _progress(stack.enter_context(show.progress(silent=as_json)))
         working: Providing | None = None
         while True:
             try:
@@ -100,7 +101,7 @@ def _progress(bars: Progress) -> Callable[[H256, int, int], None]:
 
     def progress(job: H256, done: int, of: int) -> None:
         if job not in shown:
-            shown[job] = bars.add_task(f"0x{job.hex()[:12]}", total=of)
+            shown[job] = bars.add_task(shortened(job), total=of)
         bars.update(shown[job], completed=done)
         if done == of:
             bars.remove_task(shown.pop(job))
@@ -146,6 +147,15 @@ class Opened:
             joined(self.host.endpoints()),
         )  # fmt: skip
 
+    def ensure_keys(self, known: ProviderInfo) -> None:
+        """Raise Refused if the provider is registered with the keys of another folder."""
+        if (known.vrf, known.seal) != (self.folder.vrf.public, self.folder.seal_public):
+            raise Refused(
+                f"the provider is registered with other keys than those of {self.folder.path}: "
+                "name its own folder by --base-path, or replace its keys with "
+                "`btt-chain provider register --replace-keys`"
+            )
+
     async def register(
         self, chain: RuntimeClient, bond: int, jobs: int, classes: Sequence[int]
     ) -> None:
@@ -161,7 +171,7 @@ class Opened:
         show.note("the account is a provider now")
 
     async def agree(self, chain: RuntimeClient) -> None:
-        """Update the provider on the chain if its addresses or keys have changed."""
+        """Update the provider on the chain if its addresses have changed."""
         from btt_chain.client.errors import DispatchFailed
         from runtime.apis.work import WorkApi
 
@@ -171,6 +181,7 @@ class Opened:
                 "the account is no provider: register it with `btt-chain provider register`"
             )
         known = view.info
+        self.ensure_keys(known)
         classes = [int(one) for one in known.classes]
         info = self.info(known.kind, known.region, classes, int(known.capacity))
         if info == known:
@@ -179,10 +190,9 @@ class Opened:
             await chain.submit("Providers", "update", signer=self.pair, info=info)
         except DispatchFailed as error:
             raise Refused(
-                f"this folder has other keys than the chain knows, and they cannot be changed "
-                f"now: {error}"
+                f"the chain knows another address, which cannot be changed now: {error}"
             ) from None
-        show.note("the chain knows the new address or keys now")
+        show.note("the chain knows the new address now")
 
 
 def planck_of(currency: Currency, bond: str) -> int:
@@ -220,7 +230,7 @@ async def opened(
     )
     from btt_chain.compute.provider.folder import Damaged, Folder
     from btt_chain.keystore.files import Held
-    from btt_chain.node.config import default_base_path
+    from btt_chain.node.paths import default_base_path
     from btt_chain.primitives.account import AccountId
 
     account = AccountId(pair.account_id)

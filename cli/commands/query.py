@@ -15,11 +15,16 @@ from cli.commands import browse
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, connection_options, examples, json_option
+from cli.common.wallets import entry_named
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from btt_chain.client.amount import Currency
     from btt_chain.client.chain import BlockView, Chain
     from btt_chain.client.jsonrpc import Json
     from btt_chain.scale.metadata import StorageEntry
+    from cli.common.block_facts import BlockFacts
 
 PAGE: Final = 1000
 """Keys per request: the maximum of a node."""
@@ -92,7 +97,9 @@ def storage(
                     }
                 )
                 return
-            _print_value(catalogue.values.readable(kind, value, money=_is_money(entry.name)))
+            _print_value(
+                catalogue.values.readable(kind, value, money=is_money(entry.name, entry.docs))
+            )
             if raw is None:
                 show.note("nothing is stored there; this is the default")
 
@@ -125,12 +132,13 @@ async def _print_entries(
         show.note("nothing is stored there")
         return
     names = [catalogue.items.type_name(kind) for kind, _ in catalogue.storage.key_types(entry)]
+    money = is_money(entry.name, entry.docs)
     show.table(
         [*names, "value"],
         [
             [
                 *map(_named, catalogue.storage.keys_of(entry, key)),
-                catalogue.values.for_people(*catalogue.storage.stored(entry, raw)),
+                catalogue.values.for_people(*catalogue.storage.stored(entry, raw), money=money),
             ]
             for key, raw in zip(keys, values, strict=True)
         ],
@@ -173,7 +181,9 @@ def constant(name: str, at: str | None, url: str, timeout: float, as_json: bool)
                     {"value": catalogue.values.for_json(found.type, value), "docs": found.docs}
                 )
                 return
-            _print_value(catalogue.values.readable(found.type, value, money=_is_money(found.name)))
+            _print_value(
+                catalogue.values.readable(found.type, value, money=is_money(found.name, found.docs))
+            )
             if found.docs:
                 show.note(docs_of(found))
 
@@ -235,17 +245,19 @@ def account(address: str, at: str | None, url: str, timeout: float, as_json: boo
 @connection_options
 @json_option
 def block(which: str, url: str, timeout: float, as_json: bool) -> None:
-    """Show a block: its header, extrinsics and events. Without an argument the best one."""
+    """Show a block: author, time, size, fees, extrinsics, events. Without an argument the best."""
     from cli.common.session import run
 
-    found = run(_find_block(which, url, timeout))
+    found, facts, currency = run(_find_block(which, url, timeout))
     if as_json:
-        show.document(_block_json(found))
+        show.document({**_block_json(found), **facts.document()})
     else:
-        _print_block(found)
+        _print_block(found, facts, currency)
 
 
-async def _find_block(which: str, url: str, timeout: float) -> BlockView:
+async def _find_block(
+    which: str, url: str, timeout: float
+) -> tuple[BlockView, BlockFacts, Currency]:
     """Return a block, decoded by the metadata of its execution's runtime: its parent's.
 
     If that state is pruned, the newest metadata is used; it differs only after a runtime upgrade.
@@ -254,6 +266,7 @@ async def _find_block(which: str, url: str, timeout: float) -> BlockView:
     from btt_chain.client.errors import RpcError
     from btt_chain.client.jsonrpc import WebSocket
     from btt_chain.client.wire import member
+    from cli.common.block_facts import read_facts
     from cli.common.session import open_chain
 
     async with await WebSocket.connect(url, timeout) as client:
@@ -264,12 +277,16 @@ async def _find_block(which: str, url: str, timeout: float) -> BlockView:
     parent = str(member(header, "parentHash"))
     # The genesis block has no parent.
     at = parent if parent.strip("0x") else "0"
+
+    async def read(state: str | None) -> tuple[BlockView, BlockFacts, Currency]:
+        async with open_chain(url, timeout, state) as chain:
+            found = await chain.block(hash)
+            return found, await read_facts(chain, found), chain.metadata.currency
+
     try:
-        async with open_chain(url, timeout, at) as chain:
-            return await chain.block(hash)
+        return await read(at)
     except RpcError:
-        async with open_chain(url, timeout) as chain:
-            return await chain.block(hash)
+        return await read(None)
 
 
 def _block_json(found: BlockView) -> dict[str, object]:
@@ -298,19 +315,23 @@ def _block_json(found: BlockView) -> dict[str, object]:
     }
 
 
-def _print_block(found: BlockView) -> None:
+def _print_block(found: BlockView, facts: BlockFacts, currency: Currency) -> None:
     from btt_chain.client.wire import member
+    from cli.common.chain_time import date
 
     header = found.header
-    digest = member(member(header, "digest"), "logs")
     show.record(
         {
             "block": f"{found.number:_}",
+            "time": date(facts.ms) if facts.ms else "-",
+            "author": facts.author or "-",
+            "size": show.counted(facts.size, "byte"),
+            "fees": "-" if facts.fees is None else currency.format(facts.fees),
             "hash": "0x" + found.hash.hex(),
             "parent": str(member(header, "parentHash")),
             "state root": str(member(header, "stateRoot")),
             "extrinsics root": str(member(header, "extrinsicsRoot")),
-            "digest": [str(log) for log in digest] if isinstance(digest, list) else [],
+            "digest": facts.digest,
         }
     )
     show.table(
@@ -382,14 +403,20 @@ def facts(output: str | None, url: str, timeout: float) -> None:
 def rpc(method: str, params: tuple[str, ...], url: str, timeout: float, as_json: bool) -> None:
     """Call a method of the node and print the answer as JSON.
 
-    PARAMS are JSON; what is none is taken as text.
+    PARAMS are JSON; what is none is taken as text. A key such as //Alice and a name of the wallet
+    stand for their addresses.
     """
+    from btt_chain.client.chain import read_properties
     from btt_chain.client.jsonrpc import WebSocket
+    from btt_chain.primitives import ss58
     from cli.common.session import run
 
     async def ask() -> None:
         async with await WebSocket.connect(url, timeout) as client:
-            answer = await client.call(method, *map(_param, params))
+            prefix = ss58.DEFAULT_PREFIX
+            if _has_names(params):
+                _, prefix = read_properties(await client.call("system_properties"))
+            answer = await client.call(method, *(_param(each, prefix) for each in params))
             # One document for programs, the same indented for readers.
             if as_json:
                 show.line(answer)
@@ -399,23 +426,45 @@ def rpc(method: str, params: tuple[str, ...], url: str, timeout: float, as_json:
     run(ask())
 
 
-def _param(text: str) -> Json:
+def _has_names(params: tuple[str, ...]) -> bool:
+    """Return True if a parameter stands for an account, as //Alice or a name of the wallet."""
+    return any(each.startswith("//") or entry_named(each) is not None for each in params)
+
+
+def _param(text: str, prefix: int) -> Json:
     try:
         value: Json = json.loads(text)
     except json.JSONDecodeError:
-        return text
+        return _text_param(text, prefix)
     except RecursionError:
         raise Mistyped("the JSON is nested too deeply") from None
     return value
 
 
-def _is_money(name: str) -> bool:
-    """Return True if a storage item or constant is an amount: metadata does not name its type."""
+def _text_param(text: str, prefix: int) -> str:
+    """Return a parameter that is no JSON; the address, if it stands for an account."""
+    if not text.startswith("//") and entry_named(text) is None:
+        return text
+    from btt_chain.primitives import ss58
+    from cli.common.working import account as account_of
+
+    address = ss58.encode(account_of(text, prefix), prefix)
+    show.note(f"{text} is {address}")
+    return address
+
+
+def is_money(name: str, docs: Sequence[str]) -> bool:
+    """Return True if a storage item or constant has amounts: metadata does not name its type.
+
+    This project's documentation of an item names the unit; items of Substrate go by their names.
+    """
     words = (
         "Issuance", "Deposit", "Balance", "Burned", "Amount", "Supply", "Allocated", "Unemitted",
         "Owed", "Paid", "Unallocated", "Staked", "Committed", "Released", "Earmarked", "Budget",
+        "Bond", "Escrowed", "Promised", "Inflow", "Proxies", "Announcements", "SubsOf",
+        "Deactivated", "Offers",
     )  # fmt: skip
-    return any(word in name for word in words)
+    return any(word in name for word in words) or "in planck" in " ".join(docs)
 
 
 def _print_value(value: Any) -> None:

@@ -64,7 +64,7 @@ def export(dev: bool, chain: str | None, base_path: Path | None, output: str) ->
         text = export_records(place.paths.signing, place.genesis)
     with click.open_file(output, "w") as file:
         file.write(text)
-    show.note(f"{count} records written. Sign nothing more here with these keys")
+    show.note(f"{show.counted(count, 'record')} written. Sign nothing more here with these keys")
 
 
 @examples("btt-chain signing import record.json --chain testnet")

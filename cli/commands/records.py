@@ -13,6 +13,7 @@ from cli.commands.records_consent import consent
 from cli.commands.records_custodian import admit, register, serve
 from cli.commands.records_demand import demand
 from cli.commands.records_guardian import guardian
+from cli.commands.records_report import report
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Group, examples, json_option
@@ -42,7 +43,19 @@ def records() -> None:
     """
 
 
-for command in (consent, share, open_, log, verify, demand, guardian, admit, register, serve):
+for command in (
+    consent,
+    share,
+    open_,
+    log,
+    verify,
+    demand,
+    report,
+    guardian,
+    admit,
+    register,
+    serve,
+):
     records.add_command(command)
 
 

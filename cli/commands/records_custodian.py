@@ -12,6 +12,7 @@ from cli.commands.gov_calls import submit_call
 from cli.common import show
 from cli.common.errors import Refused
 from cli.common.options import connection_options, examples, json_option
+from cli.common.proxied import proxy_option
 from cli.common.sending import sending_options, signer_of, signer_options
 from cli.common.types import Seconds
 from cli.common.vaults import now_ms, open_vault, run, vault_options
@@ -84,42 +85,46 @@ def admit(who: str, emergency: bool, **options: object) -> None:
     help="Seconds after which a node without a new block vouches for no consent.",
 )  # fmt: skip
 @vault_options
+@proxy_option
 @signer_options
 @connection_options
 @json_option
 def serve(
-    host: str, port: int, interval: float, max_block_age: float, url: str, timeout: float,
-    as_json: bool, **options: object,
+    host: str, port: int, interval: float, max_block_age: float, proxy_for: str | None, url: str,
+    timeout: float, as_json: bool, **options: object,
 ) -> None:  # fmt: skip
     """Answer patients and readers, and anchor roots, until Ctrl-C.
 
-    The FHIR facade (/fhir) sends records in clear: outside of this machine put a proxy with TLS
-    before it.
+    It needs no key of the custodian: a proxy of type NonTransfer may anchor and answer. The FHIR
+    facade (/fhir) sends records in clear: outside of this machine put a proxy with TLS before it.
     """
     with open_vault(options) as vault:
         pair = signer_of(options)
         age_ms = int(max_block_age * 1_000)
-        run(_serve(vault, pair, url, timeout, host, port, interval, age_ms, as_json))
+        run(_serve(vault, pair, proxy_for, url, timeout, host, port, interval, age_ms, as_json))
 
 
 async def _serve(
-    vault: Vault, pair: KeyPair, url: str, timeout: float, host: str, port: int, interval: float,
-    max_age_ms: int, as_json: bool,
+    vault: Vault, pair: KeyPair, proxy_for: str | None, url: str, timeout: float, host: str,
+    port: int, interval: float, max_age_ms: int, as_json: bool,
 ) -> None:  # fmt: skip
     from btt_chain.records.chain import NodeRecords
     from btt_chain.records.custodian.answering import Answering, NodeDemands
     from btt_chain.records.custodian.ledger import Ledger
     from btt_chain.records.custodian.service import Custodian
     from btt_chain.records.server import RecordsServer
+    from btt_chain.records.vault.store import LEDGER
     from cli.common.session import open_chain
+    from cli.common.working import account
 
     async with open_chain(url, timeout) as chain:
-        node = NodeRecords(chain, pair)
-        with Ledger.open(vault.folder / "custodian.db") as ledger:
-            custodian = Custodian(vault, ledger, node, pair.account_id, now_ms, max_age_ms)
-            if await node.promise_key(pair.account_id) != custodian.promise_key:
+        own = pair.account_id if proxy_for is None else account(proxy_for, chain.metadata.prefix)
+        node = NodeRecords(chain, pair, own)
+        with Ledger.open(vault.folder / LEDGER) as ledger:
+            custodian = Custodian(vault, ledger, node, own, now_ms, max_age_ms)
+            if await node.promise_key(own) != custodian.promise_key:
                 raise Refused(
-                    f"{chain.metadata.address(pair.account_id)} is no custodian with this vault: "
+                    f"{chain.metadata.address(own)} is no custodian with this vault: "
                     "`btt-chain records register` makes it one"
                 )
             await custodian.poll()
@@ -133,7 +138,7 @@ async def _serve(
             else:
                 show.good(f"{vault.id} answers at {address}")
             try:
-                answering = Answering(ledger, NodeDemands(chain, pair))
+                answering = Answering(ledger, NodeDemands(chain, pair, own))
                 await _poll(custodian, answering, interval)
             finally:
                 await server.stop()

@@ -13,7 +13,7 @@ from cli.common.errors import Refused
 from cli.common.options import connection_options, examples, json_option
 from cli.common.sending import Sender, sending_options
 from cli.common.vaults import open_custodian, open_vault, run, vault_options
-from cli.common.working import work_chain
+from cli.common.working import view_chain
 
 if TYPE_CHECKING:
     from btt_chain.records.accesses import LoggedAccess
@@ -93,12 +93,11 @@ async def _demand(
     from btt_chain.client.errors import DispatchFailed
     from btt_chain.crypto.hashing import blake2_256
     from btt_chain.primitives.access_promise import PROMISE
-    from runtime.apis.health_records import HealthRecordsApi
-    from runtime.pallets.health_records.types import MAX_DELAY, MAX_LATE
+    from cli.views.records import MAX_DELAY, MAX_LATE, HealthRecordsApi
 
     sent: list[bytes] = []
     waiting = 0
-    async with work_chain(url, timeout) as chain:
+    async with view_chain(url, timeout) as chain:
         now = int((await chain.api(HealthRecordsApi.epochs)).now)
         for each in logged:
             promise = each.promise.promise
@@ -106,7 +105,7 @@ async def _demand(
                 waiting += 1
                 continue
             try:
-                await sender.submit(chain, "HealthRecords", "demand", promise=each.promise)
+                await sender.send(chain, "HealthRecords", "demand", promise=each.promise)
             except DispatchFailed as error:
                 reason = error.name.rpartition(".")[2]
                 if reason in HOPELESS:

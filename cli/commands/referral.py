@@ -11,13 +11,12 @@ from cli.common import show
 from cli.common.deciding import decide, deciding_options
 from cli.common.options import Group, connection_options, examples, json_option
 from cli.common.sending import sending_options
-from cli.common.working import account, properties, work_chain
+from cli.common.working import account, properties, view_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.primitives.account import AccountId
-    from runtime.apis.referral import Offer, QuotaView, RefereeView
-    from runtime.pallets.referral import Terms
+    from cli.views.referral import Offer, QuotaView, RefereeView, Terms
 
 PAGE: Final = 100
 
@@ -50,11 +49,11 @@ def show_(referee: str, url: str, timeout: float, as_json: bool) -> None:
     async def ask() -> tuple[
         RefereeView | None, list[Offer], QuotaView, Terms, Currency, int, AccountId
     ]:
-        from runtime.apis.referral import ReferralApi
+        from cli.views.referral import ReferralApi
 
         currency, prefix = await properties(url, timeout)
         who = AccountId(account(referee, prefix))
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             return (
                 await chain.api(ReferralApi.referee, who),
                 await chain.api(ReferralApi.offers, who),
@@ -72,8 +71,8 @@ def show_(referee: str, url: str, timeout: float, as_json: bool) -> None:
                 "account": encode(who, prefix),
                 "referee": None if view is None else facts(view, prefix),
                 "offers": [encode(offer.referrer, prefix) for offer in offers],
-                "refereesLeft": int(quota.referees_left),
-                "planckLeft": str(int(quota.amount_left)),
+                "refereesLeft": quota.referees_left,
+                "planckLeft": str(quota.amount_left),
             }
         )
         return
@@ -84,7 +83,7 @@ def show_(referee: str, url: str, timeout: float, as_json: bool) -> None:
     else:
         rows |= progress(view, terms, currency, prefix)
     rows["may still win"] = (
-        f"{int(quota.referees_left)} referees, {currency.format(int(quota.amount_left))} this year"
+        f"{quota.referees_left} referees, {currency.format(quota.amount_left)} this year"
     )
     show.record(rows)
 
@@ -95,19 +94,18 @@ def progress(view: RefereeView, terms: Terms, currency: Currency, prefix: int) -
 
     found, usage = view.referee, view.referee.usage
     done = "attested" if found.implemented else "not attested"
-    spent, wanted = currency.format(int(usage.spent)), currency.format(int(terms.spent))
+    spent, wanted = currency.format(usage.spent), currency.format(terms.spent)
     return {
         "referred by": encode(found.referrer, prefix),
-        "implementation": f"{done}, for {currency.format(int(terms.implementation))}",
-        "paid jobs": f"{int(usage.jobs)} of {int(terms.jobs)}, "
-        f"for {currency.format(int(terms.usage))}",
-        "spent": f"{spent} of {wanted}, for {currency.format(int(terms.spending))}",
-        "fees lost": currency.format(int(usage.lost)),
-        "mining returns": currency.format(int(usage.mining)),
-        "reached": currency.format(int(view.reached)),
-        "covered by fees": currency.format(int(view.returnable)),
-        "paid": currency.format(int(found.paid)),
-        "can be claimed": currency.format(int(view.payable)),
+        "implementation": f"{done}, for {currency.format(terms.implementation)}",
+        "paid jobs": f"{usage.jobs} of {terms.jobs}, for {currency.format(terms.usage)}",
+        "spent": f"{spent} of {wanted}, for {currency.format(terms.spending)}",
+        "fees lost": currency.format(usage.lost),
+        "mining returns": currency.format(usage.mining),
+        "reached": currency.format(view.reached),
+        "covered by fees": currency.format(view.returnable),
+        "paid": currency.format(found.paid),
+        "can be claimed": currency.format(view.payable),
     }
 
 
@@ -122,15 +120,14 @@ def list_(by: str | None, url: str, timeout: float, as_json: bool) -> None:
     from cli.common.session import run
 
     async def ask() -> tuple[list[RefereeView], Currency, int]:
-        from btt_chain.scale import u32
-        from runtime.apis.referral import ReferralApi
+        from cli.views.referral import ReferralApi
 
         currency, prefix = await properties(url, timeout)
         found: list[RefereeView] = []
         after: AccountId | None = None
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             while True:
-                page = await chain.api(ReferralApi.referees, after, u32(PAGE))
+                page = await chain.api(ReferralApi.referees, after, PAGE)
                 found += page
                 if len(page) < PAGE:
                     return found, currency, prefix
@@ -152,10 +149,10 @@ def list_(by: str | None, url: str, timeout: float, as_json: bool) -> None:
             [
                 encode(view.account, prefix),
                 encode(view.referee.referrer, prefix),
-                str(int(view.referee.usage.jobs)),
-                currency.format(int(view.referee.usage.spent)),
-                currency.format(int(view.referee.paid)),
-                currency.format(int(view.payable)),
+                str(view.referee.usage.jobs),
+                currency.format(view.referee.usage.spent),
+                currency.format(view.referee.paid),
+                currency.format(view.payable),
             ]
             for view in views
         ],
@@ -256,16 +253,16 @@ def facts(view: RefereeView, prefix: int) -> dict[str, object]:
     return {
         "account": encode(view.account, prefix),
         "referrer": encode(found.referrer, prefix),
-        "since": int(found.since),
+        "since": found.since,
         "implemented": found.implemented,
-        "jobs": int(usage.jobs),
-        "spent": str(int(usage.spent)),
-        "lost": str(int(usage.lost)),
-        "mining": str(int(usage.mining)),
-        "dividends": str(int(usage.dividends)),
-        "reached": str(int(view.reached)),
-        "returnable": str(int(view.returnable)),
-        "paid": str(int(found.paid)),
-        "payable": str(int(view.payable)),
+        "jobs": usage.jobs,
+        "spent": str(usage.spent),
+        "lost": str(usage.lost),
+        "mining": str(usage.mining),
+        "dividends": str(usage.dividends),
+        "reached": str(view.reached),
+        "returnable": str(view.returnable),
+        "paid": str(found.paid),
+        "payable": str(view.payable),
         "complete": found.complete,
     }

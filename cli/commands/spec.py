@@ -61,7 +61,7 @@ class ValidatorsType(click.ParamType["int | Path"]):
 @click.option(
     "--slot-ms",
     type=click.IntRange(min=1),
-    help="The length of a slot; dev and local only. It must divide a day and a month.",
+    help="The length of a slot; dev, local and fast only. It must divide a day and a month.",
 )
 @click.option(
     "--secondary-rule",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import click
 
 from cli.common import show
-from cli.common.errors import Mistyped, NotFound
+from cli.common.errors import Mistyped, NotFound, hint
 from cli.common.options import Command, Group, connection_options, examples, json_option
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _chain_of(preset: str) -> Chain:
 
     chain = chain_named(preset)
     if chain is None:
-        raise NotFound(f"there is no preset {preset!r}; known are {', '.join((*CHAINS, *ALIASES))}")
+        raise NotFound(f"there is no preset {preset!r}; {hint(preset, (*CHAINS, *ALIASES))}")
     return chain
 
 
@@ -492,7 +492,7 @@ def plot(preset: str, out: Path) -> None:
     """Plot the economy, as PNG and SVG.
 
     Supply by owner, release by year, emission, and how long the staking pool lasts. Needs
-    matplotlib: `pip install "btt-chain[plot]"`.
+    matplotlib, which the extra `plot` brings.
     """
     chain = _chain_of(preset)
     from cli.commands.tokenomics_plot import plot_all

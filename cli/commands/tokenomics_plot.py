@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from btt_chain.extras import needs_extra
 from cli.common.errors import Refused
 from genesis.allocation import Kind, Reading, Row, Table, slots
 from genesis.presets import Chain
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MISSING: Final = (
-    "plotting needs matplotlib, which is not installed: run `pip install matplotlib`, "
-    'or install the program with `pip install "btt-chain[plot]"`'
-)
 
 # Okabe and Ito's colours: distinguishable for (nearly) all readers, in print as well.
 ORANGE, SKY, GREEN, YELLOW = "#E69F00", "#56B4E9", "#009E73", "#F0E442"
@@ -70,7 +67,7 @@ def plot_all(chain: Chain, out: Path) -> Iterator[Path]:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError:
-        raise Refused(MISSING) from None
+        raise Refused(needs_extra("plotting needs matplotlib from", "plot")) from None
     out.mkdir(parents=True, exist_ok=True)
     pictures: dict[str, tuple[tuple[float, float], Callable[[Figure, Chain], None]]] = {
         "supply": ((11, 6.5), plot_supply),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from cli.commands.tx_trace import trace
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import (
@@ -32,6 +33,7 @@ from cli.common.sending import (
     signing_options,
     waiting_options,
 )
+from cli.common.wallets import names_used
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -44,7 +46,8 @@ if TYPE_CHECKING:
 def tx() -> None:
     """Sign and send transactions.
 
-    The signer (--from) is a secret URI, a file that holds it, or - for standard input.
+    The signer (--from) is an account of the wallet, a secret URI, a file that holds one, or - for
+    standard input. Names of the wallet stand for accounts everywhere.
     """
 
 
@@ -140,6 +143,7 @@ def sign(
     """Sign a call, print the transaction in hex. Nothing is sent."""
     from btt_chain.client.extrinsics import hash_of
     from btt_chain.client.transactions import Call
+    from btt_chain.primitives import ss58
     from cli.common.session import open_chain, run
 
     signing = Signing.of(options)
@@ -148,7 +152,7 @@ def sign(
         async with open_chain(url, timeout) as chain:
             call = Call(chain.metadata.arguments.encode_call(name, arguments))
             return await chain.transactions.sign(
-                call,
+                signing.made(chain.metadata, call),
                 signing.pair,
                 nonce=signing.nonce,
                 tip=signing.tip_in(chain.metadata.currency),
@@ -156,6 +160,8 @@ def sign(
             )
 
     wire = run(online()) if facts is None else _sign_offline(facts, name, arguments, signing)
+    for known, account in names_used().items():
+        show.note(f"{known} is {ss58.encode(account)}")
     if as_json:
         show.document({"extrinsic": "0x" + wire.hex(), "hash": hash_of(wire)})
     else:
@@ -255,6 +261,9 @@ def _print_extrinsic(view: ExtrinsicView, as_json: bool) -> None:
     )
 
 
+tx.add_command(trace)
+
+
 # ---- signing
 
 
@@ -299,9 +308,13 @@ class _Facts:
 def _sign_offline(path: Path, name: str, arguments: tuple[str, ...], signing: Signing) -> bytes:
     from btt_chain.client.extrinsics import Draft, SigningContext, era_at
     from btt_chain.client.extrinsics import sign as signed
+    from btt_chain.client.signed_metadata import runtime_name, signed_digest
+    from btt_chain.client.transactions import Call
 
     facts = _Facts.read(path)
-    call = facts.metadata.arguments.encode_call(name, arguments)
+    call = signing.made(
+        facts.metadata, Call(facts.metadata.arguments.encode_call(name, arguments))
+    ).raw
     tip = signing.tip_in(facts.metadata.currency)
     if signing.nonce is None:
         raise Mistyped("--offline needs --nonce: only a node knows the account's next one")
@@ -312,7 +325,10 @@ def _sign_offline(path: Path, name: str, arguments: tuple[str, ...], signing: Si
             "give --mortal 4096 or less, or --immortal"
         )
     birth = facts.hash if signing.period is not None else facts.genesis
-    context = SigningContext(facts.genesis, birth, facts.spec_version, facts.transaction_version)
+    digest = signed_digest(facts.metadata, runtime_name(facts.metadata), facts.spec_version)
+    context = SigningContext(
+        facts.genesis, birth, facts.spec_version, facts.transaction_version, digest
+    )
     draft = Draft(call, signing.nonce, era, tip)
     return signed(facts.metadata, context, draft, signing.pair)
 

@@ -24,7 +24,7 @@ from cli.common.options import (
     json_option,
 )
 from cli.common.sending import Sender, optional_sending_options
-from cli.common.working import asked, work_chain
+from cli.common.working import asked
 
 if TYPE_CHECKING:
     from btt_chain.chain.rehearsal import Rehearsal
@@ -42,6 +42,12 @@ MAX_DIGITS: Final = 19
 """Maximum digits of a slot: a longer number may not fit a u64."""
 MAX_SHOWN: Final = 20
 """Maximum number of the audit's findings that are shown."""
+
+
+INCLUDED: Final = 100
+"""The runtime version that comes with the program."""
+PACKAGES: Final = "btt_chain.runtimes"
+"""Group of the entry points by which packages add versions."""
 
 
 @click.group(cls=Group)
@@ -63,6 +69,18 @@ def runtimes() -> Mapping[int, Carried]:
         raise Refused(str(error)) from None
 
 
+def origins() -> Mapping[int, str]:
+    """Return where each runtime version of this program comes from. Refused if a package is wrong.
+
+    Without packages nothing is imported: the runtime takes a second.
+    """
+    from importlib.metadata import entry_points
+
+    if not entry_points(group=PACKAGES):
+        return {INCLUDED: "the program"}
+    return {number: runtime.origin for number, runtime in runtimes().items()}
+
+
 # ---- status
 
 
@@ -74,7 +92,7 @@ def status(url: str, timeout: float, as_json: bool) -> int:
     """Show the runtime in force and the one to come; exit code 1 if the node lacks it."""
     from cli.common.session import run
 
-    own = runtimes()
+    own = origins()
 
     async def ask() -> Json:
         async with await WebSocket.connect(url, timeout) as client:
@@ -84,14 +102,13 @@ def status(url: str, timeout: float, as_json: bool) -> int:
     if not isinstance(status, dict):
         raise Refused(f"the node answered {status!r} where its runtime was expected")
     if as_json:
-        here = {str(number): runtime.origin for number, runtime in own.items()}
-        show.document(status | {"here": here})
+        show.document(status | {"here": {str(number): own[number] for number in own}})
     else:
         _print_status(status, own)
     return ExitCode.REFUSED if status["lacking"] else ExitCode.DONE
 
 
-def _print_status(status: dict[str, Any], own: Mapping[int, Carried]) -> None:
+def _print_status(status: dict[str, Any], own: Mapping[int, str]) -> None:
     planned = status["scheduled"]
     coming = "nothing"
     if planned is not None:
@@ -105,9 +122,7 @@ def _print_status(status: dict[str, Any], own: Mapping[int, Carried]) -> None:
             "in force": f"btt {status['specVersion']}",
             "scheduled": coming,
             "the node carries": ", ".join(map(str, status["carried"])),
-            "this program carries": [
-                f"{number}, from {runtime.origin}" for number, runtime in own.items()
-            ],
+            "this program carries": [f"{number}, from {origin}" for number, origin in own.items()],
         }
     )
     if status["stands"]:
@@ -194,8 +209,11 @@ def schedule(
 
 async def _by_sudo(sender: Sender, call: Call, url: str, timeout: float) -> str:
     """Send a call with the sudo key, and return the hash of its block in hex."""
-    async with work_chain(url, timeout) as chain:
-        return "0x" + (await by_sudo(sender, chain, call)).block.hex()
+    from btt_chain.client.transactions import Call as Encoded
+    from cli.common.session import open_chain
+
+    async with open_chain(url, timeout) as chain:
+        return "0x" + (await by_sudo(sender, chain, Encoded(call.raw))).block.hex()
 
 
 async def _facts(client: Connection) -> tuple[RuntimeParams, int, int]:

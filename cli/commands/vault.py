@@ -21,18 +21,19 @@ from cli.common.working import (
     properties,
     report_call,
     text,
-    work_chain,
+    view_chain,
 )
 
 if TYPE_CHECKING:
-    from btt_chain.client.typed import Executed, RuntimeClient
-    from runtime.apis.assets import AssetView, VaultView
-    from runtime.pallets.vaults import Vaults
-
-    Moved = Vaults.Deposited | Vaults.Withdrawn
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.transactions import Included
+    from btt_chain.client.views import ViewClient
+    from cli.views.assets import AssetView, Moved, VaultView
 
 WHOLE: Final = 10_000
 """The whole, in hundredths of a percent."""
+ALL: Final = 2**128 - 1
+"""Number that stands for all shares."""
 SHARES: Final = Currency("shares")
 """Unit of shares: a vault begins with as many shares as it has money."""
 
@@ -57,19 +58,17 @@ def vault() -> None:
 def list_(url: str, timeout: float, as_json: bool) -> None:
     """List the vaults."""
     from btt_chain.primitives.ss58 import encode
-    from btt_chain.scale import u32
-    from cli.common.session import open_chain, run
+    from cli.common.session import run
 
     async def ask() -> tuple[list[tuple[int, VaultView]], Currency, int]:
-        from runtime.apis.assets import ExchangeApi
+        from cli.views.assets import ExchangeApi
 
-        async with open_chain(url, timeout) as state:
-            count = await state.storage("Vaults.Count")
-            currency, prefix = state.metadata.currency, state.metadata.prefix
         found: list[tuple[int, VaultView]] = []
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency, prefix = chain.currency, chain.prefix
+            count = await chain.chain.storage("Vaults.Count")
             for number in range(int(str(count))):
-                view: VaultView | None = await chain.api(ExchangeApi.vault, u32(number))
+                view: VaultView | None = await chain.api(ExchangeApi.vault, number)
                 if view is not None:  # a closed vault has no data
                     found.append((number, view))
         return found, currency, prefix
@@ -86,10 +85,10 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
         [
             [
                 str(number),
-                str(int(view.vault.asset)),
-                currency.format(int(view.money)),
-                f"{int(view.units):_}",
-                percent(int(view.vault.fee_bps)),
+                str(view.vault.asset),
+                currency.format(view.money),
+                f"{view.units:_}",
+                percent(view.vault.fee_bps),
                 encode(view.vault.manager, prefix),
             ]
             for number, view in found
@@ -109,15 +108,15 @@ def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool)
     from cli.common.session import run
 
     async def ask() -> tuple[VaultView, AssetView | None, int, int, Currency, int]:
-        from runtime.apis.assets import AssetsApi, ExchangeApi
+        from cli.views.assets import AssetsApi, ExchangeApi
 
-        currency, prefix = await properties(url, timeout)
-        owner = None if who is None else account(who, prefix)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency, prefix = chain.currency, chain.prefix
+            owner = None if who is None else account(who, prefix)
             view = await vault_of(chain, number)
             asset = await chain.api(AssetsApi.asset, view.vault.asset)
             orders = await chain.api(ExchangeApi.orders, view.account, view.vault.asset)
-        own = 0 if owner is None else await shares_of(url, timeout, number, owner)
+            own = 0 if owner is None else await shares_of(chain.chain, number, owner)
         return view, asset, len(orders), own, currency, prefix
 
     view, asset, orders, own, currency, prefix = run(ask())
@@ -131,17 +130,17 @@ def show_(number: int, who: str | None, url: str, timeout: float, as_json: bool)
     named = "" if asset is None else f", {text(asset.info.name)} ({text(asset.info.symbol)})"
     fields = {
         "vault": str(number),
-        "asset": f"{int(view.vault.asset)}{named}",
+        "asset": f"{view.vault.asset}{named}",
         "manager": encode(view.vault.manager, prefix),
-        "fee": f"{percent(int(view.vault.fee_bps))} a year",
+        "fee": f"{percent(view.vault.fee_bps)} a year",
         "account": encode(view.account, prefix),
-        "money": currency.format(int(view.money)),
-        "units": f"{int(view.units):_}",
+        "money": currency.format(view.money),
+        "units": f"{view.units:_}",
         "open orders": str(orders),
-        "shares": SHARES.format(int(view.vault.shares)),
+        "shares": SHARES.format(view.vault.shares),
     }
     if who is not None:
-        part = percent(own * WHOLE // int(view.vault.shares))
+        part = percent(own * WHOLE // view.vault.shares)
         fields[f"of {who}"] = f"{SHARES.format(own)}, {part} of all"
         fields["worth now"] = f"{currency.format(money)} and {units:_} units"
     show.record(fields)
@@ -161,21 +160,21 @@ def create(
     **options: object,
 ) -> None:  # fmt: skip
     """Begin a vault with money and units of your own, and manage it."""
-    from btt_chain.scale import u16, u32, u128
+    from btt_chain.client.views import event_of
     from cli.common.session import run
-    from runtime.pallets.vaults import Vaults
+    from cli.views.assets import Numbered
 
     sender, bps = Sender.of(options, as_json), hundredths(fee)
 
     async def work() -> None:
-        currency, _ = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
-            done = await sender.submit(
-                chain, "Vaults", "create_vault", asset=u32(asset), fee_bps=u16(bps),
-                money=u128(planck(currency, amount)), units=u128(units),
+        async with view_chain(url, timeout) as chain:
+            currency = chain.currency
+            done = await sender.send(
+                chain, "Vaults", "create_vault", asset=asset, fee_bps=bps,
+                money=planck(currency, amount), units=units,
             )  # fmt: skip
-        (event,) = (one for one in done.events if isinstance(one, Vaults.VaultCreated))
-        number = int(event.id)
+        event = event_of(done, "Vaults.VaultCreated", Numbered)
+        number = event.id
         report_call(
             done, as_json, f"vault {number}; `btt-chain vault show {number}` shows it",
             vault=number,
@@ -203,30 +202,29 @@ def deposit(
 
     If the vault trades in the meantime, the same shares may cost more: then nothing happens.
     """
-    from btt_chain.scale import u32, u128
+    from btt_chain.client.views import event_of
     from cli.common.session import run
-    from runtime.pallets.vaults import Vaults
-    from runtime.splits import ceil_div
+    from cli.views.assets import Moved
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
         currency, _ = await properties(url, timeout)
         most = planck(currency, amount)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
             view = await vault_of(chain, number)
             if not view.money:
                 raise Refused(
                     f"vault {number} has no money now, only units: wait until it has sold some, "
                     "or name shares in `btt-chain tx call Vaults.deposit_vault`"
                 )
-            shares = most * int(view.vault.shares) // int(view.money)
-            needed = ceil_div(int(view.units) * shares, int(view.vault.shares))
-            done = await sender.submit(
-                chain, "Vaults", "deposit_vault", id=u32(number), shares=u128(shares),
-                most_money=u128(most), most_units=u128(most_units or needed),
+            shares = most * view.vault.shares // view.money
+            needed = -(-view.units * shares // view.vault.shares)
+            done = await sender.send(
+                chain, "Vaults", "deposit_vault", id=number, shares=shares,
+                most_money=most, most_units=most_units or needed,
             )  # fmt: skip
-        (event,) = (one for one in done.events if isinstance(one, Vaults.Deposited))
+        event = event_of(done, "Vaults.Deposited", Moved)
         _print_moved("You put in", event, done, currency, as_json)
 
     run(work())
@@ -246,69 +244,62 @@ def withdraw(
     number: int, part: str, url: str, timeout: float, as_json: bool, **options: object
 ) -> None:
     """Give shares of yours back, all or a part of them, for money and units."""
-    from btt_chain.scale import u32, u128
+    from btt_chain.client.views import event_of
     from cli.common.session import run
-    from runtime.pallets.vaults import Vaults
+    from cli.views.assets import Moved
 
     sender = Sender.of(options, as_json)
 
     async def work() -> None:
-        currency, _ = await properties(url, timeout)
-        async with work_chain(url, timeout) as chain:
+        async with view_chain(url, timeout) as chain:
+            currency = chain.currency
             await vault_of(chain, number)
-            own = await shares_of(url, timeout, number, sender.pair.account_id)
-            done = await sender.submit(
-                chain, "Vaults", "withdraw_vault", id=u32(number),
-                shares=u128(some_of(own, part)),
+            own = await shares_of(chain.chain, number, sender.account)
+            done = await sender.send(
+                chain, "Vaults", "withdraw_vault", id=number,
+                shares=some_of(own, part),
             )  # fmt: skip
-        (event,) = (one for one in done.events if isinstance(one, Vaults.Withdrawn))
+        event = event_of(done, "Vaults.Withdrawn", Moved)
         _print_moved("You got", event, done, currency, as_json)
 
     run(work())
 
 
 def _print_moved(
-    verb: str, event: Moved, done: Executed, currency: Currency, as_json: bool
+    verb: str, event: Moved, done: Included, currency: Currency, as_json: bool
 ) -> None:
     """Print the money, units and shares that went into a vault or came out of it."""
     money, units, shares = (int(part) for part in (event.money, event.units, event.shares))
     said = f"{verb} {currency.format(money)} and {units:_} units for {SHARES.format(shares)}."
     parts = {"money": str(money), "units": str(units), "shares": str(shares)}
-    report_call(done, as_json, said, vault=int(event.id), **parts)
+    report_call(done, as_json, said, vault=event.id, **parts)
 
 
-async def vault_of(chain: RuntimeClient, number: int) -> VaultView:
+async def vault_of(chain: ViewClient, number: int) -> VaultView:
     """Return a vault. NotFound if there is none."""
-    from btt_chain.scale import u32
-    from runtime.apis.assets import ExchangeApi
+    from cli.views.assets import ExchangeApi
 
-    view: VaultView | None = await chain.api(ExchangeApi.vault, u32(number))
+    view: VaultView | None = await chain.api(ExchangeApi.vault, number)
     if view is None:
         raise NotFound(f"there is no vault {number}; `btt-chain vault list` shows them")
     return view
 
 
-async def shares_of(url: str, timeout: float, number: int, who: bytes) -> int:
+async def shares_of(chain: Chain, number: int, who: bytes) -> int:
     """Return the number of shares that an account has of a vault."""
-    from cli.common.session import open_chain
-
-    async with open_chain(url, timeout) as state:
-        shares = await state.storage("Vaults.Shares", str(number), "0x" + who.hex())
-    return int(str(shares))
+    return int(str(await chain.storage("Vaults.Shares", number, "0x" + who.hex())))
 
 
 def worth(view: VaultView, shares: int) -> tuple[int, int]:
     """Return the planck and units of that many shares of a vault, rounded as on the chain."""
-    whole = int(view.vault.shares)
-    return int(view.money) * shares // whole, int(view.units) * shares // whole
+    whole = view.vault.shares
+    return view.money * shares // whole, view.units * shares // whole
 
 
 def some_of(own: int, given: str) -> int:
     """Return the shares that a text means, of an account's own. Mistyped if it means none."""
-    from btt_chain.scale import u128
-
     if given == "all":
-        return u128.MAX  # all at the time of execution
+        return ALL  # all at the time of execution
     if given.endswith("%"):
         return own * hundredths(given) // WHOLE
     try:
@@ -337,11 +328,11 @@ def facts(number: int, view: VaultView, prefix: int) -> dict[str, object]:
 
     return {
         "vault": number,
-        "asset": int(view.vault.asset),
+        "asset": view.vault.asset,
         "manager": encode(view.vault.manager, prefix),
-        "feeBps": int(view.vault.fee_bps),
+        "feeBps": view.vault.fee_bps,
         "account": encode(view.account, prefix),
-        "money": str(int(view.money)),
-        "units": str(int(view.units)),
-        "shares": str(int(view.vault.shares)),
+        "money": str(view.money),
+        "units": str(view.units),
+        "shares": str(view.vault.shares),
     }

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
 from cli.common.options import Group, examples, json_option
+
+if TYPE_CHECKING:
+    from btt_chain.primitives.header import Header
+    from cli.common.finality import Votes
 
 MAX_PROOF: Final = 16 << 20
 """Maximum bytes of a proof's file."""
@@ -31,74 +36,91 @@ def verify() -> None:
     "--checkpoint",
     required=True,
     metavar="HASH",
-    help="The hash of the proof's block, from a source that you trust.",
+    help="The hash of the proof's block, or of its checkpoint, from a source that you trust.",
 )
 @json_option
 def proof(file: Path, checkpoint: str, as_json: bool) -> None:
     """Verify a proof of a storage entry, as the pages of the explorer offer it.
 
-    The header in FILE must have the hash CHECKPOINT; the proof must lead from the header's state
-    root to the value. Nothing else in the file is believed.
+    CHECKPOINT is the hash of the block in FILE, or of an older block whose validators voted for it:
+    then their votes are verified, too. The proof must lead from the header's state root to the
+    value. Nothing else in the file is believed.
     """
-    from btt_chain.primitives.header import Header
+    from cli.common.finality import nodes_of, read_header, text_of, unhex
     from cli.common.session import from_hex
     from storage.trie import ProofError, verify_proof
 
     document = _read(file)
     trusted = from_hex(checkpoint, "the checkpoint")
-    try:
-        header = Header.decode(_bytes(document, "header"))
-    except ValueError as error:
-        raise Refused(f"{file}: the header is malformed: {error}") from None
-    if bytes(header.hash()) != trusted:
+    header = read_header(text_of(document, "header"), "the header")
+    votes = _votes(document, header, trusted)
+    if votes is None and bytes(header.hash()) != trusted:
         raise Refused(
             f"the header in {file} is of block {int(header.number)} with the hash "
-            f"0x{bytes(header.hash()).hex()}, not the checkpoint"
+            f"0x{bytes(header.hash()).hex()}, not the checkpoint, and there are no votes for it"
         )
-    key = _bytes(document, "key")
+    key = unhex(document.get("key"), "key")
     try:
-        found = verify_proof(header.state_root, _nodes(document), [key])[key]
+        found = verify_proof(header.state_root, nodes_of(document), [key])[key]
     except ProofError as error:
         raise Refused(f"the proof is invalid: {error}") from None
-    claimed = None if document.get("value") is None else _bytes(document, "value")
+    claimed = None if document.get("value") is None else unhex(document.get("value"), "value")
     if found != claimed:
         raise Refused("the proof is of another value than the file says")
     value = None if found is None else "0x" + found.hex()
     if as_json:
-        show.document({"valid": True, "block": int(header.number), "key": "0x" + key.hex(),
-                       "value": value})  # fmt: skip
+        show.document(
+            {
+                "valid": True,
+                "block": int(header.number),
+                "key": "0x" + key.hex(),
+                "value": value,
+                "votes": None if votes is None else asdict(votes),
+            }
+        )
         return
     show.good(f"proven: the value is in the state of block {int(header.number)}")
+    if votes is not None:
+        show.good(f"final: {votes.signed} of {votes.voters} validators signed block {votes.target}")
     show.record({"key": "0x" + key.hex(), "value": value or "absent"})
 
 
+def _votes(document: dict[str, object], header: Header, trusted: bytes) -> Votes | None:
+    """Return the votes for a header by the trusted checkpoint; None if the file has none of it.
+
+    Raises Refused if it has votes that do not hold.
+    """
+    from cli.common.finality import check_votes, read_checkpoint, unhex
+
+    finality = document.get("finality")
+    if finality is None:
+        return None
+    inner = finality.get("checkpoint") if isinstance(finality, dict) else None
+    if not isinstance(finality, dict) or not isinstance(inner, dict):
+        raise Refused("the file's proof of finality has another form")
+    checkpoint = read_checkpoint(inner)
+    hash, parent = bytes(checkpoint.header.hash()), bytes(header.parent_hash)
+    # The parent of a trusted block is trusted: its header names it.
+    if hash != trusted and not (bytes(header.hash()) == trusted and hash == parent):
+        if bytes(header.hash()) == trusted:
+            return None
+        raise Refused(
+            f"the checkpoint in the file is block {int(checkpoint.header.number)} with the hash "
+            f"0x{hash.hex()}, and the proof is of block {int(header.number)}: neither is the "
+            "checkpoint that you gave"
+        )
+    return check_votes(unhex(finality.get("proof"), "finality"), header, checkpoint)
+
+
 def _read(file: Path) -> dict[str, object]:
-    if file.stat().st_size > MAX_PROOF:
+    with file.open("rb") as stream:  # a pipe has no size
+        raw = stream.read(MAX_PROOF + 1)
+    if len(raw) > MAX_PROOF:
         raise Refused(f"{file} is larger than a proof")
     try:
-        document = json.loads(file.read_bytes())
+        document = json.loads(raw)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
         raise Mistyped(f"{file} is no proof: it is no JSON document")
     return document
-
-
-def _bytes(document: dict[str, object], name: str) -> bytes:
-    return _unhex(document.get(name), name)
-
-
-def _nodes(document: dict[str, object]) -> list[bytes]:
-    nodes = document.get("proof")
-    if not isinstance(nodes, list):
-        raise Refused("the file has no list of proof nodes")
-    return [_unhex(node, "proof") for node in nodes]
-
-
-def _unhex(text: object, name: str) -> bytes:
-    try:
-        if isinstance(text, str) and text.startswith("0x"):
-            return bytes.fromhex(text[2:])
-    except ValueError:
-        pass
-    raise Refused(f"the file is no proof of the explorer: it has no {name!r} in hex")

@@ -12,6 +12,7 @@ import click
 
 from cli.common import show
 from cli.common.errors import ExitCode, NotFound, Refused
+from cli.common.ids import RECEIPT, read_beginning, resolve
 from cli.common.options import (
     Group,
     connection_options,
@@ -19,7 +20,7 @@ from cli.common.options import (
     json_option,
 )
 from cli.common.sending import Sender, optional_sending_options
-from cli.common.working import EXTRA, chain_facts, read_id, work_chain
+from cli.common.working import chain_facts, lacks_extra, work_chain
 
 if TYPE_CHECKING:
     from btt_chain.client.typed import RuntimeClient
@@ -64,23 +65,24 @@ def verify(
     """
     from cli.common.session import run
 
-    id = read_id(receipt_id, "receipt")
+    read_beginning(receipt_id, RECEIPT)
     sender = None if options["uri"] is None else Sender.of(options, as_json)
     try:
         import numpy  # noqa: F401, ICN001 - asked for before anything is fetched
     except ImportError as missing:
-        raise Refused(f"{missing}; {EXTRA}") from None
-    return run(_verify(id, items, sender, url, timeout, as_json))
+        raise lacks_extra(missing) from None
+    return run(_verify(receipt_id, items, sender, url, timeout, as_json))
 
 
 async def _verify(
-    id: bytes, count: int | None, sender: Sender | None, url: str, timeout: float, as_json: bool
+    text: str, count: int | None, sender: Sender | None, url: str, timeout: float, as_json: bool
 ) -> int:
     from btt_chain.primitives.digest import H256
     from runtime.apis.work import WorkApi
     from runtime.pallets.jobs.types import Tier
 
     async with work_chain(url, timeout) as chain:
+        id = await resolve(chain.chain.connection, text, RECEIPT)
         view: JobView | None = await chain.api(WorkApi.receipt, H256(id))
         if view is None or view.receipt is None or view.receipt.id != id:
             raise NotFound(f"the chain knows no receipt 0x{id.hex()} (any more)")
@@ -88,7 +90,7 @@ async def _verify(
             raise Refused("the receipt is of a confidential job: only its requester can check it")
         _, local = await chain_facts(url, timeout)
         chosen = _chosen(int(view.items), count)
-        findings = await _look(chain, view, view.receipt, chosen, local)
+        findings = await _look(chain, view, view.receipt, chosen, local, silent=as_json)
         wrong = {item: finding for item, finding in findings.items() if _kind(finding) != "valid"}
         sent = await _prove(chain, sender, id, wrong) if sender is not None else None
     _print(view, view.receipt, findings, as_json, sent)
@@ -102,8 +104,9 @@ def _chosen(items: int, count: int | None) -> list[int]:
 
 
 async def _look(
-    chain: RuntimeClient, view: JobView, receipt: ReceiptView, chosen: list[int], local: bool
-) -> dict[int, Finding]:
+    chain: RuntimeClient, view: JobView, receipt: ReceiptView, chosen: list[int], local: bool,
+    *, silent: bool,
+) -> dict[int, Finding]:  # fmt: skip
     """Return the findings of checking each item. Refused if model or provider are unreachable."""
     from btt_chain.compute.blobs.fetching import (
         ModelShelf,
@@ -134,7 +137,7 @@ async def _look(
             shelf = ModelShelf(BlobStore(Path(folder), most_bytes=MAX_STORE), host, worker)
             executor = await shelf.executor(view.model, [*owners, *provider])
             source = _Once(ProviderSource(host, provider, over))
-            with show.progress() as bar:
+            with show.progress(silent=silent) as bar:
                 task = bar.add_task("computing items again", total=len(chosen))
                 for item in chosen:
                     look = Look(
@@ -229,7 +232,9 @@ def _print(
             "model": "0x" + view.model.hex(),
             "provider": ss58.encode(receipt.provider),
             "committee": votes or ["no verifier is selected yet"],
-            "checked here": f"{len(findings)} of {int(view.items)} items, every tensor of each",
+            "checked here": "nothing"
+            if gone and findings
+            else f"every tensor of {len(findings)} of {show.counted(int(view.items), 'item')}",
         }
     )
     if gone and findings:
@@ -277,7 +282,7 @@ def bench(quick: bool, rounds: int, as_json: bool) -> None:
     try:
         from btt_chain.work.bench import heading, rows
     except ImportError as missing:
-        raise Refused(f"{missing}; {EXTRA}") from None
+        raise lacks_extra(missing) from None
 
     done: list[Row] = []
     if not as_json:

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from cli.common.errors import NotFound, Refused
-from cli.common.options import Command, read_text
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.options import Command, connection_options, read_text
 from cli.common.working import account
 
 if TYPE_CHECKING:
     from btt_chain.care.facility import FacilityFolder
     from btt_chain.care.schedule import Calendar
-    from btt_chain.client.typed import RuntimeClient
+    from btt_chain.client.views import ViewClient
     from btt_chain.primitives.account import AccountId
     from btt_chain.primitives.activity_rule import ActivityRule
-    from runtime.apis.incentives import CurrentMonth, EpochView
+    from cli.views.incentives import CurrentMonth, EpochView
 
 MIN_SECRET: Final = 12
 
@@ -45,6 +45,17 @@ def secret_option(command: Command) -> Command:
         metavar="SECRET",
         help="The secret that encrypts the folder; better a file that holds it, or -.",
     )(command)
+
+
+who_argument = click.argument("who", metavar="FACILITY")
+month_option = click.option("--month", type=click.IntRange(0, 1 << 31), help="Number of the month.")
+
+
+def folder_options(command: Command) -> Command:
+    """Add the facility and the options of its folder."""
+    for option in (connection_options, care_folder_option, secret_option, who_argument):
+        command = option(command)
+    return command
 
 
 def folder_secret(given: str) -> bytes:
@@ -73,7 +84,7 @@ def is_file_name(text: str) -> bool:
 
 def care_folder(base: Path | None, role: str, genesis: bytes, owner: bytes) -> Path:
     """Return the folder of a role and an account on a chain."""
-    from btt_chain.node.config import default_base_path
+    from btt_chain.node.paths import default_base_path
 
     return (
         (base or default_base_path()) / "care" / genesis.hex()[:16] / f"{role}-{owner.hex()[:16]}"
@@ -110,23 +121,29 @@ def account_id(given: str, prefix: int) -> AccountId:
     return AccountId(account(given, prefix))
 
 
-async def current(chain: RuntimeClient) -> CurrentMonth:
+async def current(chain: ViewClient) -> CurrentMonth:
     """Return the chain's current month."""
-    from runtime.apis.incentives import IncentivesApi
+    from cli.views.incentives import IncentivesApi
 
     return await chain.api(IncentivesApi.current)
 
 
-async def last_month(chain: RuntimeClient) -> int:
-    """Return the month before the current one. Refused in the chain's first month."""
-    now = await current(chain)
-    if not now.month:
-        left = int(now.ends) - await slot_of(chain)
-        raise Refused(f"no month is over yet: month 0 ends in {left} slots")
-    return int(now.month) - 1
+async def last_month(chain: ViewClient) -> int:
+    """Return the month before the current one. Refused if none is over, or a step is missing."""
+    now, slot = await current(chain), await slot_of(chain)
+    month = int(now.month)
+    if slot >= int(now.ends):
+        raise Refused(
+            f"month {month} is over, but no block has begun month {month + 1} yet: the chain takes "
+            "one step of its months in a block. Try again in a few blocks; on a development chain "
+            "`btt-chain dev mine 5` makes them"
+        )
+    if not month:
+        raise Refused(f"no month is over yet: month 0 ends in {int(now.ends) - slot} slots")
+    return month - 1
 
 
-async def calendar(chain: RuntimeClient) -> Calendar:
+async def calendar(chain: ViewClient) -> Calendar:
     """Return the calendar of the chain's months."""
     from btt_chain.care.schedule import MONTH_DAYS, Calendar
 
@@ -134,40 +151,56 @@ async def calendar(chain: RuntimeClient) -> Calendar:
     return Calendar((int(now.ends) - int(now.begins)) // MONTH_DAYS)
 
 
-async def slot_of(chain: RuntimeClient) -> int:
+async def slot_of(chain: ViewClient) -> int:
     """Return the chain's time, in slots since genesis."""
     from cli.commands.gov_calls import slot_now
 
     return await slot_now(chain.chain)
 
 
-async def keys_of(chain: RuntimeClient, facility: AccountId, month: int) -> list[bytes]:
+async def keys_of(chain: ViewClient, facility: AccountId, month: int) -> list[bytes]:
     """Return the moduli that the chain has for a facility's month; none if there are none."""
-    from btt_chain.scale import u32
-    from runtime.apis.incentives import IncentivesApi
+    from cli.views.incentives import IncentivesApi
 
-    found = await chain.api(IncentivesApi.keys, facility, u32(month))
+    found = await chain.api(IncentivesApi.keys, facility, month)
     return found or []
 
 
-async def epoch_of(chain: RuntimeClient, facility: AccountId, month: int) -> EpochView | None:
+async def epoch_of(chain: ViewClient, facility: AccountId, month: int) -> EpochView | None:
     """Return a facility's month; None if it has not paid for it."""
-    from btt_chain.scale import u32
-    from runtime.apis.incentives import IncentivesApi
+    from cli.views.incentives import IncentivesApi
 
-    return await chain.api(IncentivesApi.epoch, facility, u32(month))
+    return await chain.api(IncentivesApi.epoch, facility, month)
 
 
-async def rules_of(chain: RuntimeClient) -> dict[int, ActivityRule]:
+async def rules_of(chain: ViewClient) -> dict[int, ActivityRule]:
     """Return the rules of activities by number."""
-    from runtime.apis.incentives import IncentivesApi
+    from cli.views.incentives import IncentivesApi
 
     return {int(view.id): view.rule for view in await chain.api(IncentivesApi.rules)}
 
 
-async def rule_of(chain: RuntimeClient, number: int) -> ActivityRule:
+async def rule_of(chain: ViewClient, number: int) -> ActivityRule:
     """Return a rule. NotFound if there is none."""
     found = (await rules_of(chain)).get(number)
     if found is None:
         raise NotFound(f"the chain has no rule {number}; `btt-chain facility rules` lists them")
     return found
+
+
+async def member_of(chain: ViewClient, owner: AccountId, member: str | None) -> bytes:
+    """Return the facility behind an issuer. Mistyped if one is missing, or not to be given."""
+    from btt_chain.care.evidence import NO_MEMBER
+    from cli.views.facilities import FacilitiesApi
+
+    found = await chain.api(FacilitiesApi.facility, owner)
+    is_issuer = found is not None and found.facility.kind == "Issuer"
+    if is_issuer != (member is not None):
+        raise Mistyped(
+            "an issuer names the member that confirmed it: --for"
+            if is_issuer
+            else "--for is for issuers"
+        )
+    if member is None:
+        return NO_MEMBER
+    return bytes(account_id(member, chain.chain.metadata.prefix))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.errors import Mistyped, NotFound, Refused, hint, similar_names
 from cli.common.options import Command, chain_names
 
 if TYPE_CHECKING:
@@ -50,8 +50,9 @@ def chain_name(dev: bool, chain: str | None) -> str:
 @contextmanager
 def opened(chain: str, base_path: Path | None) -> Iterator[OpenChain]:
     """Open the chain's data, closed at the end; errors become one line."""
-    from btt_chain.node.config import NodeConfig, default_base_path
+    from btt_chain.node.config import NodeConfig
     from btt_chain.node.lifecycle import open_chain
+    from btt_chain.node.paths import default_base_path
 
     config = NodeConfig(chain, base_path or default_base_path())
     with plain_errors():
@@ -68,8 +69,9 @@ def known_chain(name: str) -> str:
     from genesis.presets import ALIASES, CHAINS
 
     if chain_named(name) is None and not Path(name).is_file():
-        known = ", ".join((*CHAINS, *ALIASES))
-        raise NotFound(f"{name} is neither a file nor one of the chains {known}")
+        known = (*CHAINS, *ALIASES)
+        near = f"; {hint(name, known)}" if similar_names(name, known) else ""
+        raise NotFound(f"{name} is neither a file nor one of the chains {', '.join(known)}{near}")
     return name
 
 
@@ -93,8 +95,10 @@ def plain_errors() -> Iterator[None]:
         yield
     except UnknownBlock as error:
         raise NotFound(str(error)) from error
+    except PortTaken as error:
+        raise Refused(_with_program(str(error), error.port)) from error
     except (
-        BadRecord, KeystoreError, MigrationFailed, NetworkError, UnsupportedRuntime, PortTaken,
+        BadRecord, KeystoreError, MigrationFailed, NetworkError, UnsupportedRuntime,
         RecordError, SealingFailed, SpecError, StorageError, TooFewDescriptors, WrongChain,
     ) as error:  # fmt: skip
         raise Refused(str(error)) from error
@@ -103,3 +107,11 @@ def plain_errors() -> Iterator[None]:
         if str(error).startswith("--"):
             raise Mistyped(str(error)) from error
         raise
+
+
+def _with_program(text: str, port: int) -> str:
+    """Return the error of a taken port with the program that has it, if the system names it."""
+    from btt_chain.testing.process import listener
+
+    who = listener(port)
+    return text if who is None else text.replace("another program", who)

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
 
 import click
 
+from btt_chain.lazyclass import dataclass
 from cli.common.errors import Mistyped, NotFound, hint
 
 SHARED: Final = ("timeout", "url")

@@ -12,11 +12,12 @@ from cli.common import show
 from cli.common.errors import Mistyped
 from cli.common.options import Command
 from cli.common.sending import Sender, optional_sending_options
-from cli.common.working import work_chain
+from cli.common.signers import carrying
+from cli.common.working import view_chain
 
 if TYPE_CHECKING:
-    from btt_chain.client.typed import Executed, RuntimeClient
-    from runtime.frame import Call
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.transactions import Call, Included
 
 
 def deciding_options(command: Command) -> Command:
@@ -43,11 +44,11 @@ def decide(
     pallet, _, method = name.partition(".")
 
     async def work() -> tuple[bytes, bytes | None]:
-        async with work_chain(url, timeout) as chain:
-            call = chain.inner(pallet, method, **args)
+        async with view_chain(url, timeout) as chain:
+            call = chain.compose(pallet, method, **args)
             if not is_sent:
                 return call.raw, None
-            return call.raw, (await by_sudo(Sender.of(options, as_json), chain, call)).block
+            return call.raw, (await by_sudo(Sender.of(options, as_json), chain.chain, call)).block
 
     raw, block = run(work())
     if block is not None:
@@ -64,13 +65,6 @@ def decide(
     click.echo(line)
 
 
-async def by_sudo(sender: Sender, chain: RuntimeClient, call: Call) -> Executed:
+async def by_sudo(sender: Sender, chain: Chain, call: Call) -> Included:
     """Send a call with the sudo key. Raises DispatchFailed if the call itself failed."""
-    from btt_chain.scale import Err
-    from runtime.pallets.sudo import Sudo
-
-    sent = await sender.submit(chain, "Sudo", "sudo", call=call)
-    for event in sent.events:
-        if isinstance(event, Sudo.Sudid) and isinstance(event.sudo_result, Err):
-            raise chain.failure(event.sudo_result.error)
-    return sent
+    return await sender.send_call(chain, carrying(chain.metadata, "Sudo.sudo", {}, call))

@@ -17,6 +17,7 @@ import click
 
 from btt_chain.client import errors as client
 from btt_chain.client.names import similar as hint
+from btt_chain.client.names import similar_names
 
 __all__ = [
     "CannotConnect",
@@ -26,6 +27,7 @@ __all__ = [
     "Refused",
     "hint",
     "of_client",
+    "similar_names",
 ]
 
 

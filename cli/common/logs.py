@@ -9,42 +9,9 @@ from typing import Final
 
 import click
 
-from cli.common.errors import Mistyped
+from btt_chain.telemetry.log_filters import NoFilter, UnknownTarget, apply, is_target, parse
+from cli.common.errors import Mistyped, hint
 from cli.common.options import Command
-
-LEVELS: Final = {
-    "error": logging.ERROR,
-    "warn": logging.WARNING,
-    "warning": logging.WARNING,
-    "info": logging.INFO,
-    "debug": logging.DEBUG,
-    # Python has no level below debug; Substrate's finest one means the same here.
-    "trace": logging.DEBUG,
-    "off": logging.CRITICAL + 1,
-}
-
-TARGETS: Final = {
-    "babe": (
-        "btt_chain.consensus.babe",
-        "btt_chain.consensus.author",
-        "btt_chain.consensus.importer",
-        "btt_chain.node.sealing",
-        "btt_chain.node.signing",
-    ),
-    "grandpa": ("btt_chain.consensus.finality",),
-    "sync": ("p2p.sync",),
-    "peers": ("p2p",),
-    "sub-libp2p": ("p2p",),
-    "pool": ("btt_chain.txpool", "btt_chain.node.pool"),
-    "txpool": ("btt_chain.txpool", "btt_chain.node.pool"),
-    "rpc": ("btt_chain.rpc",),
-    "runtime": ("runtime",),
-    "db": ("storage",),
-}
-"""Substrate's names of parts of a node, and the modules that they are here.
-
-Each is a logger of its own as well, for lines that belong to no module of their own.
-"""
 
 _COLOURS: Final = {
     logging.DEBUG: "blue",
@@ -57,16 +24,12 @@ _COLOURS: Final = {
 
 def parse_filters(text: str) -> dict[str, int]:
     """Return levels by target, "" for all others: `info,grandpa=debug`. Mistyped if none."""
-    levels = {"": logging.INFO}
-    for part in filter(None, text.split(",")):
-        name, equals, level = part.rpartition("=")
-        if level.lower() not in LEVELS or (equals and not name):
-            raise Mistyped(
-                f"--log: {part!r} is no filter; write LEVEL or TARGET=LEVEL with one of "
-                f"{', '.join(LEVELS)}"
-            )
-        levels[name] = LEVELS[level.lower()]
-    return levels
+    try:
+        return {"": logging.INFO} | parse(text, is_target)
+    except UnknownTarget as problem:
+        raise Mistyped(f"--log: {problem}; {hint(problem.name, list(problem.known))}") from None
+    except NoFilter as problem:
+        raise Mistyped(f"--log: {problem}") from None
 
 
 def start(filters: dict[str, int]) -> None:
@@ -74,14 +37,7 @@ def start(filters: dict[str, int]) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Lines(sys.stderr.isatty() and not os.environ.get("NO_COLOR")))
     logging.basicConfig(handlers=[handler], level=filters[""], force=True)
-    for name, level in filters.items():
-        for logger in loggers(name):
-            logging.getLogger(logger).setLevel(level)
-
-
-def loggers(target: str) -> tuple[str, ...]:
-    """Return the loggers of a target or a module in `--log`."""
-    return (target, *TARGETS.get(target, ()))
+    apply(filters)
 
 
 class _Lines(logging.Formatter):

@@ -202,6 +202,18 @@ async def _disputed(chain: Chain, id: int, at: bytes | None) -> int:
     return 0 if found["late"] else number(found["amount"])
 
 
+async def ensure_money(chain: Chain, account: bytes, needed: int, what: str) -> None:
+    """Raise Refused unless an account has more free money than `what` needs, for the fee."""
+    record = fields(await chain.storage("System.Account", _hex(account)))
+    free = number(fields(record["data"])["free"])
+    if free <= needed:
+        money = chain.metadata.currency
+        raise Refused(
+            f"{chain.metadata.address(account)} has {money.format(free)}, and {what} is "
+            f"{money.format(needed)}, with the network's fee on top"
+        )
+
+
 async def existing(chain: Chain, id: int) -> PaymentView:
     """Return a payment. NotFound if the chain has none."""
     found = await payment_of(chain, id)

@@ -12,6 +12,7 @@ import click
 from cli.common.config import path_of, settings_of
 from cli.common.errors import Mistyped, hint
 from cli.common.secret_uri import check_secret
+from cli.common.synonyms import meant
 from cli.common.types import Seconds
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
     from btt_chain.crypto.keypair import KeyPair, Scheme
 
 DEFAULT_URL: Final = "ws://127.0.0.1:9944"
+
+WALLET: Final = "btt.wallet"
+"""Key of the wallet's folder in `Context.meta`."""
+
+MAX_SENTENCE: Final = 500
+"""Characters of a sentence in the help of a group: more than any has."""
 
 SCHEMES: Final = ("sr25519", "ed25519", "ecdsa")
 
@@ -40,12 +47,33 @@ class Group(click.Group):
         name = args[0]
         is_name = not name.startswith("-") and not ctx.resilient_parsing
         if is_name and self.get_command(ctx, name) is None:
-            raise Mistyped(f"no command {name!r}; {hint(name, self.list_commands(ctx))}", ctx)
+            raise Mistyped(f"no command {name!r}; {self._hint(ctx, name)}", ctx)
         found, command, rest = super().resolve_command(ctx, args)
         if command is not None and found is not None and not ctx.resilient_parsing:
             settings = settings_of(ctx)
             ctx.default_map = {found: settings.defaults([*path_of(ctx), found], command)}
         return found, command, rest
+
+    def _hint(self, ctx: click.Context, name: str) -> str:
+        """Return a hint for an unknown command: by its meaning, else by its letters."""
+        known = self.list_commands(ctx)
+        root = ctx.find_root().command
+        everything = root.list_commands(ctx) if isinstance(root, click.Group) else known
+        words = meant(name, path_of(ctx), everything)
+        if words:
+            return f"did you mean {' or '.join(f'`btt-chain {each}`' for each in words)}?"
+        return hint(name, known)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands with their whole first sentences, folded where they are long."""
+        rows = []
+        for name in self.list_commands(ctx):
+            command = self.get_command(ctx, name)
+            if command is not None and not command.hidden:
+                rows.append((name, command.get_short_help_str(MAX_SENTENCE)))
+        if rows:
+            with formatter.section("Commands"):
+                formatter.write_dl(rows)
 
 
 def examples(*lines: str) -> Callable[[AnyCommand], AnyCommand]:
@@ -79,7 +107,7 @@ def chain_names(
     return [CompletionItem(incomplete, type="file"), *map(CompletionItem, names)]
 
 
-def connection_options(command: Command) -> Command:
+def url_options(command: Command) -> Command:
     """Add `--url` and `--timeout`: the node, and the seconds to wait for it."""
     url = click.option(
         "--url",
@@ -99,6 +127,30 @@ def connection_options(command: Command) -> Command:
         help="Seconds to wait for an answer of the node.",
     )
     return url(timeout(command))
+
+
+def connection_options(command: Command) -> Command:
+    """Add the `url_options`, and `--wallet`: names that may stand for accounts."""
+    return url_options(wallet_option(command))
+
+
+def wallet_option(command: Command) -> Command:
+    """Add `--wallet`: the folder of named accounts; see `cli.common.wallets`."""
+
+    def keep(ctx: click.Context, _param: click.Parameter, folder: Path | None) -> None:
+        if folder is not None:
+            ctx.meta[WALLET] = folder
+
+    return click.option(
+        "--wallet",
+        envvar="BTT_WALLET",
+        show_envvar=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        expose_value=False,
+        is_eager=True,
+        callback=keep,
+        help="The folder of named accounts. [default: ~/.local/share/btt-chain/wallet]",
+    )(command)
 
 
 def scheme_option(command: Command) -> Command:
@@ -122,6 +174,7 @@ def password_options(command: Command) -> Command:
     )
     filed = click.option(
         "--password-filename",
+        "--password-file",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
         help="Read the password from a file.",
     )

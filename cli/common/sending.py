@@ -6,31 +6,38 @@ chain, sends, and waits for the block. `sending_options` adds the options, `Send
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import click
 
-from btt_chain.client.errors import printable
+from btt_chain.client.errors import DispatchFailed, printable
 from cli.common import show
 from cli.common.errors import Mistyped, Refused
-from cli.common.options import (
-    Command,
-    key_pair,
-    password,
-    password_options,
-    read_secret,
-    scheme_option,
+from cli.common.options import Command, password_options, scheme_option
+from cli.common.signers import Proxied, proxied_call, read_signer
+from cli.common.trying import (
+    Trial,
+    WouldFail,
+    show_trial,
+    trial_facts,
+    tried,
+    waiting_before,
 )
 from cli.common.types import Seconds
+from cli.common.wallets import Passwords, names_used
 
 if TYPE_CHECKING:
     from btt_chain.client.amount import Currency
     from btt_chain.client.chain import Chain
+    from btt_chain.client.metadata import ChainMetadata
     from btt_chain.client.transactions import Call, Included
     from btt_chain.client.typed import Executed, RuntimeClient
+    from btt_chain.client.values import CallView
+    from btt_chain.client.views import ViewClient
     from btt_chain.crypto.keypair import KeyPair
 
 PERIOD: Final = 64
@@ -48,6 +55,10 @@ LOCAL: Final = ("Development", "Local")
 WAITS: Final = {"none": "none", "best": "best", "final": "final", "inblock": "best",
                 "finalized": "final"}  # fmt: skip
 """Values of `--wait`: the last two are other names of the two before."""
+
+
+CARRIERS: Final = ("Proxy.ProxyExecuted", "Sudo.Sudid")
+"""Events with the result of a call that another one carries."""
 
 
 class SendingCommand(click.Command):
@@ -92,13 +103,19 @@ class WaitFor(click.ParamType[str]):
 
 def signing_options(command: Command, *, is_required: bool = True) -> Command:
     """Add the options of the key, the tip, the lifetime and the nonce."""
+    without = "[default: the wallet's default account]" if is_required else "Without it none does."
     options = [
         click.option(
             "--from",
             "uri",
-            required=is_required,
-            metavar="URI",
-            help="The key that signs and pays.",
+            metavar="NAME|KEY",
+            help="Who signs and pays: an account of the wallet, a secret URI, a file that holds "
+            f"one, or - . {without}",
+        ),
+        click.option(
+            "--proxy-for",
+            metavar="ACCOUNT",
+            help="Make the call as this account, of which the signer is a proxy.",
         ),
         scheme_option,
         password_options,
@@ -146,14 +163,17 @@ def waiting_options(*, may_return_at_once: bool = False) -> Callable[[Command], 
 
 
 def asking_options(command: Command) -> Command:
-    """Add `--dry-run` and `--yes`."""
+    """Add `--dry-run`, `--force` and `--yes`."""
     dry_run = click.option(
         "--dry-run",
         is_flag=True,
-        help="Show the call and its fee, and try it on the node's state; send nothing.",
+        help="Try it on the node's state, and show fee, weight and events; send nothing.",
+    )
+    force = click.option(
+        "--force", is_flag=True, help="Send it although the node finds that it would fail."
     )
     yes = click.option("--yes", "-y", is_flag=True, help="Do not ask, on a live chain either.")
-    return dry_run(yes(command))
+    return dry_run(force(yes(command)))
 
 
 def sending_options(command: Command) -> Command:
@@ -169,19 +189,22 @@ def optional_sending_options(command: Command) -> Command:
 def signer_options(command: Command) -> Command:
     """Add `--from` and the options of its key, for a daemon; `signer_of` reads them."""
     given = click.option(
-        "--from", "uri", required=True, metavar="URI", help="The key that signs and pays."
+        "--from",
+        "uri",
+        metavar="NAME|KEY",
+        help="The key that signs and pays: an account of the wallet, a secret URI, a file that "
+        "holds one, or - . [default: the wallet's default account]",
     )
     return given(scheme_option(password_options(command)))
 
 
 def signer_of(options: dict[str, Any]) -> KeyPair:
     """Return the key of the options, which are removed from `options`."""
-    word = password(
-        options.pop("password"),
-        options.pop("password_interactive"),
-        options.pop("password_filename"),
-    )
-    return key_pair(read_secret(options.pop("uri")), options.pop("scheme"), word)
+    passwords = Passwords.of(options)
+    found = read_signer(options.pop("uri"), options.pop("scheme"), passwords)
+    if found.proxied is not None:
+        raise Mistyped("this program signs by itself, which no proxy can: name a key with --from")
+    return found.pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,17 +215,34 @@ class Signing:
     tip: str
     period: int | None
     nonce: int | None
+    proxied: Proxied | None = None
+    """The account that the call is made as, if it is not the signer's."""
+    name: str | None = None
+    """The name of the signer in the wallet."""
 
     @classmethod
     def of(cls, options: dict[str, Any]) -> Signing:
         """Return the values of the `signing_options`, which are removed from `options`."""
-        pair, period = signer_of(options), options.pop("period")
+        passwords, period = Passwords.of(options), options.pop("period")
+        signer = read_signer(options.pop("uri"), options.pop("scheme"), passwords)
+        real = options.pop("proxy_for", None)
         return cls(
-            pair,
+            signer.pair,
             options.pop("tip"),
             _lifetime(period, is_immortal=options.pop("immortal")),
             options.pop("nonce"),
+            signer.proxied if real is None else _proxied(real, signer.proxied),
+            signer.name,
         )
+
+    @property
+    def account(self) -> bytes:
+        """The account that makes the call."""
+        return self.pair.account_id if self.proxied is None else self.proxied.account
+
+    def made(self, metadata: ChainMetadata, call: Call) -> Call:
+        """Return the call to sign: within one of the proxy, if there is one."""
+        return call if self.proxied is None else proxied_call(metadata, call, self.proxied)
 
     def tip_in(self, currency: Currency) -> int:
         """Return the tip in planck. Mistyped if it is no amount."""
@@ -212,6 +252,21 @@ class Signing:
             return currency.parse(self.tip)
         except AmountError as error:
             raise Mistyped(f"--tip: {error}") from None
+
+
+def _proxied(given: str, own: Proxied | None) -> Proxied:
+    """Return the account of `--proxy-for`. Mistyped if it is none, or the signer is a proxy too."""
+    from btt_chain.client.accounts import AccountError, read_account
+    from cli.common.wallets import entry_named
+
+    if own is not None:
+        raise Mistyped("--from names an account that is used by proxy: leave out --proxy-for")
+    entry = entry_named(given)
+    scope = None if entry is None or entry.kind.value != "proxy" else entry.scope
+    try:
+        return Proxied(read_account(given), scope)
+    except AccountError as error:
+        raise Mistyped(f"--proxy-for: {error}") from None
 
 
 def _lifetime(period: int, *, is_immortal: bool) -> int | None:
@@ -235,6 +290,8 @@ class Sender:
     is_dry_run: bool
     is_confirmed: bool
     as_json: bool
+    is_forced: bool = False
+    """True if a call is sent that would fail."""
     sent: int = 0
     """Number of calls that are sent: `--nonce` is that of the first one."""
 
@@ -248,53 +305,105 @@ class Sender:
             options.pop("dry_run"),
             options.pop("yes"),
             as_json,
+            options.pop("force", False),
         )
 
     @property
     def pair(self) -> KeyPair:
-        """The key that signs."""
+        """The key that signs. Mistyped if it acts for another account."""
+        if self.signing.proxied is not None:
+            raise Mistyped(
+                "this command needs the account's own key: it cannot be used through a proxy"
+            )
         return self.signing.pair
 
-    async def prepare(self, chain: Chain, call: Call) -> tuple[bytes, int]:
-        """Sign a call, show it, and return the transaction and its estimated fee.
+    @property
+    def account(self) -> bytes:
+        """The account that makes the calls."""
+        return self.signing.account
 
-        Ends the command after `--dry-run`, and if the question on a live chain is answered with no.
+    async def prepare(self, chain: Chain, call: Call) -> tuple[bytes, int]:
+        """Sign a call, try it, show it, and return the transaction and its estimated fee.
+
+        Raises WouldFail if the call would fail. Ends the command after `--dry-run`, and if the
+        question on a live chain is answered with no.
         """
-        signing, currency = self.signing, chain.metadata.currency
+        signing = self.signing
+        made = signing.made(chain.metadata, call)
+        signer = signing.pair.account_id
+        nonce = self._nonce()
+        if nonce is None:
+            nonce = await chain.transactions.nonce(signer)
+        tip = signing.tip_in(chain.metadata.currency)
         wire = await chain.transactions.sign(
-            call,
-            signing.pair,
-            nonce=self._nonce(),
-            tip=signing.tip_in(currency),
-            period=signing.period,
+            made, signing.pair, nonce=nonce, tip=tip, period=signing.period
         )
-        fee = await chain.transactions.fee(wire)
-        shown = chain.metadata.decoder.call(call.raw)
-        said = f"{shown.name}({', '.join(f'{name}: {text}' for name, text in shown.shown.items())})"
-        sender = chain.metadata.address(signing.pair.account_id)
+        note_foreign(chain)
+        fee, trial = await asyncio.gather(
+            chain.transactions.fee(wire), tried(chain, wire, is_all=self.is_dry_run)
+        )
+        view = chain.metadata.decoder.call(call.raw)
         if not self.as_json:
-            estimate = f"{currency.format(fee)} (estimate)"
-            facts: dict[str, str] = {"call": said, "from": sender, "fee": estimate}
-            if signing.tip_in(currency):
-                facts["tip"] = currency.format(signing.tip_in(currency))
-            if signing.period is None:
-                facts["lifetime"] = "immortal: it stays valid until its nonce is used"
-            show.record(facts, width=WIDTH)
+            show.record(self._facts(chain, view, fee), width=WIDTH)
         if self.is_dry_run:
-            error = await chain.transactions.dry_run(wire)
-            if self.as_json:
-                show.document(
-                    {"call": shown.name, "arguments": shown.arguments, "from": sender,
-                     "feeEstimate": str(fee), "success": error is None, "error": error}
-                )  # fmt: skip
-            elif error is None:
-                show.good("The call would succeed now; nothing is sent.")
-            if error is not None:
-                raise Refused(f"the call would fail now: {error}")
-            raise click.exceptions.Exit(0)
+            self._end_dry_run(chain, view, fee, trial)
+        await self._check(chain, trial, nonce)
         if not self.is_confirmed:
-            await self._confirm(chain, said)
+            await self._confirm(chain, _said(view))
         return wire, fee
+
+    def _facts(self, chain: Chain, view: CallView, fee: int) -> dict[str, str | list[str]]:
+        """Return what is shown of a call before it is sent."""
+        signing, metadata = self.signing, chain.metadata
+        name = f" ({signing.name})" if signing.name else ""
+        facts: dict[str, str | list[str]] = {"call": _said(view)}
+        used = names_used()
+        if used:
+            facts["names"] = [f"{each} is {metadata.address(used[each])}" for each in used]
+        if signing.proxied is not None:
+            facts["as"] = f"{metadata.address(signing.proxied.account)}, by its proxy"
+        facts["from"] = metadata.address(signing.pair.account_id) + name
+        facts["fee"] = f"{metadata.currency.format(fee)} (estimate)"
+        tip = signing.tip_in(metadata.currency)
+        if tip:
+            facts["tip"] = metadata.currency.format(tip)
+        if signing.period is None:
+            facts["lifetime"] = "immortal: it stays valid until its nonce is used"
+        return facts
+
+    def _end_dry_run(self, chain: Chain, view: CallView, fee: int, trial: Trial) -> NoReturn:
+        """Print the result of a dry run, and end the command."""
+        if self.as_json:
+            show.document(
+                {"call": view.name, "arguments": view.arguments,
+                 "from": chain.metadata.address(self.signing.pair.account_id),
+                 "feeEstimate": str(fee), **trial_facts(trial)}
+            )  # fmt: skip
+        else:
+            show_trial(chain, trial, width=WIDTH)
+        if trial.error is not None:
+            raise Refused(f"the call would fail now: {trial.error}")
+        if not self.as_json:
+            show.good("The call would succeed now; nothing is sent.")
+        raise click.exceptions.Exit(0)
+
+    async def _check(self, chain: Chain, trial: Trial, nonce: int) -> None:
+        """Refuse a call that would fail, unless it is forced."""
+        if trial.untried is not None:
+            show.note(f"note: {trial.untried}")
+        if trial.error is None:
+            return
+        if self.is_forced:
+            show.note(f"note: the call would fail now: {trial.error}")
+            return
+        waiting = await waiting_before(chain, self.signing.pair.account_id, nonce)
+        if waiting and self.signing.nonce is None:
+            show.note(
+                f"note: without the {waiting} transactions of this account that wait, the call "
+                f"would fail: {trial.error}"
+            )
+            return
+        raise WouldFail(trial.error)
 
     async def _confirm(self, chain: Chain, said: str) -> None:
         if await chain.connection.call("system_chainType") in LOCAL:
@@ -304,10 +413,31 @@ class Sender:
             raise Mistyped(f"{name} is a live chain: add --yes to send {said}")
         click.confirm(printable(f"Send this to {name}?"), abort=True, err=True)
 
+    async def confirm(self, chain: Chain, said: str) -> None:
+        """Ask now for calls that are sent later, which are then not asked for again."""
+        if not self.is_confirmed:
+            await self._confirm(chain, said)
+            self.is_confirmed = True
+
     async def included(self, chain: Chain, call: Call, wire: bytes) -> Included:
         """Send a prepared call; return its result in its block, also if it failed there."""
         block, wire = await self._delivered(chain, call, wire)
         return await chain.transactions.outcome(wire, block, is_final=self.wait == "final")
+
+    async def send(self, client: ViewClient, pallet: str, name: str, /, **args: object) -> Included:
+        """Show and send a call by the chain's metadata; return it in its block.
+
+        Raises DispatchFailed if it failed there.
+        """
+        return await self.send_call(client.chain, client.compose(pallet, name, **args))
+
+    async def send_call(self, chain: Chain, call: Call) -> Included:
+        """Show and send a composed call; return it in its block. Raises DispatchFailed."""
+        wire, _ = await self.prepare(chain, call)
+        done = await self.included(chain, call, wire)
+        if done.error is not None:
+            raise failed(done.error)
+        return done
 
     async def submit(
         self, client: RuntimeClient, pallet: str, name: str, /, **args: object
@@ -326,7 +456,15 @@ class Sender:
     async def executed(self, client: RuntimeClient, call: Call, wire: bytes) -> Executed:
         """Send a prepared call; return its events. Raises DispatchFailed."""
         block, wire = await self._delivered(client.chain, call, wire)
-        return await client.executed(wire, block)
+        done = await client.executed(wire, block)
+        if self.signing.proxied is not None:
+            from btt_chain.scale import Err
+            from runtime.pallets.proxy.events import ProxyExecuted
+
+            for event in done.events:
+                if isinstance(event, ProxyExecuted) and isinstance(event.result, Err):
+                    raise client.failure(event.result.error)
+        return done
 
     def _nonce(self) -> int | None:
         return None if self.signing.nonce is None else self.signing.nonce + self.sent
@@ -348,6 +486,28 @@ class Sender:
             raise not_included(hash_of(wire), error) from None
         self.sent += 1
         return done.block, done.wire
+
+
+def note_foreign(chain: Chain) -> None:
+    """Say that signatures do not cover the metadata, on a chain of another runtime."""
+    from btt_chain.client.signed_metadata import RUNTIME
+
+    if chain.transactions.digest is None:
+        name = chain.facts.spec_name or "an unknown runtime"
+        show.note(f"note: the chain runs {name}, not {RUNTIME}: its node alone says what calls do")
+
+
+def _said(view: CallView) -> str:
+    """Return a call on one line."""
+    return f"{view.name}({', '.join(f'{name}: {text}' for name, text in view.shown.items())})"
+
+
+def failed(error: str) -> DispatchFailed:
+    """Return the exception for the error of a call, or of the call within a proxy's or sudo's."""
+    for event in CARRIERS:
+        error = error.removeprefix(f"{event}: ")
+    name, _, reason = error.partition(": ")
+    return DispatchFailed(name, reason)
 
 
 def is_terminal() -> bool:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+import sys
+import threading
+from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn, TypeVar
 
 from btt_chain.client.errors import ClientError
-from cli.common.errors import Mistyped, of_client
+from cli.common.errors import ExitCode, Mistyped, of_client
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
 
 Result = TypeVar("Result")
+MAX_PATH: Final = 256
+"""Characters below which an argument may be the name of a file."""
 
 
 def run(work: Coroutine[object, object, Result]) -> Result:
@@ -25,10 +31,13 @@ def run(work: Coroutine[object, object, Result]) -> Result:
         raise of_client(error) from None
 
 
-def run_until_stopped(work: Coroutine[object, object, Result]) -> Result | None:
+def run_until_stopped(
+    work: Coroutine[object, object, Result], imports: Sequence[str] = ()
+) -> Result | None:
     """Run a command that goes on until SIGTERM: then it ends in order, without a result.
 
-    Its exit code is 0, as that of a node: a service manager stops it that way.
+    Its exit code is 0, as that of a node: a service manager stops it that way. `imports` are the
+    modules that `work` needs and that take long to import: they would delay the end.
     """
     stopped = False
 
@@ -37,8 +46,8 @@ def run_until_stopped(work: Coroutine[object, object, Result]) -> Result | None:
 
         def stop() -> None:
             nonlocal stopped
-            stopped = True
-            if task is not None:
+            if task is not None and not stopped:  # a second signal does not disturb the end
+                stopped = True
                 task.cancel()
 
         loop.add_signal_handler(signal.SIGTERM, stop)
@@ -49,7 +58,28 @@ def run_until_stopped(work: Coroutine[object, object, Result]) -> Result | None:
                 raise
             return None
 
+    with _ended_by_sigterm(work):
+        for name in imports:
+            import_module(name)
     return run(stoppable())
+
+
+@contextmanager
+def _ended_by_sigterm(work: Coroutine[object, object, object]) -> Iterator[None]:
+    """End the program at once on SIGTERM, with code 0: nothing has begun yet."""
+
+    def end(_number: int, _frame: object) -> NoReturn:
+        work.close()
+        sys.exit(ExitCode.DONE)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @asynccontextmanager
@@ -63,6 +93,13 @@ async def open_chain(url: str, timeout: float, at: str | None = None) -> AsyncIt
 
     async with await WebSocket.connect(url, timeout) as connection:
         yield await Chain.open(connection, at)
+
+
+def call_given(text: str) -> bytes:
+    """Return the call of `--call`: hex, or a file that holds it. Mistyped if it is neither."""
+    if len(text) < MAX_PATH and Path(text).is_file():
+        text = Path(text).read_text(errors="replace")
+    return from_hex(text, "--call")
 
 
 def from_hex(text: str, what: str) -> bytes:

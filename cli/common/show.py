@@ -12,7 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -21,6 +21,16 @@ from btt_chain.client.errors import printable
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
+
+    from btt_chain.client.amount import Currency
+
+DECIMALS: Final = 4
+"""Maximum number of decimals of an amount in a list."""
+
+_SMALLEST: Final = "planck"
+_PLACES: Final = 18
+_EXACT: Final = re.compile(rf"([0-9][0-9_]*)(?:\.([0-9]+))? ([A-Z]{{2,12}}|{_SMALLEST})")
+"""An amount as `Currency.format` writes it."""
 
 _UNFOLDED = 100_000
 """Columns of an output other than a terminal."""
@@ -66,7 +76,10 @@ def record(fields: Mapping[str, str | Sequence[str]], *, width: int = 0) -> None
 def table(
     columns: Sequence[str], rows: Iterable[Sequence[str]], *, title: str | None = None
 ) -> None:
-    """Print items of one kind, a row each. A column named `>name` is right-aligned."""
+    """Print items of one kind, a row each. A column named `>name` is right-aligned.
+
+    Amounts in such a column are aligned as by `amounts`, unless they are prices.
+    """
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -87,7 +100,7 @@ def table(
             justify="right" if right else "left",
             overflow="fold",
         )
-    for row in rows:
+    for row in _aligned(columns, rows):
         grid.add_row(*(Text(printable(cell)) for cell in row))
     terminal = console()
     if terminal.is_terminal:
@@ -99,6 +112,77 @@ def table(
         click.echo(printed.rstrip())
 
 
+def _aligned(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterable[Sequence[str]]:
+    """Return the rows with their right-aligned columns of amounts as by `amounts`."""
+    found = [list(row) for row in rows]
+    for place, column in enumerate(columns):
+        if column.startswith(">") and "price" not in column:
+            for row, cell in zip(found, _column([row[place] for row in found]), strict=True):
+                row[place] = cell
+    return found
+
+
+def _column(cells: Sequence[str]) -> Sequence[str]:
+    """Return a column with aligned amounts, if all its cells are exact amounts of one currency."""
+    from btt_chain.client.amount import Currency
+
+    parts = [_EXACT.fullmatch(cell) for cell in cells]
+    symbols = {part[3] for part in parts if part is not None} - {_SMALLEST}
+    is_other = any(part is None and cell != "-" for part, cell in zip(parts, cells, strict=True))
+    if len(symbols) != 1 or is_other:
+        return cells
+    return amounts(
+        Currency(symbols.pop(), _PLACES), [None if part is None else _value(part) for part in parts]
+    )
+
+
+def _value(part: re.Match[str]) -> int:
+    """Return an amount in units of 10^-18; amounts in planck are below the shown decimals."""
+    whole = int(part[1].replace("_", ""))
+    if part[3] == _SMALLEST:
+        return min(whole, 1)
+    return int(f"{whole}{(part[2] or '')[:_PLACES].ljust(_PLACES, '0')}")
+
+
+def amounts(currency: Currency, column: Sequence[int | None]) -> list[str]:
+    """Return the amounts of a column in whole units, with their decimal points aligned.
+
+    They have as many decimals as needed, `DECIMALS` at most, and are rounded towards zero: lists
+    are for reading, and `--json` has the exact amounts. A smaller amount is `<0.0001 BTT`, a
+    missing one (None) is `-`.
+    """
+    places = min(DECIMALS, currency.decimals)
+    scale = 10 ** (currency.decimals - places)
+    rounded = [0 if planck is None else abs(planck) // scale for planck in column]
+    spare = next((n for n in range(places, 0, -1) if all(each % 10**n == 0 for each in rounded)), 0)
+    return [
+        "-" if planck is None else _amount(currency, planck, each, places, spare)
+        for planck, each in zip(column, rounded, strict=True)
+    ]
+
+
+def _amount(currency: Currency, planck: int, rounded: int, places: int, spare: int) -> str:
+    """Return one amount, without the last `spare` of its `places` decimals."""
+    sign = "-" if planck < 0 else ""
+    if planck and not rounded:
+        return f"{sign}<0.{1:0{places}} {currency.symbol}" if places else f"{sign}<1"
+    whole, fraction = divmod(rounded, 10**places)
+    digits = f"{fraction:0{places}}"[: places - spare] if places else ""
+    return f"{sign}{whole:_}{'.' if digits else ''}{digits} {currency.symbol}"
+
+
+def percent(part: int, whole: int) -> str:
+    """Return a share in per cent with at most two decimals, rounded down."""
+    hundredths = part * 10_000 // whole if whole else 0
+    text = f"{hundredths // 100:_}.{hundredths % 100:02}".rstrip("0").rstrip(".")
+    return f"{text} %"
+
+
+def counted(number: int, singular: str, plural: str | None = None) -> str:
+    """Return a number of items with its noun: `1 block`, `1_200 blocks`."""
+    return f"{number:_} {singular if number == 1 else plural or singular + 's'}"
+
+
 def good(text: str) -> None:
     """Print a line about a success."""
     _echo(click.style(printable(text), fg="green"))
@@ -107,6 +191,11 @@ def good(text: str) -> None:
 def bad(text: str) -> None:
     """Print a line about a failure."""
     _echo(click.style(printable(text), fg="red", bold=True))
+
+
+def labelled(label: str, text: str, colour: str | None = None) -> None:
+    """Print a line with a label in colour."""
+    _echo(click.style(label, fg=colour) + "  " + printable(text))
 
 
 def heading(text: str) -> None:
@@ -142,8 +231,8 @@ def console(*, stderr: bool = False) -> Console:
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
-    """Show a bar with the remaining time, on a terminal only."""
+def progress(*, silent: bool = False) -> Iterator[Progress]:
+    """Show a bar with the remaining time, on a terminal only; none if `silent`, as for --json."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -160,6 +249,6 @@ def progress() -> Iterator[Progress]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console(stderr=True),
-        disable=not sys.stderr.isatty(),
+        disable=silent or not sys.stderr.isatty(),
     ) as bar:
         yield bar

@@ -27,6 +27,26 @@ class Seconds(click.FloatRange):
         return seconds
 
 
+class Category(click.ParamType[int]):
+    """The category of a business: four digits of ISO 18245."""
+
+    name = "CATEGORY"
+    form = "give four digits of ISO 18245, such as 5411 (groceries), 5814 (café) or 8062 (hospital)"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """Return the number."""
+        text = str(value)
+        if not (text.isascii() and text.isdecimal() and len(text) <= 4):
+            self.fail(f"{text!r} is no category: {self.form}", param, ctx)
+        return int(text)
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        """Return what to give."""
+        return self.form
+
+
 class RandomnessType(click.ParamType[bytes]):
     """32 bytes in hex."""
 

@@ -13,18 +13,30 @@ from btt_chain.client.accounts import AccountError, read_account
 from btt_chain.client.amount import AmountError, Currency
 from btt_chain.client.errors import RpcError
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
+from btt_chain.extras import needs_extra
 from cli.common import show
 from cli.common.errors import Mistyped, NotFound, Refused
 from cli.common.options import Command
 from cli.common.sending import LOCAL
 
 if TYPE_CHECKING:
+    from btt_chain.client.transactions import Included
     from btt_chain.client.typed import Executed, RuntimeClient
+    from btt_chain.client.views import ViewClient
     from btt_chain.compute.requester.folder import Folder
 
 NO_METHOD: Final = -32601
 ID_BYTES: Final = 32
-EXTRA: Final = "this needs the extra `work`: pip install 'btt-chain[work]'"
+NETWORK: Final = "btt_chain.compute.blobs.transport"
+"""Module with which blobs are served; it takes a second to import."""
+
+
+def lacks_extra(missing: ImportError) -> Refused:
+    """Return the error for a package that is not installed, with the command that installs it."""
+    text = str(missing)
+    return Refused(
+        text if "the extra `" in text else f"{text}; {needs_extra('this needs', 'work')}"
+    )
 
 
 def folder_option(command: Command) -> Command:
@@ -40,7 +52,7 @@ def folder_option(command: Command) -> Command:
 def folder_of(base: Path | None, genesis: bytes) -> Folder:
     """Return the gateway's folder for a chain. OSError if it cannot be created."""
     from btt_chain.compute.requester.folder import Folder
-    from btt_chain.node.config import default_base_path
+    from btt_chain.node.paths import default_base_path
 
     return Folder(base or default_base_path(), genesis)
 
@@ -60,6 +72,16 @@ async def work_chain(url: str, timeout: float) -> AsyncIterator[RuntimeClient]:
         raise Mistyped(f"what was given does not fit the call: {error}") from None
     except (Damaged, UnsupportedRuntime) as error:
         raise Refused(str(error)) from None
+
+
+@asynccontextmanager
+async def view_chain(url: str, timeout: float) -> AsyncIterator[ViewClient]:
+    """Connect to a chain, whose values are read by its metadata as classes of the reader."""
+    from btt_chain.client.views import ViewClient
+    from cli.common.session import open_chain
+
+    async with open_chain(url, timeout) as chain:
+        yield ViewClient(chain)
 
 
 async def properties(url: str, timeout: float) -> tuple[Currency, int]:
@@ -123,11 +145,6 @@ def money(currency: Currency, answer: Json) -> str:
     return currency.format(int(answer))
 
 
-def short(id: Json) -> str:
-    """Return the beginning of an id, for tables."""
-    return str(id)[:14] if isinstance(id, str) else "-"
-
-
 def account(given: str, prefix: int) -> bytes:
     """Return the account of a text. Mistyped if it is none."""
     try:
@@ -144,7 +161,7 @@ def planck(currency: Currency, given: str) -> int:
         raise Mistyped(str(error)) from None
 
 
-def report_call(done: Executed, as_json: bool, text: str, **facts: object) -> None:
+def report_call(done: Executed | Included, as_json: bool, text: str, **facts: object) -> None:
     """Print the result of a call: a sentence for readers, or JSON for programs."""
     if as_json:
         show.document({**facts, "block": "0x" + done.block.hex()})

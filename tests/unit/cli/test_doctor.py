@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +9,6 @@ from click.testing import CliRunner
 
 from btt_chain.keystore import Ledger
 from btt_chain.keystore.record import SigningRecord
-from btt_chain.testing import DevNode, dev_node
 from cli.commands import doctor, doctor_rules
 from cli.commands.doctor_rules import GIB, Verdict
 from cli.common.key_state import report_of
@@ -185,26 +182,6 @@ def test_a_record_that_waits_for_the_watch_is_said(tmp_path: Path) -> None:
     *_, check = doctor.look_at_keys(keystore, signing, local)
     assert (check.name, check.verdict) == ("signing record", Verdict.WARN)
     assert "watches a session" in check.todo
-
-
-@pytest.fixture(scope="module")
-def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DevNode]:
-    with dev_node(tmp_path_factory.mktemp("doctor") / "node", sealing="interval:200") as node:
-        yield node
-
-
-def test_a_node_that_is_well_gets_a_clean_bill(chain: DevNode) -> None:
-    done = CliRunner().invoke(
-        program,
-        ["doctor", "--url", chain.ws, "-d", str(chain.folder), "--chain", "dev-manual", "--json"],
-    )
-    document = json.loads(done.stdout)
-    assert document["ok"] is True
-    found = {check["name"]: check for check in document["checks"]}
-    for name in ("node", "peers", "sync", "best block", "finality", "database"):
-        assert found[name]["verdict"] == "OK", found[name]
-    assert "in use" in found["database"]["seen"]
-    assert done.exit_code == 0
 
 
 def test_a_node_that_is_down_is_the_first_thing_said(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from btt_chain.telemetry.log_filters import TARGETS, loggers
 from cli.common import logs
 from cli.common.errors import Mistyped
 
@@ -14,7 +15,7 @@ from cli.common.errors import Mistyped
 @pytest.fixture
 def _levels_as_before() -> Iterator[None]:
     """Levels are the whole process's: put them back."""
-    names = ["", *{name for target in logs.TARGETS for name in logs.loggers(target)}]
+    names = ["", *{name for target in TARGETS for name in loggers(target)}]
     before = {name: logging.getLogger(name).level for name in names}
     handlers = logging.getLogger().handlers[:]
     yield

@@ -16,6 +16,7 @@ from btt_chain.node.observer import NodeWatcher
 from btt_chain.node.pool import PoolService
 from btt_chain.telemetry.metrics import Metrics
 from cli.program import program
+from support.document import Document
 
 SLOT_MS = 1_000
 START = 1_790_000_000_000
@@ -93,17 +94,19 @@ def test_blocks_and_their_finality_arrive(exported: Path, tmp_path: Path) -> Non
     assert "0 blocks imported" in again.output
 
 
-def documents(file: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in file.read_text().splitlines() if line.startswith("{")]
+def documents(file: Path) -> list[Document]:
+    return [Document.of(line) for line in file.read_text().splitlines() if line.startswith("{")]
 
 
-def write(file: Path, blocks: list[dict[str, object]]) -> str:
-    file.write_text("".join(json.dumps(block) + "\n" for block in blocks))
+def write(file: Path, blocks: list[Document]) -> str:
+    file.write_text("".join(json.dumps(block.value) + "\n" for block in blocks))
     return str(file)
 
 
 def test_without_proofs_nothing_is_final(exported: Path, tmp_path: Path) -> None:
-    bare = [{**block, "justifications": None} for block in documents(exported)]
+    bare = documents(exported)
+    for block in bare:
+        block["justifications"] = None
     file = write(tmp_path / "bare.jsonl", bare)
     result = run("import-blocks", file, "--chain", "dev", "-d", str(tmp_path))
     assert result.exit_code == 0, result.output
@@ -114,11 +117,46 @@ def test_without_proofs_nothing_is_final(exported: Path, tmp_path: Path) -> None
 
 def test_a_block_without_an_author_is_refused(exported: Path, tmp_path: Path) -> None:
     blocks = documents(exported)
-    header = blocks[4]["block"]["header"]  # type: ignore[index]
-    seal = header["digest"]["logs"][-1]
-    header["digest"]["logs"][-1] = seal[:-2] + ("00" if seal[-2:] != "00" else "01")
+    header = blocks[4]["block"]["header"]
+    *logs, seal = map(str, header["digest"]["logs"])
+    seal = seal[:-2] + ("00" if seal[-2:] != "00" else "01")
+    header["digest"]["logs"] = [*logs, seal]
     file = write(tmp_path / "forged.jsonl", blocks)
     result = run("import-blocks", file, "--chain", "dev", "-d", str(tmp_path))
     assert result.exit_code != 0
     assert "block 5 is refused" in result.output
     assert heads(tmp_path)[0] == 4
+
+
+def test_a_damaged_proof_of_finality_is_dropped_and_reported(
+    exported: Path, tmp_path: Path
+) -> None:
+    blocks = documents(exported)
+    proven = [block for block in blocks if block["justifications"]]
+    assert len(proven) > 2
+    damaged = proven[1]
+    ((engine, proof),) = damaged["justifications"]
+    damaged["justifications"] = [[engine.value, [*map(int, proof[:-1]), int(proof[-1]) ^ 1]]]
+    number = int(str(damaged["block"]["header"]["number"]), 16)
+    file = write(tmp_path / "damaged.jsonl", blocks)
+    result = run("import-blocks", file, "--chain", "dev", "-d", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    assert "1 proof of finality dropped" in result.output
+    assert f"at block {number}: the blocks themselves are right" in result.output
+    assert heads(tmp_path) == heads(exported.parent)
+
+
+def test_proofs_of_another_set_of_voters_are_counted(exported: Path, tmp_path: Path) -> None:
+    blocks = documents(exported)
+    for block in blocks:
+        if block["justifications"]:
+            ((engine, proof),) = block["justifications"]
+            others = [7] * (len(proof) - 8)
+            block["justifications"] = [[engine.value, [*map(int, proof[:8]), *others]]]
+    count = sum(bool(block["justifications"]) for block in blocks)
+    assert count > 5
+    file = write(tmp_path / "other.jsonl", blocks)
+    result = run("import-blocks", file, "--chain", "dev", "-d", str(tmp_path))
+    assert f"{count} proofs of finality dropped" in result.output
+    assert f"and {count - 5} more" in result.output
+    assert heads(tmp_path)[1] == 0

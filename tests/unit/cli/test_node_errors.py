@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -14,9 +16,10 @@ from click.testing import CliRunner, Result
 from btt_chain.consensus.finality.records import SCHEMA_KEY, VOTERS_KEY
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.keystore import SigningRecord
-from btt_chain.node.config import NodeConfig, Paths
+from btt_chain.node.config import NodeConfig
 from btt_chain.node.identity import KEY_FILE
 from btt_chain.node.lifecycle import open_chain
+from btt_chain.node.paths import Paths
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer
 from cli.commands.node import explorer_beside
@@ -32,7 +35,7 @@ ALICE = KeyPair.from_uri("//Alice")
 class EndedProcess:
     """A process that was killed at once."""
 
-    def __init__(self, _args: list[str]) -> None:
+    def __init__(self, _args: list[str], **_options: object) -> None:
         """Take the arguments of a process."""
 
     def wait(self) -> int:
@@ -78,7 +81,8 @@ def taken(host: str = "127.0.0.1") -> Iterator[int]:
 def test_a_taken_rpc_port_is_named_with_its_flag(tmp_path: Path) -> None:
     with taken() as port:
         result = run("node", "--dev", "-d", tmp_path, "--log", "off", "--rpc-port", str(port))
-    assert f"port {port} is taken by another program" in refused(result)
+    assert f"port {port} is taken by " in refused(result)
+    assert f"(pid {os.getpid()})" in result.stderr
     assert "--rpc-port" in result.stderr
 
 
@@ -86,7 +90,8 @@ def test_a_taken_port_for_figures_that_was_asked_for_stops_the_node(tmp_path: Pa
     with taken() as port:
         flags = ("--log", "off", "--rpc-port", "0", "--prometheus-port", str(port))
         result = run("node", "--dev", "-d", tmp_path, *flags)
-    assert f"port {port} is taken by another program" in refused(result)
+    assert f"port {port} is taken by " in refused(result)
+    assert f"(pid {os.getpid()})" in result.stderr
     assert "--prometheus-port" in result.stderr
 
 
@@ -255,9 +260,14 @@ def test_an_explorer_that_ends_beside_its_node_is_reported(
 ) -> None:
     monkeypatch.setattr("subprocess.Popen", EndedProcess)
     said = ""
-    with explorer_beside(tmp_path, 9944, wanted=True):
+    with explorer_beside(tmp_path, 9944, 4480):
         end = time.monotonic() + 20
         while not said and time.monotonic() < end:
             time.sleep(0.01)
             said = capsys.readouterr().err
     assert "the explorer ended with status -9; start it again: btt-chain explorer --url" in said
+
+
+def test_a_node_that_does_not_start_leaves_garbage_collection_enabled(tmp_path: Path) -> None:
+    assert run("node", "-d", tmp_path, "--at", "1").exit_code != 0
+    assert gc.isenabled()

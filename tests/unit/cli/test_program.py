@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from importlib import util
 from importlib.machinery import ModuleSpec
 from pathlib import Path
@@ -21,18 +18,6 @@ HOME = Path(main.__file__).resolve().parent.parent
 
 def run(*args: str) -> Result:
     return CliRunner().invoke(program, list(args), prog_name="btt-chain")
-
-
-def python(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, *args],
-        cwd=HOME,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
 
 
 def every_command() -> list[tuple[str, ...]]:
@@ -73,7 +58,7 @@ def test_the_version_is_printed() -> None:
 @pytest.mark.parametrize(
     ("args", "why"),
     [
-        (["xyz"], "no command 'xyz'; known are node, devnet"),
+        (["qqq"], "no command 'qqq'; known are node, devnet"),
         (["nod"], "no command 'nod'; did you mean node"),
         (["query", "blocc"], "no command 'blocc'; did you mean block?"),
         (["tx", "transfer", "--from", "//Alice", "//Bob", "-1BTT"], "'-1BTT' is negative"),
@@ -154,70 +139,8 @@ def test_each_shell_gets_its_completion_script(shell: str) -> None:
     assert "_BTT_CHAIN_COMPLETE" in result.stdout
 
 
-@pytest.mark.parametrize(
-    ("words", "found"),
-    [
-        ("key ins", "plain,insert\nplain,inspect\n"),
-        ("build-spec --chain loc", "file,loc\nplain,local\n"),
-        ("node --chain mai", "file,mai\nplain,mainnet\n"),
-    ],
-)
-def test_a_shell_completes_commands_and_chains(words: str, found: str) -> None:
-    shell = python(
-        "-m",
-        "cli.main",
-        _BTT_CHAIN_COMPLETE="bash_complete",
-        COMP_WORDS=f"btt-chain {words}",
-        COMP_CWORD=str(len(words.split())),
-    )
-    assert shell.stdout == found
-
-
-def test_help_and_keys_need_neither_network_nor_database() -> None:
-    heavy = {"aiohttp", "plyvel", "uvloop", "storage", "runtime", "rich"}
-    code = (
-        "import sys; from cli.program import program\n"
-        "try: program.main(sys.argv[1:], prog_name='btt-chain')\n"
-        f"finally: print(sorted({heavy!r} & set(sys.modules)), file=sys.stderr)"
-    )
-    for args in (["--help"], ["key", "inspect", "//Alice"], ["node", "--help"]):
-        assert python("-c", code, *args).stderr == "[]\n"
-
-
-def test_the_list_of_commands_imports_none_of_them() -> None:
-    code = (
-        "import sys; from cli.program import program\n"
-        "try: program.main(['--help'], prog_name='btt-chain')\n"
-        "finally: print([m for m in sys.modules if m.startswith('cli.commands.')], file=sys.stderr)"
-    )
-    assert python("-c", code).stderr == "[]\n"
-
-
-def test_colours_are_for_terminals_only() -> None:
-    assert "\x1b" not in python("-m", "cli.main", "key", "inspect", "//Alice").stdout
-    assert "\x1b" not in python("-m", "cli.main", "nonsense").stderr
-
-
 def test_ours_are_the_packages_that_are_found() -> None:
     assert main.shadowed(HOME) is None
-
-
-def test_a_outsider_in_the_place_of_a_package_is_named(tmp_path: Path) -> None:
-    outsider = tmp_path / "storage" / "__init__.py"
-    outsider.parent.mkdir()
-    outsider.write_text("raise SystemExit('another module ran')")
-    found = subprocess.run(
-        [sys.executable, "-P", "-c", "from cli.main import main; main()"],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{HOME}"},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert found.returncode == 1
-    assert f"another package named 'storage' at {outsider.parent} shadows ours" in found.stderr
-    assert "another module ran" not in found.stderr
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

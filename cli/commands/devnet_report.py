@@ -1,0 +1,100 @@
+"""Printed state of a network: tables for readers, a document for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cli.common import show
+
+if TYPE_CHECKING:
+    from btt_chain.testing import Devnet, DevNode
+    from btt_chain.testing.helper import Helper
+
+
+def introduce(net: Devnet, seconds: float, option: str) -> None:
+    """Print the addresses and places of the network; `option` names it to the other commands."""
+    show.note(f"{len(net)} nodes answer after {seconds:.1f} s; data and logs: {net.base}")
+    show.table(
+        (">#", "name", "rpc", "metrics", ">pid"),
+        [(str(n.index), n.name, n.ws, n.metrics_url, pid(n)) for n in net.nodes],
+    )
+    show_helpers(net)
+    show.table(("account", "address", "secret"), [(f.name, f.address, f.uri) for f in net.funded()])
+    show.note(f"stop them: btt-chain devnet down{option}")
+
+
+def document(net: Devnet) -> dict[str, object]:
+    """Return the state of a network as JSON."""
+    from btt_chain.testing.creation import explorer_address
+
+    return {
+        "basePath": str(net.base),
+        "slotMs": net.slot_ms,
+        "groups": net.groups,
+        "nodes": [
+            {
+                "index": said.index,
+                "name": said.name,
+                "state": said.state,
+                "isValidator": node.key is not None,
+                "pid": node.process.pid if node.is_alive and node.process else None,
+                "ws": node.ws,
+                "http": node.http,
+                "metrics": node.metrics_url,
+                "peerId": node.peer_id,
+                "address": node.address,
+                "log": str(node.log),
+                "best": said.best,
+                "bestHash": said.best_hash,
+                "finalized": said.finalized,
+                "finalizedHash": said.finalized_hash,
+                "peers": said.peers,
+                "pool": said.pool,
+            }
+            for said, node in zip(net.status(), net.nodes, strict=True)
+        ],
+        "explorer": explorer_address(net.helpers),
+        "helpers": [
+            {
+                "name": helper.name,
+                "isRunning": helper.is_alive,
+                "state": _state(helper),
+                "key": helper.key,
+                "pid": helper.process.pid if helper.is_alive and helper.process else None,
+                "log": str(helper.log),
+            }
+            for helper in net.helpers
+        ],
+        "accounts": [
+            {"name": each.name, "uri": each.uri, "address": each.address} for each in net.funded()
+        ],
+    }
+
+
+def show_helpers(net: Devnet) -> None:
+    """Print the programs beside the nodes, if there are any."""
+    from btt_chain.testing.creation import explorer_address
+
+    address = explorer_address(net.helpers)
+    if address is not None:
+        show.note(f"explorer: {address}")
+    if net.helpers:
+        show.table(
+            ("beside them", "state", "account", "log", ">pid"),
+            [
+                (each.name, _state(each), each.key or "-", str(each.log),
+                 pid(each))
+                for each in net.helpers
+            ],
+        )  # fmt: skip
+
+
+def pid(node: DevNode | Helper) -> str:
+    """Return the number of a process that runs; else a dash."""
+    return str(node.process.pid) if node.is_alive and node.process else "-"
+
+
+def _state(helper: Helper) -> str:
+    if not helper.is_alive:
+        return "down"
+    return "paused" if helper.is_paused else "running"

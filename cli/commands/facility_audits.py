@@ -1,0 +1,127 @@
+"""`btt-chain facility answer|appeal`: the audits of a facility's months."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cli.commands.gov_calls import submit_call
+from cli.common import show
+from cli.common.care import (
+    account_id,
+    care_folder_option,
+    facility_folder,
+    last_month,
+    month_option,
+    secret_option,
+    who_argument,
+)
+from cli.common.errors import NotFound, Refused
+from cli.common.options import connection_options, examples, json_option
+from cli.common.sending import sending_options
+from cli.common.vaults import write_private
+from cli.common.working import view_chain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from btt_chain.care.auditing import Disclosure
+    from btt_chain.client.views import ViewClient
+    from btt_chain.primitives.account import AccountId
+
+
+NOT_OPEN: Final = {
+    "Answerable": "the first auditors of month {month} have reported: nothing is opened to them "
+    "any more. `btt-chain facility appeal --month {month}` has three others check the evidence",
+    "Waiting": "the auditors of the second round of month {month} are not selected yet. Run this "
+    "again as soon as `btt-chain facility month` shows the second round: without that they find "
+    "against the month",
+}
+"""Phases of an audit in which no auditor waits for evidence, with the error."""
+
+
+@examples("btt-chain facility answer //Bob --out openings --secret secret.txt")
+@click.command("answer")
+@who_argument
+@month_option
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path),
+    help="A folder for the sealed files; without it `facility serve` gives them out.",
+)  # fmt: skip
+@secret_option
+@care_folder_option
+@connection_options
+@json_option
+def answer(
+    who: str, month: int | None, out: Path | None, secret: str, base_path: Path | None, url: str,
+    timeout: float, as_json: bool,
+) -> None:  # fmt: skip
+    """Open the selected evidence of a month to its auditors, sealed to each of them."""
+    from cli.common.session import run
+
+    async def work() -> list[tuple[str, bytes]]:
+        async with view_chain(url, timeout) as chain:
+            owner = account_id(who, chain.chain.metadata.prefix)
+            number = await last_month(chain) if month is None else month
+            with facility_folder(base_path, secret, chain.genesis, owner) as folder:
+                sealed = await openings(chain, owner, number, folder.disclosure)
+                for auditor, content in sealed:
+                    folder.keep_opening(number, auditor, content)
+            return [(auditor.hex(), content) for auditor, content in sealed]
+
+    sealed = run(work())
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        for auditor, content in sealed:
+            write_private(out / f"{auditor}.sealed", content)
+    if as_json:
+        show.document([f"0x{auditor}" for auditor, _ in sealed])
+    else:
+        show.good(f"sealed to {len(sealed)} auditors")
+
+
+async def openings(
+    chain: ViewClient,
+    owner: AccountId,
+    month: int,
+    disclosure: Callable[[int, bytes], Disclosure],
+) -> list[tuple[bytes, bytes]]:
+    """Return what is sealed to each auditor of an audit. NotFound if there is none.
+
+    It is sealed to the keys that the auditors had when the month was settled.
+    """
+    from btt_chain.care.auditing import Place, seal
+    from cli.views.incentives import IncentivesApi
+
+    view = await chain.api(IncentivesApi.audit, owner, month)
+    if view is None:
+        raise NotFound(f"there is no audit of month {month} now")
+    if not view.audit.seats:
+        raise Refused(
+            f"no auditor of another operator was enlisted when month {month} was settled: there is "
+            "nothing to answer, and the month cannot fail"
+        )
+    if view.audit.phase in NOT_OPEN:
+        raise Refused(NOT_OPEN[view.audit.phase].format(month=month))
+    place = Place(chain.genesis, owner, month, view.audit.seed)
+    opened = disclosure(month, place.seed)
+    return [(seat.auditor, seal(opened, seat.key, place)) for seat in view.audit.seats]
+
+
+@examples("btt-chain facility appeal --month 4 --from clinic.key")
+@click.command("appeal")
+@click.option(
+    "--month", type=click.IntRange(0, 1 << 31), required=True, help="Number of the month."
+)
+@sending_options
+@connection_options
+@json_option
+def appeal(month: int, url: str, timeout: float, as_json: bool, **options: object) -> None:
+    """Answer a failed audit: three other auditors are selected, once."""
+    args: dict[str, object] = {"month": month}
+    submit_call("Incentives", "answer_audit", args, "appealed", url, timeout, as_json, options)
+
+
+COMMANDS: Final = (answer, appeal)

@@ -1,0 +1,75 @@
+"""`btt-chain job quote`: the price of a job, before it is posted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.commands.job_inputs import elements_option, kind_options, package_option, read_inputs
+from cli.commands.job_session import ample_deadline, offered
+from cli.common import show
+from cli.common.options import connection_options, examples, json_option
+from cli.common.working import chain_facts, view_chain
+
+if TYPE_CHECKING:
+    from btt_chain.client.amount import Currency
+    from cli.views.work import WorkQuote
+
+
+@examples("btt-chain job quote --model net.btt table.csv")
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path)
+)  # fmt: skip
+@package_option
+@elements_option
+@kind_options
+@connection_options
+@json_option
+def quote(
+    files: tuple[Path, ...], package: Path, elements: bool, tier: str, check: str, urgency: str,
+    url: str, timeout: float, as_json: bool,
+) -> None:  # fmt: skip
+    """Show what a job over FILES would cost now; nothing is posted and nothing leaves this machine.
+
+    Prices move with demand: `job submit --max-price` says what it may cost at most.
+    """
+    from btt_chain.work.ids import model_id
+    from cli.common.session import run
+
+    whole, inputs = read_inputs(package, files, elements=elements)
+    model, count, size = model_id(whole.manifest), len(inputs.names), inputs.elements.nbytes
+
+    async def ask() -> tuple[WorkQuote, Currency]:
+        from cli.views.work import WorkApi
+
+        async with view_chain(url, timeout) as chain:
+            currency, _ = await chain_facts(url, timeout)
+            found: WorkQuote | None = await chain.api(
+                WorkApi.quote, model, count, urgency.title(),
+                check.title(), tier.title(), size,
+            )  # fmt: skip
+        return offered(found, model), currency
+
+    found, currency = run(ask())
+    parts = {"work": found.price, "checking": found.verification, "deposit": found.deposit}
+    amounts = {name: int(part) for name, part in parts.items()}
+    if as_json:
+        texts = {name: str(amount) for name, amount in amounts.items()}
+        show.document(
+            {"items": count, **texts, "leastDeadline": found.min_deadline,
+             "total": str(found.total), "deadline": ample_deadline(found)}
+        )  # fmt: skip
+        return
+    show.record(
+        {
+            "items": f"{count:_}",
+            "work": currency.format(amounts["work"]),
+            "checking": f"{currency.format(amounts['checking'])} at most",
+            "deposit": f"{currency.format(amounts['deposit'])}; back unless the payload is bad",
+            "on hold": currency.format(found.total),
+            "deadline": f"{ample_deadline(found):_} slots, at least {found.min_deadline:_}",
+        }
+    )

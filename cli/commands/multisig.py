@@ -1,0 +1,418 @@
+"""`btt-chain multisig`: accounts of several signers, and the calls that they approve together.
+
+The order of signers, the place of the proposal and the weight of the call are this program's work.
+A call is named by its number: the block and the extrinsic of its proposal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cli.common import show
+from cli.common.calls import report, send_call
+from cli.common.chain_time import span
+from cli.common.errors import Mistyped, Refused
+from cli.common.multisigs import (
+    Operation,
+    check_signer,
+    multisig_named,
+    operation_numbered,
+    operations,
+    others,
+    weight_of,
+)
+from cli.common.options import (
+    Command,
+    Group,
+    connection_options,
+    examples,
+    json_option,
+    network_options,
+    wallet_option,
+)
+from cli.common.sending import Sender, SendingCommand, sending_options
+from cli.common.session import call_given, open_chain, run
+from cli.common.signers import carrying
+from cli.common.trying import failure_of, signed_by
+from cli.common.wallets import names_of_accounts, wallet, wallet_errors
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
+    from btt_chain.client.transactions import Call, Included
+    from btt_chain.scale.portable import Plain
+    from btt_chain.wallet.entries import Entry
+
+MAX_SIGNERS: Final = 100
+
+name_argument = click.argument("name")
+number_argument = click.argument("number", required=False)
+
+
+@click.group(cls=Group)
+def multisig() -> None:
+    """Decide together: an account of several signers, of whom some must agree.
+
+    NAME is a multisig account of the wallet, which `create` adds. Each signer has it in a wallet of
+    its own: the same signers and threshold give the same account everywhere.
+    """
+
+
+def signers_arguments(command: Command) -> Command:
+    """Add the signers and the threshold."""
+    threshold = click.option(
+        "--threshold", "-t", type=click.IntRange(2, MAX_SIGNERS), required=True,
+        help="Number of signers that must approve.",
+    )  # fmt: skip
+    signers = click.argument("signers", nargs=-1, required=True, metavar="SIGNER SIGNER...")
+    return signers(threshold(command))
+
+
+def call_option(command: Command) -> Command:
+    """Add `--call`: the call itself, where the chain has only its hash."""
+    return click.option(
+        "--call", "given", metavar="HEX|FILE",
+        help="The encoded call, if the chain has only its hash.",
+    )(command)  # fmt: skip
+
+
+@examples("btt-chain multisig address --threshold 2 //Alice //Bob //Charlie")
+@multisig.command()
+@signers_arguments
+@network_options
+@wallet_option
+@json_option
+def address(signers: tuple[str, ...], threshold: int, network: int, as_json: bool) -> None:
+    """Show the address of a multisig account; no node is needed."""
+    from btt_chain.primitives import ss58
+    from btt_chain.wallet.entries import multisig_account
+
+    members = _members(signers)
+    with wallet_errors():
+        account = multisig_account(members, threshold)
+    if as_json:
+        show.document(
+            {"address": ss58.encode(account, network), "account": "0x" + account.hex(),
+             "threshold": threshold,
+             "signers": [ss58.encode(each, network) for each in sorted(members)]}
+        )  # fmt: skip
+    else:
+        click.echo(ss58.encode(account, network))
+
+
+@examples("btt-chain multisig create treasury --threshold 2 alice bob 5FLSigC9...")
+@multisig.command()
+@name_argument
+@signers_arguments
+@wallet_option
+@json_option
+def create(name: str, signers: tuple[str, ...], threshold: int, as_json: bool) -> None:
+    """Add a multisig account to the wallet. Nothing is sent: such an account needs no setup."""
+    from btt_chain.primitives import ss58
+    from btt_chain.wallet.entries import Entry
+
+    with wallet_errors():
+        entry = Entry.multisig(name, _members(signers), threshold)
+        wallet().add(entry)
+    shown = ss58.encode(entry.account)
+    if as_json:
+        show.document({"name": name, "address": shown, "threshold": threshold,
+                       "signers": [ss58.encode(each) for each in entry.signers]})  # fmt: skip
+        return
+    show.record({"name": name, "address": shown, "needs": f"{threshold} of {len(entry.signers)}"})
+    show.good(f"{name} is added")
+
+
+@examples("btt-chain multisig propose treasury Balances.transfer_keep_alive bob 5BTT --from alice")
+@multisig.command(cls=SendingCommand)
+@name_argument
+@click.argument("call_name", metavar="PALLET.CALL")
+@click.argument("arguments", nargs=-1, metavar="[ARG|NAME=ARG]...")
+@sending_options
+@connection_options
+@json_option
+def propose(
+    name: str, call_name: str, arguments: tuple[str, ...], url: str, timeout: float,
+    as_json: bool, **options: object,
+) -> None:  # fmt: skip
+    """Propose a call as a multisig account, and approve it as the first signer.
+
+    A deposit is reserved until the call is executed or cancelled.
+    """
+    from btt_chain.client.transactions import Call
+    from btt_chain.crypto.hashing import blake2_256
+
+    entry = multisig_named(name)
+    sender = Sender.of(options, as_json)
+
+    async def work() -> None:
+        async with open_chain(url, timeout) as chain:
+            _check(chain, entry, sender)
+            inner = Call(chain.metadata.arguments.encode_call(call_name, arguments))
+            digest = blake2_256(inner.raw)
+            for waiting in await operations(chain, entry):
+                if waiting.call_hash == digest:
+                    raise Refused(
+                        f"this call waits already, as number {waiting.number}: approve that"
+                    )
+            call = await _approval(chain, entry, sender, None, inner)
+            currency, deposit = chain.metadata.currency, _deposit(chain, entry)
+            show.note(
+                f"{entry.threshold} of {len(entry.signers)} signers must approve; "
+                f"{currency.format(deposit)} is reserved until then."
+            )
+            failure = await failure_of(chain, signed_by(entry.account), inner)
+            if failure is not None:
+                show.note(f"note: as things stand, {name} could not make this call: {failure}")
+            with wallet_errors():
+                wallet().remember_call(digest, inner.raw)
+            done = await send_call(sender, chain, call)
+            number = f"{done.number}-{done.index}"
+            report(
+                done, as_json,
+                f"Proposed as number {number}: another signer approves it with "
+                f"`btt-chain multisig approve {name} {number}`.",
+                number=number, callHash="0x" + digest.hex(), call="0x" + inner.raw.hex(),
+            )  # fmt: skip
+
+    run(work())
+
+
+@examples("btt-chain multisig pending treasury", "btt-chain multisig pending treasury --json")
+@multisig.command()
+@name_argument
+@connection_options
+@json_option
+def pending(name: str, url: str, timeout: float, as_json: bool) -> None:
+    """List the calls that wait for approvals, with their numbers."""
+    entry = multisig_named(name)
+
+    async def ask() -> None:
+        async with open_chain(url, timeout) as chain:
+            waiting = await operations(chain, entry)
+            if as_json:
+                show.document([_facts(chain, entry, each) for each in waiting])
+            elif waiting:
+                best = (await chain.best()).number
+                slot_ms = int(str(chain.constant("Babe.ExpectedBlockTime")))
+                show.table(
+                    ["number", "call", "approved by", ">missing", ">since", ">deposit"],
+                    [_row(chain, entry, each, (best - each.height) * slot_ms) for each in waiting],
+                )
+            else:
+                show.note(f"no call of {name} waits for approvals")
+
+    run(ask())
+
+
+@examples("btt-chain multisig approve treasury 184-1 --from bob",
+          "btt-chain multisig approve treasury --from bob")  # fmt: skip
+@multisig.command(cls=SendingCommand)
+@name_argument
+@number_argument
+@call_option
+@sending_options
+@connection_options
+@json_option
+def approve(
+    name: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
+    **options: object,
+) -> None:  # fmt: skip
+    """Approve a call by its number; the last approval executes it."""
+    _act(name, number, given, options, url, timeout, as_json, must_run=False)
+
+
+@examples("btt-chain multisig execute treasury 184-1 --from bob")
+@multisig.command(cls=SendingCommand)
+@name_argument
+@number_argument
+@call_option
+@sending_options
+@connection_options
+@json_option
+def execute(
+    name: str, number: str | None, given: str | None, url: str, timeout: float, as_json: bool,
+    **options: object,
+) -> None:  # fmt: skip
+    """Execute a call that has its approvals, that of the signer included."""
+    _act(name, number, given, options, url, timeout, as_json, must_run=True)
+
+
+@examples("btt-chain multisig cancel treasury 184-1 --from alice")
+@multisig.command(cls=SendingCommand)
+@name_argument
+@number_argument
+@sending_options
+@connection_options
+@json_option
+def cancel(
+    name: str, number: str | None, url: str, timeout: float, as_json: bool, **options: object
+) -> None:
+    """Cancel a call that you proposed; the deposit is returned."""
+    entry = multisig_named(name)
+    sender = Sender.of(options, as_json)
+
+    async def work() -> None:
+        async with open_chain(url, timeout) as chain:
+            _check(chain, entry, sender)
+            found = await operation_numbered(chain, entry, number)
+            if found.depositor != sender.account:
+                by = chain.metadata.address(found.depositor)
+                raise Refused(f"only the account that proposed number {found.number} may cancel "
+                              f"it: {by}")  # fmt: skip
+            call = chain.compose(
+                "Multisig.cancel_as_multi", threshold=entry.threshold,
+                other_signatories=others(entry, sender.account), timepoint=found.timepoint,
+                call_hash="0x" + found.call_hash.hex(),
+            )  # fmt: skip
+            done = await send_call(sender, chain, call)
+            report(done, as_json, f"Number {found.number} is cancelled.", number=found.number)
+
+    run(work())
+
+
+# ---- helpers
+
+
+def _act(
+    name: str, number: str | None, given: str | None, options: dict[str, object], url: str,
+    timeout: float, as_json: bool, *, must_run: bool,
+) -> None:  # fmt: skip
+    """Approve or execute a call."""
+    from btt_chain.client.transactions import Call
+
+    entry = multisig_named(name)
+    raw = None if given is None else call_given(given)
+    sender = Sender.of(options, as_json)
+
+    async def work() -> None:
+        async with open_chain(url, timeout) as chain:
+            _check(chain, entry, sender)
+            found = await operation_numbered(chain, entry, number)
+            missing = entry.threshold - len({*found.approvals, sender.account})
+            if must_run and missing > 0:
+                raise Refused(f"number {found.number} needs {missing} more approvals")
+            if missing > 0 and sender.account in found.approvals:
+                raise Refused(
+                    f"you have approved number {found.number} already; it waits for {missing} more "
+                    "approvals"
+                )
+            inner = _bytes_of(found, raw)
+            if inner is not None and not as_json:
+                shown = chain.metadata.decoder.call(inner)
+                said = ", ".join(f"{key}: {text}" for key, text in shown.shown.items())
+                show.record({"number": found.number, "does": f"{shown.name}({said})"})
+            if inner is None:
+                check_known(found, may_be_hash=missing > 0 and sender.is_forced)
+            body = None if inner is None else Call(inner)
+            call = await _approval(chain, entry, sender, found, body, executes=missing <= 0)
+            done = await send_call(sender, chain, call)
+            _say(done, found, missing, as_json)
+
+    run(work())
+
+
+def check_known(found: Operation, *, may_be_hash: bool) -> None:
+    """Refuse to approve a call of which only the hash is known: it could be any. Mistyped."""
+    if may_be_hash:
+        show.note(f"note: only the hash of number {found.number} is known: it could be any call")
+        return
+    raise Mistyped(
+        f"the chain has only the hash of number {found.number}, 0x{found.call_hash.hex()}: give "
+        "the call with --call HEX"
+    )
+
+
+def _say(done: Included, found: Operation, missing: int, as_json: bool) -> None:
+    executed = any(event.name == "Multisig.MultisigExecuted" for event in done.events)
+    text = (
+        f"Number {found.number} is executed."
+        if executed
+        else f"Approved; number {found.number} needs {missing} more."
+    )
+    report(done, as_json, text, number=found.number, executed=executed, missing=max(missing, 0))
+
+
+async def _approval(
+    chain: Chain, entry: Entry, sender: Sender, found: Operation | None, inner: Call | None, *,
+    executes: bool = True,
+) -> Call:  # fmt: skip
+    """Return the call that approves: with the call itself, or with its hash alone."""
+    arguments: dict[str, Plain] = {
+        "threshold": entry.threshold,
+        "other_signatories": others(entry, sender.account),
+        "maybe_timepoint": None if found is None else found.timepoint,
+        "max_weight": {"ref_time": 0, "proof_size": 0},
+    }
+    if inner is not None and executes:
+        arguments["max_weight"] = await weight_of(chain, inner.raw)
+        return carrying(chain.metadata, "Multisig.as_multi", arguments, inner)
+    if found is None:
+        raise Mistyped("a proposal needs the call")
+    arguments["call_hash"] = "0x" + found.call_hash.hex()
+    return chain.compose("Multisig.approve_as_multi", **arguments)
+
+
+def _members(signers: tuple[str, ...]) -> list[bytes]:
+    from btt_chain.primitives.ss58 import DEFAULT_PREFIX
+    from cli.common.working import account
+
+    return [account(each, DEFAULT_PREFIX) for each in signers]
+
+
+def _check(chain: Chain, entry: Entry, sender: Sender) -> None:
+    check_signer(entry, sender.account, chain.metadata.address(sender.account))
+
+
+def _bytes_of(found: Operation, given: bytes | None) -> bytes | None:
+    """Return the bytes of a call. Refused if those that are given are of another one."""
+    from btt_chain.crypto.hashing import blake2_256
+
+    if given is None:
+        return found.call
+    if blake2_256(given) != found.call_hash:
+        raise Refused(f"--call is another call than number {found.number}")
+    return given
+
+
+def _deposit(chain: Chain, entry: Entry) -> int:
+    base, factor = (
+        int(str(chain.constant(f"Multisig.Deposit{part}"))) for part in ("Base", "Factor")
+    )
+    return base + factor * entry.threshold
+
+
+def _shown(chain: Chain, found: Operation) -> str:
+    if found.call is None:
+        return f"unknown, hash 0x{found.call_hash.hex()}"
+    view = chain.metadata.decoder.call(found.call)
+    return f"{view.name}({', '.join(f'{key}: {text}' for key, text in view.shown.items())})"
+
+
+def _row(chain: Chain, entry: Entry, found: Operation, age_ms: int) -> list[str]:
+    known = names_of_accounts()
+    return [
+        found.number,
+        _shown(chain, found),
+        ", ".join(known.get(each) or chain.metadata.address(each) for each in found.approvals),
+        str(max(0, entry.threshold - len(found.approvals))),
+        span(age_ms),
+        chain.metadata.currency.format(found.deposit),
+    ]
+
+
+def _facts(chain: Chain, entry: Entry, found: Operation) -> dict[str, object]:
+    view = None if found.call is None else chain.metadata.decoder.call(found.call)
+    return {
+        "number": found.number,
+        "callHash": "0x" + found.call_hash.hex(),
+        "encoded": None if found.call is None else "0x" + found.call.hex(),
+        "call": None if view is None else view.name,
+        "arguments": None if view is None else view.arguments,
+        "approvals": [chain.metadata.address(each) for each in found.approvals],
+        "threshold": entry.threshold,
+        "missing": max(0, entry.threshold - len(found.approvals)),
+        "depositor": chain.metadata.address(found.depositor),
+        "deposit": str(found.deposit),
+    }

@@ -1,0 +1,144 @@
+"""`btt-chain key generate-node-key|inspect-node-key`: the identity of a node on the network.
+
+The forms are those of `subkey`: the secret as hex (`--bin`: 32 raw bytes) on standard output or in
+a file, the peer id on standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Final
+
+import click
+
+from cli.common import show
+from cli.common.chain_data import chain_name, data_options, plain_errors
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.options import examples, json_option
+
+SEED_BYTES: Final = 32
+
+file_option = click.option(
+    "--file", type=click.Path(dir_okay=False, path_type=Path), help="The file of the secret."
+)
+binary_option = click.option("--bin", "binary", is_flag=True, help="32 raw bytes instead of hex.")
+
+
+@examples(
+    "btt-chain key generate-node-key --file node.key",
+    "btt-chain key generate-node-key --chain testnet --base-path /var/lib/btt",
+)
+@click.command("generate-node-key")
+@file_option
+@binary_option
+@data_options
+@json_option
+def generate(
+    file: Path | None, binary: bool, dev: bool, chain: str | None, base_path: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Make the key of a node, and print its peer id, which bootnode addresses end in.
+
+    With --chain it is put where the node of that chain looks for it. A file that exists is never
+    replaced; a new one can be read by its owner alone.
+    """
+    place = _place(file, dev, chain, base_path)
+    seed = secrets.token_bytes(SEED_BYTES)
+    raw = seed if binary or (file is None and place is not None) else seed.hex().encode()
+    if place is not None:
+        _write(place, raw)
+    elif as_json:
+        raise Mistyped("--json goes with --file or --chain: else the secret is what is printed")
+    else:
+        sys.stdout.buffer.write(raw if binary else raw + b"\n")
+        sys.stdout.flush()
+    peer = _peer_id(seed)
+    if as_json:
+        show.document({"peerId": peer, "file": str(place)})
+    else:
+        show.note(peer)
+
+
+@examples(
+    "btt-chain key inspect-node-key --file node.key",
+    "btt-chain key inspect-node-key --chain testnet --base-path /var/lib/btt",
+)
+@click.command("inspect-node-key")
+@file_option
+@binary_option
+@data_options
+@json_option
+def inspect(
+    file: Path | None, binary: bool, dev: bool, chain: str | None, base_path: Path | None,
+    as_json: bool,
+) -> None:  # fmt: skip
+    """Print the peer id of a node's key: of a file, of a chain's node, or of standard input."""
+    place = _place(file, dev, chain, base_path)
+    raw = sys.stdin.buffer.read(1 << 10) if place is None else _read(place)
+    where = "standard input" if place is None else str(place)
+    peer = _peer_id(_seed(raw, where, binary=binary))
+    if as_json:
+        show.document({"peerId": peer})
+    else:
+        click.echo(peer)
+
+
+def _place(file: Path | None, dev: bool, chain: str | None, base_path: Path | None) -> Path | None:
+    """Return the file of the key; None: standard input or output."""
+    from btt_chain.node.identity import KEY_FILE
+    from btt_chain.node.paths import Paths, default_base_path
+    from genesis.catalogue import chain_named, load
+
+    if not dev and chain is None:
+        if base_path is not None:
+            raise Mistyped("which chain? --base-path goes with --chain or --dev")
+        return file
+    if file is not None:
+        raise Mistyped("give one of --file and --chain")
+    name = chain_name(dev, chain)
+    known = chain_named(name)
+    with plain_errors():
+        id = known.id if known else load(name).id
+    return Paths(base_path or default_base_path(), id).network / KEY_FILE
+
+
+def _write(place: Path, raw: bytes) -> None:
+    """Write a new file that its owner alone can read. Refused if it exists."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        number = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Refused(f"{place} exists and is not replaced: a node may use it") from None
+    with os.fdopen(number, "wb") as out:
+        out.write(raw)
+
+
+def _read(place: Path) -> bytes:
+    try:
+        return place.read_bytes()
+    except FileNotFoundError:
+        raise NotFound(f"{place}: there is no such file; the first start makes one, or `btt-chain "
+                       "key generate-node-key`") from None  # fmt: skip
+
+
+def _seed(raw: bytes, where: str, *, binary: bool) -> bytes:
+    """Return the secret of a file's content: 32 raw bytes, or hex."""
+    if len(raw) == SEED_BYTES:
+        return raw
+    try:
+        seed = b"" if binary else bytes.fromhex(raw.decode("ascii").strip().removeprefix("0x"))
+    except ValueError:
+        seed = b""
+    if len(seed) != SEED_BYTES:
+        raise Refused(f"{where} holds no key of a node: expected 32 bytes, raw or as 64 hex digits")
+    return seed
+
+
+def _peer_id(seed: bytes) -> str:
+    from btt_chain.crypto.keypair import KeyPair, Scheme
+    from btt_chain.node.identity import peer_id
+
+    return peer_id(KeyPair.from_seed(seed, Scheme.ED25519))

@@ -1,0 +1,149 @@
+"""`btt-chain provider list`: who computes, with their bonds and loads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from cli.common import show
+from cli.common.options import connection_options, examples, json_option
+from cli.common.session import open_chain, run
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
+    from btt_chain.scale.portable import Plain
+
+PAGE: Final = 100
+MAX_CLASS: Final = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A provider of the list; amounts in planck."""
+
+    address: str
+    kind: str
+    classes: tuple[int, ...]
+    busy: int
+    capacity: int
+    active: int
+    reserved: int
+    leaving: int
+    lost: int
+    last_heartbeat: int
+    is_chilled: bool
+
+    @property
+    def bond(self) -> int:
+        """The bond that answers for jobs."""
+        return self.active + self.reserved
+
+
+@examples("btt-chain provider list", "btt-chain provider list --class 1 --free --json")
+@click.command("list")
+@click.option(
+    "--class", "model_class", type=click.IntRange(0, MAX_CLASS), help="Those that serve this class."
+)
+@click.option("--free", is_flag=True, help="Those that take another job now.")
+@connection_options
+@json_option
+def list_(model_class: int | None, free: bool, url: str, timeout: float, as_json: bool) -> None:
+    """List the providers: what they serve, their load and bond, and when they were last seen."""
+
+    async def ask() -> None:
+        async with open_chain(url, timeout) as chain:
+            found = await read_rows(chain)
+            emission = await chain.api("MiningApi.emission")
+            currency = chain.metadata.currency
+        era = int(str(emission["era"])) if isinstance(emission, dict) else 0
+        rows = [
+            row for row in found
+            if (model_class is None or model_class in row.classes)
+            and not (free and (row.is_chilled or row.busy >= row.capacity))
+        ]  # fmt: skip
+        rows.sort(key=lambda row: (-row.bond, row.address))
+        if as_json:
+            show.document([document(row, era) for row in rows])
+            return
+        if not rows:
+            show.note("there is no such provider" if found else "there are no providers")
+            return
+        show.table(
+            ["provider", "kind", "classes", ">jobs", ">bond", ">lost", "last seen", "takes jobs"],
+            [
+                [
+                    row.address, row.kind, ", ".join(map(str, row.classes)),
+                    f"{row.busy} of {row.capacity}", bond, lost, _seen(row, era),
+                    "no" if row.is_chilled else "yes",
+                ]
+                for row, bond, lost in zip(
+                    rows, show.amounts(currency, [row.bond for row in rows]),
+                    show.amounts(currency, [row.lost or None for row in rows]), strict=True,
+                )
+            ],
+        )  # fmt: skip
+
+    run(ask())
+
+
+async def read_rows(chain: Chain) -> list[Row]:
+    """Read all providers, page by page."""
+    rows: list[Row] = []
+    after: str | None = None
+    while True:
+        page = await chain.api("WorkApi.providers", after, PAGE)
+        views = [each for each in page if isinstance(each, dict)] if isinstance(page, list) else []
+        rows += map(_row, views)
+        if len(views) < PAGE:
+            return rows
+        after = rows[-1].address
+
+
+def _row(view: dict[str, Plain]) -> Row:
+    info = view["info"]
+    known = info if isinstance(info, dict) else {}
+    classes = known.get("classes")
+    kind = known.get("kind")
+    return Row(
+        address=str(view["provider"]),
+        kind=str(kind),
+        classes=tuple(int(str(each)) for each in classes) if isinstance(classes, list) else (),
+        busy=_int(view, "busy"),
+        capacity=_int(view, "capacity"),
+        active=_int(view, "active"),
+        reserved=_int(view, "reserved"),
+        leaving=_int(view, "leaving"),
+        lost=_int(view, "lost"),
+        last_heartbeat=_int(view, "last_heartbeat"),
+        is_chilled=bool(view["chilled"]),
+    )
+
+
+def _int(view: dict[str, Plain], name: str) -> int:
+    return int(str(view[name]))
+
+
+def _seen(row: Row, era: int) -> str:
+    """Return the era of the last heartbeat in words."""
+    age = era - row.last_heartbeat
+    return "in this era" if age <= 0 else f"{show.counted(age, 'era')} ago"
+
+
+def document(row: Row, era: int) -> dict[str, object]:
+    """Return a provider as JSON; amounts in planck."""
+    return {
+        "provider": row.address,
+        "kind": row.kind,
+        "classes": list(row.classes),
+        "busy": row.busy,
+        "capacity": row.capacity,
+        "active": str(row.active),
+        "reserved": str(row.reserved),
+        "leaving": str(row.leaving),
+        "lost": str(row.lost),
+        "lastHeartbeat": row.last_heartbeat,
+        "era": era,
+        "chilled": row.is_chilled,
+    }

@@ -1,0 +1,269 @@
+"""`btt-chain records report`: broken promises of custodians, shown to the chain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cli.commands.records_access import read_copies
+from cli.common import show
+from cli.common.errors import Mistyped, NotFound, Refused
+from cli.common.options import Command, Group, connection_options, examples, json_option
+from cli.common.sending import Sender, sending_options
+from cli.common.vaults import open_vault, run, vault_options
+from cli.common.working import account, view_chain
+
+if TYPE_CHECKING:
+    from btt_chain.client.views import ViewClient
+    from btt_chain.primitives.access_promise import SignedPromise
+    from btt_chain.primitives.evidence_tree import EvidenceTree, Opening
+    from btt_chain.records.accesses import LoggedAccess
+
+Leaves = Mapping[int, Sequence[bytes]]
+
+
+@click.group("report", cls=Group)
+def report() -> None:
+    """Report a custodian that broke a promise: it loses a part of its bond, half of it to you.
+
+    `records demand` is for an entry of whose absence you have no proof: the custodian has to prove
+    on the chain that the entry is in its log.
+    """
+
+
+def copy_option(command: Command) -> Command:
+    """Add `--copy`."""
+    return click.option(
+        "--copy", "copies", multiple=True,
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Entries of a reader for you; without it your own entries as a reader.",
+    )(command)  # fmt: skip
+
+
+def entries_of(options: dict[str, object], copies: Sequence[Path]) -> list[LoggedAccess]:
+    """Return the entries of copies, or those of the own vault. Refused if there are none."""
+    from btt_chain.records import library
+
+    with open_vault(options) as vault:
+        if copies:
+            found = [each for path in copies for each in read_copies(vault, path)]
+        else:
+            found = [library.read_access(vault, each) for each in vault.entries(library.ACCESS)]
+    if not found:
+        raise Refused("there is no entry to report")
+    return found
+
+
+# ---- omissions
+
+
+@examples(
+    "btt-chain records report omission --copy doctor.log --from key.txt",
+    "btt-chain records report omission --copy doctor.log --leaves leaves.json --from key.txt",
+)
+@report.command()
+@copy_option
+@click.option(
+    "--leaves", "leaves_file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help='All leaves of epochs in which the custodian anchored: {"493210": ["0x...", ...]}.',
+)  # fmt: skip
+@vault_options
+@sending_options
+@connection_options
+@json_option
+def omission(
+    copies: tuple[Path, ...], leaves_file: Path | None, url: str, timeout: float, as_json: bool,
+    **options: object,
+) -> None:  # fmt: skip
+    """Report accesses that were promised and are below no root of their time.
+
+    If the custodian anchored nothing in this time, the promise is enough. Of an epoch with a root,
+    the leaves around the missing one are shown: they are found in the list of --leaves.
+    """
+    logged = entries_of(options, copies)
+    leaves = read_leaves(leaves_file)
+    sent, rest = run(_omissions(logged, leaves, Sender.of(options, as_json), url, timeout))
+    if as_json:
+        show.document({"reported": sent, "notes": rest})
+        return
+    for note in rest:
+        show.note(note)
+    if not sent:
+        raise Refused("nothing is reported")
+    show.good(f"{sent} omissions are reported")
+
+
+def read_leaves(path: Path | None) -> Leaves:
+    """Return the leaves of epochs. Mistyped if the file holds none."""
+    if path is None:
+        return {}
+    try:
+        found = json.loads(path.read_bytes())
+        return {
+            int(epoch): sorted(bytes.fromhex(each.removeprefix("0x")) for each in leaves)
+            for epoch, leaves in found.items()
+        }
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        raise Mistyped(
+            f'{path} holds no lists of leaves by epoch: {{"493210": ["0x...", ...]}}'
+        ) from None
+
+
+async def _omissions(
+    logged: Sequence[LoggedAccess], leaves: Leaves, sender: Sender, url: str, timeout: float
+) -> tuple[int, list[str]]:
+    """Report what is missing; return the number of reports, and why others were not made."""
+    from btt_chain.client.errors import DispatchFailed
+
+    sent, notes = 0, list[str]()
+    async with view_chain(url, timeout) as chain:
+        for each in logged:
+            try:
+                absences = await absences_of(chain, each.promise, leaves)
+                await sender.send(
+                    chain, "HealthRecords", "report_omission",
+                    promise=each.promise, absences=absences,
+                )  # fmt: skip
+                sent += 1
+            except (Refused, DispatchFailed) as error:
+                text = error.message if isinstance(error, Refused) else str(error)
+                notes.append(f"{each.access.query}: {text}")
+    return sent, notes
+
+
+async def absences_of(
+    chain: ViewClient, signed: SignedPromise, leaves: Leaves
+) -> list[list[Opening]]:
+    """Return the proof that no root of a promise's time has its leaf. Refused if there is none."""
+    from cli.views.records import (
+        ACCESSES,
+        MAX_DELAY,
+        MAX_LATE,
+        PROMISED_EPOCHS,
+        HealthRecordsApi,
+    )
+
+    promise = signed.promise
+    first = int(promise.epoch)
+    now = int((await chain.api(HealthRecordsApi.epochs)).now)
+    if now <= first + MAX_DELAY + MAX_LATE:
+        raise Refused(f"the promise is over after epoch {first + MAX_DELAY + MAX_LATE}")
+    found: list[list[Opening]] = []
+    for epoch in range(first, first + PROMISED_EPOCHS):
+        batch = await chain.api(HealthRecordsApi.batch, promise.custodian, ACCESSES, epoch)
+        if batch is None:
+            found.append([])
+            continue
+        if epoch not in leaves:
+            raise Refused(
+                f"epoch {epoch} has a root: its leaves are needed (--leaves); `records demand` has "
+                "the custodian show its own"
+            )
+        tree = tree_of(leaves[epoch], epoch)
+        if tree.root != batch.root:
+            raise Refused(f"the leaves of epoch {epoch} are not those of its root")
+        if tree.index_of(promise.leaf) is not None:
+            raise Refused(f"the entry is in the log of epoch {epoch}: the promise was kept")
+        found.append(tree.absence(promise.leaf))
+    return found
+
+
+def tree_of(leaves: Sequence[bytes], epoch: int) -> EvidenceTree:
+    """Return the tree of a complete list of leaves. Refused if it is none."""
+    from btt_chain.primitives.evidence_tree import SALT_SIZE, EvidenceTree, is_tree_size
+
+    if not is_tree_size(len(leaves)):
+        raise Refused(f"epoch {epoch}: a tree has 64, 128, 256, ... leaves, not {len(leaves)}")
+    try:
+        return EvidenceTree(leaves, bytes(SALT_SIZE))
+    except ValueError as error:
+        raise Refused(f"epoch {epoch}: {error}") from None
+
+
+# ---- double answers
+
+
+@examples("btt-chain records report double --copy a.log --copy b.log --from key.txt")
+@report.command()
+@copy_option
+@vault_options
+@sending_options
+@connection_options
+@json_option
+def double(
+    copies: tuple[Path, ...], url: str, timeout: float, as_json: bool, **options: object
+) -> None:
+    """Report a custodian that promised two entries for one request."""
+    pair = contradiction(entries_of(options, copies))
+    if pair is None:
+        raise Refused("no two entries are of one request with different promises")
+    sender = Sender.of(options, as_json)
+
+    async def work() -> str:
+        async with view_chain(url, timeout) as chain:
+            done = await sender.send(
+                chain, "HealthRecords", "report_double", first=pair[0], second=pair[1]
+            )
+            return done.block.hex()
+
+    block = run(work())
+    if as_json:
+        show.document({"block": "0x" + block})
+    else:
+        show.good(f"reported, in block 0x{block}")
+
+
+def contradiction(logged: Sequence[LoggedAccess]) -> tuple[SignedPromise, SignedPromise] | None:
+    """Return two promises of a custodian for one request, with different leaves."""
+    for first, second in combinations([each.promise for each in logged], 2):
+        a, b = first.promise, second.promise
+        if (a.custodian, a.request) == (b.custodian, b.request) and a.leaf != b.leaf:
+            return first, second
+    return None
+
+
+# ---- demands
+
+
+@examples("btt-chain records report unanswered //Bob --from key.txt")
+@report.command()
+@click.argument("custodian", metavar="ACCOUNT")
+@sending_options
+@connection_options
+@json_option
+def unanswered(custodian: str, url: str, timeout: float, as_json: bool, **options: object) -> None:
+    """Settle the demands that a custodian has not answered in time; any account may.
+
+    Deposits go back to those who demanded, with half of the penalty.
+    """
+    from btt_chain.primitives.account import AccountId, Id
+    from cli.views.records import HealthRecordsApi
+
+    sender = Sender.of(options, as_json)
+
+    async def work() -> tuple[int, int]:
+        settled = 0
+        async with view_chain(url, timeout) as chain:
+            who = AccountId(account(custodian, chain.chain.metadata.prefix))
+            now = (await chain.api(HealthRecordsApi.epochs)).now
+            found = await chain.api(HealthRecordsApi.demands, who)
+            for each in found:
+                if now >= each.demand.due:
+                    await sender.send(
+                        chain, "HealthRecords", "settle_demand", custodian=Id(who), id=each.id
+                    )
+                    settled += 1
+            return settled, len(found) - settled
+
+    settled, waiting = run(work())
+    if as_json:
+        show.document({"settled": settled, "waiting": waiting})
+    elif settled:
+        show.good(f"{settled} demands are settled, {waiting} can still be answered")
+    else:
+        raise NotFound(f"no demand is due; {waiting} can still be answered")

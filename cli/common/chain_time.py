@@ -1,0 +1,92 @@
+"""Time of a chain as text: dates, and spans such as `3 days 4 hours`.
+
+Pallets count slots since the first block, some of them in milliseconds. A slot is as long as
+`Babe.ExpectedBlockTime`.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from btt_chain.client.chain import Chain
+
+UNITS: Final = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
+"""Units of spans in seconds, the longest first."""
+DAYS_ALONE: Final = 10
+"""Spans of so many days have no hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainTime:
+    """Present time of a chain."""
+
+    slot_ms: int
+    genesis_slot: int
+    """Slot of the first block; 0 before it."""
+    current_slot: int
+
+    @classmethod
+    async def read(cls, chain: Chain) -> ChainTime:
+        """Read the time of a chain's best block."""
+        current, genesis = [
+            int(str(await chain.storage(f"Babe.{name}"))) for name in ("CurrentSlot", "GenesisSlot")
+        ]
+        return cls(int(str(chain.constant("Babe.ExpectedBlockTime"))), genesis, current)
+
+    def at_next_block(self) -> ChainTime:
+        """Return the time that a block made now would have, by this machine's clock.
+
+        It is a slot later at least. A chain that makes blocks for transactions only stands still
+        between them.
+        """
+        now = int(time.time() * 1_000) // self.slot_ms if self.genesis_slot else 0
+        return replace(self, current_slot=max(self.current_slot + 1, now))
+
+    @property
+    def slot(self) -> int:
+        """Slots since the first block."""
+        return self.current_slot - self.genesis_slot
+
+    @property
+    def ms(self) -> int:
+        """Milliseconds since the first block, in whole slots."""
+        return self.slot * self.slot_ms
+
+    def date(self, ms: int) -> str:
+        """Return the date of a time in ms since the first block; empty if the chain has no date."""
+        return date(self.genesis_slot * self.slot_ms + ms) if self.genesis_slot else ""
+
+    def until(self, ms: int) -> str:
+        """Return a time in ms since the first block as date and distance; `over` if it is past."""
+        if ms <= self.ms:
+            return "over"
+        when = self.date(ms)
+        left = f"in {span(ms - self.ms)}"
+        return f"{when} ({left})" if when else left
+
+
+def span(ms: int) -> str:
+    """Return a span in its two largest units, rounded down: `3 days 4 hours`, `45 seconds`."""
+    seconds = max(ms, 0) // 1_000
+    parts: list[str] = []
+    for length, name in UNITS:
+        number, seconds = divmod(seconds, length)
+        if number:
+            parts.append(f"{number:_} {name}{'' if number == 1 else 's'}")
+        elif parts:
+            break
+        if len(parts) == 2 or (parts and name == "day" and number >= DAYS_ALONE):
+            break
+    return " ".join(parts) or "less than a second"
+
+
+def date(unix_ms: int) -> str:
+    """Return a time as `2026-11-23 02:25 UTC`; `never` beyond the calendar."""
+    try:
+        return datetime.fromtimestamp(unix_ms // 1_000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except (OverflowError, ValueError, OSError):
+        return "never"
