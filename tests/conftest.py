@@ -56,26 +56,32 @@ NETS = ("tests/devnet/", "tests/ops/", "tests/hostile/")
 """Folders with tests of whole networks; the Makefile has the same."""
 DURATIONS: Final = Path(__file__).with_name("durations.json")
 """Seconds of each file that takes LONG; `BTT_DURATIONS=write make test` renews it."""
+_SECONDS: Final[dict[str, int]] = json.loads(DURATIONS.read_text())
 LONG: Final = 4.0
+CLIENT_SECONDS: Final = 900
+"""Time limit of a test of real clients, whose scripts have limits of their own."""
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Refuse a test of networks that `make test` would not find."""
+    """Refuse a test of networks that `make test` would not find; mark what takes long."""
     if item.get_closest_marker("devnet") and not item.nodeid.startswith(NETS):
         raise pytest.UsageError(f"{item.nodeid} is marked devnet: move it to tests/devnet")
+    if item.get_closest_marker("compat") and not item.get_closest_marker("timeout"):
+        item.add_marker(pytest.mark.timeout(CLIENT_SECONDS))
+    if file_of(item.nodeid) in _SECONDS:
+        item.add_marker("slow")
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let processes that share the tests begin with the files that take longest."""
     if "PYTEST_XDIST_WORKER" in os.environ:
-        seconds = json.loads(DURATIONS.read_text())
-        items.sort(key=lambda item: -_weight(seconds, file_of(item.nodeid)))
+        items.sort(key=lambda item: -_weight(file_of(item.nodeid)))
 
 
-def _weight(seconds: dict[str, int], file: str) -> float:
+def _weight(file: str) -> float:
     """Return how early a file comes; attacks fill a core, so not beside the longest story."""
-    found = seconds.get(file, 0)
+    found = _SECONDS.get(file, 0)
     return found / 2 if file.startswith("tests/hostile/") else found
 
 
@@ -92,8 +98,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     is_worker = "PYTEST_XDIST_WORKER" in os.environ
     if is_worker or os.environ.get("BTT_DURATIONS") != "write":
         return
-    before = json.loads(DURATIONS.read_text())
-    known = {name: at for name, at in before.items() if name not in _MEASURED}
+    known = {name: at for name, at in _SECONDS.items() if name not in _MEASURED}
     known |= {name: round(at) for name, at in _MEASURED.items() if at >= LONG}
     ordered = sorted(known.items(), key=lambda one: (-one[1], one[0]))
     DURATIONS.write_text(json.dumps(dict(ordered), indent=1) + "\n")
@@ -113,13 +118,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(autouse=True)
 def _levels_of_the_log_as_they_were() -> Iterator[None]:
     """A command that runs inside a test sets what is logged: not for the tests after it."""
-    loggers = [logging.getLogger(), *map(logging.getLogger, logging.root.manager.loggerDict)]
-    before = [(logger, logger.level) for logger in loggers]
+    before = {logger: logger.level for logger in _loggers()}
     yield
-    for name in logging.root.manager.loggerDict:
-        logging.getLogger(name).setLevel(logging.NOTSET)
-    for logger, level in before:
-        logger.setLevel(level)
+    for logger in _loggers():
+        level = before.get(logger, logging.NOTSET)
+        # Each call of setLevel clears the caches of all loggers: too slow for every test.
+        if logger.level != level:
+            logger.setLevel(level)
+
+
+def _loggers() -> list[logging.Logger]:
+    """Return all loggers that were made so far."""
+    made = list(logging.root.manager.loggerDict.values())
+    return [logging.root, *(each for each in made if isinstance(each, logging.Logger))]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

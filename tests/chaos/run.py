@@ -125,10 +125,10 @@ ROWS: Final = (
         "F27",
         "rolling upgrade",
         "test_f27_",
-        ["tests/unit/storage"],
+        ["tests/unit/storage", "tests/programs/storage"],
         left="a migration: there is one layout yet, others are refused",
     ),
-    Row("F28", "epochs without anybody, idle day", "test_f28_"),
+    Row("F28", "epochs without a validator, idle day", "test_f28_"),
     Row(
         "F29",
         "72 h soak",

@@ -16,7 +16,7 @@ from btt_chain.primitives.digest import H256
 from btt_chain.records import library
 from btt_chain.records.accesses import Access, LoggedAccess
 from btt_chain.records.canonical import canonical
-from btt_chain.records.documents import Resource, parse
+from btt_chain.records.documents import Resource, parse, read_document
 from btt_chain.records.fhir.validation import FhirVersion, validate
 from btt_chain.records.keys import VaultKeys, new_secret
 from btt_chain.records.shapes import items, member, objects
@@ -28,6 +28,12 @@ from support.records import NOW_MS, filled, grant, new_vault
 
 pytestmark = pytest.mark.compat
 PATIENTS = 5
+EXAMPLES = Path(__file__).resolve().parents[1] / "vectors" / "fhir" / "r4b"
+
+
+def examples() -> list[Path]:
+    """Our own documents of Consent and Provenance in R4B."""
+    return sorted(EXAMPLES.glob("*.json"))
 
 
 def synthetic(seed: int) -> list[Resource]:
@@ -66,9 +72,10 @@ def accesses(vault: Vault, reader: VaultKeys, queries: Sequence[str]) -> None:
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Resource:
-    """The export of a vault with synthetic patients, consents, accesses and anchors."""
+    """The export of a vault with synthetic patients, our documents, consents, and anchors."""
     with new_vault(tmp_path_factory.mktemp("vault") / "vault") as vault:
         filled(vault)
+        library.import_resources(vault, [read_document(each) for each in examples()], NOW_MS)
         for seed in range(PATIENTS):
             library.import_resources(vault, synthetic(seed), NOW_MS, version=FhirVersion.R4B)
         reader = VaultKeys.generate()
@@ -86,6 +93,7 @@ def test_the_validator_accepts_every_export(exported: Resource) -> None:
     resources = [objects(member(each, "resource")) for each in items(exported["entry"])]
     kinds = {str(each["resourceType"]) for each in resources}
     assert {"Patient", "Observation", "Condition", "Consent", "AuditEvent", "Provenance"} <= kinds
+    assert all(read_document(each) in resources for each in examples())
     found = verdicts([exported, *resources])
     refused = [
         (each["resourceType"], verdict["errors"])

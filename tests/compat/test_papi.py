@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from compat.client import ClientRun, by_hand, node_script, report
+from compat.client import TWO_A_SECOND, ClientRun, by_hand, node_script, report
 
 pytestmark = pytest.mark.compat
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
-    return by_hand(node_script("papi"), tmp_path_factory.mktemp("papi"))
+    return by_hand(node_script("papi"), tmp_path_factory.mktemp("papi"), TWO_A_SECOND)
 
 
 def test_papi_finds_a_chain_that_it_can_use(run: ClientRun, subtests: pytest.Subtests) -> None:

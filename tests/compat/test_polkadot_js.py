@@ -20,7 +20,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> ClientRun:
 def test_polkadot_js_finds_a_chain_that_it_can_use(
     run: ClientRun, subtests: pytest.Subtests
 ) -> None:
-    report(run, subtests, least=69)
+    report(run, subtests, least=70)
 
 
 def test_a_read_proof_that_polkadot_js_fetched_verifies_against_the_state_root(

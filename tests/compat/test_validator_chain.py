@@ -22,7 +22,7 @@ def test_polkadot_js_sees_validators_and_their_finality(
     tmp_path: Path, subtests: pytest.Subtests
 ) -> None:
     run = with_a_validator(node_script("validator_polkadot_js"), tmp_path)
-    report(run, subtests, least=12)
+    report(run, subtests, least=13)
 
 
 def test_papi_sees_validators_and_their_finality(tmp_path: Path, subtests: pytest.Subtests) -> None:

@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 
 from btt_chain.chain.client import Client
-from btt_chain.node.config import Paths
 from btt_chain.node.lifecycle import settle_genesis
+from btt_chain.node.paths import Paths
 from btt_chain.node.pool import PoolService
 from btt_chain.node.sealing import ManualSealer
 from crash.wallet import PEOPLE, Claims, transfers

@@ -86,7 +86,7 @@ async def goes_on(base: Path, claims: Claims) -> None:
 
 
 def stunted(size: int) -> Callable[[], None]:
-    """Files stop growing in the middle of a record of LevelDB's log: a full disk for anybody."""
+    """Files stop growing in the middle of a record of LevelDB's log: as on a full disk."""
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 

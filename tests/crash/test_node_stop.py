@@ -32,8 +32,15 @@ def interrupted_twice(node: NodeProcess) -> None:
     node.send(signal.SIGINT)
 
 
-@pytest.mark.parametrize("ask", [once, interrupted_twice])
-@pytest.mark.parametrize("sealing", ["interval:40", "instant"])
+@pytest.mark.parametrize(
+    ("sealing", "ask"),
+    [
+        ("interval:40", interrupted_twice),
+        ("instant", once),
+        pytest.param("interval:40", once, marks=pytest.mark.full),
+        pytest.param("instant", interrupted_twice, marks=pytest.mark.full),
+    ],
+)
 async def test_a_busy_node_stops_in_order(
     sealing: str, ask: Callable[[NodeProcess], None], tmp_path: Path
 ) -> None:

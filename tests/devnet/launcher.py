@@ -78,7 +78,7 @@ def wrap(owner: object, name: str, around: Around) -> None:
 
 
 def journal(file: str) -> None:
-    """Write down what is signed, before anybody else can have it."""
+    """Write down what is signed, before any other node can have it."""
     from btt_chain.node.signing import Signer
     from btt_chain.primitives.grandpa import stage_of, target_of
 

@@ -1,7 +1,7 @@
 """Jobs from a file to their results, with the programs that people start, on one real network.
 
 Three validators, of whom Bob votes without checking; one honest provider, one that is
-wrong in every item, one that serves nothing to anybody. Each has a class of models of its own, so
+wrong in every item, one that serves nothing. Each has a class of models of its own, so
 that the committees are known. Every open receipt has a planted error. All jobs run at the same
 time.
 """
@@ -53,15 +53,15 @@ from runtime.params import WorkRules
 from support.vectors import REPOSITORY
 from support.work.history import History
 
-# Several times what a busy machine needs.
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(400)]
+# Several times what a busy machine needs: a tenth of it does on a quiet one.
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(1_200)]
 
-HANG: Final = 200.0
+HANG: Final = 600.0
 ITEMS: Final = 4
 RULES: Final = WorkRules(
     beacon_delay=u32(1), planted_error_ppm=u32(1_000_000), committee=u32(2), quorum=u32(1),
-    accept_slots=u32(10), transcript_slots=u32(5), commit_slots=u32(12), reveal_slots=u32(9),
-    challenge_slots=u32(6),
+    accept_slots=u32(40), transcript_slots=u32(10), commit_slots=u32(15), reveal_slots=u32(12),
+    challenge_slots=u32(10),
 )  # fmt: skip
 CHEAT: Final = REPOSITORY / "tests" / "support" / "work" / "cheat.py"
 HONEST, LIAR, MUTE = "Honest", "Liar", "Mute"
@@ -164,9 +164,13 @@ class World:
             if true():
                 return
             if time.monotonic() > deadline:
-                logs = "\n".join(f"{one.name}\n{one.tail()}" for one in self.net.helpers)
-                pytest.fail(f"never {what}; {self.history.events[-20:]}\n{logs}")
+                pytest.fail(f"never {what}; {self.story()}")
             await asyncio.sleep(0.5)
+
+    def story(self) -> str:
+        """Return the newest events, and the ends of the programs' logs."""
+        logs = "\n".join(f"{one.name}\n{one.tail()}" for one in self.net.helpers)
+        return f"{self.history.events[-60:]}\n{logs}"
 
     async def post(self, chain: RuntimeClient, name: str, provider: str) -> Record:
         """Post a confidential job of one provider's class, and leave it to the gateway."""
@@ -201,7 +205,8 @@ class World:
                 self.views[name] = view
                 return
             await asyncio.sleep(0.5)
-        pytest.fail(f"the job {name} never ended")
+        await self.history.read(chain)
+        pytest.fail(f"the job {name} never ended; {self.story()}")
 
 
 @pytest.fixture(scope="module")
@@ -247,9 +252,15 @@ async def _story(world: World) -> None:
                   "--wait", *world.base)  # fmt: skip
         honest = (*submit, "--check", "full", "--model", str(world.packages[HONEST]))
         lying = (*submit, "--check", "full", "--model", str(world.packages[LIAR]))
+
+        async def second() -> None:
+            # Of two commands that sign for one account at once, one would be refused.
+            await _posted(world, chain, HONEST)
+            await _by_command(world, chain, "wrong", LIAR, *lying)
+
         await asyncio.gather(
             _by_command(world, chain, "right", HONEST, *honest),
-            _by_command(world, chain, "wrong", LIAR, *lying),
+            second(),
             _confidential(world, chain, "private", HONEST),
             _caught(world, chain),
             _withheld(world, chain),
@@ -289,29 +300,48 @@ async def _by_command(
     """Have a job done in the open, and see from outside what comes of it as soon as it stands."""
 
     async def verify() -> None:
-        receipt = await _standing(chain, provider)
+        receipt = await _standing(world, chain, name)
         await world.command(f"{name} verify", "work", "verify", "0x" + receipt.hex(), "--json")
 
-    await asyncio.gather(world.command(name, *words), verify())
-    found = json.loads(world.commands[name].stdout or "{}")
-    if "job" not in found:
-        pytest.fail(f"{name}: {world.commands[name].stderr}")
-    world.jobs[name] = H256(bytes.fromhex(found["job"][2:]))
-    await world.ended(chain, name)
+    async def order() -> None:
+        await world.command(name, *words)
+        if "job" not in json.loads(world.commands[name].stdout or "{}"):
+            pytest.fail(f"{name}: {world.commands[name].stderr}")
+
+    async def watch() -> None:
+        world.jobs[name] = await _posted(world, chain, provider)
+        # The chain forgets a job some time after its end, and `verify` may take longer.
+        await asyncio.gather(verify(), world.ended(chain, name))
+
+    await asyncio.gather(order(), watch())
 
 
-async def _standing(chain: RuntimeClient, provider: str) -> H256:
-    """Wait until a provider's open job is found valid, or wrong; its receipt."""
-    stands = (JobState.Pending, JobState.Finalized, JobState.Slashed)
+async def _posted(world: World, chain: RuntimeClient, provider: str) -> H256:
+    """Wait until there is an open job for a provider's class; its id."""
     who, deadline = AccountId(REQUESTER.account_id), time.monotonic() + HANG
     while time.monotonic() < deadline:
         views: list[JobView] = await chain.api(WorkApi.jobs, who, False, None, u32(100))
         for view in views:
-            ours = view.tier is Tier.Open and int(view.model_class) == CLASS[provider]
-            if ours and view.receipt is not None and view.state in stands:
-                return view.receipt.id
+            if view.tier is Tier.Open and int(view.model_class) == CLASS[provider]:
+                return view.id
         await asyncio.sleep(0.5)
-    pytest.fail(f"no receipt of {provider} ever stood")
+    pytest.fail(f"no open job for {provider}; {world.story()}")
+
+
+async def _standing(world: World, chain: RuntimeClient, name: str) -> H256:
+    """Wait until a job is found valid, or wrong; its receipt."""
+    deadline, view = time.monotonic() + HANG, None
+    while time.monotonic() < deadline:
+        view = await chain.api(WorkApi.job, world.jobs[name])
+        assert view is not None
+        if view.state in (JobState.Pending, JobState.Finalized, JobState.Slashed):
+            assert view.receipt is not None
+            return view.receipt.id
+        if view.state is JobState.Refunded:
+            break
+        await asyncio.sleep(0.5)
+    await world.history.read(chain)
+    pytest.fail(f"the job {name} was not found valid or wrong, but {view}; {world.story()}")
 
 
 async def _confidential(world: World, chain: RuntimeClient, name: str, provider: str) -> None:
@@ -389,8 +419,11 @@ def test_a_job_goes_from_a_file_to_its_result_by_commands(played: World) -> None
     found, shown = played.document("right"), played.commands["right"].stderr
     assert found["state"] == "finalized"
     assert [row["values"] for row in found["outputs"]] == outputs_of(net_of(0).model)
-    for state in ("assigned to", "computing", "checking", "pending", "finalized"):
-        assert f"\n{state}" in shown, shown
+    # A busy machine passes through states between two looks.
+    known = ("assigned to", "computing", "committed", "checking", "pending", "finalized")
+    seen = [state for line in shown.splitlines() for state in known if line.startswith(state)]
+    assert seen == [state for state in known if state in seen], shown
+    assert {"checking", "finalized"} <= {*seen}, shown
     assert any("valid, looked at items 0, 1, 2, 3" in line for line in found["checked"])
     assert played.views["right"].paid > 0
     checked = played.document("right verify")

@@ -1,7 +1,6 @@
 """Nodes that are killed, frozen, gone and asked to stop: F1-F3, F6, F7, F34 of docs/simulator.md.
 
-What is measured is printed (`pytest -rP`, or `-s`); nothing is asserted on time but hangs, at three
-times what is promised.
+What is measured is printed (`pytest -rP`, or `-s`); nothing is asserted on time but hangs.
 """
 
 from __future__ import annotations
@@ -17,9 +16,6 @@ from btt_chain.testing import DevNode
 from devnet.watched import HANG, Watched, Words, end_of, until
 
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
-
-END_SECONDS = 15.0
-"""Three times the five seconds in which a node is promised to end."""
 
 
 def test_f1_a_validator_is_killed_at_any_moment_and_comes_back(
@@ -54,8 +50,7 @@ def test_f2_all_validators_are_killed_at_once_and_go_on(
         net.up()
         after = [node.rpc.finalized() for node in net.nodes]
         assert all(new >= old for new, old in zip(after, before, strict=True)), (before, after)
-        # Three times thirty seconds.
-        net.wait_for_finality(max(after) + 2, seconds=90)
+        net.wait_for_finality(max(after) + 2, seconds=HANG)
         print(f"  F2 finality goes on after {time.monotonic() - began:.1f} s, start included")
         field.check()
 
@@ -97,16 +92,13 @@ def test_f7_without_more_than_a_third_blocks_go_on_and_finality_waits(field: Wat
     net = field.net
     net.kill(2)
     net.kill(3)
-    # What was already voted for may still become final.
-    time.sleep(2)
-    stopped_at = net[0].rpc.finalized()
-    net.wait_for_block(net[0].rpc.best() + 5, nodes=[0, 1], seconds=HANG)
-    assert net[0].rpc.finalized() == stopped_at
-    assert net[1].rpc.finalized() <= stopped_at
+    stands = field.stalled([0, 1], [0, 1])
+    net.wait_for_block(net[0].rpc.best() + 3, nodes=[0, 1], seconds=HANG)
+    assert [net[index].rpc.finalized() for index in (0, 1)] == stands
     assert net[0].rpc.call("author_pendingExtrinsics") == []
     net.restart(2)
     began = time.monotonic()
-    net.wait_for_finality(stopped_at + 5, nodes=[0, 1, 2], seconds=3 * HANG)
+    net.wait_for_finality(max(stands) + 5, nodes=[0, 1, 2], seconds=HANG)
     print(f"  F7 finality goes on {time.monotonic() - began:.1f} s after the third is back")
 
 
@@ -140,7 +132,7 @@ def end_in_order(node: DevNode, when: str) -> None:
     """SIGTERM; assert that the node ends by itself, with code 0."""
     began = time.monotonic()
     node.ask_to_end()
-    assert end_of(node, END_SECONDS) == 0, node.tail()
+    assert end_of(node, HANG) == 0, node.tail()
     took = time.monotonic() - began
     print(f"  F34 node {node.index} stopped {when}: {took:.2f} s, code 0")
 

@@ -28,7 +28,7 @@ from runtime.pallets.identity import Data, IdentityInfo, KnownGood
 from runtime.pallets.origins import RawSigned, SystemOrigin
 from runtime.pallets.sudo import Sudo
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 HANG: Final = 300.0
 ALICE, CHARLIE = (KeyPair.from_uri(f"//{name}") for name in ("Alice", "Charlie"))
@@ -55,7 +55,10 @@ def test_the_burn_for_a_hundred_hospitals_fires_once_on_all_nodes(devnet: Devnet
     def are_counted() -> bool:
         return all(command(node.ws, "facility", "count")["counted"] == 100 for node in net.nodes)
 
-    until("all hospitals count on all nodes", are_counted, HANG)
+    until(
+        "all hospitals count on all nodes", are_counted, HANG,
+        found=lambda: command(first, "facility", "count"),
+    )  # fmt: skip
     command(first, *BURN, "--from", "//Bob", "--wait", "final")
     assert "AlreadyBurned" in command_fails(second)
 

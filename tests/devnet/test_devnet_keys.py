@@ -30,7 +30,6 @@ pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 REFUSED = 1
 """Exit code of a node that may not run as requested."""
-START_HANG = 60.0
 BARRED = "is not used any more"
 
 
@@ -55,7 +54,7 @@ def test_f13_a_second_node_on_the_same_data_is_refused(field: Watched, tmp_path:
     second = twin(first, first.folder, 9)
     words = Words(second)
     second.start()
-    assert end_of(second, START_HANG) == REFUSED
+    assert end_of(second, HANG) == REFUSED
     said = last_line(words)
     print(f"  F13 same base path: {said}")
     assert said.lower().startswith("error: ")
@@ -66,7 +65,7 @@ def test_f13_a_second_node_on_the_same_data_is_refused(field: Watched, tmp_path:
     (other.folder / "signing").symlink_to(first.folder / "signing")
     words = Words(other)
     other.start()
-    assert end_of(other, START_HANG) == REFUSED
+    assert end_of(other, HANG) == REFUSED
     said = last_line(words)
     print(f"  F13 same records: {said}")
     assert f"process {first.process and first.process.pid} signs with the key" in said
@@ -84,7 +83,7 @@ def test_f14_a_flipped_bit_in_a_signing_record_is_refused(field: Watched, rng: R
         record.write_bytes(bad)
         words = Words(node)
         field.start(2)
-        assert end_of(node, START_HANG) == REFUSED
+        assert end_of(node, HANG) == REFUSED
         said = last_line(words)
         print(f"  F14 bit {at} of {record.name[:8]}…: {said}")
         assert "is damaged" in said
@@ -113,7 +112,7 @@ def test_f14_an_older_record_does_not_make_a_validator_sign_again(field: Watched
     net.wait_for_finality(net[0].rpc.finalized() + 5, seconds=HANG)
     assert len(field.signed(1)) == before, "it signs with an old record"
     field.check()
-    until("it makes blocks again", lambda: len(field.signed(1)) > before, 3 * HANG)
+    until("it makes blocks again", lambda: len(field.signed(1)) > before, HANG)
 
 
 @pytest.mark.full
@@ -236,7 +235,7 @@ def test_f14_on_a_live_chain_a_missing_record_is_refused_and_force_waits(live: L
         record.unlink()
     words = Words(node)
     node.start()
-    assert end_of(node, START_HANG) == REFUSED
+    assert end_of(node, HANG) == REFUSED
     said = last_line(words)
     print(f"  F14 record deleted: {said}")
     assert "there is no signing record" in said

@@ -3,6 +3,7 @@
 Some payments are refunded, some disputed, before and after their settlement.
 
 The size is set by the environment: `BTT_MERCHANTS`, `BTT_PAYERS`, `BTT_HOURS` (an hour is 30 s).
+On a busy machine `BTT_STRETCH` makes slots, hours and pauses so many times longer.
 Settlement times are printed in minutes of the chain (`pytest -rP`, or `-s`).
 """
 
@@ -33,12 +34,15 @@ from support.feeders import HANG, running
 MERCHANTS: Final = int(os.environ.get("BTT_MERCHANTS", "20"))
 PAYERS: Final = int(os.environ.get("BTT_PAYERS", "200"))
 HOURS: Final = int(os.environ.get("BTT_HOURS", "10"))
+STRETCH: Final = int(os.environ.get("BTT_STRETCH", "1"))
 
-pytestmark = [pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(900 + 120 * HOURS)]
+pytestmark = [
+    pytest.mark.devnet, pytest.mark.full, pytest.mark.timeout(900 + 120 * HOURS * STRETCH),
+]  # fmt: skip
 
-HOUR: Final = 30.0
+HOUR: Final = 30.0 * STRETCH
 """Seconds of an hour of payments on the chain `local`."""
-PAUSE: Final = 10.0
+PAUSE: Final = 10.0 * STRETCH
 """Mean seconds between two payments of one payer."""
 DOWN: Final = (1.0, 10.0)
 """Seconds for which a killed node is down."""
@@ -47,7 +51,7 @@ DOWN: Final = (1.0, 10.0)
 async def test_all_payments_settle_in_one_to_two_hours_while_nodes_are_killed(
     tmp_path: Path, rng: Random
 ) -> None:
-    field = Watched(tmp_path / "net", spec=quick(4))
+    field = Watched(tmp_path / "net", spec=quick(4, stretch=STRETCH))
     net = field.net
     try:
         await asyncio.to_thread(net.up)

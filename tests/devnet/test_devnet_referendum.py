@@ -28,10 +28,9 @@ from runtime.frame.host import Initialization
 from runtime.pallets.referenda import Referenda
 from runtime.params import RuntimeParams
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 DAY_MS: Final = 5_000
-HANG: Final = 180.0
 RUNTIME: Final = BttRuntime(RuntimeParams(u64(1_000)))
 EVENTS: Final = "0x" + (twox_128(b"System") + twox_128(b"Events")).hex()
 INSTITUTION: Final = "//holder//bitwave"
@@ -47,16 +46,21 @@ def test_what_a_referendum_decides_is_done_on_all_nodes(devnet: DevnetFactory) -
     first, second, third, fourth = (node.ws for node in net.nodes)
     call = ("Utility.batch_all", json.dumps([spend(who, amount) for who, amount in PAID.items()]))
     by = ("--track", "grants", "--no-deposit", "--from", "//Dave")
-    number = str(command(first, "gov", "propose", *call, *by)["referendum"])
+    # A proposal waits for its deposit for 14 short days: what can be done before, is.
     command(second, "tx", "transfer", INSTITUTION, "10BTT", "--from", "//Alice")
+    command(first, "gov", "delegate", "grants", "//Eve", "10_000BTT", "--from", "//Charlie")
+    number = str(command(first, "gov", "propose", *call, *by)["referendum"])
     command(third, "gov", "vote", number, "nay", "20_000BTT", "--from", "//Bob")
     command(fourth, "gov", "vote", number, "aye", "30_000BTT", "--from", "//Eve")
-    command(first, "gov", "delegate", "grants", "//Eve", "10_000BTT", "--from", "//Charlie")
     command(second, "gov", "vote", number, "aye", "2_000_000BTT", "--from", INSTITUTION)
     command(third, "gov", "deposit", number, "--from", "//Dave")
 
     # No account acts after this.
-    until("who was to be paid has the money", lambda: are_paid(net), HANG)
+    until(
+        "who was to be paid has the money",
+        lambda: are_paid(net),
+        found=lambda: command(first, "gov", "show", number),
+    )
 
     stories = [story(node) for node in net.nodes]
     assert stories[1:] == stories[:1] * 3
@@ -72,7 +76,8 @@ def test_what_a_referendum_decides_is_done_on_all_nodes(devnet: DevnetFactory) -
         ("Referenda.Approved", "Scheduler.Dispatched"),
         ("Scheduler.Dispatched", "Tokenomics.PoolReleased"),
     ):
-        assert names.index(before) < names.index(after)
+        # The scheduler also dispatches alarms of the referendum, some of them early.
+        assert after in names[names.index(before) + 1 :], names
     (confirmed,) = (event for _, event in stories[0] if isinstance(event, Referenda.Confirmed))
     # Charlie's 10,000 went with Eve's 30,000; the two other chambers have no members yet.
     assert int(confirmed.tally.ayes) == 4_900 * 10**9 + 1_050 * 10**9 * 4 // 6

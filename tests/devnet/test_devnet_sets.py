@@ -68,14 +68,14 @@ def test_f16_f18_voters_join_and_leave_while_a_node_is_away(
     send(net[0], "Authorities.bond", "10000BTT", by="//Eve")
     send(net[0], "Authorities.validate", by="//Eve")
     net.kill(1)  # it will miss the change
-    until("there are five voters", lambda: voters(net[0])[0] == 5, 3 * HANG)
-    until("the fifth votes", lambda: len(field.signed(eve.index)) > 0, 3 * HANG)
+    until("there are five voters", lambda: voters(net[0])[0] == 5, HANG)
+    until("the fifth votes", lambda: len(field.signed(eve.index)) > 0, HANG)
     print(f"  F16 five voters in set {voters(net[0])[1]} at block {net[0].rpc.finalized()}")
     net.restart(1)
     field.catch_up("F18 who missed the change of the set finalizes again")
     field.check()
     send(net[0], "Authorities.chill", by="//Dave")
-    until("there are four voters", lambda: voters(net[0])[0] == 4, 3 * HANG)
+    until("there are four voters", lambda: voters(net[0])[0] == 4, HANG)
     # Half of the new set and one that has left fall at once, and come back into their set.
     for index in (0, 2, 3):
         net.kill(index)
@@ -99,14 +99,14 @@ def test_f16_f18_voters_join_and_leave_while_a_node_is_away(
 def test_seven_validators_finalize_and_go_on_without_two(fresh: Callable[..., Watched]) -> None:
     field = fresh(7, epoch_slots=20)
     net = field.net
-    net.wait_for_finality(5, seconds=3 * HANG)
+    net.wait_for_finality(5, seconds=HANG)
     lags = field.lags(4, nodes=range(7))
     print(f"  seven validators: finality lag mean {sum(lags) / len(lags):.2f}, max {max(lags)}")
     field.check()
     net.kill(5)
     net.kill(6)
-    net.wait_for_finality(net[0].rpc.finalized() + 4, nodes=range(5), seconds=3 * HANG)
+    net.wait_for_finality(net[0].rpc.finalized() + 4, nodes=range(5), seconds=HANG)
     net.restart(5)
     net.restart(6)
-    field.catch_up("F6 two of seven are back", 3 * HANG)
+    field.catch_up("F6 two of seven are back", HANG)
     field.check()

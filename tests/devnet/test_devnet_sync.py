@@ -104,7 +104,7 @@ def arrive(field: Watched, late: DevNode, what: str) -> None:
     """Wait until a node that joined has what the validator has; print how long it took."""
     late.wait_until_answers()
     began, target = time.monotonic(), field.net[0].rpc.finalized()
-    field.net.wait_for_finality(target, nodes=[late.index], seconds=3 * HANG)
+    field.net.wait_for_finality(target, nodes=[late.index], seconds=HANG)
     print(f"  F19 {what}: block {target} after {time.monotonic() - began:.1f} s")
 
 
@@ -166,7 +166,7 @@ def warp(field: Watched, name: str, source: DevNode, what: str) -> DevNode:
     late = join(field, name, [source], f"gain={GAIN}", sync="warp")
     words = Words(late)
     arrive(field, late, what)
-    until("the history is there", lambda: late.rpc.block_hash(1) is not None, 3 * HANG)
+    until("the history is there", lambda: late.rpc.block_hash(1) is not None, HANG)
     for number in (1, BLOCKS // 2):
         assert late.rpc.block_hash(number) == first.block_hash(number)
     # Over the voters, then by the state: no block below it was executed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import subprocess
 import sys
@@ -11,13 +12,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
+from urllib.request import urlopen
 
 import pytest
 
 from btt_chain.client.typed import open_runtime
 from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
-from btt_chain.scale import u64, u128
+from btt_chain.scale import Err, u64, u128
 from btt_chain.testing import Devnet, DevNode
 from devnet.watched import HANG, until
 from genesis.accounts import dev_account
@@ -25,19 +27,25 @@ from genesis.catalogue import make
 from genesis.presets import CHAINS
 from runtime import BttRuntime
 from runtime.constants import BTT
+from runtime.frame import Call
+from runtime.pallets.sudo import Sudo
 from runtime.params import RuntimeParams
+from support.document import Document
+from support.explorer import explorer_process
 from support.next_runtime.btt_next_runtime import NEXT
 from support.vectors import REPOSITORY
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 OLD: Final = ["env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-P", "-m", "cli.main"]
 NEXT_RUNTIME: Final = REPOSITORY / "tests" / "support" / "next_runtime"
 NEW: Final = ["env", f"PYTHONPATH={REPOSITORY}:{NEXT_RUNTIME}", *OLD[2:]]
 """The same program beside a package with the next version of the runtime."""
 STALE: Final = 3
-LATE, AHEAD = 10_000, 10
-"""The slot that is decided on first, and how far ahead the one that counts is."""
+LATE: Final = 10_000
+"""The slot that is decided on first."""
+AHEAD: Final = (10, 40, 160)
+"""Slots from now to the one that counts; the next number if a transaction took longer."""
 UPDATED: Final = "0x08"
 """The digest item of a block that changes the runtime."""
 
@@ -57,18 +65,27 @@ async def decide_and_roll(net: Devnet) -> int:
     """Let the chain decide, and three machines get the new program, one after another.
 
     The decision is for a late slot first; once all that are to be ready are, however slow this
-    machine is, it is put forward. Returns the slot since genesis.
+    machine is, it is put forward: in one transaction, and again if that was too late. Returns the
+    slot since genesis.
     """
     build = BttRuntime(RuntimeParams(u64(1_000))).call
+
+    def schedule(slot: int) -> Call:
+        return build("Upgrade", "schedule", code=NEXT.encoded(), slot=u64(slot))
+
     bob, charlie = KeyPair.from_uri("//Bob"), Id(AccountId(dev_account("//Charlie")))
 
     async with open_runtime(net[STALE].ws) as chain:
 
-        async def by_sudo(name: str, **args: object) -> None:
-            call, alice = build("Upgrade", name, **args), KeyPair.from_uri("//Alice")
-            await chain.submit("Sudo", "sudo", signer=alice, call=call)
+        async def by_sudo(*calls: Call) -> bool:
+            batch = build("Utility", "batch_all", calls=[*calls])
+            done = await chain.submit(
+                "Sudo", "sudo", signer=KeyPair.from_uri("//Alice"), call=batch
+            )
+            (result,) = [each.sudo_result for each in done.events if isinstance(each, Sudo.Sudid)]
+            return not isinstance(result, Err)
 
-        await by_sudo("schedule", code=NEXT.encoded(), slot=u64(LATE))
+        assert await by_sudo(schedule(LATE))
         for index in range(3):
             net[index].program = NEW
             await asyncio.to_thread(net.restart, index)
@@ -79,11 +96,11 @@ async def decide_and_roll(net: Devnet) -> int:
             ready = node.index != STALE
             status = upgrade_status(node)
             assert (status["carried"], status["lacking"] == "") == ([100, 101][: 1 + ready], ready)
-        now = LATE - int(upgrade_status(net[STALE])["scheduled"]["slotsLeft"])
-        await by_sudo("cancel")
-        slot = now + AHEAD
-        await by_sudo("schedule", code=NEXT.encoded(), slot=u64(slot))
-        return slot
+        for ahead in AHEAD:
+            slot = LATE - int(upgrade_status(net[STALE])["scheduled"]["slotsLeft"]) + ahead
+            if await by_sudo(build("Upgrade", "cancel"), schedule(slot)):
+                return slot
+        raise AssertionError(f"no transaction was included within {AHEAD[-1]} slots")
 
 
 def upgrade_status(node: DevNode) -> dict[str, Any]:
@@ -92,24 +109,47 @@ def upgrade_status(node: DevNode) -> dict[str, Any]:
     return status
 
 
+@pytest.fixture
+def pages(net: Devnet, tmp_path: Path) -> Iterator[str]:
+    """Return the address of an explorer that follows the first machine all the time."""
+    with explorer_process(net[0].ws, tmp_path / "index") as (_, address):
+        yield address
+
+
+def shown(address: str, page: str) -> Any:
+    """Return the data of a page of the explorer."""
+    with urlopen(f"{address}{page}.json", timeout=HANG) as answer:
+        return json.load(answer)
+
+
 def test_a_running_chain_changes_its_runtime_and_a_machine_that_was_forgotten_waits_for_it(
-    net: Devnet,
+    net: Devnet, pages: str
 ) -> None:
     began = time.monotonic()
     slot = asyncio.run(decide_and_roll(net))
     stale = net[STALE]
-    until("the slot comes", lambda: upgrade_status(net[0])["specVersion"] == 101, 2 * HANG)
+    until("the slot comes", lambda: upgrade_status(net[0])["specVersion"] == 101, HANG)
     until("it stands", lambda: upgrade_status(stale)["stands"], HANG)
     net.wait_for_finality(net[0].rpc.best() + 5, nodes=[0, 1, 2], seconds=HANG)
     at = stale.rpc.best()
-    header: Any = net[0].rpc.call("chain_getHeader", net[0].rpc.block_hash(at + 1))
+    header = Document(net[0].rpc.call("chain_getHeader", net[0].rpc.block_hash(at + 1)))
     assert UPDATED in header["digest"]["logs"]
+
+    # An explorer reads each block by the runtime that executed it, without a restart.
+    until("its index follows", lambda: shown(pages, "audit")["complete"] > at + 1, HANG)
+    upgrades = shown(pages, "upgrades")
+    assert [each["version"] for each in upgrades["versions"]] == [101, 100]
+    kinds = [each["what"] for each in upgrades["decisions"]]
+    assert kinds == ["in force after this block", "scheduled", "cancelled", "scheduled"]
+    assert upgrades["decisions"][0]["height"] == upgrades["versions"][0]["first"] - 1
+    index = shown(pages, "audit")
+    assert (index["fault"], index["failed"]) == (None, [])
 
     # It serves what it has, keeps its peers, and says what is to be done: once.
     assert (stale.rpc.best(), stale.rpc.finalized()) == (at, at)
     assert stale.status().peers > 0
     assert b"Guestbook".hex() not in str(stale.rpc.call("state_getMetadata"))
-    old: Any = stale.rpc.call("state_getRuntimeVersion", stale.rpc.block_hash(1))
+    old = Document(stale.rpc.call("state_getRuntimeVersion", stale.rpc.block_hash(1)))
     assert old["specVersion"] == 100
     there, here = (
         node.rpc.call("chain_getBlock", node.rpc.block_hash(2)) for node in (net[0], stale)

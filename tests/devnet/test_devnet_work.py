@@ -16,7 +16,7 @@ from random import Random
 
 import pytest
 
-pytest.importorskip("numpy", reason="numpy is not installed: pip install 'btt-chain[work]'")
+pytest.importorskip("numpy", reason="numpy is not installed: pip install '.[work]'")
 
 from btt_chain.client.typed import open_runtime
 from btt_chain.compute.blobs.store import BlobStore

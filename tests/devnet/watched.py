@@ -47,15 +47,18 @@ EQUIVOCATION: Final = "equivocation of the validator"
 
 LARGEST: Final = 512 << 20
 """Bytes that a node may have in memory; a fresh one has about a hundred MiB."""
-HANG: Final = 60.0
-"""Three times the 20 s in which a node is promised to be back (docs/simulator.md)."""
+HANG: Final = 240.0
+"""Seconds after which something hangs: many times what a busy machine needs."""
 
 _PAUSE: Final = 0.2
 
 
-def quick(validators: int, *, slot_ms: int = 1_000, epoch_slots: int = 10) -> str:
-    """A specification like `local` whose sessions are short."""
-    chain = replace(CHAINS["local"], slot_ms=slot_ms, epoch_slots=epoch_slots)
+def quick(validators: int, *, slot_ms: int = 1_000, epoch_slots: int = 10, stretch: int = 1) -> str:
+    """A specification like `local` whose sessions are short; slots and hours `stretch` times it."""
+    local = CHAINS["local"]
+    chain = replace(
+        local, slot_ms=slot_ms * stretch, epoch_slots=epoch_slots, hour_ms=local.hour_ms * stretch
+    )
     return make(chain, validators=validators).dumps()
 
 
@@ -126,6 +129,21 @@ class Watched:
         if label:
             print(f"  {label}: {took:.1f} s")
         return took
+
+    def stalled(self, nodes: Sequence[int], clock: Sequence[int]) -> list[int]:
+        """Wait until finality has stopped on nodes that are too few; the heights where it stands.
+
+        Votes that were on their way may still finalize blocks: it has stopped if it has not moved
+        while the nodes of `clock` made two blocks. A node without a peer makes none.
+        """
+        deadline = time.monotonic() + HANG
+        while True:
+            before = [self.net[index].rpc.finalized() for index in nodes]
+            best = max(self.net[index].rpc.best() for index in clock)
+            self.net.wait_for_block(best + 2, nodes=clock, seconds=HANG)
+            if [self.net[index].rpc.finalized() for index in nodes] == before:
+                return before
+            assert time.monotonic() < deadline, f"finality goes on at {before} on nodes {nodes}"
 
     def running(self) -> list[DevNode]:
         """Nodes that can answer."""
@@ -288,11 +306,21 @@ def resident(node: DevNode) -> int:
     return int(found[1]) << 10 if found else 0
 
 
-def until(what: str, holds: Callable[[], bool], seconds: float = HANG) -> float:
-    """Wait until something holds; the seconds it took. Fails, naming it, if it never does."""
+def until(
+    what: str,
+    holds: Callable[[], bool],
+    seconds: float = HANG,
+    found: Callable[[], object] | None = None,
+) -> float:
+    """Wait until something holds; the seconds it took.
+
+    Fails if it never does, naming it and what `found` returns.
+    """
     began = time.monotonic()
     while not holds():
-        assert time.monotonic() - began < seconds, f"not within {seconds:g} s: {what}"
+        if time.monotonic() - began > seconds:
+            there = "" if found is None else f"; there is {found()}"
+            raise AssertionError(f"not within {seconds:g} s: {what}{there}")
         time.sleep(_PAUSE)
     return time.monotonic() - began
 

@@ -1,4 +1,4 @@
-"""The programs of docs/client.md run, one after the other, against a development node."""
+"""The programs of docs/client.md and README run, one after the other, on a development node."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 
 from support.instant_node import instant_node
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "client.md"
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "client.md"
 
 
-def programs() -> list[str]:
-    return re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+def programs(page: Path = PAGE) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def test_the_programs_of_the_page_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,7 +24,11 @@ def test_the_programs_of_the_page_run(tmp_path: Path, capsys: pytest.CaptureFixt
         for number, program in enumerate(programs(), 1):
             code = compile(program.replace("ws://127.0.0.1:9944", url), f"block {number}", "exec")
             exec(code, names)
-    printed = capsys.readouterr().out
+        printed = capsys.readouterr().out
+        (readme,) = programs(ROOT / "README.md")
+        exec(compile(readme.replace("ws://127.0.0.1:9944", url), "README", "exec"), {})
+    (issuance,) = re.findall(r"# (\d+)$", readme, re.MULTILINE)
+    assert capsys.readouterr().out.startswith(f"{issuance}\n")
     assert "Balances.Transfer {'from': '5Grwva" in printed
     assert "Token.FundsUnavailable" in printed
     assert "System.remark_with_event" in printed

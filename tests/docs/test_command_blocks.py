@@ -41,10 +41,10 @@ PAGES = sorted(
 OWN_NODE = "the node of this test stands for it"
 NETWORK = "starts a network of processes: tests/devnet does"
 WORK = "needs providers: tests/devnet/test_a_job_by_command.py runs it"
-ASSETS = "needs an asset that was issued: tests/unit/cli/test_asset_commands.py"
-DOCTOR = "checks a network: tests/unit/cli/test_doctor.py"
-PREMIUM = "needs a stake that is a day old: tests/unit/cli/test_premium_command.py"
-RELEASE = "needs the next release: tests/unit/cli/test_upgrade_commands.py"
+ASSETS = "needs an asset that was issued: tests/programs/cli/test_asset_commands.py"
+DOCTOR = "checks a network: tests/programs/cli/test_doctor_on_a_node.py"
+PREMIUM = "needs a stake that is a day old: tests/programs/cli/test_premium_command.py"
+RELEASE = "needs the next release: tests/programs/cli/test_upgrade_commands.py"
 SKIPPED = {
     "make devnet": NETWORK,
     "make test": "this test is a part of it",
@@ -57,7 +57,7 @@ SKIPPED = {
     "btt-chain doctor": DOCTOR,
     "btt-chain gov refund 0 --from //Alice": "ten minutes of the chain later",
     "btt-chain job submit --model net.btt --from //Alice --wait table.csv": WORK,
-    "btt-chain check-block 30 --dev": "needs a stopped node: tests/unit/cli/test_on_a_chain.py",
+    "btt-chain check-block 30 --dev": "needs a stopped node: tests/programs/cli/test_on_a_chain.py",
     "btt-chain asset list": ASSETS,
     "btt-chain exchange book 0": ASSETS,
     "btt-chain vault show 0 --of //Bob": ASSETS,
@@ -76,9 +76,14 @@ SKIPPED = {
 CLI_FORMS = (
     "btt-chain node --dev --tmp",
     "btt-chain devnet",
+    "btt-chain account new alice",
+    "btt-chain identity add-sub",
+    "btt-chain proxy add",
+    "btt-chain multisig address",
     "btt-chain key generate",
     "btt-chain key insert --chain testnet --suri",
     "btt-chain key ceremony-entry --chain",
+    "btt-chain key generate-node-key --file",
     "btt-chain signing show --chain testnet",
     "btt-chain tx call System.remark_with_event",
     "btt-chain query facts -o facts.json",
@@ -95,6 +100,7 @@ CLI_FORMS = (
     "btt-chain gov status",
     "btt-chain records list --kind consent",
     "btt-chain facility rules",
+    "btt-chain facility place offer.pdf",
     "btt-chain points earn claim.json",
     "btt-chain auditor enlist --secret",
     "btt-chain upgrade status",
@@ -125,18 +131,25 @@ LAUNCH = "tests/devnet/test_devnet_launch.py types it on four machines; test_cli
 BENCH = "measures for minutes; the parts have tests in tests/unit/bench"
 ATTACKS = "attacks for minutes: tests/hostile/test_short_attacks.py is the short form"
 FUZZES = "fuzzes for minutes: tests/fuzz runs the corpus"
-UPGRADE = "needs a database or a specification of its own: tests/unit/cli/test_upgrade_commands.py"
-LISTED = "needs an asset that is traded, and a judged issuer: tests/unit/cli/test_asset_commands.py"
-ATTESTED = "needs a provider: tests/unit/cli/test_oracle_commands.py"
+UPGRADE = (
+    "needs a database or a specification of its own: tests/programs/cli/test_upgrade_commands.py"
+)
+LISTED = (
+    "needs an asset that is traded, and a judged issuer: tests/programs/cli/test_asset_commands.py"
+)
+ATTESTED = "needs a provider: tests/programs/cli/test_oracle_commands.py"
 FEEDERS = "starts a network of processes: tests/devnet/test_devnet_feeders.py"
-VAULTS = "needs several vaults and a custodian: tests/unit/cli/test_records_commands.py"
-EXPLORER = "tests/unit/explorer/test_explorer_process.py starts it, test_pages.py makes the proof"
+VAULTS = "needs several vaults and a custodian: tests/programs/cli/test_records_commands.py"
+EXPLORER = (
+    "tests/programs/explorer/test_explorer_process.py starts it, test_pages.py makes the proof"
+)
 COVERAGE = "runs the unit tests for three quarters of an hour"
-OFFLINE = "needs the database of a stopped node: tests/unit/cli/test_on_a_chain.py"
-PROXIED = "a public node: tests/unit/cli/test_node_process.py"
+OFFLINE = "needs the database of a stopped node: tests/programs/cli/test_on_a_chain.py"
+PROXIED = "a public node: tests/programs/cli/test_node_process.py"
 NOT_RUN = {
     "docs/assets.md": {
         "btt-chain asset register": LISTED,
+        "btt-chain asset bond": "needs an asset: tests/programs/newcomer/test_trader.py",
         "btt-chain exchange order": LISTED,
         "btt-chain vault create": LISTED,
     },
@@ -164,6 +177,7 @@ NOT_RUN = {
         "btt-chain records guardian split": VAULTS,
         "btt-chain records open consent.json": VAULTS,
         "btt-chain records init --vault hospital": VAULTS,
+        "btt-chain proxy add SERVER_ACCOUNT": VAULTS,
     },
     "docs/testing.md": {
         "btt-chain devnet up": NETWORK,
@@ -180,6 +194,7 @@ NOT_RUN = {
 STARTED: list[subprocess.Popen[str]] = []
 """Programs that go on in the background (`&`)."""
 FILES = {
+    "pw.txt": "a password of more words",
     "stash.txt": "//Bob\n",
     "key.txt": "//Dave\n",
     "scan.pdf": "a contract",
@@ -351,6 +366,8 @@ def test_the_commands_of_a_page_print_what_it_says(
         return  # each has its reason
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    # Secrets of folders are stretched less: each command of a page opens one.
+    monkeypatch.setattr("btt_chain.care.vault.SCRYPT_N", 2)
     for file, text in FILES.items():
         Path(file).write_text(text)
     wrong, output = [], ""

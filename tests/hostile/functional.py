@@ -16,8 +16,10 @@ from btt_chain.scale import compact_encode
 from btt_chain.testing import Devnet, DevNode, RpcFailed
 from hostile.payloads import Signer
 from runtime.constants import BTT
+from support.sim.short_ids import CHARGED, TWISTS, play
 
 CALLS: Final = 50
+IDS_SEEDS: Final = 5
 WAIT: Final = 60.0
 _ACCOUNT: Final = twox_128(b"System") + twox_128(b"Account")
 _NEXT_KEYS: Final = twox_128(b"Session") + twox_128(b"NextKeys")
@@ -143,6 +145,24 @@ def rotating_keys_leaks_no_descriptors(net: Devnet) -> str | None:
     return None if grown < CALLS // 2 else f"{grown} more open files after {CALLS} calls"
 
 
+# ---- compact blocks
+
+
+def wrong_short_ids_stop_no_block(_net: Devnet) -> str | None:
+    """One of four validators answers with wrong ids, extrinsics or bytes; in played time."""
+    for name in TWISTS:
+        for seed in range(IDS_SEEDS):
+            played = play(seed, name)
+            what = f"{name}, seed {seed}"
+            if not played.paid or played.blocks < played.slots - 2:
+                return f"{what}: {played.blocks} blocks in {played.slots} slots"
+            if (name in CHARGED) != (played.costs > 0) and played.cheat.done:
+                return f"{what}: charged {played.costs}"
+            if played.others:
+                return f"{what}: honest nodes were charged {played.others}"
+    return None
+
+
 CHECKS: Final = (
     Check("D8", "session keys go to the account that proves them",
           session_keys_belong_to_who_proves_them),
@@ -150,4 +170,6 @@ CHECKS: Final = (
           old_transactions_cannot_be_replayed),
     Check("D10-files", f"{CALLS} author_rotateKeys leave no open files",
           rotating_keys_leaks_no_descriptors),
+    Check("short-ids", f"{len(TWISTS)} wrong answers about compact blocks stop none",
+          wrong_short_ids_stop_no_block),
 )  # fmt: skip

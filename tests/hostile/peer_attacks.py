@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Final
 
 import trio
+from libp2p.pubsub.pb import rpc_pb2
 
 from btt_chain.primitives import ss58
-from btt_chain.scale import u64
+from btt_chain.primitives.digest import H256
+from btt_chain.scale import u32, u64
 from btt_chain.testing.rpc import Rpc
 from hostile.order import Order
 from hostile.payloads import (
@@ -25,7 +27,8 @@ from hostile.payloads import (
     tx_batch,
 )
 from hostile.peers import GossipFlood, Leaver, PeerAttack, Session
-from p2p.network import ANNOUNCE, BLOCKS, GRANDPA, GRANDPA_PEER, KIB, STATE, TX, WARP
+from p2p.network import ANNOUNCE, BLOCKS, COMPACT, GRANDPA, GRANDPA_PEER, KIB, STATE, TX, WARP
+from p2p.protocols.compact import MAX_PLACES, Describe, Transactions, encode_request
 from p2p.protocols.messages import ALL, BlockRequest, Direction, StateRequest, WarpRequest
 from runtime import BttRuntime
 from runtime.params import RuntimeParams
@@ -197,6 +200,42 @@ class RandomNotes(PeerAttack):
         while not self.over:
             await session.note(GRANDPA_PEER, os.urandom(255 * KIB))
             await trio.sleep(0.2)
+
+
+class CrowdingTransactions(GossipFlood):
+    """Valid transactions of an account that pays for them, more than blocks have room for."""
+
+    topic = TX
+    rate = 600 * KB
+
+    def maker(self) -> Callable[[], bytes]:
+        account = funded(self.order)
+        call = account.index("System", "remark") + b"\x00"
+        nonces = itertools.count(account.nonce)
+        return lambda: tx_batch([account.sign(call, next(nonces)) for _ in range(FORGED)])
+
+
+class CompactRequests(PeerAttack):
+    """Asks for short ids of a block and for many of its transactions, and reads no answer."""
+
+    async def script(self, session: Session) -> None:
+        genesis, salts = H256(self.order.genesis_hash), itertools.count()
+        places = [u32(place) for place in range(MAX_PLACES)]
+        while not self.over:
+            await session.request(COMPACT, encode_request(Describe(genesis, u64(next(salts)))))
+            await session.request(COMPACT, encode_request(Transactions(genesis, places)))
+            await session.request(COMPACT, os.urandom(KIB))
+            await trio.sleep(0.06 * self.order.identities)
+
+
+class UnwantedIds(PeerAttack):
+    """Reports ever new messages as not wanted, as many as an entry may have and more."""
+
+    async def script(self, session: Session) -> None:
+        while not self.over:
+            entry = rpc_pb2.ControlIDontWant(messageIDs=[os.urandom(20) for _ in range(1_000)])
+            await session.control(rpc_pb2.ControlMessage(idontwant=[entry]))
+            await trio.sleep(0.02 * self.order.identities)
 
 
 class Requests(PeerAttack):

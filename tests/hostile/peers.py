@@ -56,6 +56,13 @@ class Session:
         rpc = rpc_pb2.RPC(publish=[message]).SerializeToString()
         await self._write(self._mesh, encode_varint_prefixed(rpc))
 
+    async def control(self, control: rpc_pb2.ControlMessage) -> None:
+        """Send a control message of GossipSub."""
+        if self._mesh is None:
+            self._mesh = await self.attacker.stream(PROTOCOL_ID_V11)
+        rpc = rpc_pb2.RPC(control=control).SerializeToString()
+        await self._write(self._mesh, encode_varint_prefixed(rpc))
+
     async def note(self, protocol: str, payload: bytes) -> None:
         """Write a note to the node alone."""
         if self._notes is None:

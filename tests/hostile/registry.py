@@ -108,6 +108,12 @@ _BASE: Final = (
              peer_attacks.LeavingTransactions),
     Scenario("votes", "-", "random bytes as votes, 600 kB/s", peer_attacks.RandomVotes),
     Scenario("notes", "-", "random notes of 255 KiB, 5 a second", peer_attacks.RandomNotes),
+    Scenario("crowd", "-", "valid transfers, more than blocks have room for, 600 kB/s",
+             peer_attacks.CrowdingTransactions, bounds=_PAID),
+    Scenario("compact", "-", "requests for short ids and transactions of a block, 50 a second",
+             peer_attacks.CompactRequests, bounds=_QUIET),
+    Scenario("unwanted", "-", "1,000 ids of messages that are not wanted, 50 times a second",
+             peer_attacks.UnwantedIds, bounds=_QUIET),
     Scenario("requests", "-", "50 requests a second, no answer read", peer_attacks.Requests,
              bounds=_QUIET),
 )  # fmt: skip

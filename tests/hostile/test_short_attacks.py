@@ -14,7 +14,7 @@ import pytest
 from hostile.field import Field, details
 from hostile.registry import SCENARIOS, Bounds
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 SECONDS = 8.0
 SURVIVAL = Bounds(gap=12.0, missed=0.5, cpu=1.2, memory=200.0, health=5.0, cut=SECONDS, final=0.5)

@@ -194,8 +194,3 @@ def test_the_program_names_file_and_line_and_fails(
 def test_looking_at_nothing_is_not_success(tmp_path: Path) -> None:
     assert main([str(tmp_path)]) == 2
     assert main([]) == 2
-
-
-def test_the_runtime_of_this_repository_passes() -> None:
-    runtime = Path(__file__).resolve().parents[2] / "runtime"
-    assert main([str(runtime)]) == 0

@@ -6,7 +6,7 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -16,9 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from btt_chain.testing import Devnet
 from cli.program import program
+from devnet.watched import until
 from support.vectors import REPOSITORY
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 MONITORING = (REPOSITORY / "docs" / "monitoring.md").read_text()
 
@@ -37,6 +38,23 @@ def doctor(url: str, *more: str) -> tuple[dict[str, dict[str, str]], int]:
     """Return the doctor's checks by name, and its exit code."""
     done = CliRunner().invoke(program, ["doctor", "--url", url, "--json", *more])
     return {check["name"]: check for check in json.loads(done.stdout)["checks"]}, done.exit_code
+
+
+def until_doctor(
+    url: str, holds: Callable[[dict[str, dict[str, str]], int], bool]
+) -> dict[str, dict[str, str]]:
+    """Examine a node until its checks and the exit code are as they should be.
+
+    On a busy machine a vote may come late, which the doctor reports.
+    """
+    found: list[tuple[dict[str, dict[str, str]], int]] = []
+
+    def is_so() -> bool:
+        found[:] = [doctor(url)]
+        return holds(*found[0])
+
+    until("the doctor reports the state", is_so, found=lambda: found)
+    return found[0][0]
 
 
 def typed(*words: str | Path) -> str:
@@ -73,23 +91,33 @@ def test_every_metric_of_a_validator_moves_or_is_said_to_rest(net: Devnet) -> No
 
 
 def test_the_doctor_finds_nothing_then_names_who_is_missing_then_the_stall(net: Devnet) -> None:
-    checks, code = doctor(net[0].ws)
-    assert code == 0, checks
-    assert checks["voters"]["verdict"] == checks["clock"]["verdict"] == "OK", checks
+    until_doctor(
+        net[0].ws,
+        lambda checks, code: (
+            code == 0 and checks["voters"]["verdict"] == checks["clock"]["verdict"] == "OK"
+        ),
+    )
 
     net.kill(3)
     net.wait_for_finality(net[0].rpc.finalized() + 3)
-    checks, code = doctor(net[0].ws)
-    assert (checks["voters"]["verdict"], code) == ("WARN", 0), checks
-    assert "Dave" in checks["voters"]["seen"]
-    assert "Charlie" not in checks["voters"]["seen"]
+    until_doctor(
+        net[0].ws,
+        lambda checks, code: (
+            (checks["voters"]["verdict"], code) == ("WARN", 0)
+            and "Dave" in checks["voters"]["seen"]
+            and "Charlie" not in checks["voters"]["seen"]
+        ),
+    )
 
     net.kill(2)
     net.wait_for_block(net[0].rpc.best() + 2, nodes=[0, 1])
-    checks, code = doctor(net[0].ws)
-    assert (checks["finality"]["verdict"], checks["voters"]["verdict"], code) == (
-        "FAIL", "FAIL", 1,
-    ), checks  # fmt: skip
+    checks = until_doctor(
+        net[0].ws,
+        lambda checks, code: (
+            (checks["finality"]["verdict"], checks["voters"]["verdict"], code)
+            == ("FAIL", "FAIL", 1)
+        ),
+    )
     assert "it stands at block" in checks["finality"]["seen"]
     assert {name for name in ("Alice", "Bob", "Charlie", "Dave") if name in
             checks["voters"]["seen"]} == {"Charlie", "Dave"}  # fmt: skip

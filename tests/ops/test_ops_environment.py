@@ -21,7 +21,7 @@ from devnet import launcher
 from devnet.watched import HANG, Words, until
 from hostile.field import few_descriptors
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 HOUR_MS = 3_600_000
 FEW = 256

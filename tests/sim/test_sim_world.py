@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pytest
 
+from btt_chain.chain.client import Client, Made
+from btt_chain.primitives.header import Header
 from support.sim.byzantine import BlockEquivocator, corrupt
 from support.sim.disk import SimDisk
 from support.sim.errors import Violation
 from support.sim.scenario import Scenario, Stage
+from support.sim.sharing import AGAIN
 from support.sim.vault import Witness
 from support.sim.world import World
 
@@ -41,6 +47,34 @@ def test_a_seed_gives_the_same_run_each_time() -> None:
 
 def test_shared_execution_changes_nothing() -> None:
     assert run(9, share=True) == run(9, share=False)
+
+
+def test_a_node_with_other_results_is_found_though_execution_is_shared(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    execute = Client.execute
+
+    def strange(client: Client, header: Header, body: Sequence[bytes]) -> Made:
+        made = execute(client, header, body)
+        if client is not world.nodes[1].client:
+            return made
+        other = replace(made.pending, changes={**made.pending.changes, b"a dice": b"six"})
+        return Made(made.header, made.body, other)
+
+    monkeypatch.setattr(Client, "execute", strange)
+    world = World(seed=7)
+    with pytest.raises(Violation, match="gave other changes when it was executed again"):
+        world.run(6 * AGAIN)
+
+
+def test_each_node_executes_blocks_whose_result_is_known() -> None:
+    world = World(seed=6)
+    world.run(AGAIN)
+    shared = world.engines.shared
+    assert shared is not None
+    blocks = world.nodes[0].client.best().number
+    assert 1 < shared.executed < blocks / 2
+    assert shared.spared > 2 * blocks
 
 
 def test_a_scenario_is_decided_by_its_seed() -> None:

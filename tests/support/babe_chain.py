@@ -140,7 +140,7 @@ class BabeChain:
     # ---- making blocks
 
     def claim(self, slot: int) -> Claimed:
-        """Return the best claim that anybody here has to a slot."""
+        """Return the best claim that any key here has to a slot."""
         epoch = self.runtime.babe.epochs.at(slot)
         claimed = claim_slot(slot, epoch, self.pairs, self.outputs)
         assert claimed is not None, f"no key may make a block in slot {slot}"

@@ -31,7 +31,7 @@ from p2p.settings import unix_ms
 GENESIS = b"\x07" * 32
 PROTOCOL = TProtocol(protocol_name(GENESIS, WORK))
 NAME = "model/" + "ab" * 32
-HANG = 60.0
+HANG = 200.0
 
 Handler = Callable[[INetStream], Awaitable[None]]
 

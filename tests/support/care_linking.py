@@ -13,7 +13,7 @@ from __future__ import annotations
 import random
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from btt_chain.care.schedule import Calendar, calls, due_slot
 from btt_chain.primitives.point_voucher import denominate
@@ -182,3 +182,45 @@ def amounts_of(
     if together:
         return {patient: [sum(amounts)] for patient, amounts in found.items()}
     return dict(found)
+
+
+def by_minute(found: Sequence[Redemption], hour: int) -> float:
+    """Return how much better than chance another account of a patient is found by the minute.
+
+    The attacker has public data only. It takes the redemptions of the same place within an hour.
+    """
+    of_phase: dict[int, list[int]] = defaultdict(list)
+    for each in found:
+        of_phase[each.slot % hour].append(each.patient)
+    hits = pairs = 0
+    for patients in of_phase.values():
+        pairs += len(patients) * (len(patients) - 1)
+        hits += sum(count * (count - 1) for count in Counter(patients).values())
+    owners = Counter(each.patient for each in found)
+    chance = sum(count * (count - 1) for count in owners.values())
+    return (hits / pairs) / (chance / (len(found) * (len(found) - 1)))
+
+
+def by_timer(found: Sequence[Redemption], hour: int, rng: random.Random) -> list[Redemption]:
+    """Return redemptions as hourly timers would make them if the wallet did not wait."""
+    phases = phases_of(found, hour, rng)
+    return [
+        replace(each, slot=each.slot + (phases[each.patient] - each.slot) % hour) for each in found
+    ]
+
+
+def by_run_after_a_pause(
+    found: Sequence[Redemption], calendar: Calendar, rng: random.Random
+) -> list[Redemption]:
+    """Return redemptions whose slots all passed before the timer of their wallet ran again."""
+    phases = phases_of(found, calendar.hour_slots, rng)
+    made = []
+    for each in found:
+        run = each.slot + (phases[each.patient] - each.slot) % calendar.hour_slots
+        made.append(replace(each, slot=calendar.next_hour(run, rng.randrange)))
+    return made
+
+
+def phases_of(found: Sequence[Redemption], hour: int, rng: random.Random) -> dict[int, int]:
+    """Return the slot of an hour in which the timer of each patient runs."""
+    return {patient: rng.randrange(hour) for patient in dict.fromkeys(e.patient for e in found)}

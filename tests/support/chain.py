@@ -117,6 +117,7 @@ class Signing(TypedDict, total=False):
     genesis: bytes | None
     spec_version: int
     mode: MetadataHashMode
+    metadata_hash: bytes | None
 
 
 @dataclass
@@ -185,7 +186,7 @@ class DevChain:
                 transaction_version=u32(1),
                 genesis_hash=H256(genesis),
                 birth_hash=H256(how.get("birth") or genesis),
-                metadata_hash=None,
+                metadata_hash=how.get("metadata_hash"),
             )
         )
         signed_for = signature(pair, signing_payload(call.raw, extra, implicit))

@@ -7,26 +7,31 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from btt_chain.client.errors import RpcError
-from btt_chain.client.jsonrpc import Json
+from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.explorer.audit import Audits, Report, Trie
 from btt_chain.explorer.chaindata import ChainData
 from btt_chain.explorer.context import Context, LiveNode
 from btt_chain.explorer.index.driver import Indexer, Progress
 from btt_chain.explorer.index.queries import Index
 from btt_chain.explorer.index.source import Source
+from btt_chain.explorer.index.specs import Specs
 from btt_chain.explorer.index.store import Writer
-from btt_chain.explorer.server import BURST, Server
+from btt_chain.explorer.server import LIMITS, Server
 from btt_chain.node.backend import ChainView
+from btt_chain.primitives import ss58
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import UnknownBlock
+from btt_chain.txpool import PoolError
 from storage.trie import ordered_root, verify_proof
 from support.chain import DevChain
 from support.vectors import REPOSITORY
@@ -47,8 +52,17 @@ class ChainConnection:
 
     url = "memory:"
 
-    def __init__(self, chain: DevChain, *, lie: Lie = honest, kind: str = "Live") -> None:
+    def __init__(
+        self,
+        chain: DevChain,
+        *,
+        lie: Lie = honest,
+        kind: str = "Live",
+        more: Mapping[str, Callable[..., Json]] | None = None,
+    ) -> None:
+        """`more` are further methods by their names."""
         self.chain = chain
+        self.more = more or {}
         self.view = ChainView(chain.client)
         self.lie = lie
         self.kind = kind
@@ -57,6 +71,8 @@ class ChainConnection:
     async def call(self, method: str, *params: Json) -> Json:
         await asyncio.sleep(0)
         try:
+            if method in self.more:
+                return self.more[method](*params)
             return self.lie(method, params, self.answer(method, params))
         except UnknownBlock as error:
             raise RpcError(method, -32_000, str(error), None) from None
@@ -71,6 +87,9 @@ class ChainConnection:
     async def subscribe(
         self, method: str, unsubscribe: str, *params: Json
     ) -> AsyncIterator[AsyncIterator[Json]]:
+        if method.startswith("transactionWatch"):
+            yield self._sent(unhex(str(params[0])))
+            return
         queue: asyncio.Queue[Json] = asyncio.Queue()
         self._heads.append(("Finalized" in method, queue))
         self.announce()
@@ -81,16 +100,31 @@ class ChainConnection:
 
         yield read()
 
+    async def _sent(self, wire: bytes) -> AsyncIterator[Json]:
+        """Yield the course of a transaction, in a block that is made of it at once."""
+        try:
+            self.chain.pool.submit(wire)
+        except PoolError as error:
+            yield {"event": "invalid", "error": str(error)}
+            return
+        yield {"event": "validated"}
+        block: Json = {"hash": hex_of(self.chain.seal()), "index": 1}
+        self.announce()
+        yield {"event": "bestChainBlockIncluded", "block": block}
+        yield {"event": "finalized", "block": block}
+
     async def close(self) -> None:
         """There is nothing to close."""
 
-    def answer(self, method: str, params: tuple[Json, ...]) -> Json:
+    def answer(self, method: str, params: tuple[Json, ...]) -> Json:  # noqa: PLR0911 - a table
         """Return the true answer of a node."""
         view = self.view
         match method, params:
             case "chain_getBlockHash", (int(number),):
                 found = view.block_hash(number)
                 return None if found is None else hex_of(found)
+            case "chain_getHeader", (str(hash),):
+                return self._header(unhex(hash))
             case "chain_getBlock", (str(hash),):
                 wires: list[Json] = [hex_of(opaque(wire)) for wire in view.body(unhex(hash)) or []]
                 block: Json = {"header": self._header(unhex(hash)), "extrinsics": wires}
@@ -103,8 +137,8 @@ class ChainConnection:
                     for key, value in zip(keys, values, strict=True)
                 ]
                 return [{"block": hash, "changes": changes}]
-            case "state_getStorage", (str(key), str(hash)):
-                value = view.state(unhex(hash)).get(unhex(key))
+            case "state_getStorage", (str(key), *where):
+                value = view.state(self._at(tuple(where))).get(unhex(key))
                 return None if value is None else hex_of(value)
             case "state_getKeysPaged", (str(prefix), int(count), last, str(hash)):
                 after = None if last is None else unhex(str(last))
@@ -117,15 +151,39 @@ class ChainConnection:
                 return {"at": hash, "proof": [hex_of(node) for node in nodes]}
             case "state_getMetadata", (*_,):
                 return hex_of(view.metadata(self._at(params)))
-            case "state_getRuntimeVersion", (*_,):
-                version = view.runtime_version(self._at(params))
-                return {"specVersion": int(version.spec_version), "transactionVersion": 1}
             case "system_chain", ():
                 return "Chain in memory"
             case "system_chainType", ():
                 return self.kind
             case "system_properties", ():
                 return PROPERTIES
+        return self._other(method, params)
+
+    def _other(self, method: str, params: tuple[Json, ...]) -> Json:
+        view = self.view
+        match method, params:
+            case "chain_getBlockHash", ():
+                return hex_of(view.best().hash)
+            case "state_getRuntimeVersion", (*_,):
+                version = view.runtime_version(self._at(params))
+                return {
+                    "specName": version.spec_name.value,
+                    "specVersion": int(version.spec_version),
+                    "transactionVersion": 1,
+                }
+            case "chain_getFinalizedHead", ():
+                return hex_of(view.finalized().hash)
+            case "chain_getHeader", (*_,):
+                return self._header(self._at(params))
+            case "system_accountNextIndex", (str(address),):
+                info = self.chain.at().system.account[AccountId(ss58.decode(address)[0])]
+                return int(info.nonce)
+            case "payment_queryInfo", (str(wire),):
+                raw = unhex(wire)
+                data = raw + len(raw).to_bytes(4, "little")
+                name = "TransactionPaymentApi_query_info"
+                fee = view.call(view.best().hash, name, data)[-16:]
+                return {"partialFee": str(int.from_bytes(fee, "little"))}
         raise RpcError(method, -32601, "Method not found", None)
 
     def _at(self, params: tuple[Json, ...]) -> bytes:
@@ -199,7 +257,8 @@ async def audit_chain(connection: ChainConnection, file: Path) -> Report:
     writer, index = Writer(file), Index(file)
     source = Source(connection)
     try:
-        return await Audits(index, writer, TRIE, await source.names()).audit(source)
+        specs = Specs(index.metadata, await source.names())
+        return await Audits(index, writer, TRIE, specs).audit(source)
     finally:
         index.close()
         writer.close()
@@ -207,20 +266,23 @@ async def audit_chain(connection: ChainConnection, file: Path) -> Report:
 
 @asynccontextmanager
 async def pages_of(
-    connection: ChainConnection, file: Path, burst: float = BURST
+    connection: Connection, file: Path, burst: float = LIMITS.burst, *, is_public: bool = False
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Server]]:
     """Serve the pages of an index that was made of a chain."""
     index = Index(file)
     names = await Source(connection).names()
 
-    async def connect() -> ChainConnection:
+    async def connect() -> Connection:
         return connection
 
     progress = Progress(tip=index.tip(), final=index.final()[0], connected=True, names=names)
-    context = Context(index, ChainData(index, names), LiveNode(connect), progress)
-    server = Server(context, burst=burst)
+    data = ChainData(index, names)
+    node = LiveNode(connect, data.specs)
+    context = Context(index, data, node, progress, is_public=is_public)
+    server = Server(context, replace(LIMITS, burst=burst))
     async with TestClient(TestServer(server.application())) as client:
         yield client, server
+    await server.signing.node.close()
     index.close()
 
 

@@ -19,15 +19,19 @@ from runtime import BttRuntime
 from runtime.apis.incentives_stats import Statistics, publish
 from runtime.constants import BTT
 from runtime.pallets.asset_registry import AssetInfo, State
-from runtime.pallets.asset_registry.types import AssetKind, RightKind
+from runtime.pallets.asset_registry.types import AssetKind, Report, RightKind, Role, Valuation
 from runtime.pallets.conviction_voting import Standard, vote_of
+from runtime.pallets.evidence import BABE_EQUIVOCATION
 from runtime.pallets.exchange import Listing, Side, Trade
 from runtime.pallets.facilities import Facility, FacilityState, Kind, Size
 from runtime.pallets.incentives import Group, GroupTally
 from runtime.pallets.jobs import Check, Job, JobState, Outcome, Tier, Urgency
 from runtime.pallets.jobs.types import NO_HASH
+from runtime.pallets.models.types import CheckMode, ModelRecord
+from runtime.pallets.offences import Charge, Exposure, OffenceDetails, Queued
 from runtime.pallets.origins import RawRoot, SystemOrigin
-from runtime.pallets.payfi.types import Batch, Legs, Queue
+from runtime.pallets.payfi import Merchant
+from runtime.pallets.payfi.types import Batch, Cause, Legs, MerchantSuspended, Queue
 from runtime.pallets.preimage import Inline
 from runtime.pallets.providers.types import Ledger, ProviderInfo, ProviderKind
 from runtime.pallets.receipts import Phase, Receipt, Seat, Wrong
@@ -40,6 +44,9 @@ JOBS = (H256(b"\1" * 32), H256(b"\2" * 32), H256(b"\3" * 32))
 """A job in progress, one that was paid, one that was fraud."""
 RECEIPT = H256(b"\4" * 32)
 """The receipt of the last one."""
+MODEL = H256(b"\7" * 32)
+"""The model of the jobs."""
+OFFENCE = H256(b"\x08" * 32)
 INSTITUTION = KeyPair.from_uri("//holder//bitwave")
 """An institution of block zero, with more than 4 % of its chamber."""
 HOSTILE_NAME = b"<script>{who}"
@@ -107,6 +114,10 @@ def fill(runtime: BttRuntime) -> None:
     )
     runtime.providers.ledgers[bob] = Ledger(u128(500 * BTT), u128(100 * BTT), [], u32(4), u32(1))
     market(runtime, alice)
+    for who in (bob, account(CHARLIE), account(DAVE)):
+        merchant(runtime, who)
+    model(runtime, bob)
+    offence(runtime, alice)
     runtime.facilities.facilities[bob] = Facility(
         Kind.Hospital, Size.Small, u16(756), False, bob, u128(9 * BTT), u64(0),
         FacilityState.Active, H256(bytes(32)),
@@ -127,7 +138,7 @@ def job(
     """Return a job of 16 items."""
     return Job(
         requester=requester,
-        model=H256(b"\7" * 32),
+        model=MODEL,
         model_class=u16(0),
         items=u32(16),
         input_root=H256(bytes(32)),
@@ -191,3 +202,35 @@ def market(runtime: BttRuntime, issuer: AccountId) -> None:
     ):  # fmt: skip
         exchange.order_book.count(u32(0), side, u128(price * BTT), units, 1)
     exchange.auctions.trades[u32(0)] = [Trade(u64(1), u128(50 * BTT), u128(5))]
+    registry = runtime.asset_registry
+    registry.verification.reports[u32(0), Role.Technical] = Report(
+        account(DAVE), u8(1), True, H256(b"\6" * 32), u64(2)
+    )
+    registry.valuation.valuations[u32(0)] = [
+        Valuation(u64(0), u128(40_000 * BTT)), Valuation(u64(3), u128(50_000 * BTT)),
+    ]  # fmt: skip
+
+
+def merchant(runtime: BttRuntime, who: AccountId) -> None:
+    """Register a merchant that governance suspended, and pay it once."""
+    runtime.payfi.merchants.merchants[who] = Merchant(
+        u16(5912), b"CHF", u8(0), None, u128(700 * BTT), [], H256(bytes(32)),
+        MerchantSuspended(Cause.Disputes),
+    )  # fmt: skip
+
+
+def model(runtime: BttRuntime, owner: AccountId) -> None:
+    """Register the model of the jobs, whose manifest is not stored."""
+    runtime.models.models[MODEL] = ModelRecord(
+        owner, u16(0), u64(3 * 10**9), CheckMode.Reexecute, HOSTILE_NAME, b"/dns4/a/tcp/1",
+        u128(100 * BTT), u32(1), False, False,
+    )  # fmt: skip
+
+
+def offence(runtime: BttRuntime, who: AccountId) -> None:
+    """Put an offence on record."""
+    exposure = Exposure(u128(10_000 * BTT), u128(10_000 * BTT))
+    runtime.offences.reports[OFFENCE] = OffenceDetails((who, exposure), [])
+    runtime.offences.charges[OFFENCE] = Charge(u32(0), u32(1), u128(100 * BTT))
+    runtime.offences.queue[u32(0)] = Queued(u32(0), OFFENCE, BABE_EQUIVOCATION, b"")
+    runtime.authorities.candidate_list.barred[who] = u32(9)

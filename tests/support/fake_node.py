@@ -1,12 +1,14 @@
 """A program that looks like a node from outside, and starts in no time: for tests of `Devnet`.
 
 Blocks come by the clock, ten a second since the specification was written, so that all agree;
-finality is two behind. `--log fail` ends at once, `--log deaf` ignores SIGTERM.
+finality is two behind. `--log fail` ends at once, `--log deaf` ignores SIGTERM. With
+the variable FAKE_NODE, each is `deaf`, or `mute`: deaf, and never answers.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
 import time
@@ -23,11 +25,14 @@ def main(words: list[str]) -> None:
     print("started with", *words, flush=True)
     if flags["--log"] == "fail":
         sys.exit("error: this one never starts")
-    if flags["--log"] == "deaf":
+    kind = os.environ.get("FAKE_NODE", flags["--log"])
+    if kind in {"deaf", "mute"}:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     else:
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     born = Path(flags["--chain"]).stat().st_mtime
+    if kind == "mute":
+        signal.pause()
     port = int(flags["--rpc-port"])
     ThreadingHTTPServer(("127.0.0.1", port), handler(born)).serve_forever()
 

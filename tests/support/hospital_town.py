@@ -49,7 +49,7 @@ SAMPLE = 500
 
 
 class Seen(NamedTuple):
-    """A redemption as anybody sees it on the chain."""
+    """A redemption as it is public on the chain."""
 
     facility: bytes
     month: int
@@ -174,7 +174,7 @@ class Region:
         audit = incentives.audits.get(facility, month)
         epoch = incentives.epochs.expect(facility, month)
         place = Place(GENESIS, facility, month, audit.seed)
-        keys = {entry.who: entry.key for entry in incentives.auditors.auditors.value}
+        keys = {seat.auditor: seat.key for seat in audit.seats}
         opened = self.folders[facility].disclosure(month, place.seed)
         sealed = auditing.seal(opened, keys[auditor], place)
         found = auditing.examine(
@@ -206,7 +206,7 @@ class Region:
     def _redeem(self, patient: Patient, call: Sequence[Kept]) -> None:
         vouchers = [kept.voucher for kept in call]
         self.runtime.incentives.redeem(signed(FRIEND), vouchers)
-        patient.wallet.redeemed(call)
+        patient.wallet.mark(call, State.Redeemed)
         first = vouchers[0]
         self.owners[first.redeemer] = patient.number
         points = sum(kept.points for kept in call)

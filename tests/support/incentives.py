@@ -111,10 +111,10 @@ class Contributions:
     """The credentials that were counted."""
 
     def __init__(self) -> None:
-        self.counted: list[AccountId] = []
+        self.counted: list[tuple[AccountId, u128]] = []
 
-    def count_credential(self, who: AccountId) -> None:
-        self.counted.append(who)
+    def count_credential(self, who: AccountId, bound: u128) -> None:
+        self.counted.append((who, bound))
 
 
 class Identities(Registrars):

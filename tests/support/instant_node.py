@@ -23,7 +23,7 @@ def instant_node(base: Path) -> Iterator[str]:
     node = NodeConfig("dev-manual", base)
     chain = open_chain(node)
     key_manager = key_manager_of(chain, node)
-    identity = Identity("Test", "Development", chain.spec.properties, ("Full",), "12D3")
+    identity = Identity("Test", "Development", chain.spec.properties, ("Authority",), "12D3")
     config = ServiceConfig(identity, RpcConfig(port=0), Instant(), keys=key_manager)
     service = Service(chain.client, PoolService(chain.client), config)
     loop, stop = asyncio.new_event_loop(), asyncio.Event()
@@ -32,9 +32,11 @@ def instant_node(base: Path) -> Iterator[str]:
     ready = asyncio.run_coroutine_threadsafe(asyncio.wait_for(service.ready.wait(), 60), loop)
     # A service that fails stops the loop, and nothing on it ends any more.
     ready.result(90)
-    yield f"ws://127.0.0.1:{service.rpc.port}"
-    loop.call_soon_threadsafe(stop.set)
-    thread.join()
-    loop.close()
-    key_manager.close()
-    chain.close()
+    try:
+        yield f"ws://127.0.0.1:{service.rpc.port}"
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        loop.close()
+        key_manager.close()
+        chain.close()

@@ -49,7 +49,7 @@ from p2p.wire import Hello, encode_hello
 
 GENESIS = b"\x07" * 32
 START = Status(1, 0, GENESIS, 0, GENESIS)
-HANG = 60.0
+HANG = 200.0
 """Seconds until a wait counts as a hang; no test waits for it otherwise."""
 
 

@@ -24,6 +24,7 @@ from btt_chain.primitives.validity import (
     Unknown,
     ValidTransaction,
 )
+from btt_chain.rpc.babe import Authorship
 from btt_chain.rpc.backend import (
     BlockRef,
     ChainEvent,
@@ -39,9 +40,13 @@ from btt_chain.rpc.backend import (
     UnknownBlock,
     UpgradeState,
 )
+from btt_chain.rpc.dev import Dev
 from btt_chain.rpc.finality import Finality
 from btt_chain.rpc.keys import Keys
+from btt_chain.rpc.log_filters import Filters
+from btt_chain.rpc.offchain import LocalStorage
 from btt_chain.rpc.signing import Signing
+from btt_chain.rpc.trace import Tracer
 from btt_chain.scale import codec, u8, u32, u64, u128
 from btt_chain.txpool import BlockRef as PoolRef
 from btt_chain.txpool import (
@@ -513,3 +518,8 @@ class ModelBackend:
         self.finality: Finality | None = None
         self.keys: Keys | None = None
         self.signing: Signing | None = None
+        self.dev: Dev | None = None
+        self.tracer: Tracer | None = None
+        self.authorship: Authorship | None = None
+        self.local_storage: LocalStorage | None = None
+        self.log_filters: Filters | None = None

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
 Json = Any
-PATIENCE = 10.0
+PATIENCE = 120.0
 """Seconds until a missing message fails the test: a hang, not a measure."""
 
 

@@ -34,7 +34,7 @@ async def dripping(request: web.Request) -> web.StreamResponse:
 
 
 async def huge(request: web.Request) -> web.StreamResponse:
-    """Answer with more than anyone asked for."""
+    """Answer with more than was requested."""
     answer = web.StreamResponse()
     await answer.prepare(request)
     for _ in range(10_000):

@@ -10,7 +10,8 @@ const PAGES = [
   "validators", "calls", "pallet/Balances", "storage/System.Account?key=//Alice",
   "events/Balances.Transfer", "audit", "search?q=transfer", "export", "nothing", "governance",
   "jobs", "providers", "tokenomics", "exchange", "payfi", "facilities", "oracle",
-  "referendum/0",
+  "referendum/0", "validator/Alice", "upgrades", "doctor", "chambers", "models", "vesting",
+  "staking?amount=1000&tier=4", "statistics",
 ];
 const line = (value) => process.stdout.write(`${JSON.stringify(value)}\n`);
 
@@ -59,6 +60,9 @@ for (const [width, colorScheme, locale, pages] of [
         () => [document.documentElement.scrollWidth, innerWidth],
       );
       expect(inner <= outer, `${path} is ${inner} pixels wide`);
+      const broken = await page.evaluate(() => [...document.querySelectorAll(".cards b")]
+        .filter((each) => each.getClientRects().length > 1).map((each) => each.textContent));
+      expect(broken.length === 0, `${path}: broken over lines: ${broken.join("; ")}`);
       await page.addScriptTag({ content: axe });
       const found = await page.evaluate(() => globalThis.axe.run());
       const told = found.violations.map((v) => `${v.id}: ${v.nodes[0].html}`).join("\n");

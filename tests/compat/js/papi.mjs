@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { Keyring } from "@polkadot/keyring";
 import { blake2AsHex, blake2AsU8a, cryptoWaitReady } from "@polkadot/util-crypto";
 import { createClient } from "polkadot-api";
-import { getPolkadotSigner } from "polkadot-api/signer";
+import { getPolkadotSigner, withMetadataHash } from "polkadot-api/signer";
 import { getWsProvider, getWsRawProvider } from "polkadot-api/ws";
 import WebSocket from "ws";
 
@@ -370,6 +370,20 @@ async function pallets({ client, api, send, succeeded, failed, found, free, tran
     succeeded(await send(transfer(one, BTT), alice, { nonce }));
     succeeded(await later);
     assert.equal(await free(two), BTT);
+  });
+
+  await named("pays with signatures over the digest of the metadata", async () => {
+    const money = { decimals: 18, tokenSymbol: "BTT" };
+    for (const scheme of ["Sr25519", "Ed25519"]) {
+      const payer = stranger(scheme);
+      const shop = stranger();
+      succeeded(await send(transfer(payer, 2n * BTT), alice));
+      succeeded(await send(transfer(shop, BTT), { ...payer, signer: withMetadataHash(money, payer.signer) }));
+      assert.equal(await free(shop), BTT);
+    }
+    const wrong = withMetadataHash({ decimals: 12, tokenSymbol: "BTT" }, alice.signer);
+    const problem = await refusal(send(transfer(stranger(), BTT), { ...alice, signer: wrong }));
+    assert.match(String(problem.message ?? problem), /BadProof|bad signature/);
   });
 }
 

@@ -54,6 +54,16 @@ await check("hears of final heads, one after the other", async () => {
   }
 });
 
+await check("refuses a bad signature, and bans it for a while", async () => {
+  const tx = api.tx.balances.transferKeepAlive(bob.address, 1n);
+  await tx.signAsync(alice, { nonce: 0, genesisHash: `0x${"11".repeat(32)}` });
+  const refusal = () => soon(tx.send(), "an answer").then(() => assert.fail("it was taken"), (error) => error);
+  assert.equal((await refusal()).code, 1010);
+  const banned = await refusal();
+  assert.equal(banned.code, 1012, String(banned));
+  assert.match(String(banned.data ?? ""), /second/);
+});
+
 await check("derives the final height, and it moves", async () => {
   const { stream, stop } = await listen((push) => api.derive.chain.bestNumberFinalized(push), "a final height");
   const first = (await stream.next()).toNumber();
@@ -152,6 +162,16 @@ await check("reads the voters and the round that they are in", async () => {
     assert.ok(votes.currentWeight.toNumber() <= totalWeight.toNumber());
     assert.ok([...votes.missing].every((who) => who.toString() === voter.address));
   }
+});
+
+await check("lists the slots of the epoch, which are all the node's", async () => {
+  const mine = [...(await api.rpc.babe.epochAuthorship())];
+  assert.deepEqual(mine.map(([who]) => who.toString()), [alice.address]);
+  const { primary, secondary, secondary_vrf } = mine[0][1];
+  const slots = [...primary, ...secondary, ...secondary_vrf].map(Number).sort((a, b) => a - b);
+  assert.equal(slots.length, api.consts.babe.epochDuration.toNumber());
+  assert.ok(slots.every((slot, place) => slot === slots[0] + place));
+  assert.ok(slots[0] <= (await api.query.babe.currentSlot()).toNumber() + 1);
 });
 
 await check("proves that a block is final, and hears of new proofs", async () => {

@@ -92,8 +92,8 @@ async def refuses_transactions_with_a_code_and_words(client: Asynchronous) -> No
     data = bytearray(forged.data.data)
     data[60] ^= 1
     bad = "0x" + data.hex()
-    await client.refused(bad, 1010, invalid, "Transaction has a bad signature")
-    await client.refused(bad, 1012, "Transaction is temporarily banned")
+    for _ in range(2):  # the pool of a chain that is sealed by hand bans nothing
+        await client.refused(bad, 1010, invalid, "Transaction has a bad signature")
     broke = await client.manual.create_signed_extrinsic(
         await client.transfer(client.bob, 1), new_account(), nonce=0
     )

@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from types import FrameType, ModuleType
 from typing import Any, TypeVar, cast
 
-CHECK_SECONDS = 60
-"""A client that waits for ever fails its check; the next one goes on."""
+CHECK_SECONDS = 240
+"""A client that waits for ever fails its check; the next one goes on. A busy machine needs less."""
 
 Check = Callable[[Any], Awaitable[None] | None]
 F = TypeVar("F", bound=Callable[..., Any])

@@ -115,10 +115,9 @@ def is_refused_with_a_code_and_words(client: Classic) -> None:
     forged = bytearray(bytes(client.signed(nonce + 1).data.data))
     forged[60] ^= 1
     hexed = "0x" + forged.hex()
-    with refused(1010, "Invalid Transaction", "Transaction has a bad signature"):
-        client.ask("author_submitExtrinsic", hexed)
-    with refused(1012, "Transaction is temporarily banned"):
-        client.ask("author_submitExtrinsic", hexed)
+    for _ in range(2):  # the pool of a chain that is sealed by hand bans nothing
+        with refused(1010, "Invalid Transaction", "Transaction has a bad signature"):
+            client.ask("author_submitExtrinsic", hexed)
     broke = client.manual.create_signed_extrinsic(
         client.transfer(client.bob, 1), new_account(), nonce=0
     )

@@ -9,7 +9,8 @@ from typing import Final
 import orjson
 
 from btt_chain.rpc.api import build_registry
-from btt_chain.rpc.dispatch import Caller, Dispatcher
+from btt_chain.rpc.calls import Caller
+from btt_chain.rpc.dispatch import Dispatcher
 from btt_chain.rpc.hub import Hub
 from btt_chain.rpc.limits import Limits
 from fuzz.target import Target

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from btt_chain.compute.blobs.payload import BadPayload, read_payload
 from btt_chain.crypto.errors import SecretError
 from btt_chain.crypto.uri import SecretUri
 from btt_chain.primitives import ss58
@@ -20,17 +19,8 @@ def account(text: str) -> None:
     assert ss58.encode(raw, prefix) == text
 
 
-def payload(text: str) -> None:
-    """Read the payload of a job."""
-    for confidential in (False, True):
-        try:
-            read_payload(text.encode("utf-8", "replace"), 2, 5, confidential=confidential)
-        except BadPayload:
-            continue
-
-
 READERS: Final[tuple[Callable[[str], object], ...]] = (
-    account, SecretUri.parse, parse, parse_listen, parse_peer, check_address, payload,
+    account, SecretUri.parse, parse, parse_listen, parse_peer, check_address,
 )  # fmt: skip
 
 
@@ -51,7 +41,7 @@ def seeds() -> list[bytes]:
         (0, "5GrwvaEF5zXb26Fz9rcQpDWS57CtERHpNehXCPcNoHGKutQY"), (1, "//Alice/soft//7///pass"),
         (1, "0x" + "ab" * 32), (2, f"/ip4/1.2.3.4/tcp/5/p2p/{peer}"),
         (2, f"/dns4/example.org/tcp/5/p2p/{peer}"), (3, "/ip6/::1/tcp/0"), (4, peer),
-        (5, f"/dns/example.org/tcp/30333/ws/p2p/{peer}"), (6, "\0abcdefghij"),
+        (5, f"/dns/example.org/tcp/30333/ws/p2p/{peer}"),
     ]  # fmt: skip
     return [bytes([kind]) + text.encode() for kind, text in texts]
 
@@ -59,6 +49,7 @@ def seeds() -> list[bytes]:
 TARGET = Target(
     run=run,
     seeds=seeds,
-    instrument=("btt_chain.crypto", "btt_chain.primitives", "genesis.bootnodes", "p2p.address",
-                "btt_chain.compute.blobs.payload", "base58"),
+    instrument=(
+        "btt_chain.crypto", "btt_chain.primitives", "genesis.bootnodes", "p2p.address", "base58",
+    ),
 )  # fmt: skip

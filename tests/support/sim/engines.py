@@ -57,11 +57,11 @@ class Engines:
         else:
             client.runtimes = self.runtimes(node)
         if self.shared is not None:
-            self.shared.join(client)
+            self.shared.join(client, node.index)
         pool = PoolService(client, clock=lambda: time.now / 1000)
         costs, node.accounts = Costs(), Accounts()
         node.costs = costs
-        setattr(pool, "submit", costs.of(SUBMIT_US, pool.submit))  # noqa: B010
+        setattr(pool, "admit", costs.of(SUBMIT_US, pool.admit))  # noqa: B010
         node.watcher = SimWatcher(node.index)
         if node.vault is not None:
             node.vault.survive(point)

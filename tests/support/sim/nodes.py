@@ -79,6 +79,7 @@ class SimNode:
     def penalize(self, other: int, cost: int, why: str) -> bool:
         """Penalize another node; return True if that bans it now."""
         self.watcher.penalties.append((other, cost, why))
+        self.watcher.has_news = True
         score = self.scores[other] = self.scores.get(other, 0) + cost
         return score >= -BAN_AT > score - cost
 

@@ -13,6 +13,8 @@ COUNT: Final = 1_000
 PARTS: Final = 4
 BATCH: Final = 10
 """Seeds of one test."""
+IN_CI: Final = 10
+"""Batches that CI plays; the others are marked `full`."""
 
 
 def batches(part: int) -> list[range]:

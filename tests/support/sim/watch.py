@@ -24,6 +24,8 @@ class SimWatcher:
         self.equivocations: list[tuple[str, bytes]] = []
         self.breaks: list[Broken] = []
         self.missed_slots: list[tuple[int, str]] = []
+        self.has_news = False
+        """True if a final block, penalty or refusal was noted that is not checked yet."""
 
     def begin(self) -> None:
         """Pass over."""
@@ -38,6 +40,7 @@ class SimWatcher:
     def refused(self, hash: bytes, number: int, error: Exception) -> None:
         """Note a refusal."""
         self.refusals.append((number, str(error)))
+        self.has_news = True
 
     def authored(self, authored: Authored) -> None:
         """Pass over."""
@@ -52,6 +55,7 @@ class SimWatcher:
     def finalized(self, target: Target) -> None:
         """Note a final block."""
         self.finals.append(target)
+        self.has_news = True
 
     def equivocation(self, engine: str, who: bytes) -> None:
         """Note an equivocation that was seen."""

@@ -74,11 +74,12 @@ class Wires:
         key = (topic, data)
         if only is None and key in node.said:
             return
+        now, nodes = self._time.now, self._nodes
         for memory in (node.seen, node.said):
             memory.pop(key, None)
-            memory[key] = self._time.now  # behind what is older
-        for index in list(node.connected) if only is None else only:
-            if index in node.connected and key not in self._nodes[index].seen:
+            memory[key] = now  # behind what is older
+        for index in node.connected if only is None else only:
+            if index in node.connected and key not in nodes[index].seen:
                 self._gossip(node, index, key)
 
     def _gossip(self, node: SimNode, index: int, key: Key) -> None:

@@ -259,7 +259,9 @@ class World:
         engine = node.engine
         if engine is None:
             return
-        at = max(engine.due - node.skew, self.now + 1)
+        at, now = engine.due - node.skew, self.time.now
+        if at <= now:
+            at = now + 1
         if at != node.wake:
             node.wake = at
             self.time.at(at, partial(self._tick, node, node.epoch, at))
@@ -290,12 +292,13 @@ class World:
             return
         before, self.acting = self.acting, node.index
         self.steps += 1
+        now = self.time.now + node.skew
         try:
-            actions = step(engine, *about, self.now + node.skew)
+            actions = step(engine, *about, now)
             if actions:
                 self._apply(node, actions)
             while engine.busy and node.engine is engine:
-                self._apply(node, engine.work(self.now + node.skew))
+                self._apply(node, engine.work(now))
         except UnsupportedRuntime as lacking:
             if self.runtimes is None:
                 raise
@@ -337,8 +340,10 @@ class World:
     def act(self, node: SimNode, action: network.Action) -> None:
         """Carry out an action of a node."""
         match action:
-            case network.Publish():
+            case network.Publish():  # the frequent kinds first
                 self.wires.publish(node, action.topic, action.data)
+            case network.Charge():
+                self._charge(node, action)
             case network.SendNote():
                 self.wires.note(node, number(action.peer), action.data)
             case network.Ask():
@@ -349,8 +354,6 @@ class World:
                 node.status = status
             case network.Penalise(peer, cost, why):
                 self._penalise(node, number(peer), cost, why)
-            case network.Charge():
-                self._charge(node, action)
 
     def _penalise(self, node: SimNode, peer: int, cost: int, why: str) -> None:
         if node.penalize(peer, cost, why):
@@ -359,7 +362,7 @@ class World:
     def _charge(self, node: SimNode, charge: network.Charge) -> None:
         """Record the costs of a peer; a peer that is cut off stays so for the rest of the run."""
         peer, kind, spent, useless = charge.peer, charge.kind, charge.spent_us, charge.useless_us
-        order = node.accounts.charge(peer, kind, spent, useless, self.now)
+        order = node.accounts.charge(peer, kind, spent, useless, self.time.now)
         if order is not None:
             self._penalise(node, number(peer), -BAN_AT, f"cut off: {order.why}")
 

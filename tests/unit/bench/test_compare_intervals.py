@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
-from bench.compare.intervals import speed_ratio
-
-ROOT = Path(__file__).resolve().parents[3]
+from bench.compare.intervals import sign_test, speed_ratio
 
 
 def noisy(rng: random.Random, cost: float, rounds: int = 8) -> list[list[float]]:
@@ -61,19 +56,16 @@ def test_figures_that_make_no_ratio_are_refused(
         speed_ratio(base, other)
 
 
-def test_a_worker_measures_the_tree_it_is_given_and_no_other(tmp_path: Path) -> None:
-    worker = [sys.executable, "-P", str(ROOT / "bench" / "compare" / "worker.py")]
-    right = subprocess.run(
-        [*worker, str(ROOT), "vrf", "quick"],
-        input="measure\n", capture_output=True, text=True, check=True,
-        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
-    )  # fmt: skip
-    ready, figures = right.stdout.splitlines()
-    assert ready == '{"ready": true}'
-    assert '"units": 20' in figures
-    wrong = subprocess.run(
-        [*worker, str(tmp_path), "vrf", "quick"],
-        input="measure\n", capture_output=True, text=True, check=True,
-        env={"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}"},
-    )  # fmt: skip
-    assert '{"failed": "RuntimeError: btt_chain comes from' in wrong.stdout
+def test_the_pairs_are_counted_with_those_in_which_the_second_was_faster() -> None:
+    found = speed_ratio([[2.0, 2.0], [2.0]], [[1.0, 3.0], [1.0]])
+    assert (found.pairs, found.faster) == (3, 2)
+    assert found.chance == 1.0
+
+
+@pytest.mark.parametrize(
+    ("faster", "pairs", "chance"), [(0, 0, 1.0), (9, 9, 2 / 2**9), (0, 9, 2 / 2**9), (5, 9, 1.0)]
+)
+def test_the_sign_test_gives_the_chance_of_so_uneven_a_split(
+    faster: int, pairs: int, chance: float
+) -> None:
+    assert sign_test(faster, pairs) == pytest.approx(chance)

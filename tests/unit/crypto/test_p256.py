@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from btt_chain.crypto import ed25519, p256
 
@@ -97,8 +98,9 @@ def test_a_secret_out_of_range_is_refused(secret: bytes) -> None:
 
 def test_der_signatures_of_cards_become_low() -> None:
     key = ec.derive_private_key(int.from_bytes(SECRET, "big"), ec.SECP256R1())
+    deterministic = ec.ECDSA(SHA256(), deterministic_signing=True)
     for message in (b"1", b"2", b"3", b"4", b"5", b"6"):
-        der = key.sign(message, p256._DETERMINISTIC)
+        der = key.sign(message, deterministic)
         assert p256.verify(p256.public_from_secret(SECRET), message, p256.normalized(der))
     public, signature = p256.public_from_secret(SECRET), p256.sign(SECRET, b"pay")
     for form in (signature, flipped(signature)):

@@ -180,7 +180,7 @@ def test_all_196_small_order_signatures_of_zip_215_are_accepted() -> None:
             assert ed25519.verify(public, b"Zcash", r + bytes(32)), (public.hex(), r.hex())
 
 
-def test_anybody_can_sign_for_the_zero_key_so_extrinsics_must_refuse_it() -> None:
+def test_any_party_can_sign_for_the_zero_key_so_extrinsics_must_refuse_it() -> None:
     """The reason of Substrate's extension CheckNonZeroSender."""
     zero, marked = bytes(32), bytes(63) + b"\x80"
 

@@ -1,4 +1,7 @@
-"""A leaf under a root opens once, at one place and to one content; absence is provable."""
+"""A leaf under a root opens once, at one place and to one content; absence is provable.
+
+Invariant I47, attack C17.
+"""
 
 from __future__ import annotations
 

@@ -98,6 +98,6 @@ def test_a_string_at_the_left_edge_of_a_function_costs_only_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     source = 'def f():\n    x = """\n(\n"""\n\nclass Documented:\n    here: int\n    """Yes."""\n'
-    monkeypatch.setattr(inspect, "getsource", lambda _: source)
+    monkeypatch.setattr(shape, "_source", lambda _: source)
     docs = shape._module_docs.__wrapped__(__name__, with_functions=False)
     assert docs == {"Documented": {"here": ("Yes.",)}}

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -128,29 +126,6 @@ def test_calls_of_a_base_class_are_measured_as_calls_of_the_pallet() -> None:
 def test_the_lint_finds_the_benchmarks_that_are_declared() -> None:
     folder = Path(stubs.__file__).parent / "pallets"
     assert benchmarks(folder) == frozenset(BENCHMARKS.found)
-
-
-MEASURE = """
-import sys
-from pathlib import Path
-import bench.weights.state, bench.weights.write, bench.weights.__main__ as program
-bench.weights.state.ACCOUNTS = 100
-bench.weights.write.WEIGHTS = Path(sys.argv.pop())
-sys.exit(program.main())
-"""
-
-
-def test_a_measurement_writes_a_module_without_a_commit_and_ends_silently(tmp_path: Path) -> None:
-    # The database's handle was freed with the interpreter: "Error in sys.excepthook".
-    (tmp_path / "__init__.py").touch()  # the formatter wants a package
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, "--only", "Timestamp", str(tmp_path)],
-        cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
-    written = (tmp_path / "timestamp.py").read_text()
-    assert "SET: Final = " in written
-    assert "at commit" not in written  # whose name a rebase would lose
 
 
 def test_the_slowest_call_to_apply_fits_the_bounds_of_calls(bench: Bench) -> None:

@@ -6,7 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from bench.weights.declare import Case
 from bench.weights.pallets.payfi import CNY, PAYER, fill_places, merchant, prices, shared
+from bench.weights.pallets.payfi_cards import capture, charging
 from bench.weights.state import Bench, address
 from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
@@ -55,6 +57,16 @@ def touched(b: Bench, payer: AccountId, who: AccountId) -> Touched:
     return Touched(frozenset(overlay.base_reads), frozenset(overlay.changes()), weight)
 
 
+def made(b: Bench, case: Case) -> int:
+    """Make the calls of a case in the present block; return what the last one is charged with."""
+    for origin, call in case.before:
+        b.runtime.dispatch(origin, call)
+    assert case.call is not None
+    post = b.runtime.dispatch(case.origin, case.call)
+    assert post.weight is not None
+    return post.weight
+
+
 def test_the_hook_is_charged_with_all_keys_that_different_payments_share(bench: Bench) -> None:
     payers = [bench.account(PAYER + number) for number in range(2)]
     shops = [merchant(bench, number, category=number) for number in range(2)]
@@ -93,3 +105,42 @@ def test_a_payment_declares_the_dearest_kind(bench: Bench) -> None:
         max_btt=u128(1), reference=bytes(16), memo=None,
     )  # fmt: skip
     assert bench.runtime.info(call).weight == weights.pay(MAX_POLICIES, 1, 1)
+
+
+@pytest.mark.parametrize("is_p256", [False, True])
+@pytest.mark.parametrize("others", [(0, False, False), (2, True, True)])
+def test_a_charge_of_a_card_is_charged_for_its_kind(
+    bench: Bench, others: tuple[int, bool, bool], is_p256: bool
+) -> None:
+    policies, first, converts = others
+    for capture_ in (False, True):
+        bench.enter()
+        found = made(
+            bench,
+            charging(
+                bench, policies=policies, first=first, converts=converts, is_p256=is_p256,
+                capture=capture_,
+            ),
+        )  # fmt: skip
+        if capture_:
+            assert found == weights.charge_card(policies, first, converts, is_p256)
+        else:
+            assert found == weights.authorise(policies, converts, is_p256)
+
+
+@pytest.mark.parametrize("first", [False, True])
+@pytest.mark.parametrize("closes", [False, True])
+def test_a_capture_is_charged_for_its_kind(bench: Bench, first: bool, closes: bool) -> None:
+    assert made(bench, capture(bench, first, closes)) == weights.capture(first, closes)
+
+
+def test_charges_and_captures_declare_their_dearest_kind(bench: Bench) -> None:
+    case = charging(
+        bench, policies=0, first=False, converts=False, is_p256=False, capture=True
+    )  # fmt: skip
+    assert case.call is not None
+    assert bench.runtime.info(case.call).weight == max(
+        weights.charge_card(MAX_POLICIES, 1, 1, 1), weights.authorise(MAX_POLICIES, 1, 1)
+    )
+    call = bench.call("PayFi", "capture", auth=u64(0), amount=u128(1))
+    assert bench.runtime.info(call).weight == weights.capture(1, 1)

@@ -66,10 +66,10 @@ def prepare(runtime: BttRuntime) -> None:
     keys = [modulus(rsa_key(number)) for number in range(len(Denomination))]
     pallet.epochs.keys[clinic, FIRST] = keys
     for key in keys:
-        pallet.epochs.moduli[modulus_hash(key)] = FIRST
+        pallet.epochs.moduli[modulus_hash(clinic, key)] = FIRST
     group = Group(u16(156), Kind.Clinic)
     pallet.epochs.statistics[FIRST, group] = GroupTally(u32(1), points)
-    pallet.auditors.eligible[FIRST] = [EligibleAuditor(who, who) for who in KNOWN[1:]]
+    pallet.auditors.eligible[FIRST] = [EligibleAuditor(who, who, bytes(who)) for who in KNOWN[1:]]
 
 
 def voucher(c: Chooser) -> PointVoucher:

@@ -47,7 +47,7 @@ def test_a_part_whose_process_dies_is_a_row(monkeypatch: pytest.MonkeyPatch) -> 
 
         def __exit__(self, *_: object) -> None: ...
 
-        def submit(self, *_: object) -> object:
+        def submit(self, *_: object, **__: object) -> object:
             raise BrokenProcessPool("it was killed")
 
     monkeypatch.setattr(run, "ProcessPoolExecutor", Dead)

@@ -1,0 +1,92 @@
+"""`premium`: services with their prices, and access bought for months."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+
+from btt_chain.client.typed import open_runtime
+from btt_chain.crypto.keypair import KeyPair
+from btt_chain.scale import u8, u64, u128
+from cli.commands.premium import facts, until
+from cli.program import program
+from cli.views.economy import PremiumView
+from runtime.constants import BTT
+from runtime.pallets.tier_staking import TierStaking
+from support.instant_node import instant_node
+
+ALICE = KeyPair.from_uri("//Alice")
+MONTH_MS = 30 * 86_400_000
+
+
+def run(*args: str) -> Result:
+    return CliRunner().invoke(program, list(args), prog_name="btt-chain")
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a chain on which stakes warm up at once; Alice staked for the shortest term."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TierStaking, "warm_up", u64(0))
+        with instant_node(tmp_path_factory.mktemp("premium")) as address:
+            asyncio.run(stake(address))
+            yield address
+
+
+async def stake(url: str) -> None:
+    async with open_runtime(url) as chain:
+        await chain.submit(
+            "TierStaking", "stake", signer=ALICE, amount=u128(1_000 * BTT), tier=u8(0),
+            min_reward=None,
+        )  # fmt: skip
+
+
+def test_services_are_listed_with_what_an_account_has(url: str) -> None:
+    shown = run("premium", "list", "//Bob", "--url", url)
+    assert shown.exit_code == 0, shown.stderr
+    assert "priority for jobs" in shown.stdout
+    assert "50 BTT" in shown.stdout
+    (row,) = json.loads(run("premium", "list", "//Bob", "--url", url, "--json").stdout)
+    assert row == {
+        "service": 0, "minTier": 0, "price": str(50 * BTT), "entitled": False, "until": "0",
+        "hasAccess": False,
+    }  # fmt: skip
+
+
+def test_buying_says_what_it_cost_and_what_was_burned(url: str) -> None:
+    bought = run("premium", "buy", "0", "--months", "2", "--from", "//Alice", "--url", url)
+    assert bought.exit_code == 0, bought.stderr
+    words = bought.stdout + bought.stderr
+    assert "for 100 BTT" in words
+    assert "2.03 BTT of it were burned" in words
+    (row,) = json.loads(run("premium", "list", "//Alice", "--url", url, "--json").stdout)
+    assert (row["entitled"], row["hasAccess"]) == (True, True)
+    assert int(row["until"]) >= 2 * MONTH_MS
+    table = run("premium", "list", "//Alice", "--url", url).stdout
+    assert "60.0" in table
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("0", "--from", "//Bob"), "No stake gives access"),
+        (("5", "--from", "//Alice"), "service 5 is not on sale"),
+        (("0", "--max-price", "49BTT", "--from", "//Alice"), "costs more than"),
+        (("0", "--months", "13", "--from", "//Alice"), "13"),
+    ],
+)
+def test_a_refusal_says_why(url: str, words: tuple[str, ...], why: str) -> None:
+    refused = run("premium", "buy", *words, "--url", url)
+    assert refused.exit_code != 0
+    assert why in refused.stderr + refused.stdout
+
+
+def test_access_that_cannot_be_used_now_is_marked() -> None:
+    view = PremiumView(0, 0, BTT, False, MONTH_MS, False)
+    assert until(view) == "30.00 (not now)"
+    assert facts(view, is_personal=True)["until"] == str(MONTH_MS)
+    assert set(facts(view, is_personal=False)) == {"service", "minTier", "price"}

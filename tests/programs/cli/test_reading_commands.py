@@ -1,0 +1,78 @@
+"""Commands that read a chain do without the runtime, whose import takes a second."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import pytest
+
+from support.instant_node import instant_node
+from support.reading import READING, connecting, is_listed
+
+PROGRAM: Final = """
+import json, sys, tempfile
+from functools import cache
+
+class NoRuntime:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "runtime":
+            raise ImportError(f"{name} is imported")
+
+sys.meta_path.insert(0, NoRuntime())
+from btt_chain.client import items
+from click.testing import CliRunner
+from cli.program import program
+
+items.decode_metadata = cache(items.decode_metadata)  # the same bytes for all of them
+url, lines = sys.argv[1], json.loads(sys.argv[2])
+found = {}
+with tempfile.TemporaryDirectory() as empty:
+    for line in lines:
+        words = [*line.split(), "--url", url]
+        done = CliRunner().invoke(program, words, env={"BTT_WALLET": empty, "BTT_GATEWAY": empty})
+        error = done.exception
+        found[line] = [
+            done.exit_code,
+            None if error is None or isinstance(error, SystemExit) else repr(error),
+            done.stdout, done.stderr,
+        ]
+print(json.dumps(found))
+"""
+"""Runs commands in one process in which the runtime cannot be imported."""
+
+Row: TypeAlias = tuple[int, str | None, str, str]
+"""Exit code, error, standard output and standard error of a command."""
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Row]]:
+    with instant_node(tmp_path_factory.mktemp("reading")) as url:
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, url, json.dumps(READING)],
+            capture_output=True, text=True, check=True, timeout=300,
+            cwd=Path(__file__).parents[3],
+        )  # fmt: skip
+        yield json.loads(done.stdout)
+
+
+def test_every_reading_command_runs_without_the_runtime(results: dict[str, Row]) -> None:
+    failed = {line: row[1:] for line, row in results.items() if row[1] is not None}
+    assert not failed
+    assert results.keys() == set(READING)
+
+
+def test_what_is_not_there_is_said_in_words(results: dict[str, Row]) -> None:
+    codes = {line: row[0] for line, row in results.items()}
+    assert {line: code for line, code in codes.items() if code not in (0, 4)} == {}
+    for line, (code, _, out, err) in results.items():
+        assert out or err, line
+        assert err.startswith("error: ") == (code != 0), line
+
+
+def test_every_command_that_reads_is_listed() -> None:
+    assert [path for path in connecting() if not is_listed(path)] == []
