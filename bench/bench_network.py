@@ -39,6 +39,7 @@ SEARCH_SECONDS: Final = 60
 KEPT_UP: Final = 0.9
 """The part of a load that must become final while it lasts, for it to count as kept up with."""
 FILLED: Final = 90.0
+SHORT_SLOT_MS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,12 @@ def network_rows(folder: Path, plan: Plan) -> Iterator[Row]:
             if more.rate < best.rate:
                 break
             best = more
+        over = measure(net, round(2 * best.rate), plan.seconds, payers(net))
+        share = 100 * over.rate / best.rate if best.rate else 0.0
+        yield Row("9d", f"{what}: {2 * best.rate:,.0f}/s offered, of the highest rate",
+                  f"{share:.0f} %", value=share, note=over.written())  # fmt: skip
         net.check_agreement()
+    yield from short_rows(folder / "short", plan)
     with network(folder / "watched", plan.validators, plan.slot_ms, profile=True) as net:
         measure(net, plan.rate, plan.seconds / 2, payers(net))
     yield Row("-", "what a validator under load is at", "of its busy time",
@@ -115,6 +121,18 @@ def network_rows(folder: Path, plan: Plan) -> Iterator[Row]:
             idle = measure(net, 0, plan.idle_slots * plan.slot_ms / 3_000)
             yield from idle_rows(f"{plan.many} validators", idle)
             net.check_agreement()
+
+
+def short_rows(folder: Path, plan: Plan) -> Iterator[Row]:
+    """Rows 9e and 9f: slots of half a second."""
+    with network(folder, plan.validators, SHORT_SLOT_MS) as net:
+        idle = measure(net, 0, plan.idle_slots * SHORT_SLOT_MS / 1_000)
+        net.check_agreement()
+    what = f"{plan.validators} validators, slots of {SHORT_SLOT_MS} ms, idle"
+    lag = idle.lag(95) * SHORT_SLOT_MS / 1_000
+    yield Row("9e", f"{what}: slots with a block", f"{idle.filled:.1f} % of {idle.slots}",
+              value=idle.filled, note=idle.written())  # fmt: skip
+    yield Row("9f", f"{what}: until final, p95", f"{lag:.2f} s", value=lag)
 
 
 def idle_rows(what: str, idle: Measured) -> Iterator[Row]:

@@ -44,6 +44,7 @@ class Plan:
 QUICK: Final = Plan(
     block=100, full=200, peer_block=50, rounds=1, few=1_000, many=2_000, senders=200
 )
+BRIEF: Final = Plan(rounds=3, peer_block=200, few=20_000, many=100_000, senders=6_000)
 
 
 def import_rows(folder: Path, plan: Plan, *, peers: bool) -> Iterator[Row]:
@@ -68,7 +69,7 @@ class PyEvm:
     """A py-evm chain in a process of its own, which imports a block each time it is asked."""
 
     def __init__(self, block: int, rounds: int) -> None:
-        script = ROOT / "tests" / "bench" / "pyevm_peer.py"
+        script = ROOT / "bench" / "pyevm_peer.py"
         self._process = subprocess.Popen(
             [PYEVM, "-W", "ignore", script, str(block), str(rounds)],
             stdin=subprocess.PIPE,

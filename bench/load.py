@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import re
 import secrets
 import statistics
 import time
@@ -42,6 +43,7 @@ AGAIN: Final = 0.5
 RSS_EVERY: Final = 30.0
 FALL: Final = 20
 """Fall of memory in MiB that shows a flush of LevelDB."""
+PACKETS: Final = re.compile(r"^btt_network_packets_out_total(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 OWN: Final = "RssAnon"
 """Memory that is the process's own: LevelDB's files, mapped, come and go as it sorts them."""
 
@@ -126,7 +128,11 @@ class Measured:
     refused: int = 0
     """Number of refusals by a full pool."""
     finalized: int = 0
-    """Transfers that became final while it lasted, the first slots left out."""
+    """Transfers in the final blocks of whole slots in which it lasted, the first left out.
+
+    Counted by the slot of a block, not by the time at which it became final: otherwise the blocks
+    that one vote makes final at either end of the window are counted all or not at all.
+    """
     counted: float = 0.0
     """Seconds in which they were counted."""
     slots: int = 0
@@ -137,6 +143,8 @@ class Measured:
     """Blocks between best and final, looked at ten times a slot."""
     cpu: list[float] = field(default_factory=list)
     """Seconds of CPU of each node, for a second of the clock."""
+    packets: float = 0.0
+    """Encrypted packets that all nodes together sent, for a second of the clock."""
     rss: list[tuple[float, list[float]]] = field(default_factory=list)
     """MiB of each node, by seconds from the beginning; its own, mapped files left out."""
 
@@ -189,7 +197,7 @@ class Measured:
             f"offered {self.offered:.0f}/s, final {self.rate:.0f}/s, slots {self.filled:.1f} % of "
             f"{self.slots}, lag p50 {self.lag(50):.2f} p95 {self.lag(95):.2f} slots (best-final "
             f"{behind}), sent {self.sent}, refused {self.refused}, CPU {cpu} "
-            f"({self.cost:.2f} ms a transfer), own memory {rss} MiB"
+            f"({self.cost:.2f} ms a transfer), packets {self.packets:.0f}/s, own memory {rss} MiB"
         )
 
 
@@ -248,6 +256,7 @@ async def _measure(
     seen: dict[int, Seen] = {}
     begun, before = time.time(), [cpu_of(pid) for pid in pids]
     async with ClientSession() as session:
+        packets = await _packets(session, net)
         watching = asyncio.create_task(_watch(session, net.nodes[0], seen, measured))
         weighing = asyncio.create_task(_weigh(pids, begun, measured))
         sending = [
@@ -259,6 +268,7 @@ async def _measure(
         measured.cpu = [
             (cpu_of(pid) - was) / (ended - begun) for pid, was in zip(pids, before, strict=True)
         ]
+        measured.packets = (await _packets(session, net) - packets) / (ended - begun)
         if sending:
             await asyncio.gather(*sending)
         # What was made in time may become final a little later: lags are of all blocks.
@@ -354,6 +364,15 @@ async def _watch(
                 seen[number] = Seen(header, now)
 
 
+async def _packets(session: ClientSession, net: Devnet) -> float:
+    """Return the number of packets that the nodes have sent; of an older program 0."""
+    found = 0.0
+    for node in net.nodes:
+        async with session.get(node.metrics_url) as answer:
+            found += sum(map(float, PACKETS.findall(await answer.text())))
+    return found
+
+
 async def _weigh(pids: Sequence[int], begun: float, measured: Measured) -> None:
     while True:
         measured.rss.append((time.time() - begun, [memory_of(pid, OWN) for pid in pids]))
@@ -379,15 +398,13 @@ async def _count(
     measured.counted = (last - first) * slot_s
     if not measured.offered:
         return
-    for number, block in final.items():
-        if first * slot_s <= block.final_at < last * slot_s:
-            hash = "0x" + block.header.hash().hex()
-            call = {"jsonrpc": "2.0", "id": 1, "method": "chain_getBlock", "params": [hash]}
-            async with session.post(net.nodes[0].http, data=orjson.dumps(call)) as answer:
-                body = orjson.loads(await answer.read())["result"]["block"]["extrinsics"]
-            block.transfers = len(body) - 1
-            measured.finalized += block.transfers
-        del number
+    for block in inside:
+        hash = "0x" + block.header.hash().hex()
+        call = {"jsonrpc": "2.0", "id": 1, "method": "chain_getBlock", "params": [hash]}
+        async with session.post(net.nodes[0].http, data=orjson.dumps(call)) as answer:
+            body = orjson.loads(await answer.read())["result"]["block"]["extrinsics"]
+        block.transfers = len(body) - 1
+        measured.finalized += block.transfers
 
 
 def read_header(measured: dict[str, object]) -> Header:

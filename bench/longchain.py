@@ -77,7 +77,8 @@ def config_of(spec: Path, folder: Path) -> NodeConfig:
 
 def engine_on(chain: OpenChain, now: int, vault: Vault | None = None) -> Engine:
     """Return the engine of a lone node on a chain."""
-    finality = chain.spec.finality
+    params = params_of(chain)
+    finality = chain.spec.finality(int(params.slot_ms))
 
     def pace(given: float) -> Callable[[], Pace]:
         begun = time.monotonic()
@@ -90,7 +91,7 @@ def engine_on(chain: OpenChain, now: int, vault: Vault | None = None) -> Engine:
             gossip_ms=finality.gossip_ms,
             behind=finality.behind,
             seed=1,
-            params=params_of(chain),
+            params=params,
             vault=vault,
             force_authoring=vault is not None,
         ),

@@ -305,6 +305,12 @@ class Plan:
 
 
 QUICK: Final = Plan(rounds=1, ours=Load(400, 200, receivers=100))
+BRIEF: Final = Plan(
+    ours=Load(2_000, 1_000),
+    anvil=Load(2_000, 1_000),
+    hardhat=Load(1_000, 500),
+    ganache=Load(400, 200, receivers=200),
+)
 
 PEERS_BY_NAME: Final[dict[str, Callable[[Path, Load], AbstractContextManager[Chain]]]] = {
     "anvil": anvil,

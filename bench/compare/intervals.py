@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 from statistics import median
 from typing import Final
 
@@ -27,6 +28,18 @@ class Interval:
     ratio: float
     low: float
     high: float
+    pairs: int = 0
+    """Number of pairs of measurements that were made one after the other."""
+    faster: int = 0
+    """Number of pairs in which the second program was faster."""
+
+    @property
+    def chance(self) -> float:
+        """Probability of so one-sided a split of the pairs between equal programs (sign test).
+
+        It takes pairs for independent, which those of one launch are not: the interval decides.
+        """
+        return sign_test(self.faster, self.pairs)
 
     @property
     def significant(self) -> bool:
@@ -58,7 +71,22 @@ def speed_ratio(
     )
     tail = round(RESAMPLES * (1 - CONFIDENCE) / 2)
     every = [ratio for launch in launches for ratio in launch]
-    return Interval(median(every), resampled[tail], resampled[-1 - tail])
+    return Interval(
+        median(every),
+        resampled[tail],
+        resampled[-1 - tail],
+        len(every),
+        sum(ratio > 1 for ratio in every),
+    )
+
+
+def sign_test(successes: int, trials: int) -> float:
+    """Return the two-sided probability of a split at least as uneven as this one, if both sides
+    are equally likely.
+    """
+    rarer = min(successes, trials - successes)
+    tail = sum(comb(trials, count) for count in range(rarer + 1))
+    return min(1.0, 2 * tail / (1 << trials))
 
 
 def _ratio(base: float, other: float) -> float:

@@ -10,6 +10,7 @@ node would have it cached as well.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import itertools
@@ -20,9 +21,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from enum import Enum
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 if TYPE_CHECKING:
     from bench.chains import Sender, Wallet
@@ -30,8 +32,26 @@ if TYPE_CHECKING:
     from storage.database import ChainStore
 
 Measure = Callable[[], tuple[float, int]]
-"""Do the work once; return seconds of processor time and units of work."""
-Preparation = Callable[[Path, bool], AbstractContextManager[Measure]]
+"""Do the work once; return its cost and units of work. The cost is seconds of processor time, or
+what `Workload.cost` says; less is better."""
+
+T = TypeVar("T")
+
+
+class Size(Enum):
+    """Size of the workloads."""
+
+    TINY = "tiny"
+    """Shows that they run: the figures mean nothing."""
+    QUICK = "quick"
+    WHOLE = "whole"
+
+    def of(self, tiny: T, quick: T, whole: T) -> T:
+        """Return the argument that belongs to this size."""
+        return {Size.TINY: tiny, Size.QUICK: quick, Size.WHOLE: whole}[self]
+
+
+Preparation = Callable[[Path, Size], AbstractContextManager[Measure]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +60,14 @@ class Workload:
 
     unit: str
     open: Preparation
-    optional: bool = False
-    """True if it runs only when it is requested by name."""
+    row: str = ""
+    """Rows of docs/performance.md that it belongs to."""
+    cost: str = "s"
+    """Unit of the cost: seconds of processor time, "MB", "s wall" or "share"."""
+    is_process: bool = False
+    """True if a node's process does the work: a profile is taken there."""
+    is_network: bool = False
+    """True if it starts validators, minutes each: not in the quick mode."""
 
 
 def cpu_of(work: Callable[[], object], units: int) -> tuple[float, int]:
@@ -103,14 +129,14 @@ def in_memory(accounts: int) -> InMemory:
 
 
 @contextmanager
-def decode(_: Path, quick: bool) -> Iterator[Measure]:
+def decode(_: Path, size: Size) -> Iterator[Measure]:
     """Decode signed transfers, the call included."""
     from bench.chains import account_of
     from btt_chain.primitives.extrinsic import decode_extrinsic
     from runtime.extensions import SIGNED_EXTRA
 
     chain = in_memory(200)
-    count = 100 if quick else 10_000
+    count = size.of(100, 5_000, 10_000)
     made = [chain.wallet.transfer(chain.senders[n % 100], account_of(n)) for n in range(count)]
     calls = chain.wallet.runtime.call_codec
 
@@ -122,14 +148,14 @@ def decode(_: Path, quick: bool) -> Iterator[Measure]:
 
 
 @contextmanager
-def encode(_: Path, quick: bool) -> Iterator[Measure]:
+def encode(_: Path, size: Size) -> Iterator[Measure]:
     """Encode signed transfers from their parts."""
     from bench.chains import account_of
     from btt_chain.primitives.extrinsic import decode_extrinsic, signed
     from runtime.extensions import SIGNED_EXTRA, SignedExtra
 
     chain = in_memory(200)
-    count = 100 if quick else 10_000
+    count = size.of(100, 5_000, 10_000)
     calls = chain.wallet.runtime.call_codec
     parts = []
     for number in range(count):
@@ -148,9 +174,9 @@ def encode(_: Path, quick: bool) -> Iterator[Measure]:
 
 
 @contextmanager
-def trie(_: Path, quick: bool) -> Iterator[Measure]:
+def trie(_: Path, size: Size) -> Iterator[Measure]:
     """Compute the state root of changed keys, nothing resident."""
-    accounts, changed = (500, 50) if quick else (50_000, 2_000)
+    accounts, changed = size.of((500, 50), (20_000, 2_000), (50_000, 2_000))
     chain = in_memory(accounts)
     keys = sorted(chain.state)[:: max(1, len(chain.state) // changed)][:changed]
     changes = {key: chain.state[key][::-1] for key in keys}
@@ -167,7 +193,7 @@ def no_cache() -> None:
 
 
 @contextmanager
-def vrf(_: Path, quick: bool) -> Iterator[Measure]:
+def vrf(_: Path, size: Size) -> Iterator[Measure]:
     """Verify valid proofs of an sr25519 VRF; public keys come back as in a sync."""
     from btt_chain.crypto import vrf as module
     from btt_chain.crypto.keypair import KeyPair
@@ -176,7 +202,7 @@ def vrf(_: Path, quick: bool) -> Iterator[Measure]:
     pairs = [KeyPair.from_uri(f"//{number}") for number in range(10)]
     machine = SchnorrkelVrf()
     proofs = []
-    for slot in range(20 if quick else 300):
+    for slot in range(size.of(20, 150, 300)):
         message = VrfInput(b"BABE", ((b"slot number", slot.to_bytes(8, "little")),))
         output, proof = machine.sign(pairs[slot % 10], message)
         proofs.append((pairs[slot % 10].public, message, output.pre_output, proof))
@@ -199,19 +225,21 @@ def vrf(_: Path, quick: bool) -> Iterator[Measure]:
 
 
 @contextmanager
-def blocks(folder: Path, quick: bool) -> Iterator[Measure]:
+def blocks(folder: Path, size: Size) -> Iterator[Measure]:
     """Import blocks that are full by Substrate's weights, signatures included, on LevelDB."""
     from bench.chains import Bench
 
-    accounts, senders, size = (1_000, 100, 50) if quick else (20_000, 5_200, 5_150)
+    accounts, senders, count = size.of(
+        (1_000, 100, 50), (5_000, 2_100, 2_000), (20_000, 5_200, 5_150)
+    )
     bench = Bench(folder, accounts, senders)
     try:
-        bench.read(bench.make(min(size, 500)))()
+        bench.read(bench.make(min(count, 500)))()
         settle_memory()
 
         def measure() -> tuple[float, int]:
-            sealed = bench.make(size)
-            return cpu_of(bench.read(sealed), size)
+            sealed = bench.make(count)
+            return cpu_of(bench.read(sealed), count)
 
         yield measure
     finally:
@@ -219,7 +247,7 @@ def blocks(folder: Path, quick: bool) -> Iterator[Measure]:
 
 
 @contextmanager
-def pool(_: Path, quick: bool) -> Iterator[Measure]:
+def pool(_: Path, size: Size) -> Iterator[Measure]:
     """Decode, validate and admit signed transfers to the pool of a node."""
     from btt_chain.crypto.keypair import KeyPair
     from support.chain import BOB, START, DevChain, address
@@ -227,7 +255,7 @@ def pool(_: Path, quick: bool) -> Iterator[Measure]:
     pairs = [KeyPair.from_uri(f"//sender/{number}") for number in range(50)]
     chain = DevChain(extra={pair.account_id: START for pair in pairs})
     chain.seal()
-    each = 1 if quick else 20
+    each = size.of(1, 10, 20)
     nonces = itertools.count(step=each)
     pay = chain.call("Balances", "transfer_keep_alive", dest=address(BOB), value=10**15)
     settle_memory()
@@ -271,7 +299,7 @@ def quiet_node(base: Path, *flags: str, chain: str = "dev-manual") -> Iterator[N
 
 
 @contextmanager
-def submit(folder: Path, quick: bool) -> Iterator[Measure]:
+def submit(folder: Path, size: Size) -> Iterator[Measure]:
     """Submit transfers by RPC until they are in blocks; the node's processor time."""
     import uvloop
 
@@ -279,7 +307,7 @@ def submit(folder: Path, quick: bool) -> Iterator[Measure]:
     from bench.submit import Load, included, ours
 
     setattr(module, "our_node", quiet_node)  # noqa: B010 - the module does not export it
-    load = Load(200, 200, receivers=100) if quick else Load(4_000, 1_000)
+    load = size.of(Load(200, 200, receivers=100), Load(2_000, 1_000), Load(4_000, 1_000))
     with ours(folder, load) as chain:
         uvloop.run(included(chain, chain.transfers(load.receivers), load.block))
 
@@ -303,7 +331,7 @@ REQUESTS: Final[tuple[tuple[str, list[str]], ...]] = (
 
 
 @contextmanager
-def rpc(folder: Path, quick: bool) -> Iterator[Measure]:
+def rpc(folder: Path, size: Size) -> Iterator[Measure]:
     """Send small requests to a node over WebSockets, one after the other; its processor time."""
     import orjson
     import uvloop
@@ -313,14 +341,17 @@ def rpc(folder: Path, quick: bool) -> Iterator[Measure]:
         orjson.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
         for method, params in REQUESTS
     ]
-    repeats = 5 if quick else 600
+    repeats = size.of(5, 300, 600)
 
     async def ask(port: int) -> None:
         url = f"ws://127.0.0.1:{port}/"
         async with ClientSession() as session, session.ws_connect(url) as socket:
             for call in calls * repeats:
                 await socket.send_frame(call, WSMsgType.TEXT)
-                reply = orjson.loads((await socket.receive()).data)
+                message = await socket.receive()
+                if message.type is not WSMsgType.TEXT:
+                    raise RuntimeError(f"the node closed the connection: {message}")
+                reply = orjson.loads(message.data)
                 if "result" not in reply:
                     raise RuntimeError(f"the node refused {call!r}: {reply}")
 
@@ -336,9 +367,9 @@ def rpc(folder: Path, quick: bool) -> Iterator[Measure]:
 
 
 @contextmanager
-def start(folder: Path, quick: bool) -> Iterator[Measure]:
+def start(folder: Path, size: Size) -> Iterator[Measure]:
     """Start a node on a chain it has, until it answers; its processor time."""
-    del quick
+    del size
     with quiet_node(folder / "node"):
         pass  # the genesis is written, modules are compiled
 
@@ -350,12 +381,12 @@ def start(folder: Path, quick: bool) -> Iterator[Measure]:
 
 
 @contextmanager
-def command(_: Path, quick: bool) -> Iterator[Measure]:
+def command(_: Path, size: Size) -> Iterator[Measure]:
     """Print the help of the program."""
     import cli
 
     tree = Path(cli.__path__[0]).parent
-    count = 1 if quick else 3
+    count = size.of(1, 2, 3)
 
     def measure() -> tuple[float, int]:
         before = children_cpu()
@@ -379,20 +410,81 @@ def children_cpu() -> float:
 
 
 @contextmanager
-def network(folder: Path, quick: bool) -> Iterator[Measure]:
+def memory(folder: Path, size: Size) -> Iterator[Measure]:
+    """Weigh an idle node that has made a few blocks: MB that are resident."""
+    seconds = size.of(0.5, 3.0, 3.0)
+    turns = itertools.count()
+
+    def measure() -> tuple[float, int]:
+        with quiet_node(folder / str(next(turns)), chain="dev") as node:
+            time.sleep(seconds)
+            return node.memory, 1
+
+    yield measure
+
+
+# --- chains of small blocks, and simulated ones -------------------------------------
+
+
+@contextmanager
+def small_blocks(folder: Path, size: Size, *, headers: bool) -> Iterator[Measure]:
+    """Check headers with VRF, or import small blocks, as in a sync without its network."""
+    from bench.bench_sync import alone
+    from bench.longchain import grow
+
+    count = size.of(4, 60, 200)
+    grown = grow(folder / "chain", 2 * count)
+    turns = itertools.count()
+
+    def measure() -> tuple[float, int]:
+        found = alone(grown, folder / str(next(turns)), count, count)
+        return (found.headers.cpu if headers else found.imports.cpu), count
+
+    yield measure
+
+
+@contextmanager
+def simulator(_: Path, size: Size, *, gossip_ms: int) -> Iterator[Measure]:
+    """Play slots of four simulated validators, with all invariants."""
+    from support.sim.invariants import Invariants
+    from support.sim.world import World
+
+    slots = size.of(2, 20, 60)
+    world = World(0, 4, gossip_ms=gossip_ms)
+    invariants = Invariants(world)
+    world.run(5)
+    settle_memory()
+
+    def measure() -> tuple[float, int]:
+        gc.disable()  # as in the tests: a world is small
+        try:
+            return cpu_of(lambda: world.run(slots), slots)
+        finally:
+            gc.enable()
+
+    yield measure
+    invariants.close()
+
+
+# --- networks -----------------------------------------------------------------------
+
+
+@contextmanager
+def network(folder: Path, size: Size, *, rate: int) -> Iterator[Measure]:
     """Load four validators with transfers; the processor time of all of them for each final one."""
     from bench.bench_network import network as validators
     from bench.load import measure as load
     from bench.load import payers
 
-    rate, seconds = (20, 12.0) if quick else (200, 40.0)
+    offered, seconds = size.of((20, 12.0), (rate, 40.0), (rate, 60.0))
     turns = itertools.count()
 
     def measure() -> tuple[float, int]:
         # A network lives only while it is measured: an idle one would use processor time of the
         # others.
-        with validators(folder / str(next(turns)), 2 if quick else 4, 2_000) as net:
-            found = load(net, rate, seconds, payers(net))
+        count = size.of(2, 4, 4)
+        with validators(folder / str(next(turns)), count, 2_000) as net:
+            found = load(net, offered, seconds, payers(net))
         final = final_of(found)
         if not final:
             raise RuntimeError("no transfer became final")
@@ -401,16 +493,71 @@ def network(folder: Path, quick: bool) -> Iterator[Measure]:
     yield measure
 
 
+@contextmanager
+def overload(folder: Path, size: Size) -> Iterator[Measure]:
+    """Offer four validators more than they can do: seconds of the clock for a final transfer."""
+    from bench.bench_network import network as validators
+    from bench.load import measure as load
+    from bench.load import payers
+
+    offered, seconds = size.of((40, 12.0), (2_000, 40.0), (2_000, 60.0))
+    turns = itertools.count()
+
+    def measure() -> tuple[float, int]:
+        count = size.of(2, 4, 4)
+        with validators(folder / str(next(turns)), count, 2_000) as net:
+            found = load(net, offered, seconds, payers(net))
+        if not found.rate:
+            raise RuntimeError("no transfer became final")
+        return 1 / found.rate, 1
+
+    yield measure
+
+
+@contextmanager
+def short_slots(folder: Path, size: Size) -> Iterator[Measure]:
+    """Let four validators make blocks each half second: slots for one that has a block."""
+    from bench.bench_network import network as validators
+    from bench.load import measure as load
+
+    turns = itertools.count()
+
+    def measure() -> tuple[float, int]:
+        with validators(folder / str(next(turns)), size.of(2, 4, 4), 500) as net:
+            found = load(net, 0, size.of(5.0, 30.0, 60.0))
+        if not found.filled:
+            raise RuntimeError("no slot had a block")
+        return 100 / found.filled, 1
+
+    yield measure
+
+
 WORKLOADS: Final[dict[str, Workload]] = {
-    "submit": Workload("transfer", submit),
-    "import": Workload("transfer", blocks),
-    "pool": Workload("transfer", pool),
-    "decode": Workload("extrinsic", decode),
-    "encode": Workload("extrinsic", encode),
-    "trie": Workload("key", trie),
-    "vrf": Workload("proof", vrf),
-    "rpc": Workload("request", rpc),
-    "start": Workload("start", start),
-    "help": Workload("command", command),
-    "network": Workload("final transfer", network, optional=True),
+    "submit": Workload("transfer", submit, "1, 2", is_process=True),
+    "import": Workload("transfer", blocks, "3-6"),
+    "pool": Workload("transfer", pool, "1, 2"),
+    "decode": Workload("extrinsic", decode, "1-6"),
+    "encode": Workload("extrinsic", encode, "1-6"),
+    "trie": Workload("key", trie, "3-6"),
+    "vrf": Workload("proof", vrf, "10a"),
+    "headers": Workload("header", partial(small_blocks, headers=True), "10a"),
+    "small": Workload("block", partial(small_blocks, headers=False), "10b"),
+    "rpc": Workload("request", rpc, "8", is_process=True),
+    "start": Workload("start", start, "7b", is_process=True),
+    "help": Workload("command", command, is_process=True),
+    "memory": Workload("idle node", memory, "7a", cost="MB"),
+    "simulator": Workload("slot, T 250 ms", partial(simulator, gossip_ms=250), "11"),
+    "simulator-1s": Workload("slot, T 1 s", partial(simulator, gossip_ms=1_000), "11"),
+    "network": Workload(
+        "final transfer of 200/s", partial(network, rate=200), "9", is_network=True
+    ),
+    "network-800": Workload(
+        "final transfer of 800/s", partial(network, rate=800), "9", is_network=True
+    ),
+    "overload": Workload(
+        "final transfer of 2,000/s", overload, "9", cost="s wall", is_network=True
+    ),
+    "short-slots": Workload(
+        "filled slot of 500 ms", short_slots, "9a", cost="share", is_network=True
+    ),
 }

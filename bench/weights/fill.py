@@ -1,4 +1,4 @@
-"""Blocks that are full by weight: does their import fit into a third of the slot?
+"""Blocks that are full by weight: does their import fit into their share of the slot?
 
 A call is made by as many signers as the weight of a normal block admits, each with the same
 preparation, in one block that is executed with its root, stored, and reverted. Every signature is
@@ -24,11 +24,11 @@ from btt_chain.primitives.validity import Invalid
 from btt_chain.scale import u8, u32, u128
 from runtime.constants import BTT
 from runtime.frame import Call
+from runtime.limits import NORMAL_PERCENT, block_budget
 from runtime.pallets.proxy import ProxyType
 
-MAX_CALLS: Final = 6_000
+MAX_CALLS: Final = 9_000
 """Maximum number of prepared signers; a call that needs more to fill a block is no worst case."""
-NORMAL_PERCENT: Final = 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +87,16 @@ FILLINGS: Final = (
 
 
 def fill(bench: Bench) -> int:
-    """Print for each call the number that fills a block, and the import in thirds of a slot."""
+    """Print for each call the number that fills a block, and its import against its share."""
     slow = 0
     for filling in FILLINGS:
         count, length, spent, weight = import_full(bench, filling)
-        third = int(bench.params.slot_ms) / 3_000 * NORMAL_PERCENT / 100
-        part = spent / third
+        share = block_budget(int(bench.params.slot_ms)) / 1e12 * NORMAL_PERCENT / 100
+        part = spent / share
         slow += part > 1
         print(
             f"{filling.name:46} {count:6,} extrinsics {length / 2**20:6.2f} MiB"
-            f"  weight {weight / 1e12:5.2f} s  import {spent:5.2f} s  of {third:.2f} s: {part:5.2f}"
+            f"  weight {weight / 1e12:5.2f} s  import {spent:5.2f} s  of {share:.2f} s: {part:5.2f}"
             f"{'' if part <= 1 else '  TOO SLOW'}",
             flush=True,
         )

@@ -54,7 +54,10 @@ def used() -> dict[str, set[str]]:
     """Return the names that the runtime takes from each module of weights."""
     found: dict[str, set[str]] = {}
     for path in sorted((ROOT / "runtime").rglob("*.py")):
-        tree = ast.parse(path.read_text())
+        text = path.read_text()
+        if PACKAGE not in text:
+            continue
+        tree = ast.parse(text)
         modules = dict(imported(tree))
         for node in ast.walk(tree):
             match node:

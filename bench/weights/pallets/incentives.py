@@ -38,6 +38,8 @@ from runtime.pallets.incentives import (
     Progress,
     Seat,
 )
+from runtime.pallets.incentives.epochs import modulus_hash
+from runtime.pallets.incentives.months import Step
 from runtime.pallets.incentives.types import (
     AHEAD_MONTHS,
     LIFE_MONTHS,
@@ -131,11 +133,11 @@ def owning(b: Bench, points: int = 10**6) -> AccountId:
 
 
 def enlisted(b: Bench, count: int) -> list[AccountId]:
-    """Enlist auditors, who were all active when the audits of the month were selected."""
+    """Enlist auditors, who were all active when the month was settled."""
     pallet = b.runtime.incentives.auditors
     found = [AccountId(blake2_256(b"auditor %d" % number)) for number in range(count)]
     pallet.auditors.value = [AuditorEntry(who, bytes(32)) for who in found]
-    pallet.eligible[u32(CLOSED)] = [EligibleAuditor(who, who) for who in found]
+    pallet.eligible[u32(CLOSED)] = [EligibleAuditor(who, who, bytes(32)) for who in found]
     return found
 
 
@@ -143,9 +145,9 @@ def failing(b: Bench, phase: AuditPhase, *, verdicts: int) -> AccountId:
     """Register a clinic whose audit is in its second round, or could be answered."""
     who = closed(b, 0, state=EpochState.Failed)
     seats = [institution(b, 10 + place, Kind.Auditor) for place in range(6)]
-    first = [Seat(each, each, Fail(u32(0))) for each in seats[:3]]
+    first = [Seat(each, each, bytes(32), Fail(u32(0))) for each in seats[:3]]
     second = [
-        Seat(each, each, Fail(u32(0)) if place < verdicts else None)
+        Seat(each, each, bytes(32), Fail(u32(0)) if place < verdicts else None)
         for place, each in enumerate(seats[3:])
     ]
     b.runtime.incentives.audits.audits[who, u32(CLOSED)] = Audit(
@@ -361,7 +363,7 @@ def look(b: Bench) -> Case:
 
 @benchmark("Incentives.step")
 def step(b: Bench) -> Case:
-    """Begin the next month."""
+    """Begin the next month, which costs more than selecting the audits of one."""
     pallet = b.runtime.incentives.months
     months(b)
     progress = pallet.progress.value
@@ -371,26 +373,23 @@ def step(b: Bench) -> Case:
     return Case(run=pallet.advance)
 
 
-@benchmark("Incentives.select", auditors=(0, MAX_AUDITORS))
-def select(b: Bench, auditors: int) -> Case:
-    """Select the audits of a month from many active auditors."""
-    lucky(b)
+@benchmark("Incentives.settle", auditors=(0, MAX_AUDITORS))
+def settle(b: Bench, auditors: int) -> Case:
+    """Settle a month, and store many active auditors for its audits."""
     pallet = b.runtime.incentives
-    months(b, phase=MonthPhase.Settled)
+    months(b)
     progress = pallet.months.progress.value
-    progress.settled = u32(CURRENT)
+    progress.close_until = u64(0)
     pallet.months.progress.value = progress
-    record = pallet.months.months[u32(CLOSED)]
-    record.since = u64(BLOCK - 100)
-    pallet.months.months[u32(CLOSED)] = record
     pallet.auditors.auditors.value = [
         AuditorEntry(institution(b, 1_000 + number, Kind.Auditor), bytes(32))
         for number in range(auditors)
     ]
 
     def run() -> None:
-        pallet.months.advance()
-        pallet.audits.begin()
+        if pallet.months.advance() is not Step.SETTLED:
+            raise AssertionError("the month is not settled")
+        pallet.audits.prepare()
 
     return Case(run=run)
 
@@ -423,6 +422,6 @@ def remove(b: Bench, entries: int) -> Case:
         keys = [blake2_256(b"%d" % number) * 8] * 4
         pallet.epochs.keys[who, old] = [bytes((place,)) + key[1:] for place, key in enumerate(keys)]
         for key in pallet.epochs.keys[who, old]:
-            pallet.epochs.moduli[H256(blake2_256(key))] = old
+            pallet.epochs.moduli[modulus_hash(who, key)] = old
     pallet.epochs.statistics[old, Group(CHINA, Kind.Clinic)] = GroupTally()
     return Case(run=lambda: pallet.pruning.remove(MAX_PRUNED))

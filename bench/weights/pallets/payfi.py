@@ -269,17 +269,31 @@ def suspend(b: Bench) -> Case:
     return b.root("PayFi", "suspend", merchant=address(merchant(b)), suspended=True)
 
 
-@benchmark("PayFi.settle_due", batches=(0, BATCHES))
+@benchmark("PayFi.settle_due", batches=(1, BATCHES))
 def settle_due(b: Bench, batches: int) -> Case:
     """Settle that many batches; one more waits for the next block."""
     due(b, batches)
     settlement = b.runtime.payfi.settlement
-    if not batches:
-        settlement.queue.value = Queue()
     return Case(run=lambda: settlement.settle_due(batches))
 
 
-@benchmark("PayFi.prune", undisputed=(0, OLD), disputed=(0, OLD))
+@benchmark("PayFi.nothing_due")
+def nothing_due(b: Bench) -> Case:
+    """Look for what is due, in a block without any of it."""
+    b.at(LATER)
+    payment(b, merchant(b))
+    payfi = b.runtime.payfi
+
+    def run() -> None:
+        payfi.settlement.settle_due(BATCHES)
+        payfi.disputes.end_phases(BATCHES)
+        payfi.end_cards(payfi.limits)
+        payfi.payments.prune(payfi.disputes.forget, ENDLESS)
+
+    return Case(run=run)
+
+
+@benchmark("PayFi.prune", undisputed=(1, OLD), disputed=(0, OLD))
 def prune(b: Bench, undisputed: int, disputed: int) -> Case:
     """Remove that many old payments, some of which were disputed; the next one is too young."""
     b.at(LATER)

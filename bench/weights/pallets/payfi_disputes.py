@@ -149,23 +149,23 @@ def resolve(b: Bench) -> Case:
     return b.signed(judges[-1], "PayFi", "resolve", payment=id, to_payer=u128(most - SEATS))
 
 
-@benchmark("PayFi.end_phases", disputes=(0, ENDED))
+@benchmark("PayFi.end_phases", disputes=(1, ENDED))
 def end_phases(b: Bench, disputes: int) -> Case:
     """Select the panels of that many disputes among all arbiters; one more waits."""
     arbiters(b)
     lucky(b)
-    for number in range(disputes + bool(disputes)):
+    for number in range(disputes + 1):
         id = disputed(b, merchant(b, SHOP + number), number)
         contested(b, id, DisputePhase.Selecting, [], 0)
         due(b, id)
     return Case(run=lambda: b.runtime.payfi.disputes.end_phases(disputes))
 
 
-@benchmark("PayFi.end_judgements", disputes=(0, ENDED))
+@benchmark("PayFi.end_judgements", disputes=(1, ENDED))
 def end_judgements(b: Bench, disputes: int) -> Case:
     """End that many disputes of other merchants with absent arbiters; one more waits."""
     judges = arbiters(b)
-    for number in range(disputes + bool(disputes)):
+    for number in range(disputes + 1):
         id = disputed(b, merchant(b, SHOP + number), number, late=False)
         panel = [judges[(SEATS * number + place) % len(judges)] for place in range(SEATS)]
         contested(b, id, DisputePhase.Judging, [Seat(judge) for judge in panel], ROUNDS)
@@ -173,10 +173,10 @@ def end_judgements(b: Bench, disputes: int) -> Case:
     return Case(run=lambda: b.runtime.payfi.disputes.end_phases(disputes))
 
 
-@benchmark("PayFi.end_answers", disputes=(0, ENDED))
+@benchmark("PayFi.end_answers", disputes=(1, ENDED))
 def end_answers(b: Bench, disputes: int) -> Case:
     """End that many disputes without an answer, which suspend their merchants; one more waits."""
-    for number in range(disputes + bool(disputes)):
+    for number in range(disputes + 1):
         id = disputed(b, losing(b, SHOP + number), number, late=False)
         due(b, id)
     return Case(run=lambda: b.runtime.payfi.disputes.end_phases(disputes))
