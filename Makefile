@@ -11,8 +11,9 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 JOBS ?= 2
 # Processes that run networks: each has several nodes to keep busy.
 NETS_JOBS ?= 2
-# Priorities in `make test`: a network gets a core when it needs one, programs and sockets are next,
-# and what only computes fills the time that is left.
+# Priorities in `make test`: a network gets a core when it needs one; style and types are short and
+# reported early; programs and sockets are next, and what only computes fills the time that is left.
+FIRST ?= nice -n 3
 SOON ?= nice -n 7
 LATER ?= nice -n 15
 # Seed of everything that `make test-full` chooses at random; the same one repeats a run.
@@ -24,10 +25,11 @@ CRASHES ?= 100
 # Minutes for each target of `make fuzz` and `make fuzz-cost`, and which of them (all).
 MINUTES ?= 1
 TARGETS ?=
-# What `make bench-compare` compares with, which workloads (all but `network`), how often.
+# What `make bench-compare` compares with, which workloads (all of the mode), and the mode: whole,
+# or quick (ten minutes, no networks).
 BASE ?= 671e9fc
 PARTS ?=
-ROUNDS ?= 5
+MODE ?= whole
 # What `make hostile` does: names of attacks or defects (D2,D3-old), all of them by default; for how
 # many seconds each.
 ATTACKS ?=
@@ -41,9 +43,10 @@ PACKAGES := btt_chain runtime p2p storage cli genesis
 # Where tests marked `devnet` lie; tests/conftest.py refuses them elsewhere.
 NETS := tests/devnet tests/ops tests/hostile
 COMPAT := tests/compat
-# Where tests start programs, open sockets or wait; what else lies in `tests` only computes.
-TALKING := $(COMPAT) tests/crash tests/docs tests/fuzz tests/lint/test_benches_run.py \
-	$(addprefix tests/unit/,care cli client compute explorer node p2p payments records rpc storage testing work/test_cluster.py)
+# Where tests start programs and nodes (tests/unit/conftest.py refuses them in unit tests), open sockets
+# or wait; what else lies in `tests` only computes.
+TALKING := $(COMPAT) tests/crash tests/docs tests/fuzz tests/programs \
+	$(addprefix tests/unit/,care cli client compute explorer node p2p payments records rpc storage web)
 # What is imported is compiled then: of most packages that is little.
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(CURDIR)/$(BIN)/pip-compile --quiet --no-config \
@@ -60,7 +63,8 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.locked: requirements.txt requirements-dev.txt | $(BIN)/python
-	$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements.txt -r requirements-dev.txt
+	@echo "installing requirements.txt and requirements-dev.txt"
+	@$(SHELL) scripts/install_locked.sh $(BIN)/python requirements.txt requirements-dev.txt
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.locked
@@ -77,31 +81,47 @@ compat-setup: $(COMPAT)/.env/py1/.locked $(COMPAT)/.env/py2/.locked $(NODE_MODUL
 
 $(COMPAT)/.env/%/.locked: $(COMPAT)/%.txt | $(BIN)/python
 	$(BIN)/python -m venv --clear $(@D)
-	$(@D)/bin/python $(PIP_INSTALL) --require-hashes -r $<
+	$(SOON) $(@D)/bin/python $(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
 $(COMPAT)/node_modules/.locked: $(COMPAT)/package.json $(COMPAT)/package-lock.json $(COMPAT)/.npmrc
-	cd $(COMPAT) && npm ci --loglevel=error
+	cd $(COMPAT) && $(SOON) npm ci --loglevel=error
 	@touch $@
+
+# Only the full tier rates pages: CI does not install it.
+LIGHTHOUSE := $(COMPAT)/lighthouse
+
+$(LIGHTHOUSE)/node_modules/.locked: $(LIGHTHOUSE)/package.json $(LIGHTHOUSE)/package-lock.json $(LIGHTHOUSE)/.npmrc
+	cd $(LIGHTHOUSE) && npm ci --loglevel=error
+	@touch $@
+
+.PHONY: lighthouse
+lighthouse: setup $(LIGHTHOUSE)/node_modules/.locked ## Rate twelve pages of the explorer with Lighthouse, as on a phone
+	$(BIN)/pytest -s -m full tests/programs/explorer/test_lighthouse.py
 
 # --- the chain --------------------------------------------------------------
 
 .PHONY: devnet
 devnet: setup ## Run four validators, two providers, three feeders and an explorer on this machine and watch them
-	$(BIN)/btt-chain devnet up --providers 2 --feeders --explorer
+	@trap : INT; $(BIN)/btt-chain devnet up --providers 2 --feeders --explorer || [ $$? -eq 130 ]
 
 # --- checks -----------------------------------------------------------------
 
 # The output of each part is printed when the part ends.
-SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=4 --output-sync=target
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=6 --output-sync=target --keep-going
 PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations=50 -m "not full"
 
 .PHONY: test
 test: ## Everything CI runs: lint, types, layers, tests, real clients
-	$(SIDE_BY_SIDE) setup compat-setup
-	$(SIDE_BY_SIDE) --keep-going test-nets test-talking test-computing test-lint
+	$(SIDE_BY_SIDE) test-style test-types test-nets test-talking test-computing
 
-.PHONY: test-nets test-talking test-computing test-lint
+.PHONY: test-style test-types test-nets test-talking test-computing
+test-style: setup
+	$(FIRST) $(MAKE) --no-print-directory style
+
+test-types: setup
+	$(FIRST) $(MAKE) --no-print-directory types
+
 test-nets: setup
 	$(PYTEST) -n $(NETS_JOBS) $(NETS)
 
@@ -111,28 +131,29 @@ test-talking: setup compat-setup
 test-computing: setup
 	$(LATER) $(PYTEST) -n $(JOBS) $(addprefix --ignore=,$(NETS) $(TALKING))
 
-test-lint: setup
-	$(LATER) $(MAKE) --no-print-directory lint
-
 .PHONY: test-full
-test-full: test ## Everything: also what is marked `full`, fresh seeds, fuzzing, speed against BASE
+test-full: test $(if $(NODE_MODULES),$(LIGHTHOUSE)/node_modules/.locked) ## Everything: also what is marked `full`, fresh seeds, fuzzing, speed against BASE
 	@echo "seed $(SEED): 'make test-full SEED=$(SEED)' repeats this run"
-	BTT_SEED=$(SEED) $(BIN)/pytest -m "full or crash" -o timeout=0 --ignore-glob='*/test_seeds_*.py'
+	BTT_SEED=$(SEED) BTT_CRASHES=10 $(BIN)/pytest -m "full or crash" -o timeout=0 --ignore-glob='*/test_seeds_*.py'
 	BTT_FIRST=$(SEED) BTT_SEEDS=500 $(BIN)/pytest -n $(JOBS) --dist loadfile -o timeout=0 $(wildcard tests/sim/test_seeds_*.py)
 	HYPOTHESIS_PROFILE=full $(BIN)/pytest -m "hypothesis and not full" --hypothesis-seed=$(SEED) \
 		-n $(JOBS) --dist loadfile -o timeout=0 tests/unit
 	$(BIN)/python tests/fuzz/run.py --minutes $(MINUTES) --targets "$(TARGETS)" --seed $(SEED)
-	$(MAKE) --no-print-directory bench-compare
+	$(MAKE) --no-print-directory bench-compare MODE=quick
 
 .PHONY: check
-check: setup lint ## What a change needs first: lint, types, layers, unit tests
-	$(PYTEST) -n $(JOBS) tests/unit tests/lint
+check: setup ## What a change needs first: lint, types, layers, unit tests but those marked `slow`
+	$(SIDE_BY_SIDE) style types test-units
+
+.PHONY: test-units
+test-units: setup
+	$(PYTEST) -m "not full and not slow" -n $(JOBS) tests/unit tests/lint
 
 # Tests that `make coverage` runs.
-COVERED ?= tests/unit
+COVERED ?= tests/unit tests/programs
 
 .PHONY: coverage
-coverage: setup $(VENV)/.coverage-locked ## Print the share of the product that tests run, file by file: COVERED (tests/unit), JOBS
+coverage: setup $(VENV)/.coverage-locked ## Print the share of the product that tests run, file by file: COVERED, JOBS
 	rm -rf .coverage-data
 	$(BIN)/coverage run -m pytest -n $(JOBS) --dist loadfile -m "not full" -o timeout=0 $(COVERED); \
 		code=$$?; $(BIN)/coverage combine --quiet && $(BIN)/coverage report; exit $$code
@@ -142,10 +163,16 @@ $(VENV)/.coverage-locked: requirements-coverage.txt $(VENV)/.locked
 	@touch $@
 
 .PHONY: lint
-lint: setup ## Style, types, layers, sizes, words and the rules of the runtime, without tests
+lint: style types ## Style, types, layers, sizes, words and the rules of the runtime, without tests
+
+.PHONY: types
+types: setup
+	$(BIN)/mypy
+
+.PHONY: style
+style: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/lint_runtime.py runtime
 	$(BIN)/python scripts/lint_weights.py
@@ -178,8 +205,18 @@ bench: setup ## Measure, and print each figure with its target and its ratio to 
 	$(BIN)/python bench/run.py
 
 .PHONY: bench-compare
-bench-compare: setup ## Compare the speed with commit BASE by processor time: PARTS, ROUNDS
-	$(BIN)/python bench/compare/run.py $(BASE) --parts "$(PARTS)" --rounds $(ROUNDS)
+bench-compare: setup ## Compare the speed with commit BASE by processor time: PARTS, MODE=quick
+	$(BIN)/python bench/compare/run.py $(BASE) --parts "$(PARTS)" --mode $(MODE)
+
+.PHONY: bench-record
+bench-record: setup ## The same with peers and targets, recorded for docs/performance.md
+	$(BIN)/python bench/compare/run.py $(BASE) --parts "$(PARTS)" --mode $(MODE) --targets all \
+		--record bench/compare/recorded.json
+	$(BIN)/python bench/compare/page.py
+
+.PHONY: performance-doc
+performance-doc: ## Write docs/performance.md from its template and the recorded run
+	$(BIN)/python bench/compare/page.py
 
 # Pallets (Balances,Utility) or single calls (Balances.burn) of the two targets below; all if empty.
 PALLETS ?=
@@ -217,6 +254,7 @@ lock: setup ## Pin every dependency again; add ARGS=--upgrade for newer versions
 	$(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file requirements-audit.txt requirements-audit.in
 	$(PIP_COMPILE) $(ARGS) --output-file requirements-coverage.txt requirements-coverage.in
 	cd $(COMPAT) && npm install --package-lock-only --loglevel=error
+	cd $(LIGHTHOUSE) && npm install --package-lock-only --loglevel=error
 
 .PHONY: audit
 audit: setup ## Compare the locks with the registries' databases of vulnerabilities; fails where there are none
@@ -226,6 +264,7 @@ audit: setup ## Compare the locks with the registries' databases of vulnerabilit
 		$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || exit 1; \
 	done
 	cd $(COMPAT) && npm audit
+	cd $(LIGHTHOUSE) && npm audit
 
 .PHONY: clean
 clean: ## Remove caches and build output
