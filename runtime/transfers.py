@@ -206,22 +206,23 @@ class DirectTransfers:
             return False
         host, info, length = self._host, self._infos[index], size + prefix_size(size)
         state, key = host.state, self._account.key
-        price = self._price(index, info, length, self._fees.discount_of(who))
-        fund, pool = self._fund(price.rest)
-        if len({who, dest, author, fund}) < 4:  # one record would be two
-            return False
         keys = key(who), key(dest), key(author)
         payer, payee, earner = map(state.get, keys)
-        if payer is None or payee is None or earner is None or pool is None:
+        if payer is None or payee is None or earner is None:
             return False
-        least = self._least
-        left = int.from_bytes(payer[16:32], "little") - price.fee - value
         if (
-            left < least
-            or payer[:4] != nonce.to_bytes(4, "little")
+            payer[:4] != nonce.to_bytes(4, "little")
             or payer[8:16] == NO_REFERENCES
             or payer[48:64] != NOT_FROZEN
         ):
+            return False
+        price = self._price(index, info, length, self._fees.discount_of(who))
+        fund, pool = self._fund(price.rest)
+        if pool is None or len({who, dest, author, fund}) < 4:  # one record would be two
+            return False
+        least = self._least
+        left = int.from_bytes(payer[16:32], "little") - price.fee - value
+        if left < least:
             return False
         received = credited(payee, value, least)
         earned = credited(earner, price.earned, least)

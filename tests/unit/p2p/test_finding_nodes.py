@@ -36,6 +36,7 @@ from support.p2p_attack import (
     GENESIS,
     Attacker,
     Witness,
+    answer_of,
     attack,
     bans_of,
     record_of,
@@ -148,7 +149,7 @@ async def ask(attacker: Attacker, payload: bytes | None = None) -> bytes | None:
     """Ask for nodes, without a handshake."""
     stream = await attacker.stream(KAD)
     await write_frame(stream, encode_search(Search(bytes(32), ())) if payload is None else payload)
-    return await read_frame(stream, EXCHANGES[KAD].answer)
+    return await answer_of(stream, EXCHANGES[KAD].answer)
 
 
 async def test_a_search_without_a_handshake_is_answered_and_the_peer_disconnected() -> None:

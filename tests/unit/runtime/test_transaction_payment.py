@@ -502,6 +502,7 @@ def test_who_can_pay_no_more_than_the_discounted_fee_may_send() -> None:
 
 def test_a_block_asks_for_the_discount_once_a_transaction() -> None:
     chain, (blocks, pool, _) = favouring()
+    chain.run(BOB, pay(chain, 1))  # the first one creates the accounts that get the fee
     asked = blocks.asked
     before = pool.asked
     chain.send(BOB, pay(chain, 1))
