@@ -5,8 +5,8 @@ parent's state (unless this node just executed it to make it), its header must m
 exactly, and it is stored with its state in one batch. Then the listeners are called.
 
 The best block is the leaf above the last final block with the most primary slots behind it, then
-the longest, then the one that was imported first. Where no slots are won, as under manual seal,
-that is the longest chain.
+the longest, then by `fork_choice.py`. Where no slots are won, as under manual seal, that is the
+longest chain.
 
 Everything here runs on one thread and does not wait.
 """
@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from btt_chain.chain.fork_choice import Head, is_better
 from btt_chain.chain.gc import without_collection
 from btt_chain.chain.notify import BlockRef, Finalized, Listener, NewBest, NewBlock, Notifier
 from btt_chain.chain.runtimes import LoadedRuntime, RuntimeRegistry
@@ -155,10 +156,14 @@ class Client:
         if not blocks.extends_finalized(hash):
             return None
         leaves = [leaf for leaf in blocks.leaves() if blocks.is_ancestor(hash, leaf.hash)]
-        # Of equals the first stays: `max` returns the first, `open` is in order of arrival.
+        # In order of arrival: of equals the first stays.
         order = {known: place for place, known in enumerate(blocks.open)}
         leaves.sort(key=lambda leaf: order.get(leaf.hash, -1))
-        found = max(leaves, key=lambda leaf: (self.weight(leaf.hash), leaf.number))
+        heads = [Head(self.weight(leaf.hash), leaf.number, leaf.hash) for leaf in leaves]
+        found = heads[0]
+        for head in heads[1:]:
+            if is_better(head, found, self.header_of):
+                found = head
         return BlockRef(found.number, found.hash)
 
     def weight(self, hash: bytes) -> int:
@@ -263,7 +268,11 @@ class Client:
         parent, before, best = bytes(header.parent_hash), self.finalized(), self.best()
         primary = isinstance(pre_digest(header.digest.logs), Primary)
         weight = self.weight(parent) + primary
-        make_best = finalize or (weight, number) > (self.weight(best.hash), best.number)
+        known = Head(self.weight(best.hash), best.number, best.hash)
+        new, headers = Head(weight, number, hash), {hash: header}
+        make_best = finalize or is_better(
+            new, known, lambda one: headers.get(one) or self.header_of(one)
+        )
         # One batch where no fork is discarded. Otherwise listeners receive the discarded blocks
         # while these can still be read.
         at_once = finalize and parent == best.hash

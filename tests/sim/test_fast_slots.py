@@ -7,7 +7,9 @@ from typing import Final
 
 import pytest
 
+from btt_chain.chain.notify import ChainEvent, NewBlock
 from btt_chain.consensus.babe.verify import slot_of
+from btt_chain.primitives.babe import Primary, pre_digest
 from genesis.presets import ChainType, finality_of
 from support.sim import accounts
 from support.sim.nodes import SimNode
@@ -22,6 +24,8 @@ MAX_LAG: Final = 4
 """Slots until 95 of 100 blocks are final."""
 WORST_LAG: Final = 8
 WARM: Final = 6
+CONTESTED_SLOTS: Final = 240
+"""Slots of which several are won by two validators."""
 
 
 def world_of(seed: int, links: Links | None = None) -> World:
@@ -66,6 +70,28 @@ def test_slow_wires_do_not_change_that() -> None:
         filled, lags = play(world, 30)
         assert filled >= 29
         assert is_quick(lags)
+
+
+def test_two_winners_of_a_slot_cost_no_other_slot() -> None:
+    """A winner built on its own block, while finality voted for that of the other one."""
+    world = world_of(0, links=Links(least=60, most=60))
+    winners: dict[int, set[bytes]] = {}
+
+    def note(event: ChainEvent) -> None:
+        if isinstance(event, NewBlock):
+            claim = pre_digest(world.nodes[0].client.header_of(event.hash).digest.logs)
+            if isinstance(claim, Primary):
+                winners.setdefault(int(claim.claim.slot), set()).add(event.hash)
+
+    world.nodes[0].client.listen(note)
+    with watched(world):
+        world.run(CONTESTED_SLOTS)
+    client = world.nodes[0].client
+    chain = [client.block_hash(number) or b"" for number in range(1, best(world.nodes[0]) + 1)]
+    slots = [slot_of(client.header_of(hash)) for hash in chain]
+    assert sum(len(blocks) > 1 for blocks in winners.values()) >= 3
+    assert slots == list(range(slots[0], slots[-1] + 1))
+    assert slots[-1] - slots[0] >= CONTESTED_SLOTS - 3
 
 
 @pytest.mark.parametrize("seed", [1_009, 1_023])
