@@ -1,8 +1,9 @@
 """A queue of messages of several peers, bounded in bytes per peer and in total. Pure.
 
-`take` serves the peer that has had the least of the receiver's time. When the queue is full, the
-newest entry of the peer with the most bytes in it is dropped, so that a peer which sends too much
-loses only its own messages.
+`take` serves the peer that has had the least of the receiver's time; with a slack, the oldest entry
+of the peers that had at most so much more than that. When the queue is full, the newest entry of
+the peer with the most bytes in it is dropped, so that a peer which sends too much loses only its
+own messages.
 """
 
 from __future__ import annotations
@@ -43,8 +44,10 @@ class _Sender(Generic[V]):
 class FairQueue(Generic[V]):
     """Entries by sender."""
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, slack: float = 0.0) -> None:
+        """`slack` is in the unit of `spent`."""
         self._bounds = bounds
+        self._slack = slack
         self._senders: dict[str, _Sender[V]] = {}
         self._size = 0
         self._count = 0
@@ -91,13 +94,15 @@ class FairQueue(Generic[V]):
 
     def take(self) -> tuple[str, V] | None:
         """Remove and return the next entry and its sender, or None. Then `spent` is due."""
-        found = min(
-            ((sender.had, name) for name, sender in self._senders.items() if sender.entries),
-            default=None,
-        )
-        if found is None:
+        waiting = [(sender, name) for name, sender in self._senders.items() if sender.entries]
+        if not waiting:
             return None
-        self._level, name = found
+        self._level = min(sender.had for sender, _ in waiting)
+        most = self._level + self._slack
+        if self._slack:
+            _, name = min((one.entries[0].number, name) for one, name in waiting if one.had <= most)
+        else:
+            _, name = min((one.had, name) for one, name in waiting)
         sender = self._senders[name]
         entry = sender.entries.popleft()
         self._add(sender, -1, -entry.size)

@@ -4,11 +4,13 @@
     votes           GRANDPA's gossip and notes                                    bounded, fair
     answers         answers to requests of ours: block bodies, proofs             in order
     announces       headers of new blocks                                         bounded, fair
-    transactions                                                                  bounded, fair
+    transactions                                                bounded, fair within SLACK_MS
 
 Requests of other nodes wait elsewhere (`p2p/protocols/budget.py`). A queue of gossip is bounded in
 bytes for each peer and for all, and served by turns; the messages of a peer that leaves are
-dropped. Pure: the driver decides how much of each queue it handles in a turn.
+dropped. Transactions of peers that took about as much time are served in order of arrival: later
+nonces of an account may come from another peer than earlier ones, and would be refused before them.
+Pure: the driver decides how much of each queue it handles in a turn.
 """
 
 from __future__ import annotations
@@ -48,6 +50,8 @@ BOUNDS: Final = MappingProxyType(
         GossipQueue.TRANSACTIONS: Bounds(peer=2 * MIB, total=16 * MIB),
     }
 )
+SLACK_MS: Final = 100.0
+"""Time that a peer's transactions may take more than those of others before they have to wait."""
 QUEUE_OF: Final = MappingProxyType(
     {GRANDPA: GossipQueue.VOTES, ANNOUNCE: GossipQueue.ANNOUNCES, TX: GossipQueue.TRANSACTIONS}
 )
@@ -60,7 +64,10 @@ class EventQueues:
     def __init__(self) -> None:
         self._control: deque[Event] = deque()
         self._answers: deque[Answered] = deque()
-        self._gossip = {queue: FairQueue[Event](bounds) for queue, bounds in BOUNDS.items()}
+        self._gossip = {
+            queue: FairQueue[Event](bounds, SLACK_MS if queue is GossipQueue.TRANSACTIONS else 0.0)
+            for queue, bounds in BOUNDS.items()
+        }
 
     def __len__(self) -> int:
         queues = self._gossip.values()

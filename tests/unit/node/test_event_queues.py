@@ -8,7 +8,7 @@ from typing import cast
 from btt_chain.node.backpressure import Backpressure
 from btt_chain.node.driver import TRANSACTIONS_MS, Driver
 from btt_chain.node.engine import Engine
-from btt_chain.node.event_queues import BOUNDS, EventQueues, GossipQueue
+from btt_chain.node.event_queues import BOUNDS, SLACK_MS, EventQueues, GossipQueue
 from p2p.fair_queue import OVERHEAD
 from p2p.network import (
     ANNOUNCE,
@@ -153,5 +153,17 @@ def test_no_peer_holds_more_than_its_bytes_in_a_queue() -> None:
     assert queues.lost > 100
     first = queues.gossip(GossipQueue.TRANSACTIONS)
     assert first == ("greedy", tx("greedy", size=60_000))
-    queues.spent(GossipQueue.TRANSACTIONS, "greedy", 1.0)
+    queues.spent(GossipQueue.TRANSACTIONS, "greedy", SLACK_MS + 1)
     assert queues.gossip(GossipQueue.TRANSACTIONS) == ("honest", tx("honest"))
+
+
+def test_transactions_of_equal_peers_come_in_order_of_arrival() -> None:
+    queues = EventQueues()
+    sent = [tx("ab"[number % 3 == 0], number) for number in range(6)]
+    for event in sent:
+        queues.put(event)
+    handled = []
+    while (found := queues.gossip(GossipQueue.TRANSACTIONS)) is not None:
+        handled.append(found[1])
+        queues.spent(GossipQueue.TRANSACTIONS, found[0], 1.0)
+    assert handled == sent

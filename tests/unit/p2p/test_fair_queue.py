@@ -50,6 +50,21 @@ def test_the_peer_that_had_the_least_time_is_next() -> None:
     assert order == ["q0", "s0", "q1", "q2", "s1", "s2"]
 
 
+def test_within_the_slack_the_oldest_is_next() -> None:
+    waiting: FairQueue[str] = FairQueue(Bounds(9 * ONE, 18 * ONE), slack=30)
+    for number in range(5):
+        waiting.put("a", f"a{number}", 100)
+    for number in range(3):
+        waiting.put("b", f"b{number}", 100)
+    order = []
+    while (found := waiting.take()) is not None:
+        peer, value = found
+        order.append(value)
+        waiting.spent(peer, 20)
+    # After 40 the first has had more than the slack, and each time it takes another turn.
+    assert order == ["a0", "a1", "b0", "a2", "b1", "a3", "b2", "a4"]
+
+
 def test_time_in_which_a_peer_sends_nothing_is_not_saved_up() -> None:
     waiting = queue()
     waiting.put("early", "e0", 100)
