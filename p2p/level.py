@@ -29,6 +29,12 @@ class Level(TokenBucket):
 
     def spend(self, now: float, amount: float) -> float:
         """Use up an amount; return the remaining one. Debt is at most one burst."""
-        left = self.level = max(self.refill(now) - amount, -self.burst)
-        self.lowest = min(self.lowest, left)
+        passed, level = now - self.updated, self.level
+        self.updated = now
+        if passed > 0 and level != self.burst:  # `refill`, without a call
+            level = min(self.burst, level + passed * self.rate)
+        left = level - amount
+        if left < self.lowest:  # which is no lower than the deepest debt
+            self.lowest = left = max(left, -self.burst)
+        self.level = left
         return left

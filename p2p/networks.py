@@ -102,11 +102,12 @@ def _account(
     now_ms: int,
 ) -> _Network:
     """Return the account of a network, the most recently used; `allowances`: useless, work."""
-    network = accounts.pop(name, None)
-    if network is None:
-        useless, work = allowances
-        network = _Network(Level(useless, now_ms), Level(work, now_ms))
-    accounts[name] = network  # the most recent last
+    network = accounts.get(name)
+    if network is not None:
+        accounts.move_to_end(name)  # the most recent last
+        return network
+    useless, work = allowances
+    network = accounts[name] = _Network(Level(useless, now_ms), Level(work, now_ms))
     if len(accounts) > MAX_NETWORKS:
         del accounts[next(iter(accounts))]
     return network

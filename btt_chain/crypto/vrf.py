@@ -311,9 +311,17 @@ class SimulatedVrf:
     @staticmethod
     def _hash(pair: KeyPair, message: VrfInput, use: bytes, length: int) -> bytes:
         scalar, _ = _secret(pair)
-        parts = [use, message.domain, *(part for pair in message.messages for part in pair)]
-        framed = b"".join(len(part).to_bytes(4, "little") + part for part in parts)
+        framed = _framed((use,)) + _framed_input(message)
         return hashlib.blake2b(framed, key=scalar, digest_size=length).digest()
+
+
+def _framed(parts: Iterable[bytes]) -> bytes:
+    return b"".join(len(part).to_bytes(4, "little") + part for part in parts)
+
+
+@lru_cache(maxsize=256)  # that of one slot, for all nodes
+def _framed_input(message: VrfInput) -> bytes:
+    return _framed((message.domain, *(part for pair in message.messages for part in pair)))
 
 
 # ---- steps of the proof

@@ -179,9 +179,10 @@ class Ledger:
         """Return the ledger after a vote that `answer_vote` allowed."""
         last = self.round
         same = last is not None and (last.set_id, last.round) == (place.set_id, place.round)
-        votes = {**(last.votes if last is not None and same else {})}
+        votes = dict(last.votes) if last is not None and same else {}
         votes[ORDER[place.step]] = Cast(*target, signature)
-        return replace(self, round=Round(place.set_id, place.round, votes), launch=False)
+        cast = Round(place.set_id, place.round, votes)
+        return Ledger(self.block, cast, self.unsure, self.reason, self.closed_set, launch=False)
 
     def is_strange_vote(self, place: Place, target: tuple[bytes, int]) -> bool:
         """Return True if a vote of ours, seen on the network, cannot be by this record."""

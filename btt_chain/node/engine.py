@@ -71,6 +71,7 @@ BAD_ANNOUNCE: Final = 500
 """The price of an announce that its sender should not have forwarded."""
 STALE_US: Final = 5_000
 """Minimum charge for an announce that is malformed, or at or below the last final block."""
+_CHARGED_LATER: Final = (network.TX, network.ANNOUNCE)
 RECENT_BLOCKS: Final = 8
 """Blocks whose transactions a starting node records as included."""
 
@@ -94,7 +95,7 @@ class Engine:
         self.settings: Final = settings
         self._watch = watcher
         self._clock = SteadyClock()
-        self._out: list[network.Action] = []
+        self._out: Final[list[network.Action]] = []
         self.queue: Final = ImportQueue(settings.slot_ms)
         self._import = BlockImport(parts, watcher)
         self._authoring = Authoring(parts, settings, pace, watcher)
@@ -103,7 +104,7 @@ class Engine:
             parts,
             self._offences,
             watcher,
-            send=self._send,
+            send=self._out.append,
             want=self._want,
         )
         self._peers: dict[str, None] = {}
@@ -113,7 +114,7 @@ class Engine:
             self.queue,
             self._clock,
             self._finality,
-            send=self._send,
+            send=self._out.append,
             peers=self._peers,
             on_history=self._heads.mark_changed,
         )
@@ -152,33 +153,37 @@ class Engine:
         """Process an event of the network, and record its cost to its sender."""
         self._advance(now)
         begun, before = self._meter(), len(self._out)
-        self._take_event(event, now)
-        match event:
-            case GossipReceived(network.TX | network.ANNOUNCE):
-                pass  # charged where more is known about them
-            case GossipReceived(kind, peer) | Asked(peer, kind):
-                self._note_cost(peer, kind, begun, before)
-            case NoteReceived(peer):
-                self._note_cost(peer, network.GRANDPA_PEER, begun, before)
-            case _:
-                pass
+        if isinstance(event, GossipReceived):  # the frequent kinds first
+            self._take_gossip(event, now)
+            # Transactions and announces are charged where more is known about them.
+            if event.topic not in _CHARGED_LATER:
+                self._note_cost(event.peer, event.topic, begun, before)
+        elif isinstance(event, NoteReceived):
+            actions = self.parts.gadget.note_received(event.peer, event.data, now)
+            self._finality.apply(actions, now)
+            self._note_cost(event.peer, network.GRANDPA_PEER, begun, before)
+        elif isinstance(event, Asked):
+            self._answer(event.peer, event.protocol, event.data, event.id)
+            self._note_cost(event.peer, event.protocol, begun, before)
+        else:
+            self._take_event(event, now)
         return self._done()
 
+    def _take_gossip(self, event: GossipReceived, now: int) -> None:
+        topic, peer, data = event.topic, event.peer, event.data
+        if topic == network.GRANDPA:
+            self._finality.apply(self.parts.gadget.gossip_received(peer, data, now), now)
+        elif topic == network.ANNOUNCE:
+            self._receive_announce(event)
+        elif topic != network.TX:
+            self._sync.handle(event)
+        elif not self.parts.sync.major:  # not to be validated on an old state
+            self._out.extend(self._intake.receive(peer, data))
+            self._out.extend(self._intake.work(self._clock.steady))
+
     def _take_event(self, event: Event, now: int) -> None:
-        gadget, sync, steady = self.parts.gadget, self.parts.sync, self._clock.steady
+        gadget, steady = self.parts.gadget, self._clock.steady
         match event:
-            case NoteReceived(peer, data):
-                self._finality.apply(gadget.note_received(peer, data, now), now)
-            case GossipReceived(network.GRANDPA, peer, data):
-                self._finality.apply(gadget.gossip_received(peer, data, now), now)
-            case GossipReceived(network.TX, peer, data):
-                if not sync.major:  # not to be validated on an old state
-                    self._out += self._intake.receive(peer, data)
-                    self._out += self._intake.work(steady)
-            case GossipReceived(network.ANNOUNCE):
-                self._receive_announce(event)
-            case Asked(peer, protocol, data, id):
-                self._answer(peer, protocol, data, id)
             case Connected(peer, _):
                 self._peers[peer] = None
                 self._intake.connected(peer)
@@ -194,11 +199,11 @@ class Engine:
 
     def _note_cost(self, peer: str, kind: str, begun: int, before: int) -> None:
         """Charge a message; its cost was useless if its sender was penalized for it."""
-        spent = max(0, self._meter() - begun)
-        blamed = False
+        spent, useless = self._meter() - begun, 0
         for action in self._out[before:]:
-            blamed |= isinstance(action, Penalise) and action.peer == peer
-        self._expenses.note(peer, kind, spent, spent if blamed else 0, self._clock.steady)
+            if isinstance(action, Penalise) and action.peer == peer:
+                useless = spent
+        self._expenses.note(peer, kind, spent, useless, self._clock.steady)
 
     def tick(self, now: int) -> list[network.Action]:
         """Do what is due."""
@@ -211,7 +216,9 @@ class Engine:
         steady = self._clock.steady
         if self._gossip.due is not None and steady >= self._gossip.due:
             is_stalled = self._runtime.is_stalled(self._slot_now())
-            self._out += self._gossip.take_due(steady, list(self._peers), is_stalled=is_stalled)
+            self._out.extend(
+                self._gossip.take_due(steady, list(self._peers), is_stalled=is_stalled)
+            )
         return self._done()
 
     def work(self, now: int) -> list[network.Action]:
@@ -220,7 +227,7 @@ class Engine:
         if self.queue:
             self._import_next()
         else:
-            self._out += self._intake.work(self._clock.steady)
+            self._out.extend(self._intake.work(self._clock.steady))
             if self.parts.pool.has_rechecks:
                 self.parts.pool.recheck_some()
         # During a long import it is enough to send our status at every tick.
@@ -248,7 +255,7 @@ class Engine:
     @property
     def busy(self) -> bool:
         """True if blocks wait for import, or transactions for validation or a recheck."""
-        return bool(self.queue) or self._intake.busy or self.parts.pool.has_rechecks
+        return bool(self.queue.batches or self._intake.batches) or self.parts.pool.has_rechecks
 
     @property
     def has_blocks(self) -> bool:
@@ -263,13 +270,12 @@ class Engine:
     @property
     def due(self) -> int:
         """Time of the next `tick`, if nothing happens before."""
-        clock, length = self._clock, self.settings.slot_ms
-        due = min(clock.unix(self._sync.due), (clock.now // length + 1) * length)
-        if self._finality.due is not None and self._finality.due < due:
-            due = self._finality.due
-        if self._gossip.due is not None:
-            due = min(due, clock.unix(self._gossip.due))
-        return due
+        clock, length, steady = self._clock, self.settings.slot_ms, self._sync.due
+        gossip, timer = self._gossip.due, self._finality.due
+        if gossip is not None and gossip < steady:
+            steady = gossip
+        due = min(clock.unix(steady), (clock.now // length + 1) * length)
+        return due if timer is None or due < timer else timer
 
     @property
     def peers(self) -> int:
@@ -367,11 +373,10 @@ class Engine:
         imported = outcome.imported
         if imported is not None:
             self._watch.imported(block.header, imported.ref, imported.verified, own=False)
-            if imported.verified is not None and self.parts.signer is not None:
+            verified, signer = imported.verified, self.parts.signer
+            if verified is not None and signer is not None and signer.claims_as(verified.author):
                 unsealed, _ = block.header.unsealed()
-                self.parts.signer.saw_block(
-                    imported.verified.author, imported.verified.slot, unsealed.hash()
-                )
+                signer.saw_block(verified.author, verified.slot, unsealed.hash())
             if imported.equivocation is not None:
                 self._offences.report(imported.equivocation)
             self._after_import(block.header, imported.ref, block.body)
@@ -406,9 +411,6 @@ class Engine:
 
     # ---- actions
 
-    def _send(self, action: network.Action) -> None:
-        self._out.append(action)
-
     def _want(self, block: BlockId, peer: str) -> None:
         self._sync.want(block, peer)
 
@@ -419,8 +421,8 @@ class Engine:
             block = self._heads.unproven()
             if block is not None:
                 self._sync.follow(self.parts.sync.need_justification(block, self._clock.steady))
-        charges = self._expenses.take(self._clock.steady)
-        if charges:
-            self._out += charges
-        out, self._out = self._out, []
+        if self._clock.steady >= self._expenses.due:
+            self._out.extend(self._expenses.take())
+        out = self._out.copy()
+        self._out.clear()
         return out

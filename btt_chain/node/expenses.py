@@ -19,6 +19,8 @@ REPORT_US: Final = 5_000
 """Amount of one peer from which on all are reported at once."""
 REPORT_MS: Final = 250
 """Maximum age of unreported amounts."""
+NEVER: Final = 1 << 62
+"""A time that does not come: nothing is unreported."""
 
 
 def processor_time_us() -> int:
@@ -31,26 +33,31 @@ class Expenses:
 
     def __init__(self) -> None:
         self._amounts: dict[tuple[str, str], list[int]] = {}
-        self._since = 0
-        self._is_large = False
+        self.due = NEVER
+        """Time at which the amounts are to be reported."""
 
     def note(self, peer: str, kind: str, spent: int, useless: int, now_ms: int) -> None:
-        """Add `spent` microseconds, `useless` of which were wasted."""
-        if not self._amounts:
-            self._since = now_ms
-        amount = self._amounts.setdefault((peer, kind), [0, 0])
-        amount[0] += max(useless, spent)
-        amount[1] += useless
-        self._is_large |= amount[0] >= REPORT_US
+        """Add `spent` microseconds, `useless` of which were wasted; a negative amount is none."""
+        amounts, key = self._amounts, (peer, kind)
+        if not amounts:
+            self.due = now_ms + REPORT_MS
+        amount = amounts.get(key)
+        if amount is None:
+            amount = amounts[key] = [0, 0]
+        if useless > 0:
+            amount[0] += max(useless, spent)
+            amount[1] += useless
+        elif spent > 0:
+            amount[0] += spent
+        if amount[0] >= REPORT_US:
+            self.due = now_ms
 
-    def take(self, now_ms: int) -> list[Charge]:
-        """Return the charges that are due."""
-        if not self._amounts or not (self._is_large or now_ms >= self._since + REPORT_MS):
-            return []
+    def take(self) -> list[Charge]:
+        """Return all amounts as charges, and begin anew."""
         found = [
             Charge(peer, kind, spent, useless)
             for (peer, kind), (spent, useless) in self._amounts.items()
         ]
         self._amounts.clear()
-        self._is_large = False
+        self.due = NEVER
         return found

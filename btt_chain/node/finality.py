@@ -80,8 +80,10 @@ class FinalityDriver:
             return
         self.apply(self._parts.gadget.proof_received(proof, peer, now_ms), now_ms)
 
-    def apply(self, actions: Iterable[grandpa.Action], now_ms: int) -> None:
+    def apply(self, actions: Sequence[grandpa.Action], now_ms: int) -> None:
         """Apply the gadget's actions, and those that they lead to."""
+        if not actions:
+            return
         waiting = list(actions)
         for action in waiting:  # grows in the loop
             match action:

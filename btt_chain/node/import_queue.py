@@ -65,18 +65,19 @@ class ImportQueue:
 
     def __init__(self, slot_ms: int) -> None:
         self._slot_ms = slot_ms
-        self._batches: deque[Batch] = deque()
+        self.batches: Final[deque[Batch]] = deque()
+        """Those that wait; not to be changed from outside."""
 
     def __len__(self) -> int:
-        return len(self._batches)
+        return len(self.batches)
 
     def put(self, order: ImportBlocks) -> None:
         """Append a batch."""
-        self._batches.append(Batch(order.id, order.blocks))
+        self.batches.append(Batch(order.id, order.blocks))
 
     def next(self) -> ImportStep | None:
         """Return the next block of the first batch; None if it has none. The queue has a batch."""
-        batch = self._batches[0]
+        batch = self.batches[0]
         if batch.done == len(batch.blocks):
             return None
         return ImportStep(batch.blocks[batch.done], batch.must_prove, batch.has_more)
@@ -86,12 +87,12 @@ class ImportQueue:
 
         A refused block ends its batch. An early one names the time until it can be imported.
         """
-        batch = self._batches[0]
+        batch = self.batches[0]
         if refusal is None and batch.done < len(batch.blocks):
             batch.done += 1
         if refusal is None and batch.done < len(batch.blocks):
             return None
-        self._batches.popleft()
+        self.batches.popleft()
         wait = 0
         if refusal is Refusal.EARLY:
             first = slot_of(batch.blocks[batch.done].header) - 1

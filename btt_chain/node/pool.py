@@ -88,6 +88,7 @@ class PoolService:
     def __init__(self, client: Client, clock: Callable[[], float] = time.monotonic) -> None:
         self.client = client
         self.pool = Pool(self._validate, recheck=self._recheck_kept, can_pay=self._can_pay)
+        self._members = self.pool.members
         self.in_turns = False
         """True if `recheck_some` is called in turns; else each block is followed by one turn, and
         the rest waits for the next block."""
@@ -224,6 +225,8 @@ class PoolService:
     @property
     def has_rechecks(self) -> bool:
         """True if transactions are to be validated on the best block's state."""
+        if not (self._members or self.pool.retracted.bytes):
+            return False
         best = self.client.best().hash
         if best == self._no_runtime_at:
             return False
@@ -283,8 +286,9 @@ class PoolService:
 
     def _change_runtime(self, blocks: Iterable[bytes]) -> bool:
         return any(
-            RuntimeEnvironmentUpdated() in self.client.header_of(hash).digest.logs
+            isinstance(item, RuntimeEnvironmentUpdated)
             for hash in blocks
+            for item in self.client.header_of(hash).digest.logs
         )
 
     def _imported(self, hash: bytes) -> ImportedBlock:

@@ -32,7 +32,7 @@ class RuntimeChanges:
 
     def imported(self, header: Header, slot: int) -> None:
         """Process a block that was imported in this slot."""
-        if RuntimeEnvironmentUpdated() in header.digest.logs:
+        if any(isinstance(item, RuntimeEnvironmentUpdated) for item in header.digest.logs):
             self._changed = slot
 
     def is_near(self, slot: int) -> bool:

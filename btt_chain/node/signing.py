@@ -255,6 +255,10 @@ class Signer:
             return None
         return sealed
 
+    def claims_as(self, public: bytes) -> bool:
+        """Return True if this is a key of ours that claims slots."""
+        return self._vault.keystore.pair(BABE, public) is not None
+
     def saw_block(self, public: bytes, slot: int, pre_seal_hash: bytes) -> None:
         """Process a block of another node with the seal of this key."""
         record = self._own(BABE, public)

@@ -57,16 +57,12 @@ class SyncDriver:
         self._send = send
         self._peers = peers
         self._on_history = on_history
-        self._due = 0
-
-    @property
-    def due(self) -> int:
+        self.due = 0
         """Steady time of the next `tick`."""
-        return self._due
 
     def start(self) -> None:
         """Check for the first time at once."""
-        self._due = self._clock.steady
+        self.due = self._clock.steady
 
     def handle(self, event: Event | Report) -> None:
         """Pass an event of the network, or the outcome of an order, to sync."""
@@ -75,8 +71,8 @@ class SyncDriver:
     def tick(self) -> None:
         """Check for overdue requests if it is time."""
         steady = self._clock.steady
-        if steady >= self._due:
-            self._due = steady + SYNC_IDLE
+        if steady >= self.due:
+            self.due = steady + SYNC_IDLE
             self.follow(self._parts.sync.tick(steady))
 
     def want(self, block: BlockId, peer: str) -> None:
@@ -87,9 +83,9 @@ class SyncDriver:
         """Carry out orders of sync."""
         sync = self._parts.sync
         if not sync.idle:
-            self._due = min(self._due, self._clock.steady + SYNC_EVERY)
+            self.due = min(self.due, self._clock.steady + SYNC_EVERY)
         if sync.retry_at is not None:
-            self._due = min(self._due, sync.retry_at)
+            self.due = min(self.due, sync.retry_at)
         for action in actions:
             match action:
                 case network.Ask() | Penalise():

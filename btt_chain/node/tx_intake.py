@@ -194,7 +194,8 @@ class TxIntake:
         self._expenses = expenses
         self._meter = meter
         self._is_excused = is_excused
-        self._batches: deque[_Batch] = deque()
+        self.batches: deque[_Batch] = deque()
+        """Those that wait; not to be changed from outside."""
         self._tolerated: dict[str, Bucket] = {}
         """Remaining allowance of TOLERATED, by peer."""
         self._unproven: dict[str, Bucket] = {}
@@ -206,7 +207,7 @@ class TxIntake:
     @property
     def busy(self) -> bool:
         """True if a batch is waiting for `work`."""
-        return bool(self._batches)
+        return bool(self.batches)
 
     def connected(self, peer: str) -> None:
         """Add a peer."""
@@ -214,13 +215,13 @@ class TxIntake:
 
     def disconnected(self, peer: str, now: int) -> None:
         """Drop a peer and its batches."""
-        for batch in self._batches:
+        for batch in self.batches:
             if batch.peer == peer:
                 self._gossip.finish_batch(batch.data, 0, batch.fresh, now)
         self._peers.pop(peer, None)
         self._tolerated.pop(peer, None)
         self._unproven.pop(peer, None)
-        self._batches = deque(batch for batch in self._batches if batch.peer != peer)
+        self.batches = deque(batch for batch in self.batches if batch.peer != peer)
 
     def receive(self, peer: str, data: bytes) -> list[Penalise]:
         """Queue a batch of `peer`; `work` processes it."""
@@ -229,14 +230,14 @@ class TxIntake:
         except DecodeError as error:
             return [Penalise(peer, BAD_BATCH, f"malformed transactions: {error}")]
         waiting = deque(batch.transactions)
-        self._batches.append(_Batch(peer, data, waiting, len(waiting)))
+        self.batches.append(_Batch(peer, data, waiting, len(waiting)))
         return []
 
     def work(self, now: int) -> list[Penalise]:
         """Process the first batch for one turn; return the penalty once it is done."""
-        if not self._batches:
+        if not self.batches:
             return []
-        batch, begun = self._batches[0], self._meter()
+        batch, begun = self.batches[0], self._meter()
         last = begun
         for _ in range(SLICE):
             if not batch.waiting or last - begun >= SLICE_US:
@@ -251,7 +252,7 @@ class TxIntake:
         batch.useless_us = 0
         if batch.waiting:
             return []
-        self._batches.popleft()
+        self.batches.popleft()
         self._gossip.finish_batch(batch.data, batch.count, batch.fresh, now)
         if batch.why is None or batch.excused:
             return []

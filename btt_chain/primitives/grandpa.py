@@ -9,8 +9,9 @@ the strict rule for justifications is that of Polkadot's bridges (`bp_header_cha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import field
 from enum import IntEnum, StrEnum
-from typing import Annotated, Final, NamedTuple, TypeAlias
+from typing import Annotated, ClassVar, Final, NamedTuple, TypeAlias
 
 from btt_chain.crypto import ed25519
 from btt_chain.lazyclass import dataclass
@@ -99,18 +100,21 @@ class PrimaryPropose:
 class PrevoteMessage(Variant, index=0, unnamed=True, name="Prevote"):
     """A prevote as a message."""
 
+    STAGE: ClassVar[Stage] = Stage.PREVOTE
     vote: Annotated[Prevote, TypeName("Prevote<H, N>")]
 
 
 class PrecommitMessage(Variant, index=1, unnamed=True, name="Precommit"):
     """A precommit as a message."""
 
+    STAGE: ClassVar[Stage] = Stage.PRECOMMIT
     vote: Annotated[Precommit, TypeName("Precommit<H, N>")]
 
 
 class ProposeMessage(Variant, index=2, unnamed=True, name="PrimaryPropose"):
     """A primary's hint as a message."""
 
+    STAGE: ClassVar[Stage] = Stage.PROPOSE
     vote: Annotated[PrimaryPropose, TypeName("PrimaryPropose<H, N>")]
 
 
@@ -143,13 +147,7 @@ def message_for(stage: Stage, target: Target) -> AnyMessage:
 
 def stage_of(message: AnyMessage) -> Stage:
     """Return the step of the round of a message."""
-    match message:
-        case PrevoteMessage():
-            return Stage.PREVOTE
-        case PrecommitMessage():
-            return Stage.PRECOMMIT
-        case ProposeMessage():
-            return Stage.PROPOSE
+    return message.STAGE
 
 
 @path("finality_grandpa::SignedMessage", params=_SIGNED_PARAMS)
@@ -266,6 +264,7 @@ class Justification:
     round: Annotated[u64, TypeName("u64")]
     commit: Annotated[Commit, TypeName("Commit<Header>")]
     votes_ancestries: Annotated[list[Header], MaxLen(MAX_ANCESTRIES), TypeName("Vec<Header>")]
+    _raw: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def target(self) -> Target:
@@ -273,8 +272,11 @@ class Justification:
         return self.commit.target
 
     def encode(self) -> bytes:
-        """Return its bytes, as they are stored under the engine id `FRNK`."""
-        return _JUSTIFICATION.encode(self)
+        """Return its bytes, as they are stored under the engine id `FRNK`; computed once."""
+        if self._raw is None:
+            object.__setattr__(self, "_raw", _JUSTIFICATION.encode(self))
+        assert self._raw is not None  # noqa: S101 - set the line before
+        return self._raw
 
     @classmethod
     def decode(cls, raw: bytes) -> Justification:

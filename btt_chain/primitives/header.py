@@ -1,7 +1,7 @@
 """Block headers.
 
-A header is immutable, with its list of digest items: its hash is computed once and cached;
-`with_log` and `unsealed` return new ones.
+A header is immutable, with its list of digest items: its encoding and its hash are computed once
+and cached; `with_log` and `unsealed` return new ones.
 Source: sp_runtime::generic::header; JSON as in Substrate's `chain_getHeader`.
 """
 
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field, replace
-from typing import Annotated, TypedDict
+from functools import lru_cache
+from typing import Annotated, Final, TypedDict
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256, Digest, DigestItem, Seal
@@ -44,22 +45,30 @@ class Header:
     extrinsics_root: Annotated[H256, TypeName("Hash::Output")]
     digest: Digest = field(default_factory=Digest)
     _hash: H256 | None = field(default=None, init=False, repr=False, compare=False)
+    _raw: bytes | None = field(default=None, init=False, repr=False, compare=False)
 
     def hash(self) -> H256:
         """Return the block's hash: blake2_256 of the encoded header."""
         if self._hash is None:
-            object.__setattr__(self, "_hash", H256.of(_HEADER.encode(self)))
+            object.__setattr__(self, "_hash", H256.of(self.encode()))
         assert self._hash is not None  # noqa: S101 - set the line before
         return self._hash
 
     def encode(self) -> bytes:
         """Return the header's bytes."""
-        return _HEADER.encode(self)
+        if self._raw is None:
+            object.__setattr__(self, "_raw", _HEADER.encode(self))
+        assert self._raw is not None  # noqa: S101 - set the line before
+        return self._raw
 
     @classmethod
     def decode(cls, raw: bytes) -> Header:
-        """Return the header that `raw` encodes; `DecodeError` if it is none."""
-        return HEADER.decode(_HEADER, raw)
+        """Return the header that `raw` encodes; `DecodeError` if it is none.
+
+        The last ones are remembered: a node decodes the same header when it is announced, received,
+        and read as the parent of the next.
+        """
+        return _decoded(raw)
 
     def with_log(self, item: DigestItem) -> Header:
         """Return the header with one more digest item at the end."""
@@ -104,6 +113,15 @@ class Header:
                     Digest(items),
                 )
         raise ValueError("this is not the JSON form of a header")
+
+
+RECENT: Final = 64
+"""Decoded headers that are remembered: 6 MiB of the largest that a peer can send."""
+
+
+@lru_cache(maxsize=RECENT)
+def _decoded(raw: bytes) -> Header:
+    return HEADER.decode(_HEADER, raw)
 
 
 _HEADER = codec(Header)

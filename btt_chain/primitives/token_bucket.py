@@ -23,7 +23,7 @@ class TokenBucket:
         """Return the number of tokens now. A clock that goes back refills nothing."""
         passed = now - self.updated
         self.updated = now
-        if passed > 0:
+        if passed > 0 and self.level != self.burst:
             self.level = min(self.burst, self.level + passed * self.rate)
         return self.level
 

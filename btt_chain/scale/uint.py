@@ -53,7 +53,7 @@ class Integer(int):
 
     def __new__(cls, value: int = 0) -> Self:
         """Check that `value` fits; raise `Overflow` or `Underflow` when it does not."""
-        n = int.__new__(cls, index(value))
+        n = int.__new__(cls, value if value.__class__ is int else index(value))
         if n > cls.MAX:
             raise Overflow(f"{int(n)} does not fit {cls.__name__}")
         if n < cls.MIN:

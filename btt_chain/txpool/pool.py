@@ -93,7 +93,7 @@ class Pool:
             authors=authors,
             accepts_future=accepts_future,
         )
-        self._retracted = RetractedQueue(self.limits.ready)
+        self.retracted = RetractedQueue(self.limits.ready)
         self._bans = Bans(self.limits.ban_entries)
         self._inclusions = Inclusions(self.limits.finality_blocks, self.limits.tracked)
         self._arrivals = 0
@@ -178,7 +178,7 @@ class Pool:
         if ban is not None:
             remaining, is_for_room = ban.until - now, ban.reason == NO_READY_ROOM
             raise TemporarilyBanned(ban.reason, remaining, is_for_room=is_for_room)
-        if tx_hash in base.members or tx_hash in self._retracted:
+        if tx_hash in base.members or tx_hash in self.retracted:
             raise AlreadyImported(tx_hash)
         if len(raw) > self.limits.ready.bytes:
             raise ImmediatelyDropped(base.status())
@@ -245,7 +245,7 @@ class Pool:
                     self._emit(StatusEvent(tx.hash, Status.RETRACTED, block.ref.hash, tx.position))
                 if tx.hash not in self._base.members and (known or place is None):
                     entry = Retracted(tx.raw, tuple(tx.provides or ()), known)
-                    if not self._retracted.add(tx.hash, entry) and known:
+                    if not self.retracted.add(tx.hash, entry) and known:
                         self._emit(StatusEvent(tx.hash, Status.DROPPED, reason=NO_READY_ROOM))
 
     def on_finalized(self, hashes: Iterable[bytes]) -> None:
@@ -261,8 +261,8 @@ class Pool:
 
         `is_enough`: only those of retracted blocks count.
         """
-        if self._retracted or is_enough:
-            return bool(self._retracted)
+        if self.retracted or is_enough:
+            return bool(self.retracted)
         members = self._base.members
         return bool(members) and next(iter(members.values())).checked != best
 
@@ -279,8 +279,8 @@ class Pool:
         """
         if isinstance(budget, int):
             budget = RecheckBudget(budget)
-        while self._retracted and budget.has_rest():
-            budget.charge(self._retracted.next_size())
+        while self.retracted and budget.has_rest():
+            budget.charge(self.retracted.next_size())
             self._resubmit(best)
         members = self._base.members
         while members and budget.has_rest():
@@ -338,7 +338,7 @@ class Pool:
         """Remove a transaction from any place; return True if it may have watchers."""
         if self._base.take_included(tx_hash):
             return True
-        retracted = self._retracted.take(tx_hash)
+        retracted = self.retracted.take(tx_hash)
         if retracted is not None:
             return retracted.known
         before = self._inclusions.take(tx_hash)
@@ -356,7 +356,7 @@ class Pool:
 
     def _resubmit(self, best: BlockRef) -> None:
         """Resubmit one transaction of a retracted block; bans do not count."""
-        tx_hash, retracted = self._retracted.take_next()
+        tx_hash, retracted = self.retracted.take_next()
         source = TransactionSource.InBlock
         end: StatusEvent | None = None
         try:

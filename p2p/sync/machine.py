@@ -155,8 +155,10 @@ class Sync:
         if self._warp is None:
             self._claims(now)
             self._fork_sync.step(now)
-            self._range_sync.step(now)
-            self._justifications.step(now)
+            if self._range_sync.leader is not None:
+                self._range_sync.step(now)
+            if self._justifications.wants:
+                self._justifications.step(now)
             self._history.step(now)
         self._import_queue.step()
         self._speed.note(self._tracker.chain.best().number, now)
@@ -170,7 +172,7 @@ class Sync:
             or self._fork_sync.fetches
             or self._justifications.wants
             or self._warp is not None
-            or self._range_sync.active
+            or self._range_sync.leader is not None
             or self._import_queue.waiting
             or self._tracker.chain.gap() is not None
         )
@@ -269,15 +271,15 @@ class Sync:
     def _claims(self, now: int) -> None:
         """Fetch the unknown heads that peers claim."""
         chain = self._tracker.chain
-        head_here, final = chain.best(), chain.finalized().number
-        best = head_here.number
-        if not self._range_sync.active:
+        here = chain.best()
+        best, hash = here.number, here.hash
+        if self._range_sync.leader is None:
             self._range_sync.choose(self._fork_sync.deep, now)
         for peer in list(self._tracker.peers.values()):
             head = peer.best
-            if head.hash == head_here.hash:
+            if head.hash == hash or peer.rests_until > now:
                 continue
-            if head.number <= final or head.number > best + MAX_DISTANCE or peer.rests_until > now:
+            if not chain.finalized().number < head.number <= best + MAX_DISTANCE:
                 continue
             if self._range_sync.is_real and head.number > best:
                 continue

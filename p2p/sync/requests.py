@@ -180,9 +180,10 @@ class RequestTracker:
         for peer in self.peers.values():
             if peer.broken and now - peer.broke_at >= FORGIVE_MS:
                 peer.broken, peer.broke_at = peer.broken - 1, now
-        late = [pending.id for pending in self.pending.values() if pending.deadline <= now]
-        for id in late:
-            self.failed(id, LATE, now)
+        if self.pending:
+            late = [pending.id for pending in self.pending.values() if pending.deadline <= now]
+            for id in late:
+                self.failed(id, LATE, now)
 
     def leave(self, name: str, now: int) -> None:
         """Remove a peer; its requests fail."""

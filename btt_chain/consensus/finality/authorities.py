@@ -13,10 +13,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cached_property
+from typing import Final
 
 from btt_chain.consensus.finality.graph import Ancestry, descends
 from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.grandpa import AuthorityId, ScheduledChange, Target, VoterSet
+from btt_chain.primitives.grandpa import (
+    AuthorityId,
+    AuthorityList,
+    ScheduledChange,
+    Target,
+    VoterSet,
+)
+from btt_chain.scale import codec, u64
+
+_LIST: Final = codec(AuthorityList)
 
 
 class OutOfOrder(ValueError):
@@ -37,6 +47,11 @@ class AuthoritySet:
     def voters(self) -> VoterSet:
         """The voters, with weights and threshold."""
         return VoterSet(self.authorities)
+
+    @cached_property
+    def encoded(self) -> bytes:
+        """The voters with their weights, as an `AuthorityList`."""
+        return _LIST.encode([(who, u64(weight)) for who, weight in self.authorities])
 
     def next(self, change: ScheduledChange) -> AuthoritySet:
         """Return the set that the change enacts."""

@@ -82,6 +82,8 @@ class AuthoritySets:
 
     def must_be_proven(self) -> Target | None:
         """Return the next block of the best chain that ends a set; None if none is here."""
+        if not self.authorities.pending:
+            return None
         head = self._blocks.best_containing(self.as_of)
         first = None if head is None else self.authorities.first_on(head, self._blocks)
         if head is None or first is None or first.enacted_at > head.number:

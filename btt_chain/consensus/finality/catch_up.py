@@ -31,6 +31,8 @@ and a silent peer must not keep us behind for long."""
 
 MAX_EXPECTED: Final = 256
 """Maximum number of peers whose answers are expected."""
+NEVER: Final = 1 << 62
+"""A time that does not come: no request is pending."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +54,14 @@ class CatchUps:
         self._clock: Final = clock
         self._outbox: Final = outbox
         self._pending: Request | None = None
+        self.due = NEVER
+        """Time when the pending request expires."""
         self._silent: list[str] = []
         """Peers that did not answer."""
         self._expected: dict[str, int] = {}
         """Number of answers that each peer may still send."""
 
     # --- our requests ---
-
-    @property
-    def due(self) -> int | None:
-        """Time when the pending request expires; None if there is none."""
-        return None if self._pending is None else self._pending.at + CATCH_UP_TIMEOUT
 
     def request(self, ours: View) -> None:
         """Request a catch-up if a peer is ahead of us and no request is pending."""
@@ -79,7 +78,7 @@ class CatchUps:
 
     def expect(self, request: Request) -> None:
         """Record a request."""
-        self._pending = request
+        self._pending, self.due = request, request.at + CATCH_UP_TIMEOUT
         self._expected[request.peer] = self._expected.pop(request.peer, 0) + 1
         if len(self._expected) > MAX_EXPECTED:
             del self._expected[next(iter(self._expected))]
@@ -95,7 +94,7 @@ class CatchUps:
             peer.gave_at = self._clock.now
         if request is None or request.peer != name:
             return False  # too late, and not the sender's fault
-        self._pending = None
+        self._pending, self.due = None, NEVER
         if int(body.set_id) != request.set_id:
             why = "it sends votes of another set than asked for"
             self._outbox.penalize(name, cost.OUT_OF_SCOPE, why)
@@ -116,11 +115,11 @@ class CatchUps:
     def disconnected(self, name: str) -> None:
         """Drop the pending request if it went to this peer."""
         if self._pending is not None and self._pending.peer == name:
-            self._pending = None
+            self._pending, self.due = None, NEVER
 
     def begin_set(self) -> None:
         """Drop the pending request: the set ended."""
-        self._pending = None
+        self._pending, self.due = None, NEVER
 
     def take_over(self, before: CatchUps) -> None:
         """Take over the expected answers of an earlier state."""
@@ -136,13 +135,12 @@ class CatchUps:
             if self._clock.now < pending.at + CATCH_UP_TIMEOUT:
                 return None
             self._silent.append(pending.peer)
-            self._pending = None
+            self._pending, self.due = None, NEVER
+        set_id, least = ours.set_id, ours.round + CATCH_UP_THRESHOLD
         ahead = [
             name
             for name, peer in self._peers.known.items()
-            if peer.view is not None
-            and peer.view.set_id == ours.set_id
-            and peer.view.round >= ours.round + CATCH_UP_THRESHOLD
+            if (view := peer.view) is not None and view.round >= least and view.set_id == set_id
         ]
         if not ahead:
             return None

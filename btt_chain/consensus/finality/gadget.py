@@ -125,6 +125,7 @@ class Gadget:
         next. Raises `records.BadRecord`.
         """
         self._gossip: Final = gossip_ms
+        self._allowed: Final = max(LATE * gossip_ms, MIN_LATE)
         self._peers: Final = Peers()
         self._outbox: Final = Outbox(self._peers)
         self._clock: Final = Clock(now_ms)
@@ -263,15 +264,12 @@ class Gadget:
         """Process a gossip message on the topic `grandpa`, handed over by `peer`."""
         self._begin(now_ms)
         message = self._validator.decode(peer, raw)
-        match message:
-            case Vote(body):
-                self._incoming.on_vote(peer, body, raw)
-            case CommitGossip(body):
-                self._incoming.on_commit(peer, body, raw)
-            case None:
-                pass
-            case _:
-                self._outbox.penalize(peer, cost.OUT_OF_SCOPE, "a note was gossiped")
+        if isinstance(message, Vote):
+            self._incoming.on_vote(peer, message.body, raw)
+        elif isinstance(message, CommitGossip):
+            self._incoming.on_commit(peer, message.body, raw)
+        elif message is not None:
+            self._outbox.penalize(peer, cost.OUT_OF_SCOPE, "a note was gossiped")
         return self._finish()
 
     def note_received(self, peer: str, raw: bytes, now_ms: int) -> list[Action]:
@@ -279,13 +277,13 @@ class Gadget:
         self._begin(now_ms)
         message = self._validator.decode(peer, raw)
         match message:
+            case Neighbor(body):  # the frequent kind first
+                if self._neighbors.on_packet(peer, body, self._view()):
+                    self._request_catch_up()
             case Vote(body):
                 self._incoming.on_vote(peer, body, raw)
             case CommitGossip(body):
                 self._incoming.on_commit(peer, body, raw)
-            case Neighbor(body):
-                if self._neighbors.on_packet(peer, body, self._view()):
-                    self._request_catch_up()
             case CatchUpAsked(body):
                 self._catch_ups.answer(peer, body, self.set_id, self._environment.voter.catch_up)
             case CatchUpGiven(body):
@@ -344,9 +342,9 @@ class Gadget:
         if self._clock.advance(now_ms):
             self._armed = None  # the timer was set by the earlier clock
         now, armed = self._clock.now, self._armed
-        allowed = max(LATE * self._gossip, MIN_LATE)
-        late = armed is not None and now > armed + allowed
-        if late and now > self._woken + QUIET_PAUSE * self._gossip:
+        if armed is None or now <= armed + self._allowed:
+            return
+        if now > self._woken + QUIET_PAUSE * self._gossip:
             # We stalled, and other voters did not.
             self._woken = now
             self._environment.voter.be_quiet(now + 2 * self._gossip)
@@ -364,10 +362,9 @@ class Gadget:
             self._help_along()
         if now >= self._neighbors.due:
             self._neighbors.send_all(self._view())
-        expires = self._catch_ups.due
-        if expires is not None and now >= expires:
+        if now >= self._catch_ups.due:
             self._request_catch_up()
-        self._arm()
+        self._arm(now)
         return self._outbox.take()
 
     def _tick(self) -> None:
@@ -375,15 +372,12 @@ class Gadget:
         self._voter_due = None
         self._environment.tick()
 
-    def _arm(self) -> None:
+    def _arm(self, now: int) -> None:
         """Request a tick when the next timer is due."""
-        self._voter_due = self._environment.voter.due(self._clock.now)
-        due = min(self._stall.due, self._neighbors.due)
-        if self._voter_due is not None and self._voter_due < due:
-            due = self._voter_due
-        expires = self._catch_ups.due
-        if expires is not None and expires < due:
-            due = expires
+        due = min(self._stall.due, self._neighbors.due, self._catch_ups.due)
+        at = self._voter_due = self._environment.voter.due(now)
+        if at is not None and at < due:
+            due = at
         if due != self._armed:
             self._armed = due
             self._outbox.put(ArmTimer(self._clock.outside(due)))

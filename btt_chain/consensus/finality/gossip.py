@@ -86,10 +86,11 @@ class GossipValidator:
 
     def accepts_vote(self, peer: str, body: VoteMessage) -> bool:
         """Return True if a vote is valid and new; then it is kept."""
-        number, signed = int(body.round), body.message
-        if not self._is_in_reach(peer, int(body.set_id), number):
+        number, signed, view = int(body.round), body.message, self.view
+        if body.set_id != view.set_id or abs(number - view.round) > 1:
+            self._blame(peer, int(body.set_id), number, "vote")
             return False
-        if signed.id not in self._sets.current.voters:
+        if signed.id not in self._sets.current.voters.weights:
             self._outbox.penalize(peer, cost.UNKNOWN_VOTER, "it hands over a vote of no voter")
             return False
         kept = self._votes.of(number, signed.id, stage_of(signed.message))
@@ -97,7 +98,7 @@ class GossipValidator:
         if is_new:
             if len(kept) > 1:
                 return False  # two are enough to prove an equivocation
-            if not self._verify(signed, number, self.view.set_id):
+            if not self._verify(signed, number, view.set_id):
                 why = "it hands over a vote with a false signature"
                 self._outbox.penalize(peer, cost.BAD_SIGNATURE, why)
                 return False
@@ -139,13 +140,6 @@ class GossipValidator:
         )
 
     # --- rules ---
-
-    def _is_in_reach(self, peer: str, set_id: int, number: int) -> bool:
-        """Return True if a vote is of a round that we follow; else penalize a peer at fault."""
-        if set_id == self.view.set_id and abs(number - self.view.round) <= 1:
-            return True
-        self._blame(peer, set_id, number, "vote")
-        return False
 
     def _blame(self, peer: str, set_id: int, number: int, what: str) -> None:
         """Penalize a peer for a message of a round that no peer can be in, lately or yet.

@@ -91,25 +91,34 @@ class VoteGraph:
         """Return True if a block is the base or a descendant."""
         return self._way_down(block) is not None
 
-    def insert(self, block: Target, stage: Stage, weight: int) -> bool:
+    def insert(self, hash: H256, number: int, stage: Stage, weight: int) -> bool:
         """Add a vote's weight to its block and to all below.
 
         Return True if the block is the base or a descendant; else nothing changes.
         """
+        node = self._nodes.get(hash)
+        if node is None:
+            node = self._grow(Target(hash, int(number)))
+        if node is None or node.block.number != number:
+            return False
+        below: Node | None = node
+        while below is not None:
+            below.weights[stage] += weight
+            below = below.parent
+        return True
+
+    def _grow(self, block: Target) -> Node | None:
+        """Add a block and those between it and the tree; None if it does not stand on the base."""
         way = self._way_down(block)
         if way is None:
-            return False
+            return None
         missing, node = way
         for block_above in reversed(missing):
             above = Node(block_above, node)
             node.children.append(above)
             self._nodes[block_above.hash] = above
             node = above
-        below: Node | None = node
-        while below is not None:
-            below.weights[stage] += weight
-            below = below.parent
-        return True
+        return node
 
     def withdraw(self, block: Target, stage: Stage, weight: int) -> None:
         """Remove a vote's weight; its blocks stay in the tree."""

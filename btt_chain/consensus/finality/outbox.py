@@ -10,6 +10,8 @@ from btt_chain.consensus.finality.messages import GOSSIP, GossipMessage
 from btt_chain.consensus.finality.peers import Peers
 from p2p.network import GOSSIP_BYTES, GRANDPA, NOTE_BYTES, Penalise, Publish, SendNote
 
+_GOSSIPED: Final = GOSSIP_BYTES[GRANDPA]
+
 
 class Outbox:
     """Collects the actions that an event leads to."""
@@ -34,7 +36,7 @@ class Outbox:
 
     def gossip(self, raw: bytes) -> None:
         """Gossip a message; one that is too large for that goes to every neighbour."""
-        if len(raw) <= GOSSIP_BYTES[GRANDPA]:
+        if len(raw) <= _GOSSIPED:
             self._actions.append(Publish(GRANDPA, raw))
             return
         for peer in self._peers.known:

@@ -99,6 +99,9 @@ _BLOCK: Final = codec(BlockName)
 _VOTERS: Final = codec(StoredVoters)
 _ROUND: Final = codec(StoredRound)
 _FIRST: Final = codec(StoredFirst)
+_PENDING: Final = codec(list[StoredChange])
+_U64: Final = codec(u64)
+_SCHEMA: Final = _U32.encode(u32(SCHEMA))
 
 
 def end_key(set_id: int) -> bytes:
@@ -108,13 +111,15 @@ def end_key(set_id: int) -> bytes:
 
 def voters_change(authorities: Authorities, as_of: Target) -> Changes:
     """Return the keys that store the voters as of a final block."""
-    stored = StoredVoters(
-        BlockName.of(as_of),
-        u64(authorities.current.set_id),
-        [(who, u64(weight)) for who, weight in authorities.current.authorities],
-        [StoredChange(BlockName.of(p.announced), p.change) for p in authorities.pending],
+    # The fields of a `StoredVoters`: all but the first are mostly those of the block before.
+    pending = [StoredChange(BlockName.of(p.announced), p.change) for p in authorities.pending]
+    raw = (
+        _BLOCK.encode(BlockName.of(as_of))
+        + _U64.encode(u64(authorities.current.set_id))
+        + authorities.current.encoded
+        + _PENDING.encode(pending)
     )
-    return {SCHEMA_KEY: _U32.encode(u32(SCHEMA)), VOTERS_KEY: _VOTERS.encode(stored)}
+    return {SCHEMA_KEY: _SCHEMA, VOTERS_KEY: raw}
 
 
 def round_change(stored: StoredRound) -> Changes:
@@ -158,7 +163,7 @@ def read_voters(read: Read) -> tuple[Authorities, Target] | None:
     if raw is None:
         return None
     version = read(SCHEMA_KEY)
-    if version != _U32.encode(u32(SCHEMA)):
+    if version != _SCHEMA:
         raise BadRecord(f"the records of GRANDPA are of another version than {SCHEMA}")
     try:
         stored = _VOTERS.decode_all(raw)

@@ -133,15 +133,11 @@ class Round:
 
     def add(self, signed: SignedMessage) -> Imported:
         """Count a prevote or precommit; ValueError for a primary's hint, which is no vote."""
-        match signed.message:
-            case PrevoteMessage():
-                stage = Stage.PREVOTE
-            case PrecommitMessage():
-                stage = Stage.PRECOMMIT
-            case _:
-                raise ValueError("a primary's hint is not counted")
+        stage = signed.message.STAGE
+        if stage is Stage.PROPOSE:
+            raise ValueError("a primary's hint is not counted")
         imported = self._count(stage, signed)
-        if imported.outcome is Outcome.COUNTED or imported.outcome is Outcome.EQUIVOCATION:
+        if imported is _COUNTED or imported.outcome is Outcome.EQUIVOCATION:
             self.historical.seen.append(signed)
             ghost, before = self._ghost, (self.finalized, self.estimate, self.completable)
             if stage is Stage.PREVOTE:
@@ -220,11 +216,10 @@ class Round:
         weight = self.voters.weights.get(signed.id)
         if weight is None:
             return _UNKNOWN_VOTER
-        votes = self._stages[stage]
-        target = target_of(signed.message.vote)
+        votes, vote = self._stages[stage], signed.message.vote
         known = votes.by_voter.get(signed.id)
         if known is None:
-            if not self._graph.insert(target, stage, weight):
+            if not self._graph.insert(vote.target_hash, vote.target_number, stage, weight):
                 return _OFF_BASE
             votes.by_voter[signed.id] = [signed]
             votes.weight += weight
@@ -233,7 +228,7 @@ class Round:
             return _DUPLICATE
         if len(known) > 1:
             return _THIRD
-        if not self._graph.stands_on_base(target):
+        if not self._graph.stands_on_base(target_of(vote)):
             return _OFF_BASE
         # Now it counts for every block, so no longer for its first one alone.
         self._graph.withdraw(target_of(known[0].message.vote), stage, weight)

@@ -41,7 +41,10 @@ class Signatures:
     def __call__(self, signed: SignedMessage, round_number: int, set_id: int) -> bool:
         """Return True if a message is signed by its voter for this round of this set."""
         proof = (signed, round_number, set_id)
-        if self._good.get(signed.signature) == proof:
+        known = self._good.get(signed.signature)
+        if known is not None and known == proof:
+            if known[0] is not signed:
+                self._good[signed.signature] = proof  # the next comparison is that of an identity
             return True
         self.checked += 1
         payload = signing_payload(signed.message, round_number, set_id)

@@ -78,10 +78,11 @@ class UntilImported:
 
         `final` is the height of the last final block.
         """
-        target = target_of(signed.message.vote)
-        height = self._blocks.number(target.hash)
+        vote = signed.message.vote
+        height = self._blocks.number(vote.target_hash)
         if height is not None:
-            return height == target.number
+            return height == vote.target_number
+        target = target_of(vote)
         if target.number > final:
             self._votes.setdefault(target.hash, []).append(BlockedVote(number, signed, peer))
             self._outbox.put(Want(target.hash, target.number, peer))
@@ -138,7 +139,7 @@ class UntilImported:
 
     def has_catch_up(self, since: int) -> bool:
         """Return True if a catch-up waits that came after a time."""
-        return any(
+        return bool(self._messages) and any(
             isinstance(one.body, CatchUpMessage) and since < one.since for one in self._messages
         )
 

@@ -206,6 +206,8 @@ class Voter:
                 previous = self._completed = votes
                 self._past.append(VotingRound(votes, None, now))
         self._best = VotingRound(self._round(last.number + 1, final), previous, now)
+        self.round = last.number + 1
+        """The number of the current round."""
 
     # --- events ---
 
@@ -215,9 +217,9 @@ class Voter:
 
     def on_vote(self, round_number: int, signed: SignedMessage, now: int) -> list[Action]:
         """Process a vote of this set, ours or another's."""
-        running = self._find(round_number)
+        running = self._best if round_number == self.round else self._find(round_number)
         if running is None:
-            if round_number == self._best.votes.number + 1 and signed.id in self.set.voters:
+            if round_number == self.round + 1 and signed.id in self.set.voters:
                 self._early.keep(signed)
             return []
         before = running.votes.revision
@@ -301,17 +303,14 @@ class Voter:
 
     def due(self, now: int) -> int | None:
         """Return when the next timer is due; None if only votes can help."""
-        return self._armed if now == self._driven else self._due(now)
+        armed = self._armed
+        is_valid = self._driven is not None and (armed is None or now < armed)
+        return armed if is_valid or now == self._driven else self._due(now)
 
     @property
     def final(self) -> Target:
         """The highest final block."""
         return self._final
-
-    @property
-    def round(self) -> int:
-        """The number of the current round."""
-        return self._best.votes.number
 
     @property
     def best_round(self) -> Round:
@@ -342,8 +341,7 @@ class Voter:
         return Round(number, self.set.voters, base, self._chain)
 
     def _find(self, number: int) -> VotingRound | None:
-        if self._best.votes.number == number:
-            return self._best
+        """Return a past round that still takes votes."""
         return next((past for past in self._past if past.votes.number == number), None)
 
     def _import_vote(self, running: VotingRound, signed: SignedMessage) -> list[Action]:
@@ -475,8 +473,8 @@ class Voter:
     def _start(self, run: VotingRound, actions: list[Action]) -> None:
         early, self._early = self._early, _Early()
         expected = self._best.votes.number + 1
-        self._best = run
-        if run.votes.number != expected:
+        self._best, self.round = run, run.votes.number
+        if self.round != expected:
             return
         for kept in early.votes.values():
             for signed in kept:

@@ -103,6 +103,8 @@ class VoterEnvironment:
 
     def apply(self, actions: Sequence[voter.Action], peer: str | None = None) -> None:
         """Carry out the voter's actions; `peer` is the sender of the message that led to them."""
+        if not actions:
+            return
         queue = list(actions)
         for action in queue:  # grows in the loop
             match action:

@@ -71,6 +71,11 @@ class SimNode:
     """The point at which it is to die, and how many times it gets past it before."""
     lasts: dict[int, int] = field(default_factory=dict)
     """Time when the last note to each other node arrives."""
+    name: str = field(init=False)
+    """Its peer id."""
+
+    def __post_init__(self) -> None:
+        self.name = NAMES[self.index]
 
     def has_banned(self, other: int) -> bool:
         """Return True if its penalties for another node have reached the limit."""
@@ -82,11 +87,6 @@ class SimNode:
         self.watcher.has_news = True
         score = self.scores[other] = self.scores.get(other, 0) + cost
         return score >= -BAN_AT > score - cost
-
-    @property
-    def name(self) -> str:
-        """Its peer id."""
-        return NAMES[self.index]
 
     @property
     def client(self) -> Client:

@@ -1,8 +1,7 @@
-"""Time of a simulated world: a queue of events, in the order of their times."""
+"""Time of a simulated world: the events to come, in the order of their times."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from heapq import heappop, heappush
 
@@ -11,26 +10,36 @@ START = 1_800_000_000_000
 
 
 class Timeline:
-    """A clock and the events that are to come."""
+    """A clock and the events that are to come. Those of one millisecond keep their order."""
 
     def __init__(self) -> None:
         self.now = START
-        self._queue: list[tuple[int, int, Callable[[], None]]] = []
-        self._next = itertools.count().__next__
+        self._events: dict[int, list[Callable[[], None]]] = {}
+        """By time, which is never in the past."""
+        self._times: list[int] = []
+        """Their times, as a heap."""
 
     def at(self, at: int, do: Callable[[], None]) -> None:
         """Add an event at a time, behind those of the same time."""
-        heappush(self._queue, (at, self._next(), do))
+        events = self._events.get(at)
+        if events is None:
+            self._events[at] = [do]
+            heappush(self._times, at)
+        else:
+            events.append(do)
 
     def later(self, delay: int, do: Callable[[], None]) -> None:
         """Add an event so many milliseconds from now."""
-        heappush(self._queue, (self.now + delay, self._next(), do))
+        self.at(self.now + delay, do)
 
     def run_until(self, end: int) -> None:
-        """Carry out all events up to `end`, in Unix milliseconds."""
-        queue = self._queue
-        while queue and queue[0][0] <= end:
-            at, _, do = heappop(queue)
-            self.now = max(self.now, at)
-            do()
+        """Carry out all events up to `end`, in Unix milliseconds.
+
+        An exception of one ends the run; the others of its millisecond are lost.
+        """
+        times, events = self._times, self._events
+        while times and times[0] <= end:
+            self.now = at = heappop(times)
+            for do in events.pop(at):
+                do()
         self.now = end

@@ -11,7 +11,7 @@ from typing import Final
 
 from p2p import network
 from p2p.network import Event
-from support.sim.nodes import NAMES, Key, SimNode, number
+from support.sim.nodes import Key, SimNode, number
 from support.sim.timeline import Timeline
 
 SEEN_MS: Final = 60_000
@@ -74,49 +74,55 @@ class Wires:
         key = (topic, data)
         if only is None and key in node.said:
             return
-        now, nodes = self._time.now, self._nodes
+        now, nodes, connected = self._time.now, self._nodes, node.connected
         for memory in (node.seen, node.said):
-            memory.pop(key, None)
-            memory[key] = now  # behind what is older
-        for index in node.connected if only is None else only:
-            if index in node.connected and key not in nodes[index].seen:
-                self._gossip(node, index, key)
+            if memory.get(key) != now:
+                memory.pop(key, None)
+                memory[key] = now  # behind what is older
+        event = network.GossipReceived(topic, node.name, data)
+        for index in connected if only is None else only:
+            if key not in nodes[index].seen and index in connected:
+                self._gossip(node, nodes[index], key, event)
 
-    def _gossip(self, node: SimNode, index: int, key: Key) -> None:
-        other, links, rng = self._nodes[index], self.links, self._rng
-        if links.cut and (node.index, index) in links.cut:
+    def _gossip(
+        self, node: SimNode, other: SimNode, key: Key, event: network.GossipReceived
+    ) -> None:
+        links, random = self.links, self._rng.random
+        if links.cut and (node.index, other.index) in links.cut:
             return
-        if links.loss and rng.random() < links.loss:
+        if links.loss and random() < links.loss:
             return
-        copies = 2 if links.duplicate and rng.random() < links.duplicate else 1
-        life = other.epoch
+        copies = 2 if links.duplicate and random() < links.duplicate else 1
         for _ in range(copies):
-            at = self._time.now + links.least + int(rng.random() * (links.most - links.least + 1))
+            at = self._time.now + links.least + int(random() * (links.most - links.least + 1))
             # A later copy of the same bytes would be ignored there: it need not travel.
             if at < other.coming.get(key, NEVER):
                 other.coming[key] = at
-                self._time.at(at, partial(self._gossip_arrived, other, life, node.index, key))
+                self._time.at(at, partial(self._gossip_arrived, other, other.epoch, key, event))
 
     def _delay(self) -> int:
         links = self.links
         return links.least + int(self._rng.random() * (links.most - links.least + 1))
 
-    def _gossip_arrived(self, node: SimNode, life: int, source: int, key: Key) -> None:
+    def _gossip_arrived(
+        self, node: SimNode, life: int, key: Key, event: network.GossipReceived
+    ) -> None:
         if node.engine is None or node.epoch != life:
             return
         node.coming.pop(key, None)
         if key in node.seen:
             return
         if node.inbox is not None:
-            node.inbox.append(lambda: self._gossip_arrived(node, life, source, key))
+            node.inbox.append(lambda: self._gossip_arrived(node, life, key, event))
             return
-        node.seen[key] = self._time.now
-        if not node.accounts.admits(NAMES[source], key[0], self._time.now):
+        now, source = self._time.now, event.peer
+        node.seen[key] = now
+        if not node.accounts.admits(source, event.topic, now):
             node.dropped += 1
-            price = node.accounts.refused_us(NAMES[source], len(key[1]), self._time.now)
-            self._charge(node, network.Charge(NAMES[source], key[0], *price))
+            price = node.accounts.refused_us(source, len(event.data), now)
+            self._charge(node, network.Charge(source, event.topic, *price))
             return
-        self._deliver(node, network.GossipReceived(key[0], NAMES[source], key[1]))
+        self._deliver(node, event)
 
     def note(self, node: SimNode, index: int, data: bytes) -> None:
         """Write a note to a neighbour; it arrives after the notes before it."""
@@ -199,5 +205,10 @@ class Wires:
 
 def _forget(memory: dict[Key, int], oldest: int) -> None:
     """Drop older entries; they are in the order of their time."""
-    for key in list(itertools.takewhile(lambda key: memory[key] < oldest, memory)):
+    past = []
+    for key, at in memory.items():
+        if at >= oldest:
+            break
+        past.append(key)
+    for key in past:
         del memory[key]

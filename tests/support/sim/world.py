@@ -129,7 +129,7 @@ class World:
         )
         node.connected, node.inbox, node.seen, node.said, node.lasts = {}, None, {}, {}, {}
         node.coming, node.wake = {}, -1
-        self._do(node, Engine.start)
+        self._do(node, None, Engine.start)
         for other in self.nodes:
             if other is not node and other.engine is not None and other.status is not None:
                 self._meet(node, other)
@@ -269,7 +269,7 @@ class World:
     def _tick(self, node: SimNode, life: int, at: int) -> None:
         if node.wake == at and node.epoch == life and node.inbox is None:
             node.wake = -1
-            self._do(node, Engine.tick)
+            self._do(node, None)
 
     def _poll(self) -> None:
         """Send nodes the status of their peers, as the network does every few seconds."""
@@ -284,9 +284,12 @@ class World:
     # ---- steps
 
     def _do(
-        self, node: SimNode, step: Callable[..., Sequence[network.Action]], *about: Event
+        self,
+        node: SimNode,
+        event: Event | None,
+        step: Callable[[Engine, int], Sequence[network.Action]] = Engine.tick,
     ) -> None:
-        """Let a node process an event, and carry out its actions."""
+        """Let a node process an event, or do a step without one, and carry out its actions."""
         engine = node.engine
         if engine is None:
             return
@@ -294,7 +297,7 @@ class World:
         self.steps += 1
         now = self.time.now + node.skew
         try:
-            actions = step(engine, *about, now)
+            actions = step(engine, now) if event is None else engine.handle(event, now)
             if actions:
                 self._apply(node, actions)
             while engine.busy and node.engine is engine:
@@ -322,7 +325,7 @@ class World:
             return
         if node.cheat is not None and node.cheat.receive(node, event):
             return
-        self._do(node, Engine.handle, event)
+        self._do(node, event)
 
     def _apply(self, node: SimNode, actions: Sequence[network.Action]) -> None:
         if not actions:
@@ -374,7 +377,7 @@ class World:
         if node.engine is None or node.inbox is not None:
             return None
         hash = node.engine.parts.pool.submit(wire)
-        self._do(node, Engine.flush)
+        self._do(node, None, Engine.flush)
         return hash
 
 

@@ -152,7 +152,7 @@ def heavy(threshold: int) -> Condition:
 def graph(world: World, base: str, *pairs: tuple[str, int]) -> VoteGraph:
     made = VoteGraph(world[base], world)
     for block, weight in pairs:
-        assert made.insert(world[block], PREVOTE, weight)
+        assert made.insert(*world[block], PREVOTE, weight)
     return made
 
 
@@ -190,7 +190,7 @@ def test_g9_a_new_branch_takes_its_weight_down_to_the_fork() -> None:
     made = graph(world, "genesis", ("FC", 5), ("ED", 7))
     assert ghost(made, world, 10) == "E"
 
-    assert made.insert(world["EC"], PREVOTE, 4)
+    assert made.insert(*world["EC"], PREVOTE, 4)
 
     assert ghost(made, world, 10) == "EC"
     assert ghost(made, world, 16) == "E"
