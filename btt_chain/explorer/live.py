@@ -6,6 +6,10 @@ import asyncio
 import json
 from typing import Final
 
+from aiohttp import hdrs, web
+
+from btt_chain.web.places import Places
+
 MAX_LISTENERS: Final = 256
 """Maximum number of listeners: half of the connections, the others are for pages."""
 MAX_OF_CALLER: Final = 16
@@ -15,6 +19,23 @@ PING_SECONDS: Final = 15.0
 """Seconds without a line after which a comment is sent: so listeners that left are found."""
 MAILBOX: Final = 16
 """Maximum number of unread lines; a slower listener is cut."""
+RETRY_SECONDS: Final = 30
+"""Seconds after which a refused listener may try again."""
+
+
+def no_place(places: Places, *, is_full: bool) -> web.Response:
+    """Return the refusal of a stream: 503 if all places are taken, 429 if those of the caller."""
+    if is_full:
+        status, reason = 503, f"all {places.total} streams are in use"
+        advice = "try again"
+    else:
+        status, reason = 429, f"{places.of_caller} streams of this address are open, its maximum"
+        advice = "close a page, or try again"
+    return web.Response(
+        status=status,
+        text=f"{reason}: {advice} in {RETRY_SECONDS} seconds\n",
+        headers={hdrs.RETRY_AFTER: str(RETRY_SECONDS)},
+    )
 
 
 class Hub:

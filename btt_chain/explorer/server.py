@@ -18,7 +18,7 @@ from btt_chain.explorer.context import Context, NodeGone
 from btt_chain.explorer.exporting import Exports
 from btt_chain.explorer.index.queries import TooSlow
 from btt_chain.explorer.language import LANGUAGES, Language, chosen, language
-from btt_chain.explorer.live import MAX_LISTENERS, MAX_OF_CALLER, Hub
+from btt_chain.explorer.live import MAX_LISTENERS, MAX_OF_CALLER, Hub, no_place
 from btt_chain.explorer.pages.audit import index_state
 from btt_chain.explorer.pages.forms import BadRequest, Fields, NoSuchPage
 from btt_chain.explorer.pages.home import search
@@ -82,9 +82,10 @@ class Server:
     ) -> None:
         self.context = context
         self.hub = Hub()
-        self._listeners = Places(MAX_LISTENERS, MAX_OF_CALLER)
+        self.listeners: Final = Places(MAX_LISTENERS, MAX_OF_CALLER)
+        """Places of the streams of new blocks."""
         self._renderer = Renderer(context.data)
-        self.signing = Signing(context, self._made, _language, self._read)
+        self.signing = Signing(context, self._made, _language, self._read, self._caller)
         self._exports = Exports(context, HEADERS, self._caller)
         streams = self._live, self._exports.handle, *self.signing.streams
         self.bounds = RequestBounds(limits, _refused, streams, proxies=proxies)
@@ -286,12 +287,10 @@ class Server:
         )
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
-        with self._listeners.place(self._caller(request)) as is_free:
+        with self.listeners.place(self._caller(request)) as is_free:
             box = self.hub.join() if is_free else None
             if box is None:
-                return web.Response(
-                    status=503, text="too many listeners", headers={"Retry-After": "30"}
-                )
+                return no_place(self.listeners, is_full=is_free or self.listeners.is_full)
             return await self._follow(request, box)
 
     async def _follow(

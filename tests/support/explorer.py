@@ -32,6 +32,7 @@ from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.extrinsic import opaque
 from btt_chain.rpc.backend import UnknownBlock
 from btt_chain.txpool import PoolError
+from btt_chain.web.proxies import Proxies
 from storage.trie import ordered_root, verify_proof
 from support.chain import DevChain
 from support.vectors import REPOSITORY
@@ -266,7 +267,12 @@ async def audit_chain(connection: ChainConnection, file: Path) -> Report:
 
 @asynccontextmanager
 async def pages_of(
-    connection: Connection, file: Path, burst: float = LIMITS.burst, *, is_public: bool = False
+    connection: Connection,
+    file: Path,
+    burst: float = LIMITS.burst,
+    *,
+    is_public: bool = False,
+    proxies: Proxies | None = None,
 ) -> AsyncIterator[tuple[TestClient[web.Request, web.Application], Server]]:
     """Serve the pages of an index that was made of a chain."""
     index = Index(file)
@@ -279,7 +285,7 @@ async def pages_of(
     data = ChainData(index, names)
     node = LiveNode(connect, data.specs)
     context = Context(index, data, node, progress, is_public=is_public)
-    server = Server(context, replace(LIMITS, burst=burst))
+    server = Server(context, replace(LIMITS, burst=burst), proxies)
     async with TestClient(TestServer(server.application())) as client:
         yield client, server
     await server.signing.node.close()

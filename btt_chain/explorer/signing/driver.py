@@ -18,6 +18,7 @@ from btt_chain.client.values import CallView
 from btt_chain.client.wire import header_number, member, to_bytes, to_hex
 from btt_chain.crypto.signature import Scheme
 from btt_chain.explorer.context import Context, NodeGone
+from btt_chain.explorer.live import PING_SECONDS
 from btt_chain.explorer.pages.forms import BadRequest
 from btt_chain.explorer.signing.actions import ACTIONS, PAY, BadField, Values, read_fields
 from btt_chain.explorer.signing.payload import DIGEST_EXTENSION, PERIOD, Prepared
@@ -70,8 +71,8 @@ class Course:
         self.changed.set()
         self.changed = asyncio.Event()
 
-    async def read(self) -> AsyncIterator[State]:
-        """Yield the states until the end."""
+    async def read(self) -> AsyncIterator[State | None]:
+        """Yield the states until the end, and None after `PING_SECONDS` without a new one."""
         at = 0
         while True:
             while at < len(self.states):
@@ -79,7 +80,11 @@ class Course:
                 at += 1
                 if self.states[at - 1]["state"] in ENDS:
                     return
-            await self.changed.wait()
+            try:
+                async with asyncio.timeout(PING_SECONDS):
+                    await self.changed.wait()
+            except TimeoutError:
+                yield None
 
 
 class SigningNode:

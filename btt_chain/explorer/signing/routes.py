@@ -22,8 +22,9 @@ from btt_chain.crypto.development import dev_key
 from btt_chain.explorer.chaindata import TRIAL_KINDS
 from btt_chain.explorer.context import Context
 from btt_chain.explorer.language import Language
+from btt_chain.explorer.live import PING, no_place
 from btt_chain.explorer.pages.forms import BadRequest, Fields, Json, NoSuchPage, account_of
-from btt_chain.explorer.signing.driver import RUNTIME, Offer, SigningNode
+from btt_chain.explorer.signing.driver import RUNTIME, Course, Offer, SigningNode
 from btt_chain.explorer.signing.payload import (
     BadSignature,
     PayloadJson,
@@ -36,12 +37,15 @@ from btt_chain.explorer.signing.sentences import Sentences
 from btt_chain.explorer.text import shown
 from btt_chain.payments.doubts import Doubt
 from btt_chain.primitives.extrinsic import signing_payload
+from btt_chain.web.places import Places
 
 COOKIE: Final = "sign"
 DEV_NAMES: Final = ("Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie")
 """Accounts with public keys, on development chains and devnets: every visitor may sign as them."""
-MAX_LISTENERS: Final = 100
-"""Open streams of states of sent transactions."""
+MAX_LISTENERS: Final = 128
+"""Maximum number of open streams of the status of sent transactions."""
+MAX_OF_CALLER: Final = 16
+"""Maximum number of such streams of one address."""
 MAX_SIGNATURE: Final = 132
 MAX_FIELDS: Final = 64
 """Fields of one form."""
@@ -60,15 +64,18 @@ class Signing:
         render: Render,
         speak: Callable[[web.Request], Language],
         read: Callable[[web.Request], Awaitable[bytes]],
+        caller: Callable[[web.Request], str],
     ) -> None:
-        """`render` makes pages; `speak` and `read` return a request's language and its body."""
+        """`render` makes pages; the others return a request's language, body and address."""
         self._context = context
         self._render = render
         self._speak = speak
         self._read = read
+        self._caller = caller
         self.node = SigningNode(context)
         self._seals = Seals()
-        self._listeners = 0
+        self.listeners: Final = Places(MAX_LISTENERS, MAX_OF_CALLER)
+        """Places of the streams of the status of sent transactions."""
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
         """Add the addresses."""
@@ -151,24 +158,10 @@ class Signing:
         course = self.node.course(request.match_info["hash"])
         if course is None:
             raise NoSuchPage("This transaction was not sent here, or long ago.")
-        if self._listeners >= MAX_LISTENERS:
-            return web.Response(
-                status=503, text="too many listeners", headers={"Retry-After": "30"}
-            )
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        )
-        self._listeners += 1
-        try:
-            await response.prepare(request)
-            async for state in course.read():
-                line = json.dumps(state, separators=(",", ":"))
-                await response.write(f"data: {line}\n\n".encode())
-        except ConnectionError:
-            pass  # the reader has left
-        finally:
-            self._listeners -= 1
-        return response
+        with self.listeners.place(self._caller(request)) as is_free:
+            if not is_free:
+                return no_place(self.listeners, is_full=self.listeners.is_full)
+            return await _stream(request, course)
 
     async def _metadata(self, request: web.Request) -> web.StreamResponse:
         """Return the chain's metadata in the form that wallets take."""
@@ -295,6 +288,21 @@ class Signing:
             for name, value in fields.items()
             if isinstance(value, str | dict)
         }
+
+
+async def _stream(request: web.Request, course: Course) -> web.StreamResponse:
+    """Send the states of a transaction as they come, until its end."""
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    )
+    try:
+        await response.prepare(request)
+        async for state in course.read():
+            line = b"data: " + json.dumps(state, separators=(",", ":")).encode() + b"\n\n"
+            await response.write(PING if state is None else line)
+    except ConnectionError:
+        pass  # the reader has left
+    return response
 
 
 def is_own(headers: Mapping[str, str], host: str) -> bool:

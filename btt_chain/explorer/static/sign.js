@@ -7,7 +7,7 @@
   const fill = (text, ...parts) => text.replace(/\{(\d)\}/g, (_, i) => parts[i]);
   const say = (en, cn, ...parts) => fill(zh ? cn : en, ...parts);
   // Labels come from the server; nothing of what is signed is said by them.
-  const [CONNECT, NONE, SENT, FAILED, FINAL, BLOCK, COSTS, SIGN, SIGN_AS] =
+  const [CONNECT, NONE, SENT, FAILED, FINAL, BLOCK, COSTS, SIGN, SIGN_AS, LOST] =
     document.currentScript.dataset.words.split("|");
 
   const number = (bytes) => bytes.reduceRight((sum, byte) => (sum << 8n) | BigInt(byte), 0n);
@@ -256,6 +256,9 @@
       }
       panel.dataset.state = news.state;
       if (news.state !== "block") source.close();
+    };
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) line.textContent = fill(LOST, hash);
     };
     addEventListener("pagehide", () => source.close());
   };

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,6 +16,7 @@ from btt_chain.explorer.exporting import MAX_EXPORTS, SLOW_SECONDS, SLOWEST, Rea
 from btt_chain.explorer.exporting import MAX_OF_CALLER as EXPORTS_OF_CALLER
 from btt_chain.explorer.live import MAX_LISTENERS, MAX_OF_CALLER, PING
 from btt_chain.web.places import Places
+from btt_chain.web.proxies import HEADER, Proxies
 from btt_chain.web.server import HttpServer
 from support.explorer import ChainConnection, pages_of
 
@@ -177,19 +179,30 @@ def test_one_address_has_few_of_the_places_and_this_machine_all() -> None:
 
 
 async def test_open_streams_of_one_address_leave_places_for_others(
-    economy_index: Path, economy: ChainConnection, monkeypatch: pytest.MonkeyPatch
+    economy_index: Path, economy: ChainConnection
 ) -> None:
     """Eight addresses with all their connections on `/live` would have ended the explorer."""
-    async with pages_of(economy, economy_index, burst=1e9) as (client, server):
+    proxies = Proxies(["127.0.0.1"])
+    async with pages_of(economy, economy_index, burst=1e9, proxies=proxies) as (client, server):
         assert server.bounds.limits.connections // 2 >= MAX_LISTENERS
         assert server.bounds.limits.connections_per_address > MAX_OF_CALLER
         assert EXPORTS_OF_CALLER < MAX_EXPORTS
-        monkeypatch.setattr(server, "_caller", lambda _request: FOREIGN)
-        streams = [await client.get("/live") for _ in range(MAX_OF_CALLER + 3)]
-        assert [each.status for each in streams] == [200] * MAX_OF_CALLER + [503] * 3
-        monkeypatch.setattr(server, "_caller", lambda _request: "203.0.113.77")
-        async with client.get("/live") as other:
+        one = {HEADER: FOREIGN}
+        streams = [await client.get("/live", headers=one) for _ in range(MAX_OF_CALLER + 3)]
+        assert [each.status for each in streams] == [200] * MAX_OF_CALLER + [429] * 3
+        assert int(streams[-1].headers["Retry-After"]) > 0
+        assert "16 streams of this address are open" in await streams[-1].text()
+        async with client.get("/live", headers={HEADER: "203.0.113.77"}) as other:
             assert other.status == 200
+        assert (await client.get("/blocks", headers=one)).status == 200
+        with ExitStack() as taken:
+            # Other addresses take all places: then the refusal is another one.
+            while not server.listeners.is_full:
+                taken.enter_context(server.listeners.place(f"198.51.100.{len(server.listeners)}"))
+            refused = await client.get("/live", headers={HEADER: "203.0.113.78"})
+            assert refused.status == 503
+            assert "all 256 streams are in use" in await refused.text()
+            assert int(refused.headers["Retry-After"]) > 0
         for each in streams:
             each.close()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,12 @@ from aiohttp.test_utils import TestClient
 
 from btt_chain.client.jsonrpc import Json
 from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.explorer.signing.routes import MAX_OF_CALLER
 from btt_chain.primitives import ss58
 from btt_chain.primitives.extrinsic import signing_payload
 from btt_chain.scale import u128
 from btt_chain.web.bodies import Bodies
+from btt_chain.web.proxies import HEADER, Proxies
 from support.chain import ALICE, BOB, CHARLIE, DevChain, address
 from support.explorer import ChainConnection, index_chain, pages_of
 
@@ -289,6 +292,57 @@ async def test_each_end_of_a_transaction_is_reported(
         found = await course(client, await submit(client, offer, "", signAs="Alice"))
     assert [each["state"] for each in found] == [state for state, _ in states]
     assert [each.get("reason") for each in found] == [reason for _, reason in states]
+
+
+class Waiting(ChainConnection):
+    """A node whose pool takes each transaction, and puts none into a block."""
+
+    async def _sent(self, wire: bytes) -> AsyncIterator[Json]:
+        del wire
+        yield {"event": "validated"}
+        await asyncio.Event().wait()
+
+
+async def test_status_streams_are_few_in_all_and_for_one_address(
+    tmp_path: Path, chain: DevChain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With one limit in all, one address would have had every visitor's status refused."""
+    connection = Waiting(chain, kind="Development")
+    await index_chain(connection, tmp_path / "index.db")
+    monkeypatch.setattr("btt_chain.explorer.signing.driver.PING_SECONDS", 0.5)
+    proxies = Proxies(["127.0.0.1"])
+    async with pages_of(connection, tmp_path / "index.db", burst=10_000, proxies=proxies) as (
+        client,
+        server,
+    ):
+        places = server.signing.listeners
+        sent = await submit(client, await prepare(client), "", signAs="Alice")
+        path = f"/tx/status/{(await sent.json())['hash']}"
+
+        async def listen(address: str) -> ClientResponse:
+            return await client.get(path, headers={HEADER: address})
+
+        open_streams = [await listen("203.0.113.9") for _ in range(MAX_OF_CALLER)]
+        assert {each.status for each in open_streams} == {200}
+        refused = await listen("203.0.113.9")
+        assert (refused.status, refused.headers["Retry-After"]) == (429, "30")
+        assert await refused.text() == (
+            "16 streams of this address are open, its maximum: "
+            "close a page, or try again in 30 seconds\n"
+        )
+        with ExitStack() as taken:
+            while not places.is_full:
+                taken.enter_context(places.place(f"198.51.100.{len(places)}"))
+            refused = await listen("203.0.113.10")
+            assert (refused.status, refused.headers["Retry-After"]) == (503, "30")
+            assert "all 128 streams are in use: try again" in await refused.text()
+        assert len(places) == MAX_OF_CALLER
+        # Listeners that leave are found without a new state, and give their places back.
+        for each in open_streams:
+            each.close()
+        async with asyncio.timeout(30):
+            while len(places):
+                await asyncio.sleep(0.05)
 
 
 async def test_a_transaction_whose_nonce_was_used_meanwhile_is_refused(
