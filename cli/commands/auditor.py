@@ -368,7 +368,7 @@ def report(
     if (verdict == "fail") != (index is not None):
         raise Mistyped("--index goes with fail")
 
-    who, number = _audited(facility, month, url, timeout)
+    who, number = _audited(facility, month, url, timeout, index)
     found = VERDICTS[verdict] if index is None else {"Fail": {"index": index}}
     args: dict[str, object] = {"facility": who, "month": number, "verdict": found}
     submit_call("Incentives", "report_audit", args, "reported", url, timeout, as_json, options)
@@ -393,13 +393,35 @@ def settle(
     submit_call("Incentives", "settle_audit", args, "settled", url, timeout, as_json, options)
 
 
-def _audited(facility: str, month: int | None, url: str, timeout: float) -> tuple[AccountId, int]:
-    """Return the account of a facility, and the month: the last one if none is named."""
+def _audited(
+    facility: str, month: int | None, url: str, timeout: float, index: int | None = None
+) -> tuple[AccountId, int]:
+    """Return the account of a facility, and the month: the last one if none is named.
+
+    With the index of a leaf NotFound if there is no audit, Mistyped if its tree has no such leaf.
+    """
     from cli.common.session import run
 
     async def ask() -> tuple[AccountId, int]:
         async with view_chain(url, timeout) as chain:
             number = await last_month(chain) if month is None else month
-            return account_id(facility, chain.chain.metadata.prefix), number
+            who = account_id(facility, chain.chain.metadata.prefix)
+            if index is not None:
+                await _ensure_leaf(chain, who, number, index)
+            return who, number
 
     return run(ask())
+
+
+async def _ensure_leaf(chain: ViewClient, facility: AccountId, month: int, index: int) -> None:
+    """Raise Mistyped if the tree of a month has no leaf of an index, NotFound without an audit."""
+    from cli.views.incentives import IncentivesApi
+
+    view = await chain.api(IncentivesApi.audit, facility, month)
+    if view is None:
+        raise NotFound(f"there is no audit of month {month} of this facility now")
+    if index >= int(view.leaves):
+        raise Mistyped(
+            f"--index {index}: the tree of month {month} has {int(view.leaves)} leaves, numbered "
+            f"from 0 to {int(view.leaves) - 1}; `btt-chain auditor verify` prints the wrong one"
+        )

@@ -229,6 +229,9 @@ def audit(care: Care, folder: Path) -> None:
     assert len(care.document("facility", "answer", "//Bob", "--out", str(openings)).value) == 3
     state = care.good("facility", "month", "//Bob", "--month", "1")
     assert "first round: 0 of 3 auditors reported, it ends in " in state
+    fail = ("auditor", "report", "//Bob", "fail", "--from", "//Eve", "--index")
+    assert "has 64 leaves, numbered from 0 to 63" in care.refusal(*fail, "64")
+    assert "no audit of month 77" in care.refusal(*fail, "0", "--month", "77")
     for who in AUDITORS:
         pair = KeyPair.from_uri(who)
         assert care.run("auditor", "watch", who, "--once").stderr.count("report before 20") == 1
