@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MAX_PROOF: Final = 16 << 20
 """Maximum bytes of a proof's file."""
+HASH: Final = 32
+"""Bytes of a block's hash."""
 
 
 @click.group(cls=Group)
@@ -52,6 +54,11 @@ def proof(file: Path, checkpoint: str, as_json: bool) -> None:
 
     document = _read(file)
     trusted = from_hex(checkpoint, "the checkpoint")
+    if len(trusted) != HASH:
+        raise Mistyped(
+            f"--checkpoint is the hash of a block, {HASH} bytes in hex, not {len(trusted)}: "
+            "`btt-chain query block HEIGHT` prints it"
+        )
     header = read_header(text_of(document, "header"), "the header")
     votes = _votes(document, header, trusted)
     if votes is None and bytes(header.hash()) != trusted:
@@ -79,10 +86,42 @@ def proof(file: Path, checkpoint: str, as_json: bool) -> None:
             }
         )
         return
-    show.good(f"proven: the value is in the state of block {int(header.number)}")
+    what = "the value is in" if found is not None else "there is no such entry in"
+    show.good(f"proven: {what} the state of block {int(header.number)}")
     if votes is not None:
         show.good(f"final: {votes.signed} of {votes.voters} validators signed block {votes.target}")
-    show.record({"key": "0x" + key.hex(), "value": value or "absent"})
+    show.record({**described(key, found), "key": "0x" + key.hex(), "value": value or "absent"})
+
+
+def described(key: bytes, value: bytes | None) -> dict[str, str]:
+    """Return in words what a proven entry is: of whom the balance is, and how much it is.
+
+    The words are made of the proven bytes; those of the file are not believed. Empty for entries
+    other than balances and the total issuance.
+    """
+    from btt_chain.crypto.hashing import blake2_128_concat, twox_128
+    from btt_chain.primitives import ss58
+    from btt_chain.primitives.account import AccountInfo
+    from btt_chain.scale import codec, u128
+    from btt_chain.scale.errors import DecodeError
+
+    prefix, account = key[:32], key[-32:]
+    try:
+        if prefix == twox_128(b"Balances") + twox_128(b"TotalIssuance") and value is not None:
+            total = codec(u128).decode_all(value)
+            return {"entry": "Balances.TotalIssuance", "issued": f"{total:_} planck"}
+        accounts = twox_128(b"System") + twox_128(b"Account")
+        if prefix != accounts or key != prefix + blake2_128_concat(account):
+            return {}
+        info = AccountInfo() if value is None else codec(AccountInfo).decode_all(value)
+    except DecodeError:
+        return {}  # the chain has entries of another form
+    return {
+        "entry": f"System.Account of {ss58.encode(account)} (public key 0x{account.hex()})",
+        "free": f"{info.data.free:_} planck",
+        "reserved": f"{info.data.reserved:_} planck",
+        "frozen": f"{info.data.frozen:_} planck",
+    }
 
 
 def _votes(document: dict[str, object], header: Header, trusted: bytes) -> Votes | None:

@@ -100,7 +100,9 @@ def text_of(document: dict[str, object], name: str) -> str:
     found = document.get(name)
     if isinstance(found, str) and found.startswith("0x"):
         return found
-    raise Refused(f"the file is no proof of the explorer: it has no {name!r} in hex")
+    raise Refused(
+        f"the file is no proof: it has no {name!r} in hex. The explorer's links `Proof` lead to one"
+    )
 
 
 def nodes_of(document: dict[str, object]) -> list[bytes]:
@@ -118,4 +120,6 @@ def unhex(text: object, name: str) -> bytes:
             return bytes.fromhex(text[2:])
     except ValueError:
         pass
-    raise Refused(f"the file is no proof of the explorer: it has no {name!r} in hex")
+    raise Refused(
+        f"the file is no proof: it has no {name!r} in hex. The explorer's links `Proof` lead to one"
+    )

@@ -283,7 +283,11 @@ async def test_a_proof_of_a_page_is_verified_without_a_node(
     good = CliRunner().invoke(program, [*words, hash, "--json"])
     assert good.exit_code == 0, good.output
     assert json.loads(good.output)["valid"] is True
-    assert CliRunner().invoke(program, [*words, hash]).exit_code == 0
+    said = CliRunner().invoke(program, [*words, hash]).output
+    # The words are made of what was proven: of whom the balance is, and how much it is.
+    assert f"System.Account of {ALICE_ADDRESS}" in said
+    assert f"{chain.account(ALICE).data.free:_} planck" in said
+    assert "32 bytes in hex, not 1" in CliRunner().invoke(program, [*words, "0x12"]).output
     other = CliRunner().invoke(program, [*words, "0x" + "11" * 32])
     assert other.exit_code == 1
     assert "not the checkpoint" in other.output
@@ -296,8 +300,17 @@ async def test_a_proof_of_a_page_is_verified_without_a_node(
         refused = CliRunner().invoke(program, [*words, hash])
         assert refused.exit_code == 1
         assert reason in refused.output
+    proof.write_text(await page(client, "/index.json"))
+    assert "links `Proof` lead to one" in CliRunner().invoke(program, [*words, hash]).output
     proof.write_text("no proof")
     assert CliRunner().invoke(program, [*words, hash]).exit_code == 2
+    proof.write_text(await page(client, "/proof/storage/Balances.TotalIssuance.json"))
+    assert "issued  " in CliRunner().invoke(program, [*words, hash]).output
+    absent = ss58.encode(bytes((7,)) * 32)
+    proof.write_text(await page(client, f"/proof/account/{absent}.json"))
+    said = CliRunner().invoke(program, [*words, hash]).output
+    assert f"there is no such entry in the state of block {chain.client.best().number}" in said
+    assert f"System.Account of {absent}" in said
 
 
 # ---- parts
