@@ -14,10 +14,8 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from types import TracebackType
-from typing import Final, Protocol, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, Self, TypeAlias
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from btt_chain.client.errors import (
     ClientError,
@@ -27,7 +25,11 @@ from btt_chain.client.errors import (
     RpcError,
     TimedOut,
 )
+from btt_chain.client.websocket import Socket, Unconnected, reason_of
 from btt_chain.lazyclass import dataclass
+
+if TYPE_CHECKING:
+    import aiohttp
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
@@ -134,30 +136,11 @@ class _Waiting:
     unread: _Unread | None
 
 
-async def _refuse_redirect(*_: object) -> None:
-    raise aiohttp.ClientError("it redirects to another address, which is not followed")
-
-
-def _session() -> aiohttp.ClientSession:
-    # A redirect would send requests, signed transactions among them, to a host that the user did
-    # not name. The handshake of a WebSocket has no option against it.
-    trace = aiohttp.TraceConfig()
-    trace.on_request_redirect.append(_refuse_redirect)
-    return aiohttp.ClientSession(trace_configs=[trace])
-
-
 class WebSocket:
     """A connection by a WebSocket; made by `connect`, closed at the end of `async with`."""
 
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        socket: aiohttp.ClientWebSocketResponse,
-        url: str,
-        timeout: float,
-    ) -> None:
+    def __init__(self, socket: Socket, url: str, timeout: float) -> None:
         self.url = url
-        self._session = session
         self._socket = socket
         self._timeout = timeout
         self._number = 0
@@ -176,16 +159,12 @@ class WebSocket:
         is no URL.
         """
         address = web_socket_url(url)
-        session = _session()
         try:
             async with asyncio.timeout(timeout):
-                socket = await session.ws_connect(address, max_msg_size=max_answer, heartbeat=30.0)
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            await session.close()
-            raise Disconnected(
-                f"cannot connect to {url}: {_reason(error)}; {_IS_IT_RUNNING}"
-            ) from None
-        return cls(session, socket, url, timeout)
+                socket = await Socket.open(address, max_answer)
+        except (Unconnected, TimeoutError) as error:
+            raise _unreachable(url, error) from None
+        return cls(socket, url, timeout)
 
     async def __aenter__(self) -> Self:
         return self
@@ -204,7 +183,6 @@ class WebSocket:
         with suppress(asyncio.CancelledError):
             await self._reader
         await self._socket.close()
-        await self._session.close()
 
     async def call(self, method: str, *params: Json) -> Json:
         """Return a method's result. Raises RpcError, TimedOut, Disconnected."""
@@ -221,11 +199,11 @@ class WebSocket:
         self._waiting[number] = _Waiting(answer, unread)
         try:
             async with asyncio.timeout(self._timeout):
-                await self._socket.send_str(request(number, method, params))
+                await self._socket.send(request(number, method, params))
                 reply = await answer
         except TimeoutError:
             raise _late(self.url, method, self._timeout) from None
-        except (aiohttp.ClientError, ConnectionError):
+        except ConnectionError:
             raise self._closed() from None
         finally:
             del self._waiting[number]
@@ -254,10 +232,9 @@ class WebSocket:
 
     async def _read(self) -> None:
         try:
-            async for message in self._socket:
-                if message.type is aiohttp.WSMsgType.TEXT:
-                    self._receive(json.loads(message.data), len(message.data))
-        except (aiohttp.ClientError, OSError, ValueError, RecursionError):
+            async for message in self._socket.messages():
+                self._receive(json.loads(message), len(message))
+        except (OSError, ValueError, RecursionError):
             pass  # a message that is no JSON counts as a closed connection
         self._lost = self._closed()
         for waiting in self._waiting.values():
@@ -294,6 +271,8 @@ class Http:
     """Calls by HTTP, without subscriptions."""
 
     def __init__(self, url: str, timeout: float = TIMEOUT, *, max_answer: int = MAX_ANSWER) -> None:
+        import aiohttp  # noqa: PLC0415 - slow, and commands use WebSockets
+
         web_socket_url(url)
         self.url = url
         self._timeout = timeout
@@ -319,6 +298,8 @@ class Http:
 
     async def call(self, method: str, *params: Json) -> Json:
         """Return a method's result. Raises RpcError, TimedOut, Disconnected."""
+        import aiohttp  # noqa: PLC0415 - as above
+
         try:
             async with self._session.post(
                 self.url, data=request(1, method, params), allow_redirects=False
@@ -327,9 +308,7 @@ class Http:
         except TimeoutError:
             raise _late(self.url, method, self._timeout) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Disconnected(
-                f"cannot connect to {self.url}: {_reason(error)}; {_IS_IT_RUNNING}"
-            ) from None
+            raise _unreachable(self.url, error) from None
         return result(method, reply_of(self.url, method, raw))
 
     @asynccontextmanager
@@ -402,7 +381,11 @@ def _has_host(url: str) -> bool:
     """Return True if a URL has a host, and no port that cannot be."""
     try:
         parts = urlsplit(url)
-        return bool(parts.hostname) and parts.port != 0
+        host = parts.hostname or ""
+        if not host.isascii():
+            host = host.encode("idna").decode()
+        labels = host.removesuffix(".").split(".")
+        return all(0 < len(label) < 64 for label in labels) and parts.port != 0
     except ValueError:
         return False
 
@@ -411,14 +394,10 @@ def _late(url: str, method: str, timeout: float) -> TimedOut:
     return TimedOut(f"{url} did not answer {method} within {timeout:g} s; wait longer")
 
 
-def _reason(error: Exception) -> str:
+def _unreachable(url: str, error: Exception) -> Disconnected:
     if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, aiohttp.WSServerHandshakeError):
-        return f"it answered {error.status} and is no JSON-RPC WebSocket"
-    if isinstance(error, aiohttp.ClientConnectorError):
-        cause = error.os_error
-        if isinstance(cause, ConnectionRefusedError):
-            return "nothing listens there"
-        return cause.strerror or str(cause)
-    return str(error)
+        reason = "no answer in time"
+    else:
+        cause = getattr(error, "os_error", None)
+        reason = reason_of(cause) if isinstance(cause, OSError) else str(error)
+    return Disconnected(f"cannot connect to {url}: {reason}; {_IS_IT_RUNNING}")

@@ -149,8 +149,10 @@ async def _indexed(
     chain: Chain, who: bytes, limit: int, explorer: str | None
 ) -> tuple[list[int], int, str] | None:
     """Return the blocks of an account in an explorer's index; None if there is no explorer."""
-    from cli.common.explorer_index import FOUND_AT, ExplorerIndex, session
+    from cli.common.explorer_index import FOUND_AT, ExplorerIndex, is_here, session
 
+    if explorer is None and not await is_here():
+        return None
     where, own = explorer or FOUND_AT, "0x" + chain.genesis.hex()
     async with session() as connection:
         index = ExplorerIndex(connection, where)

@@ -6,15 +6,18 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, Final
 
-import aiohttp
-
 from cli.common.errors import CannotConnect, Mistyped, Refused
 
 if TYPE_CHECKING:
+    import aiohttp
+
     from btt_chain.client.jsonrpc import Json
 
-FOUND_AT: Final = "http://127.0.0.1:4480"
+HERE: Final = ("127.0.0.1", 4480)
 """Address of an explorer on this machine, which is looked for if none is given."""
+FOUND_AT: Final = f"http://{HERE[0]}:{HERE[1]}"
+CONNECTING: Final = 1.0
+"""Seconds for a connection."""
 SECONDS: Final = 10.0
 MAX_BYTES: Final = 8 << 20
 MAX_PAGES: Final = 400
@@ -63,6 +66,8 @@ class ExplorerIndex:
 
     async def _get(self, path: str) -> dict[str, Json]:
         """Return a page as JSON. CannotConnect, Refused."""
+        import aiohttp
+
         for wait in (0.5, 2.0, None):
             try:
                 async with self._session.get(self._url + path, allow_redirects=False) as answer:
@@ -109,4 +114,17 @@ def _height(value: Json) -> int:
 
 def session() -> aiohttp.ClientSession:
     """Return a session with a bounded time for each page."""
-    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS, connect=1.0))
+    import aiohttp
+
+    return aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS, connect=CONNECTING))
+
+
+async def is_here() -> bool:
+    """Return True if something listens at the usual address: the import of aiohttp takes longer."""
+    try:
+        async with asyncio.timeout(CONNECTING):
+            _, writer = await asyncio.open_connection(*HERE)
+    except OSError:
+        return False
+    writer.close()
+    return True
