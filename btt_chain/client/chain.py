@@ -29,7 +29,6 @@ from btt_chain.client.errors import (
     RpcError,
     decoding,
 )
-from btt_chain.client.items import Items
 from btt_chain.client.jsonrpc import TIMEOUT, Connection, Json, connect
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.transactions import Call, ChainFacts, Transactions
@@ -54,6 +53,8 @@ PAGE: Final = 256
 """Number of keys of a map that are requested at once."""
 API_METADATA: Final = 15
 """Metadata version that describes the runtime APIs."""
+METADATA_AT_VERSION: Final = "Metadata_metadata_at_version"
+"""The runtime's function that returns its metadata in a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +92,6 @@ class Chain:
         self.at = at
         """The block whose state is read; None: the best one."""
         self.transactions = Transactions(connection, metadata, facts)
-        self._apis: Items | None = None
 
     @classmethod
     @asynccontextmanager
@@ -116,7 +116,7 @@ class Chain:
         properties, genesis, metadata, version = await asyncio.gather(
             connection.call("system_properties"),
             connection.call("chain_getBlockHash", 0),
-            connection.call("state_getMetadata", hex_of(where)),
+            read_metadata(connection, where),
             connection.call("state_getRuntimeVersion", hex_of(where)),
         )
         currency, prefix = read_properties(properties)
@@ -124,7 +124,7 @@ class Chain:
         facts = ChainFacts(
             to_bytes(genesis), *_versions(version), name if isinstance(name, str) else ""
         )
-        found = ChainMetadata(to_bytes(metadata), currency=currency, prefix=prefix)
+        found = ChainMetadata(metadata, currency=currency, prefix=prefix)
         return cls(connection, found, facts, where)
 
     async def at_block(self, which: str | int) -> Chain:
@@ -258,15 +258,17 @@ class Chain:
 
         Raises NotFound if the runtime has none, InvalidArgument if the arguments do not fit.
         """
-        if self._apis is None:
-            items = self.metadata.items
-            self._apis = items if items.runtime.apis else await self._read_apis()
-        types = self._apis.types
-        api, method = self._apis.api(path)
+        items = self.metadata.items
+        if items.version < API_METADATA:
+            raise NotFound(
+                f"the chain has no metadata V{API_METADATA}, which describes runtime APIs"
+            )
+        types = items.types
+        api, method = items.api(path)
         name = f"{api.name}.{method.name}"
         if len(args) != len(method.inputs):
             wanted = ", ".join(
-                f"{each.name}: {self._apis.type_name(each.type)}" for each in method.inputs
+                f"{each.name}: {items.type_name(each.type)}" for each in method.inputs
             )
             raise InvalidArgument(
                 f"{name} takes {len(method.inputs)} arguments ({wanted or 'none'}), "
@@ -282,17 +284,6 @@ class Chain:
         raw = await self._state_call(f"{api.name}_{method.name}", data, at)
         with decoding(f"the result of {name} is not of its type"):
             return types.decode(method.output, raw)
-
-    async def _read_apis(self) -> Items:
-        version = API_METADATA.to_bytes(4, "little")
-        raw = await self._state_call("Metadata_metadata_at_version", version, None)
-        if raw[:1] != b"\1":
-            raise NotFound(
-                f"the chain has no metadata V{API_METADATA}, which describes runtime APIs"
-            )
-        with decoding("the chain's metadata cannot be read"):
-            _, start = compact_decode(raw, 1)
-        return Items(raw[start:], self.metadata.prefix)
 
     async def _state_call(self, name: str, data: bytes, at: bytes | None) -> bytes:
         where = hex_of(at or self.at)
@@ -374,6 +365,26 @@ class Chain:
                 if key in changed:
                     value = self.metadata.storage.stored(entry, changed[key])[1]
                     yield to_bytes(member(change, "block")), value
+
+
+async def read_metadata(connection: Connection, at: bytes | None) -> bytes:
+    """Return the metadata of the runtime in the state of a block, None for the best one.
+
+    They describe the runtime's APIs unless it is older than such metadata. Raises InvalidAnswer,
+    Undecodable.
+    """
+    where = hex_of(at)
+    version = to_hex(API_METADATA.to_bytes(4, "little"))
+    try:
+        answer = await connection.call("state_call", METADATA_AT_VERSION, version, where)
+    except RpcError:
+        answer = None  # an older runtime, or no such block: the next answer says so
+    raw = b"" if answer is None else to_bytes(answer)
+    if raw[:1] != b"\1":
+        return to_bytes(await connection.call("state_getMetadata", where))
+    with decoding("the chain's metadata cannot be read"):
+        _, start = compact_decode(raw, 1)
+    return raw[start:]
 
 
 async def find_block(connection: Connection, which: str) -> bytes:

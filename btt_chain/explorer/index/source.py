@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from btt_chain.client.chain import API_METADATA, read_header, read_properties
+from btt_chain.client.chain import read_header, read_metadata, read_properties
 from btt_chain.client.errors import InvalidAnswer, RpcError
 from btt_chain.client.jsonrpc import Connection, Json
 from btt_chain.client.metadata import ChainMetadata
@@ -21,9 +21,6 @@ from btt_chain.scale.compact import compact_decode
 
 PAGE: Final = 1_000
 """Maximum number of keys of one request: what Substrate nodes answer at least."""
-
-
-METADATA_AT_VERSION: Final = "Metadata_metadata_at_version"
 
 
 def item_key(pallet: str, item: str) -> bytes:
@@ -178,15 +175,7 @@ class Source:
         If the runtime has a version of them that describes its APIs, it is that one, so that pages
         need no second.
         """
-        at, wanted = to_hex(hash), to_hex(API_METADATA.to_bytes(4, "little"))
-        try:
-            answer = await self.connection.call("state_call", METADATA_AT_VERSION, wanted, at)
-        except RpcError:
-            answer = None  # an older runtime
-        raw = b"" if answer is None else to_bytes(answer)
-        if raw[:1] != b"\1":
-            return to_bytes(await self.connection.call("state_getMetadata", at))
-        return raw[compact_decode(raw, 1)[1] :]
+        return await read_metadata(self.connection, hash)
 
     async def spec_at(self, hash: bytes) -> int:
         """Return the version of the runtime in the state of a block."""

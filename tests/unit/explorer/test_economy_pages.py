@@ -276,9 +276,7 @@ async def test_a_chain_without_the_runtime_api_says_so(
 ) -> None:
     async with pages_of(connection, index) as (client, server):
         chain = await server.context.node.chain(server.context.index.specs()[0][0])
-        apis = await chain._read_apis()
-        apis.runtime.apis[:] = []
-        monkeypatch.setattr(chain, "_apis", apis)
+        monkeypatch.setattr(chain.metadata.items.runtime, "apis", [])
         answer = await client.get("/governance")
         assert answer.status == 404
         assert "This chain has no runtime API ChambersApi." in await answer.text()
