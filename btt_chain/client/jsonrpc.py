@@ -385,7 +385,8 @@ def _has_host(url: str) -> bool:
         if not host.isascii():
             host = host.encode("idna").decode()
         labels = host.removesuffix(".").split(".")
-        return all(0 < len(label) < 64 for label in labels) and parts.port != 0
+        is_name = host.isprintable() and all(0 < len(label) < 64 for label in labels)
+        return is_name and parts.port != 0
     except ValueError:
         return False
 

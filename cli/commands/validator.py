@@ -425,8 +425,7 @@ def list_(url: str, timeout: float, as_json: bool) -> None:
 def rotate(url: str, timeout: float, as_json: bool, **options: object) -> None:
     """Make new session keys in the node, and register them in the place of the present ones.
 
-    The present keys sign for two more sessions: the node that has them must run until then. Keys of
-    an earlier attempt that came to nothing are used, instead of new ones.
+    The present keys sign for two more sessions: the node that has them must run until then.
     """
     sender = Sender.of(options, as_json)
 
@@ -442,8 +441,8 @@ def rotate(url: str, timeout: float, as_json: bool, **options: object) -> None:
             if sender.is_dry_run:
                 _print_plan(["Session.set_keys"], as_json)
                 return
-            stash = sender.account
-            name, arguments = await unused_keys(chain, stash) or await new_keys(chain, stash)
+            # Unused keys may be those of an earlier rotation, which were to go.
+            name, arguments = await new_keys(chain, sender.account)
             done = await send_calls(sender, chain, [(name, arguments)])
             session = (await read_sessions(chain)).index + 2
             when = (await read_sessions(chain)).when(session)

@@ -180,6 +180,9 @@ def test_http_and_web_socket_are_the_same_port(typed: str, meant: str) -> None:
         "ws://node:99999",
         "ws://node:x",
         "ws://:9944",
+        "ws://a..b:9944",
+        "ws://" + "a" * 64,
+        "ws://\0",
     ],
 )
 def test_what_is_no_url_is_mistyped(typed: str) -> None:

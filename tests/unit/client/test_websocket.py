@@ -381,7 +381,7 @@ async def test_a_name_with_two_addresses_that_refuse_is_said_in_one_sentence() -
         ("wss://node.example:443/a%20b?key=c", "node.example", "/a%20b?key=c"),
         ("ws://node/a b\x0b?q=ü", "node", "/a%20b%0B?q=%C3%BC"),
         ("ws://bücher.example:1", "xn--bcher-kva.example:1", "/"),
-        ("ws://a\x0bb", "a%0Bb", "/"),
+        ("ws://a b", "a%20b", "/"),
     ],
 )
 def test_a_request_has_the_parts_of_the_url(url: str, named: str, path: str) -> None:
