@@ -316,7 +316,7 @@ async def test_a_server_that_does_not_close_is_left_after_a_time() -> None:
         (
             (
                 b"HTTP/1.1 101 Yes\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                b"Sec-WebSocket-Accept: of somebody else\r\n\r\n"
+                b"Sec-WebSocket-Accept: of another key\r\n\r\n"
             ),
             "it answered 101 and is no JSON-RPC WebSocket",
         ),

@@ -253,14 +253,14 @@ class PoolMachine(RuleBasedStateMachine):
         assert status.future_bytes <= LIMITS.future.bytes
         assert len(self.pool._bans) <= 2 * LIMITS.ban_entries
         assert len(self.pool._inclusions) <= LIMITS.tracked
-        retracted = self.pool._retracted
+        retracted = self.pool.retracted
         assert len(retracted) <= LIMITS.ready.count
         assert retracted.bytes == sum(len(entry.raw) for _, entry in retracted.items())
 
     @invariant()
     def every_transaction_is_in_one_place(self) -> None:
         ready, future = self.pool._base.ready.members, self.pool._base.future.members
-        retracted = [tx_hash for tx_hash, _ in self.pool._retracted.items()]
+        retracted = [tx_hash for tx_hash, _ in self.pool.retracted.items()]
         places = Counter([*ready, *future, *retracted, *self.pool._inclusions._where])
         assert not places or max(places.values()) == 1
         assert set(self.pool._base.members) == set(ready) | set(future)
@@ -332,7 +332,7 @@ class PoolMachine(RuleBasedStateMachine):
         held = {
             *self.pool._base.members,
             *self.pool._inclusions._where,
-            *(h for h, entry in self.pool._retracted.items() if entry.known),
+            *(h for h, entry in self.pool.retracted.items() if entry.known),
         }
         assert alive == held
         for tx_hash in self.pool._base.members:
