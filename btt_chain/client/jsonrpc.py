@@ -253,6 +253,9 @@ class WebSocket:
                 self._subscriptions[name].add(params.get("result"), size)
             return
         number = message.get("id")
+        if number is None and "error" in message and len(self._waiting) == 1:
+            # The node could not read the request, not even its number.
+            number = next(iter(self._waiting))
         waiting = self._waiting.get(number) if isinstance(number, int) else None
         if waiting is None or waiting.answer.done():
             return
@@ -337,8 +340,12 @@ async def _body(answer: aiohttp.ClientResponse, limit: int) -> bytes:
 
 
 def request(number: int, method: str, params: tuple[Json, ...]) -> str:
-    """Return a request as JSON."""
-    return json.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)})
+    """Return a request as JSON. Raises InvalidArgument for numbers that JSON does not have."""
+    asked = {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
+    try:
+        return json.dumps(asked, allow_nan=False)
+    except ValueError:
+        raise InvalidArgument(f"a parameter of {method} is no number: JSON has none such") from None
 
 
 def reply_of(url: str, method: str, raw: bytes) -> dict[str, Json]:

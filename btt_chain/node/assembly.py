@@ -177,6 +177,15 @@ def attentive(verify: Verify, signer: Signer) -> Verify:
     return check
 
 
+def lacks_voters(client: Client) -> bool:
+    """Return True if block zero is the last final one, and none can ever follow.
+
+    Raises UnsupportedRuntime.
+    """
+    is_new = client.finalized().number == 0 and client.store.state_import.progress is None
+    return is_new and not any(weight for _, weight in first_voters(client))
+
+
 def first_voters(client: Client) -> list[tuple[AuthorityId, int]]:
     """Return the voters of genesis while it is the last final block; later they are on record.
 

@@ -19,7 +19,7 @@ from btt_chain.crypto.hashing import blake2_256
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.keystore import BABE, GRANDPA, KeyManager, Keystore, Password
 from btt_chain.lazyclass import dataclass
-from btt_chain.node.assembly import Plan, assemble
+from btt_chain.node.assembly import Plan, assemble, lacks_voters
 from btt_chain.node.backend import Identity
 from btt_chain.node.config import NodeConfig
 from btt_chain.node.descriptors import callers_within, raise_limit
@@ -292,8 +292,12 @@ def engine_of(
 ) -> Engine:
     """Return the engine of a node on a chain with BABE authors.
 
-    It makes no blocks unless the node is a validator. Raises BadRecord, UnsupportedRuntime.
+    It makes no blocks unless the node is a validator. Raises BadRecord, UnsupportedRuntime,
+    WrongChain if the chain has no validators.
     """
+    if lacks_voters(chain.client):
+        reason = build(chain.spec).no_validating or "block zero has no voters"
+        raise WrongChain(f"{chain.spec.name} cannot run: {reason}")
     client, params = chain.client, params_of(chain)
     finality = chain.spec.finality(int(params.slot_ms))
     watcher = NodeWatcher(client, metrics)
@@ -320,7 +324,7 @@ def engine_of(
 def reading_engine(chain: OpenChain, config: NodeConfig) -> Engine:
     """Return a started engine that imports blocks from a file (`Engine.take`).
 
-    Raises BadRecord, UnsupportedRuntime.
+    Raises BadRecord, UnsupportedRuntime, WrongChain.
     """
     pool = PoolService(chain.client)
     metrics = Metrics("import", __version__, is_authority=False, chain=chain.spec.id)

@@ -216,3 +216,12 @@ def test_a_validator_that_answers_outsiders_is_warned(
     text = capsys.readouterr().err
     assert text.count("warning: ") == said
     assert ("change its keys" in text) == (methods == "unsafe")
+
+
+def test_a_chain_without_validators_is_not_run(tmp_path: Path) -> None:
+    file = tmp_path / "blocks.bin"
+    file.write_bytes(b"")
+    done = run("import-blocks", str(file), "--chain", "testnet", "-d", str(tmp_path / "base"))
+    assert done.exit_code == 1
+    assert "BTT Testnet cannot run: placeholders without a key stand for" in done.stderr
+    assert done.stderr.splitlines()[-1].endswith("with build-spec --holders")

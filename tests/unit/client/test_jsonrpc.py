@@ -93,6 +93,18 @@ async def test_an_error_of_the_node_says_what_why_and_its_code() -> None:
     assert refused.value.data == "bad signature"
 
 
+async def test_an_error_without_a_number_answers_the_only_request() -> None:
+    async def unread(socket: web.WebSocketResponse, _request: Request) -> None:
+        error = {"code": -32700, "message": "Parse error"}
+        await socket.send_json({"jsonrpc": "2.0", "id": None, "error": error})
+
+    async with server(unread) as url, await WebSocket.connect(url, 5) as client:
+        with pytest.raises(RpcError, match="Parse error"):
+            await client.call("m", "\udcff")
+        with pytest.raises(InvalidArgument, match="a parameter of m is no number"):
+            await client.call("m", float("nan"))
+
+
 async def test_a_node_that_keeps_silent_is_not_waited_for() -> None:
     async def silent(_socket: web.WebSocketResponse, _request: Request) -> None:
         pass
