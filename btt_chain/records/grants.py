@@ -6,6 +6,7 @@ A patient's vault permits another vault to read. A grant ends after five years a
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -28,6 +29,9 @@ PURPOSES: Final = {
 """Codes of http://terminology.hl7.org/CodeSystem/v3-ActReason that a grant may have."""
 EMERGENCY: Final = "ETREAT"
 """Emergency treatment needs no grant, and no grant may name it."""
+_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
+FIRST_YEAR: Final = 1970
+LAST_YEAR: Final = 2999
 CLOCK: Final = timedelta(minutes=2)
 """Difference of clocks that is tolerated at the beginning of a grant."""
 
@@ -53,6 +57,8 @@ class Grant:
 
     def check(self) -> None:
         """Raise BadGrant for a lifetime, purpose or party that a grant cannot have."""
+        if not _ID.fullmatch(self.id):
+            raise BadGrant("the id of a grant has 1 to 64 letters, digits, dots and hyphens")
         if self.until <= self.since:
             raise BadGrant("the grant ends before it begins")
         if self.until - self.since > MAX_LIFETIME:
@@ -90,6 +96,9 @@ def instant(text: str) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise BadGrant(f"{text[:40]!r} is no date such as 2027-06-30") from None
+    # Dates at the ends of the calendar cannot be computed with.
+    if not FIRST_YEAR <= found.year <= LAST_YEAR:
+        raise BadGrant(f"{text[:40]!r} is not from {FIRST_YEAR} to {LAST_YEAR}")
     if "T" not in text:
         found += timedelta(days=1)
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -24,6 +24,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from nacl.bindings import crypto_scalarmult
 from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, PublicKey, SealedBox
 
@@ -34,6 +35,7 @@ SEED: Final = 32
 NAME: Final = "btt-vault:"
 MIN_DISTINCT: Final = 12
 """Least number of different bytes in a random secret of 32: fewer happen once in 2**60."""
+_ANY_SECRET: Final = bytes(range(SEED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ class VaultId:
             raise VaultError(f"{text[:100]!r} is no vault: it begins with {NAME}")
         if not ed25519.is_public(raw[SEED:]):
             raise VaultError(f"{text[:100]!r} is no vault: its signing key is not on the curve")
+        try:
+            crypto_scalarmult(_ANY_SECRET, raw[:SEED])
+        except CryptoError:
+            # Nothing can be sealed to such a key: an answer to it would fail when it is made.
+            raise VaultError(f"{text[:100]!r} is no vault: its sealing key is weak") from None
         return cls(raw[:SEED], raw[SEED:])
 
     def wrap(self, secret: bytes) -> bytes:

@@ -13,6 +13,7 @@ behind a proxy with TLS. Messages are sealed, and need none. `LIMITS` bounds wha
 
 from __future__ import annotations
 
+import logging
 from typing import Final
 from urllib.parse import urlencode
 
@@ -27,6 +28,8 @@ from btt_chain.records.messages import BadMessage
 from btt_chain.records.searching import BadSearch, Search
 from btt_chain.web.limits import HttpLimits
 from btt_chain.web.server import Handler, HttpServer, RequestBounds
+
+log = logging.getLogger(__name__)
 
 MAX_MESSAGE: Final = 32 << 20
 LIMITS: Final = HttpLimits(
@@ -90,6 +93,8 @@ class RecordsServer:
         return _json(capability_statement())
 
     async def _search(self, request: web.Request) -> web.Response:
+        if not request.host.isascii():
+            return _outcome(400, "invalid", "the header Host is malformed")
         token = _token(request)
         if token is None or self._custodian.session(token) is None:
             return _outcome(401, "login", "open a session, and send its token as Bearer")
@@ -121,6 +126,10 @@ async def _explained(request: web.Request, handler: Handler) -> web.StreamRespon
         return _outcome(404, "not-found", "there is nothing at this path")
     except web.HTTPMethodNotAllowed:
         return _outcome(405, "not-supported", "the facade is read-only")
+    except (ValueError, LookupError, TypeError, ArithmeticError, RuntimeError, OSError):
+        # The operator finds the place in the log; the caller gets no part of it.
+        log.exception("%s %s cannot be answered", request.method, request.rel_url.path)
+        return _outcome(500, "exception", "the custodian cannot answer this now")
 
 
 def _refused(status: int, reason: str) -> web.Response:

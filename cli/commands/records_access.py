@@ -53,10 +53,10 @@ def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: obje
                   if each.kind == library.CONSENT and not each.revoked]  # fmt: skip
         answers = []
         async with open_custodian(custodian, vault) as remote:
-            for at in range(0, max(len(found), 1), BATCH):
+            for at in range(0, max(len(found), len(grants), 1), BATCH):
                 body: Resource = {
                     "resources": found[at : at + BATCH], "leaves": leaves[at : at + BATCH],
-                    "grants": [] if at else grants,
+                    "grants": grants[at : at + BATCH],
                 }  # fmt: skip
                 answers.append(await remote.ask("deposit", body))
         return answers
@@ -64,7 +64,7 @@ def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: obje
     with open_vault(options) as vault:
         answers = run(work(vault))
     added = sum(int(str(each["added"])) for each in answers)
-    grants = int(str(answers[0]["grants"]))
+    grants = sum(int(str(each["grants"])) for each in answers)
     if as_json:
         show.document({"added": added, "grants": grants})
     else:

@@ -163,6 +163,8 @@ class _Waiting:
     opens_until_ms: int | None = None
     """End of the session that the answer opens; None for an access."""
     asked: int = 1
+    view: View | None = None
+    """View about which the node was asked last."""
 
 
 @dataclass(slots=True)
@@ -237,13 +239,15 @@ class Machine:
         opens = waiting.opens_until_ms is not None
         if len(self.waiting) >= MAX_WAITING or (opens and self._is_full(waiting.handle)):
             return [Refuse(id, BUSY)]
+        waiting.view = self.view
         self.waiting[id] = waiting
         return [Check(waiting.handle, self.view)]
 
     def _is_full(self, handle: bytes) -> bool:
         """Return True if no further session may open under a consent; accesses still may."""
-        mine = sum(each.handle == handle for each in self.sessions.values())
-        return mine >= MAX_SESSIONS_OF_CONSENT or len(self.sessions) >= MAX_SESSIONS
+        opening = [each.handle for each in self.waiting.values() if each.opens_until_ms is not None]
+        handles = [*opening, *(each.handle for each in self.sessions.values())]
+        return handles.count(handle) >= MAX_SESSIONS_OF_CONSENT or len(handles) >= MAX_SESSIONS
 
     def _on_checked(self, event: Checked) -> list[Action]:
         if event.revoked_at_best or event.revoked_at_final:
@@ -268,15 +272,24 @@ class Machine:
         return actions
 
     def _ask_again(self, handle: bytes) -> list[Action]:
-        """An answer about replaced blocks: ask about the current ones, a few times."""
+        """An answer about replaced blocks: ask about the current ones, a few times.
+
+        Many requests of one consent have many such answers; each counts only what it was about.
+        """
         actions: list[Action] = []
+        was_asked = False
         for id, waiting in self._of(handle):
+            if waiting.view == self.view:
+                continue
+            waiting.view = self.view
             waiting.asked += 1
             if waiting.asked > MAX_ASKED:
                 del self.waiting[id]
                 actions.append(Refuse(id, UNSETTLED))
+            else:
+                was_asked = True
         has_session = any(session.handle == handle for session in self.sessions.values())
-        if self.view is not None and (self._of(handle) or has_session):
+        if self.view is not None and (was_asked or has_session):
             actions.append(Check(handle, self.view))
         return actions
 

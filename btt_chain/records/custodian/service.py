@@ -56,6 +56,8 @@ EMERGENCY_READERS: Final = "emergency"
 REFUSED: Final = "refused"
 MAX_ANCHORS: Final = 1_000
 """Leaves in one question."""
+MAX_DEPOSIT: Final = 1_000
+"""Resources, and consents, of one deposit: each is validated, stored and forced to the disk."""
 MAX_PAGE: Final = 32 << 20
 """Bytes of the resources of one answer."""
 MAX_QUESTION: Final = 1 << 20
@@ -171,6 +173,8 @@ class Custodian:
         reading = self._reading(session.reader, session.grant, session.handle, session.purpose,
                                 search, session.request)  # fmt: skip
         await self._deciding.allow(session.handle, token)
+        if token not in self._sessions:  # it closed meanwhile
+            raise AccessDenied(NO_SESSION)
         self._reads[token] = self._reads.get(token, 0) + 1
         number = self._reads[token].to_bytes(8, "big")
         page, total = self._find(reading, session.grant)
@@ -188,7 +192,12 @@ class Custodian:
             raise AccessDenied(
                 "this vault is no patient of the custodian: `btt-chain records admit` adds it"
             )
-        resources = [objects(each) for each in items(message.body.get("resources", []))]
+        resources, given = (
+            [objects(each) for each in items(message.body.get(name, []))]
+            for name in ("resources", "grants")
+        )
+        if max(len(resources), len(given)) > MAX_DEPOSIT:
+            raise AccessDenied(f"a deposit has at most {MAX_DEPOSIT} resources and consents")
         done = library.import_resources(
             self.vault, resources, self._now_ms(), subject=message.sender
         )
@@ -200,10 +209,7 @@ class Custodian:
         for leaf in leaves:
             # The patient's own commitments: only the patient has their salts.
             self._anchoring.add(Kind.RECORDS, octets({"leaf": leaf}, "leaf", 32))
-        grants = [
-            SignedGrant.from_document(objects(each))
-            for each in items(message.body.get("grants", []))
-        ]
+        grants = [SignedGrant.from_document(each) for each in given]
         for each in grants:
             if each.grant().patient != message.sender:
                 raise AccessDenied("a consent of another patient")
@@ -240,10 +246,17 @@ class Custodian:
         self._keep_grant(signed)
         until_ms = int(grant.until.timestamp() * 1_000)
         token = secrets.token_urlsafe(32)
-        await self._deciding.open(token, signed.handle, until_ms)
+        # Known before it opens: it can close before this coroutine continues.
         self._sessions[token] = Session(
             token, grant, signed.handle, purpose, message.sender, message.hash
         )
+        try:
+            await self._deciding.open(token, signed.handle, until_ms)
+        except BaseException:
+            self._forget(token)
+            raise
+        if token not in self._sessions:
+            raise AccessDenied(NO_SESSION)
         return {
             "access_token": token,
             "token_type": "bearer",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -28,15 +28,12 @@ from btt_chain.records.custodian.machine import MAX_AGE_MS, REVOKED, STALE
 from btt_chain.records.custodian.service import (
     EMERGENCY_READERS,
     MAX_QUESTION,
-    PATIENTS,
-    Custodian,
 )
 from btt_chain.records.documents import Json, Resource, parse
 from btt_chain.records.errors import AccessDenied, VaultError
 from btt_chain.records.keys import VaultKeys
 from btt_chain.records.messages import WINDOW_MS, BadMessage, receive, send
 from btt_chain.records.remote import (
-    RemoteCustodian,
     anchor_of,
     check_log,
     ensure_promised,
@@ -44,80 +41,14 @@ from btt_chain.records.remote import (
     promise_problem,
 )
 from btt_chain.records.searching import BadSearch, Search
-from btt_chain.records.server import LIMITS, RecordsServer
+from btt_chain.records.server import LIMITS
 from btt_chain.records.shapes import items, member, objects
 from btt_chain.records.signed_grants import SignedGrant, sign_grant
-from btt_chain.records.vault.store import Vault
 from btt_chain.scale import u32
 from btt_chain.web.connections import REFUSAL
-from btt_chain.web.limits import HttpLimits
-from support.records import NOW_MS, grant, new_vault, records_of_a_patient
-from support.records_chain import GENESIS, HOUR_MS, MemoryChain
-
-ACCOUNT = b"\5" * 32
-
-
-@dataclass
-class Hospital:
-    """A custodian with its server, a patient and a reader."""
-
-    chain: MemoryChain
-    custodian: Custodian
-    ledger: Ledger
-    vault: Vault
-    url: str
-    patient: VaultKeys
-    reader: VaultKeys
-    stack: AsyncExitStack
-
-    def now_ms(self) -> int:
-        return self.chain.now_ms
-
-    async def client(self, keys: VaultKeys) -> RemoteCustodian:
-        found = RemoteCustodian.connect(self.url, keys, self.now_ms, self.vault.id)
-        return await self.stack.enter_async_context(found)
-
-    async def advance(self, hours: int = 1) -> None:
-        """Let hours pass; their roots are anchored."""
-        for _ in range(hours):
-            self.chain.now_ms += HOUR_MS
-            self.chain.extend()
-            self.chain.finalize()
-            await self.custodian.poll()
-            await self.custodian.settle()
-
-    async def block(self, *revoked: bytes) -> None:
-        self.chain.now_ms += 6_000
-        self.chain.extend(*revoked)
-        await self.custodian.poll()
-        await self.custodian.settle()
-
-    def grant(self, scopes: str = "patient/Observation.rs?category=laboratory") -> SignedGrant:
-        wanted = grant(self.patient.id, self.reader.id, self.vault.id, scopes)
-        return sign_grant(wanted, self.patient)[0]
-
-
-def restarted(hospital: Hospital) -> Custodian:
-    """The custodian's program, begun again over the same files."""
-    return Custodian(hospital.vault, hospital.ledger, hospital.chain, ACCOUNT, hospital.now_ms)
-
-
-@asynccontextmanager
-async def a_hospital(folder: Path) -> AsyncIterator[Hospital]:
-    chain = MemoryChain()
-    async with AsyncExitStack() as stack:
-        vault = stack.enter_context(new_vault(folder / "hospital"))
-        ledger = stack.enter_context(Ledger.open(folder / "hospital" / "custodian.db"))
-        custodian = Custodian(vault, ledger, chain, ACCOUNT, lambda: chain.now_ms)
-        chain.key = custodian.promise_key
-        server = RecordsServer(custodian, GENESIS)
-        port = await server.start("127.0.0.1", 0)
-        stack.push_async_callback(server.stop)
-        await custodian.poll()
-        patient, reader = VaultKeys.generate(), VaultKeys.generate()
-        vault.index.facts[PATIENTS] = str(patient.id)
-        yield Hospital(chain, custodian, ledger, vault, f"http://127.0.0.1:{port}", patient,
-                       reader, stack)  # fmt: skip
+from support.records import NOW_MS, grant, records_of_a_patient
+from support.records_chain import GENESIS, HOUR_MS
+from support.records_custodian import Hospital, a_hospital, ask, restarted, served
 
 
 @pytest.fixture
@@ -126,10 +57,6 @@ async def hospital(tmp_path: Path) -> AsyncIterator[Hospital]:
         client = await found.client(found.patient)
         await client.ask("deposit", {"resources": records_of_a_patient()})
         yield found
-
-
-def ask(signed: SignedGrant, query: str = "Observation", purpose: str = "TREAT") -> Resource:
-    return {"grant": signed.document(), "purpose": purpose, "query": query}
 
 
 async def test_a_deposit_is_kept_for_its_patient_and_anchored(hospital: Hospital) -> None:
@@ -526,15 +453,6 @@ async def test_a_session_ends_with_the_revocation_of_its_consent(hospital: Hospi
     await hospital.block(signed.handle)
     with pytest.raises(FHIRUnauthorizedException):
         await fetch(server, "Patient")
-
-
-@asynccontextmanager
-async def served(hospital: Hospital, limits: HttpLimits) -> AsyncIterator[str]:
-    """Serve the custodian once more, with other limits."""
-    server = RecordsServer(hospital.custodian, GENESIS, limits)
-    port = await server.start("127.0.0.1", 0)
-    yield f"http://127.0.0.1:{port}"
-    await server.stop()
 
 
 async def test_silent_connections_are_few_and_end(hospital: Hospital) -> None:
