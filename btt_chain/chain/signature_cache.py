@@ -1,7 +1,8 @@
 """A cache of valid signatures, so that each is checked once.
 
 A transaction's signature is checked on admission to the pool, and again when the block that carries
-it is made or imported. Only valid ones are kept: invalid ones are refused anyway, and must not
+it is made or imported. During a long sync, a helper process checks those of the next blocks
+(`prechecks`). Only valid ones are kept: invalid ones are refused anyway, and must not
 displace valid ones.
 """
 
@@ -11,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from btt_chain.chain.prechecks.keys import scheme_of
+from btt_chain.chain.prechecks.store import PrecheckedStore
 from btt_chain.primitives.account import AccountId, MultiSignature
 from runtime.transactions import check_signature
 
@@ -29,6 +32,8 @@ class SignatureCache:
         )
         self.checked = 0
         """Number of signatures checked, without those found in the cache."""
+        self.prechecked: Final = PrecheckedStore()
+        """Verdicts of the helper process of sync."""
         self.exempt: Callable[[MultiSignature, AccountId], bool] | None = None
         """Accepts signatures that are not valid: development chains only. Its verdicts are not
         kept."""
@@ -38,6 +43,10 @@ class SignatureCache:
         key, proof = signature.signature, (type(signature), who, payload)
         if self._good.get(key) == proof:
             return True
+        if self.prechecked and self.prechecked.has_signature(
+            scheme_of(signature), who, payload, key
+        ):
+            return True  # not kept: its block is being imported
         self.checked += 1
         if not check_signature(signature, payload, who):
             return self.exempt is not None and self.exempt(signature, who)

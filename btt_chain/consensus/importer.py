@@ -14,9 +14,12 @@ from typing import Final
 
 from btt_chain.chain.client import Client, Made
 from btt_chain.chain.notify import BlockRef
+from btt_chain.chain.prechecks.store import PrecheckedStore
 from btt_chain.consensus.babe.equivocation import EquivocationTracker
 from btt_chain.consensus.babe.verify import Reason, Refused, Verified, slot_of, verify
-from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf
+from btt_chain.crypto import sr25519
+from btt_chain.crypto.signature import Scheme
+from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf, VrfInput, VrfOutput, note_input_point
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe_equivocation import EquivocationProof
 from btt_chain.primitives.epoch import Epoch
@@ -59,12 +62,39 @@ class Imported:
     """The equivocation that its header proves, or that of an earlier block that was refused."""
 
 
+class Prechecked:
+    """Checks of headers that are looked up first among the verdicts of sync's helper."""
+
+    def __init__(self, store: PrecheckedStore, vrf: Vrf) -> None:
+        self._store = store
+        self._vrf = vrf
+
+    def is_signed(self, public: bytes, message: bytes, signature: bytes) -> bool:
+        """Return True if an sr25519 key signed `message`."""
+        return (
+            bool(self._store)
+            and self._store.has_signature(Scheme.SR25519, public, message, signature)
+        ) or sr25519.verify(public, message, signature)
+
+    def verify(
+        self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
+    ) -> VrfOutput | None:
+        """Return the output of a VRF if the proof is valid, else None."""
+        point = None
+        if self._store:
+            point = self._store.point_of(public, message, pre_output, proof)
+        if point is None:
+            return self._vrf.verify(public, message, pre_output, proof)
+        note_input_point(public, message, point)
+        return self._vrf.attach(public, message, pre_output)
+
+
 class Importer:
     """Checks headers and passes blocks to the client."""
 
     def __init__(self, client: Client, *, vrf: Vrf = _VRF) -> None:
         self.client = client
-        self._vrf = vrf
+        self._checks = Prechecked(client.runtimes.verdicts.prechecked, vrf)
         self._equivocations = EquivocationTracker(REMEMBERED_SLOTS)
         self._found: EquivocationProof | None = None
         self._checked: OrderedDict[bytes, Verified] = OrderedDict()
@@ -95,6 +125,19 @@ class Importer:
             [int(index) for index in disabled],
         )
 
+    def next_epoch(self, parent: bytes) -> Epoch | None:
+        """Return the epoch that is announced in the state of `parent`; None if none is.
+
+        Raises as `slots` does.
+        """
+        runtime = self.client.runtime_at(parent).queries.runtime
+        runtime.enter(self.client.overlay(parent))
+        babe = runtime.pallet(Babe)
+        try:
+            return babe.epochs.next() if babe.current_slot.value else None
+        except ValueError:  # there are no authorities
+            return None
+
     def check(self, header: Header, now_ms: int) -> Verified | None:
         """Return the verified claim of a header; None under manual seal.
 
@@ -111,7 +154,9 @@ class Importer:
         if slots.epoch is None:
             raise Refused(Reason.SLOT_NOT_AFTER_PARENT, f"{slot} is not after {slots.current}")
         latest = now_ms // slots.length_ms + 1  # blocks up to slot_now + 1
-        verified = verify(header, slots.epoch, slots.current, latest, self._vrf)
+        verified = verify(
+            header, slots.epoch, slots.current, latest, self._checks, self._checks.is_signed
+        )
         self.remember(hash, verified)
         return verified
 

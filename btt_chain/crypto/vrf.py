@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final, Protocol
@@ -40,6 +41,8 @@ from btt_chain.lazyclass import dataclass
 OUTPUT_LENGTH: Final = 32
 PROOF_LENGTH: Final = 64
 PUBLIC_LENGTH: Final = 32
+NOTED_POINTS: Final = 64
+"""Input points kept that another process computed: a block's is used twice, at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +262,20 @@ class SchnorrkelVrf:
 
     def attach(self, public: bytes, message: VrfInput, pre_output: bytes) -> SchnorrkelOutput:
         """Return the result of `pre_output`, unchecked: `verify` must have accepted it."""
-        return SchnorrkelOutput(self.verification.input_point(public, message), pre_output)
+        point = _noted_points.get((public, message))
+        if point is None:
+            point = self.verification.input_point(public, message)
+        return SchnorrkelOutput(point, pre_output)
+
+
+_noted_points: Final[OrderedDict[tuple[bytes, VrfInput], bytes]] = OrderedDict()
+
+
+def note_input_point(public: bytes, message: VrfInput, point: bytes) -> None:
+    """Keep the encoded point of an input, computed elsewhere by `verify`, for `attach`."""
+    _noted_points[public, message] = point
+    if len(_noted_points) > NOTED_POINTS:
+        _noted_points.popitem(last=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from btt_chain.node.engine import Engine
 from btt_chain.node.expenses import Meter, processor_time_us
 from btt_chain.node.parts import Parts, Settings, Watcher
 from btt_chain.node.pool import PoolService
+from btt_chain.node.prechecks import Helper, Prechecks
 from btt_chain.node.signing import Signer, Vault
 from btt_chain.node.signing_record_check import look_back
 from btt_chain.node.source import PublicChain, SyncChain
@@ -88,6 +89,8 @@ class Plan:
     force_authoring: bool = False
     warp: bool = False
     """Fetch the state of a late block first, then the blocks before it."""
+    helper: Helper | None = None
+    """Checks signatures of the next blocks during a long sync; None: the node does it alone."""
     vrf: Vrf = _VRF
     verify: Verify = field(default_factory=Signatures)
 
@@ -127,11 +130,10 @@ def assemble(
         )
 
     gadget = voting(now)
-    numbers = itertools.count(1)
     sync = Sync(
         SyncChain(client),
         body_root=extrinsics_root,
-        new_id=lambda: next(numbers),
+        new_id=itertools.count(1).__next__,
         seed=plan.seed,
         now=now,
         warp=warp_plan(client, gadget.authorities.current, wanted=plan.warp),
@@ -147,6 +149,7 @@ def assemble(
         source=PublicChain(client),
         state=StateImport(client),
         report=Reports(client),
+        prechecks=None if plan.helper is None else Prechecks(client, importer, plan.helper),
         worker=None if signer is None else SlotWorker(importer, signer, vrf=plan.vrf),
         signer=signer,
     )

@@ -72,6 +72,8 @@ class NodeConfig:
     network: NetworkConfig | None = None
     validator: ValidatorConfig | None = None
     sync: str = "full"
+    sync_helper: bool = True
+    """Let a helper process check signatures of the next blocks during a long sync."""
     mock_signatures: bool = False
     """Accept mock signatures of all accounts; on hand-sealed development chains only."""
     metrics_port: int | None = None

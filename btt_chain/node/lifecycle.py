@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from btt_chain import __version__
 from btt_chain.chain.client import Client
+from btt_chain.chain.prechecks.helper import HelperProcess, has_spare_core
 from btt_chain.chain.runtimes import UnsupportedRuntime, carried
 from btt_chain.consensus.author import Pace
 from btt_chain.crypto.hashing import blake2_256
@@ -312,6 +313,7 @@ def engine_of(
             vault=None if config.validator is None else key_manager,
             force_authoring=config.validator is not None and config.validator.force_authoring,
             warp=config.sync == "warp",
+            helper=helper_of(config, client),
         ),
         now=unix_ms(),
         pace=pace_from,
@@ -319,6 +321,16 @@ def engine_of(
     )
     watcher.is_syncing = lambda: engine.parts.sync.major
     return engine
+
+
+def helper_of(config: NodeConfig, client: Client) -> HelperProcess | None:
+    """Return the helper of a long sync, not started; None where none is wanted or no core is free.
+
+    A node without a network has no sync.
+    """
+    if not config.sync_helper or config.network is None or not has_spare_core():
+        return None
+    return HelperProcess(client.runtimes.verdicts.prechecked)
 
 
 def reading_engine(chain: OpenChain, config: NodeConfig) -> Engine:
@@ -411,7 +423,7 @@ async def run_node(config: NodeConfig) -> None:
     """
     limit_callers(config)
     chain = open_chain(config)
-    key_manager = None
+    key_manager = engine = None
     try:
         if lacks_runtime(chain.client):
             # Read-only; the log gives the reason once the service checks the runtime.
@@ -456,9 +468,16 @@ async def run_node(config: NodeConfig) -> None:
         await service.run(stop)
         log.info("stopped")
     finally:
-        if key_manager is not None:
-            key_manager.close()
-        chain.close()
+        close_all(chain, key_manager, engine)
+
+
+def close_all(chain: OpenChain, key_manager: KeyManager | None, engine: Engine | None) -> None:
+    """Close the parts of a node that were opened, the store last."""
+    if engine is not None and engine.parts.prechecks is not None:
+        engine.parts.prechecks.close()
+    if key_manager is not None:
+        key_manager.close()
+    chain.close()
 
 
 def log_start(chain: OpenChain, identity: Identity, name: str) -> None:

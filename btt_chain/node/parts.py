@@ -13,6 +13,7 @@ from btt_chain.consensus.finality.gadget import Broken, Gadget
 from btt_chain.consensus.importer import Importer
 from btt_chain.lazyclass import dataclass
 from btt_chain.node.pool import PoolService
+from btt_chain.node.prechecks import Prechecks
 from btt_chain.node.signing import Signer
 from btt_chain.primitives.grandpa import Stage, Target
 from btt_chain.primitives.header import Header
@@ -72,6 +73,8 @@ class Parts:
     source: ChainSource
     state: StateStore
     report: ReportBuilder
+    prechecks: Prechecks | None = None
+    """The owner of sync's helper process; None for a node without."""
     worker: SlotWorker | None = None
     signer: Signer | None = None
 

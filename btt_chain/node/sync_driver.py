@@ -21,6 +21,7 @@ from p2p.sync.types import (
     ImportHistory,
     ImportJustification,
     JustificationJudged,
+    PrecheckBlocks,
     Report,
     StateFinished,
     StateStored,
@@ -92,6 +93,9 @@ class SyncDriver:
                     self._send(action)
                 case ImportBlocks():
                     self._queue.put(action)
+                case PrecheckBlocks(blocks):
+                    if self._parts.prechecks is not None:
+                        self._parts.prechecks.offer(blocks)
                 case ImportJustification():
                     self._judge(action)
                 case BeginState():

@@ -272,6 +272,7 @@ def node(
             sealing=sealing,
             mock_signatures=given["mock_signatures"],
             sync=given["sync"],
+            sync_helper=given["sync_helper"] == "auto",
             network=network_of(given, alone=alone),
             validator=validator_of(given),
             metrics_port=metrics_port(given, alone=alone),

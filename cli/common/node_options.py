@@ -88,6 +88,12 @@ def network_options(command: Command) -> Command:
                 "before it later.",
             ),
             click.option(
+                "--sync-helper", type=click.Choice(["auto", "off"]), default="auto",
+                show_default=True,
+                help="During a long sync, check signatures of the next blocks in a process beside, "
+                "if there is a second core.",
+            ),
+            click.option(
                 "--prometheus-port", type=PORT, default=9615, show_default=True,
                 help="The port of the figures for Prometheus.",
             ),

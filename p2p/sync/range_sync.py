@@ -4,7 +4,8 @@ First the highest block in common with the leading peer is found by bisection, a
 one (`ancestor.py`). From there its headers are fetched by height, each batch linked to the one
 before by hash, up to HEADERS_AHEAD of the import. Bodies are requested in ranges from several peers
 at once, up to BODIES_AHEAD (`window.py`); they are checked against the headers, so the sender of a
-wrong one is known. Blocks go to the import in order. The senders of the header and the body of an
+wrong one is known. Blocks go to the import in order; in a long sync they are offered before for
+prechecks of their signatures (`PrecheckBlocks`). The senders of the header and the body of an
 invalid block are penalized.
 
     idle       no peer is followed
@@ -42,7 +43,7 @@ from p2p.sync.requests import (
     PendingRequest,
     RequestTracker,
 )
-from p2p.sync.types import Block, BlockId, Refusal
+from p2p.sync.types import Block, BlockId, PrecheckBlocks, Refusal
 from p2p.sync.window import Slot, Window
 
 HEADERS_AHEAD: Final = 1_024
@@ -173,6 +174,8 @@ class RangeSync:
             self._ask_leader(leader, window.tail.number + 1, MAX_BLOCKS, now)
         self._pass_over_slow(window, now)
         if self._more_bodies(window, now):
+            if blocks := window.take_new():
+                self._tracker.out.append(PrecheckBlocks(tuple(blocks)))
             self._deliver(window, now)
         if window or not self._exhausted or self._importing or self.leader is None:
             return

@@ -70,6 +70,16 @@ class ImportBlocks:
 
 
 @dataclass(frozen=True, slots=True)
+class PrecheckBlocks:
+    """Blocks of a long sync that will be imported, in order, each on the one before.
+
+    Their signatures may be checked until then. No answer; nothing depends on it.
+    """
+
+    blocks: tuple[Block, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ImportJustification:
     """Verify a proof that `target` is final; answered by one `JustificationJudged`."""
 
@@ -115,7 +125,15 @@ class ImportHistory:
     blocks: tuple[Block, ...]
 
 
-Order = ImportBlocks | ImportJustification | BeginState | StoreState | FinishState | ImportHistory
+Order = (
+    ImportBlocks
+    | PrecheckBlocks
+    | ImportJustification
+    | BeginState
+    | StoreState
+    | FinishState
+    | ImportHistory
+)
 Action = Ask | Penalise | Order
 
 

@@ -14,6 +14,8 @@ from p2p.sync.types import Block, BlockId
 
 BODIES_AHEAD: Final = 512
 """Maximum number of blocks, from the lowest on, whose bodies are requested or held."""
+LONG: Final = 256
+"""Headers held from which on a sync is long. They were delivered, so it is no mere claim."""
 RANGE: Final = 64
 """Maximum number of bodies in one request."""
 BLOCK_BYTES: Final = 512
@@ -60,6 +62,9 @@ class Window:
         self.bytes = 0
         """Bytes of the bodies held."""
         self._slots: deque[Slot] = deque()
+        self._is_long = False
+        self._taken = 0
+        """Number of the lowest blocks that `take_new` has returned."""
         self._ranges: dict[int, tuple[int, int]] = {}
         """Requests for bodies: first height and count."""
 
@@ -84,6 +89,7 @@ class Window:
     def extend(self, slots: Iterable[Slot]) -> None:
         """Add blocks on top."""
         self._slots.extend(slots)
+        self._is_long = self._is_long or len(self._slots) >= LONG
 
     # --- bodies
 
@@ -145,9 +151,23 @@ class Window:
 
     def complete(self, most: int) -> Sequence[Block]:
         """Return the lowest blocks that are complete, at most `most`."""
+        return self._complete(0, most)
+
+    def take_new(self) -> Sequence[Block]:
+        """Return the complete blocks up to the first that is not, each only once.
+
+        None in a sync that is not long.
+        """
+        if not self._is_long:
+            return []
+        found = self._complete(self._taken, BODIES_AHEAD)
+        self._taken += len(found)
+        return found
+
+    def _complete(self, first: int, most: int) -> list[Block]:
         ready: list[Block] = []
-        for slot in self._slots:
-            if slot.body is None or len(ready) == most:
+        for slot in islice(self._slots, first, first + most):
+            if slot.body is None:
                 break
             senders = tuple(dict.fromkeys((slot.sender, slot.giver)))
             ready.append(Block(slot.hash, slot.header, slot.body, slot.justification, senders))
@@ -156,5 +176,6 @@ class Window:
     def drop_imported(self) -> None:
         """Drop the lowest block: it was imported."""
         slot = self._slots.popleft()
+        self._taken = max(self._taken - 1, 0)
         self.base = BlockId(int(slot.header.number), slot.hash)
         self.bytes -= sum(map(len, slot.body or ())) + BLOCK_BYTES

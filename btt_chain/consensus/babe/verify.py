@@ -7,11 +7,12 @@ authorities are not checked here: that is the runtime's part.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 from btt_chain.crypto import sr25519
-from btt_chain.crypto.vrf import SchnorrkelVrf, Vrf, VrfOutput
+from btt_chain.crypto.vrf import SchnorrkelVrf, VrfInput, VrfOutput
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.babe import (
     Claim,
@@ -37,6 +38,18 @@ from btt_chain.primitives.lottery import wins
 SEAL_LENGTH: Final = 64
 
 _VRF: Final = SchnorrkelVrf()
+
+SealCheck = Callable[[bytes, bytes, bytes], bool]
+"""(public key, message, signature) -> validity, for sr25519."""
+
+
+class ProofCheck(Protocol):
+    """The part of a VRF that verifies."""
+
+    def verify(
+        self, public: bytes, message: VrfInput, pre_output: bytes, proof: bytes
+    ) -> VrfOutput | None:
+        """Return the output if the proof is valid, else None; malformed input is None."""
 
 
 class Reason(StrEnum):
@@ -98,7 +111,12 @@ def slot_of(header: Header) -> int:
 
 
 def verify(
-    header: Header, epoch: Epoch, parent_slot: int, latest_slot: int, vrf: Vrf = _VRF
+    header: Header,
+    epoch: Epoch,
+    parent_slot: int,
+    latest_slot: int,
+    vrf: ProofCheck = _VRF,
+    is_signed: SealCheck = sr25519.verify,
 ) -> Verified:
     """Return the verified claim of a header; Refused if any check fails.
 
@@ -135,7 +153,7 @@ def verify(
             else f"an epoch is announced in the midst of epoch {epoch.index}",
         )
     author, _ = epoch.authorities[index]
-    if not sr25519.verify(author, unsealed.hash(), seal):
+    if not is_signed(author, unsealed.hash(), seal):
         raise Refused(Reason.BAD_SIGNATURE, f"the seal is not by authority {index}")
     output = _check_output(claim, epoch, author, vrf)
     return Verified(
@@ -197,7 +215,7 @@ def _check_turn(claim: Claim, epoch: Epoch) -> None:
         raise Refused(Reason.WRONG_AUTHOR, f"slot {slot} is authority {due}'s, not {index}'s")
 
 
-def _check_output(claim: Claim, epoch: Epoch, author: bytes, vrf: Vrf) -> VrfOutput | None:
+def _check_output(claim: Claim, epoch: Epoch, author: bytes, vrf: ProofCheck) -> VrfOutput | None:
     """Return the VRF output of a claim that carries one, if proven and, if primary, winning."""
     if isinstance(claim, SecondaryPlain):
         return None

@@ -14,11 +14,12 @@ from btt_chain.node.head_status import HeadStatus
 from btt_chain.node.import_queue import ImportQueue
 from btt_chain.node.offences import OffenceReporter
 from btt_chain.node.parts import Parts, Watcher
+from btt_chain.node.prechecks import Prechecks
 from btt_chain.node.steady_clock import SteadyClock
 from btt_chain.node.sync_driver import SYNC_EVERY, SYNC_IDLE, SyncDriver
 from p2p import network
 from p2p.network import AUTHORITY, Penalise, Status
-from p2p.sync.types import Action, BlockId, ImportBlocks
+from p2p.sync.types import Action, Block, BlockId, ImportBlocks, PrecheckBlocks
 
 BEST, FINAL = BlockRef(9, b"best"), BlockRef(7, b"final")
 
@@ -107,6 +108,18 @@ def test_blocks_of_sync_wait_in_the_queue_and_penalties_are_sent(case: Case) -> 
     case.driver.follow([ImportBlocks(1, ()), penalty])
     assert len(case.queue) == 1
     assert case.sent == [penalty]
+
+
+def test_blocks_to_precheck_are_offered_to_the_helper_if_there_is_one(case: Case) -> None:
+    offered: list[tuple[Block, ...]] = []
+    blocks = (cast("Block", "a block"), cast("Block", "the next"))
+    case.parts.prechecks = None
+    case.driver.follow([PrecheckBlocks(blocks)])
+    case.parts.prechecks = cast("Prechecks", SimpleNamespace(offer=offered.append))
+    case.driver.follow([PrecheckBlocks(blocks)])
+    assert offered == [blocks]
+    assert len(case.queue) == 0
+    assert case.sent == []
 
 
 def test_the_gadget_is_woken_at_its_time_and_after_the_clock_went_back(case: Case) -> None:
