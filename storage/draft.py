@@ -30,4 +30,4 @@ class Draft:
     def put_aux(self, changes: Mapping[bytes, bytes | None] | None) -> None:
         """Set data of other modules; None removes a key."""
         for key, value in (changes or {}).items():
-            self.put(AUX + key, value)
+            self.changes[AUX + key] = value

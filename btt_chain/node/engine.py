@@ -274,7 +274,7 @@ class Engine:
         gossip, timer = self._gossip.due, self._finality.due
         if gossip is not None and gossip < steady:
             steady = gossip
-        due = min(clock.unix(steady), (clock.now // length + 1) * length)
+        due = min(steady - clock.shift, (clock.now // length + 1) * length)
         return due if timer is None or due < timer else timer
 
     @property
@@ -423,6 +423,6 @@ class Engine:
                 self._sync.follow(self.parts.sync.need_justification(block, self._clock.steady))
         if self._clock.steady >= self._expenses.due:
             self._out.extend(self._expenses.take())
-        out = self._out.copy()
-        self._out.clear()
+        out = self._out[:]
+        del self._out[:]
         return out

@@ -299,19 +299,19 @@ class Signer:
         pair = self._vault.keystore.pair(GRANDPA, who)
         if pair is None or who in self._bars:
             return None
-        target = target_of(message.vote)
+        vote, stage = message.vote, stage_of(message)
         signature = self._vault.record(who).sign_vote(
             set_id,
             round_number,
-            stage_of(message),
-            bytes(target.hash),
-            target.number,
+            stage,
+            bytes(vote.target_hash),
+            int(vote.target_number),
             lambda: pair.sign(signing_payload(message, round_number, set_id)),
         )
         if isinstance(signature, Refusal):
             log.warning("no vote: %s", signature.why)
             return None
-        self._on_vote(stage_of(message))
+        self._on_vote(stage)
         return SignedMessage(message, AuthoritySignature(signature), who)
 
     def recorded(self, set_id: int, who: AuthorityId) -> Mapping[tuple[int, Stage], Target]:

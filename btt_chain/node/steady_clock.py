@@ -6,24 +6,24 @@ from __future__ import annotations
 class SteadyClock:
     """Unix milliseconds of the last event. Slots go back with the system's clock; waits do not."""
 
-    __slots__ = ("_shift", "now", "steady")
+    __slots__ = ("now", "shift", "steady")
 
     def __init__(self) -> None:
         self.now = 0
         self.steady = 0
         """The time as if the clock had never gone back."""
-        self._shift = 0
+        self.shift = 0
         """Total milliseconds that the clock has gone back."""
 
     def advance(self, now: int) -> bool:
         """Set the time; return True if the clock has gone back."""
         went_back = now < self.now
         if went_back:
-            self._shift += self.now - now
+            self.shift += self.now - now
         self.now = now
-        self.steady = now + self._shift
+        self.steady = now + self.shift
         return went_back
 
     def unix(self, steady: int) -> int:
         """Return the unix time of a steady one, unless the clock goes back again."""
-        return steady - self._shift
+        return steady - self.shift

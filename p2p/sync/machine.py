@@ -271,7 +271,7 @@ class Sync:
     def _claims(self, now: int) -> None:
         """Fetch the unknown heads that peers claim."""
         chain = self._tracker.chain
-        here = chain.best()
+        here, final = chain.best(), chain.finalized().number
         best, hash = here.number, here.hash
         if self._range_sync.leader is None:
             self._range_sync.choose(self._fork_sync.deep, now)
@@ -279,7 +279,7 @@ class Sync:
             head = peer.best
             if head.hash == hash or peer.rests_until > now:
                 continue
-            if not chain.finalized().number < head.number <= best + MAX_DISTANCE:
+            if not final < head.number <= best + MAX_DISTANCE:
                 continue
             if self._range_sync.is_real and head.number > best:
                 continue

@@ -257,7 +257,7 @@ class Gadget:
         self._begin(now_ms)
         self._peers.disconnected(peer)
         self._catch_ups.disconnected(peer)
-        self._request_catch_up()
+        self._request_catch_up(self._view())
         return self._finish()
 
     def gossip_received(self, peer: str, raw: bytes, now_ms: int) -> list[Action]:
@@ -278,8 +278,9 @@ class Gadget:
         message = self._validator.decode(peer, raw)
         match message:
             case Neighbor(body):  # the frequent kind first
-                if self._neighbors.on_packet(peer, body, self._view()):
-                    self._request_catch_up()
+                ours = self._view()
+                if self._neighbors.on_packet(peer, body, ours):
+                    self._request_catch_up(ours)
             case Vote(body):
                 self._incoming.on_vote(peer, body, raw)
             case CommitGossip(body):
@@ -363,7 +364,7 @@ class Gadget:
         if now >= self._neighbors.due:
             self._neighbors.send_all(self._view())
         if now >= self._catch_ups.due:
-            self._request_catch_up()
+            self._request_catch_up(self._view())
         self._arm(now)
         return self._outbox.take()
 
@@ -411,7 +412,7 @@ class Gadget:
         """Send our position and votes again: the round does not complete."""
         self._stall.back_off(self._clock.now)
         self._neighbors.send_all(self._view())
-        self._request_catch_up()
+        self._request_catch_up(self._view())
         self._held.expire(self._clock.now)
         self._held.request_blocks()
         me = self.me
@@ -425,10 +426,10 @@ class Gadget:
         if commit is not None:
             self._outbox.gossip(commit)
 
-    def _request_catch_up(self) -> None:
+    def _request_catch_up(self, ours: View) -> None:
         """Request a catch-up if we are behind, unless one waits for its blocks."""
         if not self._held.has_catch_up(self._clock.now - CATCH_UP_TIMEOUT):
-            self._catch_ups.request(self._view())
+            self._catch_ups.request(ours)
 
     def _save_voters(self) -> None:
         self._outbox.put(Save({**self._sets.changes(), **self._best.changes()}))

@@ -20,6 +20,7 @@ from btt_chain.consensus.finality.round import Outcome, Round
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.grandpa import (
+    AuthorityId,
     Commit,
     Justification,
     SignedPrecommit,
@@ -160,24 +161,27 @@ def assemble(
     The heaviest vote for the target itself comes first: it is the base of the nodes' rule. The
     others follow by weight until the threshold is reached, so that no vote is redundant.
     """
-    ways = _ways(target, [signed for signed in precommits if signed.id in voters], headers)
-    order = sorted(ways, key=lambda signed: (-voters.weights[signed.id], signed.id))
-    first = next((signed for signed in order if not ways[signed]), None)
+    weights, ways = voters.weights, _ways(target, precommits, voters, headers)
+    order = sorted(
+        (signed for signed in precommits if signed.id in ways),
+        key=lambda signed: (-weights[signed.id], signed.id),
+    )
+    first = next((signed for signed in order if not ways[signed.id]), None)
     if first is None:
         return None
-    chosen, weight = [first], voters.weights[first.id]
+    chosen, weight = [first], weights[first.id]
     for signed in order:
         if weight >= voters.threshold:
             break
         if signed is not first:
             chosen.append(signed)
-            weight += voters.weights[signed.id]
+            weight += weights[signed.id]
     if weight < voters.threshold:
         return None
     proof = Justification(
         u64(round_number),
         Commit(target.hash, u32(target.number), chosen),
-        list({header.hash(): header for signed in chosen for header in ways[signed]}.values()),
+        list({header.hash(): header for signed in chosen for header in ways[signed.id]}.values()),
     )
     if not proof.votes_ancestries:
         return proof  # all vote for the target itself: there is nothing more to either rule
@@ -186,14 +190,16 @@ def assemble(
 
 
 def _ways(
-    target: Target, precommits: Sequence[SignedPrecommit], headers: HeaderSource
-) -> Mapping[SignedPrecommit, list[Header]]:
-    """Return the headers above `target` up to each vote that stands on it."""
-    ways: dict[SignedPrecommit, list[Header]] = {}
+    target: Target, precommits: Sequence[SignedPrecommit], voters: VoterSet, headers: HeaderSource
+) -> Mapping[AuthorityId, list[Header]]:
+    """Return the headers above `target` up to the vote of each voter that stands on it."""
+    ways: dict[AuthorityId, list[Header]] = {}
     for signed in precommits:
+        if signed.id not in voters.weights:
+            continue
         way = _way(target, target_of(signed.precommit), headers)
         if way is not None:
-            ways[signed] = way
+            ways[signed.id] = way
     return ways
 
 
