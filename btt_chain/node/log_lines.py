@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from functools import cache
 
+from btt_chain.crypto.development import DEV_NAMES, dev_key
 from btt_chain.primitives import ss58
-from genesis.accounts import DEV_NAMES, dev_account
 
 
 def imported(
@@ -62,6 +62,6 @@ def called(account: bytes) -> str:
 def _names() -> dict[bytes, str]:
     found = {}
     for name in DEV_NAMES:
-        found[bytes(dev_account(f"//{name}"))] = name
-        found[bytes(dev_account(f"//{name}//stash"))] = name
+        found[dev_key(f"//{name}").account_id] = name
+        found[dev_key(f"//{name}//stash").account_id] = name
     return found

@@ -245,6 +245,9 @@ def vanity(pattern: str, scheme: str, network: int, as_json: bool, output: str) 
             if strange
             else "the pattern is empty"
         )
+    longest = len(ss58.encode(bytes([255]) * 32, network))
+    if len(pattern) > longest:
+        raise click.UsageError(f"no address contains it: they have {longest} characters at most")
     kind = scheme_named(scheme)
     tries = 0
     while True:
