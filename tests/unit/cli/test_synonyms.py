@@ -25,12 +25,18 @@ TYPED = [
     ("hospital", "facility"), ("invoice", "pos"), ("genesis", "build-spec"),
     ("transactions", "history"), ("sign-tx", "tx sign"), ("decode", "tx info"),
     ("supply", "tokenomics supply"), ("localnet", "devnet"), ("Send", "tx transfer"),
+    ("validators", "validator list"), ("jobs", "job list"), ("rotate", "validator rotate"),
+    ("help", "--help"), ("version", "--version"), ("tx help", "tx --help"),
+    ("devnet start", "devnet up"), ("devnet stop", "devnet down"), ("job run", "job submit"),
+    ("provider start", "provider run"), ("stake add", "stake open"),
+    ("dev mint", "dev set-balance"),
+    ("query tx", "tx info"), ("gov list", "gov status"), ("key new", "key generate"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("word", "command"), TYPED)
 def test_a_word_that_people_type_names_the_command(word: str, command: str) -> None:
-    result = CliRunner().invoke(program, [word], prog_name="btt-chain")
+    result = CliRunner().invoke(program, word.split(), prog_name="btt-chain")
     assert result.exit_code == 2
     assert f"`btt-chain {command}`" in result.stderr
 
