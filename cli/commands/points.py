@@ -12,6 +12,7 @@ from cli.commands.points_redeem import redeem
 from cli.commands.points_stats import stats
 from cli.common import show
 from cli.common.care import account_id, calendar, current, keys_of, slot_of, words
+from cli.common.chain_time import ChainTime
 from cli.common.errors import Mistyped, NotFound
 from cli.common.options import Group, examples, json_option, url_options
 from cli.common.points_wallet import is_spent, opened, wallet_of, wallet_options
@@ -96,8 +97,10 @@ def earn(
         show.document({"points": kept, "month": found.month})
     elif request_file is not None:
         show.good(f"give {request_file} to the facility, then use --answer")
-    else:
+    elif kept:
         show.good(f"{kept} points of month {found.month} are in the wallet")
+    else:
+        show.note(f"nothing new: the points of this claim of month {found.month} are in the wallet")
 
 
 class Collecting(NamedTuple):
@@ -148,16 +151,16 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
 
     pair = wallet_of(wallet)
 
-    async def ask() -> tuple[list[Kept], dict[bytes, int], int, int, int]:
+    async def ask() -> tuple[list[Kept], dict[bytes, int], int, ChainTime, int]:
         async with view_chain(url, timeout) as chain:
             prefix = chain.chain.metadata.prefix
             with opened(base_path, pair, chain.genesis) as found:
                 vouchers, missing = found.vouchers(), len(found.claims())
             balances = await balances_of(chain, vouchers)
             shown = [await as_on_chain(chain, kept, balances) for kept in vouchers]
-            return shown, balances, missing, await slot_of(chain), prefix
+            return shown, balances, missing, await ChainTime.read(chain.chain), prefix
 
-    vouchers, balances, missing, now, prefix = run(ask())
+    vouchers, balances, missing, time, prefix = run(ask())
     rows = [
         {
             "facility": encode(kept.voucher.facility, prefix),
@@ -171,7 +174,7 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
     ]
     if as_json:
         show.document(
-            {"vouchers": rows, "now": now, "claimsToCollect": missing,
+            {"vouchers": rows, "now": time.slot, "claimsToCollect": missing,
              "points": {encode(who, prefix): count for who, count in balances.items()}}
         )  # fmt: skip
         return
@@ -180,17 +183,20 @@ def list_(wallet: str, base_path: Path | None, url: str, timeout: float, as_json
         return
     left = [balances.get(kept.voucher.redeemer, 0) for kept in vouchers]
     show.table(
-        ["facility", ">month", ">points", "state", "account", ">due in slot", ">left on the chain"],
+        ["facility", ">month", ">points", "state", "account", "due", ">left on the chain"],
         [
-            [*map(str, row.values()), str(count) if row["state"] == "redeemed" else "-"]
-            for row, count in zip(rows, left, strict=True)
+            [
+                *map(str, (row | {"due": time.when(kept.due)}).values()),
+                str(count) if row["state"] == "redeemed" else "-",
+            ]
+            for row, kept, count in zip(rows, vouchers, left, strict=True)
         ],
     )
     show.record(
         {
             "points on the chain": str(sum(balances.values())),
             "claims to collect": str(missing),
-            "slot now": str(now),
+            "the chain's time": time.when(time.slot),
         }
     )
 

@@ -88,7 +88,7 @@ def redeem(
     if done.not_counted:
         show.note(
             f"{done.not_counted} points do not count: their facility has not closed the month, or "
-            "its audit is not passed" + ("" if at_once else "; they got another time")
+            "its auditors found a fault" + ("" if at_once else "; they got another time")
         )
     if done.next_ms is not None and not at_once and not done.holder:
         show.note(f"next: {done.until}; run this every hour, by a timer")
