@@ -54,6 +54,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
     "verdicts": jobs.VERDICTS,
     "kinds": jobs.KINDS,
     "reasons": tokenomics.REASONS,
+    "pools_in_words": tokenomics.POOLS,
     "burns": tokenomics.BURNS,
     "rows": tokenomics.ROWS,
     "assetStates": exchange.ASSET_STATES,

@@ -27,7 +27,13 @@ STATIC: Final = {
     "style.css": "text/css", "live.js": "text/javascript", "sign.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }  # fmt: skip
-ADDRESS: Final = re.compile(r"(?<![0-9A-Za-z])[1-9A-HJ-NP-Za-km-z]{45,50}(?![0-9A-Za-z])")
+LINKED: Final = re.compile(
+    r"\b(?P<kind>job|receipt): (?P<number>0x[0-9a-f]{64})\b"
+    r"|(?<![0-9A-Za-z])(?P<address>[1-9A-HJ-NP-Za-km-z]{45,50})(?![0-9A-Za-z])"
+)
+"""Numbers of jobs and receipts with the name of their field, and addresses."""
+AMOUNT: Final = re.compile(r"(?<![\w.])\d{1,3}(?:_\d{3})+(?=(?:\.\d+)? [A-Za-z]+\b)")
+"""Thousands of an amount with its unit."""
 PART: Final = re.compile(r"[^._]*[._]?")
 LAST_MS: Final = 9_999_999_999_999
 """Last time that is shown as a date, in milliseconds since 1970: of the year 2286."""
@@ -92,21 +98,33 @@ class Renderer:
         )
 
     def named(self, text: str) -> Markup:
-        """Return a decoded text with its addresses as links, by name where they have one."""
+        """Return a decoded text with links: addresses, by name where they have one; jobs, receipts.
+
+        Thousands of amounts are apart as in tables.
+        """
         parts: list[str | Markup] = []
         at = 0
-        for found in ADDRESS.finditer(text):
-            try:
-                account, prefix = ss58.decode(found[0])
-            except ss58.Ss58Error:
-                continue
-            if prefix != self._data.prefix or len(account) != HASH:
-                continue
-            label = self._data.label(account) or short(found[0])
-            link = Markup('<a href="/account/{0}" title="{0}">{1}</a>').format(found[0], label)
-            parts += [text[at : found.start()], link]
-            at = found.end()
-        return Markup("").join([*parts, text[at:]])
+        for found in LINKED.finditer(text):
+            link = self._link(found)
+            if link is not None:
+                parts += [apart(text[at : found.start()]), link]
+                at = found.end()
+        return Markup("").join([*parts, apart(text[at:])])
+
+    def _link(self, found: re.Match[str]) -> Markup | None:
+        """Return a link in place of a part of a text; None if it is none."""
+        kind, number, address = found["kind"], found["number"], found["address"]
+        if address is None:
+            link = Markup('{0}: <a href="/{0}/{1}" title="{1}">{2}</a>')
+            return link.format(kind, number, short(number))
+        try:
+            account, prefix = ss58.decode(address)
+        except ss58.Ss58Error:
+            return None
+        if prefix != self._data.prefix or len(account) != HASH:
+            return None
+        label = self._data.label(account) or short(address)
+        return Markup('<a href="/account/{0}" title="{0}">{1}</a>').format(address, label)
 
     def amount(self, planck: str | int | None) -> str:
         """Return an amount with its unit, its thousands apart; nothing is rounded."""
@@ -114,6 +132,11 @@ class Renderer:
             return "-"
         text = self._currency.format(int(planck))
         return text.replace("_", GROUP)
+
+
+def apart(text: str) -> str:
+    """Return a text in which the thousands of amounts are apart as in tables."""
+    return AMOUNT.sub(lambda found: found[0].replace("_", GROUP), text)
 
 
 def asset(name: str) -> str:

@@ -30,6 +30,16 @@ BURNS: Final = {
     "CrossChain": "link to other chains",
 }
 """Milestones with a burn in words."""
+POOLS: Final = {
+    "btt/mine": "rewards of useful work", "btt/stak": "staking rewards",
+    "btt/hlth": "points of patients", "btt/refr": "referrals", "btt/grnt": "grants",
+    "btt/ecos": "ecosystem", "btt/liqd": "liquidity", "btt/rsrv": "reserve",
+    "btt/devf": "development", "btt/oprs": "operations",
+    "btt/fnd1": "programmes of the Foundation", "btt/fnd2": "programmes of the Foundation",
+    "btt/fnd3": "programmes of the Foundation", "btt/fnd4": "programmes of the Foundation",
+    "py/trsry": "treasury",
+}  # fmt: skip
+"""Pools by the names of their accounts, in words."""
 ROWS: Final = {
     "Linear": "slot by slot", "Milestone": "by milestones", "Mining": "for useful work",
     "Discretionary": "by referenda", "Immediate": "free from genesis",

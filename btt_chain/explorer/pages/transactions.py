@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from btt_chain.client.decoding import ExtrinsicView
@@ -30,6 +31,7 @@ from btt_chain.primitives import ss58
 from btt_chain.scale.portable import Plain
 
 FAILED: Final = "System.ExtrinsicFailed"
+IS_HASH: Final = re.compile(r"0x[0-9a-f]{64}")
 TEXT_ARGUMENTS: Final = ("remark", "memo", "name", "data")
 """Arguments of bytes that are often text."""
 
@@ -165,11 +167,14 @@ def _words(
 
 
 def name_of(context: Context, text: str) -> str:
-    """Return the name of an account, or a short form of its address; other texts as they are."""
+    """Return the name of an account, or a short form of its address or of a hash.
+
+    Other texts stay as they are.
+    """
     try:
         account, _ = ss58.decode(text)
     except ss58.Ss58Error:
-        return shown(text, 80)
+        return short(text) if IS_HASH.fullmatch(text) else shown(text, 80)
     if len(account) != HASH:
         return text
     return context.data.label(account) or short(text)

@@ -28,9 +28,10 @@ from btt_chain.explorer.pages.governance import CHAMBERS, STAGES
 from btt_chain.explorer.pages.jobs import STATES
 from btt_chain.explorer.pages.providers import MONEY
 from btt_chain.explorer.pages.staking import BENEFITS
+from btt_chain.explorer.pages.transactions import name_of
 from btt_chain.explorer.pages.upgrades import DECISIONS
 from btt_chain.explorer.pages.validators import OFFENCES
-from btt_chain.explorer.render import HERE, STATIC, static
+from btt_chain.explorer.render import HERE, STATIC, Renderer, static
 from btt_chain.explorer.sentences import OTHERS, SENTENCES
 from btt_chain.explorer.server import LIMITS, TITLES, Server
 from btt_chain.explorer.signing.driver import POOR
@@ -343,6 +344,23 @@ async def test_open_pages_receive_a_new_block(served: tuple[Client, Server]) -> 
         line = await stream.content.readline()
         assert json.loads(line.removeprefix(b"data: "))["best"] == "1\u202f234"
         server.hub.close()
+
+
+def test_decoded_texts_have_links_and_amounts_as_in_tables(
+    served: tuple[Client, Server],
+) -> None:
+    _, server = served
+    named = Renderer(server.context.data).named
+    job = "0x" + "ab" * 32
+    assert named(f"job: {job}, amount: 41_666.5 BTT") == (
+        f'job: <a href="/job/{job}" title="{job}">0xabab…ababab</a>, amount: 41\u202f666.5 BTT'
+    )
+    assert f'href="/account/{ALICE_ADDRESS}"' in named(f"who: {ALICE_ADDRESS}")
+    # Other hashes, other texts with lines, and markup stay as they are.
+    for text in (f"root: {job}", f"job: {job}00", "name: a_b 1_000", "1_00 BTT", "job: 0x1234"):
+        assert named(text) == text
+    assert named("<b>") == "&lt;b&gt;"
+    assert name_of(server.context, job) == "0xabab…ababab"
 
 
 def test_texts_of_users_are_cut_and_made_visible() -> None:
