@@ -81,6 +81,18 @@ def vote(chain: DevChain) -> None:
         "Balances", "transfer_keep_alive", dest=address(INSTITUTION), value=u128(10 * BTT)
     )
     chain.run(ALICE, fees)
+    propose_remark(chain)
+    chain.send(ALICE, chain.call("Referenda", "place_decision_deposit", index=u32(0)))
+    for pair, aye, btt in (
+        (INSTITUTION, True, 10**6), (CHARLIE, True, 10_000), (DAVE, False, 10_000),
+    ):  # fmt: skip
+        choice = Standard(vote_of(aye=aye), u128(btt * BTT))
+        chain.send(pair, chain.call("ConvictionVoting", "vote", poll_index=u32(0), vote=choice))
+    chain.seal()
+
+
+def propose_remark(chain: DevChain) -> None:
+    """Propose a remark as Bob."""
     remark = chain.call("System", "remark", remark=b"<b>decided</b>")
     chain.run(
         BOB,
@@ -92,13 +104,6 @@ def vote(chain: DevChain) -> None:
             enactment_moment=After(u32(0)),
         ),
     )
-    chain.send(ALICE, chain.call("Referenda", "place_decision_deposit", index=u32(0)))
-    for pair, aye, btt in (
-        (INSTITUTION, True, 10**6), (CHARLIE, True, 10_000), (DAVE, False, 10_000),
-    ):  # fmt: skip
-        choice = Standard(vote_of(aye=aye), u128(btt * BTT))
-        chain.send(pair, chain.call("ConvictionVoting", "vote", poll_index=u32(0), vote=choice))
-    chain.seal()
 
 
 def fill(runtime: BttRuntime) -> None:

@@ -18,11 +18,14 @@ from btt_chain.explorer.economy import LINKS
 from btt_chain.explorer.pages.jobs import COURSE, STATES, steps
 from btt_chain.explorer.pages.payments import histogram
 from btt_chain.explorer.render import STATIC, static
-from btt_chain.scale import encode
+from btt_chain.scale import encode, u32, u128
 from runtime.apis.incentives_stats import Statistics
+from runtime.constants import BTT
+from runtime.pallets.conviction_voting import Standard, vote_of
+from support.chain import BOB, DevChain
 from support.document import Document
-from support.explorer import ChainConnection, pages_of
-from support.explorer_economy import JOBS, MODEL, RECEIPT, statistics
+from support.explorer import ChainConnection, index_chain, pages_of
+from support.explorer_economy import JOBS, MODEL, RECEIPT, propose_remark, statistics
 
 Client = TestClient[web.Request, web.Application]
 
@@ -108,6 +111,23 @@ async def test_a_referendum_shows_its_votes_as_a_picture_and_as_the_same_numbers
     assert "<desc" in picture
     assert "institutions: weight" in picture
     assert "&lt;b&gt;" in page or "0x3c623e" in page
+    # Its deposit is placed: the page does not ask for it.
+    assert (found["stage"], found["hasDeposit"]) == ("Preparing", True)
+    assert "It waits for the end of the preparation." in page
+
+
+async def test_a_referendum_without_counted_votes_has_no_approval(tmp_path: Path) -> None:
+    chain = DevChain()
+    propose_remark(chain)
+    choice = Standard(vote_of(aye=True), u128(BTT))
+    chain.run(BOB, chain.call("ConvictionVoting", "vote", poll_index=u32(0), vote=choice))
+    connection = ChainConnection(chain, kind="Development")
+    await index_chain(connection, tmp_path / "index.db")
+    async with pages_of(connection, tmp_path / "index.db") as (client, _):
+        page = await text(client, "/referendum/0")
+    assert "It waits for its decision deposit" in page
+    assert '<td>Approval</td><td class="n">-</td>' in page
+    assert "Approval -" in page[page.index("<svg") : page.index("</svg>")]
 
 
 async def test_the_list_of_referenda_has_stages_tracks_and_chambers(client: Client) -> None:
