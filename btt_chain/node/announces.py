@@ -31,6 +31,8 @@ REMEMBERED: Final = 1_024
 """Number of headers, and of claims by author and slot, remembered as forwarded."""
 WAITING: Final = 128
 """Maximum number of announces that wait for the import of their block."""
+WAITING_OF_ONE: Final = 32
+"""Maximum number of those from one peer: its next one replaces its oldest."""
 HELD: Final = 64
 """Maximum number of announces held because they came too early."""
 HELD_OF_ONE: Final = 4
@@ -76,7 +78,7 @@ class Announces:
         self.decode: Callable[[bytes], Announce] = Announce.decode
         self._held: list[_Held] = []
         self._forwarded: OrderedDict[bytes, None] = OrderedDict()
-        self._waiting: OrderedDict[bytes, bytes] = OrderedDict()
+        self._waiting: list[Received] = []
         self._turns: OrderedDict[tuple[bytes, int], int] = OrderedDict()
 
     def read(self, event: GossipReceived) -> Received | None:
@@ -116,7 +118,7 @@ class Announces:
 
     def judge(self, received: Received, now_ms: int) -> Verdict:
         """Return the decision about an announce that a peer handed over."""
-        header, hash, data = received.announce.header, received.hash, received.data
+        header, hash = received.announce.header, received.hash
         if hash in self._forwarded or self._client.header(hash) is not None:
             return Verdict(pass_on=False)
         if int(header.number) <= self._client.finalized().number:
@@ -127,23 +129,35 @@ class Announces:
         except Refused as refused:
             late = refused.reason is Reason.SLOT_IN_FUTURE
             if late:
-                self._wait(hash, data)
+                self._wait(received)
             return Verdict(pass_on=False, fault=None if late else str(refused))
         if stands:
             _remember(self._forwarded, hash, None, REMEMBERED)
         else:
-            self._wait(hash, data)
+            self._wait(received)
         return Verdict(stands)
 
     def imported(self, hash: bytes) -> bytes | None:
         """Return the announce of an imported block, if it waited for the import."""
-        data = self._waiting.pop(hash, None)
+        data = next((one.data for one in self._waiting if one.hash == hash), None)
         if data is not None:
+            self._waiting = [one for one in self._waiting if one.hash != hash]
             _remember(self._forwarded, hash, None, REMEMBERED)
         return data
 
-    def _wait(self, hash: bytes, data: bytes) -> None:
-        _remember(self._waiting, hash, data, WAITING)
+    def _wait(self, received: Received) -> None:
+        """Keep an announce for the import of its block.
+
+        Its header may be invented, so a peer cannot replace more than its own share of the others.
+        """
+        same = [one for one in self._waiting if one.peer == received.peer]
+        if any(one.hash == received.hash for one in same):
+            return
+        if len(same) >= WAITING_OF_ONE:
+            self._waiting.remove(same[0])
+        elif len(self._waiting) >= WAITING:
+            del self._waiting[0]
+        self._waiting.append(received)
 
     def _stands(self, header: Header, now_ms: int) -> bool:
         """Return True if a header is valid; False if that is not known. Raises Refused."""

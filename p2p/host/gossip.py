@@ -24,7 +24,7 @@ import functools
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 import libp2p.pubsub.gossipsub
@@ -234,14 +234,11 @@ class ContainedGossipSub(GossipSub):
             return False
         return peer_id not in pubsub.recent.senders(message_id)
 
-    def report_unwanted(self, topic: str, message_ids: Sequence[bytes]) -> None:
-        """Report to the mesh of a topic that these messages are here, but not to their senders."""
-        for peer_id in self.mesh.get(topic, ()):
-            ids = [one for one in message_ids if self._is_needed(peer_id, one)]
-            if ids:
-                unwanted = rpc_pb2.ControlIDontWant(messageIDs=ids)
-                control = rpc_pb2.ControlMessage(idontwant=[unwanted])
-                self.send_rpc(peer_id, rpc_pb2.RPC(control=control))
+    def report_unwanted(self, message_ids: Mapping[str, Sequence[bytes]]) -> None:
+        """Report to the mesh of each topic that its messages are here, but not to their senders."""
+        for peer_id, unwanted in unwanted_of(message_ids, self.mesh, self._is_needed).items():
+            entry = rpc_pb2.ControlIDontWant(messageIDs=unwanted)
+            self.send_rpc(peer_id, rpc_pb2.RPC(control=rpc_pb2.ControlMessage(idontwant=[entry])))
 
     async def send_recent_messages(self, peer_id: ID, topic: str) -> None:
         """Send recent messages to a new peer.
@@ -325,8 +322,8 @@ class ContainedPubsub(Pubsub):
         self._topics = dict(topics)
         self._wire_names = {topic: name for name, topic in topics.items()}
         self._readers: dict[ID, int] = {}
-        self._unwanted: list[bytes] = []
-        """Ids of large messages that were received and not reported yet."""
+        self._unwanted: dict[str, list[bytes]] = {}
+        """Ids of large messages that were received and not reported yet, by topic on the wire."""
         self._reported_at = 0.0
 
     def is_urgent(self, message: Message) -> bool:
@@ -466,13 +463,31 @@ class ContainedPubsub(Pubsub):
 
     def _report_unwanted(self, message: Message) -> None:
         """Report a large message to the neighbours, with the next one if the last is recent."""
-        self._unwanted.append(message.seqno)
-        now = time.monotonic()
-        if now - self._reported_at < UNWANTED_SECONDS and len(self._unwanted) < UNWANTED:
+        self._unwanted.setdefault(message.topicIDs[0], []).append(message.seqno)
+        now, count = time.monotonic(), sum(map(len, self._unwanted.values()))
+        if now - self._reported_at < UNWANTED_SECONDS and count < UNWANTED:
             return
-        unwanted, self._unwanted, self._reported_at = self._unwanted, [], now
+        unwanted, self._unwanted, self._reported_at = self._unwanted, {}, now
         if isinstance(self.router, ContainedGossipSub):
-            self.router.report_unwanted(message.topicIDs[0], unwanted)
+            self.router.report_unwanted(unwanted)
+
+
+def unwanted_of(
+    message_ids: Mapping[str, Sequence[bytes]],
+    mesh: Mapping[str, Iterable[ID]],
+    is_needed: Callable[[ID, bytes], bool],
+) -> dict[ID, list[bytes]]:
+    """Return what is reported to each peer: ids by topic that the mesh of their topic may send.
+
+    `is_needed` returns False for a peer that has the message.
+    """
+    reports: dict[ID, list[bytes]] = {}
+    for topic, ids in message_ids.items():
+        for peer_id in mesh.get(topic, ()):
+            needed = [one for one in ids if is_needed(peer_id, one)]
+            if needed:
+                reports.setdefault(peer_id, []).extend(needed)
+    return reports
 
 
 def _price(rpc: RPC, control: ControlMessage | None) -> int:

@@ -18,6 +18,7 @@ from btt_chain.node.announces import (
     PER_TURN,
     REMEMBERED,
     WAITING,
+    WAITING_OF_ONE,
     Announces,
     Received,
 )
@@ -170,12 +171,25 @@ def test_what_is_remembered_is_bounded() -> None:
     chain = Chain(opinion=None)
     announces = over(chain)
     for mark in range(2 * WAITING):
-        announces.judge(from_peer(child(mark=mark)), 0)
+        announces.judge(from_peer(child(mark=mark), f"peer {mark % 8}"), 0)
+    assert len(announces._waiting) == WAITING
     assert announces.imported(bytes(child(mark=0).hash())) is None
     assert announces.imported(bytes(child(mark=2 * WAITING - 1).hash())) is not None
-
-    assert len(announces._waiting) < WAITING
+    assert len(announces._waiting) == WAITING - 1
     assert REMEMBERED >= 1_000
+
+
+def test_a_peer_with_invented_headers_displaces_its_own_only() -> None:
+    announces = over(Chain(opinion=None))
+    real = child(mark=1)
+    announces.judge(from_peer(real, "liar", is_best=False), 0)
+    announces.judge(from_peer(real, "honest"), 0)
+    for mark in range(2, 2 + 2 * WAITING):
+        announces.judge(from_peer(child(mark=mark), "liar"), 0)
+
+    assert len(announces._waiting) == WAITING_OF_ONE + 1
+    assert announces.imported(bytes(real.hash())) == announce_of(real)
+    assert announces.imported(bytes(real.hash())) is None
 
 
 def test_an_announce_is_held_until_its_block_can_be_taken_in() -> None:

@@ -9,7 +9,7 @@ from libp2p.abc import INetStream
 from libp2p.peer.id import ID
 
 from p2p.errors import WireError
-from p2p.host.gossip import MAX_RPC, Recent, read_rpc
+from p2p.host.gossip import MAX_RPC, Recent, read_rpc, unwanted_of
 
 ALICE, BOB = ID(b"alice"), ID(b"bob")
 
@@ -33,6 +33,17 @@ def test_a_message_is_new_once_and_again_after_a_while() -> None:
     clock.now = 60
     assert not recent.has(b"1")
     assert recent.add(b"1")
+
+
+def test_a_large_message_is_reported_to_the_mesh_of_its_own_topic() -> None:
+    mesh = {"tx": {ALICE, BOB}, "grandpa": {BOB}, "announce": {ALICE}}
+    has = {(ALICE, b"1"), (ALICE, b"3")}
+    found = unwanted_of(
+        {"tx": [b"1", b"2"], "grandpa": [b"4"], "announce": [b"3"]},
+        mesh,
+        lambda peer, message_id: (peer, message_id) not in has,
+    )
+    assert found == {ALICE: [b"2"], BOB: [b"1", b"2", b"4"]}
 
 
 def test_the_sender_of_a_message_is_remembered_as_long_as_it() -> None:
