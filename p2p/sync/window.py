@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
@@ -62,6 +62,8 @@ class Window:
         self.bytes = 0
         """Bytes of the bodies held."""
         self._slots: deque[Slot] = deque()
+        self._settled = 0
+        """Number of the lowest blocks of which none is wanted."""
         self._is_long = False
         self._taken = 0
         """Number of the lowest blocks that `take_new` has returned."""
@@ -95,8 +97,10 @@ class Window:
 
     def runs(self) -> Iterator[Run]:
         """Yield the runs of blocks whose bodies are to be requested, the lowest first."""
+        slots = islice(self._slots, self._settled, BODIES_AHEAD)
+        self._settled += sum(1 for _ in takewhile(lambda slot: not slot.is_wanted, slots))
         window = list(islice(self._slots, BODIES_AHEAD))
-        at = 0
+        at = self._settled
         while at < len(window):
             slot = window[at]
             if not slot.is_wanted:
@@ -131,6 +135,7 @@ class Window:
     def release(self, id: int) -> None:
         """Note that a request is over; bodies that did not come are wanted again."""
         self._ranges.pop(id, None)
+        self._settled = 0
         for slot in self._slots:
             if slot.pending_id == id:
                 slot.pending_id = None
@@ -177,5 +182,6 @@ class Window:
         """Drop the lowest block: it was imported."""
         slot = self._slots.popleft()
         self._taken = max(self._taken - 1, 0)
+        self._settled = max(self._settled - 1, 0)
         self.base = BlockId(int(slot.header.number), slot.hash)
         self.bytes -= sum(map(len, slot.body or ())) + BLOCK_BYTES
