@@ -14,7 +14,6 @@ Everything here runs on one thread and does not wait.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import Final
 
 from btt_chain.chain.fork_choice import Head, is_better
@@ -42,12 +41,6 @@ Source: Substrate's `sc_consensus_babe::aux_schema`.
 
 MAX_FORKS: Final = 32
 """Blocks kept at one height above the last final one."""
-
-
-LAST_HEADERS: Final = 32
-"""Decoded headers kept: an import reads its parent's several times."""
-
-_decoded: Final = lru_cache(maxsize=LAST_HEADERS)(Header.decode)
 
 
 class UnknownBlock(Exception):
@@ -132,7 +125,7 @@ class Client:
     def header(self, hash: bytes) -> Header | None:
         """Return a header, None if it is not known."""
         raw = self.store.blocks.header(hash)
-        return None if raw is None else _decoded(raw)
+        return None if raw is None else Header.decode(raw)
 
     def header_of(self, hash: bytes) -> Header:
         """Return a header; raise UnknownBlock if it is not known."""
