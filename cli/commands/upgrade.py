@@ -15,7 +15,7 @@ import click
 from btt_chain.client.jsonrpc import Connection, Json, WebSocket
 from cli.common import show
 from cli.common.chain_data import chain_name, data_options, opened
-from cli.common.deciding import by_sudo
+from cli.common.deciding import by_sudo, is_sent_by_sudo
 from cli.common.errors import ExitCode, Mistyped, NotFound, Refused
 from cli.common.options import (
     Group,
@@ -164,9 +164,7 @@ def schedule(
 
     if bool(slot) == bool(span):
         raise Mistyped("when? Give --slot with a number, or --in with a span like 3d")
-    is_sent = options["uri"] is not None
-    if sudo != is_sent:
-        raise Mistyped("--sudo goes with --from, whose key signs; leave out both for a referendum")
+    is_sent = is_sent_by_sudo(options, sudo=sudo)
     own = runtimes()
     if number not in own:
         known = ", ".join(map(str, own))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -14,6 +14,10 @@ from cli.common.options import Command
 from cli.common.sending import Sender, optional_sending_options
 from cli.common.signers import carrying
 from cli.common.working import view_chain
+
+TYPED: Final = click.core.ParameterSource.COMMANDLINE
+ASKING: Final = ("dry_run", "yes", "force")
+"""Options that ask for less than sending, which is what happens without `--sudo`."""
 
 if TYPE_CHECKING:
     from btt_chain.client.chain import Chain
@@ -38,9 +42,7 @@ def decide(
     """
     from cli.common.session import run
 
-    is_sent = options["uri"] is not None
-    if options.pop("sudo") != is_sent:
-        raise Mistyped("--sudo goes with --from, whose key signs; leave out both for a referendum")
+    is_sent = is_sent_by_sudo(options, sudo=bool(options.pop("sudo")))
     pallet, _, method = name.partition(".")
 
     async def work() -> tuple[bytes, bytes | None]:
@@ -63,6 +65,23 @@ def decide(
         return
     show.note(f"the {track} track decides about this; propose it:")
     click.echo(line)
+
+
+def is_sent_by_sudo(options: dict[str, object], *, sudo: bool) -> bool:
+    """Return True if the call is sent, False if it is only shown.
+
+    `options` are the values of the sending options. Mistyped if they do not go together.
+    """
+    if sudo != (options["uri"] is not None):
+        raise Mistyped("--sudo goes with --from, whose key signs; leave out both for a referendum")
+    if sudo:
+        return True
+    ctx = click.get_current_context()
+    for param in ctx.command.params:
+        name = param.name or ""
+        if name in options and name not in ASKING and ctx.get_parameter_source(name) is TYPED:
+            raise Mistyped(f"{max(param.opts, key=len)} is for sending: add --sudo and --from")
+    return False
 
 
 async def by_sudo(sender: Sender, chain: Chain, call: Call) -> Included:

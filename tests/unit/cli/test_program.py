@@ -94,6 +94,10 @@ def test_the_version_is_printed() -> None:
             ["tx", "transfer", "//Bob", "1BTT", "--from", "//Alice", "--patience", "nan"],
             "'nan' is not a number of seconds",
         ),
+        (
+            ["upgrade", "schedule", "101", "--in", "3d", "--tip", "1BTT"],
+            "--tip is for sending: add --sudo and --from",
+        ),
         (["query", "account", "//Alice", "--timeout", "inf"], "'inf' is not a number of seconds"),
         (["query", "account", "//Alice", "--url", "nowhere"], "is no URL of a node"),
         (["tokenomics", "schedule", "--preset", "dev", "--csv", "--json"], "not both"),
