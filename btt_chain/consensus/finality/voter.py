@@ -364,12 +364,16 @@ class Voter:
             if not self._best.may_be_followed():
                 break
             self._follow(now, actions)
+        may_end = False
         for past in self._past:
             self._settle(past, actions)
-            commit = None if past.commit_at is None else past.due_commit(now)
-            if commit is not None:
-                actions.append(SendCommit(past.votes.number, self.set.set_id, commit))
-        if self._past:
+            if past.commit_at is None:
+                may_end = True
+            elif now >= past.commit_at:
+                commit, may_end = past.due_commit(now), True
+                if commit is not None:
+                    actions.append(SendCommit(past.votes.number, self.set.set_id, commit))
+        if may_end:
             self._past = [past for past in self._past if not past.concluded(self._final)]
         due = self._due(now)
         if due is not None and due != self._armed:

@@ -279,7 +279,7 @@ class Invariants:
             "ready transactions": (status.ready, limits.ready.count),
             "future transactions": (status.future, limits.future.count),
             "batches of blocks": (len(engine.queue), BATCHES),
-            "rounds that listen": (len(parts.gadget.rounds()[1]), 4_096),
+            "rounds that listen": (len(parts.gadget._environment.voter.past_rounds), 4_096),
         }
         sizes["rounds with votes"] = (len(parts.gadget._votes), KEPT_ROUNDS)
         for name, most in QUEUES.items():
