@@ -15,7 +15,7 @@ from p2p.sync.types import Block, BlockId
 BODIES_AHEAD: Final = 512
 """Maximum number of blocks, from the lowest on, whose bodies are requested or held."""
 LONG: Final = 256
-"""Headers held from which on a sync is long. They were delivered, so it is no mere claim."""
+"""Headers above the common block from which on a sync is long: delivered ones, not claimed ones."""
 RANGE: Final = 64
 """Maximum number of bodies in one request."""
 BLOCK_BYTES: Final = 512
@@ -64,7 +64,8 @@ class Window:
         self._slots: deque[Slot] = deque()
         self._settled = 0
         """Number of the lowest blocks of which none is wanted."""
-        self._is_long = False
+        self._delivered = 0
+        """Number of headers that were added."""
         self._taken = 0
         """Number of the lowest blocks that `take_new` has returned."""
         self._ranges: dict[int, tuple[int, int]] = {}
@@ -90,8 +91,9 @@ class Window:
 
     def extend(self, slots: Iterable[Slot]) -> None:
         """Add blocks on top."""
+        before = len(self._slots)
         self._slots.extend(slots)
-        self._is_long = self._is_long or len(self._slots) >= LONG
+        self._delivered += len(self._slots) - before
 
     # --- bodies
 
@@ -163,7 +165,7 @@ class Window:
 
         None in a sync that is not long.
         """
-        if not self._is_long:
+        if self._delivered < LONG:
             return []
         found = self._complete(self._taken, BODIES_AHEAD)
         self._taken += len(found)

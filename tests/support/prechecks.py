@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from btt_chain.chain.prechecks.checker import Checker
@@ -11,6 +12,7 @@ from btt_chain.chain.prechecks.wire import (
     Answer,
     Item,
     Request,
+    Verdicts,
     decode_answer,
     decode_request,
     encode_answer,
@@ -48,6 +50,16 @@ class SimulatedHelper:
 
     def close(self) -> None:
         self.is_closed = True
+
+
+class RubbishHelper(SimulatedHelper):
+    """A helper that answers rubbish of the right length."""
+
+    def change(self, answer: Answer) -> Answer:
+        return Answer([
+            Verdicts(found.number, os.urandom(len(found.signatures)), os.urandom(len(found.proofs)))
+            for found in answer.blocks
+        ])  # fmt: skip
 
 
 def offered(header: Header, body: Sequence[bytes]) -> Block:

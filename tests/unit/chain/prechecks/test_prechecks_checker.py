@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from btt_chain.chain.prechecks.checker import Checker, EpochTracker
 from btt_chain.chain.prechecks.keys import signature_key
 from btt_chain.chain.prechecks.wire import (
-    Answer,
     EpochInfo,
     Item,
     Request,
     Rules,
     Start,
-    Verdicts,
 )
 from btt_chain.consensus.author import manual_claim
 from btt_chain.consensus.babe.verify import Reason, Refused
@@ -32,7 +28,7 @@ from runtime.extensions import MetadataHashMode
 from runtime.frame import InvalidBlock
 from support.babe_author import PAIRS, SLOT, SLOT_MS, Author, new_client
 from support.chain import ALICE, BOB, CHARLIE, DAVE, DevChain, account, address
-from support.prechecks import SimulatedHelper, offered
+from support.prechecks import RubbishHelper, SimulatedHelper, offered
 
 # ---- extrinsics
 
@@ -228,21 +224,11 @@ def test_a_seal_by_another_key_gets_no_verdict_and_is_refused(
     assert refused.value.reason is Reason.BAD_SIGNATURE
 
 
-class WrongPoints(SimulatedHelper):
-    """A helper that answers rubbish of the right length."""
-
-    def change(self, answer: Answer) -> Answer:
-        return Answer([
-            Verdicts(found.number, os.urandom(len(found.signatures)), os.urandom(len(found.proofs)))
-            for found in answer.blocks
-        ])  # fmt: skip
-
-
 def test_rubbish_of_the_right_length_changes_nothing(chain: tuple[Author, list[Header]]) -> None:
     author, headers = chain
     client = new_client()
     importer = Importer(client)
-    helper = WrongPoints(client.runtimes.verdicts.prechecked)
+    helper = RubbishHelper(client.runtimes.verdicts.prechecked)
     Prechecks(client, importer, helper).offer(
         [offered(header, author.body(header)) for header in headers]
     )
