@@ -8,6 +8,7 @@ A chain of N small blocks is made in a hurry (longchain.py), then
     warp sync   until the new node stands at the head, and until it has all blocks below
 
 `--keep` makes the chain once and finds it again; `--profile` has the joiner watch itself.
+`--pairs N` instead compares full syncs with and without the helper process, by turns.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Final
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -31,7 +33,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from bench import machine  # noqa: E402
 from bench.bench_network import FIGURES, functions, shares  # noqa: E402
 from bench.longchain import Grown, config_of, grow, read_grown  # noqa: E402
-from bench.machine import Spent, cpu_of, memory_of, stopwatch  # noqa: E402
+from bench.machine import Spent, cpu_of, memory_of, own_cpu_of, stopwatch  # noqa: E402
 from bench.report import Row  # noqa: E402
 from btt_chain.chain.gc import settle_memory  # noqa: E402
 from btt_chain.consensus.importer import Importer  # noqa: E402
@@ -183,6 +185,58 @@ class Joined:
         return self.blocks / self.joiner
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A full sync from its first block on: what a block takes, in milliseconds."""
+
+    clock: float
+    node: float
+    """CPU of the node's own process."""
+    helper: float
+
+
+def pace_of(grown: Grown, folder: Path, helper: str) -> Pace:
+    """Sync a chain with or without the helper (`--sync-helper`)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    server = node_of(grown.folder, "Server", grown.spec, 0)
+    joiner = node_of(folder / "joiner", "Joiner", grown.spec, 1, "--sync-helper", helper)
+    with started(server), started(joiner, server.address):
+        own = joiner.process.pid if joiner.process else 0
+        while not (first := best_of(joiner)):
+            time.sleep(LOOK)
+        begun, before, beside = time.monotonic(), own_cpu_of(own), 0.0
+        while best_of(joiner) < grown.blocks:
+            time.sleep(LOOK)
+            if time.monotonic() > begun + PATIENCE or not joiner.is_alive:
+                raise RuntimeError(f"no sync in time\n{joiner.tail()}")
+            # The helper is stopped, and forgotten, soon after the sync.
+            beside = max(beside, cpu_of(own) - own_cpu_of(own))
+        blocks = grown.blocks - first
+        took, node = time.monotonic() - begun, own_cpu_of(own) - before
+    return Pace(took / blocks * 1_000, node / blocks * 1_000, beside / blocks * 1_000)
+
+
+def show_pairs(grown: Grown, folder: Path, pairs: int) -> None:
+    """Print full syncs with and without the helper, by turns, and what is gained."""
+    found: dict[str, list[Pace]] = {"off": [], "auto": []}
+    for turn in range(pairs):
+        for helper in ("off", "auto") if turn % 2 == 0 else ("auto", "off"):
+            pace = pace_of(grown, folder / f"{helper}-{turn}", helper)
+            found[helper].append(pace)
+            print(
+                f"--sync-helper {helper}: {pace.clock:.2f} ms a block by the clock, CPU of the "
+                f"node {pace.node:.2f}, of the helper {pace.helper:.2f}; load {machine.load()}",
+                flush=True,
+            )
+    for what in ("clock", "node"):
+        alone, helped = (
+            sorted(float(getattr(pace, what)) for pace in found[helper])
+            for helper in ("off", "auto")
+        )
+        best, middle = alone[0] / helped[0], median(alone) / median(helped)
+        print(f"{what}: off / auto {best:.2f} by the best, {middle:.2f} by the medians")
+
+
 def join(grown: Grown, folder: Path, how: str, *, profile: bool = False) -> Joined:
     """Start the node that has the chain and one that has nothing; wait until that has it too."""
     result = Joined(grown.blocks)
@@ -275,6 +329,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--keep", type=Path, help="where the chain is, or will be")
     parser.add_argument("--only", choices=("alone", "full", "warp"))
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--pairs", type=int, default=0, help="with and without the helper")
     options = parser.parse_args(arguments)
     machine.end_in_order()
     print(f"load before {machine.load()}", flush=True)
@@ -283,6 +338,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         home = options.keep or folder / "chain"
         grown = read_grown(home) or grow(home, options.blocks, options.transfers)
         print(f"{grown.blocks:,} blocks, made in {grown.spent.wall:.0f} s", flush=True)
+        if options.pairs:
+            show_pairs(grown, folder, options.pairs)
+            return
         if options.only in {None, "alone"}:
             profile = cProfile.Profile() if options.profile else None
             count = min(2_000, grown.blocks * 4 // 5)

@@ -153,12 +153,14 @@ def family(pid: int) -> list[int]:
 
 def cpu_of(pid: int) -> float:
     """Return the seconds of CPU that a process and its living descendants have used."""
-    total = 0
-    for member in family(pid):
-        # The name, in parentheses, may hold blanks; user and system time are 14th and 15th.
-        fields = Path(f"/proc/{member}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        total += int(fields[11]) + int(fields[12])
-    return total / TICKS
+    return sum(map(own_cpu_of, family(pid)))
+
+
+def own_cpu_of(pid: int) -> float:
+    """Return the same without its descendants."""
+    # The name, in parentheses, may hold blanks; user and system time are 14th and 15th.
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def memory_of(pid: int, field: str = "VmRSS") -> float:
