@@ -224,7 +224,7 @@ def examine(disclosure: Disclosure, committed: Committed, place: Place, terms: T
         return Finding(Result.FAIL, str(wrong), wrong.index)
     except _Unopened as error:
         return Finding(Result.NOT_OPENED, str(error))
-    return Finding(Result.PASS, f"{len(needed)} leaves are right")
+    return Finding(Result.PASS, f"leaves that are right: {len(needed)}")
 
 
 def _problem_of_subtotals(

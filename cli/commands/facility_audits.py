@@ -79,7 +79,7 @@ def answer(
     if as_json:
         show.document([f"0x{auditor}" for auditor, _ in sealed])
     else:
-        show.good(f"sealed to {len(sealed)} auditors")
+        show.good(f"sealed to {show.counted(len(sealed), 'auditor')}")
 
 
 async def openings(

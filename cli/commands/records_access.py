@@ -68,7 +68,8 @@ def share(names: tuple[str, ...], custodian: str, as_json: bool, **options: obje
     if as_json:
         show.document({"added": added, "grants": grants})
     else:
-        show.good(f"{added} records and {grants} consents are with the custodian")
+        shared = f"{show.counted(added, 'record')} and {show.counted(grants, 'consent')}"
+        show.good(f"with the custodian now: {shared}")
 
 
 @examples(
@@ -171,7 +172,8 @@ def log(
         if patient is not None:
             if output is None:
                 raise Mistyped("--for needs --output")
-            show.good(f"{_write_copies(vault, patient, output)} entries are in {output}")
+            written = show.counted(_write_copies(vault, patient, output), "entry", "entries")
+            show.good(f"written to {output}: {written}")
             return
         if custodian is None:
             raise Mistyped("name the --custodian")

@@ -133,7 +133,7 @@ def granted_and_shared(world: World, folder: Path) -> tuple[str, Path]:
                    SOON, "-o", str(consent), "--json")
     )  # fmt: skip
     shared = world.good("patient", "share", "--custodian", world.hospital)
-    assert "6 records and 1 consents are with the custodian" in shared
+    assert "with the custodian now: 6 records and 1 consent" in shared
     return str(granted["id"]), consent
 
 

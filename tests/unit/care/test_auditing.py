@@ -94,7 +94,7 @@ def test_an_honest_month_passes_whatever_is_selected() -> None:
 
 
 def test_a_month_without_activities_passes() -> None:
-    assert Month().finding().reason == "0 leaves are right"
+    assert Month().finding().reason == "leaves that are right: 0"
 
 
 def test_sixteen_leaves_with_points_are_opened_and_all_of_two_tags() -> None:
