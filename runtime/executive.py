@@ -16,11 +16,10 @@ from btt_chain.primitives.account import (
     AccountId,
 )
 from btt_chain.primitives.digest import H256, Digest, PreRuntime
-from btt_chain.primitives.era import FOR_EVER, Era
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.limits import MAX_CLAIM_BYTES, RESERVED_LOGS
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
-from btt_chain.scale import u64, u128
+from btt_chain.scale import u128
 from runtime.block_limits import BlockLimits
 from runtime.frame import (
     NONE,
@@ -38,6 +37,7 @@ from runtime.implicits import FindDigest, no_digest
 from runtime.kept import FindKept, Kept, nothing_kept
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.pool_terms import PoolTerms
 from runtime.transactions import (
     SignatureCheck,
     Signer,
@@ -84,6 +84,7 @@ class Executive:
         self.decoder: Final = TransactionDecoder(
             runtime, self.system, self._limits, check_signature, find_digest
         )
+        self._terms = PoolTerms(self.system, self.fees, self._limits)
         self._transfers = DirectTransfers.of(runtime, self._limits, self.decoder, check_signature)
         self._extrinsics: list[bytes] = []
         self._inherents_over = False
@@ -201,6 +202,7 @@ class Executive:
         number = self.system.number.value
         self.system.block_hash[number] = at
         self.system.number.value = number + 1
+        self.decoder.keep_senders()
 
     def validate_transaction(self, source: TransactionSource, raw: bytes) -> ValidTransaction:
         """Validate an extrinsic (without its length prefix) in the current pool view.
@@ -243,7 +245,7 @@ class Executive:
         try:
             if self.decoder.implicits.of(kept.extra) != kept.implicit:
                 return None
-            return self._terms(self.decoder.sender(kept.who, kept.extra), kept.info, kept.length)
+            return self._terms.of(self.decoder.sender(kept.who, kept.extra), kept.info, kept.length)
         finally:
             self._undo(before)
 
@@ -253,6 +255,8 @@ class Executive:
         Its signature is not checked, and a nonce above the sender's counts as the next one. Returns
         the error of its call. Raises Invalid or Unknown if no block could contain it.
         """
+        self.decoder.clear()  # the state changes
+        self._terms.clear()
         transaction = self.decoder.decode_unchecked(raw)
         if transaction.info.dispatch_class is DispatchClass.Mandatory:
             raise Invalid(validity.MandatoryValidation())
@@ -296,39 +300,20 @@ class Executive:
         self._state = state
         self._extrinsics = []
         self._inherents_over = False
-        self.decoder.implicits.clear()
+        self.decoder.clear()
+        self._terms.clear()
 
     def _validate(self, transaction: Transaction, source: TransactionSource) -> ValidTransaction:
-        """Validate a transaction; changes only the counters of the block's limits."""
+        """Validate a transaction; one that is unsigned changes the counters of block limits."""
         signer = transaction.signer
         if signer is not None:
-            return self._terms(signer, transaction.info, transaction.length)
+            return self._terms.of(signer, transaction.info, transaction.length)
         self._limits.count(transaction.info, transaction.length)
         pallet = self.runtime.pallets[transaction.call.pallet]
         valid = pallet.validate_unsigned(transaction.call, source)
         if valid is None:
             raise Unknown(validity.NoUnsignedValidator())
         return valid
-
-    def _terms(self, signer: Signer, info: DispatchInfo, size: int) -> ValidTransaction:
-        """Return the validity of a signed transaction of `size` encoded bytes."""
-        self._limits.count(info, size)
-        who, extra, nonce = signer.who, signer.extra, signer.extra.nonce
-        discount = self.fees.discount_of(who)
-        try:
-            fee = self.fees.fee(info, size, extra.tip, discount=discount)
-        except ArithmeticError:  # a tip that no account can hold
-            raise Invalid(validity.Payment()) from None
-        if not self.fees.can_pay(who, fee, extra.tip, signer.account):
-            raise Invalid(validity.Payment())
-        signer.fee = int(fee)
-        waits = nonce > signer.account.nonce
-        return ValidTransaction(
-            priority=self.fees.priority(info, size, extra.tip, fee),
-            requires=[who + (nonce - 1).to_bytes(4, "little")] if waits else [],
-            provides=[who + nonce.to_bytes(4, "little")],
-            longevity=remaining_life(extra.era, int(self.system.number.value)),
-        )
 
     def _apply(self, transaction: Transaction) -> DispatchError | None:
         runtime, host = self.runtime, self.runtime.host
@@ -401,9 +386,3 @@ class Executive:
             )
         except (DispatchError, ArithmeticError):
             raise Invalid(validity.Payment()) from None
-
-
-def remaining_life(era: Era, current: int) -> u64:
-    """Return the number of blocks from `current` for which a transaction of `era` stays valid."""
-    death = era.death(current)
-    return validity.FOREVER if death == FOR_EVER else u64(death - current)

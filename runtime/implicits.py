@@ -44,11 +44,14 @@ class Implicits:
         self._encoded: dict[int, bytes] = {}
         self._by_era: dict[bytes, bytes] = {}
         """Implicit data by era and mode, as they are encoded."""
+        self._number: int | None = None
+        """Number of the current block, once it was read."""
 
     def clear(self) -> None:
         """Clear the cache for another block."""
         self._encoded.clear()
         self._by_era.clear()
+        self._number = None
 
     def of(self, extra: SignedExtra) -> bytes:
         """Return the implicit data of a transaction.
@@ -56,7 +59,9 @@ class Implicits:
         Raises Invalid if its era's block is not stored, Unknown if it was signed over a digest of
         the metadata and this runtime has none.
         """
-        birth = extra.era.birth(int(self._system.number.value))
+        if self._number is None:
+            self._number = int(self._system.number.value)
+        birth = extra.era.birth(self._number)
         found = self._encoded.get(birth)
         if found is None:
             found = self._encoded[birth] = self._encode(birth)

@@ -36,6 +36,9 @@ from runtime.pallets.system import System
 NO_ACCOUNT: Final = AccountId(bytes(32))
 """The account whose key is all zeros: under ZIP-215 any account can sign for it."""
 
+MAX_SENDERS: Final = 4_096
+"""Maximum number of accounts that are kept in a pool view."""
+
 SignatureCheck = Callable[[MultiSignature, bytes, AccountId], bool]
 """(signature, signed bytes, account) -> validity. The node provides one with a cache."""
 
@@ -94,6 +97,17 @@ class TransactionDecoder:
         self._check_signature = check_signature
         self.implicits: Final = Implicits(system, runtime.version, find_digest)
         """The implicit data of signatures, for the current block."""
+        self._senders: dict[AccountId, AccountInfo] | None = None
+        """Accounts in a pool view; None: they are read each time."""
+
+    def clear(self) -> None:
+        """Forget what was read: the state is another one, or changes."""
+        self.implicits.clear()
+        self._senders = None
+
+    def keep_senders(self) -> None:
+        """Read each account once until the next `clear`: the state does not change."""
+        self._senders = {}
 
     def decode(self, raw: bytes) -> Transaction:
         """Decode an extrinsic; signature and sender are checked before the call is decoded."""
@@ -134,12 +148,23 @@ class TransactionDecoder:
         """Return the signer with its current account. Raises Invalid if it may not send."""
         if who == NO_ACCOUNT:  # under ZIP-215 any account can sign for it
             raise Invalid(validity.BadSigner())
-        account = self._system.account[who]
+        account = self._account(who)
         if not (account.providers or account.sufficients):
             raise Invalid(validity.Payment())
         if extra.nonce < account.nonce:
             raise Invalid(validity.Stale())
         return Signer(who, extra, account)
+
+    def _account(self, who: AccountId) -> AccountInfo:
+        kept = self._senders
+        if kept is None:
+            return self._system.account[who]
+        account = kept.get(who)
+        if account is None:
+            if len(kept) >= MAX_SENDERS:
+                kept.clear()
+            account = kept[who] = self._system.account[who]
+        return account
 
     def _envelope(self, raw: bytes) -> Extrinsic:
         if len(raw) > EXTRINSIC.max_bytes:  # too large for any block: do not check its signature
