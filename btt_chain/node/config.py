@@ -72,7 +72,7 @@ class NodeConfig:
     network: NetworkConfig | None = None
     validator: ValidatorConfig | None = None
     sync: str = "full"
-    sync_helper: bool = True
+    sync_helper: bool = False
     """Let a helper process check signatures of the next blocks during a long sync."""
     mock_signatures: bool = False
     """Accept mock signatures of all accounts; on hand-sealed development chains only."""

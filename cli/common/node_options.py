@@ -88,7 +88,7 @@ def network_options(command: Command) -> Command:
                 "before it later.",
             ),
             click.option(
-                "--sync-helper", type=click.Choice(["auto", "off"]), default="auto",
+                "--sync-helper", type=click.Choice(["auto", "off"]), default="off",
                 show_default=True,
                 help="During a long sync, check signatures of the next blocks in a process beside, "
                 "if there is a second core.",

@@ -63,7 +63,7 @@ def helper_of(node: DevNode) -> ProcessId:
 def test_a_long_chain_is_synced_with_a_helper_that_is_stopped_afterwards(
     grown: Grown, server: DevNode, tmp_path: Path
 ) -> None:
-    joiner = node_of(tmp_path, "Joiner", grown.spec, 1)
+    joiner = node_of(tmp_path, "Joiner", grown.spec, 1, "--sync-helper", "auto")
     with started(joiner, server.address):
         helper = helper_of(joiner)
         until(joiner, lambda: height(joiner) == BLOCKS)
@@ -77,7 +77,7 @@ def test_a_long_chain_is_synced_with_a_helper_that_is_stopped_afterwards(
 def test_a_helper_killed_in_the_midst_of_a_sync_does_not_stop_it(
     grown: Grown, server: DevNode, tmp_path: Path
 ) -> None:
-    joiner = node_of(tmp_path, "Joiner", grown.spec, 1)
+    joiner = node_of(tmp_path, "Joiner", grown.spec, 1, "--sync-helper", "auto")
     with started(joiner, server.address):
         assert helper_of(joiner).send(signal.SIGKILL)
         before = height(joiner)
@@ -90,11 +90,11 @@ def test_a_helper_killed_in_the_midst_of_a_sync_does_not_stop_it(
 def test_a_node_without_a_helper_syncs_alone_and_a_killed_node_leaves_no_helper(
     grown: Grown, server: DevNode, tmp_path: Path
 ) -> None:
-    alone = node_of(tmp_path / "alone", "Alone", grown.spec, 1, "--sync-helper", "off")
+    alone = node_of(tmp_path / "alone", "Alone", grown.spec, 1)
     with started(alone, server.address):
         until(alone, lambda: height(alone) == BLOCKS)
         assert STARTED.search(log_of(alone)) is None
-    joiner = node_of(tmp_path / "killed", "Killed", grown.spec, 1)
+    joiner = node_of(tmp_path / "killed", "Killed", grown.spec, 1, "--sync-helper", "auto")
     with started(joiner, server.address):
         helper = helper_of(joiner)
         joiner.kill()
