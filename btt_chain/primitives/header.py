@@ -116,12 +116,14 @@ class Header:
 
 
 RECENT: Final = 64
-"""Decoded headers that are remembered: 6 MiB of the largest that a peer can send."""
+"""Decoded headers that are remembered: 12 MiB of the largest that a peer can send."""
 
 
 @lru_cache(maxsize=RECENT)
 def _decoded(raw: bytes) -> Header:
-    return HEADER.decode(_HEADER, raw)
+    header = HEADER.decode(_HEADER, raw)
+    object.__setattr__(header, "_raw", raw)  # no other bytes encode it
+    return header
 
 
 _HEADER = codec(Header)

@@ -143,3 +143,13 @@ def test_a_header_in_json_has_no_more_items_than_one_in_bytes() -> None:
     json["digest"]["logs"] = ["0x08"] * (MAX_LOGS + 1)
     with pytest.raises(ValueError, match="not the JSON form"):
         Header.from_json(json)
+
+
+def test_a_decoded_header_keeps_the_bytes_that_it_was_decoded_from() -> None:
+    raw = HEADER.encode()
+    found = Header.decode(raw)
+    assert found.encode() is raw
+    assert found.hash() == H256.of(raw)
+    unsealed, _ = found.unsealed()
+    assert unsealed.encode() != raw
+    assert unsealed == HEADER.unsealed()[0]
