@@ -164,18 +164,24 @@ class EpochTracker:
         slot, current = int(claim.claim.slot), self._current
         if current is None:
             return None, claim
-        if slot >= current.start + current.length:
+        if slot >= end_of(current):
             current, self._next = self._next, None
             self._current = current = None if current is None else moved_to(current, slot)
-        if current is not None and announcement is not None:
+        # Slots are what the header claims: the last epoch that they can number has none after it.
+        if current is not None and announcement is not None and end_of(current) <= u64.MAX:
             self._next = EpochInfo(
                 u64(current.index + 1),
-                u64(current.start + current.length),
+                u64(end_of(current)),
                 current.length,
                 [bytes(key) for key, _ in announcement.authorities],
                 announcement.randomness,
             )
         return current, claim
+
+
+def end_of(epoch: EpochInfo) -> int:
+    """Return the first slot after an epoch, which may be above all slots."""
+    return int(epoch.start) + int(epoch.length)
 
 
 def moved_to(epoch: EpochInfo, slot: int) -> EpochInfo:

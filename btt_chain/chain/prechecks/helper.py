@@ -47,7 +47,8 @@ MAX_WAITING: Final = 2_048
 """Blocks that wait for the helper above which it is too slow; sync offers 512 before their import.
 """
 MAX_REQUEST_BYTES: Final = 64 << 10
-"""Bytes of bodies above which no further block joins a request: some 30 ms of checks."""
+"""Bytes of bodies, an extrinsic one more than it has, above which no further block joins a request:
+some 30 ms of checks."""
 MAX_REQUEST_BLOCKS: Final = 32
 MAX_LEAD: Final = 128
 """Maximum number of next blocks that are left to the node, where the helper is late."""
@@ -111,6 +112,8 @@ class HelperProcess:
         with self._changed:
             if self._is_closed or self._failures >= MAX_FAILURES:
                 return
+            if work.start is not None:
+                self._waiting.clear()  # those of a sync that was given up
             if len(self._waiting) >= MAX_WAITING:
                 self._kill("it is too slow")
                 return
@@ -227,7 +230,8 @@ class HelperProcess:
                 if items and (work.start is not None or work.rules != first.rules):
                     break
                 items.append(self._item(self._waiting.popleft()))
-                room -= sum(map(len, items[-1].body or ()))
+                body = items[-1].body or ()
+                room -= sum(map(len, body)) + len(body)  # they may be empty, and thousands
         return Request(first.rules, first.start, items)
 
     def _item(self, work: Work) -> Item:

@@ -46,7 +46,8 @@ class PrecheckedStore:
         split = [split_verdicts(verdicts) for verdicts in answer.blocks]
         count = sum(len(keys) + len(points) for _, keys, points in split)
         with self._lock:
-            self._arrived.extend(split)
+            # A block without verdicts takes memory that `is_full` does not count.
+            self._arrived.extend(block for block in split if block[1] or block[2])
             self._held += count
             self.added += count
 

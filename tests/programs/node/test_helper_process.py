@@ -179,6 +179,27 @@ def test_blocks_wait_in_a_bounded_queue(
         assert "it is too slow" in caplog.text
 
 
+def test_the_blocks_of_a_sync_that_was_given_up_do_not_wait(
+    author: Author, headers: list[Header]
+) -> None:
+    with running(author, headers, sys.executable, "-c", DEAF) as node:
+        node.offer(0, 1)
+        until("a request is sent", lambda: node.helper._asked_at is not None)
+        node.offer(1, 25)
+        assert len(node.helper._waiting) == 24
+        node.offer(0, 10)
+        assert len(node.helper._waiting) == 10
+
+
+def test_thousands_of_empty_extrinsics_do_not_end_the_helper(
+    author: Author, headers: list[Header], caplog: pytest.LogCaptureFixture
+) -> None:
+    with running(author, headers) as node:
+        node.prechecks.offer([offered(header, [b""] * 50_000) for header in headers[:8]])
+        until("verdicts on headers", lambda: node.store._held == 16)
+        assert "is stopped" not in caplog.text
+
+
 def test_a_helper_far_ahead_waits_until_verdicts_are_used(
     author: Author, headers: list[Header]
 ) -> None:

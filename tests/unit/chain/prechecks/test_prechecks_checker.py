@@ -20,7 +20,8 @@ from btt_chain.crypto import sr25519
 from btt_chain.crypto.signature import Scheme
 from btt_chain.node.prechecks import Prechecks
 from btt_chain.primitives.babe import pre_digest, pre_runtime
-from btt_chain.primitives.digest import H256, Digest, Seal
+from btt_chain.primitives.babe_digests import NextEpochData, NextEpochDescriptor, consensus
+from btt_chain.primitives.digest import H256, Digest, DigestItem, Seal
 from btt_chain.primitives.era import Mortal
 from btt_chain.primitives.header import Header
 from btt_chain.scale import DecodeError, u32, u64, u128
@@ -248,3 +249,24 @@ def test_epochs_without_announcement_are_not_known() -> None:
     assert tracker.follow(late)[0] is None
     no_claim = Header(H256(bytes(32)), u32(1), H256(bytes(32)), H256(bytes(32)), Digest([]))
     assert EpochTracker(Start(epoch, None)).follow(no_claim) == (None, None)
+
+
+@pytest.mark.parametrize("announces", [True, False])
+def test_headers_of_the_last_slots_that_there_are_can_be_followed(*, announces: bool) -> None:
+    tracker = EpochTracker(Start(EpochInfo(u64(0), u64(SLOT), u64(20), [], bytes(32)), None))
+    announcement = consensus(NextEpochData(NextEpochDescriptor([], bytes(32))))
+
+    def follow(slot: int, *, announces: bool) -> EpochInfo | None:
+        logs: list[DigestItem] = [pre_runtime(manual_claim(slot))]
+        if announces:
+            logs.append(announcement)
+        zero = H256(bytes(32))
+        epoch, claim = tracker.follow(Header(zero, u32(1), zero, zero, Digest(logs)))
+        assert claim is not None
+        return epoch
+
+    assert follow(SLOT, announces=True) is not None
+    last = follow(u64.MAX, announces=announces)
+    assert last is not None
+    assert int(last.start) <= u64.MAX < int(last.start) + int(last.length)
+    assert follow(u64.MAX, announces=False) == last

@@ -71,6 +71,15 @@ def test_verdicts_of_the_wrong_length_are_refused_as_a_whole(
     assert not store
 
 
+def test_blocks_without_verdicts_are_not_kept() -> None:
+    store = PrecheckedStore()
+    for _ in range(3):  # heights that are never imported
+        store.add(Answer([Verdicts(u32(number), b"", b"") for number in range(10, 20)]))
+        store.forget(9)
+    assert not store._arrived
+    assert not store._blocks
+
+
 def test_a_store_is_full_until_enough_blocks_are_imported() -> None:
     store = PrecheckedStore()
     half = stores.FULL // 2
