@@ -167,7 +167,7 @@ class EpochTracker:
         if slot >= end_of(current):
             current, self._next = self._next, None
             self._current = current = None if current is None else moved_to(current, slot)
-        # Slots are what the header claims: the last epoch that they can number has none after it.
+        # A header may claim any slot: no epoch follows on one that ends above all slots.
         if current is not None and announcement is not None and end_of(current) <= u64.MAX:
             self._next = EpochInfo(
                 u64(current.index + 1),

@@ -47,7 +47,7 @@ MAX_WAITING: Final = 2_048
 """Blocks that wait for the helper above which it is too slow; sync offers 512 before their import.
 """
 MAX_REQUEST_BYTES: Final = 64 << 10
-"""Bytes of bodies, an extrinsic one more than it has, above which no further block joins a request:
+"""Bytes of bodies, and one more for each extrinsic, above which no further block joins a request:
 some 30 ms of checks."""
 MAX_REQUEST_BLOCKS: Final = 32
 MAX_LEAD: Final = 128
