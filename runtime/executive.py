@@ -111,6 +111,8 @@ class Executive:
         decoded again, nor is their signature checked, unless it would cover other data now. Raises
         Invalid or Unknown if it may not be in this block; then all its effects are undone.
         """
+        if self.decoder.keeps_senders:  # a pool view, whose state changes now
+            self._forget()
         if self._transfers is not None and self._transfers.apply(raw, kept, self._family):
             self._inherents_over = True
             self.system.end_extrinsic()
@@ -255,8 +257,7 @@ class Executive:
         Its signature is not checked, and a nonce above the sender's counts as the next one. Returns
         the error of its call. Raises Invalid or Unknown if no block could contain it.
         """
-        self.decoder.clear()  # the state changes
-        self._terms.clear()
+        self._forget()  # the state changes
         transaction = self.decoder.decode_unchecked(raw)
         if transaction.info.dispatch_class is DispatchClass.Mandatory:
             raise Invalid(validity.MandatoryValidation())
@@ -300,6 +301,10 @@ class Executive:
         self._state = state
         self._extrinsics = []
         self._inherents_over = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was read of the state."""
         self.decoder.clear()
         self._terms.clear()
 

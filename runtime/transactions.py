@@ -105,6 +105,11 @@ class TransactionDecoder:
         self.implicits.clear()
         self._senders = None
 
+    @property
+    def keeps_senders(self) -> bool:
+        """True if each account is read once."""
+        return self._senders is not None
+
     def keep_senders(self) -> None:
         """Read each account once until the next `clear`: the state does not change."""
         self._senders = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from btt_chain.primitives.account import AccountId
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.validity import Invalid, TransactionSource, ValidTransaction
@@ -74,3 +75,18 @@ def test_a_dry_run_does_not_change_what_is_kept_for_others() -> None:
             unwrap(chain.sign(ALICE, chain.call("System", "remark", remark=b""), nonce=7)),
         )
     assert verdict(opened(chain), wire) == before
+
+
+def test_transactions_applied_in_a_view_see_the_accounts_as_they_are_then() -> None:
+    chain = DevChain()
+    value = 10**18
+    pay = chain.call("Balances", "transfer_keep_alive", dest=address(CHARLIE), value=u128(value))
+    executive = opened(chain)
+    account = executive.system.account
+    before = int(account[AccountId(ALICE.account_id)].data.free)
+    assert isinstance(verdict(executive, chain.sign(ALICE, pay, nonce=0)), ValidTransaction)
+    for nonce in range(2):
+        assert executive.apply_extrinsic(unwrap(chain.sign(ALICE, pay, nonce=nonce))) is None
+    after = account[AccountId(ALICE.account_id)]
+    assert (after.nonce, before - int(after.data.free) > 2 * value) == (2, True)
+    assert "outdated" in str(verdict(executive, chain.sign(ALICE, pay, nonce=1)))
