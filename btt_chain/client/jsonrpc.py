@@ -35,6 +35,8 @@ Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | Non
 
 MAX_ANSWER: Final = 64 << 20
 """Maximum bytes of a message; metadata and blocks of busy chains are a few MiB."""
+MAX_PARTS: Final = 2_000_000
+"""Maximum brackets and commas of a message: empty objects take 24 times their text in memory."""
 MAX_UNREAD: Final = 10_000
 """Maximum number of unread notifications of a subscription."""
 MAX_UNREAD_SIZE: Final = MAX_ANSWER
@@ -203,7 +205,7 @@ class WebSocket:
                 reply = await answer
         except TimeoutError:
             raise _late(self.url, method, self._timeout) from None
-        except ConnectionError:
+        except OSError:
             raise self._closed() from None
         finally:
             del self._waiting[number]
@@ -233,10 +235,12 @@ class WebSocket:
     async def _read(self) -> None:
         try:
             async for message in self._socket.messages():
-                self._receive(json.loads(message), len(message))
-        except (OSError, ValueError, RecursionError):
-            pass  # a message that is no JSON counts as a closed connection
-        self._lost = self._closed()
+                self._receive(parsed(message), len(message))
+            self._lost = self._closed(self._socket.broken)
+        except OSError:
+            self._lost = self._closed()
+        except (ValueError, RecursionError):
+            self._lost = self._closed("something that is no JSON-RPC")
         for waiting in self._waiting.values():
             if not waiting.answer.done():
                 waiting.answer.set_exception(self._lost)
@@ -266,7 +270,10 @@ class WebSocket:
             self._subscriptions[name] = waiting.unread
         waiting.answer.set_result(message)
 
-    def _closed(self) -> Disconnected:
+    def _closed(self, sent: str | None = None) -> Disconnected:
+        """Return the error of a connection that ended, also by something wrong that was `sent`."""
+        if sent is not None:
+            return Disconnected(f"{self.url} sent {sent}: check that it is the URL of a node")
         return Disconnected(f"{self.url} closed the connection; {_IS_IT_RUNNING}")
 
 
@@ -339,6 +346,14 @@ async def _body(answer: aiohttp.ClientResponse, limit: int) -> bytes:
 # ---- pure parts
 
 
+def parsed(message: str) -> Json:
+    """Return a message's value. Raises ValueError, also for too many parts; RecursionError."""
+    if sum(map(message.count, "[{,")) > MAX_PARTS:
+        raise ValueError("too many parts")
+    found: Json = json.loads(message)
+    return found
+
+
 def request(number: int, method: str, params: tuple[Json, ...]) -> str:
     """Return a request as JSON. Raises InvalidArgument for numbers that JSON does not have."""
     asked = {"jsonrpc": "2.0", "id": number, "method": method, "params": list(params)}
@@ -351,7 +366,7 @@ def request(number: int, method: str, params: tuple[Json, ...]) -> str:
 def reply_of(url: str, method: str, raw: bytes) -> dict[str, Json]:
     """Return the reply in an answer. Raises InvalidAnswer if it is no JSON-RPC."""
     try:
-        reply = json.loads(raw)
+        reply = parsed(raw.decode())
     except (ValueError, RecursionError):
         reply = None
     if not isinstance(reply, dict):

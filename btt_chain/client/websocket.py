@@ -139,6 +139,8 @@ class Socket:
         self._writer = writer
         self._frames = Frames(max_message)
         self._is_closing = False
+        self.broken: str | None = None
+        """Description of a frame against the protocol that ended `messages`; None without one."""
 
     @classmethod
     async def open(cls, url: str, max_message: int) -> Self:
@@ -169,26 +171,32 @@ class Socket:
         return cls(reader, writer, max_message)
 
     async def send(self, text: str) -> None:
-        """Send a message. Raises ConnectionError if the connection is lost."""
+        """Send a message. Raises OSError if the connection is lost, also by broken encryption."""
         self._writer.write(frame(TEXT, text.encode()))
         await self._writer.drain()
 
     async def messages(self) -> AsyncIterator[str]:
         """Yield the text messages of the server, until it is gone or breaks the protocol.
 
+        Of the pings that are read at once only the last is answered, as RFC 6455 (5.5.3) permits.
         Raises OSError, and ValueError for text that is not UTF-8.
         """
         try:
             while data := await self._read():
+                ping = None
                 for opcode, payload in self._frames.feed(data):
                     if opcode == TEXT:
                         yield payload.decode()
                     elif opcode == PING:
-                        self._answer(PONG, payload)
+                        ping = payload
                     elif opcode == CLOSE:
                         self._leave(payload[:2])
                         return
+                if ping is not None:
+                    self._answer(PONG, ping)
         except WrongFrame as error:
+            too_large = error.code == TOO_LARGE
+            self.broken = "too large a message" if too_large else "a frame that breaks the protocol"
             self._leave(error.code.to_bytes(2, "big"))
 
     async def _read(self) -> bytes:

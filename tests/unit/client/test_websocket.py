@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from btt_chain.client import websocket
-from btt_chain.client.errors import Disconnected
+from btt_chain.client import jsonrpc, websocket
+from btt_chain.client.errors import Disconnected, TimedOut
 from btt_chain.client.jsonrpc import WebSocket
 from btt_chain.client.websocket import (
     BINARY,
@@ -225,20 +225,80 @@ async def test_a_message_in_parts_with_a_ping_between_is_one_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    "raw",
+    ("raw", "reason"),
     [
-        of_server(TEXT, b"\xff\xfe"),
-        of_server(TEXT, b"<html>"),
-        of_server(TEXT, b"[" * 1_000),
-        of_server(TEXT, b" " * LIMIT + ANSWER),
-        of_server(CLOSE, b"\x03\xe9bye"),
-        b"\x81\x7f" + b"\xff" * 8,
-        b"\x83\x00",
+        (of_server(TEXT, b"\xff\xfe"), "sent something that is no JSON-RPC: check"),
+        (of_server(TEXT, b"<html>"), "sent something that is no JSON-RPC: check"),
+        (of_server(TEXT, b"[" * 1_000), "sent something that is no JSON-RPC: check"),
+        (of_server(TEXT, b" " * LIMIT + ANSWER), "sent too large a message: check"),
+        (b"\x81\x7f" + b"\xff" * 8, "sent too large a message: check"),
+        (b"\x83\x00", "sent a frame that breaks the protocol: check"),
+        (of_server(CLOSE, b"\x03\xe9bye"), "closed the connection; is the node running"),
     ],
 )
-async def test_a_server_that_breaks_the_protocol_has_closed_the_connection(raw: bytes) -> None:
-    with pytest.raises(Disconnected, match="closed the connection; is the node running"):
+async def test_a_server_that_breaks_the_protocol_is_named(raw: bytes, reason: str) -> None:
+    with pytest.raises(Disconnected, match=reason):
         await called(answering(raw))
+
+
+async def test_a_message_of_too_many_parts_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonrpc, "MAX_PARTS", 8)
+    most, more = (
+        b'{"jsonrpc":"2.0","id":1,"result":[%s]}' % part for part in (b"1,1,1,1,1", b"{},{},{},{}")
+    )
+    assert await called(answering(of_server(TEXT, most))) == [1] * 5
+    with pytest.raises(Disconnected, match="sent something that is no JSON-RPC"):
+        await called(answering(of_server(TEXT, more)))
+
+
+@pytest.mark.parametrize(
+    "flood", [of_server(PING, b""), of_server(CONTINUATION, b"", is_last=False)]
+)
+async def test_small_frames_without_end_do_not_outlast_a_call(flood: bytes) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await shake(reader, writer)
+        writer.write(of_server(TEXT, b"", is_last=False))
+        while True:
+            writer.write(flood * 1_000)
+            await writer.drain()
+
+    async with (
+        server(talk) as port,
+        await WebSocket.connect(f"ws://127.0.0.1:{port}", 1) as client,
+    ):
+        with pytest.raises(TimedOut, match="did not answer m within"):
+            await client.call("m")
+
+
+async def test_of_pings_that_are_read_at_once_the_last_is_answered() -> None:
+    reader = asyncio.StreamReader()
+    reader.feed_data(of_server(PING, b"first") + of_server(PING, b"last") + of_server(TEXT, b"end"))
+    reader.feed_eof()
+    ours, theirs = socketpair()
+    with theirs:
+        _, writer = await asyncio.open_connection(sock=ours)
+        socket = Socket(reader, writer, LIMIT)
+        assert [each async for each in socket.messages()] == ["end"]
+        await socket.close()
+        answers = asyncio.StreamReader()
+        answers.feed_data(theirs.recv(1_000))
+        assert await received(answers) == (PONG, b"last")
+        assert (await received(answers))[0] == CLOSE
+
+
+async def test_a_connection_that_breaks_while_a_request_is_sent_is_closed() -> None:
+    """The error may be another OSError than ConnectionError, as ssl.SSLError is."""
+
+    class Broken(Socket):
+        async def send(self, text: str) -> None:
+            raise ssl.SSLError("record layer failure")
+
+    ours, theirs = socketpair()
+    with theirs:
+        reader, writer = await asyncio.open_connection(sock=ours)
+        async with WebSocket(Broken(reader, writer, LIMIT), "ws://node", 5) as client:
+            with pytest.raises(Disconnected, match="closed the connection"):
+                await client.call("m")
 
 
 async def test_a_message_that_is_too_large_is_refused_with_its_code() -> None:
