@@ -53,6 +53,8 @@ PAGE: Final = 256
 """Number of keys of a map that are requested at once."""
 API_METADATA: Final = 15
 """Metadata version that describes the runtime APIs."""
+MAX_METADATA: Final = 4 << 20
+"""Maximum bytes of metadata: large chains have 1 MiB, and decoding takes 48 times their size."""
 METADATA_AT_VERSION: Final = "Metadata_metadata_at_version"
 """The runtime's function that returns its metadata in a version."""
 
@@ -380,11 +382,17 @@ async def read_metadata(connection: Connection, at: bytes | None) -> bytes:
     except RpcError:
         answer = None  # an older runtime, or no such block: the next answer says so
     raw = b"" if answer is None else to_bytes(answer)
-    if raw[:1] != b"\1":
-        return to_bytes(await connection.call("state_getMetadata", where))
-    with decoding("the chain's metadata cannot be read"):
-        _, start = compact_decode(raw, 1)
-    return raw[start:]
+    if raw[:1] == b"\1":
+        with decoding("the chain's metadata cannot be read"):
+            _, start = compact_decode(raw, 1)
+        raw = raw[start:]
+    else:
+        raw = to_bytes(await connection.call("state_getMetadata", where))
+    if len(raw) > MAX_METADATA:
+        raise InvalidAnswer(
+            f"the chain's metadata have {len(raw)} bytes, and at most {MAX_METADATA} are read"
+        )
+    return raw
 
 
 async def find_block(connection: Connection, which: str) -> bytes:

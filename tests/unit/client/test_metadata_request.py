@@ -8,6 +8,7 @@ from typing import Final
 
 import pytest
 
+from btt_chain.client import chain as chain_module
 from btt_chain.client.chain import Chain
 from btt_chain.client.errors import InvalidAnswer, NotFound, RpcError, Undecodable
 from btt_chain.client.jsonrpc import Json
@@ -86,6 +87,17 @@ async def test_an_older_runtime_has_metadata_without_apis(answer: str | None) ->
 async def test_metadata_that_are_none_are_named(answer: str) -> None:
     with pytest.raises(Undecodable, match="the chain's metadata cannot be read"):
         await Chain.open(Node(answer))
+
+
+async def test_metadata_that_are_too_large_are_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(metadata(RUNTIME, 15))
+    for most, least in ((size, size - 1), (len(metadata(RUNTIME, 14)), 100)):
+        node = Node(given(metadata(RUNTIME, 15)) if most == size else None)
+        monkeypatch.setattr(chain_module, "MAX_METADATA", most)
+        await Chain.open(node)
+        monkeypatch.setattr(chain_module, "MAX_METADATA", least)
+        with pytest.raises(InvalidAnswer, match=f"have {most} bytes, and at most {least} are read"):
+            await Chain.open(node)
 
 
 async def test_an_answer_that_is_no_hex_is_named() -> None:
