@@ -15,7 +15,7 @@ import pytest
 from btt_chain.chain.prechecks import helper as helpers
 from btt_chain.chain.prechecks.helper import COMMAND, HelperProcess
 from btt_chain.chain.prechecks.process import NICE
-from btt_chain.chain.prechecks.store import FULL
+from btt_chain.chain.prechecks.store import FULL, PrecheckedStore
 from btt_chain.chain.prechecks.wire import Answer, Verdicts
 from btt_chain.consensus.importer import Importer
 from btt_chain.node.prechecks import Prechecks
@@ -201,13 +201,22 @@ def test_thousands_of_empty_extrinsics_do_not_end_the_helper(
 
 
 def test_a_helper_far_ahead_waits_until_verdicts_are_used(
-    author: Author, headers: list[Header]
+    author: Author, headers: list[Header], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    found = list[bool]()
+    is_full = vars(PrecheckedStore)["is_full"].fget
+
+    def recorded(store: PrecheckedStore) -> bool:
+        found.append(is_full(store))
+        return found[-1]
+
+    monkeypatch.setattr(PrecheckedStore, "is_full", property(recorded))
     with running(author, headers) as node:
         node.store.add(Answer([Verdicts(u32(0), os.urandom(32 * FULL), b"")]))
         node.offer(0, 10)
-        time.sleep(1.0)
+        until("it has waited twice", lambda: found.count(True) >= 3)
         assert node.store._held == FULL
+        assert len(node.helper._waiting) == 10
         node.take(0, 1)
         until("the others are checked", lambda: 0 < node.store._held <= 20)
 
@@ -220,7 +229,7 @@ def test_a_late_helper_leaves_the_next_blocks_to_the_node(
         node.offer(10, 20)
         node.offer(20, 40)
         until("the blocks after the next", lambda: node.store._held >= 36)
-        time.sleep(0.2)
+        until("all are answered", lambda: not node.helper._waiting and not node.helper._asked_at)
         assert node.store._held <= 40, "blocks that are imported were checked"
         lead = node.helper._lead
         assert lead == 1
