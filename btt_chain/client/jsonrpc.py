@@ -209,6 +209,8 @@ class WebSocket:
             raise self._closed() from None
         finally:
             del self._waiting[number]
+            if answer.done() and not answer.cancelled():
+                answer.exception()  # else asyncio logs it, where sending has failed as well
         return result(method, reply)
 
     @asynccontextmanager

@@ -171,7 +171,7 @@ class Socket:
         return cls(reader, writer, max_message)
 
     async def send(self, text: str) -> None:
-        """Send a message. Raises OSError if the connection is lost, also by broken encryption."""
+        """Send a message. Raises OSError if the connection is lost."""
         self._writer.write(frame(TEXT, text.encode()))
         await self._writer.drain()
 
