@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -107,8 +108,7 @@ def grow(folder: Path, blocks: int, transfers: int = 0) -> Grown:
     spec = folder / "spec.json"
     spec.write_text(make("local", validators=1, slot_ms=SLOT_MS).dumps())
     base = folder / "server"
-    logging.getLogger("btt_chain").setLevel(logging.WARNING)
-    with stopwatch() as spent:
+    with _warnings_only(), stopwatch() as spent:
         chain = open_chain(config_of(spec, base))
         try:
             head = _grow(chain, blocks, transfers)
@@ -117,6 +117,18 @@ def grow(folder: Path, blocks: int, transfers: int = 0) -> Grown:
     note = {"blocks": blocks, "head": head.hex(), "transfers": transfers, "wall": spent.wall}
     (folder / NOTE).write_text(json.dumps(note))
     return Grown(spec, base, blocks, head, transfers, spent)
+
+
+@contextmanager
+def _warnings_only() -> Iterator[None]:
+    """Log no line for each block; the level is the process's, so it is restored."""
+    log = logging.getLogger("btt_chain")
+    before = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def read_grown(folder: Path) -> Grown | None:

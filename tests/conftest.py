@@ -115,9 +115,19 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _log_levels_of_the_module() -> Iterator[None]:
+    """Restore log levels that fixtures of a module changed: such run before those of a test."""
+    yield from _restored_levels()
+
+
 @pytest.fixture(autouse=True)
-def _levels_of_the_log_as_they_were() -> Iterator[None]:
-    """A command that runs inside a test sets what is logged: not for the tests after it."""
+def _log_levels_of_the_test() -> Iterator[None]:
+    """Restore log levels that a command changed which ran inside a test."""
+    yield from _restored_levels()
+
+
+def _restored_levels() -> Iterator[None]:
     before = {logger: logger.level for logger in _loggers()}
     yield
     for logger in _loggers():
