@@ -13,6 +13,7 @@ import trio
 from libp2p.abc import INetConn, INetStream
 from libp2p.custom_types import TProtocol
 from libp2p.host.basic_host import BasicHost
+from libp2p.network.exceptions import SwarmException
 from libp2p.network.stream.exceptions import StreamEOF
 from libp2p.peer.id import ID
 from libp2p.pubsub.gossipsub import PROTOCOL_ID_V11
@@ -229,6 +230,22 @@ async def attack(victim: Witness, script: Callable[[Attacker], Awaitable[None]])
     return await asyncio.to_thread(trio.run, _attack, target, script)
 
 
+async def turned_away(victim: Witness) -> None:
+    """Dial as an unknown peer, and wait until the victim has closed the connection.
+
+    The victim may do so before the attacker's library has the connection: then its dial fails.
+    """
+    try:
+        await attack(victim, Attacker.is_cut_off)
+    except BaseExceptionGroup as failed:
+        if failed.split(_is_closed_early)[1] is not None:
+            raise
+
+
+def _is_closed_early(error: BaseException) -> bool:
+    return isinstance(error, SwarmException) and "closed while starting" in str(error)
+
+
 async def _attack(target: Address, script: Callable[[Attacker], Awaitable[None]]) -> str:
     with trio.fail_after(HANG):
         async with dialled(target, os.urandom(32)) as attacker:
@@ -278,4 +295,5 @@ __all__ = [
     "running",
     "serves_an_honest_peer",
     "settings",
+    "turned_away",
 ]

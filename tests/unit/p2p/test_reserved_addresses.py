@@ -12,7 +12,7 @@ from p2p.limits import LOCAL_GATE, Gate, GateLimits
 from p2p.network import TX
 from p2p.networks import NETWORK
 from p2p.reserved import MAX_ADDRESSES, PER_ADDRESS, TOTAL, ReservedAddresses
-from support.p2p_attack import Attacker, Witness, attack, running, settings
+from support.p2p_attack import Witness, running, settings, turned_away
 
 PEER = "12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp"
 NOW = 1_000_000
@@ -91,12 +91,8 @@ async def test_a_reserved_peer_that_only_dials_in_comes_in_while_its_network_is_
     config = settings(book=book, handshake_ms=120_000)
     async with running(config) as victim:
         close(victim)
-
-        async def script(attacker: Attacker) -> None:
-            await attacker.is_cut_off()
-
         # A foreign peer at the same address is disconnected behind the handshake.
-        await attack(victim, script)
+        await turned_away(victim)
         assert victim.network.peers() == ()
         async with running(settings(victim.address, seed=seed)), asyncio.timeout(30):
             await victim.connected()
