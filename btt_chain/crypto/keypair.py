@@ -7,12 +7,13 @@ never appears in `repr`, `str` or an error.
 from __future__ import annotations
 
 from dataclasses import field
+from functools import cache
 from typing import Self, assert_never
 
 from btt_chain.crypto import ecdsa, ed25519, mnemonic, sr25519
 from btt_chain.crypto.errors import SecretError
 from btt_chain.crypto.signature import Scheme
-from btt_chain.crypto.uri import Junction, SecretUri, UriError
+from btt_chain.crypto.uri import DEV_PHRASE, Junction, SecretUri, UriError
 from btt_chain.lazyclass import dataclass
 
 __all__ = ["KeyPair", "Scheme"]
@@ -50,6 +51,8 @@ class KeyPair:
             password = parts.password or ""
         if parts.phrase.startswith("0x"):
             pair = cls.from_secret(_secret_from_hex(parts.phrase[2:], scheme), scheme)
+        elif parts.phrase == DEV_PHRASE and not password:
+            pair = cls.from_seed(_dev_seed(), scheme)
         else:
             pair = cls.from_seed(mnemonic.mini_secret(parts.phrase, password), scheme)
         return pair.derive(*parts.junctions)
@@ -151,6 +154,12 @@ def _secret_from_hex(digits: str, scheme: Scheme) -> bytes:
         return bytes.fromhex(digits)
     except ValueError:
         raise SecretError("the seed after 0x is not hex") from None
+
+
+@cache
+def _dev_seed() -> bytes:
+    """Return the seed of the development phrase, which is public: the only one that is kept."""
+    return mnemonic.mini_secret(DEV_PHRASE)
 
 
 def _ecdsa_public(seed: bytes) -> bytes:

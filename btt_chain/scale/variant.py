@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field
+from functools import cache
 from inspect import get_annotations
 from typing import ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform
 
@@ -94,6 +95,7 @@ class FieldsLater:
 LATER = FieldsLater()
 
 
+@cache
 def is_empty(kind: type[Variant]) -> bool:
     """Return True if a variant declares no fields."""
     return not any(get_annotations(base) for base in kind.__mro__ if base is not Variant)

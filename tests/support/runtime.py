@@ -56,7 +56,7 @@ class DictState:
         return ordered[place] if place < len(ordered) else None
 
     def keys(self, prefix: bytes) -> Iterator[bytes]:
-        return iter(sorted(key for key in self.data if key.startswith(prefix)))
+        return iter(sorted([key for key in self.data if key.startswith(prefix)]))
 
     def root(self) -> bytes:
         return bytes(32)

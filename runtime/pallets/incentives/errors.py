@@ -93,7 +93,10 @@ class AlreadyPublished(Error, index=20):
 
 
 class BadTree(Error, index=21):
-    """The number of leaves is not a power of two from 64 to 16,777,216."""
+    """The number of leaves is not a power of two from 64 to 16,777,216.
+
+    In a report: the index of the failed leaf is not below the number of leaves.
+    """
 
 
 class NothingToRedeem(Error, index=22):
