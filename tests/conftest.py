@@ -44,7 +44,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 
 # All packages and nine thousand tests are half a million objects: with Python's own thresholds the
 # collector walks them again and again in vain.
-gc.set_threshold(50_000, 10, 10)
+gc.set_threshold(300_000, 10, 10)
 
 # A shell ignores SIGINT in what it starts in the background, and programs that tests start and
 # interrupt would inherit it.
