@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import Field
-from functools import cache
 from inspect import get_annotations
 from typing import ClassVar, Generic, TypeAlias, TypeVar, dataclass_transform
 
@@ -95,7 +94,6 @@ class FieldsLater:
 LATER = FieldsLater()
 
 
-@cache
 def is_empty(kind: type[Variant]) -> bool:
     """Return True if a variant declares no fields."""
     return not any(get_annotations(base) for base in kind.__mro__ if base is not Variant)

@@ -15,7 +15,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from enum import IntEnum
-from functools import cache
 from types import MappingProxyType
 from typing import (
     Annotated,
@@ -203,7 +202,13 @@ class Pallet:
         """
         prefix = twox_128(self.name.encode())
         live = {name: item.bind(host, prefix) for name, item in self.STORAGE.items()}
-        self.__dict__.update(live, **_fixed(type(self)), host=host, index=index, components=[])
+        constants = {
+            name: item.value
+            for kind in reversed(type(self).__mro__)
+            for name, item in vars(kind).items()
+            if isinstance(item, Constant)
+        }
+        self.__dict__.update(live, **constants, host=host, index=index, components=[])
         self.setup()
         names = [item.name for _, item in self.live_storage()]
         repeated = sorted({name for name in names if names.count(name) > 1})
@@ -275,17 +280,6 @@ class Component:
     def live_storage(self) -> list[tuple[str, StorageItem]]:
         """Return the live items by attribute, in the order of declaration."""
         return [(name, cast("StorageItem", self.__dict__[name])) for name in self.STORAGE]
-
-
-@cache
-def _fixed(kind: type[Pallet]) -> dict[str, object]:
-    """Return the values of a pallet's constants by attribute."""
-    return {
-        name: item.value
-        for each in reversed(kind.__mro__)
-        for name, item in vars(each).items()
-        if isinstance(item, Constant)
-    }
 
 
 def dispatchable(name: str, function: Callable[..., None], mark: CallMark) -> Dispatchable:

@@ -89,7 +89,10 @@ await check("names the author of a header by Session.Validators", async () => {
 });
 
 await check("reads a slot, a seal and no more in the digest of a header", async () => {
-  const header = await api.rpc.chain.getHeader();
+  let header = await api.rpc.chain.getHeader();
+  // The first block of an epoch announces the next one between them.
+  if (header.digest.logs.length > 2) header = await api.rpc.chain.getHeader(header.parentHash);
+  assert.equal(header.digest.logs.length, 2);
   const [slot, seal] = header.digest.logs;
   assert.ok(slot.isPreRuntime && seal.isSeal);
   for (const [engine] of [slot.asPreRuntime, seal.asSeal]) assert.equal(engine.toString(), "BABE");
