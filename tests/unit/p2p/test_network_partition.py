@@ -26,7 +26,7 @@ async def has_peers(witness: Witness, count: int) -> None:
     await witness.until(lambda: len(witness.network.peers()) == count)
 
 
-async def hear_each_other(half: list[Witness], nodes: list[Witness]) -> None:
+async def exchange_messages(half: list[Witness], nodes: list[Witness]) -> None:
     """Let each of two nodes publish until the other receives it: at first their mesh may lack it.
 
     Each message is a new one, because a node forwards the same bytes once.
@@ -57,7 +57,7 @@ async def test_a_split_network_is_silent_across_the_cut_and_whole_again_after_it
         for node in nodes:
             await has_peers(node, 1)
         for half in halves:
-            await hear_each_other(half, nodes)
+            await exchange_messages(half, nodes)
         await asyncio.sleep(1)  # what could still come, and dials that could still succeed
         for half in halves:
             for node in half:
