@@ -115,6 +115,11 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _warm_starts(btt_warm_starts: None) -> None:
+    """Fork nodes from a process that has imported the program: hundreds are started."""
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _log_levels_of_the_module() -> Iterator[None]:
     """Restore log levels that fixtures of a module changed: such run before those of a test."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from btt_chain.testing.node import DevNode, NodeState, NodeStatus
     from btt_chain.testing.rpc import AsyncRpc, Rpc
     from btt_chain.testing.single import dev_node
+    from btt_chain.testing.warm import cold_starts, warm_starts
 
 __all__ = [
     "AsyncRpc",
@@ -51,7 +52,9 @@ __all__ = [
     "NotInTime",
     "Rpc",
     "RpcFailed",
+    "cold_starts",
     "dev_node",
+    "warm_starts",
 ]
 
 _MODULES = {
@@ -62,7 +65,9 @@ _MODULES = {
     "NodeStatus": "node",
     "AsyncRpc": "rpc",
     "Rpc": "rpc",
+    "cold_starts": "warm",
     "dev_node": "single",
+    "warm_starts": "warm",
 }
 """The module of each public name."""
 

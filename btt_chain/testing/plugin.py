@@ -1,7 +1,8 @@
 """Fixtures for the tests of programs that build on the chain: `node` and `devnet`.
 
-pytest loads them wherever btt-chain is installed. Both start real processes, so each use costs a
-second or more; each test has nodes of its own.
+pytest loads them wherever btt-chain is installed. Both start real processes, forks of one that has
+imported the program (`warm.py`): the first use costs three seconds, each further node a fifth of a
+second. Each test has nodes of its own.
 
 Nothing else of btt-chain is imported before a fixture is used.
 """
@@ -36,8 +37,17 @@ class DevnetFactory(Protocol):
         """Create a network as `Devnet.create` does, below `tmp_path`; start it if `up`."""
 
 
+@pytest.fixture(scope="session")
+def btt_warm_starts() -> Iterator[None]:
+    """Warm starts for the whole run. A fixture of this name that does nothing starts nodes cold."""
+    from btt_chain.testing.warm import warm_starts  # noqa: PLC0415 - see above
+
+    with warm_starts():
+        yield
+
+
 @pytest.fixture
-def node(tmp_path: Path) -> Iterator[DevNode]:
+def node(tmp_path: Path, btt_warm_starts: None) -> Iterator[DevNode]:  # noqa: ARG001 - they begin
     """A single development node: a block for each transaction, final at once."""
     from btt_chain.testing.single import dev_node  # noqa: PLC0415 - see above
 
@@ -46,7 +56,10 @@ def node(tmp_path: Path) -> Iterator[DevNode]:
 
 
 @pytest.fixture
-def devnet(tmp_path: Path) -> Iterator[DevnetFactory]:
+def devnet(
+    tmp_path: Path,
+    btt_warm_starts: None,  # noqa: ARG001 - they begin
+) -> Iterator[DevnetFactory]:
     """`devnet(validators=4, slot_ms=1_000)`: a running network; all are stopped at the end.
 
     Each call creates another network; with `up=False` it is not started.

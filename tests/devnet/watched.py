@@ -326,7 +326,7 @@ def until(
 
 
 def end_of(node: DevNode, seconds: float) -> int:
-    """Wait until a process that we started ends by itself; its exit code. Fails if it does not."""
+    """Wait until a node started cold ends by itself; its exit code. Fails if it does not."""
     assert node.process is not None
     assert node.process.wait(seconds), f"node {node.index} does not end\n{node.tail()}"
     ended = os.waitid(os.P_PID, node.process.pid, os.WEXITED | os.WNOWAIT)

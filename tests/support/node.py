@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +12,8 @@ from pathlib import Path
 from typing import Final
 from urllib.request import Request, urlopen
 
-from support.vectors import REPOSITORY
+from btt_chain.testing.node import HOME, PROGRAM
+from btt_chain.testing.process import ProcessId, inherited
 
 START_SECONDS: Final = 60
 """A hang, not a measure: the machine may be busy with other tests."""
@@ -32,7 +30,7 @@ LISTENING: Final = re.compile(r"RPC on \S*127\.0\.0\.1:(\d+)")
 class Node:
     """A running node. `log` is the file that it writes to."""
 
-    process: subprocess.Popen[bytes]
+    process: ProcessId
     log: Path
     port: int = 0
 
@@ -77,28 +75,23 @@ def dev_node(
     does not go down by itself.
     """
     log = folder / f"{name}.log"
-    environment = os.environ | {
+    log.unlink(missing_ok=True)
+    environment = inherited() | {
         "TMPDIR": str(folder),
         "HOME": str(folder),
         "XDG_DATA_HOME": str(folder),
         "NO_COLOR": "1",
         "PYTHONUNBUFFERED": "1",
         "COLUMNS": "200",
+        "PYTHONPATH": HOME,
     }
-    command = [sys.executable, "-m", "cli.main", "node", *chain, "--tmp", "--rpc-port", "0"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, *flags],
-            cwd=REPOSITORY,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+    command = [*PROGRAM, "node", *chain, "--tmp", "--rpc-port", "0", *flags]
+    process = ProcessId.spawn(command, environment, log)
     node = Node(process, log)
     try:
         _wait_until_up(node)
         yield node
-        assert process.poll() is None, f"the node ended by itself\n{node.tail(60)}"
+        assert process.state() is not None, f"the node ended by itself\n{node.tail(60)}"
     finally:
         _stop(node)
 
@@ -107,8 +100,7 @@ def _wait_until_up(node: Node) -> None:
     """Find the port in the log, then wait for an answer."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        code = node.process.poll()
-        assert code is None, f"the node ended with {code}\n{node.tail(60)}"
+        assert node.process.state() is not None, f"the node has ended\n{node.tail(60)}"
         found = LISTENING.search(node.log.read_text(errors="replace"))
         if found is not None:
             node.port = int(found.group(1))
@@ -120,13 +112,11 @@ def _wait_until_up(node: Node) -> None:
 
 def _stop(node: Node) -> None:
     """Ask it to end; kill it, and say so, if it does not."""
-    if node.process.poll() is not None:
+    if not node.process.send(signal.SIGTERM):
         return
-    node.process.send_signal(signal.SIGTERM)
-    try:
+    in_order = node.process.wait(STOP_SECONDS)
+    if not in_order:
+        node.process.send(signal.SIGKILL)
         node.process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        node.process.kill()
-        node.process.wait()
-        text = f"the node does not end on SIGTERM within {STOP_SECONDS} s\n{node.tail(60)}"
-        raise AssertionError(text) from None
+    node.process.reap()
+    assert in_order, f"the node does not end on SIGTERM within {STOP_SECONDS} s\n{node.tail(60)}"

@@ -181,7 +181,7 @@ async def test_a_node_that_is_killed_fails_what_waits(tmp_path: Path) -> None:
             await anext(heads)
         with pytest.raises(Disconnected):
             await chain.head()
-    other.process.wait()
+    assert other.process.wait(30)
     with pytest.raises(AssertionError, match="ended by itself"):
         manager.__exit__(None, None, None)
 

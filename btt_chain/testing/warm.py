@@ -1,0 +1,131 @@
+"""Starts programs by forking a process that has imported them already.
+
+Most of the processor time of a node's start is spent on imports. Within `warm_starts()` a program
+that `ProcessId.spawn` starts as `python -P -m MODULE ...` or `python -P FILE ...` is a fork of a
+template (`warm_template.py`): a process that has imported the node and has no threads and no open
+files. The fork gets the arguments, environment, folder and log of its own and runs the program as
+`python` does: own session, own signals, own exit. It differs in two ways. `ps` shows the command
+line of the template. And it has the template's hash seed: templates take turns, so that the nodes
+of a network do not all share one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from btt_chain.packages import HOME
+from btt_chain.testing.errors import DevnetError
+
+TEMPLATES: Final = 2
+"""Number of templates, and so of hash seeds among the nodes of a network."""
+_BEGIN: Final = [sys.executable, "-P"]
+_REPLY: Final = 64
+"""Maximum size of a reply in bytes: a pid and a start time."""
+
+
+class WarmStarter:
+    """The templates of a process, each started when it is first needed."""
+
+    def __init__(self) -> None:
+        self._templates: list[_Template] = []
+        self._count = 0
+        self._lock = threading.Lock()
+
+    def start(
+        self, command: Sequence[str], environment: Mapping[str, str], log: int
+    ) -> tuple[int, int]:
+        """Start a program with its output to the open file `log`.
+
+        Returns its pid and its start time in clock ticks since the boot. It is a child of its
+        template: `os.waitpid` does not find it. DevnetError if the template has ended.
+        """
+        # As of any other start: a tool that watches or forbids them sees this one, too.
+        sys.audit("os.posix_spawn", command[0], list(command), dict(environment))
+        request = {"words": command[2:], "env": dict(environment), "folder": str(Path.cwd())}
+        with self._lock:
+            place = self._count % TEMPLATES
+            self._count += 1
+            if place == len(self._templates):
+                self._templates.append(_Template())
+            return self._templates[place].start(json.dumps(request).encode(), log)
+
+    def close(self) -> None:
+        """Stop the templates; started programs go on."""
+        for template in self._templates:
+            template.close()
+
+
+class _Template:
+    """The process that is forked, and the socket on which it takes requests."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(  # noqa: S603 - our own program
+                [*_BEGIN, "-m", "btt_chain.testing.warm_template", str(theirs.fileno())],
+                env=os.environ | {"PYTHONPATH": str(HOME), "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+    def start(self, request: bytes, log: int) -> tuple[int, int]:
+        """Send a request and return the reply."""
+        try:
+            socket.send_fds(self._socket, [request], [log])
+            reply = self._socket.recv(_REPLY)
+        except OSError as error:
+            raise DevnetError(f"the template of warm starts has ended: {error}") from error
+        if not reply:
+            raise DevnetError("the template of warm starts has ended; its errors are in the output")
+        pid, started = reply.split()
+        return int(pid), int(started)
+
+    def close(self) -> None:
+        self._socket.close()
+        self._process.wait()
+
+
+_active: list[WarmStarter] = []
+
+
+@contextmanager
+def warm_starts() -> Iterator[None]:
+    """Start programs by forks until the body ends; within another `warm_starts` it does nothing."""
+    if _active:
+        yield
+        return
+    starter = WarmStarter()
+    _active.append(starter)
+    try:
+        yield
+    finally:
+        _active.remove(starter)
+        starter.close()
+
+
+@contextmanager
+def cold_starts() -> Iterator[None]:
+    """Start programs by themselves until the body ends: for tests of the start or the exit code."""
+    before = _active.copy()
+    _active.clear()
+    try:
+        yield
+    finally:
+        _active.extend(before)
+
+
+def starter_for(command: Sequence[str]) -> WarmStarter | None:
+    """Return the active starter; None if there is none, or if it cannot start `command`."""
+    begin, what = list(command[:2]), "".join(command[2:3])
+    is_known = begin == _BEGIN and (what == "-m" or what.endswith(".py"))
+    return _active[0] if _active and is_known else None

@@ -1,0 +1,164 @@
+"""Programs that are forks of a template: they are what they would be if started by themselves."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from btt_chain.packages import HOME
+from btt_chain.testing import DevnetError, cold_starts, dev_node, warm_starts
+from btt_chain.testing.process import ProcessId
+from btt_chain.testing.warm import TEMPLATES, starter_for
+
+SURROUNDINGS = {"A": "ä b", "PYTHONPATH": f"/x:{HOME}", "PYTHONUNBUFFERED": "1"}
+PROGRAM = """
+import gc, json, os, signal, sys, threading
+print(json.dumps({
+    "name": __name__,
+    "words": sys.argv,
+    "environment": dict(os.environ),
+    "path": sys.path,
+    "folder": os.getcwd(),
+    "pids": [os.getpid(), os.getsid(0)],
+    "files": sorted(os.listdir("/proc/self/fd"), key=int)[:-1],
+    "signals": [signal.getsignal(number) is how for number, how in [
+        (signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL),
+        (signal.SIGCHLD, signal.SIG_DFL), (signal.SIGPIPE, signal.SIG_IGN)]],
+    "wakeup": signal.set_wakeup_fd(-1),
+    "threads": len(os.listdir("/proc/self/task")),
+    "hash": hash("a network"),
+    "ours": "btt_chain.node.lifecycle" in sys.modules,
+    "input": sys.stdin.read(),
+}))
+print("to stderr", file=sys.stderr)
+sys.exit(int(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    """A program that prints its surroundings."""
+    file = tmp_path / "program.py"
+    file.write_text(PROGRAM)
+    return file
+
+
+def started(script: Path, log: Path, *words: str, code: int = 0) -> dict[str, Any]:
+    """Start the program, wait for its end and return its output."""
+    command = [sys.executable, "-P", str(script), str(code), *words]
+    process = ProcessId.spawn(command, SURROUNDINGS, log)
+    assert process.wait(60)
+    output, last = log.read_text().splitlines()
+    assert last == "to stderr"
+    found: dict[str, Any] = json.loads(output)
+    assert found["pids"] == [process.pid, process.pid]
+    return found
+
+
+def test_a_program_has_surroundings_of_its_own(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    warm = started(script, tmp_path / "warm.log", "two words")
+    with cold_starts():
+        cold = started(script, tmp_path / "cold.log", "two words")
+    assert (warm.pop("ours"), cold.pop("ours")) == (True, False)
+    for each in (warm, cold):
+        del each["pids"], each["hash"]
+        # The locale, which Python sets at its start where there is none.
+        each["environment"].pop("LC_CTYPE", None)
+    assert warm == cold
+    assert warm["environment"] == SURROUNDINGS
+    assert warm["words"] == [str(script), "0", "two words"]
+    assert (warm["files"], warm["signals"], warm["threads"]) == (["0", "1", "2"], [True] * 4, 1)
+
+
+def test_templates_take_turns_and_have_different_hash_seeds(script: Path, tmp_path: Path) -> None:
+    hashes = [started(script, tmp_path / f"{i}.log")["hash"] for i in range(2 * TEMPLATES)]
+    assert len(set(hashes)) == TEMPLATES
+    assert hashes[:TEMPLATES] == hashes[TEMPLATES:]
+
+
+def test_an_ended_program_is_not_left_as_a_zombie(script: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-P", str(script), "3"]
+    processes = [ProcessId.spawn(command, {}, tmp_path / f"{i}.log") for i in range(6)]
+    assert all(process.wait(60) for process in processes)
+    # Templates reap when they are woken: before they answer the next requests.
+    for i in range(TEMPLATES):
+        started(script, tmp_path / f"later-{i}.log")
+    assert [process._letter() for process in processes] == [None] * 6
+
+
+def test_a_node_answers_and_ends_in_order(tmp_path: Path) -> None:
+    with dev_node(tmp_path / "node") as node:
+        assert node.process is not None
+        command = Path(f"/proc/{node.process.pid}/cmdline").read_text()
+        assert "warm_template" in command
+        assert node.rpc.best() == 0
+        node.rpc.call("engine_createBlock", True, True)
+        assert node.rpc.finalized() == 1
+    assert "stopped" in node.tail()
+
+
+def test_programs_outlive_their_templates(script: Path, tmp_path: Path) -> None:
+    file = tmp_path / "waits.py"
+    file.write_text("import time\nprint('here', flush=True)\ntime.sleep(600)\n")
+    command, log = [sys.executable, "-P", str(file)], tmp_path / "waits.log"
+    with cold_starts(), warm_starts():
+        process = ProcessId.spawn(command, {}, log)
+        mine = starter_for(command)
+        assert mine is not None
+        (template,) = mine._templates
+    try:
+        assert template._process.returncode == 0
+        assert process.state() in {"R", "S", "D"}
+    finally:
+        os.kill(process.pid, 9)
+    assert process.wait(60)
+
+
+def test_a_template_that_has_ended_is_an_error(script: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-P", str(script), "0"]
+    with cold_starts(), warm_starts():
+        ProcessId.spawn(command, {}, tmp_path / "0.log")
+        mine = starter_for(command)
+        assert mine is not None
+        template = mine._templates[0]._process
+        template.kill()
+        template.wait()
+        ProcessId.spawn(command, {}, tmp_path / "1.log")
+        with pytest.raises(DevnetError, match="the template of warm starts has ended"):
+            ProcessId.spawn(command, {}, tmp_path / "2.log")
+
+
+def test_other_programs_are_started_by_themselves() -> None:
+    python = sys.executable
+    assert starter_for([python, "-P", "-m", "cli.main"]) is starter_for([python, "-P", "a.py"])
+    assert starter_for([python, "-P", "-m", "cli.main"]) is not None
+    for other in (
+        [python, "-m", "cli.main"], [python, "-P", "-c", "pass"], [python, "-P", "-B", "a.py"],
+        [python, "-B", "a.py"], ["btt-chain", "node"], ["env", "A=1", python, "-P", "a.py"],
+        [python], [python, "-P"],
+    ):  # fmt: skip
+        assert starter_for(other) is None, other
+
+
+def test_a_start_is_visible_to_audit_hooks(script: Path, tmp_path: Path) -> None:
+    seen = []
+    is_open = True
+
+    def watch(event: str, args: tuple[object, ...]) -> None:
+        if is_open and event == "os.posix_spawn":
+            seen.append(args)
+
+    started(script, tmp_path / "0.log")
+    sys.addaudithook(watch)
+    started(script, tmp_path / "1.log")
+    is_open = False
+    assert len(seen) == 1
+    assert json.dumps(seen[0][1]).count("program.py") == 1
