@@ -6,7 +6,6 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,7 +20,8 @@ import gc, json, os, signal, sys, threading
 print(json.dumps({
     "name": __name__,
     "words": sys.argv,
-    "environment": dict(os.environ),
+    # Python sets the locale at its start where there is none.
+    "environment": {name: at for name, at in os.environ.items() if name != "LC_CTYPE"},
     "path": sys.path,
     "folder": os.getcwd(),
     "pids": [os.getpid(), os.getsid(0)],
@@ -48,14 +48,14 @@ def script(tmp_path: Path) -> Path:
     return file
 
 
-def started(script: Path, log: Path, *words: str, code: int = 0) -> dict[str, Any]:
+def started(script: Path, log: Path, *words: str, code: int = 0) -> dict[str, object]:
     """Start the program, wait for its end and return its output."""
     command = [sys.executable, "-P", str(script), str(code), *words]
     process = ProcessId.spawn(command, SURROUNDINGS, log)
     assert process.wait(60)
     output, last = log.read_text().splitlines()
     assert last == "to stderr"
-    found: dict[str, Any] = json.loads(output)
+    found: dict[str, object] = json.loads(output)
     assert found["pids"] == [process.pid, process.pid]
     return found
 
@@ -70,8 +70,6 @@ def test_a_program_has_surroundings_of_its_own(
     assert (warm.pop("ours"), cold.pop("ours")) == (True, False)
     for each in (warm, cold):
         del each["pids"], each["hash"]
-        # The locale, which Python sets at its start where there is none.
-        each["environment"].pop("LC_CTYPE", None)
     assert warm == cold
     assert warm["environment"] == SURROUNDINGS
     assert warm["words"] == [str(script), "0", "two words"]
