@@ -1,11 +1,11 @@
 """Signed transfers of free balance, executed on encoded records.
 
 Most extrinsics of a full block are transfers between accounts that exist before and after them.
-`DirectTransfers` executes such a one in a single pass: the envelope is read in place, each of the
-four accounts is read once and written once, and the events are written as they are encoded. It
-makes all its checks before its first change. Whatever is not such a transfer, or would be refused,
-is left to the executive's general way, untouched; both ways give the same state, events and
-counters (tests/unit/runtime/test_direct_transfers.py compares them).
+`DirectTransfers` executes such a one in a single pass: the envelope is read in place, accounts are
+changed in their encodings, and the events are written as they are encoded. It makes all its
+checks before its first change. Whatever is not such a transfer, or would be refused, is left to the
+executive's general way, untouched; both ways give the same state, events and counters
+(tests/unit/runtime/test_direct_transfers.py compares them).
 """
 
 from __future__ import annotations
@@ -206,9 +206,9 @@ class DirectTransfers:
             return False
         host, info, length = self._host, self._infos[index], size + prefix_size(size)
         state, key = host.state, self._account.key
-        keys = key(who), key(dest), key(author)
-        payer, payee, earner = map(state.get, keys)
-        if payer is None or payee is None or earner is None:
+        payer_key, payee_key = key(who), key(dest)
+        payer, payee = state.get(payer_key), state.get(payee_key)
+        if payer is None or payee is None:
             return False
         if (
             payer[:4] != nonce.to_bytes(4, "little")
@@ -217,16 +217,18 @@ class DirectTransfers:
         ):
             return False
         price = self._price(index, info, length, self._fees.discount_of(who))
-        fund, pool = self._fund(price.rest)
-        if pool is None or len({who, dest, author, fund}) < 4:  # one record would be two
-            return False
         least = self._least
+        earner, earned = self._share(author, price.earned)
+        fund, rest = self._share(self._fees.development_fund, price.rest, earner, earned)
+        if earned is None or rest is None or not price.earned:
+            return False
+        if who == dest or who in (earner, fund) or dest in (earner, fund):
+            return False  # one record would be two
         left = int.from_bytes(payer[16:32], "little") - price.fee - value
         if left < least:
             return False
         received = credited(payee, value, least)
-        earned = credited(earner, price.earned, least)
-        if received is None or earned is None or not price.earned:
+        if received is None:
             return False
         try:
             used = self._limits.with_one_more(info, length)
@@ -237,31 +239,36 @@ class DirectTransfers:
         host.length, host.weights[info.dispatch_class] = used
         paid = (nonce + 1).to_bytes(4, "little") + payer[4:16]
         put = state.put
-        put(keys[0], paid + left.to_bytes(16, "little") + payer[32:])
-        put(keys[1], received)
-        put(keys[2], earned)
-        put(key(fund), pool)
-        self._report(request, price, author, fund)
+        put(payer_key, paid + left.to_bytes(16, "little") + payer[32:])
+        put(payee_key, received)
+        put(key(earner), earned)
+        put(key(fund), rest)
+        self._report(request, price, earner, fund)
         return True
 
-    def _fund(self, amount: int) -> tuple[AccountId, bytes | None]:
-        """Return the account that gets the fund's part, and its record with `amount` added.
+    def _share(
+        self, who: AccountId, amount: int, other: AccountId | None = None, raw: bytes | None = None
+    ) -> tuple[AccountId, bytes | None]:
+        """Return the account that gets a share of the fee, and its record with `amount` added.
 
-        None in place of the record if the general way is needed.
+        `who` gets it, but what is too little to create an account goes to the treasury. `raw` is
+        the new record of the account `other`, which got its share before. None in place of the
+        record if the general way is needed.
         """
-        fund, raw = self._fees.development_fund, self._account.raw
-        record, least = raw(fund), self._least
-        if record is None and amount < least:  # too little to create it
-            fund = self._treasury
-            record = raw(fund)
+        record, least = self._account.raw(who), self._least
+        if record is None and amount < least:
+            who = self._treasury
+            record = self._account.raw(who)
+        if who == other:
+            record = raw
         if record is None:
-            return fund, None
+            return who, None
         paid = credited(record, amount, least)
-        if paid is None and (fund == self._treasury or is_pool(fund)):
+        if paid is None and (who == self._treasury or is_pool(who)):
             paid = topped_up(record, amount, least)
-        return fund, paid
+        return who, paid
 
-    def _report(self, request: Request, price: Price, author: AccountId, fund: AccountId) -> None:
+    def _report(self, request: Request, price: Price, earner: AccountId, fund: AccountId) -> None:
         """Emit the events of the fee, the transfer, the shares of the fee and the outcome."""
         host, system = self._host, self._system
         system.begin_extrinsic()
@@ -270,7 +277,7 @@ class DirectTransfers:
         host.events += (
             (phase, balances, self._withdraw + who + price.fee_raw),
             (phase, balances, self._transfer + who + request.dest + value),
-            (phase, balances, deposit + author + price.earned_raw),
+            (phase, balances, deposit + earner + price.earned_raw),
             (phase, balances, deposit + fund + price.rest_raw),
             (phase, self._fees_index, self._paid + who + price.fee_raw + NO_TIP_RAW),
             (phase, system.index, system.success(self._infos[request.call], AS_DECLARED)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TypedDict
 
@@ -30,7 +31,7 @@ PAYERS = [
     KeyPair.from_uri(f"//payer//{number}", list(Scheme)[number % 2]) for number in range(8)
 ] + [KeyPair.from_uri("//ecdsa", Scheme.ECDSA)]
 LOCKED, STAKED, POOR = PAYERS[0], PAYERS[1], PAYERS[2]
-NEW = KeyPair.from_uri("//New")
+NEW, UNFUNDED = KeyPair.from_uri("//New"), KeyPair.from_uri("//Unfunded")
 EVER = Window(u64(u64.MAX), u64(0), u64(0))
 
 
@@ -40,9 +41,16 @@ def prepare(runtime: BttRuntime) -> None:
     runtime.tier_staking.positions.discounts[account(STAKED)] = EVER
 
 
-def new_chain() -> DevChain:
+def prepare_without_author(runtime: BttRuntime) -> None:
+    """Prepare a chain whose author and fund have no accounts: the treasury gets their shares."""
+    prepare(runtime)
+    runtime.babe.sealer.value = account(UNFUNDED)
+    del runtime.system.account[runtime.fees.development_fund]
+
+
+def new_chain(preparation: Callable[[BttRuntime], None] = prepare) -> DevChain:
     rich = {pair.account_id: START for pair in PAYERS}
-    return DevChain(extra=rich | {POOR.account_id: int(MILLI_BTT) * 3}, prepare=prepare)
+    return DevChain(extra=rich | {POOR.account_id: int(MILLI_BTT) * 3}, prepare=preparation)
 
 
 class Ways:
@@ -103,9 +111,12 @@ def submit_some(chain: DevChain, rng: random.Random) -> None:
                 chain.send(pair, some_call(chain, rng), **how)
 
 
+@pytest.mark.parametrize("preparation", [prepare, prepare_without_author])
 @pytest.mark.parametrize("seed", range(3))
-def test_blocks_made_in_one_way_are_valid_in_the_other(seed: int, ways: Ways) -> None:
-    rng, chain = random.Random(seed), new_chain()
+def test_blocks_made_in_one_way_are_valid_in_the_other(
+    seed: int, preparation: Callable[[BttRuntime], None], ways: Ways
+) -> None:
+    rng, chain = random.Random(seed), new_chain(preparation)
     peer, taken = chain.another(), [0, 0]
     for number in range(12):
         ways.is_allowed = number % 2 == 0
@@ -117,6 +128,20 @@ def test_blocks_made_in_one_way_are_valid_in_the_other(seed: int, ways: Ways) ->
         taken[number % 2] += ways.taken - before
     assert peer.best() == chain.client.best()
     assert min(taken) > 20  # of blocks that were made, and of those that were imported
+
+
+def test_shares_that_can_create_no_account_go_to_the_treasury(ways: Ways) -> None:
+    chain = new_chain(prepare_without_author)
+    peer = chain.another()
+    for nonce in range(5):
+        chain.pool.submit(usual(chain, nonce=nonce))
+        ways.is_allowed = True
+        block = chain.block(chain.seal())
+        ways.is_allowed = False
+        peer.import_block(*block)
+    # The general way makes the treasury an account, and lifts it above the existential deposit.
+    assert ways.taken == 3
+    assert int(chain.account(UNFUNDED).providers) == 0
 
 
 def usual(chain: DevChain, tip: int = 0, nonce: int = 0) -> bytes:
