@@ -23,6 +23,7 @@ from btt_chain.scale import u128
 from runtime.block_limits import BlockLimits
 from runtime.frame import (
     NONE,
+    Call,
     DispatchClass,
     DispatchError,
     DispatchInfo,
@@ -34,7 +35,7 @@ from runtime.frame import (
     signed,
 )
 from runtime.implicits import FindDigest, no_digest
-from runtime.kept import FindKept, Kept, nothing_kept
+from runtime.kept import FindKept, Kept, Transfer, nothing_kept
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.pool_terms import PoolTerms
@@ -123,7 +124,7 @@ class Executive:
         before = list(host.weights), host.length, len(host.events)
         call = None if kept is None else kept.call
         try:
-            transaction = decoder.reuse(kept, self._family) or decoder.decode(raw)
+            transaction = decoder.reuse(raw, kept, self._family) or decoder.decode(raw)
             self.system.begin_extrinsic()
             # A decoded call is dispatched once only: it may change its arguments.
             if kept is not None:
@@ -218,6 +219,9 @@ class Executive:
 
         None for an unsigned one: it is validated in full each time.
         """
+        opened = None if self._transfers is None else self._transfers.open(raw)
+        if opened is not None:
+            return self._terms.of(*opened[:3]), self._kept(*opened)
         before = self._open_layer()
         try:
             transaction = self.decoder.decode(raw)
@@ -227,13 +231,15 @@ class Executive:
             signer = transaction.signer
             if signer is None:
                 return valid, None
-            who, extra, implicit = signer.who, signer.extra, signer.implicit
             info, length, call = transaction.info, transaction.length, transaction.call
-            return valid, Kept(
-                self.runtime, who, extra, implicit, info, length, signer.fee, self._family, call
-            )
+            return valid, self._kept(signer, info, length, call)
         finally:
             self._undo(before)
+
+    def _kept(self, signer: Signer, info: DispatchInfo, length: int, call: Call | Transfer) -> Kept:
+        """Return the values to keep for an admitted transaction."""
+        who, extra, implicit, fee = signer.who, signer.extra, signer.implicit, signer.fee
+        return Kept(self.runtime, who, extra, implicit, info, length, fee, self._family, call)
 
     def recheck(self, kept: Kept) -> ValidTransaction | None:
         """Validate a transaction again in the current pool view, from its kept values.

@@ -42,8 +42,8 @@ class Implicits:
         self._version = version
         self._find_digest = find_digest
         self._encoded: dict[int, bytes] = {}
-        self._by_era: dict[bytes, bytes] = {}
-        """Implicit data by era and mode, as they are encoded."""
+        self._by_era: dict[bytes, tuple[SignedExtra, bytes]] = {}
+        """Some extra data and implicit data, by era and mode as they are encoded."""
         self._number: int | None = None
         """Number of the current block, once it was read."""
 
@@ -67,15 +67,16 @@ class Implicits:
             found = self._encoded[birth] = self._encode(birth)
         return found if extra.mode is MetadataHashMode.Disabled else self._with_digest(found)
 
-    def of_encoded(self, extra_raw: bytes) -> bytes:
-        """Return the same as `of`, for the encoding of the extra data.
+    def of_encoded(self, extra_raw: bytes) -> tuple[SignedExtra, bytes]:
+        """Return the implicit data for encoded extra data, and some extra data of its era and mode.
 
-        Raises DecodeError if it is malformed.
+        Raises as `of` does, and DecodeError if it is malformed.
         """
         era = extra_raw[: 2 if extra_raw[0] else 1] + extra_raw[-1:]
         found = self._by_era.get(era)
         if found is None:
-            found = self._by_era[era] = self.of(SIGNED_EXTRA.decode_all(extra_raw))
+            extra = SIGNED_EXTRA.decode_all(extra_raw)
+            found = self._by_era[era] = extra, self.of(extra)
         return found
 
     def _with_digest(self, encoded: bytes) -> bytes:

@@ -5,13 +5,14 @@ signature and its weight do not change under one runtime; the sender's account, 
 of its era do. So a recheck needs a few values of fixed size, for calls of any length.
 
 A block with the transaction needs the decoded call, too. It is kept for as many transactions as
-`KeptCalls` has room for, and dispatched once; the others are decoded again.
+`KeptCalls` has room for, and dispatched once; the others are decoded again. Of a usual transfer a
+few fields are kept instead.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
 from btt_chain.primitives.account import AccountId
@@ -22,13 +23,29 @@ from runtime.frame import Call, DispatchInfo, Runtime
 from runtime.frame.runtime import MAX_NESTING
 
 MAX_BYTES: Final = 32 * MIB
-"""Memory of the calls that are kept, by `memory_of`: about 7,700 transfers, or 31 of the batches
+"""Memory of the calls that are kept, by `memory_of`: about 65,000 transfers, or 31 of the batches
 that are slowest to decode."""
 
 CALL_BYTES: Final = 160
 """Memory of a decoded call without its arguments."""
 ITEM_BYTES: Final = 100
 """Memory of an item of a list, whose encoding may be one byte."""
+TRANSFER_BYTES: Final = 512
+"""Memory of a usual transfer."""
+
+
+class Transfer(NamedTuple):
+    """A usual transfer, as `DirectTransfers` reads and executes it."""
+
+    who: AccountId
+    nonce: int
+    call: int
+    """Index of its call in the pallet."""
+    dest: AccountId
+    value: int
+    """Amount in planck."""
+    at: int
+    """Position of the call in the extrinsic."""
 
 
 @dataclass(slots=True)
@@ -49,7 +66,7 @@ class Kept:
     """Fee including the tip, in planck, when it was validated."""
     family: object = None
     """Identity of the version and parameters of `runtime`, which several instances may have."""
-    call: Call | None = None
+    call: Call | Transfer | None = None
     """The decoded call, for a block that includes the transaction; None: decode it again."""
 
 
@@ -57,8 +74,10 @@ FindKept = Callable[[bytes], Kept | None]
 """Lookup of the values kept for an extrinsic, given without its length in front."""
 
 
-def memory_of(call: Call) -> int:
+def memory_of(call: Call | Transfer) -> int:
     """Return an upper estimate of the memory of a decoded call, in bytes."""
+    if isinstance(call, Transfer):
+        return TRANSFER_BYTES
     length = len(call.raw)
     # Each call has two bytes for its index; any other byte may be an item of a list.
     items = min(max(length - 2 * call.size, 0), EXTRINSIC.max_items)

@@ -30,7 +30,7 @@ from runtime.block_limits import BlockLimits
 from runtime.extensions import SIGNED_EXTRA, SignedExtra
 from runtime.frame import Call, DispatchInfo, Runtime
 from runtime.implicits import FindDigest, Implicits
-from runtime.kept import Kept
+from runtime.kept import Kept, Transfer
 from runtime.pallets.system import System
 
 NO_ACCOUNT: Final = AccountId(bytes(32))
@@ -122,7 +122,7 @@ class TransactionDecoder:
         transaction.signer = signer
         return transaction
 
-    def reuse(self, kept: Kept | None, family: object) -> Transaction | None:
+    def reuse(self, raw: bytes, kept: Kept | None, family: object) -> Transaction | None:
         """Return a transaction from the values kept for it; None if it must be decoded.
 
         Values that an executive of another `family` kept are not used. Raises Invalid if the block
@@ -136,8 +136,10 @@ class TransactionDecoder:
             return None
         if self.implicits.of(kept.extra) != kept.implicit:
             return None
-        signer = self.sender(kept.who, kept.extra)
-        return Transaction(signer, kept.call, kept.info, kept.length)
+        signer, call = self.sender(kept.who, kept.extra), kept.call
+        if isinstance(call, Transfer):  # one that the usual way does not execute
+            call = self._runtime.call_codec.decode_all(raw[call.at :])
+        return Transaction(signer, call, kept.info, kept.length)
 
     def decode_unchecked(self, raw: bytes) -> Transaction:
         """Decode an extrinsic without checking its signature or sender: for fee queries."""

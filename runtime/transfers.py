@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
+from btt_chain.primitives import validity
 from btt_chain.primitives.account import (
     AccountId,
     Ed25519Signature,
-    Id,
     MultiSignature,
     Sr25519Signature,
 )
@@ -24,15 +24,22 @@ from btt_chain.primitives.validity import Invalid, Unknown
 from btt_chain.scale import DecodeError, u32, u128
 from btt_chain.scale.compact import compact_decode
 from runtime.block_limits import BlockLimits
+from runtime.extensions import SignedExtra
 from runtime.frame import DispatchInfo, Runtime
 from runtime.frame.runtime import AS_DECLARED
-from runtime.kept import Kept
+from runtime.kept import Kept, Transfer
 from runtime.pallets.balances import Balances, events
 from runtime.pallets.balances.packed import NOT_FROZEN, credited, topped_up
 from runtime.pallets.balances.types import is_pool
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
-from runtime.transactions import NO_ACCOUNT, SignatureCheck, TransactionDecoder, prefix_size
+from runtime.transactions import (
+    NO_ACCOUNT,
+    SignatureCheck,
+    Signer,
+    TransactionDecoder,
+    prefix_size,
+)
 
 ALLOW_DEATH, KEEP_ALIVE = 0, 3
 """Indices of the calls. For accounts that stay they do the same."""
@@ -49,19 +56,17 @@ NO_TIP_RAW: Final = bytes(16)
 MAX_NONCE: Final = u32.MAX
 
 
-class Request(NamedTuple):
-    """A transfer that was signed."""
+class Envelope(NamedTuple):
+    """A transfer in an extrinsic, before its signature is checked."""
 
-    who: AccountId
-    nonce: int
-    call: int
-    """Index of its call."""
-    dest: AccountId
-    value: int
-    signature: MultiSignature | None
-    """None if it was checked before."""
+    transfer: Transfer
+    signature: MultiSignature
     payload: bytes
     """Bytes that the signature covers."""
+    implicit: bytes
+    """The part of them that is not transmitted."""
+    like: SignedExtra
+    """Extra data with the same era and mode."""
 
 
 class Price(NamedTuple):
@@ -95,7 +100,7 @@ class DirectTransfers:
         self._account = balances.accounts.account
         self._fees = fees
         self._limits = limits
-        self._implicits = decoder.implicits
+        self._decoder = decoder
         self._check_signature = check_signature
         self._least = int(balances.existential_deposit)
         self._treasury = balances.treasury
@@ -140,16 +145,38 @@ class DirectTransfers:
         """
         if self._host.dispatcher is not self._runtime:  # an observer wants to see the call
             return False
-        request = self._read(raw) if kept is None else self._reused(kept, family)
-        if request is None or not self._execute(request, len(raw)):
+        envelope, transfer = None, None
+        if kept is not None:
+            transfer = self._reused(kept, family)
+        elif envelope := self._read(raw):
+            transfer = envelope.transfer
+        if transfer is None or not self._execute(transfer, len(raw), envelope):
             return False
         if kept is not None:
             kept.call = None
         return True
 
+    def open(self, raw: bytes) -> tuple[Signer, DispatchInfo, int, Transfer] | None:
+        """Return the transfer in an extrinsic, with its signer, dispatch info and encoded length.
+
+        None if it is to be decoded in the general way. Raises Invalid as that does, for a signature
+        or a sender that is not valid.
+        """
+        envelope = self._read(raw)
+        if envelope is None:
+            return None
+        transfer, signature, payload, implicit, like = envelope
+        who = transfer.who
+        if not self._check_signature(signature, payload, who):
+            raise Invalid(validity.BadProof())
+        extra = SignedExtra(like.era, u32(transfer.nonce), NO_TIP, like.mode)
+        signer, size = self._decoder.sender(who, extra), len(raw)
+        signer.implicit = implicit
+        return signer, self._infos[transfer.call], size + prefix_size(size), transfer
+
     # ---- internals: what was signed
 
-    def _read(self, raw: bytes) -> Request | None:
+    def _read(self, raw: bytes) -> Envelope | None:
         """Return the transfer in an extrinsic; None if it holds anything else."""
         if len(raw) < SHORTEST or raw[0] != SIGNED_V4 or raw[1] or raw[34] >= len(SCHEMES):
             return None
@@ -164,43 +191,39 @@ class DirectTransfers:
             value, end = compact_decode(raw, start + 35)
         except (DecodeError, IndexError):
             return None
-        if end != len(raw):
+        if end != len(raw) or nonce > u32.MAX or value > u128.MAX:
             return None
+        extra_raw, call_raw = raw[EXTRA:start], raw[start:]
         try:
-            implicit = self._implicits.of_encoded(raw[EXTRA:start])
+            like, implicit = self._decoder.implicits.of_encoded(extra_raw)
         except (DecodeError, Invalid, Unknown):
             return None
-        return Request(
-            bytes.__new__(AccountId, raw[2:34]),
-            nonce,
-            raw[start + 1],
-            bytes.__new__(AccountId, raw[start + 3 : start + 35]),
-            value,
+        who = bytes.__new__(AccountId, raw[2:34])
+        dest = bytes.__new__(AccountId, call_raw[3:35])
+        return Envelope(
+            Transfer(who, nonce, call_raw[1], dest, value, start),
             SCHEMES[raw[34]](raw[35:EXTRA]),
-            signing_payload(raw[start:], raw[EXTRA:start], implicit),
+            signing_payload(call_raw, extra_raw, implicit),
+            implicit,
+            like,
         )
 
-    def _reused(self, kept: Kept, family: object) -> Request | None:
+    def _reused(self, kept: Kept, family: object) -> Transfer | None:
         """Return the transfer that was kept; None for another call, or one to decode again."""
-        call, extra = kept.call, kept.extra
-        if call is None or kept.family is not family or extra.tip:
-            return None
-        if call.pallet != self._index or call.index not in self._infos:
-            return None
-        dest, value = call.args
-        if not isinstance(dest, Id) or not isinstance(value, int):
+        transfer = kept.call
+        if not isinstance(transfer, Transfer) or kept.family is not family:
             return None
         try:
-            if self._implicits.of(extra) != kept.implicit:
-                return None
+            is_same = self._decoder.implicits.of(kept.extra) == kept.implicit
         except (Invalid, Unknown):
             return None
-        return Request(kept.who, int(extra.nonce), call.index, dest.account, int(value), None, b"")
+        return transfer if is_same else None
 
     # ---- internals: execution
 
-    def _execute(self, request: Request, size: int) -> bool:
-        who, nonce, index, dest, value, signature, payload = request
+    def _execute(self, transfer: Transfer, size: int, envelope: Envelope | None) -> bool:
+        """Return True if the transfer was made. `envelope`: its signature is not checked yet."""
+        who, nonce, index, dest, value, _ = transfer
         author = self._fees.authorship.author()
         if author is None or not value or nonce >= MAX_NONCE or who == NO_ACCOUNT:
             return False
@@ -234,7 +257,9 @@ class DirectTransfers:
             used = self._limits.with_one_more(info, length)
         except Invalid:
             return False
-        if signature is not None and not self._check_signature(signature, payload, who):
+        if envelope is not None and not self._check_signature(
+            envelope.signature, envelope.payload, who
+        ):
             return False
         host.length, host.weights[info.dispatch_class] = used
         paid = (nonce + 1).to_bytes(4, "little") + payer[4:16]
@@ -243,7 +268,7 @@ class DirectTransfers:
         put(payee_key, received)
         put(key(earner), earned)
         put(key(fund), rest)
-        self._report(request, price, earner, fund)
+        self._report(transfer, price, earner, fund)
         return True
 
     def _share(
@@ -268,19 +293,19 @@ class DirectTransfers:
             paid = topped_up(record, amount, least)
         return who, paid
 
-    def _report(self, request: Request, price: Price, earner: AccountId, fund: AccountId) -> None:
+    def _report(self, transfer: Transfer, price: Price, earner: AccountId, fund: AccountId) -> None:
         """Emit the events of the fee, the transfer, the shares of the fee and the outcome."""
         host, system = self._host, self._system
         system.begin_extrinsic()
         phase, balances, deposit = host.phase, self._index, self._deposit
-        who, value = request.who, request.value.to_bytes(16, "little")
+        who, value = transfer.who, transfer.value.to_bytes(16, "little")
         host.events += (
             (phase, balances, self._withdraw + who + price.fee_raw),
-            (phase, balances, self._transfer + who + request.dest + value),
+            (phase, balances, self._transfer + who + transfer.dest + value),
             (phase, balances, deposit + earner + price.earned_raw),
             (phase, balances, deposit + fund + price.rest_raw),
             (phase, self._fees_index, self._paid + who + price.fee_raw + NO_TIP_RAW),
-            (phase, system.index, system.success(self._infos[request.call], AS_DECLARED)),
+            (phase, system.index, system.success(self._infos[transfer.call], AS_DECLARED)),
         )
 
     def _price(self, index: int, info: DispatchInfo, length: int, discount: int) -> Price:

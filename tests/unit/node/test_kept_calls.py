@@ -8,20 +8,22 @@ from collections.abc import Callable
 import pytest
 
 from btt_chain.crypto.hashing import blake2_256
+from btt_chain.crypto.keypair import KeyPair
 from btt_chain.node.pool import PoolService
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.limits import EXTRINSIC
-from btt_chain.primitives.validity import ExhaustsResources, Invalid
+from btt_chain.primitives.validity import ExhaustsResources, Invalid, TransactionSource
 from btt_chain.scale import u64, u128
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.frame import Call
-from runtime.kept import Kept, KeptCalls, memory_of
+from runtime.kept import TRANSFER_BYTES, Kept, KeptCalls, Transfer, memory_of
 from runtime.params import RuntimeParams
 from runtime.transactions import TransactionDecoder
+from runtime.transfers import DirectTransfers
 from support.chain import ALICE, BOB, CHARLIE, DevChain, address
 
 
@@ -41,9 +43,15 @@ def batch(chain: DevChain, count: int) -> Call:
 
 @pytest.fixture
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Return the signed extrinsics that executives decode from now on."""
+    """Return the signed extrinsics that executives decode, or admit in place, from now on."""
     found: list[bytes] = []
-    decode = TransactionDecoder.decode
+    decode, read = TransactionDecoder.decode, DirectTransfers.open
+
+    def noted_transfer(self: DirectTransfers, raw: bytes) -> object:
+        opened = read(self, raw)
+        if opened is not None:
+            found.append(raw)
+        return opened
 
     def noted(self: TransactionDecoder, raw: bytes) -> object:
         if raw[0] == 0x84:
@@ -51,6 +59,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         return decode(self, raw)
 
     monkeypatch.setattr(TransactionDecoder, "decode", noted)
+    monkeypatch.setattr(DirectTransfers, "open", noted_transfer)
     return found
 
 
@@ -90,7 +99,7 @@ def test_what_leaves_the_pool_is_kept_no_longer(chain: DevChain) -> None:
     for wire in (paid, dropped):
         chain.pool.submit(wire)
     assert len(kept) == 2
-    assert kept.bytes == 2 * memory_of(pay(chain))
+    assert kept.bytes == 2 * TRANSFER_BYTES
     chain.pool.remove({blake2_256(dropped): "a test wants so"})
     assert len(kept) == 1
     chain.seal()
@@ -105,7 +114,7 @@ def test_what_the_pool_refuses_is_not_kept(chain: DevChain) -> None:
 
 
 def test_calls_are_kept_as_far_as_there_is_room(chain: DevChain, decoded: list[bytes]) -> None:
-    call = pay(chain)
+    call = batch(chain, 3)
     chain.client.kept = KeptCalls(2 * memory_of(call))
     wires = [chain.sign(BOB, call, nonce=nonce) for nonce in range(3)]
     for wire in wires:
@@ -233,3 +242,38 @@ def test_the_memory_of_a_call_is_not_more_than_what_is_counted(
     finally:
         tracemalloc.stop()
     assert used <= memory_of(call) + 1_000
+
+
+def test_the_memory_of_a_transfer_is_not_more_than_what_is_counted(chain: DevChain) -> None:
+    wires = [chain.sign(BOB, pay(chain), nonce=nonce) for nonce in range(100)]
+    executive = chain.client.runtime_at(chain.client.best().hash).blocks
+    at = chain.client.best().hash
+    executive.open_pool_view(chain.client.overlay(at), H256(at))
+    for wire in wires:  # verdicts on signatures are kept elsewhere
+        executive.admit(TransactionSource.External, unwrap(wire))
+    transfers: list[Call | Transfer | None] = []
+    tracemalloc.start()
+    try:
+        for wire in wires:
+            kept = executive.admit(TransactionSource.External, unwrap(wire))[1]
+            transfers.append(None if kept is None else kept.call)
+            del kept
+        used = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert all(isinstance(transfer, Transfer) for transfer in transfers)
+    assert used <= len(wires) * TRANSFER_BYTES
+
+
+def test_a_transfer_that_creates_an_account_is_executed_from_what_was_kept(
+    chain: DevChain, decoded: list[bytes]
+) -> None:
+    new = KeyPair.from_uri("//New")
+    call = chain.call("Balances", "transfer_keep_alive", dest=address(new), value=u128(int(BTT)))
+    chain.send(BOB, call)
+    peer = chain.another()
+    decoded.clear()
+    block = chain.block(chain.seal())
+    assert decoded == []
+    assert int(chain.account(new).data.free) == int(BTT)
+    peer.import_block(*block)

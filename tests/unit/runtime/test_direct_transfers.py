@@ -12,14 +12,16 @@ import pytest
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives import validity
 from btt_chain.primitives.account import AccountId, Address32, Id, MultiAddress
+from btt_chain.primitives.digest import H256
 from btt_chain.primitives.era import Era, Mortal
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
-from btt_chain.primitives.validity import Invalid
+from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
 from btt_chain.scale import u64, u128
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime
 from runtime.constants import BTT, MILLI_BTT
+from runtime.executive import Executive
 from runtime.frame import Call, InvalidBlock
 from runtime.frame.traits import Reasons
 from runtime.kept import Kept
@@ -224,3 +226,44 @@ def test_the_account_of_zeros_pays_nothing() -> None:
     executive.initialize_block(chain.client.overlay(header.parent_hash), header)
     with pytest.raises(Invalid):
         executive.apply_extrinsic(forged)
+
+
+def admission(executive: Executive, raw: bytes) -> tuple[object, ...]:
+    """Return the validity of an extrinsic and what is kept of it, or its refusal."""
+    try:
+        valid, kept = executive.admit(TransactionSource.External, raw)
+    except (Invalid, Unknown) as refused:
+        return type(refused), str(refused)
+    assert kept is not None
+    return valid, kept.who, kept.extra, kept.implicit, kept.info, kept.length, kept.fee
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_transfer_is_admitted_as_if_it_were_decoded(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, chain = random.Random(seed), new_chain()
+    for _ in range(5):
+        chain.seal()
+    raws = []
+    for pair in PAYERS:
+        for nonce in (0, 1, 63, 64, 1 << 14, (1 << 32) - 1):
+            era = Mortal.at(5, 64) if rng.random() < 0.5 else None
+            birth = None if era is None else chain.client.block_hash(era.birth(5))
+            how = How(nonce=nonce, tip=rng.choice((0, 0, 1)), era=era, birth=birth)
+            raws.append(unwrap(chain.sign(pair, some_call(chain, rng), **how)))
+    signed = list(raws)
+    for raw in rng.sample(signed, 20):
+        for at in (*range(3), *range(30, 40), *range(95, len(raw))):
+            raws.append(raw[:at] + bytes((rng.randrange(256),)) + raw[at + 1 :])
+            raws.append(raw[:at])
+            raws.append(raw[:at] + b"\0" + raw[at:])
+    executive = chain.client.runtime_at(chain.client.best().hash).pool
+    best = chain.client.best().hash
+    executive.open_pool_view(chain.client.overlay(best), H256(best))
+    in_place = [executive._transfers.open(raw) for raw in signed if executive._transfers]
+    assert sum(opened is not None for opened in in_place) > 10
+    found = [admission(executive, raw) for raw in raws]
+    monkeypatch.setattr(DirectTransfers, "open", lambda _path, _raw: None)
+    executive.open_pool_view(chain.client.overlay(best), H256(best))
+    assert found == [admission(executive, raw) for raw in raws]
