@@ -119,6 +119,8 @@ class Executive:
             self.system.end_extrinsic()
             self._extrinsics.append(raw)
             return None
+        if self._transfers is not None:
+            self._transfers.forget()
         host, state, decoder = self.runtime.host, self._state, self.decoder
         state.begin()
         before = list(host.weights), host.length, len(host.events)
@@ -313,6 +315,8 @@ class Executive:
         """Forget what was read of the state."""
         self.decoder.clear()
         self._terms.clear()
+        if self._transfers is not None:
+            self._transfers.forget()
 
     def _validate(self, transaction: Transaction, source: TransactionSource) -> ValidTransaction:
         """Validate a transaction; one that is unsigned changes the counters of block limits."""

@@ -69,6 +69,13 @@ class Envelope(NamedTuple):
     """Extra data with the same era and mode."""
 
 
+class Payee(NamedTuple):
+    """An account that gets a share of fees, with its storage key."""
+
+    who: AccountId
+    key: bytes
+
+
 class Price(NamedTuple):
     """A fee and its parts, in planck and as they are encoded in events."""
 
@@ -103,7 +110,10 @@ class DirectTransfers:
         self._decoder = decoder
         self._check_signature = check_signature
         self._least = int(balances.existential_deposit)
-        self._treasury = balances.treasury
+        self._treasury = self._payee(balances.treasury)
+        self._fund = self._payee(fees.development_fund)
+        self._author: Payee | None = None
+        """Author of the block, once it was read."""
         self._infos: dict[int, DispatchInfo] = {}
         for index in (ALLOW_DEATH, KEEP_ALIVE):
             info = balances.CALLS[index].info
@@ -137,6 +147,10 @@ class DirectTransfers:
         return DirectTransfers(runtime, fees, balances, limits, decoder, check_signature)
 
     # ---- public interface
+
+    def forget(self) -> None:
+        """Forget what was read of the state besides accounts: it is another, or it changes."""
+        self._author = None
 
     def apply(self, raw: bytes, kept: Kept | None, family: object) -> bool:
         """Return True if the extrinsic was applied; else nothing is changed.
@@ -224,7 +238,7 @@ class DirectTransfers:
     def _execute(self, transfer: Transfer, size: int, envelope: Envelope | None) -> bool:
         """Return True if the transfer was made. `envelope`: its signature is not checked yet."""
         who, nonce, index, dest, value, _ = transfer
-        author = self._fees.authorship.author()
+        author = self._author or self._read_author()
         if author is None or not value or nonce >= MAX_NONCE or who == NO_ACCOUNT:
             return False
         host, info, length = self._host, self._infos[index], size + prefix_size(size)
@@ -242,10 +256,10 @@ class DirectTransfers:
         price = self._price(index, info, length, self._fees.discount_of(who))
         least = self._least
         earner, earned = self._share(author, price.earned)
-        fund, rest = self._share(self._fees.development_fund, price.rest, earner, earned)
+        fund, rest = self._share(self._fund, price.rest, earner, earned)
         if earned is None or rest is None or not price.earned:
             return False
-        if who == dest or who in (earner, fund) or dest in (earner, fund):
+        if who == dest or who in (earner.who, fund.who) or dest in (earner.who, fund.who):
             return False  # one record would be two
         left = int.from_bytes(payer[16:32], "little") - price.fee - value
         if left < least:
@@ -266,32 +280,44 @@ class DirectTransfers:
         put = state.put
         put(payer_key, paid + left.to_bytes(16, "little") + payer[32:])
         put(payee_key, received)
-        put(key(earner), earned)
-        put(key(fund), rest)
-        self._report(transfer, price, earner, fund)
+        put(earner.key, earned)
+        put(fund.key, rest)
+        self._report(transfer, price, earner.who, fund.who)
         return True
 
+    def _payee(self, who: AccountId) -> Payee:
+        return Payee(who, self._account.key(who))
+
+    def _read_author(self) -> Payee | None:
+        """Read what no transfer changes: the author, which is returned, and the fee multiplier."""
+        author, multiplier = self._fees.authorship.author(), self._fees.next_fee_multiplier.raw()
+        if multiplier != self._multiplier:
+            self._prices.clear()
+            self._multiplier = multiplier
+        self._author = None if author is None else self._payee(author)
+        return self._author
+
     def _share(
-        self, who: AccountId, amount: int, other: AccountId | None = None, raw: bytes | None = None
-    ) -> tuple[AccountId, bytes | None]:
+        self, payee: Payee, amount: int, other: Payee | None = None, raw: bytes | None = None
+    ) -> tuple[Payee, bytes | None]:
         """Return the account that gets a share of the fee, and its record with `amount` added.
 
-        `who` gets it, but what is too little to create an account goes to the treasury. `raw` is
+        `payee` gets it, but what is too little to create an account goes to the treasury. `raw` is
         the new record of the account `other`, which got its share before. None in place of the
         record if the general way is needed.
         """
-        record, least = self._account.raw(who), self._least
+        get, least, treasury = self._host.state.get, self._least, self._treasury
+        record = get(payee.key)
         if record is None and amount < least:
-            who = self._treasury
-            record = self._account.raw(who)
-        if who == other:
+            payee, record = treasury, get(treasury.key)
+        if payee == other:
             record = raw
         if record is None:
-            return who, None
+            return payee, None
         paid = credited(record, amount, least)
-        if paid is None and (who == self._treasury or is_pool(who)):
+        if paid is None and (payee == treasury or is_pool(payee.who)):
             paid = topped_up(record, amount, least)
-        return who, paid
+        return payee, paid
 
     def _report(self, transfer: Transfer, price: Price, earner: AccountId, fund: AccountId) -> None:
         """Emit the events of the fee, the transfer, the shares of the fee and the outcome."""
@@ -310,13 +336,9 @@ class DirectTransfers:
 
     def _price(self, index: int, info: DispatchInfo, length: int, discount: int) -> Price:
         """Return the fee of a transfer, computed once for its length."""
-        fees, multiplier = self._fees, self._fees.next_fee_multiplier.raw()
-        if multiplier != self._multiplier:
-            self._prices.clear()
-            self._multiplier = multiplier
         price = self._prices.get((index, length, discount))
         if price is None:
-            fee = int(fees.fee(info, length, NO_TIP, discount=discount))
+            fee = int(self._fees.fee(info, length, NO_TIP, discount=discount))
             price = self._prices[index, length, discount] = priced(fee)
         return price
 

@@ -25,9 +25,10 @@ from runtime.executive import Executive
 from runtime.frame import Call, InvalidBlock
 from runtime.frame.traits import Reasons
 from runtime.kept import Kept
+from runtime.pallets.babe import Babe
 from runtime.pallets.tier_staking.types import Window
 from runtime.transfers import DirectTransfers
-from support.chain import ALICE, BOB, CHARLIE, START, DevChain, account, address
+from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, address
 
 PAYERS = [
     KeyPair.from_uri(f"//payer//{number}", list(Scheme)[number % 2]) for number in range(8)
@@ -267,3 +268,23 @@ def test_a_transfer_is_admitted_as_if_it_were_decoded(
     monkeypatch.setattr(DirectTransfers, "open", lambda _path, _raw: None)
     executive.open_pool_view(chain.client.overlay(best), H256(best))
     assert found == [admission(executive, raw) for raw in raws]
+
+
+def test_the_author_is_read_again_after_another_extrinsic(ways: Ways) -> None:
+    chain = DevChain()
+    header, body = opened(chain)
+    executive = chain.client.runtime_at(header.parent_hash).blocks
+    remark = chain.sign(CHARLIE, chain.call("System", "remark", remark=b""))
+    author = executive.runtime.pallet(Babe).sealer
+    found = []
+    for ways.is_allowed in (True, False):
+        overlay = chain.client.overlay(header.parent_hash)
+        executive.initialize_block(overlay, header)
+        for raw in body:
+            executive.apply_extrinsic(raw)
+        author.value = account(DAVE)
+        for wire in (remark, usual(chain, nonce=2)):
+            executive.apply_extrinsic(unwrap(wire))
+        found.append((overlay.changes(), executive.runtime.host.happened()))
+    assert found[0] == found[1]
+    assert ways.taken == 3  # two of them in the block that was opened
