@@ -133,6 +133,8 @@ class BlockStore:
         """The block at which a fork begins, with the root of its first changes in place of its own.
         """
         self._fork_hash = b""
+        self._last_body: tuple[bytes, list[bytes]] = b"", []
+        """Hash and body of the block inserted last, which every listener reads."""
         self.stateless = False
         """True while a state is being fetched; none can be read."""
 
@@ -195,7 +197,10 @@ class BlockStore:
     def body(self, hash: bytes) -> list[bytes] | None:
         """Return the extrinsics of a block as they were stored, None if they are missing."""
         raw = self._get(BODY + hash)
-        return None if raw is None else decode_body(raw)
+        if raw is None:
+            return None
+        last, body = self._last_body
+        return body.copy() if last == hash else decode_body(raw)
 
     def justifications(self, hash: bytes) -> list[tuple[bytes, bytes]]:
         """Return engine id and proof of finality of each justification stored for this block."""
@@ -279,6 +284,7 @@ class BlockStore:
         """Add a block to the tree."""
         draft.put(HEADER + ref.hash, header)
         draft.put(BODY + ref.hash, encode_body(body))
+        self._last_body = ref.hash, list(body)
         draft.put(number_key(OPEN_BLOCK, ref.number, ref.hash), b"")
         self._enter(ref, read_header(header))
 

@@ -79,6 +79,9 @@ def test_a_block_brings_header_body_state_and_proofs(store: ChainStore) -> None:
     assert done.block == (header_hash(header), 1)
     assert (done.retracted, done.enacted) == ([], [done.block])
     assert store.blocks.header(done.block.hash) == header
+    body = store.blocks.body(done.block.hash)
+    assert body == [b"", b"x" * 70]
+    body.clear()  # a copy
     assert store.blocks.body(done.block.hash) == [b"", b"x" * 70]
     assert store.blocks.justifications(done.block.hash) == [(b"FRNK", b"proof")]
     assert store.aux_get(b"w") == b"1"
