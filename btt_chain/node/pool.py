@@ -122,7 +122,7 @@ class PoolService:
         cheapest of them. It is not validated, and its signature is not checked.
         """
         pool = self.pool
-        if pool.status().ready < room or len(wire) > MAX_UNCHECKED:
+        if len(pool.members()) < room or pool.status().ready < room or len(wire) > MAX_UNCHECKED:
             return False
         if blake2_256(wire) in pool:
             return False  # the pool refuses it as a duplicate

@@ -1,8 +1,9 @@
-"""A heap over the members of a queue that drops removed members lazily.
+"""A heap over the members of a queue that is made on demand and drops removed members lazily.
 
-Removing a member from the queue costs nothing here. An entry whose member has gone is skipped when
-it reaches the top, and the heap is rebuilt when it holds more dead entries than living: so it stays
-within twice the queue, and every operation costs O(log n) on average.
+Most queues are never full, and are not asked for their first member: adding one costs nothing until
+then. Removing a member never does. An entry whose member has gone is skipped when it reaches the
+top, and the heap is dropped when it holds more dead entries than living: so it stays within twice
+the queue, and every operation costs O(log n) on average.
 """
 
 from __future__ import annotations
@@ -28,23 +29,33 @@ class LazyHeap:
     ) -> None:
         self._members = members
         self.key = key
-        self._heap: list[Key] = []
+        self._heap: list[Key] | None = None
+        """None until it is needed."""
 
     def push(self, tx: Transaction) -> None:
         """Add a new member; it must be among the members already."""
-        heapq.heappush(self._heap, self.key(tx))
-        if len(self._heap) > 2 * len(self._members) + _SLACK:
-            self._heap = [self.key(member) for member in self._members.values()]
-            heapq.heapify(self._heap)
+        heap = self._heap
+        if heap is None:
+            return
+        heapq.heappush(heap, self.key(tx))
+        if len(heap) > 2 * len(self._members) + _SLACK:
+            self._heap = None
 
     def first(self) -> Transaction | None:
         """Return the member with the smallest key, or None when there are none."""
-        while self._heap:
-            key = self._heap[0]
+        if not self._members:
+            self._heap = None
+            return None
+        heap = self._heap
+        if heap is None:
+            heap = self._heap = [self.key(member) for member in self._members.values()]
+            heapq.heapify(heap)
+        while heap:
+            key = heap[0]
             tx = self._members.get(key[2])
             if tx is not None and self.key(tx) == key:
                 return tx
-            heapq.heappop(self._heap)
+            heapq.heappop(heap)
         return None
 
     def would_be_first(self, tx: Transaction) -> bool:
@@ -53,7 +64,7 @@ class LazyHeap:
         return first is not None and self.key(tx) < self.key(first)
 
     def __len__(self) -> int:
-        return len(self._heap)
+        return len(self._heap or ())
 
 
 def cheapest_newest_first(tx: Transaction) -> Key:

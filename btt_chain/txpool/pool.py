@@ -323,8 +323,8 @@ class Pool:
         tags: dict[bytes, bytes] = {}
         for included in block.transactions:
             tx = self._base.members.get(included.hash)
-            given = tuple(included.provides or ()) + (tx.provides if tx is not None else ())
-            tags.update(dict.fromkeys(given, included.hash))
+            for tag in (*(included.provides or ()), *(tx.provides if tx is not None else ())):
+                tags[tag] = included.hash
             if self._inclusions.block_of(included.hash) == block.ref.hash:
                 continue
             if self._take_known(included.hash):
