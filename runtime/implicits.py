@@ -20,6 +20,9 @@ from runtime.pallets.system import System
 
 GENESIS_BLOCK: Final = u32(0)
 
+MAX_ERAS: Final = 1_024
+"""Maximum number of encoded eras whose implicit data is kept: a pool view may meet any of them."""
+
 FindDigest = Callable[[], bytes | None]
 """Returns the digest of the runtime's metadata; None if this runtime has none."""
 
@@ -76,6 +79,8 @@ class Implicits:
         found = self._by_era.get(era)
         if found is None:
             extra = SIGNED_EXTRA.decode_all(extra_raw)
+            if len(self._by_era) >= MAX_ERAS:
+                self._by_era.clear()
             found = self._by_era[era] = extra, self.of(extra)
         return found
 

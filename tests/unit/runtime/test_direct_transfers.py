@@ -17,11 +17,12 @@ from btt_chain.primitives.era import Era, Mortal
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
-from btt_chain.scale import u64, u128
+from btt_chain.scale import u32, u64, u128
 from btt_chain.txpool import PoolError
-from runtime import BttRuntime
+from runtime import BttRuntime, implicits
 from runtime.constants import BTT, MILLI_BTT
 from runtime.executive import Executive
+from runtime.extensions import SIGNED_EXTRA, MetadataHashMode, SignedExtra
 from runtime.frame import Call, InvalidBlock
 from runtime.frame.traits import Reasons
 from runtime.kept import Kept
@@ -288,3 +289,18 @@ def test_the_author_is_read_again_after_another_extrinsic(ways: Ways) -> None:
         found.append((overlay.changes(), executive.runtime.host.happened()))
     assert found[0] == found[1]
     assert ways.taken == 3  # two of them in the block that was opened
+
+
+def test_a_pool_view_keeps_a_limited_number_of_eras(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(implicits, "MAX_ERAS", 3)
+    chain = DevChain()
+    for _ in range(5):
+        chain.seal()
+    best = chain.client.best().hash
+    executive = chain.client.runtime_at(best).pool
+    executive.open_pool_view(chain.client.overlay(best), H256(best))
+    for exponent in range(2, 9):
+        extra = SignedExtra(Mortal.at(5, 1 << exponent), u32(0), u128(0), MetadataHashMode.Disabled)
+        data = executive.decoder.implicits.of_encoded(SIGNED_EXTRA.encode(extra))[1]
+        assert data == executive.decoder.implicits.of(extra)
+        assert len(executive.decoder.implicits._by_era) <= 3
