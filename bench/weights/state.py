@@ -40,6 +40,7 @@ from runtime.frame import (
     Call,
     DispatchClass,
     DispatchError,
+    DoubleMap,
     Map,
     Origin,
     Weight,
@@ -164,7 +165,7 @@ class Bench:
             item
             for pallet in self.runtime.pallets.values()
             for _, item in pallet.live_storage()
-            if isinstance(item, Map)
+            if isinstance(item, Map | DoubleMap)
         ]
         self._begin()
         state |= {key: value for key, value in overlay.changes().items() if value is not None}

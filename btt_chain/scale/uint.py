@@ -66,13 +66,19 @@ class Integer(int):
         return int.__new__(cls, min(max(value, cls.MIN), cls.MAX))
 
     def __add__(self, other: int) -> Self:
-        return _fit(self, int.__add__(self, other))
+        n, kind = int.__add__(self, other), self.__class__
+        if n.__class__ is int and kind.MIN <= n <= kind.MAX:
+            return int.__new__(kind, n)
+        return _fit(self, n)
 
     def __radd__(self, other: int) -> Self:
         return _fit(self, int.__add__(self, other))
 
     def __sub__(self, other: int) -> Self:
-        return _fit(self, int.__sub__(self, other))
+        n, kind = int.__sub__(self, other), self.__class__
+        if n.__class__ is int and kind.MIN <= n <= kind.MAX:
+            return int.__new__(kind, n)
+        return _fit(self, n)
 
     def __rsub__(self, other: int) -> Self:
         return _fit(self, int.__rsub__(self, other))

@@ -148,7 +148,10 @@ class Value(StorageItem, Generic[V]):
 
     @value.setter
     def value(self, new: V) -> None:
-        self._host.state.put(self.prefix, self._codec.encode(new))
+        raw, last = self._codec.encode(new), self._last
+        self._host.state.put(self.prefix, raw)
+        if last is not None and last[1].__class__ is new.__class__:  # a counter: read again soon
+            self._last = raw, new
 
     def peek(self) -> V:
         """Return the same as `value`, decoded once for the same bytes: it must not be changed.
@@ -227,7 +230,7 @@ class Map(StorageItem, Generic[K, V]):
 
     def get(self, key: K) -> V | None:
         """Return the stored value or the default; None if there is neither."""
-        raw = self._host.state.get(self.key(key))
+        raw = self._host.state.get(self._keys.get(key) or self.key(key))
         if raw is None:
             raw = self._default
         return None if raw is None else self._codec.decode(raw, 0)[0]
@@ -237,7 +240,7 @@ class Map(StorageItem, Generic[K, V]):
 
         For records with long lists that most blocks read and few write.
         """
-        raw = self._host.state.get(self.key(key))
+        raw = self._host.state.get(self._keys.get(key) or self.key(key))
         if raw is None:
             raw = self._default
         if raw is None:
@@ -249,12 +252,23 @@ class Map(StorageItem, Generic[K, V]):
             peeked = self._peeked[key] = (raw, self._codec.decode(raw, 0)[0])
         return peeked[1]
 
+    def keep(self, key: K, new: V) -> None:
+        """Store a value that the next `peek` returns without decoding it.
+
+        It must not be changed any more. For records that many calls of a block read and write.
+        """
+        raw = self._codec.encode(new)
+        self._host.state.put(self._keys.get(key) or self.key(key), raw)
+        if len(self._peeked) >= PEEK_CACHE_SIZE:
+            self._peeked.clear()
+        self._peeked[key] = raw, new
+
     def forget_decoded(self) -> None:
         """Forget the values that `peek` keeps: the next one decodes its value again."""
         self._peeked.clear()
 
     def __getitem__(self, key: K) -> V:
-        raw = self._host.state.get(self.key(key))
+        raw = self._host.state.get(self._keys.get(key) or self.key(key))
         if raw is None:
             raw = self._default
         if raw is None:
@@ -262,21 +276,21 @@ class Map(StorageItem, Generic[K, V]):
         return self._codec.decode(raw, 0)[0]
 
     def __setitem__(self, key: K, new: V) -> None:
-        self._host.state.put(self.key(key), self._codec.encode(new))
+        self._host.state.put(self._keys.get(key) or self.key(key), self._codec.encode(new))
 
     def __delitem__(self, key: K) -> None:
-        self._host.state.put(self.key(key), None)
+        self._host.state.put(self._keys.get(key) or self.key(key), None)
 
     def __contains__(self, key: K) -> bool:
-        return self._host.state.get(self.key(key)) is not None
+        return self._host.state.get(self._keys.get(key) or self.key(key)) is not None
 
     def raw(self, key: K) -> bytes | None:
         """Return the stored value as it is encoded; None if there is none."""
-        return self._host.state.get(self.key(key))
+        return self._host.state.get(self._keys.get(key) or self.key(key))
 
     def put_raw(self, key: K, encoded: bytes) -> None:
         """Store a value that the caller has encoded."""
-        self._host.state.put(self.key(key), encoded)
+        self._host.state.put(self._keys.get(key) or self.key(key), encoded)
 
     def take(self, key: K) -> V | None:
         """Return the result of `get` (None if nothing is stored), and delete the stored value."""
@@ -333,11 +347,12 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         self._hash_first, self._hash_second = HASH[hashers[0]], HASH[hashers[1]]
         self._prefixes: dict[K1, bytes] = {}
         self._last: tuple[K1, K2, bytes] | None = None
+        self._peeked: dict[tuple[K1, K2], tuple[bytes, bytes, V]] = {}
 
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
         """Return a bound copy of this item with its own cache."""
         live = super().bind(host, pallet_prefix)
-        live.__dict__.update(_prefixes={}, _last=None)
+        live.__dict__.update(_prefixes={}, _last=None, _peeked={})
         return live
 
     def key(self, first: K1, second: K2) -> bytes:
@@ -367,6 +382,38 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         if raw is None:
             raw = self._default
         return None if raw is None else self._codec.decode(raw, 0)[0]
+
+    def peek(self, keys: tuple[K1, K2]) -> V | None:
+        """Return the same as `get`, decoded once for the same bytes: it must not be changed."""
+        known = self._peeked.get(keys)
+        full = self.key(*keys) if known is None else known[0]
+        raw = self._host.state.get(full)
+        if raw is None:
+            raw = self._default
+        if raw is None:
+            return None
+        if known is None or known[1] != raw:
+            known = self._remember(keys, full, raw, self._codec.decode(raw, 0)[0])
+        return known[2]
+
+    def keep(self, keys: tuple[K1, K2], new: V) -> None:
+        """Store a value that the next `peek` returns without decoding it: see `Map.keep`."""
+        known, raw = self._peeked.get(keys), self._codec.encode(new)
+        full = self.key(*keys) if known is None else known[0]
+        self._host.state.put(full, raw)
+        self._remember(keys, full, raw, new)
+
+    def _remember(
+        self, keys: tuple[K1, K2], full: bytes, raw: bytes, value: V
+    ) -> tuple[bytes, bytes, V]:
+        if len(self._peeked) >= PEEK_CACHE_SIZE:
+            self._peeked.clear()
+        known = self._peeked[keys] = full, raw, value
+        return known
+
+    def forget_decoded(self) -> None:
+        """Forget the values that `peek` keeps: the next one decodes its value again."""
+        self._peeked.clear()
 
     def __getitem__(self, keys: tuple[K1, K2]) -> V:
         value = self.get(keys)

@@ -28,9 +28,9 @@ class Calendar:
         """Return the time, in ms."""
         return self._moments.moment()
 
-    def day(self) -> int:
-        """Return the number of the day."""
-        return self.now() // self.day_ms
+    def day(self, now: int | None = None) -> int:
+        """Return the number of the day; `now` is the present time, if the caller has read it."""
+        return (self.now() if now is None else int(now)) // self.day_ms
 
     def bucket(self) -> int:
         """Return the number of the current bucket; it and all before are due."""

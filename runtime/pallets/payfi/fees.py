@@ -8,13 +8,12 @@ payment in parts never costs the merchant less than a payment at once. (docs/pay
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Final
 
 from btt_chain.primitives import currency as currencies
 from btt_chain.scale import u16, u128
 from runtime.pallets.payfi.types import ANALYTICS, Legs, Rates, Terms
-from runtime.splits import PAYFI, ceil_div, charge, discounted, split_platform
+from runtime.splits import BPS, PAYFI, ceil_div, discounted, split_platform
 
 BTT: Final = currencies.BTT.encode()
 """The currency of amounts in planck."""
@@ -22,8 +21,6 @@ DECIMALS: Final = {
     code.encode(): each.decimals for code, each in sorted(currencies.CURRENCIES.items())
 }
 """Number of decimals of each currency's minor unit."""
-MAX_TERMS: Final = 1_024
-"""Number of computed rates that are kept: merchants' volumes change when a batch settles."""
 PRICE_DECIMALS: Final = 18
 """Number of decimals of a price: the value of one BTT in a currency."""
 
@@ -43,7 +40,6 @@ def standard_bps(rates: Rates, volume: int, full: int) -> int:
     return int(rates.high) - span * min(int(volume), int(full)) // int(full)
 
 
-@lru_cache(maxsize=MAX_TERMS)
 def terms_of(
     rates: Rates, *, plan: int, currency: bytes, volume: int, full: int, discount: int
 ) -> Terms:
@@ -61,7 +57,7 @@ def fee_of(gross: int, terms: Terms) -> u128:
     fee = 0
     for bps in (terms.standard, terms.conversion, terms.analytics):
         if bps:  # most payments have one of the three
-            fee += int(charge(gross, bps))
+            fee += ceil_div(gross * int(bps), BPS)
     return discounted(fee, terms.discount)
 
 

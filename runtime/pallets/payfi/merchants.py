@@ -156,16 +156,18 @@ class Merchants(Component):
         record = self.merchants.get(merchant)
         return record is not None and caller in record.till_keys
 
-    def allowance(self, who: AccountId, gross: u128) -> Allowance | None:
+    def allowance(self, who: AccountId, gross: u128, now: int | None = None) -> Allowance | None:
         """Return what an unjudged merchant has used of its day with a further payment.
 
-        None for a merchant with a judged identity, which has no limits. Raises OverLimit.
+        None for a merchant with a judged identity, which has no limits. `now` is the present time,
+        if the caller has read it. Raises OverLimit.
         """
         if self.people.verified(who):
             return None
-        rates, today = self.rates.peek(), self.calendar.day()
-        allowance = self.allowances.get(who) or Allowance()
-        used = int(gross) + (int(allowance.used) if allowance.day == today else 0)
+        rates, today = self.rates.peek(), self.calendar.day(now)
+        known, used = self.allowances.peek(who), int(gross)
+        if known is not None and known.day == today:
+            used += int(known.used)
         if gross > rates.unjudged_payment or used > rates.unjudged_day:
             raise errors.OverLimit
         return Allowance(u32(today), u128(used))

@@ -48,6 +48,8 @@ PROMISED: Final = u64(u64.MAX)
 """In the place of a payment's number: an authorisation has the reference, and is not captured."""
 ONE: Final = 10**18
 """The price of a planck in planck, with 18 decimals."""
+MAX_TERMS: Final = 1_024
+"""Number of computed rates that are kept: merchants' volumes change when a batch settles."""
 
 
 class PayerCheck(Protocol):
@@ -119,6 +121,9 @@ class Payments(Component):
         self.calendar = calendar
         self.pool = pool
         self.payer_check = payer_check
+        self._terms: dict[tuple[int, bytes, int, int, int], Terms] = {}
+        """Rates of payments, by what they depend on besides `_rates`."""
+        self._rates = Rates()
 
     # ---- public interface: queries
 
@@ -150,19 +155,29 @@ class Payments(Component):
 
     def full_volume(self) -> int:
         """Return the volume of 30 days from which the standard rate is at its minimum."""
-        return max(1, int(self.genesis_supply.value) // int(self.rates.peek().full_volume_parts))
+        return self._full_volume(self.rates.peek())
 
-    def terms(self, merchant: AccountId, record: Merchant, currency: bytes) -> Terms:
-        """Return the rates of a payment to a merchant made now."""
-        rates = self.rates.peek()
-        return terms_of(
-            rates,
-            plan=int(record.plan),
-            currency=currency,
-            volume=self.volumes.volume(merchant),
-            full=self.full_volume(),
-            discount=self.discounts.discount_bps(merchant),
-        )
+    def terms(
+        self, merchant: AccountId, record: Merchant, currency: bytes, now: int | None = None
+    ) -> Terms:
+        """Return the rates of a payment to a merchant made now.
+
+        `now` is the present time, if the caller has read it.
+        """
+        rates, known = self.rates.peek(), self._terms
+        if rates is not self._rates or len(known) >= MAX_TERMS:
+            known.clear()
+            self._rates = rates
+        plan, full = int(record.plan), self._full_volume(rates)
+        volume = self.volumes.volume(merchant, now)
+        discount = self.discounts.discount_bps(merchant)
+        key = plan, currency, volume, full, discount
+        terms = known.get(key)
+        if terms is None:
+            terms = known[key] = terms_of(
+                rates, plan=plan, currency=currency, volume=volume, full=full, discount=discount
+            )
+        return terms
 
     def legs(self, gross: int, terms: Terms) -> Legs:
         """Return the parts of an amount. Raises NothingLeft if none is left for the merchant."""
@@ -192,7 +207,7 @@ class Payments(Component):
         asked = self.gross(record, units, currency)
         if asked > max_gross:
             raise errors.TooDear
-        gross = u128(asked)
+        gross = units if currency == BTT else u128(asked)
         invoice = Invoice(reference, currency, units)
         policies = self.payer_check.ensure_allowed(payer, merchant, record, gross)
 
@@ -200,8 +215,8 @@ class Payments(Component):
             # The payer's account stays alive: what comes back must find it.
             self.currency.transfer(payer, self.pool, gross, keep_alive=True)
 
-        made = self.enter(payer, merchant, record, gross, invoice, take, memo=memo)
-        return made._replace(policies=policies)
+        id, is_first, _ = self.enter(payer, merchant, record, gross, invoice, take, memo=memo)
+        return Opened(id, is_first, policies)
 
     def enter(
         self,
@@ -225,23 +240,23 @@ class Payments(Component):
         part_of = None if promised == units else promised
         if promised is None:
             self._ensure_unpaid(merchant, invoice)
-        terms = self.terms(merchant, record, currency)
+        now = self.calendar.now()
+        terms = self.terms(merchant, record, currency, now)
         legs = self.legs(int(gross), terms)
-        allowance = self.merchants.allowance(merchant, gross)
-        now = u64(self.calendar.now())
+        allowance = self.merchants.allowance(merchant, gross, now)
         place = self.settlement.place(merchant, self.calendar.first_bucket(now))
         take()
-        id, bucket = self.next_payment.value, place.bucket
-        is_first = self.settlement.join(place, merchant, legs, now)
+        made, id, bucket = u64(now), self.next_payment.value, place.bucket
+        is_first = self.settlement.join(place, merchant, legs, made)
         if allowance is not None:
-            self.merchants.allowances[merchant] = allowance
+            self.merchants.allowances.keep(merchant, allowance)
         self.next_payment.value = id + 1
         payment = Payment(
-            payer, merchant, reference, legs, terms, currency, units, bucket, now, memo,
+            payer, merchant, reference, legs, terms, currency, units, bucket, made, memo,
             part_of=part_of,
         )  # fmt: skip
         self.payments[id] = payment
-        self.references[merchant, payment.invoice] = id
+        self.references[merchant, invoice if part_of is None else payment.invoice] = id
         self.deposit(events.Paid(id, payer, merchant, reference, gross, u128(legs.fee), bucket))
         return Opened(id, is_first)
 
@@ -311,6 +326,9 @@ class Payments(Component):
         return Pruned(oldest - first - disputed, disputed)
 
     # ---- internals
+
+    def _full_volume(self, rates: Rates) -> int:
+        return max(1, int(self.genesis_supply.value) // int(rates.full_volume_parts))
 
     def _ensure_unpaid(self, merchant: AccountId, invoice: Invoice) -> None:
         if (merchant, invoice) in self.references:

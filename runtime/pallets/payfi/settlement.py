@@ -81,7 +81,7 @@ class Settlement(Component):
         Raises SettlementBusy if none has.
         """
         for bucket in map(u32, range(first, first + PLACES)):
-            batch = self.batches.get((bucket, merchant))
+            batch = self.batches.peek((bucket, merchant))
             if batch is not None or self.due_count[bucket] < self.capacity:
                 return Place(bucket, batch)
         raise errors.SettlementBusy
@@ -94,9 +94,10 @@ class Settlement(Component):
         bucket, batch = place
         if batch is None:
             self._count_in(bucket)
-            self.batches[bucket, merchant] = Batch(legs, u32(1), now)
+            self.batches.keep((bucket, merchant), Batch(legs, u32(1), now))
             return True
-        self.batches[bucket, merchant] = Batch(batch.legs.plus(legs), batch.count + 1, now)
+        joined = Batch(batch.legs.plus(legs), batch.count + 1, now)
+        self.batches.keep((bucket, merchant), joined)
         return batch.last_ms != now
 
     def remove(self, bucket: u32, merchant: AccountId, legs: Legs) -> None:

@@ -177,7 +177,7 @@ class Report:
 
 
 @path("pallet_payfi::Allowance", params={"Balance": u128})
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Allowance:
     """Amount that a merchant without a judged identity accepted on a day."""
 
@@ -270,12 +270,13 @@ class Legs:
 
     def plus(self, other: Legs) -> Legs:
         """Return the sum of two, part by part."""
+        add, part = int.__add__, int.__new__
         return Legs(
-            self.gross + other.gross,
-            self.burn + other.burn,
-            self.development + other.development,
-            self.foundation + other.foundation,
-            self.reserve + other.reserve,
+            self.gross + other.gross,  # raises Overflow; the other parts are less
+            part(u128, add(self.burn, other.burn)),
+            part(u128, add(self.development, other.development)),
+            part(u128, add(self.foundation, other.foundation)),
+            part(u128, add(self.reserve, other.reserve)),
         )
 
     def minus(self, other: Legs) -> Legs:

@@ -41,12 +41,15 @@ class Volumes(Component):
 
     # ---- public interface: queries
 
-    def volume(self, who: AccountId) -> int:
-        """Return the settled gross of 30 days less the refunds; 0 for others than merchants."""
+    def volume(self, who: AccountId, now: int | None = None) -> int:
+        """Return the settled gross of 30 days less the refunds; 0 for others than merchants.
+
+        `now` is the present time, if the caller has read it.
+        """
         ring = self.volumes.peek(who)
         if ring is None:
             return 0
-        today, known = self.calendar.day(), self._sums.get(who)
+        today, known = self.calendar.day(now), self._sums.get(who)
         if known is None or known[0] is not ring or known[1] != today:
             counted = ring.days[: max(0, RING_DAYS - (today - int(ring.day)))]
             volume = max(0, sum([int(day.gross) - int(day.refunds) for day in counted]))

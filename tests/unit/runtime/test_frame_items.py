@@ -76,6 +76,55 @@ def test_a_peek_into_a_map_is_that_of_the_present_bytes(shelf: Shelf) -> None:
     assert shelf.plain.peek(u32(3)) == 3
 
 
+def test_a_value_that_is_kept_is_read_until_other_bytes_are_stored(shelf: Shelf) -> None:
+    state, key = shelf.host.state, u32(1)
+    shelf.records[key] = Record(u32(1))
+    state.begin()
+    kept = Record(u32(2))
+    shelf.records.keep(key, kept)
+    assert shelf.records.peek(key) is kept
+    assert shelf.records[key] == kept
+    state.rollback()
+    assert shelf.records.peek(key) == Record(u32(1))
+    for number in range(PEEK_CACHE_SIZE + 10):
+        shelf.plain.keep(u32(number), u32(number))
+    assert [shelf.plain.peek(u32(number)) for number in (0, PEEK_CACHE_SIZE)] == [
+        0,
+        PEEK_CACHE_SIZE,
+    ]
+
+
+def test_a_double_map_decodes_once_for_the_same_bytes(shelf: Shelf) -> None:
+    state, pair, kept = shelf.host.state, (u8(1), u32(1)), b"kept"
+    assert shelf.pairs.peek(pair) is None
+    assert shelf.counted.peek((u8(1), u8(1))) == 0  # the default
+    shelf.pairs[pair] = b"first"
+    assert shelf.pairs.peek(pair) is shelf.pairs.peek(pair)
+    state.begin()
+    shelf.pairs.keep(pair, kept)
+    assert shelf.pairs.peek(pair) is kept
+    assert shelf.pairs[pair] == kept
+    state.rollback()
+    assert shelf.pairs.peek(pair) == b"first"
+    del shelf.pairs[pair]
+    assert shelf.pairs.peek(pair) is None
+    for number in range(PEEK_CACHE_SIZE + 10):
+        shelf.pairs.keep((u8(0), u32(number)), b"%d" % number)
+    assert shelf.pairs.peek((u8(0), u32(3))) == b"3"
+    shelf.pairs.forget_decoded()
+    assert shelf.pairs.peek((u8(0), u32(3))) == b"3"
+
+
+def test_a_number_is_that_of_the_present_state_after_a_rollback(shelf: Shelf) -> None:
+    shelf.missing.value = u32(1_000)
+    assert shelf.missing.value == 1_000
+    shelf.host.state.begin()
+    shelf.missing.value += 1
+    assert shelf.missing.value == 1_001
+    shelf.host.state.rollback()
+    assert shelf.missing.value == 1_000
+
+
 def test_a_change_counts_once_it_is_written_back(shelf: Shelf) -> None:
     record = shelf.records[u32(1)]
     record.count += 1
