@@ -243,6 +243,20 @@ class Pallet:
         host = self.host
         host.events.append((host.phase, self.index, event))
 
+    def event_prefix(self, kind: type[Event]) -> bytes:
+        """Return the first bytes of the pallet's events of a kind, before their fields."""
+        if kind.INDEX is None:
+            raise TypeError(f"{self.name}: the event {kind.__name__} has no index")
+        return bytes((self.index, kind.INDEX))
+
+    def deposit_raw(self, event: bytes) -> None:
+        """Emit an event that is encoded already: its `event_prefix`, then its fields.
+
+        For the events of most transactions: neither an object nor a codec is needed.
+        """
+        host = self.host
+        host.events.append((host.phase, self.index, event))
+
 
 class Component:
     """One concept of a pallet, with storage of its own under the pallet's name in the state.
@@ -272,6 +286,8 @@ class Component:
         self.host = pallet.host
         self.deposit = pallet.deposit
         """Emit an event of the pallet."""
+        self.deposit_raw = pallet.deposit_raw
+        """Emit an event of the pallet that is encoded already."""
         self.__dict__.update(
             {name: item.bind(pallet.host, prefix) for name, item in self.STORAGE.items()}
         )

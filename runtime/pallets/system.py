@@ -49,6 +49,7 @@ from runtime.frame.version import CODE_KEY, LastRuntimeUpgradeInfo
 from runtime.frame.weight import Pays
 from runtime.weights import system as weights
 
+NO_PROVIDER: Final = bytes(4)
 MAX_CONSUMERS: Final = 16
 
 
@@ -145,6 +146,11 @@ class System(Pallet, crate="frame_system"):
         self.deposit(self.Remarked(sender, H256(blake2_256(remark))))
 
     # ---- public interface
+
+    def has_provider(self, who: AccountId) -> bool:
+        """Return True if the account has a provider; the rest of its record is not decoded."""
+        raw = self.account.raw(who)
+        return raw is not None and raw[8:12] != NO_PROVIDER
 
     def add_provider(self, who: AccountId, info: AccountInfo) -> None:
         """Add a provider in `info`; emit an event for a new account."""

@@ -142,6 +142,10 @@ class TransactionPayment(Pallet):
         actual_fee: Annotated[u128, TypeName("BalanceOf<T>")]
         tip: Annotated[u128, TypeName("BalanceOf<T>")]
 
+    def setup(self) -> None:
+        """Encode the beginning of the event that most transactions have."""
+        self._fee_paid = self.event_prefix(self.TransactionFeePaid)
+
     def on_finalize(self, number: int) -> None:
         """Update the multiplier by the fullness of the block."""
         del number
@@ -211,7 +215,8 @@ class TransactionPayment(Pallet):
         weight = info.weight
         if post is not None and post.weight is not None:
             weight = min(post.weight, weight)
-        fee = sum(self._parts(info, length, weight))
+        base, per_byte, per_weight = self._parts(info, length, weight)
+        fee = base + per_byte + per_weight
         if discount:
             fee = int(discounted(fee, discount))
         return u128(fee + int(tip))
@@ -255,19 +260,20 @@ class TransactionPayment(Pallet):
         """
         if not taken:
             return
-        if actual < taken and not self.system.account[who].providers:
-            actual = taken
-        if actual < taken:
-            self.currency.credit(who, taken - actual)
+        credit, paid = self.currency.credit, int(actual)
+        if paid < taken and not self.system.has_provider(who):
+            actual, paid = taken, int(taken)
+        if paid < taken:
+            credit(who, u128(int(taken) - paid))
         tip = min(tip, actual)
-        fee = actual - tip
-        author = self.authorship.author()
-        earned = fee // 2 + tip if author is not None else u128(0)
-        if author is not None and earned:
-            self.currency.credit(author, earned)
-        if actual > earned:
-            self.currency.credit(self.development_fund, actual - earned)
-        self.deposit(self.TransactionFeePaid(who, actual, tip))
+        author, earned = self.authorship.author(), 0
+        if author is not None and (earned := (paid - int(tip)) // 2 + int(tip)):
+            credit(author, u128(earned))
+        if paid > earned:
+            credit(self.development_fund, u128(paid - earned))
+        self.deposit_raw(
+            self._fee_paid + who + actual.to_bytes(16, "little") + tip.to_bytes(16, "little")
+        )
 
     def priority(self, info: DispatchInfo, length: int, tip: u128, fee: u128) -> u64:
         """Return the priority of a transaction: its tip per share of the block it takes.
@@ -296,7 +302,7 @@ class TransactionPayment(Pallet):
         """
         multiplier = int(self.next_fee_multiplier.value)
         return (
-            self.base_weight(info.dispatch_class) * self._weight_fee,
+            self._base_weights[info.dispatch_class] * self._weight_fee,
             length * self._length_fee,
             weight * self._weight_fee * multiplier // ONE,
         )

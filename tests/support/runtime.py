@@ -102,7 +102,8 @@ class SmallRuntime(Runtime):
 
     def announced(self) -> list[object]:
         """Return the events so far, without phase and pallet."""
-        return [event for _, _, event in self.host.events]
+        self.bind()
+        return [happened.event for happened in self.host.happened()]
 
 
 class TestRuntime(SmallRuntime):

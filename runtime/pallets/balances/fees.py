@@ -27,6 +27,7 @@ class FeePayments(Component):
         self.locks = locks
         self.freezes = freezes
         self.existential_deposit = existential_deposit
+        self._withdrawn = pallet.event_prefix(events.Withdraw)
 
     # ---- public interface
 
@@ -47,7 +48,7 @@ class FeePayments(Component):
             raise TokenError(TokenErrorKind.Frozen)
         info.data.free -= amount
         self.account[who] = info
-        self.deposit(events.Withdraw(who, amount))
+        self.deposit_raw(self._withdrawn + who + amount.to_bytes(16, "little"))
 
     # ---- internals
 

@@ -37,6 +37,8 @@ class Fungible(Component):
         self.existential_deposit = existential_deposit
         self._least = int(existential_deposit)
         self.treasury = treasury
+        self._deposited = pallet.event_prefix(events.Deposit)
+        self._transferred = pallet.event_prefix(events.Transfer)
 
     # ---- public interface: queries
 
@@ -69,8 +71,9 @@ class Fungible(Component):
         stay and would be removed), NotExpendable (forbidden by `keep_alive`), BelowMinimum (too
         little to create `dest`). Source: `fungible::Mutate::transfer` of frame_support.
         """
-        if self._move(source, dest, amount):
-            self.deposit(events.Transfer(source, dest, amount))
+        event = self._transferred + source + dest + amount.to_bytes(16, "little")
+        if self._move(source, dest, int(amount)):
+            self.deposit_raw(event)
             return
         account = self.account
         payer = account[source]
@@ -85,7 +88,7 @@ class Fungible(Component):
             if payer.data.free < self.existential_deposit:
                 payee = account[dest]  # dust may have gone there
             self.pay_in(dest, payee, amount)
-        self.deposit(events.Transfer(source, dest, amount))
+        self.deposit_raw(event)
 
     def withdraw(self, who: AccountId, amount: u128) -> None:
         """Withdraw free balance of `who`; `credit` must follow in the same storage layer.
@@ -105,21 +108,23 @@ class Fungible(Component):
         if not amount:
             return
         plain, least = int(amount), self._least
-        raw = self.account.raw(who)
+        state, key = self.host.state, self.account.key(who)
+        raw = state.get(key)
         if raw is None and plain < least:
             who = self.treasury
-            raw = self.account.raw(who)
+            key = self.account.key(who)
+            raw = state.get(key)
         paid = None if raw is None else credited(raw, plain, least)
         if paid is None and raw is not None and (who == self.treasury or is_pool(who)):
             paid = topped_up(raw, plain, least)
         if paid is not None:
-            self.account.put_raw(who, paid)
+            state.put(key, paid)
         else:
             info = self.account[who]
             if not self.may_receive(who, info, amount):
                 who, info = self.treasury, self.account[self.treasury]
             self.pay_in(who, info, amount)
-        self.deposit(events.Deposit(who, amount))
+        self.deposit_raw(self._deposited + who + plain.to_bytes(16, "little"))
 
     def burn_from(self, who: AccountId, amount: u128, keep_alive: bool = False) -> None:
         """Burn free balance of `who`. Raises TokenError FundsUnavailable."""
@@ -238,19 +243,21 @@ class Fungible(Component):
 
     # ---- internals
 
-    def _move(self, source: AccountId, dest: AccountId, amount: u128) -> bool:
+    def _move(self, source: AccountId, dest: AccountId, amount: int) -> bool:
         """Return True if the transfer was made: of both accounts only the free balances change.
 
         Nothing changes if more may have to change, or the transfer may be forbidden.
         """
-        account, least = self.account, self._least
-        payer, payee = account.raw(source), account.raw(dest)
+        state, least = self.host.state, self._least
+        key_of = self.account.key
+        source_key, dest_key = key_of(source), key_of(dest)
+        payer, payee = state.get(source_key), state.get(dest_key)
         if payer is None or payee is None or source == dest or not amount:
             return False
-        paid = debited(payer, int(amount), least)
-        received = None if paid is None else credited(payee, int(amount), least)
+        paid = debited(payer, amount, least)
+        received = None if paid is None else credited(payee, amount, least)
         if paid is None or received is None:
             return False
-        account.put_raw(source, paid)
-        account.put_raw(dest, received)
+        state.put(source_key, paid)
+        state.put(dest_key, received)
         return True

@@ -116,7 +116,7 @@ def test_a_report_that_is_right_slashes_and_costs_nothing(chain: BabeChain, whic
     before = chain.runtime.authorities.bonded(BOB.account)
     post = report(chain, proof, seat(chain))
     assert post.pays is False
-    events = [event for _, _, event in chain.runtime.host.events]
+    events = [happened.event for happened in chain.runtime.host.happened()]
     assert [type(event) for event in events if isinstance(event, Offences.Offence)]
     assert [event.validator for event in events if isinstance(event, Authorities.Slashed)] == [
         BOB.account
