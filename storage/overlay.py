@@ -38,16 +38,31 @@ Get = Callable[[bytes], bytes | None]
 Keys = Callable[[bytes, bytes | None], Iterator[bytes]]
 
 
+class _View(dict[bytes, bytes | None]):
+    """The present values of the keys that were read or written; others are read of the base."""
+
+    __slots__ = ("_get", "_reads")
+
+    def __init__(self, base_get: Get, base_reads: dict[bytes, bytes | None]) -> None:
+        super().__init__()
+        self._get = base_get
+        self._reads = base_reads
+
+    def __missing__(self, key: bytes) -> bytes | None:
+        value = self[key] = self._reads[key] = self._get(key)
+        return value
+
+
 class Overlay:
     """A state whose changes are recorded and can be rolled back."""
 
-    __slots__ = ("_get", "_keys", "_changes", "base_reads", "_undo", "_marks", "_sorted", "_fresh")
+    __slots__ = ("_view", "_keys", "_changes", "base_reads", "_undo", "_marks", "_sorted", "_fresh")
 
     def __init__(self, base_get: Get, base_keys: Keys) -> None:
-        self._get = base_get
         self._keys = base_keys
         self._changes: dict[bytes, bytes | None] = {}
         self.base_reads: dict[bytes, bytes | None] = {}
+        self._view = _View(base_get, self.base_reads)
         self._undo: list[tuple[bytes, bytes | _Absent | None]] = []
         self._marks: list[int] = []
         # All keys ever written, for ordered iteration: the sorted ones, and the later ones.
@@ -56,12 +71,7 @@ class Overlay:
 
     def get(self, key: bytes) -> bytes | None:
         """Return the value of a key, uncommitted changes included."""
-        value = self._changes.get(key, _ABSENT)
-        if value is _ABSENT:
-            value = self.base_reads.get(key, _ABSENT)
-            if value is _ABSENT:
-                value = self.base_reads[key] = self._get(key)
-        return value
+        return self._view[key]
 
     def put(self, key: bytes, value: bytes | None) -> None:
         """Set a key; None removes it."""
@@ -71,7 +81,7 @@ class Overlay:
             self._fresh.append(key)
         if self._marks:
             self._undo.append((key, old))
-        changes[key] = value
+        changes[key] = self._view[key] = value
 
     def begin(self) -> None:
         """Open a layer."""
@@ -86,13 +96,17 @@ class Overlay:
     def rollback(self) -> None:
         """Undo the changes of the innermost layer."""
         mark = self._marks.pop()
-        undo, changes = self._undo, self._changes
+        undo, changes, view = self._undo, self._changes, self._view
         while len(undo) > mark:
             key, old = undo.pop()
-            if old is _ABSENT:
-                del changes[key]
+            if old is not _ABSENT:
+                changes[key] = view[key] = old
+                continue
+            del changes[key]
+            if key in self.base_reads:
+                view[key] = self.base_reads[key]
             else:
-                changes[key] = old
+                del view[key]
 
     def next_key(self, key: bytes) -> bytes | None:
         """Return the smallest key greater than this one."""

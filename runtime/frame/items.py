@@ -192,6 +192,23 @@ class Value(StorageItem, Generic[V]):
         return StorageShape((), self._codec, self._default)
 
 
+class HashedKeys(dict[K, bytes]):
+    """Storage keys of a map by its keys, each hashed when it is first needed."""
+
+    __slots__ = ("_hashed",)
+
+    def __init__(self, hashed: Callable[[K], bytes]) -> None:
+        super().__init__()
+        self._hashed = hashed
+
+    def __missing__(self, key: K) -> bytes:
+        full = self._hashed(key)
+        if len(self) >= KEY_CACHE_SIZE:
+            self.clear()
+        self[key] = full
+        return full
+
+
 class Map(StorageItem, Generic[K, V]):
     """Values by key."""
 
@@ -208,29 +225,26 @@ class Map(StorageItem, Generic[K, V]):
         self._default = None if default is None else self._codec.encode(default)
         self._hasher = hasher
         self._hash = HASH[hasher]
-        self._keys: dict[K, bytes] = {}
+        self._keys = HashedKeys(self.hashed)
         self._peeked: dict[K, tuple[bytes, V]] = {}
 
     def bind(self, host: Host, pallet_prefix: bytes) -> Self:
         """Return a bound copy of this item with its own key cache."""
         live = super().bind(host, pallet_prefix)
-        live.__dict__.update(_keys={}, _peeked={})
+        live.__dict__.update(_keys=HashedKeys(live.hashed), _peeked={})
         return live
 
     def key(self, key: K) -> bytes:
         """Return the storage key of `key`."""
-        known = self._keys.get(key)
-        if known is not None:
-            return known
-        full = self.prefix + self._hash(self._key_codec.encode(key))
-        if len(self._keys) >= KEY_CACHE_SIZE:
-            self._keys.clear()
-        self._keys[key] = full
-        return full
+        return self._keys[key]
+
+    def hashed(self, key: K) -> bytes:
+        """Return the same, hashed again."""
+        return self.prefix + self._hash(self._key_codec.encode(key))
 
     def get(self, key: K) -> V | None:
         """Return the stored value or the default; None if there is neither."""
-        raw = self._host.state.get(self._keys.get(key) or self.key(key))
+        raw = self._host.state.get(self._keys[key])
         if raw is None:
             raw = self._default
         return None if raw is None else self._codec.decode(raw, 0)[0]
@@ -240,7 +254,7 @@ class Map(StorageItem, Generic[K, V]):
 
         For records with long lists that most blocks read and few write.
         """
-        raw = self._host.state.get(self._keys.get(key) or self.key(key))
+        raw = self._host.state.get(self._keys[key])
         if raw is None:
             raw = self._default
         if raw is None:
@@ -258,7 +272,7 @@ class Map(StorageItem, Generic[K, V]):
         It must not be changed any more. For records that many calls of a block read and write.
         """
         raw = self._codec.encode(new)
-        self._host.state.put(self._keys.get(key) or self.key(key), raw)
+        self._host.state.put(self._keys[key], raw)
         if len(self._peeked) >= PEEK_CACHE_SIZE:
             self._peeked.clear()
         self._peeked[key] = raw, new
@@ -268,7 +282,7 @@ class Map(StorageItem, Generic[K, V]):
         self._peeked.clear()
 
     def __getitem__(self, key: K) -> V:
-        raw = self._host.state.get(self._keys.get(key) or self.key(key))
+        raw = self._host.state.get(self._keys[key])
         if raw is None:
             raw = self._default
         if raw is None:
@@ -276,21 +290,21 @@ class Map(StorageItem, Generic[K, V]):
         return self._codec.decode(raw, 0)[0]
 
     def __setitem__(self, key: K, new: V) -> None:
-        self._host.state.put(self._keys.get(key) or self.key(key), self._codec.encode(new))
+        self._host.state.put(self._keys[key], self._codec.encode(new))
 
     def __delitem__(self, key: K) -> None:
-        self._host.state.put(self._keys.get(key) or self.key(key), None)
+        self._host.state.put(self._keys[key], None)
 
     def __contains__(self, key: K) -> bool:
-        return self._host.state.get(self._keys.get(key) or self.key(key)) is not None
+        return self._host.state.get(self._keys[key]) is not None
 
     def raw(self, key: K) -> bytes | None:
         """Return the stored value as it is encoded; None if there is none."""
-        return self._host.state.get(self._keys.get(key) or self.key(key))
+        return self._host.state.get(self._keys[key])
 
     def put_raw(self, key: K, encoded: bytes) -> None:
         """Store a value that the caller has encoded."""
-        self._host.state.put(self._keys.get(key) or self.key(key), encoded)
+        self._host.state.put(self._keys[key], encoded)
 
     def take(self, key: K) -> V | None:
         """Return the result of `get` (None if nothing is stored), and delete the stored value."""

@@ -58,7 +58,7 @@ def fee_of(gross: int, terms: Terms) -> u128:
     for bps in (terms.standard, terms.conversion, terms.analytics):
         if bps:  # most payments have one of the three
             fee += ceil_div(gross * int(bps), BPS)
-    return discounted(fee, terms.discount)
+    return discounted(fee, terms.discount) if terms.discount else u128(fee)
 
 
 def legs_of(gross: int, terms: Terms, threshold: int) -> Legs:

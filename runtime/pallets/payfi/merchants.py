@@ -164,8 +164,8 @@ class Merchants(Component):
         """
         if self.people.verified(who):
             return None
-        rates, today = self.rates.peek(), self.calendar.day(now)
-        known, used = self.allowances.peek(who), int(gross)
+        rates, known = self.rates.peek(), self.allowances.peek(who)
+        today, used = self.calendar.day(now), int(gross)
         if known is not None and known.day == today:
             used += int(known.used)
         if gross > rates.unjudged_payment or used > rates.unjudged_day:
