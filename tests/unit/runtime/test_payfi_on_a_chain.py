@@ -6,6 +6,7 @@ import pytest
 
 from btt_chain.crypto import p256
 from btt_chain.crypto.keypair import KeyPair
+from btt_chain.node.sealing import BlockOrder
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.voucher import (
     CONTEXT,
@@ -100,6 +101,31 @@ def consistent(chain: DevChain, hash: bytes) -> BttRuntime:
 def state_of(runtime: BttRuntime) -> PaymentState:
     payments = runtime.payfi.payments
     return payments.state_of(payments.get(u64(0)))
+
+
+def test_what_is_kept_of_one_fork_is_not_read_on_another(chain: DevChain) -> None:
+    """Batch, daily limit and counter are kept in memory with their bytes."""
+    first = int(chain.account(BOB).nonce)
+    wires = [
+        chain.sign(BOB, chain.call(
+            "PayFi", "pay", merchant=address(ALICE), units=u128(amount * BTT), currency=b"BTT",
+            max_btt=PAID, reference=bytes((amount,) * 16), memo=None,
+        ), nonce=first + nonce)
+        for nonce, amount in enumerate((10, 20, 30, 40))
+    ]  # fmt: skip
+    tips, made = [chain.client.best().hash] * 2, [list[bytes](), list[bytes]()]
+    for number in range(3):  # by turns; a bucket has two slots
+        for fork, ready in enumerate((wires[:2], wires[:1])):
+            only = ready if not number else wires[len(ready) + number - 1 : len(ready) + number]
+            order = BlockOrder(tips[fork], is_empty_allowed=False, finalize=False, only=only)
+            tips[fork] = chain.sealer.make(order).hash
+            made[fork].append(tips[fork])
+    for tip, blocks, paid in zip(tips, made, (100, 60), strict=True):
+        assert consistent(chain, tip).balances.free(PAYFI) == paid * BTT
+        fresh = chain.another()  # it has kept nothing
+        for hash in blocks:
+            fresh.import_block(*chain.block(hash))
+        assert fresh.best().hash == tip
 
 
 def test_a_payment_settled_on_one_fork_and_disputed_on_the_other(chain: DevChain) -> None:
