@@ -23,7 +23,6 @@ from __future__ import annotations
 import functools
 import random
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -43,6 +42,7 @@ from libp2p.pubsub.utils import safe_bytes_from_hex
 from p2p.errors import WireError
 from p2p.host.containment import contained, note, reset
 from p2p.host.guard import thread_us
+from p2p.host.recent import Recent
 from p2p.host.rpc_queue import FORWARD_SECONDS, GATHER_SECONDS, GatheringQueue, Outgoing
 from p2p.limits import GOSSIP_CONTROL, LARGE_BYTES, LARGE_TX, SUBSCRIBE
 from p2p.network import ANNOUNCE, GOSSIP_BYTES, MIB, TX
@@ -80,8 +80,10 @@ ID_BYTES: Final = 20
 MAX_BACKOFF: Final = 3_600
 SEEN_SECONDS: Final = 60
 """Time for which a message is remembered; publishing it again within that time has no effect."""
-MAX_SENDERS: Final = 16
-"""Maximum number of peers remembered as having delivered a message."""
+SENT_SECONDS: Final = 10
+"""Time for which the receivers of a message are remembered: longer than it can be offered."""
+OFFERED: Final = WANTS
+"""Maximum number of messages offered to a peer that joins a mesh."""
 
 FOREIGN: Final = 200
 """Cost of a message on a topic that we did not join."""
@@ -125,61 +127,6 @@ class Environment(Protocol):
         ...
 
 
-class Recent:
-    """Ids of recent messages, with the peers that delivered them.
-
-    Replaces the library's cache, which needs a thread (defect 17) and extends an id's time at each
-    lookup: a message that is repeated often enough would never be accepted again.
-    """
-
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._seconds = seconds
-        self._clock = clock
-        self._ends: OrderedDict[bytes, tuple[float, list[ID]]] = OrderedDict()
-
-    def add(self, message_id: bytes, sender: ID | None = None) -> bool:
-        """Remember a message. Return True if it is new."""
-        now = self._clock()
-        while self._ends and next(iter(self._ends.values()))[0] <= now:
-            self._ends.popitem(last=False)
-        known = self._ends.get(message_id)
-        if known is None:
-            self._ends[message_id] = (now + self._seconds, [] if sender is None else [sender])
-            return True
-        if sender is not None and sender not in known[1] and len(known[1]) < MAX_SENDERS:
-            known[1].append(sender)
-        return False
-
-    def has(self, message_id: bytes) -> bool:
-        """Return True if a message is remembered."""
-        known = self._ends.get(message_id)
-        return known is not None and known[0] > self._clock()
-
-    def senders(self, message_id: bytes) -> list[ID]:
-        """Return the peers that delivered a message."""
-        known = self._ends.get(message_id)
-        return [] if known is None else known[1]
-
-    def forget(self, sender: ID, is_done: Callable[[bytes], bool] = lambda _: True) -> None:
-        """Forget what a peer delivered: after a reconnect it may deliver it again.
-
-        Messages that it was the first to deliver are dropped with it where they still wait, so
-        they are new again, by any peer, unless `is_done`.
-        """
-        lost = []
-        for message_id, (_, senders) in self._ends.items():
-            if sender not in senders:
-                continue
-            if senders[0] == sender and not is_done(message_id):
-                lost.append(message_id)
-            senders.remove(sender)
-        for message_id in lost:
-            del self._ends[message_id]
-
-    def stop(self) -> None:
-        """Do nothing: there is no thread. The library calls this."""
-
-
 @functools.cache
 def install() -> None:
     """Set what the library has no parameter for. Once per process."""
@@ -194,7 +141,28 @@ def _no_record(_host: IHost) -> tuple[bytes, bool]:
 
 
 class ContainedGossipSub(GossipSub):
-    """The mesh. Everything it sends goes through the peer's queue."""
+    """The mesh, with the parameters for which no loss was measured.
+
+    Everything it sends goes through the peer's queue.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(
+            protocols=[PROTOCOL_ID_V11],
+            degree=6,
+            degree_low=4,
+            degree_high=12,
+            heartbeat_interval=1,
+            # Short: a peer that restarts is to be back in the mesh within seconds.
+            prune_back_off=10,
+            max_idontwant_messages=UNWANTED,
+            # Our limits are by peer and kind, and count in both directions (`p2p.limits`).
+            spam_protection_enabled=False,
+            adaptive_gossip_enabled=False,
+            eclipse_protection_enabled=False,
+        )
+        self._sent = Recent(SENT_SECONDS)
+        """Recent messages, with the peers that they were sent or offered to."""
 
     def send_rpc(self, peer_id: ID, rpc: RPC, priority: bool = False) -> None:
         """Queue `rpc` for a peer."""
@@ -202,7 +170,7 @@ class ContainedGossipSub(GossipSub):
         super().send_rpc(peer_id, rpc, priority)
 
     async def publish(self, msg_forwarder: ID, pubsub_msg: Message) -> None:
-        """Queue a message for the peers of the mesh that have neither delivered nor refused it.
+        """Queue a message for the `receivers` that have neither delivered nor refused it.
 
         It is encoded once for all. An announce of a block goes first, without waiting for others;
         a message of another node waits longer than one of this node.
@@ -217,13 +185,56 @@ class ContainedGossipSub(GossipSub):
         elif pubsub.recent.senders(message_id):
             wait = random.uniform(*FORWARD_SECONDS)  # noqa: S311  (it protects no secret)
         outgoing = Outgoing.of(rpc_pb2.RPC(publish=[pubsub_msg]))
-        for peer_id in self.mesh.get(pubsub_msg.topicIDs[0], ()):
-            queue = pubsub.peer_queues.get(peer_id)
+        for peer_id in self.receivers(pubsub_msg.topicIDs[0]):
             is_needed = functools.partial(self._is_needed, peer_id, message_id)
-            if queue is None or not is_needed():
+            if not is_needed():
                 continue
-            if not cast("GatheringQueue", queue).put(outgoing._replace(is_needed=is_needed), wait):
+            queue = cast("GatheringQueue", pubsub.peer_queues[peer_id])
+            if queue.put(outgoing._replace(is_needed=is_needed), wait):
+                self._sent.add(message_id, peer_id)
+            else:
                 contained["gossip not sent"] += 1
+
+    def receivers(self, topic: str) -> list[ID]:
+        """Return the peers that messages of a topic are sent to: those of its mesh, and if these
+        are fewer than the lower degree, other subscribers at random, up to the degree.
+
+        A mesh is thin until the first grafts, after a partition, and while peers refuse grafts.
+        """
+        if self.pubsub is None:
+            return []
+        queues = self.pubsub.peer_queues
+        found = [peer_id for peer_id in self.mesh.get(topic, ()) if peer_id in queues]
+        if len(found) < self.degree_low:
+            others = [one for one in self.pubsub.peer_topics.get(topic, ()) if one in queues]
+            found += self.select_from_minus(self.degree - len(found), others, found)
+        return found
+
+    def _notify_mesh_peer_added(self, peer_id: ID, topic: str) -> None:
+        """Offer recent messages to a peer that joins the mesh: those that it was not sent.
+
+        At heartbeats messages are offered to peers outside the mesh only. Without this, a message
+        is lost for a peer that subscribes before it is published and joins before the heartbeat.
+        """
+        super()._notify_mesh_peer_added(peer_id, topic)
+        if self.pubsub is None or peer_id not in self.pubsub.peer_queues:
+            return
+        missed = [one for one in self.mcache.window(topic) if self._is_missed(peer_id, one)]
+        if missed := missed[:OFFERED]:
+            have = rpc_pb2.ControlIHave(topicID=topic, messageIDs=missed)
+            self.send_rpc(peer_id, rpc_pb2.RPC(control=rpc_pb2.ControlMessage(ihave=[have])))
+            for message_id in missed:
+                self._sent.add(message_id, peer_id)
+
+    def _is_missed(self, peer_id: ID, message_id: bytes) -> bool:
+        """Return True if a peer needs a message, and was neither sent nor offered it."""
+        was_sent = peer_id in self._sent.senders(message_id)
+        return not was_sent and self._is_needed(peer_id, message_id)
+
+    def remove_peer(self, peer_id: ID) -> None:
+        """Forget a peer: what waited in its queue was not sent."""
+        self._sent.forget(peer_id)
+        super().remove_peer(peer_id)
 
     def _is_needed(self, peer_id: ID, message_id: bytes) -> bool:
         """Return True if a peer has neither delivered nor refused a message."""
@@ -248,8 +259,9 @@ class ContainedGossipSub(GossipSub):
         """
         for message_id in self.mcache.window(topic):
             message = self.mcache.get(message_id)
-            if message is not None:
+            if message is not None and self._is_missed(peer_id, message_id):
                 self.send_rpc(peer_id, rpc_pb2.RPC(publish=[message]))
+                self._sent.add(message_id, peer_id)
 
     async def flush_pending_messages(self, peer_id: ID) -> None:
         """Drop them: `send_recent_messages` sends what a peer may have missed, by its queue."""
@@ -273,24 +285,6 @@ class ContainedGossipSub(GossipSub):
 
     def _check_equivocation(self, msg: Message) -> bool:
         return True  # the id is the hash of the content: no two messages share it
-
-
-def new_router() -> ContainedGossipSub:
-    """Return a mesh with the parameters for which no loss was measured."""
-    return ContainedGossipSub(
-        protocols=[PROTOCOL_ID_V11],
-        degree=6,
-        degree_low=4,
-        degree_high=12,
-        heartbeat_interval=1,
-        # Short: a peer that restarts is to be back in the mesh within seconds.
-        prune_back_off=10,
-        max_idontwant_messages=UNWANTED,
-        # Our limits are by peer and kind, and count in both directions (`p2p.limits`).
-        spam_protection_enabled=False,
-        adaptive_gossip_enabled=False,
-        eclipse_protection_enabled=False,
-    )
 
 
 class ContainedPubsub(Pubsub):

@@ -230,7 +230,7 @@ class Node:
         listen = transport.build(self._penalties.allows_stream)
         self._requests.register()
         transport.handle(GRANDPA_PEER, self._notifications.on_stream)
-        router = gossip.new_router()
+        router = gossip.ContainedGossipSub()
         topics = {protocol_name(genesis, topic): topic for topic in TOPICS}
         self._gossip = gossip.ContainedPubsub(
             transport.host, router, self._gossip_environment, topics

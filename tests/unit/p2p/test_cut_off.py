@@ -18,7 +18,7 @@ from p2p import limits
 from p2p.accounts import DROP_US, GOSSIP, USELESS, drop_us
 from p2p.host import gossip
 from p2p.host.containment import contained
-from p2p.host.gossip import ENTRY_US, ID_US, ContainedPubsub, new_router
+from p2p.host.gossip import ENTRY_US, ID_US, ContainedGossipSub, ContainedPubsub
 from p2p.host.guard import SEND_US_PER_KIB, CostGuard
 from p2p.network import KIB, MIB, TX, Charge, Event, GossipReceived, protocol_name
 from p2p.networks import NETWORK, WORK
@@ -194,7 +194,7 @@ def test_what_a_peer_wants_is_charged_by_its_size(
     monkeypatch: pytest.MonkeyPatch, allowed: bool
 ) -> None:
     gossip.install()
-    router, peer, sent = new_router(), ID(b"peer"), []
+    router, peer, sent = ContainedGossipSub(), ID(b"peer"), []
     router.pubsub = wanted = Wanted(peer, allowed)
     monkeypatch.setattr(router, "send_rpc", lambda to, rpc: sent.append(rpc))
     ids = [number.to_bytes(20, "big") for number in range(256, 260)]

@@ -9,7 +9,8 @@ from libp2p.abc import INetStream
 from libp2p.peer.id import ID
 
 from p2p.errors import WireError
-from p2p.host.gossip import MAX_RPC, Recent, read_rpc, unwanted_of
+from p2p.host.gossip import MAX_RPC, read_rpc, unwanted_of
+from p2p.host.recent import Recent
 
 ALICE, BOB = ID(b"alice"), ID(b"bob")
 
