@@ -119,8 +119,9 @@ test: ## Everything CI runs: lint, types, layers, tests, real clients
 test-style: setup
 	$(FIRST) $(MAKE) --no-print-directory style
 
+# A cache is not begun here: writing it takes an eighth of the time, and a fresh clone reads none.
 test-types: setup
-	$(FIRST) $(MAKE) --no-print-directory types
+	$(FIRST) $(BIN)/mypy $(if $(wildcard .mypy_cache),,--cache-dir=/dev/null)
 
 test-nets: setup
 	$(PYTEST) -n $(NETS_JOBS) $(NETS)
