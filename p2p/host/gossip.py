@@ -226,6 +226,26 @@ class ContainedGossipSub(GossipSub):
             for message_id in missed:
                 self._sent.add(message_id, peer_id)
 
+    async def _emit_control_msgs(
+        self,
+        peers_to_graft: dict[ID, list[str]],
+        peers_to_prune: dict[ID, list[str]],
+        peers_to_gossip: dict[ID, dict[str, list[bytes]]],
+    ) -> None:
+        """Send the control messages of a heartbeat: to each peer its own, in one RPC.
+
+        The library sends a peer those of the peers before it, too. A peer that is grafted or pruned
+        by mistake has a mesh that this node does not share.
+        """
+        for peer_id in dict.fromkeys((*peers_to_graft, *peers_to_prune, *peers_to_gossip)):
+            ids = peers_to_gossip.get(peer_id, {}).items()
+            control = self.pack_control_msgs(
+                [rpc_pb2.ControlIHave(topicID=topic, messageIDs=found) for topic, found in ids],
+                [rpc_pb2.ControlGraft(topicID=one) for one in peers_to_graft.get(peer_id, ())],
+                [rpc_pb2.ControlPrune(topicID=one) for one in peers_to_prune.get(peer_id, ())],
+            )
+            await self.emit_control_message(control, peer_id)
+
     def _is_missed(self, peer_id: ID, message_id: bytes) -> bool:
         """Return True if a peer needs a message, and was neither sent nor offered it."""
         was_sent = peer_id in self._sent.senders(message_id)

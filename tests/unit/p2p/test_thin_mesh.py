@@ -241,3 +241,38 @@ def test_a_peer_that_comes_again_is_sent_what_waited_for_it() -> None:
         assert messages(await node.sent()) == Counter([peer])
 
     play(test)
+
+
+def test_a_heartbeat_sends_each_peer_its_own_control_messages_only() -> None:
+    sent: dict[ID, rpc_pb2.ControlMessage] = {}
+
+    class Router(ContainedGossipSub):
+        async def emit_control_message(
+            self, control_msg: rpc_pb2.ControlMessage, to_peer: ID
+        ) -> None:
+            assert to_peer not in sent
+            sent[to_peer] = control_msg
+
+    async def test() -> None:
+        first, second, third, fourth = PEERS[:4]
+        await Router()._emit_control_msgs(
+            {first: ["a"], second: ["b"]},
+            {second: ["c"], third: ["a"]},
+            {first: {"d": [b"1"]}, third: {"d": [b"2"]}, fourth: {"e": [b"3"], "f": [b"4"]}},
+        )
+        found = {
+            peer: (
+                [one.topicID for one in control.graft],
+                [one.topicID for one in control.prune],
+                {one.topicID: list(one.messageIDs) for one in control.ihave},
+            )
+            for peer, control in sent.items()
+        }
+        assert found == {
+            first: (["a"], [], {"d": [b"1"]}),
+            second: (["b"], ["c"], {}),
+            third: ([], ["a"], {"d": [b"2"]}),
+            fourth: ([], [], {"e": [b"3"], "f": [b"4"]}),
+        }
+
+    play(test)
