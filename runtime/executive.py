@@ -223,6 +223,7 @@ class Executive:
         """
         opened = None if self._transfers is None else self._transfers.open(raw)
         if opened is not None:
+            self.runtime.bind()  # as in `_open_layer`: the sender's freezes may be decoded
             return self._terms.of(*opened[:3]), self._kept(*opened)
         before = self._open_layer()
         try:

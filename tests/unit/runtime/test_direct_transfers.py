@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from contextlib import suppress
+from enum import IntEnum
 from typing import TypedDict
 
 import pytest
@@ -23,11 +24,13 @@ from runtime import BttRuntime, implicits
 from runtime.constants import BTT, MILLI_BTT
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA, MetadataHashMode, SignedExtra
-from runtime.frame import Call, InvalidBlock
+from runtime.frame import Call, InvalidBlock, Pallet, Reason
 from runtime.frame.traits import Reasons
 from runtime.kept import Kept
 from runtime.pallets.babe import Babe
 from runtime.pallets.tier_staking.types import Window
+from runtime.params import RuntimeParams
+from runtime.transactions import check_signature
 from runtime.transfers import DirectTransfers
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, address
 
@@ -304,3 +307,35 @@ def test_a_pool_view_keeps_a_limited_number_of_eras(monkeypatch: pytest.MonkeyPa
         data = executive.decoder.implicits.of_encoded(SIGNED_EXTRA.encode(extra))[1]
         assert data == executive.decoder.implicits.of(extra)
         assert len(executive.decoder.implicits._by_era) <= 3
+
+
+class Frost(Pallet):
+    """Has a reason for freezes that the runtime of the program has not."""
+
+    class FreezeReason(IntEnum):
+        Winter = 0
+
+
+def later_version(params: RuntimeParams) -> BttRuntime:
+    runtime = BttRuntime(params)
+    runtime.add(200, Frost())
+    runtime.complete()
+    return runtime
+
+
+def freeze(runtime: BttRuntime) -> None:
+    reason = Reason(200, Frost.FreezeReason.Winter)
+    runtime.balances.lockable_currency.set_freeze(reason, account(BOB), u128(BTT))
+
+
+def test_a_transfer_is_admitted_after_another_runtime_was_active() -> None:
+    chain = DevChain(prepare=freeze)
+    runtime = later_version(RuntimeParams(u64(chain.slot_ms)))
+    executive = Executive(
+        runtime, check_signature=check_signature, ordered_root=lambda _: bytes(32)
+    )
+    best = chain.client.best().hash
+    executive.open_pool_view(chain.client.overlay(best), H256(best))
+    chain.runtime.bind()
+    valid = executive.validate_transaction(TransactionSource.External, unwrap(usual(chain)))
+    assert valid.provides == [account(BOB) + bytes(4)]
