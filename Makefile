@@ -7,7 +7,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
-# Processes that run tests side by side; 0 runs them in one, for a debugger.
+# Processes that run tests side by side; 0 runs them in one.
 JOBS ?= 2
 # Processes that run networks: each has several nodes to keep busy.
 NETS_JOBS ?= 2
@@ -108,14 +108,18 @@ devnet: setup ## Run four validators, two providers, three feeders and an explor
 # --- checks -----------------------------------------------------------------
 
 # The output of each part is printed when the part ends.
-SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=6 --output-sync=target --keep-going
-PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder --durations=50 -m "not full"
+SIDE_BY_SIDE := $(MAKE) --no-print-directory --jobs=16 --output-sync=target --keep-going
+PYTEST := $(BIN)/pytest --durations=50 -m "not full"
+# Processes that share files: test-computing-1 test-computing-2. tests/support/parts.py says why.
+PARTS_OF_TESTS := $(or $(shell seq $(JOBS)),1)
+SHARE = --part $*/$(words $(PARTS_OF_TESTS))
 
 .PHONY: test
 test: ## Everything CI runs: lint, types, layers, tests, real clients
-	$(SIDE_BY_SIDE) test-style test-types test-nets test-talking test-computing
+	$(SIDE_BY_SIDE) test-style test-types test-nets \
+		$(addprefix test-talking-,$(PARTS_OF_TESTS)) $(addprefix test-computing-,$(PARTS_OF_TESTS))
 
-.PHONY: test-style test-types test-nets test-talking test-computing
+.PHONY: test-style test-types test-nets
 test-style: setup
 	$(FIRST) $(MAKE) --no-print-directory style
 
@@ -124,13 +128,13 @@ test-types: setup
 	$(FIRST) $(BIN)/mypy $(if $(wildcard .mypy_cache),,--cache-dir=/dev/null)
 
 test-nets: setup
-	$(PYTEST) -n $(NETS_JOBS) $(NETS)
+	$(PYTEST) -n $(NETS_JOBS) --dist loadfile --no-loadscope-reorder $(NETS)
 
-test-talking: setup compat-setup
-	$(SOON) $(PYTEST) -n $(JOBS) $(TALKING)
+test-talking-%: setup compat-setup
+	$(SOON) $(PYTEST) $(SHARE) $(TALKING)
 
-test-computing: setup
-	$(LATER) $(PYTEST) -n $(JOBS) $(addprefix --ignore=,$(NETS) $(TALKING))
+test-computing-%: setup
+	$(LATER) $(PYTEST) $(SHARE) $(addprefix --ignore=,$(NETS) $(TALKING))
 
 .PHONY: test-full
 test-full: test $(if $(NODE_MODULES),$(LIGHTHOUSE)/node_modules/.locked) ## Everything: also what is marked `full`, fresh seeds, fuzzing, speed against BASE
@@ -144,11 +148,10 @@ test-full: test $(if $(NODE_MODULES),$(LIGHTHOUSE)/node_modules/.locked) ## Ever
 
 .PHONY: check
 check: setup ## What a change needs first: lint, types, layers, unit tests but those marked `slow`
-	$(SIDE_BY_SIDE) style types test-units
+	$(SIDE_BY_SIDE) style types $(addprefix test-units-,$(PARTS_OF_TESTS))
 
-.PHONY: test-units
-test-units: setup
-	$(PYTEST) -m "not full and not slow" -n $(JOBS) tests/unit tests/lint
+test-units-%: setup
+	$(PYTEST) -m "not full and not slow" $(SHARE) tests/unit tests/lint
 
 # Tests that `make coverage` runs.
 COVERED ?= tests/unit tests/programs

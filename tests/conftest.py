@@ -15,12 +15,14 @@ from typing import Final
 import pytest
 from hypothesis import HealthCheck, settings
 
+from support.parts import files_of_others
+
 # Deadlines measure the machine, not the code. Derandomized, a red run is red again tomorrow.
 settings.register_profile(
     "ci",
     deadline=None,
     derandomize=True,
-    max_examples=60,
+    max_examples=40,
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
 )
@@ -62,6 +64,25 @@ CLIENT_SECONDS: Final = 900
 """Time limit of a test of real clients, whose scripts have limits of their own."""
 
 
+OF_OTHERS: Final = pytest.StashKey[frozenset[Path]]()
+"""Files that other processes run, by `--part`."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let processes share the files."""
+    parser.addoption("--part", metavar="N/COUNT", help="run the files of one part only")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the files of this process."""
+    config.stash[OF_OTHERS] = files_of_others(config, _SECONDS)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave files to other processes, unread."""
+    return True if collection_path in config.stash[OF_OTHERS] else None
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Refuse a test of networks that `make test` would not find; mark what takes long."""
     if item.get_closest_marker("devnet") and not item.nodeid.startswith(NETS):
@@ -98,7 +119,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     is_worker = "PYTEST_XDIST_WORKER" in os.environ
     if is_worker or os.environ.get("BTT_DURATIONS") != "write":
         return
-    known = {name: at for name, at in _SECONDS.items() if name not in _MEASURED}
+    # Read again: other parts of the tests have written, too.
+    before: dict[str, int] = json.loads(DURATIONS.read_text())
+    known = {name: at for name, at in before.items() if name not in _MEASURED}
     known |= {name: round(at) for name, at in _MEASURED.items() if at >= LONG}
     ordered = sorted(known.items(), key=lambda one: (-one[1], one[0]))
     DURATIONS.write_text(json.dumps(dict(ordered), indent=1) + "\n")
