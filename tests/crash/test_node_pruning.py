@@ -29,14 +29,14 @@ def size(path: Path) -> int:
 
 
 def lengthen(path: Path, pruning: int | None, blocks: int) -> int:
-    """Add blocks that each change forty of four hundred values; the bytes on disk."""
+    """Add blocks that each change twenty of two hundred values; the bytes on disk."""
     store = ChainStore.open(path, pruning=pruning, min_free=0)
     if not store.has_genesis:
         store.insert_genesis(storage_model.GENESIS_STATE, storage_model.genesis_header)
     rng = Random(store.blocks.best.number)
     for _ in range(blocks):
         changes: dict[bytes, bytes | None] = {
-            b"account %d" % rng.randrange(400): rng.randbytes(80) for _ in range(40)
+            b"account %d" % rng.randrange(200): rng.randbytes(160) for _ in range(20)
         }
         parent = store.blocks.best.hash
         storage_model.grow(store, changes, parent, rng.randbytes(4), finalize=True)

@@ -71,6 +71,8 @@ SKIPPED = {
     "btt-chain upgrade try --url ws://127.0.0.1:9944": RELEASE,
     "btt-chain upgrade schedule 101 --in 3d": RELEASE,
     "btt-chain tokenomics audit --at 1000 --json": "needs a thousand blocks",
+    "btt-chain tokenomics plot --preset seed-000 --out pictures": "5 s of processor time: "
+    "tests/unit/cli/test_tokenomics_commands.py makes the pictures",
     "btt-chain tokenomics schedule --preset seed-000 --csv | head -n 3": "a pipe of the shell",
 }
 CLI_FORMS = (

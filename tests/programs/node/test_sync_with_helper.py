@@ -87,14 +87,16 @@ def test_a_helper_killed_in_the_midst_of_a_sync_does_not_stop_it(
         assert "This node checks signatures itself" in log_of(joiner)
 
 
-def test_a_node_without_a_helper_syncs_alone_and_a_killed_node_leaves_no_helper(
-    grown: Grown, server: DevNode, tmp_path: Path
-) -> None:
-    alone = node_of(tmp_path / "alone", "Alone", grown.spec, 1)
+@pytest.mark.full  # without a helper is the default: every other test that syncs does so
+def test_a_node_without_a_helper_syncs_alone(grown: Grown, server: DevNode, tmp_path: Path) -> None:
+    alone = node_of(tmp_path, "Alone", grown.spec, 1)
     with started(alone, server.address):
         until(alone, lambda: height(alone) == BLOCKS)
         assert STARTED.search(log_of(alone)) is None
-    joiner = node_of(tmp_path / "killed", "Killed", grown.spec, 1, "--sync-helper", "auto")
+
+
+def test_a_killed_node_leaves_no_helper(grown: Grown, server: DevNode, tmp_path: Path) -> None:
+    joiner = node_of(tmp_path, "Killed", grown.spec, 1, "--sync-helper", "auto")
     with started(joiner, server.address):
         helper = helper_of(joiner)
         joiner.kill()
