@@ -97,6 +97,7 @@ class Host:
     """
 
     __slots__ = (
+        "decode_event",
         "dispatcher",
         "event_encoders",
         "events",
@@ -111,6 +112,8 @@ class Host:
     dispatcher: Dispatcher
     event_encoders: Mapping[int, Callable[[Event], bytes]]
     """Encoders of the events of each pallet, with its index in front; set by the runtime."""
+    decode_event: Callable[[bytes, int], tuple[Happened, int]]
+    """Decoder of these events, which does not depend on the active runtime; set by the runtime."""
 
     def __init__(self) -> None:
         self.events: list[Deposited] = []
@@ -146,8 +149,9 @@ class Host:
 
     def happened(self, start: int = 0) -> list[Happened]:
         """Return the events from the one at `start`, decoded."""
+        decode = self.decode_event
         return [
-            EVENT.decode(event, 0)[0] if isinstance(event, bytes) else Happened(pallet, event)
+            decode(event, 0)[0] if isinstance(event, bytes) else Happened(pallet, event)
             for _, pallet, event in self.events[start:]
         ]
 

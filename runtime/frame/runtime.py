@@ -353,6 +353,8 @@ class Runtime:
             event, end = inner.decode(raw, at + 1)
             return Happened(raw[at], event), end
 
+        self.host.decode_event = decode
+
         def node() -> VariantOf:
             return VariantOf(
                 tuple(

@@ -102,7 +102,6 @@ class SmallRuntime(Runtime):
 
     def announced(self) -> list[object]:
         """Return the events so far, without phase and pallet."""
-        self.bind()
         return [happened.event for happened in self.host.happened()]
 
 

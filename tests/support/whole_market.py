@@ -89,10 +89,6 @@ class WholeMarket(Market):
         self.number = 1
         self._open()
 
-    def bind(self) -> None:
-        """Bind the recursive codecs to the whole runtime, whose part the market is."""
-        self.whole.bind()
-
     def _bind(self) -> None:
         """Call the pallets by the names that the market has for them."""
         for name in ("system", "balances", "tokenomics", "mining", "models", "providers", "jobs",

@@ -347,6 +347,13 @@ def records(library: Library) -> list[EventRecord]:
     ]
 
 
+def test_encoded_events_are_read_while_another_runtime_is_active() -> None:
+    library = Library()
+    library.book.deposit_raw(library.book.event_prefix(Book.Written) + encode(u32, u32(3)))
+    SmallUtility()  # it has no pallet of this index, and is the active one now
+    assert library.host.happened() == [Happened(7, Book.Written(u32(3)))]
+
+
 def test_events_have_the_index_of_their_pallet(library: Library) -> None:
     library.dispatch(signed(WHO), library.write(3))
     (record,) = records(library)
