@@ -72,9 +72,11 @@ class ProcessId:
         if warm is not None:
             output = os.open(log, append, 0o644)
             try:
-                return cls(*warm.start(command, environment, output), _boot())
+                found = warm.start(command, environment, output)
             finally:
                 os.close(output)
+            if found is not None:
+                return cls(*found, _boot())
         pid = os.posix_spawnp(
             command[0],
             list(command),

@@ -28,6 +28,8 @@ from btt_chain.testing.errors import DevnetError
 TEMPLATES: Final = 2
 """Number of templates, and so of hash seeds among the nodes of a network."""
 _BEGIN: Final = [sys.executable, "-P"]
+MAX_REQUEST: Final = 1 << 17
+"""Maximum size of a request in bytes: a socket of this kind sends a little more at once."""
 _REPLY: Final = 64
 """Maximum size of a reply in bytes: a pid and a start time."""
 
@@ -36,31 +38,42 @@ class WarmStarter:
     """The templates of a process, each started when it is first needed."""
 
     def __init__(self) -> None:
-        self._templates: list[_Template] = []
+        self._templates: dict[int, _Template] = {}
         self._count = 0
         self._lock = threading.Lock()
 
     def start(
         self, command: Sequence[str], environment: Mapping[str, str], log: int
-    ) -> tuple[int, int]:
+    ) -> tuple[int, int] | None:
         """Start a program with its output to the open file `log`.
 
-        Returns its pid and its start time in clock ticks since the boot. It is a child of its
-        template: `os.waitpid` does not find it. DevnetError if the template has ended.
+        Returns its pid and its start time in clock ticks since the boot; None, and starts nothing,
+        if arguments and environment are larger than MAX_REQUEST. The program is a child of its
+        template: `os.waitpid` does not find it. DevnetError if the template has ended; the next
+        start has a new one.
         """
+        words, folder = command[2:], str(Path.cwd())
+        request = json.dumps({"words": words, "env": dict(environment), "folder": folder}).encode()
+        if len(request) > MAX_REQUEST:
+            return None
         # As of any other start: a tool that watches or forbids them sees this one, too.
         sys.audit("os.posix_spawn", command[0], list(command), dict(environment))
-        request = {"words": command[2:], "env": dict(environment), "folder": str(Path.cwd())}
         with self._lock:
             place = self._count % TEMPLATES
             self._count += 1
-            if place == len(self._templates):
-                self._templates.append(_Template())
-            return self._templates[place].start(json.dumps(request).encode(), log)
+            template = self._templates.pop(place, None) or _Template()
+            try:
+                started = template.start(request, log)
+            except BaseException:
+                # Also interrupted in between: the next reply would be the one to this request.
+                template.close()
+                raise
+            self._templates[place] = template
+            return started
 
     def close(self) -> None:
         """Stop the templates; started programs go on."""
-        for template in self._templates:
+        for template in self._templates.values():
             template.close()
 
 
@@ -91,6 +104,7 @@ class _Template:
         return int(pid), int(started)
 
     def close(self) -> None:
+        """End it. A program whose pid was not read is killed: no one else could."""
         self._socket.close()
         self._process.wait()
 

@@ -1,7 +1,8 @@
 """The process that warm starts fork: `python -P -m btt_chain.testing.warm_template FD`.
 
 It takes requests from the Unix socket FD, forks for each, and replies with the pid of the fork and
-its start time. It ends when the other end of the socket is closed.
+its start time. It ends when the other end of the socket is closed, and kills a fork whose pid was
+not read there.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ import select
 import signal
 import socket
 import sys
+import time
 from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.testing.process import ProcessId
+from btt_chain.testing.warm import MAX_REQUEST
 from genesis.build import build
 from genesis.catalogue import load
 
@@ -34,8 +37,6 @@ IMPORTED: Final = (
     "uvloop",
 )
 """Modules that are imported before the first request, with all that they import."""
-_LARGEST: Final = 1 << 18
-"""Maximum size of a request in bytes: more than a socket of this kind sends at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +75,33 @@ def serve(link: socket.socket) -> Request | None:
     poller = select.poll()
     poller.register(link, select.POLLIN)
     poller.register(ended, select.POLLIN)
-    while True:
-        for file, _ in poller.poll():
-            if file == ended:
-                os.read(ended, 1 << 10)
-                reap()
-                continue
-            message, logs, _, _ = socket.recv_fds(link, _LARGEST, 1)
-            if not message:
-                return None
-            pid = os.fork()
-            if pid == 0:
-                signal.set_wakeup_fd(-1)
-                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                os.close(ended)
-                os.close(wake)
-                return Request(**json.loads(message), log=logs[0])
-            os.close(logs[0])
-            fork = ProcessId.of(pid)
-            if fork is None:
-                raise RuntimeError("a process that is not reaped is not in /proc")
-            link.send(b"%d %d" % (fork.pid, fork.started))
+    fork: ProcessId | None = None
+    try:
+        while True:
+            for file, _ in poller.poll():
+                if file == ended:
+                    os.read(ended, 1 << 10)
+                    reap()
+                    continue
+                message, logs, _, _ = socket.recv_fds(link, MAX_REQUEST, 1)
+                if not message:
+                    return None
+                pid = os.fork()
+                if pid == 0:
+                    signal.set_wakeup_fd(-1)
+                    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                    os.close(ended)
+                    os.close(wake)
+                    return Request(**json.loads(message), log=logs[0])
+                os.close(logs[0])
+                fork = ProcessId.of(pid)
+                if fork is None:
+                    raise RuntimeError("a process that is not reaped is not in /proc")
+                link.send(b"%d %d" % (fork.pid, fork.started))
+    except ConnectionError:  # closed before the last reply was read
+        if fork is not None:
+            fork.send(signal.SIGKILL)
+        return None
 
 
 def reap() -> None:
@@ -114,6 +121,7 @@ def become(request: Request) -> None:
     os.chdir(request.folder)
     os.environ.clear()
     os.environ.update(request.env)
+    time.tzset()
     # The template was started with our folder alone on PYTHONPATH.
     sys.path[:1] = filter(None, request.env.get("PYTHONPATH", "").split(os.pathsep))
     os.dup2(request.log, 1)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import os
+import select
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from btt_chain.packages import HOME
-from btt_chain.testing import DevnetError, cold_starts, dev_node, warm_starts
+from btt_chain.testing import DevnetError, cold_starts, dev_node, warm, warm_starts
 from btt_chain.testing.process import ProcessId
-from btt_chain.testing.warm import TEMPLATES, starter_for
+from btt_chain.testing.warm import MAX_REQUEST, TEMPLATES, starter_for
 
-SURROUNDINGS = {"A": "ä b", "PYTHONPATH": f"/x:{HOME}", "PYTHONUNBUFFERED": "1"}
+SURROUNDINGS = {
+    "A": "ä b", "PYTHONPATH": f"/x:{HOME}", "PYTHONUNBUFFERED": "1", "TZ": "Asia/Tokyo",
+}  # fmt: skip
 PROGRAM = """
-import gc, json, os, signal, sys, threading
+import gc, json, os, signal, sys, threading, time
 print(json.dumps({
     "name": __name__,
     "words": sys.argv,
@@ -24,6 +28,7 @@ print(json.dumps({
     "environment": {name: at for name, at in os.environ.items() if name != "LC_CTYPE"},
     "path": sys.path,
     "folder": os.getcwd(),
+    "zone": time.tzname,
     "pids": [os.getpid(), os.getsid(0)],
     "files": sorted(os.listdir("/proc/self/fd"), key=int)[:-1],
     "signals": [signal.getsignal(number) is how for number, how in [
@@ -113,7 +118,7 @@ def test_programs_outlive_their_templates(script: Path, tmp_path: Path) -> None:
         process = ProcessId.spawn(command, {}, log)
         mine = starter_for(command)
         assert mine is not None
-        (template,) = mine._templates
+        (template,) = mine._templates.values()
     try:
         assert template._process.returncode == 0
         assert process.state() in {"R", "S", "D"}
@@ -122,7 +127,10 @@ def test_programs_outlive_their_templates(script: Path, tmp_path: Path) -> None:
     assert process.wait(60)
 
 
-def test_a_template_that_has_ended_is_an_error(script: Path, tmp_path: Path) -> None:
+def test_a_template_that_has_ended_is_an_error_and_is_replaced(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "TEMPLATES", 1)
     command = [sys.executable, "-P", str(script), "0"]
     with cold_starts(), warm_starts():
         ProcessId.spawn(command, {}, tmp_path / "0.log")
@@ -131,9 +139,57 @@ def test_a_template_that_has_ended_is_an_error(script: Path, tmp_path: Path) -> 
         template = mine._templates[0]._process
         template.kill()
         template.wait()
-        ProcessId.spawn(command, {}, tmp_path / "1.log")
         with pytest.raises(DevnetError, match="the template of warm starts has ended"):
-            ProcessId.spawn(command, {}, tmp_path / "2.log")
+            ProcessId.spawn(command, {}, tmp_path / "1.log")
+        started(script, tmp_path / "2.log")
+
+
+class Interrupted(Exception):
+    """A test framework interrupts a test that takes too long."""
+
+
+def test_an_interrupted_start_leaves_no_program_and_no_reply(
+    script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(warm, "TEMPLATES", 1)
+    file, log = tmp_path / "waits.py", tmp_path / "waits.log"
+    file.write_text("import time\ntime.sleep(600)\n")
+    os.mkfifo(log)
+    reader = os.open(log, os.O_RDONLY | os.O_NONBLOCK)
+    command = [sys.executable, "-P", str(file)]
+
+    def interrupt(_number: int, _frame: object) -> None:
+        template.send_signal(signal.SIGCONT)
+        raise Interrupted
+
+    with cold_starts(), warm_starts():
+        started(script, tmp_path / "0.log")
+        mine = starter_for(command)
+        assert mine is not None
+        template = mine._templates[0]._process
+        template.send_signal(signal.SIGSTOP)
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        try:
+            with pytest.raises(Interrupted):
+                ProcessId.spawn(command, {}, log)
+        finally:
+            signal.signal(signal.SIGALRM, before)
+        started(script, tmp_path / "1.log")
+    poller = select.poll()
+    poller.register(reader, 0)  # its writers' end
+    assert poller.poll(10_000) == [(reader, select.POLLHUP)]
+    os.close(reader)
+
+
+def test_a_program_with_a_large_environment_is_started_by_itself(tmp_path: Path) -> None:
+    file, log = tmp_path / "program.py", tmp_path / "program.log"
+    file.write_text("import os\nprint(os.getppid(), len(os.environ['A']))\n")
+    environment = dict.fromkeys("AB", "x" * (MAX_REQUEST // 2))
+    process = ProcessId.spawn([sys.executable, "-P", str(file)], environment, log)
+    assert process.wait(60)
+    process.reap()
+    assert log.read_text().split() == [str(os.getpid()), str(MAX_REQUEST // 2)]
 
 
 def test_other_programs_are_started_by_themselves() -> None:
