@@ -4,9 +4,10 @@ Most of the processor time of a node's start is spent on imports. Within `warm_s
 that `ProcessId.spawn` starts as `python -P -m MODULE ...` or `python -P FILE ...` is a fork of a
 template (`warm_template.py`): a process that has imported the node and has no threads and no open
 files. The fork gets the arguments, environment, folder and log of its own and runs the program as
-`python` does: own session, own signals, own exit. It differs in two ways. `ps` shows the command
-line of the template. And it has the template's hash seed: templates take turns, so that the nodes
-of a network do not all share one.
+`python` does: own session, own signals, own exit. `ps` shows the command line of the
+template. What a process has since its start is the template's: umask, resource limits and priority,
+the locale and what variables like PYTHONUTF8 set, the hash seed, and the seed of trio's order of
+tasks. Templates take turns, so that the nodes of a network do not all share these seeds.
 """
 
 from __future__ import annotations
