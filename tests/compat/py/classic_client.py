@@ -19,6 +19,22 @@ Receipt = Any
 Call = Any
 
 
+class Decoded:
+    """Metadata that later connections need not decode again: `cache_region` of the client.
+
+    The client keeps them in Redis if it is told to. Both nodes have the same runtime.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[str, object] = {}
+
+    def get(self, key: str) -> object:
+        return self._kept.get(key)
+
+    def set(self, key: str, value: object) -> None:
+        self._kept[key] = value
+
+
 class Classic:
     """Connections to two nodes, and the steps that the checks share."""
 
@@ -28,6 +44,7 @@ class Classic:
     def __init__(self, clocked: str, manual: str) -> None:
         self.clocked_url = clocked
         self.manual_url = manual
+        self.decoded = Decoded()
         names = ("Alice", "Bob", "Charlie", "Dave", "Eve")
         people = (Keypair.create_from_uri(f"//{name}", ss58_format=42) for name in names)
         self.alice, self.bob, self.charlie, self.dave, self.eve = people

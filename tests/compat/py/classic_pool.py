@@ -25,7 +25,7 @@ def sends_a_transaction_with_a_short_life(client: Classic) -> None:
 
 @need
 def connects_to_a_node_that_seals_on_demand(client: Classic) -> None:
-    client.manual = SubstrateInterface(url=client.manual_url)
+    client.manual = SubstrateInterface(url=client.manual_url, cache_region=client.decoded)
     client.seal()
 
 
@@ -184,7 +184,8 @@ def finds_a_transaction_again_by_block_and_index(client: Classic) -> None:
 
 @check
 def works_over_http_on_the_same_port(client: Classic) -> None:
-    with SubstrateInterface(url=client.clocked_url.replace("ws://", "http://")) as node:
+    url = client.clocked_url.replace("ws://", "http://")
+    with SubstrateInterface(url=url, cache_region=client.decoded) as node:
         assert node.chain == "BTT Development (sealed by hand)"
         account = node.query("System", "Account", [client.bob.ss58_address]).value
         assert account["data"]["free"] == client.free(client.bob)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @need
 def connects_and_loads_the_metadata(client: Classic) -> None:
-    client.node = SubstrateInterface(url=client.clocked_url)
+    client.node = SubstrateInterface(url=client.clocked_url, cache_region=client.decoded)
     client.node.init_runtime()
     assert client.node.runtime_version == 100
     assert client.node.transaction_version == 1
@@ -181,7 +181,7 @@ def receives_changes_of_a_balance(client: Classic) -> None:
         seen.append(account.value["data"]["free"])
         if len(seen) == 1:
             # The client blocks in this call: another client has to pay.
-            with SubstrateInterface(url=client.clocked_url) as other:
+            with SubstrateInterface(url=client.clocked_url, cache_region=client.decoded) as other:
                 call = client.transfer(watched, 5 * BTT)
                 other.submit_extrinsic(other.create_signed_extrinsic(call, client.alice))
         return seen if len(seen) == 2 else None
