@@ -6,6 +6,10 @@ costs microseconds. So every record that is retired or inserted is noted here, o
 record without its bit is certainly not stored, unless the parent's state has it. A false positive
 only costs the lookup.
 
+The bit is that of the whole key: accounts with equal balances have equal values, at different keys.
+It is Python's hash of the key, which the dictionaries of a block have computed already; it differs
+from process to process, and so does nothing but the lookups.
+
 Bits cannot be cleared individually. There are two generations: new bits are set in the younger one,
 and once all blocks noted in the older one are below the base, it is dropped and replaced by the
 younger one.
@@ -27,7 +31,7 @@ _NOTHING: Final = bytearray()
 
 
 class PresenceFilter:
-    """A set of record keys with false positives, by bits of the hash at a key's end."""
+    """A set of record keys with false positives, by bits of their hashes."""
 
     def __init__(self) -> None:
         self._young = self._old = _NOTHING
@@ -43,16 +47,19 @@ class PresenceFilter:
             self._young = bytearray(_BYTES)
         bits = self._young
         for record in records:
-            place = int.from_bytes(record[-4:], "little") & _MASK
+            place = hash(record) & _MASK
             bits[place >> 3] |= 1 << (place & 7)
 
-    def may_hold(self, record: bytes) -> bool:
-        """Return True if the record may be stored apart from the parent's state."""
-        place = int.from_bytes(record[-4:], "little") & _MASK
-        at = place >> 3
-        young = self._young[at] if self._young else 0
-        old = self._old[at] if self._old else 0
-        return bool((young | old) >> (place & 7) & 1)
+    def held(self, records: Iterable[bytes]) -> set[bytes]:
+        """Return those of the records that may be stored apart from the parent's state."""
+        found: set[bytes] = set()
+        for bits in (self._young, self._old):
+            if bits:
+                found.update([
+                    record for record in records
+                    if bits[(place := hash(record) & _MASK) >> 3] >> (place & 7) & 1
+                ])  # fmt: skip
+        return found
 
     def advance(self, base: int) -> None:
         """Drop the older generation once all its blocks are at or below height `base`."""

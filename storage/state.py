@@ -331,8 +331,14 @@ class StateStore:
         inserted = pending.sealed.inserted
         if self.window is not None:
             retired = pending.sealed.retired
-            for record in inserted:
-                self._add(draft, record, inserted[record])
+            again = {key for key in self._present.held(inserted) if draft.get(key) is not None}
+            for record in again:
+                self._count(draft, record, self._extras.get(record, 0) + 1)
+            draft.changes.update(
+                {key: raw for key, raw in inserted.items() if key not in again}
+                if again
+                else inserted
+            )
             self._present.note(ref.number, inserted)
             self._present.note(ref.number, retired)
             draft.put(number_key(DEATHS, ref.number, ref.hash), msgpack.packb(list(retired)))
@@ -435,12 +441,6 @@ class StateStore:
             self._kv.compact_range(column, end_of(column))
 
     # --- counting
-
-    def _add(self, draft: Draft, record: bytes, content: bytes) -> None:
-        if not self._present.may_hold(record) or draft.get(record) is None:
-            draft.put(record, content)
-        else:
-            self._count(draft, record, self._extras.get(record, 0) + 1)
 
     def _remove(self, draft: Draft, record: bytes) -> None:
         extra = self._extras.get(record, 0)
