@@ -1,8 +1,9 @@
 """Many changes of a trie in one descent.
 
-The changes are sorted, so each branch on their paths is entered once. Where values of leaves are
-only replaced, a branch is patched in its encoding, from the leaves up: it is hashed at once, and no
-node is made of it. All other changes are those of `Trie.put`.
+The changes are sorted, so each branch on their paths is entered once. Where leaves get other
+values, or are added below a branch or beside another leaf, a branch is patched in its encoding,
+from the leaves up: it is hashed at once, and no node is made of it. All other changes are those of
+`Trie.put`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Final
 
 from storage.columns import node_prefix
 from storage.trie.nibble import SLOT
-from storage.trie.node import HASH_REF, Branch, Node, encode_leaf
+from storage.trie.node import HASH_REF, Branch, Node, decode, encode, encode_leaf, parse_branch
 from storage.trie.records import Records
 
 HASHED: Final = 32
@@ -96,25 +97,25 @@ class Batch:
             self.old[change[1]] = self._place(change)
 
     def _patch(self, ref: bytes, start: str, low: int, high: int) -> tuple[bytes, int]:
-        """Replace values at or below an unloaded child, as long as changes do only that.
+        """Set or add values at or below an unloaded child, as far as its encoding can be patched.
 
         Returns its new reference, and the place of the first change that is not made.
         """
-        is_one = high - low == 1
-        if is_one and self._changes[low][3] is None:  # a new key
-            return ref, low
         records, prefix = self._records, node_prefix(start)
         key = prefix + ref[1:]
         is_inline = len(ref) != HASH_REF
         branch = None if is_inline else records.branch(key)
         if branch is None:
+            is_one = high - low == 1
             leaf = self._replace_leaf(self._changes[low], start, ref, prefix) if is_one else None
             if leaf is not None:
                 return leaf, high
             if is_inline:
                 return ref, low
-            branch = records.load_branch(key, start, ref)
-        if branch is None or not branch[2] or len(start) > MAX_DEPTH:
+            raw, branch = records.load(key, start, ref)
+            if branch is None:
+                return self._grow_leaf(raw, start, ref, low, high)
+        if not branch[2] or len(start) > MAX_DEPTH:
             return ref, low
         patched, done = self._patch_branch(branch, start, low, high)
         if done == low:
@@ -140,10 +141,19 @@ class Batch:
             while stop < high and changes[stop][0][at] == digit:
                 stop += 1
             bit = 1 << SLOT[digit]
-            if not bitmap & bit:
-                break
             place = (bitmap & (bit - 1)).bit_count()
             begin = body + HASH_REF * place
+            if not bitmap & bit:
+                new = None if refs is not None else self._add_leaf(changes[low], full + digit)
+                if new is None:
+                    break
+                bitmap |= bit
+                raw = b"".join((
+                    raw[: body - 2], bitmap.to_bytes(2, "little"), raw[body:begin], new, raw[begin:]
+                ))  # fmt: skip
+                low += 1
+                if low == stop:
+                    continue
             ref = raw[begin : begin + HASH_REF] if refs is None else refs[place]
             made, done = self._patch(ref, full + digit, low, stop)
             if done > low:
@@ -179,6 +189,65 @@ class Batch:
             self._records.drop_value(key, old)
         return self._refer(start, ref, prefix, raw)
 
+    def _grow_leaf(
+        self, raw: bytes, start: str, ref: bytes, low: int, high: int
+    ) -> tuple[bytes, int]:
+        """Set the value of a loaded leaf, or put a branch in its place with it and a new leaf.
+
+        Returns as `_patch` does.
+        """
+        path, key, (new, hashed), _ = self._changes[low]
+        leaf = decode(raw, None)
+        rest, partial, value = path[len(start) :], leaf.partial, leaf.value
+        if len(start) > MAX_DEPTH or value is None:
+            return ref, low
+        prefix = node_prefix(start)
+        if rest == partial:
+            self.old[key] = value, leaf.hashed
+            if leaf.hashed:
+                self._records.drop_value(key, value)
+            return self._refer(start, ref, prefix, encode_leaf(partial, new, hashed)), low + 1
+        same = shared(rest, partial)
+        if same in (len(rest), len(partial)):  # one key begins with the other
+            return ref, low
+        fork = Node(partial[:same], [None] * 16, 0, None, False, None)
+        self._attach(fork, start, partial[same:], value, leaf.hashed)
+        self._attach(fork, start, rest[same:], new, hashed)
+        self.old[key] = None
+        raw = encode(fork)
+        made = self._refer(start, ref, prefix, raw)
+        branch = parse_branch(raw)
+        if len(made) == HASH_REF and branch is not None:
+            self._records.note_branch(prefix + ref[1:], prefix + made[1:], branch)
+        low += 1
+        return (made, low) if low == high else self._patch(made, start, low, high)
+
+    def _attach(self, fork: Node, start: str, rest: str, value: bytes, hashed: bool) -> None:
+        """Attach a leaf to a new branch; `rest` is its path from the end of that."""
+        slot, refs = SLOT[rest[0]], fork.refs
+        assert refs is not None  # noqa: S101  # a branch
+        place = start + fork.partial + rest[0]
+        refs[slot] = self._new_leaf(place, encode_leaf(rest[1:], value, hashed))
+        fork.bitmap |= 1 << slot
+
+    def _add_leaf(self, change: Change, start: str) -> bytes | None:
+        """Add the leaf of a new key; return its reference, None if that would not be a hash."""
+        path, key, (new, hashed), _ = change
+        raw = encode_leaf(path[len(start) :], new, hashed)
+        if len(raw) < HASHED:
+            return None
+        self.old[key] = None
+        return self._new_leaf(start, raw)
+
+    def _new_leaf(self, start: str, raw: bytes) -> bytes:
+        """Return the reference of a leaf where the trie has no node, and note its record."""
+        if len(raw) < HASHED:
+            return bytes((len(raw) << 2,)) + raw
+        digest = blake2b(raw, digest_size=32).digest()
+        made = b"\x80" + digest
+        self._records.add(start, made, node_prefix(start) + digest, raw)
+        return made
+
     def _refer(self, start: str, ref: bytes, prefix: bytes, raw: bytes) -> bytes:
         """Return the reference of a node that replaces another one, and note its record."""
         if len(raw) < HASHED:
@@ -194,3 +263,11 @@ class Batch:
 def children(raw: bytes, body: int) -> list[bytes]:
     """Return the references of a branch's children, all of them hashes."""
     return [raw[at : at + HASH_REF] for at in range(body, len(raw), HASH_REF)]
+
+
+def shared(one: str, other: str) -> int:
+    """Return the number of nibbles that two paths share at their beginning."""
+    for at, (mine, theirs) in enumerate(zip(one, other, strict=False)):
+        if mine != theirs:
+            return at
+    return min(len(one), len(other))

@@ -43,8 +43,8 @@ class Records:
     """The records of one trie, changes since its last seal included."""
 
     __slots__ = (
-        "_cache", "_record", "branches", "gone_values", "loads", "nodes", "retired", "stale",
-        "values",
+        "_added", "_cache", "_record", "branches", "gone_values", "loads", "nodes", "retired",
+        "stale", "values",
     )  # fmt: skip
 
     def __init__(self, record: Record, cache: BranchCache = NO_CACHE) -> None:
@@ -53,7 +53,9 @@ class Records:
         self.retired: dict[str, bytes] = {}
         """Start paths of nodes that were changed or removed, with the reference each had."""
         self.nodes: dict[bytes, bytes] = {}
-        """Nodes that are hashed already: they replace one at the same path."""
+        """Nodes that are hashed already."""
+        self._added: set[str] = set()
+        """Start paths of those among them at which the stored trie has no node."""
         self.values: dict[bytes, bytes] = {}
         """New values outside of their nodes."""
         self.gone_values: set[bytes] = set()
@@ -78,22 +80,14 @@ class Records:
         """Return a branch, by its database key, if it is in memory."""
         return self.branches.get(key) or self._cache.get(key)
 
-    def load_branch(self, key: bytes, start: str, ref: bytes) -> Branch | None:
-        """Return a branch that is not in memory; None if the node is a leaf.
+    def load(self, key: bytes, start: str, ref: bytes) -> tuple[bytes, Branch | None]:
+        """Return a node that is not a branch in memory, and its parts; None of a leaf.
 
         Raises MissingNode if it is not stored.
         """
-        return parse_branch(self._load(key, start, ref))
-
-    def _raw_node(self, start: str, ref: bytes) -> bytes:
-        key = node_key(start, ref[1:])
-        branch = self.branch(key)
-        return self._load(key, start, ref) if branch is None else branch[0]
-
-    def _load(self, key: bytes, start: str, ref: bytes) -> bytes:
         raw = self.nodes.get(key)
         if raw is not None:
-            return raw
+            return raw, parse_branch(raw)
         self.loads += 1
         raw = self._record(key)
         if raw is None:
@@ -101,7 +95,12 @@ class Records:
         branch = parse_branch(raw)
         if branch is not None:
             self._cache.put(key, branch)
-        return raw
+        return raw, branch
+
+    def _raw_node(self, start: str, ref: bytes) -> bytes:
+        key = node_key(start, ref[1:])
+        branch = self.branch(key)
+        return self.load(key, start, ref)[0] if branch is None else branch[0]
 
     def value(self, key: bytes, hash: bytes) -> bytes:
         """Return a value that lies outside of its node. Raises MissingNode if it is not stored."""
@@ -115,7 +114,7 @@ class Records:
         """Note that the node with this reference is not at this path any more."""
         if len(ref) != HASH_REF:
             return
-        if start in self.retired:  # the one that is stored was replaced before
+        if start in self.retired or start in self._added:  # this one is not stored
             key = node_key(start, ref[1:])
             self.nodes.pop(key, None)
             self.branches.pop(key, None)
@@ -128,16 +127,28 @@ class Records:
         `new` is its own reference, a hash, and `key` its database key.
         """
         retired = self.retired
-        if start not in retired:
+        if start not in retired and start not in self._added:
             if len(old) == HASH_REF:
                 retired[start] = old
-        else:  # the one that is stored was replaced before
+            else:
+                self._added.add(start)
+        else:  # the old one is not stored
             gone = node_key(start, old[1:])
             self.nodes.pop(gone, None)
             self.branches.pop(gone, None)
-            if retired[start] == new:
+            if retired.get(start) == new:
                 del retired[start]
                 return
+        self.nodes[key] = raw
+
+    def add(self, start: str, ref: bytes, key: bytes, raw: bytes) -> None:
+        """Note a node, by its reference, a hash, at a path where the trie has none now."""
+        retired = self.retired.get(start)
+        if retired == ref:  # it was there before
+            del self.retired[start]
+            return
+        if retired is None:
+            self._added.add(start)
         self.nodes[key] = raw
 
     def note_branch(self, old_key: bytes, key: bytes, branch: Branch) -> None:
@@ -154,4 +165,4 @@ class Records:
     def clear(self) -> None:
         """Forget the changes: the trie is sealed."""
         self.retired, self.nodes, self.values, self.gone_values = {}, {}, {}, set()
-        self.branches, self.stale = {}, []
+        self.branches, self.stale, self._added = {}, [], set()
