@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
-from btt_chain.primitives.account import AccountId
+from btt_chain.primitives.account import AccountId, Id
 from btt_chain.primitives.extrinsic import extrinsic_hash
 from btt_chain.primitives.limits import EXTRINSIC, MIB
 from runtime.extensions import SignedExtra
@@ -23,13 +23,17 @@ from runtime.frame import Call, DispatchInfo, Runtime
 from runtime.frame.runtime import MAX_NESTING
 
 MAX_BYTES: Final = 32 * MIB
-"""Memory of the calls that are kept, by `memory_of`: about 65,000 transfers, or 31 of the batches
-that are slowest to decode."""
+"""Memory of the calls that are kept, by `memory_of`: about 65,000 transfers, 20,000 payments to
+merchants, or 31 of the batches that are slowest to decode."""
 
 CALL_BYTES: Final = 160
 """Memory of a decoded call without its arguments."""
 ITEM_BYTES: Final = 100
 """Memory of an item of a list, whose encoding may be one byte."""
+ARGUMENT_BYTES: Final = 200
+"""Memory of an argument of one of the `SIMPLE` types, without the bytes of its encoding."""
+SIMPLE: Final = (int, bytes, Id, type(None))
+"""Types of arguments without lists in them."""
 TRANSFER_BYTES: Final = 512
 """Memory of a usual transfer."""
 
@@ -79,6 +83,8 @@ def memory_of(call: Call | Transfer) -> int:
     if isinstance(call, Transfer):
         return TRANSFER_BYTES
     length = len(call.raw)
+    if all(isinstance(argument, SIMPLE) for argument in call.args):
+        return CALL_BYTES + ARGUMENT_BYTES * len(call.args) + 3 * length
     # Each call has two bytes for its index; any other byte may be an item of a list.
     items = min(max(length - 2 * call.size, 0), EXTRINSIC.max_items)
     # Each level of nested calls has a copy of its bytes.

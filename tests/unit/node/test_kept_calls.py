@@ -20,7 +20,7 @@ from runtime import BttRuntime
 from runtime.constants import BTT
 from runtime.executive import Executive
 from runtime.frame import Call
-from runtime.kept import TRANSFER_BYTES, Kept, KeptCalls, Transfer, memory_of
+from runtime.kept import MAX_BYTES, TRANSFER_BYTES, Kept, KeptCalls, Transfer, memory_of
 from runtime.params import RuntimeParams
 from runtime.transactions import TransactionDecoder
 from runtime.transfers import DirectTransfers
@@ -242,6 +242,30 @@ def test_the_memory_of_a_call_is_not_more_than_what_is_counted(
     finally:
         tracemalloc.stop()
     assert used <= memory_of(call) + 1_000
+
+
+def test_the_memory_of_a_payment_is_not_more_than_what_is_counted(chain: DevChain) -> None:
+    raws = [
+        chain.call(
+            "PayFi", "pay", merchant=address(CHARLIE), units=u128(10**18 + number),
+            currency=b"BTT", max_btt=u128(10**19), reference=blake2_256(b"%d" % number)[:16],
+            memo=H256(blake2_256(b"memo %d" % number)),
+        ).raw
+        for number in range(100)
+    ]  # fmt: skip
+    codec = chain.runtime.call_codec
+    calls = [codec.decode_all(raw) for raw in raws]
+    counted = sum(map(memory_of, calls))
+    calls.clear()
+    tracemalloc.start()
+    try:
+        calls += [codec.decode_all(bytes(bytearray(raw))) for raw in raws]
+        used = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert used <= counted
+    # A full pool of them keeps its calls.
+    assert counted // 100 * PoolService(chain.client).pool.limits.ready.count < MAX_BYTES
 
 
 def test_the_memory_of_a_transfer_is_not_more_than_what_is_counted(chain: DevChain) -> None:
