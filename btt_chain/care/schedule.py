@@ -131,11 +131,23 @@ def one_run(held: Sequence[Held], calendar: Calendar, now: int, below: Below) ->
         first = missed.pop(below(len(missed)))
         moved.append((first, calendar.next_hour(now, below)))
         moved += [(call, calendar.next_week(now, below)) for call in missed]
-    waiting = moved + [([each], each.due) for each in held if each.due > now]
+    waiting = [(slot, each) for vouchers, slot in moved for each in vouchers]
+    waiting += [(each.due, each) for each in held if each.due > now]
     if not waiting:
         return Run((), None, moved)
-    call, due = min(waiting, key=lambda each: each[1])
+    due = min(slot for slot, _ in waiting)
+    call = _first([each for slot, each in waiting if slot == due])
     return Run(call if due <= now + calendar.hour_slots else (), due, moved)
+
+
+def _first(due: Sequence[Held]) -> list[Held]:
+    """Return the call for vouchers of one slot, whatever their order.
+
+    It is of one month and one account. The others are missed, and get another slot.
+    """
+    first = min((int(each.month), each.account) for each in due)
+    same = [each for each in due if (int(each.month), each.account) == first]
+    return _split(sorted(same, key=lambda each: each.points))[0]
 
 
 def calls_by_month(due: Iterable[Held], below: Below) -> Iterator[list[Held]]:

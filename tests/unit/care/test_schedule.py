@@ -6,7 +6,7 @@ import random
 from collections import Counter
 from dataclasses import dataclass, replace
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from btt_chain.care.schedule import (
@@ -86,19 +86,26 @@ def test_vouchers_that_are_overdue_are_redeemed_one_at_a_time(count: int, seed: 
     assert not seen or seen[-1] < 110 * day + 40 * day
 
 
-@given(st.lists(st.integers(0, 500), min_size=1, max_size=8), st.integers(0, 2**32))
-def test_a_run_that_begins_again_waits_for_the_same_slot(slots: list[int], seed: int) -> None:
+@given(
+    st.lists(st.tuples(st.integers(0, 9), st.integers(0, 500)), min_size=1, max_size=8),
+    st.integers(0, 2**32),
+)
+@example([(0, 106), (1, 0)], 270)  # one that waits and one that is moved, to the same slot
+@example([(0, 0), (0, 0)], 0)  # two of one account
+def test_a_run_that_begins_again_waits_for_the_same_slot(
+    held: list[tuple[int, int]], seed: int
+) -> None:
     """C6: stopping the wallet until a time suits someone changes no time."""
     rng, now = random.Random(seed), 100
-    coins = [Coin(number, 1, slot) for number, slot in enumerate(slots)]
+    coins = [Coin(account, 1 + at, slot) for at, (account, slot) in enumerate(held)]
     first = one_run(coins, CALENDAR, now, rng.randrange)
-    new = {coin.account: slot for call, slot in first.moved for coin in call}
-    kept = [replace(coin, due=new.get(coin.account, coin.due)) for coin in coins]
+    slots = {coin.points: slot for call, slot in first.moved for coin in call}
+    kept = [replace(coin, due=slots.get(coin.points, coin.due)) for coin in coins]
     for later in range(now, now if first.due is None else first.due):
         again = one_run(kept, CALENDAR, later, rng.randrange)
         assert (again.due, again.moved) == (first.due, [])
         if first.call:
-            assert [coin.account for coin in again.call] == [coin.account for coin in first.call]
+            assert [coin.points for coin in again.call] == [coin.points for coin in first.call]
 
 
 def test_nothing_is_due_in_an_empty_wallet_and_far_vouchers_only_have_a_time() -> None:
