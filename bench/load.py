@@ -342,7 +342,8 @@ async def _watch(
         waiting = [0, 1]
         while True:
             try:
-                message = await asyncio.wait_for(_received(socket), 0.1)
+                async with asyncio.timeout(0.1):
+                    message = await _received(socket)
             except TimeoutError:
                 if best and final:
                     measured.behind.append(best - final)

@@ -182,9 +182,11 @@ class WebSocket:
     async def close(self) -> None:
         """Close the connection."""
         self._reader.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._reader
-        await self._socket.close()
+        try:
+            # To await the reader itself would hide that the caller is cancelled meanwhile.
+            await asyncio.wait((self._reader,))
+        finally:
+            await self._socket.close()
 
     async def call(self, method: str, *params: Json) -> Json:
         """Return a method's result. Raises RpcError, TimedOut, Disconnected."""

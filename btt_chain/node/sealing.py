@@ -403,7 +403,8 @@ async def _seal_whenever(sealer: ManualSealer, arrived: asyncio.Event) -> None:
                 # They fitted into no block this time: the machine was slow, or they need another
                 # parent. A busy loop would help neither.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(arrived.wait(), sealer.slot_ms() / 1000)
+                    async with asyncio.timeout(sealer.slot_ms() / 1000):
+                        await arrived.wait()
                 arrived.set()
             continue
         if sealer.pool.pool.status().ready:

@@ -330,7 +330,8 @@ async def _watch(
                     "`btt-chain devnet logs` shows them"
                 )
             try:
-                await asyncio.wait_for(stop.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await stop.wait()
             except TimeoutError:
                 continue
     finally:

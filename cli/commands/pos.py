@@ -379,7 +379,8 @@ async def _watch(chain: Chain, till: Till, issued: Issued, screen: Screen) -> As
     try:
         while time.time() * 1_000 <= issued.expires_ms + GRACE_S * 1_000:
             try:
-                item = await asyncio.wait_for(queue.get(), PAUSE_S)
+                async with asyncio.timeout(PAUSE_S):
+                    item = await queue.get()
             except TimeoutError:
                 continue
             if isinstance(item, Exception):

@@ -66,7 +66,8 @@ class TrioThread:
         if self._ended is None:
             return True
         try:
-            await asyncio.wait_for(self._ended.wait(), patience)
+            async with asyncio.timeout(patience):
+                await self._ended.wait()
         except TimeoutError:
             return False
         return True

@@ -22,7 +22,7 @@ Call = Any
 class Decoded:
     """Metadata that later connections need not decode again: `cache_region` of the client.
 
-    The client keeps them in Redis if it is told to. Both nodes have the same runtime.
+    The client can keep them in Redis, too. Both nodes have the same runtime.
     """
 
     def __init__(self) -> None:

@@ -346,3 +346,15 @@ async def test_control_characters_of_an_error_are_escaped_and_its_length_is_boun
     assert text.startswith("the node refused m: \\x1b[2Jgone\\r\\x9by")
     assert text.isprintable()
     assert len(text) < 5_000
+
+
+async def test_who_is_cancelled_while_a_connection_closes_is_cancelled() -> None:
+    async with server(echo) as url:
+        client = await WebSocket.connect(url, 5)
+        closing = asyncio.create_task(client.close())
+        await asyncio.sleep(0)  # it waits for the reader
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+        with pytest.raises(Disconnected):
+            await client.call("m")
