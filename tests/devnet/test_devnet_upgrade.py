@@ -146,7 +146,9 @@ def test_a_running_chain_changes_its_runtime_and_a_machine_that_was_forgotten_wa
     assert (index["fault"], index["failed"]) == (None, [])
 
     # It serves what it has, keeps its peers, and says what is to be done: once.
-    assert (stale.rpc.best(), stale.rpc.finalized()) == (at, at)
+    # The last blocks are final there if their votes came before those of the first new block.
+    assert stale.rpc.best() == at
+    assert at - 3 < stale.rpc.finalized() <= at
     assert stale.status().peers > 0
     assert b"Guestbook".hex() not in str(stale.rpc.call("state_getMetadata"))
     old = Document(stale.rpc.call("state_getRuntimeVersion", stale.rpc.block_hash(1)))

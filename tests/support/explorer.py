@@ -311,5 +311,7 @@ def explorer_process(url: str, base: Path) -> Iterator[tuple[subprocess.Popen[st
             said += line
         yield process, found[1]
     finally:
+        ended = process.poll()
         process.kill()
-        process.communicate()
+        written = process.communicate()[1]
+        print(f"the explorer {'ran' if ended is None else f'had ended with {ended}'}:\n{written}")

@@ -270,6 +270,8 @@ class Indexer:
                         self._write(block, final=final)
                     case Drop(above):
                         log.info("dropping blocks above %d: the chain was reorganized", above)
+                        # Blocks of the other fork were fetched while the index had them.
+                        self._metadata |= writer.metadata_above(above)
                         writer.drop(above)
                     case Finalize(number):
                         writer.set_final(number)

@@ -148,6 +148,11 @@ class Writer:
         row = self._db.execute(schema.SPEC_METADATA, (version,)).fetchone()
         return None if row is None else zstandard.decompress(row[0])
 
+    def metadata_above(self, height: int) -> dict[int, bytes]:
+        """Return the metadata of the versions that are first used above a height."""
+        found = self._db.execute(schema.SPECS_ABOVE, (height,)).fetchall()
+        return {version: zstandard.decompress(packed) for version, packed in found}
+
     def touched(self, last: int) -> list[tuple[int, bytes]]:
         """Return number and key of the accounts in blocks that have just become final."""
         return self._db.execute(schema.TOUCHED, (last,)).fetchall()

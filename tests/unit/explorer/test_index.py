@@ -169,6 +169,33 @@ async def test_an_upgrade_of_a_chain_that_is_being_followed_changes_the_reader_o
         assert updated["height"] == found["versions"][0]["first"] - 1
 
 
+async def test_a_reorganization_of_the_first_block_of_a_version_keeps_its_metadata(
+    tmp_path: Path,
+) -> None:
+    chain = planned(new=True)
+    for _ in range(13):
+        chain.seal(finalize=False)
+    connection, writer = ChainConnection(chain), Writer(tmp_path / "followed.db")
+    indexer = Indexer(writer, Progress())
+    task = asyncio.create_task(indexer.follow(connection))
+    async with asyncio.timeout(60):
+        while not is_complete(connection, writer, chain.client.best().hash):
+            await asyncio.sleep(0.002)
+        assert sorted(writer.specs()) == [100, 101]
+        fork(chain, 8)
+        connection.announce()
+        while not is_complete(connection, writer, chain.client.best().hash):
+            assert not task.done(), task.exception()
+            await asyncio.sleep(0.002)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert sorted(writer.specs()) == [100, 101]
+    assert indexer._metadata == {}
+    writer.close()
+    await index_chain(ChainConnection(chain), tmp_path / "fresh.db")
+    assert set(dump(tmp_path / "followed.db")) ^ set(dump(tmp_path / "fresh.db")) == set()
+
+
 async def test_an_index_of_another_chain_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "index.db"
     await index_chain(ChainConnection(chain_of(1)), file)
