@@ -106,7 +106,6 @@ TIMES: Final = "SELECT height, ms FROM block WHERE height >= ? ORDER BY height L
 
 META: Final = "SELECT value FROM meta WHERE key = ?"
 SPECS: Final = "SELECT version, first FROM spec ORDER BY first DESC"
-SPECS_ABOVE: Final = "SELECT version, metadata FROM spec WHERE first > ?"
 SPEC_OF: Final = "SELECT spec FROM block WHERE height = ?"
 SPEC_METADATA: Final = "SELECT metadata FROM spec WHERE version = ?"
 TIP: Final = "SELECT max(height) FROM block"

@@ -150,8 +150,9 @@ class Writer:
 
     def metadata_above(self, height: int) -> dict[int, bytes]:
         """Return the metadata of the versions that are first used above a height."""
-        found = self._db.execute(schema.SPECS_ABOVE, (height,)).fetchall()
-        return {version: zstandard.decompress(packed) for version, packed in found}
+        specs = self._db.execute(schema.SPECS).fetchall()
+        found = {version: self.metadata(version) for version, first in specs if first > height}
+        return {version: metadata for version, metadata in found.items() if metadata is not None}
 
     def touched(self, last: int) -> list[tuple[int, bytes]]:
         """Return number and key of the accounts in blocks that have just become final."""
