@@ -49,6 +49,7 @@ TALKING := $(COMPAT) tests/crash tests/docs tests/fuzz tests/programs \
 	$(addprefix tests/unit/,care cli client compute explorer node p2p payments records rpc storage web)
 # What is imported is compiled then: of most packages that is little.
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-compile
+INSTALL_LOCKED = $(SHELL) scripts/install_locked.sh $(BIN)/uv
 PIP_COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(CURDIR)/$(BIN)/pip-compile --quiet --no-config \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras
 
@@ -62,9 +63,13 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, " + sys.executable + " is older")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.locked: requirements.txt requirements-dev.txt | $(BIN)/python
+$(VENV)/.installer: requirements-install.txt | $(BIN)/python
+	@$(BIN)/python $(PIP_INSTALL) --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.locked: requirements.txt requirements-dev.txt $(VENV)/.installer scripts/install_locked.sh
 	@echo "installing requirements.txt and requirements-dev.txt"
-	@$(SHELL) scripts/install_locked.sh $(BIN)/python requirements.txt requirements-dev.txt
+	@$(INSTALL_LOCKED) $(BIN)/python requirements.txt requirements-dev.txt
 	@touch $@
 
 $(VENV)/.installed: pyproject.toml $(VENV)/.locked
@@ -79,9 +84,9 @@ compat-setup: $(COMPAT)/.env/py1/.locked $(COMPAT)/.env/py2/.locked $(NODE_MODUL
 	@test -n "$(NODE_MODULES)" || echo "!!! node or npm is missing: the polkadot.js and polkadot-api suites will be SKIPPED"
 	@command -v softhsm2-util >/dev/null || echo "!!! softhsm2 is missing: the card in a token will be SKIPPED"
 
-$(COMPAT)/.env/%/.locked: $(COMPAT)/%.txt | $(BIN)/python
-	$(BIN)/python -m venv --clear $(@D)
-	$(SOON) $(@D)/bin/python $(PIP_INSTALL) --require-hashes -r $<
+$(COMPAT)/.env/%/.locked: $(COMPAT)/%.txt $(VENV)/.installer
+	$(BIN)/python -m venv --without-pip --clear $(@D)
+	@$(SOON) $(INSTALL_LOCKED) $(@D)/bin/python $<
 	@touch $@
 
 $(COMPAT)/node_modules/.locked: $(COMPAT)/package.json $(COMPAT)/package-lock.json $(COMPAT)/.npmrc
@@ -251,6 +256,7 @@ format: setup ## Format, and mend what ruff can mend safely
 
 .PHONY: lock
 lock: setup ## Pin every dependency again; add ARGS=--upgrade for newer versions
+	$(PIP_COMPILE) $(ARGS) --output-file requirements-install.txt requirements-install.in
 	$(PIP_COMPILE) $(ARGS) --output-file requirements.txt pyproject.toml
 	$(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file requirements-dev.txt requirements-dev.in
 	cd $(COMPAT) && $(PIP_COMPILE) $(ARGS) --allow-unsafe --output-file py1.txt py1.in
@@ -264,7 +270,7 @@ lock: setup ## Pin every dependency again; add ARGS=--upgrade for newer versions
 audit: setup ## Compare the locks with the registries' databases of vulnerabilities; fails where there are none
 	$(BIN)/python -m venv --clear $(VENV)/audit
 	$(VENV)/audit/bin/python $(PIP_INSTALL) --require-hashes -r requirements-audit.txt
-	for lock in requirements.txt requirements-dev.txt requirements-coverage.txt $(COMPAT)/py1.txt $(COMPAT)/py2.txt; do \
+	for lock in requirements-install.txt requirements.txt requirements-dev.txt requirements-coverage.txt $(COMPAT)/py1.txt $(COMPAT)/py2.txt; do \
 		$(VENV)/audit/bin/pip-audit --strict --require-hashes --disable-pip --progress-spinner off -r $$lock || exit 1; \
 	done
 	cd $(COMPAT) && npm audit
