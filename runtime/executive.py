@@ -21,6 +21,7 @@ from btt_chain.primitives.limits import MAX_CLAIM_BYTES, RESERVED_LOGS
 from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown, ValidTransaction
 from btt_chain.scale import u128
 from runtime.block_limits import BlockLimits
+from runtime.direct import DirectCalls
 from runtime.frame import (
     NONE,
     Call,
@@ -35,7 +36,7 @@ from runtime.frame import (
     signed,
 )
 from runtime.implicits import FindDigest, no_digest
-from runtime.kept import FindKept, Kept, Transfer, nothing_kept
+from runtime.kept import FindKept, Kept, UsualCall, nothing_kept
 from runtime.pallets.system import System
 from runtime.pallets.transaction_payment import TransactionPayment
 from runtime.pool_terms import PoolTerms
@@ -45,7 +46,6 @@ from runtime.transactions import (
     Transaction,
     TransactionDecoder,
 )
-from runtime.transfers import DirectTransfers
 
 
 class RootedState(State, Protocol):
@@ -86,7 +86,7 @@ class Executive:
             runtime, self.system, self._limits, check_signature, find_digest
         )
         self._terms = PoolTerms(self.system, self.fees, self._limits)
-        self._transfers = DirectTransfers.of(runtime, self._limits, self.decoder, check_signature)
+        self._direct = DirectCalls.of(runtime, self._limits, self.decoder, check_signature)
         self._extrinsics: list[bytes] = []
         self._inherents_over = False
 
@@ -114,13 +114,13 @@ class Executive:
         """
         if self.decoder.keeps_senders:  # a pool view, whose state changes now
             self._forget()
-        if self._transfers is not None and self._transfers.apply(raw, kept, self._family):
+        if self._direct is not None and self._direct.apply(raw, kept, self._family):
             self._inherents_over = True
             self.system.end_extrinsic()
             self._extrinsics.append(raw)
             return None
-        if self._transfers is not None:
-            self._transfers.forget()
+        if self._direct is not None:
+            self._direct.forget()
         host, state, decoder = self.runtime.host, self._state, self.decoder
         state.begin()
         before = list(host.weights), host.length, len(host.events)
@@ -221,7 +221,7 @@ class Executive:
 
         None for an unsigned one: it is validated in full each time.
         """
-        opened = None if self._transfers is None else self._transfers.open(raw)
+        opened = None if self._direct is None else self._direct.open(raw)
         if opened is not None:
             self.runtime.bind()  # as in `_open_layer`: the sender's freezes may be decoded
             return self._terms.of(*opened[:3]), self._kept(*opened)
@@ -239,7 +239,9 @@ class Executive:
         finally:
             self._undo(before)
 
-    def _kept(self, signer: Signer, info: DispatchInfo, length: int, call: Call | Transfer) -> Kept:
+    def _kept(
+        self, signer: Signer, info: DispatchInfo, length: int, call: Call | UsualCall
+    ) -> Kept:
         """Return the values to keep for an admitted transaction."""
         who, extra, implicit, fee = signer.who, signer.extra, signer.implicit, signer.fee
         return Kept(self.runtime, who, extra, implicit, info, length, fee, self._family, call)
@@ -316,8 +318,8 @@ class Executive:
         """Forget what was read of the state."""
         self.decoder.clear()
         self._terms.clear()
-        if self._transfers is not None:
-            self._transfers.forget()
+        if self._direct is not None:
+            self._direct.forget()
 
     def _validate(self, transaction: Transaction, source: TransactionSource) -> ValidTransaction:
         """Validate a transaction; one that is unsigned changes the counters of block limits."""

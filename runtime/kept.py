@@ -36,6 +36,8 @@ SIMPLE: Final = (int, bytes, Id, type(None))
 """Types of arguments without lists in them."""
 TRANSFER_BYTES: Final = 512
 """Memory of a usual transfer."""
+PAYMENT_BYTES: Final = 768
+"""Memory of a usual payment."""
 
 
 class Transfer(NamedTuple):
@@ -50,6 +52,26 @@ class Transfer(NamedTuple):
     """Amount in planck."""
     at: int
     """Position of the call in the extrinsic."""
+
+
+class InvoicePayment(NamedTuple):
+    """A usual payment of an invoice in BTT, as `DirectPayments` reads and executes it."""
+
+    who: AccountId
+    nonce: int
+    merchant: AccountId
+    gross: int
+    """Amount in planck."""
+    reference: bytes
+    memo: bytes
+    """The optional hash of a document, encoded."""
+    at: int
+    """Position of the call in the extrinsic."""
+
+
+UsualCall = Transfer | InvoicePayment
+
+USUAL_BYTES: Final[dict[type, int]] = {Transfer: TRANSFER_BYTES, InvoicePayment: PAYMENT_BYTES}
 
 
 @dataclass(slots=True)
@@ -70,7 +92,7 @@ class Kept:
     """Fee including the tip, in planck, when it was validated."""
     family: object = None
     """Identity of the version and parameters of `runtime`, which several instances may have."""
-    call: Call | Transfer | None = None
+    call: Call | UsualCall | None = None
     """The decoded call, for a block that includes the transaction; None: decode it again."""
 
 
@@ -78,10 +100,10 @@ FindKept = Callable[[bytes], Kept | None]
 """Lookup of the values kept for an extrinsic, given without its length in front."""
 
 
-def memory_of(call: Call | Transfer) -> int:
+def memory_of(call: Call | UsualCall) -> int:
     """Return an upper estimate of the memory of a decoded call, in bytes."""
-    if isinstance(call, Transfer):
-        return TRANSFER_BYTES
+    if not isinstance(call, Call):
+        return USUAL_BYTES[call.__class__]
     length = len(call.raw)
     if all(isinstance(argument, SIMPLE) for argument in call.args):
         return CALL_BYTES + ARGUMENT_BYTES * len(call.args) + 3 * length

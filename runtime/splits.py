@@ -108,15 +108,14 @@ def split_platform(
     burn = fee * burn_bps(ramp, value, threshold) // BPS
     net = fee - burn
     voters = net * voters_bps // BPS
-    rest = net - voters
+    parts = burn, voters, *platform_parts(net - voters)
+    return PlatformSplit(*map(u128, parts))
+
+
+def platform_parts(rest: int) -> tuple[int, int, int]:
+    """Return what development, foundation and reserve get of the rest of a platform fee: 3:2:1."""
     foundation, reserve = rest * 2 // 6, rest // 6
-    return PlatformSplit(
-        burn=u128(burn),
-        voters=u128(voters),
-        development=u128(rest - foundation - reserve),
-        foundation=u128(foundation),
-        reserve=u128(reserve),
-    )
+    return rest - foundation - reserve, foundation, reserve
 
 
 def burn_bps(ramp: Ramp, value: int, threshold: int) -> int:

@@ -30,7 +30,7 @@ from runtime.block_limits import BlockLimits
 from runtime.extensions import SIGNED_EXTRA, SignedExtra
 from runtime.frame import Call, DispatchInfo, Runtime
 from runtime.implicits import FindDigest, Implicits
-from runtime.kept import Kept, Transfer
+from runtime.kept import Kept
 from runtime.pallets.system import System
 
 NO_ACCOUNT: Final = AccountId(bytes(32))
@@ -137,7 +137,7 @@ class TransactionDecoder:
         if self.implicits.of(kept.extra) != kept.implicit:
             return None
         signer, call = self.sender(kept.who, kept.extra), kept.call
-        if isinstance(call, Transfer):  # one that the usual way does not execute
+        if not isinstance(call, Call):  # one that the usual way does not execute
             call = self._runtime.call_codec.decode_all(raw[call.at :])
         return Transaction(signer, call, kept.info, kept.length)
 

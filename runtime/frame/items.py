@@ -240,7 +240,11 @@ class Map(StorageItem, Generic[K, V]):
 
     def hashed(self, key: K) -> bytes:
         """Return the same, hashed again."""
-        return self.prefix + self._hash(self._key_codec.encode(key))
+        return self.hashed_raw(self._key_codec.encode(key))
+
+    def hashed_raw(self, encoded: bytes) -> bytes:
+        """Return the storage key of an encoded key, which is not kept."""
+        return self.prefix + self._hash(encoded)
 
     def get(self, key: K) -> V | None:
         """Return the stored value or the default; None if there is neither."""
@@ -378,6 +382,10 @@ class DoubleMap(StorageItem, Generic[K1, K2, V]):
         full = self.prefix_of(first) + self._hash_second(self._second.encode(second))
         self._last = first, second, full
         return full
+
+    def hashed_raw(self, first: K1, second: bytes) -> bytes:
+        """Return the storage key of a pair whose second key is encoded; it is not kept."""
+        return self.prefix_of(first) + self._hash_second(second)
 
     def prefix_of(self, first: K1) -> bytes:
         """Return the common prefix of all keys under `first`."""

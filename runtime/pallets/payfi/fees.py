@@ -13,7 +13,7 @@ from typing import Final
 from btt_chain.primitives import currency as currencies
 from btt_chain.scale import u16, u128
 from runtime.pallets.payfi.types import ANALYTICS, Legs, Rates, Terms
-from runtime.splits import BPS, PAYFI, ceil_div, discounted, split_platform
+from runtime.splits import BPS, PAYFI, burn_bps, ceil_div, discounted, platform_parts
 
 BTT: Final = currencies.BTT.encode()
 """The currency of amounts in planck."""
@@ -66,5 +66,11 @@ def legs_of(gross: int, terms: Terms, threshold: int) -> Legs:
 
     `threshold` is the value from which the burned part of a fee is at its maximum.
     """
-    split = split_platform(fee_of(gross, terms), PAYFI, gross, threshold)
-    return Legs(u128(gross), split.burn, split.development, split.foundation, split.reserve)
+    return Legs(*map(u128, (gross, *parts_of(gross, terms, threshold))))
+
+
+def parts_of(gross: int, terms: Terms, threshold: int) -> tuple[int, int, int, int]:
+    """Return the parts of a payment's fee, as plain numbers in the order of `Legs`."""
+    fee = int(fee_of(gross, terms))
+    burn = fee * burn_bps(PAYFI, gross, threshold) // BPS
+    return burn, *platform_parts(fee - burn)

@@ -18,12 +18,22 @@ from btt_chain.scale import u64, u128
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime
 from runtime.constants import BTT
+from runtime.direct import DirectCalls
 from runtime.executive import Executive
 from runtime.frame import Call
-from runtime.kept import MAX_BYTES, TRANSFER_BYTES, Kept, KeptCalls, Transfer, memory_of
+from runtime.kept import (
+    MAX_BYTES,
+    TRANSFER_BYTES,
+    USUAL_BYTES,
+    InvoicePayment,
+    Kept,
+    KeptCalls,
+    Transfer,
+    UsualCall,
+    memory_of,
+)
 from runtime.params import RuntimeParams
 from runtime.transactions import TransactionDecoder
-from runtime.transfers import DirectTransfers
 from support.chain import ALICE, BOB, CHARLIE, DevChain, address
 
 
@@ -45,9 +55,9 @@ def batch(chain: DevChain, count: int) -> Call:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Return the signed extrinsics that executives decode, or admit in place, from now on."""
     found: list[bytes] = []
-    decode, read = TransactionDecoder.decode, DirectTransfers.open
+    decode, read = TransactionDecoder.decode, DirectCalls.open
 
-    def noted_transfer(self: DirectTransfers, raw: bytes) -> object:
+    def noted_transfer(self: DirectCalls, raw: bytes) -> object:
         opened = read(self, raw)
         if opened is not None:
             found.append(raw)
@@ -59,7 +69,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         return decode(self, raw)
 
     monkeypatch.setattr(TransactionDecoder, "decode", noted)
-    monkeypatch.setattr(DirectTransfers, "open", noted_transfer)
+    monkeypatch.setattr(DirectCalls, "open", noted_transfer)
     return found
 
 
@@ -268,25 +278,39 @@ def test_the_memory_of_a_payment_is_not_more_than_what_is_counted(chain: DevChai
     assert counted // 100 * PoolService(chain.client).pool.limits.ready.count < MAX_BYTES
 
 
-def test_the_memory_of_a_transfer_is_not_more_than_what_is_counted(chain: DevChain) -> None:
-    wires = [chain.sign(BOB, pay(chain), nonce=nonce) for nonce in range(100)]
+def payment(chain: DevChain, nonce: int) -> bytes:
+    call = chain.call(
+        "PayFi", "pay", merchant=address(CHARLIE), units=u128(int(BTT)), currency=b"BTT",
+        max_btt=u128(u128.MAX), reference=nonce.to_bytes(16, "big"), memo=H256(b"\7" * 32),
+    )  # fmt: skip
+    return chain.sign(BOB, call, nonce=nonce)
+
+
+@pytest.mark.parametrize("kind", [Transfer, InvoicePayment])
+def test_the_memory_of_a_usual_call_is_not_more_than_what_is_counted(
+    chain: DevChain, kind: type
+) -> None:
+    if kind is Transfer:
+        wires = [chain.sign(BOB, pay(chain), nonce=nonce) for nonce in range(100)]
+    else:
+        wires = [payment(chain, nonce) for nonce in range(100)]
     executive = chain.client.runtime_at(chain.client.best().hash).blocks
     at = chain.client.best().hash
     executive.open_pool_view(chain.client.overlay(at), H256(at))
     for wire in wires:  # verdicts on signatures are kept elsewhere
         executive.admit(TransactionSource.External, unwrap(wire))
-    transfers: list[Call | Transfer | None] = []
+    calls: list[Call | UsualCall | None] = []
     tracemalloc.start()
     try:
         for wire in wires:
             kept = executive.admit(TransactionSource.External, unwrap(wire))[1]
-            transfers.append(None if kept is None else kept.call)
+            calls.append(None if kept is None else kept.call)
             del kept
         used = tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()
-    assert all(isinstance(transfer, Transfer) for transfer in transfers)
-    assert used <= len(wires) * TRANSFER_BYTES
+    assert all(isinstance(call, kind) for call in calls)
+    assert used <= len(wires) * USUAL_BYTES[kind]
 
 
 def test_a_transfer_that_creates_an_account_is_executed_from_what_was_kept(

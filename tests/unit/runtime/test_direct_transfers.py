@@ -17,22 +17,22 @@ from btt_chain.primitives.digest import H256
 from btt_chain.primitives.era import Era, Mortal
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.header import Header
-from btt_chain.primitives.validity import Invalid, TransactionSource, Unknown
+from btt_chain.primitives.validity import Invalid, TransactionSource
 from btt_chain.scale import u32, u64, u128
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime, implicits
 from runtime.constants import BTT, MILLI_BTT
+from runtime.direct import DirectCalls
 from runtime.executive import Executive
 from runtime.extensions import SIGNED_EXTRA, MetadataHashMode, SignedExtra
 from runtime.frame import Call, InvalidBlock, Pallet, Reason
 from runtime.frame.traits import Reasons
-from runtime.kept import Kept
 from runtime.pallets.babe import Babe
 from runtime.pallets.tier_staking.types import Window
 from runtime.params import RuntimeParams
 from runtime.transactions import check_signature
-from runtime.transfers import DirectTransfers
 from support.chain import ALICE, BOB, CHARLIE, DAVE, START, DevChain, account, address
+from support.direct import Ways, admission
 
 PAYERS = [
     KeyPair.from_uri(f"//payer//{number}", list(Scheme)[number % 2]) for number in range(8)
@@ -58,22 +58,6 @@ def prepare_without_author(runtime: BttRuntime) -> None:
 def new_chain(preparation: Callable[[BttRuntime], None] = prepare) -> DevChain:
     rich = {pair.account_id: START for pair in PAYERS}
     return DevChain(extra=rich | {POOR.account_id: int(MILLI_BTT) * 3}, prepare=preparation)
-
-
-class Ways:
-    """Counts the transfers that were made in one pass, and can forbid that way."""
-
-    def __init__(self, patch: pytest.MonkeyPatch) -> None:
-        self.taken = 0
-        self.is_allowed = True
-        whole = DirectTransfers.apply
-
-        def apply(path: DirectTransfers, raw: bytes, kept: Kept | None, family: object) -> bool:
-            done = self.is_allowed and whole(path, raw, kept, family)
-            self.taken += done
-            return done
-
-        patch.setattr(DirectTransfers, "apply", apply)
 
 
 @pytest.fixture
@@ -233,16 +217,6 @@ def test_the_account_of_zeros_pays_nothing() -> None:
         executive.apply_extrinsic(forged)
 
 
-def admission(executive: Executive, raw: bytes) -> tuple[object, ...]:
-    """Return the validity of an extrinsic and what is kept of it, or its refusal."""
-    try:
-        valid, kept = executive.admit(TransactionSource.External, raw)
-    except (Invalid, Unknown) as refused:
-        return type(refused), str(refused)
-    assert kept is not None
-    return valid, kept.who, kept.extra, kept.implicit, kept.info, kept.length, kept.fee
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_a_transfer_is_admitted_as_if_it_were_decoded(
     seed: int, monkeypatch: pytest.MonkeyPatch
@@ -266,10 +240,10 @@ def test_a_transfer_is_admitted_as_if_it_were_decoded(
     executive = chain.client.runtime_at(chain.client.best().hash).pool
     best = chain.client.best().hash
     executive.open_pool_view(chain.client.overlay(best), H256(best))
-    in_place = [executive._transfers.open(raw) for raw in signed if executive._transfers]
+    in_place = [executive._direct.open(raw) for raw in signed if executive._direct]
     assert sum(opened is not None for opened in in_place) > 10
     found = [admission(executive, raw) for raw in raws]
-    monkeypatch.setattr(DirectTransfers, "open", lambda _path, _raw: None)
+    monkeypatch.setattr(DirectCalls, "open", lambda _path, _raw: None)
     executive.open_pool_view(chain.client.overlay(best), H256(best))
     assert found == [admission(executive, raw) for raw in raws]
 

@@ -14,10 +14,10 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountData, AccountId, AccountInfo, ExtraFlags, Id
 from btt_chain.scale import codec, u32, u128
 from btt_chain.txpool import PoolError
+from runtime.direct import DirectCalls
 from runtime.frame import DispatchError
 from runtime.pallets.balances import Reasons, fungible
 from runtime.pallets.balances.packed import credited, debited, topped_up
-from runtime.transfers import DirectTransfers
 from support.balances import (
     ALICE,
     BOB,
@@ -188,7 +188,7 @@ def test_a_node_without_the_short_way_accepts_the_blocks(
         with monkeypatch.context() as patch:
             patch.setattr(fungible, "credited", nothing)
             patch.setattr(fungible, "topped_up", nothing)
-            patch.setattr(DirectTransfers, "apply", nothing)
+            patch.setattr(DirectCalls, "apply", nothing)
             peer.import_block(*block)  # refuses another state root
     assert peer.best() == chain.client.best()
     assert len(chain.block(peer.best().hash)[1]) > 1

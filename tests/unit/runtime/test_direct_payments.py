@@ -1,0 +1,408 @@
+"""Payments in one pass against payments in the general way: the same in every respect."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from btt_chain.crypto.keypair import KeyPair, Scheme
+from btt_chain.primitives import validity
+from btt_chain.primitives.account import AccountId, Address32
+from btt_chain.primitives.digest import H256
+from btt_chain.primitives.era import Mortal
+from btt_chain.primitives.extrinsic import unwrap
+from btt_chain.primitives.validity import Invalid
+from btt_chain.scale import u8, u16, u32, u64, u128
+from btt_chain.txpool import PoolError
+from runtime import BttRuntime
+from runtime.accounts import PAYFI
+from runtime.constants import BTT, MILLI_BTT
+from runtime.direct import DirectCalls
+from runtime.executive import Executive
+from runtime.frame import Call, signed
+from runtime.frame import items as storage_items
+from runtime.frame.traits import Reasons
+from runtime.kept import InvoicePayment
+from runtime.pallets.identity.types import IdentityInfo, KnownGood, Registration
+from runtime.pallets.payfi import PayFi, Rates, errors
+from runtime.pallets.payfi.policies import Policy
+from runtime.pallets.system import System
+from runtime.pallets.tier_staking.types import Window
+from storage.overlay import Overlay
+from support.chain import BOB, CHARLIE, START, DevChain, Signing, account, address
+from support.direct import Ways, admission
+
+PAYERS = [
+    KeyPair.from_uri(f"//payer//{number}", list(Scheme)[number % 2]) for number in range(8)
+] + [KeyPair.from_uri("//ecdsa", Scheme.ECDSA)]
+LOCKED, STAKED, POOR = PAYERS[0], PAYERS[1], PAYERS[2]
+SHOP, KIOSK, CLUB = SHOPS = [KeyPair.from_uri(f"//shop//{number}") for number in range(3)]
+"""SHOP has a judged identity and a discount, KIOSK has neither, CLUB also has a policy."""
+NEW, UNFUNDED = KeyPair.from_uri("//New"), KeyPair.from_uri("//Unfunded")
+EVER = Window(u64(u64.MAX), u64(0), u64(0))
+LIMIT = 50 * int(BTT)
+"""Maximum payment to KIOSK; twice as much is its limit of a day."""
+
+
+def prepare(runtime: BttRuntime) -> None:
+    """Register merchants, lock money of one payer, and give another a discount on fees."""
+    payfi = runtime.payfi
+    payfi.rates.value = Rates(
+        bond=u128(100 * BTT), unjudged_payment=u128(LIMIT), unjudged_day=u128(2 * LIMIT)
+    )
+    for number, shop in enumerate(SHOPS):
+        code = (b"BTT", b"CNY", b"BTT")[number]
+        meta = H256(bytes(32))
+        payfi.register(signed(account(shop)), u16(5912), code, u8(number % 2), meta)
+    judged = Registration([(u32(0), KnownGood())], u128(0), IdentityInfo())
+    runtime.identity.identity_of[account(SHOP)] = judged
+    payfi.payer_rules.own_policies[account(CLUB)] = Policy(max_payment=u128(BTT))
+    runtime.balances.set_lock(b"vesting ", account(LOCKED), u128(START // 2), Reasons.Misc)
+    for who in (STAKED, SHOP):
+        runtime.tier_staking.positions.discounts[account(who)] = EVER
+
+
+def prepare_without_author(runtime: BttRuntime) -> None:
+    """Prepare a chain whose author and fund have no accounts: the treasury gets their shares."""
+    prepare(runtime)
+    runtime.babe.sealer.value = account(UNFUNDED)
+    del runtime.system.account[runtime.fees.development_fund]
+
+
+def prepare_with_paying_author(runtime: BttRuntime) -> None:
+    """Prepare a chain whose author is a payer."""
+    prepare(runtime)
+    runtime.babe.sealer.value = account(PAYERS[4])
+
+
+def prepare_with_pool_as_author(runtime: BttRuntime) -> None:
+    """Prepare a chain whose author is the pool account of payments."""
+    prepare(runtime)
+    runtime.babe.sealer.value = PAYFI
+
+
+def new_chain(preparation: Callable[[BttRuntime], None] = prepare) -> DevChain:
+    rich = {pair.account_id: START for pair in (*PAYERS, *SHOPS)}
+    extra = rich | {POOR.account_id: int(MILLI_BTT) * 9}
+    return DevChain(extra=extra, economy={}, prepare=preparation)
+
+
+@pytest.fixture
+def ways(monkeypatch: pytest.MonkeyPatch) -> Ways:
+    return Ways(monkeypatch)
+
+
+def pay(
+    chain: DevChain,
+    merchant: KeyPair = SHOP,
+    units: int = int(BTT),
+    reference: int = 0,
+    currency: bytes = b"BTT",
+    most: int | None = None,
+    memo: H256 | None = None,
+) -> Call:
+    return chain.call(
+        "PayFi", "pay", merchant=address(merchant), units=u128(units), currency=currency,
+        max_btt=u128(units if most is None else most), reference=reference.to_bytes(16, "big"),
+        memo=memo,
+    )  # fmt: skip
+
+
+def some_call(chain: DevChain, rng: random.Random) -> Call:
+    """Return a payment, mostly a usual one."""
+    merchants = [SHOP] * 4 + [KIOSK] * 4 + [CLUB, NEW, PAYERS[3]]
+    units = rng.choice(
+        (int(BTT),) * 6 + (rng.randrange(1 << 60),) * 3 + (0, 1, 2, 199, LIMIT, LIMIT + 1, START)
+    )
+    reference = rng.randrange(1 << 100) if rng.random() < 0.9 else rng.randrange(3)
+    most = rng.choice((units, units, units + 1, u128.MAX, max(0, units - 1)))
+    currency = rng.choice((b"BTT",) * 12 + (b"CNY", b"XXX"))
+    memo = rng.choice((None, None, H256(rng.randbytes(32))))
+    call = pay(chain, rng.choice(merchants), units, reference, currency, most, memo)
+    kind = rng.random()
+    if kind < 0.06:
+        name = rng.choice(("batch", "batch_all", "force_batch"))
+        return chain.call("Utility", name, calls=[call, pay(chain, NEW), call])
+    if kind < 0.12:
+        return chain.call("PayFi", "refund", payment=rng.randrange(20), amount=rng.randrange(1, 9))
+    if kind < 0.16:
+        return chain.call("System", "remark", remark=b"between")
+    if kind < 0.25:
+        dest = address(rng.choice(PAYERS))
+        return chain.call("Balances", "transfer_keep_alive", dest=dest, value=BTT)
+    return call
+
+
+def submit_some(chain: DevChain, rng: random.Random) -> None:
+    best = chain.client.best()
+    for pair in (*PAYERS, *SHOPS):
+        first = int(chain.account(pair).nonce)
+        for nonce in range(first, first + rng.randint(1, 4)):
+            how = Signing(nonce=nonce, tip=rng.choice((0, 0, 0, 0, 0, 7, int(MILLI_BTT))))
+            if rng.random() < 0.5:
+                era = Mortal.at(best.number, 64)
+                how["era"], how["birth"] = era, chain.client.block_hash(era.birth(best.number))
+            with suppress(PoolError):
+                chain.send(pair, some_call(chain, rng), **how)
+
+
+@pytest.mark.parametrize(
+    "preparation",
+    [
+        prepare,
+        prepare_without_author,
+        prepare_with_paying_author,
+        prepare_with_pool_as_author,
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_blocks_made_in_one_way_are_valid_in_the_other(
+    seed: int,
+    preparation: Callable[[BttRuntime], None],
+    ways: Ways,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if seed == 2:  # what is kept is dropped all the time
+        for name in ("KEY_CACHE_SIZE", "PEEK_CACHE_SIZE", "PREFIX_CACHE_SIZE"):
+            monkeypatch.setattr(storage_items, name, 1)
+    rng, chain = random.Random(seed), new_chain(preparation)
+    peer, taken = chain.another(), [0, 0]
+    for number in range(12):
+        ways.is_allowed = number % 2 == 0
+        before = ways.taken
+        submit_some(chain, rng)
+        block = chain.block(chain.seal())
+        ways.is_allowed = not ways.is_allowed
+        peer.import_block(*block)  # the header has the roots of state and events
+        taken[number % 2] += ways.taken - before
+    assert peer.best() == chain.client.best()
+    # Of blocks that were made, and of those that were imported. The pool account cannot be both
+    # the author and the payee: that is the general way.
+    assert min(taken) > (2 if preparation is prepare_with_pool_as_author else 20)
+
+
+def opened(chain: DevChain, merchant: KeyPair = SHOP) -> int:
+    """Make the first payments to a merchant, and the fund an account; return the next nonce."""
+    for nonce in range(3):
+        chain.send(BOB, pay(chain, merchant, reference=1_000 + nonce))
+        chain.seal()
+    return nonce + 1
+
+
+def begin(chain: DevChain) -> tuple[Executive, Overlay]:
+    """Begin the best block, which is empty, again on its parent's state."""
+    header, body = chain.block(chain.client.best().hash)
+    executive = chain.client.runtime_at(header.parent_hash).blocks
+    overlay = chain.client.overlay(header.parent_hash)
+    executive.initialize_block(overlay, header)
+    assert executive.apply_extrinsic(body[0]) is None
+    return executive, overlay
+
+
+def both_ways(chain: DevChain, ways: Ways, wires: list[bytes]) -> list[type]:
+    """Apply transactions to the best state in one pass and in the general way.
+
+    Both have the same effects; return the errors of their calls.
+    """
+    chain.seal()
+    found, ways.taken = [], 0
+    for ways.is_allowed in (True, False):
+        executive, overlay = begin(chain)
+        results = [executive.apply_extrinsic(unwrap(wire)) for wire in wires]
+        host = executive.runtime.host
+        kinds: list[type] = [type(result) for result in results]
+        used, happened = (host.weights, host.length), host.happened()
+        found.append((kinds, overlay.changes(), happened, used, executive.finalize_block()))
+    assert found[0] == found[1]
+    return found[0][0]
+
+
+def test_a_usual_payment_is_made_in_one_pass(ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    assert ways.taken < 3  # the first one opens the batch
+    wires = [chain.sign(BOB, pay(chain, reference=n), nonce=nonce + n) for n in range(3)]
+    assert both_ways(chain, ways, wires) == [type(None)] * 3
+    assert ways.taken == 3
+    chain = new_chain()
+    nonce = opened(chain)
+    tip = chain.sign(BOB, pay(chain), nonce=nonce, tip=1)
+    foreign = chain.sign(BOB, pay(chain, KIOSK, currency=b"CNY"), nonce=nonce + 1)
+    both_ways(chain, ways, [tip, foreign])
+    assert ways.taken == 0
+
+
+def test_what_a_payment_stores_can_be_read(ways: Ways) -> None:
+    chain, memo = new_chain(), H256(b"\7" * 32)
+    opened(chain)
+    ways.taken = 0
+    events = chain.run(CHARLIE, pay(chain, units=3 * int(BTT), reference=7, memo=memo))
+    assert ways.taken == 1
+    paid = next(event for event in events if isinstance(event, PayFi.Paid))
+    runtime = chain.at()
+    payment = runtime.payfi.payments.get(paid.payment)
+    assert (payment.payer, payment.merchant) == (account(CHARLIE), account(SHOP))
+    assert (payment.legs.gross, payment.legs.fee, payment.memo) == (3 * BTT, paid.fee, memo)
+    assert runtime.payfi.payments.references[account(SHOP), payment.invoice] == paid.payment
+    batch = runtime.payfi.settlement.batches[payment.bucket, account(SHOP)]
+    assert (batch.count, batch.legs.gross, batch.last_ms) == (4, 6 * BTT, payment.paid_ms)
+
+
+def test_an_invoice_is_paid_once_in_a_block(ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    wires = [chain.sign(BOB, pay(chain, reference=5), nonce=nonce + n) for n in range(2)]
+    assert both_ways(chain, ways, wires) == [type(None), errors.AlreadyPaid]
+    assert ways.taken == 1
+
+
+def test_the_limit_of_a_day_is_that_of_all_payments(ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain, KIOSK)
+    wires = [
+        chain.sign(BOB, pay(chain, KIOSK, units, reference=n), nonce=nonce + n)
+        for n, units in enumerate((LIMIT, LIMIT - 4 * int(BTT), 1_000, LIMIT + 1))
+    ]
+    # A remark in between: the sum is read again.
+    wires.insert(1, chain.sign(CHARLIE, chain.call("System", "remark", remark=b"")))
+    assert both_ways(chain, ways, wires) == [*[type(None)] * 4, errors.OverLimit]
+    assert ways.taken == 3
+
+
+def test_a_merchant_is_read_again_after_another_extrinsic(ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    configure = chain.call(
+        "PayFi", "configure", currency=b"BTT", plan=u8(1), policy=None, till_keys=[],
+        meta=H256(bytes(32)),
+    )  # fmt: skip
+    wires = [
+        chain.sign(BOB, pay(chain, reference=1), nonce=nonce),
+        chain.sign(SHOP, configure),
+        chain.sign(BOB, pay(chain, reference=2), nonce=nonce + 1),
+        chain.sign(SHOP, chain.call("PayFi", "refund", payment=u64(1), amount=BTT), nonce=1),
+        chain.sign(BOB, pay(chain, reference=3), nonce=nonce + 2),
+        chain.sign(SHOP, chain.call("PayFi", "close"), nonce=2),
+        chain.sign(BOB, pay(chain, reference=4), nonce=nonce + 3),
+    ]
+    assert both_ways(chain, ways, wires) == [*[type(None)] * 6, errors.NotActive]
+    assert ways.taken == 3
+
+
+def test_a_batch_that_others_wrote_is_read_again(ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain, KIOSK)
+    chain.seal()
+    wires = [
+        unwrap(chain.sign(BOB, pay(chain, KIOSK, reference=n), nonce=nonce + n)) for n in range(3)
+    ]
+    found, ways.taken = [], 0
+    for ways.is_allowed in (True, False):
+        executive, overlay = begin(chain)
+        executive.apply_extrinsic(wires[0])
+        overlay.begin()
+        executive.apply_extrinsic(wires[1])
+        overlay.rollback()
+        executive.apply_extrinsic(wires[1])
+        allowances = executive.runtime.pallet(PayFi).merchants.allowances
+        del allowances[account(KIOSK)]
+        executive.apply_extrinsic(wires[2])
+        found.append((overlay.changes(), executive.runtime.host.happened()))
+    assert found[0] == found[1]
+    assert ways.taken == 4
+
+
+@pytest.mark.parametrize("free", [0, 1, int(MILLI_BTT) - 1])
+def test_a_pool_account_with_little_money_takes_the_general_way(free: int, ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    chain.seal()
+    wire = unwrap(chain.sign(BOB, pay(chain, reference=9), nonce=nonce))
+    found, ways.taken = [], 0
+    for ways.is_allowed in (True, False):
+        executive, overlay = begin(chain)
+        accounts = executive.runtime.pallet(System).account
+        pool = accounts[PAYFI]
+        pool.data.free, pool.providers = u128(free), u32(1)
+        accounts[PAYFI] = pool
+        executive.apply_extrinsic(wire)
+        found.append((overlay.changes(), executive.runtime.host.happened()))
+    assert found[0] == found[1]
+    assert ways.taken == 0
+
+
+def test_a_bad_signature_is_refused_before_any_change() -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    chain.seal()
+    forged = bytearray(unwrap(chain.sign(BOB, pay(chain, reference=9), nonce=nonce)))
+    forged[40] ^= 1
+    executive, overlay = begin(chain)
+    before = overlay.changes(), list(executive.runtime.host.events)
+    with pytest.raises(Invalid) as refused:
+        executive.apply_extrinsic(bytes(forged))
+    assert refused.value.reason == validity.BadProof()
+    assert (overlay.changes(), executive.runtime.host.events) == before
+
+
+def view(chain: DevChain) -> Executive:
+    """Return the executive of the pool, with a view of the best state."""
+    best = chain.client.best().hash
+    executive = chain.client.runtime_at(best).pool
+    executive.open_pool_view(chain.client.overlay(best), H256(best))
+    return executive
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_payment_is_admitted_as_if_it_were_decoded(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, chain = random.Random(seed), new_chain()
+    for _ in range(3):
+        chain.seal()
+    signed_ones = []
+    for pair in PAYERS:
+        for nonce in (0, 1, 63, 64, 1 << 14, (1 << 32) - 1):
+            how = Signing(nonce=nonce, tip=rng.choice((0, 0, 1)))
+            if rng.random() < 0.5:
+                how["era"] = era = Mortal.at(3, 64)
+                how["birth"] = chain.client.block_hash(era.birth(3))
+            signed_ones.append(unwrap(chain.sign(pair, some_call(chain, rng), **how)))
+    raws = list(signed_ones)
+    for raw in rng.sample(signed_ones, 12):
+        for at in (*range(3), *range(30, 40), *range(95, len(raw))):
+            raws.append(raw[:at] + bytes((rng.randrange(256),)) + raw[at + 1 :])
+            raws.append(raw[:at])
+            raws.append(raw[:at] + b"\0" + raw[at:])
+    executive = view(chain)
+    assert executive._direct is not None
+    in_place = [executive._direct.open(raw) for raw in signed_ones]
+    kinds = [found is not None and isinstance(found[3], InvoicePayment) for found in in_place]
+    assert sum(kinds) > 10
+    found = [admission(executive, raw) for raw in raws]
+    monkeypatch.setattr(DirectCalls, "open", lambda _path, _raw: None)
+    executive = view(chain)
+    assert found == [admission(executive, raw) for raw in raws]
+
+
+def test_a_payment_to_another_address_is_decoded(ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    call = chain.call(
+        "PayFi", "pay", merchant=Address32(account(SHOP)), units=u128(BTT), currency=b"BTT",
+        max_btt=u128(BTT), reference=bytes(16), memo=None,
+    )  # fmt: skip
+    both_ways(chain, ways, [chain.sign(BOB, call, nonce=nonce)])
+    assert ways.taken == 0
+
+
+def test_the_account_of_zeros_pays_nothing() -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    raw = unwrap(chain.sign(BOB, pay(chain, reference=9), nonce=nonce))
+    forged = raw[:2] + bytes(AccountId(bytes(32))) + raw[34:]
+    with pytest.raises(Invalid):
+        view(chain).apply_extrinsic(forged)
