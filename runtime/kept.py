@@ -5,8 +5,8 @@ signature and its weight do not change under one runtime; the sender's account, 
 of its era do. So a recheck needs a few values of fixed size, for calls of any length.
 
 A block with the transaction needs the decoded call, too. It is kept for as many transactions as
-`KeptCalls` has room for, and dispatched once; the others are decoded again. Of a usual transfer a
-few fields are kept instead.
+`KeptCalls` has room for, and dispatched once; the others are decoded again. Of a usual transfer
+or payment a few fields are kept instead.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from runtime.frame import Call, DispatchInfo, Runtime
 from runtime.frame.runtime import MAX_NESTING
 
 MAX_BYTES: Final = 32 * MIB
-"""Memory of the calls that are kept, by `memory_of`: about 65,000 transfers, 20,000 payments to
+"""Memory of the calls that are kept, by `memory_of`: about 65,000 transfers, 43,000 payments to
 merchants, or 31 of the batches that are slowest to decode."""
 
 CALL_BYTES: Final = 160

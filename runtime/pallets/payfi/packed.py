@@ -8,7 +8,6 @@ result equals that of `Payments.enter`, which every other payment goes through
 
 from __future__ import annotations
 
-from operator import add
 from typing import Final, NamedTuple
 
 from btt_chain.lazyclass import dataclass
@@ -24,8 +23,8 @@ NEW: Final = bytes(16 + 16 + 1 + 1 + 1)
 a part of an invoice."""
 TERMS: Final = codec(Terms)
 
-Sums = tuple[int, int, int, int, int]
-"""The gross and the parts of the fee, in the order of `Legs`."""
+LEGS: Final = 5 * 16
+"""Length of encoded `Legs`."""
 
 
 @dataclass(slots=True)
@@ -63,8 +62,10 @@ class Shop:
     key: bytes
     raw: bytes | None
     """The record of the batch, as it was read or written last."""
-    sums: Sums
-    """Sum of the payments in the batch."""
+    gross: int
+    legs: int
+    """Sum of the payments in the batch: the number whose bytes are the encoded `Legs`. None of its
+    parts reaches 2^128 while the gross does not, so such numbers add up part by part."""
     count: int
     limits: Limits | None
     """None for a merchant with a judged identity."""
@@ -77,9 +78,9 @@ class Entry(NamedTuple):
     gross: int
     gross_raw: bytes
     fee_raw: bytes
+    legs: int
+    """Its legs, as in `Shop`."""
     legs_raw: bytes
-    sums: Sums
-    """Sum of the payments in the batch with this one."""
     id: int
     reference: bytes
     reference_key: bytes
@@ -125,26 +126,29 @@ class PackedPayments:
             return None
         if limits is not None and (gross > limits.payment or limits.used + gross > limits.day):
             return None
-        one, two, three, four, five = map(add, shop.sums, (gross, *parts))
         id = int.from_bytes(self._next.raw() or b"", "little")
-        if one > u128.MAX or id >= u64.MAX:
+        if shop.gross + gross > u128.MAX or id >= u64.MAX:
             return None
-        gross_raw = gross.to_bytes(16, "little")
+        burn, development, foundation, reserve = parts
+        legs = gross | burn << 128 | development << 256 | foundation << 384 | reserve << 512
+        legs_raw = legs.to_bytes(LEGS, "little")
+        gross_raw = legs_raw[:16]
         key = self._references.hashed_raw(shop.who, reference + BTT + gross_raw)
         if host.state.get(key) is not None:
             return None
-        return Entry(
-            shop, gross, gross_raw, fee.to_bytes(16, "little"),
-            gross_raw + encoded(*parts), (one, two, three, four, five), id, reference, key,
-        )  # fmt: skip
+        fee_raw = fee.to_bytes(16, "little")
+        return Entry(shop, gross, gross_raw, fee_raw, legs, legs_raw, id, reference, key)
 
     def enter(self, entry: Entry, payer: AccountId, memo: bytes) -> None:
         """Store a payment; `memo` is encoded. The money has been moved to the pool account."""
-        shop, gross, gross_raw, _, legs_raw, sums, id, reference, reference_key = entry
+        shop, gross, gross_raw, _, legs, legs_raw, id, reference, reference_key = entry
         put, limits, id_raw = self._host.state.put, shop.limits, id.to_bytes(8, "little")
-        shop.sums, shop.is_joined = sums, True
+        shop.gross += gross
+        shop.legs += legs
         shop.count += 1
-        shop.raw = raw = encoded(*sums) + shop.count.to_bytes(4, "little") + shop.made_raw
+        shop.is_joined = True
+        begin = shop.legs.to_bytes(LEGS, "little")
+        shop.raw = raw = begin + shop.count.to_bytes(4, "little") + shop.made_raw
         put(shop.key, raw)
         if limits is not None:
             limits.used += gross
@@ -175,15 +179,12 @@ class PackedPayments:
         bucket, batch = payfi.settlement.place(merchant, payfi.calendar.first_bucket(now))
         if batch is None:
             return None
-        legs, key = batch.legs, payfi.settlement.batches.key(bucket, merchant)
+        key = payfi.settlement.batches.key(bucket, merchant)
+        raw = state.get(key)
         return Shop(
             merchant, terms, TERMS.encode(terms), int(payfi.fees.threshold()),
             bucket.to_bytes(4, "little"), now.to_bytes(8, "little"), batch.last_ms == now,
-            key, state.get(key),
-            (
-                int(legs.gross), int(legs.burn), int(legs.development), int(legs.foundation),
-                int(legs.reserve),
-            ),
+            key, raw, int(batch.legs.gross), int.from_bytes((raw or b"")[:LEGS], "little"),
             int(batch.count), self._limits(merchant, now),
         )  # fmt: skip
 
@@ -198,8 +199,3 @@ class PackedPayments:
             int(rates.unjudged_payment), int(rates.unjudged_day), key,
             self._host.state.get(key), today.to_bytes(4, "little"), used,
         )  # fmt: skip
-
-
-def encoded(first: int, *rest: int) -> bytes:
-    """Return balances as they are encoded one after another."""
-    return b"".join([part.to_bytes(16, "little") for part in (first, *rest)])

@@ -27,7 +27,7 @@ from runtime.frame import items as storage_items
 from runtime.frame.traits import Reasons
 from runtime.kept import InvoicePayment
 from runtime.pallets.identity.types import IdentityInfo, KnownGood, Registration
-from runtime.pallets.payfi import PayFi, Rates, errors
+from runtime.pallets.payfi import Batch, Legs, PayFi, Rates, errors
 from runtime.pallets.payfi.policies import Policy
 from runtime.pallets.system import System
 from runtime.pallets.tier_staking.types import Window
@@ -313,6 +313,27 @@ def test_a_batch_that_others_wrote_is_read_again(ways: Ways) -> None:
         found.append((overlay.changes(), executive.runtime.host.happened()))
     assert found[0] == found[1]
     assert ways.taken == 4
+
+
+@pytest.mark.parametrize("count", [0, u32.MAX - 1, u32.MAX])
+@pytest.mark.parametrize("gross", [0, u128.MAX - 3 * int(BTT), u128.MAX - 3 * int(BTT) + 1])
+def test_a_batch_takes_what_its_sums_can_hold(gross: int, count: int, ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    chain.seal()
+    wires = [unwrap(chain.sign(BOB, pay(chain, reference=n), nonce=nonce + n)) for n in range(3)]
+    found, ways.taken = [], 0
+    for ways.is_allowed in (True, False):
+        executive, overlay = begin(chain)
+        batches = executive.runtime.pallet(PayFi).settlement.batches
+        ((key, batch),) = batches.items()
+        parts = (u128(gross // 200) for _ in range(4))
+        batches[key] = Batch(Legs(u128(gross), *parts), u32(count), batch.last_ms)
+        results = [type(executive.apply_extrinsic(wire)) for wire in wires]
+        found.append((results, overlay.changes(), executive.runtime.host.happened()))
+    assert found[0] == found[1]
+    room = (u32.MAX - count, 2 if gross > u128.MAX - 3 * int(BTT) else 3)
+    assert ways.taken == min(*room, 3)
 
 
 @pytest.mark.parametrize("free", [0, 1, int(MILLI_BTT) - 1])
