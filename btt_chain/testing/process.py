@@ -24,7 +24,7 @@ from typing import Final
 import psutil
 
 from btt_chain.testing.errors import DevnetError
-from btt_chain.testing.warm import starter_for
+from btt_chain.testing.warm import starter_for, wait_status
 
 STOP_SECONDS: Final = 4.0
 """Seconds from SIGTERM to SIGKILL."""
@@ -125,6 +125,22 @@ class ProcessId:
         if self._letter() == "Z":
             with suppress(ChildProcessError):
                 os.waitpid(self.pid, os.WNOHANG)
+
+    def exit_code(self) -> int | None:
+        """Return the exit code of a process that was started here, by `spawn`, and has ended.
+
+        That of signal N is -N. None if the process runs, was reaped, or has another starter.
+        """
+        status = wait_status(self.pid, self.started)
+        if status is not None:
+            return os.waitstatus_to_exitcode(status)
+        try:
+            ended = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+        except ChildProcessError:
+            return None
+        if ended is None:
+            return None
+        return ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
 
     def wait(self, seconds: float) -> bool:
         """Wait until it has ended, at most that long. Return True if it has."""

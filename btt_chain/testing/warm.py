@@ -31,6 +31,8 @@ TEMPLATES: Final = 2
 _BEGIN: Final = [sys.executable, "-P"]
 MAX_REQUEST: Final = 1 << 17
 """Maximum size of a request in bytes: a socket of this kind sends a little more at once."""
+RUNS: Final = -1
+"""Reply to a question for the wait status of a process that has not ended."""
 _REPLY: Final = 64
 """Maximum size of a reply in bytes: a pid and a start time."""
 
@@ -40,6 +42,8 @@ class WarmStarter:
 
     def __init__(self) -> None:
         self._templates: dict[int, _Template] = {}
+        self._started: dict[tuple[int, int], _Template] = {}
+        """The template of each started process, by pid and start time."""
         self._count = 0
         self._lock = threading.Lock()
 
@@ -50,8 +54,8 @@ class WarmStarter:
 
         Returns its pid and its start time in clock ticks since the boot; None, and starts nothing,
         if arguments and environment are larger than MAX_REQUEST. The program is a child of its
-        template: `os.waitpid` does not find it. DevnetError if the template has ended; the next
-        start has a new one.
+        template: not `os.waitpid`, but `wait_status` finds it. DevnetError if the template has
+        ended; the next start has a new one.
         """
         words, folder = command[2:], str(Path.cwd())
         request = json.dumps({"words": words, "env": dict(environment), "folder": folder}).encode()
@@ -62,15 +66,21 @@ class WarmStarter:
         with self._lock:
             place = self._count % TEMPLATES
             self._count += 1
-            template = self._templates.pop(place, None) or _Template()
-            try:
-                started = template.start(request, log)
-            except BaseException:
-                # Also interrupted in between: the next reply would be the one to this request.
-                template.close()
-                raise
-            self._templates[place] = template
+            template = self._templates.pop(place, None)
+            if template is None or template.is_closed:
+                template = _Template()
+            started = template.start(request, log)
+            self._templates[place] = self._started[started] = template
             return started
+
+    def wait_status(self, pid: int, started: int) -> int | None:
+        """Return the wait status of a process started here; None if it runs, or was not.
+
+        DevnetError if its template has ended.
+        """
+        with self._lock:
+            template = self._started.get((pid, started))
+            return None if template is None else template.wait_status(pid)
 
     def close(self) -> None:
         """Stop the templates; started programs go on."""
@@ -93,16 +103,35 @@ class _Template:
             )
 
     def start(self, request: bytes, log: int) -> tuple[int, int]:
+        """Request a start; return the pid and the start time."""
+        pid, started = self._answer(request, [log]).split()
+        return int(pid), int(started)
+
+    def wait_status(self, pid: int) -> int | None:
+        """Return the wait status of a fork; None while it runs."""
+        status = int(self._answer(json.dumps({"ended": pid}).encode(), []))
+        return None if status == RUNS else status
+
+    def _answer(self, request: bytes, files: list[int]) -> bytes:
         """Send a request and return the reply."""
         try:
-            socket.send_fds(self._socket, [request], [log])
+            socket.send_fds(self._socket, [request], files)
             reply = self._socket.recv(_REPLY)
         except OSError as error:
+            self.close()
             raise DevnetError(f"the template of warm starts has ended: {error}") from error
+        except BaseException:
+            self.close()  # interrupted: the next reply would be the one to this request
+            raise
         if not reply:
+            self.close()
             raise DevnetError("the template of warm starts has ended; its errors are in the output")
-        pid, started = reply.split()
-        return int(pid), int(started)
+        return reply
+
+    @property
+    def is_closed(self) -> bool:
+        """True if it takes no more requests: after `close`, or an error."""
+        return self._socket.fileno() < 0
 
     def close(self) -> None:
         """End it. A program whose pid was not read is killed: no one else could."""
@@ -130,13 +159,18 @@ def warm_starts() -> Iterator[None]:
 
 @contextmanager
 def cold_starts() -> Iterator[None]:
-    """Start programs by themselves until the body ends: for tests of the start or the exit code."""
+    """Start programs by themselves until the body ends: for tests of the start."""
     before = _active.copy()
     _active.clear()
     try:
         yield
     finally:
         _active.extend(before)
+
+
+def wait_status(pid: int, started: int) -> int | None:
+    """Return the wait status of a process that the active starter started; None if it did not."""
+    return _active[0].wait_status(pid, started) if _active else None
 
 
 def starter_for(command: Sequence[str]) -> WarmStarter | None:

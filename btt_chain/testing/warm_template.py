@@ -1,8 +1,8 @@
 """The process that warm starts fork: `python -P -m btt_chain.testing.warm_template FD`.
 
 It takes requests from the Unix socket FD, forks for each, and replies with the pid of the fork and
-its start time. It ends when the other end of the socket is closed, and kills a fork whose pid was
-not read there.
+its start time. The reply to `{"ended": PID}` is the wait status of that fork, -1 while it runs. It
+ends when the other end of the socket is closed, and kills a fork whose pid was not read there.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from btt_chain.testing.process import ProcessId
-from btt_chain.testing.warm import MAX_REQUEST
+from btt_chain.testing.warm import MAX_REQUEST, RUNS
 from genesis.build import build
 from genesis.catalogue import load
 
@@ -76,24 +76,31 @@ def serve(link: socket.socket) -> Request | None:
     poller.register(link, select.POLLIN)
     poller.register(ended, select.POLLIN)
     fork: ProcessId | None = None
+    statuses: dict[int, int] = {}
     try:
         while True:
             for file, _ in poller.poll():
                 if file == ended:
                     os.read(ended, 1 << 10)
-                    reap()
+                    reap(statuses)
                     continue
                 message, logs, _, _ = socket.recv_fds(link, MAX_REQUEST, 1)
                 if not message:
                     return None
+                wanted = json.loads(message)
+                if "ended" in wanted:
+                    reap(statuses)
+                    link.send(b"%d" % statuses.get(wanted["ended"], RUNS))
+                    continue
                 pid = os.fork()
                 if pid == 0:
                     signal.set_wakeup_fd(-1)
                     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                     os.close(ended)
                     os.close(wake)
-                    return Request(**json.loads(message), log=logs[0])
+                    return Request(**wanted, log=logs[0])
                 os.close(logs[0])
+                statuses.pop(pid, None)  # of an earlier process with this pid
                 fork = ProcessId.of(pid)
                 if fork is None:
                     raise RuntimeError("a process that is not reaped is not in /proc")
@@ -104,15 +111,16 @@ def serve(link: socket.socket) -> Request | None:
         return None
 
 
-def reap() -> None:
-    """Reap all forks that have ended."""
+def reap(statuses: dict[int, int]) -> None:
+    """Reap all forks that have ended, and note their wait statuses by pid."""
     while True:
         try:
-            pid, _ = os.waitpid(-1, os.WNOHANG)
+            pid, status = os.waitpid(-1, os.WNOHANG)
         except ChildProcessError:
             return
         if pid == 0:
             return
+        statuses[pid] = status
 
 
 def become(request: Request) -> None:

@@ -8,7 +8,6 @@ from random import Random
 
 import pytest
 
-from btt_chain.testing import cold_starts
 from devnet.watched import Watched, quick
 
 ROUNDS = int(os.environ.get("BTT_ROUNDS", "1"))
@@ -25,13 +24,6 @@ def rounds() -> int:
 def rng(request: pytest.FixtureRequest) -> Random:
     """Random numbers of a test: the same for the same BTT_SEED."""
     return Random(f"{SEED} {request.node.name}")
-
-
-@pytest.fixture(scope="module")
-def cold() -> Iterator[None]:
-    """Nodes are started by themselves: their exit codes can be read."""
-    with cold_starts():
-        yield
 
 
 @pytest.fixture(scope="module")

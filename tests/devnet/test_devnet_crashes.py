@@ -15,7 +15,7 @@ import pytest
 from btt_chain.testing import DevNode
 from devnet.watched import HANG, Watched, Words, end_of, until
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900), pytest.mark.usefixtures("cold")]
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 
 def test_f1_a_validator_is_killed_at_any_moment_and_comes_back(

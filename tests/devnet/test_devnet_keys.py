@@ -26,7 +26,7 @@ from genesis.holders import Holders
 from genesis.presets import CHAINS, Chain
 from genesis.validators import Validator
 
-pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900), pytest.mark.usefixtures("cold")]
+pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 REFUSED = 1
 """Exit code of a node that may not run as requested."""

@@ -7,7 +7,6 @@ the logs, in /proc, and in the journal of signatures that the launcher lets each
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -328,14 +327,13 @@ def until(
 
 
 def end_of(node: DevNode, seconds: float) -> int:
-    """Wait until a node started cold ends by itself; its exit code. Fails if it does not."""
+    """Wait until a node ends by itself; its exit code, -N for signal N. Fails if it does not."""
     assert node.process is not None
     assert node.process.wait(seconds), f"node {node.index} does not end\n{node.tail()}"
-    ended = os.waitid(os.P_PID, node.process.pid, os.WEXITED | os.WNOWAIT)
-    assert ended is not None
-    assert ended.si_code == os.CLD_EXITED, f"signal {ended.si_status}\n{node.tail()}"
+    code = node.process.exit_code()
+    assert code is not None, f"node {node.index} was not started here"
     node.process.reap()
-    return ended.si_status
+    return code
 
 
 def command(url: str, *words: str) -> Any:

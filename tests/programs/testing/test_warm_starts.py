@@ -7,6 +7,8 @@ import os
 import select
 import signal
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -97,6 +99,29 @@ def test_an_ended_program_is_not_left_as_a_zombie(script: Path, tmp_path: Path) 
     for i in range(TEMPLATES):
         started(script, tmp_path / f"later-{i}.log")
     assert [process._letter() for process in processes] == [None] * 6
+
+
+@pytest.mark.parametrize("how", [warm_starts, cold_starts])
+def test_the_exit_code_of_an_ended_program_is_known(
+    tmp_path: Path, how: Callable[[], AbstractContextManager[None]]
+) -> None:
+    file, log = tmp_path / "ends.py", tmp_path / "ends.log"
+    file.write_text("import sys\nsys.exit(int(sys.argv[1]))\n")
+    command = [sys.executable, "-P", str(file)]
+    endless = tmp_path / "endless.py"
+    endless.write_text("import time\ntime.sleep(600)\n")
+    with how():
+        for code in (0, 7):
+            process = ProcessId.spawn([*command, str(code)], {}, log)
+            assert process.wait(60)
+            assert process.exit_code() == code
+        runs = ProcessId.spawn([sys.executable, "-P", str(endless)], {}, log)
+        assert runs.exit_code() is None
+        runs.send(signal.SIGKILL)
+        assert runs.wait(60)
+        assert runs.exit_code() == -signal.SIGKILL
+        for each in (process, runs):
+            each.reap()
 
 
 def test_a_node_answers_and_ends_in_order(tmp_path: Path) -> None:
