@@ -6,13 +6,15 @@ the program that starts the devnet may have packages of the same names.
 
 from __future__ import annotations
 
-import subprocess
+import signal
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 from btt_chain.testing.errors import DevnetError
 from btt_chain.testing.node import HOME, PROGRAM
-from btt_chain.testing.process import inherited
+from btt_chain.testing.process import ProcessId, inherited
 
 MAX_VALIDATORS: Final = 32
 """Maximum number of validators of the chain `local`."""
@@ -27,15 +29,20 @@ def local_specification(validators: int, slot_ms: int) -> str:
     Raises DevnetError with the error of `build-spec`.
     """
     options = ("--chain", "local", "--validators", str(validators), "--slot-ms", str(slot_ms))
-    done = subprocess.run(  # noqa: S603 - our own program
-        [*PROGRAM, "build-spec", *options],
-        env=inherited() | {"PYTHONPATH": HOME, "NO_COLOR": "1", "COLUMNS": "200"},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=SECONDS,
-    )
-    if done.returncode:
-        raise DevnetError(done.stderr.strip().removeprefix("error: ") or "build-spec failed")
-    return done.stdout
+    with TemporaryDirectory(prefix="btt-spec-") as folder:
+        made, log = Path(folder) / "spec.json", Path(folder) / "log"
+        process = ProcessId.spawn(
+            [*PROGRAM, "build-spec", *options, "--output", str(made)],
+            inherited() | {"PYTHONPATH": HOME, "NO_COLOR": "1", "COLUMNS": "200"},
+            log,
+        )
+        try:
+            has_ended = process.wait(SECONDS)
+        finally:
+            process.send(signal.SIGKILL)
+        code = process.exit_code() if has_ended else None
+        process.reap()
+        if code != 0:
+            said = log.read_text().strip().removeprefix("error: ")
+            raise DevnetError(said or f"build-spec failed with code {code}")
+        return made.read_text()
