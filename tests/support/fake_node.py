@@ -37,6 +37,10 @@ def main(words: list[str]) -> None:
     ThreadingHTTPServer(("127.0.0.1", port), handler(born)).serve_forever()
 
 
+Document = dict[str, Any]
+"""A call or a reply."""
+
+
 def handler(born: float) -> type[BaseHTTPRequestHandler]:
     allowed: list[Any] = []
 
@@ -60,14 +64,18 @@ def handler(born: float) -> type[BaseHTTPRequestHandler]:
                 return allowed
         raise LookupError(method)
 
+    def reply(asked: Document) -> Document:
+        said: Document = {"jsonrpc": "2.0", "id": asked["id"]}
+        try:
+            said["result"] = answer(asked["method"], asked["params"])
+        except LookupError:
+            said["error"] = {"code": -32601, "message": "Method not found"}
+        return said
+
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            said: dict[str, Any] = {"jsonrpc": "2.0", "id": asked["id"]}
-            try:
-                said["result"] = answer(asked["method"], asked["params"])
-            except LookupError:
-                said["error"] = {"code": -32601, "message": "Method not found"}
+            said = [reply(one) for one in asked] if isinstance(asked, list) else reply(asked)
             raw = json.dumps(said).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(raw)))

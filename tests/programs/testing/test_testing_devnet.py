@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from btt_chain.client.errors import InvalidAnswer
 from btt_chain.testing import (
     Devnet,
     DevnetError,
@@ -20,7 +21,9 @@ from btt_chain.testing import (
     NoDevnet,
     NoSuchNode,
     NotInTime,
+    RpcFailed,
 )
+from btt_chain.testing.rpc import batch_results
 from btt_chain.testing.state import STATE_FILE
 from support.vectors import REPOSITORY
 
@@ -49,6 +52,24 @@ def test_nodes_start_answer_and_end(net: Devnet) -> None:
     assert net.check_agreement() >= 3
     assert net.down() == []
     assert [said.state for said in net.status()] == [NodeState.DOWN] * 3
+
+
+def test_a_batch_has_the_results_in_order_or_the_error_of_a_call(net: Devnet) -> None:
+    rpc = net[0].rpc
+    hash, header = rpc.batch(("chain_getBlockHash", 7), ("chain_getHeader", "0x05"))
+    assert (hash, header) == (rpc.block_hash(7), {"number": "0x5"})
+    with pytest.raises(RpcFailed, match="Method not found") as failed:
+        rpc.batch(("system_health",), ("nothing", 1))
+    assert failed.value.code == -32601
+    net.down()
+    with pytest.raises(RpcFailed, match="did not answer system_health, chain_getHeader"):
+        rpc.batch(("system_health",), ("chain_getHeader",))
+
+
+@pytest.mark.parametrize("raw", [b'[{"id": 0, "result": 1}]', b"[]", b"no", b'[7, {"id": 1}]'])
+def test_an_answer_that_lacks_results_is_an_error(raw: bytes) -> None:
+    with pytest.raises(InvalidAnswer, match="the answer to 2 calls is"):
+        batch_results(["a", "b"], raw)
 
 
 def test_a_node_gets_its_identity_and_its_peers(net: Devnet) -> None:
