@@ -14,6 +14,7 @@ its `main` runs. Acts, as many as are wanted:
     gain=N           warp for the sake of so few blocks
     ready            have all at hand that verifying takes, before the first receipt
     lazy             find every receipt valid without looking
+    beside=FOLDER    be installed beside the packages of FOLDER
 """
 
 from __future__ import annotations
@@ -434,6 +435,19 @@ def lazy() -> None:
     wrap(checking, "look_at", lambda _: nothing)
 
 
+# ---- installation
+
+
+def beside(folder: str) -> None:
+    """Let the packages of a folder be found, here and by what this program starts."""
+    from btt_chain.chain.runtimes import carried
+
+    carried.cache_clear()  # a warm start may have looked already
+    sys.path.append(folder)
+    found = os.environ.get("PYTHONPATH", "")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [found, folder]))
+
+
 ACTS: Final[dict[str, Callable[..., None]]] = {
     "journal": journal,
     "die": die,
@@ -446,6 +460,7 @@ ACTS: Final[dict[str, Callable[..., None]]] = {
     "gain": gain,
     "ready": ready,
     "lazy": lazy,
+    "beside": beside,
 }
 
 

@@ -21,6 +21,7 @@ from btt_chain.crypto.keypair import KeyPair
 from btt_chain.primitives.account import AccountId, Id
 from btt_chain.scale import Err, u64, u128
 from btt_chain.testing import Devnet, DevNode
+from devnet import launcher
 from devnet.watched import HANG, until
 from genesis.accounts import dev_account
 from genesis.catalogue import make
@@ -38,8 +39,9 @@ from support.vectors import REPOSITORY
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(900)]
 
 OLD: Final = ["env", f"PYTHONPATH={REPOSITORY}", sys.executable, "-P", "-m", "cli.main"]
+"""A client without the next version of the runtime."""
 NEXT_RUNTIME: Final = REPOSITORY / "tests" / "support" / "next_runtime"
-NEW: Final = ["env", f"PYTHONPATH={REPOSITORY}:{NEXT_RUNTIME}", *OLD[2:]]
+NEW: Final = launcher.program(f"beside={NEXT_RUNTIME}")
 """The same program beside a package with the next version of the runtime."""
 STALE: Final = 3
 LATE: Final = 10_000
@@ -55,7 +57,7 @@ def net(tmp_path: Path) -> Iterator[Devnet]:
     """Return four validators; a day of decisions, which is the least notice, has two slots."""
     chain = replace(CHAINS["local"], slot_ms=1_000, epoch_slots=10, day_ms=2_000)
     spec = make(chain, validators=4).dumps()
-    with Devnet.create(tmp_path / "net", slot_ms=1_000, spec=spec, program=OLD) as made:
+    with Devnet.create(tmp_path / "net", slot_ms=1_000, spec=spec) as made:
         made.up()
         made.wait_for_finality(2)
         yield made
