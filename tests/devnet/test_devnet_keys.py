@@ -33,6 +33,111 @@ REFUSED = 1
 BARRED = "is not used any more"
 
 
+# ---- a live chain: first, before the shared network runs beside it
+
+
+class Live:
+    """A chain of four validators with secret keys; one of them runs."""
+
+    def __init__(self, base: Path) -> None:
+        chain = replace(CHAINS["testnet"], slot_ms=1_000, epoch_slots=10)
+        holders = held_by_us(chain, base)
+        stashes = [holder for holder in holders.values() if isinstance(holder, AccountId)][:4]
+        babe = [f"//e2e//babe//{i}" for i in range(4)]
+        votes = [f"//e2e//gran//{i}" for i in range(4)]
+        validators = [
+            Validator(
+                stash,
+                KeyPair.from_uri(block).public,
+                KeyPair.from_uri(vote, Scheme.ED25519).public,
+            )
+            for stash, block, vote in zip(stashes, babe, votes, strict=True)
+        ]
+        spec = make(chain, holders, validators)
+        (base / "spec.json").write_text(spec.dumps())
+        self.genesis = build(spec).hash
+        (rpc,) = free_ports(1)
+        self.journal = base / "journal.jsonl"
+        self.node = DevNode(
+            index=0,
+            name="live",
+            folder=base / "node",
+            flags=["--chain", str(base / "spec.json"), "--validator", "--force-authoring"],
+            rpc_port=rpc,
+            program=launcher.program(f"journal={self.journal}"),
+        )
+        store = Keystore.open(self.node.folder / "chains" / spec.id / "keystore", None)
+        for kind, uri in ((BABE, babe[0]), (GRANDPA, votes[0])):
+            public = store.insert(kind, uri)
+            SigningRecord.create(self.signing, self.genesis, public).close()
+
+    @property
+    def signing(self) -> Path:
+        return self.node.folder / "signing"
+
+    @property
+    def rpc(self) -> Rpc:
+        return self.node.rpc
+
+    def signed(self) -> int:
+        return len(self.journal.read_bytes().splitlines()) if self.journal.exists() else 0
+
+
+def held_by_us(chain: Chain, folder: Path) -> Holders:
+    """Holders for a chain's rows whose keys are ours."""
+    rows = json.loads(holders_template(chain))
+
+    def ours(place: Any, path: str) -> Any:
+        if isinstance(place, dict):
+            return {key: ours(value, f"{path}//{key}") for key, value in place.items()}
+        if isinstance(place, list):
+            found = [ours(value, f"{path}//{at}") for at, value in enumerate(place)]
+            return sorted(found, key=lambda address: ss58.decode(address)[0])
+        return ss58.encode(KeyPair.from_uri(path).account_id) if isinstance(place, str) else place
+
+    file = folder / "holders.json"
+    file.write_text(json.dumps(ours(rows, "//e2e")))
+    return read_holders(chain, file)
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[Live]:
+    chain = Live(tmp_path)
+    yield chain
+    chain.node.stop()
+
+
+def test_f14_on_a_live_chain_a_missing_record_is_refused_and_force_waits(live: Live) -> None:
+    node = live.node
+    node.start()
+    node.wait_until_answers()
+    until("it makes blocks", lambda: node.rpc.best() >= 1)
+    assert node.stop()
+    for record in records(node):
+        record.unlink()
+    words = Words(node)
+    node.start()
+    assert end_of(node, HANG) == REFUSED
+    said = last_line(words)
+    print(f"  F14 record deleted: {said}")
+    assert "there is no signing record" in said
+    assert "--i-know-this-key-never-signed" in said
+    before = live.signed()
+    node.flags.append("--i-know-this-key-never-signed")
+    words = Words(node)
+    node.start()
+    node.wait_until_answers()
+    until("it watches", words.have("watching for other nodes with our keys"))
+    assert live.signed() == before
+    # A session of ten slots.
+    took = until("it is clear", words.have("no other node was seen to sign"), 3 * 15)
+    assert live.signed() == before
+    print(f"  F14 forced: the watch ended after {took:.1f} s, nothing was signed")
+
+
+# ---- the shared network, which is started now
+
+
 def twin(of: DevNode, folder: Path, index: int) -> DevNode:
     """A node with the keys of another one, not started yet."""
     rpc, port, metrics = free_ports(3)
@@ -149,108 +254,6 @@ def test_f13_the_same_key_on_two_machines_is_noticed(field: Watched) -> None:
         said_at.setdefault(place, set()).add(entry["said"])
     twice = [place for place, what in said_at.items() if len(what) > 1]
     print(f"  F13 said twice by the two before that: {twice or 'nothing'}")
-
-
-# ---- a live chain
-
-
-class Live:
-    """A chain of four validators with secret keys; one of them runs."""
-
-    def __init__(self, base: Path) -> None:
-        chain = replace(CHAINS["testnet"], slot_ms=1_000, epoch_slots=10)
-        holders = held_by_us(chain, base)
-        stashes = [holder for holder in holders.values() if isinstance(holder, AccountId)][:4]
-        babe = [f"//e2e//babe//{i}" for i in range(4)]
-        votes = [f"//e2e//gran//{i}" for i in range(4)]
-        validators = [
-            Validator(
-                stash,
-                KeyPair.from_uri(block).public,
-                KeyPair.from_uri(vote, Scheme.ED25519).public,
-            )
-            for stash, block, vote in zip(stashes, babe, votes, strict=True)
-        ]
-        spec = make(chain, holders, validators)
-        (base / "spec.json").write_text(spec.dumps())
-        self.genesis = build(spec).hash
-        (rpc,) = free_ports(1)
-        self.journal = base / "journal.jsonl"
-        self.node = DevNode(
-            index=0,
-            name="live",
-            folder=base / "node",
-            flags=["--chain", str(base / "spec.json"), "--validator", "--force-authoring"],
-            rpc_port=rpc,
-            program=launcher.program(f"journal={self.journal}"),
-        )
-        store = Keystore.open(self.node.folder / "chains" / spec.id / "keystore", None)
-        for kind, uri in ((BABE, babe[0]), (GRANDPA, votes[0])):
-            public = store.insert(kind, uri)
-            SigningRecord.create(self.signing, self.genesis, public).close()
-
-    @property
-    def signing(self) -> Path:
-        return self.node.folder / "signing"
-
-    @property
-    def rpc(self) -> Rpc:
-        return self.node.rpc
-
-    def signed(self) -> int:
-        return len(self.journal.read_bytes().splitlines()) if self.journal.exists() else 0
-
-
-def held_by_us(chain: Chain, folder: Path) -> Holders:
-    """Holders for a chain's rows whose keys are ours."""
-    rows = json.loads(holders_template(chain))
-
-    def ours(place: Any, path: str) -> Any:
-        if isinstance(place, dict):
-            return {key: ours(value, f"{path}//{key}") for key, value in place.items()}
-        if isinstance(place, list):
-            found = [ours(value, f"{path}//{at}") for at, value in enumerate(place)]
-            return sorted(found, key=lambda address: ss58.decode(address)[0])
-        return ss58.encode(KeyPair.from_uri(path).account_id) if isinstance(place, str) else place
-
-    file = folder / "holders.json"
-    file.write_text(json.dumps(ours(rows, "//e2e")))
-    return read_holders(chain, file)
-
-
-@pytest.fixture
-def live(tmp_path: Path) -> Iterator[Live]:
-    chain = Live(tmp_path)
-    yield chain
-    chain.node.stop()
-
-
-def test_f14_on_a_live_chain_a_missing_record_is_refused_and_force_waits(live: Live) -> None:
-    node = live.node
-    node.start()
-    node.wait_until_answers()
-    until("it makes blocks", lambda: node.rpc.best() >= 1)
-    assert node.stop()
-    for record in records(node):
-        record.unlink()
-    words = Words(node)
-    node.start()
-    assert end_of(node, HANG) == REFUSED
-    said = last_line(words)
-    print(f"  F14 record deleted: {said}")
-    assert "there is no signing record" in said
-    assert "--i-know-this-key-never-signed" in said
-    before = live.signed()
-    node.flags.append("--i-know-this-key-never-signed")
-    words = Words(node)
-    node.start()
-    node.wait_until_answers()
-    until("it watches", words.have("watching for other nodes with our keys"))
-    assert live.signed() == before
-    # A session of ten slots.
-    took = until("it is clear", words.have("no other node was seen to sign"), 3 * 15)
-    assert live.signed() == before
-    print(f"  F14 forced: the watch ended after {took:.1f} s, nothing was signed")
 
 
 def records(node: DevNode) -> list[Path]:

@@ -116,6 +116,8 @@ def test_f19_a_late_node_learns_the_whole_chain(long: Watched) -> None:
     for node in (first, second):
         assert node.rpc.block_hash(BLOCKS // 2) == long.net[0].rpc.block_hash(BLOCKS // 2)
     long.check()
+    for node in (first, second):
+        node.stop()
 
 
 @pytest.mark.parametrize(
