@@ -3,17 +3,19 @@
 Most of the processor time of a node's start is spent on imports. Within `warm_starts()` a program
 that `ProcessId.spawn` starts as `python -P -m MODULE ...` or `python -P FILE ...` is a fork of a
 template (`warm_template.py`): a process that has imported the node and has no threads and no open
-files. The fork gets the arguments, environment, folder and log of its own and runs the program as
-`python` does: own session, own signals, own exit. `ps` shows the command line of the
-template. What a process has since its start is the template's: umask, resource limits and priority,
-the locale and what variables like PYTHONUTF8 set, the hash seed, and the seed of trio's order of
-tasks. Templates take turns, so that the nodes of a network do not all share these seeds.
+files. The fork gets the arguments, environment, folder, limit of open files and log of its own and
+runs the program as `python` does: own session, own signals, own exit. `ps` shows the command line
+of the template. What a process has since its start is the template's: umask, other resource limits
+and priority, the locale and what variables like PYTHONUTF8 set, the hash seed, and the seed of
+trio's order of tasks. Templates take turns, so that the nodes of a network do not all share these
+seeds.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import resource
 import socket
 import subprocess
 import sys
@@ -57,8 +59,9 @@ class WarmStarter:
         template: not `os.waitpid`, but `wait_status` finds it. DevnetError if the template has
         ended; the next start has a new one.
         """
-        words, folder = command[2:], str(Path.cwd())
-        request = json.dumps({"words": words, "env": dict(environment), "folder": folder}).encode()
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        surroundings = {"env": dict(environment), "folder": str(Path.cwd()), "files": files}
+        request = json.dumps({"words": command[2:], **surroundings}).encode()
         if len(request) > MAX_REQUEST:
             return None
         # As of any other start: a tool that watches or forbids them sees this one, too.

@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import runpy
 import select
 import signal
@@ -47,6 +48,8 @@ class Request:
     """Arguments of Python behind `-P`."""
     env: dict[str, str]
     folder: str
+    files: int
+    """Limit of open files."""
     log: int
     """The open file of its output."""
 
@@ -127,6 +130,8 @@ def become(request: Request) -> None:
     """Run the program in this process, as Python does at its start."""
     os.setsid()
     os.chdir(request.folder)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (request.files, most))
     os.environ.clear()
     os.environ.update(request.env)
     time.tzset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import select
 import signal
 import sys
@@ -22,7 +23,7 @@ SURROUNDINGS = {
     "A": "ä b", "PYTHONPATH": f"/x:{HOME}", "PYTHONUNBUFFERED": "1", "TZ": "Asia/Tokyo",
 }  # fmt: skip
 PROGRAM = """
-import gc, json, os, signal, sys, threading, time
+import gc, json, os, resource, signal, sys, threading, time
 print(json.dumps({
     "name": __name__,
     "words": sys.argv,
@@ -36,6 +37,7 @@ print(json.dumps({
     "signals": [signal.getsignal(number) is how for number, how in [
         (signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL),
         (signal.SIGCHLD, signal.SIG_DFL), (signal.SIGPIPE, signal.SIG_IGN)]],
+    "limit": resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     "wakeup": signal.set_wakeup_fd(-1),
     "threads": len(os.listdir("/proc/self/task")),
     "hash": hash("a network"),
@@ -71,9 +73,16 @@ def test_a_program_has_surroundings_of_its_own(
     script: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    warm = started(script, tmp_path / "warm.log", "two words")
-    with cold_starts():
-        cold = started(script, tmp_path / "cold.log", "two words")
+    started(script, tmp_path / "template.log")  # it has other limits
+    usual, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (usual - 7, most))
+    try:
+        warm = started(script, tmp_path / "warm.log", "two words")
+        with cold_starts():
+            cold = started(script, tmp_path / "cold.log", "two words")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (usual, most))
+    assert warm["limit"] == usual - 7
     assert (warm.pop("ours"), cold.pop("ours")) == (True, False)
     # One that is started by itself also has what this process inherited.
     assert (warm.pop("files"), "2" in str(cold.pop("files"))) == (["0", "1", "2"], True)
