@@ -10,7 +10,7 @@ from typing import Final
 from btt_chain.testing.errors import DevnetError, Disagreement, NodeDied, NotInTime
 from btt_chain.testing.node import DevNode, NodeState, NodeStatus
 
-_PAUSE: Final = 0.3
+_PAUSE: Final = 0.4
 
 
 def wait_until(

@@ -57,6 +57,8 @@ from support.work.history import History
 pytestmark = [pytest.mark.devnet, pytest.mark.timeout(1_200)]
 
 HANG: Final = 600.0
+PAUSE: Final = 1.0
+"""Seconds between two calls of the node in a loop: a slot."""
 ITEMS: Final = 4
 RULES: Final = WorkRules(
     beacon_delay=u32(1), planted_error_ppm=u32(1_000_000), committee=u32(2), quorum=u32(1),
@@ -165,7 +167,7 @@ class World:
                 return
             if time.monotonic() > deadline:
                 pytest.fail(f"never {what}; {self.story()}")
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(PAUSE)
 
     def story(self) -> str:
         """Return the newest events, and the ends of the programs' logs."""
@@ -204,7 +206,7 @@ class World:
             if view is not None and view.state in over:
                 self.views[name] = view
                 return
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(PAUSE)
         await self.history.read(chain)
         pytest.fail(f"the job {name} never ended; {self.story()}")
 
@@ -324,7 +326,7 @@ async def _posted(world: World, chain: RuntimeClient, provider: str) -> H256:
         for view in views:
             if view.tier is Tier.Open and int(view.model_class) == CLASS[provider]:
                 return view.id
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(PAUSE)
     pytest.fail(f"no open job for {provider}; {world.story()}")
 
 
@@ -339,7 +341,7 @@ async def _standing(world: World, chain: RuntimeClient, name: str) -> H256:
             return view.receipt.id
         if view.state is JobState.Refunded:
             break
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(PAUSE)
     await world.history.read(chain)
     pytest.fail(f"the job {name} was not found valid or wrong, but {view}; {world.story()}")
 

@@ -88,7 +88,7 @@ def until_settled(shop: Shop, payment: str) -> Document:
         found: Document = shop.document("merchant", "show", CAFE, "--payment", payment)
         if found["state"] == "settled":
             return found
-        time.sleep(1)
+        time.sleep(3)
     raise AssertionError(f"payment {payment} is not settled after {HANG} s: {found}")
 
 

@@ -49,7 +49,8 @@ LARGEST: Final = 512 << 20
 HANG: Final = 240.0
 """Seconds after which something hangs: many times what a busy machine needs."""
 
-_PAUSE: Final = 0.2
+_PAUSE: Final = 0.4
+_LONG_PAUSE: Final = 2.0
 
 
 def quick(validators: int, *, slot_ms: int = 1_000, epoch_slots: int = 10, stretch: int = 1) -> str:
@@ -321,7 +322,9 @@ def until(
         if now - began > seconds:
             there = "" if found is None else f"; there is {found()}"
             raise AssertionError(f"not within {seconds:g} s: {what}{there}")
-        time.sleep(max(_PAUSE, 4 * (now - asked)))  # the nodes need the processor
+        took = now - asked
+        # The nodes need the processor: a tenth of it for looks, a fifth for those that take long.
+        time.sleep(max(_PAUSE, min(9 * took, _LONG_PAUSE), 4 * took))
         asked = time.monotonic()
     return time.monotonic() - began
 
