@@ -22,15 +22,17 @@ from runtime.accounts import PAYFI
 from runtime.constants import BTT, MILLI_BTT
 from runtime.direct import DirectCalls
 from runtime.executive import Executive
-from runtime.frame import Call, signed
+from runtime.frame import Call, TokenError, signed
 from runtime.frame import items as storage_items
 from runtime.frame.traits import Reasons
 from runtime.kept import InvoicePayment
+from runtime.pallets.balances.events import Withdraw
 from runtime.pallets.identity.types import IdentityInfo, KnownGood, Registration
 from runtime.pallets.payfi import Batch, Legs, PayFi, Rates, errors
 from runtime.pallets.payfi.policies import Policy
 from runtime.pallets.system import System
 from runtime.pallets.tier_staking.types import Window
+from runtime.pallets.transaction_payment import TransactionPayment
 from storage.overlay import Overlay
 from support.chain import BOB, CHARLIE, START, DevChain, Signing, account, address
 from support.direct import Ways, admission
@@ -264,11 +266,11 @@ def test_the_limit_of_a_day_is_that_of_all_payments(ways: Ways) -> None:
     nonce = opened(chain, KIOSK)
     wires = [
         chain.sign(BOB, pay(chain, KIOSK, units, reference=n), nonce=nonce + n)
-        for n, units in enumerate((LIMIT, LIMIT - 4 * int(BTT), 1_000, LIMIT + 1))
+        for n, units in enumerate((LIMIT, LIMIT - 4 * int(BTT), 1_000, 2 * int(BTT), LIMIT + 1))
     ]
     # A remark in between: the sum is read again.
     wires.insert(1, chain.sign(CHARLIE, chain.call("System", "remark", remark=b"")))
-    assert both_ways(chain, ways, wires) == [*[type(None)] * 4, errors.OverLimit]
+    assert both_ways(chain, ways, wires) == [*[type(None)] * 4, *[errors.OverLimit] * 2]
     assert ways.taken == 3
 
 
@@ -292,12 +294,14 @@ def test_a_merchant_is_read_again_after_another_extrinsic(ways: Ways) -> None:
     assert ways.taken == 3
 
 
-def test_a_batch_that_others_wrote_is_read_again(ways: Ways) -> None:
+@pytest.mark.parametrize("merchant", [SHOP, KIOSK])
+def test_a_record_that_others_wrote_is_read_again(merchant: KeyPair, ways: Ways) -> None:
     chain = new_chain()
-    nonce = opened(chain, KIOSK)
+    nonce = opened(chain, merchant)
     chain.seal()
     wires = [
-        unwrap(chain.sign(BOB, pay(chain, KIOSK, reference=n), nonce=nonce + n)) for n in range(3)
+        unwrap(chain.sign(BOB, pay(chain, merchant, reference=n), nonce=nonce + n))
+        for n in range(3)
     ]
     found, ways.taken = [], 0
     for ways.is_allowed in (True, False):
@@ -308,7 +312,7 @@ def test_a_batch_that_others_wrote_is_read_again(ways: Ways) -> None:
         overlay.rollback()
         executive.apply_extrinsic(wires[1])
         allowances = executive.runtime.pallet(PayFi).merchants.allowances
-        del allowances[account(KIOSK)]
+        del allowances[account(merchant)]
         executive.apply_extrinsic(wires[2])
         found.append((overlay.changes(), executive.runtime.host.happened()))
     assert found[0] == found[1]
@@ -353,6 +357,40 @@ def test_a_pool_account_with_little_money_takes_the_general_way(free: int, ways:
         found.append((overlay.changes(), executive.runtime.host.happened()))
     assert found[0] == found[1]
     assert ways.taken == 0
+
+
+def test_locked_money_pays_fees_only(ways: Ways) -> None:
+    chain = new_chain()
+    opened(chain)
+    wire = chain.sign(LOCKED, pay(chain, units=3 * START // 4))
+    assert both_ways(chain, ways, [wire]) == [TokenError]
+    assert ways.taken == 0
+
+
+def test_a_payer_has_enough_for_the_whole_fee_and_to_stay(ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    events = chain.run(CHARLIE, pay(chain, reference=1))
+    taken = next(int(event.amount) for event in events if isinstance(event, Withdraw))
+    kinds = TransactionPayment.TransactionFeePaid
+    actual = next(int(event.actual_fee) for event in events if isinstance(event, kinds))
+    assert actual < taken
+    chain.seal()
+    wire = unwrap(chain.sign(BOB, pay(chain, reference=2), nonce=nonce))
+    ways.taken = 0
+    for fee, expected in ((taken, 1), (taken - 1, 0), (actual, 0), (actual - 1, 0)):
+        found = []
+        for ways.is_allowed in (True, False):
+            executive, overlay = begin(chain)
+            accounts = executive.runtime.pallet(System).account
+            payer = accounts[account(BOB)]
+            payer.data.free = u128(int(BTT) + int(MILLI_BTT) + fee)
+            accounts[account(BOB)] = payer
+            result = type(executive.apply_extrinsic(wire))
+            found.append((result, overlay.changes(), executive.runtime.host.happened()))
+        assert found[0] == found[1]
+        assert (found[0][0] is type(None), ways.taken) == (bool(expected), expected)
+        ways.taken = 0
 
 
 def test_a_bad_signature_is_refused_before_any_change() -> None:
