@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, TypeVar
 
 from btt_chain.client.accounts import read_account
@@ -23,9 +24,15 @@ from btt_chain.scale.portable import Portable
 
 CONTRADICTION: Final = "the chain's metadata contradict themselves"
 
+MAX_DECODED: Final = 4
+"""Maximum number of metadata that a process keeps decoded, about 4 MiB each."""
+
 Named = TypeVar(
     "Named", PalletMetadata, PortableVariant, StorageEntry, Constant, RuntimeApi, Method
 )
+
+# For every connection to a chain, and for each that replaces one; nothing changes what was decoded.
+_decoded = lru_cache(maxsize=MAX_DECODED)(decode_metadata)
 
 
 class Items:
@@ -34,7 +41,7 @@ class Items:
     def __init__(self, raw: bytes, prefix: int = ss58.DEFAULT_PREFIX) -> None:
         """Read metadata (V14, V15 or V16). Raises Undecodable."""
         with decoding("the chain's metadata cannot be read"):
-            self.version, self.runtime = decode_metadata(raw)
+            self.version, self.runtime = _decoded(raw)
         self.types = Portable(
             self.runtime.types,
             show_account=lambda raw: ss58.encode(raw, prefix),

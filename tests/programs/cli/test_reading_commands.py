@@ -16,7 +16,6 @@ from support.reading import DIAGNOSING, READING, connecting, is_listed
 
 PROGRAM: Final = """
 import json, sys, tempfile
-from functools import cache
 
 class Slow:
     def find_spec(self, name, path=None, target=None):
@@ -24,12 +23,10 @@ class Slow:
             raise ImportError(f"{name} is imported")
 
 sys.meta_path.insert(0, Slow())
-from btt_chain.client import items
 from cli.common import explorer_index
 from click.testing import CliRunner
 from cli.program import program
 
-items.decode_metadata = cache(items.decode_metadata)  # the same bytes for all of them
 explorer_index.HERE = ("127.0.0.1", 9)  # whatever runs on this machine
 url, lines = sys.argv[1], json.loads(sys.argv[2])
 found = {}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from btt_chain.client.amount import Currency
 from btt_chain.client.errors import InvalidArgument, NotFound, Undecodable
 from btt_chain.client.extrinsics import Draft, SigningContext, hash_of, sign
+from btt_chain.client.items import MAX_DECODED, _decoded
 from btt_chain.client.metadata import ChainMetadata
 from btt_chain.client.reasons import REASONS
 from btt_chain.client.values import brief
@@ -400,6 +401,23 @@ def test_runtime_apis_are_described_from_version_15_on(foreign: ChainMetadata) -
             foreign.items.api("Core.version")
     else:
         assert foreign.items.api("core.version")[1].name == "version"
+
+
+def test_metadata_are_decoded_once_for_all_connections() -> None:
+    text = (vectors_dir() / "metadata" / "demo-v14.hex").read_text().strip()
+    raw = bytes.fromhex(text.removeprefix("0x"))
+    before = _decoded.cache_info()
+
+    first, second = (ChainMetadata(bytes(bytearray(raw)), prefix=prefix) for prefix in (0, 42))
+    other = ChainMetadata(raw.replace(b"transfer_keep_alive", b"transfer_keep_alivf"))
+
+    assert first.items.runtime is second.items.runtime
+    assert first.address(bytes(32)) != second.address(bytes(32))
+    assert other.items.call("Balances.transfer_keep_alivf")
+    with pytest.raises(NotFound):
+        first.items.call("Balances.transfer_keep_alivf")
+    assert _decoded.cache_info().misses - before.misses <= 2
+    assert _decoded.cache_info().maxsize == MAX_DECODED
 
 
 @pytest.mark.parametrize("raw", [b"", b"meta", b"meta\x0d\0", b"meta\x0e\xff\xff", b"\0" * 40])
