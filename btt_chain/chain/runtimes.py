@@ -38,6 +38,9 @@ ENTRY_POINTS: Final = "btt_chain.runtimes"
 """Entry point group by which an installed package adds versions; an entry's name is its
 `spec_version`, its value a builder."""
 
+MAX_METADATA: Final = 8
+"""Maximum number of metadata that a process keeps encoded, about 300 KiB each."""
+
 LAST_BODIES: Final = 2
 """Number of bodies whose root is cached: sync and the import both compare it with the header."""
 
@@ -101,6 +104,12 @@ def carried() -> Mapping[int, Carried]:
     return dict(sorted(found.items()))
 
 
+@lru_cache(maxsize=MAX_METADATA)
+def _metadata_of(build: Builder, chain: RuntimeParams, version: int) -> bytes:
+    """Return the metadata of a runtime, encoded once for all nodes of this process."""
+    return metadata(build(chain), version)
+
+
 class LoadedRuntime:
     """One runtime version of one chain, with an executive for each of its uses.
 
@@ -108,13 +117,13 @@ class LoadedRuntime:
     work. `pool` and `queries` are made on first use: a large part of a second.
     """
 
-    def __init__(self, build: Callable[[], Runtime], verdicts: SignatureCache) -> None:
+    def __init__(self, build: Builder, chain: RuntimeParams, verdicts: SignatureCache) -> None:
         self._build = build
+        self._chain = chain
         self._verdicts = verdicts
         self.blocks = self._executive()
         self.version: RuntimeVersion = self.blocks.runtime.version
         self.wire = wire_of(self.version)
-        self._metadata: dict[int, bytes] = {}
         self._digest: bytes | None = None
 
     @cached_property
@@ -129,7 +138,7 @@ class LoadedRuntime:
 
     def _executive(self) -> Executive:
         return Executive(
-            self._build(),
+            self._build(self._chain),
             check_signature=self._verdicts,
             ordered_root=extrinsics_root,
             family=self,
@@ -139,7 +148,7 @@ class LoadedRuntime:
     def alone(self, check_signature: SignatureCheck) -> Executive:
         """Return an executive with a runtime of its own, which may be observed."""
         return Executive(
-            self._build(),
+            self._build(self._chain),
             check_signature=check_signature,
             ordered_root=extrinsics_root,
             find_digest=self.metadata_digest,
@@ -147,9 +156,7 @@ class LoadedRuntime:
 
     def metadata(self, version: int) -> bytes:
         """Return the metadata of a version (14, 15, 16), cached."""
-        if version not in self._metadata:
-            self._metadata[version] = metadata(self.queries.runtime, version)
-        return self._metadata[version]
+        return _metadata_of(self._build, self._chain, version)
 
     def metadata_digest(self) -> bytes:
         """Return the digest of the metadata that transactions may be signed over, cached."""
@@ -249,7 +256,7 @@ class RuntimeRegistry:
                 f"{runs}, this node carries {self._listed()}: install a release that has it"
             )
         try:
-            runtime = LoadedRuntime(lambda: build(chain), self.verdicts)
+            runtime = LoadedRuntime(build, chain, self.verdicts)
         except Exception as error:  # a package may raise anything: the node goes on
             raise UnsupportedRuntime(
                 f"{runs}, whose runtime cannot be built: {type(error).__name__} {error}. "

@@ -21,6 +21,8 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from btt_chain.chain.runtimes import RuntimeRegistry
+from btt_chain.scale.metadata import VERSIONS
 from btt_chain.testing.process import ProcessId
 from btt_chain.testing.warm import MAX_REQUEST, RUNS
 from genesis.build import build
@@ -59,8 +61,11 @@ def main() -> None:
     link = socket.socket(fileno=int(sys.argv[1]))
     for name in IMPORTED:
         importlib.import_module(name)
-    # Codecs, data classes and the development runtime are made at their first use.
-    build(load("dev"))
+    # Codecs, data classes and the development runtime are made at their first use; nearly every
+    # client asks a node for metadata.
+    runtime = RuntimeRegistry().of(build(load("dev")).state.get)
+    for version in VERSIONS:
+        runtime.metadata(version)
     gc.collect()
     # What is imported stays: the collector of a fork need not walk, and so copy, its pages.
     gc.freeze()

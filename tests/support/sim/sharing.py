@@ -45,10 +45,11 @@ class _SharedRuntime(LoadedRuntime):
 
     def __init__(self, loaded: LoadedRuntime) -> None:
         # Not the parent's: it would build three runtimes, and that takes most of a world's time.
-        self._build, self._verdicts = loaded._build, loaded._verdicts
+        self._build, self._chain = loaded._build, loaded._chain
+        self._verdicts = loaded._verdicts
         self.blocks, self.queries = loaded.blocks, loaded.queries
         self.pool = self._executive()
-        self.version, self._metadata = loaded.version, loaded._metadata
+        self.version = loaded.version
 
 
 class SharedRuntimes(RuntimeRegistry):
