@@ -9,13 +9,16 @@ from typing import Final, TypeVar
 from btt_chain.client.accounts import read_account
 from btt_chain.client.errors import InvalidArgument, NotFound, Undecodable, decoding
 from btt_chain.client.names import similar
+from btt_chain.lazyclass import dataclass
 from btt_chain.primitives import ss58
+from btt_chain.primitives.metadata_digest import ChainFacts, metadata_digest
 from btt_chain.scale.metadata import (
     Constant,
     Method,
     PalletMetadata,
     PortableVariant,
     RuntimeApi,
+    RuntimeMetadata,
     StorageEntry,
     VariantDef,
     decode_metadata,
@@ -31,8 +34,21 @@ Named = TypeVar(
     "Named", PalletMetadata, PortableVariant, StorageEntry, Constant, RuntimeApi, Method
 )
 
-# For every connection to a chain, and for each that replaces one; nothing changes what was decoded.
-_decoded = lru_cache(maxsize=MAX_DECODED)(decode_metadata)
+
+@dataclass(slots=True)
+class _Decoded:
+    """Metadata that connections to chains share; nothing changes what was decoded."""
+
+    version: int
+    runtime: RuntimeMetadata
+    digest: tuple[ChainFacts, bytes] | None = None
+    """The digest that was asked for last, and for which facts."""
+
+
+@lru_cache(maxsize=MAX_DECODED)
+def _decoded(raw: bytes) -> _Decoded:
+    """Return metadata, decoded once for all connections; `DecodeError` if they cannot be."""
+    return _Decoded(*decode_metadata(raw))
 
 
 class Items:
@@ -41,7 +57,8 @@ class Items:
     def __init__(self, raw: bytes, prefix: int = ss58.DEFAULT_PREFIX) -> None:
         """Read metadata (V14, V15 or V16). Raises Undecodable."""
         with decoding("the chain's metadata cannot be read"):
-            self.version, self.runtime = _decoded(raw)
+            self._decoded = _decoded(raw)
+        self.version, self.runtime = self._decoded.version, self._decoded.runtime
         self.types = Portable(
             self.runtime.types,
             show_account=lambda raw: ss58.encode(raw, prefix),
@@ -57,6 +74,13 @@ class Items:
         if call is None:
             raise Undecodable("the chain's metadata does not say what a call is")
         self.call_type = int(call)
+
+    def digest(self, facts: ChainFacts) -> bytes:
+        """Return the digest that transactions are signed along. Raises DigestError."""
+        known = self._decoded.digest
+        if known is None or known[0] != facts:
+            known = self._decoded.digest = facts, metadata_digest(self.runtime, facts)
+        return known[1]
 
     def pallet(self, name: str) -> PalletMetadata:
         """Return the pallet with that name; case does not matter if it is unambiguous."""

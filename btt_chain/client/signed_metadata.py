@@ -10,7 +10,7 @@ from typing import Final
 
 from btt_chain.client.errors import Undecodable
 from btt_chain.client.metadata import ChainMetadata
-from btt_chain.primitives.metadata_digest import ChainFacts, DigestError, metadata_digest
+from btt_chain.primitives.metadata_digest import ChainFacts, DigestError
 from btt_chain.scale.errors import DecodeError
 from btt_chain.scale.portable import Plain
 
@@ -32,7 +32,7 @@ def signed_digest(metadata: ChainMetadata, spec_name: str, spec_version: int) ->
     money = metadata.currency
     about = ChainFacts(spec_name, spec_version, prefix, money.decimals, money.symbol)
     try:
-        return metadata_digest(metadata.items.runtime, about)
+        return metadata.items.digest(about)
     except DigestError as error:
         raise Undecodable(f"the node's metadata cannot be signed along: {error}") from None
 

@@ -372,6 +372,7 @@ def test_the_commands_of_a_page_print_what_it_says(
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
     # Secrets of folders are stretched less: each command of a page opens one.
     monkeypatch.setattr("btt_chain.care.vault.SCRYPT_N", 2)
+    monkeypatch.setattr("btt_chain.wallet.keyfile.COST", (1 << 15, 1, 8))
     for file, text in FILES.items():
         Path(file).write_text(text)
     wrong, output = [], ""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 from click.testing import CliRunner
 
+from btt_chain.client.amount import Currency
 from btt_chain.client.errors import Undecodable
 from btt_chain.client.extrinsics import Draft, SigningContext, extensions_of
 from btt_chain.client.metadata import ChainMetadata
@@ -84,6 +85,18 @@ def test_signatures_cover_the_digest_that_the_chain_computes(version: int) -> No
     assert signed_digest(found, "other", spec) is None
 
 
+def test_connections_compute_the_digest_once_and_anew_for_other_facts() -> None:
+    raw = metadata(runtime(), 15)
+    first, second = ChainMetadata(raw), ChainMetadata(bytes(bytearray(raw)))
+    other = ChainMetadata(raw, currency=Currency("XYZ", 12))
+
+    found = signed_digest(first, RUNTIME, 100)
+
+    assert signed_digest(second, RUNTIME, 100) is found
+    assert len({found, signed_digest(first, RUNTIME, 101), signed_digest(other, RUNTIME, 100)}) == 3
+    assert signed_digest(second, RUNTIME, 100) == found
+
+
 async def test_every_transaction_of_the_client_is_signed_over_the_digest() -> None:
     ours = runtime()
     spec, found = int(ours.version.spec_version), ChainMetadata(metadata(ours, 14))
@@ -101,10 +114,10 @@ def test_metadata_of_this_runtime_without_a_digest_are_refused(
     def none(*_: object) -> bytes:
         raise DigestError("a type contains itself")
 
-    monkeypatch.setattr("btt_chain.client.signed_metadata.metadata_digest", none)
+    monkeypatch.setattr("btt_chain.client.items.metadata_digest", none)
     found = ChainMetadata(metadata(runtime(), 14))
     with pytest.raises(Undecodable, match="cannot be signed along: a type contains itself"):
-        signed_digest(found, RUNTIME, 100)
+        signed_digest(found, RUNTIME, 999)
 
 
 def test_on_a_chain_of_another_runtime_the_node_alone_is_trusted_and_this_is_said(
