@@ -97,6 +97,11 @@ class DirectPayments:
         author = shares.author or shares.read_author()
         if author is None or nonce >= MAX_NONCE or who == NO_ACCOUNT:
             return False
+        info = self._info
+        try:  # first, as the author of a full block tries many
+            total, weight = self._limits.with_one_more(info, length)
+        except Invalid:
+            return False
         get, put, payer_key = host.state.get, host.state.put, self._account.key(who)
         payer, pool = get(payer_key), get(self._pool_key)
         if payer is None or pool is None:
@@ -110,7 +115,7 @@ class DirectPayments:
         shop = self._packed.shop(merchant)
         if shop is None:
             return False
-        info, outcome = self._info, self._outcome(is_first=not shop.is_joined)
+        outcome = self._outcome(is_first=not shop.is_joined)
         price = shares.price(info, outcome.post, length, shares.fees.discount_of(who))
         free, least = int.from_bytes(payer[16:32], "little") - gross, shares.least
         if free - price.taken < least or price.taken == price.fee or not price.earned:
@@ -124,15 +129,9 @@ class DirectPayments:
         if who in others or self._pool in others[:2]:
             return False  # one record would be two
         entry = self._packed.prepare(shop, gross, reference)
-        if entry is None:
+        if entry is None or not is_signed():
             return False
-        try:
-            length, weight = self._limits.with_one_more(info, length)
-        except Invalid:
-            return False
-        if not is_signed():
-            return False
-        host.length, host.weights[info.dispatch_class] = length, weight - outcome.spare
+        host.length, host.weights[info.dispatch_class] = total, weight - outcome.spare
         left = (free - price.fee).to_bytes(16, "little")
         put(payer_key, (nonce + 1).to_bytes(4, "little") + payer[4:16] + left + payer[32:])
         put(self._pool_key, received)

@@ -76,6 +76,10 @@ class DirectTransfers:
         if author is None or not value or nonce >= MAX_NONCE or who == NO_ACCOUNT:
             return False
         host, info, length = self._host, self._infos[index], size + prefix_size(size)
+        try:  # first, as the author of a full block tries many
+            used = self._limits.with_one_more(info, length)
+        except Invalid:
+            return False
         state, key = host.state, self._account.key
         payer_key, payee_key = key(who), key(dest)
         payer, payee = state.get(payer_key), state.get(payee_key)
@@ -99,13 +103,7 @@ class DirectTransfers:
         if left < least:
             return False
         received = credited(payee, value, least)
-        if received is None:
-            return False
-        try:
-            used = self._limits.with_one_more(info, length)
-        except Invalid:
-            return False
-        if not is_signed():
+        if received is None or not is_signed():
             return False
         host.length, host.weights[info.dispatch_class] = used
         paid = (nonce + 1).to_bytes(4, "little") + payer[4:16]

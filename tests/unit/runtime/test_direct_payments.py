@@ -14,7 +14,7 @@ from btt_chain.primitives.account import AccountId, Address32
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.era import Mortal
 from btt_chain.primitives.extrinsic import unwrap
-from btt_chain.primitives.validity import Invalid
+from btt_chain.primitives.validity import Invalid, ValidTransaction
 from btt_chain.scale import u8, u16, u32, u64, u128
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime
@@ -22,7 +22,7 @@ from runtime.accounts import PAYFI
 from runtime.constants import BTT, MILLI_BTT
 from runtime.direct import DirectCalls
 from runtime.executive import Executive
-from runtime.frame import Call, TokenError, signed
+from runtime.frame import Call, DispatchClass, TokenError, signed
 from runtime.frame import items as storage_items
 from runtime.frame.traits import Reasons
 from runtime.kept import InvoicePayment
@@ -33,6 +33,7 @@ from runtime.pallets.payfi.policies import Policy
 from runtime.pallets.system import System
 from runtime.pallets.tier_staking.types import Window
 from runtime.pallets.transaction_payment import TransactionPayment
+from runtime.transactions import SignatureCheck
 from storage.overlay import Overlay
 from support.chain import BOB, CHARLIE, START, DevChain, Signing, account, address
 from support.direct import Ways, admission
@@ -393,6 +394,32 @@ def test_a_payer_has_enough_for_the_whole_fee_and_to_stay(ways: Ways) -> None:
         ways.taken = 0
 
 
+def test_a_full_block_refuses_a_payment_before_its_merchant_is_read(ways: Ways) -> None:
+    chain = new_chain()
+    nonce = opened(chain)
+    chain.seal()
+    first, second = (
+        unwrap(chain.sign(BOB, pay(chain, reference=n), nonce=nonce + n)) for n in range(2)
+    )
+    merchants = set()
+    for ways.is_allowed in (True, False):
+        executive, overlay = begin(chain)
+        executive.apply_extrinsic(first)
+        host = executive.runtime.host
+        normal = executive.system.block_weights.per_class.normal.max_total
+        assert normal is not None
+        host.weights[DispatchClass.Normal] = int(normal.ref_time)
+        before = overlay.changes(), host.happened(), list(host.weights), host.length
+        payfi = executive.runtime.pallet(PayFi)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(payfi.merchants, "active", merchants.add)
+            with pytest.raises(Invalid) as refused:
+                executive.apply_extrinsic(second)
+        assert refused.value.reason == validity.ExhaustsResources()
+        assert (overlay.changes(), host.happened(), list(host.weights), host.length) == before
+    assert not merchants
+
+
 def test_a_bad_signature_is_refused_before_any_change() -> None:
     chain = new_chain()
     nonce = opened(chain)
@@ -407,10 +434,16 @@ def test_a_bad_signature_is_refused_before_any_change() -> None:
     assert (overlay.changes(), executive.runtime.host.events) == before
 
 
-def view(chain: DevChain) -> Executive:
-    """Return the executive of the pool, with a view of the best state."""
+def accept_all(_signature: object, _payload: bytes, _who: object) -> bool:
+    """Accept any signature."""
+    return True
+
+
+def view(chain: DevChain, check_signature: SignatureCheck | None = None) -> Executive:
+    """Return an executive with a view of the best state: the one of the pool, or a new one."""
     best = chain.client.best().hash
-    executive = chain.client.runtime_at(best).pool
+    runtime = chain.client.runtime_at(best)
+    executive = runtime.pool if check_signature is None else runtime.alone(check_signature)
     executive.open_pool_view(chain.client.overlay(best), H256(best))
     return executive
 
@@ -436,15 +469,17 @@ def test_a_payment_is_admitted_as_if_it_were_decoded(
             raws.append(raw[:at] + bytes((rng.randrange(256),)) + raw[at + 1 :])
             raws.append(raw[:at])
             raws.append(raw[:at] + b"\0" + raw[at:])
-    executive = view(chain)
+    executive, trusting = view(chain), view(chain, accept_all)
     assert executive._direct is not None
     in_place = [executive._direct.open(raw) for raw in signed_ones]
     kinds = [found is not None and isinstance(found[3], InvoicePayment) for found in in_place]
     assert sum(kinds) > 10
-    found = [admission(executive, raw) for raw in raws]
+    # Behind the signature each changed byte has a meaning only where all signatures are accepted.
+    found = [(admission(executive, raw), admission(trusting, raw)) for raw in raws]
+    assert sum(isinstance(second[0], ValidTransaction) for _, second in found) > len(signed_ones)
     monkeypatch.setattr(DirectCalls, "open", lambda _path, _raw: None)
-    executive = view(chain)
-    assert found == [admission(executive, raw) for raw in raws]
+    executive, trusting = view(chain), view(chain, accept_all)
+    assert found == [(admission(executive, raw), admission(trusting, raw)) for raw in raws]
 
 
 def test_a_payment_to_another_address_is_decoded(ways: Ways) -> None:
