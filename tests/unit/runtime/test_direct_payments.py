@@ -10,12 +10,12 @@ import pytest
 
 from btt_chain.crypto.keypair import KeyPair, Scheme
 from btt_chain.primitives import validity
-from btt_chain.primitives.account import AccountId, Address32
+from btt_chain.primitives.account import AccountId, AccountInfo, Address32
 from btt_chain.primitives.digest import H256
 from btt_chain.primitives.era import Mortal
 from btt_chain.primitives.extrinsic import unwrap
 from btt_chain.primitives.validity import Invalid, ValidTransaction
-from btt_chain.scale import u8, u16, u32, u64, u128
+from btt_chain.scale import Compact, codec, u8, u16, u32, u64, u128
 from btt_chain.txpool import PoolError
 from runtime import BttRuntime
 from runtime.accounts import PAYFI
@@ -195,10 +195,13 @@ def opened(chain: DevChain, merchant: KeyPair = SHOP) -> int:
     return nonce + 1
 
 
-def begin(chain: DevChain) -> tuple[Executive, Overlay]:
+def begin(
+    chain: DevChain, check_signature: SignatureCheck | None = None
+) -> tuple[Executive, Overlay]:
     """Begin the best block, which is empty, again on its parent's state."""
     header, body = chain.block(chain.client.best().hash)
-    executive = chain.client.runtime_at(header.parent_hash).blocks
+    runtime = chain.client.runtime_at(header.parent_hash)
+    executive = runtime.blocks if check_signature is None else runtime.alone(check_signature)
     overlay = chain.client.overlay(header.parent_hash)
     executive.initialize_block(overlay, header)
     assert executive.apply_extrinsic(body[0]) is None
@@ -401,7 +404,7 @@ def test_a_full_block_refuses_a_payment_before_its_merchant_is_read(ways: Ways) 
     first, second = (
         unwrap(chain.sign(BOB, pay(chain, reference=n), nonce=nonce + n)) for n in range(2)
     )
-    merchants = set()
+    merchants: set[AccountId] = set()
     for ways.is_allowed in (True, False):
         executive, overlay = begin(chain)
         executive.apply_extrinsic(first)
@@ -493,10 +496,62 @@ def test_a_payment_to_another_address_is_decoded(ways: Ways) -> None:
     assert ways.taken == 0
 
 
-def test_the_account_of_zeros_pays_nothing() -> None:
+def without_provider(info: AccountInfo) -> None:
+    info.providers, info.sufficients = u32(0), u32(1)
+
+
+def with_last_nonce(info: AccountInfo) -> None:
+    info.nonce = u32(u32.MAX)
+
+
+def unchanged(_: AccountInfo) -> None:
+    pass
+
+
+def resigned(raw: bytes) -> bytes:
+    return raw[:2] + bytes(AccountId(bytes(32))) + raw[34:]
+
+
+def with_more_than_a_balance(raw: bytes) -> bytes:
+    most = codec(Compact[u128]).encode(u128(BTT))
+    assert raw.count(most) == 1
+    return raw.replace(most, b"\x37" + bytes(16) + b"\1")
+
+
+@pytest.mark.parametrize(
+    ("change", "forge", "nonce"),
+    [
+        (without_provider, bytes, 3),
+        (with_last_nonce, bytes, u32.MAX),
+        (unchanged, resigned, 3),
+        (unchanged, with_more_than_a_balance, 3),
+    ],
+)
+def test_an_unusual_payment_takes_the_general_way(
+    change: Callable[[AccountInfo], None], forge: Callable[[bytes], bytes], nonce: int, ways: Ways
+) -> None:
     chain = new_chain()
-    nonce = opened(chain)
-    raw = unwrap(chain.sign(BOB, pay(chain, reference=9), nonce=nonce))
-    forged = raw[:2] + bytes(AccountId(bytes(32))) + raw[34:]
-    with pytest.raises(Invalid):
-        view(chain).apply_extrinsic(forged)
+    opened(chain)
+    chain.seal()
+    raw = forge(unwrap(chain.sign(BOB, pay(chain, reference=9), nonce=nonce)))
+    found, ways.taken = [], 0
+    for ways.is_allowed in (True, False):
+        executive, overlay = begin(chain, accept_all)
+        accounts = executive.runtime.pallet(System).account
+        payer = accounts[account(BOB)]
+        change(payer)
+        accounts[account(BOB)] = payer
+        payer.nonce = u32(3)
+        accounts[AccountId(bytes(32))] = payer
+        result = refusal(executive, raw)
+        found.append((result, overlay.changes(), executive.runtime.host.happened()))
+    assert found[0] == found[1]
+    assert ways.taken == 0
+
+
+def refusal(executive: Executive, raw: bytes) -> object:
+    """Apply an extrinsic; return the error of its call, or why it is refused."""
+    try:
+        return executive.apply_extrinsic(raw)
+    except (Invalid, ArithmeticError) as refused:
+        return type(refused), str(refused)
