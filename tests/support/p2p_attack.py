@@ -230,13 +230,15 @@ async def attack(victim: Witness, script: Callable[[Attacker], Awaitable[None]])
     return await asyncio.to_thread(trio.run, _attack, target, script)
 
 
-async def turned_away(victim: Witness) -> None:
-    """Dial as an unknown peer, and wait until the victim has closed the connection.
+async def turned_away(
+    victim: Witness, script: Callable[[Attacker], Awaitable[None]] = Attacker.is_cut_off
+) -> None:
+    """Dial as an unknown peer, run `script`, by default wait for the end of the connection.
 
-    The victim may do so before the attacker's library has the connection: then its dial fails.
+    The victim may close it before the attacker's library has it: then its dial fails.
     """
     try:
-        await attack(victim, Attacker.is_cut_off)
+        await attack(victim, script)
     except BaseExceptionGroup as failed:
         if failed.split(_is_closed_early)[1] is not None:
             raise
